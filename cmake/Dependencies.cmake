@@ -1,0 +1,13 @@
+# The packaged libraries that outboard stands on. Their headers are system headers: our warnings are about our code.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(cjson REQUIRED IMPORTED_TARGET libcjson)
+pkg_check_modules(msgpack REQUIRED IMPORTED_TARGET msgpack)
+find_path(EV_INCLUDE_DIR ev.h REQUIRED)
+find_library(EV_LIBRARY ev REQUIRED)
+add_library(ev::ev UNKNOWN IMPORTED)
+set_target_properties(ev::ev PROPERTIES IMPORTED_LOCATION ${EV_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${EV_INCLUDE_DIR})
+if(OUTBOARD_TESTS)
+  pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
+endif()

@@ -1,0 +1,31 @@
+# What can be chosen at configure time, and the flags every target of ours is compiled with.
+option(OUTBOARD_TESTS "Build the tests" ON)
+option(OUTBOARD_EXAMPLES "Build the examples" ON)
+option(OUTBOARD_BENCH "Build the benchmarks" ON)
+option(OUTBOARD_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
+option(OUTBOARD_FAILPOINTS "Compile in the failpoints of the fault tests" OFF)
+set(OUTBOARD_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(ob_flags INTERFACE)
+target_compile_definitions(ob_flags INTERFACE _GNU_SOURCE OB_BUILDING)
+target_compile_options(ob_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+if(OUTBOARD_FAILPOINTS)
+  target_compile_definitions(ob_flags INTERFACE OB_FAILPOINTS)
+endif()
+if(OUTBOARD_SANITIZE)
+  add_compile_options(-fsanitize=${OUTBOARD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${OUTBOARD_SANITIZE})
+endif()
+
+# Every program, library and plugin of the build tree has its place.
+set(OUTBOARD_PLUGIN_OUTPUT ${CMAKE_BINARY_DIR}/plugins)

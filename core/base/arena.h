@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * base/arena - the memory behind an ob_arena: a chain of blocks with a budget. Reset keeps the first block, so that a steady
+ * state allocates nothing.
+ */
+#ifndef OBI_BASE_ARENA_H
+#define OBI_BASE_ARENA_H
+
+#include <outboard/value.h>
+
+struct obi_block;
+
+struct obi_arena {
+	struct ob_arena ob;
+	struct obi_block *blocks; /* newest first; the oldest is kept over a reset */
+	size_t used;		  /* bytes of all blocks but the kept one */
+	size_t budget;		  /* at most so much */
+};
+
+/* An empty arena of at most budget bytes, beside its first block. Allocates nothing. */
+void obi_arena_init(struct obi_arena *arena, size_t budget);
+
+/* Forget every piece. */
+void obi_arena_reset(struct obi_arena *arena);
+
+void obi_arena_free(struct obi_arena *arena);
+
+/* Copies in the arena; NULL when it is full. The text copies get a NUL behind them. */
+void *obi_arena_copy(struct obi_arena *arena, const void *data, size_t len);
+char *obi_arena_text(struct obi_arena *arena, const char *text, size_t len);
+
+#endif

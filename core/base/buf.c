@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/buf.h"
+
+#include <stdlib.h>
+
+enum { FIRST = 4096, KEEP = 256 * 1024 };
+
+static struct obi_buf *of_sink(struct ob_sink *sink)
+{
+	return (struct obi_buf *)((char *)sink - offsetof(struct obi_buf, sink));
+}
+
+static void wipe(uint8_t *data, size_t len)
+{
+	if (len > 0) {
+		explicit_bzero(data, len);
+	}
+}
+
+/* Move the live bytes to new memory, or to the front of what is there. */
+static bool grow(struct ob_sink *sink, size_t more)
+{
+	struct obi_buf *buf = of_sink(sink);
+	size_t live = sink->len - buf->start;
+	if (more > sink->max - live) {
+		return false;
+	}
+	if (buf->start > 0 && live + more <= sink->cap && buf->start >= live) {
+		memmove(sink->data, sink->data + buf->start, live);
+		buf->start = 0;
+		sink->len = live;
+		return true;
+	}
+	size_t cap = sink->cap > FIRST ? sink->cap : FIRST;
+	while (cap < live + more) {
+		cap *= 2;
+	}
+	uint8_t *data = malloc(cap);
+	if (data == NULL) {
+		return false;
+	}
+	if (live > 0) {
+		memcpy(data, sink->data + buf->start, live);
+	}
+	wipe(sink->data, sink->len);
+	free(sink->data);
+	sink->data = data;
+	sink->cap = cap;
+	sink->len = live;
+	buf->start = 0;
+	return true;
+}
+
+void obi_buf_init(struct obi_buf *buf, size_t max)
+{
+	memset(buf, 0, sizeof *buf);
+	buf->sink.max = max;
+	buf->sink.grow = grow;
+	buf->keep = KEEP;
+}
+
+void obi_buf_free(struct obi_buf *buf)
+{
+	wipe(buf->sink.data, buf->sink.len);
+	free(buf->sink.data);
+	obi_buf_init(buf, buf->sink.max);
+}
+
+uint8_t *obi_buf_reserve(struct obi_buf *buf, size_t n, size_t *ret_room)
+{
+	uint8_t *room = ob_sink_reserve(&buf->sink, n);
+	if (room != NULL && ret_room != NULL) {
+		*ret_room = buf->sink.cap - buf->sink.len;
+	}
+	return room;
+}
+
+void obi_buf_consume(struct obi_buf *buf, size_t n)
+{
+	buf->start += n;
+	if (buf->start < buf->sink.len) {
+		return;
+	}
+	if (buf->sink.cap > buf->keep) {
+		obi_buf_free(buf);
+	}
+	buf->start = 0;
+	buf->sink.len = 0;
+}
+
+void obi_buf_truncate(struct obi_buf *buf, size_t n)
+{
+	buf->sink.len = buf->start + n;
+	buf->sink.failed = false;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * base/buf - a byte queue with a hard maximum: written at the end, consumed at the front.
+ *
+ * It is an ob_sink with a read position, so codecs and plugins write into it directly. Memory is kept when it empties, so
+ * that a steady state allocates nothing; it is wiped before it is given back.
+ */
+#ifndef OBI_BASE_BUF_H
+#define OBI_BASE_BUF_H
+
+#include <outboard/abi.h>
+
+struct obi_buf {
+	struct ob_sink sink; /* bytes [start, sink.len) are in the queue */
+	size_t start;
+	size_t keep; /* give memory beyond this back when the queue empties */
+};
+
+/* An empty queue of at most max bytes. Allocates nothing. */
+void obi_buf_init(struct obi_buf *buf, size_t max);
+
+/* Wipe and free. */
+void obi_buf_free(struct obi_buf *buf);
+
+static inline size_t obi_buf_len(const struct obi_buf *buf)
+{
+	return buf->sink.len - buf->start;
+}
+
+static inline struct ob_bytes obi_buf_bytes(const struct obi_buf *buf)
+{
+	return ob_bytes_of(buf->sink.data + buf->start, buf->sink.len - buf->start);
+}
+
+/* Where output goes. A failed sink can be used again after obi_buf_truncate(). */
+static inline struct ob_sink *obi_buf_sink(struct obi_buf *buf)
+{
+	return &buf->sink;
+}
+
+/* Room for at least n bytes behind the last one; *ret_room says how much there really is. NULL: over the maximum, or out of
+ * memory. Follow with ob_sink_commit(). */
+uint8_t *obi_buf_reserve(struct obi_buf *buf, size_t n, size_t *ret_room);
+
+/* Drop n bytes at the front. */
+void obi_buf_consume(struct obi_buf *buf, size_t n);
+
+/* Cut the queue to its first n bytes and clear a failure. */
+void obi_buf_truncate(struct obi_buf *buf, size_t n);
+
+#endif

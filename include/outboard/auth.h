@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outboard/auth.h - who may talk.
+ *
+ * An authenticator does no I/O. It has admit() (decide on facts the kernel vouches for, no round trip), or create() and
+ * step() (exchange messages), or both: then admit() runs first. Both ends run the same list of mechanisms, in order, and
+ * every one must pass. There is no negotiation and no fallback.
+ *
+ * The exchange: the dialer's step() is called first, with no input, and writes its first message. From then on each
+ * message of one side is the input of the other's step(), until the acceptor says OB_AUTH_DONE; what it wrote then is the
+ * dialer's last input (possibly empty), after which the dialer must be done too.
+ */
+#ifndef OUTBOARD_AUTH_H
+#define OUTBOARD_AUTH_H
+
+#include <outboard/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ob_auth; /* one exchange, one end; defined by the plugin */
+
+enum ob_auth_role { OB_AUTH_DIALER = 1, OB_AUTH_ACCEPTOR = 2 };
+
+enum ob_auth_state {
+	OB_AUTH_DONE = 0, /* this end is satisfied */
+	OB_AUTH_MORE = 1  /* it needs another message of the peer */
+};
+
+enum ob_auth_flag {
+	/* It shows a secret to the peer, or proves nothing about the far end of a network: refused, at config time, on a
+	 * transport that is not OB_TRANSPORT_LOCAL. */
+	OB_AUTH_LOCAL_ONLY = 1 << 0
+};
+
+/* Facts for one connection, host to plugin: read under OB_HAS(). All views live as long as the object made from them. */
+struct ob_auth_params {
+	uint32_t size;
+	uint32_t role;		    /* enum ob_auth_role */
+	struct ob_bytes secret;	    /* the 32 bytes both ends share; empty when there is none */
+	const struct ob_peer *peer; /* never NULL; look at its known mask */
+	struct ob_bytes prologue;   /* what both ends must agree on; bind the exchange to it */
+	bool parent_dials;	    /* false when the child is the dialer: separates the keys of the two directions */
+	uint32_t allowed_uid;	    /* besides ours and root, for admit(); (uint32_t)-1: nobody */
+};
+
+struct ob_auth_ops {
+	uint32_t size;
+	uint32_t flags; /* enum ob_auth_flag */
+
+	/*
+	 * Decide on peer facts alone; called on both ends before any byte is read or sent. OB_OK: go on; OB_EAUTH: refused.
+	 * A fact that is not known is a refusal, not a pass. May be NULL if create is there.
+	 */
+	int (*admit)(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr);
+
+	/* Begin an exchange. On failure nothing is left behind. May be NULL if admit is there. */
+	int (*create)(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
+		      struct ob_error *reterr);
+
+	/*
+	 * Take a message (empty for the dialer's first call), write the next into out, at most 4096 bytes. Returns enum
+	 * ob_auth_state, or a negative code: OB_EAUTH for a peer that failed; the peer is told nothing but "refused". Must be
+	 * there if create is.
+	 */
+	int (*step)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr);
+
+	/*
+	 * After OB_AUTH_DONE: write the subject the peer proved to be, UTF-8, 1 to 255 bytes. May be NULL: the subject is then
+	 * "outboard". auth is NULL for a mechanism without create.
+	 */
+	int (*identity)(struct ob_auth *auth, const struct ob_auth_params *params, struct ob_sink *out);
+
+	/* Free, and wipe secrets, in any state, exactly once. auth may be NULL. Must be there if create is. */
+	void (*destroy)(struct ob_auth *auth);
+
+	/*
+	 * Sealing, all three or none: after the exchange every byte crosses in records. seal() encrypts the len bytes at data
+	 * in place and writes `overhead` bytes behind them; open() is its inverse, len counting the overhead; both return the
+	 * new length, or a negative code after which the connection is dead.
+	 */
+	uint32_t overhead;
+	ptrdiff_t (*seal)(struct ob_auth *auth, uint8_t *data, size_t len);
+	ptrdiff_t (*open)(struct ob_auth *auth, uint8_t *data, size_t len);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
