@@ -11,6 +11,8 @@
 #include <outboard/abi.h>
 #include <outboard/transport.h>
 
+#include "base/job.h"
+
 struct ev_loop;
 struct obi_loop;
 
@@ -18,7 +20,7 @@ struct obi_loop;
 struct obi_watcher {
 	union {
 		void *align;
-		unsigned char bytes[80];
+		unsigned char bytes[64];
 	} memory;
 };
 
@@ -43,6 +45,7 @@ struct obi_timer {
 struct obi_task {
 	struct obi_task *next;
 	struct obi_task **slot; /* what points to us; NULL: not queued */
+	struct obi_loop *loop;
 	void (*fn)(void *user);
 	void *user;
 };
@@ -57,7 +60,13 @@ struct obi_child {
 
 /* A loop of our own (given NULL), or one over the application's. */
 int obi_loop_new(struct ev_loop *given, uint32_t busy_poll_us, struct obi_loop **ret_loop, struct ob_error *reterr);
-void obi_loop_free(struct obi_loop *loop);
+
+/* Whoever posts from another thread holds a reference, so that the loop can be closed meanwhile. */
+struct obi_loop *obi_loop_ref(struct obi_loop *loop);
+void obi_loop_unref(struct obi_loop *loop);
+
+/* Run the jobs that wait, stop the loop for good, and give up the reference of its maker. loop may be NULL. */
+void obi_loop_close(struct obi_loop *loop);
 
 /* Whether it is the application's; then nobody here may turn it. */
 bool obi_loop_is_attached(const struct obi_loop *loop);
@@ -70,12 +79,6 @@ void obi_loop_turn(struct obi_loop *loop, bool block);
 /* CLOCK_MONOTONIC ms, read once a turn and again whenever asked with obi_now_ms(). */
 int64_t obi_loop_now(struct obi_loop *loop);
 int64_t obi_now_ms(void);
-
-/*
- * The loop was late: so many ms between its last sleep's planned end and its real one, because the process was stopped or the
- * machine suspended. Timers that judge others look here first. 0 in an ordinary turn.
- */
-int64_t obi_loop_late_ms(struct obi_loop *loop);
 
 /* (Re)start watching; fn and user must be set. events may be 0: stopped. */
 void obi_io_set(struct obi_loop *loop, struct obi_io *io, int fd, int events);
@@ -94,14 +97,10 @@ void obi_child_watch(struct obi_loop *loop, struct obi_child *child, int pid);
 void obi_child_stop(struct obi_child *child);
 
 /*
- * Jobs from other threads: post() queues job and wakes the loop, which calls job->fn on its thread. Any thread. The job is the
- * caller's, and may be freed in fn.
+ * Queue job and wake the loop, which calls job->fn on its thread. Any thread. The job is the caller's, and may be freed in fn.
+ * Returns false, and does nothing, once the loop was closed.
  */
-struct obi_job {
-	struct obi_job *next;
-	void (*fn)(struct obi_job *job);
-};
-void obi_loop_post(struct obi_loop *loop, struct obi_job *job);
+bool obi_loop_post(struct obi_loop *loop, struct obi_job *job);
 
 /* Wake a sleeping loop. Any thread; async-signal-safe. */
 void obi_loop_wake(struct obi_loop *loop);

@@ -47,6 +47,12 @@ struct ob_limits {
 	uint32_t depth;	  /* containers within containers, params and result counted from 1; at most OB_DEPTH_MAX */
 };
 
+/* The codec's notes on one message that is still arriving: all zero before the first call for it, and else the codec's. */
+struct ob_scan {
+	size_t seen; /* bytes looked at */
+	uint64_t notes[31];
+};
+
 struct ob_codec_ops {
 	uint32_t size;
 
@@ -55,11 +61,11 @@ struct ob_codec_ops {
 	 *
 	 * Returns 1 and the message's whole length in *ret_len; 0 when bytes are missing, with *ret_len the least total
 	 * length with which another call can get further (more than bytes.len; it is not called before that is there); or
-	 * OB_EPROTO or OB_ETOOBIG for bytes that can never become an acceptable message. The first `seen` bytes were shown
-	 * to the last call for the same message, which may skip them. Work over all calls for a message is linear in its
-	 * length. Counts that a peer announces are held against the bytes that are left, summed over all levels. Must be there.
+	 * OB_EPROTO or OB_ETOOBIG for bytes that can never become an acceptable message. progress is where the codec notes how
+	 * far it came, so that no byte is looked at twice however slowly a message trickles in. Counts that a peer announces are
+	 * held against the bytes that are left, summed over all levels. Must be there.
 	 */
-	int (*scan)(struct ob_bytes bytes, size_t seen, const struct ob_limits *limits, size_t *ret_len);
+	int (*scan)(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len);
 
 	/*
 	 * Decode exactly one message that scan found. The tree is made in arena and may borrow from bytes. OB_EPROTO: not a

@@ -254,6 +254,73 @@ static inline const struct ob_value *ob_params_get(const struct ob_value *params
 	return ob_value_at(params, index);
 }
 
+/* Order of two keys: by bytes, then by length. */
+static inline int ob_key_compare(const struct ob_value *a, const struct ob_value *b)
+{
+	uint32_t n = a->count < b->count ? a->count : b->count;
+	int order = n > 0 ? memcmp(a->as.string, b->as.string, n) : 0;
+	return order != 0 ? order : (a->count > b->count) - (a->count < b->count);
+}
+
+/* One step of a heap sort: let the key at i sink to its place among the first n. */
+static inline void ob_keys_sift(const struct ob_value **keys, uint32_t i, uint32_t n)
+{
+	while (i < n / 2) {
+		const struct ob_value *key = keys[i];
+		uint32_t child = 2 * i + 1;
+		if (child + 1 < n && ob_key_compare(keys[child], keys[child + 1]) < 0) {
+			child++;
+		}
+		if (ob_key_compare(key, keys[child]) >= 0) {
+			return;
+		}
+		keys[i] = keys[child];
+		keys[child] = key;
+		i = child;
+	}
+}
+
+/*
+ * Whether two keys of a map are equal: 1 or 0, or OB_ENOMEM. For codecs, which must refuse such maps. Never quadratic in the
+ * number of keys, however they were chosen; large maps take scratch memory from arena.
+ */
+static inline int ob_map_has_duplicates(const struct ob_pair *pairs, uint32_t count, struct ob_arena *arena)
+{
+	const struct ob_value **keys;
+	uint32_t i, j;
+	if (count <= 8) {
+		for (i = 1; i < count; i++) {
+			for (j = 0; j < i; j++) {
+				if (pairs[i].key.count == pairs[j].key.count &&
+				    ob_key_compare(&pairs[i].key, &pairs[j].key) == 0) {
+					return 1;
+				}
+			}
+		}
+		return 0;
+	}
+	keys = (const struct ob_value **)ob_arena_alloc(arena, count * sizeof *keys);
+	if (keys == NULL) {
+		return OB_ENOMEM;
+	}
+	for (i = 0; i < count; i++) {
+		keys[i] = &pairs[i].key;
+	}
+	for (i = count / 2; i-- > 0;) {
+		ob_keys_sift(keys, i, count);
+	}
+	for (i = count; i-- > 1;) {
+		const struct ob_value *largest = keys[0];
+		keys[0] = keys[i];
+		keys[i] = largest;
+		ob_keys_sift(keys, 0, i);
+		if (i + 1 < count && ob_key_compare(keys[i], keys[i + 1]) == 0) {
+			return 1;
+		}
+	}
+	return count > 1 && ob_key_compare(keys[0], keys[1]) == 0;
+}
+
 /* ---- Builder ------------------------------------------------------------------------------------------------------ */
 
 /*

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MessagePack-RPC (https://github.com/msgpack-rpc/msgpack-rpc/blob/master/spec.md) over MessagePack
+ * (https://github.com/msgpack/msgpack/blob/master/spec.md).
+ *
+ * scan() is ours: it knows what may follow before msgpack-c sees a byte. decode() is msgpack-c's parser template, whose
+ * callbacks make our values straight away, without its zone and its own object tree. encode() is msgpack-c's packer.
+ */
+#include <outboard/codec.h>
+
+#include <math.h>
+#include <msgpack/pack.h>
+#include <msgpack/sysdep.h>
+#include <msgpack/unpack.h>
+#include <msgpack/unpack_define.h>
+
+/* ---- scan --------------------------------------------------------------------------------------------------------- */
+
+/* The root array is not counted as a level: the limit is about params and results. */
+enum { LEVELS = OB_DEPTH_MAX + 1 };
+
+/* The notes of a scan: where the next element starts, and how many elements each open container still lacks. */
+struct notes {
+	size_t at;
+	uint64_t owed;	/* sum of left[] */
+	uint32_t depth; /* open containers */
+	uint32_t begun; /* not zero once the root was read */
+	uint32_t left[LEVELS + 1];
+};
+
+_Static_assert(sizeof(struct notes) <= sizeof(((struct ob_scan *)0)->notes), "a scan's notes fit");
+
+/* What an element's first byte says: bytes of its header behind that byte, fixed bytes of its body, or a refusal. */
+struct shape {
+	uint8_t header;	 /* bytes of a length or count field */
+	uint8_t body;	 /* further bytes that are always there */
+	uint8_t content; /* what the length field counts */
+};
+enum { NOTHING, BYTES, ITEMS, PAIRS, REFUSED };
+
+static struct shape shape_of(uint8_t byte)
+{
+	static const struct shape shapes[32] = {
+	    [0x00] = {0, 0, NOTHING}, [0x01] = {0, 0, REFUSED}, [0x02] = {0, 0, NOTHING}, [0x03] = {0, 0, NOTHING},
+	    [0x04] = {1, 0, BYTES},   [0x05] = {2, 0, BYTES},	[0x06] = {4, 0, BYTES},	  [0x07] = {0, 0, REFUSED},
+	    [0x08] = {0, 0, REFUSED}, [0x09] = {0, 0, REFUSED}, [0x0a] = {0, 4, NOTHING}, [0x0b] = {0, 8, NOTHING},
+	    [0x0c] = {0, 1, NOTHING}, [0x0d] = {0, 2, NOTHING}, [0x0e] = {0, 4, NOTHING}, [0x0f] = {0, 8, NOTHING},
+	    [0x10] = {0, 1, NOTHING}, [0x11] = {0, 2, NOTHING}, [0x12] = {0, 4, NOTHING}, [0x13] = {0, 8, NOTHING},
+	    [0x14] = {0, 0, REFUSED}, [0x15] = {0, 0, REFUSED}, [0x16] = {0, 0, REFUSED}, [0x17] = {0, 0, REFUSED},
+	    [0x18] = {0, 0, REFUSED}, [0x19] = {1, 0, BYTES},	[0x1a] = {2, 0, BYTES},	  [0x1b] = {4, 0, BYTES},
+	    [0x1c] = {2, 0, ITEMS},   [0x1d] = {4, 0, ITEMS},	[0x1e] = {2, 0, PAIRS},	  [0x1f] = {4, 0, PAIRS},
+	};
+	if (byte < 0x80 || byte >= 0xe0) {
+		return (struct shape){0, 0, NOTHING};
+	}
+	if (byte < 0xa0) {
+		return (struct shape){0, 0, byte < 0x90 ? PAIRS : ITEMS};
+	}
+	if (byte < 0xc0) {
+		return (struct shape){0, 0, BYTES};
+	}
+	return shapes[byte & 0x1f];
+}
+
+static uint32_t count_of(const uint8_t *p, uint8_t header)
+{
+	switch (header) {
+	case 0:
+		return *p < 0xa0 ? *p & 0x0fu : *p & 0x1fu;
+	case 1:
+		return p[1];
+	case 2:
+		return (uint32_t)p[1] << 8 | p[2];
+	default:
+		return (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | p[4];
+	}
+}
+
+/* One element fewer is owed; containers that are complete are closed. */
+static void settle(struct notes *n)
+{
+	n->owed--;
+	n->left[n->depth - 1]--;
+	while (n->depth > 0 && n->left[n->depth - 1] == 0) {
+		n->depth--;
+	}
+}
+
+/* Open a container of `items` elements, which is itself an element that is now there. */
+static int open_container(struct notes *n, uint64_t items, uint32_t depth_limit)
+{
+	if (items > UINT32_MAX) {
+		return OB_ETOOBIG;
+	}
+	/* An empty one is complete at once, and its parent's place for it is settled first in any case: then the parent may be
+	 * complete but for this child. */
+	n->owed--;
+	n->left[n->depth - 1]--;
+	if (items > 0) {
+		if (n->depth > depth_limit) {
+			return OB_EPROTO;
+		}
+		n->left[n->depth++] = (uint32_t)items;
+		n->owed += items;
+	}
+	while (n->depth > 0 && n->left[n->depth - 1] == 0) {
+		n->depth--;
+	}
+	return OB_OK;
+}
+
+/* The root must be an array of 3 or 4: nothing else is MessagePack-RPC. */
+static int scan_root(struct notes *n, uint8_t byte)
+{
+	if (byte != 0x93 && byte != 0x94) {
+		return OB_EPROTO;
+	}
+	n->begun = 1;
+	n->at = 1;
+	n->depth = 1;
+	n->owed = n->left[0] = byte & 0x0f;
+	return OB_OK;
+}
+
+/* Read the element at n->at. 1: done; 0: it needs *ret_need bytes from n->at on; or a refusal. */
+static int scan_element(struct ob_bytes bytes, struct notes *n, uint32_t depth_limit, uint64_t *ret_need)
+{
+	const uint8_t *p = bytes.data + n->at;
+	size_t room = bytes.len - n->at;
+	struct shape shape = shape_of(*p);
+	uint64_t need = 1u + (uint64_t)shape.header + shape.body;
+	if (shape.content == REFUSED) {
+		return OB_EPROTO;
+	}
+	*ret_need = need;
+	if (room < 1u + (size_t)shape.header) {
+		return 0;
+	}
+	if (shape.content == BYTES) {
+		*ret_need = need += count_of(p, shape.header);
+	}
+	if (room < need) {
+		return 0;
+	}
+	n->at += (size_t)need;
+	if (shape.content == ITEMS || shape.content == PAIRS) {
+		uint64_t items = (uint64_t)count_of(p, shape.header) * (shape.content == PAIRS ? 2 : 1);
+		int r = open_container(n, items, depth_limit);
+		return r < 0 ? r : 1;
+	}
+	settle(n);
+	return 1;
+}
+
+static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len)
+{
+	struct notes *n = (struct notes *)(void *)progress->notes;
+	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;
+	uint64_t need = 1;
+	int r = 1;
+	if (bytes.len > 0 && !n->begun && (r = scan_root(n, bytes.data[0])) < 0) {
+		return r;
+	}
+	while (n->begun && n->owed > 0 && n->at < bytes.len && n->at + n->owed <= limits->message) {
+		r = scan_element(bytes, n, depth, &need);
+		if (r < 0) {
+			return r;
+		}
+		if (r == 0) {
+			break;
+		}
+		need = 1;
+	}
+	progress->seen = bytes.len;
+	/* Every element that is still owed takes a byte at least. */
+	uint64_t total = n->at + (n->owed > 0 ? n->owed - 1 + need : 0);
+	if (!n->begun) {
+		total = 1;
+	}
+	if (total > limits->message) {
+		return OB_ETOOBIG;
+	}
+	*ret_len = (size_t)total;
+	return n->begun && n->owed == 0 ? 1 : 0;
+}
+
+/* ---- decode: msgpack-c's parser, our values ----------------------------------------------------------------------- */
+
+struct decoder {
+	struct ob_arena *arena;
+	int error;
+};
+
+#define msgpack_unpack_struct(name)    struct decode##name
+#define msgpack_unpack_func(ret, name) static ret decode##name
+#define msgpack_unpack_callback(name)  on##name
+#define msgpack_unpack_object	       struct ob_value
+#define msgpack_unpack_user	       struct decoder
+
+struct decode_context;
+static void decode_init(struct decode_context *context);
+static struct ob_value decode_data(struct decode_context *context);
+static int decode_execute(struct decode_context *context, const char *data, size_t len, size_t *offset);
+
+static inline struct ob_value on_root(struct decoder *d)
+{
+	(void)d;
+	return ob_nil();
+}
+
+#define ON_INTEGER(name, type)                                                           \
+	static inline int on_##name(struct decoder *d, type value, struct ob_value *ret) \
+	{                                                                                \
+		(void)d;                                                                 \
+		*ret = ob_int(value);                                                    \
+		return 0;                                                                \
+	}
+ON_INTEGER(uint8, uint8_t)
+ON_INTEGER(uint16, uint16_t)
+ON_INTEGER(uint32, uint32_t)
+ON_INTEGER(int8, int8_t)
+ON_INTEGER(int16, int16_t)
+ON_INTEGER(int32, int32_t)
+ON_INTEGER(int64, int64_t)
+
+static inline int on_uint64(struct decoder *d, uint64_t value, struct ob_value *ret)
+{
+	(void)d;
+	*ret = ob_uint(value);
+	return 0;
+}
+
+static inline int on_double(struct decoder *d, double value, struct ob_value *ret)
+{
+	*ret = ob_double(value);
+	if (!isfinite(value)) {
+		d->error = OB_EPROTO;
+		return -1;
+	}
+	return 0;
+}
+
+static inline int on_float(struct decoder *d, float value, struct ob_value *ret)
+{
+	return on_double(d, (double)value, ret);
+}
+
+static inline int on_nil(struct decoder *d, struct ob_value *ret)
+{
+	(void)d;
+	*ret = ob_nil();
+	return 0;
+}
+
+static inline int on_true(struct decoder *d, struct ob_value *ret)
+{
+	(void)d;
+	*ret = ob_bool(true);
+	return 0;
+}
+
+static inline int on_false(struct decoder *d, struct ob_value *ret)
+{
+	(void)d;
+	*ret = ob_bool(false);
+	return 0;
+}
+
+/* Containers start with count 0 and room for all: the scan has held the count against the bytes. */
+static inline int on_array(struct decoder *d, size_t count, struct ob_value *ret)
+{
+	void *items = ob_arena_alloc(d->arena, count * sizeof(struct ob_value));
+	*ret = ob_array(items, 0);
+	d->error = items == NULL && count > 0 ? OB_ENOMEM : d->error;
+	return d->error;
+}
+
+static inline int on_array_item(struct decoder *d, struct ob_value *array, struct ob_value item)
+{
+	(void)d;
+	((struct ob_value *)(void *)(uintptr_t)array->as.items)[array->count++] = item;
+	return 0;
+}
+
+static inline int on_map(struct decoder *d, size_t count, struct ob_value *ret)
+{
+	void *pairs = ob_arena_alloc(d->arena, count * sizeof(struct ob_pair));
+	*ret = ob_map(pairs, 0);
+	d->error = pairs == NULL && count > 0 ? OB_ENOMEM : d->error;
+	return d->error;
+}
+
+static inline int on_map_item(struct decoder *d, struct ob_value *map, struct ob_value key, struct ob_value value)
+{
+	struct ob_pair *pair = &((struct ob_pair *)(void *)(uintptr_t)map->as.pairs)[map->count++];
+	pair->key = key;
+	pair->value = value;
+	d->error = key.type != OB_STRING ? OB_EPROTO : d->error;
+	return d->error;
+}
+
+/* Whether the bytes are well-formed UTF-8 (Unicode 15, table 3-7). ASCII runs are skipped a word at a time. */
+static bool is_utf8(const uint8_t *p, size_t n)
+{
+	const uint8_t *end = p + n;
+	while (p < end) {
+		uint64_t word;
+		if (end - p >= 8 && (memcpy(&word, p, 8), (word & 0x8080808080808080u) == 0)) {
+			p += 8;
+			continue;
+		}
+		if (*p < 0x80) {
+			p++;
+			continue;
+		}
+		int more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
+		if (*p < 0xc2 || *p > 0xf4 || end - p <= more) {
+			return false;
+		}
+		uint8_t low = *p == 0xe0 ? 0xa0 : *p == 0xf0 ? 0x90 : 0x80;
+		uint8_t high = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : 0xbf;
+		if (p[1] < low || p[1] > high || (more > 1 && (p[2] & 0xc0) != 0x80) ||
+		    (more > 2 && (p[3] & 0xc0) != 0x80)) {
+			return false;
+		}
+		p += 1 + more;
+	}
+	return true;
+}
+
+static inline int on_str(struct decoder *d, const char *base, const char *at, unsigned int n, struct ob_value *ret)
+{
+	(void)base;
+	*ret = ob_stringn(at, n);
+	if (!is_utf8((const uint8_t *)at, n)) {
+		d->error = OB_EPROTO;
+		return -1;
+	}
+	return 0;
+}
+
+static inline int on_bin(struct decoder *d, const char *base, const char *at, unsigned int n, struct ob_value *ret)
+{
+	(void)d;
+	(void)base;
+	*ret = ob_binary(at, n);
+	return 0;
+}
+
+/* scan() has refused extensions already. */
+static inline int on_ext(struct decoder *d, const char *base, const char *at, unsigned int n, struct ob_value *ret)
+{
+	(void)base;
+	(void)at;
+	(void)n;
+	*ret = ob_nil();
+	d->error = OB_EPROTO;
+	return -1;
+}
+
+#include <msgpack/unpack_template.h>
+
+static int check_duplicates(const struct ob_value *v, struct ob_arena *arena)
+{
+	int r = v->type == OB_MAP ? ob_map_has_duplicates(v->as.pairs, v->count, arena) : 0;
+	for (uint32_t i = 0; r == 0 && i < v->count && (v->type == OB_MAP || v->type == OB_ARRAY); i++) {
+		const struct ob_value *child = v->type == OB_MAP ? &v->as.pairs[i].value : &v->as.items[i];
+		if (child->type >= OB_ARRAY) {
+			r = check_duplicates(child, arena);
+		}
+	}
+	return r > 0 ? OB_EPROTO : r;
+}
+
+static int decode_tree(struct ob_bytes bytes, struct ob_arena *arena, struct ob_value *ret)
+{
+	struct decode_context context;
+	size_t offset = 0;
+	context.user.arena = arena;
+	context.user.error = OB_OK;
+	decode_init(&context);
+	int r = decode_execute(&context, (const char *)bytes.data, bytes.len, &offset);
+	if (r != 1 || offset != bytes.len) {
+		return context.user.error != OB_OK ? context.user.error : OB_EPROTO;
+	}
+	*ret = decode_data(&context);
+	return check_duplicates(ret, arena);
+}
+
+static bool get_u32(const struct ob_value *v, uint32_t *ret)
+{
+	int64_t n;
+	if (!ob_get_int(v, &n) || n < 0 || n > UINT32_MAX) {
+		return false;
+	}
+	*ret = (uint32_t)n;
+	return true;
+}
+
+static bool take_method(const struct ob_value *method, const struct ob_value *params, struct ob_message *m)
+{
+	m->params = *params;
+	return ob_get_string(method, &m->method) && (params->type == OB_ARRAY || params->type == OB_MAP);
+}
+
+/* [0,id,method,params], [1,id,error,result], [2,method,params] */
+static bool take_message(const struct ob_value *root, struct ob_message *m)
+{
+	uint32_t kind;
+	if (root->type != OB_ARRAY || !get_u32(ob_value_at(root, 0), &kind)) {
+		return false;
+	}
+	const struct ob_value *item = root->as.items;
+	m->kind = kind;
+	if (kind == OB_NOTIFY) {
+		return root->count == 3 && take_method(&item[1], &item[2], m);
+	}
+	if (root->count != 4 || kind > OB_RESPONSE || !get_u32(&item[1], &m->id.number)) {
+		return false;
+	}
+	if (kind == OB_REQUEST) {
+		return take_method(&item[2], &item[3], m);
+	}
+	m->error = item[2];
+	m->result = item[3];
+	return true;
+}
+
+static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits, struct ob_message *ret,
+		  struct ob_error *reterr)
+{
+	struct ob_value root;
+	struct ob_message m;
+	(void)limits;
+	(void)reterr;
+	int r = decode_tree(bytes, arena, &root);
+	if (r < 0) {
+		return r;
+	}
+	memset(&m, 0, sizeof m);
+	m.size = sizeof m;
+	if (!take_message(&root, &m)) {
+		return OB_EPROTO;
+	}
+	*ret = m;
+	return OB_OK;
+}
+
+/* ---- encode ------------------------------------------------------------------------------------------------------- */
+
+static int write_sink(void *sink, const char *data, size_t n)
+{
+	return ob_sink_put(sink, data, n) ? 0 : -1;
+}
+
+static int pack(msgpack_packer *p, const struct ob_value *v, unsigned depth);
+
+static int pack_items(msgpack_packer *p, const struct ob_value *v, unsigned depth)
+{
+	int r = depth < OB_DEPTH_MAX ? msgpack_pack_array(p, v->count) : OB_EINVAL;
+	for (uint32_t i = 0; r == 0 && i < v->count; i++) {
+		r = pack(p, &v->as.items[i], depth + 1);
+	}
+	return r;
+}
+
+static int pack_pairs(msgpack_packer *p, const struct ob_value *v, unsigned depth)
+{
+	int r = depth < OB_DEPTH_MAX ? msgpack_pack_map(p, v->count) : OB_EINVAL;
+	for (uint32_t i = 0; r == 0 && i < v->count; i++) {
+		r = pack(p, &v->as.pairs[i].key, depth + 1);
+		r = r == 0 ? pack(p, &v->as.pairs[i].value, depth + 1) : r;
+	}
+	return r;
+}
+
+static int pack_text(msgpack_packer *p, const void *text, uint32_t n)
+{
+	if (!is_utf8(text, n)) {
+		return OB_EINVAL;
+	}
+	int r = msgpack_pack_str(p, n);
+	return r == 0 && n > 0 ? msgpack_pack_str_body(p, text, n) : r;
+}
+
+/* 0, or msgpack-c's -1 for a full sink, or OB_EINVAL (which is -1 too: the sink knows which). */
+static int pack(msgpack_packer *p, const struct ob_value *v, unsigned depth)
+{
+	int r;
+	switch (v->type) {
+	case OB_NIL:
+		return msgpack_pack_nil(p);
+	case OB_BOOL:
+		return v->as.boolean ? msgpack_pack_true(p) : msgpack_pack_false(p);
+	case OB_INT:
+		return msgpack_pack_int64(p, v->as.integer);
+	case OB_UINT:
+		return msgpack_pack_uint64(p, v->as.uinteger);
+	case OB_DOUBLE:
+		return isfinite(v->as.number) ? msgpack_pack_double(p, v->as.number) : OB_EINVAL;
+	case OB_STRING:
+		return pack_text(p, v->as.string, v->count);
+	case OB_BINARY:
+		r = msgpack_pack_bin(p, v->count);
+		return r == 0 && v->count > 0 ? msgpack_pack_bin_body(p, v->as.binary, v->count) : r;
+	case OB_ARRAY:
+		return pack_items(p, v, depth);
+	case OB_MAP:
+		return pack_pairs(p, v, depth);
+	default:
+		return OB_EINVAL;
+	}
+}
+
+static int pack_params(msgpack_packer *p, const struct ob_message *m)
+{
+	int r = pack_text(p, m->method.data, (uint32_t)m->method.len);
+	if (r == 0 && m->params.type == OB_NIL) {
+		return msgpack_pack_array(p, 0);
+	}
+	if (r == 0 && m->params.type != OB_ARRAY && m->params.type != OB_MAP) {
+		return OB_EINVAL;
+	}
+	return r == 0 ? pack(p, &m->params, 0) : r;
+}
+
+static int pack_message(msgpack_packer *p, const struct ob_message *m)
+{
+	int r = msgpack_pack_array(p, m->kind == OB_NOTIFY ? 3 : 4);
+	r = r == 0 ? msgpack_pack_uint32(p, m->kind) : r;
+	if (r == 0 && m->kind != OB_NOTIFY) {
+		r = m->id.foreign ? OB_EINVAL : msgpack_pack_uint32(p, m->id.number);
+	}
+	if (r != 0 || m->kind != OB_RESPONSE) {
+		return r == 0 ? pack_params(p, m) : r;
+	}
+	r = pack(p, &m->error, 0);
+	if (r == 0) {
+		r = m->error.type != OB_NIL ? msgpack_pack_nil(p) : pack(p, &m->result, 0);
+	}
+	return r;
+}
+
+static int encode(const struct ob_message *message, struct ob_sink *out, struct ob_error *reterr)
+{
+	msgpack_packer packer;
+	(void)reterr;
+	msgpack_packer_init(&packer, out, write_sink);
+	if (pack_message(&packer, message) == 0) {
+		return OB_OK;
+	}
+	return out->failed ? OB_ENOMEM : OB_EINVAL;
+}
+
+static const struct ob_codec_ops ops = {
+    .size = sizeof ops,
+    .scan = scan,
+    .decode = decode,
+    .encode = encode,
+};
+
+static const struct ob_plugin plugin = {
+    .size = sizeof plugin,
+    .kind = OB_PLUGIN_CODEC,
+    .name = "msgpack",
+    .version = "0.1.0",
+    .ops = &ops,
+};
+
+OB_PLUGIN_ENTRY(&plugin);

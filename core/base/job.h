@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* base/job - something that another thread asks the loop's thread to do; the loop (run/loop) queues it. */
+#ifndef OBI_BASE_JOB_H
+#define OBI_BASE_JOB_H
+
+struct obi_job {
+	struct obi_job *next;
+	void (*fn)(struct obi_job *job);
+};
+
+#endif
