@@ -3,17 +3,28 @@
 
 #include <stdlib.h>
 
-enum { FIRST = 4096, KEEP = 256 * 1024 };
+enum { FIRST = 4096, KEEP = 2 * 1024 * 1024 };
 
 static struct obi_buf *of_sink(struct ob_sink *sink)
 {
 	return (struct obi_buf *)((char *)sink - offsetof(struct obi_buf, sink));
 }
 
-static void wipe(uint8_t *data, size_t len)
+/* Wipe all that was ever written to this memory, consumed bytes included. */
+static void wipe(struct obi_buf *buf)
 {
+	size_t len = buf->sink.len > buf->touched ? buf->sink.len : buf->touched;
 	if (len > 0) {
-		explicit_bzero(data, len);
+		explicit_bzero(buf->sink.data, len);
+	}
+	buf->touched = 0;
+}
+
+/* The queue is about to be cut to a shorter one. */
+static void note_touched(struct obi_buf *buf)
+{
+	if (buf->sink.len > buf->touched) {
+		buf->touched = buf->sink.len;
 	}
 }
 
@@ -26,6 +37,7 @@ static bool grow(struct ob_sink *sink, size_t more)
 		return false;
 	}
 	if (buf->start > 0 && live + more <= sink->cap && buf->start >= live) {
+		note_touched(buf);
 		memmove(sink->data, sink->data + buf->start, live);
 		buf->start = 0;
 		sink->len = live;
@@ -42,7 +54,7 @@ static bool grow(struct ob_sink *sink, size_t more)
 	if (live > 0) {
 		memcpy(data, sink->data + buf->start, live);
 	}
-	wipe(sink->data, sink->len);
+	wipe(buf);
 	free(sink->data);
 	sink->data = data;
 	sink->cap = cap;
@@ -61,7 +73,7 @@ void obi_buf_init(struct obi_buf *buf, size_t max)
 
 void obi_buf_free(struct obi_buf *buf)
 {
-	wipe(buf->sink.data, buf->sink.len);
+	wipe(buf);
 	free(buf->sink.data);
 	obi_buf_init(buf, buf->sink.max);
 }
@@ -84,12 +96,14 @@ void obi_buf_consume(struct obi_buf *buf, size_t n)
 	if (buf->sink.cap > buf->keep) {
 		obi_buf_free(buf);
 	}
+	note_touched(buf);
 	buf->start = 0;
 	buf->sink.len = 0;
 }
 
 void obi_buf_truncate(struct obi_buf *buf, size_t n)
 {
+	note_touched(buf);
 	buf->sink.len = buf->start + n;
 	buf->sink.failed = false;
 }

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * logic/session - the protocol of one connection, without the connection: bytes in, bytes out, calls both ways.
+ *
+ * The owner (run/link) reads into obi_session_room(), tells of it with obi_session_received(), and writes out what is queued in
+ * obi_session_output(). The session decides the rest: authentication, framing, limits, replies, deadlines. It knows no fd and no
+ * clock; it is told the time.
+ *
+ * States go forward only: AUTH -> OPEN -> CLOSED. A callback may call any function here but obi_session_free().
+ */
+#ifndef OBI_LOGIC_SESSION_H
+#define OBI_LOGIC_SESSION_H
+
+#include <outboard/codec.h>
+
+#include "base/buf.h"
+#include "logic/auth.h"
+#include "logic/call.h"
+#include "logic/pending.h"
+
+enum obi_session_state { OBI_SESSION_AUTH, OBI_SESSION_OPEN, OBI_SESSION_CLOSED };
+
+struct obi_session_limits {
+	uint32_t message; /* bytes of one message */
+	uint32_t preauth; /* the same before authentication */
+	uint32_t depth;
+	uint32_t calls; /* in flight, each way */
+	uint32_t queue; /* bytes waiting to be written; at twice this the connection closes */
+};
+
+/* 4 MiB, 4 KiB, 24, 256, 8 MiB. */
+struct obi_session_limits obi_session_limits_default(void);
+
+struct obi_session_events {
+	/* Authentication passed, or none was asked for. */
+	void (*opened)(void *user);
+	/* It is CLOSED now; every pending call has ended. err->code is OB_ECONNLOST after an end of stream. Called once. */
+	void (*closed)(void *user, const struct ob_error *err);
+	/* A call or notification that is not the protocol's own. Answer it, or defer it, before returning. */
+	void (*called)(void *user, struct ob_call *call);
+	/* The peer wants to supervise us; it named the instance it expects (empty: none). OB_OK or an error for it. */
+	int (*supervise)(void *user, struct ob_bytes instance);
+	/* There is output where there was none. */
+	void (*want_write)(void *user);
+	/* There may be an earlier deadline than before. */
+	void (*want_timer)(void *user);
+	void *user;
+};
+
+struct obi_session_setup {
+	const struct ob_codec_ops *codec;
+	const struct obi_auth_setup
+	    *auth; /* NULL: none, and then the peer is a foreign server: nothing of ours is sent */
+	enum ob_auth_role role;
+	struct ob_peer peer;
+	struct obi_session_limits limits;
+	struct obi_session_events events;
+	void *call_owner; /* for ob_call.owner */
+};
+
+struct obi_session {
+	struct obi_session_setup setup;
+	enum obi_session_state state;
+	bool dispatching;  /* inside obi_session_received() */
+	bool peer_is_ours; /* completed outboard.auth, so knows $/cancel and $/bye */
+	bool peer_bye;	   /* announced its end */
+	bool supervised;
+	uint64_t ignored; /* replies that nobody waited for */
+	struct obi_buf in;
+	struct obi_buf out;
+	size_t need; /* scan can get no further before so many bytes are in `in` */
+	struct ob_scan scan;
+	struct ob_limits codec_limits;
+	struct obi_arena arena; /* of the message being handled */
+	struct obi_auth auth;
+	struct obi_pending_table pending;
+	struct ob_call *spare;	  /* ready for the next call */
+	struct ob_call *deferred; /* calls to be answered later */
+	uint32_t deferred_count;
+};
+
+/* Begin. setup is copied; what it points to must outlive the session. The owner must then call obi_session_begin(). */
+void obi_session_init(struct obi_session *s, const struct obi_session_setup *setup);
+
+/* Check the peer's facts and, as a dialer, queue the first message. It may open, or close, at once. */
+void obi_session_begin(struct obi_session *s, int64_t now);
+
+/* Close (if need be) and free what it holds. Not inside one of its callbacks. */
+void obi_session_free(struct obi_session *s);
+
+/* Where to read to; never NULL unless memory ran out, and then the session has closed itself. */
+uint8_t *obi_session_room(struct obi_session *s, size_t *ret_room);
+
+/* n bytes were read there: handle every message that is complete. */
+void obi_session_received(struct obi_session *s, size_t n, int64_t now);
+
+/* The stream ended, or broke: err says how; NULL is an orderly end. */
+void obi_session_ended(struct obi_session *s, const struct ob_error *err);
+
+/* What is to be written, until obi_session_wrote(). */
+static inline struct ob_bytes obi_session_output(const struct obi_session *s)
+{
+	return obi_buf_bytes(&s->out);
+}
+void obi_session_wrote(struct obi_session *s, size_t n);
+
+/* End it from this side with code and text. A bye goes out first where the peer understands one. */
+void obi_session_close(struct obi_session *s, int code, const char *text);
+
+/*
+ * Call the peer. fn is called exactly once if this returns OB_OK, never inside it. method is complete. OB_EDOWN: not open;
+ * OB_EAGAIN: too many calls or bytes queued; OB_ETOOBIG; OB_EINVAL: params the codec cannot carry.
+ */
+int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct ob_value *params, int64_t deadline,
+		     obi_reply_fn *fn, void *user, uint32_t *ret_id, struct ob_error *reterr);
+
+/* End a call of ours with code; the peer is told. Unknown ids: nothing. */
+void obi_session_cancel(struct obi_session *s, uint32_t id, int code);
+
+int obi_session_notify(struct obi_session *s, struct ob_bytes method, const struct ob_value *params,
+		       struct ob_error *reterr);
+
+/* The earliest deadline of a call, or INT64_MAX. */
+int64_t obi_session_deadline(const struct obi_session *s);
+
+/* End the calls that are due. */
+void obi_session_expire(struct obi_session *s, int64_t now);
+
+/* ---- Answering: on the loop's thread ---- */
+
+/* Keep the call: copy what it borrows. OB_ENOMEM: it has been answered with an error. */
+int obi_call_defer(struct ob_call *call);
+
+/* Answer with error, or result when error is nil. The call is gone. Returns what ob_call_reply() promises. */
+int obi_call_answer(struct ob_call *call, const struct ob_value *error, const struct ob_value *result);
+int obi_call_answer_error(struct ob_call *call, int64_t code, const char *message);
+
+#endif
