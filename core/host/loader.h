@@ -18,20 +18,19 @@
 #include <outboard/abi.h>
 #include <sys/types.h>
 
-/* A plugin file that passed the checks. Zeroed memory is a closed one, but for the two descriptors, which are then -1. */
+/* A plugin file that passed the checks. */
 struct obi_plugin_file {
-	char *path; /* for people; where it was found */
+	char *path; /* where it was found, for people */
 	dev_t dev;  /* the same file under two names is the same plugin */
 	ino_t ino;
 	int dir; /* the directory it lies in */
-	int fd;
 };
 
 /*
  * Find name_or_path and check it. dirs are absolute, ended by NULL, tried in order; the first that has the file decides,
  * even if the file is then refused. On success *ret must be closed.
  *
- * OB_EINVAL: neither a bare name ([a-z0-9_-], at most 31) nor an absolute path. OB_EPLUGIN: no such file, not a regular
+ * OB_EINVAL: neither a plugin's bare name nor an absolute path. OB_EPLUGIN: no such file, not a regular
  * file, or not ELF. OB_EPERM: owner or mode of the file or of its directory. OB_ENOMEM, OB_EIO. Each message names the
  * plugin and the path.
  */
@@ -44,7 +43,7 @@ int obi_plugin_file_open(const char *const *dirs, const char *name_or_path, stru
  */
 int obi_plugin_file_load(const struct obi_plugin_file *file, ob_plugin_list *ret_list, struct ob_error *reterr);
 
-/* Close the descriptors and free the path. What was loaded stays. */
+/* Close the directory and free the path. What was loaded stays. */
 void obi_plugin_file_close(struct obi_plugin_file *file);
 
 #endif

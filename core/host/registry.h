@@ -11,25 +11,9 @@
 #ifndef OBI_HOST_REGISTRY_H
 #define OBI_HOST_REGISTRY_H
 
-#include <outboard/auth.h>
-#include <outboard/codec.h>
-#include <outboard/transport.h>
+#include "host/plugin.h"
 
 struct obi_registry;
-
-/* One registered plugin. Its table is our copy: every member that must be there is, and what its plugin lacks is zero. */
-struct obi_plugin {
-	const struct obi_plugin *next; /* in order of registration */
-	const char *name;
-	const char *version;
-	const char *origin; /* the file it came from, or what obi_registry_add() was told */
-	uint32_t kind;	    /* enum ob_plugin_kind: which member of `as` is meant */
-	union {
-		struct ob_transport_ops transport;
-		struct ob_codec_ops codec;
-		struct ob_auth_ops auth;
-	} as;
-};
 
 /*
  * A registry without plugins. dirs: where plugin files lie, ended by NULL, tried in order, copied; NULL: nowhere.
