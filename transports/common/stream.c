@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/stream.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5, asm-generic; older C libraries do not know it */
+#endif
+
+struct ob_stream *obi_stream_new(const struct ob_host *host)
+{
+	struct ob_stream *stream = malloc(sizeof *stream);
+	if (stream != NULL) {
+		*stream = (struct ob_stream){.host = host, .fd = -1, .pidfd = -1};
+	}
+	return stream;
+}
+
+int obi_stream_fd(struct ob_stream *stream)
+{
+	return stream->fd;
+}
+
+void obi_stream_close(struct ob_stream *stream)
+{
+	if (stream == NULL) {
+		return;
+	}
+	if (stream->pidfd >= 0) {
+		close(stream->pidfd);
+	}
+	if (stream->fd >= 0) {
+		close(stream->fd);
+	}
+	free(stream);
+}
+
+/* ---- Bytes -------------------------------------------------------------------------------------------------------- */
+
+/* What errno means to a connection. Having to wait is no failure, so nothing is said about it. */
+static int broken(const struct ob_stream *stream, const char *doing, struct ob_error *reterr)
+{
+	switch (errno) {
+	case EAGAIN:
+		return OB_EAGAIN;
+	case EPIPE:
+	case ECONNRESET:
+	case ECONNABORTED:
+	case ENOTCONN:
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ENETDOWN:
+		return stream->host->fail(reterr, OB_ECONNLOST, errno, "the connection broke while %s", doing);
+	default:
+		return stream->host->fail(reterr, OB_EIO, errno, "%s a connection", doing);
+	}
+}
+
+static int limited(int count)
+{
+	return count < IOV_MAX ? count : IOV_MAX;
+}
+
+/* Without room for control messages: descriptors that a peer tries to push on us are dropped by the kernel. */
+ptrdiff_t obi_stream_readv(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	ssize_t n;
+	do {
+		n = readv(stream->fd, pieces, limited(count));
+	} while (n < 0 && errno == EINTR);
+	return n >= 0 ? n : broken(stream, "reading from", reterr);
+}
+
+ptrdiff_t obi_stream_writev(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)limited(count)};
+	ssize_t n;
+	do {
+		n = sendmsg(stream->fd, &msg, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n >= 0 ? n : broken(stream, "writing to", reterr);
+}
+
+int obi_stream_shutdown_write(struct ob_stream *stream, struct ob_error *reterr)
+{
+	return shutdown(stream->fd, SHUT_WR) == 0 ? OB_OK : broken(stream, "shutting down", reterr);
+}
+
+/* ---- Peer facts --------------------------------------------------------------------------------------------------- */
+
+/* Once a stream: every call of the kernel makes a new descriptor. */
+static int peer_pidfd(struct ob_stream *stream)
+{
+	int pidfd;
+	socklen_t len = sizeof pidfd;
+	if (stream->pidfd < 0 && getsockopt(stream->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) == 0) {
+		stream->pidfd = pidfd;
+	}
+	return stream->pidfd;
+}
+
+int obi_stream_peer_unix(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr)
+{
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+	if (getsockopt(stream->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
+		return stream->host->fail(reterr, OB_EIO, errno, "asking who the peer is");
+	}
+	ret->known = OB_PEER_UID;
+	ret->uid = cred.uid;
+	ret->gid = cred.gid;
+	if (cred.pid > 0) {
+		ret->known |= OB_PEER_PID;
+		ret->pid = cred.pid;
+	}
+	if (OB_HAS(ret, pidfd) && peer_pidfd(stream) >= 0) {
+		ret->known |= OB_PEER_PIDFD;
+		ret->pidfd = stream->pidfd;
+	}
+	return OB_OK;
+}
+
+/* ---- Accepting and dialing ---------------------------------------------------------------------------------------- */
+
+static int accept_failure(const struct ob_host *host, struct ob_error *reterr)
+{
+	switch (errno) {
+	case EAGAIN:
+	case EINTR:
+	/* It was aborted, or refused by a security module or a firewall, while it waited. The next one may be fine. */
+	case ECONNABORTED:
+	case EPROTO:
+	case EPERM:
+	/* Linux hands out errors that are pending on the new socket. */
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return OB_EAGAIN;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return host->fail(reterr, OB_ENOMEM, errno, "accepting a connection");
+	default:
+		return host->fail(reterr, OB_EIO, errno, "accepting a connection");
+	}
+}
+
+int obi_stream_accept(const struct ob_host *host, int listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+{
+	struct ob_stream *stream = obi_stream_new(host);
+	if (stream == NULL) {
+		return host->fail(reterr, OB_ENOMEM, 0, "accepting a connection: out of memory");
+	}
+	stream->fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (stream->fd < 0) {
+		int rc = accept_failure(host, reterr);
+		obi_stream_close(stream);
+		return rc;
+	}
+	*ret_stream = stream;
+	return OB_OK;
+}
+
+int obi_socket_code(int sys)
+{
+	switch (sys) {
+	case EAGAIN:
+		return OB_EAGAIN;
+	case ECONNREFUSED:
+		return OB_EREFUSED;
+	case ENOENT:
+	case ENOTDIR:
+		return OB_ENOENT;
+	case EACCES:
+	case EPERM:
+		return OB_EPERM;
+	case EADDRINUSE:
+		return OB_EEXIST;
+	case EINVAL:
+	case ENAMETOOLONG:
+	case EAFNOSUPPORT:
+	case EADDRNOTAVAIL:
+		return OB_EINVAL;
+	case ETIMEDOUT:
+		return OB_ETIMEDOUT;
+	case ECONNRESET:
+		return OB_ECONNLOST;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return OB_ENOMEM;
+	default:
+		return OB_EIO;
+	}
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/unixpath.h"
+
+#include "common/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+
+/* path as an address; false: it is too long. */
+static bool set_address(struct sockaddr_un *ret, const char *path)
+{
+	size_t len = strlen(path);
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (len >= sizeof ret->sun_path) {
+		return false;
+	}
+	memcpy(ret->sun_path, path, len + 1);
+	return true;
+}
+
+/* The address of what lies at place: by its path if that fits, so that ss(8) shows it, else through its directory. */
+static bool address_of(const struct obi_unixpath *place, struct sockaddr_un *ret)
+{
+	char name[sizeof ret->sun_path];
+	if (set_address(ret, place->path)) {
+		return true;
+	}
+	int n = snprintf(name, sizeof name, "/proc/self/fd/%d%s", place->dir, strrchr(place->path, '/'));
+	return n > 0 && (size_t)n < sizeof name && set_address(ret, name);
+}
+
+static int new_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+/* The errno of a connect to address, and the socket on success. It never waits. */
+static int try_connect(const struct sockaddr_un *address, int *ret_fd)
+{
+	int fd = new_socket();
+	if (fd < 0) {
+		return errno;
+	}
+	if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0) {
+		int sys = errno;
+		close(fd);
+		return sys;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* ---- Connecting --------------------------------------------------------------------------------------------------- */
+
+/* Through a descriptor of the socket's file. */
+static int connect_far(const char *path, int *ret_fd)
+{
+	struct sockaddr_un address;
+	char name[32];
+	int file = open(path, O_PATH | O_CLOEXEC);
+	if (file < 0) {
+		return errno;
+	}
+	snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+	set_address(&address, name);
+	int sys = try_connect(&address, ret_fd);
+	close(file);
+	return sys;
+}
+
+int obi_unixpath_connect(const struct ob_host *host, const char *path, int *ret_fd, struct ob_error *reterr)
+{
+	struct sockaddr_un address;
+	int sys = set_address(&address, path) ? try_connect(&address, ret_fd) : connect_far(path, ret_fd);
+	if (sys != 0) {
+		return host->fail(reterr, obi_socket_code(sys), sys, "connecting to %s", path);
+	}
+	return OB_OK;
+}
+
+/* ---- Making way --------------------------------------------------------------------------------------------------- */
+
+static int look(const struct obi_unixpath *place, struct stat *ret)
+{
+	return fstatat(place->dir, strrchr(place->path, '/') + 1, ret, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+}
+
+/* Whether a server is behind the socket at place. One whose backlog is full is, too. */
+static bool is_live(const struct obi_unixpath *place)
+{
+	struct sockaddr_un address;
+	int fd = -1;
+	int sys = address_of(place, &address) ? try_connect(&address, &fd) : ENAMETOOLONG;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return sys != ECONNREFUSED && sys != ENOENT;
+}
+
+static int judge(const struct ob_host *host, const struct obi_unixpath *place, const struct stat *st, bool lock_held,
+		 struct ob_error *reterr)
+{
+	if (!S_ISSOCK(st->st_mode)) {
+		return host->fail(reterr, OB_EEXIST, 0, "listening on %s: what is there is not a socket", place->path);
+	}
+	if (st->st_uid != geteuid()) {
+		return host->fail(reterr, OB_EEXIST, 0, "listening on %s: the socket there belongs to user %u",
+				  place->path, st->st_uid);
+	}
+	if (!lock_held && is_live(place)) {
+		return host->fail(reterr, OB_EEXIST, 0, "listening on %s: a server is listening there", place->path);
+	}
+	return OB_OK;
+}
+
+/* Remove a dead socket from place. */
+static int make_way(const struct ob_host *host, const struct obi_unixpath *place, bool lock_held,
+		    struct ob_error *reterr)
+{
+	struct stat judged, now;
+	if (look(place, &judged) == ENOENT) {
+		return OB_OK;
+	}
+	int rc = judge(host, place, &judged, lock_held, reterr);
+	if (rc != OB_OK) {
+		return rc;
+	}
+	/* Look again: somebody else may have made way, and bound, since. */
+	if (look(place, &now) == 0 && now.st_dev == judged.st_dev && now.st_ino == judged.st_ino) {
+		unlinkat(place->dir, strrchr(place->path, '/') + 1, 0);
+	}
+	return OB_OK;
+}
+
+/* ---- Listening ---------------------------------------------------------------------------------------------------- */
+
+static int split(const struct ob_host *host, struct obi_unixpath *place, struct ob_error *reterr)
+{
+	const char *slash = strrchr(place->path, '/');
+	char dir[PATH_MAX];
+	if (place->path[0] != '/' || slash[1] == '\0' || (size_t)(slash - place->path) + 1 >= sizeof dir) {
+		return host->fail(reterr, OB_EINVAL, 0, "listening on %s: not the absolute path of a file",
+				  place->path);
+	}
+	snprintf(dir, sizeof dir, "%.*s/", (int)(slash - place->path), place->path);
+	place->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (place->dir < 0) {
+		return host->fail(reterr, obi_socket_code(errno), errno, "listening on %s: opening its directory",
+				  place->path);
+	}
+	return OB_OK;
+}
+
+/* Linux gives a bound socket's file the mode of the unbound socket, less the umask. So there is no moment at which others
+ * could connect. */
+static int bind_once(struct obi_unixpath *place, const struct sockaddr_un *address)
+{
+	if (place->fd < 0) {
+		place->fd = new_socket();
+	}
+	if (place->fd < 0 || fchmod(place->fd, S_IRUSR | S_IWUSR) != 0) {
+		return errno;
+	}
+	return bind(place->fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
+}
+
+static int bind_place(const struct ob_host *host, struct obi_unixpath *place, bool lock_held, struct ob_error *reterr)
+{
+	struct sockaddr_un address;
+	struct stat st;
+	if (!address_of(place, &address)) {
+		return host->fail(reterr, OB_EINVAL, ENAMETOOLONG, "listening on %s", place->path);
+	}
+	int sys = bind_once(place, &address);
+	if (sys == EADDRINUSE) {
+		int rc = make_way(host, place, lock_held, reterr);
+		if (rc != OB_OK) {
+			return rc;
+		}
+		sys = bind_once(place, &address);
+	}
+	if (sys != 0) {
+		return host->fail(reterr, obi_socket_code(sys), sys, "listening on %s: binding", place->path);
+	}
+	if (look(place, &st) == 0) {
+		place->bound = true;
+		place->dev = st.st_dev;
+		place->ino = st.st_ino;
+	}
+	return OB_OK;
+}
+
+int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_held, uint32_t backlog,
+			struct obi_unixpath *ret, struct ob_error *reterr)
+{
+	struct obi_unixpath place = {.fd = -1, .dir = -1, .path = strdup(path)};
+	if (place.path == NULL) {
+		return host->fail(reterr, OB_ENOMEM, 0, "listening on %s: out of memory", path);
+	}
+	int rc = split(host, &place, reterr);
+	if (rc == OB_OK) {
+		rc = bind_place(host, &place, lock_held, reterr);
+	}
+	if (rc == OB_OK && listen(place.fd, backlog < INT_MAX ? (int)backlog : INT_MAX) != 0) {
+		rc = host->fail(reterr, obi_socket_code(errno), errno, "listening on %s", path);
+	}
+	if (rc != OB_OK) {
+		obi_unixpath_close(&place);
+		return rc;
+	}
+	*ret = place;
+	return OB_OK;
+}
+
+/* The file goes before the descriptor: as long as that is open, no other file can have our inode number. */
+void obi_unixpath_close(struct obi_unixpath *place)
+{
+	struct stat st;
+	if (place->bound && look(place, &st) == 0 && st.st_dev == place->dev && st.st_ino == place->ino) {
+		unlinkat(place->dir, strrchr(place->path, '/') + 1, 0);
+	}
+	if (place->fd >= 0) {
+		close(place->fd);
+	}
+	if (place->dir >= 0) {
+		close(place->dir);
+	}
+	free(place->path);
+	*place = (struct obi_unixpath){.fd = -1, .dir = -1};
+}

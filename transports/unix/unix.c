@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The unix transport: unix:///absolute/path, a stream socket in the file system.
+ *
+ * Who may connect is decided by the directory, and by the mode of the socket, 0600. Who did connect is known from the
+ * kernel. So this transport is OB_TRANSPORT_LOCAL.
+ */
+#include "common/stream.h"
+#include "common/unixpath.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+struct ob_listener {
+	const struct ob_host *host;
+	struct obi_unixpath place;
+};
+
+/* A connect to a unix socket succeeds or fails at once, so a dial is a stream on its way to the caller. */
+struct ob_dial {
+	struct ob_stream *stream;
+};
+
+/* The path of uri, NUL-terminated; NULL, with the reason in *reterr, when the URI is not one of ours. */
+static const char *path_of(const struct ob_host *host, const struct ob_uri *uri, struct ob_error *reterr)
+{
+	const char *path = (const char *)uri->path.data;
+	if (uri->host.len != 0 || uri->port != -1 || uri->query.len != 0 || uri->path.len < 2 || path[0] != '/') {
+		host->fail(reterr, OB_EINVAL, 0, "'%.*s' is not of the form unix:///absolute/path", (int)uri->text.len,
+			   (const char *)uri->text.data);
+		return NULL;
+	}
+	return path;
+}
+
+/* ---- Listener ----------------------------------------------------------------------------------------------------- */
+
+static int unix_listen(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		       struct ob_listener **ret_listener, struct ob_error *reterr)
+{
+	bool lock_held = OB_HAS(params, lock_held) && params->lock_held;
+	uint32_t backlog = OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
+	const char *path = path_of(host, uri, reterr);
+	if (path == NULL) {
+		return OB_EINVAL;
+	}
+	struct ob_listener *listener = malloc(sizeof *listener);
+	if (listener == NULL) {
+		return host->fail(reterr, OB_ENOMEM, 0, "listening on %s: out of memory", path);
+	}
+	listener->host = host;
+	int rc = obi_unixpath_listen(host, path, lock_held, backlog, &listener->place, reterr);
+	if (rc != OB_OK) {
+		free(listener);
+		return rc;
+	}
+	*ret_listener = listener;
+	return OB_OK;
+}
+
+static int unix_listener_fd(struct ob_listener *listener)
+{
+	return listener->place.fd;
+}
+
+static int unix_accept(struct ob_listener *listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+{
+	return obi_stream_accept(listener->host, listener->place.fd, ret_stream, reterr);
+}
+
+/* What a path may show as it is (RFC 3986, pchar and '/'); the rest is percent-encoded. */
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("/0123456789-._~!$&'()*+,;=:@", c) != NULL;
+}
+
+static int unix_local_uri(struct ob_listener *listener, struct ob_sink *out)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	ob_sink_text(out, "unix://");
+	for (const char *c = listener->place.path; *c != '\0'; c++) {
+		uint8_t byte = (uint8_t)*c;
+		if (is_plain(*c)) {
+			ob_sink_byte(out, byte);
+		} else {
+			char encoded[] = {'%', hex[byte >> 4], hex[byte & 15]};
+			ob_sink_put(out, encoded, sizeof encoded);
+		}
+	}
+	return out->failed ? OB_ENOMEM : OB_OK;
+}
+
+static void unix_listener_close(struct ob_listener *listener)
+{
+	if (listener != NULL) {
+		obi_unixpath_close(&listener->place);
+		free(listener);
+	}
+}
+
+/* ---- Dial --------------------------------------------------------------------------------------------------------- */
+
+static void unix_dial_close(struct ob_dial *dial)
+{
+	if (dial != NULL) {
+		obi_stream_close(dial->stream);
+		free(dial);
+	}
+}
+
+static int unix_dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		     struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+{
+	const char *path = path_of(host, uri, reterr);
+	(void)params;
+	if (path == NULL) {
+		return OB_EINVAL;
+	}
+	struct ob_dial *dial = malloc(sizeof *dial);
+	struct ob_stream *stream = obi_stream_new(host);
+	if (dial == NULL || stream == NULL) {
+		free(dial);
+		obi_stream_close(stream);
+		return host->fail(reterr, OB_ENOMEM, 0, "connecting to %s: out of memory", path);
+	}
+	dial->stream = stream;
+	int rc = obi_unixpath_connect(host, path, &stream->fd, reterr);
+	if (rc != OB_OK) {
+		unix_dial_close(dial);
+		return rc;
+	}
+	*ret_dial = dial;
+	*ret_want = (struct ob_want){.fd = -1, .deadline = 0};
+	return OB_OK;
+}
+
+static int unix_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
+			    struct ob_error *reterr)
+{
+	(void)revents, (void)ret_want, (void)reterr;
+	*ret_stream = dial->stream;
+	dial->stream = NULL;
+	return OB_OK;
+}
+
+/* ---- Table -------------------------------------------------------------------------------------------------------- */
+
+static const char *const schemes[] = {"unix", NULL};
+
+static const struct ob_transport_ops ops = {
+    .size = sizeof ops,
+    .schemes = schemes,
+    .listen = unix_listen,
+    .listener_fd = unix_listener_fd,
+    .accept = unix_accept,
+    .local_uri = unix_local_uri,
+    .listener_close = unix_listener_close,
+    .dial = unix_dial,
+    .finish_dial = unix_finish_dial,
+    .dial_close = unix_dial_close,
+    .fd = obi_stream_fd,
+    .readv = obi_stream_readv,
+    .writev = obi_stream_writev,
+    .shutdown_write = obi_stream_shutdown_write,
+    .peer = obi_stream_peer_unix,
+    .close = obi_stream_close,
+    .flags = OB_TRANSPORT_LOCAL,
+};
+
+static const struct ob_plugin unix_plugin = {
+    .size = sizeof unix_plugin,
+    .kind = OB_PLUGIN_TRANSPORT,
+    .name = "unix",
+    .version = "1",
+    .ops = &ops,
+};
+
+OB_PLUGIN_ENTRY(&unix_plugin);
