@@ -48,14 +48,18 @@ static int dialer_ends(struct ob_auth *auth, struct ob_bytes in, struct ob_sink 
 static int dialer_shows(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
 {
 	char credential[CREDENTIAL + 1];
-	auth->next = dialer_ends;
+	auth->next = over;
 	if (in.len != 0) {
 		return refused(auth, reterr);
 	}
 	write_credential(auth, credential);
 	bool fits = ob_sink_put(out, credential, CREDENTIAL);
 	sodium_memzero(credential, sizeof credential);
-	return fits ? OB_AUTH_MORE : auth->host->fail(reterr, OB_ENOMEM, 0, "bearer: no room for the token");
+	if (!fits) {
+		return auth->host->fail(reterr, OB_ENOMEM, 0, "bearer: no room for the token");
+	}
+	auth->next = dialer_ends;
+	return OB_AUTH_MORE;
 }
 
 static int acceptor_compares(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
@@ -77,7 +81,10 @@ static int create(const struct ob_host *host, const struct ob_auth_params *param
 	if (params->secret.len != SECRET) {
 		return host->fail(reterr, OB_EINVAL, 0, "bearer: it needs a token of %d bytes", SECRET);
 	}
-	struct ob_auth *auth = sodium_init() >= 0 ? malloc(sizeof *auth) : NULL;
+	if (sodium_init() < 0) {
+		return host->fail(reterr, OB_EIO, 0, "bearer: libsodium finds no source of randomness");
+	}
+	struct ob_auth *auth = malloc(sizeof *auth);
 	if (auth == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "bearer: out of memory");
 	}

@@ -143,7 +143,10 @@ static int create(const struct ob_host *host, const struct ob_auth_params *param
 	if (params->secret.len != SECRET) {
 		return host->fail(reterr, OB_EINVAL, 0, "token: it needs a token of %d bytes", SECRET);
 	}
-	struct ob_auth *auth = sodium_init() >= 0 ? calloc(1, sizeof *auth) : NULL;
+	if (sodium_init() < 0) {
+		return host->fail(reterr, OB_EIO, 0, "token: libsodium finds no source of randomness");
+	}
+	struct ob_auth *auth = calloc(1, sizeof *auth);
 	if (auth == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "token: out of memory");
 	}
