@@ -4,7 +4,6 @@
 #include "base/error.h"
 
 #include <ev.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -167,6 +166,22 @@ void obi_loop_close(struct obi_loop *loop)
 		ev_loop_destroy(loop->ev);
 	}
 	obi_loop_unref(loop);
+}
+
+static void release(struct ev_loop *ev) EV_NOEXCEPT
+{
+	pthread_mutex_unlock(ev_userdata(ev));
+}
+
+static void acquire(struct ev_loop *ev) EV_NOEXCEPT
+{
+	pthread_mutex_lock(ev_userdata(ev));
+}
+
+void obi_loop_set_lock(struct obi_loop *loop, pthread_mutex_t *lock)
+{
+	ev_set_userdata(loop->ev, lock);
+	ev_set_loop_release_cb(loop->ev, release, acquire);
 }
 
 bool obi_loop_is_attached(const struct obi_loop *loop)

@@ -10,6 +10,7 @@
 
 #include <outboard/abi.h>
 #include <outboard/transport.h>
+#include <pthread.h>
 
 #include "base/job.h"
 
@@ -67,6 +68,9 @@ void obi_loop_unref(struct obi_loop *loop);
 
 /* Run the jobs that wait, stop the loop for good, and give up the reference of its maker. loop may be NULL. */
 void obi_loop_close(struct obi_loop *loop);
+
+/* Hold lock whenever the loop's thread is not asleep in a turn; the caller holds it around obi_loop_turn(). */
+void obi_loop_set_lock(struct obi_loop *loop, pthread_mutex_t *lock);
 
 /* Whether it is the application's; then nobody here may turn it. */
 bool obi_loop_is_attached(const struct obi_loop *loop);
