@@ -21,14 +21,16 @@ struct obi_json_limits {
  * Parse text, which must be exactly one JSON value with white space around it at most. The tree is made in arena and borrows
  * strings without escapes from text. Refused, with the offset in the message: anything but RFC 8259; trailing bytes; numbers
  * that are not finite as doubles; bad UTF-8; lone surrogates; too deep. Integers (no '.', 'e') become OB_INT or OB_UINT, and
- * doubles beyond 64 bits. Memory taken from the arena is at most 32 bytes for each byte of text, plus a constant.
+ * doubles beyond 64 bits. Memory taken from the arena is at most 32 bytes for each byte of text, plus a constant. limits NULL:
+ * OB_DEPTH_MAX, no duplicates. OB_EPROTO: not acceptable; OB_ETOOBIG: too deep; OB_ENOMEM: the arena is full.
  */
 int obi_json_parse(struct ob_bytes text, struct ob_arena *arena, const struct obi_json_limits *limits,
 		   struct ob_value *ret, struct ob_error *reterr);
 
 /*
  * Append value as compact JSON. Doubles keep a '.' or exponent and the shortest digits that read back the same. Binary becomes
- * {"$binary":"<base64>"}. OB_EINVAL: an infinity, a NaN or bad UTF-8; OB_ENOMEM: out is full.
+ * {"$binary":"<base64>"}. OB_EINVAL: an infinity, a NaN or bad UTF-8; OB_ENOMEM: out is full; OB_ETOOBIG: nested too deep
+ * (OBI_VALUE_DEPTH_MAX of base/value.h).
  */
 int obi_json_write(const struct ob_value *value, struct ob_sink *out, struct ob_error *reterr);
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* base/json_scan - strings and numbers of JSON, in and out; json.c and json_write.c do the rest. */
+#ifndef OBI_BASE_JSON_SCAN_H
+#define OBI_BASE_JSON_SCAN_H
+
+#include <outboard/value.h>
+
+/* Text that is being read, and why it cannot be read on. */
+struct obi_json_scan {
+	const uint8_t *at;
+	const uint8_t *end;
+	struct ob_arena *arena;
+	int code; /* OB_OK until something is wrong */
+	const char *wrong;
+};
+
+/* Remember what is wrong. Returns false. */
+static inline bool obi_json_refuse(struct obi_json_scan *scan, int code, const char *wrong)
+{
+	scan->code = code;
+	scan->wrong = wrong;
+	return false;
+}
+
+static inline bool obi_json_no_memory(struct obi_json_scan *scan)
+{
+	return obi_json_refuse(scan, OB_ENOMEM, "too much for the memory allowed");
+}
+
+/* The string whose opening quote is before `at`; `at` is behind the closing one then. It borrows from the text unless it has
+ * escapes. */
+bool obi_json_scan_string(struct obi_json_scan *scan, struct ob_value *ret);
+
+/* The number that begins at `at` with a digit or '-'. */
+bool obi_json_scan_number(struct obi_json_scan *scan, struct ob_value *ret);
+
+/* Append text in quotes. Bad UTF-8: false when strict, else each bad byte becomes U+FFFD. A full sink is false too. */
+bool obi_json_put_string(struct ob_bytes text, bool strict, struct ob_sink *out);
+
+/* Append the shortest digits that read back as d, which is finite; with a '.' or an exponent, so that it stays a double. */
+bool obi_json_put_double(double d, struct ob_sink *out);
+bool obi_json_put_int(int64_t i, struct ob_sink *out);
+bool obi_json_put_uint(uint64_t u, struct ob_sink *out);
+
+#endif
