@@ -117,6 +117,7 @@ void obi_client_release(struct ob_client *client)
 	if (client == NULL) {
 		return;
 	}
+	/* Without a link there are no calls in flight: they ended with it. */
 	while (client->calls != NULL) {
 		obi_client_cancel_code(client, client->calls->id, OB_ECLOSED);
 	}

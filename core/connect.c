@@ -116,7 +116,7 @@ static int start(struct ob_runtime *rt, const struct ob_client_options *options,
 		 struct obi_connection **ret, struct ob_error *reterr)
 {
 	struct ob_client_options o;
-	struct obi_connection *c;
+	struct obi_connection *c = NULL;
 	int r = obi_options_copy(&o, sizeof o, options, reterr);
 	if (r == OB_OK && o.address == NULL) {
 		r = obi_fail(reterr, OB_EINVAL, 0, "options: address is not set");
