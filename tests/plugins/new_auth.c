@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A plugin from the future: its descriptor and its table have members that this library does not know. It must work here
+ * as if they were not there. The mechanism asks the peer for a word.
+ */
+#include <outboard/auth.h>
+#include <stdlib.h>
+
+struct future_ops {
+	struct ob_auth_ops known;
+	int (*rekey)(struct ob_auth *auth);
+	uint64_t rekey_after;
+};
+
+struct future_plugin {
+	struct ob_plugin known;
+	const char *license;
+};
+
+struct ob_auth {
+	const struct ob_host *host;
+	uint32_t role;
+};
+
+static int create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
+		  struct ob_error *reterr)
+{
+	struct ob_auth *auth = malloc(sizeof *auth);
+	if (auth == NULL) {
+		return host->fail(reterr, OB_ENOMEM, 0, "new_auth: out of memory");
+	}
+	auth->host = host;
+	auth->role = params->role;
+	*ret_auth = auth;
+	return OB_OK;
+}
+
+static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+{
+	if (auth->role == OB_AUTH_DIALER) {
+		ob_sink_text(out, "friend");
+		return OB_AUTH_DONE;
+	}
+	return ob_bytes_is(in, "friend") ? OB_AUTH_DONE
+					 : auth->host->fail(reterr, OB_EAUTH, 0, "new_auth: not the word");
+}
+
+static void destroy(struct ob_auth *auth)
+{
+	free(auth);
+}
+
+static int rekey(struct ob_auth *auth)
+{
+	(void)auth;
+	return OB_OK;
+}
+
+static const struct future_ops ops = {
+    .known = {.size = sizeof ops, .create = create, .step = step, .destroy = destroy},
+    .rekey = rekey,
+    .rekey_after = UINT64_MAX,
+};
+
+static const struct future_plugin plugin = {
+    .known = {sizeof plugin, OB_PLUGIN_AUTH, "new_auth", "99", &ops},
+    .license = "MIT",
+};
+
+OB_PLUGIN_ENTRY(&plugin.known);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* support/scratch - a directory of its own for a test, and what tests ask about files. Failures end the test. */
+#ifndef OB_TESTS_SUPPORT_SCRATCH_H
+#define OB_TESTS_SUPPORT_SCRATCH_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* A new directory, mode 0700, owned by us. scratch_remove() frees the text. */
+char *scratch_make(void);
+
+/* Remove it and all it holds. dir may be NULL. */
+void scratch_remove(char *dir);
+
+/* printf into memory that the caller frees. */
+char *scratch_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Write len bytes to a new file of this mode, whatever the umask. */
+void scratch_write(const char *path, const void *data, size_t len, mode_t mode);
+
+/* Copy a file; the copy gets this mode. */
+void scratch_copy(const char *from, const char *to, mode_t mode);
+
+/* How many descriptors this process has open. */
+int scratch_open_fds(void);
+
+/* The environment variable, which must be set: ctest does. */
+const char *scratch_env(const char *name);
+
+#endif
