@@ -74,6 +74,11 @@ struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_na
 	return client;
 }
 
+struct ob_client *obi_client_sibling(struct ob_client *client, const char *interface_name)
+{
+	return obi_client_new(client->peer, interface_name);
+}
+
 struct ob_runtime *obi_client_runtime(const struct ob_client *client)
 {
 	return client->peer->rt;

@@ -29,6 +29,9 @@ void obi_peer_set_link(struct obi_peer *peer, struct obi_link *link);
 /* A client of a peer; interface_name (NULL: none) goes before its method names. NULL: out of memory. */
 struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_name);
 
+/* Another client of the same peer. */
+struct ob_client *obi_client_sibling(struct ob_client *client, const char *interface_name);
+
 /* Free it; its calls in flight end with OB_ECLOSED. client may be NULL. Between obi_enter() and obi_leave(). */
 void obi_client_release(struct ob_client *client);
 
@@ -40,5 +43,9 @@ struct ob_runtime *obi_client_runtime(const struct ob_client *client);
 int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
 		     ob_reply_fn *fn, void *user, uint64_t *ret_id, struct ob_error *reterr);
 void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code);
+
+/* What outboard-control answers, read into its struct; ret->size must be set. */
+int obi_health_read(const struct ob_value *v, struct ob_health *ret, struct ob_error *reterr);
+int obi_version_read(const struct ob_value *v, uint64_t *ret_current, bool *ret_needs_restart, struct ob_error *reterr);
 
 #endif

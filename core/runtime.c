@@ -215,6 +215,11 @@ static void turn(struct ob_runtime *rt, bool block)
 	rt->turning = false;
 }
 
+void obi_runtime_turn(struct ob_runtime *rt)
+{
+	turn(rt, true);
+}
+
 /* ---- Waiting ---- */
 
 void obi_wait_done(void *user, int result, const struct ob_error *err)

@@ -40,6 +40,9 @@ struct ob_cancel {
 void obi_enter(struct ob_runtime *rt);
 void obi_leave(struct ob_runtime *rt);
 
+/* Inline: one turn of the loop, waiting for something. */
+void obi_runtime_turn(struct ob_runtime *rt);
+
 /* OB_EDEADLK when a blocking call is not allowed here. */
 int obi_check_may_block(struct ob_runtime *rt, struct ob_error *reterr);
 

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* The child's connections: accepting them, who is the parent, and how they end. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/uri.h"
+#include "server.h"
+
+enum { ACCEPT_PAUSE_MS = 100, ACCEPTS_A_TURN = 64, GOODBYE_MS = 1000, WARN_EVERY_MS = 1000, ADDRESS_MAX = 4096 };
+
+struct obi_connection_in {
+	struct obi_connection_in *next;
+	struct obi_connection_in **slot;
+	struct ob_server *server;
+	struct obi_link *link;
+	bool open;
+	bool last; /* when it has ended, shut down */
+};
+
+/* ---- Refusals are told of, but not more often than once a second ---- */
+
+static void warn(struct ob_server *s, const char *what, const char *why)
+{
+	int64_t now = obi_now_ms();
+	if (s->warned_ms != 0 && now - s->warned_ms < WARN_EVERY_MS) {
+		s->unwarned++;
+		return;
+	}
+	ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:U}", "reason", why, "suppressed", s->unwarned);
+	s->warned_ms = now;
+	s->unwarned = 0;
+}
+
+/* ---- One connection ---- */
+
+static void forget(struct obi_connection_in *c)
+{
+	struct ob_server *s = c->server;
+	*c->slot = c->next;
+	if (c->next != NULL) {
+		c->next->slot = c->slot;
+	}
+	s->unauthenticated -= !c->open;
+	if (s->supervisor == c) {
+		s->supervisor = NULL;
+		obi_peer_set_link(s->parent_peer, NULL);
+	}
+	obi_link_free(c->link);
+	free(c);
+}
+
+static void on_opened(void *user, struct obi_link *link)
+{
+	struct obi_connection_in *c = user;
+	(void)link;
+	c->open = true;
+	c->server->unauthenticated--;
+}
+
+static void on_closed(void *user, struct obi_link *link, const struct ob_error *err)
+{
+	struct obi_connection_in *c = user;
+	struct ob_server *s = c->server;
+	bool last = c->last;
+	(void)link;
+	if (!c->open) {
+		warn(s, "a connection was refused", err->text);
+	} else if (err->code != OB_ECONNLOST && err->code != OB_ECLOSED) {
+		warn(s, "a connection was closed", err->text);
+	}
+	forget(c);
+	if (last) {
+		obi_server_shut_down(s);
+	}
+}
+
+static void on_called(void *user, struct obi_link *link, struct ob_call *call)
+{
+	struct obi_connection_in *c = user;
+	(void)link;
+	if (c->server->ending) {
+		ob_call_fail(call, OB_RPC_CLOSING, "shutting down");
+		return;
+	}
+	obi_interfaces_call(&c->server->interfaces, call);
+}
+
+/* The newest parent wins: the one before it is closed, and its running handlers are cancelled with it. */
+static int on_supervise(void *user, struct obi_link *link, struct ob_bytes instance)
+{
+	struct obi_connection_in *c = user;
+	struct ob_server *s = c->server;
+	struct obi_connection_in *before = s->supervisor;
+	if (instance.len > 0 && s->config.instance != NULL && !ob_bytes_is(instance, s->config.instance)) {
+		return OB_ENOENT;
+	}
+	s->supervisor = c;
+	obi_peer_set_link(s->parent_peer, link);
+	if (before != NULL && before != c) {
+		obi_link_close(before->link, OB_ECLOSED, "replaced by a newer parent");
+	}
+	return OB_OK;
+}
+
+static struct obi_connection_in *add(struct ob_server *s)
+{
+	struct obi_connection_in *c = calloc(1, sizeof *c);
+	if (c == NULL) {
+		return NULL;
+	}
+	c->server = s;
+	c->next = s->connections;
+	c->slot = &s->connections;
+	if (c->next != NULL) {
+		c->next->slot = &c->next;
+	}
+	s->connections = c;
+	s->unauthenticated++;
+	return c;
+}
+
+static void welcome(struct ob_server *s, struct ob_stream *stream)
+{
+	struct obi_link_setup setup = obi_endpoint_link(s->rt, &s->endpoint);
+	struct obi_connection_in *c = s->unauthenticated < s->options.preauth_max ? add(s) : NULL;
+	if (c == NULL) {
+		setup.transport->close(stream);
+		warn(s, "a connection was refused", "too many connections that have not authenticated");
+		return;
+	}
+	setup.limits.message = s->options.message_max;
+	setup.limits.calls = s->options.calls_max;
+	setup.limits.queue = s->options.queue_max;
+	setup.open_timeout_ms = s->options.auth_timeout_ms;
+	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, on_supervise, c};
+	if (obi_link_accept(&setup, stream, &c->link, NULL) < 0) {
+		forget(c);
+	}
+}
+
+/* ---- Accepting ---- */
+
+static const struct ob_transport_ops *transport_of(const struct ob_server *s)
+{
+	return &s->endpoint.transport->as.transport;
+}
+
+/*
+ * Out of descriptors: a waiting connection would make the listener readable for ever. Give up the reserve to take and close it, so
+ * that the peer learns of it, and leave the rest for a moment.
+ */
+static void refuse_one(struct ob_server *s)
+{
+	struct ob_stream *stream;
+	close(s->reserve_fd);
+	if (transport_of(s)->accept(s->listener, &stream, NULL) == OB_OK) {
+		transport_of(s)->close(stream);
+	}
+	s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	obi_io_stop(&s->accept_io);
+	obi_timer_set(s->rt->loop, &s->pause, ACCEPT_PAUSE_MS);
+	warn(s, "cannot accept connections for a moment", "out of file descriptors or memory");
+}
+
+static void on_acceptable(void *user, int events)
+{
+	struct ob_server *s = user;
+	struct ob_error err = {0};
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		struct ob_stream *stream;
+		int r = transport_of(s)->accept(s->listener, &stream, &err);
+		if (r == OB_EAGAIN) {
+			return;
+		}
+		if (r == OB_OK) {
+			welcome(s, stream);
+			continue;
+		}
+		if (r == OB_ENOMEM) {
+			refuse_one(s);
+			return;
+		}
+		warn(s, "cannot accept connections for a moment", err.text);
+		obi_io_stop(&s->accept_io);
+		obi_timer_set(s->rt->loop, &s->pause, ACCEPT_PAUSE_MS);
+		return;
+	}
+}
+
+static void resume_accepting(void *user)
+{
+	struct ob_server *s = user;
+	obi_io_set(s->rt->loop, &s->accept_io, transport_of(s)->listener_fd(s->listener), OB_READABLE);
+}
+
+/* ---- Beginning and end ---- */
+
+static int bind_listener(struct ob_server *s, struct ob_error *reterr)
+{
+	struct ob_stream_params params = {.size = sizeof params, .lock_held = s->lock_fd >= 0};
+	struct obi_arena arena;
+	struct ob_uri uri;
+	obi_arena_init(&arena, 64 * 1024);
+	int r = obi_uri_parse(s->config.listen, &arena.ob, &uri, reterr);
+	if (r == OB_OK) {
+		r = transport_of(s)->listen(s->endpoint.host, &uri, &params, &s->listener, reterr);
+	}
+	obi_arena_free(&arena);
+	if (r < 0) {
+		s->listener = NULL;
+		return reterr != NULL ? obi_wrap(reterr, "listening on %s", s->config.listen) : r;
+	}
+	return OB_OK;
+}
+
+int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
+{
+	struct obi_endpoint_names names = {.uri = s->config.listen,
+					   .codec = s->config.codec,
+					   .allow_plaintext = s->options.allow_plaintext,
+					   .parent_dials = true,
+					   .allowed_uid = UINT32_MAX};
+	if (s->config.listen == NULL) {
+		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
+	}
+	char **auth = s->config.auth != NULL ? obi_names_split(s->config.auth) : NULL;
+	names.auth = (const char *const *)auth;
+	int r = obi_endpoint_init(s->rt, &names, &s->endpoint, reterr);
+	obi_names_free(auth);
+	r = r == OB_OK ? obi_endpoint_set_token(&s->endpoint, s->config.token, reterr) : r;
+	r = r == OB_OK ? bind_listener(s, reterr) : r;
+	if (r < 0) {
+		return r;
+	}
+	s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	s->accept_io.fn = on_acceptable;
+	s->pause.fn = resume_accepting;
+	s->accept_io.user = s->pause.user = s;
+	resume_accepting(s);
+	return OB_OK;
+}
+
+char *obi_server_address(struct ob_server *s)
+{
+	char memory[ADDRESS_MAX];
+	struct ob_sink out = ob_sink_fixed(memory, sizeof memory - 1);
+	if (transport_of(s)->local_uri(s->listener, &out) < 0 || out.failed) {
+		return NULL;
+	}
+	memory[out.len] = '\0';
+	return strdup(memory);
+}
+
+void obi_server_hang_up(struct ob_server *s)
+{
+	obi_io_stop(&s->accept_io);
+	obi_timer_stop(&s->pause);
+	while (s->connections != NULL) {
+		forget(s->connections);
+	}
+	if (s->listener != NULL) {
+		transport_of(s)->listener_close(s->listener);
+		s->listener = NULL;
+	}
+	if (s->reserve_fd >= 0) {
+		close(s->reserve_fd);
+		s->reserve_fd = -1;
+	}
+	obi_endpoint_clear(&s->endpoint);
+}
+
+void obi_server_end_after(struct ob_server *s, struct ob_call *call)
+{
+	for (struct obi_connection_in *c = s->connections; c != NULL; c = c->next) {
+		if (c->open && obi_link_session(c->link) == call->session) {
+			s->ending = true;
+			c->last = true;
+			obi_link_shutdown(c->link, GOODBYE_MS);
+			return;
+		}
+	}
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* server - the child's side, shared by server.c (life), serve.c (connections) and control.c (the control interface). */
+#ifndef OBI_SERVER_H
+#define OBI_SERVER_H
+
+#include "client.h"
+#include "interfaces.h"
+#include "runtime.h"
+
+struct obi_connection_in;
+
+struct obi_probe {
+	struct obi_probe *next;
+	ob_probe_fn *fn;
+	void *user;
+	char name[];
+};
+
+struct ob_server {
+	struct ob_runtime *rt;
+	bool own_runtime;
+	struct ob_server_options options; /* defaults filled in */
+	char *config_path;
+	struct ob_config config;
+	pthread_mutex_t config_lock;
+	int lock_fd; /* outboard.lock, for as long as we live; -1: none */
+	struct ob_logger *logger;
+	struct obi_interfaces interfaces;
+	struct obi_probe *probes;
+	int64_t opened_ns; /* CLOCK_BOOTTIME */
+	bool started;
+	bool ending; /* the shutdown function has been, or is about to be, called */
+	atomic_bool stop;
+	int stop_fd; /* an eventfd for a run() that does not turn the loop */
+
+	/* serve.c */
+	struct obi_endpoint endpoint;
+	struct ob_listener *listener;
+	struct obi_io accept_io;
+	struct obi_timer pause; /* out of descriptors: listen again later */
+	int reserve_fd;		/* given up for a moment to refuse a connection when there are none left */
+	struct obi_connection_in *connections;
+	struct obi_connection_in *supervisor;
+	uint32_t unauthenticated;
+	struct obi_peer *parent_peer;
+	struct ob_client *parent;
+	int64_t warned_ms; /* of the last line about a refused peer */
+	uint64_t unwarned;
+};
+
+/* Listen as the config says. */
+int obi_server_listen(struct ob_server *s, struct ob_error *reterr);
+
+/* Where we really listen, as a new string; NULL: out of memory. */
+char *obi_server_address(struct ob_server *s);
+
+/* Stop listening and end every connection. */
+void obi_server_hang_up(struct ob_server *s);
+
+/* Answer nothing more to the link that carries call; once what is queued to it is flushed, run the shutdown function. */
+void obi_server_end_after(struct ob_server *s, struct ob_call *call);
+
+/* Run the shutdown function, once. */
+void obi_server_shut_down(struct ob_server *s);
+
+/* Expose outboard-control. */
+int obi_control_expose(struct ob_server *s, struct ob_error *reterr);
+
+#endif
