@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/failpoint.h"
+
+/* ISO C wants a declaration in every file. */
+typedef int obi_failpoint_file;
+
+#ifdef OB_FAILPOINTS
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { POINTS = 16, NAME = 64 };
+
+enum action { KILL = 1, EXIT, FAIL };
+
+struct point {
+	char name[NAME];
+	enum action action;
+	int value;	  /* exit status, or errno */
+	unsigned long at; /* the hit that counts; 0: every one */
+	atomic_ulong hits;
+};
+
+static struct point points[POINTS];
+static int count;
+
+static void complain(const char *text)
+{
+	fprintf(stderr, "OUTBOARD_FP: cannot read \"%s\"\n", text);
+	_exit(70);
+}
+
+static int errno_of(const char *name)
+{
+	for (int i = 1; i < 134; i++) {
+		const char *known = strerrorname_np(i);
+		if (known != NULL && strcmp(known, name) == 0) {
+			return i;
+		}
+	}
+	return 0;
+}
+
+static bool read_action(struct point *point, const char *text)
+{
+	char word[NAME];
+	if (sscanf(text, "error(%63[A-Z0-9])", word) == 1) {
+		point->action = FAIL;
+		point->value = errno_of(word);
+		return point->value != 0;
+	}
+	if (sscanf(text, "exit(%d)", &point->value) == 1) {
+		point->action = EXIT;
+		return true;
+	}
+	point->action = KILL;
+	return strcmp(text, "kill") == 0;
+}
+
+/* NAME=ACTION[@N] */
+static void read_point(char *text)
+{
+	struct point *point = &points[count];
+	char *equals = strchr(text, '=');
+	char *at = strchr(text, '@');
+	if (count == POINTS || equals == NULL || equals - text >= NAME) {
+		complain(text);
+	}
+	memcpy(point->name, text, (size_t)(equals - text));
+	if (at != NULL) {
+		*at = '\0';
+		point->at = strtoul(at + 1, NULL, 10);
+	}
+	if (!read_action(point, equals + 1) || (at != NULL && point->at == 0)) {
+		complain(text);
+	}
+	count++;
+}
+
+/* Before main(), so that no two threads can be here at once. */
+__attribute__((constructor)) static void read_points(void)
+{
+	const char *given = secure_getenv("OUTBOARD_FP");
+	char *copy = given != NULL ? strdup(given) : NULL;
+	char *rest = NULL;
+	for (char *text = copy != NULL ? strtok_r(copy, ";", &rest) : NULL; text != NULL;
+	     text = strtok_r(NULL, ";", &rest)) {
+		read_point(text);
+	}
+	free(copy);
+}
+
+static bool hit(struct point *point)
+{
+	unsigned long n = atomic_fetch_add(&point->hits, 1) + 1;
+	if (point->at != 0 && n != point->at) {
+		return false;
+	}
+	if (point->action == KILL) {
+		raise(SIGKILL);
+	}
+	if (point->action == EXIT) {
+		_exit(point->value);
+	}
+	errno = point->value;
+	return true;
+}
+
+bool obi_failpoint(const char *name)
+{
+	for (int i = 0; i < count; i++) {
+		if (strcmp(points[i].name, name) == 0) {
+			return hit(&points[i]);
+		}
+	}
+	return false;
+}
+#endif
