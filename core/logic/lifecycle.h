@@ -19,7 +19,8 @@
  *     ARM_BACKOFF) is fed before any other event.
  *  2. There is one timer. ARM_... sets it anew, DISARM stops it. Its event is that of the phase it was armed in.
  *  3. Actions of a step are done in the order of their bits.
- *  4. NEVER means that the shell broke a rule: an event that this phase cannot have. The phase stays.
+ *  4. CLEANUP, SAVE and RELEASE do nothing while parent.lock is not ours.
+ *  5. NEVER means that the shell broke a rule: an event that this phase cannot have. The phase stays.
  */
 #ifndef OBI_LOGIC_LIFECYCLE_H
 #define OBI_LOGIC_LIFECYCLE_H
@@ -33,8 +34,9 @@ enum obi_phase {
 	OBI_PHASE_WAIT_RECONNECT,
 	OBI_PHASE_WAIT_EITHER,
 	OBI_PHASE_WAIT_AGAIN,
-	/* Leftovers of a dead child hold outboard.lock; they were killed, and we wait for the lock. */
-	OBI_PHASE_CLEAR_FIRST,
+	/* Leftovers of a dead child hold outboard.lock; they were killed, and we wait for the lock, looking again and again. */
+	OBI_PHASE_CLEAR_START,
+	OBI_PHASE_CLEAR_EITHER,
 	OBI_PHASE_CLEAR_AGAIN,
 	/* SPAWN was said and is not answered yet. */
 	OBI_PHASE_SPAWN_FIRST,
@@ -96,28 +98,27 @@ enum obi_life_event {
 };
 
 enum obi_life_action {
-	OBI_DO_NEVER = 1 << 0,	 /* rule 4 */
+	OBI_DO_NEVER = 1 << 0,	 /* rule 5 */
 	OBI_DO_REFUSE = 1 << 1,	 /* end the new request with obi_lifecycle_refusal(); what runs is not touched */
 	OBI_DO_FORGIVE = 1 << 2, /* obi_restart_forgive() */
 	OBI_DO_DISARM = 1 << 3,
-	OBI_DO_SIGNAL_STOP = 1 << 4, /* the stop signal, then SIGCONT, to the process */
-	OBI_DO_KILL_GROUP = 1 << 5,  /* SIGKILL to its process group */
-	OBI_DO_KILL_LEFTOVERS =
-	    1 << 6,		/* SIGKILL to the group of the dead recorded process; then watch outboard.lock */
+	OBI_DO_SIGNAL_STOP = 1 << 4,	/* the stop signal, then SIGCONT, to the process */
+	OBI_DO_KILL_GROUP = 1 << 5,	/* SIGKILL to its process group */
+	OBI_DO_KILL_LEFTOVERS = 1 << 6, /* SIGKILL to the group of the dead recorded process, if one is recorded */
 	OBI_DO_REAP = 1 << 7,	/* it is dead: kill the rest of its group, drain its logs, reap, close link and pidfd */
 	OBI_DO_LET_GO = 1 << 8, /* it lives: close link, pidfd and logs, touch nothing */
-	OBI_DO_PROBE = 1 << 9,	/* take parent.lock if it is not ours yet, look at outboard.lock; answer LOCK_... */
-	OBI_DO_REPLACE_LOCK = 1 << 10, /* unlink outboard.lock: whoever holds the old one no longer counts */
-	OBI_DO_SPAWN = 1 << 11,	       /* clean the directory up, make files, spawn; answer SPAWNED or SPAWN_FAILED */
-	OBI_DO_ADOPT = 1 << 12,	       /* open the FIFOs that are there, dial, authenticate, ask health and version */
-	OBI_DO_ARM_READY = 1 << 13,    /* the ready timeout, and the watch for what the ready mode waits for */
-	OBI_DO_ARM_STOP = 1 << 14,     /* the stop timeout */
-	OBI_DO_ARM_BACKOFF = 1 << 15,  /* ask logic/restart: arm, and emit `restarting`; or answer GAVE_UP */
-	OBI_DO_CLEANUP = 1 << 16,      /* remove outboard.json, the FIFOs and the socket */
-	OBI_DO_SAVE = 1 << 17,	       /* write state.json */
-	OBI_DO_RELEASE = 1 << 18,      /* give parent.lock back */
-	OBI_DO_EMIT_EXITED = 1 << 19,
-	OBI_DO_EMIT_RESTARTING = 1 << 20, /* with a delay of 0 */
+	OBI_DO_EMIT_EXITED = 1 << 9,
+	OBI_DO_EMIT_RESTARTING = 1 << 10, /* at once: with a delay of 0 */
+	OBI_DO_PROBE = 1 << 11, /* take parent.lock if it is not ours yet, look at outboard.lock; answer LOCK_... */
+	OBI_DO_REPLACE_LOCK = 1 << 12, /* unlink outboard.lock: whoever holds the old one no longer counts */
+	OBI_DO_SPAWN = 1 << 13,	       /* clean the directory up, make files, spawn; answer SPAWNED or SPAWN_FAILED */
+	OBI_DO_ADOPT = 1 << 14,	       /* open the FIFOs that are there, dial, authenticate, ask health and version */
+	OBI_DO_ARM_READY = 1 << 15, /* the ready timeout; and, after a spawn, watch for what the ready mode waits for */
+	OBI_DO_ARM_STOP = 1 << 16,  /* the stop timeout */
+	OBI_DO_ARM_BACKOFF = 1 << 17, /* ask logic/restart: arm, and emit `restarting`; or answer GAVE_UP */
+	OBI_DO_CLEANUP = 1 << 18,     /* remove outboard.json, the FIFOs and the socket */
+	OBI_DO_SAVE = 1 << 19,	      /* write state.json */
+	OBI_DO_RELEASE = 1 << 20,     /* give parent.lock back */
 	OBI_DO_EMIT_STARTING = 1 << 21,
 	OBI_DO_EMIT_READY = 1 << 22,
 	OBI_DO_EMIT_ADOPTED = 1 << 23,
@@ -126,8 +127,8 @@ enum obi_life_action {
 	OBI_DO_EMIT_STOPPED = 1 << 26,
 	OBI_DO_START_OK = 1 << 27,   /* finish the open start request */
 	OBI_DO_START_FAIL = 1 << 28, /* the same, with the error that the shell noted */
-	OBI_DO_STOP_DONE = 1 << 29,  /* finish every open stop and detach request */
-	OBI_DO_CLOSE_DONE = 1 << 30  /* the connector may be freed */
+	OBI_DO_STOP_DONE = 1 << 29,  /* finish every open stop and detach request, if there are any */
+	OBI_DO_CLOSE_DONE = 1 << 30, /* the connector may be freed */
 };
 
 struct obi_step {

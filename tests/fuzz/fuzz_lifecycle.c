@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each byte is an event; a model of the world around the machine (process, locks, timer, open requests) lets through what can
+ * happen, and checks that the actions keep the promises: one process at most, every request finished exactly once, files touched
+ * only under parent.lock, and a close that always comes to its end.
+ */
+#include "logic/lifecycle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct world {
+	enum obi_phase phase;
+	bool process; /* its pidfd is open */
+	bool asked_probe;
+	bool asked_spawn;
+	bool asked_backoff; /* ARM_BACKOFF was said; the policy may give up */
+	bool lock;	    /* parent.lock is ours */
+	bool timer;
+	int starts_open;
+	int stops_open;
+	bool close_open;
+	bool freed;
+	int spawned;
+	int ended;
+	int let_go;
+};
+
+#define CHECK(condition)                                                                      \
+	do {                                                                                  \
+		if (!(condition)) {                                                           \
+			fprintf(stderr, "%s: %s does not hold in %s\n", __func__, #condition, \
+				obi_phase_name(w->phase));                                    \
+			abort();                                                              \
+		}                                                                             \
+	} while (0)
+
+/* The shell's rules: what was asked is answered first, timers fire when armed, the dead do not speak. */
+static bool can_happen(const struct world *w, enum obi_life_event event)
+{
+	bool clearing = obi_lifecycle_state(w->phase) == OB_STATE_WAITING && !w->asked_probe;
+	bool lock_event = event >= OBI_LIFE_LOCK_FREE && event <= OBI_LIFE_LOCK_FAILED;
+	bool spawn_event = event == OBI_LIFE_SPAWNED || event == OBI_LIFE_SPAWN_FAILED;
+	if (w->asked_probe || w->asked_spawn) {
+		return w->asked_probe ? lock_event : spawn_event;
+	}
+	if (w->asked_backoff && event == OBI_LIFE_GAVE_UP) {
+		return true;
+	}
+	switch (event) {
+	case OBI_LIFE_READY_TIMEOUT:
+		return w->timer && (obi_lifecycle_state(w->phase) == OB_STATE_STARTING ||
+				    obi_lifecycle_state(w->phase) == OB_STATE_ADOPTING);
+	case OBI_LIFE_STOP_TIMEOUT:
+		return w->timer && (obi_lifecycle_state(w->phase) == OB_STATE_STOPPING || clearing);
+	case OBI_LIFE_BACKOFF_OVER:
+		return w->timer && w->phase == OBI_PHASE_BACKOFF;
+	case OBI_LIFE_EXITED:
+		return w->process;
+	case OBI_LIFE_CLOSE:
+		return !w->close_open && !w->freed;
+	case OBI_LIFE_SPAWNED:
+	case OBI_LIFE_SPAWN_FAILED:
+	case OBI_LIFE_GAVE_UP:
+		return false;
+	default:
+		return lock_event ? clearing : true;
+	}
+}
+
+static void before(struct world *w, enum obi_life_event event)
+{
+	bool fired =
+	    event == OBI_LIFE_READY_TIMEOUT || event == OBI_LIFE_STOP_TIMEOUT || event == OBI_LIFE_BACKOFF_OVER;
+	w->timer = w->timer && !fired;
+	w->starts_open += event <= OBI_LIFE_START_OR_RECONNECT;
+	w->stops_open += event == OBI_LIFE_STOP || event == OBI_LIFE_DETACH;
+	w->close_open = w->close_open || event == OBI_LIFE_CLOSE;
+	w->asked_probe = false;
+	w->asked_spawn = false;
+	w->asked_backoff = false;
+	if (event == OBI_LIFE_SPAWNED || event == OBI_LIFE_LOCK_LIVE) {
+		CHECK(!w->process);
+		w->process = true;
+		w->spawned += event == OBI_LIFE_SPAWNED;
+	}
+}
+
+static void touch_process(struct world *w, uint32_t actions, enum obi_life_event event)
+{
+	if (actions & (OBI_DO_SIGNAL_STOP | OBI_DO_KILL_GROUP)) {
+		CHECK(w->process);
+	}
+	if (actions & OBI_DO_REAP) {
+		CHECK(w->process && event == OBI_LIFE_EXITED);
+		w->process = false;
+		w->ended++;
+	}
+	if (actions & OBI_DO_LET_GO) {
+		CHECK(w->process);
+		w->process = false;
+		w->let_go++;
+	}
+	CHECK(w->process == obi_lifecycle_has_process(w->phase));
+}
+
+static void touch_files(struct world *w, uint32_t actions, enum obi_life_event event)
+{
+	if (actions & OBI_DO_PROBE) {
+		w->asked_probe = true;
+		w->lock = true; /* LOCK_FAILED takes it back */
+	}
+	if (event == OBI_LIFE_LOCK_FAILED) {
+		w->lock = false;
+	}
+	if (actions & (OBI_DO_SPAWN | OBI_DO_REPLACE_LOCK | OBI_DO_ADOPT)) {
+		CHECK(w->lock && (w->process == ((actions & OBI_DO_ADOPT) != 0)));
+		w->asked_spawn = (actions & OBI_DO_SPAWN) != 0;
+	}
+	if (actions & OBI_DO_RELEASE) {
+		w->lock = false;
+	}
+	CHECK(!w->process || w->lock);
+}
+
+static void touch_timer(struct world *w, uint32_t actions)
+{
+	if (actions & OBI_DO_DISARM) {
+		w->timer = false;
+	}
+	if (actions & (OBI_DO_ARM_READY | OBI_DO_ARM_STOP | OBI_DO_ARM_BACKOFF)) {
+		w->timer = true;
+	}
+	w->asked_backoff = (actions & OBI_DO_ARM_BACKOFF) != 0;
+}
+
+static void finish(struct world *w, uint32_t actions, enum obi_life_event event)
+{
+	int starts = ((actions & OBI_DO_START_OK) != 0) + ((actions & OBI_DO_START_FAIL) != 0);
+	starts += (actions & OBI_DO_REFUSE) != 0 && event <= OBI_LIFE_START_OR_RECONNECT;
+	CHECK(starts <= w->starts_open);
+	w->starts_open -= starts;
+	CHECK(w->starts_open == (int)obi_lifecycle_start_open(w->phase));
+	if (actions & OBI_DO_STOP_DONE) {
+		CHECK(!w->process);
+		w->stops_open = 0;
+	}
+	if (actions & OBI_DO_CLOSE_DONE) {
+		CHECK(w->close_open && !w->freed);
+		CHECK(!w->process && !w->lock && !w->timer && w->starts_open == 0 && w->stops_open == 0);
+		w->freed = true;
+	}
+	bool stopping = w->phase == OBI_PHASE_STOP_ASKED || w->phase == OBI_PHASE_STOP_CLOSE;
+	CHECK(w->stops_open == 0 || stopping);
+}
+
+static void feed(struct world *w, enum obi_life_event event)
+{
+	enum obi_phase was = w->phase;
+	struct obi_step step = obi_lifecycle_step(w->phase, event);
+	CHECK(!(step.actions & OBI_DO_NEVER));
+	before(w, event);
+	w->phase = (enum obi_phase)step.next;
+	touch_process(w, step.actions, event);
+	touch_files(w, step.actions, event);
+	touch_timer(w, step.actions);
+	finish(w, step.actions, event);
+	if (event == OBI_LIFE_STOP && obi_lifecycle_has_process(was)) {
+		CHECK(w->phase == OBI_PHASE_STOP_ASKED || w->phase == OBI_PHASE_STOP_CLOSE);
+	}
+	CHECK(w->spawned <= w->ended + w->let_go + 1);
+}
+
+/* However it went: a close, and whatever answers are still owed, lead to the end. */
+static void close_at_last(struct world *w)
+{
+	for (int turns = 0; !w->freed; turns++) {
+		CHECK(turns < 8);
+		if (w->asked_probe) {
+			feed(w, OBI_LIFE_LOCK_LEFTOVERS);
+		} else if (w->asked_spawn) {
+			feed(w, OBI_LIFE_SPAWNED);
+		} else if (!w->close_open) {
+			feed(w, OBI_LIFE_CLOSE);
+		} else {
+			feed(w, OBI_LIFE_EXITED);
+		}
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct world w = {.phase = OBI_PHASE_IDLE};
+	for (size_t i = 0; i < size && !w.freed; i++) {
+		enum obi_life_event event = (enum obi_life_event)(data[i] % OBI_LIFE_COUNT);
+		if (can_happen(&w, event)) {
+			feed(&w, event);
+		}
+	}
+	close_at_last(&w);
+	return 0;
+}
