@@ -47,6 +47,8 @@ static bool grow(struct ob_sink *sink, size_t more)
 	while (cap < live + more) {
 		cap *= 2;
 	}
+	/* A writer takes what cap has room for without asking, so the maximum must hold here too. */
+	cap = cap < sink->max ? cap : sink->max;
 	uint8_t *data = malloc(cap);
 	if (data == NULL) {
 		return false;

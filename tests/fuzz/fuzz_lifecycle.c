@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 struct world {
 	enum obi_phase phase;
 	bool process; /* its pidfd is open */
