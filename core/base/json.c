@@ -63,14 +63,36 @@ static bool add_segment(struct parser *p)
 	return true;
 }
 
-static bool push(struct parser *p, struct ob_value value)
+/* A place for the next value. What is scanned is written there at once; going through a copy would cost more than the scan. */
+static struct ob_value *next_place(struct parser *p)
 {
 	if (p->top->used == p->top->room && !add_segment(p)) {
-		return false;
+		return NULL;
 	}
-	p->top->values[p->top->used++] = value;
 	p->count++;
-	return true;
+	return &p->top->values[p->top->used++];
+}
+
+static bool push(struct parser *p, struct ob_value value)
+{
+	struct ob_value *place = next_place(p);
+	if (place != NULL) {
+		*place = value;
+	}
+	return place != NULL;
+}
+
+static bool push_string(struct parser *p)
+{
+	struct ob_value *place = next_place(p);
+	p->scan.at++;
+	return place != NULL && obi_json_scan_string(&p->scan, place);
+}
+
+static bool push_number(struct parser *p)
+{
+	struct ob_value *place = next_place(p);
+	return place != NULL && obi_json_scan_number(&p->scan, place);
 }
 
 /* Move the last n values of the stack to `to`. */
@@ -224,15 +246,13 @@ static bool parse_word(struct parser *p, const char *word, struct ob_value value
 /* A scalar, or the beginning of a container. */
 static bool begin_value(struct parser *p)
 {
-	struct ob_value value;
 	switch (p->scan.at < p->scan.end ? *p->scan.at : '\0') {
 	case '{':
 		return open_container(p, OB_MAP);
 	case '[':
 		return open_container(p, OB_ARRAY);
 	case '"':
-		p->scan.at++;
-		return obi_json_scan_string(&p->scan, &value) && push(p, value);
+		return push_string(p);
 	case 't':
 		return parse_word(p, "true", ob_bool(true));
 	case 'f':
@@ -250,7 +270,7 @@ static bool begin_value(struct parser *p)
 	case '7':
 	case '8':
 	case '9':
-		return obi_json_scan_number(&p->scan, &value) && push(p, value);
+		return push_number(p);
 	default:
 		return bad(p, p->scan.at < p->scan.end ? "not a value" : "it ends too early");
 	}
@@ -258,12 +278,10 @@ static bool begin_value(struct parser *p)
 
 static bool parse_key(struct parser *p)
 {
-	struct ob_value key;
 	if (p->scan.at == p->scan.end || *p->scan.at != '"') {
 		return bad(p, "a key is missing");
 	}
-	p->scan.at++;
-	if (!obi_json_scan_string(&p->scan, &key) || !push(p, key)) {
+	if (!push_string(p)) {
 		return false;
 	}
 	skip_space(p);

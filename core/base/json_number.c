@@ -7,7 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NUMBER_SHORT = 128 };
+enum { NUMBER_SHORT = 128, EXACT_TENS = 22, PLACES_MAX = 9 };
+
+/* All integers up to this, and these powers of ten, are exact as doubles. */
+#define EXACT_MAX (UINT64_C(1) << 53)
+
+static const double tens[EXACT_TENS + 1] = {1e0,  1e1,	1e2,  1e3,  1e4,  1e5,	1e6,  1e7,  1e8,  1e9,	1e10, 1e11,
+					    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 static bool bad(struct obi_json_scan *p, const char *wrong)
 {
@@ -86,10 +92,8 @@ static bool scan_number(struct obi_json_scan *p, struct number *n)
 /* Both factors are exact doubles, so that one multiplication or division rounds correctly. Most numbers are such. */
 static bool exact_double(const struct number *n, double *ret)
 {
-	static const double tens[] = {1e0,  1e1,  1e2,	1e3,  1e4,  1e5,  1e6,	1e7,  1e8,  1e9,  1e10, 1e11,
-				      1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-	if (FLT_EVAL_METHOD != 0 || n->inexact || n->digits > UINT64_C(1) << 53 || n->exponent < -22 ||
-	    n->exponent > 22) {
+	if (FLT_EVAL_METHOD != 0 || n->inexact || n->digits > EXACT_MAX || n->exponent < -EXACT_TENS ||
+	    n->exponent > EXACT_TENS) {
 		return false;
 	}
 	double d = (double)n->digits;
@@ -115,6 +119,22 @@ static bool slow_double(struct obi_json_scan *p, const struct number *n, double 
 	return isfinite(*ret) || bad(p, "a number too large for a double");
 }
 
+/* An integer that 64 bits hold. */
+static bool set_integer(struct ob_value *ret, const struct number *n)
+{
+	if (!n->integer || n->inexact || (n->negative && n->digits > UINT64_C(1) << 63)) {
+		return false;
+	}
+	if (n->digits > INT64_MAX && !n->negative) {
+		obi_json_set(ret, OB_UINT, 0);
+		ret->as.uinteger = n->digits;
+	} else {
+		obi_json_set(ret, OB_INT, 0);
+		ret->as.integer = (int64_t)(n->negative ? 0 - n->digits : n->digits);
+	}
+	return true;
+}
+
 bool obi_json_scan_number(struct obi_json_scan *p, struct ob_value *ret)
 {
 	struct number n = {0};
@@ -122,18 +142,14 @@ bool obi_json_scan_number(struct obi_json_scan *p, struct ob_value *ret)
 	if (!scan_number(p, &n)) {
 		return false;
 	}
-	if (n.integer && !n.inexact && !n.negative) {
-		*ret = ob_uint(n.digits);
-		return true;
-	}
-	if (n.integer && !n.inexact && n.digits <= UINT64_C(1) << 63) {
-		*ret = ob_int((int64_t)(0 - n.digits));
+	if (set_integer(ret, &n)) {
 		return true;
 	}
 	if (!exact_double(&n, &d) && !slow_double(p, &n, &d)) {
 		return false;
 	}
-	*ret = ob_double(d);
+	obi_json_set(ret, OB_DOUBLE, 0);
+	ret->as.number = d;
 	return true;
 }
 
@@ -173,15 +189,45 @@ static void shortest(double d, char *text, size_t cap)
 	}
 }
 
+/* Append n / 10^places, with at least one place. */
+static void put_decimal(uint64_t n, size_t places, struct ob_sink *out)
+{
+	char fraction[PLACES_MAX + 1] = ".0";
+	for (size_t i = places; i > 0; i--) {
+		fraction[i] = (char)('0' + n % 10);
+		n /= 10;
+	}
+	obi_json_put_uint(n, out);
+	ob_sink_put(out, fraction, places > 0 ? places + 1 : 2);
+}
+
+/* The numbers of people have few places, and to find those takes two exact factors only: the quotient rounds correctly, so
+ * that it is d if and only if the decimal reads back as d. */
+static bool put_few_places(double d, struct ob_sink *out)
+{
+	for (size_t places = 0; FLT_EVAL_METHOD == 0 && places <= PLACES_MAX; places++) {
+		double scaled = d * tens[places] + 0.5;
+		if (scaled >= 1e15) {
+			return false;
+		}
+		uint64_t n = (uint64_t)scaled;
+		if ((double)n / tens[places] == d) {
+			put_decimal(n, places, out);
+			return true;
+		}
+	}
+	return false;
+}
+
 bool obi_json_put_double(double d, struct ob_sink *out)
 {
 	char text[40];
-	if (d == 0 || (fabs(d) < 1e15 && d == (double)(int64_t)d)) {
-		if (signbit(d)) {
-			ob_sink_byte(out, '-');
-		}
-		obi_json_put_uint((uint64_t)fabs(d), out);
-		return ob_sink_text(out, ".0");
+	if (signbit(d)) {
+		ob_sink_byte(out, '-');
+		d = -d;
+	}
+	if (put_few_places(d, out)) {
+		return !out->failed;
 	}
 	shortest(d, text, sizeof text);
 	ob_sink_text(out, text);

@@ -27,6 +27,14 @@ static inline bool obi_json_no_memory(struct obi_json_scan *scan)
 	return obi_json_refuse(scan, OB_ENOMEM, "too much for the memory allowed");
 }
 
+/* Write a value member by member: a struct that is put together and then copied stalls the store queue, at every value. */
+static inline void obi_json_set(struct ob_value *ret, uint8_t type, uint32_t count)
+{
+	ret->type = type;
+	memset(ret->zero, 0, sizeof ret->zero);
+	ret->count = count;
+}
+
 /* The string whose opening quote is before `at`; `at` is behind the closing one then. It borrows from the text unless it has
  * escapes. */
 bool obi_json_scan_string(struct obi_json_scan *scan, struct ob_value *ret);

@@ -95,6 +95,12 @@ static uint8_t *unescape_one(struct obi_json_scan *p, const uint8_t *end, uint8_
 	return to;
 }
 
+static void set_string(struct ob_value *ret, const uint8_t *from, const uint8_t *to)
+{
+	obi_json_set(ret, OB_STRING, (uint32_t)(to - from));
+	ret->as.string = (const char *)from;
+}
+
 /* The raw text from p->at to end has escapes: make the real one in the arena. It is never longer. */
 static bool unescape(struct obi_json_scan *p, const uint8_t *end, struct ob_value *ret)
 {
@@ -117,8 +123,24 @@ static bool unescape(struct obi_json_scan *p, const uint8_t *end, struct ob_valu
 			}
 		}
 	}
-	*ret = ob_stringn((const char *)text, (size_t)(to - text));
+	set_string(ret, text, to);
 	return true;
+}
+
+/* What is at p->at is not plain, and no quote either: step over it. */
+static bool step_over(struct obi_json_scan *p, bool *ret_escapes)
+{
+	if (*p->at == '\\') {
+		*ret_escapes = true;
+		p->at += p->end - p->at > 1 && (p->at[1] == '"' || p->at[1] == '\\') ? 2 : 1;
+		return true;
+	}
+	if (*p->at < 0x20) {
+		return bad(p, "a control character in a string");
+	}
+	size_t step = obi_utf8_step(p->at, p->end);
+	p->at += step;
+	return step > 0 || bad(p, "bad UTF-8");
 }
 
 /* Go on from p->at to the closing quote. */
@@ -129,19 +151,12 @@ static bool find_quote(struct obi_json_scan *p, bool *ret_escapes)
 		if (p->at == p->end) {
 			return bad(p, "a string without end");
 		}
-		size_t step = obi_utf8_step(p->at, p->end);
 		if (*p->at == '"') {
 			return true;
 		}
-		if (*p->at == '\\') {
-			*ret_escapes = true;
-			step = p->end - p->at > 1 && (p->at[1] == '"' || p->at[1] == '\\') ? 2 : 1;
-		} else if (*p->at < 0x20) {
-			return bad(p, "a control character in a string");
-		} else if (step == 0) {
-			return bad(p, "bad UTF-8");
+		if (!step_over(p, ret_escapes)) {
+			return false;
 		}
-		p->at += step;
 	}
 }
 
@@ -159,7 +174,7 @@ bool obi_json_scan_string(struct obi_json_scan *p, struct ob_value *ret)
 			return false;
 		}
 	} else {
-		*ret = ob_stringn((const char *)start, (size_t)(quote - start));
+		set_string(ret, start, quote);
 	}
 	p->at = quote + 1;
 	return true;

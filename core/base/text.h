@@ -34,22 +34,29 @@ static inline size_t obi_utf8_step(const uint8_t *at, const uint8_t *end)
 	return len;
 }
 
-/* Whether one of these 8 bytes is a control character, '"', '\\' or not ASCII. */
-static inline bool obi_text_special8(const uint8_t *at)
+/* Marks in a word of 8 bytes: the high bit of each byte that is a control character, '"', '\\' or not ASCII. */
+static inline uint64_t obi_text_marks(uint64_t w)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
-	uint64_t w, quote, slash;
-	memcpy(&w, at, sizeof w);
-	quote = w ^ (ones * '"');
-	slash = w ^ (ones * '\\');
-	/* A borrow can only make a false positive above a true one, and one is enough to say yes. */
+	uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+	/* A borrow can make a false mark, but only above a true one. */
 	return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (w - ones * 0x20) | w) & high;
 }
 
 /* The first byte from `at` on that is a control character, '"', '\\' or not ASCII; else end. DEL counts as plain. */
 static inline const uint8_t *obi_text_plain(const uint8_t *at, const uint8_t *end)
 {
-	while (end - at >= 8 && !obi_text_special8(at)) {
+	while (end - at >= 8) {
+		uint64_t w, marks;
+		memcpy(&w, at, sizeof w);
+		marks = obi_text_marks(w);
+		if (marks != 0) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+			return at + __builtin_ctzll(marks) / 8;
+#else
+			break;
+#endif
+		}
 		at += 8;
 	}
 	while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\') {

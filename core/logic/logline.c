@@ -71,8 +71,8 @@ void obi_loglevel_text(int level, char *text, size_t cap)
 	while (i > 0 && level < levels[i].value) {
 		i--;
 	}
-	if (level == levels[i].value) {
-		snprintf(text, cap, "%s", levels[i].name);
+	if (level == levels[i].value && strlen(levels[i].name) < cap) {
+		memcpy(text, levels[i].name, strlen(levels[i].name) + 1);
 	} else {
 		snprintf(text, cap, "%s%+lld", levels[i].name, (long long)level - levels[i].value);
 	}
@@ -128,9 +128,12 @@ static bool take_source(const struct ob_value *value, struct ob_log_record *reco
 }
 
 static const struct meaning {
-	const char *key;
+	struct ob_bytes key;
 	bool (*take)(const struct ob_value *value, struct ob_log_record *record);
-} meanings[] = {{"time", take_time}, {"level", take_level}, {"msg", take_message}, {"source", take_source}};
+} meanings[] = {{{(const uint8_t *)"time", 4}, take_time},
+		{{(const uint8_t *)"level", 5}, take_level},
+		{{(const uint8_t *)"msg", 3}, take_message},
+		{{(const uint8_t *)"source", 6}, take_source}};
 
 enum { MEANINGS = sizeof meanings / sizeof meanings[0] };
 
@@ -139,7 +142,7 @@ static bool take_pair(const struct ob_pair *pair, uint32_t *seen, struct ob_log_
 {
 	struct ob_bytes key = ob_bytes_of(pair->key.as.string, pair->key.count);
 	for (uint32_t i = 0; i < MEANINGS; i++) {
-		if (ob_bytes_is(key, meanings[i].key)) {
+		if (ob_bytes_equal(key, meanings[i].key)) {
 			bool first = (*seen & 1u << i) == 0;
 			*seen |= 1u << i;
 			return first && meanings[i].take(&pair->value, record);

@@ -157,8 +157,11 @@ static void put_safe(struct ob_bytes text, bool quoted, struct ob_sink *out)
 /* Whether key=value can be read back without quotes. */
 static bool is_word(struct ob_bytes text)
 {
+	/* Of the printable ASCII: not space " \ = [ ] { } , */
+	static const uint32_t no[4] = {0xffffffff, 0x20001005, 0x38000000, 0xa8000000};
 	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] <= ' ' || text.data[i] >= 0x7f || strchr("\"\\=[]{},", text.data[i]) != NULL) {
+		uint8_t c = text.data[i];
+		if (c >= 0x80 || (no[c / 32] >> c % 32 & 1) != 0) {
 			return false;
 		}
 	}
