@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * logic/supervisor - the config of `outboard run`: which children, and how each is run. From bytes to options.
+ * logic/runconfig - the config of `outboard run`: which children, and how each is run. From bytes to options.
  *
  *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "children": {"NAME": {
  *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b"}, "env_clear": false, "data_path": "/...", "cwd": "/...",
@@ -17,14 +17,14 @@
  * Only `command` must be there; data_path is data_root/NAME by default. Durations are strings; "0s" means none, which is -1 in the
  * options. Unknown keys are faults.
  */
-#ifndef OBI_LOGIC_SUPERVISOR_H
-#define OBI_LOGIC_SUPERVISOR_H
+#ifndef OBI_LOGIC_RUNCONFIG_H
+#define OBI_LOGIC_RUNCONFIG_H
 
 #include "base/arena.h"
 
 #include <outboard/outboard.h>
 
-struct obi_supervisor {
+struct obi_run_config {
 	struct obi_arena arena;		       /* holds all that follows */
 	const char *data_root;		       /* NULL: none */
 	const char *const *plugin_path;	       /* ended by NULL; NULL: the default */
@@ -37,11 +37,11 @@ typedef void obi_fault_fn(void *user, const char *key, const char *reason);
 
 /*
  * Parse text. All faults are told, one call of fault (may be NULL) each, before this returns OB_EINVAL with their number and
- * the first one in *reterr. Free *ret with obi_supervisor_free() on success; it needs no text any more.
+ * the first one in *reterr. Free *ret with obi_run_config_free() on success; it needs no text any more.
  */
-int obi_supervisor_parse(struct ob_bytes text, struct obi_supervisor *ret, obi_fault_fn *fault, void *user,
+int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_fault_fn *fault, void *user,
 			 struct ob_error *reterr);
 
-void obi_supervisor_free(struct obi_supervisor *supervisor);
+void obi_run_config_free(struct obi_run_config *config);
 
 #endif
