@@ -36,12 +36,4 @@ struct obi_spawn {
  */
 int obi_spawn(const struct obi_spawn *spawn, struct obi_process *ret, struct ob_error *reterr);
 
-/* The ids that the options' user and group mean; those of this process where they are not set. */
-struct obi_user {
-	uid_t uid;
-	gid_t gid;
-	bool change; /* they differ from ours */
-};
-int obi_spawn_user(const struct ob_connector_options *options, struct obi_user *ret, struct ob_error *reterr);
-
 #endif
