@@ -45,6 +45,8 @@ static struct account *find_account(const char *user, int *ret_sys)
 		*ret_sys = getpwnam_r(user, &account->passwd, account->record, RECORD, &found);
 	}
 	if (found == NULL) {
+		/* Some databases say "there is none" by an error. */
+		*ret_sys = *ret_sys == ENOENT || *ret_sys == ESRCH ? 0 : *ret_sys;
 		free(account);
 		return NULL;
 	}
