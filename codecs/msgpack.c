@@ -92,14 +92,14 @@ static int open_container(struct notes *n, uint64_t items, uint32_t depth_limit)
 	if (items > UINT32_MAX) {
 		return OB_ETOOBIG;
 	}
+	if (n->depth > depth_limit) {
+		return OB_EPROTO;
+	}
 	/* An empty one is complete at once, and its parent's place for it is settled first in any case: then the parent may be
 	 * complete but for this child. */
 	n->owed--;
 	n->left[n->depth - 1]--;
 	if (items > 0) {
-		if (n->depth > depth_limit) {
-			return OB_EPROTO;
-		}
 		n->left[n->depth++] = (uint32_t)items;
 		n->owed += items;
 	}

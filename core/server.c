@@ -87,7 +87,7 @@ static int make_parts(struct ob_server *s, struct ob_error *reterr)
 static int open_server(struct ob_server *s, struct ob_error *reterr)
 {
 	struct timespec ts;
-	OBI_FAILPOINT("server_open");
+	OBI_CRASHPOINT("server_open");
 	if (s->options.runtime == NULL) {
 		int r = ob_runtime_new(NULL, &s->options.runtime, reterr);
 		if (r < 0) {
@@ -218,10 +218,10 @@ int ob_server_start(ob_server *s, struct ob_error *reterr)
 {
 	obi_enter(s->rt);
 	int r = s->started ? obi_fail(reterr, OB_EBUSY, 0, "the server is started already") : OB_OK;
-	OBI_FAILPOINT("server_start");
+	OBI_CRASHPOINT("server_start");
 	r = r == OB_OK ? obi_server_listen(s, reterr) : r;
 	if (r == OB_OK) {
-		OBI_FAILPOINT("server_listening");
+		OBI_CRASHPOINT("server_listening");
 		r = ob_server_update_config(s, tell_ready, s, reterr);
 	}
 	s->started = s->started || r == OB_OK;
