@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * floors - the contestants that outboard is measured against: blocking sockets, and bare libev with and without msgpack-c. Messages
+ * are a length of four bytes and a payload; with msgpack-c the payload is a MessagePack-RPC message.
+ */
+#ifndef BENCH_FLOORS_H
+#define BENCH_FLOORS_H
+
+#include "support/bench.h"
+
+struct floor; /* one contestant's connection */
+
+enum floor_kind { FLOOR_RAW, FLOOR_EV, FLOOR_EV_MSGPACK };
+
+/* Start the peer and connect. */
+struct floor *floor_open(enum floor_kind kind);
+void floor_close(struct floor *f);
+bench_run_fn floor_run;
+
+/* The peer's side: serve fd 3 until it ends. Returns the exit status, or -1 if role is none of ours. */
+int floor_serve(const char *role);
+
+#endif
