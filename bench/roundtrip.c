@@ -239,13 +239,14 @@ int main(int argc, char **argv)
 	}
 	open_own(&own, dir);
 	struct floor *raw = floor_open(FLOOR_RAW), *ev = floor_open(FLOOR_EV), *mp = floor_open(FLOOR_EV_MSGPACK);
-	struct contestant one[] = {{"raw", floor_run, raw, {{0}}},
-				   {"libev", floor_run, ev, {{0}}},
-				   {"libev+mp", floor_run, mp, {{0}}},
-				   {"inline", run_inline, &own, {{0}}},
-				   {"async", run_async, &own, {{0}}}};
-	struct contestant many[] = {
-	    {"libev", floor_run, ev, {{0}}}, {"libev+mp", floor_run, mp, {{0}}}, {"async", run_async, &own, {{0}}}};
+	struct contestant one[] = {{.name = "raw", .run = floor_run, .self = raw},
+				   {.name = "libev", .run = floor_run, .self = ev},
+				   {.name = "libev+mp", .run = floor_run, .self = mp},
+				   {.name = "inline", .run = run_inline, .self = &own},
+				   {.name = "async", .run = run_async, .self = &own}};
+	struct contestant many[] = {{.name = "libev", .run = floor_run, .self = ev},
+				    {.name = "libev+mp", .run = floor_run, .self = mp},
+				    {.name = "async", .run = run_async, .self = &own}};
 	printf("unix socket, both processes on one core, medians of %zu rounds\n", rounds);
 	run_row("64 B echo, 1 outstanding", one, 5, rounds, LATENCY, SMALL, 1, calls);
 	run_row("64 B echo, 64 in flight", many, 3, rounds, RATE, SMALL, IN_FLIGHT, calls * 10);
