@@ -2,7 +2,7 @@
 /*
  * run/file - small files that others may have tampered with, read with suspicion and written all at once.
  *
- * All names are taken relative to dirfd (AT_FDCWD: as they are).
+ * Names are taken relative to dirfd; in what is read, AT_FDCWD and a path will do too.
  */
 #ifndef OBI_RUN_FILE_H
 #define OBI_RUN_FILE_H

@@ -224,6 +224,22 @@ int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret
 	return OB_OK;
 }
 
+int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct ob_error *reterr)
+{
+	char path[32], text[4096];
+	unsigned int uid;
+	snprintf(path, sizeof path, "/proc/%d/status", (int)process->id.pid);
+	int sys = read_proc(path, text, sizeof text);
+	const char *line = sys == 0 ? strstr(text, "\nUid:") : NULL;
+	/* As above: it has its pid still, so what was read is its. */
+	bool gone = pidfd_send_signal(process->pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
+	if (gone || line == NULL || sscanf(line, "\nUid: %*u %u", &uid) != 1) {
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)process->id.pid);
+	}
+	*ret_uid = uid;
+	return OB_OK;
+}
+
 void obi_process_close(struct obi_process *process)
 {
 	if (process->pidfd >= 0) {

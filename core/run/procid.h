@@ -54,6 +54,9 @@ int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struc
  * another one. */
 int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret, struct ob_error *reterr);
 
+/* The user that it runs as. OB_ENOENT: it is gone. */
+int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct ob_error *reterr);
+
 /* Close the pidfd; the process is not touched. */
 void obi_process_close(struct obi_process *process);
 
