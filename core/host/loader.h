@@ -10,7 +10,8 @@
  *
  * A loaded file stays mapped until the process ends: pointers into it never dangle, and leak reports keep their symbols.
  *
- * A debugger sees such a file as /proc/self/fd/.../NAME.so; "set solib-search-path DIR" finds its symbols.
+ * /proc must be mounted. A debugger sees a plugin as /proc/self/fd/.../NAME.so; "set solib-search-path DIR" finds its
+ * symbols.
  */
 #ifndef OBI_HOST_LOADER_H
 #define OBI_HOST_LOADER_H

@@ -112,6 +112,16 @@ static void fault_48_another_prologue_is_refused(void **state)
 	}
 }
 
+static void run_meddled(struct exchange *x, void (*meddle)(struct exchange *, size_t, struct exchange_message *),
+			void *user)
+{
+	x->meddle = meddle;
+	x->user = user;
+	exchange_run(x);
+	x->meddle = NULL;
+	x->user = NULL;
+}
+
 struct flip {
 	size_t message;
 	size_t bit;
@@ -129,11 +139,9 @@ static void fault_45_every_flipped_bit_is_refused(void **state)
 {
 	struct exchange *x = *state;
 	struct flip flip;
-	x->meddle = flip_bit;
-	x->user = &flip;
 	for (flip.message = 0; flip.message < MESSAGES; flip.message++) {
 		for (flip.bit = 0; flip.bit < 8 * sizes[flip.message]; flip.bit++) {
-			exchange_run(x);
+			run_meddled(x, flip_bit, &flip);
 			assert_refused(x);
 		}
 	}
@@ -156,12 +164,10 @@ static void fault_45_every_other_length_is_refused(void **state)
 {
 	struct exchange *x = *state;
 	struct cut cut;
-	x->meddle = set_len;
-	x->user = &cut;
 	for (cut.message = 0; cut.message + 1 < MESSAGES; cut.message++) {
 		for (cut.len = 0; cut.len < 200; cut.len++) {
 			if (cut.len != sizes[cut.message]) {
-				exchange_run(x);
+				run_meddled(x, set_len, &cut);
 				assert_refused(x);
 			}
 		}
@@ -173,9 +179,7 @@ static void the_dialer_accepts_nothing_behind_the_end(void **state)
 {
 	struct exchange *x = *state;
 	struct cut cut = {.message = MESSAGES - 1, .len = 1};
-	x->meddle = set_len;
-	x->user = &cut;
-	exchange_run(x);
+	run_meddled(x, set_len, &cut);
 	assert_int_equal(x->acceptor, OB_AUTH_DONE);
 	assert_int_equal(x->dialer, OB_EAUTH);
 }
@@ -277,11 +281,12 @@ static void a_full_sink_is_said_and_proves_nothing(void **state)
 {
 	struct exchange *x = *state;
 	uint8_t small[NONCE - 1];
-	for (int role = OB_AUTH_DIALER; role <= OB_AUTH_ACCEPTOR; role++) {
+	static const enum ob_auth_role roles[] = {OB_AUTH_DIALER, OB_AUTH_ACCEPTOR};
+	for (size_t i = 0; i < 2; i++) {
 		uint8_t c[NONCE] = {0};
 		struct ob_sink out = ob_sink_fixed(small, sizeof small);
-		struct ob_auth *end = exchange_end(x, role);
-		struct ob_bytes in = ob_bytes_of(c, role == OB_AUTH_DIALER ? 0 : NONCE);
+		struct ob_auth *end = exchange_end(x, roles[i]);
+		struct ob_bytes in = ob_bytes_of(c, i == 0 ? 0 : NONCE);
 		assert_int_equal(x->ops->step(end, in, &out, NULL), OB_ENOMEM);
 		assert_int_equal(x->ops->step(end, in, &out, NULL), OB_EAUTH);
 		x->ops->destroy(end);
@@ -306,35 +311,26 @@ static int load(void **state)
 	return auth_group_setup(state, "token");
 }
 
-static int calm(void **state)
-{
-	struct exchange *x = *state;
-	x->meddle = NULL;
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup(name, calm)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(both_ends_pass_with_one_token),
-	    TEST(proofs_are_what_the_protocol_says),
-	    TEST(the_token_never_travels),
-	    TEST(no_two_exchanges_are_alike),
-	    TEST(fault_42_another_token_on_either_side_is_refused),
-	    TEST(fault_48_another_prologue_is_refused),
-	    TEST(fault_45_every_flipped_bit_is_refused),
-	    TEST(fault_45_every_other_length_is_refused),
-	    TEST(the_dialer_accepts_nothing_behind_the_end),
-	    TEST(fault_43_a_recorded_dialer_is_refused),
-	    TEST(fault_43_a_recorded_acceptor_is_refused),
-	    TEST(fault_44_an_acceptor_does_not_take_its_own_proof),
-	    TEST(fault_44_a_dialer_does_not_take_a_dialers_proof),
-	    TEST(an_end_that_is_over_stays_over),
-	    TEST(a_token_of_another_size_is_no_token),
-	    TEST(a_full_sink_is_said_and_proves_nothing),
-	    TEST(an_end_is_destroyed_in_any_state),
+	    cmocka_unit_test(both_ends_pass_with_one_token),
+	    cmocka_unit_test(proofs_are_what_the_protocol_says),
+	    cmocka_unit_test(the_token_never_travels),
+	    cmocka_unit_test(no_two_exchanges_are_alike),
+	    cmocka_unit_test(fault_42_another_token_on_either_side_is_refused),
+	    cmocka_unit_test(fault_48_another_prologue_is_refused),
+	    cmocka_unit_test(fault_45_every_flipped_bit_is_refused),
+	    cmocka_unit_test(fault_45_every_other_length_is_refused),
+	    cmocka_unit_test(the_dialer_accepts_nothing_behind_the_end),
+	    cmocka_unit_test(fault_43_a_recorded_dialer_is_refused),
+	    cmocka_unit_test(fault_43_a_recorded_acceptor_is_refused),
+	    cmocka_unit_test(fault_44_an_acceptor_does_not_take_its_own_proof),
+	    cmocka_unit_test(fault_44_a_dialer_does_not_take_a_dialers_proof),
+	    cmocka_unit_test(an_end_that_is_over_stays_over),
+	    cmocka_unit_test(a_token_of_another_size_is_no_token),
+	    cmocka_unit_test(a_full_sink_is_said_and_proves_nothing),
+	    cmocka_unit_test(an_end_is_destroyed_in_any_state),
 	};
 	return cmocka_run_group_tests(tests, load, auth_group_teardown);
 }
