@@ -2,7 +2,7 @@
 /*
  * common/unixpath - stream sockets in the file system: bind one, remove it again, connect to one.
  *
- * Paths longer than the 107 bytes of a sockaddr_un work: they are reached through a descriptor, as /proc/self/fd/N, if /proc is mounted.
+ * Paths longer than the 107 bytes of a sockaddr_un work where /proc is mounted: they are reached through a descriptor.
  */
 #ifndef OB_TRANSPORTS_COMMON_UNIXPATH_H
 #define OB_TRANSPORTS_COMMON_UNIXPATH_H
