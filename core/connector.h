@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* connector - the parent's object for one child, shared by connector.c and connector_options.c. */
+#ifndef OBI_CONNECTOR_H
+#define OBI_CONNECTOR_H
+
+#include "base/arena.h"
+#include "client.h"
+#include "interfaces.h"
+#include "run/supervise.h"
+
+struct ob_connector {
+	struct ob_runtime *rt;
+	struct obi_arena arena;		     /* of the copied options */
+	struct ob_connector_options options; /* defaults filled in */
+	uint32_t child_uid;
+	char hash[65]; /* of what matters to a running child */
+	struct obi_endpoint endpoint;
+	struct obi_peer *peer;
+	struct ob_client *client;
+	struct ob_client *control;
+	struct obi_interfaces interfaces;
+	struct obi_supervisor *sup;
+	bool begun; /* a request was made: no more exposing */
+	struct obi_task free_task;
+	pthread_mutex_t status_lock;
+	struct ob_status status;
+	int64_t status_at;
+	_Atomic int32_t pid;
+};
+
+/* Check, copy and complete the options; on failure the arena is still to be freed. */
+int obi_connector_options(struct ob_connector *c, const struct ob_connector_options *given, struct ob_error *reterr);
+
+#endif
