@@ -547,6 +547,12 @@ OB_API int ob_connector_start_or_reconnect_async(ob_connector *connector, ob_don
 						 struct ob_error *reterr);
 
 /*
+ * Start or adopt, and follow the restart policy from the first failure on, with nobody waiting: what becomes of it is told by
+ * events. What a supervisor of many children wants, where ob_connector_start() gives up when the first start fails.
+ */
+OB_API int ob_connector_supervise(ob_connector *connector, struct ob_error *reterr);
+
+/*
  * Stop the child, unless it was detached, and free the connector. Blocks for at most 15 s on an inline or threaded runtime;
  * on an attached one, or inside a callback, it goes on by itself.
  */
