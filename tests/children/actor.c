@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * actor - a child that does what a test tells it: by arguments before it is ready, by calls of its interface `act` afterwards.
+ *
+ *   exit=N          exit at once with that status          die=open|start  SIGKILL after the server is open | started
+ *   silent          live, but never become ready           version=N       what checkVersion reports
+ *   ignore=SIG      ignore that signal                     leave=FILE      leave a grandchild that holds all our descriptors,
+ *   say=TEXT        print TEXT first                                       and write its pid into FILE
+ *   stubborn        ignore SIGINT and SIGTERM              badready        claim ready with no address
+ */
+#include <outboard/outboard.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static ob_server *server;
+static bool healthy = true;
+
+static void fail(const char *what, const struct ob_error *err)
+{
+	fprintf(stderr, "actor: %s: %s\n", what, err->text);
+	exit(3);
+}
+
+/* ---- Methods ---- */
+
+static int64_t number(const struct ob_value *params, uint32_t i)
+{
+	int64_t n = 0;
+	(void)ob_get_int(ob_value_at(params, i), &n);
+	return n;
+}
+
+static void text(const struct ob_value *params, uint32_t i, char *to, size_t size)
+{
+	struct ob_bytes bytes = {NULL, 0};
+	(void)ob_get_string(ob_value_at(params, i), &bytes);
+	snprintf(to, size, "%.*s", (int)bytes.len, (const char *)bytes.data);
+}
+
+static void on_echo(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	ob_call_reply(call, ob_value_at(params, 0));
+}
+
+static void on_exit_now(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	(void)call;
+	_exit((int)number(params, 0));
+}
+
+static void on_signal_self(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	(void)call;
+	kill(getpid(), (int)number(params, 0));
+	ob_call_replyf(call, "b", 1);
+}
+
+static void on_hang(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	(void)call;
+	(void)params;
+	for (;;) {
+		pause();
+	}
+}
+
+static void on_keep(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	(void)params;
+	/* Never answered, on purpose: the connection's end is what the caller gets. */
+	(void)ob_call_defer(call);
+}
+
+static void *answer_later(void *arg)
+{
+	ob_call *call = arg;
+	ob_call_replyf(call, "s", "from another thread");
+	return NULL;
+}
+
+static void on_later(void *user, ob_call *call, const struct ob_value *params)
+{
+	pthread_t thread;
+	(void)user;
+	(void)params;
+	if (ob_call_defer(call) != NULL && pthread_create(&thread, NULL, answer_later, call) == 0) {
+		pthread_detach(thread);
+	}
+}
+
+/* log(count, first): numbered records */
+static void on_log(void *user, ob_call *call, const struct ob_value *params)
+{
+	int64_t count = number(params, 0), first = number(params, 1);
+	(void)user;
+	for (int64_t i = 0; i < count; i++) {
+		ob_log(ob_server_logger(server), OB_LOG_INFO, "numbered", "{s:I}", "n", first + i);
+	}
+	ob_call_replyf(call, "I", first + count);
+}
+
+/* raw(text): the bytes, on fd 1, as a child without our logger would */
+static void on_raw(void *user, ob_call *call, const struct ob_value *params)
+{
+	struct ob_bytes bytes = {NULL, 0};
+	(void)user;
+	(void)ob_get_binary(ob_value_at(params, 0), &bytes);
+	ssize_t n = write(1, bytes.data, bytes.len);
+	ob_call_replyf(call, "I", (int64_t)n);
+}
+
+static void on_environment(void *user, ob_call *call, const struct ob_value *params)
+{
+	struct ob_builder *unused = NULL;
+	char joined[32768] = "";
+	(void)user;
+	(void)params;
+	(void)unused;
+	for (size_t i = 0; environ[i] != NULL && strlen(joined) + strlen(environ[i]) + 2 < sizeof joined; i++) {
+		strcat(strcat(joined, environ[i]), "\n");
+	}
+	ob_call_replyf(call, "s", joined);
+}
+
+/* file(path): what it holds, as the child sees it */
+static void on_file(void *user, ob_call *call, const struct ob_value *params)
+{
+	char path[1024], content[16384];
+	(void)user;
+	text(params, 0, path, sizeof path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, content, sizeof content - 1) : -1;
+	if (fd >= 0) {
+		close(fd);
+	}
+	content[n > 0 ? n : 0] = '\0';
+	ob_call_replyf(call, "s", content);
+}
+
+static void on_descriptors(void *user, ob_call *call, const struct ob_value *params)
+{
+	char list[4096] = "";
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	(void)user;
+	(void)params;
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		char path[300], target[512];
+		snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
+		ssize_t n = readlink(path, target, sizeof target - 1);
+		if (n > 0 && atoi(entry->d_name) != dirfd(dir)) {
+			target[n] = '\0';
+			snprintf(list + strlen(list), sizeof list - strlen(list), "%s %s\n", entry->d_name, target);
+		}
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+	ob_call_replyf(call, "s", list);
+}
+
+static void on_set_health(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	healthy = number(params, 0) != 0;
+	ob_call_replyf(call, "b", 1);
+}
+
+/* ask(method, value): call the parent, and answer with what it says */
+static void on_parents_reply(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+{
+	ob_call *call = user;
+	if (result == OB_OK) {
+		ob_call_reply(call, value);
+	} else {
+		ob_call_fail(call, 1, "%s", err->text);
+	}
+}
+
+static void on_ask(void *user, ob_call *call, const struct ob_value *params)
+{
+	char method[256];
+	struct ob_error err;
+	(void)user;
+	text(params, 0, method, sizeof method);
+	const struct ob_value *kept = ob_call_defer(call);
+	if (kept == NULL) {
+		return;
+	}
+	struct ob_value items[1] = {kept->count > 1 ? kept->as.items[1] : ob_nil()};
+	struct ob_value out = ob_array(items, 1);
+	if (ob_client_call_async(ob_server_parent(server), method, &out, 0, on_parents_reply, call, NULL, &err) < 0) {
+		ob_call_fail(call, 1, "%s", err.text);
+	}
+}
+
+static void on_tell(void *user, ob_call *call, const struct ob_value *params)
+{
+	char method[256];
+	struct ob_error err;
+	(void)user;
+	text(params, 0, method, sizeof method);
+	int r = ob_client_notify(ob_server_parent(server), method, params, &err);
+	ob_call_replyf(call, "i", r);
+}
+
+static const struct ob_method methods[] = {
+    {"echo", on_echo},
+    {"exit", on_exit_now},
+    {"signal", on_signal_self},
+    {"hang", on_hang},
+    {"keep", on_keep},
+    {"later", on_later},
+    {"log", on_log},
+    {"raw", on_raw},
+    {"environment", on_environment},
+    {"file", on_file},
+    {"descriptors", on_descriptors},
+    {"health", on_set_health},
+    {"ask", on_ask},
+    {"tell", on_tell},
+    {NULL, NULL},
+};
+
+/* ---- Before it is ready ---- */
+
+static const char *argument(int argc, char **argv, const char *name)
+{
+	size_t len = strlen(name);
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], name, len) == 0 && (argv[i][len] == '=' || argv[i][len] == '\0')) {
+			return argv[i][len] == '=' ? argv[i] + len + 1 : argv[i] + len;
+		}
+	}
+	return NULL;
+}
+
+static void live_on(void)
+{
+	for (;;) {
+		pause();
+	}
+}
+
+/* A grandchild with all our descriptors, as a daemon that somebody forgot would have. */
+static void leave(const char *path)
+{
+	char *argv[] = {"sleep", "1000", NULL};
+	pid_t pid;
+	FILE *file = fopen(path, "we");
+	if (file == NULL || posix_spawnp(&pid, "sleep", NULL, NULL, argv, environ) != 0) {
+		exit(4);
+	}
+	fprintf(file, "%d\n", pid);
+	fclose(file);
+}
+
+static bool probe(void *user, struct ob_error *why)
+{
+	(void)user;
+	snprintf(why->text, sizeof why->text, "told to be ill");
+	return healthy;
+}
+
+static int claim_ready(void *user, struct ob_config *config)
+{
+	(void)user;
+	config->ready = true;
+	config->pid = getpid();
+	return OB_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const char *value;
+	struct ob_error err;
+	if ((value = argument(argc, argv, "say")) != NULL) {
+		printf("%s\n", value);
+		fflush(stdout);
+	}
+	if ((value = argument(argc, argv, "exit")) != NULL) {
+		return atoi(value);
+	}
+	if (argument(argc, argv, "stubborn") != NULL) {
+		signal(SIGINT, SIG_IGN);
+		signal(SIGTERM, SIG_IGN);
+	}
+	if ((value = argument(argc, argv, "leave")) != NULL) {
+		leave(value);
+	}
+	if (argument(argc, argv, "silent") != NULL) {
+		live_on();
+	}
+	value = argument(argc, argv, "version");
+	struct ob_server_options options = {.size = sizeof options,
+					    .version = value != NULL ? strtoul(value, NULL, 10) : 0};
+	if (ob_server_open(&options, &server, &err) < 0) {
+		fail("open", &err);
+	}
+	value = argument(argc, argv, "die");
+	if (value != NULL && strcmp(value, "open") == 0) {
+		kill(getpid(), SIGKILL);
+	}
+	if (argument(argc, argv, "badready") != NULL) {
+		(void)ob_server_update_config(server, claim_ready, NULL, &err);
+		live_on();
+	}
+	if (ob_server_expose(server, "act", methods, NULL, &err) < 0 ||
+	    ob_server_add_probe(server, "actor", probe, NULL, &err) < 0 || ob_server_start(server, &err) < 0) {
+		fail("start", &err);
+	}
+	if (value != NULL && strcmp(value, "start") == 0) {
+		kill(getpid(), SIGKILL);
+	}
+	(void)ob_server_run(server, NULL);
+	ob_server_close(server);
+	return 0;
+}
