@@ -43,7 +43,7 @@ static int open_parent(const char *path, const char **ret_name, struct ob_error 
 int ob_config_write(const char *path, const struct ob_config *config, struct ob_error *reterr)
 {
 	struct obi_buf text;
-	const char *name;
+	const char *name = path;
 	int dir = open_parent(path, &name, reterr);
 	if (dir < 0) {
 		return dir;
