@@ -1,2 +1,33 @@
+# What an installation holds: the library, the plugins (each installs itself), the command, the public headers, and what
+# CMake and pkg-config need to find them again.
+include(CMakePackageConfigHelpers)
+
+set(OUTBOARD_INSTALL_CMAKEDIR ${CMAKE_INSTALL_LIBDIR}/cmake/outboard)
+set(OUTBOARD_INSTALL_PLUGINDIR ${CMAKE_INSTALL_LIBDIR}/outboard/plugins)
+
 install(TARGETS outboard EXPORT outboardTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY include/outboard DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY include/outboard DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+# find_package(outboard): the target outboard::outboard and the variable outboard_PLUGIN_DIR.
+install(EXPORT outboardTargets NAMESPACE outboard:: DESTINATION ${OUTBOARD_INSTALL_CMAKEDIR})
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/outboardConfig.cmake.in
+                              ${CMAKE_BINARY_DIR}/outboardConfig.cmake
+                              INSTALL_DESTINATION ${OUTBOARD_INSTALL_CMAKEDIR}
+                              PATH_VARS OUTBOARD_INSTALL_PLUGINDIR)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/outboardConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/outboardConfig.cmake ${CMAKE_BINARY_DIR}/outboardConfigVersion.cmake
+        DESTINATION ${OUTBOARD_INSTALL_CMAKEDIR})
+
+# pkg-config outboard. Written when it is installed, for only then is the prefix certain (cmake --install --prefix DIR).
+install(CODE "
+  set(PROJECT_VERSION \"${PROJECT_VERSION}\")
+  set(PROJECT_DESCRIPTION \"${PROJECT_DESCRIPTION}\")
+  set(LIBDIR \"${CMAKE_INSTALL_LIBDIR}\")
+  set(INCLUDEDIR \"${CMAKE_INSTALL_INCLUDEDIR}\")
+  set(PLUGINDIR \"${OUTBOARD_INSTALL_PLUGINDIR}\")
+  foreach(dir LIBDIR INCLUDEDIR PLUGINDIR)
+    cmake_path(ABSOLUTE_PATH \${dir} BASE_DIRECTORY \"\${CMAKE_INSTALL_PREFIX}\")
+  endforeach()
+  configure_file(\"${CMAKE_CURRENT_LIST_DIR}/outboard.pc.in\" \"${CMAKE_BINARY_DIR}/outboard.pc\" @ONLY)
+  file(INSTALL DESTINATION \"\${LIBDIR}/pkgconfig\" TYPE FILE FILES \"${CMAKE_BINARY_DIR}/outboard.pc\")
+")

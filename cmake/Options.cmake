@@ -29,3 +29,7 @@ endif()
 
 # Every program, library and plugin of the build tree has its place.
 set(OUTBOARD_PLUGIN_OUTPUT ${CMAKE_BINARY_DIR}/plugins)
+
+# The loader refuses a plugin in a directory that others can write to, whatever the umask of who installs it.
+set(CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
+                                                WORLD_READ WORLD_EXECUTE)

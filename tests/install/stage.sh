@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Install the build into the stage, under the umask that would leave plugins which the loader refuses.
+set -euo pipefail
+
+umask 002
+rm -rf "$OB_TEST_STAGE"
+"$OB_TEST_CMAKE" --install "$OB_TEST_BUILD" --prefix "$OB_TEST_STAGE" >"$OB_TEST_BUILD/stage.log"
+
+library=$OB_TEST_STAGE/$OB_TEST_LIBDIR
+bad=0
+for file in "$OB_TEST_STAGE"/include/outboard/{abi,value,transport,codec,auth,outboard}.h \
+	"$library"/liboutboard.so "$library"/cmake/outboard/outboardConfig.cmake \
+	"$library"/cmake/outboard/outboardConfigVersion.cmake "$library"/pkgconfig/outboard.pc \
+	"$library"/outboard/plugins/{unix,msgpack,token,bearer}.so "$OB_TEST_STAGE"/bin/outboard; do
+	[ -e "$file" ] || { echo "not installed: ${file#"$OB_TEST_STAGE"/}" && bad=1; }
+done
+# Nothing that was installed is for others to write, and nothing of it knows the build tree.
+writable=$(find "$OB_TEST_STAGE" ! -type l -perm /022 -printf '%P ')
+[ -z "$writable" ] || { echo "others may write: $writable" && bad=1; }
+rpath=$(find "$OB_TEST_STAGE" -type f \( -name '*.so*' -o -path '*/bin/*' \) -exec readelf -d {} + | grep -E 'R(UN)?PATH' || true)
+[ -z "$rpath" ] || { echo "a run path is left: $rpath" && bad=1; }
+[ "$bad" = 0 ] && find "$OB_TEST_STAGE" ! -type d -printf '%M %P\n' | sort -k 2
