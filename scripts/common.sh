@@ -7,12 +7,12 @@ die() {
 	exit 1
 }
 
-# have WHAT: a command, or NAME.pc for pkg-config, or NAME.h for the compiler, or NAME.py for Python.
+# have WHAT: a command, or NAME.pc for pkg-config, or NAME.h for the compiler, or NAME.py for Debian's Python.
 have() {
 	case $1 in
 	*.pc) pkg-config --exists "${1%.pc}" ;;
 	*.h) echo "#include <$1>" | gcc -E -o /dev/null - ;;
-	*.py) python3 -c "import ${1%.py}" ;;
+	*.py) /usr/bin/python3 -c "import ${1%.py}" ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }
@@ -89,4 +89,11 @@ build() {
 		export CMAKE_C_COMPILER_LAUNCHER=ccache
 	fi
 	cmake --preset "$preset" >"$log" 2>&1 && cmake --build "build/$preset" -j "$(nproc)" ${1:+--target "$@"} >>"$log" 2>&1
+}
+
+# show_errors PRESET: what the compiler or CMake said of the last build, or the end of it where that cannot be found.
+show_errors() {
+	{ grep -E -A 8 'error:|undefined reference|CMake Error' "build/$1.log" || tail -n 12 "build/$1.log"; } |
+		head -n 40 | sed 's/^/    /'
+	echo "    (all of it is in build/$1.log)"
 }
