@@ -12,7 +12,7 @@
 
 enum { STATE_MAX = 64 * 1024 };
 
-enum kind { TEXT, U32, U64, I64, BOOL, STATE, DESIRED, EXIT, PROCID };
+enum kind { TEXT, SAYING, U32, U64, I64, BOOL, STATE, DESIRED, EXIT, PROCID };
 
 /* One key and where its value lives. Restart counters are members of an inner struct, but keys of the one object: a flat file is
  * easier to look at. */
@@ -20,10 +20,11 @@ static const struct field {
 	const char *key;
 	enum kind kind;
 	size_t offset;
-	size_t cap; /* of a TEXT */
+	size_t cap; /* of a TEXT, which must fit, or a SAYING, which is for people and may be cut */
 } fields[] = {
-#define AT(member)  offsetof(struct obi_statefile, member)
-#define CHARS(name) TEXT, AT(name), sizeof(((struct obi_statefile *)0)->name)
+#define AT(member)    offsetof(struct obi_statefile, member)
+#define ROOM(member)  sizeof(((struct obi_statefile *)0)->member)
+#define CHARS(member) TEXT, AT(member), ROOM(member)
     {"state", STATE, AT(state), 0},
     {"desired", DESIRED, AT(desired), 0},
     {"procid", PROCID, AT(procid), 0},
@@ -38,10 +39,11 @@ static const struct field {
     {"adopted", BOOL, AT(adopted), 0},
     {"was_ready", BOOL, AT(was_ready), 0},
     {"version", U64, AT(version), 0},
-    {"address", CHARS(address)},
+    {"address", SAYING, AT(address), ROOM(address)},
     {"last_exit", EXIT, AT(last_exit), 0},
-    {"last_error", CHARS(last_error)},
+    {"last_error", SAYING, AT(last_error), ROOM(last_error)},
 #undef AT
+#undef ROOM
 #undef CHARS
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
@@ -79,6 +81,7 @@ static void put_field(struct ob_sink *out, const struct field *field, const void
 	struct ob_value value = ob_nil();
 	switch (field->kind) {
 	case TEXT:
+	case SAYING:
 		put_text(out, at);
 		return;
 	case STATE:
@@ -213,6 +216,9 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 		return read_desired(text, at);
 	case PROCID:
 		return read_procid(text, at);
+	case SAYING:
+		text.len = text.len < field->cap ? text.len : field->cap - 1;
+		return copy_text(text, at, field->cap);
 	default:
 		return copy_text(text, at, field->cap);
 	}
