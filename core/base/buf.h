@@ -30,7 +30,8 @@ static inline size_t obi_buf_len(const struct obi_buf *buf)
 
 static inline struct ob_bytes obi_buf_bytes(const struct obi_buf *buf)
 {
-	return ob_bytes_of(buf->sink.data + buf->start, buf->sink.len - buf->start);
+	size_t len = obi_buf_len(buf);
+	return ob_bytes_of(len > 0 ? buf->sink.data + buf->start : NULL, len);
 }
 
 /* Where output goes. A failed sink can be used again after obi_buf_truncate(). */

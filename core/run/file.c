@@ -53,13 +53,13 @@ static int read_all(int fd, const char *name, struct ob_sink *out, struct ob_err
 		if (n < 0) {
 			return obi_fail(reterr, OB_EIO, errno, "%s", name);
 		}
+		if (n == 0) {
+			return OB_OK;
+		}
 		bool fits = ob_sink_put(out, piece, (size_t)n);
 		explicit_bzero(piece, (size_t)n);
 		if (!fits) {
 			return obi_fail(reterr, OB_ETOOBIG, 0, "%s: larger than %zu bytes", name, out->max);
-		}
-		if (n == 0) {
-			return OB_OK;
 		}
 	}
 }

@@ -156,13 +156,15 @@ static inline void ob_sink_commit(struct ob_sink *sink, size_t n)
 /* Append n bytes. Returns false, and marks the sink failed, when they do not fit. */
 static inline bool ob_sink_put(struct ob_sink *sink, const void *data, size_t n)
 {
-	uint8_t *room = ob_sink_reserve(sink, n);
+	uint8_t *room;
+	if (n == 0) {
+		return !sink->failed; /* a sink may have no memory yet */
+	}
+	room = ob_sink_reserve(sink, n);
 	if (room == NULL) {
 		return false;
 	}
-	if (n > 0) {
-		memcpy(room, data, n);
-	}
+	memcpy(room, data, n);
 	sink->len += n;
 	return true;
 }
@@ -200,7 +202,8 @@ static inline void *ob_arena_alloc(struct ob_arena *arena, size_t size)
 	if (size > SIZE_MAX - 15) {
 		return NULL;
 	}
-	want = (size + 15) & ~(size_t)15;
+	/* Nothing is a piece too: NULL means that there is no room. */
+	want = size > 0 ? (size + 15) & ~(size_t)15 : 16;
 	if (want > (size_t)(arena->end - piece)) {
 		return arena->more != NULL ? arena->more(arena, want) : NULL;
 	}
