@@ -92,6 +92,7 @@ void obi_auth_end(struct obi_auth *auth)
 	if (auth->setup != NULL && auth->at < auth->setup->count) {
 		end_exchange(auth);
 	}
+	auth->setup = NULL;
 }
 
 bool obi_auth_passed(const struct obi_auth *auth)

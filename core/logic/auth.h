@@ -44,7 +44,7 @@ struct obi_auth {
 int obi_auth_begin(struct obi_auth *auth, const struct obi_auth_setup *setup, enum ob_auth_role role,
 		   const struct ob_peer *peer, struct ob_error *reterr);
 
-/* Wipe and free; auth may be all zero. */
+/* Wipe, free, and forget the setup. auth may be all zero, or ended already; nothing but this and a look at it may follow. */
 void obi_auth_end(struct obi_auth *auth);
 
 /* Whether every mechanism has passed. */

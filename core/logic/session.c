@@ -71,6 +71,8 @@ static void finish(struct obi_session *s, const struct ob_error *err)
 		call.fn(call.user, lost.code, NULL, &lost);
 	}
 	obi_calls_orphan(s);
+	/* Whoever hears of the end may free what the authentication was set up with, while we are still on the stack. */
+	obi_auth_end(&s->auth);
 	s->setup.events.closed(s->setup.events.user, err);
 }
 
