@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The peercred authenticator: the kernel says which user the peer is, and that is all there is to it. It runs on both sides, so
+ * a stranger who squats the path of a socket is refused as well as one who dials it.
+ *
+ * Admitted: our own effective user, root, and the user that the host configured.
+ */
+#include <outboard/auth.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { OVERFLOW_UID = 65534 };
+
+/* The user that the kernel shows in place of one who has no number in our user namespace: nobody in particular, so anybody. */
+static uint32_t overflow_uid(void)
+{
+	char text[16];
+	char *end = text;
+	int fd = open("/proc/sys/kernel/overflowuid", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+	if (fd >= 0) {
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	unsigned long uid = strtoul(text, &end, 10);
+	return end != text && uid <= UINT32_MAX ? (uint32_t)uid : OVERFLOW_UID;
+}
+
+static bool is_trusted(const struct ob_auth_params *params, uint32_t uid)
+{
+	bool configured = OB_HAS(params, allowed_uid) && params->allowed_uid != UINT32_MAX;
+	return uid == (uint32_t)geteuid() || uid == 0 || (configured && uid == params->allowed_uid);
+}
+
+static int admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
+{
+	const struct ob_peer *peer = params->peer;
+	if (!OB_HAS(peer, uid) || (peer->known & OB_PEER_UID) == 0 || peer->uid == UINT32_MAX) {
+		return host->fail(reterr, OB_EAUTH, 0, "peercred: nobody vouches for who the peer is");
+	}
+	/* Even if it is ours: a process without a number of its own cannot be told from all the others. */
+	if (peer->uid == OVERFLOW_UID || peer->uid == overflow_uid()) {
+		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer's user %u stands for any unknown one",
+				  peer->uid);
+	}
+	if (!is_trusted(params, peer->uid)) {
+		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer is user %u", peer->uid);
+	}
+	return OB_OK;
+}
+
+static int identity(struct ob_auth *auth, const struct ob_auth_params *params, struct ob_sink *out)
+{
+	char text[24];
+	(void)auth;
+	snprintf(text, sizeof text, "uid:%u", params->peer->uid);
+	return ob_sink_text(out, text) ? OB_OK : OB_ENOMEM;
+}
+
+static const struct ob_auth_ops ops = {
+    .size = sizeof ops,
+    .flags = OB_AUTH_LOCAL_ONLY,
+    .admit = admit,
+    .identity = identity,
+};
+
+static const struct ob_plugin peercred = {
+    .size = sizeof peercred,
+    .kind = OB_PLUGIN_AUTH,
+    .name = "peercred",
+    .version = "1",
+    .ops = &ops,
+};
+
+OB_PLUGIN_ENTRY(&peercred);

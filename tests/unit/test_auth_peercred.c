@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The peercred authenticator, from its plugin file: whom the kernel has to name for a connection to stand. */
+#include "unit/auth_group.h"
+
+#include <setjmp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SOMEBODY = 12345, SOMEBODY_ELSE = 12346, OVERFLOW_UID = 65534 };
+
+/* What both sides say of a peer with this uid; they must agree. */
+static int judge(struct exchange *x, uint32_t known, uint32_t uid, uint32_t allowed)
+{
+	struct ob_peer peer = {.size = sizeof peer, .known = known, .uid = uid, .pidfd = -1};
+	int said[2];
+	for (size_t i = 0; i < 2; i++) {
+		struct ob_auth_params params = x->params[i];
+		params.peer = &peer;
+		params.allowed_uid = allowed;
+		said[i] = x->ops->admit(x->host, &params, &x->err);
+	}
+	assert_int_equal(said[0], said[1]);
+	return said[0];
+}
+
+static void ourselves_root_and_the_configured_user_are_admitted(void **state)
+{
+	struct exchange *x = *state;
+	assert_int_equal(judge(x, OB_PEER_UID, geteuid(), UINT32_MAX), OB_OK);
+	assert_int_equal(judge(x, OB_PEER_UID, 0, UINT32_MAX), OB_OK);
+	assert_int_equal(judge(x, OB_PEER_UID, SOMEBODY, SOMEBODY), OB_OK);
+}
+
+static void fault_49_another_user_is_refused(void **state)
+{
+	struct exchange *x = *state;
+	assert_int_equal(judge(x, OB_PEER_UID, SOMEBODY, UINT32_MAX), OB_EAUTH);
+	assert_int_equal(x->err.code, OB_EAUTH);
+	assert_string_equal(x->err.text, "peercred: the peer is user 12345");
+	assert_int_equal(judge(x, OB_PEER_UID, SOMEBODY, SOMEBODY_ELSE), OB_EAUTH);
+}
+
+static void fault_49_a_user_without_a_number_is_refused_even_if_configured(void **state)
+{
+	struct exchange *x = *state;
+	assert_int_equal(judge(x, OB_PEER_UID, OVERFLOW_UID, OVERFLOW_UID), OB_EAUTH);
+	assert_string_equal(x->err.text, "peercred: the peer's user 65534 stands for any unknown one");
+}
+
+static void a_fact_that_is_not_known_is_a_refusal(void **state)
+{
+	struct exchange *x = *state;
+	assert_int_equal(judge(x, 0, geteuid(), UINT32_MAX), OB_EAUTH);
+	assert_int_equal(judge(x, OB_PEER_PID | OB_PEER_ADDRESS, 0, UINT32_MAX), OB_EAUTH);
+	assert_int_equal(judge(x, OB_PEER_UID, UINT32_MAX, UINT32_MAX), OB_EAUTH);
+	assert_string_equal(x->err.text, "peercred: nobody vouches for who the peer is");
+}
+
+/* A host older than the member says nothing of it, and nothing may be read there. */
+static void what_an_older_host_does_not_have_is_not_read(void **state)
+{
+	struct exchange *x = *state;
+	struct ob_peer peer = {.size = offsetof(struct ob_peer, uid), .known = OB_PEER_UID, .uid = 0};
+	struct ob_auth_params params = x->params[0];
+	params.peer = &peer;
+	assert_int_equal(x->ops->admit(x->host, &params, NULL), OB_EAUTH);
+	peer = (struct ob_peer){.size = sizeof peer, .known = OB_PEER_UID, .uid = SOMEBODY};
+	params.size = offsetof(struct ob_auth_params, allowed_uid);
+	params.allowed_uid = SOMEBODY;
+	assert_int_equal(x->ops->admit(x->host, &params, NULL), OB_EAUTH);
+}
+
+static void what_the_kernel_says_of_ourselves_passes(void **state)
+{
+	struct exchange *x = *state;
+	int fds[2];
+	struct ucred facts = {0};
+	socklen_t len = sizeof facts;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(getsockopt(fds[0], SOL_SOCKET, SO_PEERCRED, &facts, &len), 0);
+	close(fds[0]);
+	close(fds[1]);
+	assert_int_equal(judge(x, OB_PEER_UID, facts.uid, UINT32_MAX), OB_OK);
+}
+
+static void the_subject_is_the_user(void **state)
+{
+	struct exchange *x = *state;
+	struct ob_peer peer = {.size = sizeof peer, .known = OB_PEER_UID, .uid = SOMEBODY};
+	struct ob_auth_params params = x->params[0];
+	char text[255];
+	struct ob_sink out = ob_sink_fixed(text, sizeof text);
+	params.peer = &peer;
+	assert_int_equal(x->ops->identity(NULL, &params, &out), OB_OK);
+	assert_true(ob_bytes_is(ob_bytes_of(text, out.len), "uid:12345"));
+}
+
+static void it_decides_without_a_message_and_on_local_transports_only(void **state)
+{
+	struct exchange *x = *state;
+	assert_null(x->ops->create);
+	assert_null(x->ops->step);
+	assert_int_equal(x->ops->flags, OB_AUTH_LOCAL_ONLY);
+}
+
+static int load(void **state)
+{
+	return auth_group_setup(state, "peercred");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(ourselves_root_and_the_configured_user_are_admitted),
+	    cmocka_unit_test(fault_49_another_user_is_refused),
+	    cmocka_unit_test(fault_49_a_user_without_a_number_is_refused_even_if_configured),
+	    cmocka_unit_test(a_fact_that_is_not_known_is_a_refusal),
+	    cmocka_unit_test(what_an_older_host_does_not_have_is_not_read),
+	    cmocka_unit_test(what_the_kernel_says_of_ourselves_passes),
+	    cmocka_unit_test(the_subject_is_the_user),
+	    cmocka_unit_test(it_decides_without_a_message_and_on_local_transports_only),
+	};
+	return cmocka_run_group_tests(tests, load, auth_group_teardown);
+}
