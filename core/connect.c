@@ -76,7 +76,7 @@ static int begin(struct obi_connection *c, const struct ob_client_options *o, st
 					   .allow_none = true,
 					   .allow_plaintext = o->allow_plaintext,
 					   .parent_dials = true,
-					   .allowed_uid = UINT32_MAX};
+					   .allowed_uid = o->allowed_uid};
 	int r = obi_endpoint_init(c->rt, &names, &c->endpoint, reterr);
 	r = r == OB_OK ? obi_endpoint_set_token(&c->endpoint, o->token, reterr) : r;
 	if (r < 0) {

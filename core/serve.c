@@ -222,7 +222,7 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 					   .codec = s->config.codec,
 					   .allow_plaintext = s->options.allow_plaintext,
 					   .parent_dials = true,
-					   .allowed_uid = UINT32_MAX};
+					   .allowed_uid = s->options.allowed_uid};
 	if (s->config.listen == NULL) {
 		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
 	}

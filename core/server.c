@@ -57,8 +57,26 @@ static void clear_environment(void)
 	}
 }
 
+/* The config that the options are. */
+static int config_of_options(struct ob_server *s, struct ob_error *reterr)
+{
+	const struct ob_server_options *o = &s->options;
+	static const char *const token_only[] = {"token", NULL};
+	char *auth = obi_names_join(o->auth != NULL ? o->auth : token_only);
+	int r = auth != NULL ? ob_config_set(&s->config.auth, auth) : OB_ENOMEM;
+	r = r == OB_OK ? ob_config_set(&s->config.listen, o->listen) : r;
+	r = r == OB_OK ? ob_config_set(&s->config.codec, o->codec != NULL ? o->codec : "msgpack") : r;
+	r = r == OB_OK ? ob_config_set(&s->config.token, o->token) : r;
+	free(auth);
+	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "out of memory");
+}
+
 static int find_config(struct ob_server *s, struct ob_error *reterr)
 {
+	s->config.size = sizeof s->config;
+	if (s->options.listen != NULL) {
+		return config_of_options(s, reterr);
+	}
 	const char *path = s->options.config_path != NULL ? s->options.config_path : getenv("OUTBOARD_CONFIG");
 	if (path == NULL || *path == '\0') {
 		return obi_fail(reterr, OB_ENOENT, 0,
@@ -68,7 +86,6 @@ static int find_config(struct ob_server *s, struct ob_error *reterr)
 	if (s->config_path == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	s->config.size = sizeof s->config;
 	return ob_config_read(path, &s->config, reterr);
 }
 
@@ -80,7 +97,9 @@ static int make_parts(struct ob_server *s, struct ob_error *reterr)
 	if (s->parent == NULL || s->stop_fd < 0) {
 		return obi_fail(reterr, OB_ENOMEM, s->stop_fd < 0 ? errno : 0, "making a server");
 	}
-	int r = ob_logger_new(STDOUT_FILENO, &s->logger, reterr);
+	s->logger = s->options.logger;
+	s->own_logger = s->logger == NULL;
+	int r = s->own_logger ? ob_logger_new(STDOUT_FILENO, &s->logger, reterr) : OB_OK;
 	return r == OB_OK ? obi_control_expose(s, reterr) : r;
 }
 
@@ -101,7 +120,7 @@ static int open_server(struct ob_server *s, struct ob_error *reterr)
 	signal(SIGPIPE, SIG_IGN);
 	int r = find_config(s, reterr);
 	r = r == OB_OK ? make_parts(s, reterr) : r;
-	if (r == OB_OK) {
+	if (r == OB_OK && s->config_path != NULL) {
 		s->lock_fd = take_lock_fd();
 		clear_environment();
 	}
@@ -182,6 +201,9 @@ int ob_server_update_config(ob_server *s, int (*fn)(void *user, struct ob_config
 			    struct ob_error *reterr)
 {
 	struct ob_config config = {.size = sizeof config};
+	if (s->config_path == NULL) {
+		return obi_fail(reterr, OB_ENOTSUP, 0, "this server has no config file");
+	}
 	pthread_mutex_lock(&s->config_lock);
 	int r = ob_config_read(s->config_path, &config, reterr);
 	if (r == OB_OK) {
@@ -214,6 +236,15 @@ static int tell_ready(void *user, struct ob_config *config)
 
 /* ---- Running ---- */
 
+static int publish(struct ob_server *s, struct ob_error *reterr)
+{
+	if (s->config_path != NULL) {
+		return ob_server_update_config(s, tell_ready, s, reterr);
+	}
+	int r = tell_ready(s, &s->config);
+	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "out of memory");
+}
+
 int ob_server_start(ob_server *s, struct ob_error *reterr)
 {
 	obi_enter(s->rt);
@@ -222,7 +253,7 @@ int ob_server_start(ob_server *s, struct ob_error *reterr)
 	r = r == OB_OK ? obi_server_listen(s, reterr) : r;
 	if (r == OB_OK) {
 		OBI_CRASHPOINT("server_listening");
-		r = ob_server_update_config(s, tell_ready, s, reterr);
+		r = publish(s, reterr);
 	}
 	s->started = s->started || r == OB_OK;
 	obi_leave(s->rt);
@@ -299,7 +330,9 @@ void ob_server_close(ob_server *s)
 	}
 	obi_interfaces_free(&s->interfaces);
 	free_probes(s);
-	ob_logger_free(s->logger);
+	if (s->own_logger) {
+		ob_logger_free(s->logger);
+	}
 	if (s->own_runtime) {
 		ob_runtime_free(s->rt);
 	}

@@ -20,11 +20,12 @@ struct ob_server {
 	struct ob_runtime *rt;
 	bool own_runtime;
 	struct ob_server_options options; /* defaults filled in */
-	char *config_path;
+	char *config_path;		  /* NULL: no file, options.listen and its like said it all */
 	struct ob_config config;
 	pthread_mutex_t config_lock;
 	int lock_fd; /* outboard.lock, for as long as we live; -1: none */
 	struct ob_logger *logger;
+	bool own_logger;
 	struct obi_interfaces interfaces;
 	struct obi_probe *probes;
 	int64_t opened_ns; /* CLOCK_BOOTTIME */

@@ -183,6 +183,7 @@ struct ob_client_options {
 	int64_t connect_timeout_ms; /* default 10 s, authentication included */
 	uint32_t message_max;	    /* bytes; default 4 MiB */
 	bool allow_plaintext;	    /* permit unsealed mechanisms on a transport that others can reach */
+	uint32_t allowed_uid;	    /* for peercred: whom to trust besides ourselves and root; 0: nobody else */
 };
 
 /* Connect and authenticate once. The client does not redial: when its connection ends, calls fail with OB_EDOWN. */
@@ -655,11 +656,21 @@ struct ob_server_options {
 	uint32_t preauth_max;	 /* connections that have not authenticated yet; default 16 */
 	int64_t auth_timeout_ms; /* default 5 s */
 	bool allow_plaintext;
+	/*
+	 * To serve without a parent and without a config file: where to listen, and what else the file would say. Only with
+	 * listen set do the others count. Copied.
+	 */
+	const char *listen;	 /* URI */
+	const char *codec;	 /* default "msgpack" */
+	const char *const *auth; /* mechanisms in order, ended by NULL; default {"token"} */
+	const char *token;	 /* 64 hex digits; NULL: none */
+	uint32_t allowed_uid;	 /* for peercred: whom to trust besides ourselves and root; 0: nobody else */
+	ob_logger *logger;	 /* borrowed; NULL: one of its own, on stdout */
 };
 
 /*
  * Read the config, ignore SIGPIPE, make the logger on stdout. Nothing listens yet. options may be NULL. OB_ENOENT: the
- * process was not started as an outboard (no OUTBOARD_CONFIG).
+ * process was not started as an outboard (no OUTBOARD_CONFIG), and options.listen is not set either.
  */
 OB_API int ob_server_open(const struct ob_server_options *options, ob_server **ret_server, struct ob_error *reterr);
 
@@ -672,7 +683,7 @@ OB_API int ob_server_expose(ob_server *server, const char *interface_name, const
 OB_API int ob_server_add_probe(ob_server *server, const char *name, ob_probe_fn *probe, void *user,
 			       struct ob_error *reterr);
 
-/* Listen, then write rpc_addr, pid and ready into the config. */
+/* Listen, then write rpc_addr, pid and ready into the config, if it is a file. */
 OB_API int ob_server_start(ob_server *server, struct ob_error *reterr);
 
 /* Turn the loop until ob_server_stop() or a shutdown (inline runtime), or wait for that (threaded). */
@@ -690,7 +701,8 @@ OB_API ob_client *ob_server_parent(ob_server *server);
 /* The config as read at open, or as last written. Borrowed; valid until the next update. */
 OB_API const struct ob_config *ob_server_config(ob_server *server);
 
-/* Read the file, let fn change it, write it back; a negative result of fn writes nothing and is returned. */
+/* Read the file, let fn change it, write it back; a negative result of fn writes nothing and is returned. OB_ENOTSUP: there
+ * is no file (options.listen). */
 OB_API int ob_server_update_config(ob_server *server, int (*fn)(void *user, struct ob_config *config), void *user,
 				   struct ob_error *reterr);
 

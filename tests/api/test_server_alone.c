@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* A server without a parent: no config file, its address and its authenticators given by the program. */
+#include "support/scratch.h"
+
+#include <outboard/outboard.h>
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char *const peercred[] = {"peercred", NULL};
+static const char *const token_only[] = {"token", NULL};
+
+struct bench {
+	char *dir;
+	char *address;
+	ob_runtime *runtime; /* threaded, so that client and server run at once */
+	ob_server *server;
+};
+
+static int begin(void **state)
+{
+	struct ob_runtime_options options = {.size = sizeof options, .mode = OB_RUNTIME_THREADED};
+	struct bench *bench = calloc(1, sizeof *bench);
+	assert_non_null(bench);
+	bench->dir = scratch_make();
+	bench->address = scratch_text("unix://%s/alone.sock", bench->dir);
+	assert_int_equal(ob_runtime_new(&options, &bench->runtime, NULL), OB_OK);
+	*state = bench;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct bench *bench = *state;
+	ob_server_close(bench->server);
+	ob_runtime_free(bench->runtime);
+	scratch_remove(bench->dir);
+	free(bench->address);
+	free(bench);
+	return 0;
+}
+
+static void must_serve(struct bench *bench, const char *const *auth, const char *token)
+{
+	struct ob_error err = {0};
+	struct ob_server_options options = {.size = sizeof options,
+					    .runtime = bench->runtime,
+					    .version = 7,
+					    .listen = bench->address,
+					    .auth = auth,
+					    .token = token};
+	if (ob_server_open(&options, &bench->server, &err) < 0 || ob_server_start(bench->server, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+}
+
+static int dial(struct bench *bench, const char *const *auth, const char *token, ob_client **ret, struct ob_error *err)
+{
+	struct ob_client_options options = {
+	    .size = sizeof options, .address = bench->address, .auth = auth, .token = token};
+	return ob_client_connect(bench->runtime, &options, NULL, ret, err);
+}
+
+static void ask(ob_client *client)
+{
+	struct ob_health health = {.size = sizeof health};
+	uint64_t version = 0;
+	bool restart = true;
+	assert_int_equal(ob_control_health(client, 5000, &health, NULL), OB_OK);
+	assert_true(health.healthy);
+	assert_int_equal(health.pid, getpid());
+	assert_int_equal(ob_control_check_version(client, 0, 5000, &version, &restart, NULL), OB_OK);
+	assert_int_equal(version, 7);
+	assert_false(restart);
+}
+
+static void peercred_needs_no_secret(void **state)
+{
+	struct bench *bench = *state;
+	ob_client *client;
+	struct ob_error err = {0};
+	must_serve(bench, peercred, NULL);
+	assert_int_equal(dial(bench, peercred, NULL, &client, &err), OB_OK);
+	ask(client);
+	ob_client_free(client);
+}
+
+static void the_default_is_the_token(void **state)
+{
+	static const char right[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	static const char wrong[] = "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	struct bench *bench = *state;
+	ob_client *client;
+	must_serve(bench, NULL, right);
+	assert_int_equal(dial(bench, token_only, right, &client, NULL), OB_OK);
+	ask(client);
+	ob_client_free(client);
+	assert_int_equal(dial(bench, token_only, wrong, &client, NULL), OB_EAUTH);
+}
+
+static int change(void *user, struct ob_config *config)
+{
+	(void)user;
+	(void)config;
+	return OB_OK;
+}
+
+static void it_says_where_it_listens_and_has_no_file(void **state)
+{
+	struct bench *bench = *state;
+	struct ob_error err = {0};
+	must_serve(bench, peercred, NULL);
+	assert_string_equal(ob_server_config(bench->server)->rpc_addr, bench->address);
+	assert_true(ob_server_config(bench->server)->ready);
+	assert_int_equal(ob_server_update_config(bench->server, change, NULL, &err), OB_ENOTSUP);
+	assert_string_equal(err.text, "this server has no config file");
+}
+
+static void nothing_given_is_still_an_error(void **state)
+{
+	struct ob_server_options options = {.size = sizeof options};
+	ob_server *server = NULL;
+	(void)state;
+	unsetenv("OUTBOARD_CONFIG");
+	assert_int_equal(ob_server_open(&options, &server, NULL), OB_ENOENT);
+	assert_null(server);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(peercred_needs_no_secret, begin, end),
+	    cmocka_unit_test_setup_teardown(the_default_is_the_token, begin, end),
+	    cmocka_unit_test_setup_teardown(it_says_where_it_listens_and_has_no_file, begin, end),
+	    cmocka_unit_test(nothing_given_is_still_an_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
