@@ -82,6 +82,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	struct obi_supervise_setup setup = {
 	    .loop = c->rt->loop,
 	    .watches = &c->rt->watches,
+	    .strays = &c->rt->strays,
 	    .options = &c->options,
 	    .plugin_path = c->rt->plugin_path_text,
 	    .config_hash = c->hash,

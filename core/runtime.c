@@ -163,6 +163,7 @@ void ob_runtime_free(ob_runtime *rt)
 		return;
 	}
 	stop_thread(rt);
+	obi_strays_free(&rt->strays);
 	obi_watch_hub_free(rt->watches);
 	obi_loop_close(rt->loop);
 	obi_registry_free(rt->registry);
@@ -314,7 +315,8 @@ int ob_runtime_run(ob_runtime *rt, int64_t timeout_ms)
 		return rt->mode != OB_RUNTIME_INLINE ? OB_ENOTSUP : OB_EDEADLK;
 	}
 	if (timeout_ms == 0) {
-		turn(rt, false);
+		turn(rt, false); /* the tasks, if there are any, ... */
+		turn(rt, false); /* ... then what is ready */
 		return atomic_exchange(&rt->stop, false) ? OB_OK : OB_ETIMEDOUT;
 	}
 	if (timeout_ms > 0) {

@@ -15,6 +15,7 @@
 
 #include "host/registry.h"
 #include "run/loop.h"
+#include "run/strays.h"
 
 struct obi_watch_hub;
 
@@ -30,7 +31,8 @@ struct ob_runtime {
 	pthread_t thread;
 	bool started;
 	bool ending;
-	struct obi_watch_hub *watches; /* the one inotify instance; run/watch */
+	struct obi_watch_hub *watches; /* the one inotify instance */
+	struct obi_strays strays;
 };
 
 struct ob_cancel {

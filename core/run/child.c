@@ -442,6 +442,7 @@ void obi_child_adopt(struct obi_supervisor *sup)
 {
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
+	obi_strays_remove(sup->setup.strays, &sup->process.id);
 	sup->state.procid = sup->process.id;
 	sup->state.adopted = true;
 	sup->last_exit = (struct obi_exit){0};
@@ -516,7 +517,7 @@ void obi_child_let_go(struct obi_supervisor *sup)
 		obi_logread_flush(sup->err_log);
 	}
 	close_logs(sup);
-	obi_process_close(&sup->process);
+	obi_strays_add(sup->setup.strays, sup->setup.loop, &sup->process);
 }
 
 /* ---- state.json ---- */

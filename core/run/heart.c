@@ -314,7 +314,7 @@ void obi_heart_stop(struct obi_supervisor *sup)
 	if (was_up) {
 		sup->setup.events.link(sup->setup.events.user, NULL);
 	}
-	obi_link_free(link);
+	obi_link_drop(link, OB_ECONNLOST, "the child is gone, or was let go");
 }
 
 enum ob_link obi_heart_state(const struct obi_supervisor *sup)

@@ -95,13 +95,18 @@ static void release(struct obi_link *link)
 
 void obi_link_free(struct obi_link *link)
 {
+	obi_link_drop(link, OB_ECLOSED, "closed");
+}
+
+void obi_link_drop(struct obi_link *link, int code, const char *text)
+{
 	if (link == NULL || link->doomed) {
 		return;
 	}
 	link->doomed = true;
 	enter(link);
 	if (link->has_session) {
-		obi_session_close(&link->session, OB_ECLOSED, "closed");
+		obi_session_close(&link->session, code, text);
 	}
 	leave(link);
 }

@@ -12,7 +12,7 @@
 struct obi_loop {
 	struct ev_loop *ev;
 	bool attached;
-	ev_prepare prepare; /* runs the tasks before each sleep */
+	ev_prepare prepare; /* attached: runs the tasks before each sleep; on a loop of ours obi_loop_turn() does */
 	ev_check check;	    /* forgets the cached time after it */
 	ev_async async;	    /* other threads' way in */
 	int64_t now;	    /* 0: not read in this turn */
@@ -47,20 +47,23 @@ int64_t obi_loop_now(struct obi_loop *loop)
 	return loop->now;
 }
 
-static void run_tasks(struct obi_loop *loop)
+static bool run_tasks(struct obi_loop *loop)
 {
+	bool ran = false;
 	while (loop->tasks != NULL) {
 		struct obi_task *task = loop->tasks;
 		obi_task_stop(task);
 		task->fn(task->user);
+		ran = true;
 	}
+	return ran;
 }
 
 static void on_prepare(struct ev_loop *ev, ev_prepare *prepare, int events)
 {
 	(void)ev;
 	(void)events;
-	run_tasks(prepare->data);
+	(void)run_tasks(prepare->data);
 }
 
 static void on_check(struct ev_loop *ev, ev_check *check, int events)
@@ -98,7 +101,9 @@ static void start_own_watchers(struct obi_loop *loop)
 	ev_check_init(&loop->check, on_check);
 	ev_async_init(&loop->async, on_async);
 	loop->prepare.data = loop->check.data = loop->async.data = loop;
-	ev_prepare_start(loop->ev, &loop->prepare);
+	if (loop->attached) {
+		ev_prepare_start(loop->ev, &loop->prepare);
+	}
 	ev_check_start(loop->ev, &loop->check);
 	ev_async_start(loop->ev, &loop->async);
 	if (loop->attached) {
@@ -153,7 +158,7 @@ void obi_loop_close(struct obi_loop *loop)
 	loop->closed = true;
 	pthread_mutex_unlock(&loop->lock);
 	run_jobs(loop);
-	run_tasks(loop);
+	(void)run_tasks(loop);
 	if (loop->attached) {
 		ev_ref(loop->ev);
 		ev_ref(loop->ev);
@@ -218,6 +223,10 @@ static bool busy_poll(struct obi_loop *loop)
 
 void obi_loop_turn(struct obi_loop *loop, bool block)
 {
+	/* A task may have done what the caller waits for, so it must get to look before anything sleeps. */
+	if (run_tasks(loop)) {
+		return;
+	}
 	if (block && loop->busy_poll_us > 0 && loop->io_seen != 0 && busy_poll(loop)) {
 		return;
 	}

@@ -77,7 +77,7 @@ bool obi_loop_is_attached(const struct obi_loop *loop);
 /* Whether it is libev's default loop, which reaps every child of the process. */
 bool obi_loop_is_default(const struct obi_loop *loop);
 
-/* One turn: wait for something (block) or not, and handle it. */
+/* One turn: run the tasks that wait and return; or when there are none, wait for something (block) or not, and handle it. */
 void obi_loop_turn(struct obi_loop *loop, bool block);
 
 /* CLOCK_MONOTONIC ms, read once a turn and again whenever asked with obi_now_ms(). */
