@@ -195,15 +195,11 @@ int obi_datadir_replace_lock(const struct obi_datadir *dir, struct ob_error *ret
 static void read_signature(int fd, int32_t *ret_pid, uint64_t *ret_noted)
 {
 	char text[64];
-	int pid = 0;
-	unsigned long long noted = 0;
 	ssize_t n = pread(fd, text, sizeof text - 1, 0);
 	text[n > 0 ? n : 0] = '\0';
-	if (sscanf(text, "%9d %19llu\n", &pid, &noted) != 2 || pid <= 0 || strchr(text, '\n') == NULL) {
-		pid = 0;
-	}
-	*ret_pid = pid;
-	*ret_noted = noted;
+	*ret_pid = 0;
+	*ret_noted = 0;
+	(void)obi_signature_parse(text, ret_pid, ret_noted);
 }
 
 /* A child that no state.json knows. The file is the child's to write, so it may name processes of its own user only. */

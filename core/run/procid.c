@@ -160,6 +160,18 @@ int obi_procid_parse(const char *text, struct obi_procid *ret)
 	return OB_OK;
 }
 
+int obi_signature_parse(const char *text, int32_t *ret_pid, uint64_t *ret_noted_ns)
+{
+	uint64_t pid, noted;
+	if (!read_number(&text, ' ', INT32_MAX, &pid) || pid == 0 || !read_number(&text, '\n', UINT64_MAX, &noted) ||
+	    *text != '\0') {
+		return OB_EINVAL;
+	}
+	*ret_pid = (int32_t)pid;
+	*ret_noted_ns = noted;
+	return OB_OK;
+}
+
 /* Open whoever has this pid now. */
 static int open_pid(int32_t pid, struct obi_process *ret, struct ob_error *reterr)
 {

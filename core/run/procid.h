@@ -47,6 +47,9 @@ bool obi_procid_equal(const struct obi_procid *a, const struct obi_procid *b);
 void obi_procid_text(const struct obi_procid *id, char text[OBI_PROCID_TEXT_SIZE]);
 int obi_procid_parse(const char *text, struct obi_procid *ret);
 
+/* What a child writes into outboard.lock at its birth, "PID BOOTTIME_NS\n": OB_EINVAL when it is not of that form. */
+int obi_signature_parse(const char *text, int32_t *ret_pid, uint64_t *ret_noted_ns);
+
 /* Open the process that id means. OB_ENOENT: it is dead (a zombie counts as dead), or its pid is another's now. */
 int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struct ob_error *reterr);
 
