@@ -45,17 +45,40 @@ static int errno_of(const char *name)
 	return 0;
 }
 
+/* What stands in "WORD(...)"; false: text is not of that form. */
+static bool in_brackets(const char *text, const char *word, char *argument)
+{
+	size_t len = strlen(word), end = strlen(text);
+	if (strncmp(text, word, len) != 0 || text[len] != '(' || text[end - 1] != ')' || end - len - 2 >= NAME) {
+		return false;
+	}
+	memcpy(argument, text + len + 1, end - len - 2);
+	argument[end - len - 2] = '\0';
+	return true;
+}
+
+/* A whole decimal number. */
+static bool read_count(const char *text, unsigned long *ret)
+{
+	char *end;
+	*ret = strtoul(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0';
+}
+
 static bool read_action(struct point *point, const char *text)
 {
-	char word[NAME];
-	if (sscanf(text, "error(%63[A-Z0-9])", word) == 1) {
+	char argument[NAME];
+	unsigned long number;
+	if (in_brackets(text, "error", argument)) {
 		point->action = FAIL;
-		point->value = errno_of(word);
+		point->value = errno_of(argument);
 		return point->value != 0;
 	}
-	if (sscanf(text, "exit(%d)", &point->value) == 1) {
+	if (in_brackets(text, "exit", argument)) {
 		point->action = EXIT;
-		return true;
+		bool good = read_count(argument, &number) && number < 256;
+		point->value = (int)(number & 0xff);
+		return good;
 	}
 	point->action = KILL;
 	return strcmp(text, "kill") == 0;
@@ -67,17 +90,15 @@ static void read_point(char *text)
 	struct point *point = &points[count];
 	char *equals = strchr(text, '=');
 	char *at = strchr(text, '@');
-	if (count == POINTS || equals == NULL || equals - text >= NAME) {
+	bool good = count < POINTS && equals != NULL && equals - text < NAME;
+	if (good && at != NULL) {
+		*at = '\0';
+		good = read_count(at + 1, &point->at) && point->at > 0;
+	}
+	if (!good || !read_action(point, equals + 1)) {
 		complain(text);
 	}
 	memcpy(point->name, text, (size_t)(equals - text));
-	if (at != NULL) {
-		*at = '\0';
-		point->at = strtoul(at + 1, NULL, 10);
-	}
-	if (!read_action(point, equals + 1) || (at != NULL && point->at == 0)) {
-		complain(text);
-	}
 	count++;
 }
 
