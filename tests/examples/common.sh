@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# What the tests of the examples share: programs in $bin, and a data directory that is gone at the end.
+set -euo pipefail
+export LC_ALL=C
+
+bin=$OB_TEST_BUILD/bin
+data=$(mktemp -d)
+trap 'rm -rf "$data"' EXIT
+
+# expect NAME ACTUAL EXPECTED
+expect() {
+	if [ "$2" != "$3" ]; then
+		diff -u --label "expected of $1" --label "$1" <(printf '%s\n' "$3") <(printf '%s\n' "$2") || true
+		exit 1
+	fi
+	printf '%s\n' "$2"
+}
+
+# A stop leaves the locks and the state, and no child that has this data directory for its own.
+expect_nothing_left() {
+	expect "what is left" "$(ls "$data")" "$(printf 'outboard.lock\nparent.lock\nstate.json')"
+	local left
+	left=$(grep -lzF -e "OUTBOARD_CONFIG=$data/" /proc/[0-9]*/environ 2>/dev/null || true)
+	expect "processes left" "$left" ""
+}
