@@ -174,7 +174,7 @@ static void control_interface(void **state)
 static void deferred_answers_come_from_any_thread(void **state)
 {
 	struct family f;
-	struct ob_bytes text;
+	struct ob_bytes text = {NULL, 0};
 	(void)state;
 	family_start(&f, OB_RUNTIME_INLINE);
 	for (int i = 0; i < 50; i++) {
