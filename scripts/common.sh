@@ -7,11 +7,12 @@ die() {
 	exit 1
 }
 
-# have WHAT: a command, or NAME.pc for pkg-config, or NAME.h for the compiler, or NAME.py for Debian's Python.
+# have WHAT: a command, a file, NAME.pc (pkg-config), NAME.h (the compiler) or NAME.py (Debian's Python).
 have() {
 	case $1 in
 	*.pc) pkg-config --exists "${1%.pc}" ;;
 	*.h) echo "#include <$1>" | gcc -E -o /dev/null - ;;
+	/*) [ -e "$1" ] ;;
 	*.py) /usr/bin/python3 -c "import ${1%.py}" ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
@@ -78,7 +79,7 @@ to_build=(gcc:gcc cmake:cmake ninja:ninja-build pkg-config:pkg-config ev.h:libev
 	libcjson.pc:libcjson-dev libsodium.pc:libsodium-dev)
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
 to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format msgpack.py:python3-msgpack strace:strace
-	faketime:faketime unshare:util-linux prlimit:util-linux)
+	faketime:faketime /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux)
 
 # build PRESET [TARGET...]: configure and build, quietly; all that was said is in build/PRESET.log.
 build() {
