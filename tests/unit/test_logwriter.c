@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -108,8 +109,8 @@ static void read_until(int fd, const char *mark)
 	}
 }
 
-/* Whether the thread is inside a poll(2) of one descriptor. */
-static bool is_polling_one(const char *task)
+/* Whether the thread is inside a poll(2) of so many descriptors. */
+static bool is_polling(const char *task, unsigned long many)
 {
 	char path[300], line[128] = "";
 	long number = -1;
@@ -121,26 +122,50 @@ static bool is_polling_one(const char *task)
 	if (file != NULL) {
 		fclose(file);
 	}
-	return known && number == SYS_poll && count == 1;
+	return known && number == SYS_poll && count == many;
 }
 
-/* Wait until the writer's thread, the only other one, has nothing more to do: it waits to be woken, and not for room too. */
-static void wait_until_idle(void)
+/* Wait until the writer's thread, the only other one, sleeps in a poll(2) of so many descriptors. */
+static void wait_until_polling(unsigned long many)
 {
 	int64_t deadline = obi_now_ms() + DEADLINE_MS;
 	char self[32];
-	bool idle = false;
+	bool found = false;
 	snprintf(self, sizeof self, "%d", getpid());
-	while (!idle) {
+	while (!found) {
 		DIR *tasks = opendir("/proc/self/task");
 		assert_non_null(tasks);
 		for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
-			idle = idle || (task->d_name[0] != '.' && strcmp(task->d_name, self) != 0 &&
-					is_polling_one(task->d_name));
+			found = found || (task->d_name[0] != '.' && strcmp(task->d_name, self) != 0 &&
+					  is_polling(task->d_name, many));
 		}
 		closedir(tasks);
 		assert_true(obi_now_ms() < deadline);
 	}
+}
+
+/* It has nothing to do: it waits to be woken. */
+static void wait_until_idle(void)
+{
+	wait_until_polling(1);
+}
+
+/* It has something to write, and waits for room. */
+static void wait_until_blocked(void)
+{
+	wait_until_polling(2);
+}
+
+/* Wait until the pipe holds more than so much, and the writer wants to write more even so. */
+static void wait_until_more_than(size_t size)
+{
+	int64_t deadline = obi_now_ms() + DEADLINE_MS;
+	int n = 0;
+	while ((size_t)n <= size) {
+		assert_int_equal(ioctl(fds[0], FIONREAD, &n), 0);
+		assert_true(obi_now_ms() < deadline);
+	}
+	wait_until_blocked();
 }
 
 /* How many records of ours, and how many were told to be dropped. Every line must be a whole record, numbers rising. */
@@ -253,6 +278,47 @@ static void a_slow_reader_costs_records_that_are_counted(void **state)
 	assert_true(text_len < 16384 + 65536 + 8192);
 }
 
+/* What is being written waits as well: both together stay within queue_bytes. */
+static void fault_60_what_waits_is_bounded(void **state)
+{
+	static char page[4096];
+	size_t filled = 0;
+	char path[32];
+	(void)state;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
+	int fill = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	memset(page, '.', sizeof page);
+	for (ssize_t n; (n = write(fill, page, sizeof page)) > 0;) {
+		filled += (size_t)n;
+	}
+	close(fill);
+	open_writer(fds[1], OB_LOG_FORMAT_JSON, 0, 16384);
+	log_numbers(0, 1);
+	wait_until_blocked();
+	log_numbers(1, 1000);
+	/* Room for one page: the first batch gets through, and a part of the next, which is the whole queue. */
+	assert_int_equal(read(fds[0], page, sizeof page), sizeof page);
+	wait_until_more_than(filled - sizeof page);
+	log_numbers(1000, 2000);
+	read_until(fds[0], "\"dropped\":");
+	close_writer();
+	read_until(fds[0], NULL);
+	assert_true(text_len - (filled - sizeof page) <= sizeof page + 16384 + 1024);
+}
+
+/* Nothing else is queued, and nothing else comes: the count is told all the same. */
+static void a_record_larger_than_the_queue_is_counted_at_once(void **state)
+{
+	static char big[20000];
+	(void)state;
+	memset(big, 'b', sizeof big - 1);
+	open_writer(fds[1], OB_LOG_FORMAT_JSON, 0, 16384);
+	wait_until_idle();
+	log_one(big);
+	read_until(fds[0], "\"dropped\":1}\n");
+	assert_null(strstr(text, "bbb"));
+}
+
 static void close_gives_up_on_a_reader_that_does_not_read(void **state)
 {
 	int64_t before;
@@ -265,8 +331,11 @@ static void close_gives_up_on_a_reader_that_does_not_read(void **state)
 	writer = NULL;
 	assert_true(obi_now_ms() - before < DEADLINE_MS / 2);
 	assert_true(obi_now_ms() - before >= 50);
-	/* Records up to PIPE_BUF are whole even so, but the last one. */
-	read_until(fds[0], NULL);
+	/* The thread is gone, and its descriptor with it: once ours is closed too, the pipe ends. */
+	close(fds[1]);
+	read_until(fds[0], "never there");
+	fds[1] = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	/* Records are whole even so, but the last one. */
 	while (text_len > 0 && text[text_len - 1] != '\n') {
 		text_len--;
 	}
@@ -450,6 +519,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_quiet_writer_writes_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(color_is_for_terminals_and_who_asks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_slow_reader_costs_records_that_are_counted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fault_60_what_waits_is_bounded, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_record_larger_than_the_queue_is_counted_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(close_gives_up_on_a_reader_that_does_not_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(close_leaves_a_stuck_write_behind, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_dead_descriptor_blocks_and_kills_nobody, setup, teardown),
