@@ -358,7 +358,7 @@ static void fault_51_each_call_that_fails_is_named(void **unused)
 		const char *content;
 	} cases[] = {
 	    {"inject=fsync:error=EIO:when=1", "syncing temp config file: Input/output error", "old"},
-	    {"inject=write:error=EDQUOT:when=1", "writing temp config file: Disk quota exceeded", "old"},
+	    {"inject=write:error=EDQUOT:when=1+", "writing temp config file: Disk quota exceeded", "old"},
 	    {"inject=renameat,renameat2:error=EIO:when=1", "renaming temp config file: Input/output error", "old"},
 	    /* The new file is there by then; only whether it outlives a power loss is not known. */
 	    {"inject=fsync:error=EIO:when=2", "syncing the directory of " NAME ": Input/output error", "{\"pid\":2}"},
