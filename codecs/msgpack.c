@@ -24,7 +24,6 @@ struct notes {
 	size_t at;
 	uint64_t owed;	/* sum of left[] */
 	uint32_t depth; /* open containers */
-	uint32_t begun; /* not zero once the root was read */
 	uint32_t left[LEVELS + 1];
 };
 
@@ -115,7 +114,6 @@ static int scan_root(struct notes *n, uint8_t byte)
 	if (byte != 0x93 && byte != 0x94) {
 		return OB_EPROTO;
 	}
-	n->begun = 1;
 	n->at = 1;
 	n->depth = 1;
 	n->owed = n->left[0] = byte & 0x0f;
@@ -158,10 +156,14 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;
 	uint64_t need = 1;
 	int r = 1;
-	if (bytes.len > 0 && !n->begun && (r = scan_root(n, bytes.data[0])) < 0) {
+	if (bytes.len == 0) {
+		*ret_len = 1;
+		return 0;
+	}
+	if (progress->seen == 0 && (r = scan_root(n, bytes.data[0])) < 0) {
 		return r;
 	}
-	while (n->begun && n->owed > 0 && n->at < bytes.len && n->at + n->owed <= limits->message) {
+	while (n->owed > 0 && n->at < bytes.len && n->at + n->owed <= limits->message) {
 		r = scan_element(bytes, n, depth, &need);
 		if (r < 0) {
 			return r;
@@ -174,14 +176,11 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 	progress->seen = bytes.len;
 	/* Every element that is still owed takes a byte at least. */
 	uint64_t total = n->at + (n->owed > 0 ? n->owed - 1 + need : 0);
-	if (!n->begun) {
-		total = 1;
-	}
 	if (total > limits->message) {
 		return OB_ETOOBIG;
 	}
 	*ret_len = (size_t)total;
-	return n->begun && n->owed == 0 ? 1 : 0;
+	return n->owed == 0;
 }
 
 /* ---- decode: msgpack-c's parser, our values ----------------------------------------------------------------------- */
@@ -189,6 +188,7 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 struct decoder {
 	struct ob_arena *arena;
 	int error;
+	bool has_map; /* then there are keys to be compared */
 };
 
 #define msgpack_unpack_struct(name)    struct decode##name
@@ -286,6 +286,7 @@ static inline int on_map(struct decoder *d, size_t count, struct ob_value *ret)
 {
 	void *pairs = ob_arena_alloc(d->arena, count * sizeof(struct ob_pair));
 	*ret = ob_map(pairs, 0);
+	d->has_map = true;
 	d->error = pairs == NULL && count > 0 ? OB_ENOMEM : d->error;
 	return d->error;
 }
@@ -378,13 +379,14 @@ static int decode_tree(struct ob_bytes bytes, struct ob_arena *arena, struct ob_
 	size_t offset = 0;
 	context.user.arena = arena;
 	context.user.error = OB_OK;
+	context.user.has_map = false;
 	decode_init(&context);
 	int r = decode_execute(&context, (const char *)bytes.data, bytes.len, &offset);
 	if (r != 1 || offset != bytes.len) {
 		return context.user.error != OB_OK ? context.user.error : OB_EPROTO;
 	}
 	*ret = decode_data(&context);
-	return check_duplicates(ret, arena);
+	return context.user.has_map ? check_duplicates(ret, arena) : OB_OK;
 }
 
 static bool get_u32(const struct ob_value *v, uint32_t *ret)
@@ -430,20 +432,14 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob
 		  struct ob_error *reterr)
 {
 	struct ob_value root;
-	struct ob_message m;
 	(void)limits;
 	(void)reterr;
 	int r = decode_tree(bytes, arena, &root);
 	if (r < 0) {
 		return r;
 	}
-	memset(&m, 0, sizeof m);
-	m.size = sizeof m;
-	if (!take_message(&root, &m)) {
-		return OB_EPROTO;
-	}
-	*ret = m;
-	return OB_OK;
+	ret->id = (struct ob_id){0};
+	return take_message(&root, ret) ? OB_OK : OB_EPROTO;
 }
 
 /* ---- encode ------------------------------------------------------------------------------------------------------- */

@@ -22,7 +22,8 @@ struct out_call {
 
 struct ob_client {
 	struct obi_peer *peer;
-	char *interface_name; /* NULL: methods are complete */
+	char *interface_name; /* with its dot; NULL: methods are complete */
+	size_t interface_len;
 	struct out_call *calls;
 	struct out_call *spare;
 	struct obi_connection *own; /* of a client that connected itself */
@@ -65,10 +66,13 @@ struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_na
 	if (client == NULL) {
 		return NULL;
 	}
-	if (interface_name != NULL && (client->interface_name = strdup(interface_name)) == NULL) {
+	int len = interface_name != NULL ? asprintf(&client->interface_name, "%s.", interface_name) : 0;
+	if (len < 0 || len > OBI_METHOD_MAX) {
+		free(len > 0 ? client->interface_name : NULL);
 		free(client);
 		return NULL;
 	}
+	client->interface_len = (size_t)len;
 	client->peer = peer;
 	peer->refs++;
 	return client;
@@ -171,9 +175,15 @@ static void on_reply(void *user, int code, const struct ob_value *value, const s
 /* The whole method name in memory; its length, or 0 when it is too long. */
 static size_t whole_method(const struct ob_client *client, const char *method, char *memory, size_t size)
 {
-	int n = client->interface_name != NULL ? snprintf(memory, size, "%s.%s", client->interface_name, method)
-					       : snprintf(memory, size, "%s", method);
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+	size_t before = client->interface_len, len = strlen(method);
+	if (len == 0 || len >= size - before) {
+		return 0;
+	}
+	if (before > 0) {
+		memcpy(memory, client->interface_name, before);
+	}
+	memcpy(memory + before, method, len);
+	return before + len;
 }
 
 static int64_t deadline_of(const struct ob_client *client, int64_t timeout_ms)

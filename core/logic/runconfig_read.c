@@ -11,7 +11,11 @@
 void obi_reading_fault(struct obi_reading *r, const char *reason)
 {
 	if (r->count++ == 0) {
-		snprintf(r->first, sizeof r->first, "%s%s%s", r->key, r->key_len > 0 ? ": " : "", reason);
+		struct ob_sink first = ob_sink_fixed(r->first, sizeof r->first - 1);
+		ob_sink_text(&first, r->key);
+		ob_sink_text(&first, r->key_len > 0 ? ": " : "");
+		ob_sink_text(&first, reason);
+		r->first[first.len] = '\0';
 	}
 	if (r->fault != NULL) {
 		r->fault(r->user, r->key, reason);

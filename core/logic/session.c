@@ -144,7 +144,9 @@ uint8_t *obi_session_room(struct obi_session *s, size_t *ret_room)
 static void handle(struct obi_session *s, struct ob_bytes bytes, bool more)
 {
 	struct ob_message m;
-	struct ob_error err = {0};
+	struct ob_error err;
+	m.size = sizeof m;
+	err.text[0] = '\0'; /* all of it would be half a kilobyte a message */
 	s->arena.budget = ARENA_CONSTANT + ARENA_PER_BYTE * bytes.len;
 	int r = s->setup.codec->decode(bytes, &s->arena.ob, &s->codec_limits, &m, &err);
 	if (r == OB_OK) {
@@ -177,7 +179,7 @@ static bool handle_next(struct obi_session *s)
 	}
 	handle(s, ob_bytes_of(bytes.data, len), bytes.len > len);
 	obi_buf_consume(&s->in, len);
-	memset(&s->scan, 0, sizeof s->scan);
+	s->scan.seen = 0;
 	s->need = 1;
 	return s->state != OBI_SESSION_CLOSED;
 }

@@ -161,14 +161,14 @@ static void watch(struct obi_link *link)
 
 static void flush_some(struct obi_link *link)
 {
-	struct ob_error err = {0};
+	struct ob_error err;
 	(void)flush_out(link, &err);
 }
 
 static void on_flush(void *user)
 {
 	struct obi_link *link = user;
-	struct ob_error err = {0};
+	struct ob_error err;
 	if (link->stream == NULL) {
 		return;
 	}
@@ -185,7 +185,7 @@ static void on_flush(void *user)
 
 static void on_readable(struct obi_link *link)
 {
-	struct ob_error err = {0};
+	struct ob_error err;
 	size_t room;
 	uint8_t *data = obi_session_room(&link->session, &room);
 	if (data == NULL) {

@@ -47,7 +47,8 @@ struct ob_limits {
 	uint32_t depth;	  /* containers within containers, params and result counted from 1; at most OB_DEPTH_MAX */
 };
 
-/* The codec's notes on one message that is still arriving: all zero before the first call for it, and else the codec's. */
+/* The codec's notes on one message that is still arriving. The caller sets seen to 0 before the first call for a message, and
+ * touches nothing else; the notes are then still those of another. */
 struct ob_scan {
 	size_t seen; /* bytes looked at */
 	uint64_t notes[31];
@@ -68,8 +69,9 @@ struct ob_codec_ops {
 	int (*scan)(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len);
 
 	/*
-	 * Decode exactly one message that scan found. The tree is made in arena and may borrow from bytes. OB_EPROTO: not a
-	 * message of this protocol (duplicate keys included); OB_ENOMEM: the arena's budget is used up. Must be there.
+	 * Decode exactly one message that scan found into *ret_message, whose size the caller has set; what a failure leaves in
+	 * it means nothing. The tree is made in arena and may borrow from bytes. OB_EPROTO: not a message of this protocol
+	 * (duplicate keys included); OB_ENOMEM: the arena's budget is used up. Must be there.
 	 */
 	int (*decode)(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
 		      struct ob_message *ret_message, struct ob_error *reterr);
