@@ -18,12 +18,15 @@ have() {
 	esac >/dev/null 2>&1
 }
 
-# missing WHAT:PACKAGE...: the packages of what is not there.
+# missing WHAT:PACKAGE...: the packages of what is not there, each once.
 missing() {
-	local pair
+	local pair packages=''
 	for pair; do
-		have "${pair%%:*}" || printf '%s ' "${pair#*:}"
+		if ! have "${pair%%:*}" && [[ " $packages" != *" ${pair#*:} "* ]]; then
+			packages+="${pair#*:} "
+		fi
 	done
+	printf '%s' "$packages"
 }
 
 # install PACKAGE...: with apt-get, telling in one line what becomes of it. Its output is shown only when it fails.
@@ -75,8 +78,8 @@ want() {
 }
 
 # What it takes to build, and what it takes to test all that can be tested.
-to_build=(gcc:gcc stdlib.h:libc6-dev cmake:cmake ninja:ninja-build pkg-config:pkg-config ev.h:libev-dev msgpack.pc:libmsgpack-dev
-	libcjson.pc:libcjson-dev libsodium.pc:libsodium-dev)
+to_build=(gcc:gcc stdlib.h:libc6-dev cmake:cmake ninja:ninja-build pkg-config:pkg-config ev.h:libev-dev
+	msgpack.pc:libmsgpack-dev libcjson.pc:libcjson-dev libsodium.pc:libsodium-dev)
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
 to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format msgpack.py:python3-msgpack strace:strace
 	faketime:faketime /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux)

@@ -214,7 +214,7 @@ static void show_crash(void)
 	pid_t killed = demo.child;
 	check(kill(killed, SIGKILL) == 0, "the child cannot be killed");
 	check(wait_event("exited") == killed, "another child exited");
-	demo.last = 0;
+	demo.last = demo.delivered = 0;
 	demo.child = wait_event("ready");
 	check(demo.child != killed && lives(demo.child), "the replacement does not run");
 	double ready = now_ms();
@@ -261,6 +261,7 @@ static void show_parent_crash(void)
 	while (demo.last < MARK + ALONE_MS / TICK_MS + 10) {
 		wait_for("log tick");
 	}
+	check(by_first + demo.delivered == demo.last, "the two parents' lines do not add up");
 	say("log", -1,
 	    "lines 1 to %" PRId64 " came in order, none missing, none twice: %" PRId64 " by the first parent, %" PRId64
 	    " by the next",
