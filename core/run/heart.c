@@ -112,6 +112,12 @@ static void on_version(void *user, int code, const struct ob_value *value, const
 	if (restart) {
 		obi_sup_cause(sup, "version %llu is older than %llu", (unsigned long long)sup->state.version,
 			      (unsigned long long)sup->options->version);
+		/* One that we have just started and that is still too old would be replaced for ever: that is a failure, and counts. */
+		if (!sup->heart.judged && !sup->state.adopted) {
+			obi_sup_note(sup, OB_EEXITED, "waiting for outboard process to be ready: %s", sup->cause);
+			obi_sup_feed(sup, OBI_LIFE_UNWELL);
+			return;
+		}
 		obi_sup_feed(sup, OBI_LIFE_VERSION_OLD);
 	} else if (code == OB_OK || code == OB_EREMOTE) {
 		ask_first_health(sup);

@@ -527,6 +527,14 @@ static void origin_15_an_old_version_is_replaced_at_once_and_uncounted(void **st
 	assert_int_equal(f.last_exit.exit_kind, OB_EXIT_CODE);
 	family_end(&f);
 
+	/* A new child that is still too old is a failed start. */
+	family_begin(&f, OB_RUNTIME_INLINE, "version=3", NULL);
+	f.options.version = 4;
+	family_connector(&f);
+	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_EEXITED, &err, "version 3 is older than 4");
+	assert_int_equal(family_count(&f, OB_EVENT_STARTING), 1);
+	family_end(&f);
+
 	/* Asked on the reconnect path too. */
 	family_begin(&f, OB_RUNTIME_INLINE, "version=3", NULL);
 	f.options.restart.backoff_base_ms = 60000;
