@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 20000, ALONE_MS = 300, TICK_MS = 10, MARK = 20 };
+enum { WAIT_MS = 20000, ALONE_MS = 500, TICK_MS = 50, MARK = 10 };
 
 static struct demo {
 	char dir[PATH_MAX]; /* the child's data directory */
@@ -258,7 +258,7 @@ static void show_parent_crash(void)
 	    "kv-parent %d took over the same kv-child %d; kv.get answers \"green\" as set before", (int)demo.parent.pid,
 	    (int)demo.child);
 	/* What was written while nobody read, and some that were written to us. */
-	while (demo.last < MARK + ALONE_MS / TICK_MS + 10) {
+	while (demo.last < MARK + ALONE_MS / TICK_MS + 5) {
 		wait_for("log tick");
 	}
 	check(by_first + demo.delivered == demo.last, "the two parents' lines do not add up");
