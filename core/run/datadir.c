@@ -165,6 +165,23 @@ void obi_datadir_unlock(struct obi_datadir *dir)
 	dir->parent_lock = -1;
 }
 
+int obi_datadir_has_parent(const struct obi_datadir *dir, bool *ret_has, struct ob_error *reterr)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = -1, r = open_lock(dir, PARENT_LOCK, 0, &fd, reterr);
+	if (r == OB_OK && fcntl(fd, F_OFD_GETLK, &lock) < 0) {
+		r = obi_fail(reterr, OB_EIO, errno, "looking at %s/" PARENT_LOCK, dir->path);
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	if (r == OB_OK || r == OB_ENOENT) {
+		*ret_has = r == OB_OK && lock.l_type != F_UNLCK;
+		return OB_OK;
+	}
+	return r;
+}
+
 int obi_datadir_lock_child(const struct obi_datadir *dir, int *ret_fd, struct ob_error *reterr)
 {
 	int fd = -1, r = take_lock(dir, CHILD_LOCK, "a child", &fd, reterr);

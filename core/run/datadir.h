@@ -42,6 +42,9 @@ void obi_datadir_close(struct obi_datadir *dir);
 int obi_datadir_lock(struct obi_datadir *dir, struct ob_error *reterr);
 void obi_datadir_unlock(struct obi_datadir *dir);
 
+/* Whether anybody holds parent.lock. Only looks. */
+int obi_datadir_has_parent(const struct obi_datadir *dir, bool *ret_has, struct ob_error *reterr);
+
 enum obi_occupant_kind {
 	OBI_OCCUPANT_NONE = 0,	/* outboard.lock is free */
 	OBI_OCCUPANT_LIVE,	/* and the recorded process lives: `process` is open */

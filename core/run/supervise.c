@@ -18,6 +18,7 @@ void obi_sup_note_error(struct obi_supervisor *sup, const struct ob_error *err)
 		sup->note = *err;
 		sup->noted = true;
 	}
+	snprintf(sup->state.last_error, sizeof sup->state.last_error, "%.255s", err->text);
 }
 
 void obi_sup_note(struct obi_supervisor *sup, int code, const char *format, ...)
@@ -51,6 +52,10 @@ void obi_sup_emit(struct obi_supervisor *sup, enum ob_event_type type, int64_t d
 	    .restarts = sup->state.restart.count,
 	    .delay_ms = delay_ms,
 	};
+	if (type == OB_EVENT_RESTARTING || type == OB_EVENT_FAILED || type == OB_EVENT_UNHEALTHY ||
+	    type == OB_EVENT_UNRESPONSIVE) {
+		snprintf(sup->state.last_error, sizeof sup->state.last_error, "%s", sup->cause);
+	}
 	obi_sup_changed(sup);
 	if (sup->setup.events.event != NULL) {
 		sup->setup.events.event(sup->setup.events.user, &event);
