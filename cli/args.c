@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "args.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "report.h"
+
+enum { HELP_COLUMN = 26 };
+
+/* ---- Help ---- */
+
+static void print_option(const char *name, const char *value, const char *help)
+{
+	char left[64];
+	snprintf(left, sizeof left, "--%s%s%s", name, value != NULL ? " " : "", value != NULL ? value : "");
+	printf("  %-*s%s\n", HELP_COLUMN - 2, left, help);
+}
+
+static void print_help(const struct obi_usage *usage)
+{
+	printf("Usage: outboard %s%s %s\n\n%s\nOptions:\n", usage->command,
+	       usage->options[0].name != NULL ? " [OPTIONS]" : "", usage->words, usage->about);
+	for (const struct obi_option *o = usage->options; o->name != NULL; o++) {
+		print_option(o->name, o->value, o->help);
+	}
+	print_option("help", NULL, "print this");
+}
+
+static bool misused(const struct obi_usage *usage, int *ret_exit)
+{
+	fprintf(stderr, "Usage: outboard %s%s %s\n", usage->command, usage->options[0].name != NULL ? " [OPTIONS]" : "",
+		usage->words);
+	fprintf(stderr, "Try \"outboard %s --help\".\n", usage->command);
+	*ret_exit = OBI_EXIT_USAGE;
+	return false;
+}
+
+/* ---- Options ---- */
+
+/* The option that arg ("--name" or "--name=value") means; NULL: none. */
+static const struct obi_option *find_option(const struct obi_usage *usage, const char *arg)
+{
+	size_t len = strcspn(arg + 2, "=");
+	for (const struct obi_option *o = usage->options; o->name != NULL; o++) {
+		if (strlen(o->name) == len && strncmp(o->name, arg + 2, len) == 0) {
+			return o;
+		}
+	}
+	return NULL;
+}
+
+static bool set_duration(const struct obi_usage *usage, const struct obi_option *option, const char *value)
+{
+	struct ob_error err;
+	if (obi_duration_parse(ob_bytes_text(value), option->into, &err) < 0) {
+		obi_complain("%s: --%s: %s", usage->command, option->name, err.text);
+		return false;
+	}
+	return true;
+}
+
+static bool set_option(const struct obi_usage *usage, const struct obi_option *option, const char *value)
+{
+	switch (option->kind) {
+	case OBI_OPTION_FLAG:
+		*(bool *)option->into = true;
+		return true;
+	case OBI_OPTION_TEXT:
+		*(const char **)option->into = value;
+		return true;
+	case OBI_OPTION_DURATION:
+		return set_duration(usage, option, value);
+	}
+	return false;
+}
+
+/* Read the option at argv[*i], and its value, which may be the next word. */
+static bool read_option(const struct obi_usage *usage, int argc, char **argv, int *i)
+{
+	const char *arg = argv[*i];
+	const char *value = strchr(arg, '=');
+	const struct obi_option *option = strncmp(arg, "--", 2) == 0 ? find_option(usage, arg) : NULL;
+	if (option == NULL) {
+		obi_complain("%s: unknown option %s", usage->command, arg);
+		return false;
+	}
+	if (option->kind == OBI_OPTION_FLAG ? value != NULL : value == NULL && *i + 1 == argc) {
+		obi_complain("%s: --%s %s", usage->command, option->name,
+			     value != NULL ? "takes no value" : "needs a value");
+		return false;
+	}
+	if (option->kind != OBI_OPTION_FLAG) {
+		value = value != NULL ? value + 1 : argv[++*i];
+	}
+	return set_option(usage, option, value);
+}
+
+/* ---- Words ---- */
+
+static bool check_words(const struct obi_usage *usage, const struct obi_words *words, int *ret_exit)
+{
+	if (words->count < usage->min_words) {
+		obi_complain("%s: too few arguments", usage->command);
+		return misused(usage, ret_exit);
+	}
+	if (usage->max_words >= 0 && words->count > usage->max_words) {
+		obi_complain("%s: too many arguments: %s", usage->command, words->items[usage->max_words]);
+		return misused(usage, ret_exit);
+	}
+	return true;
+}
+
+bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct obi_words *ret, int *ret_exit)
+{
+	struct obi_words words = {argv, 0};
+	bool options = true;
+	for (int i = 0; i < argc; i++) {
+		if (options && strcmp(argv[i], "--") == 0) {
+			options = false;
+		} else if (!options || argv[i][0] != '-' || argv[i][1] == '\0') {
+			words.items[words.count++] = argv[i];
+		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			print_help(usage);
+			*ret_exit = OBI_EXIT_OK;
+			return false;
+		} else if (!read_option(usage, argc, argv, &i)) {
+			return misused(usage, ret_exit);
+		}
+	}
+	if (!check_words(usage, &words, ret_exit)) {
+		return false;
+	}
+	*ret = words;
+	return true;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* args - the words and options of a subcommand, and its --help. Options and words may come in any order; "--" ends options. */
+#ifndef OBI_CLI_ARGS_H
+#define OBI_CLI_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum obi_option_kind {
+	OBI_OPTION_FLAG = 0, /* bool */
+	OBI_OPTION_TEXT,     /* const char *: borrowed from argv */
+	OBI_OPTION_DURATION, /* int64_t, ms */
+};
+
+struct obi_option {
+	const char *name;  /* "timeout", for --timeout */
+	const char *value; /* what stands for it in the help: "D" */
+	const char *help;
+	enum obi_option_kind kind;
+	void *into; /* of the kind's type */
+};
+
+struct obi_usage {
+	const char *command;		  /* "call" */
+	const char *words;		  /* "TARGET METHOD [JSON]" */
+	const char *about;		  /* paragraphs, ended by a newline */
+	const struct obi_option *options; /* ended by a NULL name */
+	int min_words;
+	int max_words; /* -1: any number */
+};
+
+struct obi_words {
+	char **items;
+	int count;
+};
+
+/*
+ * Read what follows the subcommand's name. False: end with *ret_exit, everything has been said. True: the options are in their
+ * places, and the words in *ret.
+ */
+bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct obi_words *ret, int *ret_exit);
+
+#endif

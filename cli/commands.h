@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* commands - the subcommands. Each takes what follows its name, and returns the command's exit status (enum obi_exit_status). */
+#ifndef OBI_CLI_COMMANDS_H
+#define OBI_CLI_COMMANDS_H
+
+int obi_cmd_run(int argc, char **argv);
+int obi_cmd_status(int argc, char **argv);
+int obi_cmd_start(int argc, char **argv);
+int obi_cmd_stop(int argc, char **argv);
+int obi_cmd_restart(int argc, char **argv);
+int obi_cmd_call(int argc, char **argv);
+int obi_cmd_check(int argc, char **argv);
+int obi_cmd_plugin(int argc, char **argv);
+
+#endif

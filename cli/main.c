@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* The command `outboard`: finds the subcommand and runs it. */
+#include <errno.h>
+#include <string.h>
+
+#include "commands.h"
+#include "report.h"
+
+static const struct command {
+	const char *name;
+	const char *brief;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", "supervise the children of a config file, in the foreground", obi_cmd_run},
+    {"status", "show how children are", obi_cmd_status},
+    {"start", "start children of a running supervisor", obi_cmd_start},
+    {"stop", "stop children of a running supervisor", obi_cmd_stop},
+    {"restart", "stop them and start them anew", obi_cmd_restart},
+    {"call", "call one method of a child", obi_cmd_call},
+    {"check", "check a config file", obi_cmd_check},
+    {"plugin", "list the plugins", obi_cmd_plugin},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *file)
+{
+	fputs("Usage: outboard COMMAND [ARGUMENTS]\n\n"
+	      "Runs parts of a program out of process, and keeps them running.\n\nCommands:\n",
+	      file);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		fprintf(file, "  %-10s%s\n", commands[i].name, commands[i].brief);
+	}
+	fputs("\n\"outboard COMMAND --help\" says more. \"outboard --version\" prints the version.\n\n"
+	      "Exit status: 0 fine; 1 the remote side answered with an error; 2 the command line or a\n"
+	      "config is not acceptable; 3 could not connect, or was refused.\n",
+	      file);
+}
+
+static int run(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stderr);
+		return OBI_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		print_help(stdout);
+		return OBI_EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("outboard %s\n", ob_version());
+		return OBI_EXIT_OK;
+	}
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			return commands[i].run(argc - 2, argv + 2);
+		}
+	}
+	obi_complain("there is no command \"%s\"; try \"outboard --help\"", argv[1]);
+	return OBI_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		obi_complain("writing the output: %s", strerror(errno));
+		return status != OBI_EXIT_OK ? status : OBI_EXIT_UNREACHABLE;
+	}
+	return status;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/text.h"
+
+enum { JSON_MAX = 256 << 20 };
+
+void obi_complain(const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	fputs("outboard: ", stderr);
+	obi_print_safe(stderr, ob_bytes_text(text));
+	fputc('\n', stderr);
+}
+
+int obi_exit_of(const struct ob_error *err)
+{
+	switch (err->code) {
+	case OB_OK:
+		return OBI_EXIT_OK;
+	case OB_EREMOTE:
+		return OBI_EXIT_REMOTE;
+	case OB_EINVAL:
+	case OB_ENOMEM:
+	case OB_ETOOBIG:
+	case OB_EPLUGIN:
+	case OB_ENOTSUP:
+		return OBI_EXIT_USAGE;
+	case OB_EPERM:
+		/* The kernel refused us, or our own rules refuse what was asked for. */
+		return err->sys != 0 ? OBI_EXIT_UNREACHABLE : OBI_EXIT_USAGE;
+	default:
+		return OBI_EXIT_UNREACHABLE;
+	}
+}
+
+int obi_give_up(const char *what, const struct ob_error *err)
+{
+	if (what != NULL) {
+		obi_complain("%s: %s", what, err->text);
+	} else {
+		obi_complain("%s", err->text);
+	}
+	return obi_exit_of(err);
+}
+
+/* ---- Text for a terminal ---- */
+
+/* The length of the character at `at`, if it is one that only shows itself; else 0. */
+static size_t shows_itself(const uint8_t *at, const uint8_t *end)
+{
+	size_t step = obi_utf8_step(at, end);
+	if (step == 1) {
+		return *at >= 0x20 && *at != 0x7f ? 1 : 0;
+	}
+	/* U+0080 to U+009F: terminals take them for escape sequences. */
+	return step == 2 && at[0] == 0xc2 && at[1] < 0xa0 ? 0 : step;
+}
+
+void obi_print_safe(FILE *file, struct ob_bytes text)
+{
+	const uint8_t *end = text.data + text.len;
+	for (const uint8_t *at = text.data; at < end;) {
+		size_t step = shows_itself(at, end);
+		if (step == 0) {
+			fprintf(file, "\\x%02x", *at++);
+			continue;
+		}
+		fwrite(at, 1, step, file);
+		at += step;
+	}
+}
+
+size_t obi_columns(struct ob_bytes text)
+{
+	const uint8_t *end = text.data + text.len;
+	size_t columns = 0;
+	for (const uint8_t *at = text.data; at < end;) {
+		size_t step = shows_itself(at, end);
+		columns += step == 0 ? 4 : 1;
+		at += step == 0 ? 1 : step;
+	}
+	return columns;
+}
+
+int obi_print_json(const struct ob_value *value, struct ob_error *reterr)
+{
+	struct obi_buf out;
+	obi_buf_init(&out, JSON_MAX);
+	int r = obi_json_write(value, obi_buf_sink(&out), reterr);
+	if (r == OB_OK) {
+		fwrite(out.sink.data, 1, out.sink.len, stdout);
+		fputc('\n', stdout);
+	}
+	obi_buf_free(&out);
+	return r;
+}

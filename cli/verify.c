@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* What the text of a config cannot tell: asked of the system, the plugins and the library. */
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/uri.h"
+#include "load.h"
+#include "run/environ.h"
+#include "run/user.h"
+#include "core/runtime.h"
+
+/* The children of a config are told of one by one. */
+struct child {
+	const struct ob_connector_options *options;
+	struct obi_faults *faults;
+	ob_runtime *rt;
+};
+
+static void fault(const struct child *c, const char *key, const char *reason)
+{
+	char path[256];
+	snprintf(path, sizeof path, "children.%s%s%s", c->options->name, *key != '\0' ? "." : "", key);
+	obi_faults_add(c->faults, path, reason);
+}
+
+/* ---- Users ---- */
+
+static void verify_user(const struct child *c)
+{
+	struct ob_connector_options user_only = *c->options;
+	struct obi_user user;
+	struct ob_error err;
+	user_only.group = NULL;
+	if (user_only.user != NULL && obi_spawn_user(&user_only, &user, &err) < 0) {
+		fault(c, "user", err.text);
+	} else if (c->options->group != NULL && obi_spawn_user(c->options, &user, &err) < 0) {
+		fault(c, "group", err.text);
+	}
+}
+
+/* ---- Plugins ---- */
+
+static void verify_transport(const struct child *c, const char *key, const char *address)
+{
+	const struct obi_plugin *plugin;
+	struct ob_error err;
+	struct obi_arena arena;
+	struct ob_uri uri;
+	obi_arena_init(&arena, 64 * 1024);
+	int r = obi_uri_parse(address, &arena.ob, &uri, &err);
+	if (r == OB_OK) {
+		const char *name = c->options->transport;
+		r = obi_registry_transport(c->rt->registry, name, uri.scheme, &plugin, &err);
+		key = name != NULL ? "transport" : key;
+	}
+	if (r < 0) {
+		fault(c, key, err.text);
+	}
+	obi_arena_free(&arena);
+}
+
+static void verify_plugins(const struct child *c)
+{
+	const struct ob_connector_options *o = c->options;
+	const struct obi_plugin *plugin;
+	struct ob_error err;
+	if (o->listen == NULL && o->connect == NULL) {
+		verify_transport(c, "transport", "unix:///");
+	}
+	if (o->listen != NULL) {
+		verify_transport(c, "listen", o->listen);
+	}
+	if (o->connect != NULL) {
+		verify_transport(c, "connect", o->connect);
+	}
+	if (obi_registry_codec(c->rt->registry, o->codec != NULL ? o->codec : "msgpack", &plugin, &err) < 0) {
+		fault(c, "codec", err.text);
+	}
+	static const char *const token_only[] = {"token", NULL};
+	for (const char *const *name = o->auth != NULL ? o->auth : token_only; *name != NULL; name++) {
+		if (obi_registry_auth(c->rt->registry, *name, &plugin, &err) < 0) {
+			fault(c, "auth", err.text);
+		}
+	}
+}
+
+/* ---- The whole ---- */
+
+/* What is left is for the library to say: it judges options as it will when the child is started. */
+static void verify_connector(const struct child *c)
+{
+	ob_connector *connector;
+	struct ob_error err;
+	if (ob_connector_new(c->rt, c->options, &connector, &err) == OB_OK) {
+		ob_connector_close(connector);
+		return;
+	}
+	fault(c, err.code == OB_EPERM ? "auth" : "", err.text);
+}
+
+static void verify_place(const struct child *c, const char *root)
+{
+	static const char *const taken[] = {"", "/" OBI_ROOT_SOCKET, "/" OBI_ROOT_LOCK, "/" OBI_ROOT_RECORD};
+	size_t len = strlen(root);
+	if (strncmp(c->options->data_path, root, len) != 0) {
+		return;
+	}
+	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+		if (strcmp(c->options->data_path + len, taken[i]) == 0) {
+			fault(c, "data_path", "is where outboard run keeps its own files");
+		}
+	}
+}
+
+void obi_verify_config(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults)
+{
+	if (config->data_root == NULL) {
+		obi_faults_add(faults, "data_root",
+			       "must be there: outboard run keeps its socket and its record in it");
+	}
+	for (uint32_t i = 0; i < config->count; i++) {
+		struct child c = {&config->children[i], faults, rt};
+		uint32_t before = faults->count;
+		if (config->data_root != NULL) {
+			verify_place(&c, config->data_root);
+		}
+		verify_user(&c);
+		verify_plugins(&c);
+		if (faults->count == before) {
+			verify_connector(&c);
+		}
+	}
+}
+
+/* ---- Files ---- */
+
+static void verify_command(const struct child *c)
+{
+	struct obi_arena arena;
+	struct ob_error err;
+	const char *file;
+	obi_arena_init(&arena, 64 * 1024);
+	if (obi_environ_find(c->options->argv[0], &arena, &file, &err) < 0) {
+		fault(c, "command", err.text);
+	} else if (access(file, X_OK) < 0) {
+		fault(c, "command", "is not there, or cannot be executed");
+	}
+	obi_arena_free(&arena);
+}
+
+static void verify_other_files(const struct child *c)
+{
+	struct stat st;
+	if (c->options->cwd != NULL && (stat(c->options->cwd, &st) < 0 || !S_ISDIR(st.st_mode))) {
+		fault(c, "cwd", "is no directory");
+	}
+	if (c->options->stdin_path != NULL && access(c->options->stdin_path, R_OK) < 0) {
+		fault(c, "stdin", "is not there, or cannot be read");
+	}
+}
+
+void obi_verify_files(const struct obi_run_config *config, struct obi_faults *faults)
+{
+	for (uint32_t i = 0; i < config->count; i++) {
+		struct child c = {&config->children[i], faults, NULL};
+		verify_command(&c);
+		verify_other_files(&c);
+	}
+}
