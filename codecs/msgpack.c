@@ -185,10 +185,16 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 
 /* ---- decode: msgpack-c's parser, our values ----------------------------------------------------------------------- */
 
+/* Where the next value of each open container goes. The scan has seen to it that LEVELS are enough. */
 struct decoder {
 	struct ob_arena *arena;
 	int error;
 	bool has_map; /* then there are keys to be compared */
+	uint32_t level;
+	struct {
+		struct ob_value *next;
+		size_t left;
+	} open[LEVELS + 1];
 };
 
 #define msgpack_unpack_struct(name)    struct decode##name
@@ -202,18 +208,27 @@ static void decode_init(struct decode_context *context);
 static struct ob_value decode_data(struct decode_context *context);
 static int decode_execute(struct decode_context *context, const char *data, size_t len, size_t *offset);
 
+/* Values are written member by member, never copied as one block: a block's load would wait for the members' stores. */
+static inline void set(struct ob_value *v, uint8_t type, uint32_t count)
+{
+	v->type = type;
+	v->zero[0] = v->zero[1] = v->zero[2] = 0;
+	v->count = count;
+}
+
 static inline struct ob_value on_root(struct decoder *d)
 {
 	(void)d;
 	return ob_nil();
 }
 
-#define ON_INTEGER(name, type)                                                           \
-	static inline int on_##name(struct decoder *d, type value, struct ob_value *ret) \
-	{                                                                                \
-		(void)d;                                                                 \
-		*ret = ob_int(value);                                                    \
-		return 0;                                                                \
+#define ON_INTEGER(name, c_type)                                                           \
+	static inline int on_##name(struct decoder *d, c_type value, struct ob_value *ret) \
+	{                                                                                  \
+		(void)d;                                                                   \
+		set(ret, OB_INT, 0);                                                       \
+		ret->as.integer = value;                                                   \
+		return 0;                                                                  \
 	}
 ON_INTEGER(uint8, uint8_t)
 ON_INTEGER(uint16, uint16_t)
@@ -226,18 +241,17 @@ ON_INTEGER(int64, int64_t)
 static inline int on_uint64(struct decoder *d, uint64_t value, struct ob_value *ret)
 {
 	(void)d;
-	*ret = ob_uint(value);
+	set(ret, value <= (uint64_t)INT64_MAX ? OB_INT : OB_UINT, 0);
+	ret->as.uinteger = value;
 	return 0;
 }
 
 static inline int on_double(struct decoder *d, double value, struct ob_value *ret)
 {
-	*ret = ob_double(value);
-	if (!isfinite(value)) {
-		d->error = OB_EPROTO;
-		return -1;
-	}
-	return 0;
+	set(ret, OB_DOUBLE, 0);
+	ret->as.number = value;
+	d->error = isfinite(value) ? d->error : OB_EPROTO;
+	return d->error;
 }
 
 static inline int on_float(struct decoder *d, float value, struct ob_value *ret)
@@ -248,54 +262,89 @@ static inline int on_float(struct decoder *d, float value, struct ob_value *ret)
 static inline int on_nil(struct decoder *d, struct ob_value *ret)
 {
 	(void)d;
-	*ret = ob_nil();
+	set(ret, OB_NIL, 0);
+	ret->as.uinteger = 0;
+	return 0;
+}
+
+static inline int on_bool(struct ob_value *ret, bool value)
+{
+	set(ret, OB_BOOL, 0);
+	ret->as.uinteger = 0;
+	ret->as.boolean = value;
 	return 0;
 }
 
 static inline int on_true(struct decoder *d, struct ob_value *ret)
 {
 	(void)d;
-	*ret = ob_bool(true);
-	return 0;
+	return on_bool(ret, true);
 }
 
 static inline int on_false(struct decoder *d, struct ob_value *ret)
 {
 	(void)d;
-	*ret = ob_bool(false);
-	return 0;
+	return on_bool(ret, false);
 }
 
-/* Containers start with count 0 and room for all: the scan has held the count against the bytes. */
+/* Room for all values of a container at once: the scan has held the count against the bytes. An empty one is never opened. */
+static inline struct ob_value *open_level(struct decoder *d, size_t values, size_t count)
+{
+	struct ob_value *room = ob_arena_alloc(d->arena, values * sizeof *room);
+	if (room == NULL) {
+		d->error = OB_ENOMEM;
+	} else if (count > 0) {
+		d->level++;
+		d->open[d->level].next = room;
+		d->open[d->level].left = count;
+	}
+	return room;
+}
+
+static inline void put_value(struct ob_value *to, const struct ob_value *from)
+{
+	set(to, from->type, from->count);
+	to->as.uinteger = from->as.uinteger;
+}
+
+static inline void settle_level(struct decoder *d, uint32_t values)
+{
+	d->open[d->level].next += values;
+	if (--d->open[d->level].left == 0) {
+		d->level--;
+	}
+}
+
 static inline int on_array(struct decoder *d, size_t count, struct ob_value *ret)
 {
-	void *items = ob_arena_alloc(d->arena, count * sizeof(struct ob_value));
-	*ret = ob_array(items, 0);
-	d->error = items == NULL && count > 0 ? OB_ENOMEM : d->error;
+	set(ret, OB_ARRAY, (uint32_t)count);
+	ret->as.items = open_level(d, count, count);
 	return d->error;
 }
 
 static inline int on_array_item(struct decoder *d, struct ob_value *array, struct ob_value item)
 {
-	(void)d;
-	((struct ob_value *)(void *)(uintptr_t)array->as.items)[array->count++] = item;
+	(void)array;
+	put_value(d->open[d->level].next, &item);
+	settle_level(d, 1);
 	return 0;
 }
 
 static inline int on_map(struct decoder *d, size_t count, struct ob_value *ret)
 {
-	void *pairs = ob_arena_alloc(d->arena, count * sizeof(struct ob_pair));
-	*ret = ob_map(pairs, 0);
+	/* A pair is two values in a row. */
+	set(ret, OB_MAP, (uint32_t)count);
+	ret->as.pairs = (const struct ob_pair *)(const void *)open_level(d, 2 * count, count);
 	d->has_map = true;
-	d->error = pairs == NULL && count > 0 ? OB_ENOMEM : d->error;
 	return d->error;
 }
 
 static inline int on_map_item(struct decoder *d, struct ob_value *map, struct ob_value key, struct ob_value value)
 {
-	struct ob_pair *pair = &((struct ob_pair *)(void *)(uintptr_t)map->as.pairs)[map->count++];
-	pair->key = key;
-	pair->value = value;
+	(void)map;
+	put_value(&d->open[d->level].next[0], &key);
+	put_value(&d->open[d->level].next[1], &value);
+	settle_level(d, 1 + 1);
 	d->error = key.type != OB_STRING ? OB_EPROTO : d->error;
 	return d->error;
 }
@@ -332,7 +381,8 @@ static bool is_utf8(const uint8_t *p, size_t n)
 static inline int on_str(struct decoder *d, const char *base, const char *at, unsigned int n, struct ob_value *ret)
 {
 	(void)base;
-	*ret = ob_stringn(at, n);
+	set(ret, OB_STRING, n);
+	ret->as.string = at;
 	if (!is_utf8((const uint8_t *)at, n)) {
 		d->error = OB_EPROTO;
 		return -1;
@@ -344,7 +394,8 @@ static inline int on_bin(struct decoder *d, const char *base, const char *at, un
 {
 	(void)d;
 	(void)base;
-	*ret = ob_binary(at, n);
+	set(ret, OB_BINARY, n);
+	ret->as.binary = (const uint8_t *)at;
 	return 0;
 }
 
@@ -380,6 +431,7 @@ static int decode_tree(struct ob_bytes bytes, struct ob_arena *arena, struct ob_
 	context.user.arena = arena;
 	context.user.error = OB_OK;
 	context.user.has_map = false;
+	context.user.level = 0;
 	decode_init(&context);
 	int r = decode_execute(&context, (const char *)bytes.data, bytes.len, &offset);
 	if (r != 1 || offset != bytes.len) {
