@@ -90,7 +90,7 @@ static void read_text(const struct ob_value *value, char *text, size_t size)
 {
 	struct ob_bytes bytes = {NULL, 0};
 	(void)ob_get_string(value, &bytes);
-	snprintf(text, size, "%.*s", (int)(bytes.len < size ? bytes.len : size), (const char *)bytes.data);
+	snprintf(text, size, "%.*s", (int)(bytes.len < size ? bytes.len : size - 1), (const char *)bytes.data);
 }
 
 static const char *copy_text(const struct ob_value *value, struct ob_arena *arena)

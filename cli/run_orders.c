@@ -80,7 +80,7 @@ static void give_back(struct obi_order *order)
 static void finish(struct obi_order_item *item, const char *error)
 {
 	item->ok = error == NULL;
-	snprintf(item->error, sizeof item->error, "%s", error != NULL ? error : "");
+	snprintf(item->error, sizeof item->error, "%.*s", (int)sizeof item->error - 1, error != NULL ? error : "");
 	give_back(item->order);
 }
 
