@@ -88,9 +88,11 @@ void obi_row_build(struct ob_builder *b, const struct obi_row *row)
 
 static void read_text(const struct ob_value *value, char *text, size_t size)
 {
-	struct ob_bytes bytes = {NULL, 0};
+	struct ob_bytes bytes = {(const uint8_t *)"", 0};
 	(void)ob_get_string(value, &bytes);
-	snprintf(text, size, "%.*s", (int)(bytes.len < size ? bytes.len : size - 1), (const char *)bytes.data);
+	size_t len = bytes.len < size ? bytes.len : size - 1;
+	memcpy(text, bytes.data, len);
+	text[len] = '\0';
 }
 
 static const char *copy_text(const struct ob_value *value, struct ob_arena *arena)

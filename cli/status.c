@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -233,15 +235,21 @@ static const char *note_of(const struct obi_row *row)
 
 static void add_numbers(struct obi_table *table, const struct ob_status *s)
 {
-	char uptime[32] = "";
+	char uptime[32] = "", pid[16] = "", version[24] = "";
+	if (s->pid != 0) {
+		snprintf(pid, sizeof pid, "%" PRId32, s->pid);
+	}
+	if (s->version != 0) {
+		snprintf(version, sizeof version, "%" PRIu64, s->version);
+	}
 	if (s->uptime_ms >= 0) {
 		obi_duration_text(s->uptime_ms / 1000 * 1000, uptime, sizeof uptime);
 	}
-	obi_table_cell(table, s->pid != 0 ? "%d" : "", s->pid);
+	obi_table_cell(table, "%s", pid);
 	obi_table_cell(table, "%s", uptime);
 	obi_table_cell(table, "%u", s->restarts);
 	obi_table_cell(table, "%s", s->healthy < 0 ? "" : s->healthy != 0 ? "yes" : "no");
-	obi_table_cell(table, s->version != 0 ? "%llu" : "", (unsigned long long)s->version);
+	obi_table_cell(table, "%s", version);
 }
 
 static void print_table(struct asking *a)

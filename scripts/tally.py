@@ -14,7 +14,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 CASE = re.compile(r"\[ (RUN     |      OK|  ERROR  | FAILED | SKIPPED|  FAILED|  SKIPPED|  PASSED)\s*\] (\S+)")
-REASON = re.compile(r"^SKIP: (.*)", re.MULTILINE)
+REASON = re.compile(r"^(?:SKIP|skipped): (.*)", re.MULTILINE)
 TAIL_LINES = 40
 
 

@@ -116,6 +116,7 @@ static void directory_is_given_to_a_child_of_another_user(void **unused)
 	struct obi_datadir dir;
 	struct ob_config config = {.size = sizeof config}, back = {.size = sizeof back};
 	if (geteuid() != 0) {
+		print_message("skipped: only root can do that\n");
 		skip();
 	}
 	char *scratch = scratch_make();
@@ -354,6 +355,7 @@ static void child_cannot_point_at_processes_of_other_users(void **unused)
 	(void)unused;
 	struct ob_connector_options nobody = {.argv = SHELL("exec sleep 1000"), .user = "65533", .group = "65533"};
 	if (geteuid() != 0) {
+		print_message("skipped: only root can do that\n");
 		skip();
 	}
 	char *scratch = scratch_make();

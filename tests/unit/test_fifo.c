@@ -172,6 +172,7 @@ static void fifo_can_be_given_to_the_child(void **unused)
 	(void)unused;
 	struct stat st;
 	if (geteuid() != 0) {
+		print_message("skipped: only root can do that\n");
 		skip();
 	}
 	struct place place = make_place();

@@ -177,6 +177,7 @@ static void fault_52_owner_is_us_or_the_one_named(void **unused)
 	char text[16];
 	struct ob_error err = {0};
 	if (geteuid() != 0) {
+		print_message("skipped: only root can do that\n");
 		skip();
 	}
 	struct place place = make_place();
@@ -219,6 +220,7 @@ static void file_can_be_given_to_the_child(void **unused)
 	(void)unused;
 	struct stat st;
 	if (geteuid() != 0) {
+		print_message("skipped: only root can do that\n");
 		skip();
 	}
 	struct place place = make_place();
