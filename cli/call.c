@@ -120,7 +120,7 @@ static int send(const struct call *c, ob_client *client)
 	}
 	if (r == OB_EREMOTE) {
 		obi_complain("%s: %s (error %lld)", c->method, err.text, (long long)err.remote_code);
-		return OBI_EXIT_REMOTE;
+		return obi_exit_of(&err);
 	}
 	return r < 0 ? obi_give_up(c->method, &err) : OBI_EXIT_OK;
 }
@@ -167,6 +167,10 @@ static bool place_words(struct call *c, const struct obi_words *words)
 	    (c->codec != NULL || c->auth != NULL || c->token_file != NULL || c->allow_plaintext)) {
 		obi_complain("call: a data directory says itself how to talk: --codec, --auth, --token-file and "
 			     "--allow-plaintext go with --address");
+		return false;
+	}
+	if (c->address != NULL && c->auth == NULL && c->token_file == NULL) {
+		obi_complain("call: --address goes with --token-file, or with an --auth that needs none");
 		return false;
 	}
 	return true;

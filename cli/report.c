@@ -25,7 +25,7 @@ int obi_exit_of(const struct ob_error *err)
 	case OB_OK:
 		return OBI_EXIT_OK;
 	case OB_EREMOTE:
-		return OBI_EXIT_REMOTE;
+		return err->remote_code == OB_RPC_REFUSED ? OBI_EXIT_UNREACHABLE : OBI_EXIT_REMOTE;
 	case OB_EINVAL:
 	case OB_ENOMEM:
 	case OB_ETOOBIG:

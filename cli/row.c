@@ -88,17 +88,22 @@ void obi_row_build(struct ob_builder *b, const struct obi_row *row)
 
 static void read_text(const struct ob_value *value, char *text, size_t size)
 {
-	struct ob_bytes bytes = {(const uint8_t *)"", 0};
+	struct ob_bytes bytes = {NULL, 0};
 	(void)ob_get_string(value, &bytes);
 	size_t len = bytes.len < size ? bytes.len : size - 1;
-	memcpy(text, bytes.data, len);
+	if (len > 0) {
+		memcpy(text, bytes.data, len);
+	}
 	text[len] = '\0';
 }
 
 static const char *copy_text(const struct ob_value *value, struct ob_arena *arena)
 {
 	struct ob_bytes bytes;
-	char *copy = ob_get_string(value, &bytes) ? ob_arena_alloc(arena, bytes.len + 1) : NULL;
+	if (!ob_get_string(value, &bytes) || bytes.len == 0) {
+		return NULL;
+	}
+	char *copy = ob_arena_alloc(arena, bytes.len + 1);
 	if (copy != NULL) {
 		memcpy(copy, bytes.data, bytes.len);
 		copy[bytes.len] = '\0';

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What the text of a config cannot tell: asked of the system, the plugins and the library. */
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/uri.h"
 #include "load.h"
 #include "run/environ.h"
@@ -141,10 +143,12 @@ static void verify_command(const struct child *c)
 	struct ob_error err;
 	const char *file;
 	obi_arena_init(&arena, 64 * 1024);
-	if (obi_environ_find(c->options->argv[0], &arena, &file, &err) < 0) {
+	int r = obi_environ_find(c->options->argv[0], &arena, &file, &err);
+	if (r == OB_OK && access(file, X_OK) < 0) {
+		r = obi_fail(&err, OB_ENOENT, errno, "%s", file);
+	}
+	if (r < 0) {
 		fault(c, "command", err.text);
-	} else if (access(file, X_OK) < 0) {
-		fault(c, "command", "is not there, or cannot be executed");
 	}
 	obi_arena_free(&arena);
 }

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""outboard check: every fault at once, each with file, key and reason; and nothing is made by it."""
+import json
+import os
+import unittest
+
+from command import ACTOR, OK, USAGE, Case, outboard
+
+# A child, and the key and a part of the reason of each of its faults, in order.
+CHILDREN = [
+    ({"command": "x"}, [("command", "must be")]),
+    ({"command": []}, [("command", "")]),
+    ({}, [("command", "must be there")]),
+    ({"command": [ACTOR], "comand": []}, [("comand", "")]),
+    ({"command": [ACTOR], "env": {"A=": "1"}}, [("env", "")]),
+    ({"command": [ACTOR], "env_clear": "yes"}, [("env_clear", "")]),
+    ({"command": [ACTOR], "data_path": "relative"}, [("data_path", "absolute")]),
+    ({"command": [ACTOR], "ready": {"mode": "soon", "timeout": "5"}}, [("ready.mode", ""), ("ready.timeout", "")]),
+    ({"command": [ACTOR], "restart": {"max_restarts": -5, "backoff_base": 2, "jitter": 2}},
+     [("restart.max_restarts", ""), ("restart.backoff_base", ""), ("restart.jitter", "")]),
+    ({"command": [ACTOR], "stop": {"signal": "SIGNOPE", "timeout": "-1s"}}, [("stop.signal", ""), ("stop.timeout", "")]),
+    ({"command": [ACTOR], "health": {"interval": "x", "misses": 0, "on_fail": "panic"}},
+     [("health.interval", ""), ("health.misses", ""), ("health.on_fail", "")]),
+    ({"command": [ACTOR], "version": -1}, [("version", "")]),
+    ({"command": [ACTOR], "umask": "999"}, [("umask", "")]),
+    ({"command": [ACTOR], "limits": {"nofiles": 3}}, [("limits.nofiles", "")]),
+    ({"command": [ACTOR], "log_pipe": 1}, [("log_pipe", "")]),
+    ({"command": [ACTOR], "listen": "no uri"}, [("listen", "")]),
+    # What only the system and the plugins know.
+    ({"command": [ACTOR], "user": "no-such-user-here"}, [("user", "no-such-user-here")]),
+    ({"command": [ACTOR], "group": "no-such-group-here"}, [("group", "no-such-group-here")]),
+    ({"command": [ACTOR], "codec": "nonsense", "auth": ["token", "nonsense"]},
+     [("codec", "there is no nonsense.so"), ("auth", "there is no nonsense.so")]),
+    ({"command": [ACTOR], "transport": "nonsense"}, [("transport", "there is no nonsense.so")]),
+    ({"command": [ACTOR], "listen": "gopher://x:1"}, [("listen", "gopher")]),
+    ({"command": [ACTOR], "auth": "none"}, [("auth", "none")]),
+    ({"command": ["/no/such/program"]}, [("command", "/no/such/program")]),
+    ({"command": ["no-such-program-here"]}, [("command", "no-such-program-here")]),
+    ({"command": ["relative/program"]}, [("command", "absolute path")]),
+    ({"command": [ACTOR], "cwd": "/no/such/place", "stdin": "/no/such/file"},
+     [("cwd", "no directory"), ("stdin", "is not there")]),
+]
+
+# A whole text, and the key and a part of the reason of its faults.
+TEXTS = [
+    ("", [("", "")]),
+    ("{", [("", "")]),
+    ("[]", [("", "")]),
+    ('{"children": {}, "children": {}}', [("", "")]),
+    ('{"data_root": "/x"}', [("children", "must be there")]),
+    ('{"data_root": "x", "children": {}}', [("data_root", "absolute")]),
+    ('{"children": {}}', [("data_root", "must be there")]),
+    ('{"data_root": "/x", "children": {}, "plugin_paths": []}', [("plugin_paths", "")]),
+    ('{"data_root": "/x", "children": {"a b": {"command": ["/bin/true"]}}}', [("children.a b", "no name")]),
+    ('{"data_root": "/x", "children": {"run.sock": {"command": ["/bin/true"]}}}',
+     [("children.run.sock.data_path", "its own files")]),
+    ('{"data_root": "/x", "children": {"a": {"command": ["/bin/true"], "data_path": "/x/b"},'
+     '"b": {"command": ["/bin/true"]}}}', [("children.", 'is that of')]),
+]
+
+
+class Check(Case):
+    def check(self, want):
+        """Both ways of showing tell of exactly these faults."""
+        result = outboard("check", self.config)
+        self.expect(result, USAGE, "")
+        lines = result.stderr.splitlines()
+        self.assertEqual(len(lines), len(want), result.stderr)
+        machine = outboard("check", self.config, "--json")
+        self.expect(machine, USAGE, None, "")
+        faults = json.loads(machine.stdout)
+        for line, fault, (key, reason) in zip(lines, faults, want):
+            self.assertEqual(fault["file"], self.config)
+            self.assertTrue(fault["key"].startswith(key), (fault, key))
+            self.assertIn(reason, fault["reason"])
+            self.assertNotEqual(fault["reason"], "")
+            self.assertEqual(line, ": ".join(filter(None, (self.config, fault["key"], fault["reason"]))))
+        self.assertFalse(os.path.exists(self.root))
+
+    def test_faults_of_a_child(self):
+        for child, want in CHILDREN:
+            with self.subTest(json.dumps(child)):
+                self.write({"x": child})
+                self.check([(f"children.x.{key}", reason) for key, reason in want])
+
+    def test_faults_of_the_whole(self):
+        for text, want in TEXTS:
+            with self.subTest(text):
+                with open(self.config, "w") as file:
+                    file.write(text)
+                self.check(want)
+
+    def test_run_refuses_what_check_refuses(self):
+        """But for files that may yet come: a child whose command is missing follows its restart policy."""
+        for child, want in CHILDREN:
+            if want[0][0] in ("command", "cwd") and child.get("command") not in ("x", [], None):
+                continue
+            with self.subTest(json.dumps(child)):
+                self.write({"x": child})
+                result = outboard("run", self.config)
+                self.expect(result, USAGE, "")
+                self.assertEqual(result.stderr, outboard("check", self.config).stderr)
+                self.assertFalse(os.path.exists(self.root))
+
+    def test_all_at_once(self):
+        self.write({"a": {"command": 1}, "b": {"command": [ACTOR], "user": 2, "stop": {"signal": 3, "x": 4}}})
+        self.check([("children.a.command", ""), ("children.b.user", ""), ("children.b.stop.signal", ""),
+                    ("children.b.stop.x", "")])
+
+    def test_a_good_one(self):
+        self.write({"a": [], "b": {"command": ["sh"], "auth": ["token", "peercred"], "stop": {"signal": "SIGTERM"}}})
+        self.expect(outboard("check", self.config), OK, f"{self.config}: fine, 2 children\n", "")
+        self.expect(outboard("check", "--json", self.config), OK, "[]\n", "")
+        self.assertFalse(os.path.exists(self.root))
+
+    def test_files_that_are_none(self):
+        for path, reason in ((f"{self.dir}/missing", "No such file"), (self.dir, "is not a regular file"),
+                             ("/dev/zero", "is not a regular file")):
+            result = outboard("check", path)
+            self.expect(result, USAGE, "")
+            self.assertTrue(result.stderr.startswith(f"{path}: "), result.stderr)
+            self.assertIn(reason, result.stderr)
+        fifo = f"{self.dir}/fifo"
+        os.mkfifo(fifo)
+        self.expect(outboard("check", fifo), USAGE, "")
+
+    def test_a_fault_cannot_move_the_cursor(self):
+        with open(self.config, "w") as file:
+            json.dump({"data_root": "/x", "children": {}, "\x1b[2J": 1}, file)
+        result = outboard("check", self.config)
+        self.expect(result, USAGE, "")
+        self.assertNotIn("\x1b", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

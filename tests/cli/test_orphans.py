@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""What children leave behind: it ends with their process group, or with the supervisor that became its parent."""
+import os
+import signal
+import unittest
+
+from command import ACTOR, OK, Case, actor, is_alive, outboard, parent_of, zombies_of
+
+
+def leaving(shell, *args):
+    """A child that runs a shell line first."""
+    return {"command": ["/bin/sh", "-c", f'{shell}; exec "$0" "$@"', ACTOR, *args]}
+
+
+class Orphans(Case):
+    def pid_in(self, name):
+        with open(os.path.join(self.dir, name)) as file:
+            return int(file.read())
+
+    def test_fault_15_a_grandchild_ends_with_the_group(self):
+        self.write({"a": actor(f"leave={self.dir}/left")})
+        run = self.run_it()
+        run.event("a", "ready")
+        left = self.watch(self.pid_in("left"))
+        self.expect(outboard("stop", "--config", self.config, "a"), OK, "a: stopped\n")
+        left.wait()
+        self.assertEqual(zombies_of(run.pid), [])
+        self.assertEqual(run.end(), OK)
+
+    def test_fault_15_a_double_forked_grandchild_ends_with_the_group(self):
+        """Its own parent is gone before the child is ready, so it was the supervisor's to begin with."""
+        self.write({"a": leaving(f"(sleep 1000 & echo $! >{self.dir}/left)")})
+        run = self.run_it()
+        run.event("a", "ready")
+        left = self.watch(self.pid_in("left"))
+        self.assertEqual(parent_of(left.pid), run.pid)
+        os.kill(self.status()["a"]["pid"], signal.SIGKILL)
+        run.event("a", "exited")
+        left.wait()
+        self.assertEqual(run.end(), OK)
+
+    def test_fault_15_one_that_left_the_group_ends_with_the_supervisor(self):
+        self.write({"a": leaving(f"setsid sh -c 'sleep 1000 & echo $! >{self.dir}/left'")})
+        run = self.run_it()
+        run.event("a", "ready")
+        left = self.watch(self.pid_in("left"))
+        self.assertEqual(parent_of(left.pid), run.pid)
+        self.expect(outboard("stop", "--config", self.config), OK, "a: stopped\n")
+        self.assertTrue(is_alive(left.pid), "nobody knows whose it was")
+        self.assertEqual(run.end(), OK)
+        left.wait()
+        self.assertTrue(any("left behind" in r["msg"] for r in run.records))
+
+    def test_fault_16_a_stray_that_dies_is_reaped(self):
+        self.write({"a": leaving(f"setsid sh -c 'sleep 1000 & echo $! >{self.dir}/left'"), "b": []})
+        run = self.run_it()
+        run.events(a="ready", b="ready")
+        left = self.watch(self.pid_in("left"))
+        os.kill(left.pid, signal.SIGKILL)
+        left.wait()
+        # A later death of a member's child is told after the stray's: both came by the same signal.
+        os.kill(self.status()["b"]["pid"], signal.SIGKILL)
+        self.assertEqual(run.event("b", "exited")["signal"], 9)
+        self.assertEqual(zombies_of(run.pid), [])
+        self.assertEqual(run.end(), OK)
+
+    def test_a_members_status_is_never_lost_to_the_reaping_of_strays(self):
+        """Many children die at once, and strays among them: each exit is told with its status."""
+        names = [f"c{i}" for i in range(12)]
+        self.write({name: leaving("setsid sh -c '(exit 3) & (exit 4) &'") for name in names})
+        run = self.run_it()
+        pids = {name: record["pid"] for name, record in run.events(**{name: "ready" for name in names}).items()}
+        for pid in pids.values():
+            os.kill(pid, signal.SIGKILL)
+        exits = run.events(**{name: "exited" for name in names})
+        self.assertEqual({record.get("signal") for record in exits.values()}, {9})
+        self.assertEqual(run.end(), OK)
+
+    def test_a_detached_supervisor_kills_nothing(self):
+        self.write({"a": leaving(f"setsid sh -c 'sleep 1000 & echo $! >{self.dir}/left'")})
+        run = self.run_it()
+        run.event("a", "ready")
+        left = self.watch(self.pid_in("left"))
+        self.assertEqual(run.end(signal.SIGUSR1), OK)
+        self.assertTrue(is_alive(left.pid))
+        again = self.run_it()
+        again.event("a", "adopted")
+        self.assertEqual(again.end(), OK)
+        os.kill(left.pid, signal.SIGKILL)
+        left.wait()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
