@@ -20,7 +20,7 @@
 #include "run/loop.h"
 #include "runtime.h"
 
-enum { QUEUE_DEFAULT = 1 << 20, REPORT_MAX = 1024, CLOSE_DEFAULT_MS = 1000 };
+enum { QUEUE_DEFAULT = 1 << 20, REPORT_MAX = 1024, CLOSE_DEFAULT_MS = 1000, GATHER_MS = 1 };
 
 struct ob_log_writer {
 	struct obi_logsink sink; /* an open file of our own */
@@ -35,7 +35,8 @@ struct ob_log_writer {
 	struct obi_buf queue;
 	size_t writing; /* bytes of the batch that are not written yet: they wait too */
 	uint64_t dropped;
-	bool asleep; /* the thread wants to be woken */
+	bool asleep;  /* the thread wants to be woken */
+	bool gathers; /* it lets records gather: wake it only when there are many */
 	bool closing;
 	int64_t deadline_ms; /* of closing */
 	bool ended;
@@ -76,6 +77,11 @@ static void wake(const struct ob_log_writer *writer)
 	(void)n; /* it fails only when the thread has been woken often already */
 }
 
+static bool has_many(const struct ob_log_writer *writer)
+{
+	return obi_buf_len(&writer->queue) >= writer->queue_max / 4;
+}
+
 void ob_log_writer_record(void *user, const struct ob_log_record *record)
 {
 	struct ob_log_writer *writer = user;
@@ -86,10 +92,12 @@ void ob_log_writer_record(void *user, const struct ob_log_record *record)
 		obi_buf_truncate(&writer->queue, before);
 		writer->dropped++;
 	}
-	bool asleep = writer->asleep;
-	writer->asleep = false;
+	bool needed = writer->asleep || (writer->gathers && has_many(writer));
+	if (needed) {
+		writer->asleep = writer->gathers = false;
+	}
 	pthread_mutex_unlock(&writer->lock);
-	if (asleep) {
+	if (needed) {
 		wake(writer);
 	}
 }
@@ -141,6 +149,21 @@ static void append_report(struct ob_log_writer *writer)
 static bool has_work(const struct ob_log_writer *writer)
 {
 	return obi_buf_len(&writer->queue) > 0 || (writer->dropped > 0 && !writer->failed);
+}
+
+/* Between two writes, give a flood the time to fill more than a line: waking up for each costs more than the line itself. */
+static void gather(struct ob_log_writer *writer)
+{
+	pthread_mutex_lock(&writer->lock);
+	writer->gathers = !writer->closing && !has_many(writer);
+	bool sleep = writer->gathers;
+	pthread_mutex_unlock(&writer->lock);
+	if (sleep) {
+		sleep_until(writer, false, obi_now_ms() + GATHER_MS);
+	}
+	pthread_mutex_lock(&writer->lock);
+	writer->gathers = false;
+	pthread_mutex_unlock(&writer->lock);
 }
 
 /* Wait for records and take them all. Returns false when the writer is closed and there is nothing left. */
@@ -227,6 +250,7 @@ static void *run(void *user)
 	struct ob_log_writer *writer = user;
 	while (take_batch(writer)) {
 		write_batch(writer);
+		gather(writer);
 	}
 	pthread_mutex_lock(&writer->lock);
 	bool abandoned = writer->abandoned;

@@ -138,18 +138,26 @@ static size_t put_escape(const uint8_t *at, const uint8_t *end, struct ob_sink *
 	return 1;
 }
 
+/* The end of the run from `at` on that needs no second look, which is most of any text. */
+static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
+{
+	const uint8_t *stop = obi_text_plain(at, end);
+	const uint8_t *del = stop > at ? memchr(at, 0x7f, (size_t)(stop - at)) : NULL;
+	return del != NULL ? del : stop;
+}
+
 static void put_safe(struct ob_bytes text, bool quoted, struct ob_sink *out)
 {
-	const uint8_t *at = text.data, *end = text.len > 0 ? text.data + text.len : text.data, *run = at;
+	static const uint8_t nothing[1];
+	const uint8_t *run = text.len > 0 ? text.data : nothing, *end = run + text.len, *at = plain_end(run, end);
 	while (at < end) {
 		size_t step = harmless(at, end, quoted);
-		if (step > 0) {
-			at += step;
-			continue;
+		if (step == 0) {
+			ob_sink_put(out, run, (size_t)(at - run));
+			at += put_escape(at, end, out);
+			run = at;
 		}
-		ob_sink_put(out, run, (size_t)(at - run));
-		at += put_escape(at, end, out);
-		run = at;
+		at = plain_end(at + step, end);
 	}
 	ob_sink_put(out, run, (size_t)(end - run));
 }

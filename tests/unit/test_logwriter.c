@@ -109,20 +109,20 @@ static void read_until(int fd, const char *mark)
 	}
 }
 
-/* Whether the thread is inside a poll(2) of so many descriptors. */
+/* Whether the thread is inside a poll(2) of so many descriptors, for as long as it takes. */
 static bool is_polling(const char *task, unsigned long many)
 {
 	char path[300], line[128] = "";
 	long number = -1;
-	unsigned long count = 0;
+	unsigned long count = 0, timeout = 0;
 	snprintf(path, sizeof path, "/proc/self/task/%s/syscall", task);
 	FILE *file = fopen(path, "re");
-	bool known =
-	    file != NULL && fgets(line, sizeof line, file) != NULL && sscanf(line, "%ld %*x %lx", &number, &count) == 2;
+	bool known = file != NULL && fgets(line, sizeof line, file) != NULL &&
+		     sscanf(line, "%ld %*x %lx %lx", &number, &count, &timeout) == 3;
 	if (file != NULL) {
 		fclose(file);
 	}
-	return known && number == SYS_poll && count == many;
+	return known && number == SYS_poll && count == many && (int)timeout == -1;
 }
 
 /* Wait until the writer's thread, the only other one, sleeps in a poll(2) of so many descriptors. */
@@ -326,6 +326,7 @@ static void close_gives_up_on_a_reader_that_does_not_read(void **state)
 	(void)state;
 	open_writer(fds[1], OB_LOG_FORMAT_JSON, 0, 0);
 	log_numbers(0, 5000);
+	wait_until_blocked();
 	before = obi_now_ms();
 	ob_log_writer_close(writer, 50);
 	writer = NULL;
