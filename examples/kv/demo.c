@@ -280,7 +280,10 @@ static void show_stop(void)
 	check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "kv-parent failed at the end");
 	double stopped = now_ms();
 	check(waitpid(demo.child, &status, WNOHANG) == demo.child, "the child lives");
-	check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed at the end");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		fail("the child failed at the end: %s %d", WIFSIGNALED(status) ? "signal" : "status",
+		     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	}
 	check(!lives(-demo.child), "something of the child's process group lives");
 	remove_dir(left, sizeof left);
 	check(strcmp(left, " outboard.lock parent.lock state.json") == 0, left);
