@@ -15,9 +15,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +117,58 @@ static void on_log(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "I", first + count);
 }
 
+/* ---- stream(n): a thread logs numbered records, n a millisecond, or as fast as it can (0). hush(): no more; gives the next number ---- */
+
+static pthread_t streamer;
+static atomic_bool streaming;
+static int64_t stream_pace, stream_next;
+
+static void *stream(void *unused)
+{
+	struct itimerspec every = {{0, 1000000}, {0, 1000000}};
+	int clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	(void)unused;
+	timerfd_settime(clock, 0, &every, NULL);
+	while (atomic_load(&streaming)) {
+		uint64_t ticks = 1;
+		if (stream_pace > 0 && read(clock, &ticks, sizeof ticks) < 0) {
+			break;
+		}
+		for (int64_t i = 0; i < (stream_pace > 0 ? stream_pace * (int64_t)ticks : 64); i++) {
+			ob_log(ob_server_logger(server), OB_LOG_INFO, "numbered", "{s:I}", "n", stream_next++);
+		}
+	}
+	close(clock);
+	return NULL;
+}
+
+static void on_stream(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	stream_pace = number(params, 0);
+	atomic_store(&streaming, true);
+	ob_call_replyf(call, "i", pthread_create(&streamer, NULL, stream, NULL));
+}
+
+static void on_hush(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	(void)params;
+	if (atomic_exchange(&streaming, false)) {
+		pthread_join(streamer, NULL);
+	}
+	ob_call_replyf(call, "I", stream_next);
+}
+
+/* mark(): one more numbered record; gives its number */
+static void on_mark(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	(void)params;
+	ob_log(ob_server_logger(server), OB_LOG_INFO, "numbered", "{s:I}", "n", stream_next);
+	ob_call_replyf(call, "I", stream_next++);
+}
+
 /* raw(text): the bytes, on fd 1, as a child without our logger would */
 static void on_raw(void *user, ob_call *call, const struct ob_value *params)
 {
@@ -175,6 +229,32 @@ static void on_descriptors(void *user, ob_call *call, const struct ob_value *par
 	ob_call_replyf(call, "s", list);
 }
 
+/* open(): how many descriptors */
+static void on_open(void *user, ob_call *call, const struct ob_value *params)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int64_t count = -1; /* the directory's own */
+	const struct dirent *entry;
+	(void)user;
+	(void)params;
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		count += entry->d_name[0] != '.';
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+	ob_call_replyf(call, "I", count);
+}
+
+/* stop(pid): stop that process, and only then answer, so that the answer stays unread */
+static void on_stop(void *user, ob_call *call, const struct ob_value *params)
+{
+	pid_t pid = (pid_t)number(params, 0);
+	(void)user;
+	kill(pid, SIGSTOP);
+	ob_call_replyf(call, "I", (int64_t)pid);
+}
+
 static void on_set_health(void *user, ob_call *call, const struct ob_value *params)
 {
 	(void)user;
@@ -229,9 +309,14 @@ static const struct ob_method methods[] = {
     {"later", on_later},
     {"log", on_log},
     {"raw", on_raw},
+    {"stream", on_stream},
+    {"hush", on_hush},
+    {"mark", on_mark},
     {"environment", on_environment},
     {"file", on_file},
     {"descriptors", on_descriptors},
+    {"open", on_open},
+    {"stop", on_stop},
     {"health", on_set_health},
     {"ask", on_ask},
     {"tell", on_tell},

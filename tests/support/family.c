@@ -73,7 +73,8 @@ static void on_log(void *user, const struct ob_log_record *record)
 	if (f->line_count < FAMILY_LINES) {
 		f->numbers[f->line_count] = -1;
 		(void)ob_get_int(ob_value_find(&record->attrs, "n"), &f->numbers[f->line_count]);
-		f->lines[f->line_count++] = strndup((const char *)record->line.data, record->line.len);
+		f->lines[f->line_count++] =
+		    scratch_text("%.*s", (int)record->line.len, (const char *)record->line.data);
 	}
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
