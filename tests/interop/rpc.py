@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""MessagePack-RPC and the authenticator `token`, as docs/PROTOCOL.md describes them: what the client and the child here share."""
+import hashlib
+import hmac
+import os
+import struct
+
+import msgpack
+
+MORE, DONE = "more", "done"
+REFUSED = {"code": -32000, "message": "refused"}
+
+
+def prologue(codec, mechanisms):
+    """What both ends must agree on: three texts, each behind its length."""
+    texts = ("outboard/1", codec, mechanisms)
+    return b"".join(struct.pack(">H", len(t)) + t.encode() for t in texts)
+
+
+def proof(token, side, prologue_bytes, c, s):
+    return hmac.new(bytes.fromhex(token), side + prologue_bytes + c + s, hashlib.sha256).digest()
+
+
+class Closed(Exception):
+    """The peer ended the connection."""
+
+
+class RemoteError(Exception):
+    """The peer answered with an error."""
+
+    def __init__(self, error):
+        super().__init__(str(error))
+        self.code = error.get("code") if isinstance(error, dict) else None
+
+
+class Connection:
+    """Messages over a stream socket."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.unpacker = msgpack.Unpacker(raw=False, max_buffer_size=4 << 20)
+        self.next_id = 1
+
+    def send(self, *message):
+        self.sock.sendall(msgpack.packb(list(message), use_bin_type=True))
+
+    def receive(self):
+        while True:
+            for message in self.unpacker:
+                return message
+            data = self.sock.recv(65536)
+            if not data:
+                raise Closed()
+            self.unpacker.feed(data)
+
+    def call(self, method, *params):
+        """Call and wait. Nobody else's messages are expected meanwhile."""
+        call_id, self.next_id = self.next_id, self.next_id + 1
+        self.send(0, call_id, method, list(params))
+        kind, answered, error, result = self.receive()
+        if (kind, answered) != (1, call_id):
+            raise ValueError("not the response to request %d" % call_id)
+        if error is not None:
+            raise RemoteError(error)
+        return result
+
+    def authenticate(self, token, codec, mechanisms):
+        """The dialer's side of `token`."""
+        c = os.urandom(32)
+        bound = prologue(codec, mechanisms)
+        word, data = self.call("outboard.auth", "token", c)
+        s, theirs = data[:32], data[32:]
+        if word != MORE or not hmac.compare_digest(theirs, proof(token, b"S", bound, c, s)):
+            raise RemoteError({"code": None, "message": "whoever listens there does not know the token"})
+        if self.call("outboard.auth", "token", proof(token, b"C", bound, c, s)) != [DONE, b""]:
+            raise ValueError("the acceptor is not done")

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""A child that knows only docs/PROTOCOL.md is started, called, let go, taken over and stopped by parents of the library."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BIN = os.path.join(os.environ["OB_TEST_BUILD"], "bin")
+
+
+def run(program, *arguments, commands=""):
+    done = subprocess.run(
+        [os.path.join(BIN, program), *arguments],
+        input=commands,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout
+
+
+class Child(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.data = os.path.join(scratch.name, "data")
+        # hello-parent takes a program and no arguments.
+        self.child = os.path.join(scratch.name, "child")
+        with open(os.open(self.child, os.O_WRONLY | os.O_CREAT, 0o700), "w") as file:
+            file.write("#!/bin/sh\nPYTHONDONTWRITEBYTECODE=1 exec '%s' '%s/child.py'\n" % (sys.executable, HERE))
+
+    def assert_nothing_left(self):
+        self.assertEqual(sorted(os.listdir(self.data)), ["outboard.lock", "parent.lock", "state.json"])
+
+    def test_it_is_started_called_and_stopped(self):
+        output = run("hello-parent", self.data, self.child)
+        expected = ["hello logs: somebody is greeted", "the child answers: Hello, world!"]
+        self.assertEqual(sorted(output.splitlines()), expected)
+        self.assert_nothing_left()
+
+    def test_it_is_let_go_and_taken_over(self):
+        first = run("kv-parent", self.data, self.child, commands="list\nhealth\nstatus\ndetach\n")
+        self.assertRegex(first, r"(?m)^reply \d+ us:$")
+        self.assertRegex(first, r"(?m)^reply healthy$")
+        self.assertRegex(first, r"(?m)^reply ready link=up pid=\d+ restarts=0$")
+        self.assertRegex(first, r"(?m)^event detached")
+        second = run("kv-parent", self.data, self.child, commands="status\nstop\n")
+        self.assertRegex(second, r"(?m)^event adopted")
+        self.assertRegex(second, r"(?m)^reply ready link=up pid=\d+ restarts=0 adopted$")
+        self.assertRegex(second, r"(?m)^event exited")
+        self.assert_nothing_left()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
