@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+What can be checked of the pages without reading them. docs.py CHECK, in the root of the sources:
+
+    blocks    a code block behind <!-- file: PATH --> is that file
+    links     every link inside the tree leads somewhere, anchors too
+    paths     nothing in the tree names a directory of somebody's machine
+    protocol  the worked example of PROTOCOL.md is computed anew
+    faults    every test that FAULTS.md names is there
+"""
+import hashlib
+import hmac
+import os
+import re
+import struct
+import sys
+
+FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.M | re.S)
+
+
+def files(*endings):
+    """All files of the tree with these endings (all, if none is given), but for what was built."""
+    for top, dirs, names in os.walk("."):
+        dirs[:] = sorted(d for d in dirs if d != ".git" and not (top == "." and d.startswith("build")))
+        for name in sorted(set(names) - {".git"}):
+            if not endings or name.endswith(endings):
+                yield os.path.normpath(os.path.join(top, name))
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def blocks():
+    for page in files(".md"):
+        for match in re.finditer(r"^<!-- file: (\S+) -->\n", read(page), re.M):
+            block = FENCE.match(read(page), match.end())
+            if block is None:
+                yield "%s: no code block behind the mark of %s" % (page, match[1])
+            elif block[1] != read(match[1]):
+                yield "%s: the block is not %s" % (page, match[1])
+
+
+# ---- Links ----
+
+
+def slug(heading):
+    """The anchor of a heading, as GitHub makes it."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def anchors(page):
+    text = FENCE.sub("", read(page))
+    return {slug(h) for h in re.findall(r"^#+ +(.*)$", text, re.M)}
+
+
+def links():
+    for page in files(".md"):
+        text = re.sub(r"`[^`\n]*`", "", FENCE.sub("", read(page)))
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if re.match(r"[a-z]+:", target):
+                continue
+            path, _, anchor = target.partition("#")
+            path = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+            if not os.path.exists(path):
+                yield "%s: %s does not exist" % (page, target)
+            elif anchor and anchor not in anchors(path):
+                yield "%s: %s has no heading for #%s" % (page, path, anchor)
+
+
+def paths():
+    machine = re.compile(r"(?<![\w.\-/])/(?:work|root|home/\w+|Users)/\S*|/tmp/wt\S*")
+    for path in files():
+        for number, line in enumerate(read(path).split("\n"), 1):
+            found = machine.search(line)
+            if found and not path.endswith("source/docs.py"):
+                yield "%s:%d: %s" % (path, number, found[0])
+
+
+# ---- The worked example ----
+
+
+def protocol():
+    page = read("docs/PROTOCOL.md").partition("### A worked example")[2]
+    given, wire = [block[1] for block in list(FENCE.finditer(page))[:2]]
+    value = {name: bytes.fromhex(text) for name, text in re.findall(r"^(\S+) +([0-9a-f ]+)$", given, re.M)}
+
+    prologue = b"".join(struct.pack(">H", len(t)) + t for t in (b"outboard/1", b"msgpack", b"token"))
+    bound = prologue + value["c"] + value["s"]
+    proof = {side: hmac.new(value["token"], side + bound, hashlib.sha256).digest() for side in (b"S", b"C")}
+    for name, expected in ("prologue", prologue), ("proof-S", proof[b"S"]), ("proof-C", proof[b"C"]):
+        if value[name] != expected:
+            yield "docs/PROTOCOL.md: the %s is %s" % (name, expected.hex())
+
+    # MessagePack by hand: fixarray, fixint, fixstr, bin 8, nil.
+    def text(s):
+        return bytes([0xA0 + len(s)]) + s
+
+    def binary(b):
+        return b"\xc4" + bytes([len(b)]) + b
+
+    auth = text(b"outboard.auth") + b"\x92" + text(b"token")
+    messages = [
+        b"\x94\x00\x01" + auth + binary(value["c"]),
+        b"\x94\x01\x01\xc0\x92" + text(b"more") + binary(value["s"] + proof[b"S"]),
+        b"\x94\x00\x02" + auth + binary(proof[b"C"]),
+        b"\x94\x01\x02\xc0\x92" + text(b"done") + binary(b""),
+        b"\x94\x00\x03" + text(b"outboard-control.health") + b"\x90",
+    ]
+    # Of each line the hex groups, up to the first word that is none.
+    shown = []
+    for line in wire.splitlines():
+        hexes = "".join(re.match(r"(?:[<>] |  )((?:(?:[0-9a-f]{2})+ )*(?:[0-9a-f]{2})+)(?= |$)", line)[1].split())
+        if line[0] in "<>":
+            shown.append("")
+        shown[-1] += hexes
+    if shown != [m.hex() for m in messages]:
+        yield "docs/PROTOCOL.md: the bytes on the wire are not\n" + "\n".join(m.hex() for m in messages)
+
+
+# ---- Faults ----
+
+
+def faults():
+    of_a_fault = r"\b(?:fault|origin)_\d+\w*"
+    tests = set()
+    for path in files(".c", ".py", ".sh"):
+        if path.startswith("tests" + os.sep):
+            tests |= set(re.findall(of_a_fault, read(path)))
+    for name in sorted(set(re.findall(of_a_fault, read("docs/FAULTS.md"))) - tests):
+        yield "docs/FAULTS.md: there is no test %s" % name
+
+
+def main():
+    checks = {f.__name__: f for f in (blocks, links, paths, protocol, faults)}
+    os.chdir(os.environ.get("OB_TEST_SOURCE", "."))
+    complaints = list(checks[sys.argv[1]]())
+    print("\n".join(complaints) or "fine")
+    sys.exit(1 if complaints else 0)
+
+
+main()
