@@ -66,22 +66,33 @@ static int limited(int count)
 	return count < IOV_MAX ? count : IOV_MAX;
 }
 
+/* One piece, as it most often is, costs the kernel less without its vector. */
+static ssize_t read_pieces(int fd, const struct iovec *pieces, int count)
+{
+	return count == 1 ? recv(fd, pieces->iov_base, pieces->iov_len, 0) : readv(fd, pieces, limited(count));
+}
+
+static ssize_t write_pieces(int fd, const struct iovec *pieces, int count)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)limited(count)};
+	return count == 1 ? send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL) : sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
 /* Without room for control messages: descriptors that a peer tries to push on us are dropped by the kernel. */
 ptrdiff_t obi_stream_readv(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
 {
 	ssize_t n;
 	do {
-		n = readv(stream->fd, pieces, limited(count));
+		n = read_pieces(stream->fd, pieces, count);
 	} while (n < 0 && errno == EINTR);
 	return n >= 0 ? n : broken(stream, "reading from", reterr);
 }
 
 ptrdiff_t obi_stream_writev(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
 {
-	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)limited(count)};
 	ssize_t n;
 	do {
-		n = sendmsg(stream->fd, &msg, MSG_NOSIGNAL);
+		n = write_pieces(stream->fd, pieces, count);
 	} while (n < 0 && errno == EINTR);
 	return n >= 0 ? n : broken(stream, "writing to", reterr);
 }
