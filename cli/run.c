@@ -125,7 +125,7 @@ static int begin(struct obi_run *run, struct ob_error *reterr)
 	int r = block_signals(run, reterr);
 	r = r == OB_OK ? obi_root_open(run->config.data_root, &run->root, reterr) : r;
 	if (r < 0) {
-		return reterr->code = r, obi_wrap(reterr, "%s: data_root: %s", run->file, run->config.data_root);
+		return obi_wrap(reterr, "%s: data_root: %s", run->file, run->config.data_root);
 	}
 	r = obi_unix_address(run->root.path, OBI_ROOT_SOCKET, run->address, sizeof run->address, reterr);
 	r = r == OB_OK ? obi_reap_begin(run, reterr) : r;

@@ -65,13 +65,16 @@ class Orphans(Case):
         self.assertEqual(run.end(), OK)
 
     def test_a_members_status_is_never_lost_to_the_reaping_of_strays(self):
-        """Many children die at once, and strays among them: each exit is told with its status."""
+        """Many children die while the supervisor looks away, and strays among them: each exit is told with its status."""
         names = [f"c{i}" for i in range(12)]
         self.write({name: leaving("setsid sh -c '(exit 3) & (exit 4) &'") for name in names})
         run = self.run_it()
         pids = {name: record["pid"] for name, record in run.events(**{name: "ready" for name in names}).items()}
-        for pid in pids.values():
-            os.kill(pid, signal.SIGKILL)
+        os.kill(run.pid, signal.SIGSTOP)
+        for watched in [self.watch(pid) for pid in pids.values()]:
+            os.kill(watched.pid, signal.SIGKILL)
+            watched.wait()
+        os.kill(run.pid, signal.SIGCONT)
         exits = run.events(**{name: "exited" for name in names})
         self.assertEqual({record.get("signal") for record in exits.values()}, {9})
         self.assertEqual(run.end(), OK)
