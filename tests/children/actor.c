@@ -7,6 +7,7 @@
  *   ignore=SIG      ignore that signal                     leave=FILE      leave a grandchild that holds all our descriptors,
  *   say=TEXT        print TEXT first                                       and write its pid into FILE
  *   stubborn        ignore SIGINT and SIGTERM              badready        claim ready with no address
+ *   queue=BYTES auth_timeout=MS   the server's options
  */
 #include <outboard/outboard.h>
 
@@ -81,12 +82,23 @@ static void on_hang(void *user, ob_call *call, const struct ob_value *params)
 	}
 }
 
+static ob_call *kept_call;
+
 static void on_keep(void *user, ob_call *call, const struct ob_value *params)
 {
 	(void)user;
 	(void)params;
 	/* Never answered, on purpose: the connection's end is what the caller gets. */
 	(void)ob_call_defer(call);
+	kept_call = call;
+}
+
+/* canceled(): whether nobody waits any more for the call that was kept last */
+static void on_canceled(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	(void)params;
+	ob_call_replyf(call, "b", kept_call != NULL && ob_call_is_canceled(kept_call));
 }
 
 static void *answer_later(void *arg)
@@ -306,6 +318,7 @@ static const struct ob_method methods[] = {
     {"signal", on_signal_self},
     {"hang", on_hang},
     {"keep", on_keep},
+    {"canceled", on_canceled},
     {"later", on_later},
     {"log", on_log},
     {"raw", on_raw},
@@ -334,6 +347,12 @@ static const char *argument(int argc, char **argv, const char *name)
 		}
 	}
 	return NULL;
+}
+
+static long number_argument(int argc, char **argv, const char *name)
+{
+	const char *value = argument(argc, argv, name);
+	return value != NULL ? strtol(value, NULL, 10) : 0;
 }
 
 static void live_on(void)
@@ -394,7 +413,9 @@ int main(int argc, char **argv)
 	}
 	value = argument(argc, argv, "version");
 	struct ob_server_options options = {.size = sizeof options,
-					    .version = value != NULL ? strtoul(value, NULL, 10) : 0};
+					    .version = value != NULL ? strtoul(value, NULL, 10) : 0,
+					    .queue_max = (uint32_t)number_argument(argc, argv, "queue"),
+					    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout")};
 	if (ob_server_open(&options, &server, &err) < 0) {
 		fail("open", &err);
 	}
