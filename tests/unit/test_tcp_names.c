@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The tcp transport and names, on a network of our own: with hosts of our own, and a name server that never answers. */
+#include "unit/wire_bed.h"
+
+#include "support/netns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char *no_network; /* why not */
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void need_network(void)
+{
+	if (no_network != NULL) {
+		print_message("skipped: %s\n", no_network);
+		skip();
+	}
+}
+
+/* ---- Names -------------------------------------------------------------------------------------------------------- */
+
+static void a_name_is_resolved_and_dialled(void **state)
+{
+	struct bed *bed = *state;
+	need_network();
+	struct ob_listener *listener = must_listen(bed, "127.0.0.1:4242");
+	struct ob_stream *client = must_dial(bed, "child.test:4242"), *server = must_accept(bed, listener);
+	must_write(bed, client, "ping");
+	must_read(bed, server, "ping");
+	bed->ops->close(client);
+	bed->ops->close(server);
+	bed->ops->listener_close(listener);
+}
+
+static void a_name_with_several_addresses_is_tried_at_all_of_them(void **state)
+{
+	struct bed *bed = *state;
+	need_network();
+	struct ob_listener *listener = must_listen(bed, "127.0.0.3:4242");
+	struct ob_stream *client = must_dial(bed, "many.test:4242"), *server = must_accept(bed, listener);
+	bed->ops->close(client);
+	bed->ops->close(server);
+	bed->ops->listener_close(listener);
+}
+
+static int dial_name(const struct bed *bed, const char *text, struct ob_dial **ret, struct ob_want *want)
+{
+	struct ob_stream_params params = {.size = sizeof params};
+	_Alignas(16) uint8_t memory[256];
+	struct ob_arena arena = {.next = memory, .end = memory + sizeof memory};
+	struct ob_uri uri;
+	assert_int_equal(bed->host->parse_uri(text, &arena, &uri, NULL), OB_OK);
+	return bed->ops->dial(bed->host, &uri, &params, ret, want, NULL);
+}
+
+/* A socket where the name server should be: it takes every question. */
+static int silent_server(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	return fd;
+}
+
+/* dial() returns at once, more lookups than there are threads wait in line, and each can be given up at any moment. */
+static void a_silent_name_server_blocks_nobody(void **state)
+{
+	struct bed *bed = *state;
+	struct ob_dial *dials[12];
+	struct ob_want want[12];
+	need_network();
+	int server = silent_server();
+	int64_t begin = now_ms();
+	for (size_t i = 0; i < 12; i++) {
+		assert_int_equal(dial_name(bed, "tcp://unknown.test:1", &dials[i], &want[i]), OB_OK);
+		assert_int_equal(want[i].events, OB_READABLE);
+	}
+	assert_true(now_ms() - begin < 1000);
+	struct pollfd asked = {.fd = server, .events = POLLIN};
+	assert_int_equal(poll(&asked, 1, 10000), 1); /* the question is on its way, so the thread is in the resolver */
+	for (size_t i = 0; i < 12; i++) {
+		struct ob_stream *stream;
+		assert_int_equal(bed->ops->finish_dial(dials[i], 0, &stream, &want[i], NULL), OB_EAGAIN);
+	}
+	begin = now_ms();
+	for (size_t i = 0; i < 12; i++) {
+		bed->ops->dial_close(dials[i]);
+		assert_int_equal(fcntl(want[i].fd, F_GETFD), -1);
+		assert_int_equal(errno, EBADF);
+	}
+	assert_true(now_ms() - begin < 1000);
+	close(server);
+}
+
+/* ---- A connect that meets itself ---------------------------------------------------------------------------------- */
+
+/* With two ports to choose from, a connect to one of them is soon given that one itself. */
+static void a_connection_to_itself_is_a_refusal(void **state)
+{
+	struct bed *bed = *state;
+	need_network();
+	assert_true(netns_sysctl("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001"));
+	for (int i = 0; i < 200; i++) {
+		struct ob_stream *stream;
+		struct ob_error err;
+		const char *address = i % 2 == 0 ? "127.0.0.1:40000" : "127.0.0.1:40001";
+		int rc = bed_dial(bed, address, &stream, &err);
+		assert_true(rc == OB_EREFUSED || err.sys == EADDRNOTAVAIL);
+	}
+}
+
+/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+
+static int setup(void **state)
+{
+	int rc = wire_begin(state, "tcp", "tcp://");
+	if (rc != 0) {
+		return rc;
+	}
+	struct wire_bed *wire = *state;
+	no_network = netns_enter();
+	wire->bed.dir = scratch_make();
+	if (no_network == NULL &&
+	    (!netns_file(wire->bed.dir, "/etc/hosts",
+			 "127.0.0.1 child.test\n127.0.0.2 many.test\n127.0.0.3 many.test\n") ||
+	     !netns_file(wire->bed.dir, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:30\n"))) {
+		no_network = "files of /etc cannot be replaced here";
+	}
+	scratch_remove(wire->bed.dir);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    WIRE_TEST(a_name_is_resolved_and_dialled),
+	    WIRE_TEST(a_name_with_several_addresses_is_tried_at_all_of_them),
+	    WIRE_TEST(a_connection_to_itself_is_a_refusal),
+	    /* Its threads are still in the resolver, with descriptors of their own, when it is over: so it is the last, and
+	     * nobody counts. */
+	    cmocka_unit_test(a_silent_name_server_blocks_nobody),
+	};
+	return cmocka_run_group_tests(tests, setup, wire_end);
+}
