@@ -5,7 +5,14 @@ export LC_ALL=C
 
 bin=$OB_TEST_BUILD/bin
 data=$(mktemp -d)
-trap 'rm -rf "$data"' EXIT
+
+# The processes that were started with this data directory for their own.
+children() {
+	grep -lzF -e "OUTBOARD_CONFIG=$data/" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3 || true
+}
+
+# A test that fails half way leaves no child either.
+trap 'children | xargs -r kill -KILL; rm -rf "$data"' EXIT
 
 # expect NAME ACTUAL EXPECTED
 expect() {
@@ -19,7 +26,5 @@ expect() {
 # A stop leaves the locks and the state, and no child that has this data directory for its own.
 expect_nothing_left() {
 	expect "what is left" "$(ls "$data")" "$(printf 'outboard.lock\nparent.lock\nstate.json')"
-	local left
-	left=$(grep -lzF -e "OUTBOARD_CONFIG=$data/" /proc/[0-9]*/environ 2>/dev/null || true)
-	expect "processes left" "$left" ""
+	expect "processes left" "$(children)" ""
 }
