@@ -6,7 +6,7 @@
     tally.py --total FILE.xml...                  what failed and how, what was skipped and why, and the sum
     tally.py --one FILE.xml NAME RESULT REASON    write a report of one test that ctest did not run
 
-A cmocka program counts as its cases; what else ctest runs counts as one. A program that fails without a failed case (a
+A program of cmocka or of Python's unittest counts as its cases; what else ctest runs counts as one. A program that fails without a failed case (a
 leak found at its end, a crash between cases) is one more failure. Exit status 1 if anything failed.
 """
 import re
@@ -15,6 +15,9 @@ import xml.etree.ElementTree as ElementTree
 
 CASE = re.compile(r"\[ (RUN     |      OK|  ERROR  | FAILED | SKIPPED|  FAILED|  SKIPPED|  PASSED)\s*\] (\S+)")
 REASON = re.compile(r"^(?:SKIP|skipped): (.*)", re.MULTILINE)
+UNITTEST_SUM = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)
+UNITTEST_FAILED = re.compile(r"^(?:FAIL|ERROR): (\S+).*\n-+\n((?:.*\n)*?)(?=\n(?:=|-){70}|\Z)", re.MULTILINE)
+UNITTEST_SKIPPED = re.compile(r"^(\S+) \(.*skipped ['\"](.*)['\"]$", re.MULTILINE)
 TAIL_LINES = 40
 
 
@@ -53,6 +56,15 @@ def cases_of(program, output):
     return results
 
 
+def unittests_of(program, output):
+    """The cases of a program of unittest: those that failed or were skipped are told by name, of the rest there is a sum."""
+    results = [Result(program + ": " + m.group(1), "failed", m.group(2)) for m in UNITTEST_FAILED.finditer(output)]
+    results += [Result(program + ": " + m.group(1), "skipped", m.group(2)) for m in UNITTEST_SKIPPED.finditer(output)]
+    ran = UNITTEST_SUM.search(output)
+    rest = int(ran.group(1)) - len({r.name for r in results}) if ran else 0
+    return results + [Result(program, "passed")] * rest
+
+
 def results_of(test):
     name = test.get("name")
     output = test.findtext("system-out") or ""
@@ -63,7 +75,7 @@ def results_of(test):
         skipped = test.find("skipped")
         asked = skipped is not None and "SKIP" in (skipped.get("message") or "")
         return [Result(name, "skipped", reason_of(output)) if asked else Result(name, "failed", "could not be run")]
-    results = cases_of(name, output)
+    results = cases_of(name, output) or unittests_of(name, output)
     passed = status == "run"
     if not results:
         return [Result(name, "passed" if passed else "failed", output)]
