@@ -104,7 +104,8 @@ static void on_event(void *user, const struct ob_event *event)
 	struct mortal *m = user;
 	struct crowd *c = m->crowd;
 	pthread_mutex_lock(&c->lock);
-	if (event->type == OB_EVENT_EXITED && m->dying) {
+	/* Once it is over, those that are still being asked to die are ended by their stop. */
+	if (event->type == OB_EVENT_EXITED && m->dying && !c->over) {
 		c->deaths += as_asked(m, event);
 		c->wrong += !as_asked(m, event);
 		if (!as_asked(m, event)) {
