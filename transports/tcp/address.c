@@ -55,8 +55,8 @@ static bool set_v6(char *text, struct sockaddr_in6 *ret)
 
 bool obi_tcp_literal(struct ob_bytes host, uint16_t port, struct obi_tcp_list *ret)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	union obi_tcp_address v4 = {.v4 = {.sin_family = AF_INET}};
+	union obi_tcp_address v6 = {.v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
 	char text[128];
 	ret->count = 0;
 	if (host.len >= sizeof text) {
@@ -65,13 +65,13 @@ bool obi_tcp_literal(struct ob_bytes host, uint16_t port, struct obi_tcp_list *r
 	memcpy(text, host.data, host.len);
 	text[host.len] = '\0';
 	if (strcmp(text, "localhost") == 0) {
-		v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		obi_tcp_add(ret, (struct sockaddr *)&v6, port);
-		obi_tcp_add(ret, (struct sockaddr *)&v4, port);
-	} else if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
-		obi_tcp_add(ret, (struct sockaddr *)&v4, port);
-	} else if (set_v6(text, &v6)) {
-		obi_tcp_add(ret, (struct sockaddr *)&v6, port);
+		v4.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		obi_tcp_add(ret, &v6.any, port);
+		obi_tcp_add(ret, &v4.any, port);
+	} else if (inet_pton(AF_INET, text, &v4.v4.sin_addr) == 1) {
+		obi_tcp_add(ret, &v4.any, port);
+	} else if (set_v6(text, &v6.v6)) {
+		obi_tcp_add(ret, &v6.any, port);
 	}
 	return ret->count > 0;
 }
