@@ -489,7 +489,9 @@ void obi_child_reap(struct obi_supervisor *sup)
 	obi_watch_stop(&sup->watch);
 	obi_heart_stop(sup);
 	int32_t pid = sup->process.id.pid;
-	(void)obi_process_end(&sup->process, &end);
+	if (obi_process_end(&sup->process, &end) == OB_EBUSY) {
+		obi_strays_add(sup->setup.strays, sup->setup.loop, &sup->process);
+	}
 	if (!sup->exit_known || end.kind != OB_EXIT_UNKNOWN) {
 		sup->last_exit = end;
 	}

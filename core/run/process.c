@@ -132,12 +132,17 @@ int obi_process_end(struct obi_process *process, struct obi_exit *ret_exit)
 	}
 	siginfo_t info = {0};
 	struct obi_exit end = {OB_EXIT_UNKNOWN, 0};
+	bool traced = false;
 	if (process->pidfd >= 0) {
 		obi_process_signal_group(process, SIGKILL, NULL); /* before the reaping gives its pid away */
-		bool ours = waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0;
-		end = ours ? exit_of_siginfo(&info) : ask_pidfd(process->pidfd);
+		bool waited = waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) == 0;
+		traced = waited && info.si_pid == 0 && process->own;
+		end = waited && info.si_pid != 0 ? exit_of_siginfo(&info) : ask_pidfd(process->pidfd);
+	}
+	*ret_exit = end;
+	if (traced) {
+		return OB_EBUSY;
 	}
 	obi_process_close(process);
-	*ret_exit = end;
 	return OB_OK;
 }

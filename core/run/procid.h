@@ -85,7 +85,8 @@ int obi_leftovers_kill(const struct obi_procid *leader, struct ob_error *reterr)
 
 /*
  * The end of a dead process: SIGKILL to the rest of its group, reap it if it is ours, tell how it ended if anybody can tell,
- * close the pidfd. Without effect on a live one (OB_EAGAIN).
+ * close the pidfd. Without effect on a live one (OB_EAGAIN). OB_EBUSY: it is dead and ours, but whoever traces it has not let go of
+ * it; *ret_exit is written, and the process is still open: let it be reaped later (run/strays).
  */
 int obi_process_end(struct obi_process *process, struct obi_exit *ret_exit);
 

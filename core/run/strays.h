@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/strays - children of ours that were let go. Nobody supervises them from here any more, but to the kernel they are still our
- * children: when one dies while we live, it must be reaped.
+ * run/strays - children of ours that were let go, or died while they were traced. Nobody supervises them from here any more, but to
+ * the kernel they are still our children: when one dies while we live, it must be reaped.
  */
 #ifndef OBI_RUN_STRAYS_H
 #define OBI_RUN_STRAYS_H
