@@ -65,6 +65,22 @@ static void start_traced(struct family *f, const char *inject)
 	}
 }
 
+static bool has_no_children(void *unused)
+{
+	siginfo_t info;
+	(void)unused;
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0;
+}
+
+/* A dead process is its tracer's before it is ours: it must be reaped nevertheless, a little later (row 16). */
+static void end_traced(struct family *f)
+{
+	struct ob_error err = {0};
+	assert_int_equal(ob_connector_stop(f->connector, 0, NULL, &err), OB_OK);
+	family_until(f, has_no_children, NULL);
+	family_end(f);
+}
+
 static void echo(struct family *f, int times)
 {
 	int64_t n = -1;
@@ -74,7 +90,7 @@ static void echo(struct family *f, int times)
 	}
 }
 
-static void fault_23_interrupted_everywhere(void **state)
+static void fault_16_23_interrupted_everywhere(void **state)
 {
 	struct family f;
 	(void)state;
@@ -86,7 +102,7 @@ static void fault_23_interrupted_everywhere(void **state)
 	for (int i = 0; i < 50; i++) {
 		assert_int_equal(f.numbers[i], i);
 	}
-	family_end(&f);
+	end_traced(&f);
 }
 
 static void fault_36_accept_fails_and_goes_on(void **state)
@@ -116,7 +132,7 @@ static void fault_36_accept_fails_and_goes_on(void **state)
 			free(path);
 		}
 		assert_int_equal(ob_connector_pid(f.connector), pid);
-		family_end(&f);
+		end_traced(&f);
 		free(inject);
 	}
 }
@@ -191,8 +207,11 @@ static void fault_35_no_descriptor_for_a_new_connection(void **state)
 	for (int i = 0; i < CROWD; i++) {
 		close(crowd[i]);
 	}
-	fd = peer_dial(path);
-	assert_true(is_answered(fd));
+	/* Those who are still in the queue are accepted first, and seen to be gone afterwards. */
+	for (int tries = 0; fd = peer_dial(path), !is_answered(fd); tries++) {
+		assert_true(tries < 1000);
+		close(fd);
+	}
 	close(fd);
 	assert_int_equal(ob_connector_pid(f.connector), pid);
 	free(path);
@@ -202,7 +221,7 @@ static void fault_35_no_descriptor_for_a_new_connection(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(fault_23_interrupted_everywhere),
+	    cmocka_unit_test(fault_16_23_interrupted_everywhere),
 	    cmocka_unit_test(fault_35_no_descriptor_for_a_new_connection),
 	    cmocka_unit_test(fault_36_accept_fails_and_goes_on),
 	};
