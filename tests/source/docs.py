@@ -8,6 +8,7 @@ What can be checked of the pages without reading them. docs.py CHECK, in the roo
     paths     nothing in the tree names a directory of somebody's machine
     protocol  the worked example of PROTOCOL.md is computed anew
     faults    every test that FAULTS.md names is there
+    faults --write: name those tests too that have a number in their name and are not on the page yet
 """
 import hashlib
 import hmac
@@ -124,20 +125,62 @@ def protocol():
 # ---- Faults ----
 
 
+def rows(page):
+    """The rows of the tables of FAULTS.md: (kind, number, line)."""
+    kind = "fault"
+    for line in page.split("\n"):
+        kind = "origin" if line == "## Faults of the origin" else kind
+        row = re.match(r"\| (\d+) \|.*\|$", line)
+        if row:
+            yield kind, row[1], line
+
+
+def tests_in(row):
+    """The last cell: {file: names}."""
+    cell = row[:-1].split(" | ")[-1]
+    found = re.findall(r"\[[^]]*\]\(\.\./([^)]*)\): ([^;]*)", cell)
+    return {path: re.findall(r"`(\w+)`", names) for path, names in found}
+
+
 def faults():
-    """In the tables, the last cell: a link to a file of tests, and names in it."""
-    for row in re.findall(r"^\| \d+ \|.*\|$", read("docs/FAULTS.md"), re.M):
-        cell = row.split(" | ")[-1]
-        for path, names in re.findall(r"\[[^]]*\]\(\.\./([^)]*)\): ([^;]*)", cell):
-            for name in re.findall(r"`(\w+)`", names):
-                if not re.search(r"(?<![a-z])%s\b" % name, read(path)):
+    for _, _, row in rows(read("docs/FAULTS.md")):
+        for path, names in tests_in(row).items():
+            for name in names:
+                if not os.path.exists(path) or not re.search(r"(?<![a-z])%s\b" % name, read(path)):
                     yield "docs/FAULTS.md: %s has no test %s" % (path, name)
+
+
+def write_faults():
+    """fault_26_27_announced..., fault_8_origin_13_...: a name may belong to several rows."""
+    page = read("docs/FAULTS.md")
+    known = {(kind, number) for kind, number, _ in rows(page)}
+    new = {}
+    tests_of = [p for p in files(".c", ".py", ".sh") if re.match("tests/(?!source/)", p)]
+    for path in tests_of:
+        for name in re.findall(r"(?:fault|origin)_\d+_[a-z0-9]\w*", read(path)):
+            for kind, numbers in re.findall(r"(fault|origin)_((?:\d\d?_)*\d\d?)(?=_|$)", name):
+                for number in numbers.split("_"):
+                    new.setdefault((kind, number), {}).setdefault(path, set()).add(name)
+    for kind, number, row in rows(page):
+        tests = {path: set(names) for path, names in tests_in(row).items()}
+        for path, names in new.get((kind, number), {}).items():
+            tests.setdefault(path, set()).update(names)
+        cell = "; ".join(
+            "[%s](../%s): %s" % (os.path.basename(path), path, ", ".join("`%s`" % n for n in sorted(tests[path])))
+            for path in sorted(tests)
+        )
+        page = page.replace(row, " | ".join(row.split(" | ")[:-1] + [(cell or "–") + " |"]))
+    with open("docs/FAULTS.md", "w", encoding="utf-8") as file:
+        file.write(page)
+    for kind, number in sorted(set(new) - known):
+        yield "docs/FAULTS.md: there is no row for %s_%s: %s" % (kind, number, new[kind, number])
 
 
 def main():
     checks = {f.__name__: f for f in (blocks, links, paths, protocol, faults)}
     os.chdir(os.environ.get("OB_TEST_SOURCE", "."))
-    complaints = list(checks[sys.argv[1]]())
+    check = write_faults if sys.argv[1:] == ["faults", "--write"] else checks[sys.argv[1]]
+    complaints = list(check())
     print("\n".join(complaints) or "fine")
     sys.exit(1 if complaints else 0)
 
