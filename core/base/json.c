@@ -1,34 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The reader is a loop, not a recursion: what an open container needs to be gone on with lies on the stack of values, so that
- * depth costs 16 bytes and no C stack. The stack is a chain of segments, of which the first is in the parser; it is never
- * moved, so that what the arena gives for it is in proportion to the text.
+ * depth costs 16 bytes and no C stack.
+ *
+ * The stack begins in the parser, and finished runs of items are taken from the arena. A text with more open values than that
+ * gets one pool with room for all that may still come: the stack grows in it from the left, and finished runs from the right. A
+ * value is in one of the two, so a value costs 16 bytes, and never more than 8 bytes for each byte of text.
  */
 #include "base/json.h"
 
 #include "base/error.h"
 #include "base/json_scan.h"
 
-enum { SEGMENT_FIRST = 64, SEGMENT_MAX = 4096, FEW_KEYS = 16 };
-
-struct segment {
-	struct segment *prev;
-	struct segment *next; /* kept when the stack shrinks */
-	struct ob_value *values;
-	uint32_t used;
-	uint32_t room;
-};
+enum { STACK_FIRST = 64, FEW_KEYS = 16 };
 
 struct parser {
 	struct obi_json_scan scan;
 	uint32_t depth;
 	uint32_t depth_max;
-	bool keep_duplicates;
+	uint32_t flags;
 	uint8_t type;	/* of the innermost open container */
 	uint32_t count; /* values in it so far, keys included */
-	struct segment *top;
-	struct segment first;
-	struct ob_value first_values[SEGMENT_FIRST];
+	struct ob_value *values;
+	uint32_t used;
+	uint32_t room; /* in the pool: where the finished runs begin */
+	struct ob_value first[STACK_FIRST];
 };
 
 static bool bad(struct parser *p, const char *wrong)
@@ -43,34 +39,31 @@ static bool no_memory(struct parser *p)
 
 /* ---- The stack of values ------------------------------------------------------------------------------------------ */
 
-static bool add_segment(struct parser *p)
+/* The value at scan.at has no room: go over to a pool. Each value but that one has a ',', ':', '[' or '{' before it. */
+static bool open_pool(struct parser *p)
 {
-	struct segment *top = p->top;
-	if (top->next == NULL) {
-		uint32_t room = top->room < SEGMENT_MAX ? top->room * 2 : SEGMENT_MAX;
-		struct segment *next = ob_arena_alloc(p->scan.arena, sizeof *next + room * sizeof(struct ob_value));
-		if (next == NULL) {
-			return no_memory(p);
-		}
-		next->prev = top;
-		next->next = NULL;
-		next->values = (struct ob_value *)(void *)(next + 1);
-		next->room = room;
-		top->next = next;
+	size_t left = (size_t)(p->scan.end - p->scan.at);
+	size_t most = (left + 1) / 2;
+	size_t coming = 1 + obi_json_count_marks(p->scan.at, p->scan.end);
+	size_t room = p->used + (coming < most ? coming : most);
+	struct ob_value *pool = p->values == p->first ? ob_arena_alloc(p->scan.arena, room * sizeof *pool) : NULL;
+	if (pool == NULL) {
+		return no_memory(p);
 	}
-	p->top = top->next;
-	p->top->used = 0;
+	memcpy(pool, p->values, p->used * sizeof *pool);
+	p->values = pool;
+	p->room = (uint32_t)room;
 	return true;
 }
 
 /* A place for the next value. What is scanned is written there at once; going through a copy would cost more than the scan. */
 static struct ob_value *next_place(struct parser *p)
 {
-	if (p->top->used == p->top->room && !add_segment(p)) {
+	if (p->used == p->room && !open_pool(p)) {
 		return NULL;
 	}
 	p->count++;
-	return &p->top->values[p->top->used++];
+	return &p->values[p->used++];
 }
 
 static bool push(struct parser *p, struct ob_value value)
@@ -95,19 +88,23 @@ static bool push_number(struct parser *p)
 	return place != NULL && obi_json_scan_number(&p->scan, place);
 }
 
-/* Move the last n values of the stack to `to`. */
-static void pop(struct parser *p, struct ob_value *to, uint32_t n)
+/* Turn the last n values of the stack into a run that stays. */
+static struct ob_value *take_run(struct parser *p, uint32_t n)
 {
-	while (n > 0) {
-		struct segment *top = p->top;
-		uint32_t here = n < top->used ? n : top->used;
-		top->used -= here;
-		n -= here;
-		memcpy(to + n, top->values + top->used, here * sizeof *to);
-		if (n > 0) {
-			p->top = top->prev;
+	struct ob_value *run;
+	if (p->values == p->first) {
+		run = ob_arena_alloc(p->scan.arena, n * sizeof *run);
+		if (run == NULL) {
+			no_memory(p);
+			return NULL;
 		}
+	} else {
+		p->room -= n;
+		run = p->values + p->room;
 	}
+	p->used -= n;
+	memmove(run, p->values + p->used, n * sizeof *run);
+	return run;
 }
 
 /* ---- Duplicate keys ----------------------------------------------------------------------------------------------- */
@@ -163,7 +160,7 @@ static bool check_many_keys(struct parser *p, const struct ob_pair *pairs, size_
 
 static bool check_keys(struct parser *p, const struct ob_pair *pairs, size_t n)
 {
-	if (p->keep_duplicates) {
+	if ((p->flags & OBI_JSON_KEEP_DUPLICATES) != 0) {
 		return true;
 	}
 	if (n > FEW_KEYS) {
@@ -208,29 +205,35 @@ static bool open_container(struct parser *p, uint8_t type)
 	return true;
 }
 
+static bool close_map(struct parser *p, struct ob_value *run, uint32_t n, struct ob_value *ret)
+{
+	/* A pair is two values in a row. */
+	struct ob_pair *pairs = (struct ob_pair *)(void *)run;
+	*ret = ob_map(pairs, n / 2);
+	if (!check_keys(p, pairs, n / 2)) {
+		return false;
+	}
+	return n != 2 || (p->flags & OBI_JSON_BINARY) == 0 || obi_json_read_binary(&p->scan, pairs, ret);
+}
+
 static bool close_container(struct parser *p)
 {
 	uint32_t n = p->count;
-	bool map = p->type == OB_MAP;
-	struct ob_value *run = NULL, outer;
-	if (n > 0) {
-		run = ob_arena_alloc(p->scan.arena, n * sizeof *run);
-		if (run == NULL) {
-			return no_memory(p);
-		}
-		pop(p, run, n);
-	}
-	/* A pair is two values in a row. */
-	const struct ob_pair *pairs = (const struct ob_pair *)(const void *)run;
-	if (map && !check_keys(p, pairs, n / 2)) {
+	struct ob_value *run = NULL, value;
+	if (n > 0 && (run = take_run(p, n)) == NULL) {
 		return false;
 	}
-	pop(p, &outer, 1);
+	if (p->type == OB_ARRAY) {
+		value = ob_array(run, n);
+	} else if (!close_map(p, run, n, &value)) {
+		return false;
+	}
+	struct ob_value outer = p->values[--p->used];
 	p->scan.at++;
 	p->depth--;
 	p->type = outer.type;
 	p->count = outer.count;
-	return push(p, map ? ob_map(pairs, n / 2) : ob_array(run, n));
+	return push(p, value);
 }
 
 static bool parse_word(struct parser *p, const char *word, struct ob_value value)
@@ -328,7 +331,7 @@ static bool parse(struct parser *p, struct ob_value *ret)
 	if (p->scan.at < p->scan.end) {
 		return bad(p, "something follows the value");
 	}
-	pop(p, ret, 1);
+	*ret = p->values[0];
 	return true;
 }
 
@@ -337,15 +340,16 @@ int obi_json_parse(struct ob_bytes text, struct ob_arena *arena, const struct ob
 {
 	static const uint8_t nothing[1];
 	const uint8_t *start = text.len > 0 ? text.data : nothing;
-	struct parser p; /* not cleared: first_values is large, and written before it is read */
+	struct parser p; /* not cleared: first is large, and written before it is read */
 	p.scan = (struct obi_json_scan){start, start + text.len, arena, OB_OK, NULL};
 	p.depth = 0;
 	p.depth_max = limits != NULL ? limits->depth : OB_DEPTH_MAX;
-	p.keep_duplicates = limits != NULL && (limits->flags & OBI_JSON_KEEP_DUPLICATES) != 0;
+	p.flags = limits != NULL ? limits->flags : 0;
 	p.type = OB_NIL;
 	p.count = 0;
-	p.first = (struct segment){NULL, NULL, p.first_values, 0, SEGMENT_FIRST};
-	p.top = &p.first;
+	p.values = p.first;
+	p.used = 0;
+	p.room = STACK_FIRST;
 	if (text.len > UINT32_MAX) {
 		obi_json_refuse(&p.scan, OB_ETOOBIG, "more than 4 GiB");
 	} else if (parse(&p, ret)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base/json_scan - strings and numbers of JSON, in and out; json.c and json_write.c do the rest. */
+/* base/json_scan - strings, numbers and binaries of JSON, in and out; json.c and json_write.c do the rest. */
 #ifndef OBI_BASE_JSON_SCAN_H
 #define OBI_BASE_JSON_SCAN_H
 
@@ -41,6 +41,18 @@ bool obi_json_scan_string(struct obi_json_scan *scan, struct ob_value *ret);
 
 /* The number that begins at `at` with a digit or '-'. */
 bool obi_json_scan_number(struct obi_json_scan *scan, struct ob_value *ret);
+
+/* How many of ',', ':', '[' and '{' are outside of strings. */
+size_t obi_json_count_marks(const uint8_t *at, const uint8_t *end);
+
+/* An object's only pair, under OBI_JSON_BINARY: *ret, which is that object, becomes a binary, or its key loses its '$'. */
+bool obi_json_read_binary(struct obi_json_scan *scan, struct ob_pair *pair, struct ob_value *ret);
+
+/* Whether an object with this as its only key could be taken for a binary, or for one with a '$' more. */
+bool obi_json_is_binary_key(const struct ob_value *key);
+
+/* Append {"$binary":"<base64>"}. */
+bool obi_json_put_binary(const struct ob_value *binary, struct ob_sink *out);
 
 /* Append text in quotes. Bad UTF-8: false when strict, else each bad byte becomes U+FFFD. A full sink is false too. */
 bool obi_json_put_string(struct ob_bytes text, bool strict, struct ob_sink *out);

@@ -10,6 +10,7 @@
 /* What could not be written, and why: a full sink is told at the end. */
 struct writer {
 	struct ob_sink *out;
+	struct obi_json_limits limits;
 	const char *wrong;
 	int code;
 };
@@ -20,27 +21,6 @@ static void refuse(struct writer *w, int code, const char *wrong)
 {
 	w->code = code;
 	w->wrong = wrong;
-}
-
-static void write_base64(struct ob_sink *out, const uint8_t *data, size_t len)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	for (size_t i = 0; i < len; i += 3) {
-		size_t n = len - i < 3 ? len - i : 3;
-		uint32_t bits = (uint32_t)data[i] << 16;
-		bits |= n > 1 ? (uint32_t)data[i + 1] << 8 : 0;
-		bits |= n > 2 ? (uint32_t)data[i + 2] : 0;
-		char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63], digits[bits >> 6 & 63], digits[bits & 63]};
-		memset(four + 1 + n, '=', 3 - n);
-		ob_sink_put(out, four, sizeof four);
-	}
-}
-
-static void write_binary(struct writer *w, const struct ob_value *value)
-{
-	ob_sink_text(w->out, "{\"$binary\":\"");
-	write_base64(w->out, value->as.binary, value->count);
-	ob_sink_text(w->out, "\"}");
 }
 
 static void write_string(struct writer *w, const struct ob_value *value)
@@ -71,6 +51,18 @@ static void write_array(struct writer *w, const struct ob_value *array, uint32_t
 	ob_sink_byte(w->out, ']');
 }
 
+static void write_key(struct writer *w, const struct ob_value *map, uint32_t i)
+{
+	const struct ob_value *key = &map->as.pairs[i].key;
+	if ((w->limits.flags & OBI_JSON_BINARY) != 0 && map->count == 1 && obi_json_is_binary_key(key)) {
+		ob_sink_text(w->out, "\"$");
+		ob_sink_put(w->out, key->as.string, key->count);
+		ob_sink_byte(w->out, '"');
+	} else {
+		write_string(w, key);
+	}
+}
+
 static void write_map(struct writer *w, const struct ob_value *map, uint32_t depth)
 {
 	ob_sink_byte(w->out, '{');
@@ -78,7 +70,7 @@ static void write_map(struct writer *w, const struct ob_value *map, uint32_t dep
 		if (i > 0) {
 			ob_sink_byte(w->out, ',');
 		}
-		write_string(w, &map->as.pairs[i].key);
+		write_key(w, map, i);
 		ob_sink_byte(w->out, ':');
 		write_value(w, &map->as.pairs[i].value, depth + 1);
 	}
@@ -87,7 +79,7 @@ static void write_map(struct writer *w, const struct ob_value *map, uint32_t dep
 
 static void write_container(struct writer *w, const struct ob_value *value, uint32_t depth)
 {
-	if (depth == OBI_VALUE_DEPTH_MAX) {
+	if (depth >= w->limits.depth) {
 		refuse(w, OB_ETOOBIG, "a tree that is nested too deep");
 	} else if (value->type == OB_ARRAY) {
 		write_array(w, value, depth);
@@ -118,7 +110,7 @@ static void write_value(struct writer *w, const struct ob_value *value, uint32_t
 		write_string(w, value);
 		break;
 	case OB_BINARY:
-		write_binary(w, value);
+		obi_json_put_binary(value, w->out);
 		break;
 	case OB_ARRAY:
 	case OB_MAP:
@@ -129,12 +121,19 @@ static void write_value(struct writer *w, const struct ob_value *value, uint32_t
 	}
 }
 
-int obi_json_write(const struct ob_value *value, struct ob_sink *out, struct ob_error *reterr)
+int obi_json_write_as(const struct ob_value *value, const struct obi_json_limits *limits, struct ob_sink *out,
+		      struct ob_error *reterr)
 {
-	struct writer w = {out, NULL, OB_OK};
+	struct writer w = {out, *limits, NULL, OB_OK};
 	write_value(&w, value, 0);
 	if (w.code == OB_OK && out->failed) {
 		refuse(&w, OB_ENOMEM, "a tree that is too large");
 	}
 	return w.code == OB_OK ? OB_OK : obi_fail(reterr, w.code, 0, "JSON cannot carry %s", w.wrong);
+}
+
+int obi_json_write(const struct ob_value *value, struct ob_sink *out, struct ob_error *reterr)
+{
+	const struct obi_json_limits limits = {.depth = OBI_VALUE_DEPTH_MAX, .flags = 0};
+	return obi_json_write_as(value, &limits, out, reterr);
 }

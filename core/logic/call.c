@@ -79,6 +79,7 @@ void obi_calls_orphan(struct obi_session *s)
 		struct ob_call *call = s->deferred;
 		unlink_deferred(call);
 		call->session = NULL;
+		call->batch = NULL;
 		atomic_store(&call->canceled, true);
 	}
 }
@@ -124,6 +125,9 @@ int obi_call_defer(struct ob_call *call)
 	}
 	call->deferred = true;
 	link_deferred(call->session, call);
+	if (call->batch != NULL) {
+		call->batch->owed++;
+	}
 	return OB_OK;
 }
 
@@ -135,7 +139,7 @@ static int send_answer(struct ob_call *call, const struct ob_value *error, const
 	struct ob_message m = {.size = sizeof m, .kind = OB_RESPONSE, .id = call->id};
 	m.error = error != NULL ? *error : ob_nil();
 	m.result = result != NULL ? *result : ob_nil();
-	int r = obi_session_send(call->session, &m, NULL);
+	int r = obi_session_answer(call->session, call->batch, &m);
 	if (r == OB_OK || (r != OB_ETOOBIG && r != OB_EINVAL)) {
 		return r;
 	}
@@ -143,7 +147,7 @@ static int send_answer(struct ob_call *call, const struct ob_value *error, const
 				  r == OB_ETOOBIG ? "the result is larger than the message limit"
 						  : "the result cannot be encoded");
 	m.result = ob_nil();
-	int again = obi_session_send(call->session, &m, NULL);
+	int again = obi_session_answer(call->session, call->batch, &m);
 	return again == OB_OK ? r : again;
 }
 
@@ -156,10 +160,14 @@ int obi_call_answer(struct ob_call *call, const struct ob_value *error, const st
 	}
 	call->answered = true;
 	if (call->deferred) {
+		struct obi_batch *batch = call->batch;
 		if (s != NULL) {
 			unlink_deferred(call);
 		}
 		obi_call_give_back(s, call);
+		if (batch != NULL) {
+			obi_batch_settle(batch);
+		}
 	}
 	if (r == OB_ENOMEM) {
 		obi_session_close(s, OB_EAGAIN, "the peer does not read: too much is queued");

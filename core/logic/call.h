@@ -19,11 +19,13 @@
 enum { OBI_METHOD_MAX = 255 };
 
 struct obi_session;
+struct obi_batch;
 
 struct ob_call {
 	struct obi_job job; /* carries a deferred call's answer to the loop's thread; first, so that it is the call */
 	struct obi_session *session;
-	struct ob_call *next; /* in the session's list of deferred calls */
+	struct obi_batch *batch; /* that it came in; NULL: in none */
+	struct ob_call *next;	 /* in the session's list of deferred calls */
 	struct ob_call **slot;
 	void *owner; /* what the session's user set: the way to the loop */
 	struct ob_id id;

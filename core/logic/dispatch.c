@@ -12,7 +12,7 @@ static void reply(struct obi_session *s, const struct ob_id *id, const struct ob
 	struct ob_message m = {.size = sizeof m, .kind = OB_RESPONSE, .id = *id};
 	m.error = error != NULL ? *error : ob_nil();
 	m.result = result != NULL ? *result : ob_nil();
-	if (obi_session_send(s, &m, NULL) == OB_ENOMEM) {
+	if (obi_session_answer(s, s->batch, &m) == OB_ENOMEM) {
 		obi_session_fail(s, OB_EAGAIN, "the peer does not read: too much is queued");
 	}
 }
@@ -234,6 +234,7 @@ static void hand_over(struct obi_session *s, const struct ob_message *m)
 		return;
 	}
 	keep_id(call, &m->id);
+	call->batch = m->kind == OB_REQUEST ? s->batch : NULL;
 	call->notification = m->kind == OB_NOTIFY;
 	memcpy(call->method, m->method.data, m->method.len);
 	call->method[m->method.len] = '\0';
@@ -257,7 +258,8 @@ static void on_request(struct obi_session *s, const struct ob_message *m)
 		obi_session_fail(s, OB_EPROTO, "the peer used a call id twice");
 	} else if (m->method.len > OBI_METHOD_MAX) {
 		reply_error(s, &m->id, OB_RPC_NO_METHOD, "unknown method");
-	} else if (s->deferred_count >= s->setup.limits.calls || obi_buf_len(&s->out) >= s->setup.limits.queue) {
+	} else if (s->deferred_count >= s->setup.limits.calls ||
+		   obi_buf_len(&s->out) + s->batched >= s->setup.limits.queue) {
 		reply_error(s, &m->id, OB_RPC_BUSY, "too many calls in flight");
 	} else {
 		hand_over(s, m);
@@ -290,15 +292,33 @@ static void dispatch_unauthenticated(struct obi_session *s, const struct ob_mess
 	}
 }
 
+void obi_session_dispatch_one(struct obi_session *s, const struct ob_message *m)
+{
+	switch (m->kind) {
+	case OB_REQUEST:
+		on_request(s, m);
+		break;
+	case OB_RESPONSE:
+		on_response(s, m);
+		break;
+	case OB_NOTIFY:
+		on_notification(s, m);
+		break;
+	case OB_INVALID:
+		reply(s, &m->id, &m->error, NULL);
+		break;
+	default:
+		obi_session_fail(s, OB_EPROTO, "a message out of place");
+	}
+}
+
 void obi_session_dispatch(struct obi_session *s, const struct ob_message *m, bool more)
 {
 	if (s->state == OBI_SESSION_AUTH) {
 		dispatch_unauthenticated(s, m, more);
-	} else if (m->kind == OB_RESPONSE) {
-		on_response(s, m);
-	} else if (m->kind == OB_NOTIFY) {
-		on_notification(s, m);
+	} else if (m->kind == OB_BATCH) {
+		obi_batch_dispatch(s, m);
 	} else {
-		on_request(s, m);
+		obi_session_dispatch_one(s, m);
 	}
 }

@@ -27,6 +27,7 @@ void obi_session_init(struct obi_session *s, const struct obi_session_setup *set
 	s->need = 1;
 	s->codec_limits.size = sizeof s->codec_limits;
 	s->codec_limits.depth = setup->limits.depth;
+	s->codec_limits.batch = setup->limits.calls;
 	s->codec_limits.message = setup->limits.preauth;
 	s->pending.next_id = 1;
 	s->pending.earliest = INT64_MAX;
@@ -71,6 +72,7 @@ static void finish(struct obi_session *s, const struct ob_error *err)
 		call.fn(call.user, lost.code, NULL, &lost);
 	}
 	obi_calls_orphan(s);
+	obi_batches_drop(s);
 	/* Whoever hears of the end may free what the authentication was set up with, while we are still on the stack. */
 	obi_auth_end(&s->auth);
 	s->setup.events.closed(s->setup.events.user, err);

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "logic/auth.h"
+#include "logic/batch.h"
 #include "logic/call.h"
 #include "logic/pending.h"
 
@@ -24,7 +25,7 @@ struct obi_session_limits {
 	uint32_t message; /* bytes of one message */
 	uint32_t preauth; /* the same before authentication */
 	uint32_t depth;
-	uint32_t calls; /* in flight, each way */
+	uint32_t calls; /* in flight, each way; and messages in one batch */
 	uint32_t queue; /* bytes waiting to be written; at twice this the connection closes */
 };
 
@@ -77,6 +78,9 @@ struct obi_session {
 	struct ob_call *spare;	  /* ready for the next call */
 	struct ob_call *deferred; /* calls to be answered later */
 	uint32_t deferred_count;
+	struct obi_batch *batches; /* not answered yet */
+	struct obi_batch *batch;   /* whose message is being handled, if it is one of a batch */
+	size_t batched;		   /* bytes of answers that wait in batches */
 };
 
 /* Begin. setup is copied; what it points to must outlive the session. The owner must then call obi_session_begin(). */

@@ -17,6 +17,15 @@ void obi_session_open(struct obi_session *s);
 /* Handle one decoded message; more: bytes are buffered behind it. */
 void obi_session_dispatch(struct obi_session *s, const struct ob_message *m, bool more);
 
+/* The same once it is OPEN, of one that is no batch. */
+void obi_session_dispatch_one(struct obi_session *s, const struct ob_message *m);
+
+/* Send an answer, by itself or among those of its batch. */
+static inline int obi_session_answer(struct obi_session *s, struct obi_batch *batch, const struct ob_message *m)
+{
+	return batch != NULL ? obi_batch_add(batch, m) : obi_session_send(s, m, NULL);
+}
+
 /* Dialer: begin the exchange of the mechanism whose turn it is. */
 void obi_session_dial_auth(struct obi_session *s, struct ob_bytes in);
 

@@ -17,7 +17,9 @@ extern "C" {
 enum ob_message_kind {
 	OB_REQUEST = 0, /* id, method, params */
 	OB_RESPONSE,	/* id, and error or result */
-	OB_NOTIFY	/* method, params */
+	OB_NOTIFY,	/* method, params */
+	OB_BATCH,	/* items and count, or encoded: several messages in one, where the codec's protocol has that */
+	OB_INVALID /* id and error: to be answered with just these, since the protocol wants an answer to it. Decoded only */
 };
 
 /* Message ids: ours are numbers that count up; a foreign peer's may be anything its codec allows. */
@@ -38,6 +40,11 @@ struct ob_message {
 	struct ob_value
 	    error; /* nil: none. Ours is the map {"code": int, "message": string, ...}; a foreign peer's, any value */
 	struct ob_value result; /* meaningful when error is nil */
+	/* The messages of a batch, none of which is a batch. decode makes at least one, and at most ob_limits.batch. */
+	const struct ob_message *const *items;
+	uint32_t count;
+	/* To be encoded, instead of items: what encode() appended for each of them, one behind another. */
+	struct ob_bytes encoded;
 };
 
 /* Bounds a codec enforces, host to plugin: read under OB_HAS(). */
@@ -45,6 +52,7 @@ struct ob_limits {
 	uint32_t size;
 	uint32_t message; /* bytes of one message, at most */
 	uint32_t depth;	  /* containers within containers, params and result counted from 1; at most OB_DEPTH_MAX */
+	uint32_t batch;	  /* messages in a batch, at most */
 };
 
 /* The codec's notes on one message that is still arriving. The caller sets seen to 0 before the first call for a message, and
@@ -71,7 +79,9 @@ struct ob_codec_ops {
 	/*
 	 * Decode exactly one message that scan found into *ret_message, whose size the caller has set; what a failure leaves in
 	 * it means nothing. The tree is made in arena and may borrow from bytes. OB_EPROTO: not a message of this protocol
-	 * (duplicate keys included); OB_ENOMEM: the arena's budget is used up. Must be there.
+	 * (duplicate keys included); OB_ENOMEM: the arena's budget is used up. A protocol that answers what it cannot understand
+	 * makes an OB_INVALID instead of failing with OB_EPROTO; that kind and OB_BATCH are for callers whose ob_message has them
+	 * (test with OB_HAS(ret_message, encoded)). Must be there.
 	 */
 	int (*decode)(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
 		      struct ob_message *ret_message, struct ob_error *reterr);

@@ -153,12 +153,16 @@ AT(ob_message, method, 32);
 AT(ob_message, params, 48);
 AT(ob_message, error, 64);
 AT(ob_message, result, 80);
-SIZE(ob_message, 96);
+AT(ob_message, items, 96);
+AT(ob_message, count, 104);
+AT(ob_message, encoded, 112);
+SIZE(ob_message, 128);
 
 AT(ob_limits, size, 0);
 AT(ob_limits, message, 4);
 AT(ob_limits, depth, 8);
-SIZE(ob_limits, 12);
+AT(ob_limits, batch, 12);
+SIZE(ob_limits, 16);
 
 AT(ob_codec_ops, size, 0);
 AT(ob_codec_ops, scan, 8);
@@ -242,6 +246,8 @@ IS(OB_TRANSPORT_LOCAL, 1);
 IS(OB_REQUEST, 0);
 IS(OB_RESPONSE, 1);
 IS(OB_NOTIFY, 2);
+IS(OB_BATCH, 3);
+IS(OB_INVALID, 4);
 IS(OB_ID_MAX, 64);
 
 IS(OB_AUTH_DIALER, 1);

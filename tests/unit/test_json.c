@@ -345,17 +345,20 @@ static void fault_28_memory_stays_in_proportion_to_the_text(void **state)
 	    {"[\"\\n\"", ",\"\\n\"", "]"},
 	    {"[{\"\":0}", ",{\"\":0}", "]"},
 	    {"[1.", "1", "]"},
+	    {"[[[0,0,0]]", ",[[0,0,0]]", "]"},
+	    {"[\",:[{\"", ",\",:[{\"", "]"},
+	    {"[{\"$binary\":\"\"}", ",{\"$binary\":\"AAAA\"}", "]"},
 	    {"\"", "\\n", "\""},
 	    {"\"", "[", "\""},
 	};
-	struct obi_json_limits keep = {.depth = OB_DEPTH_MAX, .flags = OBI_JSON_KEEP_DUPLICATES};
+	struct obi_json_limits keep = {.depth = OB_DEPTH_MAX, .flags = OBI_JSON_KEEP_DUPLICATES | OBI_JSON_BINARY};
 	(void)state;
 	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
 		char *text = repeat(shapes[i].begin, shapes[i].piece, shapes[i].end, 200000);
 		struct meter meter = {.ob = {.more = metered}, .behind = &arena};
 		struct ob_value v;
 		assert_int_equal(obi_json_parse(ob_bytes_text(text), &meter.ob, &keep, &v, NULL), OB_OK);
-		assert_true(meter.given <= 32 * strlen(text) + 128 * 1024);
+		assert_true(meter.given <= 8 * strlen(text) + 4096);
 		free(text);
 		obi_arena_reset(&arena);
 	}
@@ -389,6 +392,89 @@ static void fault_28_a_full_arena_ends_it(void **state)
 	assert_int_equal(v.as.integer, 7);
 	obi_arena_free(&small);
 	free(text);
+}
+
+/* ---- Binary ---- */
+
+static const struct obi_json_limits wire = {.depth = OB_DEPTH_MAX, .flags = OBI_JSON_BINARY};
+
+static const char *write_wire(struct ob_value value)
+{
+	obi_buf_consume(&buf, obi_buf_len(&buf));
+	assert_int_equal(obi_json_write_as(&value, &wire, obi_buf_sink(&buf), NULL), OB_OK);
+	ob_sink_byte(obi_buf_sink(&buf), '\0');
+	return (const char *)obi_buf_bytes(&buf).data;
+}
+
+static void binary_comes_back(void **state)
+{
+	uint8_t bytes[256];
+	(void)state;
+	for (size_t i = 0; i < sizeof bytes; i++) {
+		bytes[i] = (uint8_t)(i * 37 + 251);
+	}
+	for (size_t len = 0; len <= sizeof bytes; len++) {
+		struct ob_value v = ob_binary(bytes, len), back;
+		const char *text = write_wire(v);
+		assert_int_equal(obi_json_parse(ob_bytes_text(text), &arena.ob, &wire, &back, NULL), OB_OK);
+		assert_true(obi_value_equal(&v, &back));
+	}
+}
+
+/* Text, and what is read from it as text again without the rule; NULL: it is refused. */
+static void a_users_own_binary_key_gains_and_loses_a_dollar(void **state)
+{
+	static const char *const table[][2] = {
+	    {"{\"$$binary\":1}", "{\"$binary\":1}"},
+	    {"{\"$$$binary\":{\"$$binary\":\"AA\"}}", "{\"$$binary\":{\"$binary\":\"AA\"}}"},
+	    {"{\"$$binary\":{\"$binary\":\"AAAA\"}}", "{\"$binary\":{\"$binary\":\"AAAA\"}}"},
+	    {"{\"$binary\":\"AAAA\",\"b\":1}", "{\"$binary\":\"AAAA\",\"b\":1}"},
+	    {"{\"$$binary\":1,\"b\":1}", "{\"$$binary\":1,\"b\":1}"},
+	    {"{\"$binaryx\":1}", "{\"$binaryx\":1}"},
+	    {"{\"x$binary\":1}", "{\"x$binary\":1}"},
+	    {"{\"binary\":1}", "{\"binary\":1}"},
+	    {"{\"$\":1}", "{\"$\":1}"},
+	    {"{\"\":1}", "{\"\":1}"},
+	    {"{\"\\u0024$binary\":1}", "{\"$binary\":1}"},
+	    {"{\"$binary\":1}", NULL},
+	    {"{\"$binary\":\"A\"}", NULL},
+	    {"{\"$binary\":\"AA\"}", NULL},
+	    {"{\"$binary\":\"AA=A\"}", NULL},
+	    {"{\"$binary\":\"A===\"}", NULL},
+	    {"{\"$binary\":\"====\"}", NULL},
+	    {"{\"$binary\":\"AA==AAAA\"}", NULL},
+	    {"{\"$binary\":\"AB==\"}", NULL}, /* bits that mean nothing */
+	    {"{\"$binary\":\"AAB=\"}", NULL},
+	    {"{\"$binary\":\"AA \\n\"}", NULL},
+	    {"{\"$binary\":\"AA-_\"}", NULL},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct ob_value v, back;
+		int r = obi_json_parse(ob_bytes_text(table[i][0]), &arena.ob, &wire, &v, NULL);
+		assert_int_equal(r, table[i][1] != NULL ? OB_OK : OB_EPROTO);
+		if (r == OB_OK) {
+			assert_string_equal(write_text(v), table[i][1]);
+			const char *text = write_wire(v);
+			assert_int_equal(obi_json_parse(ob_bytes_text(text), &arena.ob, &wire, &back, NULL), OB_OK);
+			assert_true(obi_value_equal(&v, &back));
+		}
+	}
+}
+
+static void pieces_are_the_texts_of_items_and_members(void **state)
+{
+	static const char *const table[][4] = {
+	    {" [1, \"a,\\\"]\" ,[2,{\"]\":3}] ] ", "1", "\"a,\\\"]\"", "[2,{\"]\":3}]"},
+	    {"{\"a\":\"\" , \"b:\\\"\" : {\"c\":[]} , \"d\":1e5\n}", "\"\"", "{\"c\":[]}", "1e5"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct obi_json_pieces pieces = obi_json_pieces_of(ob_bytes_text(table[i][0]));
+		for (int k = 1; k < 4; k++) {
+			assert_true(ob_bytes_is(obi_json_piece_next(&pieces), table[i][k]));
+		}
+	}
 }
 
 static double cpu_seconds(const char *text)
@@ -434,6 +520,9 @@ int main(void)
 	    cmocka_unit_test(fault_28_depth_costs_no_c_stack),
 	    cmocka_unit_test(fault_28_a_full_arena_ends_it),
 	    cmocka_unit_test(fault_28_time_is_linear),
+	    cmocka_unit_test(binary_comes_back),
+	    cmocka_unit_test(a_users_own_binary_key_gains_and_loses_a_dollar),
+	    cmocka_unit_test(pieces_are_the_texts_of_items_and_members),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
