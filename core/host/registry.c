@@ -264,6 +264,34 @@ int obi_registry_load(struct obi_registry *registry, const char *name_or_path, s
 
 /* ---- Asking ------------------------------------------------------------------------------------------------------- */
 
+/* The plugin file in which a scheme, or a transport of this name, is expected. */
+static void file_of_scheme(struct ob_bytes scheme, char name[32])
+{
+	static const struct {
+		const char *scheme, *file;
+	} elsewhere[] = {{"hvsock", "vsock"}};
+	const uint8_t *plus = memchr(scheme.data, '+', scheme.len);
+	size_t len = plus != NULL ? (size_t)(plus - scheme.data) : scheme.len;
+	memcpy(name, scheme.data, len);
+	name[len] = '\0';
+	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) {
+		if (strcmp(name, elsewhere[i].scheme) == 0) {
+			strcpy(name, elsewhere[i].file);
+		}
+	}
+}
+
+static int load_by_name(struct obi_registry *registry, enum ob_plugin_kind kind, const char *name,
+			struct ob_error *reterr)
+{
+	char file[32];
+	if (kind != OB_PLUGIN_TRANSPORT) {
+		return obi_registry_load(registry, name, reterr);
+	}
+	file_of_scheme(ob_bytes_text(name), file);
+	return obi_registry_load(registry, file, reterr);
+}
+
 static int find(struct obi_registry *registry, enum ob_plugin_kind kind, const char *name,
 		const struct obi_plugin **ret_plugin, struct ob_error *reterr)
 {
@@ -272,7 +300,7 @@ static int find(struct obi_registry *registry, enum ob_plugin_kind kind, const c
 		if (!obi_plugin_name_ok(name)) {
 			return obi_fail(reterr, OB_EINVAL, 0, "'%.200s' is not a plugin's name", name);
 		}
-		int rc = obi_registry_load(registry, name, reterr);
+		int rc = load_by_name(registry, kind, name, reterr);
 		if (rc != OB_OK) {
 			return rc;
 		}
@@ -312,23 +340,6 @@ static int named_transport(struct obi_registry *registry, const char *name, stru
 	}
 	*ret_plugin = plugin;
 	return OB_OK;
-}
-
-/* The plugin file a scheme is expected in. */
-static void file_of_scheme(struct ob_bytes scheme, char name[32])
-{
-	static const struct {
-		const char *scheme, *file;
-	} elsewhere[] = {{"hvsock", "vsock"}};
-	const uint8_t *plus = memchr(scheme.data, '+', scheme.len);
-	size_t len = plus != NULL ? (size_t)(plus - scheme.data) : scheme.len;
-	memcpy(name, scheme.data, len);
-	name[len] = '\0';
-	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) {
-		if (strcmp(name, elsewhere[i].scheme) == 0) {
-			strcpy(name, elsewhere[i].file);
-		}
-	}
 }
 
 static int load_for_scheme(struct obi_registry *registry, struct ob_bytes scheme, struct ob_error *reterr)

@@ -5,7 +5,7 @@ set -euo pipefail
 export LC_ALL=C
 
 cd "${OB_TEST_SOURCE:-$(dirname "$0")/../..}"
-everything="include core transports codecs auth cli examples bench tests"
+everything="include core transports codecs auth conformance cli examples bench tests"
 plugins="transports codecs auth"
 bad=0
 
@@ -45,6 +45,8 @@ must_not "A public header is not among the six" \
 # A plugin sees the public headers of its trade and its own library. base/json is the named exception, for the codec json.
 must_not "A plugin includes a header of the core" \
 	"$(includes '"(base|logic|host|run|core)/' $plugins | but_for '^codecs/json\.c:.*"base/json\.h"')"
+must_not "A conformance suite includes more than a plugin sees" \
+	"$(includes '"' conformance | but_for '"conformance/')"
 must_not "A plugin includes the header for users" "$(includes '<outboard/outboard\.h>' $plugins)"
 must_not "An example includes what is not for users" \
 	"$(includes '[<"](outboard|base|logic|host|run|core)/' examples | but_for '<outboard/outboard\.h>|^examples/plugin/')"

@@ -16,7 +16,7 @@ struct wire_bed {
 };
 
 /* The transport of scheme; prefix is put before each address of the bed. */
-static int wire_begin(void **state, const char *scheme, const char *prefix)
+static inline int wire_begin(void **state, const char *scheme, const char *prefix)
 {
 	const char *dirs[] = {scratch_env("OUTBOARD_PLUGIN_PATH"), NULL};
 	struct wire_bed *wire = calloc(1, sizeof *wire);
@@ -32,7 +32,7 @@ static int wire_begin(void **state, const char *scheme, const char *prefix)
 	return 0;
 }
 
-static int wire_end(void **state)
+static inline int wire_end(void **state)
 {
 	struct wire_bed *wire = *state;
 	obi_registry_free(wire->registry);
@@ -40,13 +40,13 @@ static int wire_end(void **state)
 	return 0;
 }
 
-static int wire_setup(void **state)
+static inline int wire_setup(void **state)
 {
 	bed_begin(*state);
 	return 0;
 }
 
-static int wire_teardown(void **state)
+static inline int wire_teardown(void **state)
 {
 	return bed_end(*state);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -179,6 +180,17 @@ int obi_stream_accept(const struct ob_host *host, int listener, struct ob_stream
 	}
 	*ret_stream = stream;
 	return OB_OK;
+}
+
+int obi_connect_outcome(int fd)
+{
+	struct pollfd now = {.fd = fd, .events = POLLOUT};
+	int sys = 0;
+	socklen_t len = sizeof sys;
+	if (poll(&now, 1, 0) == 0) {
+		return EINPROGRESS;
+	}
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &sys, &len) == 0 ? sys : errno;
 }
 
 int obi_socket_code(int sys)

@@ -38,6 +38,9 @@ int obi_stream_peer_unix(struct ob_stream *stream, struct ob_peer *ret, struct o
  */
 int obi_stream_accept(const struct ob_host *host, int listener, struct ob_stream **ret_stream, struct ob_error *reterr);
 
+/* What became of a connect() that was under way: 0, connected; EINPROGRESS; or why it failed. */
+int obi_connect_outcome(int fd);
+
 /* The OB_E... code for a failed socket(), bind() or connect(). */
 int obi_socket_code(int sys);
 

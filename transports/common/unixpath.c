@@ -237,3 +237,26 @@ void obi_unixpath_close(struct obi_unixpath *place)
 	free(place->path);
 	*place = (struct obi_unixpath){.fd = -1, .dir = -1};
 }
+
+/* ---- Showing ------------------------------------------------------------------------------------------------------ */
+
+/* What a path may show as it is (RFC 3986, pchar and '/'); the rest is percent-encoded. */
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("/0123456789-._~!$&'()*+,;=:@", c) != NULL;
+}
+
+bool obi_unixpath_encode(const char *path, struct ob_sink *out)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	for (const char *c = path; *c != '\0'; c++) {
+		uint8_t byte = (uint8_t)*c;
+		if (is_plain(*c)) {
+			ob_sink_byte(out, byte);
+		} else {
+			char encoded[] = {'%', hex[byte >> 4], hex[byte & 15]};
+			ob_sink_put(out, encoded, sizeof encoded);
+		}
+	}
+	return !out->failed;
+}

@@ -44,4 +44,7 @@ void obi_unixpath_close(struct obi_unixpath *place);
  */
 int obi_unixpath_connect(const struct ob_host *host, const char *path, int *ret_fd, struct ob_error *reterr);
 
+/* Append path as a URI has it, percent-encoded where it must be. Returns whether it fits. */
+bool obi_unixpath_encode(const char *path, struct ob_sink *out);
+
 #endif

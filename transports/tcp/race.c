@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -47,18 +46,9 @@ static bool met_itself(int fd)
 	       here_len == there_len && memcmp(&here, &there, here_len) == 0;
 }
 
-/* 0: connected; EINPROGRESS; or why not. */
 static int outcome(int fd)
 {
-	struct pollfd now = {.fd = fd, .events = POLLOUT};
-	int sys = 0;
-	socklen_t len = sizeof sys;
-	if (poll(&now, 1, 0) == 0) {
-		return EINPROGRESS;
-	}
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &sys, &len) != 0) {
-		return errno;
-	}
+	int sys = obi_connect_outcome(fd);
 	return sys == 0 && met_itself(fd) ? ECONNREFUSED : sys;
 }
 

@@ -68,26 +68,10 @@ static int unix_accept(struct ob_listener *listener, struct ob_stream **ret_stre
 	return obi_stream_accept(listener->host, listener->place.fd, ret_stream, reterr);
 }
 
-/* What a path may show as it is (RFC 3986, pchar and '/'); the rest is percent-encoded. */
-static bool is_plain(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("/0123456789-._~!$&'()*+,;=:@", c) != NULL;
-}
-
 static int unix_local_uri(struct ob_listener *listener, struct ob_sink *out)
 {
-	static const char hex[] = "0123456789ABCDEF";
 	ob_sink_text(out, "unix://");
-	for (const char *c = listener->place.path; *c != '\0'; c++) {
-		uint8_t byte = (uint8_t)*c;
-		if (is_plain(*c)) {
-			ob_sink_byte(out, byte);
-		} else {
-			char encoded[] = {'%', hex[byte >> 4], hex[byte & 15]};
-			ob_sink_put(out, encoded, sizeof encoded);
-		}
-	}
-	return out->failed ? OB_ENOMEM : OB_OK;
+	return obi_unixpath_encode(listener->place.path, out) ? OB_OK : OB_ENOMEM;
 }
 
 static void unix_listener_close(struct ob_listener *listener)

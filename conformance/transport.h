@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conformance/transport - what outboard/transport.h promises, tried on a transport: ours in our tests, anybody's in
+ * `outboard plugin check`. It takes a checked table, so it runs on what the host would use.
+ *
+ * It lowers RLIMIT_NOFILE for a moment and counts descriptors, so nothing else may go on in the process; and what crashes or hangs,
+ * crashes or hangs it.
+ */
+#ifndef OB_CONFORMANCE_TRANSPORT_H
+#define OB_CONFORMANCE_TRANSPORT_H
+
+#include <outboard/transport.h>
+
+enum obi_verdict { OBI_VERDICT_PASS, OBI_VERDICT_FAIL, OBI_VERDICT_SKIP };
+
+/* One promise was tried. why is one line, empty for a pass. */
+typedef void obi_verdict_fn(void *user, const char *promise, enum obi_verdict verdict, const char *why);
+
+struct obi_conform_transport {
+	const struct ob_transport_ops *ops;
+	const struct ob_host *host;
+	const char *listen; /* a URI to listen on, again and again; a port 0 is best where there are ports */
+	const char *dial;   /* where that is reached; NULL: at what local_uri() says */
+};
+
+/* Try every promise; tell may be NULL. Returns how many were broken. */
+uint32_t obi_conform_transport(const struct obi_conform_transport *it, obi_verdict_fn *tell, void *user);
+
+#endif

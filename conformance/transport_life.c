@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* The promises about addresses, dials, accepting and peers. */
+#include "conformance/trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A connection works: a word goes each way. */
+static bool works(struct obi_trial *trial)
+{
+	struct ob_stream *client, *server;
+	char word[4];
+	return obi_trial_connect(trial, &client, &server) && obi_trial_write(trial, client, "ping", 4) &&
+	       obi_trial_read(trial, server, word, 4) && obi_trial_write(trial, server, "pong", 4) &&
+	       obi_trial_read(trial, client, word, 4) &&
+	       (memcmp(word, "pong", 4) == 0 || obi_trial_fail(trial, "other bytes came than were sent"));
+}
+
+/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+
+static void connects(struct obi_trial *trial)
+{
+	(void)(obi_trial_listen(trial) && works(trial) && works(trial));
+}
+
+static void tells_what_was_bound(struct obi_trial *trial)
+{
+	struct ob_sink tiny = ob_sink_fixed(NULL, 0);
+	struct ob_error err = {.text = ""};
+	struct ob_uri uri;
+	_Alignas(16) uint8_t memory[8192];
+	struct ob_arena arena = {.next = memory, .end = memory + sizeof memory};
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	OBI_REQUIRE(trial, trial->it->host->parse_uri(trial->uri, &arena, &uri, &err) == OB_OK, "local_uri \"%s\": %s",
+		    trial->uri, err.text);
+	OBI_REQUIRE(trial, uri.port != 0, "local_uri \"%s\" has a port 0", trial->uri);
+	OBI_REQUIRE(trial, trial->ops->local_uri(trial->listener, &tiny) < 0, "local_uri into a full sink says OB_OK");
+}
+
+static void refuses_what_is_no_address_of_its_own(struct obi_trial *trial)
+{
+	struct ob_uri uri = {
+	    .size = sizeof uri, .port = -1, .text = ob_bytes_text("nonsense"), .path = {(const uint8_t *)"", 0}};
+	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_error err = {.text = ""};
+	int rc = trial->ops->listen(trial->it->host, &uri, &params, &trial->second, &err);
+	OBI_REQUIRE(trial, rc == OB_EINVAL, "listen on an empty URI: code %d, not OB_EINVAL", rc);
+	OBI_REQUIRE(trial, err.text[0] != '\0' && trial->second == NULL,
+		    "listen on an empty URI: no text, or a result");
+	err.text[0] = '\0';
+	rc = trial->ops->dial(trial->it->host, &uri, &params, &trial->dial, &trial->want, &err);
+	OBI_REQUIRE(trial, rc == OB_EINVAL, "dial of an empty URI: code %d, not OB_EINVAL", rc);
+	OBI_REQUIRE(trial, err.text[0] != '\0' && trial->dial == NULL, "dial of an empty URI: no text, or a result");
+}
+
+static void leaves_a_live_address_alone(struct obi_trial *trial)
+{
+	struct ob_error err = {.text = ""};
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	int rc = obi_trial_listen_at(trial, trial->uri, NULL, &trial->second, &err);
+	OBI_REQUIRE(trial, rc == OB_EEXIST, "a second listen on %s: code %d, not OB_EEXIST", trial->uri, rc);
+	OBI_REQUIRE(trial, err.text[0] != '\0', "a second listen says nothing about why");
+	trial->second = NULL;
+	/* To find out it may have connected. */
+	struct ob_stream *question = NULL;
+	while (trial->ops->accept(trial->listener, &question, NULL) == OB_OK) {
+		trial->ops->close(question);
+	}
+	(void)works(trial);
+}
+
+/*
+ * End a listener's socket behind the transport's back, as a kill would. Where the kernel lets it be shut down, it is kept open in
+ * *ret_kept, so that the number of its file is not given to another; else -1.
+ */
+static bool kill_listener(struct obi_trial *trial, int *ret_kept)
+{
+	int fd = trial->ops->listener_fd(trial->listener);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (kept >= 0 && shutdown(kept, SHUT_RD) != 0) {
+		close(kept);
+		kept = -1;
+	}
+	bool killed = null >= 0 && dup3(null, fd, O_CLOEXEC) == fd;
+	if (null >= 0) {
+		close(null);
+	}
+	*ret_kept = kept;
+	return killed || obi_trial_fail(trial, "the listener cannot be killed");
+}
+
+/* A listen in the dead one's place works, and the dead one's late end does nothing to it. */
+static void replace_listener(struct obi_trial *trial)
+{
+	struct ob_error err = {.text = ""};
+	struct ob_listener *dead = trial->listener;
+	int rc = obi_trial_listen_at(trial, trial->uri, NULL, &trial->listener, &err);
+	if (rc != OB_OK) {
+		obi_trial_fail(trial, "listen on an address left behind: code %d: %s", rc, err.text);
+		return;
+	}
+	trial->ops->listener_close(dead);
+	(void)works(trial);
+}
+
+static void takes_over_a_stale_address(struct obi_trial *trial)
+{
+	int kept = -1;
+	if (obi_trial_listen(trial) && kill_listener(trial, &kept)) {
+		replace_listener(trial);
+	}
+	if (kept >= 0) {
+		close(kept);
+	}
+}
+
+static void frees_its_address(struct obi_trial *trial)
+{
+	char first[sizeof trial->uri];
+	struct ob_error err = {.text = ""};
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	snprintf(first, sizeof first, "%s", trial->uri);
+	trial->ops->listener_close(trial->listener);
+	trial->listener = NULL;
+	int rc = obi_trial_listen_at(trial, first, NULL, &trial->listener, &err);
+	OBI_REQUIRE(trial, rc == OB_OK, "listen on %s again: code %d: %s", first, rc, err.text);
+	(void)works(trial);
+}
+
+static void works_for_an_older_host(struct obi_trial *trial)
+{
+	struct ob_stream_params old = {.size = sizeof(uint32_t), .heartbeat_ms = 1, .backlog = UINT32_MAX};
+	struct ob_error err = {.text = ""};
+	struct ob_stream *stream = NULL;
+	int rc = obi_trial_listen_at(trial, trial->it->listen, &old, &trial->listener, &err);
+	OBI_REQUIRE(trial, rc == OB_OK, "listen with params of size 4: code %d: %s", rc, err.text);
+	struct ob_sink out = ob_sink_fixed(trial->uri, sizeof trial->uri - 1);
+	OBI_REQUIRE(trial, trial->ops->local_uri(trial->listener, &out) == OB_OK, "local_uri() failed");
+	trial->uri[out.len] = '\0';
+	rc = obi_trial_dial_at(trial, obi_trial_address(trial), &old, &err);
+	OBI_REQUIRE(trial, rc == OB_OK, "dial with params of size 4: code %d: %s", rc, err.text);
+	(void)obi_trial_finish(trial, &stream, &err); /* one that needs the other end to accept may wait */
+	trial->ops->close(stream);
+}
+
+/* ---- Dials -------------------------------------------------------------------------------------------------------- */
+
+static void says_when_a_dial_is_refused(struct obi_trial *trial)
+{
+	struct ob_error err = {.text = ""};
+	struct ob_stream *stream = NULL;
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	trial->ops->listener_close(trial->listener);
+	trial->listener = NULL;
+	int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
+	if (rc == OB_OK) {
+		rc = obi_trial_finish(trial, &stream, &err);
+		trial->ops->close(stream);
+	}
+	OBI_REQUIRE(trial, rc == OB_EREFUSED || rc == OB_ENOENT, "dial where nobody listens: code %d: %s", rc,
+		    err.text);
+	OBI_REQUIRE(trial, err.text[0] != '\0', "a refused dial has no text");
+}
+
+static void gives_up_a_dial_at_any_moment(struct obi_trial *trial)
+{
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	for (int i = 0; i < 32; i++) {
+		struct ob_stream *stream = NULL;
+		int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, NULL);
+		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN, "dial: code %d", rc);
+		if (rc == OB_OK && i % 2 == 1) {
+			rc = trial->ops->finish_dial(trial->dial, 0, &stream, &trial->want, NULL);
+			OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN, "finish_dial too early: code %d", rc);
+			trial->ops->close(stream);
+		}
+		trial->ops->dial_close(trial->dial);
+		trial->dial = NULL;
+		while (trial->ops->accept(trial->listener, &stream, NULL) == OB_OK) {
+			trial->ops->close(stream);
+		}
+	}
+	trial->ops->dial_close(NULL);
+	trial->ops->close(NULL);
+	trial->ops->listener_close(NULL);
+}
+
+/* Nobody accepts, and the backlog is full: whoever dials waits, or is told to come again, and may lose patience. */
+static void lets_a_dial_wait(struct obi_trial *trial)
+{
+	struct ob_stream_params one = {.size = sizeof one, .backlog = 1};
+	struct ob_error err = {.text = ""};
+	int rc = obi_trial_listen_at(trial, trial->it->listen, &one, &trial->listener, &err);
+	OBI_REQUIRE(trial, rc == OB_OK, "listen with a backlog of 1: code %d: %s", rc, err.text);
+	struct ob_sink out = ob_sink_fixed(trial->uri, sizeof trial->uri - 1);
+	(void)trial->ops->local_uri(trial->listener, &out);
+	trial->uri[out.len] = '\0';
+	for (int i = 0; i < 8; i++) {
+		struct ob_stream *stream = NULL;
+		int64_t begin = trial->it->host->now_ms();
+		rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
+		if (rc == OB_OK) {
+			rc = trial->ops->finish_dial(trial->dial, 0, &stream, &trial->want, &err);
+		}
+		int64_t took = trial->it->host->now_ms() - begin;
+		OBI_REQUIRE(trial, took < 1000, "a dial held its caller for %d ms", (int)took);
+		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN || rc == OB_EREFUSED, "a full backlog: code %d: %s",
+			    rc, err.text);
+		if (stream != NULL) {
+			trial->streams[trial->count++] = stream;
+		}
+		trial->ops->dial_close(trial->dial);
+		trial->dial = NULL;
+	}
+}
+
+/* ---- Descriptors -------------------------------------------------------------------------------------------------- */
+
+static bool born_well(struct obi_trial *trial, int fd, const char *what)
+{
+	int flags = fcntl(fd, F_GETFD), status = fcntl(fd, F_GETFL);
+	if (flags < 0) {
+		return obi_trial_fail(trial, "the descriptor of a %s, %d, is none", what, fd);
+	}
+	return ((flags & FD_CLOEXEC) != 0 ||
+		obi_trial_fail(trial, "the descriptor of a %s is not close-on-exec", what)) &&
+	       ((status & O_NONBLOCK) != 0 || obi_trial_fail(trial, "the descriptor of a %s can block", what));
+}
+
+static void has_descriptors_that_neither_block_nor_leak(struct obi_trial *trial)
+{
+	struct ob_stream *client, *server;
+	if (!obi_trial_pair(trial, &client, &server)) {
+		return;
+	}
+	(void)(born_well(trial, trial->ops->listener_fd(trial->listener), "listener") &&
+	       born_well(trial, trial->ops->fd(client), "dialled stream") &&
+	       born_well(trial, trial->ops->fd(server), "accepted stream"));
+}
+
+static void says_when_nobody_waits(struct obi_trial *trial)
+{
+	struct ob_stream *stream = NULL;
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	int rc = trial->ops->accept(trial->listener, &stream, NULL);
+	OBI_REQUIRE(trial, rc == OB_EAGAIN && stream == NULL, "accept with nobody waiting: code %d, not OB_EAGAIN", rc);
+}
+
+static int accept_without_descriptors(struct obi_trial *trial, struct ob_stream **stream)
+{
+	struct rlimit was, none;
+	int free_fd = dup(trial->ops->listener_fd(trial->listener));
+	close(free_fd);
+	if (free_fd < 0 || getrlimit(RLIMIT_NOFILE, &was) != 0) {
+		return OB_EIO;
+	}
+	none = was;
+	none.rlim_cur = (rlim_t)free_fd;
+	setrlimit(RLIMIT_NOFILE, &none);
+	int rc = trial->ops->accept(trial->listener, stream, NULL);
+	setrlimit(RLIMIT_NOFILE, &was);
+	return rc;
+}
+
+static void says_when_it_is_out_of_descriptors(struct obi_trial *trial)
+{
+	struct ob_stream *client = NULL, *server = NULL;
+	struct ob_error err = {.text = ""};
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
+	OBI_REQUIRE(trial, rc == OB_OK, "dial: code %d: %s", rc, err.text);
+	if (!obi_trial_wait(trial, trial->ops->listener_fd(trial->listener), OB_READABLE)) {
+		return;
+	}
+	rc = accept_without_descriptors(trial, &server);
+	OBI_REQUIRE(trial, rc == OB_ENOMEM && server == NULL, "accept under EMFILE: code %d, not OB_ENOMEM", rc);
+	rc = trial->ops->accept(trial->listener, &server, &err);
+	OBI_REQUIRE(trial, rc == OB_OK, "accept after EMFILE: code %d: %s", rc, err.text);
+	trial->streams[trial->count++] = server;
+	rc = obi_trial_finish(trial, &client, &err);
+	OBI_REQUIRE(trial, rc == OB_OK, "finish_dial: code %d: %s", rc, err.text);
+	trial->streams[trial->count++] = client;
+}
+
+static void survives_a_thousand_connections(struct obi_trial *trial)
+{
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	int before = obi_trial_descriptors();
+	for (int i = 0; i < 1000; i++) {
+		struct ob_stream *client, *server;
+		char byte;
+		if (!obi_trial_connect(trial, &client, &server) || !obi_trial_write(trial, client, "x", 1) ||
+		    !obi_trial_read(trial, server, &byte, 1)) {
+			return;
+		}
+		obi_trial_close(trial, i % 2 == 0 ? client : server);
+		obi_trial_close(trial, i % 2 == 0 ? server : client);
+	}
+	int more = obi_trial_descriptors() - before;
+	OBI_REQUIRE(trial, more == 0, "1000 connections left %d descriptors", more);
+}
+
+/* ---- Peers -------------------------------------------------------------------------------------------------------- */
+
+static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
+{
+	/* As an older host has it: without the last member. */
+	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd), .pidfd = -7};
+	struct ob_error err = {.text = ""};
+	const uint32_t all = OB_PEER_PID | OB_PEER_UID | OB_PEER_CID | OB_PEER_ADDRESS | OB_PEER_PIDFD;
+	int rc = trial->ops->peer(stream, &peer, &err);
+	if (rc != OB_OK || peer.pidfd != -7 || (peer.known & OB_PEER_PIDFD) != 0) {
+		return obi_trial_fail(trial, "peer() for an older host: code %d, or more was written than is there: %s",
+				      rc, err.text);
+	}
+	peer = (struct ob_peer){.size = sizeof peer, .pidfd = -1};
+	rc = trial->ops->peer(stream, &peer, &err);
+	if (rc != OB_OK || (peer.known & ~all) != 0) {
+		return obi_trial_fail(trial, "peer(): code %d, known %x: %s", rc, peer.known, err.text);
+	}
+	if ((peer.known & OB_PEER_PID) != 0 && peer.pid <= 0) {
+		return obi_trial_fail(trial, "peer(): the pid %d is said to be known", peer.pid);
+	}
+	if ((peer.known & OB_PEER_PIDFD) != 0 && fcntl(peer.pidfd, F_GETFD) != FD_CLOEXEC) {
+		return obi_trial_fail(trial, "peer(): the pidfd %d is none, or is inherited", peer.pidfd);
+	}
+	if ((peer.known & OB_PEER_ADDRESS) != 0 &&
+	    (peer.address[0] == '\0' || memchr(peer.address, '\0', sizeof peer.address) == NULL)) {
+		return obi_trial_fail(trial, "peer(): the address is empty or has no end");
+	}
+	return true;
+}
+
+static void tells_true_facts_of_the_peer(struct obi_trial *trial)
+{
+	struct ob_stream *client, *server;
+	if (trial->ops->peer == NULL) {
+		obi_trial_skip(trial, "it has no peer()");
+		return;
+	}
+	if (obi_trial_pair(trial, &client, &server)) {
+		(void)(facts_hold(trial, client) && facts_hold(trial, server));
+	}
+}
+
+const struct obi_promise obi_promises_of_life[] = {
+    {"connects, again and again", connects},
+    {"tells what was really bound", tells_what_was_bound},
+    {"refuses what is no address of its own", refuses_what_is_no_address_of_its_own},
+    {"leaves a live address alone", leaves_a_live_address_alone},
+    {"takes over a stale address", takes_over_a_stale_address},
+    {"frees its address when it closes", frees_its_address},
+    {"works for a host with older facts", works_for_an_older_host},
+    {"says when a dial is refused", says_when_a_dial_is_refused},
+    {"gives up a dial at any moment", gives_up_a_dial_at_any_moment},
+    {"lets a dial wait without blocking", lets_a_dial_wait},
+    {"has descriptors that neither block nor are inherited", has_descriptors_that_neither_block_nor_leak},
+    {"says when nobody waits to be accepted", says_when_nobody_waits},
+    {"says when it is out of descriptors", says_when_it_is_out_of_descriptors},
+    {"survives a thousand connections", survives_a_thousand_connections},
+    {"tells true facts of the peer", tells_true_facts_of_the_peer},
+    {NULL, NULL},
+};

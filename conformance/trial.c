@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "conformance/trial.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <stdio.h>
+
+/* ---- Verdicts ----------------------------------------------------------------------------------------------------- */
+
+bool obi_trial_fail(struct obi_trial *trial, const char *format, ...)
+{
+	va_list args;
+	if (trial->verdict != OBI_VERDICT_PASS) {
+		return false;
+	}
+	trial->verdict = OBI_VERDICT_FAIL;
+	va_start(args, format);
+	vsnprintf(trial->why, sizeof trial->why, format, args);
+	va_end(args);
+	return false;
+}
+
+void obi_trial_skip(struct obi_trial *trial, const char *why)
+{
+	trial->verdict = OBI_VERDICT_SKIP;
+	snprintf(trial->why, sizeof trial->why, "%s", why);
+}
+
+int obi_trial_descriptors(void)
+{
+	int n = -2; /* "." and ".." */
+	DIR *dir = opendir("/proc/self/fd");
+	while (dir != NULL && readdir(dir) != NULL) {
+		n++;
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+	return n - 1;
+}
+
+bool obi_trial_wait(struct obi_trial *trial, int fd, int events)
+{
+	short wanted = (short)((events & OB_READABLE ? POLLIN : 0) | (events & OB_WRITABLE ? POLLOUT : 0));
+	struct pollfd wait = {.fd = fd, .events = wanted};
+	return poll(&wait, 1, OBI_TRIAL_PATIENCE_MS) == 1 ||
+	       obi_trial_fail(trial, "the descriptor did not become %s in %d ms",
+			      events & OB_READABLE ? "readable" : "writable", OBI_TRIAL_PATIENCE_MS);
+}
+
+/* ---- Listening and dialing ---------------------------------------------------------------------------------------- */
+
+struct parsed {
+	struct ob_uri uri;
+	struct ob_arena arena;
+	_Alignas(16) uint8_t memory[8192];
+};
+
+static int parse(const struct obi_trial *trial, const char *text, struct parsed *ret, struct ob_error *reterr)
+{
+	ret->arena = (struct ob_arena){.next = ret->memory, .end = ret->memory + sizeof ret->memory};
+	return trial->it->host->parse_uri(text, &ret->arena, &ret->uri, reterr);
+}
+
+int obi_trial_listen_at(struct obi_trial *trial, const char *text, const struct ob_stream_params *params,
+			struct ob_listener **ret, struct ob_error *reterr)
+{
+	struct ob_stream_params plain = {.size = sizeof plain};
+	struct parsed parsed;
+	int rc = parse(trial, text, &parsed, reterr);
+	return rc == OB_OK
+		   ? trial->ops->listen(trial->it->host, &parsed.uri, params != NULL ? params : &plain, ret, reterr)
+		   : rc;
+}
+
+int obi_trial_dial_at(struct obi_trial *trial, const char *text, const struct ob_stream_params *params,
+		      struct ob_error *reterr)
+{
+	struct ob_stream_params plain = {.size = sizeof plain};
+	struct parsed parsed;
+	int rc = parse(trial, text, &parsed, reterr);
+	if (rc != OB_OK) {
+		return rc;
+	}
+	trial->want = (struct ob_want){.fd = -1, .deadline = -1};
+	return trial->ops->dial(trial->it->host, &parsed.uri, params != NULL ? params : &plain, &trial->dial,
+				&trial->want, reterr);
+}
+
+bool obi_trial_listen(struct obi_trial *trial)
+{
+	struct ob_sink out = ob_sink_fixed(trial->uri, sizeof trial->uri - 1);
+	struct ob_error err = {.text = ""};
+	int rc = obi_trial_listen_at(trial, trial->it->listen, NULL, &trial->listener, &err);
+	if (rc != OB_OK) {
+		trial->listener = NULL;
+		return obi_trial_fail(trial, "listen(%s): code %d: %s", trial->it->listen, rc, err.text);
+	}
+	if (trial->ops->local_uri(trial->listener, &out) != OB_OK) {
+		return obi_trial_fail(trial, "local_uri() failed");
+	}
+	trial->uri[out.len] = '\0';
+	return true;
+}
+
+const char *obi_trial_address(const struct obi_trial *trial)
+{
+	return trial->it->dial != NULL ? trial->it->dial : trial->uri;
+}
+
+/* What the core makes of a want: the events that came, or 0 when the deadline passed. */
+static int await(const struct obi_trial *trial, int extra_fd)
+{
+	const struct ob_want *want = &trial->want;
+	short events = (short)((want->events & OB_READABLE ? POLLIN : 0) | (want->events & OB_WRITABLE ? POLLOUT : 0));
+	struct pollfd wait[2] = {{.fd = want->fd, .events = events}, {.fd = extra_fd, .events = POLLIN}};
+	int64_t left = want->deadline >= 0 ? want->deadline - trial->it->host->now_ms() : OBI_TRIAL_PATIENCE_MS;
+	if (poll(wait, 2, left > 0 ? (int)left : 0) <= 0) {
+		return 0;
+	}
+	return (wait[0].revents & (POLLIN | POLLHUP | POLLERR) ? OB_READABLE : 0) |
+	       (wait[0].revents & (POLLOUT | POLLHUP | POLLERR) ? OB_WRITABLE : 0);
+}
+
+/* Go on with the dial; when it is over, in either way, it is closed. */
+static int go_on(struct obi_trial *trial, int extra_fd, struct ob_stream **ret, struct ob_error *reterr)
+{
+	int revents = await(trial, extra_fd);
+	bool due = trial->want.deadline >= 0 && trial->it->host->now_ms() >= trial->want.deadline;
+	if (revents == 0 && !due) {
+		return OB_EAGAIN;
+	}
+	int rc = trial->ops->finish_dial(trial->dial, revents & trial->want.events, ret, &trial->want, reterr);
+	if (rc != OB_EAGAIN) {
+		trial->ops->dial_close(trial->dial);
+		trial->dial = NULL;
+	}
+	return rc;
+}
+
+int obi_trial_finish(struct obi_trial *trial, struct ob_stream **ret, struct ob_error *reterr)
+{
+	int64_t end = trial->it->host->now_ms() + OBI_TRIAL_PATIENCE_MS;
+	int rc = OB_EAGAIN;
+	while (rc == OB_EAGAIN && trial->it->host->now_ms() < end) {
+		rc = go_on(trial, -1, ret, reterr);
+	}
+	return rc;
+}
+
+/* ---- Connections -------------------------------------------------------------------------------------------------- */
+
+static bool keep(struct obi_trial *trial, struct ob_stream *stream)
+{
+	if (trial->count == OBI_TRIAL_STREAMS) {
+		trial->ops->close(stream);
+		return obi_trial_fail(trial, "the trial has too many streams");
+	}
+	trial->streams[trial->count++] = stream;
+	return true;
+}
+
+static bool dial_some(struct obi_trial *trial, struct ob_stream **client)
+{
+	struct ob_error err = {.text = ""};
+	int rc = go_on(trial, trial->ops->listener_fd(trial->listener), client, &err);
+	if (rc == OB_OK) {
+		return keep(trial, *client);
+	}
+	return rc == OB_EAGAIN || obi_trial_fail(trial, "finish_dial: code %d: %s", rc, err.text);
+}
+
+static bool accept_some(struct obi_trial *trial, bool wait, struct ob_stream **server)
+{
+	struct ob_error err = {.text = ""};
+	int fd = trial->ops->listener_fd(trial->listener);
+	if (wait && !obi_trial_wait(trial, fd, OB_READABLE)) {
+		return false;
+	}
+	int rc = trial->ops->accept(trial->listener, server, &err);
+	if (rc == OB_OK) {
+		return keep(trial, *server);
+	}
+	return rc == OB_EAGAIN || obi_trial_fail(trial, "accept: code %d: %s", rc, err.text);
+}
+
+bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client, struct ob_stream **ret_server)
+{
+	int64_t end = trial->it->host->now_ms() + OBI_TRIAL_PATIENCE_MS;
+	struct ob_error err = {.text = ""};
+	*ret_client = *ret_server = NULL;
+	int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
+	if (rc != OB_OK) {
+		trial->dial = NULL;
+		return obi_trial_fail(trial, "dial(%s): code %d: %s", obi_trial_address(trial), rc, err.text);
+	}
+	while (*ret_client == NULL || *ret_server == NULL) {
+		if (*ret_client == NULL && !dial_some(trial, ret_client)) {
+			return false;
+		}
+		if (*ret_server == NULL && !accept_some(trial, *ret_client != NULL, ret_server)) {
+			return false;
+		}
+		if (trial->it->host->now_ms() > end) {
+			return obi_trial_fail(trial, "no connection came about in %d ms", OBI_TRIAL_PATIENCE_MS);
+		}
+	}
+	return true;
+}
+
+bool obi_trial_pair(struct obi_trial *trial, struct ob_stream **ret_client, struct ob_stream **ret_server)
+{
+	return obi_trial_listen(trial) && obi_trial_connect(trial, ret_client, ret_server);
+}
+
+void obi_trial_close(struct obi_trial *trial, struct ob_stream *stream)
+{
+	for (uint32_t i = 0; i < trial->count; i++) {
+		if (trial->streams[i] == stream) {
+			trial->streams[i] = trial->streams[--trial->count];
+			break;
+		}
+	}
+	trial->ops->close(stream);
+}
+
+/* ---- Bytes -------------------------------------------------------------------------------------------------------- */
+
+bool obi_trial_write(struct obi_trial *trial, struct ob_stream *stream, const void *data, size_t len)
+{
+	struct ob_error err = {.text = ""};
+	const uint8_t *at = data;
+	while (len > 0) {
+		struct iovec piece = {(void *)(uintptr_t)at, len};
+		ptrdiff_t n = trial->ops->writev(stream, &piece, 1, &err);
+		if (n == OB_EAGAIN) {
+			if (!obi_trial_wait(trial, trial->ops->fd(stream), OB_WRITABLE)) {
+				return false;
+			}
+			continue;
+		}
+		if (n <= 0 || (size_t)n > len) {
+			return obi_trial_fail(trial, "writev of %zu bytes: %td: %s", len, n, err.text);
+		}
+		at += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool obi_trial_read(struct obi_trial *trial, struct ob_stream *stream, void *data, size_t len)
+{
+	struct ob_error err = {.text = ""};
+	uint8_t *at = data;
+	while (len > 0) {
+		struct iovec piece = {at, len};
+		ptrdiff_t n = trial->ops->readv(stream, &piece, 1, &err);
+		if (n == OB_EAGAIN) {
+			if (!obi_trial_wait(trial, trial->ops->fd(stream), OB_READABLE)) {
+				return false;
+			}
+			continue;
+		}
+		if (n <= 0 || (size_t)n > len) {
+			return obi_trial_fail(trial, "readv of %zu bytes: %td: %s", len, n, err.text);
+		}
+		at += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool obi_trial_expect_end(struct obi_trial *trial, struct ob_stream *stream)
+{
+	struct ob_error err = {.text = ""};
+	uint8_t byte;
+	struct iovec piece = {&byte, 1};
+	ptrdiff_t n;
+	while ((n = trial->ops->readv(stream, &piece, 1, &err)) == OB_EAGAIN) {
+		if (!obi_trial_wait(trial, trial->ops->fd(stream), OB_READABLE)) {
+			return false;
+		}
+	}
+	return n == 0 || obi_trial_fail(trial, "readv at the end of the stream: %td: %s", n, err.text);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* conformance/trial - one promise of a transport being tried: what it has open, and why it failed. */
+#ifndef OB_CONFORMANCE_TRIAL_H
+#define OB_CONFORMANCE_TRIAL_H
+
+#include "conformance/transport.h"
+
+enum { OBI_TRIAL_STREAMS = 64, OBI_TRIAL_PATIENCE_MS = 10000 };
+
+struct obi_trial {
+	const struct obi_conform_transport *it;
+	const struct ob_transport_ops *ops;
+	struct ob_listener *listener;
+	struct ob_listener *second;
+	struct ob_dial *dial;
+	struct ob_want want;			      /* of the dial */
+	struct ob_stream *streams[OBI_TRIAL_STREAMS]; /* all that are open */
+	uint32_t count;
+	char uri[4200]; /* what the listener is bound to */
+	enum obi_verdict verdict;
+	char why[400];
+};
+
+/* A promise: returns early once the trial has failed. */
+typedef void obi_promise_fn(struct obi_trial *trial);
+
+struct obi_promise {
+	const char *name;
+	obi_promise_fn *fn;
+};
+
+/* Those about addresses, dials and peers, and those about bytes; each ended by a NULL name. */
+extern const struct obi_promise obi_promises_of_life[];
+extern const struct obi_promise obi_promises_of_bytes[];
+
+/* The first failure counts. false, so that helpers can return it. */
+bool obi_trial_fail(struct obi_trial *trial, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void obi_trial_skip(struct obi_trial *trial, const char *why);
+
+#define OBI_REQUIRE(trial, condition, ...)                  \
+	do {                                                \
+		if (!(condition)) {                         \
+			obi_trial_fail(trial, __VA_ARGS__); \
+			return;                             \
+		}                                           \
+	} while (0)
+
+/* Parse text and call listen, or dial; the codes are theirs. */
+int obi_trial_listen_at(struct obi_trial *trial, const char *text, const struct ob_stream_params *params,
+			struct ob_listener **ret, struct ob_error *reterr);
+int obi_trial_dial_at(struct obi_trial *trial, const char *text, const struct ob_stream_params *params,
+		      struct ob_error *reterr);
+
+/* Listen into trial->listener, and note trial->uri. */
+bool obi_trial_listen(struct obi_trial *trial);
+
+/* Where the listener is reached. */
+const char *obi_trial_address(const struct obi_trial *trial);
+
+/* Go on with trial->dial, once, after waiting as it wants. The code is finish_dial's; *ret is not among the streams yet. */
+int obi_trial_finish(struct obi_trial *trial, struct ob_stream **ret, struct ob_error *reterr);
+
+/* Dial and accept at the same time, as two processes would. Both streams are among trial->streams. */
+bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client, struct ob_stream **ret_server);
+
+/* A listener and a connection to it. */
+bool obi_trial_pair(struct obi_trial *trial, struct ob_stream **ret_client, struct ob_stream **ret_server);
+
+void obi_trial_close(struct obi_trial *trial, struct ob_stream *stream);
+
+/* Wait until fd is ready for events (enum ob_io), at most OBI_TRIAL_PATIENCE_MS. */
+bool obi_trial_wait(struct obi_trial *trial, int fd, int events);
+
+/* Write, or read, all of it, waiting where the transport says OB_EAGAIN. */
+bool obi_trial_write(struct obi_trial *trial, struct ob_stream *stream, const void *data, size_t len);
+bool obi_trial_read(struct obi_trial *trial, struct ob_stream *stream, void *data, size_t len);
+
+/* The stream must come to its end now, with nothing more before it. */
+bool obi_trial_expect_end(struct obi_trial *trial, struct ob_stream *stream);
+
+/* How many descriptors this process has open. */
+int obi_trial_descriptors(void);
+
+#endif
