@@ -11,13 +11,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,22 +24,9 @@
 
 /* ---- strace ---- */
 
-static bool can_trace(void)
-{
-	char *argv[] = {"strace", "-o", "/dev/null", "-e", "inject=getppid:error=EPERM", "true", NULL};
-	posix_spawn_file_actions_t files;
-	pid_t pid;
-	int status = -1;
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	bool ran = posix_spawnp(&pid, "strace", &files, NULL, argv, environ) == 0 && waitpid(pid, &status, 0) == pid;
-	posix_spawn_file_actions_destroy(&files);
-	return ran && status == 0;
-}
-
 static void need_strace(void)
 {
-	if (!can_trace()) {
+	if (!program_can_trace()) {
 		print_message("skipped: there is no strace, or it may not trace here\n");
 		skip();
 	}
@@ -72,7 +56,7 @@ static bool has_no_children(void *unused)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0;
 }
 
-/* A dead process is its tracer's before it is ours: it must be reaped nevertheless, a little later (row 16). */
+/* A dead process is its tracer's before it is ours: it must be reaped nevertheless, a little later. */
 static void end_traced(struct family *f)
 {
 	struct ob_error err = {0};
@@ -90,7 +74,7 @@ static void echo(struct family *f, int times)
 	}
 }
 
-static void fault_16_23_interrupted_everywhere(void **state)
+static void fault_23_interrupted_everywhere(void **state)
 {
 	struct family f;
 	(void)state;
@@ -103,6 +87,17 @@ static void fault_16_23_interrupted_everywhere(void **state)
 		assert_int_equal(f.numbers[i], i);
 	}
 	end_traced(&f);
+}
+
+static void fault_16_a_traced_child_is_reaped(void **state)
+{
+	struct family f;
+	(void)state;
+	need_strace();
+	for (int i = 0; i < 3; i++) {
+		start_traced(&f, "trace=none");
+		end_traced(&f);
+	}
 }
 
 static void fault_36_accept_fails_and_goes_on(void **state)
@@ -157,15 +152,6 @@ static long ticks_of(int pid)
 	return user + system;
 }
 
-static void let_pass(int ms)
-{
-	struct itimerspec when = {.it_value = {ms / 1000, (long)(ms % 1000) * 1000000}};
-	int clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	timerfd_settime(clock, 0, &when, NULL);
-	assert_true(program_wait_fd(clock, 10 * ms));
-	close(clock);
-}
-
 static bool is_answered(int fd)
 {
 	static const uint8_t request[] = {0x94, 0x00, 0x01, 0xa8, 'a', 'c', 't', '.', 'e', 'c', 'h', 'o', 0x91, 0x07};
@@ -199,7 +185,7 @@ static void fault_35_no_descriptor_for_a_new_connection(void **state)
 		crowd[count] = peer_dial(path); /* the kernel takes them; the child cannot */
 	}
 	long before = ticks_of(pid);
-	let_pass(WATCH_MS);
+	program_let_pass(WATCH_MS);
 	long used = ticks_of(pid) - before, most = sysconf(_SC_CLK_TCK) * WATCH_MS / 1000 / 20;
 	print_message("  %ld ticks of CPU in %d ms\n", used, WATCH_MS);
 	assert_true(used <= most); /* 5 % */
@@ -221,7 +207,8 @@ static void fault_35_no_descriptor_for_a_new_connection(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(fault_16_23_interrupted_everywhere),
+	    cmocka_unit_test(fault_16_a_traced_child_is_reaped),
+	    cmocka_unit_test(fault_23_interrupted_everywhere),
 	    cmocka_unit_test(fault_35_no_descriptor_for_a_new_connection),
 	    cmocka_unit_test(fault_36_accept_fails_and_goes_on),
 	};

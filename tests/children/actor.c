@@ -20,8 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -258,6 +260,24 @@ static void on_open(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "I", count);
 }
 
+/* deathsig(): which signal the end of our parent would be */
+static void on_deathsig(void *user, ob_call *call, const struct ob_value *params)
+{
+	int number_of = -1;
+	(void)user;
+	(void)params;
+	prctl(PR_GET_PDEATHSIG, &number_of, 0, 0, 0);
+	ob_call_replyf(call, "i", number_of);
+}
+
+/* time(): the wall clock, in seconds */
+static void on_time(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	(void)params;
+	ob_call_replyf(call, "I", (int64_t)time(NULL));
+}
+
 /* stop(pid): stop that process, and only then answer, so that the answer stays unread */
 static void on_stop(void *user, ob_call *call, const struct ob_value *params)
 {
@@ -330,6 +350,8 @@ static const struct ob_method methods[] = {
     {"descriptors", on_descriptors},
     {"open", on_open},
     {"stop", on_stop},
+    {"deathsig", on_deathsig},
+    {"time", on_time},
     {"health", on_set_health},
     {"ask", on_ask},
     {"tell", on_tell},

@@ -43,12 +43,18 @@ void crash_parent(struct crash *c, const char *points, ...)
 {
 	char data[512], child[512], orders[256];
 	const char *argv[ARGUMENTS + 8] = {c->parent, data, child};
-	const char *env[] = {points != NULL ? orders : NULL, NULL};
-	size_t n = 3;
+	const char *env[8] = {NULL};
+	size_t n = 3, set = 0;
 	va_list args;
 	snprintf(data, sizeof data, "data=%s", c->dir);
 	snprintf(child, sizeof child, "child=%s", c->actor);
 	snprintf(orders, sizeof orders, "OUTBOARD_FP=%s", points != NULL ? points : "");
+	if (points != NULL) {
+		env[set++] = orders;
+	}
+	for (size_t i = 0; c->env != NULL && c->env[i] != NULL && set < 7; i++) {
+		env[set++] = c->env[i];
+	}
 	va_start(args, points);
 	for (const char *a = va_arg(args, const char *); a != NULL && n < ARGUMENTS; a = va_arg(args, const char *)) {
 		argv[n++] = a;

@@ -15,6 +15,7 @@ struct crash {
 	char *actor;
 	char *tag;		  /* an argument that only our children have */
 	struct program bystander; /* of our group; dies of any signal that goes astray */
+	const char *const *env;	  /* added to the parent's; NULL: nothing */
 	struct program now;	  /* the parent at work */
 };
 

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -217,4 +218,28 @@ void program_reap_orphans(void)
 		family_await_death(pid);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 	}
+}
+
+/* ---- Other programs, and time ---- */
+
+bool program_can_trace(void)
+{
+	char *argv[] = {"strace", "-o", "/dev/null", "-e", "inject=getppid:error=EPERM", "true", NULL};
+	posix_spawn_file_actions_t files;
+	pid_t pid;
+	int status = -1;
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	bool ran = posix_spawnp(&pid, "strace", &files, NULL, argv, environ) == 0 && waitpid(pid, &status, 0) == pid;
+	posix_spawn_file_actions_destroy(&files);
+	return ran && status == 0;
+}
+
+void program_let_pass(int ms)
+{
+	struct itimerspec when = {.it_value = {ms / 1000, (long)(ms % 1000) * 1000000}};
+	int clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	timerfd_settime(clock, 0, &when, NULL);
+	assert_true(program_wait_fd(clock, PROGRAM_WAIT_MS));
+	close(clock);
 }

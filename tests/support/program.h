@@ -46,7 +46,13 @@ int program_count(const char *program, const char *argument, pid_t *ret_pid);
 void program_adopt_orphans(void);
 void program_reap_orphans(void);
 
-/* Wait until fd is readable; false after ms. An fd of -1 waits just so long. */
+/* Whether strace is there and may trace. Its -D makes the tracer a grandchild, so that the process started is the traced one. */
+bool program_can_trace(void);
+
+/* Let ms pass. */
+void program_let_pass(int ms);
+
+/* Wait until fd is readable; false after ms. */
 bool program_wait_fd(int fd, int ms);
 
 #endif

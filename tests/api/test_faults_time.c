@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Time that stands still, and clocks that jump: rows 12, 13 and 65. */
+#include "support/crash.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/family.h"
+#include "support/scratch.h"
+
+enum { BEAT_MS = 1000, STOP_CHILD_MS = 1500, STOP_PARENT_MS = 2500 };
+
+static void fault_12_a_stopped_child_can_be_ended(void **state)
+{
+	struct family f;
+	struct ob_error err = {0};
+	(void)state;
+	family_start(&f, OB_RUNTIME_INLINE);
+	kill(ob_connector_pid(f.connector), SIGSTOP);
+	/* The signal reaches it only because SIGCONT comes behind it; no waiting for SIGKILL. */
+	assert_int_equal(ob_connector_stop(f.connector, 8000, NULL, &err), OB_OK);
+	assert_int_equal(f.last_exit.exit_kind, OB_EXIT_SIGNAL);
+	assert_int_equal(f.last_exit.exit_value, SIGINT);
+	family_end(&f);
+}
+
+/* What the parent tells up to the answer, which must be none of the bad news. */
+static void must_be_calm(struct crash *c, const char *command, const char *answer)
+{
+	program_say(&c->now, command);
+	for (const char *line = program_line(&c->now);; line = program_line(&c->now)) {
+		assert_non_null(line);
+		if (strncmp(line, "event ", 6) == 0) {
+			fail_msg("%s", line);
+		}
+		if (strcmp(line, answer) == 0) {
+			return;
+		}
+	}
+}
+
+/*
+ * Both are stopped with a heartbeat unanswered, as when the machine is suspended. The parent runs again first: its timer is late by
+ * more than an interval and there is no answer, but nobody is to blame until it has asked anew.
+ */
+static void fault_13_a_stopped_parent_does_not_blame_its_child(void **state)
+{
+	struct crash c;
+	(void)state;
+	crash_begin(&c);
+	crash_parent(&c, NULL, "beat=1000", "misses=1", NULL);
+	assert_non_null(program_ask(&c.now, "start"));
+	pid_t pid = crash_child(&c);
+	kill(pid, SIGSTOP); /* the first heartbeat is due in an interval */
+	program_let_pass(STOP_CHILD_MS);
+	program_kill(&c.now, SIGSTOP);
+	program_let_pass(STOP_PARENT_MS);
+	program_kill(&c.now, SIGCONT);
+	program_let_pass(BEAT_MS / 4);
+	kill(pid, SIGCONT);
+	must_be_calm(&c, "call act.echo 1", "reply 1");
+	program_let_pass(BEAT_MS + BEAT_MS / 2);
+	must_be_calm(&c, "call act.echo 2", "reply 2");
+	program_kill(&c.now, SIGKILL);
+	crash_died(&c);
+	crash_recover(&c, pid);
+	crash_end(&c);
+}
+
+/* ---- The wall clock ---- */
+
+/* libfaketime's library, or NULL. */
+static const char *find_faketime(void)
+{
+	static char path[512];
+	static const char *const dirs[] = {"/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime",
+					   "/usr/lib/faketime", "/usr/lib64/faketime"};
+	for (int i = 0; i < 4; i++) {
+		snprintf(path, sizeof path, "%s/libfaketimeMT.so.1", dirs[i]);
+		if (access(path, R_OK) == 0) {
+			return path;
+		}
+	}
+	return NULL;
+}
+
+static void set_clock(const char *path, const char *offset)
+{
+	char *temp = scratch_text("%s.new", path);
+	scratch_write(temp, offset, strlen(offset), 0600);
+	assert_int_equal(rename(temp, path), 0);
+	free(temp);
+}
+
+static long long clock_of_child(struct crash *c)
+{
+	long long now = 0;
+	const char *told = program_ask(&c->now, "call act.time 0");
+	assert_non_null(told);
+	assert_int_equal(sscanf(told, "reply %lld", &now), 1);
+	return now - (long long)time(NULL);
+}
+
+static void fault_65_the_wall_clock_jumps_ten_years(void **state)
+{
+	enum { YEAR = 365 * 86400 };
+	static const struct jump {
+		const char *offset;
+		long long seconds;
+	} jumps[] = {{"+10y", 10LL * YEAR}, {"-10y", -10LL * YEAR}, {"+0", 0}};
+	const char *library = find_faketime();
+	struct crash c;
+	(void)state;
+	if (library == NULL) {
+		print_message("skipped: libfaketime is not installed\n");
+		skip();
+	}
+	crash_begin(&c);
+	char *file = scratch_text("%s/clock", c.scratch), *preload = scratch_text("LD_PRELOAD=%s", library),
+	     *from = scratch_text("FAKETIME_TIMESTAMP_FILE=%s", file);
+	const char *env[] = {preload,
+			     from,
+			     "FAKETIME_NO_CACHE=1",
+			     "FAKETIME_DONT_FAKE_MONOTONIC=1",
+			     "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0",
+			     NULL};
+	set_clock(file, "+0");
+	c.env = env;
+	crash_parent(&c, NULL, "beat=200", "misses=3", NULL);
+	assert_non_null(program_ask(&c.now, "start"));
+	pid_t pid = crash_child(&c);
+	for (size_t i = 0; i < 3; i++) {
+		set_clock(file, jumps[i].offset);
+		long long off = clock_of_child(&c) - jumps[i].seconds;
+		assert_true(off > -30LL * 86400 && off < 30LL * 86400); /* it did jump; leap days aside */
+		must_be_calm(&c, "call act.echo 3", "reply 3");
+		program_let_pass(500);
+		must_be_calm(&c, "call act.echo 4", "reply 4");
+	}
+	/* A parent of another time finds the child, too. */
+	set_clock(file, "+10y");
+	program_kill(&c.now, SIGKILL);
+	crash_died(&c);
+	crash_recover(&c, pid);
+	crash_end(&c);
+	free(file);
+	free(preload);
+	free(from);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(fault_12_a_stopped_child_can_be_ended),
+	    cmocka_unit_test(fault_13_a_stopped_parent_does_not_blame_its_child),
+	    cmocka_unit_test(fault_65_the_wall_clock_jumps_ten_years),
+	};
+	return cmocka_run_group_tests_name("time", tests, NULL, NULL);
+}
