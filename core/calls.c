@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/value.h"
 #include "logic/session.h"
 #include "runtime.h"
@@ -111,6 +112,7 @@ int ob_call_fail(ob_call *call, int64_t code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(message, sizeof message, format, args);
 	va_end(args);
+	obi_text_clean(message); /* it may have been cut inside a character */
 	struct ob_value nil = ob_nil();
 	struct ob_value error = obi_error_value(&call->arena.ob, code, message);
 	if (error.type == OB_NIL) {

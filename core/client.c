@@ -18,6 +18,7 @@ struct out_call {
 	ob_reply_fn *fn;
 	void *user;
 	uint64_t id;
+	int code; /* once it has ended by our own doing */
 };
 
 struct ob_client {
@@ -32,6 +33,28 @@ struct ob_client {
 
 /* ---- Peers ---- */
 
+/* Tell of the calls that were cancelled, or whose client was freed. A callback may cancel and free more. */
+static void tell_ended(void *user)
+{
+	struct obi_peer *peer = user;
+	struct ob_error err;
+	peer->telling = true;
+	while (peer->ended != NULL) {
+		struct out_call *call = peer->ended;
+		peer->ended = call->next;
+		obi_fail(&err, call->code, 0,
+			 call->code == OB_ECLOSED     ? "the client was freed"
+			 : call->code == OB_ETIMEDOUT ? "no reply in time"
+						      : "the call was canceled");
+		if (call->fn != NULL) {
+			call->fn(call->user, call->code, NULL, &err);
+		}
+		free(call);
+	}
+	peer->telling = false;
+	obi_peer_unref(peer);
+}
+
 struct obi_peer *obi_peer_new(struct ob_runtime *rt)
 {
 	struct obi_peer *peer = calloc(1, sizeof *peer);
@@ -39,6 +62,8 @@ struct obi_peer *obi_peer_new(struct ob_runtime *rt)
 		peer->rt = rt;
 		peer->refs = 1;
 		peer->call_timeout_ms = CALL_TIMEOUT_MS;
+		peer->tell.fn = tell_ended;
+		peer->tell.user = peer;
 		atomic_init(&peer->connected, false);
 	}
 	return peer;
@@ -93,12 +118,17 @@ bool ob_client_is_connected(const ob_client *client)
 	return atomic_load(&client->peer->connected);
 }
 
-static void give_back(struct out_call *call)
+static void take_out(struct out_call *call)
 {
 	*call->slot = call->next;
 	if (call->next != NULL) {
 		call->next->slot = call->slot;
 	}
+}
+
+static void give_back(struct out_call *call)
+{
+	take_out(call);
 	call->next = call->client->spare;
 	call->client->spare = call;
 }
@@ -121,14 +151,34 @@ static struct out_call *take(struct ob_client *client)
 	return call;
 }
 
+/* End a call ourselves. The callback may do anything, so it does not come from here, but from the loop. */
+static void end_call(struct out_call *call, int code)
+{
+	struct obi_peer *peer = call->client->peer;
+	if (peer->link != NULL && call->id >> 32 == peer->generation) {
+		(void)obi_session_forget(obi_link_session(peer->link), (uint32_t)call->id);
+	}
+	take_out(call);
+	call->code = code;
+	struct out_call **last = &peer->ended;
+	while (*last != NULL) {
+		last = &(*last)->next;
+	}
+	call->next = NULL;
+	*last = call;
+	if (peer->tell.slot == NULL && !peer->telling) {
+		peer->refs++;
+		obi_task_queue(peer->rt->loop, &peer->tell);
+	}
+}
+
 void obi_client_release(struct ob_client *client)
 {
 	if (client == NULL) {
 		return;
 	}
-	/* Without a link there are no calls in flight: they ended with it. */
 	while (client->calls != NULL) {
-		obi_client_cancel_code(client, client->calls->id, OB_ECLOSED);
+		end_call(client->calls, OB_ECLOSED);
 	}
 	while (client->spare != NULL) {
 		struct out_call *next = client->spare->next;
@@ -189,7 +239,8 @@ static size_t whole_method(const struct ob_client *client, const char *method, c
 static int64_t deadline_of(const struct ob_client *client, int64_t timeout_ms)
 {
 	int64_t ms = timeout_ms == 0 ? client->peer->call_timeout_ms : timeout_ms;
-	return ms < 0 ? INT64_MAX : obi_loop_now(client->peer->rt->loop) + ms;
+	int64_t now = obi_now_ms(); /* not the turn's: the loop may have slept, or the program worked, since */
+	return ms < 0 || ms > INT64_MAX - now ? INT64_MAX : now + ms;
 }
 
 int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
@@ -225,8 +276,11 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 
 void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code)
 {
-	if (client->peer->link != NULL && id >> 32 == client->peer->generation) {
-		obi_session_cancel(obi_link_session(client->peer->link), (uint32_t)id, code);
+	for (struct out_call *call = client->calls; call != NULL; call = call->next) {
+		if (call->id == id) {
+			end_call(call, code);
+			return;
+		}
 	}
 }
 

@@ -17,6 +17,9 @@ struct obi_peer {
 	uint32_t generation;   /* counts links, so that an id of an old one means nothing on a new one */
 	atomic_bool connected;
 	int64_t call_timeout_ms;
+	struct out_call *ended; /* calls that we ended ourselves: told from the loop, like all others */
+	struct obi_task tell;
+	bool telling;
 };
 
 /* OB_ENOMEM gives NULL. One reference, the maker's. */

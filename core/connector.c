@@ -110,6 +110,7 @@ static int make_clients(struct ob_connector *c, struct ob_error *reterr)
 
 static void free_connector(struct ob_connector *c)
 {
+	c->freeing = true;
 	obi_supervisor_free(c->sup);
 	obi_client_release(c->control);
 	obi_client_release(c->client);
@@ -190,20 +191,21 @@ static int request(struct ob_connector *c, enum obi_life_event event, int64_t ti
 		   struct ob_error *reterr)
 {
 	struct blocking_request b = {.connector = c};
-	int r = obi_check_may_block(c->rt, reterr);
+	struct ob_runtime *rt = c->rt; /* another thread may have closed the connector when we are back */
+	int r = obi_check_may_block(rt, reterr);
 	if (r < 0) {
 		return r;
 	}
-	b.wait.rt = c->rt;
+	b.wait.rt = rt;
 	b.wait.abort = abort_request;
 	b.wait.user = &b;
-	obi_enter(c->rt);
+	obi_enter(rt);
 	c->begun = true;
 	r = obi_supervisor_request(c->sup, event, obi_wait_done, &b.wait, &b.id, reterr);
 	if (r == OB_OK) {
 		r = obi_wait_for(&b.wait, timeout_ms == 0 ? -1 : timeout_ms, cancel, reterr);
 	}
-	obi_leave(c->rt);
+	obi_leave(rt);
 	return r;
 }
 
@@ -264,11 +266,37 @@ int ob_connector_supervise(ob_connector *c, struct ob_error *reterr)
 
 /* ---- Close ---- */
 
+static void forget_closing(struct ob_connector *c)
+{
+	struct ob_connector **slot = &c->rt->closing;
+	while (*slot != NULL && *slot != c) {
+		slot = &(*slot)->next_closing;
+	}
+	if (*slot == c) {
+		*slot = c->next_closing;
+	}
+}
+
+void obi_connectors_end(struct ob_runtime *rt)
+{
+	while (rt->closing != NULL) {
+		struct ob_connector *c = rt->closing;
+		forget_closing(c);
+		obi_task_stop(&c->free_task);
+		obi_supervisor_kill(c->sup);
+		free_connector(c);
+	}
+}
+
 static void closed(void *user, int result, const struct ob_error *err)
 {
 	struct ob_connector *c = user;
 	(void)result;
 	(void)err;
+	if (c->freeing) {
+		return; /* it is being freed, its request with it */
+	}
+	forget_closing(c);
 	obi_task_queue(c->rt->loop, &c->free_task);
 }
 
@@ -279,6 +307,8 @@ void ob_connector_close(ob_connector *c)
 	}
 	struct ob_runtime *rt = c->rt;
 	if (obi_check_may_block(rt, NULL) < 0) {
+		c->next_closing = rt->closing;
+		rt->closing = c;
 		(void)request_async(c, OBI_LIFE_CLOSE, closed, c, NULL);
 		return;
 	}
@@ -416,19 +446,20 @@ int ob_connector_connect_interface(ob_connector *c, const char *interface_name, 
 				   ob_client **ret_client, struct ob_error *reterr)
 {
 	struct blocking_search b = {.connector = c};
-	int r = obi_check_may_block(c->rt, reterr);
+	struct ob_runtime *rt = c->rt;
+	int r = obi_check_may_block(rt, reterr);
 	if (r < 0) {
 		return r;
 	}
-	b.wait.rt = c->rt;
+	b.wait.rt = rt;
 	b.wait.abort = abort_search;
 	b.wait.user = &b;
-	obi_enter(c->rt);
+	obi_enter(rt);
 	r = find_interface(c, interface_name, timeout_ms, on_found, &b, &b.id, reterr);
 	if (r == OB_OK) {
 		r = obi_wait_for(&b.wait, -1, NULL, reterr);
 	}
-	obi_leave(c->rt);
+	obi_leave(rt);
 	if (r == OB_OK) {
 		*ret_client = b.client;
 	}

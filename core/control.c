@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/value.h"
 #include "server.h"
 
@@ -46,6 +47,7 @@ static void on_health(void *user, ob_call *call, const struct ob_value *params)
 	char last_error[256];
 	(void)params;
 	bool healthy = is_healthy(s, last_error, sizeof last_error);
+	obi_text_clean(last_error);
 	clock_gettime(CLOCK_REALTIME, &now);
 	ob_call_replyf(call, "{s:b,s:{s:I,s:I},s:i,s:I,s:s}", "healthy", healthy, "timestamp", "seconds",
 		       (int64_t)now.tv_sec, "nanoseconds", (int64_t)now.tv_nsec, "pid", (int)getpid(), "uptime",

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "connector.h"
 #include "run/watch.h"
 
 /* ---- Options ---- */
@@ -163,6 +164,8 @@ void ob_runtime_free(ob_runtime *rt)
 		return;
 	}
 	stop_thread(rt);
+	obi_loop_drain(rt->loop);
+	obi_connectors_end(rt);
 	obi_strays_free(&rt->strays);
 	obi_watch_hub_free(rt->watches);
 	obi_loop_close(rt->loop);
@@ -195,6 +198,18 @@ void obi_leave(struct ob_runtime *rt)
 	if (rt->mode == OB_RUNTIME_THREADED && !on_own_thread(rt)) {
 		obi_loop_wake(rt->loop);
 		pthread_mutex_unlock(&rt->lock);
+	}
+}
+
+bool obi_in_callback(const struct ob_runtime *rt)
+{
+	switch (rt->mode) {
+	case OB_RUNTIME_INLINE:
+		return rt->turning;
+	case OB_RUNTIME_THREADED:
+		return on_own_thread(rt);
+	default:
+		return true;
 	}
 }
 

@@ -33,6 +33,7 @@ struct ob_runtime {
 	bool ending;
 	struct obi_watch_hub *watches; /* the one inotify instance */
 	struct obi_strays strays;
+	struct ob_connector *closing; /* connectors whose close is under way; connector.c */
 };
 
 struct ob_cancel {
@@ -44,6 +45,9 @@ void obi_leave(struct ob_runtime *rt);
 
 /* Inline: one turn of the loop, waiting for something. */
 void obi_runtime_turn(struct ob_runtime *rt);
+
+/* Whether we may be inside a callback: always so on an attached runtime, where it cannot be told. */
+bool obi_in_callback(const struct ob_runtime *rt);
 
 /* OB_EDEADLK when a blocking call is not allowed here. */
 int obi_check_may_block(struct ob_runtime *rt, struct ob_error *reterr);

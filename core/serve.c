@@ -43,11 +43,12 @@ static void forget(struct obi_connection_in *c)
 		c->next->slot = c->slot;
 	}
 	s->unauthenticated -= !c->open;
+	/* Clients must find the link as long as there are calls of theirs on it. */
+	obi_link_drop(c->link, OB_ECONNLOST, "the connection to the parent was closed");
 	if (s->supervisor == c) {
 		s->supervisor = NULL;
 		obi_peer_set_link(s->parent_peer, NULL);
 	}
-	obi_link_free(c->link);
 	free(c);
 }
 
@@ -93,7 +94,7 @@ static int on_supervise(void *user, struct obi_link *link, struct ob_bytes insta
 	struct obi_connection_in *c = user;
 	struct ob_server *s = c->server;
 	struct obi_connection_in *before = s->supervisor;
-	if (instance.len > 0 && s->config.instance != NULL && !ob_bytes_is(instance, s->config.instance)) {
+	if (instance.len > 0 && s->instance != NULL && !ob_bytes_is(instance, s->instance)) {
 		return OB_ENOENT;
 	}
 	s->supervisor = c;
@@ -121,13 +122,28 @@ static struct obi_connection_in *add(struct ob_server *s)
 	return c;
 }
 
+/* Silent connections must not keep the parent out: the one that has had its chance for longest goes. */
+static void drop_oldest(struct ob_server *s)
+{
+	struct obi_connection_in *oldest = NULL;
+	for (struct obi_connection_in *c = s->connections; c != NULL; c = c->next) {
+		oldest = c->open ? oldest : c;
+	}
+	if (oldest != NULL) {
+		warn(s, "a connection was refused", "too many connections that have not authenticated");
+		forget(oldest);
+	}
+}
+
 static void welcome(struct ob_server *s, struct ob_stream *stream)
 {
 	struct obi_link_setup setup = obi_endpoint_link(s->rt, &s->endpoint);
-	struct obi_connection_in *c = s->unauthenticated < s->options.preauth_max ? add(s) : NULL;
+	if (s->unauthenticated >= s->options.preauth_max) {
+		drop_oldest(s);
+	}
+	struct obi_connection_in *c = add(s);
 	if (c == NULL) {
 		setup.transport->close(stream);
-		warn(s, "a connection was refused", "too many connections that have not authenticated");
 		return;
 	}
 	setup.limits.message = s->options.message_max;
@@ -198,14 +214,24 @@ static void resume_accepting(void *user)
 
 /* ---- Beginning and end ---- */
 
+/* The lock that we hold is that of the directory of our config: it says nothing of sockets elsewhere. */
+static bool in_our_directory(const struct ob_server *s, const struct ob_uri *uri)
+{
+	const char *end = s->config_path != NULL ? strrchr(s->config_path, '/') : NULL;
+	size_t len = end != NULL ? (size_t)(end - s->config_path) : 0;
+	return len > 0 && uri->path.len > len + 1 && memcmp(uri->path.data, s->config_path, len) == 0 &&
+	       uri->path.data[len] == '/' && memchr(uri->path.data + len + 1, '/', uri->path.len - len - 1) == NULL;
+}
+
 static int bind_listener(struct ob_server *s, struct ob_error *reterr)
 {
-	struct ob_stream_params params = {.size = sizeof params, .lock_held = s->lock_fd >= 0};
+	struct ob_stream_params params = {.size = sizeof params};
 	struct obi_arena arena;
 	struct ob_uri uri;
 	obi_arena_init(&arena, 64 * 1024);
 	int r = obi_uri_parse(s->config.listen, &arena.ob, &uri, reterr);
 	if (r == OB_OK) {
+		params.lock_held = s->lock_fd >= 0 && in_our_directory(s, &uri);
 		r = transport_of(s)->listen(s->endpoint.host, &uri, &params, &s->listener, reterr);
 	}
 	obi_arena_free(&arena);

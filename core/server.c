@@ -86,7 +86,11 @@ static int find_config(struct ob_server *s, struct ob_error *reterr)
 	if (s->config_path == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	return ob_config_read(path, &s->config, reterr);
+	int r = ob_config_read(path, &s->config, reterr);
+	if (r == OB_OK && s->config.instance != NULL && (s->instance = strdup(s->config.instance)) == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	return r;
 }
 
 static int make_parts(struct ob_server *s, struct ob_error *reterr)
@@ -254,6 +258,9 @@ int ob_server_start(ob_server *s, struct ob_error *reterr)
 	if (r == OB_OK) {
 		OBI_CRASHPOINT("server_listening");
 		r = publish(s, reterr);
+		if (r < 0) {
+			obi_server_hang_up(s);
+		}
 	}
 	s->started = s->started || r == OB_OK;
 	obi_leave(s->rt);
@@ -281,25 +288,6 @@ void obi_server_shut_down(struct ob_server *s)
 	}
 }
 
-int ob_server_run(ob_server *s, struct ob_error *reterr)
-{
-	struct pollfd waiting = {.fd = s->stop_fd, .events = POLLIN};
-	if (s->rt->mode == OB_RUNTIME_ATTACHED) {
-		return obi_fail(reterr, OB_ENOTSUP, 0, "on an attached runtime the application turns the loop");
-	}
-	int r = obi_check_may_block(s->rt, reterr);
-	if (r < 0) {
-		return r;
-	}
-	while (s->rt->mode == OB_RUNTIME_THREADED && !atomic_load(&s->stop)) {
-		(void)poll(&waiting, 1, -1);
-	}
-	while (!atomic_load(&s->stop)) {
-		obi_runtime_turn(s->rt);
-	}
-	return OB_OK;
-}
-
 static void free_probes(struct ob_server *s)
 {
 	while (s->probes != NULL) {
@@ -316,16 +304,14 @@ static void close_fd(int fd)
 	}
 }
 
-void ob_server_close(ob_server *s)
+static void close_server(struct ob_server *s)
 {
-	if (s == NULL) {
-		return;
-	}
 	if (s->rt != NULL) {
 		obi_enter(s->rt);
+		obi_client_release(s->parent); /* first, so that its calls are told of by the loop */
 		obi_server_hang_up(s);
-		obi_client_release(s->parent);
 		obi_peer_unref(s->parent_peer);
+		obi_task_stop(&s->close_task);
 		obi_leave(s->rt);
 	}
 	obi_interfaces_free(&s->interfaces);
@@ -341,5 +327,56 @@ void ob_server_close(ob_server *s)
 	close_fd(s->lock_fd);
 	close_fd(s->stop_fd);
 	free(s->config_path);
+	free(s->instance);
 	free(s);
+}
+
+int ob_server_run(ob_server *s, struct ob_error *reterr)
+{
+	struct pollfd waiting = {.fd = s->stop_fd, .events = POLLIN};
+	if (s->rt->mode == OB_RUNTIME_ATTACHED) {
+		return obi_fail(reterr, OB_ENOTSUP, 0, "on an attached runtime the application turns the loop");
+	}
+	int r = obi_check_may_block(s->rt, reterr);
+	if (r < 0) {
+		return r;
+	}
+	while (s->rt->mode == OB_RUNTIME_THREADED && !atomic_load(&s->stop)) {
+		(void)poll(&waiting, 1, -1);
+	}
+	while (!atomic_load(&s->stop)) {
+		obi_runtime_turn(s->rt);
+	}
+	if (s->close_asked) {
+		close_server(s);
+	}
+	return OB_OK;
+}
+
+static void on_close_task(void *user)
+{
+	close_server(user);
+}
+
+/*
+ * Inside a callback what is on the stack still needs the server: it is closed from the loop; or, where the loop is its own, by
+ * ob_server_run(), which returns then.
+ */
+void ob_server_close(ob_server *s)
+{
+	if (s == NULL) {
+		return;
+	}
+	if (s->rt == NULL || !obi_in_callback(s->rt)) {
+		close_server(s);
+		return;
+	}
+	if (s->own_runtime) {
+		s->close_asked = true;
+		ob_server_stop(s);
+		return;
+	}
+	s->close_task.fn = on_close_task;
+	s->close_task.user = s;
+	obi_task_queue(s->rt->loop, &s->close_task);
 }

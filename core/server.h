@@ -20,7 +20,11 @@ struct ob_server {
 	struct ob_runtime *rt;
 	bool own_runtime;
 	struct ob_server_options options; /* defaults filled in */
-	char *config_path;		  /* NULL: no file, options.listen and its like said it all */
+	char *config_path;
+	char *instance;	  /* of the config at the start: the rest of it may be replaced by another thread */
+	bool close_asked; /* inside a callback */
+	struct obi_task close_task;
+	/* NULL: no file, options.listen and its like said it all */
 	struct ob_config config;
 	pthread_mutex_t config_lock;
 	int lock_fd; /* outboard.lock, for as long as we live; -1: none */

@@ -28,18 +28,25 @@ static void note_touched(struct obi_buf *buf)
 	}
 }
 
+/* What was consumed does not count against the maximum. */
+static void set_start(struct obi_buf *buf, size_t start)
+{
+	buf->start = start;
+	buf->sink.max = buf->max + start;
+}
+
 /* Move the live bytes to new memory, or to the front of what is there. */
 static bool grow(struct ob_sink *sink, size_t more)
 {
 	struct obi_buf *buf = of_sink(sink);
 	size_t live = sink->len - buf->start;
-	if (more > sink->max - live) {
+	if (more > buf->max - live) {
 		return false;
 	}
 	if (buf->start > 0 && live + more <= sink->cap && buf->start >= live) {
 		note_touched(buf);
 		memmove(sink->data, sink->data + buf->start, live);
-		buf->start = 0;
+		set_start(buf, 0);
 		sink->len = live;
 		return true;
 	}
@@ -48,7 +55,7 @@ static bool grow(struct ob_sink *sink, size_t more)
 		cap *= 2;
 	}
 	/* A writer takes what cap has room for without asking, so the maximum must hold here too. */
-	cap = cap < sink->max ? cap : sink->max;
+	cap = cap < buf->max ? cap : buf->max;
 	uint8_t *data = malloc(cap);
 	if (data == NULL) {
 		return false;
@@ -61,13 +68,14 @@ static bool grow(struct ob_sink *sink, size_t more)
 	sink->data = data;
 	sink->cap = cap;
 	sink->len = live;
-	buf->start = 0;
+	set_start(buf, 0);
 	return true;
 }
 
 void obi_buf_init(struct obi_buf *buf, size_t max)
 {
 	memset(buf, 0, sizeof *buf);
+	buf->max = max;
 	buf->sink.max = max;
 	buf->sink.grow = grow;
 	buf->keep = KEEP;
@@ -77,7 +85,7 @@ void obi_buf_free(struct obi_buf *buf)
 {
 	wipe(buf);
 	free(buf->sink.data);
-	obi_buf_init(buf, buf->sink.max);
+	obi_buf_init(buf, buf->max);
 }
 
 uint8_t *obi_buf_reserve(struct obi_buf *buf, size_t n, size_t *ret_room)
@@ -91,7 +99,7 @@ uint8_t *obi_buf_reserve(struct obi_buf *buf, size_t n, size_t *ret_room)
 
 void obi_buf_consume(struct obi_buf *buf, size_t n)
 {
-	buf->start += n;
+	set_start(buf, buf->start + n);
 	if (buf->start < buf->sink.len) {
 		return;
 	}
@@ -99,7 +107,7 @@ void obi_buf_consume(struct obi_buf *buf, size_t n)
 		obi_buf_free(buf);
 	}
 	note_touched(buf);
-	buf->start = 0;
+	set_start(buf, 0);
 	buf->sink.len = 0;
 }
 

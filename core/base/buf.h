@@ -13,6 +13,7 @@
 struct obi_buf {
 	struct ob_sink sink; /* bytes [start, sink.len) are in the queue */
 	size_t start;
+	size_t max;	/* bytes in the queue, at most */
 	size_t keep;	/* give memory beyond this back when the queue empties */
 	size_t touched; /* bytes of the memory that hold, or held, something */
 };

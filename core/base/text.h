@@ -65,4 +65,15 @@ static inline const uint8_t *obi_text_plain(const uint8_t *at, const uint8_t *en
 	return at;
 }
 
+/* Make text well-formed UTF-8, in place: what is not, a character that was cut off included, becomes '?'. */
+static inline void obi_text_clean(char *text)
+{
+	uint8_t *at = (uint8_t *)text, *end = at + strlen(text);
+	while (at < end) {
+		size_t step = obi_utf8_step(at, end);
+		*at = step == 0 ? '?' : *at;
+		at += step == 0 ? 1 : step;
+	}
+}
+
 #endif

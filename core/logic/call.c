@@ -37,7 +37,7 @@ struct ob_call *obi_call_take(struct obi_session *s)
 		call->owner = s->setup.call_owner;
 		call->notification = call->answered = call->deferred = false;
 		atomic_store_explicit(&call->canceled, false, memory_order_relaxed);
-		call->arena.budget = 2 * (size_t)s->setup.limits.message + DEFERRED_BUDGET_SLACK;
+		call->arena.budget = OBI_VALUE_PER_BYTE * (size_t)s->setup.limits.message + DEFERRED_BUDGET_SLACK;
 	}
 	return call;
 }

@@ -272,6 +272,8 @@ static void on_notification(struct obi_session *s, const struct ob_message *m)
 		on_cancel(s, m);
 	} else if (ob_bytes_is(m->method, "$/bye")) {
 		s->peer_bye = true;
+	} else if (s->deferred_count >= s->setup.limits.calls) {
+		s->ignored++; /* nobody waits for an answer that could say BUSY */
 	} else if (m->method.len <= OBI_METHOD_MAX && (m->method.len < 2 || memcmp(m->method.data, "$/", 2) != 0)) {
 		hand_over(s, m);
 	}

@@ -7,7 +7,7 @@
 #include "logic/session_private.h"
 
 /* What a peer's message may cost in memory: a small multiple of its size, and a constant for small ones. */
-enum { ARENA_PER_BYTE = 8, ARENA_CONSTANT = 1 << 20, READ_SIZE = 64 * 1024, READ_SIZE_PREAUTH = 4096 };
+enum { ARENA_PER_BYTE = OBI_VALUE_PER_BYTE, ARENA_CONSTANT = 1 << 20, READ_SIZE = 64 * 1024, READ_SIZE_PREAUTH = 4096 };
 
 struct obi_session_limits obi_session_limits_default(void)
 {
@@ -66,6 +66,8 @@ static void finish(struct obi_session *s, const struct ob_error *err)
 		return;
 	}
 	s->state = OBI_SESSION_CLOSED;
+	/* Whoever hears of the end may free what the authentication was set up with, while we are still on the stack. */
+	obi_auth_end(&s->auth);
 	struct ob_error lost = *err;
 	lost.code = err->code == OB_ECLOSED ? OB_ECLOSED : OB_ECONNLOST;
 	while (obi_pending_take_any(&s->pending, &call)) {
@@ -73,8 +75,6 @@ static void finish(struct obi_session *s, const struct ob_error *err)
 	}
 	obi_calls_orphan(s);
 	obi_batches_drop(s);
-	/* Whoever hears of the end may free what the authentication was set up with, while we are still on the stack. */
-	obi_auth_end(&s->auth);
 	s->setup.events.closed(s->setup.events.user, err);
 }
 
@@ -94,7 +94,7 @@ void obi_session_ended(struct obi_session *s, const struct ob_error *err)
 	if (err != NULL) {
 		end = *err;
 	} else if (s->state == OBI_SESSION_AUTH) {
-		obi_fail(&end, OB_EAUTH, 0, "the peer closed the connection before it was authenticated");
+		obi_fail(&end, OB_EREFUSED, 0, "the peer closed the connection before it was authenticated");
 	} else if (obi_buf_len(&s->in) > 0) {
 		obi_fail(&end, OB_ECONNLOST, 0, "the connection ended within a message");
 	} else {
@@ -318,6 +318,16 @@ void obi_session_cancel(struct obi_session *s, uint32_t id, int code)
 	send_cancel(s, id);
 	obi_fail(&err, code, 0, "the call was canceled");
 	call.fn(call.user, code, NULL, &err);
+}
+
+bool obi_session_forget(struct obi_session *s, uint32_t id)
+{
+	struct obi_pending call;
+	if (!obi_pending_take(&s->pending, id, &call)) {
+		return false;
+	}
+	send_cancel(s, id);
+	return true;
 }
 
 int64_t obi_session_deadline(const struct obi_session *s)

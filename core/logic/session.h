@@ -19,6 +19,9 @@
 #include "logic/call.h"
 #include "logic/pending.h"
 
+/* A byte of a message may be an element, which takes 16 bytes as a value, and 4 more while keys are compared. */
+enum { OBI_VALUE_PER_BYTE = 20 };
+
 enum obi_session_state { OBI_SESSION_AUTH, OBI_SESSION_OPEN, OBI_SESSION_CLOSED };
 
 struct obi_session_limits {
@@ -120,6 +123,9 @@ int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct
 
 /* End a call of ours with code; the peer is told. Unknown ids: nothing. */
 void obi_session_cancel(struct obi_session *s, uint32_t id, int code);
+
+/* Take a call of ours out without ending it; the peer is told that nobody waits. false: there is none of that id. */
+bool obi_session_forget(struct obi_session *s, uint32_t id);
 
 int obi_session_notify(struct obi_session *s, struct ob_bytes method, const struct ob_value *params,
 		       struct ob_error *reterr);

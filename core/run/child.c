@@ -135,6 +135,10 @@ static void read_state(struct obi_supervisor *sup)
 	if (obi_statefile_read(&sup->dir, &was, NULL) == OB_OK) {
 		sup->state = was;
 	}
+	if (sup->forgiven) {
+		obi_restart_forgive(&sup->state.restart);
+		sup->forgiven = false;
+	}
 }
 
 static void note_nobody(struct obi_supervisor *sup)
@@ -146,6 +150,16 @@ static void note_nobody(struct obi_supervisor *sup)
 		obi_sup_note(sup, OB_ENOENT, "process not running (pid %d)", sup->state.procid.pid);
 	} else {
 		obi_sup_note(sup, OB_ENOENT, "no existing config in %s", sup->options->data_path);
+	}
+}
+
+/* A child lives there: whoever asked for a plain start is told so. */
+static void found_live(struct obi_supervisor *sup, struct obi_occupant *found)
+{
+	sup->process = found->process;
+	found->process = OBI_PROCESS_NONE;
+	if (sup->phase == OBI_PHASE_WAIT_START || sup->phase == OBI_PHASE_CLEAR_START) {
+		obi_sup_note(sup, OB_EEXIST, "outboard process %s is already running", sup->options->name);
 	}
 }
 
@@ -164,8 +178,7 @@ void obi_child_probe(struct obi_supervisor *sup)
 		obi_sup_cause(sup, "%s", err.text);
 		obi_sup_instant(sup, OBI_LIFE_LOCK_FAILED);
 	} else if (sup->occupant.kind == OBI_OCCUPANT_LIVE) {
-		sup->process = sup->occupant.process;
-		sup->occupant.process = OBI_PROCESS_NONE;
+		found_live(sup, &sup->occupant);
 		obi_sup_instant(sup, OBI_LIFE_LOCK_LIVE);
 	} else if (sup->occupant.kind == OBI_OCCUPANT_LEFTOVERS) {
 		if (sup->phase == OBI_PHASE_WAIT_RECONNECT) {
@@ -182,12 +195,19 @@ void obi_child_probe(struct obi_supervisor *sup)
 static void look_at_lock(void *user)
 {
 	struct obi_supervisor *sup = user;
-	struct obi_occupant now;
+	struct obi_occupant now = {.process = OBI_PROCESS_NONE};
 	if (sup->phase < OBI_PHASE_CLEAR_START || sup->phase > OBI_PHASE_CLEAR_AGAIN) {
 		return;
 	}
-	if (obi_datadir_probe(&sup->dir, &sup->state.procid, &now, NULL) == OB_OK && now.kind == OBI_OCCUPANT_NONE) {
+	int r = obi_datadir_probe(&sup->dir, &sup->state.procid, &now, NULL);
+	if (r == OB_OK && now.kind == OBI_OCCUPANT_NONE) {
 		obi_sup_feed(sup, OBI_LIFE_LOCK_FREE);
+		return;
+	}
+	/* It had been cloned when we looked first, but had not said who it is yet. */
+	if (r == OB_OK && now.kind == OBI_OCCUPANT_LIVE) {
+		found_live(sup, &now);
+		obi_sup_feed(sup, OBI_LIFE_LOCK_LIVE);
 		return;
 	}
 	obi_process_close(&now.process);
@@ -342,10 +362,13 @@ void obi_child_spawn(struct obi_supervisor *sup)
 
 /* ---- Readiness ---- */
 
-/* Where to dial: what the user said, else what the child wrote. */
+/* Where to dial: what the user said, else what the child wrote; one that writes nothing listens where it was told to. */
 static bool find_address(struct obi_supervisor *sup, const struct ob_config *config)
 {
 	const char *address = sup->options->connect != NULL ? sup->options->connect : config->rpc_addr;
+	if (address == NULL && sup->options->ready == OB_READY_RPC) {
+		address = sup->options->listen;
+	}
 	if (address == NULL) {
 		return false;
 	}
@@ -421,20 +444,22 @@ static void adopt_failed(struct obi_supervisor *sup, const struct ob_error *err)
  */
 static void take_over(struct obi_supervisor *sup, struct ob_config *config)
 {
-	bool dial = config->ready || sup->options->ready == OB_READY_RPC;
+	bool silent = sup->options->ready == OB_READY_NONE && sup->options->connect != NULL;
+	bool dial = config->ready || sup->options->ready == OB_READY_RPC || silent;
 	if (config->instance != NULL) {
 		snprintf(sup->state.instance, sizeof sup->state.instance, "%s", config->instance);
 	}
 	sup->state.was_ready = sup->state.was_ready || config->ready;
 	if (dial && find_address(sup, config)) {
 		obi_heart_start(sup);
-	} else if (config->ready) {
+	}
+	if (sup->options->ready == OB_READY_NONE) {
+		sup->heart.judged = true;
+		obi_sup_instant(sup, OBI_LIFE_ADOPT_OK);
+	} else if (sup->address == NULL && config->ready) {
 		obi_sup_note(sup, OB_EINVAL, "invalid config state: pid=%lld, addr=, ready=true",
 			     (long long)config->pid);
 		obi_sup_instant(sup, OBI_LIFE_ADOPT_FAILED);
-	} else if (sup->options->ready == OB_READY_NONE) {
-		sup->heart.judged = true;
-		obi_sup_instant(sup, OBI_LIFE_ADOPT_OK);
 	}
 }
 

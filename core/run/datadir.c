@@ -259,7 +259,8 @@ static int find_holder(const struct obi_datadir *dir, int fd, const struct obi_p
 	if (r == OB_ENOENT) {
 		ret->process = OBI_PROCESS_NONE;
 		ret->process.id = *known;
-		if (pid > 0 && pid != known->pid) {
+		/* The child can write what it likes there, so where it is another user its word does not choose whom we kill. */
+		if (pid > 0 && pid != known->pid && dir->uid == geteuid()) {
 			ret->process.id = (struct obi_procid){.pid = pid};
 			return obi_boot_id(ret->process.id.boot, reterr); /* a lock does not outlive its boot */
 		}

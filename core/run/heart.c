@@ -36,6 +36,11 @@ static void judge_good(struct obi_supervisor *sup)
 	sup->state.was_ready = true;
 	bool adopting = sup->phase >= OBI_PHASE_ADOPTING_RECONNECT && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
 	obi_sup_feed(sup, adopting ? OBI_LIFE_ADOPT_OK : OBI_LIFE_BECAME_READY);
+	/* One that was ill from its first word on has been told of; what is to be done about it is done now. */
+	if (sup->healthy == 0 && sup->options->health_action == OB_HEALTH_RESTART && sup->phase == OBI_PHASE_READY) {
+		obi_sup_cause(sup, "not healthy from the start");
+		obi_sup_feed(sup, OBI_LIFE_UNWELL);
+	}
 }
 
 static void judge_unwell(struct obi_supervisor *sup, enum ob_event_type type, const char *why)
@@ -121,6 +126,8 @@ static void on_version(void *user, int code, const struct ob_value *value, const
 		obi_sup_feed(sup, OBI_LIFE_VERSION_OLD);
 	} else if (code == OB_OK || code == OB_EREMOTE) {
 		ask_first_health(sup);
+	} else if (code == OB_ETIMEDOUT) {
+		obi_link_close(sup->heart.link, code, "no answer to checkVersion"); /* and ask again on the next */
 	}
 }
 
@@ -189,9 +196,10 @@ static void on_beat(void *user)
 		become_unresponsive(sup);
 		return;
 	}
+	int64_t patience = sup->options->health_interval_ms * sup->options->health_misses;
 	sup->heart.waiting = true;
-	(void)ask(sup, "outboard.ping", NULL, -1, on_pong);
-	(void)ask(sup, "outboard-control.health", NULL, -1, on_health);
+	(void)ask(sup, "outboard.ping", NULL, patience, on_pong);
+	(void)ask(sup, "outboard-control.health", NULL, patience, on_health);
 }
 
 /* ---- The link ---- */
@@ -211,6 +219,8 @@ static void on_supervised(void *user, int code, const struct ob_value *value, co
 	sup->heart.supervising = true;
 	sup->heart.failures = sup->heart.misses = 0;
 	sup->heart.waiting = sup->heart.unresponsive = false;
+	sup->heart.down_since = 0;
+	sup->link_error[0] = '\0';
 	sup->setup.events.link(sup->setup.events.user, sup->heart.link);
 	obi_sup_changed(sup);
 	arm_beat(sup);
@@ -230,6 +240,21 @@ static void on_opened(void *user, struct obi_link *link)
 	(void)ask(sup, "outboard.supervise", &params, ASK_TIMEOUT_MS, on_supervised);
 }
 
+/* A child that lives and cannot even be reached is as silent as one that does not answer. */
+static void judge_silence(struct obi_supervisor *sup)
+{
+	int64_t patience = sup->options->health_interval_ms * sup->options->health_misses;
+	int64_t now = obi_now_ms();
+	if (sup->heart.down_since == 0) {
+		sup->heart.down_since = now;
+	}
+	if (sup->phase == OBI_PHASE_READY && sup->options->health_interval_ms > 0 && !sup->heart.unresponsive &&
+	    now - sup->heart.down_since >= patience) {
+		sup->heart.misses = sup->options->health_misses;
+		become_unresponsive(sup);
+	}
+}
+
 /* Full jitter, so that many children of a parent that comes back are not dialled in step. */
 static void redial_later(struct obi_supervisor *sup)
 {
@@ -237,6 +262,10 @@ static void redial_later(struct obi_supervisor *sup)
 	uint32_t most = somebody_waits(sup) ? REDIAL_STARTING_MS : REDIAL_MAX_MS;
 	uint32_t ms = (uint32_t)REDIAL_FIRST_MS << doublings;
 	sup->heart.failures++;
+	judge_silence(sup);
+	if (!obi_lifecycle_has_process(sup->phase)) {
+		return; /* health says restart, and it is being ended */
+	}
 	obi_timer_set(sup->setup.loop, &sup->heart.redial, randombytes_uniform((ms < most ? ms : most) + 1));
 }
 
@@ -255,13 +284,15 @@ static void on_closed(void *user, struct obi_link *link, const struct ob_error *
 	obi_link_free(link);
 	obi_sup_changed(sup);
 	bool adopting = sup->phase >= OBI_PHASE_ADOPTING_RECONNECT && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
+	snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, why.text);
 	if (why.code == OB_EAUTH && adopting) {
 		obi_sup_note(sup, OB_EAUTH, "RPC connection failed: %s", why.text);
 		obi_sup_cause(sup, "%s", why.text);
 		obi_sup_feed(sup, OBI_LIFE_ADOPT_FAILED);
-		return;
 	}
-	redial_later(sup);
+	if (obi_lifecycle_has_process(sup->phase)) {
+		redial_later(sup);
+	}
 }
 
 static void on_called(void *user, struct obi_link *link, struct ob_call *call)
@@ -279,6 +310,7 @@ static void dial(struct obi_supervisor *sup)
 	setup.open_timeout_ms = OPEN_TIMEOUT_MS;
 	if (obi_link_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {
 		sup->heart.link = NULL;
+		snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, err.text);
 		redial_later(sup);
 		return;
 	}
@@ -317,10 +349,13 @@ void obi_heart_stop(struct obi_supervisor *sup)
 	sup->heart.link = NULL;
 	sup->heart.supervising = sup->heart.judged = sup->heart.unresponsive = sup->heart.waiting = false;
 	sup->heart.failures = sup->heart.misses = 0;
+	sup->heart.down_since = 0;
+	sup->link_error[0] = '\0';
+	/* Clients must find the link as long as there are calls of theirs on it. */
+	obi_link_drop(link, OB_ECONNLOST, "the child is gone, or was let go");
 	if (was_up) {
 		sup->setup.events.link(sup->setup.events.user, NULL);
 	}
-	obi_link_drop(link, OB_ECONNLOST, "the child is gone, or was let go");
 }
 
 enum ob_link obi_heart_state(const struct obi_supervisor *sup)

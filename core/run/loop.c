@@ -149,6 +149,14 @@ void obi_loop_unref(struct obi_loop *loop)
 	}
 }
 
+void obi_loop_drain(struct obi_loop *loop)
+{
+	if (loop != NULL) {
+		run_jobs(loop);
+		(void)run_tasks(loop);
+	}
+}
+
 void obi_loop_close(struct obi_loop *loop)
 {
 	if (loop == NULL) {
@@ -232,6 +240,7 @@ void obi_loop_turn(struct obi_loop *loop, bool block)
 	}
 	loop->io_seen = 0;
 	ev_run(loop->ev, block ? EVRUN_ONCE : EVRUN_NOWAIT);
+	loop->now = 0;
 }
 
 /* ---- I/O ---- */

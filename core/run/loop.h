@@ -66,6 +66,9 @@ int obi_loop_new(struct ev_loop *given, uint32_t busy_poll_us, struct obi_loop *
 struct obi_loop *obi_loop_ref(struct obi_loop *loop);
 void obi_loop_unref(struct obi_loop *loop);
 
+/* Run the jobs and tasks that wait. loop may be NULL. */
+void obi_loop_drain(struct obi_loop *loop);
+
 /* Run the jobs that wait, stop the loop for good, and give up the reference of its maker. loop may be NULL. */
 void obi_loop_close(struct obi_loop *loop);
 

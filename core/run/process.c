@@ -87,6 +87,9 @@ int obi_leftovers_kill(const struct obi_procid *leader, struct ob_error *reterr)
 	/* A pid that is still a group's is not given out; so whoever has it now came after the group was gone, unless it is the
 	 * leader itself, as a zombie. */
 	struct obi_process now = {.pidfd = pidfd_open(leader->pid, 0)};
+	if (now.pidfd < 0 && errno != ESRCH) {
+		return signal_failed(&nobody, errno, reterr);
+	}
 	if (now.pidfd >= 0) {
 		bool zombie = obi_procid_of(now.pidfd, leader->pid, &now.id, NULL) == OB_OK &&
 			      obi_procid_equal(&now.id, leader) && obi_process_is_dead(&now);

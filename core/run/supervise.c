@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/supervise.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 
 #include "base/error.h"
 #include "run/supervise_private.h"
+
+enum { KILL_WAIT_MS = 5000 };
 
 /* ---- Notes and events ---- */
 
@@ -213,6 +216,7 @@ void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code)
 		return;
 	}
 	if (sup->start != NULL && sup->start->id == id) {
+		sup->noted = false; /* whatever went wrong before, this is what ends it */
 		obi_sup_note(sup, code,
 			     code == OB_ETIMEDOUT ? "timeout waiting for outboard process %s to be ready"
 						  : "waiting for outboard process %s to be ready was canceled",
@@ -244,8 +248,8 @@ static void on_timer(void *user)
 		break;
 	case OBI_PHASE_STARTING_FIRST:
 	case OBI_PHASE_STARTING_AGAIN:
-		obi_sup_note(sup, OB_ETIMEDOUT, "timeout waiting for outboard process %s to be ready",
-			     sup->options->name);
+		obi_sup_note(sup, OB_ETIMEDOUT, "timeout waiting for outboard process %s to be ready%s%s",
+			     sup->options->name, sup->link_error[0] != '\0' ? ": " : "", sup->link_error);
 		obi_sup_cause(sup, "not ready in %lld ms", (long long)sup->options->ready_timeout_ms);
 		obi_sup_feed(sup, OBI_LIFE_READY_TIMEOUT);
 		break;
@@ -396,6 +400,7 @@ static void act(struct obi_supervisor *sup, uint32_t actions)
 {
 	if ((actions & OBI_DO_FORGIVE) != 0) {
 		obi_restart_forgive(&sup->state.restart);
+		sup->forgiven = sup->dir.parent_lock < 0; /* what is still to be read is forgiven, too */
 	}
 	if ((actions & OBI_DO_DISARM) != 0) {
 		obi_timer_stop(&sup->timer);
@@ -489,6 +494,20 @@ void obi_supervisor_free(struct obi_supervisor *sup)
 	end_all(sup, &sup->stops);
 	end_all(sup, &sup->queue);
 	free(sup);
+}
+
+void obi_supervisor_kill(struct obi_supervisor *sup)
+{
+	struct pollfd dead = {.fd = sup->process.pidfd, .events = POLLIN};
+	if (!obi_lifecycle_has_process(sup->phase)) {
+		return;
+	}
+	(void)obi_process_signal_group(&sup->process, SIGKILL, NULL);
+	if (poll(&dead, 1, KILL_WAIT_MS) == 1) {
+		obi_child_reap(sup);
+		obi_datadir_clean(&sup->dir, true);
+		obi_child_save(sup);
+	}
 }
 
 void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret)

@@ -58,6 +58,9 @@ int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event reque
 /* Who waits for this request gives up with code: a start is undone, a stop kills at once. Its done is called. */
 void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code);
 
+/* End the child at once and wait for its death: for a loop that will not turn again. */
+void obi_supervisor_kill(struct obi_supervisor *sup);
+
 /* All that is known now. */
 void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret);
 

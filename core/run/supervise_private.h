@@ -29,6 +29,7 @@ struct obi_heart {
 	uint32_t misses;   /* heartbeats in a row without an answer */
 	bool waiting;	   /* a heartbeat is not answered yet */
 	bool unresponsive;
+	int64_t down_since; /* 0: the link was up, or nobody has dialled yet */
 	struct obi_timer redial;
 	struct obi_timer beat;
 };
@@ -46,6 +47,8 @@ struct obi_supervisor {
 	struct obi_request *start; /* whose start, reconnect or start-or-reconnect is open */
 	struct obi_request *stops; /* whose stop, detach or close is open */
 	uint64_t next_id;
+	bool forgiven;	      /* the counters that state.json holds do not count any more */
+	char link_error[256]; /* why the last dial of this process came to nothing */
 	struct ob_error note; /* why the open request is about to fail */
 	bool noted;
 	char cause[256]; /* of the next event */

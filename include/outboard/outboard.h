@@ -20,8 +20,10 @@
  *  - Strings are UTF-8 and are copied unless said otherwise.
  *  - Threads: on a threaded runtime every function may be called from any thread. On an inline or attached runtime all
  *    calls come from the thread that runs the loop, but for those marked "any thread". Callbacks run on the loop's
- *    thread and must not block; a blocking call made inside one returns OB_EDEADLK. Freeing or closing any object inside
- *    a callback is allowed; it takes effect when the callback has returned.
+ *    thread and must not block; a blocking call made inside one returns OB_EDEADLK. A threaded runtime's callbacks run
+ *    under its lock: do not wait in one for a mutex that another thread holds while it calls a function of this library.
+ *    Freeing or closing any object but the runtime inside a callback is allowed; it takes effect when the callback has
+ *    returned.
  *  - The _free and _close functions take NULL.
  */
 #ifndef OUTBOARD_OUTBOARD_H
