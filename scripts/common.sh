@@ -79,7 +79,7 @@ want() {
 
 # What it takes to build, and what it takes to test all that can be tested.
 to_build=(gcc:gcc stdlib.h:libc6-dev cmake:cmake ninja:ninja-build pkg-config:pkg-config ev.h:libev-dev
-	msgpack.pc:libmsgpack-dev libcjson.pc:libcjson-dev libsodium.pc:libsodium-dev)
+	msgpack.pc:libmsgpack-dev libsodium.pc:libsodium-dev)
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
 to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format msgpack.py:python3-msgpack strace:strace
 	faketime:faketime /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux)

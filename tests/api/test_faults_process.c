@@ -322,7 +322,7 @@ static void life_with(const char *mechanism)
 	int refusals = 0;
 	for (const char *line = program_line(&c.now); line != NULL; line = program_line(&c.now)) {
 		char half[33];
-		snprintf(half, sizeof half, "%s", token);
+		snprintf(half, sizeof half, "%.32s", token);
 		assert_null(strstr(line, half));
 		refusals += strstr(line, "a connection was refused") != NULL;
 	}

@@ -6,6 +6,7 @@
  *   silent          live, but never become ready           version=N       what checkVersion reports
  *   ignore=SIG      ignore that signal                     leave=FILE      leave a grandchild that holds all our descriptors,
  *   say=TEXT        print TEXT first                                       and write its pid into FILE
+ *   ill             say that it is not healthy             closeinside     close the server inside its shutdown function
  *   stubborn        ignore SIGINT and SIGTERM              badready        claim ready with no address
  *   queue=BYTES auth_timeout=MS   the server's options
  */
@@ -404,6 +405,13 @@ static bool probe(void *user, struct ob_error *why)
 	return healthy;
 }
 
+/* As an application does that has nothing else to end. */
+static void close_inside(void *user, ob_server *which)
+{
+	(void)user;
+	ob_server_close(which);
+}
+
 static int claim_ready(void *user, struct ob_config *config)
 {
 	(void)user;
@@ -438,6 +446,10 @@ int main(int argc, char **argv)
 					    .version = value != NULL ? strtoul(value, NULL, 10) : 0,
 					    .queue_max = (uint32_t)number_argument(argc, argv, "queue"),
 					    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout")};
+	healthy = argument(argc, argv, "ill") == NULL;
+	if (argument(argc, argv, "closeinside") != NULL) {
+		options.shutdown = close_inside;
+	}
 	if (ob_server_open(&options, &server, &err) < 0) {
 		fail("open", &err);
 	}
@@ -457,6 +469,8 @@ int main(int argc, char **argv)
 		kill(getpid(), SIGKILL);
 	}
 	(void)ob_server_run(server, NULL);
-	ob_server_close(server);
+	if (options.shutdown == NULL) {
+		ob_server_close(server);
+	}
 	return 0;
 }

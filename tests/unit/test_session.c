@@ -500,6 +500,70 @@ static void a_message_over_the_limit_is_refused_on_our_side(void **state)
 	free_pair(p);
 }
 
+static void large_messages_in_a_row_fit(void **state)
+{
+	static struct outcome o[4];
+	(void)state;
+	struct pair *p = connect_pair();
+	size_t n = 3u << 20;
+	char *big = calloc(1, n);
+	struct ob_value items[1] = {ob_binary(big, n)};
+	struct ob_value params = ob_array(items, 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params, INT64_MAX,
+						  on_reply, &o[i], NULL, NULL),
+				 OB_OK);
+	}
+	pump(&p->parent, &p->child, 100000);
+	assert_int_equal(p->child.calls, 2);
+	assert_true(o[0].ended == 1 && o[0].code == OB_OK && o[1].ended == 1 && o[1].code == OB_OK);
+	free(big);
+	free_pair(p);
+}
+
+static void many_small_elements_fit(void **state)
+{
+	struct outcome o;
+	enum { ELEMENTS = 1000000 };
+	(void)state;
+	struct pair *p = connect_pair();
+	struct ob_value *small = calloc(ELEMENTS, sizeof *small);
+	for (int i = 0; i < ELEMENTS; i++) {
+		small[i] = ob_int(i % 100);
+	}
+	struct ob_value items[1] = {ob_array(small, ELEMENTS)};
+	struct ob_value params = ob_array(items, 1);
+	memset(&o, 0, sizeof o);
+	assert_int_equal(
+	    obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params, INT64_MAX, on_reply, &o, NULL, NULL),
+	    OB_OK);
+	pump(&p->parent, &p->child, 65536);
+	assert_int_equal(p->child.calls, 1);
+	assert_int_equal(o.code, OB_OK);
+	free(small);
+	free_pair(p);
+}
+
+static void deferred_notifications_are_limited(void **state)
+{
+	(void)state;
+	struct pair *p = connect_pair();
+	struct ob_call *kept[256];
+	p->child.handler = KEEP;
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(obi_session_notify(&p->parent.session, ob_bytes_text("x.y"), NULL, NULL), OB_OK);
+		pump(&p->parent, &p->child, SIZE_MAX);
+		if (i < 256) {
+			kept[i] = p->child.kept;
+		}
+	}
+	assert_int_equal(p->child.notifications, 256);
+	for (int i = 0; i < 256; i++) {
+		obi_call_answer(kept[i], NULL, NULL);
+	}
+	free_pair(p);
+}
+
 static void fault_29_bad_values_close_the_connection(void **state)
 {
 	static const struct {
@@ -539,6 +603,9 @@ int main(void)
 	    cmocka_unit_test(fault_26_27_announced_sizes_are_refused_before_allocating),
 	    cmocka_unit_test(fault_27_counts_are_summed_over_all_levels),
 	    cmocka_unit_test(fault_27_depth_is_limited_to_24),
+	    cmocka_unit_test(large_messages_in_a_row_fit),
+	    cmocka_unit_test(many_small_elements_fit),
+	    cmocka_unit_test(deferred_notifications_are_limited),
 	    cmocka_unit_test(fault_29_bad_values_close_the_connection),
 	    cmocka_unit_test(fault_24_an_end_at_any_byte_ends_every_call_once),
 	    cmocka_unit_test(fault_4_pending_calls_end_with_connlost),
