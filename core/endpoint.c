@@ -42,7 +42,7 @@ static int find_mechanisms(struct ob_runtime *rt, const char *const *list, struc
 }
 
 /* What crosses a wire that others can reach must be sealed, and some mechanisms must not cross it at all. */
-static int check_policy(const struct obi_endpoint_names *names, const struct obi_endpoint *ep, struct ob_error *reterr)
+static int check_policy(const struct obi_endpoint_names *names, struct obi_endpoint *ep, struct ob_error *reterr)
 {
 	bool local = (ep->transport->as.transport.flags & OB_TRANSPORT_LOCAL) != 0;
 	for (uint32_t i = 0; i < ep->auth.count; i++) {
@@ -64,6 +64,7 @@ static int check_policy(const struct obi_endpoint_names *names, const struct obi
 				"transport %s without encryption is refused: say allow_plaintext if that is meant",
 				ep->transport->name);
 	}
+	ep->plaintext = !local && !sealed;
 	return OB_OK;
 }
 

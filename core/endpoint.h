@@ -27,7 +27,8 @@ struct obi_endpoint {
 	const struct obi_plugin *codec;
 	struct obi_mechanism mechanisms[OBI_MECHANISMS_MAX];
 	struct obi_auth_setup auth;
-	bool foreign; /* no authentication */
+	bool foreign;	/* no authentication */
+	bool plaintext; /* what crosses is not encrypted, though others can reach it: it was allowed */
 	uint8_t secret[32];
 };
 

@@ -10,6 +10,9 @@
 
 enum { ACCEPT_PAUSE_MS = 100, ACCEPTS_A_TURN = 64, GOODBYE_MS = 1000, WARN_EVERY_MS = 1000, ADDRESS_MAX = 4096 };
 
+/* A parent that is gone without a word is noticed by the transport in about three of these, as the default is on its side. */
+enum { HEARTBEAT_MS = 10000 };
+
 struct obi_connection_in {
 	struct obi_connection_in *next;
 	struct obi_connection_in **slot;
@@ -225,7 +228,7 @@ static bool in_our_directory(const struct ob_server *s, const struct ob_uri *uri
 
 static int bind_listener(struct ob_server *s, struct ob_error *reterr)
 {
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_stream_params params = {.size = sizeof params, .heartbeat_ms = HEARTBEAT_MS};
 	struct obi_arena arena;
 	struct ob_uri uri;
 	obi_arena_init(&arena, 64 * 1024);
@@ -246,7 +249,7 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 {
 	struct obi_endpoint_names names = {.uri = s->config.listen,
 					   .codec = s->config.codec,
-					   .allow_plaintext = s->options.allow_plaintext,
+					   .allow_plaintext = s->options.allow_plaintext || s->config.allow_plaintext,
 					   .parent_dials = true,
 					   .allowed_uid = s->options.allowed_uid};
 	if (s->config.listen == NULL) {
@@ -260,6 +263,12 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 	r = r == OB_OK ? bind_listener(s, reterr) : r;
 	if (r < 0) {
 		return r;
+	}
+	if (s->endpoint.plaintext) {
+		ob_log(s->logger, OB_LOG_WARN,
+		       "what crosses this transport is not encrypted: who can reach it can read "
+		       "and change it",
+		       "{s:s,s:s}", "transport", s->endpoint.transport->name, "because", "allow_plaintext");
 	}
 	s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	s->accept_io.fn = on_acceptable;

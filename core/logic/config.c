@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum kind { TEXT, TOKEN, PID, READY };
+enum kind { TEXT, TOKEN, PID, FLAG };
 
 /* The keys, in the order in which they are written. */
 static const struct field {
@@ -21,18 +21,35 @@ static const struct field {
     {"fifo_stderr", offsetof(struct ob_config, fifo_stderr), TEXT, true},
     {"pid", offsetof(struct ob_config, pid), PID, false},
     {"rpc_addr", offsetof(struct ob_config, rpc_addr), TEXT, false},
-    {"ready", offsetof(struct ob_config, ready), READY, false},
+    {"ready", offsetof(struct ob_config, ready), FLAG, false},
     {"name", offsetof(struct ob_config, name), TEXT, false},
     {"listen", offsetof(struct ob_config, listen), TEXT, false},
     {"codec", offsetof(struct ob_config, codec), TEXT, false},
     {"auth", offsetof(struct ob_config, auth), TEXT, false},
     {"instance", offsetof(struct ob_config, instance), TEXT, false},
+    {"allow_plaintext", offsetof(struct ob_config, allow_plaintext), FLAG, false},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
 static char **text_of(const struct ob_config *config, const struct field *field)
 {
 	return (char **)(void *)((char *)(uintptr_t)config + field->offset);
+}
+
+static bool *flag_of(const struct ob_config *config, const struct field *field)
+{
+	return (bool *)(void *)((char *)(uintptr_t)config + field->offset);
+}
+
+/* Whether a config of this size has the field: those that were added later are behind the others. */
+static bool has(const struct ob_config *config, const struct field *field)
+{
+	return field->offset < config->size;
+}
+
+static size_t size_of(const struct ob_config *config)
+{
+	return config->size < sizeof *config ? config->size : sizeof *config;
 }
 
 static void wipe(char *text)
@@ -72,7 +89,8 @@ void obi_config_clear(struct ob_config *config)
 		}
 	}
 	wipe(config->extra);
-	*config = (struct ob_config){.size = config->size};
+	const struct ob_config empty = {.size = config->size};
+	memcpy(config, &empty, size_of(config));
 }
 
 /* ---- Reading ------------------------------------------------------------------------------------------------------ */
@@ -122,8 +140,8 @@ static int take(const struct field *field, const struct ob_value *value, struct 
 			return obi_fail(reterr, OB_EINVAL, 0, "%s: must be a process id", field->key);
 		}
 		return OB_OK;
-	case READY:
-		if (!ob_get_bool(value, &config->ready)) {
+	case FLAG:
+		if (!ob_get_bool(value, flag_of(config, field))) {
 			return obi_fail(reterr, OB_EINVAL, 0, "%s: must be true or false", field->key);
 		}
 		return OB_OK;
@@ -237,7 +255,7 @@ int obi_config_parse(struct ob_bytes text, struct ob_config *ret, struct ob_erro
 		return obi_fail(reterr, r, 0, "parsing outboard config: %s", err.text);
 	}
 	config.size = ret->size;
-	*ret = config;
+	memcpy(ret, &config, size_of(ret));
 	return OB_OK;
 }
 
@@ -250,8 +268,8 @@ static struct ob_value value_of(const struct ob_config *config, const struct fie
 	switch (field->kind) {
 	case PID:
 		return config->pid != 0 ? ob_int(config->pid) : ob_nil();
-	case READY:
-		return config->ready ? ob_bool(true) : ob_nil();
+	case FLAG:
+		return has(config, field) && *flag_of(config, field) ? ob_bool(true) : ob_nil();
 	default:
 		text = *text_of(config, field);
 		if (text == NULL || text[0] == '\0') {

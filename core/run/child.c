@@ -260,6 +260,7 @@ static int fill_config(struct obi_supervisor *sup, struct ob_config *config, str
 	r = r == OB_OK ? obi_config_set(&config->codec, sup->options->codec) : r;
 	r = r == OB_OK ? obi_config_set(&config->instance, sup->state.instance) : r;
 	r = r == OB_OK ? join_auth(sup, config) : r;
+	config->allow_plaintext = sup->options->allow_plaintext;
 	sodium_memzero(token, sizeof token);
 	if (r < 0) {
 		return obi_fail(reterr, r, 0, "writing outboard config: out of memory");

@@ -392,9 +392,10 @@ struct ob_config {
 	char *name;
 	char *listen; /* the URI where it is to listen */
 	char *codec;
-	char *auth;	/* mechanisms in order, joined by commas */
-	char *instance; /* nonce of this start */
-	void *extra;	/* keys this version does not know, kept over a rewrite */
+	char *auth;	      /* mechanisms in order, joined by commas */
+	char *instance;	      /* nonce of this start */
+	void *extra;	      /* keys this version does not know, kept over a rewrite */
+	bool allow_plaintext; /* the parent permits unsealed mechanisms on a transport that others can reach */
 };
 
 /* Read and check the file: a regular file of ours with mode 0600 or stricter, at most 1 MiB. Start with

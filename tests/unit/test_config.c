@@ -64,13 +64,14 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    .codec = (char *)(uintptr_t) "msgpack",
 	    .auth = (char *)(uintptr_t) "noise,token",
 	    .instance = (char *)(uintptr_t) "feed",
+	    .allow_plaintext = true,
 	};
 	expect_text(
 	    &config,
 	    "{\"token\":\"" TOKEN
 	    "\",\"fifo_stdout\":\"/d/stdout.fifo\",\"fifo_stderr\":\"/d/stderr.fifo\",\"pid\":4711,"
 	    "\"rpc_addr\":\"unix:///d/rpc.sock\",\"ready\":true,\"name\":\"web\",\"listen\":\"unix:///d/rpc.sock\","
-	    "\"codec\":\"msgpack\",\"auth\":\"noise,token\",\"instance\":\"feed\"}");
+	    "\"codec\":\"msgpack\",\"auth\":\"noise,token\",\"instance\":\"feed\",\"allow_plaintext\":true}");
 }
 
 static void zero_empty_and_false_are_left_out(void **unused)
@@ -98,6 +99,22 @@ static void file_of_the_origin_is_read(void **unused)
 	obi_config_clear(&config);
 	assert_null(config.token);
 	assert_int_equal(config.size, sizeof config);
+}
+
+/* A caller of the first version has a struct without the last member: nothing is written behind its end, nor read there. */
+static void a_shorter_struct_is_filled_as_far_as_it_goes(void **unused)
+{
+	(void)unused;
+	struct ob_config config = {.size = offsetof(struct ob_config, allow_plaintext), .allow_plaintext = false};
+	const char *text = "{\"token\":\"\",\"fifo_stdout\":\"/a\",\"fifo_stderr\":\"\",\"allow_plaintext\":true}";
+	assert_int_equal(obi_config_parse(ob_bytes_text(text), &config, NULL), OB_OK);
+	assert_string_equal(config.fifo_stdout, "/a");
+	assert_false(config.allow_plaintext);
+	config.allow_plaintext = true; /* not ours to look at */
+	expect_text(&config, "{\"token\":\"\",\"fifo_stdout\":\"/a\",\"fifo_stderr\":\"\"}");
+	obi_config_clear(&config);
+	assert_true(config.allow_plaintext);
+	assert_null(config.fifo_stdout);
 }
 
 static void null_is_absent(void **unused)
@@ -255,6 +272,7 @@ int main(void)
 	    cmocka_unit_test(keys_are_written_compactly_in_the_origins_order),
 	    cmocka_unit_test(zero_empty_and_false_are_left_out),
 	    cmocka_unit_test(file_of_the_origin_is_read),
+	    cmocka_unit_test(a_shorter_struct_is_filled_as_far_as_it_goes),
 	    cmocka_unit_test(null_is_absent),
 	    cmocka_unit_test(unknown_keys_survive_as_they_stand),
 	    cmocka_unit_test(escapes_are_read_and_written),

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One life of a child - start, call, callback, log, kill, restart, detach, adopt, stop - over every transport, codec and authenticator
+ * that go together; and what does not go together is refused before anything is started, by name. At the end the matrix is printed.
+ */
+#include "support/family.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/scratch.h"
+#include "support/vmm.h"
+
+enum wire { UNIX, TCP, HVSOCK, VSOCK, WIRES };
+static const char *const wire_names[] = {"unix", "tcp", "hvsock", "vsock"};
+static const char *const codecs[] = {"msgpack", "json"};
+static const char *const auths[] = {"token", "bearer"};
+enum { CODECS = 2, AUTHS = 2, CELLS = WIRES * CODECS * AUTHS };
+
+struct cell {
+	enum wire wire;
+	const char *codec;
+	const char *auth;
+	char became[96]; /* what is printed of it */
+};
+
+static struct cell cells[CELLS];
+
+static void expect(int code, int want, const struct ob_error *err, const char *text)
+{
+	if (code != want || (text != NULL && strstr(err->text, text) == NULL)) {
+		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code), code < 0 ? err->text : "",
+			 ob_result_name(want), text != NULL ? text : "");
+	}
+}
+
+/* ---- One combination ---------------------------------------------------------------------------------------------- */
+
+/* What one child needs of the config, and the VMM in between if there is one. */
+struct place {
+	char *listen;
+	char *connect;
+	struct vmm vmm;
+	bool has_vmm;
+	const char *auth[2];
+};
+
+static void lay(struct place *p, struct family *f, const struct cell *cell)
+{
+	*p = (struct place){.auth = {cell->auth, NULL}};
+	if (cell->wire == TCP) {
+		p->listen = scratch_text("tcp://127.0.0.1:0");
+	} else if (cell->wire == VSOCK) {
+		p->listen = scratch_text("vsock://local:0");
+	} else if (cell->wire == HVSOCK) {
+		vmm_begin(&p->vmm, f->scratch);
+		p->has_vmm = true;
+		p->listen = scratch_text("hvsock://%s:52", p->vmm.guest);
+		p->connect = scratch_text("hvsock://%s:52", p->vmm.path);
+	}
+	f->options.listen = p->listen;
+	f->options.connect = p->connect;
+	f->options.codec = cell->codec;
+	f->options.auth = p->auth;
+	f->options.allow_plaintext = cell->wire != UNIX;
+}
+
+static void clear(struct place *p)
+{
+	if (p->has_vmm) {
+		vmm_end(&p->vmm);
+	}
+	free(p->listen);
+	free(p->connect);
+}
+
+/* ---- The life ----------------------------------------------------------------------------------------------------- */
+
+static void on_read(void *user, ob_call *call, const struct ob_value *params)
+{
+	int64_t n = 0;
+	(void)user;
+	(void)ob_get_int(ob_value_at(params, 0), &n);
+	ob_call_replyf(call, "I", n * 2);
+}
+
+static const struct ob_method source[] = {{"read", on_read}, {NULL, NULL}};
+
+static void works(struct family *f)
+{
+	struct ob_bytes text = {NULL, 0};
+	int64_t n = 0;
+	assert_true(ob_get_string(family_call(f, "echo", "[s]", "h\xc3\xa9llo"), &text));
+	assert_true(ob_bytes_is(text, "h\xc3\xa9llo"));
+	assert_true(ob_get_int(family_call(f, "echo", "[I]", INT64_MIN), &n));
+	assert_true(n == INT64_MIN);
+	assert_true(ob_get_int(family_call(f, "ask", "[s,i]", "source.read", 21), &n));
+	assert_int_equal(n, 42);
+}
+
+struct numbers {
+	struct family *f;
+	int64_t last;
+};
+
+static bool has_number(void *user)
+{
+	struct numbers *w = user;
+	for (uint32_t i = 0; i < w->f->line_count; i++) {
+		if (w->f->numbers[i] == w->last) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void logs(struct family *f, int64_t first)
+{
+	struct numbers w = {f, first + 9};
+	family_call(f, "log", "[i,I]", 10, first);
+	family_until(f, has_number, &w);
+}
+
+static void kill_and_restart(struct family *f)
+{
+	struct ob_error err;
+	int32_t pid = ob_connector_pid(f->connector);
+	expect(family_try(f, 0, &err, "signal", "[i]", SIGKILL), OB_ECONNLOST, &err, NULL);
+	family_await(f, OB_EVENT_READY, 2);
+	assert_int_not_equal(ob_connector_pid(f->connector), pid);
+	pid = ob_connector_pid(f->connector);
+	expect(family_try(f, 0, &err, "exit", "[i]", 0), OB_ECONNLOST, &err, NULL);
+	family_await(f, OB_EVENT_READY, 3);
+	assert_int_not_equal(ob_connector_pid(f->connector), pid);
+}
+
+static void detach_and_adopt(struct family *f)
+{
+	struct ob_error err;
+	int32_t pid = ob_connector_pid(f->connector);
+	expect(ob_connector_detach(f->connector, &err), OB_OK, &err, NULL);
+	ob_connector_close(f->connector);
+	assert_true(family_alive(pid));
+	family_connector(f);
+	expect(ob_connector_expose(f->connector, "source", source, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_reconnect(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
+	assert_int_equal(ob_connector_pid(f->connector), pid);
+}
+
+static void live(struct family *f)
+{
+	struct ob_error err;
+	family_connector(f);
+	expect(ob_connector_expose(f->connector, "source", source, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_start(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
+	works(f);
+	logs(f, 100);
+	kill_and_restart(f);
+	works(f);
+	detach_and_adopt(f);
+	works(f);
+	logs(f, 200);
+	int32_t pid = ob_connector_pid(f->connector);
+	expect(ob_connector_stop(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
+	assert_false(family_alive(pid));
+}
+
+static bool runs_in_a_guest(void)
+{
+	return getenv("OB_TEST_GUEST") != NULL;
+}
+
+/* Unsealed on a wire that others reach: the config must say that this is meant, and the log says what it means. */
+static void check_warning(const struct family *f, const struct cell *cell)
+{
+	uint32_t warned = 0;
+	for (uint32_t i = 0; i < f->line_count; i++) {
+		warned += strstr(f->lines[i], "is not encrypted") != NULL;
+	}
+	assert_int_equal(warned, cell->wire == UNIX ? 0 : 3); /* one each start */
+}
+
+static void a_life(void **state)
+{
+	struct cell *cell = *state;
+	struct family f;
+	struct place place;
+	if (cell->wire == VSOCK && !runs_in_a_guest()) {
+		snprintf(cell->became, sizeof cell->became, "skipped: it needs a guest (test guest-vsock-matrix)");
+		skip(); /* the vsock of this machine is not ours */
+	}
+	snprintf(cell->became, sizeof cell->became, "FAILED");
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	lay(&place, &f, cell);
+	live(&f);
+	check_warning(&f, cell);
+	clear(&place);
+	family_end(&f);
+	snprintf(cell->became, sizeof cell->became, "ran");
+}
+
+/* ---- What is refused ---------------------------------------------------------------------------------------------- */
+
+static void refused_whatever_the_config_says(void **state)
+{
+	struct cell *cell = *state;
+	struct family f;
+	struct place place;
+	struct ob_error err = {.text = ""};
+	char want[128];
+	snprintf(cell->became, sizeof cell->became, "FAILED");
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	lay(&place, &f, cell);
+	snprintf(want, sizeof want, "authenticator %s is refused on transport %s", cell->auth, wire_names[cell->wire]);
+	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err, want);
+	f.connector = NULL;
+	clear(&place);
+	family_end(&f);
+	snprintf(cell->became, sizeof cell->became, "refused: %.80s", want);
+}
+
+static void plaintext_must_be_allowed(void **state)
+{
+	(void)state;
+	for (enum wire wire = TCP; wire < WIRES; wire++) {
+		struct cell cell = {wire, "msgpack", "token", ""};
+		struct family f;
+		struct place place;
+		struct ob_error err = {.text = ""};
+		char want[128];
+		family_begin(&f, OB_RUNTIME_INLINE, NULL);
+		lay(&place, &f, &cell);
+		f.options.allow_plaintext = false;
+		snprintf(want, sizeof want, "transport %s without encryption is refused", wire_names[wire]);
+		expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err, want);
+		f.connector = NULL;
+		clear(&place);
+		family_end(&f);
+	}
+}
+
+/* The child judges for itself: what its parent's config does not permit, it does not serve. */
+static void a_child_refuses_plaintext_too(void **state)
+{
+	struct ob_server_options options = {
+	    .size = sizeof options,
+	    .listen = "tcp://127.0.0.1:0",
+	    .token = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	};
+	static const char *const bearer[] = {"bearer", NULL};
+	ob_server *server;
+	struct ob_error err = {.text = ""};
+	(void)state;
+	expect(ob_server_open(&options, &server, &err), OB_OK, &err, NULL);
+	expect(ob_server_start(server, &err), OB_EPERM, &err, "transport tcp without encryption is refused");
+	ob_server_close(server);
+	options.auth = bearer;
+	options.allow_plaintext = true;
+	expect(ob_server_open(&options, &server, &err), OB_OK, &err, NULL);
+	expect(ob_server_start(server, &err), OB_EPERM, &err, "authenticator bearer is refused on transport tcp");
+	ob_server_close(server);
+}
+
+static void a_client_refuses_plaintext_too(void **state)
+{
+	struct ob_runtime_options inline_one = {.size = sizeof inline_one};
+	struct ob_client_options options = {.size = sizeof options, .address = "tcp://127.0.0.1:1"};
+	ob_runtime *runtime;
+	ob_client *client;
+	struct ob_error err = {.text = ""};
+	(void)state;
+	expect(ob_runtime_new(&inline_one, &runtime, &err), OB_OK, &err, NULL);
+	expect(ob_client_connect(runtime, &options, NULL, &client, &err), OB_EPERM, &err,
+	       "transport tcp without encryption is refused");
+	ob_runtime_free(runtime);
+}
+
+/* A transport may be named, too, and then must know the scheme. */
+static void a_transport_is_found_by_name(void **state)
+{
+	static const char *const names[] = {"hvsock", "vsock"};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct cell cell = {HVSOCK, "msgpack", "token", ""};
+		struct family f;
+		struct place place;
+		struct ob_error err = {.text = ""};
+		family_begin(&f, OB_RUNTIME_INLINE, NULL);
+		lay(&place, &f, &cell);
+		f.options.transport = names[i];
+		int r = ob_connector_new(f.runtime, &f.options, &f.connector, &err);
+		if (i == 0) {
+			expect(r, OB_OK, &err, NULL);
+		} else {
+			expect(r, OB_EINVAL, &err, "transport vsock does not speak hvsock");
+			f.connector = NULL;
+		}
+		clear(&place);
+		family_end(&f);
+	}
+}
+
+/* ---- The matrix --------------------------------------------------------------------------------------------------- */
+
+static void print_matrix(void)
+{
+	printf("\n%-8s %-8s %-8s\n", "wire", "codec", "auth");
+	for (size_t i = 0; i < CELLS; i++) {
+		printf("%-8s %-8s %-8s %s\n", wire_names[cells[i].wire], cells[i].codec, cells[i].auth,
+		       cells[i].became);
+	}
+}
+
+int main(void)
+{
+	static char names[CELLS][64];
+	static struct CMUnitTest tests[CELLS + 4] = {
+	    cmocka_unit_test(plaintext_must_be_allowed),
+	    cmocka_unit_test(a_child_refuses_plaintext_too),
+	    cmocka_unit_test(a_client_refuses_plaintext_too),
+	    cmocka_unit_test(a_transport_is_found_by_name),
+	};
+	for (size_t i = 0; i < CELLS; i++) {
+		struct cell *cell = &cells[i];
+		*cell = (struct cell){.wire = (enum wire)(i / (CODECS * AUTHS)),
+				      .codec = codecs[i / AUTHS % CODECS],
+				      .auth = auths[i % AUTHS]};
+		bool allowed = cell->wire == UNIX || strcmp(cell->auth, "bearer") != 0;
+		snprintf(names[i], sizeof names[i], "%s_%s_%s%s", wire_names[cell->wire], cell->codec, cell->auth,
+			 allowed ? "" : "_is_refused");
+		tests[4 + i] = (struct CMUnitTest){names[i], allowed ? a_life : refused_whatever_the_config_says, NULL,
+						   NULL, cell};
+	}
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	print_matrix();
+	return failed;
+}
