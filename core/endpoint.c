@@ -64,7 +64,7 @@ static int check_policy(const struct obi_endpoint_names *names, struct obi_endpo
 				"transport %s without encryption is refused: say allow_plaintext if that is meant",
 				ep->transport->name);
 	}
-	ep->plaintext = !local && !sealed;
+	ep->plaintext = !local;
 	return OB_OK;
 }
 
