@@ -574,6 +574,9 @@ static int pack_params(msgpack_packer *p, const struct ob_message *m)
 
 static int pack_message(msgpack_packer *p, const struct ob_message *m)
 {
+	if (m->kind > OB_NOTIFY) {
+		return OB_EINVAL;
+	}
 	int r = msgpack_pack_array(p, m->kind == OB_NOTIFY ? 3 : 4);
 	r = r == 0 ? msgpack_pack_uint32(p, m->kind) : r;
 	if (r == 0 && m->kind != OB_NOTIFY) {

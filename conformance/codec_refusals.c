@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* What a codec must refuse: what it cannot carry, what is over a limit, and bytes of which nobody knows where they come from. */
+#include "conformance/codec_trial.h"
+
+#include <math.h>
+
+/* ---- Encoding ----------------------------------------------------------------------------------------------------- */
+
+/* What is refused leaves a sink that can be used: only a full one has failed. */
+static void must_refuse(struct obi_codec_trial *t, const struct ob_message *m, const char *what)
+{
+	uint8_t memory[4096];
+	struct ob_sink sink = ob_sink_fixed(memory, sizeof memory);
+	struct ob_error err = {.text = ""};
+	int r = t->ops->encode(m, &sink, &err);
+	OBI_CODEC_REQUIRE(t, r == OB_EINVAL, "encode of %s gives %d, and not OB_EINVAL", what, r);
+	OBI_CODEC_REQUIRE(t, !sink.failed, "encode of %s marks a sink as failed that is not full", what);
+	r = t->ops->encode(m, &sink, NULL);
+	OBI_CODEC_REQUIRE(t, r == OB_EINVAL, "encode of %s without an ob_error gives %d", what, r);
+}
+
+static void values_that_no_codec_carries_are_refused(struct obi_codec_trial *t)
+{
+	static const char *const bad[] = {"\xff",    "a\x80", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+					  "\xe2\x82"};
+	struct ob_value numbers[] = {ob_double(HUGE_VAL), ob_double(-HUGE_VAL), ob_double(nan(""))};
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		struct ob_message m = obi_codec_request(obi_codec_array(t, numbers[i], 1));
+		must_refuse(t, &m, "a double that is not finite");
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct ob_message m = obi_codec_request(obi_codec_array(t, ob_string(bad[i]), 1));
+		must_refuse(t, &m, "a string that is not UTF-8");
+		m.params = obi_codec_map(t, bad[i], ob_nil());
+		must_refuse(t, &m, "a key that is not UTF-8");
+		m.params = ob_nil();
+		m.method = ob_bytes_text(bad[i]);
+		must_refuse(t, &m, "a method that is not UTF-8");
+	}
+	struct ob_value strange = ob_nil();
+	strange.type = 99;
+	struct ob_message m = obi_codec_request(obi_codec_array(t, strange, 1));
+	must_refuse(t, &m, "a value of no known type");
+	m.params = ob_int(1);
+	must_refuse(t, &m, "params that are a number");
+	m.params = obi_codec_nest(t, ob_nil(), OB_DEPTH_MAX + 1, false);
+	must_refuse(t, &m, "arrays that are nested too deep");
+	m.params = obi_codec_nest(t, ob_nil(), OB_DEPTH_MAX + 1, true);
+	must_refuse(t, &m, "maps that are nested too deep");
+	m = obi_codec_request(ob_nil());
+	m.kind = 77;
+	must_refuse(t, &m, "a message of no known kind");
+}
+
+/* At every size that is too small: it says so, keeps to the room it has, and the next attempt begins where the last one did. */
+static void a_full_sink_can_be_used_again(struct obi_codec_trial *t)
+{
+	struct ob_value items[] = {ob_string("a string\n"), ob_binary("bytes", 5), ob_int(INT64_MAX),
+				   ob_double(-1e-300), ob_array(NULL, 0)};
+	struct ob_message m = obi_codec_request(obi_codec_map(t, "key", ob_array(items, 5)));
+	struct ob_bytes whole;
+	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &whole) == OB_OK, "encode refuses a plain message");
+	for (size_t cap = 0; cap < whole.len; cap++) {
+		uint8_t *memory = obi_codec_memory(t, whole.len + 2);
+		memset(memory, 0xee, whole.len + 2);
+		struct ob_sink sink = ob_sink_fixed(memory, cap + 1);
+		ob_sink_byte(&sink, 0x11);
+		int r = t->ops->encode(&m, &sink, NULL);
+		OBI_CODEC_REQUIRE(t, r == OB_ENOMEM, "encode into %zu bytes of %zu gives %d", cap, whole.len, r);
+		OBI_CODEC_REQUIRE(t, memory[0] == 0x11 && memory[cap + 1] == 0xee, "encode writes outside of its sink");
+		sink = ob_sink_fixed(memory, whole.len);
+		r = t->ops->encode(&m, &sink, NULL);
+		OBI_CODEC_REQUIRE(t, r == OB_OK && ob_bytes_equal(whole, ob_bytes_of(memory, sink.len)),
+				  "after a full sink, encode gives %d and other bytes", r);
+		obi_codec_give_back(t, memory);
+	}
+}
+
+/* ---- Limits ------------------------------------------------------------------------------------------------------- */
+
+/* A message one byte over the limit is refused before more than the limit is there, and one of just that size is not. */
+static void the_message_limit_holds(struct obi_codec_trial *t)
+{
+	struct ob_message m = obi_codec_request(obi_codec_array(t, ob_string("some letters"), 40));
+	struct ob_scan whole = {.seen = 0}, bytewise = {.seen = 0};
+	struct ob_bytes bytes;
+	size_t len = 0;
+	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK, "encode refuses a plain message");
+	t->limits.message = (uint32_t)bytes.len;
+	OBI_CODEC_REQUIRE(t, t->ops->scan(bytes, &whole, &t->limits, &len) == 1,
+			  "a message of %zu bytes is refused under that limit", bytes.len);
+	t->limits.message--;
+	whole.seen = 0;
+	int r = t->ops->scan(bytes, &whole, &t->limits, &len);
+	OBI_CODEC_REQUIRE(t, r == OB_ETOOBIG, "a message of %zu bytes under a limit of %u: scan gives %d", bytes.len,
+			  t->limits.message, r);
+	size_t need = 1;
+	for (size_t n = 1; n <= t->limits.message; n++) {
+		r = n >= need ? t->ops->scan(ob_bytes_of(bytes.data, n), &bytewise, &t->limits, &need) : 0;
+		if (r < 0) {
+			break;
+		}
+		OBI_CODEC_REQUIRE(t, r == 0, "scan finds a message in the first %zu of %zu bytes", n, bytes.len);
+	}
+	OBI_CODEC_REQUIRE(t, r == OB_ETOOBIG, "scan waits for more than the limit of %u bytes", t->limits.message);
+}
+
+static void the_depth_limit_holds(struct obi_codec_trial *t)
+{
+	for (uint32_t depth = 1; depth <= OB_DEPTH_MAX; depth++) {
+		for (int mixed = 0; mixed < 2; mixed++) {
+			struct ob_message m = obi_codec_request(obi_codec_nest(t, ob_int(1), depth, mixed));
+			struct obi_codec_read back;
+			t->limits.depth = depth;
+			const char *wrong = obi_codec_round(t, &m);
+			OBI_CODEC_REQUIRE(t, wrong == NULL, "depth %u under that limit: %s", depth, wrong);
+			struct ob_bytes bytes;
+			obi_codec_encode(t, t->ops, &m, &bytes);
+			t->limits.depth = depth - 1;
+			int r = obi_codec_decode(t, t->ops, bytes, &back);
+			OBI_CODEC_REQUIRE(t, r < 0, "depth %u passes a limit of %u", depth, depth - 1);
+		}
+	}
+}
+
+static void equal_keys_are_refused(struct obi_codec_trial *t)
+{
+	static const uint32_t counts[] = {2, 8, 9, 17, 1000};
+	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+		uint32_t n = counts[i];
+		struct ob_pair *pairs = obi_codec_memory(t, n * sizeof *pairs);
+		for (uint32_t k = 0; k < n; k++) {
+			char *key = obi_codec_memory(t, 4);
+			uint32_t number = k + 1 < n ? k : 0; /* the last is the first again */
+			memcpy(key,
+			       (char[]){(char)('a' + number / 100), (char)('a' + number / 10 % 10),
+					(char)('a' + number % 10)},
+			       3);
+			pairs[k] = (struct ob_pair){ob_stringn(key, 3), ob_int(k)};
+		}
+		struct ob_message m = obi_codec_request(ob_map(pairs, n));
+		struct obi_codec_read back;
+		struct ob_bytes bytes;
+		if (obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK) {
+			OBI_CODEC_REQUIRE(t, obi_codec_decode(t, t->ops, bytes, &back) < 0,
+					  "a map of %u keys, two of them equal, is accepted", n);
+		}
+	}
+}
+
+/* ---- Hostile bytes ------------------------------------------------------------------------------------------------ */
+
+/* Whatever it is: it is refused with a proper code, or it can be written again and is the same then. */
+static void try_bytes(struct obi_codec_trial *t, const uint8_t *data, size_t len)
+{
+	struct ob_scan progress = {.seen = 0};
+	struct obi_codec_read read, again;
+	struct ob_bytes bytes;
+	size_t end = 0;
+	uint8_t *exact = obi_codec_memory(t, len);
+	memcpy(exact, data, len);
+	int r = t->ops->scan(ob_bytes_of(exact, len), &progress, &t->limits, &end);
+	obi_codec_give_back(t, exact);
+	OBI_CODEC_REQUIRE(t, r == 0 || r == 1 || r == OB_EPROTO || r == OB_ETOOBIG, "scan of garbage gives %d", r);
+	OBI_CODEC_REQUIRE(t, r != 1 || (end > 0 && end <= len), "scan finds %zu bytes in %zu", end, len);
+	OBI_CODEC_REQUIRE(t, r != 0 || end > len, "scan waits for %zu bytes when it has %zu", end, len);
+	if (r != 1) {
+		return;
+	}
+	r = obi_codec_decode(t, t->ops, ob_bytes_of(data, end), &read);
+	OBI_CODEC_REQUIRE(t, r == OB_OK || r == OB_EPROTO || r == OB_ETOOBIG || r == OB_ENOMEM,
+			  "decode of garbage gives %d", r);
+	if (r < 0) {
+		return;
+	}
+	if (read.m.kind != OB_BATCH) {
+		r = obi_codec_encode(t, t->ops, &read.m, &bytes);
+		OBI_CODEC_REQUIRE(t, r == OB_OK, "what was decoded cannot be encoded: %d", r);
+		r = obi_codec_decode(t, t->ops, bytes, &again);
+		OBI_CODEC_REQUIRE(t, r == OB_OK && obi_codec_same_message(&read.m, &again.m),
+				  "what was decoded is another message when it is written and read again: %d", r);
+		obi_codec_forget(t, &again);
+		obi_codec_give_back(t, (void *)(uintptr_t)bytes.data);
+	}
+	obi_codec_forget(t, &read);
+}
+
+static struct ob_bytes victim(struct obi_codec_trial *t, uint32_t kind)
+{
+	struct ob_value items[] = {ob_string("text\n"),
+				   ob_int(-70000),
+				   ob_double(1.5),
+				   ob_binary("\0\xff", 2),
+				   obi_codec_map(t, "key", ob_bool(true)),
+				   ob_array(NULL, 0),
+				   ob_uint(UINT64_MAX)};
+	struct ob_message m = obi_codec_request(ob_array(items, 7));
+	struct ob_bytes bytes = {NULL, 0};
+	m.kind = kind;
+	m.result = m.params;
+	if (obi_codec_encode(t, t->ops, &m, &bytes) != OB_OK) {
+		obi_codec_fail(t, "encode refuses a plain message");
+	}
+	return bytes;
+}
+
+static void a_part_is_never_taken_for_the_whole(struct obi_codec_trial *t)
+{
+	for (uint32_t kind = OB_REQUEST; kind <= OB_NOTIFY; kind++) {
+		struct ob_bytes bytes = victim(t, kind);
+		for (size_t len = 0; len < bytes.len; len++) {
+			struct ob_scan progress = {.seen = 0};
+			uint8_t *exact = obi_codec_memory(t, len);
+			size_t need = 0;
+			memcpy(exact, bytes.data, len);
+			int r = t->ops->scan(ob_bytes_of(exact, len), &progress, &t->limits, &need);
+			OBI_CODEC_REQUIRE(t, r == 0, "the first %zu of %zu bytes: scan gives %d", len, bytes.len, r);
+			OBI_CODEC_REQUIRE(t, need > len && need <= bytes.len,
+					  "the first %zu of %zu bytes: scan waits for %zu", len, bytes.len, need);
+			obi_codec_give_back(t, exact);
+		}
+	}
+}
+
+static void damaged_messages_do_no_harm(struct obi_codec_trial *t)
+{
+	static const uint8_t values[] = {0x00, 0xff, 0x7f, 0x80, 0xc1, 0xdd, '"', '\\', '{', '[', '\n', ' ', '0'};
+	for (uint32_t kind = OB_REQUEST; kind <= OB_NOTIFY; kind++) {
+		struct ob_bytes bytes = victim(t, kind);
+		uint8_t *damaged = obi_codec_memory(t, bytes.len + 1);
+		for (size_t at = 0; at < bytes.len && t->verdict == OBI_VERDICT_PASS; at++) {
+			memcpy(damaged, bytes.data, bytes.len);
+			for (size_t i = 0; i < sizeof values + 8; i++) {
+				damaged[at] = (uint8_t)(i < 8 ? bytes.data[at] ^ 1u << i : values[i - 8]);
+				try_bytes(t, damaged, bytes.len);
+			}
+			/* One byte less, and one twice. */
+			memmove(damaged + at, bytes.data + at + 1, bytes.len - at - 1);
+			try_bytes(t, damaged, bytes.len - 1);
+			memcpy(damaged + at + 1, bytes.data + at, bytes.len - at);
+			damaged[at] = bytes.data[at];
+			try_bytes(t, damaged, bytes.len + 1);
+		}
+	}
+}
+
+static void garbage_does_no_harm(struct obi_codec_trial *t)
+{
+	uint8_t data[64];
+	uint32_t seed = 20240501;
+	for (int i = 0; i < 20000 && t->verdict == OBI_VERDICT_PASS; i++) {
+		size_t len = 1 + (seed >> 8) % sizeof data;
+		for (size_t k = 0; k < len; k++) {
+			seed = seed * 1664525u + 1013904223u;
+			data[k] = (uint8_t)(seed >> 24);
+		}
+		try_bytes(t, data, len);
+	}
+	for (unsigned byte = 0; byte < 256; byte++) {
+		memset(data, (int)byte, sizeof data);
+		try_bytes(t, data, sizeof data);
+	}
+}
+
+const struct obi_codec_promise obi_codec_refusals[] = {
+    {"values that no codec carries are refused", values_that_no_codec_carries_are_refused},
+    {"a full sink can be used again", a_full_sink_can_be_used_again},
+    {"the message limit holds", the_message_limit_holds},
+    {"the depth limit holds", the_depth_limit_holds},
+    {"equal keys are refused", equal_keys_are_refused},
+    {"a part is never taken for the whole", a_part_is_never_taken_for_the_whole},
+    {"damaged messages do no harm", damaged_messages_do_no_harm},
+    {"garbage does no harm", garbage_does_no_harm},
+    {NULL, NULL},
+};
