@@ -11,10 +11,7 @@
 
 #include <outboard/transport.h>
 
-enum obi_verdict { OBI_VERDICT_PASS, OBI_VERDICT_FAIL, OBI_VERDICT_SKIP };
-
-/* One promise was tried. why is one line, empty for a pass. */
-typedef void obi_verdict_fn(void *user, const char *promise, enum obi_verdict verdict, const char *why);
+#include "conformance/verdict.h"
 
 struct obi_conform_transport {
 	const struct ob_transport_ops *ops;
