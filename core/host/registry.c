@@ -38,7 +38,7 @@ static int64_t now_ms(void)
 
 static const struct ob_transport_ops *find_transport(const struct ob_host *host, struct ob_bytes scheme)
 {
-	const struct obi_plugin *plugin;
+	const struct obi_plugin *plugin = NULL;
 	int rc = obi_registry_transport(registry_of(host), NULL, scheme, &plugin, NULL);
 	return rc == OB_OK ? &plugin->as.transport : NULL;
 }
