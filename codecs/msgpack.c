@@ -498,7 +498,17 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob
 
 static int write_sink(void *sink, const char *data, size_t n)
 {
-	return ob_sink_put(sink, data, n) ? 0 : -1;
+	uint8_t *room = ob_sink_reserve(sink, n);
+	if (room == NULL) {
+		return -1;
+	}
+	if (n == 1) {
+		*room = (uint8_t)*data; /* most pieces are one byte */
+	} else if (n > 0) {
+		memcpy(room, data, n);
+	}
+	ob_sink_commit(sink, n);
+	return 0;
 }
 
 static int pack(msgpack_packer *p, const struct ob_value *v, unsigned depth);

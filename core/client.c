@@ -239,7 +239,7 @@ static size_t whole_method(const struct ob_client *client, const char *method, c
 static int64_t deadline_of(const struct ob_client *client, int64_t timeout_ms)
 {
 	int64_t ms = timeout_ms == 0 ? client->peer->call_timeout_ms : timeout_ms;
-	int64_t now = obi_now_ms(); /* not the turn's: the loop may have slept, or the program worked, since */
+	int64_t now = obi_loop_now(client->peer->rt->loop);
 	return ms < 0 || ms > INT64_MAX - now ? INT64_MAX : now + ms;
 }
 

@@ -16,6 +16,7 @@ struct obi_loop {
 	ev_check check;	    /* forgets the cached time after it */
 	ev_async async;	    /* other threads' way in */
 	int64_t now;	    /* 0: not read in this turn */
+	bool awake;	    /* between a sleep and the end of its turn: only then does time stand still */
 	struct obi_task *tasks;
 	struct obi_task **tasks_end;
 	atomic_uint refs;
@@ -41,6 +42,9 @@ int64_t obi_now_ms(void)
 
 int64_t obi_loop_now(struct obi_loop *loop)
 {
+	if (!loop->awake) {
+		return obi_now_ms();
+	}
 	if (loop->now == 0) {
 		loop->now = obi_now_ms();
 	}
@@ -64,13 +68,16 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *prepare, int events)
 	(void)ev;
 	(void)events;
 	(void)run_tasks(prepare->data);
+	((struct obi_loop *)prepare->data)->awake = false;
 }
 
 static void on_check(struct ev_loop *ev, ev_check *check, int events)
 {
 	(void)ev;
 	(void)events;
-	((struct obi_loop *)check->data)->now = 0;
+	struct obi_loop *loop = check->data;
+	loop->now = 0;
+	loop->awake = true;
 }
 
 static void run_jobs(struct obi_loop *loop)
@@ -99,6 +106,7 @@ static void start_own_watchers(struct obi_loop *loop)
 {
 	ev_prepare_init(&loop->prepare, on_prepare);
 	ev_check_init(&loop->check, on_check);
+	ev_set_priority(&loop->check, EV_MAXPRI); /* before any other callback of the turn */
 	ev_async_init(&loop->async, on_async);
 	loop->prepare.data = loop->check.data = loop->async.data = loop;
 	if (loop->attached) {
@@ -221,6 +229,7 @@ static bool busy_poll(struct obi_loop *loop)
 	int64_t until = now_us() + loop->busy_poll_us;
 	do {
 		ev_run(loop->ev, EVRUN_NOWAIT);
+		loop->awake = false;
 		if (loop->io_seen != seen) {
 			return true;
 		}
@@ -240,7 +249,7 @@ void obi_loop_turn(struct obi_loop *loop, bool block)
 	}
 	loop->io_seen = 0;
 	ev_run(loop->ev, block ? EVRUN_ONCE : EVRUN_NOWAIT);
-	loop->now = 0;
+	loop->awake = false;
 }
 
 /* ---- I/O ---- */

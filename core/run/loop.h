@@ -83,7 +83,7 @@ bool obi_loop_is_default(const struct obi_loop *loop);
 /* One turn: run the tasks that wait and return; or when there are none, wait for something (block) or not, and handle it. */
 void obi_loop_turn(struct obi_loop *loop, bool block);
 
-/* CLOCK_MONOTONIC ms, read once a turn and again whenever asked with obi_now_ms(). */
+/* CLOCK_MONOTONIC ms: read once a turn while callbacks run, anew each time outside of one. obi_now_ms() always reads. */
 int64_t obi_loop_now(struct obi_loop *loop);
 int64_t obi_now_ms(void);
 
