@@ -83,6 +83,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .loop = c->rt->loop,
 	    .watches = &c->rt->watches,
 	    .strays = &c->rt->strays,
+	    .dials = &c->rt->dials,
 	    .options = &c->options,
 	    .plugin_path = c->rt->plugin_path_text,
 	    .config_hash = c->hash,

@@ -15,6 +15,7 @@
 
 #include "host/registry.h"
 #include "run/loop.h"
+#include "run/pacer.h"
 #include "run/strays.h"
 
 struct obi_watch_hub;
@@ -33,6 +34,7 @@ struct ob_runtime {
 	bool ending;
 	struct obi_watch_hub *watches; /* the one inotify instance */
 	struct obi_strays strays;
+	struct obi_pacer dials;	      /* of all its connectors */
 	struct ob_connector *closing; /* connectors whose close is under way; connector.c */
 };
 

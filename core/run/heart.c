@@ -237,6 +237,7 @@ static void on_opened(void *user, struct obi_link *link)
 	struct ob_value items[1] = {ob_string(sup->state.instance)};
 	struct ob_value params = ob_array(items, 1);
 	(void)link;
+	obi_turn_end(&sup->heart.turn);
 	(void)ask(sup, "outboard.supervise", &params, ASK_TIMEOUT_MS, on_supervised);
 }
 
@@ -275,6 +276,7 @@ static void on_closed(void *user, struct obi_link *link, const struct ob_error *
 	struct obi_supervisor *sup = user;
 	bool was_up = sup->heart.supervising;
 	struct ob_error why = *err;
+	obi_turn_end(&sup->heart.turn);
 	sup->heart.link = NULL;
 	sup->heart.supervising = sup->heart.asking_version = false;
 	obi_timer_stop(&sup->heart.beat);
@@ -302,13 +304,15 @@ static void on_called(void *user, struct obi_link *link, struct ob_call *call)
 	sup->setup.events.called(sup->setup.events.user, call);
 }
 
-static void dial(struct obi_supervisor *sup)
+static void dial_now(void *user)
 {
+	struct obi_supervisor *sup = user;
 	struct obi_link_setup setup = sup->setup.link;
 	struct ob_error err = {0};
 	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, NULL, sup};
 	setup.open_timeout_ms = OPEN_TIMEOUT_MS;
 	if (obi_link_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {
+		obi_turn_end(&sup->heart.turn);
 		sup->heart.link = NULL;
 		snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, err.text);
 		redial_later(sup);
@@ -317,10 +321,25 @@ static void dial(struct obi_supervisor *sup)
 	obi_sup_changed(sup);
 }
 
+/* When it is our turn among all the children of this runtime. */
+static void dial(struct obi_supervisor *sup)
+{
+	if (obi_pacer_ask(sup->setup.dials, sup->setup.loop, &sup->heart.turn)) {
+		dial_now(sup);
+	} else {
+		obi_sup_changed(sup);
+	}
+}
+
+static bool is_dialing(const struct obi_supervisor *sup)
+{
+	return sup->heart.link != NULL || obi_turn_is_wanted(&sup->heart.turn);
+}
+
 static void on_redial(void *user)
 {
 	struct obi_supervisor *sup = user;
-	if (sup->heart.link == NULL && sup->address != NULL) {
+	if (!is_dialing(sup) && sup->address != NULL) {
 		dial(sup);
 	}
 }
@@ -329,12 +348,13 @@ void obi_heart_init(struct obi_supervisor *sup)
 {
 	sup->heart.redial.fn = on_redial;
 	sup->heart.beat.fn = on_beat;
-	sup->heart.redial.user = sup->heart.beat.user = sup;
+	sup->heart.turn.fn = dial_now;
+	sup->heart.redial.user = sup->heart.beat.user = sup->heart.turn.user = sup;
 }
 
 void obi_heart_start(struct obi_supervisor *sup)
 {
-	if (sup->heart.link == NULL) {
+	if (!is_dialing(sup)) {
 		sup->heart.failures = 0;
 		dial(sup);
 	}
@@ -346,6 +366,7 @@ void obi_heart_stop(struct obi_supervisor *sup)
 	bool was_up = sup->heart.supervising;
 	obi_timer_stop(&sup->heart.redial);
 	obi_timer_stop(&sup->heart.beat);
+	obi_turn_end(&sup->heart.turn);
 	sup->heart.link = NULL;
 	sup->heart.supervising = sup->heart.judged = sup->heart.unresponsive = sup->heart.waiting = false;
 	sup->heart.failures = sup->heart.misses = 0;
@@ -366,5 +387,5 @@ enum ob_link obi_heart_state(const struct obi_supervisor *sup)
 	if (sup->heart.supervising) {
 		return OB_LINK_UP;
 	}
-	return sup->heart.link != NULL ? OB_LINK_DIALING : OB_LINK_DOWN;
+	return is_dialing(sup) ? OB_LINK_DIALING : OB_LINK_DOWN;
 }

@@ -12,6 +12,7 @@
 
 #include "logic/lifecycle.h"
 #include "run/link.h"
+#include "run/pacer.h"
 #include "run/strays.h"
 #include "run/watch.h"
 
@@ -35,6 +36,7 @@ struct obi_supervise_setup {
 	struct obi_loop *loop;
 	struct obi_watch_hub **watches;
 	struct obi_strays *strays;
+	struct obi_pacer *dials;
 	const struct ob_connector_options *options; /* defaults filled in; must outlive the supervisor */
 	const char *plugin_path;		    /* for the child's environment */
 	const char *config_hash;		    /* of the options, 64 hex digits */

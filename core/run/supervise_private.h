@@ -31,6 +31,7 @@ struct obi_heart {
 	bool unresponsive;
 	int64_t down_since; /* 0: the link was up, or nobody has dialled yet */
 	struct obi_timer redial;
+	struct obi_turn turn; /* to dial: held until it is authenticated, or has come to nothing */
 	struct obi_timer beat;
 };
 

@@ -8,6 +8,7 @@
  *   limit N                                                   more than N connections are closed
  *   drop                                                      end all connections; go on listening: a snapshot was restored
  *   count                                                     answers how many CONNECTs there were
+ *   most                                                      answers how many connections there were at once, at most
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +44,7 @@ struct connection {
 };
 
 static struct connection *all[CONNECTIONS];
-static size_t count, limit = CONNECTIONS;
+static size_t count, most, limit = CONNECTIONS;
 static enum mode mode;
 static unsigned connects;
 static const char *guest_path;
@@ -131,6 +132,7 @@ static bool read_line(struct connection *c)
 		c->len++;
 		if (c->line[c->len - 1] != '\n') {
 			if (mode == RESET) {
+				connects++;
 				return false; /* with the rest unread: the kernel makes a reset of it */
 			}
 			continue;
@@ -192,6 +194,9 @@ static void order(const char *line)
 	} else if (strcmp(line, "count") == 0) {
 		printf("%u\n", connects);
 		return;
+	} else if (strcmp(line, "most") == 0) {
+		printf("%zu\n", most);
+		return;
 	} else if (sscanf(line, "limit %u", &n) == 1) {
 		limit = n;
 	}
@@ -239,6 +244,7 @@ static void accept_one(int listener)
 	c->host = fd;
 	c->guest = -1;
 	all[count++] = c;
+	most = count > most ? count : most;
 }
 
 static short wish(const struct flow *in, const struct flow *out)

@@ -6,12 +6,17 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <spawn.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+extern char **environ;
 
 static bool raise_loopback(void)
 {
@@ -35,6 +40,40 @@ const char *netns_enter(void)
 		return "mounts cannot be made private here";
 	}
 	return raise_loopback() ? NULL : "a loopback cannot be set up here";
+}
+
+int netns_new(void)
+{
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there = -1;
+	if (here >= 0 && unshare(CLONE_NEWNET) == 0) {
+		there = raise_loopback() ? open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC) : -1;
+		if (setns(here, CLONE_NEWNET) != 0) {
+			abort(); /* we are lost */
+		}
+	}
+	if (here >= 0) {
+		close(here);
+	}
+	return there;
+}
+
+static bool run(const char *const *argv)
+{
+	pid_t pid;
+	int status = -1;
+	return posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv, environ) == 0 &&
+	       waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+bool netns_run(int net, const char *const *argv)
+{
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	bool done = here >= 0 && (net < 0 || setns(net, CLONE_NEWNET) == 0) && run(argv);
+	if (here < 0 || setns(here, CLONE_NEWNET) != 0) {
+		abort();
+	}
+	close(here);
+	return done;
 }
 
 bool netns_file(const char *dir, const char *path, const char *text)

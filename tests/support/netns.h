@@ -9,6 +9,12 @@
  * it cannot be done here: then the test is skipped. */
 const char *netns_enter(void);
 
+/* Another network of its own, as a descriptor that programs find at /proc/PID/fd/N; we stay where we are. -1: it cannot be made. */
+int netns_new(void);
+
+/* Run a program of PATH, ended by NULL, in that network (-1: in ours). Returns whether it succeeded. */
+bool netns_run(int net, const char *const *argv);
+
 /* Put a file with this text in the place of path, for this process and its children only; dir is where it is kept. */
 bool netns_file(const char *dir, const char *path, const char *text);
 
