@@ -117,7 +117,7 @@ static void fault_76_a_reply_may_come_in_pieces(void **state)
 	end(&t);
 }
 
-static void fault_76_a_reply_is_taken_strictly(void **state)
+static void fault_76_77_a_reply_is_taken_strictly(void **state)
 {
 	static const char *const bad[] = {"ok 1\n",    "OK\n",	   "OK \n", "OK 4294967296\n", "OK 1 \n",
 					  "OK -1\n",   "OK 1\r\n", "\n",    "OK  1\n",	       "HTTP/1.1 400\r\n",
@@ -271,7 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    WIRE_TEST(fault_76_not_a_byte_behind_the_reply_is_taken),
 	    WIRE_TEST(fault_76_a_reply_may_come_in_pieces),
-	    WIRE_TEST(fault_76_a_reply_is_taken_strictly),
+	    WIRE_TEST(fault_76_77_a_reply_is_taken_strictly),
 	    WIRE_TEST(fault_76_a_close_after_connect_is_a_refusal),
 	    WIRE_TEST(fault_76_a_reset_is_a_refusal),
 	    WIRE_TEST(fault_76_silence_ends_by_itself),
