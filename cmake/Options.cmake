@@ -22,6 +22,10 @@ target_compile_options(ob_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wco
 if(OUTBOARD_FAILPOINTS)
   target_compile_definitions(ob_flags INTERFACE OB_FAILPOINTS)
 endif()
+if(OUTBOARD_FUZZ)
+  # What a fuzzer cannot see it does not explore.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(OUTBOARD_SANITIZE)
   add_compile_options(-fsanitize=${OUTBOARD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${OUTBOARD_SANITIZE})

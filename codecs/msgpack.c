@@ -534,7 +534,7 @@ static int pack_pairs(msgpack_packer *p, const struct ob_value *v, unsigned dept
 
 static int pack_text(msgpack_packer *p, const void *text, uint32_t n)
 {
-	if (!is_utf8(text, n)) {
+	if (n > 0 && !is_utf8(text, n)) {
 		return OB_EINVAL;
 	}
 	int r = msgpack_pack_str(p, n);
