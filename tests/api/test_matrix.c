@@ -195,7 +195,9 @@ static void a_life(void **state)
 	struct place place;
 	if (cell->wire == VSOCK && !runs_in_a_guest()) {
 		snprintf(cell->became, sizeof cell->became, "skipped: it needs a guest (test guest-vsock-matrix)");
-		skip(); /* the vsock of this machine is not ours */
+		print_message(
+		    "skipped: it needs a guest, and the vsock of this machine is not ours (test guest-vsock-matrix)\n");
+		skip();
 	}
 	snprintf(cell->became, sizeof cell->became, "FAILED");
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
