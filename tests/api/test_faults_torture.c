@@ -67,8 +67,18 @@ static unsigned long run(const char *scenario, unsigned long n)
 	return calls;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 static void torture(const char *scenario)
 {
+	if (SANITIZED) {
+		print_message("skipped: a sanitizer and the shim cannot both stand before malloc\n");
+		skip();
+	}
 	const char *how = getenv("OB_TORTURE"), *seed = getenv("OB_TORTURE_SEED");
 	unsigned long calls = run(scenario, 0), tries = how != NULL ? calls : TRIES;
 	dice = seed != NULL ? strtoull(seed, NULL, 10) : SEED;
