@@ -352,6 +352,9 @@ static inline int on_map_item(struct decoder *d, struct ob_value *map, struct ob
 /* Whether the bytes are well-formed UTF-8 (Unicode 15, table 3-7). ASCII runs are skipped a word at a time. */
 static bool is_utf8(const uint8_t *p, size_t n)
 {
+	if (n == 0) {
+		return true; /* then p may be NULL, msgpack-c's as well as a caller's */
+	}
 	const uint8_t *end = p + n;
 	while (p < end) {
 		uint64_t word;
@@ -534,7 +537,7 @@ static int pack_pairs(msgpack_packer *p, const struct ob_value *v, unsigned dept
 
 static int pack_text(msgpack_packer *p, const void *text, uint32_t n)
 {
-	if (n > 0 && !is_utf8(text, n)) {
+	if (!is_utf8(text, n)) {
 		return OB_EINVAL;
 	}
 	int r = msgpack_pack_str(p, n);
