@@ -96,7 +96,8 @@ static void a_silent_name_server_blocks_nobody(void **state)
 	assert_int_equal(poll(&asked, 1, 10000), 1); /* the question is on its way, so the thread is in the resolver */
 	for (size_t i = 0; i < 12; i++) {
 		struct ob_stream *stream;
-		assert_int_equal(bed->ops->finish_dial(dials[i], 0, &stream, &want[i], NULL), OB_EAGAIN);
+		/* Unanswered, or given up by the resolver already: what counts here is that nobody waited. */
+		assert_true(bed->ops->finish_dial(dials[i], 0, &stream, &want[i], NULL) < 0);
 	}
 	begin = now_ms();
 	for (size_t i = 0; i < 12; i++) {
