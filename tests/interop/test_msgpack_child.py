@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A child that knows only docs/PROTOCOL.md is started, called, let go, taken over and stopped by parents of the library."""
+"""A child that knows only docs/PROTOCOL.md is started, called, let go, taken over and stopped by kv-parent, as kv-child is."""
 import os
 import subprocess
 import sys
@@ -27,27 +27,36 @@ class Child(unittest.TestCase):
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
         self.data = os.path.join(scratch.name, "data")
-        # hello-parent takes a program and no arguments.
+        # kv-parent takes a program and no arguments.
         self.child = os.path.join(scratch.name, "child")
         with open(os.open(self.child, os.O_WRONLY | os.O_CREAT, 0o700), "w") as file:
             file.write("#!/bin/sh\nPYTHONDONTWRITEBYTECODE=1 exec '%s' '%s/child.py'\n" % (sys.executable, HERE))
+
+    def parent(self, *commands):
+        return run("kv-parent", self.data, self.child, commands="".join(c + "\n" for c in commands))
 
     def assert_nothing_left(self):
         self.assertEqual(sorted(os.listdir(self.data)), ["outboard.lock", "parent.lock", "state.json"])
 
     def test_it_is_started_called_and_stopped(self):
-        output = run("hello-parent", self.data, self.child)
-        expected = ["hello logs: somebody is greeted", "the child answers: Hello, world!"]
-        self.assertEqual(sorted(output.splitlines()), expected)
+        output = self.parent("set colour blue", "get colour", "set shade", "import motto", "import none", "list", "stop")
+        self.assertRegex(output, r"(?m)^reply \d+ us: blue$")
+        self.assertRegex(output, r"(?m)^error OB_EREMOTE missing a required argument: .value.$")
+        self.assertRegex(output, r"(?m)^changed motto$")
+        self.assertRegex(output, r"(?m)^reply \d+ us: out of process, in reach$")
+        self.assertRegex(output, r"(?m)^error OB_EREMOTE the parent's source: there is no such key$")
+        self.assertRegex(output, r"(?m)^reply \d+ us: colour motto$")
+        self.assertRegex(output, r"(?m)^log set")
+        self.assertRegex(output, r"(?m)^log bye")
         self.assert_nothing_left()
 
     def test_it_is_let_go_and_taken_over(self):
-        first = run("kv-parent", self.data, self.child, commands="list\nhealth\nstatus\ndetach\n")
+        first = self.parent("list", "health", "status", "detach")
         self.assertRegex(first, r"(?m)^reply \d+ us:$")
         self.assertRegex(first, r"(?m)^reply healthy$")
         self.assertRegex(first, r"(?m)^reply ready link=up pid=\d+ restarts=0$")
         self.assertRegex(first, r"(?m)^event detached")
-        second = run("kv-parent", self.data, self.child, commands="status\nstop\n")
+        second = self.parent("status", "stop")
         self.assertRegex(second, r"(?m)^event adopted")
         self.assertRegex(second, r"(?m)^reply ready link=up pid=\d+ restarts=0 adopted$")
         self.assertRegex(second, r"(?m)^event exited")

@@ -1,0 +1,509 @@
+# SPDX-License-Identifier: MIT
+"""
+A child of outboard in Python, without the library: docs/PROTOCOL.md, line by line, on asyncio and nothing but the standard library.
+
+    child = outboard_child.Child(version=1)
+    child.expose("hello", {"greet": lambda name: "Hello, %s!" % name})
+    child.run()
+
+Transports unix and tcp, codec json, mechanisms token, bearer and peercred. A method may be a coroutine function; it may raise
+RpcError. kv_child.py is a whole one.
+"""
+import asyncio
+import base64
+import datetime
+import hmac
+import inspect
+import itertools
+import json
+import logging
+import os
+import signal
+import socket
+import stat
+import struct
+import tempfile
+import time
+import urllib.parse
+
+MESSAGE_MAX, PREAUTH_MAX, QUEUE_MAX, CALLS_MAX, UNAUTHENTICATED_MAX = 4 << 20, 4096, 8 << 20, 256, 16
+AUTH_SECONDS, CALL_SECONDS, GOODBYE_SECONDS = 5, 30, 1
+PARSE, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
+REFUSED, BUSY, CANCELED, NO_INTERFACE, DENIED, CLOSING = -32000, -32001, -32002, -32003, -32005, -32006
+
+log = logging.getLogger("outboard")
+
+
+class RpcError(Exception):
+    """What the peer is told, or told us."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+# ---- Logs: one JSON object a line on stdout ----
+
+
+class Records(logging.Handler):
+    """While no parent reads, the pipe fills up. We do not wait for it: what does not fit any more is dropped."""
+
+    def __init__(self):
+        super().__init__()
+        self.fd = os.open("/proc/self/fd/1", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def emit(self, record):
+        now = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc).isoformat()
+        level = {"WARNING": "WARN", "CRITICAL": "ERROR"}.get(record.levelname, record.levelname)
+        line = {"time": now, "level": level, "msg": record.getMessage(), **getattr(record, "attributes", {})}
+        try:
+            os.write(self.fd, json.dumps(line).encode() + b"\n")
+        except OSError:
+            pass
+
+
+def info(message, **attributes):
+    log.info(message, extra={"attributes": attributes})
+
+
+# ---- Messages ----
+
+
+class JsonLines:
+    """The codec `json`. A message is a dict as JSON-RPC 2.0 has it, or a list of them; bytes are {"$binary": base64}."""
+
+    def __init__(self):
+        self.buffer = bytearray()
+        self.seen = 0
+
+    def feed(self, data):
+        self.buffer += data
+
+    def take(self, most):
+        """The next line that is not blank, or None while there is none. ValueError: it is too long."""
+        while (end := self.buffer.find(b"\n", self.seen)) >= 0:
+            line, self.seen = bytes(self.buffer[:end]), 0
+            del self.buffer[: end + 1]
+            if len(line) >= most:
+                raise ValueError("too long a message")
+            if line.strip():
+                return line
+        self.seen = len(self.buffer)
+        if self.seen >= most:
+            raise ValueError("too long a message")
+        return None
+
+    def decode(self, line):
+        try:
+            return json.loads(line.decode(), object_pairs_hook=self.from_pairs, parse_constant=self.no_number)
+        except (ValueError, RecursionError):
+            raise RpcError(PARSE, "Parse error") from None
+
+    def encode(self, message):
+        if isinstance(message, list):
+            whole = [{"jsonrpc": "2.0", **m} for m in message]
+        else:
+            whole = {"jsonrpc": "2.0", **message}
+        return json.dumps(whole, default=self.from_bytes, separators=(",", ":")).encode() + b"\n"
+
+    @staticmethod
+    def from_pairs(pairs):
+        value = dict(pairs)
+        if len(value) != len(pairs):
+            raise ValueError("a key occurs twice")
+        return base64.b64decode(value["$binary"], validate=True) if list(value) == ["$binary"] else value
+
+    @staticmethod
+    def from_bytes(data):
+        return {"$binary": base64.b64encode(data).decode()}
+
+    @staticmethod
+    def no_number(text):
+        raise ValueError("%s is no JSON" % text)
+
+
+def is_request(message):
+    """With an id; or without, and then it is a notification."""
+    return (
+        isinstance(message, dict)
+        and message.get("jsonrpc") == "2.0"
+        and isinstance(message.get("method"), str)
+        and isinstance(message.get("params", []), (list, dict))
+        and isinstance(message.get("id"), (str, int, float, type(None)))
+    )
+
+
+def is_response(message):
+    return isinstance(message, dict) and "method" not in message and ("result" in message or "error" in message)
+
+
+def response(message, result):
+    """To the request `message`: its result, or what was raised instead."""
+    answer = {"id": message["id"] if is_request(message) else None}
+    if isinstance(result, asyncio.CancelledError):
+        result = RpcError(CANCELED, "the call was canceled")
+    elif isinstance(result, Exception) and not isinstance(result, RpcError):
+        result = RpcError(INTERNAL, repr(result))
+    if isinstance(result, RpcError):
+        return {**answer, "error": {"code": result.code, "message": str(result)}}
+    return {**answer, "result": result}
+
+
+# ---- Authentication. A mechanism is a generator: what the dialer sends goes in, what is answered with "more" comes out ----
+
+
+def token(config):
+    texts = ("outboard/1", config["codec"], config["auth"])
+    prologue = b"".join(struct.pack(">H", len(text)) + text.encode() for text in texts)
+    key, s = bytes.fromhex(config["token"]), os.urandom(32)
+    c = yield
+    if len(c) != 32:
+        raise RpcError(REFUSED, "refused")
+    proof = yield s + hmac.digest(key, b"S" + prologue + c + s, "sha256")
+    if not hmac.compare_digest(proof, hmac.digest(key, b"C" + prologue + c + s, "sha256")):
+        raise RpcError(REFUSED, "refused")
+
+
+def bearer(config):
+    if not hmac.compare_digest((yield), b"Bearer " + config["token"].encode()):
+        raise RpcError(REFUSED, "refused")
+
+
+def is_one_of_us(sock):
+    """`peercred`: no messages, the kernel says who the peer is."""
+    if sock.family != socket.AF_UNIX:
+        return False
+    _, uid, _ = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return uid in (0, os.geteuid())
+
+
+MECHANISMS = {"token": token, "bearer": bearer}
+
+
+class Authentication:
+    """The acceptor's side of all mechanisms of the config, one after the other."""
+
+    def __init__(self, config):
+        self.config = config
+        self.left = [name for name in config["auth"].split(",") if name != "peercred"]
+        self.exchange = None
+
+    def admits(self, sock):
+        return "peercred" not in self.config["auth"].split(",") or is_one_of_us(sock)
+
+    def answer(self, name, data):
+        data = data.encode() if isinstance(data, str) else data
+        if name != self.left[0] or not isinstance(data, bytes):
+            raise RpcError(REFUSED, "refused")
+        if self.exchange is None:
+            self.exchange = MECHANISMS[name](self.config)
+            next(self.exchange)
+        try:
+            return ["more", self.exchange.send(data)]
+        except StopIteration:
+            self.left.pop(0)
+            self.exchange = None
+            return ["done", b""]
+
+
+# ---- A connection ----
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, child):
+        self.child = child
+        self.codec = child.codec()
+        self.authentication = Authentication(child.config)
+        self.own = {
+            "outboard.auth": self.auth_again,
+            "outboard.ping": lambda: True,
+            "outboard.supervise": self.supervise,
+            "$/cancel": self.cancel,
+        }
+        self.ids = itertools.count(1)
+        self.waiting = {}  # our calls: futures by id
+        self.running = {}  # the peer's calls: tasks by id
+        self.tasks = set()
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.deadline = asyncio.get_running_loop().call_later(AUTH_SECONDS, self.too_late)
+        others = sum(bool(c.authentication.left) for c in self.child.connections)
+        self.child.connections.add(self)
+        if others >= UNAUTHENTICATED_MAX or not self.authentication.admits(transport.get_extra_info("socket")):
+            transport.abort()
+
+    def too_late(self):
+        if self.authentication.left:
+            self.transport.abort()
+
+    def connection_lost(self, _):
+        self.deadline.cancel()
+        self.child.lost(self)
+        for task in self.tasks:
+            task.cancel()
+        for future in self.waiting.values():
+            if not future.done():
+                future.set_exception(RpcError(INTERNAL, "the connection was lost"))
+
+    def data_received(self, data):
+        self.codec.feed(data)
+        try:
+            while not self.transport.is_closing():
+                raw = self.codec.take(PREAUTH_MAX if self.authentication.left else MESSAGE_MAX)
+                if raw is None:
+                    break
+                (self.authenticate if self.authentication.left else self.receive)(raw)
+        except (ValueError, RpcError):
+            self.transport.abort()
+
+    def send(self, message):
+        if self.transport.get_write_buffer_size() > 2 * QUEUE_MAX:
+            self.transport.abort()
+        if not self.transport.is_closing():
+            self.transport.write(self.codec.encode(message))
+
+    def authenticate(self, raw):
+        """Whatever is wrong, the peer hears "refused" at most."""
+        message = self.codec.decode(raw)
+        if not is_request(message) or "id" not in message:
+            raise ValueError("out of place before authentication")
+        try:
+            if message["method"] != "outboard.auth" or self.codec.buffer:
+                raise RpcError(REFUSED, "refused")
+            self.send(response(message, self.authentication.answer(*message.get("params", []))))
+        except (RpcError, TypeError):
+            self.send(response(message, RpcError(REFUSED, "refused")))
+            self.transport.close()
+
+    # Calls of the peer
+
+    def receive(self, raw):
+        try:
+            message = self.codec.decode(raw)
+        except RpcError as error:
+            self.send(response(None, error))
+            return
+        task = asyncio.ensure_future(self.handle(message))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def handle(self, message):
+        """A request, notification or response, or a batch of them, which is answered with a batch."""
+        batch = isinstance(message, list) and len(message) > 0
+        calls = []
+        for m in message if batch else [message]:
+            if is_response(m):
+                self.resolve(m)
+            else:
+                calls.append(m)
+        results = await asyncio.gather(*map(self.begin, calls), return_exceptions=True)
+        answers = [response(m, r) for m, r in zip(calls, results) if not is_request(m) or "id" in m]
+        if answers:
+            self.send(answers if batch else answers[0])
+        if self.child.ending:
+            self.end()
+
+    def begin(self, message):
+        task = asyncio.ensure_future(self.perform(message))
+        if is_request(message) and "id" in message:
+            self.running[message["id"]] = task
+            task.add_done_callback(lambda _: self.running.pop(message["id"], None))
+        return task
+
+    async def perform(self, message):
+        if not is_request(message):
+            raise RpcError(INVALID_REQUEST, "Invalid Request")
+        if self.child.ending:
+            raise RpcError(CLOSING, "shutting down")
+        if len(self.running) > CALLS_MAX:
+            raise RpcError(BUSY, "too many calls in flight")
+        method = self.own.get(message["method"]) or self.child.find(message["method"])
+        params = message.get("params", [])
+        by_place, by_name = (params, {}) if isinstance(params, list) else ([], params)
+        try:
+            inspect.signature(method).bind(*by_place, **by_name)
+        except TypeError as error:
+            raise RpcError(INVALID_PARAMS, str(error)) from None
+        result = method(*by_place, **by_name)
+        return await result if inspect.isawaitable(result) else result
+
+    def auth_again(self, *_):
+        raise RpcError(INVALID_REQUEST, "authenticated already")
+
+    def cancel(self, call_id):
+        if isinstance(call_id, (str, int)) and call_id in self.running:
+            self.running[call_id].cancel()
+
+    def supervise(self, instance):
+        if instance not in ("", self.child.config["instance"]):
+            raise RpcError(DENIED, "another instance")
+        self.child.supervised_by(self)
+        return True
+
+    # Calls of ours
+
+    def notify(self, method, *params):
+        self.send({"method": method, "params": params})
+
+    async def call(self, method, *params):
+        call_id = next(self.ids)
+        future = self.waiting[call_id] = asyncio.get_running_loop().create_future()
+        self.send({"id": call_id, "method": method, "params": params})
+        try:
+            return await asyncio.wait_for(future, CALL_SECONDS)
+        except (asyncio.CancelledError, asyncio.TimeoutError):
+            self.notify("$/cancel", call_id)
+            raise
+        finally:
+            del self.waiting[call_id]
+
+    def resolve(self, message):
+        future = self.waiting.get(message.get("id")) if isinstance(message.get("id"), int) else None
+        if future is None or future.done():
+            return
+        error = message.get("error")
+        if error is None:
+            future.set_result(message.get("result"))
+        elif isinstance(error, dict):
+            future.set_exception(RpcError(error.get("code", INTERNAL), str(error.get("message"))))
+        else:
+            future.set_exception(RpcError(INTERNAL, str(error)))
+
+    # The end
+
+    def bye(self):
+        self.notify("$/bye")
+        self.transport.close()
+
+    def end(self):
+        """The answer has been sent: close our side, and wait for the end of the stream."""
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+        asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self.child.stop.set)
+
+
+# ---- The child ----
+
+
+class Child:
+    """What all connections share; the interface outboard-control; the files."""
+
+    def __init__(self, version, codecs=None):
+        """What OUTBOARD_CONFIG says. The lock stays open for as long as we live, and no program that we start inherits it."""
+        if "OUTBOARD_LOCK_FD" in os.environ:
+            os.set_inheritable(int(os.environ["OUTBOARD_LOCK_FD"]), False)
+        self.path = os.environ["OUTBOARD_CONFIG"]
+        for name in [name for name in os.environ if name.startswith("OUTBOARD_")]:
+            del os.environ[name]
+        with open(self.path, encoding="utf-8") as file:
+            self.config = json.load(file)
+        self.version = version
+        self.codec = self.choose(codecs or {"json": JsonLines})
+        self.connections = set()
+        self.parent = None  # the connection that supervises
+        self.ending = False
+        self.started = time.monotonic_ns()
+        self.interfaces = {}
+        control = {"health": self.health, "checkVersion": self.check_version, "shutdown": self.shutdown}
+        self.expose("outboard-control", {**control, "interfaces": lambda: list(self.interfaces)})
+
+    def choose(self, codecs):
+        unknown = set(self.config["auth"].split(",")) - {"peercred", *MECHANISMS}
+        if self.config["codec"] not in codecs or unknown:
+            raise SystemExit("not known here: %s" % (", ".join(unknown) or "codec " + self.config["codec"]))
+        return codecs[self.config["codec"]]
+
+    def expose(self, interface, methods):
+        self.interfaces[interface] = methods
+
+    def find(self, name):
+        interface, _, method = name.rpartition(".")
+        if interface not in self.interfaces:
+            raise RpcError(NO_INTERFACE, "unknown object: " + interface)
+        if method not in self.interfaces[interface]:
+            raise RpcError(NO_METHOD, "unknown method: " + name)
+        return self.interfaces[interface][method]
+
+    def supervised_by(self, connection):
+        """The newest parent counts."""
+        older, self.parent = self.parent, connection
+        if older not in (None, connection):
+            older.bye()
+
+    def lost(self, connection):
+        self.connections.discard(connection)
+        self.parent = None if connection is self.parent else self.parent
+        if self.ending:
+            self.stop.set()
+
+    # outboard-control
+
+    def health(self):
+        seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+        return {
+            "healthy": True,
+            "timestamp": {"seconds": seconds, "nanoseconds": nanoseconds},
+            "pid": os.getpid(),
+            "uptime": time.monotonic_ns() - self.started,
+            "last_error": "",
+        }
+
+    def check_version(self, expected_version):
+        if not isinstance(expected_version, int) or expected_version < 0:
+            raise RpcError(INVALID_PARAMS, "expected_version must be a non-negative integer")
+        self.ending = expected_version > self.version
+        return {"current_version": self.version, "needs_restart": self.ending}
+
+    def shutdown(self):
+        self.ending = True
+
+    # Beginning and end
+
+    def run(self):
+        log.setLevel(logging.INFO)
+        log.addHandler(Records())
+        asyncio.run(self.serve())
+
+    async def serve(self):
+        self.stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop.set)
+        self.tell_ready(await self.listen())
+        await self.stop.wait()
+
+    async def listen(self):
+        """Returns the address where it really listens."""
+        loop, uri = asyncio.get_running_loop(), urllib.parse.urlsplit(self.config["listen"])
+        if uri.scheme == "unix":
+            await loop.create_unix_server(lambda: Connection(self), sock=bind_unix(urllib.parse.unquote(uri.path)))
+            return self.config["listen"]
+        if uri.scheme != "tcp":
+            raise SystemExit("not known here: transport %s" % uri.scheme)
+        if not self.config.get("allow_plaintext"):
+            raise SystemExit("tcp without encryption: the parent's config does not say allow_plaintext")
+        server = await loop.create_server(lambda: Connection(self), uri.hostname, uri.port)
+        host, port = server.sockets[0].getsockname()[:2]
+        return ("tcp://[%s]:%d" if ":" in host else "tcp://%s:%d") % (host, port)
+
+    def tell_ready(self, address):
+        """A reader sees the old file or the new one, never half of it."""
+        self.config.update(rpc_addr=address, pid=os.getpid(), ready=True)
+        fd, temporary = tempfile.mkstemp(".tmp", "outboard-config-", os.path.dirname(self.path))
+        with open(fd, "w", encoding="utf-8") as file:
+            json.dump(self.config, file)
+        os.rename(temporary, self.path)
+
+
+def bind_unix(path):
+    """Through a descriptor of its directory: the path may be longer than an address. A socket there is a dead child's."""
+    directory = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
+    place = "/proc/self/fd/%d/%s" % (directory, os.path.basename(path))
+    if os.path.lexists(place) and stat.S_ISSOCK(os.lstat(place).st_mode):
+        os.unlink(place)
+    sock = socket.socket(socket.AF_UNIX)
+    umask = os.umask(0o177)
+    sock.bind(place)
+    os.umask(umask)
+    os.close(directory)
+    return sock
