@@ -2,6 +2,8 @@
 #include "support/bench.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -12,6 +14,8 @@
 #include <unistd.h>
 
 extern char **environ;
+
+const char *const bench_wire_names[BENCH_WIRES] = {"unix", "tcp"};
 
 int64_t bench_now_ns(void)
 {
@@ -42,14 +46,62 @@ double bench_quantile(double *figures, size_t n, double q)
 	return n > 0 ? figures[(size_t)((double)(n - 1) * q)] : 0;
 }
 
-int bench_start_peer(const char *role, pid_t *ret_pid)
+struct bench_round bench_round_of(int64_t begin_ns, uint64_t count, double *samples, uint64_t taken)
+{
+	struct bench_round round = {0};
+	round.per_second = (double)count * 1e9 / (double)(bench_now_ns() - begin_ns);
+	if (taken > 0) {
+		round.p50_ns = bench_quantile(samples, taken, 0.5);
+		round.p99_ns = bench_quantile(samples, taken, 0.99);
+	}
+	return round;
+}
+
+void bench_die(const char *what, const char *why)
+{
+	fprintf(stderr, "bench: %s: %s\n", what, why);
+	exit(1);
+}
+
+/* ---- The other process -------------------------------------------------------------------------------------------- */
+
+static void check(bool good, const char *what)
+{
+	if (!good) {
+		perror(what);
+		exit(1);
+	}
+}
+
+/* Both ends of a connection over loopback, as anybody would have it who cares for latency. */
+static void tcp_pair(int pair[2])
+{
+	const int one = 1;
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr *any = (struct sockaddr *)&address;
+	socklen_t len = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	check(listener >= 0 && bind(listener, any, len) == 0 && listen(listener, 1) == 0, "listen");
+	check(getsockname(listener, any, &len) == 0, "getsockname");
+	pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	check(pair[0] >= 0 && connect(pair[0], any, len) == 0, "connect");
+	pair[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	check(pair[1] >= 0, "accept");
+	for (int i = 0; i < 2; i++) {
+		check(setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0, "TCP_NODELAY");
+	}
+	close(listener);
+}
+
+int bench_start_peer(enum bench_wire wire, const char *role, pid_t *ret_pid)
 {
 	int pair[2];
 	char *argv[] = {"bench", (char *)(uintptr_t)role, NULL};
 	posix_spawn_file_actions_t actions;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-		perror("socketpair");
-		exit(1);
+	if (wire == BENCH_TCP) {
+		tcp_pair(pair);
+	} else {
+		check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
 	}
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, pair[1], 3);
@@ -59,8 +111,7 @@ int bench_start_peer(const char *role, pid_t *ret_pid)
 	}
 	posix_spawn_file_actions_destroy(&actions);
 	if (r != 0) {
-		fprintf(stderr, "cannot start a peer\n");
-		exit(1);
+		bench_die("starting a peer", "it cannot be spawned");
 	}
 	close(pair[1]);
 	return pair[0];

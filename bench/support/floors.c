@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 enum { READ = 64 * 1024, MOST = (1 << 20) + 4096 };
+static const uint32_t ONE_WAY = 1u << 31; /* in a message's length: it is not to be answered */
 
 static const char *const roles[] = {"floor-raw", "floor-ev", "floor-ev-msgpack"};
 
@@ -33,6 +34,7 @@ struct floor {
 	uint32_t size;
 	uint64_t to_send, to_come;
 	uint32_t id;
+	bool one_way;
 };
 
 static void fail(const char *what)
@@ -106,7 +108,7 @@ static bool read_frame(struct floor *f, uint32_t *ret_size)
 		b->end += (size_t)r;
 	}
 	memcpy(ret_size, b->data + b->start, 4);
-	size_t have = b->end - b->start, want = 4 + (size_t)*ret_size;
+	size_t have = b->end - b->start, want = 4 + (size_t)(*ret_size & ~ONE_WAY);
 	if (have < want) {
 		room(b, want - have);
 		if (!read_all(f->fd, b->data + b->end, want - have)) {
@@ -127,12 +129,25 @@ static void raw_round_trip(struct floor *f)
 	f->in.start += 4 + (size_t)size;
 }
 
+static void raw_one_way(struct floor *f, uint64_t count)
+{
+	uint32_t size = f->size | ONE_WAY;
+	memcpy(f->payload, &size, 4);
+	for (uint64_t i = 1; i < count; i++) {
+		write_all(f->fd, f->payload, 4 + (size_t)f->size);
+	}
+	memcpy(f->payload, &f->size, 4);
+	raw_round_trip(f);
+}
+
 static void serve_raw(struct floor *f)
 {
 	uint32_t size;
 	while (read_frame(f, &size)) {
-		write_all(f->fd, f->in.data + f->in.start, 4 + (size_t)size);
-		f->in.start += 4 + (size_t)size;
+		if ((size & ONE_WAY) == 0) {
+			write_all(f->fd, f->in.data + f->in.start, 4 + (size_t)size);
+		}
+		f->in.start += 4 + (size_t)(size & ~ONE_WAY);
 	}
 }
 
@@ -146,31 +161,44 @@ static int pack_to_buffer(void *data, const char *bytes, size_t n)
 
 static void put_frame(struct floor *f, const char *payload, uint32_t size)
 {
-	append(&f->out, &size, 4);
+	uint32_t header = size | (f->one_way ? ONE_WAY : 0);
+	append(&f->out, &header, 4);
 	append(&f->out, payload, size);
 }
 
-/* [0, id, "bench.echo", [payload]], or [1, id, nil, payload] */
-static void put_packed(struct floor *f, uint32_t id, bool reply, const char *payload, uint32_t size)
+static void pack_text(msgpack_packer *p, const char *text)
+{
+	msgpack_pack_str(p, strlen(text));
+	msgpack_pack_str_body(p, text, strlen(text));
+}
+
+/* What stands before the payload: [0, id, "bench.echo", [payload]], [2, "bench.sink", [payload]], or [1, id, nil, payload] */
+static void pack_head(const struct floor *f, msgpack_packer *p, uint32_t id)
+{
+	msgpack_pack_array(p, f->one_way ? 3 : 4);
+	msgpack_pack_uint8(p, f->one_way ? 2 : f->server);
+	if (!f->one_way) {
+		msgpack_pack_uint32(p, id);
+	}
+	if (f->server) {
+		msgpack_pack_nil(p);
+		return;
+	}
+	pack_text(p, f->one_way ? "bench.sink" : "bench.echo");
+	msgpack_pack_array(p, 1);
+}
+
+static void put_packed(struct floor *f, uint32_t id, const char *payload, uint32_t size)
 {
 	msgpack_packer p;
 	size_t at = f->out.end - f->out.start;
 	uint32_t len = 0;
 	append(&f->out, &len, 4);
 	msgpack_packer_init(&p, &f->out, pack_to_buffer);
-	msgpack_pack_array(&p, 4);
-	msgpack_pack_int(&p, reply);
-	msgpack_pack_uint32(&p, id);
-	if (reply) {
-		msgpack_pack_nil(&p);
-	} else {
-		msgpack_pack_str(&p, 10);
-		msgpack_pack_str_body(&p, "bench.echo", 10);
-		msgpack_pack_array(&p, 1);
-	}
+	pack_head(f, &p, id);
 	msgpack_pack_bin(&p, size);
 	msgpack_pack_bin_body(&p, payload, size);
-	len = (uint32_t)(f->out.end - f->out.start - at - 4);
+	len = (uint32_t)(f->out.end - f->out.start - at - 4) | (f->one_way ? ONE_WAY : 0);
 	memcpy(f->out.data + f->out.start + at, &len, 4);
 }
 
@@ -178,13 +206,13 @@ static void send_request(struct floor *f)
 {
 	f->to_send--;
 	if (f->kind == FLOOR_EV_MSGPACK) {
-		put_packed(f, f->id++, false, f->payload + 4, f->size);
+		put_packed(f, f->id++, f->payload + 4, f->size);
 	} else {
 		put_frame(f, f->payload + 4, f->size);
 	}
 }
 
-static void take_packed(struct floor *f, const char *bytes, uint32_t size)
+static void take_packed(struct floor *f, const char *bytes, uint32_t size, bool one_way)
 {
 	size_t offset = 0;
 	msgpack_object root;
@@ -192,18 +220,18 @@ static void take_packed(struct floor *f, const char *bytes, uint32_t size)
 		fail("msgpack_unpack");
 	}
 	const msgpack_object *item = root.via.array.ptr;
-	if (f->server) {
+	if (f->server && !one_way) {
 		const msgpack_object_bin *bin = &item[3].via.array.ptr[0].via.bin;
-		put_packed(f, (uint32_t)item[1].via.u64, true, bin->ptr, bin->size);
+		put_packed(f, (uint32_t)item[1].via.u64, bin->ptr, bin->size);
 	}
 	msgpack_zone_clear(&f->zone);
 }
 
-static void take_frame(struct floor *f, const char *payload, uint32_t size)
+static void take_frame(struct floor *f, const char *payload, uint32_t size, bool one_way)
 {
 	if (f->kind == FLOOR_EV_MSGPACK) {
-		take_packed(f, payload, size);
-	} else if (f->server) {
+		take_packed(f, payload, size, one_way);
+	} else if (f->server && !one_way) {
 		put_frame(f, payload, size);
 	}
 	if (!f->server) {
@@ -235,29 +263,45 @@ static void flush_out(struct floor *f)
 	}
 }
 
+/* How much to read: 64 KiB, or what the message in the buffer lacks. */
+static size_t wanted(const struct buffer *b)
+{
+	uint32_t header;
+	if (b->end - b->start < 4) {
+		return READ;
+	}
+	memcpy(&header, b->data + b->start, 4);
+	size_t lacks = 4 + (size_t)(header & ~ONE_WAY) - (b->end - b->start);
+	return lacks > READ ? lacks : READ;
+}
+
+static void take_frames(struct floor *f)
+{
+	struct buffer *b = &f->in;
+	uint32_t header;
+	while (b->end - b->start >= 4) {
+		memcpy(&header, b->data + b->start, 4);
+		uint32_t size = header & ~ONE_WAY;
+		if (b->end - b->start - 4 < size) {
+			return;
+		}
+		take_frame(f, b->data + b->start + 4, size, (header & ONE_WAY) != 0);
+		b->start += 4 + (size_t)size;
+	}
+}
+
 static void on_io(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct floor *f = io->data;
-	struct buffer *b = &f->in;
-	uint32_t size;
 	if ((events & EV_READ) != 0) {
-		size_t want = READ;
-		if (b->end - b->start >= 4) {
-			memcpy(&size, b->data + b->start, 4);
-			size_t lacks = 4 + (size_t)size - (b->end - b->start);
-			want = lacks > want ? lacks : want;
-		}
-		ssize_t r = read(f->fd, room(b, want), want);
+		size_t want = wanted(&f->in);
+		ssize_t r = read(f->fd, room(&f->in, want), want);
 		if (r == 0 || (r < 0 && errno != EAGAIN)) {
 			ev_break(loop, EVBREAK_ALL);
 			return;
 		}
-		b->end += r > 0 ? (size_t)r : 0;
-		while (b->end - b->start >= 4 &&
-		       (memcpy(&size, b->data + b->start, 4), b->end - b->start - 4 >= size)) {
-			take_frame(f, b->data + b->start + 4, size);
-			b->start += 4 + (size_t)size;
-		}
+		f->in.end += r > 0 ? (size_t)r : 0;
+		take_frames(f);
 	}
 	flush_out(f);
 }
@@ -289,10 +333,10 @@ static struct floor *make(enum floor_kind kind, int fd, bool server)
 	return f;
 }
 
-struct floor *floor_open(enum floor_kind kind)
+struct floor *floor_open(enum floor_kind kind, enum bench_wire wire)
 {
 	pid_t pid;
-	int fd = bench_start_peer(roles[kind], &pid);
+	int fd = bench_start_peer(wire, roles[kind], &pid);
 	struct floor *f = make(kind, fd, false);
 	f->pid = pid;
 	return f;
@@ -342,24 +386,43 @@ static void many_at_once(struct floor *f, uint32_t outstanding, uint64_t count)
 	ev_finish(f);
 }
 
-struct bench_round floor_run(void *self, uint32_t size, uint32_t outstanding, uint64_t count, double *samples)
+/* Many small messages go out in one write; what the socket does not take waits, up to a bound. */
+static void ev_one_way(struct floor *f, uint64_t count)
+{
+	enum { TOGETHER = 256 * 1024, WAITING = 1024 * 1024 };
+	f->one_way = true;
+	for (f->to_send = count; f->to_send > 1;) {
+		send_request(f);
+		if (f->out.end - f->out.start >= TOGETHER) {
+			flush_out(f);
+		}
+		while (f->out.end - f->out.start >= WAITING) {
+			ev_run(f->loop, EVRUN_ONCE);
+		}
+	}
+	f->one_way = false;
+	f->to_come = 1;
+	send_request(f);
+	flush_out(f);
+	ev_finish(f);
+}
+
+struct bench_round floor_run(void *self, const struct bench_load *load, double *samples)
 {
 	struct floor *f = self;
-	struct bench_round round = {0};
-	f->size = size;
-	memcpy(f->payload, &size, 4);
+	f->size = load->size;
+	memcpy(f->payload, &load->size, 4);
 	int64_t begin = bench_now_ns();
-	if (outstanding == 1) {
-		one_by_one(f, count, samples);
+	if (load->outstanding == 1) {
+		one_by_one(f, load->count, samples);
+	} else if (load->outstanding > 1) {
+		many_at_once(f, load->outstanding, load->count);
+	} else if (f->kind == FLOOR_RAW) {
+		raw_one_way(f, load->count);
 	} else {
-		many_at_once(f, outstanding, count);
+		ev_one_way(f, load->count);
 	}
-	round.per_second = (double)count * 1e9 / (double)(bench_now_ns() - begin);
-	if (outstanding == 1) {
-		round.p50_ns = bench_quantile(samples, count, 0.5);
-		round.p99_ns = bench_quantile(samples, count, 0.99);
-	}
-	return round;
+	return bench_round_of(begin, load->count, samples, load->outstanding == 1 ? load->count : 0);
 }
 
 int floor_serve(const char *role)

@@ -13,7 +13,7 @@ struct floor; /* one contestant's connection */
 enum floor_kind { FLOOR_RAW, FLOOR_EV, FLOOR_EV_MSGPACK };
 
 /* Start the peer and connect. */
-struct floor *floor_open(enum floor_kind kind);
+struct floor *floor_open(enum floor_kind kind, enum bench_wire wire);
 void floor_close(struct floor *f);
 bench_run_fn floor_run;
 

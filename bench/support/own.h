@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* own - outboard as a contestant: a real child, started and supervised by a connector, and the ways to call it. */
+#ifndef BENCH_OWN_H
+#define BENCH_OWN_H
+
+#include "support/bench.h"
+
+struct own; /* one child */
+
+/*
+ * Start it, in a scratch directory of its own. codec is a name; auth the mechanisms, joined by '+'. The payload is binary; for json
+ * it is text, as what JSON has of its own.
+ */
+struct own *own_open(enum bench_wire wire, const char *codec, const char *auth);
+void own_close(struct own *own);
+
+bench_run_fn own_run_inline; /* ob_client_call(), on an inline runtime; one at a time */
+bench_run_fn own_run_async;  /* ob_client_call_async(), and ob_client_notify() where nothing is answered */
+
+/* The child's side. Returns the exit status, or -1 if role is not ours. */
+int own_serve(const char *role);
+
+#endif

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""rows.py PROGRAM: run a benchmark for a moment, and look at what it prints: every row, with everybody who takes part, and real figures."""
+import json
+import os
+import subprocess
+import sys
+
+FLOORS = ["raw", "libev", "libev+mp"]
+OURS = ["msgpack inline", "msgpack async", "json inline", "json async"]
+ROWS = {
+    "bench-roundtrip": {"one": FLOORS + OURS, "many": ["libev", "libev+mp", "msgpack async", "json async"]},
+    "bench-bulk": {
+        "echo64k": FLOORS + OURS,
+        "echo1m": FLOORS + OURS,
+        "stream1k": FLOORS + ["msgpack async", "json async"],
+        "stream64k": FLOORS + ["msgpack async", "json async"],
+    },
+}
+
+
+def run(program, *options):
+    return subprocess.run([program, "--rounds", "1", "--amount", "0.5", *options], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=200)
+
+
+def check(good, what):
+    if not good:
+        sys.exit("rows.py: " + what)
+
+
+def check_json(program, name):
+    done = run(program, "--json")
+    check(done.returncode == 0, done.stderr)
+    report = json.loads(done.stdout)
+    check(report["bench"] == name, "whose report is this? " + report["bench"])
+    seen = [(row["transport"], row["row"]) for row in report["rows"]]
+    check(seen == [(wire, row) for wire in ("unix", "tcp") for row in ROWS[name]], "other rows: %s" % seen)
+    for row in report["rows"]:
+        names = [c["name"] for c in row["contestants"]]
+        check(names == ROWS[name][row["row"]], "others take part in %s: %s" % (row["row"], names))
+        for c in row["contestants"]:
+            check(c["per_second"] > 0 and c["x_libev"] > 0, "no figure: %s" % c)
+            check((c["p50_ns"] > 0) == (row["outstanding"] == 1), "a time of one call, or none: %s" % c)
+
+
+def check_table(program, name):
+    row = next(iter(ROWS[name]))
+    done = run(program, "--transport", "tcp", "--codec", "json", "--row", row)
+    check(done.returncode == 0, done.stderr)
+    blocks = done.stdout.strip().split("\n\n")
+    check(len(blocks) == 2 and blocks[1].startswith("tcp: "), "not one row of tcp:\n" + done.stdout)
+    names = [" ".join(line.split()[:2] if line.split()[0] == "json" else line.split()[:1])
+             for line in blocks[1].splitlines()[1:]]
+    check(names == ["raw", "libev", "json inline", "json async"], "others take part: %s" % names)
+
+
+def check_refusals(program):
+    for options in (["--transport", "pigeon"], ["--row", "nine"], ["--rounds", "x"], ["--codec", "none"], ["surplus"]):
+        done = run(program, *options)
+        check(done.returncode != 0 and done.stderr != "", "not refused: %s" % options)
+
+
+def main(program):
+    name = os.path.basename(program)
+    check_json(program, name)
+    check_table(program, name)
+    check_refusals(program)
+
+
+main(sys.argv[1])
