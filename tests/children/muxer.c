@@ -5,10 +5,12 @@
  * a line each, answered by a line on stdout; the end of stdin is its end.
  *
  *   normal | close | silent | reset | garbage | trickle      what becomes of a CONNECT from now on
+ *   hold                                                      nothing is read before its answer, until another of these
  *   limit N                                                   more than N connections are closed
  *   drop                                                      end all connections; go on listening: a snapshot was restored
  *   count                                                     answers how many CONNECTs there were
  *   most                                                      answers how many connections there were at once, at most
+ *   dialing                                                   answers how many of them waited for OK at once, at most
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +27,8 @@
 
 enum { CONNECTIONS = 1100, PIPE_BYTES = 16384, LINE_MAX_BYTES = 32 };
 
-enum mode { NORMAL, CLOSE, SILENT, RESET, GARBAGE, TRICKLE };
-static const char *const mode_names[] = {"normal", "close", "silent", "reset", "garbage", "trickle"};
+enum mode { NORMAL, CLOSE, SILENT, RESET, GARBAGE, TRICKLE, HOLD };
+static const char *const mode_names[] = {"normal", "close", "silent", "reset", "garbage", "trickle", "hold"};
 
 /* One direction. */
 struct flow {
@@ -44,7 +46,7 @@ struct connection {
 };
 
 static struct connection *all[CONNECTIONS];
-static size_t count, most, limit = CONNECTIONS;
+static size_t count, most, dialing, most_dialing, limit = CONNECTIONS;
 static enum mode mode;
 static unsigned connects;
 static const char *guest_path;
@@ -61,6 +63,7 @@ static int unix_socket(const char *path, struct sockaddr_un *address)
 
 static void end(size_t i)
 {
+	dialing -= all[i]->guest < 0;
 	close(all[i]->host);
 	if (all[i]->guest >= 0) {
 		close(all[i]->guest);
@@ -77,6 +80,7 @@ static bool reach_guest(struct connection *c, unsigned port)
 	struct sockaddr_un address;
 	snprintf(path, sizeof path, "%s_%u", guest_path, port);
 	c->guest = unix_socket(path, &address);
+	dialing -= c->guest >= 0;
 	return c->guest >= 0 && connect(c->guest, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
@@ -174,6 +178,9 @@ static bool give(int fd, struct flow *f)
 
 static bool pump(struct connection *c)
 {
+	if (c->guest < 0 && mode == HOLD) {
+		return false; /* the host hung up: we asked for nothing else */
+	}
 	if (c->guest < 0) {
 		return c->len == 0 || c->line[c->len - 1] != '\n' ? read_line(c)
 								  : recv(c->host, &(char){0}, 1, MSG_PEEK) != 0;
@@ -196,6 +203,9 @@ static void order(const char *line)
 		return;
 	} else if (strcmp(line, "most") == 0) {
 		printf("%zu\n", most);
+		return;
+	} else if (strcmp(line, "dialing") == 0) {
+		printf("%zu\n", most_dialing);
 		return;
 	} else if (sscanf(line, "limit %u", &n) == 1) {
 		limit = n;
@@ -245,11 +255,21 @@ static void accept_one(int listener)
 	c->guest = -1;
 	all[count++] = c;
 	most = count > most ? count : most;
+	dialing++;
+	most_dialing = dialing > most_dialing ? dialing : most_dialing;
 }
 
 static short wish(const struct flow *in, const struct flow *out)
 {
 	return (short)((!in->ended && in->to < sizeof in->bytes ? POLLIN : 0) | (out->from < out->to ? POLLOUT : 0));
+}
+
+static short wish_of_host(const struct connection *c)
+{
+	if (c->guest >= 0) {
+		return wish(&c->down, &c->up);
+	}
+	return mode == HOLD ? 0 : POLLIN;
 }
 
 static void turn(int listener, bool *running)
@@ -260,7 +280,7 @@ static void turn(int listener, bool *running)
 	fds[1] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
 	for (size_t i = 0; i < count; i++) {
 		struct connection *c = all[i];
-		fds[n++] = (struct pollfd){.fd = c->host, .events = c->guest < 0 ? POLLIN : wish(&c->down, &c->up)};
+		fds[n++] = (struct pollfd){.fd = c->host, .events = wish_of_host(c)};
 		fds[n++] = (struct pollfd){.fd = c->guest, .events = wish(&c->up, &c->down)};
 	}
 	if (poll(fds, n, -1) < 0) {

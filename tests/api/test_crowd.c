@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many behind one VMM, which counts them: a parent that lets go of a thousand children, and the next one, which comes back to all of
+ * them in one moment; and as many connections as a VMM has room for, and one more.
+ */
+#include "support/family.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "support/scratch.h"
+#include "support/vmm.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
+/* A process with a sanitizer takes some ten times the memory. */
+#ifdef SANITIZED
+enum { MANY = 120 };
+#else
+enum { MANY = 1000 };
+#endif
+
+enum { AT_ONCE = 100, PATIENCE_MS = 200000, FIRST_PORT = 10000 };
+
+/* What a child costs its parent: pidfd, socket, two FIFOs, parent.lock and the directory; and what the parent itself has open. */
+enum { EACH = 6, BESIDES = 32 };
+
+struct crowd {
+	struct family f;
+	struct vmm vmm;
+	ob_connector *all[MANY];
+	char *dirs[MANY], *listen[MANY], *connect[MANY];
+	int32_t pids[MANY];
+	int32_t started[MANY]; /* for who must end them if the test does not */
+	unsigned start_count;
+	unsigned done; /* orders that have ended well */
+	unsigned counts[OB_EVENT_STOPPED + 1];
+	unsigned wanted;
+};
+
+static struct crowd crowd;
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void crowd_until(struct crowd *c, bool (*done)(struct crowd *c), const char *what)
+{
+	int64_t deadline = now_ms() + PATIENCE_MS;
+	while (!done(c)) {
+		if (now_ms() > deadline) {
+			fail_msg("%s: waited for too long, %u of %d done", what, c->done, MANY);
+		}
+		(void)ob_runtime_run(c->f.runtime, 20);
+	}
+}
+
+static bool all_done(struct crowd *c)
+{
+	return c->done == MANY;
+}
+
+static void on_done(void *user, int result, const struct ob_error *err)
+{
+	struct crowd *c = user;
+	if (result != OB_OK) {
+		fail_msg("%s: %s", ob_result_name(result), err->text);
+	}
+	c->done++;
+}
+
+static void on_event(void *user, const struct ob_event *event)
+{
+	struct crowd *c = user;
+	c->counts[event->type]++;
+	if (event->type == OB_EVENT_STARTING && c->start_count < MANY) {
+		c->started[c->start_count++] = event->pid;
+	}
+}
+
+/* ---- Parents ------------------------------------------------------------------------------------------------------ */
+
+typedef int order_fn(ob_connector *connector, ob_done_fn *done, void *user, struct ob_error *reterr);
+
+static void order_all(struct crowd *c, order_fn *order)
+{
+	struct ob_error err;
+	c->done = 0;
+	for (int i = 0; i < MANY; i++) {
+		if (order(c->all[i], on_done, c, &err) != OB_OK) {
+			fail_msg("child %d: %s", i, err.text);
+		}
+	}
+}
+
+static void parent_begin(struct crowd *c)
+{
+	struct ob_error err;
+	memset(c->counts, 0, sizeof c->counts);
+	for (int i = 0; i < MANY; i++) {
+		c->f.options.data_path = c->dirs[i];
+		c->f.options.listen = c->listen[i];
+		c->f.options.connect = c->connect[i];
+		if (ob_connector_new(c->f.runtime, &c->f.options, &c->all[i], &err) != OB_OK) {
+			fail_msg("child %d: %s", i, err.text);
+		}
+	}
+}
+
+static void parent_end(struct crowd *c)
+{
+	for (int i = 0; i < MANY; i++) {
+		ob_connector_close(c->all[i]);
+	}
+}
+
+static void crowd_begin(struct crowd *c)
+{
+	family_begin(&c->f, OB_RUNTIME_INLINE, NULL);
+	vmm_begin(&c->vmm, c->f.scratch);
+	c->f.options.allow_plaintext = true;
+	c->f.options.ready_timeout_ms = PATIENCE_MS;
+	c->f.options.log_pipe_bytes = 4096;
+	c->f.options.health_interval_ms = -1;
+	c->f.options.on_event = on_event;
+	c->f.options.on_log = NULL;
+	c->f.options.user_data = c;
+	for (int i = 0; i < MANY; i++) {
+		c->dirs[i] = scratch_text("%s/%d", c->f.scratch, i);
+		c->listen[i] = scratch_text("hvsock://%s:%d", c->vmm.guest, FIRST_PORT + i);
+		c->connect[i] = scratch_text("hvsock://%s:%d", c->vmm.path, FIRST_PORT + i);
+	}
+}
+
+static void crowd_end(struct crowd *c)
+{
+	for (int i = 0; i < MANY; i++) {
+		free(c->dirs[i]);
+		free(c->listen[i]);
+		free(c->connect[i]);
+	}
+	vmm_end(&c->vmm);
+	family_end(&c->f);
+}
+
+/* Why so many children cannot be had here; NULL: they can. */
+static const char *raise_limits(void)
+{
+	static char why[128];
+	struct rlimit files;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_max < EACH * MANY + BESIDES) {
+		snprintf(why, sizeof why, "%d children take %d descriptors, and the limit is %llu", MANY,
+			 EACH * MANY + BESIDES, (unsigned long long)files.rlim_max);
+		return why;
+	}
+	return NULL;
+}
+
+/* ---- The tests ---------------------------------------------------------------------------------------------------- */
+
+static void first_life(struct crowd *c)
+{
+	struct ob_error err;
+	parent_begin(c);
+	order_all(c, ob_connector_start_async);
+	crowd_until(c, all_done, "starting");
+	for (int i = 0; i < MANY; i++) {
+		c->pids[i] = ob_connector_pid(c->all[i]);
+		assert_int_equal(ob_connector_detach(c->all[i], &err), OB_OK);
+	}
+	parent_end(c);
+}
+
+static bool all_turns_are_taken(struct crowd *c)
+{
+	return vmm_order(&c->vmm, "dialing") >= AT_ONCE;
+}
+
+static void on_echo(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+{
+	(void)value;
+	on_done(user, result, err);
+}
+
+static void call_all(struct crowd *c)
+{
+	struct ob_value items[1] = {ob_int(1)};
+	struct ob_value params = ob_array(items, 1);
+	struct ob_error err;
+	c->done = 0;
+	for (int i = 0; i < MANY; i++) {
+		ob_client *client = ob_connector_client(c->all[i]);
+		assert_int_equal(ob_client_call_async(client, "act.echo", &params, PATIENCE_MS, on_echo, c, NULL, &err),
+				 OB_OK);
+	}
+	crowd_until(c, all_done, "calling");
+}
+
+static void must_be_the_same_children(struct crowd *c)
+{
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(ob_connector_pid(c->all[i]), c->pids[i]);
+	}
+	assert_int_equal(c->counts[OB_EVENT_ADOPTED], MANY);
+	assert_int_equal(c->counts[OB_EVENT_STARTING], 0);
+	assert_int_equal(c->counts[OB_EVENT_EXITED], 0);
+}
+
+/* The VMM holds every dial until a hundred wait at its door: the hundred-and-first would be seen. */
+static void fault_39_a_parent_comes_back_to_a_thousand_children(void **state)
+{
+	struct crowd *c = &crowd;
+	(void)state;
+	const char *why = raise_limits();
+	if (why != NULL) {
+		print_message("skipped: %s\n", why);
+		skip();
+	}
+	crowd_begin(c);
+	int64_t at[4] = {now_ms()};
+	first_life(c);
+	at[1] = now_ms();
+	(void)vmm_order(&c->vmm, "hold");
+	parent_begin(c);
+	order_all(c, ob_connector_reconnect_async);
+	crowd_until(c, all_turns_are_taken, "dialing");
+	(void)vmm_order(&c->vmm, "normal");
+	crowd_until(c, all_done, "adopting");
+	at[2] = now_ms();
+	assert_int_equal(vmm_order(&c->vmm, "dialing"), AT_ONCE);
+	must_be_the_same_children(c);
+	call_all(c);
+	assert_in_range(scratch_open_fds() - c->f.fds, EACH * MANY, EACH * MANY + BESIDES);
+	order_all(c, ob_connector_stop_async);
+	crowd_until(c, all_done, "stopping");
+	parent_end(c);
+	c->start_count = 0; /* dead, and reaped */
+	at[3] = now_ms();
+	print_message("%d children: started and let go in %d ms, adopted in %d ms, called and stopped in %d ms\n", MANY,
+		      (int)(at[1] - at[0]), (int)(at[2] - at[1]), (int)(at[3] - at[2]));
+	crowd_end(c);
+}
+
+/* After a failure: a thousand processes that nobody ends would be in everybody's way. */
+static int end_all(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < crowd.start_count; i++) {
+		kill(crowd.started[i], SIGKILL);
+	}
+	return 0;
+}
+
+/* ---- A VMM that is full ------------------------------------------------------------------------------------------- */
+
+enum { ROOM = 1023 }; /* as in Firecracker */
+
+struct full {
+	struct family f;
+	struct vmm vmm;
+	struct ob_config config;
+	struct ob_client_options options;
+	ob_client *clients[ROOM];
+};
+
+static void full_begin(struct full *u, char *listen, char *connect)
+{
+	struct ob_error err;
+	u->f.options.listen = listen;
+	u->f.options.connect = connect;
+	u->f.options.allow_plaintext = true;
+	family_connector(&u->f);
+	if (ob_connector_start(u->f.connector, 0, NULL, &err) != OB_OK) {
+		fail_msg("%s", err.text);
+	}
+	char *path = family_path(&u->f, "outboard.json");
+	u->config.size = sizeof u->config;
+	assert_int_equal(ob_config_read(path, &u->config, NULL), OB_OK);
+	free(path);
+	u->options = (struct ob_client_options){
+	    .size = sizeof u->options, .address = connect, .token = u->config.token, .allow_plaintext = true};
+}
+
+static bool has_room_again(void *user)
+{
+	struct full *u = user;
+	return ob_client_connect(u->f.runtime, &u->options, NULL, &u->clients[0], NULL) == OB_OK;
+}
+
+static void fault_78_the_1024th_connection_is_told_why(void **state)
+{
+	static struct full u;
+	struct ob_error err = {.text = ""};
+	ob_client *one_more;
+	(void)state;
+	if (raise_limits() != NULL) {
+		print_message("skipped: %d connections take more descriptors than the limit\n", ROOM);
+		skip();
+	}
+	family_begin(&u.f, OB_RUNTIME_INLINE, NULL);
+	vmm_begin(&u.vmm, u.f.scratch);
+	(void)vmm_order(&u.vmm, "limit 1023");
+	char *listen = scratch_text("hvsock://%s:52", u.vmm.guest),
+	     *connect = scratch_text("hvsock://%s:52", u.vmm.path);
+	full_begin(&u, listen, connect);
+	for (int i = 0; i < ROOM - 1; i++) { /* and the connector's own */
+		if (ob_client_connect(u.f.runtime, &u.options, NULL, &u.clients[i], &err) != OB_OK) {
+			fail_msg("connection %d: %s", i + 2, err.text);
+		}
+	}
+	assert_int_equal(ob_client_connect(u.f.runtime, &u.options, NULL, &one_more, &err), OB_EREFUSED);
+	assert_non_null(strstr(err.text, "the VMM closed the connection on CONNECT 52"));
+	family_call(&u.f, "echo", "[i]", 1); /* those that are there do not suffer */
+	ob_client_free(u.clients[0]);
+	family_until(&u.f, has_room_again, &u);
+	for (int i = 0; i < ROOM - 1; i++) {
+		ob_client_free(u.clients[i]);
+	}
+	ob_config_clear(&u.config);
+	vmm_end(&u.vmm);
+	free(listen);
+	free(connect);
+	family_end(&u.f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(fault_78_the_1024th_connection_is_told_why),
+	    cmocka_unit_test_teardown(fault_39_a_parent_comes_back_to_a_thousand_children, end_all),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
