@@ -82,7 +82,8 @@ to_build=(gcc:gcc stdlib.h:libc6-dev cmake:cmake ninja:ninja-build pkg-config:pk
 	msgpack.pc:libmsgpack-dev libsodium.pc:libsodium-dev)
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
 to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format msgpack.py:python3-msgpack strace:strace
-	faketime:faketime node:nodejs npm:npm /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux)
+	faketime:faketime node:nodejs npm:npm /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux
+	/usr/share/gocode/src/github.com/flynn/noise:golang-github-flynn-noise-dev)
 
 # build PRESET [TARGET...]: configure and build, quietly; all that was said is in build/PRESET.log.
 build() {

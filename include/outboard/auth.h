@@ -76,9 +76,17 @@ struct ob_auth_ops {
 	void (*destroy)(struct ob_auth *auth);
 
 	/*
-	 * Sealing, all three or none: after the exchange every byte crosses in records. seal() encrypts the len bytes at data
-	 * in place and writes `overhead` bytes behind them; open() is its inverse, len counting the overhead; both return the
-	 * new length, or a negative code after which the connection is dead.
+	 * Sealing, all three or none, and then with create: after the exchange every byte crosses in records, which each open at
+	 * the other end in the order in which they were sealed; the two directions have nothing to do with each other. The object
+	 * of the exchange is what seals and opens, from its OB_AUTH_DONE until destroy(); step() is not called any more.
+	 *
+	 * seal() encrypts the len bytes at data in place and writes `overhead` bytes behind them; open() is its inverse, len
+	 * counting the overhead. Neither len is more than 65535, overhead included. Both return the new length, or a negative
+	 * code after which the connection is dead: OB_EAUTH, it is not the record that the peer sealed next; OB_ECLOSED, the keys
+	 * are used up (or gone with an earlier failure), and it takes a new connection.
+	 *
+	 * Where the acceptor writes the last message of the exchange, it may have spoken with a recording: what it knows of the
+	 * dialer it knows with the first record that opens.
 	 */
 	uint32_t overhead;
 	ptrdiff_t (*seal)(struct ob_auth *auth, uint8_t *data, size_t len);

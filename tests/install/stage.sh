@@ -12,7 +12,7 @@ bad=0
 for file in "$OB_TEST_STAGE"/include/outboard/{abi,value,transport,codec,auth,outboard}.h \
 	"$library"/liboutboard.so "$library"/cmake/outboard/outboardConfig.cmake \
 	"$library"/cmake/outboard/outboardConfigVersion.cmake "$library"/pkgconfig/outboard.pc \
-	"$library"/outboard/plugins/{unix,msgpack,token,bearer,peercred}.so "$OB_TEST_STAGE"/bin/outboard; do
+	"$library"/outboard/plugins/{unix,msgpack,token,bearer,peercred,noise}.so "$OB_TEST_STAGE"/bin/outboard; do
 	[ -e "$file" ] || { echo "not installed: ${file#"$OB_TEST_STAGE"/}" && bad=1; }
 done
 # Nothing that was installed is for others to write, and nothing of it knows the build tree.

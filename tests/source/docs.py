@@ -6,7 +6,7 @@ What can be checked of the pages without reading them. docs.py CHECK, in the roo
     blocks    a code block behind <!-- file: PATH --> is that file
     links     every link inside the tree leads somewhere, anchors too
     paths     nothing in the tree names a directory of somebody's machine
-    protocol  the worked example of PROTOCOL.md is computed anew
+    protocol  the worked examples of PROTOCOL.md are computed anew
     faults    every test that FAULTS.md names is there
     faults --write: name those tests too that have a number in their name and are not on the page yet
 """
@@ -16,6 +16,9 @@ import os
 import re
 import struct
 import sys
+
+sys.dont_write_bytecode = True
+import noise_example
 
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.M | re.S)
 
@@ -81,18 +84,35 @@ def paths():
                 yield "%s:%d: %s" % (path, number, found[0])
 
 
-# ---- The worked example ----
+# ---- The worked examples ----
+
+
+def example(heading):
+    """The named values in the first block behind the heading, and all blocks behind it."""
+    page = read("docs/PROTOCOL.md").partition("\n### %s\n" % heading)[2]
+    blocks = [block[1] for block in FENCE.finditer(page)]
+    return {name: bytes.fromhex(text) for name, text in re.findall(r"^(\S+) +([0-9a-f ]+)$", blocks[0], re.M)}, blocks
+
+
+def prologue(mechanisms):
+    return b"".join(struct.pack(">H", len(t)) + t for t in (b"outboard/1", b"msgpack", mechanisms))
 
 
 def protocol():
-    page = read("docs/PROTOCOL.md").partition("### A worked example")[2]
-    given, wire = [block[1] for block in list(FENCE.finditer(page))[:2]]
-    value = {name: bytes.fromhex(text) for name, text in re.findall(r"^(\S+) +([0-9a-f ]+)$", given, re.M)}
+    yield from protocol_token()
+    value, _ = example("A worked example of `noise`")
+    expected = noise_example.example(dict(value, prologue=prologue(b"noise")))
+    for name in sorted(expected):
+        if value.get(name) != expected[name]:
+            yield "docs/PROTOCOL.md: the %s of noise is %s" % (name, expected[name].hex())
 
-    prologue = b"".join(struct.pack(">H", len(t)) + t for t in (b"outboard/1", b"msgpack", b"token"))
-    bound = prologue + value["c"] + value["s"]
+
+def protocol_token():
+    value, (_, wire, *_) = example("A worked example")
+
+    bound = prologue(b"token") + value["c"] + value["s"]
     proof = {side: hmac.new(value["token"], side + bound, hashlib.sha256).digest() for side in (b"S", b"C")}
-    for name, expected in ("prologue", prologue), ("proof-S", proof[b"S"]), ("proof-C", proof[b"C"]):
+    for name, expected in ("prologue", prologue(b"token")), ("proof-S", proof[b"S"]), ("proof-C", proof[b"C"]):
         if value[name] != expected:
             yield "docs/PROTOCOL.md: the %s is %s" % (name, expected.hex())
 

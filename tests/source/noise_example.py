@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""
+The worked example of noise in docs/PROTOCOL.md, computed with nothing but Python's own hashes: X25519 (RFC 7748),
+ChaCha20-Poly1305 (RFC 8439) and the Noise handshake are written out here, as the page describes them.
+"""
+import hashlib
+import hmac
+import struct
+
+P = 2**255 - 19
+
+
+def x25519(k, u):
+    k = bytearray(k)
+    k[0] &= 248
+    k[31] = k[31] & 127 | 64
+    k = int.from_bytes(k, "little")
+    u = int.from_bytes(u, "little") & (2**255 - 1)
+    a, b, c, d = 1, 0, u, 1
+    for t in reversed(range(255)):
+        swap = k >> t & 1
+        if swap:
+            a, b, c, d = c, d, a, b
+        p, q, r, s = (a + b) % P, (a - b) % P, (c + d) % P, (c - d) % P
+        pp, qq = p * p % P, q * q % P
+        e = (pp - qq) % P
+        a, b = pp * qq % P, e * (pp + 121665 * e) % P
+        c, d = (s * p + r * q) ** 2 % P, u * (s * p - r * q) ** 2 % P
+        if swap:
+            a, b, c, d = c, d, a, b
+    return (a * pow(b, P - 2, P) % P).to_bytes(32, "little")
+
+
+def chacha(key, counter, nonce):
+    words = list(struct.unpack("<16I", b"expand 32-byte k" + key + struct.pack("<I", counter) + nonce))
+    x = list(words)
+    columns = [(0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15)]
+    diagonals = [(0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)]
+    for a, b, c, d in (columns + diagonals) * 10:
+        for one, other, by, turn in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            x[one] = (x[one] + x[other]) & 0xFFFFFFFF
+            v = x[by] ^ x[one]
+            x[by] = (v << turn | v >> 32 - turn) & 0xFFFFFFFF
+    return struct.pack("<16I", *((a + b) & 0xFFFFFFFF for a, b in zip(x, words)))
+
+
+def encrypt(k, n, ad, plain):
+    nonce = b"\0\0\0\0" + struct.pack("<Q", n)
+    stream = b"".join(chacha(k, 1 + i, nonce) for i in range(-(-len(plain) // 64)))
+    text = bytes(a ^ b for a, b in zip(plain, stream))
+    r, s = struct.unpack("<16s16s", chacha(k, 0, nonce)[:32])
+    r = int.from_bytes(r, "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
+    mac, total = ad + b"\0" * (-len(ad) % 16) + text + b"\0" * (-len(text) % 16), 0
+    mac += struct.pack("<QQ", len(ad), len(text))
+    for i in range(0, len(mac), 16):
+        total = (total + int.from_bytes(mac[i : i + 16] + b"\1", "little")) * r % (2**130 - 5)
+    return text + ((total + int.from_bytes(s, "little")) % 2**128).to_bytes(16, "little")
+
+
+class Noise:
+    def __init__(self, psk, prologue):
+        self.h = self.ck = b"Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b".ljust(64, b"\0")
+        self.mix_hash(prologue)
+        self.ck, h, self.k = self.hkdf(psk)
+        self.mix_hash(h)
+
+    def mix_hash(self, data):
+        self.h = hashlib.blake2b(self.h + data).digest()
+
+    def hkdf(self, data):
+        key = hmac.new(self.ck, data, hashlib.blake2b).digest()
+        one = hmac.new(key, b"\1", hashlib.blake2b).digest()
+        two = hmac.new(key, one + b"\2", hashlib.blake2b).digest()
+        three = hmac.new(key, two + b"\3", hashlib.blake2b).digest()
+        return one, two, three
+
+    def mix_key(self, data):
+        self.ck, self.k, _ = self.hkdf(data)
+
+    def message(self, e, dh=None):
+        public = x25519(e, (9).to_bytes(32, "little"))
+        self.mix_hash(public)
+        self.mix_key(public)
+        if dh is not None:
+            self.mix_key(dh)
+        tag = encrypt(self.k[:32], 0, self.h, b"")
+        self.mix_hash(tag)
+        return public, public + tag
+
+
+def example(given):
+    """All of the example from what is given in it: token, e-dialer, e-acceptor, prologue, plain."""
+    value = dict(given)
+    value["psk"] = hashlib.blake2b(
+        digest_size=32, key=given["token"], salt=struct.pack("<Q", 1), person=b"outboard"
+    ).digest()
+    noise = Noise(value["psk"], given["prologue"])
+    _, value["message-1"] = noise.message(given["e-dialer"])
+    public, _ = Noise(value["psk"], b"").message(given["e-acceptor"])
+    _, value["message-2"] = noise.message(given["e-acceptor"], x25519(given["e-dialer"], public))
+    one, two, _ = noise.hkdf(b"")
+    value["k-dialer"], value["k-acceptor"] = one[:32], two[:32]
+    value["record-0"] = encrypt(one[:32], 0, b"", given["plain"])
+    value["reply-0"] = encrypt(two[:32], 0, b"", given["plain"])
+    value["record-65535"] = encrypt(one[:32], 65535, b"", given["plain"])
+    value["k-dialer-2"] = encrypt(one[:32], 2**64 - 1, b"", bytes(32))[:32]
+    value["record-65536"] = encrypt(value["k-dialer-2"], 65536, b"", given["plain"])
+    return value
