@@ -20,8 +20,9 @@ static void print_option(const char *name, const char *value, const char *help)
 
 static void print_help(const struct obi_usage *usage)
 {
-	printf("Usage: outboard %s%s %s\n\n%s\nOptions:\n", usage->command,
-	       usage->options[0].name != NULL ? " [OPTIONS]" : "", usage->words, usage->about);
+	printf("Usage: outboard %s%s%s%s\n\n%s\nOptions:\n", usage->command,
+	       usage->options[0].name != NULL ? " [OPTIONS]" : "", *usage->words != '\0' ? " " : "", usage->words,
+	       usage->about);
 	for (const struct obi_option *o = usage->options; o->name != NULL; o++) {
 		print_option(o->name, o->value, o->help);
 	}
@@ -30,8 +31,8 @@ static void print_help(const struct obi_usage *usage)
 
 static bool misused(const struct obi_usage *usage, int *ret_exit)
 {
-	fprintf(stderr, "Usage: outboard %s%s %s\n", usage->command, usage->options[0].name != NULL ? " [OPTIONS]" : "",
-		usage->words);
+	fprintf(stderr, "Usage: outboard %s%s%s%s\n", usage->command,
+		usage->options[0].name != NULL ? " [OPTIONS]" : "", *usage->words != '\0' ? " " : "", usage->words);
 	fprintf(stderr, "Try \"outboard %s --help\".\n", usage->command);
 	*ret_exit = OBI_EXIT_USAGE;
 	return false;
@@ -61,6 +62,17 @@ static bool set_duration(const struct obi_usage *usage, const struct obi_option 
 	return true;
 }
 
+static bool add_to_list(const struct obi_usage *usage, const struct obi_option *option, const char *value)
+{
+	struct obi_list *list = option->into;
+	if (list->count == OBI_LIST_MAX) {
+		obi_complain("%s: --%s is given more than %d times", usage->command, option->name, OBI_LIST_MAX);
+		return false;
+	}
+	list->items[list->count++] = value;
+	return true;
+}
+
 static bool set_option(const struct obi_usage *usage, const struct obi_option *option, const char *value)
 {
 	switch (option->kind) {
@@ -72,6 +84,8 @@ static bool set_option(const struct obi_usage *usage, const struct obi_option *o
 		return true;
 	case OBI_OPTION_DURATION:
 		return set_duration(usage, option, value);
+	case OBI_OPTION_LIST:
+		return add_to_list(usage, option, value);
 	}
 	return false;
 }

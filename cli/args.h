@@ -10,6 +10,14 @@ enum obi_option_kind {
 	OBI_OPTION_FLAG = 0, /* bool */
 	OBI_OPTION_TEXT,     /* const char *: borrowed from argv */
 	OBI_OPTION_DURATION, /* int64_t, ms */
+	OBI_OPTION_LIST,     /* struct obi_list: may be given again and again */
+};
+
+/* The values of an option, in the order they were given, borrowed from argv. */
+enum { OBI_LIST_MAX = 16 };
+struct obi_list {
+	const char *items[OBI_LIST_MAX];
+	int count;
 };
 
 struct obi_option {

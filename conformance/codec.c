@@ -320,6 +320,9 @@ static uint32_t try_all(const struct obi_conform_codec *it, const struct obi_cod
 	uint32_t broken = 0;
 	for (; list->name != NULL; list++) {
 		struct obi_codec_trial trial;
+		if (it->begin != NULL && !it->begin(user, list->name)) {
+			continue;
+		}
 		obi_codec_trial_begin(&trial, it);
 		list->fn(&trial);
 		obi_codec_trial_end(&trial);

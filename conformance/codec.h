@@ -13,9 +13,10 @@
 struct obi_conform_codec {
 	const struct ob_codec_ops *ops;
 	const struct ob_codec_ops *other; /* a codec to compare with: both must carry the same; NULL: that is skipped */
+	obi_begin_fn *begin;		  /* called with tell's user before each promise; NULL: all are tried */
 };
 
-/* Try every promise; tell may be NULL. Returns how many were broken. */
+/* Try every promise, or what begin lets through; tell may be NULL. Returns how many were broken. */
 uint32_t obi_conform_codec(const struct obi_conform_codec *it, obi_verdict_fn *tell, void *user);
 
 #endif

@@ -34,6 +34,9 @@ static uint32_t run_all(const struct obi_conform_transport *it, const struct obi
 	struct obi_trial trial;
 	uint32_t broken = 0;
 	for (; promises->name != NULL; promises++) {
+		if (it->begin != NULL && !it->begin(user, promises->name)) {
+			continue;
+		}
 		run(it, promises, &trial);
 		broken += trial.verdict == OBI_VERDICT_FAIL;
 		if (tell != NULL) {

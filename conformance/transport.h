@@ -16,11 +16,12 @@
 struct obi_conform_transport {
 	const struct ob_transport_ops *ops;
 	const struct ob_host *host;
-	const char *listen; /* a URI to listen on, again and again; a port 0 is best where there are ports */
-	const char *dial;   /* where that is reached; NULL: at what local_uri() says */
+	const char *listen;  /* a URI to listen on, again and again; a port 0 is best where there are ports */
+	const char *dial;    /* where that is reached; NULL: at what local_uri() says */
+	obi_begin_fn *begin; /* called with tell's user before each promise; NULL: all are tried */
 };
 
-/* Try every promise; tell may be NULL. Returns how many were broken. */
+/* Try every promise, or what begin lets through; tell may be NULL. Returns how many were broken. */
 uint32_t obi_conform_transport(const struct obi_conform_transport *it, obi_verdict_fn *tell, void *user);
 
 #endif

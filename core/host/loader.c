@@ -242,8 +242,10 @@ static const char *why(const char *name)
 	return strncmp(text, name, len) == 0 && strncmp(text + len, ": ", 2) == 0 ? text + len + 2 : text;
 }
 
-static int list_of(const char *path, void *handle, ob_plugin_list *ret_list, struct ob_error *reterr)
+int obi_plugin_file_list(const struct obi_plugin_file *file, void *handle, ob_plugin_list *ret_list,
+			 struct ob_error *reterr)
 {
+	const char *path = file->path;
 	ob_plugin_entry_fn entry;
 	void *symbol = dlsym(handle, OB_PLUGIN_ENTRY_NAME);
 	if (symbol == NULL) {
@@ -264,7 +266,7 @@ static int list_of(const char *path, void *handle, ob_plugin_list *ret_list, str
 	return OB_OK;
 }
 
-int obi_plugin_file_load(const struct obi_plugin_file *file, ob_plugin_list *ret_list, struct ob_error *reterr)
+int obi_plugin_file_map(const struct obi_plugin_file *file, void **ret_handle, struct ob_error *reterr)
 {
 	char name[NAME_MAX + 300];
 	name_through(file, name, sizeof name);
@@ -273,5 +275,13 @@ int obi_plugin_file_load(const struct obi_plugin_file *file, ob_plugin_list *ret
 	if (handle == NULL) {
 		return refuse(file->path, OB_EPLUGIN, 0, reterr, why(name));
 	}
-	return list_of(file->path, handle, ret_list, reterr);
+	*ret_handle = handle;
+	return OB_OK;
+}
+
+int obi_plugin_file_load(const struct obi_plugin_file *file, ob_plugin_list *ret_list, struct ob_error *reterr)
+{
+	void *handle;
+	int rc = obi_plugin_file_map(file, &handle, reterr);
+	return rc == OB_OK ? obi_plugin_file_list(file, handle, ret_list, reterr) : rc;
 }

@@ -38,10 +38,17 @@ struct obi_plugin_file {
 int obi_plugin_file_open(const char *const *dirs, const char *name_or_path, struct obi_plugin_file *ret,
 			 struct ob_error *reterr);
 
+/* Map an open file: its constructors run. OB_EPLUGIN: the dynamic linker refused it. */
+int obi_plugin_file_map(const struct obi_plugin_file *file, void **ret_handle, struct ob_error *reterr);
+
 /*
- * Map an open file and ask it for its list, which is not NULL and not empty. OB_EPLUGIN: the dynamic linker refused it, it
- * does not export the entry of this ABI's version, or its list is NULL or empty.
+ * Ask what was mapped for its list, which is not NULL and not empty. OB_EPLUGIN: it does not export the entry of this ABI's
+ * version, or its list is NULL or empty.
  */
+int obi_plugin_file_list(const struct obi_plugin_file *file, void *handle, ob_plugin_list *ret_list,
+			 struct ob_error *reterr);
+
+/* Both, one after the other. */
 int obi_plugin_file_load(const struct obi_plugin_file *file, ob_plugin_list *ret_list, struct ob_error *reterr);
 
 /* Close the directory and free the path. What was loaded stays. */

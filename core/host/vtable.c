@@ -171,3 +171,30 @@ int obi_vtable_auth(const struct ob_auth_ops *given, struct ob_auth_ops *ret, st
 	}
 	return rc;
 }
+
+static const struct layout *layout_of(enum ob_plugin_kind kind)
+{
+	switch (kind) {
+	case OB_PLUGIN_TRANSPORT:
+		return &transport_layout;
+	case OB_PLUGIN_CODEC:
+		return &codec_layout;
+	default:
+		return &auth_layout;
+	}
+}
+
+void obi_vtable_members(enum ob_plugin_kind kind, const void *table,
+			void (*tell)(void *user, const char *member, bool there), void *user)
+{
+	const struct layout *layout = layout_of(kind);
+	for (size_t i = 0; i < layout->count; i++) {
+		const struct member *m = &layout->members[i];
+		tell(user, m->name, !is_zero((const uint8_t *)table + m->offset, m->size));
+	}
+}
+
+uint32_t obi_vtable_size(enum ob_plugin_kind kind)
+{
+	return (uint32_t)layout_of(kind)->size;
+}

@@ -28,4 +28,11 @@ int obi_vtable_codec(const struct ob_codec_ops *given, struct ob_codec_ops *ret,
 /* Also: admit or create must be there; step and destroy with create; overhead, seal and open all or none, with create. */
 int obi_vtable_auth(const struct ob_auth_ops *given, struct ob_auth_ops *ret, struct ob_error *reterr);
 
+/* Each member of a checked table of this kind (enum ob_plugin_kind) but its size, in order, and whether it is there. */
+void obi_vtable_members(enum ob_plugin_kind kind, const void *table,
+			void (*tell)(void *user, const char *member, bool there), void *user);
+
+/* How large our tables of this kind are. */
+uint32_t obi_vtable_size(enum ob_plugin_kind kind);
+
 #endif

@@ -33,14 +33,14 @@ static void report(void *user, const char *promise, enum obi_verdict verdict, co
 
 static void msgpack_keeps_its_promises(void **state)
 {
-	struct obi_conform_codec it = {codec("msgpack"), codec("json")};
+	struct obi_conform_codec it = {.ops = codec("msgpack"), .other = codec("json")};
 	(void)state;
 	assert_int_equal(obi_conform_codec(&it, report, NULL), 0);
 }
 
 static void json_keeps_its_promises(void **state)
 {
-	struct obi_conform_codec it = {codec("json"), codec("msgpack")};
+	struct obi_conform_codec it = {.ops = codec("json"), .other = codec("msgpack")};
 	(void)state;
 	assert_int_equal(obi_conform_codec(&it, report, NULL), 0);
 }
@@ -127,7 +127,7 @@ static void broken_codecs_are_caught(void **state)
 	broken[6].encode = encode_silent;
 	broken[7].encode = encode_anything;
 	for (size_t i = 0; i < 8; i++) {
-		struct obi_conform_codec it = {&broken[i], NULL};
+		struct obi_conform_codec it = {.ops = &broken[i]};
 		if (obi_conform_codec(&it, NULL, NULL) == 0) {
 			fail_msg("fault %zu is not caught", i);
 		}
