@@ -122,6 +122,12 @@ class JsonLines:
         raise ValueError("%s is no JSON" % text)
 
 
+def id_of(message):
+    """None where there is none that may be one."""
+    call_id = message.get("id") if isinstance(message, dict) else None
+    return call_id if isinstance(call_id, (str, int, float)) and not isinstance(call_id, bool) else None
+
+
 def is_request(message):
     """With an id; or without, and then it is a notification."""
     return (
@@ -129,7 +135,7 @@ def is_request(message):
         and message.get("jsonrpc") == "2.0"
         and isinstance(message.get("method"), str)
         and isinstance(message.get("params", []), (list, dict))
-        and isinstance(message.get("id"), (str, int, float, type(None)))
+        and id_of(message) == message.get("id")
     )
 
 
@@ -139,7 +145,7 @@ def is_response(message):
 
 def response(message, result):
     """To the request `message`: its result, or what was raised instead."""
-    answer = {"id": message["id"] if is_request(message) else None}
+    answer = {"id": id_of(message)}
     if isinstance(result, asyncio.CancelledError):
         result = RpcError(CANCELED, "the call was canceled")
     elif isinstance(result, Exception) and not isinstance(result, RpcError):
