@@ -255,8 +255,9 @@ static void a_life_over_unix(void **state)
 
 static void a_life_over_tcp(void **state)
 {
+	static const char *const auth[] = {"token", NULL};
 	(void)state;
-	live("tcp://127.0.0.1:0", NULL);
+	live("tcp://127.0.0.1:0", auth);
 }
 
 static void a_life_with_peercred_and_bearer(void **state)
@@ -291,11 +292,12 @@ static void an_old_one_is_replaced_when_it_is_found(void **state)
 static void it_says_what_it_does_not_do(void **state)
 {
 	static const char *const listens[] = {"vsock://any:5000", "hvsock:///nowhere/v.sock:52"};
+	static const char *const auth[] = {"token", NULL};
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		struct python p;
 		struct ob_error err;
-		begin(&p, listens[i], NULL);
+		begin(&p, listens[i], auth);
 		p.family.options.connect = "tcp://127.0.0.1:1";
 		connector(&p);
 		expect(ob_connector_start(p.family.connector, 0, NULL, &err), OB_EEXITED, &err, "status 1");
