@@ -68,7 +68,8 @@ static void join_schemes(const struct ob_plugin_info *info, char *text, size_t s
 {
 	text[0] = '\0';
 	for (size_t i = 0, len = 0; info->schemes != NULL && info->schemes[i] != NULL && len < size; i++) {
-		int n = snprintf(text + len, size - len, "%s%s://", i > 0 ? " " : "", info->schemes[i]);
+		const char *scheme = info->schemes[i], *any = scheme[strlen(scheme) - 1] == '+' ? "*" : "";
+		int n = snprintf(text + len, size - len, "%s%s%s://", i > 0 ? " " : "", scheme, any);
 		len += n > 0 ? (size_t)n : 0;
 	}
 }

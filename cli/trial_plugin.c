@@ -47,21 +47,22 @@ static void try_transport_at(struct obi_trial_run *run, const struct obi_plugin 
 	run->address = "";
 }
 
+/* A claim that ends in '+' is for all schemes that begin so. */
 static bool is_of(const char *uri, const char *scheme)
 {
 	size_t len = strlen(scheme);
-	return strncmp(uri, scheme, len) == 0 && strncmp(uri + len, "://", 3) == 0;
+	return strncmp(uri, scheme, len) == 0 && (scheme[len - 1] == '+' || strncmp(uri + len, "://", 3) == 0);
 }
 
-/* Where such a transport can listen on any machine and harm nobody. A wrapper, "x+tcp", goes where the one within can. */
+/* Where such a transport can listen on any machine and harm nobody. A wrapper, "x+tcp" or "x+", goes where the one within can. */
 static bool address_of(const struct obi_trial_run *run, const char *scheme, char *uri, size_t size)
 {
 	const char *plus = strrchr(scheme, '+');
 	const char *inner = plus != NULL ? plus + 1 : scheme;
 	if (strcmp(inner, "unix") == 0) {
 		snprintf(uri, size, "%s://%s/s", scheme, run->dir);
-	} else if (strcmp(inner, "tcp") == 0) {
-		snprintf(uri, size, "%s://127.0.0.1:0", scheme);
+	} else if (strcmp(inner, "tcp") == 0 || *inner == '\0') {
+		snprintf(uri, size, "%s%s://127.0.0.1:0", scheme, *inner == '\0' ? "tcp" : "");
 	} else {
 		return false;
 	}

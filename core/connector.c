@@ -77,6 +77,12 @@ static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
 	return obi_endpoint_init(c->rt, &names, &c->endpoint, reterr);
 }
 
+/* Silence on such a transport is the child's: the connection cannot be dead. */
+static bool never_falls_silent(const struct ob_transport_ops *transport)
+{
+	return (transport->flags & OB_TRANSPORT_LOCAL) != 0 && (transport->flags & OB_TRANSPORT_MAY_FALL_SILENT) == 0;
+}
+
 static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 {
 	struct obi_supervise_setup setup = {
@@ -88,7 +94,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .plugin_path = c->rt->plugin_path_text,
 	    .config_hash = c->hash,
 	    .link = obi_endpoint_link(c->rt, &c->endpoint),
-	    .local = (c->endpoint.transport->as.transport.flags & OB_TRANSPORT_LOCAL) != 0,
+	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
 	    .events = {on_event, c->options.on_log != NULL ? on_log : NULL, on_called, on_link, on_token, on_changed,
 		       c},
 	};

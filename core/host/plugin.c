@@ -39,10 +39,26 @@ const char *obi_plugin_kind_text(enum ob_plugin_kind kind)
 	return text[kind];
 }
 
-bool obi_plugin_speaks(const struct obi_plugin *plugin, struct ob_bytes scheme)
+bool obi_plugin_claims(const struct obi_plugin *plugin, struct ob_bytes scheme)
 {
 	const char *const *one = plugin->as.transport.schemes;
 	while (*one != NULL && !ob_bytes_is(scheme, *one)) {
+		one++;
+	}
+	return *one != NULL;
+}
+
+/* "chaos+" stands for chaos+unix, chaos+tcp, and so on. */
+static bool stands_for(const char *claim, struct ob_bytes scheme)
+{
+	size_t len = strlen(claim);
+	return claim[len - 1] == '+' && scheme.len > len && memcmp(scheme.data, claim, len) == 0;
+}
+
+bool obi_plugin_speaks(const struct obi_plugin *plugin, struct ob_bytes scheme)
+{
+	const char *const *one = plugin->as.transport.schemes;
+	while (*one != NULL && !ob_bytes_is(scheme, *one) && !stands_for(*one, scheme)) {
 		one++;
 	}
 	return *one != NULL;

@@ -39,7 +39,10 @@ bool obi_plugin_name_ok(const char *text);
 /* Whether a transport may claim it: [a-z][a-z0-9+.-]*, at most 31 characters. */
 bool obi_scheme_ok(struct ob_bytes scheme);
 
-/* Whether a transport plugin claims scheme. */
+/* Whether a transport plugin claims exactly this scheme. */
+bool obi_plugin_claims(const struct obi_plugin *transport, struct ob_bytes scheme);
+
+/* Whether it speaks the scheme: claims it, or with a claim that ends in '+' all that begin so. */
 bool obi_plugin_speaks(const struct obi_plugin *transport, struct ob_bytes scheme);
 
 /* "transport", "codec", "authenticator". */

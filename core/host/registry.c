@@ -132,12 +132,23 @@ static const struct obi_plugin *by_name(const struct obi_plugin *first, uint32_t
 	return first;
 }
 
-static const struct obi_plugin *by_scheme(const struct obi_plugin *first, struct ob_bytes scheme)
+static const struct obi_plugin *by_claim(const struct obi_plugin *first, struct ob_bytes scheme)
 {
-	while (first != NULL && (first->kind != OB_PLUGIN_TRANSPORT || !obi_plugin_speaks(first, scheme))) {
+	while (first != NULL && (first->kind != OB_PLUGIN_TRANSPORT || !obi_plugin_claims(first, scheme))) {
 		first = first->next;
 	}
 	return first;
+}
+
+/* Who claims it in full comes before whoever claims all of its kind. */
+static const struct obi_plugin *by_scheme(const struct obi_plugin *first, struct ob_bytes scheme)
+{
+	const struct obi_plugin *plugin = by_claim(first, scheme);
+	while (plugin == NULL && first != NULL) {
+		plugin = first->kind == OB_PLUGIN_TRANSPORT && obi_plugin_speaks(first, scheme) ? first : NULL;
+		first = first->next;
+	}
+	return plugin;
 }
 
 /* ---- Registering -------------------------------------------------------------------------------------------------- */
@@ -154,7 +165,7 @@ static int judge_taken(const struct obi_plugin *first, const struct obi_plugin *
 		return OB_OK;
 	}
 	for (const char *const *scheme = plugin->as.transport.schemes; *scheme != NULL; scheme++) {
-		other = by_scheme(first, ob_bytes_text(*scheme));
+		other = by_claim(first, ob_bytes_text(*scheme));
 		if (other != NULL) {
 			return obi_fail(reterr, OB_EEXIST, 0, "scheme %s is claimed already by %s, from %s", *scheme,
 					other->name, other->origin);

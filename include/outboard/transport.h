@@ -47,7 +47,10 @@ struct ob_stream_params {
 struct ob_transport_ops {
 	uint32_t size;
 
-	/* The schemes it claims, lower case, ended by NULL. Must be there, with at least one. */
+	/*
+	 * The schemes it claims, lower case, ended by NULL. Must be there, with at least one. One that ends in '+' stands for
+	 * all that begin so, but for those that another claims in full: a wrapper of transports claims "chaos+".
+	 */
 	const char *const *schemes;
 
 	/*
@@ -120,7 +123,9 @@ struct ob_transport_ops {
 
 enum ob_transport_flag {
 	/* Only processes of this host whom the kernel identifies can connect (unix): secrets may cross in the clear. */
-	OB_TRANSPORT_LOCAL = 1 << 0
+	OB_TRANSPORT_LOCAL = 1 << 0,
+	/* Local, and yet a connection may die without a word while both ends live: one that is silent is dialled anew. */
+	OB_TRANSPORT_MAY_FALL_SILENT = 1 << 1
 };
 
 #ifdef __cplusplus

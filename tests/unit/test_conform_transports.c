@@ -80,6 +80,44 @@ static void hvsock_conforms(void **state)
 	scratch_remove(dir);
 }
 
+/* A wrapper keeps the promises of what it wraps, however late and in what small pieces. */
+static const char mild[] = "seed=7&delay=0..1ms&chop=1..5000&pause=1/100000:1ms..5ms";
+
+static void chaos_over_unix_conforms(void **state)
+{
+	char *dir = scratch_make(), *uri = scratch_text("chaos+unix://%s/s?%s", dir, mild);
+	(void)state;
+	assert_int_equal(conform(uri, NULL), 0);
+	free(uri);
+	uri = scratch_text("chaos+unix://%s/s", dir);
+	assert_int_equal(conform(uri, NULL), 0);
+	free(uri);
+	scratch_remove(dir);
+}
+
+static void chaos_over_tcp_conforms(void **state)
+{
+	char *uri = scratch_text("chaos+tcp://127.0.0.1:0?%s", mild);
+	(void)state;
+	assert_int_equal(conform(uri, NULL), 0);
+	free(uri);
+}
+
+static void chaos_over_hvsock_conforms(void **state)
+{
+	struct vmm vmm;
+	char *dir = scratch_make();
+	(void)state;
+	vmm_begin(&vmm, dir);
+	char *listen = scratch_text("chaos+hvsock://%s:5000?%s", vmm.guest, mild);
+	char *dial = scratch_text("chaos+hvsock://%s:5000?%s", vmm.path, mild);
+	assert_int_equal(conform(listen, dial), 0);
+	vmm_end(&vmm);
+	free(listen);
+	free(dial);
+	scratch_remove(dir);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +125,9 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(tcp_conforms),
 	    cmocka_unit_test(tcp_conforms_over_ipv6),
 	    cmocka_unit_test(hvsock_conforms),
+	    cmocka_unit_test(chaos_over_unix_conforms),
+	    cmocka_unit_test(chaos_over_tcp_conforms),
+	    cmocka_unit_test(chaos_over_hvsock_conforms),
 	};
 	if (argc > 1) {
 		return conform(argv[1], argc > 2 ? argv[2] : NULL) == 0 ? 0 : 1;

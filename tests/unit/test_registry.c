@@ -111,6 +111,31 @@ static void a_scheme_belongs_to_one_transport(void **state)
 	    strstr(err.text, "plugin second (here): scheme old is claimed already by old_transport, from /"));
 }
 
+/* A claim that ends in '+' is for all that begin so, whoever came first, but for what another claims in full. */
+static void a_claim_may_be_for_all_of_a_kind(void **state)
+{
+	static const char *const all_kinds[] = {"wrap+", NULL};
+	static const char *const one_kind[] = {"wrap+x", NULL};
+	const struct obi_plugin *old, *got;
+	struct ob_error err;
+	assert_int_equal(obi_registry_transport(*state, "old_transport", scheme("old"), &old, NULL), OB_OK);
+	struct ob_transport_ops all_ops_of = old->as.transport, one_ops = all_ops_of;
+	struct ob_plugin wide = {sizeof wide, OB_PLUGIN_TRANSPORT, "wide", "1", &all_ops_of};
+	struct ob_plugin narrow = {sizeof narrow, OB_PLUGIN_TRANSPORT, "narrow", "1", &one_ops};
+	const struct ob_plugin *const list[] = {&wide, &narrow, NULL};
+	all_ops_of.schemes = all_kinds;
+	one_ops.schemes = one_kind;
+	assert_int_equal(obi_registry_add(*state, list, "here", NULL), OB_OK);
+	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrap+x"), &got, NULL), OB_OK);
+	assert_string_equal(got->name, "narrow");
+	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrap+xy"), &got, NULL), OB_OK);
+	assert_string_equal(got->name, "wide");
+	assert_int_equal(obi_registry_transport(*state, "wide", scheme("wrap+x"), &got, NULL), OB_OK);
+	assert_int_equal(obi_registry_transport(*state, "narrow", scheme("wrap+xy"), &got, &err), OB_EINVAL);
+	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrapped"), &got, &err), OB_EPLUGIN);
+	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrap"), &got, &err), OB_EPLUGIN);
+}
+
 static void a_transport_needs_schemes_that_are_schemes(void **state)
 {
 	static const char *const none[] = {NULL};
@@ -374,6 +399,7 @@ int main(void)
 	    TEST(a_list_must_be_there),
 	    TEST(a_name_is_taken_within_its_kind_only),
 	    TEST(a_scheme_belongs_to_one_transport),
+	    TEST(a_claim_may_be_for_all_of_a_kind),
 	    TEST(a_transport_needs_schemes_that_are_schemes),
 	    TEST(a_plugin_is_loaded_when_first_asked_for),
 	    TEST(loading_a_file_twice_is_no_error_under_any_name),

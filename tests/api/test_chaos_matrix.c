@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a child over a transport on which things go wrong, by the seeds below or by the one in OB_CHAOS_SEED. Late and chopped
+ * bytes change nothing; resets end calls once each, and silence is noticed; a child is never restarted for what its link does. The
+ * seed is in the name of each test. Every connection has a thread (pthread).
+ */
+#include "support/family.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "support/life.h"
+#include "support/scratch.h"
+
+struct world {
+	bool far; /* tcp, or else unix */
+	const char *codec;
+	unsigned long long seed;
+};
+
+static const char *const by_token[] = {"token", NULL};
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void expect(int code, int want, const struct ob_error *err)
+{
+	if (code != want) {
+		fail_msg("%s \"%s\", wanted %s", ob_result_name(code), code < 0 ? err->text : "", ob_result_name(want));
+	}
+}
+
+/* What the child listens on, to be freed. */
+static char *begin(struct family *f, const struct world *w, const char *trouble)
+{
+	family_begin(f, OB_RUNTIME_INLINE, NULL);
+	char *listen = w->far ? scratch_text("chaos+tcp://127.0.0.1:0?seed=%llu&%s", w->seed, trouble)
+			      : scratch_text("chaos+unix://%s/rpc.sock?seed=%llu&%s", f->dir, w->seed, trouble);
+	f->options.listen = listen;
+	f->options.codec = w->codec;
+	f->options.auth = by_token;
+	f->options.allow_plaintext = w->far;
+	return listen;
+}
+
+static void start(struct family *f)
+{
+	struct ob_error err = {.text = ""};
+	family_connector(f);
+	expect(ob_connector_start(f->connector, 0, NULL, &err), OB_OK, &err);
+}
+
+static void must_be_the_same(struct family *f, int32_t pid)
+{
+	assert_int_equal(ob_connector_pid(f->connector), pid);
+	assert_int_equal(family_count(f, OB_EVENT_STARTING), 1);
+	assert_int_equal(family_count(f, OB_EVENT_READY), 1);
+	assert_int_equal(family_count(f, OB_EVENT_EXITED), 0);
+}
+
+/* ---- Late and in pieces ------------------------------------------------------------------------------------------- */
+
+static void late_and_chopped_bytes_change_nothing(void **state)
+{
+	struct family f;
+	char *listen = begin(&f, *state, "delay=0..4ms&chop=1..7&pause=1/1000:20ms");
+	life_live(&f);
+	free(listen);
+	family_end(&f);
+}
+
+/* ---- Resets ------------------------------------------------------------------------------------------------------- */
+
+enum { CALLS = 50, ROUNDS = 8, PATIENCE_MS = 60000 };
+
+struct round {
+	uint32_t begun, ended;
+	uint32_t times[CALLS];
+	uint32_t good, lost;
+	int wrong; /* any other result */
+};
+
+struct seat {
+	struct round *round;
+	uint32_t number;
+};
+
+static void on_ended(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+{
+	struct seat *seat = user;
+	struct round *r = seat->round;
+	int64_t n = -1;
+	(void)err;
+	r->times[seat->number]++;
+	r->ended++;
+	r->good += result == OB_OK && ob_get_int(value, &n) && n == seat->number;
+	r->lost += result == OB_ECONNLOST;
+	r->wrong = result == OB_OK || result == OB_ECONNLOST ? r->wrong : result;
+}
+
+static bool all_ended(void *user)
+{
+	const struct round *r = user;
+	return r->ended >= r->begun;
+}
+
+static void call_many(struct family *f, struct round *r, struct seat seats[CALLS])
+{
+	for (uint32_t i = 0; i < CALLS; i++) {
+		struct ob_value items[1] = {ob_int(i)}, params = ob_array(items, 1);
+		struct ob_error err = {.text = ""};
+		seats[i] = (struct seat){r, i};
+		int rc = ob_client_call_async(ob_connector_client(f->connector), "act.echo", &params, 0, on_ended,
+					      &seats[i], NULL, &err);
+		if (rc != OB_OK) {
+			expect(rc, OB_EDOWN, &err);
+			break;
+		}
+		r->begun++;
+	}
+}
+
+/* Each call ends once: with its own answer, or with the connection. */
+static void check_round(const struct round *r)
+{
+	assert_int_equal(r->wrong, OB_OK);
+	assert_int_equal(r->good + r->lost, r->begun);
+	for (uint32_t i = 0; i < r->begun; i++) {
+		assert_int_equal(r->times[i], 1);
+	}
+}
+
+static void a_reset_ends_each_call_once_and_restarts_nothing(void **state)
+{
+	struct family f;
+	char *listen = begin(&f, *state, "delay=0..1ms&chop=1..100&reset=1/4000");
+	uint32_t good = 0, broken = 0;
+	int64_t end = now_ms() + PATIENCE_MS;
+	start(&f);
+	int32_t pid = ob_connector_pid(f.connector);
+	while (good < CALLS || broken < ROUNDS) {
+		struct round r = {0};
+		struct seat seats[CALLS];
+		assert_true(now_ms() < end);
+		family_await_state(&f, OB_STATE_READY, OB_LINK_UP);
+		call_many(&f, &r, seats);
+		family_until(&f, all_ended, &r);
+		check_round(&r);
+		good += r.good;
+		broken += r.lost > 0;
+	}
+	must_be_the_same(&f, pid);
+	assert_int_equal(family_count(&f, OB_EVENT_UNRESPONSIVE), 0);
+	free(listen);
+	family_end(&f);
+}
+
+/* ---- Silence ------------------------------------------------------------------------------------------------------ */
+
+enum { BEAT_MS = 300, MISSES = 2, SLACK_MS = 5000 };
+
+/* Calls, one after the other, until one has no answer. Returns when the last answer came. */
+static int64_t call_until_silence(struct family *f)
+{
+	int64_t end = now_ms() + PATIENCE_MS;
+	for (;;) {
+		struct ob_error err = {.text = ""};
+		int64_t before = now_ms();
+		assert_true(before < end);
+		int rc = family_try(f, PATIENCE_MS, &err, "echo", "[i]", 1);
+		if (rc != OB_OK) {
+			expect(rc, OB_ECONNLOST, &err);
+			return before;
+		}
+	}
+}
+
+static void silence_is_noticed_and_dialled_anew(void **state)
+{
+	struct family f;
+	char *listen = begin(&f, *state, "chop=1..100&drop=1/6000&side=dialer");
+	f.options.health_interval_ms = BEAT_MS;
+	f.options.health_misses = MISSES;
+	start(&f);
+	int32_t pid = ob_connector_pid(f.connector);
+	for (uint32_t i = 0; i < 3; i++) {
+		family_await_state(&f, OB_STATE_READY, OB_LINK_UP);
+		int64_t heard = call_until_silence(&f);
+		/* The third beat at the latest, and not the end of the call's own patience. */
+		assert_true(now_ms() - heard <= 3 * BEAT_MS + SLACK_MS);
+		assert_true(family_count(&f, OB_EVENT_UNRESPONSIVE) > i);
+	}
+	family_await_state(&f, OB_STATE_READY, OB_LINK_UP);
+	must_be_the_same(&f, pid);
+	free(listen);
+	family_end(&f);
+}
+
+/* ---- What may be lost, may be lost -------------------------------------------------------------------------------- */
+
+/* Over chaos, policy is that of the transport below. */
+static void bearer_is_for_what_is_local(void **state)
+{
+	static const char *const by_bearer[] = {"bearer", NULL};
+	const struct world near = {false, "msgpack", 1}, far = {true, "msgpack", 1};
+	struct ob_error err = {.text = ""};
+	struct family f;
+	(void)state;
+	char *listen = begin(&f, &near, "chop=1");
+	f.options.auth = by_bearer;
+	start(&f);
+	(void)family_call(&f, "echo", "[i]", 1);
+	free(listen);
+	family_end(&f);
+	listen = begin(&f, &far, "chop=1");
+	f.options.auth = by_bearer;
+	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err);
+	assert_non_null(strstr(err.text, "authenticator bearer is refused on transport chaos"));
+	f.options.auth = by_token;
+	f.options.allow_plaintext = false;
+	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err);
+	assert_non_null(strstr(err.text, "transport chaos without encryption is refused"));
+	f.connector = NULL;
+	free(listen);
+	family_end(&f);
+}
+
+int main(void)
+{
+	static const unsigned long long seeds[] = {1, 42, 20240229};
+	enum { SEEDS = 3, KINDS = 3, WIRES = 2, ALL = SEEDS * KINDS * WIRES };
+	static const struct {
+		const char *name;
+		CMUnitTestFunction run;
+	} kinds[KINDS] = {
+	    {"late_and_chopped_bytes_change_nothing", late_and_chopped_bytes_change_nothing},
+	    {"a_reset_ends_each_call_once_and_restarts_nothing", a_reset_ends_each_call_once_and_restarts_nothing},
+	    {"silence_is_noticed_and_dialled_anew", silence_is_noticed_and_dialled_anew},
+	};
+	static struct CMUnitTest tests[ALL + 1] = {cmocka_unit_test(bearer_is_for_what_is_local)};
+	static struct world worlds[ALL];
+	static char names[ALL][96];
+	const char *given = getenv("OB_CHAOS_SEED");
+	size_t n = 1;
+	for (size_t i = 0; i < (given != NULL ? ALL / SEEDS : ALL); i++, n++) {
+		struct world *w = &worlds[i];
+		size_t kind = i % KINDS, seed = i / KINDS / WIRES;
+		*w = (struct world){i / KINDS % WIRES == 1, seed == 1 ? "json" : "msgpack",
+				    given != NULL ? strtoull(given, NULL, 10) : seeds[seed]};
+		snprintf(names[i], sizeof names[i], "%s_%s_seed_%llu", kinds[kind].name, w->far ? "tcp" : "unix",
+			 w->seed);
+		tests[n] = (struct CMUnitTest){names[i], kinds[kind].run, NULL, NULL, w};
+	}
+	return _cmocka_run_group_tests("chaos", tests, n, NULL, NULL);
+}
