@@ -27,6 +27,7 @@ struct watch {
 	int pidfd;
 	int pipe;
 	int64_t deadline;
+	bool silent; /* the pipe has no writer any more */
 	size_t len;
 	char line[LINE_MAX_BYTES];
 };
@@ -152,9 +153,10 @@ static bool listen_to(struct watch *w)
 {
 	w->deadline = now_ms() + w->helper->patience_ms;
 	for (;;) {
-		struct pollfd p[2] = {{.fd = w->pidfd, .events = POLLIN}, {.fd = w->pipe, .events = POLLIN}};
+		struct pollfd p[2] = {{.fd = w->pidfd, .events = POLLIN},
+				      {.fd = w->silent ? -1 : w->pipe, .events = POLLIN}};
 		int64_t left = w->deadline - now_ms();
-		if (left <= 0) {
+		if (left <= 0 || *w->helper->stop != 0) {
 			return false;
 		}
 		poll(p, 2, left < 1000 ? (int)left : 1000);
@@ -163,9 +165,7 @@ static bool listen_to(struct watch *w)
 			return true;
 		}
 		if ((p[1].revents & POLLHUP) != 0 && (p[1].revents & POLLIN) == 0) {
-			/* It closed the pipe and lives on: wait for its end alone. */
-			struct pollfd last = {.fd = w->pidfd, .events = POLLIN};
-			return poll(&last, 1, (int)left) == 1;
+			w->silent = true; /* it closed the pipe and lives on: wait for its end alone */
 		}
 	}
 }

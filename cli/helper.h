@@ -9,6 +9,7 @@
 #define OBI_CLI_HELPER_H
 
 #include <outboard/outboard.h>
+#include <signal.h>
 
 enum { OBI_HELPER_FD = 3, OBI_HELPER_FIELDS = 8 };
 
@@ -18,6 +19,7 @@ struct obi_helper {
 	/* A line came. fields has count of them, and empty texts behind. */
 	void (*line)(void *user, const char *const fields[OBI_HELPER_FIELDS], int count);
 	void *user;
+	const volatile sig_atomic_t *stop; /* not 0: end it soon. A signal that sets it need not be waited for */
 };
 
 enum obi_helper_fate { OBI_HELPER_EXITED, OBI_HELPER_KILLED, OBI_HELPER_HUNG };

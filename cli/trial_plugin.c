@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "conformance/auth.h"
 #include "conformance/codec.h"
 #include "conformance/transport.h"
 #include "host/registry.h"
@@ -94,6 +95,16 @@ static void try_transport(struct obi_trial_run *run, const struct obi_plugin *pl
 	}
 }
 
+static void try_auth(struct obi_trial_run *run, const struct obi_plugin *plugin)
+{
+	struct obi_conform_auth it = {
+	    .ops = &plugin->as.auth,
+	    .host = obi_registry_host(run->registry),
+	    .begin = obi_trial_try,
+	};
+	(void)obi_conform_auth(&it, tell, run);
+}
+
 void obi_trial_plugin(struct obi_trial_run *run, const struct obi_plugin *plugin)
 {
 	run->kind = obi_plugin_kind_text(plugin->kind);
@@ -106,6 +117,7 @@ void obi_trial_plugin(struct obi_trial_run *run, const struct obi_plugin *plugin
 		try_codec(run, plugin);
 		break;
 	default:
+		try_auth(run, plugin);
 		break;
 	}
 	run->kind = run->name = "";

@@ -35,6 +35,13 @@ struct state {
 	char promise[TEXT_MAX];
 };
 
+static volatile sig_atomic_t stopped_by;
+
+static void note_signal(int number)
+{
+	stopped_by = number;
+}
+
 /* ---- What the helper tells ---------------------------------------------------------------------------------------- */
 
 static void find(const struct state *s, const char *promise, const char *verdict, const char *why)
@@ -115,7 +122,7 @@ static bool judge(struct state *s, const struct obi_helper_end *end)
 static int run_helpers(struct state *s, struct ob_error *reterr)
 {
 	struct obi_helper helper = {
-	    .argv = s->argv, .patience_ms = s->watched->patience_ms, .line = take_line, .user = s};
+	    .argv = s->argv, .patience_ms = s->watched->patience_ms, .line = take_line, .user = s, .stop = &stopped_by};
 	struct obi_helper_end end;
 	do {
 		snprintf(s->from, sizeof s->from, "%u", s->tried);
@@ -125,7 +132,7 @@ static int run_helpers(struct state *s, struct ob_error *reterr)
 		if (rc != OB_OK) {
 			return rc;
 		}
-	} while (judge(s, &end));
+	} while (stopped_by == 0 && judge(s, &end));
 	return OB_OK;
 }
 
@@ -172,6 +179,26 @@ static void make_words(struct state *s)
 	s->argv[n] = NULL;
 }
 
+/* Who is interrupted cleans up first. The pipe that we print into may end before us, as `head` does. */
+static void catch_signals(bool begin)
+{
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+	static struct sigaction before[sizeof ends / sizeof ends[0]];
+	struct sigaction note = {.sa_handler = note_signal};
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		if (begin) {
+			sigaction(ends[i], NULL, &before[i]);
+			sigaction(ends[i], before[i].sa_handler == SIG_IGN ? NULL : &note, NULL);
+		} else {
+			sigaction(ends[i], &before[i], NULL);
+		}
+	}
+	if (!begin && stopped_by != 0) {
+		raise(stopped_by);
+	}
+}
+
 int obi_watched_run(const struct obi_watched *watched, struct ob_error *reterr)
 {
 	struct state *s = calloc(1, sizeof *s);
@@ -184,8 +211,10 @@ int obi_watched_run(const struct obi_watched *watched, struct ob_error *reterr)
 	rc = rc == OB_OK ? make_dir(s->dir, sizeof s->dir, reterr) : rc;
 	if (rc == OB_OK) {
 		make_words(s);
+		catch_signals(true);
 		rc = run_helpers(s, reterr);
 		nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+		catch_signals(false);
 	}
 	free(s);
 	return rc;

@@ -4,9 +4,12 @@ import glob
 import json
 import os
 import shutil
+import signal
+import subprocess
+import time
 import unittest
 
-from command import BUILD, OK, REMOTE, USAGE, Case, outboard
+from command import BUILD, OK, OUTBOARD, REMOTE, USAGE, Case, Lines, outboard
 
 PLUGINS = f"{BUILD}/plugins"
 MADE = f"{BUILD}/test-plugins"
@@ -68,10 +71,10 @@ class Check(Case):
         self.assertEqual({row["file"] for row in rows}, {"unix", f"{PLUGINS}/msgpack.so"})
         held = {row["promise"] for row in rows if row["verdict"] == "held"}
         self.assertLessEqual({LOADED, LISTED, "survives a thousand connections", "values come back"}, held)
-        text = check("--verbose", "unix")
+        text = check("--verbose", "unix", TMPDIR=self.dir)
         self.assertRegex(text.stdout, r"(?m)^unix \(transport\) at unix:///.*/s$")
         self.assertRegex(text.stdout, r"(?m)^  held     survives a thousand connections$")
-        self.assertEqual(glob.glob("/tmp/outboard-check-*"), [])
+        self.assertEqual(os.listdir(self.dir), [])
 
     def test_a_path_is_taken_from_the_working_directory(self):
         shutil.copy(f"{PLUGINS}/unix.so", self.dir)
@@ -140,6 +143,18 @@ class Check(Case):
         _, rows = findings("--timeout", PATIENCE, DEADLY, OB_TEST_DEADLY="encode:hang")
         self.assertEqual(sum(row["reason"].startswith("it hung") for row in rows), 3)
         self.assertEqual((rows[-1]["promise"], rows[-1]["verdict"]), ("all the others", "skipped"))
+
+    def test_one_that_is_interrupted_leaves_nothing(self):
+        env = {**os.environ, "OB_TEST_DEADLY": "scan:hang", "TMPDIR": self.dir}
+        process = subprocess.Popen([OUTBOARD, "plugin", "check", "--verbose", DEADLY], stdout=subprocess.PIPE, env=env)
+        lines = Lines(process.stdout.fileno())
+        while "has whole descriptors" not in (lines.next(time.monotonic() + 60) or "has whole descriptors"):
+            pass
+        self.assertNotEqual(os.listdir(self.dir), [])
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(60), -signal.SIGINT)
+        process.stdout.close()
+        self.assertEqual(os.listdir(self.dir), [])
 
     def test_fault_69_side_effects_of_loading_are_found(self):
         for way, reason in (("thread", "a thread"), ("signal", "a signal"), ("open", "a descriptor")):

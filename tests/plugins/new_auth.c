@@ -57,7 +57,7 @@ static int rekey(struct ob_auth *auth)
 }
 
 static const struct future_ops ops = {
-    .known = {.size = sizeof ops, .create = create, .step = step, .destroy = destroy},
+    .known = {.size = sizeof ops, .flags = OB_AUTH_LOCAL_ONLY, .create = create, .step = step, .destroy = destroy},
     .rekey = rekey,
     .rekey_after = UINT64_MAX,
 };

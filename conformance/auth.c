@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* The suite, and the promises about a single end. */
+#include "conformance/auth.h"
+
+#include "conformance/auth_trial.h"
+
+#include <dirent.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- Facts -------------------------------------------------------------------------------------------------------- */
+
+static int admit(struct obi_mech_trial *t, int end, const struct ob_peer *peer, struct ob_error *reterr)
+{
+	obi_mech_agree(t, &t->talk[0]);
+	t->talk[0].params[end].peer = peer;
+	return t->ops->admit(t->host, &t->talk[0].params[end], reterr);
+}
+
+static void refuses_whom_nobody_knows(struct obi_mech_trial *t)
+{
+	if (t->ops->admit == NULL) {
+		obi_mech_skip(t, "it has no admit()");
+		return;
+	}
+	for (int end = 0; end < 2; end++) {
+		struct ob_peer nobody = t->peer;
+		struct ob_error err = {.text = ""};
+		nobody.known = 0; /* whatever the other members say */
+		int rc = admit(t, end, &nobody, &err);
+		OBI_MECH_REQUIRE(t, rc == OB_EAUTH,
+				 "admit, as %s, of a peer of whom nothing is known: %d, not OB_EAUTH",
+				 obi_mech_end_text(end), rc);
+		OBI_MECH_REQUIRE(t, err.text[0] != '\0', "admit refuses and does not say why");
+		rc = admit(t, end, &nobody, NULL);
+		OBI_MECH_REQUIRE(t, rc == OB_EAUTH, "admit without an ob_error: %d", rc);
+	}
+}
+
+/* The same struct in memory that ends where an older host's does, so that a sanitizer sees who reads on. */
+static void *cut(const void *from, size_t size)
+{
+	uint32_t says = (uint32_t)size;
+	uint8_t *copy = malloc(size);
+	if (copy == NULL) {
+		abort();
+	}
+	memcpy(copy, from, size);
+	memcpy(copy, &says, sizeof says);
+	return copy;
+}
+
+static void works_for_an_older_host(struct obi_mech_trial *t)
+{
+	obi_mech_agree(t, &t->talk[0]);
+	struct ob_auth_params params = t->talk[0].params[0];
+	struct ob_peer *peer = cut(&t->peer, offsetof(struct ob_peer, pidfd));
+	params.peer = peer;
+	struct ob_auth_params *older = cut(&params, offsetof(struct ob_auth_params, allowed_uid));
+	struct ob_auth *end = NULL;
+	int now = t->ops->admit != NULL ? t->ops->admit(t->host, &t->talk[0].params[0], NULL) : OB_OK;
+	int then = t->ops->admit != NULL ? t->ops->admit(t->host, older, NULL) : OB_OK;
+	int made = t->ops->create != NULL ? t->ops->create(t->host, older, &end, NULL) : OB_OK;
+	if (made == OB_OK && t->ops->create != NULL) {
+		t->ops->destroy(end);
+	}
+	free(peer);
+	free(older);
+	OBI_MECH_REQUIRE(t, now == then, "admit says %d, and %d where the tails of the facts are missing", now, then);
+	OBI_MECH_REQUIRE(t, made == OB_OK, "create where the tails of the facts are missing: %d", made);
+}
+
+/* ---- Making and unmaking ------------------------------------------------------------------------------------------ */
+
+static int count_descriptors(void)
+{
+	int n = 0;
+	DIR *dir = opendir("/proc/self/fd");
+	while (dir != NULL && readdir(dir) != NULL) {
+		n++;
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+	return n;
+}
+
+/* 0 where the allocator does not say, as under a sanitizer, which then finds leaks itself. */
+static size_t heap_in_use(void)
+{
+	return mallinfo2().uordblks;
+}
+
+static bool create_some(struct obi_mech_trial *t, int end, size_t secret)
+{
+	static uint8_t bytes[64];
+	struct ob_auth *const mark = (struct ob_auth *)(void *)&bytes;
+	struct ob_auth *made = mark;
+	struct ob_error err = {.text = ""};
+	obi_mech_agree(t, &t->talk[0]);
+	t->talk[0].params[end].secret = ob_bytes_of(secret > 0 ? bytes : NULL, secret);
+	int rc = t->ops->create(t->host, &t->talk[0].params[end], &made, &err);
+	if (rc == OB_OK) {
+		if (made != NULL && made != mark) {
+			t->ops->destroy(made);
+			return true;
+		}
+		return obi_mech_fail(t, "create returns OB_OK and sets no object");
+	}
+	if (rc > 0 || err.text[0] == '\0' || made != mark) {
+		return obi_mech_fail(t, "create with a secret of %zu bytes: %d; %s", secret, rc,
+				     made != mark ? "it sets a result all the same" : "it does not say why");
+	}
+	return true;
+}
+
+static void leaves_nothing_behind(struct obi_mech_trial *t)
+{
+	static const size_t sizes[] = {0, 1, 31, 32, 33, 64};
+	size_t before = 0;
+	for (int round = 0; round < 200; round++) {
+		for (size_t i = 0; i < 12; i++) {
+			if (!create_some(t, (int)(i % 2), sizes[i / 2])) {
+				return;
+			}
+		}
+		/* What is allocated once and for all is no leak. */
+		before = round == 99 ? heap_in_use() : before;
+	}
+	size_t after = heap_in_use();
+	OBI_MECH_REQUIRE(t, after < before + 100 * sizeof(void *), "1200 objects made and destroyed left %zu bytes",
+			 after - before);
+	t->ops->destroy(NULL);
+}
+
+static void is_destroyed_in_any_state(struct obi_mech_trial *t)
+{
+	struct obi_mech_talk *talk = &t->talk[0];
+	for (uint32_t n = 2; n <= OBI_MECH_MESSAGES; n += 2) {
+		obi_mech_agree(t, talk);
+		if (!obi_mech_run(t, talk, n)) {
+			return;
+		}
+		obi_mech_end(t, talk);
+	}
+	/* And one that has refused. */
+	struct obi_mech_message garbage = {.len = 77}, out;
+	memset(garbage.bytes, 'x', sizeof garbage.bytes);
+	obi_mech_agree(t, talk);
+	for (int end = 0; end < 2; end++) {
+		if (!obi_mech_make(t, &talk->params[end], &talk->end[end])) {
+			return;
+		}
+		(void)obi_mech_step(t, talk->end[end], ob_bytes_of(garbage.bytes, garbage.len), OBI_MECH_MESSAGE, &out,
+				    NULL);
+	}
+	obi_mech_end(t, talk);
+}
+
+/* ---- Who it was --------------------------------------------------------------------------------------------------- */
+
+/* The length of the well-formed UTF-8 sequence at `at`; 0: there is none. */
+static size_t utf8_step(const uint8_t *at, const uint8_t *end)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+	uint32_t point = len == 1 ? at[0] : at[0] & (0xffu >> (len + 1));
+	if (len > (size_t)(end - at)) {
+		return 0;
+	}
+	for (size_t i = 1; i < len; i++) {
+		if ((at[i] & 0xc0) != 0x80) {
+			return 0;
+		}
+		point = point << 6 | (at[i] & 0x3fu);
+	}
+	return len > 0 && point >= least[len] && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff) ? len : 0;
+}
+
+static bool is_subject(const uint8_t *text, size_t len)
+{
+	size_t step = 1;
+	for (size_t i = 0; i < len && step > 0; i += step) {
+		step = utf8_step(text + i, text + len);
+	}
+	return len > 0 && step > 0;
+}
+
+static void name_peer(struct obi_mech_trial *t, struct ob_auth *end, const struct ob_auth_params *params)
+{
+	uint8_t text[256] = {0};
+	text[255] = 0x5a;
+	struct ob_sink out = ob_sink_fixed(text, 255), none = ob_sink_fixed(NULL, 0);
+	int rc = t->ops->identity(end, params, &out);
+	OBI_MECH_REQUIRE(t, rc == OB_OK && !out.failed, "identity: code %d, or more than 255 bytes", rc);
+	OBI_MECH_REQUIRE(t, text[255] == 0x5a, "identity writes beyond its sink");
+	OBI_MECH_REQUIRE(t, is_subject(text, out.len), "identity writes %zu bytes that are not 1 to 255 bytes of UTF-8",
+			 out.len);
+	rc = t->ops->identity(end, params, &none);
+	OBI_MECH_REQUIRE(t, rc < 0 || none.failed, "identity into a full sink says %d", rc);
+}
+
+static void names_a_subject(struct obi_mech_trial *t)
+{
+	struct obi_mech_talk *talk = &t->talk[0];
+	if (t->ops->identity == NULL) {
+		obi_mech_skip(t, "it has no identity(): the subject is \"outboard\"");
+		return;
+	}
+	if (t->ops->create == NULL && admit(t, 0, &t->peer, NULL) != OB_OK) {
+		obi_mech_skip(t, "it does not admit this user");
+		return;
+	}
+	obi_mech_agree(t, talk);
+	if (t->ops->create != NULL && !obi_mech_pair(t, talk)) {
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		name_peer(t, talk->end[i], &talk->params[i]);
+	}
+}
+
+const struct obi_mech_promise obi_mech_promises_of_facts[] = {
+    {"refuses a peer of whom nothing is known", refuses_whom_nobody_knows},
+    {"works for a host with older facts", works_for_an_older_host},
+    {"names a subject", names_a_subject},
+    {NULL, NULL},
+};
+
+const struct obi_mech_promise obi_mech_promises_of_ends[] = {
+    {"leaves nothing behind, made or not", leaves_nothing_behind},
+    {"is destroyed in any state", is_destroyed_in_any_state},
+    {NULL, NULL},
+};
+
+/* ---- The suite ---------------------------------------------------------------------------------------------------- */
+
+static void begin(struct obi_mech_trial *trial, const struct obi_conform_auth *it)
+{
+	*trial = (struct obi_mech_trial){.ops = it->ops, .host = it->host, .talk = calloc(2, sizeof *trial->talk)};
+	if (trial->talk == NULL) {
+		fprintf(stderr, "out of memory\n");
+		abort();
+	}
+	trial->peer = (struct ob_peer){.size = sizeof trial->peer,
+				       .known = OB_PEER_PID | OB_PEER_UID | OB_PEER_ADDRESS,
+				       .pid = (int32_t)getpid(),
+				       .uid = geteuid(),
+				       .gid = getegid(),
+				       .pidfd = -1};
+	snprintf(trial->peer.address, sizeof trial->peer.address, "unix:///tmp/here");
+	for (int i = 0; i < OBI_MECH_SECRET; i++) {
+		trial->secret[0][i] = (uint8_t)(0x31 + 7 * i);
+		trial->secret[1][i] = (uint8_t)(0x13 + 5 * i);
+	}
+}
+
+static void run(const struct obi_mech_promise *promise, struct obi_mech_trial *trial)
+{
+	int before = count_descriptors();
+	promise->fn(trial);
+	obi_mech_end(trial, &trial->talk[0]);
+	obi_mech_end(trial, &trial->talk[1]);
+	free(trial->talk);
+	int more = count_descriptors() - before;
+	if (more != 0) {
+		obi_mech_fail(trial, "%d descriptors were left open", more);
+	}
+}
+
+static uint32_t run_all(const struct obi_conform_auth *it, const struct obi_mech_promise *list, obi_verdict_fn *tell,
+			void *user)
+{
+	uint32_t broken = 0;
+	for (; list->name != NULL; list++) {
+		struct obi_mech_trial trial;
+		if (it->begin != NULL && !it->begin(user, list->name)) {
+			continue;
+		}
+		begin(&trial, it);
+		run(list, &trial);
+		broken += trial.verdict == OBI_VERDICT_FAIL;
+		if (tell != NULL) {
+			tell(user, list->name, trial.verdict, trial.why);
+		}
+	}
+	return broken;
+}
+
+/* Told once of what a mechanism has no part in. */
+static uint32_t pass_over(const struct obi_conform_auth *it, const char *promises, const char *why,
+			  obi_verdict_fn *tell, void *user)
+{
+	if ((it->begin == NULL || it->begin(user, promises)) && tell != NULL) {
+		tell(user, promises, OBI_VERDICT_SKIP, why);
+	}
+	return 0;
+}
+
+uint32_t obi_conform_auth(const struct obi_conform_auth *it, obi_verdict_fn *tell, void *user)
+{
+	uint32_t broken = run_all(it, obi_mech_promises_of_facts, tell, user);
+	if (it->ops->create == NULL) {
+		broken += pass_over(it, "all about messages", "it exchanges none", tell, user);
+	} else {
+		broken += run_all(it, obi_mech_promises_of_ends, tell, user);
+		broken += run_all(it, obi_mech_promises_of_exchange, tell, user);
+	}
+	return broken + (it->ops->seal == NULL ? pass_over(it, "all about records", "it seals nothing", tell, user)
+					       : run_all(it, obi_mech_promises_of_records, tell, user));
+}

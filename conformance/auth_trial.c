@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "conformance/auth_trial.h"
+
+#include <stdio.h>
+
+enum { CANARY = 0xc7, CANARIES = 16 };
+
+/* ---- Verdicts ----------------------------------------------------------------------------------------------------- */
+
+bool obi_mech_fail(struct obi_mech_trial *trial, const char *format, ...)
+{
+	va_list args;
+	if (trial->verdict != OBI_VERDICT_PASS) {
+		return false;
+	}
+	trial->verdict = OBI_VERDICT_FAIL;
+	va_start(args, format);
+	vsnprintf(trial->why, sizeof trial->why, format, args);
+	va_end(args);
+	return false;
+}
+
+void obi_mech_skip(struct obi_mech_trial *trial, const char *why)
+{
+	trial->verdict = OBI_VERDICT_SKIP;
+	snprintf(trial->why, sizeof trial->why, "%s", why);
+}
+
+const char *obi_mech_end_text(int end)
+{
+	return end == OBI_DIALER ? "dialer" : "acceptor";
+}
+
+bool obi_mech_is_local(const struct obi_mech_trial *trial)
+{
+	return (trial->ops->flags & OB_AUTH_LOCAL_ONLY) != 0;
+}
+
+/* ---- Ends --------------------------------------------------------------------------------------------------------- */
+
+void obi_mech_agree(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
+{
+	static const uint32_t roles[] = {OB_AUTH_DIALER, OB_AUTH_ACCEPTOR};
+	memset(talk, 0, sizeof *talk);
+	for (int i = 0; i < 2; i++) {
+		talk->params[i] = (struct ob_auth_params){
+		    .size = sizeof talk->params[i],
+		    .role = roles[i],
+		    .secret = ob_bytes_of(trial->secret[0], OBI_MECH_SECRET),
+		    .peer = &trial->peer,
+		    .prologue = ob_bytes_text("outboard/1, a codec, a list of mechanisms"),
+		    .parent_dials = true,
+		    .allowed_uid = (uint32_t)-1,
+		};
+	}
+}
+
+bool obi_mech_make(struct obi_mech_trial *trial, const struct ob_auth_params *params, struct ob_auth **ret)
+{
+	struct ob_error err = {.text = ""};
+	*ret = NULL;
+	int rc = trial->ops->create(trial->host, params, ret, &err);
+	if (rc != OB_OK || *ret == NULL) {
+		*ret = NULL;
+		return obi_mech_fail(trial, "create: code %d: %s", rc, err.text);
+	}
+	return true;
+}
+
+bool obi_mech_needs_no_secret(struct obi_mech_trial *trial)
+{
+	struct obi_mech_talk *talk = &trial->talk[0];
+	struct ob_auth *end = NULL;
+	obi_mech_agree(trial, talk);
+	talk->params[0].secret = ob_bytes_of(NULL, 0);
+	int rc = trial->ops->create(trial->host, &talk->params[0], &end, NULL);
+	if (rc == OB_OK) {
+		trial->ops->destroy(end);
+	}
+	return rc == OB_OK;
+}
+
+int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_bytes in, size_t room,
+		  struct obi_mech_message *ret, struct ob_error *reterr)
+{
+	uint8_t memory[OBI_MECH_MESSAGE + CANARIES];
+	memset(memory, CANARY, sizeof memory);
+	struct ob_sink out = ob_sink_fixed(memory, room);
+	int rc = trial->ops->step(end, in, &out, reterr);
+	for (size_t i = room; i < sizeof memory; i++) {
+		if (memory[i] != CANARY) {
+			obi_mech_fail(trial, "step writes beyond the %zu bytes of its sink", room);
+			break;
+		}
+	}
+	if (rc > OB_AUTH_MORE) {
+		obi_mech_fail(trial, "step returns the state %d", rc);
+	}
+	ret->len = out.len <= room ? out.len : 0;
+	memcpy(ret->bytes, memory, ret->len);
+	return rc >= 0 && out.failed ? OB_ETOOBIG : rc;
+}
+
+/* ---- Both --------------------------------------------------------------------------------------------------------- */
+
+/* A step of an end; its message is noted, and *arrives is what comes of it at the other. */
+static int speak(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int who, struct obi_mech_message *arrives)
+{
+	struct obi_mech_message *sent = &talk->sent[talk->count];
+	struct ob_bytes in = ob_bytes_of(arrives->bytes, arrives->len);
+	talk->said[who] = obi_mech_step(trial, talk->end[who], in, OBI_MECH_MESSAGE, sent, &talk->err);
+	if (talk->said[who] >= 0) {
+		*arrives = *sent;
+		if (talk->meddle != NULL) {
+			talk->meddle(talk, talk->count, arrives);
+		}
+		talk->count++;
+	}
+	return talk->said[who];
+}
+
+/* The acceptor was done, and this is what it wrote at last. There is nobody to answer to. */
+static void tell_dialer(struct obi_mech_trial *trial, struct obi_mech_talk *talk, const struct obi_mech_message *last)
+{
+	struct obi_mech_message none;
+	struct ob_bytes in = ob_bytes_of(last->bytes, last->len);
+	if (talk->said[OBI_DIALER] == OB_AUTH_DONE) {
+		talk->said[OBI_DIALER] = last->len == 0 ? OB_AUTH_DONE : OB_EAUTH;
+	} else {
+		talk->said[OBI_DIALER] = obi_mech_step(trial, talk->end[OBI_DIALER], in, 0, &none, &talk->err);
+	}
+}
+
+static void converse(struct obi_mech_trial *trial, struct obi_mech_talk *talk, uint32_t messages)
+{
+	struct obi_mech_message arrives = {.len = 0};
+	talk->said[0] = talk->said[1] = OB_AUTH_MORE;
+	while (talk->count + 2 <= messages && trial->verdict == OBI_VERDICT_PASS) {
+		if (talk->said[OBI_DIALER] == OB_AUTH_DONE) {
+			talk->said[OBI_DIALER] = OB_EAUTH; /* the peer wants more than there is */
+			return;
+		}
+		if (speak(trial, talk, OBI_DIALER, &arrives) < 0 || speak(trial, talk, OBI_ACCEPTOR, &arrives) < 0) {
+			return;
+		}
+		if (talk->said[OBI_ACCEPTOR] == OB_AUTH_DONE) {
+			tell_dialer(trial, talk, &arrives);
+			return;
+		}
+	}
+}
+
+bool obi_mech_run(struct obi_mech_trial *trial, struct obi_mech_talk *talk, uint32_t messages)
+{
+	talk->count = 0;
+	if (!obi_mech_make(trial, &talk->params[0], &talk->end[0]) ||
+	    !obi_mech_make(trial, &talk->params[1], &talk->end[1])) {
+		return false;
+	}
+	converse(trial, talk, messages);
+	return trial->verdict == OBI_VERDICT_PASS;
+}
+
+void obi_mech_end(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
+{
+	for (int i = 0; i < 2; i++) {
+		if (talk->end[i] != NULL) {
+			trial->ops->destroy(talk->end[i]);
+			talk->end[i] = NULL;
+		}
+	}
+}
+
+bool obi_mech_cross(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int from, uint8_t *record, size_t len)
+{
+	static uint8_t plain[65536];
+	memcpy(plain, record, len);
+	ptrdiff_t n = trial->ops->seal(talk->end[from], record, len);
+	if (n != (ptrdiff_t)(len + trial->ops->overhead)) {
+		return false;
+	}
+	return trial->ops->open(talk->end[1 - from], record, (size_t)n) == (ptrdiff_t)len &&
+	       memcmp(record, plain, len) == 0;
+}
+
+bool obi_mech_passed(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
+{
+	static uint8_t record[65536];
+	if (talk->said[OBI_DIALER] != OB_AUTH_DONE || talk->said[OBI_ACCEPTOR] != OB_AUTH_DONE) {
+		return false;
+	}
+	if (trial->ops->seal == NULL) {
+		return true;
+	}
+	memset(record, 'r', 64);
+	return obi_mech_cross(trial, talk, OBI_DIALER, record, 64) &&
+	       obi_mech_cross(trial, talk, OBI_ACCEPTOR, record, 64);
+}
+
+bool obi_mech_pair(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
+{
+	obi_mech_end(trial, talk);
+	obi_mech_agree(trial, talk);
+	if (!obi_mech_run(trial, talk, OBI_MECH_MESSAGES)) {
+		return false;
+	}
+	return obi_mech_passed(trial, talk) ||
+	       obi_mech_fail(trial, "two ends that agree: the dialer says %d, the acceptor %d after %u messages: %s",
+			     talk->said[0], talk->said[1], talk->count, talk->err.text);
+}
