@@ -153,6 +153,11 @@ static int judge_auth(const struct ob_auth_ops *ops, uint32_t given_size, struct
 	if (seals && ops->overhead == 0) {
 		return auth_lacks(reterr, "sealing", "overhead");
 	}
+	if (ops->overhead > OB_AUTH_OVERHEAD_MAX) {
+		return obi_fail(reterr, OB_EPLUGIN, 0,
+				"its auth table has an overhead of %u bytes; at most %d can be carried", ops->overhead,
+				OB_AUTH_OVERHEAD_MAX);
+	}
 	if (seals && ops->seal == NULL) {
 		return auth_lacks(reterr, "sealing", "seal");
 	}

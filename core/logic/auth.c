@@ -53,7 +53,13 @@ static void end_exchange(struct obi_auth *auth)
 /* This mechanism has passed; go to the next one that exchanges messages. */
 static int pass(struct obi_auth *auth, struct ob_error *reterr)
 {
+	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
 	int r = take_identity(auth, reterr);
+	if (ops->seal != NULL && r == OB_OK) {
+		auth->sealer = auth->exchange;
+		auth->sealer_ops = ops;
+		auth->exchange = NULL;
+	}
 	end_exchange(auth);
 	auth->satisfied = false;
 	auth->at++;
@@ -87,10 +93,22 @@ int obi_auth_begin(struct obi_auth *auth, const struct obi_auth_setup *setup, en
 	return r < 0 ? r : OB_OK;
 }
 
+struct ob_auth *obi_auth_take_sealer(struct obi_auth *auth, const struct ob_auth_ops **ret_ops)
+{
+	struct ob_auth *sealer = auth->sealer;
+	*ret_ops = auth->sealer_ops;
+	auth->sealer = NULL;
+	return sealer;
+}
+
 void obi_auth_end(struct obi_auth *auth)
 {
 	if (auth->setup != NULL && auth->at < auth->setup->count) {
 		end_exchange(auth);
+	}
+	if (auth->sealer != NULL) {
+		auth->sealer_ops->destroy(auth->sealer);
+		auth->sealer = NULL;
 	}
 	auth->setup = NULL;
 }

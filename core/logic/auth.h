@@ -32,6 +32,8 @@ struct obi_auth {
 	struct ob_auth *exchange; /* of the mechanism at `at` */
 	uint32_t at;		  /* the mechanism that exchanges now; setup->count: all have passed */
 	bool satisfied;		  /* our side of it wants no more messages */
+	struct ob_auth *sealer;	  /* the exchange of a mechanism that seals, when it has passed */
+	const struct ob_auth_ops *sealer_ops;
 	uint8_t prologue[512];
 	char subject[OBI_SUBJECT_MAX + 1]; /* of the last mechanism that passed */
 	size_t subject_len;
@@ -49,6 +51,9 @@ void obi_auth_end(struct obi_auth *auth);
 
 /* Whether every mechanism has passed. */
 bool obi_auth_passed(const struct obi_auth *auth);
+
+/* If the mechanism that has just passed seals: what it left behind, which is the caller's from here on. Else NULL. */
+struct ob_auth *obi_auth_take_sealer(struct obi_auth *auth, const struct ob_auth_ops **ret_ops);
 
 /* The name of the mechanism whose turn it is. */
 const char *obi_auth_mechanism(const struct obi_auth *auth);

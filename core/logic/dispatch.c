@@ -55,9 +55,8 @@ static void on_auth_request(struct obi_session *s, const struct ob_message *m, b
 	struct ob_value result = ob_array(items, 2);
 	reply(s, &m->id, NULL, &result);
 	explicit_bzero(memory, sizeof memory);
-	if (s->state == OBI_SESSION_AUTH && obi_auth_passed(&s->auth)) {
-		s->peer_is_ours = true;
-		obi_session_open(s);
+	if (s->state == OBI_SESSION_AUTH && r == OB_AUTH_DONE) {
+		obi_session_passed(s);
 	}
 }
 
@@ -83,11 +82,11 @@ static void on_auth_reply(void *user, int code, const struct ob_value *value, co
 		obi_session_fail(s, OB_EPROTO, "the peer answered outboard.auth with something else");
 	} else if (obi_auth_told_done(&s->auth, data, &failure) < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", failure.text);
-	} else if (!obi_auth_passed(&s->auth)) {
-		obi_session_dial_auth(s, ob_bytes_of(NULL, 0));
 	} else {
-		s->peer_is_ours = true;
-		obi_session_open(s);
+		obi_session_passed(s);
+		if (s->state == OBI_SESSION_AUTH) {
+			obi_session_dial_auth(s, ob_bytes_of(NULL, 0));
+		}
 	}
 }
 

@@ -9,6 +9,8 @@
 /* What a peer's message may cost in memory: a small multiple of its size, and a constant for small ones. */
 enum { ARENA_PER_BYTE = OBI_VALUE_PER_BYTE, ARENA_CONSTANT = 1 << 20, READ_SIZE = 64 * 1024, READ_SIZE_PREAUTH = 4096 };
 
+static void open_session(struct obi_session *s);
+
 struct obi_session_limits obi_session_limits_default(void)
 {
 	return (struct obi_session_limits){
@@ -21,8 +23,8 @@ void obi_session_init(struct obi_session *s, const struct obi_session_setup *set
 	s->setup = *setup;
 	size_t queue = setup->limits.queue;
 	size_t most = 2 * queue > queue + setup->limits.message ? 2 * queue : queue + setup->limits.message;
-	obi_buf_init(&s->out, most);
-	obi_buf_init(&s->in, (size_t)setup->limits.message + READ_SIZE);
+	obi_buf_init(&s->out, most + OBI_RECORD_HEADER + OB_AUTH_OVERHEAD_MAX);
+	obi_buf_init(&s->in, (size_t)setup->limits.message + OBI_RECORD_HEADER + OBI_RECORD_MAX + READ_SIZE);
 	obi_arena_init(&s->arena, ARENA_CONSTANT);
 	s->need = 1;
 	s->codec_limits.size = sizeof s->codec_limits;
@@ -38,23 +40,61 @@ void obi_session_begin(struct obi_session *s, int64_t now)
 	struct ob_error err = {0};
 	(void)now;
 	if (s->setup.auth == NULL) {
-		obi_session_open(s);
+		open_session(s);
 		return;
 	}
 	if (obi_auth_begin(&s->auth, s->setup.auth, s->setup.role, &s->setup.peer, &err) < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", err.text);
 	} else if (obi_auth_passed(&s->auth)) {
-		obi_session_open(s);
+		open_session(s);
 	} else if (s->setup.role == OB_AUTH_DIALER) {
 		obi_session_dial_auth(s, ob_bytes_of(NULL, 0));
 	}
 }
 
-void obi_session_open(struct obi_session *s)
+static void open_session(struct obi_session *s)
 {
 	s->state = OBI_SESSION_OPEN;
 	s->codec_limits.message = s->setup.limits.message;
 	s->setup.events.opened(s->setup.events.user);
+}
+
+/* The dialer's first record, empty, shows that it holds the keys. */
+static void start_sealing(struct obi_session *s)
+{
+	const struct ob_auth_ops *ops;
+	struct ob_auth *sealer = obi_auth_take_sealer(&s->auth, &ops);
+	if (sealer == NULL) {
+		return;
+	}
+	obi_records_begin(&s->records, ops, sealer);
+	if (s->setup.role == OB_AUTH_ACCEPTOR) {
+		s->state = OBI_SESSION_CONFIRMING;
+	} else if (obi_buf_len(&s->out) > 0 || !obi_records_start(&s->out)) {
+		obi_session_fail(s, OB_EPROTO, "an answer to what was not sent yet");
+	} else {
+		s->setup.events.want_write(s->setup.events.user);
+	}
+}
+
+void obi_session_passed(struct obi_session *s)
+{
+	start_sealing(s);
+	if (s->state == OBI_SESSION_AUTH && obi_auth_passed(&s->auth)) {
+		s->peer_is_ours = true;
+		open_session(s);
+	}
+}
+
+/* The first record has been opened. All that we wrote in the clear must have left, or the peer could not have made it. */
+static void confirm(struct obi_session *s)
+{
+	if (obi_buf_len(&s->out) > 0) {
+		obi_session_fail(s, OB_EPROTO, "a record out of place");
+		return;
+	}
+	s->state = OBI_SESSION_AUTH;
+	obi_session_passed(s);
 }
 
 /* ---- The end ---- */
@@ -93,10 +133,12 @@ void obi_session_ended(struct obi_session *s, const struct ob_error *err)
 	struct ob_error end;
 	if (err != NULL) {
 		end = *err;
-	} else if (s->state == OBI_SESSION_AUTH) {
+	} else if (s->state != OBI_SESSION_OPEN) {
 		obi_fail(&end, OB_EREFUSED, 0, "the peer closed the connection before it was authenticated");
 	} else if (obi_buf_len(&s->in) > 0) {
 		obi_fail(&end, OB_ECONNLOST, 0, "the connection ended within a message");
+	} else if (s->records.auth != NULL && !s->peer_bye) {
+		obi_fail(&end, OB_ECONNLOST, 0, "the connection was cut: no goodbye came");
 	} else {
 		obi_fail(&end, OB_ECONNLOST, 0, "the peer closed the connection%s",
 			 s->peer_bye ? " in good order" : "");
@@ -104,11 +146,16 @@ void obi_session_ended(struct obi_session *s, const struct ob_error *err)
 	finish(s, &end);
 }
 
-void obi_session_close(struct obi_session *s, int code, const char *text)
+void obi_session_bye(struct obi_session *s)
 {
 	if (s->state == OBI_SESSION_OPEN && s->peer_is_ours) {
 		(void)obi_session_notify(s, ob_bytes_text("$/bye"), NULL, NULL);
 	}
+}
+
+void obi_session_close(struct obi_session *s, int code, const char *text)
+{
+	obi_session_bye(s);
 	obi_session_fail(s, code, "%s", text);
 }
 
@@ -116,6 +163,7 @@ void obi_session_free(struct obi_session *s)
 {
 	obi_session_fail(s, OB_ECLOSED, "closed");
 	obi_auth_end(&s->auth);
+	obi_records_end(&s->records);
 	obi_pending_free(&s->pending);
 	obi_buf_free(&s->in);
 	obi_buf_free(&s->out);
@@ -162,10 +210,42 @@ static void handle(struct obi_session *s, struct ob_bytes bytes, bool more)
 	obi_arena_reset(&s->arena);
 }
 
+/* What may be looked at: of a sealed stream, the part that was opened. */
+static struct ob_bytes readable(const struct obi_session *s)
+{
+	struct ob_bytes all = obi_buf_bytes(&s->in);
+	return s->records.auth != NULL ? ob_bytes_of(all.data, s->records.opened) : all;
+}
+
+/* Open the records that came. Before authentication they are no larger than a message could be. */
+static void open_records(struct obi_session *s)
+{
+	struct ob_error err;
+	size_t max = OBI_RECORD_MAX;
+	if (s->state != OBI_SESSION_OPEN) {
+		max = s->setup.limits.preauth + s->records.ops->overhead;
+	}
+	int count = obi_records_open(&s->records, &s->in, max, &err);
+	if (count < 0) {
+		obi_session_fail(s, count, "%s", err.text);
+	} else if (count > 0 && s->state == OBI_SESSION_CONFIRMING) {
+		confirm(s);
+	}
+}
+
+/* Whether there may be another message in the buffer. */
+static bool goes_on(struct obi_session *s)
+{
+	if (s->records.auth != NULL && s->state != OBI_SESSION_CLOSED) {
+		open_records(s);
+	}
+	return s->state != OBI_SESSION_CLOSED && readable(s).len >= s->need;
+}
+
 /* Handle the first message in the buffer. false: it is not whole yet, or the session ended. */
 static bool handle_next(struct obi_session *s)
 {
-	struct ob_bytes bytes = obi_buf_bytes(&s->in);
+	struct ob_bytes bytes = readable(s);
 	size_t len = 0;
 	int r = s->setup.codec->scan(bytes, &s->scan, &s->codec_limits, &len);
 	if (r == 0) {
@@ -179,7 +259,11 @@ static bool handle_next(struct obi_session *s)
 				 s->codec_limits.message);
 		return false;
 	}
-	handle(s, ob_bytes_of(bytes.data, len), bytes.len > len);
+	bool sealed = s->records.auth != NULL;
+	handle(s, ob_bytes_of(bytes.data, len), obi_buf_len(&s->in) > len);
+	if (sealed) {
+		s->records.opened -= len;
+	}
 	obi_buf_consume(&s->in, len);
 	s->scan.seen = 0;
 	s->need = 1;
@@ -191,7 +275,7 @@ void obi_session_received(struct obi_session *s, size_t n, int64_t now)
 	(void)now;
 	ob_sink_commit(obi_buf_sink(&s->in), n);
 	s->dispatching = true;
-	while (s->state != OBI_SESSION_CLOSED && obi_buf_len(&s->in) >= s->need && handle_next(s)) {
+	while (goes_on(s) && handle_next(s)) {
 	}
 	s->dispatching = false;
 }
@@ -201,6 +285,10 @@ void obi_session_received(struct obi_session *s, size_t n, int64_t now)
 int obi_session_send(struct obi_session *s, const struct ob_message *m, struct ob_error *reterr)
 {
 	size_t before = obi_buf_len(&s->out);
+	if (before == 0 && s->records.auth != NULL && !obi_records_start(&s->out)) {
+		obi_buf_truncate(&s->out, 0);
+		return OB_ENOMEM;
+	}
 	int r = s->setup.codec->encode(m, obi_buf_sink(&s->out), reterr);
 	if (r == OB_OK && obi_buf_len(&s->out) - before > s->setup.limits.message) {
 		r = OB_ETOOBIG;
@@ -215,9 +303,28 @@ int obi_session_send(struct obi_session *s, const struct ob_message *m, struct o
 	return OB_OK;
 }
 
+struct ob_bytes obi_session_output(struct obi_session *s)
+{
+	struct ob_bytes bytes = obi_buf_bytes(&s->out);
+	struct ob_error err;
+	if (s->records.auth == NULL || s->state == OBI_SESSION_CONFIRMING || bytes.len == 0) {
+		return bytes;
+	}
+	int r = obi_records_seal(&s->records, &s->out, &bytes, &err);
+	if (r < 0) {
+		obi_session_fail(s, r, "%s", err.text);
+		return ob_bytes_of(NULL, 0);
+	}
+	return bytes;
+}
+
 void obi_session_wrote(struct obi_session *s, size_t n)
 {
-	obi_buf_consume(&s->out, n);
+	if (s->records.sealed > 0) {
+		obi_records_wrote(&s->records, &s->out, n);
+	} else {
+		obi_buf_consume(&s->out, n);
+	}
 }
 
 static int refuse_send(int r, struct ob_error *reterr, const struct obi_session *s)

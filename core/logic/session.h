@@ -6,7 +6,9 @@
  * obi_session_output(). The session decides the rest: authentication, framing, limits, replies, deadlines. It knows no fd and no
  * clock; it is told the time.
  *
- * States go forward only: AUTH -> OPEN -> CLOSED. A callback may call any function here but obi_session_free().
+  * States go forward only: AUTH -> OPEN -> CLOSED; but an acceptor to whom a mechanism that seals has said "done" is CONFIRMING until
+ * the first record of the dialer opens, since only that proves that somebody is there now. A callback may call any function here but
+ * obi_session_free().
  */
 #ifndef OBI_LOGIC_SESSION_H
 #define OBI_LOGIC_SESSION_H
@@ -18,11 +20,12 @@
 #include "logic/batch.h"
 #include "logic/call.h"
 #include "logic/pending.h"
+#include "logic/records.h"
 
 /* A byte of a message may be an element, which takes 16 bytes as a value, and 4 more while keys are compared. */
 enum { OBI_VALUE_PER_BYTE = 20 };
 
-enum obi_session_state { OBI_SESSION_AUTH, OBI_SESSION_OPEN, OBI_SESSION_CLOSED };
+enum obi_session_state { OBI_SESSION_AUTH, OBI_SESSION_CONFIRMING, OBI_SESSION_OPEN, OBI_SESSION_CLOSED };
 
 struct obi_session_limits {
 	uint32_t message; /* bytes of one message */
@@ -77,6 +80,7 @@ struct obi_session {
 	struct ob_limits codec_limits;
 	struct obi_arena arena; /* of the message being handled */
 	struct obi_auth auth;
+	struct obi_records records;
 	struct obi_pending_table pending;
 	struct ob_call *spare;	  /* ready for the next call */
 	struct ob_call *deferred; /* calls to be answered later */
@@ -104,14 +108,20 @@ void obi_session_received(struct obi_session *s, size_t n, int64_t now);
 /* The stream ended, or broke: err says how; NULL is an orderly end. */
 void obi_session_ended(struct obi_session *s, const struct ob_error *err);
 
-/* What is to be written, until obi_session_wrote(). */
-static inline struct ob_bytes obi_session_output(const struct obi_session *s)
+/* Whether something is to be written. */
+static inline bool obi_session_has_output(const struct obi_session *s)
 {
-	return obi_buf_bytes(&s->out);
+	return obi_buf_len(&s->out) > 0 && !s->records.dead;
 }
+
+/* The next bytes to be written, until obi_session_wrote(); all of them, or one record. May close the session, if it cannot seal. */
+struct ob_bytes obi_session_output(struct obi_session *s);
 void obi_session_wrote(struct obi_session *s, size_t n);
 
-/* End it from this side with code and text. A bye goes out first where the peer understands one. */
+/* Tell a peer that understands it that we end in good order, and nothing was cut. */
+void obi_session_bye(struct obi_session *s);
+
+/* End it from this side with code and text, after a bye. */
 void obi_session_close(struct obi_session *s, int code, const char *text);
 
 /*

@@ -11,8 +11,8 @@ int obi_session_send(struct obi_session *s, const struct ob_message *m, struct o
 /* The peer broke the rules, or is refused: end it. No bye. */
 void obi_session_fail(struct obi_session *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Go from AUTH to OPEN. */
-void obi_session_open(struct obi_session *s);
+/* The mechanism whose turn it was has passed: seal from now on if it does, and go to OPEN if it was the last. */
+void obi_session_passed(struct obi_session *s);
 
 /* Handle one decoded message; more: bytes are buffered behind it. */
 void obi_session_dispatch(struct obi_session *s, const struct ob_message *m, bool more);

@@ -139,6 +139,9 @@ static bool flush_out(struct obi_link *link, struct ob_error *err)
 {
 	for (;;) {
 		struct ob_bytes out = obi_session_output(&link->session);
+		if (link->stream == NULL) {
+			return true;
+		}
 		if (out.len == 0) {
 			half_close(link);
 			return true;
@@ -154,7 +157,10 @@ static bool flush_out(struct obi_link *link, struct ob_error *err)
 
 static void watch(struct obi_link *link)
 {
-	bool waiting = obi_session_output(&link->session).len > 0;
+	bool waiting = obi_session_has_output(&link->session);
+	if (link->stream == NULL) {
+		return; /* nothing could be sealed, and that was the end */
+	}
 	obi_io_set(link->setup.loop, &link->io, link->setup.transport->fd(link->stream),
 		   OB_READABLE | (waiting ? OB_WRITABLE : 0));
 }
@@ -462,6 +468,7 @@ void obi_link_shutdown(struct obi_link *link, int64_t ms)
 		obi_link_close(link, OB_ECLOSED, "closed");
 		return;
 	}
+	obi_session_bye(&link->session);
 	link->draining = true;
 	obi_timer_set(link->setup.loop, &link->open_timer, ms);
 	obi_task_queue(link->setup.loop, &link->flush);

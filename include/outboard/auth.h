@@ -28,13 +28,18 @@ enum ob_auth_state {
 	OB_AUTH_MORE = 1  /* it needs another message of the peer */
 };
 
+enum { OB_AUTH_OVERHEAD_MAX = 256 };
+
 enum ob_auth_flag {
 	/* It shows a secret to the peer, or proves nothing about the far end of a network: refused, at config time, on a
 	 * transport that is not OB_TRANSPORT_LOCAL. */
 	OB_AUTH_LOCAL_ONLY = 1 << 0
 };
 
-/* Facts for one connection, host to plugin: read under OB_HAS(). All views live as long as the object made from them. */
+/*
+ * Facts for one connection, host to plugin: read under OB_HAS(). All views live until the exchange is over: until step() has
+ * returned OB_AUTH_DONE or a negative code, or destroy(). What sealing needs later, the plugin must have copied.
+ */
 struct ob_auth_params {
 	uint32_t size;
 	uint32_t role;		    /* enum ob_auth_role */
@@ -80,8 +85,9 @@ struct ob_auth_ops {
 	 * the other end in the order in which they were sealed; the two directions have nothing to do with each other. The object
 	 * of the exchange is what seals and opens, from its OB_AUTH_DONE until destroy(); step() is not called any more.
 	 *
-	 * seal() encrypts the len bytes at data in place and writes `overhead` bytes behind them; open() is its inverse, len
-	 * counting the overhead. Neither len is more than 65535, overhead included. Both return the new length, or a negative
+	 * seal() encrypts the len bytes at data, which may be none, in place and writes `overhead` bytes (at most
+	 * OB_AUTH_OVERHEAD_MAX) behind them; open() is its inverse, len counting the overhead. Neither len is more than 65535,
+	 * overhead included. Both return the new length, or a negative
 	 * code after which the connection is dead: OB_EAUTH, it is not the record that the peer sealed next; OB_ECLOSED, the keys
 	 * are used up (or gone with an earlier failure), and it takes a new connection.
 	 *

@@ -208,7 +208,7 @@ static void check(const struct world *w)
 	must(s->state != OBI_SESSION_CLOSED || (w->begun == w->ended && s->batches == NULL && s->batched == 0));
 	must(s->deferred_count <= s->setup.limits.calls);
 	must(s->batched <= (size_t)s->setup.limits.queue + s->setup.limits.message);
-	must(obi_session_output(s).len <= 2 * (size_t)s->setup.limits.queue);
+	must(obi_buf_len(&s->out) <= 2 * (size_t)s->setup.limits.queue);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -203,6 +203,7 @@ static struct ob_auth_ops sealing_auth(void)
 {
 	struct ob_auth_ops ops;
 	fill(&ops, sizeof ops, sizeof ops);
+	ops.overhead = OB_AUTH_OVERHEAD_MAX;
 	return ops;
 }
 
@@ -261,6 +262,8 @@ static void auth_seals_wholly_or_not_at_all(void **state)
 	assert_auth(&ops, OB_OK, "");
 	ops.overhead = 0;
 	assert_auth(&ops, OB_EPLUGIN, "its auth table has sealing but lacks overhead");
+	ops.overhead = OB_AUTH_OVERHEAD_MAX + 1;
+	assert_auth(&ops, OB_EPLUGIN, "its auth table has an overhead of 257 bytes; at most 256 can be carried");
 	ops = sealing_auth();
 	ops.seal = NULL;
 	assert_auth(&ops, OB_EPLUGIN, "its auth table has sealing but lacks seal");

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "logic/records.h"
+
+#include "base/error.h"
+
+void obi_records_begin(struct obi_records *r, const struct ob_auth_ops *ops, struct ob_auth *auth)
+{
+	memset(r, 0, sizeof *r);
+	r->ops = ops;
+	r->auth = auth;
+}
+
+void obi_records_end(struct obi_records *r)
+{
+	if (r->auth != NULL) {
+		r->ops->destroy(r->auth);
+	}
+	explicit_bzero(r, sizeof *r);
+}
+
+/* ---- Out ---- */
+
+bool obi_records_start(struct obi_buf *out)
+{
+	static const uint8_t header[OBI_RECORD_HEADER] = {0};
+	return ob_sink_put(obi_buf_sink(out), header, sizeof header);
+}
+
+/* How much of the plaintext goes into the next record: what stays behind must be nothing, or room enough for the tag. */
+static size_t choose(size_t plain, size_t overhead)
+{
+	if (plain <= OBI_RECORD_PLAIN_MAX) {
+		return plain;
+	}
+	return plain - OBI_RECORD_PLAIN_MAX >= overhead ? OBI_RECORD_PLAIN_MAX : OBI_RECORD_PLAIN_MAX - overhead;
+}
+
+/* Make room for the tag behind len bytes of plaintext: behind the last byte, or over bytes that are put aside. */
+static bool make_room(struct obi_records *r, struct obi_buf *out, size_t len)
+{
+	size_t overhead = r->ops->overhead;
+	if (OBI_RECORD_HEADER + len < obi_buf_len(out)) {
+		memcpy(r->aside, obi_buf_bytes(out).data + OBI_RECORD_HEADER + len, overhead);
+		r->aside_len = overhead;
+		return true;
+	}
+	if (obi_buf_reserve(out, overhead, NULL) == NULL) {
+		return false;
+	}
+	ob_sink_commit(obi_buf_sink(out), overhead);
+	r->aside_len = 0;
+	return true;
+}
+
+static int seal_next(struct obi_records *r, struct obi_buf *out, struct ob_error *reterr)
+{
+	size_t len = choose(obi_buf_len(out) - OBI_RECORD_HEADER, r->ops->overhead);
+	size_t whole = len + r->ops->overhead;
+	if (!make_room(r, out, len)) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory for a record");
+	}
+	uint8_t *record = obi_buf_sink(out)->data + out->start;
+	ptrdiff_t n = r->ops->seal(r->auth, record + OBI_RECORD_HEADER, len);
+	if (n < 0 || (size_t)n != whole) {
+		return obi_fail(reterr, n < 0 ? (int)n : OB_EPLUGIN, 0, "the authenticator cannot seal another record");
+	}
+	record[0] = (uint8_t)(whole >> 8);
+	record[1] = (uint8_t)whole;
+	r->sealed = OBI_RECORD_HEADER + whole;
+	r->sent = 0;
+	return OB_OK;
+}
+
+int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct ob_bytes *ret, struct ob_error *reterr)
+{
+	if (r->dead) {
+		return obi_fail(reterr, OB_ECLOSED, 0, "nothing can be sealed any more");
+	}
+	if (r->sealed == 0) {
+		int sealed = seal_next(r, out, reterr);
+		if (sealed < 0) {
+			r->dead = true;
+			return sealed;
+		}
+	}
+	*ret = ob_bytes_of(obi_buf_bytes(out).data + r->sent, r->sealed - r->sent);
+	return OB_OK;
+}
+
+void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n)
+{
+	r->sent += n;
+	if (r->sent < r->sealed) {
+		return;
+	}
+	size_t gone = r->sealed;
+	if (r->aside_len > 0) {
+		gone -= r->aside_len;
+		memcpy(obi_buf_sink(out)->data + out->start + gone, r->aside, r->aside_len);
+	}
+	/* The last two bytes that have gone become the next header. */
+	obi_buf_consume(out, obi_buf_len(out) > gone ? gone - OBI_RECORD_HEADER : gone);
+	r->sealed = r->sent = r->aside_len = 0;
+}
+
+/* ---- In ---- */
+
+static int refuse(struct obi_records *r, struct ob_error *reterr, const char *why)
+{
+	r->dead = true;
+	return obi_fail(reterr, OB_EAUTH, 0, "%s", why);
+}
+
+/* Cut the gap that was left between plaintext and what has not been opened. */
+static void close_gap(struct obi_records *r, struct obi_buf *in, size_t from)
+{
+	size_t rest = obi_buf_len(in) - from;
+	uint8_t *front = obi_buf_sink(in)->data + in->start;
+	if (rest > 0) {
+		memmove(front + r->opened, front + from, rest);
+	}
+	obi_buf_truncate(in, r->opened + rest);
+}
+
+int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, struct ob_error *reterr)
+{
+	uint8_t *front = obi_buf_sink(in)->data + in->start;
+	size_t len = obi_buf_len(in), at = r->opened;
+	int count = 0;
+	if (r->dead) {
+		return refuse(r, reterr, "an earlier record could not be opened");
+	}
+	while (len - at >= OBI_RECORD_HEADER) {
+		uint8_t *record = front + at + OBI_RECORD_HEADER;
+		size_t whole = (size_t)(front[at] << 8 | front[at + 1]);
+		if (whole < r->ops->overhead || whole > max) {
+			return refuse(r, reterr, "a record of a length that is out of bounds");
+		}
+		if (whole > len - at - OBI_RECORD_HEADER) {
+			break;
+		}
+		ptrdiff_t n = r->ops->open(r->auth, record, whole);
+		if (n < 0 || (size_t)n != whole - r->ops->overhead) {
+			return refuse(r, reterr,
+				      "a record that cannot be opened: it was changed, or sealed with another key");
+		}
+		memmove(front + r->opened, record, (size_t)n);
+		r->opened += (size_t)n;
+		at += OBI_RECORD_HEADER + whole;
+		count++;
+	}
+	if (count > 0) {
+		close_gap(r, in, at);
+	}
+	return count;
+}

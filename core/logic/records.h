@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * logic/records - the sealed layer of a connection: a record is the length of what follows in two bytes, big-endian, then the
+ * ciphertext of at most 65535 bytes, its tag included.
+ *
+ * Everything happens in place, in the session's own queues. Outgoing bytes are sealed one record at a time, just before they are
+ * written: the tag covers the first bytes of the plaintext behind it, which are put aside meanwhile, and the next header takes the
+ * place of bytes that have gone. Incoming records are opened where they were read, and closed up to form one stream.
+ */
+#ifndef OBI_LOGIC_RECORDS_H
+#define OBI_LOGIC_RECORDS_H
+
+#include <outboard/auth.h>
+
+#include "base/buf.h"
+
+enum {
+	OBI_RECORD_HEADER = 2,
+	OBI_RECORD_MAX = 65535,		 /* what a header can say */
+	OBI_RECORD_PLAIN_MAX = 16 * 1024 /* what we put into one */
+};
+
+/* All zero: in the clear. */
+struct obi_records {
+	const struct ob_auth_ops *ops;
+	struct ob_auth *auth; /* seals and opens; NULL: in the clear */
+	bool dead;	      /* a record failed, or could not be made: nothing more goes either way */
+	size_t opened;	      /* bytes at the front of the input that are plaintext */
+	size_t sealed;	      /* bytes of the record at the front of the output; 0: it is not sealed yet */
+	size_t sent;	      /* bytes of it that were written */
+	size_t aside_len;
+	uint8_t aside[OB_AUTH_OVERHEAD_MAX]; /* the plaintext that its tag covers */
+};
+
+/* From here on everything is sealed by auth, which belongs to r. */
+void obi_records_begin(struct obi_records *r, const struct ob_auth_ops *ops, struct ob_auth *auth);
+
+/* Free, and be all zero again. */
+void obi_records_end(struct obi_records *r);
+
+/* The output is empty and is to take plaintext: make room for the first header. */
+bool obi_records_start(struct obi_buf *out);
+
+/*
+ * Seal the record at the front of the output, unless it is sealed already, and return what is left of it to be written. Without
+ * plaintext it is empty. A failure leaves *ret alone and is final.
+ */
+int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct ob_bytes *ret, struct ob_error *reterr);
+
+/* n bytes of that were written. */
+void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n);
+
+/*
+ * Open every whole record of the input; those longer than max are refused unseen. Returns how many there were, or OB_EAUTH for
+ * what cannot be opened, which is final.
+ */
+int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, struct ob_error *reterr);
+
+#endif
