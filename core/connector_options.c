@@ -13,8 +13,6 @@
 
 enum { READY_MS = 60000, STOP_MS = 10000, BEAT_MS = 10000, MISSES = 3, CALL_MS = 30000, PIPE_BYTES = 256 * 1024 };
 
-static const char *const default_auth[] = {"token", NULL};
-
 /* ---- Copying ---- */
 
 struct copier {
@@ -71,7 +69,7 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->connect = copy_text(&c, o->connect);
 	o->transport = copy_text(&c, o->transport);
 	o->codec = copy_text(&c, o->codec != NULL ? o->codec : "msgpack");
-	o->auth = copy_list(&c, o->auth != NULL ? o->auth : default_auth);
+	o->auth = copy_list(&c, o->auth);
 	o->user = copy_text(&c, o->user);
 	o->group = copy_text(&c, o->group);
 	o->cwd = copy_text(&c, o->cwd);
@@ -107,6 +105,19 @@ static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 	}
 	o->listen = obi_arena_text(arena, uri, out.len);
 	return o->listen != NULL ? OB_OK : OB_ENOMEM;
+}
+
+/* What we dial and what the child listens on may be different transports: if others can reach one of them, that decides. */
+static void fill_auth(struct ob_connector *c)
+{
+	struct ob_connector_options *o = &c->options;
+	if (o->auth != NULL) {
+		return;
+	}
+	const char *const *dialled =
+	    obi_endpoint_default_auth(c->rt, o->connect != NULL ? o->connect : o->listen, o->transport);
+	const char *const *heard = obi_endpoint_default_auth(c->rt, o->listen, NULL);
+	o->auth = strcmp(heard[0], "noise") == 0 ? heard : dialled;
 }
 
 /* ---- Checks ---- */
@@ -225,6 +236,7 @@ int obi_connector_options(struct ob_connector *c, const struct ob_connector_opti
 	if (r < 0) {
 		return obi_fail(reterr, r, 0, r == OB_ENOMEM ? "out of memory" : "options: data_path is too long");
 	}
+	fill_auth(c);
 	fill_numbers(&c->options);
 	hash_options(&c->options, c->hash);
 	return OB_OK;

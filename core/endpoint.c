@@ -7,7 +7,19 @@
 #include "base/error.h"
 #include "base/uri.h"
 
-static const char *const default_auth[] = {"token", NULL};
+/* Among processes of one kernel it says who the peer is; elsewhere the connection must be sealed. */
+static const char *const local_auth[] = {"peercred", "token", NULL};
+static const char *const remote_auth[] = {"noise", NULL};
+
+static bool is_local(const struct obi_plugin *transport)
+{
+	return (transport->as.transport.flags & OB_TRANSPORT_LOCAL) != 0;
+}
+
+static const char *const *default_auth(const struct obi_plugin *transport)
+{
+	return is_local(transport) ? local_auth : remote_auth;
+}
 
 static int find_transport(struct ob_runtime *rt, const struct obi_endpoint_names *names, struct obi_endpoint *ep,
 			  struct ob_error *reterr)
@@ -41,10 +53,42 @@ static int find_mechanisms(struct ob_runtime *rt, const char *const *list, struc
 	return ep->auth.count > 0 ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "the list of authenticators is empty");
 }
 
+const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *uri, const char *transport)
+{
+	struct obi_endpoint_names names = {.uri = uri, .transport = transport};
+	struct obi_endpoint ep = {0};
+	struct ob_error err;
+	return find_transport(rt, &names, &ep, &err) == OB_OK ? default_auth(ep.transport) : remote_auth;
+}
+
+/* At most one mechanism seals, and nothing may be exchanged before it. */
+static int check_sealing(struct obi_endpoint *ep, bool *ret_seals, struct ob_error *reterr)
+{
+	const char *exchanged = NULL, *sealing = NULL;
+	for (uint32_t i = 0; i < ep->auth.count; i++) {
+		const struct obi_mechanism *m = &ep->mechanisms[i];
+		if (m->ops->seal != NULL && sealing != NULL) {
+			return obi_fail(reterr, OB_EINVAL, 0, "authenticators %s and %s both seal", sealing, m->name);
+		}
+		if (m->ops->seal != NULL && exchanged != NULL) {
+			return obi_fail(reterr, OB_EINVAL, 0, "authenticator %s seals, so it must come before %s",
+					m->name, exchanged);
+		}
+		sealing = m->ops->seal != NULL ? m->name : sealing;
+		exchanged = m->ops->create != NULL ? m->name : exchanged;
+	}
+	*ret_seals = sealing != NULL;
+	return OB_OK;
+}
+
 /* What crosses a wire that others can reach must be sealed, and some mechanisms must not cross it at all. */
 static int check_policy(const struct obi_endpoint_names *names, struct obi_endpoint *ep, struct ob_error *reterr)
 {
-	bool local = (ep->transport->as.transport.flags & OB_TRANSPORT_LOCAL) != 0;
+	bool local = is_local(ep->transport), seals = false;
+	int r = check_sealing(ep, &seals, reterr);
+	if (r < 0) {
+		return r;
+	}
 	for (uint32_t i = 0; i < ep->auth.count; i++) {
 		const struct ob_auth_ops *ops = ep->mechanisms[i].ops;
 		if (!local && (ops->flags & OB_AUTH_LOCAL_ONLY) != 0) {
@@ -52,19 +96,14 @@ static int check_policy(const struct obi_endpoint_names *names, struct obi_endpo
 					"authenticator %s is refused on transport %s: it is for local ones only",
 					ep->mechanisms[i].name, ep->transport->name);
 		}
-		/* Sessions do not carry sealed records yet; what asks for them must not run in the clear. */
-		if (ops->seal != NULL) {
-			return obi_fail(reterr, OB_ENOTSUP, 0,
-					"authenticator %s seals, which this version cannot carry",
-					ep->mechanisms[i].name);
-		}
 	}
-	if (!local && !names->allow_plaintext) {
-		return obi_fail(reterr, OB_EPERM, 0,
-				"transport %s without encryption is refused: say allow_plaintext if that is meant",
-				ep->transport->name);
+	if (!local && !seals && !names->allow_plaintext) {
+		return obi_fail(
+		    reterr, OB_EPERM, 0,
+		    "transport %s without encryption is refused: use noise, or say allow_plaintext if that is meant",
+		    ep->transport->name);
 	}
-	ep->plaintext = !local;
+	ep->plaintext = !local && !seals;
 	return OB_OK;
 }
 
@@ -76,7 +115,6 @@ static bool says_none(const char *const *list)
 int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *names, struct obi_endpoint *ret,
 		      struct ob_error *reterr)
 {
-	const char *const *list = names->auth != NULL ? names->auth : default_auth;
 	const char *codec = names->codec != NULL ? names->codec : "msgpack";
 	memset(ret, 0, sizeof *ret);
 	ret->host = obi_registry_host(rt->registry);
@@ -90,6 +128,7 @@ int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *na
 	ret->auth.codec = ret->codec->name;
 	ret->auth.allowed_uid = names->allowed_uid;
 	ret->auth.parent_dials = names->parent_dials;
+	const char *const *list = names->auth != NULL ? names->auth : default_auth(ret->transport);
 	if (says_none(list)) {
 		ret->foreign = names->allow_none && list[1] == NULL;
 		return ret->foreign ? OB_OK

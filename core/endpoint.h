@@ -14,7 +14,7 @@ struct obi_endpoint_names {
 	const char *uri;	 /* its scheme selects the transport */
 	const char *transport;	 /* or this does; NULL: by scheme */
 	const char *codec;	 /* NULL: "msgpack" */
-	const char *const *auth; /* NULL: {"token"}; {"none"}: no authentication, only for a dialer */
+	const char *const *auth; /* NULL: obi_endpoint_default_auth(); {"none"}: no authentication, only for a dialer */
 	bool allow_none;
 	bool allow_plaintext;
 	bool parent_dials;
@@ -35,6 +35,12 @@ struct obi_endpoint {
 /* Resolve and check. *ret must not move afterwards: its auth setup points into it. Nothing to free but the secret. */
 int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *names, struct obi_endpoint *ret,
 		      struct ob_error *reterr);
+
+/*
+ * What authenticates where nothing is configured: {"peercred", "token"} on a local transport; {"noise"} where others can reach the
+ * wire, or where we do not know the transport.
+ */
+const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *uri, const char *transport);
 
 /* Set the secret from 64 hex digits; NULL: none. */
 int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob_error *reterr);

@@ -61,9 +61,8 @@ static void clear_environment(void)
 static int config_of_options(struct ob_server *s, struct ob_error *reterr)
 {
 	const struct ob_server_options *o = &s->options;
-	static const char *const token_only[] = {"token", NULL};
-	char *auth = obi_names_join(o->auth != NULL ? o->auth : token_only);
-	int r = auth != NULL ? ob_config_set(&s->config.auth, auth) : OB_ENOMEM;
+	char *auth = o->auth != NULL ? obi_names_join(o->auth) : NULL;
+	int r = o->auth == NULL || auth != NULL ? ob_config_set(&s->config.auth, auth) : OB_ENOMEM;
 	r = r == OB_OK ? ob_config_set(&s->config.listen, o->listen) : r;
 	r = r == OB_OK ? ob_config_set(&s->config.codec, o->codec != NULL ? o->codec : "msgpack") : r;
 	r = r == OB_OK ? ob_config_set(&s->config.token, o->token) : r;

@@ -179,9 +179,10 @@ struct ob_client_options {
 	const char *address; /* URI; its scheme selects the transport. Must be there */
 	const char *codec;   /* default "msgpack" */
 	const char *const
-	    *auth;	   /* mechanisms in order, ended by NULL; default {"token"}. {"none"}: no authentication, for
-	                          * foreign servers only; then nothing of outboard's own protocol is sent */
-	const char *token; /* 64 hex digits; NULL: none */
+	    *auth; /* mechanisms in order, ended by NULL. Default: {"peercred", "token"} on a local transport, and
+			    * {"noise"} where others can reach the wire. {"none"}: no authentication, for foreign servers
+			    * only; then nothing of outboard's own protocol is sent */
+	const char *token;	    /* 64 hex digits; NULL: none */
 	int64_t connect_timeout_ms; /* default 10 s, authentication included */
 	uint32_t message_max;	    /* bytes; default 4 MiB */
 	bool allow_plaintext;	    /* permit unsealed mechanisms on a transport that others can reach */
@@ -487,7 +488,7 @@ struct ob_connector_options {
 	const char *connect;	  /* where to dial it; default what it writes as rpc_addr */
 	const char *transport;	  /* plugin name; default by the scheme of the address */
 	const char *codec;	  /* default "msgpack" */
-	const char *const *auth;  /* mechanisms in order, ended by NULL; default {"token"} */
+	const char *const *auth;  /* mechanisms in order, ended by NULL; default as in ob_client_options */
 	bool allow_plaintext;	  /* permit unsealed mechanisms on a transport that others can reach */
 	uint32_t ready;		  /* enum ob_ready_mode */
 	int64_t ready_timeout_ms; /* default 60 s */
@@ -665,7 +666,7 @@ struct ob_server_options {
 	 */
 	const char *listen;	 /* URI */
 	const char *codec;	 /* default "msgpack" */
-	const char *const *auth; /* mechanisms in order, ended by NULL; default {"token"} */
+	const char *const *auth; /* mechanisms in order, ended by NULL; default as in ob_client_options */
 	const char *token;	 /* 64 hex digits; NULL: none */
 	uint32_t allowed_uid;	 /* for peercred: whom to trust besides ourselves and root; 0: nobody else */
 	ob_logger *logger;	 /* borrowed; NULL: one of its own, on stdout */
