@@ -188,7 +188,7 @@ int obi_cmd_call(int argc, char **argv)
 	const struct obi_option options[] = {
 	    {"address", "URI", "call whoever listens there, instead of a TARGET", OBI_OPTION_TEXT, &c.address},
 	    {"codec", "NAME", "with --address: msgpack (the default), ...", OBI_OPTION_TEXT, &c.codec},
-	    {"auth", "NAME[,NAME...]", "with --address: token (the default), ...; none: a foreign server",
+	    {"auth", "NAME[,NAME...]", "with --address: the default is that of the transport; none: a foreign server",
 	     OBI_OPTION_TEXT, &c.auth},
 	    {"token-file", "FILE", "with --address: where the token is: 64 hex digits, mode 0600", OBI_OPTION_TEXT,
 	     &c.token_file},

@@ -22,8 +22,8 @@
 enum wire { UNIX, TCP, HVSOCK, VSOCK, WIRES };
 static const char *const wire_names[] = {"unix", "tcp", "hvsock", "vsock"};
 static const char *const codecs[] = {"msgpack", "json"};
-static const char *const auths[] = {"token", "bearer"};
-enum { CODECS = 2, AUTHS = 2, CELLS = WIRES * CODECS * AUTHS };
+static const char *const auths[] = {"token", "bearer", "noise"};
+enum { CODECS = 2, AUTHS = 3, CELLS = WIRES * CODECS * AUTHS };
 
 struct cell {
 	enum wire wire;
@@ -33,6 +33,12 @@ struct cell {
 };
 
 static struct cell cells[CELLS];
+
+/* Others can read what crosses. */
+static bool is_plain(const struct cell *cell)
+{
+	return cell->wire != UNIX && strcmp(cell->auth, "noise") != 0;
+}
 
 static void expect(int code, int want, const struct ob_error *err, const char *text)
 {
@@ -70,7 +76,7 @@ static void lay(struct place *p, struct family *f, const struct cell *cell)
 	f->options.connect = p->connect;
 	f->options.codec = cell->codec;
 	f->options.auth = p->auth;
-	f->options.allow_plaintext = cell->wire != UNIX;
+	f->options.allow_plaintext = is_plain(cell);
 }
 
 static void clear(struct place *p)
@@ -96,7 +102,7 @@ static void check_warning(const struct family *f, const struct cell *cell)
 	for (uint32_t i = 0; i < f->line_count; i++) {
 		warned += strstr(f->lines[i], "is not encrypted") != NULL;
 	}
-	assert_int_equal(warned, cell->wire == UNIX ? 0 : 3); /* one each start */
+	assert_int_equal(warned, is_plain(cell) ? 3 : 0); /* one each start */
 }
 
 static void a_life(void **state)
@@ -168,10 +174,11 @@ static void a_child_refuses_plaintext_too(void **state)
 	    .listen = "tcp://127.0.0.1:0",
 	    .token = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 	};
-	static const char *const bearer[] = {"bearer", NULL};
+	static const char *const bearer[] = {"bearer", NULL}, *const token[] = {"token", NULL};
 	ob_server *server;
 	struct ob_error err = {.text = ""};
 	(void)state;
+	options.auth = token;
 	expect(ob_server_open(&options, &server, &err), OB_OK, &err, NULL);
 	expect(ob_server_start(server, &err), OB_EPERM, &err, "transport tcp without encryption is refused");
 	ob_server_close(server);
@@ -185,7 +192,8 @@ static void a_child_refuses_plaintext_too(void **state)
 static void a_client_refuses_plaintext_too(void **state)
 {
 	struct ob_runtime_options inline_one = {.size = sizeof inline_one};
-	struct ob_client_options options = {.size = sizeof options, .address = "tcp://127.0.0.1:1"};
+	static const char *const token[] = {"token", NULL};
+	struct ob_client_options options = {.size = sizeof options, .address = "tcp://127.0.0.1:1", .auth = token};
 	ob_runtime *runtime;
 	ob_client *client;
 	struct ob_error err = {.text = ""};
@@ -194,6 +202,23 @@ static void a_client_refuses_plaintext_too(void **state)
 	expect(ob_client_connect(runtime, &options, NULL, &client, &err), OB_EPERM, &err,
 	       "transport tcp without encryption is refused");
 	ob_runtime_free(runtime);
+}
+
+/* Two that seal, or an exchange in the clear before the one that seals: refused. */
+static void what_seals_comes_first_and_alone(void **state)
+{
+	static const char *const lists[][3] = {{"token", "noise", NULL}, {"noise", "noise", NULL}};
+	static const char *const why[] = {"noise seals, so it must come before token", "noise and noise both seal"};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct family f;
+		struct ob_error err = {.text = ""};
+		family_begin(&f, OB_RUNTIME_INLINE, NULL);
+		f.options.auth = lists[i];
+		expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EINVAL, &err, why[i]);
+		f.connector = NULL;
+		family_end(&f);
+	}
 }
 
 /* A transport may be named, too, and then must know the scheme. */
@@ -235,10 +260,10 @@ static void print_matrix(void)
 int main(void)
 {
 	static char names[CELLS][64];
-	static struct CMUnitTest tests[CELLS + 4] = {
-	    cmocka_unit_test(plaintext_must_be_allowed),
-	    cmocka_unit_test(a_child_refuses_plaintext_too),
-	    cmocka_unit_test(a_client_refuses_plaintext_too),
+	enum { OTHERS = 5 };
+	static struct CMUnitTest tests[CELLS + OTHERS] = {
+	    cmocka_unit_test(plaintext_must_be_allowed),      cmocka_unit_test(a_child_refuses_plaintext_too),
+	    cmocka_unit_test(a_client_refuses_plaintext_too), cmocka_unit_test(what_seals_comes_first_and_alone),
 	    cmocka_unit_test(a_transport_is_found_by_name),
 	};
 	for (size_t i = 0; i < CELLS; i++) {
@@ -249,8 +274,8 @@ int main(void)
 		bool allowed = cell->wire == UNIX || strcmp(cell->auth, "bearer") != 0;
 		snprintf(names[i], sizeof names[i], "%s_%s_%s%s", wire_names[cell->wire], cell->codec, cell->auth,
 			 allowed ? "" : "_is_refused");
-		tests[4 + i] = (struct CMUnitTest){names[i], allowed ? a_life : refused_whatever_the_config_says, NULL,
-						   NULL, cell};
+		tests[OTHERS + i] = (struct CMUnitTest){names[i], allowed ? a_life : refused_whatever_the_config_says,
+							NULL, NULL, cell};
 	}
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	print_matrix();

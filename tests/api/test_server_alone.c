@@ -12,6 +12,7 @@
 
 static const char *const peercred[] = {"peercred", NULL};
 static const char *const token_only[] = {"token", NULL};
+static const char *const peercred_and_token[] = {"peercred", "token", NULL};
 
 struct bench {
 	char *dir;
@@ -88,17 +89,20 @@ static void peercred_needs_no_secret(void **state)
 	ob_client_free(client);
 }
 
-static void the_default_is_the_token(void **state)
+static void the_default_is_peercred_and_token(void **state)
 {
 	static const char right[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 	static const char wrong[] = "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 	struct bench *bench = *state;
 	ob_client *client;
 	must_serve(bench, NULL, right);
-	assert_int_equal(dial(bench, token_only, right, &client, NULL), OB_OK);
+	assert_int_equal(dial(bench, NULL, right, &client, NULL), OB_OK);
 	ask(client);
 	ob_client_free(client);
-	assert_int_equal(dial(bench, token_only, wrong, &client, NULL), OB_EAUTH);
+	assert_int_equal(dial(bench, peercred_and_token, right, &client, NULL), OB_OK);
+	ob_client_free(client);
+	assert_int_equal(dial(bench, NULL, wrong, &client, NULL), OB_EAUTH);
+	assert_int_equal(dial(bench, token_only, right, &client, NULL), OB_EAUTH); /* one that offers less */
 }
 
 static int change(void *user, struct ob_config *config)
@@ -133,7 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(peercred_needs_no_secret, begin, end),
-	    cmocka_unit_test_setup_teardown(the_default_is_the_token, begin, end),
+	    cmocka_unit_test_setup_teardown(the_default_is_peercred_and_token, begin, end),
 	    cmocka_unit_test_setup_teardown(it_says_where_it_listens_and_has_no_file, begin, end),
 	    cmocka_unit_test(nothing_given_is_still_an_error),
 	};

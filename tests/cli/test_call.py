@@ -92,7 +92,7 @@ class Call(Case):
 
     def test_by_address_with_the_token(self):
         self.expect(self.call("--address", self.address, "--token-file", self.token(), "act.echo", "7"), OK, "7\n", "")
-        self.expect(self.call("act.echo", "7", "--token-file", self.token(), "--auth=token", "--codec=msgpack",
+        self.expect(self.call("act.echo", "7", "--token-file", self.token(), "--auth=peercred,token", "--codec=msgpack",
                               f"--address={self.address}"), OK, "7\n", "")
 
     def test_a_wrong_token_is_3(self):
