@@ -105,10 +105,21 @@ static inline const struct ob_codec_ops *codec(void)
 	return &plugin->as.codec;
 }
 
-static inline void init_end(struct end *e, enum ob_auth_role role, const char *mechanism, const uint8_t *secret)
+/* "a" or "a,b". */
+static inline void set_mechanisms(struct end *e, const char *list)
 {
 	const struct obi_plugin *plugin;
 	struct ob_error err;
+	char names[64], *save;
+	snprintf(names, sizeof names, "%s", list);
+	for (char *name = strtok_r(names, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save)) {
+		assert_int_equal(obi_registry_auth(registry, name, &plugin, &err), OB_OK);
+		e->mechanisms[e->auth.count++] = (struct obi_mechanism){plugin->name, &plugin->as.auth};
+	}
+}
+
+static inline void init_end(struct end *e, enum ob_auth_role role, const char *mechanisms, const uint8_t *secret)
+{
 	memset(e, 0, sizeof *e);
 	struct obi_session_setup setup = {
 	    .codec = codec(),
@@ -117,16 +128,14 @@ static inline void init_end(struct end *e, enum ob_auth_role role, const char *m
 	    .limits = obi_session_limits_default(),
 	    .events = {on_opened, on_closed, on_called, on_supervise, on_want_write, on_want_timer, e},
 	};
-	if (mechanism != NULL) {
-		assert_int_equal(obi_registry_auth(registry, mechanism, &plugin, &err), OB_OK);
-		e->mechanisms[0] = (struct obi_mechanism){plugin->name, &plugin->as.auth};
+	if (mechanisms != NULL) {
 		e->auth = (struct obi_auth_setup){.host = obi_registry_host(registry),
 						  .mechanisms = e->mechanisms,
-						  .count = 1,
 						  .codec = codec_name,
 						  .secret = ob_bytes_of(secret, 32),
 						  .allowed_uid = UINT32_MAX,
 						  .parent_dials = true};
+		set_mechanisms(e, mechanisms);
 		setup.auth = &e->auth;
 	}
 	obi_session_init(&e->session, &setup);
