@@ -350,7 +350,7 @@ class Connection(asyncio.Protocol):
     # Calls of ours
 
     def notify(self, method, *params):
-        self.send({"method": method, "params": params})
+        self.send({"method": method, "params": params} if params else {"method": method})
 
     async def call(self, method, *params):
         call_id = next(self.ids)
@@ -383,8 +383,9 @@ class Connection(asyncio.Protocol):
         self.transport.close()
 
     def end(self):
-        """The answer has been sent: close our side, and wait for the end of the stream."""
+        """The answer has been sent: say goodbye, close our side, and wait for the end of the stream."""
         if not self.transport.is_closing():
+            self.notify("$/bye")
             self.transport.write_eof()
         asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self.child.stop.set)
 

@@ -37,8 +37,8 @@ enum ob_auth_flag {
 };
 
 /*
- * Facts for one connection, host to plugin: read under OB_HAS(). All views live until the exchange is over: until step() has
- * returned OB_AUTH_DONE or a negative code, or destroy(). What sealing needs later, the plugin must have copied.
+  * Facts for one connection, host to plugin: read under OB_HAS(). All views live until the exchange has failed, or has passed and
+ * identity() was asked. What sealing needs later, the plugin must have copied.
  */
 struct ob_auth_params {
 	uint32_t size;
@@ -87,9 +87,9 @@ struct ob_auth_ops {
 	 *
 	 * seal() encrypts the len bytes at data, which may be none, in place and writes `overhead` bytes (at most
 	 * OB_AUTH_OVERHEAD_MAX) behind them; open() is its inverse, len counting the overhead. Neither len is more than 65535,
-	 * overhead included. Both return the new length, or a negative
-	 * code after which the connection is dead: OB_EAUTH, it is not the record that the peer sealed next; OB_ECLOSED, the keys
-	 * are used up (or gone with an earlier failure), and it takes a new connection.
+	 * overhead included. Both return the new length, or a negative code after which the connection is dead: OB_EAUTH, it is
+	 * not the record that the peer sealed next; OB_ECLOSED, the keys are used up (or gone with an earlier failure), and it
+	 * takes a new connection.
 	 *
 	 * Where the acceptor writes the last message of the exchange, it may have spoken with a recording: what it knows of the
 	 * dialer it knows with the first record that opens.

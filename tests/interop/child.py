@@ -48,7 +48,7 @@ class MsgpackRpc:
         elif "id" in m:
             array = [REQUEST, m["id"], m["method"], m["params"]]
         else:
-            array = [NOTIFICATION, m["method"], m["params"]]
+            array = [NOTIFICATION, m["method"], m.get("params", [])]
         return msgpack.packb(array, use_bin_type=True)
 
 
