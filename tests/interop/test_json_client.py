@@ -139,8 +139,6 @@ class Session:
                         lines.say(text + "\n")
                     else:
                         self.assert_shown(lines.hear(), text)
-                # It may say goodbye.
-                self.assertIn(lines.hear(), ("", '{"jsonrpc":"2.0","method":"$/bye"}\n'))
                 self.assertEqual(lines.hear(), "")
             self.assertEqual(child.wait(PATIENCE), 0)
 
