@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A dialer of noise. Input: a byte that chooses, then
+ *   0  a second message: refused, unless it is that of an honest acceptor;
+ *   1  what is laid over the honest acceptor's message: refused, if it changes anything;
+ *   2  a key and a payload of an acceptor who knows the token: passes if the payload is empty and the key is not of low order, and
+ *      then both have the same keys.
+ */
+#include "fuzz/fuzzed_noise.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The answer of an acceptor who knows the token and has any 32 bytes for a public key. False if that key is of low order. */
+static bool answer_of(struct by_hand *b, const uint8_t e[32], struct ob_bytes payload, struct fuzzed_message *ret)
+{
+	uint8_t ours[32], dh[32] = {0};
+	bool fine = crypto_scalarmult(dh, fuzzed_ephemeral, e) == 0;
+	if (!fine) {
+		memset(dh, 0, sizeof dh);
+	}
+	crypto_scalarmult_base(ours, fuzzed_ephemeral);
+	fuzzed_by_hand(b);
+	by_hand_message(b, ours, NULL, NULL, 0, ret->bytes);
+	ret->len = by_hand_message(b, e, dh, payload.data, payload.len, ret->bytes);
+	return fine;
+}
+
+/* A dialer that has sent its message. */
+static struct ob_auth *dial(void)
+{
+	struct ob_auth *dialer = fuzzed_end(OB_AUTH_DIALER);
+	struct fuzzed_message nothing = {.len = 0}, first;
+	must(fuzzed_step(dialer, &nothing, &first) == OB_AUTH_MORE && first.len == OBI_NOISE_HANDSHAKE);
+	return dialer;
+}
+
+static void from_a_stranger(const struct fuzzed_message *message, bool honest)
+{
+	struct ob_auth *dialer = dial();
+	struct fuzzed_message out;
+	must(fuzzed_step(dialer, message, &out) == (honest ? OB_AUTH_DONE : OB_EAUTH));
+	must(fuzzed_step(dialer, message, &out) == OB_EAUTH);
+	fuzzed_ops()->destroy(dialer);
+}
+
+static void from_one_who_knows(const uint8_t *data, size_t size)
+{
+	struct by_hand b;
+	struct ob_bytes payload;
+	struct fuzzed_message message, out;
+	uint8_t e[32], keys[2][32], record[5 + OBI_NOISE_TAG];
+	if (!fuzzed_take(data, size, e, &payload)) {
+		return;
+	}
+	bool fine = answer_of(&b, e, payload, &message) && payload.len == 0;
+	struct ob_auth *dialer = dial();
+	must(fuzzed_step(dialer, &message, &out) == (fine ? OB_AUTH_DONE : OB_EAUTH));
+	if (fine) {
+		by_hand_split(&b, keys);
+		by_hand_record(keys[1], 0, "hello", 5, record);
+		must(fuzzed_ops()->open(dialer, record, sizeof record) == 5 && memcmp(record, "hello", 5) == 0);
+	}
+	fuzzed_ops()->destroy(dialer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct by_hand b;
+	uint8_t e[32];
+	struct fuzzed_message right, message = {.len = size - 1};
+	if (size == 0 || size > FUZZED_MESSAGE_MAX || sodium_init() < 0) {
+		return 0;
+	}
+	crypto_scalarmult_base(e, fuzzed_peer);
+	must(answer_of(&b, e, ob_bytes_of(NULL, 0), &right));
+	switch (data[0] % 3) {
+	case 0:
+		memcpy(message.bytes, data + 1, size - 1);
+		from_a_stranger(&message,
+				message.len == right.len && memcmp(message.bytes, right.bytes, right.len) == 0);
+		break;
+	case 1:
+		message = right;
+		from_a_stranger(&message, !fuzzed_meddle(data + 1, size - 1, &message));
+		break;
+	default:
+		from_one_who_knows(data + 1, size - 1);
+	}
+	return 0;
+}
