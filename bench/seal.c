@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seal - what a record of noise costs beside the bare cipher: records sealed, and then opened, in place, and the same bytes given to
+ * libsodium's ChaCha20-Poly1305 alone, in turns in one run. bench-seal [ROUNDS]; each figure is the median of its rounds.
+ */
+#include "noise_state.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/bench.h"
+
+enum { SMALL = 64, LARGE = 16384, ROUNDS = 31, ROUNDS_MAX = 999, BATCHES = 16, TAG = OBI_NOISE_TAG };
+
+/* So many bytes are sealed before they are opened, which leaves them in the cache as a connection does. */
+enum { BATCH_BYTES = 256 << 10 };
+
+/* A way to seal or open the len bytes at record, with room for a tag behind them. */
+typedef void record_fn(uint8_t *record, size_t len);
+
+static struct obi_noise sealer, opener;
+static uint8_t key[crypto_aead_chacha20poly1305_ietf_KEYBYTES];
+static uint64_t numbers[2]; /* of the bare cipher: sealed, opened */
+
+static void must(bool promise, const char *what)
+{
+	if (!promise) {
+		bench_die(what, "refused");
+	}
+}
+
+/* ---- Ours --------------------------------------------------------------------------------------------------------- */
+
+static void shake_hands(void)
+{
+	uint8_t message[OBI_NOISE_HANDSHAKE], e[2][OBI_NOISE_KEY];
+	struct ob_bytes nothing = ob_bytes_of(NULL, 0), sent = ob_bytes_of(message, sizeof message);
+	randombytes_buf(key, sizeof key);
+	randombytes_buf(e, sizeof e);
+	obi_noise_begin(&sealer, true, key, nothing);
+	obi_noise_begin(&opener, false, key, nothing);
+	must(obi_noise_write(&sealer, e[0], nothing, message) > 0 && obi_noise_read(&opener, sent, NULL) == 0 &&
+		 obi_noise_write(&opener, e[1], nothing, message) > 0 && obi_noise_read(&sealer, sent, NULL) == 0,
+	     "the handshake");
+}
+
+static void our_seal(uint8_t *record, size_t len)
+{
+	must(obi_noise_seal(&sealer, record, len) > 0, "a record");
+}
+
+static void our_open(uint8_t *record, size_t len)
+{
+	must(obi_noise_open(&opener, record, len + TAG) >= 0, "a record");
+}
+
+/* ---- The bare cipher ---------------------------------------------------------------------------------------------- */
+
+static void next_nonce(uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], uint64_t *number)
+{
+	memset(nonce, 0, 4);
+	memcpy(nonce + 4, number, sizeof *number);
+	++*number;
+}
+
+static void bare_seal(uint8_t *record, size_t len)
+{
+	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+	next_nonce(nonce, &numbers[0]);
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(record, record + len, NULL, record, len, NULL, 0, NULL,
+							   nonce, key);
+}
+
+static void bare_open(uint8_t *record, size_t len)
+{
+	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+	next_nonce(nonce, &numbers[1]);
+	must(crypto_aead_chacha20poly1305_ietf_decrypt_detached(record, NULL, record, len, record + len, NULL, 0, nonce,
+								key) == 0,
+	     "a bare record");
+}
+
+/* ---- Rounds ------------------------------------------------------------------------------------------------------- */
+
+struct contestant {
+	record_fn *seal;
+	record_fn *open;
+	double sealed[ROUNDS_MAX]; /* ns a record */
+	double opened[ROUNDS_MAX];
+};
+
+static double time_batch(record_fn *each, uint8_t *records, size_t len)
+{
+	size_t count = BATCH_BYTES / (len + TAG);
+	int64_t begin = bench_now_ns();
+	for (size_t i = 0; i < count; i++) {
+		each(records + i * (len + TAG), len);
+	}
+	return (double)(bench_now_ns() - begin) / (double)count;
+}
+
+static void run_round(struct contestant *c, size_t round, uint8_t *records, size_t len)
+{
+	c->sealed[round] = c->opened[round] = 0;
+	for (size_t i = 0; i < BATCHES; i++) {
+		c->sealed[round] += time_batch(c->seal, records, len) / BATCHES;
+		c->opened[round] += time_batch(c->open, records, len) / BATCHES;
+	}
+}
+
+static void print_line(const char *what, double bare, double own, size_t len)
+{
+	printf("  %-5s  bare %9.0f ns %6.2f GB/s    noise %9.0f ns %6.2f GB/s    %.3f x the bare cipher's rate\n", what,
+	       bare, (double)len / bare, own, (double)len / own, bare / own);
+}
+
+static void run_size(struct contestant c[2], uint8_t *records, size_t len, size_t rounds)
+{
+	for (size_t r = 0; r <= rounds; r++) {
+		for (size_t i = 0; i < 2; i++) {
+			run_round(&c[i], r > 0 ? r - 1 : 0, records, len); /* the first warms up, and is overwritten */
+		}
+	}
+	printf("records of %zu bytes\n", len);
+	print_line("seal", bench_quantile(c[0].sealed, rounds, 0.5), bench_quantile(c[1].sealed, rounds, 0.5), len);
+	print_line("open", bench_quantile(c[0].opened, rounds, 0.5), bench_quantile(c[1].opened, rounds, 0.5), len);
+}
+
+int main(int argc, char **argv)
+{
+	static struct contestant c[2] = {{.seal = bare_seal, .open = bare_open}, {.seal = our_seal, .open = our_open}};
+	size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : ROUNDS;
+	uint8_t *records = calloc(1, BATCH_BYTES);
+	if (rounds < 1 || rounds > ROUNDS_MAX || argc > 2) {
+		fprintf(stderr, "usage: bench-seal [ROUNDS, 1 to %d]\n", ROUNDS_MAX);
+		return 2;
+	}
+	must(records != NULL && sodium_init() >= 0, "beginning");
+	bench_pin();
+	shake_hands();
+	run_size(c, records, LARGE, rounds);
+	run_size(c, records, SMALL, rounds);
+	free(records);
+	return 0;
+}
