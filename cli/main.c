@@ -18,7 +18,7 @@ static const struct command {
     {"restart", "stop them and start them anew", obi_cmd_restart},
     {"call", "call one method of a child", obi_cmd_call},
     {"check", "check a config file", obi_cmd_check},
-    {"plugin", "list, check and inspect plugins", obi_cmd_plugin},
+    {"plugin", "list, check, inspect and begin plugins", obi_cmd_plugin},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

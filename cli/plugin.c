@@ -16,6 +16,7 @@ static const struct order {
     {"list", "list the plugins of the plugin path", obi_plugin_list},
     {"check", "try on plugin files what their headers promise", obi_plugin_check},
     {"inspect", "show what is in a plugin file", obi_plugin_inspect},
+    {"new", "write a plugin to begin with", obi_plugin_new_files},
     {"trial", NULL, obi_plugin_trial},
 };
 

@@ -177,8 +177,9 @@ int obi_plugin_check(int argc, char **argv)
 	    .about = "Loads plugin files in a process of their own, and tries there what the headers promise of their\n"
 		     "kind. A FILE is a path, or the bare name of a plugin in the plugin path. A plugin that crashes,\n"
 		     "hangs or exits breaks the promise that was being tried; the others are tried all the same.\n"
-		     "unix and tcp transports, and wrappers of them (x+tcp), need no --listen. The exit status is 1\n"
-		     "when a promise is broken.\n",
+		     "unix and tcp transports, and wrappers of them (x+tcp), need no --listen; in that of others {dir} "
+		     "stands\n"
+		     "for a directory made for the trial. The exit status is 1 when a promise is broken.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = -1,

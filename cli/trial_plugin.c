@@ -70,13 +70,23 @@ static bool address_of(const struct obi_trial_run *run, const char *scheme, char
 	return true;
 }
 
+/* "{dir}" in what was given stands for the trial's own directory. */
+static void expand(const struct obi_trial_run *run, const char *given, char *uri, size_t size)
+{
+	const char *mark = strstr(given, "{dir}");
+	snprintf(uri, size, "%.*s%s%s", mark != NULL ? (int)(mark - given) : (int)strlen(given), given,
+		 mark != NULL ? run->dir : "", mark != NULL ? mark + strlen("{dir}") : "");
+}
+
 static void try_scheme(struct obi_trial_run *run, const struct obi_plugin *plugin, const char *scheme)
 {
-	char uri[512], why[128];
+	char uri[4300], dial[4300], why[128];
 	bool given = false;
 	for (char **at = run->addresses; *at != NULL && at[1] != NULL; at += 2) {
 		if (is_of(*at, scheme)) {
-			try_transport_at(run, plugin, *at, at[1]);
+			expand(run, *at, uri, sizeof uri);
+			expand(run, at[1], dial, sizeof dial);
+			try_transport_at(run, plugin, uri, dial);
 			given = true;
 		}
 	}

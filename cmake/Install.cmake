@@ -8,14 +8,16 @@ set(OUTBOARD_INSTALL_PLUGINDIR ${CMAKE_INSTALL_LIBDIR}/outboard/plugins)
 install(TARGETS outboard EXPORT outboardTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/outboard DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
-# find_package(outboard): the target outboard::outboard and the variable outboard_PLUGIN_DIR.
+# find_package(outboard): the target outboard::outboard, variables, and functions for plugins.
+set(OUTBOARD_INSTALL_COMMAND ${CMAKE_INSTALL_BINDIR}/outboard)
 install(EXPORT outboardTargets NAMESPACE outboard:: DESTINATION ${OUTBOARD_INSTALL_CMAKEDIR})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/outboardConfig.cmake.in
                               ${CMAKE_BINARY_DIR}/outboardConfig.cmake
                               INSTALL_DESTINATION ${OUTBOARD_INSTALL_CMAKEDIR}
-                              PATH_VARS OUTBOARD_INSTALL_PLUGINDIR)
+                              PATH_VARS OUTBOARD_INSTALL_PLUGINDIR OUTBOARD_INSTALL_COMMAND)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/outboardConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/outboardConfig.cmake ${CMAKE_BINARY_DIR}/outboardConfigVersion.cmake
+              ${CMAKE_CURRENT_LIST_DIR}/OutboardPlugin.cmake
         DESTINATION ${OUTBOARD_INSTALL_CMAKEDIR})
 
 # pkg-config outboard. Written when it is installed, for only then is the prefix certain (cmake --install --prefix DIR).

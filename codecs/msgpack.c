@@ -349,44 +349,12 @@ static inline int on_map_item(struct decoder *d, struct ob_value *map, struct ob
 	return d->error;
 }
 
-/* Whether the bytes are well-formed UTF-8 (Unicode 15, table 3-7). ASCII runs are skipped a word at a time. */
-static bool is_utf8(const uint8_t *p, size_t n)
-{
-	if (n == 0) {
-		return true; /* then p may be NULL, msgpack-c's as well as a caller's */
-	}
-	const uint8_t *end = p + n;
-	while (p < end) {
-		uint64_t word;
-		if (end - p >= 8 && (memcpy(&word, p, 8), (word & 0x8080808080808080u) == 0)) {
-			p += 8;
-			continue;
-		}
-		if (*p < 0x80) {
-			p++;
-			continue;
-		}
-		int more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
-		if (*p < 0xc2 || *p > 0xf4 || end - p <= more) {
-			return false;
-		}
-		uint8_t low = *p == 0xe0 ? 0xa0 : *p == 0xf0 ? 0x90 : 0x80;
-		uint8_t high = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : 0xbf;
-		if (p[1] < low || p[1] > high || (more > 1 && (p[2] & 0xc0) != 0x80) ||
-		    (more > 2 && (p[3] & 0xc0) != 0x80)) {
-			return false;
-		}
-		p += 1 + more;
-	}
-	return true;
-}
-
 static inline int on_str(struct decoder *d, const char *base, const char *at, unsigned int n, struct ob_value *ret)
 {
 	(void)base;
 	set(ret, OB_STRING, n);
 	ret->as.string = at;
-	if (!is_utf8((const uint8_t *)at, n)) {
+	if (!ob_is_utf8(ob_bytes_of(at, n))) {
 		d->error = OB_EPROTO;
 		return -1;
 	}
@@ -537,7 +505,7 @@ static int pack_pairs(msgpack_packer *p, const struct ob_value *v, unsigned dept
 
 static int pack_text(msgpack_packer *p, const void *text, uint32_t n)
 {
-	if (!is_utf8(text, n)) {
+	if (!ob_is_utf8(ob_bytes_of(text, n))) {
 		return OB_EINVAL;
 	}
 	int r = msgpack_pack_str(p, n);

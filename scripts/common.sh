@@ -83,7 +83,8 @@ to_build=(gcc:gcc stdlib.h:libc6-dev cmake:cmake ninja:ninja-build pkg-config:pk
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
 to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format msgpack.py:python3-msgpack strace:strace
 	faketime:faketime node:nodejs npm:npm /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux
-	go:golang-go /usr/share/gocode/src/github.com/flynn/noise:golang-github-flynn-noise-dev dissononce.py:python3-dissononce)
+	libcbor.pc:libcbor-dev dissononce.py:python3-dissononce
+	go:golang-go /usr/share/gocode/src/github.com/flynn/noise:golang-github-flynn-noise-dev)
 
 # build PRESET [TARGET...]: configure and build, quietly; all that was said is in build/PRESET.log.
 build() {

@@ -53,6 +53,41 @@ struct ob_pair {
 	struct ob_value value;
 };
 
+/* ---- Text --------------------------------------------------------------------------------------------------------- */
+
+/* Whether the bytes are well-formed UTF-8 (Unicode 15, table 3-7). Runs of ASCII are skipped a word at a time. */
+static inline bool ob_is_utf8(struct ob_bytes text)
+{
+	const uint8_t *p = text.data, *end;
+	uint64_t word;
+	if (text.len == 0) {
+		return true; /* then data may be NULL */
+	}
+	end = p + text.len;
+	while (p < end) {
+		int more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
+		uint8_t low = *p == 0xe0 ? 0xa0 : *p == 0xf0 ? 0x90 : 0x80;
+		uint8_t high = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : 0xbf;
+		if (end - p >= 8 && (memcpy(&word, p, 8), (word & UINT64_C(0x8080808080808080)) == 0)) {
+			p += 8;
+			continue;
+		}
+		if (*p < 0x80) {
+			p++;
+			continue;
+		}
+		if (*p < 0xc2 || *p > 0xf4 || end - p <= more) {
+			return false;
+		}
+		if (p[1] < low || p[1] > high || (more > 1 && (p[2] & 0xc0) != 0x80) ||
+		    (more > 2 && (p[3] & 0xc0) != 0x80)) {
+			return false;
+		}
+		p += 1 + more;
+	}
+	return true;
+}
+
 /* ---- Making single values ----------------------------------------------------------------------------------------- */
 
 static inline struct ob_value ob_nil(void)

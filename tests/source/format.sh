@@ -15,7 +15,7 @@ for formatter in clang-format-$version clang-format ''; do
 	fi
 done
 
-differing=$(find include core transports codecs auth cli examples tests bench -name '*.[ch]' -print0 |
+differing=$(find include core transports codecs auth conformance cli examples tests bench -name '*.[ch]' -print0 |
 	xargs -0 "$formatter" --dry-run 2>&1 | sed -n 's/^\([^:]*\):[0-9:]* warning: code should be clang-formatted.*/\1/p' | sort -u)
 if [ -n "$differing" ]; then
 	printf 'not as clang-format leaves it (scripts/lint --fix): %s\n' $differing

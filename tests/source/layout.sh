@@ -49,7 +49,7 @@ must_not "A conformance suite includes more than a plugin sees" \
 	"$(includes '"' conformance | but_for '"conformance/')"
 must_not "A plugin includes the header for users" "$(includes '<outboard/outboard\.h>' $plugins)"
 must_not "An example includes what is not for users" \
-	"$(includes '[<"](outboard|base|logic|host|run|core)/' examples | but_for '<outboard/outboard\.h>|^examples/plugin/')"
+	"$(includes '[<"](outboard|base|logic|host|run|core)/' examples | but_for '<outboard/outboard\.h>|^examples/plugin[-/]')"
 
 must_not "libev is included outside core/run/loop.c" \
 	"$(includes '[<"]ev(\+\+)?\.h' core cli $plugins | but_for '^core/run/loop\.c:')"
