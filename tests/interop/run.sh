@@ -4,7 +4,7 @@
 set -euo pipefail
 
 case $1 in
-test_noise_*) module=dissononce ;;
+test_noise_python) module=dissononce ;;
 *) module=msgpack ;;
 esac
 for python in /usr/bin/python3 python3; do

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-The worked example of noise in docs/PROTOCOL.md, computed with nothing but Python's own hashes: X25519 (RFC 7748),
-ChaCha20-Poly1305 (RFC 8439) and the Noise handshake are written out here, as the page describes them.
+noise, as docs/PROTOCOL.md describes it, with nothing but Python's own hashes: X25519 (RFC 7748), ChaCha20-Poly1305 (RFC 8439) and the
+handshake are written out here. It is slow, and its time depends on its secrets: it is for tests.
 """
 import hashlib
 import hmac
@@ -44,10 +44,14 @@ def chacha(key, counter, nonce):
     return struct.pack("<16I", *((a + b) & 0xFFFFFFFF for a, b in zip(x, words)))
 
 
+def cross(k, nonce, text):
+    stream = b"".join(chacha(k, 1 + i, nonce) for i in range(-(-len(text) // 64)))
+    return bytes(a ^ b for a, b in zip(text, stream))
+
+
 def encrypt(k, n, ad, plain):
     nonce = b"\0\0\0\0" + struct.pack("<Q", n)
-    stream = b"".join(chacha(k, 1 + i, nonce) for i in range(-(-len(plain) // 64)))
-    text = bytes(a ^ b for a, b in zip(plain, stream))
+    text = cross(k, nonce, plain)
     r, s = struct.unpack("<16s16s", chacha(k, 0, nonce)[:32])
     r = int.from_bytes(r, "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
     mac, total = ad + b"\0" * (-len(ad) % 16) + text + b"\0" * (-len(text) % 16), 0
@@ -57,7 +61,28 @@ def encrypt(k, n, ad, plain):
     return text + ((total + int.from_bytes(s, "little")) % 2**128).to_bytes(16, "little")
 
 
+def decrypt(k, n, ad, text):
+    plain = cross(k, b"\0\0\0\0" + struct.pack("<Q", n), text[:-16])
+    if encrypt(k, n, ad, plain) != text:
+        raise ValueError("this was not encrypted by the peer, or not as number %d" % n)
+    return plain
+
+
+def rekey(k):
+    return encrypt(k, 2**64 - 1, b"", bytes(32))[:32]
+
+
+def psk(token, number):
+    return hashlib.blake2b(digest_size=32, key=token, salt=struct.pack("<Q", number), person=b"outboard").digest()
+
+
+def public_key(private):
+    return x25519(private, (9).to_bytes(32, "little"))
+
+
 class Noise:
+    """The state of a handshake."""
+
     def __init__(self, psk, prologue):
         self.h = self.ck = b"Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b".ljust(64, b"\0")
         self.mix_hash(prologue)
@@ -77,32 +102,36 @@ class Noise:
     def mix_key(self, data):
         self.ck, self.k, _ = self.hkdf(data)
 
-    def message(self, e, dh=None):
-        public = x25519(e, (9).to_bytes(32, "little"))
+    def message(self, public, dh=None):
+        """The message with this public key; the second one, with what its writer's key and the reader's give."""
         self.mix_hash(public)
         self.mix_key(public)
         if dh is not None:
             self.mix_key(dh)
         tag = encrypt(self.k[:32], 0, self.h, b"")
         self.mix_hash(tag)
-        return public, public + tag
+        return public + tag
+
+    def keys(self):
+        """What the dialer encrypts its records with, and the acceptor."""
+        dialer, acceptor, _ = self.hkdf(b"")
+        return dialer[:32], acceptor[:32]
 
 
 def example(given):
-    """All of the example from what is given in it: token, e-dialer, e-acceptor, prologue, plain."""
-    value = dict(given)
-    value["psk"] = hashlib.blake2b(
-        digest_size=32, key=given["token"], salt=struct.pack("<Q", 1), person=b"outboard"
-    ).digest()
+    """All of the example of the page from what is given in it: token, e-dialer, e-acceptor, prologue, plain."""
+    value = dict(given, psk=psk(given["token"], 1))
     noise = Noise(value["psk"], given["prologue"])
-    _, value["message-1"] = noise.message(given["e-dialer"])
-    public, _ = Noise(value["psk"], b"").message(given["e-acceptor"])
-    _, value["message-2"] = noise.message(given["e-acceptor"], x25519(given["e-dialer"], public))
-    one, two, _ = noise.hkdf(b"")
-    value["k-dialer"], value["k-acceptor"] = one[:32], two[:32]
-    value["record-0"] = encrypt(one[:32], 0, b"", given["plain"])
-    value["reply-0"] = encrypt(two[:32], 0, b"", given["plain"])
-    value["record-65535"] = encrypt(one[:32], 65535, b"", given["plain"])
-    value["k-dialer-2"] = encrypt(one[:32], 2**64 - 1, b"", bytes(32))[:32]
-    value["record-65536"] = encrypt(value["k-dialer-2"], 65536, b"", given["plain"])
+    e = public_key(given["e-acceptor"])
+    value["message-1"] = noise.message(public_key(given["e-dialer"]))
+    value["message-2"] = noise.message(e, x25519(given["e-dialer"], e))
+    value["k-dialer"], value["k-acceptor"] = noise.keys()
+    value["k-dialer-2"] = rekey(value["k-dialer"])
+    for name, k, n in (
+        ("record-0", "k-dialer", 0),
+        ("reply-0", "k-acceptor", 0),
+        ("record-65535", "k-dialer", 65535),
+        ("record-65536", "k-dialer-2", 65536),
+    ):
+        value[name] = encrypt(value[k], n, b"", given["plain"])
     return value
