@@ -14,7 +14,7 @@
 
 enum { FINE = 0, USAGE = 1, REFUSED = 2, BAD_RECORD = 3, MASK = 0x5a };
 
-static void die(int status, const char *what)
+static _Noreturn void die(int status, const char *what)
 {
 	fprintf(stderr, "noise-peer: %s\n", what);
 	exit(status);
