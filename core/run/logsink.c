@@ -74,7 +74,11 @@ void obi_logsink_close(struct obi_logsink *sink)
 static bool has_room(int fd)
 {
 	struct pollfd ask = {.fd = fd, .events = POLLOUT};
-	return poll(&ask, 1, 0) > 0;
+	int n;
+	do {
+		n = poll(&ask, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	return n > 0;
 }
 
 static ssize_t write_once(const struct obi_logsink *sink, const void *data, size_t len)

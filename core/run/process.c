@@ -3,6 +3,7 @@
 #include "run/procid.h"
 
 #include "base/error.h"
+#include "run/loop.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -28,8 +29,31 @@ _Static_assert(sizeof(struct info) == 64, "the kernel's size");
 
 bool obi_process_is_dead(const struct obi_process *process)
 {
+	return obi_process_dies(process, 0);
+}
+
+/* A signal that is pending interrupts even a poll that does not wait. */
+bool obi_process_dies(const struct obi_process *process, int64_t ms)
+{
 	struct pollfd p = {.fd = process->pidfd, .events = POLLIN};
-	return process->pidfd < 0 || (poll(&p, 1, 0) == 1 && (p.revents & (POLLIN | POLLHUP)) != 0);
+	int64_t end = obi_now_ms() + ms, left = ms;
+	int n = 0;
+	if (process->pidfd < 0) {
+		return true;
+	}
+	while ((n = poll(&p, 1, (int)left)) < 0 && errno == EINTR) {
+		int64_t now = obi_now_ms();
+		left = now < end ? end - now : 0;
+	}
+	return n == 1 && (p.revents & (POLLIN | POLLHUP)) != 0;
+}
+
+void obi_process_reap(const struct obi_process *process)
+{
+	siginfo_t info;
+	while (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED) < 0 && errno == EINTR) {
+		;
+	}
 }
 
 static int signal_failed(const struct obi_process *process, int sys, struct ob_error *reterr)

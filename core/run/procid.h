@@ -66,6 +66,12 @@ void obi_process_close(struct obi_process *process);
 /* Whether it is dead, reaped or not. Never blocks. */
 bool obi_process_is_dead(const struct obi_process *process);
 
+/* The same, waiting for at most ms until it is. Signals do not end the wait. */
+bool obi_process_dies(const struct obi_process *process, int64_t ms);
+
+/* Wait until our child is dead, and reap it, unless somebody else was faster: for one that cannot live on. */
+void obi_process_reap(const struct obi_process *process);
+
 /* Send sig to the process. OB_ENOENT: it is dead. */
 int obi_process_signal(const struct obi_process *process, int sig, struct ob_error *reterr);
 

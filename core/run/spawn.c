@@ -230,13 +230,12 @@ static int tell_step(const struct obi_spawn_child *child, struct ob_error *reter
 static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob_error *reterr)
 {
 	struct obi_process process = {.pidfd = -1, .own = true};
-	siginfo_t info;
 	int pid = clone_child(child, &process.pidfd);
 	if (pid < 0) {
 		return obi_fail(reterr, obi_code_of_errno(-pid), -pid, "clone");
 	}
 	if (child->sys != 0) {
-		waitid(P_PIDFD, (id_t)process.pidfd, &info, WEXITED); /* ECHILD: a reaper was faster */
+		obi_process_reap(&process);
 		close(process.pidfd);
 		return tell_step(child, reterr);
 	}
@@ -248,7 +247,7 @@ static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob
 	if (r < 0) {
 		process.id.pid = pid;
 		obi_process_signal_group(&process, SIGKILL, NULL);
-		waitid(P_PIDFD, (id_t)process.pidfd, &info, WEXITED);
+		obi_process_reap(&process);
 		obi_process_close(&process);
 		return r;
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/supervise.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -498,12 +497,11 @@ void obi_supervisor_free(struct obi_supervisor *sup)
 
 void obi_supervisor_kill(struct obi_supervisor *sup)
 {
-	struct pollfd dead = {.fd = sup->process.pidfd, .events = POLLIN};
 	if (!obi_lifecycle_has_process(sup->phase)) {
 		return;
 	}
 	(void)obi_process_signal_group(&sup->process, SIGKILL, NULL);
-	if (poll(&dead, 1, KILL_WAIT_MS) == 1) {
+	if (obi_process_dies(&sup->process, KILL_WAIT_MS)) {
 		obi_child_reap(sup);
 		obi_datadir_clean(&sup->dir, true);
 		obi_child_save(sup);

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "support/life.h"
+#include "support/peer.h"
 #include "support/scratch.h"
 
 struct world {
@@ -72,7 +73,7 @@ static void must_be_the_same(struct family *f, int32_t pid)
 
 /* ---- Late and in pieces ------------------------------------------------------------------------------------------- */
 
-static void late_and_chopped_bytes_change_nothing(void **state)
+static void fault_23_late_and_chopped_bytes_change_nothing(void **state)
 {
 	struct family f;
 	char *listen = begin(&f, *state, "delay=0..4ms&chop=1..7&pause=1/1000:20ms");
@@ -142,7 +143,7 @@ static void check_round(const struct round *r)
 	}
 }
 
-static void a_reset_ends_each_call_once_and_restarts_nothing(void **state)
+static void fault_24_a_reset_ends_each_call_once(void **state)
 {
 	struct family f;
 	char *listen = begin(&f, *state, "delay=0..1ms&chop=1..100&reset=1/4000");
@@ -167,6 +168,90 @@ static void a_reset_ends_each_call_once_and_restarts_nothing(void **state)
 	family_end(&f);
 }
 
+/* A session of one client that breaks after so many bytes of one way. */
+static int talk(struct family *f, const char *address, struct ob_error *err)
+{
+	struct ob_client_options options = {.size = sizeof options,
+					    .address = address,
+					    .token = f->tokens[0],
+					    .auth = by_token,
+					    .codec = f->options.codec,
+					    .allow_plaintext = true};
+	ob_client *client = NULL;
+	ob_reply *reply = NULL;
+	int64_t n = 0;
+	int r = ob_client_connect(f->runtime, &options, NULL, &client, err);
+	if (r == OB_OK) {
+		assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);
+		r = ob_client_callf(client, 0, reply, err, "act.echo", "[i]", 77);
+		assert_true(r < 0 || (ob_get_int(ob_reply_value(reply), &n) && n == 77));
+		ob_reply_free(reply);
+		ob_client_free(client);
+	}
+	return r;
+}
+
+/* Every byte of it, in its turn, is the last: the client is told why, and does not wait for a timeout. Returns how many there are. */
+static unsigned cut_everywhere(struct family *f, const char *address, const char *way)
+{
+	int r = OB_ECONNLOST;
+	unsigned cut = 0;
+	for (; r != OB_OK; cut++) {
+		struct ob_error err = {.text = ""};
+		char *broken = scratch_text("chaos+%s?reset=@%u&way=%s", address, cut, way);
+		r = talk(f, broken, &err);
+		if (r != OB_OK && (r == OB_ETIMEDOUT || strstr(err.text, "chaos: ") == NULL)) {
+			fail_msg("%s: %s: %s", broken, ob_result_name(r), err.text);
+		}
+		free(broken);
+	}
+	return cut - 1;
+}
+
+struct freed {
+	int32_t pid;
+	int fds;
+};
+
+static bool has_freed_all(void *user)
+{
+	const struct freed *freed = user;
+	return peer_open_fds(freed->pid) == freed->fds;
+}
+
+static void cut_a_session(const char *listen, const char *codec)
+{
+	struct family f;
+	struct ob_error err = {.text = ""};
+	struct ob_config config = {.size = sizeof config};
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	f.options.listen = listen;
+	f.options.codec = codec;
+	f.options.auth = by_token;
+	f.options.allow_plaintext = true;
+	start(&f);
+	struct freed freed = {ob_connector_pid(f.connector), peer_open_fds(ob_connector_pid(f.connector))};
+	char *path = family_path(&f, "outboard.json");
+	expect(ob_config_read(path, &config, &err), OB_OK, &err);
+	unsigned out = cut_everywhere(&f, config.rpc_addr, "out"), in = cut_everywhere(&f, config.rpc_addr, "in");
+	print_message("  %u bytes out, %u in\n", out, in);
+	assert_true(out > 100 && in > 50);
+	family_until(&f, has_freed_all, &freed);
+	must_be_the_same(&f, freed.pid);
+	(void)family_call(&f, "echo", "[i]", 1);
+	ob_config_clear(&config);
+	free(path);
+	family_end(&f);
+}
+
+static void fault_24_a_session_reset_at_every_byte(void **state)
+{
+	(void)state;
+	cut_a_session("tcp://127.0.0.1:0", "msgpack");
+	cut_a_session("tcp://127.0.0.1:0", "json");
+	cut_a_session(NULL, "msgpack");
+}
+
 /* ---- Silence ------------------------------------------------------------------------------------------------------ */
 
 enum { BEAT_MS = 300, MISSES = 2, SLACK_MS = 5000 };
@@ -187,7 +272,7 @@ static int64_t call_until_silence(struct family *f)
 	}
 }
 
-static void silence_is_noticed_and_dialled_anew(void **state)
+static void fault_37_silence_is_noticed_and_dialled_anew(void **state)
 {
 	struct family f;
 	char *listen = begin(&f, *state, "chop=1..100&drop=1/6000&side=dialer");
@@ -208,7 +293,7 @@ static void silence_is_noticed_and_dialled_anew(void **state)
 	family_end(&f);
 }
 
-/* ---- What may be lost, may be lost -------------------------------------------------------------------------------- */
+/* ---- Policy -------------------------------------------------------------------------------- */
 
 /* Over chaos, policy is that of the transport below. */
 static void bearer_is_for_what_is_local(void **state)
@@ -240,20 +325,21 @@ static void bearer_is_for_what_is_local(void **state)
 int main(void)
 {
 	static const unsigned long long seeds[] = {1, 42, 20240229};
-	enum { SEEDS = 3, KINDS = 3, WIRES = 2, ALL = SEEDS * KINDS * WIRES };
+	enum { SEEDS = 3, KINDS = 3, WIRES = 2, OTHERS = 2, ALL = SEEDS * KINDS * WIRES };
 	static const struct {
 		const char *name;
 		CMUnitTestFunction run;
 	} kinds[KINDS] = {
-	    {"late_and_chopped_bytes_change_nothing", late_and_chopped_bytes_change_nothing},
-	    {"a_reset_ends_each_call_once_and_restarts_nothing", a_reset_ends_each_call_once_and_restarts_nothing},
-	    {"silence_is_noticed_and_dialled_anew", silence_is_noticed_and_dialled_anew},
+	    {"fault_23_late_and_chopped_bytes_change_nothing", fault_23_late_and_chopped_bytes_change_nothing},
+	    {"fault_24_a_reset_ends_each_call_once", fault_24_a_reset_ends_each_call_once},
+	    {"fault_37_silence_is_noticed_and_dialled_anew", fault_37_silence_is_noticed_and_dialled_anew},
 	};
-	static struct CMUnitTest tests[ALL + 1] = {cmocka_unit_test(bearer_is_for_what_is_local)};
+	static struct CMUnitTest tests[ALL + OTHERS] = {cmocka_unit_test(bearer_is_for_what_is_local),
+							cmocka_unit_test(fault_24_a_session_reset_at_every_byte)};
 	static struct world worlds[ALL];
 	static char names[ALL][96];
 	const char *given = getenv("OB_CHAOS_SEED");
-	size_t n = 1;
+	size_t n = OTHERS;
 	for (size_t i = 0; i < (given != NULL ? ALL / SEEDS : ALL); i++, n++) {
 		struct world *w = &worlds[i];
 		size_t kind = i % KINDS, seed = i / KINDS / WIRES;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,12 +75,15 @@ static void echo(struct family *f, int times)
 	}
 }
 
+/* Those that may wait, and a poll that does not, is interrupted by a signal that is there already. */
+#define CALLS "recvfrom,readv,recvmsg,sendto,writev,sendmsg,accept4,epoll_wait,epoll_pwait,poll,ppoll"
+
 static void fault_23_interrupted_everywhere(void **state)
 {
 	struct family f;
 	(void)state;
 	need_strace();
-	start_traced(&f, "inject=readv,sendmsg,write,accept4,epoll_wait,epoll_pwait:error=EINTR:when=1+2");
+	start_traced(&f, "inject=" CALLS ",write:error=EINTR:when=1+2");
 	echo(&f, 50);
 	family_call(&f, "log", "[i,i]", 50, 0);
 	family_await_lines(&f, 50);
@@ -87,6 +91,154 @@ static void fault_23_interrupted_everywhere(void **state)
 		assert_int_equal(f.numbers[i], i);
 	}
 	end_traced(&f);
+}
+
+/* A parent (children/parent.c) whose calls are interrupted, and those of its child, too. */
+struct traced {
+	struct program p;
+	char *scratch, *data, *child, *listen;
+};
+
+static void begin_parent(struct traced *t, const char *const *options, const char *child, const char *listen)
+{
+	static const char *const env[] = {"ASAN_OPTIONS=detect_leaks=0", "LSAN_OPTIONS=detect_leaks=0", NULL};
+	const char *argv[24] = {"strace", "-D", "-f", "-q", "-o", "/dev/null"};
+	size_t n = 6;
+	for (; *options != NULL; options++) {
+		argv[n++] = *options;
+	}
+	t->data = scratch_text("data=%s/child", t->scratch);
+	t->child = child != NULL ? scratch_text("child=%s", child)
+				 : scratch_text("child=%s/children/child-actor", scratch_env("OB_TEST_BUILD"));
+	t->listen = listen != NULL ? scratch_text("listen=%s", listen) : NULL;
+	char *parent = scratch_text("%s/children/child-parent", scratch_env("OB_TEST_BUILD"));
+	argv[n++] = parent;
+	argv[n++] = t->data;
+	argv[n++] = t->child;
+	argv[n++] = t->listen;
+	program_begin(&t->p, argv, env);
+	free(parent);
+}
+
+static void end_parent(struct traced *t)
+{
+	int status = program_end(&t->p);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	free(t->data);
+	free(t->child);
+	free(t->listen);
+	scratch_remove(t->scratch);
+}
+
+static void must_answer(struct traced *t, const char *order, const char *answer)
+{
+	const char *told = program_ask(&t->p, order);
+	if (told == NULL || strncmp(told, answer, strlen(answer)) != 0) {
+		fail_msg("%s: %s", order, told != NULL ? told : "(it is gone)");
+	}
+}
+
+/* 50 records in order, and the answer to the call that had them made, which may come among them. */
+static void must_log(struct traced *t)
+{
+	int next = 0;
+	bool answered = false;
+	program_say(&t->p, "call act.log 50");
+	while (next < 50 || !answered) {
+		char line[32];
+		const char *told = program_line(&t->p);
+		assert_non_null(told);
+		snprintf(line, sizeof line, "log %d", next);
+		if (strncmp(told, "log ", 4) == 0) {
+			assert_string_equal(told, line);
+			next++;
+		}
+		answered = answered || strcmp(told, "reply 50") == 0;
+	}
+}
+
+static void live_interrupted(const char *const *options, char *scratch, const char *listen)
+{
+	struct traced t = {.scratch = scratch};
+	begin_parent(&t, options, NULL, listen);
+	must_answer(&t, "start", "ok start");
+	must_answer(&t, "call act.echo 7", "reply 7");
+	must_log(&t);
+	must_answer(&t, "call act.signal 9", "error call OB_ECONNLOST");
+	assert_non_null(program_await(&t.p, "event ready"));
+	must_answer(&t, "call act.echo 8", "reply 8");
+	must_answer(&t, "stop", "ok stop");
+	program_say(&t.p, "quit");
+	assert_non_null(program_await(&t.p, "bye"));
+	end_parent(&t);
+}
+
+static void fault_23_a_parent_interrupted_everywhere(void **state)
+{
+	static const char *const whens[] = {"1+2", "2+2"}, *const addresses[] = {NULL, "tcp://127.0.0.1:0"};
+	(void)state;
+	need_strace();
+	for (int i = 0; i < 4; i++) {
+		char *inject = scratch_text("inject=" CALLS ":error=EINTR:when=%s", whens[i % 2]);
+		const char *const options[] = {"-e", inject, NULL};
+		live_interrupted(options, scratch_make(), addresses[i / 2]);
+		free(inject);
+	}
+}
+
+/* read() and write() only of the pipes: the dynamic linker reads its files with them, too, and those are never interrupted. */
+static void fault_23_pipes_interrupted(void **state)
+{
+	static const char *const whens[] = {"1+2", "2+2"};
+	(void)state;
+	need_strace();
+	for (int i = 0; i < 2; i++) {
+		char *scratch = scratch_make(),
+		     *inject = scratch_text("inject=read,write:error=EINTR:when=%s", whens[i]);
+		char *out = scratch_text("%s/child/stdout.fifo", scratch),
+		     *err = scratch_text("%s/child/stderr.fifo", scratch);
+		const char *const options[] = {"-P", out, "-P", err, "-e", inject, NULL};
+		live_interrupted(options, scratch, NULL);
+		free(inject);
+		free(out);
+		free(err);
+	}
+}
+
+/* The children of a process that are dead and not waited for. */
+static int zombies_of(int parent)
+{
+	int count = 0, number, of;
+	char state;
+	DIR *proc = opendir("/proc");
+	for (struct dirent *entry = readdir(proc); entry != NULL; entry = readdir(proc)) {
+		char *path = scratch_text("/proc/%.20s/stat", entry->d_name);
+		FILE *file = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' ? fopen(path, "re") : NULL;
+		if (file != NULL) {
+			count += fscanf(file, "%d (%*[^)]) %c %d", &number, &state, &of) == 3 && of == parent &&
+				 state == 'Z';
+			fclose(file);
+		}
+		free(path);
+	}
+	closedir(proc);
+	return count;
+}
+
+static void fault_16_23_a_wait_that_is_interrupted_leaves_no_zombie(void **state)
+{
+	const char *const options[] = {"-e", "inject=waitid:error=EINTR:when=1+2", NULL};
+	struct traced t = {.scratch = scratch_make()};
+	(void)state;
+	need_strace();
+	begin_parent(&t, options, "/nowhere/to/be/found", NULL);
+	for (int i = 0; i < 3; i++) {
+		must_answer(&t, "start", "error start OB_ENOENT");
+	}
+	assert_int_equal(zombies_of(t.p.pid), 0);
+	program_say(&t.p, "quit");
+	assert_non_null(program_await(&t.p, "bye"));
+	end_parent(&t);
 }
 
 static void fault_16_a_traced_child_is_reaped(void **state)
@@ -208,7 +360,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fault_16_a_traced_child_is_reaped),
+	    cmocka_unit_test(fault_16_23_a_wait_that_is_interrupted_leaves_no_zombie),
 	    cmocka_unit_test(fault_23_interrupted_everywhere),
+	    cmocka_unit_test(fault_23_a_parent_interrupted_everywhere),
+	    cmocka_unit_test(fault_23_pipes_interrupted),
 	    cmocka_unit_test(fault_35_no_descriptor_for_a_new_connection),
 	    cmocka_unit_test(fault_36_accept_fails_and_goes_on),
 	};

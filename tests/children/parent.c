@@ -7,6 +7,7 @@
  *   beat=MS misses=N max=N      health_interval_ms, health_misses, restart.max_restarts
  *   pipe=BYTES auth=NAME        log_pipe_bytes, the only mechanism
  *   fp=POINTS                   OUTBOARD_FP of the child
+ *   listen=ADDRESS              of the child; unsealed is fine
  *   quiet                       no line for a log record
  *
  * Commands: start, supervise, stop, detach, call METHOD N, keep N (so many calls that are never answered), signals, quit.
@@ -40,7 +41,11 @@ static void tell(const char *format, ...)
 	va_end(args);
 	size_t n = len < (int)sizeof line - 1 ? (size_t)len : sizeof line - 2;
 	line[n] = '\n';
-	if (write(STDOUT_FILENO, line, n + 1) < 0) {
+	ssize_t told;
+	do {
+		told = write(STDOUT_FILENO, line, n + 1);
+	} while (told < 0 && errno == EINTR);
+	if (told < 0) {
 		_exit(4);
 	}
 }
@@ -233,6 +238,8 @@ static void begin(char **argv)
 	    .argv = child,
 	    .env = env,
 	    .auth = auth[0] != NULL ? auth : NULL,
+	    .listen = argument(argv, "listen"),
+	    .allow_plaintext = argument(argv, "listen") != NULL,
 	    .ready_timeout_ms = 20000,
 	    .restart = {.backoff_base_ms = -1, .max_restarts = (int32_t)number(argv, "max")},
 	    .health_interval_ms = number(argv, "beat"),

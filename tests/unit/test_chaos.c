@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -206,6 +207,22 @@ static void a_reset_before_the_first_byte(void **state)
 	end(&d);
 }
 
+/* What breaks below is told as it is told there. */
+static void a_reset_by_the_peer_is_passed_on(void **state)
+{
+	const struct linger now = {.l_onoff = 1};
+	struct duo d = duo(*state, "tcp", "delay=1ms", true);
+	struct ob_error err = {.text = ""};
+	size_t len;
+	assert_int_equal(setsockopt(d.plain.ops->fd(d.tame), SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+	d.plain.ops->close(d.tame);
+	d.tame = NULL;
+	assert_int_equal(read_out(&d.chaos, d.wild, &len, &err), OB_ECONNLOST);
+	assert_non_null(strstr(err.text, "the connection broke while reading from"));
+	assert_int_equal(write_some(&d.chaos, d.wild, 1, &err), OB_ECONNLOST);
+	end(&d);
+}
+
 /* Where a reset comes differs from connection to connection, and is the same again for the same one. */
 static void each_connection_has_a_schedule_of_its_own(void **state)
 {
@@ -369,6 +386,7 @@ int main(void)
 	    WIRE_TEST(a_close_does_not_wait_for_the_delay),
 	    WIRE_TEST(a_reset_is_at_its_byte_and_says_so),
 	    WIRE_TEST(a_reset_before_the_first_byte),
+	    WIRE_TEST(a_reset_by_the_peer_is_passed_on),
 	    WIRE_TEST(each_connection_has_a_schedule_of_its_own),
 	    WIRE_TEST(a_drop_is_silence_both_ways_until_it_is_closed),
 	    WIRE_TEST(the_bound_address_has_the_parameters),

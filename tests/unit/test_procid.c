@@ -15,8 +15,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -75,6 +77,58 @@ static struct obi_exit end_of(struct obi_process *process)
 	assert_int_equal(obi_process_end(process, &end), OB_OK);
 	assert_int_equal(process->pidfd, -1);
 	return end;
+}
+
+/* ---- Waiting while signals come ---- */
+
+static volatile sig_atomic_t signals;
+
+static void on_alarm(int number)
+{
+	(void)number;
+	signals = signals + 1;
+}
+
+static void alarms(int us)
+{
+	const struct itimerval every = {{0, us}, {0, us}};
+	struct sigaction action = {.sa_handler = on_alarm};
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &every, NULL), 0);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void fault_16_23_waiting_goes_on_when_signals_interrupt_it(void **unused)
+{
+	(void)unused;
+	siginfo_t info;
+	struct obi_process process = start_quiet(SHELL("exec sleep 1000"));
+	alarms(2000);
+	int64_t begin = now_ms();
+	assert_false(obi_process_dies(&process, 200));
+	assert_true(now_ms() - begin >= 200);
+	assert_true(signals > 1);
+	assert_int_equal(obi_process_signal(&process, SIGTERM, NULL), OB_OK);
+	assert_true(obi_process_dies(&process, DEADLINE));
+	alarms(0);
+	obi_process_close(&process);
+	/* One that takes its time, and is reaped nevertheless. */
+	process = start_quiet(SHELL("exec sleep 0.2"));
+	signals = 0;
+	alarms(2000);
+	obi_process_reap(&process);
+	alarms(0);
+	assert_true(signals > 1);
+	assert_int_equal(waitid(P_PIDFD, (id_t)process.pidfd, &info, WEXITED | WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	obi_process_close(&process);
+	assert_int_equal(waitpid(-1, NULL, 0) > 0, 1); /* the first one */
 }
 
 static void text_and_back(void **unused)
@@ -395,6 +449,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(status_is_told_when_another_reaper_was_faster),
 	    cmocka_unit_test(wait_status_is_understood),
 	    cmocka_unit_test(leftovers_are_killed_when_it_is_sure_who_they_are),
+	    cmocka_unit_test(fault_16_23_waiting_goes_on_when_signals_interrupt_it),
 	    cmocka_unit_test(fault_19_no_signal_reaches_another_process),
 	};
 	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) {

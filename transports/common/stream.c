@@ -187,7 +187,11 @@ int obi_connect_outcome(int fd)
 	struct pollfd now = {.fd = fd, .events = POLLOUT};
 	int sys = 0;
 	socklen_t len = sizeof sys;
-	if (poll(&now, 1, 0) == 0) {
+	int n;
+	do {
+		n = poll(&now, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n == 0) {
 		return EINPROGRESS;
 	}
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &sys, &len) == 0 ? sys : errno;
