@@ -154,11 +154,22 @@ static void tell_number(const char *key, uint32_t number)
 
 static void tell_flags(const struct obi_plugin *p)
 {
-	if (p->kind == OB_PLUGIN_TRANSPORT && (p->as.transport.flags & OB_TRANSPORT_LOCAL) != 0) {
-		obi_helper_tell("fact", "flags", "local", NULL);
-	}
-	if (p->kind == OB_PLUGIN_AUTH && (p->as.auth.flags & OB_AUTH_LOCAL_ONLY) != 0) {
-		obi_helper_tell("fact", "flags", "local-only", NULL);
+	static const struct {
+		uint32_t kind, flag;
+		const char *text;
+	} known[] = {
+	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_LOCAL, "local"},
+	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_MAY_FALL_SILENT, "may-fall-silent"},
+	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_SINGLE, "single"},
+	    {OB_PLUGIN_AUTH, OB_AUTH_LOCAL_ONLY, "local-only"},
+	};
+	uint32_t flags = p->kind == OB_PLUGIN_TRANSPORT ? p->as.transport.flags
+			 : p->kind == OB_PLUGIN_AUTH	? p->as.auth.flags
+							: 0;
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (known[i].kind == p->kind && (flags & known[i].flag) != 0) {
+			obi_helper_tell("fact", "flags", known[i].text, NULL);
+		}
 	}
 }
 

@@ -26,6 +26,11 @@ void obi_trial_skip(struct obi_trial *trial, const char *why)
 	snprintf(trial->why, sizeof trial->why, "%s", why);
 }
 
+bool obi_trial_is_single(const struct obi_trial *trial)
+{
+	return (trial->ops->flags & OB_TRANSPORT_SINGLE) != 0;
+}
+
 int obi_trial_descriptors(void)
 {
 	int n = -2; /* "." and ".." */

@@ -37,6 +37,9 @@ extern const struct obi_promise obi_promises_of_bytes[];
 bool obi_trial_fail(struct obi_trial *trial, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void obi_trial_skip(struct obi_trial *trial, const char *why);
 
+/* Whether it has one connection at a time. */
+bool obi_trial_is_single(const struct obi_trial *trial);
+
 #define OBI_REQUIRE(trial, condition, ...)                  \
 	do {                                                \
 		if (!(condition)) {                         \

@@ -125,7 +125,10 @@ enum ob_transport_flag {
 	/* Only processes of this host whom the kernel identifies can connect (unix): secrets may cross in the clear. */
 	OB_TRANSPORT_LOCAL = 1 << 0,
 	/* Local, and yet a connection may die without a word while both ends live: one that is silent is dialled anew. */
-	OB_TRANSPORT_MAY_FALL_SILENT = 1 << 1
+	OB_TRANSPORT_MAY_FALL_SILENT = 1 << 1,
+	/* One connection at a time, as over a serial line: another dial waits or fails while there is one, and an address has no
+	 * file that a dead process could leave behind. */
+	OB_TRANSPORT_SINGLE = 1 << 2
 };
 
 #ifdef __cplusplus

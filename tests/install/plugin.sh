@@ -32,7 +32,7 @@ build_and_check() {
 	if ! { "$OB_TEST_CMAKE" -G Ninja -S "$source" -B "$build" -DCMAKE_PREFIX_PATH="$OB_TEST_STAGE" \
 		-DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF -DCMAKE_C_COMPILER="$CC" \
 		-DCMAKE_C_FLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror" "$@" &&
-		"$OB_TEST_CMAKE" --build "$build" && ctest --test-dir "$build" --output-on-failure; } >"$log" 2>&1; then
+		"$OB_TEST_CMAKE" --build "$build" && ctest --test-dir "$build" --verbose; } >"$log" 2>&1; then
 		cat "$log"
 		fail "$source does not build, or breaks a promise"
 	fi

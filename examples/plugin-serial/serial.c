@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A transport over a line: serial:///dev/NAME, a serial port, a virtio-serial port, or a pseudo-terminal. One end listens on its
+ * device, the other dials on its own. There is one connection at a time.
+ *
+ * A line has no connections, and does not tell when the other end dies; so there are frames, each of a connection by its number:
+ * a head of nine bytes, and up to 1 KiB behind it. A dialer calls until it is answered. Who calls anew is heard by an end that
+ * still serves an older connection, and which then gives that up. What a dead process left on the line belongs to no
+ * connection, and is passed over. A frame that it did not finish is filled up by the zeros before each call and answer.
+ *
+ * The line must not lose or change bytes. Speed and flow control are set by stty(1); only raw mode is set here.
+ */
+#define _GNU_SOURCE
+#include <outboard/transport.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { MAGIC = 0xb5, HEAD = 9, PAYLOAD = 1024, CALL_EVERY_MS = 300, CALL_FOR_MS = 3000 };
+
+enum kind {
+	CALL = 'C',   /* dialer: may I? Again and again */
+	ANSWER = 'A', /* acceptor: yes */
+	DATA = 'D',
+	END = 'E', /* I shall write no more */
+	BYE = 'B'  /* I am gone */
+};
+
+struct frame {
+	uint8_t kind;
+	uint32_t id;
+	uint32_t len;
+};
+
+/* A device, and what has been read of a frame. */
+struct line {
+	const struct ob_host *host;
+	int fd;
+	uint8_t head[HEAD];
+	size_t have;
+	uint32_t left; /* of the payload of the frame whose head was read last */
+};
+
+struct ob_stream {
+	struct line line;
+	uint32_t id;
+	struct ob_listener *listener; /* that accepted it, if it still listens */
+	bool ended;		      /* the peer writes no more */
+	bool gone;		      /* the peer is */
+	uint8_t pending[HEAD + PAYLOAD];
+	size_t from, to; /* of pending: not written yet */
+	size_t owed;	 /* payload in there which the caller was not told of, and comes with again */
+};
+
+struct ob_listener {
+	struct line line;
+	char path[256];
+	int epoll; /* readable when the line is and no stream uses it */
+	struct ob_stream *stream;
+};
+
+struct ob_dial {
+	struct line line;
+	char path[256];
+	uint32_t id;
+	int64_t next, end;
+};
+
+/* ---- Frames ------------------------------------------------------------------------------------------------------- */
+
+static uint8_t check_of(const uint8_t *head)
+{
+	uint8_t sum = 0x5a;
+	for (size_t i = 0; i < HEAD - 1; i++) {
+		sum = (uint8_t)((sum << 1 | sum >> 7) ^ head[i]);
+	}
+	return sum;
+}
+
+static void write_head(uint8_t *head, struct frame f)
+{
+	const uint8_t bytes[HEAD] = {MAGIC,
+				     f.kind,
+				     (uint8_t)(f.id >> 24),
+				     (uint8_t)(f.id >> 16),
+				     (uint8_t)(f.id >> 8),
+				     (uint8_t)f.id,
+				     (uint8_t)(f.len >> 8),
+				     (uint8_t)f.len};
+	memcpy(head, bytes, HEAD);
+	head[HEAD - 1] = check_of(head);
+}
+
+static bool read_head(const uint8_t *head, struct frame *ret)
+{
+	*ret =
+	    (struct frame){.kind = head[1],
+			   .id = (uint32_t)head[2] << 24 | (uint32_t)head[3] << 16 | (uint32_t)head[4] << 8 | head[5],
+			   .len = (uint32_t)head[6] << 8 | head[7]};
+	return head[0] == MAGIC && head[HEAD - 1] == check_of(head) && ret->len <= PAYLOAD;
+}
+
+/* As many as there are, at most len: 0 when there are none now, or a failure. */
+static ptrdiff_t read_some(struct line *line, void *data, size_t len)
+{
+	ssize_t n;
+	do {
+		n = read(line->fd, data, len);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		return errno == EAGAIN ? 0 : errno == EIO ? OB_ECONNLOST : OB_EIO; /* EIO: hung up */
+	}
+	return n > 0 ? n : OB_ECONNLOST;
+}
+
+/* The next head, but nothing behind it. 1: it is in *ret; 0: not there yet. What is no head is skipped byte by byte. */
+static int next_frame(struct line *line, struct frame *ret)
+{
+	for (;;) {
+		ptrdiff_t n = read_some(line, line->head + line->have, HEAD - line->have);
+		if (n <= 0) {
+			return (int)n;
+		}
+		line->have += (size_t)n;
+		if (line->have < HEAD) {
+			continue;
+		}
+		if (read_head(line->head, ret)) {
+			line->have = 0;
+			line->left = ret->len;
+			return 1;
+		}
+		do {
+			memmove(line->head, line->head + 1, --line->have);
+		} while (line->have > 0 && line->head[0] != MAGIC);
+	}
+}
+
+/* What is left of a payload that nobody wants. 1: it is gone. */
+static int skip_payload(struct line *line)
+{
+	uint8_t waste[512];
+	while (line->left > 0) {
+		ptrdiff_t n = read_some(line, waste, line->left < sizeof waste ? line->left : sizeof waste);
+		if (n <= 0) {
+			return (int)n;
+		}
+		line->left -= (uint32_t)n;
+	}
+	return 1;
+}
+
+/* A frame without a payload, if there is room for all of it. */
+static bool send_frame(struct line *line, uint8_t kind, uint32_t id)
+{
+	uint8_t head[HEAD];
+	write_head(head, (struct frame){kind, id, 0});
+	return write(line->fd, head, HEAD) == HEAD;
+}
+
+/* The same behind zeros, which end any frame that somebody else began. */
+static bool send_first(struct line *line, uint8_t kind, uint32_t id)
+{
+	uint8_t frame[PAYLOAD + HEAD] = {0};
+	write_head(frame + PAYLOAD, (struct frame){kind, id, 0});
+	return write(line->fd, frame, sizeof frame) == sizeof frame;
+}
+
+/* ---- Devices ------------------------------------------------------------------------------------------------------ */
+
+static int path_of(const struct ob_host *host, const struct ob_uri *uri, char *path, size_t size,
+		   struct ob_error *reterr)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:,@+";
+	bool sound = uri->host.len == 0 && uri->port == -1 && uri->query.len == 0 && uri->path.len >= 2 &&
+		     uri->path.len < size && uri->path.data[0] == '/';
+	if (!sound || strspn((const char *)uri->path.data, plain) != uri->path.len) {
+		return host->fail(reterr, OB_EINVAL, 0, "'%.*s' is not of the form serial:///dev/NAME",
+				  (int)uri->text.len, (const char *)uri->text.data);
+	}
+	memcpy(path, uri->path.data, uri->path.len);
+	path[uri->path.len] = '\0';
+	return OB_OK;
+}
+
+static int code_of(int sys)
+{
+	return sys == ENOENT || sys == ENOTDIR || sys == ENODEV || sys == ENXIO ? OB_ENOENT
+	       : sys == EACCES || sys == EPERM					? OB_EPERM
+	       : sys == EMFILE || sys == ENFILE || sys == ENOMEM		? OB_ENOMEM
+										: OB_EIO;
+}
+
+/* Open it for us alone. taken: the code when somebody else has it. */
+static int open_line(const struct ob_host *host, const char *path, int taken, struct line *ret, struct ob_error *reterr)
+{
+	struct stat st;
+	struct termios mode;
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	*ret = (struct line){.host = host, .fd = fd};
+	if (fd < 0) {
+		return host->fail(reterr, code_of(errno), errno, "%s", path);
+	}
+	int rc = OB_OK;
+	if (fstat(fd, &st) != 0 || !S_ISCHR(st.st_mode)) {
+		rc = host->fail(reterr, OB_EINVAL, 0, "%s is not a character device", path);
+	} else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		rc = host->fail(reterr, taken, 0, "%s is in use", path);
+	} else if (tcgetattr(fd, &mode) == 0) {
+		cfmakeraw(&mode);
+		tcsetattr(fd, TCSANOW, &mode);
+	}
+	if (rc < 0) {
+		close(fd);
+	}
+	return rc;
+}
+
+/* ---- Listener ----------------------------------------------------------------------------------------------------- */
+
+static bool watch(struct ob_listener *l, bool on)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	return epoll_ctl(l->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, l->line.fd, &event) == 0;
+}
+
+static void listener_close(struct ob_listener *l)
+{
+	if (l != NULL) {
+		if (l->stream != NULL) {
+			l->stream->listener = NULL;
+		}
+		if (l->epoll >= 0) {
+			close(l->epoll);
+		}
+		close(l->line.fd);
+		free(l);
+	}
+}
+
+static int listen_on(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		     struct ob_listener **ret_listener, struct ob_error *reterr)
+{
+	(void)params;
+	struct ob_listener *l = calloc(1, sizeof *l);
+	if (l == NULL) {
+		return host->fail(reterr, OB_ENOMEM, 0, "listening on a line: out of memory");
+	}
+	int rc = path_of(host, uri, l->path, sizeof l->path, reterr);
+	rc = rc == OB_OK ? open_line(host, l->path, OB_EEXIST, &l->line, reterr) : rc;
+	if (rc < 0) {
+		free(l);
+		return rc;
+	}
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll < 0 || fcntl(l->epoll, F_SETFL, O_NONBLOCK) != 0 || !watch(l, true)) {
+		rc = host->fail(reterr, code_of(errno), errno, "listening on %s", l->path);
+		listener_close(l);
+		return rc;
+	}
+	*ret_listener = l;
+	return OB_OK;
+}
+
+static int listener_fd(struct ob_listener *l)
+{
+	return l->epoll;
+}
+
+static int local_uri(struct ob_listener *l, struct ob_sink *out)
+{
+	return ob_sink_text(out, "serial://") && ob_sink_text(out, l->path) ? OB_OK : OB_ENOMEM;
+}
+
+/* The last call that was not taken back. 0: there is none. */
+static uint32_t hear_call(struct ob_listener *l)
+{
+	struct frame f;
+	uint32_t caller = 0;
+	while (skip_payload(&l->line) == 1 && next_frame(&l->line, &f) == 1) {
+		caller = f.kind == CALL ? f.id : f.kind == BYE && f.id == caller ? 0 : caller;
+	}
+	return caller;
+}
+
+static struct ob_stream *new_stream(const struct ob_host *host, int fd, uint32_t id)
+{
+	struct ob_stream *s = calloc(1, sizeof *s);
+	if (s != NULL) {
+		s->line = (struct line){.host = host, .fd = fd};
+		s->id = id;
+	}
+	return s;
+}
+
+/* The descriptor first: what is read of the line cannot be put back. */
+static int accept_call(struct ob_listener *l, struct ob_stream **ret_stream, struct ob_error *reterr)
+{
+	if (l->stream != NULL) {
+		return OB_EAGAIN;
+	}
+	int fd = fcntl(l->line.fd, F_DUPFD_CLOEXEC, 0);
+	struct ob_stream *s = fd >= 0 ? new_stream(l->line.host, fd, 0) : NULL;
+	if (s == NULL) {
+		int sys = errno;
+		if (fd >= 0) {
+			close(fd);
+		}
+		return l->line.host->fail(reterr, OB_ENOMEM, sys, "accepting a connection on %s", l->path);
+	}
+	s->id = hear_call(l);
+	if (s->id == 0 || !send_first(&s->line, ANSWER, s->id) || !watch(l, false)) {
+		close(fd);
+		free(s);
+		return OB_EAGAIN; /* it calls again */
+	}
+	s->listener = l;
+	l->stream = s;
+	*ret_stream = s;
+	return OB_OK;
+}
+
+/* ---- Dial --------------------------------------------------------------------------------------------------------- */
+
+static void call(struct ob_dial *d, struct ob_want *want)
+{
+	int64_t now = d->line.host->now_ms();
+	if (now >= d->next) {
+		send_first(&d->line, CALL, d->id); /* where there is no room for it, the next may have it */
+		d->next = now + CALL_EVERY_MS;
+	}
+	*want =
+	    (struct ob_want){.fd = d->line.fd, .events = OB_READABLE, .deadline = d->next < d->end ? d->next : d->end};
+}
+
+static int dial_on(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		   struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+{
+	(void)params;
+	struct ob_dial *d = calloc(1, sizeof *d);
+	if (d == NULL || getrandom(&d->id, sizeof d->id, GRND_NONBLOCK) != sizeof d->id) {
+		free(d);
+		return host->fail(reterr, OB_ENOMEM, 0, "dialing on a line: out of memory, or of randomness");
+	}
+	d->id |= 1; /* never 0 */
+	int rc = path_of(host, uri, d->path, sizeof d->path, reterr);
+	rc = rc == OB_OK ? open_line(host, d->path, OB_EBUSY, &d->line, reterr) : rc;
+	if (rc < 0) {
+		free(d);
+		return rc;
+	}
+	d->end = host->now_ms() + CALL_FOR_MS;
+	call(d, ret_want);
+	*ret_dial = d;
+	return OB_OK;
+}
+
+static int finish_dial(struct ob_dial *d, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
+		       struct ob_error *reterr)
+{
+	struct frame f = {.kind = 0};
+	int rc = 1;
+	(void)revents;
+	while (rc == 1 && !(f.kind == ANSWER && f.id == d->id)) {
+		rc = skip_payload(&d->line);
+		rc = rc == 1 ? next_frame(&d->line, &f) : rc;
+	}
+	if (rc == 1) {
+		*ret_stream = new_stream(d->line.host, d->line.fd, d->id);
+		d->line.fd = *ret_stream != NULL ? -1 : d->line.fd;
+		return *ret_stream != NULL ? OB_OK : d->line.host->fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	if (rc < 0 || d->line.host->now_ms() >= d->end) {
+		return d->line.host->fail(reterr, OB_EREFUSED, 0, "%s: nobody answers", d->path);
+	}
+	call(d, ret_want);
+	return OB_EAGAIN;
+}
+
+static void dial_close(struct ob_dial *d)
+{
+	if (d != NULL) {
+		if (d->line.fd >= 0) {
+			send_frame(&d->line, BYE, d->id);
+			close(d->line.fd);
+		}
+		free(d);
+	}
+}
+
+/* ---- Streams ------------------------------------------------------------------------------------------------------ */
+
+static int stream_fd(struct ob_stream *s)
+{
+	return s->line.fd;
+}
+
+/* Read on to the next frame with a payload of ours. 1: it is there; 0: not now, or never: see ended and gone. */
+static int hear(struct ob_stream *s)
+{
+	struct frame f;
+	while (s->line.left == 0 && !s->gone) {
+		int rc = next_frame(&s->line, &f);
+		if (rc <= 0) {
+			s->gone = rc < 0;
+			return 0;
+		}
+		if (f.kind == CALL && f.id == s->id) {
+			if (s->from == s->to) {
+				send_first(&s->line, ANSWER, s->id); /* it did not hear the first */
+			}
+		} else if (f.kind == CALL || (f.kind == BYE && f.id == s->id)) {
+			s->gone = true;
+		} else if (f.kind == END && f.id == s->id) {
+			s->ended = true;
+			return 0;
+		} else if (f.id != s->id && skip_payload(&s->line) != 1) {
+			return 0; /* of an older connection; the rest of it is taken for ours, and refused above us */
+		}
+	}
+	return !s->gone;
+}
+
+/*
+ * Not a byte is read of the line but what the caller takes at once: what we held back, nobody would ask for, since the
+ * descriptor would not be readable.
+ */
+static ptrdiff_t stream_readv(struct ob_stream *s, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	(void)reterr;
+	if (s->line.left == 0 && (s->ended || hear(s) == 0)) {
+		return s->ended || s->gone ? 0 : OB_EAGAIN;
+	}
+	ptrdiff_t got = 0;
+	for (int i = 0; i < count && s->line.left > 0; i++) {
+		size_t room = pieces[i].iov_len < s->line.left ? pieces[i].iov_len : s->line.left;
+		ptrdiff_t n = room > 0 ? read_some(&s->line, pieces[i].iov_base, room) : 0;
+		if (n < 0) {
+			s->gone = true;
+			return got > 0 ? got : OB_ECONNLOST;
+		}
+		s->line.left -= (uint32_t)n;
+		got += n;
+		if ((size_t)n < room) {
+			break;
+		}
+	}
+	return got > 0 ? got : OB_EAGAIN;
+}
+
+/* True: nothing is pending any more. */
+static bool flush(struct ob_stream *s)
+{
+	while (s->from < s->to) {
+		ssize_t n = write(s->line.fd, s->pending + s->from, s->to - s->from);
+		if (n <= 0) {
+			s->gone = s->gone || (n < 0 && errno != EAGAIN && errno != EINTR);
+			return false;
+		}
+		s->from += (size_t)n;
+	}
+	s->from = s->to = 0;
+	return true;
+}
+
+/* A frame of what the pieces hold behind their first `skip` bytes. Returns how much that is. */
+static size_t fill(struct ob_stream *s, const struct iovec *pieces, int count, size_t skip)
+{
+	size_t len = 0;
+	for (int i = 0; i < count && len < PAYLOAD; i++) {
+		size_t pass = skip < pieces[i].iov_len ? skip : pieces[i].iov_len;
+		size_t take = pieces[i].iov_len - pass < PAYLOAD - len ? pieces[i].iov_len - pass : PAYLOAD - len;
+		skip -= pass;
+		if (take > 0) {
+			memcpy(s->pending + HEAD + len, (const uint8_t *)pieces[i].iov_base + pass, take);
+			len += take;
+		}
+	}
+	write_head(s->pending, (struct frame){DATA, s->id, (uint32_t)len});
+	s->to = len > 0 ? HEAD + len : 0;
+	return len;
+}
+
+/*
+ * A frame that was begun must be finished before anything else, and the caller must come back for that: so its bytes are told as
+ * written only then. Until then the caller has them left, and comes with the same again.
+ */
+static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	size_t done = 0;
+	while (flush(s) && !s->gone) {
+		done += s->owed;
+		s->owed = fill(s, pieces, count, done);
+		if (s->owed == 0) {
+			return (ptrdiff_t)done;
+		}
+	}
+	if (done == 0 && !s->gone) {
+		(void)hear(s); /* there is no room: perhaps since nobody is there */
+	}
+	if (s->gone && done == 0) {
+		return s->line.host->fail(reterr, OB_ECONNLOST, 0, "the other end of the line is gone");
+	}
+	return done > 0 ? (ptrdiff_t)done : OB_EAGAIN;
+}
+
+static int shutdown_write(struct ob_stream *s, struct ob_error *reterr)
+{
+	if (!flush(s) || !send_frame(&s->line, END, s->id)) {
+		return s->line.host->fail(reterr, OB_EIO, errno, "ending a stream");
+	}
+	return OB_OK;
+}
+
+static void stream_close(struct ob_stream *s)
+{
+	if (s == NULL) {
+		return;
+	}
+	if (flush(s)) {
+		send_frame(&s->line, BYE, s->id); /* else the peer's heartbeat tells */
+	}
+	tcflush(s->line.fd, TCIFLUSH); /* so that who writes to us gets room, and hears that we are gone */
+	if (s->listener != NULL) {
+		s->listener->stream = NULL;
+		s->listener->line.have = s->listener->line.left = 0;
+		watch(s->listener, true);
+	}
+	close(s->line.fd);
+	free(s);
+}
+
+/* ---- Table -------------------------------------------------------------------------------------------------------- */
+
+static const char *const schemes[] = {"serial", NULL};
+
+/* Not OB_TRANSPORT_LOCAL: nobody vouches for who is at the other end of a line. */
+static const struct ob_transport_ops ops = {
+    .size = sizeof ops,
+    .schemes = schemes,
+    .listen = listen_on,
+    .listener_fd = listener_fd,
+    .accept = accept_call,
+    .local_uri = local_uri,
+    .listener_close = listener_close,
+    .dial = dial_on,
+    .finish_dial = finish_dial,
+    .dial_close = dial_close,
+    .fd = stream_fd,
+    .readv = stream_readv,
+    .writev = stream_writev,
+    .shutdown_write = shutdown_write,
+    .close = stream_close,
+    .flags = OB_TRANSPORT_SINGLE,
+};
+
+static const struct ob_plugin serial = {
+    .size = sizeof serial, .kind = OB_PLUGIN_TRANSPORT, .name = "serial", .version = "1", .ops = &ops};
+
+OB_PLUGIN_ENTRY(&serial);
