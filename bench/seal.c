@@ -101,31 +101,38 @@ static double time_batch(record_fn *each, uint8_t *records, size_t len)
 	return (double)(bench_now_ns() - begin) / (double)count;
 }
 
-static void run_round(struct contestant *c, size_t round, uint8_t *records, size_t len)
+/* Both in turns, batch by batch, so that what else the machine does falls on either. */
+static void run_round(struct contestant c[2], size_t round, uint8_t *records, size_t len)
 {
-	c->sealed[round] = c->opened[round] = 0;
-	for (size_t i = 0; i < BATCHES; i++) {
-		c->sealed[round] += time_batch(c->seal, records, len) / BATCHES;
-		c->opened[round] += time_batch(c->open, records, len) / BATCHES;
+	for (size_t i = 0; i < 2; i++) {
+		c[i].sealed[round] = c[i].opened[round] = 0;
+	}
+	for (size_t i = 0; i < 2 * BATCHES; i++) {
+		c[i % 2].sealed[round] += time_batch(c[i % 2].seal, records, len) / BATCHES;
+		c[i % 2].opened[round] += time_batch(c[i % 2].open, records, len) / BATCHES;
 	}
 }
 
-static void print_line(const char *what, double bare, double own, size_t len)
+static void print_line(const char *what, double *bare, double *own, size_t len, size_t rounds)
 {
-	printf("  %-5s  bare %9.0f ns %6.2f GB/s    noise %9.0f ns %6.2f GB/s    %.3f x the bare cipher's rate\n", what,
-	       bare, (double)len / bare, own, (double)len / own, bare / own);
+	double ratios[ROUNDS_MAX];
+	for (size_t r = 0; r < rounds; r++) {
+		ratios[r] = bare[r] / own[r];
+	}
+	double ratio = bench_quantile(ratios, rounds, 0.5);
+	double bare_ns = bench_quantile(bare, rounds, 0.5), own_ns = bench_quantile(own, rounds, 0.5);
+	printf("  %-5s  bare %8.0f ns %5.2f GB/s    noise %8.0f ns %5.2f GB/s    %.3f x the bare cipher's rate\n", what,
+	       bare_ns, (double)len / bare_ns, own_ns, (double)len / own_ns, ratio);
 }
 
 static void run_size(struct contestant c[2], uint8_t *records, size_t len, size_t rounds)
 {
 	for (size_t r = 0; r <= rounds; r++) {
-		for (size_t i = 0; i < 2; i++) {
-			run_round(&c[i], r > 0 ? r - 1 : 0, records, len); /* the first warms up, and is overwritten */
-		}
+		run_round(c, r > 0 ? r - 1 : 0, records, len); /* the first warms up, and is overwritten */
 	}
 	printf("records of %zu bytes\n", len);
-	print_line("seal", bench_quantile(c[0].sealed, rounds, 0.5), bench_quantile(c[1].sealed, rounds, 0.5), len);
-	print_line("open", bench_quantile(c[0].opened, rounds, 0.5), bench_quantile(c[1].opened, rounds, 0.5), len);
+	print_line("seal", c[0].sealed, c[1].sealed, len, rounds);
+	print_line("open", c[0].opened, c[1].opened, len, rounds);
 }
 
 int main(int argc, char **argv)
