@@ -262,6 +262,45 @@ static void garbage_does_no_harm(struct obi_codec_trial *t)
 	}
 }
 
+/* ---- Older hosts -------------------------------------------------------------------------------------------------- */
+
+/* What an older host has: a message and limits that end before what came later, in memory that ends there too. */
+static int decode_as_before(struct obi_codec_trial *t, struct ob_bytes bytes, struct ob_message *ret)
+{
+	uint32_t limits_size = offsetof(struct ob_limits, batch), message_size = offsetof(struct ob_message, items);
+	struct ob_limits *limits = obi_codec_memory(t, limits_size);
+	struct ob_message *m = obi_codec_memory(t, message_size);
+	struct ob_arena arena = {.next = NULL};
+	size_t room = 64 * 1024;
+	arena.next = obi_codec_memory(t, room);
+	arena.end = arena.next + room;
+	memcpy(limits, &t->limits, limits_size);
+	memset(m, 0, message_size);
+	limits->size = limits_size;
+	m->size = message_size;
+	int r = t->ops->decode(bytes, &arena, limits, m, NULL);
+	memcpy(ret, m, message_size);
+	obi_codec_give_back(t, limits);
+	obi_codec_give_back(t, m);
+	return r;
+}
+
+static void works_for_an_older_host(struct obi_codec_trial *t)
+{
+	struct ob_message request = obi_codec_request(obi_codec_array(t, ob_string("text"), 2)), back = request;
+	const struct ob_message *items[2] = {&request, &request};
+	struct ob_message batch = {.size = sizeof batch, .kind = OB_BATCH, .items = items, .count = 2};
+	struct ob_bytes bytes;
+	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &request, &bytes) == OB_OK, "encode refuses a plain message");
+	int r = decode_as_before(t, bytes, &back);
+	OBI_CODEC_REQUIRE(t, r == OB_OK && obi_codec_same_message(&request, &back),
+			  "decode of a plain message, for a host that has no batches: %d", r);
+	if (obi_codec_encode(t, t->ops, &batch, &bytes) == OB_OK) {
+		r = decode_as_before(t, bytes, &back);
+		OBI_CODEC_REQUIRE(t, r < 0, "decode gives a batch, kind %u, to a host that has none", back.kind);
+	}
+}
+
 const struct obi_codec_promise obi_codec_refusals[] = {
     {"values that no codec carries are refused", values_that_no_codec_carries_are_refused},
     {"a full sink can be used again", a_full_sink_can_be_used_again},
@@ -271,5 +310,6 @@ const struct obi_codec_promise obi_codec_refusals[] = {
     {"a part is never taken for the whole", a_part_is_never_taken_for_the_whole},
     {"damaged messages do no harm", damaged_messages_do_no_harm},
     {"garbage does no harm", garbage_does_no_harm},
+    {"works for a host with older facts", works_for_an_older_host},
     {NULL, NULL},
 };

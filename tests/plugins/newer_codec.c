@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A codec from the future: its descriptor and its table have members that this library does not know. */
+#define SKELETON "skeletons/codec.c"
+#include "skeleton.h"
+
+static const struct {
+	struct ob_codec_ops known;
+	int (*compress)(struct ob_sink *out);
+} newer_ops = {.known = {.size = sizeof newer_ops, .scan = scan, .decode = decode, .encode = encode}};
+
+static const struct {
+	struct ob_plugin known;
+	const char *license;
+} newer = {{sizeof newer, OB_PLUGIN_CODEC, "newer_codec", "99", &newer_ops}, "MIT"};
+
+ENTRY_OF(&newer.known);
