@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The authenticator of the README and docs/PLUGINS.md: compiled as they say, dropped in, named in a config.
+# The authenticator of the README: compiled as it says, dropped in, named in a config.
 . "$(dirname "$0")/common.sh"
 
 plugins=$data/plugins

@@ -76,8 +76,7 @@ static int scan_unlimited(struct ob_bytes bytes, struct ob_scan *progress, const
 static int decode_deep(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
 		       struct ob_message *ret, struct ob_error *reterr)
 {
-	struct ob_limits none = *limits;
-	none.depth = OB_DEPTH_MAX;
+	struct ob_limits none = {.size = limits->size, .message = limits->message, .depth = OB_DEPTH_MAX, .batch = 256};
 	return sound->decode(bytes, arena, &none, ret, reterr);
 }
 
