@@ -284,9 +284,9 @@ static void on_closed(void *user, struct obi_link *link, const struct ob_error *
 		sup->setup.events.link(sup->setup.events.user, NULL);
 	}
 	obi_link_free(link);
-	obi_sup_changed(sup);
 	bool adopting = sup->phase >= OBI_PHASE_ADOPTING_RECONNECT && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
 	snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, why.text);
+	obi_sup_changed(sup);
 	if (why.code == OB_EAUTH && adopting) {
 		obi_sup_note(sup, OB_EAUTH, "RPC connection failed: %s", why.text);
 		obi_sup_cause(sup, "%s", why.text);
@@ -315,6 +315,7 @@ static void dial_now(void *user)
 		obi_turn_end(&sup->heart.turn);
 		sup->heart.link = NULL;
 		snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, err.text);
+		obi_sup_changed(sup);
 		redial_later(sup);
 		return;
 	}

@@ -523,5 +523,6 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->adopted = running && sup->state.adopted;
 	ret->stale = running && strcmp(sup->state.config_hash, sup->setup.config_hash) != 0;
 	snprintf(ret->address, sizeof ret->address, "%s", sup->address != NULL ? sup->address : "");
-	snprintf(ret->last_error, sizeof ret->last_error, "%s", sup->state.last_error);
+	bool cut_off = running && ret->link != OB_LINK_UP && sup->link_error[0] != '\0';
+	snprintf(ret->last_error, sizeof ret->last_error, "%s", cut_off ? sup->link_error : sup->state.last_error);
 }

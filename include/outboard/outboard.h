@@ -596,7 +596,7 @@ struct ob_status {
 	bool adopted;
 	bool stale; /* its options changed since it was started */
 	char address[256];
-	char last_error[256];
+	char last_error[256]; /* why it is not well; of one that runs and has no link, why the last dial failed */
 };
 
 /* ret->size must be set. Any thread. */

@@ -111,6 +111,32 @@ static void start_against(const char *mode, unsigned connects)
 	guest_end(&g);
 }
 
+static void must_say(struct guest *g, const char *why)
+{
+	struct ob_status status = {.size = sizeof status};
+	ob_connector_status(g->f.connector, &status);
+	if (strstr(status.last_error, why) == NULL || (*why == '\0') != (status.last_error[0] == '\0')) {
+		fail_msg("the status says \"%s\", wanted \"%s\"", status.last_error, why);
+	}
+}
+
+static void fault_76_the_status_says_why_a_guest_is_not_reached(void **state)
+{
+	struct guest g;
+	struct ob_error err;
+	(void)state;
+	guest_begin(&g);
+	(void)vmm_order(&g.vmm, "close");
+	family_connector(&g.f);
+	expect(ob_connector_start_async(g.f.connector, NULL, NULL, &err), OB_OK, &err, NULL);
+	await_connects(&g, 2); /* the first has failed */
+	must_say(&g, "the VMM closed the connection on CONNECT 52");
+	(void)vmm_order(&g.vmm, "normal");
+	family_await(&g.f, OB_EVENT_READY, 1);
+	must_say(&g, "");
+	guest_end(&g);
+}
+
 static void fault_76_a_guest_that_closes_is_asked_again(void **state)
 {
 	(void)state;
@@ -390,6 +416,7 @@ static void fault_37_a_dead_connection_is_noticed_in_three_heartbeats(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(fault_76_the_status_says_why_a_guest_is_not_reached),
 	    cmocka_unit_test(fault_76_a_guest_that_closes_is_asked_again),
 	    cmocka_unit_test(fault_76_a_guest_that_resets_is_asked_again),
 	    cmocka_unit_test(fault_76_what_is_no_vmm_is_asked_again),
