@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -288,6 +289,21 @@ static void on_stop(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "I", (int64_t)pid);
 }
 
+/* cut(): break every connection we have, the caller's included; nobody answers */
+static void on_cut(void *user, ob_call *call, const struct ob_value *params)
+{
+	struct sockaddr_storage peer;
+	(void)user;
+	(void)call;
+	(void)params;
+	for (int fd = 3; fd < 1024; fd++) {
+		socklen_t len = sizeof peer;
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0) {
+			shutdown(fd, SHUT_RDWR);
+		}
+	}
+}
+
 static void on_set_health(void *user, ob_call *call, const struct ob_value *params)
 {
 	(void)user;
@@ -353,6 +369,7 @@ static const struct ob_method methods[] = {
     {"stop", on_stop},
     {"deathsig", on_deathsig},
     {"time", on_time},
+    {"cut", on_cut},
     {"health", on_set_health},
     {"ask", on_ask},
     {"tell", on_tell},

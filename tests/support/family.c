@@ -143,6 +143,12 @@ void family_start(struct family *f, enum ob_runtime_mode mode)
 
 /* ---- Waiting ---- */
 
+static int wait_ms(void)
+{
+	const char *times = getenv("OB_TEST_PATIENCE");
+	return FAMILY_WAIT_MS * (times != NULL ? atoi(times) : 1);
+}
+
 /* Let something happen: a turn of an inline loop, or a note by the runtime's thread. */
 static void let_happen(struct family *f, int64_t deadline)
 {
@@ -162,7 +168,7 @@ static void let_happen(struct family *f, int64_t deadline)
 
 void family_until(struct family *f, bool (*done)(void *user), void *user)
 {
-	int64_t deadline = now_ms() + FAMILY_WAIT_MS;
+	int64_t deadline = now_ms() + wait_ms();
 	while (!done(user)) {
 		if (now_ms() > deadline) {
 			fail_msg("waited for too long; the last event was %s: %s", ob_event_name(f->last.type),
@@ -309,7 +315,7 @@ void family_await_death(int32_t pid)
 	if (fd < 0) {
 		return;
 	}
-	assert_int_equal(poll(&dead, 1, FAMILY_WAIT_MS), 1);
+	assert_int_equal(poll(&dead, 1, wait_ms()), 1);
 	close(fd);
 }
 

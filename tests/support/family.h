@@ -39,7 +39,10 @@ void family_connector(struct family *f);
 /* Both, and start the child, which must work. */
 void family_start(struct family *f, enum ob_runtime_mode mode);
 
-/* Turn the loop (inline) or wait (threaded) until the event has come `times` in all; the test fails after FAMILY_WAIT_MS. */
+/*
+ * Turn the loop (inline) or wait (threaded) until the event has come `times` in all; the test fails after FAMILY_WAIT_MS, times
+ * OB_TEST_PATIENCE if that is in the environment: of a machine that is emulated nobody can ask the usual.
+ */
 void family_await(struct family *f, enum ob_event_type type, uint32_t times);
 uint32_t family_count(const struct family *f, enum ob_event_type type);
 void family_await_lines(struct family *f, uint32_t lines);

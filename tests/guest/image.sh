@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# image.sh OUT INIT KERNEL FILE...: an initramfs OUT with busybox, INIT as /init, the modules of KERNEL in /modules, and each FILE, at its own
+# path, with the libraries that it is linked with. INIT is run by busybox's shell.
+set -euo pipefail
+out=$1 init=$2 kernel=$3
+shift 3
+
+umask 022 # plugins that others can write to are not loaded
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+put() {
+	mkdir -p "$root$(dirname "$1")"
+	[ -e "$root$1" ] || cp -L "$1" "$root$1"
+}
+
+mkdir -p "$root"/{bin,dev,proc,sys,run,tmp,root,etc,modules}
+cp "$(command -v busybox)" "$root/bin/busybox"
+cp "$kernel"/modules/*.ko "$root/modules/"
+{ echo '#!/bin/busybox sh' && cat "$init"; } >"$root/init"
+chmod 755 "$root/init"
+for file; do
+	put "$file"
+	# The libraries, and the loader, as the linker finds them here.
+	for library in $(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' || true); do
+		put "$library"
+	done
+done
+(cd "$root" && find . -print0 | cpio --quiet --null -o -H newc -R 0:0) >"$out.new"
+mv "$out.new" "$out"

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# machine.sh tcp|vsock KERNEL PROGRAM CHILD PLUGINS: run PROGRAM (vm.c) with CHILD in a virtual machine, which is emulated, so that it needs no
+# hardware and no rights.
+#
+#   tcp    the machine is started by PROGRAM, and its port is forwarded to it
+#   vsock  a machine plays the host: it has a vhost-vsock of its own, and in it PROGRAM starts the machine of CHILD, which is 42. The
+#          AF_VSOCK of this machine is not touched. The outer machine emulates AMD's virtualisation, so the inner one is run by KVM
+#
+# The status is PROGRAM's; 77, with the reason, where there is nothing to do it with.
+set -euo pipefail
+how=$1 kernel=$2 program=$3 child=$4 plugins=$5
+here=$(cd "$(dirname "$0")" && pwd)
+
+skip() {
+	echo "skipped: $1"
+	exit 77
+}
+
+for pair in qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio; do
+	command -v "${pair%:*}" >/dev/null || skip "there is no ${pair%:*} (package ${pair#*:})"
+done
+! ldd "$(command -v busybox)" >/dev/null 2>&1 || skip "busybox needs libraries (package busybox-static)"
+[ -e "$kernel/vmlinuz" ] || skip "there is no kernel for a guest"
+
+dir=$(mktemp -d)
+# A program that was killed leaves its machine behind.
+leave() {
+	[ ! -e "$dir/pid" ] || kill -KILL "$(cat "$dir/pid")" 2>/dev/null || true
+	rm -rf "$dir"
+}
+trap leave EXIT
+
+loaded=("$plugins"/{tcp,vsock,msgpack,noise}.so)
+"$here/image.sh" "$dir/image" "$here/child.init" "$kernel" "$child" "${loaded[@]}"
+
+# boot LINE OPTION...: the words of the command that starts the machine of the child.
+boot() {
+	printf '%s\n' "$here/boot.sh" "$kernel/vmlinuz" "$dir/image" "$1 CHILD=$child PLUGINS=$plugins" "${@:2}"
+}
+
+export OB_TEST_LISTEN OB_TEST_CONNECT OB_TEST_BOOT OB_TEST_PATIENCE=15
+if [ "$how" = tcp ]; then
+	OB_TEST_LISTEN=tcp://0.0.0.0:%d OB_TEST_CONNECT=tcp://127.0.0.1:%d
+	OB_TEST_BOOT=$(boot NETWORK=tcp -accel tcg -pidfile "$dir/pid" \
+		-netdev user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:%d-:%d -device virtio-net-pci,netdev=net,romfile=)
+	timeout 500 "$program"
+	exit
+fi
+
+# What the host needs to start a machine of its own, and how it starts the program.
+qemu=$(command -v qemu-system-x86_64)
+parts=("$qemu" "$program" "$here/boot.sh" "$kernel/vmlinuz" "$dir/image" "${loaded[@]}")
+for part in /usr/share/seabios/bios-256k.bin /usr/share/qemu/{linuxboot_dma,kvmvapic}.bin /usr/lib/*/qemu/accel-tcg-x86_64.so; do
+	[ -e "$part" ] || skip "QEMU's $(basename "$part") is not where Debian has it"
+	parts+=("$part")
+done
+OB_TEST_LISTEN=vsock://any:5252 OB_TEST_CONNECT=vsock://42:5252
+OB_TEST_BOOT=$(boot NETWORK=vsock -accel kvm -accel tcg -device vhost-vsock-pci,guest-cid=42)
+{
+	cat "$here/host.init"
+	OUTBOARD_PLUGIN_PATH=$plugins
+	for name in OUTBOARD_PLUGIN_PATH OB_TEST_{BUILD,LISTEN,CONNECT,BOOT,PATIENCE}; do
+		printf 'export %s=%q\n' "$name" "${!name}"
+	done
+	printf 'run %q\n' "$program"
+} >"$dir/host.init"
+"$here/image.sh" "$dir/host" "$dir/host.init" "$kernel" "${parts[@]}"
+timeout 500 "$qemu" -M pc -accel tcg -cpu qemu64,+svm,+npt -smp 2 -m 1024 -nodefaults -no-user-config -display none -no-reboot \
+	-kernel "$kernel/vmlinuz" -initrd "$dir/host" -append "console=ttyS0 quiet panic=-1" -serial stdio -pidfile "$dir/pid" \
+	</dev/null | tee "$dir/output"
+status=$(sed -n 's/^the status is \([0-9]*\).*$/\1/p' "$dir/output")
+exit "${status:-1}"
