@@ -312,7 +312,7 @@ struct ob_bytes obi_session_output(struct obi_session *s)
 	}
 	int r = obi_records_seal(&s->records, &s->out, &bytes, &err);
 	if (r < 0) {
-				obi_session_fail(s, OB_ECONNLOST, "%s", err.text);
+		obi_session_fail(s, OB_ECONNLOST, "%s", err.text);
 		return ob_bytes_of(NULL, 0);
 	}
 	return bytes;

@@ -84,9 +84,10 @@ static bool reach_guest(struct connection *c, unsigned port)
 	return c->guest >= 0 && connect(c->guest, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
-static void answer(struct connection *c, unsigned port)
+/* The number is another one each time, as a VMM gives ports out. */
+static void answer(struct connection *c)
 {
-	size_t n = (size_t)snprintf(c->up.bytes, sizeof c->up.bytes, "OK %u\n", 1073741824 + port);
+	size_t n = (size_t)snprintf(c->up.bytes, sizeof c->up.bytes, "OK %u\n", 1073741824 + connects);
 	if (mode == TRICKLE) {
 		/* One byte a time, each its own packet to the reader; a full socket is not to be expected. */
 		for (size_t i = 0; i < n; i++) {
@@ -120,7 +121,7 @@ static bool obey(struct connection *c)
 		if (count > limit || !reach_guest(c, port)) {
 			return false;
 		}
-		answer(c, port);
+		answer(c);
 		return true;
 	}
 }

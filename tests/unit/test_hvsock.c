@@ -41,21 +41,28 @@ static int begin_dial(struct talk *t)
 	return t->bed->ops->dial(t->bed->host, &uri, &params, &t->dial, &t->want, NULL);
 }
 
-static struct talk begin(const struct bed *bed)
+/* What is said must be exactly CONNECT, in capitals, and fit into the 32 bytes that a VMM has for it. */
+static struct talk begin_at(const struct bed *bed, int port)
 {
 	struct talk t = {.bed = bed};
-	char line[64];
+	char line[64], wanted[33];
+	int len = snprintf(wanted, sizeof wanted, "CONNECT %d\n", port);
 	char *path = bed_path(bed, "v.sock");
 	t.listener = listen_at(path);
-	t.uri = scratch_text("hvsock://%s:52", path);
+	t.uri = scratch_text("hvsock://%s:%d", path, port);
 	assert_int_equal(begin_dial(&t), OB_OK);
 	t.vmm = accept4(t.listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(t.vmm >= 0);
 	ssize_t n = read(t.vmm, line, sizeof line);
-	assert_int_equal(n, 11);
-	assert_memory_equal(line, "CONNECT 52\n", 11);
+	assert_int_equal(n, len);
+	assert_memory_equal(line, wanted, (size_t)len);
 	free(path);
 	return t;
+}
+
+static struct talk begin(const struct bed *bed)
+{
+	return begin_at(bed, 52);
 }
 
 static void end(struct talk *t)
@@ -115,6 +122,18 @@ static void fault_76_a_reply_may_come_in_pieces(void **state)
 	must_read(t.bed, stream, "x");
 	t.bed->ops->close(stream);
 	end(&t);
+}
+
+static void fault_77_any_port_is_asked_for_in_one_short_line(void **state)
+{
+	static const int ports[] = {1, 65536, INT32_MAX};
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+		struct talk t = begin_at(*state, ports[i]);
+		char *path = bed_path(*state, "v.sock");
+		unlink(path);
+		free(path);
+		end(&t);
+	}
 }
 
 static void fault_76_77_a_reply_is_taken_strictly(void **state)
@@ -271,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    WIRE_TEST(fault_76_not_a_byte_behind_the_reply_is_taken),
 	    WIRE_TEST(fault_76_a_reply_may_come_in_pieces),
+	    WIRE_TEST(fault_77_any_port_is_asked_for_in_one_short_line),
 	    WIRE_TEST(fault_76_77_a_reply_is_taken_strictly),
 	    WIRE_TEST(fault_76_a_close_after_connect_is_a_refusal),
 	    WIRE_TEST(fault_76_a_reset_is_a_refusal),
