@@ -14,6 +14,8 @@
 /* The codecs of ours, compiled into the target. */
 ob_plugin_list fuzzed_json(void);
 ob_plugin_list fuzzed_msgpack(void);
+ob_plugin_list fuzzed_skeleton(void);
+ob_plugin_list fuzzed_cbor(void);
 
 static inline const struct ob_codec_ops *fuzzed_ops(ob_plugin_list list)
 {
