@@ -3,7 +3,7 @@
  * The peercred authenticator: the kernel says which user the peer is, and that is all there is to it. It runs on both sides, so
  * a stranger who squats the path of a socket is refused as well as one who dials it.
  *
- * Admitted: our own effective user, root, and the user that the host configured.
+  * Admitted: our own effective user, root, and the users and groups that the host configured.
  */
 #include <outboard/auth.h>
 #include <fcntl.h>
@@ -28,10 +28,24 @@ static uint32_t overflow_uid(void)
 	return end != text && uid <= UINT32_MAX ? (uint32_t)uid : OVERFLOW_UID;
 }
 
-static bool is_trusted(const struct ob_auth_params *params, uint32_t uid)
+static bool is_one_of(uint32_t id, const uint32_t *ids, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_trusted(const struct ob_auth_params *params, const struct ob_peer *peer)
 {
 	bool configured = OB_HAS(params, allowed_uid) && params->allowed_uid != UINT32_MAX;
-	return uid == (uint32_t)geteuid() || uid == 0 || (configured && uid == params->allowed_uid);
+	if (peer->uid == (uint32_t)geteuid() || peer->uid == 0 || (configured && peer->uid == params->allowed_uid)) {
+		return true;
+	}
+	return OB_HAS(params, gid_count) && (is_one_of(peer->uid, params->uids, params->uid_count) ||
+					     is_one_of(peer->gid, params->gids, params->gid_count));
 }
 
 static int admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
@@ -45,8 +59,9 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer's user %u stands for any unknown one",
 				  peer->uid);
 	}
-	if (!is_trusted(params, peer->uid)) {
-		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer is user %u", peer->uid);
+	if (!is_trusted(params, peer)) {
+		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer is user %u of group %u", peer->uid,
+				  peer->gid);
 	}
 	return OB_OK;
 }

@@ -341,13 +341,16 @@ int obi_orders_serve(struct obi_run *run, struct ob_error *reterr)
 	    {"status", on_status}, {"start", on_start}, {"stop", on_stop}, {"restart", on_restart}, {NULL, NULL},
 	};
 	static const char *const auth[] = {"peercred", NULL};
+	/* It has no parent: whoever may give orders may end it. */
+	static const char *const rules[] = {"allow outboard-control.shutdown", "allow *", NULL};
 	struct ob_server_options options = {.size = sizeof options,
 					    .runtime = run->rt,
 					    .shutdown = on_shutdown,
 					    .user_data = run,
 					    .listen = run->address,
 					    .auth = auth,
-					    .logger = run->logger};
+					    .logger = run->logger,
+					    .rules = rules};
 	int r = ob_server_open(&options, &run->server, reterr);
 	r = r == OB_OK ? ob_server_expose(run->server, "run", methods, run, reterr) : r;
 	r = r == OB_OK ? ob_server_add_probe(run->server, "children", is_well, run, reterr) : r;

@@ -9,6 +9,7 @@
 #include "connector.h"
 #include "logic/names.h"
 #include "logic/restart.h"
+#include "logic/rules.h"
 #include "run/user.h"
 
 enum { READY_MS = 60000, STOP_MS = 10000, BEAT_MS = 10000, MISSES = 3, CALL_MS = 30000, PIPE_BYTES = 256 * 1024 };
@@ -75,6 +76,7 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->cwd = copy_text(&c, o->cwd);
 	o->limits = copy_limits(&c, o->limits);
 	o->stdin_path = copy_text(&c, o->stdin_path);
+	o->rules = copy_list(&c, o->rules);
 	return c.full ? OB_ENOMEM : OB_OK;
 }
 
@@ -118,6 +120,38 @@ static void fill_auth(struct ob_connector *c)
 	    obi_endpoint_default_auth(c->rt, o->connect != NULL ? o->connect : o->listen, o->transport);
 	const char *const *heard = obi_endpoint_default_auth(c->rt, o->listen, NULL);
 	o->auth = strcmp(heard[0], "noise") == 0 ? heard : dialled;
+}
+
+/* Names become numbers, in place: the child, in a container perhaps, would take them for others. */
+static int number_peers(struct obi_arena *arena, const char *const **list, const char *what,
+			int (*number)(const char *name, uint32_t *ret, struct ob_error *reterr),
+			struct ob_error *reterr)
+{
+	struct copier c = {arena, false};
+	const char *const *names = *list;
+	char text[16];
+	uint32_t n;
+	if (names == NULL) {
+		return OB_OK;
+	}
+	const char **numbers = (const char **)(uintptr_t)copy_list(&c, names);
+	for (size_t i = 0; !c.full && names[i] != NULL; i++) {
+		int r = i < OBI_PEERS_MAX ? number(names[i], &n, reterr)
+					  : obi_fail(reterr, OB_EINVAL, 0, "more than %d", OBI_PEERS_MAX);
+		if (r < 0) {
+			return reterr != NULL ? obi_wrap(reterr, "%s", what) : r;
+		}
+		snprintf(text, sizeof text, "%u", n);
+		numbers[i] = copy_text(&c, text);
+	}
+	*list = numbers;
+	return c.full ? obi_fail(reterr, OB_ENOMEM, 0, "out of memory") : OB_OK;
+}
+
+static int fill_peers(struct obi_arena *arena, struct ob_connector_options *o, struct ob_error *reterr)
+{
+	int r = number_peers(arena, &o->peer_users, "peer_users", obi_user_number, reterr);
+	return r == OB_OK ? number_peers(arena, &o->peer_groups, "peer_groups", obi_group_number, reterr) : r;
 }
 
 /* ---- Checks ---- */
@@ -175,6 +209,7 @@ static int check(const struct ob_connector_options *o, struct ob_error *reterr)
 	}
 	int r = check_env(o->env, reterr);
 	r = r == OB_OK ? check_limits(o->limits, reterr) : r;
+	r = r == OB_OK ? obi_rules_check(o->rules, reterr) : r;
 	return r == OB_OK ? check_numbers(o, reterr) : r;
 }
 
@@ -206,6 +241,9 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	hash_list(&h, o->argv);
 	hash_list(&h, o->env);
 	hash_list(&h, o->auth);
+	hash_list(&h, o->rules);
+	hash_list(&h, o->peer_users);
+	hash_list(&h, o->peer_groups);
 	const char *const texts[] = {o->listen, o->codec, o->user, o->group, o->cwd, o->stdin_path};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		hash_text(&h, texts[i]);
@@ -235,6 +273,10 @@ int obi_connector_options(struct ob_connector *c, const struct ob_connector_opti
 	r = r == OB_OK ? fill_listen(&c->arena, &c->options) : r;
 	if (r < 0) {
 		return obi_fail(reterr, r, 0, r == OB_ENOMEM ? "out of memory" : "options: data_path is too long");
+	}
+	r = fill_peers(&c->arena, &c->options, reterr);
+	if (r < 0) {
+		return r;
 	}
 	fill_auth(c);
 	fill_numbers(&c->options);

@@ -65,7 +65,7 @@ static void on_check_version(void *user, ob_call *call, const struct ob_value *p
 	}
 	bool restart = expected > s->options.version;
 	ob_call_replyf(call, "{s:U,s:b}", "current_version", s->options.version, "needs_restart", restart);
-	if (restart) {
+	if (restart && obi_server_may_end(s, call)) {
 		obi_server_end_after(s, call);
 	}
 }

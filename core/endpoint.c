@@ -107,6 +107,34 @@ static int check_policy(const struct obi_endpoint_names *names, struct obi_endpo
 	return OB_OK;
 }
 
+/* "1,22,333" */
+static int read_numbers(const char *text, uint32_t *list, uint32_t *ret_count, struct ob_error *reterr)
+{
+	uint32_t count = 0;
+	for (const char *at = text; at != NULL && *at != '\0';) {
+		char *end;
+		unsigned long number = strtoul(at, &end, 10);
+		if (*at < '0' || *at > '9' || number >= UINT32_MAX || (*end != ',' && *end != '\0') ||
+		    count == OBI_PEERS_MAX) {
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"\"%s\" is not a list of at most %d numbers of users or groups", text,
+					OBI_PEERS_MAX);
+		}
+		list[count++] = (uint32_t)number;
+		at = *end == ',' ? end + 1 : end;
+	}
+	*ret_count = count;
+	return OB_OK;
+}
+
+static int set_peers(const struct obi_endpoint_names *names, struct obi_endpoint *ep, struct ob_error *reterr)
+{
+	ep->auth.uids = ep->uids;
+	ep->auth.gids = ep->gids;
+	int r = read_numbers(names->peer_uids, ep->uids, &ep->auth.uid_count, reterr);
+	return r == OB_OK ? read_numbers(names->peer_gids, ep->gids, &ep->auth.gid_count, reterr) : r;
+}
+
 static bool says_none(const char *const *list)
 {
 	return list[0] != NULL && strcmp(list[0], "none") == 0;
@@ -135,6 +163,7 @@ int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *na
 				    : obi_fail(reterr, OB_EINVAL, 0, "authenticator none is for foreign servers only");
 	}
 	r = find_mechanisms(rt, list, ret, reterr);
+	r = r == OB_OK ? set_peers(names, ret, reterr) : r;
 	return r == OB_OK ? check_policy(names, ret, reterr) : r;
 }
 
@@ -206,15 +235,15 @@ char **obi_names_split(const char *text)
 	return list;
 }
 
-char *obi_names_join(const char *const *names)
+char *obi_names_join(const char *const *names, const char *between)
 {
 	size_t size = 1;
 	for (size_t i = 0; names[i] != NULL; i++) {
-		size += strlen(names[i]) + 1;
+		size += strlen(names[i]) + strlen(between);
 	}
 	char *text = calloc(size, 1);
 	for (size_t i = 0; text != NULL && names[i] != NULL; i++) {
-		strcat(strcat(text, i > 0 ? "," : ""), names[i]);
+		strcat(strcat(text, i > 0 ? between : ""), names[i]);
 	}
 	return text;
 }

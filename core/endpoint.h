@@ -10,6 +10,8 @@
 #include "run/link.h"
 #include "runtime.h"
 
+enum { OBI_PEERS_MAX = 32 };
+
 struct obi_endpoint_names {
 	const char *uri;	 /* its scheme selects the transport */
 	const char *transport;	 /* or this does; NULL: by scheme */
@@ -19,6 +21,8 @@ struct obi_endpoint_names {
 	bool allow_plaintext;
 	bool parent_dials;
 	uint32_t allowed_uid;
+	const char *peer_uids; /* numbers joined by commas; NULL: none */
+	const char *peer_gids;
 };
 
 struct obi_endpoint {
@@ -27,6 +31,8 @@ struct obi_endpoint {
 	const struct obi_plugin *codec;
 	struct obi_mechanism mechanisms[OBI_MECHANISMS_MAX];
 	struct obi_auth_setup auth;
+	uint32_t uids[OBI_PEERS_MAX];
+	uint32_t gids[OBI_PEERS_MAX];
 	bool foreign;	/* no authentication */
 	bool plaintext; /* what crosses is not encrypted, though others can reach it: it was allowed */
 	uint8_t secret[32];
@@ -53,7 +59,7 @@ struct obi_link_setup obi_endpoint_link(struct ob_runtime *rt, const struct obi_
 
 /* Cut "a,b" into names (memory is the text's copy, freed by obi_names_free). */
 char **obi_names_split(const char *text);
-char *obi_names_join(const char *const *names);
+char *obi_names_join(const char *const *names, const char *between);
 char **obi_names_copy(const char *const *names);
 void obi_names_free(char **names);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The child's connections: accepting them, who is the parent, and how they end. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -80,12 +81,65 @@ static void on_closed(void *user, struct obi_link *link, const struct ob_error *
 	}
 }
 
+/* ---- Who may call what -------------------------------------------------------------------------------------------- */
+
+static bool is_control(const char *method)
+{
+	return strncmp(method, "outboard-control.", 17) == 0;
+}
+
+static bool may(const struct ob_server *s, const struct ob_identity *who, const char *method)
+{
+	if (who->parent && is_control(method)) {
+		return true;
+	}
+	enum obi_verdict verdict = obi_rules_judge(&s->rules, who, ob_bytes_text(method));
+	return verdict == OBI_ALLOWED || (verdict == OBI_UNSAID && strcmp(method, "outboard-control.shutdown") != 0);
+}
+
+bool obi_server_may_end(const struct ob_server *s, const struct ob_call *call)
+{
+	return may(s, &call->identity, "outboard-control.shutdown");
+}
+
+/* Where no secret is asked for, whoever the kernel lets in could else take the child over. */
+static bool is_one_of_us(const struct ob_server *s, const struct ob_identity *who)
+{
+	for (uint32_t i = 0; i < s->endpoint.auth.count; i++) {
+		if (s->endpoint.mechanisms[i].ops->create != NULL) {
+			return true;
+		}
+	}
+	return (who->known & OB_PEER_UID) != 0 &&
+	       (who->uid == geteuid() || who->uid == 0 || who->uid == s->endpoint.auth.allowed_uid);
+}
+
+static bool may_supervise(const struct ob_server *s, const struct ob_identity *who)
+{
+	enum obi_verdict verdict = obi_rules_judge(&s->rules, who, ob_bytes_text("outboard.supervise"));
+	return verdict == OBI_ALLOWED || (verdict == OBI_UNSAID && is_one_of_us(s, who));
+}
+
+static void deny(struct ob_server *s, struct ob_call *call)
+{
+	const struct ob_identity *who = &call->identity;
+	char what[OBI_METHOD_MAX + OBI_SUBJECT_MAX + 64];
+	snprintf(what, sizeof what, "%s, by %.*s (%.*s)", call->method, (int)who->subject.len,
+		 (const char *)who->subject.data, (int)who->method.len, (const char *)who->method.data);
+	warn(s, "a call was denied", what);
+	ob_call_fail(call, OB_RPC_DENIED, "%s is not allowed to you", call->method);
+}
+
 static void on_called(void *user, struct obi_link *link, struct ob_call *call)
 {
 	struct obi_connection_in *c = user;
 	(void)link;
 	if (c->server->ending) {
 		ob_call_fail(call, OB_RPC_CLOSING, "shutting down");
+		return;
+	}
+	if (!may(c->server, &call->identity, call->method)) {
+		deny(c->server, call);
 		return;
 	}
 	obi_interfaces_call(&c->server->interfaces, call);
@@ -99,6 +153,10 @@ static int on_supervise(void *user, struct obi_link *link, struct ob_bytes insta
 	struct obi_connection_in *before = s->supervisor;
 	if (instance.len > 0 && s->instance != NULL && !ob_bytes_is(instance, s->instance)) {
 		return OB_ENOENT;
+	}
+	struct ob_identity who = obi_session_identity(obi_link_session(link));
+	if (!may_supervise(s, &who)) {
+		return OB_EPERM;
 	}
 	s->supervisor = c;
 	obi_peer_set_link(s->parent_peer, link);
@@ -251,7 +309,9 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 					   .codec = s->config.codec,
 					   .allow_plaintext = s->options.allow_plaintext || s->config.allow_plaintext,
 					   .parent_dials = true,
-					   .allowed_uid = s->options.allowed_uid};
+					   .allowed_uid = s->options.allowed_uid,
+					   .peer_uids = s->config.peer_uids,
+					   .peer_gids = s->config.peer_gids};
 	if (s->config.listen == NULL) {
 		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
 	}

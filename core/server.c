@@ -61,7 +61,7 @@ static void clear_environment(void)
 static int config_of_options(struct ob_server *s, struct ob_error *reterr)
 {
 	const struct ob_server_options *o = &s->options;
-	char *auth = o->auth != NULL ? obi_names_join(o->auth) : NULL;
+	char *auth = o->auth != NULL ? obi_names_join(o->auth, ",") : NULL;
 	int r = o->auth == NULL || auth != NULL ? ob_config_set(&s->config.auth, auth) : OB_ENOMEM;
 	r = r == OB_OK ? ob_config_set(&s->config.listen, o->listen) : r;
 	r = r == OB_OK ? ob_config_set(&s->config.codec, o->codec != NULL ? o->codec : "msgpack") : r;
@@ -90,6 +90,22 @@ static int find_config(struct ob_server *s, struct ob_error *reterr)
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	return r;
+}
+
+/* Those of the config file, or the program's. */
+static int read_rules(struct ob_server *s, struct ob_error *reterr)
+{
+	if (s->config.rules == NULL && s->options.rules != NULL) {
+		int r = obi_rules_check(s->options.rules, reterr);
+		char *text = r == OB_OK ? obi_names_join(s->options.rules, "; ") : NULL;
+		r = r == OB_OK ? ob_config_set(&s->config.rules, text) : r;
+		free(text);
+		if (r < 0) {
+			return r;
+		}
+	}
+	int r = obi_rules_parse(s->config.rules, &s->rules, reterr);
+	return r < 0 && reterr != NULL ? obi_wrap(reterr, "rules of the config") : r;
 }
 
 static int make_parts(struct ob_server *s, struct ob_error *reterr)
@@ -122,6 +138,7 @@ static int open_server(struct ob_server *s, struct ob_error *reterr)
 	s->opened_ns = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 	signal(SIGPIPE, SIG_IGN);
 	int r = find_config(s, reterr);
+	r = r == OB_OK ? read_rules(s, reterr) : r;
 	r = r == OB_OK ? make_parts(s, reterr) : r;
 	if (r == OB_OK && s->config_path != NULL) {
 		s->lock_fd = take_lock_fd();
@@ -321,6 +338,7 @@ static void close_server(struct ob_server *s)
 	if (s->own_runtime) {
 		ob_runtime_free(s->rt);
 	}
+	obi_rules_free(&s->rules);
 	ob_config_clear(&s->config);
 	pthread_mutex_destroy(&s->config_lock);
 	close_fd(s->lock_fd);

@@ -5,6 +5,7 @@
 
 #include "client.h"
 #include "interfaces.h"
+#include "logic/rules.h"
 #include "runtime.h"
 
 struct obi_connection_in;
@@ -47,6 +48,7 @@ struct ob_server {
 	struct obi_connection_in *connections;
 	struct obi_connection_in *supervisor;
 	uint32_t unauthenticated;
+	struct obi_rules rules;
 	struct obi_peer *parent_peer;
 	struct ob_client *parent;
 	int64_t warned_ms; /* of the last line about a refused peer */
@@ -64,6 +66,9 @@ void obi_server_hang_up(struct ob_server *s);
 
 /* Answer nothing more to the link that carries call; once what is queued to it is flushed, run the shutdown function. */
 void obi_server_end_after(struct ob_server *s, struct ob_call *call);
+
+/* Whether the caller may end the server: shutdown is asked for by its name, and by a version that is expected. */
+bool obi_server_may_end(const struct ob_server *s, const struct ob_call *call);
 
 /* Run the shutdown function, once. */
 void obi_server_shut_down(struct ob_server *s);

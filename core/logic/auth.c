@@ -81,6 +81,12 @@ int obi_auth_begin(struct obi_auth *auth, const struct obi_auth_setup *setup, en
 	auth->params.peer = peer;
 	auth->params.parent_dials = setup->parent_dials;
 	auth->params.allowed_uid = setup->allowed_uid;
+	if (role == OB_AUTH_ACCEPTOR) {
+		auth->params.uids = setup->uids;
+		auth->params.uid_count = setup->uid_count;
+		auth->params.gids = setup->gids;
+		auth->params.gid_count = setup->gid_count;
+	}
 	int r = build_prologue(auth, reterr);
 	for (uint32_t i = 0; r == OB_OK && i < setup->count; i++) {
 		const struct ob_auth_ops *ops = setup->mechanisms[i].ops;

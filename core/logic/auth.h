@@ -24,6 +24,10 @@ struct obi_auth_setup {
 	struct ob_bytes secret; /* 32 bytes, or empty */
 	uint32_t allowed_uid;	/* (uint32_t)-1: nobody besides us and root */
 	bool parent_dials;
+	const uint32_t *uids; /* whom an acceptor admits besides; by number */
+	const uint32_t *gids;
+	uint32_t uid_count;
+	uint32_t gid_count;
 };
 
 struct obi_auth {

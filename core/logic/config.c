@@ -28,6 +28,9 @@ static const struct field {
     {"auth", offsetof(struct ob_config, auth), TEXT, false},
     {"instance", offsetof(struct ob_config, instance), TEXT, false},
     {"allow_plaintext", offsetof(struct ob_config, allow_plaintext), FLAG, false},
+    {"rules", offsetof(struct ob_config, rules), TEXT, false},
+    {"peer_uids", offsetof(struct ob_config, peer_uids), TEXT, false},
+    {"peer_gids", offsetof(struct ob_config, peer_gids), TEXT, false},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 

@@ -199,20 +199,23 @@ static void on_own_request(struct obi_session *s, const struct ob_message *m)
 	}
 }
 
-static void fill_identity(const struct obi_session *s, struct ob_identity *ret)
+struct ob_identity obi_session_identity(const struct obi_session *s)
 {
 	const struct obi_auth *auth = &s->auth;
-	memset(ret, 0, sizeof *ret);
-	ret->size = sizeof *ret;
-	ret->known = s->setup.peer.known;
-	ret->uid = s->setup.peer.uid;
-	ret->gid = s->setup.peer.gid;
-	ret->pid = s->setup.peer.pid;
-	ret->cid = s->setup.peer.cid;
-	ret->subject = ob_bytes_of(auth->subject, auth->subject_len);
+	struct ob_identity who = {
+	    .size = sizeof who,
+	    .known = s->setup.peer.known,
+	    .uid = s->setup.peer.uid,
+	    .gid = s->setup.peer.gid,
+	    .pid = s->setup.peer.pid,
+	    .cid = s->setup.peer.cid,
+	    .subject = ob_bytes_of(auth->subject, auth->subject_len),
+	    .parent = s->supervised,
+	};
 	if (auth->setup != NULL && auth->setup->count > 0) {
-		ret->method = ob_bytes_text(auth->setup->mechanisms[auth->setup->count - 1].name);
+		who.method = ob_bytes_text(auth->setup->mechanisms[auth->setup->count - 1].name);
 	}
+	return who;
 }
 
 /* The id of a deferred call must outlive the message. */
@@ -238,7 +241,7 @@ static void hand_over(struct obi_session *s, const struct ob_message *m)
 	memcpy(call->method, m->method.data, m->method.len);
 	call->method[m->method.len] = '\0';
 	call->params = m->params;
-	fill_identity(s, &call->identity);
+	call->identity = obi_session_identity(s);
 	s->setup.events.called(s->setup.events.user, call);
 	if (call->deferred) {
 		return;

@@ -185,6 +185,12 @@ void obi_read_command(struct obi_reading *r, const struct ob_value *value, void 
 	}
 }
 
+void obi_read_texts(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+{
+	(void)more;
+	read_list(r, value, at, read_any_text);
+}
+
 void obi_read_paths(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;

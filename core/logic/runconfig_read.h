@@ -50,6 +50,7 @@ obi_read_fn obi_read_uri;     /* const char * */
 obi_read_fn obi_read_plugin;  /* const char *: a plugin's name */
 obi_read_fn obi_read_command; /* const char *const *: argv */
 obi_read_fn obi_read_paths;   /* const char *const *: absolute paths */
+obi_read_fn obi_read_texts;   /* const char *const *: any strings */
 obi_read_fn obi_read_auth;    /* const char *const *: one plugin's name, or a list */
 obi_read_fn obi_read_env;     /* const char *const *: an object, as "NAME=value" */
 

@@ -143,6 +143,9 @@ int obi_session_notify(struct obi_session *s, struct ob_bytes method, const stru
 /* The earliest deadline of a call, or INT64_MAX. */
 int64_t obi_session_deadline(const struct obi_session *s);
 
+/* Who the peer is, as far as it has proved that yet. Views live as long as the session. */
+struct ob_identity obi_session_identity(const struct obi_session *s);
+
 /* End the calls that are due. */
 void obi_session_expire(struct obi_session *s, int64_t now);
 

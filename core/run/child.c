@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "logic/config.h"
+#include "logic/rules.h"
 #include "run/spawn.h"
 #include "run/supervise_private.h"
 #include "run/user.h"
@@ -230,16 +231,26 @@ static char *text_of(const char *dir, const char *name)
 	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
 }
 
-static int join_auth(const struct obi_supervisor *sup, struct ob_config *config)
+/* NULL and an empty list leave the field alone. */
+static int join(const char *const *list, const char *between, char **field)
 {
-	char memory[512];
+	char memory[OBI_RULES_TEXT_MAX + 1];
 	struct ob_sink out = ob_sink_fixed(memory, sizeof memory - 1);
-	for (size_t i = 0; sup->options->auth[i] != NULL; i++) {
-		ob_sink_text(&out, i > 0 ? "," : "");
-		ob_sink_text(&out, sup->options->auth[i]);
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+		ob_sink_text(&out, i > 0 ? between : "");
+		ob_sink_text(&out, list[i]);
 	}
 	memory[out.len] = '\0';
-	return out.failed ? OB_EINVAL : obi_config_set(&config->auth, memory);
+	return out.failed ? OB_EINVAL : obi_config_set(field, memory);
+}
+
+static int fill_access(const struct ob_connector_options *o, struct ob_config *config)
+{
+	int r = join(o->auth, ",", &config->auth);
+	r = r == OB_OK ? join(o->rules, "; ", &config->rules) : r;
+	r = r == OB_OK ? join(o->peer_users, ",", &config->peer_uids) : r;
+	config->allow_plaintext = o->allow_plaintext;
+	return r == OB_OK ? join(o->peer_groups, ",", &config->peer_gids) : r;
 }
 
 static int fill_config(struct obi_supervisor *sup, struct ob_config *config, struct ob_error *reterr)
@@ -259,8 +270,7 @@ static int fill_config(struct obi_supervisor *sup, struct ob_config *config, str
 	r = r == OB_OK ? obi_config_set(&config->name, sup->options->name) : r;
 	r = r == OB_OK ? obi_config_set(&config->codec, sup->options->codec) : r;
 	r = r == OB_OK ? obi_config_set(&config->instance, sup->state.instance) : r;
-	r = r == OB_OK ? join_auth(sup, config) : r;
-	config->allow_plaintext = sup->options->allow_plaintext;
+	r = r == OB_OK ? fill_access(sup->options, config) : r;
 	sodium_memzero(token, sizeof token);
 	if (r < 0) {
 		return obi_fail(reterr, r, 0, "writing outboard config: out of memory");

@@ -93,6 +93,26 @@ static int find_group(const char *group, struct obi_user *ret, struct ob_error *
 			     : obi_fail(reterr, OB_EINVAL, sys, "group \"%s\": there is none of that name", group);
 }
 
+int obi_user_number(const char *user, uint32_t *ret, struct ob_error *reterr)
+{
+	struct obi_user found;
+	int r = find_user(user, false, &found, reterr);
+	if (r == OB_OK) {
+		*ret = found.uid;
+	}
+	return r;
+}
+
+int obi_group_number(const char *group, uint32_t *ret, struct ob_error *reterr)
+{
+	struct obi_user found;
+	int r = find_group(group, &found, reterr);
+	if (r == OB_OK) {
+		*ret = found.gid;
+	}
+	return r;
+}
+
 int obi_spawn_user(const struct ob_connector_options *options, struct obi_user *ret, struct ob_error *reterr)
 {
 	struct obi_user user = {.uid = geteuid(), .gid = getegid()};

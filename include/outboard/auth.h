@@ -48,6 +48,11 @@ struct ob_auth_params {
 	struct ob_bytes prologue;   /* what both ends must agree on; bind the exchange to it */
 	bool parent_dials;	    /* false when the child is the dialer: separates the keys of the two directions */
 	uint32_t allowed_uid;	    /* besides ours and root, for admit(); (uint32_t)-1: nobody */
+	/* The same for an acceptor that is to admit more: users, and groups, by number. NULL when the count is 0. */
+	const uint32_t *uids;
+	const uint32_t *gids;
+	uint32_t uid_count;
+	uint32_t gid_count;
 };
 
 struct ob_auth_ops {

@@ -257,6 +257,7 @@ struct ob_identity {
 	uint32_t gid;
 	int32_t pid;
 	uint32_t cid;
+	bool parent; /* the connection is the one that supervises this child */
 };
 
 /*
@@ -397,6 +398,9 @@ struct ob_config {
 	char *instance;	      /* nonce of this start */
 	void *extra;	      /* keys this version does not know, kept over a rewrite */
 	bool allow_plaintext; /* the parent permits unsealed mechanisms on a transport that others can reach */
+	char *rules;	      /* who may call what, joined by ';': see ob_connector_options */
+	char *peer_uids;      /* for peercred: numbers, joined by commas */
+	char *peer_gids;
 };
 
 /* Read and check the file: a regular file of ours with mode 0600 or stricter, at most 1 MiB. Start with
@@ -511,6 +515,18 @@ struct ob_connector_options {
 	ob_event_fn *on_event;
 	ob_log_fn *on_log;
 	void *user_data; /* of on_event and on_log */
+	/*
+	 * Who may call what of the child, ended by NULL; NULL: whoever authenticates may call everything. A rule is
+	 * "allow|deny [CONDITION...] METHOD...", with the conditions subject=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER
+	 * parent, and methods as "interface.method", "interface.*" or "*". The first that fits decides; the last must be
+	 * "allow *" or "deny *". The parent may always call outboard-control. outboard-control.shutdown and outboard.supervise are
+	 * not reached by "*": they are the parent's alone, and anybody's who proves that he knows the secret, unless a rule
+	 * names them.
+	 */
+	const char *const *rules;
+	const char *const
+	    *peer_users; /* names or numbers: whom peercred admits to the child besides its own user, root, and us */
+	const char *const *peer_groups; /* the same by group: the one that the peer ran with when it connected */
 };
 
 /* Make a connector; nothing is started or touched. Everything in options is checked and copied. */
@@ -670,6 +686,8 @@ struct ob_server_options {
 	const char *token;	 /* 64 hex digits; NULL: none */
 	uint32_t allowed_uid;	 /* for peercred: whom to trust besides ourselves and root; 0: nobody else */
 	ob_logger *logger;	 /* borrowed; NULL: one of its own, on stdout */
+	/* Who may call what, if the config file has no rules: see ob_connector_options. Copied. */
+	const char *const *rules;
 };
 
 /*

@@ -56,6 +56,7 @@ test("@msgpack/msgpack", { timeout: 120000 }, async (t) => {
   await assert.rejects(peer.call("nobody.has"), { code: -32003 });
   peer.send(2, "kv.set", ["noted", "yes"]);
   assert.equal(await peer.call("kv.get", "noted"), "yes");
+  assert.equal(await peer.call("outboard.supervise", child.config.instance), true);
   assert.equal(await peer.call("outboard-control.shutdown"), null);
   assert.deepEqual(await peer.receive(), [2, "$/bye", []]);
   assert.equal(await peer.receive(), undefined);

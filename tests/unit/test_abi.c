@@ -179,7 +179,11 @@ AT(ob_auth_params, peer, 24);
 AT(ob_auth_params, prologue, 32);
 AT(ob_auth_params, parent_dials, 48);
 AT(ob_auth_params, allowed_uid, 52);
-SIZE(ob_auth_params, 56);
+AT(ob_auth_params, uids, 56);
+AT(ob_auth_params, gids, 64);
+AT(ob_auth_params, uid_count, 72);
+AT(ob_auth_params, gid_count, 76);
+SIZE(ob_auth_params, 80);
 
 AT(ob_auth_ops, size, 0);
 AT(ob_auth_ops, flags, 4);

@@ -38,8 +38,36 @@ static void fault_49_another_user_is_refused(void **state)
 	struct exchange *x = *state;
 	assert_int_equal(judge(x, OB_PEER_UID, SOMEBODY, UINT32_MAX), OB_EAUTH);
 	assert_int_equal(x->err.code, OB_EAUTH);
-	assert_string_equal(x->err.text, "peercred: the peer is user 12345");
+	assert_string_equal(x->err.text, "peercred: the peer is user 12345 of group 0");
 	assert_int_equal(judge(x, OB_PEER_UID, SOMEBODY, SOMEBODY_ELSE), OB_EAUTH);
+}
+
+/* What the host configures for those who dial in: users and groups. It says nothing of whom we dial. */
+static void configured_peers_are_admitted(void **state)
+{
+	static const uint32_t uids[] = {7, SOMEBODY}, gids[] = {SOMEBODY_ELSE};
+	static const struct {
+		uint32_t uid, gid;
+		int said;
+	} rows[] = {{SOMEBODY, 1, OB_OK},
+		    {7, 1, OB_OK},
+		    {8, SOMEBODY_ELSE, OB_OK},
+		    {8, 1, OB_EAUTH},
+		    {SOMEBODY_ELSE, SOMEBODY, OB_EAUTH}};
+	struct exchange *x = *state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct ob_peer peer = {
+		    .size = sizeof peer, .known = OB_PEER_UID, .uid = rows[i].uid, .gid = rows[i].gid, .pidfd = -1};
+		struct ob_auth_params params = x->params[1];
+		params.peer = &peer;
+		params.uids = uids;
+		params.uid_count = 2;
+		params.gids = gids;
+		params.gid_count = 1;
+		assert_int_equal(x->ops->admit(x->host, &params, &x->err), rows[i].said);
+		params.size = offsetof(struct ob_auth_params, uids); /* of a host that does not know them */
+		assert_int_equal(x->ops->admit(x->host, &params, &x->err), OB_EAUTH);
+	}
 }
 
 static void fault_49_a_user_without_a_number_is_refused_even_if_configured(void **state)
@@ -115,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ourselves_root_and_the_configured_user_are_admitted),
 	    cmocka_unit_test(fault_49_another_user_is_refused),
+	    cmocka_unit_test(configured_peers_are_admitted),
 	    cmocka_unit_test(fault_49_a_user_without_a_number_is_refused_even_if_configured),
 	    cmocka_unit_test(a_fact_that_is_not_known_is_a_refusal),
 	    cmocka_unit_test(what_an_older_host_does_not_have_is_not_read),

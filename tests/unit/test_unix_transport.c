@@ -59,9 +59,9 @@ static void only_absolute_unix_paths_are_addresses(void **state)
 		struct ob_want want;
 		struct ob_error err;
 		assert_int_equal(bed->ops->listen(bed->host, &bad[i], &params, &listener, &err), OB_EINVAL);
-		assert_string_equal(err.text, "'it' is not of the form unix:///absolute/path");
+		assert_string_equal(err.text, "'it' is not of the form unix:///absolute/path[?mode=0660]");
 		assert_int_equal(bed->ops->dial(bed->host, &bad[i], &params, &dial, &want, &err), OB_EINVAL);
-		assert_string_equal(err.text, "'it' is not of the form unix:///absolute/path");
+		assert_string_equal(err.text, "'it' is not of the form unix:///absolute/path[?mode=0660]");
 	}
 }
 

@@ -221,6 +221,25 @@ int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_
 	return OB_OK;
 }
 
+/* By a descriptor of the file itself: in a directory that others may write to, a name may be another file's by now. */
+int obi_unixpath_set_mode(const struct ob_host *host, const struct obi_unixpath *place, mode_t mode,
+			  struct ob_error *reterr)
+{
+	char self[40];
+	struct stat st;
+	int fd = openat(place->dir, strrchr(place->path, '/') + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	bool ours =
+	    fd >= 0 && fstat(fd, &st) == 0 && place->bound && st.st_dev == place->dev && st.st_ino == place->ino;
+	int sys = !ours ? ENOENT : chmod(self, mode) == 0 ? 0 : errno;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return sys == 0
+		   ? OB_OK
+		   : host->fail(reterr, obi_socket_code(sys), sys, "listening on %s: setting its mode", place->path);
+}
+
 /* The file goes before the descriptor: as long as that is open, no other file can have our inode number. */
 void obi_unixpath_close(struct obi_unixpath *place)
 {

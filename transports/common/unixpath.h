@@ -35,6 +35,10 @@ struct obi_unixpath {
 int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_held, uint32_t backlog,
 			struct obi_unixpath *ret, struct ob_error *reterr);
 
+/* Give the socket's file another mode, whatever the umask. Only what we made is touched, and only there. */
+int obi_unixpath_set_mode(const struct ob_host *host, const struct obi_unixpath *place, mode_t mode,
+			  struct ob_error *reterr);
+
 /* Remove the socket from the file system, if what is there is still what we made; close it. */
 void obi_unixpath_close(struct obi_unixpath *place);
 

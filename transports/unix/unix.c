@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The unix transport: unix:///absolute/path, a stream socket in the file system.
+  * The unix transport: unix:///absolute/path, a stream socket in the file system.
  *
- * Who may connect is decided by the directory, and by the mode of the socket, 0600. Who did connect is known from the
- * kernel. So this transport is OB_TRANSPORT_LOCAL.
+ * Who may connect is decided by the directory, and by the mode of the socket: 0600, or what ?mode=0660 says behind the path
+ * (which means nothing to a dialer). Who did connect is known from the kernel. So this transport is OB_TRANSPORT_LOCAL.
  */
 #include "common/stream.h"
 #include "common/unixpath.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
+
+enum { DEFAULT_MODE = 0600 };
 
 struct ob_listener {
 	const struct ob_host *host;
@@ -21,13 +23,38 @@ struct ob_dial {
 	struct ob_stream *stream;
 };
 
+/* "mode=0660", of octal digits; empty is the default. The owner can always read and write. */
+static bool read_mode(struct ob_bytes query, mode_t *ret)
+{
+	static const char key[] = "mode=";
+	size_t n = sizeof key - 1;
+	mode_t mode = 0;
+	*ret = DEFAULT_MODE;
+	if (query.len == 0) {
+		return true;
+	}
+	if (query.len < n + 3 || query.len > n + 4 || memcmp(query.data, key, n) != 0) {
+		return false;
+	}
+	for (size_t i = n; i < query.len; i++) {
+		if (query.data[i] < '0' || query.data[i] > '7') {
+			return false;
+		}
+		mode = mode * 8 + (mode_t)(query.data[i] - '0');
+	}
+	*ret = mode;
+	return (mode & ~(mode_t)0777) == 0 && (mode & DEFAULT_MODE) == DEFAULT_MODE;
+}
+
 /* The path of uri, NUL-terminated; NULL, with the reason in *reterr, when the URI is not one of ours. */
-static const char *path_of(const struct ob_host *host, const struct ob_uri *uri, struct ob_error *reterr)
+static const char *path_of(const struct ob_host *host, const struct ob_uri *uri, mode_t *ret_mode,
+			   struct ob_error *reterr)
 {
 	const char *path = (const char *)uri->path.data;
-	if (uri->host.len != 0 || uri->port != -1 || uri->query.len != 0 || uri->path.len < 2 || path[0] != '/') {
-		host->fail(reterr, OB_EINVAL, 0, "'%.*s' is not of the form unix:///absolute/path", (int)uri->text.len,
-			   (const char *)uri->text.data);
+	if (uri->host.len != 0 || uri->port != -1 || uri->path.len < 2 || path[0] != '/' ||
+	    !read_mode(uri->query, ret_mode)) {
+		host->fail(reterr, OB_EINVAL, 0, "'%.*s' is not of the form unix:///absolute/path[?mode=0660]",
+			   (int)uri->text.len, (const char *)uri->text.data);
 		return NULL;
 	}
 	return path;
@@ -35,12 +62,21 @@ static const char *path_of(const struct ob_host *host, const struct ob_uri *uri,
 
 /* ---- Listener ----------------------------------------------------------------------------------------------------- */
 
+static void unix_listener_close(struct ob_listener *listener)
+{
+	if (listener != NULL) {
+		obi_unixpath_close(&listener->place);
+		free(listener);
+	}
+}
+
 static int unix_listen(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
 		       struct ob_listener **ret_listener, struct ob_error *reterr)
 {
 	bool lock_held = OB_HAS(params, lock_held) && params->lock_held;
 	uint32_t backlog = OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
-	const char *path = path_of(host, uri, reterr);
+	mode_t mode;
+	const char *path = path_of(host, uri, &mode, reterr);
 	if (path == NULL) {
 		return OB_EINVAL;
 	}
@@ -52,6 +88,10 @@ static int unix_listen(const struct ob_host *host, const struct ob_uri *uri, con
 	int rc = obi_unixpath_listen(host, path, lock_held, backlog, &listener->place, reterr);
 	if (rc != OB_OK) {
 		free(listener);
+		return rc;
+	}
+	if (mode != DEFAULT_MODE && (rc = obi_unixpath_set_mode(host, &listener->place, mode, reterr)) != OB_OK) {
+		unix_listener_close(listener);
 		return rc;
 	}
 	*ret_listener = listener;
@@ -74,14 +114,6 @@ static int unix_local_uri(struct ob_listener *listener, struct ob_sink *out)
 	return obi_unixpath_encode(listener->place.path, out) ? OB_OK : OB_ENOMEM;
 }
 
-static void unix_listener_close(struct ob_listener *listener)
-{
-	if (listener != NULL) {
-		obi_unixpath_close(&listener->place);
-		free(listener);
-	}
-}
-
 /* ---- Dial --------------------------------------------------------------------------------------------------------- */
 
 static void unix_dial_close(struct ob_dial *dial)
@@ -95,7 +127,8 @@ static void unix_dial_close(struct ob_dial *dial)
 static int unix_dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
 		     struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
 {
-	const char *path = path_of(host, uri, reterr);
+	mode_t mode;
+	const char *path = path_of(host, uri, &mode, reterr);
 	(void)params;
 	if (path == NULL) {
 		return OB_EINVAL;

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may call what of a child: its parent, others who know the token, and others who are only known to the kernel. */
+#include "support/family.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "support/scratch.h"
+
+enum { SOMEBODY = 12345, SOMEBODY_ELSE = 12346 };
+
+static void start(struct family *f)
+{
+	struct ob_error err;
+	family_connector(f);
+	if (ob_connector_start(f->connector, 0, NULL, &err) != OB_OK) {
+		fail_msg("%s", err.text);
+	}
+}
+
+/* ---- Another client of the child ---------------------------------------------------------------------------------- */
+
+/* One that has read the child's file, as `outboard call` does. */
+static ob_client *stranger(struct family *f)
+{
+	struct ob_config config = {.size = sizeof config};
+	struct ob_error err;
+	ob_client *client = NULL;
+	char *path = family_path(f, "outboard.json");
+	assert_int_equal(ob_config_read(path, &config, &err), OB_OK);
+	struct ob_client_options options = {.size = sizeof options, .address = config.rpc_addr, .token = config.token};
+	if (ob_client_connect(f->runtime, &options, NULL, &client, &err) != OB_OK) {
+		fail_msg("%s", err.text);
+	}
+	ob_config_clear(&config);
+	free(path);
+	return client;
+}
+
+/* Call with one number. Returns OB_OK, or the code on the wire. */
+static int64_t ask(ob_client *client, const char *method, int64_t number)
+{
+	struct ob_error err = {0};
+	ob_reply *reply = NULL;
+	assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);
+	int r = ob_client_callf(client, FAMILY_WAIT_MS, reply, &err, method, "[I]", number);
+	ob_reply_free(reply);
+	if (r != OB_OK && r != OB_EREMOTE) {
+		fail_msg("%s: %s", method, err.text);
+	}
+	return r == OB_OK ? OB_OK : err.remote_code;
+}
+
+static bool was_denied(void *user)
+{
+	const struct family *f = user;
+	for (uint32_t i = 0; i < f->line_count; i++) {
+		if (strstr(f->lines[i], "a call was denied") != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- With the token ----------------------------------------------------------------------------------------------- */
+
+static void rules_say_who_may_call_what(void **state)
+{
+	static const char *const rules[] = {"allow parent *", "allow method=token act.echo", "deny *", NULL};
+	struct family f;
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	f.options.rules = rules;
+	start(&f);
+	family_call(&f, "log", "[i,I]", 1, (int64_t)1);
+	ob_client *client = stranger(&f);
+	assert_int_equal(ask(client, "act.echo", 7), OB_OK);
+	assert_int_equal(ask(client, "act.log", 1), OB_RPC_DENIED);
+	assert_int_equal(ask(client, "nobody.has", 1), OB_RPC_DENIED);
+	assert_int_equal(ask(client, "outboard-control.health", 1), OB_RPC_DENIED);
+	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
+	assert_int_equal(ask(client, "outboard.ping", 1), OB_OK);
+	ob_client_free(client);
+	family_until(&f, was_denied, &f);
+	family_call(&f, "log", "[i,I]", 1, (int64_t)2);
+	family_end(&f);
+}
+
+/* By its name, and by a version that makes the child end itself. */
+static void to_end_a_child_is_its_parents_alone(void **state)
+{
+	struct family f;
+	(void)state;
+	family_start(&f, OB_RUNTIME_INLINE);
+	int32_t pid = ob_connector_pid(f.connector);
+	ob_client *client = stranger(&f);
+	assert_int_equal(ask(client, "outboard-control.health", 1), OB_OK);
+	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
+	assert_int_equal(ask(client, "outboard-control.checkVersion", 999), OB_OK);
+	assert_int_equal(ask(client, "act.echo", 1), OB_OK);
+	ob_client_free(client);
+	assert_int_equal(ob_connector_pid(f.connector), pid);
+	assert_int_equal(family_count(&f, OB_EVENT_EXITED), 0);
+	assert_int_equal(ask(ob_connector_client(f.connector), "outboard-control.shutdown", 1), OB_OK);
+	family_await(&f, OB_EVENT_EXITED, 1);
+	family_end(&f);
+}
+
+static void a_rule_gives_it_to_others(void **state)
+{
+	static const char *const rules[] = {"allow outboard-control.shutdown", "deny *", NULL};
+	struct family f;
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	f.options.rules = rules;
+	start(&f);
+	ob_client *client = stranger(&f);
+	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_OK);
+	ob_client_free(client);
+	family_await(&f, OB_EVENT_EXITED, 1);
+	family_end(&f);
+}
+
+static void what_is_no_rule_is_refused_at_config_time(void **state)
+{
+	static const char *const rules[] = {"allow act.echo", "deny everything", NULL};
+	static const char *const users[] = {"no such user", NULL};
+	struct family f;
+	struct ob_error err = {.text = ""};
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	f.options.rules = rules;
+	assert_int_equal(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EINVAL);
+	assert_string_equal(err.text, "rule 2: neither a condition nor a method: \"everything\"");
+	f.options.rules = NULL;
+	f.options.peer_users = users;
+	assert_int_equal(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EINVAL);
+	assert_non_null(strstr(err.text, "peer_users: user \"no such user\": there is none of that name"));
+	f.connector = NULL;
+	family_end(&f);
+}
+
+/* ---- With nothing but what the kernel says ------------------------------------------------------------------------ */
+
+/* The calling thread, and no other, goes on as this user and group: what a socket's peer is told of. */
+static void become(uint32_t uid, uint32_t gid)
+{
+	if (uid == 0) {
+		assert_int_equal(syscall(SYS_setresuid, -1, 0, -1), 0);
+	}
+	assert_int_equal(syscall(SYS_setresgid, -1, gid, -1), 0);
+	if (uid != 0) {
+		assert_int_equal(syscall(SYS_setresuid, -1, uid, -1), 0);
+	}
+}
+
+static int connect_as(struct family *f, uint32_t uid, uint32_t gid, ob_client **ret, struct ob_error *err)
+{
+	static const char *const peercred[] = {"peercred", NULL};
+	char *address = scratch_text("unix://%s/open.sock", f->scratch);
+	struct ob_client_options options = {.size = sizeof options, .address = address, .auth = peercred};
+	become(uid, gid);
+	int r = ob_client_connect(f->runtime, &options, NULL, ret, err);
+	become(0, 0);
+	free(address);
+	return r;
+}
+
+static bool is_cut_off(ob_client *client)
+{
+	struct ob_error err = {0};
+	ob_reply *reply = NULL;
+	assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);
+	int r = ob_client_callf(client, FAMILY_WAIT_MS, reply, &err, "act.echo", "[i]", 1);
+	ob_reply_free(reply);
+	return r == OB_ECONNLOST || r == OB_EDOWN;
+}
+
+static void peers_of_the_config_are_admitted_and_no_more(void **state)
+{
+	static const char *const peercred[] = {"peercred", NULL}, *const users[] = {"12345", NULL};
+	static const char *const groups[] = {"12346", NULL};
+	struct family f;
+	struct ob_error err;
+	ob_client *client;
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("skipped: only root can be somebody else\n");
+		skip();
+	}
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	char *listen = scratch_text("unix://%s/open.sock?mode=0666", f.scratch);
+	assert_int_equal(chmod(f.scratch, 0755), 0);
+	f.options.listen = listen;
+	f.options.auth = peercred;
+	f.options.peer_users = users;
+	f.options.peer_groups = groups;
+	start(&f);
+	assert_int_equal(connect_as(&f, SOMEBODY, SOMEBODY, &client, &err), OB_OK);
+	assert_int_equal(ask(client, "act.echo", 7), OB_OK);
+	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
+	assert_int_equal(ask(client, "outboard.supervise", 1), OB_RPC_DENIED);
+	ob_client_free(client);
+	assert_int_equal(connect_as(&f, SOMEBODY_ELSE, SOMEBODY_ELSE, &client, &err), OB_OK);
+	ob_client_free(client);
+	if (connect_as(&f, SOMEBODY_ELSE, SOMEBODY, &client, &err) == OB_OK) {
+		/* Without an exchange the dialer hears of its refusal when the connection ends. */
+		assert_true(is_cut_off(client));
+		ob_client_free(client);
+	}
+	family_call(&f, "echo", "[i]", 1); /* we are the parent as before */
+	family_end(&f);
+	free(listen);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(rules_say_who_may_call_what),
+	    cmocka_unit_test(to_end_a_child_is_its_parents_alone),
+	    cmocka_unit_test(a_rule_gives_it_to_others),
+	    cmocka_unit_test(what_is_no_rule_is_refused_at_config_time),
+	    cmocka_unit_test(peers_of_the_config_are_admitted_and_no_more),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
