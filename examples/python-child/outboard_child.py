@@ -222,6 +222,8 @@ class Connection(asyncio.Protocol):
         self.authentication = Authentication(child.config)
         self.own = {
             "outboard.auth": self.auth_again,
+            "outboard-control.checkVersion": self.check_version,
+            "outboard-control.shutdown": self.shutdown,
             "outboard.ping": lambda: True,
             "outboard.supervise": self.supervise,
             "$/cancel": self.cancel,
@@ -347,6 +349,18 @@ class Connection(asyncio.Protocol):
         self.child.supervised_by(self)
         return True
 
+    # To end the child is the parent's alone
+
+    def check_version(self, expected_version):
+        answer = self.child.check_version(expected_version)
+        self.child.ending = answer["needs_restart"] and self is self.child.parent
+        return answer
+
+    def shutdown(self):
+        if self is not self.child.parent:
+            raise RpcError(DENIED, "only the parent may")
+        self.child.ending = True
+
     # Calls of ours
 
     def notify(self, method, *params):
@@ -412,13 +426,14 @@ class Child:
         self.ending = False
         self.started = time.monotonic_ns()
         self.interfaces = {}
-        control = {"health": self.health, "checkVersion": self.check_version, "shutdown": self.shutdown}
-        self.expose("outboard-control", {**control, "interfaces": lambda: list(self.interfaces)})
+        self.expose("outboard-control", {"health": self.health, "interfaces": lambda: list(self.interfaces)})
 
     def choose(self, codecs):
         unknown = set(self.config["auth"].split(",")) - {"peercred", *MECHANISMS}
         if self.config["codec"] not in codecs or unknown:
             raise SystemExit("not known here: %s" % (", ".join(unknown) or "codec " + self.config["codec"]))
+        if self.config.get("rules"):
+            raise SystemExit("not known here: rules")
         return codecs[self.config["codec"]]
 
     def expose(self, interface, methods):
@@ -459,11 +474,7 @@ class Child:
     def check_version(self, expected_version):
         if not isinstance(expected_version, int) or expected_version < 0:
             raise RpcError(INVALID_PARAMS, "expected_version must be a non-negative integer")
-        self.ending = expected_version > self.version
-        return {"current_version": self.version, "needs_restart": self.ending}
-
-    def shutdown(self):
-        self.ending = True
+        return {"current_version": self.version, "needs_restart": expected_version > self.version}
 
     # Beginning and end
 
