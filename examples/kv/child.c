@@ -229,6 +229,9 @@ int main(int argc, char **argv)
 	} else {
 		fprintf(stderr, "kv-child: %s\n", err.text);
 	}
+	/* One more signal would find the runtime gone. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	ob_server_close(kv.server);
 	ob_runtime_free(runtime);
 	store_clear(&kv.store);
