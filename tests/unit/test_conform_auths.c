@@ -80,6 +80,7 @@ enum fault {
 	SAYS_EPROTO,
 	IGNORES_THE_PROLOGUE,
 	HAS_NO_SIDES,
+	TALKS_TO_ITS_KIND,
 	HAS_NO_NONCE,
 	COMPARES_LESS,
 	TAKES_MORE,
@@ -112,6 +113,7 @@ static const char *const broken_by[FAULTS] = {
     [SAYS_EPROTO] = "refuses another secret",
     [IGNORES_THE_PROLOGUE] = "refuses another prologue",
     [HAS_NO_SIDES] = "refuses its own messages",
+    [TALKS_TO_ITS_KIND] = "refuses one of its own role",
     [HAS_NO_NONCE] = "refuses the messages of an earlier exchange",
     [COMPARES_LESS] = "refuses every changed byte",
     [TAKES_MORE] = "refuses messages of other lengths",
@@ -249,7 +251,7 @@ static int dialer_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *ou
 		a->at = put(out, &a->c, NONCE) ? 1 : 0;
 		return a->at == 1 ? OB_AUTH_MORE : a->host->fail(reterr, OB_ENOMEM, 0, "toy: no room");
 	}
-	if (a->at == 1 && fault == HAS_NO_SIDES && in.len == NONCE) {
+	if (a->at == 1 && (fault == HAS_NO_SIDES || fault == TALKS_TO_ITS_KIND) && in.len == NONCE) {
 		a->s = a->c; /* and its own proof will do */
 		a->at = 2;
 		return OB_AUTH_DONE;

@@ -5,6 +5,8 @@
 #include "conformance/transport.h"
 #include "support/vmm.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -118,6 +120,216 @@ static void chaos_over_hvsock_conforms(void **state)
 	scratch_remove(dir);
 }
 
+/* ---- Broken ones: unix, but for one fault each ------------------------------------------------------------------------ */
+
+static const struct ob_transport_ops *sound;
+static char bound[256]; /* the path of the last listener */
+
+static int listen_over(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		       struct ob_listener **ret, struct ob_error *reterr)
+{
+	if (uri->path.len > 1) {
+		unlink((const char *)uri->path.data);
+	}
+	return sound->listen(host, uri, params, ret, reterr);
+}
+
+static int listen_once(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		       struct ob_listener **ret, struct ob_error *reterr)
+{
+	if (uri->path.len > 1 && access((const char *)uri->path.data, F_OK) == 0) {
+		return (host->fail)(reterr, OB_EEXIST, 0, "there is something");
+	}
+	return sound->listen(host, uri, params, ret, reterr);
+}
+
+static int listen_anywhere(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+			   struct ob_listener **ret, struct ob_error *reterr)
+{
+	int rc = sound->listen(host, uri, params, ret, reterr);
+	snprintf(bound, sizeof bound, "%s", (const char *)uri->path.data);
+	return rc == OB_EINVAL ? OB_ENOENT : rc;
+}
+
+static int listen_demanding(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+			    struct ob_listener **ret, struct ob_error *reterr)
+{
+	return params->size < sizeof *params ? (host->fail)(reterr, OB_EINVAL, 0, "old host")
+					     : sound->listen(host, uri, params, ret, reterr);
+}
+
+static void listener_close_littering(struct ob_listener *listener)
+{
+	sound->listener_close(listener);
+	if (listener != NULL) {
+		scratch_write(bound, "", 0, 0600);
+	}
+}
+
+static int local_uri_silent(struct ob_listener *listener, struct ob_sink *out)
+{
+	(void)sound->local_uri(listener, out);
+	return OB_OK;
+}
+
+static int dial_mute(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		     struct ob_dial **ret, struct ob_want *ret_want, struct ob_error *reterr)
+{
+	(void)reterr;
+	return sound->dial(host, uri, params, ret, ret_want, NULL);
+}
+
+static int dial_slowly(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		       struct ob_dial **ret, struct ob_want *ret_want, struct ob_error *reterr)
+{
+	poll(NULL, 0, 1100); /* what must not be */
+	return sound->dial(host, uri, params, ret, ret_want, reterr);
+}
+
+static int accept_impatiently(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
+{
+	int rc = sound->accept(listener, ret, reterr);
+	return rc == OB_EAGAIN || rc == OB_ENOMEM ? OB_EIO : rc;
+}
+
+static int accept_blocking(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
+{
+	int rc = sound->accept(listener, ret, reterr);
+	return rc == OB_OK && fcntl(sound->fd(*ret), F_SETFL, 0) != 0 ? OB_EIO : rc;
+}
+
+static int accept_leaking(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
+{
+	static int left; /* not for ever */
+	int rc = sound->accept(listener, ret, reterr);
+	if (rc == OB_OK && left++ < 64) {
+		(void)!fcntl(sound->fd(*ret), F_DUPFD_CLOEXEC, 0);
+	}
+	return rc;
+}
+
+static int peer_lying(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr)
+{
+	int rc = sound->peer(stream, ret, reterr);
+	ret->known |= OB_PEER_ADDRESS; /* of which there is none */
+	return rc;
+}
+
+static ptrdiff_t readv_garbled(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->readv(stream, pieces, count, reterr);
+	if (n > 0 && pieces[0].iov_len > 0) {
+		*(uint8_t *)pieces[0].iov_base ^= 1;
+	}
+	return n;
+}
+
+static ptrdiff_t readv_backwards(struct ob_stream *stream, const struct iovec *pieces, int count,
+				 struct ob_error *reterr)
+{
+	struct iovec other[2] = {pieces[count == 2], pieces[0]};
+	return sound->readv(stream, count == 2 ? other : pieces, count, reterr);
+}
+
+static ptrdiff_t readv_hasty(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->readv(stream, pieces, count, reterr);
+	return n == OB_EAGAIN ? 0 : n;
+}
+
+static ptrdiff_t readv_vague(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->readv(stream, pieces, count, reterr);
+	return n == 0 || n == OB_ECONNLOST ? OB_EIO : n;
+}
+
+static ptrdiff_t writev_boasting(struct ob_stream *stream, const struct iovec *pieces, int count,
+				 struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->writev(stream, pieces, count, reterr);
+	return n == OB_EAGAIN ? (ptrdiff_t)pieces[0].iov_len : n;
+}
+
+static ptrdiff_t writev_vague(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->writev(stream, pieces, count, reterr);
+	return n == OB_ECONNLOST ? OB_EIO : n;
+}
+
+static int shutdown_both(struct ob_stream *stream, struct ob_error *reterr)
+{
+	(void)reterr;
+	return shutdown(sound->fd(stream), SHUT_RDWR) == 0 ? OB_OK : OB_EIO;
+}
+
+static bool only_that(void *user, const char *promise)
+{
+	return strcmp(promise, *(const char **)user) == 0;
+}
+
+static void note(void *user, const char *promise, enum obi_verdict verdict, const char *why)
+{
+	const char **wanted = user;
+	(void)why;
+	if (strcmp(promise, *wanted) == 0 && verdict == OBI_VERDICT_FAIL) {
+		*wanted = "";
+	}
+}
+
+static void assert_broken(const struct wire_bed *wire, const struct ob_transport_ops *ops, const char *promise)
+{
+	char *dir = scratch_make(), *uri = scratch_text("unix://%s/s", dir);
+	const char *wanted = promise;
+	struct obi_conform_transport it = {.ops = ops, .host = wire->bed.host, .listen = uri, .begin = only_that};
+	(void)obi_conform_transport(&it, note, &wanted);
+	free(uri);
+	scratch_remove(dir);
+	if (*wanted != '\0') {
+		fail_msg("a fault does not break \"%s\"", promise);
+	}
+}
+
+#define BREAK(promise, ...)                               \
+	do {                                              \
+		struct ob_transport_ops ops = *sound;     \
+		__VA_ARGS__;                              \
+		assert_broken(state_of, &ops, (promise)); \
+	} while (0)
+
+static void broken_transports_are_caught(void **state)
+{
+	void *bed = NULL;
+	(void)state;
+	assert_int_equal(wire_begin(&bed, "unix", ""), 0);
+	const struct wire_bed *state_of = bed;
+	sound = state_of->bed.ops;
+	BREAK("tells what was really bound", ops.local_uri = local_uri_silent);
+	BREAK("refuses what is no address of its own", ops.listen = listen_anywhere);
+	BREAK("leaves a live address alone", ops.listen = listen_over);
+	BREAK("takes over a stale address", ops.listen = listen_once);
+	BREAK("frees its address when it closes", ops.listen = listen_anywhere,
+	      ops.listener_close = listener_close_littering);
+	BREAK("works for a host with older facts", ops.listen = listen_demanding);
+	BREAK("says when a dial is refused", ops.dial = dial_mute);
+	BREAK("lets a dial wait without blocking", ops.dial = dial_slowly);
+	BREAK("has descriptors that neither block nor are inherited", ops.accept = accept_blocking);
+	BREAK("says when nobody waits to be accepted", ops.accept = accept_impatiently);
+	BREAK("says when it is out of descriptors", ops.accept = accept_impatiently);
+	BREAK("survives a thousand connections", ops.accept = accept_leaking);
+	BREAK("tells true facts of the peer", ops.peer = peer_lying);
+	BREAK("connects, again and again", ops.readv = readv_garbled);
+	BREAK("carries single bytes", ops.readv = readv_garbled);
+	BREAK("carries a frame larger than every buffer", ops.readv = readv_garbled);
+	BREAK("gathers and scatters pieces", ops.readv = readv_backwards);
+	BREAK("waits for something to read", ops.readv = readv_hasty);
+	BREAK("holds back for a slow peer", ops.writev = writev_boasting);
+	BREAK("half-closes", ops.shutdown_write = shutdown_both);
+	BREAK("delivers what was written before the close", ops.readv = readv_vague);
+	BREAK("says when the peer dies in a write", ops.writev = writev_vague);
+	BREAK("ends reading when the peer dies", ops.readv = readv_vague);
+	wire_end(&bed);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +337,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(tcp_conforms),
 	    cmocka_unit_test(tcp_conforms_over_ipv6),
 	    cmocka_unit_test(hvsock_conforms),
+	    cmocka_unit_test(broken_transports_are_caught),
 	    cmocka_unit_test(chaos_over_unix_conforms),
 	    cmocka_unit_test(chaos_over_tcp_conforms),
 	    cmocka_unit_test(chaos_over_hvsock_conforms),
