@@ -227,12 +227,12 @@ static void lets_a_dial_wait(struct obi_trial *trial)
 			rc = trial->ops->finish_dial(trial->dial, 0, &stream, &trial->want, &err);
 		}
 		int64_t took = trial->it->host->now_ms() - begin;
-		OBI_REQUIRE(trial, took < 1000, "a dial held its caller for %d ms", (int)took);
-		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN || rc == OB_EREFUSED, "a full backlog: code %d: %s",
-			    rc, err.text);
 		if (stream != NULL) {
 			trial->streams[trial->count++] = stream;
 		}
+		OBI_REQUIRE(trial, took < 1000, "a dial held its caller for %d ms", (int)took);
+		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN || rc == OB_EREFUSED, "a full backlog: code %d: %s",
+			    rc, err.text);
 		trial->ops->dial_close(trial->dial);
 		trial->dial = NULL;
 	}
