@@ -95,7 +95,7 @@ static int find_group(const char *group, struct obi_user *ret, struct ob_error *
 
 int obi_user_number(const char *user, uint32_t *ret, struct ob_error *reterr)
 {
-	struct obi_user found;
+	struct obi_user found = {0}; /* gcc -O3 does not see that OB_OK means set */
 	int r = find_user(user, false, &found, reterr);
 	if (r == OB_OK) {
 		*ret = found.uid;
@@ -105,7 +105,7 @@ int obi_user_number(const char *user, uint32_t *ret, struct ob_error *reterr)
 
 int obi_group_number(const char *group, uint32_t *ret, struct ob_error *reterr)
 {
-	struct obi_user found;
+	struct obi_user found = {0}; /* gcc -O3 does not see that OB_OK means set */
 	int r = find_group(group, &found, reterr);
 	if (r == OB_OK) {
 		*ret = found.gid;
