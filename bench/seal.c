@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	must(records != NULL && sodium_init() >= 0, "beginning");
-	bench_pin();
+	bench_pin(0);
 	shake_hands();
 	run_size(c, records, LARGE, rounds);
 	run_size(c, records, SMALL, rounds);

@@ -24,11 +24,11 @@ int64_t bench_now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-void bench_pin(void)
+void bench_pin(int processor)
 {
 	cpu_set_t one;
 	CPU_ZERO(&one);
-	CPU_SET(0, &one);
+	CPU_SET((size_t)processor, &one);
 	if (sched_setaffinity(0, sizeof one, &one) != 0) {
 		perror("sched_setaffinity");
 	}
@@ -70,6 +70,16 @@ static void check(bool good, const char *what)
 	if (!good) {
 		perror(what);
 		exit(1);
+	}
+}
+
+void bench_write_all(int fd, const void *data, size_t n)
+{
+	for (const char *rest = data; n > 0;) {
+		ssize_t w = write(fd, rest, n);
+		check(w > 0, "write");
+		rest += w;
+		n -= (size_t)w;
 	}
 }
 

@@ -16,8 +16,8 @@ extern const char *const bench_wire_names[BENCH_WIRES];
 /* CLOCK_MONOTONIC nanoseconds. */
 int64_t bench_now_ns(void);
 
-/* Run on processor 0 only, children included, so that figures repeat. */
-void bench_pin(void);
+/* Run on that processor only, as will children that are started from here on. */
+void bench_pin(int processor);
 
 /* The q-quantile of n figures (sorted in place). */
 double bench_quantile(double *figures, size_t n, double q);
@@ -27,6 +27,9 @@ _Noreturn void bench_die(const char *what, const char *why);
 
 /* Start ourselves with `role` as only argument and one end of a connection as fd 3; the other end is returned. */
 int bench_start_peer(enum bench_wire wire, const char *role, pid_t *ret_pid);
+
+/* Write all of it to a blocking descriptor, or end the program. */
+void bench_write_all(int fd, const void *data, size_t n);
 
 /* Close fd, wait for the peer to end. */
 void bench_end_peer(int fd, pid_t pid);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/contest.h"
 
+#include "support/cipher.h"
 #include "support/floors.h"
 #include "support/options.h"
 #include "support/own.h"
@@ -9,7 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOORS = 3, OWNS = BENCH_WORDS * BENCH_WORDS, CONTESTANTS = FLOORS + 2 * OWNS };
+enum { FLOORS = 3, OWNS = BENCH_WORDS * BENCH_WORDS, CONTESTANTS = FLOORS + 1 + 2 * OWNS, COMPARED = 4 };
+
+/* Whose figures one's own are set beside. */
+struct comparison {
+	size_t with;
+	const char *name;
+};
 
 struct contestant {
 	char name[64];
@@ -17,13 +24,17 @@ struct contestant {
 	void *self;
 	bool blocking; /* it cannot have several calls in flight */
 	bool one_way;  /* it has messages that nobody answers */
+	struct comparison compared[COMPARED];
+	size_t comparisons;
 	struct bench_round rounds[BENCH_ROUNDS_MAX];
 };
 
-/* Everybody on one transport; the first two are what the others are compared with. */
+/* Everybody on one transport; the first two are what all others are compared with. */
 struct field {
 	enum bench_wire wire;
 	struct floor *floors[FLOORS];
+	struct cipher *cipher; /* NULL: nobody seals */
+	size_t cipher_at;
 	struct own *owns[OWNS];
 	size_t owned;
 	struct contestant list[CONTESTANTS];
@@ -32,7 +43,13 @@ struct field {
 
 /* ---- Who takes part ----------------------------------------------------------------------------------------------- */
 
-static void join_in(struct field *f, const char *name, bench_run_fn *run, void *self, bool blocking, bool one_way)
+static void compare(struct contestant *c, size_t with, const char *name)
+{
+	c->compared[c->comparisons++] = (struct comparison){with, name};
+}
+
+static struct contestant *join_in(struct field *f, const char *name, bench_run_fn *run, void *self, bool blocking,
+				  bool one_way)
 {
 	struct contestant *c = &f->list[f->count++];
 	snprintf(c->name, sizeof c->name, "%s", name);
@@ -40,6 +57,9 @@ static void join_in(struct field *f, const char *name, bench_run_fn *run, void *
 	c->self = self;
 	c->blocking = blocking;
 	c->one_way = one_way;
+	compare(c, FLOOR_RAW, "raw");
+	compare(c, FLOOR_EV, "libev");
+	return c;
 }
 
 static void open_floors(struct field *f, const struct bench_options *o)
@@ -54,27 +74,72 @@ static void open_floors(struct field *f, const struct bench_options *o)
 	}
 }
 
-static void open_own(struct field *f, const struct bench_options *o, const char *codec, const char *auth)
+static bool seals(const char *auth)
+{
+	return strstr(auth, "noise") != NULL;
+}
+
+static void open_cipher(struct field *f, const struct bench_options *o)
+{
+	for (size_t a = 0; a < o->auths.count && f->cipher == NULL; a++) {
+		if (seals(o->auths.word[a])) {
+			f->cipher = cipher_open(f->wire);
+			f->cipher_at = f->count;
+			join_in(f, "raw+cipher", cipher_run, f->cipher, true, true);
+		}
+	}
+}
+
+/* plain: the first of the two that run in the clear; below 0: none do. */
+static void compare_sealed(const struct field *f, struct contestant *c, ptrdiff_t plain)
+{
+	compare(c, f->cipher_at, "cipher");
+	if (plain >= 0) {
+		compare(c, (size_t)plain, "plain");
+	}
+}
+
+static void open_own(struct field *f, const struct bench_options *o, const char *codec, const char *auth,
+		     ptrdiff_t plain)
 {
 	char name[64], kind[48];
 	struct own *own = f->owns[f->owned++] = own_open(f->wire, codec, auth);
+	struct contestant *inlined, *async;
 	snprintf(kind, sizeof kind, "%.20s%s%.20s", codec, o->auths.count > 1 ? "," : "",
 		 o->auths.count > 1 ? auth : "");
 	snprintf(name, sizeof name, "%s inline", kind);
-	join_in(f, name, own_run_inline, own, true, false);
+	inlined = join_in(f, name, own_run_inline, own, true, false);
 	snprintf(name, sizeof name, "%s async", kind);
-	join_in(f, name, own_run_async, own, false, true);
+	async = join_in(f, name, own_run_async, own, false, true);
+	if (seals(auth)) {
+		compare_sealed(f, inlined, plain);
+		compare_sealed(f, async, plain >= 0 ? plain + 1 : plain);
+	}
+}
+
+/* Those of one codec. What is sealed is compared with the first that is not. */
+static void open_codec(struct field *f, const struct bench_options *o, const char *codec)
+{
+	ptrdiff_t plain = -1;
+	for (size_t a = 0; a < o->auths.count; a++) {
+		ptrdiff_t at = (ptrdiff_t)f->count;
+		open_own(f, o, codec, o->auths.word[a], plain);
+		if (plain < 0 && !seals(o->auths.word[a])) {
+			plain = at;
+		}
+	}
 }
 
 static void open_field(struct field *f, const struct bench_options *o, enum bench_wire wire)
 {
 	*f = (struct field){.wire = wire};
+	bench_pin(o->split ? 1 : 0); /* where those are who are started now */
 	open_floors(f, o);
+	open_cipher(f, o);
 	for (size_t c = 0; c < o->codecs.count; c++) {
-		for (size_t a = 0; a < o->auths.count; a++) {
-			open_own(f, o, o->codecs.word[c], o->auths.word[a]);
-		}
+		open_codec(f, o, o->codecs.word[c]);
 	}
+	bench_pin(0);
 }
 
 static void close_field(struct field *f)
@@ -83,6 +148,9 @@ static void close_field(struct field *f)
 		if (f->floors[i] != NULL) {
 			floor_close(f->floors[i]);
 		}
+	}
+	if (f->cipher != NULL) {
+		cipher_close(f->cipher);
 	}
 	for (size_t i = 0; i < f->owned; i++) {
 		own_close(f->owns[i]);
@@ -154,27 +222,28 @@ static void show_figure(const struct bench_row *row, double value)
 	}
 }
 
-/* What this one's figure is of the first or second one's; 0: that one did not take part. */
-static double ratio(const struct field *f, size_t i, size_t to, const struct bench_row *row, size_t rounds)
+/* What one's figure is of that of the one it is compared with; 0: that one did not take part. */
+static double ratio(const struct field *f, const struct contestant *c, size_t compared, const struct bench_row *row,
+		    size_t rounds)
 {
-	return takes_part(&f->list[to], row)
-		   ? figure_of(&f->list[i], row, rounds) / figure_of(&f->list[to], row, rounds)
-		   : 0;
+	const struct contestant *to = &f->list[c->compared[compared].with];
+	return takes_part(to, row) ? figure_of(c, row, rounds) / figure_of(to, row, rounds) : 0;
 }
 
 static void show_row(const struct field *f, const struct bench_row *row, size_t rounds)
 {
 	printf("\n%s: %s\n", bench_wire_names[f->wire], row->title);
 	for (size_t i = 0; i < f->count; i++) {
-		if (!takes_part(&f->list[i], row)) {
+		const struct contestant *c = &f->list[i];
+		if (!takes_part(c, row)) {
 			continue;
 		}
-		printf("  %-24s", f->list[i].name);
-		show_figure(row, figure_of(&f->list[i], row, rounds));
-		for (size_t to = 0; to < 2; to++) {
-			double times = ratio(f, i, to, row, rounds);
+		printf("  %-24s", c->name);
+		show_figure(row, figure_of(c, row, rounds));
+		for (size_t to = 0; to < c->comparisons; to++) {
+			double times = ratio(f, c, to, row, rounds);
 			if (times > 0) {
-				printf("%7.2f x %s", times, f->list[to].name);
+				printf("%7.2f x %s", times, c->compared[to].name);
 			}
 		}
 		printf("\n");
@@ -182,17 +251,16 @@ static void show_row(const struct field *f, const struct bench_row *row, size_t 
 	fflush(stdout);
 }
 
-static void show_one_json(const struct field *f, size_t i, const struct bench_row *row, size_t rounds)
+static void show_one_json(const struct field *f, const struct contestant *c, const struct bench_row *row, size_t rounds)
 {
-	const struct contestant *c = &f->list[i];
 	double per_second = median(c, rounds, PER_SECOND);
 	printf("\n    {\"name\": \"%s\", \"p50_ns\": %.0f, \"p99_ns\": %.0f, \"per_second\": %.1f, "
 	       "\"bytes_per_second\": %.0f",
 	       c->name, median(c, rounds, P50), median(c, rounds, P99), per_second, per_second * bytes_of(row));
-	for (size_t to = 0; to < 2; to++) {
-		double times = ratio(f, i, to, row, rounds);
+	for (size_t to = 0; to < c->comparisons; to++) {
+		double times = ratio(f, c, to, row, rounds);
 		if (times > 0) {
-			printf(", \"x_%s\": %.3f", f->list[to].name, times);
+			printf(", \"x_%s\": %.3f", c->compared[to].name, times);
 		}
 	}
 	printf("}");
@@ -207,7 +275,7 @@ static void show_row_json(const struct field *f, const struct bench_row *row, si
 	for (size_t i = 0; i < f->count; i++) {
 		if (takes_part(&f->list[i], row)) {
 			printf("%s", comma);
-			show_one_json(f, i, row, rounds);
+			show_one_json(f, &f->list[i], row, rounds);
 			comma = ",";
 		}
 	}
@@ -264,16 +332,19 @@ int bench_main(int argc, char **argv, const char *program, const struct bench_ro
 	struct bench_options options;
 	int served = argc == 2 ? own_serve(argv[1]) : -1;
 	served = argc == 2 && served < 0 ? floor_serve(argv[1]) : served;
+	served = argc == 2 && served < 0 ? cipher_serve(argv[1]) : served;
 	if (served >= 0) {
 		return served;
 	}
 	bench_options_read(argc, argv, program, &options);
 	check_rows(&options, rows);
-	bench_pin();
 	if (options.json) {
-		printf("{\"bench\": \"%s\", \"rounds\": %zu, \"rows\": [", program, options.rounds);
+		printf("{\"bench\": \"%s\", \"rounds\": %zu, \"processors\": %d, \"rows\": [", program, options.rounds,
+		       options.split ? 2 : 1);
 	} else {
-		printf("%s: all processes on one processor, medians of %zu rounds\n", program, options.rounds);
+		printf("%s: %s, medians of %zu rounds\n", program,
+		       options.split ? "a processor for each process" : "all processes on one processor",
+		       options.rounds);
 	}
 	run_all(&options, rows);
 	printf(options.json ? "]}\n" : "");

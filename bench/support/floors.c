@@ -71,18 +71,6 @@ static void append(struct buffer *b, const void *data, size_t n)
 
 /* ---- Blocking ---- */
 
-static void write_all(int fd, const char *data, size_t n)
-{
-	while (n > 0) {
-		ssize_t w = write(fd, data, n);
-		if (w <= 0) {
-			fail("write");
-		}
-		data += w;
-		n -= (size_t)w;
-	}
-}
-
 static bool read_all(int fd, char *data, size_t n)
 {
 	while (n > 0) {
@@ -122,7 +110,7 @@ static bool read_frame(struct floor *f, uint32_t *ret_size)
 static void raw_round_trip(struct floor *f)
 {
 	uint32_t size;
-	write_all(f->fd, f->payload, 4 + (size_t)f->size);
+	bench_write_all(f->fd, f->payload, 4 + (size_t)f->size);
 	if (!read_frame(f, &size)) {
 		fail("read");
 	}
@@ -134,7 +122,7 @@ static void raw_one_way(struct floor *f, uint64_t count)
 	uint32_t size = f->size | ONE_WAY;
 	memcpy(f->payload, &size, 4);
 	for (uint64_t i = 1; i < count; i++) {
-		write_all(f->fd, f->payload, 4 + (size_t)f->size);
+		bench_write_all(f->fd, f->payload, 4 + (size_t)f->size);
 	}
 	memcpy(f->payload, &f->size, 4);
 	raw_round_trip(f);
@@ -145,7 +133,7 @@ static void serve_raw(struct floor *f)
 	uint32_t size;
 	while (read_frame(f, &size)) {
 		if ((size & ONE_WAY) == 0) {
-			write_all(f->fd, f->in.data + f->in.start, 4 + (size_t)size);
+			bench_write_all(f->fd, f->in.data + f->in.start, 4 + (size_t)size);
 		}
 		f->in.start += 4 + (size_t)(size & ~ONE_WAY);
 	}

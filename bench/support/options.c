@@ -8,17 +8,18 @@
 
 static _Noreturn void usage(const char *program, int status)
 {
-	fprintf(
-	    status == 0 ? stdout : stderr,
-	    "Usage: %s [OPTION]...\n"
-	    "  --transport LIST  of unix, tcp (default: both)\n"
-	    "  --codec LIST      of codecs (default: msgpack,json)\n"
-	    "  --auth LIST       of authenticators; several that are used together are joined by '+' (default: token)\n"
-	    "  --row LIST        only these rows\n"
-	    "  --rounds N        each figure is the median of N rounds (default: 7)\n"
-	    "  --amount PERCENT  of the usual number of messages (default: 100)\n"
-	    "  --json            print JSON\n",
-	    program);
+	fprintf(status == 0 ? stdout : stderr,
+		"Usage: %s [OPTION]...\n"
+		"  --transport LIST  of unix, tcp (default: both)\n"
+		"  --codec LIST      of codecs (default: msgpack,json)\n"
+		"  --auth LIST       of authenticators; several that are used together are joined by '+' (default: "
+		"token,noise)\n"
+		"  --row LIST        only these rows\n"
+		"  --rounds N        each figure is the median of N rounds (default: 7)\n"
+		"  --amount PERCENT  of the usual number of messages (default: 100)\n"
+		"  --split           a processor for each of the two processes, instead of one for both\n"
+		"  --json            print JSON\n",
+		program);
 	exit(status);
 }
 
@@ -63,13 +64,14 @@ static void check_transports(const struct bench_words *transports, const char *p
 
 void bench_options_read(int argc, char **argv, const char *program, struct bench_options *ret)
 {
-	static char transports[] = "unix,tcp", codecs[] = "msgpack,json", auths[] = "token";
+	static char transports[] = "unix,tcp", codecs[] = "msgpack,json", auths[] = "token,noise";
 	static const struct option known[] = {{"transport", required_argument, NULL, 't'},
 					      {"codec", required_argument, NULL, 'c'},
 					      {"auth", required_argument, NULL, 'a'},
 					      {"row", required_argument, NULL, 'r'},
 					      {"rounds", required_argument, NULL, 'n'},
 					      {"amount", required_argument, NULL, 'm'},
+					      {"split", no_argument, NULL, 's'},
 					      {"json", no_argument, NULL, 'j'},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL, 0, NULL, 0}};
@@ -96,6 +98,9 @@ void bench_options_read(int argc, char **argv, const char *program, struct bench
 			break;
 		case 'm':
 			ret->amount = number(optarg, 0.001, 10000, program);
+			break;
+		case 's':
+			ret->split = true;
 			break;
 		case 'j':
 			ret->json = true;

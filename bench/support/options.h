@@ -17,6 +17,7 @@ struct bench_options {
 	struct bench_words transports, codecs, auths, rows; /* rows: none means all */
 	size_t rounds;
 	double amount; /* percent of the usual number of messages */
+	bool split;    /* a processor for each of the two processes */
 	bool json;
 };
 

@@ -6,15 +6,17 @@ import os
 import subprocess
 import sys
 
-FLOORS = ["raw", "libev", "libev+mp"]
-OURS = ["msgpack inline", "msgpack async", "json inline", "json async"]
+FLOORS = ["raw", "libev", "libev+mp", "raw+cipher"]
+AUTHS = ["token", "noise"]
+ASYNC = ["%s,%s async" % (codec, auth) for codec in ("msgpack", "json") for auth in AUTHS]
+OURS = ["%s,%s %s" % (codec, auth, how) for codec in ("msgpack", "json") for auth in AUTHS for how in ("inline", "async")]
 ROWS = {
-    "bench-roundtrip": {"one": FLOORS + OURS, "many": ["libev", "libev+mp", "msgpack async", "json async"]},
+    "bench-roundtrip": {"one": FLOORS + OURS, "many": ["libev", "libev+mp"] + ASYNC},
     "bench-bulk": {
         "echo64k": FLOORS + OURS,
         "echo1m": FLOORS + OURS,
-        "stream1k": FLOORS + ["msgpack async", "json async"],
-        "stream64k": FLOORS + ["msgpack async", "json async"],
+        "stream1k": FLOORS + ASYNC,
+        "stream64k": FLOORS + ASYNC,
     },
 }
 
@@ -33,7 +35,7 @@ def check_json(program, name):
     done = run(program, "--json")
     check(done.returncode == 0, done.stderr)
     report = json.loads(done.stdout)
-    check(report["bench"] == name, "whose report is this? " + report["bench"])
+    check(report["bench"] == name and report["processors"] == 1, "whose report is this? " + report["bench"])
     seen = [(row["transport"], row["row"]) for row in report["rows"]]
     check(seen == [(wire, row) for wire in ("unix", "tcp") for row in ROWS[name]], "other rows: %s" % seen)
     for row in report["rows"]:
@@ -41,12 +43,15 @@ def check_json(program, name):
         check(names == ROWS[name][row["row"]], "others take part in %s: %s" % (row["row"], names))
         for c in row["contestants"]:
             check(c["per_second"] > 0 and c["x_libev"] > 0, "no figure: %s" % c)
+            sealed = "noise" in c["name"]
+            check(("x_plain" in c) == sealed, "beside its plain twin, or not: %s" % c)
+            check(("x_cipher" in c) == (sealed and row["outstanding"] < 2), "beside the cipher, or not: %s" % c)
             check((c["p50_ns"] > 0) == (row["outstanding"] == 1), "a time of one call, or none: %s" % c)
 
 
 def check_table(program, name):
     row = next(iter(ROWS[name]))
-    done = run(program, "--transport", "tcp", "--codec", "json", "--row", row)
+    done = run(program, "--transport", "tcp", "--codec", "json", "--auth", "token", "--row", row, "--split")
     check(done.returncode == 0, done.stderr)
     blocks = done.stdout.strip().split("\n\n")
     check(len(blocks) == 2 and blocks[1].startswith("tcp: "), "not one row of tcp:\n" + done.stdout)

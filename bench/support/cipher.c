@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/cipher.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { HEADER = 2, PIECE = 16 * 1024, TAG = crypto_aead_chacha20poly1305_ietf_ABYTES, RECORD = HEADER + PIECE + TAG };
+enum { SIZE = 4, MOST = SIZE + (1 << 20), READ = 4 * RECORD };
+static const uint32_t ONE_WAY = 1u << 31; /* in a message's length: it is not to be answered */
+
+static const char role_name[] = "floor-cipher";
+
+/* Whoever connects writes under the first key, the peer under the second. Nothing here is secret. */
+static const uint8_t keys[2][crypto_aead_chacha20poly1305_ietf_KEYBYTES] = {"there", "and back"};
+
+struct cipher {
+	int fd;
+	pid_t pid;
+	bool server;
+	uint64_t sealed, opened; /* records */
+	uint8_t *message;	 /* plain text, its size first: what is sent, or came */
+	size_t len;		 /* of it that came */
+	uint8_t record[RECORD];
+	uint8_t in[READ];
+	size_t in_len;
+};
+
+static void nonce_of(uint8_t ret[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], uint64_t number)
+{
+	memset(ret, 0, 4);
+	memcpy(ret + 4, &number, sizeof number);
+}
+
+/* ---- Out: sealed from where it lies, and written while it is in the cache ----------------------------------------- */
+
+static void write_record(struct cipher *c, const uint8_t *plain, size_t len)
+{
+	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+	size_t whole = len + TAG;
+	nonce_of(nonce, c->sealed++);
+	c->record[0] = (uint8_t)(whole >> 8);
+	c->record[1] = (uint8_t)whole;
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(c->record + HEADER, c->record + HEADER + len, NULL, plain,
+							   len, NULL, 0, NULL, nonce, keys[c->server]);
+	bench_write_all(c->fd, c->record, HEADER + whole);
+}
+
+static void write_message(struct cipher *c)
+{
+	uint32_t size;
+	memcpy(&size, c->message, SIZE);
+	size_t len = SIZE + (size_t)(size & ~ONE_WAY);
+	for (size_t at = 0; at < len; at += PIECE) {
+		write_record(c, c->message + at, len - at < PIECE ? len - at : PIECE);
+	}
+}
+
+/* ---- In: opened to where it belongs ------------------------------------------------------------------------------- */
+
+static void open_record(struct cipher *c, const uint8_t *sealed, size_t whole)
+{
+	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+	size_t len = whole - TAG;
+	nonce_of(nonce, c->opened++);
+	if (len > PIECE || c->len + len > MOST ||
+	    crypto_aead_chacha20poly1305_ietf_decrypt_detached(c->message + c->len, NULL, sealed, len, sealed + len,
+							       NULL, 0, nonce, keys[!c->server]) != 0) {
+		bench_die("a record", "it does not open");
+	}
+	c->len += len;
+}
+
+static bool is_whole(const struct cipher *c)
+{
+	uint32_t size;
+	if (c->len < SIZE) {
+		return false;
+	}
+	memcpy(&size, c->message, SIZE);
+	return c->len == SIZE + (size_t)(size & ~ONE_WAY);
+}
+
+/* Open records until the message is whole, or none is left. What stays is moved to the front. */
+static void open_records(struct cipher *c)
+{
+	size_t at = 0;
+	while (c->in_len - at >= HEADER && !is_whole(c)) {
+		size_t whole = (size_t)(c->in[at] << 8 | c->in[at + 1]);
+		if (whole < TAG || whole > c->in_len - at - HEADER) {
+			break;
+		}
+		open_record(c, c->in + at + HEADER, whole);
+		at += HEADER + whole;
+	}
+	c->in_len -= at;
+	memmove(c->in, c->in + at, c->in_len);
+}
+
+/* Returns false when the connection ends. */
+static bool read_message(struct cipher *c)
+{
+	c->len = 0;
+	for (open_records(c); !is_whole(c); open_records(c)) {
+		ssize_t n = read(c->fd, c->in + c->in_len, sizeof c->in - c->in_len);
+		if (n <= 0) {
+			return false;
+		}
+		c->in_len += (size_t)n;
+	}
+	return true;
+}
+
+/* ---- A contestant ------------------------------------------------------------------------------------------------- */
+
+static struct cipher *make(int fd, pid_t pid)
+{
+	struct cipher *c = calloc(1, sizeof *c);
+	if (c == NULL || (c->message = calloc(1, MOST)) == NULL || sodium_init() < 0) {
+		bench_die("beginning", "no memory, or no libsodium");
+	}
+	c->fd = fd;
+	c->pid = pid;
+	c->server = pid == 0;
+	return c;
+}
+
+static void free_cipher(struct cipher *c)
+{
+	free(c->message);
+	free(c);
+}
+
+struct cipher *cipher_open(enum bench_wire wire)
+{
+	pid_t pid;
+	int fd = bench_start_peer(wire, role_name, &pid);
+	return make(fd, pid);
+}
+
+void cipher_close(struct cipher *c)
+{
+	bench_end_peer(c->fd, c->pid);
+	free_cipher(c);
+}
+
+static void send_size(struct cipher *c, uint32_t size)
+{
+	memcpy(c->message, &size, SIZE);
+	write_message(c);
+}
+
+static void round_trip(struct cipher *c, uint32_t size)
+{
+	send_size(c, size);
+	if (!read_message(c)) {
+		bench_die("the peer", "it is gone");
+	}
+}
+
+struct bench_round cipher_run(void *self, const struct bench_load *load, double *samples)
+{
+	struct cipher *c = self;
+	int64_t begin = bench_now_ns();
+	if (load->outstanding == 0) {
+		for (uint64_t i = 1; i < load->count; i++) {
+			send_size(c, load->size | ONE_WAY);
+		}
+		round_trip(c, load->size);
+		return bench_round_of(begin, load->count, samples, 0);
+	}
+	for (uint64_t i = 0; i < load->count; i++) {
+		int64_t t = bench_now_ns();
+		round_trip(c, load->size);
+		samples[i] = (double)(bench_now_ns() - t);
+	}
+	return bench_round_of(begin, load->count, samples, load->count);
+}
+
+int cipher_serve(const char *role)
+{
+	if (strcmp(role, role_name) != 0) {
+		return -1;
+	}
+	struct cipher *c = make(3, 0);
+	while (read_message(c)) {
+		uint32_t size;
+		memcpy(&size, c->message, SIZE);
+		if ((size & ONE_WAY) == 0) {
+			write_message(c);
+		}
+	}
+	free_cipher(c);
+	return 0;
+}
