@@ -122,7 +122,7 @@ static void close_gap(struct obi_records *r, struct obi_buf *in, size_t from)
 	obi_buf_truncate(in, r->opened + rest);
 }
 
-int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, struct ob_error *reterr)
+int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, int most, struct ob_error *reterr)
 {
 	uint8_t *front = obi_buf_sink(in)->data + in->start;
 	size_t len = obi_buf_len(in), at = r->opened;
@@ -130,7 +130,7 @@ int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, stru
 	if (r->dead) {
 		return refuse(r, reterr, "an earlier record could not be opened");
 	}
-	while (len - at >= OBI_RECORD_HEADER) {
+	while (count < most && len - at >= OBI_RECORD_HEADER) {
 		uint8_t *record = front + at + OBI_RECORD_HEADER;
 		size_t whole = (size_t)(front[at] << 8 | front[at + 1]);
 		if (whole < r->ops->overhead || whole > max) {

@@ -24,6 +24,7 @@ enum {
 struct obi_records {
 	const struct ob_auth_ops *ops;
 	struct ob_auth *auth; /* seals and opens; NULL: in the clear */
+	bool outgoing;	      /* what is in the output is to be sealed: what was said in the clear before has left */
 	bool dead;	      /* a record failed, or could not be made: nothing more goes either way */
 	size_t opened;	      /* bytes at the front of the input that are plaintext */
 	size_t sealed;	      /* bytes of the record at the front of the output; 0: it is not sealed yet */
@@ -51,9 +52,9 @@ int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct ob_bytes
 void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n);
 
 /*
- * Open every whole record of the input; those longer than max are refused unseen. Returns how many there were, or OB_EAUTH for
- * what cannot be opened, which is final.
+ * Open whole records of the input, at most `most`; those longer than max are refused unseen. Returns how many there were, or OB_EAUTH
+ * for what cannot be opened, which is final.
  */
-int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, struct ob_error *reterr);
+int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, int most, struct ob_error *reterr);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "logic/session.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -59,7 +60,15 @@ static void open_session(struct obi_session *s)
 	s->setup.events.opened(s->setup.events.user);
 }
 
-/* The dialer's first record, empty, shows that it holds the keys. */
+/* The dialer's first record, empty, shows that it holds the keys. Sealed now, it stays empty, whatever is said next. */
+static bool show_keys(struct obi_session *s)
+{
+	struct ob_bytes record;
+	s->records.outgoing = true;
+	return obi_buf_len(&s->out) == 0 && obi_records_start(&s->out) &&
+	       obi_records_seal(&s->records, &s->out, &record, NULL) == OB_OK;
+}
+
 static void start_sealing(struct obi_session *s)
 {
 	const struct ob_auth_ops *ops;
@@ -70,7 +79,7 @@ static void start_sealing(struct obi_session *s)
 	obi_records_begin(&s->records, ops, sealer);
 	if (s->setup.role == OB_AUTH_ACCEPTOR) {
 		s->state = OBI_SESSION_CONFIRMING;
-	} else if (obi_buf_len(&s->out) > 0 || !obi_records_start(&s->out)) {
+	} else if (!show_keys(s)) {
 		obi_session_fail(s, OB_EPROTO, "an answer to what was not sent yet");
 	} else {
 		s->setup.events.want_write(s->setup.events.user);
@@ -93,6 +102,7 @@ static void confirm(struct obi_session *s)
 		obi_session_fail(s, OB_EPROTO, "a record out of place");
 		return;
 	}
+	s->records.outgoing = true;
 	s->state = OBI_SESSION_AUTH;
 	obi_session_passed(s);
 }
@@ -217,27 +227,29 @@ static struct ob_bytes readable(const struct obi_session *s)
 	return s->records.auth != NULL ? ob_bytes_of(all.data, s->records.opened) : all;
 }
 
-/* Open the records that came. Before authentication they are no larger than a message could be. */
-static void open_records(struct obi_session *s)
+/*
+ * Open the records that came; whether there were any. Before authentication they are no larger than a message could be, and opened one
+ * by one, since what is right behind the last of those may be larger.
+ */
+static bool open_records(struct obi_session *s)
 {
 	struct ob_error err;
-	size_t max = OBI_RECORD_MAX;
-	if (s->state != OBI_SESSION_OPEN) {
-		max = s->setup.limits.preauth + s->records.ops->overhead;
-	}
-	int count = obi_records_open(&s->records, &s->in, max, &err);
+	bool open = s->state == OBI_SESSION_OPEN;
+	size_t max = open ? OBI_RECORD_MAX : s->setup.limits.preauth + s->records.ops->overhead;
+	int count = obi_records_open(&s->records, &s->in, max, open ? INT_MAX : 1, &err);
 	if (count < 0) {
 		obi_session_fail(s, count, "%s", err.text);
 	} else if (count > 0 && s->state == OBI_SESSION_CONFIRMING) {
 		confirm(s);
 	}
+	return count > 0;
 }
 
 /* Whether there may be another message in the buffer. */
 static bool goes_on(struct obi_session *s)
 {
-	if (s->records.auth != NULL && s->state != OBI_SESSION_CLOSED) {
-		open_records(s);
+	while (s->records.auth != NULL && s->state != OBI_SESSION_CLOSED && open_records(s) &&
+	       readable(s).len < s->need) {
 	}
 	return s->state != OBI_SESSION_CLOSED && readable(s).len >= s->need;
 }
@@ -285,12 +297,13 @@ void obi_session_received(struct obi_session *s, size_t n, int64_t now)
 int obi_session_send(struct obi_session *s, const struct ob_message *m, struct ob_error *reterr)
 {
 	size_t before = obi_buf_len(&s->out);
-	if (before == 0 && s->records.auth != NULL && !obi_records_start(&s->out)) {
+	if (before == 0 && s->records.outgoing && !obi_records_start(&s->out)) {
 		obi_buf_truncate(&s->out, 0);
 		return OB_ENOMEM;
 	}
+	size_t begin = obi_buf_len(&s->out);
 	int r = s->setup.codec->encode(m, obi_buf_sink(&s->out), reterr);
-	if (r == OB_OK && obi_buf_len(&s->out) - before > s->setup.limits.message) {
+	if (r == OB_OK && obi_buf_len(&s->out) - begin > s->setup.limits.message) {
 		r = OB_ETOOBIG;
 	}
 	if (r < 0) {
@@ -307,7 +320,7 @@ struct ob_bytes obi_session_output(struct obi_session *s)
 {
 	struct ob_bytes bytes = obi_buf_bytes(&s->out);
 	struct ob_error err;
-	if (s->records.auth == NULL || s->state == OBI_SESSION_CONFIRMING || bytes.len == 0) {
+	if (!s->records.outgoing || bytes.len == 0) {
 		return bytes;
 	}
 	int r = obi_records_seal(&s->records, &s->out, &bytes, &err);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <limits.h>
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -132,7 +133,7 @@ static void take(struct wire *w, size_t n)
 
 static void open_and_take(struct wire *w, size_t n)
 {
-	assert_true(obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, NULL) >= 0);
+	assert_true(obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, NULL) >= 0);
 	if (w->to.opened > 0) {
 		take(w, n);
 	}
@@ -231,10 +232,10 @@ static void a_touched_record_ends_it(void **state)
 		put(w, 10000);
 		write_some(w, SIZE_MAX);
 		obi_buf_sink(&w->in)->data[w->in.start + at] ^= 1;
-		assert_int_equal(obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, &err), OB_EAUTH);
+		assert_int_equal(obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err), OB_EAUTH);
 		assert_int_equal(w->to.opened, at < 2 + 10 + TAG ? 0 : 10);
 		assert_true(w->to.dead);
-		assert_int_equal(obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, &err), OB_EAUTH);
+		assert_int_equal(obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err), OB_EAUTH);
 		free_wire(w);
 	}
 }
@@ -249,7 +250,7 @@ static void a_length_out_of_bounds_is_refused_before_the_rest_comes(void **state
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct wire *w = make_wire();
 		ob_sink_put(obi_buf_sink(&w->in), bad[i].header, 2);
-		assert_int_equal(obi_records_open(&w->to, &w->in, bad[i].max, NULL), OB_EAUTH);
+		assert_int_equal(obi_records_open(&w->to, &w->in, bad[i].max, INT_MAX, NULL), OB_EAUTH);
 		free_wire(w);
 	}
 }

@@ -308,6 +308,100 @@ static void bytes_behind_the_handshake_close(void **state)
 	free_pair(p);
 }
 
+/* ---- What may be said ---- */
+
+/* What the acceptor says last in the clear may go out a byte at a time, and the end may come at any of them. */
+static void an_acceptor_that_ends_before_it_is_sure_seals_nothing(void **state)
+{
+	(void)state;
+	size_t left = 1;
+	for (size_t len = SIZE_MAX; left < len; left++) {
+		struct pair *p = begun("noise", "noise");
+		uint8_t before[256];
+		assert_true(carry(&p->parent, &p->child, SIZE_MAX));
+		struct ob_bytes out = obi_session_output(&p->child.session);
+		len = out.len;
+		assert_true(len > 2 && len <= sizeof before);
+		memcpy(before, out.data, len);
+		obi_session_wrote(&p->child.session, len - left);
+		obi_session_ended(&p->child.session, NULL);
+		out = obi_session_output(&p->child.session);
+		assert_int_equal(out.len, left);
+		assert_memory_equal(out.data, before + len - left, left);
+		obi_session_wrote(&p->child.session, left);
+		assert_false(obi_session_has_output(&p->child.session));
+		free_pair(p);
+	}
+}
+
+static struct outcome *call_with(struct end *e, size_t size)
+{
+	struct outcome *o = calloc(1, sizeof *o);
+	uint8_t *data = calloc(1, size);
+	assert_true(o != NULL && data != NULL);
+	struct ob_value items[2] = {ob_int(7), ob_binary(data, size)};
+	struct ob_value params = ob_array(items, 2);
+	int r = obi_session_call(&e->session, ob_bytes_text("a.b"), &params, INT64_MAX, on_reply, o, NULL, NULL);
+	assert_int_equal(r, OB_OK);
+	free(data);
+	return o;
+}
+
+/* A dialer is open before the acceptor is, and may have much to say: with its first record, or right behind it. */
+static void a_dialer_may_speak_at_once_and_at_length(void **state)
+{
+	static const size_t sizes[] = {4000, 4096, 5000, 100 * 1000};
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+		struct pair *p = begun("noise", "noise");
+		struct flight first = {.len = 0};
+		assert_true(carry(&p->parent, &p->child, SIZE_MAX));
+		assert_true(carry(&p->child, &p->parent, SIZE_MAX));
+		assert_true(p->parent.opened && !p->child.opened);
+		if (i % 2 == 1) {
+			first = tap(&p->parent);
+		}
+		struct outcome *o = call_with(&p->parent, sizes[i / 2]);
+		/* Both in one read, as they come from a socket. */
+		struct ob_bytes out = obi_session_output(&p->parent.session);
+		uint8_t *all = malloc(first.len + out.len);
+		assert_non_null(all);
+		memcpy(all, first.bytes, first.len);
+		memcpy(all + first.len, out.data, out.len);
+		size_t len = out.len;
+		obi_session_wrote(&p->parent.session, len);
+		give(&p->child, all, first.len + len, SIZE_MAX);
+		free(all);
+		pump(&p->parent, &p->child, SIZE_MAX);
+		assert_string_equal(p->child.why.text, "");
+		assert_true(o->ended == 1 && o->code == OB_OK && o->number == 7);
+		free(o);
+		free_pair(p);
+	}
+}
+
+/* What a header takes is none of the message's. */
+static void the_limit_of_a_message_is_the_same_sealed(void **state)
+{
+	static const char *const lists[] = {"token", "noise"};
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct pair *p = connect_with(lists[i / 2], secret_a, secret_a, SIZE_MAX);
+		uint32_t limit = p->parent.session.setup.limits.message;
+		/* [0, id, "a.b", [bin 32]]: what is around the data */
+		size_t around = 1 + 1 + 1 + 4 + 1 + 5, size = limit - around + i % 2;
+		uint8_t *data = calloc(1, size);
+		struct ob_value items[1] = {ob_binary(data, size)};
+		struct ob_value params = ob_array(items, 1);
+		struct outcome o = {0};
+		int r = obi_session_call(&p->parent.session, ob_bytes_text("a.b"), &params, INT64_MAX, on_reply, &o,
+					 NULL, NULL);
+		assert_int_equal(r, i % 2 == 0 ? OB_OK : OB_ETOOBIG);
+		free(data);
+		free_pair(p);
+	}
+}
+
 /* ---- The end ---- */
 
 static void an_end_that_was_said_differs_from_a_cut(void **state)
@@ -361,6 +455,9 @@ int main(void)
 	    cmocka_unit_test(another_secret_is_refused),
 	    cmocka_unit_test(a_record_larger_than_a_stranger_may_send_is_not_waited_for),
 	    cmocka_unit_test(bytes_behind_the_handshake_close),
+	    cmocka_unit_test(an_acceptor_that_ends_before_it_is_sure_seals_nothing),
+	    cmocka_unit_test(a_dialer_may_speak_at_once_and_at_length),
+	    cmocka_unit_test(the_limit_of_a_message_is_the_same_sealed),
 	    cmocka_unit_test(an_end_that_was_said_differs_from_a_cut),
 	    cmocka_unit_test(a_session_that_was_tampered_with_says_no_more),
 	};
