@@ -227,8 +227,16 @@ static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_rule *ru
 
 static bool fits_all(const struct obi_rule *rule)
 {
-	return !rule->parent && rule->numbers == 0 && rule->subject.len == 0 && rule->method.len == 0 &&
-	       fits_any(rule->patterns, ob_bytes_text("any.thing"));
+	struct ob_bytes rest = rule->patterns, word;
+	if (rule->parent || rule->numbers != 0 || rule->subject.len != 0 || rule->method.len != 0) {
+		return false;
+	}
+	while (next_word(&rest, &word)) {
+		if (ob_bytes_is(word, "*")) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static int parse_list(struct obi_rules *rules, struct ob_error *reterr)
