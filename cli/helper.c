@@ -17,7 +17,8 @@
 
 #include "base/error.h"
 
-enum { LINE_MAX_BYTES = 8192, FIELD_END = 0x1f };
+/* Nobody has so much to tell as BYTES_MAX. */
+enum { LINE_MAX_BYTES = 8192, BYTES_MAX = 16 << 20, FIELD_END = 0x1f };
 
 extern char **environ;
 
@@ -27,7 +28,8 @@ struct watch {
 	int pidfd;
 	int pipe;
 	int64_t deadline;
-	bool silent; /* the pipe has no writer any more */
+	bool silent;  /* the pipe has no writer any more */
+	size_t heard; /* bytes, in all */
 	size_t len;
 	char line[LINE_MAX_BYTES];
 };
@@ -130,25 +132,32 @@ static void take_line(struct watch *w, char *line)
 	w->deadline = now_ms() + w->helper->patience_ms;
 }
 
-/* What is there. One that sends lines without end is not listened to for ever: a line is bounded, and so are its lines' kinds. */
+/* It sends lines without end: that must not keep us for ever. */
+static bool is_flood(const struct watch *w)
+{
+	return w->heard > BYTES_MAX;
+}
+
+/* What is there. */
 static void read_some(struct watch *w)
 {
 	ssize_t n;
-	while ((n = read(w->pipe, w->line + w->len, sizeof w->line - 1 - w->len)) > 0) {
+	while (!is_flood(w) && (n = read(w->pipe, w->line + w->len, sizeof w->line - 1 - w->len)) > 0) {
 		w->len += (size_t)n;
-		char *end;
-		while ((end = memchr(w->line, '\n', w->len)) != NULL) {
-			size_t used = (size_t)(end - w->line) + 1;
+		w->heard += (size_t)n;
+		char *at = w->line, *end;
+		while ((end = memchr(at, '\n', w->len)) != NULL) {
 			*end = '\0';
-			take_line(w, w->line);
-			memmove(w->line, w->line + used, w->len - used);
-			w->len -= used;
+			take_line(w, at);
+			w->len -= (size_t)(end - at) + 1;
+			at = end + 1;
 		}
+		memmove(w->line, at, w->len);
 		w->len = w->len == sizeof w->line - 1 ? 0 : w->len;
 	}
 }
 
-/* Until it is over, or longer silent than is borne: then false. Only the end of the process counts; others may hold the pipe. */
+/* Until it is over, or longer silent or louder than is borne: then false. Only the end of the process counts; others may hold the pipe. */
 static bool listen_to(struct watch *w)
 {
 	w->deadline = now_ms() + w->helper->patience_ms;
@@ -156,7 +165,7 @@ static bool listen_to(struct watch *w)
 		struct pollfd p[2] = {{.fd = w->pidfd, .events = POLLIN},
 				      {.fd = w->silent ? -1 : w->pipe, .events = POLLIN}};
 		int64_t left = w->deadline - now_ms();
-		if (left <= 0 || *w->helper->stop != 0) {
+		if (left <= 0 || is_flood(w) || *w->helper->stop != 0) {
 			return false;
 		}
 		poll(p, 2, left < 1000 ? (int)left : 1000);
@@ -177,7 +186,10 @@ static void end(struct watch *w, bool in_time, struct obi_helper_end *ret)
 	while (waitid(P_PID, (id_t)w->pid, &info, WEXITED) != 0 && errno == EINTR) {
 	}
 	bool exited = info.si_code == CLD_EXITED;
-	ret->fate = !in_time ? OBI_HELPER_HUNG : exited ? OBI_HELPER_EXITED : OBI_HELPER_KILLED;
+	ret->fate = is_flood(w) ? OBI_HELPER_FLOODED
+		    : !in_time	? OBI_HELPER_HUNG
+		    : exited	? OBI_HELPER_EXITED
+				: OBI_HELPER_KILLED;
 	ret->number = info.si_status;
 }
 

@@ -22,7 +22,7 @@ struct obi_helper {
 	const volatile sig_atomic_t *stop; /* not 0: end it soon. A signal that sets it need not be waited for */
 };
 
-enum obi_helper_fate { OBI_HELPER_EXITED, OBI_HELPER_KILLED, OBI_HELPER_HUNG };
+enum obi_helper_fate { OBI_HELPER_EXITED, OBI_HELPER_KILLED, OBI_HELPER_HUNG, OBI_HELPER_FLOODED };
 
 struct obi_helper_end {
 	enum obi_helper_fate fate;

@@ -90,6 +90,9 @@ static void tell_end(const struct state *s, const struct obi_helper_end *end, ch
 		snprintf(why, size, "it crashed: SIG%s (%s)%s", sigabbrev_np(end->number), strsignal(end->number),
 			 when);
 		break;
+	case OBI_HELPER_FLOODED:
+		snprintf(why, size, "it wrote without end into the pipe of the trial%s", when);
+		break;
 	case OBI_HELPER_HUNG:
 		snprintf(why, size, "it hung: no end after %.1f s%s", (double)s->watched->patience_ms / 1000, when);
 		break;

@@ -144,6 +144,13 @@ class Check(Case):
         self.assertEqual(sum(row["reason"].startswith("it hung") for row in rows), 3)
         self.assertEqual((rows[-1]["promise"], rows[-1]["verdict"]), ("all the others", "skipped"))
 
+    def test_fault_69_one_that_floods_the_trial_is_given_up(self):
+        for place in "constructor", "scan":
+            _, rows = findings(DEADLY, OB_TEST_DEADLY=f"{place}:flood")
+            found = [row for row in rows if row["reason"].startswith("it wrote without end")]
+            self.assertNotEqual(found, [])
+            self.assertEqual({row["verdict"] for row in found}, {"broken"})
+
     def test_one_that_is_interrupted_leaves_nothing(self):
         env = {**os.environ, "OB_TEST_DEADLY": "scan:hang", "TMPDIR": self.dir}
         process = subprocess.Popen([OUTBOARD, "plugin", "check", "--verbose", DEADLY], stdout=subprocess.PIPE, env=env)

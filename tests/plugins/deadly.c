@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { TRIAL_FD = 3 }; /* where the trial tells what it finds */
+
 static void *wait_for_ever(void *unused)
 {
 	(void)unused;
@@ -48,6 +50,9 @@ static void do_it(const char *what)
 		start_thread();
 	} else if (strcmp(what, "signal") == 0) {
 		signal(SIGUSR1, SIG_IGN);
+	} else if (strcmp(what, "flood") == 0) {
+		while (write(TRIAL_FD, "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", 16) > 0) {
+		}
 	} else if (strcmp(what, "open") == 0) {
 		(void)!open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
