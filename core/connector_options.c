@@ -252,7 +252,7 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 		hash_text(&h, o->limits[i].name);
 		crypto_generichash_update(&h, (const unsigned char *)&o->limits[i].soft, 2 * sizeof(uint64_t));
 	}
-	const int64_t numbers[] = {o->env_clear, o->umask, o->log_pipe_bytes};
+	const int64_t numbers[] = {o->env_clear, o->umask, o->log_pipe_bytes, o->allow_plaintext};
 	crypto_generichash_update(&h, (const unsigned char *)numbers, sizeof numbers);
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);

@@ -714,6 +714,13 @@ static void changed_options_make_a_child_stale(void **state)
 	assert_false(status_of(&f).stale);
 	ob_connector_detach(f.connector, &err);
 	ob_connector_close(f.connector);
+	f.options.allow_plaintext = true;
+	family_connector(&f);
+	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	assert_true(status_of(&f).stale);
+	ob_connector_detach(f.connector, &err);
+	ob_connector_close(f.connector);
+	f.options.allow_plaintext = false;
 	f.argv[1] = "version=2";
 	family_connector(&f);
 	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
