@@ -6,8 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEADER = 2, PIECE = 16 * 1024, TAG = crypto_aead_chacha20poly1305_ietf_ABYTES, RECORD = HEADER + PIECE + TAG };
-enum { SIZE = 4, MOST = SIZE + (1 << 20), READ = 4 * RECORD };
+enum {
+	HEADER = 2,
+	TAG = crypto_aead_chacha20poly1305_ietf_ABYTES,
+	RECORD = 16 * 1024 - 64,
+	PIECE = RECORD - HEADER - TAG
+};
+enum { SIZE = 4, MOST = SIZE + (1 << 20), TOGETHER = 4, READ = TOGETHER * RECORD };
 static const uint32_t ONE_WAY = 1u << 31; /* in a message's length: it is not to be answered */
 
 static const char role_name[] = "floor-cipher";
@@ -22,7 +27,7 @@ struct cipher {
 	uint64_t sealed, opened; /* records */
 	uint8_t *message;	 /* plain text, its size first: what is sent, or came */
 	size_t len;		 /* of it that came */
-	uint8_t record[RECORD];
+	uint8_t out[TOGETHER * RECORD];
 	uint8_t in[READ];
 	size_t in_len;
 };
@@ -33,18 +38,19 @@ static void nonce_of(uint8_t ret[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], u
 	memcpy(ret + 4, &number, sizeof number);
 }
 
-/* ---- Out: sealed from where it lies, and written while it is in the cache ----------------------------------------- */
+/* ---- Out: sealed from where it lies, and written while it is in the cache, a few records at once --------------------- */
 
-static void write_record(struct cipher *c, const uint8_t *plain, size_t len)
+/* Returns the length of the record. */
+static size_t seal_record(struct cipher *c, uint8_t *record, const uint8_t *plain, size_t len)
 {
 	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
 	size_t whole = len + TAG;
 	nonce_of(nonce, c->sealed++);
-	c->record[0] = (uint8_t)(whole >> 8);
-	c->record[1] = (uint8_t)whole;
-	crypto_aead_chacha20poly1305_ietf_encrypt_detached(c->record + HEADER, c->record + HEADER + len, NULL, plain,
+	record[0] = (uint8_t)(whole >> 8);
+	record[1] = (uint8_t)whole;
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(record + HEADER, record + whole - TAG + HEADER, NULL, plain,
 							   len, NULL, 0, NULL, nonce, keys[c->server]);
-	bench_write_all(c->fd, c->record, HEADER + whole);
+	return HEADER + whole;
 }
 
 static void write_message(struct cipher *c)
@@ -52,8 +58,14 @@ static void write_message(struct cipher *c)
 	uint32_t size;
 	memcpy(&size, c->message, SIZE);
 	size_t len = SIZE + (size_t)(size & ~ONE_WAY);
-	for (size_t at = 0; at < len; at += PIECE) {
-		write_record(c, c->message + at, len - at < PIECE ? len - at : PIECE);
+	for (size_t at = 0; at < len;) {
+		size_t filled = 0;
+		for (int i = 0; i < TOGETHER && at < len; i++) {
+			size_t piece = len - at < PIECE ? len - at : PIECE;
+			filled += seal_record(c, c->out + filled, c->message + at, piece);
+			at += piece;
+		}
+		bench_write_all(c->fd, c->out, filled);
 	}
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cipher - the contestant that sealed connections are measured against: blocking sockets, and libsodium's ChaCha20-Poly1305 on the
- * way in and out, in records of 16 KiB. What nobody can do without who seals everything both ways. A message is a length of four
- * bytes and a payload, in records of its own; a record is a length of two bytes, ciphertext, and its tag.
+ * way in and out, in records of 16 KiB less 64 bytes, as outboard makes them. What nobody can do without who seals everything both
+ * ways. A message is a length of four bytes and a payload, in records of its own; a record is a length of two bytes, ciphertext,
+ * and its tag.
  */
 #ifndef BENCH_CIPHER_H
 #define BENCH_CIPHER_H

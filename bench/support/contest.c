@@ -202,6 +202,11 @@ static double figure_of(const struct contestant *c, const struct bench_row *row,
 	return median(c, rounds, row->figure == BENCH_LATENCY ? P50 : PER_SECOND);
 }
 
+static double figure_in(const struct bench_round *round, const struct bench_row *row)
+{
+	return row->figure == BENCH_LATENCY ? round->p50_ns : round->per_second;
+}
+
 static double bytes_of(const struct bench_row *row)
 {
 	return (double)row->load.size * (row->both_ways ? 2 : 1);
@@ -222,12 +227,22 @@ static void show_figure(const struct bench_row *row, double value)
 	}
 }
 
-/* What one's figure is of that of the one it is compared with; 0: that one did not take part. */
+/*
+ * What one's figure is of that of the one it is compared with: the median of what it was in each round, as what else the machine
+ * does lasts longer than a round. 0: that one did not take part.
+ */
 static double ratio(const struct field *f, const struct contestant *c, size_t compared, const struct bench_row *row,
 		    size_t rounds)
 {
 	const struct contestant *to = &f->list[c->compared[compared].with];
-	return takes_part(to, row) ? figure_of(c, row, rounds) / figure_of(to, row, rounds) : 0;
+	double ratios[BENCH_ROUNDS_MAX];
+	if (!takes_part(to, row)) {
+		return 0;
+	}
+	for (size_t i = 0; i < rounds; i++) {
+		ratios[i] = figure_in(&c->rounds[i], row) / figure_in(&to->rounds[i], row);
+	}
+	return bench_quantile(ratios, rounds, 0.5);
 }
 
 static void show_row(const struct field *f, const struct bench_row *row, size_t rounds)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * contest - who takes part, by the command line; rounds of all of them interleaved in one run; and what came out, as a table or as JSON.
- * Each figure is the median of its rounds. Both processes of each contestant run on one processor, so that figures repeat, unless
+ * Each figure is the median of its rounds, and each ratio that of the ratios of the rounds. Both processes of each contestant run on one processor, so that figures repeat, unless
  * the command line says otherwise.
  */
 #ifndef BENCH_CONTEST_H

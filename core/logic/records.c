@@ -29,18 +29,19 @@ bool obi_records_start(struct obi_buf *out)
 /* How much of the plaintext goes into the next record: what stays behind must be nothing, or room enough for the tag. */
 static size_t choose(size_t plain, size_t overhead)
 {
-	if (plain <= OBI_RECORD_PLAIN_MAX) {
+	size_t most = OBI_RECORD_SIZE - OBI_RECORD_HEADER - overhead;
+	if (plain <= most) {
 		return plain;
 	}
-	return plain - OBI_RECORD_PLAIN_MAX >= overhead ? OBI_RECORD_PLAIN_MAX : OBI_RECORD_PLAIN_MAX - overhead;
+	return plain - most >= overhead ? most : most - overhead;
 }
 
-/* Make room for the tag behind len bytes of plaintext: behind the last byte, or over bytes that are put aside. */
-static bool make_room(struct obi_records *r, struct obi_buf *out, size_t len)
+/* Make room for the tag behind what ends at `end`: behind the last byte, or over bytes that are put aside. */
+static bool make_room(struct obi_records *r, struct obi_buf *out, size_t end)
 {
 	size_t overhead = r->ops->overhead;
-	if (OBI_RECORD_HEADER + len < obi_buf_len(out)) {
-		memcpy(r->aside, obi_buf_bytes(out).data + OBI_RECORD_HEADER + len, overhead);
+	if (end < obi_buf_len(out)) {
+		memcpy(r->aside, obi_buf_bytes(out).data + end, overhead);
 		r->aside_len = overhead;
 		return true;
 	}
@@ -52,38 +53,101 @@ static bool make_room(struct obi_records *r, struct obi_buf *out, size_t len)
 	return true;
 }
 
-static int seal_next(struct obi_records *r, struct obi_buf *out, struct ob_error *reterr)
+static void put_header(uint8_t header[OBI_RECORD_HEADER], size_t whole)
 {
-	size_t len = choose(obi_buf_len(out) - OBI_RECORD_HEADER, r->ops->overhead);
+	header[0] = (uint8_t)(whole >> 8);
+	header[1] = (uint8_t)whole;
+}
+
+static uint8_t *header_of(struct obi_records *r, struct obi_buf *out, int record)
+{
+	return record > 0 ? r->seam[record - 1] + r->ops->overhead : obi_buf_sink(out)->data + out->start;
+}
+
+/* Seal len bytes from `at`, with the tag behind them. */
+static int seal_one(struct obi_records *r, struct obi_buf *out, size_t at, size_t len, struct ob_error *reterr)
+{
 	size_t whole = len + r->ops->overhead;
-	if (!make_room(r, out, len)) {
+	if (!make_room(r, out, at + len)) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory for a record");
 	}
-	uint8_t *record = obi_buf_sink(out)->data + out->start;
-	ptrdiff_t n = r->ops->seal(r->auth, record + OBI_RECORD_HEADER, len);
+	ptrdiff_t n = r->ops->seal(r->auth, obi_buf_sink(out)->data + out->start + at, len);
 	if (n < 0 || (size_t)n != whole) {
 		return obi_fail(reterr, n < 0 ? (int)n : OB_EPLUGIN, 0, "the authenticator cannot seal another record");
 	}
-	record[0] = (uint8_t)(whole >> 8);
-	record[1] = (uint8_t)whole;
-	r->sealed = OBI_RECORD_HEADER + whole;
+	put_header(header_of(r, out, r->count), whole);
+	r->plain[r->count++] = len;
+	r->sealed += OBI_RECORD_HEADER + whole;
+	return OB_OK;
+}
+
+/* Another record follows: put the last tag into a seam, and back what it covers. `end` is where it stands. */
+static void make_seam(struct obi_records *r, struct obi_buf *out, size_t end)
+{
+	uint8_t *tag = obi_buf_sink(out)->data + out->start + end;
+	memcpy(r->seam[r->count - 1], tag, r->ops->overhead);
+	memcpy(tag, r->aside, r->aside_len);
+	r->aside_len = 0;
+}
+
+static int seal_some(struct obi_records *r, struct obi_buf *out, struct ob_error *reterr)
+{
+	size_t at = OBI_RECORD_HEADER, end = obi_buf_len(out);
+	do {
+		size_t len = choose(end - at, r->ops->overhead);
+		if (r->count > 0) {
+			make_seam(r, out, at);
+		}
+		int sealed = seal_one(r, out, at, len, reterr);
+		if (sealed < 0) {
+			return sealed;
+		}
+		at += len;
+	} while (at < end && r->count < OBI_RECORDS_TOGETHER);
 	r->sent = 0;
 	return OB_OK;
 }
 
-int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct ob_bytes *ret, struct ob_error *reterr)
+/* Add a piece, without the first bytes of it that were sent. */
+static void add_piece(struct obi_pieces *pieces, const uint8_t *data, size_t len, size_t *sent)
+{
+	size_t skip = *sent < len ? *sent : len;
+	*sent -= skip;
+	if (skip < len) {
+		pieces->piece[pieces->count++] = ob_bytes_of(data + skip, len - skip);
+	}
+}
+
+/* The first header and the last tag are beside the plaintext that was sealed, all others in seams. */
+static void list_pieces(const struct obi_records *r, const struct obi_buf *out, struct obi_pieces *ret)
+{
+	const uint8_t *data = obi_buf_bytes(out).data;
+	size_t sent = r->sent, overhead = r->ops->overhead;
+	ret->count = 0;
+	for (int i = 0; i < r->count; i++) {
+		bool last = i == r->count - 1;
+		size_t len = r->plain[i] + (i == 0 ? OBI_RECORD_HEADER : 0) + (last ? overhead : 0);
+		add_piece(ret, data, len, &sent);
+		data += len;
+		if (!last) {
+			add_piece(ret, r->seam[i], overhead + OBI_RECORD_HEADER, &sent);
+		}
+	}
+}
+
+int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct obi_pieces *ret, struct ob_error *reterr)
 {
 	if (r->dead) {
 		return obi_fail(reterr, OB_ECLOSED, 0, "nothing can be sealed any more");
 	}
 	if (r->sealed == 0) {
-		int sealed = seal_next(r, out, reterr);
+		int sealed = seal_some(r, out, reterr);
 		if (sealed < 0) {
 			r->dead = true;
 			return sealed;
 		}
 	}
-	*ret = ob_bytes_of(obi_buf_bytes(out).data + r->sent, r->sealed - r->sent);
+	list_pieces(r, out, ret);
 	return OB_OK;
 }
 
@@ -93,7 +157,8 @@ void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n)
 	if (r->sent < r->sealed) {
 		return;
 	}
-	size_t gone = r->sealed;
+	/* Where the last tag ends; the seams are not in the queue. */
+	size_t gone = r->sealed - (size_t)(r->count - 1) * (r->ops->overhead + OBI_RECORD_HEADER);
 	if (r->aside_len > 0) {
 		gone -= r->aside_len;
 		memcpy(obi_buf_sink(out)->data + out->start + gone, r->aside, r->aside_len);
@@ -101,6 +166,7 @@ void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n)
 	/* The last two bytes that have gone become the next header. */
 	obi_buf_consume(out, obi_buf_len(out) > gone ? gone - OBI_RECORD_HEADER : gone);
 	r->sealed = r->sent = r->aside_len = 0;
+	r->count = 0;
 }
 
 /* ---- In ---- */

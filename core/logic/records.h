@@ -3,9 +3,11 @@
  * logic/records - the sealed layer of a connection: a record is the length of what follows in two bytes, big-endian, then the
  * ciphertext of at most 65535 bytes, its tag included.
  *
- * Everything happens in place, in the session's own queues. Outgoing bytes are sealed one record at a time, just before they are
- * written: the tag covers the first bytes of the plaintext behind it, which are put aside meanwhile, and the next header takes the
- * place of bytes that have gone. Incoming records are opened where they were read, and closed up to form one stream.
+ * Everything happens in place, in the session's own queues. Outgoing bytes are sealed a few records at a time, just before they are
+ * written together: enough to spare the peer a wakeup a record, few enough that they are still in the cache. What stands between two
+ * of them, a tag and a header, is a seam, kept beside the queue. The last tag covers the first bytes of the plaintext behind it,
+ * which are put aside meanwhile, and the next header takes the place of bytes that have gone. Incoming records are opened where they
+ * were read, and closed up to form one stream.
  */
 #ifndef OBI_LOGIC_RECORDS_H
 #define OBI_LOGIC_RECORDS_H
@@ -16,8 +18,16 @@
 
 enum {
 	OBI_RECORD_HEADER = 2,
-	OBI_RECORD_MAX = 65535,		 /* what a header can say */
-	OBI_RECORD_PLAIN_MAX = 16 * 1024 /* what we put into one */
+	OBI_RECORD_MAX = 65535,		  /* what a header can say */
+	OBI_RECORD_SIZE = 16 * 1024 - 64, /* of one of ours, at most, its header and tag included */
+	OBI_RECORDS_TOGETHER = 4,	  /* are sealed and written at once, at most: one packet over loopback */
+	OBI_RECORDS_PIECES = 2 * OBI_RECORDS_TOGETHER - 1
+};
+
+/* The next bytes to be written, which lie in several places. */
+struct obi_pieces {
+	struct ob_bytes piece[OBI_RECORDS_PIECES]; /* none is empty */
+	int count;
 };
 
 /* All zero: in the clear. */
@@ -27,10 +37,13 @@ struct obi_records {
 	bool outgoing;	      /* what is in the output is to be sealed: what was said in the clear before has left */
 	bool dead;	      /* a record failed, or could not be made: nothing more goes either way */
 	size_t opened;	      /* bytes at the front of the input that are plaintext */
-	size_t sealed;	      /* bytes of the record at the front of the output; 0: it is not sealed yet */
-	size_t sent;	      /* bytes of it that were written */
+	size_t sealed;	      /* bytes of the records at the front of the output, all told; 0: none is sealed yet */
+	size_t sent;	      /* bytes of them that were written */
+	int count;	      /* of them */
+	size_t plain[OBI_RECORDS_TOGETHER];
+	uint8_t seam[OBI_RECORDS_TOGETHER - 1][OB_AUTH_OVERHEAD_MAX + OBI_RECORD_HEADER];
 	size_t aside_len;
-	uint8_t aside[OB_AUTH_OVERHEAD_MAX]; /* the plaintext that its tag covers */
+	uint8_t aside[OB_AUTH_OVERHEAD_MAX]; /* the plaintext that the last tag covers */
 };
 
 /* From here on everything is sealed by auth, which belongs to r. */
@@ -43,10 +56,10 @@ void obi_records_end(struct obi_records *r);
 bool obi_records_start(struct obi_buf *out);
 
 /*
- * Seal the record at the front of the output, unless it is sealed already, and return what is left of it to be written. Without
- * plaintext it is empty. A failure leaves *ret alone and is final.
+ * Seal records at the front of the output, unless some are sealed already, and return what is left of them to be written. Without
+ * plaintext it is one empty record. A failure leaves *ret alone and is final.
  */
-int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct ob_bytes *ret, struct ob_error *reterr);
+int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct obi_pieces *ret, struct ob_error *reterr);
 
 /* n bytes of that were written. */
 void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n);

@@ -63,7 +63,7 @@ static void open_session(struct obi_session *s)
 /* The dialer's first record, empty, shows that it holds the keys. Sealed now, it stays empty, whatever is said next. */
 static bool show_keys(struct obi_session *s)
 {
-	struct ob_bytes record;
+	struct obi_pieces record;
 	s->records.outgoing = true;
 	return obi_buf_len(&s->out) == 0 && obi_records_start(&s->out) &&
 	       obi_records_seal(&s->records, &s->out, &record, NULL) == OB_OK;
@@ -316,19 +316,26 @@ int obi_session_send(struct obi_session *s, const struct ob_message *m, struct o
 	return OB_OK;
 }
 
-struct ob_bytes obi_session_output(struct obi_session *s)
+void obi_session_pieces(struct obi_session *s, struct obi_pieces *ret)
 {
-	struct ob_bytes bytes = obi_buf_bytes(&s->out);
 	struct ob_error err;
-	if (!s->records.outgoing || bytes.len == 0) {
-		return bytes;
+	ret->piece[0] = obi_buf_bytes(&s->out);
+	ret->count = ret->piece[0].len > 0;
+	if (!s->records.outgoing || ret->count == 0) {
+		return;
 	}
-	int r = obi_records_seal(&s->records, &s->out, &bytes, &err);
+	int r = obi_records_seal(&s->records, &s->out, ret, &err);
 	if (r < 0) {
 		obi_session_fail(s, OB_ECONNLOST, "%s", err.text);
-		return ob_bytes_of(NULL, 0);
+		ret->count = 0;
 	}
-	return bytes;
+}
+
+struct ob_bytes obi_session_output(struct obi_session *s)
+{
+	struct obi_pieces pieces;
+	obi_session_pieces(s, &pieces);
+	return pieces.count > 0 ? pieces.piece[0] : ob_bytes_of(NULL, 0);
 }
 
 void obi_session_wrote(struct obi_session *s, size_t n)

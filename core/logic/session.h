@@ -114,8 +114,13 @@ static inline bool obi_session_has_output(const struct obi_session *s)
 	return obi_buf_len(&s->out) > 0 && !s->records.dead;
 }
 
-/* The next bytes to be written, until obi_session_wrote(); all of them, or one record. May close the session, if it cannot seal. */
+/* The next bytes to be written, until obi_session_wrote(); all of them, or a few records. May close the session, if it cannot seal. */
+void obi_session_pieces(struct obi_session *s, struct obi_pieces *ret);
+
+/* The first of these pieces, or nothing. */
 struct ob_bytes obi_session_output(struct obi_session *s);
+
+/* n bytes of the pieces were written. */
 void obi_session_wrote(struct obi_session *s, size_t n);
 
 /* Tell a peer that understands it that we end in good order, and nothing was cut. */

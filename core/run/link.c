@@ -134,20 +134,29 @@ static void half_close(struct obi_link *link)
 	}
 }
 
+static ptrdiff_t write_pieces(struct obi_link *link, const struct obi_pieces *pieces, struct ob_error *err)
+{
+	struct iovec list[OBI_RECORDS_PIECES];
+	for (int i = 0; i < pieces->count; i++) {
+		list[i] = (struct iovec){(void *)(uintptr_t)pieces->piece[i].data, pieces->piece[i].len};
+	}
+	return link->setup.transport->writev(link->stream, list, pieces->count, err);
+}
+
 /* Returns false when the connection broke. */
 static bool flush_out(struct obi_link *link, struct ob_error *err)
 {
 	for (;;) {
-		struct ob_bytes out = obi_session_output(&link->session);
+		struct obi_pieces out;
+		obi_session_pieces(&link->session, &out);
 		if (link->stream == NULL) {
 			return true;
 		}
-		if (out.len == 0) {
+		if (out.count == 0) {
 			half_close(link);
 			return true;
 		}
-		struct iovec piece = {(void *)(uintptr_t)out.data, out.len};
-		ptrdiff_t n = link->setup.transport->writev(link->stream, &piece, 1, err);
+		ptrdiff_t n = write_pieces(link, &out, err);
 		if (n < 0) {
 			return n == OB_EAGAIN;
 		}

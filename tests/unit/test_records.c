@@ -14,6 +14,7 @@
 #include "logic/records.h"
 
 enum { TAG = crypto_aead_chacha20poly1305_ietf_ABYTES, STREAM = 200 * 1024 };
+enum { FULL = OBI_RECORD_SIZE - OBI_RECORD_HEADER - TAG, SEAM = TAG + OBI_RECORD_HEADER };
 
 /* ---- A sealer with a fixed key: the records are under test, not the exchange ---- */
 
@@ -107,18 +108,31 @@ static void put(struct wire *w, size_t n)
 	w->put += n;
 }
 
-/* Write at most n bytes, if there are any. Returns how many. */
+static struct obi_pieces seal(struct wire *w)
+{
+	struct obi_pieces pieces;
+	assert_int_equal(obi_records_seal(&w->from, &w->out, &pieces, NULL), OB_OK);
+	assert_in_range(pieces.count, 1, OBI_RECORDS_PIECES);
+	return pieces;
+}
+
+/* Write at most n bytes, if there are any, as writev() would. Returns how many. */
 static size_t write_some(struct wire *w, size_t n)
 {
-	struct ob_bytes bytes;
+	size_t wrote = 0;
 	if (obi_buf_len(&w->out) == 0) {
 		return 0;
 	}
-	assert_int_equal(obi_records_seal(&w->from, &w->out, &bytes, NULL), OB_OK);
-	n = n < bytes.len ? n : bytes.len;
-	assert_true(ob_sink_put(obi_buf_sink(&w->in), bytes.data, n));
-	obi_records_wrote(&w->from, &w->out, n);
-	return n;
+	struct obi_pieces pieces = seal(w);
+	for (int i = 0; i < pieces.count; i++) {
+		struct ob_bytes piece = pieces.piece[i];
+		size_t part = piece.len < n - wrote ? piece.len : n - wrote;
+		assert_true(piece.len > 0);
+		assert_true(ob_sink_put(obi_buf_sink(&w->in), piece.data, part));
+		wrote += part;
+	}
+	obi_records_wrote(&w->from, &w->out, wrote);
+	return wrote;
 }
 
 /* Take at most n bytes of what has been opened, as the codec takes messages. */
@@ -148,7 +162,7 @@ static void drain(struct wire *w)
 
 static void every_size_around_the_limits_arrives(void **state)
 {
-	static const size_t around[] = {0, OBI_RECORD_PLAIN_MAX, 2 * OBI_RECORD_PLAIN_MAX, 3 * OBI_RECORD_PLAIN_MAX};
+	static const size_t around[] = {0, FULL, 2 * FULL, 3 * FULL, 4 * FULL, 5 * FULL};
 	(void)state;
 	for (size_t i = 0; i < sizeof around / sizeof *around; i++) {
 		for (int off = -2 * TAG; off <= 2 * TAG; off++) {
@@ -202,11 +216,12 @@ static void one_stream_in_the_same_stream_out(void **state)
 static void a_record_is_its_length_and_what_is_sealed(void **state)
 {
 	struct wire *w = make_wire();
-	struct ob_bytes bytes;
 	uint8_t plain[5];
 	(void)state;
 	put(w, 5);
-	assert_int_equal(obi_records_seal(&w->from, &w->out, &bytes, NULL), OB_OK);
+	struct obi_pieces pieces = seal(w);
+	struct ob_bytes bytes = pieces.piece[0];
+	assert_int_equal(pieces.count, 1);
 	assert_int_equal(bytes.len, 2 + 5 + TAG);
 	assert_int_equal(bytes.data[0], 0);
 	assert_int_equal(bytes.data[1], 5 + TAG);
@@ -216,6 +231,60 @@ static void a_record_is_its_length_and_what_is_sealed(void **state)
 			 0);
 	assert_memory_equal(plain, w->stream, 5);
 	free_wire(w);
+}
+
+/* So many bytes that a few full records do not hold them. */
+enum { OVERFULL = OBI_RECORDS_TOGETHER * FULL + 1000 };
+
+static void a_few_records_go_out_together_and_no_more(void **state)
+{
+	struct wire *w = make_wire();
+	size_t all = 0;
+	(void)state;
+	put(w, OVERFULL);
+	struct obi_pieces pieces = seal(w);
+	assert_int_equal(pieces.count, OBI_RECORDS_PIECES);
+	for (int i = 0; i < pieces.count; i++) {
+		bool first = i == 0, last = i == pieces.count - 1;
+		size_t len = FULL + (first ? (size_t)OBI_RECORD_HEADER : 0) + (last ? (size_t)TAG : 0);
+		assert_int_equal(pieces.piece[i].len, i % 2 == 0 ? len : SEAM);
+		all += pieces.piece[i].len;
+	}
+	assert_int_equal(w->boxes[0].sealed, OBI_RECORDS_TOGETHER);
+	assert_int_equal(all, OBI_RECORDS_TOGETHER * OBI_RECORD_SIZE);
+	assert_int_equal(write_some(w, SIZE_MAX), all);
+	assert_int_equal(seal(w).count, 1);
+	drain(w);
+	assert_int_equal(w->taken, OVERFULL);
+	assert_memory_equal(w->got, w->stream, OVERFULL);
+	free_wire(w);
+}
+
+/* The socket takes all up to `cut`, then a byte at a time up to behind the next seam, and more is queued meanwhile. */
+static void cut_there(size_t cut)
+{
+	struct wire *w = make_wire();
+	put(w, OVERFULL);
+	assert_int_equal(write_some(w, cut), cut);
+	put(w, 30);
+	for (int i = 0; i < SEAM + 3; i++) {
+		assert_int_equal(write_some(w, 1), 1);
+	}
+	drain(w);
+	assert_int_equal(w->taken, OVERFULL + 30);
+	assert_memory_equal(w->got, w->stream, OVERFULL + 30);
+	free_wire(w);
+}
+
+static void a_write_may_end_anywhere_about_a_seam(void **state)
+{
+	(void)state;
+	for (size_t record = 1; record <= OBI_RECORDS_TOGETHER; record++) {
+		size_t end = record * OBI_RECORD_SIZE;
+		for (size_t back = 1; back <= SEAM + 3; back++) {
+			cut_there(end - back);
+		}
+	}
 }
 
 /* What came before the record that was touched is good; from it on nothing is. */
@@ -259,17 +328,17 @@ static void a_length_out_of_bounds_is_refused_before_the_rest_comes(void **state
 static void a_sealer_that_gives_up_ends_it(void **state)
 {
 	struct wire *w = make_wire();
-	struct ob_bytes bytes = {NULL, 0};
+	struct obi_pieces pieces = {.count = -1};
 	struct ob_error err;
 	(void)state;
 	w->boxes[0].limit = 1;
 	put(w, 10);
 	write_some(w, SIZE_MAX);
 	put(w, 10);
-	assert_int_equal(obi_records_seal(&w->from, &w->out, &bytes, &err), OB_EAUTH);
-	assert_null(bytes.data);
+	assert_int_equal(obi_records_seal(&w->from, &w->out, &pieces, &err), OB_EAUTH);
+	assert_int_equal(pieces.count, -1);
 	w->boxes[0].limit = UINT64_MAX;
-	assert_int_equal(obi_records_seal(&w->from, &w->out, &bytes, &err), OB_ECLOSED);
+	assert_int_equal(obi_records_seal(&w->from, &w->out, &pieces, &err), OB_ECLOSED);
 	free_wire(w);
 }
 
@@ -290,6 +359,8 @@ int main(void)
 	    cmocka_unit_test(every_size_around_the_limits_arrives),
 	    cmocka_unit_test(one_stream_in_the_same_stream_out),
 	    cmocka_unit_test(a_record_is_its_length_and_what_is_sealed),
+	    cmocka_unit_test(a_few_records_go_out_together_and_no_more),
+	    cmocka_unit_test(a_write_may_end_anywhere_about_a_seam),
 	    cmocka_unit_test(a_touched_record_ends_it),
 	    cmocka_unit_test(a_length_out_of_bounds_is_refused_before_the_rest_comes),
 	    cmocka_unit_test(a_sealer_that_gives_up_ends_it),
