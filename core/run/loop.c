@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <errno.h>
 #include <ev.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -121,6 +122,16 @@ static void start_own_watchers(struct obi_loop *loop)
 	}
 }
 
+/*
+ * With epoll or not at all. libev's other ways cannot have a descriptor closed by one thread while the loop's sleeps (poll ends the
+ * process by an assertion), and select has room for 1024.
+ */
+static struct ev_loop *new_ev(void)
+{
+	errno = 0;
+	return ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+}
+
 int obi_loop_new(struct ev_loop *given, uint32_t busy_poll_us, struct obi_loop **ret_loop, struct ob_error *reterr)
 {
 	struct obi_loop *loop = calloc(1, sizeof *loop);
@@ -128,10 +139,11 @@ int obi_loop_new(struct ev_loop *given, uint32_t busy_poll_us, struct obi_loop *
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	loop->attached = given != NULL;
-	loop->ev = given != NULL ? given : ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	loop->ev = given != NULL ? given : new_ev();
 	if (loop->ev == NULL) {
+		int sys = errno;
 		free(loop);
-		return obi_fail(reterr, OB_ENOMEM, 0, "creating an event loop");
+		return obi_fail(reterr, OB_ENOMEM, sys, "creating an event loop");
 	}
 	atomic_init(&loop->refs, 1);
 	pthread_mutex_init(&loop->lock, NULL);

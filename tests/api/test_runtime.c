@@ -9,11 +9,13 @@
 #include <cmocka.h>
 
 #include <ev.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -345,9 +347,32 @@ static void many_threads_call_at_once(void **state)
 	family_end(&f);
 }
 
+/* ---- Without a descriptor ---- */
+
+/* libev has ways to do without epoll, which two threads cannot share; so there is no loop then. */
+static void fault_63_a_loop_without_a_descriptor_is_an_error(void **state)
+{
+	struct ob_error err = {.text = ""};
+	struct rlimit was, none;
+	ob_runtime *runtime = NULL;
+	(void)state;
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){(rlim_t)next, was.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int code = ob_runtime_new(NULL, &runtime, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(code, OB_ENOMEM);
+	assert_string_equal(err.text, "creating an event loop: Too many open files");
+	assert_null(runtime);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(fault_63_a_loop_without_a_descriptor_is_an_error),
 	    cmocka_unit_test(runtime_options_are_checked),
 	    cmocka_unit_test(stop_from_a_signal_handler_and_timeouts),
 	    cmocka_unit_test(many_threads_call_at_once),
