@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -55,7 +54,10 @@ BARE static bool set_signals(void)
 	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, NULL, sizeof empty) == 0;
 }
 
-/* Only what was declared survives exec. dup3 clears CLOEXEC; the sources have it. */
+/*
+ * Only what was declared stays open. It is closed here and not left to exec, which lets our parent run on before it closes anything: one that
+ * was killed in that moment would leave its lock with us, and the next one would find the directory in use. dup3 clears CLOEXEC.
+ */
 BARE static bool set_files(const struct obi_spawn_child *child)
 {
 	unsigned int first = child->fds[LOCK_FD] < 0 ? LOCK_FD : LOCK_FD + 1;
@@ -64,7 +66,7 @@ BARE static bool set_files(const struct obi_spawn_child *child)
 			return false;
 		}
 	}
-	return syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+	return syscall(SYS_close_range, first, ~0U, 0) == 0;
 }
 
 BARE static bool set_limits(struct obi_spawn_child *child)
