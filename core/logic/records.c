@@ -190,12 +190,15 @@ static void close_gap(struct obi_records *r, struct obi_buf *in, size_t from)
 
 int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, int most, struct ob_error *reterr)
 {
-	uint8_t *front = obi_buf_sink(in)->data + in->start;
 	size_t len = obi_buf_len(in), at = r->opened;
 	int count = 0;
 	if (r->dead) {
 		return refuse(r, reterr, "an earlier record could not be opened");
 	}
+	if (len == at) {
+		return 0;
+	}
+	uint8_t *front = obi_buf_sink(in)->data + in->start;
 	while (count < most && len - at >= OBI_RECORD_HEADER) {
 		uint8_t *record = front + at + OBI_RECORD_HEADER;
 		size_t whole = (size_t)(front[at] << 8 | front[at + 1]);
