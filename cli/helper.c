@@ -18,7 +18,7 @@
 #include "base/error.h"
 
 /* Nobody has so much to tell as BYTES_MAX. */
-enum { LINE_MAX_BYTES = 8192, BYTES_MAX = 16 << 20, FIELD_END = 0x1f };
+enum { LINE_MAX_BYTES = 8192, BYTES_MAX = 1 << 20, FIELD_END = 0x1f };
 
 extern char **environ;
 
