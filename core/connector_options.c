@@ -10,6 +10,7 @@
 #include "logic/names.h"
 #include "logic/restart.h"
 #include "logic/rules.h"
+#include "logic/source.h"
 #include "run/user.h"
 
 enum { READY_MS = 60000, STOP_MS = 10000, BEAT_MS = 10000, MISSES = 3, CALL_MS = 30000, PIPE_BYTES = 256 * 1024 };
@@ -77,6 +78,7 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->limits = copy_limits(&c, o->limits);
 	o->stdin_path = copy_text(&c, o->stdin_path);
 	o->rules = copy_list(&c, o->rules);
+	o->parent_address = copy_text(&c, o->parent_address);
 	return c.full ? OB_ENOMEM : OB_OK;
 }
 
@@ -207,6 +209,12 @@ static int check(const struct ob_connector_options *o, struct ob_error *reterr)
 	if (o->cwd != NULL && o->cwd[0] != '/') {
 		return obi_fail(reterr, OB_EINVAL, 0, "options: cwd must be an absolute path");
 	}
+	struct obi_source source;
+	if (o->parent_address != NULL && !obi_source_parse(o->parent_address, &source)) {
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"options: parent_address \"%s\" is neither an address nor a context id",
+				o->parent_address);
+	}
 	int r = check_env(o->env, reterr);
 	r = r == OB_OK ? check_limits(o->limits, reterr) : r;
 	r = r == OB_OK ? obi_rules_check(o->rules, reterr) : r;
@@ -254,6 +262,9 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	}
 	const int64_t numbers[] = {o->env_clear, o->umask, o->log_pipe_bytes, o->allow_plaintext};
 	crypto_generichash_update(&h, (const unsigned char *)numbers, sizeof numbers);
+	if (o->parent_address != NULL) {
+		hash_text(&h, o->parent_address);
+	}
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);
 }

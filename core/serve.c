@@ -1,52 +1,63 @@
 /* SPDX-License-Identifier: MIT */
-/* The child's connections: accepting them, who is the parent, and how they end. */
-#include <fcntl.h>
+/* The child's connections: who is the parent, who may call what, and how they end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/uri.h"
-#include "server.h"
+#include "serve.h"
 
-enum { ACCEPT_PAUSE_MS = 100, ACCEPTS_A_TURN = 64, GOODBYE_MS = 1000, WARN_EVERY_MS = 1000, ADDRESS_MAX = 4096 };
+enum { GOODBYE_MS = 1000, WARN_EVERY_MS = 1000, ADDRESS_MAX = 4096 };
 
 /* A parent that is gone without a word is noticed by the transport in about three of these, as the default is on its side. */
 enum { HEARTBEAT_MS = 10000 };
 
-struct obi_connection_in {
-	struct obi_connection_in *next;
-	struct obi_connection_in **slot;
-	struct ob_server *server;
-	struct obi_link *link;
-	bool open;
-	bool last; /* when it has ended, shut down */
-};
-
 /* ---- Refusals are told of, but not more often than once a second ---- */
 
-static void warn(struct ob_server *s, const char *what, const char *why)
+void obi_serve_warn(struct ob_server *s, const struct obi_source *from, const char *what, const char *why)
 {
+	char source[OBI_SOURCE_TEXT];
 	int64_t now = obi_now_ms();
 	if (s->warned_ms != 0 && now - s->warned_ms < WARN_EVERY_MS) {
 		s->unwarned++;
 		return;
 	}
-	ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:U}", "reason", why, "suppressed", s->unwarned);
+	if (from != NULL) {
+		obi_source_show(*from, source);
+		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:s,s:U}", "reason", why, "from", source, "suppressed",
+		       s->unwarned);
+	} else {
+		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:U}", "reason", why, "suppressed", s->unwarned);
+	}
 	s->warned_ms = now;
 	s->unwarned = 0;
 }
 
 /* ---- One connection ---- */
 
-static void forget(struct obi_connection_in *c)
+/* Returns for how long more from there are refused. */
+static int64_t give_up_seat(struct obi_connection_in *c, enum obi_gate_end end)
+{
+	bool seated = c->seat.slot != NULL;
+	int64_t ms = obi_gate_leave(&c->server->gate, &c->seat, end, obi_now_ms());
+	if (seated) {
+		obi_accept_go_on(c->server);
+	}
+	return ms;
+}
+
+void obi_serve_drop(struct obi_connection_in *c)
 {
 	struct ob_server *s = c->server;
 	*c->slot = c->next;
 	if (c->next != NULL) {
 		c->next->slot = c->slot;
 	}
-	s->unauthenticated -= !c->open;
+	if (s->looking == c) {
+		s->looking = NULL;
+	}
+	(void)give_up_seat(c, OBI_GATE_GONE);
 	/* Clients must find the link as long as there are calls of theirs on it. */
 	obi_link_drop(c->link, OB_ECONNLOST, "the connection to the parent was closed");
 	if (s->supervisor == c) {
@@ -61,7 +72,40 @@ static void on_opened(void *user, struct obi_link *link)
 	struct obi_connection_in *c = user;
 	(void)link;
 	c->open = true;
-	c->server->unauthenticated--;
+	if (c->server->looking == c) {
+		c->server->looking = NULL;
+	}
+	(void)give_up_seat(c, OBI_GATE_PASSED);
+}
+
+/*
+ * Who never said a word and left, as those do who only look whether somebody is there, has done nothing. Who began and then
+ * left has failed: that is how a dialer ends that has found our proof wrong.
+ */
+static enum obi_gate_end how_it_ended(const struct obi_connection_in *c, const struct ob_error *err)
+{
+	switch (err->code) {
+	case OB_ENOMEM:
+	case OB_ECLOSED:
+	case OB_EIO:
+		return OBI_GATE_GONE;
+	case OB_EREFUSED:
+	case OB_ECONNLOST:
+		return obi_link_has_heard(c->link) ? OBI_GATE_FAILED : OBI_GATE_GONE;
+	default:
+		return OBI_GATE_FAILED;
+	}
+}
+
+static void tell_refusal(struct obi_connection_in *c, const struct ob_error *err)
+{
+	struct ob_error told = *err;
+	int64_t ms = give_up_seat(c, how_it_ended(c, err));
+	if (ms > 0) {
+		obi_fail(&told, err->code, 0, "%.400s; for %lld ms nobody from there is let in", err->text,
+			 (long long)ms);
+	}
+	obi_serve_warn(c->server, &c->from, "a connection was refused", told.text);
 }
 
 static void on_closed(void *user, struct obi_link *link, const struct ob_error *err)
@@ -71,11 +115,11 @@ static void on_closed(void *user, struct obi_link *link, const struct ob_error *
 	bool last = c->last;
 	(void)link;
 	if (!c->open) {
-		warn(s, "a connection was refused", err->text);
+		tell_refusal(c, err);
 	} else if (err->code != OB_ECONNLOST && err->code != OB_ECLOSED) {
-		warn(s, "a connection was closed", err->text);
+		obi_serve_warn(s, &c->from, "a connection was closed", err->text);
 	}
-	forget(c);
+	obi_serve_drop(c);
 	if (last) {
 		obi_server_shut_down(s);
 	}
@@ -126,7 +170,7 @@ static void deny(struct ob_server *s, struct ob_call *call)
 	char what[OBI_METHOD_MAX + OBI_SUBJECT_MAX + 64];
 	snprintf(what, sizeof what, "%s, by %.*s (%.*s)", call->method, (int)who->subject.len,
 		 (const char *)who->subject.data, (int)who->method.len, (const char *)who->method.data);
-	warn(s, "a call was denied", what);
+	obi_serve_warn(s, NULL, "a call was denied", what);
 	ob_call_fail(call, OB_RPC_DENIED, "%s is not allowed to you", call->method);
 }
 
@@ -159,6 +203,7 @@ static int on_supervise(void *user, struct obi_link *link, struct ob_bytes insta
 		return OB_EPERM;
 	}
 	s->supervisor = c;
+	obi_gate_learn(&s->gate, c->from);
 	obi_peer_set_link(s->parent_peer, link);
 	if (before != NULL && before != c) {
 		obi_link_close(before->link, OB_ECLOSED, "replaced by a newer parent");
@@ -166,43 +211,28 @@ static int on_supervise(void *user, struct obi_link *link, struct ob_bytes insta
 	return OB_OK;
 }
 
-static struct obi_connection_in *add(struct ob_server *s)
+static struct obi_connection_in *add(struct ob_server *s, struct obi_source from)
 {
 	struct obi_connection_in *c = calloc(1, sizeof *c);
 	if (c == NULL) {
 		return NULL;
 	}
 	c->server = s;
+	c->from = from;
 	c->next = s->connections;
 	c->slot = &s->connections;
 	if (c->next != NULL) {
 		c->next->slot = &c->next;
 	}
 	s->connections = c;
-	s->unauthenticated++;
+	obi_gate_enter(&s->gate, from, obi_now_ms(), &c->seat);
 	return c;
 }
 
-/* Silent connections must not keep the parent out: the one that has had its chance for longest goes. */
-static void drop_oldest(struct ob_server *s)
-{
-	struct obi_connection_in *oldest = NULL;
-	for (struct obi_connection_in *c = s->connections; c != NULL; c = c->next) {
-		oldest = c->open ? oldest : c;
-	}
-	if (oldest != NULL) {
-		warn(s, "a connection was refused", "too many connections that have not authenticated");
-		forget(oldest);
-	}
-}
-
-static void welcome(struct ob_server *s, struct ob_stream *stream)
+void obi_serve_stream(struct ob_server *s, struct ob_stream *stream, struct obi_source from)
 {
 	struct obi_link_setup setup = obi_endpoint_link(s->rt, &s->endpoint);
-	if (s->unauthenticated >= s->options.preauth_max) {
-		drop_oldest(s);
-	}
-	struct obi_connection_in *c = add(s);
+	struct obi_connection_in *c = add(s, from);
 	if (c == NULL) {
 		setup.transport->close(stream);
 		return;
@@ -213,67 +243,16 @@ static void welcome(struct ob_server *s, struct ob_stream *stream)
 	setup.open_timeout_ms = s->options.auth_timeout_ms;
 	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, on_supervise, c};
 	if (obi_link_accept(&setup, stream, &c->link, NULL) < 0) {
-		forget(c);
+		obi_serve_drop(c);
 	}
 }
 
-/* ---- Accepting ---- */
+/* ---- Beginning and end ---- */
 
 static const struct ob_transport_ops *transport_of(const struct ob_server *s)
 {
 	return &s->endpoint.transport->as.transport;
 }
-
-/*
- * Out of descriptors: a waiting connection would make the listener readable for ever. Give up the reserve to take and close it, so
- * that the peer learns of it, and leave the rest for a moment.
- */
-static void refuse_one(struct ob_server *s)
-{
-	struct ob_stream *stream;
-	close(s->reserve_fd);
-	if (transport_of(s)->accept(s->listener, &stream, NULL) == OB_OK) {
-		transport_of(s)->close(stream);
-	}
-	s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	obi_io_stop(&s->accept_io);
-	obi_timer_set(s->rt->loop, &s->pause, ACCEPT_PAUSE_MS);
-	warn(s, "cannot accept connections for a moment", "out of file descriptors or memory");
-}
-
-static void on_acceptable(void *user, int events)
-{
-	struct ob_server *s = user;
-	struct ob_error err = {0};
-	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct ob_stream *stream;
-		int r = transport_of(s)->accept(s->listener, &stream, &err);
-		if (r == OB_EAGAIN) {
-			return;
-		}
-		if (r == OB_OK) {
-			welcome(s, stream);
-			continue;
-		}
-		if (r == OB_ENOMEM) {
-			refuse_one(s);
-			return;
-		}
-		warn(s, "cannot accept connections for a moment", err.text);
-		obi_io_stop(&s->accept_io);
-		obi_timer_set(s->rt->loop, &s->pause, ACCEPT_PAUSE_MS);
-		return;
-	}
-}
-
-static void resume_accepting(void *user)
-{
-	struct ob_server *s = user;
-	obi_io_set(s->rt->loop, &s->accept_io, transport_of(s)->listener_fd(s->listener), OB_READABLE);
-}
-
-/* ---- Beginning and end ---- */
 
 /* The lock that we hold is that of the directory of our config: it says nothing of sockets elsewhere. */
 static bool in_our_directory(const struct ob_server *s, const struct ob_uri *uri)
@@ -303,6 +282,18 @@ static int bind_listener(struct ob_server *s, struct ob_error *reterr)
 	return OB_OK;
 }
 
+static int set_up_gate(struct ob_server *s, struct ob_error *reterr)
+{
+	struct obi_gate_setup setup = {.seats = s->options.preauth_max,
+				       .own_uid = (uint32_t)geteuid(),
+				       .allowed_uid = s->endpoint.auth.allowed_uid,
+				       .parent = s->config.parent_address};
+	int r = obi_gate_init(&s->gate, &setup);
+	return r == OB_OK ? OB_OK
+			  : obi_fail(reterr, r, 0, "parent_address \"%s\" is neither an address nor a context id",
+				     s->config.parent_address);
+}
+
 int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 {
 	struct obi_endpoint_names names = {.uri = s->config.listen,
@@ -320,6 +311,7 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 	int r = obi_endpoint_init(s->rt, &names, &s->endpoint, reterr);
 	obi_names_free(auth);
 	r = r == OB_OK ? obi_endpoint_set_token(&s->endpoint, s->config.token, reterr) : r;
+	r = r == OB_OK ? set_up_gate(s, reterr) : r;
 	r = r == OB_OK ? bind_listener(s, reterr) : r;
 	if (r < 0) {
 		return r;
@@ -330,11 +322,7 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 		       "and change it",
 		       "{s:s,s:s}", "transport", s->endpoint.transport->name, "because", "allow_plaintext");
 	}
-	s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	s->accept_io.fn = on_acceptable;
-	s->pause.fn = resume_accepting;
-	s->accept_io.user = s->pause.user = s;
-	resume_accepting(s);
+	obi_accept_begin(s);
 	return OB_OK;
 }
 
@@ -351,18 +339,13 @@ char *obi_server_address(struct ob_server *s)
 
 void obi_server_hang_up(struct ob_server *s)
 {
-	obi_io_stop(&s->accept_io);
-	obi_timer_stop(&s->pause);
+	obi_accept_end(s);
 	while (s->connections != NULL) {
-		forget(s->connections);
+		obi_serve_drop(s->connections);
 	}
 	if (s->listener != NULL) {
 		transport_of(s)->listener_close(s->listener);
 		s->listener = NULL;
-	}
-	if (s->reserve_fd >= 0) {
-		close(s->reserve_fd);
-		s->reserve_fd = -1;
 	}
 	obi_endpoint_clear(&s->endpoint);
 }

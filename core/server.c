@@ -23,7 +23,7 @@ static void fill_defaults(struct ob_server_options *o)
 	o->message_max = o->message_max != 0 ? o->message_max : limits.message;
 	o->calls_max = o->calls_max != 0 ? o->calls_max : limits.calls;
 	o->queue_max = o->queue_max != 0 ? o->queue_max : limits.queue;
-	o->preauth_max = o->preauth_max != 0 ? o->preauth_max : 16;
+	o->preauth_max = o->preauth_max != 0 ? o->preauth_max : 64;
 	o->auth_timeout_ms = o->auth_timeout_ms != 0 ? o->auth_timeout_ms : 5000;
 }
 
@@ -66,6 +66,7 @@ static int config_of_options(struct ob_server *s, struct ob_error *reterr)
 	r = r == OB_OK ? ob_config_set(&s->config.listen, o->listen) : r;
 	r = r == OB_OK ? ob_config_set(&s->config.codec, o->codec != NULL ? o->codec : "msgpack") : r;
 	r = r == OB_OK ? ob_config_set(&s->config.token, o->token) : r;
+	r = r == OB_OK ? ob_config_set(&s->config.parent_address, o->parent_address) : r;
 	free(auth);
 	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "out of memory");
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* server - the child's side, shared by server.c (life), serve.c (connections) and control.c (the control interface). */
+/* server - the child's side, shared by server.c (life), accept.c and serve.c (connections) and control.c (the control interface). */
 #ifndef OBI_SERVER_H
 #define OBI_SERVER_H
 
 #include "client.h"
 #include "interfaces.h"
+#include "logic/gate.h"
 #include "logic/rules.h"
 #include "runtime.h"
 
@@ -39,16 +40,18 @@ struct ob_server {
 	atomic_bool stop;
 	int stop_fd; /* an eventfd for a run() that does not turn the loop */
 
-	/* serve.c */
+	/* serve.c, accept.c */
 	struct obi_endpoint endpoint;
 	struct ob_listener *listener;
 	struct obi_io accept_io;
-	struct obi_timer pause; /* out of descriptors: listen again later */
+	struct obi_timer pause; /* nothing is accepted before */
 	int reserve_fd;		/* given up for a moment to refuse a connection when there are none left */
 	struct obi_connection_in *connections;
 	struct obi_connection_in *supervisor;
-	uint32_t unauthenticated;
 	struct obi_rules rules;
+	struct obi_connection_in *looking; /* at this one, if it is still there, and not open */
+	struct ob_stream *waiting;	   /* accepted, and there is no seat yet */
+	struct obi_gate gate;
 	struct obi_peer *parent_peer;
 	struct ob_client *parent;
 	int64_t warned_ms; /* of the last line about a refused peer */

@@ -61,6 +61,7 @@ static int pass(struct obi_auth *auth, struct ob_error *reterr)
 		auth->exchange = NULL;
 	}
 	end_exchange(auth);
+	auth->proved = true;
 	auth->satisfied = false;
 	auth->at++;
 	while (r == OB_OK && auth->at < auth->setup->count && auth->setup->mechanisms[auth->at].ops->create == NULL) {

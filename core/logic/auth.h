@@ -36,6 +36,7 @@ struct obi_auth {
 	struct ob_auth *exchange; /* of the mechanism at `at` */
 	uint32_t at;		  /* the mechanism that exchanges now; setup->count: all have passed */
 	bool satisfied;		  /* our side of it wants no more messages */
+	bool proved;		  /* a mechanism that exchanges has passed */
 	struct ob_auth *sealer;	  /* the exchange of a mechanism that seals, when it has passed */
 	const struct ob_auth_ops *sealer_ops;
 	uint8_t prologue[512];

@@ -31,6 +31,7 @@ static const struct field {
     {"rules", offsetof(struct ob_config, rules), TEXT, false},
     {"peer_uids", offsetof(struct ob_config, peer_uids), TEXT, false},
     {"peer_gids", offsetof(struct ob_config, peer_gids), TEXT, false},
+    {"parent_address", offsetof(struct ob_config, parent_address), TEXT, false},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 

@@ -5,7 +5,7 @@
  *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "children": {"NAME": {
  *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b"}, "env_clear": false, "data_path": "/...", "cwd": "/...",
  *     "transport": "unix", "listen": "unix:///...", "connect": "...", "codec": "msgpack", "auth": "token" | ["noise", "token"],
- *     "allow_plaintext": false,
+ *     "allow_plaintext": false, "parent_address": "192.0.2.1" | "2",
  *     "ready":   {"mode": "config" | "rpc" | "none", "timeout": "60s"},
  *     "restart": {"max_restarts": 0, "backoff_base": "2s", "backoff_max": "60s", "reset_window": "5m", "jitter": 0.2},
  *     "stop":    {"signal": "SIGINT", "timeout": "10s"},

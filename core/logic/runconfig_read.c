@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/uri.h"
 #include "logic/names.h"
+#include "logic/source.h"
 
 #include <stdio.h>
 
@@ -136,6 +137,17 @@ void obi_read_uri(struct obi_reading *r, const struct ob_value *value, void *at,
 	const char *text = obi_reading_text(r, value);
 	if (text != NULL && obi_uri_parse(text, &r->arena->ob, &uri, &err) < 0) {
 		obi_reading_fault(r, err.text);
+	}
+	*(const char **)at = text;
+}
+
+void obi_read_source(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+{
+	(void)more;
+	struct obi_source source;
+	const char *text = obi_reading_text(r, value);
+	if (text != NULL && !obi_source_parse(text, &source)) {
+		obi_reading_fault(r, "must be an IPv4 or IPv6 address, or a context id");
 	}
 	*(const char **)at = text;
 }

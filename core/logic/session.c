@@ -107,6 +107,14 @@ static void confirm(struct obi_session *s)
 	obi_session_passed(s);
 }
 
+enum obi_session_progress obi_session_progress(const struct obi_session *s)
+{
+	if (s->state == OBI_SESSION_CONFIRMING || s->auth.proved) {
+		return OBI_PROGRESS_PROVEN;
+	}
+	return s->auth.exchange != NULL ? OBI_PROGRESS_TALKING : OBI_PROGRESS_NONE;
+}
+
 /* ---- The end ---- */
 
 static void finish(struct obi_session *s, const struct ob_error *err)

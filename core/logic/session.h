@@ -27,6 +27,9 @@ enum { OBI_VALUE_PER_BYTE = 20 };
 
 enum obi_session_state { OBI_SESSION_AUTH, OBI_SESSION_CONFIRMING, OBI_SESSION_OPEN, OBI_SESSION_CLOSED };
 
+/* How far a peer has come that is not authenticated yet: it began an exchange; it has shown that it knows the secret. */
+enum obi_session_progress { OBI_PROGRESS_NONE, OBI_PROGRESS_TALKING, OBI_PROGRESS_PROVEN };
+
 struct obi_session_limits {
 	uint32_t message; /* bytes of one message */
 	uint32_t preauth; /* the same before authentication */
@@ -101,6 +104,9 @@ void obi_session_free(struct obi_session *s);
 
 /* Where to read to; never NULL unless memory ran out, and then the session has closed itself. */
 uint8_t *obi_session_room(struct obi_session *s, size_t *ret_room);
+
+/* Of a session that is not OPEN yet. A first message of a mechanism that seals may be a recorded one, and still is PROVEN. */
+enum obi_session_progress obi_session_progress(const struct obi_session *s);
 
 /* n bytes were read there: handle every message that is complete. */
 void obi_session_received(struct obi_session *s, size_t n, int64_t now);

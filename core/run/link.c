@@ -15,7 +15,8 @@ struct obi_link {
 	bool closed;
 	bool draining; /* shut down: write all, then wait for the peer's end */
 	bool half_closed;
-	bool doomed;   /* to be freed when the last callback has returned */
+	bool doomed; /* to be freed when the last callback has returned */
+	bool has_heard;
 	uint32_t busy; /* callbacks of ours on the stack */
 	int64_t heard;
 	struct obi_io io;
@@ -210,6 +211,7 @@ static void on_readable(struct obi_link *link)
 	ptrdiff_t n = link->setup.transport->readv(link->stream, &piece, 1, &err);
 	if (n > 0) {
 		link->heard = obi_loop_now(link->setup.loop);
+		link->has_heard = true;
 		obi_session_received(&link->session, (size_t)n, link->heard);
 	} else if (n == 0) {
 		obi_session_ended(&link->session, NULL);
@@ -351,6 +353,19 @@ static void on_accepted(void *user)
 	start_session(link, OB_AUTH_ACCEPTOR);
 }
 
+void obi_link_look(struct obi_link *link)
+{
+	enter(link);
+	if (!link->closed && !link->has_session) {
+		obi_task_stop(&link->flush);
+		on_accepted(link);
+	}
+	if (!link->closed) {
+		on_readable(link);
+	}
+	leave(link);
+}
+
 int obi_link_accept(const struct obi_link_setup *setup, struct ob_stream *stream, struct obi_link **ret_link,
 		    struct ob_error *reterr)
 {
@@ -464,6 +479,16 @@ bool obi_link_is_open(const struct obi_link *link)
 int64_t obi_link_last_heard(const struct obi_link *link)
 {
 	return link->heard;
+}
+
+bool obi_link_has_heard(const struct obi_link *link)
+{
+	return link->has_heard;
+}
+
+enum obi_session_progress obi_link_progress(const struct obi_link *link)
+{
+	return link->has_session ? obi_session_progress(&link->session) : OBI_PROGRESS_NONE;
 }
 
 const struct ob_peer *obi_link_peer(const struct obi_link *link)

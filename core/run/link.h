@@ -52,6 +52,15 @@ bool obi_link_is_open(const struct obi_link *link);
 /* When the last bytes came, CLOCK_MONOTONIC ms. */
 int64_t obi_link_last_heard(const struct obi_link *link);
 
+/* Whether any bytes ever came. */
+bool obi_link_has_heard(const struct obi_link *link);
+
+/* How far the peer of an accepted connection has come with authentication. */
+enum obi_session_progress obi_link_progress(const struct obi_link *link);
+
+/* Read what has arrived now, not when the loop comes to it. The link may end, and be freed, in it. */
+void obi_link_look(struct obi_link *link);
+
 /* What the kernel vouches for about the peer; size is 0 while it dials. */
 const struct ob_peer *obi_link_peer(const struct obi_link *link);
 

@@ -401,6 +401,7 @@ struct ob_config {
 	char *rules;	      /* who may call what, joined by ';': see ob_connector_options */
 	char *peer_uids;      /* for peercred: numbers, joined by commas */
 	char *peer_gids;
+	char *parent_address; /* where the parent dials from: seats are kept for it (see ob_server_options) */
 };
 
 /* Read and check the file: a regular file of ours with mode 0600 or stricter, at most 1 MiB. Start with
@@ -527,6 +528,8 @@ struct ob_connector_options {
 	const char *const
 	    *peer_users; /* names or numbers: whom peercred admits to the child besides its own user, root, and us */
 	const char *const *peer_groups; /* the same by group: the one that the peer ran with when it connected */
+	/* Where the child sees us come from over a network, for it to keep seats for us: see ob_server_options. NULL: not told */
+	const char *parent_address;
 };
 
 /* Make a connector; nothing is started or touched. Everything in options is checked and copied. */
@@ -673,7 +676,7 @@ struct ob_server_options {
 	uint32_t message_max;	 /* bytes; default 4 MiB */
 	uint32_t calls_max;	 /* in flight for one connection; default 256 */
 	uint32_t queue_max;	 /* bytes that may wait for one connection; default 8 MiB */
-	uint32_t preauth_max;	 /* connections that have not authenticated yet; default 16 */
+	uint32_t preauth_max;	 /* connections that have not authenticated yet; default 64 */
 	int64_t auth_timeout_ms; /* default 5 s */
 	bool allow_plaintext;
 	/*
@@ -688,6 +691,13 @@ struct ob_server_options {
 	ob_logger *logger;	 /* borrowed; NULL: one of its own, on stdout */
 	/* Who may call what, if the config file has no rules: see ob_connector_options. Copied. */
 	const char *const *rules;
+	/*
+	 * Where the parent dials from: a numeric IPv4 or IPv6 address, or a vsock context id. A quarter of preauth_max is kept for
+	 * it, and failures from there carry no penalty; it must authenticate like anybody. Our own user, root, allowed_uid, the host
+	 * of a virtual machine, and wherever a parent supervised us from last, have the same without it. Only with listen set does it
+	 * count: else the config file says it.
+	 */
+	const char *parent_address;
 };
 
 /*

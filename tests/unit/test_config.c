@@ -65,13 +65,15 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    .auth = (char *)(uintptr_t) "noise,token",
 	    .instance = (char *)(uintptr_t) "feed",
 	    .allow_plaintext = true,
+	    .parent_address = (char *)(uintptr_t) "192.0.2.1",
 	};
 	expect_text(
 	    &config,
 	    "{\"token\":\"" TOKEN
 	    "\",\"fifo_stdout\":\"/d/stdout.fifo\",\"fifo_stderr\":\"/d/stderr.fifo\",\"pid\":4711,"
 	    "\"rpc_addr\":\"unix:///d/rpc.sock\",\"ready\":true,\"name\":\"web\",\"listen\":\"unix:///d/rpc.sock\","
-	    "\"codec\":\"msgpack\",\"auth\":\"noise,token\",\"instance\":\"feed\",\"allow_plaintext\":true}");
+	    "\"codec\":\"msgpack\",\"auth\":\"noise,token\",\"instance\":\"feed\",\"allow_plaintext\":true,"
+	    "\"parent_address\":\"192.0.2.1\"}");
 }
 
 static void zero_empty_and_false_are_left_out(void **unused)

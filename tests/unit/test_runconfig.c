@@ -91,7 +91,8 @@ static void every_key_reaches_its_option(void **unused)
 	    "c\"],\"env\":{\"A\":\"1\",\"B\":\"\"},"
 	    "\"env_clear\":true,\"data_path\":\"/d\",\"transport\":\"unix\",\"listen\":\"unix:///d/s\","
 	    "\"connect\":\"tcp://"
-	    "127.0.0.1:7\",\"codec\":\"json\",\"auth\":[\"noise\",\"token\"],\"allow_plaintext\":true,"
+	    "127.0.0.1:7\",\"codec\":\"json\",\"auth\":[\"noise\",\"token\"],\"allow_plaintext\":true,\"parent_"
+	    "address\":\"2001:db8::1\","
 	    "\"ready\":{\"mode\":\"rpc\",\"timeout\":\"90s\"},\"restart\":{\"max_restarts\":5,\"backoff_base\":"
 	    "\"250ms\","
 	    "\"backoff_max\":\"1m30s\",\"reset_window\":\"1h\",\"jitter\":0.25},\"stop\":{\"signal\":\"TERM\","
@@ -103,6 +104,7 @@ static void every_key_reaches_its_option(void **unused)
 	expect_list(c->env, "A=1|B=|");
 	expect_list(c->auth, "noise|token|");
 	assert_true(c->env_clear && c->allow_plaintext);
+	assert_string_equal(c->parent_address, "2001:db8::1");
 	assert_string_equal(c->data_path, "/d");
 	assert_string_equal(c->transport, "unix");
 	assert_string_equal(c->listen, "unix:///d/s");
