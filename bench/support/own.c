@@ -17,6 +17,7 @@ struct own {
 	ob_connector *connector;
 	ob_client *client;
 	ob_reply *reply;
+	struct ob_config config; /* the child's */
 	char dir[64];
 	char *payload;
 	bool text;
@@ -93,6 +94,64 @@ static void remove_dir(const struct own *own)
 	}
 }
 
+/* ---- Further clients of the child --------------------------------------------------------------------------------- */
+
+static void read_config(struct own *own)
+{
+	char path[96];
+	struct ob_error err;
+	own->config.size = sizeof own->config;
+	snprintf(path, sizeof path, "%s/outboard.json", own->dir);
+	if (ob_config_read(path, &own->config, &err) < 0) {
+		bench_die("reading the child's config", err.text);
+	}
+}
+
+void own_place(const struct own *own, char *to, size_t size)
+{
+	const char *address = own->config.rpc_addr;
+	bool tcp = strncmp(address, "tcp://", 6) == 0;
+	snprintf(to, size, "%s:%s", tcp ? "tcp" : "unix", strstr(address, "://") + 3);
+}
+
+static int connect_once(struct own *own, const struct ob_client_options *options, struct ob_error *err)
+{
+	ob_client *client;
+	int r = ob_client_connect(own->runtime, options, NULL, &client, err);
+	if (r == OB_OK) {
+		r = ob_client_callf(client, 0, NULL, err, "bench.echo", "[i]", 1);
+		ob_client_free(client);
+	}
+	return r;
+}
+
+double own_connect(struct own *own, uint64_t *count_again)
+{
+	const int64_t most_ns = (int64_t)60 * 1000000000;
+	char mechanisms[128];
+	const char *list[MECHANISMS + 1];
+	struct ob_error err = {0};
+	snprintf(mechanisms, sizeof mechanisms, "%s", own->config.auth);
+	for (char *at = mechanisms; (at = strchr(at, ',')) != NULL;) {
+		*at = '+';
+	}
+	split(mechanisms, list);
+	struct ob_client_options options = {.size = sizeof options,
+					    .address = own->config.rpc_addr,
+					    .auth = list,
+					    .token = own->config.token,
+					    .allow_plaintext = true};
+	int64_t begin = bench_now_ns();
+	while (connect_once(own, &options, &err) < 0) {
+		++*count_again;
+		(void)ob_runtime_run(own->runtime, 1);
+		if (bench_now_ns() - begin > most_ns) {
+			bench_die("connecting", err.text);
+		}
+	}
+	return (double)(bench_now_ns() - begin);
+}
+
 /* A program that ends in the middle leaves no child. */
 static void end_all(void)
 {
@@ -145,6 +204,7 @@ struct own *own_open(enum bench_wire wire, const char *codec, const char *auth)
 	own->payload = malloc(LARGEST);
 	memset(own->payload, 'x', LARGEST);
 	start(own, &options);
+	read_config(own);
 	return own;
 }
 
@@ -159,6 +219,7 @@ void own_close(struct own *own)
 	ob_reply_free(own->reply);
 	ob_runtime_free(own->runtime);
 	remove_dir(own);
+	ob_config_clear(&own->config);
 	free(own->payload);
 	free(own);
 }

@@ -17,6 +17,12 @@ void own_close(struct own *own);
 bench_run_fn own_run_inline; /* ob_client_call(), on an inline runtime; one at a time */
 bench_run_fn own_run_async;  /* ob_client_call_async(), and ob_client_notify() where nothing is answered */
 
+/* Where it listens, as "unix:PATH" or "tcp:ADDRESS:PORT". */
+void own_place(const struct own *own, char *to, size_t size);
+
+/* A client of its own: dial, authenticate, one call, again if it is turned away. Returns ns from the first dial on. */
+double own_connect(struct own *own, uint64_t *count_again);
+
 /* The child's side. Returns the exit status, or -1 if role is not ours. */
 int own_serve(const char *role);
 
