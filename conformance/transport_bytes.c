@@ -3,6 +3,7 @@
 #include "conformance/trial.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 
 enum { MEGABYTE = 1 << 20, FRAME = 8 * MEGABYTE, FLOOD_MAX = 64 * MEGABYTE };
@@ -49,6 +50,18 @@ static void carries_single_bytes(struct obi_trial *trial)
 	}
 }
 
+/*
+ * Until `to` has something to read or, while there is more to write, `from` has room again: where news of a read takes its time to the writer, an
+ * emptied receiver waits for bytes that nobody could write yet.
+ */
+static bool await_progress(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to, bool more)
+{
+	struct pollfd wait[2] = {{.fd = trial->ops->fd(to), .events = POLLIN},
+				 {.fd = trial->ops->fd(from), .events = POLLOUT}};
+	return poll(wait, more ? 2 : 1, OBI_TRIAL_PATIENCE_MS) > 0 ||
+	       obi_trial_fail(trial, "in %d ms neither could one side read nor the other write", OBI_TRIAL_PATIENCE_MS);
+}
+
 /* One side writes all it can, the other reads what there is, until a frame that no buffer can hold has crossed. */
 static bool pump(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to, const uint8_t *frame)
 {
@@ -63,7 +76,7 @@ static bool pump(struct obi_trial *trial, struct ob_stream *from, struct ob_stre
 		}
 		sent += n > 0 ? (size_t)n : 0;
 		n = trial->ops->readv(to, &in, 1, &err);
-		if (n == OB_EAGAIN && !obi_trial_wait(trial, trial->ops->fd(to), OB_READABLE)) {
+		if (n == OB_EAGAIN && !await_progress(trial, from, to, sent < FRAME)) {
 			return false;
 		}
 		if (n == 0 || (n < 0 && n != OB_EAGAIN)) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# image.sh OUT INIT KERNEL FILE...: an initramfs OUT with busybox, INIT as /init, the modules of KERNEL in /modules, and each FILE, at its own
-# path, with the libraries that it is linked with. INIT is run by busybox's shell.
+# image.sh OUT INIT KERNEL FILE...: an initramfs OUT with busybox, first.init and INIT as /init, the modules of KERNEL in /modules, and each FILE,
+# at its own path, with the libraries that it is linked with. Busybox's shell runs /init.
 set -euo pipefail
 out=$1 init=$2 kernel=$3
 shift 3
@@ -18,7 +18,7 @@ put() {
 mkdir -p "$root"/{bin,dev,proc,sys,run,tmp,root,etc,modules}
 cp "$(command -v busybox)" "$root/bin/busybox"
 cp "$kernel"/modules/*.ko "$root/modules/"
-{ echo '#!/bin/busybox sh' && cat "$init"; } >"$root/init"
+{ echo '#!/bin/busybox sh' && cat "$(dirname "$0")/first.init" "$init"; } >"$root/init"
 chmod 755 "$root/init"
 for file; do
 	put "$file"

@@ -18,8 +18,8 @@ MODULES = [
     "drivers/virtio/virtio_pci_legacy_dev.ko", "drivers/virtio/virtio_pci.ko", "net/core/failover.ko",
     "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko", "drivers/firmware/qemu_fw_cfg.ko",
     "net/vmw_vsock/vsock.ko", "net/vmw_vsock/vmw_vsock_virtio_transport_common.ko",
-    "net/vmw_vsock/vmw_vsock_virtio_transport.ko", "drivers/vhost/vhost_iotlb.ko", "drivers/vhost/vhost.ko",
-    "drivers/vhost/vhost_vsock.ko", "virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko",
+    "net/vmw_vsock/vmw_vsock_virtio_transport.ko", "net/vmw_vsock/vsock_loopback.ko", "drivers/vhost/vhost_iotlb.ko",
+    "drivers/vhost/vhost.ko", "drivers/vhost/vhost_vsock.ko", "virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko",
 ]
 
 
@@ -63,8 +63,13 @@ def take(package, where):
                     shutil.copyfileobj(archive.extractfile(member), file)
 
 
+def is_whole(where):
+    names = ["vmlinuz"] + ["modules/" + os.path.basename(module) for module in MODULES]
+    return all(os.path.exists(os.path.join(where, name)) for name in names)
+
+
 def main(where):
-    if os.path.exists(os.path.join(where, "vmlinuz")):
+    if is_whole(where):
         return
     with tempfile.TemporaryDirectory() as scratch:
         made = os.path.join(scratch, "kernel")
