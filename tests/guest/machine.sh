@@ -60,8 +60,10 @@ in_a_host() {
 status=0
 in_a_host 180 -accel kvm -accel tcg || status=$?
 if [ "$status" = 124 ]; then
-	echo "it did not end with KVM in the emulated host; once more, without"
+	echo "it did not end with KVM in the emulated host; once more, without. So far it told:"
+	tail -n 5 "$dir/output" | tr '[]' '()'
 	status=0
 	in_a_host 390 -accel tcg || status=$?
 fi
+cat "$dir/output"
 exit "$status"

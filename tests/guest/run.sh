@@ -48,11 +48,11 @@ in_an_emulated_machine() {
 	export OB_TEST_GUEST=1 OB_TEST_PATIENCE=5
 	{ cat "$here/loopback.init" && order OUTBOARD_PLUGIN_PATH OB_TEST_{BUILD,GUEST,PATIENCE} -- "$@"; } >"$dir/init"
 	"$here/image.sh" "$dir/image" "$dir/init" "$kernel" "$1" "$OUTBOARD_PLUGIN_PATH"/*.so "$OB_TEST_BUILD"/children/*
-	emulate 240 "$dir/output" "$kernel" "$dir/image" -m 512
+	local status=0
+	emulate 240 "$dir/output" "$kernel" "$dir/image" -m 512 || status=$?
+	echo "$status" >"$dir/status"
 }
 
-if in_user_mode "$@" 2>"$dir/errors"; then
-	cat "$dir/output"
-	exit "$(cat "$dir/status" 2>/dev/null || echo 1)"
-fi
-in_an_emulated_machine "$@"
+in_user_mode "$@" 2>"$dir/errors" || in_an_emulated_machine "$@"
+cat "$dir/output"
+exit "$(cat "$dir/status" 2>/dev/null || echo 1)"
