@@ -173,6 +173,7 @@ static void destroy(struct ob_auth *auth)
 
 static const struct ob_auth_ops ops = {
     .size = sizeof ops,
+    .flags = OB_AUTH_NEEDS_SECRET,
     .create = create,
     .step = step,
     .destroy = destroy,

@@ -162,6 +162,7 @@ static void tell_flags(const struct obi_plugin *p)
 	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_MAY_FALL_SILENT, "may-fall-silent"},
 	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_SINGLE, "single"},
 	    {OB_PLUGIN_AUTH, OB_AUTH_LOCAL_ONLY, "local-only"},
+	    {OB_PLUGIN_AUTH, OB_AUTH_NEEDS_SECRET, "needs-secret"},
 	};
 	uint32_t flags = p->kind == OB_PLUGIN_TRANSPORT ? p->as.transport.flags
 			 : p->kind == OB_PLUGIN_AUTH	? p->as.auth.flags

@@ -19,14 +19,16 @@ static void pause_accepting(struct ob_server *s, int64_t ms)
 	obi_timer_set(s->rt->loop, &s->pause, ms);
 }
 
-/* Whoever knocks is told apart by this; a peer's pidfd would cost a descriptor each. */
-static struct obi_source source_of(const struct ob_server *s, struct ob_stream *stream)
+/* Whoever knocks is told apart by this; a peer's pidfd would cost a descriptor each. false: it has gone already. */
+static bool find_source(const struct ob_server *s, struct ob_stream *stream, struct obi_source *ret)
 {
 	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd)};
-	if (transport_of(s)->peer == NULL || transport_of(s)->peer(stream, &peer, NULL) < 0) {
-		peer.known = 0;
+	struct ob_error err;
+	if (transport_of(s)->peer != NULL && transport_of(s)->peer(stream, &peer, &err) < 0) {
+		return false;
 	}
-	return obi_source_of_peer(&peer);
+	*ret = obi_source_of_peer(&peer);
+	return true;
 }
 
 static struct obi_connection_in *connection_of(struct obi_gate_seat *seat)
@@ -74,7 +76,7 @@ static struct obi_gate_answer ask(struct ob_server *s, struct obi_source from)
 		if (answer.verdict != OBI_GATE_EVICT) {
 			return answer;
 		}
-		obi_serve_warn(s, &c->from, "a connection was refused",
+		obi_serve_warn(s, OBI_WARN_STRANGER, &c->from, "a connection was refused",
 			       "too many connections that have not authenticated");
 		obi_serve_drop(c);
 	}
@@ -90,13 +92,17 @@ static void refuse(struct ob_server *s, struct ob_stream *stream, struct obi_sou
 	} else {
 		snprintf(why, sizeof why, "too many connections that have not authenticated");
 	}
-	obi_serve_warn(s, &from, "a connection was refused", why);
+	obi_serve_warn(s, OBI_WARN_STRANGER, &from, "a connection was refused", why);
 }
 
 /* false: it has to wait, and all behind it. */
 static bool let_in(struct ob_server *s, struct ob_stream *stream)
 {
-	struct obi_source from = source_of(s, stream);
+	struct obi_source from;
+	if (!find_source(s, stream, &from)) {
+		transport_of(s)->close(stream);
+		return true;
+	}
 	struct obi_gate_answer answer = ask(s, from);
 	switch (answer.verdict) {
 	case OBI_GATE_ENTER:
@@ -125,7 +131,8 @@ static void refuse_one(struct ob_server *s)
 	}
 	s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	pause_accepting(s, ACCEPT_PAUSE_MS);
-	obi_serve_warn(s, NULL, "cannot accept connections for a moment", "out of file descriptors or memory");
+	obi_serve_warn(s, OBI_WARN_STRANGER, NULL, "cannot accept connections for a moment",
+		       "out of file descriptors or memory");
 }
 
 static void on_acceptable(void *user, int events)
@@ -144,7 +151,7 @@ static void on_acceptable(void *user, int events)
 			return;
 		}
 		if (r < 0) {
-			obi_serve_warn(s, NULL, "cannot accept connections for a moment", err.text);
+			obi_serve_warn(s, OBI_WARN_STRANGER, NULL, "cannot accept connections for a moment", err.text);
 			pause_accepting(s, ACCEPT_PAUSE_MS);
 			return;
 		}

@@ -15,23 +15,24 @@ enum { HEARTBEAT_MS = 10000 };
 
 /* ---- Refusals are told of, but not more often than once a second ---- */
 
-void obi_serve_warn(struct ob_server *s, const struct obi_source *from, const char *what, const char *why)
+void obi_serve_warn(struct ob_server *s, enum obi_warn kind, const struct obi_source *from, const char *what,
+		    const char *why)
 {
 	char source[OBI_SOURCE_TEXT];
+	struct obi_warned *warned = &s->warned[kind];
 	int64_t now = obi_now_ms();
-	if (s->warned_ms != 0 && now - s->warned_ms < WARN_EVERY_MS) {
-		s->unwarned++;
+	if (warned->ms != 0 && now - warned->ms < WARN_EVERY_MS) {
+		warned->left++;
 		return;
 	}
 	if (from != NULL) {
 		obi_source_show(*from, source);
 		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:s,s:U}", "reason", why, "from", source, "suppressed",
-		       s->unwarned);
+		       warned->left);
 	} else {
-		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:U}", "reason", why, "suppressed", s->unwarned);
+		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:U}", "reason", why, "suppressed", warned->left);
 	}
-	s->warned_ms = now;
-	s->unwarned = 0;
+	*warned = (struct obi_warned){.ms = now};
 }
 
 /* ---- One connection ---- */
@@ -105,7 +106,7 @@ static void tell_refusal(struct obi_connection_in *c, const struct ob_error *err
 		obi_fail(&told, err->code, 0, "%.400s; for %lld ms nobody from there is let in", err->text,
 			 (long long)ms);
 	}
-	obi_serve_warn(c->server, &c->from, "a connection was refused", told.text);
+	obi_serve_warn(c->server, OBI_WARN_STRANGER, &c->from, "a connection was refused", told.text);
 }
 
 static void on_closed(void *user, struct obi_link *link, const struct ob_error *err)
@@ -117,7 +118,7 @@ static void on_closed(void *user, struct obi_link *link, const struct ob_error *
 	if (!c->open) {
 		tell_refusal(c, err);
 	} else if (err->code != OB_ECONNLOST && err->code != OB_ECLOSED) {
-		obi_serve_warn(s, &c->from, "a connection was closed", err->text);
+		obi_serve_warn(s, OBI_WARN_CALLER, &c->from, "a connection was closed", err->text);
 	}
 	obi_serve_drop(c);
 	if (last) {
@@ -146,11 +147,11 @@ bool obi_server_may_end(const struct ob_server *s, const struct ob_call *call)
 	return may(s, &call->identity, "outboard-control.shutdown");
 }
 
-/* Where no secret is asked for, whoever the kernel lets in could else take the child over. */
+/* Where no secret is asked for, whoever the authenticators let in, each as somebody else, could else take the child over. */
 static bool is_one_of_us(const struct ob_server *s, const struct ob_identity *who)
 {
 	for (uint32_t i = 0; i < s->endpoint.auth.count; i++) {
-		if (s->endpoint.mechanisms[i].ops->create != NULL) {
+		if ((s->endpoint.mechanisms[i].ops->flags & OB_AUTH_NEEDS_SECRET) != 0) {
 			return true;
 		}
 	}
@@ -170,7 +171,7 @@ static void deny(struct ob_server *s, struct ob_call *call)
 	char what[OBI_METHOD_MAX + OBI_SUBJECT_MAX + 64];
 	snprintf(what, sizeof what, "%s, by %.*s (%.*s)", call->method, (int)who->subject.len,
 		 (const char *)who->subject.data, (int)who->method.len, (const char *)who->method.data);
-	obi_serve_warn(s, NULL, "a call was denied", what);
+	obi_serve_warn(s, OBI_WARN_CALLER, NULL, "a call was denied", what);
 	ob_call_fail(call, OB_RPC_DENIED, "%s is not allowed to you", call->method);
 }
 
@@ -195,7 +196,7 @@ static int on_supervise(void *user, struct obi_link *link, struct ob_bytes insta
 	struct obi_connection_in *c = user;
 	struct ob_server *s = c->server;
 	struct obi_connection_in *before = s->supervisor;
-	if (instance.len > 0 && s->instance != NULL && !ob_bytes_is(instance, s->instance)) {
+	if (s->instance != NULL && !ob_bytes_is(instance, s->instance)) {
 		return OB_ENOENT;
 	}
 	struct ob_identity who = obi_session_identity(obi_link_session(link));

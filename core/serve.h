@@ -22,8 +22,9 @@ void obi_serve_stream(struct ob_server *s, struct ob_stream *stream, struct obi_
 /* End it, without a word to anybody. */
 void obi_serve_drop(struct obi_connection_in *c);
 
-/* Tell, but not more often than once a second, of a refusal. from may be NULL. */
-void obi_serve_warn(struct ob_server *s, const struct obi_source *from, const char *what, const char *why);
+/* Tell, but of each kind not more often than once a second. from may be NULL. */
+void obi_serve_warn(struct ob_server *s, enum obi_warn kind, const struct obi_source *from, const char *what,
+		    const char *why);
 
 /* Begin and end to take connections from the listener. */
 void obi_accept_begin(struct ob_server *s);

@@ -11,6 +11,14 @@
 
 struct obi_connection_in;
 
+/* Who a warning is about. Each kind has its own measure, so that noise at the door does not drown what happens inside. */
+enum obi_warn { OBI_WARN_STRANGER, OBI_WARN_CALLER, OBI_WARN_KINDS };
+
+struct obi_warned {
+	int64_t ms;    /* when the last one was written; 0: never */
+	uint64_t left; /* how many were not, since */
+};
+
 struct obi_probe {
 	struct obi_probe *next;
 	ob_probe_fn *fn;
@@ -54,8 +62,7 @@ struct ob_server {
 	struct obi_gate gate;
 	struct obi_peer *parent_peer;
 	struct ob_client *parent;
-	int64_t warned_ms; /* of the last line about a refused peer */
-	uint64_t unwarned;
+	struct obi_warned warned[OBI_WARN_KINDS];
 };
 
 /* Listen as the config says. */

@@ -163,23 +163,25 @@ static bool is_for_the_parent(struct ob_bytes method)
 	return ob_bytes_is(method, "outboard-control.shutdown") || ob_bytes_is(method, "outboard.supervise");
 }
 
-static bool fits(struct ob_bytes pattern, struct ob_bytes method)
+/* What is for the parent is not given away by the way: "*" says nothing of it, and to allow it, it must be named. */
+static bool fits(struct ob_bytes pattern, struct ob_bytes method, bool allow)
 {
 	if (ob_bytes_is(pattern, "*")) {
 		return !is_for_the_parent(method);
 	}
 	if (pattern.data[pattern.len - 1] == '*') {
 		size_t dot = pattern.len - 2;
-		return last_dot(method) == dot && memcmp(pattern.data, method.data, dot) == 0;
+		return last_dot(method) == dot && memcmp(pattern.data, method.data, dot) == 0 &&
+		       !(allow && is_for_the_parent(method));
 	}
 	return pattern.len == method.len && memcmp(pattern.data, method.data, method.len) == 0;
 }
 
-static bool fits_any(struct ob_bytes patterns, struct ob_bytes method)
+static bool fits_any(const struct obi_rule *rule, struct ob_bytes method)
 {
-	struct ob_bytes word;
+	struct ob_bytes patterns = rule->patterns, word;
 	while (next_word(&patterns, &word)) {
-		if (fits(word, method)) {
+		if (fits(word, method, rule->allow)) {
 			return true;
 		}
 	}
@@ -331,7 +333,7 @@ enum obi_verdict obi_rules_judge(const struct obi_rules *rules, const struct ob_
 {
 	for (uint32_t i = 0; i < rules->count; i++) {
 		const struct obi_rule *rule = &rules->list[i];
-		if (is_meant(rule, who) && fits_any(rule->patterns, method)) {
+		if (is_meant(rule, who) && fits_any(rule, method)) {
 			return rule->allow ? OBI_ALLOWED : OBI_DENIED;
 		}
 	}

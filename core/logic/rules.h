@@ -8,8 +8,8 @@
  * METHOD: "interface.method", "interface.*", or "*".
  *
  * The first rule that fits decides. The last must fit everybody and everything ("allow *" or "deny *"), so that a list always says
- * what becomes of the rest. "*" does not reach outboard-control.shutdown and outboard.supervise: they are for the parent, unless a
- * rule names them.
+ * what becomes of the rest. "*" does not reach outboard-control.shutdown and outboard.supervise, nor does "interface.*" of a rule that
+ * allows: they are for the parent, unless a rule names them.
  */
 #ifndef OBI_LOGIC_RULES_H
 #define OBI_LOGIC_RULES_H

@@ -344,7 +344,7 @@ class Connection(asyncio.Protocol):
             self.running[call_id].cancel()
 
     def supervise(self, instance):
-        if instance not in ("", self.child.config["instance"]):
+        if instance != self.child.config["instance"]:
             raise RpcError(DENIED, "another instance")
         self.child.supervised_by(self)
         return True

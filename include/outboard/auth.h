@@ -33,11 +33,16 @@ enum { OB_AUTH_OVERHEAD_MAX = 256 };
 enum ob_auth_flag {
 	/* It shows a secret to the peer, or proves nothing about the far end of a network: refused, at config time, on a
 	 * transport that is not OB_TRANSPORT_LOCAL. */
-	OB_AUTH_LOCAL_ONLY = 1 << 0
+	OB_AUTH_LOCAL_ONLY = 1 << 0,
+	/*
+	 * Nobody passes it who does not have the secret of ob_auth_params. Whoever does may become the child's parent, and so end it; where
+	 * no mechanism of the list says this, that is for the child's own user and root, and for whom a rule names.
+	 */
+	OB_AUTH_NEEDS_SECRET = 1 << 1
 };
 
 /*
-  * Facts for one connection, host to plugin: read under OB_HAS(). All views live until the exchange has failed, or has passed and
+ * Facts for one connection, host to plugin: read under OB_HAS(). All views live until the exchange has failed, or has passed and
  * identity() was asked. What sealing needs later, the plugin must have copied.
  */
 struct ob_auth_params {

@@ -521,8 +521,8 @@ struct ob_connector_options {
 	 * "allow|deny [CONDITION...] METHOD...", with the conditions subject=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER
 	 * parent, and methods as "interface.method", "interface.*" or "*". The first that fits decides; the last must be
 	 * "allow *" or "deny *". The parent may always call outboard-control. outboard-control.shutdown and outboard.supervise are
-	 * not reached by "*": they are the parent's alone, and anybody's who proves that he knows the secret, unless a rule
-	 * names them.
+	 * not reached by "*", nor by the "interface.*" of a rule that allows: they are the parent's alone, and anybody's who knows
+	 * the secret and the instance, unless a rule names them.
 	 */
 	const char *const *rules;
 	const char *const

@@ -109,7 +109,10 @@ struct ob_transport_ops {
 	/* Send an end of stream and keep reading. Must be there. */
 	int (*shutdown_write)(struct ob_stream *stream, struct ob_error *reterr);
 
-	/* Fill in what the kernel vouches for. ret->size is set by the caller. May be NULL: nothing is known. */
+	/*
+	 * Fill in what the kernel vouches for. ret->size is set by the caller. A failure says that nobody is there any more: an
+	 * acceptor closes the stream. May be NULL: nothing is known.
+	 */
 	int (*peer)(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr);
 
 	/* Close at once and free. stream may be NULL. Must be there. */

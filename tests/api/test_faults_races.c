@@ -159,13 +159,28 @@ static bool is_canceled(void *user)
 	return reply[4] == yes[0];
 }
 
+enum { INSTANCE = 32, NAMING = INSTANCE + 3 };
+
+/* The params of outboard.supervise: [instance], of the child that lives in there. */
+static void name_instance(const struct family *f, uint8_t params[NAMING])
+{
+	struct ob_config config = {.size = sizeof config};
+	char *path = family_path(f, "outboard.json");
+	assert_int_equal(ob_config_read(path, &config, NULL), OB_OK);
+	assert_int_equal(strlen(config.instance), INSTANCE);
+	memcpy(params, "\x91\xd9\x20", 3);
+	memcpy(params + 3, config.instance, INSTANCE);
+	ob_config_clear(&config);
+	free(path);
+}
+
 static void fault_40_the_newest_parent_wins(void **state)
 {
 	static const char *const by_peercred[] = {"peercred", NULL};
 	static const uint8_t none[] = {0x90}, yes[] = {0xc3}, no[] = {0xc2};
 	struct family f;
 	struct ob_error err = {0};
-	uint8_t request[64];
+	uint8_t request[64], us[NAMING];
 	bool ended;
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
@@ -175,14 +190,15 @@ static void fault_40_the_newest_parent_wins(void **state)
 	int32_t pid = ob_connector_pid(f.connector);
 	assert_int_equal(ob_connector_detach(f.connector, &err), OB_OK);
 	char *path = family_path(&f, "rpc.sock");
+	name_instance(&f, us);
 	int old = peer_dial(path);
-	peer_must_call(old, 1, "outboard.supervise", none, sizeof none, yes, sizeof yes);
+	peer_must_call(old, 1, "outboard.supervise", us, sizeof us, yes, sizeof yes);
 	/* A handler is at work for the old one when the new one comes. */
 	assert_true(peer_send(old, request, peer_request(request, 2, "act.keep", none, sizeof none)));
 	int tool = peer_dial(path);
 	peer_must_call(tool, 1, "act.canceled", none, sizeof none, no, sizeof no);
 	int young = peer_dial(path);
-	peer_must_call(young, 1, "outboard.supervise", none, sizeof none, yes, sizeof yes);
+	peer_must_call(young, 1, "outboard.supervise", us, sizeof us, yes, sizeof yes);
 	(void)peer_drain(old, PEER_WAIT_MS, &ended);
 	assert_true(ended);
 	assert_true(is_canceled(&young));

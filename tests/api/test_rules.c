@@ -60,6 +60,16 @@ static int64_t ask(ob_client *client, const char *method, int64_t number)
 	return r == OB_OK ? OB_OK : err.remote_code;
 }
 
+static int64_t ask_to_supervise(ob_client *client, const char *instance)
+{
+	struct ob_error err = {0};
+	ob_reply *reply = NULL;
+	assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);
+	int r = ob_client_callf(client, FAMILY_WAIT_MS, reply, &err, "outboard.supervise", "[s]", instance);
+	ob_reply_free(reply);
+	return r == OB_OK ? OB_OK : err.remote_code;
+}
+
 static bool was_denied(void *user)
 {
 	const struct family *f = user;
@@ -104,6 +114,10 @@ static void to_end_a_child_is_its_parents_alone(void **state)
 	int32_t pid = ob_connector_pid(f.connector);
 	ob_client *client = stranger(&f);
 	assert_int_equal(ask(client, "outboard-control.health", 1), OB_OK);
+	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
+	/* Nor does the token alone make a parent: it takes the instance, too. */
+	assert_int_equal(ask_to_supervise(client, ""), OB_RPC_DENIED);
+	assert_int_equal(ask_to_supervise(client, "00112233445566778899aabbccddeeff"), OB_RPC_DENIED);
 	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
 	assert_int_equal(ask(client, "outboard-control.checkVersion", 999), OB_OK);
 	assert_int_equal(ask(client, "act.echo", 1), OB_OK);
@@ -163,11 +177,13 @@ static void become(uint32_t uid, uint32_t gid)
 	}
 }
 
-static int connect_as(struct family *f, uint32_t uid, uint32_t gid, ob_client **ret, struct ob_error *err)
+static const char *const peercred[] = {"peercred", NULL};
+
+static int connect_as(struct family *f, const char *const *auth, uint32_t uid, uint32_t gid, ob_client **ret,
+		      struct ob_error *err)
 {
-	static const char *const peercred[] = {"peercred", NULL};
 	char *address = scratch_text("unix://%s/open.sock", f->scratch);
-	struct ob_client_options options = {.size = sizeof options, .address = address, .auth = peercred};
+	struct ob_client_options options = {.size = sizeof options, .address = address, .auth = auth};
 	become(uid, gid);
 	int r = ob_client_connect(f->runtime, &options, NULL, ret, err);
 	become(0, 0);
@@ -187,7 +203,7 @@ static bool is_cut_off(ob_client *client)
 
 static void peers_of_the_config_are_admitted_and_no_more(void **state)
 {
-	static const char *const peercred[] = {"peercred", NULL}, *const users[] = {"12345", NULL};
+	static const char *const users[] = {"12345", NULL};
 	static const char *const groups[] = {"12346", NULL};
 	struct family f;
 	struct ob_error err;
@@ -205,20 +221,63 @@ static void peers_of_the_config_are_admitted_and_no_more(void **state)
 	f.options.peer_users = users;
 	f.options.peer_groups = groups;
 	start(&f);
-	assert_int_equal(connect_as(&f, SOMEBODY, SOMEBODY, &client, &err), OB_OK);
+	assert_int_equal(connect_as(&f, peercred, SOMEBODY, SOMEBODY, &client, &err), OB_OK);
 	assert_int_equal(ask(client, "act.echo", 7), OB_OK);
 	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
 	assert_int_equal(ask(client, "outboard.supervise", 1), OB_RPC_DENIED);
 	ob_client_free(client);
-	assert_int_equal(connect_as(&f, SOMEBODY_ELSE, SOMEBODY_ELSE, &client, &err), OB_OK);
+	assert_int_equal(connect_as(&f, peercred, SOMEBODY_ELSE, SOMEBODY_ELSE, &client, &err), OB_OK);
 	ob_client_free(client);
-	if (connect_as(&f, SOMEBODY_ELSE, SOMEBODY, &client, &err) == OB_OK) {
+	if (connect_as(&f, peercred, SOMEBODY_ELSE, SOMEBODY, &client, &err) == OB_OK) {
 		/* Without an exchange the dialer hears of its refusal when the connection ends. */
 		assert_true(is_cut_off(client));
 		ob_client_free(client);
 	}
 	family_call(&f, "echo", "[i]", 1); /* we are the parent as before */
 	family_end(&f);
+	free(listen);
+}
+
+/*
+ * new_auth knows its people by a word and not by the secret: whoever says it may call, but is not the parent for that, not even with the
+ * instance.
+ */
+static void an_exchange_without_the_secret_makes_no_parent(void **state)
+{
+	static const char *const words[] = {"new_auth", NULL};
+	struct family f;
+	struct ob_error err;
+	struct ob_config config = {.size = sizeof config};
+	ob_client *client = NULL;
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("skipped: only root can be somebody else\n");
+		skip();
+	}
+	char *plugins =
+	    scratch_text("%s:%s/test-plugins", scratch_env("OUTBOARD_PLUGIN_PATH"), scratch_env("OB_TEST_BUILD"));
+	char *before = scratch_text("%s", scratch_env("OUTBOARD_PLUGIN_PATH"));
+	setenv("OUTBOARD_PLUGIN_PATH", plugins, 1);
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	char *listen = scratch_text("unix://%s/open.sock?mode=0666", f.scratch);
+	assert_int_equal(chmod(f.scratch, 0755), 0);
+	f.options.listen = listen;
+	f.options.auth = words;
+	start(&f);
+	char *path = family_path(&f, "outboard.json");
+	assert_int_equal(connect_as(&f, words, SOMEBODY, SOMEBODY, &client, &err), OB_OK);
+	assert_int_equal(ask(client, "act.echo", 7), OB_OK);
+	assert_int_equal(ob_config_read(path, &config, NULL), OB_OK);
+	assert_int_equal(ask_to_supervise(client, config.instance), OB_RPC_DENIED);
+	ob_config_clear(&config);
+	free(path);
+	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
+	ob_client_free(client);
+	family_call(&f, "echo", "[i]", 1); /* we, the child's own user, are the parent */
+	family_end(&f);
+	setenv("OUTBOARD_PLUGIN_PATH", before, 1);
+	free(before);
+	free(plugins);
 	free(listen);
 }
 
@@ -230,6 +289,7 @@ int main(void)
 	    cmocka_unit_test(a_rule_gives_it_to_others),
 	    cmocka_unit_test(what_is_no_rule_is_refused_at_config_time),
 	    cmocka_unit_test(peers_of_the_config_are_admitted_and_no_more),
+	    cmocka_unit_test(an_exchange_without_the_secret_makes_no_parent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

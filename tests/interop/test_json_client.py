@@ -72,7 +72,7 @@ def started(*command):
         path = os.path.join(scratch, "outboard.json")
         config = {"token": given("token").hex(), "listen": "unix://%s/rpc.sock" % scratch, "codec": "json"}
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            json.dump({**config, "auth": "token", "instance": "0" * 32}, file)
+            json.dump({**config, "auth": "token", "instance": given("instance").hex()}, file)
         env = {**os.environ, "OUTBOARD_CONFIG": path}
         child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:

@@ -167,7 +167,7 @@ class Client(WithChild):
 
     def test_shutdown_says_goodbye_inside_a_record(self):
         connection = self.open()
-        self.assertIs(connection.call("outboard.supervise", ""), True)
+        self.assertIs(connection.call("outboard.supervise", self.config["instance"]), True)
         self.assertIsNone(connection.call("outboard-control.shutdown"))
         self.assertEqual(connection.receive(), [2, "$/bye", []])
         self.assert_closed(connection)

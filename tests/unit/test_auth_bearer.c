@@ -43,7 +43,7 @@ static void the_token_is_shown_as_the_origin_shows_it(void **state)
 static void it_is_for_local_transports_only(void **state)
 {
 	struct exchange *x = *state;
-	assert_int_equal(x->ops->flags, OB_AUTH_LOCAL_ONLY);
+	assert_int_equal(x->ops->flags, OB_AUTH_LOCAL_ONLY | OB_AUTH_NEEDS_SECRET);
 }
 
 static void fault_42_missing_malformed_and_wrong_look_the_same(void **state)

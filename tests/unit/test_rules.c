@@ -81,6 +81,19 @@ static void a_pattern_names_a_method_or_an_interface(void **state)
 	}
 }
 
+/* Who opens an interface does not give the child away. */
+static void what_is_for_the_parent_must_be_named_to_be_allowed(void **state)
+{
+	const struct ob_identity who = somebody("outboard", "token");
+	(void)state;
+	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.health"), OBI_ALLOWED);
+	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.shutdown"), OBI_UNSAID);
+	assert_int_equal(judge("allow outboard.*; deny *", &who, "outboard.supervise"), OBI_UNSAID);
+	assert_int_equal(judge("deny outboard.*; allow *", &who, "outboard.supervise"), OBI_DENIED);
+	assert_int_equal(judge("allow outboard-control.shutdown; deny *", &who, "outboard-control.shutdown"),
+			 OBI_ALLOWED);
+}
+
 /* Each row: the condition, and who fits it. A fact that nobody vouches for fits none. */
 static void all_conditions_must_hold(void **state)
 {
@@ -194,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_first_that_fits_decides),
 	    cmocka_unit_test(a_pattern_names_a_method_or_an_interface),
+	    cmocka_unit_test(what_is_for_the_parent_must_be_named_to_be_allowed),
 	    cmocka_unit_test(all_conditions_must_hold),
 	    cmocka_unit_test(what_is_no_rule_is_named),
 	    cmocka_unit_test(there_is_a_limit),
