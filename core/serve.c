@@ -311,6 +311,7 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 	names.auth = (const char *const *)auth;
 	int r = obi_endpoint_init(s->rt, &names, &s->endpoint, reterr);
 	obi_names_free(auth);
+	s->endpoint.auth.seen = &s->seen;
 	r = r == OB_OK ? obi_endpoint_set_token(&s->endpoint, s->config.token, reterr) : r;
 	r = r == OB_OK ? set_up_gate(s, reterr) : r;
 	r = r == OB_OK ? bind_listener(s, reterr) : r;

@@ -60,6 +60,7 @@ struct ob_server {
 	struct obi_connection_in *looking; /* at this one, if it is still there, and not open */
 	struct ob_stream *waiting;	   /* accepted, and there is no seat yet */
 	struct obi_gate gate;
+	struct obi_seen seen;
 	struct obi_peer *parent_peer;
 	struct ob_client *parent;
 	struct obi_warned warned[OBI_WARN_KINDS];

@@ -184,7 +184,11 @@ int obi_auth_answer(struct obi_auth *auth, struct ob_bytes name, struct ob_bytes
 		return obi_fail(reterr, OB_EAUTH, 0, "the peer tries another authenticator than %s",
 				obi_auth_mechanism(auth));
 	}
+	bool first = auth->exchange == NULL && auth->setup->mechanisms[auth->at].ops->seal != NULL;
 	int r = step(auth, in, out, reterr);
+	if (r >= 0 && first && auth->setup->seen != NULL) {
+		auth->repeated = obi_seen_before(auth->setup->seen, in);
+	}
 	if (r == OB_AUTH_DONE) {
 		int passed = pass(auth, reterr);
 		return passed < 0 ? passed : OB_AUTH_DONE;

@@ -8,6 +8,8 @@
 
 #include <outboard/auth.h>
 
+#include "logic/seen.h"
+
 enum { OBI_MECHANISMS_MAX = 8, OBI_AUTH_DATA_MAX = 4096, OBI_SUBJECT_MAX = 255 };
 
 struct obi_mechanism {
@@ -28,6 +30,7 @@ struct obi_auth_setup {
 	const uint32_t *gids;
 	uint32_t uid_count;
 	uint32_t gid_count;
+	struct obi_seen *seen; /* by an acceptor, of all its connections; NULL: it does not look */
 };
 
 struct obi_auth {
@@ -37,7 +40,8 @@ struct obi_auth {
 	uint32_t at;		  /* the mechanism that exchanges now; setup->count: all have passed */
 	bool satisfied;		  /* our side of it wants no more messages */
 	bool proved;		  /* a mechanism that exchanges has passed */
-	struct ob_auth *sealer;	  /* the exchange of a mechanism that seals, when it has passed */
+	bool repeated;		/* the peer began a mechanism that seals with a message that somebody has sent before */
+	struct ob_auth *sealer; /* the exchange of a mechanism that seals, when it has passed */
 	const struct ob_auth_ops *sealer_ops;
 	uint8_t prologue[512];
 	char subject[OBI_SUBJECT_MAX + 1]; /* of the last mechanism that passed */

@@ -109,10 +109,10 @@ static void confirm(struct obi_session *s)
 
 enum obi_session_progress obi_session_progress(const struct obi_session *s)
 {
-	if (s->state == OBI_SESSION_CONFIRMING || s->auth.proved) {
+	if (s->auth.proved && !(s->state == OBI_SESSION_CONFIRMING && s->auth.repeated)) {
 		return OBI_PROGRESS_PROVEN;
 	}
-	return s->auth.exchange != NULL ? OBI_PROGRESS_TALKING : OBI_PROGRESS_NONE;
+	return s->auth.proved || s->auth.exchange != NULL ? OBI_PROGRESS_TALKING : OBI_PROGRESS_NONE;
 }
 
 /* ---- The end ---- */

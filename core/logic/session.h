@@ -105,7 +105,10 @@ void obi_session_free(struct obi_session *s);
 /* Where to read to; never NULL unless memory ran out, and then the session has closed itself. */
 uint8_t *obi_session_room(struct obi_session *s, size_t *ret_room);
 
-/* Of a session that is not OPEN yet. A first message of a mechanism that seals may be a recorded one, and still is PROVEN. */
+/*
+ * Of a session that is not OPEN yet. A first message of a mechanism that seals is PROVEN before a record has opened, unless it has come before: who
+ * recorded one has proved nothing.
+ */
 enum obi_session_progress obi_session_progress(const struct obi_session *s);
 
 /* n bytes were read there: handle every message that is complete. */

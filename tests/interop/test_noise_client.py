@@ -69,6 +69,8 @@ class Sealed:
 
 class WithChild(unittest.TestCase):
     auth = "noise"
+    command = [os.path.join(BIN, "kv-child")]
+    status = 0  # when it is ended by SIGINT
 
     def setUp(self):
         scratch = tempfile.TemporaryDirectory()
@@ -84,7 +86,7 @@ class WithChild(unittest.TestCase):
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             json.dump(config, file)
         environment = dict(os.environ, OUTBOARD_CONFIG=path)
-        self.child = subprocess.Popen([os.path.join(BIN, "kv-child")], env=environment, stdout=subprocess.DEVNULL)
+        self.child = subprocess.Popen(self.command, env=environment, stdout=subprocess.DEVNULL)
         self.addCleanup(self.end)
         self.config = self.wait_until_ready(path)
 
@@ -101,7 +103,7 @@ class WithChild(unittest.TestCase):
     def end(self):
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGINT)
-        self.assertEqual(self.child.wait(PATIENCE), 0)
+        self.assertEqual(self.child.wait(PATIENCE), self.status)
 
     def connect(self):
         address = urllib.parse.urlsplit(self.config["rpc_addr"])
@@ -236,6 +238,23 @@ class ClientWithTwo(WithChild):
             connection.call("outboard.ping")
         self.assertEqual(caught.exception.code, -32000)
         self.assert_closed(connection)
+
+
+class Hurried(WithChild):
+    """A child that gives strangers one second."""
+
+    command = [os.path.join(os.environ["OB_TEST_BUILD"], "children", "child-actor"), "auth_timeout=1000"]
+    status = -signal.SIGINT
+
+    def test_fault_43_who_sends_a_recording_and_then_nothing_is_a_stranger_whose_time_runs_out(self):
+        recorded = self.open()
+        thief = self.connect()
+        begun = time.monotonic()
+        thief.sock.sendall(recorded.sock.wire.sent[0])
+        self.assertEqual(thief.receive()[3][0], rpc.DONE)
+        self.assert_closed(thief)
+        self.assertGreater(time.monotonic() - begun, 0.8)
+        self.assertIs(recorded.call("outboard.ping"), True)
 
 
 if __name__ == "__main__":

@@ -102,17 +102,22 @@ static void fault_43_a_recorded_dialer_opens_nothing(void **state)
 {
 	(void)state;
 	struct outcome o;
+	struct obi_seen seen = {.count = 0};
 	struct pair *p = begun("noise", "noise");
 	struct flight first = tap(&p->parent);
+	p->child.auth.seen = &seen;
 	give(&p->child, first.bytes, first.len, SIZE_MAX);
+	assert_int_equal(obi_session_progress(&p->child.session), OBI_PROGRESS_PROVEN);
 	assert_true(carry(&p->child, &p->parent, SIZE_MAX));
 	assert_int_equal(call(&p->parent, "a.b", 42, INT64_MAX, &o, NULL), OB_OK);
 	struct flight second = tap(&p->parent);
 	struct end victim;
 	init_end(&victim, OB_AUTH_ACCEPTOR, "noise", secret_a);
 	obi_session_begin(&victim.session, 0);
+	victim.auth.seen = &seen;
 	give(&victim, first.bytes, first.len, SIZE_MAX);
 	assert_int_equal(victim.session.state, OBI_SESSION_CONFIRMING);
+	assert_int_equal(obi_session_progress(&victim.session), OBI_PROGRESS_TALKING);
 	tap(&victim);
 	give(&victim, second.bytes, second.len, SIZE_MAX);
 	assert_false(victim.opened);
@@ -131,6 +136,28 @@ static void fault_44_a_dialer_that_hears_itself_closes(void **state)
 	give(&p->parent, first.bytes, first.len, SIZE_MAX);
 	assert_false(p->parent.opened);
 	assert_int_equal(p->parent.closed, 1);
+	free_pair(p);
+}
+
+/* What nobody with the secret made is not noted, so it drives out nothing; of what is noted the oldest goes. */
+static void what_was_seen_is_bounded(void **state)
+{
+	struct obi_seen seen = {.count = 0};
+	struct pair *p = begun("noise", "noise");
+	struct flight first = tap(&p->parent);
+	(void)state;
+	first.bytes[first.len - 1] ^= 1;
+	p->child.auth.seen = &seen;
+	give(&p->child, first.bytes, first.len, SIZE_MAX);
+	assert_int_equal(p->child.closed, 1);
+	assert_int_equal(seen.count, 0);
+	for (uint32_t i = 0; i <= OBI_SEEN_MAX; i++) {
+		assert_false(obi_seen_before(&seen, ob_bytes_of(&i, sizeof i)));
+	}
+	for (uint32_t i = OBI_SEEN_MAX; i > 0; i--) {
+		assert_true(obi_seen_before(&seen, ob_bytes_of(&i, sizeof i)));
+	}
+	assert_false(obi_seen_before(&seen, ob_bytes_of(&(uint32_t){0}, sizeof(uint32_t))));
 	free_pair(p);
 }
 
@@ -445,6 +472,7 @@ int main(void)
 	    cmocka_unit_test(a_large_message_arrives),
 	    cmocka_unit_test(the_acceptor_waits_for_the_first_record),
 	    cmocka_unit_test(fault_43_a_recorded_dialer_opens_nothing),
+	    cmocka_unit_test(what_was_seen_is_bounded),
 	    cmocka_unit_test(fault_44_a_dialer_that_hears_itself_closes),
 	    cmocka_unit_test(fault_44_a_record_is_not_its_own_answer),
 	    cmocka_unit_test(fault_45_a_conversation_with_one_changed_bit_has_no_answer),
