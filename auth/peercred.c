@@ -3,7 +3,7 @@
  * The peercred authenticator: the kernel says which user the peer is, and that is all there is to it. It runs on both sides, so
  * a stranger who squats the path of a socket is refused as well as one who dials it.
  *
-  * Admitted: our own effective user, root, and the users and groups that the host configured.
+ * Admitted: our own effective user, root, and the users and groups that the host configured.
  */
 #include <outboard/auth.h>
 #include <fcntl.h>
@@ -11,21 +11,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OVERFLOW_UID = 65534 };
+enum { OVERFLOW_ID = 65534 };
 
-/* The user that the kernel shows in place of one who has no number in our user namespace: nobody in particular, so anybody. */
-static uint32_t overflow_uid(void)
+/* What the kernel shows in place of a user or a group without a number in our user namespace: nobody in particular, so anybody. */
+static bool is_overflow(uint32_t id, const char *path)
 {
 	char text[16];
 	char *end = text;
-	int fd = open("/proc/sys/kernel/overflowuid", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
 	if (fd >= 0) {
 		close(fd);
 	}
 	text[n > 0 ? n : 0] = '\0';
-	unsigned long uid = strtoul(text, &end, 10);
-	return end != text && uid <= UINT32_MAX ? (uint32_t)uid : OVERFLOW_UID;
+	unsigned long shown = strtoul(text, &end, 10);
+	return id == OVERFLOW_ID || (end != text && id == shown);
 }
 
 static bool is_one_of(uint32_t id, const uint32_t *ids, uint32_t count)
@@ -45,7 +45,8 @@ static bool is_trusted(const struct ob_auth_params *params, const struct ob_peer
 		return true;
 	}
 	return OB_HAS(params, gid_count) && (is_one_of(peer->uid, params->uids, params->uid_count) ||
-					     is_one_of(peer->gid, params->gids, params->gid_count));
+					     (is_one_of(peer->gid, params->gids, params->gid_count) &&
+					      !is_overflow(peer->gid, "/proc/sys/kernel/overflowgid")));
 }
 
 static int admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
@@ -55,7 +56,7 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 		return host->fail(reterr, OB_EAUTH, 0, "peercred: nobody vouches for who the peer is");
 	}
 	/* Even if it is ours: a process without a number of its own cannot be told from all the others. */
-	if (peer->uid == OVERFLOW_UID || peer->uid == overflow_uid()) {
+	if (is_overflow(peer->uid, "/proc/sys/kernel/overflowuid")) {
 		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer's user %u stands for any unknown one",
 				  peer->uid);
 	}

@@ -2,13 +2,19 @@
 /* The peercred authenticator, from its plugin file: whom the kernel has to name for a connection to stand. */
 #include "unit/auth_group.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { SOMEBODY = 12345, SOMEBODY_ELSE = 12346, OVERFLOW_UID = 65534 };
+enum { SOMEBODY = 12345, SOMEBODY_ELSE = 12346, OVERFLOW_ID = 65534 };
 
 /* What both sides say of a peer with this uid; they must agree. */
 static int judge(struct exchange *x, uint32_t known, uint32_t uid, uint32_t allowed)
@@ -45,15 +51,13 @@ static void fault_49_another_user_is_refused(void **state)
 /* What the host configures for those who dial in: users and groups. It says nothing of whom we dial. */
 static void configured_peers_are_admitted(void **state)
 {
-	static const uint32_t uids[] = {7, SOMEBODY}, gids[] = {SOMEBODY_ELSE};
+	static const uint32_t uids[] = {7, SOMEBODY}, gids[] = {SOMEBODY_ELSE, OVERFLOW_ID};
 	static const struct {
 		uint32_t uid, gid;
 		int said;
-	} rows[] = {{SOMEBODY, 1, OB_OK},
-		    {7, 1, OB_OK},
-		    {8, SOMEBODY_ELSE, OB_OK},
-		    {8, 1, OB_EAUTH},
-		    {SOMEBODY_ELSE, SOMEBODY, OB_EAUTH}};
+	} rows[] = {{SOMEBODY, 1, OB_OK},	{7, 1, OB_OK},
+		    {8, SOMEBODY_ELSE, OB_OK},	{8, 1, OB_EAUTH},
+		    {8, OVERFLOW_ID, OB_EAUTH}, {SOMEBODY_ELSE, SOMEBODY, OB_EAUTH}};
 	struct exchange *x = *state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct ob_peer peer = {
@@ -63,7 +67,7 @@ static void configured_peers_are_admitted(void **state)
 		params.uids = uids;
 		params.uid_count = 2;
 		params.gids = gids;
-		params.gid_count = 1;
+		params.gid_count = 2;
 		assert_int_equal(x->ops->admit(x->host, &params, &x->err), rows[i].said);
 		params.size = offsetof(struct ob_auth_params, uids); /* of a host that does not know them */
 		assert_int_equal(x->ops->admit(x->host, &params, &x->err), OB_EAUTH);
@@ -73,8 +77,76 @@ static void configured_peers_are_admitted(void **state)
 static void fault_49_a_user_without_a_number_is_refused_even_if_configured(void **state)
 {
 	struct exchange *x = *state;
-	assert_int_equal(judge(x, OB_PEER_UID, OVERFLOW_UID, OVERFLOW_UID), OB_EAUTH);
+	assert_int_equal(judge(x, OB_PEER_UID, OVERFLOW_ID, OVERFLOW_ID), OB_EAUTH);
 	assert_string_equal(x->err.text, "peercred: the peer's user 65534 stands for any unknown one");
+}
+
+/* Go on as somebody in a user namespace in which nobody else has a number. */
+static bool enter_namespace(void)
+{
+	char map[32];
+	int len = snprintf(map, sizeof map, "%d %d 1", SOMEBODY, SOMEBODY);
+	if (setresgid(SOMEBODY, SOMEBODY, SOMEBODY) != 0 || setresuid(SOMEBODY, SOMEBODY, SOMEBODY) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 1) != 0 || unshare(CLONE_NEWUSER) != 0) {
+		return false;
+	}
+	int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+	bool mapped = fd >= 0 && write(fd, map, (size_t)len) == len;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return mapped && geteuid() == SOMEBODY;
+}
+
+enum { IN_ORDER, NO_NAMESPACE, NOT_OVERFLOW, NOT_REFUSED };
+
+/* In a process of its own: what is said of a peer that is outside, who was root, and could not be named here. */
+static int judge_from_inside(struct exchange *x, int listener)
+{
+	struct ucred facts = {0};
+	socklen_t len = sizeof facts;
+	if (!enter_namespace()) {
+		return NO_NAMESPACE;
+	}
+	int fd = accept(listener, NULL, NULL);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &facts, &len) != 0 || facts.uid != OVERFLOW_ID) {
+		return NOT_OVERFLOW;
+	}
+	struct ob_peer peer = {
+	    .size = sizeof peer, .known = OB_PEER_UID, .uid = facts.uid, .gid = facts.gid, .pidfd = -1};
+	struct ob_auth_params params = x->params[1];
+	params.peer = &peer;
+	params.allowed_uid = OVERFLOW_ID;
+	return x->ops->admit(x->host, &params, &x->err) == OB_EAUTH ? IN_ORDER : NOT_REFUSED;
+}
+
+static void fault_49_a_peer_outside_our_user_namespace_is_refused(void **state)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX}; /* the kernel chooses an abstract one */
+	socklen_t len = sizeof(sa_family_t);
+	int status = 0, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (geteuid() != 0) {
+		print_message("skipped: only root can be somebody else\n");
+		skip();
+	}
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	len = sizeof name;
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+	int peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(peer, (struct sockaddr *)&name, len), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		_exit(judge_from_inside(*state, fd));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(peer);
+	close(fd);
+	if (status == NO_NAMESPACE << 8) {
+		print_message("skipped: no user namespace can be made here\n");
+		skip();
+	}
+	assert_int_equal(status, IN_ORDER);
 }
 
 static void a_fact_that_is_not_known_is_a_refusal(void **state)
@@ -145,6 +217,7 @@ int main(void)
 	    cmocka_unit_test(fault_49_another_user_is_refused),
 	    cmocka_unit_test(configured_peers_are_admitted),
 	    cmocka_unit_test(fault_49_a_user_without_a_number_is_refused_even_if_configured),
+	    cmocka_unit_test(fault_49_a_peer_outside_our_user_namespace_is_refused),
 	    cmocka_unit_test(a_fact_that_is_not_known_is_a_refusal),
 	    cmocka_unit_test(what_an_older_host_does_not_have_is_not_read),
 	    cmocka_unit_test(what_the_kernel_says_of_ourselves_passes),
