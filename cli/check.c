@@ -6,7 +6,7 @@
 #include "load.h"
 #include "report.h"
 
-static void judge(const char *path, struct obi_faults *faults, uint32_t *ret_children)
+static void judge(const char *path, struct obi_faults *faults, struct obi_faults *warnings, uint32_t *ret_children)
 {
 	struct obi_run_config config;
 	struct ob_error err;
@@ -18,7 +18,7 @@ static void judge(const char *path, struct obi_faults *faults, uint32_t *ret_chi
 	if (obi_load_runtime(&config, &rt, &err) < 0) {
 		obi_faults_add(faults, "plugin_path", err.text);
 	} else {
-		obi_verify_config(rt, &config, faults);
+		obi_verify_config(rt, &config, faults, warnings);
 		ob_runtime_free(rt);
 	}
 	obi_verify_files(&config, faults);
@@ -46,8 +46,9 @@ static int print_json(struct obi_faults *faults)
 	return faults->count == 0 ? OBI_EXIT_OK : OBI_EXIT_USAGE;
 }
 
-static int print_text(const struct obi_faults *faults, uint32_t children)
+static int print_text(const struct obi_faults *faults, const struct obi_faults *warnings, uint32_t children)
 {
+	obi_faults_print(warnings);
 	if (faults->count > 0) {
 		obi_faults_print(faults);
 		return OBI_EXIT_USAGE;
@@ -67,13 +68,15 @@ int obi_cmd_check(int argc, char **argv)
 	const struct obi_usage usage = {
 	    .command = "check",
 	    .words = "CONFIG",
-	    .about = "Says everything that is wrong with a config file, with the key and the reason, and whether its\n"
-		     "plugins, users and commands are there. Nothing is started or touched.\n",
+	    .about =
+		"Says everything that is wrong with a config file, with the key and the reason, and whether its\n"
+		"plugins, users and commands are there. Warnings are of what is allowed and not safe; --json leaves\n"
+		"them out. Nothing is started or touched.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = 1,
 	};
-	struct obi_faults faults;
+	struct obi_faults faults, warnings;
 	struct obi_words words;
 	uint32_t children = 0;
 	int status;
@@ -81,8 +84,11 @@ int obi_cmd_check(int argc, char **argv)
 		return status;
 	}
 	obi_faults_init(&faults, words.items[0]);
-	judge(words.items[0], &faults, &children);
-	status = json ? print_json(&faults) : print_text(&faults, children);
+	obi_faults_init(&warnings, words.items[0]);
+	warnings.word = "warning: ";
+	judge(words.items[0], &faults, &warnings, &children);
+	status = json ? print_json(&faults) : print_text(&faults, &warnings, children);
+	obi_faults_free(&warnings);
 	obi_faults_free(&faults);
 	return status;
 }

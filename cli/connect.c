@@ -68,7 +68,7 @@ static int dial_child(ob_runtime *rt, const struct obi_datadir *dir, const struc
 	    .auth = (const char *const *)auth,
 	    .token = config->token,
 	    .connect_timeout_ms = timeout_ms,
-	    .allow_plaintext = true, /* what the parent's config allows, or the child would not be there */
+	    .allow_plaintext = config->allow_plaintext, /* what its parent allows */
 	    .allowed_uid = dir->uid,
 	};
 	int r = ob_client_connect(rt, &options, NULL, ret, reterr);

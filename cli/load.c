@@ -50,6 +50,7 @@ void obi_faults_print(const struct obi_faults *faults)
 	for (const struct obi_fault *f = faults->first; f != NULL; f = f->next) {
 		obi_print_safe(stderr, ob_bytes_text(faults->file));
 		fputs(": ", stderr);
+		fputs(faults->word != NULL ? faults->word : "", stderr);
 		obi_print_safe(stderr, ob_bytes_text(f->key));
 		fputs(*f->key != '\0' ? ": " : "", stderr);
 		obi_print_safe(stderr, ob_bytes_text(f->reason));

@@ -18,6 +18,7 @@ struct obi_fault {
 
 struct obi_faults {
 	const char *file;
+	const char *word; /* before each when they are printed, "warning: "; NULL: none */
 	struct obi_arena arena;
 	struct obi_fault *first;
 	struct obi_fault *last;
@@ -30,7 +31,7 @@ void obi_faults_free(struct obi_faults *faults);
 /* Note one; an obi_fault_fn. */
 void obi_faults_add(void *faults, const char *key, const char *reason);
 
-/* One line each, on stderr: file, key, reason. */
+/* One line each, on stderr: file, word, key, reason. */
 void obi_faults_print(const struct obi_faults *faults);
 
 /* Read the file and parse it. False: the faults say why. Free *ret with obi_run_config_free(). */
@@ -41,9 +42,10 @@ int obi_load_runtime(const struct obi_run_config *config, ob_runtime **ret, stru
 
 /*
  * What the text alone cannot tell: users, plugins and what may be combined. Nothing is started or touched. Made for both, `check`
- * and `run`.
+ * and `run`. What is allowed, and yet should be known, is added to warnings.
  */
-void obi_verify_config(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults);
+void obi_verify_config(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults,
+		       struct obi_faults *warnings);
 
 /* What may still change before a child is started: that the files it is started with are there. */
 void obi_verify_files(const struct obi_run_config *config, struct obi_faults *faults);

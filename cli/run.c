@@ -174,18 +174,22 @@ static int supervise(struct obi_run *run)
 /* Nothing is made before the config is known to be good. */
 static bool load(struct obi_run *run)
 {
-	struct obi_faults faults;
+	struct obi_faults faults, warnings;
 	struct ob_error err;
 	obi_faults_init(&faults, run->file);
+	obi_faults_init(&warnings, run->file);
+	warnings.word = "warning: ";
 	if (obi_load_config(run->file, &run->config, &faults)) {
 		if (obi_load_runtime(&run->config, &run->rt, &err) < 0) {
 			obi_faults_add(&faults, "plugin_path", err.text);
 		} else {
-			obi_verify_config(run->rt, &run->config, &faults);
+			obi_verify_config(run->rt, &run->config, &faults, &warnings);
 		}
 	}
 	bool good = faults.count == 0;
+	obi_faults_print(&warnings);
 	obi_faults_print(&faults);
+	obi_faults_free(&warnings);
 	obi_faults_free(&faults);
 	return good;
 }

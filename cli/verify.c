@@ -10,20 +10,27 @@
 #include "load.h"
 #include "run/environ.h"
 #include "run/user.h"
+#include "core/connector.h"
 #include "core/runtime.h"
 
 /* The children of a config are told of one by one. */
 struct child {
 	const struct ob_connector_options *options;
 	struct obi_faults *faults;
+	struct obi_faults *warnings;
 	ob_runtime *rt;
 };
 
-static void fault(const struct child *c, const char *key, const char *reason)
+static void note(const struct child *c, struct obi_faults *where, const char *key, const char *reason)
 {
 	char path[256];
 	snprintf(path, sizeof path, "children.%s%s%s", c->options->name, *key != '\0' ? "." : "", key);
-	obi_faults_add(c->faults, path, reason);
+	obi_faults_add(where, path, reason);
+}
+
+static void fault(const struct child *c, const char *key, const char *reason)
+{
+	note(c, c->faults, key, reason);
 }
 
 /* ---- Users ---- */
@@ -79,8 +86,7 @@ static void verify_plugins(const struct child *c)
 	if (obi_registry_codec(c->rt->registry, o->codec != NULL ? o->codec : "msgpack", &plugin, &err) < 0) {
 		fault(c, "codec", err.text);
 	}
-	static const char *const token_only[] = {"token", NULL};
-	for (const char *const *name = o->auth != NULL ? o->auth : token_only; *name != NULL; name++) {
+	for (const char *const *name = o->auth; name != NULL && *name != NULL; name++) {
 		if (obi_registry_auth(c->rt->registry, *name, &plugin, &err) < 0) {
 			fault(c, "auth", err.text);
 		}
@@ -89,12 +95,38 @@ static void verify_plugins(const struct child *c)
 
 /* ---- The whole ---- */
 
+/* The kernel shows this user in place of any that has no number in a user namespace. */
+enum { OVERFLOW_UID = 65534 };
+
+static bool has_mechanism(const struct obi_endpoint *ep, const char *name)
+{
+	for (uint32_t i = 0; i < ep->auth.count; i++) {
+		if (strcmp(ep->mechanisms[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void judge_connector(const struct child *c, const struct ob_connector *connector)
+{
+	if (connector->child_uid == OVERFLOW_UID && has_mechanism(&connector->endpoint, "peercred")) {
+		fault(c, "user",
+		      "is 65534, which stands for any unknown user: peercred refuses it, so leave that out of auth");
+	}
+	if (connector->endpoint.plaintext) {
+		note(c, c->warnings, "allow_plaintext",
+		     "what crosses this transport is not encrypted: who can reach it can read and change it");
+	}
+}
+
 /* What is left is for the library to say: it judges options as it will when the child is started. */
 static void verify_connector(const struct child *c)
 {
 	ob_connector *connector;
 	struct ob_error err;
 	if (ob_connector_new(c->rt, c->options, &connector, &err) == OB_OK) {
+		judge_connector(c, connector);
 		ob_connector_close(connector);
 		return;
 	}
@@ -115,14 +147,15 @@ static void verify_place(const struct child *c, const char *root)
 	}
 }
 
-void obi_verify_config(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults)
+void obi_verify_config(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults,
+		       struct obi_faults *warnings)
 {
 	if (config->data_root == NULL) {
 		obi_faults_add(faults, "data_root",
 			       "must be there: outboard run keeps its socket and its record in it");
 	}
 	for (uint32_t i = 0; i < config->count; i++) {
-		struct child c = {&config->children[i], faults, rt};
+		struct child c = {&config->children[i], faults, warnings, rt};
 		uint32_t before = faults->count;
 		if (config->data_root != NULL) {
 			verify_place(&c, config->data_root);
@@ -167,7 +200,7 @@ static void verify_other_files(const struct child *c)
 void obi_verify_files(const struct obi_run_config *config, struct obi_faults *faults)
 {
 	for (uint32_t i = 0; i < config->count; i++) {
-		struct child c = {&config->children[i], faults, NULL};
+		struct child c = {&config->children[i], faults, NULL, NULL};
 		verify_command(&c);
 		verify_other_files(&c);
 	}

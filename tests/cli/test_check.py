@@ -33,6 +33,7 @@ CHILDREN = [
      [("codec", "there is no nonsense.so"), ("auth", "there is no nonsense.so")]),
     ({"command": [ACTOR], "transport": "nonsense"}, [("transport", "there is no nonsense.so")]),
     ({"command": [ACTOR], "listen": "gopher://x:1"}, [("listen", "gopher")]),
+    ({"command": [ACTOR], "user": "65534", "group": "65534"}, [("user", "peercred refuses it")]),
     ({"command": [ACTOR], "auth": "none"}, [("auth", "none")]),
     ({"command": ["/no/such/program"]}, [("command", "/no/such/program")]),
     ({"command": ["no-such-program-here"]}, [("command", "no-such-program-here")]),
@@ -112,6 +113,15 @@ class Check(Case):
         self.expect(outboard("check", self.config), OK, f"{self.config}: fine, 2 children\n", "")
         self.expect(outboard("check", "--json", self.config), OK, "[]\n", "")
         self.assertFalse(os.path.exists(self.root))
+
+    def test_what_is_allowed_and_not_safe_is_a_warning(self):
+        self.write({"a": {"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "auth": "token", "allow_plaintext": True},
+                    "b": {"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "allow_plaintext": True},
+                    "c": {"command": [ACTOR], "user": "65534", "group": "65534", "auth": "token"}})
+        self.expect(outboard("check", self.config), OK, f"{self.config}: fine, 3 children\n",
+                    f"{self.config}: warning: children.a.allow_plaintext: what crosses this transport is not encrypted: "
+                    "who can reach it can read and change it\n")
+        self.expect(outboard("check", "--json", self.config), OK, "[]\n", "")
 
     def test_files_that_are_none(self):
         for path, reason in ((f"{self.dir}/missing", "No such file"), (self.dir, "is not a regular file"),
