@@ -100,6 +100,119 @@ static void await_askers(int server, size_t count)
 	}
 }
 
+/* ---- Answers ---- */
+
+enum { HEADER = 12, TYPE_A = 1 };
+
+struct question {
+	uint8_t bytes[512];
+	size_t len;
+	struct sockaddr_in from;
+};
+
+static void reply(int server, const struct question *q, size_t len)
+{
+	assert_int_equal(sendto(server, q->bytes, len, 0, (const struct sockaddr *)&q->from, sizeof q->from), len);
+}
+
+/* What the resolver asks about a name: its IPv4 address, which is returned, and its IPv6 one, and is told that there is none. */
+static struct question next_question(int server)
+{
+	struct question q = {.len = 0}, v4 = {.len = 0};
+	for (int i = 0; i < 2; i++) {
+		struct pollfd asked = {.fd = server, .events = POLLIN};
+		socklen_t len = sizeof q.from;
+		assert_int_equal(poll(&asked, 1, 10000), 1);
+		ssize_t n = recvfrom(server, q.bytes, 400, 0, (struct sockaddr *)&q.from, &len);
+		assert_true(n > HEADER + 5);
+		q.len = HEADER + strlen((char *)q.bytes + HEADER) + 1 + 4;
+		q.bytes[2] |= 0x80;	   /* from here on it is an answer, */
+		memset(q.bytes + 6, 0, 6); /* of nothing yet */
+		if (q.bytes[q.len - 3] == TYPE_A) {
+			v4 = q;
+		} else {
+			reply(server, &q, q.len);
+		}
+	}
+	assert_true(v4.len > 0);
+	return v4;
+}
+
+/* 127.0.0.1 */
+static void answer(int server, struct question *q)
+{
+	static const uint8_t address[] = {0xc0, HEADER, 0, TYPE_A, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1};
+	q->bytes[7] = 1;
+	memcpy(q->bytes + q->len, address, sizeof address);
+	reply(server, q, q->len + sizeof address);
+}
+
+static bool was_asked(int server)
+{
+	struct pollfd asked = {.fd = server, .events = POLLIN};
+	return poll(&asked, 1, 0) != 0;
+}
+
+/* The dial that has begun ends well. */
+static void must_come_about(struct bed *bed, struct ob_listener *listener, struct ob_dial *dial, struct ob_want *want)
+{
+	struct ob_stream *stream = NULL;
+	struct ob_error err = {.text = ""};
+	int rc;
+	do {
+		struct pollfd ready = {.fd = want->fd,
+				       .events = (short)((want->events & OB_READABLE ? POLLIN : 0) |
+							 (want->events & OB_WRITABLE ? POLLOUT : 0))};
+		assert_int_equal(poll(&ready, 1, 10000), 1);
+		rc = bed->ops->finish_dial(dial, want->events, &stream, want, &err);
+	} while (rc == OB_EAGAIN);
+	if (rc != OB_OK) {
+		fail_msg("code %d: %s", rc, err.text);
+	}
+	bed->ops->dial_close(dial);
+	bed->ops->close(must_accept(bed, listener));
+	bed->ops->close(stream);
+}
+
+/*
+ * A dial is given up sooner than a resolver has gone through its servers. The next one must not begin from the start: it waits for the same
+ * answer, or has it at once.
+ */
+static void a_lookup_that_was_given_up_goes_on_for_the_next(void **state)
+{
+	struct bed *bed = *state;
+	struct ob_dial *dial;
+	struct ob_want want;
+	need_network();
+	int server = silent_server();
+	struct ob_listener *listener = must_listen(bed, "127.0.0.1:4242");
+	assert_int_equal(dial_name(bed, "tcp://slow.test:4242", &dial, &want), OB_OK);
+	struct question question = next_question(server);
+	for (int i = 0; i < 10; i++) {
+		bed->ops->dial_close(dial);
+		assert_int_equal(dial_name(bed, "tcp://slow.test:4242", &dial, &want), OB_OK);
+	}
+	answer(server, &question);
+	must_come_about(bed, listener, dial, &want);
+	/* And when it comes while nobody waits. */
+	assert_int_equal(dial_name(bed, "tcp://slower.test:4242", &dial, &want), OB_OK);
+	question = next_question(server);
+	bed->ops->dial_close(dial);
+	answer(server, &question);
+	do {
+		assert_int_equal(dial_name(bed, "tcp://slower.test:4242", &dial, &want), OB_OK);
+		struct pollfd ready = {.fd = want.fd, .events = POLLIN};
+		if (poll(&ready, 1, 100) == 1) {
+			break;
+		}
+		bed->ops->dial_close(dial);
+	} while (true);
+	must_come_about(bed, listener, dial, &want);
+	assert_false(was_asked(server));
+	bed->ops->listener_close(listener);
+	close(server);
+}
+
 /* What a dial waited for is closed: its number may be a socket of the resolver's by now, but no event. */
 static bool is_event(int fd)
 {
@@ -194,6 +307,7 @@ int main(void)
 	    WIRE_TEST(a_name_is_resolved_and_dialled),
 	    WIRE_TEST(a_name_with_several_addresses_is_tried_at_all_of_them),
 	    WIRE_TEST(a_connection_to_itself_is_a_refusal),
+	    WIRE_TEST(a_lookup_that_was_given_up_goes_on_for_the_next),
 	    /* Its threads are still in the resolver, with descriptors of their own, when it is over: so it is the last, and
 	     * nobody counts. */
 	    cmocka_unit_test(a_silent_name_server_blocks_nobody),

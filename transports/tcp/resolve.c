@@ -6,20 +6,27 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
  * Two own it: who asked, and the line or the thread that answers. The last one frees it. The descriptor is the asker's: it is
  * closed when he lets go, so a resolver that hangs keeps no descriptor of ours.
+ *
+ * What nobody waits for any more goes on if a thread has it, among the orphans. Whoever asks for the same meanwhile, or shortly after, gets
+ * that answer: a dial that is given up and repeated before the resolver has gone through its list of servers would else never
+ * hear of it, and each try would take another thread.
  */
 struct obi_tcp_lookup {
-	struct obi_tcp_lookup *next; /* in line */
+	struct obi_tcp_lookup *next; /* in line, or among the orphans */
 	const struct ob_host *host;
 	int fd; /* -1: nobody wants to know */
 	bool ended;
-	bool taken; /* by a thread */
-	int code;   /* of getaddrinfo() */
+	bool taken;	  /* by a thread */
+	int64_t ended_ms; /* when, if it has */
+	int code;	  /* of getaddrinfo() */
 	int sys;
 	uint16_t port;
 	struct obi_tcp_list found;
@@ -28,7 +35,64 @@ struct obi_tcp_lookup {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct obi_tcp_lookup *line; /* waiting for a thread, first come first */
+static struct obi_tcp_lookup *orphans;
 static uint32_t threads;
+
+enum { KEEP_MS = 10000, KEPT_MAX = 16 };
+
+/* Not the host's: a thread may be at work when that is gone. */
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ---- Lists, with the lock held ------------------------------------------------------------------------------------ */
+
+static void add(struct obi_tcp_lookup **list, struct obi_tcp_lookup *lookup)
+{
+	while (*list != NULL) {
+		list = &(*list)->next;
+	}
+	lookup->next = NULL;
+	*list = lookup;
+}
+
+static void remove_from(struct obi_tcp_lookup **list, struct obi_tcp_lookup *lookup)
+{
+	while (*list != NULL && *list != lookup) {
+		list = &(*list)->next;
+	}
+	if (*list != NULL) {
+		*list = lookup->next;
+	}
+}
+
+/* Answers grow old, and are not kept without end. */
+static void forget_orphans(int64_t now)
+{
+	uint32_t kept = 0;
+	for (struct obi_tcp_lookup *at = orphans, *next; at != NULL; at = next) {
+		next = at->next;
+		if (at->ended && (now - at->ended_ms >= KEEP_MS || ++kept > KEPT_MAX)) {
+			remove_from(&orphans, at);
+			free(at);
+		}
+	}
+}
+
+static struct obi_tcp_lookup *take_orphan(const struct obi_tcp_lookup *like)
+{
+	struct obi_tcp_lookup *at = orphans;
+	while (at != NULL && (at->port != like->port || strcmp(at->name, like->name) != 0)) {
+		at = at->next;
+	}
+	if (at != NULL) {
+		remove_from(&orphans, at);
+	}
+	return at;
+}
 
 /* ---- The threads -------------------------------------------------------------------------------------------------- */
 
@@ -46,17 +110,24 @@ static void ask(struct obi_tcp_lookup *lookup)
 	}
 }
 
-/* With the lock held. */
-static void tell(struct obi_tcp_lookup *lookup)
+static void wake(const struct obi_tcp_lookup *lookup)
 {
 	const uint64_t one = 1;
-	if (lookup->fd < 0) {
-		free(lookup);
-		return;
-	}
-	lookup->ended = true;
 	ssize_t n = write(lookup->fd, &one, sizeof one);
 	(void)n; /* a fresh eventfd has room */
+}
+
+/* With the lock held. A failure is not worth keeping: the next try may succeed. */
+static void tell(struct obi_tcp_lookup *lookup)
+{
+	lookup->ended = true;
+	lookup->ended_ms = now_ms();
+	if (lookup->fd >= 0) {
+		wake(lookup);
+	} else if (lookup->found.count == 0) {
+		remove_from(&orphans, lookup);
+		free(lookup);
+	}
 }
 
 static void *answer_all(void *unused)
@@ -96,26 +167,6 @@ static int start_thread(void)
 
 /* ---- Who asks ----------------------------------------------------------------------------------------------------- */
 
-static void queue(struct obi_tcp_lookup *lookup)
-{
-	struct obi_tcp_lookup **last = &line;
-	while (*last != NULL) {
-		last = &(*last)->next;
-	}
-	*last = lookup;
-}
-
-static void unqueue(struct obi_tcp_lookup *lookup)
-{
-	struct obi_tcp_lookup **at = &line;
-	while (*at != NULL && *at != lookup) {
-		at = &(*at)->next;
-	}
-	if (*at != NULL) {
-		*at = lookup->next;
-	}
-}
-
 static void discard(struct obi_tcp_lookup *lookup)
 {
 	if (lookup->fd >= 0) {
@@ -128,15 +179,33 @@ static void discard(struct obi_tcp_lookup *lookup)
 static int hand_over(struct obi_tcp_lookup *lookup)
 {
 	pthread_mutex_lock(&lock);
-	queue(lookup);
+	add(&line, lookup);
 	int sys = threads < OBI_TCP_RESOLVERS ? start_thread() : 0;
 	if (threads > 0) {
 		sys = 0; /* those that there are will do */
 	} else {
-		unqueue(lookup);
+		remove_from(&line, lookup);
 	}
 	pthread_mutex_unlock(&lock);
 	return sys;
+}
+
+/* If the same is being asked, or was just now, for nobody: take that over, with the descriptor of lookup, which is freed. */
+static struct obi_tcp_lookup *join(struct obi_tcp_lookup *lookup)
+{
+	pthread_mutex_lock(&lock);
+	forget_orphans(now_ms());
+	struct obi_tcp_lookup *found = take_orphan(lookup);
+	if (found != NULL) {
+		found->host = lookup->host;
+		found->fd = lookup->fd;
+		if (found->ended) {
+			wake(found);
+		}
+		free(lookup);
+	}
+	pthread_mutex_unlock(&lock);
+	return found;
 }
 
 int obi_tcp_lookup_begin(const struct ob_host *host, struct ob_bytes name, uint16_t port,
@@ -153,14 +222,16 @@ int obi_tcp_lookup_begin(const struct ob_host *host, struct ob_bytes name, uint1
 	lookup->port = port;
 	memcpy(lookup->name, name.data, name.len);
 	lookup->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	int sys = lookup->fd < 0 ? errno : hand_over(lookup);
+	int sys = lookup->fd < 0 ? errno : 0;
+	struct obi_tcp_lookup *joined = sys == 0 ? join(lookup) : NULL;
+	sys = sys == 0 && joined == NULL ? hand_over(lookup) : sys;
 	if (sys != 0) {
 		host->fail(reterr, OB_ENOMEM, sys, "resolving %s", lookup->name);
 		discard(lookup);
 		return OB_ENOMEM;
 	}
-	*ret_lookup = lookup;
-	*ret_fd = lookup->fd;
+	*ret_lookup = joined != NULL ? joined : lookup;
+	*ret_fd = (*ret_lookup)->fd;
 	return OB_OK;
 }
 
@@ -195,11 +266,13 @@ void obi_tcp_lookup_cancel(struct obi_tcp_lookup *lookup)
 		return;
 	}
 	pthread_mutex_lock(&lock);
-	if (lookup->taken && !lookup->ended) {
-		close(lookup->fd); /* its thread frees the rest */
+	if (lookup->taken && !(lookup->ended && lookup->found.count == 0)) {
+		close(lookup->fd);
 		lookup->fd = -1;
+		add(&orphans, lookup);
+		forget_orphans(now_ms());
 	} else {
-		unqueue(lookup);
+		remove_from(&line, lookup);
 		discard(lookup);
 	}
 	pthread_mutex_unlock(&lock);

@@ -12,7 +12,10 @@ enum { OBI_TCP_RESOLVERS = 4 };
 
 struct obi_tcp_lookup;
 
-/* Begin. *ret_fd, which stays the lookup's, becomes readable when it has ended. End it with one of the two below. */
+/*
+ * Begin, or go on with what was cancelled for the same name and port and is still being asked, or was answered within the last seconds. *ret_fd, which stays the lookup's, becomes readable when it has ended. End it
+ * with one of the two below.
+ */
 int obi_tcp_lookup_begin(const struct ob_host *host, struct ob_bytes name, uint16_t port,
 			 struct obi_tcp_lookup **ret_lookup, int *ret_fd, struct ob_error *reterr);
 
