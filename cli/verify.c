@@ -50,6 +50,7 @@ static void verify_user(const struct child *c)
 
 /* ---- Plugins ---- */
 
+/* Whether there is one for the address; the one that is called `transport`, if that claims it. */
 static void verify_transport(const struct child *c, const char *key, const char *address)
 {
 	const struct obi_plugin *plugin;
@@ -59,12 +60,27 @@ static void verify_transport(const struct child *c, const char *key, const char 
 	obi_arena_init(&arena, 64 * 1024);
 	int r = obi_uri_parse(address, &arena.ob, &uri, &err);
 	if (r == OB_OK) {
-		const char *name = c->options->transport;
+		const char *name =
+		    obi_endpoint_is_of(c->rt, c->options->transport, address) ? c->options->transport : NULL;
 		r = obi_registry_transport(c->rt->registry, name, uri.scheme, &plugin, &err);
-		key = name != NULL ? "transport" : key;
 	}
 	if (r < 0) {
 		fault(c, key, err.text);
+	}
+	obi_arena_free(&arena);
+}
+
+/* `transport` is used for no address: say why. */
+static void verify_named(const struct child *c, const char *address)
+{
+	const struct obi_plugin *plugin;
+	struct ob_error err;
+	struct obi_arena arena;
+	struct ob_uri uri;
+	obi_arena_init(&arena, 64 * 1024);
+	if (obi_uri_parse(address, &arena.ob, &uri, &err) == OB_OK &&
+	    obi_registry_transport(c->rt->registry, c->options->transport, uri.scheme, &plugin, &err) < 0) {
+		fault(c, "transport", err.text);
 	}
 	obi_arena_free(&arena);
 }
@@ -74,14 +90,15 @@ static void verify_plugins(const struct child *c)
 	const struct ob_connector_options *o = c->options;
 	const struct obi_plugin *plugin;
 	struct ob_error err;
-	if (o->listen == NULL && o->connect == NULL) {
-		verify_transport(c, "transport", "unix:///");
-	}
-	if (o->listen != NULL) {
-		verify_transport(c, "listen", o->listen);
-	}
+	const char *listen = o->listen != NULL ? o->listen : "unix:///";
+	verify_transport(c, "listen", listen);
 	if (o->connect != NULL) {
 		verify_transport(c, "connect", o->connect);
+	}
+	bool used = obi_endpoint_is_of(c->rt, o->transport, listen) ||
+		    (o->connect != NULL && obi_endpoint_is_of(c->rt, o->transport, o->connect));
+	if (o->transport != NULL && !used) {
+		verify_named(c, o->connect != NULL ? o->connect : listen);
 	}
 	if (obi_registry_codec(c->rt->registry, o->codec != NULL ? o->codec : "msgpack", &plugin, &err) < 0) {
 		fault(c, "codec", err.text);

@@ -71,6 +71,7 @@ static void on_called(void *user, struct obi_link *link, struct ob_call *call)
 static int begin(struct obi_connection *c, const struct ob_client_options *o, struct ob_error *reterr)
 {
 	struct obi_endpoint_names names = {.uri = o->address,
+					   .transport = o->transport,
 					   .codec = o->codec,
 					   .auth = o->auth,
 					   .allow_none = true,

@@ -63,18 +63,46 @@ static void on_changed(void *user)
 
 /* ---- New ---- */
 
-static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
+static int make_endpoint_at(struct ob_connector *c, const char *uri, const char *transport, struct obi_endpoint *ret,
+			    struct ob_error *reterr)
 {
 	struct obi_endpoint_names names = {
-	    .uri = c->options.connect != NULL ? c->options.connect : c->options.listen,
-	    .transport = c->options.transport,
+	    .uri = uri,
+	    .transport = transport,
 	    .codec = c->options.codec,
 	    .auth = c->options.auth,
 	    .allow_plaintext = c->options.allow_plaintext,
 	    .parent_dials = true,
 	    .allowed_uid = c->child_uid,
 	};
-	return obi_endpoint_init(c->rt, &names, &c->endpoint, reterr);
+	return obi_endpoint_init(c->rt, &names, ret, reterr);
+}
+
+/*
+ * Where the child listens it judges for itself; but what it will refuse is better known now. A transport that is not here (in a guest it may be)
+ * cannot be judged.
+ */
+static int check_listen(struct ob_connector *c, const char *transport, struct ob_error *reterr)
+{
+	struct obi_endpoint heard;
+	struct ob_error err = {0};
+	int r = make_endpoint_at(c, c->options.listen, transport, &heard, &err);
+	if (r != OB_EPERM) {
+		return OB_OK;
+	}
+	return obi_fail(reterr, r, 0, "listen: %s", err.text);
+}
+
+/* `transport` names the plugin of the address whose scheme it claims; if it claims neither, that is said of the one that is dialled. */
+static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
+{
+	const struct ob_connector_options *o = &c->options;
+	const char *dialled = o->connect != NULL ? o->connect : o->listen;
+	bool hears = obi_endpoint_is_of(c->rt, o->transport, o->listen);
+	bool dials = obi_endpoint_is_of(c->rt, o->transport, dialled);
+	int r = make_endpoint_at(c, dialled, dials || !hears ? o->transport : NULL, &c->endpoint, reterr);
+	c->listen_transport = hears ? o->transport : NULL;
+	return r == OB_OK && o->connect != NULL ? check_listen(c, c->listen_transport, reterr) : r;
 }
 
 /* Silence on such a transport is the child's: the connection cannot be dead. */
@@ -93,6 +121,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .options = &c->options,
 	    .plugin_path = c->rt->plugin_path_text,
 	    .config_hash = c->hash,
+	    .listen_transport = c->listen_transport,
 	    .link = obi_endpoint_link(c->rt, &c->endpoint),
 	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
 	    .events = {on_event, c->options.on_log != NULL ? on_log : NULL, on_called, on_link, on_token, on_changed,

@@ -15,6 +15,7 @@ struct ob_connector {
 	uint32_t child_uid;
 	char hash[65]; /* of what matters to a running child */
 	struct obi_endpoint endpoint;
+	const char *listen_transport; /* the plugin that the child is to listen with; NULL: by scheme */
 	struct obi_peer *peer;
 	struct ob_client *client;
 	struct ob_client *control;

@@ -13,7 +13,7 @@
 #include "logic/source.h"
 #include "run/user.h"
 
-enum { READY_MS = 60000, STOP_MS = 10000, BEAT_MS = 10000, MISSES = 3, CALL_MS = 30000, PIPE_BYTES = 256 * 1024 };
+enum { READY_MS = 60000, STOP_MS = 10000, BEAT_MS = 10000, MISSES = 2, CALL_MS = 30000, PIPE_BYTES = 256 * 1024 };
 
 /* ---- Copying ---- */
 
@@ -118,9 +118,11 @@ static void fill_auth(struct ob_connector *c)
 	if (o->auth != NULL) {
 		return;
 	}
+	const char *uri = o->connect != NULL ? o->connect : o->listen;
 	const char *const *dialled =
-	    obi_endpoint_default_auth(c->rt, o->connect != NULL ? o->connect : o->listen, o->transport);
-	const char *const *heard = obi_endpoint_default_auth(c->rt, o->listen, NULL);
+	    obi_endpoint_default_auth(c->rt, uri, obi_endpoint_is_of(c->rt, o->transport, uri) ? o->transport : NULL);
+	const char *const *heard = obi_endpoint_default_auth(
+	    c->rt, o->listen, obi_endpoint_is_of(c->rt, o->transport, o->listen) ? o->transport : NULL);
 	o->auth = strcmp(heard[0], "noise") == 0 ? heard : dialled;
 }
 
@@ -264,6 +266,9 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	crypto_generichash_update(&h, (const unsigned char *)numbers, sizeof numbers);
 	if (o->parent_address != NULL) {
 		hash_text(&h, o->parent_address);
+	}
+	if (o->transport != NULL) {
+		hash_text(&h, o->transport);
 	}
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);

@@ -10,7 +10,10 @@
 
 enum { GOODBYE_MS = 1000, WARN_EVERY_MS = 1000, ADDRESS_MAX = 4096 };
 
-/* A parent that is gone without a word is noticed by the transport in about three of these, as the default is on its side. */
+/*
+ * A parent that is gone without a word is noticed by the transport in about three of its heartbeats; this is what counts where it does not say
+ * how often they come.
+ */
 enum { HEARTBEAT_MS = 10000 };
 
 /* ---- Refusals are told of, but not more often than once a second ---- */
@@ -266,7 +269,9 @@ static bool in_our_directory(const struct ob_server *s, const struct ob_uri *uri
 
 static int bind_listener(struct ob_server *s, struct ob_error *reterr)
 {
-	struct ob_stream_params params = {.size = sizeof params, .heartbeat_ms = HEARTBEAT_MS};
+	int64_t beat = s->config.heartbeat_ms;
+	struct ob_stream_params params = {.size = sizeof params,
+					  .heartbeat_ms = beat > 0 ? (uint32_t)beat : HEARTBEAT_MS};
 	struct obi_arena arena;
 	struct ob_uri uri;
 	obi_arena_init(&arena, 64 * 1024);
@@ -298,6 +303,7 @@ static int set_up_gate(struct ob_server *s, struct ob_error *reterr)
 int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 {
 	struct obi_endpoint_names names = {.uri = s->config.listen,
+					   .transport = s->config.transport,
 					   .codec = s->config.codec,
 					   .allow_plaintext = s->options.allow_plaintext || s->config.allow_plaintext,
 					   .parent_dials = true,

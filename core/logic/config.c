@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum kind { TEXT, TOKEN, PID, FLAG };
+enum kind { TEXT, TOKEN, NUMBER, FLAG };
 
 /* The keys, in the order in which they are written. */
 static const struct field {
@@ -19,7 +19,7 @@ static const struct field {
     {"token", offsetof(struct ob_config, token), TOKEN, true},
     {"fifo_stdout", offsetof(struct ob_config, fifo_stdout), TEXT, true},
     {"fifo_stderr", offsetof(struct ob_config, fifo_stderr), TEXT, true},
-    {"pid", offsetof(struct ob_config, pid), PID, false},
+    {"pid", offsetof(struct ob_config, pid), NUMBER, false},
     {"rpc_addr", offsetof(struct ob_config, rpc_addr), TEXT, false},
     {"ready", offsetof(struct ob_config, ready), FLAG, false},
     {"name", offsetof(struct ob_config, name), TEXT, false},
@@ -32,6 +32,8 @@ static const struct field {
     {"peer_uids", offsetof(struct ob_config, peer_uids), TEXT, false},
     {"peer_gids", offsetof(struct ob_config, peer_gids), TEXT, false},
     {"parent_address", offsetof(struct ob_config, parent_address), TEXT, false},
+    {"transport", offsetof(struct ob_config, transport), TEXT, false},
+    {"heartbeat_ms", offsetof(struct ob_config, heartbeat_ms), NUMBER, false},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
@@ -43,6 +45,11 @@ static char **text_of(const struct ob_config *config, const struct field *field)
 static bool *flag_of(const struct ob_config *config, const struct field *field)
 {
 	return (bool *)(void *)((char *)(uintptr_t)config + field->offset);
+}
+
+static int64_t *number_of(const struct ob_config *config, const struct field *field)
+{
+	return (int64_t *)(void *)((char *)(uintptr_t)config + field->offset);
 }
 
 /* Whether a config of this size has the field: those that were added later are behind the others. */
@@ -88,7 +95,7 @@ int obi_config_set(char **field, const char *text)
 void obi_config_clear(struct ob_config *config)
 {
 	for (size_t i = 0; i < FIELDS; i++) {
-		if (fields[i].kind == TEXT || fields[i].kind == TOKEN) {
+		if (has(config, &fields[i]) && (fields[i].kind == TEXT || fields[i].kind == TOKEN)) {
 			wipe(*text_of(config, &fields[i]));
 		}
 	}
@@ -132,6 +139,16 @@ static int take_text(const struct field *field, const struct ob_value *value, st
 	return OB_OK;
 }
 
+static int take_number(const struct field *field, const struct ob_value *value, int64_t *ret, struct ob_error *reterr)
+{
+	int64_t number;
+	if (!ob_get_int(value, &number) || number < 0 || number > INT32_MAX) {
+		return obi_fail(reterr, OB_EINVAL, 0, "%s: must be an integer from 0 to 2147483647", field->key);
+	}
+	*ret = number;
+	return OB_OK;
+}
+
 static int take(const struct field *field, const struct ob_value *value, struct ob_config *config,
 		struct ob_error *reterr)
 {
@@ -139,11 +156,8 @@ static int take(const struct field *field, const struct ob_value *value, struct 
 		return OB_OK;
 	}
 	switch (field->kind) {
-	case PID:
-		if (!ob_get_int(value, &config->pid) || config->pid < 0 || config->pid > INT32_MAX) {
-			return obi_fail(reterr, OB_EINVAL, 0, "%s: must be a process id", field->key);
-		}
-		return OB_OK;
+	case NUMBER:
+		return take_number(field, value, number_of(config, field), reterr);
 	case FLAG:
 		if (!ob_get_bool(value, flag_of(config, field))) {
 			return obi_fail(reterr, OB_EINVAL, 0, "%s: must be true or false", field->key);
@@ -154,10 +168,11 @@ static int take(const struct field *field, const struct ob_value *value, struct 
 	}
 }
 
-static const struct field *find_field(const struct ob_value *key)
+/* A key whose field the caller's struct is too old to have is unknown to him: it is kept as those are. */
+static const struct field *find_field(const struct ob_config *config, const struct ob_value *key)
 {
 	for (size_t i = 0; i < FIELDS; i++) {
-		if (ob_bytes_is(ob_bytes_of(key->as.string, key->count), fields[i].key)) {
+		if (has(config, &fields[i]) && ob_bytes_is(ob_bytes_of(key->as.string, key->count), fields[i].key)) {
 			return &fields[i];
 		}
 	}
@@ -230,7 +245,7 @@ static int take_all(struct ob_bytes text, const struct ob_value *tree, struct ob
 	const char *at = memchr(text.data, '{', text.len);
 	int r = OB_OK;
 	for (uint32_t i = 0; i < tree->count && r == OB_OK; i++) {
-		const struct field *field = find_field(&tree->as.pairs[i].key);
+		const struct field *field = find_field(config, &tree->as.pairs[i].key);
 		const char *end = skip_member(at + 1);
 		r = field != NULL ? take(field, &tree->as.pairs[i].value, config, reterr)
 				  : keep(at + 1, end, config, reterr);
@@ -242,7 +257,7 @@ static int take_all(struct ob_bytes text, const struct ob_value *tree, struct ob
 int obi_config_parse(struct ob_bytes text, struct ob_config *ret, struct ob_error *reterr)
 {
 	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX};
-	struct ob_config config = {.size = sizeof config};
+	struct ob_config config = {.size = ret->size};
 	struct ob_error err = {0};
 	struct obi_arena arena;
 	struct ob_value tree;
@@ -258,7 +273,6 @@ int obi_config_parse(struct ob_bytes text, struct ob_config *ret, struct ob_erro
 		r = r == OB_EPROTO ? OB_EINVAL : r;
 		return obi_fail(reterr, r, 0, "parsing outboard config: %s", err.text);
 	}
-	config.size = ret->size;
 	memcpy(ret, &config, size_of(ret));
 	return OB_OK;
 }
@@ -270,12 +284,13 @@ static struct ob_value value_of(const struct ob_config *config, const struct fie
 {
 	const char *text;
 	switch (field->kind) {
-	case PID:
-		return config->pid != 0 ? ob_int(config->pid) : ob_nil();
+	case NUMBER:
+		return has(config, field) && *number_of(config, field) != 0 ? ob_int(*number_of(config, field))
+									    : ob_nil();
 	case FLAG:
 		return has(config, field) && *flag_of(config, field) ? ob_bool(true) : ob_nil();
 	default:
-		text = *text_of(config, field);
+		text = has(config, field) ? *text_of(config, field) : NULL;
 		if (text == NULL || text[0] == '\0') {
 			return field->always ? ob_string("") : ob_nil();
 		}

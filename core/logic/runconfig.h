@@ -9,7 +9,7 @@
  *     "ready":   {"mode": "config" | "rpc" | "none", "timeout": "60s"},
  *     "restart": {"max_restarts": 0, "backoff_base": "2s", "backoff_max": "60s", "reset_window": "5m", "jitter": 0.2},
  *     "stop":    {"signal": "SIGINT", "timeout": "10s"},
- *     "health":  {"interval": "10s", "misses": 3, "on_fail": "event" | "restart"},
+ *     "health":  {"interval": "10s", "misses": 2, "on_fail": "event" | "restart"},
  *     "version": 7, "user": "x", "group": "x", "umask": "022",
  *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"},
  *     "stdin": "/...", "log_pipe": 262144}}}

@@ -272,6 +272,8 @@ static int fill_config(struct obi_supervisor *sup, struct ob_config *config, str
 	r = r == OB_OK ? obi_config_set(&config->instance, sup->state.instance) : r;
 	r = r == OB_OK ? fill_access(sup->options, config) : r;
 	r = r == OB_OK ? obi_config_set(&config->parent_address, sup->options->parent_address) : r;
+	r = r == OB_OK ? obi_config_set(&config->transport, sup->setup.listen_transport) : r;
+	config->heartbeat_ms = sup->options->health_interval_ms > 0 ? sup->options->health_interval_ms : 0;
 	sodium_memzero(token, sizeof token);
 	if (r < 0) {
 		return obi_fail(reterr, r, 0, "writing outboard config: out of memory");

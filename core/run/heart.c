@@ -14,6 +14,7 @@ enum {
 	REDIAL_STARTING_MS = 250, /* ... up to this while somebody waits for it to be ready */
 	REDIAL_MAX_MS = 5000,	  /* ... and to this later on */
 	OPEN_TIMEOUT_MS = 5000,
+	LATE_MS = 1000, /* a dial that takes so much longer than that did not take it: we were stopped */
 	ASK_TIMEOUT_MS = 10000
 };
 
@@ -246,8 +247,8 @@ static void judge_silence(struct obi_supervisor *sup)
 {
 	int64_t patience = sup->options->health_interval_ms * sup->options->health_misses;
 	int64_t now = obi_now_ms();
-	if (sup->heart.down_since == 0) {
-		sup->heart.down_since = now;
+	if (sup->heart.down_since == 0 || now - sup->heart.dialed_at > OPEN_TIMEOUT_MS + LATE_MS) {
+		sup->heart.down_since = now; /* the next dial is to tell */
 	}
 	if (sup->phase == OBI_PHASE_READY && sup->options->health_interval_ms > 0 && !sup->heart.unresponsive &&
 	    now - sup->heart.down_since >= patience) {
@@ -309,6 +310,7 @@ static void dial_now(void *user)
 	struct obi_supervisor *sup = user;
 	struct obi_link_setup setup = sup->setup.link;
 	struct ob_error err = {0};
+	sup->heart.dialed_at = obi_now_ms();
 	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, NULL, sup};
 	setup.open_timeout_ms = OPEN_TIMEOUT_MS;
 	if (obi_link_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {

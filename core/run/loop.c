@@ -320,6 +320,8 @@ void obi_timer_set(struct obi_loop *loop, struct obi_timer *timer, int64_t ms)
 	/* libev counts from the start of the turn, which may be long ago. */
 	ev_now_update(loop->ev);
 	ev_timer_init(watcher, on_timer, (double)ms / 1000.0, 0.0);
+	/* Behind whatever can be read in the same turn: what has come is not late, however late we are. */
+	ev_set_priority(watcher, EV_MINPRI);
 	watcher->data = timer;
 	ev_timer_start(loop->ev, watcher);
 }

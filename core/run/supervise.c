@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "run/supervise_private.h"
 
-enum { KILL_WAIT_MS = 5000 };
+enum { KILL_WAIT_MS = 5000, LATE_MS = 1000 };
 
 /* ---- Notes and events ---- */
 
@@ -238,9 +238,31 @@ void obi_sup_instant(struct obi_supervisor *sup, enum obi_life_event event)
 	sup->has_instant = true;
 }
 
+static bool waits_for_the_child(const struct obi_supervisor *sup)
+{
+	return sup->phase >= OBI_PHASE_STARTING_FIRST && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
+}
+
+/*
+ * A timer that is late says that we did not run (stopped, or the whole machine): the child was not given the time that it was to have.
+ * So it is given as much again as we were away for, and is looked at anew before it is judged.
+ */
+static bool is_given_more_time(struct obi_supervisor *sup)
+{
+	int64_t late = obi_now_ms() - sup->timer.at, most = sup->options->ready_timeout_ms;
+	if (late < LATE_MS) {
+		return false;
+	}
+	obi_timer_set(sup->setup.loop, &sup->timer, late < most ? late : most);
+	return true;
+}
+
 static void on_timer(void *user)
 {
 	struct obi_supervisor *sup = user;
+	if (waits_for_the_child(sup) && is_given_more_time(sup)) {
+		return;
+	}
 	switch (sup->phase) {
 	case OBI_PHASE_BACKOFF:
 		obi_sup_feed(sup, OBI_LIFE_BACKOFF_OVER);

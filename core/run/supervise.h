@@ -40,6 +40,7 @@ struct obi_supervise_setup {
 	const struct ob_connector_options *options; /* defaults filled in; must outlive the supervisor */
 	const char *plugin_path;		    /* for the child's environment */
 	const char *config_hash;		    /* of the options, 64 hex digits */
+	const char *listen_transport;		    /* what the child is told to listen with; NULL: by scheme */
 	struct obi_link_setup link;		    /* without events */
 	bool local;				    /* the transport cannot break while both ends live */
 	struct obi_supervise_events events;

@@ -30,6 +30,7 @@ struct obi_heart {
 	bool waiting;	   /* a heartbeat is not answered yet */
 	bool unresponsive;
 	int64_t down_since; /* 0: the link was up, or nobody has dialled yet */
+	int64_t dialed_at;  /* when the dial that is under way, or the last one, began */
 	struct obi_timer redial;
 	struct obi_turn turn; /* to dial: held until it is authenticated, or has come to nothing */
 	struct obi_timer beat;

@@ -187,6 +187,7 @@ struct ob_client_options {
 	uint32_t message_max;	    /* bytes; default 4 MiB */
 	bool allow_plaintext;	    /* permit unsealed mechanisms on a transport that others can reach */
 	uint32_t allowed_uid;	    /* for peercred: whom to trust besides ourselves and root; 0: nobody else */
+	const char *transport;	    /* plugin name; default by the scheme of the address */
 };
 
 /* Connect and authenticate once. The client does not redial: when its connection ends, calls fail with OB_EDOWN. */
@@ -402,6 +403,8 @@ struct ob_config {
 	char *peer_uids;      /* for peercred: numbers, joined by commas */
 	char *peer_gids;
 	char *parent_address; /* where the parent dials from: seats are kept for it (see ob_server_options) */
+	char *transport;      /* the plugin for listen; NULL: by its scheme */
+	int64_t heartbeat_ms; /* how often the parent sends something at the least; 0: it does not say */
 };
 
 /* Read and check the file: a regular file of ours with mode 0600 or stricter, at most 1 MiB. Start with
@@ -491,7 +494,7 @@ struct ob_connector_options {
 	bool env_clear;		  /* start from an empty environment instead */
 	const char *listen;	  /* where the child listens; default unix://<data_path>/rpc.sock */
 	const char *connect;	  /* where to dial it; default what it writes as rpc_addr */
-	const char *transport;	  /* plugin name; default by the scheme of the address */
+	const char *transport;	  /* plugin for whichever of these two has a scheme it claims; default by scheme */
 	const char *codec;	  /* default "msgpack" */
 	const char *const *auth;  /* mechanisms in order, ended by NULL; default as in ob_client_options */
 	bool allow_plaintext;	  /* permit unsealed mechanisms on a transport that others can reach */
@@ -501,7 +504,7 @@ struct ob_connector_options {
 	int stop_signal;	    /* default SIGINT */
 	int64_t stop_timeout_ms;    /* then SIGKILL; default 10 s */
 	int64_t health_interval_ms; /* between heartbeats; default 10 s, -1: none */
-	uint32_t health_misses;	    /* so many unanswered in a row make it unresponsive; default 3 */
+	uint32_t health_misses;	    /* so many unanswered in a row make it unresponsive; default 2: within three intervals */
 	uint32_t health_action;	    /* enum ob_health_action */
 	uint64_t version; /* what we expect of the child; a lower one shuts down and is restarted; 0: do not ask */
 	const char *user; /* run as: names or numbers; default unchanged */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,6 +78,49 @@ static void fault_13_a_stopped_parent_does_not_blame_its_child(void **state)
 	program_kill(&c.now, SIGKILL);
 	crash_died(&c);
 	crash_recover(&c, pid);
+	crash_end(&c);
+}
+
+static bool is_ready(const struct crash *c)
+{
+	struct ob_config config = {.size = sizeof config};
+	char *path = scratch_text("%s/outboard.json", c->dir);
+	bool ready = ob_config_read(path, &config, NULL) == OB_OK && config.ready;
+	ob_config_clear(&config);
+	free(path);
+	return ready;
+}
+
+/* Stopped while it waits for its child, which becomes ready meanwhile: no timer that is late may end it. */
+static void fault_13_a_stopped_parent_does_not_give_up_a_start(void **state)
+{
+	enum { READY_MS = 3000, PIECE_MS = 20 };
+	struct crash c;
+	(void)state;
+	crash_begin(&c);
+	char *fifo = scratch_text("%s/go", c.scratch), *after = scratch_text("ACTOR_AFTER=%s", fifo);
+	const char *const env[] = {after, NULL};
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	c.env = env;
+	crash_parent(&c, NULL, "ready=3000", NULL);
+	program_say(&c.now, "start");
+	assert_non_null(program_await(&c.now, "event starting"));
+	program_kill(&c.now, SIGSTOP);
+	program_let_pass(READY_MS + READY_MS / 2);
+	close(open(fifo, O_WRONLY | O_CLOEXEC));
+	while (!is_ready(&c)) {
+		program_let_pass(PIECE_MS);
+	}
+	program_kill(&c.now, SIGCONT);
+	const char *told = program_await(&c.now, "ok start");
+	assert_non_null(told);
+	assert_int_equal(atoi(told + strlen("ok start ")), crash_child(&c));
+	assert_string_equal(program_ask(&c.now, "stop"), "ok stop 0");
+	program_say(&c.now, "quit");
+	assert_int_equal(program_end(&c.now), 0);
+	c.env = NULL;
+	free(after);
+	free(fifo);
 	crash_end(&c);
 }
 
@@ -166,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fault_12_a_stopped_child_can_be_ended),
 	    cmocka_unit_test(fault_13_a_stopped_parent_does_not_blame_its_child),
+	    cmocka_unit_test(fault_13_a_stopped_parent_does_not_give_up_a_start),
 	    cmocka_unit_test(fault_65_the_wall_clock_jumps_ten_years),
 	};
 	return cmocka_run_group_tests_name("time", tests, NULL, NULL);

@@ -248,16 +248,19 @@ static void fault_73_a_short_pause_is_survived_by_the_connection(void **state)
 /* Longer: the connection is given up and made anew when the guest runs again; the child is what it was. */
 static void fault_73_a_long_pause_costs_the_connection_only(void **state)
 {
+	enum { INTERVAL_MS = 500 };
 	struct guest g;
 	(void)state;
 	guest_begin(&g);
-	g.f.options.health_interval_ms = 200;
+	g.f.options.health_interval_ms = INTERVAL_MS;
 	guest_start(&g);
 	int32_t pid = ob_connector_pid(g.f.connector);
 	unsigned before = vmm_order(&g.vmm, "count");
 	kill(g.vmm.pid, SIGSTOP);
 	kill(pid, SIGSTOP);
+	int64_t began = now_ms();
 	family_await(&g.f, OB_EVENT_UNRESPONSIVE, 1);
+	assert_true(now_ms() - began < 4 * INTERVAL_MS); /* three, and what a busy machine takes */
 	kill(pid, SIGCONT);
 	kill(g.vmm.pid, SIGCONT);
 	await_connects(&g, before + 1);

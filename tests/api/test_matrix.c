@@ -37,7 +37,7 @@ static struct cell cells[CELLS];
 /* Others can read what crosses. */
 static bool is_plain(const struct cell *cell)
 {
-	return cell->wire != UNIX && strcmp(cell->auth, "noise") != 0;
+	return cell->wire != UNIX && cell->auth != NULL && strcmp(cell->auth, "noise") != 0;
 }
 
 static void expect(int code, int want, const struct ob_error *err, const char *text)
@@ -246,6 +246,108 @@ static void a_transport_is_found_by_name(void **state)
 	}
 }
 
+/*
+ * And need not be called like it: the child is told the name. (A plugin of the tests; it claims the scheme skeleton.)
+ */
+static void a_child_listens_with_a_transport_by_name(void **state)
+{
+	struct family f;
+	struct ob_error err = {.text = ""};
+	char *before = scratch_text("%s", scratch_env("OUTBOARD_PLUGIN_PATH"));
+	char *plugins = scratch_text("%s:%s/test-plugins", before, scratch_env("OB_TEST_BUILD"));
+	(void)state;
+	setenv("OUTBOARD_PLUGIN_PATH", plugins, 1);
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	char *listen = scratch_text("skeleton://%s/s", f.scratch);
+	f.options.listen = listen;
+	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPLUGIN, &err,
+	       "no transport for skeleton");
+	f.connector = NULL;
+	f.options.transport = "newer_transport";
+	life_live(&f);
+	family_end(&f);
+	setenv("OUTBOARD_PLUGIN_PATH", before, 1);
+	free(listen);
+	free(plugins);
+	free(before);
+}
+
+/* It is for the address whose scheme it claims, be it the one that is dialled or the one that is listened on. */
+static void a_transport_by_name_is_for_its_own_address(void **state)
+{
+	static const struct {
+		const char *transport, *listen, *connect, *why;
+	} rows[] = {{"hvsock", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000", NULL},
+		    {"vsock", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000", NULL},
+		    {"tcp", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000", "transport tcp does not speak hvsock"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct family f;
+		struct ob_error err = {.text = ""};
+		family_begin(&f, OB_RUNTIME_INLINE, NULL);
+		f.options.transport = rows[i].transport;
+		f.options.listen = rows[i].listen;
+		f.options.connect = rows[i].connect;
+		int r = ob_connector_new(f.runtime, &f.options, &f.connector, &err);
+		expect(r, rows[i].why == NULL ? OB_OK : OB_EINVAL, &err, rows[i].why);
+		f.connector = rows[i].why == NULL ? f.connector : NULL;
+		family_end(&f);
+	}
+}
+
+/* ---- Policy ------------------------------------------------------------------------------------------------------- */
+
+/* Both ends are judged before anything is started, and not only the one that is dialled. */
+static void what_the_child_would_refuse_is_refused_at_once(void **state)
+{
+	static const char *const token[] = {"token", NULL}, *const bearer[] = {"bearer", NULL};
+	struct family f;
+	struct ob_error err = {.text = ""};
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	f.options.listen = "tcp://0.0.0.0:7000";
+	f.options.connect = "unix:///run/tunnel.sock";
+	f.options.auth = token;
+	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err,
+	       "listen: transport tcp without encryption is refused");
+	f.options.auth = bearer;
+	f.options.allow_plaintext = true;
+	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err,
+	       "listen: authenticator bearer is refused on transport tcp");
+	f.connector = NULL;
+	family_end(&f);
+}
+
+static void the_default_list_depends_on_who_can_reach_the_wire(void **state)
+{
+	static const char *const lists[WIRES] = {
+	    [UNIX] = "peercred,token", [TCP] = "noise", [HVSOCK] = "noise", [VSOCK] = "noise"};
+	(void)state;
+	for (enum wire wire = UNIX; wire < WIRES; wire++) {
+		struct cell cell = {wire, "msgpack", NULL, ""};
+		struct family f;
+		struct place place;
+		struct ob_error err = {.text = ""};
+		struct ob_config config = {.size = sizeof config};
+		if (wire == VSOCK && !runs_in_a_guest()) {
+			continue;
+		}
+		family_begin(&f, OB_RUNTIME_INLINE, NULL);
+		lay(&place, &f, &cell);
+		f.options.auth = NULL;
+		f.options.allow_plaintext = false;
+		family_connector(&f);
+		expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+		char *path = family_path(&f, "outboard.json");
+		expect(ob_config_read(path, &config, &err), OB_OK, &err, NULL);
+		assert_string_equal(config.auth, lists[wire]);
+		ob_config_clear(&config);
+		free(path);
+		family_end(&f);
+		clear(&place);
+	}
+}
+
 /* ---- The matrix --------------------------------------------------------------------------------------------------- */
 
 static void print_matrix(void)
@@ -262,9 +364,15 @@ int main(void)
 	static char names[CELLS][64];
 	enum { OTHERS = 5 };
 	static struct CMUnitTest tests[CELLS + OTHERS] = {
-	    cmocka_unit_test(plaintext_must_be_allowed),      cmocka_unit_test(a_child_refuses_plaintext_too),
-	    cmocka_unit_test(a_client_refuses_plaintext_too), cmocka_unit_test(what_seals_comes_first_and_alone),
+	    cmocka_unit_test(plaintext_must_be_allowed),
+	    cmocka_unit_test(a_child_refuses_plaintext_too),
+	    cmocka_unit_test(a_client_refuses_plaintext_too),
+	    cmocka_unit_test(what_seals_comes_first_and_alone),
 	    cmocka_unit_test(a_transport_is_found_by_name),
+	    cmocka_unit_test(a_child_listens_with_a_transport_by_name),
+	    cmocka_unit_test(a_transport_by_name_is_for_its_own_address),
+	    cmocka_unit_test(what_the_child_would_refuse_is_refused_at_once),
+	    cmocka_unit_test(the_default_list_depends_on_who_can_reach_the_wire),
 	};
 	for (size_t i = 0; i < CELLS; i++) {
 		struct cell *cell = &cells[i];

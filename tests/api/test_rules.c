@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,20 +31,26 @@ static void start(struct family *f)
 /* ---- Another client of the child ---------------------------------------------------------------------------------- */
 
 /* One that has read the child's file, as `outboard call` does. */
-static ob_client *stranger(struct family *f)
+static ob_client *stranger_with(struct family *f, const char *const *auth)
 {
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err;
 	ob_client *client = NULL;
 	char *path = family_path(f, "outboard.json");
 	assert_int_equal(ob_config_read(path, &config, &err), OB_OK);
-	struct ob_client_options options = {.size = sizeof options, .address = config.rpc_addr, .token = config.token};
+	struct ob_client_options options = {
+	    .size = sizeof options, .address = config.rpc_addr, .token = config.token, .auth = auth};
 	if (ob_client_connect(f->runtime, &options, NULL, &client, &err) != OB_OK) {
 		fail_msg("%s", err.text);
 	}
 	ob_config_clear(&config);
 	free(path);
 	return client;
+}
+
+static ob_client *stranger(struct family *f)
+{
+	return stranger_with(f, NULL);
 }
 
 /* Call with one number. Returns OB_OK, or the code on the wire. */
@@ -281,6 +288,69 @@ static void an_exchange_without_the_secret_makes_no_parent(void **state)
 	free(listen);
 }
 
+/* ---- Handlers ask, too -------------------------------------------------------------------------------------------- */
+
+struct told {
+	char subject[32], method[32];
+	bool has_uid, parent;
+	uint64_t uid;
+};
+
+static struct told who_am_i(ob_client *client, bool later)
+{
+	struct told told = {.has_uid = false};
+	struct ob_error err = {0};
+	struct ob_bytes text = ob_bytes_text("");
+	ob_reply *reply = NULL;
+	assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);
+	if (ob_client_callf(client, FAMILY_WAIT_MS, reply, &err, "act.who", "[b]", later) != OB_OK) {
+		fail_msg("%s", err.text);
+	}
+	const struct ob_value *list = ob_reply_value(reply);
+	assert_true(ob_get_string(ob_value_at(list, 0), &text));
+	snprintf(told.subject, sizeof told.subject, "%.*s", (int)text.len, (const char *)text.data);
+	assert_true(ob_get_string(ob_value_at(list, 1), &text));
+	snprintf(told.method, sizeof told.method, "%.*s", (int)text.len, (const char *)text.data);
+	told.has_uid = ob_get_uint(ob_value_at(list, 2), &told.uid);
+	assert_true(ob_get_bool(ob_value_at(list, 3), &told.parent));
+	ob_reply_free(reply);
+	return told;
+}
+
+/* The last of the list says who it is; what the kernel knows is there besides. In the handler, and after it on another thread. */
+static void a_handler_can_ask_who_calls(void **state)
+{
+	static const struct {
+		const char *listen, *auth[3], *subject, *method;
+		bool has_uid;
+	} rows[] = {{NULL, {"peercred", "token", NULL}, "outboard", "token", true},
+		    {NULL, {"token", "peercred", NULL}, NULL, "peercred", true},
+		    {"tcp://127.0.0.1:0", {"noise", NULL}, "outboard", "noise", false}};
+	char ourselves[32];
+	(void)state;
+	snprintf(ourselves, sizeof ourselves, "uid:%u", geteuid());
+	for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+		struct family f;
+		bool later = i % 2 == 1;
+		family_begin(&f, OB_RUNTIME_INLINE, NULL);
+		f.options.listen = rows[i / 2].listen;
+		f.options.auth = rows[i / 2].auth;
+		start(&f);
+		ob_client *client = stranger_with(&f, rows[i / 2].auth);
+		const struct told us = who_am_i(ob_connector_client(f.connector), later),
+				  other = who_am_i(client, later);
+		const char *subject = rows[i / 2].subject != NULL ? rows[i / 2].subject : ourselves;
+		assert_string_equal(us.subject, subject);
+		assert_string_equal(other.subject, subject);
+		assert_string_equal(us.method, rows[i / 2].method);
+		assert_true(us.parent && !other.parent);
+		assert_int_equal(us.has_uid, rows[i / 2].has_uid);
+		assert_true(!us.has_uid || us.uid == geteuid());
+		ob_client_free(client);
+		family_end(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +360,7 @@ int main(void)
 	    cmocka_unit_test(what_is_no_rule_is_refused_at_config_time),
 	    cmocka_unit_test(peers_of_the_config_are_admitted_and_no_more),
 	    cmocka_unit_test(an_exchange_without_the_secret_makes_no_parent),
+	    cmocka_unit_test(a_handler_can_ask_who_calls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,8 @@
  *   ill             say that it is not healthy             closeinside     close the server inside its shutdown function
  *   stubborn        ignore SIGINT and SIGTERM              badready        claim ready with no address
  *   queue=BYTES auth_timeout=MS   the server's options
+ *
+ * With ACTOR_AFTER=FIFO in the environment nothing of it before somebody has opened that to write.
  */
 #include <outboard/outboard.h>
 
@@ -349,6 +351,41 @@ static void on_tell(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "i", r);
 }
 
+/* Who calls: [subject, method, uid or null, whether it is the parent]; with the parameter true it is asked after the handler. */
+static void say_who(ob_call *call)
+{
+	struct ob_identity who = {.size = sizeof who};
+	struct ob_value items[4];
+	ob_call_identity(call, &who);
+	items[0] = (struct ob_value){
+	    .type = OB_STRING, .count = (uint32_t)who.subject.len, .as.string = (const char *)who.subject.data};
+	items[1] = (struct ob_value){
+	    .type = OB_STRING, .count = (uint32_t)who.method.len, .as.string = (const char *)who.method.data};
+	items[2] = (who.known & OB_PEER_UID) != 0 ? ob_uint(who.uid) : ob_nil();
+	items[3] = ob_bool(who.parent);
+	struct ob_value list = ob_array(items, 4);
+	ob_call_reply(call, &list);
+}
+
+static void *say_who_later(void *call)
+{
+	say_who(call);
+	return NULL;
+}
+
+static void on_who(void *user, ob_call *call, const struct ob_value *params)
+{
+	bool later = false;
+	pthread_t thread;
+	(void)user;
+	(void)ob_get_bool(ob_value_at(params, 0), &later);
+	if (!later) {
+		say_who(call);
+	} else if (ob_call_defer(call) != NULL && pthread_create(&thread, NULL, say_who_later, call) == 0) {
+		pthread_detach(thread);
+	}
+}
+
 static const struct ob_method methods[] = {
     {"echo", on_echo},
     {"exit", on_exit_now},
@@ -373,6 +410,7 @@ static const struct ob_method methods[] = {
     {"health", on_set_health},
     {"ask", on_ask},
     {"tell", on_tell},
+    {"who", on_who},
     {NULL, NULL},
 };
 
@@ -441,6 +479,9 @@ int main(int argc, char **argv)
 {
 	const char *value;
 	struct ob_error err;
+	if ((value = getenv("ACTOR_AFTER")) != NULL) {
+		close(open(value, O_RDONLY | O_CLOEXEC));
+	}
 	if ((value = argument(argc, argv, "say")) != NULL) {
 		printf("%s\n", value);
 		fflush(stdout);

@@ -6,6 +6,7 @@
  *   data=DIR child=PROGRAM      where, and what; everything behind "--" is given to the child
  *   beat=MS misses=N max=N      health_interval_ms, health_misses, restart.max_restarts
  *   pipe=BYTES auth=NAME        log_pipe_bytes, the only mechanism
+ *   ready=MS                    ready_timeout_ms, 20 s by default
  *   fp=POINTS                   OUTBOARD_FP of the child
  *   listen=ADDRESS              of the child; unsealed is fine
  *   quiet                       no line for a log record
@@ -240,7 +241,7 @@ static void begin(char **argv)
 	    .auth = auth[0] != NULL ? auth : NULL,
 	    .listen = argument(argv, "listen"),
 	    .allow_plaintext = argument(argv, "listen") != NULL,
-	    .ready_timeout_ms = 20000,
+	    .ready_timeout_ms = argument(argv, "ready") != NULL ? number(argv, "ready") : 20000,
 	    .restart = {.backoff_base_ms = -1, .max_restarts = (int32_t)number(argv, "max")},
 	    .health_interval_ms = number(argv, "beat"),
 	    .health_misses = (uint32_t)number(argv, "misses"),

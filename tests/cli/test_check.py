@@ -32,6 +32,13 @@ CHILDREN = [
     ({"command": [ACTOR], "codec": "nonsense", "auth": ["token", "nonsense"]},
      [("codec", "there is no nonsense.so"), ("auth", "there is no nonsense.so")]),
     ({"command": [ACTOR], "transport": "nonsense"}, [("transport", "there is no nonsense.so")]),
+    ({"command": [ACTOR], "transport": "tcp"}, [("transport", "does not speak unix")]),
+    # What others can reach and is not encrypted, at either end.
+    ({"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "auth": "token"}, [("auth", "without encryption is refused")]),
+    ({"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "auth": "bearer", "allow_plaintext": True},
+     [("auth", "bearer is refused on transport tcp")]),
+    ({"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "connect": "unix:///run/tunnel", "auth": "token"},
+     [("auth", "listen: transport tcp without encryption")]),
     ({"command": [ACTOR], "listen": "gopher://x:1"}, [("listen", "gopher")]),
     ({"command": [ACTOR], "user": "65534", "group": "65534"}, [("user", "peercred refuses it")]),
     ({"command": [ACTOR], "auth": "none"}, [("auth", "none")]),

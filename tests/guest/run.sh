@@ -47,7 +47,8 @@ in_an_emulated_machine() {
 	need_qemu "$kernel"
 	export OB_TEST_GUEST=1 OB_TEST_PATIENCE=5
 	{ cat "$here/loopback.init" && order OUTBOARD_PLUGIN_PATH OB_TEST_{BUILD,GUEST,PATIENCE} -- "$@"; } >"$dir/init"
-	"$here/image.sh" "$dir/image" "$dir/init" "$kernel" "$1" "$OUTBOARD_PLUGIN_PATH"/*.so "$OB_TEST_BUILD"/children/*
+	"$here/image.sh" "$dir/image" "$dir/init" "$kernel" "$1" "$OUTBOARD_PLUGIN_PATH"/*.so \
+		"$OB_TEST_BUILD"/{children/*,test-plugins/newer_transport.so}
 	local status=0
 	emulate 240 "$dir/output" "$kernel" "$dir/image" -m 512 || status=$?
 	echo "$status" >"$dir/status"
