@@ -169,6 +169,7 @@ static const struct ob_auth_ops ops = {
     .overhead = OBI_NOISE_TAG,
     .seal = seal,
     .open = open,
+    .records_max = OBI_NOISE_RECORDS_MAX,
 };
 
 static const struct ob_plugin noise = {

@@ -86,7 +86,7 @@ static int begin(struct obi_connection *c, const struct ob_client_options *o, st
 	struct obi_link_setup setup = obi_endpoint_link(c->rt, &c->endpoint);
 	setup.limits.message = o->message_max != 0 ? o->message_max : setup.limits.message;
 	setup.open_timeout_ms = o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, NULL, c};
+	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, NULL, NULL, c};
 	r = obi_link_dial(&setup, o->address, &c->link, reterr);
 	if (r < 0 && reterr != NULL) {
 		obi_wrap(reterr, "connecting to %s", o->address);

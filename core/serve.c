@@ -245,7 +245,7 @@ void obi_serve_stream(struct ob_server *s, struct ob_stream *stream, struct obi_
 	setup.limits.calls = s->options.calls_max;
 	setup.limits.queue = s->options.queue_max;
 	setup.open_timeout_ms = s->options.auth_timeout_ms;
-	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, on_supervise, c};
+	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, on_supervise, NULL, c};
 	if (obi_link_accept(&setup, stream, &c->link, NULL) < 0) {
 		obi_serve_drop(c);
 	}

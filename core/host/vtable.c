@@ -60,7 +60,7 @@ static const struct member auth_members[] = {
     MEMBER(struct ob_auth_ops, create, false),	 MEMBER(struct ob_auth_ops, step, false),
     MEMBER(struct ob_auth_ops, identity, false), MEMBER(struct ob_auth_ops, destroy, false),
     MEMBER(struct ob_auth_ops, overhead, false), MEMBER(struct ob_auth_ops, seal, false),
-    MEMBER(struct ob_auth_ops, open, false),
+    MEMBER(struct ob_auth_ops, open, false),	 MEMBER(struct ob_auth_ops, records_max, false),
 };
 static const struct layout auth_layout = LAYOUT("auth table", struct ob_auth_ops, auth_members);
 

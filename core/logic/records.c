@@ -75,6 +75,7 @@ static int seal_one(struct obi_records *r, struct obi_buf *out, size_t at, size_
 	if (n < 0 || (size_t)n != whole) {
 		return obi_fail(reterr, n < 0 ? (int)n : OB_EPLUGIN, 0, "the authenticator cannot seal another record");
 	}
+	r->made++;
 	put_header(header_of(r, out, r->count), whole);
 	r->plain[r->count++] = len;
 	r->sealed += OBI_RECORD_HEADER + whole;
@@ -169,6 +170,17 @@ void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n)
 	r->count = 0;
 }
 
+/* What is left when it is over must do for a full queue: of noise it is 256 GiB. */
+enum obi_wear obi_records_wear(const struct obi_records *r)
+{
+	uint64_t most = r->auth != NULL ? r->ops->records_max : 0;
+	uint64_t used = r->made > r->taken ? r->made : r->taken;
+	if (most == 0 || used < most - most / 4) {
+		return OBI_WEAR_NONE;
+	}
+	return r->made + most / 256 + 2 * OBI_RECORDS_TOGETHER >= most ? OBI_WEAR_SPENT : OBI_WEAR_WORN;
+}
+
 /* ---- In ---- */
 
 static int refuse(struct obi_records *r, struct ob_error *reterr, const char *why)
@@ -209,6 +221,9 @@ int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, int 
 			break;
 		}
 		ptrdiff_t n = r->ops->open(r->auth, record, whole);
+		if (n == OB_ECLOSED) {
+			return refuse(r, reterr, "a record more than the keys may open");
+		}
 		if (n < 0 || (size_t)n != whole - r->ops->overhead) {
 			return refuse(r, reterr,
 				      "a record that cannot be opened: it was changed, or sealed with another key");
@@ -217,6 +232,7 @@ int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, int 
 		r->opened += (size_t)n;
 		at += OBI_RECORD_HEADER + whole;
 		count++;
+		r->taken++;
 	}
 	if (count > 0) {
 		close_gap(r, in, at);

@@ -35,6 +35,7 @@ struct obi_records {
 	const struct ob_auth_ops *ops;
 	struct ob_auth *auth; /* seals and opens; NULL: in the clear */
 	bool outgoing;	      /* what is in the output is to be sealed: what was said in the clear before has left */
+	uint64_t made, taken; /* records sealed, and opened, so far */
 	bool dead;	      /* a record failed, or could not be made: nothing more goes either way */
 	size_t opened;	      /* bytes at the front of the input that are plaintext */
 	size_t sealed;	      /* bytes of the records at the front of the output, all told; 0: none is sealed yet */
@@ -60,6 +61,15 @@ bool obi_records_start(struct obi_buf *out);
  * plaintext it is one empty record. A failure leaves *ret alone and is final.
  */
 int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct obi_pieces *ret, struct ob_error *reterr);
+
+enum obi_wear {
+	OBI_WEAR_NONE,
+	OBI_WEAR_WORN, /* it is time for new keys, when that disturbs nobody */
+	OBI_WEAR_SPENT /* there are records left for what is queued and for a goodbye, and for nothing else */
+};
+
+/* How much of what the keys may seal or open they have. */
+enum obi_wear obi_records_wear(const struct obi_records *r);
 
 /* n bytes of that were written. */
 void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n);

@@ -169,6 +169,13 @@ void obi_session_bye(struct obi_session *s)
 	if (s->state == OBI_SESSION_OPEN && s->peer_is_ours) {
 		(void)obi_session_notify(s, ob_bytes_text("$/bye"), NULL, NULL);
 	}
+	s->said_bye = true;
+}
+
+bool obi_session_is_quiet(const struct obi_session *s)
+{
+	return s->pending.used == 0 && s->deferred_count == 0 && s->batches == NULL && !s->dispatching &&
+	       obi_buf_len(&s->out) == 0;
 }
 
 void obi_session_close(struct obi_session *s, int code, const char *text)
@@ -371,7 +378,7 @@ static int refuse_send(int r, struct ob_error *reterr, const struct obi_session 
 /* Whether something of ours may be sent now. */
 static int check_open(struct obi_session *s, const struct ob_value *params, struct ob_error *reterr)
 {
-	if (s->state != OBI_SESSION_OPEN) {
+	if (s->state != OBI_SESSION_OPEN || s->said_bye) {
 		return obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
 	}
 	if (params != NULL && params->type != OB_ARRAY && params->type != OB_MAP && params->type != OB_NIL) {

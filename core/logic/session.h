@@ -74,6 +74,7 @@ struct obi_session {
 	bool dispatching;  /* inside obi_session_received() */
 	bool peer_is_ours; /* completed outboard.auth, so knows $/cancel and $/bye */
 	bool peer_bye;	   /* announced its end */
+	bool said_bye;	   /* we did: nothing new is begun */
 	bool supervised;
 	uint64_t ignored; /* replies that nobody waited for */
 	struct obi_buf in;
@@ -131,6 +132,15 @@ struct ob_bytes obi_session_output(struct obi_session *s);
 
 /* n bytes of the pieces were written. */
 void obi_session_wrote(struct obi_session *s, size_t n);
+
+/* Whether it is over, or about to be: nothing new can be said. */
+static inline bool obi_session_ends(const struct obi_session *s)
+{
+	return s->state == OBI_SESSION_CLOSED || s->said_bye;
+}
+
+/* Whether nobody waits for an answer, on either side, and nothing is to be written. */
+bool obi_session_is_quiet(const struct obi_session *s);
 
 /* Tell a peer that understands it that we end in good order, and nothing was cut. */
 void obi_session_bye(struct obi_session *s);

@@ -14,7 +14,8 @@ enum {
 	REDIAL_STARTING_MS = 250, /* ... up to this while somebody waits for it to be ready */
 	REDIAL_MAX_MS = 5000,	  /* ... and to this later on */
 	OPEN_TIMEOUT_MS = 5000,
-	LATE_MS = 1000, /* a dial that takes so much longer than that did not take it: we were stopped */
+	LATE_MS = 1000,	 /* a dial that takes so much longer than that did not take it: we were stopped */
+	RENEW_MS = 1000, /* for the other side to end a connection whose keys are worn */
 	ASK_TIMEOUT_MS = 10000
 };
 
@@ -190,6 +191,12 @@ static void on_beat(void *user)
 		return;
 	}
 	arm_beat(sup);
+	if (obi_records_wear(&obi_link_session(sup->heart.link)->records) != OBI_WEAR_NONE &&
+	    obi_session_is_quiet(obi_link_session(sup->heart.link))) {
+		obi_link_shutdown(sup->heart.link, RENEW_MS);
+		obi_sup_changed(sup);
+		return;
+	}
 	if (sup->heart.waiting && late < sup->options->health_interval_ms) {
 		sup->heart.misses++;
 	}
@@ -305,13 +312,19 @@ static void on_called(void *user, struct obi_link *link, struct ob_call *call)
 	sup->setup.events.called(sup->setup.events.user, call);
 }
 
+static void on_ending(void *user, struct obi_link *link)
+{
+	(void)link;
+	obi_sup_changed(user);
+}
+
 static void dial_now(void *user)
 {
 	struct obi_supervisor *sup = user;
 	struct obi_link_setup setup = sup->setup.link;
 	struct ob_error err = {0};
 	sup->heart.dialed_at = obi_now_ms();
-	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, NULL, sup};
+	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, NULL, on_ending, sup};
 	setup.open_timeout_ms = OPEN_TIMEOUT_MS;
 	if (obi_link_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {
 		obi_turn_end(&sup->heart.turn);
@@ -387,7 +400,7 @@ enum ob_link obi_heart_state(const struct obi_supervisor *sup)
 	if (sup->heart.unresponsive) {
 		return OB_LINK_UNRESPONSIVE;
 	}
-	if (sup->heart.supervising) {
+	if (sup->heart.supervising && !obi_session_ends(obi_link_session(sup->heart.link))) {
 		return OB_LINK_UP;
 	}
 	return is_dialing(sup) ? OB_LINK_DIALING : OB_LINK_DOWN;

@@ -165,6 +165,19 @@ static bool flush_out(struct obi_link *link, struct ob_error *err)
 	}
 }
 
+enum { RENEW_MS = 1000 };
+
+/* Its keys have done their part: end in good order, and whoever dialled dials anew. */
+static void end_if_spent(struct obi_link *link)
+{
+	if (!link->draining && obi_records_wear(&link->session.records) == OBI_WEAR_SPENT) {
+		obi_link_shutdown(link, RENEW_MS);
+		if (link->setup.events.ending != NULL) {
+			link->setup.events.ending(link->setup.events.user, link);
+		}
+	}
+}
+
 static void watch(struct obi_link *link)
 {
 	bool waiting = obi_session_has_output(&link->session);
@@ -193,6 +206,7 @@ static void on_flush(void *user)
 		obi_session_ended(&link->session, &err);
 	} else {
 		watch(link);
+		end_if_spent(link);
 	}
 	leave(link);
 }

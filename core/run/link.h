@@ -20,6 +20,8 @@ struct obi_link_events {
 	void (*closed)(void *user, struct obi_link *link, const struct ob_error *err);
 	void (*called)(void *user, struct obi_link *link, struct ob_call *call);
 	int (*supervise)(void *user, struct obi_link *link, struct ob_bytes instance); /* may be NULL */
+	/* It has begun to end by itself, in good order: nothing new can be said. `closed` follows. May be NULL. */
+	void (*ending)(void *user, struct obi_link *link);
 	void *user;
 };
 

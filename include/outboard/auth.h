@@ -99,7 +99,7 @@ struct ob_auth_ops {
 	 * OB_AUTH_OVERHEAD_MAX) behind them; open() is its inverse, len counting the overhead. Neither len is more than 65535,
 	 * overhead included. Both return the new length, or a negative code after which the connection is dead: OB_EAUTH, it is
 	 * not the record that the peer sealed next; OB_ECLOSED, the keys are used up (or gone with an earlier failure), and it
-	 * takes a new connection.
+	 * takes a new connection (see records_max).
 	 *
 	 * Where the acceptor writes the last message of the exchange, it may have spoken with a recording: what it knows of the
 	 * dialer it knows with the first record that opens.
@@ -107,6 +107,12 @@ struct ob_auth_ops {
 	uint32_t overhead;
 	ptrdiff_t (*seal)(struct ob_auth *auth, uint8_t *data, size_t len);
 	ptrdiff_t (*open)(struct ob_auth *auth, uint8_t *data, size_t len);
+
+	/*
+	 * How many records one end may seal, and open, before OB_ECLOSED; 0: it does not say. When three quarters of them are used up the
+	 * library makes a new connection, with new keys, at the next quiet moment; shortly before the last one at any moment.
+	 */
+	uint64_t records_max;
 };
 
 #ifdef __cplusplus

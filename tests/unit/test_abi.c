@@ -195,7 +195,8 @@ AT(ob_auth_ops, destroy, 40);
 AT(ob_auth_ops, overhead, 48);
 AT(ob_auth_ops, seal, 56);
 AT(ob_auth_ops, open, 64);
-SIZE(ob_auth_ops, 72);
+AT(ob_auth_ops, records_max, 72);
+SIZE(ob_auth_ops, 80);
 
 /* ---- Numbers ------------------------------------------------------------------------------------------------------ */
 

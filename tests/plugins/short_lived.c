@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An authenticator whose keys are used up soon: it seals, or makes as if, so many records and no more. It proves nothing.
+ */
+#include <outboard/auth.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TAG = 8, RECORDS = 400 };
+
+struct ob_auth {
+	const struct ob_host *host;
+	uint64_t sealed, opened;
+};
+
+static int create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
+		  struct ob_error *reterr)
+{
+	(void)params;
+	*ret_auth = calloc(1, sizeof **ret_auth);
+	if (*ret_auth == NULL) {
+		return host->fail(reterr, OB_ENOMEM, 0, "short_lived: out of memory");
+	}
+	(*ret_auth)->host = host;
+	return OB_OK;
+}
+
+static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+{
+	(void)auth, (void)in, (void)out, (void)reterr;
+	return OB_AUTH_DONE;
+}
+
+static void destroy(struct ob_auth *auth)
+{
+	free(auth);
+}
+
+/* The tag is the record's number. */
+static ptrdiff_t seal(struct ob_auth *auth, uint8_t *data, size_t len)
+{
+	if (auth->sealed == RECORDS) {
+		return OB_ECLOSED;
+	}
+	memcpy(data + len, &auth->sealed, TAG);
+	auth->sealed++;
+	return (ptrdiff_t)(len + TAG);
+}
+
+static ptrdiff_t open(struct ob_auth *auth, uint8_t *data, size_t len)
+{
+	if (auth->opened == RECORDS) {
+		return OB_ECLOSED;
+	}
+	if (memcmp(data + len - TAG, &auth->opened, TAG) != 0) {
+		return OB_EAUTH;
+	}
+	auth->opened++;
+	return (ptrdiff_t)(len - TAG);
+}
+
+static const struct ob_auth_ops ops = {
+    .size = sizeof ops,
+    .create = create,
+    .step = step,
+    .destroy = destroy,
+    .overhead = TAG,
+    .seal = seal,
+    .open = open,
+    .records_max = RECORDS,
+};
+
+static const struct ob_plugin plugin = {
+    .size = sizeof plugin, .kind = OB_PLUGIN_AUTH, .name = "short_lived", .version = "1", .ops = &ops};
+
+OB_PLUGIN_ENTRY(&plugin);
