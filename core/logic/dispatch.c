@@ -12,7 +12,13 @@ static void reply(struct obi_session *s, const struct ob_id *id, const struct ob
 	struct ob_message m = {.size = sizeof m, .kind = OB_RESPONSE, .id = *id};
 	m.error = error != NULL ? *error : ob_nil();
 	m.result = result != NULL ? *result : ob_nil();
-	if (obi_session_answer(s, s->batch, &m) == OB_ENOMEM) {
+	int r = obi_session_answer(s, s->batch, &m);
+	if (r == OB_ETOOBIG) { /* for what is left in a batch: every id has an answer all the same */
+		m.error = obi_error_value(&s->arena.ob, OB_RPC_TOO_BIG, "the result is larger than the message limit");
+		m.result = ob_nil();
+		r = obi_session_answer(s, s->batch, &m);
+	}
+	if (r == OB_ENOMEM) {
 		obi_session_fail(s, OB_EAGAIN, "the peer does not read: too much is queued");
 	}
 }
@@ -154,14 +160,31 @@ static void on_response(struct obi_session *s, const struct ob_message *m)
 
 /* ---- Calls from a peer ---- */
 
+/* An id as a param is a value; as the codec has it, what is no number of ours is text of JSON, verbatim. memory holds that. */
+static bool read_id(const struct ob_value *value, uint8_t memory[OB_ID_MAX], struct ob_id *ret)
+{
+	int64_t number;
+	*ret = (struct ob_id){.foreign = false};
+	if (ob_get_int(value, &number) && number >= 0 && number <= UINT32_MAX) {
+		ret->number = (uint32_t)number;
+		return true;
+	}
+	struct ob_sink out = ob_sink_fixed(memory, OB_ID_MAX);
+	if (value == NULL || obi_json_write(value, &out, NULL) != OB_OK || out.failed) {
+		return false;
+	}
+	ret->foreign = true;
+	ret->raw = ob_bytes_of(memory, out.len);
+	return true;
+}
+
 static void on_cancel(struct obi_session *s, const struct ob_message *m)
 {
-	struct ob_id id = {0};
-	int64_t number;
-	if (!ob_get_int(ob_value_at(&m->params, 0), &number) || number < 0 || number > UINT32_MAX) {
+	struct ob_id id;
+	uint8_t memory[OB_ID_MAX];
+	if (!read_id(ob_params_get(&m->params, 0, "id"), memory, &id)) {
 		return;
 	}
-	id.number = (uint32_t)number;
 	struct ob_call *call = obi_call_find(s, &id);
 	if (call != NULL) {
 		atomic_store(&call->canceled, true);

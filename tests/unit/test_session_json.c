@@ -509,6 +509,51 @@ static void answers_that_do_not_fit_become_errors(void **state)
 	free_end(e);
 }
 
+/* The protocol's own answers are no exception: where there is no room left for "true" the id has an answer all the same. */
+static void an_own_answer_that_does_not_fit_becomes_an_error(void **state)
+{
+	struct end *e = open_end();
+	size_t len = e->session.setup.limits.message - 64 - 2 * 256 - strlen(RESULT("0", "\"\"")) - 10;
+	char *big = calloc(1, len + 1);
+	static const char tail[] = "," ERROR("1", "-32004", "the result is larger than the message limit") "]\n";
+	(void)state;
+	memset(big, 'x', len);
+	char *line = scratch_text(
+	    "[" ECHO("0", "\"%s\"") ",{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"outboard.ping\"}]\n", big);
+	say(e, line);
+	const char *answer = heard(e);
+	assert_true(strlen(answer) > len + sizeof tail);
+	assert_string_equal(answer + strlen(answer) - (sizeof tail - 1), tail);
+	free(line);
+	free(big);
+	free_end(e);
+}
+
+/* Who has ids of another kind cancels by them, as they were sent. */
+static void a_foreign_call_is_canceled_by_its_id(void **state)
+{
+	static const char *const ids[] = {"7", "\"call-7\"", "-7", "4294967296", "1.5", "\"\""};
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof ids / sizeof *ids; i++) {
+		struct end *e = open_end();
+		const char *id = ids[i / 2];
+		char *call = scratch_text(ECHO("%s", "1") "\n" ECHO("\"other\"", "1") "\n", id);
+		char *cancel = scratch_text("{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":%s%s%s}\n",
+					    i % 2 == 0 ? "[" : "{\"id\":", id, i % 2 == 0 ? "]" : "}");
+		e->handler = KEEP;
+		say(e, call);
+		struct ob_call *other = e->kept, *kept = other->next != NULL ? other->next : e->session.deferred->next;
+		say(e, cancel);
+		assert_true(atomic_load(&kept->canceled) != atomic_load(&other->canceled));
+		assert_false(atomic_load(&other->canceled));
+		obi_call_answer(kept, NULL, NULL);
+		obi_call_answer(other, NULL, NULL);
+		free(cancel);
+		free(call);
+		free_end(e);
+	}
+}
+
 /* What waits in open batches is bounded as what waits to be written is. */
 static void fault_34_open_batches_are_told_busy(void **state)
 {
@@ -618,6 +663,8 @@ int main(void)
 	    cmocka_unit_test(closing_inside_a_batch_is_safe),
 	    cmocka_unit_test(a_batch_has_no_more_messages_than_calls_may_be_in_flight),
 	    cmocka_unit_test(answers_that_do_not_fit_become_errors),
+	    cmocka_unit_test(an_own_answer_that_does_not_fit_becomes_an_error),
+	    cmocka_unit_test(a_foreign_call_is_canceled_by_its_id),
 	    cmocka_unit_test(fault_34_open_batches_are_told_busy),
 	    cmocka_unit_test(fault_25_garbage_before_authentication_closes_without_a_reply),
 	    cmocka_unit_test(calls_pass_both_ways_between_peers_of_ours),
