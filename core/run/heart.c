@@ -278,7 +278,32 @@ static void redial_later(struct obi_supervisor *sup)
 	obi_timer_set(sup->setup.loop, &sup->heart.redial, randombytes_uniform((ms < most ? ms : most) + 1));
 }
 
-/* A refusal will not change; whoever waits for an adoption is told at once. */
+/*
+ * A refusal by what this system permits, or by who the child is, will not change: whoever waits is told at once. (Who starts a child has given it
+ * its secret; that one is refused may be a stranger's doing.)
+ */
+static bool give_up(struct obi_supervisor *sup)
+{
+	bool adopting = sup->phase >= OBI_PHASE_ADOPTING_RECONNECT && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
+	bool starting = sup->phase == OBI_PHASE_STARTING_FIRST || sup->phase == OBI_PHASE_STARTING_AGAIN;
+	int code = sup->heart.refused;
+	sup->heart.refused = 0;
+	if (!(adopting && code != 0) && !(starting && code == OB_EPERM)) {
+		return false;
+	}
+	obi_sup_note(sup, code, "RPC connection failed: %s", sup->link_error);
+	obi_sup_cause(sup, "%s", sup->link_error);
+	obi_sup_feed(sup, adopting ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
+	return true;
+}
+
+static void note_dial(struct obi_supervisor *sup, const struct ob_error *err)
+{
+	sup->heart.refused = err->code == OB_EAUTH || err->code == OB_EPERM ? err->code : 0;
+	snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, err->text);
+	obi_sup_changed(sup);
+}
+
 static void on_closed(void *user, struct obi_link *link, const struct ob_error *err)
 {
 	struct obi_supervisor *sup = user;
@@ -292,14 +317,8 @@ static void on_closed(void *user, struct obi_link *link, const struct ob_error *
 		sup->setup.events.link(sup->setup.events.user, NULL);
 	}
 	obi_link_free(link);
-	bool adopting = sup->phase >= OBI_PHASE_ADOPTING_RECONNECT && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
-	snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, why.text);
-	obi_sup_changed(sup);
-	if (why.code == OB_EAUTH && adopting) {
-		obi_sup_note(sup, OB_EAUTH, "RPC connection failed: %s", why.text);
-		obi_sup_cause(sup, "%s", why.text);
-		obi_sup_feed(sup, OBI_LIFE_ADOPT_FAILED);
-	}
+	note_dial(sup, &why);
+	(void)give_up(sup);
 	if (obi_lifecycle_has_process(sup->phase)) {
 		redial_later(sup);
 	}
@@ -329,8 +348,9 @@ static void dial_now(void *user)
 	if (obi_link_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {
 		obi_turn_end(&sup->heart.turn);
 		sup->heart.link = NULL;
-		snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, err.text);
-		obi_sup_changed(sup);
+		note_dial(
+		    sup,
+		    &err); /* the machine may be in the middle of a step: what follows from it can wait for the redial */
 		redial_later(sup);
 		return;
 	}
@@ -355,7 +375,7 @@ static bool is_dialing(const struct obi_supervisor *sup)
 static void on_redial(void *user)
 {
 	struct obi_supervisor *sup = user;
-	if (!is_dialing(sup) && sup->address != NULL) {
+	if (!is_dialing(sup) && sup->address != NULL && !give_up(sup)) {
 		dial(sup);
 	}
 }

@@ -26,6 +26,7 @@ struct obi_heart {
 	bool judged;	       /* readiness was reported for this process */
 	bool asking_version;
 	uint32_t failures; /* dials in a row that came to nothing */
+	int refused;	   /* OB_EAUTH or OB_EPERM: the last dial ended so; 0: it did not */
 	uint32_t misses;   /* heartbeats in a row without an answer */
 	bool waiting;	   /* a heartbeat is not answered yet */
 	bool unresponsive;

@@ -5,34 +5,15 @@
  */
 #include "unit/wire_bed.h"
 
+#include "support/novsock.h"
+
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <setjmp.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <cmocka.h>
 
-static bool forbidden; /* socket(AF_VSOCK) fails with EPERM in this process, whatever we do */
-
-/* As containers have it. Every test here runs under it, so that none can reach this machine's vsock, even by mistake. */
-static bool forbid_vsock(void)
-{
-	struct sock_filter filter[] = {
-	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_VSOCK, 0, 1),
-	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
-}
+/* Every test here runs under the filter, so that none can reach this machine's vsock, even by mistake. */
+static bool forbidden;
 
 static void assert_refused(const struct bed *bed, const char *address, bool listening, const char *why)
 {
@@ -90,7 +71,7 @@ static void a_filter_that_forbids_vsock_is_said(void **state)
 
 static int setup(void **state)
 {
-	forbidden = forbid_vsock();
+	forbidden = novsock_enter();
 	return wire_begin(state, "vsock", "vsock://");
 }
 

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* A parent whose system forbids AF_VSOCK, as a container's filter does: that is what it is told, and soon. */
+#include "support/family.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "support/novsock.h"
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void a_start_that_is_not_permitted_ends_at_once(void **state)
+{
+	static const char *const sleeper[] = {"sleep", "1000", NULL};
+	struct family f;
+	struct ob_error err = {.text = ""};
+	(void)state;
+	if (!novsock_enter()) {
+		print_message(
+		    "skipped: this kernel takes no seccomp filter, and the vsock of this machine is not ours\n");
+		skip();
+	}
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	f.options.argv = sleeper;
+	f.options.listen = f.options.connect = "vsock://42:5000";
+	f.options.ready = OB_READY_RPC;
+	family_connector(&f);
+	int64_t began = now_ms();
+	assert_int_equal(ob_connector_start(f.connector, 0, NULL, &err), OB_EPERM);
+	assert_true(now_ms() - began < FAMILY_WAIT_MS);
+	assert_non_null(strstr(err.text, "seccomp"));
+	assert_int_equal(ob_connector_pid(f.connector), 0);
+	family_end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_start_that_is_not_permitted_ends_at_once),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
