@@ -165,7 +165,7 @@ static bool flush_out(struct obi_link *link, struct ob_error *err)
 	}
 }
 
-enum { RENEW_MS = 1000 };
+enum { RENEW_MS = 1000, DIAL_AGAIN_MS = 10 };
 
 /* Its keys have done their part: end in good order, and whoever dialled dials anew. */
 static void end_if_spent(struct obi_link *link)
@@ -443,11 +443,31 @@ static void go_on_dialing(struct obi_link *link, int revents)
 	start_session(link, OB_AUTH_DIALER);
 }
 
+static int begin_dial(struct obi_link *link, struct ob_error *reterr);
+
+static void on_dial_again(void *user)
+{
+	struct obi_link *link = user;
+	struct ob_error err = {0};
+	if (begin_dial(link, &err) < 0) {
+		fail_dial(link, &err);
+	}
+}
+
+/* A full backlog gives nothing to wait for, and a place in it soon. The open timeout ends this. */
+static int dial_again_later(struct obi_link *link)
+{
+	link->dial_timer.fn = on_dial_again;
+	obi_timer_set(link->setup.loop, &link->dial_timer, DIAL_AGAIN_MS);
+	return OB_OK;
+}
+
 static int begin_dial(struct obi_link *link, struct ob_error *reterr)
 {
 	struct ob_stream_params params = {.size = sizeof params, .heartbeat_ms = link->setup.heartbeat_ms};
 	struct ob_want want = {.fd = -1, .deadline = -1};
 	struct ob_uri parsed;
+	obi_arena_reset(&link->arena);
 	int r = obi_uri_parse(link->uri, &link->arena.ob, &parsed, reterr);
 	if (r < 0) {
 		return r;
@@ -455,7 +475,7 @@ static int begin_dial(struct obi_link *link, struct ob_error *reterr)
 	r = link->setup.transport->dial(link->setup.host, &parsed, &params, &link->dial, &want, reterr);
 	if (r < 0) {
 		link->dial = NULL;
-		return r;
+		return r == OB_EAGAIN && link->setup.open_timeout_ms > 0 ? dial_again_later(link) : r;
 	}
 	wait_for(link, &want);
 	return OB_OK;
