@@ -158,6 +158,9 @@ static bool flush_out(struct obi_link *link, struct ob_error *err)
 			return true;
 		}
 		ptrdiff_t n = write_pieces(link, &out, err);
+		if (n == 0) {
+			n = obi_fail(err, OB_EIO, 0, "the transport writes nothing, and does not say why");
+		}
 		if (n < 0) {
 			return n == OB_EAGAIN;
 		}

@@ -152,6 +152,9 @@ static bool give_piece(struct obi_chaos_relay *r, int way, struct ob_bytes bytes
 	} else if (n == OB_EAGAIN) {
 		c->wants_sink = true;
 	} else {
+		err.code = err.code < 0 ? err.code
+			   : n < 0	? (int)n
+					: OB_EIO; /* whatever is wrapped may not have said */
 		break_off(r, way, &err);
 	}
 	return n > 0;
