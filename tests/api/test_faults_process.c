@@ -350,6 +350,7 @@ static void fault_50_the_token_is_in_the_config_and_nowhere_else(void **state)
 	(void)state;
 	life_with("token");
 	life_with("bearer");
+	life_with("noise");
 }
 
 int main(void)

@@ -3,7 +3,7 @@
 """
 What can be checked of the pages without reading them. docs.py CHECK, in the root of the sources:
 
-    blocks    a code block behind <!-- file: PATH --> is that file
+    blocks    a code block behind <!-- file: PATH --> is that file, one behind <!-- lines: PATH --> is in it
     links     every link inside the tree leads somewhere, anchors too
     paths     nothing in the tree names a directory of somebody's machine
     protocol  the worked examples of PROTOCOL.md are computed anew
@@ -38,8 +38,18 @@ def read(path):
         return file.read()
 
 
+def has_lines(text, block):
+    """Whether these lines stand in the text, one behind the other, however far they are indented."""
+    lines, wanted = ([line.strip() for line in t.strip().splitlines()] for t in (text, block))
+    return any(lines[at : at + len(wanted)] == wanted for at in range(len(lines)))
+
+
 def blocks():
     for page in files(".md"):
+        for match in re.finditer(r"^<!-- lines: (\S+) -->\n", read(page), re.M):
+            block = FENCE.match(read(page), match.end())
+            if block is None or not has_lines(read(match[1]), block[1]):
+                yield "%s: the block's lines are not in %s" % (page, match[1])
         for match in re.finditer(r"^<!-- file: (\S+) -->\n", read(page), re.M):
             block = FENCE.match(read(page), match.end())
             if block is None:
