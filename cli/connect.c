@@ -49,7 +49,8 @@ int obi_open_child(const char *path, struct obi_datadir *ret, struct ob_error *r
 static void find_address(const struct obi_datadir *dir, const struct ob_config *config, char *address, size_t size)
 {
 	struct obi_statefile state;
-	bool known = obi_statefile_read(dir, &state, NULL) == OB_OK && state.address[0] != '\0';
+	bool known = obi_statefile_read(dir, &state, NULL) == OB_OK && state.address[0] != '\0' &&
+		     strlen(state.address) < sizeof state.address - 1; /* a longer one is cut there */
 	const char *said = config->rpc_addr != NULL && config->ready ? config->rpc_addr : "";
 	snprintf(address, size, "%s", known ? state.address : said);
 }

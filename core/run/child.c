@@ -337,12 +337,17 @@ static int start_watch(struct obi_supervisor *sup, struct ob_error *reterr)
 	return known ? OB_OK : obi_watch_start(sup->setup.loop, sup->setup.watches, &sup->watch, sup->dir.fd, reterr);
 }
 
-static void set_address(struct obi_supervisor *sup, const char *address)
+/* NULL: none. false: there is no memory for it, and then there is none, which is noted. */
+static bool set_address(struct obi_supervisor *sup, const char *address)
 {
 	char *copy = address != NULL ? strdup(address) : NULL;
 	free(sup->address);
 	sup->address = copy;
 	snprintf(sup->state.address, sizeof sup->state.address, "%s", copy != NULL ? copy : "");
+	if (address != NULL && copy == NULL) {
+		obi_sup_note(sup, OB_ENOMEM, "out of memory for the child's address");
+	}
+	return copy != NULL || address == NULL;
 }
 
 void obi_child_spawn(struct obi_supervisor *sup)
@@ -351,7 +356,7 @@ void obi_child_spawn(struct obi_supervisor *sup)
 	struct ob_error err = {0};
 	obi_datadir_clean(&sup->dir, true);
 	close_logs(sup);
-	set_address(sup, NULL);
+	(void)set_address(sup, NULL);
 	sup->last_exit = (struct obi_exit){0};
 	sup->exit_known = false;
 	sup->healthy = -1;
@@ -386,8 +391,7 @@ static bool find_address(struct obi_supervisor *sup, const struct ob_config *con
 	if (address == NULL) {
 		return false;
 	}
-	set_address(sup, address);
-	return true;
+	return set_address(sup, address);
 }
 
 /* The child has written something: is it ready, and is it this start of it that says so? */
@@ -423,7 +427,10 @@ void obi_child_await_ready(struct obi_supervisor *sup)
 	}
 	if (sup->options->ready == OB_READY_RPC ||
 	    (sup->options->ready == OB_READY_NONE && sup->options->connect != NULL)) {
-		set_address(sup, sup->options->connect != NULL ? sup->options->connect : sup->options->listen);
+		if (!set_address(sup, sup->options->connect != NULL ? sup->options->connect : sup->options->listen)) {
+			obi_sup_instant(sup, OBI_LIFE_READY_TIMEOUT);
+			return;
+		}
 		obi_heart_start(sup);
 	}
 	if (sup->options->ready == OB_READY_NONE) {
@@ -487,7 +494,7 @@ void obi_child_adopt(struct obi_supervisor *sup)
 	sup->last_exit = (struct obi_exit){0};
 	sup->exit_known = false;
 	sup->healthy = -1;
-	set_address(sup, NULL);
+	(void)set_address(sup, NULL);
 	watch_process(sup);
 	open_old_fifos(sup);
 	int r = start_watch(sup, &err);

@@ -29,6 +29,8 @@ struct obi_loop {
 	uint32_t io_seen; /* I/O callbacks so far */
 };
 
+enum { RETRY_MS = 50 };
+
 _Static_assert(sizeof(ev_io) <= sizeof(struct obi_watcher), "room for a libev watcher");
 _Static_assert(sizeof(ev_timer) <= sizeof(struct obi_watcher), "room for a libev watcher");
 _Static_assert(sizeof(ev_child) <= sizeof(struct obi_watcher), "room for a libev watcher");
@@ -266,17 +268,51 @@ void obi_loop_turn(struct obi_loop *loop, bool block)
 
 /* ---- I/O ---- */
 
+static void on_io(struct ev_loop *ev, ev_io *watcher, int events);
+
+static void start_io(struct obi_io *io)
+{
+	ev_io *watcher = (ev_io *)(void *)io->watcher.memory.bytes;
+	io->refused = false;
+	ev_io_init(watcher, on_io, io->fd, io->events);
+	watcher->data = io;
+	ev_io_start(io->loop->ev, watcher);
+}
+
+static void on_retry(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+	(void)ev;
+	(void)events;
+	start_io(watcher->data);
+}
+
+/*
+ * The kernel is out of memory for it, or of watches: libev has stopped the watcher, and calls it as if everything had happened. To
+ * believe that would make a living process a dead one.
+ */
+static void watch_later(struct obi_io *io)
+{
+	ev_timer *watcher = (ev_timer *)(void *)io->watcher.memory.bytes;
+	io->refused = true;
+	ev_timer_init(watcher, on_retry, (double)RETRY_MS / 1000.0, 0.0);
+	watcher->data = io;
+	ev_timer_start(io->loop->ev, watcher);
+}
+
 static void on_io(struct ev_loop *ev, ev_io *watcher, int events)
 {
 	struct obi_io *io = watcher->data;
 	(void)ev;
+	if ((events & EV_ERROR) != 0) {
+		watch_later(io);
+		return;
+	}
 	io->loop->io_seen++;
 	io->fn(io->user, events & (EV_READ | EV_WRITE));
 }
 
 void obi_io_set(struct obi_loop *loop, struct obi_io *io, int fd, int events)
 {
-	ev_io *watcher = (ev_io *)(void *)io->watcher.memory.bytes;
 	if (io->loop == loop && io->fd == fd && io->events == events) {
 		return;
 	}
@@ -287,17 +323,17 @@ void obi_io_set(struct obi_loop *loop, struct obi_io *io, int fd, int events)
 	io->loop = loop;
 	io->fd = fd;
 	io->events = events;
-	ev_io_init(watcher, on_io, fd, events);
-	watcher->data = io;
-	ev_io_start(loop->ev, watcher);
+	start_io(io);
 }
 
 void obi_io_stop(struct obi_io *io)
 {
-	if (io->loop != NULL) {
+	if (io->loop != NULL && io->refused) {
+		ev_timer_stop(io->loop->ev, (ev_timer *)(void *)io->watcher.memory.bytes);
+	} else if (io->loop != NULL) {
 		ev_io_stop(io->loop->ev, (ev_io *)(void *)io->watcher.memory.bytes);
-		io->loop = NULL;
 	}
+	io->loop = NULL;
 }
 
 /* ---- Timers ---- */
