@@ -78,10 +78,11 @@ static bool is_start(enum obi_life_event event)
 
 static void finish(struct obi_request *request, int code, const struct ob_error *err)
 {
+	struct obi_request *mine = request->lasting ? NULL : request; /* the supervisor may go meanwhile */
 	if (request->done != NULL) {
 		request->done(request->user, code, err);
 	}
-	free(request);
+	free(mine);
 }
 
 static void finish_start(struct obi_supervisor *sup, bool ok)
@@ -169,11 +170,13 @@ int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event reque
 			   uint64_t *ret_id, struct ob_error *reterr)
 {
 	struct obi_request **last = &sup->queue;
-	struct obi_request *r = calloc(1, sizeof *r);
+	bool lasting = request == OBI_LIFE_CLOSE && sup->close.id == 0;
+	struct obi_request *r = lasting ? &sup->close : calloc(1, sizeof *r);
 	if (r == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	*r = (struct obi_request){.event = request, .id = ++sup->next_id, .done = done, .user = user};
+	*r = (struct obi_request){
+	    .event = request, .id = ++sup->next_id, .done = done, .user = user, .lasting = lasting};
 	while (*last != NULL) {
 		last = &(*last)->next;
 	}

@@ -96,6 +96,9 @@ static void torture(const char *scenario)
 		torture(#name);                   \
 	}
 
+SCENARIO(start)
+SCENARIO(adopt)
+SCENARIO(restart)
 SCENARIO(serve)
 SCENARIO(client)
 SCENARIO(config)
@@ -104,6 +107,9 @@ SCENARIO(log)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(fault_63_start),
+	    cmocka_unit_test(fault_63_adopt),
+	    cmocka_unit_test(fault_63_restart),
 	    cmocka_unit_test(fault_63_serve),
 	    cmocka_unit_test(fault_63_client),
 	    cmocka_unit_test(fault_63_config),
