@@ -17,7 +17,9 @@ import inspect
 import itertools
 import json
 import logging
+import math
 import os
+import re
 import signal
 import socket
 import stat
@@ -27,9 +29,10 @@ import time
 import urllib.parse
 
 MESSAGE_MAX, PREAUTH_MAX, QUEUE_MAX, CALLS_MAX, UNAUTHENTICATED_MAX = 4 << 20, 4096, 8 << 20, 256, 16
+BATCH_MAX, DEPTH_MAX, ID_MAX, ERROR_ROOM = 256, 24, 64, 256
 AUTH_SECONDS, CALL_SECONDS, GOODBYE_SECONDS = 5, 30, 1
 PARSE, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
-REFUSED, BUSY, CANCELED, NO_INTERFACE, DENIED, CLOSING = -32000, -32001, -32002, -32003, -32005, -32006
+REFUSED, BUSY, CANCELED, NO_INTERFACE, TOO_BIG, DENIED, CLOSING = -32000, -32001, -32002, -32003, -32004, -32005, -32006
 
 log = logging.getLogger("outboard")
 
@@ -37,9 +40,10 @@ log = logging.getLogger("outboard")
 class RpcError(Exception):
     """What the peer is told, or told us."""
 
-    def __init__(self, code, message):
+    def __init__(self, code, message, data=None):
         super().__init__(message)
         self.code = code
+        self.data = data
 
 
 # ---- Logs: one JSON object a line on stdout ----
@@ -86,7 +90,7 @@ class JsonLines:
             del self.buffer[: end + 1]
             if len(line) >= most:
                 raise ValueError("too long a message")
-            if line.strip():
+            if line.strip(b" \t\r"):
                 return line
         self.seen = len(self.buffer)
         if self.seen >= most:
@@ -94,38 +98,103 @@ class JsonLines:
         return None
 
     def decode(self, line):
+        """RpcError: what the peer is told. ValueError: a response is improper, and is not answered; the connection is closed."""
+        hooks = {"parse_int": integer, "parse_float": double, "parse_constant": double}
         try:
-            return json.loads(line.decode(), object_pairs_hook=self.from_pairs, parse_constant=self.no_number)
-        except (ValueError, RecursionError):
-            raise RpcError(PARSE, "Parse error") from None
+            message = json.loads(line.decode(), object_pairs_hook=from_pairs, **hooks)
+            check(message, DEPTH_MAX + (2 if isinstance(message, list) else 1))
+        except RecursionError:
+            raise RpcError(INVALID_REQUEST, "Invalid Request", "nested too deep") from None
+        except ValueError as error:
+            raise RpcError(PARSE, "Parse error", str(error)) from None
+        messages = message if isinstance(message, list) else [message]
+        if len(messages) > BATCH_MAX:
+            raise RpcError(INVALID_REQUEST, "Invalid Request", "too large a batch")
+        if any(is_response(m) and not is_proper_response(m) for m in messages):
+            raise ValueError("a response with both or neither of result and error, or without a proper id")
+        return message
 
     def encode(self, message):
-        if isinstance(message, list):
-            whole = [{"jsonrpc": "2.0", **m} for m in message]
-        else:
-            whole = {"jsonrpc": "2.0", **message}
-        return json.dumps(whole, default=self.from_bytes, separators=(",", ":")).encode() + b"\n"
+        """RecursionError, TypeError, ValueError: JSON cannot carry it."""
+        check(message, DEPTH_MAX + 1)
+        whole = escaped({"jsonrpc": "2.0", **message})
+        text = json.dumps(whole, default=from_bytes, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode() + b"\n"
 
-    @staticmethod
-    def from_pairs(pairs):
-        value = dict(pairs)
-        if len(value) != len(pairs):
-            raise ValueError("a key occurs twice")
-        return base64.b64decode(value["$binary"], validate=True) if list(value) == ["$binary"] else value
+    def batch(self, lines):
+        return b"[" + b",".join(line.rstrip() for line in lines) + b"]\n"
 
-    @staticmethod
-    def from_bytes(data):
-        return {"$binary": base64.b64encode(data).decode()}
 
-    @staticmethod
-    def no_number(text):
-        raise ValueError("%s is no JSON" % text)
+def double(text):
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number that is not finite, or beyond a double")
+    return value
+
+
+def integer(text):
+    """Beyond 64 bits it becomes a double, if one holds it. That is tried first: Python's own integers have no end."""
+    value = double(text)
+    return int(text) if -(2**63) <= int(text) < 2**64 else value
+
+
+def check(value, depth):
+    """No lone surrogate, and no container deeper than that. Bytes are one: on the wire they are an object."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, (list, tuple, dict, bytes)):
+        if depth == 0:
+            raise RecursionError
+        if isinstance(value, dict):
+            value = (*value, *value.values())
+        for inner in () if isinstance(value, bytes) else value:
+            check(inner, depth - 1)
+
+
+# {"$binary": base64} is bytes; an application's own object of that form has one "$" more on the wire.
+BINARY_KEY = re.compile(r"\$+binary")
+
+
+def from_pairs(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key occurs twice")
+    if len(pairs) != 1 or not BINARY_KEY.fullmatch(pairs[0][0]):
+        return value
+    [(key, inner)] = pairs
+    return to_bytes(inner) if key == "$binary" else {key[1:]: inner}
+
+
+def to_bytes(text):
+    """Only what one gets by writing it again is proper: no other characters, all the padding, no stray bits."""
+    data = base64.b64decode(text) if isinstance(text, str) else None
+    if data is None or from_bytes(data) != {"$binary": text}:
+        raise ValueError("$binary without proper base64")
+    return data
+
+
+def from_bytes(data):
+    return {"$binary": base64.b64encode(data).decode()}
+
+
+def escaped(value):
+    """Keys that are no strings do not get through here, either."""
+    if isinstance(value, dict):
+        more = "$" if len(value) == 1 and BINARY_KEY.fullmatch(*value) else ""
+        return {more + key: escaped(inner) for key, inner in value.items()}
+    return [escaped(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def may_be_id(value):
+    """It comes back as the same value; the text may be another, as 1.5 for 1.50."""
+    kind = value is None or isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return kind and len(json.dumps(value, ensure_ascii=False).encode()) <= ID_MAX
 
 
 def id_of(message):
     """None where there is none that may be one."""
     call_id = message.get("id") if isinstance(message, dict) else None
-    return call_id if isinstance(call_id, (str, int, float)) and not isinstance(call_id, bool) else None
+    return call_id if may_be_id(call_id) else None
 
 
 def is_request(message):
@@ -135,12 +204,18 @@ def is_request(message):
         and message.get("jsonrpc") == "2.0"
         and isinstance(message.get("method"), str)
         and isinstance(message.get("params", []), (list, dict))
-        and id_of(message) == message.get("id")
+        and may_be_id(message.get("id"))
     )
 
 
 def is_response(message):
     return isinstance(message, dict) and "method" not in message and ("result" in message or "error" in message)
+
+
+def is_proper_response(message):
+    """An error that is null is none."""
+    one = ("result" in message) != (message.get("error") is not None)
+    return one and message.get("jsonrpc") == "2.0" and "id" in message and may_be_id(message["id"])
 
 
 def response(message, result):
@@ -151,7 +226,8 @@ def response(message, result):
     elif isinstance(result, Exception) and not isinstance(result, RpcError):
         result = RpcError(INTERNAL, repr(result))
     if isinstance(result, RpcError):
-        return {**answer, "error": {"code": result.code, "message": str(result)}}
+        more = {} if result.data is None else {"data": result.data}
+        return {**answer, "error": {"code": result.code, "message": str(result), **more}}
     return {**answer, "result": result}
 
 
@@ -266,10 +342,13 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     def send(self, message):
+        self.write(self.codec.encode(message))
+
+    def write(self, data):
         if self.transport.get_write_buffer_size() > 2 * QUEUE_MAX:
             self.transport.abort()
         if not self.transport.is_closing():
-            self.transport.write(self.codec.encode(message))
+            self.transport.write(data)
 
     def authenticate(self, raw):
         """Whatever is wrong, the peer hears "refused" at most."""
@@ -299,18 +378,35 @@ class Connection(asyncio.Protocol):
     async def handle(self, message):
         """A request, notification or response, or a batch of them, which is answered with a batch."""
         batch = isinstance(message, list) and len(message) > 0
-        calls = []
-        for m in message if batch else [message]:
-            if is_response(m):
-                self.resolve(m)
-            else:
-                calls.append(m)
-        results = await asyncio.gather(*map(self.begin, calls), return_exceptions=True)
-        answers = [response(m, r) for m, r in zip(calls, results) if not is_request(m) or "id" in m]
-        if answers:
-            self.send(answers if batch else answers[0])
+        messages = message if batch else [message]
+        for m in filter(is_response, messages):
+            self.resolve(m)
+        calls = {self.begin(m): m for m in messages if not is_response(m)}
+        done = []  # in the order in which they are answered
+        for task in calls:
+            task.add_done_callback(done.append)
+        results = dict(zip(calls, await asyncio.gather(*calls, return_exceptions=True)))
+        answers = [response(calls[t], results[t]) for t in done if not is_request(calls[t]) or "id" in calls[t]]
+        lines = list(self.encoded(answers))
+        if lines:
+            self.write(self.codec.batch(lines) if batch else lines[0])
         if self.child.ending:
             self.end()
+
+    def encoded(self, answers):
+        """What cannot be sent becomes an error, for which there is always room. Two bytes are the brackets of a batch."""
+        room = MESSAGE_MAX - 2 - ERROR_ROOM * (len(answers) - 1)
+        for answer in answers:
+            try:
+                line = self.codec.encode(answer)
+                error = RpcError(TOO_BIG, "the result is larger than the message limit") if len(line) > room else None
+            except (RecursionError, TypeError, ValueError):
+                error = RpcError(INTERNAL, "the result cannot be encoded")
+            if error:
+                line = self.codec.encode(response(answer, error))
+            else:
+                room -= len(line)
+            yield line
 
     def begin(self, message):
         task = asyncio.ensure_future(self.perform(message))
@@ -340,7 +436,7 @@ class Connection(asyncio.Protocol):
         raise RpcError(INVALID_REQUEST, "authenticated already")
 
     def cancel(self, call_id):
-        if isinstance(call_id, (str, int)) and call_id in self.running:
+        if may_be_id(call_id) and call_id in self.running:
             self.running[call_id].cancel()
 
     def supervise(self, instance):
@@ -369,8 +465,8 @@ class Connection(asyncio.Protocol):
     async def call(self, method, *params):
         call_id = next(self.ids)
         future = self.waiting[call_id] = asyncio.get_running_loop().create_future()
-        self.send({"id": call_id, "method": method, "params": params})
         try:
+            self.send({"id": call_id, "method": method, "params": params})
             return await asyncio.wait_for(future, CALL_SECONDS)
         except (asyncio.CancelledError, asyncio.TimeoutError):
             self.notify("$/cancel", call_id)

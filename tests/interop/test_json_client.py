@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-What docs/PROTOCOL.md says about JSON, line by line, to a child of the library. The session that it shows is held with one of the library
-and with one that is in Python.
+What docs/PROTOCOL.md says about JSON, line by line, to a child of the library and to one that is in Python; and the session that it shows,
+with both.
 """
 import contextlib
 import base64
@@ -174,10 +174,12 @@ def result(value, call_id="1"):
     return '{"jsonrpc":"2.0","id":%s,"result":%s}' % (call_id, value)
 
 
-class Claims(unittest.TestCase):
+class Claims:
+    """To a child with the methods act.echo and act.later."""
+
     @classmethod
     def setUpClass(cls):
-        cls.context = started(os.path.join(os.environ["OB_TEST_BUILD"], "children/child-actor"))
+        cls.context = started(*cls.command)
         cls.child, cls.address = cls.context.__enter__()
 
     @classmethod
@@ -191,6 +193,10 @@ class Claims(unittest.TestCase):
     def answer(self, text):
         self.lines.say(text if isinstance(text, bytes) else text + "\n")
         return self.lines.hear().rstrip("\n")
+
+    def written(self, call_id):
+        """The id as it comes back."""
+        return call_id
 
     def test_values_come_back_as_they_were(self):
         self.lines.authenticate()
@@ -206,8 +212,8 @@ class Claims(unittest.TestCase):
     def test_ids_come_back_as_they_were_written(self):
         self.lines.authenticate()
         for call_id in '"four"', '"\\u0041\\n"', "null", "-1", "1.50", "4294967296", '"%s"' % ("x" * 62):
-            self.assertEqual(self.answer(request("[7]", call_id)), result("7", call_id))
-        for call_id in '"%s"' % ("x" * 63), "true", "[1]", "{}":
+            self.assertEqual(self.answer(request("[7]", call_id)), result("7", self.written(call_id)))
+        for call_id in '"%s"' % ("x" * 63), "true", "[1]", "{}", '{"$binary":""}':
             answer = json.loads(self.answer(request("[7]", call_id)))
             self.assertEqual((answer["id"], answer["error"]["code"]), (None, -32600), call_id)
 
@@ -223,21 +229,31 @@ class Claims(unittest.TestCase):
     def test_what_is_no_request_gets_its_number(self):
         self.lines.authenticate()
         parse, invalid = -32700, -32600
+        deep = "%s%%s%s" % ("[" * 24, "]" * 24)
         cases = [
             ("{", parse), (request("[1]") + "x", parse), (request("[1e999]"), parse), (request('["\\ud83d"]'), parse),
             (request("[NaN]"), parse), (request('[{"a":1,"a":2}]'), parse), (request('[{"$binary":"A"}]'), parse),
             (request('[{"$binary":1}]'), parse), (request('["\udcff"]').encode(errors="surrogateescape") + b"\n", parse),
+            (request("[-1e999]"), parse), (request("[%s]" % ("9" * 400)), parse), (request("[Infinity]"), parse),
+            (request("[-Infinity]"), parse), (request('["\\udc0d\\ud83d"]'), parse), (request('[{"\\ud83d":1}]'), parse),
+            (request('[{"a":1,"\\u0061":2}]'), parse), (request("[1]", '"\\ud83d"'), parse), (request('[{"$binary":"AB=="}]'), parse),
+            (request('[{"$binary":"AA==\\n"}]'), parse), (request('[{"$binary":{"$binary":""}}]'), parse), ("\v", parse),
             ("[]", invalid), ("3", invalid), ('"text"', invalid), ('{"jsonrpc":"2.0","id":true,"method":"x"}', invalid),
-            (request("[%s]" % ("[" * 24 + "]" * 24)), invalid), ("[%s]" % ",".join(["1"] * 257), invalid),
+            (request("[%s]" % (deep % "")), invalid), (request(deep % '{"$binary":""}'), invalid), (request(deep % "{}"), invalid),
+            ('{"jsonrpc":"2.0","id":1,"method":"outboard.ping","x":%s}' % (deep % "[]"), invalid),
+            ("[%s]" % request(deep % "[]"), invalid), (request("[%s]" % ("[" * 5000 + "]" * 5000)), invalid),
+            ("[%s]" % ",".join(["1"] * 257), invalid),
         ]  # fmt: skip
         for text, code in cases:
             answer = json.loads(self.answer(text))
             self.assertEqual((answer["id"], answer["error"]["code"]), (None, code), text)
+            self.assertTrue(code != parse or answer["error"]["data"], text)
         for text in '{"jsonrpc":"1.0","id":5,"method":"x"}', '{"id":5,"method":"x"}', '{"jsonrpc":"2.0","id":5,"method":1}':
             answer = json.loads(self.answer(text))
             self.assertEqual((answer["id"], answer["error"]["code"]), (5, invalid), text)
-        deepest = "[%s]" % ("[" * 23 + "]" * 23)
+        deepest = deep % ""
         self.assertEqual(self.answer(request(deepest)), result(deepest[1:-1]))
+        self.assertEqual(self.answer("[%s]" % request(deepest)), "[%s]" % result(deepest[1:-1]))
 
     def test_a_batch_is_answered_when_its_last_answer_is_there(self):
         self.lines.authenticate()
@@ -252,9 +268,25 @@ class Claims(unittest.TestCase):
         self.assertEqual(self.answer(ping), result("true", "2"))
         self.assertEqual(len(json.loads(self.answer("[%s]" % ",".join(["1"] * 256)))), 256)
 
+    def test_a_result_that_does_not_fit_is_an_error(self):
+        """A number that is longer when it comes back."""
+        self.lines.authenticate()
+
+        def long(count, call_id):
+            return request("[[%s]]" % ",".join(["1e14"] * count), call_id)
+
+        self.assertEqual(json.loads(self.answer(long(300000, "1")))["error"]["code"], -32004)
+        answers = json.loads(self.answer("[%s,%s,%s]" % (long(150000, "1"), long(150000, "2"), request("[3]", "3"))))
+        self.assertEqual(sorted((a["id"], a.get("error", {}).get("code")) for a in answers), [(1, None), (2, -32004), (3, None)])
+
     def test_what_closes_the_connection(self):
         long = request('["%s"]' % ("x" * (4 << 20)))
-        for text in '{"jsonrpc":"2.0","id":1,"result":1,"error":{}}', '{"jsonrpc":"2.0","result":1}', long:
+        cases = [
+            '{"jsonrpc":"2.0","id":1,"result":1,"error":{}}', '{"jsonrpc":"2.0","id":1,"error":null}', '{"jsonrpc":"2.0","result":1}',
+            '{"jsonrpc":"2.0","id":true,"result":1}', '{"jsonrpc":"2.0","id":"%s","result":1}' % ("x" * 63), '{"id":1,"result":1}',
+            '[%s,{"jsonrpc":"2.0","result":1}]' % request("[1]"), long,
+        ]  # fmt: skip
+        for text in cases:
             with Lines(self.address) as lines:
                 lines.authenticate()
                 lines.say(text + "\n")
@@ -272,6 +304,42 @@ class Claims(unittest.TestCase):
                 lines.say(text + "\n")
                 self.assertEqual(json.loads(lines.hear())["error"], refused)
                 self.assertEqual(lines.hear(), "")
+
+
+class LibraryClaims(Claims, unittest.TestCase):
+    command = (os.path.join(os.environ["OB_TEST_BUILD"], "children/child-actor"),)
+
+
+class PythonClaims(Claims, unittest.TestCase):
+    command = (sys.executable, "-B", os.path.join(SOURCE, "tests/interop/actor.py"))
+
+    def written(self, call_id):
+        """As the same value."""
+        return json.dumps(json.loads(call_id))
+
+    def test_what_cannot_be_sent_is_an_error(self):
+        self.lines.authenticate()
+        for what in "surrogate", "surrogate key", "nan", "infinity", "deep", "deep binary", "endless", "number as key", "object":
+            answer = json.loads(self.answer(request('["%s"]' % what, method="act.make")))
+            self.assertEqual(answer.get("error"), {"code": -32603, "message": "the result cannot be encoded"}, what)
+        self.assertEqual(self.answer(request('["deepest"]', method="act.make")), result("[" * 24 + "1" + "]" * 24))
+
+    def test_a_call_is_canceled_by_its_id(self):
+        self.lines.authenticate()
+        note = '{"jsonrpc":"2.0","method":"$/cancel","params":%s}\n'
+        cases = [
+            ("1", "[true]", "[1]"), ('"7"', "[7]", '["7"]'), ('"\\u0041"', '["\\\\u0041"]', '["A"]'), ("1.5", "[1]", "[1.50]"),
+        ]  # fmt: skip
+        for call_id, other, same in cases:
+            self.lines.say(request("[]", call_id, "act.keep") + "\n")
+            for params in "[]", "[[]]", "[{}]", "[null]", other:
+                self.lines.say(note % params)
+            # Twice: the answer to a call that was canceled may come behind the first.
+            for _ in range(2):
+                self.assertEqual(self.answer(request("[8]", "8")), result("8", "8"))
+            self.lines.say(note % same)
+            answer = json.loads(self.lines.hear())
+            self.assertEqual((answer["id"], answer["error"]["code"]), (json.loads(call_id), -32002))
 
 
 if __name__ == "__main__":
