@@ -49,5 +49,6 @@ static uint32_t run_all(const struct obi_conform_transport *it, const struct obi
 uint32_t obi_conform_transport(const struct obi_conform_transport *it, obi_verdict_fn *tell, void *user)
 {
 	uint32_t broken = run_all(it, obi_promises_of_life, tell, user);
+	broken += run_all(it, obi_promises_of_dials, tell, user);
 	return broken + run_all(it, obi_promises_of_bytes, tell, user);
 }

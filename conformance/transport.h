@@ -19,6 +19,7 @@ struct obi_conform_transport {
 	const char *listen;  /* a URI to listen on, again and again; a port 0 is best where there are ports */
 	const char *dial;    /* where that is reached; NULL: at what local_uri() says */
 	obi_begin_fn *begin; /* called with tell's user before each promise; NULL: all are tried */
+	int patience_ms;     /* how long nothing may happen before that is a failure; 0: 10 s */
 };
 
 /* Try every promise, or what begin lets through; tell may be NULL. Returns how many were broken. */

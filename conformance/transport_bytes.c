@@ -3,7 +3,6 @@
 #include "conformance/trial.h"
 
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 
 enum { MEGABYTE = 1 << 20, FRAME = 8 * MEGABYTE, FLOOD_MAX = 64 * MEGABYTE };
@@ -14,9 +13,13 @@ static uint8_t byte_at(size_t place)
 	return (uint8_t)((place * 131) ^ (place >> 13));
 }
 
-static uint8_t *make_frame(size_t len)
+/* NULL: there is no memory for it, and the trial was skipped. */
+static uint8_t *make_frame(struct obi_trial *trial, size_t len)
 {
 	uint8_t *frame = malloc(len);
+	if (frame == NULL) {
+		obi_trial_skip(trial, "there is no memory for the bytes to be sent");
+	}
 	for (size_t i = 0; frame != NULL && i < len; i++) {
 		frame[i] = byte_at(i);
 	}
@@ -58,34 +61,51 @@ static bool await_progress(struct obi_trial *trial, struct ob_stream *from, stru
 {
 	struct pollfd wait[2] = {{.fd = trial->ops->fd(to), .events = POLLIN},
 				 {.fd = trial->ops->fd(from), .events = POLLOUT}};
-	return poll(wait, more ? 2 : 1, OBI_TRIAL_PATIENCE_MS) > 0 ||
-	       obi_trial_fail(trial, "in %d ms neither could one side read nor the other write", OBI_TRIAL_PATIENCE_MS);
+	return obi_trial_await(trial, wait, more ? 2 : 1, "neither could one side read nor the other write");
+}
+
+static bool give_some(struct obi_trial *trial, struct ob_stream *from, const uint8_t *frame, size_t *sent)
+{
+	struct ob_error err = {.text = ""};
+	struct iovec out = {(void *)(uintptr_t)(frame + *sent), FRAME - *sent};
+	ptrdiff_t n = *sent < FRAME ? trial->ops->writev(from, &out, 1, &err) : OB_EAGAIN;
+	if (n == 0 || (n < 0 && n != OB_EAGAIN)) {
+		return obi_trial_fail(trial, "writev after %zu bytes: %td: %s", *sent, n, err.text);
+	}
+	*sent += n > 0 ? (size_t)n : 0;
+	return true;
+}
+
+static bool take_some(struct obi_trial *trial, struct ob_stream *to, size_t *got)
+{
+	static uint8_t chunk[65536];
+	struct ob_error err = {.text = ""};
+	struct iovec in = {chunk, sizeof chunk};
+	ptrdiff_t n = trial->ops->readv(to, &in, 1, &err);
+	if (n == 0 || (n < 0 && n != OB_EAGAIN)) {
+		return obi_trial_fail(trial, "readv after %zu bytes: %td: %s", *got, n, err.text);
+	}
+	if (n > 0 && !is_frame(chunk, *got, (size_t)n)) {
+		return obi_trial_fail(trial, "the bytes after %zu came as others", *got);
+	}
+	*got += n > 0 ? (size_t)n : 0;
+	return true;
 }
 
 /* One side writes all it can, the other reads what there is, until a frame that no buffer can hold has crossed. */
 static bool pump(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to, const uint8_t *frame)
 {
 	size_t sent = 0, got = 0;
-	struct ob_error err = {.text = ""};
-	static uint8_t chunk[65536];
 	while (got < FRAME) {
-		struct iovec out = {(void *)(uintptr_t)(frame + sent), FRAME - sent}, in = {chunk, sizeof chunk};
-		ptrdiff_t n = sent < FRAME ? trial->ops->writev(from, &out, 1, &err) : OB_EAGAIN;
-		if (n < 0 && n != OB_EAGAIN) {
-			return obi_trial_fail(trial, "writev after %zu bytes: %td: %s", sent, n, err.text);
-		}
-		sent += n > 0 ? (size_t)n : 0;
-		n = trial->ops->readv(to, &in, 1, &err);
-		if (n == OB_EAGAIN && !await_progress(trial, from, to, sent < FRAME)) {
+		size_t before = sent + got;
+		if (!give_some(trial, from, frame, &sent) || !take_some(trial, to, &got)) {
 			return false;
 		}
-		if (n == 0 || (n < 0 && n != OB_EAGAIN)) {
-			return obi_trial_fail(trial, "readv after %zu bytes: %td: %s", got, n, err.text);
+		if (sent + got > before) {
+			obi_trial_moved(trial);
+		} else if (!await_progress(trial, from, to, sent < FRAME)) {
+			return false;
 		}
-		if (n > 0 && !is_frame(chunk, got, (size_t)n)) {
-			return obi_trial_fail(trial, "the bytes after %zu came as others", got);
-		}
-		got += n > 0 ? (size_t)n : 0;
 	}
 	return true;
 }
@@ -93,7 +113,7 @@ static bool pump(struct obi_trial *trial, struct ob_stream *from, struct ob_stre
 static void carries_a_frame_larger_than_every_buffer(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
-	uint8_t *frame = make_frame(FRAME);
+	uint8_t *frame = make_frame(trial, FRAME);
 	if (frame != NULL && obi_trial_pair(trial, &client, &server)) {
 		(void)(pump(trial, client, server, frame) && pump(trial, server, client, frame));
 	}
@@ -170,7 +190,7 @@ static size_t flood(struct obi_trial *trial, struct ob_stream *stream, const uin
 	for (;;) {
 		struct iovec piece = {(void *)(uintptr_t)chunk, MEGABYTE};
 		ptrdiff_t n = trial->ops->writev(stream, &piece, 1, NULL);
-		if (n < 0) {
+		if (n <= 0) {
 			return n == OB_EAGAIN ? sent : FLOOD_MAX;
 		}
 		sent += (size_t)n;
@@ -196,7 +216,7 @@ static bool drain(struct obi_trial *trial, struct ob_stream *stream, size_t len)
 static void holds_back_for_a_slow_peer(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
-	uint8_t *chunk = make_frame(MEGABYTE);
+	uint8_t *chunk = make_frame(trial, MEGABYTE);
 	if (chunk == NULL || !obi_trial_pair(trial, &client, &server)) {
 		free(chunk);
 		return;
@@ -248,7 +268,7 @@ static void says_when_the_peer_dies_in_a_write(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
 	struct ob_error err = {.text = ""};
-	uint8_t *chunk = make_frame(MEGABYTE);
+	uint8_t *chunk = make_frame(trial, MEGABYTE);
 	if (chunk != NULL && obi_trial_pair(trial, &client, &server)) {
 		(void)flood(trial, client, chunk);
 		obi_trial_close(trial, server);
@@ -257,8 +277,10 @@ static void says_when_the_peer_dies_in_a_write(struct obi_trial *trial)
 		while ((n == OB_EAGAIN || n > 0) && sent < FLOOD_MAX && trial->verdict == OBI_VERDICT_PASS) {
 			struct iovec piece = {chunk, MEGABYTE};
 			n = trial->ops->writev(client, &piece, 1, &err);
-			sent += n > 0 ? (size_t)n : 0;
-			if (n == OB_EAGAIN) {
+			if (n > 0) {
+				sent += (size_t)n;
+				obi_trial_moved(trial);
+			} else if (n == OB_EAGAIN) {
 				(void)obi_trial_wait(trial, trial->ops->fd(client), OB_WRITABLE);
 			}
 		}

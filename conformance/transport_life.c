@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The promises about addresses, dials, accepting and peers. */
+/* The promises about addresses, accepting and peers. */
 #include "conformance/trial.h"
 
 #include <errno.h>
@@ -163,81 +163,6 @@ static void works_for_an_older_host(struct obi_trial *trial)
 	trial->ops->close(stream);
 }
 
-/* ---- Dials -------------------------------------------------------------------------------------------------------- */
-
-static void says_when_a_dial_is_refused(struct obi_trial *trial)
-{
-	struct ob_error err = {.text = ""};
-	struct ob_stream *stream = NULL;
-	if (!obi_trial_listen(trial)) {
-		return;
-	}
-	trial->ops->listener_close(trial->listener);
-	trial->listener = NULL;
-	int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
-	if (rc == OB_OK) {
-		rc = obi_trial_finish(trial, &stream, &err);
-		trial->ops->close(stream);
-	}
-	OBI_REQUIRE(trial, rc == OB_EREFUSED || rc == OB_ENOENT, "dial where nobody listens: code %d: %s", rc,
-		    err.text);
-	OBI_REQUIRE(trial, err.text[0] != '\0', "a refused dial has no text");
-}
-
-static void gives_up_a_dial_at_any_moment(struct obi_trial *trial)
-{
-	if (!obi_trial_listen(trial)) {
-		return;
-	}
-	for (int i = 0; i < 32; i++) {
-		struct ob_stream *stream = NULL;
-		int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, NULL);
-		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN, "dial: code %d", rc);
-		if (rc == OB_OK && i % 2 == 1) {
-			rc = trial->ops->finish_dial(trial->dial, 0, &stream, &trial->want, NULL);
-			OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN, "finish_dial too early: code %d", rc);
-			trial->ops->close(stream);
-		}
-		trial->ops->dial_close(trial->dial);
-		trial->dial = NULL;
-		while (trial->ops->accept(trial->listener, &stream, NULL) == OB_OK) {
-			trial->ops->close(stream);
-		}
-	}
-	trial->ops->dial_close(NULL);
-	trial->ops->close(NULL);
-	trial->ops->listener_close(NULL);
-}
-
-/* Nobody accepts, and the backlog is full: whoever dials waits, or is told to come again, and may lose patience. */
-static void lets_a_dial_wait(struct obi_trial *trial)
-{
-	struct ob_stream_params one = {.size = sizeof one, .backlog = 1};
-	struct ob_error err = {.text = ""};
-	int rc = obi_trial_listen_at(trial, trial->it->listen, &one, &trial->listener, &err);
-	OBI_REQUIRE(trial, rc == OB_OK, "listen with a backlog of 1: code %d: %s", rc, err.text);
-	struct ob_sink out = ob_sink_fixed(trial->uri, sizeof trial->uri - 1);
-	(void)trial->ops->local_uri(trial->listener, &out);
-	trial->uri[out.len] = '\0';
-	for (int i = 0; i < 8; i++) {
-		struct ob_stream *stream = NULL;
-		int64_t begin = trial->it->host->now_ms();
-		rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
-		if (rc == OB_OK) {
-			rc = trial->ops->finish_dial(trial->dial, 0, &stream, &trial->want, &err);
-		}
-		int64_t took = trial->it->host->now_ms() - begin;
-		if (stream != NULL) {
-			trial->streams[trial->count++] = stream;
-		}
-		OBI_REQUIRE(trial, took < 1000, "a dial held its caller for %d ms", (int)took);
-		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN || rc == OB_EREFUSED, "a full backlog: code %d: %s",
-			    rc, err.text);
-		trial->ops->dial_close(trial->dial);
-		trial->dial = NULL;
-	}
-}
-
 /* ---- Descriptors -------------------------------------------------------------------------------------------------- */
 
 static bool born_well(struct obi_trial *trial, int fd, const char *what)
@@ -302,9 +227,11 @@ static void says_when_it_is_out_of_descriptors(struct obi_trial *trial)
 	}
 	rc = accept_without_descriptors(trial, &server);
 	OBI_REQUIRE(trial, rc == OB_ENOMEM && server == NULL, "accept under EMFILE: code %d, not OB_ENOMEM", rc);
-	rc = trial->ops->accept(trial->listener, &server, &err);
-	OBI_REQUIRE(trial, rc == OB_OK, "accept after EMFILE: code %d: %s", rc, err.text);
-	trial->streams[trial->count++] = server;
+	while (server == NULL) {
+		if (!obi_trial_accept(trial, true, &server)) {
+			return;
+		}
+	}
 	rc = obi_trial_finish(trial, &client, &err);
 	OBI_REQUIRE(trial, rc == OB_OK, "finish_dial: code %d: %s", rc, err.text);
 	trial->streams[trial->count++] = client;
@@ -381,9 +308,6 @@ const struct obi_promise obi_promises_of_life[] = {
     {"takes over a stale address", takes_over_a_stale_address},
     {"frees its address when it closes", frees_its_address},
     {"works for a host with older facts", works_for_an_older_host},
-    {"says when a dial is refused", says_when_a_dial_is_refused},
-    {"gives up a dial at any moment", gives_up_a_dial_at_any_moment},
-    {"lets a dial wait without blocking", lets_a_dial_wait},
     {"has descriptors that neither block nor are inherited", has_descriptors_that_neither_block_nor_leak},
     {"says when nobody waits to be accepted", says_when_nobody_waits},
     {"says when it is out of descriptors", says_when_it_is_out_of_descriptors},

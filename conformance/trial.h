@@ -5,6 +5,8 @@
 
 #include "conformance/transport.h"
 
+#include <poll.h>
+
 enum { OBI_TRIAL_STREAMS = 64, OBI_TRIAL_PATIENCE_MS = 10000 };
 
 struct obi_trial {
@@ -16,7 +18,8 @@ struct obi_trial {
 	struct ob_want want;			      /* of the dial */
 	struct ob_stream *streams[OBI_TRIAL_STREAMS]; /* all that are open */
 	uint32_t count;
-	char uri[4200]; /* what the listener is bound to */
+	int64_t still_since; /* waited since then, and nothing moved; 0: something did */
+	char uri[4200];	     /* what the listener is bound to */
 	enum obi_verdict verdict;
 	char why[400];
 };
@@ -29,8 +32,9 @@ struct obi_promise {
 	obi_promise_fn *fn;
 };
 
-/* Those about addresses, dials and peers, and those about bytes; each ended by a NULL name. */
+/* Those about addresses and peers, those about dials, and those about bytes; each ended by a NULL name. */
 extern const struct obi_promise obi_promises_of_life[];
+extern const struct obi_promise obi_promises_of_dials[];
 extern const struct obi_promise obi_promises_of_bytes[];
 
 /* The first failure counts. false, so that helpers can return it. */
@@ -54,14 +58,26 @@ int obi_trial_listen_at(struct obi_trial *trial, const char *text, const struct 
 int obi_trial_dial_at(struct obi_trial *trial, const char *text, const struct ob_stream_params *params,
 		      struct ob_error *reterr);
 
-/* Listen into trial->listener, and note trial->uri. */
+/* Listen into trial->listener, and note trial->uri. params may be NULL. */
 bool obi_trial_listen(struct obi_trial *trial);
+bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_stream_params *params);
 
 /* Where the listener is reached. */
 const char *obi_trial_address(const struct obi_trial *trial);
 
 /* Go on with trial->dial, once, after waiting as it wants. The code is finish_dial's; *ret is not among the streams yet. */
 int obi_trial_finish(struct obi_trial *trial, struct ob_stream **ret, struct ob_error *reterr);
+
+/*
+ * What the core makes of trial->want until `end`: the events that came, or 0. extra_fd ends the wait too when it is readable; -1: none.
+ */
+int obi_trial_heed(const struct obi_trial *trial, int64_t end, int extra_fd);
+
+/* Whether there was room for one more stream; else it is closed. */
+bool obi_trial_keep(struct obi_trial *trial, struct ob_stream *stream);
+
+/* Take one connection, if there is one; or wait for it a while. true with *ret_server unset: try again. */
+bool obi_trial_accept(struct obi_trial *trial, bool wait, struct ob_stream **ret_server);
 
 /* Dial and accept at the same time, as two processes would. Both streams are among trial->streams. */
 bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client, struct ob_stream **ret_server);
@@ -71,7 +87,20 @@ bool obi_trial_pair(struct obi_trial *trial, struct ob_stream **ret_client, stru
 
 void obi_trial_close(struct obi_trial *trial, struct ob_stream *stream);
 
-/* Wait until fd is ready for events (enum ob_io), at most OBI_TRIAL_PATIENCE_MS. */
+/* How long nothing may happen, in ms. */
+int obi_trial_patience(const struct obi_trial *trial);
+
+/* poll(2) until `end`, whatever signals come. */
+int obi_trial_poll(const struct obi_trial *trial, struct pollfd *wait, nfds_t count, int64_t end);
+
+/*
+ * Until one of them is ready. The patience is for all waits together until something moves: a descriptor that is always ready and good
+ * for nothing ends, too. `what` did not happen then.
+ */
+bool obi_trial_await(struct obi_trial *trial, struct pollfd *wait, nfds_t count, const char *what);
+void obi_trial_moved(struct obi_trial *trial);
+
+/* The same, until fd is ready for events (enum ob_io). */
 bool obi_trial_wait(struct obi_trial *trial, int fd, int events);
 
 /* Write, or read, all of it, waiting where the transport says OB_EAGAIN. */

@@ -86,7 +86,8 @@ struct ob_transport_ops {
 
 	/*
 	 * Go on after the wanted event; revents is enum ob_io, or 0 when the deadline passed. 0: connected, *ret_stream is
-	 * set (the dial still must be closed). OB_EAGAIN: wait for *ret_want. Else it failed. Must be there.
+	 * set (the dial still must be closed). OB_EAGAIN: wait for *ret_want, which is still to come. Else it failed: with
+	 * OB_ETIMEDOUT or OB_EREFUSED where nobody answers. Must be there.
 	 */
 	int (*finish_dial)(struct ob_dial *dial, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
 			   struct ob_error *reterr);

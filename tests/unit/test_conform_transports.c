@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -123,6 +124,7 @@ static void chaos_over_hvsock_conforms(void **state)
 /* ---- Broken ones: unix, but for one fault each ------------------------------------------------------------------------ */
 
 static const struct ob_transport_ops *sound;
+static const struct ob_host *sound_host;
 static char bound[256]; /* the path of the last listener */
 
 static int listen_over(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
@@ -184,6 +186,63 @@ static int dial_slowly(const struct ob_host *host, const struct ob_uri *uri, con
 {
 	poll(NULL, 0, 1100); /* what must not be */
 	return sound->dial(host, uri, params, ret, ret_want, reterr);
+}
+
+/* At the moment that it wanted it wants that moment again, for ever. */
+static int finish_dial_spinning(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+				struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)reterr;
+	*ret_want = (struct ob_want){.fd = -1, .deadline = 0};
+	return OB_EAGAIN;
+}
+
+static int finish_dial_forgetful(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+				 struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)ret_want, (void)reterr;
+	return OB_EAGAIN;
+}
+
+static int finish_dial_empty_handed(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+				    struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)ret_want, (void)reterr;
+	return OB_OK;
+}
+
+/* The stream is one, and leads nowhere. */
+static int finish_dial_lying(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+			     struct ob_error *reterr)
+{
+	int rc = sound->finish_dial(dial, revents, ret, ret_want, reterr);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (rc == OB_OK && dup3(fd, sound->fd(*ret), O_CLOEXEC) < 0) {
+		rc = OB_EIO;
+	}
+	close(fd);
+	return rc;
+}
+
+static int finish_dial_slowly(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+			      struct ob_error *reterr)
+{
+	poll(NULL, 0, 1100);
+	return sound->finish_dial(dial, revents, ret, ret_want, reterr);
+}
+
+static int finish_dial_confused(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+				struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)ret_want;
+	return (sound_host->fail)(reterr, OB_EINVAL, 0, "no such deadline");
+}
+
+static int finish_dial_mute(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+			    struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)ret_want, (void)reterr;
+	return OB_ETIMEDOUT;
 }
 
 static int accept_impatiently(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
@@ -250,6 +309,19 @@ static ptrdiff_t writev_boasting(struct ob_stream *stream, const struct iovec *p
 	return n == OB_EAGAIN ? (ptrdiff_t)pieces[0].iov_len : n;
 }
 
+/* There is always room, and never for anything. */
+static ptrdiff_t writev_never(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	(void)stream, (void)pieces, (void)count, (void)reterr;
+	return OB_EAGAIN;
+}
+
+static ptrdiff_t readv_never(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	(void)stream, (void)pieces, (void)count, (void)reterr;
+	return OB_EAGAIN;
+}
+
 static ptrdiff_t writev_vague(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
 {
 	ptrdiff_t n = sound->writev(stream, pieces, count, reterr);
@@ -276,11 +348,13 @@ static void note(void *user, const char *promise, enum obi_verdict verdict, cons
 	}
 }
 
-static void assert_broken(const struct wire_bed *wire, const struct ob_transport_ops *ops, const char *promise)
+static void assert_broken(const struct wire_bed *wire, const struct ob_transport_ops *ops, int patience_ms,
+			  const char *promise)
 {
 	char *dir = scratch_make(), *uri = scratch_text("unix://%s/s", dir);
 	const char *wanted = promise;
-	struct obi_conform_transport it = {.ops = ops, .host = wire->bed.host, .listen = uri, .begin = only_that};
+	struct obi_conform_transport it = {
+	    .ops = ops, .host = wire->bed.host, .listen = uri, .begin = only_that, .patience_ms = patience_ms};
 	(void)obi_conform_transport(&it, note, &wanted);
 	free(uri);
 	scratch_remove(dir);
@@ -289,20 +363,30 @@ static void assert_broken(const struct wire_bed *wire, const struct ob_transport
 	}
 }
 
-#define BREAK(promise, ...)                               \
-	do {                                              \
-		struct ob_transport_ops ops = *sound;     \
-		__VA_ARGS__;                              \
-		assert_broken(state_of, &ops, (promise)); \
+#define BREAK_IN(patience_ms, promise, ...)                              \
+	do {                                                             \
+		struct ob_transport_ops ops = *sound;                    \
+		__VA_ARGS__;                                             \
+		assert_broken(state_of, &ops, (patience_ms), (promise)); \
 	} while (0)
+#define BREAK(promise, ...) BREAK_IN(0, promise, __VA_ARGS__)
+/* What ends only by losing patience. */
+#define STALL(promise, ...) BREAK_IN(300, promise, __VA_ARGS__)
+
+static void *begin_sound(void)
+{
+	void *bed = NULL;
+	assert_int_equal(wire_begin(&bed, "unix", ""), 0);
+	sound = ((const struct wire_bed *)bed)->bed.ops;
+	sound_host = ((const struct wire_bed *)bed)->bed.host;
+	return bed;
+}
 
 static void broken_transports_are_caught(void **state)
 {
-	void *bed = NULL;
-	(void)state;
-	assert_int_equal(wire_begin(&bed, "unix", ""), 0);
+	void *bed = begin_sound();
 	const struct wire_bed *state_of = bed;
-	sound = state_of->bed.ops;
+	(void)state;
 	BREAK("tells what was really bound", ops.local_uri = local_uri_silent);
 	BREAK("refuses what is no address of its own", ops.listen = listen_anywhere);
 	BREAK("leaves a live address alone", ops.listen = listen_over);
@@ -312,6 +396,13 @@ static void broken_transports_are_caught(void **state)
 	BREAK("works for a host with older facts", ops.listen = listen_demanding);
 	BREAK("says when a dial is refused", ops.dial = dial_mute);
 	BREAK("lets a dial wait without blocking", ops.dial = dial_slowly);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_spinning);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_forgetful);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_empty_handed);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_lying);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_slowly);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_confused);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_mute);
 	BREAK("has descriptors that neither block nor are inherited", ops.accept = accept_blocking);
 	BREAK("says when nobody waits to be accepted", ops.accept = accept_impatiently);
 	BREAK("says when it is out of descriptors", ops.accept = accept_impatiently);
@@ -320,6 +411,10 @@ static void broken_transports_are_caught(void **state)
 	BREAK("connects, again and again", ops.readv = readv_garbled);
 	BREAK("carries single bytes", ops.readv = readv_garbled);
 	BREAK("carries a frame larger than every buffer", ops.readv = readv_garbled);
+	STALL("carries a frame larger than every buffer", ops.writev = writev_never);
+	STALL("carries a frame larger than every buffer", ops.readv = readv_never);
+	STALL("carries single bytes", ops.writev = writev_never);
+	STALL("carries single bytes", ops.readv = readv_never);
 	BREAK("gathers and scatters pieces", ops.readv = readv_backwards);
 	BREAK("waits for something to read", ops.readv = readv_hasty);
 	BREAK("holds back for a slow peer", ops.writev = writev_boasting);
@@ -330,6 +425,119 @@ static void broken_transports_are_caught(void **state)
 	wire_end(&bed);
 }
 
+/* ---- Dials that nobody answers ------------------------------------------------------------------------------------------ */
+
+static int left; /* deadlines that a patient dial lets pass before it fails */
+
+static int dial_patiently(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+			  struct ob_dial **ret, struct ob_want *ret_want, struct ob_error *reterr)
+{
+	int rc = sound->dial(host, uri, params, ret, ret_want, reterr);
+	*ret_want = (struct ob_want){.fd = -1, .deadline = host->now_ms() + 20};
+	left = 3;
+	return rc;
+}
+
+static int finish_dial_in_vain(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+			       struct ob_error *reterr)
+{
+	(void)dial, (void)ret;
+	assert_int_equal(revents, 0);
+	assert_true(left > 0);
+	if (--left == 0) {
+		return (sound_host->fail)(reterr, OB_ETIMEDOUT, 0, "nobody answers");
+	}
+	*ret_want = (struct ob_want){.fd = -1, .deadline = sound_host->now_ms() + 20};
+	return OB_EAGAIN;
+}
+
+struct told {
+	const char *wanted; /* as only_that has it */
+	enum obi_verdict verdict;
+	char why[400];
+};
+
+static void keep_verdict(void *user, const char *promise, enum obi_verdict verdict, const char *why)
+{
+	struct told *told = user;
+	(void)promise;
+	told->verdict = verdict;
+	snprintf(told->why, sizeof told->why, "%s", why);
+}
+
+static struct told at_its_deadline(const struct ob_transport_ops *ops, const struct ob_host *host, const char *listen,
+				   const char *dial)
+{
+	struct told told = {.wanted = "goes on with a dial at its deadline", .verdict = OBI_VERDICT_SKIP};
+	struct obi_conform_transport it = {
+	    .ops = ops, .host = host, .listen = listen, .dial = dial, .begin = only_that};
+	(void)obi_conform_transport(&it, keep_verdict, &told);
+	return told;
+}
+
+static void a_dial_may_time_out(void **state)
+{
+	char *dir = scratch_make(), *uri = scratch_text("unix://%s/s", dir);
+	void *bed = begin_sound();
+	struct ob_transport_ops ops = *sound;
+	(void)state;
+	ops.dial = dial_patiently;
+	ops.finish_dial = finish_dial_in_vain;
+	struct told told = at_its_deadline(&ops, sound_host, uri, NULL);
+	assert_string_equal(told.why, "");
+	assert_int_equal(told.verdict, OBI_VERDICT_PASS);
+	assert_int_equal(left, 0);
+	wire_end(&bed);
+	free(uri);
+	scratch_remove(dir);
+}
+
+/* A guest that is not ready, as the suite sees it. */
+static void hvsock_times_out_as_promised(void **state)
+{
+	struct vmm vmm;
+	void *bed = NULL;
+	char *dir = scratch_make();
+	(void)state;
+	vmm_begin(&vmm, dir);
+	vmm_order(&vmm, "silent");
+	assert_int_equal(wire_begin(&bed, "hvsock", ""), 0);
+	const struct bed *hvsock = &((struct wire_bed *)bed)->bed;
+	char *listen = scratch_text("hvsock://%s:5000", vmm.guest), *dial = scratch_text("hvsock://%s:5000", vmm.path);
+	struct told told = at_its_deadline(hvsock->ops, hvsock->host, listen, dial);
+	assert_string_equal(told.why, "");
+	assert_int_equal(told.verdict, OBI_VERDICT_PASS);
+	wire_end(&bed);
+	vmm_end(&vmm);
+	free(listen);
+	free(dial);
+	scratch_remove(dir);
+}
+
+/* ---- Signals ------------------------------------------------------------------------------------------------------------ */
+
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+/* Whatever waits is interrupted, in the suite and in the transport. */
+static void signals_disturb_nothing(void **state)
+{
+	struct sigaction interrupt = {.sa_handler = on_alarm}, was;
+	struct itimerval often = {{0, 2000}, {0, 2000}}, never = {{0, 0}, {0, 0}};
+	char *dir = scratch_make(), *uri = scratch_text("chaos+unix://%s/s?%s", dir, mild);
+	(void)state;
+	assert_int_equal(sigaction(SIGALRM, &interrupt, &was), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	uint32_t broken = conform(uri, NULL);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &was, NULL), 0);
+	assert_int_equal(broken, 0);
+	free(uri);
+	scratch_remove(dir);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +546,9 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(tcp_conforms_over_ipv6),
 	    cmocka_unit_test(hvsock_conforms),
 	    cmocka_unit_test(broken_transports_are_caught),
+	    cmocka_unit_test(a_dial_may_time_out),
+	    cmocka_unit_test(hvsock_times_out_as_promised),
+	    cmocka_unit_test(signals_disturb_nothing),
 	    cmocka_unit_test(chaos_over_unix_conforms),
 	    cmocka_unit_test(chaos_over_tcp_conforms),
 	    cmocka_unit_test(chaos_over_hvsock_conforms),

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* The promises about dials: refused, given up, kept waiting, and at their deadlines. */
+#include "conformance/trial.h"
+
+#include <fcntl.h>
+
+enum {
+	DIALS = 8,
+	HELD_MS = 1000,	  /* a call that takes so long blocks */
+	SILENCE_MS = 500, /* a dial without a deadline is left after so long */
+	SPIN = 100	  /* calls in a row, each with nothing to wait for before it */
+};
+
+static const struct ob_stream_params backlog_of_one = {.size = sizeof backlog_of_one, .backlog = 1};
+
+static void says_when_a_dial_is_refused(struct obi_trial *trial)
+{
+	struct ob_error err = {.text = ""};
+	struct ob_stream *stream = NULL;
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	trial->ops->listener_close(trial->listener);
+	trial->listener = NULL;
+	int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
+	if (rc == OB_OK) {
+		rc = obi_trial_finish(trial, &stream, &err);
+		trial->ops->close(stream);
+	}
+	OBI_REQUIRE(trial, rc == OB_EREFUSED || rc == OB_ENOENT, "dial where nobody listens: code %d: %s", rc,
+		    err.text);
+	OBI_REQUIRE(trial, err.text[0] != '\0', "a refused dial has no text");
+}
+
+static void gives_up_a_dial_at_any_moment(struct obi_trial *trial)
+{
+	if (!obi_trial_listen(trial)) {
+		return;
+	}
+	for (int i = 0; i < 32; i++) {
+		struct ob_stream *stream = NULL;
+		int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, NULL);
+		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN, "dial: code %d", rc);
+		if (rc == OB_OK && i % 2 == 1) {
+			rc = trial->ops->finish_dial(trial->dial, 0, &stream, &trial->want, NULL);
+			OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN, "finish_dial too early: code %d", rc);
+			trial->ops->close(stream);
+		}
+		trial->ops->dial_close(trial->dial);
+		trial->dial = NULL;
+		while (trial->ops->accept(trial->listener, &stream, NULL) == OB_OK) {
+			trial->ops->close(stream);
+		}
+	}
+	trial->ops->dial_close(NULL);
+	trial->ops->close(NULL);
+	trial->ops->listener_close(NULL);
+}
+
+/* Nobody accepts, and the backlog is full: whoever dials waits, or is told to come again, and may lose patience. */
+static void lets_a_dial_wait(struct obi_trial *trial)
+{
+	struct ob_error err = {.text = ""};
+	if (!obi_trial_listen_with(trial, &backlog_of_one)) {
+		return;
+	}
+	for (int i = 0; i < DIALS; i++) {
+		struct ob_stream *stream = NULL;
+		int64_t begin = trial->it->host->now_ms();
+		int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
+		if (rc == OB_OK) {
+			rc = trial->ops->finish_dial(trial->dial, 0, &stream, &trial->want, &err);
+		}
+		int64_t took = trial->it->host->now_ms() - begin;
+		if (stream != NULL) {
+			trial->streams[trial->count++] = stream;
+		}
+		OBI_REQUIRE(trial, took < HELD_MS, "a dial held its caller for %d ms", (int)took);
+		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN || rc == OB_EREFUSED, "a full backlog: code %d: %s",
+			    rc, err.text);
+		trial->ops->dial_close(trial->dial);
+		trial->dial = NULL;
+	}
+}
+
+/* ---- Deadlines ---------------------------------------------------------------------------------------------------- */
+
+/* A dial that is followed as the core would. */
+struct vigil {
+	struct ob_stream *stream;
+	struct ob_error err;
+	int64_t end;
+	uint32_t spun; /* calls in a row that nothing had to be waited for */
+	bool due;      /* a deadline came */
+};
+
+static bool wants_something(const struct ob_want *want)
+{
+	return want->deadline >= 0 || (want->events != 0 && fcntl(want->fd, F_GETFD) >= 0);
+}
+
+/* Wait for `end`, or as it wants. true: finish_dial is to be called, with *ret_revents. */
+static bool wait_until(struct obi_trial *trial, struct vigil *v, int64_t end, int *ret_revents)
+{
+	int64_t deadline = trial->want.deadline;
+	*ret_revents = obi_trial_heed(trial, end, -1) & trial->want.events;
+	bool due = *ret_revents == 0 && deadline >= 0 && trial->it->host->now_ms() >= deadline;
+	v->due = v->due || due;
+	return *ret_revents != 0 || due;
+}
+
+/* false: nothing came of it in the time that we have. Without a deadline it may wait for ever: its caller would give it up. */
+static bool wait_as_wanted(struct obi_trial *trial, struct vigil *v, int *ret_revents)
+{
+	int64_t now = trial->it->host->now_ms();
+	if (wait_until(trial, v, now, ret_revents)) {
+		v->spun++;
+		return true;
+	}
+	int64_t end = trial->want.deadline < 0 && now + SILENCE_MS < v->end ? now + SILENCE_MS : v->end;
+	v->spun = 0;
+	return wait_until(trial, v, end, ret_revents);
+}
+
+/* What it wants holds nothing from before, as in the core: what it does not set it does not want. */
+static int go_on(struct obi_trial *trial, struct vigil *v, int revents)
+{
+	int64_t begin = trial->it->host->now_ms();
+	trial->want = (struct ob_want){.fd = -1, .deadline = -1};
+	int rc = trial->ops->finish_dial(trial->dial, revents, &v->stream, &trial->want, &v->err);
+	int64_t took = trial->it->host->now_ms() - begin;
+	if (took >= HELD_MS) {
+		obi_trial_fail(trial, "finish_dial held its caller for %d ms", (int)took);
+	} else if (rc == OB_EAGAIN && !wants_something(&trial->want)) {
+		obi_trial_fail(trial, "finish_dial says OB_EAGAIN and wants neither a descriptor nor a moment");
+	} else if (rc == OB_EAGAIN && v->spun >= SPIN) {
+		obi_trial_fail(trial, "finish_dial says OB_EAGAIN again and again and wants what is there: it spins");
+	}
+	return rc;
+}
+
+/* Until there is a result, or OB_EAGAIN when it waited longer than we do. */
+static int follow(struct obi_trial *trial, struct vigil *v)
+{
+	int revents, rc = OB_EAGAIN;
+	if (!wants_something(&trial->want)) {
+		obi_trial_fail(trial, "dial says OB_OK and wants neither a descriptor nor a moment");
+	}
+	while (rc == OB_EAGAIN && trial->verdict == OBI_VERDICT_PASS && wait_as_wanted(trial, v, &revents)) {
+		rc = go_on(trial, v, revents);
+	}
+	return rc;
+}
+
+static bool ended_well(struct obi_trial *trial, const struct vigil *v, int rc)
+{
+	if (rc == OB_OK) {
+		return v->stream != NULL ? obi_trial_keep(trial, v->stream)
+					 : obi_trial_fail(trial, "finish_dial says OB_OK and gives no stream");
+	}
+	if (v->stream != NULL) {
+		return obi_trial_fail(trial, "finish_dial gives a stream with code %d", rc);
+	}
+	if (rc != OB_EAGAIN && rc != OB_EREFUSED && rc != OB_ETIMEDOUT) {
+		return obi_trial_fail(trial, "a dial that nobody answers: code %d: %s", rc, v->err.text);
+	}
+	return rc == OB_EAGAIN || v->err.text[0] != '\0' || obi_trial_fail(trial, "a dial that failed has no text");
+}
+
+/* true: it led to *ret_stream. false: it did not, or the trial has failed. */
+static bool dial_patiently(struct obi_trial *trial, struct vigil *v)
+{
+	v->stream = NULL;
+	v->err.text[0] = '\0';
+	v->spun = 0;
+	int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &v->err);
+	if (rc == OB_OK) {
+		rc = follow(trial, v);
+		trial->ops->dial_close(trial->dial);
+	}
+	trial->dial = NULL;
+	return ended_well(trial, v, rc) && rc == OB_OK && trial->verdict == OBI_VERDICT_PASS;
+}
+
+/* What is said to be a connection leads to the listener. */
+static bool arrives(struct obi_trial *trial, struct ob_stream *client)
+{
+	struct ob_stream *server = NULL;
+	char word[4];
+	while (server == NULL) {
+		if (!obi_trial_accept(trial, true, &server)) {
+			return false;
+		}
+	}
+	return obi_trial_write(trial, client, "ping", 4) && obi_trial_read(trial, server, word, 4) &&
+	       (memcmp(word, "ping", 4) == 0 || obi_trial_fail(trial, "other bytes came than were sent"));
+}
+
+/* Nobody accepts but the first, which proves it was one: the others fill the backlog, until one of them is not answered. */
+static void goes_on_at_a_deadline(struct obi_trial *trial)
+{
+	struct vigil v = {.end = trial->it->host->now_ms() + obi_trial_patience(trial)};
+	if (!obi_trial_listen_with(trial, &backlog_of_one)) {
+		return;
+	}
+	bool more = dial_patiently(trial, &v) && arrives(trial, v.stream) && !obi_trial_is_single(trial);
+	for (int i = 1; i < DIALS && more; i++) {
+		more = dial_patiently(trial, &v);
+	}
+	if (!v.due && trial->verdict == OBI_VERDICT_PASS) {
+		obi_trial_skip(trial, "no dial came to a deadline of its own");
+	}
+}
+
+const struct obi_promise obi_promises_of_dials[] = {
+    {"says when a dial is refused", says_when_a_dial_is_refused},
+    {"gives up a dial at any moment", gives_up_a_dial_at_any_moment},
+    {"lets a dial wait without blocking", lets_a_dial_wait},
+    {"goes on with a dial at its deadline", goes_on_at_a_deadline},
+    {NULL, NULL},
+};
