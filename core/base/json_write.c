@@ -81,6 +81,8 @@ static void write_container(struct writer *w, const struct ob_value *value, uint
 {
 	if (depth >= w->limits.depth) {
 		refuse(w, OB_ETOOBIG, "a tree that is nested too deep");
+	} else if (value->type == OB_BINARY) {
+		obi_json_put_binary(value, w->out); /* an object, to who reads it */
 	} else if (value->type == OB_ARRAY) {
 		write_array(w, value, depth);
 	} else {
@@ -110,8 +112,6 @@ static void write_value(struct writer *w, const struct ob_value *value, uint32_t
 		write_string(w, value);
 		break;
 	case OB_BINARY:
-		obi_json_put_binary(value, w->out);
-		break;
 	case OB_ARRAY:
 	case OB_MAP:
 		write_container(w, value, depth);

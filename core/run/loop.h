@@ -28,7 +28,7 @@ struct obi_watcher {
 struct obi_io {
 	struct obi_watcher watcher;
 	struct obi_loop *loop; /* NULL: stopped */
-	bool refused;	       /* the kernel would not watch it; it is asked again, and the watcher is a timer until then */
+	bool refused; /* the kernel would not watch it; it is asked again, and the watcher is a timer until then */
 	int fd;
 	int events;
 	void (*fn)(void *user, int events); /* enum ob_io */

@@ -50,7 +50,7 @@ struct obi_supervisor {
 	struct obi_task queue_task;
 	struct obi_request *start; /* whose start, reconnect or start-or-reconnect is open */
 	struct obi_request *stops; /* whose stop, detach or close is open */
-	struct obi_request close; /* that one must not fail for want of memory: a child would be left behind */
+	struct obi_request close;  /* that one must not fail for want of memory: a child would be left behind */
 	uint64_t next_id;
 	bool forgiven;	      /* the counters that state.json holds do not count any more */
 	char link_error[256]; /* why the last dial of this process came to nothing */

@@ -107,12 +107,8 @@ SCENARIO(log)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(fault_63_start),
-	    cmocka_unit_test(fault_63_adopt),
-	    cmocka_unit_test(fault_63_restart),
-	    cmocka_unit_test(fault_63_serve),
-	    cmocka_unit_test(fault_63_client),
-	    cmocka_unit_test(fault_63_config),
+	    cmocka_unit_test(fault_63_start), cmocka_unit_test(fault_63_adopt),	 cmocka_unit_test(fault_63_restart),
+	    cmocka_unit_test(fault_63_serve), cmocka_unit_test(fault_63_client), cmocka_unit_test(fault_63_config),
 	    cmocka_unit_test(fault_63_log),
 	};
 	program_adopt_orphans();

@@ -244,6 +244,9 @@ static void what_json_cannot_carry_is_refused(void **state)
 	obi_buf_consume(&buf, obi_buf_len(&buf));
 	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX - 1], obi_buf_sink(&buf), NULL), OB_OK);
 	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX], obi_buf_sink(&buf), NULL), OB_ETOOBIG);
+	deep[0] = ob_binary("", 0); /* an object, to who reads it */
+	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX - 1], obi_buf_sink(&buf), NULL), OB_OK);
+	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX], obi_buf_sink(&buf), NULL), OB_ETOOBIG);
 }
 
 static void binary_is_base64(void **state)
