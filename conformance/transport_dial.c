@@ -182,18 +182,43 @@ static bool dial_patiently(struct obi_trial *trial, struct vigil *v)
 	return ended_well(trial, v, rc) && rc == OB_OK && trial->verdict == OBI_VERDICT_PASS;
 }
 
+/* The first byte that comes of who was accepted: 1, or 0 where that is an older caller, who was given up and is let in late. */
+static ptrdiff_t read_first(struct obi_trial *trial, struct ob_stream *server, char *byte)
+{
+	struct iovec piece = {byte, 1};
+	ptrdiff_t n;
+	while ((n = trial->ops->readv(server, &piece, 1, NULL)) == OB_EAGAIN) {
+		if (!obi_trial_wait(trial, trial->ops->fd(server), OB_READABLE)) {
+			return n;
+		}
+	}
+	return n == OB_ECONNLOST ? 0 : n;
+}
+
 /* What is said to be a connection leads to the listener. */
 static bool arrives(struct obi_trial *trial, struct ob_stream *client)
 {
 	struct ob_stream *server = NULL;
 	char word[4];
-	while (server == NULL) {
+	if (!obi_trial_write(trial, client, "ping", 4)) {
+		return false;
+	}
+	for (;;) {
 		if (!obi_trial_accept(trial, true, &server)) {
 			return false;
 		}
+		ptrdiff_t n = server != NULL ? read_first(trial, server, word) : 0;
+		if (n < 0 && trial->verdict == OBI_VERDICT_PASS) {
+			return obi_trial_fail(trial, "readv of what was accepted: %td", n);
+		}
+		if (n != 0) {
+			return n == 1 && obi_trial_read(trial, server, word + 1, 3) &&
+			       (memcmp(word, "ping", 4) == 0 ||
+				obi_trial_fail(trial, "other bytes came than were sent"));
+		}
+		obi_trial_close(trial, server);
+		server = NULL;
 	}
-	return obi_trial_write(trial, client, "ping", 4) && obi_trial_read(trial, server, word, 4) &&
-	       (memcmp(word, "ping", 4) == 0 || obi_trial_fail(trial, "other bytes came than were sent"));
 }
 
 /* Nobody accepts but the first, which proves it was one: the others fill the backlog, until one of them is not answered. */
