@@ -86,10 +86,23 @@ static void start_sealing(struct obi_session *s)
 	}
 }
 
+/* Sealed now, an acceptor's last answer is a record of its own: until the dialer has read it, it takes no larger one. */
+static bool set_apart(struct obi_session *s)
+{
+	struct obi_pieces record;
+	return !s->records.outgoing || obi_buf_len(&s->out) == 0 ||
+	       obi_records_seal(&s->records, &s->out, &record, NULL) == OB_OK;
+}
+
 void obi_session_passed(struct obi_session *s)
 {
 	start_sealing(s);
-	if (s->state == OBI_SESSION_AUTH && obi_auth_passed(&s->auth)) {
+	if (s->state != OBI_SESSION_AUTH || !obi_auth_passed(&s->auth)) {
+		return;
+	}
+	if (!set_apart(s)) {
+		obi_session_fail(s, OB_ENOMEM, "out of memory for a record");
+	} else {
 		s->peer_is_ours = true;
 		open_session(s);
 	}

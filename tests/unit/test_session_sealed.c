@@ -407,6 +407,27 @@ static void a_dialer_may_speak_at_once_and_at_length(void **state)
 	}
 }
 
+/* An acceptor whose last mechanism does not seal is open before the dialer is, whose limit is still that of a stranger's. */
+static void an_acceptor_may_speak_at_once_and_at_length(void **state)
+{
+	static const size_t sizes[] = {1, 4096, 5000, 32 * 1000};
+	static const size_t chops[] = {SIZE_MAX, 100};
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+		struct pair *p = begun("noise,token", "noise,token");
+		while (!p->child.opened) {
+			assert_true(carry(&p->parent, &p->child, SIZE_MAX) || carry(&p->child, &p->parent, SIZE_MAX));
+		}
+		assert_false(p->parent.opened);
+		struct outcome *o = call_with(&p->child, sizes[i / 2]);
+		pump(&p->parent, &p->child, chops[i % 2]);
+		assert_string_equal(p->parent.why.text, "");
+		assert_true(o->ended == 1 && o->code == OB_OK && o->number == 7);
+		free(o);
+		free_pair(p);
+	}
+}
+
 /* What a header takes is none of the message's. */
 static void the_limit_of_a_message_is_the_same_sealed(void **state)
 {
@@ -485,6 +506,7 @@ int main(void)
 	    cmocka_unit_test(bytes_behind_the_handshake_close),
 	    cmocka_unit_test(an_acceptor_that_ends_before_it_is_sure_seals_nothing),
 	    cmocka_unit_test(a_dialer_may_speak_at_once_and_at_length),
+	    cmocka_unit_test(an_acceptor_may_speak_at_once_and_at_length),
 	    cmocka_unit_test(the_limit_of_a_message_is_the_same_sealed),
 	    cmocka_unit_test(an_end_that_was_said_differs_from_a_cut),
 	    cmocka_unit_test(a_session_that_was_tampered_with_says_no_more),
