@@ -95,7 +95,7 @@ static void both_ends_pass_with_one_token(void **state)
 	}
 	assert_null(x->ops->identity);
 	assert_null(x->ops->admit);
-	assert_int_equal(x->ops->flags, 0);
+	assert_int_equal(x->ops->flags, OB_AUTH_NEEDS_SECRET);
 	assert_int_equal(x->ops->overhead, OBI_NOISE_TAG);
 }
 

@@ -31,7 +31,7 @@ static void both_ends_pass_with_one_token(void **state)
 		assert_int_equal(x->sent[i].len, sizes[i]);
 	}
 	assert_null(x->ops->identity);
-	assert_int_equal(x->ops->flags, 0);
+	assert_int_equal(x->ops->flags, OB_AUTH_NEEDS_SECRET);
 }
 
 static void expect_proof(const struct exchange *x, uint8_t side, uint8_t ret[PROOF])
