@@ -94,6 +94,9 @@ static void make_seam(struct obi_records *r, struct obi_buf *out, size_t end)
 static int seal_some(struct obi_records *r, struct obi_buf *out, struct ob_error *reterr)
 {
 	size_t at = OBI_RECORD_HEADER, end = obi_buf_len(out);
+	if (end < at) {
+		return obi_fail(reterr, OB_EINVAL, 0, "nothing that could be a record");
+	}
 	do {
 		size_t len = choose(end - at, r->ops->overhead);
 		if (r->count > 0) {

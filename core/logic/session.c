@@ -64,9 +64,11 @@ static void open_session(struct obi_session *s)
 static bool show_keys(struct obi_session *s)
 {
 	struct obi_pieces record;
+	if (obi_buf_len(&s->out) > 0) {
+		return false; /* and what is there is no record, nor becomes one */
+	}
 	s->records.outgoing = true;
-	return obi_buf_len(&s->out) == 0 && obi_records_start(&s->out) &&
-	       obi_records_seal(&s->records, &s->out, &record, NULL) == OB_OK;
+	return obi_records_start(&s->out) && obi_records_seal(&s->records, &s->out, &record, NULL) == OB_OK;
 }
 
 static void start_sealing(struct obi_session *s)

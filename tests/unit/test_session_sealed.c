@@ -128,6 +128,27 @@ static void fault_43_a_recorded_dialer_opens_nothing(void **state)
 	free_pair(p);
 }
 
+/* Of a peer that has the token and means harm: what is still to be written in the clear is no record, nor made one. */
+static void an_answer_to_half_a_request_is_the_end(void **state)
+{
+	static const size_t left[] = {1, 2, 3, 60};
+	(void)state;
+	for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+		struct pair *p = begun("noise", "noise");
+		struct obi_pieces pieces;
+		struct ob_bytes request = obi_session_output(&p->parent.session);
+		give(&p->child, request.data, request.len, SIZE_MAX);
+		obi_session_wrote(&p->parent.session, request.len - left[i]);
+		assert_true(carry(&p->child, &p->parent, SIZE_MAX));
+		assert_int_equal(p->parent.closed, 1);
+		assert_int_equal(p->parent.why.code, OB_EPROTO);
+		obi_session_pieces(&p->parent.session, &pieces);
+		assert_int_equal(pieces.count, 1);
+		assert_int_equal(pieces.piece[0].len, left[i]);
+		free_pair(p);
+	}
+}
+
 static void fault_44_a_dialer_that_hears_itself_closes(void **state)
 {
 	(void)state;
@@ -494,6 +515,7 @@ int main(void)
 	    cmocka_unit_test(the_acceptor_waits_for_the_first_record),
 	    cmocka_unit_test(fault_43_a_recorded_dialer_opens_nothing),
 	    cmocka_unit_test(what_was_seen_is_bounded),
+	    cmocka_unit_test(an_answer_to_half_a_request_is_the_end),
 	    cmocka_unit_test(fault_44_a_dialer_that_hears_itself_closes),
 	    cmocka_unit_test(fault_44_a_record_is_not_its_own_answer),
 	    cmocka_unit_test(fault_45_a_conversation_with_one_changed_bit_has_no_answer),
