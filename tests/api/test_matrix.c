@@ -336,11 +336,13 @@ static void the_default_list_depends_on_who_can_reach_the_wire(void **state)
 		lay(&place, &f, &cell);
 		f.options.auth = NULL;
 		f.options.allow_plaintext = false;
+		f.options.health_interval_ms = 1234; /* what the child's end sets keepalive by */
 		family_connector(&f);
 		expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 		char *path = family_path(&f, "outboard.json");
 		expect(ob_config_read(path, &config, &err), OB_OK, &err, NULL);
 		assert_string_equal(config.auth, lists[wire]);
+		assert_int_equal(config.heartbeat_ms, 1234);
 		ob_config_clear(&config);
 		free(path);
 		family_end(&f);
