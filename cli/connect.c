@@ -71,7 +71,7 @@ static int dial_child(ob_runtime *rt, const struct obi_datadir *dir, const struc
 	    .connect_timeout_ms = timeout_ms,
 	    .allow_plaintext = config->allow_plaintext, /* what its parent allows */
 	    .allowed_uid = dir->uid,
-	    .transport = obi_endpoint_is_of(rt, config->transport, address) ? config->transport : NULL,
+	    .transport = obi_endpoint_transport_of(rt, config->transport, address),
 	};
 	int r = ob_client_connect(rt, &options, NULL, ret, reterr);
 	obi_names_free(auth);

@@ -50,8 +50,8 @@ static void verify_user(const struct child *c)
 
 /* ---- Plugins ---- */
 
-/* Whether there is one for the address; the one that is called `transport`, if that claims it. */
-static void verify_transport(const struct child *c, const char *key, const char *address)
+/* Whether there is one for the address: that of this name, or, where that is NULL, of its scheme. */
+static void verify_transport(const struct child *c, const char *key, const char *name, const char *address)
 {
 	const struct obi_plugin *plugin;
 	struct ob_error err;
@@ -59,30 +59,28 @@ static void verify_transport(const struct child *c, const char *key, const char 
 	struct ob_uri uri;
 	obi_arena_init(&arena, 64 * 1024);
 	int r = obi_uri_parse(address, &arena.ob, &uri, &err);
-	if (r == OB_OK) {
-		const char *name =
-		    obi_endpoint_is_of(c->rt, c->options->transport, address) ? c->options->transport : NULL;
-		r = obi_registry_transport(c->rt->registry, name, uri.scheme, &plugin, &err);
-	}
+	r = r == OB_OK ? obi_registry_transport(c->rt->registry, name, uri.scheme, &plugin, &err) : r;
 	if (r < 0) {
 		fault(c, key, err.text);
 	}
 	obi_arena_free(&arena);
 }
 
-/* `transport` is used for no address: say why. */
-static void verify_named(const struct child *c, const char *address)
+/* `transport` is for the address whose scheme it claims, and must be for one. */
+static void verify_transports(const struct child *c)
 {
-	const struct obi_plugin *plugin;
-	struct ob_error err;
-	struct obi_arena arena;
-	struct ob_uri uri;
-	obi_arena_init(&arena, 64 * 1024);
-	if (obi_uri_parse(address, &arena.ob, &uri, &err) == OB_OK &&
-	    obi_registry_transport(c->rt->registry, c->options->transport, uri.scheme, &plugin, &err) < 0) {
-		fault(c, "transport", err.text);
+	const struct ob_connector_options *o = c->options;
+	const char *listen = o->listen != NULL ? o->listen : "unix:///",
+		   *connect = o->connect != NULL ? o->connect : listen;
+	const char *hears = obi_endpoint_transport_of(c->rt, o->transport, listen);
+	const char *dials = obi_endpoint_transport_of(c->rt, o->transport, connect);
+	verify_transport(c, "listen", hears, listen);
+	if (o->connect != NULL) {
+		verify_transport(c, "connect", dials, connect);
 	}
-	obi_arena_free(&arena);
+	if (o->transport != NULL && hears == NULL && dials == NULL) {
+		verify_transport(c, "transport", o->transport, connect);
+	}
 }
 
 static void verify_plugins(const struct child *c)
@@ -90,16 +88,7 @@ static void verify_plugins(const struct child *c)
 	const struct ob_connector_options *o = c->options;
 	const struct obi_plugin *plugin;
 	struct ob_error err;
-	const char *listen = o->listen != NULL ? o->listen : "unix:///";
-	verify_transport(c, "listen", listen);
-	if (o->connect != NULL) {
-		verify_transport(c, "connect", o->connect);
-	}
-	bool used = obi_endpoint_is_of(c->rt, o->transport, listen) ||
-		    (o->connect != NULL && obi_endpoint_is_of(c->rt, o->transport, o->connect));
-	if (o->transport != NULL && !used) {
-		verify_named(c, o->connect != NULL ? o->connect : listen);
-	}
+	verify_transports(c);
 	if (obi_registry_codec(c->rt->registry, o->codec != NULL ? o->codec : "msgpack", &plugin, &err) < 0) {
 		fault(c, "codec", err.text);
 	}

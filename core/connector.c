@@ -98,10 +98,10 @@ static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
 {
 	const struct ob_connector_options *o = &c->options;
 	const char *dialled = o->connect != NULL ? o->connect : o->listen;
-	bool hears = obi_endpoint_is_of(c->rt, o->transport, o->listen);
-	bool dials = obi_endpoint_is_of(c->rt, o->transport, dialled);
-	int r = make_endpoint_at(c, dialled, dials || !hears ? o->transport : NULL, &c->endpoint, reterr);
-	c->listen_transport = hears ? o->transport : NULL;
+	c->listen_transport = obi_endpoint_transport_of(c->rt, o->transport, o->listen);
+	const char *named =
+	    c->listen_transport != NULL ? obi_endpoint_transport_of(c->rt, o->transport, dialled) : o->transport;
+	int r = make_endpoint_at(c, dialled, named, &c->endpoint, reterr);
 	return r == OB_OK && o->connect != NULL ? check_listen(c, c->listen_transport, reterr) : r;
 }
 

@@ -120,9 +120,9 @@ static void fill_auth(struct ob_connector *c)
 	}
 	const char *uri = o->connect != NULL ? o->connect : o->listen;
 	const char *const *dialled =
-	    obi_endpoint_default_auth(c->rt, uri, obi_endpoint_is_of(c->rt, o->transport, uri) ? o->transport : NULL);
-	const char *const *heard = obi_endpoint_default_auth(
-	    c->rt, o->listen, obi_endpoint_is_of(c->rt, o->transport, o->listen) ? o->transport : NULL);
+	    obi_endpoint_default_auth(c->rt, uri, obi_endpoint_transport_of(c->rt, o->transport, uri));
+	const char *const *heard =
+	    obi_endpoint_default_auth(c->rt, o->listen, obi_endpoint_transport_of(c->rt, o->transport, o->listen));
 	o->auth = strcmp(heard[0], "noise") == 0 ? heard : dialled;
 }
 

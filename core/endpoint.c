@@ -61,12 +61,12 @@ const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *
 	return find_transport(rt, &names, &ep, &err) == OB_OK ? default_auth(ep.transport) : remote_auth;
 }
 
-bool obi_endpoint_is_of(struct ob_runtime *rt, const char *name, const char *uri)
+const char *obi_endpoint_transport_of(struct ob_runtime *rt, const char *name, const char *uri)
 {
 	struct obi_endpoint_names names = {.uri = uri, .transport = name};
 	struct obi_endpoint ep = {0};
 	struct ob_error err;
-	return name != NULL && find_transport(rt, &names, &ep, &err) == OB_OK;
+	return name != NULL && find_transport(rt, &names, &ep, &err) == OB_OK ? name : NULL;
 }
 
 /* At most one mechanism seals, and nothing may be exchanged before it. */

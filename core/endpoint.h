@@ -48,8 +48,8 @@ int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *na
  */
 const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *uri, const char *transport);
 
-/* Whether the plugin of that name is there and claims the scheme of this address: then it is its transport. name may be NULL. */
-bool obi_endpoint_is_of(struct ob_runtime *rt, const char *name, const char *uri);
+/* name, if the plugin of that name is there and claims the scheme of this address; else NULL: it goes by its scheme. name may be NULL. */
+const char *obi_endpoint_transport_of(struct ob_runtime *rt, const char *name, const char *uri);
 
 /* Set the secret from 64 hex digits; NULL: none. */
 int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob_error *reterr);

@@ -145,6 +145,17 @@ uint32_t obi_lifecycle_state(enum obi_phase phase);
 /* Whether a process of ours exists: its pidfd is open and watched. */
 bool obi_lifecycle_has_process(enum obi_phase phase);
 
+/* Whether there is a process that was started and is not ready yet; or one that we try to take over. */
+static inline bool obi_lifecycle_is_starting(enum obi_phase phase)
+{
+	return phase == OBI_PHASE_STARTING_FIRST || phase == OBI_PHASE_STARTING_AGAIN;
+}
+
+static inline bool obi_lifecycle_is_adopting(enum obi_phase phase)
+{
+	return phase >= OBI_PHASE_ADOPTING_RECONNECT && phase <= OBI_PHASE_ADOPTING_AGAIN;
+}
+
 /* Whether a start, reconnect or start-or-reconnect request is open. */
 bool obi_lifecycle_start_open(enum obi_phase phase);
 

@@ -421,7 +421,7 @@ static void on_config_change(void *user)
 
 void obi_child_await_ready(struct obi_supervisor *sup)
 {
-	bool adopting = sup->phase >= OBI_PHASE_ADOPTING_RECONNECT && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
+	bool adopting = obi_lifecycle_is_adopting(sup->phase);
 	if (adopting) {
 		return; /* obi_child_adopt() has seen to it */
 	}

@@ -14,8 +14,7 @@ enum {
 	REDIAL_STARTING_MS = 250, /* ... up to this while somebody waits for it to be ready */
 	REDIAL_MAX_MS = 5000,	  /* ... and to this later on */
 	OPEN_TIMEOUT_MS = 5000,
-	LATE_MS = 1000,	 /* a dial that takes so much longer than that did not take it: we were stopped */
-	RENEW_MS = 1000, /* for the other side to end a connection whose keys are worn */
+	LATE_MS = 1000, /* a dial that takes so much longer than that did not take it: we were stopped */
 	ASK_TIMEOUT_MS = 10000
 };
 
@@ -36,7 +35,7 @@ static void judge_good(struct obi_supervisor *sup)
 	}
 	sup->heart.judged = true;
 	sup->state.was_ready = true;
-	bool adopting = sup->phase >= OBI_PHASE_ADOPTING_RECONNECT && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
+	bool adopting = obi_lifecycle_is_adopting(sup->phase);
 	obi_sup_feed(sup, adopting ? OBI_LIFE_ADOPT_OK : OBI_LIFE_BECAME_READY);
 	/* One that was ill from its first word on has been told of; what is to be done about it is done now. */
 	if (sup->healthy == 0 && sup->options->health_action == OB_HEALTH_RESTART && sup->phase == OBI_PHASE_READY) {
@@ -191,10 +190,7 @@ static void on_beat(void *user)
 		return;
 	}
 	arm_beat(sup);
-	if (obi_records_wear(&obi_link_session(sup->heart.link)->records) != OBI_WEAR_NONE &&
-	    obi_session_is_quiet(obi_link_session(sup->heart.link))) {
-		obi_link_shutdown(sup->heart.link, RENEW_MS);
-		obi_sup_changed(sup);
+	if (obi_link_end_if_worn(sup->heart.link)) {
 		return;
 	}
 	if (sup->heart.waiting && late < sup->options->health_interval_ms) {
@@ -284,11 +280,10 @@ static void redial_later(struct obi_supervisor *sup)
  */
 static bool give_up(struct obi_supervisor *sup)
 {
-	bool adopting = sup->phase >= OBI_PHASE_ADOPTING_RECONNECT && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
-	bool starting = sup->phase == OBI_PHASE_STARTING_FIRST || sup->phase == OBI_PHASE_STARTING_AGAIN;
+	bool adopting = obi_lifecycle_is_adopting(sup->phase);
 	int code = sup->heart.refused;
 	sup->heart.refused = 0;
-	if (!(adopting && code != 0) && !(starting && code == OB_EPERM)) {
+	if (!(adopting && code != 0) && !(obi_lifecycle_is_starting(sup->phase) && code == OB_EPERM)) {
 		return false;
 	}
 	obi_sup_note(sup, code, "RPC connection failed: %s", sup->link_error);
@@ -348,9 +343,8 @@ static void dial_now(void *user)
 	if (obi_link_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {
 		obi_turn_end(&sup->heart.turn);
 		sup->heart.link = NULL;
-		note_dial(
-		    sup,
-		    &err); /* the machine may be in the middle of a step: what follows from it can wait for the redial */
+		/* The machine may be in the middle of a step: what follows from this can wait for the redial. */
+		note_dial(sup, &err);
 		redial_later(sup);
 		return;
 	}

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/uri.h"
 
+enum { RENEW_MS = 1000, DIAL_AGAIN_MS = 10 };
+
 struct obi_link {
 	struct obi_link_setup setup;
 	struct ob_dial *dial;
@@ -168,16 +170,29 @@ static bool flush_out(struct obi_link *link, struct ob_error *err)
 	}
 }
 
-enum { RENEW_MS = 1000, DIAL_AGAIN_MS = 10 };
-
 /* Its keys have done their part: end in good order, and whoever dialled dials anew. */
+static void end_to_renew(struct obi_link *link)
+{
+	obi_link_shutdown(link, RENEW_MS);
+	if (link->setup.events.ending != NULL) {
+		link->setup.events.ending(link->setup.events.user, link);
+	}
+}
+
+bool obi_link_end_if_worn(struct obi_link *link)
+{
+	bool worn = obi_records_wear(&link->session.records) != OBI_WEAR_NONE;
+	if (!worn || link->draining || !obi_session_is_quiet(&link->session)) {
+		return false;
+	}
+	end_to_renew(link);
+	return true;
+}
+
 static void end_if_spent(struct obi_link *link)
 {
 	if (!link->draining && obi_records_wear(&link->session.records) == OBI_WEAR_SPENT) {
-		obi_link_shutdown(link, RENEW_MS);
-		if (link->setup.events.ending != NULL) {
-			link->setup.events.ending(link->setup.events.user, link);
-		}
+		end_to_renew(link);
 	}
 }
 

@@ -72,6 +72,9 @@ void obi_link_close(struct obi_link *link, int code, const char *text);
 /* Write out everything, half-close, and end at the peer's end of stream or after ms. */
 void obi_link_shutdown(struct obi_link *link, int64_t ms);
 
+/* Do that, if its keys are worn and nobody would be disturbed; whether it did. `ending` comes first. The link must be open. */
+bool obi_link_end_if_worn(struct obi_link *link);
+
 /* Close without a callback, and free. Calls in flight end with code, OB_ECLOSED or OB_ECONNLOST. link may be NULL. */
 void obi_link_drop(struct obi_link *link, int code, const char *text);
 void obi_link_free(struct obi_link *link);

@@ -241,11 +241,6 @@ void obi_sup_instant(struct obi_supervisor *sup, enum obi_life_event event)
 	sup->has_instant = true;
 }
 
-static bool waits_for_the_child(const struct obi_supervisor *sup)
-{
-	return sup->phase >= OBI_PHASE_STARTING_FIRST && sup->phase <= OBI_PHASE_ADOPTING_AGAIN;
-}
-
 /*
  * A timer that is late says that we did not run (stopped, or the whole machine): the child was not given the time that it was to have.
  * So it is given as much again as we were away for, and is looked at anew before it is judged.
@@ -263,7 +258,8 @@ static bool is_given_more_time(struct obi_supervisor *sup)
 static void on_timer(void *user)
 {
 	struct obi_supervisor *sup = user;
-	if (waits_for_the_child(sup) && is_given_more_time(sup)) {
+	bool waits = obi_lifecycle_is_starting(sup->phase) || obi_lifecycle_is_adopting(sup->phase);
+	if (waits && is_given_more_time(sup)) {
 		return;
 	}
 	switch (sup->phase) {

@@ -504,9 +504,8 @@ struct ob_connector_options {
 	int stop_signal;	    /* default SIGINT */
 	int64_t stop_timeout_ms;    /* then SIGKILL; default 10 s */
 	int64_t health_interval_ms; /* between heartbeats; default 10 s, -1: none */
-	uint32_t
-	    health_misses; /* so many unanswered in a row make it unresponsive; default 2: within three intervals */
-	uint32_t health_action; /* enum ob_health_action */
+	uint32_t health_misses;	    /* so many unanswered in a row make it unresponsive; default 2 */
+	uint32_t health_action;	    /* enum ob_health_action */
 	uint64_t version; /* what we expect of the child; a lower one shuts down and is restarted; 0: do not ask */
 	const char *user; /* run as: names or numbers; default unchanged */
 	const char *group;

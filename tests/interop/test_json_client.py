@@ -15,8 +15,9 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+import ready
 
 SOURCE = os.environ["OB_TEST_SOURCE"]
 BIN = os.path.join(os.environ["OB_TEST_BUILD"], "bin")
@@ -76,20 +77,11 @@ def started(*command):
         env = {**os.environ, "OUTBOARD_CONFIG": path}
         child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            end = time.monotonic() + PATIENCE
-            while not read(path).get("ready"):
-                if time.monotonic() > end or child.poll() is not None:
-                    raise AssertionError("it did not become ready")
-                time.sleep(0.01)
+            ready.await_ready(path, child)
             yield child, os.path.join(scratch, "rpc.sock")
         finally:
             child.kill()
             child.wait()
-
-
-def read(path):
-    with open(path) as file:
-        return json.load(file)
 
 
 class Lines:

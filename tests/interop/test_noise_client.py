@@ -13,6 +13,7 @@ import unittest
 import urllib.parse
 
 import noise_by_hand
+import ready
 import rpc
 
 BIN = os.path.join(os.environ["OB_TEST_BUILD"], "bin")
@@ -88,17 +89,7 @@ class WithChild(unittest.TestCase):
         environment = dict(os.environ, OUTBOARD_CONFIG=path)
         self.child = subprocess.Popen(self.command, env=environment, stdout=subprocess.DEVNULL)
         self.addCleanup(self.end)
-        self.config = self.wait_until_ready(path)
-
-    def wait_until_ready(self, path):
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and self.child.poll() is None:
-            with open(path) as file:
-                config = json.load(file)
-            if config.get("ready"):
-                return config
-            time.sleep(0.01)
-        raise AssertionError("the child did not become ready")
+        self.config = ready.await_ready(path, self.child)
 
     def end(self):
         if self.child.poll() is None:

@@ -152,9 +152,9 @@ static bool give_piece(struct obi_chaos_relay *r, int way, struct ob_bytes bytes
 	} else if (n == OB_EAGAIN) {
 		c->wants_sink = true;
 	} else {
-		err.code = err.code < 0 ? err.code
-			   : n < 0	? (int)n
-					: OB_EIO; /* whatever is wrapped may not have said */
+		if (err.code == OB_OK) { /* what is wrapped did not say */
+			err.code = n < 0 ? (int)n : OB_EIO;
+		}
 		break_off(r, way, &err);
 	}
 	return n > 0;
