@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "args.h"
+#include "cli/args.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/duration.h"
-#include "report.h"
+#include "cli/report.h"
 
 enum { HELP_COLUMN = 26 };
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "commands.h"
-#include "report.h"
+#include "cli/commands.h"
+#include "cli/report.h"
 
 static const struct command {
 	const char *name;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "report.h"
+#include "cli/report.h"
 
 #include "base/buf.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "base/text.h"
 
 enum { JSON_MAX = 256 << 20 };

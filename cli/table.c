@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "table.h"
+#include "cli/table.h"
 
 #include <stdio.h>
 
-#include "report.h"
+#include "cli/report.h"
 
 enum { GAP = 2, CELL_MAX = 512 };
 

@@ -9,7 +9,7 @@
  */
 #include <outboard/codec.h>
 
-#include "base/json.h"
+#include "json/json.h"
 
 enum { PARSE_ERROR = -32700, INVALID_REQUEST = -32600, INTERNAL_ERROR = -32603, BATCH_MAX = 256 };
 

@@ -8,7 +8,7 @@
 /* A copy of the whole tree, strings included, in arena. OB_ENOMEM when it is full, OB_ETOOBIG when nested too deep. */
 int obi_value_copy(const struct ob_value *value, struct obi_arena *arena, struct ob_value *ret);
 
-/* Trees of log records may nest deeper than others (logic/logline.h); nobody follows any tree further down than this. */
+/* Trees of log records may nest deeper than others (log/line.h); nobody follows any tree further down than this. */
 #define OBI_VALUE_DEPTH_MAX 512
 
 /* Same type, same content, same order. Doubles compare by value. */

@@ -6,7 +6,7 @@
  * Input: a byte that chooses (0 an acceptor, 1 a dialer, 2 both), then messages, each behind its length (1 byte); with both
  * ends, each message is XORed over the real one and changes its length by its own first byte.
  */
-#include "host/registry.h"
+#include "plugin/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>

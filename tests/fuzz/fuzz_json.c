@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* base/json: what is accepted can be written, and what was written reads back as the same tree, and is written the same. */
+/* json/json: what is accepted can be written, and what was written reads back as the same tree, and is written the same. */
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "base/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

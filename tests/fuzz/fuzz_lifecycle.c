@@ -4,7 +4,7 @@
  * happen, and checks that the actions keep the promises: one process at most, every request finished exactly once, files touched
  * only under parent.lock, and a close that always comes to its end.
  */
-#include "logic/lifecycle.h"
+#include "supervisor/lifecycle.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host/vtable, host/plugin, host/registry: a descriptor and a table of any bytes and any size are copied member by member,
+ * plugin/vtable, plugin/descriptor, plugin/registry: a descriptor and a table of any bytes and any size are copied member by member,
  * or refused with a reason. No pointer in them is followed, but name, version and schemes, which are made to be texts.
  *
  * Input: kind, size of the descriptor, size of the table, then a byte of 1s and 0s for what is text (bit 0 name, 1 version,
  * 2 schemes), the descriptor's bytes, the table's bytes, and what is left: the texts.
  */
-#include "host/registry.h"
-#include "host/vtable.h"
+#include "plugin/registry.h"
+#include "plugin/vtable.h"
 
 #include <stdlib.h>
 

@@ -9,9 +9,9 @@
 #include <stdio.h>
 
 #include "fuzz/fuzzed_codec.h"
-#include "host/registry.h"
-#include "logic/session.h"
-#include "logic/session_private.h"
+#include "plugin/registry.h"
+#include "rpc/session.h"
+#include "rpc/session_private.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,8 +13,8 @@
 #include "base/error.h"
 #include "fuzz/fuzzed_codec.h"
 #include "fuzz/fuzzed_wire.h"
-#include "logic/session.h"
-#include "logic/session_private.h"
+#include "rpc/session.h"
+#include "rpc/session_private.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

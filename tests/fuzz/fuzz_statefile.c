@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* state.json and the signature in outboard.lock: what is accepted is written and read back as the same. */
 #include "base/buf.h"
-#include "run/statefile.h"
+#include "files/statefile.h"
 
 #include <stdio.h>
 #include <stdlib.h>

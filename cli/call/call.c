@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* outboard call: one RPC, and its result as JSON. */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "base/buf.h"
+#include "json/json.h"
+#include "cli/commands.h"
+#include "cli/call/connect.h"
+#include "api/endpoint.h"
+#include "cli/config/load.h"
+#include "cli/report.h"
+#include "files/file.h"
+
+enum { PARAMS_MEMORY = 1 << 30, TOKEN_FILE_MAX = 4096 };
+
+struct call {
+	const char *address; /* NULL: target is a data directory */
+	const char *codec;
+	const char *auth;
+	const char *token_file;
+	int64_t timeout_ms; /* 0: the default; negative: none */
+	bool allow_plaintext;
+	const char *target;
+	const char *method;
+	const char *text; /* JSON; NULL: none */
+	struct obi_arena arena;
+	struct ob_value item;
+	struct ob_value params;
+	int64_t began_ms;
+};
+
+/* ---- What to send ---- */
+
+/* An array or an object as it is; any other value as the one parameter. */
+static int read_params(struct call *c, struct ob_error *reterr)
+{
+	struct ob_value value;
+	c->params = ob_array(NULL, 0);
+	if (c->text == NULL) {
+		return OB_OK;
+	}
+	int r = obi_json_parse(ob_bytes_text(c->text), &c->arena.ob, NULL, &value, reterr);
+	if (r < 0) {
+		return r;
+	}
+	c->item = value;
+	c->params = value.type == OB_ARRAY || value.type == OB_MAP ? value : ob_array(&c->item, 1);
+	return OB_OK;
+}
+
+/* ---- Where to ---- */
+
+/* The token stands alone in its file, a newline behind it at most. */
+static int read_token(const char *path, struct obi_buf *out, struct ob_error *reterr)
+{
+	int r = obi_file_read(AT_FDCWD, path, geteuid(), out, reterr);
+	if (r < 0) {
+		return r;
+	}
+	struct ob_bytes text = obi_buf_bytes(out);
+	while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) {
+		text.len--;
+	}
+	obi_buf_truncate(out, text.len);
+	ob_sink_byte(obi_buf_sink(out), '\0');
+	return OB_OK;
+}
+
+static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret, struct ob_error *reterr)
+{
+	struct obi_buf token;
+	char **auth = c->auth != NULL ? obi_names_split(c->auth) : NULL;
+	struct ob_client_options options = {.size = sizeof options,
+					    .address = c->address,
+					    .codec = c->codec,
+					    .auth = (const char *const *)auth,
+					    .connect_timeout_ms = c->timeout_ms,
+					    .allow_plaintext = c->allow_plaintext};
+	obi_buf_init(&token, TOKEN_FILE_MAX);
+	int r = c->token_file != NULL ? read_token(c->token_file, &token, reterr) : OB_OK;
+	if (r == OB_OK) {
+		options.token = c->token_file != NULL ? (const char *)token.sink.data : NULL;
+		r = ob_client_connect(rt, &options, NULL, ret, reterr);
+	}
+	obi_buf_free(&token);
+	obi_names_free(auth);
+	return r;
+}
+
+static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **ret, struct ob_error *reterr)
+{
+	struct obi_datadir dir = OBI_DATADIR_NONE;
+	int r = obi_open_child(c->target, &dir, reterr);
+	r = r == OB_OK ? obi_connect_child(rt, &dir, c->timeout_ms, ret, reterr) : r;
+	obi_datadir_close(&dir);
+	return r;
+}
+
+/* ---- The call ---- */
+
+/* What is left of the time; connecting took some. */
+static int64_t time_left(const struct call *c)
+{
+	int64_t left = c->timeout_ms - (obi_now_ms() - c->began_ms);
+	return c->timeout_ms <= 0 ? c->timeout_ms : left > 0 ? left : 1;
+}
+
+static int send(const struct call *c, ob_client *client)
+{
+	struct ob_error err = {0};
+	ob_reply *reply;
+	int r = ob_reply_new(&reply, &err);
+	if (r == OB_OK) {
+		r = ob_client_call(client, c->method, &c->params, time_left(c), NULL, reply, &err);
+		r = r == OB_OK ? obi_print_json(ob_reply_value(reply), &err) : r;
+		ob_reply_free(reply);
+	}
+	if (r == OB_EREMOTE) {
+		obi_complain("%s: %s (error %lld)", c->method, err.text, (long long)err.remote_code);
+		return obi_exit_of(&err);
+	}
+	return r < 0 ? obi_give_up(c->method, &err) : OBI_EXIT_OK;
+}
+
+static int call(struct call *c)
+{
+	struct ob_error err = {0};
+	ob_runtime *rt = NULL;
+	ob_client *client = NULL;
+	int status;
+	if (read_params(c, &err) < 0) {
+		obi_complain("call: the JSON argument: %s", err.text);
+		return OBI_EXIT_USAGE;
+	}
+	int r = obi_load_runtime(NULL, &rt, &err);
+	if (r == OB_OK) {
+		c->began_ms = obi_now_ms();
+		r = c->address != NULL ? connect_address(c, rt, &client, &err)
+				       : connect_directory(c, rt, &client, &err);
+	}
+	status = r == OB_OK ? send(c, client) : obi_give_up(NULL, &err);
+	ob_client_free(client);
+	ob_runtime_free(rt);
+	return status;
+}
+
+/* ---- The command line ---- */
+
+static bool place_words(struct call *c, const struct obi_words *words)
+{
+	int at = 0;
+	bool fits = c->address != NULL ? words->count <= 2 : words->count >= 2;
+	if (!fits) {
+		obi_complain("call: %s", c->address != NULL ? "a TARGET and --address are two places; name one"
+							    : "a TARGET and a METHOD are needed");
+		return false;
+	}
+	if (c->address == NULL) {
+		c->target = words->items[at++];
+	}
+	c->method = words->items[at++];
+	c->text = at < words->count ? words->items[at] : NULL;
+	if (c->address == NULL &&
+	    (c->codec != NULL || c->auth != NULL || c->token_file != NULL || c->allow_plaintext)) {
+		obi_complain("call: a data directory says itself how to talk: --codec, --auth, --token-file and "
+			     "--allow-plaintext go with --address");
+		return false;
+	}
+	if (c->address != NULL && c->auth == NULL && c->token_file == NULL) {
+		obi_complain("call: --address goes with --token-file, or with an --auth that needs none");
+		return false;
+	}
+	return true;
+}
+
+static const char about[] =
+    "Calls METHOD (\"interface.method\") of a child and prints the result as JSON. TARGET is the child's\n"
+    "data directory; with --address there is no TARGET. JSON is an array or an object of parameters; any\n"
+    "other value is the one parameter. The supervising parent is not disturbed.\n";
+
+int obi_cmd_call(int argc, char **argv)
+{
+	struct call c = {.timeout_ms = 0};
+	int64_t timeout_ms = INT64_MIN;
+	const struct obi_option options[] = {
+	    {"address", "URI", "call whoever listens there, instead of a TARGET", OBI_OPTION_TEXT, &c.address},
+	    {"codec", "NAME", "with --address: msgpack (the default), ...", OBI_OPTION_TEXT, &c.codec},
+	    {"auth", "NAME[,NAME...]", "with --address: the default is that of the transport; none: a foreign server",
+	     OBI_OPTION_TEXT, &c.auth},
+	    {"token-file", "FILE", "with --address: where the token is: 64 hex digits, mode 0600", OBI_OPTION_TEXT,
+	     &c.token_file},
+	    {"allow-plaintext", NULL, "with --address: also on a transport that others can reach", OBI_OPTION_FLAG,
+	     &c.allow_plaintext},
+	    {"timeout", "D", "for all of it, as 500ms or 2m; default 30s, 0s none", OBI_OPTION_DURATION, &timeout_ms},
+	    {0},
+	};
+	const struct obi_usage usage = {.command = "call",
+					.words = "TARGET METHOD [JSON]",
+					.about = about,
+					.options = options,
+					.min_words = 1,
+					.max_words = 3};
+	struct obi_words words;
+	int status;
+	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
+		return status;
+	}
+	if (!place_words(&c, &words)) {
+		return OBI_EXIT_USAGE;
+	}
+	c.timeout_ms = timeout_ms == INT64_MIN ? 0 : timeout_ms == 0 ? -1 : timeout_ms;
+	obi_arena_init(&c.arena, PARAMS_MEMORY);
+	status = call(&c);
+	obi_arena_free(&c.arena);
+	return status;
+}

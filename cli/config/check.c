@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* outboard check: every fault of a config at once. */
+#include "cli/args.h"
+#include "base/value.h"
+#include "cli/commands.h"
+#include "cli/config/load.h"
+#include "cli/report.h"
+
+static void judge(const char *path, struct obi_faults *faults, struct obi_faults *warnings, uint32_t *ret_children)
+{
+	struct obi_run_config config;
+	struct ob_error err;
+	ob_runtime *rt;
+	if (!obi_load_config(path, &config, faults)) {
+		return;
+	}
+	*ret_children = config.count;
+	if (obi_load_runtime(&config, &rt, &err) < 0) {
+		obi_faults_add(faults, "plugin_path", err.text);
+	} else {
+		obi_verify_config(rt, &config, faults, warnings);
+		ob_runtime_free(rt);
+	}
+	obi_verify_files(&config, faults);
+	obi_run_config_free(&config);
+}
+
+/* [{"file", "key", "reason"}, ...]; empty when all is well. */
+static int print_json(struct obi_faults *faults)
+{
+	struct ob_error err = {0};
+	struct ob_builder b;
+	struct ob_value list;
+	ob_builder_init(&b, &faults->arena.ob);
+	ob_build_array(&b);
+	for (const struct obi_fault *f = faults->first; f != NULL; f = f->next) {
+		ob_build(&b, "{s:s,s:s,s:s}", "file", faults->file, "key", f->key, "reason", f->reason);
+	}
+	ob_build_end(&b);
+	int r = ob_builder_finish(&b, &list);
+	r = r == OB_OK ? obi_print_json(&list, &err) : r;
+	if (r < 0) {
+		obi_complain("%s", err.text[0] != '\0' ? err.text : "out of memory");
+		return OBI_EXIT_USAGE;
+	}
+	return faults->count == 0 ? OBI_EXIT_OK : OBI_EXIT_USAGE;
+}
+
+static int print_text(const struct obi_faults *faults, const struct obi_faults *warnings, uint32_t children)
+{
+	obi_faults_print(warnings);
+	if (faults->count > 0) {
+		obi_faults_print(faults);
+		return OBI_EXIT_USAGE;
+	}
+	obi_print_safe(stdout, ob_bytes_text(faults->file));
+	printf(": fine, %u %s\n", children, children == 1 ? "child" : "children");
+	return OBI_EXIT_OK;
+}
+
+int obi_cmd_check(int argc, char **argv)
+{
+	bool json = false;
+	const struct obi_option options[] = {
+	    {"json", NULL, "print the faults as a JSON array of {file, key, reason}", OBI_OPTION_FLAG, &json},
+	    {0},
+	};
+	const struct obi_usage usage = {
+	    .command = "check",
+	    .words = "CONFIG",
+	    .about =
+		"Says everything that is wrong with a config file, with the key and the reason, and whether its\n"
+		"plugins, users and commands are there. Warnings are of what is allowed and not safe; --json leaves\n"
+		"them out. Nothing is started or touched.\n",
+	    .options = options,
+	    .min_words = 1,
+	    .max_words = 1,
+	};
+	struct obi_faults faults, warnings;
+	struct obi_words words;
+	uint32_t children = 0;
+	int status;
+	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
+		return status;
+	}
+	obi_faults_init(&faults, words.items[0]);
+	obi_faults_init(&warnings, words.items[0]);
+	warnings.word = "warning: ";
+	judge(words.items[0], &faults, &warnings, &children);
+	status = json ? print_json(&faults) : print_text(&faults, &warnings, children);
+	obi_faults_free(&warnings);
+	obi_faults_free(&faults);
+	return status;
+}

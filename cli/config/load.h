@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* load - the config file of `outboard run`, read and judged. Every fault is noted, with its key, and they are told together. */
+#ifndef OBI_CLI_CONFIG_LOAD_H
+#define OBI_CLI_CONFIG_LOAD_H
+
+#include "cli/config/run_config.h"
+
+/* What `outboard run` keeps in data_root, beside the children's directories. */
+#define OBI_ROOT_SOCKET "run.sock"
+#define OBI_ROOT_LOCK	"run.lock"
+#define OBI_ROOT_RECORD "run.json"
+
+struct obi_fault {
+	struct obi_fault *next;
+	const char *key; /* "children.web.stop.signal"; "" for the file as a whole */
+	const char *reason;
+};
+
+struct obi_faults {
+	const char *file;
+	const char *word; /* before each when they are printed, "warning: "; NULL: none */
+	struct obi_arena arena;
+	struct obi_fault *first;
+	struct obi_fault *last;
+	uint32_t count;
+};
+
+void obi_faults_init(struct obi_faults *faults, const char *file);
+void obi_faults_free(struct obi_faults *faults);
+
+/* Note one; an obi_fault_fn. */
+void obi_faults_add(void *faults, const char *key, const char *reason);
+
+/* One line each, on stderr: file, word, key, reason. */
+void obi_faults_print(const struct obi_faults *faults);
+
+/* Read the file and parse it. False: the faults say why. Free *ret with obi_run_config_free(). */
+bool obi_load_config(const char *path, struct obi_run_config *ret, struct obi_faults *faults);
+
+/* A runtime with the plugin path of the config (NULL: the default one). */
+int obi_load_runtime(const struct obi_run_config *config, ob_runtime **ret, struct ob_error *reterr);
+
+/*
+ * What the text alone cannot tell: users, plugins and what may be combined. Nothing is started or touched. Made for both, `check`
+ * and `run`. What is allowed, and yet should be known, is added to warnings.
+ */
+void obi_verify_config(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults,
+		       struct obi_faults *warnings);
+
+/* What may still change before a child is started: that the files it is started with are there. */
+void obi_verify_files(const struct obi_run_config *config, struct obi_faults *faults);
+
+#endif

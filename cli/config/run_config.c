@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/config/run_config.h"
+
+#include "base/error.h"
+#include "json/json.h"
+#include "process/signal_names.h"
+#include "cli/config/run_config_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TEXT_MAX = 16 << 20 };
+
+/* ---- A child ------------------------------------------------------------------------------------------------------ */
+
+#define AT(member) offsetof(struct ob_connector_options, member)
+
+static const char *const ready_modes[] = {"config", "rpc", "none", NULL};
+static const char *const health_actions[] = {"event", "restart", NULL};
+static const uint32_t at_least_1 = 1, at_least_4096 = 4096;
+
+static const struct obi_key ready_keys[] = {
+    {"mode", obi_read_word, AT(ready), ready_modes},
+    {"timeout", obi_read_duration, AT(ready_timeout_ms), NULL},
+    {0},
+};
+static const struct obi_key restart_keys[] = {
+    {"max_restarts", obi_read_max_restarts, AT(restart.max_restarts), NULL},
+    {"backoff_base", obi_read_duration, AT(restart.backoff_base_ms), NULL},
+    {"backoff_max", obi_read_duration, AT(restart.backoff_max_ms), NULL},
+    {"reset_window", obi_read_duration, AT(restart.reset_window_ms), NULL},
+    {"jitter", obi_read_jitter, AT(restart.jitter), NULL},
+    {0},
+};
+static const struct obi_key stop_keys[] = {
+    {"signal", obi_read_signal, AT(stop_signal), NULL},
+    {"timeout", obi_read_duration, AT(stop_timeout_ms), NULL},
+    {0},
+};
+static const struct obi_key health_keys[] = {
+    {"interval", obi_read_duration, AT(health_interval_ms), NULL},
+    {"misses", obi_read_u32, AT(health_misses), &at_least_1},
+    {"on_fail", obi_read_word, AT(health_action), health_actions},
+    {0},
+};
+static const struct obi_key child_keys[] = {
+    {"command", obi_read_command, AT(argv), NULL},
+    {"env", obi_read_env, AT(env), NULL},
+    {"env_clear", obi_read_bool, AT(env_clear), NULL},
+    {"data_path", obi_read_path, AT(data_path), NULL},
+    {"transport", obi_read_plugin, AT(transport), NULL},
+    {"listen", obi_read_uri, AT(listen), NULL},
+    {"connect", obi_read_uri, AT(connect), NULL},
+    {"codec", obi_read_plugin, AT(codec), NULL},
+    {"auth", obi_read_auth, AT(auth), NULL},
+    {"allow_plaintext", obi_read_bool, AT(allow_plaintext), NULL},
+    {"rules", obi_read_texts, AT(rules), NULL},
+    {"peer_users", obi_read_texts, AT(peer_users), NULL},
+    {"peer_groups", obi_read_texts, AT(peer_groups), NULL},
+    {"parent_address", obi_read_source, AT(parent_address), NULL},
+    {"ready", obi_read_object, 0, ready_keys},
+    {"restart", obi_read_object, 0, restart_keys},
+    {"stop", obi_read_object, 0, stop_keys},
+    {"health", obi_read_object, 0, health_keys},
+    {"version", obi_read_u64, AT(version), NULL},
+    {"user", obi_read_text, AT(user), NULL},
+    {"group", obi_read_text, AT(group), NULL},
+    {"cwd", obi_read_path, AT(cwd), NULL},
+    {"umask", obi_read_umask, AT(umask), NULL},
+    {"limits", obi_read_limits, AT(limits), NULL},
+    {"stdin", obi_read_path, AT(stdin_path), NULL},
+    {"log_pipe", obi_read_u32, AT(log_pipe_bytes), &at_least_4096},
+    {0},
+};
+#undef AT
+
+/* Nothing here is there; fault at a key inside of where we are. */
+static void fault_at(struct obi_reading *r, const char *key, const char *reason)
+{
+	size_t was = obi_reading_enter(r, ob_bytes_text(key));
+	obi_reading_fault(r, reason);
+	obi_reading_leave(r, was);
+}
+
+static void read_child(struct obi_reading *r, const struct ob_pair *pair, struct ob_connector_options *child)
+{
+	child->size = sizeof *child;
+	if (!obi_name_is_child(ob_bytes_of(pair->key.as.string, pair->key.count))) {
+		obi_reading_fault(r, "is no name for a child: 1 to 64 of A-Z a-z 0-9 . _ -");
+	}
+	child->name = obi_reading_text(r, &pair->key);
+	obi_read_object(r, &pair->value, child, child_keys);
+	if (pair->value.type == OB_MAP && ob_value_find(&pair->value, "command") == NULL) {
+		fault_at(r, "command", "must be there");
+	}
+}
+
+static void read_children(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+{
+	(void)more;
+	struct obi_run_config *config = at;
+	if (value->type != OB_MAP) {
+		obi_reading_fault(r, "must be an object");
+		return;
+	}
+	config->children = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->children);
+	config->count = config->children != NULL ? value->count : 0;
+	for (uint32_t i = 0; i < config->count; i++) {
+		const struct ob_pair *pair = &value->as.pairs[i];
+		size_t was = obi_reading_enter(r, ob_bytes_of(pair->key.as.string, pair->key.count));
+		read_child(r, pair, &config->children[i]);
+		obi_reading_leave(r, was);
+	}
+}
+
+/* ---- The whole ---------------------------------------------------------------------------------------------------- */
+
+static const struct obi_key top_keys[] = {
+    {"data_root", obi_read_path, offsetof(struct obi_run_config, data_root), NULL},
+    {"plugin_path", obi_read_paths, offsetof(struct obi_run_config, plugin_path), NULL},
+    {"children", read_children, 0, NULL},
+    {0},
+};
+
+static void fault_at_data_path(struct obi_reading *r, const struct ob_connector_options *child, const char *reason)
+{
+	size_t was = obi_reading_enter(r, ob_bytes_text("children"));
+	size_t inner = obi_reading_enter(r, ob_bytes_text(child->name));
+	fault_at(r, "data_path", reason);
+	obi_reading_leave(r, inner);
+	obi_reading_leave(r, was);
+}
+
+static void fill_data_path(struct obi_reading *r, const char *root, struct ob_connector_options *child)
+{
+	if (child->data_path != NULL || child->name == NULL) {
+		return;
+	}
+	if (root == NULL) {
+		fault_at_data_path(r, child, "must be there, or a data_root for all");
+		return;
+	}
+	size_t len = strlen(root) + 1 + strlen(child->name) + 1;
+	char *path = obi_reading_alloc(r, len);
+	if (path != NULL) {
+		snprintf(path, len, "%s%s%s", root, strcmp(root, "/") == 0 ? "" : "/", child->name);
+	}
+	child->data_path = path;
+}
+
+static int by_data_path(const void *a, const void *b)
+{
+	const struct ob_connector_options *one = *(const struct ob_connector_options *const *)a;
+	const struct ob_connector_options *two = *(const struct ob_connector_options *const *)b;
+	return strcmp(one->data_path, two->data_path);
+}
+
+/* Two children in one directory would take each other for a live child of their own. */
+static void check_shared(struct obi_reading *r, const struct obi_run_config *config)
+{
+	const struct ob_connector_options **sorted = obi_reading_alloc(r, ((size_t)config->count + 1) * sizeof *sorted);
+	size_t count = 0;
+	for (uint32_t i = 0; sorted != NULL && i < config->count; i++) {
+		if (config->children[i].data_path != NULL && config->children[i].name != NULL) {
+			sorted[count++] = &config->children[i];
+		}
+	}
+	if (count > 1) {
+		qsort(sorted, count, sizeof *sorted, by_data_path);
+	}
+	for (size_t i = 1; i < count; i++) {
+		if (strcmp(sorted[i]->data_path, sorted[i - 1]->data_path) == 0) {
+			char reason[128];
+			snprintf(reason, sizeof reason, "is that of \"%s\" too", sorted[i - 1]->name);
+			fault_at_data_path(r, sorted[i], reason);
+		}
+	}
+}
+
+static void read_tree(struct obi_reading *r, const struct ob_value *tree, struct obi_run_config *config)
+{
+	obi_read_object(r, tree, config, top_keys);
+	if (tree->type == OB_MAP && ob_value_find(tree, "children") == NULL) {
+		fault_at(r, "children", "must be there");
+	}
+	for (uint32_t i = 0; i < config->count; i++) {
+		fill_data_path(r, config->data_root, &config->children[i]);
+	}
+	check_shared(r, config);
+}
+
+int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_fault_fn *fault, void *user,
+			 struct ob_error *reterr)
+{
+	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX};
+	struct obi_run_config config = {.count = 0};
+	struct obi_reading r = {.arena = &config.arena, .fault = fault, .user = user};
+	struct obi_arena arena;
+	struct ob_value tree;
+	struct ob_error err = {0};
+	obi_arena_init(&arena, 64 * (size_t)TEXT_MAX);
+	obi_arena_init(&config.arena, 64 * (size_t)TEXT_MAX);
+	if (text.len > TEXT_MAX) {
+		obi_reading_fault(&r, "larger than 16 MiB");
+	} else if (obi_json_parse(text, &arena.ob, &limits, &tree, &err) < 0) {
+		obi_reading_fault(&r, err.text);
+	} else {
+		read_tree(&r, &tree, &config);
+	}
+	obi_arena_free(&arena);
+	if (r.count > 0) {
+		obi_run_config_free(&config);
+		return r.count == 1 ? obi_fail(reterr, OB_EINVAL, 0, "%s", r.first)
+				    : obi_fail(reterr, OB_EINVAL, 0, "%u faults; the first: %s", r.count, r.first);
+	}
+	*ret = config;
+	return OB_OK;
+}
+
+void obi_run_config_free(struct obi_run_config *config)
+{
+	obi_arena_free(&config->arena);
+	*config = (struct obi_run_config){.count = 0};
+}

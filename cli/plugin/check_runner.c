@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/plugin/check_runner.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "plugin/descriptor.h"
+#include "cli/plugin/check_worker.h"
+
+enum { HANGS_MAX = 3, WORDS_MAX = 8 + 2 * OBI_LIST_MAX + 1, TEXT_MAX = 256, DIR_LENGTH_MAX = 60 };
+
+struct state {
+	const struct obi_watched *watched;
+	char path[PATH_MAX];
+	char dir[DIR_LENGTH_MAX + 32];
+	char parent[16];
+	char from[16];
+	char *argv[WORDS_MAX];
+	uint32_t tried; /* promises that were announced, by all helpers */
+	uint32_t tried_before;
+	uint32_t hangs;
+	bool trying; /* one is announced, and its verdict is missing */
+	bool ended;
+	/* The last that was announced. */
+	char kind[TEXT_MAX];
+	char name[TEXT_MAX];
+	char address[4300];
+	char promise[TEXT_MAX];
+};
+
+static volatile sig_atomic_t stopped_by;
+
+static void note_signal(int number)
+{
+	stopped_by = number;
+}
+
+/* ---- What the helper tells ---------------------------------------------------------------------------------------- */
+
+static void find(const struct state *s, const char *promise, const char *verdict, const char *why)
+{
+	struct obi_finding finding = {s->kind, s->name, s->address, promise, verdict, why};
+	s->watched->found(s->watched->user, &finding);
+}
+
+static void take_try(struct state *s, const char *const *fields)
+{
+	snprintf(s->kind, sizeof s->kind, "%s", fields[1]);
+	snprintf(s->name, sizeof s->name, "%s", fields[2]);
+	snprintf(s->address, sizeof s->address, "%s", fields[3]);
+	snprintf(s->promise, sizeof s->promise, "%s", fields[4]);
+	s->trying = true;
+	s->tried++;
+}
+
+static void take_line(void *user, const char *const fields[OBI_HELPER_FIELDS], int count)
+{
+	struct state *s = user;
+	(void)count;
+	if (strcmp(fields[0], "try") == 0) {
+		take_try(s, fields);
+	} else if (strcmp(fields[0], "verdict") == 0) {
+		s->trying = false;
+		find(s, s->promise, fields[1], fields[2]);
+	} else if (strcmp(fields[0], "end") == 0) {
+		s->ended = true;
+		s->kind[0] = s->name[0] = s->address[0] = '\0';
+	} else if (s->watched->told != NULL) {
+		s->watched->told(s->watched->user, fields);
+	}
+}
+
+/* ---- How the helper ended ----------------------------------------------------------------------------------------- */
+
+static void tell_end(const struct state *s, const struct obi_helper_end *end, char *why, size_t size)
+{
+	const char *when = s->trying || s->ended ? "" : ", right behind it";
+	switch (end->fate) {
+	case OBI_HELPER_EXITED:
+		snprintf(why, size, "it ended the process with status %d%s", end->number, when);
+		break;
+	case OBI_HELPER_KILLED:
+		snprintf(why, size, "it crashed: SIG%s (%s)%s", sigabbrev_np(end->number), strsignal(end->number),
+			 when);
+		break;
+	case OBI_HELPER_FLOODED:
+		snprintf(why, size, "it wrote without end into the pipe of the trial%s", when);
+		break;
+	case OBI_HELPER_HUNG:
+		snprintf(why, size, "it hung: no end after %.1f s%s", (double)s->watched->patience_ms / 1000, when);
+		break;
+	}
+}
+
+/* Whether another helper shall go on behind what this one died of. */
+static bool judge(struct state *s, const struct obi_helper_end *end)
+{
+	char why[TEXT_MAX];
+	bool died = end->fate != OBI_HELPER_EXITED || end->number != 0;
+	bool of_file = s->name[0] == '\0';
+	tell_end(s, end, why, sizeof why);
+	if (s->ended) {
+		find(s, OBI_PROMISE_END, died ? "broken" : "held", died ? why : "");
+		return false;
+	}
+	if (!s->trying && of_file && !died) {
+		return false; /* it was not loaded, and that was told */
+	}
+	find(s, s->promise, "broken", why);
+	s->hangs += end->fate == OBI_HELPER_HUNG;
+	if (s->hangs == HANGS_MAX) {
+		find(s, "all the others", "skipped", "not tried, since it hung again and again");
+	}
+	/* What dies when it is loaded, or before anything new was tried, would do so again. */
+	return !of_file && s->hangs < HANGS_MAX && s->tried > s->tried_before;
+}
+
+static int run_helpers(struct state *s, struct ob_error *reterr)
+{
+	struct obi_helper helper = {
+	    .argv = s->argv, .patience_ms = s->watched->patience_ms, .line = take_line, .user = s, .stop = &stopped_by};
+	struct obi_helper_end end;
+	do {
+		snprintf(s->from, sizeof s->from, "%u", s->tried);
+		s->trying = s->ended = false;
+		s->tried_before = s->tried;
+		int rc = obi_helper_run(&helper, &end, reterr);
+		if (rc != OB_OK) {
+			return rc;
+		}
+	} while (stopped_by == 0 && judge(s, &end));
+	return OB_OK;
+}
+
+/* ---- Before and behind -------------------------------------------------------------------------------------------- */
+
+/* An absolute path, which the loader wants; or a bare name, which is sought in the plugin path. */
+static int find_file(const char *file, char *path, size_t size, struct ob_error *reterr)
+{
+	char cwd[PATH_MAX] = "";
+	bool bare = obi_plugin_name_ok(file), relative = !bare && file[0] != '/';
+	if (relative && getcwd(cwd, sizeof cwd) == NULL) {
+		return obi_fail(reterr, OB_EIO, errno, "the working directory cannot be told");
+	}
+	int n = snprintf(path, size, "%s%s%s", cwd, relative ? "/" : "", file);
+	return n > 0 && (size_t)n < size ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "%.100s...: too long a path", file);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+/* A socket's path is short, so a long TMPDIR is of no use. */
+static int make_dir(char *dir, size_t size, struct ob_error *reterr)
+{
+	const char *tmp = getenv("TMPDIR");
+	bool usable = tmp != NULL && tmp[0] == '/' && strlen(tmp) <= DIR_LENGTH_MAX;
+	snprintf(dir, size, "%s/outboard-check-XXXXXX", usable ? tmp : "/tmp");
+	return mkdtemp(dir) != NULL ? OB_OK : obi_fail(reterr, OB_EIO, errno, "%s", dir);
+}
+
+static void make_words(struct state *s)
+{
+	const struct obi_watched *w = s->watched;
+	char *words[] = {"outboard", "plugin", "trial", (char *)(uintptr_t)w->mode,
+			 s->parent,  s->path,  s->from, s->dir};
+	int n = sizeof words / sizeof words[0];
+	memcpy(s->argv, words, sizeof words);
+	for (int i = 0; w->listen != NULL && i < w->listen->count; i++) {
+		s->argv[n++] = (char *)(uintptr_t)w->listen->items[i];
+		s->argv[n++] = i < w->dial->count ? (char *)(uintptr_t)w->dial->items[i] : "";
+	}
+	s->argv[n] = NULL;
+}
+
+/* Who is interrupted cleans up first. The pipe that we print into may end before us, as `head` does. */
+static void catch_signals(bool begin)
+{
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+	static struct sigaction before[sizeof ends / sizeof ends[0]];
+	struct sigaction note = {.sa_handler = note_signal};
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		if (begin) {
+			sigaction(ends[i], NULL, &before[i]);
+			sigaction(ends[i], before[i].sa_handler == SIG_IGN ? NULL : &note, NULL);
+		} else {
+			sigaction(ends[i], &before[i], NULL);
+		}
+	}
+	if (!begin && stopped_by != 0) {
+		raise(stopped_by);
+	}
+}
+
+int obi_watched_run(const struct obi_watched *watched, struct ob_error *reterr)
+{
+	struct state *s = calloc(1, sizeof *s);
+	if (s == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	s->watched = watched;
+	snprintf(s->parent, sizeof s->parent, "%d", (int)getpid());
+	int rc = find_file(watched->file, s->path, sizeof s->path, reterr);
+	rc = rc == OB_OK ? make_dir(s->dir, sizeof s->dir, reterr) : rc;
+	if (rc == OB_OK) {
+		make_words(s);
+		catch_signals(true);
+		rc = run_helpers(s, reterr);
+		nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+		catch_signals(false);
+	}
+	free(s);
+	return rc;
+}

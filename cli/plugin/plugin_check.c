@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* outboard plugin check: what a plugin's headers promise, tried in a process that may die of it. */
+#include "cli/args.h"
+#include "base/text.h"
+#include "base/value.h"
+#include "cli/plugin/plugin.h"
+#include "cli/report.h"
+#include "cli/plugin/check_runner.h"
+
+enum { CHECK_MEMORY = 64 << 20, PATIENCE_MS = 60000 };
+
+struct check {
+	const char *file;
+	bool verbose;
+	bool json;
+	uint32_t held, broken, skipped; /* of this file */
+	uint32_t broken_in_all;
+	char subject[4800]; /* under which heading we are */
+	struct obi_arena arena;
+	struct ob_builder list;
+};
+
+static void count(struct check *c, const char *verdict)
+{
+	c->held += strcmp(verdict, "held") == 0;
+	c->broken += strcmp(verdict, "broken") == 0;
+	c->skipped += strcmp(verdict, "skipped") == 0;
+}
+
+/* ---- For people --------------------------------------------------------------------------------------------------- */
+
+static void print_subject(struct check *c, const struct obi_finding *f)
+{
+	char subject[sizeof c->subject];
+	bool whole = f->name[0] == '\0', somewhere = f->address[0] != '\0';
+	snprintf(subject, sizeof subject, "%s%s%s%s%s%s", whole ? c->file : f->name, whole ? "" : " (", f->kind,
+		 whole ? "" : ")", somewhere ? " at " : "", f->address);
+	if (strcmp(subject, c->subject) != 0) {
+		memcpy(c->subject, subject, sizeof subject);
+		obi_print_safe(stdout, ob_bytes_text(subject));
+		putchar('\n');
+	}
+}
+
+static void print_finding(struct check *c, const struct obi_finding *f)
+{
+	bool held = strcmp(f->verdict, "held") == 0, broken = strcmp(f->verdict, "broken") == 0;
+	if (held && !c->verbose) {
+		return;
+	}
+	print_subject(c, f);
+	printf("  %-8s ", broken ? "BROKEN" : f->verdict);
+	obi_print_safe(stdout, ob_bytes_text(f->promise));
+	fputs(f->why[0] != '\0' ? ": " : "", stdout);
+	obi_print_safe(stdout, ob_bytes_text(f->why));
+	putchar('\n');
+	fflush(stdout); /* the next may take a while */
+}
+
+static void print_summary(const struct check *c)
+{
+	obi_print_safe(stdout, ob_bytes_text(c->file));
+	printf(": %u held, %u broken, %u skipped\n", c->held, c->broken, c->skipped);
+}
+
+/* ---- For programs ------------------------------------------------------------------------------------------------- */
+
+static const char *keep(struct check *c, const char *text)
+{
+	char *copy = obi_arena_text(&c->arena, text, strlen(text));
+	if (copy != NULL) {
+		obi_text_clean(copy);
+	}
+	return copy != NULL ? copy : "";
+}
+
+static void add_finding(struct check *c, const struct obi_finding *f)
+{
+	ob_build(&c->list, "{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "file", c->file, "kind", keep(c, f->kind), "name",
+		 keep(c, f->name), "address", keep(c, f->address), "promise", keep(c, f->promise), "verdict",
+		 keep(c, f->verdict), "reason", keep(c, f->why));
+}
+
+static int print_list(struct check *c)
+{
+	struct ob_error err = {0};
+	struct ob_value list;
+	ob_build_end(&c->list);
+	if (ob_builder_finish(&c->list, &list) < 0 || obi_print_json(&list, &err) < 0) {
+		obi_complain("%s", err.text[0] != '\0' ? err.text : "out of memory");
+		return OBI_EXIT_USAGE;
+	}
+	return OBI_EXIT_OK;
+}
+
+/* ---- The command -------------------------------------------------------------------------------------------------- */
+
+static void found(void *user, const struct obi_finding *finding)
+{
+	struct check *c = user;
+	count(c, finding->verdict);
+	if (c->json) {
+		add_finding(c, finding);
+	} else {
+		print_finding(c, finding);
+	}
+}
+
+static int check_file(struct check *c, struct obi_watched *watched, const char *file)
+{
+	struct ob_error err = {0};
+	c->file = watched->file = file;
+	c->held = c->broken = c->skipped = 0;
+	c->subject[0] = '\0';
+	int rc = obi_watched_run(watched, &err);
+	if (rc < 0) {
+		return obi_give_up(file, &err);
+	}
+	c->broken_in_all += c->broken;
+	if (!c->json) {
+		print_summary(c);
+	}
+	return OBI_EXIT_OK;
+}
+
+static int check_files(struct check *c, struct obi_watched *watched, const struct obi_words *words)
+{
+	int status = OBI_EXIT_OK;
+	obi_arena_init(&c->arena, CHECK_MEMORY);
+	ob_builder_init(&c->list, &c->arena.ob);
+	ob_build_array(&c->list);
+	for (int i = 0; i < words->count && status == OBI_EXIT_OK; i++) {
+		status = check_file(c, watched, words->items[i]);
+	}
+	if (c->json && status == OBI_EXIT_OK) {
+		status = print_list(c);
+	}
+	obi_arena_free(&c->arena);
+	return status == OBI_EXIT_OK && c->broken_in_all > 0 ? OBI_EXIT_REMOTE : status;
+}
+
+static bool addresses_are_sound(const struct obi_list *listen, const struct obi_list *dial)
+{
+	if (dial->count > listen->count) {
+		obi_complain("plugin check: each --dial goes with a --listen");
+		return false;
+	}
+	for (int i = 0; i < listen->count; i++) {
+		if (strstr(listen->items[i], "://") == NULL) {
+			obi_complain("plugin check: --listen %s is not a URI", listen->items[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+int obi_plugin_check(int argc, char **argv)
+{
+	struct check c = {.file = NULL};
+	struct obi_list listen = {.count = 0}, dial = {.count = 0};
+	struct obi_watched watched = {
+	    .mode = "check", .patience_ms = PATIENCE_MS, .listen = &listen, .dial = &dial, .found = found, .user = &c};
+	const struct obi_option options[] = {
+	    {"verbose", NULL, "show what held, too", OBI_OPTION_FLAG, &c.verbose},
+	    {"json", NULL, "print a JSON array of {file, kind, name, address, promise, verdict, reason}",
+	     OBI_OPTION_FLAG, &c.json},
+	    {"listen", "URI", "where a transport may listen, again and again; once for each such place",
+	     OBI_OPTION_LIST, &listen},
+	    {"dial", "URI", "where the --listen of the same place is reached, if not at what it says itself",
+	     OBI_OPTION_LIST, &dial},
+	    {"timeout", "D", "how long one promise may take (60s)", OBI_OPTION_DURATION, &watched.patience_ms},
+	    {0},
+	};
+	const struct obi_usage usage = {
+	    .command = "plugin check",
+	    .words = "FILE...",
+	    .about = "Loads plugin files in a process of their own, and tries there what the headers promise of their\n"
+		     "kind. A FILE is a path, or the bare name of a plugin in the plugin path. A plugin that crashes,\n"
+		     "hangs or exits breaks the promise that was being tried; the others are tried all the same.\n"
+		     "unix and tcp transports, and wrappers of them (x+tcp), need no --listen; in that of others {dir} "
+		     "stands\n"
+		     "for a directory made for the trial. The exit status is 1 when a promise is broken.\n",
+	    .options = options,
+	    .min_words = 1,
+	    .max_words = -1,
+	};
+	struct obi_words words;
+	int status;
+	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
+		return status;
+	}
+	return addresses_are_sound(&listen, &dial) ? check_files(&c, &watched, &words) : OBI_EXIT_USAGE;
+}

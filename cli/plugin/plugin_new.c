@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* outboard plugin new: a plugin that works and passes `outboard plugin check`, to be changed. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "base/error.h"
+#include "plugin/descriptor.h"
+#include "cli/plugin/plugin.h"
+#include "cli/report.h"
+#include "cli/plugin/skeletons.h"
+
+static const struct kind {
+	const char *name;
+	const char *source;
+	const char *title;
+	const char *config;
+	const char *check; /* arguments of outboard_check_plugin() */
+} kinds[] = {
+    {"auth", "auth.c", "An authenticator", "\"auth\": [\"skeleton\", \"token\"]", ""},
+    {"codec", "codec.c", "A codec", "\"codec\": \"skeleton\"", ""},
+    {"transport", "transport.c", "A transport", "\"listen\": \"skeleton:///run/example/socket\"",
+     " ARGUMENTS --listen skeleton://{dir}/s"},
+};
+
+struct writing {
+	const struct kind *kind;
+	const char *name;
+	const char *dir;
+};
+
+/* ---- Texts -------------------------------------------------------------------------------------------------------- */
+
+/* What stands for something else, at the beginning of text; its length, or 0. */
+static size_t stand_in(const struct writing *w, const char *text, const char **ret)
+{
+	const char *version = ob_version(), *dot = strchr(version, '.');
+	static char series[16];
+	snprintf(series, sizeof series, "%.*s", (int)strcspn(dot + 1, ".") + (int)(dot + 1 - version), version);
+	const char *const words[][2] = {{"skeleton", w->name},
+					{"@KIND@", w->kind->title},
+					{"@CONFIG@", w->kind->config},
+					{"@CHECK@", w->kind->check},
+					{"@VERSION@", series}};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		size_t len = strlen(words[i][0]);
+		if (strncmp(text, words[i][0], len) == 0) {
+			*ret = words[i][1];
+			return len;
+		}
+	}
+	return 0;
+}
+
+/* What stands in may hold a "skeleton" itself. */
+static void write_text(const struct writing *w, const char *text, FILE *file)
+{
+	while (*text != '\0') {
+		const char *instead;
+		size_t len = stand_in(w, text, &instead);
+		if (len == 0) {
+			fputc(*text++, file);
+		} else if (instead == w->name) {
+			fputs(instead, file);
+		} else {
+			write_text(w, instead, file);
+		}
+		text += len;
+	}
+}
+
+/* ---- Files -------------------------------------------------------------------------------------------------------- */
+
+static const char *text_of(const char *file)
+{
+	const struct obi_skeleton *s = obi_skeletons;
+	while (strcmp(s->file, file) != 0) {
+		s++;
+	}
+	return s->text;
+}
+
+static int write_file(const struct writing *w, const char *skeleton, const char *name, const char *ending,
+		      struct ob_error *reterr)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof path, "%s/%s%s", w->dir, name, ending) >= (int)sizeof path) {
+		return obi_fail(reterr, OB_EINVAL, ENAMETOOLONG, "%s", w->dir);
+	}
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (file == NULL) {
+		return obi_fail(reterr, OB_EIO, errno, "%s", path);
+	}
+	write_text(w, text_of(skeleton), file);
+	bool bad = ferror(file) != 0;
+	if (fclose(file) != 0 || bad) {
+		return obi_fail(reterr, OB_EIO, errno, "%s", path);
+	}
+	obi_print_safe(stdout, ob_bytes_text(path));
+	putchar('\n');
+	return OB_OK;
+}
+
+static int is_entry(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+/* A directory of its own: new, or empty. */
+static int make_dir(const char *dir, struct ob_error *reterr)
+{
+	struct dirent **entries;
+	if (mkdir(dir, 0777) == 0) {
+		return OB_OK;
+	}
+	int count = errno == EEXIST ? scandir(dir, &entries, is_entry, NULL) : -1;
+	for (int i = 0; i < count; i++) {
+		free(entries[i]);
+	}
+	if (count >= 0) {
+		free(entries);
+	}
+	return count == 0 ? OB_OK
+			  : obi_fail(reterr, OB_EIO, count < 0 ? errno : 0, "%s%s", dir,
+				     count > 0 ? " is there already, and not empty" : "");
+}
+
+static int write_all(const struct writing *w, struct ob_error *reterr)
+{
+	int rc = make_dir(w->dir, reterr);
+	rc = rc == OB_OK ? write_file(w, w->kind->source, w->name, ".c", reterr) : rc;
+	rc = rc == OB_OK ? write_file(w, "CMakeLists.txt", "CMakeLists", ".txt", reterr) : rc;
+	return rc == OB_OK ? write_file(w, "README.txt", "README", ".md", reterr) : rc;
+}
+
+/* ---- The command -------------------------------------------------------------------------------------------------- */
+
+static const struct kind *find_kind(const char *name)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (strcmp(kinds[i].name, name) == 0) {
+			return &kinds[i];
+		}
+	}
+	obi_complain("plugin new: \"%s\" is none of auth, transport, codec", name);
+	return NULL;
+}
+
+static bool name_is_sound(const struct writing *w)
+{
+	bool scheme = strcmp(w->kind->name, "transport") != 0 || obi_scheme_ok(ob_bytes_text(w->name));
+	if (!obi_plugin_name_ok(w->name) || !scheme) {
+		obi_complain("plugin new: \"%s\" is no name for it: [a-z][a-z0-9_-]*, at most 31 characters%s", w->name,
+			     scheme ? "" : ", and no \"_\", since it becomes a URI scheme");
+		return false;
+	}
+	return true;
+}
+
+int obi_plugin_new_files(int argc, char **argv)
+{
+	const struct obi_option options[] = {{0}};
+	const struct obi_usage usage = {
+	    .command = "plugin new",
+	    .words = "auth|transport|codec NAME [DIR]",
+	    .about =
+		"Writes a plugin of that kind into DIR, by default ./NAME: a source, a CMakeLists.txt, a test and a\n"
+		"README. It works as it is, passes \"outboard plugin check\", and is there to be changed. DIR must be "
+		"new\n"
+		"or empty.\n",
+	    .options = options,
+	    .min_words = 2,
+	    .max_words = 3,
+	};
+	struct obi_words words;
+	struct ob_error err = {0};
+	int status;
+	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
+		return status;
+	}
+	struct writing w = {.kind = find_kind(words.items[0]), .name = words.items[1]};
+	w.dir = words.count > 2 ? words.items[2] : w.name;
+	if (w.kind == NULL || !name_is_sound(&w)) {
+		return OBI_EXIT_USAGE;
+	}
+	if (write_all(&w, &err) < 0) {
+		obi_complain("plugin new: %s", err.text);
+		return OBI_EXIT_USAGE;
+	}
+	return OBI_EXIT_OK;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Orphans below us become our children: what a child left behind ends with us, and leaves no zombies.
+ *
+ * A member's own child must be reaped by its connector, which wants its status. Both ask the kernel; so look before taking.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "api/runtime.h"
+#include "cli/run/run.h"
+
+enum { LOOK_AGAIN_MS = 20, KILL_ROUNDS = 64, KILL_WAIT_MS = 2000 };
+
+static void on_reap_again(void *user)
+{
+	obi_reap(user);
+}
+
+int obi_reap_begin(struct obi_run *run, struct ob_error *reterr)
+{
+	run->reap_again.fn = on_reap_again;
+	run->reap_again.user = run;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
+		return obi_fail(reterr, OB_EIO, errno, "becoming the parent of orphans");
+	}
+	return OB_OK;
+}
+
+static bool is_member(const struct obi_run *run, pid_t pid)
+{
+	for (uint32_t i = 0; i < run->count; i++) {
+		if (ob_connector_pid(run->members[i].connector) == pid) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The kernel shows one dead child after the other. While it shows a member's, others may wait behind it: look again soon. */
+void obi_reap(struct obi_run *run)
+{
+	for (;;) {
+		siginfo_t dead = {.si_pid = 0};
+		if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) < 0 || dead.si_pid == 0) {
+			return;
+		}
+		if (is_member(run, dead.si_pid)) {
+			obi_timer_set(run->rt->loop, &run->reap_again, LOOK_AGAIN_MS);
+			return;
+		}
+		(void)waitid(P_PID, (id_t)dead.si_pid, &dead, WEXITED | WNOHANG);
+	}
+}
+
+/* ---- The end ---- */
+
+/* SIGKILL to each child of one of our threads. They are ours and not reaped, so their pids are theirs. Returns how many. */
+static size_t kill_children_of(const char *thread)
+{
+	char path[64];
+	size_t count = 0;
+	int pid;
+	snprintf(path, sizeof path, "/proc/self/task/%.16s/children", thread);
+	FILE *file = fopen(path, "re");
+	while (file != NULL && fscanf(file, "%d", &pid) == 1) {
+		count += kill(pid, SIGKILL) == 0;
+	}
+	if (file != NULL) {
+		fclose(file);
+	}
+	return count;
+}
+
+static size_t kill_children(void)
+{
+	size_t count = 0;
+	DIR *threads = opendir("/proc/self/task");
+	const struct dirent *entry;
+	while (threads != NULL && (entry = readdir(threads)) != NULL) {
+		if (entry->d_name[0] != '.') {
+			count += kill_children_of(entry->d_name);
+		}
+	}
+	if (threads != NULL) {
+		closedir(threads);
+	}
+	return count;
+}
+
+/* Reap them, waiting a while for each; SIGCHLD is blocked, so none is missed. */
+static void await_children(void)
+{
+	const struct timespec patience = {.tv_sec = KILL_WAIT_MS / 1000};
+	sigset_t children;
+	siginfo_t dead;
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	for (;;) {
+		dead.si_pid = 0;
+		if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG) < 0) {
+			return;
+		}
+		if (dead.si_pid == 0 && sigtimedwait(&children, NULL, &patience) < 0 && errno == EAGAIN) {
+			return;
+		}
+	}
+}
+
+/* What a killed one had started comes to us in its turn. */
+void obi_reap_kill(struct obi_run *run)
+{
+	obi_timer_stop(&run->reap_again);
+	for (int round = 0; round < KILL_ROUNDS; round++) {
+		size_t count = kill_children();
+		if (count == 0) {
+			return;
+		}
+		obi_run_say(run, NULL, OB_LOG_WARN, "killed what children had left behind", "{s:U}", "processes",
+			    (uint64_t)count);
+		await_children();
+	}
+}

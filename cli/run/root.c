@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* data_root: who is in charge of it, and the record of the children that it is in charge of. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "json/json.h"
+#include "base/value.h"
+#include "process/signal_names.h"
+#include "cli/run/run.h"
+#include "files/file.h"
+
+enum { RECORD_MAX = 16 << 20, STOP_TIMEOUT_MS = 10000 };
+
+/* ---- The directory and its lock ---- */
+
+/* mkdir -p; what is made is ours alone. */
+static int make_dirs(const char *path, struct ob_error *reterr)
+{
+	char *copy = strdup(path);
+	if (copy == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	int sys = 0;
+	for (char *at = copy; sys == 0 && *at != '\0';) {
+		at += strspn(at, "/");
+		at += strcspn(at, "/");
+		char was = *at;
+		*at = '\0';
+		sys = mkdir(copy, 0700) == 0 || errno == EEXIST ? 0 : errno;
+		*at = was;
+	}
+	free(copy);
+	return sys == 0 ? OB_OK : obi_fail(reterr, obi_code_of_errno(sys), sys, "cannot be made");
+}
+
+/* Whoever may rename things in it could put another child's directory in place of ours. */
+static int check_root(int fd, struct ob_error *reterr)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0) {
+		return obi_fail(reterr, OB_EIO, errno, "cannot be looked at");
+	}
+	if (st.st_uid != geteuid() && st.st_uid != 0) {
+		return obi_fail(reterr, OB_EPERM, 0, "belongs to user %u", (unsigned)st.st_uid);
+	}
+	if ((st.st_mode & 022) != 0) {
+		return obi_fail(reterr, OB_EPERM, 0, "can be written by others (mode %04o)",
+				(unsigned)st.st_mode & 07777);
+	}
+	return OB_OK;
+}
+
+static int busy(int fd, struct ob_error *reterr)
+{
+	char text[16];
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	return obi_fail(reterr, OB_EBUSY, 0, "another outboard run (pid %ld) has it", strtol(text, NULL, 10));
+}
+
+/* The pid in it is for people; the lock is what counts. */
+static int take_lock(struct obi_root *root, struct ob_error *reterr)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char text[16];
+	int fd = openat(root->fd, OBI_ROOT_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		return obi_fail(reterr, obi_code_of_errno(errno), errno, OBI_ROOT_LOCK " cannot be opened");
+	}
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		int sys = errno;
+		int r = sys == EAGAIN || sys == EACCES ? busy(fd, reterr)
+						       : obi_fail(reterr, OB_EIO, sys, "cannot be locked");
+		close(fd);
+		return r;
+	}
+	root->lock = fd;
+	int len = snprintf(text, sizeof text, "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len) {
+		return obi_fail(reterr, OB_EIO, errno, OBI_ROOT_LOCK " cannot be written");
+	}
+	return OB_OK;
+}
+
+static int open_root(struct obi_root *root, struct ob_error *reterr)
+{
+	int r = make_dirs(root->path, reterr);
+	if (r < 0) {
+		return r;
+	}
+	root->fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root->fd < 0) {
+		return obi_fail(reterr, obi_code_of_errno(errno), errno, "cannot be opened");
+	}
+	r = check_root(root->fd, reterr);
+	r = r == OB_OK ? take_lock(root, reterr) : r;
+	if (r == OB_OK) {
+		obi_file_sweep(root->fd);
+		root->record = obi_root_read(root->fd, geteuid(), &root->arena);
+	}
+	return r;
+}
+
+int obi_root_open(const char *path, struct obi_root *ret, struct ob_error *reterr)
+{
+	*ret = (struct obi_root){.path = path, .fd = -1, .lock = -1};
+	obi_arena_init(&ret->arena, RECORD_MAX);
+	int r = open_root(ret, reterr);
+	if (r < 0) {
+		obi_root_close(ret);
+	}
+	return r;
+}
+
+void obi_root_close(struct obi_root *root)
+{
+	if (root->lock >= 0) {
+		close(root->lock);
+	}
+	if (root->fd >= 0) {
+		close(root->fd);
+	}
+	obi_arena_free(&root->arena);
+	root->fd = root->lock = -1;
+	root->record = NULL;
+}
+
+/* ---- The record ---- */
+
+static const char *text_of(const struct ob_value *value, struct obi_arena *arena)
+{
+	struct ob_bytes text;
+	if (!ob_get_string(value, &text) || text.len == 0 || memchr(text.data, '\0', text.len) != NULL) {
+		return NULL;
+	}
+	return obi_arena_text(arena, (const char *)text.data, text.len);
+}
+
+static struct obi_record_entry *read_entry(const struct ob_value *value, struct obi_arena *arena)
+{
+	int64_t signal_number = 0, timeout_ms = 0;
+	struct obi_record_entry *entry = ob_arena_alloc(&arena->ob, sizeof *entry);
+	const char *name = text_of(ob_value_find(value, "name"), arena);
+	const char *path = text_of(ob_value_find(value, "data_path"), arena);
+	if (entry == NULL || name == NULL || path == NULL || path[0] != '/' ||
+	    !obi_name_is_child(ob_bytes_text(name))) {
+		return NULL;
+	}
+	*entry = (struct obi_record_entry){
+	    .name = name, .data_path = path, .stop_signal = SIGINT, .stop_timeout_ms = STOP_TIMEOUT_MS};
+	if (ob_get_int(ob_value_find(value, "stop_signal"), &signal_number) && signal_number > 0 &&
+	    signal_number <= 64) {
+		entry->stop_signal = (int)signal_number;
+	}
+	if (ob_get_int(ob_value_find(value, "stop_timeout_ms"), &timeout_ms) && timeout_ms != 0) {
+		entry->stop_timeout_ms = timeout_ms;
+	}
+	return entry;
+}
+
+/* A record that cannot be understood names nobody: what lives in data_root is found without it. */
+struct obi_record_entry *obi_root_read(int fd, uid_t owner, struct obi_arena *arena)
+{
+	struct obi_record_entry *list = NULL, **last = &list;
+	struct obi_arena tree_arena;
+	struct obi_buf text;
+	struct ob_value tree;
+	obi_buf_init(&text, RECORD_MAX);
+	obi_arena_init(&tree_arena, (size_t)64 * RECORD_MAX);
+	if (obi_file_read(fd, OBI_ROOT_RECORD, owner, &text, NULL) == OB_OK &&
+	    obi_json_parse(obi_buf_bytes(&text), &tree_arena.ob, NULL, &tree, NULL) == OB_OK) {
+		const struct ob_value *children = ob_value_find(&tree, "children");
+		for (uint32_t i = 0; ob_value_at(children, i) != NULL; i++) {
+			struct obi_record_entry *entry = read_entry(ob_value_at(children, i), arena);
+			if (entry != NULL) {
+				*last = entry;
+				last = &entry->next;
+			}
+		}
+	}
+	obi_arena_free(&tree_arena);
+	obi_buf_free(&text);
+	return list;
+}
+
+int obi_root_write(const struct obi_root *root, const struct obi_record_entry *entries, struct ob_error *reterr)
+{
+	struct obi_arena arena;
+	struct obi_buf text;
+	struct ob_builder b;
+	struct ob_value tree;
+	obi_arena_init(&arena, RECORD_MAX);
+	obi_buf_init(&text, RECORD_MAX);
+	ob_builder_init(&b, &arena.ob);
+	ob_build(&b, "{s:i,s:[", "pid", (int)getpid(), "children");
+	for (const struct obi_record_entry *e = entries; e != NULL; e = e->next) {
+		ob_build(&b, "{s:s,s:s,s:i,s:I}", "name", e->name, "data_path", e->data_path, "stop_signal",
+			 e->stop_signal, "stop_timeout_ms", e->stop_timeout_ms);
+	}
+	ob_build(&b, "]}");
+	int r = ob_builder_finish(&b, &tree);
+	r = r == OB_OK ? obi_json_write(&tree, obi_buf_sink(&text), reterr)
+		       : obi_fail(reterr, r, 0, "writing " OBI_ROOT_RECORD ": out of memory");
+	if (r == OB_OK) {
+		r = obi_file_replace(root->fd, OBI_ROOT_RECORD, "record", obi_buf_bytes(&text), OBI_FILE_SYNC,
+				     (uid_t)-1, (gid_t)-1, reterr);
+	}
+	obi_buf_free(&text);
+	obi_arena_free(&arena);
+	return r;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include "access/acl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+/* ---- Words -------------------------------------------------------------------------------------------------------- */
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool ends_rule(uint8_t c)
+{
+	return c == ';' || c == '\n';
+}
+
+/* Cut the next word off the front; what is in quotes belongs to it. false: there is none, or a quote is left open. */
+static bool next_word(struct ob_bytes *rest, struct ob_bytes *ret_word)
+{
+	bool quoted = false;
+	size_t n = 0;
+	while (rest->len > 0 && is_blank(rest->data[0])) {
+		*rest = ob_bytes_of(rest->data + 1, rest->len - 1);
+	}
+	while (n < rest->len && (quoted || !is_blank(rest->data[n]))) {
+		quoted = quoted != (rest->data[n] == '"');
+		n++;
+	}
+	*ret_word = ob_bytes_of(rest->data, n);
+	*rest = ob_bytes_of(rest->data + n, rest->len - n);
+	return n > 0 && !quoted;
+}
+
+/* Cut the next rule off the front of text. A separator in quotes is text. */
+static struct ob_bytes next_rule(struct ob_bytes *text)
+{
+	bool quoted = false;
+	size_t n = 0;
+	while (n < text->len && (quoted || !ends_rule(text->data[n]))) {
+		quoted = quoted != (text->data[n] == '"');
+		n++;
+	}
+	struct ob_bytes rule = ob_bytes_of(text->data, n);
+	n += n < text->len;
+	*text = ob_bytes_of(text->data + n, text->len - n);
+	return rule;
+}
+
+static bool has_only_blanks(struct ob_bytes text)
+{
+	size_t n = 0;
+	while (n < text.len && is_blank(text.data[n])) {
+		n++;
+	}
+	return n == text.len;
+}
+
+/* ---- Conditions --------------------------------------------------------------------------------------------------- */
+
+/* "KEY=value": take the value, without its quotes. */
+static bool value_of(struct ob_bytes word, const char *key, struct ob_bytes *ret)
+{
+	size_t n = strlen(key);
+	if (word.len <= n || memcmp(word.data, key, n) != 0 || word.data[n] != '=') {
+		return false;
+	}
+	*ret = ob_bytes_of(word.data + n + 1, word.len - n - 1);
+	if (ret->len >= 2 && ret->data[0] == '"' && ret->data[ret->len - 1] == '"') {
+		*ret = ob_bytes_of(ret->data + 1, ret->len - 2);
+	}
+	return true;
+}
+
+static bool is_text(struct ob_bytes value)
+{
+	return value.len > 0 && memchr(value.data, '"', value.len) == NULL;
+}
+
+/* The last uint32 stands for "nobody" wherever users and guests are numbered. */
+static bool read_number(struct ob_bytes value, uint32_t *ret)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.data[i] < '0' || value.data[i] > '9' || value.len > 10) {
+			return false;
+		}
+		n = n * 10 + (uint64_t)(value.data[i] - '0');
+	}
+	*ret = (uint32_t)n;
+	return value.len > 0 && n < UINT32_MAX;
+}
+
+enum reading { CONDITION, NO_CONDITION, BAD_CONDITION };
+
+static enum reading read_condition(struct obi_rule *rule, struct ob_bytes word)
+{
+	const struct {
+		const char *key;
+		uint32_t known;
+		uint32_t *number;
+	} numbers[] = {
+	    {"uid", OB_PEER_UID, &rule->uid}, {"gid", OB_PEER_UID, &rule->gid}, {"cid", OB_PEER_CID, &rule->cid}};
+	struct ob_bytes value;
+	if (ob_bytes_is(word, "parent")) {
+		rule->parent = true;
+		return CONDITION;
+	}
+	if (value_of(word, "subject", &rule->subject)) {
+		return is_text(rule->subject) ? CONDITION : BAD_CONDITION;
+	}
+	if (value_of(word, "method", &rule->method)) {
+		return is_text(rule->method) ? CONDITION : BAD_CONDITION;
+	}
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		if (value_of(word, numbers[i].key, &value)) {
+			rule->known |= numbers[i].known;
+			rule->numbers |= 1u << i;
+			return read_number(value, numbers[i].number) ? CONDITION : BAD_CONDITION;
+		}
+	}
+	return NO_CONDITION;
+}
+
+/* ---- Patterns ----------------------------------------------------------------------------------------------------- */
+
+static bool is_name(struct ob_bytes text)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] == '\0' || strchr(letters, text.data[i]) == NULL) {
+			return false;
+		}
+	}
+	return text.len > 0;
+}
+
+/* Where the last dot is, which is before the method; 0: nowhere. */
+static size_t last_dot(struct ob_bytes text)
+{
+	size_t n = text.len;
+	while (n > 0 && text.data[n - 1] != '.') {
+		n--;
+	}
+	return n > 0 ? n - 1 : 0;
+}
+
+static bool is_pattern(struct ob_bytes word)
+{
+	size_t dot = last_dot(word);
+	if (ob_bytes_is(word, "*")) {
+		return true;
+	}
+	struct ob_bytes method = ob_bytes_of(word.data + dot + 1, dot > 0 ? word.len - dot - 1 : 0);
+	return dot > 0 && is_name(ob_bytes_of(word.data, dot)) && (is_name(method) || ob_bytes_is(method, "*"));
+}
+
+static bool is_for_the_parent(struct ob_bytes method)
+{
+	return ob_bytes_is(method, "outboard-control.shutdown") || ob_bytes_is(method, "outboard.supervise");
+}
+
+/* What is for the parent is not given away by the way: "*" says nothing of it, and to allow it, it must be named. */
+static bool fits(struct ob_bytes pattern, struct ob_bytes method, bool allow)
+{
+	if (ob_bytes_is(pattern, "*")) {
+		return !is_for_the_parent(method);
+	}
+	if (pattern.data[pattern.len - 1] == '*') {
+		size_t dot = pattern.len - 2;
+		return last_dot(method) == dot && memcmp(pattern.data, method.data, dot) == 0 &&
+		       !(allow && is_for_the_parent(method));
+	}
+	return pattern.len == method.len && memcmp(pattern.data, method.data, method.len) == 0;
+}
+
+static bool fits_any(const struct obi_rule *rule, struct ob_bytes method)
+{
+	struct ob_bytes patterns = rule->patterns, word;
+	while (next_word(&patterns, &word)) {
+		if (fits(word, method, rule->allow)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- Rules -------------------------------------------------------------------------------------------------------- */
+
+static int wrong(struct ob_error *reterr, uint32_t number, const char *what, struct ob_bytes word)
+{
+	int len = (int)(word.len < 64 ? word.len : 64);
+	return obi_fail(reterr, OB_EINVAL, 0, "rule %u: %s \"%.*s\"", number, what, len, (const char *)word.data);
+}
+
+static int parse_patterns(struct obi_rule *rule, uint32_t number, struct ob_error *reterr)
+{
+	struct ob_bytes rest = rule->patterns, word;
+	if (has_only_blanks(rest)) {
+		return obi_fail(reterr, OB_EINVAL, 0, "rule %u names no method", number);
+	}
+	while (!has_only_blanks(rest)) {
+		if (!next_word(&rest, &word) || !is_pattern(word)) {
+			return wrong(reterr, number, "neither a condition nor a method:", word);
+		}
+	}
+	return OB_OK;
+}
+
+static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_rule *rule, struct ob_error *reterr)
+{
+	struct ob_bytes word;
+	enum reading reading = CONDITION;
+	next_word(&text, &word);
+	rule->allow = ob_bytes_is(word, "allow");
+	if (!rule->allow && !ob_bytes_is(word, "deny")) {
+		return wrong(reterr, number, "neither allow nor deny:", word);
+	}
+	while (reading == CONDITION) {
+		rule->patterns = text;
+		reading = next_word(&text, &word) ? read_condition(rule, word) : NO_CONDITION;
+	}
+	return reading == BAD_CONDITION ? wrong(reterr, number, "a condition without a usable value:", word)
+					: parse_patterns(rule, number, reterr);
+}
+
+static bool fits_all(const struct obi_rule *rule)
+{
+	struct ob_bytes rest = rule->patterns, word;
+	if (rule->parent || rule->numbers != 0 || rule->subject.len != 0 || rule->method.len != 0) {
+		return false;
+	}
+	while (next_word(&rest, &word)) {
+		if (ob_bytes_is(word, "*")) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int parse_list(struct obi_rules *rules, struct ob_error *reterr)
+{
+	struct ob_bytes rest = ob_bytes_text(rules->text);
+	int r = OB_OK;
+	while (r == OB_OK && rest.len > 0) {
+		struct ob_bytes text = next_rule(&rest);
+		if (has_only_blanks(text)) {
+			continue;
+		}
+		if (rules->count == OBI_RULES_MAX) {
+			return obi_fail(reterr, OB_EINVAL, 0, "more than %d rules", OBI_RULES_MAX);
+		}
+		r = parse_rule(text, rules->count + 1, &rules->list[rules->count], reterr);
+		rules->count++;
+	}
+	if (r == OB_OK && (rules->count == 0 || !fits_all(&rules->list[rules->count - 1]))) {
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest");
+	}
+	return r;
+}
+
+int obi_rules_parse(const char *text, struct obi_rules *ret, struct ob_error *reterr)
+{
+	struct obi_rules rules = {0};
+	*ret = rules;
+	if (text == NULL) {
+		return OB_OK;
+	}
+	if (strlen(text) > OBI_RULES_TEXT_MAX) {
+		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes", OBI_RULES_TEXT_MAX);
+	}
+	rules.text = strdup(text);
+	rules.list = calloc(OBI_RULES_MAX, sizeof *rules.list);
+	int r = rules.text != NULL && rules.list != NULL ? parse_list(&rules, reterr)
+							 : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	if (r < 0) {
+		obi_rules_free(&rules);
+		return r;
+	}
+	*ret = rules;
+	return OB_OK;
+}
+
+int obi_rules_check(const char *const *list, struct ob_error *reterr)
+{
+	struct obi_rules rules;
+	char *text = malloc(OBI_RULES_TEXT_MAX + 1);
+	struct ob_sink out = ob_sink_fixed(text, text != NULL ? OBI_RULES_TEXT_MAX : 0);
+	for (size_t i = 0; text != NULL && list != NULL && list[i] != NULL; i++) {
+		ob_sink_text(&out, i > 0 ? "; " : "");
+		ob_sink_text(&out, list[i]);
+	}
+	if (text == NULL || out.failed) {
+		free(text);
+		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes", OBI_RULES_TEXT_MAX);
+	}
+	text[out.len] = '\0';
+	int r = obi_rules_parse(list != NULL ? text : NULL, &rules, reterr);
+	obi_rules_free(&rules);
+	free(text);
+	return r;
+}
+
+void obi_rules_free(struct obi_rules *rules)
+{
+	free(rules->text);
+	free(rules->list);
+	*rules = (struct obi_rules){0};
+}
+
+/* ---- Judging ------------------------------------------------------------------------------------------------------ */
+
+static bool same(struct ob_bytes wanted, struct ob_bytes is)
+{
+	return wanted.len == 0 || (wanted.len == is.len && memcmp(wanted.data, is.data, is.len) == 0);
+}
+
+/* A fact that nobody vouches for fits no condition. */
+static bool is_meant(const struct obi_rule *rule, const struct ob_identity *who)
+{
+	return (!rule->parent || who->parent) && (who->known & rule->known) == rule->known &&
+	       ((rule->numbers & 1) == 0 || rule->uid == who->uid) &&
+	       ((rule->numbers & 2) == 0 || rule->gid == who->gid) &&
+	       ((rule->numbers & 4) == 0 || rule->cid == who->cid) && same(rule->subject, who->subject) &&
+	       same(rule->method, who->method);
+}
+
+enum obi_verdict obi_rules_judge(const struct obi_rules *rules, const struct ob_identity *who, struct ob_bytes method)
+{
+	for (uint32_t i = 0; i < rules->count; i++) {
+		const struct obi_rule *rule = &rules->list[i];
+		if (is_meant(rule, who) && fits_any(rule, method)) {
+			return rule->allow ? OBI_ALLOWED : OBI_DENIED;
+		}
+	}
+	return OBI_UNSAID;
+}

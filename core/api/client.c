@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/value.h"
+#include "api/owned_connection.h"
+
+enum { CALL_TIMEOUT_MS = 30000 };
+
+/* One call in flight, so that freeing the client can end it. Kept in a free list: a steady state allocates none. */
+struct out_call {
+	struct out_call *next;
+	struct out_call **slot;
+	struct ob_client *client;
+	ob_reply_fn *fn;
+	void *user;
+	uint64_t id;
+	int code; /* once it has ended by our own doing */
+};
+
+struct ob_client {
+	struct obi_peer *peer;
+	char *interface_name; /* with its dot; NULL: methods are complete */
+	size_t interface_len;
+	struct out_call *calls;
+	struct out_call *spare;
+	struct obi_connection *own; /* of a client that connected itself */
+	void (*free_own)(struct obi_connection *own);
+};
+
+/* ---- Peers ---- */
+
+/* Tell of the calls that were cancelled, or whose client was freed. A callback may cancel and free more. */
+static void tell_ended(void *user)
+{
+	struct obi_peer *peer = user;
+	struct ob_error err;
+	peer->telling = true;
+	while (peer->ended != NULL) {
+		struct out_call *call = peer->ended;
+		peer->ended = call->next;
+		obi_fail(&err, call->code, 0,
+			 call->code == OB_ECLOSED     ? "the client was freed"
+			 : call->code == OB_ETIMEDOUT ? "no reply in time"
+						      : "the call was canceled");
+		if (call->fn != NULL) {
+			call->fn(call->user, call->code, NULL, &err);
+		}
+		free(call);
+	}
+	peer->telling = false;
+	obi_peer_unref(peer);
+}
+
+struct obi_peer *obi_peer_new(struct ob_runtime *rt)
+{
+	struct obi_peer *peer = calloc(1, sizeof *peer);
+	if (peer != NULL) {
+		peer->rt = rt;
+		peer->refs = 1;
+		peer->call_timeout_ms = CALL_TIMEOUT_MS;
+		peer->tell.fn = tell_ended;
+		peer->tell.user = peer;
+		atomic_init(&peer->connected, false);
+	}
+	return peer;
+}
+
+void obi_peer_unref(struct obi_peer *peer)
+{
+	if (peer != NULL && --peer->refs == 0) {
+		free(peer);
+	}
+}
+
+void obi_peer_set_link(struct obi_peer *peer, struct obi_link *link)
+{
+	peer->link = link;
+	peer->generation += link != NULL;
+	atomic_store(&peer->connected, link != NULL);
+}
+
+/* ---- Clients ---- */
+
+struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_name)
+{
+	struct ob_client *client = calloc(1, sizeof *client);
+	if (client == NULL) {
+		return NULL;
+	}
+	int len = interface_name != NULL ? asprintf(&client->interface_name, "%s.", interface_name) : 0;
+	if (len < 0 || len > OBI_METHOD_MAX) {
+		free(len > 0 ? client->interface_name : NULL);
+		free(client);
+		return NULL;
+	}
+	client->interface_len = (size_t)len;
+	client->peer = peer;
+	peer->refs++;
+	return client;
+}
+
+struct ob_client *obi_client_sibling(struct ob_client *client, const char *interface_name)
+{
+	return obi_client_new(client->peer, interface_name);
+}
+
+struct ob_runtime *obi_client_runtime(const struct ob_client *client)
+{
+	return client->peer->rt;
+}
+
+bool ob_client_is_connected(const ob_client *client)
+{
+	return atomic_load(&client->peer->connected);
+}
+
+static void take_out(struct out_call *call)
+{
+	*call->slot = call->next;
+	if (call->next != NULL) {
+		call->next->slot = call->slot;
+	}
+}
+
+static void give_back(struct out_call *call)
+{
+	take_out(call);
+	call->next = call->client->spare;
+	call->client->spare = call;
+}
+
+static struct out_call *take(struct ob_client *client)
+{
+	struct out_call *call = client->spare;
+	if (call != NULL) {
+		client->spare = call->next;
+	} else if ((call = malloc(sizeof *call)) == NULL) {
+		return NULL;
+	}
+	call->client = client;
+	call->next = client->calls;
+	call->slot = &client->calls;
+	if (call->next != NULL) {
+		call->next->slot = &call->next;
+	}
+	client->calls = call;
+	return call;
+}
+
+/* End a call ourselves. The callback may do anything, so it does not come from here, but from the loop. */
+static void end_call(struct out_call *call, int code)
+{
+	struct obi_peer *peer = call->client->peer;
+	if (peer->link != NULL && call->id >> 32 == peer->generation) {
+		(void)obi_session_forget(obi_link_session(peer->link), (uint32_t)call->id);
+	}
+	take_out(call);
+	call->code = code;
+	struct out_call **last = &peer->ended;
+	while (*last != NULL) {
+		last = &(*last)->next;
+	}
+	call->next = NULL;
+	*last = call;
+	if (peer->tell.slot == NULL && !peer->telling) {
+		peer->refs++;
+		obi_task_queue(peer->rt->loop, &peer->tell);
+	}
+}
+
+void obi_client_release(struct ob_client *client)
+{
+	if (client == NULL) {
+		return;
+	}
+	while (client->calls != NULL) {
+		end_call(client->calls, OB_ECLOSED);
+	}
+	while (client->spare != NULL) {
+		struct out_call *next = client->spare->next;
+		free(client->spare);
+		client->spare = next;
+	}
+	if (client->free_own != NULL) {
+		client->free_own(client->own);
+	}
+	obi_peer_unref(client->peer);
+	free(client->interface_name);
+	free(client);
+}
+
+void ob_client_free(ob_client *client)
+{
+	if (client != NULL) {
+		struct ob_runtime *rt = client->peer->rt;
+		obi_enter(rt);
+		obi_client_release(client);
+		obi_leave(rt);
+	}
+}
+
+void obi_client_own(struct ob_client *client, struct obi_connection *own, void (*free_own)(struct obi_connection *))
+{
+	client->own = own;
+	client->free_own = free_own;
+}
+
+/* ---- Calls ---- */
+
+static void on_reply(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+{
+	struct out_call *call = user;
+	ob_reply_fn *fn = call->fn;
+	void *fn_user = call->user;
+	give_back(call);
+	if (fn != NULL) {
+		fn(fn_user, code, value, err);
+	}
+}
+
+/* The whole method name in memory; its length, or 0 when it is too long. */
+static size_t whole_method(const struct ob_client *client, const char *method, char *memory, size_t size)
+{
+	size_t before = client->interface_len, len = strlen(method);
+	if (len == 0 || len >= size - before) {
+		return 0;
+	}
+	if (before > 0) {
+		memcpy(memory, client->interface_name, before);
+	}
+	memcpy(memory + before, method, len);
+	return before + len;
+}
+
+static int64_t deadline_of(const struct ob_client *client, int64_t timeout_ms)
+{
+	int64_t ms = timeout_ms == 0 ? client->peer->call_timeout_ms : timeout_ms;
+	int64_t now = obi_loop_now(client->peer->rt->loop);
+	return ms < 0 || ms > INT64_MAX - now ? INT64_MAX : now + ms;
+}
+
+int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
+		     ob_reply_fn *fn, void *user, uint64_t *ret_id, struct ob_error *reterr)
+{
+	char memory[OBI_METHOD_MAX + 1];
+	uint32_t id;
+	size_t len = whole_method(client, method, memory, sizeof memory);
+	if (len == 0) {
+		return obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed", OBI_METHOD_MAX);
+	}
+	if (client->peer->link == NULL) {
+		return obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
+	}
+	struct out_call *call = take(client);
+	if (call == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	call->fn = fn;
+	call->user = user;
+	int r = obi_session_call(obi_link_session(client->peer->link), ob_bytes_of(memory, len), params,
+				 deadline_of(client, timeout_ms), on_reply, call, &id, reterr);
+	if (r < 0) {
+		give_back(call);
+		return r;
+	}
+	call->id = (uint64_t)client->peer->generation << 32 | id;
+	if (ret_id != NULL) {
+		*ret_id = call->id;
+	}
+	return OB_OK;
+}
+
+void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code)
+{
+	for (struct out_call *call = client->calls; call != NULL; call = call->next) {
+		if (call->id == id) {
+			end_call(call, code);
+			return;
+		}
+	}
+}
+
+int ob_client_call_async(ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
+			 ob_reply_fn *done, void *user, uint64_t *ret_id, struct ob_error *reterr)
+{
+	struct ob_runtime *rt = client->peer->rt;
+	obi_enter(rt);
+	int r = obi_client_begin(client, method, params, timeout_ms, done, user, ret_id, reterr);
+	obi_leave(rt);
+	return r;
+}
+
+void ob_client_cancel(ob_client *client, uint64_t id)
+{
+	struct ob_runtime *rt = client->peer->rt;
+	obi_enter(rt);
+	obi_client_cancel_code(client, id, OB_ECANCELED);
+	obi_leave(rt);
+}
+
+int ob_client_notify(ob_client *client, const char *method, const struct ob_value *params, struct ob_error *reterr)
+{
+	struct ob_runtime *rt = client->peer->rt;
+	char memory[OBI_METHOD_MAX + 1];
+	int r;
+	size_t len = whole_method(client, method, memory, sizeof memory);
+	obi_enter(rt);
+	if (len == 0) {
+		r = obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed", OBI_METHOD_MAX);
+	} else if (client->peer->link == NULL) {
+		r = obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
+	} else {
+		r = obi_session_notify(obi_link_session(client->peer->link), ob_bytes_of(memory, len), params, reterr);
+	}
+	obi_leave(rt);
+	return r;
+}
+
+/* ---- Blocking calls ---- */
+
+struct ob_reply {
+	struct obi_arena arena;
+	struct ob_value value;
+};
+
+int ob_reply_new(ob_reply **ret_reply, struct ob_error *reterr)
+{
+	struct ob_reply *reply = calloc(1, sizeof *reply);
+	if (reply == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	obi_arena_init(&reply->arena, SIZE_MAX / 4);
+	*ret_reply = reply;
+	return OB_OK;
+}
+
+void ob_reply_free(ob_reply *reply)
+{
+	if (reply != NULL) {
+		obi_arena_free(&reply->arena);
+		free(reply);
+	}
+}
+
+const struct ob_value *ob_reply_value(const ob_reply *reply)
+{
+	return &reply->value;
+}
+
+struct blocking_call {
+	struct obi_wait wait;
+	struct ob_client *client;
+	struct ob_reply *reply;
+	uint64_t id;
+};
+
+static void on_blocking_reply(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+{
+	struct blocking_call *call = user;
+	if (value != NULL && call->reply != NULL) {
+		if (obi_value_copy(value, &call->reply->arena, &call->reply->value) < 0) {
+			struct ob_error full;
+			obi_fail(&full, OB_ENOMEM, 0, "out of memory for the result");
+			obi_wait_done(&call->wait, OB_ENOMEM, &full);
+			return;
+		}
+	}
+	obi_wait_done(&call->wait, code, err);
+}
+
+static void abort_call(struct obi_wait *wait, int code)
+{
+	struct blocking_call *call = wait->user;
+	obi_client_cancel_code(call->client, call->id, code);
+}
+
+int ob_client_call(ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
+		   ob_cancel *cancel, ob_reply *reply, struct ob_error *reterr)
+{
+	struct ob_runtime *rt = client->peer->rt;
+	struct blocking_call call = {.client = client, .reply = reply};
+	call.wait.rt = rt;
+	call.wait.abort = abort_call;
+	call.wait.user = &call;
+	if (reply != NULL) {
+		obi_arena_reset(&reply->arena);
+		reply->value = ob_nil();
+	}
+	int r = obi_check_may_block(rt, reterr);
+	if (r < 0) {
+		return r;
+	}
+	obi_enter(rt);
+	r = obi_client_begin(client, method, params, timeout_ms, on_blocking_reply, &call, &call.id, reterr);
+	if (r == OB_OK) {
+		r = obi_wait_for(&call.wait, -1, cancel, reterr);
+	}
+	obi_leave(rt);
+	return r;
+}
+
+/* ---- With a format ---- */
+
+/* Build params in arena; an empty format means none. */
+static int build_params(struct obi_arena *arena, const char *format, va_list args, struct ob_value *ret,
+			struct ob_error *reterr)
+{
+	struct ob_builder b;
+	*ret = ob_nil();
+	if (format == NULL) {
+		return OB_OK;
+	}
+	ob_builder_init(&b, &arena->ob);
+	obi_build_format(&b, format, args);
+	int r = ob_builder_finish(&b, ret);
+	return r < 0 ? obi_fail(reterr, r, 0, "params: \"%s\" does not make one value", format) : OB_OK;
+}
+
+int ob_client_callf(ob_client *client, int64_t timeout_ms, ob_reply *reply, struct ob_error *reterr, const char *method,
+		    const char *format, ...)
+{
+	struct obi_arena arena;
+	struct ob_value params;
+	va_list args;
+	obi_arena_init(&arena, SIZE_MAX / 4);
+	va_start(args, format);
+	int r = build_params(&arena, format, args, &params, reterr);
+	va_end(args);
+	if (r == OB_OK) {
+		r = ob_client_call(client, method, &params, timeout_ms, NULL, reply, reterr);
+	}
+	obi_arena_free(&arena);
+	return r;
+}
+
+int ob_client_notifyf(ob_client *client, struct ob_error *reterr, const char *method, const char *format, ...)
+{
+	struct obi_arena arena;
+	struct ob_value params;
+	va_list args;
+	obi_arena_init(&arena, SIZE_MAX / 4);
+	va_start(args, format);
+	int r = build_params(&arena, format, args, &params, reterr);
+	va_end(args);
+	if (r == OB_OK) {
+		r = ob_client_notify(client, method, &params, reterr);
+	}
+	obi_arena_free(&arena);
+	return r;
+}

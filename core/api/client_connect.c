@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* A client that makes its own connection: ob_client_connect(). */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "api/client.h"
+#include "api/owned_connection.h"
+
+enum { CONNECT_TIMEOUT_MS = 10000 };
+
+struct obi_connection {
+	struct ob_runtime *rt;
+	struct obi_endpoint endpoint;
+	struct obi_link *link;
+	struct obi_peer *peer;
+	struct ob_client *client; /* until it is handed to the caller */
+	ob_client_fn *done;	  /* NULL: it was called */
+	void *user;
+};
+
+static void free_connection(struct obi_connection *c)
+{
+	obi_peer_set_link(c->peer, NULL);
+	obi_link_free(c->link);
+	obi_endpoint_clear(&c->endpoint);
+	obi_peer_unref(c->peer);
+	free(c);
+}
+
+static void finish(struct obi_connection *c, int result, const struct ob_error *err)
+{
+	ob_client_fn *done = c->done;
+	struct ob_client *client = c->client;
+	void *user = c->user;
+	if (done == NULL) {
+		return;
+	}
+	c->done = NULL;
+	c->client = NULL;
+	if (result < 0) {
+		obi_client_release(client);
+		client = NULL;
+	}
+	done(user, client, result, err);
+}
+
+static void on_opened(void *user, struct obi_link *link)
+{
+	struct obi_connection *c = user;
+	obi_peer_set_link(c->peer, link);
+	finish(c, OB_OK, NULL);
+}
+
+static void on_closed(void *user, struct obi_link *link, const struct ob_error *err)
+{
+	struct obi_connection *c = user;
+	struct ob_error copy = *err;
+	(void)link;
+	obi_peer_set_link(c->peer, NULL);
+	finish(c, copy.code, &copy);
+}
+
+/* Nobody here serves calls. */
+static void on_called(void *user, struct obi_link *link, struct ob_call *call)
+{
+	(void)user;
+	(void)link;
+	obi_call_answer_error(call, OB_RPC_NO_METHOD, "this peer offers no methods");
+}
+
+static int begin(struct obi_connection *c, const struct ob_client_options *o, struct ob_error *reterr)
+{
+	struct obi_endpoint_names names = {.uri = o->address,
+					   .transport = o->transport,
+					   .codec = o->codec,
+					   .auth = o->auth,
+					   .allow_none = true,
+					   .allow_plaintext = o->allow_plaintext,
+					   .parent_dials = true,
+					   .allowed_uid = o->allowed_uid};
+	int r = obi_endpoint_init(c->rt, &names, &c->endpoint, reterr);
+	r = r == OB_OK ? obi_endpoint_set_token(&c->endpoint, o->token, reterr) : r;
+	if (r < 0) {
+		return r;
+	}
+	struct obi_link_setup setup = obi_endpoint_link(c->rt, &c->endpoint);
+	setup.limits.message = o->message_max != 0 ? o->message_max : setup.limits.message;
+	setup.open_timeout_ms = o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, NULL, NULL, c};
+	r = obi_link_dial(&setup, o->address, &c->link, reterr);
+	if (r < 0 && reterr != NULL) {
+		obi_wrap(reterr, "connecting to %s", o->address);
+	}
+	return r;
+}
+
+static int make(struct ob_runtime *rt, struct obi_connection **ret, struct ob_error *reterr)
+{
+	struct obi_connection *c = calloc(1, sizeof *c);
+	struct obi_peer *peer = obi_peer_new(rt);
+	struct ob_client *client = c != NULL && peer != NULL ? obi_client_new(peer, NULL) : NULL;
+	if (client == NULL) {
+		obi_peer_unref(peer);
+		free(c);
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	c->rt = rt;
+	c->peer = peer;
+	c->client = client;
+	obi_client_own(client, c, free_connection);
+	*ret = c;
+	return OB_OK;
+}
+
+/* Between obi_enter() and obi_leave(). */
+static int start(struct ob_runtime *rt, const struct ob_client_options *options, ob_client_fn *done, void *user,
+		 struct obi_connection **ret, struct ob_error *reterr)
+{
+	struct ob_client_options o;
+	struct obi_connection *c = NULL;
+	int r = obi_options_copy(&o, sizeof o, options, reterr);
+	if (r == OB_OK && o.address == NULL) {
+		r = obi_fail(reterr, OB_EINVAL, 0, "options: address is not set");
+	}
+	r = r == OB_OK ? make(rt, &c, reterr) : r;
+	if (r < 0) {
+		return r;
+	}
+	r = begin(c, &o, reterr);
+	if (r < 0) {
+		obi_client_release(c->client);
+		return r;
+	}
+	c->done = done;
+	c->user = user;
+	*ret = c;
+	return OB_OK;
+}
+
+int ob_client_connect_async(ob_runtime *rt, const struct ob_client_options *options, ob_client_fn *done, void *user,
+			    struct ob_error *reterr)
+{
+	struct obi_connection *c;
+	if (done == NULL) {
+		return obi_fail(reterr, OB_EINVAL, 0, "done is needed: it brings the client");
+	}
+	obi_enter(rt);
+	int r = start(rt, options, done, user, &c, reterr);
+	obi_leave(rt);
+	return r;
+}
+
+struct blocking_connect {
+	struct obi_wait wait;
+	struct obi_connection *connection;
+	struct ob_client *client;
+};
+
+static void on_connected(void *user, ob_client *client, int result, const struct ob_error *err)
+{
+	struct blocking_connect *b = user;
+	b->client = client;
+	obi_wait_done(&b->wait, result, err);
+}
+
+static void abort_connect(struct obi_wait *wait, int code)
+{
+	struct blocking_connect *b = wait->user;
+	obi_link_close(b->connection->link, code, code == OB_ECANCELED ? "canceled" : "not connected in time");
+}
+
+int ob_client_connect(ob_runtime *rt, const struct ob_client_options *options, ob_cancel *cancel,
+		      ob_client **ret_client, struct ob_error *reterr)
+{
+	struct blocking_connect b = {0};
+	int r = obi_check_may_block(rt, reterr);
+	if (r < 0) {
+		return r;
+	}
+	b.wait.rt = rt;
+	b.wait.abort = abort_connect;
+	b.wait.user = &b;
+	obi_enter(rt);
+	r = start(rt, options, on_connected, &b, &b.connection, reterr);
+	if (r == OB_OK) {
+		r = obi_wait_for(&b.wait, -1, cancel, reterr);
+	}
+	obi_leave(rt);
+	if (r == OB_OK) {
+		*ret_client = b.client;
+	}
+	return r;
+}

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: MIT */
+/* The parent's side: the API over supervisor/supervisor. */
+#include "api/connector.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+enum { CLOSE_TIMEOUT_MS = 15000 };
+
+/* ---- What the supervisor tells; on the loop's thread ---- */
+
+static void on_event(void *user, const struct ob_event *event)
+{
+	struct ob_connector *c = user;
+	if (c->options.on_event != NULL) {
+		c->options.on_event(c->options.user_data, event);
+	}
+}
+
+static void on_log(void *user, const struct ob_log_record *record)
+{
+	struct ob_connector *c = user;
+	c->options.on_log(c->options.user_data, record);
+}
+
+static void on_called(void *user, struct ob_call *call)
+{
+	struct ob_connector *c = user;
+	obi_interfaces_call(&c->interfaces, call);
+}
+
+static void on_link(void *user, struct obi_link *link)
+{
+	struct ob_connector *c = user;
+	obi_peer_set_link(c->peer, link);
+}
+
+static int on_token(void *user, const char *token, struct ob_error *reterr)
+{
+	struct ob_connector *c = user;
+	return obi_endpoint_set_token(&c->endpoint, token, reterr);
+}
+
+/* What other threads may ask for is kept where they can read it without waiting for the loop. */
+static void on_changed(void *user)
+{
+	struct ob_connector *c = user;
+	struct ob_status now;
+	if (c->sup == NULL) {
+		return;
+	}
+	obi_supervisor_status(c->sup, &now);
+	pthread_mutex_lock(&c->status_lock);
+	c->status = now;
+	c->status_at = obi_now_ms();
+	pthread_mutex_unlock(&c->status_lock);
+	atomic_store(&c->pid, now.pid);
+}
+
+/* ---- New ---- */
+
+static int make_endpoint_at(struct ob_connector *c, const char *uri, const char *transport, struct obi_endpoint *ret,
+			    struct ob_error *reterr)
+{
+	struct obi_endpoint_names names = {
+	    .uri = uri,
+	    .transport = transport,
+	    .codec = c->options.codec,
+	    .auth = c->options.auth,
+	    .allow_plaintext = c->options.allow_plaintext,
+	    .parent_dials = true,
+	    .allowed_uid = c->child_uid,
+	};
+	return obi_endpoint_init(c->rt, &names, ret, reterr);
+}
+
+/*
+ * Where the child listens it judges for itself; but what it will refuse is better known now. A transport that is not here (in a guest it may be)
+ * cannot be judged.
+ */
+static int check_listen(struct ob_connector *c, const char *transport, struct ob_error *reterr)
+{
+	struct obi_endpoint heard;
+	struct ob_error err = {0};
+	int r = make_endpoint_at(c, c->options.listen, transport, &heard, &err);
+	if (r != OB_EPERM) {
+		return OB_OK;
+	}
+	return obi_fail(reterr, r, 0, "listen: %s", err.text);
+}
+
+/* `transport` names the plugin of the address whose scheme it claims; if it claims neither, that is said of the one that is dialled. */
+static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
+{
+	const struct ob_connector_options *o = &c->options;
+	const char *dialled = o->connect != NULL ? o->connect : o->listen;
+	c->listen_transport = obi_endpoint_transport_of(c->rt, o->transport, o->listen);
+	const char *named =
+	    c->listen_transport != NULL ? obi_endpoint_transport_of(c->rt, o->transport, dialled) : o->transport;
+	int r = make_endpoint_at(c, dialled, named, &c->endpoint, reterr);
+	return r == OB_OK && o->connect != NULL ? check_listen(c, c->listen_transport, reterr) : r;
+}
+
+/* Silence on such a transport is the child's: the connection cannot be dead. */
+static bool never_falls_silent(const struct ob_transport_ops *transport)
+{
+	return (transport->flags & OB_TRANSPORT_LOCAL) != 0 && (transport->flags & OB_TRANSPORT_MAY_FALL_SILENT) == 0;
+}
+
+static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
+{
+	struct obi_supervise_setup setup = {
+	    .loop = c->rt->loop,
+	    .watches = &c->rt->watches,
+	    .strays = &c->rt->strays,
+	    .dials = &c->rt->dials,
+	    .options = &c->options,
+	    .plugin_path = c->rt->plugin_path_text,
+	    .config_hash = c->hash,
+	    .listen_transport = c->listen_transport,
+	    .link = obi_endpoint_link(c->rt, &c->endpoint),
+	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
+	    .events = {on_event, c->options.on_log != NULL ? on_log : NULL, on_called, on_link, on_token, on_changed,
+		       c},
+	};
+	setup.link.limits.message = c->options.message_max;
+	setup.link.heartbeat_ms = c->options.health_interval_ms > 0 ? (uint32_t)c->options.health_interval_ms : 0;
+	return obi_supervisor_new(&setup, &c->sup, reterr);
+}
+
+static int make_clients(struct ob_connector *c, struct ob_error *reterr)
+{
+	c->peer = obi_peer_new(c->rt);
+	c->client = c->peer != NULL ? obi_client_new(c->peer, NULL) : NULL;
+	c->control = c->client != NULL ? obi_client_new(c->peer, "outboard-control") : NULL;
+	if (c->control == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	c->peer->call_timeout_ms = c->options.call_timeout_ms;
+	return OB_OK;
+}
+
+static void free_connector(struct ob_connector *c)
+{
+	c->freeing = true;
+	obi_supervisor_free(c->sup);
+	obi_client_release(c->control);
+	obi_client_release(c->client);
+	obi_peer_unref(c->peer);
+	obi_interfaces_free(&c->interfaces);
+	obi_endpoint_clear(&c->endpoint);
+	obi_arena_free(&c->arena);
+	pthread_mutex_destroy(&c->status_lock);
+	free(c);
+}
+
+static void free_task(void *user)
+{
+	free_connector(user);
+}
+
+int ob_connector_new(ob_runtime *rt, const struct ob_connector_options *options, ob_connector **ret_connector,
+		     struct ob_error *reterr)
+{
+	struct ob_connector *c = calloc(1, sizeof *c);
+	if (c == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	c->rt = rt;
+	pthread_mutex_init(&c->status_lock, NULL);
+	c->free_task.fn = free_task;
+	c->free_task.user = c;
+	obi_enter(rt);
+	int r = obi_connector_options(c, options, reterr);
+	r = r == OB_OK ? make_endpoint(c, reterr) : r;
+	r = r == OB_OK ? make_clients(c, reterr) : r;
+	r = r == OB_OK ? make_supervisor(c, reterr) : r;
+	if (r == OB_OK) {
+		on_changed(c);
+		*ret_connector = c;
+	} else {
+		free_connector(c);
+	}
+	obi_leave(rt);
+	return r;
+}
+
+int ob_connector_expose(ob_connector *c, const char *interface_name, const struct ob_method *methods, void *user,
+			struct ob_error *reterr)
+{
+	obi_enter(c->rt);
+	int r = c->begun ? obi_fail(reterr, OB_EBUSY, 0, "interfaces are exposed before the first start")
+			 : obi_interfaces_add(&c->interfaces, interface_name, methods, user, reterr);
+	obi_leave(c->rt);
+	return r;
+}
+
+/* ---- Requests ---- */
+
+static int request_async(struct ob_connector *c, enum obi_life_event event, ob_done_fn *done, void *user,
+			 struct ob_error *reterr)
+{
+	obi_enter(c->rt);
+	c->begun = true;
+	int r = obi_supervisor_request(c->sup, event, done, user, NULL, reterr);
+	obi_leave(c->rt);
+	return r;
+}
+
+struct blocking_request {
+	struct obi_wait wait;
+	struct ob_connector *connector;
+	uint64_t id;
+};
+
+static void abort_request(struct obi_wait *wait, int code)
+{
+	struct blocking_request *b = wait->user;
+	obi_supervisor_abort(b->connector->sup, b->id, code);
+}
+
+static int request(struct ob_connector *c, enum obi_life_event event, int64_t timeout_ms, ob_cancel *cancel,
+		   struct ob_error *reterr)
+{
+	struct blocking_request b = {.connector = c};
+	struct ob_runtime *rt = c->rt; /* another thread may have closed the connector when we are back */
+	int r = obi_check_may_block(rt, reterr);
+	if (r < 0) {
+		return r;
+	}
+	b.wait.rt = rt;
+	b.wait.abort = abort_request;
+	b.wait.user = &b;
+	obi_enter(rt);
+	c->begun = true;
+	r = obi_supervisor_request(c->sup, event, obi_wait_done, &b.wait, &b.id, reterr);
+	if (r == OB_OK) {
+		r = obi_wait_for(&b.wait, timeout_ms == 0 ? -1 : timeout_ms, cancel, reterr);
+	}
+	obi_leave(rt);
+	return r;
+}
+
+int ob_connector_start(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+{
+	return request(c, OBI_LIFE_START, timeout_ms, cancel, reterr);
+}
+
+int ob_connector_start_async(ob_connector *c, ob_done_fn *done, void *user, struct ob_error *reterr)
+{
+	return request_async(c, OBI_LIFE_START, done, user, reterr);
+}
+
+int ob_connector_stop(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+{
+	return request(c, OBI_LIFE_STOP, timeout_ms, cancel, reterr);
+}
+
+int ob_connector_stop_async(ob_connector *c, ob_done_fn *done, void *user, struct ob_error *reterr)
+{
+	return request_async(c, OBI_LIFE_STOP, done, user, reterr);
+}
+
+int ob_connector_detach(ob_connector *c, struct ob_error *reterr)
+{
+	return request(c, OBI_LIFE_DETACH, 0, NULL, reterr);
+}
+
+int ob_connector_detach_async(ob_connector *c, ob_done_fn *done, void *user, struct ob_error *reterr)
+{
+	return request_async(c, OBI_LIFE_DETACH, done, user, reterr);
+}
+
+int ob_connector_reconnect(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+{
+	return request(c, OBI_LIFE_RECONNECT, timeout_ms, cancel, reterr);
+}
+
+int ob_connector_reconnect_async(ob_connector *c, ob_done_fn *done, void *user, struct ob_error *reterr)
+{
+	return request_async(c, OBI_LIFE_RECONNECT, done, user, reterr);
+}
+
+int ob_connector_start_or_reconnect(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+{
+	return request(c, OBI_LIFE_START_OR_RECONNECT, timeout_ms, cancel, reterr);
+}
+
+int ob_connector_start_or_reconnect_async(ob_connector *c, ob_done_fn *done, void *user, struct ob_error *reterr)
+{
+	return request_async(c, OBI_LIFE_START_OR_RECONNECT, done, user, reterr);
+}
+
+int ob_connector_supervise(ob_connector *c, struct ob_error *reterr)
+{
+	return request_async(c, OBI_LIFE_SUPERVISE, NULL, NULL, reterr);
+}
+
+/* ---- Close ---- */
+
+static void forget_closing(struct ob_connector *c)
+{
+	struct ob_connector **slot = &c->rt->closing;
+	while (*slot != NULL && *slot != c) {
+		slot = &(*slot)->next_closing;
+	}
+	if (*slot == c) {
+		*slot = c->next_closing;
+	}
+}
+
+void obi_connectors_end(struct ob_runtime *rt)
+{
+	while (rt->closing != NULL) {
+		struct ob_connector *c = rt->closing;
+		forget_closing(c);
+		obi_task_stop(&c->free_task);
+		obi_supervisor_kill(c->sup);
+		free_connector(c);
+	}
+}
+
+static void closed(void *user, int result, const struct ob_error *err)
+{
+	struct ob_connector *c = user;
+	(void)result;
+	(void)err;
+	if (c->freeing) {
+		return; /* it is being freed, its request with it */
+	}
+	forget_closing(c);
+	obi_task_queue(c->rt->loop, &c->free_task);
+}
+
+void ob_connector_close(ob_connector *c)
+{
+	if (c == NULL) {
+		return;
+	}
+	struct ob_runtime *rt = c->rt;
+	if (obi_check_may_block(rt, NULL) < 0) {
+		c->next_closing = rt->closing;
+		rt->closing = c;
+		(void)request_async(c, OBI_LIFE_CLOSE, closed, c, NULL);
+		return;
+	}
+	(void)request(c, OBI_LIFE_CLOSE, CLOSE_TIMEOUT_MS, NULL, NULL);
+	obi_enter(rt);
+	free_connector(c);
+	obi_leave(rt);
+}
+
+/* ---- Asking ---- */
+
+bool ob_connector_is_running(const ob_connector *c)
+{
+	return atomic_load(&c->pid) != 0;
+}
+
+int32_t ob_connector_pid(const ob_connector *c)
+{
+	return atomic_load(&c->pid);
+}
+
+void ob_connector_status(const ob_connector *c, struct ob_status *ret)
+{
+	struct ob_connector *mutable = (struct ob_connector *)(uintptr_t)c;
+	struct ob_status now;
+	uint32_t size = ret->size < sizeof now ? ret->size : (uint32_t)sizeof now;
+	pthread_mutex_lock(&mutable->status_lock);
+	now = c->status;
+	if (now.uptime_ms >= 0) {
+		now.uptime_ms += obi_now_ms() - c->status_at;
+	}
+	pthread_mutex_unlock(&mutable->status_lock);
+	memcpy(ret, &now, size);
+	ret->size = size;
+}
+
+ob_client *ob_connector_client(ob_connector *c)
+{
+	return c->client;
+}
+
+ob_client *ob_connector_control(ob_connector *c)
+{
+	return c->control;
+}
+
+/* ---- Interfaces of the child ---- */
+
+struct interface_search {
+	struct ob_connector *connector;
+	ob_client_fn *done;
+	void *user;
+	char name[];
+};
+
+static bool list_has(const struct ob_value *list, const char *name)
+{
+	struct ob_bytes text;
+	for (uint32_t i = 0; ob_value_at(list, i) != NULL; i++) {
+		if (ob_get_string(ob_value_at(list, i), &text) && ob_bytes_is(text, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void on_interfaces(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+{
+	struct interface_search *search = user;
+	struct ob_client *client = NULL;
+	struct ob_error failure = {0};
+	int r = code;
+	if (r < 0) {
+		failure = *err;
+	} else if (!list_has(value, search->name)) {
+		r = obi_fail(&failure, OB_ENOENT, 0, "unknown object: %s", search->name);
+	} else if ((client = obi_client_new(search->connector->peer, search->name)) == NULL) {
+		r = obi_fail(&failure, OB_ENOMEM, 0, "out of memory");
+	}
+	search->done(search->user, client, r, r < 0 ? &failure : NULL);
+	free(search);
+}
+
+/* Between obi_enter() and obi_leave(). */
+static int find_interface(struct ob_connector *c, const char *name, int64_t timeout_ms, ob_client_fn *done, void *user,
+			  uint64_t *ret_id, struct ob_error *reterr)
+{
+	size_t len = strlen(name);
+	struct interface_search *search = malloc(sizeof *search + len + 1);
+	if (search == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	*search = (struct interface_search){c, done, user};
+	memcpy(search->name, name, len + 1);
+	int r = obi_client_begin(c->control, "interfaces", NULL, timeout_ms, on_interfaces, search, ret_id, reterr);
+	if (r < 0) {
+		free(search);
+	}
+	return r;
+}
+
+int ob_connector_connect_interface_async(ob_connector *c, const char *interface_name, ob_client_fn *done, void *user,
+					 struct ob_error *reterr)
+{
+	if (done == NULL) {
+		return obi_fail(reterr, OB_EINVAL, 0, "done is needed: it brings the client");
+	}
+	obi_enter(c->rt);
+	int r = find_interface(c, interface_name, 0, done, user, NULL, reterr);
+	obi_leave(c->rt);
+	return r;
+}
+
+struct blocking_search {
+	struct obi_wait wait;
+	struct ob_connector *connector;
+	struct ob_client *client;
+	uint64_t id;
+};
+
+static void on_found(void *user, ob_client *client, int result, const struct ob_error *err)
+{
+	struct blocking_search *b = user;
+	b->client = client;
+	obi_wait_done(&b->wait, result, err);
+}
+
+static void abort_search(struct obi_wait *wait, int code)
+{
+	struct blocking_search *b = wait->user;
+	obi_client_cancel_code(b->connector->control, b->id, code);
+}
+
+int ob_connector_connect_interface(ob_connector *c, const char *interface_name, int64_t timeout_ms,
+				   ob_client **ret_client, struct ob_error *reterr)
+{
+	struct blocking_search b = {.connector = c};
+	struct ob_runtime *rt = c->rt;
+	int r = obi_check_may_block(rt, reterr);
+	if (r < 0) {
+		return r;
+	}
+	b.wait.rt = rt;
+	b.wait.abort = abort_search;
+	b.wait.user = &b;
+	obi_enter(rt);
+	r = find_interface(c, interface_name, timeout_ms, on_found, &b, &b.id, reterr);
+	if (r == OB_OK) {
+		r = obi_wait_for(&b.wait, -1, NULL, reterr);
+	}
+	obi_leave(rt);
+	if (r == OB_OK) {
+		*ret_client = b.client;
+	}
+	return r;
+}

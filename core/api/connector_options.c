@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of a connector: checked, copied, completed, and hashed. */
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/uri.h"
+#include "api/connector.h"
+#include "process/signal_names.h"
+#include "supervisor/backoff.h"
+#include "access/acl.h"
+#include "access/origin.h"
+#include "process/user.h"
+
+enum { READY_MS = 60000, STOP_MS = 10000, BEAT_MS = 10000, MISSES = 2, CALL_MS = 30000, PIPE_BYTES = 256 * 1024 };
+
+/* ---- Copying ---- */
+
+struct copier {
+	struct obi_arena *arena;
+	bool full;
+};
+
+static const char *copy_text(struct copier *copier, const char *text)
+{
+	char *copy = text != NULL ? obi_arena_text(copier->arena, text, strlen(text)) : NULL;
+	copier->full = copier->full || (text != NULL && copy == NULL);
+	return copy;
+}
+
+static const char *const *copy_list(struct copier *copier, const char *const *list)
+{
+	size_t n = 0;
+	while (list != NULL && list[n] != NULL) {
+		n++;
+	}
+	const char **copy = list != NULL ? ob_arena_alloc(&copier->arena->ob, (n + 1) * sizeof *copy) : NULL;
+	copier->full = copier->full || (list != NULL && copy == NULL);
+	for (size_t i = 0; copy != NULL && i < n; i++) {
+		copy[i] = copy_text(copier, list[i]);
+	}
+	if (copy != NULL) {
+		copy[n] = NULL;
+	}
+	return copy;
+}
+
+static const struct ob_rlimit *copy_limits(struct copier *copier, const struct ob_rlimit *limits)
+{
+	size_t n = 0;
+	while (limits != NULL && limits[n].name != NULL) {
+		n++;
+	}
+	struct ob_rlimit *copy = limits != NULL ? obi_arena_copy(copier->arena, limits, (n + 1) * sizeof *copy) : NULL;
+	copier->full = copier->full || (limits != NULL && copy == NULL);
+	for (size_t i = 0; copy != NULL && i < n; i++) {
+		copy[i].name = copy_text(copier, limits[i].name);
+	}
+	return copy;
+}
+
+static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
+{
+	struct copier c = {arena, false};
+	o->name = copy_text(&c, o->name);
+	o->data_path = copy_text(&c, o->data_path);
+	o->argv = copy_list(&c, o->argv);
+	o->env = copy_list(&c, o->env);
+	o->listen = copy_text(&c, o->listen);
+	o->connect = copy_text(&c, o->connect);
+	o->transport = copy_text(&c, o->transport);
+	o->codec = copy_text(&c, o->codec != NULL ? o->codec : "msgpack");
+	o->auth = copy_list(&c, o->auth);
+	o->user = copy_text(&c, o->user);
+	o->group = copy_text(&c, o->group);
+	o->cwd = copy_text(&c, o->cwd);
+	o->limits = copy_limits(&c, o->limits);
+	o->stdin_path = copy_text(&c, o->stdin_path);
+	o->rules = copy_list(&c, o->rules);
+	o->parent_address = copy_text(&c, o->parent_address);
+	return c.full ? OB_ENOMEM : OB_OK;
+}
+
+/* ---- Defaults ---- */
+
+static void fill_numbers(struct ob_connector_options *o)
+{
+	o->ready_timeout_ms = o->ready_timeout_ms != 0 ? o->ready_timeout_ms : READY_MS;
+	o->stop_signal = o->stop_signal != 0 ? o->stop_signal : SIGINT;
+	o->stop_timeout_ms = o->stop_timeout_ms != 0 ? o->stop_timeout_ms : STOP_MS;
+	o->health_interval_ms = o->health_interval_ms != 0 ? o->health_interval_ms : BEAT_MS;
+	o->health_misses = o->health_misses != 0 ? o->health_misses : MISSES;
+	o->log_pipe_bytes = o->log_pipe_bytes != 0 ? o->log_pipe_bytes : PIPE_BYTES;
+	o->message_max = o->message_max != 0 ? o->message_max : obi_session_limits_default().message;
+	o->call_timeout_ms = o->call_timeout_ms != 0 ? o->call_timeout_ms : CALL_MS;
+}
+
+static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
+{
+	char path[4200], uri[12800];
+	struct ob_sink out = ob_sink_fixed(uri, sizeof uri);
+	if (o->listen != NULL) {
+		return OB_OK;
+	}
+	int n = snprintf(path, sizeof path, "%s/rpc.sock", o->data_path);
+	if (n < 0 || (size_t)n >= sizeof path || !obi_uri_unix(path, &out)) {
+		return OB_EINVAL;
+	}
+	o->listen = obi_arena_text(arena, uri, out.len);
+	return o->listen != NULL ? OB_OK : OB_ENOMEM;
+}
+
+/* What we dial and what the child listens on may be different transports: if others can reach one of them, that decides. */
+static void fill_auth(struct ob_connector *c)
+{
+	struct ob_connector_options *o = &c->options;
+	if (o->auth != NULL) {
+		return;
+	}
+	const char *uri = o->connect != NULL ? o->connect : o->listen;
+	const char *const *dialled =
+	    obi_endpoint_default_auth(c->rt, uri, obi_endpoint_transport_of(c->rt, o->transport, uri));
+	const char *const *heard =
+	    obi_endpoint_default_auth(c->rt, o->listen, obi_endpoint_transport_of(c->rt, o->transport, o->listen));
+	o->auth = strcmp(heard[0], "noise") == 0 ? heard : dialled;
+}
+
+/* Names become numbers, in place: the child, in a container perhaps, would take them for others. */
+static int number_peers(struct obi_arena *arena, const char *const **list, const char *what,
+			int (*number)(const char *name, uint32_t *ret, struct ob_error *reterr),
+			struct ob_error *reterr)
+{
+	struct copier c = {arena, false};
+	const char *const *names = *list;
+	char text[16];
+	uint32_t n;
+	if (names == NULL) {
+		return OB_OK;
+	}
+	const char **numbers = (const char **)(uintptr_t)copy_list(&c, names);
+	for (size_t i = 0; !c.full && names[i] != NULL; i++) {
+		int r = i < OBI_PEERS_MAX ? number(names[i], &n, reterr)
+					  : obi_fail(reterr, OB_EINVAL, 0, "more than %d", OBI_PEERS_MAX);
+		if (r < 0) {
+			return reterr != NULL ? obi_wrap(reterr, "%s", what) : r;
+		}
+		snprintf(text, sizeof text, "%u", n);
+		numbers[i] = copy_text(&c, text);
+	}
+	*list = numbers;
+	return c.full ? obi_fail(reterr, OB_ENOMEM, 0, "out of memory") : OB_OK;
+}
+
+static int fill_peers(struct obi_arena *arena, struct ob_connector_options *o, struct ob_error *reterr)
+{
+	int r = number_peers(arena, &o->peer_users, "peer_users", obi_user_number, reterr);
+	return r == OB_OK ? number_peers(arena, &o->peer_groups, "peer_groups", obi_group_number, reterr) : r;
+}
+
+/* ---- Checks ---- */
+
+static int check_env(const char *const *env, struct ob_error *reterr)
+{
+	for (size_t i = 0; env != NULL && env[i] != NULL; i++) {
+		if (strchr(env[i], '=') == NULL || env[i][0] == '=') {
+			return obi_fail(reterr, OB_EINVAL, 0, "env: \"%s\" is not NAME=value", env[i]);
+		}
+	}
+	return OB_OK;
+}
+
+static int check_limits(const struct ob_rlimit *limits, struct ob_error *reterr)
+{
+	for (size_t i = 0; limits != NULL && limits[i].name != NULL; i++) {
+		if (obi_rlimit_number(ob_bytes_text(limits[i].name)) < 0) {
+			return obi_fail(reterr, OB_EINVAL, 0, "limits: there is no limit \"%s\"", limits[i].name);
+		}
+		if (limits[i].soft > limits[i].hard) {
+			return obi_fail(reterr, OB_EINVAL, 0, "limits: %s: soft is above hard", limits[i].name);
+		}
+	}
+	return OB_OK;
+}
+
+static int check_numbers(const struct ob_connector_options *o, struct ob_error *reterr)
+{
+	if (o->ready > OB_READY_NONE || o->health_action > OB_HEALTH_RESTART) {
+		return obi_fail(reterr, OB_EINVAL, 0, "options: unknown ready mode or health action");
+	}
+	if (o->stop_signal < 0 || o->stop_signal > 64) {
+		return obi_fail(reterr, OB_EINVAL, 0, "options: stop_signal %d is no signal", o->stop_signal);
+	}
+	if (o->umask < -1 || o->umask > 0777) {
+		return obi_fail(reterr, OB_EINVAL, 0, "options: umask must be 0 to 0777, or -1");
+	}
+	return obi_restart_check(&o->restart, reterr);
+}
+
+static int check(const struct ob_connector_options *o, struct ob_error *reterr)
+{
+	if (o->name == NULL || !obi_name_is_child(ob_bytes_text(o->name))) {
+		return obi_fail(reterr, OB_EINVAL, 0, "options: name must be 1 to 64 of [A-Za-z0-9._-]");
+	}
+	if (o->data_path == NULL || o->data_path[0] != '/') {
+		return obi_fail(reterr, OB_EINVAL, 0, "options: data_path must be an absolute path");
+	}
+	if (o->argv == NULL || o->argv[0] == NULL || o->argv[0][0] == '\0') {
+		return obi_fail(reterr, OB_EINVAL, 0, "options: argv is needed");
+	}
+	if (o->cwd != NULL && o->cwd[0] != '/') {
+		return obi_fail(reterr, OB_EINVAL, 0, "options: cwd must be an absolute path");
+	}
+	struct obi_source source;
+	if (o->parent_address != NULL && !obi_source_parse(o->parent_address, &source)) {
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"options: parent_address \"%s\" is neither an address nor a context id",
+				o->parent_address);
+	}
+	int r = check_env(o->env, reterr);
+	r = r == OB_OK ? check_limits(o->limits, reterr) : r;
+	r = r == OB_OK ? obi_rules_check(o->rules, reterr) : r;
+	return r == OB_OK ? check_numbers(o, reterr) : r;
+}
+
+/* ---- What makes a running child stale when it changes ---- */
+
+static void hash_text(crypto_generichash_state *h, const char *text)
+{
+	uint64_t len = text != NULL ? strlen(text) : UINT64_MAX;
+	crypto_generichash_update(h, (const unsigned char *)&len, sizeof len);
+	if (text != NULL) {
+		crypto_generichash_update(h, (const unsigned char *)text, len);
+	}
+}
+
+static void hash_list(crypto_generichash_state *h, const char *const *list)
+{
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+		hash_text(h, list[i]);
+	}
+	hash_text(h, NULL);
+}
+
+/* Only what the child was started with: restart, stop and health settings take effect without a new start. */
+static void hash_options(const struct ob_connector_options *o, char hex[65])
+{
+	crypto_generichash_state h;
+	unsigned char sum[32];
+	crypto_generichash_init(&h, NULL, 0, sizeof sum);
+	hash_list(&h, o->argv);
+	hash_list(&h, o->env);
+	hash_list(&h, o->auth);
+	hash_list(&h, o->rules);
+	hash_list(&h, o->peer_users);
+	hash_list(&h, o->peer_groups);
+	const char *const texts[] = {o->listen, o->codec, o->user, o->group, o->cwd, o->stdin_path};
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		hash_text(&h, texts[i]);
+	}
+	for (size_t i = 0; o->limits != NULL && o->limits[i].name != NULL; i++) {
+		hash_text(&h, o->limits[i].name);
+		crypto_generichash_update(&h, (const unsigned char *)&o->limits[i].soft, 2 * sizeof(uint64_t));
+	}
+	const int64_t numbers[] = {o->env_clear, o->umask, o->log_pipe_bytes, o->allow_plaintext};
+	crypto_generichash_update(&h, (const unsigned char *)numbers, sizeof numbers);
+	if (o->parent_address != NULL) {
+		hash_text(&h, o->parent_address);
+	}
+	if (o->transport != NULL) {
+		hash_text(&h, o->transport);
+	}
+	crypto_generichash_final(&h, sum, sizeof sum);
+	sodium_bin2hex(hex, 65, sum, sizeof sum);
+}
+
+int obi_connector_options(struct ob_connector *c, const struct ob_connector_options *given, struct ob_error *reterr)
+{
+	struct obi_user user;
+	obi_arena_init(&c->arena, 64u << 20);
+	int r = obi_options_copy(&c->options, sizeof c->options, given, reterr);
+	r = r == OB_OK ? check(&c->options, reterr) : r;
+	r = r == OB_OK ? obi_spawn_user(&c->options, &user, reterr) : r;
+	if (r < 0) {
+		return r;
+	}
+	c->child_uid = user.uid;
+	r = copy_options(&c->arena, &c->options);
+	r = r == OB_OK ? fill_listen(&c->arena, &c->options) : r;
+	if (r < 0) {
+		return obi_fail(reterr, r, 0, r == OB_ENOMEM ? "out of memory" : "options: data_path is too long");
+	}
+	r = fill_peers(&c->arena, &c->options, reterr);
+	if (r < 0) {
+		return r;
+	}
+	fill_auth(c);
+	fill_numbers(&c->options);
+	hash_options(&c->options, c->hash);
+	return OB_OK;
+}

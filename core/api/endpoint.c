@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/endpoint.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/uri.h"
+
+/* Among processes of one kernel it says who the peer is; elsewhere the connection must be sealed. */
+static const char *const local_auth[] = {"peercred", "token", NULL};
+static const char *const remote_auth[] = {"noise", NULL};
+
+static bool is_local(const struct obi_plugin *transport)
+{
+	return (transport->as.transport.flags & OB_TRANSPORT_LOCAL) != 0;
+}
+
+static const char *const *default_auth(const struct obi_plugin *transport)
+{
+	return is_local(transport) ? local_auth : remote_auth;
+}
+
+static int find_transport(struct ob_runtime *rt, const struct obi_endpoint_names *names, struct obi_endpoint *ep,
+			  struct ob_error *reterr)
+{
+	struct obi_arena arena;
+	struct ob_uri uri;
+	obi_arena_init(&arena, 64 * 1024);
+	int r = obi_uri_parse(names->uri, &arena.ob, &uri, reterr);
+	if (r == OB_OK) {
+		r = obi_registry_transport(rt->registry, names->transport, uri.scheme, &ep->transport, reterr);
+	}
+	obi_arena_free(&arena);
+	return r;
+}
+
+static int find_mechanisms(struct ob_runtime *rt, const char *const *list, struct obi_endpoint *ep,
+			   struct ob_error *reterr)
+{
+	for (uint32_t i = 0; list[i] != NULL; i++) {
+		const struct obi_plugin *plugin;
+		if (i == OBI_MECHANISMS_MAX) {
+			return obi_fail(reterr, OB_EINVAL, 0, "more than %d authenticators", OBI_MECHANISMS_MAX);
+		}
+		int r = obi_registry_auth(rt->registry, list[i], &plugin, reterr);
+		if (r < 0) {
+			return r;
+		}
+		ep->mechanisms[i] = (struct obi_mechanism){plugin->name, &plugin->as.auth};
+		ep->auth.count = i + 1;
+	}
+	return ep->auth.count > 0 ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "the list of authenticators is empty");
+}
+
+const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *uri, const char *transport)
+{
+	struct obi_endpoint_names names = {.uri = uri, .transport = transport};
+	struct obi_endpoint ep = {0};
+	struct ob_error err;
+	return find_transport(rt, &names, &ep, &err) == OB_OK ? default_auth(ep.transport) : remote_auth;
+}
+
+const char *obi_endpoint_transport_of(struct ob_runtime *rt, const char *name, const char *uri)
+{
+	struct obi_endpoint_names names = {.uri = uri, .transport = name};
+	struct obi_endpoint ep = {0};
+	struct ob_error err;
+	return name != NULL && find_transport(rt, &names, &ep, &err) == OB_OK ? name : NULL;
+}
+
+/* At most one mechanism seals, and nothing may be exchanged before it. */
+static int check_sealing(struct obi_endpoint *ep, bool *ret_seals, struct ob_error *reterr)
+{
+	const char *exchanged = NULL, *sealing = NULL;
+	for (uint32_t i = 0; i < ep->auth.count; i++) {
+		const struct obi_mechanism *m = &ep->mechanisms[i];
+		if (m->ops->seal != NULL && sealing != NULL) {
+			return obi_fail(reterr, OB_EINVAL, 0, "authenticators %s and %s both seal", sealing, m->name);
+		}
+		if (m->ops->seal != NULL && exchanged != NULL) {
+			return obi_fail(reterr, OB_EINVAL, 0, "authenticator %s seals, so it must come before %s",
+					m->name, exchanged);
+		}
+		sealing = m->ops->seal != NULL ? m->name : sealing;
+		exchanged = m->ops->create != NULL ? m->name : exchanged;
+	}
+	*ret_seals = sealing != NULL;
+	return OB_OK;
+}
+
+/* What crosses a wire that others can reach must be sealed, and some mechanisms must not cross it at all. */
+static int check_policy(const struct obi_endpoint_names *names, struct obi_endpoint *ep, struct ob_error *reterr)
+{
+	bool local = is_local(ep->transport), seals = false;
+	int r = check_sealing(ep, &seals, reterr);
+	if (r < 0) {
+		return r;
+	}
+	for (uint32_t i = 0; i < ep->auth.count; i++) {
+		const struct ob_auth_ops *ops = ep->mechanisms[i].ops;
+		if (!local && (ops->flags & OB_AUTH_LOCAL_ONLY) != 0) {
+			return obi_fail(reterr, OB_EPERM, 0,
+					"authenticator %s is refused on transport %s: it is for local ones only",
+					ep->mechanisms[i].name, ep->transport->name);
+		}
+	}
+	if (!local && !seals && !names->allow_plaintext) {
+		return obi_fail(
+		    reterr, OB_EPERM, 0,
+		    "transport %s without encryption is refused: use noise, or say allow_plaintext if that is meant",
+		    ep->transport->name);
+	}
+	ep->plaintext = !local && !seals;
+	return OB_OK;
+}
+
+/* "1,22,333" */
+static int read_numbers(const char *text, uint32_t *list, uint32_t *ret_count, struct ob_error *reterr)
+{
+	uint32_t count = 0;
+	for (const char *at = text; at != NULL && *at != '\0';) {
+		char *end;
+		unsigned long number = strtoul(at, &end, 10);
+		if (*at < '0' || *at > '9' || number >= UINT32_MAX || (*end != ',' && *end != '\0') ||
+		    count == OBI_PEERS_MAX) {
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"\"%s\" is not a list of at most %d numbers of users or groups", text,
+					OBI_PEERS_MAX);
+		}
+		list[count++] = (uint32_t)number;
+		at = *end == ',' ? end + 1 : end;
+	}
+	*ret_count = count;
+	return OB_OK;
+}
+
+static int set_peers(const struct obi_endpoint_names *names, struct obi_endpoint *ep, struct ob_error *reterr)
+{
+	ep->auth.uids = ep->uids;
+	ep->auth.gids = ep->gids;
+	int r = read_numbers(names->peer_uids, ep->uids, &ep->auth.uid_count, reterr);
+	return r == OB_OK ? read_numbers(names->peer_gids, ep->gids, &ep->auth.gid_count, reterr) : r;
+}
+
+static bool says_none(const char *const *list)
+{
+	return list[0] != NULL && strcmp(list[0], "none") == 0;
+}
+
+int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *names, struct obi_endpoint *ret,
+		      struct ob_error *reterr)
+{
+	const char *codec = names->codec != NULL ? names->codec : "msgpack";
+	memset(ret, 0, sizeof *ret);
+	ret->host = obi_registry_host(rt->registry);
+	int r = find_transport(rt, names, ret, reterr);
+	r = r == OB_OK ? obi_registry_codec(rt->registry, codec, &ret->codec, reterr) : r;
+	if (r < 0) {
+		return r;
+	}
+	ret->auth.host = ret->host;
+	ret->auth.mechanisms = ret->mechanisms;
+	ret->auth.codec = ret->codec->name;
+	ret->auth.allowed_uid = names->allowed_uid;
+	ret->auth.parent_dials = names->parent_dials;
+	const char *const *list = names->auth != NULL ? names->auth : default_auth(ret->transport);
+	if (says_none(list)) {
+		ret->foreign = names->allow_none && list[1] == NULL;
+		return ret->foreign ? OB_OK
+				    : obi_fail(reterr, OB_EINVAL, 0, "authenticator none is for foreign servers only");
+	}
+	r = find_mechanisms(rt, list, ret, reterr);
+	r = r == OB_OK ? set_peers(names, ret, reterr) : r;
+	return r == OB_OK ? check_policy(names, ret, reterr) : r;
+}
+
+int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob_error *reterr)
+{
+	size_t len = 0;
+	ep->auth.secret = ob_bytes_of(NULL, 0);
+	if (token == NULL) {
+		return OB_OK;
+	}
+	if (strlen(token) != 2 * sizeof ep->secret ||
+	    sodium_hex2bin(ep->secret, sizeof ep->secret, token, 2 * sizeof ep->secret, NULL, &len, NULL) != 0 ||
+	    len != sizeof ep->secret) {
+		return obi_fail(reterr, OB_EINVAL, 0, "the token is not 64 hex digits");
+	}
+	ep->auth.secret = ob_bytes_of(ep->secret, sizeof ep->secret);
+	return OB_OK;
+}
+
+void obi_endpoint_clear(struct obi_endpoint *ep)
+{
+	sodium_memzero(ep->secret, sizeof ep->secret);
+}
+
+struct obi_link_setup obi_endpoint_link(struct ob_runtime *rt, const struct obi_endpoint *ep)
+{
+	struct obi_link_setup setup = {
+	    .loop = rt->loop,
+	    .host = ep->host,
+	    .transport = &ep->transport->as.transport,
+	    .codec = &ep->codec->as.codec,
+	    .auth = ep->foreign ? NULL : &ep->auth,
+	    .limits = obi_session_limits_default(),
+	    .call_owner = rt,
+	};
+	return setup;
+}
+
+/* ---- Lists of names ---- */
+
+char **obi_names_copy(const char *const *names)
+{
+	size_t n = 0;
+	while (names != NULL && names[n] != NULL) {
+		n++;
+	}
+	char **list = calloc(n + 1, sizeof *list);
+	for (size_t i = 0; list != NULL && i < n; i++) {
+		list[i] = strdup(names[i]);
+		if (list[i] == NULL) {
+			obi_names_free(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+char **obi_names_split(const char *text)
+{
+	const char *parts[OBI_MECHANISMS_MAX * 2] = {NULL};
+	char *copy = strdup(text), *save = NULL;
+	size_t n = 0;
+	for (char *p = copy != NULL ? strtok_r(copy, ",", &save) : NULL; p != NULL && n < OBI_MECHANISMS_MAX * 2 - 1;
+	     p = strtok_r(NULL, ",", &save)) {
+		parts[n++] = p;
+	}
+	char **list = copy != NULL ? obi_names_copy(parts) : NULL;
+	free(copy);
+	return list;
+}
+
+char *obi_names_join(const char *const *names, const char *between)
+{
+	size_t size = 1;
+	for (size_t i = 0; names[i] != NULL; i++) {
+		size += strlen(names[i]) + strlen(between);
+	}
+	char *text = calloc(size, 1);
+	for (size_t i = 0; text != NULL && names[i] != NULL; i++) {
+		strcat(strcat(text, i > 0 ? between : ""), names[i]);
+	}
+	return text;
+}
+
+void obi_names_free(char **names)
+{
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+		free(names[i]);
+	}
+	free(names);
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/runtime.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "api/connector.h"
+#include "loop/rename_watch.h"
+
+/* ---- Options ---- */
+
+int obi_options_copy(void *own, size_t own_size, const void *given, struct ob_error *reterr)
+{
+	uint32_t size;
+	memset(own, 0, own_size);
+	if (given == NULL) {
+		return OB_OK;
+	}
+	memcpy(&size, given, sizeof size);
+	if (size < sizeof size || size > 64 * 1024) {
+		return obi_fail(reterr, OB_EINVAL, 0, "options: size is not set");
+	}
+	for (size_t i = own_size; i < size; i++) {
+		if (((const unsigned char *)given)[i] != 0) {
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"options: a member is set that this library does not know");
+		}
+	}
+	memcpy(own, given, size < own_size ? size : own_size);
+	return OB_OK;
+}
+
+/* ---- Plugin path ---- */
+
+/* Cut a copy of the colon-separated text into an array; empty parts are dropped. */
+static char **split_path(const char *text)
+{
+	size_t parts = 2;
+	for (const char *p = text; *p != '\0'; p++) {
+		parts += *p == ':';
+	}
+	char **list = calloc(parts, sizeof *list);
+	char *copy = strdup(text), *save = NULL;
+	size_t n = 0;
+	for (char *part = copy != NULL ? strtok_r(copy, ":", &save) : NULL; list != NULL && part != NULL;
+	     part = strtok_r(NULL, ":", &save)) {
+		list[n++] = strdup(part);
+	}
+	free(copy);
+	return list;
+}
+
+static char *join_path(const char *const *dirs)
+{
+	size_t size = 1;
+	for (size_t i = 0; dirs[i] != NULL; i++) {
+		size += strlen(dirs[i]) + 1;
+	}
+	char *text = calloc(size, 1);
+	for (size_t i = 0; text != NULL && dirs[i] != NULL; i++) {
+		strcat(strcat(text, i > 0 ? ":" : ""), dirs[i]);
+	}
+	return text;
+}
+
+/* The caller's directories; else those of the environment, then the installation's. */
+static char *effective_path(const struct ob_runtime_options *o)
+{
+	if (o->plugin_path != NULL) {
+		return join_path(o->plugin_path);
+	}
+	const char *env = secure_getenv("OUTBOARD_PLUGIN_PATH");
+	const char *dirs[3] = {env != NULL && *env != '\0' ? env : OB_PLUGIN_DIR, NULL, NULL};
+	if (env != NULL && *env != '\0') {
+		dirs[1] = OB_PLUGIN_DIR;
+	}
+	return join_path(dirs);
+}
+
+static int make_registry(struct ob_runtime *rt, const struct ob_runtime_options *o, struct ob_error *reterr)
+{
+	rt->plugin_path_text = effective_path(o);
+	rt->plugin_path = rt->plugin_path_text != NULL ? split_path(rt->plugin_path_text) : NULL;
+	if (rt->plugin_path == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	return obi_registry_new((const char *const *)rt->plugin_path, &rt->registry, reterr);
+}
+
+/* ---- The thread ---- */
+
+static void *thread_main(void *arg)
+{
+	struct ob_runtime *rt = arg;
+	pthread_mutex_lock(&rt->lock);
+	while (!rt->ending) {
+		obi_loop_turn(rt->loop, true);
+	}
+	pthread_mutex_unlock(&rt->lock);
+	return NULL;
+}
+
+/* The application's signals are for its own threads. */
+static int start_thread(struct ob_runtime *rt, struct ob_error *reterr)
+{
+	sigset_t all, was;
+	obi_loop_set_lock(rt->loop, &rt->lock);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	pthread_mutex_lock(&rt->lock);
+	int r = pthread_create(&rt->thread, NULL, thread_main, rt);
+	rt->started = r == 0;
+	pthread_mutex_unlock(&rt->lock);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	return r == 0 ? OB_OK : obi_fail(reterr, OB_EIO, r, "starting the loop's thread");
+}
+
+static void stop_thread(struct ob_runtime *rt)
+{
+	if (!rt->started) {
+		return;
+	}
+	pthread_mutex_lock(&rt->lock);
+	rt->ending = true;
+	obi_loop_wake(rt->loop);
+	pthread_mutex_unlock(&rt->lock);
+	pthread_join(rt->thread, NULL);
+}
+
+int ob_runtime_new(const struct ob_runtime_options *options, ob_runtime **ret_runtime, struct ob_error *reterr)
+{
+	struct ob_runtime_options o;
+	int r = obi_options_copy(&o, sizeof o, options, reterr);
+	if (r < 0) {
+		return r;
+	}
+	if (o.mode > OB_RUNTIME_ATTACHED || (o.loop != NULL) != (o.mode == OB_RUNTIME_ATTACHED)) {
+		return obi_fail(reterr, OB_EINVAL, 0, "a runtime is attached if, and only if, it is given a loop");
+	}
+	struct ob_runtime *rt = calloc(1, sizeof *rt);
+	if (rt == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	rt->mode = o.mode;
+	pthread_mutex_init(&rt->lock, NULL);
+	r = make_registry(rt, &o, reterr);
+	r = r == OB_OK ? obi_loop_new(o.loop, o.busy_poll_us, &rt->loop, reterr) : r;
+	r = r == OB_OK && o.mode == OB_RUNTIME_THREADED ? start_thread(rt, reterr) : r;
+	if (r < 0) {
+		ob_runtime_free(rt);
+		return r;
+	}
+	*ret_runtime = rt;
+	return OB_OK;
+}
+
+void ob_runtime_free(ob_runtime *rt)
+{
+	if (rt == NULL) {
+		return;
+	}
+	stop_thread(rt);
+	obi_loop_drain(rt->loop);
+	obi_connectors_end(rt);
+	obi_strays_free(&rt->strays);
+	obi_watch_hub_free(rt->watches);
+	obi_loop_close(rt->loop);
+	obi_registry_free(rt->registry);
+	for (size_t i = 0; rt->plugin_path != NULL && rt->plugin_path[i] != NULL; i++) {
+		free(rt->plugin_path[i]);
+	}
+	free(rt->plugin_path);
+	free(rt->plugin_path_text);
+	pthread_mutex_destroy(&rt->lock);
+	free(rt);
+}
+
+/* ---- Who may do what where ---- */
+
+static bool on_own_thread(const struct ob_runtime *rt)
+{
+	return rt->mode == OB_RUNTIME_THREADED && pthread_equal(rt->thread, pthread_self());
+}
+
+void obi_enter(struct ob_runtime *rt)
+{
+	if (rt->mode == OB_RUNTIME_THREADED && !on_own_thread(rt)) {
+		pthread_mutex_lock(&rt->lock);
+	}
+}
+
+void obi_leave(struct ob_runtime *rt)
+{
+	if (rt->mode == OB_RUNTIME_THREADED && !on_own_thread(rt)) {
+		obi_loop_wake(rt->loop);
+		pthread_mutex_unlock(&rt->lock);
+	}
+}
+
+bool obi_in_callback(const struct ob_runtime *rt)
+{
+	switch (rt->mode) {
+	case OB_RUNTIME_INLINE:
+		return rt->turning;
+	case OB_RUNTIME_THREADED:
+		return on_own_thread(rt);
+	default:
+		return true;
+	}
+}
+
+int obi_check_may_block(struct ob_runtime *rt, struct ob_error *reterr)
+{
+	if (rt->mode == OB_RUNTIME_ATTACHED) {
+		return obi_fail(reterr, OB_EDEADLK, 0, "a blocking call on an attached runtime");
+	}
+	if (rt->mode == OB_RUNTIME_INLINE ? rt->turning : on_own_thread(rt)) {
+		return obi_fail(reterr, OB_EDEADLK, 0, "a blocking call inside a callback");
+	}
+	return OB_OK;
+}
+
+static void turn(struct ob_runtime *rt, bool block)
+{
+	rt->turning = true;
+	obi_loop_turn(rt->loop, block);
+	rt->turning = false;
+}
+
+void obi_runtime_turn(struct ob_runtime *rt)
+{
+	turn(rt, true);
+}
+
+/* ---- Waiting ---- */
+
+void obi_wait_done(void *user, int result, const struct ob_error *err)
+{
+	struct obi_wait *wait = user;
+	wait->done = true;
+	wait->result = result;
+	if (err != NULL) {
+		wait->err = *err;
+	}
+	if (wait->rt->mode == OB_RUNTIME_THREADED) {
+		pthread_cond_signal(&wait->changed);
+	}
+}
+
+static void abort_once(struct obi_wait *wait, int code)
+{
+	obi_timer_stop(&wait->timer);
+	obi_io_stop(&wait->cancel);
+	if (!wait->done) {
+		wait->abort(wait, code);
+	}
+}
+
+static void on_wait_timer(void *user)
+{
+	abort_once(user, OB_ETIMEDOUT);
+}
+
+static void on_wait_cancel(void *user, int events)
+{
+	(void)events;
+	abort_once(user, OB_ECANCELED);
+}
+
+static void arm(struct obi_wait *wait, int64_t timeout_ms, const ob_cancel *cancel)
+{
+	if (timeout_ms >= 0) {
+		wait->timer.fn = on_wait_timer;
+		wait->timer.user = wait;
+		obi_timer_set(wait->rt->loop, &wait->timer, timeout_ms);
+	}
+	if (cancel != NULL) {
+		wait->cancel.fn = on_wait_cancel;
+		wait->cancel.user = wait;
+		obi_io_set(wait->rt->loop, &wait->cancel, cancel->fd, OB_READABLE);
+	}
+}
+
+int obi_wait_for(struct obi_wait *wait, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+{
+	struct ob_runtime *rt = wait->rt;
+	if (!wait->done) {
+		arm(wait, timeout_ms, cancel);
+	}
+	if (rt->mode == OB_RUNTIME_THREADED) {
+		pthread_cond_init(&wait->changed, NULL);
+		obi_loop_wake(rt->loop);
+		while (!wait->done) {
+			pthread_cond_wait(&wait->changed, &rt->lock);
+		}
+		pthread_cond_destroy(&wait->changed);
+	}
+	while (!wait->done) {
+		turn(rt, true);
+	}
+	obi_timer_stop(&wait->timer);
+	obi_io_stop(&wait->cancel);
+	if (wait->result < 0 && reterr != NULL) {
+		*reterr = wait->err;
+		reterr->code = wait->result;
+	}
+	return wait->result;
+}
+
+/* ---- Running an inline loop ---- */
+
+struct run_limit {
+	struct obi_timer timer;
+	bool passed;
+};
+
+static void on_run_limit(void *user)
+{
+	((struct run_limit *)user)->passed = true;
+}
+
+int ob_runtime_run(ob_runtime *rt, int64_t timeout_ms)
+{
+	struct run_limit limit = {.timer = {.fn = on_run_limit, .user = &limit}};
+	if (rt->mode != OB_RUNTIME_INLINE || rt->turning) {
+		return rt->mode != OB_RUNTIME_INLINE ? OB_ENOTSUP : OB_EDEADLK;
+	}
+	if (timeout_ms == 0) {
+		turn(rt, false); /* the tasks, if there are any, ... */
+		turn(rt, false); /* ... then what is ready */
+		return atomic_exchange(&rt->stop, false) ? OB_OK : OB_ETIMEDOUT;
+	}
+	if (timeout_ms > 0) {
+		obi_timer_set(rt->loop, &limit.timer, timeout_ms);
+	}
+	while (!limit.passed && !atomic_load(&rt->stop)) {
+		turn(rt, true);
+	}
+	obi_timer_stop(&limit.timer);
+	return atomic_exchange(&rt->stop, false) ? OB_OK : OB_ETIMEDOUT;
+}
+
+void ob_runtime_stop(ob_runtime *rt)
+{
+	atomic_store(&rt->stop, true);
+	obi_loop_wake(rt->loop);
+}
+
+/* ---- Plugins ---- */
+
+int ob_plugin_register(ob_runtime *rt, ob_plugin_list list, const char *origin, struct ob_error *reterr)
+{
+	obi_enter(rt);
+	int r = obi_registry_add(rt->registry, list, origin, reterr);
+	obi_leave(rt);
+	return r;
+}
+
+int ob_plugin_load(ob_runtime *rt, const char *name_or_path, struct ob_error *reterr)
+{
+	obi_enter(rt);
+	int r = obi_registry_load(rt->registry, name_or_path, reterr);
+	obi_leave(rt);
+	return r;
+}
+
+int ob_plugin_each(ob_runtime *rt, int (*fn)(void *user, const struct ob_plugin_info *info), void *user)
+{
+	int r = 0;
+	obi_enter(rt);
+	for (const struct obi_plugin *p = obi_registry_first(rt->registry); r == 0 && p != NULL; p = p->next) {
+		struct ob_plugin_info info = {
+		    .size = sizeof info, .kind = p->kind, .name = p->name, .version = p->version, .origin = p->origin};
+		info.schemes = p->kind == OB_PLUGIN_TRANSPORT ? p->as.transport.schemes : NULL;
+		r = fn(user, &info);
+	}
+	obi_leave(rt);
+	return r;
+}
+
+/* ---- Cancelling ---- */
+
+int ob_cancel_new(ob_cancel **ret_cancel, struct ob_error *reterr)
+{
+	ob_cancel *cancel = malloc(sizeof *cancel);
+	if (cancel == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	cancel->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (cancel->fd < 0) {
+		free(cancel);
+		return obi_fail(reterr, OB_EIO, errno, "eventfd");
+	}
+	*ret_cancel = cancel;
+	return OB_OK;
+}
+
+void ob_cancel_fire(ob_cancel *cancel)
+{
+	const uint64_t one = 1;
+	int saved = errno; /* we may be in a signal handler */
+	ssize_t n = write(cancel->fd, &one, sizeof one);
+	(void)n;
+	errno = saved;
+}
+
+void ob_cancel_free(ob_cancel *cancel)
+{
+	if (cancel != NULL) {
+		close(cancel->fd);
+		free(cancel);
+	}
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+#include "files/child_config.h"
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "json/json.h"
+
+#include <stdlib.h>
+
+enum kind { TEXT, TOKEN, NUMBER, FLAG };
+
+/* The keys, in the order in which they are written. */
+static const struct field {
+	const char *key;
+	size_t offset;
+	enum kind kind;
+	bool always; /* written even when it is empty */
+} fields[] = {
+    {"token", offsetof(struct ob_config, token), TOKEN, true},
+    {"fifo_stdout", offsetof(struct ob_config, fifo_stdout), TEXT, true},
+    {"fifo_stderr", offsetof(struct ob_config, fifo_stderr), TEXT, true},
+    {"pid", offsetof(struct ob_config, pid), NUMBER, false},
+    {"rpc_addr", offsetof(struct ob_config, rpc_addr), TEXT, false},
+    {"ready", offsetof(struct ob_config, ready), FLAG, false},
+    {"name", offsetof(struct ob_config, name), TEXT, false},
+    {"listen", offsetof(struct ob_config, listen), TEXT, false},
+    {"codec", offsetof(struct ob_config, codec), TEXT, false},
+    {"auth", offsetof(struct ob_config, auth), TEXT, false},
+    {"instance", offsetof(struct ob_config, instance), TEXT, false},
+    {"allow_plaintext", offsetof(struct ob_config, allow_plaintext), FLAG, false},
+    {"rules", offsetof(struct ob_config, rules), TEXT, false},
+    {"peer_uids", offsetof(struct ob_config, peer_uids), TEXT, false},
+    {"peer_gids", offsetof(struct ob_config, peer_gids), TEXT, false},
+    {"parent_address", offsetof(struct ob_config, parent_address), TEXT, false},
+    {"transport", offsetof(struct ob_config, transport), TEXT, false},
+    {"heartbeat_ms", offsetof(struct ob_config, heartbeat_ms), NUMBER, false},
+};
+enum { FIELDS = sizeof fields / sizeof fields[0] };
+
+static char **text_of(const struct ob_config *config, const struct field *field)
+{
+	return (char **)(void *)((char *)(uintptr_t)config + field->offset);
+}
+
+static bool *flag_of(const struct ob_config *config, const struct field *field)
+{
+	return (bool *)(void *)((char *)(uintptr_t)config + field->offset);
+}
+
+static int64_t *number_of(const struct ob_config *config, const struct field *field)
+{
+	return (int64_t *)(void *)((char *)(uintptr_t)config + field->offset);
+}
+
+/* Whether a config of this size has the field: those that were added later are behind the others. */
+static bool has(const struct ob_config *config, const struct field *field)
+{
+	return field->offset < config->size;
+}
+
+static size_t size_of(const struct ob_config *config)
+{
+	return config->size < sizeof *config ? config->size : sizeof *config;
+}
+
+static void wipe(char *text)
+{
+	if (text != NULL) {
+		explicit_bzero(text, strlen(text));
+		free(text);
+	}
+}
+
+static int set_bytes(char **field, struct ob_bytes text)
+{
+	char *copy = NULL;
+	if (text.len > 0) {
+		copy = malloc(text.len + 1);
+		if (copy == NULL) {
+			return OB_ENOMEM;
+		}
+		memcpy(copy, text.data, text.len);
+		copy[text.len] = '\0';
+	}
+	wipe(*field);
+	*field = copy;
+	return OB_OK;
+}
+
+int obi_config_set(char **field, const char *text)
+{
+	return set_bytes(field, ob_bytes_text(text));
+}
+
+void obi_config_clear(struct ob_config *config)
+{
+	for (size_t i = 0; i < FIELDS; i++) {
+		if (has(config, &fields[i]) && (fields[i].kind == TEXT || fields[i].kind == TOKEN)) {
+			wipe(*text_of(config, &fields[i]));
+		}
+	}
+	wipe(config->extra);
+	const struct ob_config empty = {.size = config->size};
+	memcpy(config, &empty, size_of(config));
+}
+
+/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+
+static bool is_token(struct ob_bytes text)
+{
+	if (text.len != 64) {
+		return false;
+	}
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.data[i];
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static int take_text(const struct field *field, const struct ob_value *value, struct ob_config *config,
+		     struct ob_error *reterr)
+{
+	struct ob_bytes text;
+	if (!ob_get_string(value, &text)) {
+		return obi_fail(reterr, OB_EINVAL, 0, "%s: must be a string", field->key);
+	}
+	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
+		return obi_fail(reterr, OB_EINVAL, 0, "%s: must not hold a NUL", field->key);
+	}
+	if (field->kind == TOKEN && text.len > 0 && !is_token(text)) {
+		return obi_fail(reterr, OB_EINVAL, 0, "%s: must be 64 hex digits", field->key);
+	}
+	if (set_bytes(text_of(config, field), text) < 0) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	return OB_OK;
+}
+
+static int take_number(const struct field *field, const struct ob_value *value, int64_t *ret, struct ob_error *reterr)
+{
+	int64_t number;
+	if (!ob_get_int(value, &number) || number < 0 || number > INT32_MAX) {
+		return obi_fail(reterr, OB_EINVAL, 0, "%s: must be an integer from 0 to 2147483647", field->key);
+	}
+	*ret = number;
+	return OB_OK;
+}
+
+static int take(const struct field *field, const struct ob_value *value, struct ob_config *config,
+		struct ob_error *reterr)
+{
+	if (ob_is_nil(value)) {
+		return OB_OK;
+	}
+	switch (field->kind) {
+	case NUMBER:
+		return take_number(field, value, number_of(config, field), reterr);
+	case FLAG:
+		if (!ob_get_bool(value, flag_of(config, field))) {
+			return obi_fail(reterr, OB_EINVAL, 0, "%s: must be true or false", field->key);
+		}
+		return OB_OK;
+	default:
+		return take_text(field, value, config, reterr);
+	}
+}
+
+/* A key whose field the caller's struct is too old to have is unknown to him: it is kept as those are. */
+static const struct field *find_field(const struct ob_config *config, const struct ob_value *key)
+{
+	for (size_t i = 0; i < FIELDS; i++) {
+		if (has(config, &fields[i]) && ob_bytes_is(ob_bytes_of(key->as.string, key->count), fields[i].key)) {
+			return &fields[i];
+		}
+	}
+	return NULL;
+}
+
+static const char *skip_string(const char *at)
+{
+	for (at++; *at != '"'; at++) {
+		at += *at == '\\';
+	}
+	return at + 1;
+}
+
+/* The end of the object's member that begins at `at`: its comma, or the object's '}'. The text has been parsed already, so
+ * only strings and depth matter. */
+static const char *skip_member(const char *at)
+{
+	int depth = 0;
+	for (;;) {
+		if (*at == '"') {
+			at = skip_string(at);
+			continue;
+		}
+		if (depth == 0 && (*at == ',' || *at == '}')) {
+			return at;
+		}
+		depth += *at == '{' || *at == '[';
+		depth -= *at == '}' || *at == ']';
+		at++;
+	}
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Keep one unknown member, `"key":value` as it stands, behind those that are there. */
+static int keep(const char *start, const char *end, struct ob_config *config, struct ob_error *reterr)
+{
+	while (is_space(*start)) {
+		start++;
+	}
+	while (is_space(end[-1])) {
+		end--;
+	}
+	char *old = config->extra;
+	size_t had = old != NULL ? strlen(old) : 0, len = (size_t)(end - start);
+	char *text = realloc(old, had + 1 + len + 1);
+	if (text == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	config->extra = text;
+	if (had > 0) {
+		text[had++] = ',';
+	}
+	memcpy(text + had, start, len);
+	text[had + len] = '\0';
+	return OB_OK;
+}
+
+static int take_all(struct ob_bytes text, const struct ob_value *tree, struct ob_config *config,
+		    struct ob_error *reterr)
+{
+	if (tree->type != OB_MAP) {
+		return obi_fail(reterr, OB_EINVAL, 0, "not a JSON object");
+	}
+	/* The pairs come in the text's order, so the text is walked beside them. */
+	const char *at = memchr(text.data, '{', text.len);
+	int r = OB_OK;
+	for (uint32_t i = 0; i < tree->count && r == OB_OK; i++) {
+		const struct field *field = find_field(config, &tree->as.pairs[i].key);
+		const char *end = skip_member(at + 1);
+		r = field != NULL ? take(field, &tree->as.pairs[i].value, config, reterr)
+				  : keep(at + 1, end, config, reterr);
+		at = end;
+	}
+	return r;
+}
+
+int obi_config_parse(struct ob_bytes text, struct ob_config *ret, struct ob_error *reterr)
+{
+	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX};
+	struct ob_config config = {.size = ret->size};
+	struct ob_error err = {0};
+	struct obi_arena arena;
+	struct ob_value tree;
+	obi_arena_init(&arena, 64 * (size_t)OBI_CONFIG_MAX);
+	int r = text.len <= OBI_CONFIG_MAX ? obi_json_parse(text, &arena.ob, &limits, &tree, &err)
+					   : obi_fail(&err, OB_ETOOBIG, 0, "larger than 1 MiB");
+	if (r == OB_OK) {
+		r = take_all(text, &tree, &config, &err);
+	}
+	obi_arena_free(&arena);
+	if (r < 0) {
+		obi_config_clear(&config);
+		r = r == OB_EPROTO ? OB_EINVAL : r;
+		return obi_fail(reterr, r, 0, "parsing outboard config: %s", err.text);
+	}
+	memcpy(ret, &config, size_of(ret));
+	return OB_OK;
+}
+
+/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+
+/* The value of a field; nil when it is not to be written. */
+static struct ob_value value_of(const struct ob_config *config, const struct field *field)
+{
+	const char *text;
+	switch (field->kind) {
+	case NUMBER:
+		return has(config, field) && *number_of(config, field) != 0 ? ob_int(*number_of(config, field))
+									    : ob_nil();
+	case FLAG:
+		return has(config, field) && *flag_of(config, field) ? ob_bool(true) : ob_nil();
+	default:
+		text = has(config, field) ? *text_of(config, field) : NULL;
+		if (text == NULL || text[0] == '\0') {
+			return field->always ? ob_string("") : ob_nil();
+		}
+		return ob_string(text);
+	}
+}
+
+static int put(const struct ob_config *config, const struct field *field, struct ob_sink *out, struct ob_error *reterr)
+{
+	struct ob_value value = value_of(config, field);
+	if (ob_is_nil(&value)) {
+		return OB_OK;
+	}
+	ob_sink_text(out, field == fields ? "{\"" : ",\"");
+	ob_sink_text(out, field->key);
+	ob_sink_text(out, "\":");
+	struct ob_error err = {0};
+	int r = obi_json_write(&value, out, &err);
+	if (r < 0 && !out->failed) {
+		return obi_fail(reterr, r, 0, "%s: %s", field->key, err.text);
+	}
+	return OB_OK;
+}
+
+int obi_config_format(const struct ob_config *config, struct ob_sink *out, struct ob_error *reterr)
+{
+	if (config->token != NULL && config->token[0] != '\0' && !is_token(ob_bytes_text(config->token))) {
+		return obi_fail(reterr, OB_EINVAL, 0, "token: must be 64 hex digits");
+	}
+	if (config->pid < 0 || config->pid > INT32_MAX) {
+		return obi_fail(reterr, OB_EINVAL, 0, "pid: must be a process id");
+	}
+	for (size_t i = 0; i < FIELDS; i++) {
+		int r = put(config, &fields[i], out, reterr);
+		if (r < 0) {
+			return r;
+		}
+	}
+	if (config->extra != NULL) {
+		ob_sink_byte(out, ',');
+		ob_sink_text(out, config->extra);
+	}
+	ob_sink_byte(out, '}');
+	return out->failed ? obi_fail(reterr, OB_ETOOBIG, 0, "the config is too large") : OB_OK;
+}

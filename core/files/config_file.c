@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* outboard.json as users see it: a path. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "files/child_config.h"
+#include "files/file.h"
+
+/* The user the file may belong to, beside us: who owns the directory decides what is in it. */
+int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_error *reterr)
+{
+	struct ob_config config = {.size = sizeof config};
+	struct obi_buf text;
+	obi_buf_init(&text, OBI_CONFIG_MAX);
+	int r = obi_file_read(AT_FDCWD, path, geteuid(), &text, reterr);
+	if (r < 0 && reterr != NULL) {
+		(void)obi_wrap(reterr, "reading outboard config");
+	}
+	r = r == OB_OK ? obi_config_parse(obi_buf_bytes(&text), &config, reterr) : r;
+	obi_buf_free(&text);
+	if (r == OB_OK) {
+		*ret_config = config;
+	}
+	return r;
+}
+
+/* The directory and the name in it; the directory is opened, so that a rename of it on the way does no harm. */
+static int open_parent(const char *path, const char **ret_name, struct ob_error *reterr)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	int fd = dir != NULL ? open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
+	free(dir);
+	if (fd < 0) {
+		return obi_fail(reterr, OB_ENOENT, 0, "creating temp config file: no such directory: %s", path);
+	}
+	*ret_name = slash == NULL ? path : slash + 1;
+	return fd;
+}
+
+int ob_config_write(const char *path, const struct ob_config *config, struct ob_error *reterr)
+{
+	struct obi_buf text;
+	const char *name = path;
+	int dir = open_parent(path, &name, reterr);
+	if (dir < 0) {
+		return dir;
+	}
+	obi_buf_init(&text, OBI_CONFIG_MAX);
+	int r = obi_config_format(config, obi_buf_sink(&text), reterr);
+	if (r == OB_OK) {
+		r = obi_file_replace(dir, name, "config", obi_buf_bytes(&text), OBI_FILE_SYNC, (uid_t)-1, (gid_t)-1,
+				     reterr);
+	}
+	obi_buf_free(&text);
+	close(dir);
+	return r;
+}
+
+int ob_config_set(char **field, const char *text)
+{
+	return obi_config_set(field, text);
+}
+
+void ob_config_clear(struct ob_config *config)
+{
+	obi_config_clear(config);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+#include "files/statefile.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "json/json.h"
+#include "files/file.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { STATE_MAX = 64 * 1024 };
+
+enum kind { TEXT, SAYING, U32, U64, I64, BOOL, STATE, DESIRED, EXIT, PROCID };
+
+/* One key and where its value lives. Restart counters are members of an inner struct, but keys of the one object: a flat file is
+ * easier to look at. */
+static const struct field {
+	const char *key;
+	enum kind kind;
+	size_t offset;
+	size_t cap; /* of a TEXT, which must fit, or a SAYING, which is for people and may be cut */
+} fields[] = {
+#define AT(member)    offsetof(struct obi_statefile, member)
+#define ROOM(member)  sizeof(((struct obi_statefile *)0)->member)
+#define CHARS(member) TEXT, AT(member), ROOM(member)
+    {"state", STATE, AT(state), 0},
+    {"desired", DESIRED, AT(desired), 0},
+    {"procid", PROCID, AT(procid), 0},
+    {"instance", CHARS(instance)},
+    {"restart_count", U32, AT(restart.count), 0},
+    {"restart_last_ms", I64, AT(restart.last_ms), 0},
+    {"restart_total", U64, AT(restart.total), 0},
+    {"restart_boot", CHARS(restart_boot)},
+    {"config_hash", CHARS(config_hash)},
+    {"started_ms", I64, AT(started_ms), 0},
+    {"started_boot_ms", I64, AT(started_boot_ms), 0},
+    {"adopted", BOOL, AT(adopted), 0},
+    {"was_ready", BOOL, AT(was_ready), 0},
+    {"version", U64, AT(version), 0},
+    {"address", SAYING, AT(address), ROOM(address)},
+    {"last_exit", EXIT, AT(last_exit), 0},
+    {"last_error", SAYING, AT(last_error), ROOM(last_error)},
+#undef AT
+#undef ROOM
+#undef CHARS
+};
+enum { FIELDS = sizeof fields / sizeof fields[0] };
+
+static const char *const exit_kinds[] = {"unknown", "code", "signal"};
+
+/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+
+static void put_text(struct ob_sink *out, const char *text)
+{
+	obi_json_quote(ob_bytes_text(text), out); /* a path or a message may be no UTF-8 */
+}
+
+static void put_exit(struct ob_sink *out, const struct obi_exit *end)
+{
+	struct ob_value value = ob_int(end->value);
+	ob_sink_text(out, "{\"kind\":");
+	put_text(out, exit_kinds[end->kind]);
+	ob_sink_text(out, ",\"value\":");
+	obi_json_write(&value, out, NULL);
+	ob_sink_byte(out, '}');
+}
+
+static void put_procid(struct ob_sink *out, const struct obi_procid *id)
+{
+	char text[OBI_PROCID_TEXT_SIZE] = "";
+	if (id->pid > 0) {
+		obi_procid_text(id, text);
+	}
+	put_text(out, text);
+}
+
+static void put_field(struct ob_sink *out, const struct field *field, const void *at)
+{
+	struct ob_value value = ob_nil();
+	switch (field->kind) {
+	case TEXT:
+	case SAYING:
+		put_text(out, at);
+		return;
+	case STATE:
+		put_text(out, ob_state_name(*(const uint32_t *)at));
+		return;
+	case DESIRED:
+		put_text(out, *(const enum obi_desired *)at == OBI_DESIRED_RUNNING ? "running" : "stopped");
+		return;
+	case EXIT:
+		put_exit(out, at);
+		return;
+	case PROCID:
+		put_procid(out, at);
+		return;
+	case U32:
+		value = ob_uint(*(const uint32_t *)at);
+		break;
+	case U64:
+		value = ob_uint(*(const uint64_t *)at);
+		break;
+	case I64:
+		value = ob_int(*(const int64_t *)at);
+		break;
+	case BOOL:
+		value = ob_bool(*(const bool *)at);
+		break;
+	}
+	obi_json_write(&value, out, NULL);
+}
+
+int obi_statefile_format(const struct obi_statefile *state, struct ob_sink *out, struct ob_error *reterr)
+{
+	for (size_t i = 0; i < FIELDS; i++) {
+		ob_sink_text(out, i == 0 ? "{\"" : ",\"");
+		ob_sink_text(out, fields[i].key);
+		ob_sink_text(out, "\":");
+		put_field(out, &fields[i], (const char *)state + fields[i].offset);
+	}
+	ob_sink_byte(out, '}');
+	return out->failed ? obi_fail(reterr, OB_ENOMEM, 0, "out of memory") : OB_OK;
+}
+
+/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+
+/* Copy text whole, or say that it does not fit or holds a NUL. */
+static bool copy_text(struct ob_bytes text, char *to, size_t cap)
+{
+	if (text.len >= cap || (text.len > 0 && memchr(text.data, '\0', text.len) != NULL)) {
+		return false;
+	}
+	if (text.len > 0) {
+		memcpy(to, text.data, text.len);
+	}
+	to[text.len] = '\0';
+	return true;
+}
+
+static bool read_state(struct ob_bytes text, uint32_t *ret)
+{
+	for (uint32_t i = OB_STATE_IDLE; i <= OB_STATE_DETACHED; i++) {
+		if (ob_bytes_is(text, ob_state_name(i))) {
+			*ret = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_desired(struct ob_bytes text, enum obi_desired *ret)
+{
+	*ret = ob_bytes_is(text, "running") ? OBI_DESIRED_RUNNING : OBI_DESIRED_STOPPED;
+	return *ret == OBI_DESIRED_RUNNING || ob_bytes_is(text, "stopped");
+}
+
+static bool read_procid(struct ob_bytes text, struct obi_procid *ret)
+{
+	char copy[OBI_PROCID_TEXT_SIZE];
+	return text.len == 0 || (copy_text(text, copy, sizeof copy) && obi_procid_parse(copy, ret) == OB_OK);
+}
+
+static bool read_exit(const struct ob_value *value, struct obi_exit *ret)
+{
+	struct ob_bytes kind;
+	int64_t number;
+	if (!ob_get_string(ob_value_find(value, "kind"), &kind) ||
+	    !ob_get_int(ob_value_find(value, "value"), &number) || number < 0 || number > 255) {
+		return false;
+	}
+	for (int i = OB_EXIT_UNKNOWN; i <= OB_EXIT_SIGNAL; i++) {
+		if (ob_bytes_is(kind, exit_kinds[i])) {
+			*ret = (struct obi_exit){(enum ob_exit_kind)i, (int)number};
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_u32(const struct ob_value *value, uint32_t *ret)
+{
+	uint64_t number;
+	if (!ob_get_uint(value, &number) || number > UINT32_MAX) {
+		return false;
+	}
+	*ret = (uint32_t)number;
+	return true;
+}
+
+static bool read_field(const struct ob_value *value, const struct field *field, void *at)
+{
+	struct ob_bytes text;
+	switch (field->kind) {
+	case U32:
+		return read_u32(value, at);
+	case U64:
+		return ob_get_uint(value, at);
+	case I64:
+		return ob_get_int(value, at);
+	case BOOL:
+		return ob_get_bool(value, at);
+	case EXIT:
+		return read_exit(value, at);
+	default:
+		break;
+	}
+	if (!ob_get_string(value, &text)) {
+		return false;
+	}
+	switch (field->kind) {
+	case STATE:
+		return read_state(text, at);
+	case DESIRED:
+		return read_desired(text, at);
+	case PROCID:
+		return read_procid(text, at);
+	case SAYING:
+		text.len = text.len < field->cap ? text.len : field->cap - 1;
+		return copy_text(text, at, field->cap);
+	default:
+		return copy_text(text, at, field->cap);
+	}
+}
+
+static int read_fields(const struct ob_value *tree, struct obi_statefile *state, struct ob_error *reterr)
+{
+	if (tree->type != OB_MAP) {
+		return obi_fail(reterr, OB_EINVAL, 0, "not a JSON object");
+	}
+	for (size_t i = 0; i < FIELDS; i++) {
+		const struct ob_value *value = ob_value_find(tree, fields[i].key);
+		if (value != NULL && !read_field(value, &fields[i], (char *)state + fields[i].offset)) {
+			return obi_fail(reterr, OB_EINVAL, 0, "%s: not what it should be", fields[i].key);
+		}
+	}
+	return OB_OK;
+}
+
+int obi_statefile_parse(struct ob_bytes text, struct obi_statefile *ret, struct ob_error *reterr)
+{
+	const struct obi_json_limits limits = {.depth = 4};
+	struct obi_statefile state = {0};
+	struct ob_error err = {0};
+	struct obi_arena arena;
+	struct ob_value tree;
+	obi_arena_init(&arena, 64 * (size_t)STATE_MAX);
+	int r = obi_json_parse(text, &arena.ob, &limits, &tree, &err);
+	if (r == OB_OK) {
+		r = read_fields(&tree, &state, &err);
+	}
+	obi_arena_free(&arena);
+	if (r < 0) {
+		return obi_fail(reterr, OB_EINVAL, 0, "parsing " OBI_FILE_STATE ": %s", err.text);
+	}
+	*ret = state;
+	return OB_OK;
+}
+
+/* ---- The file ----------------------------------------------------------------------------------------------------- */
+
+/* CLOCK_BOOTTIME of another boot says nothing about now. */
+static void forget_other_boots(struct obi_statefile *state)
+{
+	char boot[OBI_BOOT_ID_SIZE];
+	if (obi_boot_id(boot, NULL) < 0 || strcmp(boot, state->restart_boot) != 0) {
+		obi_restart_forgive(&state->restart);
+	}
+}
+
+int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret, struct ob_error *reterr)
+{
+	struct ob_error err = {0};
+	struct obi_buf text;
+	obi_buf_init(&text, STATE_MAX);
+	/* The parent's own: a child of another user has no say in it. */
+	int r = obi_file_read(dir->fd, OBI_FILE_STATE, geteuid(), &text, &err);
+	if (r < 0) {
+		obi_wrap(&err, "reading state");
+	} else {
+		r = obi_statefile_parse(obi_buf_bytes(&text), ret, &err);
+	}
+	obi_buf_free(&text);
+	if (r == OB_OK) {
+		forget_other_boots(ret);
+	} else if (reterr != NULL) {
+		*reterr = err;
+	}
+	return r;
+}
+
+int obi_statefile_write(const struct obi_datadir *dir, const struct obi_statefile *state, struct ob_error *reterr)
+{
+	struct ob_error err = {0};
+	struct obi_buf text;
+	obi_buf_init(&text, STATE_MAX);
+	int r = obi_statefile_format(state, obi_buf_sink(&text), &err);
+	if (r == OB_OK) {
+		r = obi_file_replace(dir->fd, OBI_FILE_STATE, "state", obi_buf_bytes(&text), 0, (uid_t)-1, (gid_t)-1,
+				     &err);
+	}
+	obi_buf_free(&text);
+	if (r < 0) {
+		obi_wrap(&err, "writing state");
+		if (reterr != NULL) {
+			*reterr = err;
+		}
+	}
+	return r;
+}

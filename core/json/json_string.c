@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "json/json.h"
+#include "json/json_scan.h"
+#include "base/text.h"
+
+static bool bad(struct obi_json_scan *p, const char *wrong)
+{
+	return obi_json_refuse(p, OB_EPROTO, wrong);
+}
+
+/* ---- In ------------------------------------------------------------------------------------------------------ */
+
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9') {
+		return c - '0';
+	}
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The XXXX of \uXXXX at `at`; -1 when it is none. */
+static int32_t hex4(const uint8_t *at, const uint8_t *end)
+{
+	int32_t unit = 0;
+	if (end - at < 4) {
+		return -1;
+	}
+	for (int i = 0; i < 4; i++) {
+		int digit = hex_digit(at[i]);
+		if (digit < 0) {
+			return -1;
+		}
+		unit = unit * 16 + digit;
+	}
+	return unit;
+}
+
+static uint8_t *put_utf8(uint8_t *to, int32_t point)
+{
+	if (point < 0x80) {
+		*to++ = (uint8_t)point;
+		return to;
+	}
+	if (point < 0x800) {
+		*to++ = (uint8_t)(0xc0 | point >> 6);
+	} else if (point < 0x10000) {
+		*to++ = (uint8_t)(0xe0 | point >> 12);
+		*to++ = (uint8_t)(0x80 | (point >> 6 & 0x3f));
+	} else {
+		*to++ = (uint8_t)(0xf0 | point >> 18);
+		*to++ = (uint8_t)(0x80 | (point >> 12 & 0x3f));
+		*to++ = (uint8_t)(0x80 | (point >> 6 & 0x3f));
+	}
+	*to++ = (uint8_t)(0x80 | (point & 0x3f));
+	return to;
+}
+
+/* p->at is behind "\u"; two of them make one character when the first is a high surrogate. */
+static uint8_t *unescape_unicode(struct obi_json_scan *p, const uint8_t *end, uint8_t *to)
+{
+	int32_t point = hex4(p->at, end);
+	if (point < 0) {
+		bad(p, "\\u without four hex digits");
+		return NULL;
+	}
+	p->at += 4;
+	if (point >= 0xd800 && point <= 0xdfff) {
+		bool pair = point < 0xdc00 && end - p->at >= 6 && p->at[0] == '\\' && p->at[1] == 'u';
+		int32_t low = pair ? hex4(p->at + 2, end) : -1;
+		if (low < 0xdc00 || low > 0xdfff) {
+			bad(p, "a lone surrogate");
+			return NULL;
+		}
+		p->at += 6;
+		point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
+	}
+	return put_utf8(to, point);
+}
+
+/* p->at is behind a backslash. Returns where output goes on, or NULL. */
+static uint8_t *unescape_one(struct obi_json_scan *p, const uint8_t *end, uint8_t *to)
+{
+	static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
+	uint8_t c = *p->at++;
+	const char *found = c != '\0' ? strchr(from, c) : NULL;
+	if (c == 'u') {
+		return unescape_unicode(p, end, to);
+	}
+	if (found == NULL) {
+		bad(p, "an unknown escape");
+		return NULL;
+	}
+	*to++ = (uint8_t)into[found - from];
+	return to;
+}
+
+static void set_string(struct ob_value *ret, const uint8_t *from, const uint8_t *to)
+{
+	obi_json_set(ret, OB_STRING, (uint32_t)(to - from));
+	ret->as.string = (const char *)from;
+}
+
+/* The raw text from p->at to end has escapes: make the real one in the arena. It is never longer. */
+static bool unescape(struct obi_json_scan *p, const uint8_t *end, struct ob_value *ret)
+{
+	uint8_t *text = ob_arena_alloc(p->arena, (size_t)(end - p->at));
+	uint8_t *to = text;
+	if (text == NULL) {
+		return obi_json_no_memory(p);
+	}
+	while (p->at < end) {
+		const uint8_t *slash = memchr(p->at, '\\', (size_t)(end - p->at));
+		size_t run = (size_t)((slash != NULL ? slash : end) - p->at);
+		memcpy(to, p->at, run);
+		to += run;
+		p->at += run;
+		if (slash != NULL) {
+			p->at++;
+			to = unescape_one(p, end, to);
+			if (to == NULL) {
+				return false;
+			}
+		}
+	}
+	set_string(ret, text, to);
+	return true;
+}
+
+/* What is at p->at is not plain, and no quote either: step over it. */
+static bool step_over(struct obi_json_scan *p, bool *ret_escapes)
+{
+	if (*p->at == '\\') {
+		*ret_escapes = true;
+		p->at += p->end - p->at > 1 && (p->at[1] == '"' || p->at[1] == '\\') ? 2 : 1;
+		return true;
+	}
+	if (*p->at < 0x20) {
+		return bad(p, "a control character in a string");
+	}
+	size_t step = obi_utf8_step(p->at, p->end);
+	p->at += step;
+	return step > 0 || bad(p, "bad UTF-8");
+}
+
+/* Go on from p->at to the closing quote. */
+static bool find_quote(struct obi_json_scan *p, bool *ret_escapes)
+{
+	for (;;) {
+		p->at = obi_text_plain(p->at, p->end);
+		if (p->at == p->end) {
+			return bad(p, "a string without end");
+		}
+		if (*p->at == '"') {
+			return true;
+		}
+		if (!step_over(p, ret_escapes)) {
+			return false;
+		}
+	}
+}
+
+bool obi_json_scan_string(struct obi_json_scan *p, struct ob_value *ret)
+{
+	const uint8_t *start = p->at;
+	bool escapes = false;
+	if (!find_quote(p, &escapes)) {
+		return false;
+	}
+	const uint8_t *quote = p->at;
+	if (escapes) {
+		p->at = start;
+		if (!unescape(p, quote, ret)) {
+			return false;
+		}
+	} else {
+		set_string(ret, start, quote);
+	}
+	p->at = quote + 1;
+	return true;
+}
+
+/* ---- Out ---------------------------------------------------------------------------------------------------------- */
+
+static bool put_escaped(uint8_t c, struct ob_sink *out)
+{
+	static const char hex[] = "0123456789abcdef", named[] = "\b\f\n\r\t\"\\", names[] = "bfnrt\"\\";
+	const char *found = c != '\0' ? strchr(named, c) : NULL;
+	if (found != NULL) {
+		char two[2] = {'\\', names[found - named]};
+		return ob_sink_put(out, two, sizeof two);
+	}
+	char six[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+	return ob_sink_put(out, six, sizeof six);
+}
+
+bool obi_json_put_string(struct ob_bytes text, bool strict, struct ob_sink *out)
+{
+	static const uint8_t nothing[1];
+	const uint8_t *at = text.len > 0 ? text.data : nothing, *end = at + text.len, *run = at;
+	ob_sink_byte(out, '"');
+	for (at = obi_text_plain(at, end); at < end; at = obi_text_plain(at, end)) {
+		size_t step = obi_utf8_step(at, end);
+		if (step > 1) {
+			at += step;
+			continue;
+		}
+		if (step == 0 && strict) {
+			return false;
+		}
+		ob_sink_put(out, run, (size_t)(at - run));
+		if (step == 0) {
+			ob_sink_text(out, "\xef\xbf\xbd");
+		} else {
+			put_escaped(*at, out);
+		}
+		run = ++at;
+	}
+	ob_sink_put(out, run, (size_t)(end - run));
+	return ob_sink_byte(out, '"');
+}
+
+bool obi_json_quote(struct ob_bytes text, struct ob_sink *out)
+{
+	return obi_json_put_string(text, false, out);
+}

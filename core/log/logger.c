@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a logger promises a parent: whole lines, in order, none glued to half of another. What it promises the application: it
+ * never waits for the parent. So a record that does not fit is dropped, and counted; but one that was begun is finished before
+ * anything else is written.
+ */
+#include "log/logger.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/value.h"
+#include "log/render.h"
+#include "log/reader.h"
+#include "log/sink.h"
+
+enum { ATTRS_MAX = 4 << 20, MESSAGE_CUT = 64 * 1024 };
+
+struct ob_logger {
+	struct obi_logsink sink;
+	atomic_int level;
+	pthread_mutex_t lock;	/* of all below */
+	struct obi_arena arena; /* the attributes of the record at hand */
+	struct obi_buf line;	/* the record at hand; between calls, the unwritten rest of one */
+	uint64_t dropped;
+};
+
+int ob_logger_new(int fd, ob_logger **ret_logger, struct ob_error *reterr)
+{
+	struct ob_logger *logger = calloc(1, sizeof *logger);
+	if (logger == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "making a logger: out of memory");
+	}
+	int r = obi_logsink_open(fd, false, &logger->sink, reterr);
+	if (r < 0) {
+		free(logger);
+		return r;
+	}
+	atomic_init(&logger->level, OB_LOG_INFO);
+	pthread_mutex_init(&logger->lock, NULL);
+	obi_arena_init(&logger->arena, ATTRS_MAX);
+	obi_buf_init(&logger->line, OBI_LOGREAD_LINE_MAX + 1);
+	*ret_logger = logger;
+	return OB_OK;
+}
+
+void ob_logger_free(ob_logger *logger)
+{
+	if (logger == NULL) {
+		return;
+	}
+	(void)obi_logger_flush(logger);
+	obi_logsink_close(&logger->sink);
+	obi_buf_free(&logger->line);
+	obi_arena_free(&logger->arena);
+	pthread_mutex_destroy(&logger->lock);
+	free(logger);
+}
+
+void ob_logger_set_level(ob_logger *logger, int level)
+{
+	atomic_store_explicit(&logger->level, level, memory_order_relaxed);
+}
+
+/* ---- Writing; the lock is held ------------------------------------------------------------------------------------ */
+
+/* Finish what was begun. */
+static bool write_rest(struct ob_logger *logger)
+{
+	while (obi_buf_len(&logger->line) > 0) {
+		struct ob_bytes rest = obi_buf_bytes(&logger->line);
+		ssize_t n = obi_logsink_write(&logger->sink, rest.data, rest.len);
+		if (n < 0) {
+			return false;
+		}
+		obi_buf_consume(&logger->line, (size_t)n);
+	}
+	return true;
+}
+
+/* A record that is longer than a parent takes loses its attributes and the end of its message. */
+static bool render(struct ob_logger *logger, struct ob_log_record *record)
+{
+	if (obi_logtext_json(record, obi_buf_sink(&logger->line))) {
+		return true;
+	}
+	obi_buf_truncate(&logger->line, 0);
+	record->flags |= OB_LOG_TRUNCATED;
+	record->attrs = ob_map(NULL, 0);
+	record->message.len = record->message.len < MESSAGE_CUT ? record->message.len : MESSAGE_CUT;
+	return obi_logtext_json(record, obi_buf_sink(&logger->line));
+}
+
+/* Nothing waits. Returns false when not one byte of the record was taken. */
+static bool write_record(struct ob_logger *logger, struct ob_log_record *record)
+{
+	bool rendered = render(logger, record);
+	struct ob_bytes line = obi_buf_bytes(&logger->line);
+	ssize_t n = rendered ? obi_logsink_write(&logger->sink, line.data, line.len) : -ENOMEM;
+	if (n < 0) {
+		obi_buf_truncate(&logger->line, 0);
+		return false;
+	}
+	obi_buf_consume(&logger->line, (size_t)n);
+	(void)write_rest(logger);
+	return true;
+}
+
+static struct ob_log_record new_record(int level, const char *message, struct ob_value attrs)
+{
+	struct ob_log_record record = {
+	    .size = sizeof record,
+	    .level = level,
+	    .message = ob_bytes_text(message),
+	    .attrs = attrs,
+	};
+	clock_gettime(CLOCK_REALTIME, &record.time);
+	return record;
+}
+
+static bool report_dropped(struct ob_logger *logger)
+{
+	struct ob_pair count = {ob_string("dropped"), ob_uint(logger->dropped)};
+	struct ob_log_record record = new_record(OB_LOG_WARN, "log records were dropped", ob_map(&count, 1));
+	if (logger->dropped > 0 && write_record(logger, &record)) {
+		logger->dropped = 0;
+	}
+	return logger->dropped == 0;
+}
+
+/* Write all that waits. */
+static bool write_waiting(struct ob_logger *logger)
+{
+	return write_rest(logger) && report_dropped(logger) && obi_buf_len(&logger->line) == 0;
+}
+
+bool obi_logger_flush(struct ob_logger *logger)
+{
+	pthread_mutex_lock(&logger->lock);
+	bool done = write_waiting(logger);
+	pthread_mutex_unlock(&logger->lock);
+	return done;
+}
+
+/* ---- The call ------------------------------------------------------------------------------------------------------ */
+
+/* A record is worth more than its attributes. */
+static struct ob_value build_attrs(struct ob_logger *logger, const char *format, va_list args)
+{
+	static const struct ob_pair bad = {
+	    .key = {.type = OB_STRING, .count = 6, .as.string = "!ERROR"},
+	    .value = {.type = OB_STRING, .count = 14, .as.string = "bad attributes"},
+	};
+	struct ob_builder builder;
+	struct ob_value attrs;
+	if (format == NULL) {
+		return ob_map(NULL, 0);
+	}
+	ob_builder_init(&builder, &logger->arena.ob);
+	obi_build_format(&builder, format, args);
+	return ob_builder_finish(&builder, &attrs) == OB_OK && attrs.type == OB_MAP ? attrs : ob_map(&bad, 1);
+}
+
+void ob_log(ob_logger *logger, int level, const char *message, const char *attrs, ...)
+{
+	va_list args;
+	if (logger == NULL || level < atomic_load_explicit(&logger->level, memory_order_relaxed)) {
+		return;
+	}
+	va_start(args, attrs);
+	pthread_mutex_lock(&logger->lock);
+	bool written = false;
+	if (write_waiting(logger)) {
+		obi_arena_reset(&logger->arena);
+		struct ob_log_record record = new_record(level, message, build_attrs(logger, attrs, args));
+		written = write_record(logger, &record);
+	}
+	logger->dropped += written ? 0 : 1;
+	pthread_mutex_unlock(&logger->lock);
+	va_end(args);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "log/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "log/line.h"
+
+enum { CHUNK = 64 * 1024, SCRATCH = 8 * 1024, KEEP = 4096 };
+
+/* A tree takes at most 16 bytes for a byte of its line, and the parser's constant. */
+#define TREE_MAX (17 * OBI_LOGREAD_LINE_MAX)
+
+struct obi_logread {
+	struct obi_logread_setup setup;
+	struct obi_io io;
+	struct obi_buf line; /* one that is begun: what earlier reads gave of it */
+	uint64_t discarded;  /* of this line, beyond its maximum */
+	bool busy;	     /* fn is running */
+	bool dead;	     /* freed inside fn */
+	char name[];
+};
+
+/* One read and what becomes of it. Lies on the stack, so that a stream that is silent costs nothing. */
+struct turn {
+	struct obi_logread *reader;
+	struct timespec read_at;
+	struct obi_arena arena;
+	_Alignas(16) uint8_t scratch[SCRATCH]; /* the arena's first piece: enough for nearly every record */
+	uint8_t chunk[CHUNK];
+};
+
+static void destroy(struct obi_logread *reader)
+{
+	obi_buf_free(&reader->line);
+	free(reader);
+}
+
+/* ---- Handing on --------------------------------------------------------------------------------------------------- */
+
+/* Call fn. Returns false when the reader is gone after that. */
+static bool hand_on(struct obi_logread *reader, const struct ob_log_record *record)
+{
+	reader->busy = true;
+	reader->setup.fn(reader->setup.user, record);
+	reader->busy = false;
+	if (reader->dead) {
+		destroy(reader);
+		return false;
+	}
+	return true;
+}
+
+/* One line is whole, or as whole as it gets. Returns false when the reader is gone. */
+static bool emit(struct turn *turn, struct ob_bytes line)
+{
+	struct obi_logread *reader = turn->reader;
+	struct ob_log_record record;
+	struct ob_pair discarded = {ob_string("discarded"), ob_uint(reader->discarded)};
+	struct obi_logline_from from = {
+	    .name = reader->name,
+	    .stream = reader->setup.stream,
+	    .read_at = turn->read_at,
+	    .cut = reader->discarded > 0,
+	};
+	reader->discarded = 0;
+	obi_arena_reset(&turn->arena);
+	turn->arena.ob.next = turn->scratch;
+	turn->arena.ob.end = turn->scratch + sizeof turn->scratch;
+	if (reader->setup.fn == NULL || !obi_logline_parse(&from, line, &turn->arena.ob, &record)) {
+		return true;
+	}
+	if (from.cut) {
+		record.attrs = ob_map(&discarded, 1);
+	}
+	return hand_on(reader, &record);
+}
+
+/* ---- Lines -------------------------------------------------------------------------------------------------------- */
+
+/* Add to the line that is begun; what is too much is only counted. */
+static void keep(struct obi_logread *reader, const uint8_t *data, size_t n)
+{
+	size_t room = OBI_LOGREAD_LINE_MAX - obi_buf_len(&reader->line);
+	size_t fits = reader->discarded > 0 ? 0 : n < room ? n : room;
+	uint8_t *to = fits > 0 ? obi_buf_reserve(&reader->line, fits, NULL) : NULL;
+	if (to == NULL) {
+		/* Out of memory is no other case: the line is cut here, and marked. */
+		obi_buf_truncate(&reader->line, obi_buf_len(&reader->line));
+		fits = 0;
+	} else {
+		memcpy(to, data, fits);
+		ob_sink_commit(obi_buf_sink(&reader->line), fits);
+	}
+	reader->discarded += n - fits;
+}
+
+/* Hand on the line that is begun, which now ended. */
+static bool end_line(struct turn *turn)
+{
+	struct obi_buf *line = &turn->reader->line;
+	if (!emit(turn, obi_buf_bytes(line))) {
+		return false;
+	}
+	if (line->sink.cap > KEEP) {
+		obi_buf_free(line);
+	} else {
+		obi_buf_consume(line, obi_buf_len(line));
+	}
+	return true;
+}
+
+static bool is_begun(const struct obi_logread *reader)
+{
+	return obi_buf_len(&reader->line) > 0 || reader->discarded > 0;
+}
+
+/* Take n bytes apart into lines. Returns false when the reader is gone. */
+static bool split(struct turn *turn, size_t n)
+{
+	const uint8_t *at = turn->chunk, *end = turn->chunk + n;
+	while (at < end) {
+		const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+		size_t len = (size_t)((newline != NULL ? newline : end) - at);
+		if (newline == NULL || is_begun(turn->reader)) {
+			keep(turn->reader, at, len);
+		}
+		if (newline == NULL) {
+			return true;
+		}
+		if (!(is_begun(turn->reader) ? end_line(turn) : emit(turn, ob_bytes_of(at, len)))) {
+			return false;
+		}
+		at = newline + 1;
+	}
+	return true;
+}
+
+/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+
+static void begin_turn(struct turn *turn, struct obi_logread *reader)
+{
+	turn->reader = reader;
+	obi_arena_init(&turn->arena, TREE_MAX);
+	clock_gettime(CLOCK_REALTIME, &turn->read_at);
+}
+
+/* One read of at most max bytes. Returns how many; 0: nothing there, or the end; negative: the reader is gone. */
+static ssize_t read_once(struct turn *turn, size_t max)
+{
+	struct obi_logread *reader = turn->reader;
+	ssize_t n;
+	do {
+		n = read(reader->setup.fd, turn->chunk, max < CHUNK ? max : CHUNK);
+	} while (n < 0 && errno == EINTR);
+	if (n == 0 || (n < 0 && errno != EAGAIN)) {
+		/* A descriptor that ended, or broke, is readable for ever. */
+		obi_io_stop(&reader->io);
+	}
+	if (n <= 0) {
+		return 0;
+	}
+	return split(turn, (size_t)n) ? n : -1;
+}
+
+static void on_readable(void *user, int events)
+{
+	struct turn turn;
+	(void)events;
+	begin_turn(&turn, user);
+	(void)read_once(&turn, CHUNK);
+	obi_arena_free(&turn.arena);
+}
+
+/* What the pipe can hold, for a bound on what there is. */
+static size_t pipe_size(int fd)
+{
+	int size = fcntl(fd, F_GETPIPE_SZ);
+	return size > 0 ? (size_t)size : OBI_LOGREAD_LINE_MAX;
+}
+
+void obi_logread_drain(struct obi_logread *reader)
+{
+	struct turn turn;
+	if (reader->busy) {
+		return;
+	}
+	begin_turn(&turn, reader);
+	size_t left = pipe_size(reader->setup.fd);
+	ssize_t n = read_once(&turn, left);
+	while (n > 0 && (size_t)n < left) {
+		left -= (size_t)n;
+		n = read_once(&turn, left);
+	}
+	if (n >= 0 && is_begun(reader)) {
+		(void)end_line(&turn);
+	}
+	obi_arena_free(&turn.arena);
+}
+
+void obi_logread_flush(struct obi_logread *reader)
+{
+	struct turn turn;
+	if (reader->busy || !is_begun(reader)) {
+		return;
+	}
+	begin_turn(&turn, reader);
+	(void)end_line(&turn);
+	obi_arena_free(&turn.arena);
+}
+
+/* ---- Life --------------------------------------------------------------------------------------------------------- */
+
+int obi_logread_new(const struct obi_logread_setup *setup, struct obi_logread **ret, struct ob_error *reterr)
+{
+	size_t len = strlen(setup->name);
+	struct obi_logread *reader = calloc(1, sizeof *reader + len + 1);
+	if (reader == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "reading the log of %s: out of memory", setup->name);
+	}
+	reader->setup = *setup;
+	memcpy(reader->name, setup->name, len);
+	obi_buf_init(&reader->line, OBI_LOGREAD_LINE_MAX);
+	reader->io.fn = on_readable;
+	reader->io.user = reader;
+	obi_io_set(setup->loop, &reader->io, setup->fd, OB_READABLE);
+	*ret = reader;
+	return OB_OK;
+}
+
+void obi_logread_free(struct obi_logread *reader)
+{
+	if (reader == NULL) {
+		return;
+	}
+	obi_io_stop(&reader->io);
+	if (reader->busy) {
+		reader->dead = true;
+	} else {
+		destroy(reader);
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* log/time - the times of log records: RFC 3339 with nanoseconds, in and out. */
+#ifndef OBI_LOG_TIME_H
+#define OBI_LOG_TIME_H
+
+#include <outboard/abi.h>
+
+#include <time.h>
+
+/* Years 0 to 9999, any number of digits behind the point (those beyond nanoseconds are dropped), "Z" or an offset of less than
+ * 24 hours. Leap seconds are refused, as Go does. */
+bool obi_logtime_parse(struct ob_bytes text, struct timespec *ret_time, int32_t *ret_offset);
+
+enum obi_logtime_style {
+	OBI_LOGTIME_NANO,  /* as many digits as it takes, as Go's RFC3339Nano */
+	OBI_LOGTIME_MILLI, /* always three, for columns */
+};
+
+/* Append the time as it reads offset seconds east of UTC; whole minutes count. */
+bool obi_logtime_put(struct timespec time, int32_t offset, enum obi_logtime_style style, struct ob_sink *out);
+
+#endif

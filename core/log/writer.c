@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two threads meet here: those who call ob_log_writer_record(), which renders into `queue` and returns, and ours, which takes
+ * the whole queue and writes it, however long that takes. A descriptor that takes nothing costs records, and their number is
+ * told as soon as it takes something again.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "log/render.h"
+#include "log/sink.h"
+#include "loop/loop.h"
+#include "api/runtime.h"
+
+enum { QUEUE_DEFAULT = 1 << 20, REPORT_MAX = 1024, CLOSE_DEFAULT_MS = 1000, GATHER_MS = 1 };
+
+struct ob_log_writer {
+	struct obi_logsink sink; /* an open file of our own */
+	bool json;
+	bool color;
+	size_t queue_max;
+	int wake; /* an eventfd: look at the queue, or at `closing` */
+	pthread_t thread;
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t has_ended;
+	struct obi_buf queue;
+	size_t writing; /* bytes of the batch that are not written yet: they wait too */
+	uint64_t dropped;
+	bool asleep;  /* the thread wants to be woken */
+	bool gathers; /* it lets records gather: wake it only when there are many */
+	bool closing;
+	int64_t deadline_ms; /* of closing */
+	bool ended;
+	bool abandoned; /* nobody waits for the thread any more: it frees the writer */
+
+	/* the thread's own */
+	struct obi_buf batch;
+	uint64_t reported; /* what the batch's last line says was dropped; 0: there is no such line */
+	bool failed;	   /* the last write went wrong */
+	bool torn;	   /* it went wrong inside a line */
+};
+
+static void destroy(struct ob_log_writer *writer)
+{
+	obi_logsink_close(&writer->sink);
+	if (writer->wake >= 0) {
+		close(writer->wake);
+	}
+	obi_buf_free(&writer->queue);
+	obi_buf_free(&writer->batch);
+	pthread_cond_destroy(&writer->has_ended);
+	pthread_mutex_destroy(&writer->lock);
+	free(writer);
+}
+
+/* ---- Those who log ------------------------------------------------------------------------------------------------ */
+
+static bool render(const struct ob_log_writer *writer, const struct ob_log_record *record, struct obi_buf *to)
+{
+	struct ob_sink *sink = obi_buf_sink(to);
+	return writer->json ? obi_logtext_json(record, sink) : obi_logtext_human(record, writer->color, sink);
+}
+
+static void wake(const struct ob_log_writer *writer)
+{
+	uint64_t one = 1;
+	ssize_t n = write(writer->wake, &one, sizeof one);
+	(void)n; /* it fails only when the thread has been woken often already */
+}
+
+static bool has_many(const struct ob_log_writer *writer)
+{
+	return obi_buf_len(&writer->queue) >= writer->queue_max / 4;
+}
+
+void ob_log_writer_record(void *user, const struct ob_log_record *record)
+{
+	struct ob_log_writer *writer = user;
+	pthread_mutex_lock(&writer->lock);
+	size_t before = obi_buf_len(&writer->queue);
+	if (!render(writer, record, &writer->queue) ||
+	    obi_buf_len(&writer->queue) + writer->writing > writer->queue_max) {
+		obi_buf_truncate(&writer->queue, before);
+		writer->dropped++;
+	}
+	bool needed = writer->asleep || (writer->gathers && has_many(writer));
+	if (needed) {
+		writer->asleep = writer->gathers = false;
+	}
+	pthread_mutex_unlock(&writer->lock);
+	if (needed) {
+		wake(writer);
+	}
+}
+
+/* ---- The thread --------------------------------------------------------------------------------------------------- */
+
+/* Sleep until there may be something to do: fd is writable (watch_fd), somebody woke us, or the deadline. */
+static void sleep_until(struct ob_log_writer *writer, bool watch_fd, int64_t deadline_ms)
+{
+	struct pollfd fds[2] = {{.fd = writer->wake, .events = POLLIN}, {.fd = writer->sink.fd, .events = POLLOUT}};
+	int64_t left = deadline_ms - obi_now_ms();
+	int timeout = deadline_ms == INT64_MAX ? -1 : left <= 0 ? 0 : left < 60000 ? (int)left : 60000;
+	uint64_t count;
+	if (poll(fds, watch_fd ? 2 : 1, timeout) > 0 && fds[0].revents != 0) {
+		ssize_t n = read(writer->wake, &count, sizeof count);
+		(void)n;
+	}
+}
+
+/* When to stop writing: INT64_MAX until the writer is closed. */
+static int64_t deadline_of(struct ob_log_writer *writer)
+{
+	pthread_mutex_lock(&writer->lock);
+	int64_t deadline = writer->closing ? writer->deadline_ms : INT64_MAX;
+	pthread_mutex_unlock(&writer->lock);
+	return deadline;
+}
+
+static void append_report(struct ob_log_writer *writer)
+{
+	struct ob_pair count = {ob_string("dropped"), ob_uint(writer->dropped)};
+	struct ob_log_record record = {
+	    .size = sizeof record,
+	    .level = OB_LOG_WARN,
+	    .message = ob_bytes_text("log records were dropped"),
+	    .attrs = ob_map(&count, 1),
+	};
+	size_t before = obi_buf_len(&writer->batch);
+	clock_gettime(CLOCK_REALTIME, &record.time);
+	if (render(writer, &record, &writer->batch)) {
+		writer->reported = writer->dropped;
+		writer->dropped = 0;
+	} else {
+		obi_buf_truncate(&writer->batch, before);
+	}
+}
+
+/* Whether there is something to write; after a failure only what is new is worth a try. */
+static bool has_work(const struct ob_log_writer *writer)
+{
+	return obi_buf_len(&writer->queue) > 0 || (writer->dropped > 0 && !writer->failed);
+}
+
+/* Between two writes, give a flood the time to fill more than a line: waking up for each costs more than the line itself. */
+static void gather(struct ob_log_writer *writer)
+{
+	pthread_mutex_lock(&writer->lock);
+	writer->gathers = !writer->closing && !has_many(writer);
+	bool sleep = writer->gathers;
+	pthread_mutex_unlock(&writer->lock);
+	if (sleep) {
+		sleep_until(writer, false, obi_now_ms() + GATHER_MS);
+	}
+	pthread_mutex_lock(&writer->lock);
+	writer->gathers = false;
+	pthread_mutex_unlock(&writer->lock);
+}
+
+/* Wait for records and take them all. Returns false when the writer is closed and there is nothing left. */
+static bool take_batch(struct ob_log_writer *writer)
+{
+	pthread_mutex_lock(&writer->lock);
+	while (!has_work(writer) && !writer->closing) {
+		writer->asleep = true;
+		pthread_mutex_unlock(&writer->lock);
+		sleep_until(writer, false, INT64_MAX);
+		pthread_mutex_lock(&writer->lock);
+	}
+	writer->asleep = false;
+	bool work = has_work(writer);
+	struct obi_buf swap = writer->batch;
+	writer->batch = writer->queue;
+	writer->queue = swap;
+	writer->reported = 0;
+	if (work && writer->dropped > 0) {
+		append_report(writer);
+	}
+	writer->writing = obi_buf_len(&writer->batch);
+	pthread_mutex_unlock(&writer->lock);
+	return work;
+}
+
+static void note_written(struct ob_log_writer *writer, size_t n)
+{
+	struct ob_bytes bytes = obi_buf_bytes(&writer->batch);
+	writer->failed = false;
+	writer->torn = bytes.data[n - 1] != '\n';
+	obi_buf_consume(&writer->batch, n);
+	pthread_mutex_lock(&writer->lock);
+	writer->writing -= n;
+	pthread_mutex_unlock(&writer->lock);
+}
+
+/* What is left of the batch will not be written: a record a line, and the last one may have been a count itself. */
+static void drop_batch(struct ob_log_writer *writer)
+{
+	struct ob_bytes bytes = obi_buf_bytes(&writer->batch);
+	uint64_t lines = 0;
+	for (size_t i = 0; i < bytes.len; i++) {
+		lines += bytes.data[i] == '\n';
+	}
+	obi_buf_consume(&writer->batch, bytes.len);
+	pthread_mutex_lock(&writer->lock);
+	writer->writing = 0;
+	writer->dropped += lines - (writer->reported > 0) + writer->reported;
+	pthread_mutex_unlock(&writer->lock);
+	writer->failed = true;
+}
+
+/* A line that broke off must not become one with the next. */
+static bool mend(struct ob_log_writer *writer)
+{
+	if (writer->torn && writer->failed && obi_logsink_write(&writer->sink, "\n", 1) == 1) {
+		writer->torn = false;
+	}
+	return !(writer->torn && writer->failed);
+}
+
+static void write_batch(struct ob_log_writer *writer)
+{
+	while (obi_buf_len(&writer->batch) > 0) {
+		struct ob_bytes bytes = obi_buf_bytes(&writer->batch);
+		int64_t deadline = deadline_of(writer);
+		ssize_t n = -EIO;
+		if (obi_now_ms() < deadline && mend(writer)) {
+			n = obi_logsink_write(&writer->sink, bytes.data, bytes.len);
+		}
+		if (n > 0) {
+			note_written(writer, (size_t)n);
+		} else if (n == -EAGAIN) {
+			sleep_until(writer, true, deadline);
+		} else {
+			drop_batch(writer);
+		}
+	}
+}
+
+static void *run(void *user)
+{
+	struct ob_log_writer *writer = user;
+	while (take_batch(writer)) {
+		write_batch(writer);
+		gather(writer);
+	}
+	pthread_mutex_lock(&writer->lock);
+	bool abandoned = writer->abandoned;
+	writer->ended = true;
+	pthread_cond_signal(&writer->has_ended);
+	pthread_mutex_unlock(&writer->lock);
+	if (abandoned) {
+		destroy(writer);
+	}
+	return NULL;
+}
+
+/* ---- Life --------------------------------------------------------------------------------------------------------- */
+
+static bool wants_color(int fd, int color)
+{
+	const char *no = getenv("NO_COLOR");
+	return color > 0 || (color == 0 && isatty(fd) && (no == NULL || no[0] == '\0'));
+}
+
+/* The application's signals are not for our thread; EPIPE's SIGPIPE stays with it, blocked. */
+static int start_thread(struct ob_log_writer *writer)
+{
+	sigset_t all, was;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	int r = pthread_create(&writer->thread, NULL, run, writer);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	return r;
+}
+
+static void init_sync(struct ob_log_writer *writer)
+{
+	pthread_condattr_t attr;
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->has_ended, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static int open_writer(struct ob_log_writer *writer, int fd, struct ob_error *reterr)
+{
+	int r = obi_logsink_open(fd, true, &writer->sink, reterr);
+	if (r < 0) {
+		return r;
+	}
+	writer->sink.mask_sigpipe = false;
+	writer->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (writer->wake < 0) {
+		return obi_fail(reterr, OB_ENOMEM, errno, "making a log writer");
+	}
+	int sys = start_thread(writer);
+	return sys == 0 ? OB_OK : obi_fail(reterr, OB_ENOMEM, sys, "making a log writer");
+}
+
+int ob_log_writer_new(int fd, const struct ob_log_writer_options *options, ob_log_writer **ret_writer,
+		      struct ob_error *reterr)
+{
+	struct ob_log_writer_options o;
+	int r = obi_options_copy(&o, sizeof o, options, reterr);
+	if (r < 0) {
+		return r;
+	}
+	if (o.format != OB_LOG_FORMAT_JSON && o.format != OB_LOG_FORMAT_TEXT) {
+		return obi_fail(reterr, OB_EINVAL, 0, "log writer: no such format: %u", o.format);
+	}
+	struct ob_log_writer *writer = calloc(1, sizeof *writer);
+	if (writer == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "making a log writer: out of memory");
+	}
+	writer->json = o.format == OB_LOG_FORMAT_JSON;
+	writer->color = wants_color(fd, o.color);
+	writer->queue_max = o.queue_bytes > 0 ? o.queue_bytes : QUEUE_DEFAULT;
+	writer->sink.fd = writer->wake = -1;
+	obi_buf_init(&writer->queue, writer->queue_max + REPORT_MAX);
+	obi_buf_init(&writer->batch, writer->queue_max + REPORT_MAX);
+	init_sync(writer);
+	r = open_writer(writer, fd, reterr);
+	if (r < 0) {
+		destroy(writer);
+		return r;
+	}
+	*ret_writer = writer;
+	return OB_OK;
+}
+
+/* Wait for the thread to end, until the deadline. The lock is held. */
+static void wait_for_end(struct ob_log_writer *writer)
+{
+	int64_t at = writer->deadline_ms;
+	struct timespec ts = {.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000};
+	int r = 0;
+	while (!writer->ended && r != ETIMEDOUT) {
+		r = at == INT64_MAX ? pthread_cond_wait(&writer->has_ended, &writer->lock)
+				    : pthread_cond_timedwait(&writer->has_ended, &writer->lock, &ts);
+	}
+}
+
+void ob_log_writer_close(ob_log_writer *writer, int64_t timeout_ms)
+{
+	if (writer == NULL) {
+		return;
+	}
+	int64_t now = obi_now_ms(), timeout = timeout_ms != 0 ? timeout_ms : CLOSE_DEFAULT_MS;
+	pthread_t thread = writer->thread;
+	pthread_mutex_lock(&writer->lock);
+	writer->closing = true;
+	writer->deadline_ms = timeout < 0 || timeout > INT64_MAX - now ? INT64_MAX : now + timeout;
+	wake(writer);
+	wait_for_end(writer);
+	bool ended = writer->ended;
+	writer->abandoned = !ended;
+	pthread_mutex_unlock(&writer->lock);
+	if (ended) {
+		pthread_join(thread, NULL);
+		destroy(writer);
+	} else {
+		/* It is inside a write that does not return, and frees the writer when it does. */
+		pthread_detach(thread);
+	}
+}

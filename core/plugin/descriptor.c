@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "plugin/descriptor.h"
+
+#include "base/error.h"
+#include "plugin/vtable.h"
+
+#include <stdlib.h>
+
+enum { NAME_LIMIT = 31, SCHEME_LIMIT = 31 };
+
+/* A plugin, with the text of its origin behind it. */
+struct entry {
+	struct obi_plugin plugin;
+	char origin[];
+};
+
+/* ---- Names -------------------------------------------------------------------------------------------------------- */
+
+bool obi_plugin_name_ok(const char *text)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+	return n > 0 && n <= NAME_LIMIT && text[n] == '\0' && text[0] >= 'a' && text[0] <= 'z';
+}
+
+bool obi_scheme_ok(struct ob_bytes scheme)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
+	for (size_t i = 0; i < scheme.len; i++) {
+		if (memchr(set, scheme.data[i], sizeof set - 1) == NULL) {
+			return false;
+		}
+	}
+	return scheme.len > 0 && scheme.len <= SCHEME_LIMIT && scheme.data[0] >= 'a' && scheme.data[0] <= 'z';
+}
+
+const char *obi_plugin_kind_text(enum ob_plugin_kind kind)
+{
+	static const char *const text[] = {"?", "transport", "codec", "authenticator"};
+	return text[kind];
+}
+
+bool obi_plugin_claims(const struct obi_plugin *plugin, struct ob_bytes scheme)
+{
+	const char *const *one = plugin->as.transport.schemes;
+	while (*one != NULL && !ob_bytes_is(scheme, *one)) {
+		one++;
+	}
+	return *one != NULL;
+}
+
+/* "chaos+" stands for chaos+unix, chaos+tcp, and so on. */
+static bool stands_for(const char *claim, struct ob_bytes scheme)
+{
+	size_t len = strlen(claim);
+	return claim[len - 1] == '+' && scheme.len > len && memcmp(scheme.data, claim, len) == 0;
+}
+
+bool obi_plugin_speaks(const struct obi_plugin *plugin, struct ob_bytes scheme)
+{
+	const char *const *one = plugin->as.transport.schemes;
+	while (*one != NULL && !ob_bytes_is(scheme, *one) && !stands_for(*one, scheme)) {
+		one++;
+	}
+	return *one != NULL;
+}
+
+/* ---- From a descriptor -------------------------------------------------------------------------------------------- */
+
+static int judge_schemes(const char *const *schemes, struct ob_error *reterr)
+{
+	if (schemes[0] == NULL) {
+		return obi_fail(reterr, OB_EPLUGIN, 0, "its transport table has an empty list of schemes");
+	}
+	for (; *schemes != NULL; schemes++) {
+		if (!obi_scheme_ok(ob_bytes_text(*schemes))) {
+			return obi_fail(reterr, OB_EPLUGIN, 0, "it claims '%.40s', which is not a URI scheme",
+					*schemes);
+		}
+	}
+	return OB_OK;
+}
+
+static int copy_ops(const struct ob_plugin *given, struct obi_plugin *plugin, struct ob_error *reterr)
+{
+	int rc;
+	switch (given->kind) {
+	case OB_PLUGIN_TRANSPORT:
+		rc = obi_vtable_transport(given->ops, &plugin->as.transport, reterr);
+		return rc == OB_OK ? judge_schemes(plugin->as.transport.schemes, reterr) : rc;
+	case OB_PLUGIN_CODEC:
+		return obi_vtable_codec(given->ops, &plugin->as.codec, reterr);
+	case OB_PLUGIN_AUTH:
+		return obi_vtable_auth(given->ops, &plugin->as.auth, reterr);
+	default:
+		return obi_fail(reterr, OB_EPLUGIN, 0, "its kind, %u, is none that this library knows", given->kind);
+	}
+}
+
+static int fill(const struct ob_plugin *given, struct obi_plugin *plugin, struct ob_error *reterr)
+{
+	struct ob_plugin own;
+	int rc = obi_vtable_plugin(given, &own, reterr);
+	if (rc != OB_OK) {
+		return rc;
+	}
+	if (!obi_plugin_name_ok(own.name)) {
+		return obi_fail(reterr, OB_EPLUGIN, 0, "its name is not [a-z][a-z0-9_-]* of at most 31 characters");
+	}
+	plugin->name = own.name;
+	plugin->version = own.version;
+	plugin->kind = own.kind;
+	return copy_ops(&own, plugin, reterr);
+}
+
+int obi_plugin_new(const struct ob_plugin *given, const char *origin, struct obi_plugin **ret_plugin,
+		   struct ob_error *reterr)
+{
+	size_t len = strlen(origin) + 1;
+	struct entry *entry = calloc(1, sizeof *entry + len);
+	if (entry == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	memcpy(entry->origin, origin, len);
+	entry->plugin.origin = entry->origin;
+	entry->plugin.name = "?";
+	int rc = fill(given, &entry->plugin, reterr);
+	if (rc != OB_OK) {
+		obi_wrap(reterr, "plugin %.31s (%s)", entry->plugin.name, origin);
+		free(entry);
+		return rc;
+	}
+	*ret_plugin = &entry->plugin;
+	return OB_OK;
+}

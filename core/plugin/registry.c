@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include "plugin/registry.h"
+
+#include "base/error.h"
+#include "base/uri.h"
+#include "plugin/loader.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* A file that was loaded and registered. */
+struct file {
+	struct file *next;
+	dev_t dev;
+	ino_t ino;
+};
+
+struct obi_registry {
+	struct ob_host host; /* plugins give it back: registry_of() */
+	char **dirs;
+	struct obi_plugin *first;
+	struct file *files;
+};
+
+static struct obi_registry *registry_of(const struct ob_host *host)
+{
+	return (struct obi_registry *)(void *)((char *)(uintptr_t)host - offsetof(struct obi_registry, host));
+}
+
+/* ---- Host services ------------------------------------------------------------------------------------------------ */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static const struct ob_transport_ops *find_transport(const struct ob_host *host, struct ob_bytes scheme)
+{
+	const struct obi_plugin *plugin = NULL;
+	int rc = obi_registry_transport(registry_of(host), NULL, scheme, &plugin, NULL);
+	return rc == OB_OK ? &plugin->as.transport : NULL;
+}
+
+const struct ob_host *obi_registry_host(const struct obi_registry *registry)
+{
+	return &registry->host;
+}
+
+/* ---- Making and freeing ------------------------------------------------------------------------------------------- */
+
+static int copy_dirs(struct obi_registry *registry, const char *const *dirs, struct ob_error *reterr)
+{
+	size_t count = 0;
+	while (dirs != NULL && dirs[count] != NULL) {
+		count++;
+	}
+	registry->dirs = calloc(count + 1, sizeof *registry->dirs);
+	for (size_t i = 0; registry->dirs != NULL && i < count; i++) {
+		if (dirs[i][0] != '/') {
+			return obi_fail(reterr, OB_EINVAL, 0, "plugin directory '%.200s' is not an absolute path",
+					dirs[i]);
+		}
+		registry->dirs[i] = strdup(dirs[i]);
+		if (registry->dirs[i] == NULL) {
+			return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+		}
+	}
+	return registry->dirs != NULL ? OB_OK : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+}
+
+int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry, struct ob_error *reterr)
+{
+	struct obi_registry *registry = calloc(1, sizeof *registry);
+	if (registry == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	registry->host = (struct ob_host){.size = sizeof(struct ob_host),
+					  .fail = obi_fail,
+					  .now_ms = now_ms,
+					  .find_transport = find_transport,
+					  .parse_uri = obi_uri_parse};
+	int rc = copy_dirs(registry, dirs, reterr);
+	if (rc != OB_OK) {
+		obi_registry_free(registry);
+		return rc;
+	}
+	*ret_registry = registry;
+	return OB_OK;
+}
+
+static void free_plugins(struct obi_plugin *plugin)
+{
+	while (plugin != NULL) {
+		struct obi_plugin *next = plugin->next;
+		free(plugin);
+		plugin = next;
+	}
+}
+
+void obi_registry_free(struct obi_registry *registry)
+{
+	if (registry == NULL) {
+		return;
+	}
+	free_plugins(registry->first);
+	while (registry->files != NULL) {
+		struct file *next = registry->files->next;
+		free(registry->files);
+		registry->files = next;
+	}
+	for (size_t i = 0; registry->dirs != NULL && registry->dirs[i] != NULL; i++) {
+		free(registry->dirs[i]);
+	}
+	free(registry->dirs);
+	free(registry);
+}
+
+/* ---- Looking up --------------------------------------------------------------------------------------------------- */
+
+const struct obi_plugin *obi_registry_first(const struct obi_registry *registry)
+{
+	return registry->first;
+}
+
+static const struct obi_plugin *by_name(const struct obi_plugin *first, uint32_t kind, const char *name)
+{
+	while (first != NULL && (first->kind != kind || strcmp(first->name, name) != 0)) {
+		first = first->next;
+	}
+	return first;
+}
+
+static const struct obi_plugin *by_claim(const struct obi_plugin *first, struct ob_bytes scheme)
+{
+	while (first != NULL && (first->kind != OB_PLUGIN_TRANSPORT || !obi_plugin_claims(first, scheme))) {
+		first = first->next;
+	}
+	return first;
+}
+
+/* Who claims it in full comes before whoever claims all of its kind. */
+static const struct obi_plugin *by_scheme(const struct obi_plugin *first, struct ob_bytes scheme)
+{
+	const struct obi_plugin *plugin = by_claim(first, scheme);
+	while (plugin == NULL && first != NULL) {
+		plugin = first->kind == OB_PLUGIN_TRANSPORT && obi_plugin_speaks(first, scheme) ? first : NULL;
+		first = first->next;
+	}
+	return plugin;
+}
+
+/* ---- Registering -------------------------------------------------------------------------------------------------- */
+
+/* Whether name and schemes are still free among the plugins from first on. */
+static int judge_taken(const struct obi_plugin *first, const struct obi_plugin *plugin, struct ob_error *reterr)
+{
+	const struct obi_plugin *other = by_name(first, plugin->kind, plugin->name);
+	if (other != NULL) {
+		return obi_fail(reterr, OB_EEXIST, 0, "%s %s is registered already, from %s",
+				obi_plugin_kind_text(plugin->kind), plugin->name, other->origin);
+	}
+	if (plugin->kind != OB_PLUGIN_TRANSPORT) {
+		return OB_OK;
+	}
+	for (const char *const *scheme = plugin->as.transport.schemes; *scheme != NULL; scheme++) {
+		other = by_claim(first, ob_bytes_text(*scheme));
+		if (other != NULL) {
+			return obi_fail(reterr, OB_EEXIST, 0, "scheme %s is claimed already by %s, from %s", *scheme,
+					other->name, other->origin);
+		}
+	}
+	return OB_OK;
+}
+
+static int check_taken(const struct obi_registry *registry, const struct obi_plugin *fresh,
+		       const struct obi_plugin *plugin, struct ob_error *reterr)
+{
+	int rc = judge_taken(registry->first, plugin, reterr);
+	if (rc == OB_OK) {
+		rc = judge_taken(fresh, plugin, reterr);
+	}
+	if (rc != OB_OK) {
+		obi_wrap(reterr, "plugin %s (%s)", plugin->name, plugin->origin);
+	}
+	return rc;
+}
+
+/* The list as a chain of plugins, not registered yet. On failure what is there of it is still the caller's. */
+static int make_chain(const struct obi_registry *registry, ob_plugin_list list, const char *origin,
+		      struct obi_plugin **chain, struct ob_error *reterr)
+{
+	struct obi_plugin **tail = chain;
+	for (; *list != NULL; list++) {
+		struct obi_plugin *plugin;
+		int rc = obi_plugin_new(*list, origin, &plugin, reterr);
+		if (rc != OB_OK) {
+			return rc;
+		}
+		rc = check_taken(registry, *chain, plugin, reterr);
+		*tail = plugin;
+		tail = &plugin->next;
+		if (rc != OB_OK) {
+			return rc;
+		}
+	}
+	return OB_OK;
+}
+
+int obi_registry_add(struct obi_registry *registry, ob_plugin_list list, const char *origin, struct ob_error *reterr)
+{
+	struct obi_plugin *chain = NULL, **tail = &registry->first;
+	origin = origin != NULL ? origin : "linked in";
+	if (list == NULL || list[0] == NULL) {
+		return obi_fail(reterr, OB_EPLUGIN, 0, "plugins (%s): the list is %s", origin,
+				list == NULL ? "NULL" : "empty");
+	}
+	int rc = make_chain(registry, list, origin, &chain, reterr);
+	if (rc != OB_OK) {
+		free_plugins(chain);
+		return rc;
+	}
+	while (*tail != NULL) {
+		tail = &(*tail)->next;
+	}
+	*tail = chain;
+	return OB_OK;
+}
+
+/* ---- Loading ------------------------------------------------------------------------------------------------------ */
+
+static bool is_loaded(const struct obi_registry *registry, const struct obi_plugin_file *file)
+{
+	const struct file *known = registry->files;
+	while (known != NULL && (known->dev != file->dev || known->ino != file->ino)) {
+		known = known->next;
+	}
+	return known != NULL;
+}
+
+static int load_file(struct obi_registry *registry, const struct obi_plugin_file *file, struct ob_error *reterr)
+{
+	ob_plugin_list list;
+	struct file *known = malloc(sizeof *known);
+	if (known == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	int rc = obi_plugin_file_load(file, &list, reterr);
+	if (rc == OB_OK) {
+		rc = obi_registry_add(registry, list, file->path, reterr);
+	}
+	if (rc != OB_OK) {
+		free(known);
+		return rc;
+	}
+	*known = (struct file){.next = registry->files, .dev = file->dev, .ino = file->ino};
+	registry->files = known;
+	return OB_OK;
+}
+
+int obi_registry_load(struct obi_registry *registry, const char *name_or_path, struct ob_error *reterr)
+{
+	struct obi_plugin_file file;
+	int rc = obi_plugin_file_open((const char *const *)registry->dirs, name_or_path, &file, reterr);
+	if (rc != OB_OK) {
+		return rc;
+	}
+	if (!is_loaded(registry, &file)) {
+		rc = load_file(registry, &file, reterr);
+	}
+	obi_plugin_file_close(&file);
+	return rc;
+}
+
+/* ---- Asking ------------------------------------------------------------------------------------------------------- */
+
+/* The plugin file in which a scheme, or a transport of this name, is expected. */
+static void file_of_scheme(struct ob_bytes scheme, char name[32])
+{
+	static const struct {
+		const char *scheme, *file;
+	} elsewhere[] = {{"hvsock", "vsock"}};
+	const uint8_t *plus = memchr(scheme.data, '+', scheme.len);
+	size_t len = plus != NULL ? (size_t)(plus - scheme.data) : scheme.len;
+	memcpy(name, scheme.data, len);
+	name[len] = '\0';
+	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) {
+		if (strcmp(name, elsewhere[i].scheme) == 0) {
+			strcpy(name, elsewhere[i].file);
+		}
+	}
+}
+
+static int load_by_name(struct obi_registry *registry, enum ob_plugin_kind kind, const char *name,
+			struct ob_error *reterr)
+{
+	char file[32];
+	if (kind != OB_PLUGIN_TRANSPORT) {
+		return obi_registry_load(registry, name, reterr);
+	}
+	file_of_scheme(ob_bytes_text(name), file);
+	return obi_registry_load(registry, file, reterr);
+}
+
+static int find(struct obi_registry *registry, enum ob_plugin_kind kind, const char *name,
+		const struct obi_plugin **ret_plugin, struct ob_error *reterr)
+{
+	const struct obi_plugin *plugin = by_name(registry->first, kind, name);
+	if (plugin == NULL) {
+		if (!obi_plugin_name_ok(name)) {
+			return obi_fail(reterr, OB_EINVAL, 0, "'%.200s' is not a plugin's name", name);
+		}
+		int rc = load_by_name(registry, kind, name, reterr);
+		if (rc != OB_OK) {
+			return rc;
+		}
+		plugin = by_name(registry->first, kind, name);
+	}
+	if (plugin == NULL) {
+		return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s: its file offers no %s of that name", name,
+				obi_plugin_kind_text(kind));
+	}
+	*ret_plugin = plugin;
+	return OB_OK;
+}
+
+int obi_registry_codec(struct obi_registry *registry, const char *name, const struct obi_plugin **ret_plugin,
+		       struct ob_error *reterr)
+{
+	return find(registry, OB_PLUGIN_CODEC, name, ret_plugin, reterr);
+}
+
+int obi_registry_auth(struct obi_registry *registry, const char *name, const struct obi_plugin **ret_plugin,
+		      struct ob_error *reterr)
+{
+	return find(registry, OB_PLUGIN_AUTH, name, ret_plugin, reterr);
+}
+
+static int named_transport(struct obi_registry *registry, const char *name, struct ob_bytes scheme,
+			   const struct obi_plugin **ret_plugin, struct ob_error *reterr)
+{
+	const struct obi_plugin *plugin;
+	int rc = find(registry, OB_PLUGIN_TRANSPORT, name, &plugin, reterr);
+	if (rc != OB_OK) {
+		return rc;
+	}
+	if (!obi_plugin_speaks(plugin, scheme)) {
+		return obi_fail(reterr, OB_EINVAL, 0, "transport %s does not speak %.*s", name, (int)scheme.len,
+				(const char *)scheme.data);
+	}
+	*ret_plugin = plugin;
+	return OB_OK;
+}
+
+static int load_for_scheme(struct obi_registry *registry, struct ob_bytes scheme, struct ob_error *reterr)
+{
+	char name[32];
+	file_of_scheme(scheme, name);
+	if (!obi_plugin_name_ok(name)) {
+		return obi_fail(reterr, OB_EPLUGIN, 0, "no plugin can be called like that");
+	}
+	int rc = obi_registry_load(registry, name, reterr);
+	if (rc == OB_OK && by_scheme(registry->first, scheme) == NULL) {
+		return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s offers none", name);
+	}
+	return rc;
+}
+
+int obi_registry_transport(struct obi_registry *registry, const char *name, struct ob_bytes scheme,
+			   const struct obi_plugin **ret_plugin, struct ob_error *reterr)
+{
+	if (!obi_scheme_ok(scheme)) {
+		return obi_fail(reterr, OB_EINVAL, 0, "'%.*s' is not a URI scheme",
+				(int)(scheme.len < 31 ? scheme.len : 31), (const char *)scheme.data);
+	}
+	if (name != NULL) {
+		return named_transport(registry, name, scheme, ret_plugin, reterr);
+	}
+	if (by_scheme(registry->first, scheme) == NULL) {
+		int rc = load_for_scheme(registry, scheme, reterr);
+		if (rc != OB_OK) {
+			obi_wrap(reterr, "no transport for %.*s", (int)scheme.len, (const char *)scheme.data);
+			return rc;
+		}
+	}
+	*ret_plugin = by_scheme(registry->first, scheme);
+	return OB_OK;
+}

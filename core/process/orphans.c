@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/orphans.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+
+enum { TRACED_LOOK_MS = 100 };
+
+struct obi_stray {
+	struct obi_stray *next;
+	struct obi_strays *list;
+	struct obi_loop *loop;
+	struct obi_process process;
+	struct obi_io io;
+	struct obi_timer look_again;
+};
+
+static void forget(struct obi_stray *stray)
+{
+	struct obi_stray **slot = &stray->list->first;
+	while (*slot != stray) {
+		slot = &(*slot)->next;
+	}
+	*slot = stray->next;
+	obi_io_stop(&stray->io);
+	obi_timer_stop(&stray->look_again);
+	obi_process_close(&stray->process);
+	free(stray);
+}
+
+/* Only reaped: its group was let go with it. A dead process that is traced is not ours to reap until its tracer has seen it. */
+static void reap(void *user)
+{
+	struct obi_stray *stray = user;
+	siginfo_t info = {0};
+	int r = waitid(P_PIDFD, (id_t)stray->process.pidfd, &info, WEXITED | WNOHANG);
+	if (r == 0 && info.si_pid == 0) {
+		obi_io_stop(&stray->io);
+		obi_timer_set(stray->loop, &stray->look_again, TRACED_LOOK_MS);
+		return;
+	}
+	forget(stray);
+}
+
+static void on_death(void *user, int events)
+{
+	(void)events;
+	reap(user);
+}
+
+void obi_strays_add(struct obi_strays *strays, struct obi_loop *loop, struct obi_process *process)
+{
+	struct obi_stray *stray = process->own && !obi_loop_is_default(loop) ? calloc(1, sizeof *stray) : NULL;
+	if (stray == NULL) {
+		obi_process_close(process);
+		return;
+	}
+	stray->process = *process;
+	stray->list = strays;
+	stray->loop = loop;
+	stray->next = strays->first;
+	stray->io.fn = on_death;
+	stray->look_again.fn = reap;
+	stray->io.user = stray->look_again.user = stray;
+	strays->first = stray;
+	*process = OBI_PROCESS_NONE;
+	obi_io_set(loop, &stray->io, stray->process.pidfd, OB_READABLE);
+}
+
+void obi_strays_remove(struct obi_strays *strays, const struct obi_procid *id)
+{
+	for (struct obi_stray *stray = strays->first; stray != NULL; stray = stray->next) {
+		if (obi_procid_equal(&stray->process.id, id)) {
+			forget(stray);
+			return;
+		}
+	}
+}
+
+void obi_strays_free(struct obi_strays *strays)
+{
+	while (strays->first != NULL) {
+		forget(strays->first);
+	}
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/procid.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PIDFS = 0x50494446 }; /* f_type of pidfs; older kernels give all pidfds one anonymous inode */
+
+/* Read a small file of /proc whole, as text. */
+static int read_proc(const char *path, char *text, size_t cap)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		return -errno;
+	}
+	ssize_t n = read(fd, text, cap - 1);
+	int sys = n < 0 ? errno : 0;
+	close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	return -sys;
+}
+
+int obi_boot_id(char boot[OBI_BOOT_ID_SIZE], struct ob_error *reterr)
+{
+	char text[64];
+	int sys = read_proc("/proc/sys/kernel/random/boot_id", text, sizeof text);
+	text[strcspn(text, "\n")] = '\0';
+	if (sys < 0 || strlen(text) != OBI_BOOT_ID_SIZE - 1) {
+		return obi_fail(reterr, OB_EIO, -sys, "reading the boot id");
+	}
+	memcpy(boot, text, OBI_BOOT_ID_SIZE);
+	return OB_OK;
+}
+
+/* Field 22 of /proc/PID/stat. The name before it may hold anything, so count from its last ')'. */
+static int start_time(int32_t pid, uint64_t *ret_start)
+{
+	char path[32], text[1024];
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	int sys = read_proc(path, text, sizeof text);
+	const char *at = strrchr(text, ')');
+	if (sys < 0 || at == NULL) {
+		return sys < 0 ? sys : -EIO;
+	}
+	for (int field = 2; field < 22 && at != NULL; field++) {
+		at = strchr(at + 1, ' ');
+	}
+	if (at == NULL) {
+		return -EIO;
+	}
+	*ret_start = strtoull(at + 1, NULL, 10);
+	return 0;
+}
+
+static uint64_t inode_of(int pidfd)
+{
+	struct statfs fs;
+	struct stat st;
+	if (fstatfs(pidfd, &fs) < 0 || fs.f_type != PIDFS || fstat(pidfd, &st) < 0) {
+		return 0;
+	}
+	return st.st_ino;
+}
+
+int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_error *reterr)
+{
+	struct obi_procid id = {.pid = pid, .inode = inode_of(pidfd)};
+	int r = obi_boot_id(id.boot, reterr);
+	if (r < 0) {
+		return r;
+	}
+	int sys = -start_time(pid, &id.start);
+	/* If the process behind the pidfd has its pid still, then it had it when /proc was read. */
+	if (pidfd_send_signal(pidfd, 0, NULL, 0) < 0 && errno == ESRCH) {
+		sys = ESRCH;
+	}
+	if (sys == ENOENT || sys == ESRCH) {
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
+	}
+	if (sys != 0) {
+		return obi_fail(reterr, OB_EIO, sys, "looking at process %d", (int)pid);
+	}
+	*ret = id;
+	return OB_OK;
+}
+
+bool obi_procid_equal(const struct obi_procid *a, const struct obi_procid *b)
+{
+	if (a->pid != b->pid || a->start != b->start || strcmp(a->boot, b->boot) != 0) {
+		return false;
+	}
+	return a->inode == b->inode || a->inode == 0 || b->inode == 0;
+}
+
+void obi_procid_text(const struct obi_procid *id, char text[OBI_PROCID_TEXT_SIZE])
+{
+	snprintf(text, OBI_PROCID_TEXT_SIZE, "%s:%" PRId32 ":%" PRIu64 ":%" PRIu64, id->boot, id->pid, id->start,
+		 id->inode);
+}
+
+/* A number in its one plain form: digits only, no leading zero, ended by `end`. */
+static bool read_number(const char **at, char end, uint64_t max, uint64_t *ret)
+{
+	const char *start = *at;
+	uint64_t number = 0;
+	while (**at >= '0' && **at <= '9') {
+		uint64_t digit = (uint64_t)(**at - '0');
+		if (number > (max - digit) / 10) {
+			return false;
+		}
+		number = number * 10 + digit;
+		(*at)++;
+	}
+	if (*at == start || **at != end || (start[0] == '0' && *at - start > 1)) {
+		return false;
+	}
+	*at += end != '\0';
+	*ret = number;
+	return true;
+}
+
+static bool is_boot_id(const char *text)
+{
+	for (int i = 0; i < OBI_BOOT_ID_SIZE - 1; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+		bool hex = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
+		if (dash ? text[i] != '-' : !hex) {
+			return false;
+		}
+	}
+	return text[OBI_BOOT_ID_SIZE - 1] == ':';
+}
+
+int obi_procid_parse(const char *text, struct obi_procid *ret)
+{
+	struct obi_procid id = {0};
+	uint64_t pid;
+	if (!is_boot_id(text)) {
+		return OB_EINVAL;
+	}
+	const char *at = text + OBI_BOOT_ID_SIZE;
+	if (!read_number(&at, ':', INT32_MAX, &pid) || pid == 0 || !read_number(&at, ':', UINT64_MAX, &id.start) ||
+	    !read_number(&at, '\0', UINT64_MAX, &id.inode)) {
+		return OB_EINVAL;
+	}
+	memcpy(id.boot, text, OBI_BOOT_ID_SIZE - 1);
+	id.pid = (int32_t)pid;
+	*ret = id;
+	return OB_OK;
+}
+
+int obi_signature_parse(const char *text, int32_t *ret_pid, uint64_t *ret_noted_ns)
+{
+	uint64_t pid, noted;
+	if (!read_number(&text, ' ', INT32_MAX, &pid) || pid == 0 || !read_number(&text, '\n', UINT64_MAX, &noted) ||
+	    *text != '\0') {
+		return OB_EINVAL;
+	}
+	*ret_pid = (int32_t)pid;
+	*ret_noted_ns = noted;
+	return OB_OK;
+}
+
+/* Open whoever has this pid now. */
+static int open_pid(int32_t pid, struct obi_process *ret, struct ob_error *reterr)
+{
+	struct obi_process process = {.pidfd = pidfd_open(pid, 0)};
+	if (process.pidfd < 0) {
+		int sys = errno;
+		if (sys == ESRCH || sys == EINVAL) {
+			return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
+		}
+		return obi_fail(reterr, obi_code_of_errno(sys), sys, "pidfd_open of process %d", (int)pid);
+	}
+	int r = obi_procid_of(process.pidfd, pid, &process.id, reterr);
+	if (r == OB_OK && obi_process_is_dead(&process)) {
+		r = obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
+	}
+	if (r < 0) {
+		close(process.pidfd);
+		return r;
+	}
+	*ret = process;
+	return OB_OK;
+}
+
+int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struct ob_error *reterr)
+{
+	struct obi_process process;
+	char boot[OBI_BOOT_ID_SIZE];
+	int r = obi_boot_id(boot, reterr);
+	if (r < 0) {
+		return r;
+	}
+	if (id->pid <= 0 || strcmp(id->boot, boot) != 0) {
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)id->pid);
+	}
+	r = open_pid(id->pid, &process, reterr);
+	if (r < 0) {
+		return r;
+	}
+	if (!obi_procid_equal(id, &process.id)) {
+		obi_process_close(&process);
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d is another process now)",
+				(int)id->pid);
+	}
+	*ret = process;
+	return OB_OK;
+}
+
+int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret, struct ob_error *reterr)
+{
+	struct obi_process process;
+	int r = pid > 0 ? open_pid(pid, &process, reterr)
+			: obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
+	if (r < 0) {
+		return r;
+	}
+	uint64_t tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
+	if (process.id.start > noted_ns / tick_ns) {
+		obi_process_close(&process);
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d is another process now)", (int)pid);
+	}
+	*ret = process;
+	return OB_OK;
+}
+
+int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct ob_error *reterr)
+{
+	char path[32], text[4096];
+	unsigned int uid;
+	snprintf(path, sizeof path, "/proc/%d/status", (int)process->id.pid);
+	int sys = read_proc(path, text, sizeof text);
+	const char *line = sys == 0 ? strstr(text, "\nUid:") : NULL;
+	/* As above: it has its pid still, so what was read is its. */
+	bool gone = pidfd_send_signal(process->pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
+	if (gone || line == NULL || sscanf(line, "\nUid: %*u %u", &uid) != 1) {
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)process->id.pid);
+	}
+	*ret_uid = uid;
+	return OB_OK;
+}
+
+void obi_process_close(struct obi_process *process)
+{
+	if (process->pidfd >= 0) {
+		close(process->pidfd);
+	}
+	*process = OBI_PROCESS_NONE;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* process/spawn_child - the child's part of process/spawn, between clone and exec: in the parent's memory, on a stack of its own, with
+ * plain system calls only. */
+#ifndef OBI_PROCESS_SPAWN_CHILD_H
+#define OBI_PROCESS_SPAWN_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+enum obi_spawn_step {
+	OBI_SPAWN_GROUP = 0,
+	OBI_SPAWN_SIGNALS,
+	OBI_SPAWN_FILES,
+	OBI_SPAWN_LIMIT,
+	OBI_SPAWN_USER,
+	OBI_SPAWN_CWD,
+	OBI_SPAWN_LOCK,
+	OBI_SPAWN_EXEC
+};
+
+struct obi_spawn_limit {
+	int resource;
+	struct rlimit64 limit;
+	const char *name;
+};
+
+/* All that the child needs, made by the parent; and where it says how far it came. */
+struct obi_spawn_child {
+	const char *file;
+	char *const *argv;
+	char *const *envp;
+	int fds[4]; /* what becomes 0 to 3; each is above 3, the last may be -1 */
+	const struct obi_spawn_limit *limits;
+	size_t limit_count;
+	bool change_user;
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t group_count;
+	int mask;	 /* the umask; -1: as it is */
+	const char *cwd; /* NULL: as it is */
+	/* Written by the child: */
+	volatile int step; /* enum obi_spawn_step, under way */
+	volatile size_t limit;
+	volatile int sys; /* errno of that step, when it has failed */
+};
+
+/* The function for clone(2): does not return. */
+int obi_spawn_child(void *child);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "rpc/handshake.h"
+
+#include "base/error.h"
+
+static bool put_counted(struct ob_sink *out, struct ob_bytes text)
+{
+	uint8_t len[2] = {(uint8_t)(text.len >> 8), (uint8_t)text.len};
+	return ob_sink_put(out, len, 2) && ob_sink_put(out, text.data, text.len);
+}
+
+/* "outboard/1", the codec, and the mechanisms joined by commas, each behind its length in two bytes, big-endian. */
+static int build_prologue(struct obi_auth *auth, struct ob_error *reterr)
+{
+	char list[OBI_MECHANISMS_MAX * 32];
+	struct ob_sink names = ob_sink_fixed(list, sizeof list);
+	struct ob_sink out = ob_sink_fixed(auth->prologue, sizeof auth->prologue);
+	for (uint32_t i = 0; i < auth->setup->count; i++) {
+		ob_sink_text(&names, i > 0 ? "," : "");
+		ob_sink_text(&names, auth->setup->mechanisms[i].name);
+	}
+	put_counted(&out, ob_bytes_text("outboard/1"));
+	put_counted(&out, ob_bytes_text(auth->setup->codec));
+	put_counted(&out, ob_bytes_of(list, names.len));
+	if (names.failed || out.failed) {
+		return obi_fail(reterr, OB_EINVAL, 0, "too many authenticators, or too long names");
+	}
+	auth->params.prologue = ob_bytes_of(auth->prologue, out.len);
+	return OB_OK;
+}
+
+static int take_identity(struct obi_auth *auth, struct ob_error *reterr)
+{
+	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
+	struct ob_sink out = ob_sink_fixed(auth->subject, OBI_SUBJECT_MAX);
+	if (ops->identity == NULL) {
+		ob_sink_text(&out, "outboard");
+	} else if (ops->identity(auth->exchange, &auth->params, &out) < 0 || out.failed || out.len == 0) {
+		return obi_fail(reterr, OB_EAUTH, 0, "authenticator %s named no subject", obi_auth_mechanism(auth));
+	}
+	auth->subject_len = out.len;
+	return OB_OK;
+}
+
+static void end_exchange(struct obi_auth *auth)
+{
+	if (auth->exchange != NULL) {
+		auth->setup->mechanisms[auth->at].ops->destroy(auth->exchange);
+		auth->exchange = NULL;
+	}
+}
+
+/* This mechanism has passed; go to the next one that exchanges messages. */
+static int pass(struct obi_auth *auth, struct ob_error *reterr)
+{
+	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
+	int r = take_identity(auth, reterr);
+	if (ops->seal != NULL && r == OB_OK) {
+		auth->sealer = auth->exchange;
+		auth->sealer_ops = ops;
+		auth->exchange = NULL;
+	}
+	end_exchange(auth);
+	auth->proved = true;
+	auth->satisfied = false;
+	auth->at++;
+	while (r == OB_OK && auth->at < auth->setup->count && auth->setup->mechanisms[auth->at].ops->create == NULL) {
+		r = take_identity(auth, reterr);
+		auth->at++;
+	}
+	return r;
+}
+
+int obi_auth_begin(struct obi_auth *auth, const struct obi_auth_setup *setup, enum ob_auth_role role,
+		   const struct ob_peer *peer, struct ob_error *reterr)
+{
+	memset(auth, 0, sizeof *auth);
+	auth->setup = setup;
+	auth->params.size = sizeof auth->params;
+	auth->params.role = role;
+	auth->params.secret = setup->secret;
+	auth->params.peer = peer;
+	auth->params.parent_dials = setup->parent_dials;
+	auth->params.allowed_uid = setup->allowed_uid;
+	if (role == OB_AUTH_ACCEPTOR) {
+		auth->params.uids = setup->uids;
+		auth->params.uid_count = setup->uid_count;
+		auth->params.gids = setup->gids;
+		auth->params.gid_count = setup->gid_count;
+	}
+	int r = build_prologue(auth, reterr);
+	for (uint32_t i = 0; r == OB_OK && i < setup->count; i++) {
+		const struct ob_auth_ops *ops = setup->mechanisms[i].ops;
+		r = ops->admit != NULL ? ops->admit(setup->host, &auth->params, reterr) : OB_OK;
+	}
+	while (r == OB_OK && auth->at < setup->count && setup->mechanisms[auth->at].ops->create == NULL) {
+		r = take_identity(auth, reterr);
+		auth->at++;
+	}
+	return r < 0 ? r : OB_OK;
+}
+
+struct ob_auth *obi_auth_take_sealer(struct obi_auth *auth, const struct ob_auth_ops **ret_ops)
+{
+	struct ob_auth *sealer = auth->sealer;
+	*ret_ops = auth->sealer_ops;
+	auth->sealer = NULL;
+	return sealer;
+}
+
+void obi_auth_end(struct obi_auth *auth)
+{
+	if (auth->setup != NULL && auth->at < auth->setup->count) {
+		end_exchange(auth);
+	}
+	if (auth->sealer != NULL) {
+		auth->sealer_ops->destroy(auth->sealer);
+		auth->sealer = NULL;
+	}
+	auth->setup = NULL;
+}
+
+bool obi_auth_passed(const struct obi_auth *auth)
+{
+	return auth->at == auth->setup->count;
+}
+
+const char *obi_auth_mechanism(const struct obi_auth *auth)
+{
+	return auth->setup->mechanisms[auth->at].name;
+}
+
+/* One step of the mechanism whose turn it is; the exchange begins with the first. */
+static int step(struct obi_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+{
+	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
+	if (auth->exchange == NULL) {
+		int r = ops->create(auth->setup->host, &auth->params, &auth->exchange, reterr);
+		if (r < 0) {
+			auth->exchange = NULL;
+			return r;
+		}
+	}
+	int r = ops->step(auth->exchange, in, out, reterr);
+	if (r >= 0 && out->failed) {
+		return obi_fail(reterr, OB_ETOOBIG, 0, "authenticator %s wrote too much", obi_auth_mechanism(auth));
+	}
+	return r > OB_AUTH_MORE
+		   ? obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s: bad state", obi_auth_mechanism(auth))
+		   : r;
+}
+
+int obi_auth_ask(struct obi_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+{
+	if (auth->satisfied) {
+		return obi_fail(reterr, OB_EAUTH, 0, "the peer wants more of %s than there is",
+				obi_auth_mechanism(auth));
+	}
+	int r = step(auth, in, out, reterr);
+	auth->satisfied = r == OB_AUTH_DONE;
+	return r < 0 ? r : OB_OK;
+}
+
+int obi_auth_told_done(struct obi_auth *auth, struct ob_bytes in, struct ob_error *reterr)
+{
+	uint8_t none[1];
+	struct ob_sink out = ob_sink_fixed(none, 0);
+	int r = OB_AUTH_DONE;
+	if (!auth->satisfied) {
+		r = step(auth, in, &out, reterr);
+	} else if (in.len > 0) {
+		r = OB_AUTH_MORE;
+	}
+	if (r == OB_AUTH_MORE) {
+		return obi_fail(reterr, OB_EAUTH, 0, "the peer ended %s too early", obi_auth_mechanism(auth));
+	}
+	return r < 0 ? r : pass(auth, reterr);
+}
+
+int obi_auth_answer(struct obi_auth *auth, struct ob_bytes name, struct ob_bytes in, struct ob_sink *out,
+		    struct ob_error *reterr)
+{
+	if (!ob_bytes_is(name, obi_auth_mechanism(auth))) {
+		return obi_fail(reterr, OB_EAUTH, 0, "the peer tries another authenticator than %s",
+				obi_auth_mechanism(auth));
+	}
+	bool first = auth->exchange == NULL && auth->setup->mechanisms[auth->at].ops->seal != NULL;
+	int r = step(auth, in, out, reterr);
+	if (r >= 0 && first && auth->setup->seen != NULL) {
+		auth->repeated = obi_seen_before(auth->setup->seen, in);
+	}
+	if (r == OB_AUTH_DONE) {
+		int passed = pass(auth, reterr);
+		return passed < 0 ? passed : OB_AUTH_DONE;
+	}
+	return r;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* interfaces - what one side exposes: named tables of methods, and finding the handler of a call. */
+#ifndef OBI_RPC_INTERFACES_H
+#define OBI_RPC_INTERFACES_H
+
+#include <outboard/outboard.h>
+
+#include "rpc/call.h"
+
+struct obi_interface {
+	struct obi_interface *next;
+	const struct ob_method *methods;
+	void *user;
+	char name[];
+};
+
+/* In order of exposure. */
+struct obi_interfaces {
+	struct obi_interface *first;
+};
+
+/* OB_EINVAL: the name is empty, has a dot, or is too long; OB_EEXIST: it is taken. */
+int obi_interfaces_add(struct obi_interfaces *list, const char *name, const struct ob_method *methods, void *user,
+		       struct ob_error *reterr);
+void obi_interfaces_free(struct obi_interfaces *list);
+
+/* Run the handler of the call's method, or answer that there is none. */
+void obi_interfaces_call(const struct obi_interfaces *list, struct ob_call *call);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#include "rpc/replay_cache.h"
+
+/* FNV-1a of 64 bits. Who could choose messages to collide has the secret, and need not. */
+static uint64_t digest_of(struct ob_bytes message)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+	for (size_t i = 0; i < message.len; i++) {
+		hash = (hash ^ message.data[i]) * 0x100000001b3u;
+	}
+	return hash;
+}
+
+bool obi_seen_before(struct obi_seen *seen, struct ob_bytes message)
+{
+	uint64_t digest = digest_of(message);
+	for (uint32_t i = 0; i < seen->count; i++) {
+		if (seen->digest[i] == digest) {
+			return true;
+		}
+	}
+	seen->digest[seen->next] = digest;
+	seen->next = (seen->next + 1) % OBI_SEEN_MAX;
+	seen->count += seen->count < OBI_SEEN_MAX;
+	return false;
+}

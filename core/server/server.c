@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/failpoint.h"
+
+extern char **environ;
+
+/* ---- Open ---- */
+
+static void fill_defaults(struct ob_server_options *o)
+{
+	struct obi_session_limits limits = obi_session_limits_default();
+	o->message_max = o->message_max != 0 ? o->message_max : limits.message;
+	o->calls_max = o->calls_max != 0 ? o->calls_max : limits.calls;
+	o->queue_max = o->queue_max != 0 ? o->queue_max : limits.queue;
+	o->preauth_max = o->preauth_max != 0 ? o->preauth_max : 64;
+	o->auth_timeout_ms = o->auth_timeout_ms != 0 ? o->auth_timeout_ms : 5000;
+}
+
+/* The lock that says we live: ours alone from here on, not our children's. */
+static int take_lock_fd(void)
+{
+	const char *text = getenv("OUTBOARD_LOCK_FD");
+	char *end = NULL;
+	long fd = text != NULL ? strtol(text, &end, 10) : -1;
+	if (text == NULL || end == text || *end != '\0' || fd < 3 || fd > 1 << 20) {
+		return -1;
+	}
+	return fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0 ? (int)fd : -1;
+}
+
+/* What was meant for us is not for our children; but where plugins lie is as true for them. */
+static void clear_environment(void)
+{
+	for (size_t i = 0; environ != NULL && environ[i] != NULL;) {
+		const char *equals = strchr(environ[i], '=');
+		char name[64];
+		if (equals == NULL || strncmp(environ[i], "OUTBOARD_", 9) != 0 ||
+		    strncmp(environ[i], "OUTBOARD_PLUGIN_PATH=", 21) == 0) {
+			i++;
+			continue;
+		}
+		snprintf(name, sizeof name, "%.*s", (int)(equals - environ[i]), environ[i]);
+		if (unsetenv(name) != 0 || (size_t)(equals - environ[i]) >= sizeof name) {
+			i++;
+		}
+	}
+}
+
+/* The config that the options are. */
+static int config_of_options(struct ob_server *s, struct ob_error *reterr)
+{
+	const struct ob_server_options *o = &s->options;
+	char *auth = o->auth != NULL ? obi_names_join(o->auth, ",") : NULL;
+	int r = o->auth == NULL || auth != NULL ? ob_config_set(&s->config.auth, auth) : OB_ENOMEM;
+	r = r == OB_OK ? ob_config_set(&s->config.listen, o->listen) : r;
+	r = r == OB_OK ? ob_config_set(&s->config.codec, o->codec != NULL ? o->codec : "msgpack") : r;
+	r = r == OB_OK ? ob_config_set(&s->config.token, o->token) : r;
+	r = r == OB_OK ? ob_config_set(&s->config.parent_address, o->parent_address) : r;
+	free(auth);
+	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "out of memory");
+}
+
+static int find_config(struct ob_server *s, struct ob_error *reterr)
+{
+	s->config.size = sizeof s->config;
+	if (s->options.listen != NULL) {
+		return config_of_options(s, reterr);
+	}
+	const char *path = s->options.config_path != NULL ? s->options.config_path : getenv("OUTBOARD_CONFIG");
+	if (path == NULL || *path == '\0') {
+		return obi_fail(reterr, OB_ENOENT, 0,
+				"not started as an outboard: OUTBOARD_CONFIG is not set, and no config_path was given");
+	}
+	s->config_path = strdup(path);
+	if (s->config_path == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	int r = ob_config_read(path, &s->config, reterr);
+	if (r == OB_OK && s->config.instance != NULL && (s->instance = strdup(s->config.instance)) == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	return r;
+}
+
+/* Those of the config file, or the program's. */
+static int read_rules(struct ob_server *s, struct ob_error *reterr)
+{
+	if (s->config.rules == NULL && s->options.rules != NULL) {
+		int r = obi_rules_check(s->options.rules, reterr);
+		char *text = r == OB_OK ? obi_names_join(s->options.rules, "; ") : NULL;
+		r = r == OB_OK ? ob_config_set(&s->config.rules, text) : r;
+		free(text);
+		if (r < 0) {
+			return r;
+		}
+	}
+	int r = obi_rules_parse(s->config.rules, &s->rules, reterr);
+	return r < 0 && reterr != NULL ? obi_wrap(reterr, "rules of the config") : r;
+}
+
+static int make_parts(struct ob_server *s, struct ob_error *reterr)
+{
+	s->parent_peer = obi_peer_new(s->rt);
+	s->parent = s->parent_peer != NULL ? obi_client_new(s->parent_peer, NULL) : NULL;
+	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->parent == NULL || s->stop_fd < 0) {
+		return obi_fail(reterr, OB_ENOMEM, s->stop_fd < 0 ? errno : 0, "making a server");
+	}
+	s->logger = s->options.logger;
+	s->own_logger = s->logger == NULL;
+	int r = s->own_logger ? ob_logger_new(STDOUT_FILENO, &s->logger, reterr) : OB_OK;
+	return r == OB_OK ? obi_control_expose(s, reterr) : r;
+}
+
+static int open_server(struct ob_server *s, struct ob_error *reterr)
+{
+	struct timespec ts;
+	OBI_CRASHPOINT("server_open");
+	if (s->options.runtime == NULL) {
+		int r = ob_runtime_new(NULL, &s->options.runtime, reterr);
+		if (r < 0) {
+			return r;
+		}
+		s->own_runtime = true;
+	}
+	s->rt = s->options.runtime;
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	s->opened_ns = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	signal(SIGPIPE, SIG_IGN);
+	int r = find_config(s, reterr);
+	r = r == OB_OK ? read_rules(s, reterr) : r;
+	r = r == OB_OK ? make_parts(s, reterr) : r;
+	if (r == OB_OK && s->config_path != NULL) {
+		s->lock_fd = take_lock_fd();
+		clear_environment();
+	}
+	return r;
+}
+
+int ob_server_open(const struct ob_server_options *options, ob_server **ret_server, struct ob_error *reterr)
+{
+	struct ob_server *s = calloc(1, sizeof *s);
+	if (s == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	s->lock_fd = s->reserve_fd = s->stop_fd = -1;
+	pthread_mutex_init(&s->config_lock, NULL);
+	int r = obi_options_copy(&s->options, sizeof s->options, options, reterr);
+	fill_defaults(&s->options);
+	r = r == OB_OK ? open_server(s, reterr) : r;
+	if (r < 0) {
+		ob_server_close(s);
+		return r;
+	}
+	*ret_server = s;
+	return OB_OK;
+}
+
+/* ---- What it offers ---- */
+
+int ob_server_expose(ob_server *s, const char *interface_name, const struct ob_method *methods, void *user,
+		     struct ob_error *reterr)
+{
+	if (s->started) {
+		return obi_fail(reterr, OB_EBUSY, 0, "interfaces are exposed before the server starts");
+	}
+	if (interface_name != NULL && strncmp(interface_name, "outboard", 8) == 0) {
+		return obi_fail(reterr, OB_EINVAL, 0, "interface names that begin with outboard are reserved");
+	}
+	obi_enter(s->rt);
+	int r = obi_interfaces_add(&s->interfaces, interface_name, methods, user, reterr);
+	obi_leave(s->rt);
+	return r;
+}
+
+int ob_server_add_probe(ob_server *s, const char *name, ob_probe_fn *fn, void *user, struct ob_error *reterr)
+{
+	size_t len = strlen(name);
+	struct obi_probe *probe = malloc(sizeof *probe + len + 1);
+	if (probe == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	memcpy(probe->name, name, len + 1);
+	probe->fn = fn;
+	probe->user = user;
+	obi_enter(s->rt);
+	probe->next = s->probes;
+	s->probes = probe;
+	obi_leave(s->rt);
+	return OB_OK;
+}
+
+ob_logger *ob_server_logger(ob_server *s)
+{
+	return s->logger;
+}
+
+ob_client *ob_server_parent(ob_server *s)
+{
+	return s->parent;
+}
+
+/* ---- The config ---- */
+
+const struct ob_config *ob_server_config(ob_server *s)
+{
+	return &s->config;
+}
+
+int ob_server_update_config(ob_server *s, int (*fn)(void *user, struct ob_config *config), void *user,
+			    struct ob_error *reterr)
+{
+	struct ob_config config = {.size = sizeof config};
+	if (s->config_path == NULL) {
+		return obi_fail(reterr, OB_ENOTSUP, 0, "this server has no config file");
+	}
+	pthread_mutex_lock(&s->config_lock);
+	int r = ob_config_read(s->config_path, &config, reterr);
+	if (r == OB_OK) {
+		r = fn(user, &config);
+		r = r < 0 ? obi_fail(reterr, r, 0, "the config was left as it is")
+			  : ob_config_write(s->config_path, &config, reterr);
+	}
+	if (r == OB_OK) {
+		struct ob_config was = s->config;
+		s->config = config;
+		config = was;
+	}
+	ob_config_clear(&config);
+	pthread_mutex_unlock(&s->config_lock);
+	return r;
+}
+
+static int tell_ready(void *user, struct ob_config *config)
+{
+	char *address = obi_server_address(user);
+	if (address == NULL) {
+		return OB_ENOMEM;
+	}
+	free(config->rpc_addr);
+	config->rpc_addr = address;
+	config->pid = getpid();
+	config->ready = true;
+	return OB_OK;
+}
+
+/* ---- Running ---- */
+
+static int publish(struct ob_server *s, struct ob_error *reterr)
+{
+	if (s->config_path != NULL) {
+		return ob_server_update_config(s, tell_ready, s, reterr);
+	}
+	int r = tell_ready(s, &s->config);
+	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "out of memory");
+}
+
+int ob_server_start(ob_server *s, struct ob_error *reterr)
+{
+	obi_enter(s->rt);
+	int r = s->started ? obi_fail(reterr, OB_EBUSY, 0, "the server is started already") : OB_OK;
+	OBI_CRASHPOINT("server_start");
+	r = r == OB_OK ? obi_server_listen(s, reterr) : r;
+	if (r == OB_OK) {
+		OBI_CRASHPOINT("server_listening");
+		r = publish(s, reterr);
+		if (r < 0) {
+			obi_server_hang_up(s);
+		}
+	}
+	s->started = s->started || r == OB_OK;
+	obi_leave(s->rt);
+	return r;
+}
+
+void ob_server_stop(ob_server *s)
+{
+	const uint64_t one = 1;
+	int saved = errno; /* we may be in a signal handler */
+	atomic_store(&s->stop, true);
+	ssize_t n = write(s->stop_fd, &one, sizeof one);
+	(void)n;
+	obi_loop_wake(s->rt->loop);
+	errno = saved;
+}
+
+void obi_server_shut_down(struct ob_server *s)
+{
+	s->ending = true;
+	if (s->options.shutdown != NULL) {
+		s->options.shutdown(s->options.user_data, s);
+	} else {
+		ob_server_stop(s);
+	}
+}
+
+static void free_probes(struct ob_server *s)
+{
+	while (s->probes != NULL) {
+		struct obi_probe *next = s->probes->next;
+		free(s->probes);
+		s->probes = next;
+	}
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
+static void close_server(struct ob_server *s)
+{
+	if (s->rt != NULL) {
+		obi_enter(s->rt);
+		obi_client_release(s->parent); /* first, so that its calls are told of by the loop */
+		obi_server_hang_up(s);
+		obi_peer_unref(s->parent_peer);
+		obi_task_stop(&s->close_task);
+		obi_leave(s->rt);
+	}
+	obi_interfaces_free(&s->interfaces);
+	free_probes(s);
+	if (s->own_logger) {
+		ob_logger_free(s->logger);
+	}
+	if (s->own_runtime) {
+		ob_runtime_free(s->rt);
+	}
+	obi_rules_free(&s->rules);
+	ob_config_clear(&s->config);
+	pthread_mutex_destroy(&s->config_lock);
+	close_fd(s->lock_fd);
+	close_fd(s->stop_fd);
+	free(s->config_path);
+	free(s->instance);
+	free(s);
+}
+
+int ob_server_run(ob_server *s, struct ob_error *reterr)
+{
+	struct pollfd waiting = {.fd = s->stop_fd, .events = POLLIN};
+	if (s->rt->mode == OB_RUNTIME_ATTACHED) {
+		return obi_fail(reterr, OB_ENOTSUP, 0, "on an attached runtime the application turns the loop");
+	}
+	int r = obi_check_may_block(s->rt, reterr);
+	if (r < 0) {
+		return r;
+	}
+	while (s->rt->mode == OB_RUNTIME_THREADED && !atomic_load(&s->stop)) {
+		(void)poll(&waiting, 1, -1);
+	}
+	while (!atomic_load(&s->stop)) {
+		obi_runtime_turn(s->rt);
+	}
+	if (s->close_asked) {
+		close_server(s);
+	}
+	return OB_OK;
+}
+
+static void on_close_task(void *user)
+{
+	close_server(user);
+}
+
+/*
+ * Inside a callback what is on the stack still needs the server: it is closed from the loop; or, where the loop is its own, by
+ * ob_server_run(), which returns then.
+ */
+void ob_server_close(ob_server *s)
+{
+	if (s == NULL) {
+		return;
+	}
+	if (s->rt == NULL || !obi_in_callback(s->rt)) {
+		close_server(s);
+		return;
+	}
+	if (s->own_runtime) {
+		s->close_asked = true;
+		ob_server_stop(s);
+		return;
+	}
+	s->close_task.fn = on_close_task;
+	s->close_task.user = s;
+	obi_task_queue(s->rt->loop, &s->close_task);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/backoff.h"
+
+#include "base/error.h"
+
+enum { SECOND = 1000 };
+
+/* No delay is longer than ten years: beyond that, doubling stops. */
+static const int64_t LONGEST = (int64_t)10 * 365 * 24 * 3600 * SECOND;
+
+struct ob_restart_policy ob_restart_policy_default(void)
+{
+	return (struct ob_restart_policy){
+	    .max_restarts = 0,
+	    .backoff_base_ms = 2 * SECOND,
+	    .backoff_max_ms = 60 * SECOND,
+	    .reset_window_ms = 300 * SECOND,
+	    .jitter = 0,
+	};
+}
+
+struct ob_restart_policy obi_restart_policy(const struct ob_restart_policy *given)
+{
+	struct ob_restart_policy policy = ob_restart_policy_default();
+	policy.max_restarts = given->max_restarts;
+	policy.jitter = given->jitter;
+	if (given->backoff_base_ms != 0) {
+		policy.backoff_base_ms = given->backoff_base_ms;
+	}
+	if (given->backoff_max_ms != 0) {
+		policy.backoff_max_ms = given->backoff_max_ms;
+	}
+	if (given->reset_window_ms != 0) {
+		policy.reset_window_ms = given->reset_window_ms;
+	}
+	return policy;
+}
+
+int obi_restart_check(const struct ob_restart_policy *policy, struct ob_error *reterr)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} numbers[] = {
+	    {"max_restarts", policy->max_restarts},
+	    {"backoff_base_ms", policy->backoff_base_ms},
+	    {"backoff_max_ms", policy->backoff_max_ms},
+	    {"reset_window_ms", policy->reset_window_ms},
+	};
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		if (numbers[i].value < -1) {
+			return obi_fail(reterr, OB_EINVAL, 0, "restart.%s: must not be below -1", numbers[i].name);
+		}
+	}
+	if (!(policy->jitter >= 0 && policy->jitter <= 1)) {
+		return obi_fail(reterr, OB_EINVAL, 0, "restart.jitter: must be between 0 and 1");
+	}
+	return OB_OK;
+}
+
+/* base doubled count times, at most max (negative: only what a clock can hold). */
+static int64_t backoff(int64_t base, int64_t max, uint32_t count)
+{
+	int64_t limit = max < 0 || max > LONGEST ? LONGEST : max;
+	int64_t delay = base < 0 ? 0 : base;
+	while (count > 0 && delay > 0 && delay < limit) {
+		delay *= 2;
+		count--;
+	}
+	return delay < limit ? delay : limit;
+}
+
+static bool is_long_ago(const struct ob_restart_policy *policy, const struct obi_restart_state *state, int64_t now_ms)
+{
+	if (now_ms < state->last_ms) {
+		return true;
+	}
+	return policy->reset_window_ms >= 0 && now_ms - state->last_ms > policy->reset_window_ms;
+}
+
+bool obi_restart_next(const struct ob_restart_policy *given, struct obi_restart_state *state, int64_t now_ms,
+		      double random, int64_t *ret_delay_ms)
+{
+	struct ob_restart_policy policy = obi_restart_policy(given);
+	uint32_t count = is_long_ago(&policy, state, now_ms) ? 0 : state->count;
+	if (policy.max_restarts < 0 || (policy.max_restarts > 0 && count >= (uint32_t)policy.max_restarts)) {
+		return false;
+	}
+	int64_t delay = backoff(policy.backoff_base_ms, policy.backoff_max_ms, count);
+	delay -= (int64_t)((double)delay * policy.jitter * random);
+	state->count = count < UINT32_MAX ? count + 1 : count;
+	state->last_ms = now_ms;
+	state->total++;
+	*ret_delay_ms = delay;
+	return true;
+}
+
+void obi_restart_forgive(struct obi_restart_state *state)
+{
+	state->count = 0;
+	state->last_ms = 0;
+}

@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/supervisor.h"
+
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "supervisor/supervise_private.h"
+
+enum { KILL_WAIT_MS = 5000, LATE_MS = 1000 };
+
+/* ---- Notes and events ---- */
+
+void obi_sup_note_error(struct obi_supervisor *sup, const struct ob_error *err)
+{
+	if (!sup->noted) {
+		sup->note = *err;
+		sup->noted = true;
+	}
+	snprintf(sup->state.last_error, sizeof sup->state.last_error, "%.255s", err->text);
+}
+
+void obi_sup_note(struct obi_supervisor *sup, int code, const char *format, ...)
+{
+	struct ob_error err;
+	va_list args;
+	va_start(args, format);
+	obi_failv(&err, code, 0, format, args);
+	va_end(args);
+	obi_sup_note_error(sup, &err);
+}
+
+void obi_sup_cause(struct obi_supervisor *sup, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(sup->cause, sizeof sup->cause, format, args);
+	va_end(args);
+}
+
+void obi_sup_emit(struct obi_supervisor *sup, enum ob_event_type type, int64_t delay_ms)
+{
+	struct ob_event event = {
+	    .size = sizeof event,
+	    .type = type,
+	    .name = sup->options->name,
+	    .pid = sup->process.id.pid,
+	    .exit_kind = sup->last_exit.kind,
+	    .exit_value = sup->last_exit.value,
+	    .cause = sup->cause,
+	    .restarts = sup->state.restart.count,
+	    .delay_ms = delay_ms,
+	};
+	if (type == OB_EVENT_RESTARTING || type == OB_EVENT_FAILED || type == OB_EVENT_UNHEALTHY ||
+	    type == OB_EVENT_UNRESPONSIVE) {
+		snprintf(sup->state.last_error, sizeof sup->state.last_error, "%s", sup->cause);
+	}
+	obi_sup_changed(sup);
+	if (sup->setup.events.event != NULL) {
+		sup->setup.events.event(sup->setup.events.user, &event);
+	}
+}
+
+void obi_sup_changed(struct obi_supervisor *sup)
+{
+	sup->setup.events.changed(sup->setup.events.user);
+}
+
+/* ---- Requests ---- */
+
+static bool is_start(enum obi_life_event event)
+{
+	return event == OBI_LIFE_START || event == OBI_LIFE_RECONNECT || event == OBI_LIFE_START_OR_RECONNECT;
+}
+
+static void finish(struct obi_request *request, int code, const struct ob_error *err)
+{
+	struct obi_request *mine = request->lasting ? NULL : request; /* the supervisor may go meanwhile */
+	if (request->done != NULL) {
+		request->done(request->user, code, err);
+	}
+	free(mine);
+}
+
+static void finish_start(struct obi_supervisor *sup, bool ok)
+{
+	struct obi_request *request = sup->start;
+	struct ob_error err = sup->note;
+	if (!sup->noted) {
+		obi_fail(&err, OB_ECANCELED, 0, "the start of outboard process %s was called off", sup->options->name);
+	}
+	sup->start = NULL;
+	sup->noted = false;
+	if (request != NULL) {
+		finish(request, ok ? OB_OK : err.code, ok ? NULL : &err);
+	}
+}
+
+static void finish_stops(struct obi_supervisor *sup)
+{
+	struct obi_request *request = sup->stops;
+	sup->stops = NULL;
+	while (request != NULL) {
+		struct obi_request *next = request->next;
+		finish(request, OB_OK, NULL);
+		request = next;
+	}
+}
+
+static void refuse(struct obi_supervisor *sup, struct obi_request *request, enum obi_phase phase)
+{
+	struct ob_error err;
+	int code = obi_lifecycle_refusal(phase, request->event);
+	switch (code) {
+	case OB_EEXIST:
+		obi_fail(&err, code, 0,
+			 is_start(request->event) && request->event != OBI_LIFE_START
+			     ? "already connected"
+			     : "outboard process %s is already running",
+			 sup->options->name);
+		break;
+	case OB_ECLOSED:
+		obi_fail(&err, code, 0, "the connector is closed");
+		break;
+	default:
+		obi_fail(&err, code, 0, "outboard process %s is busy with another request", sup->options->name);
+		break;
+	}
+	finish(request, code, &err);
+}
+
+/* A request enters the machine. Its place is taken before the actions, which may end it at once. */
+static void run_request(struct obi_supervisor *sup, struct obi_request *request)
+{
+	enum obi_phase phase = sup->phase;
+	struct obi_step step = obi_lifecycle_step(phase, request->event);
+	if ((step.actions & OBI_DO_REFUSE) != 0) {
+		refuse(sup, request, phase);
+		return;
+	}
+	if (is_start(request->event)) {
+		sup->start = request;
+		sup->noted = false;
+	} else if (request->event == OBI_LIFE_SUPERVISE) {
+		finish(request, OB_OK, NULL);
+		obi_sup_feed(sup, OBI_LIFE_SUPERVISE);
+		return;
+	} else {
+		request->next = sup->stops;
+		sup->stops = request;
+	}
+	obi_sup_feed(sup, request->event);
+}
+
+static void run_queue(void *user)
+{
+	struct obi_supervisor *sup = user;
+	while (sup->queue != NULL) {
+		struct obi_request *request = sup->queue;
+		sup->queue = request->next;
+		request->next = NULL;
+		run_request(sup, request);
+	}
+}
+
+int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event request, ob_done_fn *done, void *user,
+			   uint64_t *ret_id, struct ob_error *reterr)
+{
+	struct obi_request **last = &sup->queue;
+	bool lasting = request == OBI_LIFE_CLOSE && sup->close.id == 0;
+	struct obi_request *r = lasting ? &sup->close : calloc(1, sizeof *r);
+	if (r == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	*r = (struct obi_request){
+	    .event = request, .id = ++sup->next_id, .done = done, .user = user, .lasting = lasting};
+	while (*last != NULL) {
+		last = &(*last)->next;
+	}
+	*last = r;
+	obi_task_queue(sup->setup.loop, &sup->queue_task);
+	if (ret_id != NULL) {
+		*ret_id = r->id;
+	}
+	return OB_OK;
+}
+
+static struct obi_request *take_by_id(struct obi_request **list, uint64_t id)
+{
+	while (*list != NULL && (*list)->id != id) {
+		list = &(*list)->next;
+	}
+	struct obi_request *found = *list;
+	if (found != NULL) {
+		*list = found->next;
+	}
+	return found;
+}
+
+static void finish_aborted(struct obi_supervisor *sup, struct obi_request *request, int code)
+{
+	struct ob_error err;
+	obi_fail(&err, code, 0,
+		 code == OB_ETIMEDOUT ? "timeout waiting for outboard process %s"
+				      : "waiting for outboard process %s was canceled",
+		 sup->options->name);
+	finish(request, code, &err);
+}
+
+void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code)
+{
+	struct obi_request *request = take_by_id(&sup->queue, id);
+	if (request != NULL) {
+		finish_aborted(sup, request, code);
+		return;
+	}
+	if (sup->start != NULL && sup->start->id == id) {
+		sup->noted = false; /* whatever went wrong before, this is what ends it */
+		obi_sup_note(sup, code,
+			     code == OB_ETIMEDOUT ? "timeout waiting for outboard process %s to be ready"
+						  : "waiting for outboard process %s to be ready was canceled",
+			     sup->options->name);
+		obi_sup_feed(sup, OBI_LIFE_CANCEL);
+		return;
+	}
+	request = take_by_id(&sup->stops, id);
+	if (request != NULL) {
+		obi_sup_feed(sup, OBI_LIFE_KILL);
+		finish_aborted(sup, request, code);
+	}
+}
+
+/* ---- The machine ---- */
+
+void obi_sup_instant(struct obi_supervisor *sup, enum obi_life_event event)
+{
+	sup->instant = event;
+	sup->has_instant = true;
+}
+
+/*
+ * A timer that is late says that we did not run (stopped, or the whole machine): the child was not given the time that it was to have.
+ * So it is given as much again as we were away for, and is looked at anew before it is judged.
+ */
+static bool is_given_more_time(struct obi_supervisor *sup)
+{
+	int64_t late = obi_now_ms() - sup->timer.at, most = sup->options->ready_timeout_ms;
+	if (late < LATE_MS) {
+		return false;
+	}
+	obi_timer_set(sup->setup.loop, &sup->timer, late < most ? late : most);
+	return true;
+}
+
+static void on_timer(void *user)
+{
+	struct obi_supervisor *sup = user;
+	bool waits = obi_lifecycle_is_starting(sup->phase) || obi_lifecycle_is_adopting(sup->phase);
+	if (waits && is_given_more_time(sup)) {
+		return;
+	}
+	switch (sup->phase) {
+	case OBI_PHASE_BACKOFF:
+		obi_sup_feed(sup, OBI_LIFE_BACKOFF_OVER);
+		break;
+	case OBI_PHASE_STARTING_FIRST:
+	case OBI_PHASE_STARTING_AGAIN:
+		obi_sup_note(sup, OB_ETIMEDOUT, "timeout waiting for outboard process %s to be ready%s%s",
+			     sup->options->name, sup->link_error[0] != '\0' ? ": " : "", sup->link_error);
+		obi_sup_cause(sup, "not ready in %lld ms", (long long)sup->options->ready_timeout_ms);
+		obi_sup_feed(sup, OBI_LIFE_READY_TIMEOUT);
+		break;
+	case OBI_PHASE_ADOPTING_RECONNECT:
+	case OBI_PHASE_ADOPTING_EITHER:
+	case OBI_PHASE_ADOPTING_AGAIN:
+		obi_sup_note(sup, OB_ETIMEDOUT,
+			     "RPC connection failed: timeout waiting for outboard process %s to be ready",
+			     sup->options->name);
+		obi_sup_cause(sup, "cannot be taken over in %lld ms", (long long)sup->options->ready_timeout_ms);
+		obi_sup_feed(sup, sup->state.was_ready ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
+		break;
+	default:
+		obi_sup_feed(sup, OBI_LIFE_STOP_TIMEOUT);
+		break;
+	}
+}
+
+static double dice(void)
+{
+	return (double)randombytes_random() / 4294967296.0;
+}
+
+static int64_t boottime_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void arm_backoff(struct obi_supervisor *sup)
+{
+	int64_t delay_ms;
+	if (!obi_restart_next(&sup->options->restart, &sup->state.restart, boottime_ms(), dice(), &delay_ms)) {
+		obi_sup_cause(sup, "gave up after %u restarts", sup->state.restart.count);
+		obi_sup_instant(sup, OBI_LIFE_GAVE_UP);
+		return;
+	}
+	obi_timer_set(sup->setup.loop, &sup->timer, delay_ms);
+	obi_sup_emit(sup, OB_EVENT_RESTARTING, delay_ms);
+}
+
+static void emit_starting(struct obi_supervisor *sup)
+{
+	obi_sup_cause(sup, "started");
+	obi_sup_emit(sup, OB_EVENT_STARTING, 0);
+}
+
+static void simple_emit(struct obi_supervisor *sup, uint32_t actions)
+{
+	if ((actions & OBI_DO_EMIT_READY) != 0) {
+		obi_sup_cause(sup, "ready");
+		obi_sup_emit(sup, OB_EVENT_READY, 0);
+	}
+	if ((actions & OBI_DO_EMIT_ADOPTED) != 0) {
+		obi_sup_cause(sup, "taken over from an earlier parent");
+		obi_sup_emit(sup, OB_EVENT_ADOPTED, 0);
+	}
+	if ((actions & OBI_DO_EMIT_DETACHED) != 0) {
+		obi_sup_cause(sup, "let go; it goes on running");
+		obi_sup_emit(sup, OB_EVENT_DETACHED, 0);
+	}
+	if ((actions & OBI_DO_EMIT_FAILED) != 0) {
+		obi_sup_emit(sup, OB_EVENT_FAILED, 0);
+	}
+	if ((actions & OBI_DO_EMIT_STOPPED) != 0) {
+		obi_sup_cause(sup, "stopped");
+		obi_sup_emit(sup, OB_EVENT_STOPPED, 0);
+	}
+}
+
+/* What is done to the process and its files. */
+static void act_on_child(struct obi_supervisor *sup, uint32_t actions)
+{
+	if ((actions & OBI_DO_SIGNAL_STOP) != 0) {
+		obi_child_signal_stop(sup);
+	}
+	if ((actions & OBI_DO_KILL_GROUP) != 0) {
+		(void)obi_process_signal_group(&sup->process, SIGKILL, NULL);
+	}
+	if ((actions & OBI_DO_KILL_LEFTOVERS) != 0) {
+		obi_child_kill_leftovers(sup);
+	}
+	if ((actions & OBI_DO_REAP) != 0) {
+		obi_child_reap(sup);
+	}
+	if ((actions & OBI_DO_LET_GO) != 0) {
+		obi_child_let_go(sup);
+	}
+}
+
+/* What leads to a process. */
+static void make_child(struct obi_supervisor *sup, uint32_t actions)
+{
+	if ((actions & OBI_DO_PROBE) != 0) {
+		obi_child_probe(sup);
+	}
+	if ((actions & OBI_DO_REPLACE_LOCK) != 0) {
+		(void)obi_datadir_replace_lock(&sup->dir, NULL);
+	}
+	if ((actions & OBI_DO_SPAWN) != 0) {
+		obi_child_spawn(sup);
+	}
+	if ((actions & OBI_DO_ADOPT) != 0) {
+		obi_child_adopt(sup);
+	}
+}
+
+static void act_on_timer_and_files(struct obi_supervisor *sup, uint32_t actions)
+{
+	if ((actions & OBI_DO_ARM_READY) != 0) {
+		if (sup->options->ready_timeout_ms >= 0) {
+			obi_timer_set(sup->setup.loop, &sup->timer, sup->options->ready_timeout_ms);
+		}
+		obi_child_await_ready(sup);
+	}
+	if ((actions & OBI_DO_ARM_STOP) != 0 && sup->options->stop_timeout_ms >= 0) {
+		obi_timer_set(sup->setup.loop, &sup->timer, sup->options->stop_timeout_ms);
+	}
+	if ((actions & OBI_DO_ARM_BACKOFF) != 0) {
+		arm_backoff(sup);
+	}
+	if ((actions & OBI_DO_CLEANUP) != 0 && sup->dir.parent_lock >= 0) {
+		obi_datadir_clean(&sup->dir, true);
+	}
+	if ((actions & OBI_DO_SAVE) != 0) {
+		obi_child_save(sup);
+	}
+	if ((actions & OBI_DO_RELEASE) != 0) {
+		obi_datadir_close(&sup->dir);
+	}
+}
+
+static void finish_requests(struct obi_supervisor *sup, uint32_t actions)
+{
+	if ((actions & OBI_DO_START_OK) != 0) {
+		finish_start(sup, true);
+	}
+	if ((actions & OBI_DO_START_FAIL) != 0) {
+		finish_start(sup, false);
+	}
+	if ((actions & (OBI_DO_STOP_DONE | OBI_DO_CLOSE_DONE)) != 0) {
+		finish_stops(sup);
+	}
+}
+
+static void act(struct obi_supervisor *sup, uint32_t actions)
+{
+	if ((actions & OBI_DO_FORGIVE) != 0) {
+		obi_restart_forgive(&sup->state.restart);
+		sup->forgiven = sup->dir.parent_lock < 0; /* what is still to be read is forgiven, too */
+	}
+	if ((actions & OBI_DO_DISARM) != 0) {
+		obi_timer_stop(&sup->timer);
+	}
+	act_on_child(sup, actions);
+	if ((actions & OBI_DO_EMIT_EXITED) != 0) {
+		obi_sup_emit(sup, OB_EVENT_EXITED, 0);
+	}
+	if ((actions & OBI_DO_EMIT_RESTARTING) != 0) {
+		obi_sup_emit(sup, OB_EVENT_RESTARTING, 0);
+	}
+	make_child(sup, actions);
+	act_on_timer_and_files(sup, actions);
+	if ((actions & OBI_DO_EMIT_STARTING) != 0) {
+		emit_starting(sup);
+	}
+	simple_emit(sup, actions);
+	finish_requests(sup, actions);
+}
+
+void obi_sup_feed(struct obi_supervisor *sup, enum obi_life_event event)
+{
+	struct obi_step step = obi_lifecycle_step(sup->phase, event);
+	bool outermost = !sup->feeding;
+	/* Events come from the loop one by one; what an action finds out goes through obi_sup_instant(). */
+	if (!outermost) {
+		obi_sup_instant(sup, event);
+		return;
+	}
+	sup->feeding = true;
+	for (;;) {
+		sup->phase = step.next;
+		sup->has_instant = false;
+		act(sup, step.actions);
+		obi_sup_changed(sup);
+		if (!sup->has_instant) {
+			break;
+		}
+		step = obi_lifecycle_step(sup->phase, sup->instant);
+	}
+	sup->feeding = false;
+}
+
+/* ---- Life of the shell ---- */
+
+int obi_supervisor_new(const struct obi_supervise_setup *setup, struct obi_supervisor **ret, struct ob_error *reterr)
+{
+	struct obi_supervisor *sup = calloc(1, sizeof *sup);
+	if (sup == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	sup->setup = *setup;
+	sup->options = setup->options;
+	sup->phase = OBI_PHASE_IDLE;
+	sup->healthy = -1;
+	sup->timer.fn = on_timer;
+	sup->queue_task.fn = run_queue;
+	sup->timer.user = sup->queue_task.user = sup;
+	obi_heart_init(sup);
+	int r = obi_child_init(sup, reterr);
+	if (r < 0) {
+		obi_supervisor_free(sup);
+		return r;
+	}
+	*ret = sup;
+	return OB_OK;
+}
+
+static void end_all(struct obi_supervisor *sup, struct obi_request **list)
+{
+	struct ob_error err;
+	obi_fail(&err, OB_ECLOSED, 0, "the connector is closed");
+	while (*list != NULL) {
+		struct obi_request *request = *list;
+		*list = request->next;
+		finish(request, OB_ECLOSED, &err);
+	}
+	(void)sup;
+}
+
+void obi_supervisor_free(struct obi_supervisor *sup)
+{
+	if (sup == NULL) {
+		return;
+	}
+	obi_timer_stop(&sup->timer);
+	obi_task_stop(&sup->queue_task);
+	obi_heart_stop(sup);
+	obi_child_free(sup);
+	end_all(sup, &sup->start);
+	end_all(sup, &sup->stops);
+	end_all(sup, &sup->queue);
+	free(sup);
+}
+
+void obi_supervisor_kill(struct obi_supervisor *sup)
+{
+	if (!obi_lifecycle_has_process(sup->phase)) {
+		return;
+	}
+	(void)obi_process_signal_group(&sup->process, SIGKILL, NULL);
+	if (obi_process_dies(&sup->process, KILL_WAIT_MS)) {
+		obi_child_reap(sup);
+		obi_datadir_clean(&sup->dir, true);
+		obi_child_save(sup);
+	}
+}
+
+void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret)
+{
+	bool running = obi_lifecycle_has_process(sup->phase);
+	memset(ret, 0, sizeof *ret);
+	ret->size = sizeof *ret;
+	ret->state = obi_lifecycle_state(sup->phase);
+	ret->link = obi_heart_state(sup);
+	ret->pid = running ? sup->process.id.pid : 0;
+	ret->uptime_ms = running ? boottime_ms() - sup->state.started_boot_ms : -1;
+	ret->restarts = (uint32_t)sup->state.restart.total;
+	ret->healthy = running ? sup->healthy : -1;
+	ret->version = sup->state.version;
+	ret->adopted = running && sup->state.adopted;
+	ret->stale = running && strcmp(sup->state.config_hash, sup->setup.config_hash) != 0;
+	snprintf(ret->address, sizeof ret->address, "%s", sup->address != NULL ? sup->address : "");
+	bool cut_off = running && ret->link != OB_LINK_UP && sup->link_error[0] != '\0';
+	snprintf(ret->last_error, sizeof ret->last_error, "%s", cut_off ? sup->link_error : sup->state.last_error);
+}

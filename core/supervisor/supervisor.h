@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * supervisor/supervisor - one child, supervised: the shell around supervisor/lifecycle. It holds the data directory, the process, its logs and
+ * the link, feeds the machine with what happens to them, and does what the machine says.
+ *
+ * Requests are queued and run from the loop, so all callbacks come from the loop.
+ */
+#ifndef OBI_SUPERVISOR_SUPERVISOR_H
+#define OBI_SUPERVISOR_SUPERVISOR_H
+
+#include <outboard/outboard.h>
+
+#include "supervisor/lifecycle.h"
+#include "rpc/connection.h"
+#include "supervisor/dial_limiter.h"
+#include "process/orphans.h"
+#include "loop/rename_watch.h"
+
+struct obi_supervisor;
+
+struct obi_supervise_events {
+	void (*event)(void *user, const struct ob_event *event);
+	ob_log_fn *log; /* NULL: logs are read and dropped */
+	/* The child calls us. */
+	void (*called)(void *user, struct ob_call *call);
+	/* The link is ready for calls, or (NULL) gone. */
+	void (*link)(void *user, struct obi_link *link);
+	/* The child has a new token: make the link setup's auth use it. */
+	int (*token)(void *user, const char *token, struct ob_error *reterr);
+	/* Something that obi_supervisor_status() shows has changed. */
+	void (*changed)(void *user);
+	void *user;
+};
+
+struct obi_supervise_setup {
+	struct obi_loop *loop;
+	struct obi_watch_hub **watches;
+	struct obi_strays *strays;
+	struct obi_pacer *dials;
+	const struct ob_connector_options *options; /* defaults filled in; must outlive the supervisor */
+	const char *plugin_path;		    /* for the child's environment */
+	const char *config_hash;		    /* of the options, 64 hex digits */
+	const char *listen_transport;		    /* what the child is told to listen with; NULL: by scheme */
+	struct obi_link_setup link;		    /* without events */
+	bool local;				    /* the transport cannot break while both ends live */
+	struct obi_supervise_events events;
+};
+
+int obi_supervisor_new(const struct obi_supervise_setup *setup, struct obi_supervisor **ret, struct ob_error *reterr);
+
+/* Free it. Its CLOSE request must have ended. sup may be NULL. */
+void obi_supervisor_free(struct obi_supervisor *sup);
+
+/*
+ * Queue a request: OBI_LIFE_START, RECONNECT, START_OR_RECONNECT, SUPERVISE, STOP, DETACH or CLOSE. done (may be NULL) is called
+ * exactly once, from the loop. *ret_id (may be NULL) names it for obi_supervisor_abort().
+ */
+int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event request, ob_done_fn *done, void *user,
+			   uint64_t *ret_id, struct ob_error *reterr);
+
+/* Who waits for this request gives up with code: a start is undone, a stop kills at once. Its done is called. */
+void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code);
+
+/* End the child at once and wait for its death: for a loop that will not turn again. */
+void obi_supervisor_kill(struct obi_supervisor *sup);
+
+/* All that is known now. */
+void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* access/acl: a text, a NUL, a method. Any text is rules or refused; rules decide of everybody, but for the two that "*" spares. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "access/acl.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool promise)
+{
+	if (!promise) {
+		abort();
+	}
+}
+
+static void judge(const struct obi_rules *rules, const char *method)
+{
+	struct ob_identity who = {
+	    .size = sizeof who, .subject = ob_bytes_text("uid:7"), .method = ob_bytes_text("token")};
+	for (uint32_t known = 0; known < 16; known++) {
+		who.known = known;
+		who.uid = who.gid = who.cid = 7;
+		who.parent = known % 2 == 1;
+		enum obi_verdict verdict = obi_rules_judge(rules, &who, ob_bytes_text(method));
+		must(verdict != OBI_UNSAID || rules->count == 0 || strcmp(method, "outboard.supervise") == 0 ||
+		     strcmp(method, "outboard-control.shutdown") == 0);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct obi_rules rules;
+	char *text = calloc(size + 2, 1);
+	if (text == NULL) {
+		return 0;
+	}
+	if (size > 0) {
+		memcpy(text, data, size);
+	}
+	if (obi_rules_parse(text, &rules, NULL) == OB_OK) {
+		judge(&rules, "kv.get");
+		judge(&rules, "outboard-control.shutdown");
+		judge(&rules, text + strlen(text) + 1);
+	}
+	obi_rules_free(&rules);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes in pairs are events at the gate: somebody knocks, rises, leaves, supervises, or time passes. Checked: seats are never
+ * more than there are, and those of the trusted are kept for them; only strangers are refused; the trusted get in as long as a
+ * stranger has a seat; whoever has to wait gets in when the moment is over; counts stay those of what is there.
+ */
+#include "access/admission.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { SEATS_MAX = 24, OWN = 1000, LONG_MS = 2000 };
+
+struct world {
+	struct obi_gate gate;
+	struct obi_gate_seat seats[SEATS_MAX];
+	int64_t now;
+};
+
+#define CHECK(condition)                                                                 \
+	do {                                                                             \
+		if (!(condition)) {                                                      \
+			fprintf(stderr, "%s: %s does not hold\n", __func__, #condition); \
+			abort();                                                         \
+		}                                                                        \
+	} while (0)
+
+static struct obi_source source_of(uint8_t n)
+{
+	static const char *const addresses[] = {"127.0.0.1:5",	   "192.0.2.1:5",     "192.0.2.2:5",
+						"[2001:db8::1]:5", "[2001:db8::2]:5", "[2001:db8:1::2]:5",
+						"[::1]:5",	   "somewhere"};
+	struct ob_peer peer = {.size = sizeof peer, .known = OB_PEER_UID, .uid = n % 16 == 0 ? OWN : 5000 + n};
+	if (n >= 240) {
+		peer.known = OB_PEER_CID;
+		peer.cid = n & 7u;
+	} else if (n >= 192) {
+		peer.known = OB_PEER_ADDRESS;
+		snprintf(peer.address, sizeof peer.address, "%s", addresses[n & 7u]);
+	}
+	return obi_source_of_peer(&peer);
+}
+
+static struct obi_gate_seat *free_seat(struct world *w)
+{
+	for (size_t i = 0; i < SEATS_MAX; i++) {
+		if (w->seats[i].slot == NULL) {
+			return &w->seats[i];
+		}
+	}
+	return NULL;
+}
+
+static void check_counts(struct world *w)
+{
+	uint32_t seated = 0, strangers = 0, held = w->gate.rest.seats;
+	for (const struct obi_gate_seat *seat = w->gate.first; seat != NULL; seat = seat->next) {
+		seated++;
+		strangers += !seat->trusted;
+		CHECK(*seat->slot == seat && seated <= SEATS_MAX);
+	}
+	for (size_t i = 0; i < OBI_GATE_SOURCES; i++) {
+		held += w->gate.sources[i].used ? w->gate.sources[i].seats : 0;
+	}
+	CHECK(seated == w->gate.seated && strangers == w->gate.strangers && held == seated);
+	CHECK(seated <= w->gate.setup.seats && strangers <= w->gate.setup.seats - w->gate.reserved);
+}
+
+static void check_answer(struct world *w, const struct obi_gate_answer *answer, struct obi_source from)
+{
+	bool trusted = obi_gate_trusts(&w->gate, from);
+	bool known = trusted || obi_source_is_shared(from);
+	switch (answer->verdict) {
+	case OBI_GATE_EVICT:
+		CHECK(answer->victim != NULL && answer->victim->slot != NULL);
+		CHECK(trusted || !answer->victim->trusted);
+		CHECK(!trusted || !answer->victim->trusted || w->gate.strangers == 0);
+		break;
+	case OBI_GATE_WAIT:
+		CHECK(known && answer->ms > 0 && answer->ms <= 20 && (!trusted || w->gate.strangers == 0));
+		break;
+	case OBI_GATE_BLOCKED:
+		CHECK(!known && answer->ms > 0 && answer->ms <= 10000);
+		break;
+	case OBI_GATE_FULL:
+		CHECK(!known);
+		break;
+	default:
+		CHECK(w->gate.seated < w->gate.setup.seats);
+	}
+}
+
+static void knock(struct world *w, struct obi_source from)
+{
+	struct obi_gate_answer answer = obi_gate_ask(&w->gate, from, w->now);
+	check_answer(w, &answer, from);
+	if (answer.verdict == OBI_GATE_WAIT && (obi_gate_trusts(&w->gate, from) || w->gate.strangers > 0)) {
+		answer = obi_gate_ask(&w->gate, from, w->now + LONG_MS);
+		CHECK(answer.verdict == OBI_GATE_EVICT);
+		w->now += LONG_MS;
+	}
+	if (answer.verdict == OBI_GATE_EVICT) {
+		CHECK(obi_gate_leave(&w->gate, answer.victim, OBI_GATE_GONE, w->now) == 0);
+		answer = obi_gate_ask(&w->gate, from, w->now);
+		CHECK(answer.verdict == OBI_GATE_ENTER);
+	}
+	if (answer.verdict == OBI_GATE_ENTER) {
+		obi_gate_enter(&w->gate, from, w->now, free_seat(w));
+	}
+}
+
+static void leave(struct world *w, struct obi_gate_seat *seat, uint8_t how)
+{
+	bool trusted = seat->trusted, was = seat->slot != NULL;
+	int64_t ms = obi_gate_leave(&w->gate, seat, (enum obi_gate_end)(how % 3), w->now);
+	CHECK(ms >= 0 && ms <= 10000 && (ms == 0 || (was && !trusted && how % 3 == OBI_GATE_FAILED)));
+	CHECK(seat->slot == NULL);
+}
+
+static void step(struct world *w, uint8_t event, uint8_t what)
+{
+	struct obi_gate_seat *seat = &w->seats[(event >> 3) % SEATS_MAX];
+	switch (event & 7u) {
+	case 0:
+	case 1:
+	case 2:
+		knock(w, source_of(what));
+		break;
+	case 3:
+	case 4:
+		leave(w, seat, what);
+		break;
+	case 5:
+		(void)obi_gate_rise(seat, (enum obi_gate_rank)(what % 3), w->now);
+		break;
+	case 6:
+		w->now += (int64_t)what * what;
+		break;
+	default:
+		obi_gate_learn(&w->gate, source_of(what));
+	}
+	check_counts(w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct world w;
+	memset(&w, 0, sizeof w);
+	struct obi_gate_setup setup = {.seats = size > 0 ? 1u + data[0] % SEATS_MAX : 1u,
+				       .own_uid = OWN,
+				       .allowed_uid = UINT32_MAX,
+				       .parent = size > 1 && data[1] > 127 ? "192.0.2.1" : NULL};
+	CHECK(obi_gate_init(&w.gate, &setup) == OB_OK);
+	for (size_t i = 2; i + 1 < size; i += 2) {
+		step(&w, data[i], data[i + 1]);
+	}
+	return 0;
+}

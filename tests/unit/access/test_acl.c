@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* Rules: which texts are rules, and what they say of callers and methods. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "access/acl.h"
+
+static struct ob_identity somebody(const char *subject, const char *method)
+{
+	return (struct ob_identity){
+	    .size = sizeof(struct ob_identity), .subject = ob_bytes_text(subject), .method = ob_bytes_text(method)};
+}
+
+static enum obi_verdict judge(const char *text, const struct ob_identity *who, const char *method)
+{
+	struct obi_rules rules;
+	struct ob_error err = {.text = ""};
+	if (obi_rules_parse(text, &rules, &err) != OB_OK) {
+		fail_msg("%s: %s", text, err.text);
+	}
+	enum obi_verdict verdict = obi_rules_judge(&rules, who, ob_bytes_text(method));
+	obi_rules_free(&rules);
+	return verdict;
+}
+
+static void the_first_that_fits_decides(void **state)
+{
+	const struct ob_identity who = somebody("outboard", "token");
+	(void)state;
+	assert_int_equal(judge("deny kv.set; allow *", &who, "kv.set"), OBI_DENIED);
+	assert_int_equal(judge("deny kv.set; allow *", &who, "kv.get"), OBI_ALLOWED);
+	assert_int_equal(judge("allow *; deny *", &who, "kv.set"), OBI_ALLOWED);
+	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.list"), OBI_ALLOWED);
+	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.lis"), OBI_DENIED);
+	assert_int_equal(judge(NULL, &who, "kv.set"), OBI_UNSAID);
+}
+
+static void a_pattern_names_a_method_or_an_interface(void **state)
+{
+	static const struct {
+		const char *pattern;
+		const char *method;
+		bool fits;
+	} rows[] = {
+	    {"kv.get", "kv.get", true},
+	    {"kv.get", "kv.gets", false},
+	    {"kv.get", "kv.ge", false},
+	    {"kv.get", "kw.get", false},
+	    {"kv.*", "kv.anything", true},
+	    {"kv.*", "kvx.get", false},
+	    {"kv.*", "kv.deep.get", false},
+	    {"kv.*", "kv", false},
+	    {"a.b.*", "a.b.c", true},
+	    {"a.b.*", "a.c.c", false},
+	    {"a.b.*", "a.b", false},
+	    {"*", "kv.get", true},
+	    {"*", "nodot", true},
+	    {"kv.get", "", false},
+	    {"kv.*", ".", false},
+	    {"*", "outboard.supervise", false},
+	    {"*", "outboard-control.shutdown", false},
+	    {"*", "outboard-control.health", true},
+	    {"outboard-control.*", "outboard-control.shutdown", true},
+	    {"outboard.supervise", "outboard.supervise", true},
+	};
+	const struct ob_identity who = somebody("outboard", "token");
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[128];
+		snprintf(text, sizeof text, "deny %s; allow *", rows[i].pattern);
+		bool fits = judge(text, &who, rows[i].method) == OBI_DENIED;
+		if (fits != rows[i].fits) {
+			fail_msg("%s and %s", rows[i].pattern, rows[i].method);
+		}
+	}
+}
+
+/* Who opens an interface does not give the child away. */
+static void what_is_for_the_parent_must_be_named_to_be_allowed(void **state)
+{
+	const struct ob_identity who = somebody("outboard", "token");
+	(void)state;
+	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.health"), OBI_ALLOWED);
+	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.shutdown"), OBI_UNSAID);
+	assert_int_equal(judge("allow outboard.*; deny *", &who, "outboard.supervise"), OBI_UNSAID);
+	assert_int_equal(judge("deny outboard.*; allow *", &who, "outboard.supervise"), OBI_DENIED);
+	assert_int_equal(judge("allow outboard-control.shutdown; deny *", &who, "outboard-control.shutdown"),
+			 OBI_ALLOWED);
+}
+
+/* Each row: the condition, and who fits it. A fact that nobody vouches for fits none. */
+static void all_conditions_must_hold(void **state)
+{
+	struct ob_identity local = somebody("uid:7", "peercred"), guest = somebody("host 3", "noise");
+	struct ob_identity unknown = local, parent = local;
+	(void)state;
+	local.known = unknown.known = parent.known = OB_PEER_UID | OB_PEER_PID;
+	local.uid = unknown.uid = parent.uid = 7;
+	local.gid = unknown.gid = 8;
+	guest.known = OB_PEER_CID;
+	guest.cid = 3;
+	parent.gid = 9;
+	parent.parent = true;
+	unknown.known = 0;
+	const struct {
+		const char *conditions;
+		bool local, guest, unknown, parent;
+	} rows[] = {
+	    {"uid=7", true, false, false, true},
+	    {"uid=8", false, false, false, false},
+	    {"gid=8", true, false, false, false},
+	    {"uid=7 gid=9", false, false, false, true},
+	    {"cid=3", false, true, false, false},
+	    {"uid=0", false, false, false, false},
+	    {"cid=0", false, false, false, false},
+	    {"method=peercred", true, false, true, true},
+	    {"method=peer", false, false, false, false},
+	    {"subject=uid:7", true, false, true, true},
+	    {"subject=\"host 3\"", false, true, false, false},
+	    {"parent", false, false, false, true},
+	    {"parent method=noise", false, false, false, false},
+	    {"method=noise cid=3 subject=\"host 3\"", false, true, false, false},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[160];
+		snprintf(text, sizeof text, "allow %s *; deny *", rows[i].conditions);
+		bool said[] = {judge(text, &local, "a.b") == OBI_ALLOWED, judge(text, &guest, "a.b") == OBI_ALLOWED,
+			       judge(text, &unknown, "a.b") == OBI_ALLOWED, judge(text, &parent, "a.b") == OBI_ALLOWED};
+		if (said[0] != rows[i].local || said[1] != rows[i].guest || said[2] != rows[i].unknown ||
+		    said[3] != rows[i].parent) {
+			fail_msg("%s: %d %d %d %d", rows[i].conditions, said[0], said[1], said[2], said[3]);
+		}
+	}
+}
+
+static void what_is_no_rule_is_named(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *why;
+	} rows[] = {
+	    {"", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {" ; \n", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"allow kv.get", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"deny *; allow uid=0 *",
+	     "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"allow parent *", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"deny kv.set; allow any.*",
+	     "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"deny any.thing", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"permit *", "rule 1: neither allow nor deny: \"permit\""},
+	    {"allow *; Deny *", "rule 2: neither allow nor deny: \"Deny\""},
+	    {"allow", "rule 1 names no method"},
+	    {"allow uid=1 ; deny *", "rule 1 names no method"},
+	    {"allow kv ; deny *", "rule 1: neither a condition nor a method: \"kv\""},
+	    {"allow *.get ; deny *", "rule 1: neither a condition nor a method: \"*.get\""},
+	    {"allow kv.g* ; deny *", "rule 1: neither a condition nor a method: \"kv.g*\""},
+	    {"allow kv.get uid=1 ; deny *", "rule 1: neither a condition nor a method: \"uid=1\""},
+	    {"allow pid=1 * ; deny *", "rule 1: neither a condition nor a method: \"pid=1\""},
+	    {"allow uid= * ; deny *", "rule 1: a condition without a usable value: \"uid=\""},
+	    {"allow uid=root * ; deny *", "rule 1: a condition without a usable value: \"uid=root\""},
+	    {"allow uid=-1 * ; deny *", "rule 1: a condition without a usable value: \"uid=-1\""},
+	    {"allow uid=4294967295 * ; deny *", "rule 1: a condition without a usable value: \"uid=4294967295\""},
+	    {"allow cid=99999999999 * ; deny *", "rule 1: a condition without a usable value: \"cid=99999999999\""},
+	    {"allow subject=\"\" * ; deny *", "rule 1: a condition without a usable value: \"subject=\"\"\""},
+	    {"allow subject=\"a * ; deny *", "rule 1: neither a condition nor a method: \"subject=\"a * ; deny *\""},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct obi_rules rules;
+		struct ob_error err = {.text = ""};
+		assert_int_equal(obi_rules_parse(rows[i].text, &rules, &err), OB_EINVAL);
+		assert_string_equal(err.text, rows[i].why);
+		assert_null(rules.list);
+	}
+}
+
+static void there_is_a_limit(void **state)
+{
+	char text[OBI_RULES_TEXT_MAX + 2];
+	struct obi_rules rules;
+	struct ob_error err;
+	size_t n = 0;
+	(void)state;
+	for (int i = 0; i < OBI_RULES_MAX; i++) {
+		n += (size_t)snprintf(text + n, sizeof text - n, "allow *;");
+	}
+	assert_int_equal(obi_rules_parse(text, &rules, &err), OB_OK);
+	assert_int_equal(rules.count, OBI_RULES_MAX);
+	obi_rules_free(&rules);
+	snprintf(text + n, sizeof text - n, "allow *");
+	assert_int_equal(obi_rules_parse(text, &rules, &err), OB_EINVAL);
+	memset(text, ' ', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	memcpy(text, "allow *", 7);
+	assert_int_equal(obi_rules_parse(text, &rules, &err), OB_EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_first_that_fits_decides),
+	    cmocka_unit_test(a_pattern_names_a_method_or_an_interface),
+	    cmocka_unit_test(what_is_for_the_parent_must_be_named_to_be_allowed),
+	    cmocka_unit_test(all_conditions_must_hold),
+	    cmocka_unit_test(what_is_no_rule_is_named),
+	    cmocka_unit_test(there_is_a_limit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* The config of `outboard run`: into options, or every fault at once. */
+#include "process/signal_names.h"
+#include "cli/config/run_config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+/* Collects "key: reason\n" of each fault. */
+static void collect(void *user, const char *key, const char *reason)
+{
+	char *text = user;
+	size_t len = strlen(text);
+	snprintf(text + len, 8192 - len, "%s: %s\n", key, reason);
+}
+
+static struct obi_run_config parsed(const char *text)
+{
+	char faults[8192] = "";
+	struct obi_run_config config;
+	struct ob_error err = {0};
+	if (obi_run_config_parse(ob_bytes_text(text), &config, collect, faults, &err) < 0) {
+		fail_msg("%s\n%s", err.text, faults);
+	}
+	assert_string_equal(faults, "");
+	return config;
+}
+
+static void expect_faults(const char *text, const char *want, const char *error)
+{
+	char faults[8192] = "";
+	struct obi_run_config config;
+	struct ob_error err = {0};
+	assert_int_equal(obi_run_config_parse(ob_bytes_text(text), &config, collect, faults, &err), OB_EINVAL);
+	assert_string_equal(faults, want);
+	if (error != NULL) {
+		assert_string_equal(err.text, error);
+	}
+	/* Nobody has to listen. */
+	assert_int_equal(obi_run_config_parse(ob_bytes_text(text), &config, NULL, NULL, NULL), OB_EINVAL);
+}
+
+static void expect_list(const char *const *list, const char *want)
+{
+	char text[256] = "";
+	assert_non_null(list);
+	for (; *list != NULL; list++) {
+		strcat(strcat(text, *list), "|");
+	}
+	assert_string_equal(text, want);
+}
+
+static void least_config_is_a_command_and_a_place(void **unused)
+{
+	(void)unused;
+	struct obi_run_config config =
+	    parsed("{\"data_root\":\"/var/lib/x\",\"children\":{\"web\":{\"command\":[\"web\"]},"
+		   "\"db-1.a_b\":{\"command\":[\"/bin/db\",\"\",\"-x\"]}}}");
+	assert_int_equal(config.count, 2);
+	assert_null(config.plugin_path);
+	const struct ob_connector_options *web = &config.children[0], *db = &config.children[1];
+	assert_int_equal(web->size, sizeof *web);
+	assert_string_equal(web->name, "web");
+	assert_string_equal(web->data_path, "/var/lib/x/web");
+	expect_list(web->argv, "web|");
+	expect_list(db->argv, "/bin/db||-x|");
+	assert_string_equal(db->data_path, "/var/lib/x/db-1.a_b");
+	/* All else is the default of the library. */
+	struct ob_connector_options bare = {
+	    .size = sizeof bare, .name = web->name, .data_path = web->data_path, .argv = web->argv};
+	assert_memory_equal(web, &bare, sizeof bare);
+	obi_run_config_free(&config);
+	assert_null(config.children);
+	obi_run_config_free(&config);
+}
+
+static void every_key_reaches_its_option(void **unused)
+{
+	(void)unused;
+	struct obi_run_config config = parsed(
+	    "{\"plugin_path\":[\"/p\",\"/q\"],\"children\":{\"c\":{\"command\":[\"/"
+	    "c\"],\"env\":{\"A\":\"1\",\"B\":\"\"},"
+	    "\"env_clear\":true,\"data_path\":\"/d\",\"transport\":\"unix\",\"listen\":\"unix:///d/s\","
+	    "\"connect\":\"tcp://"
+	    "127.0.0.1:7\",\"codec\":\"json\",\"auth\":[\"noise\",\"token\"],\"allow_plaintext\":true,\"parent_"
+	    "address\":\"2001:db8::1\","
+	    "\"ready\":{\"mode\":\"rpc\",\"timeout\":\"90s\"},\"restart\":{\"max_restarts\":5,\"backoff_base\":"
+	    "\"250ms\","
+	    "\"backoff_max\":\"1m30s\",\"reset_window\":\"1h\",\"jitter\":0.25},\"stop\":{\"signal\":\"TERM\","
+	    "\"timeout\":\"3s\"},\"health\":{\"interval\":\"0s\",\"misses\":4,\"on_fail\":\"restart\"},\"version\":7,"
+	    "\"user\":\"u\",\"group\":\"g\",\"cwd\":\"/w\",\"umask\":\"027\",\"limits\":{\"nofile\":[1024,4096],"
+	    "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536}}}");
+	const struct ob_connector_options *c = config.children;
+	expect_list(config.plugin_path, "/p|/q|");
+	expect_list(c->env, "A=1|B=|");
+	expect_list(c->auth, "noise|token|");
+	assert_true(c->env_clear && c->allow_plaintext);
+	assert_string_equal(c->parent_address, "2001:db8::1");
+	assert_string_equal(c->data_path, "/d");
+	assert_string_equal(c->transport, "unix");
+	assert_string_equal(c->listen, "unix:///d/s");
+	assert_string_equal(c->connect, "tcp://127.0.0.1:7");
+	assert_string_equal(c->codec, "json");
+	assert_int_equal(c->ready, OB_READY_RPC);
+	assert_int_equal(c->ready_timeout_ms, 90000);
+	assert_int_equal(c->restart.max_restarts, 5);
+	assert_int_equal(c->restart.backoff_base_ms, 250);
+	assert_int_equal(c->restart.backoff_max_ms, 90000);
+	assert_int_equal(c->restart.reset_window_ms, 3600000);
+	assert_true(c->restart.jitter > 0.24 && c->restart.jitter < 0.26);
+	assert_int_equal(c->stop_signal, SIGTERM);
+	assert_int_equal(c->stop_timeout_ms, 3000);
+	assert_int_equal(c->health_interval_ms, -1);
+	assert_int_equal(c->health_misses, 4);
+	assert_int_equal(c->health_action, OB_HEALTH_RESTART);
+	assert_int_equal(c->version, 7);
+	assert_string_equal(c->user, "u");
+	assert_string_equal(c->group, "g");
+	assert_string_equal(c->cwd, "/w");
+	assert_int_equal(c->umask, 027);
+	assert_string_equal(c->stdin_path, "/i");
+	assert_int_equal(c->log_pipe_bytes, 65536);
+	assert_string_equal(c->limits[0].name, "nofile");
+	assert_int_equal(c->limits[0].soft, 1024);
+	assert_int_equal(c->limits[0].hard, 4096);
+	assert_string_equal(c->limits[1].name, "core");
+	assert_int_equal(c->limits[1].hard, 0);
+	assert_true(c->limits[2].soft == UINT64_MAX && c->limits[2].hard == UINT64_MAX);
+	assert_null(c->limits[3].name);
+	obi_run_config_free(&config);
+}
+
+static void none_is_minus_one_in_the_options(void **unused)
+{
+	(void)unused;
+	struct obi_run_config config = parsed(
+	    "{\"data_root\":\"/\",\"children\":{\"c\":{\"command\":[\"c\"],\"auth\":\"peercred\",\"umask\":\"0\","
+	    "\"restart\":{\"max_restarts\":-1,\"backoff_base\":\"0s\"},\"ready\":{\"mode\":\"none\",\"timeout\":\"0s\"}"
+	    "}}}");
+	const struct ob_connector_options *c = config.children;
+	assert_string_equal(c->data_path, "/c");
+	expect_list(c->auth, "peercred|");
+	assert_int_equal(c->umask, -1);
+	assert_int_equal(c->restart.max_restarts, -1);
+	assert_int_equal(c->restart.backoff_base_ms, -1);
+	assert_int_equal(c->ready, OB_READY_NONE);
+	assert_int_equal(c->ready_timeout_ms, -1);
+	obi_run_config_free(&config);
+}
+
+static void all_faults_are_told_at_once_with_their_places(void **unused)
+{
+	(void)unused;
+	expect_faults(
+	    "{\"data_rot\":\"/x\",\"plugin_path\":[\"rel\"],\"children\":{\"a "
+	    "b\":{\"command\":[\"c\"],\"data_path\":\"/1\"},"
+	    "\"web\":{\"comand\":[\"x\"],\"env\":{\"A=\":\"1\",\"B\":2},\"umask\":\"089\",\"stop\":{\"signal\":"
+	    "\"SIGFOO\","
+	    "\"timeout\":\"10\"},\"health\":{\"misses\":0,\"on_fail\":\"pray\"},\"limits\":{\"patience\":1,"
+	    "\"nofile\":[2,1],\"core\":-1},\"restart\":{\"jitter\":2,\"max_restarts\":-2},\"auth\":[],"
+	    "\"codec\":\"../x\",\"listen\":\"no uri\",\"cwd\":\"w\",\"version\":-1,\"user\":\"\",\"ready\":[],"
+	    "\"log_pipe\":1,\"env_clear\":1}}}",
+	    "data_rot: there is no such key\n"
+	    "plugin_path.0: must be an absolute path\n"
+	    "children.a b: is no name for a child: 1 to 64 of A-Z a-z 0-9 . _ -\n"
+	    "children.web.comand: there is no such key\n"
+	    "children.web.env.A=: must not be the name of a variable\n"
+	    "children.web.env.B: must be a string without a NUL\n"
+	    "children.web.umask: must be octal digits in quotes, as \"022\"\n"
+	    "children.web.stop.signal: must be a signal, as \"SIGTERM\"\n"
+	    "children.web.stop.timeout: not a duration (as \"1m30s\"): units are h, m, s, ms, in this order\n"
+	    "children.web.health.misses: must be an integer from 1 to 2147483647\n"
+	    "children.web.health.on_fail: must be \"event\" or \"restart\"\n"
+	    "children.web.limits.patience: there is no such limit\n"
+	    "children.web.limits.nofile: the soft limit must not be above the hard one\n"
+	    "children.web.limits.core: must be a number, \"unlimited\", or a list [soft, hard] of these\n"
+	    "children.web.restart.jitter: must be a number from 0 to 1\n"
+	    "children.web.restart.max_restarts: must be an integer, not below -1\n"
+	    "children.web.auth: must be a list of strings, and not empty\n"
+	    "children.web.codec: must be the name of a plugin\n"
+	    "children.web.listen: address \"no?uri\": it does not begin with scheme://\n"
+	    "children.web.cwd: must be an absolute path\n"
+	    "children.web.version: must be an integer, not below 0\n"
+	    "children.web.user: must not be empty\n"
+	    "children.web.ready: must be an object\n"
+	    "children.web.log_pipe: must be an integer from 4096 to 2147483647\n"
+	    "children.web.env_clear: must be true or false\n"
+	    "children.web.command: must be there\n"
+	    "children.web.data_path: must be there, or a data_root for all\n",
+	    "27 faults; the first: data_rot: there is no such key");
+}
+
+static void one_fault_is_the_error(void **unused)
+{
+	(void)unused;
+	expect_faults("{\"children\":{\"a\":{\"command\":[\"x\"]}}}",
+		      "children.a.data_path: must be there, or a data_root for all\n",
+		      "children.a.data_path: must be there, or a data_root for all");
+	expect_faults("{}", "children: must be there\n", "children: must be there");
+	expect_faults("[]", ": must be an object\n", "must be an object");
+	expect_faults("{\"children\":[]}", "children: must be an object\n", NULL);
+	expect_faults("{\"children\":{\"a\":[]},\"data_root\":\"/\"}", "children.a: must be an object\n", NULL);
+	expect_faults("{\"data_root\":\"\",\"children\":{\"a\":{\"command\":[\"x\"]}}}",
+		      "data_root: must be an absolute path\n", NULL);
+	expect_faults("{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[\"./x\"]}}}",
+		      "children.a.command: must begin with an absolute path or a name to be found in PATH\n", NULL);
+	expect_faults("{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[7]}}}",
+		      "children.a.command.0: must be a string\n", NULL);
+	expect_faults("{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[\"x\\u0000\"]}}}",
+		      "children.a.command.0: must not hold a NUL\n", NULL);
+	expect_faults("{\"data_root\":\"/\",\"children\":{\"..\":{\"command\":[\"x\"]}}}",
+		      "children...: is no name for a child: 1 to 64 of A-Z a-z 0-9 . _ -\n", NULL);
+}
+
+static void two_children_never_share_a_directory(void **unused)
+{
+	(void)unused;
+	expect_faults("{\"data_root\":\"/r\",\"children\":{\"a\":{\"command\":[\"x\"]},"
+		      "\"b\":{\"command\":[\"x\"],\"data_path\":\"/r/a\"}}}",
+		      "children.b.data_path: is that of \"a\" too\n", NULL);
+}
+
+static void what_is_no_json_is_one_fault(void **unused)
+{
+	(void)unused;
+	const char *bad[] = {"", "{", "{\"children\":{}} x", "{\"children\":{},\"children\":{}}", "{\"a\":\"\xff\"}"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct obi_run_config config;
+		struct ob_error err = {0};
+		char faults[8192] = "";
+		assert_int_equal(obi_run_config_parse(ob_bytes_text(bad[i]), &config, collect, faults, &err),
+				 OB_EINVAL);
+		assert_memory_equal(faults, ": JSON, byte ", 13);
+		assert_memory_equal(err.text, "JSON, byte ", 11);
+	}
+}
+
+static void signals_and_limits_have_their_names(void **unused)
+{
+	(void)unused;
+	assert_int_equal(obi_signal_number(ob_bytes_text("SIGTERM")), SIGTERM);
+	assert_int_equal(obi_signal_number(ob_bytes_text("INT")), SIGINT);
+	assert_int_equal(obi_signal_number(ob_bytes_text("KILL")), SIGKILL);
+	assert_int_equal(obi_signal_number(ob_bytes_text("15")), 15);
+	const char *bad[] = {"", "0", "65", "term", "SIG", "SIGSIGTERM", "-1", "1x", "015"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_int_equal(obi_signal_number(ob_bytes_text(bad[i])), -1);
+	}
+	assert_int_equal(obi_rlimit_number(ob_bytes_text("nofile")), RLIMIT_NOFILE);
+	assert_int_equal(obi_rlimit_number(ob_bytes_text("stack")), RLIMIT_STACK);
+	assert_int_equal(obi_rlimit_number(ob_bytes_text("NOFILE")), -1);
+}
+
+static void names_of_children_and_plugins_are_checked(void **unused)
+{
+	(void)unused;
+	char name[66];
+	memset(name, 'a', sizeof name);
+	assert_true(obi_name_is_child(ob_bytes_of(name, 64)));
+	assert_false(obi_name_is_child(ob_bytes_of(name, 65)));
+	assert_true(obi_name_is_child(ob_bytes_text("A-z_0.9")));
+	assert_true(obi_name_is_child(ob_bytes_text("...")));
+	const char *bad[] = {"", ".", "..", "a/b", "a b", "\xc3\xa9", "a\n"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_false(obi_name_is_child(ob_bytes_text(bad[i])));
+	}
+	assert_true(obi_name_is_plugin(ob_bytes_of(name, 31)));
+	assert_false(obi_name_is_plugin(ob_bytes_of(name, 32)));
+	assert_true(obi_name_is_plugin(ob_bytes_text("a-b_9")));
+	assert_false(obi_name_is_plugin(ob_bytes_text("9a")));
+	assert_false(obi_name_is_plugin(ob_bytes_text("a.so")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(least_config_is_a_command_and_a_place),
+	    cmocka_unit_test(every_key_reaches_its_option),
+	    cmocka_unit_test(none_is_minus_one_in_the_options),
+	    cmocka_unit_test(all_faults_are_told_at_once_with_their_places),
+	    cmocka_unit_test(one_fault_is_the_error),
+	    cmocka_unit_test(two_children_never_share_a_directory),
+	    cmocka_unit_test(what_is_no_json_is_one_fault),
+	    cmocka_unit_test(signals_and_limits_have_their_names),
+	    cmocka_unit_test(names_of_children_and_plugins_are_checked),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

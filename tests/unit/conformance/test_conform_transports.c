@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: MIT */
+/* The conformance suite on each transport of ours; or, given a URI to listen on as argument, on the one that it names. */
+#include "unit/transports/wire_bed.h"
+
+#include "conformance/transport.h"
+#include "support/vmm.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void tell(void *user, const char *promise, enum obi_verdict verdict, const char *why)
+{
+	static const char *const words[] = {"holds  ", "BROKEN ", "skipped"};
+	(void)user;
+	printf("    %s %s%s%s\n", words[verdict], promise, why[0] != '\0' ? ": " : "", why);
+}
+
+static uint32_t conform(const char *listen, const char *dial)
+{
+	void *state = NULL;
+	char *scheme = strndup(listen, strcspn(listen, ":"));
+	int rc = wire_begin(&state, scheme, "");
+	free(scheme);
+	if (rc != 0) {
+		return 1;
+	}
+	struct wire_bed *wire = state;
+	struct obi_conform_transport it = {
+	    .ops = wire->bed.ops, .host = wire->bed.host, .listen = listen, .dial = dial};
+	printf("  %s\n", listen);
+	uint32_t broken = obi_conform_transport(&it, tell, NULL);
+	wire_end(&state);
+	return broken;
+}
+
+static void unix_conforms(void **state)
+{
+	char *dir = scratch_make(), *uri = scratch_text("unix://%s/s", dir);
+	(void)state;
+	assert_int_equal(conform(uri, NULL), 0);
+	free(uri);
+	scratch_remove(dir);
+}
+
+static void tcp_conforms(void **state)
+{
+	(void)state;
+	assert_int_equal(conform("tcp://127.0.0.1:0", NULL), 0);
+}
+
+static void tcp_conforms_over_ipv6(void **state)
+{
+	(void)state;
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || access("/proc/net/if_inet6", R_OK) != 0) {
+		print_message("skipped: this kernel has no IPv6\n");
+		skip();
+	}
+	close(fd);
+	assert_int_equal(conform("tcp://[::1]:0", NULL), 0);
+}
+
+/* Both ends by hybrid vsock: out through a VMM, in where it leads. */
+static void hvsock_conforms(void **state)
+{
+	struct vmm vmm;
+	char *dir = scratch_make();
+	(void)state;
+	vmm_begin(&vmm, dir);
+	char *listen = scratch_text("hvsock://%s:5000", vmm.guest), *dial = scratch_text("hvsock://%s:5000", vmm.path);
+	assert_int_equal(conform(listen, dial), 0);
+	vmm_end(&vmm);
+	free(listen);
+	free(dial);
+	scratch_remove(dir);
+}
+
+/* A wrapper keeps the promises of what it wraps, however late and in what small pieces. */
+static const char mild[] = "seed=7&delay=0..1ms&chop=1..5000&pause=1/100000:1ms..5ms";
+
+static void chaos_over_unix_conforms(void **state)
+{
+	char *dir = scratch_make(), *uri = scratch_text("chaos+unix://%s/s?%s", dir, mild);
+	(void)state;
+	assert_int_equal(conform(uri, NULL), 0);
+	free(uri);
+	uri = scratch_text("chaos+unix://%s/s", dir);
+	assert_int_equal(conform(uri, NULL), 0);
+	free(uri);
+	scratch_remove(dir);
+}
+
+static void chaos_over_tcp_conforms(void **state)
+{
+	char *uri = scratch_text("chaos+tcp://127.0.0.1:0?%s", mild);
+	(void)state;
+	assert_int_equal(conform(uri, NULL), 0);
+	free(uri);
+}
+
+static void chaos_over_hvsock_conforms(void **state)
+{
+	struct vmm vmm;
+	char *dir = scratch_make();
+	(void)state;
+	vmm_begin(&vmm, dir);
+	char *listen = scratch_text("chaos+hvsock://%s:5000?%s", vmm.guest, mild);
+	char *dial = scratch_text("chaos+hvsock://%s:5000?%s", vmm.path, mild);
+	assert_int_equal(conform(listen, dial), 0);
+	vmm_end(&vmm);
+	free(listen);
+	free(dial);
+	scratch_remove(dir);
+}
+
+/* ---- Broken ones: unix, but for one fault each ------------------------------------------------------------------------ */
+
+static const struct ob_transport_ops *sound;
+static const struct ob_host *sound_host;
+static char bound[256]; /* the path of the last listener */
+
+static int listen_over(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		       struct ob_listener **ret, struct ob_error *reterr)
+{
+	if (uri->path.len > 1) {
+		unlink((const char *)uri->path.data);
+	}
+	return sound->listen(host, uri, params, ret, reterr);
+}
+
+static int listen_once(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		       struct ob_listener **ret, struct ob_error *reterr)
+{
+	if (uri->path.len > 1 && access((const char *)uri->path.data, F_OK) == 0) {
+		return (host->fail)(reterr, OB_EEXIST, 0, "there is something");
+	}
+	return sound->listen(host, uri, params, ret, reterr);
+}
+
+static int listen_anywhere(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+			   struct ob_listener **ret, struct ob_error *reterr)
+{
+	int rc = sound->listen(host, uri, params, ret, reterr);
+	snprintf(bound, sizeof bound, "%s", (const char *)uri->path.data);
+	return rc == OB_EINVAL ? OB_ENOENT : rc;
+}
+
+static int listen_demanding(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+			    struct ob_listener **ret, struct ob_error *reterr)
+{
+	return params->size < sizeof *params ? (host->fail)(reterr, OB_EINVAL, 0, "old host")
+					     : sound->listen(host, uri, params, ret, reterr);
+}
+
+static void listener_close_littering(struct ob_listener *listener)
+{
+	sound->listener_close(listener);
+	if (listener != NULL) {
+		scratch_write(bound, "", 0, 0600);
+	}
+}
+
+static int local_uri_silent(struct ob_listener *listener, struct ob_sink *out)
+{
+	(void)sound->local_uri(listener, out);
+	return OB_OK;
+}
+
+static int dial_mute(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		     struct ob_dial **ret, struct ob_want *ret_want, struct ob_error *reterr)
+{
+	(void)reterr;
+	return sound->dial(host, uri, params, ret, ret_want, NULL);
+}
+
+static int dial_slowly(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+		       struct ob_dial **ret, struct ob_want *ret_want, struct ob_error *reterr)
+{
+	poll(NULL, 0, 1100); /* what must not be */
+	return sound->dial(host, uri, params, ret, ret_want, reterr);
+}
+
+/* At the moment that it wanted it wants that moment again, for ever. */
+static int finish_dial_spinning(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+				struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)reterr;
+	*ret_want = (struct ob_want){.fd = -1, .deadline = 0};
+	return OB_EAGAIN;
+}
+
+static int finish_dial_forgetful(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+				 struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)ret_want, (void)reterr;
+	return OB_EAGAIN;
+}
+
+static int finish_dial_empty_handed(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+				    struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)ret_want, (void)reterr;
+	return OB_OK;
+}
+
+/* The stream is one, and leads nowhere. */
+static int finish_dial_lying(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+			     struct ob_error *reterr)
+{
+	int rc = sound->finish_dial(dial, revents, ret, ret_want, reterr);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (rc == OB_OK && dup3(fd, sound->fd(*ret), O_CLOEXEC) < 0) {
+		rc = OB_EIO;
+	}
+	close(fd);
+	return rc;
+}
+
+static int finish_dial_slowly(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+			      struct ob_error *reterr)
+{
+	poll(NULL, 0, 1100);
+	return sound->finish_dial(dial, revents, ret, ret_want, reterr);
+}
+
+static int finish_dial_confused(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+				struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)ret_want;
+	return (sound_host->fail)(reterr, OB_EINVAL, 0, "no such deadline");
+}
+
+static int finish_dial_mute(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+			    struct ob_error *reterr)
+{
+	(void)dial, (void)revents, (void)ret, (void)ret_want, (void)reterr;
+	return OB_ETIMEDOUT;
+}
+
+static int accept_impatiently(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
+{
+	int rc = sound->accept(listener, ret, reterr);
+	return rc == OB_EAGAIN || rc == OB_ENOMEM ? OB_EIO : rc;
+}
+
+static int accept_blocking(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
+{
+	int rc = sound->accept(listener, ret, reterr);
+	return rc == OB_OK && fcntl(sound->fd(*ret), F_SETFL, 0) != 0 ? OB_EIO : rc;
+}
+
+static int accept_leaking(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
+{
+	static int left; /* not for ever */
+	int rc = sound->accept(listener, ret, reterr);
+	if (rc == OB_OK && left++ < 64) {
+		(void)!fcntl(sound->fd(*ret), F_DUPFD_CLOEXEC, 0);
+	}
+	return rc;
+}
+
+static int peer_lying(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr)
+{
+	int rc = sound->peer(stream, ret, reterr);
+	ret->known |= OB_PEER_ADDRESS; /* of which there is none */
+	return rc;
+}
+
+static ptrdiff_t readv_garbled(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->readv(stream, pieces, count, reterr);
+	if (n > 0 && pieces[0].iov_len > 0) {
+		*(uint8_t *)pieces[0].iov_base ^= 1;
+	}
+	return n;
+}
+
+static ptrdiff_t readv_backwards(struct ob_stream *stream, const struct iovec *pieces, int count,
+				 struct ob_error *reterr)
+{
+	struct iovec other[2] = {pieces[count == 2], pieces[0]};
+	return sound->readv(stream, count == 2 ? other : pieces, count, reterr);
+}
+
+static ptrdiff_t readv_hasty(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->readv(stream, pieces, count, reterr);
+	return n == OB_EAGAIN ? 0 : n;
+}
+
+static ptrdiff_t readv_vague(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->readv(stream, pieces, count, reterr);
+	return n == 0 || n == OB_ECONNLOST ? OB_EIO : n;
+}
+
+static ptrdiff_t writev_boasting(struct ob_stream *stream, const struct iovec *pieces, int count,
+				 struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->writev(stream, pieces, count, reterr);
+	return n == OB_EAGAIN ? (ptrdiff_t)pieces[0].iov_len : n;
+}
+
+/* There is always room, and never for anything. */
+static ptrdiff_t writev_never(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	(void)stream, (void)pieces, (void)count, (void)reterr;
+	return OB_EAGAIN;
+}
+
+static ptrdiff_t readv_never(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	(void)stream, (void)pieces, (void)count, (void)reterr;
+	return OB_EAGAIN;
+}
+
+static ptrdiff_t writev_vague(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+{
+	ptrdiff_t n = sound->writev(stream, pieces, count, reterr);
+	return n == OB_ECONNLOST ? OB_EIO : n;
+}
+
+static int shutdown_both(struct ob_stream *stream, struct ob_error *reterr)
+{
+	(void)reterr;
+	return shutdown(sound->fd(stream), SHUT_RDWR) == 0 ? OB_OK : OB_EIO;
+}
+
+static bool only_that(void *user, const char *promise)
+{
+	return strcmp(promise, *(const char **)user) == 0;
+}
+
+static void note(void *user, const char *promise, enum obi_verdict verdict, const char *why)
+{
+	const char **wanted = user;
+	(void)why;
+	if (strcmp(promise, *wanted) == 0 && verdict == OBI_VERDICT_FAIL) {
+		*wanted = "";
+	}
+}
+
+static void assert_broken(const struct wire_bed *wire, const struct ob_transport_ops *ops, int patience_ms,
+			  const char *promise)
+{
+	char *dir = scratch_make(), *uri = scratch_text("unix://%s/s", dir);
+	const char *wanted = promise;
+	struct obi_conform_transport it = {
+	    .ops = ops, .host = wire->bed.host, .listen = uri, .begin = only_that, .patience_ms = patience_ms};
+	(void)obi_conform_transport(&it, note, &wanted);
+	free(uri);
+	scratch_remove(dir);
+	if (*wanted != '\0') {
+		fail_msg("a fault does not break \"%s\"", promise);
+	}
+}
+
+#define BREAK_IN(patience_ms, promise, ...)                              \
+	do {                                                             \
+		struct ob_transport_ops ops = *sound;                    \
+		__VA_ARGS__;                                             \
+		assert_broken(state_of, &ops, (patience_ms), (promise)); \
+	} while (0)
+#define BREAK(promise, ...) BREAK_IN(0, promise, __VA_ARGS__)
+/* What ends only by losing patience. */
+#define STALL(promise, ...) BREAK_IN(300, promise, __VA_ARGS__)
+
+static void *begin_sound(void)
+{
+	void *bed = NULL;
+	assert_int_equal(wire_begin(&bed, "unix", ""), 0);
+	sound = ((const struct wire_bed *)bed)->bed.ops;
+	sound_host = ((const struct wire_bed *)bed)->bed.host;
+	return bed;
+}
+
+static void broken_transports_are_caught(void **state)
+{
+	void *bed = begin_sound();
+	const struct wire_bed *state_of = bed;
+	(void)state;
+	BREAK("tells what was really bound", ops.local_uri = local_uri_silent);
+	BREAK("refuses what is no address of its own", ops.listen = listen_anywhere);
+	BREAK("leaves a live address alone", ops.listen = listen_over);
+	BREAK("takes over a stale address", ops.listen = listen_once);
+	BREAK("frees its address when it closes", ops.listen = listen_anywhere,
+	      ops.listener_close = listener_close_littering);
+	BREAK("works for a host with older facts", ops.listen = listen_demanding);
+	BREAK("says when a dial is refused", ops.dial = dial_mute);
+	BREAK("lets a dial wait without blocking", ops.dial = dial_slowly);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_spinning);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_forgetful);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_empty_handed);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_lying);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_slowly);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_confused);
+	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_mute);
+	BREAK("has descriptors that neither block nor are inherited", ops.accept = accept_blocking);
+	BREAK("says when nobody waits to be accepted", ops.accept = accept_impatiently);
+	BREAK("says when it is out of descriptors", ops.accept = accept_impatiently);
+	BREAK("survives a thousand connections", ops.accept = accept_leaking);
+	BREAK("tells true facts of the peer", ops.peer = peer_lying);
+	BREAK("connects, again and again", ops.readv = readv_garbled);
+	BREAK("carries single bytes", ops.readv = readv_garbled);
+	BREAK("carries a frame larger than every buffer", ops.readv = readv_garbled);
+	STALL("carries a frame larger than every buffer", ops.writev = writev_never);
+	STALL("carries a frame larger than every buffer", ops.readv = readv_never);
+	STALL("carries single bytes", ops.writev = writev_never);
+	STALL("carries single bytes", ops.readv = readv_never);
+	BREAK("gathers and scatters pieces", ops.readv = readv_backwards);
+	BREAK("waits for something to read", ops.readv = readv_hasty);
+	BREAK("holds back for a slow peer", ops.writev = writev_boasting);
+	BREAK("half-closes", ops.shutdown_write = shutdown_both);
+	BREAK("delivers what was written before the close", ops.readv = readv_vague);
+	BREAK("says when the peer dies in a write", ops.writev = writev_vague);
+	BREAK("ends reading when the peer dies", ops.readv = readv_vague);
+	wire_end(&bed);
+}
+
+/* ---- Dials that nobody answers ------------------------------------------------------------------------------------------ */
+
+static int left; /* deadlines that a patient dial lets pass before it fails */
+
+static int dial_patiently(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
+			  struct ob_dial **ret, struct ob_want *ret_want, struct ob_error *reterr)
+{
+	int rc = sound->dial(host, uri, params, ret, ret_want, reterr);
+	*ret_want = (struct ob_want){.fd = -1, .deadline = host->now_ms() + 20};
+	left = 3;
+	return rc;
+}
+
+static int finish_dial_in_vain(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
+			       struct ob_error *reterr)
+{
+	(void)dial, (void)ret;
+	assert_int_equal(revents, 0);
+	assert_true(left > 0);
+	if (--left == 0) {
+		return (sound_host->fail)(reterr, OB_ETIMEDOUT, 0, "nobody answers");
+	}
+	*ret_want = (struct ob_want){.fd = -1, .deadline = sound_host->now_ms() + 20};
+	return OB_EAGAIN;
+}
+
+struct told {
+	const char *wanted; /* as only_that has it */
+	enum obi_verdict verdict;
+	char why[400];
+};
+
+static void keep_verdict(void *user, const char *promise, enum obi_verdict verdict, const char *why)
+{
+	struct told *told = user;
+	(void)promise;
+	told->verdict = verdict;
+	snprintf(told->why, sizeof told->why, "%s", why);
+}
+
+static struct told at_its_deadline(const struct ob_transport_ops *ops, const struct ob_host *host, const char *listen,
+				   const char *dial)
+{
+	struct told told = {.wanted = "goes on with a dial at its deadline", .verdict = OBI_VERDICT_SKIP};
+	struct obi_conform_transport it = {
+	    .ops = ops, .host = host, .listen = listen, .dial = dial, .begin = only_that};
+	(void)obi_conform_transport(&it, keep_verdict, &told);
+	return told;
+}
+
+static void a_dial_may_time_out(void **state)
+{
+	char *dir = scratch_make(), *uri = scratch_text("unix://%s/s", dir);
+	void *bed = begin_sound();
+	struct ob_transport_ops ops = *sound;
+	(void)state;
+	ops.dial = dial_patiently;
+	ops.finish_dial = finish_dial_in_vain;
+	struct told told = at_its_deadline(&ops, sound_host, uri, NULL);
+	assert_string_equal(told.why, "");
+	assert_int_equal(told.verdict, OBI_VERDICT_PASS);
+	assert_int_equal(left, 0);
+	wire_end(&bed);
+	free(uri);
+	scratch_remove(dir);
+}
+
+/* A guest that is not ready, as the suite sees it. */
+static void hvsock_times_out_as_promised(void **state)
+{
+	struct vmm vmm;
+	void *bed = NULL;
+	char *dir = scratch_make();
+	(void)state;
+	vmm_begin(&vmm, dir);
+	vmm_order(&vmm, "silent");
+	assert_int_equal(wire_begin(&bed, "hvsock", ""), 0);
+	const struct bed *hvsock = &((struct wire_bed *)bed)->bed;
+	char *listen = scratch_text("hvsock://%s:5000", vmm.guest), *dial = scratch_text("hvsock://%s:5000", vmm.path);
+	struct told told = at_its_deadline(hvsock->ops, hvsock->host, listen, dial);
+	assert_string_equal(told.why, "");
+	assert_int_equal(told.verdict, OBI_VERDICT_PASS);
+	wire_end(&bed);
+	vmm_end(&vmm);
+	free(listen);
+	free(dial);
+	scratch_remove(dir);
+}
+
+/* ---- Signals ------------------------------------------------------------------------------------------------------------ */
+
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+/* Whatever waits is interrupted, in the suite and in the transport. */
+static void signals_disturb_nothing(void **state)
+{
+	struct sigaction interrupt = {.sa_handler = on_alarm}, was;
+	struct itimerval often = {{0, 2000}, {0, 2000}}, never = {{0, 0}, {0, 0}};
+	char *dir = scratch_make(), *uri = scratch_text("chaos+unix://%s/s?%s", dir, mild);
+	(void)state;
+	assert_int_equal(sigaction(SIGALRM, &interrupt, &was), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	uint32_t broken = conform(uri, NULL);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &was, NULL), 0);
+	assert_int_equal(broken, 0);
+	free(uri);
+	scratch_remove(dir);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(unix_conforms),
+	    cmocka_unit_test(tcp_conforms),
+	    cmocka_unit_test(tcp_conforms_over_ipv6),
+	    cmocka_unit_test(hvsock_conforms),
+	    cmocka_unit_test(broken_transports_are_caught),
+	    cmocka_unit_test(a_dial_may_time_out),
+	    cmocka_unit_test(hvsock_times_out_as_promised),
+	    cmocka_unit_test(signals_disturb_nothing),
+	    cmocka_unit_test(chaos_over_unix_conforms),
+	    cmocka_unit_test(chaos_over_tcp_conforms),
+	    cmocka_unit_test(chaos_over_hvsock_conforms),
+	};
+	if (argc > 1) {
+		return conform(argv[1], argc > 2 ? argv[2] : NULL) == 0 ? 0 : 1;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* state.json: from one parent to the next. */
+#include "base/buf.h"
+#include "files/statefile.h"
+#include "support/scratch.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#define BOOT "01234567-89ab-cdef-0123-456789abcdef"
+#define SAMPLE                                                                                                  \
+	"{\"state\":\"ready\",\"desired\":\"running\",\"procid\":\"" BOOT ":4711:99:7\",\"instance\":\"feed\"," \
+	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615,"                 \
+	"\"restart_boot\":\"" BOOT "\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"                  \
+	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"                           \
+	"\"address\":\"unix:///d/rpc.sock\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"                   \
+	"\"last_error\":\"a \\\"b\\\"\"}"
+
+static struct obi_statefile sample(void)
+{
+	struct obi_statefile state = {
+	    .state = OB_STATE_READY,
+	    .desired = OBI_DESIRED_RUNNING,
+	    .procid = {.pid = 4711, .start = 99, .inode = 7, .boot = BOOT},
+	    .instance = "feed",
+	    .restart = {.count = 3, .last_ms = 12345, .total = UINT64_MAX},
+	    .restart_boot = BOOT,
+	    .config_hash = "abcd",
+	    .started_ms = 1700000000000,
+	    .started_boot_ms = 5000,
+	    .adopted = true,
+	    .was_ready = true,
+	    .version = 8,
+	    .address = "unix:///d/rpc.sock",
+	    .last_exit = {OB_EXIT_SIGNAL, 9},
+	    .last_error = "a \"b\"",
+	};
+	return state;
+}
+
+static void expect_text(const struct obi_statefile *state, const char *want)
+{
+	struct obi_buf out;
+	obi_buf_init(&out, 65536);
+	assert_int_equal(obi_statefile_format(state, obi_buf_sink(&out), NULL), OB_OK);
+	ob_sink_byte(obi_buf_sink(&out), 0);
+	assert_string_equal((const char *)obi_buf_bytes(&out).data, want);
+	obi_buf_free(&out);
+}
+
+static void all_of_it_is_written_and_read_back(void **unused)
+{
+	(void)unused;
+	struct obi_statefile state = sample(), back;
+	expect_text(&state, SAMPLE);
+	assert_int_equal(obi_statefile_parse(ob_bytes_text(SAMPLE), &back, NULL), OB_OK);
+	expect_text(&back, SAMPLE);
+	assert_true(obi_procid_equal(&back.procid, &state.procid));
+	assert_int_equal(back.restart.total, UINT64_MAX);
+	assert_string_equal(back.last_error, "a \"b\"");
+}
+
+static void nothing_known_is_a_file_too(void **unused)
+{
+	(void)unused;
+	struct obi_statefile back = sample();
+	assert_int_equal(obi_statefile_parse(ob_bytes_text("{}"), &back, NULL), OB_OK);
+	assert_int_equal(back.state, OB_STATE_IDLE);
+	assert_int_equal(back.desired, OBI_DESIRED_STOPPED);
+	assert_int_equal(back.procid.pid, 0);
+	assert_int_equal(back.restart.count, 0);
+	/* A newer version's keys are no fault. */
+	assert_int_equal(obi_statefile_parse(ob_bytes_text("{\"later\":[1],\"version\":2}"), &back, NULL), OB_OK);
+	assert_int_equal(back.version, 2);
+}
+
+static void what_cannot_be_understood_is_refused(void **unused)
+{
+	(void)unused;
+	const char *bad[] = {
+	    "",
+	    "[]",
+	    "{\"state\":\"dancing\"}",
+	    "{\"state\":4}",
+	    "{\"desired\":\"\"}",
+	    "{\"procid\":\"4711\"}",
+	    "{\"procid\":4711}",
+	    "{\"restart_count\":-1}",
+	    "{\"restart_count\":4294967296}",
+	    "{\"adopted\":1}",
+	    "{\"last_exit\":{\"kind\":\"code\"}}",
+	    "{\"last_exit\":{\"kind\":\"code\",\"value\":256}}",
+	    "{\"last_exit\":{\"kind\":\"x\",\"value\":1}}",
+	    "{\"instance\":\"0123456789012345678901234567890123456789\"}",
+	    "{\"instance\":\"a\\u0000\"}",
+	    "{\"state\":\"ready\",\"state\":\"ready\"}",
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct obi_statefile state = {.version = 77};
+		struct ob_error err = {0};
+		assert_int_equal(obi_statefile_parse(ob_bytes_text(bad[i]), &state, &err), OB_EINVAL);
+		assert_memory_equal(err.text, "parsing state.json: ", 20);
+		assert_int_equal(state.version, 77);
+	}
+	for (size_t len = 0; len < strlen(SAMPLE); len++) {
+		struct obi_statefile state;
+		assert_int_equal(obi_statefile_parse(ob_bytes_of(SAMPLE, len), &state, NULL), OB_EINVAL);
+	}
+}
+
+static void last_words_that_are_no_text_do_not_spoil_the_file(void **unused)
+{
+	(void)unused;
+	struct obi_statefile state = sample(), back;
+	struct obi_buf out;
+	memset(state.last_error, 0xff, sizeof state.last_error - 1);
+	state.last_error[sizeof state.last_error - 1] = '\0';
+	obi_buf_init(&out, 65536);
+	assert_int_equal(obi_statefile_format(&state, obi_buf_sink(&out), NULL), OB_OK);
+	assert_int_equal(obi_statefile_parse(obi_buf_bytes(&out), &back, NULL), OB_OK);
+	assert_int_equal(strlen(back.last_error), sizeof back.last_error - 1);
+	assert_int_equal(back.procid.pid, 4711);
+	obi_buf_free(&out);
+}
+
+static void file_is_ours_and_counters_are_of_this_boot(void **unused)
+{
+	(void)unused;
+	struct ob_error err = {0};
+	struct obi_datadir dir;
+	struct obi_statefile state = sample(), back;
+	char *scratch = scratch_make();
+	assert_int_equal(obi_datadir_open(scratch, true, geteuid(), getegid(), &dir, NULL), OB_OK);
+	assert_int_equal(obi_statefile_read(&dir, &back, &err), OB_ENOENT);
+	assert_string_equal(err.text, "reading state: state.json: No such file or directory");
+
+	assert_int_equal(obi_statefile_write(&dir, &state, NULL), OB_OK);
+	assert_int_equal(obi_statefile_read(&dir, &back, NULL), OB_OK);
+	assert_int_equal(back.restart.count, 0); /* of another boot */
+	assert_int_equal(back.restart.last_ms, 0);
+	assert_true(back.restart.total == UINT64_MAX);
+
+	assert_int_equal(obi_boot_id(state.restart_boot, NULL), OB_OK);
+	assert_int_equal(obi_statefile_write(&dir, &state, NULL), OB_OK);
+	assert_int_equal(obi_statefile_read(&dir, &back, NULL), OB_OK);
+	assert_int_equal(back.restart.count, 3);
+
+	/* The child may own the directory, but has no say in this. */
+	if (geteuid() == 0) {
+		dir.uid = 65533;
+		assert_int_equal(fchownat(dir.fd, OBI_FILE_STATE, 65533, 65533, 0), 0);
+		assert_int_equal(obi_statefile_read(&dir, &back, &err), OB_EPERM);
+	}
+	obi_datadir_close(&dir);
+	scratch_remove(scratch);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(all_of_it_is_written_and_read_back),
+	    cmocka_unit_test(nothing_known_is_a_file_too),
+	    cmocka_unit_test(what_cannot_be_understood_is_refused),
+	    cmocka_unit_test(last_words_that_are_no_text_do_not_spoil_the_file),
+	    cmocka_unit_test(file_is_ours_and_counters_are_of_this_boot),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

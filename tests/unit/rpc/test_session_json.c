@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: MIT */
+/* A session over the codec json: what JSON-RPC's specification says about ids, errors, notifications and batches. */
+#include "unit/rpc/session_bed.h"
+
+#include "json/json.h"
+#include "rpc/session_private.h"
+#include "support/scratch.h"
+
+/* Requests of x.SOMETHING and how the session's owner answers are in session_bed.h: KEEP defers, REPLY_ECHO answers at once. */
+
+/* ---- A served peer that speaks JSON ---- */
+
+/* One end that is open from the start. */
+static struct end *open_end(void)
+{
+	struct end *e = calloc(1, sizeof *e);
+	init_end(e, OB_AUTH_ACCEPTOR, NULL, NULL);
+	obi_session_begin(&e->session, 0);
+	assert_true(e->opened);
+	return e;
+}
+
+static void free_end(struct end *e)
+{
+	obi_session_free(&e->session);
+	assert_null(e->session.batches);
+	assert_int_equal(e->session.batched, 0);
+	free(e);
+}
+
+static void say(struct end *e, const char *text)
+{
+	give(e, (const uint8_t *)text, strlen(text), SIZE_MAX);
+}
+
+/* All that it has written since the last time. Valid until the next call. */
+static const char *heard(struct end *e)
+{
+	static char *text;
+	struct ob_bytes out = obi_session_output(&e->session);
+	free(text);
+	text = calloc(1, out.len + 1);
+	memcpy(text, out.data != NULL ? (const char *)out.data : "", out.len);
+	obi_session_wrote(&e->session, out.len);
+	return text;
+}
+
+/* A call that was deferred. */
+static struct ob_call *in_flight(struct end *e, uint32_t number)
+{
+	return obi_call_find(&e->session, &(struct ob_id){.number = number});
+}
+
+static void expect(struct end *e, const char *request, const char *answer)
+{
+	say(e, request);
+	assert_string_equal(heard(e), answer);
+	assert_int_equal(e->closed, 0);
+}
+
+#define RESULT(id, value) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":" value "}"
+#define ERROR(id, code, text) \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" text "\"}}"
+#define ECHO(id, value) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"x.echo\",\"params\":[" value "]}"
+#define INVALID		ERROR("null", "-32600", "Invalid Request")
+
+/* ---- Requests ---- */
+
+static void ids_come_back_as_they_were_sent(void **state)
+{
+	static const char *const ids[] = {
+	    "0",     "1",    "4294967295", "4294967296",     "-1",   "1.0",
+	    "1e2",   "null", "\"a\"",	   "\"\\u0041\\n\"", "\"\"", "18446744073709551615",
+	    "\"€\"", "-1.50"};
+	struct end *e = open_end();
+	(void)state;
+	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+		char *request =
+		    scratch_text("{\"id\":  %s ,\"method\":\"x.echo\",\"params\":[7],\"jsonrpc\":\"2.0\"}\n", ids[i]);
+		char *answer = scratch_text("{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":7}\n", ids[i]);
+		expect(e, request, answer);
+		free(request);
+		free(answer);
+	}
+	free_end(e);
+}
+
+static void ids_are_bounded_and_scalar(void **state)
+{
+	static const char *const bad[] = {"true", "[1]", "{}", "{\"$binary\":\"\"}"};
+	char longest[OB_ID_MAX + 1] = "", *text;
+	struct end *e = open_end();
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		text = scratch_text("{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"x.echo\"}\n", bad[i]);
+		expect(e, text, INVALID "\n");
+		free(text);
+	}
+	memset(longest, 'i', OB_ID_MAX - 2);
+	text = scratch_text("{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"x.echo\"}\n", longest);
+	say(e, text);
+	assert_non_null(strstr(heard(e), longest));
+	free(text);
+	text = scratch_text("{\"jsonrpc\":\"2.0\",\"id\":\"%si\",\"method\":\"x.echo\"}\n", longest);
+	expect(e, text, INVALID "\n");
+	free(text);
+	assert_int_equal(e->calls, 1);
+	free_end(e);
+}
+
+static void a_foreign_id_outlives_its_message_and_is_unique_in_flight(void **state)
+{
+	struct end *e = open_end();
+	(void)state;
+	e->handler = KEEP;
+	say(e, ECHO("\"first\"", "1") "\n");
+	struct ob_call *first = e->kept;
+	say(e, ECHO("\"other\"", "2") "\n");
+	obi_call_answer(e->kept, NULL, NULL);
+	assert_string_equal(heard(e), RESULT("\"other\"", "null") "\n");
+	obi_call_answer(first, NULL, ob_value_at(&first->params, 0));
+	assert_string_equal(heard(e), RESULT("\"first\"", "1") "\n");
+	say(e, ECHO("\"again\"", "1") "\n" ECHO("\"again\"", "1") "\n");
+	assert_int_equal(e->closed, 1);
+	obi_call_answer(e->kept, NULL, NULL);
+	free_end(e);
+}
+
+static void params_may_be_absent_positional_or_named(void **state)
+{
+	struct end *e = open_end();
+	(void)state;
+	e->handler = KEEP;
+	say(e, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.a\"}\n");
+	assert_int_equal(e->kept->params.type, OB_ARRAY);
+	assert_int_equal(e->kept->params.count, 0);
+	obi_call_answer(e->kept, NULL, NULL);
+	say(e, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.a\",\"params\":{\"second\":2,\"first\":1}}\r\n");
+	int64_t n;
+	assert_true(ob_get_int(ob_params_get(&e->kept->params, 0, "first"), &n));
+	assert_int_equal(n, 1);
+	obi_call_answer(e->kept, NULL, NULL);
+	say(e, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.a\",\"params\":[1]}\n");
+	assert_true(ob_get_int(ob_params_get(&e->kept->params, 0, "first"), &n));
+	obi_call_answer(e->kept, NULL, NULL);
+	expect(e, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.a\",\"params\":1}\n",
+	       RESULT("1", "null") "\n" RESULT("1", "null") "\n" RESULT("1", "null") "\n" ERROR(
+		   "1", "-32600", "Invalid Request") "\n");
+	free_end(e);
+}
+
+static void notifications_are_not_answered(void **state)
+{
+	struct end *e = open_end();
+	(void)state;
+	expect(
+	    e,
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.echo\",\"params\":[1]}\n{\"jsonrpc\":\"2.0\",\"method\":\"x.none\"}\n",
+	    "");
+	assert_int_equal(e->notifications, 2);
+	assert_int_equal(e->calls, 0);
+	free_end(e);
+}
+
+/* ---- Errors ---- */
+
+static void what_is_no_json_is_a_parse_error_and_no_end(void **state)
+{
+	static const char *const bad[] = {
+	    "{\"jsonrpc\": \"2.0\", \"method\": \"foobar, \"params\": \"bar\", \"baz]",
+	    "nonsense",
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"method\":\"x.b\",\"id\":1}", /* a key twice */
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"params\":[1e999],\"id\":1}",
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"params\":[NaN],\"id\":1}",
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"params\":[\"\xff\"],\"id\":1}",
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"params\":[{\"$binary\":\"%\"}],\"id\":1}",
+	    "{} {}",
+	    "[1,2",
+	    "\xef\xbb\xbf{}",
+	};
+	struct end *e = open_end();
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		say(e, bad[i]);
+		say(e, "\n");
+		assert_non_null(
+		    strstr(heard(e), "\"id\":null,\"error\":{\"code\":-32700,\"message\":\"Parse error\",\"data\":\""));
+	}
+	expect(e, ECHO("1", "5") "\n", RESULT("1", "5") "\n");
+	free_end(e);
+}
+
+static void what_is_no_request_is_an_invalid_request(void **state)
+{
+	static const char *const bad[] = {"1",
+					  "\"x\"",
+					  "null",
+					  "{}",
+					  "[]",
+					  "{\"jsonrpc\":\"2.0\",\"method\":1,\"params\":\"bar\"}",
+					  "{\"jsonrpc\":\"2.0\",\"method\":1}",
+					  "{\"jsonrpc\":\"2.0\"}",
+					  "{\"method\":\"x.echo\"}",
+					  "{\"jsonrpc\":\"1.0\",\"method\":\"x.echo\"}",
+					  "{\"jsonrpc\":2.0,\"method\":\"x.echo\"}",
+					  "{\"jsonrpc\":\"2.0\",\"method\":\"x.echo\",\"params\":null}"};
+	struct end *e = open_end();
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		say(e, bad[i]);
+		expect(e, "\n", INVALID "\n");
+	}
+	/* Where the id can be told, the caller learns which of its calls it was. */
+	expect(e, "{\"jsonrpc\":\"2.0\",\"id\":\"mine\",\"method\":1}\n",
+	       ERROR("\"mine\"", "-32600", "Invalid Request") "\n");
+	assert_int_equal(e->calls + e->notifications, 0);
+	free_end(e);
+}
+
+static void too_deep_is_refused_and_24_is_not(void **state)
+{
+	char open[32], shut[32];
+	(void)state;
+	for (int depth = 24; depth <= 25; depth++) {
+		struct end *e = open_end();
+		memset(open, '[', (size_t)depth);
+		memset(shut, ']', (size_t)depth);
+		char *text =
+		    scratch_text("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.echo\",\"params\":%.*s%.*s}]\n", depth,
+				 open, depth, shut);
+		say(e, text);
+		assert_int_equal(e->calls, depth == 24 ? 1 : 0);
+		heard(e);
+		text[strlen(text) - 2] = '\n';
+		say(e, text + 1);
+		assert_int_equal(e->calls, depth == 24 ? 2 : 0);
+		assert_true((strstr(heard(e), "-32600") != NULL) == (depth == 25));
+		free(text);
+		free_end(e);
+	}
+}
+
+static void a_malformed_response_closes_and_is_never_answered(void **state)
+{
+	static const char *const bad[] = {
+	    "{\"jsonrpc\":\"2.0\",\"result\":1}",
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":null}",
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"error\":{\"code\":1}}",
+	    "{\"id\":1,\"result\":1}",
+	    "[{\"jsonrpc\":\"2.0\",\"result\":1}]",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct end *e = open_end();
+		say(e, bad[i]);
+		say(e, "\n");
+		assert_string_equal(heard(e), "");
+		assert_int_equal(e->closed, 1);
+		assert_int_equal(e->why.code, OB_EPROTO);
+		free_end(e);
+	}
+}
+
+static void replies_are_read_as_the_specification_has_them(void **state)
+{
+	struct outcome o;
+	struct end *e = open_end();
+	(void)state;
+	call(e, "x.y", 1, INT64_MAX, &o, NULL);
+	expect(e, "", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.y\",\"params\":[1]}\n");
+	say(e, "{\"id\":1,\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32601,\"message\":\"no\",\"data\":[1]}}\n");
+	assert_int_equal(o.code, OB_EREMOTE);
+	assert_int_equal(o.remote_code, -32601);
+	assert_string_equal(o.text, "no");
+	call(e, "x.y", 1, INT64_MAX, &o, NULL);
+	say(e, "{\"id\":2,\"jsonrpc\":\"2.0\",\"result\":9,\"error\":null}\n");
+	assert_int_equal(o.code, OB_OK);
+	assert_int_equal(o.number, 9);
+	/* In a batch, and one that nobody waits for. */
+	call(e, "x.y", 1, INT64_MAX, &o, NULL);
+	heard(e);
+	expect(e, "[" RESULT("null", "1") "," RESULT("3", "8") "]\n", "");
+	assert_int_equal(o.number, 8);
+	assert_int_equal(e->session.ignored, 1);
+	free_end(e);
+}
+
+/* ---- Lines ---- */
+
+static void lines_are_found_whatever_the_chop(void **state)
+{
+	static const char text[] = "\n \r\n" ECHO("1", "\"a\\nb\"") "\r\n\t" ECHO("2", "{}") " \n";
+	static const char answers[] = RESULT("1", "\"a\\nb\"") "\n" RESULT("2", "{}") "\n";
+	(void)state;
+	for (size_t chop = 1; chop <= sizeof text; chop++) {
+		struct end *e = open_end();
+		give(e, (const uint8_t *)text, sizeof text - 1, chop);
+		assert_string_equal(heard(e), answers);
+		free_end(e);
+	}
+}
+
+static void fault_26_a_line_over_the_limit_closes(void **state)
+{
+	struct end *e = open_end();
+	size_t limit = e->session.setup.limits.message;
+	char *line = malloc(limit + 1);
+	(void)state;
+	memset(line, ' ', limit + 1);
+	give(e, (uint8_t *)line, limit - 1, 65536);
+	assert_int_equal(e->closed, 0);
+	give(e, (uint8_t *)line, 1, 1);
+	assert_int_equal(e->closed, 1);
+	assert_int_equal(e->why.code, OB_ETOOBIG);
+	assert_string_equal(heard(e), "");
+	free(line);
+	free_end(e);
+}
+
+/* 16 bytes a value where two bytes of text make one: the largest message of the densest values is still read. */
+static void the_densest_message_fits_the_budget(void **state)
+{
+	static const char *const pieces[] = {"0,", "[],", "\"\",", "{\"\":0},"};
+	(void)state;
+	for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+		struct end *e = open_end();
+		size_t limit = e->session.setup.limits.message, n = strlen(pieces[i]);
+		char *line = malloc(limit + 1);
+		int at = snprintf(line, limit, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.echo\",\"params\":[[");
+		while ((size_t)at + n + 8 < limit) {
+			memcpy(line + at, pieces[i], n);
+			at += (int)n;
+		}
+		strcpy(line + at, "0]]}\n");
+		give(e, (uint8_t *)line, strlen(line), SIZE_MAX);
+		assert_int_equal(e->closed, 0);
+		assert_int_equal(e->calls, 1);
+		free(line);
+		free_end(e);
+	}
+}
+
+/* ---- Batches ---- */
+
+static void a_batch_is_answered_as_one(void **state)
+{
+	struct end *e = open_end();
+	(void)state;
+	expect(e,
+	       "[" ECHO("1", "10") "," ECHO(
+		   "\"two\"",
+		   "20") ",{\"jsonrpc\":\"2.0\",\"method\":\"x.note\"}, 1 "
+			 ",[],{\"foo\":\"boo\"},{\"jsonrpc\":\"2.0\",\"id\":\"p\",\"method\":\"outboard.ping\"}]\n",
+	       "[" RESULT("1", "10") "," RESULT("\"two\"", "20") "," INVALID "," INVALID "," INVALID
+								 "," RESULT("\"p\"", "true") "]\n");
+	assert_int_equal(e->calls, 2);
+	assert_int_equal(e->notifications, 1);
+	assert_null(e->session.batches);
+	free_end(e);
+}
+
+static void batches_of_the_specification(void **state)
+{
+	struct end *e = open_end();
+	(void)state;
+	expect(e, "[]\n", INVALID "\n");
+	expect(e, "[1]\n", "[" INVALID "]\n");
+	expect(e, "[1,2,3]\n", "[" INVALID "," INVALID "," INVALID "]\n");
+	expect(e, "[{\"jsonrpc\":\"2.0\",\"method\":\"x.a\"},{\"jsonrpc\":\"2.0\",\"method\":\"x.b\"}]\n", "");
+	say(e, "[{\"jsonrpc\":\"2.0\",\"method\":\"x.a\"},{\"jsonrpc\":\"2.0\",\"method\"]\n");
+	assert_non_null(strstr(heard(e), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,"));
+	free_end(e);
+}
+
+static void deferred_calls_of_a_batch_are_waited_for(void **state)
+{
+	struct end *e = open_end();
+	struct ob_call *kept[3];
+	struct ob_value nine = ob_int(9);
+	(void)state;
+	e->handler = KEEP;
+	say(e, "[" ECHO("1", "10") "]\n");
+	kept[0] = e->kept;
+	say(e, "[" ECHO("2", "20") "," ECHO("3", "30") ",7]\n");
+	kept[2] = e->kept;
+	kept[1] = in_flight(e, 2);
+	e->handler = REPLY_ECHO;
+	expect(e, ECHO("4", "40") "\n", RESULT("4", "40") "\n");
+	obi_call_answer(kept[2], NULL, &nine);
+	assert_string_equal(heard(e), "");
+	obi_call_answer(kept[0], NULL, &nine);
+	assert_string_equal(heard(e), "[" RESULT("1", "9") "]\n");
+	obi_call_answer_error(kept[1], 5, "five");
+	assert_string_equal(heard(e), "[" INVALID "," RESULT("3", "9") "," ERROR("2", "5", "five") "]\n");
+	free_end(e);
+}
+
+static void an_open_batch_ends_with_its_session(void **state)
+{
+	struct end *e = open_end();
+	(void)state;
+	e->handler = KEEP;
+	say(e, "[" ECHO("1", "10") ",1]\n[" ECHO("2", "10") ",1]\n");
+	struct ob_call *kept = e->kept, *other = in_flight(e, 1);
+	assert_true(e->session.batched > 0);
+	obi_session_ended(&e->session, NULL);
+	assert_null(e->session.batches);
+	assert_true(atomic_load(&kept->canceled));
+	free_end(e);
+	obi_call_answer(kept, NULL, NULL);
+	obi_call_answer(other, NULL, NULL);
+}
+
+/* Whoever answers a call of a batch when the session is going down meets a batch that is half gone. */
+static void on_lost(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+{
+	struct end *e = user;
+	(void)code;
+	(void)value;
+	(void)err;
+	obi_call_answer(e->kept, NULL, NULL);
+}
+
+static void answering_while_the_session_ends_is_safe(void **state)
+{
+	struct end *e = open_end();
+	(void)state;
+	assert_int_equal(obi_session_call(&e->session, ob_bytes_text("x.y"), NULL, INT64_MAX, on_lost, e, NULL, NULL),
+			 OB_OK);
+	heard(e);
+	e->handler = KEEP;
+	say(e, "[" ECHO("1", "10") "," ECHO("2", "10") "]\n");
+	struct ob_call *other = in_flight(e, 1);
+	obi_session_ended(&e->session, NULL);
+	assert_string_equal(heard(e), "");
+	obi_call_answer(other, NULL, NULL);
+	free_end(e);
+}
+
+static void closing_inside_a_batch_is_safe(void **state)
+{
+	struct end *e = open_end();
+	(void)state;
+	e->handler = CLOSE_INSIDE;
+	say(e, "[" ECHO("1", "10") "," ECHO("2", "10") "]\n");
+	assert_int_equal(e->calls, 1);
+	assert_int_equal(e->closed, 1);
+	assert_string_equal(heard(e), "");
+	free_end(e);
+}
+
+static char *many(const char *piece, size_t count)
+{
+	size_t n = strlen(piece);
+	char *text = malloc(count * (n + 1) + 3), *at = text;
+	*at++ = '[';
+	for (size_t i = 0; i < count; i++) {
+		memcpy(at, piece, n);
+		at += n;
+		*at++ = i + 1 < count ? ',' : ']';
+	}
+	strcpy(at, "\n");
+	return text;
+}
+
+static void a_batch_has_no_more_messages_than_calls_may_be_in_flight(void **state)
+{
+	struct end *e = open_end();
+	(void)state;
+	char *most = many("1", 256), *more = many("1", 257);
+	say(e, more);
+	assert_non_null(strstr(heard(e), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":"
+					 "\"Invalid Request\",\"data\":\"too large a batch\"}}"));
+	say(e, most);
+	assert_int_equal(heard(e)[0], '[');
+	free(most);
+	free(more);
+	free_end(e);
+}
+
+/* Each result fits a message, all of them do not: errors stand for those that do not, and the whole is a message still. */
+static void answers_that_do_not_fit_become_errors(void **state)
+{
+	struct end *e = open_end();
+	struct ob_call *kept[6];
+	size_t len = e->session.setup.limits.message / 4;
+	char *big = malloc(len);
+	(void)state;
+	memset(big, 'x', len);
+	struct ob_value value = ob_stringn(big, len);
+	e->handler = KEEP;
+	say(e, "[" ECHO("0", "") "," ECHO("1", "") "," ECHO("2", "") "," ECHO("3", "") "," ECHO("4", "") "," ECHO(
+		   "5", "") "]\n");
+	for (uint32_t i = 0; i < 6; i++) {
+		kept[i] = in_flight(e, i);
+	}
+	for (uint32_t i = 0; i < 6; i++) {
+		assert_int_equal(obi_call_answer(kept[i], NULL, &value), i < 3 ? OB_OK : OB_ETOOBIG);
+	}
+	const char *answer = heard(e);
+	assert_true(strlen(answer) > 3 * len && strlen(answer) <= e->session.setup.limits.message);
+	static const char tail[] = "," ERROR("3", "-32004", "the result is larger than the message limit") "," ERROR(
+	    "4", "-32004", "the result is larger than the message limit") "," ERROR("5", "-32004",
+										    "the result is larger than the "
+										    "message limit") "]\n";
+	assert_string_equal(answer + strlen(answer) - (sizeof tail - 1), tail);
+	assert_int_equal(e->closed, 0);
+	free(big);
+	free_end(e);
+}
+
+/* The protocol's own answers are no exception: where there is no room left for "true" the id has an answer all the same. */
+static void an_own_answer_that_does_not_fit_becomes_an_error(void **state)
+{
+	struct end *e = open_end();
+	size_t len = e->session.setup.limits.message - 64 - 2 * 256 - strlen(RESULT("0", "\"\"")) - 10;
+	char *big = calloc(1, len + 1);
+	static const char tail[] = "," ERROR("1", "-32004", "the result is larger than the message limit") "]\n";
+	(void)state;
+	memset(big, 'x', len);
+	char *line = scratch_text(
+	    "[" ECHO("0", "\"%s\"") ",{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"outboard.ping\"}]\n", big);
+	say(e, line);
+	const char *answer = heard(e);
+	assert_true(strlen(answer) > len + sizeof tail);
+	assert_string_equal(answer + strlen(answer) - (sizeof tail - 1), tail);
+	free(line);
+	free(big);
+	free_end(e);
+}
+
+/* Who has ids of another kind cancels by them, as they were sent. */
+static void a_foreign_call_is_canceled_by_its_id(void **state)
+{
+	static const char *const ids[] = {"7", "\"call-7\"", "-7", "4294967296", "1.5", "\"\""};
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof ids / sizeof *ids; i++) {
+		struct end *e = open_end();
+		const char *id = ids[i / 2];
+		char *call = scratch_text(ECHO("%s", "1") "\n" ECHO("\"other\"", "1") "\n", id);
+		char *cancel = scratch_text("{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":%s%s%s}\n",
+					    i % 2 == 0 ? "[" : "{\"id\":", id, i % 2 == 0 ? "]" : "}");
+		e->handler = KEEP;
+		say(e, call);
+		struct ob_call *other = e->kept, *kept = other->next != NULL ? other->next : e->session.deferred->next;
+		say(e, cancel);
+		assert_true(atomic_load(&kept->canceled) != atomic_load(&other->canceled));
+		assert_false(atomic_load(&other->canceled));
+		obi_call_answer(kept, NULL, NULL);
+		obi_call_answer(other, NULL, NULL);
+		free(cancel);
+		free(call);
+		free_end(e);
+	}
+}
+
+/* What waits in open batches is bounded as what waits to be written is. */
+static void fault_34_open_batches_are_told_busy(void **state)
+{
+	struct end *e = open_end();
+	size_t len = e->session.setup.limits.message / 2;
+	char *big = calloc(1, len + 1);
+	(void)state;
+	memset(big, 'x', len);
+	e->handler = KEEP;
+	/* The first call of each is answered with all it was sent, the second one is not. */
+	for (uint32_t i = 0; i < 4; i++) {
+		char *line = scratch_text("[" ECHO("%u", "\"%s\"") "," ECHO("%u", "") "]\n", i, big, 100 + i);
+		say(e, line);
+		struct ob_call *first = in_flight(e, i);
+		obi_call_answer(first, NULL, ob_value_at(&first->params, 0));
+		free(line);
+	}
+	assert_true(e->session.batched >= e->session.setup.limits.queue);
+	expect(e, ECHO("7", "") "\n", ERROR("7", "-32001", "too many calls in flight") "\n");
+	expect(e, "[" ECHO("7", "") "]\n", "[" ERROR("7", "-32001", "too many calls in flight") "]\n");
+	obi_call_answer(in_flight(e, 100), NULL, NULL);
+	assert_true(strlen(heard(e)) > len);
+	e->handler = REPLY_ECHO;
+	expect(e, ECHO("7", "1") "\n", RESULT("7", "1") "\n");
+	for (uint32_t i = 101; i < 104; i++) {
+		obi_call_answer(in_flight(e, i), NULL, NULL);
+	}
+	free(big);
+	free_end(e);
+}
+
+/* ---- Authentication, and peers of ours ---- */
+
+static void fault_25_garbage_before_authentication_closes_without_a_reply(void **state)
+{
+	static const char *const garbage[] = {"GET / HTTP/1.1\r\n\r\n",
+					      "{\n",
+					      "[]\n",
+					      "{}\n",
+					      "[" ECHO("1", "1") "]\n",
+					      "{\"jsonrpc\":\"2.0\",\"method\":1,\"id\":1}\n",
+					      "null\n"};
+	(void)state;
+	for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
+		struct end child;
+		init_end(&child, OB_AUTH_ACCEPTOR, "token", secret_a);
+		obi_session_begin(&child.session, 0);
+		say(&child, garbage[i]);
+		assert_int_equal(child.closed, 1);
+		assert_int_equal(obi_session_output(&child.session).len, 0);
+		obi_session_free(&child.session);
+	}
+}
+
+static void calls_pass_both_ways_between_peers_of_ours(void **state)
+{
+	(void)state;
+	for (size_t chop = 1; chop < 2000; chop = chop * 3 + 1) {
+		struct outcome a, b;
+		struct pair *p = connect_with("token", secret_a, secret_a, chop);
+		assert_true(p->parent.opened && p->child.opened);
+		call(&p->parent, "x.echo", INT64_MAX, INT64_MAX, &a, NULL);
+		call(&p->child, "y.echo", INT64_MIN, INT64_MAX, &b, NULL);
+		pump(&p->parent, &p->child, chop);
+		assert_int_equal(a.number, INT64_MAX);
+		assert_int_equal(b.number, INT64_MIN);
+		free_pair(p);
+	}
+}
+
+static void a_wrong_token_is_refused(void **state)
+{
+	(void)state;
+	struct pair *p = connect_with("token", secret_a, secret_b, SIZE_MAX);
+	assert_false(p->parent.opened || p->child.opened);
+	assert_true(p->parent.closed + p->child.closed > 0);
+	free_pair(p);
+}
+
+static int setup_json(void **state)
+{
+	codec_name = "json";
+	return setup(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(ids_come_back_as_they_were_sent),
+	    cmocka_unit_test(ids_are_bounded_and_scalar),
+	    cmocka_unit_test(a_foreign_id_outlives_its_message_and_is_unique_in_flight),
+	    cmocka_unit_test(params_may_be_absent_positional_or_named),
+	    cmocka_unit_test(notifications_are_not_answered),
+	    cmocka_unit_test(what_is_no_json_is_a_parse_error_and_no_end),
+	    cmocka_unit_test(what_is_no_request_is_an_invalid_request),
+	    cmocka_unit_test(too_deep_is_refused_and_24_is_not),
+	    cmocka_unit_test(a_malformed_response_closes_and_is_never_answered),
+	    cmocka_unit_test(replies_are_read_as_the_specification_has_them),
+	    cmocka_unit_test(lines_are_found_whatever_the_chop),
+	    cmocka_unit_test(fault_26_a_line_over_the_limit_closes),
+	    cmocka_unit_test(the_densest_message_fits_the_budget),
+	    cmocka_unit_test(a_batch_is_answered_as_one),
+	    cmocka_unit_test(batches_of_the_specification),
+	    cmocka_unit_test(deferred_calls_of_a_batch_are_waited_for),
+	    cmocka_unit_test(an_open_batch_ends_with_its_session),
+	    cmocka_unit_test(answering_while_the_session_ends_is_safe),
+	    cmocka_unit_test(closing_inside_a_batch_is_safe),
+	    cmocka_unit_test(a_batch_has_no_more_messages_than_calls_may_be_in_flight),
+	    cmocka_unit_test(answers_that_do_not_fit_become_errors),
+	    cmocka_unit_test(an_own_answer_that_does_not_fit_becomes_an_error),
+	    cmocka_unit_test(a_foreign_call_is_canceled_by_its_id),
+	    cmocka_unit_test(fault_34_open_batches_are_told_busy),
+	    cmocka_unit_test(fault_25_garbage_before_authentication_closes_without_a_reply),
+	    cmocka_unit_test(calls_pass_both_ways_between_peers_of_ours),
+	    cmocka_unit_test(a_wrong_token_is_refused),
+	};
+	return cmocka_run_group_tests_name("session, json", tests, setup_json, teardown);
+}
