@@ -18,10 +18,10 @@ static void judge(const char *path, struct obi_faults *faults, struct obi_faults
 	if (obi_load_runtime(&config, &rt, &err) < 0) {
 		obi_faults_add(faults, "plugin_path", err.text);
 	} else {
-		obi_verify_config(rt, &config, faults, warnings);
+		obi_config_check(rt, &config, faults, warnings);
 		ob_runtime_free(rt);
 	}
-	obi_verify_files(&config, faults);
+	obi_config_check_files(&config, faults);
 	obi_run_config_free(&config);
 }
 

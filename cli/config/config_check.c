@@ -153,8 +153,8 @@ static void verify_place(const struct child *c, const char *root)
 	}
 }
 
-void obi_verify_config(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults,
-		       struct obi_faults *warnings)
+void obi_config_check(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults,
+		      struct obi_faults *warnings)
 {
 	if (config->data_root == NULL) {
 		obi_faults_add(faults, "data_root",
@@ -203,7 +203,7 @@ static void verify_other_files(const struct child *c)
 	}
 }
 
-void obi_verify_files(const struct obi_run_config *config, struct obi_faults *faults)
+void obi_config_check_files(const struct obi_run_config *config, struct obi_faults *faults)
 {
 	for (uint32_t i = 0; i < config->count; i++) {
 		struct child c = {&config->children[i], faults, NULL, NULL};

@@ -44,10 +44,10 @@ int obi_load_runtime(const struct obi_run_config *config, ob_runtime **ret, stru
  * What the text alone cannot tell: users, plugins and what may be combined. Nothing is started or touched. Made for both, `check`
  * and `run`. What is allowed, and yet should be known, is added to warnings.
  */
-void obi_verify_config(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults,
-		       struct obi_faults *warnings);
+void obi_config_check(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults,
+		      struct obi_faults *warnings);
 
 /* What may still change before a child is started: that the files it is started with are there. */
-void obi_verify_files(const struct obi_run_config *config, struct obi_faults *faults);
+void obi_config_check_files(const struct obi_run_config *config, struct obi_faults *faults);
 
 #endif

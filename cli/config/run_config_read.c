@@ -144,9 +144,9 @@ void obi_read_uri(struct obi_reading *r, const struct ob_value *value, void *at,
 void obi_read_source(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;
-	struct obi_source source;
+	struct obi_origin source;
 	const char *text = obi_reading_text(r, value);
-	if (text != NULL && !obi_source_parse(text, &source)) {
+	if (text != NULL && !obi_origin_parse(text, &source)) {
 		obi_reading_fault(r, "must be an IPv4 or IPv6 address, or a context id");
 	}
 	*(const char **)at = text;

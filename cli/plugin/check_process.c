@@ -23,7 +23,7 @@ enum { LINE_MAX_BYTES = 8192, BYTES_MAX = 1 << 20, FIELD_END = 0x1f };
 extern char **environ;
 
 struct watch {
-	const struct obi_helper *helper;
+	const struct obi_check_process *helper;
 	pid_t pid;
 	int pidfd;
 	int pipe;
@@ -50,7 +50,7 @@ static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, 
 	sigemptyset(&none);
 	int rc = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
 	rc = rc != 0 ? rc : posix_spawn_file_actions_adddup2(actions, 2, 1);
-	rc = rc != 0 ? rc : posix_spawn_file_actions_adddup2(actions, pipe, OBI_HELPER_FD);
+	rc = rc != 0 ? rc : posix_spawn_file_actions_adddup2(actions, pipe, OBI_CHECK_PROCESS_FD);
 	rc = rc != 0 ? rc : posix_spawnattr_setpgroup(attr, 0);
 	rc = rc != 0 ? rc : posix_spawnattr_setsigdefault(attr, &all);
 	rc = rc != 0 ? rc : posix_spawnattr_setsigmask(attr, &none);
@@ -58,7 +58,7 @@ static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, 
 	return rc != 0 ? rc : posix_spawnattr_setflags(attr, flags);
 }
 
-static int spawn(const struct obi_helper *helper, int pipe, pid_t *ret)
+static int spawn(const struct obi_check_process *helper, int pipe, pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -84,7 +84,7 @@ static int make_pipe(int ends[2])
 		return errno;
 	}
 	ends[0] = made[0];
-	ends[1] = fcntl(made[1], F_DUPFD_CLOEXEC, OBI_HELPER_FD + 1);
+	ends[1] = fcntl(made[1], F_DUPFD_CLOEXEC, OBI_CHECK_PROCESS_FD + 1);
 	int rc = ends[1] >= 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 ? 0 : errno;
 	close(made[1]);
 	if (rc != 0) {
@@ -115,9 +115,9 @@ static int start(struct watch *w)
 
 static void take_line(struct watch *w, char *line)
 {
-	const char *fields[OBI_HELPER_FIELDS];
+	const char *fields[OBI_CHECK_PROCESS_FIELDS];
 	int count = 0;
-	for (char *at = line; count < OBI_HELPER_FIELDS && at != NULL; count++) {
+	for (char *at = line; count < OBI_CHECK_PROCESS_FIELDS && at != NULL; count++) {
 		char *end = strchr(at, FIELD_END);
 		fields[count] = at;
 		if (end != NULL) {
@@ -125,7 +125,7 @@ static void take_line(struct watch *w, char *line)
 		}
 		at = end;
 	}
-	for (int i = count; i < OBI_HELPER_FIELDS; i++) {
+	for (int i = count; i < OBI_CHECK_PROCESS_FIELDS; i++) {
 		fields[i] = "";
 	}
 	w->helper->line(w->helper->user, fields, count);
@@ -179,21 +179,22 @@ static bool listen_to(struct watch *w)
 	}
 }
 
-static void end(struct watch *w, bool in_time, struct obi_helper_end *ret)
+static void end(struct watch *w, bool in_time, struct obi_check_process_end *ret)
 {
 	siginfo_t info = {0};
 	kill(-w->pid, SIGKILL); /* its group is still its own: it is not reaped yet */
 	while (waitid(P_PID, (id_t)w->pid, &info, WEXITED) != 0 && errno == EINTR) {
 	}
 	bool exited = info.si_code == CLD_EXITED;
-	ret->fate = is_flood(w) ? OBI_HELPER_FLOODED
-		    : !in_time	? OBI_HELPER_HUNG
-		    : exited	? OBI_HELPER_EXITED
-				: OBI_HELPER_KILLED;
+	ret->fate = is_flood(w) ? OBI_CHECK_PROCESS_FLOODED
+		    : !in_time	? OBI_CHECK_PROCESS_HUNG
+		    : exited	? OBI_CHECK_PROCESS_EXITED
+				: OBI_CHECK_PROCESS_KILLED;
 	ret->number = info.si_status;
 }
 
-int obi_helper_run(const struct obi_helper *helper, struct obi_helper_end *ret, struct ob_error *reterr)
+int obi_check_process_run(const struct obi_check_process *helper, struct obi_check_process_end *ret,
+			  struct ob_error *reterr)
 {
 	struct watch *w = calloc(1, sizeof *w);
 	if (w == NULL) {
@@ -219,10 +220,10 @@ int obi_helper_run(const struct obi_helper *helper, struct obi_helper_end *ret, 
 
 /* ---- In the helper ------------------------------------------------------------------------------------------------ */
 
-bool obi_helper_begin(int parent)
+bool obi_check_process_begin(int parent)
 {
 	const struct rlimit no_core = {0, 0};
-	if (fcntl(OBI_HELPER_FD, F_SETFD, FD_CLOEXEC) != 0) {
+	if (fcntl(OBI_CHECK_PROCESS_FD, F_SETFD, FD_CLOEXEC) != 0) {
 		return false;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -237,7 +238,7 @@ static void append(struct ob_sink *out, const char *text)
 	}
 }
 
-void obi_helper_tell(const char *first, ...)
+void obi_check_process_tell(const char *first, ...)
 {
 	char line[LINE_MAX_BYTES - 2];
 	struct ob_sink out = ob_sink_fixed(line, sizeof line - 1);
@@ -251,7 +252,7 @@ void obi_helper_tell(const char *first, ...)
 	va_end(args);
 	line[out.len++] = '\n';
 	for (size_t sent = 0; sent < out.len;) {
-		ssize_t n = write(OBI_HELPER_FD, line + sent, out.len - sent);
+		ssize_t n = write(OBI_CHECK_PROCESS_FD, line + sent, out.len - sent);
 		if (n < 0 && errno != EINTR) {
 			_exit(1);
 		}

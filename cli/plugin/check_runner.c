@@ -17,7 +17,7 @@
 enum { HANGS_MAX = 3, WORDS_MAX = 8 + 2 * OBI_LIST_MAX + 1, TEXT_MAX = 256, DIR_LENGTH_MAX = 60 };
 
 struct state {
-	const struct obi_watched *watched;
+	const struct obi_check_runner *watched;
 	char path[PATH_MAX];
 	char dir[DIR_LENGTH_MAX + 32];
 	char parent[16];
@@ -60,7 +60,7 @@ static void take_try(struct state *s, const char *const *fields)
 	s->tried++;
 }
 
-static void take_line(void *user, const char *const fields[OBI_HELPER_FIELDS], int count)
+static void take_line(void *user, const char *const fields[OBI_CHECK_PROCESS_FIELDS], int count)
 {
 	struct state *s = user;
 	(void)count;
@@ -79,31 +79,31 @@ static void take_line(void *user, const char *const fields[OBI_HELPER_FIELDS], i
 
 /* ---- How the helper ended ----------------------------------------------------------------------------------------- */
 
-static void tell_end(const struct state *s, const struct obi_helper_end *end, char *why, size_t size)
+static void tell_end(const struct state *s, const struct obi_check_process_end *end, char *why, size_t size)
 {
 	const char *when = s->trying || s->ended ? "" : ", right behind it";
 	switch (end->fate) {
-	case OBI_HELPER_EXITED:
+	case OBI_CHECK_PROCESS_EXITED:
 		snprintf(why, size, "it ended the process with status %d%s", end->number, when);
 		break;
-	case OBI_HELPER_KILLED:
+	case OBI_CHECK_PROCESS_KILLED:
 		snprintf(why, size, "it crashed: SIG%s (%s)%s", sigabbrev_np(end->number), strsignal(end->number),
 			 when);
 		break;
-	case OBI_HELPER_FLOODED:
+	case OBI_CHECK_PROCESS_FLOODED:
 		snprintf(why, size, "it wrote without end into the pipe of the trial%s", when);
 		break;
-	case OBI_HELPER_HUNG:
+	case OBI_CHECK_PROCESS_HUNG:
 		snprintf(why, size, "it hung: no end after %.1f s%s", (double)s->watched->patience_ms / 1000, when);
 		break;
 	}
 }
 
 /* Whether another helper shall go on behind what this one died of. */
-static bool judge(struct state *s, const struct obi_helper_end *end)
+static bool judge(struct state *s, const struct obi_check_process_end *end)
 {
 	char why[TEXT_MAX];
-	bool died = end->fate != OBI_HELPER_EXITED || end->number != 0;
+	bool died = end->fate != OBI_CHECK_PROCESS_EXITED || end->number != 0;
 	bool of_file = s->name[0] == '\0';
 	tell_end(s, end, why, sizeof why);
 	if (s->ended) {
@@ -114,7 +114,7 @@ static bool judge(struct state *s, const struct obi_helper_end *end)
 		return false; /* it was not loaded, and that was told */
 	}
 	find(s, s->promise, "broken", why);
-	s->hangs += end->fate == OBI_HELPER_HUNG;
+	s->hangs += end->fate == OBI_CHECK_PROCESS_HUNG;
 	if (s->hangs == HANGS_MAX) {
 		find(s, "all the others", "skipped", "not tried, since it hung again and again");
 	}
@@ -124,14 +124,14 @@ static bool judge(struct state *s, const struct obi_helper_end *end)
 
 static int run_helpers(struct state *s, struct ob_error *reterr)
 {
-	struct obi_helper helper = {
+	struct obi_check_process helper = {
 	    .argv = s->argv, .patience_ms = s->watched->patience_ms, .line = take_line, .user = s, .stop = &stopped_by};
-	struct obi_helper_end end;
+	struct obi_check_process_end end;
 	do {
 		snprintf(s->from, sizeof s->from, "%u", s->tried);
 		s->trying = s->ended = false;
 		s->tried_before = s->tried;
-		int rc = obi_helper_run(&helper, &end, reterr);
+		int rc = obi_check_process_run(&helper, &end, reterr);
 		if (rc != OB_OK) {
 			return rc;
 		}
@@ -170,7 +170,7 @@ static int make_dir(char *dir, size_t size, struct ob_error *reterr)
 
 static void make_words(struct state *s)
 {
-	const struct obi_watched *w = s->watched;
+	const struct obi_check_runner *w = s->watched;
 	char *words[] = {"outboard", "plugin", "trial", (char *)(uintptr_t)w->mode,
 			 s->parent,  s->path,  s->from, s->dir};
 	int n = sizeof words / sizeof words[0];
@@ -202,7 +202,7 @@ static void catch_signals(bool begin)
 	}
 }
 
-int obi_watched_run(const struct obi_watched *watched, struct ob_error *reterr)
+int obi_check_runner_run(const struct obi_check_runner *watched, struct ob_error *reterr)
 {
 	struct state *s = calloc(1, sizeof *s);
 	if (s == NULL) {

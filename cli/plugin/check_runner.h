@@ -16,7 +16,7 @@ struct obi_finding {
 	const char *why;
 };
 
-struct obi_watched {
+struct obi_check_runner {
 	const char *mode; /* "check" or "inspect" */
 	const char *file; /* as given: a bare name, or a path, relative to the working directory */
 	int64_t patience_ms;
@@ -24,11 +24,11 @@ struct obi_watched {
 	const struct obi_list *dial;   /* as many, or fewer */
 	void (*found)(void *user, const struct obi_finding *finding);
 	/* A line that is neither of these, or NULL. */
-	void (*told)(void *user, const char *const fields[OBI_HELPER_FIELDS]);
+	void (*told)(void *user, const char *const fields[OBI_CHECK_PROCESS_FIELDS]);
 	void *user;
 };
 
 /* OB_OK: it was tried, and each finding told. Else it could not be tried at all. */
-int obi_watched_run(const struct obi_watched *watched, struct ob_error *reterr);
+int obi_check_runner_run(const struct obi_check_runner *watched, struct ob_error *reterr);
 
 #endif

@@ -12,13 +12,13 @@
 
 static void tell(void *user, const char *promise, enum obi_verdict verdict, const char *why)
 {
-	obi_trial_verdict(user, promise, (int)verdict, why);
+	obi_check_worker_verdict(user, promise, (int)verdict, why);
 }
 
 /* ---- Codecs ------------------------------------------------------------------------------------------------------- */
 
 /* What it carries is compared with what one of ours carries, if that can be found. */
-static void try_codec(struct obi_trial_run *run, const struct obi_plugin *plugin)
+static void try_codec(struct obi_check_worker_run *run, const struct obi_plugin *plugin)
 {
 	const char *name = strcmp(plugin->name, "json") == 0 ? "msgpack" : "json";
 	const struct obi_plugin *other = NULL;
@@ -26,14 +26,14 @@ static void try_codec(struct obi_trial_run *run, const struct obi_plugin *plugin
 	struct obi_conform_codec it = {
 	    .ops = &plugin->as.codec,
 	    .other = found ? &other->as.codec : NULL,
-	    .begin = obi_trial_try,
+	    .begin = obi_check_worker_try,
 	};
 	(void)obi_conform_codec(&it, tell, run);
 }
 
 /* ---- Transports --------------------------------------------------------------------------------------------------- */
 
-static void try_transport_at(struct obi_trial_run *run, const struct obi_plugin *plugin, const char *listen,
+static void try_transport_at(struct obi_check_worker_run *run, const struct obi_plugin *plugin, const char *listen,
 			     const char *dial)
 {
 	struct obi_conform_transport it = {
@@ -41,7 +41,7 @@ static void try_transport_at(struct obi_trial_run *run, const struct obi_plugin 
 	    .host = obi_registry_host(run->registry),
 	    .listen = listen,
 	    .dial = dial != NULL && *dial != '\0' ? dial : NULL,
-	    .begin = obi_trial_try,
+	    .begin = obi_check_worker_try,
 	};
 	run->address = listen;
 	(void)obi_conform_transport(&it, tell, run);
@@ -56,7 +56,7 @@ static bool is_of(const char *uri, const char *scheme)
 }
 
 /* Where such a transport can listen on any machine and harm nobody. A wrapper, "x+tcp" or "x+", goes where the one within can. */
-static bool address_of(const struct obi_trial_run *run, const char *scheme, char *uri, size_t size)
+static bool address_of(const struct obi_check_worker_run *run, const char *scheme, char *uri, size_t size)
 {
 	const char *plus = strrchr(scheme, '+');
 	const char *inner = plus != NULL ? plus + 1 : scheme;
@@ -71,14 +71,14 @@ static bool address_of(const struct obi_trial_run *run, const char *scheme, char
 }
 
 /* "{dir}" in what was given stands for the trial's own directory. */
-static void expand(const struct obi_trial_run *run, const char *given, char *uri, size_t size)
+static void expand(const struct obi_check_worker_run *run, const char *given, char *uri, size_t size)
 {
 	const char *mark = strstr(given, "{dir}");
 	snprintf(uri, size, "%.*s%s%s", mark != NULL ? (int)(mark - given) : (int)strlen(given), given,
 		 mark != NULL ? run->dir : "", mark != NULL ? mark + strlen("{dir}") : "");
 }
 
-static void try_scheme(struct obi_trial_run *run, const struct obi_plugin *plugin, const char *scheme)
+static void try_scheme(struct obi_check_worker_run *run, const struct obi_plugin *plugin, const char *scheme)
 {
 	char uri[4300], dial[4300], why[128];
 	bool given = false;
@@ -92,30 +92,30 @@ static void try_scheme(struct obi_trial_run *run, const struct obi_plugin *plugi
 	}
 	if (!given && address_of(run, scheme, uri, sizeof uri)) {
 		try_transport_at(run, plugin, uri, NULL);
-	} else if (!given && obi_trial_try(run, "connects")) {
+	} else if (!given && obi_check_worker_try(run, "connects")) {
 		snprintf(why, sizeof why, "say where it can listen: --listen %s://...", scheme);
-		obi_trial_verdict(run, "", OBI_VERDICT_SKIP, why);
+		obi_check_worker_verdict(run, "", OBI_VERDICT_SKIP, why);
 	}
 }
 
-static void try_transport(struct obi_trial_run *run, const struct obi_plugin *plugin)
+static void try_transport(struct obi_check_worker_run *run, const struct obi_plugin *plugin)
 {
 	for (const char *const *scheme = plugin->as.transport.schemes; *scheme != NULL; scheme++) {
 		try_scheme(run, plugin, *scheme);
 	}
 }
 
-static void try_auth(struct obi_trial_run *run, const struct obi_plugin *plugin)
+static void try_auth(struct obi_check_worker_run *run, const struct obi_plugin *plugin)
 {
 	struct obi_conform_auth it = {
 	    .ops = &plugin->as.auth,
 	    .host = obi_registry_host(run->registry),
-	    .begin = obi_trial_try,
+	    .begin = obi_check_worker_try,
 	};
 	(void)obi_conform_auth(&it, tell, run);
 }
 
-void obi_trial_plugin(struct obi_trial_run *run, const struct obi_plugin *plugin)
+void obi_check_worker_plugin(struct obi_check_worker_run *run, const struct obi_plugin *plugin)
 {
 	run->kind = obi_plugin_kind_text(plugin->kind);
 	run->name = plugin->name;

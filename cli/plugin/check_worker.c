@@ -17,23 +17,23 @@
 #include "cli/report.h"
 #include "api/runtime.h"
 
-bool obi_trial_try(void *user, const char *promise)
+bool obi_check_worker_try(void *user, const char *promise)
 {
-	struct obi_trial_run *run = user;
+	struct obi_check_worker_run *run = user;
 	run->told = run->at++ >= run->from;
 	if (run->told) {
-		obi_helper_tell("try", run->kind, run->name, run->address, promise, NULL);
+		obi_check_process_tell("try", run->kind, run->name, run->address, promise, NULL);
 	}
 	return run->told;
 }
 
-void obi_trial_verdict(void *user, const char *promise, int verdict, const char *why)
+void obi_check_worker_verdict(void *user, const char *promise, int verdict, const char *why)
 {
 	static const char *const words[] = {"held", "broken", "skipped"};
-	struct obi_trial_run *run = user;
+	struct obi_check_worker_run *run = user;
 	(void)promise;
 	if (run->told) {
-		obi_helper_tell("verdict", words[verdict], why, NULL);
+		obi_check_process_tell("verdict", words[verdict], why, NULL);
 	}
 }
 
@@ -89,32 +89,34 @@ static const char *difference(const struct surroundings *before, const struct su
 /* ---- Loading ------------------------------------------------------------------------------------------------------ */
 
 /* What became of a step of loading; false when it ends here. */
-static bool step_done(struct obi_trial_run *run, int rc, const struct ob_error *err)
+static bool step_done(struct obi_check_worker_run *run, int rc, const struct ob_error *err)
 {
-	obi_trial_verdict(run, "", rc == OB_OK ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL, rc == OB_OK ? "" : err->text);
+	obi_check_worker_verdict(run, "", rc == OB_OK ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL,
+				 rc == OB_OK ? "" : err->text);
 	return rc == OB_OK;
 }
 
-static bool open_file(struct obi_trial_run *run, const char *const *dirs, const char *what, struct obi_plugin_file *ret)
+static bool open_file(struct obi_check_worker_run *run, const char *const *dirs, const char *what,
+		      struct obi_plugin_file *ret)
 {
 	struct ob_error err = {0};
-	obi_trial_try(run, "is a file that may be loaded");
+	obi_check_worker_try(run, "is a file that may be loaded");
 	return step_done(run, obi_plugin_file_open(dirs, what, ret, &err), &err);
 }
 
-static bool map_file(struct obi_trial_run *run, const struct obi_plugin_file *file, ob_plugin_list *ret)
+static bool map_file(struct obi_check_worker_run *run, const struct obi_plugin_file *file, ob_plugin_list *ret)
 {
 	struct ob_error err = {0};
 	void *handle;
-	obi_trial_try(run, "is taken by the dynamic linker, constructors included");
+	obi_check_worker_try(run, "is taken by the dynamic linker, constructors included");
 	if (!step_done(run, obi_plugin_file_map(file, &handle, &err), &err)) {
 		return false;
 	}
-	obi_trial_try(run, "tells what it offers");
+	obi_check_worker_try(run, "tells what it offers");
 	return step_done(run, obi_plugin_file_list(file, handle, ret, &err), &err);
 }
 
-static bool load(struct obi_trial_run *run, const char *const *dirs, const char *what, ob_plugin_list *ret)
+static bool load(struct obi_check_worker_run *run, const char *const *dirs, const char *what, ob_plugin_list *ret)
 {
 	struct obi_plugin_file file;
 	struct surroundings before, after;
@@ -125,12 +127,12 @@ static bool load(struct obi_trial_run *run, const char *const *dirs, const char 
 	look_around(&before);
 	bool loaded = map_file(run, &file, ret);
 	if (loaded) {
-		obi_trial_try(run, "has no side effect when it is loaded");
+		obi_check_worker_try(run, "has no side effect when it is loaded");
 		look_around(&after);
 		const char *changed = difference(&before, &after);
-		obi_trial_verdict(run, "", changed == NULL ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL,
-				  changed != NULL ? changed : "");
-		obi_trial_try(run, "has whole descriptors and tables");
+		obi_check_worker_verdict(run, "", changed == NULL ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL,
+					 changed != NULL ? changed : "");
+		obi_check_worker_try(run, "has whole descriptors and tables");
 		loaded = step_done(run, obi_registry_add(run->registry, *ret, file.path, &err), &err);
 	}
 	obi_plugin_file_close(&file);
@@ -142,14 +144,14 @@ static bool load(struct obi_trial_run *run, const char *const *dirs, const char 
 static void tell_member(void *user, const char *member, bool there)
 {
 	(void)user;
-	obi_helper_tell("fact", there ? "has" : "lacks", member, NULL);
+	obi_check_process_tell("fact", there ? "has" : "lacks", member, NULL);
 }
 
 static void tell_number(const char *key, uint32_t number)
 {
 	char text[16];
 	snprintf(text, sizeof text, "%u", number);
-	obi_helper_tell("fact", key, text, NULL);
+	obi_check_process_tell("fact", key, text, NULL);
 }
 
 static void tell_flags(const struct obi_plugin *p)
@@ -169,7 +171,7 @@ static void tell_flags(const struct obi_plugin *p)
 							: 0;
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
 		if (known[i].kind == p->kind && (flags & known[i].flag) != 0) {
-			obi_helper_tell("fact", "flags", known[i].text, NULL);
+			obi_check_process_tell("fact", "flags", known[i].text, NULL);
 		}
 	}
 }
@@ -178,13 +180,13 @@ static void show_plugin(const struct ob_plugin *given, const struct obi_plugin *
 {
 	uint32_t table;
 	memcpy(&table, given->ops, sizeof table);
-	obi_helper_tell("plugin", obi_plugin_kind_text(p->kind), p->name, p->version, NULL);
+	obi_check_process_tell("plugin", obi_plugin_kind_text(p->kind), p->name, p->version, NULL);
 	tell_number("descriptor_size", given->size);
 	tell_number("descriptor_size_here", sizeof(struct ob_plugin));
 	tell_number("table_size", table);
 	tell_number("table_size_here", obi_vtable_size(p->kind));
 	for (size_t i = 0; p->kind == OB_PLUGIN_TRANSPORT && p->as.transport.schemes[i] != NULL; i++) {
-		obi_helper_tell("fact", "schemes", p->as.transport.schemes[i], NULL);
+		obi_check_process_tell("fact", "schemes", p->as.transport.schemes[i], NULL);
 	}
 	tell_flags(p);
 	obi_vtable_members(p->kind, &p->as, tell_member, NULL);
@@ -192,19 +194,19 @@ static void show_plugin(const struct ob_plugin *given, const struct obi_plugin *
 
 /* ---- The process -------------------------------------------------------------------------------------------------- */
 
-static void go_through(struct obi_trial_run *run, ob_plugin_list list)
+static void go_through(struct obi_check_worker_run *run, ob_plugin_list list)
 {
 	const struct obi_plugin *p = obi_registry_first(run->registry);
 	for (; *list != NULL; list++, p = p->next) {
 		if (run->inspect) {
 			show_plugin(*list, p);
 		} else {
-			obi_trial_plugin(run, p);
+			obi_check_worker_plugin(run, p);
 		}
 	}
 }
 
-static int try_file(struct obi_trial_run *run, const char *what)
+static int try_file(struct obi_check_worker_run *run, const char *what)
 {
 	ob_plugin_list list;
 	ob_runtime *rt;
@@ -215,7 +217,7 @@ static int try_file(struct obi_trial_run *run, const char *what)
 	run->registry = rt->registry;
 	if (load(run, (const char *const *)rt->plugin_path, what, &list)) {
 		go_through(run, list);
-		obi_helper_tell("end", NULL);
+		obi_check_process_tell("end", NULL);
 	}
 	ob_runtime_free(rt);
 	return OBI_EXIT_OK;
@@ -223,11 +225,11 @@ static int try_file(struct obi_trial_run *run, const char *what)
 
 int obi_plugin_trial(int argc, char **argv)
 {
-	if (argc < 5 || !obi_helper_begin(atoi(argv[1]))) {
+	if (argc < 5 || !obi_check_process_begin(atoi(argv[1]))) {
 		obi_complain("plugin trial: this is for \"outboard plugin check\" to run");
 		return OBI_EXIT_USAGE;
 	}
-	struct obi_trial_run run = {
+	struct obi_check_worker_run run = {
 	    .inspect = strcmp(argv[0], "inspect") == 0,
 	    .from = (uint32_t)strtoul(argv[3], NULL, 10),
 	    .dir = argv[4],

@@ -19,7 +19,7 @@
 
 struct obi_registry;
 
-struct obi_trial_run {
+struct obi_check_worker_run {
 	bool inspect;
 	uint32_t from; /* promises to pass over */
 	uint32_t at;   /* promises that have come by */
@@ -36,12 +36,12 @@ struct obi_trial_run {
 #define OBI_PROMISE_END "lets its process end"
 
 /* Announce; false: it is to be passed over. An obi_begin_fn. */
-bool obi_trial_try(void *run, const char *promise);
+bool obi_check_worker_try(void *run, const char *promise);
 
 /* Tell; an obi_verdict_fn. */
-void obi_trial_verdict(void *run, const char *promise, int verdict, const char *why);
+void obi_check_worker_verdict(void *run, const char *promise, int verdict, const char *why);
 
 /* Try everything that is promised by its header on one registered plugin. */
-void obi_trial_plugin(struct obi_trial_run *run, const struct obi_plugin *plugin);
+void obi_check_worker_plugin(struct obi_check_worker_run *run, const struct obi_plugin *plugin);
 
 #endif

@@ -106,13 +106,13 @@ static void found(void *user, const struct obi_finding *finding)
 	}
 }
 
-static int check_file(struct check *c, struct obi_watched *watched, const char *file)
+static int check_file(struct check *c, struct obi_check_runner *watched, const char *file)
 {
 	struct ob_error err = {0};
 	c->file = watched->file = file;
 	c->held = c->broken = c->skipped = 0;
 	c->subject[0] = '\0';
-	int rc = obi_watched_run(watched, &err);
+	int rc = obi_check_runner_run(watched, &err);
 	if (rc < 0) {
 		return obi_give_up(file, &err);
 	}
@@ -123,7 +123,7 @@ static int check_file(struct check *c, struct obi_watched *watched, const char *
 	return OBI_EXIT_OK;
 }
 
-static int check_files(struct check *c, struct obi_watched *watched, const struct obi_words *words)
+static int check_files(struct check *c, struct obi_check_runner *watched, const struct obi_words *words)
 {
 	int status = OBI_EXIT_OK;
 	obi_arena_init(&c->arena, CHECK_MEMORY);
@@ -158,7 +158,7 @@ int obi_plugin_check(int argc, char **argv)
 {
 	struct check c = {.file = NULL};
 	struct obi_list listen = {.count = 0}, dial = {.count = 0};
-	struct obi_watched watched = {
+	struct obi_check_runner watched = {
 	    .mode = "check", .patience_ms = PATIENCE_MS, .listen = &listen, .dial = &dial, .found = found, .user = &c};
 	const struct obi_option options[] = {
 	    {"verbose", NULL, "show what held, too", OBI_OPTION_FLAG, &c.verbose},

@@ -18,7 +18,7 @@ static bool is_asked_for(const struct obi_member *member)
 static void on_event(void *user, const struct ob_event *event)
 {
 	struct obi_member *member = user;
-	obi_run_say_event(member->run, event, event->type == OB_EVENT_EXITED && is_asked_for(member));
+	obi_run_log_event(member->run, event, event->type == OB_EVENT_EXITED && is_asked_for(member));
 	obi_orders_event(member, event);
 }
 
@@ -64,7 +64,7 @@ void obi_member_begin(struct obi_member *member)
 	struct ob_error err;
 	member->held = false;
 	if (member->run->mode == OBI_RUN_SERVING && ob_connector_supervise(member->connector, &err) < 0) {
-		obi_run_say(member->run, member->options->name, OB_LOG_ERROR, "cannot be supervised", "{s:s}", "cause",
+		obi_run_log(member->run, member->options->name, OB_LOG_ERROR, "cannot be supervised", "{s:s}", "cause",
 			    err.text);
 	}
 }
@@ -84,7 +84,7 @@ static void on_done(void *user, int result, const struct ob_error *err)
 {
 	struct obi_member *member = user;
 	if (result < 0) {
-		obi_run_say(member->run, member->options->name, OB_LOG_ERROR, "cannot be left in order", "{s:s}",
+		obi_run_log(member->run, member->options->name, OB_LOG_ERROR, "cannot be left in order", "{s:s}",
 			    "cause", err->text);
 	}
 	obi_run_done_one(member->run);

@@ -123,7 +123,7 @@ void obi_reap_kill(struct obi_run *run)
 		if (count == 0) {
 			return;
 		}
-		obi_run_say(run, NULL, OB_LOG_WARN, "killed what children had left behind", "{s:U}", "processes",
+		obi_run_log(run, NULL, OB_LOG_WARN, "killed what children had left behind", "{s:U}", "processes",
 			    (uint64_t)count);
 		await_children();
 	}

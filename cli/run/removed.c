@@ -35,7 +35,7 @@ struct obi_removed {
 	struct obi_io death;
 	struct obi_timer patience;
 	struct obi_fifo pipes[2];
-	struct obi_logread *logs[2];
+	struct obi_log_reader *logs[2];
 };
 
 /* ---- The record ---- */
@@ -80,7 +80,7 @@ static void close_one(struct obi_removed *r)
 	obi_io_stop(&r->death);
 	obi_timer_stop(&r->patience);
 	for (size_t i = 0; i < 2; i++) {
-		obi_logread_free(r->logs[i]);
+		obi_log_reader_free(r->logs[i]);
 		obi_fifo_close(&r->pipes[i]);
 	}
 	obi_process_close(&r->process);
@@ -116,7 +116,7 @@ static void finish(struct obi_removed *r)
 	unlink_one(r);
 	close_one(r);
 	if (obi_removed_record(run, &err) < 0) {
-		obi_run_say(run, NULL, OB_LOG_WARN, "the record of children is out of date", "{s:s}", "cause",
+		obi_run_log(run, NULL, OB_LOG_WARN, "the record of children is out of date", "{s:s}", "cause",
 			    err.text);
 	}
 	release_held(run, name);
@@ -146,11 +146,11 @@ static void open_logs(struct obi_removed *r)
 	static const char *const files[] = {OBI_FILE_STDOUT, OBI_FILE_STDERR};
 	static const char *const names[] = {"stdout", "stderr"};
 	for (int i = 0; i < 2; i++) {
-		struct obi_logread_setup setup = {
+		struct obi_log_reader_setup setup = {
 		    .loop = r->run->rt->loop, .stream = i + 1, .name = r->entry.name, .fn = on_log, .user = r};
 		if (obi_fifo_open(r->dir.fd, files[i], names[i], r->dir.uid, &r->pipes[i], NULL) == OB_OK) {
 			setup.fd = r->pipes[i].fd;
-			(void)obi_logread_new(&setup, &r->logs[i], NULL);
+			(void)obi_log_reader_new(&setup, &r->logs[i], NULL);
 		}
 	}
 }
@@ -179,11 +179,11 @@ static void on_death(void *user, int events)
 	(void)obi_process_end(&r->process, &end);
 	for (size_t i = 0; i < 2; i++) {
 		if (r->logs[i] != NULL) {
-			obi_logread_drain(r->logs[i]);
+			obi_log_reader_drain(r->logs[i]);
 		}
 	}
 	leave_in_order(r, &end);
-	obi_run_say(r->run, r->entry.name, OB_LOG_INFO, "ended", "{s:i}", "pid", (int)pid);
+	obi_run_log(r->run, r->entry.name, OB_LOG_INFO, "ended", "{s:i}", "pid", (int)pid);
 	finish(r);
 }
 
@@ -198,7 +198,7 @@ static void begin_ending(struct obi_removed *r)
 	struct obi_loop *loop = r->run->rt->loop;
 	r->ending = true;
 	r->run->pending++;
-	obi_run_say(r->run, r->entry.name, OB_LOG_INFO, "is not in the config any more", "{s:i,s:s}", "pid",
+	obi_run_log(r->run, r->entry.name, OB_LOG_INFO, "is not in the config any more", "{s:i,s:s}", "pid",
 		    (int)r->process.id.pid, "data_path", r->entry.data_path);
 	open_logs(r);
 	r->death.fn = on_death;
@@ -301,7 +301,7 @@ static void consider(struct obi_run *run, const struct obi_record_entry *entry, 
 		hold_namesakes(run, r->entry.name);
 	} else {
 		obi_datadir_close(&r->dir);
-		obi_run_say(run, entry->name, OB_LOG_WARN, "is not in the config any more, and cannot be ended",
+		obi_run_log(run, entry->name, OB_LOG_WARN, "is not in the config any more, and cannot be ended",
 			    "{s:s,s:s}", "data_path", entry->data_path, "cause", err.text);
 	}
 }

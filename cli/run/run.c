@@ -37,7 +37,7 @@ void obi_run_stop(struct obi_run *run)
 		return;
 	}
 	run->mode = OBI_RUN_STOPPING;
-	obi_run_say(run, NULL, OB_LOG_INFO, "stopping all children", NULL);
+	obi_run_log(run, NULL, OB_LOG_INFO, "stopping all children", NULL);
 	obi_members_stop(run);
 	end_if_done(run);
 }
@@ -48,7 +48,7 @@ static void detach(struct obi_run *run)
 		return;
 	}
 	run->mode = OBI_RUN_DETACHING;
-	obi_run_say(run, NULL, OB_LOG_INFO, "letting all children go", NULL);
+	obi_run_log(run, NULL, OB_LOG_INFO, "letting all children go", NULL);
 	obi_members_detach(run);
 	end_if_done(run);
 }
@@ -104,13 +104,13 @@ static int open_sinks(struct obi_run *run, struct ob_error *reterr)
 {
 	struct ob_log_writer_options options = {.size = sizeof options, .format = run->log_format};
 	int r = ob_log_writer_new(STDOUT_FILENO, &options, &run->writer, reterr);
-	return r == OB_OK ? obi_run_say_open(run, reterr) : r;
+	return r == OB_OK ? obi_run_log_open(run, reterr) : r;
 }
 
 /* Those that are no longer in the config first: a child may wait for an earlier one of its name. */
 static int begin_children(struct obi_run *run, struct ob_error *reterr)
 {
-	obi_run_say(run, NULL, OB_LOG_INFO, "supervising", "{s:i,s:U,s:s}", "pid", (int)getpid(), "children",
+	obi_run_log(run, NULL, OB_LOG_INFO, "supervising", "{s:i,s:U,s:s}", "pid", (int)getpid(), "children",
 		    (uint64_t)run->count, "socket", run->address);
 	obi_removed_begin(run);
 	int r = obi_removed_record(run, reterr);
@@ -149,7 +149,7 @@ static void end(struct obi_run *run)
 	}
 	obi_removed_close(run);
 	obi_orders_close(run);
-	obi_run_say_close(run);
+	obi_run_log_close(run);
 	ob_log_writer_close(run->writer, LOG_FLUSH_MS);
 	obi_root_close(&run->root);
 	ob_runtime_free(run->rt);
@@ -183,7 +183,7 @@ static bool load(struct obi_run *run)
 		if (obi_load_runtime(&run->config, &run->rt, &err) < 0) {
 			obi_faults_add(&faults, "plugin_path", err.text);
 		} else {
-			obi_verify_config(run->rt, &run->config, &faults, &warnings);
+			obi_config_check(run->rt, &run->config, &faults, &warnings);
 		}
 	}
 	bool good = faults.count == 0;

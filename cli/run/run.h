@@ -89,12 +89,12 @@ int obi_removed_record(struct obi_run *run, struct ob_error *reterr);
 /* ---- run_say.c ---- */
 
 /* A record of our own: about the child of that name, or (NULL) of us. attrs is a format of ob_build that makes one map, or NULL. */
-void obi_run_say(struct obi_run *run, const char *name, int level, const char *message, const char *attrs, ...);
-void obi_run_say_event(struct obi_run *run, const struct ob_event *event, bool asked_for);
+void obi_run_log(struct obi_run *run, const char *name, int level, const char *message, const char *attrs, ...);
+void obi_run_log_event(struct obi_run *run, const struct ob_event *event, bool asked_for);
 
 /* A logger whose records come back as records of our own: for the server. */
-int obi_run_say_open(struct obi_run *run, struct ob_error *reterr);
-void obi_run_say_close(struct obi_run *run);
+int obi_run_log_open(struct obi_run *run, struct ob_error *reterr);
+void obi_run_log_close(struct obi_run *run);
 
 /* ---- run_orders.c ---- */
 
@@ -139,7 +139,7 @@ struct obi_run {
 	ob_log_writer *writer;
 	ob_logger *logger; /* of the server; it writes into own_pipe */
 	int own_pipe[2];
-	struct obi_logread *own_log;
+	struct obi_log_reader *own_log;
 
 	char address[4096]; /* of the server */
 	ob_server *server;

@@ -38,7 +38,7 @@ static void say(struct obi_run *run, const char *name, int level, const char *me
 	ob_log_writer_record(run->writer, &record);
 }
 
-void obi_run_say(struct obi_run *run, const char *name, int level, const char *message, const char *attrs, ...)
+void obi_run_log(struct obi_run *run, const char *name, int level, const char *message, const char *attrs, ...)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
@@ -107,7 +107,7 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 	ob_build(b, "}");
 }
 
-void obi_run_say_event(struct obi_run *run, const struct ob_event *event, bool asked_for)
+void obi_run_log_event(struct obi_run *run, const struct ob_event *event, bool asked_for)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
@@ -136,24 +136,24 @@ static void on_own_record(void *user, const struct ob_log_record *record)
 	ob_log_writer_record(run->writer, &own);
 }
 
-int obi_run_say_open(struct obi_run *run, struct ob_error *reterr)
+int obi_run_log_open(struct obi_run *run, struct ob_error *reterr)
 {
 	if (pipe2(run->own_pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
 		run->own_pipe[0] = run->own_pipe[1] = -1;
 		return obi_fail(reterr, OB_EIO, errno, "pipe");
 	}
-	struct obi_logread_setup setup = {
+	struct obi_log_reader_setup setup = {
 	    .loop = run->rt->loop, .fd = run->own_pipe[0], .name = "run", .fn = on_own_record, .user = run};
 	int r = ob_logger_new(run->own_pipe[1], &run->logger, reterr);
-	return r == OB_OK ? obi_logread_new(&setup, &run->own_log, reterr) : r;
+	return r == OB_OK ? obi_log_reader_new(&setup, &run->own_log, reterr) : r;
 }
 
-void obi_run_say_close(struct obi_run *run)
+void obi_run_log_close(struct obi_run *run)
 {
 	if (run->own_log != NULL) {
-		obi_logread_drain(run->own_log);
+		obi_log_reader_drain(run->own_log);
 	}
-	obi_logread_free(run->own_log);
+	obi_log_reader_free(run->own_log);
 	ob_logger_free(run->logger);
 	for (size_t i = 0; i < 2; i++) {
 		if (run->own_pipe[i] >= 0) {

@@ -121,7 +121,8 @@ static int look(struct survey *s, struct ob_error *reterr)
 	return r == OB_OK ? obi_datadir_probe(&s->dir, &s->state.procid, &s->occupant, reterr) : r;
 }
 
-int obi_survey(ob_runtime *rt, const struct ob_connector_options *options, struct obi_row *row, struct ob_error *reterr)
+int obi_status_probe(ob_runtime *rt, const struct ob_connector_options *options, struct obi_row *row,
+		     struct ob_error *reterr)
 {
 	struct survey s = {.rt = rt,
 			   .row = row,

@@ -12,7 +12,7 @@
  * our own. options (may be NULL) are those of its config, to see whether it was started with others. OB_ENOENT: no child was ever
  * there; the row is then one of an idle child.
  */
-int obi_survey(ob_runtime *rt, const struct ob_connector_options *options, struct obi_row *row,
-	       struct ob_error *reterr);
+int obi_status_probe(ob_runtime *rt, const struct ob_connector_options *options, struct obi_row *row,
+		     struct ob_error *reterr);
 
 #endif

@@ -89,7 +89,7 @@ static void ask_directory(struct asking *a, const char *name, const char *path,
 	}
 	row->name = name_copy;
 	row->data_path = path_copy;
-	int r = obi_survey(a->rt, options, row, &err);
+	int r = obi_status_probe(a->rt, options, row, &err);
 	if (r < 0 && !(r == OB_ENOENT && missing_ok)) {
 		give_up(a, path, &err);
 	}

@@ -96,7 +96,7 @@ static bool read_number(struct ob_bytes value, uint32_t *ret)
 
 enum reading { CONDITION, NO_CONDITION, BAD_CONDITION };
 
-static enum reading read_condition(struct obi_rule *rule, struct ob_bytes word)
+static enum reading read_condition(struct obi_acl_rule *rule, struct ob_bytes word)
 {
 	const struct {
 		const char *key;
@@ -177,7 +177,7 @@ static bool fits(struct ob_bytes pattern, struct ob_bytes method, bool allow)
 	return pattern.len == method.len && memcmp(pattern.data, method.data, method.len) == 0;
 }
 
-static bool fits_any(const struct obi_rule *rule, struct ob_bytes method)
+static bool fits_any(const struct obi_acl_rule *rule, struct ob_bytes method)
 {
 	struct ob_bytes patterns = rule->patterns, word;
 	while (next_word(&patterns, &word)) {
@@ -196,7 +196,7 @@ static int wrong(struct ob_error *reterr, uint32_t number, const char *what, str
 	return obi_fail(reterr, OB_EINVAL, 0, "rule %u: %s \"%.*s\"", number, what, len, (const char *)word.data);
 }
 
-static int parse_patterns(struct obi_rule *rule, uint32_t number, struct ob_error *reterr)
+static int parse_patterns(struct obi_acl_rule *rule, uint32_t number, struct ob_error *reterr)
 {
 	struct ob_bytes rest = rule->patterns, word;
 	if (has_only_blanks(rest)) {
@@ -210,7 +210,7 @@ static int parse_patterns(struct obi_rule *rule, uint32_t number, struct ob_erro
 	return OB_OK;
 }
 
-static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_rule *rule, struct ob_error *reterr)
+static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_acl_rule *rule, struct ob_error *reterr)
 {
 	struct ob_bytes word;
 	enum reading reading = CONDITION;
@@ -227,7 +227,7 @@ static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_rule *ru
 					: parse_patterns(rule, number, reterr);
 }
 
-static bool fits_all(const struct obi_rule *rule)
+static bool fits_all(const struct obi_acl_rule *rule)
 {
 	struct ob_bytes rest = rule->patterns, word;
 	if (rule->parent || rule->numbers != 0 || rule->subject.len != 0 || rule->method.len != 0) {
@@ -241,7 +241,7 @@ static bool fits_all(const struct obi_rule *rule)
 	return false;
 }
 
-static int parse_list(struct obi_rules *rules, struct ob_error *reterr)
+static int parse_list(struct obi_acl *rules, struct ob_error *reterr)
 {
 	struct ob_bytes rest = ob_bytes_text(rules->text);
 	int r = OB_OK;
@@ -250,8 +250,8 @@ static int parse_list(struct obi_rules *rules, struct ob_error *reterr)
 		if (has_only_blanks(text)) {
 			continue;
 		}
-		if (rules->count == OBI_RULES_MAX) {
-			return obi_fail(reterr, OB_EINVAL, 0, "more than %d rules", OBI_RULES_MAX);
+		if (rules->count == OBI_ACL_MAX) {
+			return obi_fail(reterr, OB_EINVAL, 0, "more than %d rules", OBI_ACL_MAX);
 		}
 		r = parse_rule(text, rules->count + 1, &rules->list[rules->count], reterr);
 		rules->count++;
@@ -263,53 +263,53 @@ static int parse_list(struct obi_rules *rules, struct ob_error *reterr)
 	return r;
 }
 
-int obi_rules_parse(const char *text, struct obi_rules *ret, struct ob_error *reterr)
+int obi_acl_parse(const char *text, struct obi_acl *ret, struct ob_error *reterr)
 {
-	struct obi_rules rules = {0};
+	struct obi_acl rules = {0};
 	*ret = rules;
 	if (text == NULL) {
 		return OB_OK;
 	}
-	if (strlen(text) > OBI_RULES_TEXT_MAX) {
-		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes", OBI_RULES_TEXT_MAX);
+	if (strlen(text) > OBI_ACL_TEXT_MAX) {
+		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes", OBI_ACL_TEXT_MAX);
 	}
 	rules.text = strdup(text);
-	rules.list = calloc(OBI_RULES_MAX, sizeof *rules.list);
+	rules.list = calloc(OBI_ACL_MAX, sizeof *rules.list);
 	int r = rules.text != NULL && rules.list != NULL ? parse_list(&rules, reterr)
 							 : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	if (r < 0) {
-		obi_rules_free(&rules);
+		obi_acl_free(&rules);
 		return r;
 	}
 	*ret = rules;
 	return OB_OK;
 }
 
-int obi_rules_check(const char *const *list, struct ob_error *reterr)
+int obi_acl_check(const char *const *list, struct ob_error *reterr)
 {
-	struct obi_rules rules;
-	char *text = malloc(OBI_RULES_TEXT_MAX + 1);
-	struct ob_sink out = ob_sink_fixed(text, text != NULL ? OBI_RULES_TEXT_MAX : 0);
+	struct obi_acl rules;
+	char *text = malloc(OBI_ACL_TEXT_MAX + 1);
+	struct ob_sink out = ob_sink_fixed(text, text != NULL ? OBI_ACL_TEXT_MAX : 0);
 	for (size_t i = 0; text != NULL && list != NULL && list[i] != NULL; i++) {
 		ob_sink_text(&out, i > 0 ? "; " : "");
 		ob_sink_text(&out, list[i]);
 	}
 	if (text == NULL || out.failed) {
 		free(text);
-		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes", OBI_RULES_TEXT_MAX);
+		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes", OBI_ACL_TEXT_MAX);
 	}
 	text[out.len] = '\0';
-	int r = obi_rules_parse(list != NULL ? text : NULL, &rules, reterr);
-	obi_rules_free(&rules);
+	int r = obi_acl_parse(list != NULL ? text : NULL, &rules, reterr);
+	obi_acl_free(&rules);
 	free(text);
 	return r;
 }
 
-void obi_rules_free(struct obi_rules *rules)
+void obi_acl_free(struct obi_acl *rules)
 {
 	free(rules->text);
 	free(rules->list);
-	*rules = (struct obi_rules){0};
+	*rules = (struct obi_acl){0};
 }
 
 /* ---- Judging ------------------------------------------------------------------------------------------------------ */
@@ -320,7 +320,7 @@ static bool same(struct ob_bytes wanted, struct ob_bytes is)
 }
 
 /* A fact that nobody vouches for fits no condition. */
-static bool is_meant(const struct obi_rule *rule, const struct ob_identity *who)
+static bool is_meant(const struct obi_acl_rule *rule, const struct ob_identity *who)
 {
 	return (!rule->parent || who->parent) && (who->known & rule->known) == rule->known &&
 	       ((rule->numbers & 1) == 0 || rule->uid == who->uid) &&
@@ -329,13 +329,13 @@ static bool is_meant(const struct obi_rule *rule, const struct ob_identity *who)
 	       same(rule->method, who->method);
 }
 
-enum obi_verdict obi_rules_judge(const struct obi_rules *rules, const struct ob_identity *who, struct ob_bytes method)
+enum obi_acl_verdict obi_acl_judge(const struct obi_acl *rules, const struct ob_identity *who, struct ob_bytes method)
 {
 	for (uint32_t i = 0; i < rules->count; i++) {
-		const struct obi_rule *rule = &rules->list[i];
+		const struct obi_acl_rule *rule = &rules->list[i];
 		if (is_meant(rule, who) && fits_any(rule, method)) {
-			return rule->allow ? OBI_ALLOWED : OBI_DENIED;
+			return rule->allow ? OBI_ACL_ALLOWED : OBI_ACL_DENIED;
 		}
 	}
-	return OBI_UNSAID;
+	return OBI_ACL_NO_MATCH;
 }

@@ -16,11 +16,11 @@
 
 #include <outboard/outboard.h>
 
-enum { OBI_RULES_MAX = 64, OBI_RULES_TEXT_MAX = 16 * 1024 };
+enum { OBI_ACL_MAX = 64, OBI_ACL_TEXT_MAX = 16 * 1024 };
 
-enum obi_verdict { OBI_ALLOWED, OBI_DENIED, OBI_UNSAID };
+enum obi_acl_verdict { OBI_ACL_ALLOWED, OBI_ACL_DENIED, OBI_ACL_NO_MATCH };
 
-struct obi_rule {
+struct obi_acl_rule {
 	bool allow;
 	bool parent;	  /* only of the connection that supervises */
 	uint32_t numbers; /* bits: which of uid, gid and cid count */
@@ -31,21 +31,21 @@ struct obi_rule {
 };
 
 /* All zero: no rules. */
-struct obi_rules {
+struct obi_acl {
 	char *text;
-	struct obi_rule *list;
+	struct obi_acl_rule *list;
 	uint32_t count;
 };
 
 /* Read rules that stand one behind the other, separated by ';' or line ends. text may be NULL: none. OB_EINVAL says which is wrong. */
-int obi_rules_parse(const char *text, struct obi_rules *ret, struct ob_error *reterr);
+int obi_acl_parse(const char *text, struct obi_acl *ret, struct ob_error *reterr);
 
-void obi_rules_free(struct obi_rules *rules);
+void obi_acl_free(struct obi_acl *rules);
 
 /* Whether they can be parsed; list is ended by NULL, or NULL. */
-int obi_rules_check(const char *const *list, struct ob_error *reterr);
+int obi_acl_check(const char *const *list, struct ob_error *reterr);
 
-/* What the rules say of this caller and this method, "interface.method". OBI_UNSAID: there are none, or none that names it. */
-enum obi_verdict obi_rules_judge(const struct obi_rules *rules, const struct ob_identity *who, struct ob_bytes method);
+/* What the rules say of this caller and this method, "interface.method". OBI_ACL_NO_MATCH: there are none, or none that names it. */
+enum obi_acl_verdict obi_acl_judge(const struct obi_acl *rules, const struct ob_identity *who, struct ob_bytes method);
 
 #endif

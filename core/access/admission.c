@@ -16,16 +16,18 @@ enum {
  * its first word, and an exchange takes round trips, which are longer over a network. Not longer than that: where connections look
  * alike, those that knock wait in line for so long.
  */
-static const int64_t local_grace_ms[] = {[OBI_GATE_SILENT] = 1, [OBI_GATE_TALKING] = 5, [OBI_GATE_PROVEN] = 400};
-static const int64_t network_grace_ms[] = {[OBI_GATE_SILENT] = 10, [OBI_GATE_TALKING] = 100, [OBI_GATE_PROVEN] = 1000};
+static const int64_t local_grace_ms[] = {
+    [OBI_ADMISSION_SILENT] = 1, [OBI_ADMISSION_TALKING] = 5, [OBI_ADMISSION_PROVEN] = 400};
+static const int64_t network_grace_ms[] = {
+    [OBI_ADMISSION_SILENT] = 10, [OBI_ADMISSION_TALKING] = 100, [OBI_ADMISSION_PROVEN] = 1000};
 
-int obi_gate_init(struct obi_gate *gate, const struct obi_gate_setup *setup)
+int obi_admission_init(struct obi_admission *gate, const struct obi_admission_setup *setup)
 {
 	memset(gate, 0, sizeof *gate);
 	gate->setup = *setup;
 	gate->reserved = setup->seats < 2 ? 0 : setup->seats < 8 ? 1 : setup->seats / 4;
 	gate->has_parent = setup->parent != NULL;
-	if (gate->has_parent && !obi_source_parse(setup->parent, &gate->parent)) {
+	if (gate->has_parent && !obi_origin_parse(setup->parent, &gate->parent)) {
 		return OB_EINVAL;
 	}
 	return OB_OK;
@@ -33,31 +35,31 @@ int obi_gate_init(struct obi_gate *gate, const struct obi_gate_setup *setup)
 
 /* ---- Sources ---- */
 
-bool obi_gate_trusts(const struct obi_gate *gate, struct obi_source from)
+bool obi_admission_trusts(const struct obi_admission *gate, struct obi_origin from)
 {
-	uint32_t number = obi_source_number(from);
+	uint32_t number = obi_origin_number(from);
 	bool user =
 	    number == 0 || number == gate->setup.own_uid || (number == gate->setup.allowed_uid && number != UINT32_MAX);
-	return (from.kind == OBI_SOURCE_UID && user) || (from.kind == OBI_SOURCE_CID && number == CID_HOST) ||
-	       (gate->has_parent && obi_source_equal(from, gate->parent)) ||
-	       (gate->has_learned && obi_source_equal(from, gate->learned));
+	return (from.kind == OBI_ORIGIN_UID && user) || (from.kind == OBI_ORIGIN_CID && number == CID_HOST) ||
+	       (gate->has_parent && obi_origin_equal(from, gate->parent)) ||
+	       (gate->has_learned && obi_origin_equal(from, gate->learned));
 }
 
-void obi_gate_learn(struct obi_gate *gate, struct obi_source from)
+void obi_admission_learn(struct obi_admission *gate, struct obi_origin from)
 {
-	if (!obi_source_is_shared(from)) {
+	if (!obi_origin_is_shared(from)) {
 		gate->learned = from;
 		gate->has_learned = true;
 	}
 }
 
 /* The trusted are told apart from their neighbours; of others the whole network counts. */
-static struct obi_source key_of(const struct obi_gate *gate, struct obi_source from)
+static struct obi_origin key_of(const struct obi_admission *gate, struct obi_origin from)
 {
-	return obi_gate_trusts(gate, from) ? from : obi_source_network(from);
+	return obi_admission_trusts(gate, from) ? from : obi_origin_network(from);
 }
 
-static void forget_old(struct obi_gate_source *source, int64_t now)
+static void forget_old(struct obi_admission_source *source, int64_t now)
 {
 	if (source->failures > 0 && now - source->failed_at >= QUIET_MS) {
 		source->failures = 0;
@@ -66,11 +68,11 @@ static void forget_old(struct obi_gate_source *source, int64_t now)
 	source->used = source->seats > 0 || source->failures > 0;
 }
 
-static struct obi_gate_source *find(struct obi_gate *gate, struct obi_source key, int64_t now)
+static struct obi_admission_source *find(struct obi_admission *gate, struct obi_origin key, int64_t now)
 {
-	for (size_t i = 0; i < OBI_GATE_SOURCES; i++) {
-		struct obi_gate_source *source = &gate->sources[i];
-		if (source->used && obi_source_equal(source->key, key)) {
+	for (size_t i = 0; i < OBI_ADMISSION_SOURCES; i++) {
+		struct obi_admission_source *source = &gate->sources[i];
+		if (source->used && obi_origin_equal(source->key, key)) {
 			forget_old(source, now);
 			return source->used ? source : NULL;
 		}
@@ -79,11 +81,11 @@ static struct obi_gate_source *find(struct obi_gate *gate, struct obi_source key
 }
 
 /* A place in the table: a free one, or that of the source whose last failure is the longest ago. */
-static struct obi_gate_source *make(struct obi_gate *gate, struct obi_source key)
+static struct obi_admission_source *make(struct obi_admission *gate, struct obi_origin key)
 {
-	struct obi_gate_source *best = NULL;
-	for (size_t i = 0; i < OBI_GATE_SOURCES; i++) {
-		struct obi_gate_source *source = &gate->sources[i];
+	struct obi_admission_source *best = NULL;
+	for (size_t i = 0; i < OBI_ADMISSION_SOURCES; i++) {
+		struct obi_admission_source *source = &gate->sources[i];
 		if (!source->used) {
 			best = source;
 			break;
@@ -95,7 +97,7 @@ static struct obi_gate_source *make(struct obi_gate *gate, struct obi_source key
 	if (best == NULL) {
 		return &gate->rest;
 	}
-	*best = (struct obi_gate_source){.key = key, .used = true, .blocked_until = INT64_MIN};
+	*best = (struct obi_admission_source){.key = key, .used = true, .blocked_until = INT64_MIN};
 	return best;
 }
 
@@ -118,43 +120,43 @@ struct newcomer {
 	uint32_t seats; /* that its source has */
 };
 
-static int64_t peace_left(const struct obi_gate_seat *seat, int64_t now)
+static int64_t peace_left(const struct obi_admission_slot *seat, int64_t now)
 {
-	bool network = seat->source->key.kind == OBI_SOURCE_IPV4 || seat->source->key.kind == OBI_SOURCE_IPV6;
-	bool local = !network || obi_source_is_shared(seat->source->key);
+	bool network = seat->source->key.kind == OBI_ORIGIN_IPV4 || seat->source->key.kind == OBI_ORIGIN_IPV6;
+	bool local = !network || obi_origin_is_shared(seat->source->key);
 	int64_t left = seat->since + (local ? local_grace_ms : network_grace_ms)[seat->rank] - now;
 	return left > 0 ? left : 0;
 }
 
 /* Whether seat may be taken from who has it, for the newcomer, at some time. */
-static bool is_candidate(const struct obi_gate_seat *seat, const struct newcomer *who)
+static bool is_candidate(const struct obi_admission_slot *seat, const struct newcomer *who)
 {
 	return who->trusted || !seat->trusted;
 }
 
 /* And whether right now. */
-static bool may_go(const struct obi_gate_seat *seat, const struct newcomer *who, int64_t now)
+static bool may_go(const struct obi_admission_slot *seat, const struct newcomer *who, int64_t now)
 {
 	bool theirs = who->trusted && !seat->trusted;
 	return theirs || seat->source->seats > who->seats + 1 || peace_left(seat, now) == 0;
 }
 
 /* Who began and then does not go on is as one who says nothing. */
-static enum obi_gate_rank rank_now(const struct obi_gate_seat *seat, int64_t now)
+static enum obi_admission_rank rank_now(const struct obi_admission_slot *seat, int64_t now)
 {
-	bool stalled = seat->rank == OBI_GATE_TALKING && now - seat->since >= STALLED_MS;
-	return stalled ? OBI_GATE_SILENT : (enum obi_gate_rank)seat->rank;
+	bool stalled = seat->rank == OBI_ADMISSION_TALKING && now - seat->since >= STALLED_MS;
+	return stalled ? OBI_ADMISSION_SILENT : (enum obi_admission_rank)seat->rank;
 }
 
 /* Whether a should go rather than b: strangers, then who has proved nothing, then of the greediest source, and so on. */
-static bool goes_before(const struct obi_gate_seat *a, const struct obi_gate_seat *b, int64_t now)
+static bool goes_before(const struct obi_admission_slot *a, const struct obi_admission_slot *b, int64_t now)
 {
-	enum obi_gate_rank rank = rank_now(a, now), other = rank_now(b, now);
+	enum obi_admission_rank rank = rank_now(a, now), other = rank_now(b, now);
 	if (a->trusted != b->trusted) {
 		return b->trusted;
 	}
-	if ((rank == OBI_GATE_PROVEN) != (other == OBI_GATE_PROVEN)) {
-		return other == OBI_GATE_PROVEN;
+	if ((rank == OBI_ADMISSION_PROVEN) != (other == OBI_ADMISSION_PROVEN)) {
+		return other == OBI_ADMISSION_PROVEN;
 	}
 	if (a->source->seats != b->source->seats) {
 		return a->source->seats > b->source->seats;
@@ -165,55 +167,57 @@ static bool goes_before(const struct obi_gate_seat *a, const struct obi_gate_sea
 	return a->since != b->since ? a->since < b->since : a->order < b->order;
 }
 
-static bool has_room(const struct obi_gate *gate, const struct newcomer *who)
+static bool has_room(const struct obi_admission *gate, const struct newcomer *who)
 {
 	return gate->seated < gate->setup.seats &&
 	       (who->trusted || gate->strangers < gate->setup.seats - gate->reserved);
 }
 
 /* The one who should go first; nobody else goes before its moment is over. */
-static struct obi_gate_answer take_one(const struct obi_gate *gate, const struct newcomer *who, bool may_wait,
-				       int64_t now)
+static struct obi_admission_answer take_one(const struct obi_admission *gate, const struct newcomer *who, bool may_wait,
+					    int64_t now)
 {
-	struct obi_gate_seat *first = NULL;
-	for (struct obi_gate_seat *seat = gate->first; seat != NULL; seat = seat->next) {
+	struct obi_admission_slot *first = NULL;
+	for (struct obi_admission_slot *seat = gate->first; seat != NULL; seat = seat->next) {
 		if (is_candidate(seat, who) && (first == NULL || goes_before(seat, first, now))) {
 			first = seat;
 		}
 	}
 	if (first != NULL && may_go(first, who, now)) {
-		return (struct obi_gate_answer){OBI_GATE_EVICT, first, 0};
+		return (struct obi_admission_answer){OBI_ADMISSION_EVICT, first, 0};
 	}
 	int64_t ms = first != NULL ? peace_left(first, now) : WAIT_MS;
-	return (struct obi_gate_answer){may_wait ? OBI_GATE_WAIT : OBI_GATE_FULL, first, ms < WAIT_MS ? ms : WAIT_MS};
+	return (struct obi_admission_answer){may_wait ? OBI_ADMISSION_WAIT : OBI_ADMISSION_FULL, first,
+					     ms < WAIT_MS ? ms : WAIT_MS};
 }
 
-struct obi_gate_answer obi_gate_ask(struct obi_gate *gate, struct obi_source from, int64_t now)
+struct obi_admission_answer obi_admission_ask(struct obi_admission *gate, struct obi_origin from, int64_t now)
 {
-	struct newcomer who = {.trusted = obi_gate_trusts(gate, from)};
-	bool known = who.trusted || obi_source_is_shared(from);
-	const struct obi_gate_source *source = find(gate, key_of(gate, from), now);
+	struct newcomer who = {.trusted = obi_admission_trusts(gate, from)};
+	bool known = who.trusted || obi_origin_is_shared(from);
+	const struct obi_admission_source *source = find(gate, key_of(gate, from), now);
 	who.seats = source != NULL ? source->seats : 0;
 	if (source != NULL && !known && source->blocked_until > now) {
-		return (struct obi_gate_answer){OBI_GATE_BLOCKED, NULL, source->blocked_until - now};
+		return (struct obi_admission_answer){OBI_ADMISSION_BLOCKED, NULL, source->blocked_until - now};
 	}
 	if (has_room(gate, &who)) {
-		return (struct obi_gate_answer){OBI_GATE_ENTER, NULL, 0};
+		return (struct obi_admission_answer){OBI_ADMISSION_ENTER, NULL, 0};
 	}
 	return take_one(gate, &who, known, now);
 }
 
-void obi_gate_enter(struct obi_gate *gate, struct obi_source from, int64_t now, struct obi_gate_seat *seat)
+void obi_admission_enter(struct obi_admission *gate, struct obi_origin from, int64_t now,
+			 struct obi_admission_slot *seat)
 {
-	struct obi_source key = key_of(gate, from);
-	struct obi_gate_source *source = find(gate, key, now);
+	struct obi_origin key = key_of(gate, from);
+	struct obi_admission_source *source = find(gate, key, now);
 	source = source != NULL ? source : make(gate, key);
-	*seat = (struct obi_gate_seat){.next = gate->first,
-				       .slot = &gate->first,
-				       .source = source,
-				       .trusted = obi_gate_trusts(gate, from),
-				       .since = now,
-				       .order = gate->entered++};
+	*seat = (struct obi_admission_slot){.next = gate->first,
+					    .slot = &gate->first,
+					    .source = source,
+					    .trusted = obi_admission_trusts(gate, from),
+					    .since = now,
+					    .order = gate->entered++};
 	if (seat->next != NULL) {
 		seat->next->slot = &seat->next;
 	}
@@ -223,7 +227,7 @@ void obi_gate_enter(struct obi_gate *gate, struct obi_source from, int64_t now, 
 	gate->strangers += !seat->trusted;
 }
 
-bool obi_gate_rise(struct obi_gate_seat *seat, enum obi_gate_rank rank, int64_t now)
+bool obi_admission_rise(struct obi_admission_slot *seat, enum obi_admission_rank rank, int64_t now)
 {
 	if (seat->rank >= rank) {
 		return false;
@@ -233,7 +237,7 @@ bool obi_gate_rise(struct obi_gate_seat *seat, enum obi_gate_rank rank, int64_t 
 	return true;
 }
 
-static void stand_up(struct obi_gate *gate, struct obi_gate_seat *seat)
+static void stand_up(struct obi_admission *gate, struct obi_admission_slot *seat)
 {
 	*seat->slot = seat->next;
 	if (seat->next != NULL) {
@@ -245,19 +249,20 @@ static void stand_up(struct obi_gate *gate, struct obi_gate_seat *seat)
 	gate->strangers -= !seat->trusted;
 }
 
-int64_t obi_gate_leave(struct obi_gate *gate, struct obi_gate_seat *seat, enum obi_gate_end end, int64_t now)
+int64_t obi_admission_leave(struct obi_admission *gate, struct obi_admission_slot *seat, enum obi_admission_end end,
+			    int64_t now)
 {
-	struct obi_gate_source *source = seat->source;
+	struct obi_admission_source *source = seat->source;
 	int64_t ms = 0;
 	if (seat->slot == NULL) {
 		return 0;
 	}
 	stand_up(gate, seat);
-	bool exempt = seat->trusted || source == &gate->rest || obi_source_is_shared(source->key);
-	if (end == OBI_GATE_PASSED) {
+	bool exempt = seat->trusted || source == &gate->rest || obi_origin_is_shared(source->key);
+	if (end == OBI_ADMISSION_PASSED) {
 		source->failures = 0;
 		source->blocked_until = INT64_MIN;
-	} else if (end == OBI_GATE_FAILED && !exempt) {
+	} else if (end == OBI_ADMISSION_FAILED && !exempt) {
 		forget_old(source, now);
 		source->failures += source->failures < UINT32_MAX;
 		source->failed_at = now;

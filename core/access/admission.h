@@ -22,13 +22,13 @@
 
 #include "access/origin.h"
 
-enum { OBI_GATE_SOURCES = 256 };
+enum { OBI_ADMISSION_SOURCES = 256 };
 
 /* How far a connection has come. */
-enum obi_gate_rank { OBI_GATE_SILENT, OBI_GATE_TALKING, OBI_GATE_PROVEN };
+enum obi_admission_rank { OBI_ADMISSION_SILENT, OBI_ADMISSION_TALKING, OBI_ADMISSION_PROVEN };
 
-struct obi_gate_source {
-	struct obi_source key;
+struct obi_admission_source {
+	struct obi_origin key;
 	bool used;
 	uint32_t seats;
 	uint32_t failures;     /* in a row, and not forgotten */
@@ -37,74 +37,76 @@ struct obi_gate_source {
 };
 
 /* Embedded in its connection. */
-struct obi_gate_seat {
-	struct obi_gate_seat *next;
-	struct obi_gate_seat **slot; /* what points to us; NULL: not seated */
-	struct obi_gate_source *source;
+struct obi_admission_slot {
+	struct obi_admission_slot *next;
+	struct obi_admission_slot **slot; /* what points to us; NULL: not seated */
+	struct obi_admission_source *source;
 	bool trusted;
-	uint8_t rank;	/* enum obi_gate_rank */
+	uint8_t rank;	/* enum obi_admission_rank */
 	int64_t since;	/* it has this rank */
 	uint64_t order; /* of entering */
 };
 
-struct obi_gate_setup {
+struct obi_admission_setup {
 	uint32_t seats;	      /* in all; at least 1 */
 	uint32_t own_uid;     /* these two are trusted, and 0 */
 	uint32_t allowed_uid; /* UINT32_MAX: nobody */
 	const char *parent;   /* an address or context id; NULL: not known */
 };
 
-struct obi_gate {
-	struct obi_gate_setup setup;
-	struct obi_source parent; /* configured */
-	struct obi_source learned;
+struct obi_admission {
+	struct obi_admission_setup setup;
+	struct obi_origin parent; /* configured */
+	struct obi_origin learned;
 	bool has_parent;
 	bool has_learned;
 	uint32_t reserved;
 	uint32_t seated;
 	uint32_t strangers; /* those of them that are not trusted */
 	uint64_t entered;
-	struct obi_gate_seat *first;
-	struct obi_gate_source rest; /* of those for whom the table has no room */
-	struct obi_gate_source sources[OBI_GATE_SOURCES];
+	struct obi_admission_slot *first;
+	struct obi_admission_source rest; /* of those for whom the table has no room */
+	struct obi_admission_source sources[OBI_ADMISSION_SOURCES];
 };
 
 /* Nobody is there. OB_EINVAL: setup->parent is neither an address nor a context id. setup is copied, but for its text. */
-int obi_gate_init(struct obi_gate *gate, const struct obi_gate_setup *setup);
+int obi_admission_init(struct obi_admission *gate, const struct obi_admission_setup *setup);
 
-enum obi_gate_verdict {
-	OBI_GATE_ENTER,	  /* there is a seat: obi_gate_enter() */
-	OBI_GATE_EVICT,	  /* there is one when *victim has left: then ask again */
-	OBI_GATE_WAIT,	  /* ask again after ms, or when somebody has left */
-	OBI_GATE_BLOCKED, /* refused: too many failures, for ms more */
-	OBI_GATE_FULL	  /* refused: no seat, and no reason to take one from another */
+enum obi_admission_verdict {
+	OBI_ADMISSION_ENTER,   /* there is a seat: obi_admission_enter() */
+	OBI_ADMISSION_EVICT,   /* there is one when *victim has left: then ask again */
+	OBI_ADMISSION_WAIT,    /* ask again after ms, or when somebody has left */
+	OBI_ADMISSION_BLOCKED, /* refused: too many failures, for ms more */
+	OBI_ADMISSION_FULL     /* refused: no seat, and no reason to take one from another */
 };
 
-struct obi_gate_answer {
-	enum obi_gate_verdict verdict;
-	struct obi_gate_seat *victim; /* of WAIT and FULL: the one that will have to leave next; NULL: nobody */
+struct obi_admission_answer {
+	enum obi_admission_verdict verdict;
+	struct obi_admission_slot *victim; /* of WAIT and FULL: the one that will have to leave next; NULL: nobody */
 	int64_t ms;
 };
 
-struct obi_gate_answer obi_gate_ask(struct obi_gate *gate, struct obi_source from, int64_t now);
+struct obi_admission_answer obi_admission_ask(struct obi_admission *gate, struct obi_origin from, int64_t now);
 
-void obi_gate_enter(struct obi_gate *gate, struct obi_source from, int64_t now, struct obi_gate_seat *seat);
+void obi_admission_enter(struct obi_admission *gate, struct obi_origin from, int64_t now,
+			 struct obi_admission_slot *seat);
 
 /* It has come so far. Returns whether that is further than before. */
-bool obi_gate_rise(struct obi_gate_seat *seat, enum obi_gate_rank rank, int64_t now);
+bool obi_admission_rise(struct obi_admission_slot *seat, enum obi_admission_rank rank, int64_t now);
 
-enum obi_gate_end {
-	OBI_GATE_PASSED, /* authenticated: the failures of its source are forgiven */
-	OBI_GATE_FAILED, /* and it is its own fault */
-	OBI_GATE_GONE	 /* neither */
+enum obi_admission_end {
+	OBI_ADMISSION_PASSED, /* authenticated: the failures of its source are forgiven */
+	OBI_ADMISSION_FAILED, /* and it is its own fault */
+	OBI_ADMISSION_GONE    /* neither */
 };
 
 /* Returns for how many ms its source is refused from now on; 0: it is not. Not seated: nothing. */
-int64_t obi_gate_leave(struct obi_gate *gate, struct obi_gate_seat *seat, enum obi_gate_end end, int64_t now);
+int64_t obi_admission_leave(struct obi_admission *gate, struct obi_admission_slot *seat, enum obi_admission_end end,
+			    int64_t now);
 
 /* A connection from there supervises us now: that is where the parent is. */
-void obi_gate_learn(struct obi_gate *gate, struct obi_source from);
+void obi_admission_learn(struct obi_admission *gate, struct obi_origin from);
 
-bool obi_gate_trusts(const struct obi_gate *gate, struct obi_source from);
+bool obi_admission_trusts(const struct obi_admission *gate, struct obi_origin from);
 
 #endif

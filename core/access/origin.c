@@ -6,14 +6,14 @@
 
 enum { CID_LOCAL = 1 };
 
-static struct obi_source of_number(enum obi_source_kind kind, uint32_t number)
+static struct obi_origin of_number(enum obi_origin_kind kind, uint32_t number)
 {
-	struct obi_source source = {.kind = (uint8_t)kind};
+	struct obi_origin source = {.kind = (uint8_t)kind};
 	memcpy(source.bytes, &number, sizeof number);
 	return source;
 }
 
-uint32_t obi_source_number(struct obi_source source)
+uint32_t obi_origin_number(struct obi_origin source)
 {
 	uint32_t number;
 	memcpy(&number, source.bytes, sizeof number);
@@ -21,20 +21,20 @@ uint32_t obi_source_number(struct obi_source source)
 }
 
 /* An IPv4 address may come in the form of an IPv6 one: it is the same host. */
-static bool read_address(const char *text, struct obi_source *ret)
+static bool read_address(const char *text, struct obi_origin *ret)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	struct obi_source source = {0};
+	struct obi_origin source = {0};
 	uint8_t v6[16];
 	if (inet_pton(AF_INET, text, source.bytes) == 1) {
-		source.kind = OBI_SOURCE_IPV4;
+		source.kind = OBI_ORIGIN_IPV4;
 	} else if (inet_pton(AF_INET6, text, v6) != 1) {
 		return false;
 	} else if (memcmp(v6, mapped, sizeof mapped) == 0) {
-		source.kind = OBI_SOURCE_IPV4;
+		source.kind = OBI_ORIGIN_IPV4;
 		memcpy(source.bytes, v6 + sizeof mapped, 4);
 	} else {
-		source.kind = OBI_SOURCE_IPV6;
+		source.kind = OBI_ORIGIN_IPV6;
 		memcpy(source.bytes, v6, sizeof v6);
 	}
 	*ret = source;
@@ -42,7 +42,7 @@ static bool read_address(const char *text, struct obi_source *ret)
 }
 
 /* "192.0.2.7:80" or "[fe80::1%eth0]:80": the address in it. */
-static bool read_shown(const char *text, struct obi_source *ret)
+static bool read_shown(const char *text, struct obi_origin *ret)
 {
 	char address[INET6_ADDRSTRLEN];
 	size_t skip = text[0] == '[';
@@ -55,23 +55,23 @@ static bool read_shown(const char *text, struct obi_source *ret)
 	return read_address(address, ret);
 }
 
-struct obi_source obi_source_of_peer(const struct ob_peer *peer)
+struct obi_origin obi_origin_of_peer(const struct ob_peer *peer)
 {
-	struct obi_source source = {.kind = OBI_SOURCE_UNKNOWN};
+	struct obi_origin source = {.kind = OBI_ORIGIN_UNKNOWN};
 	if ((peer->known & OB_PEER_UID) != 0) {
-		return of_number(OBI_SOURCE_UID, peer->uid);
+		return of_number(OBI_ORIGIN_UID, peer->uid);
 	}
 	if ((peer->known & OB_PEER_CID) != 0) {
-		return of_number(OBI_SOURCE_CID, peer->cid);
+		return of_number(OBI_ORIGIN_CID, peer->cid);
 	}
 	if ((peer->known & OB_PEER_ADDRESS) != 0 && !read_shown(peer->address, &source)) {
-		source.kind = OBI_SOURCE_UNKNOWN;
+		source.kind = OBI_ORIGIN_UNKNOWN;
 	}
 	return source;
 }
 
 /* 0 and 2^32 - 1 are nobody's. */
-static bool read_cid(const char *text, struct obi_source *ret)
+static bool read_cid(const char *text, struct obi_origin *ret)
 {
 	uint64_t number = 0;
 	size_t len = strlen(text);
@@ -84,58 +84,58 @@ static bool read_cid(const char *text, struct obi_source *ret)
 	if (number == 0 || number >= UINT32_MAX) {
 		return false;
 	}
-	*ret = of_number(OBI_SOURCE_CID, (uint32_t)number);
+	*ret = of_number(OBI_ORIGIN_CID, (uint32_t)number);
 	return true;
 }
 
-bool obi_source_parse(const char *text, struct obi_source *ret)
+bool obi_origin_parse(const char *text, struct obi_origin *ret)
 {
 	return read_cid(text, ret) || read_address(text, ret);
 }
 
-struct obi_source obi_source_network(struct obi_source source)
+struct obi_origin obi_origin_network(struct obi_origin source)
 {
-	if (source.kind == OBI_SOURCE_IPV6) {
+	if (source.kind == OBI_ORIGIN_IPV6) {
 		memset(source.bytes + 8, 0, 8);
 	}
 	return source;
 }
 
-bool obi_source_is_shared(struct obi_source source)
+bool obi_origin_is_shared(struct obi_origin source)
 {
 	static const uint8_t loopback[16] = {[15] = 1};
 	switch (source.kind) {
-	case OBI_SOURCE_IPV4:
+	case OBI_ORIGIN_IPV4:
 		return source.bytes[0] == 127;
-	case OBI_SOURCE_IPV6:
+	case OBI_ORIGIN_IPV6:
 		return memcmp(source.bytes, loopback, sizeof loopback) == 0;
-	case OBI_SOURCE_CID:
-		return obi_source_number(source) == CID_LOCAL;
+	case OBI_ORIGIN_CID:
+		return obi_origin_number(source) == CID_LOCAL;
 	default:
-		return source.kind == OBI_SOURCE_UNKNOWN;
+		return source.kind == OBI_ORIGIN_UNKNOWN;
 	}
 }
 
-bool obi_source_equal(struct obi_source a, struct obi_source b)
+bool obi_origin_equal(struct obi_origin a, struct obi_origin b)
 {
 	return memcmp(&a, &b, sizeof a) == 0;
 }
 
-void obi_source_show(struct obi_source source, char ret[OBI_SOURCE_TEXT])
+void obi_origin_show(struct obi_origin source, char ret[OBI_ORIGIN_TEXT])
 {
 	switch (source.kind) {
-	case OBI_SOURCE_UID:
-	case OBI_SOURCE_CID:
-		snprintf(ret, OBI_SOURCE_TEXT, "%s %u", source.kind == OBI_SOURCE_UID ? "uid" : "cid",
-			 obi_source_number(source));
+	case OBI_ORIGIN_UID:
+	case OBI_ORIGIN_CID:
+		snprintf(ret, OBI_ORIGIN_TEXT, "%s %u", source.kind == OBI_ORIGIN_UID ? "uid" : "cid",
+			 obi_origin_number(source));
 		break;
-	case OBI_SOURCE_IPV4:
-		inet_ntop(AF_INET, source.bytes, ret, OBI_SOURCE_TEXT);
+	case OBI_ORIGIN_IPV4:
+		inet_ntop(AF_INET, source.bytes, ret, OBI_ORIGIN_TEXT);
 		break;
-	case OBI_SOURCE_IPV6:
-		inet_ntop(AF_INET6, source.bytes, ret, OBI_SOURCE_TEXT);
+	case OBI_ORIGIN_IPV6:
+		inet_ntop(AF_INET6, source.bytes, ret, OBI_ORIGIN_TEXT);
 		break;
 	default:
-		snprintf(ret, OBI_SOURCE_TEXT, "unknown");
+		snprintf(ret, OBI_ORIGIN_TEXT, "unknown");
 	}
 }

@@ -5,34 +5,34 @@
 
 #include <outboard/abi.h>
 
-enum obi_source_kind { OBI_SOURCE_UNKNOWN, OBI_SOURCE_UID, OBI_SOURCE_IPV4, OBI_SOURCE_IPV6, OBI_SOURCE_CID };
+enum obi_origin_kind { OBI_ORIGIN_UNKNOWN, OBI_ORIGIN_UID, OBI_ORIGIN_IPV4, OBI_ORIGIN_IPV6, OBI_ORIGIN_CID };
 
 /* Two are the same source if all bytes are the same. */
-struct obi_source {
-	uint8_t kind; /* enum obi_source_kind */
+struct obi_origin {
+	uint8_t kind; /* enum obi_origin_kind */
 	uint8_t bytes[16];
 };
 
-enum { OBI_SOURCE_TEXT = 64 };
+enum { OBI_ORIGIN_TEXT = 64 };
 
 /* What the peer's facts say; nothing usable in them: UNKNOWN. */
-struct obi_source obi_source_of_peer(const struct ob_peer *peer);
+struct obi_origin obi_origin_of_peer(const struct ob_peer *peer);
 
 /* A numeric IPv4 or IPv6 address, or a context id in decimal, as people write them into a config. false: it is neither. */
-bool obi_source_parse(const char *text, struct obi_source *ret);
+bool obi_origin_parse(const char *text, struct obi_origin *ret);
 
 /* What one host on the network can be told by: for IPv6 its /64 network, since it has all of that; else the source itself. */
-struct obi_source obi_source_network(struct obi_source source);
+struct obi_origin obi_origin_network(struct obi_origin source);
 
 /* Whether peers that have nothing to do with each other look like this one: all users of this machine over loopback, and the unknown. */
-bool obi_source_is_shared(struct obi_source source);
+bool obi_origin_is_shared(struct obi_origin source);
 
-bool obi_source_equal(struct obi_source a, struct obi_source b);
+bool obi_origin_equal(struct obi_origin a, struct obi_origin b);
 
 /* The number of a UID or CID. */
-uint32_t obi_source_number(struct obi_source source);
+uint32_t obi_origin_number(struct obi_origin source);
 
 /* "uid 1000", "192.0.2.7", "2001:db8::7", "cid 3", "unknown". */
-void obi_source_show(struct obi_source source, char ret[OBI_SOURCE_TEXT]);
+void obi_origin_show(struct obi_origin source, char ret[OBI_ORIGIN_TEXT]);
 
 #endif

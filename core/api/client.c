@@ -27,8 +27,8 @@ struct ob_client {
 	size_t interface_len;
 	struct out_call *calls;
 	struct out_call *spare;
-	struct obi_connection *own; /* of a client that connected itself */
-	void (*free_own)(struct obi_connection *own);
+	struct obi_client_connection *own; /* of a client that connected itself */
+	void (*free_own)(struct obi_client_connection *own);
 };
 
 /* ---- Peers ---- */
@@ -76,7 +76,7 @@ void obi_peer_unref(struct obi_peer *peer)
 	}
 }
 
-void obi_peer_set_link(struct obi_peer *peer, struct obi_link *link)
+void obi_peer_set_link(struct obi_peer *peer, struct obi_connection *link)
 {
 	peer->link = link;
 	peer->generation += link != NULL;
@@ -156,7 +156,7 @@ static void end_call(struct out_call *call, int code)
 {
 	struct obi_peer *peer = call->client->peer;
 	if (peer->link != NULL && call->id >> 32 == peer->generation) {
-		(void)obi_session_forget(obi_link_session(peer->link), (uint32_t)call->id);
+		(void)obi_session_forget(obi_connection_session(peer->link), (uint32_t)call->id);
 	}
 	take_out(call);
 	call->code = code;
@@ -203,7 +203,8 @@ void ob_client_free(ob_client *client)
 	}
 }
 
-void obi_client_own(struct ob_client *client, struct obi_connection *own, void (*free_own)(struct obi_connection *))
+void obi_client_own(struct ob_client *client, struct obi_client_connection *own,
+		    void (*free_own)(struct obi_client_connection *))
 {
 	client->own = own;
 	client->free_own = free_own;
@@ -261,7 +262,7 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 	}
 	call->fn = fn;
 	call->user = user;
-	int r = obi_session_call(obi_link_session(client->peer->link), ob_bytes_of(memory, len), params,
+	int r = obi_session_call(obi_connection_session(client->peer->link), ob_bytes_of(memory, len), params,
 				 deadline_of(client, timeout_ms), on_reply, call, &id, reterr);
 	if (r < 0) {
 		give_back(call);
@@ -314,7 +315,8 @@ int ob_client_notify(ob_client *client, const char *method, const struct ob_valu
 	} else if (client->peer->link == NULL) {
 		r = obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
 	} else {
-		r = obi_session_notify(obi_link_session(client->peer->link), ob_bytes_of(memory, len), params, reterr);
+		r = obi_session_notify(obi_connection_session(client->peer->link), ob_bytes_of(memory, len), params,
+				       reterr);
 	}
 	obi_leave(rt);
 	return r;

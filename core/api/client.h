@@ -13,8 +13,8 @@
 struct obi_peer {
 	struct ob_runtime *rt;
 	uint32_t refs;
-	struct obi_link *link; /* NULL: down */
-	uint32_t generation;   /* counts links, so that an id of an old one means nothing on a new one */
+	struct obi_connection *link; /* NULL: down */
+	uint32_t generation;	     /* counts links, so that an id of an old one means nothing on a new one */
 	atomic_bool connected;
 	int64_t call_timeout_ms;
 	struct out_call *ended; /* calls that we ended ourselves: told from the loop, like all others */
@@ -27,7 +27,7 @@ struct obi_peer *obi_peer_new(struct ob_runtime *rt);
 void obi_peer_unref(struct obi_peer *peer);
 
 /* The link is open, or (NULL) gone. */
-void obi_peer_set_link(struct obi_peer *peer, struct obi_link *link);
+void obi_peer_set_link(struct obi_peer *peer, struct obi_connection *link);
 
 /* A client of a peer; interface_name (NULL: none) goes before its method names. NULL: out of memory. */
 struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_name);

@@ -8,26 +8,26 @@
 
 enum { CONNECT_TIMEOUT_MS = 10000 };
 
-struct obi_connection {
+struct obi_client_connection {
 	struct ob_runtime *rt;
 	struct obi_endpoint endpoint;
-	struct obi_link *link;
+	struct obi_connection *link;
 	struct obi_peer *peer;
 	struct ob_client *client; /* until it is handed to the caller */
 	ob_client_fn *done;	  /* NULL: it was called */
 	void *user;
 };
 
-static void free_connection(struct obi_connection *c)
+static void free_connection(struct obi_client_connection *c)
 {
 	obi_peer_set_link(c->peer, NULL);
-	obi_link_free(c->link);
+	obi_connection_free(c->link);
 	obi_endpoint_clear(&c->endpoint);
 	obi_peer_unref(c->peer);
 	free(c);
 }
 
-static void finish(struct obi_connection *c, int result, const struct ob_error *err)
+static void finish(struct obi_client_connection *c, int result, const struct ob_error *err)
 {
 	ob_client_fn *done = c->done;
 	struct ob_client *client = c->client;
@@ -44,16 +44,16 @@ static void finish(struct obi_connection *c, int result, const struct ob_error *
 	done(user, client, result, err);
 }
 
-static void on_opened(void *user, struct obi_link *link)
+static void on_opened(void *user, struct obi_connection *link)
 {
-	struct obi_connection *c = user;
+	struct obi_client_connection *c = user;
 	obi_peer_set_link(c->peer, link);
 	finish(c, OB_OK, NULL);
 }
 
-static void on_closed(void *user, struct obi_link *link, const struct ob_error *err)
+static void on_closed(void *user, struct obi_connection *link, const struct ob_error *err)
 {
-	struct obi_connection *c = user;
+	struct obi_client_connection *c = user;
 	struct ob_error copy = *err;
 	(void)link;
 	obi_peer_set_link(c->peer, NULL);
@@ -61,14 +61,14 @@ static void on_closed(void *user, struct obi_link *link, const struct ob_error *
 }
 
 /* Nobody here serves calls. */
-static void on_called(void *user, struct obi_link *link, struct ob_call *call)
+static void on_called(void *user, struct obi_connection *link, struct ob_call *call)
 {
 	(void)user;
 	(void)link;
 	obi_call_answer_error(call, OB_RPC_NO_METHOD, "this peer offers no methods");
 }
 
-static int begin(struct obi_connection *c, const struct ob_client_options *o, struct ob_error *reterr)
+static int begin(struct obi_client_connection *c, const struct ob_client_options *o, struct ob_error *reterr)
 {
 	struct obi_endpoint_names names = {.uri = o->address,
 					   .transport = o->transport,
@@ -83,20 +83,20 @@ static int begin(struct obi_connection *c, const struct ob_client_options *o, st
 	if (r < 0) {
 		return r;
 	}
-	struct obi_link_setup setup = obi_endpoint_link(c->rt, &c->endpoint);
+	struct obi_connection_setup setup = obi_endpoint_link(c->rt, &c->endpoint);
 	setup.limits.message = o->message_max != 0 ? o->message_max : setup.limits.message;
 	setup.open_timeout_ms = o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, NULL, NULL, c};
-	r = obi_link_dial(&setup, o->address, &c->link, reterr);
+	setup.events = (struct obi_connection_events){on_opened, on_closed, on_called, NULL, NULL, c};
+	r = obi_connection_dial(&setup, o->address, &c->link, reterr);
 	if (r < 0 && reterr != NULL) {
 		obi_wrap(reterr, "connecting to %s", o->address);
 	}
 	return r;
 }
 
-static int make(struct ob_runtime *rt, struct obi_connection **ret, struct ob_error *reterr)
+static int make(struct ob_runtime *rt, struct obi_client_connection **ret, struct ob_error *reterr)
 {
-	struct obi_connection *c = calloc(1, sizeof *c);
+	struct obi_client_connection *c = calloc(1, sizeof *c);
 	struct obi_peer *peer = obi_peer_new(rt);
 	struct ob_client *client = c != NULL && peer != NULL ? obi_client_new(peer, NULL) : NULL;
 	if (client == NULL) {
@@ -114,10 +114,10 @@ static int make(struct ob_runtime *rt, struct obi_connection **ret, struct ob_er
 
 /* Between obi_enter() and obi_leave(). */
 static int start(struct ob_runtime *rt, const struct ob_client_options *options, ob_client_fn *done, void *user,
-		 struct obi_connection **ret, struct ob_error *reterr)
+		 struct obi_client_connection **ret, struct ob_error *reterr)
 {
 	struct ob_client_options o;
-	struct obi_connection *c = NULL;
+	struct obi_client_connection *c = NULL;
 	int r = obi_options_copy(&o, sizeof o, options, reterr);
 	if (r == OB_OK && o.address == NULL) {
 		r = obi_fail(reterr, OB_EINVAL, 0, "options: address is not set");
@@ -140,7 +140,7 @@ static int start(struct ob_runtime *rt, const struct ob_client_options *options,
 int ob_client_connect_async(ob_runtime *rt, const struct ob_client_options *options, ob_client_fn *done, void *user,
 			    struct ob_error *reterr)
 {
-	struct obi_connection *c;
+	struct obi_client_connection *c;
 	if (done == NULL) {
 		return obi_fail(reterr, OB_EINVAL, 0, "done is needed: it brings the client");
 	}
@@ -152,7 +152,7 @@ int ob_client_connect_async(ob_runtime *rt, const struct ob_client_options *opti
 
 struct blocking_connect {
 	struct obi_wait wait;
-	struct obi_connection *connection;
+	struct obi_client_connection *connection;
 	struct ob_client *client;
 };
 
@@ -166,7 +166,7 @@ static void on_connected(void *user, ob_client *client, int result, const struct
 static void abort_connect(struct obi_wait *wait, int code)
 {
 	struct blocking_connect *b = wait->user;
-	obi_link_close(b->connection->link, code, code == OB_ECANCELED ? "canceled" : "not connected in time");
+	obi_connection_close(b->connection->link, code, code == OB_ECANCELED ? "canceled" : "not connected in time");
 }
 
 int ob_client_connect(ob_runtime *rt, const struct ob_client_options *options, ob_cancel *cancel,

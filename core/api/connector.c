@@ -33,7 +33,7 @@ static void on_called(void *user, struct ob_call *call)
 	obi_interfaces_call(&c->interfaces, call);
 }
 
-static void on_link(void *user, struct obi_link *link)
+static void on_link(void *user, struct obi_connection *link)
 {
 	struct ob_connector *c = user;
 	obi_peer_set_link(c->peer, link);
@@ -113,7 +113,7 @@ static bool never_falls_silent(const struct ob_transport_ops *transport)
 
 static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 {
-	struct obi_supervise_setup setup = {
+	struct obi_supervisor_setup setup = {
 	    .loop = c->rt->loop,
 	    .watches = &c->rt->watches,
 	    .strays = &c->rt->strays,

@@ -194,7 +194,7 @@ static int check_numbers(const struct ob_connector_options *o, struct ob_error *
 	if (o->umask < -1 || o->umask > 0777) {
 		return obi_fail(reterr, OB_EINVAL, 0, "options: umask must be 0 to 0777, or -1");
 	}
-	return obi_restart_check(&o->restart, reterr);
+	return obi_backoff_check(&o->restart, reterr);
 }
 
 static int check(const struct ob_connector_options *o, struct ob_error *reterr)
@@ -211,15 +211,15 @@ static int check(const struct ob_connector_options *o, struct ob_error *reterr)
 	if (o->cwd != NULL && o->cwd[0] != '/') {
 		return obi_fail(reterr, OB_EINVAL, 0, "options: cwd must be an absolute path");
 	}
-	struct obi_source source;
-	if (o->parent_address != NULL && !obi_source_parse(o->parent_address, &source)) {
+	struct obi_origin source;
+	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &source)) {
 		return obi_fail(reterr, OB_EINVAL, 0,
 				"options: parent_address \"%s\" is neither an address nor a context id",
 				o->parent_address);
 	}
 	int r = check_env(o->env, reterr);
 	r = r == OB_OK ? check_limits(o->limits, reterr) : r;
-	r = r == OB_OK ? obi_rules_check(o->rules, reterr) : r;
+	r = r == OB_OK ? obi_acl_check(o->rules, reterr) : r;
 	return r == OB_OK ? check_numbers(o, reterr) : r;
 }
 

@@ -196,9 +196,9 @@ void obi_endpoint_clear(struct obi_endpoint *ep)
 	sodium_memzero(ep->secret, sizeof ep->secret);
 }
 
-struct obi_link_setup obi_endpoint_link(struct ob_runtime *rt, const struct obi_endpoint *ep)
+struct obi_connection_setup obi_endpoint_link(struct ob_runtime *rt, const struct obi_endpoint *ep)
 {
-	struct obi_link_setup setup = {
+	struct obi_connection_setup setup = {
 	    .loop = rt->loop,
 	    .host = ep->host,
 	    .transport = &ep->transport->as.transport,

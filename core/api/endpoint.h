@@ -30,7 +30,7 @@ struct obi_endpoint {
 	const struct obi_plugin *transport;
 	const struct obi_plugin *codec;
 	struct obi_mechanism mechanisms[OBI_MECHANISMS_MAX];
-	struct obi_auth_setup auth;
+	struct obi_handshake_setup auth;
 	uint32_t uids[OBI_PEERS_MAX];
 	uint32_t gids[OBI_PEERS_MAX];
 	bool foreign;	/* no authentication */
@@ -58,7 +58,7 @@ int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob
 void obi_endpoint_clear(struct obi_endpoint *ep);
 
 /* A link setup with everything that the endpoint knows; limits, timeouts and events are for the caller to add. */
-struct obi_link_setup obi_endpoint_link(struct ob_runtime *rt, const struct obi_endpoint *ep);
+struct obi_connection_setup obi_endpoint_link(struct ob_runtime *rt, const struct obi_endpoint *ep);
 
 /* Cut "a,b" into names (memory is the text's copy, freed by obi_names_free). */
 char **obi_names_split(const char *text);

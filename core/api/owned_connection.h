@@ -4,9 +4,10 @@
 #define OBI_API_OWNED_CONNECTION_H
 
 struct ob_client;
-struct obi_connection;
+struct obi_client_connection;
 
 /* The client now owns this connection, and frees it with free_own. */
-void obi_client_own(struct ob_client *client, struct obi_connection *own, void (*free_own)(struct obi_connection *));
+void obi_client_own(struct ob_client *client, struct obi_client_connection *own,
+		    void (*free_own)(struct obi_client_connection *));
 
 #endif

@@ -166,8 +166,8 @@ void ob_runtime_free(ob_runtime *rt)
 	stop_thread(rt);
 	obi_loop_drain(rt->loop);
 	obi_connectors_end(rt);
-	obi_strays_free(&rt->strays);
-	obi_watch_hub_free(rt->watches);
+	obi_orphans_free(&rt->strays);
+	obi_rename_watch_hub_free(rt->watches);
 	obi_loop_close(rt->loop);
 	obi_registry_free(rt->registry);
 	for (size_t i = 0; rt->plugin_path != NULL && rt->plugin_path[i] != NULL; i++) {

@@ -18,7 +18,7 @@
 #include "supervisor/dial_limiter.h"
 #include "process/orphans.h"
 
-struct obi_watch_hub;
+struct obi_rename_watch_hub;
 
 struct ob_runtime {
 	enum ob_runtime_mode mode;
@@ -32,10 +32,10 @@ struct ob_runtime {
 	pthread_t thread;
 	bool started;
 	bool ending;
-	struct obi_watch_hub *watches; /* the one inotify instance */
-	struct obi_strays strays;
-	struct obi_pacer dials;	      /* of all its connectors */
-	struct ob_connector *closing; /* connectors whose close is under way; connector.c */
+	struct obi_rename_watch_hub *watches; /* the one inotify instance */
+	struct obi_orphans strays;
+	struct obi_dial_limiter dials; /* of all its connectors */
+	struct ob_connector *closing;  /* connectors whose close is under way; connector.c */
 };
 
 struct ob_cancel {

@@ -87,12 +87,12 @@ static int set_bytes(char **field, struct ob_bytes text)
 	return OB_OK;
 }
 
-int obi_config_set(char **field, const char *text)
+int obi_child_config_set(char **field, const char *text)
 {
 	return set_bytes(field, ob_bytes_text(text));
 }
 
-void obi_config_clear(struct ob_config *config)
+void obi_child_config_clear(struct ob_config *config)
 {
 	for (size_t i = 0; i < FIELDS; i++) {
 		if (has(config, &fields[i]) && (fields[i].kind == TEXT || fields[i].kind == TOKEN)) {
@@ -254,22 +254,22 @@ static int take_all(struct ob_bytes text, const struct ob_value *tree, struct ob
 	return r;
 }
 
-int obi_config_parse(struct ob_bytes text, struct ob_config *ret, struct ob_error *reterr)
+int obi_child_config_parse(struct ob_bytes text, struct ob_config *ret, struct ob_error *reterr)
 {
 	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX};
 	struct ob_config config = {.size = ret->size};
 	struct ob_error err = {0};
 	struct obi_arena arena;
 	struct ob_value tree;
-	obi_arena_init(&arena, 64 * (size_t)OBI_CONFIG_MAX);
-	int r = text.len <= OBI_CONFIG_MAX ? obi_json_parse(text, &arena.ob, &limits, &tree, &err)
-					   : obi_fail(&err, OB_ETOOBIG, 0, "larger than 1 MiB");
+	obi_arena_init(&arena, 64 * (size_t)OBI_CHILD_CONFIG_MAX);
+	int r = text.len <= OBI_CHILD_CONFIG_MAX ? obi_json_parse(text, &arena.ob, &limits, &tree, &err)
+						 : obi_fail(&err, OB_ETOOBIG, 0, "larger than 1 MiB");
 	if (r == OB_OK) {
 		r = take_all(text, &tree, &config, &err);
 	}
 	obi_arena_free(&arena);
 	if (r < 0) {
-		obi_config_clear(&config);
+		obi_child_config_clear(&config);
 		r = r == OB_EPROTO ? OB_EINVAL : r;
 		return obi_fail(reterr, r, 0, "parsing outboard config: %s", err.text);
 	}
@@ -315,7 +315,7 @@ static int put(const struct ob_config *config, const struct field *field, struct
 	return OB_OK;
 }
 
-int obi_config_format(const struct ob_config *config, struct ob_sink *out, struct ob_error *reterr)
+int obi_child_config_format(const struct ob_config *config, struct ob_sink *out, struct ob_error *reterr)
 {
 	if (config->token != NULL && config->token[0] != '\0' && !is_token(ob_bytes_text(config->token))) {
 		return obi_fail(reterr, OB_EINVAL, 0, "token: must be 64 hex digits");

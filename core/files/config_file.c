@@ -13,12 +13,12 @@ int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_err
 {
 	struct ob_config config = {.size = sizeof config};
 	struct obi_buf text;
-	obi_buf_init(&text, OBI_CONFIG_MAX);
+	obi_buf_init(&text, OBI_CHILD_CONFIG_MAX);
 	int r = obi_file_read(AT_FDCWD, path, geteuid(), &text, reterr);
 	if (r < 0 && reterr != NULL) {
 		(void)obi_wrap(reterr, "reading outboard config");
 	}
-	r = r == OB_OK ? obi_config_parse(obi_buf_bytes(&text), &config, reterr) : r;
+	r = r == OB_OK ? obi_child_config_parse(obi_buf_bytes(&text), &config, reterr) : r;
 	obi_buf_free(&text);
 	if (r == OB_OK) {
 		*ret_config = config;
@@ -48,8 +48,8 @@ int ob_config_write(const char *path, const struct ob_config *config, struct ob_
 	if (dir < 0) {
 		return dir;
 	}
-	obi_buf_init(&text, OBI_CONFIG_MAX);
-	int r = obi_config_format(config, obi_buf_sink(&text), reterr);
+	obi_buf_init(&text, OBI_CHILD_CONFIG_MAX);
+	int r = obi_child_config_format(config, obi_buf_sink(&text), reterr);
 	if (r == OB_OK) {
 		r = obi_file_replace(dir, name, "config", obi_buf_bytes(&text), OBI_FILE_SYNC, (uid_t)-1, (gid_t)-1,
 				     reterr);
@@ -61,10 +61,10 @@ int ob_config_write(const char *path, const struct ob_config *config, struct ob_
 
 int ob_config_set(char **field, const char *text)
 {
-	return obi_config_set(field, text);
+	return obi_child_config_set(field, text);
 }
 
 void ob_config_clear(struct ob_config *config)
 {
-	obi_config_clear(config);
+	obi_child_config_clear(config);
 }

@@ -317,12 +317,12 @@ int obi_datadir_read_config(const struct obi_datadir *dir, struct ob_config *ret
 {
 	struct ob_error err = {0};
 	struct obi_buf text;
-	obi_buf_init(&text, OBI_CONFIG_MAX);
+	obi_buf_init(&text, OBI_CHILD_CONFIG_MAX);
 	int r = obi_file_read(dir->fd, OBI_FILE_CONFIG, dir->uid, &text, &err);
 	if (r < 0) {
 		obi_wrap(&err, "reading outboard config");
 	} else {
-		r = obi_config_parse(obi_buf_bytes(&text), ret, &err);
+		r = obi_child_config_parse(obi_buf_bytes(&text), ret, &err);
 	}
 	obi_buf_free(&text);
 	if (r < 0 && reterr != NULL) {
@@ -335,8 +335,8 @@ int obi_datadir_write_config(const struct obi_datadir *dir, const struct ob_conf
 {
 	struct ob_error err = {0};
 	struct obi_buf text;
-	obi_buf_init(&text, OBI_CONFIG_MAX);
-	int r = obi_config_format(config, obi_buf_sink(&text), &err);
+	obi_buf_init(&text, OBI_CHILD_CONFIG_MAX);
+	int r = obi_child_config_format(config, obi_buf_sink(&text), &err);
 	if (r == OB_OK) {
 		r = obi_file_replace(dir->fd, OBI_FILE_CONFIG, "config", obi_buf_bytes(&text), 0, dir->uid, dir->gid,
 				     &err);

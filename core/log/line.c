@@ -49,7 +49,7 @@ static bool begins_with(struct ob_bytes text, const char *name)
 	return true;
 }
 
-bool obi_loglevel_parse(struct ob_bytes text, int *ret_level)
+bool obi_log_level_parse(struct ob_bytes text, int *ret_level)
 {
 	for (size_t i = 0; i < LEVELS; i++) {
 		int offset;
@@ -65,7 +65,7 @@ bool obi_loglevel_parse(struct ob_bytes text, int *ret_level)
 	return false;
 }
 
-void obi_loglevel_text(int level, char *text, size_t cap)
+void obi_log_level_text(int level, char *text, size_t cap)
 {
 	size_t i = LEVELS - 1;
 	while (i > 0 && level < levels[i].value) {
@@ -83,7 +83,7 @@ void obi_loglevel_text(int level, char *text, size_t cap)
 static bool take_time(const struct ob_value *value, struct ob_log_record *record)
 {
 	struct ob_bytes text;
-	if (!ob_get_string(value, &text) || !obi_logtime_parse(text, &record->time, &record->utc_offset)) {
+	if (!ob_get_string(value, &text) || !obi_log_time_parse(text, &record->time, &record->utc_offset)) {
 		return false;
 	}
 	record->flags |= OB_LOG_HAS_TIME;
@@ -93,7 +93,7 @@ static bool take_time(const struct ob_value *value, struct ob_log_record *record
 static bool take_level(const struct ob_value *value, struct ob_log_record *record)
 {
 	struct ob_bytes text;
-	return ob_get_string(value, &text) && obi_loglevel_parse(text, &record->level);
+	return ob_get_string(value, &text) && obi_log_level_parse(text, &record->level);
 }
 
 static bool take_message(const struct ob_value *value, struct ob_log_record *record)
@@ -181,8 +181,8 @@ static bool parse_object(struct ob_bytes line, struct ob_arena *arena, struct ob
 	return obi_json_parse(line, arena, &limits, ret, NULL) == OB_OK && ret->type == OB_MAP;
 }
 
-bool obi_logline_parse(const struct obi_logline_from *from, struct ob_bytes line, struct ob_arena *arena,
-		       struct ob_log_record *ret)
+bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes line, struct ob_arena *arena,
+			struct ob_log_record *ret)
 {
 	struct ob_value object;
 	line.len -= line.len > 0 && line.data[line.len - 1] == '\r' ? 1 : 0;

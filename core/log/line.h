@@ -13,7 +13,7 @@
 #include <outboard/outboard.h>
 
 /* Where a line came from. */
-struct obi_logline_from {
+struct obi_log_line_from {
 	const char *name; /* of the child */
 	int stream;	  /* 1 or 2 */
 	struct timespec read_at;
@@ -25,13 +25,13 @@ struct obi_logline_from {
  * that is too small for the line's tree makes it a line of text. Groups nest at most OBI_VALUE_DEPTH_MAX deep (base/value.h);
  * a deeper line is text too. Returns false, and leaves *ret alone, when the line is empty.
  */
-bool obi_logline_parse(const struct obi_logline_from *from, struct ob_bytes line, struct ob_arena *arena,
-		       struct ob_log_record *ret);
+bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes line, struct ob_arena *arena,
+			struct ob_log_record *ret);
 
 /* "INFO", "DEBUG-4", "warn+1" -> its number. */
-bool obi_loglevel_parse(struct ob_bytes text, int *ret_level);
+bool obi_log_level_parse(struct ob_bytes text, int *ret_level);
 
 /* The level as slog writes it; cap 24 is enough. */
-void obi_loglevel_text(int level, char *text, size_t cap);
+void obi_log_level_text(int level, char *text, size_t cap);
 
 #endif

@@ -23,7 +23,7 @@
 enum { ATTRS_MAX = 4 << 20, MESSAGE_CUT = 64 * 1024 };
 
 struct ob_logger {
-	struct obi_logsink sink;
+	struct obi_log_sink sink;
 	atomic_int level;
 	pthread_mutex_t lock;	/* of all below */
 	struct obi_arena arena; /* the attributes of the record at hand */
@@ -37,7 +37,7 @@ int ob_logger_new(int fd, ob_logger **ret_logger, struct ob_error *reterr)
 	if (logger == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "making a logger: out of memory");
 	}
-	int r = obi_logsink_open(fd, false, &logger->sink, reterr);
+	int r = obi_log_sink_open(fd, false, &logger->sink, reterr);
 	if (r < 0) {
 		free(logger);
 		return r;
@@ -45,7 +45,7 @@ int ob_logger_new(int fd, ob_logger **ret_logger, struct ob_error *reterr)
 	atomic_init(&logger->level, OB_LOG_INFO);
 	pthread_mutex_init(&logger->lock, NULL);
 	obi_arena_init(&logger->arena, ATTRS_MAX);
-	obi_buf_init(&logger->line, OBI_LOGREAD_LINE_MAX + 1);
+	obi_buf_init(&logger->line, OBI_LOG_LINE_MAX + 1);
 	*ret_logger = logger;
 	return OB_OK;
 }
@@ -56,7 +56,7 @@ void ob_logger_free(ob_logger *logger)
 		return;
 	}
 	(void)obi_logger_flush(logger);
-	obi_logsink_close(&logger->sink);
+	obi_log_sink_close(&logger->sink);
 	obi_buf_free(&logger->line);
 	obi_arena_free(&logger->arena);
 	pthread_mutex_destroy(&logger->lock);
@@ -75,7 +75,7 @@ static bool write_rest(struct ob_logger *logger)
 {
 	while (obi_buf_len(&logger->line) > 0) {
 		struct ob_bytes rest = obi_buf_bytes(&logger->line);
-		ssize_t n = obi_logsink_write(&logger->sink, rest.data, rest.len);
+		ssize_t n = obi_log_sink_write(&logger->sink, rest.data, rest.len);
 		if (n < 0) {
 			return false;
 		}
@@ -87,14 +87,14 @@ static bool write_rest(struct ob_logger *logger)
 /* A record that is longer than a parent takes loses its attributes and the end of its message. */
 static bool render(struct ob_logger *logger, struct ob_log_record *record)
 {
-	if (obi_logtext_json(record, obi_buf_sink(&logger->line))) {
+	if (obi_log_render_json(record, obi_buf_sink(&logger->line))) {
 		return true;
 	}
 	obi_buf_truncate(&logger->line, 0);
 	record->flags |= OB_LOG_TRUNCATED;
 	record->attrs = ob_map(NULL, 0);
 	record->message.len = record->message.len < MESSAGE_CUT ? record->message.len : MESSAGE_CUT;
-	return obi_logtext_json(record, obi_buf_sink(&logger->line));
+	return obi_log_render_json(record, obi_buf_sink(&logger->line));
 }
 
 /* Nothing waits. Returns false when not one byte of the record was taken. */
@@ -102,7 +102,7 @@ static bool write_record(struct ob_logger *logger, struct ob_log_record *record)
 {
 	bool rendered = render(logger, record);
 	struct ob_bytes line = obi_buf_bytes(&logger->line);
-	ssize_t n = rendered ? obi_logsink_write(&logger->sink, line.data, line.len) : -ENOMEM;
+	ssize_t n = rendered ? obi_log_sink_write(&logger->sink, line.data, line.len) : -ENOMEM;
 	if (n < 0) {
 		obi_buf_truncate(&logger->line, 0);
 		return false;

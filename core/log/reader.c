@@ -15,10 +15,10 @@
 enum { CHUNK = 64 * 1024, SCRATCH = 8 * 1024, KEEP = 4096 };
 
 /* A tree takes at most 16 bytes for a byte of its line, and the parser's constant. */
-#define TREE_MAX (17 * OBI_LOGREAD_LINE_MAX)
+#define TREE_MAX (17 * OBI_LOG_LINE_MAX)
 
-struct obi_logread {
-	struct obi_logread_setup setup;
+struct obi_log_reader {
+	struct obi_log_reader_setup setup;
 	struct obi_io io;
 	struct obi_buf line; /* one that is begun: what earlier reads gave of it */
 	uint64_t discarded;  /* of this line, beyond its maximum */
@@ -29,14 +29,14 @@ struct obi_logread {
 
 /* One read and what becomes of it. Lies on the stack, so that a stream that is silent costs nothing. */
 struct turn {
-	struct obi_logread *reader;
+	struct obi_log_reader *reader;
 	struct timespec read_at;
 	struct obi_arena arena;
 	_Alignas(16) uint8_t scratch[SCRATCH]; /* the arena's first piece: enough for nearly every record */
 	uint8_t chunk[CHUNK];
 };
 
-static void destroy(struct obi_logread *reader)
+static void destroy(struct obi_log_reader *reader)
 {
 	obi_buf_free(&reader->line);
 	free(reader);
@@ -45,7 +45,7 @@ static void destroy(struct obi_logread *reader)
 /* ---- Handing on --------------------------------------------------------------------------------------------------- */
 
 /* Call fn. Returns false when the reader is gone after that. */
-static bool hand_on(struct obi_logread *reader, const struct ob_log_record *record)
+static bool hand_on(struct obi_log_reader *reader, const struct ob_log_record *record)
 {
 	reader->busy = true;
 	reader->setup.fn(reader->setup.user, record);
@@ -60,10 +60,10 @@ static bool hand_on(struct obi_logread *reader, const struct ob_log_record *reco
 /* One line is whole, or as whole as it gets. Returns false when the reader is gone. */
 static bool emit(struct turn *turn, struct ob_bytes line)
 {
-	struct obi_logread *reader = turn->reader;
+	struct obi_log_reader *reader = turn->reader;
 	struct ob_log_record record;
 	struct ob_pair discarded = {ob_string("discarded"), ob_uint(reader->discarded)};
-	struct obi_logline_from from = {
+	struct obi_log_line_from from = {
 	    .name = reader->name,
 	    .stream = reader->setup.stream,
 	    .read_at = turn->read_at,
@@ -73,7 +73,7 @@ static bool emit(struct turn *turn, struct ob_bytes line)
 	obi_arena_reset(&turn->arena);
 	turn->arena.ob.next = turn->scratch;
 	turn->arena.ob.end = turn->scratch + sizeof turn->scratch;
-	if (reader->setup.fn == NULL || !obi_logline_parse(&from, line, &turn->arena.ob, &record)) {
+	if (reader->setup.fn == NULL || !obi_log_line_parse(&from, line, &turn->arena.ob, &record)) {
 		return true;
 	}
 	if (from.cut) {
@@ -85,9 +85,9 @@ static bool emit(struct turn *turn, struct ob_bytes line)
 /* ---- Lines -------------------------------------------------------------------------------------------------------- */
 
 /* Add to the line that is begun; what is too much is only counted. */
-static void keep(struct obi_logread *reader, const uint8_t *data, size_t n)
+static void keep(struct obi_log_reader *reader, const uint8_t *data, size_t n)
 {
-	size_t room = OBI_LOGREAD_LINE_MAX - obi_buf_len(&reader->line);
+	size_t room = OBI_LOG_LINE_MAX - obi_buf_len(&reader->line);
 	size_t fits = reader->discarded > 0 ? 0 : n < room ? n : room;
 	uint8_t *to = fits > 0 ? obi_buf_reserve(&reader->line, fits, NULL) : NULL;
 	if (to == NULL) {
@@ -116,7 +116,7 @@ static bool end_line(struct turn *turn)
 	return true;
 }
 
-static bool is_begun(const struct obi_logread *reader)
+static bool is_begun(const struct obi_log_reader *reader)
 {
 	return obi_buf_len(&reader->line) > 0 || reader->discarded > 0;
 }
@@ -144,7 +144,7 @@ static bool split(struct turn *turn, size_t n)
 
 /* ---- Reading ------------------------------------------------------------------------------------------------------ */
 
-static void begin_turn(struct turn *turn, struct obi_logread *reader)
+static void begin_turn(struct turn *turn, struct obi_log_reader *reader)
 {
 	turn->reader = reader;
 	obi_arena_init(&turn->arena, TREE_MAX);
@@ -154,7 +154,7 @@ static void begin_turn(struct turn *turn, struct obi_logread *reader)
 /* One read of at most max bytes. Returns how many; 0: nothing there, or the end; negative: the reader is gone. */
 static ssize_t read_once(struct turn *turn, size_t max)
 {
-	struct obi_logread *reader = turn->reader;
+	struct obi_log_reader *reader = turn->reader;
 	ssize_t n;
 	do {
 		n = read(reader->setup.fd, turn->chunk, max < CHUNK ? max : CHUNK);
@@ -182,10 +182,10 @@ static void on_readable(void *user, int events)
 static size_t pipe_size(int fd)
 {
 	int size = fcntl(fd, F_GETPIPE_SZ);
-	return size > 0 ? (size_t)size : OBI_LOGREAD_LINE_MAX;
+	return size > 0 ? (size_t)size : OBI_LOG_LINE_MAX;
 }
 
-void obi_logread_drain(struct obi_logread *reader)
+void obi_log_reader_drain(struct obi_log_reader *reader)
 {
 	struct turn turn;
 	if (reader->busy) {
@@ -204,7 +204,7 @@ void obi_logread_drain(struct obi_logread *reader)
 	obi_arena_free(&turn.arena);
 }
 
-void obi_logread_flush(struct obi_logread *reader)
+void obi_log_reader_flush(struct obi_log_reader *reader)
 {
 	struct turn turn;
 	if (reader->busy || !is_begun(reader)) {
@@ -217,16 +217,16 @@ void obi_logread_flush(struct obi_logread *reader)
 
 /* ---- Life --------------------------------------------------------------------------------------------------------- */
 
-int obi_logread_new(const struct obi_logread_setup *setup, struct obi_logread **ret, struct ob_error *reterr)
+int obi_log_reader_new(const struct obi_log_reader_setup *setup, struct obi_log_reader **ret, struct ob_error *reterr)
 {
 	size_t len = strlen(setup->name);
-	struct obi_logread *reader = calloc(1, sizeof *reader + len + 1);
+	struct obi_log_reader *reader = calloc(1, sizeof *reader + len + 1);
 	if (reader == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "reading the log of %s: out of memory", setup->name);
 	}
 	reader->setup = *setup;
 	memcpy(reader->name, setup->name, len);
-	obi_buf_init(&reader->line, OBI_LOGREAD_LINE_MAX);
+	obi_buf_init(&reader->line, OBI_LOG_LINE_MAX);
 	reader->io.fn = on_readable;
 	reader->io.user = reader;
 	obi_io_set(setup->loop, &reader->io, setup->fd, OB_READABLE);
@@ -234,7 +234,7 @@ int obi_logread_new(const struct obi_logread_setup *setup, struct obi_logread **
 	return OB_OK;
 }
 
-void obi_logread_free(struct obi_logread *reader)
+void obi_log_reader_free(struct obi_log_reader *reader)
 {
 	if (reader == NULL) {
 		return;

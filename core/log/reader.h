@@ -17,11 +17,11 @@
 
 #include "loop/loop.h"
 
-#define OBI_LOGREAD_LINE_MAX ((size_t)1 << 20)
+#define OBI_LOG_LINE_MAX ((size_t)1 << 20)
 
-struct obi_logread;
+struct obi_log_reader;
 
-struct obi_logread_setup {
+struct obi_log_reader_setup {
 	struct obi_loop *loop;
 	int fd;	    /* borrowed; non-blocking. A FIFO that we hold open for writing too never says that it ended */
 	int stream; /* 1: stdout, 2: stderr */
@@ -31,19 +31,19 @@ struct obi_logread_setup {
 };
 
 /* Begin to read on the loop. */
-int obi_logread_new(const struct obi_logread_setup *setup, struct obi_logread **ret, struct ob_error *reterr);
+int obi_log_reader_new(const struct obi_log_reader_setup *setup, struct obi_log_reader **ret, struct ob_error *reterr);
 
 /*
  * The child is dead: hand on all that the pipe holds now, bounded by the pipe's size, so that a grandchild that writes on cannot
  * keep us here; then a last line without newline. Not inside fn, where it does nothing.
  */
-void obi_logread_drain(struct obi_logread *reader);
+void obi_log_reader_drain(struct obi_log_reader *reader);
 
 /* Hand on a line that is begun, as if it ended here. For a detach: what was read cannot go back into the pipe. As above. */
-void obi_logread_flush(struct obi_logread *reader);
+void obi_log_reader_flush(struct obi_log_reader *reader);
 
 /* Stop reading and free; a line that is begun is dropped. Anywhere, inside fn too: then no other call of fn follows, fd is not used
  * any more, and the record that fn was given stays valid until fn returns. NULL is fine. */
-void obi_logread_free(struct obi_logread *reader);
+void obi_log_reader_free(struct obi_log_reader *reader);
 
 #endif

@@ -66,13 +66,13 @@ static void json_attrs(const struct ob_value *attrs, struct ob_sink *out)
 	}
 }
 
-bool obi_logtext_json(const struct ob_log_record *record, struct ob_sink *out)
+bool obi_log_render_json(const struct ob_log_record *record, struct ob_sink *out)
 {
 	size_t start = out->len;
 	char level[24];
-	obi_loglevel_text(record->level, level, sizeof level);
+	obi_log_level_text(record->level, level, sizeof level);
 	ob_sink_text(out, "{\"time\":\"");
-	obi_logtime_put(record->time, record->utc_offset, OBI_LOGTIME_NANO, out);
+	obi_log_time_put(record->time, record->utc_offset, OBI_LOG_TIME_NANO, out);
 	ob_sink_text(out, "\",\"level\":\"");
 	ob_sink_text(out, level);
 	json_text("\",\"msg\":", record->message, out);
@@ -305,7 +305,7 @@ static const char *level_color(int level)
 static void put_level(const struct human *h, int level)
 {
 	char text[24];
-	obi_loglevel_text(level, text, sizeof text);
+	obi_log_level_text(level, text, sizeof text);
 	color(h, level_color(level));
 	ob_sink_text(h->out, text);
 	color(h, SGR_PLAIN);
@@ -331,12 +331,12 @@ static void put_source(const struct human *h, const struct ob_log_record *record
 	obi_json_put_int(record->source_line, h->out);
 }
 
-bool obi_logtext_human(const struct ob_log_record *record, bool with_color, struct ob_sink *out)
+bool obi_log_render_human(const struct ob_log_record *record, bool with_color, struct ob_sink *out)
 {
 	struct human h = {out, with_color};
 	size_t start = out->len;
 	color(&h, SGR_FAINT);
-	obi_logtime_put(record->time, record->utc_offset, OBI_LOGTIME_MILLI, out);
+	obi_log_time_put(record->time, record->utc_offset, OBI_LOG_TIME_MILLI, out);
 	color(&h, SGR_PLAIN);
 	ob_sink_byte(out, ' ');
 	put_level(&h, record->level);

@@ -11,7 +11,7 @@
  * is not worth a record: bad UTF-8 becomes U+FFFD, other bad values "!ERROR:...". False: it did not fit; out is as it was, but
  * failed.
  */
-bool obi_logtext_json(const struct ob_log_record *record, struct ob_sink *out);
+bool obi_log_render_json(const struct ob_log_record *record, struct ob_sink *out);
 
 /*
  * Append the record as one line for people, newline included:
@@ -21,6 +21,6 @@ bool obi_logtext_json(const struct ob_log_record *record, struct ob_sink *out);
  * Nothing in it moves a terminal's cursor: control characters (C1 too) and bad UTF-8 are escaped. color adds SGR sequences of
  * our own. False as above.
  */
-bool obi_logtext_human(const struct ob_log_record *record, bool color, struct ob_sink *out);
+bool obi_log_render_human(const struct ob_log_record *record, bool color, struct ob_sink *out);
 
 #endif

@@ -33,9 +33,9 @@ static bool sigpipe_kills(void)
 	return sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler != SIG_IGN;
 }
 
-int obi_logsink_open(int fd, bool keep, struct obi_logsink *ret, struct ob_error *reterr)
+int obi_log_sink_open(int fd, bool keep, struct obi_log_sink *ret, struct ob_error *reterr)
 {
-	struct obi_logsink sink = {.fd = fd, .way = AS_IS, .mask_sigpipe = sigpipe_kills()};
+	struct obi_log_sink sink = {.fd = fd, .way = AS_IS, .mask_sigpipe = sigpipe_kills()};
 	struct stat st;
 	if (fstat(fd, &st) < 0) {
 		return obi_fail(reterr, OB_EINVAL, errno, "logging to descriptor %d", fd);
@@ -59,7 +59,7 @@ int obi_logsink_open(int fd, bool keep, struct obi_logsink *ret, struct ob_error
 	return OB_OK;
 }
 
-void obi_logsink_close(struct obi_logsink *sink)
+void obi_log_sink_close(struct obi_log_sink *sink)
 {
 	if (sink->own) {
 		close(sink->fd);
@@ -81,7 +81,7 @@ static bool has_room(int fd)
 	return n > 0;
 }
 
-static ssize_t write_once(const struct obi_logsink *sink, const void *data, size_t len)
+static ssize_t write_once(const struct obi_log_sink *sink, const void *data, size_t len)
 {
 	switch ((enum way)sink->way) {
 	case SOCKET:
@@ -100,7 +100,7 @@ static ssize_t write_once(const struct obi_logsink *sink, const void *data, size
 }
 
 /* Take back the SIGPIPE that our own EPIPE raised, so that the process never learns of it. */
-static ssize_t write_masked(const struct obi_logsink *sink, const void *data, size_t len)
+static ssize_t write_masked(const struct obi_log_sink *sink, const void *data, size_t len)
 {
 	static const struct timespec at_once = {0, 0};
 	sigset_t sigpipe, was, pending;
@@ -119,7 +119,7 @@ static ssize_t write_masked(const struct obi_logsink *sink, const void *data, si
 	return n;
 }
 
-ssize_t obi_logsink_write(const struct obi_logsink *sink, const void *data, size_t len)
+ssize_t obi_log_sink_write(const struct obi_log_sink *sink, const void *data, size_t len)
 {
 	ssize_t n;
 	bool mask = sink->mask_sigpipe && sink->way != SOCKET;

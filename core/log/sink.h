@@ -14,7 +14,7 @@
 
 #include <sys/types.h>
 
-struct obi_logsink {
+struct obi_log_sink {
 	int fd; /* for poll(2) */
 	bool own;
 	bool mask_sigpipe; /* the process would die of EPIPE */
@@ -22,12 +22,12 @@ struct obi_logsink {
 };
 
 /* keep: hold on to the open file, so that fd may be closed meanwhile; else, but for FIFOs, fd itself is used. */
-int obi_logsink_open(int fd, bool keep, struct obi_logsink *ret, struct ob_error *reterr);
+int obi_log_sink_open(int fd, bool keep, struct obi_log_sink *ret, struct ob_error *reterr);
 
 /* Write some of it. Returns how much was taken, or a negative errno; -EAGAIN: there is no room now. Up to PIPE_BUF bytes into a FIFO
  * are taken whole or not at all. Never raises SIGPIPE. */
-ssize_t obi_logsink_write(const struct obi_logsink *sink, const void *data, size_t len);
+ssize_t obi_log_sink_write(const struct obi_log_sink *sink, const void *data, size_t len);
 
-void obi_logsink_close(struct obi_logsink *sink);
+void obi_log_sink_close(struct obi_log_sink *sink);
 
 #endif

@@ -97,7 +97,7 @@ static bool parse_offset(const uint8_t *at, const uint8_t *end, int32_t *ret)
 	return true;
 }
 
-bool obi_logtime_parse(struct ob_bytes text, struct timespec *ret_time, int32_t *ret_offset)
+bool obi_log_time_parse(struct ob_bytes text, struct timespec *ret_time, int32_t *ret_offset)
 {
 	const uint8_t *at = text.data, *end = text.data + text.len;
 	int64_t seconds;
@@ -134,11 +134,11 @@ static void put_two(char *at, char before, int32_t value)
 	put_digits(at + 1, 2, value);
 }
 
-static size_t put_fraction(char *at, long nanoseconds, enum obi_logtime_style style)
+static size_t put_fraction(char *at, long nanoseconds, enum obi_log_time_style style)
 {
-	size_t n = style == OBI_LOGTIME_MILLI ? 3 : 9;
+	size_t n = style == OBI_LOG_TIME_MILLI ? 3 : 9;
 	put_digits(at + 1, 9, nanoseconds);
-	while (style == OBI_LOGTIME_NANO && n > 0 && at[n] == '0') {
+	while (style == OBI_LOG_TIME_NANO && n > 0 && at[n] == '0') {
 		n--;
 	}
 	at[0] = '.';
@@ -157,7 +157,7 @@ static size_t put_offset(char *at, int32_t offset)
 	return 6;
 }
 
-bool obi_logtime_put(struct timespec time, int32_t offset, enum obi_logtime_style style, struct ob_sink *out)
+bool obi_log_time_put(struct timespec time, int32_t offset, enum obi_log_time_style style, struct ob_sink *out)
 {
 	char text[DATE_TIME + 10 + 6];
 	int64_t local = (int64_t)time.tv_sec + offset - offset % 60;

@@ -9,14 +9,14 @@
 
 /* Years 0 to 9999, any number of digits behind the point (those beyond nanoseconds are dropped), "Z" or an offset of less than
  * 24 hours. Leap seconds are refused, as Go does. */
-bool obi_logtime_parse(struct ob_bytes text, struct timespec *ret_time, int32_t *ret_offset);
+bool obi_log_time_parse(struct ob_bytes text, struct timespec *ret_time, int32_t *ret_offset);
 
-enum obi_logtime_style {
-	OBI_LOGTIME_NANO,  /* as many digits as it takes, as Go's RFC3339Nano */
-	OBI_LOGTIME_MILLI, /* always three, for columns */
+enum obi_log_time_style {
+	OBI_LOG_TIME_NANO,  /* as many digits as it takes, as Go's RFC3339Nano */
+	OBI_LOG_TIME_MILLI, /* always three, for columns */
 };
 
 /* Append the time as it reads offset seconds east of UTC; whole minutes count. */
-bool obi_logtime_put(struct timespec time, int32_t offset, enum obi_logtime_style style, struct ob_sink *out);
+bool obi_log_time_put(struct timespec time, int32_t offset, enum obi_log_time_style style, struct ob_sink *out);
 
 #endif

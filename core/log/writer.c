@@ -23,7 +23,7 @@
 enum { QUEUE_DEFAULT = 1 << 20, REPORT_MAX = 1024, CLOSE_DEFAULT_MS = 1000, GATHER_MS = 1 };
 
 struct ob_log_writer {
-	struct obi_logsink sink; /* an open file of our own */
+	struct obi_log_sink sink; /* an open file of our own */
 	bool json;
 	bool color;
 	size_t queue_max;
@@ -51,7 +51,7 @@ struct ob_log_writer {
 
 static void destroy(struct ob_log_writer *writer)
 {
-	obi_logsink_close(&writer->sink);
+	obi_log_sink_close(&writer->sink);
 	if (writer->wake >= 0) {
 		close(writer->wake);
 	}
@@ -67,7 +67,7 @@ static void destroy(struct ob_log_writer *writer)
 static bool render(const struct ob_log_writer *writer, const struct ob_log_record *record, struct obi_buf *to)
 {
 	struct ob_sink *sink = obi_buf_sink(to);
-	return writer->json ? obi_logtext_json(record, sink) : obi_logtext_human(record, writer->color, sink);
+	return writer->json ? obi_log_render_json(record, sink) : obi_log_render_human(record, writer->color, sink);
 }
 
 static void wake(const struct ob_log_writer *writer)
@@ -220,7 +220,7 @@ static void drop_batch(struct ob_log_writer *writer)
 /* A line that broke off must not become one with the next. */
 static bool mend(struct ob_log_writer *writer)
 {
-	if (writer->torn && writer->failed && obi_logsink_write(&writer->sink, "\n", 1) == 1) {
+	if (writer->torn && writer->failed && obi_log_sink_write(&writer->sink, "\n", 1) == 1) {
 		writer->torn = false;
 	}
 	return !(writer->torn && writer->failed);
@@ -233,7 +233,7 @@ static void write_batch(struct ob_log_writer *writer)
 		int64_t deadline = deadline_of(writer);
 		ssize_t n = -EIO;
 		if (obi_now_ms() < deadline && mend(writer)) {
-			n = obi_logsink_write(&writer->sink, bytes.data, bytes.len);
+			n = obi_log_sink_write(&writer->sink, bytes.data, bytes.len);
 		}
 		if (n > 0) {
 			note_written(writer, (size_t)n);
@@ -294,7 +294,7 @@ static void init_sync(struct ob_log_writer *writer)
 
 static int open_writer(struct ob_log_writer *writer, int fd, struct ob_error *reterr)
 {
-	int r = obi_logsink_open(fd, true, &writer->sink, reterr);
+	int r = obi_log_sink_open(fd, true, &writer->sink, reterr);
 	if (r < 0) {
 		return r;
 	}

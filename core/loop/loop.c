@@ -402,25 +402,25 @@ void obi_task_stop(struct obi_task *task)
 
 static void on_child(struct ev_loop *ev, ev_child *watcher, int events)
 {
-	struct obi_child *child = watcher->data;
+	struct obi_child_watcher *child = watcher->data;
 	int status = watcher->rstatus;
 	(void)ev;
 	(void)events;
-	obi_child_stop(child);
+	obi_child_watcher_stop(child);
 	child->fn(child->user, status);
 }
 
-void obi_child_watch(struct obi_loop *loop, struct obi_child *child, int pid)
+void obi_child_watcher_set(struct obi_loop *loop, struct obi_child_watcher *child, int pid)
 {
 	ev_child *watcher = (ev_child *)(void *)child->watcher.memory.bytes;
-	obi_child_stop(child);
+	obi_child_watcher_stop(child);
 	child->loop = loop;
 	ev_child_init(watcher, on_child, pid, 0);
 	watcher->data = child;
 	ev_child_start(loop->ev, watcher);
 }
 
-void obi_child_stop(struct obi_child *child)
+void obi_child_watcher_stop(struct obi_child_watcher *child)
 {
 	if (child->loop != NULL) {
 		ev_child_stop(child->loop->ev, (ev_child *)(void *)child->watcher.memory.bytes);

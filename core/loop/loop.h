@@ -53,7 +53,7 @@ struct obi_task {
 };
 
 /* A child of ours whose status the default loop may have reaped. */
-struct obi_child {
+struct obi_child_watcher {
 	struct obi_watcher watcher;
 	struct obi_loop *loop;
 	void (*fn)(void *user, int status);
@@ -101,8 +101,8 @@ void obi_task_queue(struct obi_loop *loop, struct obi_task *task);
 void obi_task_stop(struct obi_task *task);
 
 /* Default loop only: hear of pid's end from libev, which reaps it. */
-void obi_child_watch(struct obi_loop *loop, struct obi_child *child, int pid);
-void obi_child_stop(struct obi_child *child);
+void obi_child_watcher_set(struct obi_loop *loop, struct obi_child_watcher *child, int pid);
+void obi_child_watcher_stop(struct obi_child_watcher *child);
 
 /*
  * Queue job and wake the loop, which calls job->fn on its thread. Any thread. The job is the caller's, and may be freed in fn.

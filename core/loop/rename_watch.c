@@ -9,23 +9,23 @@
 
 #include "base/error.h"
 
-struct obi_watch_hub {
+struct obi_rename_watch_hub {
 	struct obi_loop *loop;
 	int fd;
 	struct obi_io io;
-	struct obi_watch *watches;
+	struct obi_rename_watch *watches;
 };
 
 static void on_task(void *user)
 {
-	struct obi_watch *watch = user;
+	struct obi_rename_watch *watch = user;
 	watch->fn(watch->user);
 }
 
 /* Callbacks come from tasks, so that they can start and stop watches while the list is walked here. */
-static void note(struct obi_watch_hub *hub, const struct inotify_event *event)
+static void note(struct obi_rename_watch_hub *hub, const struct inotify_event *event)
 {
-	for (struct obi_watch *w = hub->watches; w != NULL; w = w->next) {
+	for (struct obi_rename_watch *w = hub->watches; w != NULL; w = w->next) {
 		if ((event->mask & IN_Q_OVERFLOW) != 0 || event->wd == w->wd) {
 			obi_task_queue(hub->loop, &w->task);
 		}
@@ -34,7 +34,7 @@ static void note(struct obi_watch_hub *hub, const struct inotify_event *event)
 
 static void on_events(void *user, int events)
 {
-	struct obi_watch_hub *hub = user;
+	struct obi_rename_watch_hub *hub = user;
 	_Alignas(struct inotify_event) char data[4096];
 	(void)events;
 	ssize_t n = read(hub->fd, data, sizeof data);
@@ -45,9 +45,9 @@ static void on_events(void *user, int events)
 	}
 }
 
-static int make_hub(struct obi_loop *loop, struct obi_watch_hub **ret_hub, struct ob_error *reterr)
+static int make_hub(struct obi_loop *loop, struct obi_rename_watch_hub **ret_hub, struct ob_error *reterr)
 {
-	struct obi_watch_hub *hub = calloc(1, sizeof *hub);
+	struct obi_rename_watch_hub *hub = calloc(1, sizeof *hub);
 	if (hub == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
@@ -64,8 +64,8 @@ static int make_hub(struct obi_loop *loop, struct obi_watch_hub **ret_hub, struc
 	return OB_OK;
 }
 
-int obi_watch_start(struct obi_loop *loop, struct obi_watch_hub **hub, struct obi_watch *watch, int dir_fd,
-		    struct ob_error *reterr)
+int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub, struct obi_rename_watch *watch,
+			   int dir_fd, struct ob_error *reterr)
 {
 	char path[64];
 	int r = *hub == NULL ? make_hub(loop, hub, reterr) : OB_OK;
@@ -90,9 +90,9 @@ int obi_watch_start(struct obi_loop *loop, struct obi_watch_hub **hub, struct ob
 }
 
 /* Two watches of one directory share the kernel's. */
-static bool is_shared(const struct obi_watch_hub *hub, int wd)
+static bool is_shared(const struct obi_rename_watch_hub *hub, int wd)
 {
-	for (const struct obi_watch *w = hub->watches; w != NULL; w = w->next) {
+	for (const struct obi_rename_watch *w = hub->watches; w != NULL; w = w->next) {
 		if (w->wd == wd) {
 			return true;
 		}
@@ -100,13 +100,13 @@ static bool is_shared(const struct obi_watch_hub *hub, int wd)
 	return false;
 }
 
-void obi_watch_stop(struct obi_watch *watch)
+void obi_rename_watch_stop(struct obi_rename_watch *watch)
 {
-	struct obi_watch_hub *hub = watch->hub;
+	struct obi_rename_watch_hub *hub = watch->hub;
 	if (hub == NULL) {
 		return;
 	}
-	struct obi_watch **slot = &hub->watches;
+	struct obi_rename_watch **slot = &hub->watches;
 	while (*slot != watch) {
 		slot = &(*slot)->next;
 	}
@@ -121,7 +121,7 @@ void obi_watch_stop(struct obi_watch *watch)
 	}
 }
 
-void obi_watch_hub_free(struct obi_watch_hub *hub)
+void obi_rename_watch_hub_free(struct obi_rename_watch_hub *hub)
 {
 	if (hub != NULL) {
 		obi_io_stop(&hub->io);

@@ -9,11 +9,11 @@
 
 #include "loop/loop.h"
 
-struct obi_watch_hub;
+struct obi_rename_watch_hub;
 
-struct obi_watch {
-	struct obi_watch_hub *hub; /* NULL: not watching */
-	struct obi_watch *next;
+struct obi_rename_watch {
+	struct obi_rename_watch_hub *hub; /* NULL: not watching */
+	struct obi_rename_watch *next;
 	int wd;
 	struct obi_task task;
 	void (*fn)(void *user); /* something was renamed into the directory, or may have been */
@@ -21,13 +21,13 @@ struct obi_watch {
 };
 
 /* Watch the directory of dir_fd. *hub is made on first use. fn and user must be set. */
-int obi_watch_start(struct obi_loop *loop, struct obi_watch_hub **hub, struct obi_watch *watch, int dir_fd,
-		    struct ob_error *reterr);
+int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub, struct obi_rename_watch *watch,
+			   int dir_fd, struct ob_error *reterr);
 
 /* No callback comes after it. */
-void obi_watch_stop(struct obi_watch *watch);
+void obi_rename_watch_stop(struct obi_rename_watch *watch);
 
 /* hub may be NULL; no watch may be left. */
-void obi_watch_hub_free(struct obi_watch_hub *hub);
+void obi_rename_watch_hub_free(struct obi_rename_watch_hub *hub);
 
 #endif

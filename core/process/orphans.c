@@ -6,18 +6,18 @@
 
 enum { TRACED_LOOK_MS = 100 };
 
-struct obi_stray {
-	struct obi_stray *next;
-	struct obi_strays *list;
+struct obi_orphan {
+	struct obi_orphan *next;
+	struct obi_orphans *list;
 	struct obi_loop *loop;
 	struct obi_process process;
 	struct obi_io io;
 	struct obi_timer look_again;
 };
 
-static void forget(struct obi_stray *stray)
+static void forget(struct obi_orphan *stray)
 {
-	struct obi_stray **slot = &stray->list->first;
+	struct obi_orphan **slot = &stray->list->first;
 	while (*slot != stray) {
 		slot = &(*slot)->next;
 	}
@@ -31,7 +31,7 @@ static void forget(struct obi_stray *stray)
 /* Only reaped: its group was let go with it. A dead process that is traced is not ours to reap until its tracer has seen it. */
 static void reap(void *user)
 {
-	struct obi_stray *stray = user;
+	struct obi_orphan *stray = user;
 	siginfo_t info = {0};
 	int r = waitid(P_PIDFD, (id_t)stray->process.pidfd, &info, WEXITED | WNOHANG);
 	if (r == 0 && info.si_pid == 0) {
@@ -48,9 +48,9 @@ static void on_death(void *user, int events)
 	reap(user);
 }
 
-void obi_strays_add(struct obi_strays *strays, struct obi_loop *loop, struct obi_process *process)
+void obi_orphans_add(struct obi_orphans *strays, struct obi_loop *loop, struct obi_process *process)
 {
-	struct obi_stray *stray = process->own && !obi_loop_is_default(loop) ? calloc(1, sizeof *stray) : NULL;
+	struct obi_orphan *stray = process->own && !obi_loop_is_default(loop) ? calloc(1, sizeof *stray) : NULL;
 	if (stray == NULL) {
 		obi_process_close(process);
 		return;
@@ -67,9 +67,9 @@ void obi_strays_add(struct obi_strays *strays, struct obi_loop *loop, struct obi
 	obi_io_set(loop, &stray->io, stray->process.pidfd, OB_READABLE);
 }
 
-void obi_strays_remove(struct obi_strays *strays, const struct obi_procid *id)
+void obi_orphans_remove(struct obi_orphans *strays, const struct obi_procid *id)
 {
-	for (struct obi_stray *stray = strays->first; stray != NULL; stray = stray->next) {
+	for (struct obi_orphan *stray = strays->first; stray != NULL; stray = stray->next) {
 		if (obi_procid_equal(&stray->process.id, id)) {
 			forget(stray);
 			return;
@@ -77,7 +77,7 @@ void obi_strays_remove(struct obi_strays *strays, const struct obi_procid *id)
 	}
 }
 
-void obi_strays_free(struct obi_strays *strays)
+void obi_orphans_free(struct obi_orphans *strays)
 {
 	while (strays->first != NULL) {
 		forget(strays->first);

@@ -9,19 +9,19 @@
 #include "loop/loop.h"
 #include "process/procid.h"
 
-struct obi_stray;
+struct obi_orphan;
 
-struct obi_strays {
-	struct obi_stray *first;
+struct obi_orphans {
+	struct obi_orphan *first;
 };
 
 /* Take over a process; its pidfd is ours now. On the default loop, which reaps by itself, it is closed. */
-void obi_strays_add(struct obi_strays *strays, struct obi_loop *loop, struct obi_process *process);
+void obi_orphans_add(struct obi_orphans *strays, struct obi_loop *loop, struct obi_process *process);
 
 /* It has a supervisor again, who will reap it. */
-void obi_strays_remove(struct obi_strays *strays, const struct obi_procid *id);
+void obi_orphans_remove(struct obi_orphans *strays, const struct obi_procid *id);
 
 /* Forget all; they are init's when we are gone. */
-void obi_strays_free(struct obi_strays *strays);
+void obi_orphans_free(struct obi_orphans *strays);
 
 #endif

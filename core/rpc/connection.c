@@ -8,8 +8,8 @@
 
 enum { RENEW_MS = 1000, DIAL_AGAIN_MS = 10 };
 
-struct obi_link {
-	struct obi_link_setup setup;
+struct obi_connection {
+	struct obi_connection_setup setup;
 	struct ob_dial *dial;
 	struct ob_stream *stream;
 	struct obi_session session;
@@ -30,14 +30,14 @@ struct obi_link {
 	char *uri;
 };
 
-static void enter(struct obi_link *link)
+static void enter(struct obi_connection *link)
 {
 	link->busy++;
 }
 
-static void release(struct obi_link *link);
+static void release(struct obi_connection *link);
 
-static void leave(struct obi_link *link)
+static void leave(struct obi_connection *link)
 {
 	if (--link->busy == 0 && link->doomed) {
 		release(link);
@@ -46,7 +46,7 @@ static void leave(struct obi_link *link)
 
 /* ---- The end ---- */
 
-static void drop_stream(struct obi_link *link)
+static void drop_stream(struct obi_connection *link)
 {
 	const struct ob_transport_ops *t = link->setup.transport;
 	obi_io_stop(&link->io);
@@ -60,10 +60,10 @@ static void drop_stream(struct obi_link *link)
 	link->stream = NULL;
 }
 
-static void flush_some(struct obi_link *link);
+static void flush_some(struct obi_connection *link);
 
 /* The session, or the dial, is over: tell the owner, once. */
-static void end(struct obi_link *link, const struct ob_error *err)
+static void end(struct obi_connection *link, const struct ob_error *err)
 {
 	if (link->closed) {
 		return;
@@ -78,14 +78,14 @@ static void end(struct obi_link *link, const struct ob_error *err)
 	}
 }
 
-static void fail_dial(struct obi_link *link, const struct ob_error *err)
+static void fail_dial(struct obi_connection *link, const struct ob_error *err)
 {
 	enter(link);
 	end(link, err);
 	leave(link);
 }
 
-static void release(struct obi_link *link)
+static void release(struct obi_connection *link)
 {
 	drop_stream(link);
 	if (link->has_session) {
@@ -96,12 +96,12 @@ static void release(struct obi_link *link)
 	free(link);
 }
 
-void obi_link_free(struct obi_link *link)
+void obi_connection_free(struct obi_connection *link)
 {
-	obi_link_drop(link, OB_ECLOSED, "closed");
+	obi_connection_drop(link, OB_ECLOSED, "closed");
 }
 
-void obi_link_drop(struct obi_link *link, int code, const char *text)
+void obi_connection_drop(struct obi_connection *link, int code, const char *text)
 {
 	if (link == NULL || link->doomed) {
 		return;
@@ -114,7 +114,7 @@ void obi_link_drop(struct obi_link *link, int code, const char *text)
 	leave(link);
 }
 
-void obi_link_close(struct obi_link *link, int code, const char *text)
+void obi_connection_close(struct obi_connection *link, int code, const char *text)
 {
 	struct ob_error err;
 	enter(link);
@@ -129,7 +129,7 @@ void obi_link_close(struct obi_link *link, int code, const char *text)
 
 /* ---- Writing: once a turn, as much as goes; the watcher only when the socket is full ---- */
 
-static void half_close(struct obi_link *link)
+static void half_close(struct obi_connection *link)
 {
 	if (link->draining && !link->half_closed) {
 		link->half_closed = true;
@@ -137,9 +137,9 @@ static void half_close(struct obi_link *link)
 	}
 }
 
-static ptrdiff_t write_pieces(struct obi_link *link, const struct obi_pieces *pieces, struct ob_error *err)
+static ptrdiff_t write_pieces(struct obi_connection *link, const struct obi_pieces *pieces, struct ob_error *err)
 {
-	struct iovec list[OBI_RECORDS_PIECES];
+	struct iovec list[OBI_SEALED_RECORDS_PIECES];
 	for (int i = 0; i < pieces->count; i++) {
 		list[i] = (struct iovec){(void *)(uintptr_t)pieces->piece[i].data, pieces->piece[i].len};
 	}
@@ -147,7 +147,7 @@ static ptrdiff_t write_pieces(struct obi_link *link, const struct obi_pieces *pi
 }
 
 /* Returns false when the connection broke. */
-static bool flush_out(struct obi_link *link, struct ob_error *err)
+static bool flush_out(struct obi_connection *link, struct ob_error *err)
 {
 	for (;;) {
 		struct obi_pieces out;
@@ -171,17 +171,17 @@ static bool flush_out(struct obi_link *link, struct ob_error *err)
 }
 
 /* Its keys have done their part: end in good order, and whoever dialled dials anew. */
-static void end_to_renew(struct obi_link *link)
+static void end_to_renew(struct obi_connection *link)
 {
-	obi_link_shutdown(link, RENEW_MS);
+	obi_connection_shutdown(link, RENEW_MS);
 	if (link->setup.events.ending != NULL) {
 		link->setup.events.ending(link->setup.events.user, link);
 	}
 }
 
-bool obi_link_end_if_worn(struct obi_link *link)
+bool obi_connection_end_if_worn(struct obi_connection *link)
 {
-	bool worn = obi_records_wear(&link->session.records) != OBI_WEAR_NONE;
+	bool worn = obi_sealed_records_wear(&link->session.records) != OBI_WEAR_NONE;
 	if (!worn || link->draining || !obi_session_is_quiet(&link->session)) {
 		return false;
 	}
@@ -189,14 +189,14 @@ bool obi_link_end_if_worn(struct obi_link *link)
 	return true;
 }
 
-static void end_if_spent(struct obi_link *link)
+static void end_if_spent(struct obi_connection *link)
 {
-	if (!link->draining && obi_records_wear(&link->session.records) == OBI_WEAR_SPENT) {
+	if (!link->draining && obi_sealed_records_wear(&link->session.records) == OBI_WEAR_SPENT) {
 		end_to_renew(link);
 	}
 }
 
-static void watch(struct obi_link *link)
+static void watch(struct obi_connection *link)
 {
 	bool waiting = obi_session_has_output(&link->session);
 	if (link->stream == NULL) {
@@ -206,7 +206,7 @@ static void watch(struct obi_link *link)
 		   OB_READABLE | (waiting ? OB_WRITABLE : 0));
 }
 
-static void flush_some(struct obi_link *link)
+static void flush_some(struct obi_connection *link)
 {
 	struct ob_error err;
 	(void)flush_out(link, &err);
@@ -214,7 +214,7 @@ static void flush_some(struct obi_link *link)
 
 static void on_flush(void *user)
 {
-	struct obi_link *link = user;
+	struct obi_connection *link = user;
 	struct ob_error err;
 	if (link->stream == NULL) {
 		return;
@@ -231,7 +231,7 @@ static void on_flush(void *user)
 
 /* ---- Reading: one read a turn, so that no connection starves another ---- */
 
-static void on_readable(struct obi_link *link)
+static void on_readable(struct obi_connection *link)
 {
 	struct ob_error err;
 	size_t room;
@@ -254,7 +254,7 @@ static void on_readable(struct obi_link *link)
 
 static void on_io(void *user, int events)
 {
-	struct obi_link *link = user;
+	struct obi_connection *link = user;
 	enter(link);
 	if ((events & OB_WRITABLE) != 0) {
 		on_flush(link);
@@ -269,7 +269,7 @@ static void on_io(void *user, int events)
 
 static void session_opened(void *user)
 {
-	struct obi_link *link = user;
+	struct obi_connection *link = user;
 	obi_timer_stop(&link->open_timer);
 	link->setup.events.opened(link->setup.events.user, link);
 }
@@ -281,13 +281,13 @@ static void session_closed(void *user, const struct ob_error *err)
 
 static void session_called(void *user, struct ob_call *call)
 {
-	struct obi_link *link = user;
+	struct obi_connection *link = user;
 	link->setup.events.called(link->setup.events.user, link, call);
 }
 
 static int session_supervise(void *user, struct ob_bytes instance)
 {
-	struct obi_link *link = user;
+	struct obi_connection *link = user;
 	if (link->setup.events.supervise == NULL) {
 		return OB_EPERM;
 	}
@@ -296,13 +296,13 @@ static int session_supervise(void *user, struct ob_bytes instance)
 
 static void session_want_write(void *user)
 {
-	struct obi_link *link = user;
+	struct obi_connection *link = user;
 	if (link->stream != NULL) {
 		obi_task_queue(link->setup.loop, &link->flush);
 	}
 }
 
-static void arm_calls(struct obi_link *link)
+static void arm_calls(struct obi_connection *link)
 {
 	int64_t deadline = obi_session_deadline(&link->session);
 	if (deadline != INT64_MAX && !link->closed) {
@@ -318,7 +318,7 @@ static void session_want_timer(void *user)
 
 static void on_call_timer(void *user)
 {
-	struct obi_link *link = user;
+	struct obi_connection *link = user;
 	enter(link);
 	obi_session_expire(&link->session, obi_now_ms());
 	arm_calls(link);
@@ -327,15 +327,15 @@ static void on_call_timer(void *user)
 
 static void on_open_timer(void *user)
 {
-	struct obi_link *link = user;
-	obi_link_close(link, OB_ETIMEDOUT, link->draining ? "closed" : "not connected and authenticated in time");
+	struct obi_connection *link = user;
+	obi_connection_close(link, OB_ETIMEDOUT, link->draining ? "closed" : "not connected and authenticated in time");
 }
 
 /* ---- The beginning ---- */
 
-static struct obi_link *make(const struct obi_link_setup *setup)
+static struct obi_connection *make(const struct obi_connection_setup *setup)
 {
-	struct obi_link *link = calloc(1, sizeof *link);
+	struct obi_connection *link = calloc(1, sizeof *link);
 	if (link == NULL) {
 		return NULL;
 	}
@@ -352,7 +352,7 @@ static struct obi_link *make(const struct obi_link_setup *setup)
 	return link;
 }
 
-static void start_session(struct obi_link *link, enum ob_auth_role role)
+static void start_session(struct obi_connection *link, enum ob_auth_role role)
 {
 	struct obi_session_setup s = {
 	    .codec = link->setup.codec,
@@ -380,12 +380,12 @@ static void start_session(struct obi_link *link, enum ob_auth_role role)
 /* An accepted connection may be refused at once: then its end is told from the loop, as any other. */
 static void on_accepted(void *user)
 {
-	struct obi_link *link = user;
+	struct obi_connection *link = user;
 	link->flush.fn = on_flush;
 	start_session(link, OB_AUTH_ACCEPTOR);
 }
 
-void obi_link_look(struct obi_link *link)
+void obi_connection_look(struct obi_connection *link)
 {
 	enter(link);
 	if (!link->closed && !link->has_session) {
@@ -398,10 +398,10 @@ void obi_link_look(struct obi_link *link)
 	leave(link);
 }
 
-int obi_link_accept(const struct obi_link_setup *setup, struct ob_stream *stream, struct obi_link **ret_link,
-		    struct ob_error *reterr)
+int obi_connection_accept(const struct obi_connection_setup *setup, struct ob_stream *stream,
+			  struct obi_connection **ret_link, struct ob_error *reterr)
 {
-	struct obi_link *link = make(setup);
+	struct obi_connection *link = make(setup);
 	if (link == NULL) {
 		setup->transport->close(stream);
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
@@ -413,7 +413,7 @@ int obi_link_accept(const struct obi_link_setup *setup, struct ob_stream *stream
 	return OB_OK;
 }
 
-static void go_on_dialing(struct obi_link *link, int revents);
+static void go_on_dialing(struct obi_connection *link, int revents);
 
 static void on_dial_io(void *user, int events)
 {
@@ -425,7 +425,7 @@ static void on_dial_timer(void *user)
 	go_on_dialing(user, 0);
 }
 
-static void wait_for(struct obi_link *link, const struct ob_want *want)
+static void wait_for(struct obi_connection *link, const struct ob_want *want)
 {
 	obi_io_stop(&link->io);
 	link->io.fn = on_dial_io;
@@ -440,7 +440,7 @@ static void wait_for(struct obi_link *link, const struct ob_want *want)
 	}
 }
 
-static void go_on_dialing(struct obi_link *link, int revents)
+static void go_on_dialing(struct obi_connection *link, int revents)
 {
 	const struct ob_transport_ops *t = link->setup.transport;
 	struct ob_want want = {.fd = -1, .deadline = -1};
@@ -461,11 +461,11 @@ static void go_on_dialing(struct obi_link *link, int revents)
 	start_session(link, OB_AUTH_DIALER);
 }
 
-static int begin_dial(struct obi_link *link, struct ob_error *reterr);
+static int begin_dial(struct obi_connection *link, struct ob_error *reterr);
 
 static void on_dial_again(void *user)
 {
-	struct obi_link *link = user;
+	struct obi_connection *link = user;
 	struct ob_error err = {0};
 	if (begin_dial(link, &err) < 0) {
 		fail_dial(link, &err);
@@ -473,14 +473,14 @@ static void on_dial_again(void *user)
 }
 
 /* A full backlog gives nothing to wait for, and a place in it soon. The open timeout ends this. */
-static int dial_again_later(struct obi_link *link)
+static int dial_again_later(struct obi_connection *link)
 {
 	link->dial_timer.fn = on_dial_again;
 	obi_timer_set(link->setup.loop, &link->dial_timer, DIAL_AGAIN_MS);
 	return OB_OK;
 }
 
-static int begin_dial(struct obi_link *link, struct ob_error *reterr)
+static int begin_dial(struct obi_connection *link, struct ob_error *reterr)
 {
 	struct ob_stream_params params = {.size = sizeof params, .heartbeat_ms = link->setup.heartbeat_ms};
 	struct ob_want want = {.fd = -1, .deadline = -1};
@@ -499,17 +499,17 @@ static int begin_dial(struct obi_link *link, struct ob_error *reterr)
 	return OB_OK;
 }
 
-int obi_link_dial(const struct obi_link_setup *setup, const char *uri, struct obi_link **ret_link,
-		  struct ob_error *reterr)
+int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri, struct obi_connection **ret_link,
+			struct ob_error *reterr)
 {
-	struct obi_link *link = make(setup);
+	struct obi_connection *link = make(setup);
 	if (link == NULL || (link->uri = strdup(uri)) == NULL) {
-		obi_link_free(link);
+		obi_connection_free(link);
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	int r = begin_dial(link, reterr);
 	if (r < 0) {
-		obi_link_free(link);
+		obi_connection_free(link);
 		return r;
 	}
 	*ret_link = link;
@@ -518,40 +518,40 @@ int obi_link_dial(const struct obi_link_setup *setup, const char *uri, struct ob
 
 /* ---- Asking ---- */
 
-struct obi_session *obi_link_session(struct obi_link *link)
+struct obi_session *obi_connection_session(struct obi_connection *link)
 {
 	return &link->session;
 }
 
-bool obi_link_is_open(const struct obi_link *link)
+bool obi_connection_is_open(const struct obi_connection *link)
 {
 	return link->has_session && !link->closed && link->session.state == OBI_SESSION_OPEN;
 }
 
-int64_t obi_link_last_heard(const struct obi_link *link)
+int64_t obi_connection_last_heard(const struct obi_connection *link)
 {
 	return link->heard;
 }
 
-bool obi_link_has_heard(const struct obi_link *link)
+bool obi_connection_has_heard(const struct obi_connection *link)
 {
 	return link->has_heard;
 }
 
-enum obi_session_progress obi_link_progress(const struct obi_link *link)
+enum obi_session_progress obi_connection_progress(const struct obi_connection *link)
 {
 	return link->has_session ? obi_session_progress(&link->session) : OBI_PROGRESS_NONE;
 }
 
-const struct ob_peer *obi_link_peer(const struct obi_link *link)
+const struct ob_peer *obi_connection_peer(const struct obi_connection *link)
 {
 	return &link->session.setup.peer;
 }
 
-void obi_link_shutdown(struct obi_link *link, int64_t ms)
+void obi_connection_shutdown(struct obi_connection *link, int64_t ms)
 {
-	if (link->closed || !obi_link_is_open(link)) {
-		obi_link_close(link, OB_ECLOSED, "closed");
+	if (link->closed || !obi_connection_is_open(link)) {
+		obi_connection_close(link, OB_ECLOSED, "closed");
 		return;
 	}
 	obi_session_bye(&link->session);

@@ -3,7 +3,7 @@
  * rpc/connection - one connection: a stream of a transport, the session that speaks on it, and their watchers.
  *
  * A link dials or is given an accepted stream. It ends once, with `closed`, after which it only waits to be freed. Any function
- * here may be called inside its callbacks, obi_link_free() included.
+ * here may be called inside its callbacks, obi_connection_free() included.
  */
 #ifndef OBI_RPC_CONNECTION_H
 #define OBI_RPC_CONNECTION_H
@@ -13,70 +13,70 @@
 #include "rpc/session.h"
 #include "loop/loop.h"
 
-struct obi_link;
+struct obi_connection;
 
-struct obi_link_events {
-	void (*opened)(void *user, struct obi_link *link);
-	void (*closed)(void *user, struct obi_link *link, const struct ob_error *err);
-	void (*called)(void *user, struct obi_link *link, struct ob_call *call);
-	int (*supervise)(void *user, struct obi_link *link, struct ob_bytes instance); /* may be NULL */
+struct obi_connection_events {
+	void (*opened)(void *user, struct obi_connection *link);
+	void (*closed)(void *user, struct obi_connection *link, const struct ob_error *err);
+	void (*called)(void *user, struct obi_connection *link, struct ob_call *call);
+	int (*supervise)(void *user, struct obi_connection *link, struct ob_bytes instance); /* may be NULL */
 	/* It has begun to end by itself, in good order: nothing new can be said. `closed` follows. May be NULL. */
-	void (*ending)(void *user, struct obi_link *link);
+	void (*ending)(void *user, struct obi_connection *link);
 	void *user;
 };
 
-struct obi_link_setup {
+struct obi_connection_setup {
 	struct obi_loop *loop;
 	const struct ob_host *host;
 	const struct ob_transport_ops *transport;
 	const struct ob_codec_ops *codec;
-	const struct obi_auth_setup *auth; /* NULL: a foreign server */
+	const struct obi_handshake_setup *auth; /* NULL: a foreign server */
 	struct obi_session_limits limits;
 	int64_t open_timeout_ms; /* absolute, from dial or accept until it is open */
 	uint32_t heartbeat_ms;	 /* for transports that set keepalive from it */
-	struct obi_link_events events;
+	struct obi_connection_events events;
 	void *call_owner;
 };
 
 /* Speak on an accepted stream, which belongs to the link from here on, failure included. */
-int obi_link_accept(const struct obi_link_setup *setup, struct ob_stream *stream, struct obi_link **ret_link,
-		    struct ob_error *reterr);
+int obi_connection_accept(const struct obi_connection_setup *setup, struct ob_stream *stream,
+			  struct obi_connection **ret_link, struct ob_error *reterr);
 
 /* Dial uri. OB_OK: it is under way, and `opened` or `closed` follows, not before this returns. */
-int obi_link_dial(const struct obi_link_setup *setup, const char *uri, struct obi_link **ret_link,
-		  struct ob_error *reterr);
+int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri, struct obi_connection **ret_link,
+			struct ob_error *reterr);
 
 /* The session, for calls. */
-struct obi_session *obi_link_session(struct obi_link *link);
+struct obi_session *obi_connection_session(struct obi_connection *link);
 
-bool obi_link_is_open(const struct obi_link *link);
+bool obi_connection_is_open(const struct obi_connection *link);
 
 /* When the last bytes came, CLOCK_MONOTONIC ms. */
-int64_t obi_link_last_heard(const struct obi_link *link);
+int64_t obi_connection_last_heard(const struct obi_connection *link);
 
 /* Whether any bytes ever came. */
-bool obi_link_has_heard(const struct obi_link *link);
+bool obi_connection_has_heard(const struct obi_connection *link);
 
 /* How far the peer of an accepted connection has come with authentication. */
-enum obi_session_progress obi_link_progress(const struct obi_link *link);
+enum obi_session_progress obi_connection_progress(const struct obi_connection *link);
 
 /* Read what has arrived now, not when the loop comes to it. The link may end, and be freed, in it. */
-void obi_link_look(struct obi_link *link);
+void obi_connection_look(struct obi_connection *link);
 
 /* What the kernel vouches for about the peer; size is 0 while it dials. */
-const struct ob_peer *obi_link_peer(const struct obi_link *link);
+const struct ob_peer *obi_connection_peer(const struct obi_connection *link);
 
 /* Write out what is queued, as far as it goes at once, and end with code and text. */
-void obi_link_close(struct obi_link *link, int code, const char *text);
+void obi_connection_close(struct obi_connection *link, int code, const char *text);
 
 /* Write out everything, half-close, and end at the peer's end of stream or after ms. */
-void obi_link_shutdown(struct obi_link *link, int64_t ms);
+void obi_connection_shutdown(struct obi_connection *link, int64_t ms);
 
 /* Do that, if its keys are worn and nobody would be disturbed; whether it did. `ending` comes first. The link must be open. */
-bool obi_link_end_if_worn(struct obi_link *link);
+bool obi_connection_end_if_worn(struct obi_connection *link);
 
 /* Close without a callback, and free. Calls in flight end with code, OB_ECLOSED or OB_ECONNLOST. link may be NULL. */
-void obi_link_drop(struct obi_link *link, int code, const char *text);
-void obi_link_free(struct obi_link *link);
+void obi_connection_drop(struct obi_connection *link, int code, const char *text);
+void obi_connection_free(struct obi_connection *link);
 
 #endif

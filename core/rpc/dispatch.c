@@ -44,14 +44,14 @@ static void refuse(struct obi_session *s, const struct ob_id *id, const char *wh
 static void on_auth_request(struct obi_session *s, const struct ob_message *m, bool more)
 {
 	struct ob_bytes name, data;
-	uint8_t memory[OBI_AUTH_DATA_MAX];
+	uint8_t memory[OBI_HANDSHAKE_DATA_MAX];
 	struct ob_sink out = ob_sink_fixed(memory, sizeof memory);
 	struct ob_error err = {0};
 	if (!ob_get_string(ob_value_at(&m->params, 0), &name) || !ob_get_binary(ob_value_at(&m->params, 1), &data)) {
 		refuse(s, &m->id, "malformed outboard.auth");
 		return;
 	}
-	int r = obi_auth_answer(&s->auth, name, data, &out, &err);
+	int r = obi_handshake_answer(&s->auth, name, data, &out, &err);
 	if (r < 0 || more) {
 		refuse(s, &m->id, r < 0 ? err.text : "bytes behind an authentication request");
 		explicit_bzero(memory, sizeof memory);
@@ -86,7 +86,7 @@ static void on_auth_reply(void *user, int code, const struct ob_value *value, co
 		obi_session_dial_auth(s, data);
 	} else if (!ob_bytes_is(word, "done")) {
 		obi_session_fail(s, OB_EPROTO, "the peer answered outboard.auth with something else");
-	} else if (obi_auth_told_done(&s->auth, data, &failure) < 0) {
+	} else if (obi_handshake_told_done(&s->auth, data, &failure) < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", failure.text);
 	} else {
 		obi_session_passed(s);
@@ -98,11 +98,11 @@ static void on_auth_reply(void *user, int code, const struct ob_value *value, co
 
 void obi_session_dial_auth(struct obi_session *s, struct ob_bytes in)
 {
-	uint8_t memory[OBI_AUTH_DATA_MAX];
+	uint8_t memory[OBI_HANDSHAKE_DATA_MAX];
 	struct ob_sink out = ob_sink_fixed(memory, sizeof memory);
 	struct ob_error err = {0};
 	struct ob_message m = {.size = sizeof m, .kind = OB_REQUEST, .method = ob_bytes_text("outboard.auth")};
-	if (obi_auth_ask(&s->auth, in, &out, &err) < 0) {
+	if (obi_handshake_ask(&s->auth, in, &out, &err) < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", err.text);
 		return;
 	}
@@ -113,7 +113,7 @@ void obi_session_dial_auth(struct obi_session *s, struct ob_bytes in)
 	}
 	slot->fn = on_auth_reply;
 	slot->user = s;
-	struct ob_value items[2] = {ob_string(obi_auth_mechanism(&s->auth)), ob_binary(memory, out.len)};
+	struct ob_value items[2] = {ob_string(obi_handshake_mechanism(&s->auth)), ob_binary(memory, out.len)};
 	m.id.number = slot->id;
 	m.params = ob_array(items, 2);
 	int r = obi_session_send(s, &m, NULL);
@@ -224,7 +224,7 @@ static void on_own_request(struct obi_session *s, const struct ob_message *m)
 
 struct ob_identity obi_session_identity(const struct obi_session *s)
 {
-	const struct obi_auth *auth = &s->auth;
+	const struct obi_handshake *auth = &s->auth;
 	struct ob_identity who = {
 	    .size = sizeof who,
 	    .known = s->setup.peer.known,

@@ -10,7 +10,7 @@ static bool put_counted(struct ob_sink *out, struct ob_bytes text)
 }
 
 /* "outboard/1", the codec, and the mechanisms joined by commas, each behind its length in two bytes, big-endian. */
-static int build_prologue(struct obi_auth *auth, struct ob_error *reterr)
+static int build_prologue(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	char list[OBI_MECHANISMS_MAX * 32];
 	struct ob_sink names = ob_sink_fixed(list, sizeof list);
@@ -29,20 +29,21 @@ static int build_prologue(struct obi_auth *auth, struct ob_error *reterr)
 	return OB_OK;
 }
 
-static int take_identity(struct obi_auth *auth, struct ob_error *reterr)
+static int take_identity(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
 	struct ob_sink out = ob_sink_fixed(auth->subject, OBI_SUBJECT_MAX);
 	if (ops->identity == NULL) {
 		ob_sink_text(&out, "outboard");
 	} else if (ops->identity(auth->exchange, &auth->params, &out) < 0 || out.failed || out.len == 0) {
-		return obi_fail(reterr, OB_EAUTH, 0, "authenticator %s named no subject", obi_auth_mechanism(auth));
+		return obi_fail(reterr, OB_EAUTH, 0, "authenticator %s named no subject",
+				obi_handshake_mechanism(auth));
 	}
 	auth->subject_len = out.len;
 	return OB_OK;
 }
 
-static void end_exchange(struct obi_auth *auth)
+static void end_exchange(struct obi_handshake *auth)
 {
 	if (auth->exchange != NULL) {
 		auth->setup->mechanisms[auth->at].ops->destroy(auth->exchange);
@@ -51,7 +52,7 @@ static void end_exchange(struct obi_auth *auth)
 }
 
 /* This mechanism has passed; go to the next one that exchanges messages. */
-static int pass(struct obi_auth *auth, struct ob_error *reterr)
+static int pass(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
 	int r = take_identity(auth, reterr);
@@ -71,8 +72,8 @@ static int pass(struct obi_auth *auth, struct ob_error *reterr)
 	return r;
 }
 
-int obi_auth_begin(struct obi_auth *auth, const struct obi_auth_setup *setup, enum ob_auth_role role,
-		   const struct ob_peer *peer, struct ob_error *reterr)
+int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup, enum ob_auth_role role,
+			const struct ob_peer *peer, struct ob_error *reterr)
 {
 	memset(auth, 0, sizeof *auth);
 	auth->setup = setup;
@@ -100,7 +101,7 @@ int obi_auth_begin(struct obi_auth *auth, const struct obi_auth_setup *setup, en
 	return r < 0 ? r : OB_OK;
 }
 
-struct ob_auth *obi_auth_take_sealer(struct obi_auth *auth, const struct ob_auth_ops **ret_ops)
+struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth, const struct ob_auth_ops **ret_ops)
 {
 	struct ob_auth *sealer = auth->sealer;
 	*ret_ops = auth->sealer_ops;
@@ -108,7 +109,7 @@ struct ob_auth *obi_auth_take_sealer(struct obi_auth *auth, const struct ob_auth
 	return sealer;
 }
 
-void obi_auth_end(struct obi_auth *auth)
+void obi_handshake_end(struct obi_handshake *auth)
 {
 	if (auth->setup != NULL && auth->at < auth->setup->count) {
 		end_exchange(auth);
@@ -120,18 +121,18 @@ void obi_auth_end(struct obi_auth *auth)
 	auth->setup = NULL;
 }
 
-bool obi_auth_passed(const struct obi_auth *auth)
+bool obi_handshake_passed(const struct obi_handshake *auth)
 {
 	return auth->at == auth->setup->count;
 }
 
-const char *obi_auth_mechanism(const struct obi_auth *auth)
+const char *obi_handshake_mechanism(const struct obi_handshake *auth)
 {
 	return auth->setup->mechanisms[auth->at].name;
 }
 
 /* One step of the mechanism whose turn it is; the exchange begins with the first. */
-static int step(struct obi_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int step(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
 	if (auth->exchange == NULL) {
@@ -143,25 +144,26 @@ static int step(struct obi_auth *auth, struct ob_bytes in, struct ob_sink *out, 
 	}
 	int r = ops->step(auth->exchange, in, out, reterr);
 	if (r >= 0 && out->failed) {
-		return obi_fail(reterr, OB_ETOOBIG, 0, "authenticator %s wrote too much", obi_auth_mechanism(auth));
+		return obi_fail(reterr, OB_ETOOBIG, 0, "authenticator %s wrote too much",
+				obi_handshake_mechanism(auth));
 	}
 	return r > OB_AUTH_MORE
-		   ? obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s: bad state", obi_auth_mechanism(auth))
+		   ? obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s: bad state", obi_handshake_mechanism(auth))
 		   : r;
 }
 
-int obi_auth_ask(struct obi_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
 {
 	if (auth->satisfied) {
 		return obi_fail(reterr, OB_EAUTH, 0, "the peer wants more of %s than there is",
-				obi_auth_mechanism(auth));
+				obi_handshake_mechanism(auth));
 	}
 	int r = step(auth, in, out, reterr);
 	auth->satisfied = r == OB_AUTH_DONE;
 	return r < 0 ? r : OB_OK;
 }
 
-int obi_auth_told_done(struct obi_auth *auth, struct ob_bytes in, struct ob_error *reterr)
+int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in, struct ob_error *reterr)
 {
 	uint8_t none[1];
 	struct ob_sink out = ob_sink_fixed(none, 0);
@@ -172,22 +174,22 @@ int obi_auth_told_done(struct obi_auth *auth, struct ob_bytes in, struct ob_erro
 		r = OB_AUTH_MORE;
 	}
 	if (r == OB_AUTH_MORE) {
-		return obi_fail(reterr, OB_EAUTH, 0, "the peer ended %s too early", obi_auth_mechanism(auth));
+		return obi_fail(reterr, OB_EAUTH, 0, "the peer ended %s too early", obi_handshake_mechanism(auth));
 	}
 	return r < 0 ? r : pass(auth, reterr);
 }
 
-int obi_auth_answer(struct obi_auth *auth, struct ob_bytes name, struct ob_bytes in, struct ob_sink *out,
-		    struct ob_error *reterr)
+int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struct ob_bytes in, struct ob_sink *out,
+			 struct ob_error *reterr)
 {
-	if (!ob_bytes_is(name, obi_auth_mechanism(auth))) {
+	if (!ob_bytes_is(name, obi_handshake_mechanism(auth))) {
 		return obi_fail(reterr, OB_EAUTH, 0, "the peer tries another authenticator than %s",
-				obi_auth_mechanism(auth));
+				obi_handshake_mechanism(auth));
 	}
 	bool first = auth->exchange == NULL && auth->setup->mechanisms[auth->at].ops->seal != NULL;
 	int r = step(auth, in, out, reterr);
 	if (r >= 0 && first && auth->setup->seen != NULL) {
-		auth->repeated = obi_seen_before(auth->setup->seen, in);
+		auth->repeated = obi_replay_cache_seen(auth->setup->seen, in);
 	}
 	if (r == OB_AUTH_DONE) {
 		int passed = pass(auth, reterr);

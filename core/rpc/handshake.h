@@ -10,7 +10,7 @@
 
 #include "rpc/replay_cache.h"
 
-enum { OBI_MECHANISMS_MAX = 8, OBI_AUTH_DATA_MAX = 4096, OBI_SUBJECT_MAX = 255 };
+enum { OBI_MECHANISMS_MAX = 8, OBI_HANDSHAKE_DATA_MAX = 4096, OBI_SUBJECT_MAX = 255 };
 
 struct obi_mechanism {
 	const char *name;
@@ -18,7 +18,7 @@ struct obi_mechanism {
 };
 
 /* What both ends of a child's connections are configured with. Everything is borrowed. */
-struct obi_auth_setup {
+struct obi_handshake_setup {
 	const struct ob_host *host;
 	const struct obi_mechanism *mechanisms;
 	uint32_t count;
@@ -30,11 +30,11 @@ struct obi_auth_setup {
 	const uint32_t *gids;
 	uint32_t uid_count;
 	uint32_t gid_count;
-	struct obi_seen *seen; /* by an acceptor, of all its connections; NULL: it does not look */
+	struct obi_replay_cache *seen; /* by an acceptor, of all its connections; NULL: it does not look */
 };
 
-struct obi_auth {
-	const struct obi_auth_setup *setup;
+struct obi_handshake {
+	const struct obi_handshake_setup *setup;
 	struct ob_auth_params params;
 	struct ob_auth *exchange; /* of the mechanism at `at` */
 	uint32_t at;		  /* the mechanism that exchanges now; setup->count: all have passed */
@@ -50,31 +50,31 @@ struct obi_auth {
 
 /*
  * Begin: build the prologue and ask every mechanism that decides on peer facts. setup and peer must outlive it. OB_EAUTH when
- * one refuses. Free with obi_auth_end(), whatever the result.
+ * one refuses. Free with obi_handshake_end(), whatever the result.
  */
-int obi_auth_begin(struct obi_auth *auth, const struct obi_auth_setup *setup, enum ob_auth_role role,
-		   const struct ob_peer *peer, struct ob_error *reterr);
+int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup, enum ob_auth_role role,
+			const struct ob_peer *peer, struct ob_error *reterr);
 
 /* Wipe, free, and forget the setup. auth may be all zero, or ended already; nothing but this and a look at it may follow. */
-void obi_auth_end(struct obi_auth *auth);
+void obi_handshake_end(struct obi_handshake *auth);
 
 /* Whether every mechanism has passed. */
-bool obi_auth_passed(const struct obi_auth *auth);
+bool obi_handshake_passed(const struct obi_handshake *auth);
 
 /* If the mechanism that has just passed seals: what it left behind, which is the caller's from here on. Else NULL. */
-struct ob_auth *obi_auth_take_sealer(struct obi_auth *auth, const struct ob_auth_ops **ret_ops);
+struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth, const struct ob_auth_ops **ret_ops);
 
 /* The name of the mechanism whose turn it is. */
-const char *obi_auth_mechanism(const struct obi_auth *auth);
+const char *obi_handshake_mechanism(const struct obi_handshake *auth);
 
 /* Dialer: the next message to send. in is the peer's last one, empty at the start of a mechanism. */
-int obi_auth_ask(struct obi_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr);
+int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr);
 
 /* Dialer: the peer said "done", with these data; go on to the next mechanism. */
-int obi_auth_told_done(struct obi_auth *auth, struct ob_bytes in, struct ob_error *reterr);
+int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in, struct ob_error *reterr);
 
 /* Acceptor: take a request's data and write the answer's. Returns enum ob_auth_state of this mechanism, or OB_EAUTH. */
-int obi_auth_answer(struct obi_auth *auth, struct ob_bytes name, struct ob_bytes in, struct ob_sink *out,
-		    struct ob_error *reterr);
+int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struct ob_bytes in, struct ob_sink *out,
+			 struct ob_error *reterr);
 
 #endif

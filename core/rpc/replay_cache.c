@@ -11,7 +11,7 @@ static uint64_t digest_of(struct ob_bytes message)
 	return hash;
 }
 
-bool obi_seen_before(struct obi_seen *seen, struct ob_bytes message)
+bool obi_replay_cache_seen(struct obi_replay_cache *seen, struct ob_bytes message)
 {
 	uint64_t digest = digest_of(message);
 	for (uint32_t i = 0; i < seen->count; i++) {
@@ -20,7 +20,7 @@ bool obi_seen_before(struct obi_seen *seen, struct ob_bytes message)
 		}
 	}
 	seen->digest[seen->next] = digest;
-	seen->next = (seen->next + 1) % OBI_SEEN_MAX;
-	seen->count += seen->count < OBI_SEEN_MAX;
+	seen->next = (seen->next + 1) % OBI_REPLAY_CACHE_MAX;
+	seen->count += seen->count < OBI_REPLAY_CACHE_MAX;
 	return false;
 }

@@ -9,15 +9,15 @@
 
 #include <outboard/abi.h>
 
-enum { OBI_SEEN_MAX = 256 };
+enum { OBI_REPLAY_CACHE_MAX = 256 };
 
 /* All zero: none. */
-struct obi_seen {
-	uint64_t digest[OBI_SEEN_MAX];
+struct obi_replay_cache {
+	uint64_t digest[OBI_REPLAY_CACHE_MAX];
 	uint32_t next, count;
 };
 
-/* Note the message; whether it was among the last OBI_SEEN_MAX different ones. */
-bool obi_seen_before(struct obi_seen *seen, struct ob_bytes message);
+/* Note the message; whether it was among the last OBI_REPLAY_CACHE_MAX different ones. */
+bool obi_replay_cache_seen(struct obi_replay_cache *seen, struct ob_bytes message);
 
 #endif

@@ -3,14 +3,14 @@
 
 #include "base/error.h"
 
-void obi_records_begin(struct obi_records *r, const struct ob_auth_ops *ops, struct ob_auth *auth)
+void obi_sealed_records_begin(struct obi_sealed_records *r, const struct ob_auth_ops *ops, struct ob_auth *auth)
 {
 	memset(r, 0, sizeof *r);
 	r->ops = ops;
 	r->auth = auth;
 }
 
-void obi_records_end(struct obi_records *r)
+void obi_sealed_records_end(struct obi_sealed_records *r)
 {
 	if (r->auth != NULL) {
 		r->ops->destroy(r->auth);
@@ -20,7 +20,7 @@ void obi_records_end(struct obi_records *r)
 
 /* ---- Out ---- */
 
-bool obi_records_start(struct obi_buf *out)
+bool obi_sealed_records_start(struct obi_buf *out)
 {
 	static const uint8_t header[OBI_RECORD_HEADER] = {0};
 	return ob_sink_put(obi_buf_sink(out), header, sizeof header);
@@ -37,7 +37,7 @@ static size_t choose(size_t plain, size_t overhead)
 }
 
 /* Make room for the tag behind what ends at `end`: behind the last byte, or over bytes that are put aside. */
-static bool make_room(struct obi_records *r, struct obi_buf *out, size_t end)
+static bool make_room(struct obi_sealed_records *r, struct obi_buf *out, size_t end)
 {
 	size_t overhead = r->ops->overhead;
 	if (end < obi_buf_len(out)) {
@@ -59,13 +59,13 @@ static void put_header(uint8_t header[OBI_RECORD_HEADER], size_t whole)
 	header[1] = (uint8_t)whole;
 }
 
-static uint8_t *header_of(struct obi_records *r, struct obi_buf *out, int record)
+static uint8_t *header_of(struct obi_sealed_records *r, struct obi_buf *out, int record)
 {
 	return record > 0 ? r->seam[record - 1] + r->ops->overhead : obi_buf_sink(out)->data + out->start;
 }
 
 /* Seal len bytes from `at`, with the tag behind them. */
-static int seal_one(struct obi_records *r, struct obi_buf *out, size_t at, size_t len, struct ob_error *reterr)
+static int seal_one(struct obi_sealed_records *r, struct obi_buf *out, size_t at, size_t len, struct ob_error *reterr)
 {
 	size_t whole = len + r->ops->overhead;
 	if (!make_room(r, out, at + len)) {
@@ -83,7 +83,7 @@ static int seal_one(struct obi_records *r, struct obi_buf *out, size_t at, size_
 }
 
 /* Another record follows: put the last tag into a seam, and back what it covers. `end` is where it stands. */
-static void make_seam(struct obi_records *r, struct obi_buf *out, size_t end)
+static void make_seam(struct obi_sealed_records *r, struct obi_buf *out, size_t end)
 {
 	uint8_t *tag = obi_buf_sink(out)->data + out->start + end;
 	memcpy(r->seam[r->count - 1], tag, r->ops->overhead);
@@ -91,7 +91,7 @@ static void make_seam(struct obi_records *r, struct obi_buf *out, size_t end)
 	r->aside_len = 0;
 }
 
-static int seal_some(struct obi_records *r, struct obi_buf *out, struct ob_error *reterr)
+static int seal_some(struct obi_sealed_records *r, struct obi_buf *out, struct ob_error *reterr)
 {
 	size_t at = OBI_RECORD_HEADER, end = obi_buf_len(out);
 	if (end < at) {
@@ -107,7 +107,7 @@ static int seal_some(struct obi_records *r, struct obi_buf *out, struct ob_error
 			return sealed;
 		}
 		at += len;
-	} while (at < end && r->count < OBI_RECORDS_TOGETHER);
+	} while (at < end && r->count < OBI_SEALED_RECORDS_TOGETHER);
 	r->sent = 0;
 	return OB_OK;
 }
@@ -123,7 +123,7 @@ static void add_piece(struct obi_pieces *pieces, const uint8_t *data, size_t len
 }
 
 /* The first header and the last tag are beside the plaintext that was sealed, all others in seams. */
-static void list_pieces(const struct obi_records *r, const struct obi_buf *out, struct obi_pieces *ret)
+static void list_pieces(const struct obi_sealed_records *r, const struct obi_buf *out, struct obi_pieces *ret)
 {
 	const uint8_t *data = obi_buf_bytes(out).data;
 	size_t sent = r->sent, overhead = r->ops->overhead;
@@ -139,7 +139,8 @@ static void list_pieces(const struct obi_records *r, const struct obi_buf *out, 
 	}
 }
 
-int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct obi_pieces *ret, struct ob_error *reterr)
+int obi_sealed_records_seal(struct obi_sealed_records *r, struct obi_buf *out, struct obi_pieces *ret,
+			    struct ob_error *reterr)
 {
 	if (r->dead) {
 		return obi_fail(reterr, OB_ECLOSED, 0, "nothing can be sealed any more");
@@ -155,7 +156,7 @@ int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct obi_piec
 	return OB_OK;
 }
 
-void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n)
+void obi_sealed_records_wrote(struct obi_sealed_records *r, struct obi_buf *out, size_t n)
 {
 	r->sent += n;
 	if (r->sent < r->sealed) {
@@ -174,26 +175,26 @@ void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n)
 }
 
 /* What is left when it is over must do for a full queue: of noise it is 256 GiB. */
-enum obi_wear obi_records_wear(const struct obi_records *r)
+enum obi_wear obi_sealed_records_wear(const struct obi_sealed_records *r)
 {
 	uint64_t most = r->auth != NULL ? r->ops->records_max : 0;
 	uint64_t used = r->made > r->taken ? r->made : r->taken;
 	if (most == 0 || used < most - most / 4) {
 		return OBI_WEAR_NONE;
 	}
-	return r->made + most / 256 + 2 * OBI_RECORDS_TOGETHER >= most ? OBI_WEAR_SPENT : OBI_WEAR_WORN;
+	return r->made + most / 256 + 2 * OBI_SEALED_RECORDS_TOGETHER >= most ? OBI_WEAR_SPENT : OBI_WEAR_WORN;
 }
 
 /* ---- In ---- */
 
-static int refuse(struct obi_records *r, struct ob_error *reterr, const char *why)
+static int refuse(struct obi_sealed_records *r, struct ob_error *reterr, const char *why)
 {
 	r->dead = true;
 	return obi_fail(reterr, OB_EAUTH, 0, "%s", why);
 }
 
 /* Cut the gap that was left between plaintext and what has not been opened. */
-static void close_gap(struct obi_records *r, struct obi_buf *in, size_t from)
+static void close_gap(struct obi_sealed_records *r, struct obi_buf *in, size_t from)
 {
 	size_t rest = obi_buf_len(in) - from;
 	uint8_t *front = obi_buf_sink(in)->data + in->start;
@@ -203,7 +204,8 @@ static void close_gap(struct obi_records *r, struct obi_buf *in, size_t from)
 	obi_buf_truncate(in, r->opened + rest);
 }
 
-int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, int most, struct ob_error *reterr)
+int obi_sealed_records_open(struct obi_sealed_records *r, struct obi_buf *in, size_t max, int most,
+			    struct ob_error *reterr)
 {
 	size_t len = obi_buf_len(in), at = r->opened;
 	int count = 0;

@@ -20,18 +20,18 @@ enum {
 	OBI_RECORD_HEADER = 2,
 	OBI_RECORD_MAX = 65535,		  /* what a header can say */
 	OBI_RECORD_SIZE = 16 * 1024 - 64, /* of one of ours, at most, its header and tag included */
-	OBI_RECORDS_TOGETHER = 4,	  /* are sealed and written at once, at most: one packet over loopback */
-	OBI_RECORDS_PIECES = 2 * OBI_RECORDS_TOGETHER - 1
+	OBI_SEALED_RECORDS_TOGETHER = 4,  /* are sealed and written at once, at most: one packet over loopback */
+	OBI_SEALED_RECORDS_PIECES = 2 * OBI_SEALED_RECORDS_TOGETHER - 1
 };
 
 /* The next bytes to be written, which lie in several places. */
 struct obi_pieces {
-	struct ob_bytes piece[OBI_RECORDS_PIECES]; /* none is empty */
+	struct ob_bytes piece[OBI_SEALED_RECORDS_PIECES]; /* none is empty */
 	int count;
 };
 
 /* All zero: in the clear. */
-struct obi_records {
+struct obi_sealed_records {
 	const struct ob_auth_ops *ops;
 	struct ob_auth *auth; /* seals and opens; NULL: in the clear */
 	bool outgoing;	      /* what is in the output is to be sealed: what was said in the clear before has left */
@@ -41,26 +41,27 @@ struct obi_records {
 	size_t sealed;	      /* bytes of the records at the front of the output, all told; 0: none is sealed yet */
 	size_t sent;	      /* bytes of them that were written */
 	int count;	      /* of them */
-	size_t plain[OBI_RECORDS_TOGETHER];
-	uint8_t seam[OBI_RECORDS_TOGETHER - 1][OB_AUTH_OVERHEAD_MAX + OBI_RECORD_HEADER];
+	size_t plain[OBI_SEALED_RECORDS_TOGETHER];
+	uint8_t seam[OBI_SEALED_RECORDS_TOGETHER - 1][OB_AUTH_OVERHEAD_MAX + OBI_RECORD_HEADER];
 	size_t aside_len;
 	uint8_t aside[OB_AUTH_OVERHEAD_MAX]; /* the plaintext that the last tag covers */
 };
 
 /* From here on everything is sealed by auth, which belongs to r. */
-void obi_records_begin(struct obi_records *r, const struct ob_auth_ops *ops, struct ob_auth *auth);
+void obi_sealed_records_begin(struct obi_sealed_records *r, const struct ob_auth_ops *ops, struct ob_auth *auth);
 
 /* Free, and be all zero again. */
-void obi_records_end(struct obi_records *r);
+void obi_sealed_records_end(struct obi_sealed_records *r);
 
 /* The output is empty and is to take plaintext: make room for the first header. */
-bool obi_records_start(struct obi_buf *out);
+bool obi_sealed_records_start(struct obi_buf *out);
 
 /*
  * Seal records at the front of the output, unless some are sealed already, and return what is left of them to be written. Without
  * plaintext it is one empty record. A failure leaves *ret alone and is final.
  */
-int obi_records_seal(struct obi_records *r, struct obi_buf *out, struct obi_pieces *ret, struct ob_error *reterr);
+int obi_sealed_records_seal(struct obi_sealed_records *r, struct obi_buf *out, struct obi_pieces *ret,
+			    struct ob_error *reterr);
 
 enum obi_wear {
 	OBI_WEAR_NONE,
@@ -69,15 +70,16 @@ enum obi_wear {
 };
 
 /* How much of what the keys may seal or open they have. */
-enum obi_wear obi_records_wear(const struct obi_records *r);
+enum obi_wear obi_sealed_records_wear(const struct obi_sealed_records *r);
 
 /* n bytes of that were written. */
-void obi_records_wrote(struct obi_records *r, struct obi_buf *out, size_t n);
+void obi_sealed_records_wrote(struct obi_sealed_records *r, struct obi_buf *out, size_t n);
 
 /*
  * Open whole records of the input, at most `most`; those longer than max are refused unseen. Returns how many there were, or OB_EAUTH
  * for what cannot be opened, which is final.
  */
-int obi_records_open(struct obi_records *r, struct obi_buf *in, size_t max, int most, struct ob_error *reterr);
+int obi_sealed_records_open(struct obi_sealed_records *r, struct obi_buf *in, size_t max, int most,
+			    struct ob_error *reterr);
 
 #endif

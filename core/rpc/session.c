@@ -44,9 +44,9 @@ void obi_session_begin(struct obi_session *s, int64_t now)
 		open_session(s);
 		return;
 	}
-	if (obi_auth_begin(&s->auth, s->setup.auth, s->setup.role, &s->setup.peer, &err) < 0) {
+	if (obi_handshake_begin(&s->auth, s->setup.auth, s->setup.role, &s->setup.peer, &err) < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", err.text);
-	} else if (obi_auth_passed(&s->auth)) {
+	} else if (obi_handshake_passed(&s->auth)) {
 		open_session(s);
 	} else if (s->setup.role == OB_AUTH_DIALER) {
 		obi_session_dial_auth(s, ob_bytes_of(NULL, 0));
@@ -68,17 +68,18 @@ static bool show_keys(struct obi_session *s)
 		return false; /* and what is there is no record, nor becomes one */
 	}
 	s->records.outgoing = true;
-	return obi_records_start(&s->out) && obi_records_seal(&s->records, &s->out, &record, NULL) == OB_OK;
+	return obi_sealed_records_start(&s->out) &&
+	       obi_sealed_records_seal(&s->records, &s->out, &record, NULL) == OB_OK;
 }
 
 static void start_sealing(struct obi_session *s)
 {
 	const struct ob_auth_ops *ops;
-	struct ob_auth *sealer = obi_auth_take_sealer(&s->auth, &ops);
+	struct ob_auth *sealer = obi_handshake_take_sealer(&s->auth, &ops);
 	if (sealer == NULL) {
 		return;
 	}
-	obi_records_begin(&s->records, ops, sealer);
+	obi_sealed_records_begin(&s->records, ops, sealer);
 	if (s->setup.role == OB_AUTH_ACCEPTOR) {
 		s->state = OBI_SESSION_CONFIRMING;
 	} else if (!show_keys(s)) {
@@ -93,13 +94,13 @@ static bool set_apart(struct obi_session *s)
 {
 	struct obi_pieces record;
 	return !s->records.outgoing || obi_buf_len(&s->out) == 0 ||
-	       obi_records_seal(&s->records, &s->out, &record, NULL) == OB_OK;
+	       obi_sealed_records_seal(&s->records, &s->out, &record, NULL) == OB_OK;
 }
 
 void obi_session_passed(struct obi_session *s)
 {
 	start_sealing(s);
-	if (s->state != OBI_SESSION_AUTH || !obi_auth_passed(&s->auth)) {
+	if (s->state != OBI_SESSION_AUTH || !obi_handshake_passed(&s->auth)) {
 		return;
 	}
 	if (!set_apart(s)) {
@@ -140,7 +141,7 @@ static void finish(struct obi_session *s, const struct ob_error *err)
 	}
 	s->state = OBI_SESSION_CLOSED;
 	/* Whoever hears of the end may free what the authentication was set up with, while we are still on the stack. */
-	obi_auth_end(&s->auth);
+	obi_handshake_end(&s->auth);
 	struct ob_error lost = *err;
 	lost.code = err->code == OB_ECLOSED ? OB_ECLOSED : OB_ECONNLOST;
 	while (obi_pending_take_any(&s->pending, &call)) {
@@ -202,8 +203,8 @@ void obi_session_close(struct obi_session *s, int code, const char *text)
 void obi_session_free(struct obi_session *s)
 {
 	obi_session_fail(s, OB_ECLOSED, "closed");
-	obi_auth_end(&s->auth);
-	obi_records_end(&s->records);
+	obi_handshake_end(&s->auth);
+	obi_sealed_records_end(&s->records);
 	obi_pending_free(&s->pending);
 	obi_buf_free(&s->in);
 	obi_buf_free(&s->out);
@@ -266,7 +267,7 @@ static bool open_records(struct obi_session *s)
 	struct ob_error err;
 	bool open = s->state == OBI_SESSION_OPEN;
 	size_t max = open ? OBI_RECORD_MAX : s->setup.limits.preauth + s->records.ops->overhead;
-	int count = obi_records_open(&s->records, &s->in, max, open ? INT_MAX : 1, &err);
+	int count = obi_sealed_records_open(&s->records, &s->in, max, open ? INT_MAX : 1, &err);
 	if (count < 0) {
 		obi_session_fail(s, count, "%s", err.text);
 	} else if (count > 0 && s->state == OBI_SESSION_CONFIRMING) {
@@ -327,7 +328,7 @@ void obi_session_received(struct obi_session *s, size_t n, int64_t now)
 int obi_session_send(struct obi_session *s, const struct ob_message *m, struct ob_error *reterr)
 {
 	size_t before = obi_buf_len(&s->out);
-	if (before == 0 && s->records.outgoing && !obi_records_start(&s->out)) {
+	if (before == 0 && s->records.outgoing && !obi_sealed_records_start(&s->out)) {
 		obi_buf_truncate(&s->out, 0);
 		return OB_ENOMEM;
 	}
@@ -354,7 +355,7 @@ void obi_session_pieces(struct obi_session *s, struct obi_pieces *ret)
 	if (!s->records.outgoing || ret->count == 0) {
 		return;
 	}
-	int r = obi_records_seal(&s->records, &s->out, ret, &err);
+	int r = obi_sealed_records_seal(&s->records, &s->out, ret, &err);
 	if (r < 0) {
 		obi_session_fail(s, OB_ECONNLOST, "%s", err.text);
 		ret->count = 0;
@@ -371,7 +372,7 @@ struct ob_bytes obi_session_output(struct obi_session *s)
 void obi_session_wrote(struct obi_session *s, size_t n)
 {
 	if (s->records.sealed > 0) {
-		obi_records_wrote(&s->records, &s->out, n);
+		obi_sealed_records_wrote(&s->records, &s->out, n);
 	} else {
 		obi_buf_consume(&s->out, n);
 	}

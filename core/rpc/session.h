@@ -59,7 +59,7 @@ struct obi_session_events {
 
 struct obi_session_setup {
 	const struct ob_codec_ops *codec;
-	const struct obi_auth_setup
+	const struct obi_handshake_setup
 	    *auth; /* NULL: none, and then the peer is a foreign server: nothing of ours is sent */
 	enum ob_auth_role role;
 	struct ob_peer peer;
@@ -83,8 +83,8 @@ struct obi_session {
 	struct ob_scan scan;
 	struct ob_limits codec_limits;
 	struct obi_arena arena; /* of the message being handled */
-	struct obi_auth auth;
-	struct obi_records records;
+	struct obi_handshake auth;
+	struct obi_sealed_records records;
 	struct obi_pending_table pending;
 	struct ob_call *spare;	  /* ready for the next call */
 	struct ob_call *deferred; /* calls to be answered later */

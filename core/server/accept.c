@@ -20,95 +20,96 @@ static void pause_accepting(struct ob_server *s, int64_t ms)
 }
 
 /* Whoever knocks is told apart by this; a peer's pidfd would cost a descriptor each. false: it has gone already. */
-static bool find_source(const struct ob_server *s, struct ob_stream *stream, struct obi_source *ret)
+static bool find_source(const struct ob_server *s, struct ob_stream *stream, struct obi_origin *ret)
 {
 	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd)};
 	struct ob_error err;
 	if (transport_of(s)->peer != NULL && transport_of(s)->peer(stream, &peer, &err) < 0) {
 		return false;
 	}
-	*ret = obi_source_of_peer(&peer);
+	*ret = obi_origin_of_peer(&peer);
 	return true;
 }
 
-static struct obi_connection_in *connection_of(struct obi_gate_seat *seat)
+static struct obi_server_connection *connection_of(struct obi_admission_slot *seat)
 {
-	return (struct obi_connection_in *)(void *)((char *)seat - offsetof(struct obi_connection_in, seat));
+	return (struct obi_server_connection *)(void *)((char *)seat - offsetof(struct obi_server_connection, seat));
 }
 
 /*
  * Its next word may have arrived and only not been read: look, before its silence is held against it. Whether that changed
  * anything: it came further, or opened, or ended.
  */
-static bool look_at(struct ob_server *s, struct obi_connection_in *c)
+static bool look_at(struct ob_server *s, struct obi_server_connection *c)
 {
 	s->looking = c;
-	obi_link_look(c->link);
+	obi_connection_look(c->link);
 	if (s->looking != c) {
 		return true;
 	}
 	s->looking = NULL;
-	return obi_gate_rise(&c->seat, (enum obi_gate_rank)obi_link_progress(c->link), obi_now_ms());
+	return obi_admission_rise(&c->seat, (enum obi_admission_rank)obi_connection_progress(c->link), obi_now_ms());
 }
 
 /* What the gate knows of them may be old: they have been read from since. */
 static void update_ranks(struct ob_server *s)
 {
 	int64_t now = obi_now_ms();
-	for (struct obi_gate_seat *seat = s->gate.first; seat != NULL; seat = seat->next) {
-		(void)obi_gate_rise(seat, (enum obi_gate_rank)obi_link_progress(connection_of(seat)->link), now);
+	for (struct obi_admission_slot *seat = s->gate.first; seat != NULL; seat = seat->next) {
+		(void)obi_admission_rise(
+		    seat, (enum obi_admission_rank)obi_connection_progress(connection_of(seat)->link), now);
 	}
 }
 
-static struct obi_gate_answer ask(struct ob_server *s, struct obi_source from)
+static struct obi_admission_answer ask(struct ob_server *s, struct obi_origin from)
 {
-	struct obi_gate_answer answer = obi_gate_ask(&s->gate, from, obi_now_ms());
-	if (answer.verdict == OBI_GATE_ENTER || answer.verdict == OBI_GATE_BLOCKED) {
+	struct obi_admission_answer answer = obi_admission_ask(&s->gate, from, obi_now_ms());
+	if (answer.verdict == OBI_ADMISSION_ENTER || answer.verdict == OBI_ADMISSION_BLOCKED) {
 		return answer;
 	}
 	update_ranks(s);
 	for (;;) {
-		answer = obi_gate_ask(&s->gate, from, obi_now_ms());
-		struct obi_connection_in *c = answer.victim != NULL ? connection_of(answer.victim) : NULL;
+		answer = obi_admission_ask(&s->gate, from, obi_now_ms());
+		struct obi_server_connection *c = answer.victim != NULL ? connection_of(answer.victim) : NULL;
 		if (c != NULL && look_at(s, c)) {
 			continue;
 		}
-		if (answer.verdict != OBI_GATE_EVICT) {
+		if (answer.verdict != OBI_ADMISSION_EVICT) {
 			return answer;
 		}
-		obi_serve_warn(s, OBI_WARN_STRANGER, &c->from, "a connection was refused",
-			       "too many connections that have not authenticated");
-		obi_serve_drop(c);
+		obi_connections_warn(s, OBI_WARN_STRANGER, &c->from, "a connection was refused",
+				     "too many connections that have not authenticated");
+		obi_connections_drop(c);
 	}
 }
 
-static void refuse(struct ob_server *s, struct ob_stream *stream, struct obi_source from,
-		   const struct obi_gate_answer *answer)
+static void refuse(struct ob_server *s, struct ob_stream *stream, struct obi_origin from,
+		   const struct obi_admission_answer *answer)
 {
 	char why[96];
 	transport_of(s)->close(stream);
-	if (answer->verdict == OBI_GATE_BLOCKED) {
+	if (answer->verdict == OBI_ADMISSION_BLOCKED) {
 		snprintf(why, sizeof why, "too many failures from there; for %lld ms more", (long long)answer->ms);
 	} else {
 		snprintf(why, sizeof why, "too many connections that have not authenticated");
 	}
-	obi_serve_warn(s, OBI_WARN_STRANGER, &from, "a connection was refused", why);
+	obi_connections_warn(s, OBI_WARN_STRANGER, &from, "a connection was refused", why);
 }
 
 /* false: it has to wait, and all behind it. */
 static bool let_in(struct ob_server *s, struct ob_stream *stream)
 {
-	struct obi_source from;
+	struct obi_origin from;
 	if (!find_source(s, stream, &from)) {
 		transport_of(s)->close(stream);
 		return true;
 	}
-	struct obi_gate_answer answer = ask(s, from);
+	struct obi_admission_answer answer = ask(s, from);
 	switch (answer.verdict) {
-	case OBI_GATE_ENTER:
-		obi_serve_stream(s, stream, from);
+	case OBI_ADMISSION_ENTER:
+		obi_connections_stream(s, stream, from);
 		return true;
-	case OBI_GATE_WAIT:
+	case OBI_ADMISSION_WAIT:
 		s->waiting = stream;
 		pause_accepting(s, answer.ms > 0 ? answer.ms : 1);
 		return false;
@@ -131,8 +132,8 @@ static void refuse_one(struct ob_server *s)
 	}
 	s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	pause_accepting(s, ACCEPT_PAUSE_MS);
-	obi_serve_warn(s, OBI_WARN_STRANGER, NULL, "cannot accept connections for a moment",
-		       "out of file descriptors or memory");
+	obi_connections_warn(s, OBI_WARN_STRANGER, NULL, "cannot accept connections for a moment",
+			     "out of file descriptors or memory");
 }
 
 static void on_acceptable(void *user, int events)
@@ -151,7 +152,8 @@ static void on_acceptable(void *user, int events)
 			return;
 		}
 		if (r < 0) {
-			obi_serve_warn(s, OBI_WARN_STRANGER, NULL, "cannot accept connections for a moment", err.text);
+			obi_connections_warn(s, OBI_WARN_STRANGER, NULL, "cannot accept connections for a moment",
+					     err.text);
 			pause_accepting(s, ACCEPT_PAUSE_MS);
 			return;
 		}

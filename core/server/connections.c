@@ -18,10 +18,10 @@ enum { HEARTBEAT_MS = 10000 };
 
 /* ---- Refusals are told of, but not more often than once a second ---- */
 
-void obi_serve_warn(struct ob_server *s, enum obi_warn kind, const struct obi_source *from, const char *what,
-		    const char *why)
+void obi_connections_warn(struct ob_server *s, enum obi_warn kind, const struct obi_origin *from, const char *what,
+			  const char *why)
 {
-	char source[OBI_SOURCE_TEXT];
+	char source[OBI_ORIGIN_TEXT];
 	struct obi_warned *warned = &s->warned[kind];
 	int64_t now = obi_now_ms();
 	if (warned->ms != 0 && now - warned->ms < WARN_EVERY_MS) {
@@ -29,7 +29,7 @@ void obi_serve_warn(struct ob_server *s, enum obi_warn kind, const struct obi_so
 		return;
 	}
 	if (from != NULL) {
-		obi_source_show(*from, source);
+		obi_origin_show(*from, source);
 		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:s,s:U}", "reason", why, "from", source, "suppressed",
 		       warned->left);
 	} else {
@@ -41,17 +41,17 @@ void obi_serve_warn(struct ob_server *s, enum obi_warn kind, const struct obi_so
 /* ---- One connection ---- */
 
 /* Returns for how long more from there are refused. */
-static int64_t give_up_seat(struct obi_connection_in *c, enum obi_gate_end end)
+static int64_t give_up_seat(struct obi_server_connection *c, enum obi_admission_end end)
 {
 	bool seated = c->seat.slot != NULL;
-	int64_t ms = obi_gate_leave(&c->server->gate, &c->seat, end, obi_now_ms());
+	int64_t ms = obi_admission_leave(&c->server->gate, &c->seat, end, obi_now_ms());
 	if (seated) {
 		obi_accept_go_on(c->server);
 	}
 	return ms;
 }
 
-void obi_serve_drop(struct obi_connection_in *c)
+void obi_connections_drop(struct obi_server_connection *c)
 {
 	struct ob_server *s = c->server;
 	*c->slot = c->next;
@@ -61,9 +61,9 @@ void obi_serve_drop(struct obi_connection_in *c)
 	if (s->looking == c) {
 		s->looking = NULL;
 	}
-	(void)give_up_seat(c, OBI_GATE_GONE);
+	(void)give_up_seat(c, OBI_ADMISSION_GONE);
 	/* Clients must find the link as long as there are calls of theirs on it. */
-	obi_link_drop(c->link, OB_ECONNLOST, "the connection to the parent was closed");
+	obi_connection_drop(c->link, OB_ECONNLOST, "the connection to the parent was closed");
 	if (s->supervisor == c) {
 		s->supervisor = NULL;
 		obi_peer_set_link(s->parent_peer, NULL);
@@ -71,37 +71,37 @@ void obi_serve_drop(struct obi_connection_in *c)
 	free(c);
 }
 
-static void on_opened(void *user, struct obi_link *link)
+static void on_opened(void *user, struct obi_connection *link)
 {
-	struct obi_connection_in *c = user;
+	struct obi_server_connection *c = user;
 	(void)link;
 	c->open = true;
 	if (c->server->looking == c) {
 		c->server->looking = NULL;
 	}
-	(void)give_up_seat(c, OBI_GATE_PASSED);
+	(void)give_up_seat(c, OBI_ADMISSION_PASSED);
 }
 
 /*
  * Who never said a word and left, as those do who only look whether somebody is there, has done nothing. Who began and then
  * left has failed: that is how a dialer ends that has found our proof wrong.
  */
-static enum obi_gate_end how_it_ended(const struct obi_connection_in *c, const struct ob_error *err)
+static enum obi_admission_end how_it_ended(const struct obi_server_connection *c, const struct ob_error *err)
 {
 	switch (err->code) {
 	case OB_ENOMEM:
 	case OB_ECLOSED:
 	case OB_EIO:
-		return OBI_GATE_GONE;
+		return OBI_ADMISSION_GONE;
 	case OB_EREFUSED:
 	case OB_ECONNLOST:
-		return obi_link_has_heard(c->link) ? OBI_GATE_FAILED : OBI_GATE_GONE;
+		return obi_connection_has_heard(c->link) ? OBI_ADMISSION_FAILED : OBI_ADMISSION_GONE;
 	default:
-		return OBI_GATE_FAILED;
+		return OBI_ADMISSION_FAILED;
 	}
 }
 
-static void tell_refusal(struct obi_connection_in *c, const struct ob_error *err)
+static void tell_refusal(struct obi_server_connection *c, const struct ob_error *err)
 {
 	struct ob_error told = *err;
 	int64_t ms = give_up_seat(c, how_it_ended(c, err));
@@ -109,21 +109,21 @@ static void tell_refusal(struct obi_connection_in *c, const struct ob_error *err
 		obi_fail(&told, err->code, 0, "%.400s; for %lld ms nobody from there is let in", err->text,
 			 (long long)ms);
 	}
-	obi_serve_warn(c->server, OBI_WARN_STRANGER, &c->from, "a connection was refused", told.text);
+	obi_connections_warn(c->server, OBI_WARN_STRANGER, &c->from, "a connection was refused", told.text);
 }
 
-static void on_closed(void *user, struct obi_link *link, const struct ob_error *err)
+static void on_closed(void *user, struct obi_connection *link, const struct ob_error *err)
 {
-	struct obi_connection_in *c = user;
+	struct obi_server_connection *c = user;
 	struct ob_server *s = c->server;
 	bool last = c->last;
 	(void)link;
 	if (!c->open) {
 		tell_refusal(c, err);
 	} else if (err->code != OB_ECONNLOST && err->code != OB_ECLOSED) {
-		obi_serve_warn(s, OBI_WARN_CALLER, &c->from, "a connection was closed", err->text);
+		obi_connections_warn(s, OBI_WARN_CALLER, &c->from, "a connection was closed", err->text);
 	}
-	obi_serve_drop(c);
+	obi_connections_drop(c);
 	if (last) {
 		obi_server_shut_down(s);
 	}
@@ -141,8 +141,9 @@ static bool may(const struct ob_server *s, const struct ob_identity *who, const 
 	if (who->parent && is_control(method)) {
 		return true;
 	}
-	enum obi_verdict verdict = obi_rules_judge(&s->rules, who, ob_bytes_text(method));
-	return verdict == OBI_ALLOWED || (verdict == OBI_UNSAID && strcmp(method, "outboard-control.shutdown") != 0);
+	enum obi_acl_verdict verdict = obi_acl_judge(&s->rules, who, ob_bytes_text(method));
+	return verdict == OBI_ACL_ALLOWED ||
+	       (verdict == OBI_ACL_NO_MATCH && strcmp(method, "outboard-control.shutdown") != 0);
 }
 
 bool obi_server_may_end(const struct ob_server *s, const struct ob_call *call)
@@ -164,8 +165,8 @@ static bool is_one_of_us(const struct ob_server *s, const struct ob_identity *wh
 
 static bool may_supervise(const struct ob_server *s, const struct ob_identity *who)
 {
-	enum obi_verdict verdict = obi_rules_judge(&s->rules, who, ob_bytes_text("outboard.supervise"));
-	return verdict == OBI_ALLOWED || (verdict == OBI_UNSAID && is_one_of_us(s, who));
+	enum obi_acl_verdict verdict = obi_acl_judge(&s->rules, who, ob_bytes_text("outboard.supervise"));
+	return verdict == OBI_ACL_ALLOWED || (verdict == OBI_ACL_NO_MATCH && is_one_of_us(s, who));
 }
 
 static void deny(struct ob_server *s, struct ob_call *call)
@@ -174,13 +175,13 @@ static void deny(struct ob_server *s, struct ob_call *call)
 	char what[OBI_METHOD_MAX + OBI_SUBJECT_MAX + 64];
 	snprintf(what, sizeof what, "%s, by %.*s (%.*s)", call->method, (int)who->subject.len,
 		 (const char *)who->subject.data, (int)who->method.len, (const char *)who->method.data);
-	obi_serve_warn(s, OBI_WARN_CALLER, NULL, "a call was denied", what);
+	obi_connections_warn(s, OBI_WARN_CALLER, NULL, "a call was denied", what);
 	ob_call_fail(call, OB_RPC_DENIED, "%s is not allowed to you", call->method);
 }
 
-static void on_called(void *user, struct obi_link *link, struct ob_call *call)
+static void on_called(void *user, struct obi_connection *link, struct ob_call *call)
 {
-	struct obi_connection_in *c = user;
+	struct obi_server_connection *c = user;
 	(void)link;
 	if (c->server->ending) {
 		ob_call_fail(call, OB_RPC_CLOSING, "shutting down");
@@ -194,30 +195,30 @@ static void on_called(void *user, struct obi_link *link, struct ob_call *call)
 }
 
 /* The newest parent wins: the one before it is closed, and its running handlers are cancelled with it. */
-static int on_supervise(void *user, struct obi_link *link, struct ob_bytes instance)
+static int on_supervise(void *user, struct obi_connection *link, struct ob_bytes instance)
 {
-	struct obi_connection_in *c = user;
+	struct obi_server_connection *c = user;
 	struct ob_server *s = c->server;
-	struct obi_connection_in *before = s->supervisor;
+	struct obi_server_connection *before = s->supervisor;
 	if (s->instance != NULL && !ob_bytes_is(instance, s->instance)) {
 		return OB_ENOENT;
 	}
-	struct ob_identity who = obi_session_identity(obi_link_session(link));
+	struct ob_identity who = obi_session_identity(obi_connection_session(link));
 	if (!may_supervise(s, &who)) {
 		return OB_EPERM;
 	}
 	s->supervisor = c;
-	obi_gate_learn(&s->gate, c->from);
+	obi_admission_learn(&s->gate, c->from);
 	obi_peer_set_link(s->parent_peer, link);
 	if (before != NULL && before != c) {
-		obi_link_close(before->link, OB_ECLOSED, "replaced by a newer parent");
+		obi_connection_close(before->link, OB_ECLOSED, "replaced by a newer parent");
 	}
 	return OB_OK;
 }
 
-static struct obi_connection_in *add(struct ob_server *s, struct obi_source from)
+static struct obi_server_connection *add(struct ob_server *s, struct obi_origin from)
 {
-	struct obi_connection_in *c = calloc(1, sizeof *c);
+	struct obi_server_connection *c = calloc(1, sizeof *c);
 	if (c == NULL) {
 		return NULL;
 	}
@@ -229,14 +230,14 @@ static struct obi_connection_in *add(struct ob_server *s, struct obi_source from
 		c->next->slot = &c->next;
 	}
 	s->connections = c;
-	obi_gate_enter(&s->gate, from, obi_now_ms(), &c->seat);
+	obi_admission_enter(&s->gate, from, obi_now_ms(), &c->seat);
 	return c;
 }
 
-void obi_serve_stream(struct ob_server *s, struct ob_stream *stream, struct obi_source from)
+void obi_connections_stream(struct ob_server *s, struct ob_stream *stream, struct obi_origin from)
 {
-	struct obi_link_setup setup = obi_endpoint_link(s->rt, &s->endpoint);
-	struct obi_connection_in *c = add(s, from);
+	struct obi_connection_setup setup = obi_endpoint_link(s->rt, &s->endpoint);
+	struct obi_server_connection *c = add(s, from);
 	if (c == NULL) {
 		setup.transport->close(stream);
 		return;
@@ -245,9 +246,9 @@ void obi_serve_stream(struct ob_server *s, struct ob_stream *stream, struct obi_
 	setup.limits.calls = s->options.calls_max;
 	setup.limits.queue = s->options.queue_max;
 	setup.open_timeout_ms = s->options.auth_timeout_ms;
-	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, on_supervise, NULL, c};
-	if (obi_link_accept(&setup, stream, &c->link, NULL) < 0) {
-		obi_serve_drop(c);
+	setup.events = (struct obi_connection_events){on_opened, on_closed, on_called, on_supervise, NULL, c};
+	if (obi_connection_accept(&setup, stream, &c->link, NULL) < 0) {
+		obi_connections_drop(c);
 	}
 }
 
@@ -290,11 +291,11 @@ static int bind_listener(struct ob_server *s, struct ob_error *reterr)
 
 static int set_up_gate(struct ob_server *s, struct ob_error *reterr)
 {
-	struct obi_gate_setup setup = {.seats = s->options.preauth_max,
-				       .own_uid = (uint32_t)geteuid(),
-				       .allowed_uid = s->endpoint.auth.allowed_uid,
-				       .parent = s->config.parent_address};
-	int r = obi_gate_init(&s->gate, &setup);
+	struct obi_admission_setup setup = {.seats = s->options.preauth_max,
+					    .own_uid = (uint32_t)geteuid(),
+					    .allowed_uid = s->endpoint.auth.allowed_uid,
+					    .parent = s->config.parent_address};
+	int r = obi_admission_init(&s->gate, &setup);
 	return r == OB_OK ? OB_OK
 			  : obi_fail(reterr, r, 0, "parent_address \"%s\" is neither an address nor a context id",
 				     s->config.parent_address);
@@ -349,7 +350,7 @@ void obi_server_hang_up(struct ob_server *s)
 {
 	obi_accept_end(s);
 	while (s->connections != NULL) {
-		obi_serve_drop(s->connections);
+		obi_connections_drop(s->connections);
 	}
 	if (s->listener != NULL) {
 		transport_of(s)->listener_close(s->listener);
@@ -360,11 +361,11 @@ void obi_server_hang_up(struct ob_server *s)
 
 void obi_server_end_after(struct ob_server *s, struct ob_call *call)
 {
-	for (struct obi_connection_in *c = s->connections; c != NULL; c = c->next) {
-		if (c->open && obi_link_session(c->link) == call->session) {
+	for (struct obi_server_connection *c = s->connections; c != NULL; c = c->next) {
+		if (c->open && obi_connection_session(c->link) == call->session) {
 			s->ending = true;
 			c->last = true;
-			obi_link_shutdown(c->link, GOODBYE_MS);
+			obi_connection_shutdown(c->link, GOODBYE_MS);
 			return;
 		}
 	}

@@ -97,7 +97,7 @@ static int find_config(struct ob_server *s, struct ob_error *reterr)
 static int read_rules(struct ob_server *s, struct ob_error *reterr)
 {
 	if (s->config.rules == NULL && s->options.rules != NULL) {
-		int r = obi_rules_check(s->options.rules, reterr);
+		int r = obi_acl_check(s->options.rules, reterr);
 		char *text = r == OB_OK ? obi_names_join(s->options.rules, "; ") : NULL;
 		r = r == OB_OK ? ob_config_set(&s->config.rules, text) : r;
 		free(text);
@@ -105,7 +105,7 @@ static int read_rules(struct ob_server *s, struct ob_error *reterr)
 			return r;
 		}
 	}
-	int r = obi_rules_parse(s->config.rules, &s->rules, reterr);
+	int r = obi_acl_parse(s->config.rules, &s->rules, reterr);
 	return r < 0 && reterr != NULL ? obi_wrap(reterr, "rules of the config") : r;
 }
 
@@ -339,7 +339,7 @@ static void close_server(struct ob_server *s)
 	if (s->own_runtime) {
 		ob_runtime_free(s->rt);
 	}
-	obi_rules_free(&s->rules);
+	obi_acl_free(&s->rules);
 	ob_config_clear(&s->config);
 	pthread_mutex_destroy(&s->config_lock);
 	close_fd(s->lock_fd);

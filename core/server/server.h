@@ -9,7 +9,7 @@
 #include "access/acl.h"
 #include "api/runtime.h"
 
-struct obi_connection_in;
+struct obi_server_connection;
 
 /* Who a warning is about. Each kind has its own measure, so that noise at the door does not drown what happens inside. */
 enum obi_warn { OBI_WARN_STRANGER, OBI_WARN_CALLER, OBI_WARN_KINDS };
@@ -54,13 +54,13 @@ struct ob_server {
 	struct obi_io accept_io;
 	struct obi_timer pause; /* nothing is accepted before */
 	int reserve_fd;		/* given up for a moment to refuse a connection when there are none left */
-	struct obi_connection_in *connections;
-	struct obi_connection_in *supervisor;
-	struct obi_rules rules;
-	struct obi_connection_in *looking; /* at this one, if it is still there, and not open */
-	struct ob_stream *waiting;	   /* accepted, and there is no seat yet */
-	struct obi_gate gate;
-	struct obi_seen seen;
+	struct obi_server_connection *connections;
+	struct obi_server_connection *supervisor;
+	struct obi_acl rules;
+	struct obi_server_connection *looking; /* at this one, if it is still there, and not open */
+	struct ob_stream *waiting;	       /* accepted, and there is no seat yet */
+	struct obi_admission gate;
+	struct obi_replay_cache seen;
 	struct obi_peer *parent_peer;
 	struct ob_client *parent;
 	struct obi_warned warned[OBI_WARN_KINDS];

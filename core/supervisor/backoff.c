@@ -19,7 +19,7 @@ struct ob_restart_policy ob_restart_policy_default(void)
 	};
 }
 
-struct ob_restart_policy obi_restart_policy(const struct ob_restart_policy *given)
+struct ob_restart_policy obi_backoff_policy(const struct ob_restart_policy *given)
 {
 	struct ob_restart_policy policy = ob_restart_policy_default();
 	policy.max_restarts = given->max_restarts;
@@ -36,7 +36,7 @@ struct ob_restart_policy obi_restart_policy(const struct ob_restart_policy *give
 	return policy;
 }
 
-int obi_restart_check(const struct ob_restart_policy *policy, struct ob_error *reterr)
+int obi_backoff_check(const struct ob_restart_policy *policy, struct ob_error *reterr)
 {
 	const struct {
 		const char *name;
@@ -78,10 +78,10 @@ static bool is_long_ago(const struct ob_restart_policy *policy, const struct obi
 	return policy->reset_window_ms >= 0 && now_ms - state->last_ms > policy->reset_window_ms;
 }
 
-bool obi_restart_next(const struct ob_restart_policy *given, struct obi_restart_state *state, int64_t now_ms,
+bool obi_backoff_next(const struct ob_restart_policy *given, struct obi_restart_state *state, int64_t now_ms,
 		      double random, int64_t *ret_delay_ms)
 {
-	struct ob_restart_policy policy = obi_restart_policy(given);
+	struct ob_restart_policy policy = obi_backoff_policy(given);
 	uint32_t count = is_long_ago(&policy, state, now_ms) ? 0 : state->count;
 	if (policy.max_restarts < 0 || (policy.max_restarts > 0 && count >= (uint32_t)policy.max_restarts)) {
 		return false;
@@ -95,7 +95,7 @@ bool obi_restart_next(const struct ob_restart_policy *given, struct obi_restart_
 	return true;
 }
 
-void obi_restart_forgive(struct obi_restart_state *state)
+void obi_backoff_forgive(struct obi_restart_state *state)
 {
 	state->count = 0;
 	state->last_ms = 0;

@@ -18,20 +18,20 @@ struct obi_restart_state {
 };
 
 /* The policy with each field that is zero replaced by its default. */
-struct ob_restart_policy obi_restart_policy(const struct ob_restart_policy *given);
+struct ob_restart_policy obi_backoff_policy(const struct ob_restart_policy *given);
 
 /* OB_EINVAL with the name of the field that is out of range: numbers below -1, jitter outside 0 to 1. */
-int obi_restart_check(const struct ob_restart_policy *policy, struct ob_error *reterr);
+int obi_backoff_check(const struct ob_restart_policy *policy, struct ob_error *reterr);
 
 /*
  * Decide about one exit, or one failed restart. True: start again after *ret_delay_ms, and *state has counted it. False: give
  * up, *state is unchanged. policy is as given by the user (zero fields mean defaults). now_ms is CLOCK_BOOTTIME, random is in
  * [0, 1). A last_ms in the future belongs to another boot and counts as long ago.
  */
-bool obi_restart_next(const struct ob_restart_policy *policy, struct obi_restart_state *state, int64_t now_ms,
+bool obi_backoff_next(const struct ob_restart_policy *policy, struct obi_restart_state *state, int64_t now_ms,
 		      double random, int64_t *ret_delay_ms);
 
 /* Begin the count anew; the total stays. */
-void obi_restart_forgive(struct obi_restart_state *state);
+void obi_backoff_forgive(struct obi_restart_state *state);
 
 #endif

@@ -4,24 +4,24 @@
 /* From the loop, and not inside the call of whoever made room. */
 static void on_task(void *user)
 {
-	struct obi_turn *turn = user;
+	struct obi_dial_turn *turn = user;
 	turn->fn(turn->user);
 }
 
-static void grant(struct obi_pacer *pacer, struct obi_turn *turn)
+static void grant(struct obi_dial_limiter *pacer, struct obi_dial_turn *turn)
 {
 	turn->holding = true;
 	pacer->holding++;
 }
 
-bool obi_pacer_ask(struct obi_pacer *pacer, struct obi_loop *loop, struct obi_turn *turn)
+bool obi_dial_limiter_ask(struct obi_dial_limiter *pacer, struct obi_loop *loop, struct obi_dial_turn *turn)
 {
 	turn->pacer = pacer;
 	turn->next = NULL;
 	turn->task.fn = on_task;
 	turn->task.user = turn;
 	turn->loop = loop;
-	if (pacer->holding < OBI_PACER_DIALS) {
+	if (pacer->holding < OBI_DIAL_LIMITER_MAX) {
 		grant(pacer, turn);
 		return true;
 	}
@@ -34,9 +34,9 @@ bool obi_pacer_ask(struct obi_pacer *pacer, struct obi_loop *loop, struct obi_tu
 	return false;
 }
 
-static void leave_line(struct obi_pacer *pacer, const struct obi_turn *turn)
+static void leave_line(struct obi_dial_limiter *pacer, const struct obi_dial_turn *turn)
 {
-	struct obi_turn **at = &pacer->first, *before = NULL;
+	struct obi_dial_turn **at = &pacer->first, *before = NULL;
 	while (*at != turn) {
 		before = *at;
 		at = &(*at)->next;
@@ -47,9 +47,9 @@ static void leave_line(struct obi_pacer *pacer, const struct obi_turn *turn)
 	}
 }
 
-static void call_next(struct obi_pacer *pacer)
+static void call_next(struct obi_dial_limiter *pacer)
 {
-	struct obi_turn *next = pacer->first;
+	struct obi_dial_turn *next = pacer->first;
 	if (next != NULL) {
 		leave_line(pacer, next);
 		grant(pacer, next);
@@ -57,9 +57,9 @@ static void call_next(struct obi_pacer *pacer)
 	}
 }
 
-void obi_turn_end(struct obi_turn *turn)
+void obi_dial_turn_end(struct obi_dial_turn *turn)
 {
-	struct obi_pacer *pacer = turn->pacer;
+	struct obi_dial_limiter *pacer = turn->pacer;
 	if (pacer == NULL) {
 		return;
 	}
@@ -74,7 +74,7 @@ void obi_turn_end(struct obi_turn *turn)
 	call_next(pacer);
 }
 
-bool obi_turn_is_wanted(const struct obi_turn *turn)
+bool obi_dial_turn_is_wanted(const struct obi_dial_turn *turn)
 {
 	return turn->pacer != NULL;
 }

@@ -8,14 +8,14 @@
 
 #include "loop/loop.h"
 
-enum { OBI_PACER_DIALS = 100 };
+enum { OBI_DIAL_LIMITER_MAX = 100 };
 
-struct obi_pacer;
+struct obi_dial_limiter;
 
 /* One who dials. Zeroed memory, but for fn and user, has no turn and does not want one. */
-struct obi_turn {
-	struct obi_turn *next;	 /* in line */
-	struct obi_pacer *pacer; /* NULL: no turn wanted */
+struct obi_dial_turn {
+	struct obi_dial_turn *next;	/* in line */
+	struct obi_dial_limiter *pacer; /* NULL: no turn wanted */
 	struct obi_loop *loop;
 	bool holding;
 	struct obi_task task;
@@ -24,19 +24,19 @@ struct obi_turn {
 };
 
 /* Zeroed memory is one that nobody has asked yet. */
-struct obi_pacer {
+struct obi_dial_limiter {
 	uint32_t holding;
-	struct obi_turn *first;
-	struct obi_turn *last;
+	struct obi_dial_turn *first;
+	struct obi_dial_turn *last;
 };
 
 /* Ask for a turn. true: it is there at once. false: it waits in line, and fn follows. Either must be given back. */
-bool obi_pacer_ask(struct obi_pacer *pacer, struct obi_loop *loop, struct obi_turn *turn);
+bool obi_dial_limiter_ask(struct obi_dial_limiter *pacer, struct obi_loop *loop, struct obi_dial_turn *turn);
 
 /* Give it back, or leave the line: the next one is called from the loop. It may have been given back already. */
-void obi_turn_end(struct obi_turn *turn);
+void obi_dial_turn_end(struct obi_dial_turn *turn);
 
 /* Whether it holds a turn or waits for one. */
-bool obi_turn_is_wanted(const struct obi_turn *turn);
+bool obi_dial_turn_is_wanted(const struct obi_dial_turn *turn);
 
 #endif

@@ -30,9 +30,9 @@ static void tell_exit(struct obi_supervisor *sup)
 			   : sup->last_exit.kind == OB_EXIT_SIGNAL ? "was killed by signal"
 								   : NULL;
 	if (what != NULL) {
-		obi_sup_cause(sup, "process %d %s %d", sup->process.id.pid, what, sup->last_exit.value);
+		obi_supervisor_cause(sup, "process %d %s %d", sup->process.id.pid, what, sup->last_exit.value);
 	} else {
-		obi_sup_cause(sup, "process %d exited; its status is not known", sup->process.id.pid);
+		obi_supervisor_cause(sup, "process %d exited; its status is not known", sup->process.id.pid);
 	}
 }
 
@@ -40,7 +40,7 @@ static void feed_exit(void *user)
 {
 	struct obi_supervisor *sup = user;
 	obi_io_stop(&sup->death);
-	obi_sup_feed(sup, OBI_LIFE_EXITED);
+	obi_supervisor_feed(sup, OBI_LIFE_EXITED);
 }
 
 /*
@@ -70,7 +70,7 @@ static void watch_process(struct obi_supervisor *sup)
 {
 	obi_io_set(sup->setup.loop, &sup->death, sup->process.pidfd, OB_READABLE);
 	if (sup->process.own && obi_loop_is_default(sup->setup.loop)) {
-		obi_child_watch(sup->setup.loop, &sup->child, sup->process.id.pid);
+		obi_child_watcher_set(sup->setup.loop, &sup->child, sup->process.id.pid);
 	}
 }
 
@@ -78,24 +78,24 @@ static void unwatch_process(struct obi_supervisor *sup)
 {
 	obi_io_stop(&sup->death);
 	obi_task_stop(&sup->death_task);
-	obi_child_stop(&sup->child);
+	obi_child_watcher_stop(&sup->child);
 }
 
 /* ---- Logs ---- */
 
 static void close_logs(struct obi_supervisor *sup)
 {
-	obi_logread_free(sup->out_log);
-	obi_logread_free(sup->err_log);
+	obi_log_reader_free(sup->out_log);
+	obi_log_reader_free(sup->err_log);
 	sup->out_log = sup->err_log = NULL;
 	obi_fifo_close(&sup->out);
 	obi_fifo_close(&sup->err);
 }
 
-static int open_log(struct obi_supervisor *sup, const struct obi_fifo *fifo, int stream, struct obi_logread **ret,
+static int open_log(struct obi_supervisor *sup, const struct obi_fifo *fifo, int stream, struct obi_log_reader **ret,
 		    struct ob_error *reterr)
 {
-	struct obi_logread_setup setup = {
+	struct obi_log_reader_setup setup = {
 	    .loop = sup->setup.loop,
 	    .fd = fifo->fd,
 	    .stream = stream,
@@ -103,7 +103,7 @@ static int open_log(struct obi_supervisor *sup, const struct obi_fifo *fifo, int
 	    .fn = sup->setup.events.log,
 	    .user = sup->setup.events.user,
 	};
-	return fifo->fd >= 0 ? obi_logread_new(&setup, ret, reterr) : OB_OK;
+	return fifo->fd >= 0 ? obi_log_reader_new(&setup, ret, reterr) : OB_OK;
 }
 
 static int open_logs(struct obi_supervisor *sup, struct ob_error *reterr)
@@ -137,7 +137,7 @@ static void read_state(struct obi_supervisor *sup)
 		sup->state = was;
 	}
 	if (sup->forgiven) {
-		obi_restart_forgive(&sup->state.restart);
+		obi_backoff_forgive(&sup->state.restart);
 		sup->forgiven = false;
 	}
 }
@@ -148,9 +148,9 @@ static void note_nobody(struct obi_supervisor *sup)
 		return;
 	}
 	if (sup->state.procid.pid > 0) {
-		obi_sup_note(sup, OB_ENOENT, "process not running (pid %d)", sup->state.procid.pid);
+		obi_supervisor_note(sup, OB_ENOENT, "process not running (pid %d)", sup->state.procid.pid);
 	} else {
-		obi_sup_note(sup, OB_ENOENT, "no existing config in %s", sup->options->data_path);
+		obi_supervisor_note(sup, OB_ENOENT, "no existing config in %s", sup->options->data_path);
 	}
 }
 
@@ -160,11 +160,11 @@ static void found_live(struct obi_supervisor *sup, struct obi_occupant *found)
 	sup->process = found->process;
 	found->process = OBI_PROCESS_NONE;
 	if (sup->phase == OBI_PHASE_WAIT_START || sup->phase == OBI_PHASE_CLEAR_START) {
-		obi_sup_note(sup, OB_EEXIST, "outboard process %s is already running", sup->options->name);
+		obi_supervisor_note(sup, OB_EEXIST, "outboard process %s is already running", sup->options->name);
 	}
 }
 
-void obi_child_probe(struct obi_supervisor *sup)
+void obi_instance_probe(struct obi_supervisor *sup)
 {
 	struct ob_error err = {0};
 	int r = open_directory(sup, &err);
@@ -175,20 +175,20 @@ void obi_child_probe(struct obi_supervisor *sup)
 	}
 	r = r == OB_OK ? obi_datadir_probe(&sup->dir, &sup->state.procid, &sup->occupant, &err) : r;
 	if (r < 0) {
-		obi_sup_note_error(sup, &err);
-		obi_sup_cause(sup, "%s", err.text);
-		obi_sup_instant(sup, OBI_LIFE_LOCK_FAILED);
+		obi_supervisor_note_error(sup, &err);
+		obi_supervisor_cause(sup, "%s", err.text);
+		obi_supervisor_instant(sup, OBI_LIFE_LOCK_FAILED);
 	} else if (sup->occupant.kind == OBI_OCCUPANT_LIVE) {
 		found_live(sup, &sup->occupant);
-		obi_sup_instant(sup, OBI_LIFE_LOCK_LIVE);
+		obi_supervisor_instant(sup, OBI_LIFE_LOCK_LIVE);
 	} else if (sup->occupant.kind == OBI_OCCUPANT_LEFTOVERS) {
 		if (sup->phase == OBI_PHASE_WAIT_RECONNECT) {
 			note_nobody(sup);
 		}
-		obi_sup_instant(sup, OBI_LIFE_LOCK_LEFTOVERS);
+		obi_supervisor_instant(sup, OBI_LIFE_LOCK_LEFTOVERS);
 	} else {
 		note_nobody(sup);
-		obi_sup_instant(sup, OBI_LIFE_LOCK_FREE);
+		obi_supervisor_instant(sup, OBI_LIFE_LOCK_FREE);
 	}
 }
 
@@ -202,20 +202,20 @@ static void look_at_lock(void *user)
 	}
 	int r = obi_datadir_probe(&sup->dir, &sup->state.procid, &now, NULL);
 	if (r == OB_OK && now.kind == OBI_OCCUPANT_NONE) {
-		obi_sup_feed(sup, OBI_LIFE_LOCK_FREE);
+		obi_supervisor_feed(sup, OBI_LIFE_LOCK_FREE);
 		return;
 	}
 	/* It had been cloned when we looked first, but had not said who it is yet. */
 	if (r == OB_OK && now.kind == OBI_OCCUPANT_LIVE) {
 		found_live(sup, &now);
-		obi_sup_feed(sup, OBI_LIFE_LOCK_LIVE);
+		obi_supervisor_feed(sup, OBI_LIFE_LOCK_LIVE);
 		return;
 	}
 	obi_process_close(&now.process);
 	obi_timer_set(sup->setup.loop, &sup->lock_timer, LOCK_LOOK_MS);
 }
 
-void obi_child_kill_leftovers(struct obi_supervisor *sup)
+void obi_instance_kill_leftovers(struct obi_supervisor *sup)
 {
 	if (sup->occupant.process.id.pid > 0) {
 		(void)obi_leftovers_kill(&sup->occupant.process.id, NULL);
@@ -234,14 +234,14 @@ static char *text_of(const char *dir, const char *name)
 /* NULL and an empty list leave the field alone. */
 static int join(const char *const *list, const char *between, char **field)
 {
-	char memory[OBI_RULES_TEXT_MAX + 1];
+	char memory[OBI_ACL_TEXT_MAX + 1];
 	struct ob_sink out = ob_sink_fixed(memory, sizeof memory - 1);
 	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
 		ob_sink_text(&out, i > 0 ? between : "");
 		ob_sink_text(&out, list[i]);
 	}
 	memory[out.len] = '\0';
-	return out.failed ? OB_EINVAL : obi_config_set(field, memory);
+	return out.failed ? OB_EINVAL : obi_child_config_set(field, memory);
 }
 
 static int fill_access(const struct ob_connector_options *o, struct ob_config *config)
@@ -265,14 +265,14 @@ static int fill_config(struct obi_supervisor *sup, struct ob_config *config, str
 	config->fifo_stdout = text_of(dir, OBI_FILE_STDOUT);
 	config->fifo_stderr = text_of(dir, OBI_FILE_STDERR);
 	r = config->fifo_stdout != NULL && config->fifo_stderr != NULL ? OB_OK : OB_ENOMEM;
-	r = r == OB_OK ? obi_config_set(&config->listen, sup->options->listen) : r;
-	r = r == OB_OK ? obi_config_set(&config->token, token) : r;
-	r = r == OB_OK ? obi_config_set(&config->name, sup->options->name) : r;
-	r = r == OB_OK ? obi_config_set(&config->codec, sup->options->codec) : r;
-	r = r == OB_OK ? obi_config_set(&config->instance, sup->state.instance) : r;
+	r = r == OB_OK ? obi_child_config_set(&config->listen, sup->options->listen) : r;
+	r = r == OB_OK ? obi_child_config_set(&config->token, token) : r;
+	r = r == OB_OK ? obi_child_config_set(&config->name, sup->options->name) : r;
+	r = r == OB_OK ? obi_child_config_set(&config->codec, sup->options->codec) : r;
+	r = r == OB_OK ? obi_child_config_set(&config->instance, sup->state.instance) : r;
 	r = r == OB_OK ? fill_access(sup->options, config) : r;
-	r = r == OB_OK ? obi_config_set(&config->parent_address, sup->options->parent_address) : r;
-	r = r == OB_OK ? obi_config_set(&config->transport, sup->setup.listen_transport) : r;
+	r = r == OB_OK ? obi_child_config_set(&config->parent_address, sup->options->parent_address) : r;
+	r = r == OB_OK ? obi_child_config_set(&config->transport, sup->setup.listen_transport) : r;
 	config->heartbeat_ms = sup->options->health_interval_ms > 0 ? sup->options->health_interval_ms : 0;
 	sodium_memzero(token, sizeof token);
 	if (r < 0) {
@@ -334,7 +334,8 @@ static int start_watch(struct obi_supervisor *sup, struct ob_error *reterr)
 {
 	bool known = sup->options->ready == OB_READY_RPC ||
 		     (sup->options->ready == OB_READY_NONE && sup->options->connect != NULL);
-	return known ? OB_OK : obi_watch_start(sup->setup.loop, sup->setup.watches, &sup->watch, sup->dir.fd, reterr);
+	return known ? OB_OK
+		     : obi_rename_watch_start(sup->setup.loop, sup->setup.watches, &sup->watch, sup->dir.fd, reterr);
 }
 
 /* NULL: none. false: there is no memory for it, and then there is none, which is noted. */
@@ -345,12 +346,12 @@ static bool set_address(struct obi_supervisor *sup, const char *address)
 	sup->address = copy;
 	snprintf(sup->state.address, sizeof sup->state.address, "%s", copy != NULL ? copy : "");
 	if (address != NULL && copy == NULL) {
-		obi_sup_note(sup, OB_ENOMEM, "out of memory for the child's address");
+		obi_supervisor_note(sup, OB_ENOMEM, "out of memory for the child's address");
 	}
 	return copy != NULL || address == NULL;
 }
 
-void obi_child_spawn(struct obi_supervisor *sup)
+void obi_instance_spawn(struct obi_supervisor *sup)
 {
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
@@ -363,20 +364,20 @@ void obi_child_spawn(struct obi_supervisor *sup)
 	int r = make_files(sup, &config, &err);
 	r = r == OB_OK ? start_watch(sup, &err) : r;
 	r = r == OB_OK ? spawn(sup, &err) : r;
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 	obi_fifo_close_child(&sup->out);
 	obi_fifo_close_child(&sup->err);
 	if (r < 0) {
-		obi_watch_stop(&sup->watch);
+		obi_rename_watch_stop(&sup->watch);
 		close_logs(sup);
-		obi_sup_note_error(sup, &err);
-		obi_sup_cause(sup, "%s", err.text);
-		obi_sup_instant(sup, OBI_LIFE_SPAWN_FAILED);
+		obi_supervisor_note_error(sup, &err);
+		obi_supervisor_cause(sup, "%s", err.text);
+		obi_supervisor_instant(sup, OBI_LIFE_SPAWN_FAILED);
 		return;
 	}
 	note_started(sup);
 	watch_process(sup);
-	obi_sup_instant(sup, OBI_LIFE_SPAWNED);
+	obi_supervisor_instant(sup, OBI_LIFE_SPAWNED);
 }
 
 /* ---- Readiness ---- */
@@ -404,38 +405,39 @@ static void on_config_change(void *user)
 	}
 	bool ours = config.instance != NULL && strcmp(config.instance, sup->state.instance) == 0;
 	if (!ours || !config.ready) {
-		obi_config_clear(&config);
+		obi_child_config_clear(&config);
 		return;
 	}
-	obi_watch_stop(&sup->watch);
+	obi_rename_watch_stop(&sup->watch);
 	if (find_address(sup, &config)) {
-		obi_heart_start(sup);
+		obi_link_monitor_start(sup);
 	} else {
-		obi_sup_note(sup, OB_EPROTO, "empty RPC address: outboard process %s is ready, and does not say where",
-			     sup->options->name);
-		obi_sup_cause(sup, "empty RPC address");
-		obi_sup_feed(sup, OBI_LIFE_READY_TIMEOUT);
+		obi_supervisor_note(sup, OB_EPROTO,
+				    "empty RPC address: outboard process %s is ready, and does not say where",
+				    sup->options->name);
+		obi_supervisor_cause(sup, "empty RPC address");
+		obi_supervisor_feed(sup, OBI_LIFE_READY_TIMEOUT);
 	}
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 }
 
-void obi_child_await_ready(struct obi_supervisor *sup)
+void obi_instance_await_ready(struct obi_supervisor *sup)
 {
 	bool adopting = obi_lifecycle_is_adopting(sup->phase);
 	if (adopting) {
-		return; /* obi_child_adopt() has seen to it */
+		return; /* obi_instance_adopt() has seen to it */
 	}
 	if (sup->options->ready == OB_READY_RPC ||
 	    (sup->options->ready == OB_READY_NONE && sup->options->connect != NULL)) {
 		if (!set_address(sup, sup->options->connect != NULL ? sup->options->connect : sup->options->listen)) {
-			obi_sup_instant(sup, OBI_LIFE_READY_TIMEOUT);
+			obi_supervisor_instant(sup, OBI_LIFE_READY_TIMEOUT);
 			return;
 		}
-		obi_heart_start(sup);
+		obi_link_monitor_start(sup);
 	}
 	if (sup->options->ready == OB_READY_NONE) {
 		sup->heart.judged = true;
-		obi_sup_instant(sup, OBI_LIFE_BECAME_READY);
+		obi_supervisor_instant(sup, OBI_LIFE_BECAME_READY);
 	}
 	if (sup->address == NULL) {
 		on_config_change(sup);
@@ -454,9 +456,9 @@ static void open_old_fifos(struct obi_supervisor *sup)
 
 static void adopt_failed(struct obi_supervisor *sup, const struct ob_error *err)
 {
-	obi_sup_note_error(sup, err);
-	obi_sup_cause(sup, "%s", err->text);
-	obi_sup_instant(sup, OBI_LIFE_ADOPT_FAILED);
+	obi_supervisor_note_error(sup, err);
+	obi_supervisor_cause(sup, "%s", err->text);
+	obi_supervisor_instant(sup, OBI_LIFE_ADOPT_FAILED);
 }
 
 /*
@@ -472,23 +474,23 @@ static void take_over(struct obi_supervisor *sup, struct ob_config *config)
 	}
 	sup->state.was_ready = sup->state.was_ready || config->ready;
 	if (dial && find_address(sup, config)) {
-		obi_heart_start(sup);
+		obi_link_monitor_start(sup);
 	}
 	if (sup->options->ready == OB_READY_NONE) {
 		sup->heart.judged = true;
-		obi_sup_instant(sup, OBI_LIFE_ADOPT_OK);
+		obi_supervisor_instant(sup, OBI_LIFE_ADOPT_OK);
 	} else if (sup->address == NULL && config->ready) {
-		obi_sup_note(sup, OB_EINVAL, "invalid config state: pid=%lld, addr=, ready=true",
-			     (long long)config->pid);
-		obi_sup_instant(sup, OBI_LIFE_ADOPT_FAILED);
+		obi_supervisor_note(sup, OB_EINVAL, "invalid config state: pid=%lld, addr=, ready=true",
+				    (long long)config->pid);
+		obi_supervisor_instant(sup, OBI_LIFE_ADOPT_FAILED);
 	}
 }
 
-void obi_child_adopt(struct obi_supervisor *sup)
+void obi_instance_adopt(struct obi_supervisor *sup)
 {
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
-	obi_strays_remove(sup->setup.strays, &sup->process.id);
+	obi_orphans_remove(sup->setup.strays, &sup->process.id);
 	sup->state.procid = sup->process.id;
 	sup->state.adopted = true;
 	sup->last_exit = (struct obi_exit){0};
@@ -507,13 +509,13 @@ void obi_child_adopt(struct obi_supervisor *sup)
 	} else {
 		take_over(sup, &config);
 	}
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 }
 
 /* ---- Ending ---- */
 
 /* The signal, and SIGCONT, so that a stopped process hears it. */
-void obi_child_signal_stop(struct obi_supervisor *sup)
+void obi_instance_signal_stop(struct obi_supervisor *sup)
 {
 	(void)obi_process_signal(&sup->process, sup->options->stop_signal, NULL);
 	(void)obi_process_signal(&sup->process, SIGCONT, NULL);
@@ -523,29 +525,29 @@ static void note_exit(struct obi_supervisor *sup)
 {
 	tell_exit(sup);
 	if (obi_lifecycle_start_open(sup->phase) || sup->start != NULL) {
-		obi_sup_note(sup, OB_EEXITED, "waiting for outboard process to be ready: %s", sup->cause);
+		obi_supervisor_note(sup, OB_EEXITED, "waiting for outboard process to be ready: %s", sup->cause);
 	}
 	sup->state.last_exit = sup->last_exit;
 }
 
-void obi_child_reap(struct obi_supervisor *sup)
+void obi_instance_reap(struct obi_supervisor *sup)
 {
 	struct obi_exit end = {0};
 	unwatch_process(sup);
-	obi_watch_stop(&sup->watch);
-	obi_heart_stop(sup);
+	obi_rename_watch_stop(&sup->watch);
+	obi_link_monitor_stop(sup);
 	int32_t pid = sup->process.id.pid;
 	if (obi_process_end(&sup->process, &end) == OB_EBUSY) {
-		obi_strays_add(sup->setup.strays, sup->setup.loop, &sup->process);
+		obi_orphans_add(sup->setup.strays, sup->setup.loop, &sup->process);
 	}
 	if (!sup->exit_known || end.kind != OB_EXIT_UNKNOWN) {
 		sup->last_exit = end;
 	}
 	if (sup->out_log != NULL) {
-		obi_logread_drain(sup->out_log);
+		obi_log_reader_drain(sup->out_log);
 	}
 	if (sup->err_log != NULL) {
-		obi_logread_drain(sup->err_log);
+		obi_log_reader_drain(sup->err_log);
 	}
 	close_logs(sup);
 	sup->process.id.pid = pid;
@@ -553,24 +555,24 @@ void obi_child_reap(struct obi_supervisor *sup)
 	sup->state.procid.pid = 0;
 }
 
-void obi_child_let_go(struct obi_supervisor *sup)
+void obi_instance_let_go(struct obi_supervisor *sup)
 {
 	unwatch_process(sup);
-	obi_watch_stop(&sup->watch);
-	obi_heart_stop(sup);
+	obi_rename_watch_stop(&sup->watch);
+	obi_link_monitor_stop(sup);
 	if (sup->out_log != NULL) {
-		obi_logread_flush(sup->out_log);
+		obi_log_reader_flush(sup->out_log);
 	}
 	if (sup->err_log != NULL) {
-		obi_logread_flush(sup->err_log);
+		obi_log_reader_flush(sup->err_log);
 	}
 	close_logs(sup);
-	obi_strays_add(sup->setup.strays, sup->setup.loop, &sup->process);
+	obi_orphans_add(sup->setup.strays, sup->setup.loop, &sup->process);
 }
 
 /* ---- state.json ---- */
 
-void obi_child_save(struct obi_supervisor *sup)
+void obi_instance_save(struct obi_supervisor *sup)
 {
 	uint32_t state = obi_lifecycle_state(sup->phase);
 	if (sup->dir.fd < 0 || sup->dir.parent_lock < 0) {
@@ -589,7 +591,7 @@ void obi_child_save(struct obi_supervisor *sup)
 
 /* ---- Life ---- */
 
-int obi_child_init(struct obi_supervisor *sup, struct ob_error *reterr)
+int obi_instance_init(struct obi_supervisor *sup, struct ob_error *reterr)
 {
 	(void)reterr;
 	sup->dir = OBI_DATADIR_NONE;
@@ -605,10 +607,10 @@ int obi_child_init(struct obi_supervisor *sup, struct ob_error *reterr)
 	return OB_OK;
 }
 
-void obi_child_free(struct obi_supervisor *sup)
+void obi_instance_free(struct obi_supervisor *sup)
 {
 	obi_timer_stop(&sup->lock_timer);
-	obi_child_let_go(sup);
+	obi_instance_let_go(sup);
 	obi_datadir_close(&sup->dir);
 	free(sup->address);
 }

@@ -36,21 +36,21 @@ static void judge_good(struct obi_supervisor *sup)
 	sup->heart.judged = true;
 	sup->state.was_ready = true;
 	bool adopting = obi_lifecycle_is_adopting(sup->phase);
-	obi_sup_feed(sup, adopting ? OBI_LIFE_ADOPT_OK : OBI_LIFE_BECAME_READY);
+	obi_supervisor_feed(sup, adopting ? OBI_LIFE_ADOPT_OK : OBI_LIFE_BECAME_READY);
 	/* One that was ill from its first word on has been told of; what is to be done about it is done now. */
 	if (sup->healthy == 0 && sup->options->health_action == OB_HEALTH_RESTART && sup->phase == OBI_PHASE_READY) {
-		obi_sup_cause(sup, "not healthy from the start");
-		obi_sup_feed(sup, OBI_LIFE_UNWELL);
+		obi_supervisor_cause(sup, "not healthy from the start");
+		obi_supervisor_feed(sup, OBI_LIFE_UNWELL);
 	}
 }
 
 static void judge_unwell(struct obi_supervisor *sup, enum ob_event_type type, const char *why)
 {
-	obi_sup_cause(sup, "%s", why);
-	obi_sup_emit(sup, type, 0);
+	obi_supervisor_cause(sup, "%s", why);
+	obi_supervisor_emit(sup, type, 0);
 	if (sup->options->health_action == OB_HEALTH_RESTART && sup->phase == OBI_PHASE_READY) {
-		obi_sup_cause(sup, "%s", why);
-		obi_sup_feed(sup, OBI_LIFE_UNWELL);
+		obi_supervisor_cause(sup, "%s", why);
+		obi_supervisor_feed(sup, OBI_LIFE_UNWELL);
 	}
 }
 
@@ -60,8 +60,8 @@ static int ask(struct obi_supervisor *sup, const char *method, const struct ob_v
 	       obi_reply_fn *fn)
 {
 	int64_t deadline = timeout_ms < 0 ? INT64_MAX : obi_now_ms() + timeout_ms;
-	return obi_session_call(obi_link_session(sup->heart.link), ob_bytes_text(method), params, deadline, fn, sup,
-				NULL, NULL);
+	return obi_session_call(obi_connection_session(sup->heart.link), ob_bytes_text(method), params, deadline, fn,
+				sup, NULL, NULL);
 }
 
 static void on_health(void *user, int code, const struct ob_value *value, const struct ob_error *err)
@@ -75,7 +75,7 @@ static void on_health(void *user, int code, const struct ob_value *value, const 
 	}
 	bool was_bad = sup->healthy == 0;
 	sup->healthy = healthy;
-	obi_sup_changed(sup);
+	obi_supervisor_changed(sup);
 	if (!healthy && !was_bad) {
 		char text[256];
 		ob_get_string(ob_value_find(value, "last_error"), &why);
@@ -91,8 +91,8 @@ static void on_first_health(void *user, int code, const struct ob_value *value, 
 		on_health(user, code, value, err);
 		judge_good(sup);
 	} else if (code != OB_ECONNLOST && code != OB_ECLOSED) {
-		obi_sup_note(sup, code, "health check failed: %s", err->text);
-		obi_link_close(sup->heart.link, code, "health check failed");
+		obi_supervisor_note(sup, code, "health check failed: %s", err->text);
+		obi_connection_close(sup->heart.link, code, "health check failed");
 	}
 }
 
@@ -116,19 +116,21 @@ static void on_version(void *user, int code, const struct ob_value *value, const
 		(void)ob_get_bool(ob_value_find(value, "needs_restart"), &restart);
 	}
 	if (restart) {
-		obi_sup_cause(sup, "version %llu is older than %llu", (unsigned long long)sup->state.version,
-			      (unsigned long long)sup->options->version);
+		obi_supervisor_cause(sup, "version %llu is older than %llu", (unsigned long long)sup->state.version,
+				     (unsigned long long)sup->options->version);
 		/* One that we have just started and that is still too old would be replaced for ever: that is a failure, and counts. */
 		if (!sup->heart.judged && !sup->state.adopted) {
-			obi_sup_note(sup, OB_EEXITED, "waiting for outboard process to be ready: %s", sup->cause);
-			obi_sup_feed(sup, OBI_LIFE_UNWELL);
+			obi_supervisor_note(sup, OB_EEXITED, "waiting for outboard process to be ready: %s",
+					    sup->cause);
+			obi_supervisor_feed(sup, OBI_LIFE_UNWELL);
 			return;
 		}
-		obi_sup_feed(sup, OBI_LIFE_VERSION_OLD);
+		obi_supervisor_feed(sup, OBI_LIFE_VERSION_OLD);
 	} else if (code == OB_OK || code == OB_EREMOTE) {
 		ask_first_health(sup);
 	} else if (code == OB_ETIMEDOUT) {
-		obi_link_close(sup->heart.link, code, "no answer to checkVersion"); /* and ask again on the next */
+		obi_connection_close(sup->heart.link, code,
+				     "no answer to checkVersion"); /* and ask again on the next */
 	}
 }
 
@@ -161,7 +163,7 @@ static void on_pong(void *user, int code, const struct ob_value *value, const st
 	sup->heart.misses = 0;
 	if (sup->heart.unresponsive) {
 		sup->heart.unresponsive = false;
-		obi_sup_changed(sup);
+		obi_supervisor_changed(sup);
 	}
 }
 
@@ -174,7 +176,7 @@ static void become_unresponsive(struct obi_supervisor *sup)
 	bool redial = !sup->setup.local;
 	judge_unwell(sup, OB_EVENT_UNRESPONSIVE, why);
 	if (redial && sup->heart.link != NULL) {
-		obi_link_close(sup->heart.link, OB_ETIMEDOUT, why);
+		obi_connection_close(sup->heart.link, OB_ETIMEDOUT, why);
 	}
 }
 
@@ -190,7 +192,7 @@ static void on_beat(void *user)
 		return;
 	}
 	arm_beat(sup);
-	if (obi_link_end_if_worn(sup->heart.link)) {
+	if (obi_connection_end_if_worn(sup->heart.link)) {
 		return;
 	}
 	if (sup->heart.waiting && late < sup->options->health_interval_ms) {
@@ -216,8 +218,8 @@ static void on_supervised(void *user, int code, const struct ob_value *value, co
 		return;
 	}
 	if (code != OB_OK) {
-		obi_sup_note(sup, code, "connecting to outboard-control: %s", err->text);
-		obi_link_close(sup->heart.link, code, "the child does not take us for its parent");
+		obi_supervisor_note(sup, code, "connecting to outboard-control: %s", err->text);
+		obi_connection_close(sup->heart.link, code, "the child does not take us for its parent");
 		return;
 	}
 	sup->heart.supervising = true;
@@ -226,7 +228,7 @@ static void on_supervised(void *user, int code, const struct ob_value *value, co
 	sup->heart.down_since = 0;
 	sup->link_error[0] = '\0';
 	sup->setup.events.link(sup->setup.events.user, sup->heart.link);
-	obi_sup_changed(sup);
+	obi_supervisor_changed(sup);
 	arm_beat(sup);
 	if (sup->options->version > 0) {
 		ask_version(sup);
@@ -235,13 +237,13 @@ static void on_supervised(void *user, int code, const struct ob_value *value, co
 	}
 }
 
-static void on_opened(void *user, struct obi_link *link)
+static void on_opened(void *user, struct obi_connection *link)
 {
 	struct obi_supervisor *sup = user;
 	struct ob_value items[1] = {ob_string(sup->state.instance)};
 	struct ob_value params = ob_array(items, 1);
 	(void)link;
-	obi_turn_end(&sup->heart.turn);
+	obi_dial_turn_end(&sup->heart.turn);
 	(void)ask(sup, "outboard.supervise", &params, ASK_TIMEOUT_MS, on_supervised);
 }
 
@@ -286,9 +288,9 @@ static bool give_up(struct obi_supervisor *sup)
 	if (!(adopting && code != 0) && !(obi_lifecycle_is_starting(sup->phase) && code == OB_EPERM)) {
 		return false;
 	}
-	obi_sup_note(sup, code, "RPC connection failed: %s", sup->link_error);
-	obi_sup_cause(sup, "%s", sup->link_error);
-	obi_sup_feed(sup, adopting ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
+	obi_supervisor_note(sup, code, "RPC connection failed: %s", sup->link_error);
+	obi_supervisor_cause(sup, "%s", sup->link_error);
+	obi_supervisor_feed(sup, adopting ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
 	return true;
 }
 
@@ -296,22 +298,22 @@ static void note_dial(struct obi_supervisor *sup, const struct ob_error *err)
 {
 	sup->heart.refused = err->code == OB_EAUTH || err->code == OB_EPERM ? err->code : 0;
 	snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, err->text);
-	obi_sup_changed(sup);
+	obi_supervisor_changed(sup);
 }
 
-static void on_closed(void *user, struct obi_link *link, const struct ob_error *err)
+static void on_closed(void *user, struct obi_connection *link, const struct ob_error *err)
 {
 	struct obi_supervisor *sup = user;
 	bool was_up = sup->heart.supervising;
 	struct ob_error why = *err;
-	obi_turn_end(&sup->heart.turn);
+	obi_dial_turn_end(&sup->heart.turn);
 	sup->heart.link = NULL;
 	sup->heart.supervising = sup->heart.asking_version = false;
 	obi_timer_stop(&sup->heart.beat);
 	if (was_up) {
 		sup->setup.events.link(sup->setup.events.user, NULL);
 	}
-	obi_link_free(link);
+	obi_connection_free(link);
 	note_dial(sup, &why);
 	(void)give_up(sup);
 	if (obi_lifecycle_has_process(sup->phase)) {
@@ -319,51 +321,51 @@ static void on_closed(void *user, struct obi_link *link, const struct ob_error *
 	}
 }
 
-static void on_called(void *user, struct obi_link *link, struct ob_call *call)
+static void on_called(void *user, struct obi_connection *link, struct ob_call *call)
 {
 	struct obi_supervisor *sup = user;
 	(void)link;
 	sup->setup.events.called(sup->setup.events.user, call);
 }
 
-static void on_ending(void *user, struct obi_link *link)
+static void on_ending(void *user, struct obi_connection *link)
 {
 	(void)link;
-	obi_sup_changed(user);
+	obi_supervisor_changed(user);
 }
 
 static void dial_now(void *user)
 {
 	struct obi_supervisor *sup = user;
-	struct obi_link_setup setup = sup->setup.link;
+	struct obi_connection_setup setup = sup->setup.link;
 	struct ob_error err = {0};
 	sup->heart.dialed_at = obi_now_ms();
-	setup.events = (struct obi_link_events){on_opened, on_closed, on_called, NULL, on_ending, sup};
+	setup.events = (struct obi_connection_events){on_opened, on_closed, on_called, NULL, on_ending, sup};
 	setup.open_timeout_ms = OPEN_TIMEOUT_MS;
-	if (obi_link_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {
-		obi_turn_end(&sup->heart.turn);
+	if (obi_connection_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {
+		obi_dial_turn_end(&sup->heart.turn);
 		sup->heart.link = NULL;
 		/* The machine may be in the middle of a step: what follows from this can wait for the redial. */
 		note_dial(sup, &err);
 		redial_later(sup);
 		return;
 	}
-	obi_sup_changed(sup);
+	obi_supervisor_changed(sup);
 }
 
 /* When it is our turn among all the children of this runtime. */
 static void dial(struct obi_supervisor *sup)
 {
-	if (obi_pacer_ask(sup->setup.dials, sup->setup.loop, &sup->heart.turn)) {
+	if (obi_dial_limiter_ask(sup->setup.dials, sup->setup.loop, &sup->heart.turn)) {
 		dial_now(sup);
 	} else {
-		obi_sup_changed(sup);
+		obi_supervisor_changed(sup);
 	}
 }
 
 static bool is_dialing(const struct obi_supervisor *sup)
 {
-	return sup->heart.link != NULL || obi_turn_is_wanted(&sup->heart.turn);
+	return sup->heart.link != NULL || obi_dial_turn_is_wanted(&sup->heart.turn);
 }
 
 static void on_redial(void *user)
@@ -374,7 +376,7 @@ static void on_redial(void *user)
 	}
 }
 
-void obi_heart_init(struct obi_supervisor *sup)
+void obi_link_monitor_init(struct obi_supervisor *sup)
 {
 	sup->heart.redial.fn = on_redial;
 	sup->heart.beat.fn = on_beat;
@@ -382,7 +384,7 @@ void obi_heart_init(struct obi_supervisor *sup)
 	sup->heart.redial.user = sup->heart.beat.user = sup->heart.turn.user = sup;
 }
 
-void obi_heart_start(struct obi_supervisor *sup)
+void obi_link_monitor_start(struct obi_supervisor *sup)
 {
 	if (!is_dialing(sup)) {
 		sup->heart.failures = 0;
@@ -390,31 +392,31 @@ void obi_heart_start(struct obi_supervisor *sup)
 	}
 }
 
-void obi_heart_stop(struct obi_supervisor *sup)
+void obi_link_monitor_stop(struct obi_supervisor *sup)
 {
-	struct obi_link *link = sup->heart.link;
+	struct obi_connection *link = sup->heart.link;
 	bool was_up = sup->heart.supervising;
 	obi_timer_stop(&sup->heart.redial);
 	obi_timer_stop(&sup->heart.beat);
-	obi_turn_end(&sup->heart.turn);
+	obi_dial_turn_end(&sup->heart.turn);
 	sup->heart.link = NULL;
 	sup->heart.supervising = sup->heart.judged = sup->heart.unresponsive = sup->heart.waiting = false;
 	sup->heart.failures = sup->heart.misses = 0;
 	sup->heart.down_since = 0;
 	sup->link_error[0] = '\0';
 	/* Clients must find the link as long as there are calls of theirs on it. */
-	obi_link_drop(link, OB_ECONNLOST, "the child is gone, or was let go");
+	obi_connection_drop(link, OB_ECONNLOST, "the child is gone, or was let go");
 	if (was_up) {
 		sup->setup.events.link(sup->setup.events.user, NULL);
 	}
 }
 
-enum ob_link obi_heart_state(const struct obi_supervisor *sup)
+enum ob_link obi_link_monitor_state(const struct obi_supervisor *sup)
 {
 	if (sup->heart.unresponsive) {
 		return OB_LINK_UNRESPONSIVE;
 	}
-	if (sup->heart.supervising && !obi_session_ends(obi_link_session(sup->heart.link))) {
+	if (sup->heart.supervising && !obi_session_ends(obi_connection_session(sup->heart.link))) {
 		return OB_LINK_UP;
 	}
 	return is_dialing(sup) ? OB_LINK_DIALING : OB_LINK_DOWN;

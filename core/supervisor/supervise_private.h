@@ -21,10 +21,10 @@ struct obi_request {
 };
 
 /* heart.c: the link to the child, as long as it lives. */
-struct obi_heart {
-	struct obi_link *link; /* dialling or open; NULL: down */
-	bool supervising;      /* the child has taken us for its parent: calls may pass */
-	bool judged;	       /* readiness was reported for this process */
+struct obi_link_monitor {
+	struct obi_connection *link; /* dialling or open; NULL: down */
+	bool supervising;	     /* the child has taken us for its parent: calls may pass */
+	bool judged;		     /* readiness was reported for this process */
 	bool asking_version;
 	uint32_t failures; /* dials in a row that came to nothing */
 	int refused;	   /* OB_EAUTH or OB_EPERM: the last dial ended so; 0: it did not */
@@ -34,12 +34,12 @@ struct obi_heart {
 	int64_t down_since; /* 0: the link was up, or nobody has dialled yet */
 	int64_t dialed_at;  /* when the dial that is under way, or the last one, began */
 	struct obi_timer redial;
-	struct obi_turn turn; /* to dial: held until it is authenticated, or has come to nothing */
+	struct obi_dial_turn turn; /* to dial: held until it is authenticated, or has come to nothing */
 	struct obi_timer beat;
 };
 
 struct obi_supervisor {
-	struct obi_supervise_setup setup;
+	struct obi_supervisor_setup setup;
 	const struct ob_connector_options *options;
 	enum obi_phase phase;
 	bool feeding;
@@ -67,53 +67,54 @@ struct obi_supervisor {
 	bool exit_known; /* the default loop reaped it and told us */
 	struct obi_io death;
 	struct obi_task death_task;
-	struct obi_child child;
+	struct obi_child_watcher child;
 	struct obi_fifo out, err;
-	struct obi_logread *out_log, *err_log;
-	struct obi_watch watch;	     /* for outboard.json */
-	struct obi_timer lock_timer; /* looks again at outboard.lock while leftovers hold it */
-	char *address;		     /* where to dial; NULL: not known yet */
+	struct obi_log_reader *out_log, *err_log;
+	struct obi_rename_watch watch; /* for outboard.json */
+	struct obi_timer lock_timer;   /* looks again at outboard.lock while leftovers hold it */
+	char *address;		       /* where to dial; NULL: not known yet */
 
-	struct obi_heart heart;
+	struct obi_link_monitor heart;
 	int healthy; /* 1, 0, -1: not known */
 };
 
 /* ---- supervise.c ---- */
 
 /* Something happened: run the machine. */
-void obi_sup_feed(struct obi_supervisor *sup, enum obi_life_event event);
+void obi_supervisor_feed(struct obi_supervisor *sup, enum obi_life_event event);
 /* An action found this out; it is fed when the step's actions are done. */
-void obi_sup_instant(struct obi_supervisor *sup, enum obi_life_event event);
+void obi_supervisor_instant(struct obi_supervisor *sup, enum obi_life_event event);
 /* Why the open request is about to fail; the first note counts until it is used. */
-void obi_sup_note(struct obi_supervisor *sup, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void obi_sup_note_error(struct obi_supervisor *sup, const struct ob_error *err);
+void obi_supervisor_note(struct obi_supervisor *sup, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void obi_supervisor_note_error(struct obi_supervisor *sup, const struct ob_error *err);
 /* What the next event is to say as its cause. */
-void obi_sup_cause(struct obi_supervisor *sup, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void obi_sup_emit(struct obi_supervisor *sup, enum ob_event_type type, int64_t delay_ms);
-void obi_sup_changed(struct obi_supervisor *sup);
+void obi_supervisor_cause(struct obi_supervisor *sup, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void obi_supervisor_emit(struct obi_supervisor *sup, enum ob_event_type type, int64_t delay_ms);
+void obi_supervisor_changed(struct obi_supervisor *sup);
 
 /* ---- child.c ---- */
 
-int obi_child_init(struct obi_supervisor *sup, struct ob_error *reterr);
-void obi_child_free(struct obi_supervisor *sup);
-void obi_child_probe(struct obi_supervisor *sup);
-void obi_child_kill_leftovers(struct obi_supervisor *sup);
-void obi_child_spawn(struct obi_supervisor *sup);
-void obi_child_adopt(struct obi_supervisor *sup);
+int obi_instance_init(struct obi_supervisor *sup, struct ob_error *reterr);
+void obi_instance_free(struct obi_supervisor *sup);
+void obi_instance_probe(struct obi_supervisor *sup);
+void obi_instance_kill_leftovers(struct obi_supervisor *sup);
+void obi_instance_spawn(struct obi_supervisor *sup);
+void obi_instance_adopt(struct obi_supervisor *sup);
 /* Watch for readiness, as the ready mode says. */
-void obi_child_await_ready(struct obi_supervisor *sup);
-void obi_child_signal_stop(struct obi_supervisor *sup);
-void obi_child_reap(struct obi_supervisor *sup);
-void obi_child_let_go(struct obi_supervisor *sup);
-void obi_child_save(struct obi_supervisor *sup);
+void obi_instance_await_ready(struct obi_supervisor *sup);
+void obi_instance_signal_stop(struct obi_supervisor *sup);
+void obi_instance_reap(struct obi_supervisor *sup);
+void obi_instance_let_go(struct obi_supervisor *sup);
+void obi_instance_save(struct obi_supervisor *sup);
 
 /* ---- heart.c ---- */
 
-void obi_heart_init(struct obi_supervisor *sup);
+void obi_link_monitor_init(struct obi_supervisor *sup);
 /* Begin to dial sup->address, and go on for as long as there is a process. */
-void obi_heart_start(struct obi_supervisor *sup);
+void obi_link_monitor_start(struct obi_supervisor *sup);
 /* The link is not wanted any more. */
-void obi_heart_stop(struct obi_supervisor *sup);
-enum ob_link obi_heart_state(const struct obi_supervisor *sup);
+void obi_link_monitor_stop(struct obi_supervisor *sup);
+enum ob_link obi_link_monitor_state(const struct obi_supervisor *sup);
 
 #endif

@@ -14,7 +14,7 @@ enum { KILL_WAIT_MS = 5000, LATE_MS = 1000 };
 
 /* ---- Notes and events ---- */
 
-void obi_sup_note_error(struct obi_supervisor *sup, const struct ob_error *err)
+void obi_supervisor_note_error(struct obi_supervisor *sup, const struct ob_error *err)
 {
 	if (!sup->noted) {
 		sup->note = *err;
@@ -23,17 +23,17 @@ void obi_sup_note_error(struct obi_supervisor *sup, const struct ob_error *err)
 	snprintf(sup->state.last_error, sizeof sup->state.last_error, "%.255s", err->text);
 }
 
-void obi_sup_note(struct obi_supervisor *sup, int code, const char *format, ...)
+void obi_supervisor_note(struct obi_supervisor *sup, int code, const char *format, ...)
 {
 	struct ob_error err;
 	va_list args;
 	va_start(args, format);
 	obi_failv(&err, code, 0, format, args);
 	va_end(args);
-	obi_sup_note_error(sup, &err);
+	obi_supervisor_note_error(sup, &err);
 }
 
-void obi_sup_cause(struct obi_supervisor *sup, const char *format, ...)
+void obi_supervisor_cause(struct obi_supervisor *sup, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -41,7 +41,7 @@ void obi_sup_cause(struct obi_supervisor *sup, const char *format, ...)
 	va_end(args);
 }
 
-void obi_sup_emit(struct obi_supervisor *sup, enum ob_event_type type, int64_t delay_ms)
+void obi_supervisor_emit(struct obi_supervisor *sup, enum ob_event_type type, int64_t delay_ms)
 {
 	struct ob_event event = {
 	    .size = sizeof event,
@@ -58,13 +58,13 @@ void obi_sup_emit(struct obi_supervisor *sup, enum ob_event_type type, int64_t d
 	    type == OB_EVENT_UNRESPONSIVE) {
 		snprintf(sup->state.last_error, sizeof sup->state.last_error, "%s", sup->cause);
 	}
-	obi_sup_changed(sup);
+	obi_supervisor_changed(sup);
 	if (sup->setup.events.event != NULL) {
 		sup->setup.events.event(sup->setup.events.user, &event);
 	}
 }
 
-void obi_sup_changed(struct obi_supervisor *sup)
+void obi_supervisor_changed(struct obi_supervisor *sup)
 {
 	sup->setup.events.changed(sup->setup.events.user);
 }
@@ -146,13 +146,13 @@ static void run_request(struct obi_supervisor *sup, struct obi_request *request)
 		sup->noted = false;
 	} else if (request->event == OBI_LIFE_SUPERVISE) {
 		finish(request, OB_OK, NULL);
-		obi_sup_feed(sup, OBI_LIFE_SUPERVISE);
+		obi_supervisor_feed(sup, OBI_LIFE_SUPERVISE);
 		return;
 	} else {
 		request->next = sup->stops;
 		sup->stops = request;
 	}
-	obi_sup_feed(sup, request->event);
+	obi_supervisor_feed(sup, request->event);
 }
 
 static void run_queue(void *user)
@@ -219,23 +219,23 @@ void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code)
 	}
 	if (sup->start != NULL && sup->start->id == id) {
 		sup->noted = false; /* whatever went wrong before, this is what ends it */
-		obi_sup_note(sup, code,
-			     code == OB_ETIMEDOUT ? "timeout waiting for outboard process %s to be ready"
-						  : "waiting for outboard process %s to be ready was canceled",
-			     sup->options->name);
-		obi_sup_feed(sup, OBI_LIFE_CANCEL);
+		obi_supervisor_note(sup, code,
+				    code == OB_ETIMEDOUT ? "timeout waiting for outboard process %s to be ready"
+							 : "waiting for outboard process %s to be ready was canceled",
+				    sup->options->name);
+		obi_supervisor_feed(sup, OBI_LIFE_CANCEL);
 		return;
 	}
 	request = take_by_id(&sup->stops, id);
 	if (request != NULL) {
-		obi_sup_feed(sup, OBI_LIFE_KILL);
+		obi_supervisor_feed(sup, OBI_LIFE_KILL);
 		finish_aborted(sup, request, code);
 	}
 }
 
 /* ---- The machine ---- */
 
-void obi_sup_instant(struct obi_supervisor *sup, enum obi_life_event event)
+void obi_supervisor_instant(struct obi_supervisor *sup, enum obi_life_event event)
 {
 	sup->instant = event;
 	sup->has_instant = true;
@@ -264,26 +264,26 @@ static void on_timer(void *user)
 	}
 	switch (sup->phase) {
 	case OBI_PHASE_BACKOFF:
-		obi_sup_feed(sup, OBI_LIFE_BACKOFF_OVER);
+		obi_supervisor_feed(sup, OBI_LIFE_BACKOFF_OVER);
 		break;
 	case OBI_PHASE_STARTING_FIRST:
 	case OBI_PHASE_STARTING_AGAIN:
-		obi_sup_note(sup, OB_ETIMEDOUT, "timeout waiting for outboard process %s to be ready%s%s",
-			     sup->options->name, sup->link_error[0] != '\0' ? ": " : "", sup->link_error);
-		obi_sup_cause(sup, "not ready in %lld ms", (long long)sup->options->ready_timeout_ms);
-		obi_sup_feed(sup, OBI_LIFE_READY_TIMEOUT);
+		obi_supervisor_note(sup, OB_ETIMEDOUT, "timeout waiting for outboard process %s to be ready%s%s",
+				    sup->options->name, sup->link_error[0] != '\0' ? ": " : "", sup->link_error);
+		obi_supervisor_cause(sup, "not ready in %lld ms", (long long)sup->options->ready_timeout_ms);
+		obi_supervisor_feed(sup, OBI_LIFE_READY_TIMEOUT);
 		break;
 	case OBI_PHASE_ADOPTING_RECONNECT:
 	case OBI_PHASE_ADOPTING_EITHER:
 	case OBI_PHASE_ADOPTING_AGAIN:
-		obi_sup_note(sup, OB_ETIMEDOUT,
-			     "RPC connection failed: timeout waiting for outboard process %s to be ready",
-			     sup->options->name);
-		obi_sup_cause(sup, "cannot be taken over in %lld ms", (long long)sup->options->ready_timeout_ms);
-		obi_sup_feed(sup, sup->state.was_ready ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
+		obi_supervisor_note(sup, OB_ETIMEDOUT,
+				    "RPC connection failed: timeout waiting for outboard process %s to be ready",
+				    sup->options->name);
+		obi_supervisor_cause(sup, "cannot be taken over in %lld ms", (long long)sup->options->ready_timeout_ms);
+		obi_supervisor_feed(sup, sup->state.was_ready ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
 		break;
 	default:
-		obi_sup_feed(sup, OBI_LIFE_STOP_TIMEOUT);
+		obi_supervisor_feed(sup, OBI_LIFE_STOP_TIMEOUT);
 		break;
 	}
 }
@@ -303,41 +303,41 @@ static int64_t boottime_ms(void)
 static void arm_backoff(struct obi_supervisor *sup)
 {
 	int64_t delay_ms;
-	if (!obi_restart_next(&sup->options->restart, &sup->state.restart, boottime_ms(), dice(), &delay_ms)) {
-		obi_sup_cause(sup, "gave up after %u restarts", sup->state.restart.count);
-		obi_sup_instant(sup, OBI_LIFE_GAVE_UP);
+	if (!obi_backoff_next(&sup->options->restart, &sup->state.restart, boottime_ms(), dice(), &delay_ms)) {
+		obi_supervisor_cause(sup, "gave up after %u restarts", sup->state.restart.count);
+		obi_supervisor_instant(sup, OBI_LIFE_GAVE_UP);
 		return;
 	}
 	obi_timer_set(sup->setup.loop, &sup->timer, delay_ms);
-	obi_sup_emit(sup, OB_EVENT_RESTARTING, delay_ms);
+	obi_supervisor_emit(sup, OB_EVENT_RESTARTING, delay_ms);
 }
 
 static void emit_starting(struct obi_supervisor *sup)
 {
-	obi_sup_cause(sup, "started");
-	obi_sup_emit(sup, OB_EVENT_STARTING, 0);
+	obi_supervisor_cause(sup, "started");
+	obi_supervisor_emit(sup, OB_EVENT_STARTING, 0);
 }
 
 static void simple_emit(struct obi_supervisor *sup, uint32_t actions)
 {
 	if ((actions & OBI_DO_EMIT_READY) != 0) {
-		obi_sup_cause(sup, "ready");
-		obi_sup_emit(sup, OB_EVENT_READY, 0);
+		obi_supervisor_cause(sup, "ready");
+		obi_supervisor_emit(sup, OB_EVENT_READY, 0);
 	}
 	if ((actions & OBI_DO_EMIT_ADOPTED) != 0) {
-		obi_sup_cause(sup, "taken over from an earlier parent");
-		obi_sup_emit(sup, OB_EVENT_ADOPTED, 0);
+		obi_supervisor_cause(sup, "taken over from an earlier parent");
+		obi_supervisor_emit(sup, OB_EVENT_ADOPTED, 0);
 	}
 	if ((actions & OBI_DO_EMIT_DETACHED) != 0) {
-		obi_sup_cause(sup, "let go; it goes on running");
-		obi_sup_emit(sup, OB_EVENT_DETACHED, 0);
+		obi_supervisor_cause(sup, "let go; it goes on running");
+		obi_supervisor_emit(sup, OB_EVENT_DETACHED, 0);
 	}
 	if ((actions & OBI_DO_EMIT_FAILED) != 0) {
-		obi_sup_emit(sup, OB_EVENT_FAILED, 0);
+		obi_supervisor_emit(sup, OB_EVENT_FAILED, 0);
 	}
 	if ((actions & OBI_DO_EMIT_STOPPED) != 0) {
-		obi_sup_cause(sup, "stopped");
-		obi_sup_emit(sup, OB_EVENT_STOPPED, 0);
+		obi_supervisor_cause(sup, "stopped");
+		obi_supervisor_emit(sup, OB_EVENT_STOPPED, 0);
 	}
 }
 
@@ -345,19 +345,19 @@ static void simple_emit(struct obi_supervisor *sup, uint32_t actions)
 static void act_on_child(struct obi_supervisor *sup, uint32_t actions)
 {
 	if ((actions & OBI_DO_SIGNAL_STOP) != 0) {
-		obi_child_signal_stop(sup);
+		obi_instance_signal_stop(sup);
 	}
 	if ((actions & OBI_DO_KILL_GROUP) != 0) {
 		(void)obi_process_signal_group(&sup->process, SIGKILL, NULL);
 	}
 	if ((actions & OBI_DO_KILL_LEFTOVERS) != 0) {
-		obi_child_kill_leftovers(sup);
+		obi_instance_kill_leftovers(sup);
 	}
 	if ((actions & OBI_DO_REAP) != 0) {
-		obi_child_reap(sup);
+		obi_instance_reap(sup);
 	}
 	if ((actions & OBI_DO_LET_GO) != 0) {
-		obi_child_let_go(sup);
+		obi_instance_let_go(sup);
 	}
 }
 
@@ -365,16 +365,16 @@ static void act_on_child(struct obi_supervisor *sup, uint32_t actions)
 static void make_child(struct obi_supervisor *sup, uint32_t actions)
 {
 	if ((actions & OBI_DO_PROBE) != 0) {
-		obi_child_probe(sup);
+		obi_instance_probe(sup);
 	}
 	if ((actions & OBI_DO_REPLACE_LOCK) != 0) {
 		(void)obi_datadir_replace_lock(&sup->dir, NULL);
 	}
 	if ((actions & OBI_DO_SPAWN) != 0) {
-		obi_child_spawn(sup);
+		obi_instance_spawn(sup);
 	}
 	if ((actions & OBI_DO_ADOPT) != 0) {
-		obi_child_adopt(sup);
+		obi_instance_adopt(sup);
 	}
 }
 
@@ -384,7 +384,7 @@ static void act_on_timer_and_files(struct obi_supervisor *sup, uint32_t actions)
 		if (sup->options->ready_timeout_ms >= 0) {
 			obi_timer_set(sup->setup.loop, &sup->timer, sup->options->ready_timeout_ms);
 		}
-		obi_child_await_ready(sup);
+		obi_instance_await_ready(sup);
 	}
 	if ((actions & OBI_DO_ARM_STOP) != 0 && sup->options->stop_timeout_ms >= 0) {
 		obi_timer_set(sup->setup.loop, &sup->timer, sup->options->stop_timeout_ms);
@@ -396,7 +396,7 @@ static void act_on_timer_and_files(struct obi_supervisor *sup, uint32_t actions)
 		obi_datadir_clean(&sup->dir, true);
 	}
 	if ((actions & OBI_DO_SAVE) != 0) {
-		obi_child_save(sup);
+		obi_instance_save(sup);
 	}
 	if ((actions & OBI_DO_RELEASE) != 0) {
 		obi_datadir_close(&sup->dir);
@@ -419,7 +419,7 @@ static void finish_requests(struct obi_supervisor *sup, uint32_t actions)
 static void act(struct obi_supervisor *sup, uint32_t actions)
 {
 	if ((actions & OBI_DO_FORGIVE) != 0) {
-		obi_restart_forgive(&sup->state.restart);
+		obi_backoff_forgive(&sup->state.restart);
 		sup->forgiven = sup->dir.parent_lock < 0; /* what is still to be read is forgiven, too */
 	}
 	if ((actions & OBI_DO_DISARM) != 0) {
@@ -427,10 +427,10 @@ static void act(struct obi_supervisor *sup, uint32_t actions)
 	}
 	act_on_child(sup, actions);
 	if ((actions & OBI_DO_EMIT_EXITED) != 0) {
-		obi_sup_emit(sup, OB_EVENT_EXITED, 0);
+		obi_supervisor_emit(sup, OB_EVENT_EXITED, 0);
 	}
 	if ((actions & OBI_DO_EMIT_RESTARTING) != 0) {
-		obi_sup_emit(sup, OB_EVENT_RESTARTING, 0);
+		obi_supervisor_emit(sup, OB_EVENT_RESTARTING, 0);
 	}
 	make_child(sup, actions);
 	act_on_timer_and_files(sup, actions);
@@ -441,13 +441,13 @@ static void act(struct obi_supervisor *sup, uint32_t actions)
 	finish_requests(sup, actions);
 }
 
-void obi_sup_feed(struct obi_supervisor *sup, enum obi_life_event event)
+void obi_supervisor_feed(struct obi_supervisor *sup, enum obi_life_event event)
 {
 	struct obi_step step = obi_lifecycle_step(sup->phase, event);
 	bool outermost = !sup->feeding;
-	/* Events come from the loop one by one; what an action finds out goes through obi_sup_instant(). */
+	/* Events come from the loop one by one; what an action finds out goes through obi_supervisor_instant(). */
 	if (!outermost) {
-		obi_sup_instant(sup, event);
+		obi_supervisor_instant(sup, event);
 		return;
 	}
 	sup->feeding = true;
@@ -455,7 +455,7 @@ void obi_sup_feed(struct obi_supervisor *sup, enum obi_life_event event)
 		sup->phase = step.next;
 		sup->has_instant = false;
 		act(sup, step.actions);
-		obi_sup_changed(sup);
+		obi_supervisor_changed(sup);
 		if (!sup->has_instant) {
 			break;
 		}
@@ -466,7 +466,7 @@ void obi_sup_feed(struct obi_supervisor *sup, enum obi_life_event event)
 
 /* ---- Life of the shell ---- */
 
-int obi_supervisor_new(const struct obi_supervise_setup *setup, struct obi_supervisor **ret, struct ob_error *reterr)
+int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supervisor **ret, struct ob_error *reterr)
 {
 	struct obi_supervisor *sup = calloc(1, sizeof *sup);
 	if (sup == NULL) {
@@ -479,8 +479,8 @@ int obi_supervisor_new(const struct obi_supervise_setup *setup, struct obi_super
 	sup->timer.fn = on_timer;
 	sup->queue_task.fn = run_queue;
 	sup->timer.user = sup->queue_task.user = sup;
-	obi_heart_init(sup);
-	int r = obi_child_init(sup, reterr);
+	obi_link_monitor_init(sup);
+	int r = obi_instance_init(sup, reterr);
 	if (r < 0) {
 		obi_supervisor_free(sup);
 		return r;
@@ -508,8 +508,8 @@ void obi_supervisor_free(struct obi_supervisor *sup)
 	}
 	obi_timer_stop(&sup->timer);
 	obi_task_stop(&sup->queue_task);
-	obi_heart_stop(sup);
-	obi_child_free(sup);
+	obi_link_monitor_stop(sup);
+	obi_instance_free(sup);
 	end_all(sup, &sup->start);
 	end_all(sup, &sup->stops);
 	end_all(sup, &sup->queue);
@@ -523,9 +523,9 @@ void obi_supervisor_kill(struct obi_supervisor *sup)
 	}
 	(void)obi_process_signal_group(&sup->process, SIGKILL, NULL);
 	if (obi_process_dies(&sup->process, KILL_WAIT_MS)) {
-		obi_child_reap(sup);
+		obi_instance_reap(sup);
 		obi_datadir_clean(&sup->dir, true);
-		obi_child_save(sup);
+		obi_instance_save(sup);
 	}
 }
 
@@ -535,7 +535,7 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	memset(ret, 0, sizeof *ret);
 	ret->size = sizeof *ret;
 	ret->state = obi_lifecycle_state(sup->phase);
-	ret->link = obi_heart_state(sup);
+	ret->link = obi_link_monitor_state(sup);
 	ret->pid = running ? sup->process.id.pid : 0;
 	ret->uptime_ms = running ? boottime_ms() - sup->state.started_boot_ms : -1;
 	ret->restarts = (uint32_t)sup->state.restart.total;

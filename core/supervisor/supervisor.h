@@ -18,13 +18,13 @@
 
 struct obi_supervisor;
 
-struct obi_supervise_events {
+struct obi_supervisor_events {
 	void (*event)(void *user, const struct ob_event *event);
 	ob_log_fn *log; /* NULL: logs are read and dropped */
 	/* The child calls us. */
 	void (*called)(void *user, struct ob_call *call);
 	/* The link is ready for calls, or (NULL) gone. */
-	void (*link)(void *user, struct obi_link *link);
+	void (*link)(void *user, struct obi_connection *link);
 	/* The child has a new token: make the link setup's auth use it. */
 	int (*token)(void *user, const char *token, struct ob_error *reterr);
 	/* Something that obi_supervisor_status() shows has changed. */
@@ -32,21 +32,21 @@ struct obi_supervise_events {
 	void *user;
 };
 
-struct obi_supervise_setup {
+struct obi_supervisor_setup {
 	struct obi_loop *loop;
-	struct obi_watch_hub **watches;
-	struct obi_strays *strays;
-	struct obi_pacer *dials;
+	struct obi_rename_watch_hub **watches;
+	struct obi_orphans *strays;
+	struct obi_dial_limiter *dials;
 	const struct ob_connector_options *options; /* defaults filled in; must outlive the supervisor */
 	const char *plugin_path;		    /* for the child's environment */
 	const char *config_hash;		    /* of the options, 64 hex digits */
 	const char *listen_transport;		    /* what the child is told to listen with; NULL: by scheme */
-	struct obi_link_setup link;		    /* without events */
+	struct obi_connection_setup link;	    /* without events */
 	bool local;				    /* the transport cannot break while both ends live */
-	struct obi_supervise_events events;
+	struct obi_supervisor_events events;
 };
 
-int obi_supervisor_new(const struct obi_supervise_setup *setup, struct obi_supervisor **ret, struct ob_error *reterr);
+int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supervisor **ret, struct ob_error *reterr);
 
 /* Free it. Its CLOSE request must have ended. sup may be NULL. */
 void obi_supervisor_free(struct obi_supervisor *sup);

@@ -14,7 +14,7 @@ static void must(bool promise)
 	}
 }
 
-static void judge(const struct obi_rules *rules, const char *method)
+static void judge(const struct obi_acl *rules, const char *method)
 {
 	struct ob_identity who = {
 	    .size = sizeof who, .subject = ob_bytes_text("uid:7"), .method = ob_bytes_text("token")};
@@ -22,15 +22,15 @@ static void judge(const struct obi_rules *rules, const char *method)
 		who.known = known;
 		who.uid = who.gid = who.cid = 7;
 		who.parent = known % 2 == 1;
-		enum obi_verdict verdict = obi_rules_judge(rules, &who, ob_bytes_text(method));
-		must(verdict != OBI_UNSAID || rules->count == 0 || strcmp(method, "outboard.supervise") == 0 ||
+		enum obi_acl_verdict verdict = obi_acl_judge(rules, &who, ob_bytes_text(method));
+		must(verdict != OBI_ACL_NO_MATCH || rules->count == 0 || strcmp(method, "outboard.supervise") == 0 ||
 		     strcmp(method, "outboard-control.shutdown") == 0);
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct obi_rules rules;
+	struct obi_acl rules;
 	char *text = calloc(size + 2, 1);
 	if (text == NULL) {
 		return 0;
@@ -38,12 +38,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0) {
 		memcpy(text, data, size);
 	}
-	if (obi_rules_parse(text, &rules, NULL) == OB_OK) {
+	if (obi_acl_parse(text, &rules, NULL) == OB_OK) {
 		judge(&rules, "kv.get");
 		judge(&rules, "outboard-control.shutdown");
 		judge(&rules, text + strlen(text) + 1);
 	}
-	obi_rules_free(&rules);
+	obi_acl_free(&rules);
 	free(text);
 	return 0;
 }

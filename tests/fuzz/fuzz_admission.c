@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { SEATS_MAX = 24, OWN = 1000, LONG_MS = 2000 };
 
 struct world {
-	struct obi_gate gate;
-	struct obi_gate_seat seats[SEATS_MAX];
+	struct obi_admission gate;
+	struct obi_admission_slot seats[SEATS_MAX];
 	int64_t now;
 };
 
@@ -27,7 +27,7 @@ struct world {
 		}                                                                        \
 	} while (0)
 
-static struct obi_source source_of(uint8_t n)
+static struct obi_origin source_of(uint8_t n)
 {
 	static const char *const addresses[] = {"127.0.0.1:5",	   "192.0.2.1:5",     "192.0.2.2:5",
 						"[2001:db8::1]:5", "[2001:db8::2]:5", "[2001:db8:1::2]:5",
@@ -40,10 +40,10 @@ static struct obi_source source_of(uint8_t n)
 		peer.known = OB_PEER_ADDRESS;
 		snprintf(peer.address, sizeof peer.address, "%s", addresses[n & 7u]);
 	}
-	return obi_source_of_peer(&peer);
+	return obi_origin_of_peer(&peer);
 }
 
-static struct obi_gate_seat *free_seat(struct world *w)
+static struct obi_admission_slot *free_seat(struct world *w)
 {
 	for (size_t i = 0; i < SEATS_MAX; i++) {
 		if (w->seats[i].slot == NULL) {
@@ -56,35 +56,35 @@ static struct obi_gate_seat *free_seat(struct world *w)
 static void check_counts(struct world *w)
 {
 	uint32_t seated = 0, strangers = 0, held = w->gate.rest.seats;
-	for (const struct obi_gate_seat *seat = w->gate.first; seat != NULL; seat = seat->next) {
+	for (const struct obi_admission_slot *seat = w->gate.first; seat != NULL; seat = seat->next) {
 		seated++;
 		strangers += !seat->trusted;
 		CHECK(*seat->slot == seat && seated <= SEATS_MAX);
 	}
-	for (size_t i = 0; i < OBI_GATE_SOURCES; i++) {
+	for (size_t i = 0; i < OBI_ADMISSION_SOURCES; i++) {
 		held += w->gate.sources[i].used ? w->gate.sources[i].seats : 0;
 	}
 	CHECK(seated == w->gate.seated && strangers == w->gate.strangers && held == seated);
 	CHECK(seated <= w->gate.setup.seats && strangers <= w->gate.setup.seats - w->gate.reserved);
 }
 
-static void check_answer(struct world *w, const struct obi_gate_answer *answer, struct obi_source from)
+static void check_answer(struct world *w, const struct obi_admission_answer *answer, struct obi_origin from)
 {
-	bool trusted = obi_gate_trusts(&w->gate, from);
-	bool known = trusted || obi_source_is_shared(from);
+	bool trusted = obi_admission_trusts(&w->gate, from);
+	bool known = trusted || obi_origin_is_shared(from);
 	switch (answer->verdict) {
-	case OBI_GATE_EVICT:
+	case OBI_ADMISSION_EVICT:
 		CHECK(answer->victim != NULL && answer->victim->slot != NULL);
 		CHECK(trusted || !answer->victim->trusted);
 		CHECK(!trusted || !answer->victim->trusted || w->gate.strangers == 0);
 		break;
-	case OBI_GATE_WAIT:
+	case OBI_ADMISSION_WAIT:
 		CHECK(known && answer->ms > 0 && answer->ms <= 20 && (!trusted || w->gate.strangers == 0));
 		break;
-	case OBI_GATE_BLOCKED:
+	case OBI_ADMISSION_BLOCKED:
 		CHECK(!known && answer->ms > 0 && answer->ms <= 10000);
 		break;
-	case OBI_GATE_FULL:
+	case OBI_ADMISSION_FULL:
 		CHECK(!known);
 		break;
 	default:
@@ -92,36 +92,36 @@ static void check_answer(struct world *w, const struct obi_gate_answer *answer, 
 	}
 }
 
-static void knock(struct world *w, struct obi_source from)
+static void knock(struct world *w, struct obi_origin from)
 {
-	struct obi_gate_answer answer = obi_gate_ask(&w->gate, from, w->now);
+	struct obi_admission_answer answer = obi_admission_ask(&w->gate, from, w->now);
 	check_answer(w, &answer, from);
-	if (answer.verdict == OBI_GATE_WAIT && (obi_gate_trusts(&w->gate, from) || w->gate.strangers > 0)) {
-		answer = obi_gate_ask(&w->gate, from, w->now + LONG_MS);
-		CHECK(answer.verdict == OBI_GATE_EVICT);
+	if (answer.verdict == OBI_ADMISSION_WAIT && (obi_admission_trusts(&w->gate, from) || w->gate.strangers > 0)) {
+		answer = obi_admission_ask(&w->gate, from, w->now + LONG_MS);
+		CHECK(answer.verdict == OBI_ADMISSION_EVICT);
 		w->now += LONG_MS;
 	}
-	if (answer.verdict == OBI_GATE_EVICT) {
-		CHECK(obi_gate_leave(&w->gate, answer.victim, OBI_GATE_GONE, w->now) == 0);
-		answer = obi_gate_ask(&w->gate, from, w->now);
-		CHECK(answer.verdict == OBI_GATE_ENTER);
+	if (answer.verdict == OBI_ADMISSION_EVICT) {
+		CHECK(obi_admission_leave(&w->gate, answer.victim, OBI_ADMISSION_GONE, w->now) == 0);
+		answer = obi_admission_ask(&w->gate, from, w->now);
+		CHECK(answer.verdict == OBI_ADMISSION_ENTER);
 	}
-	if (answer.verdict == OBI_GATE_ENTER) {
-		obi_gate_enter(&w->gate, from, w->now, free_seat(w));
+	if (answer.verdict == OBI_ADMISSION_ENTER) {
+		obi_admission_enter(&w->gate, from, w->now, free_seat(w));
 	}
 }
 
-static void leave(struct world *w, struct obi_gate_seat *seat, uint8_t how)
+static void leave(struct world *w, struct obi_admission_slot *seat, uint8_t how)
 {
 	bool trusted = seat->trusted, was = seat->slot != NULL;
-	int64_t ms = obi_gate_leave(&w->gate, seat, (enum obi_gate_end)(how % 3), w->now);
-	CHECK(ms >= 0 && ms <= 10000 && (ms == 0 || (was && !trusted && how % 3 == OBI_GATE_FAILED)));
+	int64_t ms = obi_admission_leave(&w->gate, seat, (enum obi_admission_end)(how % 3), w->now);
+	CHECK(ms >= 0 && ms <= 10000 && (ms == 0 || (was && !trusted && how % 3 == OBI_ADMISSION_FAILED)));
 	CHECK(seat->slot == NULL);
 }
 
 static void step(struct world *w, uint8_t event, uint8_t what)
 {
-	struct obi_gate_seat *seat = &w->seats[(event >> 3) % SEATS_MAX];
+	struct obi_admission_slot *seat = &w->seats[(event >> 3) % SEATS_MAX];
 	switch (event & 7u) {
 	case 0:
 	case 1:
@@ -133,13 +133,13 @@ static void step(struct world *w, uint8_t event, uint8_t what)
 		leave(w, seat, what);
 		break;
 	case 5:
-		(void)obi_gate_rise(seat, (enum obi_gate_rank)(what % 3), w->now);
+		(void)obi_admission_rise(seat, (enum obi_admission_rank)(what % 3), w->now);
 		break;
 	case 6:
 		w->now += (int64_t)what * what;
 		break;
 	default:
-		obi_gate_learn(&w->gate, source_of(what));
+		obi_admission_learn(&w->gate, source_of(what));
 	}
 	check_counts(w);
 }
@@ -148,11 +148,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world w;
 	memset(&w, 0, sizeof w);
-	struct obi_gate_setup setup = {.seats = size > 0 ? 1u + data[0] % SEATS_MAX : 1u,
-				       .own_uid = OWN,
-				       .allowed_uid = UINT32_MAX,
-				       .parent = size > 1 && data[1] > 127 ? "192.0.2.1" : NULL};
-	CHECK(obi_gate_init(&w.gate, &setup) == OB_OK);
+	struct obi_admission_setup setup = {.seats = size > 0 ? 1u + data[0] % SEATS_MAX : 1u,
+					    .own_uid = OWN,
+					    .allowed_uid = UINT32_MAX,
+					    .parent = size > 1 && data[1] > 127 ? "192.0.2.1" : NULL};
+	CHECK(obi_admission_init(&w.gate, &setup) == OB_OK);
 	for (size_t i = 2; i + 1 < size; i += 2) {
 		step(&w, data[i], data[i + 1]);
 	}

@@ -27,16 +27,16 @@ static void check_same(const struct ob_log_record *a, const struct ob_log_record
 	must(obi_value_equal(&a->attrs, &b->attrs));
 }
 
-static void check_json(struct ob_log_record *record, const struct obi_logline_from *from, struct obi_arena *arena,
+static void check_json(struct ob_log_record *record, const struct obi_log_line_from *from, struct obi_arena *arena,
 		       struct obi_buf *buf)
 {
 	struct ob_log_record again;
 	record->name = NULL;
-	must(obi_logtext_json(record, obi_buf_sink(buf)));
+	must(obi_log_render_json(record, obi_buf_sink(buf)));
 	struct ob_bytes line = obi_buf_bytes(buf);
 	line.len--;
 	must(memchr(line.data, '\n', line.len) == NULL);
-	must(obi_logline_parse(from, line, &arena->ob, &again));
+	must(obi_log_line_parse(from, line, &arena->ob, &again));
 	must((again.flags & OB_LOG_PARSED) != 0);
 	if ((record->flags & OB_LOG_PARSED) != 0) {
 		check_same(record, &again);
@@ -46,7 +46,7 @@ static void check_json(struct ob_log_record *record, const struct obi_logline_fr
 static void check_human(const struct ob_log_record *record, struct obi_buf *buf)
 {
 	size_t start = obi_buf_len(buf);
-	if (!obi_logtext_human(record, false, obi_buf_sink(buf))) {
+	if (!obi_log_render_human(record, false, obi_buf_sink(buf))) {
 		return;
 	}
 	struct ob_bytes all = obi_buf_bytes(buf);
@@ -58,13 +58,13 @@ static void check_human(const struct ob_log_record *record, struct obi_buf *buf)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct obi_logline_from from = {.name = "n", .stream = 1, .read_at = {1, 2}};
+	struct obi_log_line_from from = {.name = "n", .stream = 1, .read_at = {1, 2}};
 	struct obi_arena arena;
 	struct obi_buf buf;
 	struct ob_log_record record;
 	obi_arena_init(&arena, 128 * size + (1 << 20));
 	obi_buf_init(&buf, 16 * size + (1 << 20));
-	if (obi_logline_parse(&from, ob_bytes_of(data, size), &arena.ob, &record)) {
+	if (obi_log_line_parse(&from, ob_bytes_of(data, size), &arena.ob, &record)) {
 		must(record.attrs.type == OB_MAP);
 		check_json(&record, &from, &arena, &buf);
 		check_human(&record, &buf);

@@ -74,7 +74,7 @@ static const struct ob_auth_ops ops = {
 
 struct wire {
 	struct ob_auth ends[2];
-	struct obi_records from, to;
+	struct obi_sealed_records from, to;
 	struct obi_buf out, in;
 	size_t put, taken;
 	bool touched; /* something that is on its way, or will be */
@@ -88,7 +88,7 @@ static uint8_t stream(size_t at)
 static void put(struct wire *w, size_t n)
 {
 	n = n < STREAM - w->put ? n : STREAM - w->put;
-	must(obi_buf_len(&w->out) > 0 || obi_records_start(&w->out));
+	must(obi_buf_len(&w->out) > 0 || obi_sealed_records_start(&w->out));
 	for (size_t i = 0; i < n; i++) {
 		must(ob_sink_byte(obi_buf_sink(&w->out), stream(w->put++)));
 	}
@@ -101,14 +101,14 @@ static void write_some(struct wire *w, size_t n)
 	if (obi_buf_len(&w->out) == 0) {
 		return;
 	}
-	must(obi_records_seal(&w->from, &w->out, &pieces, NULL) == OB_OK && pieces.count > 0);
+	must(obi_sealed_records_seal(&w->from, &w->out, &pieces, NULL) == OB_OK && pieces.count > 0);
 	for (int i = 0; i < pieces.count; i++) {
 		size_t part = pieces.piece[i].len < n - wrote ? pieces.piece[i].len : n - wrote;
 		must(pieces.piece[i].len > 0);
 		must(ob_sink_put(obi_buf_sink(&w->in), pieces.piece[i].data, part));
 		wrote += part;
 	}
-	obi_records_wrote(&w->from, &w->out, wrote);
+	obi_sealed_records_wrote(&w->from, &w->out, wrote);
 }
 
 static void take(struct wire *w, size_t n)
@@ -127,7 +127,7 @@ static void take(struct wire *w, size_t n)
 
 static void open_some(struct wire *w, int most)
 {
-	int count = obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, most, NULL);
+	int count = obi_sealed_records_open(&w->to, &w->in, OBI_RECORD_MAX, most, NULL);
 	must(count >= 0 ? count <= most : w->touched);
 }
 
@@ -169,8 +169,8 @@ static void step(struct wire *w, uint8_t what, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct wire w = {.put = 0};
-	obi_records_begin(&w.from, &ops, &w.ends[0]);
-	obi_records_begin(&w.to, &ops, &w.ends[1]);
+	obi_sealed_records_begin(&w.from, &ops, &w.ends[0]);
+	obi_sealed_records_begin(&w.to, &ops, &w.ends[1]);
 	obi_buf_init(&w.out, 1 << 20);
 	obi_buf_init(&w.in, 1 << 20);
 	for (; size >= 3; data += 3, size -= 3) {
@@ -182,8 +182,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	open_some(&w, 1 << 20);
 	take(&w, SIZE_MAX);
 	must(w.touched || w.taken == w.put);
-	obi_records_end(&w.from);
-	obi_records_end(&w.to);
+	obi_sealed_records_end(&w.from);
+	obi_sealed_records_end(&w.to);
 	obi_buf_free(&w.out);
 	obi_buf_free(&w.in);
 	return 0;

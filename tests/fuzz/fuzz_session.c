@@ -20,7 +20,7 @@ enum { CALL = OWN_STEPS, NOTIFY, ANSWER, ANSWER_LARGE, ANSWER_ERROR, EXPIRE, WRI
 
 struct world {
 	struct obi_session session;
-	struct obi_auth_setup auth;
+	struct obi_handshake_setup auth;
 	struct obi_mechanism mechanism;
 	bool authenticates;
 	int opened;
@@ -186,13 +186,13 @@ static void begin(struct world *w, uint8_t flags)
 	w->authenticates = (flags & AUTH) != 0;
 	if (w->authenticates) {
 		w->mechanism = (struct obi_mechanism){"token", token()};
-		w->auth = (struct obi_auth_setup){.host = obi_registry_host(registry),
-						  .mechanisms = &w->mechanism,
-						  .count = 1,
-						  .codec = json ? "json" : "msgpack",
-						  .secret = ob_bytes_of(secret, sizeof secret),
-						  .allowed_uid = UINT32_MAX,
-						  .parent_dials = true};
+		w->auth = (struct obi_handshake_setup){.host = obi_registry_host(registry),
+						       .mechanisms = &w->mechanism,
+						       .count = 1,
+						       .codec = json ? "json" : "msgpack",
+						       .secret = ob_bytes_of(secret, sizeof secret),
+						       .allowed_uid = UINT32_MAX,
+						       .parent_dials = true};
 		setup.auth = &w->auth;
 	}
 	obi_session_init(&w->session, &setup);

@@ -31,7 +31,7 @@ enum { KEPT = 8, RUNS = 256, LARGE = 7000, SECRET = 32 };
 
 struct end {
 	struct obi_session session;
-	struct obi_auth_setup auth;
+	struct obi_handshake_setup auth;
 	struct obi_mechanism mechanisms[2];
 	enum ob_auth_role role;
 	uint32_t run; /* which connection it is, among those of both ends */
@@ -119,7 +119,7 @@ static struct randombytes_implementation no_randomness = {random_name, random_nu
 static void on_opened(void *user)
 {
 	struct end *e = user;
-	must(e->session.records.outgoing && obi_auth_passed(&e->session.auth));
+	must(e->session.records.outgoing && obi_handshake_passed(&e->session.auth));
 	e->opened++;
 }
 
@@ -210,13 +210,13 @@ static void begin(struct end *e, enum ob_auth_role role)
 	e->begun = e->ended = e->last_id = 0;
 	e->mechanisms[0] = (struct obi_mechanism){"noise", (const struct ob_auth_ops *)spied_noise()[0]->ops};
 	e->mechanisms[1] = (struct obi_mechanism){"token", (const struct ob_auth_ops *)fuzzed_token()[0]->ops};
-	e->auth = (struct obi_auth_setup){.host = &host,
-					  .mechanisms = e->mechanisms,
-					  .count = (flags & TOKEN) != 0 ? 2 : 1,
-					  .codec = json ? "json" : "msgpack",
-					  .secret = ob_bytes_of(secret, sizeof secret),
-					  .allowed_uid = UINT32_MAX,
-					  .parent_dials = true};
+	e->auth = (struct obi_handshake_setup){.host = &host,
+					       .mechanisms = e->mechanisms,
+					       .count = (flags & TOKEN) != 0 ? 2 : 1,
+					       .codec = json ? "json" : "msgpack",
+					       .secret = ob_bytes_of(secret, sizeof secret),
+					       .allowed_uid = UINT32_MAX,
+					       .parent_dials = true};
 	struct obi_session_setup setup = {
 	    .codec = fuzzed_ops(json ? fuzzed_json() : fuzzed_msgpack()),
 	    .auth = &e->auth,
@@ -353,7 +353,7 @@ static void feed(struct end *e, struct ob_bytes part)
 		return;
 	}
 	meddled = e->fed = true;
-	must(!begins || obi_records_start(&s->out));
+	must(!begins || obi_sealed_records_start(&s->out));
 	must(ob_sink_put(obi_buf_sink(&s->out), part.data, part.len));
 }
 

@@ -17,15 +17,15 @@ static struct ob_identity somebody(const char *subject, const char *method)
 	    .size = sizeof(struct ob_identity), .subject = ob_bytes_text(subject), .method = ob_bytes_text(method)};
 }
 
-static enum obi_verdict judge(const char *text, const struct ob_identity *who, const char *method)
+static enum obi_acl_verdict judge(const char *text, const struct ob_identity *who, const char *method)
 {
-	struct obi_rules rules;
+	struct obi_acl rules;
 	struct ob_error err = {.text = ""};
-	if (obi_rules_parse(text, &rules, &err) != OB_OK) {
+	if (obi_acl_parse(text, &rules, &err) != OB_OK) {
 		fail_msg("%s: %s", text, err.text);
 	}
-	enum obi_verdict verdict = obi_rules_judge(&rules, who, ob_bytes_text(method));
-	obi_rules_free(&rules);
+	enum obi_acl_verdict verdict = obi_acl_judge(&rules, who, ob_bytes_text(method));
+	obi_acl_free(&rules);
 	return verdict;
 }
 
@@ -33,12 +33,12 @@ static void the_first_that_fits_decides(void **state)
 {
 	const struct ob_identity who = somebody("outboard", "token");
 	(void)state;
-	assert_int_equal(judge("deny kv.set; allow *", &who, "kv.set"), OBI_DENIED);
-	assert_int_equal(judge("deny kv.set; allow *", &who, "kv.get"), OBI_ALLOWED);
-	assert_int_equal(judge("allow *; deny *", &who, "kv.set"), OBI_ALLOWED);
-	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.list"), OBI_ALLOWED);
-	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.lis"), OBI_DENIED);
-	assert_int_equal(judge(NULL, &who, "kv.set"), OBI_UNSAID);
+	assert_int_equal(judge("deny kv.set; allow *", &who, "kv.set"), OBI_ACL_DENIED);
+	assert_int_equal(judge("deny kv.set; allow *", &who, "kv.get"), OBI_ACL_ALLOWED);
+	assert_int_equal(judge("allow *; deny *", &who, "kv.set"), OBI_ACL_ALLOWED);
+	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.list"), OBI_ACL_ALLOWED);
+	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.lis"), OBI_ACL_DENIED);
+	assert_int_equal(judge(NULL, &who, "kv.set"), OBI_ACL_NO_MATCH);
 }
 
 static void a_pattern_names_a_method_or_an_interface(void **state)
@@ -74,7 +74,7 @@ static void a_pattern_names_a_method_or_an_interface(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char text[128];
 		snprintf(text, sizeof text, "deny %s; allow *", rows[i].pattern);
-		bool fits = judge(text, &who, rows[i].method) == OBI_DENIED;
+		bool fits = judge(text, &who, rows[i].method) == OBI_ACL_DENIED;
 		if (fits != rows[i].fits) {
 			fail_msg("%s and %s", rows[i].pattern, rows[i].method);
 		}
@@ -86,12 +86,13 @@ static void what_is_for_the_parent_must_be_named_to_be_allowed(void **state)
 {
 	const struct ob_identity who = somebody("outboard", "token");
 	(void)state;
-	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.health"), OBI_ALLOWED);
-	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.shutdown"), OBI_UNSAID);
-	assert_int_equal(judge("allow outboard.*; deny *", &who, "outboard.supervise"), OBI_UNSAID);
-	assert_int_equal(judge("deny outboard.*; allow *", &who, "outboard.supervise"), OBI_DENIED);
+	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.health"), OBI_ACL_ALLOWED);
+	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.shutdown"),
+			 OBI_ACL_NO_MATCH);
+	assert_int_equal(judge("allow outboard.*; deny *", &who, "outboard.supervise"), OBI_ACL_NO_MATCH);
+	assert_int_equal(judge("deny outboard.*; allow *", &who, "outboard.supervise"), OBI_ACL_DENIED);
 	assert_int_equal(judge("allow outboard-control.shutdown; deny *", &who, "outboard-control.shutdown"),
-			 OBI_ALLOWED);
+			 OBI_ACL_ALLOWED);
 }
 
 /* Each row: the condition, and who fits it. A fact that nobody vouches for fits none. */
@@ -130,8 +131,9 @@ static void all_conditions_must_hold(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char text[160];
 		snprintf(text, sizeof text, "allow %s *; deny *", rows[i].conditions);
-		bool said[] = {judge(text, &local, "a.b") == OBI_ALLOWED, judge(text, &guest, "a.b") == OBI_ALLOWED,
-			       judge(text, &unknown, "a.b") == OBI_ALLOWED, judge(text, &parent, "a.b") == OBI_ALLOWED};
+		bool said[] = {
+		    judge(text, &local, "a.b") == OBI_ACL_ALLOWED, judge(text, &guest, "a.b") == OBI_ACL_ALLOWED,
+		    judge(text, &unknown, "a.b") == OBI_ACL_ALLOWED, judge(text, &parent, "a.b") == OBI_ACL_ALLOWED};
 		if (said[0] != rows[i].local || said[1] != rows[i].guest || said[2] != rows[i].unknown ||
 		    said[3] != rows[i].parent) {
 			fail_msg("%s: %d %d %d %d", rows[i].conditions, said[0], said[1], said[2], said[3]);
@@ -173,9 +175,9 @@ static void what_is_no_rule_is_named(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct obi_rules rules;
+		struct obi_acl rules;
 		struct ob_error err = {.text = ""};
-		assert_int_equal(obi_rules_parse(rows[i].text, &rules, &err), OB_EINVAL);
+		assert_int_equal(obi_acl_parse(rows[i].text, &rules, &err), OB_EINVAL);
 		assert_string_equal(err.text, rows[i].why);
 		assert_null(rules.list);
 	}
@@ -183,23 +185,23 @@ static void what_is_no_rule_is_named(void **state)
 
 static void there_is_a_limit(void **state)
 {
-	char text[OBI_RULES_TEXT_MAX + 2];
-	struct obi_rules rules;
+	char text[OBI_ACL_TEXT_MAX + 2];
+	struct obi_acl rules;
 	struct ob_error err;
 	size_t n = 0;
 	(void)state;
-	for (int i = 0; i < OBI_RULES_MAX; i++) {
+	for (int i = 0; i < OBI_ACL_MAX; i++) {
 		n += (size_t)snprintf(text + n, sizeof text - n, "allow *;");
 	}
-	assert_int_equal(obi_rules_parse(text, &rules, &err), OB_OK);
-	assert_int_equal(rules.count, OBI_RULES_MAX);
-	obi_rules_free(&rules);
+	assert_int_equal(obi_acl_parse(text, &rules, &err), OB_OK);
+	assert_int_equal(rules.count, OBI_ACL_MAX);
+	obi_acl_free(&rules);
 	snprintf(text + n, sizeof text - n, "allow *");
-	assert_int_equal(obi_rules_parse(text, &rules, &err), OB_EINVAL);
+	assert_int_equal(obi_acl_parse(text, &rules, &err), OB_EINVAL);
 	memset(text, ' ', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
 	memcpy(text, "allow *", 7);
-	assert_int_equal(obi_rules_parse(text, &rules, &err), OB_EINVAL);
+	assert_int_equal(obi_acl_parse(text, &rules, &err), OB_EINVAL);
 }
 
 int main(void)

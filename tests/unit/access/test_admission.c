@@ -12,69 +12,70 @@
 
 enum { OWN = 1000, SEATS = 8, RESERVED = 2, OPEN = SEATS - RESERVED, MANY = 512 };
 
-static struct obi_gate gate;
-static struct obi_gate_seat seats[MANY];
+static struct obi_admission gate;
+static struct obi_admission_slot seats[MANY];
 static int64_t now;
 
-static struct obi_source uid(uint32_t number)
+static struct obi_origin uid(uint32_t number)
 {
 	struct ob_peer peer = {.size = sizeof peer, .known = OB_PEER_UID | OB_PEER_PID, .uid = number};
-	return obi_source_of_peer(&peer);
+	return obi_origin_of_peer(&peer);
 }
 
-static struct obi_source cid(uint32_t number)
+static struct obi_origin cid(uint32_t number)
 {
 	struct ob_peer peer = {.size = sizeof peer, .known = OB_PEER_CID | OB_PEER_ADDRESS, .cid = number};
 	snprintf(peer.address, sizeof peer.address, "vsock:%u:7", number);
-	return obi_source_of_peer(&peer);
+	return obi_origin_of_peer(&peer);
 }
 
-static struct obi_source address(const char *shown)
+static struct obi_origin address(const char *shown)
 {
 	struct ob_peer peer = {.size = sizeof peer, .known = OB_PEER_ADDRESS};
 	snprintf(peer.address, sizeof peer.address, "%s", shown);
-	return obi_source_of_peer(&peer);
+	return obi_origin_of_peer(&peer);
 }
 
 static void begin(uint32_t count, const char *parent)
 {
-	struct obi_gate_setup setup = {.seats = count, .own_uid = OWN, .allowed_uid = UINT32_MAX, .parent = parent};
+	struct obi_admission_setup setup = {
+	    .seats = count, .own_uid = OWN, .allowed_uid = UINT32_MAX, .parent = parent};
 	memset(seats, 0, sizeof seats);
 	now = 1000000;
-	assert_int_equal(obi_gate_init(&gate, &setup), OB_OK);
+	assert_int_equal(obi_admission_init(&gate, &setup), OB_OK);
 }
 
-static enum obi_gate_verdict asked(struct obi_source from)
+static enum obi_admission_verdict asked(struct obi_origin from)
 {
-	return obi_gate_ask(&gate, from, now).verdict;
+	return obi_admission_ask(&gate, from, now).verdict;
 }
 
-static void must_enter(struct obi_source from, struct obi_gate_seat *seat)
+static void must_enter(struct obi_origin from, struct obi_admission_slot *seat)
 {
-	assert_int_equal(asked(from), OBI_GATE_ENTER);
-	obi_gate_enter(&gate, from, now, seat);
+	assert_int_equal(asked(from), OBI_ADMISSION_ENTER);
+	obi_admission_enter(&gate, from, now, seat);
 }
 
-static void must_evict(struct obi_source from, const struct obi_gate_seat *victim)
+static void must_evict(struct obi_origin from, const struct obi_admission_slot *victim)
 {
-	struct obi_gate_answer answer = obi_gate_ask(&gate, from, now);
-	assert_int_equal(answer.verdict, OBI_GATE_EVICT);
+	struct obi_admission_answer answer = obi_admission_ask(&gate, from, now);
+	assert_int_equal(answer.verdict, OBI_ADMISSION_EVICT);
 	assert_ptr_equal(answer.victim, victim);
 }
 
-static int64_t fail_once(struct obi_source from)
+static int64_t fail_once(struct obi_origin from)
 {
-	struct obi_gate_seat seat;
+	struct obi_admission_slot seat;
 	must_enter(from, &seat);
-	return obi_gate_leave(&gate, &seat, OBI_GATE_FAILED, now);
+	return obi_admission_leave(&gate, &seat, OBI_ADMISSION_FAILED, now);
 }
 
 /* ---- Sources ---- */
 
-static void must_show(struct obi_source source, const char *text)
+static void must_show(struct obi_origin source, const char *text)
 {
-	char shown[OBI_SOURCE_TEXT];
-	obi_source_show(source, shown);
+	char shown[OBI_ORIGIN_TEXT];
+	obi_origin_show(source, shown);
 	assert_string_equal(shown, text);
 }
 
@@ -91,40 +92,40 @@ static void sources_are_what_the_kernel_vouches_for(void **state)
 	must_show(address("/run/vm/v.sock"), "unknown");
 	must_show(address("[no end"), "unknown");
 	must_show(address(""), "unknown");
-	must_show(obi_source_of_peer(&nothing), "unknown");
+	must_show(obi_origin_of_peer(&nothing), "unknown");
 }
 
 static void a_port_makes_no_other_source(void **state)
 {
 	(void)state;
-	assert_true(obi_source_equal(address("192.0.2.7:1"), address("192.0.2.7:2")));
-	assert_true(obi_source_equal(address("192.0.2.7:1"), address("[::ffff:192.0.2.7]:2")));
-	assert_false(obi_source_equal(address("192.0.2.7:1"), address("192.0.2.8:1")));
-	assert_false(obi_source_equal(uid(3), cid(3)));
+	assert_true(obi_origin_equal(address("192.0.2.7:1"), address("192.0.2.7:2")));
+	assert_true(obi_origin_equal(address("192.0.2.7:1"), address("[::ffff:192.0.2.7]:2")));
+	assert_false(obi_origin_equal(address("192.0.2.7:1"), address("192.0.2.8:1")));
+	assert_false(obi_origin_equal(uid(3), cid(3)));
 }
 
 static void a_host_has_a_whole_network_of_ipv6(void **state)
 {
-	struct obi_source a = address("[2001:db8::7]:1"), b = address("[2001:db8::1:0:0:8]:1");
+	struct obi_origin a = address("[2001:db8::7]:1"), b = address("[2001:db8::1:0:0:8]:1");
 	(void)state;
-	assert_false(obi_source_equal(a, b));
-	assert_true(obi_source_equal(obi_source_network(a), obi_source_network(b)));
-	assert_false(obi_source_equal(obi_source_network(a), obi_source_network(address("[2001:db8:0:1::7]:1"))));
-	assert_true(obi_source_equal(obi_source_network(address("192.0.2.7:1")), address("192.0.2.7:1")));
+	assert_false(obi_origin_equal(a, b));
+	assert_true(obi_origin_equal(obi_origin_network(a), obi_origin_network(b)));
+	assert_false(obi_origin_equal(obi_origin_network(a), obi_origin_network(address("[2001:db8:0:1::7]:1"))));
+	assert_true(obi_origin_equal(obi_origin_network(address("192.0.2.7:1")), address("192.0.2.7:1")));
 }
 
 static void loopback_and_the_unknown_are_shared(void **state)
 {
 	(void)state;
-	assert_true(obi_source_is_shared(address("127.0.0.1:1")));
-	assert_true(obi_source_is_shared(address("127.9.9.9:1")));
-	assert_true(obi_source_is_shared(address("[::1]:1")));
-	assert_true(obi_source_is_shared(address("?")));
-	assert_true(obi_source_is_shared(cid(1)));
-	assert_false(obi_source_is_shared(cid(2)));
-	assert_false(obi_source_is_shared(uid(0)));
-	assert_false(obi_source_is_shared(address("128.0.0.1:1")));
-	assert_false(obi_source_is_shared(address("[::2]:1")));
+	assert_true(obi_origin_is_shared(address("127.0.0.1:1")));
+	assert_true(obi_origin_is_shared(address("127.9.9.9:1")));
+	assert_true(obi_origin_is_shared(address("[::1]:1")));
+	assert_true(obi_origin_is_shared(address("?")));
+	assert_true(obi_origin_is_shared(cid(1)));
+	assert_false(obi_origin_is_shared(cid(2)));
+	assert_false(obi_origin_is_shared(uid(0)));
+	assert_false(obi_origin_is_shared(address("128.0.0.1:1")));
+	assert_false(obi_origin_is_shared(address("[::2]:1")));
 }
 
 static void a_parent_is_an_address_or_a_context_id(void **state)
@@ -133,57 +134,57 @@ static void a_parent_is_an_address_or_a_context_id(void **state)
 	static const char *const bad[] = {
 	    "",	  " 2",	   "0",		  "4294967295",	  "18446744073709551618", "-1",
 	    "2x", "1.2.3", "example.org", "192.0.2.1:80", "[2001:db8::1]",	  "fe80::1%eth0"};
-	struct obi_source source;
+	struct obi_origin source;
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-		assert_true(obi_source_parse(good[i], &source));
+		assert_true(obi_origin_parse(good[i], &source));
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		assert_false(obi_source_parse(bad[i], &source));
+		assert_false(obi_origin_parse(bad[i], &source));
 	}
-	assert_true(obi_source_parse("3", &source));
-	assert_true(obi_source_equal(source, cid(3)));
-	assert_true(obi_source_parse("::ffff:192.0.2.1", &source));
-	assert_true(obi_source_equal(source, address("192.0.2.1:5")));
+	assert_true(obi_origin_parse("3", &source));
+	assert_true(obi_origin_equal(source, cid(3)));
+	assert_true(obi_origin_parse("::ffff:192.0.2.1", &source));
+	assert_true(obi_origin_equal(source, address("192.0.2.1:5")));
 }
 
 /* ---- Trust ---- */
 
 static void who_is_trusted(void **state)
 {
-	struct obi_gate_setup setup = {.seats = 4, .own_uid = OWN, .allowed_uid = 7, .parent = "192.0.2.1"};
+	struct obi_admission_setup setup = {.seats = 4, .own_uid = OWN, .allowed_uid = 7, .parent = "192.0.2.1"};
 	(void)state;
-	assert_int_equal(obi_gate_init(&gate, &setup), OB_OK);
-	assert_true(obi_gate_trusts(&gate, uid(OWN)));
-	assert_true(obi_gate_trusts(&gate, uid(0)));
-	assert_true(obi_gate_trusts(&gate, uid(7)));
-	assert_true(obi_gate_trusts(&gate, cid(2)));
-	assert_true(obi_gate_trusts(&gate, address("192.0.2.1:9")));
-	assert_false(obi_gate_trusts(&gate, uid(8)));
-	assert_false(obi_gate_trusts(&gate, cid(3)));
-	assert_false(obi_gate_trusts(&gate, cid(7)));
-	assert_false(obi_gate_trusts(&gate, cid(0)));
-	assert_false(obi_gate_trusts(&gate, address("192.0.2.2:9")));
-	assert_false(obi_gate_trusts(&gate, address("127.0.0.1:9")));
+	assert_int_equal(obi_admission_init(&gate, &setup), OB_OK);
+	assert_true(obi_admission_trusts(&gate, uid(OWN)));
+	assert_true(obi_admission_trusts(&gate, uid(0)));
+	assert_true(obi_admission_trusts(&gate, uid(7)));
+	assert_true(obi_admission_trusts(&gate, cid(2)));
+	assert_true(obi_admission_trusts(&gate, address("192.0.2.1:9")));
+	assert_false(obi_admission_trusts(&gate, uid(8)));
+	assert_false(obi_admission_trusts(&gate, cid(3)));
+	assert_false(obi_admission_trusts(&gate, cid(7)));
+	assert_false(obi_admission_trusts(&gate, cid(0)));
+	assert_false(obi_admission_trusts(&gate, address("192.0.2.2:9")));
+	assert_false(obi_admission_trusts(&gate, address("127.0.0.1:9")));
 	setup.parent = "somewhere";
-	assert_int_equal(obi_gate_init(&gate, &setup), OB_EINVAL);
+	assert_int_equal(obi_admission_init(&gate, &setup), OB_EINVAL);
 	begin(SEATS, NULL);
-	assert_false(obi_gate_trusts(&gate, uid(UINT32_MAX)));
+	assert_false(obi_admission_trusts(&gate, uid(UINT32_MAX)));
 }
 
 static void the_parent_is_where_it_supervised_from_last(void **state)
 {
 	(void)state;
 	begin(SEATS, NULL);
-	obi_gate_learn(&gate, address("[2001:db8::7]:1"));
-	assert_true(obi_gate_trusts(&gate, address("[2001:db8::7]:2")));
-	assert_false(obi_gate_trusts(&gate, address("[2001:db8::8]:2")));
-	obi_gate_learn(&gate, address("127.0.0.1:1"));
-	assert_false(obi_gate_trusts(&gate, address("127.0.0.1:1")));
-	assert_true(obi_gate_trusts(&gate, address("[2001:db8::7]:2")));
-	obi_gate_learn(&gate, cid(5));
-	assert_true(obi_gate_trusts(&gate, cid(5)));
-	assert_false(obi_gate_trusts(&gate, address("[2001:db8::7]:2")));
+	obi_admission_learn(&gate, address("[2001:db8::7]:1"));
+	assert_true(obi_admission_trusts(&gate, address("[2001:db8::7]:2")));
+	assert_false(obi_admission_trusts(&gate, address("[2001:db8::8]:2")));
+	obi_admission_learn(&gate, address("127.0.0.1:1"));
+	assert_false(obi_admission_trusts(&gate, address("127.0.0.1:1")));
+	assert_true(obi_admission_trusts(&gate, address("[2001:db8::7]:2")));
+	obi_admission_learn(&gate, cid(5));
+	assert_true(obi_admission_trusts(&gate, cid(5)));
+	assert_false(obi_admission_trusts(&gate, address("[2001:db8::7]:2")));
 }
 
 /* ---- Penalties ---- */
@@ -196,12 +197,12 @@ static void failures_cost_more_each_time(void **state)
 	for (size_t i = 0; i < sizeof ms / sizeof ms[0]; i++) {
 		assert_int_equal(fail_once(uid(5)), ms[i]);
 		if (ms[i] > 0) {
-			struct obi_gate_answer answer = obi_gate_ask(&gate, uid(5), now);
-			assert_int_equal(answer.verdict, OBI_GATE_BLOCKED);
+			struct obi_admission_answer answer = obi_admission_ask(&gate, uid(5), now);
+			assert_int_equal(answer.verdict, OBI_ADMISSION_BLOCKED);
 			assert_int_equal(answer.ms, ms[i]);
-			assert_int_equal(asked(uid(6)), OBI_GATE_ENTER);
+			assert_int_equal(asked(uid(6)), OBI_ADMISSION_ENTER);
 			now += ms[i] - 1;
-			assert_int_equal(asked(uid(5)), OBI_GATE_BLOCKED);
+			assert_int_equal(asked(uid(5)), OBI_ADMISSION_BLOCKED);
 			now++;
 		}
 	}
@@ -209,7 +210,7 @@ static void failures_cost_more_each_time(void **state)
 
 static void failures_are_forgotten_and_forgiven(void **state)
 {
-	struct obi_gate_seat seat;
+	struct obi_admission_slot seat;
 	(void)state;
 	begin(SEATS, NULL);
 	assert_int_equal(fail_once(uid(5)), 0);
@@ -218,17 +219,17 @@ static void failures_are_forgotten_and_forgiven(void **state)
 	assert_int_equal(fail_once(uid(5)), 0);
 	assert_int_equal(fail_once(uid(5)), 0);
 	must_enter(uid(5), &seat);
-	assert_int_equal(obi_gate_leave(&gate, &seat, OBI_GATE_PASSED, now), 0);
+	assert_int_equal(obi_admission_leave(&gate, &seat, OBI_ADMISSION_PASSED, now), 0);
 	assert_int_equal(fail_once(uid(5)), 0);
 	assert_int_equal(fail_once(uid(5)), 0);
 	must_enter(uid(5), &seat);
-	assert_int_equal(obi_gate_leave(&gate, &seat, OBI_GATE_GONE, now), 0);
+	assert_int_equal(obi_admission_leave(&gate, &seat, OBI_ADMISSION_GONE, now), 0);
 	assert_int_equal(fail_once(uid(5)), 100);
 }
 
 static void the_trusted_and_the_shared_never_wait_for_failures(void **state)
 {
-	const struct obi_source exempt[] = {uid(OWN), uid(0), cid(2), address("127.0.0.1:1"), address("?"), cid(1)};
+	const struct obi_origin exempt[] = {uid(OWN), uid(0), cid(2), address("127.0.0.1:1"), address("?"), cid(1)};
 	(void)state;
 	begin(SEATS, NULL);
 	for (size_t i = 0; i < sizeof exempt / sizeof exempt[0]; i++) {
@@ -248,9 +249,9 @@ static void a_network_of_strangers_is_one_source(void **state)
 		snprintf(shown, sizeof shown, "[2001:db8::1:%d]:1", i + 1);
 		assert_int_equal(fail_once(address(shown)), i < 2 ? 0 : 100);
 	}
-	assert_int_equal(asked(address("[2001:db8::2]:1")), OBI_GATE_BLOCKED);
-	assert_int_equal(asked(address("[2001:db8::1]:1")), OBI_GATE_ENTER);
-	assert_int_equal(asked(address("[2001:db8:1::1]:1")), OBI_GATE_ENTER);
+	assert_int_equal(asked(address("[2001:db8::2]:1")), OBI_ADMISSION_BLOCKED);
+	assert_int_equal(asked(address("[2001:db8::1]:1")), OBI_ADMISSION_ENTER);
+	assert_int_equal(asked(address("[2001:db8:1::1]:1")), OBI_ADMISSION_ENTER);
 }
 
 static void the_table_is_bounded_and_keeps_the_latest(void **state)
@@ -260,18 +261,18 @@ static void the_table_is_bounded_and_keeps_the_latest(void **state)
 	for (uint32_t i = 0; i < 3; i++) {
 		(void)fail_once(uid(5));
 	}
-	for (uint32_t i = 1; i < OBI_GATE_SOURCES; i++) {
+	for (uint32_t i = 1; i < OBI_ADMISSION_SOURCES; i++) {
 		now++;
 		(void)fail_once(uid(OWN + i));
 	}
 	(void)fail_once(uid(5));
-	assert_int_equal(asked(uid(5)), OBI_GATE_BLOCKED);
+	assert_int_equal(asked(uid(5)), OBI_ADMISSION_BLOCKED);
 	/* A thousand more, of whom each is later: what was known of it has gone. */
 	for (uint32_t i = 0; i < 1000; i++) {
 		now += i == 0;
 		(void)fail_once(uid(5000 + i));
 	}
-	assert_int_equal(asked(uid(5)), OBI_GATE_ENTER);
+	assert_int_equal(asked(uid(5)), OBI_ADMISSION_ENTER);
 }
 
 static void more_sources_than_the_table_has_room_for(void **state)
@@ -282,11 +283,11 @@ static void more_sources_than_the_table_has_room_for(void **state)
 		must_enter(uid(5000 + i), &seats[i]);
 	}
 	for (uint32_t i = 0; i < 300; i++) {
-		assert_int_equal(obi_gate_leave(&gate, &seats[i], OBI_GATE_FAILED, now), 0);
+		assert_int_equal(obi_admission_leave(&gate, &seats[i], OBI_ADMISSION_FAILED, now), 0);
 	}
 	assert_int_equal(gate.seated, 0);
 	assert_int_equal(gate.rest.seats, 0);
-	assert_int_equal(asked(uid(5)), OBI_GATE_ENTER);
+	assert_int_equal(asked(uid(5)), OBI_ADMISSION_ENTER);
 }
 
 /* ---- Seats ---- */
@@ -303,13 +304,13 @@ static void strangers_leave_a_quarter_free(void **state)
 	for (int i = 0; i < OPEN; i++) {
 		must_enter(uid(5), &seats[i]);
 	}
-	assert_int_equal(asked(uid(5)), OBI_GATE_FULL);
+	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 	for (int i = OPEN; i < SEATS; i++) {
 		must_enter(uid(OWN), &seats[i]);
 	}
 	/* And the trusted take one of theirs, at once, whatever it does; the oldest first. */
 	must_evict(uid(OWN), &seats[0]);
-	assert_true(obi_gate_rise(&seats[0], OBI_GATE_TALKING, now));
+	assert_true(obi_admission_rise(&seats[0], OBI_ADMISSION_TALKING, now));
 	must_evict(uid(OWN), &seats[1]);
 }
 
@@ -319,16 +320,16 @@ static void with_one_seat_nobody_is_kept_out_for_good(void **state)
 	begin(1, NULL);
 	must_enter(uid(5), &seats[0]);
 	must_evict(uid(OWN), &seats[0]);
-	(void)obi_gate_leave(&gate, &seats[0], OBI_GATE_GONE, now);
+	(void)obi_admission_leave(&gate, &seats[0], OBI_ADMISSION_GONE, now);
 	must_enter(uid(OWN), &seats[0]);
-	assert_int_equal(asked(uid(5)), OBI_GATE_FULL);
-	assert_int_equal(asked(uid(OWN)), OBI_GATE_WAIT);
+	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
+	assert_int_equal(asked(uid(OWN)), OBI_ADMISSION_WAIT);
 	now += 1;
-	assert_int_equal(asked(uid(5)), OBI_GATE_FULL);
+	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 	must_evict(uid(OWN), &seats[0]);
 }
 
-static void fill(struct obi_source from, int first, int count)
+static void fill(struct obi_origin from, int first, int count)
 {
 	for (int i = first; i < first + count; i++) {
 		must_enter(from, &seats[i]);
@@ -342,16 +343,16 @@ static void the_greediest_source_gives_way_at_once(void **state)
 	fill(uid(5), 0, 4);
 	fill(uid(6), 4, 2);
 	/* Not the oldest, nor a silent one of another source: the one of those who have the most that has said nothing. */
-	assert_true(obi_gate_rise(&seats[0], OBI_GATE_TALKING, now));
+	assert_true(obi_admission_rise(&seats[0], OBI_ADMISSION_TALKING, now));
 	must_evict(uid(7), &seats[1]);
 	for (int i = 1; i < 4; i++) {
-		assert_true(obi_gate_rise(&seats[i], OBI_GATE_TALKING, now));
+		assert_true(obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now));
 	}
 	must_evict(uid(7), &seats[0]);
 	/* Whoever has as many gets nothing before their moment is over. */
-	assert_int_equal(asked(uid(5)), OBI_GATE_FULL);
+	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 	now += 4;
-	assert_int_equal(asked(uid(5)), OBI_GATE_FULL);
+	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 	now += 1;
 	must_evict(uid(5), &seats[0]);
 }
@@ -363,90 +364,90 @@ static void who_has_proved_the_secret_goes_last(void **state)
 	fill(uid(5), 0, OPEN - 1);
 	fill(uid(6), OPEN - 1, 1);
 	for (int i = 0; i < OPEN - 1; i++) {
-		assert_true(obi_gate_rise(&seats[i], OBI_GATE_PROVEN, now));
+		assert_true(obi_admission_rise(&seats[i], OBI_ADMISSION_PROVEN, now));
 	}
 	now += 1000;
 	must_evict(uid(7), &seats[OPEN - 1]);
-	assert_true(obi_gate_rise(&seats[OPEN - 1], OBI_GATE_PROVEN, now));
+	assert_true(obi_admission_rise(&seats[OPEN - 1], OBI_ADMISSION_PROVEN, now));
 	must_evict(uid(7), &seats[0]);
 }
 
 /* Where all look alike, one of them may be the parent: it waits for a moment that surely comes. */
 static void the_shared_and_the_trusted_wait(void **state)
 {
-	const struct obi_source lo = address("127.0.0.1:1");
+	const struct obi_origin lo = address("127.0.0.1:1");
 	(void)state;
 	begin(SEATS, NULL);
 	fill(lo, 0, OPEN);
-	struct obi_gate_answer answer = obi_gate_ask(&gate, lo, now);
-	assert_int_equal(answer.verdict, OBI_GATE_WAIT);
+	struct obi_admission_answer answer = obi_admission_ask(&gate, lo, now);
+	assert_int_equal(answer.verdict, OBI_ADMISSION_WAIT);
 	assert_int_equal(answer.ms, 1);
 	now += 1;
 	must_evict(lo, &seats[0]);
 	for (int i = 0; i < OPEN; i++) {
-		assert_true(obi_gate_rise(&seats[i], OBI_GATE_TALKING, now));
-		assert_false(obi_gate_rise(&seats[i], OBI_GATE_TALKING, now + 1));
-		assert_false(obi_gate_rise(&seats[i], OBI_GATE_SILENT, now + 1));
+		assert_true(obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now));
+		assert_false(obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now + 1));
+		assert_false(obi_admission_rise(&seats[i], OBI_ADMISSION_SILENT, now + 1));
 	}
-	answer = obi_gate_ask(&gate, lo, now);
-	assert_int_equal(answer.verdict, OBI_GATE_WAIT);
+	answer = obi_admission_ask(&gate, lo, now);
+	assert_int_equal(answer.verdict, OBI_ADMISSION_WAIT);
 	assert_int_equal(answer.ms, 5);
 	now += 5;
 	must_evict(lo, &seats[0]);
-	(void)obi_gate_leave(&gate, &seats[0], OBI_GATE_GONE, now);
+	(void)obi_admission_leave(&gate, &seats[0], OBI_ADMISSION_GONE, now);
 	must_enter(lo, &seats[0]);
 	/* The trusted, among themselves. */
 	begin(2, NULL);
 	fill(uid(OWN), 0, 2);
-	assert_int_equal(asked(uid(0)), OBI_GATE_EVICT);
-	assert_int_equal(asked(uid(OWN)), OBI_GATE_WAIT);
-	assert_int_equal(asked(uid(5)), OBI_GATE_FULL);
+	assert_int_equal(asked(uid(0)), OBI_ADMISSION_EVICT);
+	assert_int_equal(asked(uid(OWN)), OBI_ADMISSION_WAIT);
+	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 }
 
 /* The talking are not pushed out by a stream of the silent; but who stalls is one of these. */
 static void the_silent_go_before_the_talking(void **state)
 {
-	const struct obi_source lo = address("127.0.0.1:1");
+	const struct obi_origin lo = address("127.0.0.1:1");
 	(void)state;
 	begin(SEATS, NULL);
 	fill(lo, 0, OPEN - 1);
 	for (int i = 0; i < OPEN - 1; i++) {
-		(void)obi_gate_rise(&seats[i], OBI_GATE_TALKING, now);
+		(void)obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now);
 	}
 	now += 999;
 	fill(lo, OPEN - 1, 1);
-	assert_int_equal(obi_gate_ask(&gate, lo, now).ms, 1);
-	assert_int_equal(asked(lo), OBI_GATE_WAIT);
+	assert_int_equal(obi_admission_ask(&gate, lo, now).ms, 1);
+	assert_int_equal(asked(lo), OBI_ADMISSION_WAIT);
 	now += 1;
 	must_evict(lo, &seats[0]);
-	assert_true(obi_gate_rise(&seats[0], OBI_GATE_PROVEN, now));
+	assert_true(obi_admission_rise(&seats[0], OBI_ADMISSION_PROVEN, now));
 	must_evict(lo, &seats[1]);
 }
 
 static void an_exchange_over_a_network_takes_longer(void **state)
 {
-	const struct obi_source far = address("192.0.2.7:1");
+	const struct obi_origin far = address("192.0.2.7:1");
 	(void)state;
 	begin(SEATS, NULL);
 	fill(far, 0, OPEN);
 	for (int i = 0; i < OPEN; i++) {
-		(void)obi_gate_rise(&seats[i], OBI_GATE_TALKING, now);
+		(void)obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now);
 	}
 	now += 99;
-	assert_int_equal(asked(far), OBI_GATE_FULL);
+	assert_int_equal(asked(far), OBI_ADMISSION_FULL);
 	now += 1;
 	must_evict(far, &seats[0]);
 }
 
 static void leaving_twice_is_leaving_once(void **state)
 {
-	struct obi_gate_seat never = {0};
+	struct obi_admission_slot never = {0};
 	(void)state;
 	begin(SEATS, NULL);
 	fill(uid(5), 0, 2);
-	(void)obi_gate_leave(&gate, &seats[0], OBI_GATE_PASSED, now);
-	(void)obi_gate_leave(&gate, &seats[0], OBI_GATE_FAILED, now);
-	(void)obi_gate_leave(&gate, &never, OBI_GATE_FAILED, now);
+	(void)obi_admission_leave(&gate, &seats[0], OBI_ADMISSION_PASSED, now);
+	(void)obi_admission_leave(&gate, &seats[0], OBI_ADMISSION_FAILED, now);
+	(void)obi_admission_leave(&gate, &never, OBI_ADMISSION_FAILED, now);
 	assert_int_equal(gate.seated, 1);
 	assert_int_equal(gate.strangers, 1);
 	assert_ptr_equal(gate.first, &seats[1]);

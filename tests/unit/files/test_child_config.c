@@ -18,7 +18,7 @@ static struct ob_config parsed(const char *text)
 {
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
-	if (obi_config_parse(ob_bytes_text(text), &config, &err) < 0) {
+	if (obi_child_config_parse(ob_bytes_text(text), &config, &err) < 0) {
 		fail_msg("%s", err.text);
 	}
 	return config;
@@ -27,8 +27,8 @@ static struct ob_config parsed(const char *text)
 static void expect_text(const struct ob_config *config, const char *text)
 {
 	struct obi_buf out;
-	obi_buf_init(&out, OBI_CONFIG_MAX);
-	assert_int_equal(obi_config_format(config, obi_buf_sink(&out), NULL), OB_OK);
+	obi_buf_init(&out, OBI_CHILD_CONFIG_MAX);
+	assert_int_equal(obi_child_config_format(config, obi_buf_sink(&out), NULL), OB_OK);
 	ob_sink_byte(obi_buf_sink(&out), 0);
 	assert_string_equal((const char *)obi_buf_bytes(&out).data, text);
 	obi_buf_free(&out);
@@ -38,7 +38,7 @@ static void expect_refused(const char *text, size_t len, const char *why)
 {
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
-	assert_int_equal(obi_config_parse(ob_bytes_of(text, len), &config, &err), OB_EINVAL);
+	assert_int_equal(obi_child_config_parse(ob_bytes_of(text, len), &config, &err), OB_EINVAL);
 	const char *prefix = "parsing outboard config: ";
 	assert_memory_equal(err.text, prefix, strlen(prefix));
 	if (why != NULL) {
@@ -98,7 +98,7 @@ static void file_of_the_origin_is_read(void **unused)
 	assert_true(config.ready);
 	assert_null(config.name);
 	assert_null(config.extra);
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 	assert_null(config.token);
 	assert_int_equal(config.size, sizeof config);
 }
@@ -113,12 +113,12 @@ static void a_shorter_struct_is_filled_as_far_as_it_goes(void **unused)
 	struct ob_config config = {.size = offsetof(struct ob_config, allow_plaintext), .allow_plaintext = false};
 	const char *text = "{\"token\":\"\",\"fifo_stdout\":\"/a\",\"fifo_stderr\":\"\",\"allow_plaintext\":true,"
 			   "\"rules\":\"deny *\",\"heartbeat_ms\":7}";
-	assert_int_equal(obi_config_parse(ob_bytes_text(text), &config, NULL), OB_OK);
+	assert_int_equal(obi_child_config_parse(ob_bytes_text(text), &config, NULL), OB_OK);
 	assert_string_equal(config.fifo_stdout, "/a");
 	assert_false(config.allow_plaintext);
 	memset((char *)&config + config.size, 0x55, sizeof config - config.size); /* not ours to look at */
 	expect_text(&config, text);
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 	assert_int_equal(config.heartbeat_ms, 0x5555555555555555);
 	assert_null(config.fifo_stdout);
 }
@@ -128,7 +128,7 @@ static void null_is_absent(void **unused)
 	(void)unused;
 	struct ob_config config = parsed("{\"token\":null,\"pid\":null,\"ready\":null,\"name\":null}");
 	expect_text(&config, "{\"token\":\"\",\"fifo_stdout\":\"\",\"fifo_stderr\":\"\"}");
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 }
 
 static void unknown_keys_survive_as_they_stand(void **unused)
@@ -144,7 +144,7 @@ static void unknown_keys_survive_as_they_stand(void **unused)
 	expect_text(&config, "{\"token\":\"\",\"fifo_stdout\":\"\",\"fifo_stderr\":\"\",\"pid\":3,\"name\":\"x\","
 			     "\"new\" : {\"a\":[1, 2,{\"}\":\"]\\\"}\"}]},\"big\":123456789012345678901234567890,"
 			     "\"t\\u006fken2\":1.0,\"e\":[],\"n\":null}");
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 }
 
 static void escapes_are_read_and_written(void **unused)
@@ -154,7 +154,7 @@ static void escapes_are_read_and_written(void **unused)
 	assert_string_equal(config.name, "a\n\"\xc3\xa9");
 	expect_text(&config,
 		    "{\"token\":\"\",\"fifo_stdout\":\"\",\"fifo_stderr\":\"\",\"name\":\"a\\n\\\"\xc3\xa9\"}");
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 }
 
 static void what_is_not_a_config_is_refused_with_the_reason(void **unused)
@@ -201,7 +201,7 @@ static void fault_52_config_cut_at_any_byte_is_refused(void **unused)
 		expect_refused(text, len, NULL);
 	}
 	struct ob_config config = parsed(text);
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 }
 
 static void fault_52_flipped_bits_never_break_the_reader(void **unused)
@@ -212,10 +212,10 @@ static void fault_52_flipped_bits_never_break_the_reader(void **unused)
 		struct ob_config config = {.size = sizeof config};
 		struct ob_error err = {0};
 		text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
-		if (obi_config_parse(ob_bytes_text(text), &config, &err) < 0) {
+		if (obi_child_config_parse(ob_bytes_text(text), &config, &err) < 0) {
 			assert_int_equal(err.code, OB_EINVAL);
 		}
-		obi_config_clear(&config);
+		obi_child_config_clear(&config);
 		text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
 	}
 }
@@ -223,15 +223,15 @@ static void fault_52_flipped_bits_never_break_the_reader(void **unused)
 static void larger_than_a_mebibyte_is_refused(void **unused)
 {
 	(void)unused;
-	size_t len = OBI_CONFIG_MAX + 1;
+	size_t len = OBI_CHILD_CONFIG_MAX + 1;
 	char *text = malloc(len);
 	assert_non_null(text);
 	memset(text, ' ', len);
 	memcpy(text, "{}", 2);
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
-	assert_int_equal(obi_config_parse(ob_bytes_of(text, len), &config, &err), OB_ETOOBIG);
-	assert_int_equal(obi_config_parse(ob_bytes_of(text, len - 1), &config, &err), OB_OK);
+	assert_int_equal(obi_child_config_parse(ob_bytes_of(text, len), &config, &err), OB_ETOOBIG);
+	assert_int_equal(obi_child_config_parse(ob_bytes_of(text, len - 1), &config, &err), OB_OK);
 	free(text);
 }
 
@@ -242,17 +242,17 @@ static void what_could_not_be_read_back_is_not_written(void **unused)
 	struct ob_error err = {0};
 	obi_buf_init(&out, 4096);
 	struct ob_config config = {.size = sizeof config, .token = (char *)(uintptr_t) "short"};
-	assert_int_equal(obi_config_format(&config, obi_buf_sink(&out), &err), OB_EINVAL);
+	assert_int_equal(obi_child_config_format(&config, obi_buf_sink(&out), &err), OB_EINVAL);
 	assert_string_equal(err.text, "token: must be 64 hex digits");
 	config = (struct ob_config){.size = sizeof config, .pid = -4};
-	assert_int_equal(obi_config_format(&config, obi_buf_sink(&out), &err), OB_EINVAL);
+	assert_int_equal(obi_child_config_format(&config, obi_buf_sink(&out), &err), OB_EINVAL);
 	config = (struct ob_config){.size = sizeof config, .name = (char *)(uintptr_t) "\xff"};
-	assert_int_equal(obi_config_format(&config, obi_buf_sink(&out), &err), OB_EINVAL);
+	assert_int_equal(obi_child_config_format(&config, obi_buf_sink(&out), &err), OB_EINVAL);
 	assert_memory_equal(err.text, "name: ", 6);
 	obi_buf_free(&out);
 	obi_buf_init(&out, 16);
 	config = (struct ob_config){.size = sizeof config};
-	assert_int_equal(obi_config_format(&config, obi_buf_sink(&out), &err), OB_ETOOBIG);
+	assert_int_equal(obi_child_config_format(&config, obi_buf_sink(&out), &err), OB_ETOOBIG);
 	obi_buf_free(&out);
 }
 
@@ -261,14 +261,14 @@ static void set_copies_and_empties(void **unused)
 	(void)unused;
 	char *field = NULL;
 	char text[] = "abc";
-	assert_int_equal(obi_config_set(&field, text), OB_OK);
+	assert_int_equal(obi_child_config_set(&field, text), OB_OK);
 	text[0] = 'x';
 	assert_string_equal(field, "abc");
-	assert_int_equal(obi_config_set(&field, field), OB_OK);
+	assert_int_equal(obi_child_config_set(&field, field), OB_OK);
 	assert_string_equal(field, "abc");
-	assert_int_equal(obi_config_set(&field, ""), OB_OK);
+	assert_int_equal(obi_child_config_set(&field, ""), OB_OK);
 	assert_null(field);
-	assert_int_equal(obi_config_set(&field, NULL), OB_OK);
+	assert_int_equal(obi_child_config_set(&field, NULL), OB_OK);
 	assert_null(field);
 }
 

@@ -129,7 +129,7 @@ static void directory_is_given_to_a_child_of_another_user(void **unused)
 	assert_int_equal(fstatat(dir.fd, OBI_FILE_CONFIG, &st, 0), 0);
 	assert_int_equal(st.st_uid, 65533);
 	assert_int_equal(obi_datadir_read_config(&dir, &back, NULL), OB_OK);
-	obi_config_clear(&back);
+	obi_child_config_clear(&back);
 	obi_datadir_close(&dir);
 	/* And is that child's the next time too. */
 	assert_int_equal(obi_datadir_open(scratch, true, 65533, 65532, &dir, NULL), OB_OK);

@@ -466,7 +466,7 @@ static void replay(const struct op *ops, size_t count, int content, bool renames
 	assert_int_equal(config.pid, renamed ? 2 : 1);
 	assert_int_equal(count_entries(place.path), 1);
 	(*ret_states)++;
-	obi_config_clear(&config);
+	obi_child_config_clear(&config);
 	obi_datadir_close(&dir);
 	remove_place(&place);
 }

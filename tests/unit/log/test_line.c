@@ -19,7 +19,7 @@
 static struct obi_arena arena;
 static struct ob_log_record record;
 
-static const struct obi_logline_from from = {.name = "child", .stream = 1, .read_at = {1700000000, 5}};
+static const struct obi_log_line_from from = {.name = "child", .stream = 1, .read_at = {1700000000, 5}};
 
 static int setup(void **state)
 {
@@ -38,7 +38,7 @@ static int teardown(void **state)
 static void parse(const char *line)
 {
 	obi_arena_reset(&arena);
-	assert_true(obi_logline_parse(&from, ob_bytes_text(line), &arena.ob, &record));
+	assert_true(obi_log_line_parse(&from, ob_bytes_text(line), &arena.ob, &record));
 }
 
 static bool same(struct ob_bytes bytes, const char *text)
@@ -84,7 +84,7 @@ static void a_whole_record_keeps_everything(void **state)
 static void is_text(struct ob_bytes line)
 {
 	obi_arena_reset(&arena);
-	assert_true(obi_logline_parse(&from, line, &arena.ob, &record));
+	assert_true(obi_log_line_parse(&from, line, &arena.ob, &record));
 	assert_int_equal(record.flags, 0);
 	assert_int_equal(record.level, OB_LOG_INFO);
 	assert_int_equal(record.time.tv_sec, 1700000000);
@@ -179,8 +179,8 @@ static void empty_lines_are_no_records(void **state)
 {
 	struct ob_log_record untouched = {.size = 77};
 	(void)state;
-	assert_false(obi_logline_parse(&from, ob_bytes_of(NULL, 0), &arena.ob, &untouched));
-	assert_false(obi_logline_parse(&from, ob_bytes_text("\r"), &arena.ob, &untouched));
+	assert_false(obi_log_line_parse(&from, ob_bytes_of(NULL, 0), &arena.ob, &untouched));
+	assert_false(obi_log_line_parse(&from, ob_bytes_text("\r"), &arena.ob, &untouched));
 	assert_int_equal(untouched.size, 77);
 	parse("text\r");
 	assert_true(same(record.message, "text"));
@@ -188,10 +188,10 @@ static void empty_lines_are_no_records(void **state)
 
 static void a_cut_line_is_marked_and_not_read_as_json(void **state)
 {
-	struct obi_logline_from cut = from;
+	struct obi_log_line_from cut = from;
 	(void)state;
 	cut.cut = true;
-	assert_true(obi_logline_parse(&cut, ob_bytes_text("{\"msg\":\"x\"}"), &arena.ob, &record));
+	assert_true(obi_log_line_parse(&cut, ob_bytes_text("{\"msg\":\"x\"}"), &arena.ob, &record));
 	assert_int_equal(record.flags, OB_LOG_TRUNCATED);
 	assert_true(same(record.message, "{\"msg\":\"x\"}"));
 }
@@ -200,7 +200,7 @@ static void what_does_not_fit_the_arena_is_text(void **state)
 {
 	struct ob_arena none = {0};
 	(void)state;
-	assert_true(obi_logline_parse(&from, ob_bytes_text("{\"a\":[1,2]}"), &none, &record));
+	assert_true(obi_log_line_parse(&from, ob_bytes_text("{\"a\":[1,2]}"), &none, &record));
 	assert_int_equal(record.flags, 0);
 	assert_true(same(record.message, "{\"a\":[1,2]}"));
 }
@@ -237,20 +237,20 @@ static void levels_have_offsets(void **state)
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		char text[24];
 		int level = 99;
-		assert_true(obi_loglevel_parse(ob_bytes_text(table[i].text), &level));
+		assert_true(obi_log_level_parse(ob_bytes_text(table[i].text), &level));
 		assert_int_equal(level, table[i].level);
-		obi_loglevel_text(level, text, sizeof text);
+		obi_log_level_text(level, text, sizeof text);
 		assert_string_equal(text, table[i].written);
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		int level = 99;
 		print_message("%s\n", bad[i]);
-		assert_false(obi_loglevel_parse(ob_bytes_text(bad[i]), &level));
+		assert_false(obi_log_level_parse(ob_bytes_text(bad[i]), &level));
 	}
 	char text[24];
-	obi_loglevel_text(INT32_MAX, text, sizeof text);
+	obi_log_level_text(INT32_MAX, text, sizeof text);
 	assert_string_equal(text, "ERROR+2147483639");
-	obi_loglevel_text(INT32_MIN, text, sizeof text);
+	obi_log_level_text(INT32_MIN, text, sizeof text);
 	assert_string_equal(text, "DEBUG-2147483644");
 }
 
@@ -313,11 +313,11 @@ static void times_are_exact(void **state)
 		char text[64];
 		struct ob_sink sink = ob_sink_fixed(text, sizeof text - 1);
 		print_message("%s\n", table[i].text);
-		assert_true(obi_logtime_parse(ob_bytes_text(table[i].text), &time, &offset));
+		assert_true(obi_log_time_parse(ob_bytes_text(table[i].text), &time, &offset));
 		assert_int_equal(time.tv_sec, table[i].sec);
 		assert_int_equal(time.tv_nsec, table[i].nsec);
 		assert_int_equal(offset, table[i].offset);
-		assert_true(obi_logtime_put(time, offset, OBI_LOGTIME_NANO, &sink));
+		assert_true(obi_log_time_put(time, offset, OBI_LOG_TIME_NANO, &sink));
 		text[sink.len] = '\0';
 		assert_string_equal(text, table[i].written);
 	}
@@ -325,7 +325,7 @@ static void times_are_exact(void **state)
 		struct timespec time;
 		int32_t offset;
 		print_message("%s\n", bad[i]);
-		assert_false(obi_logtime_parse(ob_bytes_text(bad[i]), &time, &offset));
+		assert_false(obi_log_time_parse(ob_bytes_text(bad[i]), &time, &offset));
 	}
 }
 
@@ -342,12 +342,12 @@ static void the_calendar_is_the_c_librarys(void **state)
 		int32_t offset;
 		assert_non_null(gmtime_r(&when, &tm));
 		strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%SZ", &tm);
-		obi_logtime_put(time, 0, OBI_LOGTIME_NANO, &sink);
+		obi_log_time_put(time, 0, OBI_LOG_TIME_NANO, &sink);
 		text[sink.len] = '\0';
 		if (strcmp(text, want) != 0) {
 			fail_msg("%s is not %s", text, want);
 		}
-		assert_true(obi_logtime_parse(ob_bytes_text(text), &back, &offset));
+		assert_true(obi_log_time_parse(ob_bytes_text(text), &back, &offset));
 		assert_int_equal(back.tv_sec, when);
 	}
 }

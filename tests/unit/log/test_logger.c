@@ -52,12 +52,12 @@ struct sum {
 
 static void add_line(struct sum *sum, struct ob_bytes line)
 {
-	static const struct obi_logline_from from = {.name = "x", .stream = 1};
+	static const struct obi_log_line_from from = {.name = "x", .stream = 1};
 	struct ob_log_record record;
 	uint64_t dropped = 0;
 	int64_t writer = 0, n = 0;
 	obi_arena_reset(&arena);
-	assert_true(obi_logline_parse(&from, line, &arena.ob, &record));
+	assert_true(obi_log_line_parse(&from, line, &arena.ob, &record));
 	if ((record.flags & OB_LOG_PARSED) == 0) {
 		sum->torn++;
 	} else if (ob_get_uint(ob_value_find(&record.attrs, "dropped"), &dropped)) {

@@ -34,7 +34,7 @@ struct seen {
 };
 
 static struct obi_loop *loop;
-static struct obi_logread *reader;
+static struct obi_log_reader *reader;
 static int pipe_fds[2];
 static struct seen seen[SEEN_MAX];
 static size_t seen_count;
@@ -64,8 +64,8 @@ static void on_record(void *user, const struct ob_log_record *record)
 static void make_reader(int fd)
 {
 	char name[] = "child";
-	struct obi_logread_setup setup = {.loop = loop, .fd = fd, .stream = 2, .name = name, .fn = on_record};
-	assert_int_equal(obi_logread_new(&setup, &reader, NULL), OB_OK);
+	struct obi_log_reader_setup setup = {.loop = loop, .fd = fd, .stream = 2, .name = name, .fn = on_record};
+	assert_int_equal(obi_log_reader_new(&setup, &reader, NULL), OB_OK);
 	memset(name, 'x', sizeof name - 1);
 }
 
@@ -83,7 +83,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	obi_logread_free(reader);
+	obi_log_reader_free(reader);
 	reader = NULL;
 	obi_loop_close(loop);
 	close(pipe_fds[0]);
@@ -173,11 +173,11 @@ static void a_line_split_over_reads_is_joined(void **state)
 static void a_long_line_may_have_a_mebibyte(void **state)
 {
 	(void)state;
-	put_long('a', OBI_LOGREAD_LINE_MAX);
+	put_long('a', OBI_LOG_LINE_MAX);
 	put("\nnext\n");
 	read_all();
 	assert_int_equal(seen_count, 2);
-	assert_int_equal(seen[0].len, OBI_LOGREAD_LINE_MAX);
+	assert_int_equal(seen[0].len, OBI_LOG_LINE_MAX);
 	assert_int_equal(seen[0].flags, 0);
 	assert_string_equal(seen[1].head, "next");
 }
@@ -186,20 +186,20 @@ static void a_long_line_may_have_a_mebibyte(void **state)
 static void fault_60_a_longer_line_is_cut_and_marked_and_reading_goes_on(void **state)
 {
 	(void)state;
-	put_long('a', OBI_LOGREAD_LINE_MAX + 1);
+	put_long('a', OBI_LOG_LINE_MAX + 1);
 	put("\nnext\n");
 	put("{\"msg\":\"");
-	put_long('b', 3 * OBI_LOGREAD_LINE_MAX);
+	put_long('b', 3 * OBI_LOG_LINE_MAX);
 	put("\"}\nlast\n");
 	read_all();
 	assert_int_equal(seen_count, 4);
 	assert_int_equal(seen[0].flags, OB_LOG_TRUNCATED);
-	assert_int_equal(seen[0].len, OBI_LOGREAD_LINE_MAX);
+	assert_int_equal(seen[0].len, OBI_LOG_LINE_MAX);
 	assert_int_equal(seen[0].discarded, 1);
 	assert_string_equal(seen[1].head, "next");
 	assert_int_equal(seen[1].flags, 0);
 	assert_int_equal(seen[2].flags, OB_LOG_TRUNCATED);
-	assert_int_equal(seen[2].discarded, 2 * OBI_LOGREAD_LINE_MAX + 10);
+	assert_int_equal(seen[2].discarded, 2 * OBI_LOG_LINE_MAX + 10);
 	assert_true(strncmp(seen[2].head, "{\"msg\":\"bbb", 11) == 0);
 	assert_string_equal(seen[3].head, "last");
 }
@@ -208,7 +208,7 @@ static void a_large_record_is_still_a_record(void **state)
 {
 	(void)state;
 	put("{\"msg\":\"x\",\"list\":[0");
-	for (size_t i = 0; i < OBI_LOGREAD_LINE_MAX / 2 - 100; i++) {
+	for (size_t i = 0; i < OBI_LOG_LINE_MAX / 2 - 100; i++) {
 		put(",1");
 	}
 	put("]}\n");
@@ -277,7 +277,7 @@ static void fault_60_a_flood_costs_no_memory(void **state)
 	}
 	assert_true(resident_bytes() < before + (4 << 20));
 	atomic_store(&flood_ends, true);
-	obi_logread_free(reader);
+	obi_log_reader_free(reader);
 	reader = NULL;
 	close(pipe_fds[0]);
 	pipe_fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -291,11 +291,11 @@ static void fault_62_drain_takes_all_and_the_last_line(void **state)
 		put("0123456789abcdefghi\n");
 	}
 	put("unfinished");
-	obi_logread_drain(reader);
+	obi_log_reader_drain(reader);
 	assert_int_equal(waiting(), 0);
 	assert_int_equal(seen_count, 3001);
 	assert_string_equal(seen[3000 % SEEN_MAX].head, "unfinished");
-	obi_logread_drain(reader);
+	obi_log_reader_drain(reader);
 	assert_int_equal(seen_count, 3001);
 }
 
@@ -309,14 +309,14 @@ static void fault_62_a_fifo_held_open_by_us_ends_by_drain(void **state)
 	int ours = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	int theirs = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(ours >= 0 && theirs >= 0);
-	obi_logread_free(reader);
+	obi_log_reader_free(reader);
 	make_reader(ours);
 	assert_int_equal(write(theirs, "one\ntwo", 7), 7);
 	close(theirs);
-	obi_logread_drain(reader);
+	obi_log_reader_drain(reader);
 	assert_int_equal(seen_count, 2);
 	assert_string_equal(seen[1].head, "two");
-	obi_logread_free(reader);
+	obi_log_reader_free(reader);
 	reader = NULL;
 	close(ours);
 	unlink(path);
@@ -338,7 +338,7 @@ static void fault_62_drain_ends_though_somebody_writes_on(void **state)
 	while (write(pipe_fds[1], "0123456789abcdefghijklmnopqrstu\n", 32) == 32) {
 		;
 	}
-	obi_logread_drain(reader);
+	obi_log_reader_drain(reader);
 	assert_true(seen_bytes <= (size_t)fcntl(pipe_fds[0], F_GETPIPE_SZ) + 64);
 	assert_true(waiting() > 0);
 }
@@ -346,11 +346,11 @@ static void fault_62_drain_ends_though_somebody_writes_on(void **state)
 static void flush_hands_on_what_is_begun(void **state)
 {
 	(void)state;
-	obi_logread_flush(reader);
+	obi_log_reader_flush(reader);
 	put("whole\nhalf a li");
 	read_all();
 	assert_int_equal(seen_count, 1);
-	obi_logread_flush(reader);
+	obi_log_reader_flush(reader);
 	assert_int_equal(seen_count, 2);
 	assert_string_equal(seen[1].head, "half a li");
 	put("ne\n");
@@ -360,7 +360,7 @@ static void flush_hands_on_what_is_begun(void **state)
 
 static void free_in_callback(const struct ob_log_record *record)
 {
-	obi_logread_free(reader);
+	obi_log_reader_free(reader);
 	reader = NULL;
 	/* Still there, all of it. */
 	assert_int_equal(strlen(record->name), 5);
@@ -393,7 +393,7 @@ static void free_inside_a_drain_is_the_end(void **state)
 	(void)state;
 	in_callback = free_in_callback;
 	put("one\ntwo\nthree");
-	obi_logread_drain(reader);
+	obi_log_reader_drain(reader);
 	assert_int_equal(seen_count, 1);
 	assert_null(reader);
 }
@@ -401,8 +401,8 @@ static void free_inside_a_drain_is_the_end(void **state)
 static void drain_in_callback(const struct ob_log_record *record)
 {
 	(void)record;
-	obi_logread_drain(reader);
-	obi_logread_flush(reader);
+	obi_log_reader_drain(reader);
+	obi_log_reader_flush(reader);
 }
 
 static void drain_inside_the_callback_does_nothing(void **state)
@@ -436,21 +436,21 @@ static void an_ended_pipe_does_not_spin(void **state)
 	}
 	assert_true(turns < 10);
 	assert_int_equal(seen_count, 0);
-	obi_logread_drain(reader);
+	obi_log_reader_drain(reader);
 	assert_int_equal(seen_count, 1);
 }
 
 static void nobody_listening_is_fine(void **state)
 {
-	struct obi_logread_setup quiet = {.loop = loop, .fd = pipe_fds[0], .stream = 1, .name = "child"};
+	struct obi_log_reader_setup quiet = {.loop = loop, .fd = pipe_fds[0], .stream = 1, .name = "child"};
 	(void)state;
-	obi_logread_free(reader);
-	assert_int_equal(obi_logread_new(&quiet, &reader, NULL), OB_OK);
+	obi_log_reader_free(reader);
+	assert_int_equal(obi_log_reader_new(&quiet, &reader, NULL), OB_OK);
 	put("one\ntwo");
 	read_all();
-	obi_logread_drain(reader);
+	obi_log_reader_drain(reader);
 	assert_int_equal(seen_count, 0);
-	obi_logread_free(NULL);
+	obi_log_reader_free(NULL);
 }
 
 int main(void)

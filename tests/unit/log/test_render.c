@@ -18,7 +18,7 @@
 static struct obi_arena arena;
 static struct obi_buf buf;
 
-static const struct obi_logline_from from = {.name = "child", .stream = 1, .read_at = {1700000000, 5}};
+static const struct obi_log_line_from from = {.name = "child", .stream = 1, .read_at = {1700000000, 5}};
 
 static int setup(void **state)
 {
@@ -39,7 +39,7 @@ static int teardown(void **state)
 static struct ob_log_record parse(const char *line)
 {
 	struct ob_log_record record;
-	assert_true(obi_logline_parse(&from, ob_bytes_text(line), &arena.ob, &record));
+	assert_true(obi_log_line_parse(&from, ob_bytes_text(line), &arena.ob, &record));
 	return record;
 }
 
@@ -58,14 +58,14 @@ static const char *ended(struct ob_sink *sink)
 static const char *as_json(struct ob_log_record record)
 {
 	struct ob_sink *sink = empty_sink();
-	assert_true(obi_logtext_json(&record, sink));
+	assert_true(obi_log_render_json(&record, sink));
 	return ended(sink);
 }
 
 static const char *as_text(struct ob_log_record record, bool color)
 {
 	struct ob_sink *sink = empty_sink();
-	assert_true(obi_logtext_human(&record, color, sink));
+	assert_true(obi_log_render_human(&record, color, sink));
 	return ended(sink);
 }
 
@@ -155,13 +155,13 @@ static void a_record_that_does_not_fit_leaves_nothing(void **state)
 	for (size_t cap = 4; cap < need + 4; cap++) {
 		struct ob_sink sink = ob_sink_fixed(room, cap);
 		ob_sink_text(&sink, "kept");
-		assert_false(obi_logtext_json(&record, &sink));
+		assert_false(obi_log_render_json(&record, &sink));
 		assert_int_equal(sink.len, 4);
 		sink = ob_sink_fixed(room, cap);
-		assert_true(cap >= 60 || !obi_logtext_human(&record, true, &sink));
+		assert_true(cap >= 60 || !obi_log_render_human(&record, true, &sink));
 	}
 	struct ob_sink sink = ob_sink_fixed(room, need);
-	assert_true(obi_logtext_json(&record, &sink));
+	assert_true(obi_log_render_json(&record, &sink));
 }
 
 /* One megabyte of groups within groups must not become gigabytes of dotted names. */
@@ -183,7 +183,7 @@ static void dotted_names_cannot_flood(void **state)
 	record = parse(line);
 	assert_int_equal(record.flags, OB_LOG_PARSED);
 	struct ob_sink sink = ob_sink_fixed(malloc(1 << 20), 1 << 20);
-	assert_false(obi_logtext_human(&record, false, &sink));
+	assert_false(obi_log_render_human(&record, false, &sink));
 	free(sink.data);
 	free(line);
 }

@@ -171,7 +171,7 @@ static void wait_until_more_than(size_t size)
 /* How many records of ours, and how many were told to be dropped. Every line must be a whole record, numbers rising. */
 static void sum_up(uint64_t *ret_records, uint64_t *ret_dropped)
 {
-	static const struct obi_logline_from from = {.name = "x", .stream = 1};
+	static const struct obi_log_line_from from = {.name = "x", .stream = 1};
 	struct obi_arena arena;
 	int64_t last = -1;
 	char *newline, *at = text;
@@ -181,7 +181,7 @@ static void sum_up(uint64_t *ret_records, uint64_t *ret_dropped)
 		struct ob_log_record record;
 		uint64_t n = 0;
 		obi_arena_reset(&arena);
-		assert_true(obi_logline_parse(&from, ob_bytes_of(at, (size_t)(newline - at)), &arena.ob, &record));
+		assert_true(obi_log_line_parse(&from, ob_bytes_of(at, (size_t)(newline - at)), &arena.ob, &record));
 		assert_true((record.flags & OB_LOG_PARSED) != 0);
 		if (ob_get_uint(ob_value_find(&record.attrs, "dropped"), &n)) {
 			assert_int_equal(record.level, OB_LOG_WARN);

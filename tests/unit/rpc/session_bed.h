@@ -20,7 +20,7 @@
 
 struct end {
 	struct obi_session session;
-	struct obi_auth_setup auth;
+	struct obi_handshake_setup auth;
 	struct obi_mechanism mechanisms[2];
 	bool opened;
 	int closed; /* how often */
@@ -129,12 +129,12 @@ static inline void init_end(struct end *e, enum ob_auth_role role, const char *m
 	    .events = {on_opened, on_closed, on_called, on_supervise, on_want_write, on_want_timer, e},
 	};
 	if (mechanisms != NULL) {
-		e->auth = (struct obi_auth_setup){.host = obi_registry_host(registry),
-						  .mechanisms = e->mechanisms,
-						  .codec = codec_name,
-						  .secret = ob_bytes_of(secret, 32),
-						  .allowed_uid = UINT32_MAX,
-						  .parent_dials = true};
+		e->auth = (struct obi_handshake_setup){.host = obi_registry_host(registry),
+						       .mechanisms = e->mechanisms,
+						       .codec = codec_name,
+						       .secret = ob_bytes_of(secret, 32),
+						       .allowed_uid = UINT32_MAX,
+						       .parent_dials = true};
 		set_mechanisms(e, mechanisms);
 		setup.auth = &e->auth;
 	}

@@ -68,7 +68,7 @@ static const struct ob_auth_ops box_ops = {
 
 struct wire {
 	struct ob_auth boxes[2];
-	struct obi_records from, to;
+	struct obi_sealed_records from, to;
 	struct obi_buf out, in;
 	uint8_t stream[STREAM];
 	uint8_t got[STREAM];
@@ -80,8 +80,8 @@ static struct wire *make_wire(void)
 	struct wire *w = calloc(1, sizeof *w);
 	assert_non_null(w);
 	w->boxes[0].limit = w->boxes[1].limit = UINT64_MAX;
-	obi_records_begin(&w->from, &box_ops, &w->boxes[0]);
-	obi_records_begin(&w->to, &box_ops, &w->boxes[1]);
+	obi_sealed_records_begin(&w->from, &box_ops, &w->boxes[0]);
+	obi_sealed_records_begin(&w->to, &box_ops, &w->boxes[1]);
 	obi_buf_init(&w->out, 1 << 20);
 	obi_buf_init(&w->in, 1 << 20);
 	randombytes_buf_deterministic(w->stream, sizeof w->stream, w->boxes[0].key);
@@ -90,8 +90,8 @@ static struct wire *make_wire(void)
 
 static void free_wire(struct wire *w)
 {
-	obi_records_end(&w->from);
-	obi_records_end(&w->to);
+	obi_sealed_records_end(&w->from);
+	obi_sealed_records_end(&w->to);
 	obi_buf_free(&w->out);
 	obi_buf_free(&w->in);
 	free(w);
@@ -102,7 +102,7 @@ static void put(struct wire *w, size_t n)
 {
 	n = n < STREAM - w->put ? n : STREAM - w->put;
 	if (obi_buf_len(&w->out) == 0) {
-		assert_true(obi_records_start(&w->out));
+		assert_true(obi_sealed_records_start(&w->out));
 	}
 	assert_true(ob_sink_put(obi_buf_sink(&w->out), w->stream + w->put, n));
 	w->put += n;
@@ -111,8 +111,8 @@ static void put(struct wire *w, size_t n)
 static struct obi_pieces seal(struct wire *w)
 {
 	struct obi_pieces pieces;
-	assert_int_equal(obi_records_seal(&w->from, &w->out, &pieces, NULL), OB_OK);
-	assert_in_range(pieces.count, 1, OBI_RECORDS_PIECES);
+	assert_int_equal(obi_sealed_records_seal(&w->from, &w->out, &pieces, NULL), OB_OK);
+	assert_in_range(pieces.count, 1, OBI_SEALED_RECORDS_PIECES);
 	return pieces;
 }
 
@@ -131,7 +131,7 @@ static size_t write_some(struct wire *w, size_t n)
 		assert_true(ob_sink_put(obi_buf_sink(&w->in), piece.data, part));
 		wrote += part;
 	}
-	obi_records_wrote(&w->from, &w->out, wrote);
+	obi_sealed_records_wrote(&w->from, &w->out, wrote);
 	return wrote;
 }
 
@@ -147,7 +147,7 @@ static void take(struct wire *w, size_t n)
 
 static void open_and_take(struct wire *w, size_t n)
 {
-	assert_true(obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, NULL) >= 0);
+	assert_true(obi_sealed_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, NULL) >= 0);
 	if (w->to.opened > 0) {
 		take(w, n);
 	}
@@ -234,7 +234,7 @@ static void a_record_is_its_length_and_what_is_sealed(void **state)
 }
 
 /* So many bytes that a few full records do not hold them. */
-enum { OVERFULL = OBI_RECORDS_TOGETHER * FULL + 1000 };
+enum { OVERFULL = OBI_SEALED_RECORDS_TOGETHER * FULL + 1000 };
 
 static void a_few_records_go_out_together_and_no_more(void **state)
 {
@@ -243,15 +243,15 @@ static void a_few_records_go_out_together_and_no_more(void **state)
 	(void)state;
 	put(w, OVERFULL);
 	struct obi_pieces pieces = seal(w);
-	assert_int_equal(pieces.count, OBI_RECORDS_PIECES);
+	assert_int_equal(pieces.count, OBI_SEALED_RECORDS_PIECES);
 	for (int i = 0; i < pieces.count; i++) {
 		bool first = i == 0, last = i == pieces.count - 1;
 		size_t len = FULL + (first ? (size_t)OBI_RECORD_HEADER : 0) + (last ? (size_t)TAG : 0);
 		assert_int_equal(pieces.piece[i].len, i % 2 == 0 ? len : SEAM);
 		all += pieces.piece[i].len;
 	}
-	assert_int_equal(w->boxes[0].sealed, OBI_RECORDS_TOGETHER);
-	assert_int_equal(all, OBI_RECORDS_TOGETHER * OBI_RECORD_SIZE);
+	assert_int_equal(w->boxes[0].sealed, OBI_SEALED_RECORDS_TOGETHER);
+	assert_int_equal(all, OBI_SEALED_RECORDS_TOGETHER * OBI_RECORD_SIZE);
 	assert_int_equal(write_some(w, SIZE_MAX), all);
 	assert_int_equal(seal(w).count, 1);
 	drain(w);
@@ -279,7 +279,7 @@ static void cut_there(size_t cut)
 static void a_write_may_end_anywhere_about_a_seam(void **state)
 {
 	(void)state;
-	for (size_t record = 1; record <= OBI_RECORDS_TOGETHER; record++) {
+	for (size_t record = 1; record <= OBI_SEALED_RECORDS_TOGETHER; record++) {
 		size_t end = record * OBI_RECORD_SIZE;
 		for (size_t back = 1; back <= SEAM + 3; back++) {
 			cut_there(end - back);
@@ -301,10 +301,10 @@ static void a_touched_record_ends_it(void **state)
 		put(w, 10000);
 		write_some(w, SIZE_MAX);
 		obi_buf_sink(&w->in)->data[w->in.start + at] ^= 1;
-		assert_int_equal(obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err), OB_EAUTH);
+		assert_int_equal(obi_sealed_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err), OB_EAUTH);
 		assert_int_equal(w->to.opened, at < 2 + 10 + TAG ? 0 : 10);
 		assert_true(w->to.dead);
-		assert_int_equal(obi_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err), OB_EAUTH);
+		assert_int_equal(obi_sealed_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err), OB_EAUTH);
 		free_wire(w);
 	}
 }
@@ -319,7 +319,7 @@ static void a_length_out_of_bounds_is_refused_before_the_rest_comes(void **state
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct wire *w = make_wire();
 		ob_sink_put(obi_buf_sink(&w->in), bad[i].header, 2);
-		assert_int_equal(obi_records_open(&w->to, &w->in, bad[i].max, INT_MAX, NULL), OB_EAUTH);
+		assert_int_equal(obi_sealed_records_open(&w->to, &w->in, bad[i].max, INT_MAX, NULL), OB_EAUTH);
 		free_wire(w);
 	}
 }
@@ -335,10 +335,10 @@ static void a_sealer_that_gives_up_ends_it(void **state)
 	put(w, 10);
 	write_some(w, SIZE_MAX);
 	put(w, 10);
-	assert_int_equal(obi_records_seal(&w->from, &w->out, &pieces, &err), OB_EAUTH);
+	assert_int_equal(obi_sealed_records_seal(&w->from, &w->out, &pieces, &err), OB_EAUTH);
 	assert_int_equal(pieces.count, -1);
 	w->boxes[0].limit = UINT64_MAX;
-	assert_int_equal(obi_records_seal(&w->from, &w->out, &pieces, &err), OB_ECLOSED);
+	assert_int_equal(obi_sealed_records_seal(&w->from, &w->out, &pieces, &err), OB_ECLOSED);
 	free_wire(w);
 }
 
@@ -347,8 +347,8 @@ static void the_sealer_is_freed_once(void **state)
 	struct wire *w = make_wire();
 	(void)state;
 	destroyed = 0;
-	obi_records_end(&w->from);
-	obi_records_end(&w->from);
+	obi_sealed_records_end(&w->from);
+	obi_sealed_records_end(&w->from);
 	assert_int_equal(destroyed, 1);
 	free_wire(w);
 }

@@ -102,7 +102,7 @@ static void fault_43_a_recorded_dialer_opens_nothing(void **state)
 {
 	(void)state;
 	struct outcome o;
-	struct obi_seen seen = {.count = 0};
+	struct obi_replay_cache seen = {.count = 0};
 	struct pair *p = begun("noise", "noise");
 	struct flight first = tap(&p->parent);
 	p->child.auth.seen = &seen;
@@ -163,7 +163,7 @@ static void fault_44_a_dialer_that_hears_itself_closes(void **state)
 /* What nobody with the secret made is not noted, so it drives out nothing; of what is noted the oldest goes. */
 static void what_was_seen_is_bounded(void **state)
 {
-	struct obi_seen seen = {.count = 0};
+	struct obi_replay_cache seen = {.count = 0};
 	struct pair *p = begun("noise", "noise");
 	struct flight first = tap(&p->parent);
 	(void)state;
@@ -172,13 +172,13 @@ static void what_was_seen_is_bounded(void **state)
 	give(&p->child, first.bytes, first.len, SIZE_MAX);
 	assert_int_equal(p->child.closed, 1);
 	assert_int_equal(seen.count, 0);
-	for (uint32_t i = 0; i <= OBI_SEEN_MAX; i++) {
-		assert_false(obi_seen_before(&seen, ob_bytes_of(&i, sizeof i)));
+	for (uint32_t i = 0; i <= OBI_REPLAY_CACHE_MAX; i++) {
+		assert_false(obi_replay_cache_seen(&seen, ob_bytes_of(&i, sizeof i)));
 	}
-	for (uint32_t i = OBI_SEEN_MAX; i > 0; i--) {
-		assert_true(obi_seen_before(&seen, ob_bytes_of(&i, sizeof i)));
+	for (uint32_t i = OBI_REPLAY_CACHE_MAX; i > 0; i--) {
+		assert_true(obi_replay_cache_seen(&seen, ob_bytes_of(&i, sizeof i)));
 	}
-	assert_false(obi_seen_before(&seen, ob_bytes_of(&(uint32_t){0}, sizeof(uint32_t))));
+	assert_false(obi_replay_cache_seen(&seen, ob_bytes_of(&(uint32_t){0}, sizeof(uint32_t))));
 	free_pair(p);
 }
 

@@ -17,7 +17,7 @@ static void expect_delays(const struct ob_restart_policy *policy, const int64_t 
 	int64_t now = 7 * S;
 	for (size_t i = 0; i < times; i++) {
 		int64_t delay = -5;
-		assert_true(obi_restart_next(policy, &state, now, 0, &delay));
+		assert_true(obi_backoff_next(policy, &state, now, 0, &delay));
 		assert_int_equal(delay, delays[i]);
 		assert_int_equal(state.count, i + 1);
 		assert_int_equal(state.total, i + 1);
@@ -69,12 +69,12 @@ static void minus_one_is_none(void **unused)
 	struct obi_restart_state state = {0};
 	int64_t delay;
 	policy = (struct ob_restart_policy){.max_restarts = -1};
-	assert_false(obi_restart_next(&policy, &state, 0, 0, &delay));
+	assert_false(obi_backoff_next(&policy, &state, 0, 0, &delay));
 	assert_int_equal(state.total, 0);
 
 	state = (struct obi_restart_state){.count = 3, .last_ms = 1};
 	policy = (struct ob_restart_policy){.reset_window_ms = -1};
-	assert_true(obi_restart_next(&policy, &state, INT64_MAX / 2, 0, &delay));
+	assert_true(obi_backoff_next(&policy, &state, INT64_MAX / 2, 0, &delay));
 	assert_int_equal(delay, 16 * S);
 }
 
@@ -84,7 +84,7 @@ static void doubling_never_overflows(void **unused)
 	const struct ob_restart_policy policy = {.backoff_max_ms = -1, .reset_window_ms = -1};
 	struct obi_restart_state state = {.count = UINT32_MAX};
 	int64_t delay;
-	assert_true(obi_restart_next(&policy, &state, 1, 0, &delay));
+	assert_true(obi_backoff_next(&policy, &state, 1, 0, &delay));
 	assert_int_equal(delay, (int64_t)10 * 365 * 24 * 3600 * S);
 	assert_int_equal(state.count, UINT32_MAX);
 }
@@ -96,10 +96,10 @@ static void count_begins_anew_behind_the_window(void **unused)
 	struct obi_restart_state state = {.count = 4, .last_ms = 1000, .total = 9};
 	int64_t delay;
 	/* Exactly the window is not further back than the window. */
-	assert_true(obi_restart_next(&policy, &state, 1000 + 300 * S, 0, &delay));
+	assert_true(obi_backoff_next(&policy, &state, 1000 + 300 * S, 0, &delay));
 	assert_int_equal(delay, 32 * S);
 	assert_int_equal(state.count, 5);
-	assert_true(obi_restart_next(&policy, &state, 1000 + 600 * S + 1, 0, &delay));
+	assert_true(obi_backoff_next(&policy, &state, 1000 + 600 * S + 1, 0, &delay));
 	assert_int_equal(delay, 2 * S);
 	assert_int_equal(state.count, 1);
 	assert_int_equal(state.total, 11);
@@ -111,7 +111,7 @@ static void last_restart_in_the_future_is_of_another_boot(void **unused)
 	const struct ob_restart_policy policy = {.max_restarts = 1};
 	struct obi_restart_state state = {.count = 1, .last_ms = 5000};
 	int64_t delay;
-	assert_true(obi_restart_next(&policy, &state, 4999, 0, &delay));
+	assert_true(obi_backoff_next(&policy, &state, 4999, 0, &delay));
 	assert_int_equal(delay, 2 * S);
 	assert_int_equal(state.count, 1);
 }
@@ -122,18 +122,18 @@ static void gives_up_at_max_and_again_after_that(void **unused)
 	const struct ob_restart_policy policy = {.max_restarts = 2};
 	struct obi_restart_state state = {0};
 	int64_t delay = -5;
-	assert_true(obi_restart_next(&policy, &state, 10, 0, &delay));
-	assert_true(obi_restart_next(&policy, &state, 20, 0, &delay));
+	assert_true(obi_backoff_next(&policy, &state, 10, 0, &delay));
+	assert_true(obi_backoff_next(&policy, &state, 20, 0, &delay));
 	delay = -5;
-	assert_false(obi_restart_next(&policy, &state, 30, 0, &delay));
-	assert_false(obi_restart_next(&policy, &state, 40, 0, &delay));
+	assert_false(obi_backoff_next(&policy, &state, 30, 0, &delay));
+	assert_false(obi_backoff_next(&policy, &state, 40, 0, &delay));
 	assert_int_equal(delay, -5);
 	assert_int_equal(state.count, 2);
 	assert_int_equal(state.last_ms, 20);
 
-	obi_restart_forgive(&state);
+	obi_backoff_forgive(&state);
 	assert_int_equal(state.total, 2);
-	assert_true(obi_restart_next(&policy, &state, 50, 0, &delay));
+	assert_true(obi_backoff_next(&policy, &state, 50, 0, &delay));
 	assert_int_equal(delay, 2 * S);
 }
 
@@ -146,7 +146,7 @@ static void jitter_shortens_by_its_share_at_most(void **unused)
 	for (size_t i = 0; i < 3; i++) {
 		struct obi_restart_state state = {0};
 		int64_t delay;
-		assert_true(obi_restart_next(&policy, &state, 1, random[i], &delay));
+		assert_true(obi_backoff_next(&policy, &state, 1, random[i], &delay));
 		assert_int_equal(delay, delays[i]);
 	}
 }
@@ -167,11 +167,11 @@ static void policy_out_of_range_is_refused_by_name(void **unused)
 	};
 	struct ob_error err;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		assert_int_equal(obi_restart_check(&bad[i].policy, &err), OB_EINVAL);
+		assert_int_equal(obi_backoff_check(&bad[i].policy, &err), OB_EINVAL);
 		assert_string_equal(err.text, bad[i].text);
 	}
 	const struct ob_restart_policy good = {-1, -1, -1, -1, 1};
-	assert_int_equal(obi_restart_check(&good, &err), OB_OK);
+	assert_int_equal(obi_backoff_check(&good, &err), OB_OK);
 }
 
 int main(void)

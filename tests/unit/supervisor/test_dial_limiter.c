@@ -12,24 +12,24 @@
 enum { MANY = 1000 };
 
 static struct obi_loop *loop;
-static struct obi_pacer pacer;
-static struct obi_turn turns[MANY];
+static struct obi_dial_limiter pacer;
+static struct obi_dial_turn turns[MANY];
 static int called[MANY]; /* in which order */
 static int calls;
 
 static void on_turn(void *user)
 {
-	struct obi_turn *turn = user;
+	struct obi_dial_turn *turn = user;
 	called[turn - turns] = ++calls;
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	pacer = (struct obi_pacer){0};
+	pacer = (struct obi_dial_limiter){0};
 	calls = 0;
 	for (int i = 0; i < MANY; i++) {
-		turns[i] = (struct obi_turn){.fn = on_turn, .user = &turns[i]};
+		turns[i] = (struct obi_dial_turn){.fn = on_turn, .user = &turns[i]};
 		called[i] = 0;
 	}
 	return obi_loop_new(NULL, 0, &loop, NULL);
@@ -39,7 +39,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	for (int i = 0; i < MANY; i++) {
-		obi_turn_end(&turns[i]);
+		obi_dial_turn_end(&turns[i]);
 	}
 	assert_int_equal(pacer.holding, 0);
 	assert_null(pacer.first);
@@ -51,7 +51,7 @@ static int ask_all(void)
 {
 	int at_once = 0;
 	for (int i = 0; i < MANY; i++) {
-		at_once += obi_pacer_ask(&pacer, loop, &turns[i]);
+		at_once += obi_dial_limiter_ask(&pacer, loop, &turns[i]);
 	}
 	return at_once;
 }
@@ -59,12 +59,12 @@ static int ask_all(void)
 static void fault_39_a_hundred_dial_and_the_others_wait(void **state)
 {
 	(void)state;
-	assert_int_equal(ask_all(), OBI_PACER_DIALS);
-	assert_int_equal(pacer.holding, OBI_PACER_DIALS);
+	assert_int_equal(ask_all(), OBI_DIAL_LIMITER_MAX);
+	assert_int_equal(pacer.holding, OBI_DIAL_LIMITER_MAX);
 	obi_loop_turn(loop, false);
 	assert_int_equal(calls, 0);
-	assert_true(obi_turn_is_wanted(&turns[0]));
-	assert_true(obi_turn_is_wanted(&turns[MANY - 1]));
+	assert_true(obi_dial_turn_is_wanted(&turns[0]));
+	assert_true(obi_dial_turn_is_wanted(&turns[MANY - 1]));
 }
 
 static void fault_39_who_is_done_makes_room_for_the_next(void **state)
@@ -72,14 +72,14 @@ static void fault_39_who_is_done_makes_room_for_the_next(void **state)
 	(void)state;
 	(void)ask_all();
 	for (int i = 0; i < MANY; i++) {
-		obi_turn_end(&turns[i]);
-		assert_false(obi_turn_is_wanted(&turns[i]));
+		obi_dial_turn_end(&turns[i]);
+		assert_false(obi_dial_turn_is_wanted(&turns[i]));
 		obi_loop_turn(loop, false);
-		assert_true(pacer.holding <= OBI_PACER_DIALS);
+		assert_true(pacer.holding <= OBI_DIAL_LIMITER_MAX);
 	}
 	/* Each in its order, and only those that had to wait. */
 	for (int i = 0; i < MANY; i++) {
-		assert_int_equal(called[i], i < OBI_PACER_DIALS ? 0 : i - OBI_PACER_DIALS + 1);
+		assert_int_equal(called[i], i < OBI_DIAL_LIMITER_MAX ? 0 : i - OBI_DIAL_LIMITER_MAX + 1);
 	}
 }
 
@@ -87,21 +87,21 @@ static void one_may_leave_the_line(void **state)
 {
 	(void)state;
 	(void)ask_all();
-	obi_turn_end(&turns[MANY - 1]);	       /* the last */
-	obi_turn_end(&turns[OBI_PACER_DIALS]); /* the first */
-	obi_turn_end(&turns[OBI_PACER_DIALS + 5]);
-	obi_turn_end(&turns[OBI_PACER_DIALS + 5]);
-	for (int i = 0; i < OBI_PACER_DIALS; i++) {
-		obi_turn_end(&turns[i]);
+	obi_dial_turn_end(&turns[MANY - 1]);		 /* the last */
+	obi_dial_turn_end(&turns[OBI_DIAL_LIMITER_MAX]); /* the first */
+	obi_dial_turn_end(&turns[OBI_DIAL_LIMITER_MAX + 5]);
+	obi_dial_turn_end(&turns[OBI_DIAL_LIMITER_MAX + 5]);
+	for (int i = 0; i < OBI_DIAL_LIMITER_MAX; i++) {
+		obi_dial_turn_end(&turns[i]);
 	}
 	obi_loop_turn(loop, false);
-	assert_int_equal(calls, OBI_PACER_DIALS);
-	assert_int_equal(called[OBI_PACER_DIALS], 0);
-	assert_int_equal(called[OBI_PACER_DIALS + 5], 0);
+	assert_int_equal(calls, OBI_DIAL_LIMITER_MAX);
+	assert_int_equal(called[OBI_DIAL_LIMITER_MAX], 0);
+	assert_int_equal(called[OBI_DIAL_LIMITER_MAX + 5], 0);
 	assert_int_equal(called[MANY - 1], 0);
-	assert_int_equal(called[OBI_PACER_DIALS + 1], 1);
+	assert_int_equal(called[OBI_DIAL_LIMITER_MAX + 1], 1);
 	/* And come again, behind all others. */
-	assert_false(obi_pacer_ask(&pacer, loop, &turns[MANY - 1]));
+	assert_false(obi_dial_limiter_ask(&pacer, loop, &turns[MANY - 1]));
 	assert_ptr_equal(pacer.last, &turns[MANY - 1]);
 }
 
@@ -110,12 +110,12 @@ static void a_turn_that_is_given_up_is_not_called(void **state)
 {
 	(void)state;
 	(void)ask_all();
-	obi_turn_end(&turns[0]);
-	obi_turn_end(&turns[OBI_PACER_DIALS]);
+	obi_dial_turn_end(&turns[0]);
+	obi_dial_turn_end(&turns[OBI_DIAL_LIMITER_MAX]);
 	obi_loop_turn(loop, false);
-	assert_int_equal(called[OBI_PACER_DIALS], 0);
-	assert_int_equal(called[OBI_PACER_DIALS + 1], 1);
-	assert_int_equal(pacer.holding, OBI_PACER_DIALS);
+	assert_int_equal(called[OBI_DIAL_LIMITER_MAX], 0);
+	assert_int_equal(called[OBI_DIAL_LIMITER_MAX + 1], 1);
+	assert_int_equal(pacer.holding, OBI_DIAL_LIMITER_MAX);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
