@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bearer authenticator: the dialer shows the token, as "Bearer <64 hex digits>", and the acceptor compares.
+ * The bearer authenticator: the dialer shows the token, as "Bearer <64 hex digits>", and the
+ * acceptor compares.
  *
- * It proves nothing about the acceptor, and whoever reads the bytes has the token: so it is OB_AUTH_LOCAL_ONLY. It is here
- * for peers that speak it already; `token` costs one message more and has neither fault.
+ * It proves nothing about the acceptor, and whoever reads the bytes has the token: so it is
+ * OB_AUTH_LOCAL_ONLY. It is here for peers that speak it already; `token` costs one message more
+ * and has neither fault.
  */
 #include <outboard/auth.h>
 #include <sodium.h>
@@ -14,7 +16,8 @@ enum { SECRET = 32, PREFIX = 7, CREDENTIAL = PREFIX + 2 * SECRET };
 struct ob_auth {
 	const struct ob_host *host;
 	struct ob_bytes secret;
-	int (*next)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr);
+	int (*next)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		    struct ob_error *reterr);
 };
 
 /* Missing, malformed or wrong: all the same to whoever tries. */
@@ -30,22 +33,25 @@ static void write_credential(const struct ob_auth *auth, char credential[CREDENT
 	sodium_bin2hex(credential + PREFIX, 2 * SECRET + 1, auth->secret.data, SECRET);
 }
 
-/* ---- Steps, in the order in which each side takes them ------------------------------------------------------------ */
+/* ---- Steps, in the order in which each side takes them ---- */
 
-static int over(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int over(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	(void)in, (void)out;
 	return refused(auth, reterr);
 }
 
-static int dialer_ends(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int dialer_ends(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		       struct ob_error *reterr)
 {
 	(void)out;
 	auth->next = over;
 	return in.len == 0 ? OB_AUTH_DONE : refused(auth, reterr);
 }
 
-static int dialer_shows(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int dialer_shows(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+			struct ob_error *reterr)
 {
 	char credential[CREDENTIAL + 1];
 	auth->next = over;
@@ -62,7 +68,8 @@ static int dialer_shows(struct ob_auth *auth, struct ob_bytes in, struct ob_sink
 	return OB_AUTH_MORE;
 }
 
-static int acceptor_compares(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int acceptor_compares(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+			     struct ob_error *reterr)
 {
 	char credential[CREDENTIAL + 1];
 	(void)out;
@@ -73,16 +80,18 @@ static int acceptor_compares(struct ob_auth *auth, struct ob_bytes in, struct ob
 	return equal ? OB_AUTH_DONE : refused(auth, reterr);
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
-static int create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
-		  struct ob_error *reterr)
+static int create(const struct ob_host *host, const struct ob_auth_params *params,
+		  struct ob_auth **ret_auth, struct ob_error *reterr)
 {
 	if (params->secret.len != SECRET) {
-		return host->fail(reterr, OB_EINVAL, 0, "bearer: it needs a token of %d bytes", SECRET);
+		return host->fail(reterr, OB_EINVAL, 0, "bearer: it needs a token of %d bytes",
+				  SECRET);
 	}
 	if (sodium_init() < 0) {
-		return host->fail(reterr, OB_EIO, 0, "bearer: libsodium finds no source of randomness");
+		return host->fail(reterr, OB_EIO, 0,
+				  "bearer: libsodium finds no source of randomness");
 	}
 	struct ob_auth *auth = malloc(sizeof *auth);
 	if (auth == NULL) {
@@ -97,7 +106,8 @@ static int create(const struct ob_host *host, const struct ob_auth_params *param
 	return OB_OK;
 }
 
-static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	return auth->next(auth, in, out, reterr);
 }

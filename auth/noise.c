@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The noise authenticator: both ends prove that they know the token, agree on keys that nobody can find out later from the token,
- * and seal every byte that follows. Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b; the dialer is the initiator.
+ * The noise authenticator: both ends prove that they know the token, agree on keys that nobody can
+ * find out later from the token, and seal every byte that follows.
+ * Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b; the dialer is the initiator.
  *
  *   dialer -> acceptor   e and a tag, 48 bytes
  *   acceptor -> dialer   e and a tag, 48 bytes
  *
- * The first message can be recorded and played again, so it carries nothing: neither may have a payload. The acceptor knows
- * that it talks to somebody with the token, here and now, once a record opens.
+ * The first message can be recorded and played again, so it carries nothing: neither may have a
+ * payload. The acceptor knows that it talks to somebody with the token, here and now, once a record
+ * opens.
  */
 #include "noise_state.h"
 
@@ -24,7 +26,8 @@ static const char context[crypto_kdf_CONTEXTBYTES] = {'o', 'u', 't', 'b', 'o', '
 struct ob_auth {
 	const struct ob_host *host;
 	struct obi_noise noise;
-	int (*next)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr);
+	int (*next)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		    struct ob_error *reterr);
 };
 
 /* Too short, too long or wrong: all the same to whoever tries. */
@@ -34,8 +37,8 @@ static int refused(struct ob_auth *auth, struct ob_error *reterr)
 }
 
 /*
- * Write our message. The ephemeral key is made here, by the kernel, and used at once: a clone of this process's memory (a virtual
- * machine that is restored twice) then has a key of its own.
+ * Write our message. The ephemeral key is made here, by the kernel, and used at once: a clone of
+ * this process's memory (a virtual machine that is restored twice) then has a key of its own.
  */
 static int say(struct ob_auth *auth, struct ob_sink *out, struct ob_error *reterr)
 {
@@ -46,7 +49,8 @@ static int say(struct ob_auth *auth, struct ob_sink *out, struct ob_error *reter
 	}
 	ssize_t n = getrandom(ephemeral, sizeof ephemeral, GRND_NONBLOCK);
 	if (n != sizeof ephemeral) {
-		return auth->host->fail(reterr, OB_EIO, n < 0 ? errno : 0, "noise: the kernel gives no randomness");
+		return auth->host->fail(reterr, OB_EIO, n < 0 ? errno : 0,
+					"noise: the kernel gives no randomness");
 	}
 	ptrdiff_t len = obi_noise_write(&auth->noise, ephemeral, ob_bytes_of(NULL, 0), room);
 	sodium_memzero(ephemeral, sizeof ephemeral);
@@ -63,22 +67,25 @@ static bool heard(struct ob_auth *auth, struct ob_bytes in)
 	return in.len == OBI_NOISE_HANDSHAKE && obi_noise_read(&auth->noise, in, NULL) == 0;
 }
 
-/* ---- Steps of both, the last one first; each names its successor -------------------------------------------------- */
+/* ---- Steps of both, the last one first; each names its successor ---- */
 
-static int over(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int over(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	(void)in, (void)out;
 	obi_noise_wipe(&auth->noise);
 	return refused(auth, reterr);
 }
 
-static int dialer_ends(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int dialer_ends(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		       struct ob_error *reterr)
 {
 	(void)out;
 	return heard(auth, in) ? OB_AUTH_DONE : refused(auth, reterr);
 }
 
-static int dialer_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int dialer_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+			 struct ob_error *reterr)
 {
 	if (in.len != 0) {
 		return refused(auth, reterr);
@@ -90,7 +97,8 @@ static int dialer_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sin
 	return rc == OB_OK ? OB_AUTH_MORE : rc;
 }
 
-static int acceptor_answers(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int acceptor_answers(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+			    struct ob_error *reterr)
 {
 	if (!heard(auth, in)) {
 		return refused(auth, reterr);
@@ -99,9 +107,10 @@ static int acceptor_answers(struct ob_auth *auth, struct ob_bytes in, struct ob_
 	return rc == OB_OK ? OB_AUTH_DONE : rc;
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
-/* A key of its own for each direction of dialling, so that no message of one serves in the other. */
+/* A key of its own for each direction of dialling, so that no message of one serves in the other.
+ */
 static void begin(struct obi_noise *noise, const struct ob_auth_params *params)
 {
 	uint8_t psk[OBI_NOISE_KEY];
@@ -111,14 +120,16 @@ static void begin(struct obi_noise *noise, const struct ob_auth_params *params)
 	sodium_memzero(psk, sizeof psk);
 }
 
-static int create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
-		  struct ob_error *reterr)
+static int create(const struct ob_host *host, const struct ob_auth_params *params,
+		  struct ob_auth **ret_auth, struct ob_error *reterr)
 {
 	if (params->secret.len != SECRET) {
-		return host->fail(reterr, OB_EINVAL, 0, "noise: it needs a token of %d bytes", (int)SECRET);
+		return host->fail(reterr, OB_EINVAL, 0, "noise: it needs a token of %d bytes",
+				  (int)SECRET);
 	}
 	if (sodium_init() < 0) {
-		return host->fail(reterr, OB_EIO, 0, "noise: libsodium finds no source of randomness");
+		return host->fail(reterr, OB_EIO, 0,
+				  "noise: libsodium finds no source of randomness");
 	}
 	struct ob_auth *auth = calloc(1, sizeof *auth);
 	if (auth == NULL) {
@@ -131,9 +142,11 @@ static int create(const struct ob_host *host, const struct ob_auth_params *param
 	return OB_OK;
 }
 
-static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
-	int (*now)(struct ob_auth *, struct ob_bytes, struct ob_sink *, struct ob_error *) = auth->next;
+	int (*now)(struct ob_auth *, struct ob_bytes, struct ob_sink *, struct ob_error *) =
+	    auth->next;
 	auth->next = over;
 	int rc = now(auth, in, out, reterr);
 	if (rc < 0) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of functions are those of the Noise specification, revision 34, section 5, where it has them. Two things that are
- * easily got wrong: HMAC is the construction of RFC 2104 over BLAKE2b's block of 128 bytes, and not BLAKE2b's own keyed mode;
- * and with a psk, e is mixed into the key as well as into the hash.
+ * The names of functions are those of the Noise specification, revision 34, section 5, where it has
+ * them. Two things that are easily got wrong: HMAC is the construction of RFC 2104 over BLAKE2b's
+ * block of 128 bytes, and not BLAKE2b's own keyed mode; and with a psk, e is mixed into the key as
+ * well as into the hash.
  */
 #include "noise_state.h"
 
@@ -12,10 +13,11 @@ enum { BLOCK = 128 };
 
 static const char protocol_name[] = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b";
 
-/* ---- Hash, section 4.3 -------------------------------------------------------------------------------------------- */
+/* ---- Hash, section 4.3 ---- */
 
 /* HMAC of two pieces, which saves joining them. */
-static void hmac(uint8_t ret[OBI_NOISE_HASH], const uint8_t key[OBI_NOISE_HASH], struct ob_bytes a, struct ob_bytes b)
+static void hmac(uint8_t ret[OBI_NOISE_HASH], const uint8_t key[OBI_NOISE_HASH], struct ob_bytes a,
+		 struct ob_bytes b)
 {
 	crypto_generichash_state hash;
 	uint8_t pad[BLOCK], inner[OBI_NOISE_HASH];
@@ -40,19 +42,21 @@ static void hmac(uint8_t ret[OBI_NOISE_HASH], const uint8_t key[OBI_NOISE_HASH],
 }
 
 /* The first `count` outputs (2 or 3) of HKDF. None may be the chaining key itself. */
-static void hkdf(uint8_t (*ret)[OBI_NOISE_HASH], size_t count, const uint8_t ck[OBI_NOISE_HASH], struct ob_bytes input)
+static void hkdf(uint8_t (*ret)[OBI_NOISE_HASH], size_t count, const uint8_t ck[OBI_NOISE_HASH],
+		 struct ob_bytes input)
 {
 	uint8_t key[OBI_NOISE_HASH];
 	hmac(key, ck, input, ob_bytes_of(NULL, 0));
 	for (size_t i = 0; i < count; i++) {
 		uint8_t number = (uint8_t)(i + 1);
-		struct ob_bytes previous = ob_bytes_of(i > 0 ? ret[i - 1] : NULL, i > 0 ? OBI_NOISE_HASH : 0);
+		struct ob_bytes previous =
+		    ob_bytes_of(i > 0 ? ret[i - 1] : NULL, i > 0 ? OBI_NOISE_HASH : 0);
 		hmac(ret[i], key, previous, ob_bytes_of(&number, 1));
 	}
 	sodium_memzero(key, sizeof key);
 }
 
-/* ---- Cipher, sections 4.2 and 5.1 --------------------------------------------------------------------------------- */
+/* ---- Cipher, sections 4.2 and 5.1 ---- */
 
 static void nonce_of(uint8_t ret[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], uint64_t n)
 {
@@ -63,30 +67,33 @@ static void nonce_of(uint8_t ret[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], u
 }
 
 /* len bytes in place, and the tag behind them. */
-static void encrypt_with_ad(struct obi_noise_cipher *cipher, struct ob_bytes ad, uint8_t *data, size_t len)
-{
-	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
-	nonce_of(nonce, cipher->n);
-	crypto_aead_chacha20poly1305_ietf_encrypt_detached(data, data + len, NULL, data, len, ad.data, ad.len, NULL,
-							   nonce, cipher->k);
-	cipher->n++;
-}
-
-/* len bytes from `from` to `to`, which may be the same, with the tag behind them. The nonce advances on success only. */
-static bool decrypt_with_ad(struct obi_noise_cipher *cipher, struct ob_bytes ad, const uint8_t *from, uint8_t *to,
+static void encrypt_with_ad(struct obi_noise_cipher *cipher, struct ob_bytes ad, uint8_t *data,
 			    size_t len)
 {
 	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
 	nonce_of(nonce, cipher->n);
-	if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(to, NULL, from, len, from + len, ad.data, ad.len, nonce,
-							       cipher->k) != 0) {
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(data, data + len, NULL, data, len,
+							   ad.data, ad.len, NULL, nonce, cipher->k);
+	cipher->n++;
+}
+
+/* len bytes from `from` to `to`, which may be the same, with the tag behind them. The nonce
+ * advances on success only. */
+static bool decrypt_with_ad(struct obi_noise_cipher *cipher, struct ob_bytes ad,
+			    const uint8_t *from, uint8_t *to, size_t len)
+{
+	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+	nonce_of(nonce, cipher->n);
+	if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+		to, NULL, from, len, from + len, ad.data, ad.len, nonce, cipher->k) != 0) {
 		return false;
 	}
 	cipher->n++;
 	return true;
 }
 
-/* Section 11.3, as section 4.2 has it: what 32 zeros become under the last nonce, which no message ever gets. */
+/* Section 11.3, as section 4.2 has it: what 32 zeros become under the last nonce, which no message
+ * ever gets. */
 static void rekey(struct obi_noise_cipher *cipher)
 {
 	struct obi_noise_cipher last = {.n = UINT64_MAX};
@@ -98,7 +105,7 @@ static void rekey(struct obi_noise_cipher *cipher)
 	sodium_memzero(zeros, sizeof zeros);
 }
 
-/* ---- SymmetricState, section 5.2 ---------------------------------------------------------------------------------- */
+/* ---- SymmetricState, section 5.2 ---- */
 
 static void mix_hash(struct obi_noise *noise, struct ob_bytes data)
 {
@@ -147,7 +154,7 @@ static void split(struct obi_noise *noise)
 	sodium_memzero(&noise->shake, sizeof noise->shake);
 }
 
-/* ---- Tokens, section 5.3 ------------------------------------------------------------------------------------------ */
+/* ---- Tokens, section 5.3 ---- */
 
 static void token_psk(struct obi_noise *noise)
 {
@@ -161,11 +168,13 @@ static void token_e(struct obi_noise *noise, const uint8_t *public_key)
 	mix_key(noise, ob_bytes_of(public_key, OBI_NOISE_KEY));
 }
 
-/* False for a key of low order, with which the result would be all zeros whatever our own key is. */
+/* False for a key of low order, with which the result would be all zeros whatever our own key is.
+ */
 static bool token_ee(struct obi_noise *noise)
 {
 	uint8_t dh[OBI_NOISE_KEY];
-	bool fine = crypto_scalarmult(dh, noise->shake.e, noise->shake.re) == 0 && !sodium_is_zero(dh, sizeof dh);
+	bool fine = crypto_scalarmult(dh, noise->shake.e, noise->shake.re) == 0 &&
+		    !sodium_is_zero(dh, sizeof dh);
 	if (fine) {
 		mix_key(noise, ob_bytes_of(dh, sizeof dh));
 	}
@@ -179,7 +188,7 @@ static int end(struct obi_noise *noise, int code)
 	return code;
 }
 
-/* ---- Handshake ---------------------------------------------------------------------------------------------------- */
+/* ---- Handshake ---- */
 
 void obi_noise_begin(struct obi_noise *noise, bool initiator, const uint8_t psk[OBI_NOISE_KEY],
 		     struct ob_bytes prologue)
@@ -194,8 +203,8 @@ void obi_noise_begin(struct obi_noise *noise, bool initiator, const uint8_t psk[
 	mix_hash(noise, prologue);
 }
 
-ptrdiff_t obi_noise_write(struct obi_noise *noise, const uint8_t ephemeral[OBI_NOISE_KEY], struct ob_bytes payload,
-			  uint8_t *ret_message)
+ptrdiff_t obi_noise_write(struct obi_noise *noise, const uint8_t ephemeral[OBI_NOISE_KEY],
+			  struct ob_bytes payload, uint8_t *ret_message)
 {
 	bool first = noise->phase == OBI_NOISE_WRITE_FIRST;
 	uint8_t *body = ret_message + OBI_NOISE_KEY;
@@ -217,7 +226,8 @@ ptrdiff_t obi_noise_write(struct obi_noise *noise, const uint8_t ephemeral[OBI_N
 	if (payload.len > 0) {
 		memmove(body, payload.data, payload.len);
 	}
-	encrypt_with_ad(&noise->shake.cipher, ob_bytes_of(noise->shake.h, OBI_NOISE_HASH), body, payload.len);
+	encrypt_with_ad(&noise->shake.cipher, ob_bytes_of(noise->shake.h, OBI_NOISE_HASH), body,
+			payload.len);
 	mix_hash(noise, ob_bytes_of(body, payload.len + OBI_NOISE_TAG));
 	noise->phase = OBI_NOISE_READ_SECOND;
 	if (!first) {
@@ -251,7 +261,8 @@ ptrdiff_t obi_noise_read(struct obi_noise *noise, struct ob_bytes message, uint8
 	if (first) {
 		token_psk(noise);
 	}
-	struct ob_bytes body = ob_bytes_of(message.data + OBI_NOISE_KEY, message.len - OBI_NOISE_KEY);
+	struct ob_bytes body =
+	    ob_bytes_of(message.data + OBI_NOISE_KEY, message.len - OBI_NOISE_KEY);
 	memcpy(noise->shake.re, message.data, OBI_NOISE_KEY);
 	token_e(noise, noise->shake.re);
 	if ((!first && !token_ee(noise)) || !decrypt_and_hash(noise, body, ret_payload)) {
@@ -264,9 +275,10 @@ ptrdiff_t obi_noise_read(struct obi_noise *noise, struct ob_bytes message, uint8
 	return (ptrdiff_t)(message.len - OBI_NOISE_HANDSHAKE);
 }
 
-/* ---- Records ------------------------------------------------------------------------------------------------------ */
+/* ---- Records ---- */
 
-/* Behind a record: a key that has done its part is gone before the next record, on both sides at the same number. */
+/* Behind a record: a key that has done its part is gone before the next record, on both sides at
+ * the same number. */
 static void advance(struct obi_noise_cipher *cipher)
 {
 	if (cipher->n == OBI_NOISE_RECORDS_MAX) {

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * noise_state - one end of Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b (Noise, revision 34): its handshake and its records.
+ * noise_state - one end of Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b (Noise, revision 34): its
+ * handshake and its records.
  *
  *   -> psk, e
  *   <- e, ee
  *
- * A pure state: no descriptor, no clock, no allocation, and no randomness of its own. The caller gives the ephemeral key, which
- * must be fresh from the kernel for each handshake. sodium_init() must have been called.
+ * A pure state: no descriptor, no clock, no allocation, and no randomness of its own. The caller
+ * gives the ephemeral key, which must be fresh from the kernel for each handshake. sodium_init()
+ * must have been called.
  *
- * Whatever goes wrong ends the state for good, and wipes its keys; from then on everything is OB_ECLOSED.
+ * Whatever goes wrong ends the state for good, and wipes its keys; from then on everything is
+ * OB_ECLOSED.
  */
 #ifndef OB_AUTH_NOISE_STATE_H
 #define OB_AUTH_NOISE_STATE_H
@@ -16,10 +19,10 @@
 #include <outboard/abi.h>
 
 enum {
-	OBI_NOISE_KEY = 32,	      /* of any kind: psk, ephemeral (private and public), cipher */
-	OBI_NOISE_HASH = 64,	      /* BLAKE2b-512 */
-	OBI_NOISE_TAG = 16,	      /* behind what is encrypted */
-	OBI_NOISE_HANDSHAKE = 48,     /* a message of the handshake without a payload: e and a tag */
+	OBI_NOISE_KEY = 32,	  /* of any kind: psk, ephemeral (private and public), cipher */
+	OBI_NOISE_HASH = 64,	  /* BLAKE2b-512 */
+	OBI_NOISE_TAG = 16,	  /* behind what is encrypted */
+	OBI_NOISE_HANDSHAKE = 48, /* a message of the handshake without a payload: e and a tag */
 	OBI_NOISE_MESSAGE_MAX = 65535 /* of handshake or record, overhead included */
 };
 
@@ -38,7 +41,8 @@ enum obi_noise_phase {
 	OBI_NOISE_OPEN /* records cross */
 };
 
-/* A key and the number of the next message under it; Noise calls it a CipherState. n does not restart when k is replaced. */
+/* A key and the number of the next message under it; Noise calls it a CipherState. n does not
+ * restart when k is replaced. */
 struct obi_noise_cipher {
 	uint8_t k[OBI_NOISE_KEY];
 	uint64_t n;
@@ -65,29 +69,32 @@ void obi_noise_begin(struct obi_noise *noise, bool initiator, const uint8_t psk[
 		     struct ob_bytes prologue);
 
 /*
- * Write our message of the handshake: OBI_NOISE_HANDSHAKE + payload.len bytes at ret_message. ephemeral is our private key for
- * this handshake. Returns the length; or OB_EAUTH when the peer's key is one of low order; OB_ETOOBIG; OB_ECLOSED when it is not
- * our turn.
+ * Write our message of the handshake: OBI_NOISE_HANDSHAKE + payload.len bytes at ret_message.
+ * ephemeral is our private key for this handshake. Returns the length; or OB_EAUTH when the peer's
+ * key is one of low order; OB_ETOOBIG; OB_ECLOSED when it is not our turn.
  */
-ptrdiff_t obi_noise_write(struct obi_noise *noise, const uint8_t ephemeral[OBI_NOISE_KEY], struct ob_bytes payload,
-			  uint8_t *ret_message);
+ptrdiff_t obi_noise_write(struct obi_noise *noise, const uint8_t ephemeral[OBI_NOISE_KEY],
+			  struct ob_bytes payload, uint8_t *ret_message);
 
 /*
- * Read the peer's message of the handshake, and write its payload, message.len - OBI_NOISE_HANDSHAKE bytes, to ret_payload (may be
- * NULL when that is 0). Returns the payload's length; or OB_EAUTH when it is not from somebody with our psk and our prologue;
- * OB_ECLOSED when it is not the peer's turn.
+ * Read the peer's message of the handshake, and write its payload, message.len -
+ * OBI_NOISE_HANDSHAKE bytes, to ret_payload (may be NULL when that is 0). Returns the payload's
+ * length; or OB_EAUTH when it is not from somebody with our psk and our prologue; OB_ECLOSED when
+ * it is not the peer's turn.
  */
 ptrdiff_t obi_noise_read(struct obi_noise *noise, struct ob_bytes message, uint8_t *ret_payload);
 
 /*
- * Encrypt the len bytes at data in place, and write OBI_NOISE_TAG bytes behind them. Returns the new length; or OB_ETOOBIG, with
- * nothing done; OB_ECLOSED when records do not cross, or OBI_NOISE_RECORDS_MAX of them are used up.
+ * Encrypt the len bytes at data in place, and write OBI_NOISE_TAG bytes behind them. Returns the
+ * new length; or OB_ETOOBIG, with nothing done; OB_ECLOSED when records do not cross, or
+ * OBI_NOISE_RECORDS_MAX of them are used up.
  */
 ptrdiff_t obi_noise_seal(struct obi_noise *noise, uint8_t *data, size_t len);
 
 /*
- * The inverse: len counts the tag. Returns the length of the plain text; or OB_EAUTH when this is not the record that the peer
- * sealed next, which ends the state, and not a byte of plain text is left at data; OB_ECLOSED as for seal.
+ * The inverse: len counts the tag. Returns the length of the plain text; or OB_EAUTH when this is
+ * not the record that the peer sealed next, which ends the state, and not a byte of plain text is
+ * left at data; OB_ECLOSED as for seal.
  */
 ptrdiff_t obi_noise_open(struct obi_noise *noise, uint8_t *data, size_t len);
 

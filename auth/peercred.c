@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The peercred authenticator: the kernel says which user the peer is, and that is all there is to it. It runs on both sides, so
- * a stranger who squats the path of a socket is refused as well as one who dials it.
+ * The peercred authenticator: the kernel says which user the peer is, and that is all there is to
+ * it. It runs on both sides, so a stranger who squats the path of a socket is refused as well as
+ * one who dials it.
  *
  * Admitted: our own effective user, root, and the users and groups that the host configured.
  */
@@ -13,7 +14,8 @@
 
 enum { OVERFLOW_ID = 65534 };
 
-/* What the kernel shows in place of a user or a group without a number in our user namespace: nobody in particular, so anybody. */
+/* What the kernel shows in place of a user or a group without a number in our user namespace:
+ * nobody in particular, so anybody. */
 static bool is_overflow(uint32_t id, const char *path)
 {
 	char text[16];
@@ -41,28 +43,34 @@ static bool is_one_of(uint32_t id, const uint32_t *ids, uint32_t count)
 static bool is_trusted(const struct ob_auth_params *params, const struct ob_peer *peer)
 {
 	bool configured = OB_HAS(params, allowed_uid) && params->allowed_uid != UINT32_MAX;
-	if (peer->uid == (uint32_t)geteuid() || peer->uid == 0 || (configured && peer->uid == params->allowed_uid)) {
+	if (peer->uid == (uint32_t)geteuid() || peer->uid == 0 ||
+	    (configured && peer->uid == params->allowed_uid)) {
 		return true;
 	}
-	return OB_HAS(params, gid_count) && (is_one_of(peer->uid, params->uids, params->uid_count) ||
-					     (is_one_of(peer->gid, params->gids, params->gid_count) &&
-					      !is_overflow(peer->gid, "/proc/sys/kernel/overflowgid")));
+	return OB_HAS(params, gid_count) &&
+	       (is_one_of(peer->uid, params->uids, params->uid_count) ||
+		(is_one_of(peer->gid, params->gids, params->gid_count) &&
+		 !is_overflow(peer->gid, "/proc/sys/kernel/overflowgid")));
 }
 
-static int admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
+static int admit(const struct ob_host *host, const struct ob_auth_params *params,
+		 struct ob_error *reterr)
 {
 	const struct ob_peer *peer = params->peer;
 	if (!OB_HAS(peer, uid) || (peer->known & OB_PEER_UID) == 0 || peer->uid == UINT32_MAX) {
-		return host->fail(reterr, OB_EAUTH, 0, "peercred: nobody vouches for who the peer is");
+		return host->fail(reterr, OB_EAUTH, 0,
+				  "peercred: nobody vouches for who the peer is");
 	}
-	/* Even if it is ours: a process without a number of its own cannot be told from all the others. */
+	/* Even if it is ours: a process without a number of its own cannot be told from all the
+	 * others. */
 	if (is_overflow(peer->uid, "/proc/sys/kernel/overflowuid")) {
-		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer's user %u stands for any unknown one",
+		return host->fail(reterr, OB_EAUTH, 0,
+				  "peercred: the peer's user %u stands for any unknown one",
 				  peer->uid);
 	}
 	if (!is_trusted(params, peer)) {
-		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer is user %u of group %u", peer->uid,
-				  peer->gid);
+		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer is user %u of group %u",
+				  peer->uid, peer->gid);
 	}
 	return OB_OK;
 }

@@ -6,8 +6,8 @@
  *   S -> C  s | HMAC-SHA-256(k, 'S' | prologue | c | s)    s: 32 random bytes
  *   C -> S  HMAC-SHA-256(k, 'C' | prologue | c | s)
  *
- * The letters keep one side's proof from serving as the other's; the fresh nonces keep an old one from serving again; the
- * prologue makes both sides agree on what they are about to speak.
+ * The letters keep one side's proof from serving as the other's; the fresh nonces keep an old one
+ * from serving again; the prologue makes both sides agree on what they are about to speak.
  */
 #include <outboard/auth.h>
 #include <sodium.h>
@@ -21,7 +21,8 @@ struct ob_auth {
 	struct ob_bytes prologue;
 	uint8_t c[NONCE];
 	uint8_t s[NONCE];
-	int (*next)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr);
+	int (*next)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		    struct ob_error *reterr);
 };
 
 /* Too short, too long or wrong: all the same to whoever tries. */
@@ -67,22 +68,25 @@ static bool put_proof(const struct ob_auth *auth, char side, struct ob_sink *out
 	return room != NULL;
 }
 
-/* ---- Steps of both, the last one first; each names its successor -------------------------------------------------- */
+/* ---- Steps of both, the last one first; each names its successor ---- */
 
-static int over(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int over(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	(void)in, (void)out;
 	return refused(auth, reterr);
 }
 
-static int dialer_ends(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int dialer_ends(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		       struct ob_error *reterr)
 {
 	(void)out;
 	auth->next = over;
 	return in.len == 0 ? OB_AUTH_DONE : refused(auth, reterr);
 }
 
-static int dialer_answers(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int dialer_answers(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+			  struct ob_error *reterr)
 {
 	auth->next = over;
 	if (in.len != NONCE + PROOF) {
@@ -99,7 +103,8 @@ static int dialer_answers(struct ob_auth *auth, struct ob_bytes in, struct ob_si
 	return OB_AUTH_MORE;
 }
 
-static int dialer_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int dialer_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+			 struct ob_error *reterr)
 {
 	auth->next = over;
 	if (in.len != 0) {
@@ -113,14 +118,17 @@ static int dialer_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sin
 	return OB_AUTH_MORE;
 }
 
-static int acceptor_judges(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int acceptor_judges(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+			   struct ob_error *reterr)
 {
 	(void)out;
 	auth->next = over;
-	return in.len == PROOF && is_proof(auth, 'C', in.data) ? OB_AUTH_DONE : refused(auth, reterr);
+	return in.len == PROOF && is_proof(auth, 'C', in.data) ? OB_AUTH_DONE
+							       : refused(auth, reterr);
 }
 
-static int acceptor_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int acceptor_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+			   struct ob_error *reterr)
 {
 	auth->next = over;
 	if (in.len != NONCE) {
@@ -135,16 +143,18 @@ static int acceptor_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_s
 	return OB_AUTH_MORE;
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
-static int create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
-		  struct ob_error *reterr)
+static int create(const struct ob_host *host, const struct ob_auth_params *params,
+		  struct ob_auth **ret_auth, struct ob_error *reterr)
 {
 	if (params->secret.len != SECRET) {
-		return host->fail(reterr, OB_EINVAL, 0, "token: it needs a token of %d bytes", SECRET);
+		return host->fail(reterr, OB_EINVAL, 0, "token: it needs a token of %d bytes",
+				  SECRET);
 	}
 	if (sodium_init() < 0) {
-		return host->fail(reterr, OB_EIO, 0, "token: libsodium finds no source of randomness");
+		return host->fail(reterr, OB_EIO, 0,
+				  "token: libsodium finds no source of randomness");
 	}
 	struct ob_auth *auth = calloc(1, sizeof *auth);
 	if (auth == NULL) {
@@ -158,7 +168,8 @@ static int create(const struct ob_host *host, const struct ob_auth_params *param
 	return OB_OK;
 }
 
-static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	return auth->next(auth, in, out, reterr);
 }

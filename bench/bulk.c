@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bulk - how many bytes a second: large payloads echoed one at a time, and streams of messages that nobody answers, the last one
- * excepted. The contestants are those of roundtrip; one way outboard sends notifications.
+ * bulk - how many bytes a second: large payloads echoed one at a time, and streams of messages that
+ * nobody answers, the last one excepted. The contestants are those of roundtrip; one way outboard
+ * sends notifications.
  */
 #include "support/contest.h"
 
 static const struct bench_row rows[] = {
-    {"echo64k", "64 KiB echo, 1 outstanding (bytes of both directions)", BENCH_BYTES, {64 << 10, 1, 2000}, true},
-    {"echo1m", "1 MiB echo, 1 outstanding (bytes of both directions)", BENCH_BYTES, {1 << 20, 1, 200}, true},
+    {"echo64k",
+     "64 KiB echo, 1 outstanding (bytes of both directions)",
+     BENCH_BYTES,
+     {64 << 10, 1, 2000},
+     true},
+    {"echo1m",
+     "1 MiB echo, 1 outstanding (bytes of both directions)",
+     BENCH_BYTES,
+     {1 << 20, 1, 200},
+     true},
     {"stream1k", "1 KiB messages, one way", BENCH_BYTES, {1 << 10, 0, 200000}, false},
     {"stream64k", "64 KiB messages, one way", BENCH_BYTES, {64 << 10, 0, 5000}, false},
     {0},

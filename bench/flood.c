@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flood - what a connect costs the legitimate while somebody without the token floods the child: dial, authenticate, and one call,
- * by a client with the token; without a flood and with one, in turns in one run. bench-flood [ROUNDS]
+ * flood - what a connect costs the legitimate while somebody without the token floods the child:
+ * dial, authenticate, and one call, by a client with the token; without a flood and with one, in
+ * turns in one run. bench-flood [ROUNDS]
  *
- * Over tcp (loopback) whoever floods looks like whoever does not; over unix it is the same user, since no other one reaches the
- * socket. So these are the hard cases: strangers who can be told apart are turned away by their uid or address.
+ * Over tcp (loopback) whoever floods looks like whoever does not; over unix it is the same user,
+ * since no other one reaches the socket. So these are the hard cases: strangers who can be told
+ * apart are turned away by their uid or address.
  */
 #include "support/own.h"
 
@@ -43,7 +45,7 @@ struct figures {
 	uint64_t again; /* dials that were turned away */
 };
 
-/* ---- The flooder -------------------------------------------------------------------------------------------------- */
+/* ---- The flooder ---- */
 
 struct flooder {
 	pid_t pid;
@@ -103,7 +105,7 @@ static void end_flooder(struct flooder *f)
 	(void)waitpid(f->pid, NULL, 0);
 }
 
-/* ---- Rounds ------------------------------------------------------------------------------------------------------- */
+/* ---- Rounds ---- */
 
 static void connect_some(struct own *own, struct figures *figures)
 {
@@ -113,15 +115,18 @@ static void connect_some(struct own *own, struct figures *figures)
 	}
 }
 
-static void print_row(const struct row *row, struct figures *quiet, struct figures *flooded, double per_second)
+static void print_row(const struct row *row, struct figures *quiet, struct figures *flooded,
+		      double per_second)
 {
-	double q50 = bench_quantile(quiet->ns, quiet->count, 0.5), q99 = bench_quantile(quiet->ns, quiet->count, 0.99);
+	double q50 = bench_quantile(quiet->ns, quiet->count, 0.5),
+	       q99 = bench_quantile(quiet->ns, quiet->count, 0.99);
 	double f50 = bench_quantile(flooded->ns, flooded->count, 0.5);
 	double f99 = bench_quantile(flooded->ns, flooded->count, 0.99);
-	printf("%-4s %-14s %-24s quiet p50 %6.2f p99 %8.2f ms   flooded p50 %8.2f p99 %8.2f ms   %4zu connects, %llu "
+	printf("%-4s %-14s %-24s quiet p50 %6.2f p99 %8.2f ms   flooded p50 %8.2f p99 %8.2f ms   "
+	       "%4zu connects, %llu "
 	       "again, against %.0f a second\n",
-	       bench_wire_names[row->wire], row->auth, row->what, q50 / 1e6, q99 / 1e6, f50 / 1e6, f99 / 1e6,
-	       flooded->count, (unsigned long long)flooded->again, per_second);
+	       bench_wire_names[row->wire], row->auth, row->what, q50 / 1e6, q99 / 1e6, f50 / 1e6,
+	       f99 / 1e6, flooded->count, (unsigned long long)flooded->again, per_second);
 	fflush(stdout);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seal - what a record of noise costs beside the bare cipher: records sealed, and then opened, in place, and the same bytes given to
- * libsodium's ChaCha20-Poly1305 alone, in turns in one run. bench-seal [ROUNDS]; each figure is the median of its rounds.
+ * seal - what a record of noise costs beside the bare cipher: records sealed, and then opened, in
+ * place, and the same bytes given to libsodium's ChaCha20-Poly1305 alone, in turns in one run.
+ * bench-seal [ROUNDS]; each figure is the median of its rounds.
  */
 #include "noise_state.h"
 
@@ -12,9 +13,17 @@
 
 #include "support/bench.h"
 
-enum { SMALL = 64, LARGE = 16384, ROUNDS = 31, ROUNDS_MAX = 999, BATCHES = 16, TAG = OBI_NOISE_TAG };
+enum {
+	SMALL = 64,
+	LARGE = 16384,
+	ROUNDS = 31,
+	ROUNDS_MAX = 999,
+	BATCHES = 16,
+	TAG = OBI_NOISE_TAG
+};
 
-/* So many bytes are sealed before they are opened, which leaves them in the cache as a connection does. */
+/* So many bytes are sealed before they are opened, which leaves them in the cache as a connection
+ * does. */
 enum { BATCH_BYTES = 256 << 10 };
 
 /* A way to seal or open the len bytes at record, with room for a tag behind them. */
@@ -31,7 +40,7 @@ static void must(bool promise, const char *what)
 	}
 }
 
-/* ---- Ours --------------------------------------------------------------------------------------------------------- */
+/* ---- Ours ---- */
 
 static void shake_hands(void)
 {
@@ -41,8 +50,10 @@ static void shake_hands(void)
 	randombytes_buf(e, sizeof e);
 	obi_noise_begin(&sealer, true, key, nothing);
 	obi_noise_begin(&opener, false, key, nothing);
-	must(obi_noise_write(&sealer, e[0], nothing, message) > 0 && obi_noise_read(&opener, sent, NULL) == 0 &&
-		 obi_noise_write(&opener, e[1], nothing, message) > 0 && obi_noise_read(&sealer, sent, NULL) == 0,
+	must(obi_noise_write(&sealer, e[0], nothing, message) > 0 &&
+		 obi_noise_read(&opener, sent, NULL) == 0 &&
+		 obi_noise_write(&opener, e[1], nothing, message) > 0 &&
+		 obi_noise_read(&sealer, sent, NULL) == 0,
 	     "the handshake");
 }
 
@@ -56,7 +67,7 @@ static void our_open(uint8_t *record, size_t len)
 	must(obi_noise_open(&opener, record, len + TAG) >= 0, "a record");
 }
 
-/* ---- The bare cipher ---------------------------------------------------------------------------------------------- */
+/* ---- The bare cipher ---- */
 
 static void next_nonce(uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], uint64_t *number)
 {
@@ -69,20 +80,20 @@ static void bare_seal(uint8_t *record, size_t len)
 {
 	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
 	next_nonce(nonce, &numbers[0]);
-	crypto_aead_chacha20poly1305_ietf_encrypt_detached(record, record + len, NULL, record, len, NULL, 0, NULL,
-							   nonce, key);
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(record, record + len, NULL, record, len,
+							   NULL, 0, NULL, nonce, key);
 }
 
 static void bare_open(uint8_t *record, size_t len)
 {
 	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
 	next_nonce(nonce, &numbers[1]);
-	must(crypto_aead_chacha20poly1305_ietf_decrypt_detached(record, NULL, record, len, record + len, NULL, 0, nonce,
-								key) == 0,
+	must(crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+		 record, NULL, record, len, record + len, NULL, 0, nonce, key) == 0,
 	     "a bare record");
 }
 
-/* ---- Rounds ------------------------------------------------------------------------------------------------------- */
+/* ---- Rounds ---- */
 
 struct contestant {
 	record_fn *seal;
@@ -120,15 +131,18 @@ static void print_line(const char *what, double *bare, double *own, size_t len, 
 		ratios[r] = bare[r] / own[r];
 	}
 	double ratio = bench_quantile(ratios, rounds, 0.5);
-	double bare_ns = bench_quantile(bare, rounds, 0.5), own_ns = bench_quantile(own, rounds, 0.5);
-	printf("  %-5s  bare %8.0f ns %5.2f GB/s    noise %8.0f ns %5.2f GB/s    %.3f x the bare cipher's rate\n", what,
-	       bare_ns, (double)len / bare_ns, own_ns, (double)len / own_ns, ratio);
+	double bare_ns = bench_quantile(bare, rounds, 0.5),
+	       own_ns = bench_quantile(own, rounds, 0.5);
+	printf("  %-5s  bare %8.0f ns %5.2f GB/s    noise %8.0f ns %5.2f GB/s    %.3f x the bare "
+	       "cipher's rate\n",
+	       what, bare_ns, (double)len / bare_ns, own_ns, (double)len / own_ns, ratio);
 }
 
 static void run_size(struct contestant c[2], uint8_t *records, size_t len, size_t rounds)
 {
 	for (size_t r = 0; r <= rounds; r++) {
-		run_round(c, r > 0 ? r - 1 : 0, records, len); /* the first warms up, and is overwritten */
+		run_round(c, r > 0 ? r - 1 : 0, records,
+			  len); /* the first warms up, and is overwritten */
 	}
 	printf("records of %zu bytes\n", len);
 	print_line("seal", c[0].sealed, c[1].sealed, len, rounds);
@@ -137,7 +151,8 @@ static void run_size(struct contestant c[2], uint8_t *records, size_t len, size_
 
 int main(int argc, char **argv)
 {
-	static struct contestant c[2] = {{.seal = bare_seal, .open = bare_open}, {.seal = our_seal, .open = our_open}};
+	static struct contestant c[2] = {{.seal = bare_seal, .open = bare_open},
+					 {.seal = our_seal, .open = our_open}};
 	size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : ROUNDS;
 	uint8_t *records = calloc(1, BATCH_BYTES);
 	if (rounds < 1 || rounds > ROUNDS_MAX || argc > 2) {

@@ -14,15 +14,16 @@ enum { HELP_COLUMN = 26 };
 static void print_option(const char *name, const char *value, const char *help)
 {
 	char left[64];
-	snprintf(left, sizeof left, "--%s%s%s", name, value != NULL ? " " : "", value != NULL ? value : "");
+	snprintf(left, sizeof left, "--%s%s%s", name, value != NULL ? " " : "",
+		 value != NULL ? value : "");
 	printf("  %-*s%s\n", HELP_COLUMN - 2, left, help);
 }
 
 static void print_help(const struct obi_usage *usage)
 {
 	printf("Usage: outboard %s%s%s%s\n\n%s\nOptions:\n", usage->command,
-	       usage->options[0].name != NULL ? " [OPTIONS]" : "", *usage->words != '\0' ? " " : "", usage->words,
-	       usage->about);
+	       usage->options[0].name != NULL ? " [OPTIONS]" : "", *usage->words != '\0' ? " " : "",
+	       usage->words, usage->about);
 	for (const struct obi_option *o = usage->options; o->name != NULL; o++) {
 		print_option(o->name, o->value, o->help);
 	}
@@ -32,7 +33,8 @@ static void print_help(const struct obi_usage *usage)
 static bool misused(const struct obi_usage *usage, int *ret_exit)
 {
 	fprintf(stderr, "Usage: outboard %s%s%s%s\n", usage->command,
-		usage->options[0].name != NULL ? " [OPTIONS]" : "", *usage->words != '\0' ? " " : "", usage->words);
+		usage->options[0].name != NULL ? " [OPTIONS]" : "",
+		*usage->words != '\0' ? " " : "", usage->words);
 	fprintf(stderr, "Try \"outboard %s --help\".\n", usage->command);
 	*ret_exit = OBI_EXIT_USAGE;
 	return false;
@@ -52,7 +54,8 @@ static const struct obi_option *find_option(const struct obi_usage *usage, const
 	return NULL;
 }
 
-static bool set_duration(const struct obi_usage *usage, const struct obi_option *option, const char *value)
+static bool set_duration(const struct obi_usage *usage, const struct obi_option *option,
+			 const char *value)
 {
 	struct ob_error err;
 	if (obi_duration_parse(ob_bytes_text(value), option->into, &err) < 0) {
@@ -62,18 +65,21 @@ static bool set_duration(const struct obi_usage *usage, const struct obi_option 
 	return true;
 }
 
-static bool add_to_list(const struct obi_usage *usage, const struct obi_option *option, const char *value)
+static bool add_to_list(const struct obi_usage *usage, const struct obi_option *option,
+			const char *value)
 {
 	struct obi_list *list = option->into;
 	if (list->count == OBI_LIST_MAX) {
-		obi_complain("%s: --%s is given more than %d times", usage->command, option->name, OBI_LIST_MAX);
+		obi_complain("%s: --%s is given more than %d times", usage->command, option->name,
+			     OBI_LIST_MAX);
 		return false;
 	}
 	list->items[list->count++] = value;
 	return true;
 }
 
-static bool set_option(const struct obi_usage *usage, const struct obi_option *option, const char *value)
+static bool set_option(const struct obi_usage *usage, const struct obi_option *option,
+		       const char *value)
 {
 	switch (option->kind) {
 	case OBI_OPTION_FLAG:
@@ -95,7 +101,8 @@ static bool read_option(const struct obi_usage *usage, int argc, char **argv, in
 {
 	const char *arg = argv[*i];
 	const char *value = strchr(arg, '=');
-	const struct obi_option *option = strncmp(arg, "--", 2) == 0 ? find_option(usage, arg) : NULL;
+	const struct obi_option *option =
+	    strncmp(arg, "--", 2) == 0 ? find_option(usage, arg) : NULL;
 	if (option == NULL) {
 		obi_complain("%s: unknown option %s", usage->command, arg);
 		return false;
@@ -120,13 +127,15 @@ static bool check_words(const struct obi_usage *usage, const struct obi_words *w
 		return misused(usage, ret_exit);
 	}
 	if (usage->max_words >= 0 && words->count > usage->max_words) {
-		obi_complain("%s: too many arguments: %s", usage->command, words->items[usage->max_words]);
+		obi_complain("%s: too many arguments: %s", usage->command,
+			     words->items[usage->max_words]);
 		return misused(usage, ret_exit);
 	}
 	return true;
 }
 
-bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct obi_words *ret, int *ret_exit)
+bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct obi_words *ret,
+		   int *ret_exit)
 {
 	struct obi_words words = {argv, 0};
 	bool options = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* args - the words and options of a subcommand, and its --help. Options and words may come in any order; "--" ends options. */
+/* args - the words and options of a subcommand, and its --help. Options and words may come in any
+ * order; "--" ends options. */
 #ifndef OBI_CLI_ARGS_H
 #define OBI_CLI_ARGS_H
 
@@ -43,9 +44,10 @@ struct obi_words {
 };
 
 /*
- * Read what follows the subcommand's name. False: end with *ret_exit, everything has been said. True: the options are in their
- * places, and the words in *ret.
+ * Read what follows the subcommand's name. False: end with *ret_exit, everything has been said.
+ * True: the options are in their places, and the words in *ret.
  */
-bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct obi_words *ret, int *ret_exit);
+bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct obi_words *ret,
+		   int *ret_exit);
 
 #endif

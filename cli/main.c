@@ -31,8 +31,10 @@ static void print_help(FILE *file)
 	for (size_t i = 0; i < COMMANDS; i++) {
 		fprintf(file, "  %-10s%s\n", commands[i].name, commands[i].brief);
 	}
-	fputs("\n\"outboard COMMAND --help\" says more. \"outboard --version\" prints the version.\n\n"
-	      "Exit status: 0 fine; 1 the remote side answered with an error; 2 the command line or a\n"
+	fputs("\n\"outboard COMMAND --help\" says more. \"outboard --version\" prints the "
+	      "version.\n\n"
+	      "Exit status: 0 fine; 1 the remote side answered with an error; 2 the command line "
+	      "or a\n"
 	      "config is not acceptable; 3 could not connect, or was refused.\n",
 	      file);
 }
@@ -43,7 +45,8 @@ static int run(int argc, char **argv)
 		print_help(stderr);
 		return OBI_EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
 		print_help(stdout);
 		return OBI_EXIT_OK;
 	}

@@ -13,7 +13,8 @@ enum obi_exit_status {
 	OBI_EXIT_UNREACHABLE = 3 /* could not connect, or was refused */
 };
 
-/* Print "outboard: ", the text and a newline on stderr. Control characters in it are shown, not sent to the terminal. */
+/* Print "outboard: ", the text and a newline on stderr. Control characters in it are shown, not
+ * sent to the terminal. */
 void obi_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* How the command ends after this error. */

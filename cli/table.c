@@ -64,7 +64,8 @@ void obi_table_cell(struct obi_table *table, const char *format, ...)
 	row->cells[row->count++] = copy;
 }
 
-static void print_cell(const struct obi_table *table, const struct obi_table_row *row, uint32_t i, size_t *pending)
+static void print_cell(const struct obi_table *table, const struct obi_table_row *row, uint32_t i,
+		       size_t *pending)
 {
 	bool last = i + 1 == table->columns;
 	const char *text = i < row->count ? row->cells[i] : "";

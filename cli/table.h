@@ -24,7 +24,8 @@ void obi_table_init(struct obi_table *table, struct obi_arena *arena, const char
 
 /* Begin a row, then add its cells from left to right; what is missing at its end stays empty. */
 void obi_table_row(struct obi_table *table);
-void obi_table_cell(struct obi_table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void obi_table_cell(struct obi_table *table, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Print it on stdout. An empty cell shows as "-", but for those of the last column. */
 void obi_table_print(const struct obi_table *table);

@@ -2,10 +2,11 @@
 /*
  * JSON-RPC 2.0 (https://www.jsonrpc.org/specification), one message a line.
  *
- * scan() finds the newline and nothing else: a line is small enough to be decoded as a whole, and what decode() takes from the
- * arena is in proportion to it. Blank lines before a message belong to it. What is no JSON, or no request, is answered as the
- * specification wants: it becomes a message of the kind OB_INVALID. A malformed response is not, or two peers could answer each
- * other's errors for ever; it fails.
+ * scan() finds the newline and nothing else: a line is small enough to be decoded as a whole, and
+ * what decode() takes from the arena is in proportion to it. Blank lines before a message belong to
+ * it. What is no JSON, or no request, is answered as the specification wants: it becomes a message
+ * of the kind OB_INVALID. A malformed response is not, or two peers could answer each other's
+ * errors for ever; it fails.
  */
 #include <outboard/codec.h>
 
@@ -13,10 +14,11 @@
 
 enum { PARSE_ERROR = -32700, INVALID_REQUEST = -32600, INTERNAL_ERROR = -32603, BATCH_MAX = 256 };
 
-/* ---- scan --------------------------------------------------------------------------------------------------------- */
+/* ---- scan ---- */
 
 /* Whether only white space has been seen so far is noted in notes[0]. */
-static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len)
+static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
+		size_t *ret_len)
 {
 	size_t at = progress->seen;
 	const uint8_t *newline = NULL;
@@ -38,7 +40,7 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 	return newline != NULL;
 }
 
-/* ---- decode ------------------------------------------------------------------------------------------------------- */
+/* ---- decode ---- */
 
 /* The members of a message that mean something. Others are passed over. */
 enum { VERSION, ID, METHOD, PARAMS, RESULT, ERROR, MEMBERS };
@@ -53,12 +55,14 @@ static struct envelope read_members(const struct ob_value *object)
 	static const struct {
 		const char *name;
 		uint32_t len;
-	} names[MEMBERS] = {{"jsonrpc", 7}, {"id", 2}, {"method", 6}, {"params", 6}, {"result", 6}, {"error", 5}};
+	} names[MEMBERS] = {{"jsonrpc", 7}, {"id", 2},	   {"method", 6},
+			    {"params", 6},  {"result", 6}, {"error", 5}};
 	struct envelope e = {{NULL}, 0};
 	for (uint32_t i = 0; i < object->count; i++) {
 		const struct ob_value *key = &object->as.pairs[i].key;
 		for (int k = 0; k < MEMBERS; k++) {
-			if (key->count == names[k].len && memcmp(key->as.string, names[k].name, key->count) == 0) {
+			if (key->count == names[k].len &&
+			    memcmp(key->as.string, names[k].name, key->count) == 0) {
 				e.member[k] = &object->as.pairs[i].value;
 				e.id_at = k == ID ? i : e.id_at;
 			}
@@ -101,16 +105,18 @@ static bool read_id(const struct envelope *e, struct ob_bytes text, struct ob_id
 }
 
 /* A message that is to be answered with this error. detail may be nil. */
-static int make_invalid(struct ob_message *ret, const struct ob_id *id, int code, struct ob_value detail,
-			struct ob_arena *arena)
+static int make_invalid(struct ob_message *ret, const struct ob_id *id, int code,
+			struct ob_value detail, struct ob_arena *arena)
 {
-	struct ob_pair *pairs = OB_HAS(ret, encoded) ? ob_arena_alloc(arena, 3 * sizeof *pairs) : NULL;
+	struct ob_pair *pairs =
+	    OB_HAS(ret, encoded) ? ob_arena_alloc(arena, 3 * sizeof *pairs) : NULL;
 	if (pairs == NULL) {
 		return OB_HAS(ret, encoded) ? OB_ENOMEM : OB_EPROTO;
 	}
 	pairs[0] = (struct ob_pair){ob_string("code"), ob_int(code)};
 	pairs[1] =
-	    (struct ob_pair){ob_string("message"), ob_string(code == PARSE_ERROR ? "Parse error" : "Invalid Request")};
+	    (struct ob_pair){ob_string("message"),
+			     ob_string(code == PARSE_ERROR ? "Parse error" : "Invalid Request")};
 	pairs[2] = (struct ob_pair){ob_string("data"), detail};
 	ret->kind = OB_INVALID;
 	ret->id = *id;
@@ -127,8 +133,10 @@ static bool read_request(const struct envelope *e, struct ob_message *ret)
 	       (ret->params.type == OB_ARRAY || ret->params.type == OB_MAP);
 }
 
-/* Success has a result, failure an error; "error": null beside a result, as older peers write it, is no error. */
-static int read_response(const struct envelope *e, struct ob_bytes text, bool version, struct ob_message *ret)
+/* Success has a result, failure an error; "error": null beside a result, as older peers write it,
+ * is no error. */
+static int read_response(const struct envelope *e, struct ob_bytes text, bool version,
+			 struct ob_message *ret)
 {
 	const struct ob_value *error = e->member[ERROR], *result = e->member[RESULT];
 	ret->kind = OB_RESPONSE;
@@ -139,7 +147,8 @@ static int read_response(const struct envelope *e, struct ob_bytes text, bool ve
 }
 
 /* One message, which is the value v and the text it was made from. */
-static int read_message(const struct ob_value *v, struct ob_bytes text, struct ob_arena *arena, struct ob_message *ret)
+static int read_message(const struct ob_value *v, struct ob_bytes text, struct ob_arena *arena,
+			struct ob_message *ret)
 {
 	struct ob_id none = null_id();
 	struct ob_bytes version;
@@ -154,20 +163,21 @@ static int read_message(const struct ob_value *v, struct ob_bytes text, struct o
 	}
 	bool has_id = read_id(&e, text, &ret->id);
 	if (!right || !read_request(&e, ret) || (e.member[ID] != NULL && !has_id)) {
-		return make_invalid(ret, has_id ? &ret->id : &none, INVALID_REQUEST, ob_nil(), arena);
+		return make_invalid(ret, has_id ? &ret->id : &none, INVALID_REQUEST, ob_nil(),
+				    arena);
 	}
 	ret->kind = has_id ? OB_REQUEST : OB_NOTIFY;
 	return OB_OK;
 }
 
-static int read_batch(const struct ob_value *array, struct ob_bytes text, uint32_t most, struct ob_arena *arena,
-		      struct ob_message *ret)
+static int read_batch(const struct ob_value *array, struct ob_bytes text, uint32_t most,
+		      struct ob_arena *arena, struct ob_message *ret)
 {
 	struct ob_id none = null_id();
 	uint32_t n = array->count;
 	if (n == 0 || n > most || !OB_HAS(ret, encoded)) {
-		return make_invalid(ret, &none, INVALID_REQUEST, ob_string(n > most ? "too large a batch" : NULL),
-				    arena);
+		return make_invalid(ret, &none, INVALID_REQUEST,
+				    ob_string(n > most ? "too large a batch" : NULL), arena);
 	}
 	struct ob_message *items = ob_arena_alloc(arena, n * sizeof *items);
 	const struct ob_message **list = ob_arena_alloc(arena, n * sizeof(*list));
@@ -178,7 +188,8 @@ static int read_batch(const struct ob_value *array, struct ob_bytes text, uint32
 	for (uint32_t i = 0; i < n; i++) {
 		items[i].size = sizeof items[i];
 		list[i] = &items[i];
-		int r = read_message(&array->as.items[i], obi_json_piece_next(&pieces), arena, &items[i]);
+		int r = read_message(&array->as.items[i], obi_json_piece_next(&pieces), arena,
+				     &items[i]);
 		if (r < 0) {
 			return r;
 		}
@@ -209,8 +220,8 @@ static bool begins_with_bracket(struct ob_bytes bytes)
 	return pieces.at < pieces.end && *pieces.at == '[';
 }
 
-static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits, struct ob_message *ret,
-		  struct ob_error *reterr)
+static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
+		  struct ob_message *ret, struct ob_error *reterr)
 {
 	struct ob_value root;
 	struct ob_error err;
@@ -225,13 +236,14 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob
 		return r == OB_ENOMEM ? r : refuse_text(&err, arena, ret);
 	}
 	if (root.type == OB_ARRAY) {
-		uint32_t most = OB_HAS(limits, batch) && limits->batch > 0 ? limits->batch : BATCH_MAX;
+		uint32_t most =
+		    OB_HAS(limits, batch) && limits->batch > 0 ? limits->batch : BATCH_MAX;
 		return read_batch(&root, bytes, most, arena, ret);
 	}
 	return read_message(&root, bytes, arena, ret);
 }
 
-/* ---- encode ------------------------------------------------------------------------------------------------------- */
+/* ---- encode ---- */
 
 static int put_value(const struct ob_value *v, struct ob_sink *out, struct ob_error *reterr)
 {
@@ -247,7 +259,8 @@ static int put_id(const struct ob_id *id, struct ob_sink *out)
 	if (!id->foreign) {
 		return put_value(&number, out, NULL);
 	}
-	return id->raw.len <= OB_ID_MAX && ob_sink_put(out, id->raw.data, id->raw.len) ? OB_OK : OB_EINVAL;
+	return id->raw.len <= OB_ID_MAX && ob_sink_put(out, id->raw.data, id->raw.len) ? OB_OK
+										       : OB_EINVAL;
 }
 
 static int put_request(const struct ob_message *m, struct ob_sink *out, struct ob_error *reterr)
@@ -297,7 +310,8 @@ static int put_message(const struct ob_message *m, struct ob_sink *out, struct o
 		r = put_id(&m->id, out);
 	}
 	if (r == OB_OK) {
-		r = m->kind == OB_RESPONSE ? put_response(m, out, reterr) : put_request(m, out, reterr);
+		r = m->kind == OB_RESPONSE ? put_response(m, out, reterr)
+					   : put_request(m, out, reterr);
 	}
 	ob_sink_byte(out, '}');
 	return r;

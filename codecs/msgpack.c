@@ -3,8 +3,9 @@
  * MessagePack-RPC (https://github.com/msgpack-rpc/msgpack-rpc/blob/master/spec.md) over MessagePack
  * (https://github.com/msgpack/msgpack/blob/master/spec.md).
  *
- * scan() is ours: it knows what may follow before msgpack-c sees a byte. decode() is msgpack-c's parser template, whose
- * callbacks make our values straight away, without its zone and its own object tree. encode() is msgpack-c's packer.
+ * scan() is ours: it knows what may follow before msgpack-c sees a byte. decode() is msgpack-c's
+ * parser template, whose callbacks make our values straight away, without its zone and its own
+ * object tree. encode() is msgpack-c's packer.
  */
 #include <outboard/codec.h>
 
@@ -14,12 +15,13 @@
 #include <msgpack/unpack.h>
 #include <msgpack/unpack_define.h>
 
-/* ---- scan --------------------------------------------------------------------------------------------------------- */
+/* ---- scan ---- */
 
 /* The root array is not counted as a level: the limit is about params and results. */
 enum { LEVELS = OB_DEPTH_MAX + 1 };
 
-/* The notes of a scan: where the next element starts, and how many elements each open container still lacks. */
+/* The notes of a scan: where the next element starts, and how many elements each open container
+ * still lacks. */
 struct notes {
 	size_t at;
 	uint64_t owed;	/* sum of left[] */
@@ -29,7 +31,8 @@ struct notes {
 
 _Static_assert(sizeof(struct notes) <= sizeof(((struct ob_scan *)0)->notes), "a scan's notes fit");
 
-/* What an element's first byte says: bytes of its header behind that byte, fixed bytes of its body, or a refusal. */
+/* What an element's first byte says: bytes of its header behind that byte, fixed bytes of its body,
+ * or a refusal. */
 struct shape {
 	uint8_t header;	 /* bytes of a length or count field */
 	uint8_t body;	 /* further bytes that are always there */
@@ -40,14 +43,17 @@ enum { NOTHING, BYTES, ITEMS, PAIRS, REFUSED };
 static struct shape shape_of(uint8_t byte)
 {
 	static const struct shape shapes[32] = {
-	    [0x00] = {0, 0, NOTHING}, [0x01] = {0, 0, REFUSED}, [0x02] = {0, 0, NOTHING}, [0x03] = {0, 0, NOTHING},
-	    [0x04] = {1, 0, BYTES},   [0x05] = {2, 0, BYTES},	[0x06] = {4, 0, BYTES},	  [0x07] = {0, 0, REFUSED},
-	    [0x08] = {0, 0, REFUSED}, [0x09] = {0, 0, REFUSED}, [0x0a] = {0, 4, NOTHING}, [0x0b] = {0, 8, NOTHING},
-	    [0x0c] = {0, 1, NOTHING}, [0x0d] = {0, 2, NOTHING}, [0x0e] = {0, 4, NOTHING}, [0x0f] = {0, 8, NOTHING},
-	    [0x10] = {0, 1, NOTHING}, [0x11] = {0, 2, NOTHING}, [0x12] = {0, 4, NOTHING}, [0x13] = {0, 8, NOTHING},
-	    [0x14] = {0, 0, REFUSED}, [0x15] = {0, 0, REFUSED}, [0x16] = {0, 0, REFUSED}, [0x17] = {0, 0, REFUSED},
-	    [0x18] = {0, 0, REFUSED}, [0x19] = {1, 0, BYTES},	[0x1a] = {2, 0, BYTES},	  [0x1b] = {4, 0, BYTES},
-	    [0x1c] = {2, 0, ITEMS},   [0x1d] = {4, 0, ITEMS},	[0x1e] = {2, 0, PAIRS},	  [0x1f] = {4, 0, PAIRS},
+	    [0x00] = {0, 0, NOTHING}, [0x01] = {0, 0, REFUSED}, [0x02] = {0, 0, NOTHING},
+	    [0x03] = {0, 0, NOTHING}, [0x04] = {1, 0, BYTES},	[0x05] = {2, 0, BYTES},
+	    [0x06] = {4, 0, BYTES},   [0x07] = {0, 0, REFUSED}, [0x08] = {0, 0, REFUSED},
+	    [0x09] = {0, 0, REFUSED}, [0x0a] = {0, 4, NOTHING}, [0x0b] = {0, 8, NOTHING},
+	    [0x0c] = {0, 1, NOTHING}, [0x0d] = {0, 2, NOTHING}, [0x0e] = {0, 4, NOTHING},
+	    [0x0f] = {0, 8, NOTHING}, [0x10] = {0, 1, NOTHING}, [0x11] = {0, 2, NOTHING},
+	    [0x12] = {0, 4, NOTHING}, [0x13] = {0, 8, NOTHING}, [0x14] = {0, 0, REFUSED},
+	    [0x15] = {0, 0, REFUSED}, [0x16] = {0, 0, REFUSED}, [0x17] = {0, 0, REFUSED},
+	    [0x18] = {0, 0, REFUSED}, [0x19] = {1, 0, BYTES},	[0x1a] = {2, 0, BYTES},
+	    [0x1b] = {4, 0, BYTES},   [0x1c] = {2, 0, ITEMS},	[0x1d] = {4, 0, ITEMS},
+	    [0x1e] = {2, 0, PAIRS},   [0x1f] = {4, 0, PAIRS},
 	};
 	if (byte < 0x80 || byte >= 0xe0) {
 		return (struct shape){0, 0, NOTHING};
@@ -94,8 +100,8 @@ static int open_container(struct notes *n, uint64_t items, uint32_t depth_limit)
 	if (n->depth > depth_limit) {
 		return OB_EPROTO;
 	}
-	/* An empty one is complete at once, and its parent's place for it is settled first in any case: then the parent may be
-	 * complete but for this child. */
+	/* An empty one is complete at once, and its parent's place for it is settled first in any
+	 * case: then the parent may be complete but for this child. */
 	n->owed--;
 	n->left[n->depth - 1]--;
 	if (items > 0) {
@@ -121,7 +127,8 @@ static int scan_root(struct notes *n, uint8_t byte)
 }
 
 /* Read the element at n->at. 1: done; 0: it needs *ret_need bytes from n->at on; or a refusal. */
-static int scan_element(struct ob_bytes bytes, struct notes *n, uint32_t depth_limit, uint64_t *ret_need)
+static int scan_element(struct ob_bytes bytes, struct notes *n, uint32_t depth_limit,
+			uint64_t *ret_need)
 {
 	const uint8_t *p = bytes.data + n->at;
 	size_t room = bytes.len - n->at;
@@ -142,7 +149,8 @@ static int scan_element(struct ob_bytes bytes, struct notes *n, uint32_t depth_l
 	}
 	n->at += (size_t)need;
 	if (shape.content == ITEMS || shape.content == PAIRS) {
-		uint64_t items = (uint64_t)count_of(p, shape.header) * (shape.content == PAIRS ? 2 : 1);
+		uint64_t items =
+		    (uint64_t)count_of(p, shape.header) * (shape.content == PAIRS ? 2 : 1);
 		int r = open_container(n, items, depth_limit);
 		return r < 0 ? r : 1;
 	}
@@ -150,7 +158,8 @@ static int scan_element(struct ob_bytes bytes, struct notes *n, uint32_t depth_l
 	return 1;
 }
 
-static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len)
+static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
+		size_t *ret_len)
 {
 	struct notes *n = (struct notes *)(void *)progress->notes;
 	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;
@@ -183,9 +192,10 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 	return n->owed == 0;
 }
 
-/* ---- decode: msgpack-c's parser, our values ----------------------------------------------------------------------- */
+/* ---- decode: msgpack-c's parser, our values ---- */
 
-/* Where the next value of each open container goes. The scan has seen to it that LEVELS are enough. */
+/* Where the next value of each open container goes. The scan has seen to it that LEVELS are enough.
+ */
 struct decoder {
 	struct ob_arena *arena;
 	int error;
@@ -206,9 +216,11 @@ struct decoder {
 struct decode_context;
 static void decode_init(struct decode_context *context);
 static struct ob_value decode_data(struct decode_context *context);
-static int decode_execute(struct decode_context *context, const char *data, size_t len, size_t *offset);
+static int decode_execute(struct decode_context *context, const char *data, size_t len,
+			  size_t *offset);
 
-/* Values are written member by member, never copied as one block: a block's load would wait for the members' stores. */
+/* Values are written member by member, never copied as one block: a block's load would wait for the
+ * members' stores. */
 static inline void set(struct ob_value *v, uint8_t type, uint32_t count)
 {
 	v->type = type;
@@ -287,7 +299,8 @@ static inline int on_false(struct decoder *d, struct ob_value *ret)
 	return on_bool(ret, false);
 }
 
-/* Room for all values of a container at once: the scan has held the count against the bytes. An empty one is never opened. */
+/* Room for all values of a container at once: the scan has held the count against the bytes. An
+ * empty one is never opened. */
 static inline struct ob_value *open_level(struct decoder *d, size_t values, size_t count)
 {
 	struct ob_value *room = ob_arena_alloc(d->arena, values * sizeof *room);
@@ -339,7 +352,8 @@ static inline int on_map(struct decoder *d, size_t count, struct ob_value *ret)
 	return d->error;
 }
 
-static inline int on_map_item(struct decoder *d, struct ob_value *map, struct ob_value key, struct ob_value value)
+static inline int on_map_item(struct decoder *d, struct ob_value *map, struct ob_value key,
+			      struct ob_value value)
 {
 	(void)map;
 	put_value(&d->open[d->level].next[0], &key);
@@ -349,7 +363,8 @@ static inline int on_map_item(struct decoder *d, struct ob_value *map, struct ob
 	return d->error;
 }
 
-static inline int on_str(struct decoder *d, const char *base, const char *at, unsigned int n, struct ob_value *ret)
+static inline int on_str(struct decoder *d, const char *base, const char *at, unsigned int n,
+			 struct ob_value *ret)
 {
 	(void)base;
 	set(ret, OB_STRING, n);
@@ -361,7 +376,8 @@ static inline int on_str(struct decoder *d, const char *base, const char *at, un
 	return 0;
 }
 
-static inline int on_bin(struct decoder *d, const char *base, const char *at, unsigned int n, struct ob_value *ret)
+static inline int on_bin(struct decoder *d, const char *base, const char *at, unsigned int n,
+			 struct ob_value *ret)
 {
 	(void)d;
 	(void)base;
@@ -371,7 +387,8 @@ static inline int on_bin(struct decoder *d, const char *base, const char *at, un
 }
 
 /* scan() has refused extensions already. */
-static inline int on_ext(struct decoder *d, const char *base, const char *at, unsigned int n, struct ob_value *ret)
+static inline int on_ext(struct decoder *d, const char *base, const char *at, unsigned int n,
+			 struct ob_value *ret)
 {
 	(void)base;
 	(void)at;
@@ -386,8 +403,10 @@ static inline int on_ext(struct decoder *d, const char *base, const char *at, un
 static int check_duplicates(const struct ob_value *v, struct ob_arena *arena)
 {
 	int r = v->type == OB_MAP ? ob_map_has_duplicates(v->as.pairs, v->count, arena) : 0;
-	for (uint32_t i = 0; r == 0 && i < v->count && (v->type == OB_MAP || v->type == OB_ARRAY); i++) {
-		const struct ob_value *child = v->type == OB_MAP ? &v->as.pairs[i].value : &v->as.items[i];
+	for (uint32_t i = 0; r == 0 && i < v->count && (v->type == OB_MAP || v->type == OB_ARRAY);
+	     i++) {
+		const struct ob_value *child =
+		    v->type == OB_MAP ? &v->as.pairs[i].value : &v->as.items[i];
 		if (child->type >= OB_ARRAY) {
 			r = check_duplicates(child, arena);
 		}
@@ -422,10 +441,12 @@ static bool get_u32(const struct ob_value *v, uint32_t *ret)
 	return true;
 }
 
-static bool take_method(const struct ob_value *method, const struct ob_value *params, struct ob_message *m)
+static bool take_method(const struct ob_value *method, const struct ob_value *params,
+			struct ob_message *m)
 {
 	m->params = *params;
-	return ob_get_string(method, &m->method) && (params->type == OB_ARRAY || params->type == OB_MAP);
+	return ob_get_string(method, &m->method) &&
+	       (params->type == OB_ARRAY || params->type == OB_MAP);
 }
 
 /* [0,id,method,params], [1,id,error,result], [2,method,params] */
@@ -451,8 +472,8 @@ static bool take_message(const struct ob_value *root, struct ob_message *m)
 	return true;
 }
 
-static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits, struct ob_message *ret,
-		  struct ob_error *reterr)
+static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
+		  struct ob_message *ret, struct ob_error *reterr)
 {
 	struct ob_value root;
 	(void)limits;
@@ -465,7 +486,7 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob
 	return take_message(&root, ret) ? OB_OK : OB_EPROTO;
 }
 
-/* ---- encode ------------------------------------------------------------------------------------------------------- */
+/* ---- encode ---- */
 
 static int write_sink(void *sink, const char *data, size_t n)
 {
@@ -531,7 +552,8 @@ static int pack(msgpack_packer *p, const struct ob_value *v, unsigned depth)
 		return pack_text(p, v->as.string, v->count);
 	case OB_BINARY:
 		r = msgpack_pack_bin(p, v->count);
-		return r == 0 && v->count > 0 ? msgpack_pack_bin_body(p, v->as.binary, v->count) : r;
+		return r == 0 && v->count > 0 ? msgpack_pack_bin_body(p, v->as.binary, v->count)
+					      : r;
 	case OB_ARRAY:
 		return pack_items(p, v, depth);
 	case OB_MAP:

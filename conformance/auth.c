@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- Facts -------------------------------------------------------------------------------------------------------- */
+/* ---- Facts ---- */
 
-static int admit(struct obi_mech_trial *t, int end, const struct ob_peer *peer, struct ob_error *reterr)
+static int admit(struct obi_mech_trial *t, int end, const struct ob_peer *peer,
+		 struct ob_error *reterr)
 {
 	obi_mech_agree(t, &t->talk[0]);
 	t->talk[0].params[end].peer = peer;
@@ -30,16 +31,18 @@ static void refuses_whom_nobody_knows(struct obi_mech_trial *t)
 		struct ob_error err = {.text = ""};
 		nobody.known = 0; /* whatever the other members say */
 		int rc = admit(t, end, &nobody, &err);
-		OBI_MECH_REQUIRE(t, rc == OB_EAUTH,
-				 "admit, as %s, of a peer of whom nothing is known: %d, not OB_EAUTH",
-				 obi_mech_end_text(end), rc);
+		OBI_MECH_REQUIRE(
+		    t, rc == OB_EAUTH,
+		    "admit, as %s, of a peer of whom nothing is known: %d, not OB_EAUTH",
+		    obi_mech_end_text(end), rc);
 		OBI_MECH_REQUIRE(t, err.text[0] != '\0', "admit refuses and does not say why");
 		rc = admit(t, end, &nobody, NULL);
 		OBI_MECH_REQUIRE(t, rc == OB_EAUTH, "admit without an ob_error: %d", rc);
 	}
 }
 
-/* The same struct in memory that ends where an older host's does, so that a sanitizer sees who reads on. */
+/* The same struct in memory that ends where an older host's does, so that a sanitizer sees who
+ * reads on. */
 static void *cut(const void *from, size_t size)
 {
 	uint32_t says = (uint32_t)size;
@@ -60,7 +63,8 @@ static void works_for_an_older_host(struct obi_mech_trial *t)
 	params.peer = peer;
 	struct ob_auth_params *older = cut(&params, offsetof(struct ob_auth_params, allowed_uid));
 	struct ob_auth *end = NULL;
-	int now = t->ops->admit != NULL ? t->ops->admit(t->host, &t->talk[0].params[0], NULL) : OB_OK;
+	int now =
+	    t->ops->admit != NULL ? t->ops->admit(t->host, &t->talk[0].params[0], NULL) : OB_OK;
 	int then = t->ops->admit != NULL ? t->ops->admit(t->host, older, NULL) : OB_OK;
 	int made = t->ops->create != NULL ? t->ops->create(t->host, older, &end, NULL) : OB_OK;
 	if (made == OB_OK && t->ops->create != NULL) {
@@ -68,11 +72,14 @@ static void works_for_an_older_host(struct obi_mech_trial *t)
 	}
 	free(peer);
 	free(older);
-	OBI_MECH_REQUIRE(t, now == then, "admit says %d, and %d where the tails of the facts are missing", now, then);
-	OBI_MECH_REQUIRE(t, made == OB_OK, "create where the tails of the facts are missing: %d", made);
+	OBI_MECH_REQUIRE(t, now == then,
+			 "admit says %d, and %d where the tails of the facts are missing", now,
+			 then);
+	OBI_MECH_REQUIRE(t, made == OB_OK, "create where the tails of the facts are missing: %d",
+			 made);
 }
 
-/* ---- Making and unmaking ------------------------------------------------------------------------------------------ */
+/* ---- Making and unmaking ---- */
 
 static int count_descriptors(void)
 {
@@ -111,7 +118,8 @@ static bool create_some(struct obi_mech_trial *t, int end, size_t secret)
 	}
 	if (rc > 0 || err.text[0] == '\0' || made != mark) {
 		return obi_mech_fail(t, "create with a secret of %zu bytes: %d; %s", secret, rc,
-				     made != mark ? "it sets a result all the same" : "it does not say why");
+				     made != mark ? "it sets a result all the same"
+						  : "it does not say why");
 	}
 	return true;
 }
@@ -130,8 +138,8 @@ static void leaves_nothing_behind(struct obi_mech_trial *t)
 		before = round == 99 ? heap_in_use() : before;
 	}
 	size_t after = heap_in_use();
-	OBI_MECH_REQUIRE(t, after < before + 100 * sizeof(void *), "1200 objects made and destroyed left %zu bytes",
-			 after - before);
+	OBI_MECH_REQUIRE(t, after < before + 100 * sizeof(void *),
+			 "1200 objects made and destroyed left %zu bytes", after - before);
 	t->ops->destroy(NULL);
 }
 
@@ -153,19 +161,24 @@ static void is_destroyed_in_any_state(struct obi_mech_trial *t)
 		if (!obi_mech_make(t, &talk->params[end], &talk->end[end])) {
 			return;
 		}
-		(void)obi_mech_step(t, talk->end[end], ob_bytes_of(garbage.bytes, garbage.len), OBI_MECH_MESSAGE, &out,
-				    NULL);
+		(void)obi_mech_step(t, talk->end[end], ob_bytes_of(garbage.bytes, garbage.len),
+				    OBI_MECH_MESSAGE, &out, NULL);
 	}
 	obi_mech_end(t, talk);
 }
 
-/* ---- Who it was --------------------------------------------------------------------------------------------------- */
+/* ---- Who it was ---- */
 
 /* The length of the well-formed UTF-8 sequence at `at`; 0: there is none. */
 static size_t utf8_step(const uint8_t *at, const uint8_t *end)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+	size_t len = at[0] < 0x80   ? 1
+		     : at[0] < 0xc2 ? 0
+		     : at[0] < 0xe0 ? 2
+		     : at[0] < 0xf0 ? 3
+		     : at[0] < 0xf5 ? 4
+				    : 0;
 	uint32_t point = len == 1 ? at[0] : at[0] & (0xffu >> (len + 1));
 	if (len > (size_t)(end - at)) {
 		return 0;
@@ -176,7 +189,10 @@ static size_t utf8_step(const uint8_t *at, const uint8_t *end)
 		}
 		point = point << 6 | (at[i] & 0x3fu);
 	}
-	return len > 0 && point >= least[len] && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff) ? len : 0;
+	return len > 0 && point >= least[len] && point <= 0x10ffff &&
+		       (point < 0xd800 || point > 0xdfff)
+		   ? len
+		   : 0;
 }
 
 static bool is_subject(const uint8_t *text, size_t len)
@@ -188,16 +204,18 @@ static bool is_subject(const uint8_t *text, size_t len)
 	return len > 0 && step > 0;
 }
 
-static void name_peer(struct obi_mech_trial *t, struct ob_auth *end, const struct ob_auth_params *params)
+static void name_peer(struct obi_mech_trial *t, struct ob_auth *end,
+		      const struct ob_auth_params *params)
 {
 	uint8_t text[256] = {0};
 	text[255] = 0x5a;
 	struct ob_sink out = ob_sink_fixed(text, 255), none = ob_sink_fixed(NULL, 0);
 	int rc = t->ops->identity(end, params, &out);
-	OBI_MECH_REQUIRE(t, rc == OB_OK && !out.failed, "identity: code %d, or more than 255 bytes", rc);
+	OBI_MECH_REQUIRE(t, rc == OB_OK && !out.failed, "identity: code %d, or more than 255 bytes",
+			 rc);
 	OBI_MECH_REQUIRE(t, text[255] == 0x5a, "identity writes beyond its sink");
-	OBI_MECH_REQUIRE(t, is_subject(text, out.len), "identity writes %zu bytes that are not 1 to 255 bytes of UTF-8",
-			 out.len);
+	OBI_MECH_REQUIRE(t, is_subject(text, out.len),
+			 "identity writes %zu bytes that are not 1 to 255 bytes of UTF-8", out.len);
 	rc = t->ops->identity(end, params, &none);
 	OBI_MECH_REQUIRE(t, rc < 0 || none.failed, "identity into a full sink says %d", rc);
 }
@@ -235,11 +253,12 @@ const struct obi_mech_promise obi_mech_promises_of_ends[] = {
     {NULL, NULL},
 };
 
-/* ---- The suite ---------------------------------------------------------------------------------------------------- */
+/* ---- The suite ---- */
 
 static void begin(struct obi_mech_trial *trial, const struct obi_conform_auth *it)
 {
-	*trial = (struct obi_mech_trial){.ops = it->ops, .host = it->host, .talk = calloc(2, sizeof *trial->talk)};
+	*trial = (struct obi_mech_trial){
+	    .ops = it->ops, .host = it->host, .talk = calloc(2, sizeof *trial->talk)};
 	if (trial->talk == NULL) {
 		fprintf(stderr, "out of memory\n");
 		abort();
@@ -270,8 +289,8 @@ static void run(const struct obi_mech_promise *promise, struct obi_mech_trial *t
 	}
 }
 
-static uint32_t run_all(const struct obi_conform_auth *it, const struct obi_mech_promise *list, obi_verdict_fn *tell,
-			void *user)
+static uint32_t run_all(const struct obi_conform_auth *it, const struct obi_mech_promise *list,
+			obi_verdict_fn *tell, void *user)
 {
 	uint32_t broken = 0;
 	for (; list->name != NULL; list++) {
@@ -308,6 +327,7 @@ uint32_t obi_conform_auth(const struct obi_conform_auth *it, obi_verdict_fn *tel
 		broken += run_all(it, obi_mech_promises_of_ends, tell, user);
 		broken += run_all(it, obi_mech_promises_of_exchange, tell, user);
 	}
-	return broken + (it->ops->seal == NULL ? pass_over(it, "all about records", "it seals nothing", tell, user)
-					       : run_all(it, obi_mech_promises_of_records, tell, user));
+	return broken + (it->ops->seal == NULL
+			     ? pass_over(it, "all about records", "it seals nothing", tell, user)
+			     : run_all(it, obi_mech_promises_of_records, tell, user));
 }

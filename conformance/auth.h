@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conformance/auth - what outboard/auth.h promises, tried on an authenticator: ours in our tests, anybody's in
- * `outboard plugin check`. It takes a checked table, so it runs on what the host would use. What crashes or hangs, crashes or
- * hangs it.
+ * conformance/auth - what outboard/auth.h promises, tried on an authenticator: ours in our tests,
+ * anybody's in `outboard plugin check`. It takes a checked table, so it runs on what the host would
+ * use. What crashes or hangs, crashes or hangs it.
  *
- * What a mechanism must promise depends on what it is: one that shows its secret (OB_AUTH_LOCAL_ONLY) can be replayed and has no
- * prologue in it, and one that does without the secret cannot tell a wrong one.
+ * What a mechanism must promise depends on what it is: one that shows its secret
+ * (OB_AUTH_LOCAL_ONLY) can be replayed and has no prologue in it, and one that does without the
+ * secret cannot tell a wrong one.
  */
 #ifndef OB_CONFORMANCE_AUTH_H
 #define OB_CONFORMANCE_AUTH_H

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* ---- What must pass ----------------------------------------------------------------------------------------------- */
+/* ---- What must pass ---- */
 
 static void ends_well(struct obi_mech_trial *t)
 {
@@ -16,13 +16,14 @@ static void ends_well(struct obi_mech_trial *t)
 			return;
 		}
 		OBI_MECH_REQUIRE(t, obi_mech_passed(t, talk),
-				 "two ends that agree: the dialer says %d, the acceptor %d after %u messages: %s",
+				 "two ends that agree: the dialer says %d, the acceptor %d after "
+				 "%u messages: %s",
 				 talk->said[0], talk->said[1], talk->count, talk->err.text);
 		obi_mech_end(t, talk);
 	}
 }
 
-/* ---- What must not ------------------------------------------------------------------------------------------------ */
+/* ---- What must not ---- */
 
 /* Run what the ends do not agree on. */
 static bool refused(struct obi_mech_trial *t, struct obi_mech_talk *talk, const char *what)
@@ -37,7 +38,8 @@ static bool refused(struct obi_mech_trial *t, struct obi_mech_talk *talk, const 
 	if (passed) {
 		return obi_mech_fail(t, "%s: both ends are satisfied", what);
 	}
-	return said >= 0 || said == OB_EAUTH || obi_mech_fail(t, "%s: the code is %d, not OB_EAUTH", what, said);
+	return said >= 0 || said == OB_EAUTH ||
+	       obi_mech_fail(t, "%s: the code is %d, not OB_EAUTH", what, said);
 }
 
 static void refuses_another_secret(struct obi_mech_trial *t)
@@ -84,7 +86,8 @@ static void refuses_another_prologue(struct obi_mech_trial *t)
 	}
 }
 
-/* Two of one role, each given what the other says. Who begins as an acceptor gets nothing to begin with. */
+/* Two of one role, each given what the other says. Who begins as an acceptor gets nothing to begin
+ * with. */
 static void refuses_its_own_role(struct obi_mech_trial *t)
 {
 	struct obi_mech_talk *talk = &t->talk[0];
@@ -101,14 +104,17 @@ static void refuses_its_own_role(struct obi_mech_trial *t)
 		}
 		for (int i = 0; i < OBI_MECH_MESSAGES && state[i % 2] == OB_AUTH_MORE; i++) {
 			/* The first words of both: each begins as one of its role does. */
-			struct ob_bytes in = i < 2 && role == OBI_DIALER
-						 ? ob_bytes_of(NULL, 0)
-						 : ob_bytes_of(said[1 - i % 2].bytes, said[1 - i % 2].len);
+			struct ob_bytes in =
+			    i < 2 && role == OBI_DIALER
+				? ob_bytes_of(NULL, 0)
+				: ob_bytes_of(said[1 - i % 2].bytes, said[1 - i % 2].len);
 			struct obi_mech_message out;
-			state[i % 2] = obi_mech_step(t, talk->end[i % 2], in, OBI_MECH_MESSAGE, &out, NULL);
+			state[i % 2] =
+			    obi_mech_step(t, talk->end[i % 2], in, OBI_MECH_MESSAGE, &out, NULL);
 			said[i % 2] = out;
-			OBI_MECH_REQUIRE(t, state[i % 2] != OB_AUTH_DONE, "a %s is satisfied with a %s",
-					 obi_mech_end_text(role), obi_mech_end_text(role));
+			OBI_MECH_REQUIRE(t, state[i % 2] != OB_AUTH_DONE,
+					 "a %s is satisfied with a %s", obi_mech_end_text(role),
+					 obi_mech_end_text(role));
 		}
 		obi_mech_end(t, talk);
 	}
@@ -119,13 +125,14 @@ static bool bring_to(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint3
 {
 	obi_mech_end(t, talk);
 	obi_mech_agree(t, talk);
-	if (!obi_mech_make(t, &talk->params[0], &talk->end[0]) || !obi_mech_make(t, &talk->params[1], &talk->end[1])) {
+	if (!obi_mech_make(t, &talk->params[0], &talk->end[0]) ||
+	    !obi_mech_make(t, &talk->params[1], &talk->end[1])) {
 		return false;
 	}
 	struct obi_mech_message arrives = {.len = 0};
 	for (uint32_t i = 0; i < n; i++) {
-		int rc = obi_mech_step(t, talk->end[i % 2], ob_bytes_of(arrives.bytes, arrives.len), OBI_MECH_MESSAGE,
-				       &talk->sent[i], NULL);
+		int rc = obi_mech_step(t, talk->end[i % 2], ob_bytes_of(arrives.bytes, arrives.len),
+				       OBI_MECH_MESSAGE, &talk->sent[i], NULL);
 		if (rc < 0) {
 			return obi_mech_fail(t, "an honest message %u is refused: %d", i, rc);
 		}
@@ -150,8 +157,8 @@ static bool is_judge(const struct obi_mech_trial *t, uint32_t end)
 }
 
 /* Where `end` waits for message n, it is given this instead, and must not be satisfied. */
-static bool unmoved(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint32_t n, struct ob_bytes in,
-		    const char *what)
+static bool unmoved(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint32_t n,
+		    struct ob_bytes in, const char *what)
 {
 	struct obi_mech_message out;
 	uint32_t end = (n + 1) % 2; /* message n is of the end n % 2 */
@@ -172,14 +179,17 @@ static void refuses_its_own_messages(struct obi_mech_trial *t)
 			continue;
 		}
 		struct obi_mech_message mine = talk->sent[n - 1];
-		if (mine.len > 0 && !unmoved(t, talk, n, ob_bytes_of(mine.bytes, mine.len), "its own last message")) {
+		if (mine.len > 0 && !unmoved(t, talk, n, ob_bytes_of(mine.bytes, mine.len),
+					     "its own last message")) {
 			return;
 		}
 	}
 }
 
-/* All that one end said in one exchange, said again in another. A sealing end may end it, but must not open a record. */
-static void replay(struct obi_mech_trial *t, uint32_t who, const struct obi_mech_talk *old, uint8_t *record, size_t len)
+/* All that one end said in one exchange, said again in another. A sealing end may end it, but must
+ * not open a record. */
+static void replay(struct obi_mech_trial *t, uint32_t who, const struct obi_mech_talk *old,
+		   uint8_t *record, size_t len)
 {
 	struct obi_mech_talk *talk = &t->talk[0];
 	struct obi_mech_message out;
@@ -191,19 +201,23 @@ static void replay(struct obi_mech_trial *t, uint32_t who, const struct obi_mech
 		return;
 	}
 	if (listener == OBI_DIALER) {
-		rc = obi_mech_step(t, talk->end[listener], ob_bytes_of(NULL, 0), OBI_MECH_MESSAGE, &out, NULL);
+		rc = obi_mech_step(t, talk->end[listener], ob_bytes_of(NULL, 0), OBI_MECH_MESSAGE,
+				   &out, NULL);
 	}
 	for (uint32_t i = who; i < old->count && rc == OB_AUTH_MORE; i += 2) {
-		rc = obi_mech_step(t, talk->end[listener], ob_bytes_of(old->sent[i].bytes, old->sent[i].len),
+		rc = obi_mech_step(t, talk->end[listener],
+				   ob_bytes_of(old->sent[i].bytes, old->sent[i].len),
 				   OBI_MECH_MESSAGE, &out, NULL);
 	}
 	if (rc != OB_AUTH_DONE) {
 		return;
 	}
-	OBI_MECH_REQUIRE(t, t->ops->seal != NULL, "the %s is satisfied with the messages of an earlier exchange",
+	OBI_MECH_REQUIRE(t, t->ops->seal != NULL,
+			 "the %s is satisfied with the messages of an earlier exchange",
 			 obi_mech_end_text((int)listener));
 	OBI_MECH_REQUIRE(t, t->ops->open(talk->end[listener], record, len) < 0,
-			 "the %s opens a record of an earlier exchange", obi_mech_end_text((int)listener));
+			 "the %s opens a record of an earlier exchange",
+			 obi_mech_end_text((int)listener));
 }
 
 static void refuses_an_earlier_exchange(struct obi_mech_trial *t)
@@ -223,13 +237,14 @@ static void refuses_an_earlier_exchange(struct obi_mech_trial *t)
 		}
 		if (t->ops->seal != NULL) {
 			len = t->ops->overhead <= 512 ? t->ops->seal(old->end[who], record, 8) : -1;
-			OBI_MECH_REQUIRE(t, len > 0, "the first record cannot be sealed: %d", (int)len);
+			OBI_MECH_REQUIRE(t, len > 0, "the first record cannot be sealed: %d",
+					 (int)len);
 		}
 		replay(t, who, old, record, (size_t)len);
 	}
 }
 
-/* ---- Damage ------------------------------------------------------------------------------------------------------- */
+/* ---- Damage ---- */
 
 static void flip(struct obi_mech_talk *talk, uint32_t i, struct obi_mech_message *message)
 {
@@ -249,8 +264,9 @@ static void resize(struct obi_mech_talk *talk, uint32_t i, struct obi_mech_messa
 }
 
 static bool refuses_damage(struct obi_mech_trial *t,
-			   void (*meddle)(struct obi_mech_talk *, uint32_t, struct obi_mech_message *), uint32_t at,
-			   size_t place, uint8_t mask, const char *what)
+			   void (*meddle)(struct obi_mech_talk *, uint32_t,
+					  struct obi_mech_message *),
+			   uint32_t at, size_t place, uint8_t mask, const char *what)
 {
 	struct obi_mech_talk *talk = &t->talk[0];
 	char text[120];
@@ -271,7 +287,8 @@ static void refuses_every_changed_byte(struct obi_mech_trial *t)
 	for (uint32_t at = 0; at < count; at++) {
 		for (size_t place = 0; place < honest->sent[at].len; place++) {
 			for (size_t m = 0; m < sizeof masks; m++) {
-				if (!refuses_damage(t, flip, at, place, masks[m], "changed at byte")) {
+				if (!refuses_damage(t, flip, at, place, masks[m],
+						    "changed at byte")) {
 					return;
 				}
 			}
@@ -324,7 +341,8 @@ static void refuses_garbage(struct obi_mech_trial *t)
 				continue;
 			}
 			if (!bring_to(t, talk, n) ||
-			    !unmoved(t, talk, n, ob_bytes_of(garbage.bytes, garbage.len), "garbage")) {
+			    !unmoved(t, talk, n, ob_bytes_of(garbage.bytes, garbage.len),
+				     "garbage")) {
 				return;
 			}
 		}
@@ -336,9 +354,10 @@ static void refuses_garbage(struct obi_mech_trial *t)
 		if (!bring_to(t, talk, 0)) {
 			return;
 		}
-		int rc = obi_mech_step(t, talk->end[0], ob_bytes_of(garbage.bytes, garbage.len), OBI_MECH_MESSAGE, &out,
-				       NULL);
-		OBI_MECH_REQUIRE(t, rc != OB_AUTH_DONE, "the dialer is satisfied with garbage before it spoke");
+		int rc = obi_mech_step(t, talk->end[0], ob_bytes_of(garbage.bytes, garbage.len),
+				       OBI_MECH_MESSAGE, &out, NULL);
+		OBI_MECH_REQUIRE(t, rc != OB_AUTH_DONE,
+				 "the dialer is satisfied with garbage before it spoke");
 	}
 }
 
@@ -353,9 +372,11 @@ static void keeps_to_the_room_it_has(struct obi_mech_trial *t)
 				return;
 			}
 			struct ob_bytes in =
-			    n > 0 ? ob_bytes_of(talk->sent[n - 1].bytes, talk->sent[n - 1].len) : ob_bytes_of(NULL, 0);
+			    n > 0 ? ob_bytes_of(talk->sent[n - 1].bytes, talk->sent[n - 1].len)
+				  : ob_bytes_of(NULL, 0);
 			int rc = obi_mech_step(t, talk->end[n % 2], in, room, &out, NULL);
-			OBI_MECH_REQUIRE(t, rc < 0, "message %u of %zu bytes goes into a sink of %zu: %d", n,
+			OBI_MECH_REQUIRE(t, rc < 0,
+					 "message %u of %zu bytes goes into a sink of %zu: %d", n,
 					 honest->sent[n].len, room, rc);
 		}
 	}

@@ -25,7 +25,8 @@ static size_t seal_sample(struct obi_mech_trial *t, int from, uint8_t *record)
 	fill(record, SAMPLE);
 	ptrdiff_t n = t->ops->seal(t->talk[0].end[from], record, SAMPLE);
 	if (n != (ptrdiff_t)(SAMPLE + t->ops->overhead)) {
-		obi_mech_fail(t, "seal of %d bytes with an overhead of %u gives %td", SAMPLE, t->ops->overhead, n);
+		obi_mech_fail(t, "seal of %d bytes with an overhead of %u gives %td", SAMPLE,
+			      t->ops->overhead, n);
 		return 0;
 	}
 	return (size_t)n;
@@ -33,10 +34,11 @@ static size_t seal_sample(struct obi_mech_trial *t, int from, uint8_t *record)
 
 static bool has_small_overhead(struct obi_mech_trial *t)
 {
-	return t->ops->overhead <= 1024 || obi_mech_fail(t, "an overhead of %u bytes", t->ops->overhead);
+	return t->ops->overhead <= 1024 ||
+	       obi_mech_fail(t, "an overhead of %u bytes", t->ops->overhead);
 }
 
-/* ---- What is carried ---------------------------------------------------------------------------------------------- */
+/* ---- What is carried ---- */
 
 /* In place, and not a byte beyond. */
 static bool carries(struct obi_mech_trial *t, int from, size_t len)
@@ -51,7 +53,8 @@ static bool carries(struct obi_mech_trial *t, int from, size_t len)
 	}
 	for (size_t i = 0; i < TAIL; i++) {
 		if (buffer[whole + i] != CANARY) {
-			return obi_mech_fail(t, "a record of %zu bytes writes beyond its overhead", len);
+			return obi_mech_fail(t, "a record of %zu bytes writes beyond its overhead",
+					     len);
 		}
 	}
 	return true;
@@ -59,8 +62,9 @@ static bool carries(struct obi_mech_trial *t, int from, size_t len)
 
 static void records_come_back(struct obi_mech_trial *t)
 {
-	static const size_t sizes[] = {
-	    0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 257, 1000, 4095, 4096, 8192, 16383, OBI_MECH_PLAIN};
+	static const size_t sizes[] = {0,   1,	  2,	15,   16,   17,	   31,
+				       32,  33,	  63,	64,   65,   255,   256,
+				       257, 1000, 4095, 4096, 8192, 16383, OBI_MECH_PLAIN};
 	if (!has_small_overhead(t) || !fresh(t)) {
 		return;
 	}
@@ -72,7 +76,8 @@ static void records_come_back(struct obi_mech_trial *t)
 	(void)carries(t, OBI_DIALER, RECORD_MAX - t->ops->overhead);
 }
 
-/* One side may say much before the other says anything, and records may be under way in both directions. */
+/* One side may say much before the other says anything, and records may be under way in both
+ * directions. */
 static void directions_are_independent(struct obi_mech_trial *t)
 {
 	static uint8_t records[2][16][SAMPLE + 1024];
@@ -83,7 +88,9 @@ static void directions_are_independent(struct obi_mech_trial *t)
 	}
 	for (int i = 0; i < 16; i++) {
 		len = seal_sample(t, OBI_DIALER, records[OBI_DIALER][i]);
-		len = len > 0 && i % 2 == 0 ? seal_sample(t, OBI_ACCEPTOR, records[OBI_ACCEPTOR][i / 2]) : len;
+		len = len > 0 && i % 2 == 0
+			  ? seal_sample(t, OBI_ACCEPTOR, records[OBI_ACCEPTOR][i / 2])
+			  : len;
 		if (len == 0) {
 			return;
 		}
@@ -91,8 +98,10 @@ static void directions_are_independent(struct obi_mech_trial *t)
 	for (int i = 0; i < 8; i++) {
 		for (int from = 1; from >= 0; from--) {
 			ptrdiff_t n = t->ops->open(talk->end[1 - from], records[from][i], len);
-			OBI_MECH_REQUIRE(t, n == SAMPLE, "record %d of the %s, opened after others were sealed: %td", i,
-					 obi_mech_end_text(from), n);
+			OBI_MECH_REQUIRE(
+			    t, n == SAMPLE,
+			    "record %d of the %s, opened after others were sealed: %td", i,
+			    obi_mech_end_text(from), n);
 		}
 	}
 }
@@ -122,17 +131,20 @@ static void tells_nothing(struct obi_mech_trial *t)
 	}
 	fill(plain, SAMPLE);
 	OBI_MECH_REQUIRE(t, memcmp(one, plain, SAMPLE) != 0, "what is sealed can be read");
-	OBI_MECH_REQUIRE(t, memcmp(one, two, len) != 0, "the same bytes, sealed twice, are the same record");
+	OBI_MECH_REQUIRE(t, memcmp(one, two, len) != 0,
+			 "the same bytes, sealed twice, are the same record");
 	OBI_MECH_REQUIRE(t, seal_sample(t, OBI_ACCEPTOR, two) == 0 || memcmp(one, two, len) != 0,
 			 "both directions make the same record");
 }
 
-/* ---- What is not let through -------------------------------------------------------------------------------------- */
+/* ---- What is not let through ---- */
 
-static bool refuses(struct obi_mech_trial *t, int at, uint8_t *record, size_t len, const char *what, size_t which)
+static bool refuses(struct obi_mech_trial *t, int at, uint8_t *record, size_t len, const char *what,
+		    size_t which)
 {
 	ptrdiff_t n = t->ops->open(t->talk[0].end[at], record, len);
-	return n < 0 || obi_mech_fail(t, "open of a record that is %s (%zu) gives %td", what, which, n);
+	return n < 0 ||
+	       obi_mech_fail(t, "open of a record that is %s (%zu) gives %td", what, which, n);
 }
 
 static void refuses_changed_records(struct obi_mech_trial *t)
@@ -174,7 +186,8 @@ static void refuses_records_out_of_order(struct obi_mech_trial *t)
 			return;
 		}
 		memcpy(again, one, len);
-		OBI_MECH_REQUIRE(t, t->ops->open(t->talk[0].end[1 - from], one, len) == SAMPLE, "a record is refused");
+		OBI_MECH_REQUIRE(t, t->ops->open(t->talk[0].end[1 - from], one, len) == SAMPLE,
+				 "a record is refused");
 		if (!refuses(t, 1 - from, again, len, "repeated", 1)) {
 			return;
 		}

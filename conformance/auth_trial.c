@@ -5,7 +5,7 @@
 
 enum { CANARY = 0xc7, CANARIES = 16 };
 
-/* ---- Verdicts ----------------------------------------------------------------------------------------------------- */
+/* ---- Verdicts ---- */
 
 bool obi_mech_fail(struct obi_mech_trial *trial, const char *format, ...)
 {
@@ -36,7 +36,7 @@ bool obi_mech_is_local(const struct obi_mech_trial *trial)
 	return (trial->ops->flags & OB_AUTH_LOCAL_ONLY) != 0;
 }
 
-/* ---- Ends --------------------------------------------------------------------------------------------------------- */
+/* ---- Ends ---- */
 
 void obi_mech_agree(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
 {
@@ -55,7 +55,8 @@ void obi_mech_agree(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
 	}
 }
 
-bool obi_mech_make(struct obi_mech_trial *trial, const struct ob_auth_params *params, struct ob_auth **ret)
+bool obi_mech_make(struct obi_mech_trial *trial, const struct ob_auth_params *params,
+		   struct ob_auth **ret)
 {
 	struct ob_error err = {.text = ""};
 	*ret = NULL;
@@ -80,8 +81,8 @@ bool obi_mech_needs_no_secret(struct obi_mech_trial *trial)
 	return rc == OB_OK;
 }
 
-int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_bytes in, size_t room,
-		  struct obi_mech_message *ret, struct ob_error *reterr)
+int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_bytes in,
+		  size_t room, struct obi_mech_message *ret, struct ob_error *reterr)
 {
 	uint8_t memory[OBI_MECH_MESSAGE + CANARIES];
 	memset(memory, CANARY, sizeof memory);
@@ -101,14 +102,16 @@ int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_b
 	return rc >= 0 && out.failed ? OB_ETOOBIG : rc;
 }
 
-/* ---- Both --------------------------------------------------------------------------------------------------------- */
+/* ---- Both ---- */
 
 /* A step of an end; its message is noted, and *arrives is what comes of it at the other. */
-static int speak(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int who, struct obi_mech_message *arrives)
+static int speak(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int who,
+		 struct obi_mech_message *arrives)
 {
 	struct obi_mech_message *sent = &talk->sent[talk->count];
 	struct ob_bytes in = ob_bytes_of(arrives->bytes, arrives->len);
-	talk->said[who] = obi_mech_step(trial, talk->end[who], in, OBI_MECH_MESSAGE, sent, &talk->err);
+	talk->said[who] =
+	    obi_mech_step(trial, talk->end[who], in, OBI_MECH_MESSAGE, sent, &talk->err);
 	if (talk->said[who] >= 0) {
 		*arrives = *sent;
 		if (talk->meddle != NULL) {
@@ -120,14 +123,16 @@ static int speak(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int w
 }
 
 /* The acceptor was done, and this is what it wrote at last. There is nobody to answer to. */
-static void tell_dialer(struct obi_mech_trial *trial, struct obi_mech_talk *talk, const struct obi_mech_message *last)
+static void tell_dialer(struct obi_mech_trial *trial, struct obi_mech_talk *talk,
+			const struct obi_mech_message *last)
 {
 	struct obi_mech_message none;
 	struct ob_bytes in = ob_bytes_of(last->bytes, last->len);
 	if (talk->said[OBI_DIALER] == OB_AUTH_DONE) {
 		talk->said[OBI_DIALER] = last->len == 0 ? OB_AUTH_DONE : OB_EAUTH;
 	} else {
-		talk->said[OBI_DIALER] = obi_mech_step(trial, talk->end[OBI_DIALER], in, 0, &none, &talk->err);
+		talk->said[OBI_DIALER] =
+		    obi_mech_step(trial, talk->end[OBI_DIALER], in, 0, &none, &talk->err);
 	}
 }
 
@@ -140,7 +145,8 @@ static void converse(struct obi_mech_trial *trial, struct obi_mech_talk *talk, u
 			talk->said[OBI_DIALER] = OB_EAUTH; /* the peer wants more than there is */
 			return;
 		}
-		if (speak(trial, talk, OBI_DIALER, &arrives) < 0 || speak(trial, talk, OBI_ACCEPTOR, &arrives) < 0) {
+		if (speak(trial, talk, OBI_DIALER, &arrives) < 0 ||
+		    speak(trial, talk, OBI_ACCEPTOR, &arrives) < 0) {
 			return;
 		}
 		if (talk->said[OBI_ACCEPTOR] == OB_AUTH_DONE) {
@@ -171,7 +177,8 @@ void obi_mech_end(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
 	}
 }
 
-bool obi_mech_cross(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int from, uint8_t *record, size_t len)
+bool obi_mech_cross(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int from,
+		    uint8_t *record, size_t len)
 {
 	static uint8_t plain[65536];
 	memcpy(plain, record, len);
@@ -205,6 +212,8 @@ bool obi_mech_pair(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
 		return false;
 	}
 	return obi_mech_passed(trial, talk) ||
-	       obi_mech_fail(trial, "two ends that agree: the dialer says %d, the acceptor %d after %u messages: %s",
-			     talk->said[0], talk->said[1], talk->count, talk->err.text);
+	       obi_mech_fail(
+		   trial,
+		   "two ends that agree: the dialer says %d, the acceptor %d after %u messages: %s",
+		   talk->said[0], talk->said[1], talk->count, talk->err.text);
 }

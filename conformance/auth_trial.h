@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* conformance/auth_trial - one promise of an authenticator being tried: two ends of an exchange, and why it failed. */
+/* conformance/auth_trial - one promise of an authenticator being tried: two ends of an exchange,
+ * and why it failed. */
 #ifndef OB_CONFORMANCE_AUTH_TRIAL_H
 #define OB_CONFORMANCE_AUTH_TRIAL_H
 
 #include "conformance/auth.h"
 
-enum { OBI_MECH_MESSAGE = 4096, OBI_MECH_MESSAGES = 16, OBI_MECH_SECRET = 32, OBI_MECH_PLAIN = 16384 };
+enum {
+	OBI_MECH_MESSAGE = 4096,
+	OBI_MECH_MESSAGES = 16,
+	OBI_MECH_SECRET = 32,
+	OBI_MECH_PLAIN = 16384
+};
 enum { OBI_DIALER = 0, OBI_ACCEPTOR = 1 }; /* as an index */
 
 struct obi_mech_message {
@@ -53,7 +59,8 @@ extern const struct obi_mech_promise obi_mech_promises_of_exchange[]; /* about b
 extern const struct obi_mech_promise obi_mech_promises_of_records[];
 
 /* The first failure counts. false, so that helpers can return it. */
-bool obi_mech_fail(struct obi_mech_trial *trial, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool obi_mech_fail(struct obi_mech_trial *trial, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void obi_mech_skip(struct obi_mech_trial *trial, const char *why);
 
 #define OBI_MECH_REQUIRE(trial, condition, ...)            \
@@ -76,13 +83,16 @@ const char *obi_mech_end_text(int end);
 void obi_mech_agree(struct obi_mech_trial *trial, struct obi_mech_talk *talk);
 
 /* Make an end of these params. false: the trial failed. */
-bool obi_mech_make(struct obi_mech_trial *trial, const struct ob_auth_params *params, struct ob_auth **ret);
+bool obi_mech_make(struct obi_mech_trial *trial, const struct ob_auth_params *params,
+		   struct ob_auth **ret);
 
-/* One step, into *ret, of which room bytes may be used. What is written beyond them fails the trial. */
-int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_bytes in, size_t room,
-		  struct obi_mech_message *ret, struct ob_error *reterr);
+/* One step, into *ret, of which room bytes may be used. What is written beyond them fails the
+ * trial. */
+int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_bytes in,
+		  size_t room, struct obi_mech_message *ret, struct ob_error *reterr);
 
-/* Run it with new ends, at most `messages` of them. false: an end could not be made, or it does not come to an end. */
+/* Run it with new ends, at most `messages` of them. false: an end could not be made, or it does not
+ * come to an end. */
 bool obi_mech_run(struct obi_mech_trial *trial, struct obi_mech_talk *talk, uint32_t messages);
 void obi_mech_end(struct obi_mech_trial *trial, struct obi_mech_talk *talk);
 
@@ -93,6 +103,7 @@ bool obi_mech_passed(struct obi_mech_trial *trial, struct obi_mech_talk *talk);
 bool obi_mech_pair(struct obi_mech_trial *trial, struct obi_mech_talk *talk);
 
 /* Seal at `from` and open at the other end: true when the same comes out. */
-bool obi_mech_cross(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int from, uint8_t *record, size_t len);
+bool obi_mech_cross(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int from,
+		    uint8_t *record, size_t len);
 
 #endif

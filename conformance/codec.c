@@ -4,7 +4,7 @@
 
 #include "conformance/codec_trial.h"
 
-/* ---- Values and messages ------------------------------------------------------------------------------------------ */
+/* ---- Values and messages ---- */
 
 /* Each sample as a parameter by place, a parameter by name, a result, and within an error. */
 static const char *round_everywhere(struct obi_codec_trial *t, struct ob_value v)
@@ -36,25 +36,31 @@ static void values_come_back(struct obi_codec_trial *t)
 
 static void ids_and_methods_come_back(struct obi_codec_trial *t)
 {
-	static const uint32_t ids[] = {0, 1, 127, 128, 255, 256, 65535, 65536, INT32_MAX, UINT32_MAX};
+	static const uint32_t ids[] = {0,   1,	   127,	  128,	     255,
+				       256, 65535, 65536, INT32_MAX, UINT32_MAX};
 	static char longest[256];
 	memset(longest, 'm', 255);
-	const char *const methods[] = {
-	    "a", "interface.method", "a.b.c", "$/cancel", "\xe2\x82\xac.\xf0\x9f\x98\x80", "\"\\\n", longest};
+	const char *const methods[] = {"a",
+				       "interface.method",
+				       "a.b.c",
+				       "$/cancel",
+				       "\xe2\x82\xac.\xf0\x9f\x98\x80",
+				       "\"\\\n",
+				       longest};
 	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
 		struct ob_message m = obi_codec_request(ob_nil());
 		m.id.number = ids[i];
-		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "a request with id %u: %s", ids[i],
-				  obi_codec_round(t, &m));
+		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "a request with id %u: %s",
+				  ids[i], obi_codec_round(t, &m));
 		m.kind = OB_RESPONSE;
-		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "a response with id %u: %s", ids[i],
-				  obi_codec_round(t, &m));
+		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "a response with id %u: %s",
+				  ids[i], obi_codec_round(t, &m));
 	}
 	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
 		struct ob_message m = obi_codec_request(ob_map(NULL, 0));
 		m.method = ob_bytes_text(methods[i]);
-		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "the method %.40s: %s", methods[i],
-				  obi_codec_round(t, &m));
+		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "the method %.40s: %s",
+				  methods[i], obi_codec_round(t, &m));
 	}
 }
 
@@ -66,11 +72,13 @@ static void errors_come_back(struct obi_codec_trial *t)
 	struct ob_message m = {.size = sizeof m, .kind = OB_RESPONSE, .id = {.number = 7}};
 	for (uint32_t n = 2; n <= 3; n++) {
 		m.error = ob_map(pairs, n);
-		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "an error: %s", obi_codec_round(t, &m));
+		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "an error: %s",
+				  obi_codec_round(t, &m));
 	}
 }
 
-/* Through the other codec and then through this one: nothing is added or lost that the other keeps. */
+/* Through the other codec and then through this one: nothing is added or lost that the other keeps.
+ */
 static const char *through_both(struct obi_codec_trial *t, const struct ob_message *m)
 {
 	struct obi_codec_read first, second;
@@ -106,7 +114,7 @@ static void codecs_agree(struct obi_codec_trial *t)
 	}
 }
 
-/* ---- Finding messages --------------------------------------------------------------------------------------------- */
+/* ---- Finding messages ---- */
 
 /* Something with strings, numbers and containers in it. */
 static struct ob_bytes specimen(struct obi_codec_trial *t, uint32_t n)
@@ -118,14 +126,16 @@ static struct ob_bytes specimen(struct obi_codec_trial *t, uint32_t n)
 				   ob_nil(),
 				   ob_array(NULL, 0)};
 	struct ob_bytes bytes = {NULL, 0};
-	struct ob_message m = obi_codec_request(obi_codec_array(t, obi_codec_map(t, "key", ob_array(items, 6)), n));
+	struct ob_message m =
+	    obi_codec_request(obi_codec_array(t, obi_codec_map(t, "key", ob_array(items, 6)), n));
 	if (obi_codec_encode(t, t->ops, &m, &bytes) != OB_OK) {
 		obi_codec_fail(t, "encode refuses a plain message");
 	}
 	return bytes;
 }
 
-/* A scan of a message that comes piece by piece. What was seen some time ago is overwritten: nobody needs to look again. */
+/* A scan of a message that comes piece by piece. What was seen some time ago is overwritten: nobody
+ * needs to look again. */
 enum { SEEN_AND_STILL_NEEDED = 32 };
 
 struct feed {
@@ -169,7 +179,8 @@ static int feed_some(struct obi_codec_trial *t, struct feed *f, size_t n, size_t
 	return r;
 }
 
-static void try_feed(struct obi_codec_trial *t, struct ob_bytes bytes, size_t first, size_t step, size_t message)
+static void try_feed(struct obi_codec_trial *t, struct ob_bytes bytes, size_t first, size_t step,
+		     size_t message)
 {
 	struct feed f = {.whole = bytes, .need = 1, .buffer = obi_codec_memory(t, bytes.len)};
 	memset(&f.progress, 0x5a, sizeof f.progress);
@@ -179,10 +190,13 @@ static void try_feed(struct obi_codec_trial *t, struct ob_bytes bytes, size_t fi
 	while (r == 0 && f.have < bytes.len) {
 		r = feed_some(t, &f, step, &len);
 	}
-	OBI_CODEC_REQUIRE(t, r == 1, "a message in pieces of %zu and %zu bytes is not found: %d", first, step, r);
-	OBI_CODEC_REQUIRE(t, len == message, "a message of %zu bytes in pieces of %zu and %zu is said to have %zu",
+	OBI_CODEC_REQUIRE(t, r == 1, "a message in pieces of %zu and %zu bytes is not found: %d",
+			  first, step, r);
+	OBI_CODEC_REQUIRE(t, len == message,
+			  "a message of %zu bytes in pieces of %zu and %zu is said to have %zu",
 			  message, first, step, len);
-	OBI_CODEC_REQUIRE(t, f.need <= message, "scan waited for %zu bytes of a message of %zu", f.need, message);
+	OBI_CODEC_REQUIRE(t, f.need <= message, "scan waited for %zu bytes of a message of %zu",
+			  f.need, message);
 	obi_codec_give_back(t, f.buffer);
 }
 
@@ -214,11 +228,12 @@ static void what_follows_a_message_is_left_alone(struct obi_codec_trial *t)
 	OBI_CODEC_REQUIRE(t, len >= 1, "scan does not wait for anything when it has nothing");
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------------------------- */
+/* ---- Memory ---- */
 
 static void memory_is_in_proportion(struct obi_codec_trial *t)
 {
-	struct ob_value string = ob_string("ten letters"), record = obi_codec_map(t, "identifier", ob_int(123456789));
+	struct ob_value string = ob_string("ten letters"),
+			record = obi_codec_map(t, "identifier", ob_int(123456789));
 	struct ob_value large[] = {
 	    obi_codec_array(t, string, 30000),
 	    obi_codec_array(t, ob_int(INT64_MIN), 30000),
@@ -235,7 +250,8 @@ static void memory_is_in_proportion(struct obi_codec_trial *t)
 	}
 }
 
-/* Values that are smaller in bytes than in memory may be refused, but not for what they take beyond the budget. */
+/* Values that are smaller in bytes than in memory may be refused, but not for what they take beyond
+ * the budget. */
 static void dense_messages_are_bounded(struct obi_codec_trial *t)
 {
 	struct ob_value dense[] = {ob_nil(),	      ob_int(0),       ob_string(""),
@@ -247,20 +263,23 @@ static void dense_messages_are_bounded(struct obi_codec_trial *t)
 		OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK,
 				  "300000 small values are not encoded");
 		int r = obi_codec_decode(t, t->ops, bytes, &back);
-		OBI_CODEC_REQUIRE(t, r == OB_OK || r == OB_ENOMEM, "300000 small values: decode fails with %d", r);
+		OBI_CODEC_REQUIRE(t, r == OB_OK || r == OB_ENOMEM,
+				  "300000 small values: decode fails with %d", r);
 		if (r == OB_OK) {
 			obi_codec_forget(t, &back);
 		}
 	}
 }
 
-/* ---- Batches ------------------------------------------------------------------------------------------------------ */
+/* ---- Batches ---- */
 
-static bool batch_as(struct obi_codec_trial *t, const struct ob_message *batch, const struct ob_message *const *items)
+static bool batch_as(struct obi_codec_trial *t, const struct ob_message *batch,
+		     const struct ob_message *const *items)
 {
 	struct obi_codec_read back;
 	struct ob_bytes bytes;
-	if (obi_codec_encode(t, t->ops, batch, &bytes) != OB_OK || obi_codec_decode(t, t->ops, bytes, &back) != OB_OK) {
+	if (obi_codec_encode(t, t->ops, batch, &bytes) != OB_OK ||
+	    obi_codec_decode(t, t->ops, bytes, &back) != OB_OK) {
 		return obi_codec_fail(t, "a batch is not carried");
 	}
 	bool same = back.m.kind == OB_BATCH && back.m.count == 3;
@@ -273,13 +292,14 @@ static bool batch_as(struct obi_codec_trial *t, const struct ob_message *batch, 
 
 static void batches_come_back(struct obi_codec_trial *t)
 {
-	struct ob_message request = obi_codec_request(obi_codec_array(t, ob_string("a\n"), 1)), note = request,
-			  response = request;
+	struct ob_message request = obi_codec_request(obi_codec_array(t, ob_string("a\n"), 1)),
+			  note = request, response = request;
 	note.kind = OB_NOTIFY;
 	response.kind = OB_RESPONSE;
 	response.result = ob_int(5);
 	const struct ob_message *items[3] = {&request, &note, &response};
-	struct ob_message batch = {.size = sizeof batch, .kind = OB_BATCH, .items = items, .count = 3};
+	struct ob_message batch = {
+	    .size = sizeof batch, .kind = OB_BATCH, .items = items, .count = 3};
 	struct ob_bytes bytes;
 	if (obi_codec_encode(t, t->ops, &batch, &bytes) == OB_EINVAL) {
 		obi_codec_skip(t, "its protocol has no batches");
@@ -288,15 +308,18 @@ static void batches_come_back(struct obi_codec_trial *t)
 	uint8_t lines[1024];
 	struct ob_sink sink = ob_sink_fixed(lines, sizeof lines);
 	for (int i = 0; i < 3; i++) {
-		OBI_CODEC_REQUIRE(t, t->ops->encode(items[i], &sink, NULL) == OB_OK, "a small message is not encoded");
+		OBI_CODEC_REQUIRE(t, t->ops->encode(items[i], &sink, NULL) == OB_OK,
+				  "a small message is not encoded");
 	}
-	struct ob_message encoded = {.size = sizeof encoded, .kind = OB_BATCH, .encoded = ob_bytes_of(lines, sink.len)};
+	struct ob_message encoded = {
+	    .size = sizeof encoded, .kind = OB_BATCH, .encoded = ob_bytes_of(lines, sink.len)};
 	if (!batch_as(t, &batch, items) || !batch_as(t, &encoded, items)) {
 		return;
 	}
 	struct obi_codec_read back;
 	t->limits.batch = 2;
-	OBI_CODEC_REQUIRE(t, obi_codec_decode(t, t->ops, bytes, &back) < 0, "a batch of 3 passes a limit of 2");
+	OBI_CODEC_REQUIRE(t, obi_codec_decode(t, t->ops, bytes, &back) < 0,
+			  "a batch of 3 passes a limit of 2");
 }
 
 const struct obi_codec_promise obi_codec_promises[] = {
@@ -304,7 +327,8 @@ const struct obi_codec_promise obi_codec_promises[] = {
     {"ids and methods come back", ids_and_methods_come_back},
     {"errors come back", errors_come_back},
     {"both codecs carry the same", codecs_agree},
-    {"messages are found however they come, and nothing is looked at twice", messages_are_found_however_they_come},
+    {"messages are found however they come, and nothing is looked at twice",
+     messages_are_found_however_they_come},
     {"what follows a message is left alone", what_follows_a_message_is_left_alone},
     {"memory is in proportion to the message", memory_is_in_proportion},
     {"dense messages are bounded", dense_messages_are_bounded},
@@ -312,10 +336,10 @@ const struct obi_codec_promise obi_codec_promises[] = {
     {NULL, NULL},
 };
 
-/* ---- The suite ---------------------------------------------------------------------------------------------------- */
+/* ---- The suite ---- */
 
-static uint32_t try_all(const struct obi_conform_codec *it, const struct obi_codec_promise *list, obi_verdict_fn *tell,
-			void *user)
+static uint32_t try_all(const struct obi_conform_codec *it, const struct obi_codec_promise *list,
+			obi_verdict_fn *tell, void *user)
 {
 	uint32_t broken = 0;
 	for (; list->name != NULL; list++) {
@@ -336,5 +360,6 @@ static uint32_t try_all(const struct obi_conform_codec *it, const struct obi_cod
 
 uint32_t obi_conform_codec(const struct obi_conform_codec *it, obi_verdict_fn *tell, void *user)
 {
-	return try_all(it, obi_codec_promises, tell, user) + try_all(it, obi_codec_refusals, tell, user);
+	return try_all(it, obi_codec_promises, tell, user) +
+	       try_all(it, obi_codec_refusals, tell, user);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a codec must refuse: what it cannot carry, what is over a limit, and bytes of which nobody knows where they come from. */
+/* What a codec must refuse: what it cannot carry, what is over a limit, and bytes of which nobody
+ * knows where they come from. */
 #include "conformance/codec_trial.h"
 
 #include <math.h>
 
-/* ---- Encoding ----------------------------------------------------------------------------------------------------- */
+/* ---- Encoding ---- */
 
 /* What is refused leaves a sink that can be used: only a full one has failed. */
 static void must_refuse(struct obi_codec_trial *t, const struct ob_message *m, const char *what)
@@ -14,15 +15,16 @@ static void must_refuse(struct obi_codec_trial *t, const struct ob_message *m, c
 	struct ob_error err = {.text = ""};
 	int r = t->ops->encode(m, &sink, &err);
 	OBI_CODEC_REQUIRE(t, r == OB_EINVAL, "encode of %s gives %d, and not OB_EINVAL", what, r);
-	OBI_CODEC_REQUIRE(t, !sink.failed, "encode of %s marks a sink as failed that is not full", what);
+	OBI_CODEC_REQUIRE(t, !sink.failed, "encode of %s marks a sink as failed that is not full",
+			  what);
 	r = t->ops->encode(m, &sink, NULL);
 	OBI_CODEC_REQUIRE(t, r == OB_EINVAL, "encode of %s without an ob_error gives %d", what, r);
 }
 
 static void values_that_no_codec_carries_are_refused(struct obi_codec_trial *t)
 {
-	static const char *const bad[] = {"\xff",    "a\x80", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-					  "\xe2\x82"};
+	static const char *const bad[] = {
+	    "\xff", "a\x80", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"};
 	struct ob_value numbers[] = {ob_double(HUGE_VAL), ob_double(-HUGE_VAL), ob_double(nan(""))};
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		struct ob_message m = obi_codec_request(obi_codec_array(t, numbers[i], 1));
@@ -52,73 +54,88 @@ static void values_that_no_codec_carries_are_refused(struct obi_codec_trial *t)
 	must_refuse(t, &m, "a message of no known kind");
 }
 
-/* At every size that is too small: it says so, keeps to the room it has, and the next attempt begins where the last one did. */
+/* At every size that is too small: it says so, keeps to the room it has, and the next attempt
+ * begins where the last one did. */
 static void a_full_sink_can_be_used_again(struct obi_codec_trial *t)
 {
-	struct ob_value items[] = {ob_string("a string\n"), ob_binary("bytes", 5), ob_int(INT64_MAX),
-				   ob_double(-1e-300), ob_array(NULL, 0)};
+	struct ob_value items[] = {ob_string("a string\n"), ob_binary("bytes", 5),
+				   ob_int(INT64_MAX), ob_double(-1e-300), ob_array(NULL, 0)};
 	struct ob_message m = obi_codec_request(obi_codec_map(t, "key", ob_array(items, 5)));
 	struct ob_bytes whole;
-	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &whole) == OB_OK, "encode refuses a plain message");
+	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &whole) == OB_OK,
+			  "encode refuses a plain message");
 	for (size_t cap = 0; cap < whole.len; cap++) {
 		uint8_t *memory = obi_codec_memory(t, whole.len + 2);
 		memset(memory, 0xee, whole.len + 2);
 		struct ob_sink sink = ob_sink_fixed(memory, cap + 1);
 		ob_sink_byte(&sink, 0x11);
 		int r = t->ops->encode(&m, &sink, NULL);
-		OBI_CODEC_REQUIRE(t, r == OB_ENOMEM, "encode into %zu bytes of %zu gives %d", cap, whole.len, r);
-		OBI_CODEC_REQUIRE(t, memory[0] == 0x11 && memory[cap + 1] == 0xee, "encode writes outside of its sink");
+		OBI_CODEC_REQUIRE(t, r == OB_ENOMEM, "encode into %zu bytes of %zu gives %d", cap,
+				  whole.len, r);
+		OBI_CODEC_REQUIRE(t, memory[0] == 0x11 && memory[cap + 1] == 0xee,
+				  "encode writes outside of its sink");
 		sink = ob_sink_fixed(memory, whole.len);
 		r = t->ops->encode(&m, &sink, NULL);
-		OBI_CODEC_REQUIRE(t, r == OB_OK && ob_bytes_equal(whole, ob_bytes_of(memory, sink.len)),
-				  "after a full sink, encode gives %d and other bytes", r);
+		OBI_CODEC_REQUIRE(
+		    t, r == OB_OK && ob_bytes_equal(whole, ob_bytes_of(memory, sink.len)),
+		    "after a full sink, encode gives %d and other bytes", r);
 		obi_codec_give_back(t, memory);
 	}
 }
 
-/* ---- Limits ------------------------------------------------------------------------------------------------------- */
+/* ---- Limits ---- */
 
-/* A message one byte over the limit is refused before more than the limit is there, and one of just that size is not. */
+/* A message one byte over the limit is refused before more than the limit is there, and one of just
+ * that size is not. */
 static void the_message_limit_holds(struct obi_codec_trial *t)
 {
 	struct ob_message m = obi_codec_request(obi_codec_array(t, ob_string("some letters"), 40));
 	struct ob_scan whole = {.seen = 0}, bytewise = {.seen = 0};
 	struct ob_bytes bytes;
 	size_t len = 0;
-	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK, "encode refuses a plain message");
+	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK,
+			  "encode refuses a plain message");
 	t->limits.message = (uint32_t)bytes.len;
 	OBI_CODEC_REQUIRE(t, t->ops->scan(bytes, &whole, &t->limits, &len) == 1,
 			  "a message of %zu bytes is refused under that limit", bytes.len);
 	t->limits.message--;
 	whole.seen = 0;
 	int r = t->ops->scan(bytes, &whole, &t->limits, &len);
-	OBI_CODEC_REQUIRE(t, r == OB_ETOOBIG, "a message of %zu bytes under a limit of %u: scan gives %d", bytes.len,
+	OBI_CODEC_REQUIRE(t, r == OB_ETOOBIG,
+			  "a message of %zu bytes under a limit of %u: scan gives %d", bytes.len,
 			  t->limits.message, r);
 	size_t need = 1;
 	for (size_t n = 1; n <= t->limits.message; n++) {
-		r = n >= need ? t->ops->scan(ob_bytes_of(bytes.data, n), &bytewise, &t->limits, &need) : 0;
+		r = n >= need
+			? t->ops->scan(ob_bytes_of(bytes.data, n), &bytewise, &t->limits, &need)
+			: 0;
 		if (r < 0) {
 			break;
 		}
-		OBI_CODEC_REQUIRE(t, r == 0, "scan finds a message in the first %zu of %zu bytes", n, bytes.len);
+		OBI_CODEC_REQUIRE(t, r == 0, "scan finds a message in the first %zu of %zu bytes",
+				  n, bytes.len);
 	}
-	OBI_CODEC_REQUIRE(t, r == OB_ETOOBIG, "scan waits for more than the limit of %u bytes", t->limits.message);
+	OBI_CODEC_REQUIRE(t, r == OB_ETOOBIG, "scan waits for more than the limit of %u bytes",
+			  t->limits.message);
 }
 
 static void the_depth_limit_holds(struct obi_codec_trial *t)
 {
 	for (uint32_t depth = 1; depth <= OB_DEPTH_MAX; depth++) {
 		for (int mixed = 0; mixed < 2; mixed++) {
-			struct ob_message m = obi_codec_request(obi_codec_nest(t, ob_int(1), depth, mixed));
+			struct ob_message m =
+			    obi_codec_request(obi_codec_nest(t, ob_int(1), depth, mixed));
 			struct obi_codec_read back;
 			t->limits.depth = depth;
 			const char *wrong = obi_codec_round(t, &m);
-			OBI_CODEC_REQUIRE(t, wrong == NULL, "depth %u under that limit: %s", depth, wrong);
+			OBI_CODEC_REQUIRE(t, wrong == NULL, "depth %u under that limit: %s", depth,
+					  wrong);
 			struct ob_bytes bytes;
 			obi_codec_encode(t, t->ops, &m, &bytes);
 			t->limits.depth = depth - 1;
 			int r = obi_codec_decode(t, t->ops, bytes, &back);
-			OBI_CODEC_REQUIRE(t, r < 0, "depth %u passes a limit of %u", depth, depth - 1);
+			OBI_CODEC_REQUIRE(t, r < 0, "depth %u passes a limit of %u", depth,
+					  depth - 1);
 		}
 	}
 }
@@ -148,9 +165,10 @@ static void equal_keys_are_refused(struct obi_codec_trial *t)
 	}
 }
 
-/* ---- Hostile bytes ------------------------------------------------------------------------------------------------ */
+/* ---- Hostile bytes ---- */
 
-/* Whatever it is: it is refused with a proper code, or it can be written again and is the same then. */
+/* Whatever it is: it is refused with a proper code, or it can be written again and is the same
+ * then. */
 static void try_bytes(struct obi_codec_trial *t, const uint8_t *data, size_t len)
 {
 	struct ob_scan progress = {.seen = 0};
@@ -161,9 +179,12 @@ static void try_bytes(struct obi_codec_trial *t, const uint8_t *data, size_t len
 	memcpy(exact, data, len);
 	int r = t->ops->scan(ob_bytes_of(exact, len), &progress, &t->limits, &end);
 	obi_codec_give_back(t, exact);
-	OBI_CODEC_REQUIRE(t, r == 0 || r == 1 || r == OB_EPROTO || r == OB_ETOOBIG, "scan of garbage gives %d", r);
-	OBI_CODEC_REQUIRE(t, r != 1 || (end > 0 && end <= len), "scan finds %zu bytes in %zu", end, len);
-	OBI_CODEC_REQUIRE(t, r != 0 || end > len, "scan waits for %zu bytes when it has %zu", end, len);
+	OBI_CODEC_REQUIRE(t, r == 0 || r == 1 || r == OB_EPROTO || r == OB_ETOOBIG,
+			  "scan of garbage gives %d", r);
+	OBI_CODEC_REQUIRE(t, r != 1 || (end > 0 && end <= len), "scan finds %zu bytes in %zu", end,
+			  len);
+	OBI_CODEC_REQUIRE(t, r != 0 || end > len, "scan waits for %zu bytes when it has %zu", end,
+			  len);
 	if (r != 1) {
 		return;
 	}
@@ -177,8 +198,9 @@ static void try_bytes(struct obi_codec_trial *t, const uint8_t *data, size_t len
 		r = obi_codec_encode(t, t->ops, &read.m, &bytes);
 		OBI_CODEC_REQUIRE(t, r == OB_OK, "what was decoded cannot be encoded: %d", r);
 		r = obi_codec_decode(t, t->ops, bytes, &again);
-		OBI_CODEC_REQUIRE(t, r == OB_OK && obi_codec_same_message(&read.m, &again.m),
-				  "what was decoded is another message when it is written and read again: %d", r);
+		OBI_CODEC_REQUIRE(
+		    t, r == OB_OK && obi_codec_same_message(&read.m, &again.m),
+		    "what was decoded is another message when it is written and read again: %d", r);
 		obi_codec_forget(t, &again);
 		obi_codec_give_back(t, (void *)(uintptr_t)bytes.data);
 	}
@@ -214,9 +236,11 @@ static void a_part_is_never_taken_for_the_whole(struct obi_codec_trial *t)
 			size_t need = 0;
 			memcpy(exact, bytes.data, len);
 			int r = t->ops->scan(ob_bytes_of(exact, len), &progress, &t->limits, &need);
-			OBI_CODEC_REQUIRE(t, r == 0, "the first %zu of %zu bytes: scan gives %d", len, bytes.len, r);
+			OBI_CODEC_REQUIRE(t, r == 0, "the first %zu of %zu bytes: scan gives %d",
+					  len, bytes.len, r);
 			OBI_CODEC_REQUIRE(t, need > len && need <= bytes.len,
-					  "the first %zu of %zu bytes: scan waits for %zu", len, bytes.len, need);
+					  "the first %zu of %zu bytes: scan waits for %zu", len,
+					  bytes.len, need);
 			obi_codec_give_back(t, exact);
 		}
 	}
@@ -224,14 +248,16 @@ static void a_part_is_never_taken_for_the_whole(struct obi_codec_trial *t)
 
 static void damaged_messages_do_no_harm(struct obi_codec_trial *t)
 {
-	static const uint8_t values[] = {0x00, 0xff, 0x7f, 0x80, 0xc1, 0xdd, '"', '\\', '{', '[', '\n', ' ', '0'};
+	static const uint8_t values[] = {0x00, 0xff, 0x7f, 0x80, 0xc1, 0xdd, '"',
+					 '\\', '{',  '[',  '\n', ' ',  '0'};
 	for (uint32_t kind = OB_REQUEST; kind <= OB_NOTIFY; kind++) {
 		struct ob_bytes bytes = victim(t, kind);
 		uint8_t *damaged = obi_codec_memory(t, bytes.len + 1);
 		for (size_t at = 0; at < bytes.len && t->verdict == OBI_VERDICT_PASS; at++) {
 			memcpy(damaged, bytes.data, bytes.len);
 			for (size_t i = 0; i < sizeof values + 8; i++) {
-				damaged[at] = (uint8_t)(i < 8 ? bytes.data[at] ^ 1u << i : values[i - 8]);
+				damaged[at] =
+				    (uint8_t)(i < 8 ? bytes.data[at] ^ 1u << i : values[i - 8]);
 				try_bytes(t, damaged, bytes.len);
 			}
 			/* One byte less, and one twice. */
@@ -262,12 +288,15 @@ static void garbage_does_no_harm(struct obi_codec_trial *t)
 	}
 }
 
-/* ---- Older hosts -------------------------------------------------------------------------------------------------- */
+/* ---- Older hosts ---- */
 
-/* What an older host has: a message and limits that end before what came later, in memory that ends there too. */
-static int decode_as_before(struct obi_codec_trial *t, struct ob_bytes bytes, struct ob_message *ret)
+/* What an older host has: a message and limits that end before what came later, in memory that ends
+ * there too. */
+static int decode_as_before(struct obi_codec_trial *t, struct ob_bytes bytes,
+			    struct ob_message *ret)
 {
-	uint32_t limits_size = offsetof(struct ob_limits, batch), message_size = offsetof(struct ob_message, items);
+	uint32_t limits_size = offsetof(struct ob_limits, batch),
+		 message_size = offsetof(struct ob_message, items);
 	struct ob_limits *limits = obi_codec_memory(t, limits_size);
 	struct ob_message *m = obi_codec_memory(t, message_size);
 	struct ob_arena arena = {.next = NULL};
@@ -287,17 +316,21 @@ static int decode_as_before(struct obi_codec_trial *t, struct ob_bytes bytes, st
 
 static void works_for_an_older_host(struct obi_codec_trial *t)
 {
-	struct ob_message request = obi_codec_request(obi_codec_array(t, ob_string("text"), 2)), back = request;
+	struct ob_message request = obi_codec_request(obi_codec_array(t, ob_string("text"), 2)),
+			  back = request;
 	const struct ob_message *items[2] = {&request, &request};
-	struct ob_message batch = {.size = sizeof batch, .kind = OB_BATCH, .items = items, .count = 2};
+	struct ob_message batch = {
+	    .size = sizeof batch, .kind = OB_BATCH, .items = items, .count = 2};
 	struct ob_bytes bytes;
-	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &request, &bytes) == OB_OK, "encode refuses a plain message");
+	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &request, &bytes) == OB_OK,
+			  "encode refuses a plain message");
 	int r = decode_as_before(t, bytes, &back);
 	OBI_CODEC_REQUIRE(t, r == OB_OK && obi_codec_same_message(&request, &back),
 			  "decode of a plain message, for a host that has no batches: %d", r);
 	if (obi_codec_encode(t, t->ops, &batch, &bytes) == OB_OK) {
 		r = decode_as_before(t, bytes, &back);
-		OBI_CODEC_REQUIRE(t, r < 0, "decode gives a batch, kind %u, to a host that has none", back.kind);
+		OBI_CODEC_REQUIRE(
+		    t, r < 0, "decode gives a batch, kind %u, to a host that has none", back.kind);
 	}
 }
 

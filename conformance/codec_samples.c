@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Values that every codec must carry: each type, and the edges where encodings change their form. */
+/* Values that every codec must carry: each type, and the edges where encodings change their form.
+ */
 #include "conformance/codec_trial.h"
 
 #include <float.h>
@@ -15,7 +16,8 @@ static const int64_t integers[] = {
     P53 - 1, P53,   P53 + 1,   -P53 - 1,  INT64_MAX,	 INT64_MIN,    INT64_MIN + 1,
 };
 
-static const uint64_t large[] = {UINT64_C(1) << 63, (UINT64_C(1) << 63) + 1, UINT64_MAX - 1, UINT64_MAX};
+static const uint64_t large[] = {UINT64_C(1) << 63, (UINT64_C(1) << 63) + 1, UINT64_MAX - 1,
+				 UINT64_MAX};
 
 static const double doubles[] = {
     0.0,
@@ -89,7 +91,7 @@ static const uint32_t sizes[] = {1, 15, 16, 31, 32, 255, 256, 65535, 65536};
 enum { PLAIN = 3, SHAPES = 8 };
 #define COUNT(array) (uint32_t)(sizeof(array) / sizeof(array)[0])
 
-/* ---- Building ----------------------------------------------------------------------------------------------------- */
+/* ---- Building ---- */
 
 struct ob_value obi_codec_array(struct obi_codec_trial *trial, struct ob_value v, uint32_t n)
 {
@@ -107,10 +109,12 @@ struct ob_value obi_codec_map(struct obi_codec_trial *trial, const char *key, st
 	return ob_map(pair, 1);
 }
 
-struct ob_value obi_codec_nest(struct obi_codec_trial *trial, struct ob_value v, uint32_t depth, bool mixed)
+struct ob_value obi_codec_nest(struct obi_codec_trial *trial, struct ob_value v, uint32_t depth,
+			       bool mixed)
 {
 	for (uint32_t i = 0; i < depth; i++) {
-		v = mixed && i % 2 == 0 ? obi_codec_map(trial, "k", v) : obi_codec_array(trial, v, 1);
+		v = mixed && i % 2 == 0 ? obi_codec_map(trial, "k", v)
+					: obi_codec_array(trial, v, 1);
 	}
 	return v;
 }
@@ -146,13 +150,13 @@ static struct ob_value filled(struct obi_codec_trial *trial, uint8_t type, uint3
 	return type == OB_STRING ? ob_stringn((char *)data, n) : ob_binary(data, n);
 }
 
-/* ---- One after another -------------------------------------------------------------------------------------------- */
+/* ---- One after another ---- */
 
 static struct ob_value shape(struct obi_codec_trial *trial, uint32_t i, const char **ret_name)
 {
-	static const char *const names[SHAPES] = {"an empty array",	"an empty map",	     "an empty binary",
-						  "an array of arrays", "a map in a map",    "the deepest arrays",
-						  "the deepest maps",	"a map of 3000 keys"};
+	static const char *const names[SHAPES] = {
+	    "an empty array", "an empty map",	    "an empty binary",	"an array of arrays",
+	    "a map in a map", "the deepest arrays", "the deepest maps", "a map of 3000 keys"};
 	*ret_name = names[i];
 	switch (i) {
 	case 0:
@@ -183,7 +187,8 @@ static struct ob_value sized(struct obi_codec_trial *trial, uint32_t i, const ch
 			  : filled(trial, i % 3 == 0 ? OB_STRING : OB_BINARY, n);
 }
 
-bool obi_codec_sample(struct obi_codec_trial *trial, uint32_t i, struct ob_value *ret, const char **ret_name)
+bool obi_codec_sample(struct obi_codec_trial *trial, uint32_t i, struct ob_value *ret,
+		      const char **ret_name)
 {
 	static const char *const plain[PLAIN] = {"nil", "true", "false"};
 	if (i < PLAIN) {
@@ -203,7 +208,8 @@ bool obi_codec_sample(struct obi_codec_trial *trial, uint32_t i, struct ob_value
 		*ret = ob_stringn(strings[i].text, strings[i].len);
 	} else if ((i -= COUNT(strings)) < 2 * COUNT(keys)) {
 		*ret_name = "a key";
-		*ret = obi_codec_map(trial, keys[i / 2], i % 2 == 0 ? ob_string("AAAA") : ob_int(1));
+		*ret =
+		    obi_codec_map(trial, keys[i / 2], i % 2 == 0 ? ob_string("AAAA") : ob_int(1));
 	} else if ((i -= 2 * COUNT(keys)) < 3 * COUNT(sizes)) {
 		*ret = sized(trial, i, ret_name);
 	} else if ((i -= 3 * COUNT(sizes)) < SHAPES) {

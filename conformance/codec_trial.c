@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- Verdicts ----------------------------------------------------------------------------------------------------- */
+/* ---- Verdicts ---- */
 
 bool obi_codec_fail(struct obi_codec_trial *trial, const char *format, ...)
 {
@@ -25,7 +25,7 @@ void obi_codec_skip(struct obi_codec_trial *trial, const char *why)
 	snprintf(trial->why, sizeof trial->why, "%s", why);
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------------------------- */
+/* ---- Memory ---- */
 
 struct block {
 	struct block *next;
@@ -34,7 +34,8 @@ struct block {
 
 void *obi_codec_memory(struct obi_codec_trial *trial, size_t size)
 {
-	struct block *block = size <= SIZE_MAX - sizeof *block ? malloc(sizeof *block + size) : NULL;
+	struct block *block =
+	    size <= SIZE_MAX - sizeof *block ? malloc(sizeof *block + size) : NULL;
 	if (block == NULL) {
 		fprintf(stderr, "out of memory\n");
 		abort();
@@ -83,10 +84,10 @@ void obi_codec_trial_end(struct obi_codec_trial *trial)
 	}
 }
 
-/* ---- There and back ----------------------------------------------------------------------------------------------- */
+/* ---- There and back ---- */
 
-int obi_codec_encode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops, const struct ob_message *m,
-		     struct ob_bytes *ret)
+int obi_codec_encode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops,
+		     const struct ob_message *m, struct ob_bytes *ret)
 {
 	struct ob_error err = {.text = ""};
 	size_t room = 512;
@@ -106,8 +107,8 @@ int obi_codec_encode(struct obi_codec_trial *trial, const struct ob_codec_ops *o
 	}
 }
 
-static int scan_and_decode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops, struct ob_bytes bytes,
-			   struct ob_arena *arena, struct ob_message *ret)
+static int scan_and_decode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops,
+			   struct ob_bytes bytes, struct ob_arena *arena, struct ob_message *ret)
 {
 	struct ob_scan progress = {.seen = 0};
 	struct ob_error err = {.text = ""};
@@ -122,8 +123,8 @@ static int scan_and_decode(struct obi_codec_trial *trial, const struct ob_codec_
 	return r == OB_OK && ret->kind == OB_INVALID ? OB_EPROTO : r;
 }
 
-int obi_codec_decode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops, struct ob_bytes bytes,
-		     struct obi_codec_read *ret)
+int obi_codec_decode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops,
+		     struct ob_bytes bytes, struct obi_codec_read *ret)
 {
 	size_t budget = OBI_BUDGET_PER_BYTE * bytes.len + OBI_BUDGET_CONSTANT;
 	ret->memory = obi_codec_memory(trial, budget);
@@ -152,10 +153,11 @@ const char *obi_codec_round(struct obi_codec_trial *trial, const struct ob_messa
 		return "encode refuses it";
 	}
 	int r = obi_codec_decode(trial, trial->ops, bytes, &back);
-	const char *wrong = r == OB_ENOMEM			  ? "decode needs more memory than its budget"
-			    : r < 0				  ? "what encode wrote is refused"
-			    : !obi_codec_same_message(m, &back.m) ? "it comes back as something else"
-								  : NULL;
+	const char *wrong = r == OB_ENOMEM ? "decode needs more memory than its budget"
+			    : r < 0	   ? "what encode wrote is refused"
+			    : !obi_codec_same_message(m, &back.m)
+				? "it comes back as something else"
+				: NULL;
 	if (r == OB_OK) {
 		obi_codec_forget(trial, &back);
 	}
@@ -163,7 +165,7 @@ const char *obi_codec_round(struct obi_codec_trial *trial, const struct ob_messa
 	return wrong;
 }
 
-/* ---- Comparing ---------------------------------------------------------------------------------------------------- */
+/* ---- Comparing ---- */
 
 static bool same_run(const struct ob_value *a, const struct ob_value *b, size_t n)
 {
@@ -192,14 +194,16 @@ bool obi_codec_same(const struct ob_value *a, const struct ob_value *b)
 		return memcmp(&a->as, &b->as, sizeof(uint64_t)) == 0;
 	case OB_STRING:
 	case OB_BINARY:
-		return ob_bytes_equal(ob_bytes_of(a->as.binary, a->count), ob_bytes_of(b->as.binary, b->count));
+		return ob_bytes_equal(ob_bytes_of(a->as.binary, a->count),
+				      ob_bytes_of(b->as.binary, b->count));
 	case OB_ARRAY:
 		return a->count == b->count && same_run(a->as.items, b->as.items, a->count);
 	case OB_MAP:
 		/* A pair is two values in a row. */
 		return a->count == b->count &&
 		       same_run((const struct ob_value *)(const void *)a->as.pairs,
-				(const struct ob_value *)(const void *)b->as.pairs, 2 * (size_t)a->count);
+				(const struct ob_value *)(const void *)b->as.pairs,
+				2 * (size_t)a->count);
 	default:
 		return false;
 	}
@@ -207,7 +211,8 @@ bool obi_codec_same(const struct ob_value *a, const struct ob_value *b)
 
 static bool same_id(const struct ob_id *a, const struct ob_id *b)
 {
-	return a->foreign == b->foreign && (a->foreign ? ob_bytes_equal(a->raw, b->raw) : a->number == b->number);
+	return a->foreign == b->foreign &&
+	       (a->foreign ? ob_bytes_equal(a->raw, b->raw) : a->number == b->number);
 }
 
 /* No params may come back as none. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conformance/codec_trial - one promise of a codec being tried: its memory, messages there and back, and why it failed. */
+/* conformance/codec_trial - one promise of a codec being tried: its memory, messages there and
+ * back, and why it failed. */
 #ifndef OB_CONFORMANCE_CODEC_TRIAL_H
 #define OB_CONFORMANCE_CODEC_TRIAL_H
 
@@ -32,7 +33,8 @@ void obi_codec_trial_begin(struct obi_codec_trial *trial, const struct obi_confo
 void obi_codec_trial_end(struct obi_codec_trial *trial);
 
 /* The first failure counts. false, so that helpers can return it. */
-bool obi_codec_fail(struct obi_codec_trial *trial, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool obi_codec_fail(struct obi_codec_trial *trial, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void obi_codec_skip(struct obi_codec_trial *trial, const char *why);
 
 #define OBI_CODEC_REQUIRE(trial, condition, ...)            \
@@ -43,13 +45,15 @@ void obi_codec_skip(struct obi_codec_trial *trial, const char *why);
 		}                                           \
 	} while (0)
 
-/* size bytes of exactly that size, until the trial is over or until they are given back. Never NULL: it fails the process. */
+/* size bytes of exactly that size, until the trial is over or until they are given back. Never
+ * NULL: it fails the process. */
 void *obi_codec_memory(struct obi_codec_trial *trial, size_t size);
 void obi_codec_give_back(struct obi_codec_trial *trial, void *memory);
 
-/* The message as bytes, or the refusal. The bytes are the trial's memory: give them back when there are many. */
-int obi_codec_encode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops, const struct ob_message *m,
-		     struct ob_bytes *ret);
+/* The message as bytes, or the refusal. The bytes are the trial's memory: give them back when there
+ * are many. */
+int obi_codec_encode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops,
+		     const struct ob_message *m, struct ob_bytes *ret);
 
 /* A message as it was read, and the memory it lives in. */
 struct obi_codec_read {
@@ -59,11 +63,12 @@ struct obi_codec_read {
 };
 
 /*
- * Scan and decode bytes, which are exactly one message, as a session would: within the budget, each in memory of exactly its
- * size. What is answered as invalid counts as refused: OB_EPROTO. Give back with obi_codec_forget().
+ * Scan and decode bytes, which are exactly one message, as a session would: within the budget, each
+ * in memory of exactly its size. What is answered as invalid counts as refused: OB_EPROTO. Give
+ * back with obi_codec_forget().
  */
-int obi_codec_decode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops, struct ob_bytes bytes,
-		     struct obi_codec_read *ret);
+int obi_codec_decode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops,
+		     struct ob_bytes bytes, struct obi_codec_read *ret);
 void obi_codec_forget(struct obi_codec_trial *trial, struct obi_codec_read *read);
 
 /* Same type, content and order, and doubles the same bits. */
@@ -73,11 +78,14 @@ bool obi_codec_same_message(const struct ob_message *a, const struct ob_message 
 /* There and back. NULL, or what is wrong. */
 const char *obi_codec_round(struct obi_codec_trial *trial, const struct ob_message *m);
 
-/* Each value that a codec must carry, one at a time, until it returns false; *ret_name says what it is. */
-bool obi_codec_sample(struct obi_codec_trial *trial, uint32_t i, struct ob_value *ret, const char **ret_name);
+/* Each value that a codec must carry, one at a time, until it returns false; *ret_name says what it
+ * is. */
+bool obi_codec_sample(struct obi_codec_trial *trial, uint32_t i, struct ob_value *ret,
+		      const char **ret_name);
 
 /* v in containers, so that there are `depth` of them. Maps and arrays by turns when mixed. */
-struct ob_value obi_codec_nest(struct obi_codec_trial *trial, struct ob_value v, uint32_t depth, bool mixed);
+struct ob_value obi_codec_nest(struct obi_codec_trial *trial, struct ob_value v, uint32_t depth,
+			       bool mixed);
 
 /* [v], n times v, and {key: v} */
 struct ob_value obi_codec_array(struct obi_codec_trial *trial, struct ob_value v, uint32_t n);

@@ -16,7 +16,8 @@ static void end_trial(struct obi_trial *trial)
 }
 
 /* Whatever is promised, it may not cost a descriptor. */
-static void run(const struct obi_conform_transport *it, const struct obi_promise *promise, struct obi_trial *trial)
+static void run(const struct obi_conform_transport *it, const struct obi_promise *promise,
+		struct obi_trial *trial)
 {
 	int before = obi_trial_descriptors();
 	*trial = (struct obi_trial){.it = it, .ops = it->ops};
@@ -46,7 +47,8 @@ static uint32_t run_all(const struct obi_conform_transport *it, const struct obi
 	return broken;
 }
 
-uint32_t obi_conform_transport(const struct obi_conform_transport *it, obi_verdict_fn *tell, void *user)
+uint32_t obi_conform_transport(const struct obi_conform_transport *it, obi_verdict_fn *tell,
+			       void *user)
 {
 	uint32_t broken = run_all(it, obi_promises_of_life, tell, user);
 	broken += run_all(it, obi_promises_of_dials, tell, user);

@@ -36,7 +36,7 @@ static bool is_frame(const uint8_t *data, size_t place, size_t len)
 	return true;
 }
 
-/* ---- Pieces of every size ----------------------------------------------------------------------------------------- */
+/* ---- Pieces of every size ---- */
 
 static void carries_single_bytes(struct obi_trial *trial)
 {
@@ -46,7 +46,8 @@ static void carries_single_bytes(struct obi_trial *trial)
 	}
 	for (size_t i = 0; i < 2000; i++) {
 		uint8_t out = byte_at(i), in = 0;
-		if (!obi_trial_write(trial, client, &out, 1) || !obi_trial_read(trial, server, &in, 1)) {
+		if (!obi_trial_write(trial, client, &out, 1) ||
+		    !obi_trial_read(trial, server, &in, 1)) {
 			return;
 		}
 		OBI_REQUIRE(trial, in == out, "byte %zu came as another", i);
@@ -54,17 +55,21 @@ static void carries_single_bytes(struct obi_trial *trial)
 }
 
 /*
- * Until `to` has something to read or, while there is more to write, `from` has room again: where news of a read takes its time to the writer, an
- * emptied receiver waits for bytes that nobody could write yet.
+ * Until `to` has something to read or, while there is more to write, `from` has room again: where
+ * news of a read takes its time to the writer, an emptied receiver waits for bytes that nobody
+ * could write yet.
  */
-static bool await_progress(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to, bool more)
+static bool await_progress(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to,
+			   bool more)
 {
 	struct pollfd wait[2] = {{.fd = trial->ops->fd(to), .events = POLLIN},
 				 {.fd = trial->ops->fd(from), .events = POLLOUT}};
-	return obi_trial_await(trial, wait, more ? 2 : 1, "neither could one side read nor the other write");
+	return obi_trial_await(trial, wait, more ? 2 : 1,
+			       "neither could one side read nor the other write");
 }
 
-static bool give_some(struct obi_trial *trial, struct ob_stream *from, const uint8_t *frame, size_t *sent)
+static bool give_some(struct obi_trial *trial, struct ob_stream *from, const uint8_t *frame,
+		      size_t *sent)
 {
 	struct ob_error err = {.text = ""};
 	struct iovec out = {(void *)(uintptr_t)(frame + *sent), FRAME - *sent};
@@ -92,8 +97,10 @@ static bool take_some(struct obi_trial *trial, struct ob_stream *to, size_t *got
 	return true;
 }
 
-/* One side writes all it can, the other reads what there is, until a frame that no buffer can hold has crossed. */
-static bool pump(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to, const uint8_t *frame)
+/* One side writes all it can, the other reads what there is, until a frame that no buffer can hold
+ * has crossed. */
+static bool pump(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to,
+		 const uint8_t *frame)
 {
 	size_t sent = 0, got = 0;
 	while (got < FRAME) {
@@ -149,8 +156,10 @@ static void gathers_and_scatters(struct obi_trial *trial)
 		return;
 	}
 	n = trial->ops->readv(client, two, 2, &err);
-	OBI_REQUIRE(trial, n > 0 && memcmp(in, "abc", n < 3 ? (size_t)n : 3) == 0, "readv into two pieces: %td", n);
-	OBI_REQUIRE(trial, n <= 3 || memcmp(in + 100, "def", (size_t)n - 3) == 0, "readv into a second piece");
+	OBI_REQUIRE(trial, n > 0 && memcmp(in, "abc", n < 3 ? (size_t)n : 3) == 0,
+		    "readv into two pieces: %td", n);
+	OBI_REQUIRE(trial, n <= 3 || memcmp(in + 100, "def", (size_t)n - 3) == 0,
+		    "readv into a second piece");
 }
 
 static void keeps_connections_apart(struct obi_trial *trial)
@@ -166,10 +175,11 @@ static void keeps_connections_apart(struct obi_trial *trial)
 	    !obi_trial_read(trial, a_server, word, 4)) {
 		return;
 	}
-	OBI_REQUIRE(trial, memcmp(word, "aaaa", 4) == 0, "one connection's bytes came on the other");
+	OBI_REQUIRE(trial, memcmp(word, "aaaa", 4) == 0,
+		    "one connection's bytes came on the other");
 }
 
-/* ---- Waiting ------------------------------------------------------------------------------------------------------ */
+/* ---- Waiting ---- */
 
 static void waits_for_something_to_read(struct obi_trial *trial)
 {
@@ -224,7 +234,9 @@ static void holds_back_for_a_slow_peer(struct obi_trial *trial)
 	for (int i = 0; i < 2 && trial->verdict == OBI_VERDICT_PASS; i++) {
 		size_t sent = flood(trial, client, chunk);
 		if (sent == 0 || sent >= FLOOD_MAX) {
-			obi_trial_fail(trial, "with nobody reading it took %zu bytes and never said OB_EAGAIN", sent);
+			obi_trial_fail(
+			    trial, "with nobody reading it took %zu bytes and never said OB_EAGAIN",
+			    sent);
 		} else if (drain(trial, server, sent)) {
 			(void)obi_trial_wait(trial, trial->ops->fd(client), OB_WRITABLE);
 		}
@@ -232,20 +244,22 @@ static void holds_back_for_a_slow_peer(struct obi_trial *trial)
 	free(chunk);
 }
 
-/* ---- Ends --------------------------------------------------------------------------------------------------------- */
+/* ---- Ends ---- */
 
 static void half_closes(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
 	struct ob_error err = {.text = ""};
 	char word[8];
-	if (!obi_trial_pair(trial, &client, &server) || !obi_trial_write(trial, client, "question", 8)) {
+	if (!obi_trial_pair(trial, &client, &server) ||
+	    !obi_trial_write(trial, client, "question", 8)) {
 		return;
 	}
 	int rc = trial->ops->shutdown_write(client, &err);
 	OBI_REQUIRE(trial, rc == OB_OK, "shutdown_write: code %d: %s", rc, err.text);
 	if (!obi_trial_read(trial, server, word, 8) || !obi_trial_expect_end(trial, server) ||
-	    !obi_trial_write(trial, server, "answer", 6) || !obi_trial_read(trial, client, word, 6)) {
+	    !obi_trial_write(trial, server, "answer", 6) ||
+	    !obi_trial_read(trial, client, word, 6)) {
 		return;
 	}
 	OBI_REQUIRE(trial, memcmp(word, "answer", 6) == 0, "other bytes came after the half-close");
@@ -257,9 +271,11 @@ static void delivers_what_was_written_before_the_close(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
 	char word[8];
-	if (obi_trial_pair(trial, &client, &server) && obi_trial_write(trial, server, "farewell", 8)) {
+	if (obi_trial_pair(trial, &client, &server) &&
+	    obi_trial_write(trial, server, "farewell", 8)) {
 		obi_trial_close(trial, server);
-		(void)(obi_trial_read(trial, client, word, 8) && obi_trial_expect_end(trial, client));
+		(void)(obi_trial_read(trial, client, word, 8) &&
+		       obi_trial_expect_end(trial, client));
 	}
 }
 
@@ -274,7 +290,8 @@ static void says_when_the_peer_dies_in_a_write(struct obi_trial *trial)
 		obi_trial_close(trial, server);
 		ptrdiff_t n = OB_EAGAIN;
 		size_t sent = 0;
-		while ((n == OB_EAGAIN || n > 0) && sent < FLOOD_MAX && trial->verdict == OBI_VERDICT_PASS) {
+		while ((n == OB_EAGAIN || n > 0) && sent < FLOOD_MAX &&
+		       trial->verdict == OBI_VERDICT_PASS) {
 			struct iovec piece = {chunk, MEGABYTE};
 			n = trial->ops->writev(client, &piece, 1, &err);
 			if (n > 0) {
@@ -285,7 +302,8 @@ static void says_when_the_peer_dies_in_a_write(struct obi_trial *trial)
 			}
 		}
 		if (n != OB_ECONNLOST) {
-			obi_trial_fail(trial, "writev to a dead peer: %td: %s, not OB_ECONNLOST", n, err.text);
+			obi_trial_fail(trial, "writev to a dead peer: %td: %s, not OB_ECONNLOST", n,
+				       err.text);
 		}
 	}
 	free(chunk);
@@ -297,7 +315,8 @@ static void ends_reading_when_the_peer_dies(struct obi_trial *trial)
 	char byte;
 	struct iovec piece = {&byte, 1};
 	ptrdiff_t n;
-	if (!obi_trial_pair(trial, &client, &server) || !obi_trial_write(trial, client, "unread", 6) ||
+	if (!obi_trial_pair(trial, &client, &server) ||
+	    !obi_trial_write(trial, client, "unread", 6) ||
 	    !obi_trial_wait(trial, trial->ops->fd(server), OB_READABLE)) {
 		return;
 	}

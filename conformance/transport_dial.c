@@ -27,8 +27,8 @@ static void says_when_a_dial_is_refused(struct obi_trial *trial)
 		rc = obi_trial_finish(trial, &stream, &err);
 		trial->ops->close(stream);
 	}
-	OBI_REQUIRE(trial, rc == OB_EREFUSED || rc == OB_ENOENT, "dial where nobody listens: code %d: %s", rc,
-		    err.text);
+	OBI_REQUIRE(trial, rc == OB_EREFUSED || rc == OB_ENOENT,
+		    "dial where nobody listens: code %d: %s", rc, err.text);
 	OBI_REQUIRE(trial, err.text[0] != '\0', "a refused dial has no text");
 }
 
@@ -43,7 +43,8 @@ static void gives_up_a_dial_at_any_moment(struct obi_trial *trial)
 		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN, "dial: code %d", rc);
 		if (rc == OB_OK && i % 2 == 1) {
 			rc = trial->ops->finish_dial(trial->dial, 0, &stream, &trial->want, NULL);
-			OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN, "finish_dial too early: code %d", rc);
+			OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN,
+				    "finish_dial too early: code %d", rc);
 			trial->ops->close(stream);
 		}
 		trial->ops->dial_close(trial->dial);
@@ -57,7 +58,8 @@ static void gives_up_a_dial_at_any_moment(struct obi_trial *trial)
 	trial->ops->listener_close(NULL);
 }
 
-/* Nobody accepts, and the backlog is full: whoever dials waits, or is told to come again, and may lose patience. */
+/* Nobody accepts, and the backlog is full: whoever dials waits, or is told to come again, and may
+ * lose patience. */
 static void lets_a_dial_wait(struct obi_trial *trial)
 {
 	struct ob_error err = {.text = ""};
@@ -76,14 +78,14 @@ static void lets_a_dial_wait(struct obi_trial *trial)
 			trial->streams[trial->count++] = stream;
 		}
 		OBI_REQUIRE(trial, took < HELD_MS, "a dial held its caller for %d ms", (int)took);
-		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN || rc == OB_EREFUSED, "a full backlog: code %d: %s",
-			    rc, err.text);
+		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN || rc == OB_EREFUSED,
+			    "a full backlog: code %d: %s", rc, err.text);
 		trial->ops->dial_close(trial->dial);
 		trial->dial = NULL;
 	}
 }
 
-/* ---- Deadlines ---------------------------------------------------------------------------------------------------- */
+/* ---- Deadlines ---- */
 
 /* A dial that is followed as the core would. */
 struct vigil {
@@ -109,7 +111,8 @@ static bool wait_until(struct obi_trial *trial, struct vigil *v, int64_t end, in
 	return *ret_revents != 0 || due;
 }
 
-/* false: nothing came of it in the time that we have. Without a deadline it may wait for ever: its caller would give it up. */
+/* false: nothing came of it in the time that we have. Without a deadline it may wait for ever: its
+ * caller would give it up. */
 static bool wait_as_wanted(struct obi_trial *trial, struct vigil *v, int *ret_revents)
 {
 	int64_t now = trial->it->host->now_ms();
@@ -117,12 +120,14 @@ static bool wait_as_wanted(struct obi_trial *trial, struct vigil *v, int *ret_re
 		v->spun++;
 		return true;
 	}
-	int64_t end = trial->want.deadline < 0 && now + SILENCE_MS < v->end ? now + SILENCE_MS : v->end;
+	int64_t end =
+	    trial->want.deadline < 0 && now + SILENCE_MS < v->end ? now + SILENCE_MS : v->end;
 	v->spun = 0;
 	return wait_until(trial, v, end, ret_revents);
 }
 
-/* What it wants holds nothing from before, as in the core: what it does not set it does not want. */
+/* What it wants holds nothing from before, as in the core: what it does not set it does not want.
+ */
 static int go_on(struct obi_trial *trial, struct vigil *v, int revents)
 {
 	int64_t begin = trial->it->host->now_ms();
@@ -132,9 +137,13 @@ static int go_on(struct obi_trial *trial, struct vigil *v, int revents)
 	if (took >= HELD_MS) {
 		obi_trial_fail(trial, "finish_dial held its caller for %d ms", (int)took);
 	} else if (rc == OB_EAGAIN && !wants_something(&trial->want)) {
-		obi_trial_fail(trial, "finish_dial says OB_EAGAIN and wants neither a descriptor nor a moment");
+		obi_trial_fail(
+		    trial,
+		    "finish_dial says OB_EAGAIN and wants neither a descriptor nor a moment");
 	} else if (rc == OB_EAGAIN && v->spun >= SPIN) {
-		obi_trial_fail(trial, "finish_dial says OB_EAGAIN again and again and wants what is there: it spins");
+		obi_trial_fail(
+		    trial,
+		    "finish_dial says OB_EAGAIN again and again and wants what is there: it spins");
 	}
 	return rc;
 }
@@ -144,9 +153,11 @@ static int follow(struct obi_trial *trial, struct vigil *v)
 {
 	int revents, rc = OB_EAGAIN;
 	if (!wants_something(&trial->want)) {
-		obi_trial_fail(trial, "dial says OB_OK and wants neither a descriptor nor a moment");
+		obi_trial_fail(trial,
+			       "dial says OB_OK and wants neither a descriptor nor a moment");
 	}
-	while (rc == OB_EAGAIN && trial->verdict == OBI_VERDICT_PASS && wait_as_wanted(trial, v, &revents)) {
+	while (rc == OB_EAGAIN && trial->verdict == OBI_VERDICT_PASS &&
+	       wait_as_wanted(trial, v, &revents)) {
 		rc = go_on(trial, v, revents);
 	}
 	return rc;
@@ -155,16 +166,19 @@ static int follow(struct obi_trial *trial, struct vigil *v)
 static bool ended_well(struct obi_trial *trial, const struct vigil *v, int rc)
 {
 	if (rc == OB_OK) {
-		return v->stream != NULL ? obi_trial_keep(trial, v->stream)
-					 : obi_trial_fail(trial, "finish_dial says OB_OK and gives no stream");
+		return v->stream != NULL
+			   ? obi_trial_keep(trial, v->stream)
+			   : obi_trial_fail(trial, "finish_dial says OB_OK and gives no stream");
 	}
 	if (v->stream != NULL) {
 		return obi_trial_fail(trial, "finish_dial gives a stream with code %d", rc);
 	}
 	if (rc != OB_EAGAIN && rc != OB_EREFUSED && rc != OB_ETIMEDOUT) {
-		return obi_trial_fail(trial, "a dial that nobody answers: code %d: %s", rc, v->err.text);
+		return obi_trial_fail(trial, "a dial that nobody answers: code %d: %s", rc,
+				      v->err.text);
 	}
-	return rc == OB_EAGAIN || v->err.text[0] != '\0' || obi_trial_fail(trial, "a dial that failed has no text");
+	return rc == OB_EAGAIN || v->err.text[0] != '\0' ||
+	       obi_trial_fail(trial, "a dial that failed has no text");
 }
 
 /* true: it led to *ret_stream. false: it did not, or the trial has failed. */
@@ -182,7 +196,8 @@ static bool dial_patiently(struct obi_trial *trial, struct vigil *v)
 	return ended_well(trial, v, rc) && rc == OB_OK && trial->verdict == OBI_VERDICT_PASS;
 }
 
-/* The first byte that comes of who was accepted: 1, or 0 where that is an older caller, who was given up and is let in late. */
+/* The first byte that comes of who was accepted: 1, or 0 where that is an older caller, who was
+ * given up and is let in late. */
 static ptrdiff_t read_first(struct obi_trial *trial, struct ob_stream *server, char *byte)
 {
 	struct iovec piece = {byte, 1};
@@ -221,14 +236,16 @@ static bool arrives(struct obi_trial *trial, struct ob_stream *client)
 	}
 }
 
-/* Nobody accepts but the first, which proves it was one: the others fill the backlog, until one of them is not answered. */
+/* Nobody accepts but the first, which proves it was one: the others fill the backlog, until one of
+ * them is not answered. */
 static void goes_on_at_a_deadline(struct obi_trial *trial)
 {
 	struct vigil v = {.end = trial->it->host->now_ms() + obi_trial_patience(trial)};
 	if (!obi_trial_listen_with(trial, &backlog_of_one)) {
 		return;
 	}
-	bool more = dial_patiently(trial, &v) && arrives(trial, v.stream) && !obi_trial_is_single(trial);
+	bool more =
+	    dial_patiently(trial, &v) && arrives(trial, v.stream) && !obi_trial_is_single(trial);
 	for (int i = 1; i < DIALS && more; i++) {
 		more = dial_patiently(trial, &v);
 	}

@@ -14,13 +14,16 @@ static bool works(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
 	char word[4];
-	return obi_trial_connect(trial, &client, &server) && obi_trial_write(trial, client, "ping", 4) &&
-	       obi_trial_read(trial, server, word, 4) && obi_trial_write(trial, server, "pong", 4) &&
+	return obi_trial_connect(trial, &client, &server) &&
+	       obi_trial_write(trial, client, "ping", 4) &&
+	       obi_trial_read(trial, server, word, 4) &&
+	       obi_trial_write(trial, server, "pong", 4) &&
 	       obi_trial_read(trial, client, word, 4) &&
-	       (memcmp(word, "pong", 4) == 0 || obi_trial_fail(trial, "other bytes came than were sent"));
+	       (memcmp(word, "pong", 4) == 0 ||
+		obi_trial_fail(trial, "other bytes came than were sent"));
 }
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---- */
 
 static void connects(struct obi_trial *trial)
 {
@@ -43,16 +46,19 @@ static void tells_what_was_bound(struct obi_trial *trial)
 	if (!obi_trial_listen(trial)) {
 		return;
 	}
-	OBI_REQUIRE(trial, trial->it->host->parse_uri(trial->uri, &arena, &uri, &err) == OB_OK, "local_uri \"%s\": %s",
-		    trial->uri, err.text);
+	OBI_REQUIRE(trial, trial->it->host->parse_uri(trial->uri, &arena, &uri, &err) == OB_OK,
+		    "local_uri \"%s\": %s", trial->uri, err.text);
 	OBI_REQUIRE(trial, uri.port != 0, "local_uri \"%s\" has a port 0", trial->uri);
-	OBI_REQUIRE(trial, trial->ops->local_uri(trial->listener, &tiny) < 0, "local_uri into a full sink says OB_OK");
+	OBI_REQUIRE(trial, trial->ops->local_uri(trial->listener, &tiny) < 0,
+		    "local_uri into a full sink says OB_OK");
 }
 
 static void refuses_what_is_no_address_of_its_own(struct obi_trial *trial)
 {
-	struct ob_uri uri = {
-	    .size = sizeof uri, .port = -1, .text = ob_bytes_text("nonsense"), .path = {(const uint8_t *)"", 0}};
+	struct ob_uri uri = {.size = sizeof uri,
+			     .port = -1,
+			     .text = ob_bytes_text("nonsense"),
+			     .path = {(const uint8_t *)"", 0}};
 	struct ob_stream_params params = {.size = sizeof params};
 	struct ob_error err = {.text = ""};
 	int rc = trial->ops->listen(trial->it->host, &uri, &params, &trial->second, &err);
@@ -62,7 +68,8 @@ static void refuses_what_is_no_address_of_its_own(struct obi_trial *trial)
 	err.text[0] = '\0';
 	rc = trial->ops->dial(trial->it->host, &uri, &params, &trial->dial, &trial->want, &err);
 	OBI_REQUIRE(trial, rc == OB_EINVAL, "dial of an empty URI: code %d, not OB_EINVAL", rc);
-	OBI_REQUIRE(trial, err.text[0] != '\0' && trial->dial == NULL, "dial of an empty URI: no text, or a result");
+	OBI_REQUIRE(trial, err.text[0] != '\0' && trial->dial == NULL,
+		    "dial of an empty URI: no text, or a result");
 }
 
 static void leaves_a_live_address_alone(struct obi_trial *trial)
@@ -72,7 +79,8 @@ static void leaves_a_live_address_alone(struct obi_trial *trial)
 		return;
 	}
 	int rc = obi_trial_listen_at(trial, trial->uri, NULL, &trial->second, &err);
-	OBI_REQUIRE(trial, rc == OB_EEXIST, "a second listen on %s: code %d, not OB_EEXIST", trial->uri, rc);
+	OBI_REQUIRE(trial, rc == OB_EEXIST, "a second listen on %s: code %d, not OB_EEXIST",
+		    trial->uri, rc);
 	OBI_REQUIRE(trial, err.text[0] != '\0', "a second listen says nothing about why");
 	trial->second = NULL;
 	/* To find out it may have connected. */
@@ -84,8 +92,9 @@ static void leaves_a_live_address_alone(struct obi_trial *trial)
 }
 
 /*
- * End a listener's socket behind the transport's back, as a kill would. Where the kernel lets it be shut down, it is kept open in
- * *ret_kept, so that the number of its file is not given to another; else -1.
+ * End a listener's socket behind the transport's back, as a kill would. Where the kernel lets it be
+ * shut down, it is kept open in *ret_kept, so that the number of its file is not given to another;
+ * else -1.
  */
 static bool kill_listener(struct obi_trial *trial, int *ret_kept)
 {
@@ -110,7 +119,8 @@ static void replace_listener(struct obi_trial *trial)
 	struct ob_listener *dead = trial->listener;
 	int rc = obi_trial_listen_at(trial, trial->uri, NULL, &trial->listener, &err);
 	if (rc != OB_OK) {
-		obi_trial_fail(trial, "listen on an address left behind: code %d: %s", rc, err.text);
+		obi_trial_fail(trial, "listen on an address left behind: code %d: %s", rc,
+			       err.text);
 		return;
 	}
 	trial->ops->listener_close(dead);
@@ -121,7 +131,8 @@ static void takes_over_a_stale_address(struct obi_trial *trial)
 {
 	int kept = -1;
 	if (obi_trial_is_single(trial)) {
-		obi_trial_skip(trial, "it has one connection at a time, on what no process leaves behind");
+		obi_trial_skip(trial,
+			       "it has one connection at a time, on what no process leaves behind");
 		return;
 	}
 	if (obi_trial_listen(trial) && kill_listener(trial, &kept)) {
@@ -149,21 +160,24 @@ static void frees_its_address(struct obi_trial *trial)
 
 static void works_for_an_older_host(struct obi_trial *trial)
 {
-	struct ob_stream_params old = {.size = sizeof(uint32_t), .heartbeat_ms = 1, .backlog = UINT32_MAX};
+	struct ob_stream_params old = {
+	    .size = sizeof(uint32_t), .heartbeat_ms = 1, .backlog = UINT32_MAX};
 	struct ob_error err = {.text = ""};
 	struct ob_stream *stream = NULL;
 	int rc = obi_trial_listen_at(trial, trial->it->listen, &old, &trial->listener, &err);
 	OBI_REQUIRE(trial, rc == OB_OK, "listen with params of size 4: code %d: %s", rc, err.text);
 	struct ob_sink out = ob_sink_fixed(trial->uri, sizeof trial->uri - 1);
-	OBI_REQUIRE(trial, trial->ops->local_uri(trial->listener, &out) == OB_OK, "local_uri() failed");
+	OBI_REQUIRE(trial, trial->ops->local_uri(trial->listener, &out) == OB_OK,
+		    "local_uri() failed");
 	trial->uri[out.len] = '\0';
 	rc = obi_trial_dial_at(trial, obi_trial_address(trial), &old, &err);
 	OBI_REQUIRE(trial, rc == OB_OK, "dial with params of size 4: code %d: %s", rc, err.text);
-	(void)obi_trial_finish(trial, &stream, &err); /* one that needs the other end to accept may wait */
+	(void)obi_trial_finish(trial, &stream,
+			       &err); /* one that needs the other end to accept may wait */
 	trial->ops->close(stream);
 }
 
-/* ---- Descriptors -------------------------------------------------------------------------------------------------- */
+/* ---- Descriptors ---- */
 
 static bool born_well(struct obi_trial *trial, int fd, const char *what)
 {
@@ -173,7 +187,8 @@ static bool born_well(struct obi_trial *trial, int fd, const char *what)
 	}
 	return ((flags & FD_CLOEXEC) != 0 ||
 		obi_trial_fail(trial, "the descriptor of a %s is not close-on-exec", what)) &&
-	       ((status & O_NONBLOCK) != 0 || obi_trial_fail(trial, "the descriptor of a %s can block", what));
+	       ((status & O_NONBLOCK) != 0 ||
+		obi_trial_fail(trial, "the descriptor of a %s can block", what));
 }
 
 static void has_descriptors_that_neither_block_nor_leak(struct obi_trial *trial)
@@ -194,7 +209,8 @@ static void says_when_nobody_waits(struct obi_trial *trial)
 		return;
 	}
 	int rc = trial->ops->accept(trial->listener, &stream, NULL);
-	OBI_REQUIRE(trial, rc == OB_EAGAIN && stream == NULL, "accept with nobody waiting: code %d, not OB_EAGAIN", rc);
+	OBI_REQUIRE(trial, rc == OB_EAGAIN && stream == NULL,
+		    "accept with nobody waiting: code %d, not OB_EAGAIN", rc);
 }
 
 static int accept_without_descriptors(struct obi_trial *trial, struct ob_stream **stream)
@@ -226,7 +242,8 @@ static void says_when_it_is_out_of_descriptors(struct obi_trial *trial)
 		return;
 	}
 	rc = accept_without_descriptors(trial, &server);
-	OBI_REQUIRE(trial, rc == OB_ENOMEM && server == NULL, "accept under EMFILE: code %d, not OB_ENOMEM", rc);
+	OBI_REQUIRE(trial, rc == OB_ENOMEM && server == NULL,
+		    "accept under EMFILE: code %d, not OB_ENOMEM", rc);
 	while (server == NULL) {
 		if (!obi_trial_accept(trial, true, &server)) {
 			return;
@@ -246,7 +263,8 @@ static void survives_a_thousand_connections(struct obi_trial *trial)
 	for (int i = 0; i < 1000; i++) {
 		struct ob_stream *client, *server;
 		char byte;
-		if (!obi_trial_connect(trial, &client, &server) || !obi_trial_write(trial, client, "x", 1) ||
+		if (!obi_trial_connect(trial, &client, &server) ||
+		    !obi_trial_write(trial, client, "x", 1) ||
 		    !obi_trial_read(trial, server, &byte, 1)) {
 			return;
 		}
@@ -257,29 +275,34 @@ static void survives_a_thousand_connections(struct obi_trial *trial)
 	OBI_REQUIRE(trial, more == 0, "1000 connections left %d descriptors", more);
 }
 
-/* ---- Peers -------------------------------------------------------------------------------------------------------- */
+/* ---- Peers ---- */
 
 static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
 {
 	/* As an older host has it: without the last member. */
 	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd), .pidfd = -7};
 	struct ob_error err = {.text = ""};
-	const uint32_t all = OB_PEER_PID | OB_PEER_UID | OB_PEER_CID | OB_PEER_ADDRESS | OB_PEER_PIDFD;
+	const uint32_t all =
+	    OB_PEER_PID | OB_PEER_UID | OB_PEER_CID | OB_PEER_ADDRESS | OB_PEER_PIDFD;
 	int rc = trial->ops->peer(stream, &peer, &err);
 	if (rc != OB_OK || peer.pidfd != -7 || (peer.known & OB_PEER_PIDFD) != 0) {
-		return obi_trial_fail(trial, "peer() for an older host: code %d, or more was written than is there: %s",
-				      rc, err.text);
+		return obi_trial_fail(
+		    trial,
+		    "peer() for an older host: code %d, or more was written than is there: %s", rc,
+		    err.text);
 	}
 	peer = (struct ob_peer){.size = sizeof peer, .pidfd = -1};
 	rc = trial->ops->peer(stream, &peer, &err);
 	if (rc != OB_OK || (peer.known & ~all) != 0) {
-		return obi_trial_fail(trial, "peer(): code %d, known %x: %s", rc, peer.known, err.text);
+		return obi_trial_fail(trial, "peer(): code %d, known %x: %s", rc, peer.known,
+				      err.text);
 	}
 	if ((peer.known & OB_PEER_PID) != 0 && peer.pid <= 0) {
 		return obi_trial_fail(trial, "peer(): the pid %d is said to be known", peer.pid);
 	}
 	if ((peer.known & OB_PEER_PIDFD) != 0 && fcntl(peer.pidfd, F_GETFD) != FD_CLOEXEC) {
-		return obi_trial_fail(trial, "peer(): the pidfd %d is none, or is inherited", peer.pidfd);
+		return obi_trial_fail(trial, "peer(): the pidfd %d is none, or is inherited",
+				      peer.pidfd);
 	}
 	if ((peer.known & OB_PEER_ADDRESS) != 0 &&
 	    (peer.address[0] == '\0' || memchr(peer.address, '\0', sizeof peer.address) == NULL)) {
@@ -308,7 +331,8 @@ const struct obi_promise obi_promises_of_life[] = {
     {"takes over a stale address", takes_over_a_stale_address},
     {"frees its address when it closes", frees_its_address},
     {"works for a host with older facts", works_for_an_older_host},
-    {"has descriptors that neither block nor are inherited", has_descriptors_that_neither_block_nor_leak},
+    {"has descriptors that neither block nor are inherited",
+     has_descriptors_that_neither_block_nor_leak},
     {"says when nobody waits to be accepted", says_when_nobody_waits},
     {"says when it is out of descriptors", says_when_it_is_out_of_descriptors},
     {"survives a thousand connections", survives_a_thousand_connections},

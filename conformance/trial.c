@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* ---- Verdicts ----------------------------------------------------------------------------------------------------- */
+/* ---- Verdicts ---- */
 
 bool obi_trial_fail(struct obi_trial *trial, const char *format, ...)
 {
@@ -44,7 +44,7 @@ int obi_trial_descriptors(void)
 	return n - 1;
 }
 
-/* ---- Waiting ------------------------------------------------------------------------------------------------------ */
+/* ---- Waiting ---- */
 
 int obi_trial_patience(const struct obi_trial *trial)
 {
@@ -73,22 +73,26 @@ bool obi_trial_await(struct obi_trial *trial, struct pollfd *wait, nfds_t count,
 	trial->still_since = trial->still_since != 0 ? trial->still_since : now;
 	int64_t end = trial->still_since + patience;
 	if (now >= end) {
-		return obi_trial_fail(
-		    trial, "OB_EAGAIN again and again where the descriptor is ready: nothing moved in %d ms", patience);
+		return obi_trial_fail(trial,
+				      "OB_EAGAIN again and again where the descriptor is ready: "
+				      "nothing moved in %d ms",
+				      patience);
 	}
-	return obi_trial_poll(trial, wait, count, end) > 0 || obi_trial_fail(trial, "in %d ms %s", patience, what);
+	return obi_trial_poll(trial, wait, count, end) > 0 ||
+	       obi_trial_fail(trial, "in %d ms %s", patience, what);
 }
 
 bool obi_trial_wait(struct obi_trial *trial, int fd, int events)
 {
-	short wanted = (short)((events & OB_READABLE ? POLLIN : 0) | (events & OB_WRITABLE ? POLLOUT : 0));
+	short wanted =
+	    (short)((events & OB_READABLE ? POLLIN : 0) | (events & OB_WRITABLE ? POLLOUT : 0));
 	struct pollfd wait = {.fd = fd, .events = wanted};
 	return obi_trial_await(trial, &wait, 1,
 			       events & OB_READABLE ? "the descriptor did not become readable"
 						    : "the descriptor did not become writable");
 }
 
-/* ---- Listening and dialing ---------------------------------------------------------------------------------------- */
+/* ---- Listening and dialing ---- */
 
 struct parsed {
 	struct ob_uri uri;
@@ -96,25 +100,28 @@ struct parsed {
 	_Alignas(16) uint8_t memory[8192];
 };
 
-static int parse(const struct obi_trial *trial, const char *text, struct parsed *ret, struct ob_error *reterr)
+static int parse(const struct obi_trial *trial, const char *text, struct parsed *ret,
+		 struct ob_error *reterr)
 {
-	ret->arena = (struct ob_arena){.next = ret->memory, .end = ret->memory + sizeof ret->memory};
+	ret->arena =
+	    (struct ob_arena){.next = ret->memory, .end = ret->memory + sizeof ret->memory};
 	return trial->it->host->parse_uri(text, &ret->arena, &ret->uri, reterr);
 }
 
-int obi_trial_listen_at(struct obi_trial *trial, const char *text, const struct ob_stream_params *params,
-			struct ob_listener **ret, struct ob_error *reterr)
+int obi_trial_listen_at(struct obi_trial *trial, const char *text,
+			const struct ob_stream_params *params, struct ob_listener **ret,
+			struct ob_error *reterr)
 {
 	struct ob_stream_params plain = {.size = sizeof plain};
 	struct parsed parsed;
 	int rc = parse(trial, text, &parsed, reterr);
-	return rc == OB_OK
-		   ? trial->ops->listen(trial->it->host, &parsed.uri, params != NULL ? params : &plain, ret, reterr)
-		   : rc;
+	return rc == OB_OK ? trial->ops->listen(trial->it->host, &parsed.uri,
+						params != NULL ? params : &plain, ret, reterr)
+			   : rc;
 }
 
-int obi_trial_dial_at(struct obi_trial *trial, const char *text, const struct ob_stream_params *params,
-		      struct ob_error *reterr)
+int obi_trial_dial_at(struct obi_trial *trial, const char *text,
+		      const struct ob_stream_params *params, struct ob_error *reterr)
 {
 	struct ob_stream_params plain = {.size = sizeof plain};
 	struct parsed parsed;
@@ -123,8 +130,8 @@ int obi_trial_dial_at(struct obi_trial *trial, const char *text, const struct ob
 		return rc;
 	}
 	trial->want = (struct ob_want){.fd = -1, .deadline = -1};
-	return trial->ops->dial(trial->it->host, &parsed.uri, params != NULL ? params : &plain, &trial->dial,
-				&trial->want, reterr);
+	return trial->ops->dial(trial->it->host, &parsed.uri, params != NULL ? params : &plain,
+				&trial->dial, &trial->want, reterr);
 }
 
 bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_stream_params *params)
@@ -134,7 +141,8 @@ bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_stream_param
 	int rc = obi_trial_listen_at(trial, trial->it->listen, params, &trial->listener, &err);
 	if (rc != OB_OK) {
 		trial->listener = NULL;
-		return obi_trial_fail(trial, "listen(%s): code %d: %s", trial->it->listen, rc, err.text);
+		return obi_trial_fail(trial, "listen(%s): code %d: %s", trial->it->listen, rc,
+				      err.text);
 	}
 	if (trial->ops->local_uri(trial->listener, &out) != OB_OK) {
 		return obi_trial_fail(trial, "local_uri() failed");
@@ -156,9 +164,13 @@ const char *obi_trial_address(const struct obi_trial *trial)
 int obi_trial_heed(const struct obi_trial *trial, int64_t end, int extra_fd)
 {
 	const struct ob_want *want = &trial->want;
-	short events = (short)((want->events & OB_READABLE ? POLLIN : 0) | (want->events & OB_WRITABLE ? POLLOUT : 0));
-	struct pollfd wait[2] = {{.fd = want->fd, .events = events}, {.fd = extra_fd, .events = POLLIN}};
-	if (obi_trial_poll(trial, wait, 2, want->deadline >= 0 && want->deadline < end ? want->deadline : end) <= 0) {
+	short events = (short)((want->events & OB_READABLE ? POLLIN : 0) |
+			       (want->events & OB_WRITABLE ? POLLOUT : 0));
+	struct pollfd wait[2] = {{.fd = want->fd, .events = events},
+				 {.fd = extra_fd, .events = POLLIN}};
+	if (obi_trial_poll(trial, wait, 2,
+			   want->deadline >= 0 && want->deadline < end ? want->deadline : end) <=
+	    0) {
 		return 0;
 	}
 	return (wait[0].revents & (POLLIN | POLLHUP | POLLERR) ? OB_READABLE : 0) |
@@ -166,14 +178,17 @@ int obi_trial_heed(const struct obi_trial *trial, int64_t end, int extra_fd)
 }
 
 /* Go on with the dial; when it is over, in either way, it is closed. */
-static int go_on(struct obi_trial *trial, int extra_fd, struct ob_stream **ret, struct ob_error *reterr)
+static int go_on(struct obi_trial *trial, int extra_fd, struct ob_stream **ret,
+		 struct ob_error *reterr)
 {
-	int revents = obi_trial_heed(trial, trial->it->host->now_ms() + obi_trial_patience(trial), extra_fd);
+	int revents =
+	    obi_trial_heed(trial, trial->it->host->now_ms() + obi_trial_patience(trial), extra_fd);
 	bool due = trial->want.deadline >= 0 && trial->it->host->now_ms() >= trial->want.deadline;
 	if (revents == 0 && !due) {
 		return OB_EAGAIN;
 	}
-	int rc = trial->ops->finish_dial(trial->dial, revents & trial->want.events, ret, &trial->want, reterr);
+	int rc = trial->ops->finish_dial(trial->dial, revents & trial->want.events, ret,
+					 &trial->want, reterr);
 	if (rc != OB_EAGAIN) {
 		trial->ops->dial_close(trial->dial);
 		trial->dial = NULL;
@@ -191,7 +206,7 @@ int obi_trial_finish(struct obi_trial *trial, struct ob_stream **ret, struct ob_
 	return rc;
 }
 
-/* ---- Connections -------------------------------------------------------------------------------------------------- */
+/* ---- Connections ---- */
 
 bool obi_trial_keep(struct obi_trial *trial, struct ob_stream *stream)
 {
@@ -229,8 +244,8 @@ bool obi_trial_accept(struct obi_trial *trial, bool wait, struct ob_stream **ret
 }
 
 /*
- * Over a line, a call that was given up may be heard when its end is not, and be accepted: that ends when it hears the next one, as the
- * core would find out by reading.
+ * Over a line, a call that was given up may be heard when its end is not, and be accepted: that
+ * ends when it hears the next one, as the core would find out by reading.
  */
 static void drop_older(struct obi_trial *trial, struct ob_stream **server)
 {
@@ -260,7 +275,8 @@ static bool meet(struct obi_trial *trial, struct ob_stream **client, struct ob_s
 	return trial->verdict == OBI_VERDICT_PASS;
 }
 
-bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client, struct ob_stream **ret_server)
+bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
+		       struct ob_stream **ret_server)
 {
 	int64_t end = trial->it->host->now_ms() + obi_trial_patience(trial);
 	struct ob_error err = {.text = ""};
@@ -268,20 +284,23 @@ bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client, s
 	int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
 	if (rc != OB_OK) {
 		trial->dial = NULL;
-		return obi_trial_fail(trial, "dial(%s): code %d: %s", obi_trial_address(trial), rc, err.text);
+		return obi_trial_fail(trial, "dial(%s): code %d: %s", obi_trial_address(trial), rc,
+				      err.text);
 	}
 	while (*ret_client == NULL || *ret_server == NULL) {
 		if (!meet(trial, ret_client, ret_server)) {
 			return false;
 		}
 		if (trial->it->host->now_ms() > end) {
-			return obi_trial_fail(trial, "no connection came about in %d ms", obi_trial_patience(trial));
+			return obi_trial_fail(trial, "no connection came about in %d ms",
+					      obi_trial_patience(trial));
 		}
 	}
 	return true;
 }
 
-bool obi_trial_pair(struct obi_trial *trial, struct ob_stream **ret_client, struct ob_stream **ret_server)
+bool obi_trial_pair(struct obi_trial *trial, struct ob_stream **ret_client,
+		    struct ob_stream **ret_server)
 {
 	return obi_trial_listen(trial) && obi_trial_connect(trial, ret_client, ret_server);
 }
@@ -297,9 +316,10 @@ void obi_trial_close(struct obi_trial *trial, struct ob_stream *stream)
 	trial->ops->close(stream);
 }
 
-/* ---- Bytes -------------------------------------------------------------------------------------------------------- */
+/* ---- Bytes ---- */
 
-bool obi_trial_write(struct obi_trial *trial, struct ob_stream *stream, const void *data, size_t len)
+bool obi_trial_write(struct obi_trial *trial, struct ob_stream *stream, const void *data,
+		     size_t len)
 {
 	struct ob_error err = {.text = ""};
 	const uint8_t *at = data;
@@ -313,7 +333,8 @@ bool obi_trial_write(struct obi_trial *trial, struct ob_stream *stream, const vo
 			continue;
 		}
 		if (n <= 0 || (size_t)n > len) {
-			return obi_trial_fail(trial, "writev of %zu bytes: %td: %s", len, n, err.text);
+			return obi_trial_fail(trial, "writev of %zu bytes: %td: %s", len, n,
+					      err.text);
 		}
 		obi_trial_moved(trial);
 		at += n;
@@ -336,7 +357,8 @@ bool obi_trial_read(struct obi_trial *trial, struct ob_stream *stream, void *dat
 			continue;
 		}
 		if (n <= 0 || (size_t)n > len) {
-			return obi_trial_fail(trial, "readv of %zu bytes: %td: %s", len, n, err.text);
+			return obi_trial_fail(trial, "readv of %zu bytes: %td: %s", len, n,
+					      err.text);
 		}
 		obi_trial_moved(trial);
 		at += n;
@@ -356,5 +378,6 @@ bool obi_trial_expect_end(struct obi_trial *trial, struct ob_stream *stream)
 			return false;
 		}
 	}
-	return n == 0 || obi_trial_fail(trial, "readv at the end of the stream: %td: %s", n, err.text);
+	return n == 0 ||
+	       obi_trial_fail(trial, "readv at the end of the stream: %td: %s", n, err.text);
 }

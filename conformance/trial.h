@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conformance/trial - one promise of a transport being tried: what it has open, and why it failed. */
+/* conformance/trial - one promise of a transport being tried: what it has open, and why it failed.
+ */
 #ifndef OB_CONFORMANCE_TRIAL_H
 #define OB_CONFORMANCE_TRIAL_H
 
@@ -32,13 +33,15 @@ struct obi_promise {
 	obi_promise_fn *fn;
 };
 
-/* Those about addresses and peers, those about dials, and those about bytes; each ended by a NULL name. */
+/* Those about addresses and peers, those about dials, and those about bytes; each ended by a NULL
+ * name. */
 extern const struct obi_promise obi_promises_of_life[];
 extern const struct obi_promise obi_promises_of_dials[];
 extern const struct obi_promise obi_promises_of_bytes[];
 
 /* The first failure counts. false, so that helpers can return it. */
-bool obi_trial_fail(struct obi_trial *trial, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool obi_trial_fail(struct obi_trial *trial, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void obi_trial_skip(struct obi_trial *trial, const char *why);
 
 /* Whether it has one connection at a time. */
@@ -53,10 +56,11 @@ bool obi_trial_is_single(const struct obi_trial *trial);
 	} while (0)
 
 /* Parse text and call listen, or dial; the codes are theirs. */
-int obi_trial_listen_at(struct obi_trial *trial, const char *text, const struct ob_stream_params *params,
-			struct ob_listener **ret, struct ob_error *reterr);
-int obi_trial_dial_at(struct obi_trial *trial, const char *text, const struct ob_stream_params *params,
-		      struct ob_error *reterr);
+int obi_trial_listen_at(struct obi_trial *trial, const char *text,
+			const struct ob_stream_params *params, struct ob_listener **ret,
+			struct ob_error *reterr);
+int obi_trial_dial_at(struct obi_trial *trial, const char *text,
+		      const struct ob_stream_params *params, struct ob_error *reterr);
 
 /* Listen into trial->listener, and note trial->uri. params may be NULL. */
 bool obi_trial_listen(struct obi_trial *trial);
@@ -65,25 +69,31 @@ bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_stream_param
 /* Where the listener is reached. */
 const char *obi_trial_address(const struct obi_trial *trial);
 
-/* Go on with trial->dial, once, after waiting as it wants. The code is finish_dial's; *ret is not among the streams yet. */
+/* Go on with trial->dial, once, after waiting as it wants. The code is finish_dial's; *ret is not
+ * among the streams yet. */
 int obi_trial_finish(struct obi_trial *trial, struct ob_stream **ret, struct ob_error *reterr);
 
 /*
- * What the core makes of trial->want until `end`: the events that came, or 0. extra_fd ends the wait too when it is readable; -1: none.
+ * What the core makes of trial->want until `end`: the events that came, or 0. extra_fd ends the
+ * wait too when it is readable; -1: none.
  */
 int obi_trial_heed(const struct obi_trial *trial, int64_t end, int extra_fd);
 
 /* Whether there was room for one more stream; else it is closed. */
 bool obi_trial_keep(struct obi_trial *trial, struct ob_stream *stream);
 
-/* Take one connection, if there is one; or wait for it a while. true with *ret_server unset: try again. */
+/* Take one connection, if there is one; or wait for it a while. true with *ret_server unset: try
+ * again. */
 bool obi_trial_accept(struct obi_trial *trial, bool wait, struct ob_stream **ret_server);
 
-/* Dial and accept at the same time, as two processes would. Both streams are among trial->streams. */
-bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client, struct ob_stream **ret_server);
+/* Dial and accept at the same time, as two processes would. Both streams are among trial->streams.
+ */
+bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
+		       struct ob_stream **ret_server);
 
 /* A listener and a connection to it. */
-bool obi_trial_pair(struct obi_trial *trial, struct ob_stream **ret_client, struct ob_stream **ret_server);
+bool obi_trial_pair(struct obi_trial *trial, struct ob_stream **ret_client,
+		    struct ob_stream **ret_server);
 
 void obi_trial_close(struct obi_trial *trial, struct ob_stream *stream);
 
@@ -94,8 +104,8 @@ int obi_trial_patience(const struct obi_trial *trial);
 int obi_trial_poll(const struct obi_trial *trial, struct pollfd *wait, nfds_t count, int64_t end);
 
 /*
- * Until one of them is ready. The patience is for all waits together until something moves: a descriptor that is always ready and good
- * for nothing ends, too. `what` did not happen then.
+ * Until one of them is ready. The patience is for all waits together until something moves: a
+ * descriptor that is always ready and good for nothing ends, too. `what` did not happen then.
  */
 bool obi_trial_await(struct obi_trial *trial, struct pollfd *wait, nfds_t count, const char *what);
 void obi_trial_moved(struct obi_trial *trial);
@@ -104,7 +114,8 @@ void obi_trial_moved(struct obi_trial *trial);
 bool obi_trial_wait(struct obi_trial *trial, int fd, int events);
 
 /* Write, or read, all of it, waiting where the transport says OB_EAGAIN. */
-bool obi_trial_write(struct obi_trial *trial, struct ob_stream *stream, const void *data, size_t len);
+bool obi_trial_write(struct obi_trial *trial, struct ob_stream *stream, const void *data,
+		     size_t len);
 bool obi_trial_read(struct obi_trial *trial, struct ob_stream *stream, void *data, size_t len);
 
 /* The stream must come to its end now, with nothing more before it. */

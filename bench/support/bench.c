@@ -63,7 +63,7 @@ void bench_die(const char *what, const char *why)
 	exit(1);
 }
 
-/* ---- The other process -------------------------------------------------------------------------------------------- */
+/* ---- The other process ---- */
 
 static void check(bool good, const char *what)
 {
@@ -87,7 +87,8 @@ void bench_write_all(int fd, const void *data, size_t n)
 static void tcp_pair(int pair[2])
 {
 	const int one = 1;
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct sockaddr *any = (struct sockaddr *)&address;
 	socklen_t len = sizeof address;
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -98,7 +99,8 @@ static void tcp_pair(int pair[2])
 	pair[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	check(pair[1] >= 0, "accept");
 	for (int i = 0; i < 2; i++) {
-		check(setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0, "TCP_NODELAY");
+		check(setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0,
+		      "TCP_NODELAY");
 	}
 	close(listener);
 }

@@ -25,7 +25,8 @@ double bench_quantile(double *figures, size_t n, double q);
 /* Say what failed, and end the program. */
 _Noreturn void bench_die(const char *what, const char *why);
 
-/* Start ourselves with `role` as only argument and one end of a connection as fd 3; the other end is returned. */
+/* Start ourselves with `role` as only argument and one end of a connection as fd 3; the other end
+ * is returned. */
 int bench_start_peer(enum bench_wire wire, const char *role, pid_t *ret_pid);
 
 /* Write all of it to a blocking descriptor, or end the program. */
@@ -37,7 +38,8 @@ void bench_end_peer(int fd, pid_t pid);
 /* What a contestant is to do in one round: `count` messages of `size` bytes. */
 struct bench_load {
 	uint32_t size;
-	uint32_t outstanding; /* echoed, so many at once; 0: one way, and the last one is answered */
+	uint32_t
+	    outstanding; /* echoed, so many at once; 0: one way, and the last one is answered */
 	uint64_t count;
 };
 
@@ -51,7 +53,9 @@ struct bench_round {
 /* Do it on a contestant's connection. samples has room for count figures. */
 typedef struct bench_round bench_run_fn(void *self, const struct bench_load *load, double *samples);
 
-/* The figures of a round of `count` messages that began at begin_ns; samples, of `taken` calls, may be none. */
-struct bench_round bench_round_of(int64_t begin_ns, uint64_t count, double *samples, uint64_t taken);
+/* The figures of a round of `count` messages that began at begin_ns; samples, of `taken` calls, may
+ * be none. */
+struct bench_round bench_round_of(int64_t begin_ns, uint64_t count, double *samples,
+				  uint64_t taken);
 
 #endif

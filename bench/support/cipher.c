@@ -17,7 +17,8 @@ static const uint32_t ONE_WAY = 1u << 31; /* in a message's length: it is not to
 
 static const char role_name[] = "floor-cipher";
 
-/* Whoever connects writes under the first key, the peer under the second. Nothing here is secret. */
+/* Whoever connects writes under the first key, the peer under the second. Nothing here is secret.
+ */
 static const uint8_t keys[2][crypto_aead_chacha20poly1305_ietf_KEYBYTES] = {"there", "and back"};
 
 struct cipher {
@@ -38,7 +39,8 @@ static void nonce_of(uint8_t ret[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], u
 	memcpy(ret + 4, &number, sizeof number);
 }
 
-/* ---- Out: sealed from where it lies, and written while it is in the cache, a few records at once --------------------- */
+/* ---- Out: sealed from where it lies, and written while it is in the cache, a few records at once
+ * ---- */
 
 /* Returns the length of the record. */
 static size_t seal_record(struct cipher *c, uint8_t *record, const uint8_t *plain, size_t len)
@@ -48,8 +50,9 @@ static size_t seal_record(struct cipher *c, uint8_t *record, const uint8_t *plai
 	nonce_of(nonce, c->sealed++);
 	record[0] = (uint8_t)(whole >> 8);
 	record[1] = (uint8_t)whole;
-	crypto_aead_chacha20poly1305_ietf_encrypt_detached(record + HEADER, record + whole - TAG + HEADER, NULL, plain,
-							   len, NULL, 0, NULL, nonce, keys[c->server]);
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+	    record + HEADER, record + whole - TAG + HEADER, NULL, plain, len, NULL, 0, NULL, nonce,
+	    keys[c->server]);
 	return HEADER + whole;
 }
 
@@ -69,7 +72,7 @@ static void write_message(struct cipher *c)
 	}
 }
 
-/* ---- In: opened to where it belongs ------------------------------------------------------------------------------- */
+/* ---- In: opened to where it belongs ---- */
 
 static void open_record(struct cipher *c, const uint8_t *sealed, size_t whole)
 {
@@ -77,8 +80,9 @@ static void open_record(struct cipher *c, const uint8_t *sealed, size_t whole)
 	size_t len = whole - TAG;
 	nonce_of(nonce, c->opened++);
 	if (len > PIECE || c->len + len > MOST ||
-	    crypto_aead_chacha20poly1305_ietf_decrypt_detached(c->message + c->len, NULL, sealed, len, sealed + len,
-							       NULL, 0, nonce, keys[!c->server]) != 0) {
+	    crypto_aead_chacha20poly1305_ietf_decrypt_detached(c->message + c->len, NULL, sealed,
+							       len, sealed + len, NULL, 0, nonce,
+							       keys[!c->server]) != 0) {
 		bench_die("a record", "it does not open");
 	}
 	c->len += len;
@@ -124,7 +128,7 @@ static bool read_message(struct cipher *c)
 	return true;
 }
 
-/* ---- A contestant ------------------------------------------------------------------------------------------------- */
+/* ---- A contestant ---- */
 
 static struct cipher *make(int fd, pid_t pid)
 {

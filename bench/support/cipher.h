@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cipher - the contestant that sealed connections are measured against: blocking sockets, and libsodium's ChaCha20-Poly1305 on the
- * way in and out, in records of 16 KiB less 64 bytes, as outboard makes them. What nobody can do without who seals everything both
- * ways. A message is a length of four bytes and a payload, in records of its own; a record is a length of two bytes, ciphertext,
- * and its tag.
+ * cipher - the contestant that sealed connections are measured against: blocking sockets, and
+ * libsodium's ChaCha20-Poly1305 on the way in and out, in records of 16 KiB less 64 bytes, as
+ * outboard makes them. What nobody can do without who seals everything both ways. A message is a
+ * length of four bytes and a payload, in records of its own; a record is a length of two bytes,
+ * ciphertext, and its tag.
  */
 #ifndef BENCH_CIPHER_H
 #define BENCH_CIPHER_H
@@ -17,7 +18,8 @@ struct cipher *cipher_open(enum bench_wire wire);
 void cipher_close(struct cipher *c);
 bench_run_fn cipher_run;
 
-/* The peer's side: serve fd 3 until it ends. Returns the exit status, or -1 if the role is not ours. */
+/* The peer's side: serve fd 3 until it ends. Returns the exit status, or -1 if the role is not
+ * ours. */
 int cipher_serve(const char *role);
 
 #endif

@@ -10,7 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOORS = 3, OWNS = BENCH_WORDS * BENCH_WORDS, CONTESTANTS = FLOORS + 1 + 2 * OWNS, COMPARED = 4 };
+enum {
+	FLOORS = 3,
+	OWNS = BENCH_WORDS * BENCH_WORDS,
+	CONTESTANTS = FLOORS + 1 + 2 * OWNS,
+	COMPARED = 4
+};
 
 /* Whose figures one's own are set beside. */
 struct comparison {
@@ -41,15 +46,15 @@ struct field {
 	size_t count;
 };
 
-/* ---- Who takes part ----------------------------------------------------------------------------------------------- */
+/* ---- Who takes part ---- */
 
 static void compare(struct contestant *c, size_t with, const char *name)
 {
 	c->compared[c->comparisons++] = (struct comparison){with, name};
 }
 
-static struct contestant *join_in(struct field *f, const char *name, bench_run_fn *run, void *self, bool blocking,
-				  bool one_way)
+static struct contestant *join_in(struct field *f, const char *name, bench_run_fn *run, void *self,
+				  bool blocking, bool one_way)
 {
 	struct contestant *c = &f->list[f->count++];
 	snprintf(c->name, sizeof c->name, "%s", name);
@@ -99,8 +104,8 @@ static void compare_sealed(const struct field *f, struct contestant *c, ptrdiff_
 	}
 }
 
-static void open_own(struct field *f, const struct bench_options *o, const char *codec, const char *auth,
-		     ptrdiff_t plain)
+static void open_own(struct field *f, const struct bench_options *o, const char *codec,
+		     const char *auth, ptrdiff_t plain)
 {
 	char name[64], kind[48];
 	struct own *own = f->owns[f->owned++] = own_open(f->wire, codec, auth);
@@ -157,7 +162,7 @@ static void close_field(struct field *f)
 	}
 }
 
-/* ---- Running ------------------------------------------------------------------------------------------------------ */
+/* ---- Running ---- */
 
 static bool takes_part(const struct contestant *c, const struct bench_row *row)
 {
@@ -183,7 +188,7 @@ static void run_row(struct field *f, const struct bench_row *row, const struct b
 	free(samples);
 }
 
-/* ---- What came out ------------------------------------------------------------------------------------------------ */
+/* ---- What came out ---- */
 
 enum what { P50, P99, PER_SECOND };
 
@@ -228,11 +233,11 @@ static void show_figure(const struct bench_row *row, double value)
 }
 
 /*
- * What one's figure is of that of the one it is compared with: the median of what it was in each round, as what else the machine
- * does lasts longer than a round. 0: that one did not take part.
+ * What one's figure is of that of the one it is compared with: the median of what it was in each
+ * round, as what else the machine does lasts longer than a round. 0: that one did not take part.
  */
-static double ratio(const struct field *f, const struct contestant *c, size_t compared, const struct bench_row *row,
-		    size_t rounds)
+static double ratio(const struct field *f, const struct contestant *c, size_t compared,
+		    const struct bench_row *row, size_t rounds)
 {
 	const struct contestant *to = &f->list[c->compared[compared].with];
 	double ratios[BENCH_ROUNDS_MAX];
@@ -266,12 +271,14 @@ static void show_row(const struct field *f, const struct bench_row *row, size_t 
 	fflush(stdout);
 }
 
-static void show_one_json(const struct field *f, const struct contestant *c, const struct bench_row *row, size_t rounds)
+static void show_one_json(const struct field *f, const struct contestant *c,
+			  const struct bench_row *row, size_t rounds)
 {
 	double per_second = median(c, rounds, PER_SECOND);
 	printf("\n    {\"name\": \"%s\", \"p50_ns\": %.0f, \"p99_ns\": %.0f, \"per_second\": %.1f, "
 	       "\"bytes_per_second\": %.0f",
-	       c->name, median(c, rounds, P50), median(c, rounds, P99), per_second, per_second * bytes_of(row));
+	       c->name, median(c, rounds, P50), median(c, rounds, P99), per_second,
+	       per_second * bytes_of(row));
 	for (size_t to = 0; to < c->comparisons; to++) {
 		double times = ratio(f, c, to, row, rounds);
 		if (times > 0) {
@@ -282,11 +289,14 @@ static void show_one_json(const struct field *f, const struct contestant *c, con
 }
 
 /* Names have nothing in them that JSON would want escaped. */
-static void show_row_json(const struct field *f, const struct bench_row *row, size_t rounds, bool first)
+static void show_row_json(const struct field *f, const struct bench_row *row, size_t rounds,
+			  bool first)
 {
 	const char *comma = "";
-	printf("%s\n  {\"transport\": \"%s\", \"row\": \"%s\", \"size\": %u, \"outstanding\": %u, \"contestants\": [",
-	       first ? "" : ",", bench_wire_names[f->wire], row->name, row->load.size, row->load.outstanding);
+	printf("%s\n  {\"transport\": \"%s\", \"row\": \"%s\", \"size\": %u, \"outstanding\": %u, "
+	       "\"contestants\": [",
+	       first ? "" : ",", bench_wire_names[f->wire], row->name, row->load.size,
+	       row->load.outstanding);
 	for (size_t i = 0; i < f->count; i++) {
 		if (takes_part(&f->list[i], row)) {
 			printf("%s", comma);
@@ -297,7 +307,7 @@ static void show_row_json(const struct field *f, const struct bench_row *row, si
 	printf("]}");
 }
 
-/* ---- The program -------------------------------------------------------------------------------------------------- */
+/* ---- The program ---- */
 
 static bool is_wanted(const struct bench_options *o, const struct bench_row *row)
 {
@@ -354,11 +364,12 @@ int bench_main(int argc, char **argv, const char *program, const struct bench_ro
 	bench_options_read(argc, argv, program, &options);
 	check_rows(&options, rows);
 	if (options.json) {
-		printf("{\"bench\": \"%s\", \"rounds\": %zu, \"processors\": %d, \"rows\": [", program, options.rounds,
-		       options.split ? 2 : 1);
+		printf("{\"bench\": \"%s\", \"rounds\": %zu, \"processors\": %d, \"rows\": [",
+		       program, options.rounds, options.split ? 2 : 1);
 	} else {
 		printf("%s: %s, medians of %zu rounds\n", program,
-		       options.split ? "a processor for each process" : "all processes on one processor",
+		       options.split ? "a processor for each process"
+				     : "all processes on one processor",
 		       options.rounds);
 	}
 	run_all(&options, rows);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contest - who takes part, by the command line; rounds of all of them interleaved in one run; and what came out, as a table or as JSON.
- * Each figure is the median of its rounds, and each ratio that of the ratios of the rounds. Both processes of each contestant run on one processor, so that figures repeat, unless
- * the command line says otherwise.
+ * contest - who takes part, by the command line; rounds of all of them interleaved in one run; and
+ * what came out, as a table or as JSON. Each figure is the median of its rounds, and each ratio
+ * that of the ratios of the rounds. Both processes of each contestant run on one processor, so that
+ * figures repeat, unless the command line says otherwise.
  */
 #ifndef BENCH_CONTEST_H
 #define BENCH_CONTEST_H
@@ -20,7 +21,8 @@ struct bench_row {
 	bool both_ways;		/* bytes are counted in both directions */
 };
 
-/* The whole program: reads the command line, runs the rows that it names (ended by a NULL name), prints. Returns the exit status. */
+/* The whole program: reads the command line, runs the rows that it names (ended by a NULL name),
+ * prints. Returns the exit status. */
 int bench_main(int argc, char **argv, const char *program, const struct bench_row *rows);
 
 #endif

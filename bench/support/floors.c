@@ -160,7 +160,8 @@ static void pack_text(msgpack_packer *p, const char *text)
 	msgpack_pack_str_body(p, text, strlen(text));
 }
 
-/* What stands before the payload: [0, id, "bench.echo", [payload]], [2, "bench.sink", [payload]], or [1, id, nil, payload] */
+/* What stands before the payload: [0, id, "bench.echo", [payload]], [2, "bench.sink", [payload]],
+ * or [1, id, nil, payload] */
 static void pack_head(const struct floor *f, msgpack_packer *p, uint32_t id)
 {
 	msgpack_pack_array(p, f->one_way ? 3 : 4);
@@ -410,7 +411,8 @@ struct bench_round floor_run(void *self, const struct bench_load *load, double *
 	} else {
 		ev_one_way(f, load->count);
 	}
-	return bench_round_of(begin, load->count, samples, load->outstanding == 1 ? load->count : 0);
+	return bench_round_of(begin, load->count, samples,
+			      load->outstanding == 1 ? load->count : 0);
 }
 
 int floor_serve(const char *role)

@@ -12,12 +12,14 @@ static _Noreturn void usage(const char *program, int status)
 		"Usage: %s [OPTION]...\n"
 		"  --transport LIST  of unix, tcp (default: both)\n"
 		"  --codec LIST      of codecs (default: msgpack,json)\n"
-		"  --auth LIST       of authenticators; several that are used together are joined by '+' (default: "
+		"  --auth LIST       of authenticators; several that are used together are joined "
+		"by '+' (default: "
 		"token,noise)\n"
 		"  --row LIST        only these rows\n"
 		"  --rounds N        each figure is the median of N rounds (default: 7)\n"
 		"  --amount PERCENT  of the usual number of messages (default: 100)\n"
-		"  --split           a processor for each of the two processes, instead of one for both\n"
+		"  --split           a processor for each of the two processes, instead of one for "
+		"both\n"
 		"  --json            print JSON\n",
 		program);
 	exit(status);
@@ -55,8 +57,10 @@ static double number(const char *text, double least, double most, const char *pr
 static void check_transports(const struct bench_words *transports, const char *program)
 {
 	for (size_t i = 0; i < transports->count; i++) {
-		if (strcmp(transports->word[i], "unix") != 0 && strcmp(transports->word[i], "tcp") != 0) {
-			fprintf(stderr, "%s: there is no transport %s here\n", program, transports->word[i]);
+		if (strcmp(transports->word[i], "unix") != 0 &&
+		    strcmp(transports->word[i], "tcp") != 0) {
+			fprintf(stderr, "%s: there is no transport %s here\n", program,
+				transports->word[i]);
 			usage(program, 2);
 		}
 	}

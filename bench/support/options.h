@@ -21,7 +21,8 @@ struct bench_options {
 	bool json;
 };
 
-/* Ends the program, with a usage, where the line is wrong or asks for help. The words are argv's. */
+/* Ends the program, with a usage, where the line is wrong or asks for help. The words are argv's.
+ */
 void bench_options_read(int argc, char **argv, const char *program, struct bench_options *ret);
 
 bool bench_words_have(const struct bench_words *words, const char *word);

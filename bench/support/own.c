@@ -30,7 +30,7 @@ struct own {
 
 static struct own *open_ones;
 
-/* ---- The child ---------------------------------------------------------------------------------------------------- */
+/* ---- The child ---- */
 
 static void echo(void *user, ob_call *call, const struct ob_value *params)
 {
@@ -53,7 +53,8 @@ int own_serve(const char *role)
 	if (strcmp(role, "serve") != 0) {
 		return -1;
 	}
-	if (ob_server_open(NULL, &server, &err) < 0 || ob_server_expose(server, "bench", methods, NULL, &err) < 0 ||
+	if (ob_server_open(NULL, &server, &err) < 0 ||
+	    ob_server_expose(server, "bench", methods, NULL, &err) < 0 ||
 	    ob_server_start(server, &err) < 0) {
 		bench_die("the child", err.text);
 	}
@@ -62,13 +63,14 @@ int own_serve(const char *role)
 	return 0;
 }
 
-/* ---- The parent --------------------------------------------------------------------------------------------------- */
+/* ---- The parent ---- */
 
 /* Split "a+b" in place. */
 static void split(char *list, const char *ret[MECHANISMS + 1])
 {
 	size_t n = 0;
-	for (char *rest = list, *word; n < MECHANISMS && (word = strtok_r(rest, "+", &rest)) != NULL;) {
+	for (char *rest = list, *word;
+	     n < MECHANISMS && (word = strtok_r(rest, "+", &rest)) != NULL;) {
 		ret[n++] = word;
 	}
 	ret[n] = NULL;
@@ -94,7 +96,7 @@ static void remove_dir(const struct own *own)
 	}
 }
 
-/* ---- Further clients of the child --------------------------------------------------------------------------------- */
+/* ---- Further clients of the child ---- */
 
 static void read_config(struct own *own)
 {
@@ -114,7 +116,8 @@ void own_place(const struct own *own, char *to, size_t size)
 	snprintf(to, size, "%s:%s", tcp ? "tcp" : "unix", strstr(address, "://") + 3);
 }
 
-static int connect_once(struct own *own, const struct ob_client_options *options, struct ob_error *err)
+static int connect_once(struct own *own, const struct ob_client_options *options,
+			struct ob_error *err)
 {
 	ob_client *client;
 	int r = ob_client_connect(own->runtime, options, NULL, &client, err);
@@ -195,7 +198,8 @@ struct own *own_open(enum bench_wire wire, const char *codec, const char *auth)
 					       .name = "bench",
 					       .data_path = own->dir,
 					       .argv = argv,
-					       .listen = wire == BENCH_TCP ? "tcp://127.0.0.1:0" : NULL,
+					       .listen =
+						   wire == BENCH_TCP ? "tcp://127.0.0.1:0" : NULL,
 					       .codec = codec,
 					       .auth = list,
 					       .allow_plaintext = wire != BENCH_UNIX,
@@ -229,7 +233,7 @@ static struct ob_value payload_of(const struct own *own)
 	return own->text ? ob_stringn(own->payload, own->size) : ob_binary(own->payload, own->size);
 }
 
-/* ---- Calling, blocking -------------------------------------------------------------------------------------------- */
+/* ---- Calling, blocking ---- */
 
 struct bench_round own_run_inline(void *self, const struct bench_load *load, double *samples)
 {
@@ -241,7 +245,8 @@ struct bench_round own_run_inline(void *self, const struct bench_load *load, dou
 	int64_t begin = bench_now_ns();
 	for (uint64_t i = 0; i < load->count; i++) {
 		int64_t t = bench_now_ns();
-		if (ob_client_call(own->client, "bench.echo", &params, 0, NULL, own->reply, &err) < 0) {
+		if (ob_client_call(own->client, "bench.echo", &params, 0, NULL, own->reply, &err) <
+		    0) {
 			bench_die("echo", err.text);
 		}
 		samples[i] = (double)(bench_now_ns() - t);
@@ -249,11 +254,12 @@ struct bench_round own_run_inline(void *self, const struct bench_load *load, dou
 	return bench_round_of(begin, load->count, samples, load->count);
 }
 
-/* ---- Calling, asynchronous ---------------------------------------------------------------------------------------- */
+/* ---- Calling, asynchronous ---- */
 
 static void send_one(struct own *own);
 
-static void on_echo(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_echo(void *user, int result, const struct ob_value *value,
+		    const struct ob_error *err)
 {
 	struct own *own = user;
 	if (result != OB_OK || value->count != own->size) {
@@ -276,7 +282,8 @@ static void send_one(struct own *own)
 	struct ob_error err;
 	own->to_send--;
 	own->sent_ns = own->samples != NULL ? bench_now_ns() : 0;
-	if (ob_client_call_async(own->client, "bench.echo", &params, 0, on_echo, own, NULL, &err) < 0) {
+	if (ob_client_call_async(own->client, "bench.echo", &params, 0, on_echo, own, NULL, &err) <
+	    0) {
 		bench_die("echo", err.text);
 	}
 }
@@ -290,7 +297,8 @@ static void echo_many(struct own *own, uint64_t count, uint32_t outstanding)
 	(void)ob_runtime_run(own->runtime, -1);
 }
 
-/* Notifications; the loop is turned after each 256 KiB, and a full queue is waited for. The last message is a call. */
+/* Notifications; the loop is turned after each 256 KiB, and a full queue is waited for. The last
+ * message is a call. */
 static void one_way(struct own *own, uint64_t count)
 {
 	enum { TOGETHER = 256 * 1024 };
@@ -300,7 +308,8 @@ static void one_way(struct own *own, uint64_t count)
 	size_t unsent = 0;
 	for (uint64_t i = 1; i < count; i++) {
 		int r;
-		while ((r = ob_client_notify(own->client, "bench.sink", &params, &err)) == OB_EAGAIN) {
+		while ((r = ob_client_notify(own->client, "bench.sink", &params, &err)) ==
+		       OB_EAGAIN) {
 			(void)ob_runtime_run(own->runtime, 1);
 		}
 		if (r < 0) {
@@ -312,7 +321,8 @@ static void one_way(struct own *own, uint64_t count)
 			unsent = 0;
 		}
 	}
-	while (ob_client_call(own->client, "bench.echo", &params, 0, NULL, own->reply, &err) == OB_EAGAIN) {
+	while (ob_client_call(own->client, "bench.echo", &params, 0, NULL, own->reply, &err) ==
+	       OB_EAGAIN) {
 		(void)ob_runtime_run(own->runtime, 1);
 	}
 }

@@ -61,7 +61,8 @@ static int read_token(const char *path, struct obi_buf *out, struct ob_error *re
 		return r;
 	}
 	struct ob_bytes text = obi_buf_bytes(out);
-	while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) {
+	while (text.len > 0 &&
+	       (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) {
 		text.len--;
 	}
 	obi_buf_truncate(out, text.len);
@@ -69,7 +70,8 @@ static int read_token(const char *path, struct obi_buf *out, struct ob_error *re
 	return OB_OK;
 }
 
-static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret, struct ob_error *reterr)
+static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret,
+			   struct ob_error *reterr)
 {
 	struct obi_buf token;
 	char **auth = c->auth != NULL ? obi_names_split(c->auth) : NULL;
@@ -90,7 +92,8 @@ static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret
 	return r;
 }
 
-static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **ret, struct ob_error *reterr)
+static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **ret,
+			     struct ob_error *reterr)
 {
 	struct obi_datadir dir = OBI_DATADIR_NONE;
 	int r = obi_open_child(c->target, &dir, reterr);
@@ -119,7 +122,8 @@ static int send(const struct call *c, ob_client *client)
 		ob_reply_free(reply);
 	}
 	if (r == OB_EREMOTE) {
-		obi_complain("%s: %s (error %lld)", c->method, err.text, (long long)err.remote_code);
+		obi_complain("%s: %s (error %lld)", c->method, err.text,
+			     (long long)err.remote_code);
 		return obi_exit_of(&err);
 	}
 	return r < 0 ? obi_give_up(c->method, &err) : OBI_EXIT_OK;
@@ -154,8 +158,9 @@ static bool place_words(struct call *c, const struct obi_words *words)
 	int at = 0;
 	bool fits = c->address != NULL ? words->count <= 2 : words->count >= 2;
 	if (!fits) {
-		obi_complain("call: %s", c->address != NULL ? "a TARGET and --address are two places; name one"
-							    : "a TARGET and a METHOD are needed");
+		obi_complain("call: %s", c->address != NULL
+					     ? "a TARGET and --address are two places; name one"
+					     : "a TARGET and a METHOD are needed");
 		return false;
 	}
 	if (c->address == NULL) {
@@ -165,20 +170,24 @@ static bool place_words(struct call *c, const struct obi_words *words)
 	c->text = at < words->count ? words->items[at] : NULL;
 	if (c->address == NULL &&
 	    (c->codec != NULL || c->auth != NULL || c->token_file != NULL || c->allow_plaintext)) {
-		obi_complain("call: a data directory says itself how to talk: --codec, --auth, --token-file and "
+		obi_complain("call: a data directory says itself how to talk: --codec, --auth, "
+			     "--token-file and "
 			     "--allow-plaintext go with --address");
 		return false;
 	}
 	if (c->address != NULL && c->auth == NULL && c->token_file == NULL) {
-		obi_complain("call: --address goes with --token-file, or with an --auth that needs none");
+		obi_complain(
+		    "call: --address goes with --token-file, or with an --auth that needs none");
 		return false;
 	}
 	return true;
 }
 
 static const char about[] =
-    "Calls METHOD (\"interface.method\") of a child and prints the result as JSON. TARGET is the child's\n"
-    "data directory; with --address there is no TARGET. JSON is an array or an object of parameters; any\n"
+    "Calls METHOD (\"interface.method\") of a child and prints the result as JSON. TARGET is the "
+    "child's\n"
+    "data directory; with --address there is no TARGET. JSON is an array or an object of "
+    "parameters; any\n"
     "other value is the one parameter. The supervising parent is not disturbed.\n";
 
 int obi_cmd_call(int argc, char **argv)
@@ -186,15 +195,19 @@ int obi_cmd_call(int argc, char **argv)
 	struct call c = {.timeout_ms = 0};
 	int64_t timeout_ms = INT64_MIN;
 	const struct obi_option options[] = {
-	    {"address", "URI", "call whoever listens there, instead of a TARGET", OBI_OPTION_TEXT, &c.address},
-	    {"codec", "NAME", "with --address: msgpack (the default), ...", OBI_OPTION_TEXT, &c.codec},
-	    {"auth", "NAME[,NAME...]", "with --address: the default is that of the transport; none: a foreign server",
+	    {"address", "URI", "call whoever listens there, instead of a TARGET", OBI_OPTION_TEXT,
+	     &c.address},
+	    {"codec", "NAME", "with --address: msgpack (the default), ...", OBI_OPTION_TEXT,
+	     &c.codec},
+	    {"auth", "NAME[,NAME...]",
+	     "with --address: the default is that of the transport; none: a foreign server",
 	     OBI_OPTION_TEXT, &c.auth},
-	    {"token-file", "FILE", "with --address: where the token is: 64 hex digits, mode 0600", OBI_OPTION_TEXT,
-	     &c.token_file},
-	    {"allow-plaintext", NULL, "with --address: also on a transport that others can reach", OBI_OPTION_FLAG,
-	     &c.allow_plaintext},
-	    {"timeout", "D", "for all of it, as 500ms or 2m; default 30s, 0s none", OBI_OPTION_DURATION, &timeout_ms},
+	    {"token-file", "FILE", "with --address: where the token is: 64 hex digits, mode 0600",
+	     OBI_OPTION_TEXT, &c.token_file},
+	    {"allow-plaintext", NULL, "with --address: also on a transport that others can reach",
+	     OBI_OPTION_FLAG, &c.allow_plaintext},
+	    {"timeout", "D", "for all of it, as 500ms or 2m; default 30s, 0s none",
+	     OBI_OPTION_DURATION, &timeout_ms},
 	    {0},
 	};
 	const struct obi_usage usage = {.command = "call",

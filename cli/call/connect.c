@@ -16,7 +16,8 @@ enum { PATH_SIZE = 4096, ADDRESS_MAX = 3 * PATH_SIZE + 16 };
 
 static const char *const peercred[] = {"peercred", NULL};
 
-int obi_unix_address(const char *dir, const char *file, char *address, size_t size, struct ob_error *reterr)
+int obi_unix_address(const char *dir, const char *file, char *address, size_t size,
+		     struct ob_error *reterr)
 {
 	char path[PATH_SIZE];
 	struct ob_sink out = ob_sink_fixed(address, size - 1);
@@ -39,24 +40,28 @@ int obi_open_child(const char *path, struct obi_datadir *ret, struct ob_error *r
 		free(real);
 		return obi_fail(reterr, obi_code_of_errno(sys), sys, "%s", path);
 	}
-	int r = S_ISDIR(st.st_mode) ? obi_datadir_open(real, false, st.st_uid, st.st_gid, ret, reterr)
-				    : obi_fail(reterr, OB_EINVAL, 0, "%s: not a directory", path);
+	int r = S_ISDIR(st.st_mode)
+		    ? obi_datadir_open(real, false, st.st_uid, st.st_gid, ret, reterr)
+		    : obi_fail(reterr, OB_EINVAL, 0, "%s: not a directory", path);
 	free(real);
 	return r;
 }
 
 /* Where the parent dials it, if a parent ever did; else where the child says it listens. */
-static void find_address(const struct obi_datadir *dir, const struct ob_config *config, char *address, size_t size)
+static void find_address(const struct obi_datadir *dir, const struct ob_config *config,
+			 char *address, size_t size)
 {
 	struct obi_statefile state;
-	bool known = obi_statefile_read(dir, &state, NULL) == OB_OK && state.address[0] != '\0' &&
-		     strlen(state.address) < sizeof state.address - 1; /* a longer one is cut there */
+	bool known =
+	    obi_statefile_read(dir, &state, NULL) == OB_OK && state.address[0] != '\0' &&
+	    strlen(state.address) < sizeof state.address - 1; /* a longer one is cut there */
 	const char *said = config->rpc_addr != NULL && config->ready ? config->rpc_addr : "";
 	snprintf(address, size, "%s", known ? state.address : said);
 }
 
 static int dial_child(ob_runtime *rt, const struct obi_datadir *dir, const struct ob_config *config,
-		      const char *address, int64_t timeout_ms, ob_client **ret, struct ob_error *reterr)
+		      const char *address, int64_t timeout_ms, ob_client **ret,
+		      struct ob_error *reterr)
 {
 	char **auth = config->auth != NULL ? obi_names_split(config->auth) : NULL;
 	if (config->auth != NULL && auth == NULL) {
@@ -78,8 +83,8 @@ static int dial_child(ob_runtime *rt, const struct obi_datadir *dir, const struc
 	return r;
 }
 
-int obi_connect_child(ob_runtime *rt, const struct obi_datadir *dir, int64_t timeout_ms, ob_client **ret,
-		      struct ob_error *reterr)
+int obi_connect_child(ob_runtime *rt, const struct obi_datadir *dir, int64_t timeout_ms,
+		      ob_client **ret, struct ob_error *reterr)
 {
 	struct ob_config config = {.size = sizeof config};
 	char address[ADDRESS_MAX] = "";
@@ -102,7 +107,8 @@ int obi_connect_child(ob_runtime *rt, const struct obi_datadir *dir, int64_t tim
 
 /* ---- A supervisor ---- */
 
-int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret, struct ob_error *reterr)
+int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret,
+			   struct ob_error *reterr)
 {
 	char address[ADDRESS_MAX];
 	struct stat st;

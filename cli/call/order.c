@@ -79,8 +79,10 @@ static int send(const struct order *o, ob_client *client)
 	snprintf(method, sizeof method, "run.%s", o->verb);
 	int r = build_params(o, &arena, &params);
 	r = r == OB_OK ? ob_reply_new(&reply, &err) : r;
-	r = r == OB_OK ? ob_client_call(client, method, &params, o->timeout_ms, NULL, reply, &err) : r;
-	int status = r == OB_OK ? print_results(o, ob_reply_value(reply)) : obi_give_up(o->verb, &err);
+	r = r == OB_OK ? ob_client_call(client, method, &params, o->timeout_ms, NULL, reply, &err)
+		       : r;
+	int status =
+	    r == OB_OK ? print_results(o, ob_reply_value(reply)) : obi_give_up(o->verb, &err);
 	ob_reply_free(reply);
 	obi_arena_free(&arena);
 	return status;
@@ -124,14 +126,19 @@ static int run(struct order *o, int argc, char **argv)
 {
 	int64_t timeout_ms = 0;
 	const struct obi_option options[] = {
-	    {"config", "CONFIG", "the file that the supervisor was given ...", OBI_OPTION_TEXT, &o->config},
+	    {"config", "CONFIG", "the file that the supervisor was given ...", OBI_OPTION_TEXT,
+	     &o->config},
 	    {"data-root", "DIR", "... or its data_root", OBI_OPTION_TEXT, &o->root},
-	    {"timeout", "D", "how long to wait for the outcome, as 30s; default: until there is one",
+	    {"timeout", "D",
+	     "how long to wait for the outcome, as 30s; default: until there is one",
 	     OBI_OPTION_DURATION, &timeout_ms},
 	    {0},
 	};
-	const struct obi_usage usage = {
-	    .command = o->verb, .words = "[NAME...]", .about = o->about, .options = options, .max_words = -1};
+	const struct obi_usage usage = {.command = o->verb,
+					.words = "[NAME...]",
+					.about = o->about,
+					.options = options,
+					.max_words = -1};
 	int status;
 	if (!obi_args_read(&usage, argc, argv, &o->names, &status)) {
 		return status;
@@ -146,21 +153,21 @@ static int run(struct order *o, int argc, char **argv)
 
 int obi_cmd_start(int argc, char **argv)
 {
-	struct order order = {
-	    .verb = "start",
-	    .done = "ready",
-	    .about = "Starts children of a running \"outboard run\", all if none is named, and waits until they\n"
-		     "are ready.\n"};
+	struct order order = {.verb = "start",
+			      .done = "ready",
+			      .about = "Starts children of a running \"outboard run\", all if none "
+				       "is named, and waits until they\n"
+				       "are ready.\n"};
 	return run(&order, argc, argv);
 }
 
 int obi_cmd_stop(int argc, char **argv)
 {
-	struct order order = {
-	    .verb = "stop",
-	    .done = "stopped",
-	    .about = "Stops children of a running \"outboard run\", all if none is named, and waits until they\n"
-		     "have ended. The supervisor runs on.\n"};
+	struct order order = {.verb = "stop",
+			      .done = "stopped",
+			      .about = "Stops children of a running \"outboard run\", all if none "
+				       "is named, and waits until they\n"
+				       "have ended. The supervisor runs on.\n"};
 	return run(&order, argc, argv);
 }
 
@@ -169,7 +176,8 @@ int obi_cmd_restart(int argc, char **argv)
 	struct order order = {
 	    .verb = "restart",
 	    .done = "ready",
-	    .about = "Stops children of a running \"outboard run\", all if none is named, starts them anew with\n"
+	    .about = "Stops children of a running \"outboard run\", all if none is named, starts "
+		     "them anew with\n"
 		     "the config that the supervisor has, and waits until they are ready.\n"};
 	return run(&order, argc, argv);
 }

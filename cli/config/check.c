@@ -6,7 +6,8 @@
 #include "cli/config/load.h"
 #include "cli/report.h"
 
-static void judge(const char *path, struct obi_faults *faults, struct obi_faults *warnings, uint32_t *ret_children)
+static void judge(const char *path, struct obi_faults *faults, struct obi_faults *warnings,
+		  uint32_t *ret_children)
 {
 	struct obi_run_config config;
 	struct ob_error err;
@@ -34,7 +35,8 @@ static int print_json(struct obi_faults *faults)
 	ob_builder_init(&b, &faults->arena.ob);
 	ob_build_array(&b);
 	for (const struct obi_fault *f = faults->first; f != NULL; f = f->next) {
-		ob_build(&b, "{s:s,s:s,s:s}", "file", faults->file, "key", f->key, "reason", f->reason);
+		ob_build(&b, "{s:s,s:s,s:s}", "file", faults->file, "key", f->key, "reason",
+			 f->reason);
 	}
 	ob_build_end(&b);
 	int r = ob_builder_finish(&b, &list);
@@ -46,7 +48,8 @@ static int print_json(struct obi_faults *faults)
 	return faults->count == 0 ? OBI_EXIT_OK : OBI_EXIT_USAGE;
 }
 
-static int print_text(const struct obi_faults *faults, const struct obi_faults *warnings, uint32_t children)
+static int print_text(const struct obi_faults *faults, const struct obi_faults *warnings,
+		      uint32_t children)
 {
 	obi_faults_print(warnings);
 	if (faults->count > 0) {
@@ -62,16 +65,18 @@ int obi_cmd_check(int argc, char **argv)
 {
 	bool json = false;
 	const struct obi_option options[] = {
-	    {"json", NULL, "print the faults as a JSON array of {file, key, reason}", OBI_OPTION_FLAG, &json},
+	    {"json", NULL, "print the faults as a JSON array of {file, key, reason}",
+	     OBI_OPTION_FLAG, &json},
 	    {0},
 	};
 	const struct obi_usage usage = {
 	    .command = "check",
 	    .words = "CONFIG",
-	    .about =
-		"Says everything that is wrong with a config file, with the key and the reason, and whether its\n"
-		"plugins, users and commands are there. Warnings are of what is allowed and not safe; --json leaves\n"
-		"them out. Nothing is started or touched.\n",
+	    .about = "Says everything that is wrong with a config file, with the key and the "
+		     "reason, and whether its\n"
+		     "plugins, users and commands are there. Warnings are of what is allowed and "
+		     "not safe; --json leaves\n"
+		     "them out. Nothing is started or touched.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = 1,

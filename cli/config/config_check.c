@@ -21,10 +21,12 @@ struct child {
 	ob_runtime *rt;
 };
 
-static void note(const struct child *c, struct obi_faults *where, const char *key, const char *reason)
+static void note(const struct child *c, struct obi_faults *where, const char *key,
+		 const char *reason)
 {
 	char path[256];
-	snprintf(path, sizeof path, "children.%s%s%s", c->options->name, *key != '\0' ? "." : "", key);
+	snprintf(path, sizeof path, "children.%s%s%s", c->options->name, *key != '\0' ? "." : "",
+		 key);
 	obi_faults_add(where, path, reason);
 }
 
@@ -50,8 +52,10 @@ static void verify_user(const struct child *c)
 
 /* ---- Plugins ---- */
 
-/* Whether there is one for the address: that of this name, or, where that is NULL, of its scheme. */
-static void verify_transport(const struct child *c, const char *key, const char *name, const char *address)
+/* Whether there is one for the address: that of this name, or, where that is NULL, of its scheme.
+ */
+static void verify_transport(const struct child *c, const char *key, const char *name,
+			     const char *address)
 {
 	const struct obi_plugin *plugin;
 	struct ob_error err;
@@ -59,7 +63,8 @@ static void verify_transport(const struct child *c, const char *key, const char 
 	struct ob_uri uri;
 	obi_arena_init(&arena, 64 * 1024);
 	int r = obi_uri_parse(address, &arena.ob, &uri, &err);
-	r = r == OB_OK ? obi_registry_transport(c->rt->registry, name, uri.scheme, &plugin, &err) : r;
+	r = r == OB_OK ? obi_registry_transport(c->rt->registry, name, uri.scheme, &plugin, &err)
+		       : r;
 	if (r < 0) {
 		fault(c, key, err.text);
 	}
@@ -89,7 +94,8 @@ static void verify_plugins(const struct child *c)
 	const struct obi_plugin *plugin;
 	struct ob_error err;
 	verify_transports(c);
-	if (obi_registry_codec(c->rt->registry, o->codec != NULL ? o->codec : "msgpack", &plugin, &err) < 0) {
+	if (obi_registry_codec(c->rt->registry, o->codec != NULL ? o->codec : "msgpack", &plugin,
+			       &err) < 0) {
 		fault(c, "codec", err.text);
 	}
 	for (const char *const *name = o->auth; name != NULL && *name != NULL; name++) {
@@ -116,17 +122,21 @@ static bool has_mechanism(const struct obi_endpoint *ep, const char *name)
 
 static void judge_connector(const struct child *c, const struct ob_connector *connector)
 {
-	if (connector->child_uid == OVERFLOW_UID && has_mechanism(&connector->endpoint, "peercred")) {
+	if (connector->child_uid == OVERFLOW_UID &&
+	    has_mechanism(&connector->endpoint, "peercred")) {
 		fault(c, "user",
-		      "is 65534, which stands for any unknown user: peercred refuses it, so leave that out of auth");
+		      "is 65534, which stands for any unknown user: peercred refuses it, so leave "
+		      "that out of auth");
 	}
 	if (connector->endpoint.plaintext) {
 		note(c, c->warnings, "allow_plaintext",
-		     "what crosses this transport is not encrypted: who can reach it can read and change it");
+		     "what crosses this transport is not encrypted: who can reach it can read and "
+		     "change it");
 	}
 }
 
-/* What is left is for the library to say: it judges options as it will when the child is started. */
+/* What is left is for the library to say: it judges options as it will when the child is started.
+ */
 static void verify_connector(const struct child *c)
 {
 	ob_connector *connector;
@@ -141,7 +151,8 @@ static void verify_connector(const struct child *c)
 
 static void verify_place(const struct child *c, const char *root)
 {
-	static const char *const taken[] = {"", "/" OBI_ROOT_SOCKET, "/" OBI_ROOT_LOCK, "/" OBI_ROOT_RECORD};
+	static const char *const taken[] = {"", "/" OBI_ROOT_SOCKET, "/" OBI_ROOT_LOCK,
+					    "/" OBI_ROOT_RECORD};
 	size_t len = strlen(root);
 	if (strncmp(c->options->data_path, root, len) != 0) {
 		return;
@@ -153,8 +164,8 @@ static void verify_place(const struct child *c, const char *root)
 	}
 }
 
-void obi_config_check(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults,
-		      struct obi_faults *warnings)
+void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
+		      struct obi_faults *faults, struct obi_faults *warnings)
 {
 	if (config->data_root == NULL) {
 		obi_faults_add(faults, "data_root",

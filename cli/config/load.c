@@ -66,7 +66,8 @@ static int read_all(int fd, struct ob_sink *out, struct ob_error *reterr)
 		uint8_t *room = ob_sink_reserve(out, PIECE);
 		ssize_t n = room != NULL ? read(fd, room, PIECE) : 0;
 		if (room == NULL) {
-			return obi_fail(reterr, OB_ETOOBIG, 0, "larger than %d MiB", CONFIG_MAX >> 20);
+			return obi_fail(reterr, OB_ETOOBIG, 0, "larger than %d MiB",
+					CONFIG_MAX >> 20);
 		}
 		if (n < 0 && errno != EINTR) {
 			return obi_fail(reterr, OB_EIO, errno, "cannot be read");
@@ -78,7 +79,8 @@ static int read_all(int fd, struct ob_sink *out, struct ob_error *reterr)
 	}
 }
 
-/* It may be anybody's and of any mode; but a FIFO must not keep us waiting, nor a device feed us for ever. */
+/* It may be anybody's and of any mode; but a FIFO must not keep us waiting, nor a device feed us
+ * for ever. */
 static int read_file(const char *path, struct obi_buf *out, struct ob_error *reterr)
 {
 	struct stat st;
@@ -86,8 +88,9 @@ static int read_file(const char *path, struct obi_buf *out, struct ob_error *ret
 	if (fd < 0) {
 		return obi_fail(reterr, obi_code_of_errno(errno), errno, "cannot be read");
 	}
-	int r = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read_all(fd, obi_buf_sink(out), reterr)
-							   : obi_fail(reterr, OB_EINVAL, 0, "is not a regular file");
+	int r = fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
+		    ? read_all(fd, obi_buf_sink(out), reterr)
+		    : obi_fail(reterr, OB_EINVAL, 0, "is not a regular file");
 	close(fd);
 	return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* load - the config file of `outboard run`, read and judged. Every fault is noted, with its key, and they are told together. */
+/* load - the config file of `outboard run`, read and judged. Every fault is noted, with its key,
+ * and they are told together. */
 #ifndef OBI_CLI_CONFIG_LOAD_H
 #define OBI_CLI_CONFIG_LOAD_H
 
@@ -38,14 +39,16 @@ void obi_faults_print(const struct obi_faults *faults);
 bool obi_load_config(const char *path, struct obi_run_config *ret, struct obi_faults *faults);
 
 /* A runtime with the plugin path of the config (NULL: the default one). */
-int obi_load_runtime(const struct obi_run_config *config, ob_runtime **ret, struct ob_error *reterr);
+int obi_load_runtime(const struct obi_run_config *config, ob_runtime **ret,
+		     struct ob_error *reterr);
 
 /*
- * What the text alone cannot tell: users, plugins and what may be combined. Nothing is started or touched. Made for both, `check`
- * and `run`. What is allowed, and yet should be known, is added to warnings.
+ * What the text alone cannot tell: users, plugins and what may be combined. Nothing is started or
+ * touched. Made for both, `check` and `run`. What is allowed, and yet should be known, is added to
+ * warnings.
  */
-void obi_config_check(ob_runtime *rt, const struct obi_run_config *config, struct obi_faults *faults,
-		      struct obi_faults *warnings);
+void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
+		      struct obi_faults *faults, struct obi_faults *warnings);
 
 /* What may still change before a child is started: that the files it is started with are there. */
 void obi_config_check_files(const struct obi_run_config *config, struct obi_faults *faults);

@@ -11,7 +11,7 @@
 
 enum { TEXT_MAX = 16 << 20 };
 
-/* ---- A child ------------------------------------------------------------------------------------------------------ */
+/* ---- A child ---- */
 
 #define AT(member) offsetof(struct ob_connector_options, member)
 
@@ -82,7 +82,8 @@ static void fault_at(struct obi_reading *r, const char *key, const char *reason)
 	obi_reading_leave(r, was);
 }
 
-static void read_child(struct obi_reading *r, const struct ob_pair *pair, struct ob_connector_options *child)
+static void read_child(struct obi_reading *r, const struct ob_pair *pair,
+		       struct ob_connector_options *child)
 {
 	child->size = sizeof *child;
 	if (!obi_name_is_child(ob_bytes_of(pair->key.as.string, pair->key.count))) {
@@ -95,7 +96,8 @@ static void read_child(struct obi_reading *r, const struct ob_pair *pair, struct
 	}
 }
 
-static void read_children(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+static void read_children(struct obi_reading *r, const struct ob_value *value, void *at,
+			  const void *more)
 {
 	(void)more;
 	struct obi_run_config *config = at;
@@ -103,17 +105,19 @@ static void read_children(struct obi_reading *r, const struct ob_value *value, v
 		obi_reading_fault(r, "must be an object");
 		return;
 	}
-	config->children = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->children);
+	config->children =
+	    obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->children);
 	config->count = config->children != NULL ? value->count : 0;
 	for (uint32_t i = 0; i < config->count; i++) {
 		const struct ob_pair *pair = &value->as.pairs[i];
-		size_t was = obi_reading_enter(r, ob_bytes_of(pair->key.as.string, pair->key.count));
+		size_t was =
+		    obi_reading_enter(r, ob_bytes_of(pair->key.as.string, pair->key.count));
 		read_child(r, pair, &config->children[i]);
 		obi_reading_leave(r, was);
 	}
 }
 
-/* ---- The whole ---------------------------------------------------------------------------------------------------- */
+/* ---- The whole ---- */
 
 static const struct obi_key top_keys[] = {
     {"data_root", obi_read_path, offsetof(struct obi_run_config, data_root), NULL},
@@ -122,7 +126,8 @@ static const struct obi_key top_keys[] = {
     {0},
 };
 
-static void fault_at_data_path(struct obi_reading *r, const struct ob_connector_options *child, const char *reason)
+static void fault_at_data_path(struct obi_reading *r, const struct ob_connector_options *child,
+			       const char *reason)
 {
 	size_t was = obi_reading_enter(r, ob_bytes_text("children"));
 	size_t inner = obi_reading_enter(r, ob_bytes_text(child->name));
@@ -131,7 +136,8 @@ static void fault_at_data_path(struct obi_reading *r, const struct ob_connector_
 	obi_reading_leave(r, was);
 }
 
-static void fill_data_path(struct obi_reading *r, const char *root, struct ob_connector_options *child)
+static void fill_data_path(struct obi_reading *r, const char *root,
+			   struct ob_connector_options *child)
 {
 	if (child->data_path != NULL || child->name == NULL) {
 		return;
@@ -158,7 +164,8 @@ static int by_data_path(const void *a, const void *b)
 /* Two children in one directory would take each other for a live child of their own. */
 static void check_shared(struct obi_reading *r, const struct obi_run_config *config)
 {
-	const struct ob_connector_options **sorted = obi_reading_alloc(r, ((size_t)config->count + 1) * sizeof *sorted);
+	const struct ob_connector_options **sorted =
+	    obi_reading_alloc(r, ((size_t)config->count + 1) * sizeof *sorted);
 	size_t count = 0;
 	for (uint32_t i = 0; sorted != NULL && i < config->count; i++) {
 		if (config->children[i].data_path != NULL && config->children[i].name != NULL) {
@@ -171,13 +178,15 @@ static void check_shared(struct obi_reading *r, const struct obi_run_config *con
 	for (size_t i = 1; i < count; i++) {
 		if (strcmp(sorted[i]->data_path, sorted[i - 1]->data_path) == 0) {
 			char reason[128];
-			snprintf(reason, sizeof reason, "is that of \"%s\" too", sorted[i - 1]->name);
+			snprintf(reason, sizeof reason, "is that of \"%s\" too",
+				 sorted[i - 1]->name);
 			fault_at_data_path(r, sorted[i], reason);
 		}
 	}
 }
 
-static void read_tree(struct obi_reading *r, const struct ob_value *tree, struct obi_run_config *config)
+static void read_tree(struct obi_reading *r, const struct ob_value *tree,
+		      struct obi_run_config *config)
 {
 	obi_read_object(r, tree, config, top_keys);
 	if (tree->type == OB_MAP && ob_value_find(tree, "children") == NULL) {
@@ -189,8 +198,8 @@ static void read_tree(struct obi_reading *r, const struct ob_value *tree, struct
 	check_shared(r, config);
 }
 
-int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_fault_fn *fault, void *user,
-			 struct ob_error *reterr)
+int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_fault_fn *fault,
+			 void *user, struct ob_error *reterr)
 {
 	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX};
 	struct obi_run_config config = {.count = 0};
@@ -211,7 +220,8 @@ int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_f
 	if (r.count > 0) {
 		obi_run_config_free(&config);
 		return r.count == 1 ? obi_fail(reterr, OB_EINVAL, 0, "%s", r.first)
-				    : obi_fail(reterr, OB_EINVAL, 0, "%u faults; the first: %s", r.count, r.first);
+				    : obi_fail(reterr, OB_EINVAL, 0, "%u faults; the first: %s",
+					       r.count, r.first);
 	}
 	*ret = config;
 	return OB_OK;

@@ -59,7 +59,7 @@ static struct ob_bytes key_of(const struct ob_pair *pair)
 	return ob_bytes_of(pair->key.as.string, pair->key.count);
 }
 
-/* ---- Objects: a table of keys ------------------------------------------------------------------------------------- */
+/* ---- Objects: a table of keys ---- */
 
 static const struct obi_key *find_key(const struct obi_key *keys, struct ob_bytes name)
 {
@@ -70,7 +70,8 @@ static const struct obi_key *find_key(const struct obi_key *keys, struct ob_byte
 }
 
 /* more: the table of the object's keys. */
-void obi_read_object(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+void obi_read_object(struct obi_reading *r, const struct ob_value *value, void *at,
+		     const void *more)
 {
 	if (value->type != OB_MAP) {
 		obi_reading_fault(r, "must be an object");
@@ -89,7 +90,7 @@ void obi_read_object(struct obi_reading *r, const struct ob_value *value, void *
 	}
 }
 
-/* ---- Text --------------------------------------------------------------------------------------------------------- */
+/* ---- Text ---- */
 
 const char *obi_reading_text(struct obi_reading *r, const struct ob_value *value)
 {
@@ -141,7 +142,8 @@ void obi_read_uri(struct obi_reading *r, const struct ob_value *value, void *at,
 	*(const char **)at = text;
 }
 
-void obi_read_source(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+void obi_read_source(struct obi_reading *r, const struct ob_value *value, void *at,
+		     const void *more)
 {
 	(void)more;
 	struct obi_origin source;
@@ -152,7 +154,8 @@ void obi_read_source(struct obi_reading *r, const struct ob_value *value, void *
 	*(const char **)at = text;
 }
 
-void obi_read_plugin(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+void obi_read_plugin(struct obi_reading *r, const struct ob_value *value, void *at,
+		     const void *more)
 {
 	(void)more;
 	const char *text = obi_reading_text(r, value);
@@ -163,7 +166,8 @@ void obi_read_plugin(struct obi_reading *r, const struct ob_value *value, void *
 }
 
 /* A list of what `read` reads, ended by NULL. It has at least one. */
-static void read_list(struct obi_reading *r, const struct ob_value *value, void *at, obi_read_fn *read)
+static void read_list(struct obi_reading *r, const struct ob_value *value, void *at,
+		      obi_read_fn *read)
 {
 	if (value->type != OB_ARRAY || value->count == 0) {
 		obi_reading_fault(r, "must be a list of strings, and not empty");
@@ -180,20 +184,23 @@ static void read_list(struct obi_reading *r, const struct ob_value *value, void 
 	*(const char *const **)at = list;
 }
 
-static void read_any_text(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+static void read_any_text(struct obi_reading *r, const struct ob_value *value, void *at,
+			  const void *more)
 {
 	(void)more;
 	*(const char **)at = obi_reading_text(r, value);
 }
 
-void obi_read_command(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+void obi_read_command(struct obi_reading *r, const struct ob_value *value, void *at,
+		      const void *more)
 {
 	(void)more;
 	read_list(r, value, at, read_any_text);
 	const char *const *argv = *(const char *const **)at;
 	if (argv != NULL && argv[0] != NULL &&
 	    (argv[0][0] == '\0' || (argv[0][0] != '/' && strchr(argv[0], '/') != NULL))) {
-		obi_reading_fault(r, "must begin with an absolute path or a name to be found in PATH");
+		obi_reading_fault(r,
+				  "must begin with an absolute path or a name to be found in PATH");
 	}
 }
 
@@ -265,7 +272,7 @@ void obi_read_env(struct obi_reading *r, const struct ob_value *value, void *at,
 	*(const char *const **)at = list;
 }
 
-/* ---- Numbers and words -------------------------------------------------------------------------------------------- */
+/* ---- Numbers and words ---- */
 
 void obi_read_bool(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
@@ -276,7 +283,8 @@ void obi_read_bool(struct obi_reading *r, const struct ob_value *value, void *at
 }
 
 /* "0s" is written for "none", which is -1 in the options, where 0 is the default. */
-void obi_read_duration(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+void obi_read_duration(struct obi_reading *r, const struct ob_value *value, void *at,
+		       const void *more)
 {
 	(void)more;
 	struct ob_error err = {0};
@@ -312,7 +320,8 @@ void obi_read_u32(struct obi_reading *r, const struct ob_value *value, void *at,
 	*(uint32_t *)at = (uint32_t)number;
 }
 
-void obi_read_max_restarts(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+void obi_read_max_restarts(struct obi_reading *r, const struct ob_value *value, void *at,
+			   const void *more)
 {
 	(void)more;
 	int64_t number = 0;
@@ -323,7 +332,8 @@ void obi_read_max_restarts(struct obi_reading *r, const struct ob_value *value, 
 	*(int32_t *)at = (int32_t)number;
 }
 
-void obi_read_jitter(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+void obi_read_jitter(struct obi_reading *r, const struct ob_value *value, void *at,
+		     const void *more)
 {
 	(void)more;
 	double number = 0;
@@ -347,12 +357,14 @@ void obi_read_word(struct obi_reading *r, const struct ob_value *value, void *at
 			return;
 		}
 		size_t len = strlen(reason);
-		snprintf(reason + len, sizeof reason - len, "%s \"%s\"", i > 0 ? " or" : "", words[i]);
+		snprintf(reason + len, sizeof reason - len, "%s \"%s\"", i > 0 ? " or" : "",
+			 words[i]);
 	}
 	obi_reading_fault(r, reason);
 }
 
-void obi_read_signal(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+void obi_read_signal(struct obi_reading *r, const struct ob_value *value, void *at,
+		     const void *more)
 {
 	(void)more;
 	struct ob_bytes text;
@@ -401,21 +413,25 @@ static void read_limit(struct obi_reading *r, const struct ob_pair *pair, struct
 	limit->name = obi_reading_text(r, &pair->key);
 	if (obi_rlimit_number(key_of(pair)) < 0) {
 		obi_reading_fault(r, "there is no such limit");
-	} else if (!read_limit_number(soft, &limit->soft) || !read_limit_number(hard, &limit->hard)) {
-		obi_reading_fault(r, "must be a number, \"unlimited\", or a list [soft, hard] of these");
+	} else if (!read_limit_number(soft, &limit->soft) ||
+		   !read_limit_number(hard, &limit->hard)) {
+		obi_reading_fault(
+		    r, "must be a number, \"unlimited\", or a list [soft, hard] of these");
 	} else if (limit->soft > limit->hard) {
 		obi_reading_fault(r, "the soft limit must not be above the hard one");
 	}
 }
 
-void obi_read_limits(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
+void obi_read_limits(struct obi_reading *r, const struct ob_value *value, void *at,
+		     const void *more)
 {
 	(void)more;
 	if (value->type != OB_MAP) {
 		obi_reading_fault(r, "must be an object");
 		return;
 	}
-	struct ob_rlimit *limits = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *limits);
+	struct ob_rlimit *limits =
+	    obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *limits);
 	for (uint32_t i = 0; limits != NULL && i < value->count; i++) {
 		size_t was = obi_reading_enter(r, key_of(&value->as.pairs[i]));
 		read_limit(r, &value->as.pairs[i], &limits[i]);

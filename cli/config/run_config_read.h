@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/config/run_config_read - the kinds of values that the config of `outboard run` has: each is checked, or its fault is told. */
+/* cli/config/run_config_read - the kinds of values that the config of `outboard run` has: each is
+ * checked, or its fault is told. */
 #ifndef OBI_CLI_CONFIG_RUN_CONFIG_READ_H
 #define OBI_CLI_CONFIG_RUN_CONFIG_READ_H
 
@@ -32,7 +33,8 @@ void *obi_reading_alloc(struct obi_reading *r, size_t size);
 const char *obi_reading_text(struct obi_reading *r, const struct ob_value *value);
 
 /* Reads value into what `at` points to; more is the reader's own. */
-typedef void obi_read_fn(struct obi_reading *r, const struct ob_value *value, void *at, const void *more);
+typedef void obi_read_fn(struct obi_reading *r, const struct ob_value *value, void *at,
+			 const void *more);
 
 /* One key of an object; a table of them ends with a NULL name. */
 struct obi_key {
@@ -55,11 +57,11 @@ obi_read_fn obi_read_texts;   /* const char *const *: any strings */
 obi_read_fn obi_read_auth;    /* const char *const *: one plugin's name, or a list */
 obi_read_fn obi_read_env;     /* const char *const *: an object, as "NAME=value" */
 
-obi_read_fn obi_read_bool; /* bool */
-obi_read_fn
-    obi_read_duration;	  /* int64_t, ms; "0s", which is written for "none", becomes -1: in options 0 is the default */
-obi_read_fn obi_read_u64; /* uint64_t */
-obi_read_fn obi_read_u32; /* uint32_t; more: the smallest one allowed */
+obi_read_fn obi_read_bool;	   /* bool */
+obi_read_fn obi_read_duration;	   /* int64_t, ms; "0s", which is written for "none", becomes -1: in
+				      options 0 is the default */
+obi_read_fn obi_read_u64;	   /* uint64_t */
+obi_read_fn obi_read_u32;	   /* uint32_t; more: the smallest one allowed */
 obi_read_fn obi_read_max_restarts; /* int32_t, -1 and up */
 obi_read_fn obi_read_jitter;	   /* double, 0 to 1 */
 obi_read_fn obi_read_word;	   /* uint32_t: its place in more, words ended by NULL */

@@ -41,7 +41,7 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* ---- Starting ----------------------------------------------------------------------------------------------------- */
+/* ---- Starting ---- */
 
 static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int pipe)
 {
@@ -69,14 +69,17 @@ static int spawn(const struct obi_check_process *helper, int pipe, pid_t *ret)
 	rc = posix_spawnattr_init(&attr);
 	if (rc == 0) {
 		rc = set_up(&actions, &attr, pipe);
-		rc = rc != 0 ? rc : posix_spawn(ret, "/proc/self/exe", &actions, &attr, helper->argv, environ);
+		rc = rc != 0 ? rc
+			     : posix_spawn(ret, "/proc/self/exe", &actions, &attr, helper->argv,
+					   environ);
 		posix_spawnattr_destroy(&attr);
 	}
 	posix_spawn_file_actions_destroy(&actions);
 	return rc;
 }
 
-/* Above the number that it gets in the helper, for dup2 to the same number would leave it close-on-exec. */
+/* Above the number that it gets in the helper, for dup2 to the same number would leave it
+ * close-on-exec. */
 static int make_pipe(int ends[2])
 {
 	int made[2];
@@ -107,11 +110,12 @@ static int start(struct watch *w)
 		return rc;
 	}
 	w->pipe = ends[0];
-	w->pidfd = pidfd_open(w->pid, 0); /* it is ours and not reaped yet: nobody else has its number */
+	w->pidfd =
+	    pidfd_open(w->pid, 0); /* it is ours and not reaped yet: nobody else has its number */
 	return w->pidfd >= 0 ? 0 : errno;
 }
 
-/* ---- Watching ----------------------------------------------------------------------------------------------------- */
+/* ---- Watching ---- */
 
 static void take_line(struct watch *w, char *line)
 {
@@ -142,7 +146,8 @@ static bool is_flood(const struct watch *w)
 static void read_some(struct watch *w)
 {
 	ssize_t n;
-	while (!is_flood(w) && (n = read(w->pipe, w->line + w->len, sizeof w->line - 1 - w->len)) > 0) {
+	while (!is_flood(w) &&
+	       (n = read(w->pipe, w->line + w->len, sizeof w->line - 1 - w->len)) > 0) {
 		w->len += (size_t)n;
 		w->heard += (size_t)n;
 		char *at = w->line, *end;
@@ -157,7 +162,8 @@ static void read_some(struct watch *w)
 	}
 }
 
-/* Until it is over, or longer silent or louder than is borne: then false. Only the end of the process counts; others may hold the pipe. */
+/* Until it is over, or longer silent or louder than is borne: then false. Only the end of the
+ * process counts; others may hold the pipe. */
 static bool listen_to(struct watch *w)
 {
 	w->deadline = now_ms() + w->helper->patience_ms;
@@ -174,7 +180,8 @@ static bool listen_to(struct watch *w)
 			return true;
 		}
 		if ((p[1].revents & POLLHUP) != 0 && (p[1].revents & POLLIN) == 0) {
-			w->silent = true; /* it closed the pipe and lives on: wait for its end alone */
+			w->silent =
+			    true; /* it closed the pipe and lives on: wait for its end alone */
 		}
 	}
 }
@@ -218,7 +225,7 @@ int obi_check_process_run(const struct obi_check_process *helper, struct obi_che
 	return sys == 0 ? OB_OK : obi_fail(reterr, OB_EIO, sys, "cannot start a helper process");
 }
 
-/* ---- In the helper ------------------------------------------------------------------------------------------------ */
+/* ---- In the helper ---- */
 
 bool obi_check_process_begin(int parent)
 {

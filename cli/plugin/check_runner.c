@@ -42,7 +42,7 @@ static void note_signal(int number)
 	stopped_by = number;
 }
 
-/* ---- What the helper tells ---------------------------------------------------------------------------------------- */
+/* ---- What the helper tells ---- */
 
 static void find(const struct state *s, const char *promise, const char *verdict, const char *why)
 {
@@ -77,9 +77,10 @@ static void take_line(void *user, const char *const fields[OBI_CHECK_PROCESS_FIE
 	}
 }
 
-/* ---- How the helper ended ----------------------------------------------------------------------------------------- */
+/* ---- How the helper ended ---- */
 
-static void tell_end(const struct state *s, const struct obi_check_process_end *end, char *why, size_t size)
+static void tell_end(const struct state *s, const struct obi_check_process_end *end, char *why,
+		     size_t size)
 {
 	const char *when = s->trying || s->ended ? "" : ", right behind it";
 	switch (end->fate) {
@@ -87,14 +88,15 @@ static void tell_end(const struct state *s, const struct obi_check_process_end *
 		snprintf(why, size, "it ended the process with status %d%s", end->number, when);
 		break;
 	case OBI_CHECK_PROCESS_KILLED:
-		snprintf(why, size, "it crashed: SIG%s (%s)%s", sigabbrev_np(end->number), strsignal(end->number),
-			 when);
+		snprintf(why, size, "it crashed: SIG%s (%s)%s", sigabbrev_np(end->number),
+			 strsignal(end->number), when);
 		break;
 	case OBI_CHECK_PROCESS_FLOODED:
 		snprintf(why, size, "it wrote without end into the pipe of the trial%s", when);
 		break;
 	case OBI_CHECK_PROCESS_HUNG:
-		snprintf(why, size, "it hung: no end after %.1f s%s", (double)s->watched->patience_ms / 1000, when);
+		snprintf(why, size, "it hung: no end after %.1f s%s",
+			 (double)s->watched->patience_ms / 1000, when);
 		break;
 	}
 }
@@ -124,8 +126,11 @@ static bool judge(struct state *s, const struct obi_check_process_end *end)
 
 static int run_helpers(struct state *s, struct ob_error *reterr)
 {
-	struct obi_check_process helper = {
-	    .argv = s->argv, .patience_ms = s->watched->patience_ms, .line = take_line, .user = s, .stop = &stopped_by};
+	struct obi_check_process helper = {.argv = s->argv,
+					   .patience_ms = s->watched->patience_ms,
+					   .line = take_line,
+					   .user = s,
+					   .stop = &stopped_by};
 	struct obi_check_process_end end;
 	do {
 		snprintf(s->from, sizeof s->from, "%u", s->tried);
@@ -139,7 +144,7 @@ static int run_helpers(struct state *s, struct ob_error *reterr)
 	return OB_OK;
 }
 
-/* ---- Before and behind -------------------------------------------------------------------------------------------- */
+/* ---- Before and behind ---- */
 
 /* An absolute path, which the loader wants; or a bare name, which is sought in the plugin path. */
 static int find_file(const char *file, char *path, size_t size, struct ob_error *reterr)
@@ -150,7 +155,9 @@ static int find_file(const char *file, char *path, size_t size, struct ob_error 
 		return obi_fail(reterr, OB_EIO, errno, "the working directory cannot be told");
 	}
 	int n = snprintf(path, size, "%s%s%s", cwd, relative ? "/" : "", file);
-	return n > 0 && (size_t)n < size ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "%.100s...: too long a path", file);
+	return n > 0 && (size_t)n < size
+		   ? OB_OK
+		   : obi_fail(reterr, OB_EINVAL, 0, "%.100s...: too long a path", file);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -182,7 +189,8 @@ static void make_words(struct state *s)
 	s->argv[n] = NULL;
 }
 
-/* Who is interrupted cleans up first. The pipe that we print into may end before us, as `head` does. */
+/* Who is interrupted cleans up first. The pipe that we print into may end before us, as `head`
+ * does. */
 static void catch_signals(bool begin)
 {
 	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};

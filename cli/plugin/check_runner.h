@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* watched - the command's side of a trial: runs helpers until every promise of a plugin file was tried, whatever they die of. */
+/* watched - the command's side of a trial: runs helpers until every promise of a plugin file was
+ * tried, whatever they die of. */
 #ifndef OBI_CLI_PLUGIN_CHECK_RUNNER_H
 #define OBI_CLI_PLUGIN_CHECK_RUNNER_H
 

@@ -15,14 +15,15 @@ static void tell(void *user, const char *promise, enum obi_verdict verdict, cons
 	obi_check_worker_verdict(user, promise, (int)verdict, why);
 }
 
-/* ---- Codecs ------------------------------------------------------------------------------------------------------- */
+/* ---- Codecs ---- */
 
 /* What it carries is compared with what one of ours carries, if that can be found. */
 static void try_codec(struct obi_check_worker_run *run, const struct obi_plugin *plugin)
 {
 	const char *name = strcmp(plugin->name, "json") == 0 ? "msgpack" : "json";
 	const struct obi_plugin *other = NULL;
-	bool found = obi_registry_codec(run->registry, name, &other, NULL) == OB_OK && other != plugin;
+	bool found =
+	    obi_registry_codec(run->registry, name, &other, NULL) == OB_OK && other != plugin;
 	struct obi_conform_codec it = {
 	    .ops = &plugin->as.codec,
 	    .other = found ? &other->as.codec : NULL,
@@ -31,10 +32,10 @@ static void try_codec(struct obi_check_worker_run *run, const struct obi_plugin 
 	(void)obi_conform_codec(&it, tell, run);
 }
 
-/* ---- Transports --------------------------------------------------------------------------------------------------- */
+/* ---- Transports ---- */
 
-static void try_transport_at(struct obi_check_worker_run *run, const struct obi_plugin *plugin, const char *listen,
-			     const char *dial)
+static void try_transport_at(struct obi_check_worker_run *run, const struct obi_plugin *plugin,
+			     const char *listen, const char *dial)
 {
 	struct obi_conform_transport it = {
 	    .ops = &plugin->as.transport,
@@ -52,11 +53,14 @@ static void try_transport_at(struct obi_check_worker_run *run, const struct obi_
 static bool is_of(const char *uri, const char *scheme)
 {
 	size_t len = strlen(scheme);
-	return strncmp(uri, scheme, len) == 0 && (scheme[len - 1] == '+' || strncmp(uri + len, "://", 3) == 0);
+	return strncmp(uri, scheme, len) == 0 &&
+	       (scheme[len - 1] == '+' || strncmp(uri + len, "://", 3) == 0);
 }
 
-/* Where such a transport can listen on any machine and harm nobody. A wrapper, "x+tcp" or "x+", goes where the one within can. */
-static bool address_of(const struct obi_check_worker_run *run, const char *scheme, char *uri, size_t size)
+/* Where such a transport can listen on any machine and harm nobody. A wrapper, "x+tcp" or "x+",
+ * goes where the one within can. */
+static bool address_of(const struct obi_check_worker_run *run, const char *scheme, char *uri,
+		       size_t size)
 {
 	const char *plus = strrchr(scheme, '+');
 	const char *inner = plus != NULL ? plus + 1 : scheme;
@@ -71,14 +75,16 @@ static bool address_of(const struct obi_check_worker_run *run, const char *schem
 }
 
 /* "{dir}" in what was given stands for the trial's own directory. */
-static void expand(const struct obi_check_worker_run *run, const char *given, char *uri, size_t size)
+static void expand(const struct obi_check_worker_run *run, const char *given, char *uri,
+		   size_t size)
 {
 	const char *mark = strstr(given, "{dir}");
-	snprintf(uri, size, "%.*s%s%s", mark != NULL ? (int)(mark - given) : (int)strlen(given), given,
-		 mark != NULL ? run->dir : "", mark != NULL ? mark + strlen("{dir}") : "");
+	snprintf(uri, size, "%.*s%s%s", mark != NULL ? (int)(mark - given) : (int)strlen(given),
+		 given, mark != NULL ? run->dir : "", mark != NULL ? mark + strlen("{dir}") : "");
 }
 
-static void try_scheme(struct obi_check_worker_run *run, const struct obi_plugin *plugin, const char *scheme)
+static void try_scheme(struct obi_check_worker_run *run, const struct obi_plugin *plugin,
+		       const char *scheme)
 {
 	char uri[4300], dial[4300], why[128];
 	bool given = false;

@@ -37,7 +37,7 @@ void obi_check_worker_verdict(void *user, const char *promise, int verdict, cons
 	}
 }
 
-/* ---- What loading may not change ---------------------------------------------------------------------------------- */
+/* ---- What loading may not change ---- */
 
 struct surroundings {
 	int descriptors;
@@ -86,7 +86,7 @@ static const char *difference(const struct surroundings *before, const struct su
 	return before->descriptors != after->descriptors ? "it left a descriptor open" : NULL;
 }
 
-/* ---- Loading ------------------------------------------------------------------------------------------------------ */
+/* ---- Loading ---- */
 
 /* What became of a step of loading; false when it ends here. */
 static bool step_done(struct obi_check_worker_run *run, int rc, const struct ob_error *err)
@@ -104,7 +104,8 @@ static bool open_file(struct obi_check_worker_run *run, const char *const *dirs,
 	return step_done(run, obi_plugin_file_open(dirs, what, ret, &err), &err);
 }
 
-static bool map_file(struct obi_check_worker_run *run, const struct obi_plugin_file *file, ob_plugin_list *ret)
+static bool map_file(struct obi_check_worker_run *run, const struct obi_plugin_file *file,
+		     ob_plugin_list *ret)
 {
 	struct ob_error err = {0};
 	void *handle;
@@ -116,7 +117,8 @@ static bool map_file(struct obi_check_worker_run *run, const struct obi_plugin_f
 	return step_done(run, obi_plugin_file_list(file, handle, ret, &err), &err);
 }
 
-static bool load(struct obi_check_worker_run *run, const char *const *dirs, const char *what, ob_plugin_list *ret)
+static bool load(struct obi_check_worker_run *run, const char *const *dirs, const char *what,
+		 ob_plugin_list *ret)
 {
 	struct obi_plugin_file file;
 	struct surroundings before, after;
@@ -130,16 +132,18 @@ static bool load(struct obi_check_worker_run *run, const char *const *dirs, cons
 		obi_check_worker_try(run, "has no side effect when it is loaded");
 		look_around(&after);
 		const char *changed = difference(&before, &after);
-		obi_check_worker_verdict(run, "", changed == NULL ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL,
+		obi_check_worker_verdict(run, "",
+					 changed == NULL ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL,
 					 changed != NULL ? changed : "");
 		obi_check_worker_try(run, "has whole descriptors and tables");
-		loaded = step_done(run, obi_registry_add(run->registry, *ret, file.path, &err), &err);
+		loaded =
+		    step_done(run, obi_registry_add(run->registry, *ret, file.path, &err), &err);
 	}
 	obi_plugin_file_close(&file);
 	return loaded;
 }
 
-/* ---- Showing ------------------------------------------------------------------------------------------------------ */
+/* ---- Showing ---- */
 
 static void tell_member(void *user, const char *member, bool there)
 {
@@ -185,14 +189,15 @@ static void show_plugin(const struct ob_plugin *given, const struct obi_plugin *
 	tell_number("descriptor_size_here", sizeof(struct ob_plugin));
 	tell_number("table_size", table);
 	tell_number("table_size_here", obi_vtable_size(p->kind));
-	for (size_t i = 0; p->kind == OB_PLUGIN_TRANSPORT && p->as.transport.schemes[i] != NULL; i++) {
+	for (size_t i = 0; p->kind == OB_PLUGIN_TRANSPORT && p->as.transport.schemes[i] != NULL;
+	     i++) {
 		obi_check_process_tell("fact", "schemes", p->as.transport.schemes[i], NULL);
 	}
 	tell_flags(p);
 	obi_vtable_members(p->kind, &p->as, tell_member, NULL);
 }
 
-/* ---- The process -------------------------------------------------------------------------------------------------- */
+/* ---- The process ---- */
 
 static void go_through(struct obi_check_worker_run *run, ob_plugin_list list)
 {

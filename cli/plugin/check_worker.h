@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trial - a plugin file, loaded and tried in a helper process. `outboard plugin trial MODE PARENT FILE FROM DIR [LISTEN DIAL]...`
+ * trial - a plugin file, loaded and tried in a helper process. `outboard plugin trial MODE PARENT
+ *FILE FROM DIR [LISTEN DIAL]...`
  *
- * MODE is "check" or "inspect", PARENT the pid of the command, FILE an absolute path or a bare name. The first FROM promises are
- * passed over, since an earlier helper tried them. DIR is for files of the trial. A DIAL may be empty. What it tells, line by line:
+ * MODE is "check" or "inspect", PARENT the pid of the command, FILE an absolute path or a bare
+ *name. The first FROM promises are passed over, since an earlier helper tried them. DIR is for
+ *files of the trial. A DIAL may be empty. What it tells, line by line:
  *
- *	try      KIND NAME ADDRESS PROMISE   it is about to try that; all but the promise empty: of the file as a whole
- *	verdict  held|broken|skipped WHY     what became of it
- *	plugin   KIND NAME VERSION           (inspect) a plugin of the file
- *	fact     KEY VALUE                   (inspect) of it; one line for each value
- *	end                                  all was tried. The process then exits with 0, which is the last promise
+ *	try      KIND NAME ADDRESS PROMISE   it is about to try that; all but the promise empty: of
+ *the file as a whole verdict  held|broken|skipped WHY     what became of it plugin   KIND NAME
+ *VERSION           (inspect) a plugin of the file fact     KEY VALUE                   (inspect) of
+ *it; one line for each value end                                  all was tried. The process then
+ *exits with 0, which is the last promise
  */
 #ifndef OBI_CLI_PLUGIN_CHECK_WORKER_H
 #define OBI_CLI_PLUGIN_CHECK_WORKER_H

@@ -27,14 +27,14 @@ static void count(struct check *c, const char *verdict)
 	c->skipped += strcmp(verdict, "skipped") == 0;
 }
 
-/* ---- For people --------------------------------------------------------------------------------------------------- */
+/* ---- For people ---- */
 
 static void print_subject(struct check *c, const struct obi_finding *f)
 {
 	char subject[sizeof c->subject];
 	bool whole = f->name[0] == '\0', somewhere = f->address[0] != '\0';
-	snprintf(subject, sizeof subject, "%s%s%s%s%s%s", whole ? c->file : f->name, whole ? "" : " (", f->kind,
-		 whole ? "" : ")", somewhere ? " at " : "", f->address);
+	snprintf(subject, sizeof subject, "%s%s%s%s%s%s", whole ? c->file : f->name,
+		 whole ? "" : " (", f->kind, whole ? "" : ")", somewhere ? " at " : "", f->address);
 	if (strcmp(subject, c->subject) != 0) {
 		memcpy(c->subject, subject, sizeof subject);
 		obi_print_safe(stdout, ob_bytes_text(subject));
@@ -63,7 +63,7 @@ static void print_summary(const struct check *c)
 	printf(": %u held, %u broken, %u skipped\n", c->held, c->broken, c->skipped);
 }
 
-/* ---- For programs ------------------------------------------------------------------------------------------------- */
+/* ---- For programs ---- */
 
 static const char *keep(struct check *c, const char *text)
 {
@@ -76,9 +76,10 @@ static const char *keep(struct check *c, const char *text)
 
 static void add_finding(struct check *c, const struct obi_finding *f)
 {
-	ob_build(&c->list, "{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "file", c->file, "kind", keep(c, f->kind), "name",
-		 keep(c, f->name), "address", keep(c, f->address), "promise", keep(c, f->promise), "verdict",
-		 keep(c, f->verdict), "reason", keep(c, f->why));
+	ob_build(&c->list, "{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "file", c->file, "kind",
+		 keep(c, f->kind), "name", keep(c, f->name), "address", keep(c, f->address),
+		 "promise", keep(c, f->promise), "verdict", keep(c, f->verdict), "reason",
+		 keep(c, f->why));
 }
 
 static int print_list(struct check *c)
@@ -93,7 +94,7 @@ static int print_list(struct check *c)
 	return OBI_EXIT_OK;
 }
 
-/* ---- The command -------------------------------------------------------------------------------------------------- */
+/* ---- The command ---- */
 
 static void found(void *user, const struct obi_finding *finding)
 {
@@ -123,7 +124,8 @@ static int check_file(struct check *c, struct obi_check_runner *watched, const c
 	return OBI_EXIT_OK;
 }
 
-static int check_files(struct check *c, struct obi_check_runner *watched, const struct obi_words *words)
+static int check_files(struct check *c, struct obi_check_runner *watched,
+		       const struct obi_words *words)
 {
 	int status = OBI_EXIT_OK;
 	obi_arena_init(&c->arena, CHECK_MEMORY);
@@ -158,28 +160,41 @@ int obi_plugin_check(int argc, char **argv)
 {
 	struct check c = {.file = NULL};
 	struct obi_list listen = {.count = 0}, dial = {.count = 0};
-	struct obi_check_runner watched = {
-	    .mode = "check", .patience_ms = PATIENCE_MS, .listen = &listen, .dial = &dial, .found = found, .user = &c};
+	struct obi_check_runner watched = {.mode = "check",
+					   .patience_ms = PATIENCE_MS,
+					   .listen = &listen,
+					   .dial = &dial,
+					   .found = found,
+					   .user = &c};
 	const struct obi_option options[] = {
 	    {"verbose", NULL, "show what held, too", OBI_OPTION_FLAG, &c.verbose},
-	    {"json", NULL, "print a JSON array of {file, kind, name, address, promise, verdict, reason}",
+	    {"json", NULL,
+	     "print a JSON array of {file, kind, name, address, promise, verdict, reason}",
 	     OBI_OPTION_FLAG, &c.json},
-	    {"listen", "URI", "where a transport may listen, again and again; once for each such place",
+	    {"listen", "URI",
+	     "where a transport may listen, again and again; once for each such place",
 	     OBI_OPTION_LIST, &listen},
-	    {"dial", "URI", "where the --listen of the same place is reached, if not at what it says itself",
+	    {"dial", "URI",
+	     "where the --listen of the same place is reached, if not at what it says itself",
 	     OBI_OPTION_LIST, &dial},
-	    {"timeout", "D", "how long one promise may take (60s)", OBI_OPTION_DURATION, &watched.patience_ms},
+	    {"timeout", "D", "how long one promise may take (60s)", OBI_OPTION_DURATION,
+	     &watched.patience_ms},
 	    {0},
 	};
 	const struct obi_usage usage = {
 	    .command = "plugin check",
 	    .words = "FILE...",
-	    .about = "Loads plugin files in a process of their own, and tries there what the headers promise of their\n"
-		     "kind. A FILE is a path, or the bare name of a plugin in the plugin path. A plugin that crashes,\n"
-		     "hangs or exits breaks the promise that was being tried; the others are tried all the same.\n"
-		     "unix and tcp transports, and wrappers of them (x+tcp), need no --listen; in that of others {dir} "
+	    .about = "Loads plugin files in a process of their own, and tries there what the "
+		     "headers promise of their\n"
+		     "kind. A FILE is a path, or the bare name of a plugin in the plugin path. A "
+		     "plugin that crashes,\n"
+		     "hangs or exits breaks the promise that was being tried; the others are tried "
+		     "all the same.\n"
+		     "unix and tcp transports, and wrappers of them (x+tcp), need no --listen; in "
+		     "that of others {dir} "
 		     "stands\n"
-		     "for a directory made for the trial. The exit status is 1 when a promise is broken.\n",
+		     "for a directory made for the trial. The exit status is 1 when a promise is "
+		     "broken.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = -1,
@@ -189,5 +204,6 @@ int obi_plugin_check(int argc, char **argv)
 	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
 		return status;
 	}
-	return addresses_are_sound(&listen, &dial) ? check_files(&c, &watched, &words) : OBI_EXIT_USAGE;
+	return addresses_are_sound(&listen, &dial) ? check_files(&c, &watched, &words)
+						   : OBI_EXIT_USAGE;
 }

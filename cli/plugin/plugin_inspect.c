@@ -94,7 +94,7 @@ static void found(void *user, const struct obi_finding *f)
 	in->refused = true;
 }
 
-/* ---- Showing ------------------------------------------------------------------------------------------------------ */
+/* ---- Showing ---- */
 
 static void print_words(const struct known *k, int i)
 {
@@ -114,8 +114,8 @@ static void print_text(const struct inspection *in)
 		obi_print_safe(stdout, ob_bytes_text(k->name));
 		printf(" (%s), version ", k->kind);
 		obi_print_safe(stdout, ob_bytes_text(k->version));
-		printf("\n  descriptor  %s bytes, here %s\n  table       %s bytes, here %s\n", k->values[0][0],
-		       k->values[1][0], k->values[2][0], k->values[3][0]);
+		printf("\n  descriptor  %s bytes, here %s\n  table       %s bytes, here %s\n",
+		       k->values[0][0], k->values[1][0], k->values[2][0], k->values[3][0]);
 		for (int i = 4; i < FACTS; i++) {
 			print_words(k, i);
 		}
@@ -201,14 +201,16 @@ int obi_plugin_inspect(int argc, char **argv)
 	const struct obi_usage usage = {
 	    .command = "plugin inspect",
 	    .words = "FILE",
-	    .about =
-		"Shows what a plugin file offers: kinds, names, versions, sizes, flags, and which members of its\n"
-		"tables are there. It is loaded in a process of its own. The exit status is 2 when it is refused.\n",
+	    .about = "Shows what a plugin file offers: kinds, names, versions, sizes, flags, and "
+		     "which members of its\n"
+		     "tables are there. It is loaded in a process of its own. The exit status is 2 "
+		     "when it is refused.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = 1,
 	};
 	struct obi_words words;
 	int status;
-	return obi_args_read(&usage, argc, argv, &words, &status) ? inspect(words.items[0], json) : status;
+	return obi_args_read(&usage, argc, argv, &words, &status) ? inspect(words.items[0], json)
+								  : status;
 }

@@ -32,7 +32,8 @@ static int is_module(const struct dirent *entry)
 	return len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0;
 }
 
-/* By its bare name where that finds this very file; what another directory hides is never loaded, so it is no plugin. */
+/* By its bare name where that finds this very file; what another directory hides is never loaded,
+ * so it is no plugin. */
 static void load(struct listing *l, const char *file)
 {
 	char name[NAME_MAX + 1];
@@ -67,9 +68,12 @@ static void load_all(struct listing *l, const char *dir)
 static void join_schemes(const struct ob_plugin_info *info, char *text, size_t size)
 {
 	text[0] = '\0';
-	for (size_t i = 0, len = 0; info->schemes != NULL && info->schemes[i] != NULL && len < size; i++) {
-		const char *scheme = info->schemes[i], *any = scheme[strlen(scheme) - 1] == '+' ? "*" : "";
-		int n = snprintf(text + len, size - len, "%s%s%s://", i > 0 ? " " : "", scheme, any);
+	for (size_t i = 0, len = 0; info->schemes != NULL && info->schemes[i] != NULL && len < size;
+	     i++) {
+		const char *scheme = info->schemes[i],
+			   *any = scheme[strlen(scheme) - 1] == '+' ? "*" : "";
+		int n =
+		    snprintf(text + len, size - len, "%s%s%s://", i > 0 ? " " : "", scheme, any);
 		len += n > 0 ? (size_t)n : 0;
 	}
 }
@@ -91,8 +95,8 @@ static int add_row(void *user, const struct ob_plugin_info *info)
 static int add_json(void *user, const struct ob_plugin_info *info)
 {
 	struct ob_builder *b = &((struct listing *)user)->json;
-	ob_build(b, "{s:s,s:s,s:s,s:[", "name", info->name, "kind", obi_plugin_kind_text(info->kind), "version",
-		 info->version, "schemes");
+	ob_build(b, "{s:s,s:s,s:s,s:[", "name", info->name, "kind",
+		 obi_plugin_kind_text(info->kind), "version", info->version, "schemes");
 	for (size_t i = 0; info->schemes != NULL && info->schemes[i] != NULL; i++) {
 		ob_build_string(b, info->schemes[i]);
 	}
@@ -102,7 +106,8 @@ static int add_json(void *user, const struct ob_plugin_info *info)
 
 static int show(struct listing *l, bool json)
 {
-	static const char *const headings[] = {"NAME", "KIND", "VERSION", "ADDRESSES", "FILE", NULL};
+	static const char *const headings[] = {"NAME",	    "KIND", "VERSION",
+					       "ADDRESSES", "FILE", NULL};
 	struct ob_error err = {0};
 	struct ob_value list;
 	if (!json) {
@@ -143,16 +148,16 @@ int obi_plugin_list(int argc, char **argv)
 {
 	bool json = false;
 	const struct obi_option options[] = {
-	    {"json", NULL, "print them as a JSON array of {name, kind, version, schemes, file}", OBI_OPTION_FLAG,
-	     &json},
+	    {"json", NULL, "print them as a JSON array of {name, kind, version, schemes, file}",
+	     OBI_OPTION_FLAG, &json},
 	    {0},
 	};
 	const struct obi_usage usage = {
 	    .command = "plugin list",
 	    .words = "",
-	    .about =
-		"Lists every plugin in the directories of OUTBOARD_PLUGIN_PATH and of the installation. One that is\n"
-		"refused is told with the reason, and makes the exit status 2.\n",
+	    .about = "Lists every plugin in the directories of OUTBOARD_PLUGIN_PATH and of the "
+		     "installation. One that is\n"
+		     "refused is told with the reason, and makes the exit status 2.\n",
 	    .options = options,
 	    .min_words = 0,
 	    .max_words = 0,

@@ -35,14 +35,15 @@ struct writing {
 	const char *dir;
 };
 
-/* ---- Texts -------------------------------------------------------------------------------------------------------- */
+/* ---- Texts ---- */
 
 /* What stands for something else, at the beginning of text; its length, or 0. */
 static size_t stand_in(const struct writing *w, const char *text, const char **ret)
 {
 	const char *version = ob_version(), *dot = strchr(version, '.');
 	static char series[16];
-	snprintf(series, sizeof series, "%.*s", (int)strcspn(dot + 1, ".") + (int)(dot + 1 - version), version);
+	snprintf(series, sizeof series, "%.*s",
+		 (int)strcspn(dot + 1, ".") + (int)(dot + 1 - version), version);
 	const char *const words[][2] = {{"skeleton", w->name},
 					{"@KIND@", w->kind->title},
 					{"@CONFIG@", w->kind->config},
@@ -75,7 +76,7 @@ static void write_text(const struct writing *w, const char *text, FILE *file)
 	}
 }
 
-/* ---- Files -------------------------------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 static const char *text_of(const char *file)
 {
@@ -86,8 +87,8 @@ static const char *text_of(const char *file)
 	return s->text;
 }
 
-static int write_file(const struct writing *w, const char *skeleton, const char *name, const char *ending,
-		      struct ob_error *reterr)
+static int write_file(const struct writing *w, const char *skeleton, const char *name,
+		      const char *ending, struct ob_error *reterr)
 {
 	char path[PATH_MAX];
 	if (snprintf(path, sizeof path, "%s/%s%s", w->dir, name, ending) >= (int)sizeof path) {
@@ -140,7 +141,7 @@ static int write_all(const struct writing *w, struct ob_error *reterr)
 	return rc == OB_OK ? write_file(w, "README.txt", "README", ".md", reterr) : rc;
 }
 
-/* ---- The command -------------------------------------------------------------------------------------------------- */
+/* ---- The command ---- */
 
 static const struct kind *find_kind(const char *name)
 {
@@ -155,9 +156,12 @@ static const struct kind *find_kind(const char *name)
 
 static bool name_is_sound(const struct writing *w)
 {
-	bool scheme = strcmp(w->kind->name, "transport") != 0 || obi_scheme_ok(ob_bytes_text(w->name));
+	bool scheme =
+	    strcmp(w->kind->name, "transport") != 0 || obi_scheme_ok(ob_bytes_text(w->name));
 	if (!obi_plugin_name_ok(w->name) || !scheme) {
-		obi_complain("plugin new: \"%s\" is no name for it: [a-z][a-z0-9_-]*, at most 31 characters%s", w->name,
+		obi_complain("plugin new: \"%s\" is no name for it: [a-z][a-z0-9_-]*, at most 31 "
+			     "characters%s",
+			     w->name,
 			     scheme ? "" : ", and no \"_\", since it becomes a URI scheme");
 		return false;
 	}
@@ -170,11 +174,12 @@ int obi_plugin_new_files(int argc, char **argv)
 	const struct obi_usage usage = {
 	    .command = "plugin new",
 	    .words = "auth|transport|codec NAME [DIR]",
-	    .about =
-		"Writes a plugin of that kind into DIR, by default ./NAME: a source, a CMakeLists.txt, a test and a\n"
-		"README. It works as it is, passes \"outboard plugin check\", and is there to be changed. DIR must be "
-		"new\n"
-		"or empty.\n",
+	    .about = "Writes a plugin of that kind into DIR, by default ./NAME: a source, a "
+		     "CMakeLists.txt, a test and a\n"
+		     "README. It works as it is, passes \"outboard plugin check\", and is there to "
+		     "be changed. DIR must be "
+		     "new\n"
+		     "or empty.\n",
 	    .options = options,
 	    .min_words = 2,
 	    .max_words = 3,

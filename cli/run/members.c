@@ -18,7 +18,8 @@ static bool is_asked_for(const struct obi_member *member)
 static void on_event(void *user, const struct ob_event *event)
 {
 	struct obi_member *member = user;
-	obi_run_log_event(member->run, event, event->type == OB_EVENT_EXITED && is_asked_for(member));
+	obi_run_log_event(member->run, event,
+			  event->type == OB_EVENT_EXITED && is_asked_for(member));
 	obi_orders_event(member, event);
 }
 
@@ -63,9 +64,10 @@ void obi_member_begin(struct obi_member *member)
 {
 	struct ob_error err;
 	member->held = false;
-	if (member->run->mode == OBI_RUN_SERVING && ob_connector_supervise(member->connector, &err) < 0) {
-		obi_run_log(member->run, member->options->name, OB_LOG_ERROR, "cannot be supervised", "{s:s}", "cause",
-			    err.text);
+	if (member->run->mode == OBI_RUN_SERVING &&
+	    ob_connector_supervise(member->connector, &err) < 0) {
+		obi_run_log(member->run, member->options->name, OB_LOG_ERROR,
+			    "cannot be supervised", "{s:s}", "cause", err.text);
 	}
 }
 
@@ -84,13 +86,14 @@ static void on_done(void *user, int result, const struct ob_error *err)
 {
 	struct obi_member *member = user;
 	if (result < 0) {
-		obi_run_log(member->run, member->options->name, OB_LOG_ERROR, "cannot be left in order", "{s:s}",
-			    "cause", err->text);
+		obi_run_log(member->run, member->options->name, OB_LOG_ERROR,
+			    "cannot be left in order", "{s:s}", "cause", err->text);
 	}
 	obi_run_done_one(member->run);
 }
 
-static void end_all(struct obi_run *run, int (*end)(ob_connector *, ob_done_fn *, void *, struct ob_error *))
+static void end_all(struct obi_run *run,
+		    int (*end)(ob_connector *, ob_done_fn *, void *, struct ob_error *))
 {
 	for (uint32_t i = 0; i < run->count; i++) {
 		struct ob_error err;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interface `run` that a running supervisor serves on data_root/run.sock, to its own user and to root:
+ * The interface `run` that a running supervisor serves on data_root/run.sock, to its own user and
+ * to root:
  *
  *   run.status()         -> [{name, state, link, pid, ...}, ...]
- *   run.start(names)     -> [{name, ok, error}, ...], each when the child is ready, or has failed to become so
- *   run.stop(names)      -> the same, when it has ended
- *   run.restart(names)   -> the same
+ *   run.start(names)     -> [{name, ok, error}, ...], each when the child is ready, or has failed
+ * to become so run.stop(names)      -> the same, when it has ended run.restart(names)   -> the same
  *
  * No names: every child. An unknown one: nothing is done at all.
  */
@@ -50,8 +50,8 @@ static void reply(struct obi_order *order)
 	ob_build_array(&b);
 	for (uint32_t i = 0; i < order->count; i++) {
 		const struct obi_order_item *item = &order->items[i];
-		ob_build(&b, "{s:s,s:b,s:s}", "name", item->member->options->name, "ok", (int)item->ok, "error",
-			 item->ok ? NULL : item->error);
+		ob_build(&b, "{s:s,s:b,s:s}", "name", item->member->options->name, "ok",
+			 (int)item->ok, "error", item->ok ? NULL : item->error);
 	}
 	ob_build_end(&b);
 	if (ob_builder_finish(&b, &list) == OB_OK) {
@@ -80,7 +80,8 @@ static void give_back(struct obi_order *order)
 static void finish(struct obi_order_item *item, const char *error)
 {
 	item->ok = error == NULL;
-	snprintf(item->error, sizeof item->error, "%.*s", (int)sizeof item->error - 1, error != NULL ? error : "");
+	snprintf(item->error, sizeof item->error, "%.*s", (int)sizeof item->error - 1,
+		 error != NULL ? error : "");
 	give_back(item->order);
 }
 
@@ -209,8 +210,8 @@ static struct obi_member *find_member(struct obi_run *run, const struct ob_value
 }
 
 /*
- * The names in *ret, an array; NULL: none are given, so every child is meant. They come as a list, or one by one. False: as something
- * else, and everybody is the last one to be meant by that.
+ * The names in *ret, an array; NULL: none are given, so every child is meant. They come as a list,
+ * or one by one. False: as something else, and everybody is the last one to be meant by that.
  */
 static bool find_names(const struct ob_value *params, const struct ob_value **ret)
 {
@@ -232,12 +233,14 @@ static bool find_members(struct obi_order *order, const struct ob_value *names)
 {
 	for (uint32_t i = 0; i < order->count; i++) {
 		const struct ob_value *name = ob_value_at(names, i);
-		struct obi_member *member = names != NULL ? find_member(order->run, name) : &order->run->members[i];
+		struct obi_member *member =
+		    names != NULL ? find_member(order->run, name) : &order->run->members[i];
 		struct ob_bytes text = ob_bytes_text("");
 		if (member == NULL) {
 			(void)ob_get_string(name, &text);
-			(void)ob_call_fail(order->call, OB_RPC_INVALID_PARAMS, "there is no child \"%.*s\"",
-					   (int)(text.len < 64 ? text.len : 64), (const char *)text.data);
+			(void)ob_call_fail(
+			    order->call, OB_RPC_INVALID_PARAMS, "there is no child \"%.*s\"",
+			    (int)(text.len < 64 ? text.len : 64), (const char *)text.data);
 			return false;
 		}
 		order->items[i] = (struct obi_order_item){.order = order, .member = member};
@@ -250,7 +253,8 @@ static void take_order(struct obi_run *run, ob_call *call, const struct ob_value
 {
 	const struct ob_value *names;
 	if (!find_names(params, &names)) {
-		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS, "names must be a list of names, or not there");
+		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS,
+				   "names must be a list of names, or not there");
 		return;
 	}
 	uint32_t count = names != NULL ? names->count : run->count;
@@ -299,7 +303,8 @@ static void on_status(void *user, ob_call *call, const struct ob_value *params)
 	ob_build_array(&b);
 	for (uint32_t i = 0; i < run->count; i++) {
 		const struct ob_connector_options *o = run->members[i].options;
-		struct obi_row row = {.name = o->name, .data_path = o->data_path, .supervised = true};
+		struct obi_row row = {
+		    .name = o->name, .data_path = o->data_path, .supervised = true};
 		row.status.size = sizeof row.status;
 		ob_connector_status(run->members[i].connector, &row.status);
 		obi_row_build(&b, &row);
@@ -328,7 +333,8 @@ static bool is_well(void *user, struct ob_error *why)
 		struct ob_status status = {.size = sizeof status};
 		ob_connector_status(run->members[i].connector, &status);
 		if (status.state == OB_STATE_FAILED) {
-			snprintf(why->text, sizeof why->text, "%s has failed", run->members[i].options->name);
+			snprintf(why->text, sizeof why->text, "%s has failed",
+				 run->members[i].options->name);
 			return false;
 		}
 	}
@@ -338,7 +344,8 @@ static bool is_well(void *user, struct ob_error *why)
 int obi_orders_serve(struct obi_run *run, struct ob_error *reterr)
 {
 	static const struct ob_method methods[] = {
-	    {"status", on_status}, {"start", on_start}, {"stop", on_stop}, {"restart", on_restart}, {NULL, NULL},
+	    {"status", on_status},   {"start", on_start}, {"stop", on_stop},
+	    {"restart", on_restart}, {NULL, NULL},
 	};
 	static const char *const auth[] = {"peercred", NULL};
 	/* It has no parent: whoever may give orders may end it. */

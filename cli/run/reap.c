@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Orphans below us become our children: what a child left behind ends with us, and leaves no zombies.
+ * Orphans below us become our children: what a child left behind ends with us, and leaves no
+ * zombies.
  *
- * A member's own child must be reaped by its connector, which wants its status. Both ask the kernel; so look before taking.
+ * A member's own child must be reaped by its connector, which wants its status. Both ask the
+ * kernel; so look before taking.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -44,7 +46,8 @@ static bool is_member(const struct obi_run *run, pid_t pid)
 	return false;
 }
 
-/* The kernel shows one dead child after the other. While it shows a member's, others may wait behind it: look again soon. */
+/* The kernel shows one dead child after the other. While it shows a member's, others may wait
+ * behind it: look again soon. */
 void obi_reap(struct obi_run *run)
 {
 	for (;;) {
@@ -62,7 +65,8 @@ void obi_reap(struct obi_run *run)
 
 /* ---- The end ---- */
 
-/* SIGKILL to each child of one of our threads. They are ours and not reaped, so their pids are theirs. Returns how many. */
+/* SIGKILL to each child of one of our threads. They are ours and not reaped, so their pids are
+ * theirs. Returns how many. */
 static size_t kill_children_of(const char *thread)
 {
 	char path[64];
@@ -108,7 +112,8 @@ static void await_children(void)
 		if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG) < 0) {
 			return;
 		}
-		if (dead.si_pid == 0 && sigtimedwait(&children, NULL, &patience) < 0 && errno == EAGAIN) {
+		if (dead.si_pid == 0 && sigtimedwait(&children, NULL, &patience) < 0 &&
+		    errno == EAGAIN) {
 			return;
 		}
 	}
@@ -123,8 +128,8 @@ void obi_reap_kill(struct obi_run *run)
 		if (count == 0) {
 			return;
 		}
-		obi_run_log(run, NULL, OB_LOG_WARN, "killed what children had left behind", "{s:U}", "processes",
-			    (uint64_t)count);
+		obi_run_log(run, NULL, OB_LOG_WARN, "killed what children had left behind", "{s:U}",
+			    "processes", (uint64_t)count);
 		await_children();
 	}
 }

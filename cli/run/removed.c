@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Children that live and are not in the config any more: of a name that was removed, or in a data directory that was given up. They
- * are known from the record and from the directories in data_root, and ended as they would have been by the config that
- * started them. Nobody's child is touched while a connector holds it.
+ * Children that live and are not in the config any more: of a name that was removed, or in a data
+ * directory that was given up. They are known from the record and from the directories in
+ * data_root, and ended as they would have been by the config that started them. Nobody's child is
+ * touched while a connector holds it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,7 +30,8 @@ struct obi_removed {
 	struct obi_record_entry entry; /* in the root's arena */
 	dev_t dev;		       /* of the data directory */
 	ino_t ino;
-	bool ending; /* the process is being ended; else it cannot be, and only the record remembers it */
+	bool ending; /* the process is being ended; else it cannot be, and only the record remembers
+			it */
 	struct obi_datadir dir;
 	struct obi_process process;
 	struct obi_io death;
@@ -56,7 +58,8 @@ int obi_removed_record(struct obi_run *run, struct ob_error *reterr)
 		    .name = o->name,
 		    .data_path = o->data_path,
 		    .stop_signal = o->stop_signal != 0 ? o->stop_signal : SIGINT,
-		    .stop_timeout_ms = o->stop_timeout_ms != 0 ? o->stop_timeout_ms : STOP_TIMEOUT_MS,
+		    .stop_timeout_ms =
+			o->stop_timeout_ms != 0 ? o->stop_timeout_ms : STOP_TIMEOUT_MS,
 		};
 	}
 	for (const struct obi_removed *r = run->removed; r != NULL; r = r->next) {
@@ -116,8 +119,8 @@ static void finish(struct obi_removed *r)
 	unlink_one(r);
 	close_one(r);
 	if (obi_removed_record(run, &err) < 0) {
-		obi_run_log(run, NULL, OB_LOG_WARN, "the record of children is out of date", "{s:s}", "cause",
-			    err.text);
+		obi_run_log(run, NULL, OB_LOG_WARN, "the record of children is out of date",
+			    "{s:s}", "cause", err.text);
 	}
 	release_held(run, name);
 	obi_run_done_one(run);
@@ -146,9 +149,13 @@ static void open_logs(struct obi_removed *r)
 	static const char *const files[] = {OBI_FILE_STDOUT, OBI_FILE_STDERR};
 	static const char *const names[] = {"stdout", "stderr"};
 	for (int i = 0; i < 2; i++) {
-		struct obi_log_reader_setup setup = {
-		    .loop = r->run->rt->loop, .stream = i + 1, .name = r->entry.name, .fn = on_log, .user = r};
-		if (obi_fifo_open(r->dir.fd, files[i], names[i], r->dir.uid, &r->pipes[i], NULL) == OB_OK) {
+		struct obi_log_reader_setup setup = {.loop = r->run->rt->loop,
+						     .stream = i + 1,
+						     .name = r->entry.name,
+						     .fn = on_log,
+						     .user = r};
+		if (obi_fifo_open(r->dir.fd, files[i], names[i], r->dir.uid, &r->pipes[i], NULL) ==
+		    OB_OK) {
 			setup.fd = r->pipes[i].fd;
 			(void)obi_log_reader_new(&setup, &r->logs[i], NULL);
 		}
@@ -198,8 +205,8 @@ static void begin_ending(struct obi_removed *r)
 	struct obi_loop *loop = r->run->rt->loop;
 	r->ending = true;
 	r->run->pending++;
-	obi_run_log(r->run, r->entry.name, OB_LOG_INFO, "is not in the config any more", "{s:i,s:s}", "pid",
-		    (int)r->process.id.pid, "data_path", r->entry.data_path);
+	obi_run_log(r->run, r->entry.name, OB_LOG_INFO, "is not in the config any more",
+		    "{s:i,s:s}", "pid", (int)r->process.id.pid, "data_path", r->entry.data_path);
 	open_logs(r);
 	r->death.fn = on_death;
 	r->patience.fn = on_impatience;
@@ -245,8 +252,8 @@ static bool is_members(const struct obi_run *run, const struct stat *st)
 {
 	for (uint32_t i = 0; i < run->count; i++) {
 		struct stat own;
-		if (stat(run->members[i].options->data_path, &own) == 0 && own.st_dev == st->st_dev &&
-		    own.st_ino == st->st_ino) {
+		if (stat(run->members[i].options->data_path, &own) == 0 &&
+		    own.st_dev == st->st_dev && own.st_ino == st->st_ino) {
 			return true;
 		}
 	}
@@ -301,8 +308,9 @@ static void consider(struct obi_run *run, const struct obi_record_entry *entry, 
 		hold_namesakes(run, r->entry.name);
 	} else {
 		obi_datadir_close(&r->dir);
-		obi_run_log(run, entry->name, OB_LOG_WARN, "is not in the config any more, and cannot be ended",
-			    "{s:s,s:s}", "data_path", entry->data_path, "cause", err.text);
+		obi_run_log(run, entry->name, OB_LOG_WARN,
+			    "is not in the config any more, and cannot be ended", "{s:s,s:s}",
+			    "data_path", entry->data_path, "cause", err.text);
 	}
 }
 
@@ -314,13 +322,15 @@ static void consider_directory(struct obi_run *run, const char *name)
 	int n = snprintf(path, sizeof path, "%s/%s", run->root.path, name);
 	int m = snprintf(state, sizeof state, "%s/" OBI_FILE_STATE, name);
 	if (n < 0 || (size_t)n >= sizeof path || m < 0 || (size_t)m >= sizeof state ||
-	    !obi_name_is_child(ob_bytes_text(name)) || fstatat(run->root.fd, state, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+	    !obi_name_is_child(ob_bytes_text(name)) ||
+	    fstatat(run->root.fd, state, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		return;
 	}
-	const struct obi_record_entry entry = {.name = obi_arena_text(&run->root.arena, name, strlen(name)),
-					       .data_path = obi_arena_text(&run->root.arena, path, (size_t)n),
-					       .stop_signal = SIGINT,
-					       .stop_timeout_ms = STOP_TIMEOUT_MS};
+	const struct obi_record_entry entry = {
+	    .name = obi_arena_text(&run->root.arena, name, strlen(name)),
+	    .data_path = obi_arena_text(&run->root.arena, path, (size_t)n),
+	    .stop_signal = SIGINT,
+	    .stop_timeout_ms = STOP_TIMEOUT_MS};
 	if (entry.name != NULL && entry.data_path != NULL) {
 		consider(run, &entry, false);
 	}

@@ -62,7 +62,8 @@ static int busy(int fd, struct ob_error *reterr)
 	char text[16];
 	ssize_t n = pread(fd, text, sizeof text - 1, 0);
 	text[n > 0 ? n : 0] = '\0';
-	return obi_fail(reterr, OB_EBUSY, 0, "another outboard run (pid %ld) has it", strtol(text, NULL, 10));
+	return obi_fail(reterr, OB_EBUSY, 0, "another outboard run (pid %ld) has it",
+			strtol(text, NULL, 10));
 }
 
 /* The pid in it is for people; the lock is what counts. */
@@ -70,14 +71,17 @@ static int take_lock(struct obi_root *root, struct ob_error *reterr)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char text[16];
-	int fd = openat(root->fd, OBI_ROOT_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	int fd = openat(root->fd, OBI_ROOT_LOCK,
+			O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		return obi_fail(reterr, obi_code_of_errno(errno), errno, OBI_ROOT_LOCK " cannot be opened");
+		return obi_fail(reterr, obi_code_of_errno(errno), errno,
+				OBI_ROOT_LOCK " cannot be opened");
 	}
 	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
 		int sys = errno;
-		int r = sys == EAGAIN || sys == EACCES ? busy(fd, reterr)
-						       : obi_fail(reterr, OB_EIO, sys, "cannot be locked");
+		int r = sys == EAGAIN || sys == EACCES
+			    ? busy(fd, reterr)
+			    : obi_fail(reterr, OB_EIO, sys, "cannot be locked");
 		close(fd);
 		return r;
 	}
@@ -137,7 +141,8 @@ void obi_root_close(struct obi_root *root)
 static const char *text_of(const struct ob_value *value, struct obi_arena *arena)
 {
 	struct ob_bytes text;
-	if (!ob_get_string(value, &text) || text.len == 0 || memchr(text.data, '\0', text.len) != NULL) {
+	if (!ob_get_string(value, &text) || text.len == 0 ||
+	    memchr(text.data, '\0', text.len) != NULL) {
 		return NULL;
 	}
 	return obi_arena_text(arena, (const char *)text.data, text.len);
@@ -153,8 +158,10 @@ static struct obi_record_entry *read_entry(const struct ob_value *value, struct 
 	    !obi_name_is_child(ob_bytes_text(name))) {
 		return NULL;
 	}
-	*entry = (struct obi_record_entry){
-	    .name = name, .data_path = path, .stop_signal = SIGINT, .stop_timeout_ms = STOP_TIMEOUT_MS};
+	*entry = (struct obi_record_entry){.name = name,
+					   .data_path = path,
+					   .stop_signal = SIGINT,
+					   .stop_timeout_ms = STOP_TIMEOUT_MS};
 	if (ob_get_int(ob_value_find(value, "stop_signal"), &signal_number) && signal_number > 0 &&
 	    signal_number <= 64) {
 		entry->stop_signal = (int)signal_number;
@@ -178,7 +185,8 @@ struct obi_record_entry *obi_root_read(int fd, uid_t owner, struct obi_arena *ar
 	    obi_json_parse(obi_buf_bytes(&text), &tree_arena.ob, NULL, &tree, NULL) == OB_OK) {
 		const struct ob_value *children = ob_value_find(&tree, "children");
 		for (uint32_t i = 0; ob_value_at(children, i) != NULL; i++) {
-			struct obi_record_entry *entry = read_entry(ob_value_at(children, i), arena);
+			struct obi_record_entry *entry =
+			    read_entry(ob_value_at(children, i), arena);
 			if (entry != NULL) {
 				*last = entry;
 				last = &entry->next;
@@ -190,7 +198,8 @@ struct obi_record_entry *obi_root_read(int fd, uid_t owner, struct obi_arena *ar
 	return list;
 }
 
-int obi_root_write(const struct obi_root *root, const struct obi_record_entry *entries, struct ob_error *reterr)
+int obi_root_write(const struct obi_root *root, const struct obi_record_entry *entries,
+		   struct ob_error *reterr)
 {
 	struct obi_arena arena;
 	struct obi_buf text;
@@ -201,16 +210,16 @@ int obi_root_write(const struct obi_root *root, const struct obi_record_entry *e
 	ob_builder_init(&b, &arena.ob);
 	ob_build(&b, "{s:i,s:[", "pid", (int)getpid(), "children");
 	for (const struct obi_record_entry *e = entries; e != NULL; e = e->next) {
-		ob_build(&b, "{s:s,s:s,s:i,s:I}", "name", e->name, "data_path", e->data_path, "stop_signal",
-			 e->stop_signal, "stop_timeout_ms", e->stop_timeout_ms);
+		ob_build(&b, "{s:s,s:s,s:i,s:I}", "name", e->name, "data_path", e->data_path,
+			 "stop_signal", e->stop_signal, "stop_timeout_ms", e->stop_timeout_ms);
 	}
 	ob_build(&b, "]}");
 	int r = ob_builder_finish(&b, &tree);
 	r = r == OB_OK ? obi_json_write(&tree, obi_buf_sink(&text), reterr)
 		       : obi_fail(reterr, r, 0, "writing " OBI_ROOT_RECORD ": out of memory");
 	if (r == OB_OK) {
-		r = obi_file_replace(root->fd, OBI_ROOT_RECORD, "record", obi_buf_bytes(&text), OBI_FILE_SYNC,
-				     (uid_t)-1, (gid_t)-1, reterr);
+		r = obi_file_replace(root->fd, OBI_ROOT_RECORD, "record", obi_buf_bytes(&text),
+				     OBI_FILE_SYNC, (uid_t)-1, (gid_t)-1, reterr);
 	}
 	obi_buf_free(&text);
 	obi_arena_free(&arena);

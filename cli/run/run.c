@@ -53,7 +53,8 @@ static void detach(struct obi_run *run)
 	end_if_done(run);
 }
 
-/* ---- Signals: they arrive as something to read, so that nothing ever runs inside a handler ---- */
+/* ---- Signals: they arrive as something to read, so that nothing ever runs inside a handler ----
+ */
 
 static void on_signals(void *user, int events)
 {
@@ -110,8 +111,8 @@ static int open_sinks(struct obi_run *run, struct ob_error *reterr)
 /* Those that are no longer in the config first: a child may wait for an earlier one of its name. */
 static int begin_children(struct obi_run *run, struct ob_error *reterr)
 {
-	obi_run_log(run, NULL, OB_LOG_INFO, "supervising", "{s:i,s:U,s:s}", "pid", (int)getpid(), "children",
-		    (uint64_t)run->count, "socket", run->address);
+	obi_run_log(run, NULL, OB_LOG_INFO, "supervising", "{s:i,s:U,s:s}", "pid", (int)getpid(),
+		    "children", (uint64_t)run->count, "socket", run->address);
 	obi_removed_begin(run);
 	int r = obi_removed_record(run, reterr);
 	if (r == OB_OK) {
@@ -127,7 +128,8 @@ static int begin(struct obi_run *run, struct ob_error *reterr)
 	if (r < 0) {
 		return obi_wrap(reterr, "%s: data_root: %s", run->file, run->config.data_root);
 	}
-	r = obi_unix_address(run->root.path, OBI_ROOT_SOCKET, run->address, sizeof run->address, reterr);
+	r = obi_unix_address(run->root.path, OBI_ROOT_SOCKET, run->address, sizeof run->address,
+			     reterr);
 	r = r == OB_OK ? obi_reap_begin(run, reterr) : r;
 	r = r == OB_OK ? open_sinks(run, reterr) : r;
 	r = r == OB_OK ? obi_members_make(run, reterr) : r;
@@ -207,23 +209,31 @@ static bool read_format(const char *text, uint32_t *ret)
 	return true;
 }
 
-static const char about[] =
-    "Starts every child of the config and keeps it running, in the foreground. Children that run already\n"
-    "are taken over, those that are no longer in the config are ended. Logs and events go to stdout.\n\n"
-    "SIGINT and SIGTERM stop all children and end; SIGUSR1 lets them go on and ends. \"outboard status\",\n"
-    "\"start\", \"stop\" and \"restart\" reach it through a socket in data_root, as the same user or root.\n";
+static const char about[] = "Starts every child of the config and keeps it running, in the "
+			    "foreground. Children that run already\n"
+			    "are taken over, those that are no longer in the config are ended. "
+			    "Logs and events go to stdout.\n\n"
+			    "SIGINT and SIGTERM stop all children and end; SIGUSR1 lets them go on "
+			    "and ends. \"outboard status\",\n"
+			    "\"start\", \"stop\" and \"restart\" reach it through a socket in "
+			    "data_root, as the same user or root.\n";
 
 int obi_cmd_run(int argc, char **argv)
 {
 	const char *format_text = "text";
 	const struct obi_option options[] = {
-	    {"log-format", "text|json", "how logs and events are printed (default text)", OBI_OPTION_TEXT,
-	     &format_text},
+	    {"log-format", "text|json", "how logs and events are printed (default text)",
+	     OBI_OPTION_TEXT, &format_text},
 	    {0},
 	};
-	const struct obi_usage usage = {
-	    .command = "run", .words = "CONFIG", .about = about, .options = options, .min_words = 1, .max_words = 1};
-	struct obi_run run = {.signal_fd = -1, .own_pipe = {-1, -1}, .root = {.fd = -1, .lock = -1}};
+	const struct obi_usage usage = {.command = "run",
+					.words = "CONFIG",
+					.about = about,
+					.options = options,
+					.min_words = 1,
+					.max_words = 1};
+	struct obi_run run = {
+	    .signal_fd = -1, .own_pipe = {-1, -1}, .root = {.fd = -1, .lock = -1}};
 	struct obi_words words;
 	int status;
 	if (!obi_args_read(&usage, argc, argv, &words, &status)) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run - what the parts of `outboard run` share: the supervisor of a config's children, in one thread on one loop.
+ * run - what the parts of `outboard run` share: the supervisor of a config's children, in one
+ * thread on one loop.
  *
- *   run.c          the command: beginning, signals, end        run_members.c  the children of the config
- *   run_root.c     data_root, its lock and the record          run_removed.c  children that are no longer in the config
- *   run_say.c      records of our own                          run_orders.c   what status, start, stop and restart ask for
- *   run_reap.c     grandchildren that came to us
+ *   run.c          the command: beginning, signals, end        run_members.c  the children of the
+ * config run_root.c     data_root, its lock and the record          run_removed.c  children that
+ * are no longer in the config run_say.c      records of our own run_orders.c   what status, start,
+ * stop and restart ask for run_reap.c     grandchildren that came to us
  */
 #ifndef OBI_CLI_RUN_RUN_H
 #define OBI_CLI_RUN_RUN_H
@@ -23,7 +24,8 @@ struct obi_run;
 
 /* ---- run_root.c ---- */
 
-/* A child that this or an earlier run is, or was, in charge of: enough to end it without its config. */
+/* A child that this or an earlier run is, or was, in charge of: enough to end it without its
+ * config. */
 struct obi_record_entry {
 	struct obi_record_entry *next;
 	const char *name;
@@ -40,14 +42,17 @@ struct obi_root {
 	struct obi_record_entry *record; /* as it was read */
 };
 
-/* Open data_root, making it if need be, take its lock and read the record. OB_EBUSY: another `outboard run` has it. */
+/* Open data_root, making it if need be, take its lock and read the record. OB_EBUSY: another
+ * `outboard run` has it. */
 int obi_root_open(const char *path, struct obi_root *ret, struct ob_error *reterr);
 void obi_root_close(struct obi_root *root);
 
 /* Write the record: what an `outboard run` of another config would have to end. */
-int obi_root_write(const struct obi_root *root, const struct obi_record_entry *entries, struct ob_error *reterr);
+int obi_root_write(const struct obi_root *root, const struct obi_record_entry *entries,
+		   struct ob_error *reterr);
 
-/* Read the record of a data_root that somebody else may hold; the entries are made in arena. NULL: there is none. */
+/* Read the record of a data_root that somebody else may hold; the entries are made in arena. NULL:
+ * there is none. */
 struct obi_record_entry *obi_root_read(int fd, uid_t owner, struct obi_arena *arena);
 
 /* ---- run_members.c ---- */
@@ -57,7 +62,8 @@ struct obi_member {
 	const struct ob_connector_options *options;
 	ob_connector *connector;
 	struct obi_order_item *waiting; /* for it to become ready */
-	bool held; /* to be started when an earlier child of its name, in another directory, has ended */
+	bool held; /* to be started when an earlier child of its name, in another directory, has
+		      ended */
 };
 
 /* Make a connector for each child; nothing is started. */
@@ -88,8 +94,10 @@ int obi_removed_record(struct obi_run *run, struct ob_error *reterr);
 
 /* ---- run_say.c ---- */
 
-/* A record of our own: about the child of that name, or (NULL) of us. attrs is a format of ob_build that makes one map, or NULL. */
-void obi_run_log(struct obi_run *run, const char *name, int level, const char *message, const char *attrs, ...);
+/* A record of our own: about the child of that name, or (NULL) of us. attrs is a format of ob_build
+ * that makes one map, or NULL. */
+void obi_run_log(struct obi_run *run, const char *name, int level, const char *message,
+		 const char *attrs, ...);
 void obi_run_log_event(struct obi_run *run, const struct ob_event *event, bool asked_for);
 
 /* A logger whose records come back as records of our own: for the server. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Records of our own: events of the children, and what the supervisor itself has to tell. They go where the children's logs go. */
+/* Records of our own: events of the children, and what the supervisor itself has to tell. They go
+ * where the children's logs go. */
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
@@ -23,7 +24,8 @@ static int32_t zone_of(time_t seconds)
 	return localtime_r(&seconds, &local) != NULL ? (int32_t)local.tm_gmtoff : 0;
 }
 
-static void say(struct obi_run *run, const char *name, int level, const char *message, struct ob_value attrs)
+static void say(struct obi_run *run, const char *name, int level, const char *message,
+		struct ob_value attrs)
 {
 	struct ob_log_record record = {
 	    .size = sizeof record,
@@ -38,7 +40,8 @@ static void say(struct obi_run *run, const char *name, int level, const char *me
 	ob_log_writer_record(run->writer, &record);
 }
 
-void obi_run_log(struct obi_run *run, const char *name, int level, const char *message, const char *attrs, ...)
+void obi_run_log(struct obi_run *run, const char *name, int level, const char *message,
+		 const char *attrs, ...)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
@@ -62,11 +65,16 @@ static const struct {
 	const char *message;
 	int level;
 } words[] = {
-    [OB_EVENT_STARTING] = {"started", OB_LOG_INFO},	 [OB_EVENT_READY] = {"ready", OB_LOG_INFO},
-    [OB_EVENT_UNHEALTHY] = {"not healthy", OB_LOG_WARN}, [OB_EVENT_UNRESPONSIVE] = {"does not answer", OB_LOG_WARN},
-    [OB_EVENT_EXITED] = {"exited", OB_LOG_WARN},	 [OB_EVENT_RESTARTING] = {"starts again", OB_LOG_WARN},
-    [OB_EVENT_FAILED] = {"given up", OB_LOG_ERROR},	 [OB_EVENT_ADOPTED] = {"taken over", OB_LOG_INFO},
-    [OB_EVENT_DETACHED] = {"let go", OB_LOG_INFO},	 [OB_EVENT_STOPPED] = {"stopped", OB_LOG_INFO},
+    [OB_EVENT_STARTING] = {"started", OB_LOG_INFO},
+    [OB_EVENT_READY] = {"ready", OB_LOG_INFO},
+    [OB_EVENT_UNHEALTHY] = {"not healthy", OB_LOG_WARN},
+    [OB_EVENT_UNRESPONSIVE] = {"does not answer", OB_LOG_WARN},
+    [OB_EVENT_EXITED] = {"exited", OB_LOG_WARN},
+    [OB_EVENT_RESTARTING] = {"starts again", OB_LOG_WARN},
+    [OB_EVENT_FAILED] = {"given up", OB_LOG_ERROR},
+    [OB_EVENT_ADOPTED] = {"taken over", OB_LOG_INFO},
+    [OB_EVENT_DETACHED] = {"let go", OB_LOG_INFO},
+    [OB_EVENT_STOPPED] = {"stopped", OB_LOG_INFO},
 };
 
 static void build_exit(struct ob_builder *b, const struct ob_event *event)
@@ -79,10 +87,11 @@ static void build_exit(struct ob_builder *b, const struct ob_event *event)
 }
 
 /* A machine gets the event by name; a person has the message. */
-static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool by_name, char delay[32])
+static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool by_name,
+			char delay[32])
 {
-	bool has_process =
-	    event->type != OB_EVENT_RESTARTING && event->type != OB_EVENT_FAILED && event->type != OB_EVENT_STOPPED;
+	bool has_process = event->type != OB_EVENT_RESTARTING && event->type != OB_EVENT_FAILED &&
+			   event->type != OB_EVENT_STOPPED;
 	ob_build(b, "{");
 	if (by_name) {
 		ob_build(b, "s:s", "event", ob_event_name(event->type));
@@ -122,7 +131,8 @@ void obi_run_log_event(struct obi_run *run, const struct ob_event *event, bool a
 	if (ob_builder_finish(&b, &map) < 0) {
 		map = ob_map(NULL, 0);
 	}
-	say(run, event->name, asked_for ? OB_LOG_INFO : words[event->type].level, words[event->type].message, map);
+	say(run, event->name, asked_for ? OB_LOG_INFO : words[event->type].level,
+	    words[event->type].message, map);
 	obi_arena_free(&arena);
 }
 
@@ -142,8 +152,11 @@ int obi_run_log_open(struct obi_run *run, struct ob_error *reterr)
 		run->own_pipe[0] = run->own_pipe[1] = -1;
 		return obi_fail(reterr, OB_EIO, errno, "pipe");
 	}
-	struct obi_log_reader_setup setup = {
-	    .loop = run->rt->loop, .fd = run->own_pipe[0], .name = "run", .fn = on_own_record, .user = run};
+	struct obi_log_reader_setup setup = {.loop = run->rt->loop,
+					     .fd = run->own_pipe[0],
+					     .name = "run",
+					     .fn = on_own_record,
+					     .user = run};
 	int r = ob_logger_new(run->own_pipe[1], &run->logger, reterr);
 	return r == OB_OK ? obi_log_reader_new(&setup, &run->own_log, reterr) : r;
 }

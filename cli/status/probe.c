@@ -29,8 +29,8 @@ static int64_t boottime_ms(void)
 }
 
 /*
- * A parent says how its child is. Without one, what it wrote is history: a child that lives is nobody's, and one that does not is
- * stopped, unless it had been given up.
+ * A parent says how its child is. Without one, what it wrote is history: a child that lives is
+ * nobody's, and one that does not is stopped, unless it had been given up.
  */
 static uint32_t state_now(const struct survey *s, bool lives)
 {
@@ -40,7 +40,9 @@ static uint32_t state_now(const struct survey *s, bool lives)
 	if (lives) {
 		return OB_STATE_DETACHED;
 	}
-	return s->state.state == OB_STATE_FAILED || s->state.state == OB_STATE_IDLE ? s->state.state : OB_STATE_STOPPED;
+	return s->state.state == OB_STATE_FAILED || s->state.state == OB_STATE_IDLE
+		   ? s->state.state
+		   : OB_STATE_STOPPED;
 }
 
 static void read_state(struct survey *s)
@@ -52,7 +54,8 @@ static void read_state(struct survey *s)
 	status->link = OB_LINK_DOWN;
 	if (lives) {
 		status->pid = s->occupant.process.id.pid;
-		status->uptime_ms = s->occupant.recorded ? boottime_ms() - s->state.started_boot_ms : -1;
+		status->uptime_ms =
+		    s->occupant.recorded ? boottime_ms() - s->state.started_boot_ms : -1;
 		status->version = s->state.version;
 		status->adopted = s->state.adopted;
 	}
@@ -84,7 +87,8 @@ static void ask_client(struct survey *s, ob_client *client)
 	if (ob_control_health(client, ASK_MS, &health, &err) == OB_OK) {
 		status->healthy = health.healthy;
 		if (!health.healthy) {
-			snprintf(status->last_error, sizeof status->last_error, "%s", health.last_error);
+			snprintf(status->last_error, sizeof status->last_error, "%s",
+				 health.last_error);
 		}
 	} else if (err.code == OB_ETIMEDOUT) {
 		status->link = OB_LINK_UNRESPONSIVE;
@@ -106,7 +110,8 @@ static void ask(struct survey *s)
 	}
 	s->row->status.link = r == OB_ETIMEDOUT ? OB_LINK_UNRESPONSIVE : OB_LINK_DOWN;
 	if (s->row->status.last_error[0] == '\0') {
-		snprintf(s->row->status.last_error, sizeof s->row->status.last_error, "%.255s", err.text);
+		snprintf(s->row->status.last_error, sizeof s->row->status.last_error, "%.255s",
+			 err.text);
 	}
 }
 
@@ -121,8 +126,8 @@ static int look(struct survey *s, struct ob_error *reterr)
 	return r == OB_OK ? obi_datadir_probe(&s->dir, &s->state.procid, &s->occupant, reterr) : r;
 }
 
-int obi_status_probe(ob_runtime *rt, const struct ob_connector_options *options, struct obi_row *row,
-		     struct ob_error *reterr)
+int obi_status_probe(ob_runtime *rt, const struct ob_connector_options *options,
+		     struct obi_row *row, struct ob_error *reterr)
 {
 	struct survey s = {.rt = rt,
 			   .row = row,

@@ -11,7 +11,8 @@ struct obi_row *obi_rows_add(struct obi_rows *rows, struct ob_arena *arena)
 	if (row == NULL) {
 		return NULL;
 	}
-	*row = (struct obi_row){.status = {.size = sizeof row->status, .uptime_ms = -1, .healthy = -1}};
+	*row = (struct obi_row){
+	    .status = {.size = sizeof row->status, .uptime_ms = -1, .healthy = -1}};
 	if (rows->last != NULL) {
 		rows->last->next = row;
 	} else {
@@ -112,7 +113,8 @@ static const char *copy_text(const struct ob_value *value, struct ob_arena *aren
 }
 
 /* The number of a name, as ob_state_name() and its like know them; count when none has it. */
-static uint32_t number_of(const struct ob_value *value, const char *(*name_of)(uint32_t), uint32_t count)
+static uint32_t number_of(const struct ob_value *value, const char *(*name_of)(uint32_t),
+			  uint32_t count)
 {
 	struct ob_bytes text;
 	uint32_t i = 0;
@@ -147,7 +149,8 @@ bool obi_row_read(const struct ob_value *value, struct ob_arena *arena, struct o
 	ret->name = copy_text(ob_value_find(value, "name"), arena);
 	ret->data_path = copy_text(ob_value_find(value, "data_path"), arena);
 	s->state = number_of(ob_value_find(value, "state"), ob_state_name, OB_STATE_DETACHED + 1);
-	uint32_t link = number_of(ob_value_find(value, "link"), ob_link_name, OB_LINK_UNRESPONSIVE + 1);
+	uint32_t link =
+	    number_of(ob_value_find(value, "link"), ob_link_name, OB_LINK_UNRESPONSIVE + 1);
 	if (ret->name == NULL || ret->data_path == NULL || s->state > OB_STATE_DETACHED) {
 		return false;
 	}

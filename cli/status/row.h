@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* row - how one child is: as the supervisor tells it, or as its data directory does; shown as a table or as JSON. */
+/* row - how one child is: as the supervisor tells it, or as its data directory does; shown as a
+ * table or as JSON. */
 #ifndef OBI_CLI_STATUS_ROW_H
 #define OBI_CLI_STATUS_ROW_H
 
@@ -23,10 +24,12 @@ struct obi_rows {
 /* Append one, zeroed, made in arena; NULL: out of memory. */
 struct obi_row *obi_rows_add(struct obi_rows *rows, struct ob_arena *arena);
 
-/* Append the row to a builder as a map: what `status --json` prints, and the supervisor's status answers. What is not known is nil. */
+/* Append the row to a builder as a map: what `status --json` prints, and the supervisor's status
+ * answers. What is not known is nil. */
 void obi_row_build(struct ob_builder *builder, const struct obi_row *row);
 
-/* The way back. Texts are borrowed from value, names copied into arena. False: it is no such map. */
+/* The way back. Texts are borrowed from value, names copied into arena. False: it is no such map.
+ */
 bool obi_row_read(const struct ob_value *value, struct ob_arena *arena, struct obi_row *ret);
 
 #endif

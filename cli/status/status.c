@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard status: how children are, from their supervisor if it runs, else from their data directories. */
+/* outboard status: how children are, from their supervisor if it runs, else from their data
+ * directories. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -49,14 +50,16 @@ static int read_rows(struct asking *a, const struct ob_value *list, struct ob_er
 	for (uint32_t i = 0; ob_value_at(list, i) != NULL; i++) {
 		struct obi_row *row = obi_rows_add(&a->rows, &a->arena.ob);
 		if (row == NULL || !obi_row_read(ob_value_at(list, i), &a->arena.ob, row)) {
-			return obi_fail(reterr, OB_EPROTO, 0, "run.status was answered with something else");
+			return obi_fail(reterr, OB_EPROTO, 0,
+					"run.status was answered with something else");
 		}
 	}
 	return OB_OK;
 }
 
 /* Nobody runs there: *ret_runs is false, and that is no error. */
-static int ask_supervisor(struct asking *a, const char *root, bool *ret_runs, struct ob_error *reterr)
+static int ask_supervisor(struct asking *a, const char *root, bool *ret_runs,
+			  struct ob_error *reterr)
 {
 	ob_client *client;
 	ob_reply *reply;
@@ -107,8 +110,9 @@ static bool is_shown(const struct asking *a, const char *path)
 {
 	struct stat one, other;
 	for (const struct obi_row *row = a->rows.first; row != NULL; row = row->next) {
-		if (row->data_path != NULL && stat(path, &one) == 0 && stat(row->data_path, &other) == 0 &&
-		    one.st_dev == other.st_dev && one.st_ino == other.st_ino) {
+		if (row->data_path != NULL && stat(path, &one) == 0 &&
+		    stat(row->data_path, &other) == 0 && one.st_dev == other.st_dev &&
+		    one.st_ino == other.st_ino) {
 			return true;
 		}
 	}
@@ -122,7 +126,8 @@ static void ask_record(struct asking *a, const char *root)
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		return;
 	}
-	for (const struct obi_record_entry *e = obi_root_read(fd, st.st_uid, &a->arena); e != NULL; e = e->next) {
+	for (const struct obi_record_entry *e = obi_root_read(fd, st.st_uid, &a->arena); e != NULL;
+	     e = e->next) {
 		if (!is_shown(a, e->data_path)) {
 			ask_directory(a, e->name, e->data_path, NULL, true);
 		}
@@ -201,7 +206,8 @@ static void ask_root_or_child(struct asking *a, const char *path)
 	} else if (r == OB_OK && has_file(path, OBI_FILE_STATE)) {
 		ask_directory(a, last_part(path), path, NULL, false);
 	} else if (r == OB_OK) {
-		r = obi_fail(&err, OB_EINVAL, 0, "neither a child's data directory nor a data_root");
+		r = obi_fail(&err, OB_EINVAL, 0,
+			     "neither a child's data directory nor a data_root");
 	}
 	if (r < 0) {
 		give_up(a, path, &err);
@@ -230,7 +236,9 @@ static void ask_target(struct asking *a, const char *target)
 
 static const char *note_of(const struct obi_row *row)
 {
-	return row->status.state == OB_STATE_READY && row->status.healthy != 0 ? "" : row->status.last_error;
+	return row->status.state == OB_STATE_READY && row->status.healthy != 0
+		   ? ""
+		   : row->status.last_error;
 }
 
 static void add_numbers(struct obi_table *table, const struct ob_status *s)
@@ -254,8 +262,9 @@ static void add_numbers(struct obi_table *table, const struct ob_status *s)
 
 static void print_table(struct asking *a)
 {
-	static const char *const headings[] = {"NAME",	  "STATE",   "LINK",	"PID",	"UPTIME", "RESTARTS",
-					       "HEALTHY", "VERSION", "ADDRESS", "NOTE", NULL};
+	static const char *const headings[] = {"NAME",	  "STATE",    "LINK",	 "PID",
+					       "UPTIME",  "RESTARTS", "HEALTHY", "VERSION",
+					       "ADDRESS", "NOTE",     NULL};
 	struct obi_table table;
 	obi_table_init(&table, &a->arena, headings);
 	for (const struct obi_row *row = a->rows.first; row != NULL; row = row->next) {
@@ -294,10 +303,11 @@ static void print_json(struct asking *a)
 	}
 }
 
-static const char about[] =
-    "Shows how children are. CONFIG is the file that \"outboard run\" was given: its supervisor is asked, or,\n"
-    "if it does not run, the children's data directories and the children themselves. DATA_DIR is a\n"
-    "data_root or one child's data directory. Nothing is disturbed.\n";
+static const char about[] = "Shows how children are. CONFIG is the file that \"outboard run\" was "
+			    "given: its supervisor is asked, or,\n"
+			    "if it does not run, the children's data directories and the children "
+			    "themselves. DATA_DIR is a\n"
+			    "data_root or one child's data directory. Nothing is disturbed.\n";
 
 int obi_cmd_status(int argc, char **argv)
 {
@@ -309,8 +319,11 @@ int obi_cmd_status(int argc, char **argv)
 	    {"json", NULL, "print a JSON array of objects", OBI_OPTION_FLAG, &json},
 	    {0},
 	};
-	const struct obi_usage usage = {
-	    .command = "status", .words = "[CONFIG|DATA_DIR...]", .about = about, .options = options, .max_words = -1};
+	const struct obi_usage usage = {.command = "status",
+					.words = "[CONFIG|DATA_DIR...]",
+					.about = about,
+					.options = options,
+					.max_words = -1};
 	struct asking a = {.exit_status = OBI_EXIT_OK};
 	struct obi_words words;
 	int status;

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* ---- Words -------------------------------------------------------------------------------------------------------- */
+/* ---- Words ---- */
 
 static bool is_blank(uint8_t c)
 {
@@ -18,7 +18,8 @@ static bool ends_rule(uint8_t c)
 	return c == ';' || c == '\n';
 }
 
-/* Cut the next word off the front; what is in quotes belongs to it. false: there is none, or a quote is left open. */
+/* Cut the next word off the front; what is in quotes belongs to it. false: there is none, or a
+ * quote is left open. */
 static bool next_word(struct ob_bytes *rest, struct ob_bytes *ret_word)
 {
 	bool quoted = false;
@@ -59,7 +60,7 @@ static bool has_only_blanks(struct ob_bytes text)
 	return n == text.len;
 }
 
-/* ---- Conditions --------------------------------------------------------------------------------------------------- */
+/* ---- Conditions ---- */
 
 /* "KEY=value": take the value, without its quotes. */
 static bool value_of(struct ob_bytes word, const char *key, struct ob_bytes *ret)
@@ -102,8 +103,9 @@ static enum reading read_condition(struct obi_acl_rule *rule, struct ob_bytes wo
 		const char *key;
 		uint32_t known;
 		uint32_t *number;
-	} numbers[] = {
-	    {"uid", OB_PEER_UID, &rule->uid}, {"gid", OB_PEER_UID, &rule->gid}, {"cid", OB_PEER_CID, &rule->cid}};
+	} numbers[] = {{"uid", OB_PEER_UID, &rule->uid},
+		       {"gid", OB_PEER_UID, &rule->gid},
+		       {"cid", OB_PEER_CID, &rule->cid}};
 	struct ob_bytes value;
 	if (ob_bytes_is(word, "parent")) {
 		rule->parent = true;
@@ -125,11 +127,12 @@ static enum reading read_condition(struct obi_acl_rule *rule, struct ob_bytes wo
 	return NO_CONDITION;
 }
 
-/* ---- Patterns ----------------------------------------------------------------------------------------------------- */
+/* ---- Patterns ---- */
 
 static bool is_name(struct ob_bytes text)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
 	for (size_t i = 0; i < text.len; i++) {
 		if (text.data[i] == '\0' || strchr(letters, text.data[i]) == NULL) {
 			return false;
@@ -155,15 +158,18 @@ static bool is_pattern(struct ob_bytes word)
 		return true;
 	}
 	struct ob_bytes method = ob_bytes_of(word.data + dot + 1, dot > 0 ? word.len - dot - 1 : 0);
-	return dot > 0 && is_name(ob_bytes_of(word.data, dot)) && (is_name(method) || ob_bytes_is(method, "*"));
+	return dot > 0 && is_name(ob_bytes_of(word.data, dot)) &&
+	       (is_name(method) || ob_bytes_is(method, "*"));
 }
 
 static bool is_for_the_parent(struct ob_bytes method)
 {
-	return ob_bytes_is(method, "outboard-control.shutdown") || ob_bytes_is(method, "outboard.supervise");
+	return ob_bytes_is(method, "outboard-control.shutdown") ||
+	       ob_bytes_is(method, "outboard.supervise");
 }
 
-/* What is for the parent is not given away by the way: "*" says nothing of it, and to allow it, it must be named. */
+/* What is for the parent is not given away by the way: "*" says nothing of it, and to allow it, it
+ * must be named. */
 static bool fits(struct ob_bytes pattern, struct ob_bytes method, bool allow)
 {
 	if (ob_bytes_is(pattern, "*")) {
@@ -188,12 +194,13 @@ static bool fits_any(const struct obi_acl_rule *rule, struct ob_bytes method)
 	return false;
 }
 
-/* ---- Rules -------------------------------------------------------------------------------------------------------- */
+/* ---- Rules ---- */
 
 static int wrong(struct ob_error *reterr, uint32_t number, const char *what, struct ob_bytes word)
 {
 	int len = (int)(word.len < 64 ? word.len : 64);
-	return obi_fail(reterr, OB_EINVAL, 0, "rule %u: %s \"%.*s\"", number, what, len, (const char *)word.data);
+	return obi_fail(reterr, OB_EINVAL, 0, "rule %u: %s \"%.*s\"", number, what, len,
+			(const char *)word.data);
 }
 
 static int parse_patterns(struct obi_acl_rule *rule, uint32_t number, struct ob_error *reterr)
@@ -210,7 +217,8 @@ static int parse_patterns(struct obi_acl_rule *rule, uint32_t number, struct ob_
 	return OB_OK;
 }
 
-static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_acl_rule *rule, struct ob_error *reterr)
+static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_acl_rule *rule,
+		      struct ob_error *reterr)
 {
 	struct ob_bytes word;
 	enum reading reading = CONDITION;
@@ -223,8 +231,9 @@ static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_acl_rule
 		rule->patterns = text;
 		reading = next_word(&text, &word) ? read_condition(rule, word) : NO_CONDITION;
 	}
-	return reading == BAD_CONDITION ? wrong(reterr, number, "a condition without a usable value:", word)
-					: parse_patterns(rule, number, reterr);
+	return reading == BAD_CONDITION
+		   ? wrong(reterr, number, "a condition without a usable value:", word)
+		   : parse_patterns(rule, number, reterr);
 }
 
 static bool fits_all(const struct obi_acl_rule *rule)
@@ -258,7 +267,8 @@ static int parse_list(struct obi_acl *rules, struct ob_error *reterr)
 	}
 	if (r == OB_OK && (rules->count == 0 || !fits_all(&rules->list[rules->count - 1]))) {
 		return obi_fail(reterr, OB_EINVAL, 0,
-				"the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest");
+				"the last rule must be \"allow *\" or \"deny *\", to say what "
+				"becomes of the rest");
 	}
 	return r;
 }
@@ -271,12 +281,14 @@ int obi_acl_parse(const char *text, struct obi_acl *ret, struct ob_error *reterr
 		return OB_OK;
 	}
 	if (strlen(text) > OBI_ACL_TEXT_MAX) {
-		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes", OBI_ACL_TEXT_MAX);
+		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes",
+				OBI_ACL_TEXT_MAX);
 	}
 	rules.text = strdup(text);
 	rules.list = calloc(OBI_ACL_MAX, sizeof *rules.list);
-	int r = rules.text != NULL && rules.list != NULL ? parse_list(&rules, reterr)
-							 : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	int r = rules.text != NULL && rules.list != NULL
+		    ? parse_list(&rules, reterr)
+		    : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	if (r < 0) {
 		obi_acl_free(&rules);
 		return r;
@@ -296,7 +308,8 @@ int obi_acl_check(const char *const *list, struct ob_error *reterr)
 	}
 	if (text == NULL || out.failed) {
 		free(text);
-		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes", OBI_ACL_TEXT_MAX);
+		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes",
+				OBI_ACL_TEXT_MAX);
 	}
 	text[out.len] = '\0';
 	int r = obi_acl_parse(list != NULL ? text : NULL, &rules, reterr);
@@ -312,11 +325,12 @@ void obi_acl_free(struct obi_acl *rules)
 	*rules = (struct obi_acl){0};
 }
 
-/* ---- Judging ------------------------------------------------------------------------------------------------------ */
+/* ---- Judging ---- */
 
 static bool same(struct ob_bytes wanted, struct ob_bytes is)
 {
-	return wanted.len == 0 || (wanted.len == is.len && memcmp(wanted.data, is.data, is.len) == 0);
+	return wanted.len == 0 ||
+	       (wanted.len == is.len && memcmp(wanted.data, is.data, is.len) == 0);
 }
 
 /* A fact that nobody vouches for fits no condition. */
@@ -325,11 +339,12 @@ static bool is_meant(const struct obi_acl_rule *rule, const struct ob_identity *
 	return (!rule->parent || who->parent) && (who->known & rule->known) == rule->known &&
 	       ((rule->numbers & 1) == 0 || rule->uid == who->uid) &&
 	       ((rule->numbers & 2) == 0 || rule->gid == who->gid) &&
-	       ((rule->numbers & 4) == 0 || rule->cid == who->cid) && same(rule->subject, who->subject) &&
-	       same(rule->method, who->method);
+	       ((rule->numbers & 4) == 0 || rule->cid == who->cid) &&
+	       same(rule->subject, who->subject) && same(rule->method, who->method);
 }
 
-enum obi_acl_verdict obi_acl_judge(const struct obi_acl *rules, const struct ob_identity *who, struct ob_bytes method)
+enum obi_acl_verdict obi_acl_judge(const struct obi_acl *rules, const struct ob_identity *who,
+				   struct ob_bytes method)
 {
 	for (uint32_t i = 0; i < rules->count; i++) {
 		const struct obi_acl_rule *rule = &rules->list[i];

@@ -4,12 +4,13 @@
  *
  *     allow|deny [CONDITION...] METHOD...
  *
- * CONDITION: subject=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER parent; all must hold. TEXT may stand in double quotes.
- * METHOD: "interface.method", "interface.*", or "*".
+ * CONDITION: subject=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER parent; all must hold. TEXT
+ * may stand in double quotes. METHOD: "interface.method", "interface.*", or "*".
  *
- * The first rule that fits decides. The last must fit everybody and everything ("allow *" or "deny *"), so that a list always says
- * what becomes of the rest. "*" does not reach outboard-control.shutdown and outboard.supervise, nor does "interface.*" of a rule that
- * allows: they are for the parent, unless a rule names them.
+ * The first rule that fits decides. The last must fit everybody and everything ("allow *" or "deny
+ * *"), so that a list always says what becomes of the rest. "*" does not reach
+ * outboard-control.shutdown and outboard.supervise, nor does "interface.*" of a rule that allows:
+ * they are for the parent, unless a rule names them.
  */
 #ifndef OBI_ACCESS_ACL_H
 #define OBI_ACCESS_ACL_H
@@ -37,7 +38,8 @@ struct obi_acl {
 	uint32_t count;
 };
 
-/* Read rules that stand one behind the other, separated by ';' or line ends. text may be NULL: none. OB_EINVAL says which is wrong. */
+/* Read rules that stand one behind the other, separated by ';' or line ends. text may be NULL:
+ * none. OB_EINVAL says which is wrong. */
 int obi_acl_parse(const char *text, struct obi_acl *ret, struct ob_error *reterr);
 
 void obi_acl_free(struct obi_acl *rules);
@@ -45,7 +47,9 @@ void obi_acl_free(struct obi_acl *rules);
 /* Whether they can be parsed; list is ended by NULL, or NULL. */
 int obi_acl_check(const char *const *list, struct ob_error *reterr);
 
-/* What the rules say of this caller and this method, "interface.method". OBI_ACL_NO_MATCH: there are none, or none that names it. */
-enum obi_acl_verdict obi_acl_judge(const struct obi_acl *rules, const struct ob_identity *who, struct ob_bytes method);
+/* What the rules say of this caller and this method, "interface.method". OBI_ACL_NO_MATCH: there
+ * are none, or none that names it. */
+enum obi_acl_verdict obi_acl_judge(const struct obi_acl *rules, const struct ob_identity *who,
+				   struct ob_bytes method);
 
 #endif

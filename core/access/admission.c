@@ -12,9 +12,10 @@ enum {
 };
 
 /*
- * For how long a connection of each rank is left in peace: a dialer may have to wait for its turn on a processor before it says
- * its first word, and an exchange takes round trips, which are longer over a network. Not longer than that: where connections look
- * alike, those that knock wait in line for so long.
+ * For how long a connection of each rank is left in peace: a dialer may have to wait for its turn
+ * on a processor before it says its first word, and an exchange takes round trips, which are longer
+ * over a network. Not longer than that: where connections look alike, those that knock wait in line
+ * for so long.
  */
 static const int64_t local_grace_ms[] = {
     [OBI_ADMISSION_SILENT] = 1, [OBI_ADMISSION_TALKING] = 5, [OBI_ADMISSION_PROVEN] = 400};
@@ -38,9 +39,10 @@ int obi_admission_init(struct obi_admission *gate, const struct obi_admission_se
 bool obi_admission_trusts(const struct obi_admission *gate, struct obi_origin from)
 {
 	uint32_t number = obi_origin_number(from);
-	bool user =
-	    number == 0 || number == gate->setup.own_uid || (number == gate->setup.allowed_uid && number != UINT32_MAX);
-	return (from.kind == OBI_ORIGIN_UID && user) || (from.kind == OBI_ORIGIN_CID && number == CID_HOST) ||
+	bool user = number == 0 || number == gate->setup.own_uid ||
+		    (number == gate->setup.allowed_uid && number != UINT32_MAX);
+	return (from.kind == OBI_ORIGIN_UID && user) ||
+	       (from.kind == OBI_ORIGIN_CID && number == CID_HOST) ||
 	       (gate->has_parent && obi_origin_equal(from, gate->parent)) ||
 	       (gate->has_learned && obi_origin_equal(from, gate->learned));
 }
@@ -68,7 +70,8 @@ static void forget_old(struct obi_admission_source *source, int64_t now)
 	source->used = source->seats > 0 || source->failures > 0;
 }
 
-static struct obi_admission_source *find(struct obi_admission *gate, struct obi_origin key, int64_t now)
+static struct obi_admission_source *find(struct obi_admission *gate, struct obi_origin key,
+					 int64_t now)
 {
 	for (size_t i = 0; i < OBI_ADMISSION_SOURCES; i++) {
 		struct obi_admission_source *source = &gate->sources[i];
@@ -122,7 +125,8 @@ struct newcomer {
 
 static int64_t peace_left(const struct obi_admission_slot *seat, int64_t now)
 {
-	bool network = seat->source->key.kind == OBI_ORIGIN_IPV4 || seat->source->key.kind == OBI_ORIGIN_IPV6;
+	bool network =
+	    seat->source->key.kind == OBI_ORIGIN_IPV4 || seat->source->key.kind == OBI_ORIGIN_IPV6;
 	bool local = !network || obi_origin_is_shared(seat->source->key);
 	int64_t left = seat->since + (local ? local_grace_ms : network_grace_ms)[seat->rank] - now;
 	return left > 0 ? left : 0;
@@ -148,8 +152,10 @@ static enum obi_admission_rank rank_now(const struct obi_admission_slot *seat, i
 	return stalled ? OBI_ADMISSION_SILENT : (enum obi_admission_rank)seat->rank;
 }
 
-/* Whether a should go rather than b: strangers, then who has proved nothing, then of the greediest source, and so on. */
-static bool goes_before(const struct obi_admission_slot *a, const struct obi_admission_slot *b, int64_t now)
+/* Whether a should go rather than b: strangers, then who has proved nothing, then of the greediest
+ * source, and so on. */
+static bool goes_before(const struct obi_admission_slot *a, const struct obi_admission_slot *b,
+			int64_t now)
 {
 	enum obi_admission_rank rank = rank_now(a, now), other = rank_now(b, now);
 	if (a->trusted != b->trusted) {
@@ -174,8 +180,8 @@ static bool has_room(const struct obi_admission *gate, const struct newcomer *wh
 }
 
 /* The one who should go first; nobody else goes before its moment is over. */
-static struct obi_admission_answer take_one(const struct obi_admission *gate, const struct newcomer *who, bool may_wait,
-					    int64_t now)
+static struct obi_admission_answer take_one(const struct obi_admission *gate,
+					    const struct newcomer *who, bool may_wait, int64_t now)
 {
 	struct obi_admission_slot *first = NULL;
 	for (struct obi_admission_slot *seat = gate->first; seat != NULL; seat = seat->next) {
@@ -187,18 +193,20 @@ static struct obi_admission_answer take_one(const struct obi_admission *gate, co
 		return (struct obi_admission_answer){OBI_ADMISSION_EVICT, first, 0};
 	}
 	int64_t ms = first != NULL ? peace_left(first, now) : WAIT_MS;
-	return (struct obi_admission_answer){may_wait ? OBI_ADMISSION_WAIT : OBI_ADMISSION_FULL, first,
-					     ms < WAIT_MS ? ms : WAIT_MS};
+	return (struct obi_admission_answer){may_wait ? OBI_ADMISSION_WAIT : OBI_ADMISSION_FULL,
+					     first, ms < WAIT_MS ? ms : WAIT_MS};
 }
 
-struct obi_admission_answer obi_admission_ask(struct obi_admission *gate, struct obi_origin from, int64_t now)
+struct obi_admission_answer obi_admission_ask(struct obi_admission *gate, struct obi_origin from,
+					      int64_t now)
 {
 	struct newcomer who = {.trusted = obi_admission_trusts(gate, from)};
 	bool known = who.trusted || obi_origin_is_shared(from);
 	const struct obi_admission_source *source = find(gate, key_of(gate, from), now);
 	who.seats = source != NULL ? source->seats : 0;
 	if (source != NULL && !known && source->blocked_until > now) {
-		return (struct obi_admission_answer){OBI_ADMISSION_BLOCKED, NULL, source->blocked_until - now};
+		return (struct obi_admission_answer){OBI_ADMISSION_BLOCKED, NULL,
+						     source->blocked_until - now};
 	}
 	if (has_room(gate, &who)) {
 		return (struct obi_admission_answer){OBI_ADMISSION_ENTER, NULL, 0};
@@ -249,8 +257,8 @@ static void stand_up(struct obi_admission *gate, struct obi_admission_slot *seat
 	gate->strangers -= !seat->trusted;
 }
 
-int64_t obi_admission_leave(struct obi_admission *gate, struct obi_admission_slot *seat, enum obi_admission_end end,
-			    int64_t now)
+int64_t obi_admission_leave(struct obi_admission *gate, struct obi_admission_slot *seat,
+			    enum obi_admission_end end, int64_t now)
 {
 	struct obi_admission_source *source = seat->source;
 	int64_t ms = 0;

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * access/admission - who gets one of the few seats for connections that have not authenticated yet, and who has to leave one for it. It
- * knows sources (access/origin), seats and the time it is told; not what a connection is.
+ * access/admission - who gets one of the few seats for connections that have not authenticated yet,
+ * and who has to leave one for it. It knows sources (access/origin), seats and the time it is told;
+ * not what a connection is.
  *
  * Sources are of three kinds:
  *
- *   trusted    the user we run as, root, and the one that was configured; the host of a virtual machine; the address that was
- *              configured as the parent's; and from where a parent supervised us last. No penalties, and a quarter of the seats,
- *              which nobody else gets, is theirs. Whether they are who they seem to be is not decided here.
- *   shared     loopback, and the unknown: peers that have nothing to do with each other look alike. No penalties, since they
- *              would hit the innocent.
- *   strangers  all others. After a few failures what comes from there is refused for a while, twice as long each time.
+ *   trusted    the user we run as, root, and the one that was configured; the host of a virtual
+ * machine; the address that was configured as the parent's; and from where a parent supervised us
+ * last. No penalties, and a quarter of the seats, which nobody else gets, is theirs. Whether they
+ * are who they seem to be is not decided here. shared     loopback, and the unknown: peers that
+ * have nothing to do with each other look alike. No penalties, since they would hit the innocent.
+ *   strangers  all others. After a few failures what comes from there is refused for a while, twice
+ * as long each time.
  *
- * When the seats are taken, the source that has the most of them has to give one up: who has said nothing yet, or nothing more for
- * long, goes before who is in the middle of an exchange; and who has shown that it knows the secret goes last of all. A connection
- * is left in peace for a moment first, unless its source has more seats than the newcomer's would have. Until that is over, a
+ * When the seats are taken, the source that has the most of them has to give one up: who has said
+ * nothing yet, or nothing more for long, goes before who is in the middle of an exchange; and who
+ * has shown that it knows the secret goes last of all. A connection is left in peace for a moment
+ * first, unless its source has more seats than the newcomer's would have. Until that is over, a
  * stranger is refused, and others wait: they may be the parent.
  */
 #ifndef OBI_ACCESS_ADMISSION_H
@@ -69,7 +72,8 @@ struct obi_admission {
 	struct obi_admission_source sources[OBI_ADMISSION_SOURCES];
 };
 
-/* Nobody is there. OB_EINVAL: setup->parent is neither an address nor a context id. setup is copied, but for its text. */
+/* Nobody is there. OB_EINVAL: setup->parent is neither an address nor a context id. setup is
+ * copied, but for its text. */
 int obi_admission_init(struct obi_admission *gate, const struct obi_admission_setup *setup);
 
 enum obi_admission_verdict {
@@ -82,11 +86,13 @@ enum obi_admission_verdict {
 
 struct obi_admission_answer {
 	enum obi_admission_verdict verdict;
-	struct obi_admission_slot *victim; /* of WAIT and FULL: the one that will have to leave next; NULL: nobody */
+	struct obi_admission_slot
+	    *victim; /* of WAIT and FULL: the one that will have to leave next; NULL: nobody */
 	int64_t ms;
 };
 
-struct obi_admission_answer obi_admission_ask(struct obi_admission *gate, struct obi_origin from, int64_t now);
+struct obi_admission_answer obi_admission_ask(struct obi_admission *gate, struct obi_origin from,
+					      int64_t now);
 
 void obi_admission_enter(struct obi_admission *gate, struct obi_origin from, int64_t now,
 			 struct obi_admission_slot *seat);
@@ -101,8 +107,8 @@ enum obi_admission_end {
 };
 
 /* Returns for how many ms its source is refused from now on; 0: it is not. Not seated: nothing. */
-int64_t obi_admission_leave(struct obi_admission *gate, struct obi_admission_slot *seat, enum obi_admission_end end,
-			    int64_t now);
+int64_t obi_admission_leave(struct obi_admission *gate, struct obi_admission_slot *seat,
+			    enum obi_admission_end end, int64_t now);
 
 /* A connection from there supervises us now: that is where the parent is. */
 void obi_admission_learn(struct obi_admission *gate, struct obi_origin from);

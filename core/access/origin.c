@@ -126,8 +126,8 @@ void obi_origin_show(struct obi_origin source, char ret[OBI_ORIGIN_TEXT])
 	switch (source.kind) {
 	case OBI_ORIGIN_UID:
 	case OBI_ORIGIN_CID:
-		snprintf(ret, OBI_ORIGIN_TEXT, "%s %u", source.kind == OBI_ORIGIN_UID ? "uid" : "cid",
-			 obi_origin_number(source));
+		snprintf(ret, OBI_ORIGIN_TEXT, "%s %u",
+			 source.kind == OBI_ORIGIN_UID ? "uid" : "cid", obi_origin_number(source));
 		break;
 	case OBI_ORIGIN_IPV4:
 		inet_ntop(AF_INET, source.bytes, ret, OBI_ORIGIN_TEXT);

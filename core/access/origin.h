@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* access/origin - where a connection comes from, as far as the kernel vouches for it: a user, an address, a context id. */
+/* access/origin - where a connection comes from, as far as the kernel vouches for it: a user, an
+ * address, a context id. */
 #ifndef OBI_ACCESS_ORIGIN_H
 #define OBI_ACCESS_ORIGIN_H
 
 #include <outboard/abi.h>
 
-enum obi_origin_kind { OBI_ORIGIN_UNKNOWN, OBI_ORIGIN_UID, OBI_ORIGIN_IPV4, OBI_ORIGIN_IPV6, OBI_ORIGIN_CID };
+enum obi_origin_kind {
+	OBI_ORIGIN_UNKNOWN,
+	OBI_ORIGIN_UID,
+	OBI_ORIGIN_IPV4,
+	OBI_ORIGIN_IPV6,
+	OBI_ORIGIN_CID
+};
 
 /* Two are the same source if all bytes are the same. */
 struct obi_origin {
@@ -18,13 +25,16 @@ enum { OBI_ORIGIN_TEXT = 64 };
 /* What the peer's facts say; nothing usable in them: UNKNOWN. */
 struct obi_origin obi_origin_of_peer(const struct ob_peer *peer);
 
-/* A numeric IPv4 or IPv6 address, or a context id in decimal, as people write them into a config. false: it is neither. */
+/* A numeric IPv4 or IPv6 address, or a context id in decimal, as people write them into a config.
+ * false: it is neither. */
 bool obi_origin_parse(const char *text, struct obi_origin *ret);
 
-/* What one host on the network can be told by: for IPv6 its /64 network, since it has all of that; else the source itself. */
+/* What one host on the network can be told by: for IPv6 its /64 network, since it has all of that;
+ * else the source itself. */
 struct obi_origin obi_origin_network(struct obi_origin source);
 
-/* Whether peers that have nothing to do with each other look like this one: all users of this machine over loopback, and the unknown. */
+/* Whether peers that have nothing to do with each other look like this one: all users of this
+ * machine over loopback, and the unknown. */
 bool obi_origin_is_shared(struct obi_origin source);
 
 bool obi_origin_equal(struct obi_origin a, struct obi_origin b);

@@ -75,7 +75,8 @@ static int answer(ob_call *call, const struct ob_value *error, const struct ob_v
 	int r = obi_value_copy(error, &call->arena, &call->error);
 	r = r == OB_OK ? obi_value_copy(result, &call->arena, &call->result) : r;
 	if (r < 0) {
-		call->error = obi_error_value(&call->arena.ob, OB_RPC_TOO_BIG, "the result is too large");
+		call->error =
+		    obi_error_value(&call->arena.ob, OB_RPC_TOO_BIG, "the result is too large");
 		call->error = call->error.type != OB_NIL ? call->error : ob_int(OB_RPC_TOO_BIG);
 	}
 	answer_deferred(call);

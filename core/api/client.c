@@ -10,7 +10,8 @@
 
 enum { CALL_TIMEOUT_MS = 30000 };
 
-/* One call in flight, so that freeing the client can end it. Kept in a free list: a steady state allocates none. */
+/* One call in flight, so that freeing the client can end it. Kept in a free list: a steady state
+ * allocates none. */
 struct out_call {
 	struct out_call *next;
 	struct out_call **slot;
@@ -33,7 +34,8 @@ struct ob_client {
 
 /* ---- Peers ---- */
 
-/* Tell of the calls that were cancelled, or whose client was freed. A callback may cancel and free more. */
+/* Tell of the calls that were cancelled, or whose client was freed. A callback may cancel and free
+ * more. */
 static void tell_ended(void *user)
 {
 	struct obi_peer *peer = user;
@@ -91,7 +93,8 @@ struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_na
 	if (client == NULL) {
 		return NULL;
 	}
-	int len = interface_name != NULL ? asprintf(&client->interface_name, "%s.", interface_name) : 0;
+	int len =
+	    interface_name != NULL ? asprintf(&client->interface_name, "%s.", interface_name) : 0;
 	if (len < 0 || len > OBI_METHOD_MAX) {
 		free(len > 0 ? client->interface_name : NULL);
 		free(client);
@@ -151,7 +154,8 @@ static struct out_call *take(struct ob_client *client)
 	return call;
 }
 
-/* End a call ourselves. The callback may do anything, so it does not come from here, but from the loop. */
+/* End a call ourselves. The callback may do anything, so it does not come from here, but from the
+ * loop. */
 static void end_call(struct out_call *call, int code)
 {
 	struct obi_peer *peer = call->client->peer;
@@ -224,7 +228,8 @@ static void on_reply(void *user, int code, const struct ob_value *value, const s
 }
 
 /* The whole method name in memory; its length, or 0 when it is too long. */
-static size_t whole_method(const struct ob_client *client, const char *method, char *memory, size_t size)
+static size_t whole_method(const struct ob_client *client, const char *method, char *memory,
+			   size_t size)
 {
 	size_t before = client->interface_len, len = strlen(method);
 	if (len == 0 || len >= size - before) {
@@ -244,14 +249,16 @@ static int64_t deadline_of(const struct ob_client *client, int64_t timeout_ms)
 	return ms < 0 || ms > INT64_MAX - now ? INT64_MAX : now + ms;
 }
 
-int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
-		     ob_reply_fn *fn, void *user, uint64_t *ret_id, struct ob_error *reterr)
+int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params,
+		     int64_t timeout_ms, ob_reply_fn *fn, void *user, uint64_t *ret_id,
+		     struct ob_error *reterr)
 {
 	char memory[OBI_METHOD_MAX + 1];
 	uint32_t id;
 	size_t len = whole_method(client, method, memory, sizeof memory);
 	if (len == 0) {
-		return obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed", OBI_METHOD_MAX);
+		return obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed",
+				OBI_METHOD_MAX);
 	}
 	if (client->peer->link == NULL) {
 		return obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
@@ -262,8 +269,9 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 	}
 	call->fn = fn;
 	call->user = user;
-	int r = obi_session_call(obi_connection_session(client->peer->link), ob_bytes_of(memory, len), params,
-				 deadline_of(client, timeout_ms), on_reply, call, &id, reterr);
+	int r =
+	    obi_session_call(obi_connection_session(client->peer->link), ob_bytes_of(memory, len),
+			     params, deadline_of(client, timeout_ms), on_reply, call, &id, reterr);
 	if (r < 0) {
 		give_back(call);
 		return r;
@@ -285,8 +293,9 @@ void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code)
 	}
 }
 
-int ob_client_call_async(ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
-			 ob_reply_fn *done, void *user, uint64_t *ret_id, struct ob_error *reterr)
+int ob_client_call_async(ob_client *client, const char *method, const struct ob_value *params,
+			 int64_t timeout_ms, ob_reply_fn *done, void *user, uint64_t *ret_id,
+			 struct ob_error *reterr)
 {
 	struct ob_runtime *rt = client->peer->rt;
 	obi_enter(rt);
@@ -303,7 +312,8 @@ void ob_client_cancel(ob_client *client, uint64_t id)
 	obi_leave(rt);
 }
 
-int ob_client_notify(ob_client *client, const char *method, const struct ob_value *params, struct ob_error *reterr)
+int ob_client_notify(ob_client *client, const char *method, const struct ob_value *params,
+		     struct ob_error *reterr)
 {
 	struct ob_runtime *rt = client->peer->rt;
 	char memory[OBI_METHOD_MAX + 1];
@@ -311,12 +321,13 @@ int ob_client_notify(ob_client *client, const char *method, const struct ob_valu
 	size_t len = whole_method(client, method, memory, sizeof memory);
 	obi_enter(rt);
 	if (len == 0) {
-		r = obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed", OBI_METHOD_MAX);
+		r = obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed",
+			     OBI_METHOD_MAX);
 	} else if (client->peer->link == NULL) {
 		r = obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
 	} else {
-		r = obi_session_notify(obi_connection_session(client->peer->link), ob_bytes_of(memory, len), params,
-				       reterr);
+		r = obi_session_notify(obi_connection_session(client->peer->link),
+				       ob_bytes_of(memory, len), params, reterr);
 	}
 	obi_leave(rt);
 	return r;
@@ -360,7 +371,8 @@ struct blocking_call {
 	uint64_t id;
 };
 
-static void on_blocking_reply(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+static void on_blocking_reply(void *user, int code, const struct ob_value *value,
+			      const struct ob_error *err)
 {
 	struct blocking_call *call = user;
 	if (value != NULL && call->reply != NULL) {
@@ -380,8 +392,8 @@ static void abort_call(struct obi_wait *wait, int code)
 	obi_client_cancel_code(call->client, call->id, code);
 }
 
-int ob_client_call(ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
-		   ob_cancel *cancel, ob_reply *reply, struct ob_error *reterr)
+int ob_client_call(ob_client *client, const char *method, const struct ob_value *params,
+		   int64_t timeout_ms, ob_cancel *cancel, ob_reply *reply, struct ob_error *reterr)
 {
 	struct ob_runtime *rt = client->peer->rt;
 	struct blocking_call call = {.client = client, .reply = reply};
@@ -397,7 +409,8 @@ int ob_client_call(ob_client *client, const char *method, const struct ob_value 
 		return r;
 	}
 	obi_enter(rt);
-	r = obi_client_begin(client, method, params, timeout_ms, on_blocking_reply, &call, &call.id, reterr);
+	r = obi_client_begin(client, method, params, timeout_ms, on_blocking_reply, &call, &call.id,
+			     reterr);
 	if (r == OB_OK) {
 		r = obi_wait_for(&call.wait, -1, cancel, reterr);
 	}
@@ -408,8 +421,8 @@ int ob_client_call(ob_client *client, const char *method, const struct ob_value 
 /* ---- With a format ---- */
 
 /* Build params in arena; an empty format means none. */
-static int build_params(struct obi_arena *arena, const char *format, va_list args, struct ob_value *ret,
-			struct ob_error *reterr)
+static int build_params(struct obi_arena *arena, const char *format, va_list args,
+			struct ob_value *ret, struct ob_error *reterr)
 {
 	struct ob_builder b;
 	*ret = ob_nil();
@@ -419,11 +432,12 @@ static int build_params(struct obi_arena *arena, const char *format, va_list arg
 	ob_builder_init(&b, &arena->ob);
 	obi_build_format(&b, format, args);
 	int r = ob_builder_finish(&b, ret);
-	return r < 0 ? obi_fail(reterr, r, 0, "params: \"%s\" does not make one value", format) : OB_OK;
+	return r < 0 ? obi_fail(reterr, r, 0, "params: \"%s\" does not make one value", format)
+		     : OB_OK;
 }
 
-int ob_client_callf(ob_client *client, int64_t timeout_ms, ob_reply *reply, struct ob_error *reterr, const char *method,
-		    const char *format, ...)
+int ob_client_callf(ob_client *client, int64_t timeout_ms, ob_reply *reply, struct ob_error *reterr,
+		    const char *method, const char *format, ...)
 {
 	struct obi_arena arena;
 	struct ob_value params;
@@ -439,7 +453,8 @@ int ob_client_callf(ob_client *client, int64_t timeout_ms, ob_reply *reply, stru
 	return r;
 }
 
-int ob_client_notifyf(ob_client *client, struct ob_error *reterr, const char *method, const char *format, ...)
+int ob_client_notifyf(ob_client *client, struct ob_error *reterr, const char *method,
+		      const char *format, ...)
 {
 	struct obi_arena arena;
 	struct ob_value params;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client - calls out. A peer is what clients share: the link to one other process, which comes and goes. Whoever owns the link
- * (connector, server, a client that connected itself) tells the peer of it; clients hold the peer and survive.
+ * client - calls out. A peer is what clients share: the link to one other process, which comes and
+ * goes. Whoever owns the link (connector, server, a client that connected itself) tells the peer of
+ * it; clients hold the peer and survive.
  */
 #ifndef OBI_API_CLIENT_H
 #define OBI_API_CLIENT_H
@@ -14,10 +15,12 @@ struct obi_peer {
 	struct ob_runtime *rt;
 	uint32_t refs;
 	struct obi_connection *link; /* NULL: down */
-	uint32_t generation;	     /* counts links, so that an id of an old one means nothing on a new one */
+	uint32_t
+	    generation; /* counts links, so that an id of an old one means nothing on a new one */
 	atomic_bool connected;
 	int64_t call_timeout_ms;
-	struct out_call *ended; /* calls that we ended ourselves: told from the loop, like all others */
+	struct out_call
+	    *ended; /* calls that we ended ourselves: told from the loop, like all others */
 	struct obi_task tell;
 	bool telling;
 };
@@ -29,26 +32,31 @@ void obi_peer_unref(struct obi_peer *peer);
 /* The link is open, or (NULL) gone. */
 void obi_peer_set_link(struct obi_peer *peer, struct obi_connection *link);
 
-/* A client of a peer; interface_name (NULL: none) goes before its method names. NULL: out of memory. */
+/* A client of a peer; interface_name (NULL: none) goes before its method names. NULL: out of
+ * memory. */
 struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_name);
 
 /* Another client of the same peer. */
 struct ob_client *obi_client_sibling(struct ob_client *client, const char *interface_name);
 
-/* Free it; its calls in flight end with OB_ECLOSED. client may be NULL. Between obi_enter() and obi_leave(). */
+/* Free it; its calls in flight end with OB_ECLOSED. client may be NULL. Between obi_enter() and
+ * obi_leave(). */
 void obi_client_release(struct ob_client *client);
 
 struct ob_runtime *obi_client_runtime(const struct ob_client *client);
 
 /*
- * Call on the loop's thread; fn as in ob_client_call_async(). timeout_ms as there. For the library itself.
+ * Call on the loop's thread; fn as in ob_client_call_async(). timeout_ms as there. For the library
+ * itself.
  */
-int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
-		     ob_reply_fn *fn, void *user, uint64_t *ret_id, struct ob_error *reterr);
+int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params,
+		     int64_t timeout_ms, ob_reply_fn *fn, void *user, uint64_t *ret_id,
+		     struct ob_error *reterr);
 void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code);
 
 /* What outboard-control answers, read into its struct; ret->size must be set. */
 int obi_health_read(const struct ob_value *v, struct ob_health *ret, struct ob_error *reterr);
-int obi_version_read(const struct ob_value *v, uint64_t *ret_current, bool *ret_needs_restart, struct ob_error *reterr);
+int obi_version_read(const struct ob_value *v, uint64_t *ret_current, bool *ret_needs_restart,
+		     struct ob_error *reterr);
 
 #endif

@@ -68,7 +68,8 @@ static void on_called(void *user, struct obi_connection *link, struct ob_call *c
 	obi_call_answer_error(call, OB_RPC_NO_METHOD, "this peer offers no methods");
 }
 
-static int begin(struct obi_client_connection *c, const struct ob_client_options *o, struct ob_error *reterr)
+static int begin(struct obi_client_connection *c, const struct ob_client_options *o,
+		 struct ob_error *reterr)
 {
 	struct obi_endpoint_names names = {.uri = o->address,
 					   .transport = o->transport,
@@ -85,8 +86,10 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 	}
 	struct obi_connection_setup setup = obi_endpoint_link(c->rt, &c->endpoint);
 	setup.limits.message = o->message_max != 0 ? o->message_max : setup.limits.message;
-	setup.open_timeout_ms = o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-	setup.events = (struct obi_connection_events){on_opened, on_closed, on_called, NULL, NULL, c};
+	setup.open_timeout_ms =
+	    o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	setup.events =
+	    (struct obi_connection_events){on_opened, on_closed, on_called, NULL, NULL, c};
 	r = obi_connection_dial(&setup, o->address, &c->link, reterr);
 	if (r < 0 && reterr != NULL) {
 		obi_wrap(reterr, "connecting to %s", o->address);
@@ -113,8 +116,8 @@ static int make(struct ob_runtime *rt, struct obi_client_connection **ret, struc
 }
 
 /* Between obi_enter() and obi_leave(). */
-static int start(struct ob_runtime *rt, const struct ob_client_options *options, ob_client_fn *done, void *user,
-		 struct obi_client_connection **ret, struct ob_error *reterr)
+static int start(struct ob_runtime *rt, const struct ob_client_options *options, ob_client_fn *done,
+		 void *user, struct obi_client_connection **ret, struct ob_error *reterr)
 {
 	struct ob_client_options o;
 	struct obi_client_connection *c = NULL;
@@ -137,8 +140,8 @@ static int start(struct ob_runtime *rt, const struct ob_client_options *options,
 	return OB_OK;
 }
 
-int ob_client_connect_async(ob_runtime *rt, const struct ob_client_options *options, ob_client_fn *done, void *user,
-			    struct ob_error *reterr)
+int ob_client_connect_async(ob_runtime *rt, const struct ob_client_options *options,
+			    ob_client_fn *done, void *user, struct ob_error *reterr)
 {
 	struct obi_client_connection *c;
 	if (done == NULL) {
@@ -166,7 +169,8 @@ static void on_connected(void *user, ob_client *client, int result, const struct
 static void abort_connect(struct obi_wait *wait, int code)
 {
 	struct blocking_connect *b = wait->user;
-	obi_connection_close(b->connection->link, code, code == OB_ECANCELED ? "canceled" : "not connected in time");
+	obi_connection_close(b->connection->link, code,
+			     code == OB_ECANCELED ? "canceled" : "not connected in time");
 }
 
 int ob_client_connect(ob_runtime *rt, const struct ob_client_options *options, ob_cancel *cancel,

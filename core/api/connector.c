@@ -63,8 +63,8 @@ static void on_changed(void *user)
 
 /* ---- New ---- */
 
-static int make_endpoint_at(struct ob_connector *c, const char *uri, const char *transport, struct obi_endpoint *ret,
-			    struct ob_error *reterr)
+static int make_endpoint_at(struct ob_connector *c, const char *uri, const char *transport,
+			    struct obi_endpoint *ret, struct ob_error *reterr)
 {
 	struct obi_endpoint_names names = {
 	    .uri = uri,
@@ -79,8 +79,8 @@ static int make_endpoint_at(struct ob_connector *c, const char *uri, const char 
 }
 
 /*
- * Where the child listens it judges for itself; but what it will refuse is better known now. A transport that is not here (in a guest it may be)
- * cannot be judged.
+ * Where the child listens it judges for itself; but what it will refuse is better known now. A
+ * transport that is not here (in a guest it may be) cannot be judged.
  */
 static int check_listen(struct ob_connector *c, const char *transport, struct ob_error *reterr)
 {
@@ -93,14 +93,16 @@ static int check_listen(struct ob_connector *c, const char *transport, struct ob
 	return obi_fail(reterr, r, 0, "listen: %s", err.text);
 }
 
-/* `transport` names the plugin of the address whose scheme it claims; if it claims neither, that is said of the one that is dialled. */
+/* `transport` names the plugin of the address whose scheme it claims; if it claims neither, that is
+ * said of the one that is dialled. */
 static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
 {
 	const struct ob_connector_options *o = &c->options;
 	const char *dialled = o->connect != NULL ? o->connect : o->listen;
 	c->listen_transport = obi_endpoint_transport_of(c->rt, o->transport, o->listen);
-	const char *named =
-	    c->listen_transport != NULL ? obi_endpoint_transport_of(c->rt, o->transport, dialled) : o->transport;
+	const char *named = c->listen_transport != NULL
+				? obi_endpoint_transport_of(c->rt, o->transport, dialled)
+				: o->transport;
 	int r = make_endpoint_at(c, dialled, named, &c->endpoint, reterr);
 	return r == OB_OK && o->connect != NULL ? check_listen(c, c->listen_transport, reterr) : r;
 }
@@ -108,7 +110,8 @@ static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
 /* Silence on such a transport is the child's: the connection cannot be dead. */
 static bool never_falls_silent(const struct ob_transport_ops *transport)
 {
-	return (transport->flags & OB_TRANSPORT_LOCAL) != 0 && (transport->flags & OB_TRANSPORT_MAY_FALL_SILENT) == 0;
+	return (transport->flags & OB_TRANSPORT_LOCAL) != 0 &&
+	       (transport->flags & OB_TRANSPORT_MAY_FALL_SILENT) == 0;
 }
 
 static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
@@ -124,11 +127,12 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .listen_transport = c->listen_transport,
 	    .link = obi_endpoint_link(c->rt, &c->endpoint),
 	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
-	    .events = {on_event, c->options.on_log != NULL ? on_log : NULL, on_called, on_link, on_token, on_changed,
-		       c},
+	    .events = {on_event, c->options.on_log != NULL ? on_log : NULL, on_called, on_link,
+		       on_token, on_changed, c},
 	};
 	setup.link.limits.message = c->options.message_max;
-	setup.link.heartbeat_ms = c->options.health_interval_ms > 0 ? (uint32_t)c->options.health_interval_ms : 0;
+	setup.link.heartbeat_ms =
+	    c->options.health_interval_ms > 0 ? (uint32_t)c->options.health_interval_ms : 0;
 	return obi_supervisor_new(&setup, &c->sup, reterr);
 }
 
@@ -163,8 +167,8 @@ static void free_task(void *user)
 	free_connector(user);
 }
 
-int ob_connector_new(ob_runtime *rt, const struct ob_connector_options *options, ob_connector **ret_connector,
-		     struct ob_error *reterr)
+int ob_connector_new(ob_runtime *rt, const struct ob_connector_options *options,
+		     ob_connector **ret_connector, struct ob_error *reterr)
 {
 	struct ob_connector *c = calloc(1, sizeof *c);
 	if (c == NULL) {
@@ -189,20 +193,21 @@ int ob_connector_new(ob_runtime *rt, const struct ob_connector_options *options,
 	return r;
 }
 
-int ob_connector_expose(ob_connector *c, const char *interface_name, const struct ob_method *methods, void *user,
-			struct ob_error *reterr)
+int ob_connector_expose(ob_connector *c, const char *interface_name,
+			const struct ob_method *methods, void *user, struct ob_error *reterr)
 {
 	obi_enter(c->rt);
-	int r = c->begun ? obi_fail(reterr, OB_EBUSY, 0, "interfaces are exposed before the first start")
-			 : obi_interfaces_add(&c->interfaces, interface_name, methods, user, reterr);
+	int r = c->begun
+		    ? obi_fail(reterr, OB_EBUSY, 0, "interfaces are exposed before the first start")
+		    : obi_interfaces_add(&c->interfaces, interface_name, methods, user, reterr);
 	obi_leave(c->rt);
 	return r;
 }
 
 /* ---- Requests ---- */
 
-static int request_async(struct ob_connector *c, enum obi_life_event event, ob_done_fn *done, void *user,
-			 struct ob_error *reterr)
+static int request_async(struct ob_connector *c, enum obi_life_event event, ob_done_fn *done,
+			 void *user, struct ob_error *reterr)
 {
 	obi_enter(c->rt);
 	c->begun = true;
@@ -223,11 +228,12 @@ static void abort_request(struct obi_wait *wait, int code)
 	obi_supervisor_abort(b->connector->sup, b->id, code);
 }
 
-static int request(struct ob_connector *c, enum obi_life_event event, int64_t timeout_ms, ob_cancel *cancel,
-		   struct ob_error *reterr)
+static int request(struct ob_connector *c, enum obi_life_event event, int64_t timeout_ms,
+		   ob_cancel *cancel, struct ob_error *reterr)
 {
 	struct blocking_request b = {.connector = c};
-	struct ob_runtime *rt = c->rt; /* another thread may have closed the connector when we are back */
+	struct ob_runtime *rt =
+	    c->rt; /* another thread may have closed the connector when we are back */
 	int r = obi_check_may_block(rt, reterr);
 	if (r < 0) {
 		return r;
@@ -245,7 +251,8 @@ static int request(struct ob_connector *c, enum obi_life_event event, int64_t ti
 	return r;
 }
 
-int ob_connector_start(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+int ob_connector_start(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel,
+		       struct ob_error *reterr)
 {
 	return request(c, OBI_LIFE_START, timeout_ms, cancel, reterr);
 }
@@ -255,7 +262,8 @@ int ob_connector_start_async(ob_connector *c, ob_done_fn *done, void *user, stru
 	return request_async(c, OBI_LIFE_START, done, user, reterr);
 }
 
-int ob_connector_stop(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+int ob_connector_stop(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel,
+		      struct ob_error *reterr)
 {
 	return request(c, OBI_LIFE_STOP, timeout_ms, cancel, reterr);
 }
@@ -270,27 +278,32 @@ int ob_connector_detach(ob_connector *c, struct ob_error *reterr)
 	return request(c, OBI_LIFE_DETACH, 0, NULL, reterr);
 }
 
-int ob_connector_detach_async(ob_connector *c, ob_done_fn *done, void *user, struct ob_error *reterr)
+int ob_connector_detach_async(ob_connector *c, ob_done_fn *done, void *user,
+			      struct ob_error *reterr)
 {
 	return request_async(c, OBI_LIFE_DETACH, done, user, reterr);
 }
 
-int ob_connector_reconnect(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+int ob_connector_reconnect(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel,
+			   struct ob_error *reterr)
 {
 	return request(c, OBI_LIFE_RECONNECT, timeout_ms, cancel, reterr);
 }
 
-int ob_connector_reconnect_async(ob_connector *c, ob_done_fn *done, void *user, struct ob_error *reterr)
+int ob_connector_reconnect_async(ob_connector *c, ob_done_fn *done, void *user,
+				 struct ob_error *reterr)
 {
 	return request_async(c, OBI_LIFE_RECONNECT, done, user, reterr);
 }
 
-int ob_connector_start_or_reconnect(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+int ob_connector_start_or_reconnect(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel,
+				    struct ob_error *reterr)
 {
 	return request(c, OBI_LIFE_START_OR_RECONNECT, timeout_ms, cancel, reterr);
 }
 
-int ob_connector_start_or_reconnect_async(ob_connector *c, ob_done_fn *done, void *user, struct ob_error *reterr)
+int ob_connector_start_or_reconnect_async(ob_connector *c, ob_done_fn *done, void *user,
+					  struct ob_error *reterr)
 {
 	return request_async(c, OBI_LIFE_START_OR_RECONNECT, done, user, reterr);
 }
@@ -411,7 +424,8 @@ static bool list_has(const struct ob_value *list, const char *name)
 	return false;
 }
 
-static void on_interfaces(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+static void on_interfaces(void *user, int code, const struct ob_value *value,
+			  const struct ob_error *err)
 {
 	struct interface_search *search = user;
 	struct ob_client *client = NULL;
@@ -429,8 +443,8 @@ static void on_interfaces(void *user, int code, const struct ob_value *value, co
 }
 
 /* Between obi_enter() and obi_leave(). */
-static int find_interface(struct ob_connector *c, const char *name, int64_t timeout_ms, ob_client_fn *done, void *user,
-			  uint64_t *ret_id, struct ob_error *reterr)
+static int find_interface(struct ob_connector *c, const char *name, int64_t timeout_ms,
+			  ob_client_fn *done, void *user, uint64_t *ret_id, struct ob_error *reterr)
 {
 	size_t len = strlen(name);
 	struct interface_search *search = malloc(sizeof *search + len + 1);
@@ -439,15 +453,16 @@ static int find_interface(struct ob_connector *c, const char *name, int64_t time
 	}
 	*search = (struct interface_search){c, done, user};
 	memcpy(search->name, name, len + 1);
-	int r = obi_client_begin(c->control, "interfaces", NULL, timeout_ms, on_interfaces, search, ret_id, reterr);
+	int r = obi_client_begin(c->control, "interfaces", NULL, timeout_ms, on_interfaces, search,
+				 ret_id, reterr);
 	if (r < 0) {
 		free(search);
 	}
 	return r;
 }
 
-int ob_connector_connect_interface_async(ob_connector *c, const char *interface_name, ob_client_fn *done, void *user,
-					 struct ob_error *reterr)
+int ob_connector_connect_interface_async(ob_connector *c, const char *interface_name,
+					 ob_client_fn *done, void *user, struct ob_error *reterr)
 {
 	if (done == NULL) {
 		return obi_fail(reterr, OB_EINVAL, 0, "done is needed: it brings the client");

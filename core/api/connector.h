@@ -15,7 +15,8 @@ struct ob_connector {
 	uint32_t child_uid;
 	char hash[65]; /* of what matters to a running child */
 	struct obi_endpoint endpoint;
-	const char *listen_transport; /* the plugin that the child is to listen with; NULL: by scheme */
+	const char
+	    *listen_transport; /* the plugin that the child is to listen with; NULL: by scheme */
 	struct obi_peer *peer;
 	struct ob_client *client;
 	struct ob_client *control;
@@ -31,10 +32,12 @@ struct ob_connector {
 	_Atomic int32_t pid;
 };
 
-/* The runtime ends: so do the connectors whose close is still under way, and their children, at once. */
+/* The runtime ends: so do the connectors whose close is still under way, and their children, at
+ * once. */
 void obi_connectors_end(struct ob_runtime *rt);
 
 /* Check, copy and complete the options; on failure the arena is still to be freed. */
-int obi_connector_options(struct ob_connector *c, const struct ob_connector_options *given, struct ob_error *reterr);
+int obi_connector_options(struct ob_connector *c, const struct ob_connector_options *given,
+			  struct ob_error *reterr);
 
 #endif

@@ -13,7 +13,14 @@
 #include "access/origin.h"
 #include "process/user.h"
 
-enum { READY_MS = 60000, STOP_MS = 10000, BEAT_MS = 10000, MISSES = 2, CALL_MS = 30000, PIPE_BYTES = 256 * 1024 };
+enum {
+	READY_MS = 60000,
+	STOP_MS = 10000,
+	BEAT_MS = 10000,
+	MISSES = 2,
+	CALL_MS = 30000,
+	PIPE_BYTES = 256 * 1024
+};
 
 /* ---- Copying ---- */
 
@@ -35,7 +42,8 @@ static const char *const *copy_list(struct copier *copier, const char *const *li
 	while (list != NULL && list[n] != NULL) {
 		n++;
 	}
-	const char **copy = list != NULL ? ob_arena_alloc(&copier->arena->ob, (n + 1) * sizeof *copy) : NULL;
+	const char **copy =
+	    list != NULL ? ob_arena_alloc(&copier->arena->ob, (n + 1) * sizeof *copy) : NULL;
 	copier->full = copier->full || (list != NULL && copy == NULL);
 	for (size_t i = 0; copy != NULL && i < n; i++) {
 		copy[i] = copy_text(copier, list[i]);
@@ -52,7 +60,8 @@ static const struct ob_rlimit *copy_limits(struct copier *copier, const struct o
 	while (limits != NULL && limits[n].name != NULL) {
 		n++;
 	}
-	struct ob_rlimit *copy = limits != NULL ? obi_arena_copy(copier->arena, limits, (n + 1) * sizeof *copy) : NULL;
+	struct ob_rlimit *copy =
+	    limits != NULL ? obi_arena_copy(copier->arena, limits, (n + 1) * sizeof *copy) : NULL;
 	copier->full = copier->full || (limits != NULL && copy == NULL);
 	for (size_t i = 0; copy != NULL && i < n; i++) {
 		copy[i].name = copy_text(copier, limits[i].name);
@@ -92,7 +101,8 @@ static void fill_numbers(struct ob_connector_options *o)
 	o->health_interval_ms = o->health_interval_ms != 0 ? o->health_interval_ms : BEAT_MS;
 	o->health_misses = o->health_misses != 0 ? o->health_misses : MISSES;
 	o->log_pipe_bytes = o->log_pipe_bytes != 0 ? o->log_pipe_bytes : PIPE_BYTES;
-	o->message_max = o->message_max != 0 ? o->message_max : obi_session_limits_default().message;
+	o->message_max =
+	    o->message_max != 0 ? o->message_max : obi_session_limits_default().message;
 	o->call_timeout_ms = o->call_timeout_ms != 0 ? o->call_timeout_ms : CALL_MS;
 }
 
@@ -111,7 +121,8 @@ static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 	return o->listen != NULL ? OB_OK : OB_ENOMEM;
 }
 
-/* What we dial and what the child listens on may be different transports: if others can reach one of them, that decides. */
+/* What we dial and what the child listens on may be different transports: if others can reach one
+ * of them, that decides. */
 static void fill_auth(struct ob_connector *c)
 {
 	struct ob_connector_options *o = &c->options;
@@ -119,10 +130,10 @@ static void fill_auth(struct ob_connector *c)
 		return;
 	}
 	const char *uri = o->connect != NULL ? o->connect : o->listen;
-	const char *const *dialled =
-	    obi_endpoint_default_auth(c->rt, uri, obi_endpoint_transport_of(c->rt, o->transport, uri));
-	const char *const *heard =
-	    obi_endpoint_default_auth(c->rt, o->listen, obi_endpoint_transport_of(c->rt, o->transport, o->listen));
+	const char *const *dialled = obi_endpoint_default_auth(
+	    c->rt, uri, obi_endpoint_transport_of(c->rt, o->transport, uri));
+	const char *const *heard = obi_endpoint_default_auth(
+	    c->rt, o->listen, obi_endpoint_transport_of(c->rt, o->transport, o->listen));
 	o->auth = strcmp(heard[0], "noise") == 0 ? heard : dialled;
 }
 
@@ -140,8 +151,9 @@ static int number_peers(struct obi_arena *arena, const char *const **list, const
 	}
 	const char **numbers = (const char **)(uintptr_t)copy_list(&c, names);
 	for (size_t i = 0; !c.full && names[i] != NULL; i++) {
-		int r = i < OBI_PEERS_MAX ? number(names[i], &n, reterr)
-					  : obi_fail(reterr, OB_EINVAL, 0, "more than %d", OBI_PEERS_MAX);
+		int r = i < OBI_PEERS_MAX
+			    ? number(names[i], &n, reterr)
+			    : obi_fail(reterr, OB_EINVAL, 0, "more than %d", OBI_PEERS_MAX);
 		if (r < 0) {
 			return reterr != NULL ? obi_wrap(reterr, "%s", what) : r;
 		}
@@ -152,10 +164,13 @@ static int number_peers(struct obi_arena *arena, const char *const **list, const
 	return c.full ? obi_fail(reterr, OB_ENOMEM, 0, "out of memory") : OB_OK;
 }
 
-static int fill_peers(struct obi_arena *arena, struct ob_connector_options *o, struct ob_error *reterr)
+static int fill_peers(struct obi_arena *arena, struct ob_connector_options *o,
+		      struct ob_error *reterr)
 {
 	int r = number_peers(arena, &o->peer_users, "peer_users", obi_user_number, reterr);
-	return r == OB_OK ? number_peers(arena, &o->peer_groups, "peer_groups", obi_group_number, reterr) : r;
+	return r == OB_OK
+		   ? number_peers(arena, &o->peer_groups, "peer_groups", obi_group_number, reterr)
+		   : r;
 }
 
 /* ---- Checks ---- */
@@ -164,7 +179,8 @@ static int check_env(const char *const *env, struct ob_error *reterr)
 {
 	for (size_t i = 0; env != NULL && env[i] != NULL; i++) {
 		if (strchr(env[i], '=') == NULL || env[i][0] == '=') {
-			return obi_fail(reterr, OB_EINVAL, 0, "env: \"%s\" is not NAME=value", env[i]);
+			return obi_fail(reterr, OB_EINVAL, 0, "env: \"%s\" is not NAME=value",
+					env[i]);
 		}
 	}
 	return OB_OK;
@@ -174,10 +190,12 @@ static int check_limits(const struct ob_rlimit *limits, struct ob_error *reterr)
 {
 	for (size_t i = 0; limits != NULL && limits[i].name != NULL; i++) {
 		if (obi_rlimit_number(ob_bytes_text(limits[i].name)) < 0) {
-			return obi_fail(reterr, OB_EINVAL, 0, "limits: there is no limit \"%s\"", limits[i].name);
+			return obi_fail(reterr, OB_EINVAL, 0, "limits: there is no limit \"%s\"",
+					limits[i].name);
 		}
 		if (limits[i].soft > limits[i].hard) {
-			return obi_fail(reterr, OB_EINVAL, 0, "limits: %s: soft is above hard", limits[i].name);
+			return obi_fail(reterr, OB_EINVAL, 0, "limits: %s: soft is above hard",
+					limits[i].name);
 		}
 	}
 	return OB_OK;
@@ -186,10 +204,12 @@ static int check_limits(const struct ob_rlimit *limits, struct ob_error *reterr)
 static int check_numbers(const struct ob_connector_options *o, struct ob_error *reterr)
 {
 	if (o->ready > OB_READY_NONE || o->health_action > OB_HEALTH_RESTART) {
-		return obi_fail(reterr, OB_EINVAL, 0, "options: unknown ready mode or health action");
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"options: unknown ready mode or health action");
 	}
 	if (o->stop_signal < 0 || o->stop_signal > 64) {
-		return obi_fail(reterr, OB_EINVAL, 0, "options: stop_signal %d is no signal", o->stop_signal);
+		return obi_fail(reterr, OB_EINVAL, 0, "options: stop_signal %d is no signal",
+				o->stop_signal);
 	}
 	if (o->umask < -1 || o->umask > 0777) {
 		return obi_fail(reterr, OB_EINVAL, 0, "options: umask must be 0 to 0777, or -1");
@@ -200,10 +220,12 @@ static int check_numbers(const struct ob_connector_options *o, struct ob_error *
 static int check(const struct ob_connector_options *o, struct ob_error *reterr)
 {
 	if (o->name == NULL || !obi_name_is_child(ob_bytes_text(o->name))) {
-		return obi_fail(reterr, OB_EINVAL, 0, "options: name must be 1 to 64 of [A-Za-z0-9._-]");
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"options: name must be 1 to 64 of [A-Za-z0-9._-]");
 	}
 	if (o->data_path == NULL || o->data_path[0] != '/') {
-		return obi_fail(reterr, OB_EINVAL, 0, "options: data_path must be an absolute path");
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"options: data_path must be an absolute path");
 	}
 	if (o->argv == NULL || o->argv[0] == NULL || o->argv[0][0] == '\0') {
 		return obi_fail(reterr, OB_EINVAL, 0, "options: argv is needed");
@@ -213,9 +235,10 @@ static int check(const struct ob_connector_options *o, struct ob_error *reterr)
 	}
 	struct obi_origin source;
 	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &source)) {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"options: parent_address \"%s\" is neither an address nor a context id",
-				o->parent_address);
+		return obi_fail(
+		    reterr, OB_EINVAL, 0,
+		    "options: parent_address \"%s\" is neither an address nor a context id",
+		    o->parent_address);
 	}
 	int r = check_env(o->env, reterr);
 	r = r == OB_OK ? check_limits(o->limits, reterr) : r;
@@ -242,7 +265,8 @@ static void hash_list(crypto_generichash_state *h, const char *const *list)
 	hash_text(h, NULL);
 }
 
-/* Only what the child was started with: restart, stop and health settings take effect without a new start. */
+/* Only what the child was started with: restart, stop and health settings take effect without a new
+ * start. */
 static void hash_options(const struct ob_connector_options *o, char hex[65])
 {
 	crypto_generichash_state h;
@@ -260,7 +284,8 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	}
 	for (size_t i = 0; o->limits != NULL && o->limits[i].name != NULL; i++) {
 		hash_text(&h, o->limits[i].name);
-		crypto_generichash_update(&h, (const unsigned char *)&o->limits[i].soft, 2 * sizeof(uint64_t));
+		crypto_generichash_update(&h, (const unsigned char *)&o->limits[i].soft,
+					  2 * sizeof(uint64_t));
 	}
 	const int64_t numbers[] = {o->env_clear, o->umask, o->log_pipe_bytes, o->allow_plaintext};
 	crypto_generichash_update(&h, (const unsigned char *)numbers, sizeof numbers);
@@ -274,7 +299,8 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	sodium_bin2hex(hex, 65, sum, sizeof sum);
 }
 
-int obi_connector_options(struct ob_connector *c, const struct ob_connector_options *given, struct ob_error *reterr)
+int obi_connector_options(struct ob_connector *c, const struct ob_connector_options *given,
+			  struct ob_error *reterr)
 {
 	struct obi_user user;
 	obi_arena_init(&c->arena, 64u << 20);
@@ -288,7 +314,9 @@ int obi_connector_options(struct ob_connector *c, const struct ob_connector_opti
 	r = copy_options(&c->arena, &c->options);
 	r = r == OB_OK ? fill_listen(&c->arena, &c->options) : r;
 	if (r < 0) {
-		return obi_fail(reterr, r, 0, r == OB_ENOMEM ? "out of memory" : "options: data_path is too long");
+		return obi_fail(reterr, r, 0,
+				r == OB_ENOMEM ? "out of memory"
+					       : "options: data_path is too long");
 	}
 	r = fill_peers(&c->arena, &c->options, reterr);
 	if (r < 0) {

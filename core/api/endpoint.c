@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "base/uri.h"
 
-/* Among processes of one kernel it says who the peer is; elsewhere the connection must be sealed. */
+/* Among processes of one kernel it says who the peer is; elsewhere the connection must be sealed.
+ */
 static const char *const local_auth[] = {"peercred", "token", NULL};
 static const char *const remote_auth[] = {"noise", NULL};
 
@@ -21,15 +22,16 @@ static const char *const *default_auth(const struct obi_plugin *transport)
 	return is_local(transport) ? local_auth : remote_auth;
 }
 
-static int find_transport(struct ob_runtime *rt, const struct obi_endpoint_names *names, struct obi_endpoint *ep,
-			  struct ob_error *reterr)
+static int find_transport(struct ob_runtime *rt, const struct obi_endpoint_names *names,
+			  struct obi_endpoint *ep, struct ob_error *reterr)
 {
 	struct obi_arena arena;
 	struct ob_uri uri;
 	obi_arena_init(&arena, 64 * 1024);
 	int r = obi_uri_parse(names->uri, &arena.ob, &uri, reterr);
 	if (r == OB_OK) {
-		r = obi_registry_transport(rt->registry, names->transport, uri.scheme, &ep->transport, reterr);
+		r = obi_registry_transport(rt->registry, names->transport, uri.scheme,
+					   &ep->transport, reterr);
 	}
 	obi_arena_free(&arena);
 	return r;
@@ -41,7 +43,8 @@ static int find_mechanisms(struct ob_runtime *rt, const char *const *list, struc
 	for (uint32_t i = 0; list[i] != NULL; i++) {
 		const struct obi_plugin *plugin;
 		if (i == OBI_MECHANISMS_MAX) {
-			return obi_fail(reterr, OB_EINVAL, 0, "more than %d authenticators", OBI_MECHANISMS_MAX);
+			return obi_fail(reterr, OB_EINVAL, 0, "more than %d authenticators",
+					OBI_MECHANISMS_MAX);
 		}
 		int r = obi_registry_auth(rt->registry, list[i], &plugin, reterr);
 		if (r < 0) {
@@ -50,15 +53,19 @@ static int find_mechanisms(struct ob_runtime *rt, const char *const *list, struc
 		ep->mechanisms[i] = (struct obi_mechanism){plugin->name, &plugin->as.auth};
 		ep->auth.count = i + 1;
 	}
-	return ep->auth.count > 0 ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "the list of authenticators is empty");
+	return ep->auth.count > 0
+		   ? OB_OK
+		   : obi_fail(reterr, OB_EINVAL, 0, "the list of authenticators is empty");
 }
 
-const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *uri, const char *transport)
+const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *uri,
+					     const char *transport)
 {
 	struct obi_endpoint_names names = {.uri = uri, .transport = transport};
 	struct obi_endpoint ep = {0};
 	struct ob_error err;
-	return find_transport(rt, &names, &ep, &err) == OB_OK ? default_auth(ep.transport) : remote_auth;
+	return find_transport(rt, &names, &ep, &err) == OB_OK ? default_auth(ep.transport)
+							      : remote_auth;
 }
 
 const char *obi_endpoint_transport_of(struct ob_runtime *rt, const char *name, const char *uri)
@@ -76,10 +83,12 @@ static int check_sealing(struct obi_endpoint *ep, bool *ret_seals, struct ob_err
 	for (uint32_t i = 0; i < ep->auth.count; i++) {
 		const struct obi_mechanism *m = &ep->mechanisms[i];
 		if (m->ops->seal != NULL && sealing != NULL) {
-			return obi_fail(reterr, OB_EINVAL, 0, "authenticators %s and %s both seal", sealing, m->name);
+			return obi_fail(reterr, OB_EINVAL, 0, "authenticators %s and %s both seal",
+					sealing, m->name);
 		}
 		if (m->ops->seal != NULL && exchanged != NULL) {
-			return obi_fail(reterr, OB_EINVAL, 0, "authenticator %s seals, so it must come before %s",
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"authenticator %s seals, so it must come before %s",
 					m->name, exchanged);
 		}
 		sealing = m->ops->seal != NULL ? m->name : sealing;
@@ -89,8 +98,10 @@ static int check_sealing(struct obi_endpoint *ep, bool *ret_seals, struct ob_err
 	return OB_OK;
 }
 
-/* What crosses a wire that others can reach must be sealed, and some mechanisms must not cross it at all. */
-static int check_policy(const struct obi_endpoint_names *names, struct obi_endpoint *ep, struct ob_error *reterr)
+/* What crosses a wire that others can reach must be sealed, and some mechanisms must not cross it
+ * at all. */
+static int check_policy(const struct obi_endpoint_names *names, struct obi_endpoint *ep,
+			struct ob_error *reterr)
 {
 	bool local = is_local(ep->transport), seals = false;
 	int r = check_sealing(ep, &seals, reterr);
@@ -101,32 +112,35 @@ static int check_policy(const struct obi_endpoint_names *names, struct obi_endpo
 		const struct ob_auth_ops *ops = ep->mechanisms[i].ops;
 		if (!local && (ops->flags & OB_AUTH_LOCAL_ONLY) != 0) {
 			return obi_fail(reterr, OB_EPERM, 0,
-					"authenticator %s is refused on transport %s: it is for local ones only",
+					"authenticator %s is refused on transport %s: it is for "
+					"local ones only",
 					ep->mechanisms[i].name, ep->transport->name);
 		}
 	}
 	if (!local && !seals && !names->allow_plaintext) {
-		return obi_fail(
-		    reterr, OB_EPERM, 0,
-		    "transport %s without encryption is refused: use noise, or say allow_plaintext if that is meant",
-		    ep->transport->name);
+		return obi_fail(reterr, OB_EPERM, 0,
+				"transport %s without encryption is refused: use noise, or say "
+				"allow_plaintext if that is meant",
+				ep->transport->name);
 	}
 	ep->plaintext = !local && !seals;
 	return OB_OK;
 }
 
 /* "1,22,333" */
-static int read_numbers(const char *text, uint32_t *list, uint32_t *ret_count, struct ob_error *reterr)
+static int read_numbers(const char *text, uint32_t *list, uint32_t *ret_count,
+			struct ob_error *reterr)
 {
 	uint32_t count = 0;
 	for (const char *at = text; at != NULL && *at != '\0';) {
 		char *end;
 		unsigned long number = strtoul(at, &end, 10);
-		if (*at < '0' || *at > '9' || number >= UINT32_MAX || (*end != ',' && *end != '\0') ||
-		    count == OBI_PEERS_MAX) {
-			return obi_fail(reterr, OB_EINVAL, 0,
-					"\"%s\" is not a list of at most %d numbers of users or groups", text,
-					OBI_PEERS_MAX);
+		if (*at < '0' || *at > '9' || number >= UINT32_MAX ||
+		    (*end != ',' && *end != '\0') || count == OBI_PEERS_MAX) {
+			return obi_fail(
+			    reterr, OB_EINVAL, 0,
+			    "\"%s\" is not a list of at most %d numbers of users or groups", text,
+			    OBI_PEERS_MAX);
 		}
 		list[count++] = (uint32_t)number;
 		at = *end == ',' ? end + 1 : end;
@@ -135,12 +149,14 @@ static int read_numbers(const char *text, uint32_t *list, uint32_t *ret_count, s
 	return OB_OK;
 }
 
-static int set_peers(const struct obi_endpoint_names *names, struct obi_endpoint *ep, struct ob_error *reterr)
+static int set_peers(const struct obi_endpoint_names *names, struct obi_endpoint *ep,
+		     struct ob_error *reterr)
 {
 	ep->auth.uids = ep->uids;
 	ep->auth.gids = ep->gids;
 	int r = read_numbers(names->peer_uids, ep->uids, &ep->auth.uid_count, reterr);
-	return r == OB_OK ? read_numbers(names->peer_gids, ep->gids, &ep->auth.gid_count, reterr) : r;
+	return r == OB_OK ? read_numbers(names->peer_gids, ep->gids, &ep->auth.gid_count, reterr)
+			  : r;
 }
 
 static bool says_none(const char *const *list)
@@ -148,8 +164,8 @@ static bool says_none(const char *const *list)
 	return list[0] != NULL && strcmp(list[0], "none") == 0;
 }
 
-int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *names, struct obi_endpoint *ret,
-		      struct ob_error *reterr)
+int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *names,
+		      struct obi_endpoint *ret, struct ob_error *reterr)
 {
 	const char *codec = names->codec != NULL ? names->codec : "msgpack";
 	memset(ret, 0, sizeof *ret);
@@ -168,7 +184,8 @@ int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *na
 	if (says_none(list)) {
 		ret->foreign = names->allow_none && list[1] == NULL;
 		return ret->foreign ? OB_OK
-				    : obi_fail(reterr, OB_EINVAL, 0, "authenticator none is for foreign servers only");
+				    : obi_fail(reterr, OB_EINVAL, 0,
+					       "authenticator none is for foreign servers only");
 	}
 	r = find_mechanisms(rt, list, ret, reterr);
 	r = r == OB_OK ? set_peers(names, ret, reterr) : r;
@@ -183,7 +200,8 @@ int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob
 		return OB_OK;
 	}
 	if (strlen(token) != 2 * sizeof ep->secret ||
-	    sodium_hex2bin(ep->secret, sizeof ep->secret, token, 2 * sizeof ep->secret, NULL, &len, NULL) != 0 ||
+	    sodium_hex2bin(ep->secret, sizeof ep->secret, token, 2 * sizeof ep->secret, NULL, &len,
+			   NULL) != 0 ||
 	    len != sizeof ep->secret) {
 		return obi_fail(reterr, OB_EINVAL, 0, "the token is not 64 hex digits");
 	}
@@ -234,8 +252,8 @@ char **obi_names_split(const char *text)
 	const char *parts[OBI_MECHANISMS_MAX * 2] = {NULL};
 	char *copy = strdup(text), *save = NULL;
 	size_t n = 0;
-	for (char *p = copy != NULL ? strtok_r(copy, ",", &save) : NULL; p != NULL && n < OBI_MECHANISMS_MAX * 2 - 1;
-	     p = strtok_r(NULL, ",", &save)) {
+	for (char *p = copy != NULL ? strtok_r(copy, ",", &save) : NULL;
+	     p != NULL && n < OBI_MECHANISMS_MAX * 2 - 1; p = strtok_r(NULL, ",", &save)) {
 		parts[n++] = p;
 	}
 	char **list = copy != NULL ? obi_names_copy(parts) : NULL;

@@ -46,8 +46,8 @@ static char **split_path(const char *text)
 	char **list = calloc(parts, sizeof *list);
 	char *copy = strdup(text), *save = NULL;
 	size_t n = 0;
-	for (char *part = copy != NULL ? strtok_r(copy, ":", &save) : NULL; list != NULL && part != NULL;
-	     part = strtok_r(NULL, ":", &save)) {
+	for (char *part = copy != NULL ? strtok_r(copy, ":", &save) : NULL;
+	     list != NULL && part != NULL; part = strtok_r(NULL, ":", &save)) {
 		list[n++] = strdup(part);
 	}
 	free(copy);
@@ -81,7 +81,8 @@ static char *effective_path(const struct ob_runtime_options *o)
 	return join_path(dirs);
 }
 
-static int make_registry(struct ob_runtime *rt, const struct ob_runtime_options *o, struct ob_error *reterr)
+static int make_registry(struct ob_runtime *rt, const struct ob_runtime_options *o,
+			 struct ob_error *reterr)
 {
 	rt->plugin_path_text = effective_path(o);
 	rt->plugin_path = rt->plugin_path_text != NULL ? split_path(rt->plugin_path_text) : NULL;
@@ -131,7 +132,8 @@ static void stop_thread(struct ob_runtime *rt)
 	pthread_join(rt->thread, NULL);
 }
 
-int ob_runtime_new(const struct ob_runtime_options *options, ob_runtime **ret_runtime, struct ob_error *reterr)
+int ob_runtime_new(const struct ob_runtime_options *options, ob_runtime **ret_runtime,
+		   struct ob_error *reterr)
 {
 	struct ob_runtime_options o;
 	int r = obi_options_copy(&o, sizeof o, options, reterr);
@@ -139,7 +141,8 @@ int ob_runtime_new(const struct ob_runtime_options *options, ob_runtime **ret_ru
 		return r;
 	}
 	if (o.mode > OB_RUNTIME_ATTACHED || (o.loop != NULL) != (o.mode == OB_RUNTIME_ATTACHED)) {
-		return obi_fail(reterr, OB_EINVAL, 0, "a runtime is attached if, and only if, it is given a loop");
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"a runtime is attached if, and only if, it is given a loop");
 	}
 	struct ob_runtime *rt = calloc(1, sizeof *rt);
 	if (rt == NULL) {
@@ -285,7 +288,8 @@ static void arm(struct obi_wait *wait, int64_t timeout_ms, const ob_cancel *canc
 	}
 }
 
-int obi_wait_for(struct obi_wait *wait, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+int obi_wait_for(struct obi_wait *wait, int64_t timeout_ms, ob_cancel *cancel,
+		 struct ob_error *reterr)
 {
 	struct ob_runtime *rt = wait->rt;
 	if (!wait->done) {
@@ -352,7 +356,8 @@ void ob_runtime_stop(ob_runtime *rt)
 
 /* ---- Plugins ---- */
 
-int ob_plugin_register(ob_runtime *rt, ob_plugin_list list, const char *origin, struct ob_error *reterr)
+int ob_plugin_register(ob_runtime *rt, ob_plugin_list list, const char *origin,
+		       struct ob_error *reterr)
 {
 	obi_enter(rt);
 	int r = obi_registry_add(rt->registry, list, origin, reterr);
@@ -368,13 +373,18 @@ int ob_plugin_load(ob_runtime *rt, const char *name_or_path, struct ob_error *re
 	return r;
 }
 
-int ob_plugin_each(ob_runtime *rt, int (*fn)(void *user, const struct ob_plugin_info *info), void *user)
+int ob_plugin_each(ob_runtime *rt, int (*fn)(void *user, const struct ob_plugin_info *info),
+		   void *user)
 {
 	int r = 0;
 	obi_enter(rt);
-	for (const struct obi_plugin *p = obi_registry_first(rt->registry); r == 0 && p != NULL; p = p->next) {
-		struct ob_plugin_info info = {
-		    .size = sizeof info, .kind = p->kind, .name = p->name, .version = p->version, .origin = p->origin};
+	for (const struct obi_plugin *p = obi_registry_first(rt->registry); r == 0 && p != NULL;
+	     p = p->next) {
+		struct ob_plugin_info info = {.size = sizeof info,
+					      .kind = p->kind,
+					      .name = p->name,
+					      .version = p->version,
+					      .origin = p->origin};
 		info.schemes = p->kind == OB_PLUGIN_TRANSPORT ? p->as.transport.schemes : NULL;
 		r = fn(user, &info);
 	}

@@ -2,9 +2,10 @@
 /*
  * runtime - what the API's objects share: the loop, the plugins, and the rules of the three modes.
  *
- * One lock guards everything of a threaded runtime. Its thread holds it but while it sleeps in the poll; every API function takes
- * it with obi_enter() and gives it back with obi_leave(), which also wakes the loop to what was changed. On the loop's own thread,
- * and in the other two modes, both do nothing. So below the API there is one thread.
+ * One lock guards everything of a threaded runtime. Its thread holds it but while it sleeps in the
+ * poll; every API function takes it with obi_enter() and gives it back with obi_leave(), which also
+ * wakes the loop to what was changed. On the loop's own thread, and in the other two modes, both do
+ * nothing. So below the API there is one thread.
  */
 #ifndef OBI_API_RUNTIME_H
 #define OBI_API_RUNTIME_H
@@ -48,15 +49,17 @@ void obi_leave(struct ob_runtime *rt);
 /* Inline: one turn of the loop, waiting for something. */
 void obi_runtime_turn(struct ob_runtime *rt);
 
-/* Whether we may be inside a callback: always so on an attached runtime, where it cannot be told. */
+/* Whether we may be inside a callback: always so on an attached runtime, where it cannot be told.
+ */
 bool obi_in_callback(const struct ob_runtime *rt);
 
 /* OB_EDEADLK when a blocking call is not allowed here. */
 int obi_check_may_block(struct ob_runtime *rt, struct ob_error *reterr);
 
 /*
- * A blocking operation made of an asynchronous one. The caller fills in rt and what its callbacks need, begins the work between
- * obi_enter() and obi_leave(), then waits; the work ends with obi_wait_done(), which may come before the wait.
+ * A blocking operation made of an asynchronous one. The caller fills in rt and what its callbacks
+ * need, begins the work between obi_enter() and obi_leave(), then waits; the work ends with
+ * obi_wait_done(), which may come before the wait.
  */
 struct obi_wait {
 	struct ob_runtime *rt;
@@ -75,12 +78,14 @@ struct obi_wait {
 /* Threaded mode: also valid as an ob_done_fn with the wait as its user. */
 void obi_wait_done(void *wait, int result, const struct ob_error *err);
 
-/* Between obi_enter() and obi_leave(): wait for the end. timeout_ms < 0: no limit. Returns the result; *reterr as usual. */
-int obi_wait_for(struct obi_wait *wait, int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr);
+/* Between obi_enter() and obi_leave(): wait for the end. timeout_ms < 0: no limit. Returns the
+ * result; *reterr as usual. */
+int obi_wait_for(struct obi_wait *wait, int64_t timeout_ms, ob_cancel *cancel,
+		 struct ob_error *reterr);
 
 /*
- * Copy a caller's options struct of `given` bytes into ours of `own`, the rest zero. OB_EINVAL: something is set in a tail that we
- * do not know, or size is absurd. NULL gives all zero.
+ * Copy a caller's options struct of `given` bytes into ours of `own`, the rest zero. OB_EINVAL:
+ * something is set in a tail that we do not know, or size is absurd. NULL gives all zero.
  */
 int obi_options_copy(void *own, size_t own_size, const void *given, struct ob_error *reterr);
 

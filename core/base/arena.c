@@ -19,7 +19,8 @@ static uint8_t *memory_of(struct obi_block *block)
 
 static void *more(struct ob_arena *ob, size_t size)
 {
-	struct obi_arena *arena = (struct obi_arena *)(void *)((char *)ob - offsetof(struct obi_arena, ob));
+	struct obi_arena *arena =
+	    (struct obi_arena *)(void *)((char *)ob - offsetof(struct obi_arena, ob));
 	size_t room = size > BLOCK / 4 ? size : BLOCK;
 	if (arena->blocks != NULL && (room > arena->budget || arena->used > arena->budget - room)) {
 		return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * base/arena - the memory behind an ob_arena: a chain of blocks with a budget. Reset keeps the first block, so that a steady
- * state allocates nothing.
+ * base/arena - the memory behind an ob_arena: a chain of blocks with a budget. Reset keeps the
+ * first block, so that a steady state allocates nothing.
  */
 #ifndef OBI_BASE_ARENA_H
 #define OBI_BASE_ARENA_H

@@ -54,7 +54,8 @@ static bool grow(struct ob_sink *sink, size_t more)
 	while (cap < live + more) {
 		cap *= 2;
 	}
-	/* A writer takes what cap has room for without asking, so the maximum must hold here too. */
+	/* A writer takes what cap has room for without asking, so the maximum must hold here too.
+	 */
 	cap = cap < buf->max ? cap : buf->max;
 	uint8_t *data = malloc(cap);
 	if (data == NULL) {

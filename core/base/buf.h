@@ -2,8 +2,9 @@
 /*
  * base/buf - a byte queue with a hard maximum: written at the end, consumed at the front.
  *
- * It is an ob_sink with a read position, so codecs and plugins write into it directly. Memory is kept when it empties, so
- * that a steady state allocates nothing; it is wiped before it is given back.
+ * It is an ob_sink with a read position, so codecs and plugins write into it directly. Memory is
+ * kept when it empties, so that a steady state allocates nothing; it is wiped before it is given
+ * back.
  */
 #ifndef OBI_BASE_BUF_H
 #define OBI_BASE_BUF_H
@@ -41,8 +42,8 @@ static inline struct ob_sink *obi_buf_sink(struct obi_buf *buf)
 	return &buf->sink;
 }
 
-/* Room for at least n bytes behind the last one; *ret_room says how much there really is. NULL: over the maximum, or out of
- * memory. Follow with ob_sink_commit(). */
+/* Room for at least n bytes behind the last one; *ret_room says how much there really is. NULL:
+ * over the maximum, or out of memory. Follow with ob_sink_commit(). */
 uint8_t *obi_buf_reserve(struct obi_buf *buf, size_t n, size_t *ret_room);
 
 /* Drop n bytes at the front. */

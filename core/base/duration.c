@@ -82,7 +82,8 @@ static const char *scan_term(struct scan *scan, int64_t *sum)
 	if (whole > DURATION_MAX / unit->ms) {
 		return "longer than ten years";
 	}
-	/* A reduced fraction that is too large to multiply has too many digits to be whole milliseconds. */
+	/* A reduced fraction that is too large to multiply has too many digits to be whole
+	 * milliseconds. */
 	if (part > INT64_MAX / unit->ms || part * unit->ms % tens != 0) {
 		return "finer than a millisecond";
 	}
@@ -137,10 +138,12 @@ void obi_duration_text(int64_t ms, char *text, size_t cap)
 		return;
 	}
 	if (ms >= 3600000) {
-		len += (size_t)snprintf(made + len, sizeof made - len, "%" PRId64 "h", ms / 3600000);
+		len +=
+		    (size_t)snprintf(made + len, sizeof made - len, "%" PRId64 "h", ms / 3600000);
 	}
 	if (ms % 3600000 >= 60000) {
-		len += (size_t)snprintf(made + len, sizeof made - len, "%" PRId64 "m", ms % 3600000 / 60000);
+		len += (size_t)snprintf(made + len, sizeof made - len, "%" PRId64 "m",
+					ms % 3600000 / 60000);
 	}
 	seconds_text(ms % 60000, made + len, sizeof made - len);
 	snprintf(text, cap, "%s", made);

@@ -5,15 +5,19 @@
 
 #include <outboard/abi.h>
 
-/* Fill *reterr (may be NULL) and return code. sys, if not 0, is an errno whose text is appended as ": text". */
-int obi_fail(struct ob_error *reterr, int code, int sys, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Fill *reterr (may be NULL) and return code. sys, if not 0, is an errno whose text is appended as
+ * ": text". */
+int obi_fail(struct ob_error *reterr, int code, int sys, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 int obi_failv(struct ob_error *reterr, int code, int sys, const char *format, va_list args)
     __attribute__((format(printf, 4, 0)));
 
-/* Put "prefix: " before the text that is there, and return its code. For callers that know more than the one who failed. */
+/* Put "prefix: " before the text that is there, and return its code. For callers that know more
+ * than the one who failed. */
 int obi_wrap(struct ob_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The OB_E... code that an errno of a file or socket call means to a caller; OB_EIO when it has no closer one. */
+/* The OB_E... code that an errno of a file or socket call means to a caller; OB_EIO when it has no
+ * closer one. */
 int obi_code_of_errno(int sys);
 
 #endif

@@ -49,7 +49,8 @@ static int errno_of(const char *name)
 static bool in_brackets(const char *text, const char *word, char *argument)
 {
 	size_t len = strlen(word), end = strlen(text);
-	if (strncmp(text, word, len) != 0 || text[len] != '(' || text[end - 1] != ')' || end - len - 2 >= NAME) {
+	if (strncmp(text, word, len) != 0 || text[len] != '(' || text[end - 1] != ')' ||
+	    end - len - 2 >= NAME) {
 		return false;
 	}
 	memcpy(argument, text + len + 1, end - len - 2);

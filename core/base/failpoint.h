@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * base/failpoint - named places where a test makes the process fail. Compiled to nothing unless OB_FAILPOINTS is defined.
+ * base/failpoint - named places where a test makes the process fail. Compiled to nothing unless
+ * OB_FAILPOINTS is defined.
  *
- * OUTBOARD_FP="after_clone=kill;config_rename=error(ENOSPC)@2;state_written=exit(3)": what happens at a place, each time or,
- * after '@', at its Nth time only. kill is SIGKILL, exit(N) is _exit, error(NAME) makes the call there fail with that errno.
- * A name or action that cannot be read ends the process with a message: a test that injects nothing proves nothing.
+ * OUTBOARD_FP="after_clone=kill;config_rename=error(ENOSPC)@2;state_written=exit(3)": what happens
+ * at a place, each time or, after '@', at its Nth time only. kill is SIGKILL, exit(N) is _exit,
+ * error(NAME) makes the call there fail with that errno. A name or action that cannot be read ends
+ * the process with a message: a test that injects nothing proves nothing.
  */
 #ifndef OBI_BASE_FAILPOINT_H
 #define OBI_BASE_FAILPOINT_H

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The length of the well-formed UTF-8 sequence at `at`, 1 to 4; 0: there is none (overlong, a surrogate, cut short, ...). at
- * must be before end. */
+/* The length of the well-formed UTF-8 sequence at `at`, 1 to 4; 0: there is none (overlong, a
+ * surrogate, cut short, ...). at must be before end. */
 static inline size_t obi_utf8_step(const uint8_t *at, const uint8_t *end)
 {
 	uint8_t first = at[0], low = 0x80, high = 0xbf;
@@ -34,16 +34,19 @@ static inline size_t obi_utf8_step(const uint8_t *at, const uint8_t *end)
 	return len;
 }
 
-/* Marks in a word of 8 bytes: the high bit of each byte that is a control character, '"', '\\' or not ASCII. */
+/* Marks in a word of 8 bytes: the high bit of each byte that is a control character, '"', '\\' or
+ * not ASCII. */
 static inline uint64_t obi_text_marks(uint64_t w)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
 	uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
 	/* A borrow can make a false mark, but only above a true one. */
-	return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (w - ones * 0x20) | w) & high;
+	return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (w - ones * 0x20) | w) &
+	       high;
 }
 
-/* The first byte from `at` on that is a control character, '"', '\\' or not ASCII; else end. DEL counts as plain. */
+/* The first byte from `at` on that is a control character, '"', '\\' or not ASCII; else end. DEL
+ * counts as plain. */
 static inline const uint8_t *obi_text_plain(const uint8_t *at, const uint8_t *end)
 {
 	while (end - at >= 8) {
@@ -65,7 +68,8 @@ static inline const uint8_t *obi_text_plain(const uint8_t *at, const uint8_t *en
 	return at;
 }
 
-/* Make text well-formed UTF-8, in place: what is not, a character that was cut off included, becomes '?'. */
+/* Make text well-formed UTF-8, in place: what is not, a character that was cut off included,
+ * becomes '?'. */
 static inline void obi_text_clean(char *text)
 {
 	uint8_t *at = (uint8_t *)text, *end = at + strlen(text);

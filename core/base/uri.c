@@ -68,7 +68,7 @@ static const char *find(const char *from, const char *end, const char *any)
 	return from;
 }
 
-/* ---- The components, front to back -------------------------------------------------------------------------------- */
+/* ---- The components, front to back ---- */
 
 static void split_scheme(struct split *split)
 {
@@ -83,7 +83,8 @@ static void split_scheme(struct split *split)
 	}
 	for (const char *c = split->at; c < colon; c++) {
 		if (!(*c >= 'a' && *c <= 'z') && !is_digit(*c) && strchr("+.-", *c) == NULL) {
-			split->wrong = "a scheme is made of small letters, digits, '+', '.' and '-'";
+			split->wrong =
+			    "a scheme is made of small letters, digits, '+', '.' and '-'";
 			return;
 		}
 	}
@@ -91,7 +92,8 @@ static void split_scheme(struct split *split)
 	split->at = colon + 3;
 }
 
-/* Ports are decimal and have at most 31 bits: vsock's are that wide. Each transport has its own maximum. */
+/* Ports are decimal and have at most 31 bits: vsock's are that wide. Each transport has its own
+ * maximum. */
 static void set_port(struct split *split, const char *digits, const char *end)
 {
 	int64_t port = 0;
@@ -193,7 +195,8 @@ static void split_path(struct split *split)
 	bool hybrid = is_scheme(split->uri, "hvsock");
 	if (hybrid || is_scheme(split->uri, "unix")) {
 		if (split->uri->host.len > 0 || split->uri->port >= 0 || split->at == end) {
-			split->wrong = "it needs an absolute path behind scheme://, as in unix:///run/x.sock";
+			split->wrong =
+			    "it needs an absolute path behind scheme://, as in unix:///run/x.sock";
 			return;
 		}
 	}
@@ -223,7 +226,7 @@ static void split_query(struct split *split)
 	}
 }
 
-/* ---- The whole ---------------------------------------------------------------------------------------------------- */
+/* ---- The whole ---- */
 
 enum { URI_MAX = 4096 };
 
@@ -262,18 +265,21 @@ static int refuse(const char *text, int code, const char *wrong, struct ob_error
 		shown[n] = text[n] > ' ' && text[n] < 0x7f ? text[n] : '?';
 	}
 	shown[n] = '\0';
-	return obi_fail(reterr, code, 0, "address \"%s%s\": %s", shown, text[n] != '\0' ? "..." : "", wrong);
+	return obi_fail(reterr, code, 0, "address \"%s%s\": %s", shown,
+			text[n] != '\0' ? "..." : "", wrong);
 }
 
 static void split_all(struct split *split)
 {
-	static void (*const steps[])(struct split *) = {split_scheme, split_authority, split_path, split_query};
+	static void (*const steps[])(struct split *) = {split_scheme, split_authority, split_path,
+							split_query};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && split->wrong == NULL; i++) {
 		steps[i](split);
 	}
 }
 
-int obi_uri_parse(const char *text, struct ob_arena *arena, struct ob_uri *ret, struct ob_error *reterr)
+int obi_uri_parse(const char *text, struct ob_arena *arena, struct ob_uri *ret,
+		  struct ob_error *reterr)
 {
 	struct ob_uri uri = {.size = sizeof uri, .port = -1};
 	size_t len = strnlen(text, URI_MAX + 1);

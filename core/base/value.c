@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/value.h"
 
-/* ---- Copy --------------------------------------------------------------------------------------------------------- */
+/* ---- Copy ---- */
 
-static int copy(const struct ob_value *value, struct obi_arena *arena, uint32_t depth, struct ob_value *ret);
+static int copy(const struct ob_value *value, struct obi_arena *arena, uint32_t depth,
+		struct ob_value *ret);
 
 static int copy_bytes(const struct ob_value *value, struct obi_arena *arena, struct ob_value *ret)
 {
@@ -11,14 +12,16 @@ static int copy_bytes(const struct ob_value *value, struct obi_arena *arena, str
 	if (bytes == NULL) {
 		return OB_ENOMEM;
 	}
-	*ret = value->type == OB_STRING ? ob_stringn(bytes, value->count) : ob_binary(bytes, value->count);
+	*ret = value->type == OB_STRING ? ob_stringn(bytes, value->count)
+					: ob_binary(bytes, value->count);
 	return OB_OK;
 }
 
 static int copy_run(const struct ob_value *run, size_t n, struct obi_arena *arena, uint32_t depth,
 		    struct ob_value **ret_run)
 {
-	struct ob_value *made = n <= SIZE_MAX / sizeof *made ? ob_arena_alloc(&arena->ob, n * sizeof *made) : NULL;
+	struct ob_value *made =
+	    n <= SIZE_MAX / sizeof *made ? ob_arena_alloc(&arena->ob, n * sizeof *made) : NULL;
 	if (made == NULL) {
 		return OB_ENOMEM;
 	}
@@ -32,27 +35,31 @@ static int copy_run(const struct ob_value *run, size_t n, struct obi_arena *aren
 	return OB_OK;
 }
 
-static int copy_container(const struct ob_value *value, struct obi_arena *arena, uint32_t depth, struct ob_value *ret)
+static int copy_container(const struct ob_value *value, struct obi_arena *arena, uint32_t depth,
+			  struct ob_value *ret)
 {
 	struct ob_value *run = NULL;
 	bool map = value->type == OB_MAP;
 	/* A pair is two values in a row. */
-	const struct ob_value *from = map ? (const struct ob_value *)(const void *)value->as.pairs : value->as.items;
+	const struct ob_value *from =
+	    map ? (const struct ob_value *)(const void *)value->as.pairs : value->as.items;
 	int rc = OB_OK;
 	if (depth == OB_DEPTH_MAX) {
 		return OB_ETOOBIG;
 	}
 	if (value->count > 0) {
-		rc = copy_run(from, map ? (size_t)value->count * 2 : value->count, arena, depth + 1, &run);
+		rc = copy_run(from, map ? (size_t)value->count * 2 : value->count, arena, depth + 1,
+			      &run);
 	}
 	if (rc == OB_OK) {
-		*ret =
-		    map ? ob_map((const struct ob_pair *)(const void *)run, value->count) : ob_array(run, value->count);
+		*ret = map ? ob_map((const struct ob_pair *)(const void *)run, value->count)
+			   : ob_array(run, value->count);
 	}
 	return rc;
 }
 
-static int copy(const struct ob_value *value, struct obi_arena *arena, uint32_t depth, struct ob_value *ret)
+static int copy(const struct ob_value *value, struct obi_arena *arena, uint32_t depth,
+		struct ob_value *ret)
 {
 	switch (value->type) {
 	case OB_STRING:
@@ -77,7 +84,7 @@ int obi_value_copy(const struct ob_value *value, struct obi_arena *arena, struct
 	return rc;
 }
 
-/* ---- Compare ------------------------------------------------------------------------------------------------------ */
+/* ---- Compare ---- */
 
 static bool equal(const struct ob_value *a, const struct ob_value *b, uint32_t depth);
 
@@ -100,7 +107,8 @@ static bool equal_containers(const struct ob_value *a, const struct ob_value *b,
 		return equal_runs(a->as.items, b->as.items, a->count, depth + 1);
 	}
 	return equal_runs((const struct ob_value *)(const void *)a->as.pairs,
-			  (const struct ob_value *)(const void *)b->as.pairs, (size_t)a->count * 2, depth + 1);
+			  (const struct ob_value *)(const void *)b->as.pairs, (size_t)a->count * 2,
+			  depth + 1);
 }
 
 static bool equal(const struct ob_value *a, const struct ob_value *b, uint32_t depth)
@@ -121,7 +129,8 @@ static bool equal(const struct ob_value *a, const struct ob_value *b, uint32_t d
 		return a->as.number == b->as.number;
 	case OB_STRING:
 	case OB_BINARY:
-		return ob_bytes_equal(ob_bytes_of(a->as.binary, a->count), ob_bytes_of(b->as.binary, b->count));
+		return ob_bytes_equal(ob_bytes_of(a->as.binary, a->count),
+				      ob_bytes_of(b->as.binary, b->count));
 	default:
 		return equal_containers(a, b, depth);
 	}
@@ -132,9 +141,10 @@ bool obi_value_equal(const struct ob_value *a, const struct ob_value *b)
 	return equal(a, b, 0);
 }
 
-/* ---- Build by format ---------------------------------------------------------------------------------------------- */
+/* ---- Build by format ---- */
 
-/* va_list may be an array type, which decays in a parameter; in a struct it can be handed on by pointer. */
+/* va_list may be an array type, which decays in a parameter; in a struct it can be handed on by
+ * pointer. */
 struct arguments {
 	va_list list;
 };
@@ -148,7 +158,8 @@ static void misuse(struct ob_builder *builder)
 
 static void end_container(struct ob_builder *builder, uint8_t type)
 {
-	if (builder->error == OB_OK && (builder->depth == 0 || builder->open[builder->depth - 1].type != type)) {
+	if (builder->error == OB_OK &&
+	    (builder->depth == 0 || builder->open[builder->depth - 1].type != type)) {
 		misuse(builder);
 	}
 	ob_build_end(builder);
@@ -236,7 +247,8 @@ void obi_build_format(struct ob_builder *builder, const char *format, va_list ar
 {
 	struct arguments copied;
 	va_copy(copied.list, args);
-	/* After an error the rest is not read: an unknown piece leaves the arguments' types unknown. */
+	/* After an error the rest is not read: an unknown piece leaves the arguments' types
+	 * unknown. */
 	for (const char *at = format; *at != '\0' && builder->error == OB_OK; at++) {
 		build_piece(builder, *at, &copied);
 	}

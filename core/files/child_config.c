@@ -52,7 +52,8 @@ static int64_t *number_of(const struct ob_config *config, const struct field *fi
 	return (int64_t *)(void *)((char *)(uintptr_t)config + field->offset);
 }
 
-/* Whether a config of this size has the field: those that were added later are behind the others. */
+/* Whether a config of this size has the field: those that were added later are behind the others.
+ */
 static bool has(const struct ob_config *config, const struct field *field)
 {
 	return field->offset < config->size;
@@ -95,7 +96,8 @@ int obi_child_config_set(char **field, const char *text)
 void obi_child_config_clear(struct ob_config *config)
 {
 	for (size_t i = 0; i < FIELDS; i++) {
-		if (has(config, &fields[i]) && (fields[i].kind == TEXT || fields[i].kind == TOKEN)) {
+		if (has(config, &fields[i]) &&
+		    (fields[i].kind == TEXT || fields[i].kind == TOKEN)) {
 			wipe(*text_of(config, &fields[i]));
 		}
 	}
@@ -104,7 +106,7 @@ void obi_child_config_clear(struct ob_config *config)
 	memcpy(config, &empty, size_of(config));
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ---- */
 
 static bool is_token(struct ob_bytes text)
 {
@@ -120,8 +122,8 @@ static bool is_token(struct ob_bytes text)
 	return true;
 }
 
-static int take_text(const struct field *field, const struct ob_value *value, struct ob_config *config,
-		     struct ob_error *reterr)
+static int take_text(const struct field *field, const struct ob_value *value,
+		     struct ob_config *config, struct ob_error *reterr)
 {
 	struct ob_bytes text;
 	if (!ob_get_string(value, &text)) {
@@ -139,11 +141,13 @@ static int take_text(const struct field *field, const struct ob_value *value, st
 	return OB_OK;
 }
 
-static int take_number(const struct field *field, const struct ob_value *value, int64_t *ret, struct ob_error *reterr)
+static int take_number(const struct field *field, const struct ob_value *value, int64_t *ret,
+		       struct ob_error *reterr)
 {
 	int64_t number;
 	if (!ob_get_int(value, &number) || number < 0 || number > INT32_MAX) {
-		return obi_fail(reterr, OB_EINVAL, 0, "%s: must be an integer from 0 to 2147483647", field->key);
+		return obi_fail(reterr, OB_EINVAL, 0, "%s: must be an integer from 0 to 2147483647",
+				field->key);
 	}
 	*ret = number;
 	return OB_OK;
@@ -160,7 +164,8 @@ static int take(const struct field *field, const struct ob_value *value, struct 
 		return take_number(field, value, number_of(config, field), reterr);
 	case FLAG:
 		if (!ob_get_bool(value, flag_of(config, field))) {
-			return obi_fail(reterr, OB_EINVAL, 0, "%s: must be true or false", field->key);
+			return obi_fail(reterr, OB_EINVAL, 0, "%s: must be true or false",
+					field->key);
 		}
 		return OB_OK;
 	default:
@@ -168,11 +173,13 @@ static int take(const struct field *field, const struct ob_value *value, struct 
 	}
 }
 
-/* A key whose field the caller's struct is too old to have is unknown to him: it is kept as those are. */
+/* A key whose field the caller's struct is too old to have is unknown to him: it is kept as those
+ * are. */
 static const struct field *find_field(const struct ob_config *config, const struct ob_value *key)
 {
 	for (size_t i = 0; i < FIELDS; i++) {
-		if (has(config, &fields[i]) && ob_bytes_is(ob_bytes_of(key->as.string, key->count), fields[i].key)) {
+		if (has(config, &fields[i]) &&
+		    ob_bytes_is(ob_bytes_of(key->as.string, key->count), fields[i].key)) {
 			return &fields[i];
 		}
 	}
@@ -187,8 +194,8 @@ static const char *skip_string(const char *at)
 	return at + 1;
 }
 
-/* The end of the object's member that begins at `at`: its comma, or the object's '}'. The text has been parsed already, so
- * only strings and depth matter. */
+/* The end of the object's member that begins at `at`: its comma, or the object's '}'. The text has
+ * been parsed already, so only strings and depth matter. */
 static const char *skip_member(const char *at)
 {
 	int depth = 0;
@@ -212,7 +219,8 @@ static bool is_space(char c)
 }
 
 /* Keep one unknown member, `"key":value` as it stands, behind those that are there. */
-static int keep(const char *start, const char *end, struct ob_config *config, struct ob_error *reterr)
+static int keep(const char *start, const char *end, struct ob_config *config,
+		struct ob_error *reterr)
 {
 	while (is_space(*start)) {
 		start++;
@@ -262,8 +270,9 @@ int obi_child_config_parse(struct ob_bytes text, struct ob_config *ret, struct o
 	struct obi_arena arena;
 	struct ob_value tree;
 	obi_arena_init(&arena, 64 * (size_t)OBI_CHILD_CONFIG_MAX);
-	int r = text.len <= OBI_CHILD_CONFIG_MAX ? obi_json_parse(text, &arena.ob, &limits, &tree, &err)
-						 : obi_fail(&err, OB_ETOOBIG, 0, "larger than 1 MiB");
+	int r = text.len <= OBI_CHILD_CONFIG_MAX
+		    ? obi_json_parse(text, &arena.ob, &limits, &tree, &err)
+		    : obi_fail(&err, OB_ETOOBIG, 0, "larger than 1 MiB");
 	if (r == OB_OK) {
 		r = take_all(text, &tree, &config, &err);
 	}
@@ -277,7 +286,7 @@ int obi_child_config_parse(struct ob_bytes text, struct ob_config *ret, struct o
 	return OB_OK;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ---- */
 
 /* The value of a field; nil when it is not to be written. */
 static struct ob_value value_of(const struct ob_config *config, const struct field *field)
@@ -285,8 +294,9 @@ static struct ob_value value_of(const struct ob_config *config, const struct fie
 	const char *text;
 	switch (field->kind) {
 	case NUMBER:
-		return has(config, field) && *number_of(config, field) != 0 ? ob_int(*number_of(config, field))
-									    : ob_nil();
+		return has(config, field) && *number_of(config, field) != 0
+			   ? ob_int(*number_of(config, field))
+			   : ob_nil();
 	case FLAG:
 		return has(config, field) && *flag_of(config, field) ? ob_bool(true) : ob_nil();
 	default:
@@ -298,7 +308,8 @@ static struct ob_value value_of(const struct ob_config *config, const struct fie
 	}
 }
 
-static int put(const struct ob_config *config, const struct field *field, struct ob_sink *out, struct ob_error *reterr)
+static int put(const struct ob_config *config, const struct field *field, struct ob_sink *out,
+	       struct ob_error *reterr)
 {
 	struct ob_value value = value_of(config, field);
 	if (ob_is_nil(&value)) {
@@ -315,9 +326,11 @@ static int put(const struct ob_config *config, const struct field *field, struct
 	return OB_OK;
 }
 
-int obi_child_config_format(const struct ob_config *config, struct ob_sink *out, struct ob_error *reterr)
+int obi_child_config_format(const struct ob_config *config, struct ob_sink *out,
+			    struct ob_error *reterr)
 {
-	if (config->token != NULL && config->token[0] != '\0' && !is_token(ob_bytes_text(config->token))) {
+	if (config->token != NULL && config->token[0] != '\0' &&
+	    !is_token(ob_bytes_text(config->token))) {
 		return obi_fail(reterr, OB_EINVAL, 0, "token: must be 64 hex digits");
 	}
 	if (config->pid < 0 || config->pid > INT32_MAX) {

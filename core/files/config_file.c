@@ -26,15 +26,18 @@ int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_err
 	return r;
 }
 
-/* The directory and the name in it; the directory is opened, so that a rename of it on the way does no harm. */
+/* The directory and the name in it; the directory is opened, so that a rename of it on the way does
+ * no harm. */
 static int open_parent(const char *path, const char **ret_name, struct ob_error *reterr)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	char *dir =
+	    slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
 	int fd = dir != NULL ? open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
 	free(dir);
 	if (fd < 0) {
-		return obi_fail(reterr, OB_ENOENT, 0, "creating temp config file: no such directory: %s", path);
+		return obi_fail(reterr, OB_ENOENT, 0,
+				"creating temp config file: no such directory: %s", path);
 	}
 	*ret_name = slash == NULL ? path : slash + 1;
 	return fd;
@@ -51,8 +54,8 @@ int ob_config_write(const char *path, const struct ob_config *config, struct ob_
 	obi_buf_init(&text, OBI_CHILD_CONFIG_MAX);
 	int r = obi_child_config_format(config, obi_buf_sink(&text), reterr);
 	if (r == OB_OK) {
-		r = obi_file_replace(dir, name, "config", obi_buf_bytes(&text), OBI_FILE_SYNC, (uid_t)-1, (gid_t)-1,
-				     reterr);
+		r = obi_file_replace(dir, name, "config", obi_buf_bytes(&text), OBI_FILE_SYNC,
+				     (uid_t)-1, (gid_t)-1, reterr);
 	}
 	obi_buf_free(&text);
 	close(dir);

@@ -18,7 +18,7 @@
 #define PARENT_LOCK "parent.lock"
 #define CHILD_LOCK  "outboard.lock"
 
-/* ---- The directory ------------------------------------------------------------------------------------------------ */
+/* ---- The directory ---- */
 
 static int dir_failed(int code, int sys, const char *path, struct ob_error *reterr)
 {
@@ -54,13 +54,14 @@ static int check_dir(const struct obi_datadir *dir, struct ob_error *reterr)
 		return dir_failed(OB_EIO, errno, dir->path, reterr);
 	}
 	if (st.st_uid != geteuid() && st.st_uid != dir->uid) {
-		return obi_fail(reterr, OB_EPERM, 0, "creating data directory: %s: belongs to user %u", dir->path,
+		return obi_fail(reterr, OB_EPERM, 0,
+				"creating data directory: %s: belongs to user %u", dir->path,
 				(unsigned)st.st_uid);
 	}
 	if ((st.st_mode & 077) != 0) {
 		return obi_fail(reterr, OB_EPERM, 0,
-				"creating data directory: %s: open to others (mode %04o, not 0700)", dir->path,
-				(unsigned)st.st_mode & 07777);
+				"creating data directory: %s: open to others (mode %04o, not 0700)",
+				dir->path, (unsigned)st.st_mode & 07777);
 	}
 	return OB_OK;
 }
@@ -80,7 +81,8 @@ static int open_dir(struct obi_datadir *dir, bool create, struct ob_error *reter
 		return dir_failed(obi_code_of_errno(errno), errno, dir->path, reterr);
 	}
 	r = check_dir(dir, reterr);
-	if (r == OB_OK && create && dir->uid != geteuid() && fchown(dir->fd, dir->uid, dir->gid) < 0) {
+	if (r == OB_OK && create && dir->uid != geteuid() &&
+	    fchown(dir->fd, dir->uid, dir->gid) < 0) {
 		return dir_failed(obi_code_of_errno(errno), errno, dir->path, reterr);
 	}
 	return r;
@@ -91,10 +93,12 @@ int obi_datadir_open(const char *path, bool create, uid_t uid, gid_t gid, struct
 {
 	struct obi_datadir dir = {.fd = -1, .parent_lock = -1, .uid = uid, .gid = gid};
 	if (path[0] != '/') {
-		return obi_fail(reterr, OB_EINVAL, 0, "creating data directory: \"%s\" is not an absolute path", path);
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"creating data directory: \"%s\" is not an absolute path", path);
 	}
 	dir.path = strdup(path);
-	int r = dir.path != NULL ? open_dir(&dir, create, reterr) : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	int r = dir.path != NULL ? open_dir(&dir, create, reterr)
+				 : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	if (r < 0) {
 		obi_datadir_close(&dir);
 		return r;
@@ -113,12 +117,14 @@ void obi_datadir_close(struct obi_datadir *dir)
 	*dir = OBI_DATADIR_NONE;
 }
 
-/* ---- Locks -------------------------------------------------------------------------------------------------------- */
+/* ---- Locks ---- */
 
-static int open_lock(const struct obi_datadir *dir, const char *name, int flags, int *ret_fd, struct ob_error *reterr)
+static int open_lock(const struct obi_datadir *dir, const char *name, int flags, int *ret_fd,
+		     struct ob_error *reterr)
 {
 	struct stat st;
-	int fd = openat(dir->fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags, 0600);
+	int fd = openat(dir->fd, name,
+			O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags, 0600);
 	if (fd < 0) {
 		return obi_fail(reterr, obi_code_of_errno(errno), errno, "%s/%s", dir->path, name);
 	}
@@ -131,8 +137,8 @@ static int open_lock(const struct obi_datadir *dir, const char *name, int flags,
 }
 
 /* Open and lock it, or say that it is held. */
-static int take_lock(const struct obi_datadir *dir, const char *name, const char *holder, int *ret_fd,
-		     struct ob_error *reterr)
+static int take_lock(const struct obi_datadir *dir, const char *name, const char *holder,
+		     int *ret_fd, struct ob_error *reterr)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = -1, r = open_lock(dir, name, O_CREAT, &fd, reterr);
@@ -142,8 +148,9 @@ static int take_lock(const struct obi_datadir *dir, const char *name, const char
 	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
 		int sys = errno;
 		close(fd);
-		return sys == EAGAIN || sys == EACCES ? obi_fail(reterr, OB_EBUSY, 0, "%s holds %s", holder, dir->path)
-						      : obi_fail(reterr, OB_EIO, sys, "locking %s/%s", dir->path, name);
+		return sys == EAGAIN || sys == EACCES
+			   ? obi_fail(reterr, OB_EBUSY, 0, "%s holds %s", holder, dir->path)
+			   : obi_fail(reterr, OB_EIO, sys, "locking %s/%s", dir->path, name);
 	}
 	*ret_fd = fd;
 	return OB_OK;
@@ -201,14 +208,16 @@ int obi_datadir_lock_child(const struct obi_datadir *dir, int *ret_fd, struct ob
 int obi_datadir_replace_lock(const struct obi_datadir *dir, struct ob_error *reterr)
 {
 	if (unlinkat(dir->fd, CHILD_LOCK, 0) < 0 && errno != ENOENT) {
-		return obi_fail(reterr, obi_code_of_errno(errno), errno, "replacing %s/" CHILD_LOCK, dir->path);
+		return obi_fail(reterr, obi_code_of_errno(errno), errno, "replacing %s/" CHILD_LOCK,
+				dir->path);
 	}
 	return OB_OK;
 }
 
-/* ---- Who is there ------------------------------------------------------------------------------------------------- */
+/* ---- Who is there ---- */
 
-/* What the child wrote into outboard.lock at its birth; pid 0 when it has not, or it cannot be read. */
+/* What the child wrote into outboard.lock at its birth; pid 0 when it has not, or it cannot be
+ * read. */
 static void read_signature(int fd, int32_t *ret_pid, uint64_t *ret_noted)
 {
 	char text[64];
@@ -219,9 +228,10 @@ static void read_signature(int fd, int32_t *ret_pid, uint64_t *ret_noted)
 	(void)obi_signature_parse(text, ret_pid, ret_noted);
 }
 
-/* A child that no state.json knows. The file is the child's to write, so it may name processes of its own user only. */
-static int find_unrecorded(const struct obi_datadir *dir, int32_t pid, uint64_t noted, struct obi_process *ret,
-			   struct ob_error *reterr)
+/* A child that no state.json knows. The file is the child's to write, so it may name processes of
+ * its own user only. */
+static int find_unrecorded(const struct obi_datadir *dir, int32_t pid, uint64_t noted,
+			   struct obi_process *ret, struct ob_error *reterr)
 {
 	uid_t uid;
 	int r = obi_process_open_pid(pid, noted, ret, reterr);
@@ -238,9 +248,10 @@ static int find_unrecorded(const struct obi_datadir *dir, int32_t pid, uint64_t 
 	return r;
 }
 
-/* The lock is held: by whom? Anything but "it is dead" is an error, so that doubt never starts a second child. */
-static int find_holder(const struct obi_datadir *dir, int fd, const struct obi_procid *known, struct obi_occupant *ret,
-		       struct ob_error *reterr)
+/* The lock is held: by whom? Anything but "it is dead" is an error, so that doubt never starts a
+ * second child. */
+static int find_holder(const struct obi_datadir *dir, int fd, const struct obi_procid *known,
+		       struct obi_occupant *ret, struct ob_error *reterr)
 {
 	struct ob_error err = {0};
 	int32_t pid;
@@ -255,21 +266,24 @@ static int find_holder(const struct obi_datadir *dir, int fd, const struct obi_p
 	if (r < 0 && r != OB_ENOENT) {
 		return obi_fail(reterr, r, err.sys, "%s", err.text);
 	}
-	*ret = (struct obi_occupant){r == OB_OK ? OBI_OCCUPANT_LIVE : OBI_OCCUPANT_LEFTOVERS, recorded, process};
+	*ret = (struct obi_occupant){r == OB_OK ? OBI_OCCUPANT_LIVE : OBI_OCCUPANT_LEFTOVERS,
+				     recorded, process};
 	if (r == OB_ENOENT) {
 		ret->process = OBI_PROCESS_NONE;
 		ret->process.id = *known;
-		/* The child can write what it likes there, so where it is another user its word does not choose whom we kill. */
+		/* The child can write what it likes there, so where it is another user its word
+		 * does not choose whom we kill. */
 		if (pid > 0 && pid != known->pid && dir->uid == geteuid()) {
 			ret->process.id = (struct obi_procid){.pid = pid};
-			return obi_boot_id(ret->process.id.boot, reterr); /* a lock does not outlive its boot */
+			return obi_boot_id(ret->process.id.boot,
+					   reterr); /* a lock does not outlive its boot */
 		}
 	}
 	return OB_OK;
 }
 
-int obi_datadir_probe(const struct obi_datadir *dir, const struct obi_procid *known, struct obi_occupant *ret,
-		      struct ob_error *reterr)
+int obi_datadir_probe(const struct obi_datadir *dir, const struct obi_procid *known,
+		      struct obi_occupant *ret, struct ob_error *reterr)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	struct ob_error err = {0};
@@ -278,7 +292,8 @@ int obi_datadir_probe(const struct obi_datadir *dir, const struct obi_procid *kn
 		r = obi_fail(&err, OB_EIO, errno, "looking at %s/" CHILD_LOCK, dir->path);
 	}
 	if (r == OB_ENOENT || (r == OB_OK && lock.l_type == F_UNLCK)) {
-		*ret = (struct obi_occupant){.kind = OBI_OCCUPANT_NONE, .process = OBI_PROCESS_NONE};
+		*ret =
+		    (struct obi_occupant){.kind = OBI_OCCUPANT_NONE, .process = OBI_PROCESS_NONE};
 		r = OB_OK;
 	} else if (r == OB_OK) {
 		r = find_holder(dir, fd, known, ret, &err);
@@ -292,12 +307,13 @@ int obi_datadir_probe(const struct obi_datadir *dir, const struct obi_procid *kn
 	return r;
 }
 
-/* ---- Files -------------------------------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 static void remove_socket(int dirfd)
 {
 	struct stat st;
-	if (fstatat(dirfd, OBI_FILE_SOCKET, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode)) {
+	if (fstatat(dirfd, OBI_FILE_SOCKET, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISSOCK(st.st_mode)) {
 		unlinkat(dirfd, OBI_FILE_SOCKET, 0);
 	}
 }
@@ -313,7 +329,8 @@ void obi_datadir_clean(const struct obi_datadir *dir, bool all)
 	}
 }
 
-int obi_datadir_read_config(const struct obi_datadir *dir, struct ob_config *ret, struct ob_error *reterr)
+int obi_datadir_read_config(const struct obi_datadir *dir, struct ob_config *ret,
+			    struct ob_error *reterr)
 {
 	struct ob_error err = {0};
 	struct obi_buf text;
@@ -331,15 +348,16 @@ int obi_datadir_read_config(const struct obi_datadir *dir, struct ob_config *ret
 	return r;
 }
 
-int obi_datadir_write_config(const struct obi_datadir *dir, const struct ob_config *config, struct ob_error *reterr)
+int obi_datadir_write_config(const struct obi_datadir *dir, const struct ob_config *config,
+			     struct ob_error *reterr)
 {
 	struct ob_error err = {0};
 	struct obi_buf text;
 	obi_buf_init(&text, OBI_CHILD_CONFIG_MAX);
 	int r = obi_child_config_format(config, obi_buf_sink(&text), &err);
 	if (r == OB_OK) {
-		r = obi_file_replace(dir->fd, OBI_FILE_CONFIG, "config", obi_buf_bytes(&text), 0, dir->uid, dir->gid,
-				     &err);
+		r = obi_file_replace(dir->fd, OBI_FILE_CONFIG, "config", obi_buf_bytes(&text), 0,
+				     dir->uid, dir->gid, &err);
 	}
 	obi_buf_free(&text);
 	if (r < 0) {

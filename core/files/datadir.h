@@ -2,8 +2,9 @@
 /*
  * files/datadir - the data directory of one child: who may be there, and who is.
  *
- * parent.lock says which connector is in charge, outboard.lock (inherited by the child as fd 3) whether a child lives. Both are open
- * file description locks; outboard.lock is looked at with F_OFD_GETLK and taken only by the one who is about to spawn.
+ * parent.lock says which connector is in charge, outboard.lock (inherited by the child as fd 3)
+ * whether a child lives. Both are open file description locks; outboard.lock is looked at with
+ * F_OFD_GETLK and taken only by the one who is about to spawn.
  */
 #ifndef OBI_FILES_DATADIR_H
 #define OBI_FILES_DATADIR_H
@@ -29,8 +30,9 @@ struct obi_datadir {
 #define OBI_DATADIR_NONE ((struct obi_datadir){.fd = -1, .parent_lock = -1})
 
 /*
- * Open the directory at path (absolute); make it, and those above it, with mode 0700 if create. It must belong to us or to uid and
- * be closed to others. uid and gid are the child's (obi_spawn_user). OB_ENOENT: it is not there. "creating data directory: ..."
+ * Open the directory at path (absolute); make it, and those above it, with mode 0700 if create. It
+ * must belong to us or to uid and be closed to others. uid and gid are the child's
+ * (obi_spawn_user). OB_ENOENT: it is not there. "creating data directory: ..."
  */
 int obi_datadir_open(const char *path, bool create, uid_t uid, gid_t gid, struct obi_datadir *ret,
 		     struct ob_error *reterr);
@@ -48,7 +50,8 @@ int obi_datadir_has_parent(const struct obi_datadir *dir, bool *ret_has, struct 
 enum obi_occupant_kind {
 	OBI_OCCUPANT_NONE = 0,	/* outboard.lock is free */
 	OBI_OCCUPANT_LIVE,	/* and the recorded process lives: `process` is open */
-	OBI_OCCUPANT_LEFTOVERS, /* held, but the recorded process is dead: `process.id` has it, or pid 0 */
+	OBI_OCCUPANT_LEFTOVERS, /* held, but the recorded process is dead: `process.id` has it, or
+				   pid 0 */
 };
 
 struct obi_occupant {
@@ -58,24 +61,30 @@ struct obi_occupant {
 };
 
 /*
- * Who is there. known is the procid of state.json (pid 0: none); a newer pid in outboard.lock goes before it. Changes nothing.
+ * Who is there. known is the procid of state.json (pid 0: none); a newer pid in outboard.lock goes
+ * before it. Changes nothing.
  */
-int obi_datadir_probe(const struct obi_datadir *dir, const struct obi_procid *known, struct obi_occupant *ret,
-		      struct ob_error *reterr);
+int obi_datadir_probe(const struct obi_datadir *dir, const struct obi_procid *known,
+		      struct obi_occupant *ret, struct ob_error *reterr);
 
-/* Take outboard.lock for a child to come, emptied; *ret_fd is given to obi_spawn() and closed after it. parent.lock must be held.
- * OB_EBUSY: somebody has it. */
+/* Take outboard.lock for a child to come, emptied; *ret_fd is given to obi_spawn() and closed after
+ * it. parent.lock must be held. OB_EBUSY: somebody has it. */
 int obi_datadir_lock_child(const struct obi_datadir *dir, int *ret_fd, struct ob_error *reterr);
 
-/* Unlink outboard.lock, so that leftovers hold a file that nobody looks at. parent.lock must be held. */
+/* Unlink outboard.lock, so that leftovers hold a file that nobody looks at. parent.lock must be
+ * held. */
 int obi_datadir_replace_lock(const struct obi_datadir *dir, struct ob_error *reterr);
 
-/* Remove temporary files, and with all also config, FIFOs and our socket. parent.lock must be held and outboard.lock free. */
+/* Remove temporary files, and with all also config, FIFOs and our socket. parent.lock must be held
+ * and outboard.lock free. */
 void obi_datadir_clean(const struct obi_datadir *dir, bool all);
 
-/* Read and write outboard.json here; see files/child_config. Not synced: a reboot voids the content. */
-int obi_datadir_read_config(const struct obi_datadir *dir, struct ob_config *ret, struct ob_error *reterr);
-int obi_datadir_write_config(const struct obi_datadir *dir, const struct ob_config *config, struct ob_error *reterr);
+/* Read and write outboard.json here; see files/child_config. Not synced: a reboot voids the
+ * content. */
+int obi_datadir_read_config(const struct obi_datadir *dir, struct ob_config *ret,
+			    struct ob_error *reterr);
+int obi_datadir_write_config(const struct obi_datadir *dir, const struct ob_config *config,
+			     struct ob_error *reterr);
 
 /* A new token: 64 lower-case hex digits; a new instance nonce: 32. "generating token" */
 #define OBI_TOKEN_SIZE	  65

@@ -15,11 +15,12 @@ enum { PARENT = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
 static bool is_ours(int fd, uid_t owner, int other)
 {
 	struct stat st, st_other;
-	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || (st.st_uid != owner && st.st_uid != geteuid())) {
+	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) ||
+	    (st.st_uid != owner && st.st_uid != geteuid())) {
 		return false;
 	}
-	return other < 0 ||
-	       (fstat(other, &st_other) == 0 && st.st_dev == st_other.st_dev && st.st_ino == st_other.st_ino);
+	return other < 0 || (fstat(other, &st_other) == 0 && st.st_dev == st_other.st_dev &&
+			     st.st_ino == st_other.st_ino);
 }
 
 static int failed(const char *doing, const char *what, struct ob_error *reterr)
@@ -32,8 +33,8 @@ static int refused(const char *doing, const char *what, struct ob_error *reterr)
 	return obi_fail(reterr, OB_EPERM, 0, "%s %s FIFO: it is not a FIFO of ours", doing, what);
 }
 
-static int open_end(int dirfd, const char *name, const char *doing, const char *what, uid_t owner, int *ret_fd,
-		    struct ob_error *reterr)
+static int open_end(int dirfd, const char *name, const char *doing, const char *what, uid_t owner,
+		    int *ret_fd, struct ob_error *reterr)
 {
 	int fd = OBI_FAILPOINT("fifo_open") ? -1 : openat(dirfd, name, PARENT);
 	if (fd < 0) {
@@ -48,8 +49,8 @@ static int open_end(int dirfd, const char *name, const char *doing, const char *
 }
 
 /* An open file of its own over the same FIFO, whatever has become of the name meanwhile. */
-static int open_child_end(int dirfd, const char *name, const char *what, uid_t owner, struct obi_fifo *fifo,
-			  struct ob_error *reterr)
+static int open_child_end(int dirfd, const char *name, const char *what, uid_t owner,
+			  struct obi_fifo *fifo, struct ob_error *reterr)
 {
 	fifo->child_fd = openat(dirfd, name, PARENT & ~O_NONBLOCK);
 	if (fifo->child_fd < 0) {
@@ -58,9 +59,11 @@ static int open_child_end(int dirfd, const char *name, const char *what, uid_t o
 	return is_ours(fifo->child_fd, owner, fifo->fd) ? OB_OK : refused("creating", what, reterr);
 }
 
-static int make_name(int dirfd, const char *name, const char *what, uid_t uid, gid_t gid, struct ob_error *reterr)
+static int make_name(int dirfd, const char *name, const char *what, uid_t uid, gid_t gid,
+		     struct ob_error *reterr)
 {
-	bool give = (uid != (uid_t)-1 && uid != geteuid()) || (gid != (gid_t)-1 && gid != getegid());
+	bool give =
+	    (uid != (uid_t)-1 && uid != geteuid()) || (gid != (gid_t)-1 && gid != getegid());
 	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT) {
 		return failed("creating", what, reterr);
 	}
@@ -73,8 +76,8 @@ static int make_name(int dirfd, const char *name, const char *what, uid_t uid, g
 	return OB_OK;
 }
 
-int obi_fifo_make(int dirfd, const char *name, const char *what, uint32_t bytes, uid_t uid, gid_t gid,
-		  struct obi_fifo *ret, struct ob_error *reterr)
+int obi_fifo_make(int dirfd, const char *name, const char *what, uint32_t bytes, uid_t uid,
+		  gid_t gid, struct obi_fifo *ret, struct ob_error *reterr)
 {
 	struct obi_fifo fifo = OBI_FIFO_NONE;
 	int r = make_name(dirfd, name, what, uid, gid, reterr);

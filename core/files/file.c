@@ -18,7 +18,7 @@
 
 enum { PIECE = 16 * 1024 };
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ---- */
 
 static int check(int fd, const char *name, uid_t owner, size_t max, struct ob_error *reterr)
 {
@@ -30,7 +30,8 @@ static int check(int fd, const char *name, uid_t owner, size_t max, struct ob_er
 		return obi_fail(reterr, OB_EPERM, 0, "%s: not a regular file", name);
 	}
 	if (st.st_uid != owner && st.st_uid != geteuid()) {
-		return obi_fail(reterr, OB_EPERM, 0, "%s: belongs to user %u", name, (unsigned)st.st_uid);
+		return obi_fail(reterr, OB_EPERM, 0, "%s: belongs to user %u", name,
+				(unsigned)st.st_uid);
 	}
 	if ((st.st_mode & 077) != 0) {
 		return obi_fail(reterr, OB_EPERM, 0, "%s: open to others (mode %04o)", name,
@@ -59,12 +60,14 @@ static int read_all(int fd, const char *name, struct ob_sink *out, struct ob_err
 		bool fits = ob_sink_put(out, piece, (size_t)n);
 		explicit_bzero(piece, (size_t)n);
 		if (!fits) {
-			return obi_fail(reterr, OB_ETOOBIG, 0, "%s: larger than %zu bytes", name, out->max);
+			return obi_fail(reterr, OB_ETOOBIG, 0, "%s: larger than %zu bytes", name,
+					out->max);
 		}
 	}
 }
 
-int obi_file_read(int dirfd, const char *name, uid_t owner, struct obi_buf *out, struct ob_error *reterr)
+int obi_file_read(int dirfd, const char *name, uid_t owner, struct obi_buf *out,
+		  struct ob_error *reterr)
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
@@ -72,7 +75,8 @@ int obi_file_read(int dirfd, const char *name, uid_t owner, struct obi_buf *out,
 			return obi_fail(reterr, OB_EPERM, 0, "%s: a symbolic link", name);
 		}
 		/* A socket cannot be opened at all. */
-		return obi_fail(reterr, errno == ENXIO ? OB_EPERM : obi_code_of_errno(errno), errno, "%s", name);
+		return obi_fail(reterr, errno == ENXIO ? OB_EPERM : obi_code_of_errno(errno), errno,
+				"%s", name);
 	}
 	int r = check(fd, name, owner, out->sink.max, reterr);
 	if (r == OB_OK) {
@@ -82,7 +86,7 @@ int obi_file_read(int dirfd, const char *name, uid_t owner, struct obi_buf *out,
 	return r;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ---- */
 
 struct writing {
 	int dirfd;
@@ -91,7 +95,8 @@ struct writing {
 	char temp[sizeof TEMP_PREFIX + 16 + sizeof TEMP_SUFFIX];
 };
 
-/* A failpoint before each call that can fail, as "config_rename"; and one behind it, as "config_rename_done". */
+/* A failpoint before each call that can fail, as "config_rename"; and one behind it, as
+ * "config_rename_done". */
 static bool point(const struct writing *w, const char *step)
 {
 #ifdef OB_FAILPOINTS
@@ -116,12 +121,15 @@ static int create_temp(struct writing *w, uid_t uid, gid_t gid, struct ob_error 
 		return failed(w, "creating", reterr);
 	}
 	snprintf(w->temp, sizeof w->temp, TEMP_PREFIX "%016" PRIx64 TEMP_SUFFIX, nonce);
-	w->fd = point(w, "create") ? -1 : openat(w->dirfd, w->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	w->fd = point(w, "create")
+		    ? -1
+		    : openat(w->dirfd, w->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (w->fd < 0) {
 		w->temp[0] = '\0';
 		return failed(w, "creating", reterr);
 	}
-	bool give = (uid != (uid_t)-1 && uid != geteuid()) || (gid != (gid_t)-1 && gid != getegid());
+	bool give =
+	    (uid != (uid_t)-1 && uid != geteuid()) || (gid != (gid_t)-1 && gid != getegid());
 	if (fchmod(w->fd, 0600) < 0 || (give && fchown(w->fd, uid, gid) < 0)) {
 		return failed(w, "creating", reterr);
 	}
@@ -166,13 +174,14 @@ static int rename_temp(struct writing *w, const char *name, bool sync, struct ob
 	w->temp[0] = '\0';
 	point(w, "rename_done");
 	if (sync && (point(w, "fsync_dir") || fsync(w->dirfd) < 0)) {
-		return obi_fail(reterr, obi_code_of_errno(errno), errno, "syncing the directory of %s", name);
+		return obi_fail(reterr, obi_code_of_errno(errno), errno,
+				"syncing the directory of %s", name);
 	}
 	return OB_OK;
 }
 
-int obi_file_replace(int dirfd, const char *name, const char *what, struct ob_bytes data, uint32_t flags, uid_t uid,
-		     gid_t gid, struct ob_error *reterr)
+int obi_file_replace(int dirfd, const char *name, const char *what, struct ob_bytes data,
+		     uint32_t flags, uid_t uid, gid_t gid, struct ob_error *reterr)
 {
 	struct writing w = {.dirfd = dirfd, .what = what, .fd = -1};
 	bool sync = (flags & OBI_FILE_SYNC) != 0;

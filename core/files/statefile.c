@@ -14,8 +14,8 @@ enum { STATE_MAX = 64 * 1024 };
 
 enum kind { TEXT, SAYING, U32, U64, I64, BOOL, STATE, DESIRED, EXIT, PROCID };
 
-/* One key and where its value lives. Restart counters are members of an inner struct, but keys of the one object: a flat file is
- * easier to look at. */
+/* One key and where its value lives. Restart counters are members of an inner struct, but keys of
+ * the one object: a flat file is easier to look at. */
 static const struct field {
 	const char *key;
 	enum kind kind;
@@ -50,7 +50,7 @@ enum { FIELDS = sizeof fields / sizeof fields[0] };
 
 static const char *const exit_kinds[] = {"unknown", "code", "signal"};
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ---- */
 
 static void put_text(struct ob_sink *out, const char *text)
 {
@@ -88,7 +88,8 @@ static void put_field(struct ob_sink *out, const struct field *field, const void
 		put_text(out, ob_state_name(*(const uint32_t *)at));
 		return;
 	case DESIRED:
-		put_text(out, *(const enum obi_desired *)at == OBI_DESIRED_RUNNING ? "running" : "stopped");
+		put_text(out, *(const enum obi_desired *)at == OBI_DESIRED_RUNNING ? "running"
+										   : "stopped");
 		return;
 	case EXIT:
 		put_exit(out, at);
@@ -112,7 +113,8 @@ static void put_field(struct ob_sink *out, const struct field *field, const void
 	obi_json_write(&value, out, NULL);
 }
 
-int obi_statefile_format(const struct obi_statefile *state, struct ob_sink *out, struct ob_error *reterr)
+int obi_statefile_format(const struct obi_statefile *state, struct ob_sink *out,
+			 struct ob_error *reterr)
 {
 	for (size_t i = 0; i < FIELDS; i++) {
 		ob_sink_text(out, i == 0 ? "{\"" : ",\"");
@@ -124,7 +126,7 @@ int obi_statefile_format(const struct obi_statefile *state, struct ob_sink *out,
 	return out->failed ? obi_fail(reterr, OB_ENOMEM, 0, "out of memory") : OB_OK;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ---- */
 
 /* Copy text whole, or say that it does not fit or holds a NUL. */
 static bool copy_text(struct ob_bytes text, char *to, size_t cap)
@@ -159,7 +161,8 @@ static bool read_desired(struct ob_bytes text, enum obi_desired *ret)
 static bool read_procid(struct ob_bytes text, struct obi_procid *ret)
 {
 	char copy[OBI_PROCID_TEXT_SIZE];
-	return text.len == 0 || (copy_text(text, copy, sizeof copy) && obi_procid_parse(copy, ret) == OB_OK);
+	return text.len == 0 ||
+	       (copy_text(text, copy, sizeof copy) && obi_procid_parse(copy, ret) == OB_OK);
 }
 
 static bool read_exit(const struct ob_value *value, struct obi_exit *ret)
@@ -224,15 +227,18 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 	}
 }
 
-static int read_fields(const struct ob_value *tree, struct obi_statefile *state, struct ob_error *reterr)
+static int read_fields(const struct ob_value *tree, struct obi_statefile *state,
+		       struct ob_error *reterr)
 {
 	if (tree->type != OB_MAP) {
 		return obi_fail(reterr, OB_EINVAL, 0, "not a JSON object");
 	}
 	for (size_t i = 0; i < FIELDS; i++) {
 		const struct ob_value *value = ob_value_find(tree, fields[i].key);
-		if (value != NULL && !read_field(value, &fields[i], (char *)state + fields[i].offset)) {
-			return obi_fail(reterr, OB_EINVAL, 0, "%s: not what it should be", fields[i].key);
+		if (value != NULL &&
+		    !read_field(value, &fields[i], (char *)state + fields[i].offset)) {
+			return obi_fail(reterr, OB_EINVAL, 0, "%s: not what it should be",
+					fields[i].key);
 		}
 	}
 	return OB_OK;
@@ -258,7 +264,7 @@ int obi_statefile_parse(struct ob_bytes text, struct obi_statefile *ret, struct 
 	return OB_OK;
 }
 
-/* ---- The file ----------------------------------------------------------------------------------------------------- */
+/* ---- The file ---- */
 
 /* CLOCK_BOOTTIME of another boot says nothing about now. */
 static void forget_other_boots(struct obi_statefile *state)
@@ -269,7 +275,8 @@ static void forget_other_boots(struct obi_statefile *state)
 	}
 }
 
-int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret, struct ob_error *reterr)
+int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret,
+		       struct ob_error *reterr)
 {
 	struct ob_error err = {0};
 	struct obi_buf text;
@@ -290,15 +297,16 @@ int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret,
 	return r;
 }
 
-int obi_statefile_write(const struct obi_datadir *dir, const struct obi_statefile *state, struct ob_error *reterr)
+int obi_statefile_write(const struct obi_datadir *dir, const struct obi_statefile *state,
+			struct ob_error *reterr)
 {
 	struct ob_error err = {0};
 	struct obi_buf text;
 	obi_buf_init(&text, STATE_MAX);
 	int r = obi_statefile_format(state, obi_buf_sink(&text), &err);
 	if (r == OB_OK) {
-		r = obi_file_replace(dir->fd, OBI_FILE_STATE, "state", obi_buf_bytes(&text), 0, (uid_t)-1, (gid_t)-1,
-				     &err);
+		r = obi_file_replace(dir->fd, OBI_FILE_STATE, "state", obi_buf_bytes(&text), 0,
+				     (uid_t)-1, (gid_t)-1, &err);
 	}
 	obi_buf_free(&text);
 	if (r < 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * files/statefile - state.json: what a parent must leave to the next one, and what `outboard status` shows. Only the holder of
- * parent.lock writes it; anybody of the same user reads it.
+ * files/statefile - state.json: what a parent must leave to the next one, and what `outboard
+ * status` shows. Only the holder of parent.lock writes it; anybody of the same user reads it.
  */
 #ifndef OBI_FILES_STATEFILE_H
 #define OBI_FILES_STATEFILE_H
@@ -29,15 +29,18 @@ struct obi_statefile {
 	char last_error[256];
 };
 
-/* Read it. OB_ENOENT: there is none. OB_EINVAL: it cannot be understood (the caller goes on as if there were none). Restart
- * counters of another boot come back forgiven. */
-int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret, struct ob_error *reterr);
+/* Read it. OB_ENOENT: there is none. OB_EINVAL: it cannot be understood (the caller goes on as if
+ * there were none). Restart counters of another boot come back forgiven. */
+int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret,
+		       struct ob_error *reterr);
 
 /* Write it, not synced: after a power loss nothing in it is true any more. */
-int obi_statefile_write(const struct obi_datadir *dir, const struct obi_statefile *state, struct ob_error *reterr);
+int obi_statefile_write(const struct obi_datadir *dir, const struct obi_statefile *state,
+			struct ob_error *reterr);
 
 /* The bytes of it, and back. */
 int obi_statefile_parse(struct ob_bytes text, struct obi_statefile *ret, struct ob_error *reterr);
-int obi_statefile_format(const struct obi_statefile *state, struct ob_sink *out, struct ob_error *reterr);
+int obi_statefile_format(const struct obi_statefile *state, struct ob_sink *out,
+			 struct ob_error *reterr);
 
 #endif

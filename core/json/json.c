@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reader is a loop, not a recursion: what an open container needs to be gone on with lies on the stack of values, so that
- * depth costs 16 bytes and no C stack.
+ * The reader is a loop, not a recursion: what an open container needs to be gone on with lies on
+ * the stack of values, so that depth costs 16 bytes and no C stack.
  *
- * The stack begins in the parser, and finished runs of items are taken from the arena. A text with more open values than that
- * gets one pool with room for all that may still come: the stack grows in it from the left, and finished runs from the right. A
- * value is in one of the two, so a value costs 16 bytes, and never more than 8 bytes for each byte of text.
+ * The stack begins in the parser, and finished runs of items are taken from the arena. A text with
+ * more open values than that gets one pool with room for all that may still come: the stack grows
+ * in it from the left, and finished runs from the right. A value is in one of the two, so a value
+ * costs 16 bytes, and never more than 8 bytes for each byte of text.
  */
 #include "json/json.h"
 
@@ -37,16 +38,18 @@ static bool no_memory(struct parser *p)
 	return obi_json_no_memory(&p->scan);
 }
 
-/* ---- The stack of values ------------------------------------------------------------------------------------------ */
+/* ---- The stack of values ---- */
 
-/* The value at scan.at has no room: go over to a pool. Each value but that one has a ',', ':', '[' or '{' before it. */
+/* The value at scan.at has no room: go over to a pool. Each value but that one has a ',', ':', '['
+ * or '{' before it. */
 static bool open_pool(struct parser *p)
 {
 	size_t left = (size_t)(p->scan.end - p->scan.at);
 	size_t most = (left + 1) / 2;
 	size_t coming = 1 + obi_json_count_marks(p->scan.at, p->scan.end);
 	size_t room = p->used + (coming < most ? coming : most);
-	struct ob_value *pool = p->values == p->first ? ob_arena_alloc(p->scan.arena, room * sizeof *pool) : NULL;
+	struct ob_value *pool =
+	    p->values == p->first ? ob_arena_alloc(p->scan.arena, room * sizeof *pool) : NULL;
 	if (pool == NULL) {
 		return no_memory(p);
 	}
@@ -56,7 +59,8 @@ static bool open_pool(struct parser *p)
 	return true;
 }
 
-/* A place for the next value. What is scanned is written there at once; going through a copy would cost more than the scan. */
+/* A place for the next value. What is scanned is written there at once; going through a copy would
+ * cost more than the scan. */
 static struct ob_value *next_place(struct parser *p)
 {
 	if (p->used == p->room && !open_pool(p)) {
@@ -107,7 +111,7 @@ static struct ob_value *take_run(struct parser *p, uint32_t n)
 	return run;
 }
 
-/* ---- Duplicate keys ----------------------------------------------------------------------------------------------- */
+/* ---- Duplicate keys ---- */
 
 static int compare_keys(const struct ob_value *a, const struct ob_value *b)
 {
@@ -147,7 +151,8 @@ static bool check_many_keys(struct parser *p, const struct ob_pair *pairs, size_
 	for (size_t run = 1; run < n; run *= 2) {
 		for (size_t i = 0; i < n; i += 2 * run) {
 			size_t left = n - i;
-			if (!merge(from + i, run < left ? run : left, 2 * run < left ? 2 * run : left, to + i)) {
+			if (!merge(from + i, run < left ? run : left,
+				   2 * run < left ? 2 * run : left, to + i)) {
 				return bad(p, "two equal keys in an object");
 			}
 		}
@@ -176,12 +181,12 @@ static bool check_keys(struct parser *p, const struct ob_pair *pairs, size_t n)
 	return true;
 }
 
-/* ---- Values ------------------------------------------------------------------------------------------------------- */
+/* ---- Values ---- */
 
 static void skip_space(struct parser *p)
 {
-	while (p->scan.at < p->scan.end &&
-	       (*p->scan.at == ' ' || *p->scan.at == '\n' || *p->scan.at == '\r' || *p->scan.at == '\t')) {
+	while (p->scan.at < p->scan.end && (*p->scan.at == ' ' || *p->scan.at == '\n' ||
+					    *p->scan.at == '\r' || *p->scan.at == '\t')) {
 		p->scan.at++;
 	}
 }
@@ -213,7 +218,8 @@ static bool close_map(struct parser *p, struct ob_value *run, uint32_t n, struct
 	if (!check_keys(p, pairs, n / 2)) {
 		return false;
 	}
-	return n != 2 || (p->flags & OBI_JSON_BINARY) == 0 || obi_json_read_binary(&p->scan, pairs, ret);
+	return n != 2 || (p->flags & OBI_JSON_BINARY) == 0 ||
+	       obi_json_read_binary(&p->scan, pairs, ret);
 }
 
 static bool close_container(struct parser *p)
@@ -335,8 +341,9 @@ static bool parse(struct parser *p, struct ob_value *ret)
 	return true;
 }
 
-int obi_json_parse(struct ob_bytes text, struct ob_arena *arena, const struct obi_json_limits *limits,
-		   struct ob_value *ret, struct ob_error *reterr)
+int obi_json_parse(struct ob_bytes text, struct ob_arena *arena,
+		   const struct obi_json_limits *limits, struct ob_value *ret,
+		   struct ob_error *reterr)
 {
 	static const uint8_t nothing[1];
 	const uint8_t *start = text.len > 0 ? text.data : nothing;
@@ -355,5 +362,6 @@ int obi_json_parse(struct ob_bytes text, struct ob_arena *arena, const struct ob
 	} else if (parse(&p, ret)) {
 		return OB_OK;
 	}
-	return obi_fail(reterr, p.scan.code, 0, "JSON, byte %zu: %s", (size_t)(p.scan.at - start), p.scan.wrong);
+	return obi_fail(reterr, p.scan.code, 0, "JSON, byte %zu: %s", (size_t)(p.scan.at - start),
+			p.scan.wrong);
 }

@@ -15,7 +15,7 @@ bool obi_json_is_binary_key(const struct ob_value *key)
 	return dollars > 0 && memcmp(key->as.string + dollars, name, len) == 0;
 }
 
-/* ---- In ----------------------------------------------------------------------------------------------------------- */
+/* ---- In ---- */
 
 /* The value of a base64 digit; 64 for what is none. */
 static uint32_t digit(char c)
@@ -32,7 +32,8 @@ static uint32_t digit(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : 64;
 }
 
-/* Four digits, of which the last 4 - n are padding. False when they are none, or have bits that mean nothing. */
+/* Four digits, of which the last 4 - n are padding. False when they are none, or have bits that
+ * mean nothing. */
 static bool read_four(const char *from, uint32_t n, uint8_t *to)
 {
 	uint32_t bits = 0, wrong = 0;
@@ -56,7 +57,8 @@ static uint32_t without_padding(const struct ob_value *text)
 	return n;
 }
 
-static bool read_base64(struct obi_json_scan *scan, const struct ob_value *text, struct ob_value *ret)
+static bool read_base64(struct obi_json_scan *scan, const struct ob_value *text,
+			struct ob_value *ret)
 {
 	uint32_t digits = without_padding(text);
 	uint8_t *data = ob_arena_alloc(scan->arena, (size_t)text->count / 4 * 3);
@@ -65,7 +67,8 @@ static bool read_base64(struct obi_json_scan *scan, const struct ob_value *text,
 		return obi_json_no_memory(scan);
 	}
 	for (uint32_t at = 0; good && at < digits; at += 4) {
-		good = read_four(text->as.string + at, digits - at < 4 ? digits - at : 4, data + at / 4 * 3);
+		good = read_four(text->as.string + at, digits - at < 4 ? digits - at : 4,
+				 data + at / 4 * 3);
 	}
 	if (!good) {
 		return obi_json_refuse(scan, OB_EPROTO, "$binary without proper base64");
@@ -91,11 +94,12 @@ bool obi_json_read_binary(struct obi_json_scan *scan, struct ob_pair *pair, stru
 	return read_base64(scan, &pair->value, ret);
 }
 
-/* ---- Out ---------------------------------------------------------------------------------------------------------- */
+/* ---- Out ---- */
 
 static void put_four(const uint8_t *data, size_t n, char *four)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t bits = (uint32_t)data[0] << 16;
 	bits |= n > 1 ? (uint32_t)data[1] << 8 : 0;
 	bits |= n > 2 ? (uint32_t)data[2] : 0;

@@ -12,15 +12,16 @@ enum { NUMBER_SHORT = 128, EXACT_TENS = 22, PLACES_MAX = 9 };
 /* All integers up to this, and these powers of ten, are exact as doubles. */
 #define EXACT_MAX (UINT64_C(1) << 53)
 
-static const double tens[EXACT_TENS + 1] = {1e0,  1e1,	1e2,  1e3,  1e4,  1e5,	1e6,  1e7,  1e8,  1e9,	1e10, 1e11,
-					    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+static const double tens[EXACT_TENS + 1] = {1e0,  1e1,	1e2,  1e3,  1e4,  1e5,	1e6,  1e7,
+					    1e8,  1e9,	1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+					    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 static bool bad(struct obi_json_scan *p, const char *wrong)
 {
 	return obi_json_refuse(p, OB_EPROTO, wrong);
 }
 
-/* ---- In ------------------------------------------------------------------------------------------------------ */
+/* ---- In ---- */
 
 struct number {
 	const uint8_t *text;
@@ -89,11 +90,12 @@ static bool scan_number(struct obi_json_scan *p, struct number *n)
 	return true;
 }
 
-/* Both factors are exact doubles, so that one multiplication or division rounds correctly. Most numbers are such. */
+/* Both factors are exact doubles, so that one multiplication or division rounds correctly. Most
+ * numbers are such. */
 static bool exact_double(const struct number *n, double *ret)
 {
-	if (FLT_EVAL_METHOD != 0 || n->inexact || n->digits > EXACT_MAX || n->exponent < -EXACT_TENS ||
-	    n->exponent > EXACT_TENS) {
+	if (FLT_EVAL_METHOD != 0 || n->inexact || n->digits > EXACT_MAX ||
+	    n->exponent < -EXACT_TENS || n->exponent > EXACT_TENS) {
 		return false;
 	}
 	double d = (double)n->digits;
@@ -102,7 +104,8 @@ static bool exact_double(const struct number *n, double *ret)
 	return true;
 }
 
-/* strtod() wants an end and takes the decimal point from the locale, so it gets a copy, and ours. */
+/* strtod() wants an end and takes the decimal point from the locale, so it gets a copy, and ours.
+ */
 static bool slow_double(struct obi_json_scan *p, const struct number *n, double *ret)
 {
 	size_t len = (size_t)(p->at - n->text);
@@ -153,7 +156,7 @@ bool obi_json_scan_number(struct obi_json_scan *p, struct ob_value *ret)
 	return true;
 }
 
-/* ---- Out ---------------------------------------------------------------------------------------------------------- */
+/* ---- Out ---- */
 
 bool obi_json_put_uint(uint64_t u, struct ob_sink *out)
 {
@@ -174,7 +177,8 @@ bool obi_json_put_int(int64_t i, struct ob_sink *out)
 	return ob_sink_byte(out, '-') && obi_json_put_uint(0 - (uint64_t)i, out);
 }
 
-/* The least precision that reads back the same, by trying. Below 15 digits only subnormal numbers differ from %.15g. */
+/* The least precision that reads back the same, by trying. Below 15 digits only subnormal numbers
+ * differ from %.15g. */
 static void shortest(double d, char *text, size_t cap)
 {
 	locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
@@ -201,8 +205,8 @@ static void put_decimal(uint64_t n, size_t places, struct ob_sink *out)
 	ob_sink_put(out, fraction, places > 0 ? places + 1 : 2);
 }
 
-/* The numbers of people have few places, and to find those takes two exact factors only: the quotient rounds correctly, so
- * that it is d if and only if the decimal reads back as d. */
+/* The numbers of people have few places, and to find those takes two exact factors only: the
+ * quotient rounds correctly, so that it is d if and only if the decimal reads back as d. */
 static bool put_few_places(double d, struct ob_sink *out)
 {
 	for (size_t places = 0; FLT_EVAL_METHOD == 0 && places <= PLACES_MAX; places++) {

@@ -43,7 +43,8 @@ static const uint8_t *skip_space(const uint8_t *at, const uint8_t *end)
 	return at;
 }
 
-/* Where the value that begins at `at` is over: a comma or a closing bracket that is not its own follows. */
+/* Where the value that begins at `at` is over: a comma or a closing bracket that is not its own
+ * follows. */
 static const uint8_t *skip_value(const uint8_t *at, const uint8_t *end)
 {
 	size_t depth = 0;

@@ -8,7 +8,7 @@ static bool bad(struct obi_json_scan *p, const char *wrong)
 	return obi_json_refuse(p, OB_EPROTO, wrong);
 }
 
-/* ---- In ------------------------------------------------------------------------------------------------------ */
+/* ---- In ---- */
 
 static int hex_digit(uint8_t c)
 {
@@ -66,7 +66,8 @@ static uint8_t *unescape_unicode(struct obi_json_scan *p, const uint8_t *end, ui
 	}
 	p->at += 4;
 	if (point >= 0xd800 && point <= 0xdfff) {
-		bool pair = point < 0xdc00 && end - p->at >= 6 && p->at[0] == '\\' && p->at[1] == 'u';
+		bool pair =
+		    point < 0xdc00 && end - p->at >= 6 && p->at[0] == '\\' && p->at[1] == 'u';
 		int32_t low = pair ? hex4(p->at + 2, end) : -1;
 		if (low < 0xdc00 || low > 0xdfff) {
 			bad(p, "a lone surrogate");
@@ -101,7 +102,8 @@ static void set_string(struct ob_value *ret, const uint8_t *from, const uint8_t 
 	ret->as.string = (const char *)from;
 }
 
-/* The raw text from p->at to end has escapes: make the real one in the arena. It is never longer. */
+/* The raw text from p->at to end has escapes: make the real one in the arena. It is never longer.
+ */
 static bool unescape(struct obi_json_scan *p, const uint8_t *end, struct ob_value *ret)
 {
 	uint8_t *text = ob_arena_alloc(p->arena, (size_t)(end - p->at));
@@ -180,11 +182,12 @@ bool obi_json_scan_string(struct obi_json_scan *p, struct ob_value *ret)
 	return true;
 }
 
-/* ---- Out ---------------------------------------------------------------------------------------------------------- */
+/* ---- Out ---- */
 
 static bool put_escaped(uint8_t c, struct ob_sink *out)
 {
-	static const char hex[] = "0123456789abcdef", named[] = "\b\f\n\r\t\"\\", names[] = "bfnrt\"\\";
+	static const char hex[] = "0123456789abcdef", named[] = "\b\f\n\r\t\"\\",
+			  names[] = "bfnrt\"\\";
 	const char *found = c != '\0' ? strchr(named, c) : NULL;
 	if (found != NULL) {
 		char two[2] = {'\\', names[found - named]};

@@ -25,7 +25,8 @@ static void refuse(struct writer *w, int code, const char *wrong)
 
 static void write_string(struct writer *w, const struct ob_value *value)
 {
-	if (!obi_json_put_string(ob_bytes_of(value->as.string, value->count), true, w->out) && !w->out->failed) {
+	if (!obi_json_put_string(ob_bytes_of(value->as.string, value->count), true, w->out) &&
+	    !w->out->failed) {
 		refuse(w, OB_EINVAL, "a string that is not UTF-8");
 	}
 }
@@ -54,7 +55,8 @@ static void write_array(struct writer *w, const struct ob_value *array, uint32_t
 static void write_key(struct writer *w, const struct ob_value *map, uint32_t i)
 {
 	const struct ob_value *key = &map->as.pairs[i].key;
-	if ((w->limits.flags & OBI_JSON_BINARY) != 0 && map->count == 1 && obi_json_is_binary_key(key)) {
+	if ((w->limits.flags & OBI_JSON_BINARY) != 0 && map->count == 1 &&
+	    obi_json_is_binary_key(key)) {
 		ob_sink_text(w->out, "\"$");
 		ob_sink_put(w->out, key->as.string, key->count);
 		ob_sink_byte(w->out, '"');
@@ -121,15 +123,16 @@ static void write_value(struct writer *w, const struct ob_value *value, uint32_t
 	}
 }
 
-int obi_json_write_as(const struct ob_value *value, const struct obi_json_limits *limits, struct ob_sink *out,
-		      struct ob_error *reterr)
+int obi_json_write_as(const struct ob_value *value, const struct obi_json_limits *limits,
+		      struct ob_sink *out, struct ob_error *reterr)
 {
 	struct writer w = {out, *limits, NULL, OB_OK};
 	write_value(&w, value, 0);
 	if (w.code == OB_OK && out->failed) {
 		refuse(&w, OB_ENOMEM, "a tree that is too large");
 	}
-	return w.code == OB_OK ? OB_OK : obi_fail(reterr, w.code, 0, "JSON cannot carry %s", w.wrong);
+	return w.code == OB_OK ? OB_OK
+			       : obi_fail(reterr, w.code, 0, "JSON cannot carry %s", w.wrong);
 }
 
 int obi_json_write(const struct ob_value *value, struct ob_sink *out, struct ob_error *reterr)

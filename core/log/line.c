@@ -7,12 +7,13 @@
 #include "base/value.h"
 #include "log/time.h"
 
-/* ---- Levels ------------------------------------------------------------------------------------------------------- */
+/* ---- Levels ---- */
 
 static const struct level {
 	const char *name;
 	int value;
-} levels[] = {{"DEBUG", OB_LOG_DEBUG}, {"INFO", OB_LOG_INFO}, {"WARN", OB_LOG_WARN}, {"ERROR", OB_LOG_ERROR}};
+} levels[] = {
+    {"DEBUG", OB_LOG_DEBUG}, {"INFO", OB_LOG_INFO}, {"WARN", OB_LOG_WARN}, {"ERROR", OB_LOG_ERROR}};
 
 enum { LEVELS = sizeof levels / sizeof levels[0], OFFSET_DIGITS = 6 };
 
@@ -78,12 +79,13 @@ void obi_log_level_text(int level, char *text, size_t cap)
 	}
 }
 
-/* ---- Keys with a meaning: each takes its value, or leaves it to be an attribute ---------------------------------------- */
+/* ---- Keys with a meaning: each takes its value, or leaves it to be an attribute ---- */
 
 static bool take_time(const struct ob_value *value, struct ob_log_record *record)
 {
 	struct ob_bytes text;
-	if (!ob_get_string(value, &text) || !obi_log_time_parse(text, &record->time, &record->utc_offset)) {
+	if (!ob_get_string(value, &text) ||
+	    !obi_log_time_parse(text, &record->time, &record->utc_offset)) {
 		return false;
 	}
 	record->flags |= OB_LOG_HAS_TIME;
@@ -165,11 +167,12 @@ static void take_object(const struct ob_value *object, struct ob_log_record *rec
 	record->flags |= OB_LOG_PARSED;
 }
 
-/* ---- The line ----------------------------------------------------------------------------------------------------- */
+/* ---- The line ---- */
 
 static bool parse_object(struct ob_bytes line, struct ob_arena *arena, struct ob_value *ret)
 {
-	static const struct obi_json_limits limits = {OBI_VALUE_DEPTH_MAX, OBI_JSON_KEEP_DUPLICATES};
+	static const struct obi_json_limits limits = {OBI_VALUE_DEPTH_MAX,
+						      OBI_JSON_KEEP_DUPLICATES};
 	size_t i = 0;
 	while (i < line.len && (line.data[i] == ' ' || line.data[i] == '\t')) {
 		i++;
@@ -181,8 +184,8 @@ static bool parse_object(struct ob_bytes line, struct ob_arena *arena, struct ob
 	return obi_json_parse(line, arena, &limits, ret, NULL) == OB_OK && ret->type == OB_MAP;
 }
 
-bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes line, struct ob_arena *arena,
-			struct ob_log_record *ret)
+bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes line,
+			struct ob_arena *arena, struct ob_log_record *ret)
 {
 	struct ob_value object;
 	line.len -= line.len > 0 && line.data[line.len - 1] == '\r' ? 1 : 0;

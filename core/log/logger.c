@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a logger promises a parent: whole lines, in order, none glued to half of another. What it promises the application: it
- * never waits for the parent. So a record that does not fit is dropped, and counted; but one that was begun is finished before
- * anything else is written.
+ * What a logger promises a parent: whole lines, in order, none glued to half of another. What it
+ * promises the application: it never waits for the parent. So a record that does not fit is
+ * dropped, and counted; but one that was begun is finished before anything else is written.
  */
 #include "log/logger.h"
 
@@ -68,7 +68,7 @@ void ob_logger_set_level(ob_logger *logger, int level)
 	atomic_store_explicit(&logger->level, level, memory_order_relaxed);
 }
 
-/* ---- Writing; the lock is held ------------------------------------------------------------------------------------ */
+/* ---- Writing; the lock is held ---- */
 
 /* Finish what was begun. */
 static bool write_rest(struct ob_logger *logger)
@@ -127,7 +127,8 @@ static struct ob_log_record new_record(int level, const char *message, struct ob
 static bool report_dropped(struct ob_logger *logger)
 {
 	struct ob_pair count = {ob_string("dropped"), ob_uint(logger->dropped)};
-	struct ob_log_record record = new_record(OB_LOG_WARN, "log records were dropped", ob_map(&count, 1));
+	struct ob_log_record record =
+	    new_record(OB_LOG_WARN, "log records were dropped", ob_map(&count, 1));
 	if (logger->dropped > 0 && write_record(logger, &record)) {
 		logger->dropped = 0;
 	}
@@ -148,7 +149,7 @@ bool obi_logger_flush(struct ob_logger *logger)
 	return done;
 }
 
-/* ---- The call ------------------------------------------------------------------------------------------------------ */
+/* ---- The call ---- */
 
 /* A record is worth more than its attributes. */
 static struct ob_value build_attrs(struct ob_logger *logger, const char *format, va_list args)
@@ -164,7 +165,9 @@ static struct ob_value build_attrs(struct ob_logger *logger, const char *format,
 	}
 	ob_builder_init(&builder, &logger->arena.ob);
 	obi_build_format(&builder, format, args);
-	return ob_builder_finish(&builder, &attrs) == OB_OK && attrs.type == OB_MAP ? attrs : ob_map(&bad, 1);
+	return ob_builder_finish(&builder, &attrs) == OB_OK && attrs.type == OB_MAP
+		   ? attrs
+		   : ob_map(&bad, 1);
 }
 
 void ob_log(ob_logger *logger, int level, const char *message, const char *attrs, ...)
@@ -178,7 +181,8 @@ void ob_log(ob_logger *logger, int level, const char *message, const char *attrs
 	bool written = false;
 	if (write_waiting(logger)) {
 		obi_arena_reset(&logger->arena);
-		struct ob_log_record record = new_record(level, message, build_attrs(logger, attrs, args));
+		struct ob_log_record record =
+		    new_record(level, message, build_attrs(logger, attrs, args));
 		written = write_record(logger, &record);
 	}
 	logger->dropped += written ? 0 : 1;

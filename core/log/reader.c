@@ -27,12 +27,14 @@ struct obi_log_reader {
 	char name[];
 };
 
-/* One read and what becomes of it. Lies on the stack, so that a stream that is silent costs nothing. */
+/* One read and what becomes of it. Lies on the stack, so that a stream that is silent costs
+ * nothing. */
 struct turn {
 	struct obi_log_reader *reader;
 	struct timespec read_at;
 	struct obi_arena arena;
-	_Alignas(16) uint8_t scratch[SCRATCH]; /* the arena's first piece: enough for nearly every record */
+	_Alignas(16)
+	    uint8_t scratch[SCRATCH]; /* the arena's first piece: enough for nearly every record */
 	uint8_t chunk[CHUNK];
 };
 
@@ -42,7 +44,7 @@ static void destroy(struct obi_log_reader *reader)
 	free(reader);
 }
 
-/* ---- Handing on --------------------------------------------------------------------------------------------------- */
+/* ---- Handing on ---- */
 
 /* Call fn. Returns false when the reader is gone after that. */
 static bool hand_on(struct obi_log_reader *reader, const struct ob_log_record *record)
@@ -73,7 +75,8 @@ static bool emit(struct turn *turn, struct ob_bytes line)
 	obi_arena_reset(&turn->arena);
 	turn->arena.ob.next = turn->scratch;
 	turn->arena.ob.end = turn->scratch + sizeof turn->scratch;
-	if (reader->setup.fn == NULL || !obi_log_line_parse(&from, line, &turn->arena.ob, &record)) {
+	if (reader->setup.fn == NULL ||
+	    !obi_log_line_parse(&from, line, &turn->arena.ob, &record)) {
 		return true;
 	}
 	if (from.cut) {
@@ -82,7 +85,7 @@ static bool emit(struct turn *turn, struct ob_bytes line)
 	return hand_on(reader, &record);
 }
 
-/* ---- Lines -------------------------------------------------------------------------------------------------------- */
+/* ---- Lines ---- */
 
 /* Add to the line that is begun; what is too much is only counted. */
 static void keep(struct obi_log_reader *reader, const uint8_t *data, size_t n)
@@ -142,7 +145,7 @@ static bool split(struct turn *turn, size_t n)
 	return true;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ---- */
 
 static void begin_turn(struct turn *turn, struct obi_log_reader *reader)
 {
@@ -151,7 +154,8 @@ static void begin_turn(struct turn *turn, struct obi_log_reader *reader)
 	clock_gettime(CLOCK_REALTIME, &turn->read_at);
 }
 
-/* One read of at most max bytes. Returns how many; 0: nothing there, or the end; negative: the reader is gone. */
+/* One read of at most max bytes. Returns how many; 0: nothing there, or the end; negative: the
+ * reader is gone. */
 static ssize_t read_once(struct turn *turn, size_t max)
 {
 	struct obi_log_reader *reader = turn->reader;
@@ -215,14 +219,16 @@ void obi_log_reader_flush(struct obi_log_reader *reader)
 	obi_arena_free(&turn.arena);
 }
 
-/* ---- Life --------------------------------------------------------------------------------------------------------- */
+/* ---- Life ---- */
 
-int obi_log_reader_new(const struct obi_log_reader_setup *setup, struct obi_log_reader **ret, struct ob_error *reterr)
+int obi_log_reader_new(const struct obi_log_reader_setup *setup, struct obi_log_reader **ret,
+		       struct ob_error *reterr)
 {
 	size_t len = strlen(setup->name);
 	struct obi_log_reader *reader = calloc(1, sizeof *reader + len + 1);
 	if (reader == NULL) {
-		return obi_fail(reterr, OB_ENOMEM, 0, "reading the log of %s: out of memory", setup->name);
+		return obi_fail(reterr, OB_ENOMEM, 0, "reading the log of %s: out of memory",
+				setup->name);
 	}
 	reader->setup = *setup;
 	memcpy(reader->name, setup->name, len);

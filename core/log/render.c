@@ -18,7 +18,7 @@ static bool finish(struct ob_sink *out, size_t start)
 	return !out->failed;
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 static void json_value(const struct ob_value *value, struct ob_sink *out)
 {
@@ -46,7 +46,8 @@ static void json_text(const char *key, struct ob_bytes text, struct ob_sink *out
 
 static void json_source(const struct ob_log_record *record, struct ob_sink *out)
 {
-	if (record->source_function.len == 0 && record->source_file.len == 0 && record->source_line == 0) {
+	if (record->source_function.len == 0 && record->source_file.len == 0 &&
+	    record->source_line == 0) {
 		return;
 	}
 	json_text(",\"source\":{\"function\":", record->source_function, out);
@@ -88,7 +89,7 @@ bool obi_log_render_json(const struct ob_log_record *record, struct ob_sink *out
 	return finish(out, start);
 }
 
-/* ---- Text for people: characters ----------------------------------------------------------------------------------- */
+/* ---- Text for people: characters ---- */
 
 static void put_hex(const char *before, uint8_t byte, struct ob_sink *out)
 {
@@ -111,7 +112,8 @@ static void put_control(uint8_t byte, struct ob_sink *out)
 	}
 }
 
-/* How many bytes from `at` on are one harmless character; 0: it must be escaped. quoted: '"' and '\\' must be too. */
+/* How many bytes from `at` on are one harmless character; 0: it must be escaped. quoted: '"' and
+ * '\\' must be too. */
 static size_t harmless(const uint8_t *at, const uint8_t *end, bool quoted)
 {
 	size_t step = obi_utf8_step(at, end);
@@ -149,7 +151,8 @@ static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
 static void put_safe(struct ob_bytes text, bool quoted, struct ob_sink *out)
 {
 	static const uint8_t nothing[1];
-	const uint8_t *run = text.len > 0 ? text.data : nothing, *end = run + text.len, *at = plain_end(run, end);
+	const uint8_t *run = text.len > 0 ? text.data : nothing, *end = run + text.len,
+		      *at = plain_end(run, end);
 	while (at < end) {
 		size_t step = harmless(at, end, quoted);
 		if (step == 0) {
@@ -192,7 +195,7 @@ static void put_word(struct ob_bytes text, struct ob_sink *out)
 	}
 }
 
-/* ---- Text for people: values ---------------------------------------------------------------------------------------- */
+/* ---- Text for people: values ---- */
 
 struct human {
 	struct ob_sink *out;
@@ -289,7 +292,7 @@ static void put_attr(const struct human *h, const struct ob_pair *pair, const st
 	}
 }
 
-/* ---- Text for people: the line --------------------------------------------------------------------------------------- */
+/* ---- Text for people: the line ---- */
 
 static const char *level_color(int level)
 {
@@ -347,7 +350,8 @@ bool obi_log_render_human(const struct ob_log_record *record, bool with_color, s
 	}
 	put_safe(record->message, false, out);
 	put_source(&h, record);
-	for (uint32_t i = 0; record->attrs.type == OB_MAP && i < record->attrs.count && !out->failed; i++) {
+	for (uint32_t i = 0;
+	     record->attrs.type == OB_MAP && i < record->attrs.count && !out->failed; i++) {
 		put_attr(&h, &record->attrs.as.pairs[i], NULL);
 	}
 	if ((record->flags & OB_LOG_TRUNCATED) != 0) {

@@ -17,7 +17,7 @@
 
 enum way { AS_IS, NONBLOCKING, ASK_FIRST, SOCKET };
 
-/* ---- Opening ------------------------------------------------------------------------------------------------------ */
+/* ---- Opening ---- */
 
 /* The same FIFO through an open file of our own; -1: not possible. */
 static int open_again(int fd)
@@ -68,7 +68,7 @@ void obi_log_sink_close(struct obi_log_sink *sink)
 	sink->fd = -1;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ---- */
 
 /* A FIFO that polls writable has room for PIPE_BUF bytes, unless another writer is faster. */
 static bool has_room(int fd)

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "log/time.h"
 
-enum { DAY = 86400, YEAR_DAYS = 365, ERA_YEARS = 400, ERA_DAYS = 146097, EPOCH_DAYS = 719468, DATE_TIME = 19 };
+enum {
+	DAY = 86400,
+	YEAR_DAYS = 365,
+	ERA_YEARS = 400,
+	ERA_DAYS = 146097,
+	EPOCH_DAYS = 719468,
+	DATE_TIME = 19
+};
 
-/* ---- The calendar, counted from 1 March of year 0, so that the leap day is the last of a year -------------------------- */
+/* ---- The calendar, counted from 1 March of year 0, so that the leap day is the last of a year
+ * ---- */
 
 static int64_t days_of(int32_t year, int32_t month, int32_t day)
 {
@@ -34,7 +42,7 @@ static int32_t days_in(int32_t year, int32_t month)
 	return days[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
-/* ---- In ----------------------------------------------------------------------------------------------------------- */
+/* ---- In ---- */
 
 /* n digits as a number; -1 when there are others. */
 static int32_t digits(const uint8_t *at, size_t n)
@@ -117,7 +125,7 @@ bool obi_log_time_parse(struct ob_bytes text, struct timespec *ret_time, int32_t
 	return true;
 }
 
-/* ---- Out ---------------------------------------------------------------------------------------------------------- */
+/* ---- Out ---- */
 
 /* Write n digits at `at`. */
 static void put_digits(char *at, size_t n, int64_t value)
@@ -157,7 +165,8 @@ static size_t put_offset(char *at, int32_t offset)
 	return 6;
 }
 
-bool obi_log_time_put(struct timespec time, int32_t offset, enum obi_log_time_style style, struct ob_sink *out)
+bool obi_log_time_put(struct timespec time, int32_t offset, enum obi_log_time_style style,
+		      struct ob_sink *out)
 {
 	char text[DATE_TIME + 10 + 6];
 	int64_t local = (int64_t)time.tv_sec + offset - offset % 60;

@@ -7,8 +7,8 @@
 
 #include <time.h>
 
-/* Years 0 to 9999, any number of digits behind the point (those beyond nanoseconds are dropped), "Z" or an offset of less than
- * 24 hours. Leap seconds are refused, as Go does. */
+/* Years 0 to 9999, any number of digits behind the point (those beyond nanoseconds are dropped),
+ * "Z" or an offset of less than 24 hours. Leap seconds are refused, as Go does. */
 bool obi_log_time_parse(struct ob_bytes text, struct timespec *ret_time, int32_t *ret_offset);
 
 enum obi_log_time_style {
@@ -17,6 +17,7 @@ enum obi_log_time_style {
 };
 
 /* Append the time as it reads offset seconds east of UTC; whole minutes count. */
-bool obi_log_time_put(struct timespec time, int32_t offset, enum obi_log_time_style style, struct ob_sink *out);
+bool obi_log_time_put(struct timespec time, int32_t offset, enum obi_log_time_style style,
+		      struct ob_sink *out);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads meet here: those who call ob_log_writer_record(), which renders into `queue` and returns, and ours, which takes
- * the whole queue and writes it, however long that takes. A descriptor that takes nothing costs records, and their number is
- * told as soon as it takes something again.
+ * Two threads meet here: those who call ob_log_writer_record(), which renders into `queue` and
+ * returns, and ours, which takes the whole queue and writes it, however long that takes. A
+ * descriptor that takes nothing costs records, and their number is told as soon as it takes
+ * something again.
  */
 #include <errno.h>
 #include <poll.h>
@@ -44,9 +45,10 @@ struct ob_log_writer {
 
 	/* the thread's own */
 	struct obi_buf batch;
-	uint64_t reported; /* what the batch's last line says was dropped; 0: there is no such line */
-	bool failed;	   /* the last write went wrong */
-	bool torn;	   /* it went wrong inside a line */
+	uint64_t
+	    reported; /* what the batch's last line says was dropped; 0: there is no such line */
+	bool failed;  /* the last write went wrong */
+	bool torn;    /* it went wrong inside a line */
 };
 
 static void destroy(struct ob_log_writer *writer)
@@ -62,12 +64,14 @@ static void destroy(struct ob_log_writer *writer)
 	free(writer);
 }
 
-/* ---- Those who log ------------------------------------------------------------------------------------------------ */
+/* ---- Those who log ---- */
 
-static bool render(const struct ob_log_writer *writer, const struct ob_log_record *record, struct obi_buf *to)
+static bool render(const struct ob_log_writer *writer, const struct ob_log_record *record,
+		   struct obi_buf *to)
 {
 	struct ob_sink *sink = obi_buf_sink(to);
-	return writer->json ? obi_log_render_json(record, sink) : obi_log_render_human(record, writer->color, sink);
+	return writer->json ? obi_log_render_json(record, sink)
+			    : obi_log_render_human(record, writer->color, sink);
 }
 
 static void wake(const struct ob_log_writer *writer)
@@ -102,14 +106,19 @@ void ob_log_writer_record(void *user, const struct ob_log_record *record)
 	}
 }
 
-/* ---- The thread --------------------------------------------------------------------------------------------------- */
+/* ---- The thread ---- */
 
-/* Sleep until there may be something to do: fd is writable (watch_fd), somebody woke us, or the deadline. */
+/* Sleep until there may be something to do: fd is writable (watch_fd), somebody woke us, or the
+ * deadline. */
 static void sleep_until(struct ob_log_writer *writer, bool watch_fd, int64_t deadline_ms)
 {
-	struct pollfd fds[2] = {{.fd = writer->wake, .events = POLLIN}, {.fd = writer->sink.fd, .events = POLLOUT}};
+	struct pollfd fds[2] = {{.fd = writer->wake, .events = POLLIN},
+				{.fd = writer->sink.fd, .events = POLLOUT}};
 	int64_t left = deadline_ms - obi_now_ms();
-	int timeout = deadline_ms == INT64_MAX ? -1 : left <= 0 ? 0 : left < 60000 ? (int)left : 60000;
+	int timeout = deadline_ms == INT64_MAX ? -1
+		      : left <= 0	       ? 0
+		      : left < 60000	       ? (int)left
+					       : 60000;
 	uint64_t count;
 	if (poll(fds, watch_fd ? 2 : 1, timeout) > 0 && fds[0].revents != 0) {
 		ssize_t n = read(writer->wake, &count, sizeof count);
@@ -151,7 +160,8 @@ static bool has_work(const struct ob_log_writer *writer)
 	return obi_buf_len(&writer->queue) > 0 || (writer->dropped > 0 && !writer->failed);
 }
 
-/* Between two writes, give a flood the time to fill more than a line: waking up for each costs more than the line itself. */
+/* Between two writes, give a flood the time to fill more than a line: waking up for each costs more
+ * than the line itself. */
 static void gather(struct ob_log_writer *writer)
 {
 	pthread_mutex_lock(&writer->lock);
@@ -166,7 +176,8 @@ static void gather(struct ob_log_writer *writer)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-/* Wait for records and take them all. Returns false when the writer is closed and there is nothing left. */
+/* Wait for records and take them all. Returns false when the writer is closed and there is nothing
+ * left. */
 static bool take_batch(struct ob_log_writer *writer)
 {
 	pthread_mutex_lock(&writer->lock);
@@ -201,7 +212,8 @@ static void note_written(struct ob_log_writer *writer, size_t n)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-/* What is left of the batch will not be written: a record a line, and the last one may have been a count itself. */
+/* What is left of the batch will not be written: a record a line, and the last one may have been a
+ * count itself. */
 static void drop_batch(struct ob_log_writer *writer)
 {
 	struct ob_bytes bytes = obi_buf_bytes(&writer->batch);
@@ -263,7 +275,7 @@ static void *run(void *user)
 	return NULL;
 }
 
-/* ---- Life --------------------------------------------------------------------------------------------------------- */
+/* ---- Life ---- */
 
 static bool wants_color(int fd, int color)
 {
@@ -307,8 +319,8 @@ static int open_writer(struct ob_log_writer *writer, int fd, struct ob_error *re
 	return sys == 0 ? OB_OK : obi_fail(reterr, OB_ENOMEM, sys, "making a log writer");
 }
 
-int ob_log_writer_new(int fd, const struct ob_log_writer_options *options, ob_log_writer **ret_writer,
-		      struct ob_error *reterr)
+int ob_log_writer_new(int fd, const struct ob_log_writer_options *options,
+		      ob_log_writer **ret_writer, struct ob_error *reterr)
 {
 	struct ob_log_writer_options o;
 	int r = obi_options_copy(&o, sizeof o, options, reterr);
@@ -342,11 +354,13 @@ int ob_log_writer_new(int fd, const struct ob_log_writer_options *options, ob_lo
 static void wait_for_end(struct ob_log_writer *writer)
 {
 	int64_t at = writer->deadline_ms;
-	struct timespec ts = {.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000};
+	struct timespec ts = {.tv_sec = (time_t)(at / 1000),
+			      .tv_nsec = (long)(at % 1000) * 1000000};
 	int r = 0;
 	while (!writer->ended && r != ETIMEDOUT) {
-		r = at == INT64_MAX ? pthread_cond_wait(&writer->has_ended, &writer->lock)
-				    : pthread_cond_timedwait(&writer->has_ended, &writer->lock, &ts);
+		r = at == INT64_MAX
+			? pthread_cond_wait(&writer->has_ended, &writer->lock)
+			: pthread_cond_timedwait(&writer->has_ended, &writer->lock, &ts);
 	}
 }
 

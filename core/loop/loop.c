@@ -13,11 +13,12 @@
 struct obi_loop {
 	struct ev_loop *ev;
 	bool attached;
-	ev_prepare prepare; /* attached: runs the tasks before each sleep; on a loop of ours obi_loop_turn() does */
+	ev_prepare prepare; /* attached: runs the tasks before each sleep; on a loop of ours
+			       obi_loop_turn() does */
 	ev_check check;	    /* forgets the cached time after it */
 	ev_async async;	    /* other threads' way in */
 	int64_t now;	    /* 0: not read in this turn */
-	bool awake;	    /* between a sleep and the end of its turn: only then does time stand still */
+	bool awake; /* between a sleep and the end of its turn: only then does time stand still */
 	struct obi_task *tasks;
 	struct obi_task **tasks_end;
 	atomic_uint refs;
@@ -34,7 +35,8 @@ enum { RETRY_MS = 50 };
 _Static_assert(sizeof(ev_io) <= sizeof(struct obi_watcher), "room for a libev watcher");
 _Static_assert(sizeof(ev_timer) <= sizeof(struct obi_watcher), "room for a libev watcher");
 _Static_assert(sizeof(ev_child) <= sizeof(struct obi_watcher), "room for a libev watcher");
-_Static_assert((int)OB_READABLE == EV_READ && (int)OB_WRITABLE == EV_WRITE, "events need no translation");
+_Static_assert((int)OB_READABLE == EV_READ && (int)OB_WRITABLE == EV_WRITE,
+	       "events need no translation");
 
 int64_t obi_now_ms(void)
 {
@@ -125,8 +127,8 @@ static void start_own_watchers(struct obi_loop *loop)
 }
 
 /*
- * With epoll or not at all. libev's other ways cannot have a descriptor closed by one thread while the loop's sleeps (poll ends the
- * process by an assertion), and select has room for 1024.
+ * With epoll or not at all. libev's other ways cannot have a descriptor closed by one thread while
+ * the loop's sleeps (poll ends the process by an assertion), and select has room for 1024.
  */
 static struct ev_loop *new_ev(void)
 {
@@ -134,7 +136,8 @@ static struct ev_loop *new_ev(void)
 	return ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 }
 
-int obi_loop_new(struct ev_loop *given, uint32_t busy_poll_us, struct obi_loop **ret_loop, struct ob_error *reterr)
+int obi_loop_new(struct ev_loop *given, uint32_t busy_poll_us, struct obi_loop **ret_loop,
+		 struct ob_error *reterr)
 {
 	struct obi_loop *loop = calloc(1, sizeof *loop);
 	if (loop == NULL) {
@@ -236,7 +239,8 @@ static int64_t now_us(void)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* Poll without sleeping while I/O keeps coming; the peer may need this processor, so give it away between looks. */
+/* Poll without sleeping while I/O keeps coming; the peer may need this processor, so give it away
+ * between looks. */
 static bool busy_poll(struct obi_loop *loop)
 {
 	uint32_t seen = loop->io_seen;
@@ -254,7 +258,8 @@ static bool busy_poll(struct obi_loop *loop)
 
 void obi_loop_turn(struct obi_loop *loop, bool block)
 {
-	/* A task may have done what the caller waits for, so it must get to look before anything sleeps. */
+	/* A task may have done what the caller waits for, so it must get to look before anything
+	 * sleeps. */
 	if (run_tasks(loop)) {
 		return;
 	}
@@ -287,8 +292,8 @@ static void on_retry(struct ev_loop *ev, ev_timer *watcher, int events)
 }
 
 /*
- * The kernel is out of memory for it, or of watches: libev has stopped the watcher, and calls it as if everything had happened. To
- * believe that would make a living process a dead one.
+ * The kernel is out of memory for it, or of watches: libev has stopped the watcher, and calls it as
+ * if everything had happened. To believe that would make a living process a dead one.
  */
 static void watch_later(struct obi_io *io)
 {
@@ -356,7 +361,8 @@ void obi_timer_set(struct obi_loop *loop, struct obi_timer *timer, int64_t ms)
 	/* libev counts from the start of the turn, which may be long ago. */
 	ev_now_update(loop->ev);
 	ev_timer_init(watcher, on_timer, (double)ms / 1000.0, 0.0);
-	/* Behind whatever can be read in the same turn: what has come is not late, however late we are. */
+	/* Behind whatever can be read in the same turn: what has come is not late, however late we
+	 * are. */
 	ev_set_priority(watcher, EV_MINPRI);
 	watcher->data = timer;
 	ev_timer_start(loop->ev, watcher);

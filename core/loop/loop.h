@@ -2,8 +2,9 @@
 /*
  * loop/loop - the event loop, and the one file that knows libev is loop.c.
  *
- * Watchers are embedded in their owners; zeroed memory is a stopped watcher. Stopping a stopped one is no error, and no
- * callback comes after a stop. A callback may stop and free any watcher, its own included.
+ * Watchers are embedded in their owners; zeroed memory is a stopped watcher. Stopping a stopped one
+ * is no error, and no callback comes after a stop. A callback may stop and free any watcher, its
+ * own included.
  */
 #ifndef OBI_LOOP_LOOP_H
 #define OBI_LOOP_LOOP_H
@@ -28,7 +29,8 @@ struct obi_watcher {
 struct obi_io {
 	struct obi_watcher watcher;
 	struct obi_loop *loop; /* NULL: stopped */
-	bool refused; /* the kernel would not watch it; it is asked again, and the watcher is a timer until then */
+	bool refused; /* the kernel would not watch it; it is asked again, and the watcher is a
+			 timer until then */
 	int fd;
 	int events;
 	void (*fn)(void *user, int events); /* enum ob_io */
@@ -61,7 +63,8 @@ struct obi_child_watcher {
 };
 
 /* A loop of our own (given NULL), or one over the application's. */
-int obi_loop_new(struct ev_loop *given, uint32_t busy_poll_us, struct obi_loop **ret_loop, struct ob_error *reterr);
+int obi_loop_new(struct ev_loop *given, uint32_t busy_poll_us, struct obi_loop **ret_loop,
+		 struct ob_error *reterr);
 
 /* Whoever posts from another thread holds a reference, so that the loop can be closed meanwhile. */
 struct obi_loop *obi_loop_ref(struct obi_loop *loop);
@@ -70,10 +73,12 @@ void obi_loop_unref(struct obi_loop *loop);
 /* Run the jobs and tasks that wait. loop may be NULL. */
 void obi_loop_drain(struct obi_loop *loop);
 
-/* Run the jobs that wait, stop the loop for good, and give up the reference of its maker. loop may be NULL. */
+/* Run the jobs that wait, stop the loop for good, and give up the reference of its maker. loop may
+ * be NULL. */
 void obi_loop_close(struct obi_loop *loop);
 
-/* Hold lock whenever the loop's thread is not asleep in a turn; the caller holds it around obi_loop_turn(). */
+/* Hold lock whenever the loop's thread is not asleep in a turn; the caller holds it around
+ * obi_loop_turn(). */
 void obi_loop_set_lock(struct obi_loop *loop, pthread_mutex_t *lock);
 
 /* Whether it is the application's; then nobody here may turn it. */
@@ -81,10 +86,12 @@ bool obi_loop_is_attached(const struct obi_loop *loop);
 /* Whether it is libev's default loop, which reaps every child of the process. */
 bool obi_loop_is_default(const struct obi_loop *loop);
 
-/* One turn: run the tasks that wait and return; or when there are none, wait for something (block) or not, and handle it. */
+/* One turn: run the tasks that wait and return; or when there are none, wait for something (block)
+ * or not, and handle it. */
 void obi_loop_turn(struct obi_loop *loop, bool block);
 
-/* CLOCK_MONOTONIC ms: read once a turn while callbacks run, anew each time outside of one. obi_now_ms() always reads. */
+/* CLOCK_MONOTONIC ms: read once a turn while callbacks run, anew each time outside of one.
+ * obi_now_ms() always reads. */
 int64_t obi_loop_now(struct obi_loop *loop);
 int64_t obi_now_ms(void);
 
@@ -105,8 +112,8 @@ void obi_child_watcher_set(struct obi_loop *loop, struct obi_child_watcher *chil
 void obi_child_watcher_stop(struct obi_child_watcher *child);
 
 /*
- * Queue job and wake the loop, which calls job->fn on its thread. Any thread. The job is the caller's, and may be freed in fn.
- * Returns false, and does nothing, once the loop was closed.
+ * Queue job and wake the loop, which calls job->fn on its thread. Any thread. The job is the
+ * caller's, and may be freed in fn. Returns false, and does nothing, once the loop was closed.
  */
 bool obi_loop_post(struct obi_loop *loop, struct obi_job *job);
 

@@ -22,7 +22,8 @@ static void on_task(void *user)
 	watch->fn(watch->user);
 }
 
-/* Callbacks come from tasks, so that they can start and stop watches while the list is walked here. */
+/* Callbacks come from tasks, so that they can start and stop watches while the list is walked here.
+ */
 static void note(struct obi_rename_watch_hub *hub, const struct inotify_event *event)
 {
 	for (struct obi_rename_watch *w = hub->watches; w != NULL; w = w->next) {
@@ -45,7 +46,8 @@ static void on_events(void *user, int events)
 	}
 }
 
-static int make_hub(struct obi_loop *loop, struct obi_rename_watch_hub **ret_hub, struct ob_error *reterr)
+static int make_hub(struct obi_loop *loop, struct obi_rename_watch_hub **ret_hub,
+		    struct ob_error *reterr)
 {
 	struct obi_rename_watch_hub *hub = calloc(1, sizeof *hub);
 	if (hub == NULL) {
@@ -64,8 +66,8 @@ static int make_hub(struct obi_loop *loop, struct obi_rename_watch_hub **ret_hub
 	return OB_OK;
 }
 
-int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub, struct obi_rename_watch *watch,
-			   int dir_fd, struct ob_error *reterr)
+int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub,
+			   struct obi_rename_watch *watch, int dir_fd, struct ob_error *reterr)
 {
 	char path[64];
 	int r = *hub == NULL ? make_hub(loop, hub, reterr) : OB_OK;
@@ -75,9 +77,11 @@ int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **
 	snprintf(path, sizeof path, "/proc/self/fd/%d", dir_fd);
 	watch->wd = inotify_add_watch((*hub)->fd, path, IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR);
 	if (watch->wd < 0) {
-		return obi_fail(reterr, obi_code_of_errno(errno), errno, "watching the data directory");
+		return obi_fail(reterr, obi_code_of_errno(errno), errno,
+				"watching the data directory");
 	}
-	/* The descriptor of a loop that sleeps only while somebody watches: an unused one keeps nothing alive. */
+	/* The descriptor of a loop that sleeps only while somebody watches: an unused one keeps
+	 * nothing alive. */
 	if ((*hub)->watches == NULL) {
 		obi_io_set(loop, &(*hub)->io, (*hub)->fd, OB_READABLE);
 	}

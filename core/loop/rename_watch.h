@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop/rename_watch - hear of files that are renamed into directories, through one inotify instance for a whole runtime.
+ * loop/rename_watch - hear of files that are renamed into directories, through one inotify instance
+ * for a whole runtime.
  *
- * Set a watch before the thing can happen that it waits for. An overflow of the kernel's queue counts as a change of everything.
+ * Set a watch before the thing can happen that it waits for. An overflow of the kernel's queue
+ * counts as a change of everything.
  */
 #ifndef OBI_LOOP_RENAME_WATCH_H
 #define OBI_LOOP_RENAME_WATCH_H
@@ -21,8 +23,8 @@ struct obi_rename_watch {
 };
 
 /* Watch the directory of dir_fd. *hub is made on first use. fn and user must be set. */
-int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub, struct obi_rename_watch *watch,
-			   int dir_fd, struct ob_error *reterr);
+int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub,
+			   struct obi_rename_watch *watch, int dir_fd, struct ob_error *reterr);
 
 /* No callback comes after it. */
 void obi_rename_watch_stop(struct obi_rename_watch *watch);

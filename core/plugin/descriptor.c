@@ -14,7 +14,7 @@ struct entry {
 	char origin[];
 };
 
-/* ---- Names -------------------------------------------------------------------------------------------------------- */
+/* ---- Names ---- */
 
 bool obi_plugin_name_ok(const char *text)
 {
@@ -30,7 +30,8 @@ bool obi_scheme_ok(struct ob_bytes scheme)
 			return false;
 		}
 	}
-	return scheme.len > 0 && scheme.len <= SCHEME_LIMIT && scheme.data[0] >= 'a' && scheme.data[0] <= 'z';
+	return scheme.len > 0 && scheme.len <= SCHEME_LIMIT && scheme.data[0] >= 'a' &&
+	       scheme.data[0] <= 'z';
 }
 
 const char *obi_plugin_kind_text(enum ob_plugin_kind kind)
@@ -64,23 +65,25 @@ bool obi_plugin_speaks(const struct obi_plugin *plugin, struct ob_bytes scheme)
 	return *one != NULL;
 }
 
-/* ---- From a descriptor -------------------------------------------------------------------------------------------- */
+/* ---- From a descriptor ---- */
 
 static int judge_schemes(const char *const *schemes, struct ob_error *reterr)
 {
 	if (schemes[0] == NULL) {
-		return obi_fail(reterr, OB_EPLUGIN, 0, "its transport table has an empty list of schemes");
+		return obi_fail(reterr, OB_EPLUGIN, 0,
+				"its transport table has an empty list of schemes");
 	}
 	for (; *schemes != NULL; schemes++) {
 		if (!obi_scheme_ok(ob_bytes_text(*schemes))) {
-			return obi_fail(reterr, OB_EPLUGIN, 0, "it claims '%.40s', which is not a URI scheme",
-					*schemes);
+			return obi_fail(reterr, OB_EPLUGIN, 0,
+					"it claims '%.40s', which is not a URI scheme", *schemes);
 		}
 	}
 	return OB_OK;
 }
 
-static int copy_ops(const struct ob_plugin *given, struct obi_plugin *plugin, struct ob_error *reterr)
+static int copy_ops(const struct ob_plugin *given, struct obi_plugin *plugin,
+		    struct ob_error *reterr)
 {
 	int rc;
 	switch (given->kind) {
@@ -92,7 +95,8 @@ static int copy_ops(const struct ob_plugin *given, struct obi_plugin *plugin, st
 	case OB_PLUGIN_AUTH:
 		return obi_vtable_auth(given->ops, &plugin->as.auth, reterr);
 	default:
-		return obi_fail(reterr, OB_EPLUGIN, 0, "its kind, %u, is none that this library knows", given->kind);
+		return obi_fail(reterr, OB_EPLUGIN, 0,
+				"its kind, %u, is none that this library knows", given->kind);
 	}
 }
 
@@ -104,7 +108,8 @@ static int fill(const struct ob_plugin *given, struct obi_plugin *plugin, struct
 		return rc;
 	}
 	if (!obi_plugin_name_ok(own.name)) {
-		return obi_fail(reterr, OB_EPLUGIN, 0, "its name is not [a-z][a-z0-9_-]* of at most 31 characters");
+		return obi_fail(reterr, OB_EPLUGIN, 0,
+				"its name is not [a-z][a-z0-9_-]* of at most 31 characters");
 	}
 	plugin->name = own.name;
 	plugin->version = own.version;
@@ -112,8 +117,8 @@ static int fill(const struct ob_plugin *given, struct obi_plugin *plugin, struct
 	return copy_ops(&own, plugin, reterr);
 }
 
-int obi_plugin_new(const struct ob_plugin *given, const char *origin, struct obi_plugin **ret_plugin,
-		   struct ob_error *reterr)
+int obi_plugin_new(const struct ob_plugin *given, const char *origin,
+		   struct obi_plugin **ret_plugin, struct ob_error *reterr)
 {
 	size_t len = strlen(origin) + 1;
 	struct entry *entry = calloc(1, sizeof *entry + len);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin/descriptor - one thing that a plugin file offers: its descriptor, judged, with our copy of its table.
+ * plugin/descriptor - one thing that a plugin file offers: its descriptor, judged, with our copy of
+ * its table.
  */
 #ifndef OBI_PLUGIN_DESCRIPTOR_H
 #define OBI_PLUGIN_DESCRIPTOR_H
@@ -10,8 +11,8 @@
 #include <outboard/transport.h>
 
 /*
- * Every member of the table that must be there is, and what its plugin does not have is zero. Name and version are the
- * plugin's own static text.
+ * Every member of the table that must be there is, and what its plugin does not have is zero. Name
+ * and version are the plugin's own static text.
  */
 struct obi_plugin {
 	struct obi_plugin *next; /* in order of registration */
@@ -27,11 +28,12 @@ struct obi_plugin {
 };
 
 /*
- * Judge a descriptor and its table, and copy them. origin (copied) says where it comes from. free() it. OB_EPLUGIN, with
- * the reason behind "plugin NAME (ORIGIN): ": malformed descriptor, table, name or scheme, or an unknown kind. OB_ENOMEM.
+ * Judge a descriptor and its table, and copy them. origin (copied) says where it comes from. free()
+ * it. OB_EPLUGIN, with the reason behind "plugin NAME (ORIGIN): ": malformed descriptor, table,
+ * name or scheme, or an unknown kind. OB_ENOMEM.
  */
-int obi_plugin_new(const struct ob_plugin *given, const char *origin, struct obi_plugin **ret_plugin,
-		   struct ob_error *reterr);
+int obi_plugin_new(const struct ob_plugin *given, const char *origin,
+		   struct obi_plugin **ret_plugin, struct ob_error *reterr);
 
 /* Whether text may be a plugin's name: [a-z][a-z0-9_-]*, at most 31 characters. */
 bool obi_plugin_name_ok(const char *text);

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- Saying what is wrong ----------------------------------------------------------------------------------------- */
+/* ---- Saying what is wrong ---- */
 
 /* "plugin NAME (PATH): reason", where the name is the file's without its ".so". */
 static int refuse(const char *path, int code, int sys, struct ob_error *reterr, const char *reason)
@@ -31,14 +31,15 @@ static int not_found(const char *const *dirs, const char *name, struct ob_error 
 {
 	char where[256] = "";
 	for (size_t used = 0; dirs != NULL && *dirs != NULL && used < sizeof where; dirs++) {
-		int n = snprintf(where + used, sizeof where - used, "%s%s", used > 0 ? ":" : "", *dirs);
+		int n =
+		    snprintf(where + used, sizeof where - used, "%s%s", used > 0 ? ":" : "", *dirs);
 		used += n > 0 ? (size_t)n : 0;
 	}
 	return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s: there is no %s.so in %s", name, name,
 			where[0] != '\0' ? where : "the plugin path, which is empty");
 }
 
-/* ---- Checks ------------------------------------------------------------------------------------------------------- */
+/* ---- Checks ---- */
 
 static bool is_ours(const struct stat *st)
 {
@@ -57,10 +58,12 @@ static int check_dir(const char *path, int dir, struct ob_error *reterr)
 		return refuse(path, OB_EIO, errno, reterr, "cannot look at its directory");
 	}
 	if (!is_ours(&st)) {
-		return refuse(path, OB_EPERM, 0, reterr, "its directory belongs neither to root nor to this user");
+		return refuse(path, OB_EPERM, 0, reterr,
+			      "its directory belongs neither to root nor to this user");
 	}
 	if (others_write(&st)) {
-		return refuse(path, OB_EPERM, 0, reterr, "its directory is writable by group or others");
+		return refuse(path, OB_EPERM, 0, reterr,
+			      "its directory is writable by group or others");
 	}
 	return OB_OK;
 }
@@ -81,7 +84,8 @@ static int check_elf(const char *path, int fd, struct ob_error *reterr)
 	return OB_OK;
 }
 
-static int check_file(const char *path, int fd, struct obi_plugin_file *ret, struct ob_error *reterr)
+static int check_file(const char *path, int fd, struct obi_plugin_file *ret,
+		      struct ob_error *reterr)
 {
 	struct stat st;
 	if (fstat(fd, &st) != 0) {
@@ -91,7 +95,8 @@ static int check_file(const char *path, int fd, struct obi_plugin_file *ret, str
 		return refuse(path, OB_EPLUGIN, 0, reterr, "not a regular file");
 	}
 	if (!is_ours(&st)) {
-		return refuse(path, OB_EPERM, 0, reterr, "it belongs neither to root nor to this user");
+		return refuse(path, OB_EPERM, 0, reterr,
+			      "it belongs neither to root nor to this user");
 	}
 	if (others_write(&st)) {
 		return refuse(path, OB_EPERM, 0, reterr, "it is writable by group or others");
@@ -101,7 +106,7 @@ static int check_file(const char *path, int fd, struct obi_plugin_file *ret, str
 	return check_elf(path, fd, reterr);
 }
 
-/* ---- Finding ------------------------------------------------------------------------------------------------------ */
+/* ---- Finding ---- */
 
 /* Open the directory part of an absolute path. */
 static int open_dir_of(const char *path)
@@ -135,7 +140,8 @@ static int open_failure(const char *path, int sys, struct ob_error *reterr)
 /* O_NONBLOCK: a FIFO in its place must not hold us up. */
 static int open_in(const char *path, struct obi_plugin_file *ret, struct ob_error *reterr)
 {
-	int fd = openat(ret->dir, strrchr(path, '/') + 1, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = openat(ret->dir, strrchr(path, '/') + 1,
+			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		return open_failure(path, errno, reterr);
 	}
@@ -166,7 +172,8 @@ static int open_path(char *path, struct obi_plugin_file *ret, struct ob_error *r
 	return rc;
 }
 
-static int open_named(const char *const *dirs, const char *name, struct obi_plugin_file *ret, struct ob_error *reterr)
+static int open_named(const char *const *dirs, const char *name, struct obi_plugin_file *ret,
+		      struct ob_error *reterr)
 {
 	for (const char *const *dir = dirs; dir != NULL && *dir != NULL; dir++) {
 		char *path;
@@ -181,14 +188,15 @@ static int open_named(const char *const *dirs, const char *name, struct obi_plug
 	return not_found(dirs, name, reterr);
 }
 
-int obi_plugin_file_open(const char *const *dirs, const char *name_or_path, struct obi_plugin_file *ret,
-			 struct ob_error *reterr)
+int obi_plugin_file_open(const char *const *dirs, const char *name_or_path,
+			 struct obi_plugin_file *ret, struct ob_error *reterr)
 {
 	if (obi_plugin_name_ok(name_or_path)) {
 		return open_named(dirs, name_or_path, ret, reterr);
 	}
 	if (name_or_path[0] != '/') {
-		return obi_fail(reterr, OB_EINVAL, 0, "plugin %.200s: neither a bare name nor an absolute path",
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"plugin %.200s: neither a bare name nor an absolute path",
 				name_or_path);
 	}
 	char *path = strdup(name_or_path);
@@ -196,7 +204,9 @@ int obi_plugin_file_open(const char *const *dirs, const char *name_or_path, stru
 		return obi_fail(reterr, OB_ENOMEM, 0, "plugin %.200s: out of memory", name_or_path);
 	}
 	int rc = open_path(path, ret, reterr);
-	return rc != OB_ENOENT ? rc : refuse(name_or_path, OB_EPLUGIN, 0, reterr, "there is no such file");
+	return rc != OB_ENOENT
+		   ? rc
+		   : refuse(name_or_path, OB_EPLUGIN, 0, reterr, "there is no such file");
 }
 
 void obi_plugin_file_close(struct obi_plugin_file *file)
@@ -209,14 +219,16 @@ void obi_plugin_file_close(struct obi_plugin_file *file)
 	file->path = NULL;
 }
 
-/* ---- Loading ------------------------------------------------------------------------------------------------------ */
+/* ---- Loading ---- */
 
 /*
- * The name to load the file by: through the descriptor of its directory, so that it is the directory we checked.
+ * The name to load the file by: through the descriptor of its directory, so that it is the
+ * directory we checked.
  *
- * glibc takes two loads of one name for the same object before it looks at the files, and descriptor numbers come again:
- * the next directory to be opened could be given the first one's plugin of that name. So the file's identity goes into
- * the name, as a run of "/." and "//", which the kernel skips: one pair for each bit of the device and of the inode.
+ * glibc takes two loads of one name for the same object before it looks at the files, and
+ * descriptor numbers come again: the next directory to be opened could be given the first one's
+ * plugin of that name. So the file's identity goes into the name, as a run of "/." and "//", which
+ * the kernel skips: one pair for each bit of the device and of the inode.
  */
 static void name_through(const struct obi_plugin_file *file, char *name, size_t cap)
 {
@@ -239,7 +251,8 @@ static const char *why(const char *name)
 	if (text == NULL) {
 		return "the dynamic linker refused it";
 	}
-	return strncmp(text, name, len) == 0 && strncmp(text + len, ": ", 2) == 0 ? text + len + 2 : text;
+	return strncmp(text, name, len) == 0 && strncmp(text + len, ": ", 2) == 0 ? text + len + 2
+										  : text;
 }
 
 int obi_plugin_file_list(const struct obi_plugin_file *file, void *handle, ob_plugin_list *ret_list,
@@ -249,24 +262,28 @@ int obi_plugin_file_list(const struct obi_plugin_file *file, void *handle, ob_pl
 	ob_plugin_entry_fn entry;
 	void *symbol = dlsym(handle, OB_PLUGIN_ENTRY_NAME);
 	if (symbol == NULL) {
-		return refuse(path, OB_EPLUGIN, 0, reterr,
-			      "it does not export " OB_PLUGIN_ENTRY_NAME
-			      ": not an outboard plugin, or one for another version of the interface");
+		return refuse(
+		    path, OB_EPLUGIN, 0, reterr,
+		    "it does not export " OB_PLUGIN_ENTRY_NAME
+		    ": not an outboard plugin, or one for another version of the interface");
 	}
-	/* ISO C has no conversion from object to function pointers; POSIX promises that the bytes are the same. */
+	/* ISO C has no conversion from object to function pointers; POSIX promises that the bytes
+	 * are the same. */
 	memcpy(&entry, &symbol, sizeof entry);
 	ob_plugin_list list = entry();
 	if (list == NULL) {
 		return refuse(path, OB_EPLUGIN, 0, reterr, OB_PLUGIN_ENTRY_NAME "() returned NULL");
 	}
 	if (list[0] == NULL) {
-		return refuse(path, OB_EPLUGIN, 0, reterr, OB_PLUGIN_ENTRY_NAME "() returned an empty list");
+		return refuse(path, OB_EPLUGIN, 0, reterr,
+			      OB_PLUGIN_ENTRY_NAME "() returned an empty list");
 	}
 	*ret_list = list;
 	return OB_OK;
 }
 
-int obi_plugin_file_map(const struct obi_plugin_file *file, void **ret_handle, struct ob_error *reterr)
+int obi_plugin_file_map(const struct obi_plugin_file *file, void **ret_handle,
+			struct ob_error *reterr)
 {
 	char name[NAME_MAX + 300];
 	name_through(file, name, sizeof name);
@@ -279,7 +296,8 @@ int obi_plugin_file_map(const struct obi_plugin_file *file, void **ret_handle, s
 	return OB_OK;
 }
 
-int obi_plugin_file_load(const struct obi_plugin_file *file, ob_plugin_list *ret_list, struct ob_error *reterr)
+int obi_plugin_file_load(const struct obi_plugin_file *file, ob_plugin_list *ret_list,
+			 struct ob_error *reterr)
 {
 	void *handle;
 	int rc = obi_plugin_file_map(file, &handle, reterr);

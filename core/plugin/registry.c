@@ -24,10 +24,11 @@ struct obi_registry {
 
 static struct obi_registry *registry_of(const struct ob_host *host)
 {
-	return (struct obi_registry *)(void *)((char *)(uintptr_t)host - offsetof(struct obi_registry, host));
+	return (struct obi_registry *)(void *)((char *)(uintptr_t)host -
+					       offsetof(struct obi_registry, host));
 }
 
-/* ---- Host services ------------------------------------------------------------------------------------------------ */
+/* ---- Host services ---- */
 
 static int64_t now_ms(void)
 {
@@ -36,7 +37,8 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static const struct ob_transport_ops *find_transport(const struct ob_host *host, struct ob_bytes scheme)
+static const struct ob_transport_ops *find_transport(const struct ob_host *host,
+						     struct ob_bytes scheme)
 {
 	const struct obi_plugin *plugin = NULL;
 	int rc = obi_registry_transport(registry_of(host), NULL, scheme, &plugin, NULL);
@@ -48,9 +50,10 @@ const struct ob_host *obi_registry_host(const struct obi_registry *registry)
 	return &registry->host;
 }
 
-/* ---- Making and freeing ------------------------------------------------------------------------------------------- */
+/* ---- Making and freeing ---- */
 
-static int copy_dirs(struct obi_registry *registry, const char *const *dirs, struct ob_error *reterr)
+static int copy_dirs(struct obi_registry *registry, const char *const *dirs,
+		     struct ob_error *reterr)
 {
 	size_t count = 0;
 	while (dirs != NULL && dirs[count] != NULL) {
@@ -59,7 +62,8 @@ static int copy_dirs(struct obi_registry *registry, const char *const *dirs, str
 	registry->dirs = calloc(count + 1, sizeof *registry->dirs);
 	for (size_t i = 0; registry->dirs != NULL && i < count; i++) {
 		if (dirs[i][0] != '/') {
-			return obi_fail(reterr, OB_EINVAL, 0, "plugin directory '%.200s' is not an absolute path",
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"plugin directory '%.200s' is not an absolute path",
 					dirs[i]);
 		}
 		registry->dirs[i] = strdup(dirs[i]);
@@ -70,7 +74,8 @@ static int copy_dirs(struct obi_registry *registry, const char *const *dirs, str
 	return registry->dirs != NULL ? OB_OK : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 }
 
-int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry, struct ob_error *reterr)
+int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry,
+		     struct ob_error *reterr)
 {
 	struct obi_registry *registry = calloc(1, sizeof *registry);
 	if (registry == NULL) {
@@ -117,14 +122,15 @@ void obi_registry_free(struct obi_registry *registry)
 	free(registry);
 }
 
-/* ---- Looking up --------------------------------------------------------------------------------------------------- */
+/* ---- Looking up ---- */
 
 const struct obi_plugin *obi_registry_first(const struct obi_registry *registry)
 {
 	return registry->first;
 }
 
-static const struct obi_plugin *by_name(const struct obi_plugin *first, uint32_t kind, const char *name)
+static const struct obi_plugin *by_name(const struct obi_plugin *first, uint32_t kind,
+					const char *name)
 {
 	while (first != NULL && (first->kind != kind || strcmp(first->name, name) != 0)) {
 		first = first->next;
@@ -134,7 +140,8 @@ static const struct obi_plugin *by_name(const struct obi_plugin *first, uint32_t
 
 static const struct obi_plugin *by_claim(const struct obi_plugin *first, struct ob_bytes scheme)
 {
-	while (first != NULL && (first->kind != OB_PLUGIN_TRANSPORT || !obi_plugin_claims(first, scheme))) {
+	while (first != NULL &&
+	       (first->kind != OB_PLUGIN_TRANSPORT || !obi_plugin_claims(first, scheme))) {
 		first = first->next;
 	}
 	return first;
@@ -145,16 +152,19 @@ static const struct obi_plugin *by_scheme(const struct obi_plugin *first, struct
 {
 	const struct obi_plugin *plugin = by_claim(first, scheme);
 	while (plugin == NULL && first != NULL) {
-		plugin = first->kind == OB_PLUGIN_TRANSPORT && obi_plugin_speaks(first, scheme) ? first : NULL;
+		plugin = first->kind == OB_PLUGIN_TRANSPORT && obi_plugin_speaks(first, scheme)
+			     ? first
+			     : NULL;
 		first = first->next;
 	}
 	return plugin;
 }
 
-/* ---- Registering -------------------------------------------------------------------------------------------------- */
+/* ---- Registering ---- */
 
 /* Whether name and schemes are still free among the plugins from first on. */
-static int judge_taken(const struct obi_plugin *first, const struct obi_plugin *plugin, struct ob_error *reterr)
+static int judge_taken(const struct obi_plugin *first, const struct obi_plugin *plugin,
+		       struct ob_error *reterr)
 {
 	const struct obi_plugin *other = by_name(first, plugin->kind, plugin->name);
 	if (other != NULL) {
@@ -167,7 +177,8 @@ static int judge_taken(const struct obi_plugin *first, const struct obi_plugin *
 	for (const char *const *scheme = plugin->as.transport.schemes; *scheme != NULL; scheme++) {
 		other = by_claim(first, ob_bytes_text(*scheme));
 		if (other != NULL) {
-			return obi_fail(reterr, OB_EEXIST, 0, "scheme %s is claimed already by %s, from %s", *scheme,
+			return obi_fail(reterr, OB_EEXIST, 0,
+					"scheme %s is claimed already by %s, from %s", *scheme,
 					other->name, other->origin);
 		}
 	}
@@ -187,7 +198,8 @@ static int check_taken(const struct obi_registry *registry, const struct obi_plu
 	return rc;
 }
 
-/* The list as a chain of plugins, not registered yet. On failure what is there of it is still the caller's. */
+/* The list as a chain of plugins, not registered yet. On failure what is there of it is still the
+ * caller's. */
 static int make_chain(const struct obi_registry *registry, ob_plugin_list list, const char *origin,
 		      struct obi_plugin **chain, struct ob_error *reterr)
 {
@@ -208,7 +220,8 @@ static int make_chain(const struct obi_registry *registry, ob_plugin_list list, 
 	return OB_OK;
 }
 
-int obi_registry_add(struct obi_registry *registry, ob_plugin_list list, const char *origin, struct ob_error *reterr)
+int obi_registry_add(struct obi_registry *registry, ob_plugin_list list, const char *origin,
+		     struct ob_error *reterr)
 {
 	struct obi_plugin *chain = NULL, **tail = &registry->first;
 	origin = origin != NULL ? origin : "linked in";
@@ -228,7 +241,7 @@ int obi_registry_add(struct obi_registry *registry, ob_plugin_list list, const c
 	return OB_OK;
 }
 
-/* ---- Loading ------------------------------------------------------------------------------------------------------ */
+/* ---- Loading ---- */
 
 static bool is_loaded(const struct obi_registry *registry, const struct obi_plugin_file *file)
 {
@@ -239,7 +252,8 @@ static bool is_loaded(const struct obi_registry *registry, const struct obi_plug
 	return known != NULL;
 }
 
-static int load_file(struct obi_registry *registry, const struct obi_plugin_file *file, struct ob_error *reterr)
+static int load_file(struct obi_registry *registry, const struct obi_plugin_file *file,
+		     struct ob_error *reterr)
 {
 	ob_plugin_list list;
 	struct file *known = malloc(sizeof *known);
@@ -259,10 +273,12 @@ static int load_file(struct obi_registry *registry, const struct obi_plugin_file
 	return OB_OK;
 }
 
-int obi_registry_load(struct obi_registry *registry, const char *name_or_path, struct ob_error *reterr)
+int obi_registry_load(struct obi_registry *registry, const char *name_or_path,
+		      struct ob_error *reterr)
 {
 	struct obi_plugin_file file;
-	int rc = obi_plugin_file_open((const char *const *)registry->dirs, name_or_path, &file, reterr);
+	int rc =
+	    obi_plugin_file_open((const char *const *)registry->dirs, name_or_path, &file, reterr);
 	if (rc != OB_OK) {
 		return rc;
 	}
@@ -273,7 +289,7 @@ int obi_registry_load(struct obi_registry *registry, const char *name_or_path, s
 	return rc;
 }
 
-/* ---- Asking ------------------------------------------------------------------------------------------------------- */
+/* ---- Asking ---- */
 
 /* The plugin file in which a scheme, or a transport of this name, is expected. */
 static void file_of_scheme(struct ob_bytes scheme, char name[32])
@@ -309,7 +325,8 @@ static int find(struct obi_registry *registry, enum ob_plugin_kind kind, const c
 	const struct obi_plugin *plugin = by_name(registry->first, kind, name);
 	if (plugin == NULL) {
 		if (!obi_plugin_name_ok(name)) {
-			return obi_fail(reterr, OB_EINVAL, 0, "'%.200s' is not a plugin's name", name);
+			return obi_fail(reterr, OB_EINVAL, 0, "'%.200s' is not a plugin's name",
+					name);
 		}
 		int rc = load_by_name(registry, kind, name, reterr);
 		if (rc != OB_OK) {
@@ -318,21 +335,22 @@ static int find(struct obi_registry *registry, enum ob_plugin_kind kind, const c
 		plugin = by_name(registry->first, kind, name);
 	}
 	if (plugin == NULL) {
-		return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s: its file offers no %s of that name", name,
+		return obi_fail(reterr, OB_EPLUGIN, 0,
+				"plugin %s: its file offers no %s of that name", name,
 				obi_plugin_kind_text(kind));
 	}
 	*ret_plugin = plugin;
 	return OB_OK;
 }
 
-int obi_registry_codec(struct obi_registry *registry, const char *name, const struct obi_plugin **ret_plugin,
-		       struct ob_error *reterr)
+int obi_registry_codec(struct obi_registry *registry, const char *name,
+		       const struct obi_plugin **ret_plugin, struct ob_error *reterr)
 {
 	return find(registry, OB_PLUGIN_CODEC, name, ret_plugin, reterr);
 }
 
-int obi_registry_auth(struct obi_registry *registry, const char *name, const struct obi_plugin **ret_plugin,
-		      struct ob_error *reterr)
+int obi_registry_auth(struct obi_registry *registry, const char *name,
+		      const struct obi_plugin **ret_plugin, struct ob_error *reterr)
 {
 	return find(registry, OB_PLUGIN_AUTH, name, ret_plugin, reterr);
 }
@@ -346,14 +364,15 @@ static int named_transport(struct obi_registry *registry, const char *name, stru
 		return rc;
 	}
 	if (!obi_plugin_speaks(plugin, scheme)) {
-		return obi_fail(reterr, OB_EINVAL, 0, "transport %s does not speak %.*s", name, (int)scheme.len,
-				(const char *)scheme.data);
+		return obi_fail(reterr, OB_EINVAL, 0, "transport %s does not speak %.*s", name,
+				(int)scheme.len, (const char *)scheme.data);
 	}
 	*ret_plugin = plugin;
 	return OB_OK;
 }
 
-static int load_for_scheme(struct obi_registry *registry, struct ob_bytes scheme, struct ob_error *reterr)
+static int load_for_scheme(struct obi_registry *registry, struct ob_bytes scheme,
+			   struct ob_error *reterr)
 {
 	char name[32];
 	file_of_scheme(scheme, name);
@@ -372,7 +391,8 @@ int obi_registry_transport(struct obi_registry *registry, const char *name, stru
 {
 	if (!obi_scheme_ok(scheme)) {
 		return obi_fail(reterr, OB_EINVAL, 0, "'%.*s' is not a URI scheme",
-				(int)(scheme.len < 31 ? scheme.len : 31), (const char *)scheme.data);
+				(int)(scheme.len < 31 ? scheme.len : 31),
+				(const char *)scheme.data);
 	}
 	if (name != NULL) {
 		return named_transport(registry, name, scheme, ret_plugin, reterr);
@@ -380,7 +400,8 @@ int obi_registry_transport(struct obi_registry *registry, const char *name, stru
 	if (by_scheme(registry->first, scheme) == NULL) {
 		int rc = load_for_scheme(registry, scheme, reterr);
 		if (rc != OB_OK) {
-			obi_wrap(reterr, "no transport for %.*s", (int)scheme.len, (const char *)scheme.data);
+			obi_wrap(reterr, "no transport for %.*s", (int)scheme.len,
+				 (const char *)scheme.data);
 			return rc;
 		}
 	}

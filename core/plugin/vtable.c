@@ -36,16 +36,25 @@ static const struct member plugin_members[] = {
 static const struct layout plugin_layout = LAYOUT("descriptor", struct ob_plugin, plugin_members);
 
 static const struct member transport_members[] = {
-    MEMBER(struct ob_transport_ops, schemes, true),	   MEMBER(struct ob_transport_ops, listen, true),
-    MEMBER(struct ob_transport_ops, listener_fd, true),	   MEMBER(struct ob_transport_ops, accept, true),
-    MEMBER(struct ob_transport_ops, local_uri, true),	   MEMBER(struct ob_transport_ops, listener_close, true),
-    MEMBER(struct ob_transport_ops, dial, true),	   MEMBER(struct ob_transport_ops, finish_dial, true),
-    MEMBER(struct ob_transport_ops, dial_close, true),	   MEMBER(struct ob_transport_ops, fd, true),
-    MEMBER(struct ob_transport_ops, readv, true),	   MEMBER(struct ob_transport_ops, writev, true),
-    MEMBER(struct ob_transport_ops, shutdown_write, true), MEMBER(struct ob_transport_ops, peer, false),
-    MEMBER(struct ob_transport_ops, close, true),	   MEMBER(struct ob_transport_ops, flags, false),
+    MEMBER(struct ob_transport_ops, schemes, true),
+    MEMBER(struct ob_transport_ops, listen, true),
+    MEMBER(struct ob_transport_ops, listener_fd, true),
+    MEMBER(struct ob_transport_ops, accept, true),
+    MEMBER(struct ob_transport_ops, local_uri, true),
+    MEMBER(struct ob_transport_ops, listener_close, true),
+    MEMBER(struct ob_transport_ops, dial, true),
+    MEMBER(struct ob_transport_ops, finish_dial, true),
+    MEMBER(struct ob_transport_ops, dial_close, true),
+    MEMBER(struct ob_transport_ops, fd, true),
+    MEMBER(struct ob_transport_ops, readv, true),
+    MEMBER(struct ob_transport_ops, writev, true),
+    MEMBER(struct ob_transport_ops, shutdown_write, true),
+    MEMBER(struct ob_transport_ops, peer, false),
+    MEMBER(struct ob_transport_ops, close, true),
+    MEMBER(struct ob_transport_ops, flags, false),
 };
-static const struct layout transport_layout = LAYOUT("transport table", struct ob_transport_ops, transport_members);
+static const struct layout transport_layout =
+    LAYOUT("transport table", struct ob_transport_ops, transport_members);
 
 static const struct member codec_members[] = {
     MEMBER(struct ob_codec_ops, scan, true),
@@ -72,8 +81,10 @@ static bool is_zero(const uint8_t *bytes, size_t n)
 	return n == 0;
 }
 
-/* Copy the members that given has into ret, which is as large as layout says. The size comes first in every table. */
-static int copy_table(const struct layout *layout, const void *given, void *ret, struct ob_error *reterr)
+/* Copy the members that given has into ret, which is as large as layout says. The size comes first
+ * in every table. */
+static int copy_table(const struct layout *layout, const void *given, void *ret,
+		      struct ob_error *reterr)
 {
 	const uint8_t *from = given;
 	uint8_t *to = ret;
@@ -85,15 +96,17 @@ static int copy_table(const struct layout *layout, const void *given, void *ret,
 		const struct member *m = &layout->members[i];
 		bool there = m->offset + m->size <= size;
 		if (!there && m->required) {
-			return obi_fail(reterr, OB_EPLUGIN, 0,
-					"its %s is too short: %u bytes, which leaves no room for %s", layout->what,
-					size, m->name);
+			return obi_fail(
+			    reterr, OB_EPLUGIN, 0,
+			    "its %s is too short: %u bytes, which leaves no room for %s",
+			    layout->what, size, m->name);
 		}
 		if (there) {
 			memcpy(to + m->offset, from + m->offset, m->size);
 		}
 		if (m->required && is_zero(to + m->offset, m->size)) {
-			return obi_fail(reterr, OB_EPLUGIN, 0, "its %s lacks %s", layout->what, m->name);
+			return obi_fail(reterr, OB_EPLUGIN, 0, "its %s lacks %s", layout->what,
+					m->name);
 		}
 	}
 	return OB_OK;
@@ -109,7 +122,8 @@ int obi_vtable_plugin(const struct ob_plugin *given, struct ob_plugin *ret, stru
 	return rc;
 }
 
-int obi_vtable_transport(const struct ob_transport_ops *given, struct ob_transport_ops *ret, struct ob_error *reterr)
+int obi_vtable_transport(const struct ob_transport_ops *given, struct ob_transport_ops *ret,
+			 struct ob_error *reterr)
 {
 	struct ob_transport_ops own;
 	int rc = copy_table(&transport_layout, given, &own, reterr);
@@ -119,7 +133,8 @@ int obi_vtable_transport(const struct ob_transport_ops *given, struct ob_transpo
 	return rc;
 }
 
-int obi_vtable_codec(const struct ob_codec_ops *given, struct ob_codec_ops *ret, struct ob_error *reterr)
+int obi_vtable_codec(const struct ob_codec_ops *given, struct ob_codec_ops *ret,
+		     struct ob_error *reterr)
 {
 	struct ob_codec_ops own;
 	int rc = copy_table(&codec_layout, given, &own, reterr);
@@ -138,7 +153,8 @@ static int judge_auth(const struct ob_auth_ops *ops, uint32_t given_size, struct
 {
 	bool seals = ops->overhead != 0 || ops->seal != NULL || ops->open != NULL;
 	if (ops->admit == NULL && ops->create == NULL) {
-		return obi_fail(reterr, OB_EPLUGIN, 0, "its auth table (%u bytes) has neither admit nor create",
+		return obi_fail(reterr, OB_EPLUGIN, 0,
+				"its auth table (%u bytes) has neither admit nor create",
 				given_size);
 	}
 	if (ops->create != NULL && ops->step == NULL) {
@@ -154,9 +170,10 @@ static int judge_auth(const struct ob_auth_ops *ops, uint32_t given_size, struct
 		return auth_lacks(reterr, "sealing", "overhead");
 	}
 	if (ops->overhead > OB_AUTH_OVERHEAD_MAX) {
-		return obi_fail(reterr, OB_EPLUGIN, 0,
-				"its auth table has an overhead of %u bytes; at most %d can be carried", ops->overhead,
-				OB_AUTH_OVERHEAD_MAX);
+		return obi_fail(
+		    reterr, OB_EPLUGIN, 0,
+		    "its auth table has an overhead of %u bytes; at most %d can be carried",
+		    ops->overhead, OB_AUTH_OVERHEAD_MAX);
 	}
 	if (seals && ops->seal == NULL) {
 		return auth_lacks(reterr, "sealing", "seal");
@@ -164,7 +181,8 @@ static int judge_auth(const struct ob_auth_ops *ops, uint32_t given_size, struct
 	return seals && ops->open == NULL ? auth_lacks(reterr, "sealing", "open") : OB_OK;
 }
 
-int obi_vtable_auth(const struct ob_auth_ops *given, struct ob_auth_ops *ret, struct ob_error *reterr)
+int obi_vtable_auth(const struct ob_auth_ops *given, struct ob_auth_ops *ret,
+		    struct ob_error *reterr)
 {
 	struct ob_auth_ops own;
 	int rc = copy_table(&auth_layout, given, &own, reterr);

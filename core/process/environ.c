@@ -33,7 +33,8 @@ static void add(struct list *list, const char *entry)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		if (same_name(list->items[i], entry)) {
-			memmove(&list->items[i], &list->items[i + 1], (list->count - i - 1) * sizeof list->items[0]);
+			memmove(&list->items[i], &list->items[i + 1],
+				(list->count - i - 1) * sizeof list->items[0]);
 			list->count--;
 			break;
 		}
@@ -50,7 +51,8 @@ static size_t length(const char *const *entries)
 	return count;
 }
 
-char **obi_environ_make(const char *const *env, bool env_clear, const char *const *ours, struct obi_arena *arena)
+char **obi_environ_make(const char *const *env, bool env_clear, const char *const *ours,
+			struct obi_arena *arena)
 {
 	const char *const *inherited = env_clear ? NULL : (const char *const *)environ;
 	size_t count = length(inherited) + length(env) + length(ours) + 1;
@@ -96,7 +98,8 @@ static int try_file(const char *path)
 	return S_ISREG(st.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
 }
 
-static int search(const char *command, struct obi_arena *arena, const char **ret_file, struct ob_error *reterr)
+static int search(const char *command, struct obi_arena *arena, const char **ret_file,
+		  struct ob_error *reterr)
 {
 	const char *at = getenv("PATH");
 	int sys = ENOENT;
@@ -106,7 +109,8 @@ static int search(const char *command, struct obi_arena *arena, const char **ret
 		if (path == NULL) {
 			return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 		}
-		int wrong = at[0] == '/' ? try_file(path) : ENOENT; /* never the working directory */
+		int wrong =
+		    at[0] == '/' ? try_file(path) : ENOENT; /* never the working directory */
 		if (wrong == 0) {
 			*ret_file = path;
 			return OB_OK;
@@ -117,14 +121,16 @@ static int search(const char *command, struct obi_arena *arena, const char **ret
 	return obi_fail(reterr, obi_code_of_errno(sys), sys, "\"%s\" in PATH", command);
 }
 
-int obi_environ_find(const char *command, struct obi_arena *arena, const char **ret_file, struct ob_error *reterr)
+int obi_environ_find(const char *command, struct obi_arena *arena, const char **ret_file,
+		     struct ob_error *reterr)
 {
 	if (command[0] == '/') {
 		*ret_file = command;
 		return OB_OK;
 	}
 	if (command[0] == '\0' || strchr(command, '/') != NULL) {
-		return obi_fail(reterr, OB_EINVAL, 0, "\"%s\": neither an absolute path nor a name to be found in PATH",
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"\"%s\": neither an absolute path nor a name to be found in PATH",
 				command);
 	}
 	return search(command, arena, ret_file, reterr);

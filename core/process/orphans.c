@@ -28,7 +28,8 @@ static void forget(struct obi_orphan *stray)
 	free(stray);
 }
 
-/* Only reaped: its group was let go with it. A dead process that is traced is not ours to reap until its tracer has seen it. */
+/* Only reaped: its group was let go with it. A dead process that is traced is not ours to reap
+ * until its tracer has seen it. */
 static void reap(void *user)
 {
 	struct obi_orphan *stray = user;
@@ -50,7 +51,8 @@ static void on_death(void *user, int events)
 
 void obi_orphans_add(struct obi_orphans *strays, struct obi_loop *loop, struct obi_process *process)
 {
-	struct obi_orphan *stray = process->own && !obi_loop_is_default(loop) ? calloc(1, sizeof *stray) : NULL;
+	struct obi_orphan *stray =
+	    process->own && !obi_loop_is_default(loop) ? calloc(1, sizeof *stray) : NULL;
 	if (stray == NULL) {
 		obi_process_close(process);
 		return;

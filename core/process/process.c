@@ -59,9 +59,11 @@ void obi_process_reap(const struct obi_process *process)
 static int signal_failed(const struct obi_process *process, int sys, struct ob_error *reterr)
 {
 	if (sys == ESRCH) {
-		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)process->id.pid);
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
+				(int)process->id.pid);
 	}
-	return obi_fail(reterr, obi_code_of_errno(sys), sys, "signalling process %d", (int)process->id.pid);
+	return obi_fail(reterr, obi_code_of_errno(sys), sys, "signalling process %d",
+			(int)process->id.pid);
 }
 
 int obi_process_signal(const struct obi_process *process, int sig, struct ob_error *reterr)
@@ -69,14 +71,17 @@ int obi_process_signal(const struct obi_process *process, int sig, struct ob_err
 	if (process->pidfd < 0) {
 		return signal_failed(process, ESRCH, reterr);
 	}
-	return pidfd_send_signal(process->pidfd, sig, NULL, 0) == 0 ? OB_OK : signal_failed(process, errno, reterr);
+	return pidfd_send_signal(process->pidfd, sig, NULL, 0) == 0
+		   ? OB_OK
+		   : signal_failed(process, errno, reterr);
 }
 
 /* Whether our child is there still, be it as a zombie: then nobody else has its pid. */
 static bool is_unreaped(const struct obi_process *process)
 {
 	siginfo_t info;
-	return process->own && waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOWAIT | WNOHANG) == 0;
+	return process->own &&
+	       waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOWAIT | WNOHANG) == 0;
 }
 
 int obi_process_signal_group(const struct obi_process *process, int sig, struct ob_error *reterr)
@@ -84,7 +89,8 @@ int obi_process_signal_group(const struct obi_process *process, int sig, struct 
 	if (process->pidfd < 0) {
 		return signal_failed(process, ESRCH, reterr);
 	}
-	/* The pidfd holds on to the number itself, so this is the right group even when the process is gone. */
+	/* The pidfd holds on to the number itself, so this is the right group even when the process
+	 * is gone. */
 	if (pidfd_send_signal(process->pidfd, sig, NULL, SIGNAL_PROCESS_GROUP) == 0) {
 		return OB_OK;
 	}
@@ -108,8 +114,8 @@ int obi_leftovers_kill(const struct obi_procid *leader, struct ob_error *reterr)
 	if (leader->pid <= 1 || strcmp(leader->boot, boot) != 0) {
 		return signal_failed(&nobody, ESRCH, reterr);
 	}
-	/* A pid that is still a group's is not given out; so whoever has it now came after the group was gone, unless it is the
-	 * leader itself, as a zombie. */
+	/* A pid that is still a group's is not given out; so whoever has it now came after the
+	 * group was gone, unless it is the leader itself, as a zombie. */
 	struct obi_process now = {.pidfd = pidfd_open(leader->pid, 0)};
 	if (now.pidfd < 0 && errno != ESRCH) {
 		return signal_failed(&nobody, errno, reterr);
@@ -142,7 +148,8 @@ static struct obi_exit exit_of_siginfo(const siginfo_t *info)
 	return (struct obi_exit){kind, info->si_status};
 }
 
-/* How a process ended that somebody else has reaped; the kernel tells it to those who had a pidfd. */
+/* How a process ended that somebody else has reaped; the kernel tells it to those who had a pidfd.
+ */
 static struct obi_exit ask_pidfd(int pidfd)
 {
 	struct info info = {.mask = INFO_EXIT};
@@ -161,10 +168,12 @@ int obi_process_end(struct obi_process *process, struct obi_exit *ret_exit)
 	struct obi_exit end = {OB_EXIT_UNKNOWN, 0};
 	bool traced = false;
 	if (process->pidfd >= 0) {
-		obi_process_signal_group(process, SIGKILL, NULL); /* before the reaping gives its pid away */
+		obi_process_signal_group(process, SIGKILL,
+					 NULL); /* before the reaping gives its pid away */
 		bool waited = waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) == 0;
 		traced = waited && info.si_pid == 0 && process->own;
-		end = waited && info.si_pid != 0 ? exit_of_siginfo(&info) : ask_pidfd(process->pidfd);
+		end =
+		    waited && info.si_pid != 0 ? exit_of_siginfo(&info) : ask_pidfd(process->pidfd);
 	}
 	*ret_exit = end;
 	if (traced) {

@@ -15,7 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIDFS = 0x50494446 }; /* f_type of pidfs; older kernels give all pidfds one anonymous inode */
+enum {
+	PIDFS = 0x50494446
+}; /* f_type of pidfs; older kernels give all pidfds one anonymous inode */
 
 /* Read a small file of /proc whole, as text. */
 static int read_proc(const char *path, char *text, size_t cap)
@@ -105,8 +107,8 @@ bool obi_procid_equal(const struct obi_procid *a, const struct obi_procid *b)
 
 void obi_procid_text(const struct obi_procid *id, char text[OBI_PROCID_TEXT_SIZE])
 {
-	snprintf(text, OBI_PROCID_TEXT_SIZE, "%s:%" PRId32 ":%" PRIu64 ":%" PRIu64, id->boot, id->pid, id->start,
-		 id->inode);
+	snprintf(text, OBI_PROCID_TEXT_SIZE, "%s:%" PRId32 ":%" PRIu64 ":%" PRIu64, id->boot,
+		 id->pid, id->start, id->inode);
 }
 
 /* A number in its one plain form: digits only, no leading zero, ended by `end`. */
@@ -150,7 +152,8 @@ int obi_procid_parse(const char *text, struct obi_procid *ret)
 		return OB_EINVAL;
 	}
 	const char *at = text + OBI_BOOT_ID_SIZE;
-	if (!read_number(&at, ':', INT32_MAX, &pid) || pid == 0 || !read_number(&at, ':', UINT64_MAX, &id.start) ||
+	if (!read_number(&at, ':', INT32_MAX, &pid) || pid == 0 ||
+	    !read_number(&at, ':', UINT64_MAX, &id.start) ||
 	    !read_number(&at, '\0', UINT64_MAX, &id.inode)) {
 		return OB_EINVAL;
 	}
@@ -163,8 +166,8 @@ int obi_procid_parse(const char *text, struct obi_procid *ret)
 int obi_signature_parse(const char *text, int32_t *ret_pid, uint64_t *ret_noted_ns)
 {
 	uint64_t pid, noted;
-	if (!read_number(&text, ' ', INT32_MAX, &pid) || pid == 0 || !read_number(&text, '\n', UINT64_MAX, &noted) ||
-	    *text != '\0') {
+	if (!read_number(&text, ' ', INT32_MAX, &pid) || pid == 0 ||
+	    !read_number(&text, '\n', UINT64_MAX, &noted) || *text != '\0') {
 		return OB_EINVAL;
 	}
 	*ret_pid = (int32_t)pid;
@@ -179,9 +182,11 @@ static int open_pid(int32_t pid, struct obi_process *ret, struct ob_error *reter
 	if (process.pidfd < 0) {
 		int sys = errno;
 		if (sys == ESRCH || sys == EINVAL) {
-			return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
+			return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
+					(int)pid);
 		}
-		return obi_fail(reterr, obi_code_of_errno(sys), sys, "pidfd_open of process %d", (int)pid);
+		return obi_fail(reterr, obi_code_of_errno(sys), sys, "pidfd_open of process %d",
+				(int)pid);
 	}
 	int r = obi_procid_of(process.pidfd, pid, &process.id, reterr);
 	if (r == OB_OK && obi_process_is_dead(&process)) {
@@ -212,14 +217,16 @@ int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struc
 	}
 	if (!obi_procid_equal(id, &process.id)) {
 		obi_process_close(&process);
-		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d is another process now)",
+		return obi_fail(reterr, OB_ENOENT, 0,
+				"process not running (pid %d is another process now)",
 				(int)id->pid);
 	}
 	*ret = process;
 	return OB_OK;
 }
 
-int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret, struct ob_error *reterr)
+int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret,
+			 struct ob_error *reterr)
 {
 	struct obi_process process;
 	int r = pid > 0 ? open_pid(pid, &process, reterr)
@@ -230,7 +237,8 @@ int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret
 	uint64_t tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
 	if (process.id.start > noted_ns / tick_ns) {
 		obi_process_close(&process);
-		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d is another process now)", (int)pid);
+		return obi_fail(reterr, OB_ENOENT, 0,
+				"process not running (pid %d is another process now)", (int)pid);
 	}
 	*ret = process;
 	return OB_OK;
@@ -246,7 +254,8 @@ int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct o
 	/* As above: it has its pid still, so what was read is its. */
 	bool gone = pidfd_send_signal(process->pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
 	if (gone || line == NULL || sscanf(line, "\nUid: %*u %u", &uid) != 1) {
-		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)process->id.pid);
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
+				(int)process->id.pid);
 	}
 	*ret_uid = uid;
 	return OB_OK;

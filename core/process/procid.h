@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process/procid - which process is meant, beyond doubt, and the signals and status of a process that is known so.
+ * process/procid - which process is meant, beyond doubt, and the signals and status of a process
+ * that is known so.
  *
- * A pid alone names whoever has it now. A procid is boot id + pid + start time + inode of its pidfd (where the kernel has pidfs),
- * so it fits one process only, also after our own restart. Signals go through a pidfd whose procid has matched.
+ * A pid alone names whoever has it now. A procid is boot id + pid + start time + inode of its pidfd
+ * (where the kernel has pidfs), so it fits one process only, also after our own restart. Signals go
+ * through a pidfd whose procid has matched.
  */
 #ifndef OBI_PROCESS_PROCID_H
 #define OBI_PROCESS_PROCID_H
@@ -37,7 +39,8 @@ struct obi_exit {
 /* The id of this boot. OB_EIO where /proc does not have it. */
 int obi_boot_id(char boot[OBI_BOOT_ID_SIZE], struct ob_error *reterr);
 
-/* Note who the process behind pidfd is (pid: as the kernel gave it with the pidfd). OB_ENOENT: it is gone and reaped. */
+/* Note who the process behind pidfd is (pid: as the kernel gave it with the pidfd). OB_ENOENT: it
+ * is gone and reaped. */
 int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_error *reterr);
 
 /* Whether both are the same process; an inode that one of them does not know is no difference. */
@@ -47,15 +50,18 @@ bool obi_procid_equal(const struct obi_procid *a, const struct obi_procid *b);
 void obi_procid_text(const struct obi_procid *id, char text[OBI_PROCID_TEXT_SIZE]);
 int obi_procid_parse(const char *text, struct obi_procid *ret);
 
-/* What a child writes into outboard.lock at its birth, "PID BOOTTIME_NS\n": OB_EINVAL when it is not of that form. */
+/* What a child writes into outboard.lock at its birth, "PID BOOTTIME_NS\n": OB_EINVAL when it is
+ * not of that form. */
 int obi_signature_parse(const char *text, int32_t *ret_pid, uint64_t *ret_noted_ns);
 
-/* Open the process that id means. OB_ENOENT: it is dead (a zombie counts as dead), or its pid is another's now. */
+/* Open the process that id means. OB_ENOENT: it is dead (a zombie counts as dead), or its pid is
+ * another's now. */
 int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struct ob_error *reterr);
 
-/* The same for a pid and the time in CLOCK_BOOTTIME ns at which that pid was written down: a process that started later is
- * another one. */
-int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret, struct ob_error *reterr);
+/* The same for a pid and the time in CLOCK_BOOTTIME ns at which that pid was written down: a
+ * process that started later is another one. */
+int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret,
+			 struct ob_error *reterr);
 
 /* The user that it runs as. OB_ENOENT: it is gone. */
 int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct ob_error *reterr);
@@ -69,30 +75,33 @@ bool obi_process_is_dead(const struct obi_process *process);
 /* The same, waiting for at most ms until it is. Signals do not end the wait. */
 bool obi_process_dies(const struct obi_process *process, int64_t ms);
 
-/* Wait until our child is dead, and reap it, unless somebody else was faster: for one that cannot live on. */
+/* Wait until our child is dead, and reap it, unless somebody else was faster: for one that cannot
+ * live on. */
 void obi_process_reap(const struct obi_process *process);
 
 /* Send sig to the process. OB_ENOENT: it is dead. */
 int obi_process_signal(const struct obi_process *process, int sig, struct ob_error *reterr);
 
 /*
- * Send sig to its process group. Its pid stands for the group only as long as the process is ours and not reaped, or its pidfd
- * is silent; where the kernel can signal a group through the pidfd that is used and nothing can go wrong, else a window of some
- * instructions is left between look and kill. OB_ENOENT: nobody to signal.
+ * Send sig to its process group. Its pid stands for the group only as long as the process is ours
+ * and not reaped, or its pidfd is silent; where the kernel can signal a group through the pidfd
+ * that is used and nothing can go wrong, else a window of some instructions is left between look
+ * and kill. OB_ENOENT: nobody to signal.
  */
 int obi_process_signal_group(const struct obi_process *process, int sig, struct ob_error *reterr);
 
 /*
- * SIGKILL to what is left of the group of a dead process that we have no pidfd of. Only if nobody has its pid: then the group's
- * members are its own, since the kernel gives out no pid that is still a group's. OB_ENOENT: there is nobody, or it cannot be
- * told who it is.
+ * SIGKILL to what is left of the group of a dead process that we have no pidfd of. Only if nobody
+ * has its pid: then the group's members are its own, since the kernel gives out no pid that is
+ * still a group's. OB_ENOENT: there is nobody, or it cannot be told who it is.
  */
 int obi_leftovers_kill(const struct obi_procid *leader, struct ob_error *reterr);
 
 /*
- * The end of a dead process: SIGKILL to the rest of its group, reap it if it is ours, tell how it ended if anybody can tell,
- * close the pidfd. Without effect on a live one (OB_EAGAIN). OB_EBUSY: it is dead and ours, but whoever traces it has not let go of
- * it; *ret_exit is written, and the process is still open: let it be reaped later (process/orphans).
+ * The end of a dead process: SIGKILL to the rest of its group, reap it if it is ours, tell how it
+ * ended if anybody can tell, close the pidfd. Without effect on a live one (OB_EAGAIN). OB_EBUSY:
+ * it is dead and ours, but whoever traces it has not let go of it; *ret_exit is written, and the
+ * process is still open: let it be reaped later (process/orphans).
  */
 int obi_process_end(struct obi_process *process, struct obi_exit *ret_exit);
 

@@ -21,7 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* TSan's clone takes every child for a fork and would attach it to memory that is ours; libc's own name goes past it. */
+/* TSan's clone takes every child for a fork and would attach it to memory that is ours; libc's own
+ * name goes past it. */
 #if defined(__SANITIZE_THREAD__)
 #define PAST_TSAN
 #elif defined(__has_feature)
@@ -64,7 +65,8 @@ static int prepare_exec(struct job *job, struct ob_error *reterr)
 {
 	const struct ob_connector_options *options = job->given->options;
 	const char *ours[4] = {NULL};
-	int count = 0, r = obi_environ_find(options->argv[0], &job->arena, &job->child.file, reterr);
+	int count = 0,
+	    r = obi_environ_find(options->argv[0], &job->arena, &job->child.file, reterr);
 	if (r < 0) {
 		return r;
 	}
@@ -90,7 +92,8 @@ static int prepare_limits(struct job *job, struct ob_error *reterr)
 	while (given != NULL && given[count].name != NULL) {
 		count++;
 	}
-	struct obi_spawn_limit *limits = ob_arena_alloc(&job->arena.ob, (count + 1) * sizeof *limits);
+	struct obi_spawn_limit *limits =
+	    ob_arena_alloc(&job->arena.ob, (count + 1) * sizeof *limits);
 	if (limits == NULL) {
 		return no_memory(reterr);
 	}
@@ -99,8 +102,8 @@ static int prepare_limits(struct job *job, struct ob_error *reterr)
 		limits[i].resource = obi_rlimit_number(ob_bytes_text(given[i].name));
 		limits[i].limit = (struct rlimit64){given[i].soft, given[i].hard};
 		if (limits[i].resource < 0) {
-			return obi_fail(reterr, OB_EINVAL, 0, "limit \"%s\": there is none of that name",
-					given[i].name);
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"limit \"%s\": there is none of that name", given[i].name);
 		}
 	}
 	job->child.limits = limits;
@@ -119,8 +122,8 @@ static int prepare_user(struct job *job, struct ob_error *reterr)
 	job->child.change_user = true;
 	job->child.uid = user.uid;
 	job->child.gid = user.gid;
-	return obi_user_groups(options->user, user.gid, &job->arena, &job->child.groups, &job->child.group_count,
-			       reterr);
+	return obi_user_groups(options->user, user.gid, &job->arena, &job->child.groups,
+			       &job->child.group_count, reterr);
 }
 
 /* Opened here, so that a FIFO does not hold up the child and a failure has its name. */
@@ -146,7 +149,8 @@ static int lift_files(struct job *job, struct ob_error *reterr)
 		}
 		int fd = fcntl(job->child.fds[i], F_DUPFD_CLOEXEC, OBI_LOCK_FD + 1);
 		if (fd < 0) {
-			return obi_fail(reterr, obi_code_of_errno(errno), errno, "file descriptors");
+			return obi_fail(reterr, obi_code_of_errno(errno), errno,
+					"file descriptors");
 		}
 		if (job->made[i] >= 0) {
 			close(job->made[i]);
@@ -172,13 +176,15 @@ static int prepare(struct job *job, struct ob_error *reterr)
 }
 
 /*
- * clone, with all signals blocked: a handler of ours must not run in the child. A child that changes its user takes the
- * "dumpable" of our common memory away; it is given back when the child has memory of its own.
+ * clone, with all signals blocked: a handler of ours must not run in the child. A child that
+ * changes its user takes the "dumpable" of our common memory away; it is given back when the child
+ * has memory of its own.
  */
 static int clone_child(struct obi_spawn_child *child, int *ret_pidfd)
 {
 	sigset_t all, was;
-	void *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	void *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED) {
 		return -errno;
 	}
@@ -186,9 +192,10 @@ static int clone_child(struct obi_spawn_child *child, int *ret_pidfd)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &was);
 	OBI_CRASHPOINT("before_fork");
-	int pid = OBI_FAILPOINT("clone") ? -1
-					 : clone(obi_spawn_child, (char *)stack + STACK,
-						 CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child, ret_pidfd);
+	int pid = OBI_FAILPOINT("clone")
+		      ? -1
+		      : clone(obi_spawn_child, (char *)stack + STACK,
+			      CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child, ret_pidfd);
 	int sys = errno;
 	OBI_CRASHPOINT("after_clone");
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
@@ -223,8 +230,8 @@ static int tell_step(const struct obi_spawn_child *child, struct ob_error *reter
 	default:
 		break;
 	}
-	return obi_fail(reterr, code_of(child), child->sys, "%s%s%s", what[child->step], name[0] != '\0' ? " " : "",
-			name);
+	return obi_fail(reterr, code_of(child), child->sys, "%s%s%s", what[child->step],
+			name[0] != '\0' ? " " : "", name);
 }
 
 static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob_error *reterr)

@@ -2,13 +2,15 @@
 /*
  * process/spawn - make a child process.
  *
- * clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): the pidfd is there from birth, so no reaper can come between; and what fails in the
- * child, exec included, is known when the call returns. Everything that allocates or asks (PATH, users, the environment, stdin)
- * happens before; between clone and exec there are plain system calls only.
+ * clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): the pidfd is there from birth, so no reaper can come
+ * between; and what fails in the child, exec included, is known when the call returns. Everything
+ * that allocates or asks (PATH, users, the environment, stdin) happens before; between clone and
+ * exec there are plain system calls only.
  *
- * The child gets: a process group of its own, an empty signal mask, default dispositions, fds 0 to 2 and outboard.lock as fd 3,
- * nothing else; then limits, user, group, umask and directory as the options say. It writes "PID BOOTTIME_NS\n" into outboard.lock
- * before exec, so that a parent that dies right there leaves a child that can be found.
+ * The child gets: a process group of its own, an empty signal mask, default dispositions, fds 0 to
+ * 2 and outboard.lock as fd 3, nothing else; then limits, user, group, umask and directory as the
+ * options say. It writes "PID BOOTTIME_NS\n" into outboard.lock before exec, so that a parent that
+ * dies right there leaves a child that can be found.
  */
 #ifndef OBI_PROCESS_SPAWN_H
 #define OBI_PROCESS_SPAWN_H
@@ -22,7 +24,7 @@
 /* Everything is borrowed for the length of the call. */
 struct obi_spawn {
 	const struct ob_connector_options
-	    *options;		 /* argv env env_clear user group cwd umask limits stdin_path are read */
+	    *options; /* argv env env_clear user group cwd umask limits stdin_path are read */
 	const char *config_path; /* of outboard.json, for OUTBOARD_CONFIG */
 	const char *plugin_path; /* for OUTBOARD_PLUGIN_PATH; NULL: not set */
 	int out_fd;		 /* becomes fd 1 */
@@ -31,8 +33,9 @@ struct obi_spawn {
 };
 
 /*
- * Spawn. On failure there is no process and no zombie; the text is "starting outboard process: STEP: reason", where STEP names what
- * failed ("exec /bin/x", "chdir /y", "user nobody"), and err.sys has the errno of the child.
+ * Spawn. On failure there is no process and no zombie; the text is "starting outboard process:
+ * STEP: reason", where STEP names what failed ("exec /bin/x", "chdir /y", "user nobody"), and
+ * err.sys has the errno of the child.
  */
 int obi_spawn(const struct obi_spawn *spawn, struct obi_process *ret, struct ob_error *reterr);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory is the parent's, and so are errno, the locks of libc and the books of the sanitizers: so nothing here calls libc but
- * syscall(), and nothing is instrumented. The parent's thread waits until exec or exit; its other threads run on.
+ * The memory is the parent's, and so are errno, the locks of libc and the books of the sanitizers:
+ * so nothing here calls libc but syscall(), and nothing is instrumented. The parent's thread waits
+ * until exec or exit; its other threads run on.
  *
- * The ids are set by the system calls themselves: libc's setuid() would have all threads of the parent change theirs.
+ * The ids are set by the system calls themselves: libc's setuid() would have all threads of the
+ * parent change theirs.
  */
 #include "process/spawn_child.h"
 
@@ -37,7 +39,8 @@
 
 enum { SIGNALS = 64, LOCK_FD = 3 };
 
-/* struct sigaction and the set as the kernel has them; zeroed it is SIG_DFL. libc's would refuse the signals it keeps. */
+/* struct sigaction and the set as the kernel has them; zeroed it is SIG_DFL. libc's would refuse
+ * the signals it keeps. */
 struct kernel_sigaction {
 	unsigned long words[8];
 };
@@ -55,8 +58,9 @@ BARE static bool set_signals(void)
 }
 
 /*
- * Only what was declared stays open. It is closed here and not left to exec, which lets our parent run on before it closes anything: one that
- * was killed in that moment would leave its lock with us, and the next one would find the directory in use. dup3 clears CLOEXEC.
+ * Only what was declared stays open. It is closed here and not left to exec, which lets our parent
+ * run on before it closes anything: one that was killed in that moment would leave its lock with
+ * us, and the next one would find the directory in use. dup3 clears CLOEXEC.
  */
 BARE static bool set_files(const struct obi_spawn_child *child)
 {
@@ -73,7 +77,8 @@ BARE static bool set_limits(struct obi_spawn_child *child)
 {
 	for (size_t i = 0; i < child->limit_count; i++) {
 		child->limit = i;
-		if (syscall(SYS_prlimit64, 0, child->limits[i].resource, &child->limits[i].limit, NULL) < 0) {
+		if (syscall(SYS_prlimit64, 0, child->limits[i].resource, &child->limits[i].limit,
+			    NULL) < 0) {
 			return false;
 		}
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* process/spawn_child - the child's part of process/spawn, between clone and exec: in the parent's memory, on a stack of its own, with
- * plain system calls only. */
+/* process/spawn_child - the child's part of process/spawn, between clone and exec: in the parent's
+ * memory, on a stack of its own, with plain system calls only. */
 #ifndef OBI_PROCESS_SPAWN_CHILD_H
 #define OBI_PROCESS_SPAWN_CHILD_H
 

@@ -29,7 +29,8 @@ struct account {
 	struct passwd passwd;
 };
 
-/* The record of a user given by name or number; NULL with *ret_sys 0 when there is none. Free it. */
+/* The record of a user given by name or number; NULL with *ret_sys 0 when there is none. Free it.
+ */
 static struct account *find_account(const char *user, int *ret_sys)
 {
 	struct account *account = malloc(sizeof *account);
@@ -66,10 +67,12 @@ static int find_user(const char *user, bool need_gid, struct obi_user *ret, stru
 		return OB_OK;
 	}
 	if (!read_id(user, &ret->uid)) {
-		return obi_fail(reterr, OB_EINVAL, sys, "user \"%s\": there is none of that name", user);
+		return obi_fail(reterr, OB_EINVAL, sys, "user \"%s\": there is none of that name",
+				user);
 	}
 	if (need_gid) {
-		return obi_fail(reterr, OB_EINVAL, sys, "user %s: not known to the system, so give it a group", user);
+		return obi_fail(reterr, OB_EINVAL, sys,
+				"user %s: not known to the system, so give it a group", user);
 	}
 	return OB_OK;
 }
@@ -90,7 +93,8 @@ static int find_group(const char *group, struct obi_user *ret, struct ob_error *
 	}
 	free(record);
 	return found != NULL ? OB_OK
-			     : obi_fail(reterr, OB_EINVAL, sys, "group \"%s\": there is none of that name", group);
+			     : obi_fail(reterr, OB_EINVAL, sys,
+					"group \"%s\": there is none of that name", group);
 }
 
 int obi_user_number(const char *user, uint32_t *ret, struct ob_error *reterr)
@@ -113,7 +117,8 @@ int obi_group_number(const char *group, uint32_t *ret, struct ob_error *reterr)
 	return r;
 }
 
-int obi_spawn_user(const struct ob_connector_options *options, struct obi_user *ret, struct ob_error *reterr)
+int obi_spawn_user(const struct ob_connector_options *options, struct obi_user *ret,
+		   struct ob_error *reterr)
 {
 	struct obi_user user = {.uid = geteuid(), .gid = getegid()};
 	int r = OB_OK;
@@ -130,8 +135,8 @@ int obi_spawn_user(const struct ob_connector_options *options, struct obi_user *
 	return r;
 }
 
-int obi_user_groups(const char *user, gid_t gid, struct obi_arena *arena, const gid_t **ret_groups, size_t *ret_count,
-		    struct ob_error *reterr)
+int obi_user_groups(const char *user, gid_t gid, struct obi_arena *arena, const gid_t **ret_groups,
+		    size_t *ret_count, struct ob_error *reterr)
 {
 	int sys = 0, count = GROUPS;
 	struct account *account = user != NULL ? find_account(user, &sys) : NULL;
@@ -139,7 +144,8 @@ int obi_user_groups(const char *user, gid_t gid, struct obi_arena *arena, const 
 	if (groups == NULL || sys != 0) {
 		free(account);
 		free(groups);
-		return obi_fail(reterr, OB_EIO, sys, "groups of user \"%s\"", user != NULL ? user : "");
+		return obi_fail(reterr, OB_EIO, sys, "groups of user \"%s\"",
+				user != NULL ? user : "");
 	}
 	groups[0] = gid;
 	if (account == NULL) {

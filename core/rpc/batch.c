@@ -5,7 +5,8 @@
 
 #include "rpc/session_private.h"
 
-/* What an error's answer takes at most, unless a handler's own text is longer; and what a codec may put around the answers. */
+/* What an error's answer takes at most, unless a handler's own text is longer; and what a codec may
+ * put around the answers. */
 enum { ERROR_ROOM = 256, AROUND = 64 };
 
 /* ---- Begin and end ---- */
@@ -78,7 +79,8 @@ int obi_batch_add(struct obi_batch *batch, const struct ob_message *m)
 
 static int send_answers(struct obi_batch *batch)
 {
-	struct ob_message m = {.size = sizeof m, .kind = OB_BATCH, .encoded = obi_buf_bytes(&batch->answers)};
+	struct ob_message m = {
+	    .size = sizeof m, .kind = OB_BATCH, .encoded = obi_buf_bytes(&batch->answers)};
 	if (batch->failed) {
 		return OB_ETOOBIG;
 	}

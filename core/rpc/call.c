@@ -37,7 +37,8 @@ struct ob_call *obi_call_take(struct obi_session *s)
 		call->owner = s->setup.call_owner;
 		call->notification = call->answered = call->deferred = false;
 		atomic_store_explicit(&call->canceled, false, memory_order_relaxed);
-		call->arena.budget = OBI_VALUE_PER_BYTE * (size_t)s->setup.limits.message + DEFERRED_BUDGET_SLACK;
+		call->arena.budget =
+		    OBI_VALUE_PER_BYTE * (size_t)s->setup.limits.message + DEFERRED_BUDGET_SLACK;
 	}
 	return call;
 }
@@ -86,7 +87,8 @@ void obi_calls_orphan(struct obi_session *s)
 
 static bool same_id(const struct ob_id *a, const struct ob_id *b)
 {
-	return a->foreign == b->foreign && (a->foreign ? ob_bytes_equal(a->raw, b->raw) : a->number == b->number);
+	return a->foreign == b->foreign &&
+	       (a->foreign ? ob_bytes_equal(a->raw, b->raw) : a->number == b->number);
 }
 
 struct ob_call *obi_call_find(struct obi_session *s, const struct ob_id *id)
@@ -102,9 +104,10 @@ static int copy_borrowed(struct ob_call *call)
 {
 	struct ob_value params;
 	int r = obi_value_copy(&call->params, &call->arena, &params);
-	void *subject = obi_arena_copy(&call->arena, call->identity.subject.data, call->identity.subject.len);
-	char *method =
-	    obi_arena_text(&call->arena, (const char *)call->identity.method.data, call->identity.method.len);
+	void *subject =
+	    obi_arena_copy(&call->arena, call->identity.subject.data, call->identity.subject.len);
+	char *method = obi_arena_text(&call->arena, (const char *)call->identity.method.data,
+				      call->identity.method.len);
 	if (r < 0 || subject == NULL || method == NULL) {
 		return OB_ENOMEM;
 	}
@@ -134,7 +137,8 @@ int obi_call_defer(struct ob_call *call)
 /* ---- Answering ---- */
 
 /* Send what was asked for, or if it cannot be sent, say why. */
-static int send_answer(struct ob_call *call, const struct ob_value *error, const struct ob_value *result)
+static int send_answer(struct ob_call *call, const struct ob_value *error,
+		       const struct ob_value *result)
 {
 	struct ob_message m = {.size = sizeof m, .kind = OB_RESPONSE, .id = call->id};
 	m.error = error != NULL ? *error : ob_nil();
@@ -143,15 +147,17 @@ static int send_answer(struct ob_call *call, const struct ob_value *error, const
 	if (r == OB_OK || (r != OB_ETOOBIG && r != OB_EINVAL)) {
 		return r;
 	}
-	m.error = obi_error_value(&call->arena.ob, r == OB_ETOOBIG ? OB_RPC_TOO_BIG : OB_RPC_INTERNAL,
-				  r == OB_ETOOBIG ? "the result is larger than the message limit"
-						  : "the result cannot be encoded");
+	m.error =
+	    obi_error_value(&call->arena.ob, r == OB_ETOOBIG ? OB_RPC_TOO_BIG : OB_RPC_INTERNAL,
+			    r == OB_ETOOBIG ? "the result is larger than the message limit"
+					    : "the result cannot be encoded");
 	m.result = ob_nil();
 	int again = obi_session_answer(call->session, call->batch, &m);
 	return again == OB_OK ? r : again;
 }
 
-int obi_call_answer(struct ob_call *call, const struct ob_value *error, const struct ob_value *result)
+int obi_call_answer(struct ob_call *call, const struct ob_value *error,
+		    const struct ob_value *result)
 {
 	struct obi_session *s = call->session;
 	int r = OB_OK;

@@ -2,9 +2,9 @@
 /*
  * rpc/call - a call that a peer made, while it is being answered.
  *
- * While its handler runs it borrows everything from the session. Once deferred it owns copies and may outlive the session: then
- * `session` is NULL and its answer goes nowhere. All of it but `canceled` and the arena of a deferred call belongs to the loop's
- * thread.
+ * While its handler runs it borrows everything from the session. Once deferred it owns copies and
+ * may outlive the session: then `session` is NULL and its answer goes nowhere. All of it but
+ * `canceled` and the arena of a deferred call belongs to the loop's thread.
  */
 #ifndef OBI_RPC_CALL_H
 #define OBI_RPC_CALL_H
@@ -22,7 +22,8 @@ struct obi_session;
 struct obi_batch;
 
 struct ob_call {
-	struct obi_job job; /* carries a deferred call's answer to the loop's thread; first, so that it is the call */
+	struct obi_job job; /* carries a deferred call's answer to the loop's thread; first, so that
+			       it is the call */
 	struct obi_session *session;
 	struct obi_batch *batch; /* that it came in; NULL: in none */
 	struct ob_call *next;	 /* in the session's list of deferred calls */

@@ -137,11 +137,13 @@ static void half_close(struct obi_connection *link)
 	}
 }
 
-static ptrdiff_t write_pieces(struct obi_connection *link, const struct obi_pieces *pieces, struct ob_error *err)
+static ptrdiff_t write_pieces(struct obi_connection *link, const struct obi_pieces *pieces,
+			      struct ob_error *err)
 {
 	struct iovec list[OBI_SEALED_RECORDS_PIECES];
 	for (int i = 0; i < pieces->count; i++) {
-		list[i] = (struct iovec){(void *)(uintptr_t)pieces->piece[i].data, pieces->piece[i].len};
+		list[i] =
+		    (struct iovec){(void *)(uintptr_t)pieces->piece[i].data, pieces->piece[i].len};
 	}
 	return link->setup.transport->writev(link->stream, list, pieces->count, err);
 }
@@ -161,7 +163,8 @@ static bool flush_out(struct obi_connection *link, struct ob_error *err)
 		}
 		ptrdiff_t n = write_pieces(link, &out, err);
 		if (n == 0) {
-			n = obi_fail(err, OB_EIO, 0, "the transport writes nothing, and does not say why");
+			n = obi_fail(err, OB_EIO, 0,
+				     "the transport writes nothing, and does not say why");
 		}
 		if (n < 0) {
 			return n == OB_EAGAIN;
@@ -328,7 +331,8 @@ static void on_call_timer(void *user)
 static void on_open_timer(void *user)
 {
 	struct obi_connection *link = user;
-	obi_connection_close(link, OB_ETIMEDOUT, link->draining ? "closed" : "not connected and authenticated in time");
+	obi_connection_close(link, OB_ETIMEDOUT,
+			     link->draining ? "closed" : "not connected and authenticated in time");
 }
 
 /* ---- The beginning ---- */
@@ -340,7 +344,8 @@ static struct obi_connection *make(const struct obi_connection_setup *setup)
 		return NULL;
 	}
 	link->setup = *setup;
-	link->io.user = link->open_timer.user = link->dial_timer.user = link->call_timer.user = link->flush.user = link;
+	link->io.user = link->open_timer.user = link->dial_timer.user = link->call_timer.user =
+	    link->flush.user = link;
 	link->open_timer.fn = on_open_timer;
 	link->call_timer.fn = on_call_timer;
 	link->flush.fn = on_flush;
@@ -360,8 +365,8 @@ static void start_session(struct obi_connection *link, enum ob_auth_role role)
 	    .role = role,
 	    .peer = {.size = sizeof s.peer, .pidfd = -1},
 	    .limits = link->setup.limits,
-	    .events = {session_opened, session_closed, session_called, session_supervise, session_want_write,
-		       session_want_timer, link},
+	    .events = {session_opened, session_closed, session_called, session_supervise,
+		       session_want_write, session_want_timer, link},
 	    .call_owner = link->setup.call_owner,
 	};
 	struct ob_error err = {0};
@@ -371,13 +376,15 @@ static void start_session(struct obi_connection *link, enum ob_auth_role role)
 	obi_session_init(&link->session, &s);
 	link->has_session = true;
 	link->io.fn = on_io;
-	obi_io_set(link->setup.loop, &link->io, link->setup.transport->fd(link->stream), OB_READABLE);
+	obi_io_set(link->setup.loop, &link->io, link->setup.transport->fd(link->stream),
+		   OB_READABLE);
 	enter(link);
 	obi_session_begin(&link->session, obi_loop_now(link->setup.loop));
 	leave(link);
 }
 
-/* An accepted connection may be refused at once: then its end is told from the loop, as any other. */
+/* An accepted connection may be refused at once: then its end is told from the loop, as any other.
+ */
 static void on_accepted(void *user)
 {
 	struct obi_connection *link = user;
@@ -482,7 +489,8 @@ static int dial_again_later(struct obi_connection *link)
 
 static int begin_dial(struct obi_connection *link, struct ob_error *reterr)
 {
-	struct ob_stream_params params = {.size = sizeof params, .heartbeat_ms = link->setup.heartbeat_ms};
+	struct ob_stream_params params = {.size = sizeof params,
+					  .heartbeat_ms = link->setup.heartbeat_ms};
 	struct ob_want want = {.fd = -1, .deadline = -1};
 	struct ob_uri parsed;
 	obi_arena_reset(&link->arena);
@@ -490,17 +498,19 @@ static int begin_dial(struct obi_connection *link, struct ob_error *reterr)
 	if (r < 0) {
 		return r;
 	}
-	r = link->setup.transport->dial(link->setup.host, &parsed, &params, &link->dial, &want, reterr);
+	r = link->setup.transport->dial(link->setup.host, &parsed, &params, &link->dial, &want,
+					reterr);
 	if (r < 0) {
 		link->dial = NULL;
-		return r == OB_EAGAIN && link->setup.open_timeout_ms > 0 ? dial_again_later(link) : r;
+		return r == OB_EAGAIN && link->setup.open_timeout_ms > 0 ? dial_again_later(link)
+									 : r;
 	}
 	wait_for(link, &want);
 	return OB_OK;
 }
 
-int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri, struct obi_connection **ret_link,
-			struct ob_error *reterr)
+int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri,
+			struct obi_connection **ret_link, struct ob_error *reterr)
 {
 	struct obi_connection *link = make(setup);
 	if (link == NULL || (link->uri = strdup(uri)) == NULL) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/connection - one connection: a stream of a transport, the session that speaks on it, and their watchers.
+ * rpc/connection - one connection: a stream of a transport, the session that speaks on it, and
+ * their watchers.
  *
- * A link dials or is given an accepted stream. It ends once, with `closed`, after which it only waits to be freed. Any function
- * here may be called inside its callbacks, obi_connection_free() included.
+ * A link dials or is given an accepted stream. It ends once, with `closed`, after which it only
+ * waits to be freed. Any function here may be called inside its callbacks, obi_connection_free()
+ * included.
  */
 #ifndef OBI_RPC_CONNECTION_H
 #define OBI_RPC_CONNECTION_H
@@ -19,8 +21,10 @@ struct obi_connection_events {
 	void (*opened)(void *user, struct obi_connection *link);
 	void (*closed)(void *user, struct obi_connection *link, const struct ob_error *err);
 	void (*called)(void *user, struct obi_connection *link, struct ob_call *call);
-	int (*supervise)(void *user, struct obi_connection *link, struct ob_bytes instance); /* may be NULL */
-	/* It has begun to end by itself, in good order: nothing new can be said. `closed` follows. May be NULL. */
+	int (*supervise)(void *user, struct obi_connection *link,
+			 struct ob_bytes instance); /* may be NULL */
+	/* It has begun to end by itself, in good order: nothing new can be said. `closed` follows.
+	 * May be NULL. */
 	void (*ending)(void *user, struct obi_connection *link);
 	void *user;
 };
@@ -43,8 +47,8 @@ int obi_connection_accept(const struct obi_connection_setup *setup, struct ob_st
 			  struct obi_connection **ret_link, struct ob_error *reterr);
 
 /* Dial uri. OB_OK: it is under way, and `opened` or `closed` follows, not before this returns. */
-int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri, struct obi_connection **ret_link,
-			struct ob_error *reterr);
+int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri,
+			struct obi_connection **ret_link, struct ob_error *reterr);
 
 /* The session, for calls. */
 struct obi_session *obi_connection_session(struct obi_connection *link);
@@ -60,7 +64,8 @@ bool obi_connection_has_heard(const struct obi_connection *link);
 /* How far the peer of an accepted connection has come with authentication. */
 enum obi_session_progress obi_connection_progress(const struct obi_connection *link);
 
-/* Read what has arrived now, not when the loop comes to it. The link may end, and be freed, in it. */
+/* Read what has arrived now, not when the loop comes to it. The link may end, and be freed, in it.
+ */
 void obi_connection_look(struct obi_connection *link);
 
 /* What the kernel vouches for about the peer; size is 0 while it dials. */
@@ -72,10 +77,12 @@ void obi_connection_close(struct obi_connection *link, int code, const char *tex
 /* Write out everything, half-close, and end at the peer's end of stream or after ms. */
 void obi_connection_shutdown(struct obi_connection *link, int64_t ms);
 
-/* Do that, if its keys are worn and nobody would be disturbed; whether it did. `ending` comes first. The link must be open. */
+/* Do that, if its keys are worn and nobody would be disturbed; whether it did. `ending` comes
+ * first. The link must be open. */
 bool obi_connection_end_if_worn(struct obi_connection *link);
 
-/* Close without a callback, and free. Calls in flight end with code, OB_ECLOSED or OB_ECONNLOST. link may be NULL. */
+/* Close without a callback, and free. Calls in flight end with code, OB_ECLOSED or OB_ECONNLOST.
+ * link may be NULL. */
 void obi_connection_drop(struct obi_connection *link, int code, const char *text);
 void obi_connection_free(struct obi_connection *link);
 

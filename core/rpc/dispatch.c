@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a session does with a decoded message: the protocol's own methods here, all others to the session's owner. */
+/* What a session does with a decoded message: the protocol's own methods here, all others to the
+ * session's owner. */
 #include "base/error.h"
 #include "json/json.h"
 #include "rpc/session_private.h"
@@ -13,8 +14,10 @@ static void reply(struct obi_session *s, const struct ob_id *id, const struct ob
 	m.error = error != NULL ? *error : ob_nil();
 	m.result = result != NULL ? *result : ob_nil();
 	int r = obi_session_answer(s, s->batch, &m);
-	if (r == OB_ETOOBIG) { /* for what is left in a batch: every id has an answer all the same */
-		m.error = obi_error_value(&s->arena.ob, OB_RPC_TOO_BIG, "the result is larger than the message limit");
+	if (r ==
+	    OB_ETOOBIG) { /* for what is left in a batch: every id has an answer all the same */
+		m.error = obi_error_value(&s->arena.ob, OB_RPC_TOO_BIG,
+					  "the result is larger than the message limit");
 		m.result = ob_nil();
 		r = obi_session_answer(s, s->batch, &m);
 	}
@@ -23,7 +26,8 @@ static void reply(struct obi_session *s, const struct ob_id *id, const struct ob
 	}
 }
 
-static void reply_error(struct obi_session *s, const struct ob_id *id, int64_t code, const char *message)
+static void reply_error(struct obi_session *s, const struct ob_id *id, int64_t code,
+			const char *message)
 {
 	struct ob_value error = obi_error_value(&s->arena.ob, code, message);
 	if (error.type == OB_NIL) {
@@ -47,7 +51,8 @@ static void on_auth_request(struct obi_session *s, const struct ob_message *m, b
 	uint8_t memory[OBI_HANDSHAKE_DATA_MAX];
 	struct ob_sink out = ob_sink_fixed(memory, sizeof memory);
 	struct ob_error err = {0};
-	if (!ob_get_string(ob_value_at(&m->params, 0), &name) || !ob_get_binary(ob_value_at(&m->params, 1), &data)) {
+	if (!ob_get_string(ob_value_at(&m->params, 0), &name) ||
+	    !ob_get_binary(ob_value_at(&m->params, 1), &data)) {
 		refuse(s, &m->id, "malformed outboard.auth");
 		return;
 	}
@@ -57,7 +62,8 @@ static void on_auth_request(struct obi_session *s, const struct ob_message *m, b
 		explicit_bzero(memory, sizeof memory);
 		return;
 	}
-	struct ob_value items[2] = {ob_string(r == OB_AUTH_DONE ? "done" : "more"), ob_binary(memory, out.len)};
+	struct ob_value items[2] = {ob_string(r == OB_AUTH_DONE ? "done" : "more"),
+				    ob_binary(memory, out.len)};
 	struct ob_value result = ob_array(items, 2);
 	reply(s, &m->id, NULL, &result);
 	explicit_bzero(memory, sizeof memory);
@@ -66,7 +72,8 @@ static void on_auth_request(struct obi_session *s, const struct ob_message *m, b
 	}
 }
 
-static void on_auth_reply(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+static void on_auth_reply(void *user, int code, const struct ob_value *value,
+			  const struct ob_error *err)
 {
 	struct obi_session *s = user;
 	struct ob_bytes word, data;
@@ -78,14 +85,17 @@ static void on_auth_reply(void *user, int code, const struct ob_value *value, co
 		obi_session_fail(s, OB_EAUTH, "authentication failed: %s", err->text);
 		return;
 	}
-	if (!ob_get_string(ob_value_at(value, 0), &word) || !ob_get_binary(ob_value_at(value, 1), &data)) {
-		obi_session_fail(s, OB_EPROTO, "the peer answered outboard.auth with something else");
+	if (!ob_get_string(ob_value_at(value, 0), &word) ||
+	    !ob_get_binary(ob_value_at(value, 1), &data)) {
+		obi_session_fail(s, OB_EPROTO,
+				 "the peer answered outboard.auth with something else");
 		return;
 	}
 	if (ob_bytes_is(word, "more")) {
 		obi_session_dial_auth(s, data);
 	} else if (!ob_bytes_is(word, "done")) {
-		obi_session_fail(s, OB_EPROTO, "the peer answered outboard.auth with something else");
+		obi_session_fail(s, OB_EPROTO,
+				 "the peer answered outboard.auth with something else");
 	} else if (obi_handshake_told_done(&s->auth, data, &failure) < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", failure.text);
 	} else {
@@ -101,7 +111,8 @@ void obi_session_dial_auth(struct obi_session *s, struct ob_bytes in)
 	uint8_t memory[OBI_HANDSHAKE_DATA_MAX];
 	struct ob_sink out = ob_sink_fixed(memory, sizeof memory);
 	struct ob_error err = {0};
-	struct ob_message m = {.size = sizeof m, .kind = OB_REQUEST, .method = ob_bytes_text("outboard.auth")};
+	struct ob_message m = {
+	    .size = sizeof m, .kind = OB_REQUEST, .method = ob_bytes_text("outboard.auth")};
 	if (obi_handshake_ask(&s->auth, in, &out, &err) < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", err.text);
 		return;
@@ -113,7 +124,8 @@ void obi_session_dial_auth(struct obi_session *s, struct ob_bytes in)
 	}
 	slot->fn = on_auth_reply;
 	slot->user = s;
-	struct ob_value items[2] = {ob_string(obi_handshake_mechanism(&s->auth)), ob_binary(memory, out.len)};
+	struct ob_value items[2] = {ob_string(obi_handshake_mechanism(&s->auth)),
+				    ob_binary(memory, out.len)};
 	m.id.number = slot->id;
 	m.params = ob_array(items, 2);
 	int r = obi_session_send(s, &m, NULL);
@@ -134,7 +146,8 @@ static void describe_remote(const struct ob_value *error, struct ob_error *ret)
 	int64_t code = 0;
 	ob_get_int(ob_value_find(error, "code"), &code);
 	if (ob_get_string(ob_value_find(error, "message"), &text) || ob_get_string(error, &text)) {
-		obi_fail(ret, OB_EREMOTE, 0, "%.*s", (int)(text.len < sizeof json ? text.len : sizeof json), text.data);
+		obi_fail(ret, OB_EREMOTE, 0, "%.*s",
+			 (int)(text.len < sizeof json ? text.len : sizeof json), text.data);
 	} else {
 		(void)obi_json_write(error, &out, NULL);
 		obi_fail(ret, OB_EREMOTE, 0, "%.*s", (int)out.len, json);
@@ -160,7 +173,8 @@ static void on_response(struct obi_session *s, const struct ob_message *m)
 
 /* ---- Calls from a peer ---- */
 
-/* An id as a param is a value; as the codec has it, what is no number of ours is text of JSON, verbatim. memory holds that. */
+/* An id as a param is a value; as the codec has it, what is no number of ours is text of JSON,
+ * verbatim. memory holds that. */
 static bool read_id(const struct ob_value *value, uint8_t memory[OB_ID_MAX], struct ob_id *ret)
 {
 	int64_t number;
@@ -196,10 +210,12 @@ static void on_supervise(struct obi_session *s, const struct ob_message *m)
 	struct ob_bytes instance = {NULL, 0};
 	struct ob_value yes = ob_bool(true);
 	ob_get_string(ob_params_get(&m->params, 0, "instance"), &instance);
-	int r =
-	    s->setup.events.supervise != NULL ? s->setup.events.supervise(s->setup.events.user, instance) : OB_EPERM;
+	int r = s->setup.events.supervise != NULL
+		    ? s->setup.events.supervise(s->setup.events.user, instance)
+		    : OB_EPERM;
 	if (r < 0) {
-		reply_error(s, &m->id, OB_RPC_DENIED, r == OB_ENOENT ? "another instance" : "not to be supervised");
+		reply_error(s, &m->id, OB_RPC_DENIED,
+			    r == OB_ENOENT ? "another instance" : "not to be supervised");
 		return;
 	}
 	s->supervised = true;
@@ -299,12 +315,14 @@ static void on_notification(struct obi_session *s, const struct ob_message *m)
 		s->peer_bye = true;
 	} else if (s->deferred_count >= s->setup.limits.calls) {
 		s->ignored++; /* nobody waits for an answer that could say BUSY */
-	} else if (m->method.len <= OBI_METHOD_MAX && (m->method.len < 2 || memcmp(m->method.data, "$/", 2) != 0)) {
+	} else if (m->method.len <= OBI_METHOD_MAX &&
+		   (m->method.len < 2 || memcmp(m->method.data, "$/", 2) != 0)) {
 		hand_over(s, m);
 	}
 }
 
-/* Before authentication: a request of outboard.auth for an acceptor, its reply for a dialer, and nothing else. */
+/* Before authentication: a request of outboard.auth for an acceptor, its reply for a dialer, and
+ * nothing else. */
 static void dispatch_unauthenticated(struct obi_session *s, const struct ob_message *m, bool more)
 {
 	if (s->setup.role == OB_AUTH_DIALER && m->kind == OB_RESPONSE) {

@@ -9,7 +9,8 @@ static bool put_counted(struct ob_sink *out, struct ob_bytes text)
 	return ob_sink_put(out, len, 2) && ob_sink_put(out, text.data, text.len);
 }
 
-/* "outboard/1", the codec, and the mechanisms joined by commas, each behind its length in two bytes, big-endian. */
+/* "outboard/1", the codec, and the mechanisms joined by commas, each behind its length in two
+ * bytes, big-endian. */
 static int build_prologue(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	char list[OBI_MECHANISMS_MAX * 32];
@@ -35,7 +36,8 @@ static int take_identity(struct obi_handshake *auth, struct ob_error *reterr)
 	struct ob_sink out = ob_sink_fixed(auth->subject, OBI_SUBJECT_MAX);
 	if (ops->identity == NULL) {
 		ob_sink_text(&out, "outboard");
-	} else if (ops->identity(auth->exchange, &auth->params, &out) < 0 || out.failed || out.len == 0) {
+	} else if (ops->identity(auth->exchange, &auth->params, &out) < 0 || out.failed ||
+		   out.len == 0) {
 		return obi_fail(reterr, OB_EAUTH, 0, "authenticator %s named no subject",
 				obi_handshake_mechanism(auth));
 	}
@@ -65,15 +67,16 @@ static int pass(struct obi_handshake *auth, struct ob_error *reterr)
 	auth->proved = true;
 	auth->satisfied = false;
 	auth->at++;
-	while (r == OB_OK && auth->at < auth->setup->count && auth->setup->mechanisms[auth->at].ops->create == NULL) {
+	while (r == OB_OK && auth->at < auth->setup->count &&
+	       auth->setup->mechanisms[auth->at].ops->create == NULL) {
 		r = take_identity(auth, reterr);
 		auth->at++;
 	}
 	return r;
 }
 
-int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup, enum ob_auth_role role,
-			const struct ob_peer *peer, struct ob_error *reterr)
+int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup,
+			enum ob_auth_role role, const struct ob_peer *peer, struct ob_error *reterr)
 {
 	memset(auth, 0, sizeof *auth);
 	auth->setup = setup;
@@ -94,14 +97,16 @@ int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_s
 		const struct ob_auth_ops *ops = setup->mechanisms[i].ops;
 		r = ops->admit != NULL ? ops->admit(setup->host, &auth->params, reterr) : OB_OK;
 	}
-	while (r == OB_OK && auth->at < setup->count && setup->mechanisms[auth->at].ops->create == NULL) {
+	while (r == OB_OK && auth->at < setup->count &&
+	       setup->mechanisms[auth->at].ops->create == NULL) {
 		r = take_identity(auth, reterr);
 		auth->at++;
 	}
 	return r < 0 ? r : OB_OK;
 }
 
-struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth, const struct ob_auth_ops **ret_ops)
+struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth,
+					  const struct ob_auth_ops **ret_ops)
 {
 	struct ob_auth *sealer = auth->sealer;
 	*ret_ops = auth->sealer_ops;
@@ -132,7 +137,8 @@ const char *obi_handshake_mechanism(const struct obi_handshake *auth)
 }
 
 /* One step of the mechanism whose turn it is; the exchange begins with the first. */
-static int step(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int step(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
 	if (auth->exchange == NULL) {
@@ -147,12 +153,13 @@ static int step(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *
 		return obi_fail(reterr, OB_ETOOBIG, 0, "authenticator %s wrote too much",
 				obi_handshake_mechanism(auth));
 	}
-	return r > OB_AUTH_MORE
-		   ? obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s: bad state", obi_handshake_mechanism(auth))
-		   : r;
+	return r > OB_AUTH_MORE ? obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s: bad state",
+					   obi_handshake_mechanism(auth))
+				: r;
 }
 
-int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out,
+		      struct ob_error *reterr)
 {
 	if (auth->satisfied) {
 		return obi_fail(reterr, OB_EAUTH, 0, "the peer wants more of %s than there is",
@@ -174,13 +181,14 @@ int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in, stru
 		r = OB_AUTH_MORE;
 	}
 	if (r == OB_AUTH_MORE) {
-		return obi_fail(reterr, OB_EAUTH, 0, "the peer ended %s too early", obi_handshake_mechanism(auth));
+		return obi_fail(reterr, OB_EAUTH, 0, "the peer ended %s too early",
+				obi_handshake_mechanism(auth));
 	}
 	return r < 0 ? r : pass(auth, reterr);
 }
 
-int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struct ob_bytes in, struct ob_sink *out,
-			 struct ob_error *reterr)
+int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struct ob_bytes in,
+			 struct ob_sink *out, struct ob_error *reterr)
 {
 	if (!ob_bytes_is(name, obi_handshake_mechanism(auth))) {
 		return obi_fail(reterr, OB_EAUTH, 0, "the peer tries another authenticator than %s",

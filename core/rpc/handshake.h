@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/handshake - one end of the authentication of one connection: a list of mechanisms, run in order, every one of which must
- * pass. It makes and takes the data of outboard.auth; the session carries it.
+ * rpc/handshake - one end of the authentication of one connection: a list of mechanisms, run in
+ * order, every one of which must pass. It makes and takes the data of outboard.auth; the session
+ * carries it.
  */
 #ifndef OBI_RPC_HANDSHAKE_H
 #define OBI_RPC_HANDSHAKE_H
@@ -14,7 +15,8 @@ enum { OBI_MECHANISMS_MAX = 8, OBI_HANDSHAKE_DATA_MAX = 4096, OBI_SUBJECT_MAX = 
 
 struct obi_mechanism {
 	const char *name;
-	const struct ob_auth_ops *ops; /* a whole table: the host has filled in what the plugin's lacks */
+	const struct ob_auth_ops
+	    *ops; /* a whole table: the host has filled in what the plugin's lacks */
 };
 
 /* What both ends of a child's connections are configured with. Everything is borrowed. */
@@ -30,17 +32,19 @@ struct obi_handshake_setup {
 	const uint32_t *gids;
 	uint32_t uid_count;
 	uint32_t gid_count;
-	struct obi_replay_cache *seen; /* by an acceptor, of all its connections; NULL: it does not look */
+	struct obi_replay_cache
+	    *seen; /* by an acceptor, of all its connections; NULL: it does not look */
 };
 
 struct obi_handshake {
 	const struct obi_handshake_setup *setup;
 	struct ob_auth_params params;
 	struct ob_auth *exchange; /* of the mechanism at `at` */
-	uint32_t at;		  /* the mechanism that exchanges now; setup->count: all have passed */
-	bool satisfied;		  /* our side of it wants no more messages */
-	bool proved;		  /* a mechanism that exchanges has passed */
-	bool repeated;		/* the peer began a mechanism that seals with a message that somebody has sent before */
+	uint32_t at;	/* the mechanism that exchanges now; setup->count: all have passed */
+	bool satisfied; /* our side of it wants no more messages */
+	bool proved;	/* a mechanism that exchanges has passed */
+	bool repeated;	/* the peer began a mechanism that seals with a message that somebody has
+			   sent before */
 	struct ob_auth *sealer; /* the exchange of a mechanism that seals, when it has passed */
 	const struct ob_auth_ops *sealer_ops;
 	uint8_t prologue[512];
@@ -49,32 +53,40 @@ struct obi_handshake {
 };
 
 /*
- * Begin: build the prologue and ask every mechanism that decides on peer facts. setup and peer must outlive it. OB_EAUTH when
- * one refuses. Free with obi_handshake_end(), whatever the result.
+ * Begin: build the prologue and ask every mechanism that decides on peer facts. setup and peer must
+ * outlive it. OB_EAUTH when one refuses. Free with obi_handshake_end(), whatever the result.
  */
-int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup, enum ob_auth_role role,
-			const struct ob_peer *peer, struct ob_error *reterr);
+int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup,
+			enum ob_auth_role role, const struct ob_peer *peer,
+			struct ob_error *reterr);
 
-/* Wipe, free, and forget the setup. auth may be all zero, or ended already; nothing but this and a look at it may follow. */
+/* Wipe, free, and forget the setup. auth may be all zero, or ended already; nothing but this and a
+ * look at it may follow. */
 void obi_handshake_end(struct obi_handshake *auth);
 
 /* Whether every mechanism has passed. */
 bool obi_handshake_passed(const struct obi_handshake *auth);
 
-/* If the mechanism that has just passed seals: what it left behind, which is the caller's from here on. Else NULL. */
-struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth, const struct ob_auth_ops **ret_ops);
+/* If the mechanism that has just passed seals: what it left behind, which is the caller's from here
+ * on. Else NULL. */
+struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth,
+					  const struct ob_auth_ops **ret_ops);
 
 /* The name of the mechanism whose turn it is. */
 const char *obi_handshake_mechanism(const struct obi_handshake *auth);
 
-/* Dialer: the next message to send. in is the peer's last one, empty at the start of a mechanism. */
-int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr);
+/* Dialer: the next message to send. in is the peer's last one, empty at the start of a mechanism.
+ */
+int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out,
+		      struct ob_error *reterr);
 
 /* Dialer: the peer said "done", with these data; go on to the next mechanism. */
-int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in, struct ob_error *reterr);
+int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in,
+			    struct ob_error *reterr);
 
-/* Acceptor: take a request's data and write the answer's. Returns enum ob_auth_state of this mechanism, or OB_EAUTH. */
-int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struct ob_bytes in, struct ob_sink *out,
-			 struct ob_error *reterr);
+/* Acceptor: take a request's data and write the answer's. Returns enum ob_auth_state of this
+ * mechanism, or OB_EAUTH. */
+int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struct ob_bytes in,
+			 struct ob_sink *out, struct ob_error *reterr);
 
 #endif

@@ -14,12 +14,13 @@ static struct obi_interface *find(const struct obi_interfaces *list, const char 
 	return i;
 }
 
-int obi_interfaces_add(struct obi_interfaces *list, const char *name, const struct ob_method *methods, void *user,
-		       struct ob_error *reterr)
+int obi_interfaces_add(struct obi_interfaces *list, const char *name,
+		       const struct ob_method *methods, void *user, struct ob_error *reterr)
 {
 	size_t len = name != NULL ? strlen(name) : 0;
 	if (len == 0 || len > 128 || strchr(name, '.') != NULL || methods == NULL) {
-		return obi_fail(reterr, OB_EINVAL, 0, "an interface name has 1 to 128 bytes and no dot");
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"an interface name has 1 to 128 bytes and no dot");
 	}
 	if (find(list, name, len) != NULL) {
 		return obi_fail(reterr, OB_EEXIST, 0, "interface %s is exposed already", name);
@@ -54,7 +55,8 @@ void obi_interfaces_call(const struct obi_interfaces *list, struct ob_call *call
 	size_t len = dot != NULL ? (size_t)(dot - call->method) : 0;
 	const struct obi_interface *interface = find(list, call->method, len);
 	if (interface == NULL) {
-		ob_call_fail(call, OB_RPC_NO_INTERFACE, "unknown object: %.*s", (int)len, call->method);
+		ob_call_fail(call, OB_RPC_NO_INTERFACE, "unknown object: %.*s", (int)len,
+			     call->method);
 		return;
 	}
 	for (const struct ob_method *m = interface->methods; m->name != NULL; m++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* interfaces - what one side exposes: named tables of methods, and finding the handler of a call. */
+/* interfaces - what one side exposes: named tables of methods, and finding the handler of a call.
+ */
 #ifndef OBI_RPC_INTERFACES_H
 #define OBI_RPC_INTERFACES_H
 
@@ -20,8 +21,8 @@ struct obi_interfaces {
 };
 
 /* OB_EINVAL: the name is empty, has a dot, or is too long; OB_EEXIST: it is taken. */
-int obi_interfaces_add(struct obi_interfaces *list, const char *name, const struct ob_method *methods, void *user,
-		       struct ob_error *reterr);
+int obi_interfaces_add(struct obi_interfaces *list, const char *name,
+		       const struct ob_method *methods, void *user, struct ob_error *reterr);
 void obi_interfaces_free(struct obi_interfaces *list);
 
 /* Run the handler of the call's method, or answer that there is none. */

@@ -10,7 +10,8 @@ static struct obi_pending *slot_of(struct obi_pending_table *table, uint32_t id)
 	return &table->slots[id & (table->room - 1)];
 }
 
-/* At most half full, so that the next id's slot is most often free. Ids keep distinct slots when the table doubles. */
+/* At most half full, so that the next id's slot is most often free. Ids keep distinct slots when
+ * the table doubles. */
 static bool grow(struct obi_pending_table *table)
 {
 	struct obi_pending_table wider = *table;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/pending - the calls of ours that wait for a reply. Ids count up; a slot is id modulo the table's size, so that finding
- * one is one look. The table grows with the calls in flight and is kept, so a steady state allocates nothing.
+ * rpc/pending - the calls of ours that wait for a reply. Ids count up; a slot is id modulo the
+ * table's size, so that finding one is one look. The table grows with the calls in flight and is
+ * kept, so a steady state allocates nothing.
  */
 #ifndef OBI_RPC_PENDING_H
 #define OBI_RPC_PENDING_H
 
 #include <outboard/value.h>
 
-/* The end of a call: value is NULL unless code is OB_OK or OB_EREMOTE; err is NULL when code is OB_OK. */
-typedef void obi_reply_fn(void *user, int code, const struct ob_value *value, const struct ob_error *err);
+/* The end of a call: value is NULL unless code is OB_OK or OB_EREMOTE; err is NULL when code is
+ * OB_OK. */
+typedef void obi_reply_fn(void *user, int code, const struct ob_value *value,
+			  const struct ob_error *err);
 
 struct obi_pending {
 	obi_reply_fn *fn; /* NULL: a free slot */

@@ -3,7 +3,8 @@
 
 #include "base/error.h"
 
-void obi_sealed_records_begin(struct obi_sealed_records *r, const struct ob_auth_ops *ops, struct ob_auth *auth)
+void obi_sealed_records_begin(struct obi_sealed_records *r, const struct ob_auth_ops *ops,
+			      struct ob_auth *auth)
 {
 	memset(r, 0, sizeof *r);
 	r->ops = ops;
@@ -26,7 +27,8 @@ bool obi_sealed_records_start(struct obi_buf *out)
 	return ob_sink_put(obi_buf_sink(out), header, sizeof header);
 }
 
-/* How much of the plaintext goes into the next record: what stays behind must be nothing, or room enough for the tag. */
+/* How much of the plaintext goes into the next record: what stays behind must be nothing, or room
+ * enough for the tag. */
 static size_t choose(size_t plain, size_t overhead)
 {
 	size_t most = OBI_RECORD_SIZE - OBI_RECORD_HEADER - overhead;
@@ -36,7 +38,8 @@ static size_t choose(size_t plain, size_t overhead)
 	return plain - most >= overhead ? most : most - overhead;
 }
 
-/* Make room for the tag behind what ends at `end`: behind the last byte, or over bytes that are put aside. */
+/* Make room for the tag behind what ends at `end`: behind the last byte, or over bytes that are put
+ * aside. */
 static bool make_room(struct obi_sealed_records *r, struct obi_buf *out, size_t end)
 {
 	size_t overhead = r->ops->overhead;
@@ -61,11 +64,13 @@ static void put_header(uint8_t header[OBI_RECORD_HEADER], size_t whole)
 
 static uint8_t *header_of(struct obi_sealed_records *r, struct obi_buf *out, int record)
 {
-	return record > 0 ? r->seam[record - 1] + r->ops->overhead : obi_buf_sink(out)->data + out->start;
+	return record > 0 ? r->seam[record - 1] + r->ops->overhead
+			  : obi_buf_sink(out)->data + out->start;
 }
 
 /* Seal len bytes from `at`, with the tag behind them. */
-static int seal_one(struct obi_sealed_records *r, struct obi_buf *out, size_t at, size_t len, struct ob_error *reterr)
+static int seal_one(struct obi_sealed_records *r, struct obi_buf *out, size_t at, size_t len,
+		    struct ob_error *reterr)
 {
 	size_t whole = len + r->ops->overhead;
 	if (!make_room(r, out, at + len)) {
@@ -73,7 +78,8 @@ static int seal_one(struct obi_sealed_records *r, struct obi_buf *out, size_t at
 	}
 	ptrdiff_t n = r->ops->seal(r->auth, obi_buf_sink(out)->data + out->start + at, len);
 	if (n < 0 || (size_t)n != whole) {
-		return obi_fail(reterr, n < 0 ? (int)n : OB_EPLUGIN, 0, "the authenticator cannot seal another record");
+		return obi_fail(reterr, n < 0 ? (int)n : OB_EPLUGIN, 0,
+				"the authenticator cannot seal another record");
 	}
 	r->made++;
 	put_header(header_of(r, out, r->count), whole);
@@ -82,7 +88,8 @@ static int seal_one(struct obi_sealed_records *r, struct obi_buf *out, size_t at
 	return OB_OK;
 }
 
-/* Another record follows: put the last tag into a seam, and back what it covers. `end` is where it stands. */
+/* Another record follows: put the last tag into a seam, and back what it covers. `end` is where it
+ * stands. */
 static void make_seam(struct obi_sealed_records *r, struct obi_buf *out, size_t end)
 {
 	uint8_t *tag = obi_buf_sink(out)->data + out->start + end;
@@ -122,8 +129,10 @@ static void add_piece(struct obi_pieces *pieces, const uint8_t *data, size_t len
 	}
 }
 
-/* The first header and the last tag are beside the plaintext that was sealed, all others in seams. */
-static void list_pieces(const struct obi_sealed_records *r, const struct obi_buf *out, struct obi_pieces *ret)
+/* The first header and the last tag are beside the plaintext that was sealed, all others in seams.
+ */
+static void list_pieces(const struct obi_sealed_records *r, const struct obi_buf *out,
+			struct obi_pieces *ret)
 {
 	const uint8_t *data = obi_buf_bytes(out).data;
 	size_t sent = r->sent, overhead = r->ops->overhead;
@@ -139,8 +148,8 @@ static void list_pieces(const struct obi_sealed_records *r, const struct obi_buf
 	}
 }
 
-int obi_sealed_records_seal(struct obi_sealed_records *r, struct obi_buf *out, struct obi_pieces *ret,
-			    struct ob_error *reterr)
+int obi_sealed_records_seal(struct obi_sealed_records *r, struct obi_buf *out,
+			    struct obi_pieces *ret, struct ob_error *reterr)
 {
 	if (r->dead) {
 		return obi_fail(reterr, OB_ECLOSED, 0, "nothing can be sealed any more");
@@ -182,7 +191,8 @@ enum obi_wear obi_sealed_records_wear(const struct obi_sealed_records *r)
 	if (most == 0 || used < most - most / 4) {
 		return OBI_WEAR_NONE;
 	}
-	return r->made + most / 256 + 2 * OBI_SEALED_RECORDS_TOGETHER >= most ? OBI_WEAR_SPENT : OBI_WEAR_WORN;
+	return r->made + most / 256 + 2 * OBI_SEALED_RECORDS_TOGETHER >= most ? OBI_WEAR_SPENT
+									      : OBI_WEAR_WORN;
 }
 
 /* ---- In ---- */
@@ -231,7 +241,8 @@ int obi_sealed_records_open(struct obi_sealed_records *r, struct obi_buf *in, si
 		}
 		if (n < 0 || (size_t)n != whole - r->ops->overhead) {
 			return refuse(r, reterr,
-				      "a record that cannot be opened: it was changed, or sealed with another key");
+				      "a record that cannot be opened: it was changed, or sealed "
+				      "with another key");
 		}
 		memmove(front + r->opened, record, (size_t)n);
 		r->opened += (size_t)n;

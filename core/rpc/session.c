@@ -7,15 +7,24 @@
 #include "base/error.h"
 #include "rpc/session_private.h"
 
-/* What a peer's message may cost in memory: a small multiple of its size, and a constant for small ones. */
-enum { ARENA_PER_BYTE = OBI_VALUE_PER_BYTE, ARENA_CONSTANT = 1 << 20, READ_SIZE = 64 * 1024, READ_SIZE_PREAUTH = 4096 };
+/* What a peer's message may cost in memory: a small multiple of its size, and a constant for small
+ * ones. */
+enum {
+	ARENA_PER_BYTE = OBI_VALUE_PER_BYTE,
+	ARENA_CONSTANT = 1 << 20,
+	READ_SIZE = 64 * 1024,
+	READ_SIZE_PREAUTH = 4096
+};
 
 static void open_session(struct obi_session *s);
 
 struct obi_session_limits obi_session_limits_default(void)
 {
-	return (struct obi_session_limits){
-	    .message = 4u << 20, .preauth = 4096, .depth = OB_DEPTH_MAX, .calls = 256, .queue = 8u << 20};
+	return (struct obi_session_limits){.message = 4u << 20,
+					   .preauth = 4096,
+					   .depth = OB_DEPTH_MAX,
+					   .calls = 256,
+					   .queue = 8u << 20};
 }
 
 void obi_session_init(struct obi_session *s, const struct obi_session_setup *setup)
@@ -23,9 +32,11 @@ void obi_session_init(struct obi_session *s, const struct obi_session_setup *set
 	memset(s, 0, sizeof *s);
 	s->setup = *setup;
 	size_t queue = setup->limits.queue;
-	size_t most = 2 * queue > queue + setup->limits.message ? 2 * queue : queue + setup->limits.message;
+	size_t most =
+	    2 * queue > queue + setup->limits.message ? 2 * queue : queue + setup->limits.message;
 	obi_buf_init(&s->out, most + OBI_RECORD_HEADER + OB_AUTH_OVERHEAD_MAX);
-	obi_buf_init(&s->in, (size_t)setup->limits.message + OBI_RECORD_HEADER + OBI_RECORD_MAX + READ_SIZE);
+	obi_buf_init(&s->in, (size_t)setup->limits.message + OBI_RECORD_HEADER + OBI_RECORD_MAX +
+				 READ_SIZE);
 	obi_arena_init(&s->arena, ARENA_CONSTANT);
 	s->need = 1;
 	s->codec_limits.size = sizeof s->codec_limits;
@@ -60,7 +71,8 @@ static void open_session(struct obi_session *s)
 	s->setup.events.opened(s->setup.events.user);
 }
 
-/* The dialer's first record, empty, shows that it holds the keys. Sealed now, it stays empty, whatever is said next. */
+/* The dialer's first record, empty, shows that it holds the keys. Sealed now, it stays empty,
+ * whatever is said next. */
 static bool show_keys(struct obi_session *s)
 {
 	struct obi_pieces record;
@@ -89,7 +101,8 @@ static void start_sealing(struct obi_session *s)
 	}
 }
 
-/* Sealed now, an acceptor's last answer is a record of its own: until the dialer has read it, it takes no larger one. */
+/* Sealed now, an acceptor's last answer is a record of its own: until the dialer has read it, it
+ * takes no larger one. */
 static bool set_apart(struct obi_session *s)
 {
 	struct obi_pieces record;
@@ -111,7 +124,8 @@ void obi_session_passed(struct obi_session *s)
 	}
 }
 
-/* The first record has been opened. All that we wrote in the clear must have left, or the peer could not have made it. */
+/* The first record has been opened. All that we wrote in the clear must have left, or the peer
+ * could not have made it. */
 static void confirm(struct obi_session *s)
 {
 	if (obi_buf_len(&s->out) > 0) {
@@ -128,7 +142,8 @@ enum obi_session_progress obi_session_progress(const struct obi_session *s)
 	if (s->auth.proved && !(s->state == OBI_SESSION_CONFIRMING && s->auth.repeated)) {
 		return OBI_PROGRESS_PROVEN;
 	}
-	return s->auth.proved || s->auth.exchange != NULL ? OBI_PROGRESS_TALKING : OBI_PROGRESS_NONE;
+	return s->auth.proved || s->auth.exchange != NULL ? OBI_PROGRESS_TALKING
+							  : OBI_PROGRESS_NONE;
 }
 
 /* ---- The end ---- */
@@ -140,7 +155,8 @@ static void finish(struct obi_session *s, const struct ob_error *err)
 		return;
 	}
 	s->state = OBI_SESSION_CLOSED;
-	/* Whoever hears of the end may free what the authentication was set up with, while we are still on the stack. */
+	/* Whoever hears of the end may free what the authentication was set up with, while we are
+	 * still on the stack. */
 	obi_handshake_end(&s->auth);
 	struct ob_error lost = *err;
 	lost.code = err->code == OB_ECLOSED ? OB_ECLOSED : OB_ECONNLOST;
@@ -168,7 +184,8 @@ void obi_session_ended(struct obi_session *s, const struct ob_error *err)
 	if (err != NULL) {
 		end = *err;
 	} else if (s->state != OBI_SESSION_OPEN) {
-		obi_fail(&end, OB_EREFUSED, 0, "the peer closed the connection before it was authenticated");
+		obi_fail(&end, OB_EREFUSED, 0,
+			 "the peer closed the connection before it was authenticated");
 	} else if (obi_buf_len(&s->in) > 0) {
 		obi_fail(&end, OB_ECONNLOST, 0, "the connection ended within a message");
 	} else if (s->records.auth != NULL && !s->peer_bye) {
@@ -190,8 +207,8 @@ void obi_session_bye(struct obi_session *s)
 
 bool obi_session_is_quiet(const struct obi_session *s)
 {
-	return s->pending.used == 0 && s->deferred_count == 0 && s->batches == NULL && !s->dispatching &&
-	       obi_buf_len(&s->out) == 0;
+	return s->pending.used == 0 && s->deferred_count == 0 && s->batches == NULL &&
+	       !s->dispatching && obi_buf_len(&s->out) == 0;
 }
 
 void obi_session_close(struct obi_session *s, int code, const char *text)
@@ -245,8 +262,8 @@ static void handle(struct obi_session *s, struct ob_bytes bytes, bool more)
 	} else {
 		obi_session_fail(s, r, "%s",
 				 err.text[0] != '\0' ? err.text
-				 : r == OB_ENOMEM    ? "a message whose content needs too much memory"
-						     : "not a message of this protocol");
+				 : r == OB_ENOMEM ? "a message whose content needs too much memory"
+						  : "not a message of this protocol");
 	}
 	obi_arena_reset(&s->arena);
 }
@@ -259,8 +276,9 @@ static struct ob_bytes readable(const struct obi_session *s)
 }
 
 /*
- * Open the records that came; whether there were any. Before authentication they are no larger than a message could be, and opened one
- * by one, since what is right behind the last of those may be larger.
+ * Open the records that came; whether there were any. Before authentication they are no larger than
+ * a message could be, and opened one by one, since what is right behind the last of those may be
+ * larger.
  */
 static bool open_records(struct obi_session *s)
 {
@@ -397,7 +415,8 @@ static int check_open(struct obi_session *s, const struct ob_value *params, stru
 	if (s->state != OBI_SESSION_OPEN || s->said_bye) {
 		return obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
 	}
-	if (params != NULL && params->type != OB_ARRAY && params->type != OB_MAP && params->type != OB_NIL) {
+	if (params != NULL && params->type != OB_ARRAY && params->type != OB_MAP &&
+	    params->type != OB_NIL) {
 		return obi_fail(reterr, OB_EINVAL, 0, "params must be an array or a map");
 	}
 	if (obi_buf_len(&s->out) >= s->setup.limits.queue) {
@@ -421,8 +440,9 @@ int obi_session_notify(struct obi_session *s, struct ob_bytes method, const stru
 
 /* ---- Calls of ours ---- */
 
-int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct ob_value *params, int64_t deadline,
-		     obi_reply_fn *fn, void *user, uint32_t *ret_id, struct ob_error *reterr)
+int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct ob_value *params,
+		     int64_t deadline, obi_reply_fn *fn, void *user, uint32_t *ret_id,
+		     struct ob_error *reterr)
 {
 	struct ob_message m = {.size = sizeof m, .kind = OB_REQUEST, .method = method};
 	int r = check_open(s, params, reterr);
@@ -430,7 +450,8 @@ int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct
 		return r;
 	}
 	if (s->pending.used >= s->setup.limits.calls) {
-		return obi_fail(reterr, OB_EAGAIN, 0, "%u calls are in flight already", s->pending.used);
+		return obi_fail(reterr, OB_EAGAIN, 0, "%u calls are in flight already",
+				s->pending.used);
 	}
 	bool sooner = deadline < s->pending.earliest;
 	struct obi_pending *slot = obi_pending_add(&s->pending, deadline);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/session - the protocol of one connection, without the connection: bytes in, bytes out, calls both ways.
+ * rpc/session - the protocol of one connection, without the connection: bytes in, bytes out, calls
+ * both ways.
  *
- * The owner (rpc/connection) reads into obi_session_room(), tells of it with obi_session_received(), and writes out what is queued in
- * obi_session_output(). The session decides the rest: authentication, framing, limits, replies, deadlines. It knows no fd and no
+ * The owner (rpc/connection) reads into obi_session_room(), tells of it with
+ * obi_session_received(), and writes out what is queued in obi_session_output(). The session
+ * decides the rest: authentication, framing, limits, replies, deadlines. It knows no fd and no
  * clock; it is told the time.
  *
-  * States go forward only: AUTH -> OPEN -> CLOSED; but an acceptor to whom a mechanism that seals has said "done" is CONFIRMING until
- * the first record of the dialer opens, since only that proves that somebody is there now. A callback may call any function here but
- * obi_session_free().
+ * States go forward only: AUTH -> OPEN -> CLOSED; but an acceptor to whom a mechanism that seals
+ * has said "done" is CONFIRMING until the first record of the dialer opens, since only that proves
+ * that somebody is there now. A callback may call any function here but obi_session_free().
  */
 #ifndef OBI_RPC_SESSION_H
 #define OBI_RPC_SESSION_H
@@ -22,12 +24,19 @@
 #include "rpc/pending.h"
 #include "rpc/sealed_records.h"
 
-/* A byte of a message may be an element, which takes 16 bytes as a value, and 4 more while keys are compared. */
+/* A byte of a message may be an element, which takes 16 bytes as a value, and 4 more while keys are
+ * compared. */
 enum { OBI_VALUE_PER_BYTE = 20 };
 
-enum obi_session_state { OBI_SESSION_AUTH, OBI_SESSION_CONFIRMING, OBI_SESSION_OPEN, OBI_SESSION_CLOSED };
+enum obi_session_state {
+	OBI_SESSION_AUTH,
+	OBI_SESSION_CONFIRMING,
+	OBI_SESSION_OPEN,
+	OBI_SESSION_CLOSED
+};
 
-/* How far a peer has come that is not authenticated yet: it began an exchange; it has shown that it knows the secret. */
+/* How far a peer has come that is not authenticated yet: it began an exchange; it has shown that it
+ * knows the secret. */
 enum obi_session_progress { OBI_PROGRESS_NONE, OBI_PROGRESS_TALKING, OBI_PROGRESS_PROVEN };
 
 struct obi_session_limits {
@@ -44,11 +53,14 @@ struct obi_session_limits obi_session_limits_default(void);
 struct obi_session_events {
 	/* Authentication passed, or none was asked for. */
 	void (*opened)(void *user);
-	/* It is CLOSED now; every pending call has ended. err->code is OB_ECONNLOST after an end of stream. Called once. */
+	/* It is CLOSED now; every pending call has ended. err->code is OB_ECONNLOST after an end of
+	 * stream. Called once. */
 	void (*closed)(void *user, const struct ob_error *err);
-	/* A call or notification that is not the protocol's own. Answer it, or defer it, before returning. */
+	/* A call or notification that is not the protocol's own. Answer it, or defer it, before
+	 * returning. */
 	void (*called)(void *user, struct ob_call *call);
-	/* The peer wants to supervise us; it named the instance it expects (empty: none). OB_OK or an error for it. */
+	/* The peer wants to supervise us; it named the instance it expects (empty: none). OB_OK or
+	 * an error for it. */
 	int (*supervise)(void *user, struct ob_bytes instance);
 	/* There is output where there was none. */
 	void (*want_write)(void *user);
@@ -94,10 +106,12 @@ struct obi_session {
 	size_t batched;		   /* bytes of answers that wait in batches */
 };
 
-/* Begin. setup is copied; what it points to must outlive the session. The owner must then call obi_session_begin(). */
+/* Begin. setup is copied; what it points to must outlive the session. The owner must then call
+ * obi_session_begin(). */
 void obi_session_init(struct obi_session *s, const struct obi_session_setup *setup);
 
-/* Check the peer's facts and, as a dialer, queue the first message. It may open, or close, at once. */
+/* Check the peer's facts and, as a dialer, queue the first message. It may open, or close, at once.
+ */
 void obi_session_begin(struct obi_session *s, int64_t now);
 
 /* Close (if need be) and free what it holds. Not inside one of its callbacks. */
@@ -107,8 +121,8 @@ void obi_session_free(struct obi_session *s);
 uint8_t *obi_session_room(struct obi_session *s, size_t *ret_room);
 
 /*
- * Of a session that is not OPEN yet. A first message of a mechanism that seals is PROVEN before a record has opened, unless it has come before: who
- * recorded one has proved nothing.
+ * Of a session that is not OPEN yet. A first message of a mechanism that seals is PROVEN before a
+ * record has opened, unless it has come before: who recorded one has proved nothing.
  */
 enum obi_session_progress obi_session_progress(const struct obi_session *s);
 
@@ -124,7 +138,8 @@ static inline bool obi_session_has_output(const struct obi_session *s)
 	return obi_buf_len(&s->out) > 0 && !s->records.dead;
 }
 
-/* The next bytes to be written, until obi_session_wrote(); all of them, or a few records. May close the session, if it cannot seal. */
+/* The next bytes to be written, until obi_session_wrote(); all of them, or a few records. May close
+ * the session, if it cannot seal. */
 void obi_session_pieces(struct obi_session *s, struct obi_pieces *ret);
 
 /* The first of these pieces, or nothing. */
@@ -149,16 +164,19 @@ void obi_session_bye(struct obi_session *s);
 void obi_session_close(struct obi_session *s, int code, const char *text);
 
 /*
- * Call the peer. fn is called exactly once if this returns OB_OK, never inside it. method is complete. OB_EDOWN: not open;
- * OB_EAGAIN: too many calls or bytes queued; OB_ETOOBIG; OB_EINVAL: params the codec cannot carry.
+ * Call the peer. fn is called exactly once if this returns OB_OK, never inside it. method is
+ * complete. OB_EDOWN: not open; OB_EAGAIN: too many calls or bytes queued; OB_ETOOBIG; OB_EINVAL:
+ * params the codec cannot carry.
  */
-int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct ob_value *params, int64_t deadline,
-		     obi_reply_fn *fn, void *user, uint32_t *ret_id, struct ob_error *reterr);
+int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct ob_value *params,
+		     int64_t deadline, obi_reply_fn *fn, void *user, uint32_t *ret_id,
+		     struct ob_error *reterr);
 
 /* End a call of ours with code; the peer is told. Unknown ids: nothing. */
 void obi_session_cancel(struct obi_session *s, uint32_t id, int code);
 
-/* Take a call of ours out without ending it; the peer is told that nobody waits. false: there is none of that id. */
+/* Take a call of ours out without ending it; the peer is told that nobody waits. false: there is
+ * none of that id. */
 bool obi_session_forget(struct obi_session *s, uint32_t id);
 
 int obi_session_notify(struct obi_session *s, struct ob_bytes method, const struct ob_value *params,
@@ -178,8 +196,10 @@ void obi_session_expire(struct obi_session *s, int64_t now);
 /* Keep the call: copy what it borrows. OB_ENOMEM: it has been answered with an error. */
 int obi_call_defer(struct ob_call *call);
 
-/* Answer with error, or result when error is nil. The call is gone. Returns what ob_call_reply() promises. */
-int obi_call_answer(struct ob_call *call, const struct ob_value *error, const struct ob_value *result);
+/* Answer with error, or result when error is nil. The call is gone. Returns what ob_call_reply()
+ * promises. */
+int obi_call_answer(struct ob_call *call, const struct ob_value *error,
+		    const struct ob_value *result);
 int obi_call_answer_error(struct ob_call *call, int64_t code, const char *message);
 
 #endif

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* rpc/session_private - what session.c, dispatch.c and call.c share with each other and with nobody else. */
+/* rpc/session_private - what session.c, dispatch.c and call.c share with each other and with nobody
+ * else. */
 #ifndef OBI_RPC_SESSION_PRIVATE_H
 #define OBI_RPC_SESSION_PRIVATE_H
 
 #include "rpc/session.h"
 
-/* Append a message to the output. OB_ETOOBIG and OB_EINVAL leave nothing behind; OB_ENOMEM: the queue is full. */
+/* Append a message to the output. OB_ETOOBIG and OB_EINVAL leave nothing behind; OB_ENOMEM: the
+ * queue is full. */
 int obi_session_send(struct obi_session *s, const struct ob_message *m, struct ob_error *reterr);
 
 /* The peer broke the rules, or is refused: end it. No bye. */
-void obi_session_fail(struct obi_session *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void obi_session_fail(struct obi_session *s, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* The mechanism whose turn it was has passed: seal from now on if it does, and go to OPEN if it was the last. */
+/* The mechanism whose turn it was has passed: seal from now on if it does, and go to OPEN if it was
+ * the last. */
 void obi_session_passed(struct obi_session *s);
 
 /* Handle one decoded message; more: bytes are buffered behind it. */
@@ -21,7 +25,8 @@ void obi_session_dispatch(struct obi_session *s, const struct ob_message *m, boo
 void obi_session_dispatch_one(struct obi_session *s, const struct ob_message *m);
 
 /* Send an answer, by itself or among those of its batch. */
-static inline int obi_session_answer(struct obi_session *s, struct obi_batch *batch, const struct ob_message *m)
+static inline int obi_session_answer(struct obi_session *s, struct obi_batch *batch,
+				     const struct ob_message *m)
 {
 	return batch != NULL ? obi_batch_add(batch, m) : obi_session_send(s, m, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Accepting: the gate decides who gets a seat; here are the descriptors and the timer that it does not know. */
+/* Accepting: the gate decides who gets a seat; here are the descriptors and the timer that it does
+ * not know. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -19,7 +20,8 @@ static void pause_accepting(struct ob_server *s, int64_t ms)
 	obi_timer_set(s->rt->loop, &s->pause, ms);
 }
 
-/* Whoever knocks is told apart by this; a peer's pidfd would cost a descriptor each. false: it has gone already. */
+/* Whoever knocks is told apart by this; a peer's pidfd would cost a descriptor each. false: it has
+ * gone already. */
 static bool find_source(const struct ob_server *s, struct ob_stream *stream, struct obi_origin *ret)
 {
 	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd)};
@@ -33,12 +35,14 @@ static bool find_source(const struct ob_server *s, struct ob_stream *stream, str
 
 static struct obi_server_connection *connection_of(struct obi_admission_slot *seat)
 {
-	return (struct obi_server_connection *)(void *)((char *)seat - offsetof(struct obi_server_connection, seat));
+	return (
+	    struct obi_server_connection *)(void *)((char *)seat -
+						    offsetof(struct obi_server_connection, seat));
 }
 
 /*
- * Its next word may have arrived and only not been read: look, before its silence is held against it. Whether that changed
- * anything: it came further, or opened, or ended.
+ * Its next word may have arrived and only not been read: look, before its silence is held against
+ * it. Whether that changed anything: it came further, or opened, or ended.
  */
 static bool look_at(struct ob_server *s, struct obi_server_connection *c)
 {
@@ -48,7 +52,8 @@ static bool look_at(struct ob_server *s, struct obi_server_connection *c)
 		return true;
 	}
 	s->looking = NULL;
-	return obi_admission_rise(&c->seat, (enum obi_admission_rank)obi_connection_progress(c->link), obi_now_ms());
+	return obi_admission_rise(
+	    &c->seat, (enum obi_admission_rank)obi_connection_progress(c->link), obi_now_ms());
 }
 
 /* What the gate knows of them may be old: they have been read from since. */
@@ -57,7 +62,9 @@ static void update_ranks(struct ob_server *s)
 	int64_t now = obi_now_ms();
 	for (struct obi_admission_slot *seat = s->gate.first; seat != NULL; seat = seat->next) {
 		(void)obi_admission_rise(
-		    seat, (enum obi_admission_rank)obi_connection_progress(connection_of(seat)->link), now);
+		    seat,
+		    (enum obi_admission_rank)obi_connection_progress(connection_of(seat)->link),
+		    now);
 	}
 }
 
@@ -70,7 +77,8 @@ static struct obi_admission_answer ask(struct ob_server *s, struct obi_origin fr
 	update_ranks(s);
 	for (;;) {
 		answer = obi_admission_ask(&s->gate, from, obi_now_ms());
-		struct obi_server_connection *c = answer.victim != NULL ? connection_of(answer.victim) : NULL;
+		struct obi_server_connection *c =
+		    answer.victim != NULL ? connection_of(answer.victim) : NULL;
 		if (c != NULL && look_at(s, c)) {
 			continue;
 		}
@@ -89,7 +97,8 @@ static void refuse(struct ob_server *s, struct ob_stream *stream, struct obi_ori
 	char why[96];
 	transport_of(s)->close(stream);
 	if (answer->verdict == OBI_ADMISSION_BLOCKED) {
-		snprintf(why, sizeof why, "too many failures from there; for %lld ms more", (long long)answer->ms);
+		snprintf(why, sizeof why, "too many failures from there; for %lld ms more",
+			 (long long)answer->ms);
 	} else {
 		snprintf(why, sizeof why, "too many connections that have not authenticated");
 	}
@@ -120,8 +129,8 @@ static bool let_in(struct ob_server *s, struct ob_stream *stream)
 }
 
 /*
- * Out of descriptors: a waiting connection would make the listener readable for ever. Give up the reserve to take and close it, so
- * that the peer learns of it, and leave the rest for a moment.
+ * Out of descriptors: a waiting connection would make the listener readable for ever. Give up the
+ * reserve to take and close it, so that the peer learns of it, and leave the rest for a moment.
  */
 static void refuse_one(struct ob_server *s)
 {
@@ -152,8 +161,8 @@ static void on_acceptable(void *user, int events)
 			return;
 		}
 		if (r < 0) {
-			obi_connections_warn(s, OBI_WARN_STRANGER, NULL, "cannot accept connections for a moment",
-					     err.text);
+			obi_connections_warn(s, OBI_WARN_STRANGER, NULL,
+					     "cannot accept connections for a moment", err.text);
 			pause_accepting(s, ACCEPT_PAUSE_MS);
 			return;
 		}
@@ -166,7 +175,8 @@ static void resume_accepting(void *user)
 	struct ob_stream *stream = s->waiting;
 	s->waiting = NULL;
 	if (stream == NULL || let_in(s, stream)) {
-		obi_io_set(s->rt->loop, &s->accept_io, transport_of(s)->listener_fd(s->listener), OB_READABLE);
+		obi_io_set(s->rt->loop, &s->accept_io, transport_of(s)->listener_fd(s->listener),
+			   OB_READABLE);
 	}
 }
 

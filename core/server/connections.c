@@ -11,15 +11,15 @@
 enum { GOODBYE_MS = 1000, WARN_EVERY_MS = 1000, ADDRESS_MAX = 4096 };
 
 /*
- * A parent that is gone without a word is noticed by the transport in about three of its heartbeats; this is what counts where it does not say
- * how often they come.
+ * A parent that is gone without a word is noticed by the transport in about three of its
+ * heartbeats; this is what counts where it does not say how often they come.
  */
 enum { HEARTBEAT_MS = 10000 };
 
 /* ---- Refusals are told of, but not more often than once a second ---- */
 
-void obi_connections_warn(struct ob_server *s, enum obi_warn kind, const struct obi_origin *from, const char *what,
-			  const char *why)
+void obi_connections_warn(struct ob_server *s, enum obi_warn kind, const struct obi_origin *from,
+			  const char *what, const char *why)
 {
 	char source[OBI_ORIGIN_TEXT];
 	struct obi_warned *warned = &s->warned[kind];
@@ -30,10 +30,11 @@ void obi_connections_warn(struct ob_server *s, enum obi_warn kind, const struct 
 	}
 	if (from != NULL) {
 		obi_origin_show(*from, source);
-		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:s,s:U}", "reason", why, "from", source, "suppressed",
-		       warned->left);
+		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:s,s:U}", "reason", why, "from", source,
+		       "suppressed", warned->left);
 	} else {
-		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:U}", "reason", why, "suppressed", warned->left);
+		ob_log(s->logger, OB_LOG_WARN, what, "{s:s,s:U}", "reason", why, "suppressed",
+		       warned->left);
 	}
 	*warned = (struct obi_warned){.ms = now};
 }
@@ -83,10 +84,12 @@ static void on_opened(void *user, struct obi_connection *link)
 }
 
 /*
- * Who never said a word and left, as those do who only look whether somebody is there, has done nothing. Who began and then
- * left has failed: that is how a dialer ends that has found our proof wrong.
+ * Who never said a word and left, as those do who only look whether somebody is there, has done
+ * nothing. Who began and then left has failed: that is how a dialer ends that has found our proof
+ * wrong.
  */
-static enum obi_admission_end how_it_ended(const struct obi_server_connection *c, const struct ob_error *err)
+static enum obi_admission_end how_it_ended(const struct obi_server_connection *c,
+					   const struct ob_error *err)
 {
 	switch (err->code) {
 	case OB_ENOMEM:
@@ -95,7 +98,8 @@ static enum obi_admission_end how_it_ended(const struct obi_server_connection *c
 		return OBI_ADMISSION_GONE;
 	case OB_EREFUSED:
 	case OB_ECONNLOST:
-		return obi_connection_has_heard(c->link) ? OBI_ADMISSION_FAILED : OBI_ADMISSION_GONE;
+		return obi_connection_has_heard(c->link) ? OBI_ADMISSION_FAILED
+							 : OBI_ADMISSION_GONE;
 	default:
 		return OBI_ADMISSION_FAILED;
 	}
@@ -106,10 +110,11 @@ static void tell_refusal(struct obi_server_connection *c, const struct ob_error 
 	struct ob_error told = *err;
 	int64_t ms = give_up_seat(c, how_it_ended(c, err));
 	if (ms > 0) {
-		obi_fail(&told, err->code, 0, "%.400s; for %lld ms nobody from there is let in", err->text,
-			 (long long)ms);
+		obi_fail(&told, err->code, 0, "%.400s; for %lld ms nobody from there is let in",
+			 err->text, (long long)ms);
 	}
-	obi_connections_warn(c->server, OBI_WARN_STRANGER, &c->from, "a connection was refused", told.text);
+	obi_connections_warn(c->server, OBI_WARN_STRANGER, &c->from, "a connection was refused",
+			     told.text);
 }
 
 static void on_closed(void *user, struct obi_connection *link, const struct ob_error *err)
@@ -121,7 +126,8 @@ static void on_closed(void *user, struct obi_connection *link, const struct ob_e
 	if (!c->open) {
 		tell_refusal(c, err);
 	} else if (err->code != OB_ECONNLOST && err->code != OB_ECLOSED) {
-		obi_connections_warn(s, OBI_WARN_CALLER, &c->from, "a connection was closed", err->text);
+		obi_connections_warn(s, OBI_WARN_CALLER, &c->from, "a connection was closed",
+				     err->text);
 	}
 	obi_connections_drop(c);
 	if (last) {
@@ -129,7 +135,7 @@ static void on_closed(void *user, struct obi_connection *link, const struct ob_e
 	}
 }
 
-/* ---- Who may call what -------------------------------------------------------------------------------------------- */
+/* ---- Who may call what ---- */
 
 static bool is_control(const char *method)
 {
@@ -151,7 +157,8 @@ bool obi_server_may_end(const struct ob_server *s, const struct ob_call *call)
 	return may(s, &call->identity, "outboard-control.shutdown");
 }
 
-/* Where no secret is asked for, whoever the authenticators let in, each as somebody else, could else take the child over. */
+/* Where no secret is asked for, whoever the authenticators let in, each as somebody else, could
+ * else take the child over. */
 static bool is_one_of_us(const struct ob_server *s, const struct ob_identity *who)
 {
 	for (uint32_t i = 0; i < s->endpoint.auth.count; i++) {
@@ -165,7 +172,8 @@ static bool is_one_of_us(const struct ob_server *s, const struct ob_identity *wh
 
 static bool may_supervise(const struct ob_server *s, const struct ob_identity *who)
 {
-	enum obi_acl_verdict verdict = obi_acl_judge(&s->rules, who, ob_bytes_text("outboard.supervise"));
+	enum obi_acl_verdict verdict =
+	    obi_acl_judge(&s->rules, who, ob_bytes_text("outboard.supervise"));
 	return verdict == OBI_ACL_ALLOWED || (verdict == OBI_ACL_NO_MATCH && is_one_of_us(s, who));
 }
 
@@ -174,7 +182,8 @@ static void deny(struct ob_server *s, struct ob_call *call)
 	const struct ob_identity *who = &call->identity;
 	char what[OBI_METHOD_MAX + OBI_SUBJECT_MAX + 64];
 	snprintf(what, sizeof what, "%s, by %.*s (%.*s)", call->method, (int)who->subject.len,
-		 (const char *)who->subject.data, (int)who->method.len, (const char *)who->method.data);
+		 (const char *)who->subject.data, (int)who->method.len,
+		 (const char *)who->method.data);
 	obi_connections_warn(s, OBI_WARN_CALLER, NULL, "a call was denied", what);
 	ob_call_fail(call, OB_RPC_DENIED, "%s is not allowed to you", call->method);
 }
@@ -194,7 +203,8 @@ static void on_called(void *user, struct obi_connection *link, struct ob_call *c
 	obi_interfaces_call(&c->server->interfaces, call);
 }
 
-/* The newest parent wins: the one before it is closed, and its running handlers are cancelled with it. */
+/* The newest parent wins: the one before it is closed, and its running handlers are cancelled with
+ * it. */
 static int on_supervise(void *user, struct obi_connection *link, struct ob_bytes instance)
 {
 	struct obi_server_connection *c = user;
@@ -246,7 +256,8 @@ void obi_connections_stream(struct ob_server *s, struct ob_stream *stream, struc
 	setup.limits.calls = s->options.calls_max;
 	setup.limits.queue = s->options.queue_max;
 	setup.open_timeout_ms = s->options.auth_timeout_ms;
-	setup.events = (struct obi_connection_events){on_opened, on_closed, on_called, on_supervise, NULL, c};
+	setup.events =
+	    (struct obi_connection_events){on_opened, on_closed, on_called, on_supervise, NULL, c};
 	if (obi_connection_accept(&setup, stream, &c->link, NULL) < 0) {
 		obi_connections_drop(c);
 	}
@@ -259,13 +270,15 @@ static const struct ob_transport_ops *transport_of(const struct ob_server *s)
 	return &s->endpoint.transport->as.transport;
 }
 
-/* The lock that we hold is that of the directory of our config: it says nothing of sockets elsewhere. */
+/* The lock that we hold is that of the directory of our config: it says nothing of sockets
+ * elsewhere. */
 static bool in_our_directory(const struct ob_server *s, const struct ob_uri *uri)
 {
 	const char *end = s->config_path != NULL ? strrchr(s->config_path, '/') : NULL;
 	size_t len = end != NULL ? (size_t)(end - s->config_path) : 0;
-	return len > 0 && uri->path.len > len + 1 && memcmp(uri->path.data, s->config_path, len) == 0 &&
-	       uri->path.data[len] == '/' && memchr(uri->path.data + len + 1, '/', uri->path.len - len - 1) == NULL;
+	return len > 0 && uri->path.len > len + 1 &&
+	       memcmp(uri->path.data, s->config_path, len) == 0 && uri->path.data[len] == '/' &&
+	       memchr(uri->path.data + len + 1, '/', uri->path.len - len - 1) == NULL;
 }
 
 static int bind_listener(struct ob_server *s, struct ob_error *reterr)
@@ -297,7 +310,8 @@ static int set_up_gate(struct ob_server *s, struct ob_error *reterr)
 					    .parent = s->config.parent_address};
 	int r = obi_admission_init(&s->gate, &setup);
 	return r == OB_OK ? OB_OK
-			  : obi_fail(reterr, r, 0, "parent_address \"%s\" is neither an address nor a context id",
+			  : obi_fail(reterr, r, 0,
+				     "parent_address \"%s\" is neither an address nor a context id",
 				     s->config.parent_address);
 }
 
@@ -306,7 +320,8 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 	struct obi_endpoint_names names = {.uri = s->config.listen,
 					   .transport = s->config.transport,
 					   .codec = s->config.codec,
-					   .allow_plaintext = s->options.allow_plaintext || s->config.allow_plaintext,
+					   .allow_plaintext = s->options.allow_plaintext ||
+							      s->config.allow_plaintext,
 					   .parent_dials = true,
 					   .allowed_uid = s->options.allowed_uid,
 					   .peer_uids = s->config.peer_uids,
@@ -329,7 +344,8 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 		ob_log(s->logger, OB_LOG_WARN,
 		       "what crosses this transport is not encrypted: who can reach it can read "
 		       "and change it",
-		       "{s:s,s:s}", "transport", s->endpoint.transport->name, "because", "allow_plaintext");
+		       "{s:s,s:s}", "transport", s->endpoint.transport->name, "because",
+		       "allow_plaintext");
 	}
 	obi_accept_begin(s);
 	return OB_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* serve - one connection to the child, shared by serve.c (what becomes of it) and accept.c (how it comes in). */
+/* serve - one connection to the child, shared by serve.c (what becomes of it) and accept.c (how it
+ * comes in). */
 #ifndef OBI_SERVER_CONNECTIONS_H
 #define OBI_SERVER_CONNECTIONS_H
 
@@ -23,8 +24,8 @@ void obi_connections_stream(struct ob_server *s, struct ob_stream *stream, struc
 void obi_connections_drop(struct obi_server_connection *c);
 
 /* Tell, but of each kind not more often than once a second. from may be NULL. */
-void obi_connections_warn(struct ob_server *s, enum obi_warn kind, const struct obi_origin *from, const char *what,
-			  const char *why);
+void obi_connections_warn(struct ob_server *s, enum obi_warn kind, const struct obi_origin *from,
+			  const char *what, const char *why);
 
 /* Begin and end to take connections from the listener. */
 void obi_accept_begin(struct ob_server *s);

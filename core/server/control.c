@@ -25,9 +25,10 @@ static bool is_healthy(const struct ob_server *s, char *text, size_t size)
 			continue;
 		}
 		healthy = false;
-		int n = len < size ? snprintf(text + len, size - len, "%s%s: %s", len > 0 ? "; " : "", p->name,
-					      why.text[0] != '\0' ? why.text : "not healthy")
-				   : 0;
+		int n = len < size
+			    ? snprintf(text + len, size - len, "%s%s: %s", len > 0 ? "; " : "",
+				       p->name, why.text[0] != '\0' ? why.text : "not healthy")
+			    : 0;
 		len += n > 0 ? (size_t)n : 0;
 	}
 	return healthy;
@@ -49,9 +50,10 @@ static void on_health(void *user, ob_call *call, const struct ob_value *params)
 	bool healthy = is_healthy(s, last_error, sizeof last_error);
 	obi_text_clean(last_error);
 	clock_gettime(CLOCK_REALTIME, &now);
-	ob_call_replyf(call, "{s:b,s:{s:I,s:I},s:i,s:I,s:s}", "healthy", healthy, "timestamp", "seconds",
-		       (int64_t)now.tv_sec, "nanoseconds", (int64_t)now.tv_nsec, "pid", (int)getpid(), "uptime",
-		       boottime_ns() - s->opened_ns, "last_error", last_error);
+	ob_call_replyf(call, "{s:b,s:{s:I,s:I},s:i,s:I,s:s}", "healthy", healthy, "timestamp",
+		       "seconds", (int64_t)now.tv_sec, "nanoseconds", (int64_t)now.tv_nsec, "pid",
+		       (int)getpid(), "uptime", boottime_ns() - s->opened_ns, "last_error",
+		       last_error);
 }
 
 /* True only if more is expected than we are; then we end, once the answer is out. */
@@ -60,11 +62,13 @@ static void on_check_version(void *user, ob_call *call, const struct ob_value *p
 	struct ob_server *s = user;
 	uint64_t expected = 0;
 	if (!ob_get_uint(ob_params_get(params, 0, "expected_version"), &expected)) {
-		ob_call_fail(call, OB_RPC_INVALID_PARAMS, "expected_version must be a non-negative integer");
+		ob_call_fail(call, OB_RPC_INVALID_PARAMS,
+			     "expected_version must be a non-negative integer");
 		return;
 	}
 	bool restart = expected > s->options.version;
-	ob_call_replyf(call, "{s:U,s:b}", "current_version", s->options.version, "needs_restart", restart);
+	ob_call_replyf(call, "{s:U,s:b}", "current_version", s->options.version, "needs_restart",
+		       restart);
 	if (restart && obi_server_may_end(s, call)) {
 		obi_server_end_after(s, call);
 	}
@@ -116,7 +120,8 @@ int obi_health_read(const struct ob_value *v, struct ob_health *ret, struct ob_e
 	struct ob_bytes text = {NULL, 0};
 	int64_t seconds = 0, nanoseconds = 0;
 	if (!ob_get_bool(ob_value_find(v, "healthy"), &h.healthy)) {
-		return obi_fail(reterr, OB_EPROTO, 0, "health check failed: the answer says nothing about health");
+		return obi_fail(reterr, OB_EPROTO, 0,
+				"health check failed: the answer says nothing about health");
 	}
 	const struct ob_value *timestamp = ob_value_find(v, "timestamp");
 	(void)ob_get_int(ob_value_find(timestamp, "seconds"), &seconds);
@@ -125,7 +130,8 @@ int obi_health_read(const struct ob_value *v, struct ob_health *ret, struct ob_e
 	(void)ob_get_int(ob_value_find(v, "uptime"), &h.uptime_ns);
 	(void)ob_get_string(ob_value_find(v, "last_error"), &text);
 	h.timestamp = (struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)nanoseconds};
-	snprintf(h.last_error, sizeof h.last_error, "%.*s", (int)(text.len < 255 ? text.len : 255), text.data);
+	snprintf(h.last_error, sizeof h.last_error, "%.*s", (int)(text.len < 255 ? text.len : 255),
+		 text.data);
 	uint32_t size = ret->size < sizeof h ? ret->size : (uint32_t)sizeof h;
 	memcpy(ret, &h, size);
 	ret->size = size;
@@ -133,8 +139,8 @@ int obi_health_read(const struct ob_value *v, struct ob_health *ret, struct ob_e
 }
 
 /* A client of one interface of the child still reaches the control interface of the whole. */
-static int control_call(ob_client *client, const char *method, const struct ob_value *params, int64_t timeout_ms,
-			ob_reply *reply, struct ob_error *reterr)
+static int control_call(ob_client *client, const char *method, const struct ob_value *params,
+			int64_t timeout_ms, ob_reply *reply, struct ob_error *reterr)
 {
 	struct ob_runtime *rt = obi_client_runtime(client);
 	obi_enter(rt);
@@ -148,7 +154,8 @@ static int control_call(ob_client *client, const char *method, const struct ob_v
 	return r;
 }
 
-int ob_control_health(ob_client *client, int64_t timeout_ms, struct ob_health *ret, struct ob_error *reterr)
+int ob_control_health(ob_client *client, int64_t timeout_ms, struct ob_health *ret,
+		      struct ob_error *reterr)
 {
 	ob_reply *reply;
 	int r = ob_reply_new(&reply, reterr);
@@ -161,21 +168,24 @@ int ob_control_health(ob_client *client, int64_t timeout_ms, struct ob_health *r
 	return r;
 }
 
-int obi_version_read(const struct ob_value *v, uint64_t *ret_current, bool *ret_needs_restart, struct ob_error *reterr)
+int obi_version_read(const struct ob_value *v, uint64_t *ret_current, bool *ret_needs_restart,
+		     struct ob_error *reterr)
 {
 	uint64_t current;
 	bool needs;
 	if (!ob_get_uint(ob_value_find(v, "current_version"), &current) ||
 	    !ob_get_bool(ob_value_find(v, "needs_restart"), &needs)) {
-		return obi_fail(reterr, OB_EPROTO, 0, "checkVersion was answered with something else");
+		return obi_fail(reterr, OB_EPROTO, 0,
+				"checkVersion was answered with something else");
 	}
 	*ret_current = current;
 	*ret_needs_restart = needs;
 	return OB_OK;
 }
 
-int ob_control_check_version(ob_client *client, uint64_t expected, int64_t timeout_ms, uint64_t *ret_current,
-			     bool *ret_needs_restart, struct ob_error *reterr)
+int ob_control_check_version(ob_client *client, uint64_t expected, int64_t timeout_ms,
+			     uint64_t *ret_current, bool *ret_needs_restart,
+			     struct ob_error *reterr)
 {
 	struct ob_value items[1] = {ob_uint(expected)};
 	struct ob_value params = ob_array(items, 1);

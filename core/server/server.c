@@ -64,7 +64,8 @@ static int config_of_options(struct ob_server *s, struct ob_error *reterr)
 	char *auth = o->auth != NULL ? obi_names_join(o->auth, ",") : NULL;
 	int r = o->auth == NULL || auth != NULL ? ob_config_set(&s->config.auth, auth) : OB_ENOMEM;
 	r = r == OB_OK ? ob_config_set(&s->config.listen, o->listen) : r;
-	r = r == OB_OK ? ob_config_set(&s->config.codec, o->codec != NULL ? o->codec : "msgpack") : r;
+	r = r == OB_OK ? ob_config_set(&s->config.codec, o->codec != NULL ? o->codec : "msgpack")
+		       : r;
 	r = r == OB_OK ? ob_config_set(&s->config.token, o->token) : r;
 	r = r == OB_OK ? ob_config_set(&s->config.parent_address, o->parent_address) : r;
 	free(auth);
@@ -77,17 +78,20 @@ static int find_config(struct ob_server *s, struct ob_error *reterr)
 	if (s->options.listen != NULL) {
 		return config_of_options(s, reterr);
 	}
-	const char *path = s->options.config_path != NULL ? s->options.config_path : getenv("OUTBOARD_CONFIG");
+	const char *path =
+	    s->options.config_path != NULL ? s->options.config_path : getenv("OUTBOARD_CONFIG");
 	if (path == NULL || *path == '\0') {
 		return obi_fail(reterr, OB_ENOENT, 0,
-				"not started as an outboard: OUTBOARD_CONFIG is not set, and no config_path was given");
+				"not started as an outboard: OUTBOARD_CONFIG is not set, and no "
+				"config_path was given");
 	}
 	s->config_path = strdup(path);
 	if (s->config_path == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	int r = ob_config_read(path, &s->config, reterr);
-	if (r == OB_OK && s->config.instance != NULL && (s->instance = strdup(s->config.instance)) == NULL) {
+	if (r == OB_OK && s->config.instance != NULL &&
+	    (s->instance = strdup(s->config.instance)) == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	return r;
@@ -148,7 +152,8 @@ static int open_server(struct ob_server *s, struct ob_error *reterr)
 	return r;
 }
 
-int ob_server_open(const struct ob_server_options *options, ob_server **ret_server, struct ob_error *reterr)
+int ob_server_open(const struct ob_server_options *options, ob_server **ret_server,
+		   struct ob_error *reterr)
 {
 	struct ob_server *s = calloc(1, sizeof *s);
 	if (s == NULL) {
@@ -169,14 +174,16 @@ int ob_server_open(const struct ob_server_options *options, ob_server **ret_serv
 
 /* ---- What it offers ---- */
 
-int ob_server_expose(ob_server *s, const char *interface_name, const struct ob_method *methods, void *user,
-		     struct ob_error *reterr)
+int ob_server_expose(ob_server *s, const char *interface_name, const struct ob_method *methods,
+		     void *user, struct ob_error *reterr)
 {
 	if (s->started) {
-		return obi_fail(reterr, OB_EBUSY, 0, "interfaces are exposed before the server starts");
+		return obi_fail(reterr, OB_EBUSY, 0,
+				"interfaces are exposed before the server starts");
 	}
 	if (interface_name != NULL && strncmp(interface_name, "outboard", 8) == 0) {
-		return obi_fail(reterr, OB_EINVAL, 0, "interface names that begin with outboard are reserved");
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"interface names that begin with outboard are reserved");
 	}
 	obi_enter(s->rt);
 	int r = obi_interfaces_add(&s->interfaces, interface_name, methods, user, reterr);
@@ -184,7 +191,8 @@ int ob_server_expose(ob_server *s, const char *interface_name, const struct ob_m
 	return r;
 }
 
-int ob_server_add_probe(ob_server *s, const char *name, ob_probe_fn *fn, void *user, struct ob_error *reterr)
+int ob_server_add_probe(ob_server *s, const char *name, ob_probe_fn *fn, void *user,
+			struct ob_error *reterr)
 {
 	size_t len = strlen(name);
 	struct obi_probe *probe = malloc(sizeof *probe + len + 1);
@@ -218,8 +226,8 @@ const struct ob_config *ob_server_config(ob_server *s)
 	return &s->config;
 }
 
-int ob_server_update_config(ob_server *s, int (*fn)(void *user, struct ob_config *config), void *user,
-			    struct ob_error *reterr)
+int ob_server_update_config(ob_server *s, int (*fn)(void *user, struct ob_config *config),
+			    void *user, struct ob_error *reterr)
 {
 	struct ob_config config = {.size = sizeof config};
 	if (s->config_path == NULL) {
@@ -325,7 +333,8 @@ static void close_server(struct ob_server *s)
 {
 	if (s->rt != NULL) {
 		obi_enter(s->rt);
-		obi_client_release(s->parent); /* first, so that its calls are told of by the loop */
+		obi_client_release(
+		    s->parent); /* first, so that its calls are told of by the loop */
 		obi_server_hang_up(s);
 		obi_peer_unref(s->parent_peer);
 		obi_task_stop(&s->close_task);
@@ -353,7 +362,8 @@ int ob_server_run(ob_server *s, struct ob_error *reterr)
 {
 	struct pollfd waiting = {.fd = s->stop_fd, .events = POLLIN};
 	if (s->rt->mode == OB_RUNTIME_ATTACHED) {
-		return obi_fail(reterr, OB_ENOTSUP, 0, "on an attached runtime the application turns the loop");
+		return obi_fail(reterr, OB_ENOTSUP, 0,
+				"on an attached runtime the application turns the loop");
 	}
 	int r = obi_check_may_block(s->rt, reterr);
 	if (r < 0) {
@@ -377,8 +387,8 @@ static void on_close_task(void *user)
 }
 
 /*
- * Inside a callback what is on the stack still needs the server: it is closed from the loop; or, where the loop is its own, by
- * ob_server_run(), which returns then.
+ * Inside a callback what is on the stack still needs the server: it is closed from the loop; or,
+ * where the loop is its own, by ob_server_run(), which returns then.
  */
 void ob_server_close(ob_server *s)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* server - the child's side, shared by server.c (life), accept.c and serve.c (connections) and control.c (the control interface). */
+/* server - the child's side, shared by server.c (life), accept.c and serve.c (connections) and
+ * control.c (the control interface). */
 #ifndef OBI_SERVER_SERVER_H
 #define OBI_SERVER_SERVER_H
 
@@ -11,7 +12,8 @@
 
 struct obi_server_connection;
 
-/* Who a warning is about. Each kind has its own measure, so that noise at the door does not drown what happens inside. */
+/* Who a warning is about. Each kind has its own measure, so that noise at the door does not drown
+ * what happens inside. */
 enum obi_warn { OBI_WARN_STRANGER, OBI_WARN_CALLER, OBI_WARN_KINDS };
 
 struct obi_warned {
@@ -31,7 +33,8 @@ struct ob_server {
 	bool own_runtime;
 	struct ob_server_options options; /* defaults filled in */
 	char *config_path;
-	char *instance;	  /* of the config at the start: the rest of it may be replaced by another thread */
+	char *instance;	  /* of the config at the start: the rest of it may be replaced by another
+			     thread */
 	bool close_asked; /* inside a callback */
 	struct obi_task close_task;
 	/* NULL: no file, options.listen and its like said it all */
@@ -53,7 +56,7 @@ struct ob_server {
 	struct ob_listener *listener;
 	struct obi_io accept_io;
 	struct obi_timer pause; /* nothing is accepted before */
-	int reserve_fd;		/* given up for a moment to refuse a connection when there are none left */
+	int reserve_fd; /* given up for a moment to refuse a connection when there are none left */
 	struct obi_server_connection *connections;
 	struct obi_server_connection *supervisor;
 	struct obi_acl rules;
@@ -75,10 +78,12 @@ char *obi_server_address(struct ob_server *s);
 /* Stop listening and end every connection. */
 void obi_server_hang_up(struct ob_server *s);
 
-/* Answer nothing more to the link that carries call; once what is queued to it is flushed, run the shutdown function. */
+/* Answer nothing more to the link that carries call; once what is queued to it is flushed, run the
+ * shutdown function. */
 void obi_server_end_after(struct ob_server *s, struct ob_call *call);
 
-/* Whether the caller may end the server: shutdown is asked for by its name, and by a version that is expected. */
+/* Whether the caller may end the server: shutdown is asked for by its name, and by a version that
+ * is expected. */
 bool obi_server_may_end(const struct ob_server *s, const struct ob_call *call);
 
 /* Run the shutdown function, once. */

@@ -49,7 +49,8 @@ int obi_backoff_check(const struct ob_restart_policy *policy, struct ob_error *r
 	};
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		if (numbers[i].value < -1) {
-			return obi_fail(reterr, OB_EINVAL, 0, "restart.%s: must not be below -1", numbers[i].name);
+			return obi_fail(reterr, OB_EINVAL, 0, "restart.%s: must not be below -1",
+					numbers[i].name);
 		}
 	}
 	if (!(policy->jitter >= 0 && policy->jitter <= 1)) {
@@ -70,7 +71,8 @@ static int64_t backoff(int64_t base, int64_t max, uint32_t count)
 	return delay < limit ? delay : limit;
 }
 
-static bool is_long_ago(const struct ob_restart_policy *policy, const struct obi_restart_state *state, int64_t now_ms)
+static bool is_long_ago(const struct ob_restart_policy *policy,
+			const struct obi_restart_state *state, int64_t now_ms)
 {
 	if (now_ms < state->last_ms) {
 		return true;
@@ -78,12 +80,13 @@ static bool is_long_ago(const struct ob_restart_policy *policy, const struct obi
 	return policy->reset_window_ms >= 0 && now_ms - state->last_ms > policy->reset_window_ms;
 }
 
-bool obi_backoff_next(const struct ob_restart_policy *given, struct obi_restart_state *state, int64_t now_ms,
-		      double random, int64_t *ret_delay_ms)
+bool obi_backoff_next(const struct ob_restart_policy *given, struct obi_restart_state *state,
+		      int64_t now_ms, double random, int64_t *ret_delay_ms)
 {
 	struct ob_restart_policy policy = obi_backoff_policy(given);
 	uint32_t count = is_long_ago(&policy, state, now_ms) ? 0 : state->count;
-	if (policy.max_restarts < 0 || (policy.max_restarts > 0 && count >= (uint32_t)policy.max_restarts)) {
+	if (policy.max_restarts < 0 ||
+	    (policy.max_restarts > 0 && count >= (uint32_t)policy.max_restarts)) {
 		return false;
 	}
 	int64_t delay = backoff(policy.backoff_base_ms, policy.backoff_max_ms, count);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * supervisor/backoff - when to start a dead child again. Pure arithmetic: the caller brings the clock and the dice.
+ * supervisor/backoff - when to start a dead child again. Pure arithmetic: the caller brings the
+ * clock and the dice.
  *
- * If the last restart lies further back than the window, the count begins anew; if max_restarts is reached, give up; else the
- * delay is the base doubled `count` times, at most the maximum.
+ * If the last restart lies further back than the window, the count begins anew; if max_restarts is
+ * reached, give up; else the delay is the base doubled `count` times, at most the maximum.
  */
 #ifndef OBI_SUPERVISOR_BACKOFF_H
 #define OBI_SUPERVISOR_BACKOFF_H
 
 #include <outboard/outboard.h>
 
-/* What has happened so far; zeroed: nothing. Kept in state.json, together with the boot id that last_ms belongs to. */
+/* What has happened so far; zeroed: nothing. Kept in state.json, together with the boot id that
+ * last_ms belongs to. */
 struct obi_restart_state {
 	uint32_t count;	 /* restarts within the window */
 	int64_t last_ms; /* CLOCK_BOOTTIME of the last one */
@@ -20,16 +22,18 @@ struct obi_restart_state {
 /* The policy with each field that is zero replaced by its default. */
 struct ob_restart_policy obi_backoff_policy(const struct ob_restart_policy *given);
 
-/* OB_EINVAL with the name of the field that is out of range: numbers below -1, jitter outside 0 to 1. */
+/* OB_EINVAL with the name of the field that is out of range: numbers below -1, jitter outside 0
+ * to 1. */
 int obi_backoff_check(const struct ob_restart_policy *policy, struct ob_error *reterr);
 
 /*
- * Decide about one exit, or one failed restart. True: start again after *ret_delay_ms, and *state has counted it. False: give
- * up, *state is unchanged. policy is as given by the user (zero fields mean defaults). now_ms is CLOCK_BOOTTIME, random is in
- * [0, 1). A last_ms in the future belongs to another boot and counts as long ago.
+ * Decide about one exit, or one failed restart. True: start again after *ret_delay_ms, and *state
+ * has counted it. False: give up, *state is unchanged. policy is as given by the user (zero fields
+ * mean defaults). now_ms is CLOCK_BOOTTIME, random is in [0, 1). A last_ms in the future belongs to
+ * another boot and counts as long ago.
  */
-bool obi_backoff_next(const struct ob_restart_policy *policy, struct obi_restart_state *state, int64_t now_ms,
-		      double random, int64_t *ret_delay_ms);
+bool obi_backoff_next(const struct ob_restart_policy *policy, struct obi_restart_state *state,
+		      int64_t now_ms, double random, int64_t *ret_delay_ms);
 
 /* Begin the count anew; the total stays. */
 void obi_backoff_forgive(struct obi_restart_state *state);

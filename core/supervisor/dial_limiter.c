@@ -14,7 +14,8 @@ static void grant(struct obi_dial_limiter *pacer, struct obi_dial_turn *turn)
 	pacer->holding++;
 }
 
-bool obi_dial_limiter_ask(struct obi_dial_limiter *pacer, struct obi_loop *loop, struct obi_dial_turn *turn)
+bool obi_dial_limiter_ask(struct obi_dial_limiter *pacer, struct obi_loop *loop,
+			  struct obi_dial_turn *turn)
 {
 	turn->pacer = pacer;
 	turn->next = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * supervisor/dial_limiter - at most so many dials of a runtime at once. A parent that comes back to a thousand children would else knock at a
- * thousand doors in one moment, and find backlogs full and descriptors used up; so the others wait in line.
+ * supervisor/dial_limiter - at most so many dials of a runtime at once. A parent that comes back to
+ * a thousand children would else knock at a thousand doors in one moment, and find backlogs full
+ * and descriptors used up; so the others wait in line.
  */
 #ifndef OBI_SUPERVISOR_DIAL_LIMITER_H
 #define OBI_SUPERVISOR_DIAL_LIMITER_H
@@ -30,10 +31,13 @@ struct obi_dial_limiter {
 	struct obi_dial_turn *last;
 };
 
-/* Ask for a turn. true: it is there at once. false: it waits in line, and fn follows. Either must be given back. */
-bool obi_dial_limiter_ask(struct obi_dial_limiter *pacer, struct obi_loop *loop, struct obi_dial_turn *turn);
+/* Ask for a turn. true: it is there at once. false: it waits in line, and fn follows. Either must
+ * be given back. */
+bool obi_dial_limiter_ask(struct obi_dial_limiter *pacer, struct obi_loop *loop,
+			  struct obi_dial_turn *turn);
 
-/* Give it back, or leave the line: the next one is called from the loop. It may have been given back already. */
+/* Give it back, or leave the line: the next one is called from the loop. It may have been given
+ * back already. */
 void obi_dial_turn_end(struct obi_dial_turn *turn);
 
 /* Whether it holds a turn or waits for one. */

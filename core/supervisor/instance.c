@@ -30,9 +30,11 @@ static void tell_exit(struct obi_supervisor *sup)
 			   : sup->last_exit.kind == OB_EXIT_SIGNAL ? "was killed by signal"
 								   : NULL;
 	if (what != NULL) {
-		obi_supervisor_cause(sup, "process %d %s %d", sup->process.id.pid, what, sup->last_exit.value);
+		obi_supervisor_cause(sup, "process %d %s %d", sup->process.id.pid, what,
+				     sup->last_exit.value);
 	} else {
-		obi_supervisor_cause(sup, "process %d exited; its status is not known", sup->process.id.pid);
+		obi_supervisor_cause(sup, "process %d exited; its status is not known",
+				     sup->process.id.pid);
 	}
 }
 
@@ -44,8 +46,8 @@ static void feed_exit(void *user)
 }
 
 /*
- * The pidfd says that it is dead. libev's default loop may have reaped it already; then its callback brings the status, in this
- * turn: so look at the end of the turn.
+ * The pidfd says that it is dead. libev's default loop may have reaped it already; then its
+ * callback brings the status, in this turn: so look at the end of the turn.
  */
 static void on_death(void *user, int events)
 {
@@ -92,8 +94,8 @@ static void close_logs(struct obi_supervisor *sup)
 	obi_fifo_close(&sup->err);
 }
 
-static int open_log(struct obi_supervisor *sup, const struct obi_fifo *fifo, int stream, struct obi_log_reader **ret,
-		    struct ob_error *reterr)
+static int open_log(struct obi_supervisor *sup, const struct obi_fifo *fifo, int stream,
+		    struct obi_log_reader **ret, struct ob_error *reterr)
 {
 	struct obi_log_reader_setup setup = {
 	    .loop = sup->setup.loop,
@@ -125,11 +127,15 @@ static int open_directory(struct obi_supervisor *sup, struct ob_error *reterr)
 		return r;
 	}
 	bool create = sup->phase != OBI_PHASE_WAIT_RECONNECT;
-	r = obi_datadir_open(sup->options->data_path, create, user.uid, user.gid, &sup->dir, reterr);
-	return r == OB_ENOENT ? obi_fail(reterr, OB_ENOENT, 0, "no existing config in %s", sup->options->data_path) : r;
+	r = obi_datadir_open(sup->options->data_path, create, user.uid, user.gid, &sup->dir,
+			     reterr);
+	return r == OB_ENOENT ? obi_fail(reterr, OB_ENOENT, 0, "no existing config in %s",
+					 sup->options->data_path)
+			      : r;
 }
 
-/* Counters and procid of whoever was in charge before; a file that is not there, or not understood, says nothing. */
+/* Counters and procid of whoever was in charge before; a file that is not there, or not understood,
+ * says nothing. */
 static void read_state(struct obi_supervisor *sup)
 {
 	struct obi_statefile was;
@@ -148,9 +154,11 @@ static void note_nobody(struct obi_supervisor *sup)
 		return;
 	}
 	if (sup->state.procid.pid > 0) {
-		obi_supervisor_note(sup, OB_ENOENT, "process not running (pid %d)", sup->state.procid.pid);
+		obi_supervisor_note(sup, OB_ENOENT, "process not running (pid %d)",
+				    sup->state.procid.pid);
 	} else {
-		obi_supervisor_note(sup, OB_ENOENT, "no existing config in %s", sup->options->data_path);
+		obi_supervisor_note(sup, OB_ENOENT, "no existing config in %s",
+				    sup->options->data_path);
 	}
 }
 
@@ -160,7 +168,8 @@ static void found_live(struct obi_supervisor *sup, struct obi_occupant *found)
 	sup->process = found->process;
 	found->process = OBI_PROCESS_NONE;
 	if (sup->phase == OBI_PHASE_WAIT_START || sup->phase == OBI_PHASE_CLEAR_START) {
-		obi_supervisor_note(sup, OB_EEXIST, "outboard process %s is already running", sup->options->name);
+		obi_supervisor_note(sup, OB_EEXIST, "outboard process %s is already running",
+				    sup->options->name);
 	}
 }
 
@@ -192,7 +201,8 @@ void obi_instance_probe(struct obi_supervisor *sup)
 	}
 }
 
-/* A lock's release makes no event: look again every now and then, for as long as the stop timeout allows. */
+/* A lock's release makes no event: look again every now and then, for as long as the stop timeout
+ * allows. */
 static void look_at_lock(void *user)
 {
 	struct obi_supervisor *sup = user;
@@ -253,7 +263,8 @@ static int fill_access(const struct ob_connector_options *o, struct ob_config *c
 	return r == OB_OK ? join(o->peer_groups, ",", &config->peer_gids) : r;
 }
 
-static int fill_config(struct obi_supervisor *sup, struct ob_config *config, struct ob_error *reterr)
+static int fill_config(struct obi_supervisor *sup, struct ob_config *config,
+		       struct ob_error *reterr)
 {
 	char token[OBI_TOKEN_SIZE];
 	const char *dir = sup->options->data_path;
@@ -271,9 +282,11 @@ static int fill_config(struct obi_supervisor *sup, struct ob_config *config, str
 	r = r == OB_OK ? obi_child_config_set(&config->codec, sup->options->codec) : r;
 	r = r == OB_OK ? obi_child_config_set(&config->instance, sup->state.instance) : r;
 	r = r == OB_OK ? fill_access(sup->options, config) : r;
-	r = r == OB_OK ? obi_child_config_set(&config->parent_address, sup->options->parent_address) : r;
+	r = r == OB_OK ? obi_child_config_set(&config->parent_address, sup->options->parent_address)
+		       : r;
 	r = r == OB_OK ? obi_child_config_set(&config->transport, sup->setup.listen_transport) : r;
-	config->heartbeat_ms = sup->options->health_interval_ms > 0 ? sup->options->health_interval_ms : 0;
+	config->heartbeat_ms =
+	    sup->options->health_interval_ms > 0 ? sup->options->health_interval_ms : 0;
 	sodium_memzero(token, sizeof token);
 	if (r < 0) {
 		return obi_fail(reterr, r, 0, "writing outboard config: out of memory");
@@ -289,8 +302,11 @@ static int make_files(struct obi_supervisor *sup, struct ob_config *config, stru
 	if (r < 0) {
 		return r;
 	}
-	r = obi_fifo_make(d->fd, OBI_FILE_STDOUT, "stdout", bytes, d->uid, d->gid, &sup->out, reterr);
-	r = r == OB_OK ? obi_fifo_make(d->fd, OBI_FILE_STDERR, "stderr", bytes, d->uid, d->gid, &sup->err, reterr) : r;
+	r = obi_fifo_make(d->fd, OBI_FILE_STDOUT, "stdout", bytes, d->uid, d->gid, &sup->out,
+			  reterr);
+	r = r == OB_OK ? obi_fifo_make(d->fd, OBI_FILE_STDERR, "stderr", bytes, d->uid, d->gid,
+				       &sup->err, reterr)
+		       : r;
 	if (r == OB_OK && obi_datadir_write_config(d, config, reterr) < 0) {
 		r = reterr != NULL ? obi_wrap(reterr, "writing outboard config") : OB_EIO;
 	}
@@ -308,12 +324,14 @@ static void note_started(struct obi_supervisor *sup)
 	sup->state.adopted = sup->state.was_ready = false;
 	sup->state.version = 0;
 	sup->state.address[0] = '\0';
-	snprintf(sup->state.config_hash, sizeof sup->state.config_hash, "%s", sup->setup.config_hash);
+	snprintf(sup->state.config_hash, sizeof sup->state.config_hash, "%s",
+		 sup->setup.config_hash);
 }
 
 static int spawn(struct obi_supervisor *sup, struct ob_error *reterr)
 {
-	struct obi_spawn s = {.options = sup->options, .plugin_path = sup->setup.plugin_path, .lock_fd = -1};
+	struct obi_spawn s = {
+	    .options = sup->options, .plugin_path = sup->setup.plugin_path, .lock_fd = -1};
 	char *path = text_of(sup->options->data_path, OBI_FILE_CONFIG);
 	int r = path != NULL ? obi_datadir_lock_child(&sup->dir, &s.lock_fd, reterr) : OB_ENOMEM;
 	if (r == OB_OK) {
@@ -335,7 +353,8 @@ static int start_watch(struct obi_supervisor *sup, struct ob_error *reterr)
 	bool known = sup->options->ready == OB_READY_RPC ||
 		     (sup->options->ready == OB_READY_NONE && sup->options->connect != NULL);
 	return known ? OB_OK
-		     : obi_rename_watch_start(sup->setup.loop, sup->setup.watches, &sup->watch, sup->dir.fd, reterr);
+		     : obi_rename_watch_start(sup->setup.loop, sup->setup.watches, &sup->watch,
+					      sup->dir.fd, reterr);
 }
 
 /* NULL: none. false: there is no memory for it, and then there is none, which is noted. */
@@ -382,10 +401,12 @@ void obi_instance_spawn(struct obi_supervisor *sup)
 
 /* ---- Readiness ---- */
 
-/* Where to dial: what the user said, else what the child wrote; one that writes nothing listens where it was told to. */
+/* Where to dial: what the user said, else what the child wrote; one that writes nothing listens
+ * where it was told to. */
 static bool find_address(struct obi_supervisor *sup, const struct ob_config *config)
 {
-	const char *address = sup->options->connect != NULL ? sup->options->connect : config->rpc_addr;
+	const char *address =
+	    sup->options->connect != NULL ? sup->options->connect : config->rpc_addr;
 	if (address == NULL && sup->options->ready == OB_READY_RPC) {
 		address = sup->options->listen;
 	}
@@ -412,9 +433,10 @@ static void on_config_change(void *user)
 	if (find_address(sup, &config)) {
 		obi_link_monitor_start(sup);
 	} else {
-		obi_supervisor_note(sup, OB_EPROTO,
-				    "empty RPC address: outboard process %s is ready, and does not say where",
-				    sup->options->name);
+		obi_supervisor_note(
+		    sup, OB_EPROTO,
+		    "empty RPC address: outboard process %s is ready, and does not say where",
+		    sup->options->name);
 		obi_supervisor_cause(sup, "empty RPC address");
 		obi_supervisor_feed(sup, OBI_LIFE_READY_TIMEOUT);
 	}
@@ -429,7 +451,8 @@ void obi_instance_await_ready(struct obi_supervisor *sup)
 	}
 	if (sup->options->ready == OB_READY_RPC ||
 	    (sup->options->ready == OB_READY_NONE && sup->options->connect != NULL)) {
-		if (!set_address(sup, sup->options->connect != NULL ? sup->options->connect : sup->options->listen)) {
+		if (!set_address(sup, sup->options->connect != NULL ? sup->options->connect
+								    : sup->options->listen)) {
 			obi_supervisor_instant(sup, OBI_LIFE_READY_TIMEOUT);
 			return;
 		}
@@ -462,8 +485,9 @@ static void adopt_failed(struct obi_supervisor *sup, const struct ob_error *err)
 }
 
 /*
- * A child that was ready is dialled where it listens. One whose parent died before that is waited for as if we had started it;
- * and where nothing but `none` was ever expected, being alive is enough.
+ * A child that was ready is dialled where it listens. One whose parent died before that is waited
+ * for as if we had started it; and where nothing but `none` was ever expected, being alive is
+ * enough.
  */
 static void take_over(struct obi_supervisor *sup, struct ob_config *config)
 {
@@ -480,7 +504,8 @@ static void take_over(struct obi_supervisor *sup, struct ob_config *config)
 		sup->heart.judged = true;
 		obi_supervisor_instant(sup, OBI_LIFE_ADOPT_OK);
 	} else if (sup->address == NULL && config->ready) {
-		obi_supervisor_note(sup, OB_EINVAL, "invalid config state: pid=%lld, addr=, ready=true",
+		obi_supervisor_note(sup, OB_EINVAL,
+				    "invalid config state: pid=%lld, addr=, ready=true",
 				    (long long)config->pid);
 		obi_supervisor_instant(sup, OBI_LIFE_ADOPT_FAILED);
 	}
@@ -525,7 +550,8 @@ static void note_exit(struct obi_supervisor *sup)
 {
 	tell_exit(sup);
 	if (obi_lifecycle_start_open(sup->phase) || sup->start != NULL) {
-		obi_supervisor_note(sup, OB_EEXITED, "waiting for outboard process to be ready: %s", sup->cause);
+		obi_supervisor_note(sup, OB_EEXITED, "waiting for outboard process to be ready: %s",
+				    sup->cause);
 	}
 	sup->state.last_exit = sup->last_exit;
 }
@@ -579,9 +605,10 @@ void obi_instance_save(struct obi_supervisor *sup)
 		return;
 	}
 	sup->state.state = state;
-	sup->state.desired = state == OB_STATE_STOPPED || state == OB_STATE_STOPPING || state == OB_STATE_IDLE
-				 ? OBI_DESIRED_STOPPED
-				 : OBI_DESIRED_RUNNING;
+	sup->state.desired =
+	    state == OB_STATE_STOPPED || state == OB_STATE_STOPPING || state == OB_STATE_IDLE
+		? OBI_DESIRED_STOPPED
+		: OBI_DESIRED_RUNNING;
 	if (obi_boot_id(sup->state.restart_boot, NULL) < 0) {
 		sup->state.restart_boot[0] = '\0';
 	}
@@ -603,7 +630,8 @@ int obi_instance_init(struct obi_supervisor *sup, struct ob_error *reterr)
 	sup->child.fn = on_reaped;
 	sup->watch.fn = on_config_change;
 	sup->lock_timer.fn = look_at_lock;
-	sup->death.user = sup->death_task.user = sup->child.user = sup->watch.user = sup->lock_timer.user = sup;
+	sup->death.user = sup->death_task.user = sup->child.user = sup->watch.user =
+	    sup->lock_timer.user = sup;
 	return OB_OK;
 }
 

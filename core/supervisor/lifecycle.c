@@ -40,26 +40,31 @@ struct cell {
 	[OBI_PHASE_##phase][OBI_LIFE_##event] = {true, {OBI_PHASE_##next, (uint32_t)(actions)}}
 
 /* Nothing runs and nobody waits: a request begins anew. */
-#define RESTING(phase, extra)                                                                                 \
-	ON(phase, START, WAIT_START, (extra) | PROBE), ON(phase, RECONNECT, WAIT_RECONNECT, (extra) | PROBE), \
-	    ON(phase, START_OR_RECONNECT, WAIT_EITHER, (extra) | PROBE),                                      \
-	    ON(phase, SUPERVISE, WAIT_AGAIN, (extra) | PROBE), ON(phase, DETACH, phase, STOP_DONE),           \
-	    ON(phase, CLOSE, CLOSED, CLOSE_DONE)
+#define RESTING(phase, extra)                                            \
+	ON(phase, START, WAIT_START, (extra) | PROBE),                   \
+	    ON(phase, RECONNECT, WAIT_RECONNECT, (extra) | PROBE),       \
+	    ON(phase, START_OR_RECONNECT, WAIT_EITHER, (extra) | PROBE), \
+	    ON(phase, SUPERVISE, WAIT_AGAIN, (extra) | PROBE),           \
+	    ON(phase, DETACH, phase, STOP_DONE), ON(phase, CLOSE, CLOSED, CLOSE_DONE)
 
 /* Something runs or is about to: no second one. */
 #define TAKEN(phase)                                                          \
 	ON(phase, START, phase, REFUSE), ON(phase, RECONNECT, phase, REFUSE), \
 	    ON(phase, START_OR_RECONNECT, phase, REFUSE), ON(phase, SUPERVISE, phase, REFUSE)
 
-/* No process of ours yet, so a stop, detach or close only ends the waiting. finish ends the start request, if one is open. */
+/* No process of ours yet, so a stop, detach or close only ends the waiting. finish ends the start
+ * request, if one is open. */
 #define WAITING(phase, finish)                                        \
 	TAKEN(phase), ON(phase, STOP, STOPPED, (finish) | STOP_DONE), \
-	    ON(phase, DETACH, STOPPED, (finish) | STOP_DONE), ON(phase, CLOSE, CLOSED, (finish) | CLOSE_DONE)
+	    ON(phase, DETACH, STOPPED, (finish) | STOP_DONE),         \
+	    ON(phase, CLOSE, CLOSED, (finish) | CLOSE_DONE)
 
 /* A process of ours that is to live: it can be ended, for a stop or a close, or let go. */
-#define LIVING(phase, finish)                                                                                    \
-	TAKEN(phase), ON(phase, STOP, STOP_ASKED, END | (finish)), ON(phase, CLOSE, STOP_CLOSE, END | (finish)), \
-	    ON(phase, DETACH, DETACHED, DISARM | LET_GO | SAVE | RELEASE | DETACHED | (finish) | STOP_DONE)
+#define LIVING(phase, finish)                                      \
+	TAKEN(phase), ON(phase, STOP, STOP_ASKED, END | (finish)), \
+	    ON(phase, CLOSE, STOP_CLOSE, END | (finish)),          \
+	    ON(phase, DETACH, DETACHED,                            \
+	       DISARM | LET_GO | SAVE | RELEASE | DETACHED | (finish) | STOP_DONE)
 
 /* A process of ours that is being ended; a stop or close changes what follows. */
 #define ENDING(phase, stop, detach)                                                          \
@@ -147,7 +152,8 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(ADOPTING_RECONNECT, EXITED, STOPPED, DISARM | DEAD | PUT_AWAY | STOPPED | START_FAIL),
     ON(ADOPTING_RECONNECT, VERSION_OLD, STOP_REPLACE, OBI_DO_ARM_STOP),
 
-    /* One that was ready once and is silent now is never doubled and never killed; an orphan that never became ready is ended. */
+    /* One that was ready once and is silent now is never doubled and never killed; an orphan that
+       never became ready is ended. */
     LIVING(ADOPTING_EITHER, START_FAIL),
     ON(ADOPTING_EITHER, CANCEL, DETACHED, DISARM | LET_GO | RELEASE | START_FAIL),
     ON(ADOPTING_EITHER, READY_TIMEOUT, STOP_REPLACE, END),
@@ -156,7 +162,8 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(ADOPTING_EITHER, EXITED, WAIT_EITHER, DISARM | DEAD | PROBE),
     ON(ADOPTING_EITHER, VERSION_OLD, STOP_REPLACE, OBI_DO_ARM_STOP),
 
-    /* Under the restart policy it is ours by its procid alone, and how it answers is the link's matter from then on. */
+    /* Under the restart policy it is ours by its procid alone, and how it answers is the link's
+       matter from then on. */
     LIVING(ADOPTING_AGAIN, NOTHING),
     ON(ADOPTING_AGAIN, READY_TIMEOUT, STOP_RETRY, END),
     ON(ADOPTING_AGAIN, ADOPT_OK, READY, DISARM | SAVE | ADOPTED),
@@ -218,7 +225,8 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(CLOSED, DETACH, CLOSED, STOP_DONE),
 };
 
-/* Events that may come when nobody listens any more: a waiter's timeout, a word from a child that is being ended. */
+/* Events that may come when nobody listens any more: a waiter's timeout, a word from a child that
+ * is being ended. */
 static bool may_be_late(enum obi_life_event event)
 {
 	switch (event) {
@@ -252,5 +260,6 @@ int obi_lifecycle_refusal(enum obi_phase phase, enum obi_life_event event)
 	if (phase == OBI_PHASE_BACKOFF && event == OBI_LIFE_RECONNECT) {
 		return OB_EDOWN;
 	}
-	return phase >= OBI_PHASE_STOP_ASKED && phase <= OBI_PHASE_STOP_VERSION ? OB_EBUSY : OB_EEXIST;
+	return phase >= OBI_PHASE_STOP_ASKED && phase <= OBI_PHASE_STOP_VERSION ? OB_EBUSY
+										: OB_EEXIST;
 }

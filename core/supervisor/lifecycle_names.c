@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is to be said of a phase: its public state, its properties, its name. And the names of the public enums beside it. */
+/* What is to be said of a phase: its public state, its properties, its name. And the names of the
+ * public enums beside it. */
 #include "supervisor/lifecycle.h"
 
 struct trait {
@@ -9,7 +10,8 @@ struct trait {
 	bool start_open;
 };
 
-#define TRAIT(phase, state, process, open) [OBI_PHASE_##phase] = {#phase, OB_STATE_##state, process, open}
+#define TRAIT(phase, state, process, open) \
+	[OBI_PHASE_##phase] = {#phase, OB_STATE_##state, process, open}
 
 static const struct trait traits[OBI_PHASE_COUNT] = {
     TRAIT(IDLE, IDLE, false, false),
@@ -87,8 +89,9 @@ static const char *pick(const char *const *names, size_t count, uint32_t number)
 
 const char *ob_state_name(uint32_t state)
 {
-	static const char *const names[] = {"idle",	"waiting", "starting", "adopting", "ready",
-					    "stopping", "stopped", "backoff",  "failed",   "detached"};
+	static const char *const names[] = {"idle",   "waiting",  "starting", "adopting",
+					    "ready",  "stopping", "stopped",  "backoff",
+					    "failed", "detached"};
 	return pick(names, sizeof names / sizeof names[0], state);
 }
 
@@ -100,7 +103,8 @@ const char *ob_link_name(uint32_t link)
 
 const char *ob_event_name(uint32_t type)
 {
-	static const char *const names[] = {NULL,	  "starting", "ready",	 "unhealthy", "unresponsive", "exited",
-					    "restarting", "failed",   "adopted", "detached",  "stopped"};
+	static const char *const names[] = {NULL,	    "starting", "ready",      "unhealthy",
+					    "unresponsive", "exited",	"restarting", "failed",
+					    "adopted",	    "detached", "stopped"};
 	return pick(names, sizeof names / sizeof names[0], type);
 }

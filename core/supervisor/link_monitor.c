@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The link to a supervised child: dialled for as long as the process lives, however often it breaks. A broken link is a state of
- * the link; what it says about the child is what the child itself says: health, version, and silence.
+ * The link to a supervised child: dialled for as long as the process lives, however often it
+ * breaks. A broken link is a state of the link; what it says about the child is what the child
+ * itself says: health, version, and silence.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -14,7 +15,8 @@ enum {
 	REDIAL_STARTING_MS = 250, /* ... up to this while somebody waits for it to be ready */
 	REDIAL_MAX_MS = 5000,	  /* ... and to this later on */
 	OPEN_TIMEOUT_MS = 5000,
-	LATE_MS = 1000, /* a dial that takes so much longer than that did not take it: we were stopped */
+	LATE_MS =
+	    1000, /* a dial that takes so much longer than that did not take it: we were stopped */
 	ASK_TIMEOUT_MS = 10000
 };
 
@@ -37,8 +39,10 @@ static void judge_good(struct obi_supervisor *sup)
 	sup->state.was_ready = true;
 	bool adopting = obi_lifecycle_is_adopting(sup->phase);
 	obi_supervisor_feed(sup, adopting ? OBI_LIFE_ADOPT_OK : OBI_LIFE_BECAME_READY);
-	/* One that was ill from its first word on has been told of; what is to be done about it is done now. */
-	if (sup->healthy == 0 && sup->options->health_action == OB_HEALTH_RESTART && sup->phase == OBI_PHASE_READY) {
+	/* One that was ill from its first word on has been told of; what is to be done about it is
+	 * done now. */
+	if (sup->healthy == 0 && sup->options->health_action == OB_HEALTH_RESTART &&
+	    sup->phase == OBI_PHASE_READY) {
 		obi_supervisor_cause(sup, "not healthy from the start");
 		obi_supervisor_feed(sup, OBI_LIFE_UNWELL);
 	}
@@ -56,15 +60,16 @@ static void judge_unwell(struct obi_supervisor *sup, enum ob_event_type type, co
 
 /* ---- Questions and answers ---- */
 
-static int ask(struct obi_supervisor *sup, const char *method, const struct ob_value *params, int64_t timeout_ms,
-	       obi_reply_fn *fn)
+static int ask(struct obi_supervisor *sup, const char *method, const struct ob_value *params,
+	       int64_t timeout_ms, obi_reply_fn *fn)
 {
 	int64_t deadline = timeout_ms < 0 ? INT64_MAX : obi_now_ms() + timeout_ms;
-	return obi_session_call(obi_connection_session(sup->heart.link), ob_bytes_text(method), params, deadline, fn,
-				sup, NULL, NULL);
+	return obi_session_call(obi_connection_session(sup->heart.link), ob_bytes_text(method),
+				params, deadline, fn, sup, NULL, NULL);
 }
 
-static void on_health(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+static void on_health(void *user, int code, const struct ob_value *value,
+		      const struct ob_error *err)
 {
 	struct obi_supervisor *sup = user;
 	struct ob_bytes why = {NULL, 0};
@@ -79,12 +84,14 @@ static void on_health(void *user, int code, const struct ob_value *value, const 
 	if (!healthy && !was_bad) {
 		char text[256];
 		ob_get_string(ob_value_find(value, "last_error"), &why);
-		snprintf(text, sizeof text, "not healthy: %.*s", (int)(why.len < 200 ? why.len : 200), why.data);
+		snprintf(text, sizeof text, "not healthy: %.*s",
+			 (int)(why.len < 200 ? why.len : 200), why.data);
 		judge_unwell(sup, OB_EVENT_UNHEALTHY, text);
 	}
 }
 
-static void on_first_health(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+static void on_first_health(void *user, int code, const struct ob_value *value,
+			    const struct ob_error *err)
 {
 	struct obi_supervisor *sup = user;
 	if (code == OB_OK || code == OB_EREMOTE) {
@@ -104,8 +111,10 @@ static void ask_first_health(struct obi_supervisor *sup)
 	(void)ask(sup, "outboard-control.health", NULL, ASK_TIMEOUT_MS, on_first_health);
 }
 
-/* The child is older than what we expect, and ends itself; what comes after the exit is the machine's. */
-static void on_version(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+/* The child is older than what we expect, and ends itself; what comes after the exit is the
+ * machine's. */
+static void on_version(void *user, int code, const struct ob_value *value,
+		       const struct ob_error *err)
 {
 	struct obi_supervisor *sup = user;
 	bool restart = false;
@@ -116,11 +125,14 @@ static void on_version(void *user, int code, const struct ob_value *value, const
 		(void)ob_get_bool(ob_value_find(value, "needs_restart"), &restart);
 	}
 	if (restart) {
-		obi_supervisor_cause(sup, "version %llu is older than %llu", (unsigned long long)sup->state.version,
+		obi_supervisor_cause(sup, "version %llu is older than %llu",
+				     (unsigned long long)sup->state.version,
 				     (unsigned long long)sup->options->version);
-		/* One that we have just started and that is still too old would be replaced for ever: that is a failure, and counts. */
+		/* One that we have just started and that is still too old would be replaced for
+		 * ever: that is a failure, and counts. */
 		if (!sup->heart.judged && !sup->state.adopted) {
-			obi_supervisor_note(sup, OB_EEXITED, "waiting for outboard process to be ready: %s",
+			obi_supervisor_note(sup, OB_EEXITED,
+					    "waiting for outboard process to be ready: %s",
 					    sup->cause);
 			obi_supervisor_feed(sup, OBI_LIFE_UNWELL);
 			return;
@@ -172,7 +184,8 @@ static void become_unresponsive(struct obi_supervisor *sup)
 	char why[128];
 	snprintf(why, sizeof why, "no answer to %u heartbeats", sup->heart.misses);
 	sup->heart.unresponsive = true;
-	/* Over a network silence may mean that the connection is dead, and a new one helps; a local one cannot die so. */
+	/* Over a network silence may mean that the connection is dead, and a new one helps; a local
+	 * one cannot die so. */
 	bool redial = !sup->setup.local;
 	judge_unwell(sup, OB_EVENT_UNRESPONSIVE, why);
 	if (redial && sup->heart.link != NULL) {
@@ -181,8 +194,8 @@ static void become_unresponsive(struct obi_supervisor *sup)
 }
 
 /*
- * A timer that comes late by more than its own interval says that we were not running (stopped, or the machine suspended): then
- * nobody is to blame for the silence, and the question is asked anew.
+ * A timer that comes late by more than its own interval says that we were not running (stopped, or
+ * the machine suspended): then nobody is to blame for the silence, and the question is asked anew.
  */
 static void on_beat(void *user)
 {
@@ -210,7 +223,8 @@ static void on_beat(void *user)
 
 /* ---- The link ---- */
 
-static void on_supervised(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+static void on_supervised(void *user, int code, const struct ob_value *value,
+			  const struct ob_error *err)
 {
 	struct obi_supervisor *sup = user;
 	(void)value;
@@ -219,7 +233,8 @@ static void on_supervised(void *user, int code, const struct ob_value *value, co
 	}
 	if (code != OB_OK) {
 		obi_supervisor_note(sup, code, "connecting to outboard-control: %s", err->text);
-		obi_connection_close(sup->heart.link, code, "the child does not take us for its parent");
+		obi_connection_close(sup->heart.link, code,
+				     "the child does not take us for its parent");
 		return;
 	}
 	sup->heart.supervising = true;
@@ -255,8 +270,8 @@ static void judge_silence(struct obi_supervisor *sup)
 	if (sup->heart.down_since == 0 || now - sup->heart.dialed_at > OPEN_TIMEOUT_MS + LATE_MS) {
 		sup->heart.down_since = now; /* the next dial is to tell */
 	}
-	if (sup->phase == OBI_PHASE_READY && sup->options->health_interval_ms > 0 && !sup->heart.unresponsive &&
-	    now - sup->heart.down_since >= patience) {
+	if (sup->phase == OBI_PHASE_READY && sup->options->health_interval_ms > 0 &&
+	    !sup->heart.unresponsive && now - sup->heart.down_since >= patience) {
 		sup->heart.misses = sup->options->health_misses;
 		become_unresponsive(sup);
 	}
@@ -273,19 +288,22 @@ static void redial_later(struct obi_supervisor *sup)
 	if (!obi_lifecycle_has_process(sup->phase)) {
 		return; /* health says restart, and it is being ended */
 	}
-	obi_timer_set(sup->setup.loop, &sup->heart.redial, randombytes_uniform((ms < most ? ms : most) + 1));
+	obi_timer_set(sup->setup.loop, &sup->heart.redial,
+		      randombytes_uniform((ms < most ? ms : most) + 1));
 }
 
 /*
- * A refusal by what this system permits, or by who the child is, will not change: whoever waits is told at once. (Who starts a child has given it
- * its secret; that one is refused may be a stranger's doing.)
+ * A refusal by what this system permits, or by who the child is, will not change: whoever waits is
+ * told at once. (Who starts a child has given it its secret; that one is refused may be a
+ * stranger's doing.)
  */
 static bool give_up(struct obi_supervisor *sup)
 {
 	bool adopting = obi_lifecycle_is_adopting(sup->phase);
 	int code = sup->heart.refused;
 	sup->heart.refused = 0;
-	if (!(adopting && code != 0) && !(obi_lifecycle_is_starting(sup->phase) && code == OB_EPERM)) {
+	if (!(adopting && code != 0) &&
+	    !(obi_lifecycle_is_starting(sup->phase) && code == OB_EPERM)) {
 		return false;
 	}
 	obi_supervisor_note(sup, code, "RPC connection failed: %s", sup->link_error);
@@ -297,7 +315,8 @@ static bool give_up(struct obi_supervisor *sup)
 static void note_dial(struct obi_supervisor *sup, const struct ob_error *err)
 {
 	sup->heart.refused = err->code == OB_EAUTH || err->code == OB_EPERM ? err->code : 0;
-	snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1, err->text);
+	snprintf(sup->link_error, sizeof sup->link_error, "%.*s", (int)sizeof sup->link_error - 1,
+		 err->text);
 	obi_supervisor_changed(sup);
 }
 
@@ -340,12 +359,14 @@ static void dial_now(void *user)
 	struct obi_connection_setup setup = sup->setup.link;
 	struct ob_error err = {0};
 	sup->heart.dialed_at = obi_now_ms();
-	setup.events = (struct obi_connection_events){on_opened, on_closed, on_called, NULL, on_ending, sup};
+	setup.events =
+	    (struct obi_connection_events){on_opened, on_closed, on_called, NULL, on_ending, sup};
 	setup.open_timeout_ms = OPEN_TIMEOUT_MS;
 	if (obi_connection_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {
 		obi_dial_turn_end(&sup->heart.turn);
 		sup->heart.link = NULL;
-		/* The machine may be in the middle of a step: what follows from this can wait for the redial. */
+		/* The machine may be in the middle of a step: what follows from this can wait for
+		 * the redial. */
 		note_dial(sup, &err);
 		redial_later(sup);
 		return;
@@ -400,7 +421,8 @@ void obi_link_monitor_stop(struct obi_supervisor *sup)
 	obi_timer_stop(&sup->heart.beat);
 	obi_dial_turn_end(&sup->heart.turn);
 	sup->heart.link = NULL;
-	sup->heart.supervising = sup->heart.judged = sup->heart.unresponsive = sup->heart.waiting = false;
+	sup->heart.supervising = sup->heart.judged = sup->heart.unresponsive = sup->heart.waiting =
+	    false;
 	sup->heart.failures = sup->heart.misses = 0;
 	sup->heart.down_since = 0;
 	sup->link_error[0] = '\0';

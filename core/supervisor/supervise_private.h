@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* supervisor/supervise_private - what supervise.c (the machine), child.c (process and files) and heart.c (the link) share. */
+/* supervisor/supervise_private - what supervise.c (the machine), child.c (process and files) and
+ * heart.c (the link) share. */
 #ifndef OBI_SUPERVISOR_SUPERVISE_PRIVATE_H
 #define OBI_SUPERVISOR_SUPERVISE_PRIVATE_H
 
@@ -34,7 +35,8 @@ struct obi_link_monitor {
 	int64_t down_since; /* 0: the link was up, or nobody has dialled yet */
 	int64_t dialed_at;  /* when the dial that is under way, or the last one, began */
 	struct obi_timer redial;
-	struct obi_dial_turn turn; /* to dial: held until it is authenticated, or has come to nothing */
+	struct obi_dial_turn
+	    turn; /* to dial: held until it is authenticated, or has come to nothing */
 	struct obi_timer beat;
 };
 
@@ -50,7 +52,8 @@ struct obi_supervisor {
 	struct obi_task queue_task;
 	struct obi_request *start; /* whose start, reconnect or start-or-reconnect is open */
 	struct obi_request *stops; /* whose stop, detach or close is open */
-	struct obi_request close;  /* that one must not fail for want of memory: a child would be left behind */
+	struct obi_request
+	    close; /* that one must not fail for want of memory: a child would be left behind */
 	uint64_t next_id;
 	bool forgiven;	      /* the counters that state.json holds do not count any more */
 	char link_error[256]; /* why the last dial of this process came to nothing */
@@ -89,7 +92,8 @@ void obi_supervisor_note(struct obi_supervisor *sup, int code, const char *forma
     __attribute__((format(printf, 3, 4)));
 void obi_supervisor_note_error(struct obi_supervisor *sup, const struct ob_error *err);
 /* What the next event is to say as its cause. */
-void obi_supervisor_cause(struct obi_supervisor *sup, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void obi_supervisor_cause(struct obi_supervisor *sup, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void obi_supervisor_emit(struct obi_supervisor *sup, enum ob_event_type type, int64_t delay_ms);
 void obi_supervisor_changed(struct obi_supervisor *sup);
 

@@ -73,12 +73,14 @@ void obi_supervisor_changed(struct obi_supervisor *sup)
 
 static bool is_start(enum obi_life_event event)
 {
-	return event == OBI_LIFE_START || event == OBI_LIFE_RECONNECT || event == OBI_LIFE_START_OR_RECONNECT;
+	return event == OBI_LIFE_START || event == OBI_LIFE_RECONNECT ||
+	       event == OBI_LIFE_START_OR_RECONNECT;
 }
 
 static void finish(struct obi_request *request, int code, const struct ob_error *err)
 {
-	struct obi_request *mine = request->lasting ? NULL : request; /* the supervisor may go meanwhile */
+	struct obi_request *mine =
+	    request->lasting ? NULL : request; /* the supervisor may go meanwhile */
 	if (request->done != NULL) {
 		request->done(request->user, code, err);
 	}
@@ -90,7 +92,8 @@ static void finish_start(struct obi_supervisor *sup, bool ok)
 	struct obi_request *request = sup->start;
 	struct ob_error err = sup->note;
 	if (!sup->noted) {
-		obi_fail(&err, OB_ECANCELED, 0, "the start of outboard process %s was called off", sup->options->name);
+		obi_fail(&err, OB_ECANCELED, 0, "the start of outboard process %s was called off",
+			 sup->options->name);
 	}
 	sup->start = NULL;
 	sup->noted = false;
@@ -126,7 +129,8 @@ static void refuse(struct obi_supervisor *sup, struct obi_request *request, enum
 		obi_fail(&err, code, 0, "the connector is closed");
 		break;
 	default:
-		obi_fail(&err, code, 0, "outboard process %s is busy with another request", sup->options->name);
+		obi_fail(&err, code, 0, "outboard process %s is busy with another request",
+			 sup->options->name);
 		break;
 	}
 	finish(request, code, &err);
@@ -166,8 +170,8 @@ static void run_queue(void *user)
 	}
 }
 
-int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event request, ob_done_fn *done, void *user,
-			   uint64_t *ret_id, struct ob_error *reterr)
+int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event request,
+			   ob_done_fn *done, void *user, uint64_t *ret_id, struct ob_error *reterr)
 {
 	struct obi_request **last = &sup->queue;
 	bool lasting = request == OBI_LIFE_CLOSE && sup->close.id == 0;
@@ -219,10 +223,12 @@ void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code)
 	}
 	if (sup->start != NULL && sup->start->id == id) {
 		sup->noted = false; /* whatever went wrong before, this is what ends it */
-		obi_supervisor_note(sup, code,
-				    code == OB_ETIMEDOUT ? "timeout waiting for outboard process %s to be ready"
-							 : "waiting for outboard process %s to be ready was canceled",
-				    sup->options->name);
+		obi_supervisor_note(
+		    sup, code,
+		    code == OB_ETIMEDOUT
+			? "timeout waiting for outboard process %s to be ready"
+			: "waiting for outboard process %s to be ready was canceled",
+		    sup->options->name);
 		obi_supervisor_feed(sup, OBI_LIFE_CANCEL);
 		return;
 	}
@@ -242,8 +248,9 @@ void obi_supervisor_instant(struct obi_supervisor *sup, enum obi_life_event even
 }
 
 /*
- * A timer that is late says that we did not run (stopped, or the whole machine): the child was not given the time that it was to have.
- * So it is given as much again as we were away for, and is looked at anew before it is judged.
+ * A timer that is late says that we did not run (stopped, or the whole machine): the child was not
+ * given the time that it was to have. So it is given as much again as we were away for, and is
+ * looked at anew before it is judged.
  */
 static bool is_given_more_time(struct obi_supervisor *sup)
 {
@@ -268,19 +275,24 @@ static void on_timer(void *user)
 		break;
 	case OBI_PHASE_STARTING_FIRST:
 	case OBI_PHASE_STARTING_AGAIN:
-		obi_supervisor_note(sup, OB_ETIMEDOUT, "timeout waiting for outboard process %s to be ready%s%s",
-				    sup->options->name, sup->link_error[0] != '\0' ? ": " : "", sup->link_error);
-		obi_supervisor_cause(sup, "not ready in %lld ms", (long long)sup->options->ready_timeout_ms);
+		obi_supervisor_note(
+		    sup, OB_ETIMEDOUT, "timeout waiting for outboard process %s to be ready%s%s",
+		    sup->options->name, sup->link_error[0] != '\0' ? ": " : "", sup->link_error);
+		obi_supervisor_cause(sup, "not ready in %lld ms",
+				     (long long)sup->options->ready_timeout_ms);
 		obi_supervisor_feed(sup, OBI_LIFE_READY_TIMEOUT);
 		break;
 	case OBI_PHASE_ADOPTING_RECONNECT:
 	case OBI_PHASE_ADOPTING_EITHER:
 	case OBI_PHASE_ADOPTING_AGAIN:
-		obi_supervisor_note(sup, OB_ETIMEDOUT,
-				    "RPC connection failed: timeout waiting for outboard process %s to be ready",
-				    sup->options->name);
-		obi_supervisor_cause(sup, "cannot be taken over in %lld ms", (long long)sup->options->ready_timeout_ms);
-		obi_supervisor_feed(sup, sup->state.was_ready ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
+		obi_supervisor_note(
+		    sup, OB_ETIMEDOUT,
+		    "RPC connection failed: timeout waiting for outboard process %s to be ready",
+		    sup->options->name);
+		obi_supervisor_cause(sup, "cannot be taken over in %lld ms",
+				     (long long)sup->options->ready_timeout_ms);
+		obi_supervisor_feed(sup, sup->state.was_ready ? OBI_LIFE_ADOPT_FAILED
+							      : OBI_LIFE_READY_TIMEOUT);
 		break;
 	default:
 		obi_supervisor_feed(sup, OBI_LIFE_STOP_TIMEOUT);
@@ -303,7 +315,8 @@ static int64_t boottime_ms(void)
 static void arm_backoff(struct obi_supervisor *sup)
 {
 	int64_t delay_ms;
-	if (!obi_backoff_next(&sup->options->restart, &sup->state.restart, boottime_ms(), dice(), &delay_ms)) {
+	if (!obi_backoff_next(&sup->options->restart, &sup->state.restart, boottime_ms(), dice(),
+			      &delay_ms)) {
 		obi_supervisor_cause(sup, "gave up after %u restarts", sup->state.restart.count);
 		obi_supervisor_instant(sup, OBI_LIFE_GAVE_UP);
 		return;
@@ -420,7 +433,8 @@ static void act(struct obi_supervisor *sup, uint32_t actions)
 {
 	if ((actions & OBI_DO_FORGIVE) != 0) {
 		obi_backoff_forgive(&sup->state.restart);
-		sup->forgiven = sup->dir.parent_lock < 0; /* what is still to be read is forgiven, too */
+		sup->forgiven =
+		    sup->dir.parent_lock < 0; /* what is still to be read is forgiven, too */
 	}
 	if ((actions & OBI_DO_DISARM) != 0) {
 		obi_timer_stop(&sup->timer);
@@ -445,7 +459,8 @@ void obi_supervisor_feed(struct obi_supervisor *sup, enum obi_life_event event)
 {
 	struct obi_step step = obi_lifecycle_step(sup->phase, event);
 	bool outermost = !sup->feeding;
-	/* Events come from the loop one by one; what an action finds out goes through obi_supervisor_instant(). */
+	/* Events come from the loop one by one; what an action finds out goes through
+	 * obi_supervisor_instant(). */
 	if (!outermost) {
 		obi_supervisor_instant(sup, event);
 		return;
@@ -466,7 +481,8 @@ void obi_supervisor_feed(struct obi_supervisor *sup, enum obi_life_event event)
 
 /* ---- Life of the shell ---- */
 
-int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supervisor **ret, struct ob_error *reterr)
+int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supervisor **ret,
+		       struct ob_error *reterr)
 {
 	struct obi_supervisor *sup = calloc(1, sizeof *sup);
 	if (sup == NULL) {
@@ -545,5 +561,6 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->stale = running && strcmp(sup->state.config_hash, sup->setup.config_hash) != 0;
 	snprintf(ret->address, sizeof ret->address, "%s", sup->address != NULL ? sup->address : "");
 	bool cut_off = running && ret->link != OB_LINK_UP && sup->link_error[0] != '\0';
-	snprintf(ret->last_error, sizeof ret->last_error, "%s", cut_off ? sup->link_error : sup->state.last_error);
+	snprintf(ret->last_error, sizeof ret->last_error, "%s",
+		 cut_off ? sup->link_error : sup->state.last_error);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * supervisor/supervisor - one child, supervised: the shell around supervisor/lifecycle. It holds the data directory, the process, its logs and
- * the link, feeds the machine with what happens to them, and does what the machine says.
+ * supervisor/supervisor - one child, supervised: the shell around supervisor/lifecycle. It holds
+ * the data directory, the process, its logs and the link, feeds the machine with what happens to
+ * them, and does what the machine says.
  *
  * Requests are queued and run from the loop, so all callbacks come from the loop.
  */
@@ -37,28 +38,32 @@ struct obi_supervisor_setup {
 	struct obi_rename_watch_hub **watches;
 	struct obi_orphans *strays;
 	struct obi_dial_limiter *dials;
-	const struct ob_connector_options *options; /* defaults filled in; must outlive the supervisor */
-	const char *plugin_path;		    /* for the child's environment */
-	const char *config_hash;		    /* of the options, 64 hex digits */
-	const char *listen_transport;		    /* what the child is told to listen with; NULL: by scheme */
-	struct obi_connection_setup link;	    /* without events */
-	bool local;				    /* the transport cannot break while both ends live */
+	const struct ob_connector_options
+	    *options;		      /* defaults filled in; must outlive the supervisor */
+	const char *plugin_path;      /* for the child's environment */
+	const char *config_hash;      /* of the options, 64 hex digits */
+	const char *listen_transport; /* what the child is told to listen with; NULL: by scheme */
+	struct obi_connection_setup link; /* without events */
+	bool local;			  /* the transport cannot break while both ends live */
 	struct obi_supervisor_events events;
 };
 
-int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supervisor **ret, struct ob_error *reterr);
+int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supervisor **ret,
+		       struct ob_error *reterr);
 
 /* Free it. Its CLOSE request must have ended. sup may be NULL. */
 void obi_supervisor_free(struct obi_supervisor *sup);
 
 /*
- * Queue a request: OBI_LIFE_START, RECONNECT, START_OR_RECONNECT, SUPERVISE, STOP, DETACH or CLOSE. done (may be NULL) is called
- * exactly once, from the loop. *ret_id (may be NULL) names it for obi_supervisor_abort().
+ * Queue a request: OBI_LIFE_START, RECONNECT, START_OR_RECONNECT, SUPERVISE, STOP, DETACH or CLOSE.
+ * done (may be NULL) is called exactly once, from the loop. *ret_id (may be NULL) names it for
+ * obi_supervisor_abort().
  */
-int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event request, ob_done_fn *done, void *user,
-			   uint64_t *ret_id, struct ob_error *reterr);
+int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event request,
+			   ob_done_fn *done, void *user, uint64_t *ret_id, struct ob_error *reterr);
 
-/* Who waits for this request gives up with code: a start is undone, a stop kills at once. Its done is called. */
+/* Who waits for this request gives up with code: a start is undone, a stop kills at once. Its done
+ * is called. */
 void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code);
 
 /* End the child at once and wait for its death: for a loop that will not turn again. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The parent: starts the child, calls it, prints what it logs, stops it. hello-parent DATA_DIRECTORY CHILD */
+/* The parent: starts the child, calls it, prints what it logs, stops it. hello-parent
+ * DATA_DIRECTORY CHILD */
 #include <outboard/outboard.h>
 #include <stdio.h>
 
 static void print_record(void *user, const struct ob_log_record *record)
 {
 	(void)user;
-	printf("%s logs: %.*s\n", record->name, (int)record->message.len, (const char *)record->message.data);
+	printf("%s logs: %.*s\n", record->name, (int)record->message.len,
+	       (const char *)record->message.data);
 }
 
 int main(int argc, char **argv)
@@ -25,8 +27,10 @@ int main(int argc, char **argv)
 	ob_reply *reply = NULL;
 	bool ok = ob_runtime_new(NULL, &runtime, &err) == OB_OK &&
 		  ob_connector_new(runtime, &options, &child, &err) == OB_OK &&
-		  ob_connector_start(child, 0, NULL, &err) == OB_OK && ob_reply_new(&reply, &err) == OB_OK &&
-		  ob_client_callf(ob_connector_client(child), 0, reply, &err, "hello.greet", "[s]", "world") == OB_OK;
+		  ob_connector_start(child, 0, NULL, &err) == OB_OK &&
+		  ob_reply_new(&reply, &err) == OB_OK &&
+		  ob_client_callf(ob_connector_client(child), 0, reply, &err, "hello.greet", "[s]",
+				  "world") == OB_OK;
 	if (ok && ob_get_string(ob_reply_value(reply), &greeting)) {
 		printf("the child answers: %.*s\n", (int)greeting.len, (const char *)greeting.data);
 	} else if (!ok) {

@@ -2,10 +2,12 @@
 /*
  * kv-child - a key-value store as a child. Interface `kv`:
  *
- *   get(key) -> value or nil    set(key, value)    delete(key) -> whether it was there    list() -> keys in order
- *   import(key) -> value        asks the parent's `source.read` for the value, stores it, and answers when that has come
+ *   get(key) -> value or nil    set(key, value)    delete(key) -> whether it was there    list() ->
+ * keys in order import(key) -> value        asks the parent's `source.read` for the value, stores
+ * it, and answers when that has come
  *
- * After each change the parent is told `kv-events.changed(key)`. `kv-child --tick MS` also logs a numbered line every MS.
+ * After each change the parent is told `kv-events.changed(key)`. `kv-child --tick MS` also logs a
+ * numbered line every MS.
  */
 #include "store.h"
 
@@ -22,16 +24,18 @@ struct kv {
 
 static ob_runtime *runtime;
 
-/* ---- Methods ------------------------------------------------------------------------------------------------------ */
+/* ---- Methods ---- */
 
-/* A parameter that must be text of at most max bytes; false: the call has been answered with what is wrong. */
-static bool text_param(ob_call *call, const struct ob_value *params, uint32_t i, const char *name, size_t max,
-		       struct ob_bytes *ret)
+/* A parameter that must be text of at most max bytes; false: the call has been answered with what
+ * is wrong. */
+static bool text_param(ob_call *call, const struct ob_value *params, uint32_t i, const char *name,
+		       size_t max, struct ob_bytes *ret)
 {
 	if (ob_get_string(ob_params_get(params, i, name), ret) && ret->len <= max) {
 		return true;
 	}
-	ob_call_fail(call, OB_RPC_INVALID_PARAMS, "%s must be a string of at most %zu bytes", name, max);
+	ob_call_fail(call, OB_RPC_INVALID_PARAMS, "%s must be a string of at most %zu bytes", name,
+		     max);
 	return false;
 }
 
@@ -39,7 +43,8 @@ static bool text_param(ob_call *call, const struct ob_value *params, uint32_t i,
 static void tell(struct kv *kv, const char *what, struct ob_bytes key)
 {
 	ob_log(ob_server_logger(kv->server), OB_LOG_INFO, what, "{s:S}", "key", key.data, key.len);
-	ob_client_notifyf(ob_server_parent(kv->server), NULL, "kv-events.changed", "[S]", key.data, key.len);
+	ob_client_notifyf(ob_server_parent(kv->server), NULL, "kv-events.changed", "[S]", key.data,
+			  key.len);
 }
 
 /* Store the value, and answer with it. */
@@ -108,7 +113,7 @@ static void on_list(void *user, ob_call *call, const struct ob_value *params)
 	free(keys);
 }
 
-/* ---- Import: answered later, by way of a call to the parent ----------------------------------------------------------- */
+/* ---- Import: answered later, by way of a call to the parent ---- */
 
 struct import {
 	struct kv *kv;
@@ -116,7 +121,8 @@ struct import {
 	struct ob_bytes key; /* in the params, which a deferred call keeps until it is answered */
 };
 
-static void on_read(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_read(void *user, int result, const struct ob_value *value,
+		    const struct ob_error *err)
 {
 	struct import *import = user;
 	struct ob_bytes text;
@@ -136,8 +142,8 @@ static void ask_source(struct import *import)
 	struct ob_value key = ob_stringn((const char *)import->key.data, import->key.len);
 	struct ob_value params = ob_array(&key, 1);
 	struct ob_error err;
-	if (ob_client_call_async(ob_server_parent(import->kv->server), "source.read", &params, 0, on_read, import, NULL,
-				 &err) != OB_OK) {
+	if (ob_client_call_async(ob_server_parent(import->kv->server), "source.read", &params, 0,
+				 on_read, import, NULL, &err) != OB_OK) {
 		ob_call_fail(import->call, NO_SOURCE, "the parent's source: %s", err.text);
 		free(import);
 	}
@@ -165,7 +171,7 @@ static void on_import(void *user, ob_call *call, const struct ob_value *params)
 	ask_source(import);
 }
 
-/* ---- Health and life -------------------------------------------------------------------------------------------------- */
+/* ---- Health and life ---- */
 
 static bool has_room(void *user, struct ob_error *why)
 {
@@ -193,9 +199,11 @@ static void on_shutdown(void *user, ob_server *server)
 
 static int start(struct kv *kv, struct ob_error *reterr)
 {
-	static const struct ob_method methods[] = {{"get", on_get},   {"set", on_set},	     {"delete", on_delete},
-						   {"list", on_list}, {"import", on_import}, {NULL, NULL}};
-	struct ob_server_options options = {.size = sizeof options, .version = 1, .shutdown = on_shutdown};
+	static const struct ob_method methods[] = {{"get", on_get},	  {"set", on_set},
+						   {"delete", on_delete}, {"list", on_list},
+						   {"import", on_import}, {NULL, NULL}};
+	struct ob_server_options options = {
+	    .size = sizeof options, .version = 1, .shutdown = on_shutdown};
 	int r = ob_runtime_new(NULL, &runtime, reterr);
 	options.runtime = runtime;
 	r = r == OB_OK ? ob_server_open(&options, &kv->server, reterr) : r;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kv-demo - shows what outboard is for, with kv-parent and kv-child, and checks each thing it says: a child is started, called,
- * killed and replaced; its parent is killed, and the next one finds the same child; a stop leaves nothing behind. It runs
- * kv-parent as a user would, by its input and output. Exit status 0 only if all of it was so.
+ * kv-demo - shows what outboard is for, with kv-parent and kv-child, and checks each thing it says:
+ * a child is started, called, killed and replaced; its parent is killed, and the next one finds the
+ * same child; a stop leaves nothing behind. It runs kv-parent as a user would, by its input and
+ * output. Exit status 0 only if all of it was so.
  */
 #include "driven.h"
 
@@ -31,7 +32,7 @@ static struct demo {
 	int64_t delivered; /* how many of them the running parent has given */
 } demo;
 
-/* ---- Saying, and failing ---------------------------------------------------------------------------------------------- */
+/* ---- Saying, and failing ---- */
 
 static double now_ms(void)
 {
@@ -105,7 +106,7 @@ static void check(bool held, const char *what)
 	}
 }
 
-/* ---- Driving kv-parent ------------------------------------------------------------------------------------------------ */
+/* ---- Driving kv-parent ---- */
 
 static void start_parent(void)
 {
@@ -142,7 +143,8 @@ static const char *wait_for(const char *prefix)
 	enum driven_result result = DRIVEN_LINE;
 	while (result == DRIVEN_LINE) {
 		double left = end - now_ms();
-		result = left > 0 ? driven_line(&demo.parent, (int)left, line, sizeof line) : DRIVEN_LATE;
+		result = left > 0 ? driven_line(&demo.parent, (int)left, line, sizeof line)
+				  : DRIVEN_LATE;
 		if (result != DRIVEN_LINE) {
 			break;
 		}
@@ -154,7 +156,8 @@ static const char *wait_for(const char *prefix)
 			fail("kv-parent said: %s", line);
 		}
 	}
-	fail(result == DRIVEN_LATE ? "kv-parent did not say \"%s\" in time" : "kv-parent ended before it said \"%s\"",
+	fail(result == DRIVEN_LATE ? "kv-parent did not say \"%s\" in time"
+				   : "kv-parent ended before it said \"%s\"",
 	     prefix);
 }
 
@@ -183,7 +186,7 @@ static bool lives(pid_t pid)
 	return kill(pid, 0) == 0;
 }
 
-/* ---- The steps -------------------------------------------------------------------------------------------------------- */
+/* ---- The steps ---- */
 
 static void show_start(void)
 {
@@ -191,8 +194,9 @@ static void show_start(void)
 	start_parent();
 	demo.child = wait_event("ready");
 	check(lives(demo.child), "the child that is ready does not run");
-	say("start", now_ms() - start, "kv-parent (pid %d) started kv-child (pid %d), and it is ready",
-	    (int)demo.parent.pid, (int)demo.child);
+	say("start", now_ms() - start,
+	    "kv-parent (pid %d) started kv-child (pid %d), and it is ready", (int)demo.parent.pid,
+	    (int)demo.child);
 }
 
 static void show_calls(void)
@@ -202,10 +206,13 @@ static void show_calls(void)
 	wait_for("log set");
 	say("log", now_ms() - start, "kv.set was called, and the child's log record of it arrived");
 	wait_for("reply ");
-	check(strcmp(ask("get colour\n", &ms), " blue") == 0, "kv.get did not answer what kv.set was given");
+	check(strcmp(ask("get colour\n", &ms), " blue") == 0,
+	      "kv.get did not answer what kv.set was given");
 	say("call", ms, "kv.get answered \"blue\"");
-	check(strcmp(ask("import motto\n", &ms), " out of process, in reach") == 0, "kv.import gave another value");
-	say("callback", ms, "kv.import asked its parent for the value, and answered \"out of process, in reach\"");
+	check(strcmp(ask("import motto\n", &ms), " out of process, in reach") == 0,
+	      "kv.import gave another value");
+	say("callback", ms,
+	    "kv.import asked its parent for the value, and answered \"out of process, in reach\"");
 }
 
 static void show_crash(void)
@@ -218,8 +225,10 @@ static void show_crash(void)
 	demo.child = wait_event("ready");
 	check(demo.child != killed && lives(demo.child), "the replacement does not run");
 	double ready = now_ms();
-	check(strcmp(ask("get colour\n", &ms), " nothing") == 0, "the replacement knows what it was never told");
-	say("kill -9", ready - start, "kv-child %d died; kv-child %d took its place (100 ms of it are the backoff)",
+	check(strcmp(ask("get colour\n", &ms), " nothing") == 0,
+	      "the replacement knows what it was never told");
+	say("kill -9", ready - start,
+	    "kv-child %d died; kv-child %d took its place (100 ms of it are the backoff)",
 	    (int)killed, (int)demo.child);
 }
 
@@ -244,7 +253,8 @@ static void show_parent_crash(void)
 	drain_parent();
 	check(WIFSIGNALED(driven_wait(&demo.parent)), "kv-parent ended by itself");
 	int64_t by_first = demo.delivered;
-	say("kill -9", -1, "kv-parent %d died, right after the child's line %d", (int)parent, (int)MARK);
+	say("kill -9", -1, "kv-parent %d died, right after the child's line %d", (int)parent,
+	    (int)MARK);
 	(void)poll(NULL, 0, ALONE_MS);
 	check(lives(demo.child), "the child died with its parent");
 	say("alone", ALONE_MS, "kv-child %d has no parent, and lives and logs on", (int)demo.child);
@@ -253,18 +263,19 @@ static void show_parent_crash(void)
 	start_parent();
 	check(wait_event("adopted") == demo.child, "the next parent has another child");
 	double adopted = now_ms();
-	check(strcmp(ask("get colour\n", &ms), " green") == 0, "the adopted child has lost its memory");
+	check(strcmp(ask("get colour\n", &ms), " green") == 0,
+	      "the adopted child has lost its memory");
 	say("adopt", adopted - start,
-	    "kv-parent %d took over the same kv-child %d; kv.get answers \"green\" as set before", (int)demo.parent.pid,
-	    (int)demo.child);
+	    "kv-parent %d took over the same kv-child %d; kv.get answers \"green\" as set before",
+	    (int)demo.parent.pid, (int)demo.child);
 	/* What was written while nobody read, and some that were written to us. */
 	while (demo.last < MARK + ALONE_MS / TICK_MS + 5) {
 		wait_for("log tick");
 	}
 	check(by_first + demo.delivered == demo.last, "the two parents' lines do not add up");
 	say("log", -1,
-	    "lines 1 to %" PRId64 " came in order, none missing, none twice: %" PRId64 " by the first parent, %" PRId64
-	    " by the next",
+	    "lines 1 to %" PRId64 " came in order, none missing, none twice: %" PRId64
+	    " by the first parent, %" PRId64 " by the next",
 	    demo.last, by_first, demo.delivered);
 }
 
@@ -281,17 +292,19 @@ static void show_stop(void)
 	double stopped = now_ms();
 	check(waitpid(demo.child, &status, WNOHANG) == demo.child, "the child lives");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		fail("the child failed at the end: %s %d", WIFSIGNALED(status) ? "signal" : "status",
+		fail("the child failed at the end: %s %d",
+		     WIFSIGNALED(status) ? "signal" : "status",
 		     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	}
 	check(!lives(-demo.child), "something of the child's process group lives");
 	remove_dir(left, sizeof left);
 	check(strcmp(left, " outboard.lock parent.lock state.json") == 0, left);
-	say("stop", stopped - start, "kv-child logged its \"bye\" and is gone, and so is its process group");
+	say("stop", stopped - start,
+	    "kv-child logged its \"bye\" and is gone, and so is its process group");
 	say("left", -1, "no socket, no FIFO, no token; of the data directory only:%s", left);
 }
 
-/* ---- Where things are ------------------------------------------------------------------------------------------------- */
+/* ---- Where things are ---- */
 
 static void find_places(void)
 {
@@ -299,7 +312,8 @@ static void find_places(void)
 	ssize_t n = readlink("/proc/self/exe", demo.bin, sizeof demo.bin - 1);
 	check(n > 0, "/proc/self/exe cannot be read");
 	*strrchr(demo.bin, '/') = '\0';
-	snprintf(demo.dir, sizeof demo.dir, "%s/kv-demo-XXXXXX", tmp != NULL && *tmp == '/' ? tmp : "/tmp");
+	snprintf(demo.dir, sizeof demo.dir, "%s/kv-demo-XXXXXX",
+		 tmp != NULL && *tmp == '/' ? tmp : "/tmp");
 	check(mkdtemp(demo.dir) != NULL, "no directory for the demo can be made");
 }
 
@@ -307,10 +321,12 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
-	/* The child of a parent that was killed becomes ours, so that it can be reaped wherever this runs. */
+	/* The child of a parent that was killed becomes ours, so that it can be reaped wherever
+	 * this runs. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	find_places();
-	printf("outboard %s: a key-value store as a supervised child, in %s\n\n", ob_version(), demo.dir);
+	printf("outboard %s: a key-value store as a supervised child, in %s\n\n", ob_version(),
+	       demo.dir);
 	show_start();
 	show_calls();
 	show_crash();

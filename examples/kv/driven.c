@@ -18,7 +18,8 @@ static bool spawn(struct driven *d, const char *const *argv, int input, int outp
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, input, 0);
 	posix_spawn_file_actions_adddup2(&actions, output, 1);
-	errno = posix_spawn(&d->pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+	errno =
+	    posix_spawn(&d->pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return errno == 0;
 }

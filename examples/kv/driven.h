@@ -22,7 +22,8 @@ bool driven_tell(const struct driven *driven, const char *line);
 
 enum driven_result { DRIVEN_LINE, DRIVEN_END, DRIVEN_LATE };
 
-/* The next line it gives, without its newline; DRIVEN_LATE when none comes within timeout_ms. What does not fit is cut. */
+/* The next line it gives, without its newline; DRIVEN_LATE when none comes within timeout_ms. What
+ * does not fit is cut. */
 enum driven_result driven_line(struct driven *driven, int timeout_ms, char *ret_line, size_t size);
 
 /* Wait for its end; its status as waitpid() has it. */

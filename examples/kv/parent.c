@@ -2,12 +2,12 @@
 /*
  * kv-parent - supervises a kv child and gives it what the standard input says, one command a line:
  *
- *   get KEY    set KEY VALUE    delete KEY    list    import KEY    health    status    detach    stop
+ *   get KEY    set KEY VALUE    delete KEY    list    import KEY    health    status    detach stop
  *
  *   kv-parent DATA_DIRECTORY COMMAND [ARGUMENT...]
  *
- * It adopts the child that an earlier kv-parent left behind, or starts one. What it prints begins with what it is: `event`,
- * `log`, `changed`, `reply`, `error`. The end of the input is a stop.
+ * It adopts the child that an earlier kv-parent left behind, or starts one. What it prints begins
+ * with what it is: `event`, `log`, `changed`, `reply`, `error`. The end of the input is a stop.
  */
 #include <outboard/outboard.h>
 
@@ -28,15 +28,17 @@ static double now_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* ---- What comes from the child, on the loop's thread ----------------------------------------------------------------- */
+/* ---- What comes from the child, on the loop's thread ---- */
 
 static void on_event(void *user, const struct ob_event *event)
 {
 	(void)user;
-	printf("event %s pid=%" PRId32 " %s\n", ob_event_name(event->type), event->pid, event->cause);
+	printf("event %s pid=%" PRId32 " %s\n", ob_event_name(event->type), event->pid,
+	       event->cause);
 }
 
-/* The whole record is there to be had; here, the message and the number that some of the child's records bear. */
+/* The whole record is there to be had; here, the message and the number that some of the child's
+ * records bear. */
 static void on_log(void *user, const struct ob_log_record *record)
 {
 	char number[32] = "";
@@ -45,7 +47,8 @@ static void on_log(void *user, const struct ob_log_record *record)
 	if (ob_get_int(ob_value_find(&record->attrs, "n"), &n)) {
 		snprintf(number, sizeof number, " n=%" PRId64, n);
 	}
-	printf("log %.*s%s\n", (int)record->message.len, (const char *)record->message.data, number);
+	printf("log %.*s%s\n", (int)record->message.len, (const char *)record->message.data,
+	       number);
 }
 
 static void on_changed(void *user, ob_call *call, const struct ob_value *params)
@@ -61,11 +64,13 @@ static void on_changed(void *user, ob_call *call, const struct ob_value *params)
 /* source.read(key): where the child gets from what it is told to import. */
 static void on_read(void *user, ob_call *call, const struct ob_value *params)
 {
-	static const char *const source[][2] = {{"motto", "out of process, in reach"}, {"host", "here"}};
+	static const char *const source[][2] = {{"motto", "out of process, in reach"},
+						{"host", "here"}};
 	struct ob_bytes key;
 	(void)user;
 	for (size_t i = 0; i < sizeof source / sizeof *source; i++) {
-		if (ob_get_string(ob_params_get(params, 0, "key"), &key) && ob_bytes_is(key, source[i][0])) {
+		if (ob_get_string(ob_params_get(params, 0, "key"), &key) &&
+		    ob_bytes_is(key, source[i][0])) {
 			ob_call_replyf(call, "s", source[i][1]);
 			return;
 		}
@@ -73,7 +78,7 @@ static void on_read(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_fail(call, 1, "there is no such key");
 }
 
-/* ---- Commands -------------------------------------------------------------------------------------------------------- */
+/* ---- Commands ---- */
 
 static void print_value(const struct ob_value *value)
 {
@@ -102,7 +107,8 @@ static void call(struct parent *p, const char *method, const char *key, const ch
 {
 	struct ob_error err;
 	double start = now_us();
-	int r = value != NULL ? ob_client_callf(p->kv, 0, p->reply, &err, method, "[s s]", key, value)
+	int r = value != NULL
+		    ? ob_client_callf(p->kv, 0, p->reply, &err, method, "[s s]", key, value)
 		: key != NULL ? ob_client_callf(p->kv, 0, p->reply, &err, method, "[s]", key)
 			      : ob_client_callf(p->kv, 0, p->reply, &err, method, NULL);
 	if (r == OB_OK) {
@@ -121,7 +127,8 @@ static void health(struct parent *p)
 	struct ob_error err;
 	int r = ob_control_health(ob_connector_control(p->child), 0, &health, &err);
 	if (r == OB_OK) {
-		printf("reply %s%s\n", health.healthy ? "healthy" : "unhealthy: ", health.last_error);
+		printf("reply %s%s\n",
+		       health.healthy ? "healthy" : "unhealthy: ", health.last_error);
 	}
 	print_end(r, &err);
 }
@@ -130,8 +137,9 @@ static void status(struct parent *p)
 {
 	struct ob_status status = {.size = sizeof status};
 	ob_connector_status(p->child, &status);
-	printf("reply %s link=%s pid=%" PRId32 " restarts=%" PRIu32 "%s\n", ob_state_name(status.state),
-	       ob_link_name(status.link), status.pid, status.restarts, status.adopted ? " adopted" : "");
+	printf("reply %s link=%s pid=%" PRId32 " restarts=%" PRIu32 "%s\n",
+	       ob_state_name(status.state), ob_link_name(status.link), status.pid, status.restarts,
+	       status.adopted ? " adopted" : "");
 }
 
 /* False: that was the last one. */
@@ -162,7 +170,7 @@ static bool obey(struct parent *p, char *line)
 	return true;
 }
 
-/* ---- Life ------------------------------------------------------------------------------------------------------------ */
+/* ---- Life ---- */
 
 static int start(struct parent *p, char **argv, struct ob_error *reterr)
 {

@@ -62,7 +62,8 @@ static bool make_room(struct store *s)
 static bool insert(struct store *s, size_t at, struct ob_bytes key, struct ob_bytes value)
 {
 	struct store_entry entry = {0};
-	if (s->count == STORE_MAX || !make_room(s) || !copy(&entry.key, key) || !copy(&entry.value, value)) {
+	if (s->count == STORE_MAX || !make_room(s) || !copy(&entry.key, key) ||
+	    !copy(&entry.value, value)) {
 		drop(entry.key);
 		return false;
 	}

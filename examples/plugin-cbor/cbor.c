@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A codec: MessagePack-RPC's messages in CBOR (RFC 8949), by libcbor. [0, id, method, params], [1, id, error, result] and
- * [2, method, params].
+ * A codec: MessagePack-RPC's messages in CBOR (RFC 8949), by libcbor. [0, id, method, params], [1,
+ * id, error, result] and [2, method, params].
  *
- * libcbor's streaming decoder reads one item's head at a time and allocates nothing, so the same step serves scan(), which must
- * judge everything before memory is taken, and decode(). Tags, indefinite lengths and half floats are refused.
+ * libcbor's streaming decoder reads one item's head at a time and allocates nothing, so the same
+ * step serves scan(), which must judge everything before memory is taken, and decode(). Tags,
+ * indefinite lengths and half floats are refused.
  */
 #include <outboard/codec.h>
 
 #include <cbor.h>
 #include <math.h>
 
-/* ---- One item ----------------------------------------------------------------------------------------------------- */
+/* ---- One item ---- */
 
-/* What an item is: a value, but for the elements of an array or a map, of which there is the number only. */
+/* What an item is: a value, but for the elements of an array or a map, of which there is the number
+ * only. */
 struct item {
 	bool refused;
 	struct ob_value value;
@@ -118,7 +120,8 @@ static const struct cbor_callbacks callbacks = {
     .indef_break = on_other,
 };
 
-/* Read the item at `at`. 1: it is in *ret, and takes *ret_len bytes; 0: it takes that many at least; or a refusal. */
+/* Read the item at `at`. 1: it is in *ret, and takes *ret_len bytes; 0: it takes that many at
+ * least; or a refusal. */
 static int next_item(struct ob_bytes bytes, size_t at, struct item *ret, size_t *ret_len)
 {
 	size_t room = bytes.len - at;
@@ -130,22 +133,26 @@ static int next_item(struct ob_bytes bytes, size_t at, struct item *ret, size_t 
 	struct cbor_decoder_result r = cbor_stream_decode(bytes.data + at, room, &callbacks, ret);
 	if (r.status == CBOR_DECODER_NEDATA) {
 		*ret_len = r.required;
-		return r.required > room ? 0 : OB_ETOOBIG; /* a length near 2^64, and the sum has wrapped */
+		return r.required > room
+			   ? 0
+			   : OB_ETOOBIG; /* a length near 2^64, and the sum has wrapped */
 	}
 	*ret_len = r.read;
 	return r.status == CBOR_DECODER_FINISHED && !ret->refused ? 1 : OB_EPROTO;
 }
 
-/* ---- scan --------------------------------------------------------------------------------------------------------- */
+/* ---- scan ---- */
 
-/* How far it is, and how many items each open container still lacks, the message itself the outermost. */
+/* How far it is, and how many items each open container still lacks, the message itself the
+ * outermost. */
 struct notes {
 	uint64_t at;
 	uint64_t owed; /* sum of left[] */
 	uint32_t depth;
 	uint32_t left[OB_DEPTH_MAX + 2];
 };
-_Static_assert(sizeof(struct notes) <= sizeof(((struct ob_scan *)NULL)->notes), "a scan's notes fit");
+_Static_assert(sizeof(struct notes) <= sizeof(((struct ob_scan *)NULL)->notes),
+	       "a scan's notes fit");
 
 static int count_item(struct notes *n, const struct item *item, uint32_t depth_limit)
 {
@@ -171,7 +178,8 @@ static int count_item(struct notes *n, const struct item *item, uint32_t depth_l
 	return OB_OK;
 }
 
-static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len)
+static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
+		size_t *ret_len)
 {
 	struct notes *n = (struct notes *)(void *)progress->notes;
 	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;
@@ -179,7 +187,8 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 	if (progress->seen == 0) {
 		*n = (struct notes){.at = 0};
 	}
-	/* Each item that is owed takes a byte at least: so no count is believed that the limit leaves no room for. */
+	/* Each item that is owed takes a byte at least: so no count is believed that the limit
+	 * leaves no room for. */
 	while ((n->at == 0 || n->owed > 0) && n->at + n->owed <= limits->message) {
 		struct item item;
 		int r = next_item(bytes, (size_t)n->at, &item, &len);
@@ -194,7 +203,8 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 		len = 1;
 	}
 	progress->seen = bytes.len > 0 ? bytes.len : progress->seen;
-	uint64_t total = n->at + (n->owed > 0 ? n->owed - 1 : 0) + (n->owed > 0 || n->at == 0 ? len : 0);
+	uint64_t total =
+	    n->at + (n->owed > 0 ? n->owed - 1 : 0) + (n->owed > 0 || n->at == 0 ? len : 0);
 	if (total > limits->message) {
 		return OB_ETOOBIG;
 	}
@@ -202,7 +212,7 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 	return n->at > 0 && n->owed == 0;
 }
 
-/* ---- decode ------------------------------------------------------------------------------------------------------- */
+/* ---- decode ---- */
 
 struct reader {
 	struct ob_bytes bytes;
@@ -240,7 +250,8 @@ static int read_value(struct reader *r, struct ob_value *ret)
 		ret->as.items = items;
 		return OB_OK;
 	}
-	ret->as.pairs = (const struct ob_pair *)(const void *)items; /* a pair is two values in a row */
+	ret->as.pairs =
+	    (const struct ob_pair *)(const void *)items; /* a pair is two values in a row */
 	int twice = ob_map_has_duplicates(ret->as.pairs, ret->count, r->arena);
 	return twice > 0 ? OB_EPROTO : twice;
 }
@@ -249,7 +260,8 @@ static bool to_message(const struct ob_value *v, struct ob_message *m)
 {
 	const struct ob_value *items = v->as.items;
 	uint64_t kind, id = 0;
-	if (!ob_get_uint(&items[0], &kind) || kind > OB_NOTIFY || v->count != (kind == OB_NOTIFY ? 3 : 4)) {
+	if (!ob_get_uint(&items[0], &kind) || kind > OB_NOTIFY ||
+	    v->count != (kind == OB_NOTIFY ? 3 : 4)) {
 		return false;
 	}
 	if (kind != OB_NOTIFY && (!ob_get_uint(&items[1], &id) || id > UINT32_MAX)) {
@@ -277,7 +289,7 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob
 	return rc == OB_OK && !to_message(&v, ret_message) ? OB_EPROTO : rc;
 }
 
-/* ---- encode ------------------------------------------------------------------------------------------------------- */
+/* ---- encode ---- */
 
 enum head { UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, BOOLEAN };
 
@@ -348,7 +360,9 @@ static int put_collection(struct ob_sink *out, const struct ob_value *v, uint32_
 			const struct ob_value *key = &v->as.pairs[i].key;
 			rc = put_bytes(out, ob_bytes_of(key->as.string, key->count), true);
 		}
-		rc = rc == OB_OK ? put_value(out, map ? &v->as.pairs[i].value : &v->as.items[i], depth + 1) : rc;
+		rc = rc == OB_OK
+			 ? put_value(out, map ? &v->as.pairs[i].value : &v->as.items[i], depth + 1)
+			 : rc;
 	}
 	return rc;
 }
@@ -418,7 +432,8 @@ static int encode(const struct ob_message *message, struct ob_sink *out, struct 
 	return put_message(out, message);
 }
 
-static const struct ob_codec_ops ops = {.size = sizeof ops, .scan = scan, .decode = decode, .encode = encode};
+static const struct ob_codec_ops ops = {
+    .size = sizeof ops, .scan = scan, .decode = decode, .encode = encode};
 
 static const struct ob_plugin cbor = {
     .size = sizeof cbor, .kind = OB_PLUGIN_CODEC, .name = "cbor", .version = "1", .ops = &ops};

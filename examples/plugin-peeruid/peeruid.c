@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An authenticator: the peer is one of the users that PEERUID_ALLOW lists ("1000,1001"), or the user we run as. The kernel says
- * who it is, and nothing is sent.
+ * An authenticator: the peer is one of the users that PEERUID_ALLOW lists ("1000,1001"), or the
+ * user we run as. The kernel says who it is, and nothing is sent.
  */
 #define _GNU_SOURCE
 #include <outboard/auth.h>
@@ -28,14 +28,17 @@ static bool is_listed(const char *list, uint32_t uid)
 }
 
 /* Called on both ends, before a byte is read or sent. */
-static int admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
+static int admit(const struct ob_host *host, const struct ob_auth_params *params,
+		 struct ob_error *reterr)
 {
 	const struct ob_peer *peer = params->peer;
 	if ((peer->known & OB_PEER_UID) == 0) {
-		return host->fail(reterr, OB_EAUTH, 0, "peeruid: nobody vouches for who the peer is");
+		return host->fail(reterr, OB_EAUTH, 0,
+				  "peeruid: nobody vouches for who the peer is");
 	}
 	if (peer->uid != geteuid() && !is_listed(secure_getenv("PEERUID_ALLOW"), peer->uid)) {
-		return host->fail(reterr, OB_EAUTH, 0, "peeruid: user %u is not allowed", peer->uid);
+		return host->fail(reterr, OB_EAUTH, 0, "peeruid: user %u is not allowed",
+				  peer->uid);
 	}
 	return OB_OK;
 }

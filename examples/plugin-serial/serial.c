@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A transport over a line: serial:///dev/NAME, a serial port, a virtio-serial port, or a pseudo-terminal. One end listens on its
- * device, the other dials on its own. There is one connection at a time.
+ * A transport over a line: serial:///dev/NAME, a serial port, a virtio-serial port, or a
+ * pseudo-terminal. One end listens on its device, the other dials on its own. There is one
+ * connection at a time.
  *
- * A line has no connections, and does not tell when the other end dies; so there are frames, each of a connection by its number:
- * a head of nine bytes, and up to 1 KiB behind it. A dialer calls until it is answered. Who calls anew is heard by an end that
- * still serves an older connection, and which then gives that up. What a dead process left on the line belongs to no
- * connection, and is passed over. A frame that it did not finish is filled up by the zeros before each call and answer.
+ * A line has no connections, and does not tell when the other end dies; so there are frames, each
+ * of a connection by its number: a head of nine bytes, and up to 1 KiB behind it. A dialer calls
+ * until it is answered. Who calls anew is heard by an end that still serves an older connection,
+ * and which then gives that up. What a dead process left on the line belongs to no connection, and
+ * is passed over. A frame that it did not finish is filled up by the zeros before each call and
+ * answer.
  *
- * The line must not lose or change bytes. Speed and flow control are set by stty(1); only raw mode is set here.
+ * The line must not lose or change bytes. Speed and flow control are set by stty(1); only raw mode
+ * is set here.
  */
 #define _GNU_SOURCE
 #include <outboard/transport.h>
@@ -56,7 +60,7 @@ struct ob_stream {
 	bool gone;		      /* the peer is */
 	uint8_t pending[HEAD + PAYLOAD];
 	size_t from, to; /* of pending: not written yet */
-	size_t owed;	 /* payload in there which the caller was not told of, and comes with again */
+	size_t owed; /* payload in there which the caller was not told of, and comes with again */
 };
 
 struct ob_listener {
@@ -73,7 +77,7 @@ struct ob_dial {
 	int64_t next, end;
 };
 
-/* ---- Frames ------------------------------------------------------------------------------------------------------- */
+/* ---- Frames ---- */
 
 static uint8_t check_of(const uint8_t *head)
 {
@@ -100,10 +104,10 @@ static void write_head(uint8_t *head, struct frame f)
 
 static bool read_head(const uint8_t *head, struct frame *ret)
 {
-	*ret =
-	    (struct frame){.kind = head[1],
-			   .id = (uint32_t)head[2] << 24 | (uint32_t)head[3] << 16 | (uint32_t)head[4] << 8 | head[5],
-			   .len = (uint32_t)head[6] << 8 | head[7]};
+	*ret = (struct frame){.kind = head[1],
+			      .id = (uint32_t)head[2] << 24 | (uint32_t)head[3] << 16 |
+				    (uint32_t)head[4] << 8 | head[5],
+			      .len = (uint32_t)head[6] << 8 | head[7]};
 	return head[0] == MAGIC && head[HEAD - 1] == check_of(head) && ret->len <= PAYLOAD;
 }
 
@@ -115,12 +119,15 @@ static ptrdiff_t read_some(struct line *line, void *data, size_t len)
 		n = read(line->fd, data, len);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0) {
-		return errno == EAGAIN ? 0 : errno == EIO ? OB_ECONNLOST : OB_EIO; /* EIO: hung up */
+		return errno == EAGAIN ? 0
+		       : errno == EIO  ? OB_ECONNLOST
+				       : OB_EIO; /* EIO: hung up */
 	}
 	return n > 0 ? n : OB_ECONNLOST;
 }
 
-/* The next head, but nothing behind it. 1: it is in *ret; 0: not there yet. What is no head is skipped byte by byte. */
+/* The next head, but nothing behind it. 1: it is in *ret; 0: not there yet. What is no head is
+ * skipped byte by byte. */
 static int next_frame(struct line *line, struct frame *ret)
 {
 	for (;;) {
@@ -148,7 +155,8 @@ static int skip_payload(struct line *line)
 {
 	uint8_t waste[512];
 	while (line->left > 0) {
-		ptrdiff_t n = read_some(line, waste, line->left < sizeof waste ? line->left : sizeof waste);
+		ptrdiff_t n =
+		    read_some(line, waste, line->left < sizeof waste ? line->left : sizeof waste);
 		if (n <= 0) {
 			return (int)n;
 		}
@@ -173,16 +181,18 @@ static bool send_first(struct line *line, uint8_t kind, uint32_t id)
 	return write(line->fd, frame, sizeof frame) == sizeof frame;
 }
 
-/* ---- Devices ------------------------------------------------------------------------------------------------------ */
+/* ---- Devices ---- */
 
 static int path_of(const struct ob_host *host, const struct ob_uri *uri, char *path, size_t size,
 		   struct ob_error *reterr)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:,@+";
-	bool sound = uri->host.len == 0 && uri->port == -1 && uri->query.len == 0 && uri->path.len >= 2 &&
-		     uri->path.len < size && uri->path.data[0] == '/';
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:,@+";
+	bool sound = uri->host.len == 0 && uri->port == -1 && uri->query.len == 0 &&
+		     uri->path.len >= 2 && uri->path.len < size && uri->path.data[0] == '/';
 	if (!sound || strspn((const char *)uri->path.data, plain) != uri->path.len) {
-		return host->fail(reterr, OB_EINVAL, 0, "'%.*s' is not of the form serial:///dev/NAME",
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "'%.*s' is not of the form serial:///dev/NAME",
 				  (int)uri->text.len, (const char *)uri->text.data);
 	}
 	memcpy(path, uri->path.data, uri->path.len);
@@ -199,7 +209,8 @@ static int code_of(int sys)
 }
 
 /* Open it for us alone. taken: the code when somebody else has it. */
-static int open_line(const struct ob_host *host, const char *path, int taken, struct line *ret, struct ob_error *reterr)
+static int open_line(const struct ob_host *host, const char *path, int taken, struct line *ret,
+		     struct ob_error *reterr)
 {
 	struct stat st;
 	struct termios mode;
@@ -223,7 +234,7 @@ static int open_line(const struct ob_host *host, const char *path, int taken, st
 	return rc;
 }
 
-/* ---- Listener ----------------------------------------------------------------------------------------------------- */
+/* ---- Listener ---- */
 
 static bool watch(struct ob_listener *l, bool on)
 {
@@ -245,8 +256,9 @@ static void listener_close(struct ob_listener *l)
 	}
 }
 
-static int listen_on(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		     struct ob_listener **ret_listener, struct ob_error *reterr)
+static int listen_on(const struct ob_host *host, const struct ob_uri *uri,
+		     const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		     struct ob_error *reterr)
 {
 	(void)params;
 	struct ob_listener *l = calloc(1, sizeof *l);
@@ -301,7 +313,8 @@ static struct ob_stream *new_stream(const struct ob_host *host, int fd, uint32_t
 }
 
 /* The descriptor first: what is read of the line cannot be put back. */
-static int accept_call(struct ob_listener *l, struct ob_stream **ret_stream, struct ob_error *reterr)
+static int accept_call(struct ob_listener *l, struct ob_stream **ret_stream,
+		       struct ob_error *reterr)
 {
 	if (l->stream != NULL) {
 		return OB_EAGAIN;
@@ -313,7 +326,8 @@ static int accept_call(struct ob_listener *l, struct ob_stream **ret_stream, str
 		if (fd >= 0) {
 			close(fd);
 		}
-		return l->line.host->fail(reterr, OB_ENOMEM, sys, "accepting a connection on %s", l->path);
+		return l->line.host->fail(reterr, OB_ENOMEM, sys, "accepting a connection on %s",
+					  l->path);
 	}
 	s->id = hear_call(l);
 	if (s->id == 0 || !send_first(&s->line, ANSWER, s->id) || !watch(l, false)) {
@@ -327,27 +341,31 @@ static int accept_call(struct ob_listener *l, struct ob_stream **ret_stream, str
 	return OB_OK;
 }
 
-/* ---- Dial --------------------------------------------------------------------------------------------------------- */
+/* ---- Dial ---- */
 
 static void call(struct ob_dial *d, struct ob_want *want)
 {
 	int64_t now = d->line.host->now_ms();
 	if (now >= d->next) {
-		send_first(&d->line, CALL, d->id); /* where there is no room for it, the next may have it */
+		send_first(&d->line, CALL,
+			   d->id); /* where there is no room for it, the next may have it */
 		d->next = now + CALL_EVERY_MS;
 	}
-	*want =
-	    (struct ob_want){.fd = d->line.fd, .events = OB_READABLE, .deadline = d->next < d->end ? d->next : d->end};
+	*want = (struct ob_want){.fd = d->line.fd,
+				 .events = OB_READABLE,
+				 .deadline = d->next < d->end ? d->next : d->end};
 }
 
-static int dial_on(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		   struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+static int dial_on(const struct ob_host *host, const struct ob_uri *uri,
+		   const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		   struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)params;
 	struct ob_dial *d = calloc(1, sizeof *d);
 	if (d == NULL || getrandom(&d->id, sizeof d->id, GRND_NONBLOCK) != sizeof d->id) {
 		free(d);
-		return host->fail(reterr, OB_ENOMEM, 0, "dialing on a line: out of memory, or of randomness");
+		return host->fail(reterr, OB_ENOMEM, 0,
+				  "dialing on a line: out of memory, or of randomness");
 	}
 	d->id |= 1; /* never 0 */
 	int rc = path_of(host, uri, d->path, sizeof d->path, reterr);
@@ -362,8 +380,8 @@ static int dial_on(const struct ob_host *host, const struct ob_uri *uri, const s
 	return OB_OK;
 }
 
-static int finish_dial(struct ob_dial *d, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
-		       struct ob_error *reterr)
+static int finish_dial(struct ob_dial *d, int revents, struct ob_stream **ret_stream,
+		       struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct frame f = {.kind = 0};
 	int rc = 1;
@@ -375,7 +393,9 @@ static int finish_dial(struct ob_dial *d, int revents, struct ob_stream **ret_st
 	if (rc == 1) {
 		*ret_stream = new_stream(d->line.host, d->line.fd, d->id);
 		d->line.fd = *ret_stream != NULL ? -1 : d->line.fd;
-		return *ret_stream != NULL ? OB_OK : d->line.host->fail(reterr, OB_ENOMEM, 0, "out of memory");
+		return *ret_stream != NULL
+			   ? OB_OK
+			   : d->line.host->fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	if (rc < 0 || d->line.host->now_ms() >= d->end) {
 		return d->line.host->fail(reterr, OB_EREFUSED, 0, "%s: nobody answers", d->path);
@@ -395,14 +415,15 @@ static void dial_close(struct ob_dial *d)
 	}
 }
 
-/* ---- Streams ------------------------------------------------------------------------------------------------------ */
+/* ---- Streams ---- */
 
 static int stream_fd(struct ob_stream *s)
 {
 	return s->line.fd;
 }
 
-/* Read on to the next frame with a payload of ours. 1: it is there; 0: not now, or never: see ended and gone. */
+/* Read on to the next frame with a payload of ours. 1: it is there; 0: not now, or never: see ended
+ * and gone. */
 static int hear(struct ob_stream *s)
 {
 	struct frame f;
@@ -422,17 +443,19 @@ static int hear(struct ob_stream *s)
 			s->ended = true;
 			return 0;
 		} else if (f.id != s->id && skip_payload(&s->line) != 1) {
-			return 0; /* of an older connection; the rest of it is taken for ours, and refused above us */
+			return 0; /* of an older connection; the rest of it is taken for ours, and
+				     refused above us */
 		}
 	}
 	return !s->gone;
 }
 
 /*
- * Not a byte is read of the line but what the caller takes at once: what we held back, nobody would ask for, since the
- * descriptor would not be readable.
+ * Not a byte is read of the line but what the caller takes at once: what we held back, nobody would
+ * ask for, since the descriptor would not be readable.
  */
-static ptrdiff_t stream_readv(struct ob_stream *s, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t stream_readv(struct ob_stream *s, const struct iovec *pieces, int count,
+			      struct ob_error *reterr)
 {
 	(void)reterr;
 	if (s->line.left == 0 && (s->ended || hear(s) == 0)) {
@@ -476,10 +499,12 @@ static size_t fill(struct ob_stream *s, const struct iovec *pieces, int count, s
 	size_t len = 0;
 	for (int i = 0; i < count && len < PAYLOAD; i++) {
 		size_t pass = skip < pieces[i].iov_len ? skip : pieces[i].iov_len;
-		size_t take = pieces[i].iov_len - pass < PAYLOAD - len ? pieces[i].iov_len - pass : PAYLOAD - len;
+		size_t take = pieces[i].iov_len - pass < PAYLOAD - len ? pieces[i].iov_len - pass
+								       : PAYLOAD - len;
 		skip -= pass;
 		if (take > 0) {
-			memcpy(s->pending + HEAD + len, (const uint8_t *)pieces[i].iov_base + pass, take);
+			memcpy(s->pending + HEAD + len, (const uint8_t *)pieces[i].iov_base + pass,
+			       take);
 			len += take;
 		}
 	}
@@ -489,10 +514,12 @@ static size_t fill(struct ob_stream *s, const struct iovec *pieces, int count, s
 }
 
 /*
- * A frame that was begun must be finished before anything else, and the caller must come back for that: so its bytes are told as
- * written only then. Until then the caller has them left, and comes with the same again.
+ * A frame that was begun must be finished before anything else, and the caller must come back for
+ * that: so its bytes are told as written only then. Until then the caller has them left, and comes
+ * with the same again.
  */
-static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, int count,
+			       struct ob_error *reterr)
 {
 	size_t done = 0;
 	while (flush(s) && !s->gone) {
@@ -506,7 +533,8 @@ static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, 
 		(void)hear(s); /* there is no room: perhaps since nobody is there */
 	}
 	if (s->gone && done == 0) {
-		return s->line.host->fail(reterr, OB_ECONNLOST, 0, "the other end of the line is gone");
+		return s->line.host->fail(reterr, OB_ECONNLOST, 0,
+					  "the other end of the line is gone");
 	}
 	return done > 0 ? (ptrdiff_t)done : OB_EAGAIN;
 }
@@ -527,7 +555,8 @@ static void stream_close(struct ob_stream *s)
 	if (flush(s)) {
 		send_frame(&s->line, BYE, s->id); /* else the peer's heartbeat tells */
 	}
-	tcflush(s->line.fd, TCIFLUSH); /* so that who writes to us gets room, and hears that we are gone */
+	tcflush(s->line.fd,
+		TCIFLUSH); /* so that who writes to us gets room, and hears that we are gone */
 	if (s->listener != NULL) {
 		s->listener->stream = NULL;
 		s->listener->line.have = s->listener->line.left = 0;
@@ -537,7 +566,7 @@ static void stream_close(struct ob_stream *s)
 	free(s);
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
 static const char *const schemes[] = {"serial", NULL};
 
@@ -561,7 +590,10 @@ static const struct ob_transport_ops ops = {
     .flags = OB_TRANSPORT_SINGLE,
 };
 
-static const struct ob_plugin serial = {
-    .size = sizeof serial, .kind = OB_PLUGIN_TRANSPORT, .name = "serial", .version = "1", .ops = &ops};
+static const struct ob_plugin serial = {.size = sizeof serial,
+					.kind = OB_PLUGIN_TRANSPORT,
+					.name = "serial",
+					.version = "1",
+					.ops = &ops};
 
 OB_PLUGIN_ENTRY(&serial);

@@ -2,9 +2,10 @@
 /*
  * outboard/value.h - the neutral value that every codec reads and writes.
  *
- * A value is a small tree: nil, bool, integer, double, string, binary, array, map. Read it with the ob_get_... and
- * ob_value_... functions; write it with an ob_builder. Trees live in an arena and borrow their strings; they are freed
- * with it, never node by node. All of this is inline, so that plugins need no library for it.
+ * A value is a small tree: nil, bool, integer, double, string, binary, array, map. Read it with the
+ * ob_get_... and ob_value_... functions; write it with an ob_builder. Trees live in an arena and
+ * borrow their strings; they are freed with it, never node by node. All of this is inline, so that
+ * plugins need no library for it.
  */
 #ifndef OUTBOARD_VALUE_H
 #define OUTBOARD_VALUE_H
@@ -53,9 +54,10 @@ struct ob_pair {
 	struct ob_value value;
 };
 
-/* ---- Text --------------------------------------------------------------------------------------------------------- */
+/* ---- Text ---- */
 
-/* Whether the bytes are well-formed UTF-8 (Unicode 15, table 3-7). Runs of ASCII are skipped a word at a time. */
+/* Whether the bytes are well-formed UTF-8 (Unicode 15, table 3-7). Runs of ASCII are skipped a word
+ * at a time. */
 static inline bool ob_is_utf8(struct ob_bytes text)
 {
 	const uint8_t *p = text.data, *end;
@@ -68,7 +70,8 @@ static inline bool ob_is_utf8(struct ob_bytes text)
 		int more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
 		uint8_t low = *p == 0xe0 ? 0xa0 : *p == 0xf0 ? 0x90 : 0x80;
 		uint8_t high = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : 0xbf;
-		if (end - p >= 8 && (memcpy(&word, p, 8), (word & UINT64_C(0x8080808080808080)) == 0)) {
+		if (end - p >= 8 &&
+		    (memcpy(&word, p, 8), (word & UINT64_C(0x8080808080808080)) == 0)) {
 			p += 8;
 			continue;
 		}
@@ -88,7 +91,7 @@ static inline bool ob_is_utf8(struct ob_bytes text)
 	return true;
 }
 
-/* ---- Making single values ----------------------------------------------------------------------------------------- */
+/* ---- Making single values ---- */
 
 static inline struct ob_value ob_nil(void)
 {
@@ -179,7 +182,7 @@ static inline struct ob_value ob_map(const struct ob_pair *pairs, uint32_t count
 	return v;
 }
 
-/* ---- Reading: every reader takes NULL for "no such value" and then says no ----------------------------------------- */
+/* ---- Reading: every reader takes NULL for "no such value" and then says no ---- */
 
 static inline bool ob_is_nil(const struct ob_value *v)
 {
@@ -280,8 +283,10 @@ static inline const struct ob_value *ob_value_find(const struct ob_value *v, con
 	return NULL;
 }
 
-/* Parameter of a call: by position when params is an array, by name when it is a map; NULL when absent. */
-static inline const struct ob_value *ob_params_get(const struct ob_value *params, uint32_t index, const char *name)
+/* Parameter of a call: by position when params is an array, by name when it is a map; NULL when
+ * absent. */
+static inline const struct ob_value *ob_params_get(const struct ob_value *params, uint32_t index,
+						   const char *name)
 {
 	if (params != NULL && params->type == OB_MAP) {
 		return name != NULL ? ob_value_find(params, name) : NULL;
@@ -316,10 +321,12 @@ static inline void ob_keys_sift(const struct ob_value **keys, uint32_t i, uint32
 }
 
 /*
- * Whether two keys of a map are equal: 1 or 0, or OB_ENOMEM. For codecs, which must refuse such maps. Never quadratic in the
- * number of keys, however they were chosen; large maps take scratch memory from arena.
+ * Whether two keys of a map are equal: 1 or 0, or OB_ENOMEM. For codecs, which must refuse such
+ * maps. Never quadratic in the number of keys, however they were chosen; large maps take scratch
+ * memory from arena.
  */
-static inline int ob_map_has_duplicates(const struct ob_pair *pairs, uint32_t count, struct ob_arena *arena)
+static inline int ob_map_has_duplicates(const struct ob_pair *pairs, uint32_t count,
+					struct ob_arena *arena)
 {
 	const struct ob_value **keys;
 	uint32_t i, j;
@@ -356,12 +363,13 @@ static inline int ob_map_has_duplicates(const struct ob_pair *pairs, uint32_t co
 	return count > 1 && ob_key_compare(keys[0], keys[1]) == 0;
 }
 
-/* ---- Builder ------------------------------------------------------------------------------------------------------ */
+/* ---- Builder ---- */
 
 /*
- * Writes a tree front to back: ob_build_map(&b); ob_build_key(&b, "n"); ob_build_int(&b, 1); ob_build_end(&b);
- * Errors are remembered, so check once, at ob_builder_finish(). Strings are borrowed; ob_build_copy...() copies.
- * Start each builder with ob_builder_init(); it needs no freeing beyond its arena.
+ * Writes a tree front to back: ob_build_map(&b); ob_build_key(&b, "n"); ob_build_int(&b, 1);
+ * ob_build_end(&b); Errors are remembered, so check once, at ob_builder_finish(). Strings are
+ * borrowed; ob_build_copy...() copies. Start each builder with ob_builder_init(); it needs no
+ * freeing beyond its arena.
  */
 #define OB_BUILDER_INLINE 16
 
@@ -379,7 +387,8 @@ struct ob_builder {
 	struct ob_value first[OB_BUILDER_INLINE];
 };
 
-/* Start (or start over). Trees are made in arena, which the caller owns and which must outlive them. */
+/* Start (or start over). Trees are made in arena, which the caller owns and which must outlive
+ * them. */
 static inline void ob_builder_init(struct ob_builder *b, struct ob_arena *arena)
 {
 	b->arena = arena;
@@ -393,10 +402,10 @@ static inline void ob_builder_init(struct ob_builder *b, struct ob_arena *arena)
 static inline void ob_build_value(struct ob_builder *b, struct ob_value value)
 {
 	if (b->used == b->room && b->error == OB_OK) {
-		struct ob_value *wider =
-		    b->room > UINT32_MAX / 4
-			? NULL
-			: (struct ob_value *)ob_arena_alloc(b->arena, (size_t)b->room * 2 * sizeof *wider);
+		struct ob_value *wider = b->room > UINT32_MAX / 4
+					     ? NULL
+					     : (struct ob_value *)ob_arena_alloc(
+						   b->arena, (size_t)b->room * 2 * sizeof *wider);
 		if (wider == NULL) {
 			b->error = OB_ENOMEM;
 		} else {
@@ -534,11 +543,12 @@ static inline void ob_build_end(struct ob_builder *b)
 	}
 	b->used = base;
 	/* A pair is two values in a row, so the flat run is the array of pairs. */
-	ob_build_value(b,
-		       type == OB_MAP ? ob_map((const struct ob_pair *)(const void *)flat, n / 2) : ob_array(flat, n));
+	ob_build_value(b, type == OB_MAP ? ob_map((const struct ob_pair *)(const void *)flat, n / 2)
+					 : ob_array(flat, n));
 }
 
-/* The finished tree in *ret; OB_EINVAL when containers are open or there is not exactly one value. */
+/* The finished tree in *ret; OB_EINVAL when containers are open or there is not exactly one value.
+ */
 static inline int ob_builder_finish(struct ob_builder *b, struct ob_value *ret)
 {
 	if (b->error == OB_OK && (b->depth != 0 || b->used != 1)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No allocation per call in steady state, on either side: server and client share this process and its loop, and every malloc is
- * counted, those of the libraries below included.
+ * No allocation per call in steady state, on either side: server and client share this process and
+ * its loop, and every malloc is counted, those of the libraries below included.
  */
 #include "support/scratch.h"
 
@@ -74,7 +74,8 @@ static void on_echo(void *user, ob_call *call, const struct ob_value *params)
 
 static void begin_call(struct bed *b);
 
-static void on_reply(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_reply(void *user, int result, const struct ob_value *value,
+		     const struct ob_error *err)
 {
 	struct bed *b = user;
 	(void)err;
@@ -131,7 +132,8 @@ static void begin(struct bed *b)
 	struct ob_client_options co = {.size = sizeof co, .address = address, .token = token};
 	assert_int_equal(ob_runtime_new(NULL, &b->runtime, &err), OB_OK);
 	so.runtime = b->runtime;
-	if (ob_server_open(&so, &b->server, &err) < 0 || ob_server_expose(b->server, "bed", methods, b, &err) < 0 ||
+	if (ob_server_open(&so, &b->server, &err) < 0 ||
+	    ob_server_expose(b->server, "bed", methods, b, &err) < 0 ||
 	    ob_server_start(b->server, &err) < 0 ||
 	    ob_client_connect_async(b->runtime, &co, on_connected, b, &err) < 0) {
 		fail_msg("%s", err.text);

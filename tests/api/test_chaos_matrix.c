@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a child over a transport on which things go wrong, by the seeds below or by the one in OB_CHAOS_SEED. Late and chopped
- * bytes change nothing; resets end calls once each, and silence is noticed; a child is never restarted for what its link does. The
- * seed is in the name of each test. Every connection has a thread (pthread).
+ * The life of a child over a transport on which things go wrong, by the seeds below or by the one
+ * in OB_CHAOS_SEED. Late and chopped bytes change nothing; resets end calls once each, and silence
+ * is noticed; a child is never restarted for what its link does. The seed is in the name of each
+ * test. Every connection has a thread (pthread).
  */
 #include "support/family.h"
 
@@ -39,7 +40,8 @@ static int64_t now_ms(void)
 static void expect(int code, int want, const struct ob_error *err)
 {
 	if (code != want) {
-		fail_msg("%s \"%s\", wanted %s", ob_result_name(code), code < 0 ? err->text : "", ob_result_name(want));
+		fail_msg("%s \"%s\", wanted %s", ob_result_name(code), code < 0 ? err->text : "",
+			 ob_result_name(want));
 	}
 }
 
@@ -47,8 +49,10 @@ static void expect(int code, int want, const struct ob_error *err)
 static char *begin(struct family *f, const struct world *w, const char *trouble)
 {
 	family_begin(f, OB_RUNTIME_INLINE, NULL);
-	char *listen = w->far ? scratch_text("chaos+tcp://127.0.0.1:0?seed=%llu&%s", w->seed, trouble)
-			      : scratch_text("chaos+unix://%s/rpc.sock?seed=%llu&%s", f->dir, w->seed, trouble);
+	char *listen =
+	    w->far
+		? scratch_text("chaos+tcp://127.0.0.1:0?seed=%llu&%s", w->seed, trouble)
+		: scratch_text("chaos+unix://%s/rpc.sock?seed=%llu&%s", f->dir, w->seed, trouble);
 	f->options.listen = listen;
 	f->options.codec = w->codec;
 	f->options.auth = by_token;
@@ -71,7 +75,7 @@ static void must_be_the_same(struct family *f, int32_t pid)
 	assert_int_equal(family_count(f, OB_EVENT_EXITED), 0);
 }
 
-/* ---- Late and in pieces ------------------------------------------------------------------------------------------- */
+/* ---- Late and in pieces ---- */
 
 static void fault_23_late_and_chopped_bytes_change_nothing(void **state)
 {
@@ -82,7 +86,7 @@ static void fault_23_late_and_chopped_bytes_change_nothing(void **state)
 	family_end(&f);
 }
 
-/* ---- Resets ------------------------------------------------------------------------------------------------------- */
+/* ---- Resets ---- */
 
 enum { CALLS = 50, ROUNDS = 8, PATIENCE_MS = 60000 };
 
@@ -98,7 +102,8 @@ struct seat {
 	uint32_t number;
 };
 
-static void on_ended(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_ended(void *user, int result, const struct ob_value *value,
+		     const struct ob_error *err)
 {
 	struct seat *seat = user;
 	struct round *r = seat->round;
@@ -123,8 +128,8 @@ static void call_many(struct family *f, struct round *r, struct seat seats[CALLS
 		struct ob_value items[1] = {ob_int(i)}, params = ob_array(items, 1);
 		struct ob_error err = {.text = ""};
 		seats[i] = (struct seat){r, i};
-		int rc = ob_client_call_async(ob_connector_client(f->connector), "act.echo", &params, 0, on_ended,
-					      &seats[i], NULL, &err);
+		int rc = ob_client_call_async(ob_connector_client(f->connector), "act.echo",
+					      &params, 0, on_ended, &seats[i], NULL, &err);
 		if (rc != OB_OK) {
 			expect(rc, OB_EDOWN, &err);
 			break;
@@ -191,7 +196,8 @@ static int talk(struct family *f, const char *address, struct ob_error *err)
 	return r;
 }
 
-/* Every byte of it, in its turn, is the last: the client is told why, and does not wait for a timeout. Returns how many there are. */
+/* Every byte of it, in its turn, is the last: the client is told why, and does not wait for a
+ * timeout. Returns how many there are. */
 static unsigned cut_everywhere(struct family *f, const char *address, const char *way)
 {
 	int r = OB_ECONNLOST;
@@ -230,10 +236,12 @@ static void cut_a_session(const char *listen, const char *codec)
 	f.options.auth = by_token;
 	f.options.allow_plaintext = true;
 	start(&f);
-	struct freed freed = {ob_connector_pid(f.connector), peer_open_fds(ob_connector_pid(f.connector))};
+	struct freed freed = {ob_connector_pid(f.connector),
+			      peer_open_fds(ob_connector_pid(f.connector))};
 	char *path = family_path(&f, "outboard.json");
 	expect(ob_config_read(path, &config, &err), OB_OK, &err);
-	unsigned out = cut_everywhere(&f, config.rpc_addr, "out"), in = cut_everywhere(&f, config.rpc_addr, "in");
+	unsigned out = cut_everywhere(&f, config.rpc_addr, "out"),
+		 in = cut_everywhere(&f, config.rpc_addr, "in");
 	print_message("  %u bytes out, %u in\n", out, in);
 	assert_true(out > 100 && in > 50);
 	family_until(&f, has_freed_all, &freed);
@@ -252,7 +260,7 @@ static void fault_24_a_session_reset_at_every_byte(void **state)
 	cut_a_session(NULL, "msgpack");
 }
 
-/* ---- Silence ------------------------------------------------------------------------------------------------------ */
+/* ---- Silence ---- */
 
 enum { BEAT_MS = 700, SLACK_MS = BEAT_MS };
 
@@ -292,7 +300,7 @@ static void fault_37_silence_is_noticed_and_dialled_anew(void **state)
 	family_end(&f);
 }
 
-/* ---- Policy -------------------------------------------------------------------------------- */
+/* ---- Policy ---- */
 
 /* Over chaos, policy is that of the transport below. */
 static void bearer_is_for_what_is_local(void **state)
@@ -329,12 +337,15 @@ int main(void)
 		const char *name;
 		CMUnitTestFunction run;
 	} kinds[KINDS] = {
-	    {"fault_23_late_and_chopped_bytes_change_nothing", fault_23_late_and_chopped_bytes_change_nothing},
+	    {"fault_23_late_and_chopped_bytes_change_nothing",
+	     fault_23_late_and_chopped_bytes_change_nothing},
 	    {"fault_24_a_reset_ends_each_call_once", fault_24_a_reset_ends_each_call_once},
-	    {"fault_37_silence_is_noticed_and_dialled_anew", fault_37_silence_is_noticed_and_dialled_anew},
+	    {"fault_37_silence_is_noticed_and_dialled_anew",
+	     fault_37_silence_is_noticed_and_dialled_anew},
 	};
-	static struct CMUnitTest tests[ALL + OTHERS] = {cmocka_unit_test(bearer_is_for_what_is_local),
-							cmocka_unit_test(fault_24_a_session_reset_at_every_byte)};
+	static struct CMUnitTest tests[ALL + OTHERS] = {
+	    cmocka_unit_test(bearer_is_for_what_is_local),
+	    cmocka_unit_test(fault_24_a_session_reset_at_every_byte)};
 	static struct world worlds[ALL];
 	static char names[ALL][96];
 	const char *given = getenv("OB_CHAOS_SEED");
@@ -344,8 +355,8 @@ int main(void)
 		size_t kind = i % KINDS, seed = i / KINDS / WIRES;
 		*w = (struct world){i / KINDS % WIRES == 1, seed == 1 ? "json" : "msgpack",
 				    given != NULL ? strtoull(given, NULL, 10) : seeds[seed]};
-		snprintf(names[i], sizeof names[i], "%s_%s_seed_%llu", kinds[kind].name, w->far ? "tcp" : "unix",
-			 w->seed);
+		snprintf(names[i], sizeof names[i], "%s_%s_seed_%llu", kinds[kind].name,
+			 w->far ? "tcp" : "unix", w->seed);
 		tests[n] = (struct CMUnitTest){names[i], kinds[kind].run, NULL, NULL, w};
 	}
 	return _cmocka_run_group_tests("chaos", tests, n, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The connector with real children: each call of the API, and each fault of the origin as a test that its old behaviour fails. */
+/* The connector with real children: each call of the API, and each fault of the origin as a test
+ * that its old behaviour fails. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -37,8 +38,8 @@ static struct ob_status status_of(struct family *f)
 static void expect(int code, int want, const struct ob_error *err, const char *text)
 {
 	if (code != want || (text != NULL && strstr(err->text, text) == NULL)) {
-		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code), code < 0 ? err->text : "",
-			 ob_result_name(want), text != NULL ? text : "");
+		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code),
+			 code < 0 ? err->text : "", ob_result_name(want), text != NULL ? text : "");
 	}
 }
 
@@ -95,7 +96,8 @@ static void start_twice_is_refused(void **state)
 	family_start(&f, OB_RUNTIME_INLINE);
 	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_EEXIST, &err,
 	       "outboard process actor is already running");
-	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_EEXIST, &err, "already connected");
+	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_EEXIST, &err,
+	       "already connected");
 	family_end(&f);
 }
 
@@ -131,14 +133,15 @@ static void interfaces_are_found_by_name(void **state)
 	ob_client *client;
 	(void)state;
 	family_start(&f, OB_RUNTIME_INLINE);
-	expect(ob_connector_connect_interface(f.connector, "nothing", 0, &client, &err), OB_ENOENT, &err,
-	       "unknown object: nothing");
-	expect(ob_connector_connect_interface(f.connector, "act", 0, &client, &err), OB_OK, &err, NULL);
+	expect(ob_connector_connect_interface(f.connector, "nothing", 0, &client, &err), OB_ENOENT,
+	       &err, "unknown object: nothing");
+	expect(ob_connector_connect_interface(f.connector, "act", 0, &client, &err), OB_OK, &err,
+	       NULL);
 	expect(ob_client_callf(client, 0, NULL, &err, "echo", "[s]", "x"), OB_OK, &err, NULL);
 	expect(ob_client_callf(client, 0, NULL, &err, "nonsense", NULL), OB_EREMOTE, &err,
 	       "unknown method: act.nonsense");
-	expect(ob_client_callf(ob_connector_client(f.connector), 0, NULL, &err, "no.method", NULL), OB_EREMOTE, &err,
-	       "unknown object: no");
+	expect(ob_client_callf(ob_connector_client(f.connector), 0, NULL, &err, "no.method", NULL),
+	       OB_EREMOTE, &err, "unknown object: no");
 	ob_client_free(client);
 	family_end(&f);
 }
@@ -161,11 +164,13 @@ static void control_interface(void **state)
 	assert_true(llabs((long long)h.timestamp.tv_sec - (long long)time(NULL)) < 5);
 	assert_string_equal(h.last_error, "");
 	family_call(&f, "health", "[i]", 0);
-	expect(ob_control_health(ob_connector_control(f.connector), 0, &h, &err), OB_OK, &err, NULL);
+	expect(ob_control_health(ob_connector_control(f.connector), 0, &h, &err), OB_OK, &err,
+	       NULL);
 	assert_false(h.healthy);
 	assert_string_equal(h.last_error, "actor: told to be ill");
-	expect(ob_control_check_version(ob_connector_client(f.connector), 7, 0, &current, &restart, &err), OB_OK, &err,
-	       NULL);
+	expect(ob_control_check_version(ob_connector_client(f.connector), 7, 0, &current, &restart,
+					&err),
+	       OB_OK, &err, NULL);
 	assert_int_equal(current, 7);
 	assert_false(restart);
 	family_end(&f);
@@ -212,7 +217,8 @@ static bool was_told(void *user)
 
 static void the_child_calls_its_parent(void **state)
 {
-	static const struct ob_method methods[] = {{"read", on_source}, {"told", on_told}, {NULL, NULL}};
+	static const struct ob_method methods[] = {
+	    {"read", on_source}, {"told", on_told}, {NULL, NULL}};
 	struct family f;
 	struct ob_error err;
 	int64_t n;
@@ -225,7 +231,8 @@ static void the_child_calls_its_parent(void **state)
 	expect(ob_connector_expose(f.connector, "late", methods, NULL, &err), OB_EBUSY, &err, NULL);
 	assert_true(ob_get_int(family_call(&f, "ask", "[s,i]", "source.read", 21), &n));
 	assert_int_equal(n, 42);
-	expect(family_try(&f, 0, &err, "ask", "[s,i]", "nobody.home", 1), OB_EREMOTE, &err, "unknown object: nobody");
+	expect(family_try(&f, 0, &err, "ask", "[s,i]", "nobody.home", 1), OB_EREMOTE, &err,
+	       "unknown object: nobody");
 	family_call(&f, "tell", "[s]", "source.told");
 	family_until(&f, was_told, NULL);
 	family_end(&f);
@@ -276,7 +283,8 @@ static void fault_17_a_crash_loop_ends_in_failed(void **state)
 	assert_int_equal(f.last_exit.exit_value, 9);
 	assert_int_equal(status_of(&f).state, OB_STATE_FAILED);
 	/* A person may start it again. */
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_EEXITED, &err, "exited with status 9");
+	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_EEXITED, &err,
+	       "exited with status 9");
 	family_end(&f);
 }
 
@@ -351,7 +359,8 @@ static void origin_4_a_child_that_dies_young_costs_no_timeout(void **state)
 		family_connector(&f);
 		int64_t begin = now_ms();
 		int r = ob_connector_start(f.connector, 0, NULL, &err);
-		/* The one that is killed right after it said ready may have been believed, and is replaced for ever. */
+		/* The one that is killed right after it said ready may have been believed, and is
+		 * replaced for ever. */
 		if (i < 2) {
 			expect(r, OB_EEXITED, &err, "waiting for outboard process to be ready");
 			assert_int_equal(status_of(&f).state, OB_STATE_STOPPED);
@@ -478,7 +487,8 @@ static void origin_12_a_hung_child_is_never_doubled(void **state)
 	assert_true(family_alive(pid)); /* a failed reconnect kills nothing */
 	assert_int_equal(family_count(&f, OB_EVENT_STARTING), 1);
 	struct async start = {0};
-	expect(ob_connector_start_or_reconnect_async(second, on_done, &start, &err), OB_OK, &err, NULL);
+	expect(ob_connector_start_or_reconnect_async(second, on_done, &start, &err), OB_OK, &err,
+	       NULL);
 	for (int i = 0; i < 20; i++) {
 		(void)ob_runtime_run(f.runtime, 20);
 	}
@@ -500,7 +510,8 @@ static void origin_14_interfaces_are_there_before_ready(void **state)
 	(void)state;
 	for (int i = 0; i < 10; i++) {
 		family_start(&f, OB_RUNTIME_INLINE);
-		expect(ob_connector_connect_interface(f.connector, "act", 0, &client, &err), OB_OK, &err, NULL);
+		expect(ob_connector_connect_interface(f.connector, "act", 0, &client, &err), OB_OK,
+		       &err, NULL);
 		ob_client_free(client);
 		family_end(&f);
 	}
@@ -519,8 +530,9 @@ static void origin_15_an_old_version_is_replaced_at_once_and_uncounted(void **st
 	family_connector(&f);
 	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	/* The reply is not overtaken by the shutdown. */
-	expect(ob_control_check_version(ob_connector_client(f.connector), 4, 0, &current, &restart, &err), OB_OK, &err,
-	       NULL);
+	expect(ob_control_check_version(ob_connector_client(f.connector), 4, 0, &current, &restart,
+					&err),
+	       OB_OK, &err, NULL);
 	assert_int_equal(current, 3);
 	assert_true(restart);
 	family_await(&f, OB_EVENT_EXITED, 1);
@@ -531,7 +543,8 @@ static void origin_15_an_old_version_is_replaced_at_once_and_uncounted(void **st
 	family_begin(&f, OB_RUNTIME_INLINE, "version=3", NULL);
 	f.options.version = 4;
 	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_EEXITED, &err, "version 3 is older than 4");
+	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_EEXITED, &err,
+	       "version 3 is older than 4");
 	assert_int_equal(family_count(&f, OB_EVENT_STARTING), 1);
 	family_end(&f);
 
@@ -659,7 +672,8 @@ static void fault_1_exec_failures_are_told_at_once(void **state)
 	const char *argv[] = {"/nonexistent/program", NULL};
 	f.options.argv = argv;
 	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_ENOENT, &err, "starting outboard process");
+	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_ENOENT, &err,
+	       "starting outboard process");
 	assert_int_equal(status_of(&f).state, OB_STATE_STOPPED);
 	assert_false(family_has(&f, "outboard.json"));
 	assert_false(family_has(&f, "stdout.fifo"));
@@ -673,13 +687,15 @@ static void reconnect_to_nothing(void **state)
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	family_connector(&f);
-	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_ENOENT, &err, "no existing config");
+	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_ENOENT, &err,
+	       "no existing config");
 	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	int32_t pid = ob_connector_pid(f.connector);
 	ob_connector_detach(f.connector, &err);
 	kill(pid, SIGKILL);
 	family_await_death(pid);
-	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_ENOENT, &err, "process not running");
+	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_ENOENT, &err,
+	       "process not running");
 	expect(ob_connector_start_or_reconnect(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	assert_true(ob_connector_pid(f.connector) != pid);
 	family_end(&f);
@@ -743,8 +759,9 @@ static void origin_17_no_line_is_lost_while_nobody_reads(void **state)
 	f.options.on_event = NULL;
 	ob_connector *second = another(&f);
 	expect(ob_connector_reconnect(second, 0, NULL, &err), OB_OK, &err, NULL);
-	expect(ob_client_callf(ob_connector_client(second), 0, NULL, &err, "act.log", "[i,i]", 100, 100), OB_OK, &err,
-	       NULL);
+	expect(ob_client_callf(ob_connector_client(second), 0, NULL, &err, "act.log", "[i,i]", 100,
+			       100),
+	       OB_OK, &err, NULL);
 	family_await_lines(&f, 200);
 	for (uint32_t i = 0; i < 200; i++) {
 		assert_int_equal(f.numbers[i], i);
@@ -850,8 +867,9 @@ static void cancel_ends_blocking_calls(void **state)
 	family_start(&f, OB_RUNTIME_INLINE);
 	expect(ob_cancel_new(&cancel, &err), OB_OK, &err, NULL);
 	ob_cancel_fire(cancel);
-	expect(ob_client_call(ob_connector_client(f.connector), "act.keep", NULL, -1, cancel, NULL, &err), OB_ECANCELED,
-	       &err, NULL);
+	expect(ob_client_call(ob_connector_client(f.connector), "act.keep", NULL, -1, cancel, NULL,
+			      &err),
+	       OB_ECANCELED, &err, NULL);
 	family_call(&f, "echo", "[i]", 1);
 	ob_cancel_free(cancel);
 	family_end(&f);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many behind one VMM, which counts them: a parent that lets go of a thousand children, and the next one, which comes back to all of
- * them in one moment; and as many connections as a VMM has room for, and one more.
+ * Many behind one VMM, which counts them: a parent that lets go of a thousand children, and the
+ * next one, which comes back to all of them in one moment; and as many connections as a VMM has
+ * room for, and one more.
  */
 #include "support/family.h"
 
@@ -39,7 +40,8 @@ enum { MANY = 1000 };
 
 enum { AT_ONCE = 100, PATIENCE_MS = 200000, FIRST_PORT = 10000 };
 
-/* What a child costs its parent: pidfd, socket, two FIFOs, parent.lock and the directory; and what the parent itself has open. */
+/* What a child costs its parent: pidfd, socket, two FIFOs, parent.lock and the directory; and what
+ * the parent itself has open. */
 enum { EACH = 6, BESIDES = 32 };
 
 struct crowd {
@@ -98,9 +100,10 @@ static void on_event(void *user, const struct ob_event *event)
 	}
 }
 
-/* ---- Parents ------------------------------------------------------------------------------------------------------ */
+/* ---- Parents ---- */
 
-typedef int order_fn(ob_connector *connector, ob_done_fn *done, void *user, struct ob_error *reterr);
+typedef int order_fn(ob_connector *connector, ob_done_fn *done, void *user,
+		     struct ob_error *reterr);
 
 static void order_all(struct crowd *c, order_fn *order)
 {
@@ -172,14 +175,14 @@ static const char *raise_limits(void)
 	files.rlim_cur = files.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	if (files.rlim_max < EACH * MANY + BESIDES) {
-		snprintf(why, sizeof why, "%d children take %d descriptors, and the limit is %llu", MANY,
-			 EACH * MANY + BESIDES, (unsigned long long)files.rlim_max);
+		snprintf(why, sizeof why, "%d children take %d descriptors, and the limit is %llu",
+			 MANY, EACH * MANY + BESIDES, (unsigned long long)files.rlim_max);
 		return why;
 	}
 	return NULL;
 }
 
-/* ---- The tests ---------------------------------------------------------------------------------------------------- */
+/* ---- The tests ---- */
 
 static void first_life(struct crowd *c)
 {
@@ -199,7 +202,8 @@ static bool all_turns_are_taken(struct crowd *c)
 	return vmm_order(&c->vmm, "dialing") >= AT_ONCE;
 }
 
-static void on_echo(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_echo(void *user, int result, const struct ob_value *value,
+		    const struct ob_error *err)
 {
 	(void)value;
 	on_done(user, result, err);
@@ -213,7 +217,8 @@ static void call_all(struct crowd *c)
 	c->done = 0;
 	for (int i = 0; i < MANY; i++) {
 		ob_client *client = ob_connector_client(c->all[i]);
-		assert_int_equal(ob_client_call_async(client, "act.echo", &params, PATIENCE_MS, on_echo, c, NULL, &err),
+		assert_int_equal(ob_client_call_async(client, "act.echo", &params, PATIENCE_MS,
+						      on_echo, c, NULL, &err),
 				 OB_OK);
 	}
 	crowd_until(c, all_done, "calling");
@@ -229,7 +234,8 @@ static void must_be_the_same_children(struct crowd *c)
 	assert_int_equal(c->counts[OB_EVENT_EXITED], 0);
 }
 
-/* The VMM holds every dial until a hundred wait at its door: the hundred-and-first would be seen. */
+/* The VMM holds every dial until a hundred wait at its door: the hundred-and-first would be seen.
+ */
 static void fault_39_a_parent_comes_back_to_a_thousand_children(void **state)
 {
 	struct crowd *c = &crowd;
@@ -259,8 +265,9 @@ static void fault_39_a_parent_comes_back_to_a_thousand_children(void **state)
 	parent_end(c);
 	c->start_count = 0; /* dead, and reaped */
 	at[3] = now_ms();
-	print_message("%d children: started and let go in %d ms, adopted in %d ms, called and stopped in %d ms\n", MANY,
-		      (int)(at[1] - at[0]), (int)(at[2] - at[1]), (int)(at[3] - at[2]));
+	print_message("%d children: started and let go in %d ms, adopted in %d ms, called and "
+		      "stopped in %d ms\n",
+		      MANY, (int)(at[1] - at[0]), (int)(at[2] - at[1]), (int)(at[3] - at[2]));
 	crowd_end(c);
 }
 
@@ -274,7 +281,7 @@ static int end_all(void **state)
 	return 0;
 }
 
-/* ---- A VMM that is full ------------------------------------------------------------------------------------------- */
+/* ---- A VMM that is full ---- */
 
 enum { ROOM = 1023 }; /* as in Firecracker */
 
@@ -300,8 +307,10 @@ static void full_begin(struct full *u, char *listen, char *connect)
 	u->config.size = sizeof u->config;
 	assert_int_equal(ob_config_read(path, &u->config, NULL), OB_OK);
 	free(path);
-	u->options = (struct ob_client_options){
-	    .size = sizeof u->options, .address = connect, .token = u->config.token, .allow_plaintext = true};
+	u->options = (struct ob_client_options){.size = sizeof u->options,
+						.address = connect,
+						.token = u->config.token,
+						.allow_plaintext = true};
 }
 
 static bool has_room_again(void *user)
@@ -317,7 +326,8 @@ static void fault_78_the_1024th_connection_is_told_why(void **state)
 	ob_client *one_more;
 	(void)state;
 	if (raise_limits() != NULL) {
-		print_message("skipped: %d connections take more descriptors than the limit\n", ROOM);
+		print_message("skipped: %d connections take more descriptors than the limit\n",
+			      ROOM);
 		skip();
 	}
 	family_begin(&u.f, OB_RUNTIME_INLINE, NULL);
@@ -327,11 +337,13 @@ static void fault_78_the_1024th_connection_is_told_why(void **state)
 	     *connect = scratch_text("hvsock://%s:52", u.vmm.path);
 	full_begin(&u, listen, connect);
 	for (int i = 0; i < ROOM - 1; i++) { /* and the connector's own */
-		if (ob_client_connect(u.f.runtime, &u.options, NULL, &u.clients[i], &err) != OB_OK) {
+		if (ob_client_connect(u.f.runtime, &u.options, NULL, &u.clients[i], &err) !=
+		    OB_OK) {
 			fail_msg("connection %d: %s", i + 2, err.text);
 		}
 	}
-	assert_int_equal(ob_client_connect(u.f.runtime, &u.options, NULL, &one_more, &err), OB_EREFUSED);
+	assert_int_equal(ob_client_connect(u.f.runtime, &u.options, NULL, &one_more, &err),
+			 OB_EREFUSED);
 	assert_non_null(strstr(err.text, "the VMM closed the connection on CONNECT 52"));
 	family_call(&u.f, "echo", "[i]", 1); /* those that are there do not suffer */
 	ob_client_free(u.clients[0]);

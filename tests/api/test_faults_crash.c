@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The crash matrix: the parent, or the child, is killed at each failpoint edge, and the next parent must find its way. Rows 2, 3, 5
- * to 10 of the table of faults, and fault 13 of the origin.
+ * The crash matrix: the parent, or the child, is killed at each failpoint edge, and the next parent
+ * must find its way. Rows 2, 3, 5 to 10 of the table of faults, and fault 13 of the origin.
  */
 #include "support/crash.h"
 
@@ -34,7 +34,8 @@ static void need_failpoints(void)
 	}
 }
 
-/* Die at this point of the first start, or, if that survives, of the stop after it; then recover. */
+/* Die at this point of the first start, or, if that survives, of the stop after it; then recover.
+ */
 static void die_at(const char *points)
 {
 	struct crash c;
@@ -44,7 +45,8 @@ static void die_at(const char *points)
 	if (program_ask(&c.now, "start") != NULL) {
 		assert_null(program_ask(&c.now, "stop"));
 		crash_died(&c);
-		crash_recover(&c, 0); /* the old one may be dying: adopted, or followed by a new one */
+		crash_recover(&c,
+			      0); /* the old one may be dying: adopted, or followed by a new one */
 	} else {
 		crash_died(&c);
 		crash_recover(&c, crash_child(&c));
@@ -82,9 +84,10 @@ static void fault_9_parent_dies_inside_a_write(void **state)
 	(void)state;
 	need_failpoints();
 	static const char *const edges[] = {
-	    "config_create=kill",	"config_create_done=kill", "config_write=kill",	      "config_write_done=kill",
-	    "config_close=kill",	"config_rename=kill",	   "config_rename_done=kill", "state_create=kill@1",
-	    "state_create_done=kill@1", "state_write=kill@1",	   "state_close=kill@1",      "state_rename=kill@1",
+	    "config_create=kill",      "config_create_done=kill", "config_write=kill",
+	    "config_write_done=kill",  "config_close=kill",	  "config_rename=kill",
+	    "config_rename_done=kill", "state_create=kill@1",	  "state_create_done=kill@1",
+	    "state_write=kill@1",      "state_close=kill@1",	  "state_rename=kill@1",
 	    "state_written=kill@1"};
 	for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
 		die_at(edges[i]);
@@ -96,8 +99,8 @@ static void fault_5_parent_dies_at_each_edge_of_the_machine(void **state)
 {
 	(void)state;
 	need_failpoints();
-	static const char *const edges[] = {"state_rename=kill@2", "state_written=kill@2", "state_rename=kill@3",
-					    "state_written=kill@3"};
+	static const char *const edges[] = {"state_rename=kill@2", "state_written=kill@2",
+					    "state_rename=kill@3", "state_written=kill@3"};
 	for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
 		die_at(edges[i]);
 	}
@@ -106,8 +109,8 @@ static void fault_5_parent_dies_at_each_edge_of_the_machine(void **state)
 /* ... and the edges of an adoption. */
 static void fault_5_parent_dies_while_it_adopts(void **state)
 {
-	static const char *const edges[] = {"state_create=kill@1", "state_written=kill@1", "file_read=kill@1",
-					    "fifo_open=kill@1"};
+	static const char *const edges[] = {"state_create=kill@1", "state_written=kill@1",
+					    "file_read=kill@1", "fifo_open=kill@1"};
 	struct crash c;
 	(void)state;
 	need_failpoints();
@@ -129,7 +132,8 @@ static void fault_5_parent_dies_while_it_adopts(void **state)
 	crash_end(&c);
 }
 
-/* A child that is killed at an edge each time it starts: two restarts, then FAILED, and how it ended is told each time. */
+/* A child that is killed at an edge each time it starts: two restarts, then FAILED, and how it
+ * ended is told each time. */
 static void child_dies_at(const char *edge)
 {
 	struct crash c;
@@ -150,7 +154,8 @@ static void child_dies_at(const char *edge)
 	/* A start by hand fails with the reason, and at once. */
 	const char *told = program_ask(&c.now, "start");
 	assert_non_null(told);
-	assert_non_null(strstr(told, "error start OB_EEXITED: waiting for outboard process to be ready"));
+	assert_non_null(
+	    strstr(told, "error start OB_EEXITED: waiting for outboard process to be ready"));
 	program_kill(&c.now, SIGKILL);
 	crash_died(&c);
 	crash_recover(&c, 0);
@@ -203,7 +208,8 @@ static void talk_and_die(struct crash *c, bool unread)
 	assert_non_null(program_ask(&c->now, "keep 20"));
 	assert_string_equal(program_ask(&c->now, "call act.echo 1"), "reply 1");
 	if (unread) {
-		/* What the child sends now stays unread, so that it gets a reset and not an end of file. */
+		/* What the child sends now stays unread, so that it gets a reset and not an end of
+		 * file. */
 		snprintf(what, sizeof what, "call act.stop %d", c->now.pid);
 		program_say(&c->now, what);
 		siginfo_t info;

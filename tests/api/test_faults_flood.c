@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guessing and flooding, on real children: rows 32, 33, 34 and 42. Somebody without the token dials as fast as it goes while
- * clients with it come and go, and the parent lets go of the child and takes it back. What a connect took is printed; that
- * every one succeeds is what is asserted.
+ * Guessing and flooding, on real children: rows 32, 33, 34 and 42. Somebody without the token dials
+ * as fast as it goes while clients with it come and go, and the parent lets go of the child and
+ * takes it back. What a connect took is printed; that every one succeeds is what is asserted.
  */
 #include "support/family.h"
 
@@ -34,10 +34,12 @@ enum {
 	GROWTH_KIB = 16 * 1024,
 	ENOUGH_MS = 4000,
 	CONNECT_MS = 60000,
-	APART_MS = 5000 /* for a parent that is told from the flood: a second at most, and what a busy machine takes */
+	APART_MS = 5000 /* for a parent that is told from the flood: a second at most, and what a
+			   busy machine takes */
 };
 
-/* A seat takes two, over unix, the second a pidfd of the peer; there is one who waits for a seat, and clients that have just left. */
+/* A seat takes two, over unix, the second a pidfd of the peer; there is one who waits for a seat,
+ * and clients that have just left. */
 enum { SEATS = 64, DESCRIPTORS = 2 * SEATS + 8 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -98,7 +100,8 @@ static void read_config(struct bed *bed)
 static void start(struct bed *bed, const char *mechanism)
 {
 	/* As many descriptors as the seats take, and not many more. */
-	static const struct ob_rlimit limits[] = {{"nofile", DESCRIPTORS + 32, DESCRIPTORS + 32}, {NULL, 0, 0}};
+	static const struct ob_rlimit limits[] = {{"nofile", DESCRIPTORS + 32, DESCRIPTORS + 32},
+						  {NULL, 0, 0}};
 	struct ob_error err = {0};
 	bed->auth[0] = mechanism;
 	bed->f.options.auth = bed->auth;
@@ -152,7 +155,8 @@ static void end(struct bed *bed)
 	assert_true(ob_get_int(family_call(&bed->f, "echo", "[i]", 42), &n));
 	assert_int_equal(n, 42);
 	assert_int_equal(ob_connector_pid(bed->f.connector), bed->pid);
-	assert_int_not_equal(bed->f.last_exit.type, OB_EVENT_EXITED); /* the list of events may be full */
+	assert_int_not_equal(bed->f.last_exit.type,
+			     OB_EVENT_EXITED); /* the list of events may be full */
 	ob_config_clear(&bed->config);
 	free(bed->place);
 	free(bed->bind);
@@ -195,8 +199,9 @@ static int ascending(const void *a, const void *b)
 static void report(struct times *t, const char *what, const char *whose)
 {
 	qsort(t->ms, (size_t)t->count, sizeof t->ms[0], ascending);
-	print_message("%-10s %-8s %4d times, %3d dialled again: p50 %.2f, p99 %.2f, most %.2f ms\n", what, whose,
-		      t->count, t->again, t->ms[t->count / 2], t->ms[t->count * 99 / 100], t->ms[t->count - 1]);
+	print_message("%-10s %-8s %4d times, %3d dialled again: p50 %.2f, p99 %.2f, most %.2f ms\n",
+		      what, whose, t->count, t->again, t->ms[t->count / 2],
+		      t->ms[t->count * 99 / 100], t->ms[t->count - 1]);
 }
 
 /* A client that dials anew when it is turned away, as a parent does; at last it must get in. */
@@ -231,7 +236,8 @@ static void must_come_back(struct bed *bed, struct times *t)
 
 /* ---- Floods ---- */
 
-static void open_flood(struct program *flooder, const struct bed *bed, const char *mode, const char *as)
+static void open_flood(struct program *flooder, const struct bed *bed, const char *mode,
+		       const char *as)
 {
 	char *path = scratch_text("%s/children/child-flooder", scratch_env("OB_TEST_BUILD"));
 	const char *argv[] = {path, mode, bed->place, as, NULL};
@@ -257,8 +263,8 @@ static void close_flood(struct program *flooder, struct bed *bed, const char *mo
 }
 
 /*
- * Where the flood comes from somebody else than we do, nobody of ours is ever turned away; where it cannot be told from us, we dial
- * anew until we are in.
+ * Where the flood comes from somebody else than we do, nobody of ours is ever turned away; where it
+ * cannot be told from us, we dial anew until we are in.
  */
 static void withstand(struct bed *bed, const char *mode, const char *as)
 {
@@ -314,7 +320,8 @@ static void fault_32_33_42_a_flood_over_tcp_with_noise(void **state)
 	end(&bed);
 }
 
-/* Who floods is another user; where we may not become one, it is our own, who is trusted: that is worse. */
+/* Who floods is another user; where we may not become one, it is our own, who is trusted: that is
+ * worse. */
 static void fault_32_33_42_a_flood_over_unix(void **state)
 {
 	static const char *const modes[] = {"silent", "drip", "garbage", "wrong", "begin", NULL};
@@ -353,7 +360,8 @@ static void close_many(const int *fds, size_t count)
 	}
 }
 
-/* One who began to authenticate, though it was the first to come, outlasts three times as many as there are seats. */
+/* One who began to authenticate, though it was the first to come, outlasts three times as many as
+ * there are seats. */
 static void fault_33_who_speaks_is_not_pushed_out_by_who_is_silent(void **state)
 {
 	enum { REPLY = 4 + 1 + 5 + 2 + 64 }; /* [1, id, nil, ["more", 64 bytes]] */
@@ -368,7 +376,8 @@ static void fault_33_who_speaks_is_not_pushed_out_by_who_is_silent(void **state)
 	/* All come at once: what it said is not read before they are there. */
 	assert_int_equal(kill(bed.pid, SIGSTOP), 0);
 	int first = peer_dial(bed.place + strlen("unix:"));
-	assert_true(peer_send(first, request, peer_request(request, 1, "outboard.auth", params, sizeof params)));
+	assert_true(peer_send(first, request,
+			      peer_request(request, 1, "outboard.auth", params, sizeof params)));
 	dial_many(&bed, silent, sizeof silent / sizeof silent[0]);
 	assert_int_equal(kill(bed.pid, SIGCONT), 0);
 	assert_true(peer_read(first, reply, REPLY));
@@ -377,7 +386,8 @@ static void fault_33_who_speaks_is_not_pushed_out_by_who_is_silent(void **state)
 	/* And again, in the middle of the exchange. */
 	assert_int_equal(kill(bed.pid, SIGSTOP), 0);
 	dial_many(&bed, silent, sizeof silent / sizeof silent[0]);
-	assert_true(peer_send(first, request, peer_request(request, 2, "outboard.auth", params, sizeof params)));
+	assert_true(peer_send(first, request,
+			      peer_request(request, 2, "outboard.auth", params, sizeof params)));
 	assert_int_equal(kill(bed.pid, SIGCONT), 0);
 	assert_true(peer_drain(first, PEER_WAIT_MS, &ended) > sizeof refused && ended);
 	close_many(silent, sizeof silent / sizeof silent[0]);
@@ -387,7 +397,8 @@ static void fault_33_who_speaks_is_not_pushed_out_by_who_is_silent(void **state)
 
 /* ---- Reserved seats ---- */
 
-/* How many of them the child has closed. It has accepted all of them before it answers calls that come behind. */
+/* How many of them the child has closed. It has accepted all of them before it answers calls that
+ * come behind. */
 static int count_closed(struct bed *bed, const int *fds, int count)
 {
 	char byte;
@@ -401,7 +412,8 @@ static int count_closed(struct bed *bed, const int *fds, int count)
 	return closed;
 }
 
-/* Each stranger is another user, so none of them is greedy: what keeps them out of the last seats is that those are not theirs. */
+/* Each stranger is another user, so none of them is greedy: what keeps them out of the last seats
+ * is that those are not theirs. */
 static void fault_33_a_quarter_of_the_seats_is_not_for_strangers(void **state)
 {
 	enum { OURS = SEATS / 4, THEIRS = SEATS - OURS + 1 };
@@ -473,7 +485,8 @@ static void fault_42_who_fails_has_to_wait(void **state)
 	(void)state;
 	need_root();
 	start_unix(&bed, "token", NULL);
-	/* So many failures that the wait is the longest: then it is not over before we have looked. */
+	/* So many failures that the wait is the longest: then it is not over before we have looked.
+	 */
 	for (int i = 0; i < 12; i++) {
 		assert_true(call_as(&bed, STRANGER, wrong) < 0);
 	}
@@ -563,7 +576,8 @@ static void make_network(void)
 	made = true;
 }
 
-/* The parent, and clients beside it, come from 192.0.2.1; strangers from 192.0.2.2. Everything that they do is held against them. */
+/* The parent, and clients beside it, come from 192.0.2.1; strangers from 192.0.2.2. Everything that
+ * they do is held against them. */
 static void fault_33_42_a_flood_from_another_address(void **state)
 {
 	static const char *const modes[] = {"silent", "wrong", "begin", NULL};
@@ -616,8 +630,10 @@ static void a_parents_address_must_be_one(void **state)
 	(void)state;
 	family_begin(&bed.f, OB_RUNTIME_INLINE, NULL);
 	bed.f.options.parent_address = "example.org";
-	assert_int_equal(ob_connector_new(bed.f.runtime, &bed.f.options, &bed.f.connector, &err), OB_EINVAL);
-	assert_non_null(strstr(err.text, "parent_address \"example.org\" is neither an address nor a context id"));
+	assert_int_equal(ob_connector_new(bed.f.runtime, &bed.f.options, &bed.f.connector, &err),
+			 OB_EINVAL);
+	assert_non_null(strstr(
+	    err.text, "parent_address \"example.org\" is neither an address nor a context id"));
 	family_end(&bed.f);
 }
 
@@ -633,20 +649,25 @@ static void fault_34_a_flood_of_calls_is_told_busy(void **state)
 	struct bed bed;
 	(void)state;
 	start_unix(&bed, "peercred", NULL);
-	int fd = peer_dial(bed.place + strlen("unix:")), other = peer_dial(bed.place + strlen("unix:"));
+	int fd = peer_dial(bed.place + strlen("unix:")),
+	    other = peer_dial(bed.place + strlen("unix:"));
 	for (uint32_t i = 0; i < CALLS; i++) {
-		assert_true(peer_send(fd, request, peer_request(request, i, "act.keep", none, sizeof none)));
+		assert_true(peer_send(fd, request,
+				      peer_request(request, i, "act.keep", none, sizeof none)));
 	}
 	for (uint32_t i = 0; i < MORE; i++) {
-		assert_true(peer_send(fd, request, peer_request(request, 10000 + i, "act.keep", none, sizeof none)));
+		assert_true(peer_send(
+		    fd, request, peer_request(request, 10000 + i, "act.keep", none, sizeof none)));
 		/* [1, 10000 + i, {"code": -32001, "message": busy}, nil] */
-		const uint8_t head[] = {0x94, 0x01, 0xcd, (uint8_t)((10000 + i) >> 8), (uint8_t)(10000 + i), 0x82};
+		const uint8_t head[] = {
+		    0x94, 0x01, 0xcd, (uint8_t)((10000 + i) >> 8), (uint8_t)(10000 + i), 0x82};
 		size_t len = sizeof head + 5 + 3 + 8 + 1 + strlen(busy) + 1;
 		assert_true(peer_read(fd, reply, len));
 		assert_memory_equal(reply, head, sizeof head);
 		assert_memory_equal(reply + len - 1 - strlen(busy), busy, strlen(busy));
 		if (i % 100 == 0) {
-			peer_must_call(other, 5, "act.echo", seven, sizeof seven, seven_back, sizeof seven_back);
+			peer_must_call(other, 5, "act.echo", seven, sizeof seven, seven_back,
+				       sizeof seven_back);
 		}
 	}
 	close(fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a real child does when its kernel is short of something, or interrupts it: rows 23, 35 and 36. Errors are injected by
- * strace, where it is there and may trace.
+ * What a real child does when its kernel is short of something, or interrupts it: rows 23, 35
+ * and 36. Errors are injected by strace, where it is there and may trace.
  */
 #include "support/family.h"
 
@@ -33,15 +33,18 @@ static void need_strace(void)
 	}
 }
 
-/* A child whose calls fail so. The tracer is its grandchild (-D), so that the process that we start is the child itself. */
+/* A child whose calls fail so. The tracer is its grandchild (-D), so that the process that we start
+ * is the child itself. */
 static void start_traced(struct family *f, const char *inject)
 {
-	static const char *const env[] = {"ASAN_OPTIONS=detect_leaks=0", "LSAN_OPTIONS=detect_leaks=0", NULL};
+	static const char *const env[] = {"ASAN_OPTIONS=detect_leaks=0",
+					  "LSAN_OPTIONS=detect_leaks=0", NULL};
 	struct ob_error err = {0};
 	const char *actor;
 	family_begin(f, OB_RUNTIME_INLINE, NULL);
 	actor = f->argv[0];
-	const char *argv[] = {"strace", "-D", "-f", "-q", "-o", "/dev/null", "-e", inject, actor, NULL};
+	const char *argv[] = {"strace",	   "-D", "-f",	 "-q",	"-o",
+			      "/dev/null", "-e", inject, actor, NULL};
 	f->options.argv = argv;
 	f->options.env = env;
 	family_connector(f);
@@ -57,7 +60,8 @@ static bool has_no_children(void *unused)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0;
 }
 
-/* A dead process is its tracer's before it is ours: it must be reaped nevertheless, a little later. */
+/* A dead process is its tracer's before it is ours: it must be reaped nevertheless, a little later.
+ */
 static void end_traced(struct family *f)
 {
 	struct ob_error err = {0};
@@ -75,8 +79,10 @@ static void echo(struct family *f, int times)
 	}
 }
 
-/* Those that may wait, and a poll that does not, is interrupted by a signal that is there already. */
-#define CALLS "recvfrom,readv,recvmsg,sendto,writev,sendmsg,accept4,epoll_wait,epoll_pwait,poll,ppoll"
+/* Those that may wait, and a poll that does not, is interrupted by a signal that is there already.
+ */
+#define CALLS \
+	"recvfrom,readv,recvmsg,sendto,writev,sendmsg,accept4,epoll_wait,epoll_pwait,poll,ppoll"
 
 static void fault_23_interrupted_everywhere(void **state)
 {
@@ -99,9 +105,11 @@ struct traced {
 	char *scratch, *data, *child, *listen;
 };
 
-static void begin_parent(struct traced *t, const char *const *options, const char *child, const char *listen)
+static void begin_parent(struct traced *t, const char *const *options, const char *child,
+			 const char *listen)
 {
-	static const char *const env[] = {"ASAN_OPTIONS=detect_leaks=0", "LSAN_OPTIONS=detect_leaks=0", NULL};
+	static const char *const env[] = {"ASAN_OPTIONS=detect_leaks=0",
+					  "LSAN_OPTIONS=detect_leaks=0", NULL};
 	const char *argv[24] = {"strace", "-D", "-f", "-q", "-o", "/dev/null"};
 	size_t n = 6;
 	for (; *options != NULL; options++) {
@@ -109,7 +117,8 @@ static void begin_parent(struct traced *t, const char *const *options, const cha
 	}
 	t->data = scratch_text("data=%s/child", t->scratch);
 	t->child = child != NULL ? scratch_text("child=%s", child)
-				 : scratch_text("child=%s/children/child-actor", scratch_env("OB_TEST_BUILD"));
+				 : scratch_text("child=%s/children/child-actor",
+						scratch_env("OB_TEST_BUILD"));
 	t->listen = listen != NULL ? scratch_text("listen=%s", listen) : NULL;
 	char *parent = scratch_text("%s/children/child-parent", scratch_env("OB_TEST_BUILD"));
 	argv[n++] = parent;
@@ -157,7 +166,8 @@ static void must_log(struct traced *t)
 	}
 }
 
-/* The child dies in a call, and the next one is ready; which of the two is told first depends on who gets a processor. */
+/* The child dies in a call, and the next one is ready; which of the two is told first depends on
+ * who gets a processor. */
 static void must_lose_and_regain(struct traced *t)
 {
 	bool lost = false, ready = false;
@@ -187,7 +197,8 @@ static void live_interrupted(const char *const *options, char *scratch, const ch
 
 static void fault_23_a_parent_interrupted_everywhere(void **state)
 {
-	static const char *const whens[] = {"1+2", "2+2"}, *const addresses[] = {NULL, "tcp://127.0.0.1:0"};
+	static const char *const whens[] = {"1+2", "2+2"}, *const addresses[] = {
+							       NULL, "tcp://127.0.0.1:0"};
 	(void)state;
 	need_strace();
 	for (int i = 0; i < 4; i++) {
@@ -198,7 +209,8 @@ static void fault_23_a_parent_interrupted_everywhere(void **state)
 	}
 }
 
-/* read() and write() only of the pipes: the dynamic linker reads its files with them, too, and those are never interrupted. */
+/* read() and write() only of the pipes: the dynamic linker reads its files with them, too, and
+ * those are never interrupted. */
 static void fault_23_pipes_interrupted(void **state)
 {
 	static const char *const whens[] = {"1+2", "2+2"};
@@ -225,10 +237,11 @@ static int zombies_of(int parent)
 	DIR *proc = opendir("/proc");
 	for (struct dirent *entry = readdir(proc); entry != NULL; entry = readdir(proc)) {
 		char *path = scratch_text("/proc/%.20s/stat", entry->d_name);
-		FILE *file = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' ? fopen(path, "re") : NULL;
+		FILE *file =
+		    entry->d_name[0] >= '1' && entry->d_name[0] <= '9' ? fopen(path, "re") : NULL;
 		if (file != NULL) {
-			count += fscanf(file, "%d (%*[^)]) %c %d", &number, &state, &of) == 3 && of == parent &&
-				 state == 'Z';
+			count += fscanf(file, "%d (%*[^)]) %c %d", &number, &state, &of) == 3 &&
+				 of == parent && state == 'Z';
 			fclose(file);
 		}
 		free(path);
@@ -266,9 +279,10 @@ static void fault_16_a_traced_child_is_reaped(void **state)
 
 static void fault_36_accept_fails_and_goes_on(void **state)
 {
-	/* Without memory a connection is turned away, and the next one must get in; the others cost nothing but a try. */
-	static const char *const errors[] = {"ECONNABORTED:when=1+2", "EPROTO:when=1+2", "EPERM:when=1+2",
-					     "ENOBUFS:when=1", "EMFILE:when=1"};
+	/* Without memory a connection is turned away, and the next one must get in; the others cost
+	 * nothing but a try. */
+	static const char *const errors[] = {"ECONNABORTED:when=1+2", "EPROTO:when=1+2",
+					     "EPERM:when=1+2", "ENOBUFS:when=1", "EMFILE:when=1"};
 	(void)state;
 	need_strace();
 	for (int i = 0; i < 5; i++) {
@@ -279,7 +293,8 @@ static void fault_36_accept_fails_and_goes_on(void **state)
 		int32_t pid = ob_connector_pid(f.connector);
 		for (int k = 0; k < 3; k++) {
 			struct ob_error err = {0};
-			char *path = family_path(&f, "rpc.sock"), *address = scratch_text("unix://%s", path);
+			char *path = family_path(&f, "rpc.sock"),
+			     *address = scratch_text("unix://%s", path);
 			struct ob_client_options options = {
 			    .size = sizeof options, .address = address, .token = f.tokens[0]};
 			ob_client *client = NULL;
@@ -312,15 +327,19 @@ static long ticks_of(int pid)
 	fclose(file);
 	const char *after = strrchr(line, ')');
 	assert_non_null(after);
-	assert_int_equal(sscanf(after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system), 2);
+	assert_int_equal(sscanf(after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
+				&user, &system),
+			 2);
 	return user + system;
 }
 
 static bool is_answered(int fd)
 {
-	static const uint8_t request[] = {0x94, 0x00, 0x01, 0xa8, 'a', 'c', 't', '.', 'e', 'c', 'h', 'o', 0x91, 0x07};
+	static const uint8_t request[] = {0x94, 0x00, 0x01, 0xa8, 'a', 'c',  't',
+					  '.',	'e',  'c',  'h',  'o', 0x91, 0x07};
 	uint8_t reply[5];
-	return peer_send(fd, request, sizeof request) && peer_read(fd, reply, sizeof reply) && reply[4] == 0x07;
+	return peer_send(fd, request, sizeof request) && peer_read(fd, reply, sizeof reply) &&
+	       reply[4] == 0x07;
 }
 
 static void fault_35_no_descriptor_for_a_new_connection(void **state)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to a child's lines when its parents come and go, or do not read: rows 11, 58 and 60. The lines are numbered, so that
- * each one is accounted for: seen, counted as dropped, or inside the one read that a killed parent took with it.
+ * What happens to a child's lines when its parents come and go, or do not read: rows 11, 58 and 60.
+ * The lines are numbered, so that each one is accounted for: seen, counted as dropped, or inside
+ * the one read that a killed parent took with it.
  */
 #include "support/crash.h"
 
@@ -37,8 +38,8 @@ static void account_for(struct account *a, int64_t n)
 {
 	int64_t missing = n - a->next - a->dropped;
 	if (missing < 0 || missing > a->allowance) {
-		fail_msg("after %lld came %lld, with %lld told as dropped", (long long)a->next - 1, (long long)n,
-			 (long long)a->dropped);
+		fail_msg("after %lld came %lld, with %lld told as dropped", (long long)a->next - 1,
+			 (long long)n, (long long)a->dropped);
 	}
 	a->lost += missing;
 	a->seen++;
@@ -62,7 +63,8 @@ static const char *ask(struct crash *c, struct account *a, const char *command)
 {
 	program_say(&c->now, command);
 	for (const char *line = program_line(&c->now); line != NULL; line = program_line(&c->now)) {
-		if (strncmp(line, "ok", 2) == 0 || strncmp(line, "error", 5) == 0 || strncmp(line, "reply", 5) == 0) {
+		if (strncmp(line, "ok", 2) == 0 || strncmp(line, "error", 5) == 0 ||
+		    strncmp(line, "reply", 5) == 0) {
 			return line;
 		}
 		take(a, line);
@@ -87,7 +89,8 @@ static void take_rest(struct crash *c, struct account *a)
 	}
 }
 
-/* No more lines: the last of them are read, and what was dropped at the end is told of with one more. */
+/* No more lines: the last of them are read, and what was dropped at the end is told of with one
+ * more. */
 static void settle(struct crash *c, struct account *a)
 {
 	long long total = 0, mark = 0;
@@ -126,14 +129,15 @@ static void fault_11_the_parent_is_killed_a_hundred_times(void **state)
 	}
 	settle(&c, &a);
 	assert_int_equal(crash_child(&c), pid);
-	print_message("  %lld lines, %lld lost with %d parents, %lld dropped\n", (long long)a.next, (long long)a.lost,
-		      KILLS, (long long)a.all_dropped);
+	print_message("  %lld lines, %lld lost with %d parents, %lld dropped\n", (long long)a.next,
+		      (long long)a.lost, KILLS, (long long)a.all_dropped);
 	kill_parent(&c, &a);
 	crash_recover(&c, pid);
 	crash_end(&c);
 }
 
-/* The child logs on while nobody reads; the next parent learns how much it missed, to the record. */
+/* The child logs on while nobody reads; the next parent learns how much it missed, to the record.
+ */
 static void fault_58_what_a_full_pipe_dropped_is_counted(void **state)
 {
 	struct account a = {0};
@@ -149,15 +153,16 @@ static void fault_58_what_a_full_pipe_dropped_is_counted(void **state)
 		program_say(&c.now, "quit");
 		take_rest(&c, &a);
 		assert_int_equal(program_end(&c.now), 0);
-		a.allowance = 1; /* a line that was cut in two is told as it is, and has no number */
+		a.allowance =
+		    1; /* a line that was cut in two is told as it is, and has no number */
 		crash_parent(&c, NULL, "pipe=65536", NULL);
 		ask(&c, &a, "start");
 		take_until(&c, &a, a.next + 1);
 	}
 	settle(&c, &a);
 	assert_true(a.all_dropped > 0);
-	print_message("  %lld lines, %lld dropped and counted, %lld cut\n", (long long)a.next, (long long)a.all_dropped,
-		      (long long)a.lost);
+	print_message("  %lld lines, %lld dropped and counted, %lld cut\n", (long long)a.next,
+		      (long long)a.all_dropped, (long long)a.lost);
 	kill_parent(&c, &a);
 	crash_recover(&c, pid);
 	crash_end(&c);
@@ -181,7 +186,8 @@ static bool has_all(void *user)
 	return bytes_of(user) >= (size_t)RAW_LINES * (RAW_LEN - 1);
 }
 
-/* A line that lay in two halves when the parents changed is told in two halves: so compare what they are together. */
+/* A line that lay in two halves when the parents changed is told in two halves: so compare what
+ * they are together. */
 static void compare(const struct family *f, const char *text)
 {
 	for (uint32_t i = 0; i < f->line_count; i++) {
@@ -206,7 +212,8 @@ static void fault_58_raw_stdout_waits_for_a_reader(void **state)
 	f.options.log_pipe_bytes = 65536;
 	family_connector(&f);
 	assert_int_equal(ob_connector_start(f.connector, 0, NULL, &err), OB_OK);
-	assert_int_equal(ob_client_notify(ob_connector_client(f.connector), "act.raw", &params, &err), OB_OK);
+	assert_int_equal(
+	    ob_client_notify(ob_connector_client(f.connector), "act.raw", &params, &err), OB_OK);
 	/* Into the socket with it, and then read no more. */
 	ob_runtime_run(f.runtime, 0);
 	assert_int_equal(ob_connector_detach(f.connector, &err), OB_OK);
@@ -256,10 +263,11 @@ static void fault_60_a_flood_of_lines_starves_no_call(void **state)
 	long before = resident_kib(c.now.pid);
 	int64_t flooded = time_calls(&c);
 	long after = resident_kib(c.now.pid);
-	print_message("  200 calls: %lld us calm, %lld us in a flood; %ld KiB, then %ld KiB\n", (long long)calm,
-		      (long long)flooded, before, after);
+	print_message("  200 calls: %lld us calm, %lld us in a flood; %ld KiB, then %ld KiB\n",
+		      (long long)calm, (long long)flooded, before, after);
 	assert_true(after - before < 16 * 1024);
-	/* Who is starved waits for as long as the flood goes on; what a turn full of lines takes is up to the machine. */
+	/* Who is starved waits for as long as the flood goes on; what a turn full of lines takes is
+	 * up to the machine. */
 	assert_true(flooded < 100 * calm + 20000000);
 	assert_non_null(program_ask(&c.now, "call act.hush 0"));
 	program_kill(&c.now, SIGKILL);

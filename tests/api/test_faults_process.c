@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The parent as a process among others: signals, what its children inherit of it, what it may do between clone and exec, and where
- * the token is not to be found. Rows 18, 20, 22 and 50. */
+/* The parent as a process among others: signals, what its children inherit of it, what it may do
+ * between clone and exec, and where the token is not to be found. Rows 18, 20, 22 and 50. */
 #include "support/crash.h"
 
 #include <setjmp.h>
@@ -63,8 +63,9 @@ enum { STORMS = 4, SIGNALS = 2500 };
 /* A shell that sends so many of a signal to the parent. */
 static void begin_storm(struct program *storm, pid_t to, const char *name)
 {
-	char *script = scratch_text("i=0; while [ $i -lt %d ]; do kill -%s %d || exit 1; i=$((i+1)); done; echo done",
-				    SIGNALS, name, to);
+	char *script = scratch_text(
+	    "i=0; while [ $i -lt %d ]; do kill -%s %d || exit 1; i=$((i+1)); done; echo done",
+	    SIGNALS, name, to);
 	const char *argv[] = {"sh", "-c", script, NULL};
 	program_begin(storm, argv, NULL);
 	free(script);
@@ -84,7 +85,8 @@ static void fault_20_a_storm_of_signals(void **state)
 	for (int i = 0; i < STORMS; i++) {
 		begin_storm(&storms[i], c.now.pid, names[i]);
 	}
-	/* Every call gets its answer all the while; so does a stop and a start in the middle of it. */
+	/* Every call gets its answer all the while; so does a stop and a start in the middle of it.
+	 */
 	while (!program_wait_fd(storms[0].out, 0) || !program_wait_fd(storms[3].out, 0)) {
 		assert_string_equal(program_ask(&c.now, "call act.echo 9"), "reply 9");
 		calls++;
@@ -128,9 +130,10 @@ static void fault_20_children_come_and_go_in_a_storm(void **state)
 static bool is_allowed(const char *line)
 {
 	static const char *const allowed[] = {
-	    "setpgid",	     "rt_sig", "sigaltstack", "dup",	   "fcntl",  "close_range", "close(", "prlimit64",
-	    "setgroups",     "setres", "setuid",      "setgid",	   "chdir",  "fchdir",	    "umask",  "getpid",
-	    "clock_gettime", "write",  "pwrite64",    "ftruncate", "openat", "pread64",	    "read",   "execve"};
+	    "setpgid",	"rt_sig",    "sigaltstack", "dup",     "fcntl",		"close_range",
+	    "close(",	"prlimit64", "setgroups",   "setres",  "setuid",	"setgid",
+	    "chdir",	"fchdir",    "umask",	    "getpid",  "clock_gettime", "write",
+	    "pwrite64", "ftruncate", "openat",	    "pread64", "read",		"execve"};
 	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
 		if (strncmp(line, allowed[i], strlen(allowed[i])) == 0) {
 			return true;
@@ -140,7 +143,8 @@ static bool is_allowed(const char *line)
 }
 
 /*
- * What strace wrote, a line at a time: who did what. A call that another thread's came between takes two lines, "call(... <unfinished ...>" and
+ * What strace wrote, a line at a time: who did what. A call that another thread's came between
+ * takes two lines, "call(... <unfinished ...>" and
  * "<... call resumed>...": the first one tells of it, the second is passed over.
  */
 struct trace {
@@ -180,8 +184,9 @@ static bool is_among(const int *pids, int count, int pid)
 }
 
 /*
- * Everything the child did before it was another program is a call that a signal handler might make. One of them closes what it has of its
- * parent, the lock above all: exec would do that, but only when the parent runs on already.
+ * Everything the child did before it was another program is a call that a signal handler might
+ * make. One of them closes what it has of its parent, the lock above all: exec would do that, but
+ * only when the parent runs on already.
  */
 static void check_trace(const char *path)
 {
@@ -279,14 +284,16 @@ static void check_directory(const struct crash *c, const char *token)
 	assert_int_equal(found, 1);
 }
 
-/* Half a token, the right one with something behind it, and one that is wrong at its end: none may appear in what is told of it. */
+/* Half a token, the right one with something behind it, and one that is wrong at its end: none may
+ * appear in what is told of it. */
 static void send_wrong_tokens(const struct crash *c, const char *mechanism, const char *token)
 {
 	char *path = scratch_text("%s/rpc.sock", c->dir);
 	for (int i = 0; i < 3; i++) {
 		uint8_t params[256], request[512];
 		char credential[128];
-		snprintf(credential, sizeof credential, "Bearer %.*s%s", i == 0 ? 32 : 63, token, i == 1 ? "xx" : "");
+		snprintf(credential, sizeof credential, "Bearer %.*s%s", i == 0 ? 32 : 63, token,
+			 i == 1 ? "xx" : "");
 		size_t name = strlen(mechanism), len = strlen(credential), n = 0;
 		params[n++] = 0x92;
 		params[n++] = (uint8_t)(0xa0 | name);
@@ -298,7 +305,8 @@ static void send_wrong_tokens(const struct crash *c, const char *mechanism, cons
 		n += len;
 		int fd = peer_dial(path);
 		bool ended;
-		assert_true(peer_send(fd, request, peer_request(request, 1, "outboard.auth", params, n)));
+		assert_true(
+		    peer_send(fd, request, peer_request(request, 1, "outboard.auth", params, n)));
 		(void)peer_drain(fd, PEER_WAIT_MS, &ended);
 		assert_true(ended);
 		close(fd);

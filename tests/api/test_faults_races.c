@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ends that meet beginnings: rows 4, 5, 40 and 41. A child that dies with calls in flight, a newer parent, a server that is stopped
- * before it listens, a connector that is closed in every state.
+ * Ends that meet beginnings: rows 4, 5, 40 and 41. A child that dies with calls in flight, a newer
+ * parent, a server that is stopped before it listens, a connector that is closed in every state.
  */
 #include "support/family.h"
 
@@ -44,7 +44,8 @@ struct seat {
 	uint32_t number;
 };
 
-static void on_ended(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_ended(void *user, int result, const struct ob_value *value,
+		     const struct ob_error *err)
 {
 	struct seat *seat = user;
 	(void)value;
@@ -74,8 +75,9 @@ static void fault_4_death_ends_each_call_once(void **state)
 		struct seat seats[IN_FLIGHT];
 		for (uint32_t i = 0; i < IN_FLIGHT; i++) {
 			seats[i] = (struct seat){&flight, i};
-			assert_int_equal(ob_client_call_async(ob_connector_client(f.connector), "act.keep", NULL, -1,
-							      on_ended, &seats[i], NULL, &err),
+			assert_int_equal(ob_client_call_async(ob_connector_client(f.connector),
+							      "act.keep", NULL, -1, on_ended,
+							      &seats[i], NULL, &err),
 					 OB_OK);
 		}
 		if (round % 2 == 0) {
@@ -129,7 +131,8 @@ static void fault_5_death_during_a_reconnect(void **state)
 		family_start(&f, OB_RUNTIME_INLINE);
 		int32_t pid = ob_connector_pid(f.connector);
 		assert_int_equal(ob_connector_detach(f.connector, &err), OB_OK);
-		assert_int_equal(ob_connector_reconnect_async(f.connector, NULL, NULL, &err), OB_OK);
+		assert_int_equal(ob_connector_reconnect_async(f.connector, NULL, NULL, &err),
+				 OB_OK);
 		for (int k = 0; k < turns; k++) {
 			ob_runtime_run(f.runtime, 0);
 		}
@@ -140,7 +143,8 @@ static void fault_5_death_during_a_reconnect(void **state)
 		do {
 			ob_runtime_run(f.runtime, 20);
 			ob_connector_status(f.connector, &status);
-		} while (status.state == OB_STATE_ADOPTING || status.state == OB_STATE_WAITING || status.pid == pid);
+		} while (status.state == OB_STATE_ADOPTING || status.state == OB_STATE_WAITING ||
+			 status.pid == pid);
 		assert_true(family_count(&f, OB_EVENT_EXITED) <= 1);
 		assert_int_equal(ob_connector_stop(f.connector, 0, NULL, &err), OB_OK);
 		family_end(&f);
@@ -154,7 +158,8 @@ static bool is_canceled(void *user)
 	static const uint8_t none[] = {0x90}, yes[] = {0xc3};
 	const int *fd = user;
 	uint8_t request[64], reply[5];
-	assert_true(peer_send(*fd, request, peer_request(request, 3, "act.canceled", none, sizeof none)));
+	assert_true(
+	    peer_send(*fd, request, peer_request(request, 3, "act.canceled", none, sizeof none)));
 	assert_true(peer_read(*fd, reply, sizeof reply));
 	return reply[4] == yes[0];
 }
@@ -194,7 +199,8 @@ static void fault_40_the_newest_parent_wins(void **state)
 	int old = peer_dial(path);
 	peer_must_call(old, 1, "outboard.supervise", us, sizeof us, yes, sizeof yes);
 	/* A handler is at work for the old one when the new one comes. */
-	assert_true(peer_send(old, request, peer_request(request, 2, "act.keep", none, sizeof none)));
+	assert_true(
+	    peer_send(old, request, peer_request(request, 2, "act.keep", none, sizeof none)));
 	int tool = peer_dial(path);
 	peer_must_call(tool, 1, "act.canceled", none, sizeof none, no, sizeof no);
 	int young = peer_dial(path);
@@ -250,7 +256,8 @@ static ob_server *open_server(ob_runtime *runtime, const char *address)
 	return server;
 }
 
-/* Another thread stops it, twice, while this one starts it, runs it, or has done both; a client may be at the door. */
+/* Another thread stops it, twice, while this one starts it, runs it, or has done both; a client may
+ * be at the door. */
 static int race_servers(ob_runtime *runtime, const char *address)
 {
 	struct race race = {.server = NULL};
@@ -335,12 +342,14 @@ static void race_connectors(enum ob_runtime_mode mode, int times)
 		int ended = 0;
 		family_begin(&f, mode, NULL);
 		family_connector(&f);
-		assert_int_equal(ob_connector_start_async(f.connector, on_done, &ended, &err), OB_OK);
+		assert_int_equal(ob_connector_start_async(f.connector, on_done, &ended, &err),
+				 OB_OK);
 		for (int k = 0; mode == OB_RUNTIME_INLINE && k < i; k++) {
 			ob_runtime_run(f.runtime, k % 4 == 3 ? 5 : 0);
 		}
 		if (i % 3 != 0) {
-			assert_int_equal(ob_connector_stop_async(f.connector, on_done, &ended, &err), OB_OK);
+			assert_int_equal(
+			    ob_connector_stop_async(f.connector, on_done, &ended, &err), OB_OK);
 		}
 		if (i % 3 == 2) {
 			assert_int_equal(ob_connector_stop(f.connector, 0, NULL, &err), OB_OK);

@@ -54,8 +54,9 @@ static void must_be_calm(struct crash *c, const char *command, const char *answe
 }
 
 /*
- * Both are stopped with a heartbeat unanswered, as when the machine is suspended. The parent runs again first: its timer is late by
- * more than an interval and there is no answer, but nobody is to blame until it has asked anew.
+ * Both are stopped with a heartbeat unanswered, as when the machine is suspended. The parent runs
+ * again first: its timer is late by more than an interval and there is no answer, but nobody is to
+ * blame until it has asked anew.
  */
 static void fault_13_a_stopped_parent_does_not_blame_its_child(void **state)
 {
@@ -91,14 +92,16 @@ static bool is_ready(const struct crash *c)
 	return ready;
 }
 
-/* Stopped while it waits for its child, which becomes ready meanwhile: no timer that is late may end it. */
+/* Stopped while it waits for its child, which becomes ready meanwhile: no timer that is late may
+ * end it. */
 static void fault_13_a_stopped_parent_does_not_give_up_a_start(void **state)
 {
 	enum { READY_MS = 3000, PIECE_MS = 20 };
 	struct crash c;
 	(void)state;
 	crash_begin(&c);
-	char *fifo = scratch_text("%s/go", c.scratch), *after = scratch_text("ACTOR_AFTER=%s", fifo);
+	char *fifo = scratch_text("%s/go", c.scratch),
+	     *after = scratch_text("ACTOR_AFTER=%s", fifo);
 	const char *const env[] = {after, NULL};
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	c.env = env;
@@ -130,7 +133,8 @@ static void fault_13_a_stopped_parent_does_not_give_up_a_start(void **state)
 static const char *find_faketime(void)
 {
 	static char path[512];
-	static const char *const dirs[] = {"/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime",
+	static const char *const dirs[] = {"/usr/lib/x86_64-linux-gnu/faketime",
+					   "/usr/lib/aarch64-linux-gnu/faketime",
 					   "/usr/lib/faketime", "/usr/lib64/faketime"};
 	for (int i = 0; i < 4; i++) {
 		snprintf(path, sizeof path, "%s/libfaketimeMT.so.1", dirs[i]);
@@ -173,7 +177,8 @@ static void fault_65_the_wall_clock_jumps_ten_years(void **state)
 		skip();
 	}
 	crash_begin(&c);
-	char *file = scratch_text("%s/clock", c.scratch), *preload = scratch_text("LD_PRELOAD=%s", library),
+	char *file = scratch_text("%s/clock", c.scratch),
+	     *preload = scratch_text("LD_PRELOAD=%s", library),
 	     *from = scratch_text("FAKETIME_TIMESTAMP_FILE=%s", file);
 	const char *env[] = {preload,
 			     from,
@@ -189,7 +194,8 @@ static void fault_65_the_wall_clock_jumps_ten_years(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		set_clock(file, jumps[i].offset);
 		long long off = clock_of_child(&c) - jumps[i].seconds;
-		assert_true(off > -30LL * 86400 && off < 30LL * 86400); /* it did jump; leap days aside */
+		assert_true(off > -30LL * 86400 &&
+			    off < 30LL * 86400); /* it did jump; leap days aside */
 		must_be_calm(&c, "call act.echo 3", "reply 3");
 		program_let_pass(500);
 		must_be_calm(&c, "call act.echo 4", "reply 4");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Row 63, the ordinary run of it: each scenario of tests/children/torture.c is run once to count its fallible calls, and then with
- * one of them failing, for some chosen at random from a fixed seed. OB_TORTURE=all tries every one; OB_TORTURE_SEED is another seed.
+ * Row 63, the ordinary run of it: each scenario of tests/children/torture.c is run once to count
+ * its fallible calls, and then with one of them failing, for some chosen at random from a fixed
+ * seed. OB_TORTURE=all tries every one; OB_TORTURE_SEED is another seed.
  */
 #include "support/program.h"
 
@@ -40,7 +41,8 @@ static unsigned long run(const char *scenario, unsigned long n)
 	char *dir = scratch_make(), *data = scratch_text("%s/data", dir);
 	char *torture = scratch_text("%s/children/child-torture", scratch_env("OB_TEST_BUILD"));
 	char *actor = scratch_text("%s/children/child-actor", scratch_env("OB_TEST_BUILD"));
-	char *preload = scratch_text("LD_PRELOAD=%s/shim/shim-fail.so", scratch_env("OB_TEST_BUILD"));
+	char *preload =
+	    scratch_text("LD_PRELOAD=%s/shim/shim-fail.so", scratch_env("OB_TEST_BUILD"));
 	char *asan = scratch_text("ASAN_OPTIONS=%s:verify_asan_link_order=0",
 				  getenv("ASAN_OPTIONS") != NULL ? getenv("ASAN_OPTIONS") : "");
 	const char *argv[] = {torture, scenario, number, data, actor, NULL};
@@ -76,7 +78,8 @@ static unsigned long run(const char *scenario, unsigned long n)
 static void torture(const char *scenario)
 {
 	if (SANITIZED) {
-		print_message("skipped: a sanitizer and the shim cannot both stand before malloc\n");
+		print_message(
+		    "skipped: a sanitizer and the shim cannot both stand before malloc\n");
 		skip();
 	}
 	const char *how = getenv("OB_TORTURE"), *seed = getenv("OB_TORTURE_SEED");
@@ -107,8 +110,9 @@ SCENARIO(log)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(fault_63_start), cmocka_unit_test(fault_63_adopt),	 cmocka_unit_test(fault_63_restart),
-	    cmocka_unit_test(fault_63_serve), cmocka_unit_test(fault_63_client), cmocka_unit_test(fault_63_config),
+	    cmocka_unit_test(fault_63_start),	cmocka_unit_test(fault_63_adopt),
+	    cmocka_unit_test(fault_63_restart), cmocka_unit_test(fault_63_serve),
+	    cmocka_unit_test(fault_63_client),	cmocka_unit_test(fault_63_config),
 	    cmocka_unit_test(fault_63_log),
 	};
 	program_adopt_orphans();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a real child does with bytes that no honest peer sends, or that come in an evil way: rows 23 to 26, 31, 32 and 38. peercred
- * opens a connection without an exchange, so that the test can speak MessagePack-RPC by hand; what is said about strangers is
- * tested with a token that they do not have.
+ * What a real child does with bytes that no honest peer sends, or that come in an evil way: rows 23
+ * to 26, 31, 32 and 38. peercred opens a connection without an exchange, so that the test can speak
+ * MessagePack-RPC by hand; what is said about strangers is tested with a token that they do not
+ * have.
  */
 #include "support/family.h"
 
@@ -101,7 +102,8 @@ static void fault_23_a_byte_at_a_time(void **state)
 	end(&bed);
 }
 
-/* A proxy for one connection: passes chop bytes at a time, and closes both ends when it has passed `cut` of them. */
+/* A proxy for one connection: passes chop bytes at a time, and closes both ends when it has passed
+ * `cut` of them. */
 struct proxy {
 	char *from, *to;
 	int listener;
@@ -128,7 +130,8 @@ static void *run_proxy(void *user)
 	struct pollfd fds[2] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
 	bool on = p->cut > 0;
 	while (on && poll(fds, 2, PEER_WAIT_MS) > 0) {
-		on = (fds[0].revents == 0 || pass(p, a, b)) && (fds[1].revents == 0 || !on || pass(p, b, a));
+		on = (fds[0].revents == 0 || pass(p, a, b)) &&
+		     (fds[1].revents == 0 || !on || pass(p, b, a));
 	}
 	close(a);
 	close(b);
@@ -155,7 +158,8 @@ static void close_proxy(struct proxy *p)
 static int talk(struct bed *bed, struct proxy *p, struct ob_error *err)
 {
 	char *address = scratch_text("unix://%s", p->from);
-	struct ob_client_options options = {.size = sizeof options, .address = address, .token = bed->f.tokens[0]};
+	struct ob_client_options options = {
+	    .size = sizeof options, .address = address, .token = bed->f.tokens[0]};
 	ob_client *client = NULL;
 	ob_reply *reply = NULL;
 	int64_t n = 0;
@@ -225,8 +229,9 @@ static uint32_t count_lines(const struct family *f, const char *text)
 
 static void send_garbage(const struct bed *bed, unsigned seed)
 {
-	static const char *const greetings[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "SSH-2.0-x\r\n",
-						"\xc1\xc1\xc1\xc1", "\x16\x03\x01\x02", "{\"jsonrpc\":\"2.0\"}\n"};
+	static const char *const greetings[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+						"SSH-2.0-x\r\n", "\xc1\xc1\xc1\xc1",
+						"\x16\x03\x01\x02", "{\"jsonrpc\":\"2.0\"}\n"};
 	const char *text = greetings[seed % 5];
 	int fd = peer_dial(bed->path);
 	(void)peer_send(fd, text, strlen(text));
@@ -244,7 +249,8 @@ static void fault_25_garbage_is_cut_off_and_told_of_once_a_second(void **state)
 		send_garbage(&bed, i);
 	}
 	/* ... and how many were not told of is told with the next one. */
-	for (unsigned i = 0; count_lines(&bed.f, "\"suppressed\":") - count_lines(&bed.f, "\"suppressed\":0") == 0;
+	for (unsigned i = 0;
+	     count_lines(&bed.f, "\"suppressed\":") - count_lines(&bed.f, "\"suppressed\":0") == 0;
 	     i++) {
 		assert_true(now_ms() - start < FAMILY_WAIT_MS);
 		send_garbage(&bed, i);
@@ -258,8 +264,9 @@ static void fault_25_garbage_is_cut_off_and_told_of_once_a_second(void **state)
 /* The head of a request with a binary of that length as its only parameter. */
 static size_t announce(uint8_t *to, uint32_t len)
 {
-	const uint8_t params[] = {0x91,	       0xc6, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8),
-				  (uint8_t)len};
+	const uint8_t params[] = {
+	    0x91,	 0xc6, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8),
+	    (uint8_t)len};
 	return peer_request(to, 1, "act.echo", params, sizeof params);
 }
 
@@ -379,7 +386,8 @@ static void fault_38_a_hundred_connections_end_with_data_in_flight(void **state)
 			assert_true(peer_send(fd, request, len));
 		}
 		if (i % 2 == 0) {
-			/* Some replies are there, and stay unread: a reset, where the others see an end of file. */
+			/* Some replies are there, and stay unread: a reset, where the others see an
+			 * end of file. */
 			uint8_t one;
 			assert_true(peer_read(fd, &one, 1));
 		}

@@ -71,8 +71,10 @@ static void on_connected(void *user, ob_client *client, int result, const struct
 static void connect_to(struct server *s, int64_t timeout_ms)
 {
 	static const char *const none[] = {"none", NULL};
-	struct ob_client_options options = {
-	    .size = sizeof options, .address = s->address, .auth = none, .connect_timeout_ms = timeout_ms};
+	struct ob_client_options options = {.size = sizeof options,
+					    .address = s->address,
+					    .auth = none,
+					    .connect_timeout_ms = timeout_ms};
 	struct ob_error err = {.text = ""};
 	if (ob_client_connect_async(s->runtime, &options, on_connected, s, &err) != OB_OK) {
 		fail_msg("%s", err.text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin that is part of the program: registered with its list, and then as good as one from a file. */
+/* A plugin that is part of the program: registered with its list, and then as good as one from a
+ * file. */
 #include "support/scratch.h"
 
 #include <outboard/auth.h>
@@ -13,14 +14,17 @@
 
 /* ---- The plugin ---- */
 
-static int admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
+static int admit(const struct ob_host *host, const struct ob_auth_params *params,
+		 struct ob_error *reterr)
 {
 	const struct ob_peer *peer = params->peer;
 	bool same = (peer->known & OB_PEER_UID) != 0 && peer->uid == geteuid();
-	return same ? OB_OK : (host->fail)(reterr, OB_EAUTH, 0, "peeruid: the peer is somebody else");
+	return same ? OB_OK
+		    : (host->fail)(reterr, OB_EAUTH, 0, "peeruid: the peer is somebody else");
 }
 
-static const struct ob_auth_ops ops = {.size = sizeof ops, .flags = OB_AUTH_LOCAL_ONLY, .admit = admit};
+static const struct ob_auth_ops ops = {
+    .size = sizeof ops, .flags = OB_AUTH_LOCAL_ONLY, .admit = admit};
 
 static const struct ob_plugin peeruid = {
     .size = sizeof peeruid, .kind = OB_PLUGIN_AUTH, .name = "peeruid", .version = "1", .ops = &ops};
@@ -97,11 +101,13 @@ static void a_plugin_of_the_program_is_found_by_its_name(void **state)
 	if (serve(p, &server, &err) != OB_OK) {
 		fail_msg("%s", err.text);
 	}
-	struct ob_client_options options = {.size = sizeof options, .address = p->address, .auth = auth};
+	struct ob_client_options options = {
+	    .size = sizeof options, .address = p->address, .auth = auth};
 	assert_int_equal(ob_client_connect(runtime, &options, NULL, &client, &err), OB_OK);
 	assert_int_equal(ob_reply_new(&reply, &err), OB_OK);
 	assert_int_equal(ob_client_callf(client, 0, reply, &err, "who.method", "[]"), OB_OK);
-	assert_true(ob_get_string(ob_reply_value(reply), &method) && ob_bytes_is(method, "peeruid"));
+	assert_true(ob_get_string(ob_reply_value(reply), &method) &&
+		    ob_bytes_is(method, "peeruid"));
 	ob_reply_free(reply);
 	ob_client_free(client);
 	ob_server_close(server);
@@ -110,7 +116,8 @@ static void a_plugin_of_the_program_is_found_by_its_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_plugin_of_the_program_is_found_by_its_name, begin, end),
+	    cmocka_unit_test_setup_teardown(a_plugin_of_the_program_is_found_by_its_name, begin,
+					    end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,12 +31,12 @@ static int64_t now_ms(void)
 static void expect(int code, int want, const struct ob_error *err, const char *text)
 {
 	if (code != want || (text != NULL && strstr(err->text, text) == NULL)) {
-		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code), code < 0 ? err->text : "",
-			 ob_result_name(want), text != NULL ? text : "");
+		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code),
+			 code < 0 ? err->text : "", ob_result_name(want), text != NULL ? text : "");
 	}
 }
 
-/* ---- A child behind a VMM ----------------------------------------------------------------------------------------- */
+/* ---- A child behind a VMM ---- */
 
 /* The family comes first, so that its functions take a guest, too. */
 struct guest {
@@ -93,7 +93,7 @@ static void must_be_the_same(struct guest *g, int32_t pid)
 	family_call(&g->f, "echo", "[i]", 1);
 }
 
-/* ---- Not ready yet ------------------------------------------------------------------------------------------------ */
+/* ---- Not ready yet ---- */
 
 static void start_against(const char *mode, unsigned connects)
 {
@@ -115,7 +115,8 @@ static void must_say(struct guest *g, const char *why)
 {
 	struct ob_status status = {.size = sizeof status};
 	ob_connector_status(g->f.connector, &status);
-	if (strstr(status.last_error, why) == NULL || (*why == '\0') != (status.last_error[0] == '\0')) {
+	if (strstr(status.last_error, why) == NULL ||
+	    (*why == '\0') != (status.last_error[0] == '\0')) {
 		fail_msg("the status says \"%s\", wanted \"%s\"", status.last_error, why);
 	}
 }
@@ -172,7 +173,8 @@ static void fault_76_a_reply_in_pieces_starts_a_child(void **state)
 	guest_end(&g);
 }
 
-/* A VMM has room for so many connections (1023 in Firecracker), and closes what is more: that is said. */
+/* A VMM has room for so many connections (1023 in Firecracker), and closes what is more: that is
+ * said. */
 static void fault_78_a_vmm_without_room_is_said(void **state)
 {
 	struct guest g;
@@ -192,7 +194,7 @@ static void fault_78_a_vmm_without_room_is_said(void **state)
 	guest_end(&g);
 }
 
-/* ---- Pauses and snapshots ----------------------------------------------------------------------------------------- */
+/* ---- Pauses and snapshots ---- */
 
 static void fault_74_a_restored_guest_is_redialled_and_not_restarted(void **state)
 {
@@ -245,7 +247,8 @@ static void fault_73_a_short_pause_is_survived_by_the_connection(void **state)
 	guest_end(&g);
 }
 
-/* Longer: the connection is given up and made anew when the guest runs again; the child is what it was. */
+/* Longer: the connection is given up and made anew when the guest runs again; the child is what it
+ * was. */
 static void fault_73_a_long_pause_costs_the_connection_only(void **state)
 {
 	enum { INTERVAL_MS = 500 };
@@ -269,7 +272,7 @@ static void fault_73_a_long_pause_costs_the_connection_only(void **state)
 	guest_end(&g);
 }
 
-/* ---- Many at once ------------------------------------------------------------------------------------------------- */
+/* ---- Many at once ---- */
 
 enum { MANY = 150, AT_ONCE = 100 };
 
@@ -304,7 +307,8 @@ static void crowd_begin(struct crowd *c)
 	for (int i = 0; i < MANY; i++) {
 		c->dirs[i] = scratch_text("%s/%d", c->f.scratch, i);
 		c->f.options.data_path = c->dirs[i];
-		expect(ob_connector_new(c->f.runtime, &c->f.options, &c->all[i], &err), OB_OK, &err, NULL);
+		expect(ob_connector_new(c->f.runtime, &c->f.options, &c->all[i], &err), OB_OK, &err,
+		       NULL);
 		expect(ob_connector_start_async(c->all[i], NULL, NULL, &err), OB_OK, &err, NULL);
 	}
 	free(connect);
@@ -339,7 +343,7 @@ static void fault_39_a_hundred_dials_at_once_and_no_more(void **state)
 	crowd_end(&c);
 }
 
-/* ---- A network that breaks ---------------------------------------------------------------------------------------- */
+/* ---- A network that breaks ---- */
 
 /* Two networks and a cable between them: we are in one, the child is in the other. */
 static const char *lay_cable(int *ret_there)
@@ -355,7 +359,8 @@ static const char *lay_cable(int *ret_there)
 				    "peer", "name", "there", "netns", net,    NULL};
 	const char *const name[] = {"ip", "addr", "add", "10.99.0.1/24", "dev", "here", NULL};
 	const char *const up[] = {"ip", "link", "set", "here", "up", NULL};
-	const char *const name_there[] = {"ip", "addr", "add", "10.99.0.2/24", "dev", "there", NULL};
+	const char *const name_there[] = {"ip",	 "addr",  "add", "10.99.0.2/24",
+					  "dev", "there", NULL};
 	const char *const up_there[] = {"ip", "link", "set", "there", "up", NULL};
 	bool laid = netns_run(-1, make) && netns_run(-1, name) && netns_run(-1, up) &&
 		    netns_run(*ret_there, name_there) && netns_run(*ret_there, up_there);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One life of a child - start, call, callback, log, kill, restart, detach, adopt, stop - over every transport, codec and authenticator
- * that go together; and what does not go together is refused before anything is started, by name. At the end the matrix is printed.
+ * One life of a child - start, call, callback, log, kill, restart, detach, adopt, stop - over every
+ * transport, codec and authenticator that go together; and what does not go together is refused
+ * before anything is started, by name. At the end the matrix is printed.
  */
 #include "support/family.h"
 
@@ -43,12 +44,12 @@ static bool is_plain(const struct cell *cell)
 static void expect(int code, int want, const struct ob_error *err, const char *text)
 {
 	if (code != want || (text != NULL && strstr(err->text, text) == NULL)) {
-		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code), code < 0 ? err->text : "",
-			 ob_result_name(want), text != NULL ? text : "");
+		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code),
+			 code < 0 ? err->text : "", ob_result_name(want), text != NULL ? text : "");
 	}
 }
 
-/* ---- One combination ---------------------------------------------------------------------------------------------- */
+/* ---- One combination ---- */
 
 /* What one child needs of the config, and the VMM in between if there is one. */
 struct place {
@@ -88,14 +89,15 @@ static void clear(struct place *p)
 	free(p->connect);
 }
 
-/* ---- The life ----------------------------------------------------------------------------------------------------- */
+/* ---- The life ---- */
 
 static bool runs_in_a_guest(void)
 {
 	return getenv("OB_TEST_GUEST") != NULL;
 }
 
-/* Unsealed on a wire that others reach: the config must say that this is meant, and the log says what it means. */
+/* Unsealed on a wire that others reach: the config must say that this is meant, and the log says
+ * what it means. */
 static void check_warning(const struct family *f, const struct cell *cell)
 {
 	uint32_t warned = 0;
@@ -111,9 +113,10 @@ static void a_life(void **state)
 	struct family f;
 	struct place place;
 	if (cell->wire == VSOCK && !runs_in_a_guest()) {
-		snprintf(cell->became, sizeof cell->became, "skipped: it needs a guest (test guest-vsock-matrix)");
-		print_message(
-		    "skipped: it needs a guest, and the vsock of this machine is not ours (test guest-vsock-matrix)\n");
+		snprintf(cell->became, sizeof cell->became,
+			 "skipped: it needs a guest (test guest-vsock-matrix)");
+		print_message("skipped: it needs a guest, and the vsock of this machine is not "
+			      "ours (test guest-vsock-matrix)\n");
 		skip();
 	}
 	snprintf(cell->became, sizeof cell->became, "FAILED");
@@ -126,7 +129,7 @@ static void a_life(void **state)
 	snprintf(cell->became, sizeof cell->became, "ran");
 }
 
-/* ---- What is refused ---------------------------------------------------------------------------------------------- */
+/* ---- What is refused ---- */
 
 static void refused_whatever_the_config_says(void **state)
 {
@@ -138,7 +141,8 @@ static void refused_whatever_the_config_says(void **state)
 	snprintf(cell->became, sizeof cell->became, "FAILED");
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	lay(&place, &f, cell);
-	snprintf(want, sizeof want, "authenticator %s is refused on transport %s", cell->auth, wire_names[cell->wire]);
+	snprintf(want, sizeof want, "authenticator %s is refused on transport %s", cell->auth,
+		 wire_names[cell->wire]);
 	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err, want);
 	f.connector = NULL;
 	clear(&place);
@@ -158,8 +162,10 @@ static void plaintext_must_be_allowed(void **state)
 		family_begin(&f, OB_RUNTIME_INLINE, NULL);
 		lay(&place, &f, &cell);
 		f.options.allow_plaintext = false;
-		snprintf(want, sizeof want, "transport %s without encryption is refused", wire_names[wire]);
-		expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err, want);
+		snprintf(want, sizeof want, "transport %s without encryption is refused",
+			 wire_names[wire]);
+		expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err,
+		       want);
 		f.connector = NULL;
 		clear(&place);
 		family_end(&f);
@@ -180,12 +186,14 @@ static void a_child_refuses_plaintext_too(void **state)
 	(void)state;
 	options.auth = token;
 	expect(ob_server_open(&options, &server, &err), OB_OK, &err, NULL);
-	expect(ob_server_start(server, &err), OB_EPERM, &err, "transport tcp without encryption is refused");
+	expect(ob_server_start(server, &err), OB_EPERM, &err,
+	       "transport tcp without encryption is refused");
 	ob_server_close(server);
 	options.auth = bearer;
 	options.allow_plaintext = true;
 	expect(ob_server_open(&options, &server, &err), OB_OK, &err, NULL);
-	expect(ob_server_start(server, &err), OB_EPERM, &err, "authenticator bearer is refused on transport tcp");
+	expect(ob_server_start(server, &err), OB_EPERM, &err,
+	       "authenticator bearer is refused on transport tcp");
 	ob_server_close(server);
 }
 
@@ -193,7 +201,8 @@ static void a_client_refuses_plaintext_too(void **state)
 {
 	struct ob_runtime_options inline_one = {.size = sizeof inline_one};
 	static const char *const token[] = {"token", NULL};
-	struct ob_client_options options = {.size = sizeof options, .address = "tcp://127.0.0.1:1", .auth = token};
+	struct ob_client_options options = {
+	    .size = sizeof options, .address = "tcp://127.0.0.1:1", .auth = token};
 	ob_runtime *runtime;
 	ob_client *client;
 	struct ob_error err = {.text = ""};
@@ -208,14 +217,16 @@ static void a_client_refuses_plaintext_too(void **state)
 static void what_seals_comes_first_and_alone(void **state)
 {
 	static const char *const lists[][3] = {{"token", "noise", NULL}, {"noise", "noise", NULL}};
-	static const char *const why[] = {"noise seals, so it must come before token", "noise and noise both seal"};
+	static const char *const why[] = {"noise seals, so it must come before token",
+					  "noise and noise both seal"};
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		struct family f;
 		struct ob_error err = {.text = ""};
 		family_begin(&f, OB_RUNTIME_INLINE, NULL);
 		f.options.auth = lists[i];
-		expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EINVAL, &err, why[i]);
+		expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EINVAL, &err,
+		       why[i]);
 		f.connector = NULL;
 		family_end(&f);
 	}
@@ -247,7 +258,8 @@ static void a_transport_is_found_by_name(void **state)
 }
 
 /*
- * And need not be called like it: the child is told the name. (A plugin of the tests; it claims the scheme skeleton.)
+ * And need not be called like it: the child is told the name. (A plugin of the tests; it claims the
+ * scheme skeleton.)
  */
 static void a_child_listens_with_a_transport_by_name(void **state)
 {
@@ -272,14 +284,16 @@ static void a_child_listens_with_a_transport_by_name(void **state)
 	free(before);
 }
 
-/* It is for the address whose scheme it claims, be it the one that is dialled or the one that is listened on. */
+/* It is for the address whose scheme it claims, be it the one that is dialled or the one that is
+ * listened on. */
 static void a_transport_by_name_is_for_its_own_address(void **state)
 {
 	static const struct {
 		const char *transport, *listen, *connect, *why;
 	} rows[] = {{"hvsock", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000", NULL},
 		    {"vsock", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000", NULL},
-		    {"tcp", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000", "transport tcp does not speak hvsock"}};
+		    {"tcp", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000",
+		     "transport tcp does not speak hvsock"}};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct family f;
@@ -295,7 +309,7 @@ static void a_transport_by_name_is_for_its_own_address(void **state)
 	}
 }
 
-/* ---- Policy ------------------------------------------------------------------------------------------------------- */
+/* ---- Policy ---- */
 
 /* Both ends are judged before anything is started, and not only the one that is dialled. */
 static void what_the_child_would_refuse_is_refused_at_once(void **state)
@@ -350,14 +364,14 @@ static void the_default_list_depends_on_who_can_reach_the_wire(void **state)
 	}
 }
 
-/* ---- The matrix --------------------------------------------------------------------------------------------------- */
+/* ---- The matrix ---- */
 
 static void print_matrix(void)
 {
 	printf("\n%-8s %-8s %-8s\n", "wire", "codec", "auth");
 	for (size_t i = 0; i < CELLS; i++) {
-		printf("%-8s %-8s %-8s %s\n", wire_names[cells[i].wire], cells[i].codec, cells[i].auth,
-		       cells[i].became);
+		printf("%-8s %-8s %-8s %s\n", wire_names[cells[i].wire], cells[i].codec,
+		       cells[i].auth, cells[i].became);
 	}
 }
 
@@ -382,10 +396,11 @@ int main(void)
 				      .codec = codecs[i / AUTHS % CODECS],
 				      .auth = auths[i % AUTHS]};
 		bool allowed = cell->wire == UNIX || strcmp(cell->auth, "bearer") != 0;
-		snprintf(names[i], sizeof names[i], "%s_%s_%s%s", wire_names[cell->wire], cell->codec, cell->auth,
-			 allowed ? "" : "_is_refused");
-		tests[OTHERS + i] = (struct CMUnitTest){names[i], allowed ? a_life : refused_whatever_the_config_says,
-							NULL, NULL, cell};
+		snprintf(names[i], sizeof names[i], "%s_%s_%s%s", wire_names[cell->wire],
+			 cell->codec, cell->auth, allowed ? "" : "_is_refused");
+		tests[OTHERS + i] = (struct CMUnitTest){
+		    names[i], allowed ? a_life : refused_whatever_the_config_says, NULL, NULL,
+		    cell};
 	}
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	print_matrix();

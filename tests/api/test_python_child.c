@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * examples/python-child, which knows of us what docs/PROTOCOL.md says, has the life of any other child: start, call, callback, log,
- * kill, restart, detach, adopt, a version too old, stop; over each transport and with each authenticator that it knows.
+ * examples/python-child, which knows of us what docs/PROTOCOL.md says, has the life of any other
+ * child: start, call, callback, log, kill, restart, detach, adopt, a version too old, stop; over
+ * each transport and with each authenticator that it knows.
  */
 #include "support/family.h"
 
@@ -29,12 +30,12 @@ struct python {
 static void expect(int code, int want, const struct ob_error *err, const char *text)
 {
 	if (code != want || (text != NULL && strstr(err->text, text) == NULL)) {
-		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code), code < 0 ? err->text : "",
-			 ob_result_name(want), text != NULL ? text : "");
+		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code),
+			 code < 0 ? err->text : "", ob_result_name(want), text != NULL ? text : "");
 	}
 }
 
-/* ---- What the parent offers ---------------------------------------------------------------------------------------- */
+/* ---- What the parent offers ---- */
 
 static void on_read(void *user, ob_call *call, const struct ob_value *params)
 {
@@ -59,7 +60,7 @@ static void on_changed(void *user, ob_call *call, const struct ob_value *params)
 static const struct ob_method source[] = {{"read", on_read}, {NULL, NULL}};
 static const struct ob_method events[] = {{"changed", on_changed}, {NULL, NULL}};
 
-/* ---- Beginning ----------------------------------------------------------------------------------------------------- */
+/* ---- Beginning ---- */
 
 static const char *interpreter(void)
 {
@@ -71,7 +72,8 @@ static void begin(struct python *p, const char *listen, const char *const *auth)
 	struct ob_error err;
 	memset(p, 0, sizeof *p);
 	family_begin(&p->family, OB_RUNTIME_INLINE, NULL);
-	p->program = scratch_text("%s/examples/python-child/kv_child.py", scratch_env("OB_TEST_SOURCE"));
+	p->program =
+	    scratch_text("%s/examples/python-child/kv_child.py", scratch_env("OB_TEST_SOURCE"));
 	/* -B: it leaves nothing among the sources. */
 	const char *const argv[] = {interpreter(), "-B", p->program, "--version", "3", NULL};
 	memcpy(p->argv, argv, sizeof argv);
@@ -89,8 +91,10 @@ static void connector(struct python *p)
 {
 	struct ob_error err;
 	family_connector(&p->family);
-	expect(ob_connector_expose(p->family.connector, "source", source, p, &err), OB_OK, &err, NULL);
-	expect(ob_connector_expose(p->family.connector, "kv-events", events, p, &err), OB_OK, &err, NULL);
+	expect(ob_connector_expose(p->family.connector, "source", source, p, &err), OB_OK, &err,
+	       NULL);
+	expect(ob_connector_expose(p->family.connector, "kv-events", events, p, &err), OB_OK, &err,
+	       NULL);
 }
 
 static void start(struct python *p)
@@ -107,17 +111,19 @@ static void end(struct python *p)
 	family_end(&p->family);
 }
 
-/* ---- Calls --------------------------------------------------------------------------------------------------------- */
+/* ---- Calls ---- */
 
 /* METHOD(a) or METHOD(a, b). */
-static int try(struct python *p, struct ob_error *err, const char *method, const char *a, const char *b)
+static int try(struct python *p, struct ob_error *err, const char *method, const char *a,
+	       const char *b)
 {
 	ob_client *client = ob_connector_client(p->family.connector);
 	return b != NULL ? ob_client_callf(client, 0, p->reply, err, method, "[s,s]", a, b)
 			 : ob_client_callf(client, 0, p->reply, err, method, "[s]", a);
 }
 
-static void gives(struct python *p, const char *want, const char *method, const char *a, const char *b)
+static void gives(struct python *p, const char *want, const char *method, const char *a,
+		  const char *b)
 {
 	struct ob_bytes text = {NULL, 0};
 	struct ob_error err;
@@ -139,7 +145,8 @@ static void calls(struct python *p)
 	gives(p, "blue", "kv.get", "colour", NULL);
 	gives(p, "h\xc3\xa9llo \xf0\x9f\x90\x8d", "kv.import", "motto", NULL);
 	family_until(&p->family, has_changed, p);
-	expect(try(p, &err, "kv.import", "none", NULL), OB_EREMOTE, &err, "the parent's source: there is no such key");
+	expect(try(p, &err, "kv.import", "none", NULL), OB_EREMOTE, &err,
+	       "the parent's source: there is no such key");
 	assert_int_equal(err.remote_code, 2);
 	expect(try(p, &err, "kv.paint", "x", NULL), OB_EREMOTE, &err, "unknown method: kv.paint");
 	assert_int_equal(err.remote_code, OB_RPC_NO_METHOD);
@@ -171,7 +178,7 @@ static void logged(struct python *p, const char *text, uint32_t times)
 	family_until(&p->family, has_line, &w);
 }
 
-/* ---- A life -------------------------------------------------------------------------------------------------------- */
+/* ---- A life ---- */
 
 static void is_well(struct python *p)
 {
@@ -281,14 +288,16 @@ static void an_old_one_is_replaced_when_it_is_found(void **state)
 	p.argv[4] = "5";
 	p.family.options.version = 5;
 	connector(&p);
-	expect(ob_connector_start_or_reconnect(p.family.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_start_or_reconnect(p.family.connector, 0, NULL, &err), OB_OK, &err,
+	       NULL);
 	assert_int_not_equal(ob_connector_pid(p.family.connector), pid);
 	assert_false(family_alive(pid));
 	calls(&p);
 	end(&p);
 }
 
-/* What its parent's config does not permit, it does not serve; and what it does not know, it says. */
+/* What its parent's config does not permit, it does not serve; and what it does not know, it says.
+ */
 static void it_says_what_it_does_not_do(void **state)
 {
 	static const char *const listens[] = {"vsock://any:5000", "hvsock:///nowhere/v.sock:52"};
@@ -300,7 +309,8 @@ static void it_says_what_it_does_not_do(void **state)
 		begin(&p, listens[i], auth);
 		p.family.options.connect = "tcp://127.0.0.1:1";
 		connector(&p);
-		expect(ob_connector_start(p.family.connector, 0, NULL, &err), OB_EEXITED, &err, "status 1");
+		expect(ob_connector_start(p.family.connector, 0, NULL, &err), OB_EEXITED, &err,
+		       "status 1");
 		logged(&p, "not known here: transport", 1);
 		end(&p);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What callbacks may do: call, cancel, free, close; and that every end is told from the loop, once. */
+/* What callbacks may do: call, cancel, free, close; and that every end is told from the loop, once.
+ */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -29,7 +30,8 @@ static void expect(int code, int want, const struct ob_error *err)
 /* Until a timer of the kernel says that so much time has passed. */
 static void await_ms(int ms)
 {
-	struct itimerspec spec = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}};
+	struct itimerspec spec = {
+	    .it_value = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}};
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	struct pollfd due = {.fd = fd, .events = POLLIN};
 	assert_int_equal(timerfd_settime(fd, 0, &spec, NULL), 0);
@@ -62,7 +64,8 @@ struct again {
 	bool elsewhere; /* told on another thread than that which cancelled */
 };
 
-static void on_second(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_second(void *user, int result, const struct ob_value *value,
+		      const struct ob_error *err)
 {
 	struct again *a = user;
 	(void)value;
@@ -73,7 +76,8 @@ static void on_second(void *user, int result, const struct ob_value *value, cons
 	pthread_mutex_unlock(&a->lock);
 }
 
-static void on_first(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_first(void *user, int result, const struct ob_value *value,
+		     const struct ob_error *err)
 {
 	struct again *a = user;
 	(void)value;
@@ -82,9 +86,9 @@ static void on_first(void *user, int result, const struct ob_value *value, const
 	a->ended++;
 	a->elsewhere = pthread_equal(a->caller, pthread_self()) == 0 && result == OB_ECANCELED;
 	pthread_mutex_unlock(&a->lock);
-	assert_int_equal(
-	    ob_client_call_async(ob_connector_client(a->f->connector), "act.later", NULL, 0, on_second, a, NULL, NULL),
-	    OB_OK);
+	assert_int_equal(ob_client_call_async(ob_connector_client(a->f->connector), "act.later",
+					      NULL, 0, on_second, a, NULL, NULL),
+			 OB_OK);
 }
 
 static bool both_ended(void *user)
@@ -105,7 +109,8 @@ static void a_cancelled_call_may_call_again(void **state)
 	(void)state;
 	pthread_mutex_init(&a.lock, NULL);
 	family_start(&f, OB_RUNTIME_THREADED);
-	expect(ob_client_call_async(ob_connector_client(f.connector), "act.keep", NULL, 0, on_first, &a, &id, &err),
+	expect(ob_client_call_async(ob_connector_client(f.connector), "act.keep", NULL, 0, on_first,
+				    &a, &id, &err),
 	       OB_OK, &err);
 	ob_client_cancel(ob_connector_client(f.connector), id);
 	family_until(&f, both_ended, &a);
@@ -120,7 +125,8 @@ struct freeing {
 	int ended;
 };
 
-static void on_lost(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_lost(void *user, int result, const struct ob_value *value,
+		    const struct ob_error *err)
 {
 	struct freeing *f = user;
 	(void)value;
@@ -144,8 +150,10 @@ static void a_lost_call_may_free_its_client(void **state)
 	(void)state;
 	family_start(&f, OB_RUNTIME_INLINE);
 	expect(ob_connector_connect_interface(f.connector, "act", 0, &x.client, &err), OB_OK, &err);
-	expect(ob_client_call_async(x.client, "keep", NULL, 0, on_lost, &x, NULL, &err), OB_OK, &err);
-	expect(ob_client_call_async(x.client, "keep", NULL, 0, on_lost, &x, NULL, &err), OB_OK, &err);
+	expect(ob_client_call_async(x.client, "keep", NULL, 0, on_lost, &x, NULL, &err), OB_OK,
+	       &err);
+	expect(ob_client_call_async(x.client, "keep", NULL, 0, on_lost, &x, NULL, &err), OB_OK,
+	       &err);
 	expect(ob_connector_detach(f.connector, &err), OB_OK, &err);
 	family_until(&f, two_ended, &x);
 	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_OK, &err);
@@ -161,7 +169,8 @@ static void a_server_may_be_closed_inside_its_shutdown(void **state)
 	f.options.restart.backoff_base_ms = 60000;
 	family_connector(&f);
 	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err);
-	expect(ob_client_callf(ob_connector_control(f.connector), 0, NULL, &err, "shutdown", NULL), OB_OK, &err);
+	expect(ob_client_callf(ob_connector_control(f.connector), 0, NULL, &err, "shutdown", NULL),
+	       OB_OK, &err);
 	family_await(&f, OB_EVENT_EXITED, 1);
 	assert_int_equal(f.last_exit.exit_kind, OB_EXIT_CODE);
 	assert_int_equal(f.last_exit.exit_value, 0);
@@ -179,7 +188,8 @@ static void close_then_free_on_an_attached_loop(void **state)
 	char *dir = scratch_text("%s/child", scratch);
 	char *actor = scratch_text("%s/children/child-actor", scratch_env("OB_TEST_BUILD"));
 	const char *argv[] = {actor, "stubborn", NULL};
-	struct ob_connector_options co = {.size = sizeof co, .name = "actor", .data_path = dir, .argv = argv};
+	struct ob_connector_options co = {
+	    .size = sizeof co, .name = "actor", .data_path = dir, .argv = argv};
 	(void)state;
 	expect(ob_runtime_new(&o, &runtime, &err), OB_OK, &err);
 	expect(ob_connector_new(runtime, &co, &connector, &err), OB_OK, &err);

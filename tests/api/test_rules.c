@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who may call what of a child: its parent, others who know the token, and others who are only known to the kernel. */
+/* Who may call what of a child: its parent, others who know the token, and others who are only
+ * known to the kernel. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -28,7 +29,7 @@ static void start(struct family *f)
 	}
 }
 
-/* ---- Another client of the child ---------------------------------------------------------------------------------- */
+/* ---- Another client of the child ---- */
 
 /* One that has read the child's file, as `outboard call` does. */
 static ob_client *stranger_with(struct family *f, const char *const *auth)
@@ -38,8 +39,10 @@ static ob_client *stranger_with(struct family *f, const char *const *auth)
 	ob_client *client = NULL;
 	char *path = family_path(f, "outboard.json");
 	assert_int_equal(ob_config_read(path, &config, &err), OB_OK);
-	struct ob_client_options options = {
-	    .size = sizeof options, .address = config.rpc_addr, .token = config.token, .auth = auth};
+	struct ob_client_options options = {.size = sizeof options,
+					    .address = config.rpc_addr,
+					    .token = config.token,
+					    .auth = auth};
 	if (ob_client_connect(f->runtime, &options, NULL, &client, &err) != OB_OK) {
 		fail_msg("%s", err.text);
 	}
@@ -72,7 +75,8 @@ static int64_t ask_to_supervise(ob_client *client, const char *instance)
 	struct ob_error err = {0};
 	ob_reply *reply = NULL;
 	assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);
-	int r = ob_client_callf(client, FAMILY_WAIT_MS, reply, &err, "outboard.supervise", "[s]", instance);
+	int r = ob_client_callf(client, FAMILY_WAIT_MS, reply, &err, "outboard.supervise", "[s]",
+				instance);
 	ob_reply_free(reply);
 	return r == OB_OK ? OB_OK : err.remote_code;
 }
@@ -88,11 +92,12 @@ static bool was_denied(void *user)
 	return false;
 }
 
-/* ---- With the token ----------------------------------------------------------------------------------------------- */
+/* ---- With the token ---- */
 
 static void rules_say_who_may_call_what(void **state)
 {
-	static const char *const rules[] = {"allow parent *", "allow method=token act.echo", "deny *", NULL};
+	static const char *const rules[] = {"allow parent *", "allow method=token act.echo",
+					    "deny *", NULL};
 	struct family f;
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
@@ -124,14 +129,16 @@ static void to_end_a_child_is_its_parents_alone(void **state)
 	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
 	/* Nor does the token alone make a parent: it takes the instance, too. */
 	assert_int_equal(ask_to_supervise(client, ""), OB_RPC_DENIED);
-	assert_int_equal(ask_to_supervise(client, "00112233445566778899aabbccddeeff"), OB_RPC_DENIED);
+	assert_int_equal(ask_to_supervise(client, "00112233445566778899aabbccddeeff"),
+			 OB_RPC_DENIED);
 	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
 	assert_int_equal(ask(client, "outboard-control.checkVersion", 999), OB_OK);
 	assert_int_equal(ask(client, "act.echo", 1), OB_OK);
 	ob_client_free(client);
 	assert_int_equal(ob_connector_pid(f.connector), pid);
 	assert_int_equal(family_count(&f, OB_EVENT_EXITED), 0);
-	assert_int_equal(ask(ob_connector_client(f.connector), "outboard-control.shutdown", 1), OB_OK);
+	assert_int_equal(ask(ob_connector_client(f.connector), "outboard-control.shutdown", 1),
+			 OB_OK);
 	family_await(&f, OB_EVENT_EXITED, 1);
 	family_end(&f);
 }
@@ -165,14 +172,16 @@ static void what_is_no_rule_is_refused_at_config_time(void **state)
 	f.options.rules = NULL;
 	f.options.peer_users = users;
 	assert_int_equal(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EINVAL);
-	assert_non_null(strstr(err.text, "peer_users: user \"no such user\": there is none of that name"));
+	assert_non_null(
+	    strstr(err.text, "peer_users: user \"no such user\": there is none of that name"));
 	f.connector = NULL;
 	family_end(&f);
 }
 
-/* ---- With nothing but what the kernel says ------------------------------------------------------------------------ */
+/* ---- With nothing but what the kernel says ---- */
 
-/* The calling thread, and no other, goes on as this user and group: what a socket's peer is told of. */
+/* The calling thread, and no other, goes on as this user and group: what a socket's peer is told
+ * of. */
 static void become(uint32_t uid, uint32_t gid)
 {
 	if (uid == 0) {
@@ -186,11 +195,12 @@ static void become(uint32_t uid, uint32_t gid)
 
 static const char *const peercred[] = {"peercred", NULL};
 
-static int connect_as(struct family *f, const char *const *auth, uint32_t uid, uint32_t gid, ob_client **ret,
-		      struct ob_error *err)
+static int connect_as(struct family *f, const char *const *auth, uint32_t uid, uint32_t gid,
+		      ob_client **ret, struct ob_error *err)
 {
 	char *address = scratch_text("unix://%s/open.sock", f->scratch);
-	struct ob_client_options options = {.size = sizeof options, .address = address, .auth = auth};
+	struct ob_client_options options = {
+	    .size = sizeof options, .address = address, .auth = auth};
 	become(uid, gid);
 	int r = ob_client_connect(f->runtime, &options, NULL, ret, err);
 	become(0, 0);
@@ -233,7 +243,8 @@ static void peers_of_the_config_are_admitted_and_no_more(void **state)
 	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
 	assert_int_equal(ask(client, "outboard.supervise", 1), OB_RPC_DENIED);
 	ob_client_free(client);
-	assert_int_equal(connect_as(&f, peercred, SOMEBODY_ELSE, SOMEBODY_ELSE, &client, &err), OB_OK);
+	assert_int_equal(connect_as(&f, peercred, SOMEBODY_ELSE, SOMEBODY_ELSE, &client, &err),
+			 OB_OK);
 	ob_client_free(client);
 	if (connect_as(&f, peercred, SOMEBODY_ELSE, SOMEBODY, &client, &err) == OB_OK) {
 		/* Without an exchange the dialer hears of its refusal when the connection ends. */
@@ -246,8 +257,8 @@ static void peers_of_the_config_are_admitted_and_no_more(void **state)
 }
 
 /*
- * new_auth knows its people by a word and not by the secret: whoever says it may call, but is not the parent for that, not even with the
- * instance.
+ * new_auth knows its people by a word and not by the secret: whoever says it may call, but is not
+ * the parent for that, not even with the instance.
  */
 static void an_exchange_without_the_secret_makes_no_parent(void **state)
 {
@@ -261,8 +272,8 @@ static void an_exchange_without_the_secret_makes_no_parent(void **state)
 		print_message("skipped: only root can be somebody else\n");
 		skip();
 	}
-	char *plugins =
-	    scratch_text("%s:%s/test-plugins", scratch_env("OUTBOARD_PLUGIN_PATH"), scratch_env("OB_TEST_BUILD"));
+	char *plugins = scratch_text("%s:%s/test-plugins", scratch_env("OUTBOARD_PLUGIN_PATH"),
+				     scratch_env("OB_TEST_BUILD"));
 	char *before = scratch_text("%s", scratch_env("OUTBOARD_PLUGIN_PATH"));
 	setenv("OUTBOARD_PLUGIN_PATH", plugins, 1);
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
@@ -288,7 +299,7 @@ static void an_exchange_without_the_secret_makes_no_parent(void **state)
 	free(listen);
 }
 
-/* ---- Handlers ask, too -------------------------------------------------------------------------------------------- */
+/* ---- Handlers ask, too ---- */
 
 struct told {
 	char subject[32], method[32];
@@ -303,7 +314,8 @@ static struct told who_am_i(ob_client *client, bool later)
 	struct ob_bytes text = ob_bytes_text("");
 	ob_reply *reply = NULL;
 	assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);
-	if (ob_client_callf(client, FAMILY_WAIT_MS, reply, &err, "act.who", "[b]", later) != OB_OK) {
+	if (ob_client_callf(client, FAMILY_WAIT_MS, reply, &err, "act.who", "[b]", later) !=
+	    OB_OK) {
 		fail_msg("%s", err.text);
 	}
 	const struct ob_value *list = ob_reply_value(reply);
@@ -317,7 +329,8 @@ static struct told who_am_i(ob_client *client, bool later)
 	return told;
 }
 
-/* The last of the list says who it is; what the kernel knows is there besides. In the handler, and after it on another thread. */
+/* The last of the list says who it is; what the kernel knows is there besides. In the handler, and
+ * after it on another thread. */
 static void a_handler_can_ask_who_calls(void **state)
 {
 	static const struct {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The three modes of a runtime, libev's default loop included: under load, with children dying all the time. */
+/* The three modes of a runtime, libev's default loop included: under load, with children dying all
+ * the time. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -61,7 +62,8 @@ struct crowd {
 static void ask_to_die(struct mortal *m);
 
 /* When the load has been carried, the end. */
-static void on_echo(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_echo(void *user, int result, const struct ob_value *value,
+		    const struct ob_error *err)
 {
 	struct mortal *m = user;
 	(void)value;
@@ -79,8 +81,8 @@ static void begin_load(struct mortal *m)
 	m->load = 20;
 	for (int i = 0; i < 20; i++) {
 		items[0] = ob_int(i);
-		(void)ob_client_call_async(ob_connector_client(m->connector), "act.echo", &params, 0, on_echo, m, NULL,
-					   NULL);
+		(void)ob_client_call_async(ob_connector_client(m->connector), "act.echo", &params,
+					   0, on_echo, m, NULL, NULL);
 	}
 }
 
@@ -111,8 +113,8 @@ static void on_event(void *user, const struct ob_event *event)
 		c->deaths += as_asked(m, event);
 		c->wrong += !as_asked(m, event);
 		if (!as_asked(m, event)) {
-			print_message("wanted %d, got kind %u value %d\n", m->asked, event->exit_kind,
-				      event->exit_value);
+			print_message("wanted %d, got kind %u value %d\n", m->asked,
+				      event->exit_kind, event->exit_value);
 		}
 		m->sent++;
 		m->dying = false;
@@ -206,9 +208,10 @@ static void fault_16_200_deaths_on_a_threaded_loop(void **state)
 	(void)state;
 	make_crowd(&c, OB_RUNTIME_THREADED, NULL);
 	for (time_t begin = time(NULL); !is_over(&c) && time(NULL) - begin < WAIT_S;) {
-		/* Blocking calls from here meanwhile; that the child dies under them is no matter. */
-		(void)ob_client_callf(ob_connector_client(c.mortals[0].connector), 1000, NULL, NULL, "outboard.ping",
-				      NULL);
+		/* Blocking calls from here meanwhile; that the child dies under them is no matter.
+		 */
+		(void)ob_client_callf(ob_connector_client(c.mortals[0].connector), 1000, NULL, NULL,
+				      "outboard.ping", NULL);
 		sched_yield();
 	}
 	assert_true(is_over(&c));
@@ -245,13 +248,15 @@ static void run_attached(struct ev_loop *loop)
 	ev_timer_start(loop, &limit);
 	ev_run(loop, 0);
 	for (int i = 0; i < CHILDREN; i++) {
-		expect(ob_connector_stop_async(c.mortals[i].connector, on_stopped, &c, &err), OB_OK, &err);
+		expect(ob_connector_stop_async(c.mortals[i].connector, on_stopped, &c, &err), OB_OK,
+		       &err);
 	}
 	ev_run(loop, 0);
 	assert_int_equal(c.stopped, CHILDREN);
 	ev_timer_stop(loop, &limit);
 	close_all(&c);
-	/* What closing needs is done by the loop; nothing of the library keeps it running after that. */
+	/* What closing needs is done by the loop; nothing of the library keeps it running after
+	 * that. */
 	ev_run(loop, 0);
 	free_crowd(&c);
 }
@@ -319,8 +324,8 @@ static void *call_many(void *arg)
 		return NULL;
 	}
 	for (int i = 0; i < 300; i++) {
-		if (ob_client_callf(ob_connector_client(c->f->connector), 0, reply, NULL, "act.echo", "[i]", i) ==
-			OB_OK &&
+		if (ob_client_callf(ob_connector_client(c->f->connector), 0, reply, NULL,
+				    "act.echo", "[i]", i) == OB_OK &&
 		    ob_get_int(ob_reply_value(reply), &n) && n == i) {
 			c->good++;
 		}

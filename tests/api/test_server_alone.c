@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A server without a parent: no config file, its address and its authenticators given by the program. */
+/* A server without a parent: no config file, its address and its authenticators given by the
+ * program. */
 #include "support/scratch.h"
 
 #include <outboard/outboard.h>
@@ -53,12 +54,14 @@ static void must_serve(struct bench *bench, const char *const *auth, const char 
 					    .listen = bench->address,
 					    .auth = auth,
 					    .token = token};
-	if (ob_server_open(&options, &bench->server, &err) < 0 || ob_server_start(bench->server, &err) < 0) {
+	if (ob_server_open(&options, &bench->server, &err) < 0 ||
+	    ob_server_start(bench->server, &err) < 0) {
 		fail_msg("%s", err.text);
 	}
 }
 
-static int dial(struct bench *bench, const char *const *auth, const char *token, ob_client **ret, struct ob_error *err)
+static int dial(struct bench *bench, const char *const *auth, const char *token, ob_client **ret,
+		struct ob_error *err)
 {
 	struct ob_client_options options = {
 	    .size = sizeof options, .address = bench->address, .auth = auth, .token = token};
@@ -73,7 +76,8 @@ static void ask(ob_client *client)
 	assert_int_equal(ob_control_health(client, 5000, &health, NULL), OB_OK);
 	assert_true(health.healthy);
 	assert_int_equal(health.pid, getpid());
-	assert_int_equal(ob_control_check_version(client, 0, 5000, &version, &restart, NULL), OB_OK);
+	assert_int_equal(ob_control_check_version(client, 0, 5000, &version, &restart, NULL),
+			 OB_OK);
 	assert_int_equal(version, 7);
 	assert_false(restart);
 }
@@ -91,8 +95,10 @@ static void peercred_needs_no_secret(void **state)
 
 static void the_default_is_peercred_and_token(void **state)
 {
-	static const char right[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-	static const char wrong[] = "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	static const char right[] =
+	    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	static const char wrong[] =
+	    "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 	struct bench *bench = *state;
 	ob_client *client;
 	must_serve(bench, NULL, right);
@@ -102,7 +108,8 @@ static void the_default_is_peercred_and_token(void **state)
 	assert_int_equal(dial(bench, peercred_and_token, right, &client, NULL), OB_OK);
 	ob_client_free(client);
 	assert_int_equal(dial(bench, NULL, wrong, &client, NULL), OB_EAUTH);
-	assert_int_equal(dial(bench, token_only, right, &client, NULL), OB_EAUTH); /* one that offers less */
+	assert_int_equal(dial(bench, token_only, right, &client, NULL),
+			 OB_EAUTH); /* one that offers less */
 }
 
 static int change(void *user, struct ob_config *config)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A parent whose system forbids AF_VSOCK, as a container's filter does: that is what it is told, and soon. */
+/* A parent whose system forbids AF_VSOCK, as a container's filter does: that is what it is told,
+ * and soon. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -27,8 +28,8 @@ static void a_start_that_is_not_permitted_ends_at_once(void **state)
 	struct ob_error err = {.text = ""};
 	(void)state;
 	if (!novsock_enter()) {
-		print_message(
-		    "skipped: this kernel takes no seccomp filter, and the vsock of this machine is not ours\n");
+		print_message("skipped: this kernel takes no seccomp filter, and the vsock of this "
+			      "machine is not ours\n");
 		skip();
 	}
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);

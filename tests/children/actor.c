@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * actor - a child that does what a test tells it: by arguments before it is ready, by calls of its interface `act` afterwards.
+ * actor - a child that does what a test tells it: by arguments before it is ready, by calls of its
+ * interface `act` afterwards.
  *
- *   exit=N          exit at once with that status          die=open|start  SIGKILL after the server is open | started
- *   silent          live, but never become ready           version=N       what checkVersion reports
- *   ignore=SIG      ignore that signal                     leave=FILE      leave a grandchild that holds all our descriptors,
- *   say=TEXT        print TEXT first                                       and write its pid into FILE
- *   ill             say that it is not healthy             closeinside     close the server inside its shutdown function
- *   stubborn        ignore SIGINT and SIGTERM              badready        claim ready with no address
- *   queue=BYTES auth_timeout=MS   the server's options
+ *   exit=N          exit at once with that status          die=open|start  SIGKILL after the server
+ * is open | started silent          live, but never become ready           version=N       what
+ * checkVersion reports ignore=SIG      ignore that signal                     leave=FILE      leave
+ * a grandchild that holds all our descriptors, say=TEXT        print TEXT first and write its pid
+ * into FILE ill             say that it is not healthy             closeinside     close the server
+ * inside its shutdown function stubborn        ignore SIGINT and SIGTERM              badready
+ * claim ready with no address queue=BYTES auth_timeout=MS   the server's options
  *
  * With ACTOR_AFTER=FIFO in the environment nothing of it before somebody has opened that to write.
  */
@@ -135,7 +136,8 @@ static void on_log(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "I", first + count);
 }
 
-/* ---- stream(n): a thread logs numbered records, n a millisecond, or as fast as it can (0). hush(): no more; gives the next number ---- */
+/* ---- stream(n): a thread logs numbered records, n a millisecond, or as fast as it can (0).
+ * hush(): no more; gives the next number ---- */
 
 static pthread_t streamer;
 static atomic_bool streaming;
@@ -152,8 +154,10 @@ static void *stream(void *unused)
 		if (stream_pace > 0 && read(clock, &ticks, sizeof ticks) < 0) {
 			break;
 		}
-		for (int64_t i = 0; i < (stream_pace > 0 ? stream_pace * (int64_t)ticks : 64); i++) {
-			ob_log(ob_server_logger(server), OB_LOG_INFO, "numbered", "{s:I}", "n", stream_next++);
+		for (int64_t i = 0; i < (stream_pace > 0 ? stream_pace * (int64_t)ticks : 64);
+		     i++) {
+			ob_log(ob_server_logger(server), OB_LOG_INFO, "numbered", "{s:I}", "n",
+			       stream_next++);
 		}
 	}
 	close(clock);
@@ -204,7 +208,8 @@ static void on_environment(void *user, ob_call *call, const struct ob_value *par
 	(void)user;
 	(void)params;
 	(void)unused;
-	for (size_t i = 0; environ[i] != NULL && strlen(joined) + strlen(environ[i]) + 2 < sizeof joined; i++) {
+	for (size_t i = 0;
+	     environ[i] != NULL && strlen(joined) + strlen(environ[i]) + 2 < sizeof joined; i++) {
 		strcat(strcat(joined, environ[i]), "\n");
 	}
 	ob_call_replyf(call, "s", joined);
@@ -238,7 +243,8 @@ static void on_descriptors(void *user, ob_call *call, const struct ob_value *par
 		ssize_t n = readlink(path, target, sizeof target - 1);
 		if (n > 0 && atoi(entry->d_name) != dirfd(dir)) {
 			target[n] = '\0';
-			snprintf(list + strlen(list), sizeof list - strlen(list), "%s %s\n", entry->d_name, target);
+			snprintf(list + strlen(list), sizeof list - strlen(list), "%s %s\n",
+				 entry->d_name, target);
 		}
 	}
 	if (dir != NULL) {
@@ -314,7 +320,8 @@ static void on_set_health(void *user, ob_call *call, const struct ob_value *para
 }
 
 /* ask(method, value): call the parent, and answer with what it says */
-static void on_parents_reply(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_parents_reply(void *user, int result, const struct ob_value *value,
+			     const struct ob_error *err)
 {
 	ob_call *call = user;
 	if (result == OB_OK) {
@@ -336,7 +343,8 @@ static void on_ask(void *user, ob_call *call, const struct ob_value *params)
 	}
 	struct ob_value items[1] = {kept->count > 1 ? kept->as.items[1] : ob_nil()};
 	struct ob_value out = ob_array(items, 1);
-	if (ob_client_call_async(ob_server_parent(server), method, &out, 0, on_parents_reply, call, NULL, &err) < 0) {
+	if (ob_client_call_async(ob_server_parent(server), method, &out, 0, on_parents_reply, call,
+				 NULL, &err) < 0) {
 		ob_call_fail(call, 1, "%s", err.text);
 	}
 }
@@ -351,16 +359,19 @@ static void on_tell(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "i", r);
 }
 
-/* Who calls: [subject, method, uid or null, whether it is the parent]; with the parameter true it is asked after the handler. */
+/* Who calls: [subject, method, uid or null, whether it is the parent]; with the parameter true it
+ * is asked after the handler. */
 static void say_who(ob_call *call)
 {
 	struct ob_identity who = {.size = sizeof who};
 	struct ob_value items[4];
 	ob_call_identity(call, &who);
-	items[0] = (struct ob_value){
-	    .type = OB_STRING, .count = (uint32_t)who.subject.len, .as.string = (const char *)who.subject.data};
-	items[1] = (struct ob_value){
-	    .type = OB_STRING, .count = (uint32_t)who.method.len, .as.string = (const char *)who.method.data};
+	items[0] = (struct ob_value){.type = OB_STRING,
+				     .count = (uint32_t)who.subject.len,
+				     .as.string = (const char *)who.subject.data};
+	items[1] = (struct ob_value){.type = OB_STRING,
+				     .count = (uint32_t)who.method.len,
+				     .as.string = (const char *)who.method.data};
 	items[2] = (who.known & OB_PEER_UID) != 0 ? ob_uint(who.uid) : ob_nil();
 	items[3] = ob_bool(who.parent);
 	struct ob_value list = ob_array(items, 4);
@@ -381,7 +392,8 @@ static void on_who(void *user, ob_call *call, const struct ob_value *params)
 	(void)ob_get_bool(ob_value_at(params, 0), &later);
 	if (!later) {
 		say_who(call);
-	} else if (ob_call_defer(call) != NULL && pthread_create(&thread, NULL, say_who_later, call) == 0) {
+	} else if (ob_call_defer(call) != NULL &&
+		   pthread_create(&thread, NULL, say_who_later, call) == 0) {
 		pthread_detach(thread);
 	}
 }
@@ -420,7 +432,8 @@ static const char *argument(int argc, char **argv, const char *name)
 {
 	size_t len = strlen(name);
 	for (int i = 1; i < argc; i++) {
-		if (strncmp(argv[i], name, len) == 0 && (argv[i][len] == '=' || argv[i][len] == '\0')) {
+		if (strncmp(argv[i], name, len) == 0 &&
+		    (argv[i][len] == '=' || argv[i][len] == '\0')) {
 			return argv[i][len] == '=' ? argv[i] + len + 1 : argv[i] + len;
 		}
 	}
@@ -500,10 +513,11 @@ int main(int argc, char **argv)
 		live_on();
 	}
 	value = argument(argc, argv, "version");
-	struct ob_server_options options = {.size = sizeof options,
-					    .version = value != NULL ? strtoul(value, NULL, 10) : 0,
-					    .queue_max = (uint32_t)number_argument(argc, argv, "queue"),
-					    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout")};
+	struct ob_server_options options = {
+	    .size = sizeof options,
+	    .version = value != NULL ? strtoul(value, NULL, 10) : 0,
+	    .queue_max = (uint32_t)number_argument(argc, argv, "queue"),
+	    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout")};
 	healthy = argument(argc, argv, "ill") == NULL;
 	if (argument(argc, argv, "closeinside") != NULL) {
 		options.shutdown = close_inside;
@@ -520,7 +534,8 @@ int main(int argc, char **argv)
 		live_on();
 	}
 	if (ob_server_expose(server, "act", methods, NULL, &err) < 0 ||
-	    ob_server_add_probe(server, "actor", probe, NULL, &err) < 0 || ob_server_start(server, &err) < 0) {
+	    ob_server_add_probe(server, "actor", probe, NULL, &err) < 0 ||
+	    ob_server_start(server, &err) < 0) {
 		fail("start", &err);
 	}
 	if (value != NULL && strcmp(value, "start") == 0) {

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flooder - somebody without the token who dials a child again and again, holding up to HELD connections at once:
+ * flooder - somebody without the token who dials a child again and again, holding up to HELD
+ * connections at once:
  *
  *   flooder MODE unix:PATH|tcp:ADDRESS:PORT [uid=N] [from=ADDRESS]
  *
- *   silent   says nothing                     drip    a byte of a request of authentication, every now and then
- *   garbage  sends what is no message         begin   the first message of `token`, and nothing more
- *   wrong    `token` with a wrong proof       noise   a first message of `noise` that does not decrypt
+ *   silent   says nothing                     drip    a byte of a request of authentication, every
+ * now and then garbage  sends what is no message         begin   the first message of `token`, and
+ * nothing more wrong    `token` with a wrong proof       noise   a first message of `noise` that
+ * does not decrypt
  *
- * It prints "made N" at every 500th connection, until its stdin ends or LIFE_MS are over; then "done N".
+ * It prints "made N" at every 500th connection, until its stdin ends or LIFE_MS are over; then
+ * "done N".
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -108,7 +111,8 @@ static void hang_up(struct connection *c)
 static void say(struct connection *c, size_t most)
 {
 	size_t left = first_len - c->sent;
-	ssize_t n = left > 0 ? send(c->fd, first + c->sent, left < most ? left : most, MSG_NOSIGNAL) : 0;
+	ssize_t n =
+	    left > 0 ? send(c->fd, first + c->sent, left < most ? left : most, MSG_NOSIGNAL) : 0;
 	c->sent += n > 0 ? (size_t)n : 0;
 }
 
@@ -130,7 +134,8 @@ static void note_made(struct connection *c)
 static bool dial(struct connection *c)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
-	*c = (struct connection){.fd = socket(place.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+	*c = (struct connection){
+	    .fd = socket(place.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
 	if (c->fd < 0 || (from_len > 0 && bind(c->fd, &from.any, from_len) < 0) ||
 	    (connect(c->fd, &place.any, place_len) < 0 && errno != EINPROGRESS) ||
 	    epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &event) < 0) {
@@ -219,7 +224,8 @@ static bool read_options(int argc, char **argv)
 			if (setresuid(uid, uid, uid) < 0) {
 				return false;
 			}
-		} else if (strncmp(argv[i], "from=", 5) != 0 || !read_ip(argv[i] + 5, &from.ip, &from_len)) {
+		} else if (strncmp(argv[i], "from=", 5) != 0 ||
+			   !read_ip(argv[i] + 5, &from.ip, &from_len)) {
 			return false;
 		}
 	}

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * muxer - the host side of a VMM's hybrid vsock, as strict as can be: a unix socket PATH on which it wants exactly "CONNECT port\n",
- * answers "OK port\n", and then is a pipe to the guest's listener, the unix socket GUEST_port. What it does wrong is ordered on stdin,
- * a line each, answered by a line on stdout; the end of stdin is its end.
+ * muxer - the host side of a VMM's hybrid vsock, as strict as can be: a unix socket PATH on which
+ * it wants exactly "CONNECT port\n", answers "OK port\n", and then is a pipe to the guest's
+ * listener, the unix socket GUEST_port. What it does wrong is ordered on stdin, a line each,
+ * answered by a line on stdout; the end of stdin is its end.
  *
  *   normal | close | silent | reset | garbage | trickle      what becomes of a CONNECT from now on
- *   hold                                                      nothing is read before its answer, until another of these
- *   limit N                                                   more than N connections are closed
- *   drop                                                      end all connections; go on listening: a snapshot was restored
- *   count                                                     answers how many CONNECTs there were
- *   most                                                      answers how many connections there were at once, at most
- *   dialing                                                   answers how many of them waited for OK at once, at most
+ *   hold                                                      nothing is read before its answer,
+ * until another of these limit N                                                   more than N
+ * connections are closed drop                                                      end all
+ * connections; go on listening: a snapshot was restored count answers how many CONNECTs there were
+ *   most                                                      answers how many connections there
+ * were at once, at most dialing                                                   answers how many
+ * of them waited for OK at once, at most
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +30,8 @@
 enum { CONNECTIONS = 1100, PIPE_BYTES = 16384, LINE_MAX_BYTES = 32 };
 
 enum mode { NORMAL, CLOSE, SILENT, RESET, GARBAGE, TRICKLE, HOLD };
-static const char *const mode_names[] = {"normal", "close", "silent", "reset", "garbage", "trickle", "hold"};
+static const char *const mode_names[] = {"normal",  "close",   "silent", "reset",
+					 "garbage", "trickle", "hold"};
 
 /* One direction. */
 struct flow {
@@ -72,7 +75,7 @@ static void end(size_t i)
 	all[i] = all[--count];
 }
 
-/* ---- CONNECT ------------------------------------------------------------------------------------------------------ */
+/* ---- CONNECT ---- */
 
 static bool reach_guest(struct connection *c, unsigned port)
 {
@@ -87,9 +90,11 @@ static bool reach_guest(struct connection *c, unsigned port)
 /* The number is another one each time, as a VMM gives ports out. */
 static void answer(struct connection *c)
 {
-	size_t n = (size_t)snprintf(c->up.bytes, sizeof c->up.bytes, "OK %u\n", 1073741824 + connects);
+	size_t n =
+	    (size_t)snprintf(c->up.bytes, sizeof c->up.bytes, "OK %u\n", 1073741824 + connects);
 	if (mode == TRICKLE) {
-		/* One byte a time, each its own packet to the reader; a full socket is not to be expected. */
+		/* One byte a time, each its own packet to the reader; a full socket is not to be
+		 * expected. */
 		for (size_t i = 0; i < n; i++) {
 			(void)!write(c->host, c->up.bytes + i, 1);
 		}
@@ -105,7 +110,8 @@ static bool obey(struct connection *c)
 	char exact[LINE_MAX_BYTES + 1];
 	connects++;
 	if (sscanf(c->line, "CONNECT %u", &port) != 1 ||
-	    snprintf(exact, sizeof exact, "CONNECT %u\n", port) != (int)c->len || strcmp(exact, c->line) != 0) {
+	    snprintf(exact, sizeof exact, "CONNECT %u\n", port) != (int)c->len ||
+	    strcmp(exact, c->line) != 0) {
 		fprintf(stderr, "muxer: not a CONNECT: %s\n", c->line);
 		return false;
 	}
@@ -138,7 +144,8 @@ static bool read_line(struct connection *c)
 		if (c->line[c->len - 1] != '\n') {
 			if (mode == RESET) {
 				connects++;
-				return false; /* with the rest unread: the kernel makes a reset of it */
+				return false; /* with the rest unread: the kernel makes a reset of
+						 it */
 			}
 			continue;
 		}
@@ -147,7 +154,7 @@ static bool read_line(struct connection *c)
 	return false;
 }
 
-/* ---- Pipes -------------------------------------------------------------------------------------------------------- */
+/* ---- Pipes ---- */
 
 static bool take(int fd, struct flow *f)
 {
@@ -183,14 +190,15 @@ static bool pump(struct connection *c)
 		return false; /* the host hung up: we asked for nothing else */
 	}
 	if (c->guest < 0) {
-		return c->len == 0 || c->line[c->len - 1] != '\n' ? read_line(c)
-								  : recv(c->host, &(char){0}, 1, MSG_PEEK) != 0;
+		return c->len == 0 || c->line[c->len - 1] != '\n'
+			   ? read_line(c)
+			   : recv(c->host, &(char){0}, 1, MSG_PEEK) != 0;
 	}
-	return take(c->host, &c->down) && give(c->guest, &c->down) && take(c->guest, &c->up) && give(c->host, &c->up) &&
-	       !(c->down.shut_down && c->up.shut_down);
+	return take(c->host, &c->down) && give(c->guest, &c->down) && take(c->guest, &c->up) &&
+	       give(c->host, &c->up) && !(c->down.shut_down && c->up.shut_down);
 }
 
-/* ---- Orders ------------------------------------------------------------------------------------------------------- */
+/* ---- Orders ---- */
 
 static void order(const char *line)
 {
@@ -240,7 +248,7 @@ static bool take_orders(void)
 	return true;
 }
 
-/* ---- Turning ------------------------------------------------------------------------------------------------------ */
+/* ---- Turning ---- */
 
 static void accept_one(int listener)
 {
@@ -262,7 +270,8 @@ static void accept_one(int listener)
 
 static short wish(const struct flow *in, const struct flow *out)
 {
-	return (short)((!in->ended && in->to < sizeof in->bytes ? POLLIN : 0) | (out->from < out->to ? POLLOUT : 0));
+	return (short)((!in->ended && in->to < sizeof in->bytes ? POLLIN : 0) |
+		       (out->from < out->to ? POLLOUT : 0));
 }
 
 static short wish_of_host(const struct connection *c)

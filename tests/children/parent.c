@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parent - a program with one child, for tests that kill, stop or starve the parent. It obeys lines on stdin and tells all that
- * happens as lines on stdout.
+ * parent - a program with one child, for tests that kill, stop or starve the parent. It obeys lines
+ * on stdin and tells all that happens as lines on stdout.
  *
  *   data=DIR child=PROGRAM      where, and what; everything behind "--" is given to the child
  *   beat=MS misses=N max=N      health_interval_ms, health_misses, restart.max_restarts
@@ -11,9 +11,10 @@
  *   listen=ADDRESS              of the child; unsealed is fine
  *   quiet                       no line for a log record
  *
- * Commands: start, supervise, stop, detach, call METHOD N, keep N (so many calls that are never answered), signals, quit.
- * Answers: "ok COMMAND PID", "error COMMAND CODE: TEXT", "reply N". Beside them: "event NAME PID KIND VALUE", "log N" of a record
- * with the attribute n, "dropped N" of one that tells of lost records, "raw TEXT" of any other.
+ * Commands: start, supervise, stop, detach, call METHOD N, keep N (so many calls that are never
+ * answered), signals, quit. Answers: "ok COMMAND PID", "error COMMAND CODE: TEXT", "reply N".
+ * Beside them: "event NAME PID KIND VALUE", "log N" of a record with the attribute n, "dropped N"
+ * of one that tells of lost records, "raw TEXT" of any other.
  */
 #include <outboard/outboard.h>
 
@@ -54,7 +55,8 @@ static void tell(const char *format, ...)
 static void on_event(void *user, const struct ob_event *event)
 {
 	(void)user;
-	tell("event %s %d %u %d", ob_event_name(event->type), event->pid, event->exit_kind, event->exit_value);
+	tell("event %s %d %u %d", ob_event_name(event->type), event->pid, event->exit_kind,
+	     event->exit_value);
 }
 
 static void on_log(void *user, const struct ob_log_record *record)
@@ -69,7 +71,8 @@ static void on_log(void *user, const struct ob_log_record *record)
 	} else if (ob_get_int(ob_value_find(&record->attrs, "dropped"), &n)) {
 		tell("dropped %lld", (long long)n);
 	} else {
-		tell("raw %.*s", record->line.len < 512 ? (int)record->line.len : 512, (const char *)record->line.data);
+		tell("raw %.*s", record->line.len < 512 ? (int)record->line.len : 512,
+		     (const char *)record->line.data);
 	}
 }
 
@@ -114,7 +117,8 @@ static void call(const char *method, long long n)
 	int64_t result = 0;
 	int code = ob_reply_new(&reply, &err);
 	if (code == OB_OK) {
-		code = ob_client_callf(ob_connector_client(connector), 10000, reply, &err, method, "[I]", (int64_t)n);
+		code = ob_client_callf(ob_connector_client(connector), 10000, reply, &err, method,
+				       "[I]", (int64_t)n);
 		(void)ob_get_int(ob_reply_value(reply), &result);
 		ob_reply_free(reply);
 	}
@@ -125,7 +129,8 @@ static void call(const char *method, long long n)
 	}
 }
 
-static void on_kept(void *user, int result, const struct ob_value *value, const struct ob_error *err)
+static void on_kept(void *user, int result, const struct ob_value *value,
+		    const struct ob_error *err)
 {
 	(void)user;
 	(void)value;
@@ -138,8 +143,8 @@ static void keep(long long count)
 	struct ob_error err = {0};
 	int code = OB_OK;
 	for (long long i = 0; i < count && code == OB_OK; i++) {
-		code = ob_client_call_async(ob_connector_client(connector), "act.keep", NULL, -1, on_kept, NULL, NULL,
-					    &err);
+		code = ob_client_call_async(ob_connector_client(connector), "act.keep", NULL, -1,
+					    on_kept, NULL, NULL, &err);
 	}
 	answer("keep", code, &err);
 }
@@ -193,7 +198,8 @@ static const char *argument(char **argv, const char *name)
 {
 	size_t len = strlen(name);
 	for (int i = 1; argv[i] != NULL && strcmp(argv[i], "--") != 0; i++) {
-		if (strncmp(argv[i], name, len) == 0 && (argv[i][len] == '=' || argv[i][len] == '\0')) {
+		if (strncmp(argv[i], name, len) == 0 &&
+		    (argv[i][len] == '=' || argv[i][len] == '\0')) {
 			return argv[i][len] == '=' ? argv[i] + len + 1 : argv[i] + len;
 		}
 	}

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * torture SCENARIO N DIRECTORY PROGRAM - do something ordinary while tests/shim/fail.c lets the Nth fallible call fail. Whatever then
- * fails must say so, and everything must be gone in the end. PROGRAM is the child of those scenarios that have one.
+ * torture SCENARIO N DIRECTORY PROGRAM - do something ordinary while tests/shim/fail.c lets the Nth
+ * fallible call fail. Whatever then fails must say so, and everything must be gone in the end.
+ * PROGRAM is the child of those scenarios that have one.
  *
- * Tells "calls COUNT" and what the first failure said; exit status 1: something was left, or an error said nothing.
+ * Tells "calls COUNT" and what the first failure said; exit status 1: something was left, or an
+ * error said nothing.
  */
 #include <outboard/outboard.h>
 
@@ -58,7 +60,8 @@ static bool good(const char *what, int code, const struct ob_error *err)
 		return true;
 	}
 	if (err->code != code || err->text[0] == '\0') {
-		printf("%s: %s, and the error says %d \"%s\"\n", what, ob_result_name(code), err->code, err->text);
+		printf("%s: %s, and the error says %d \"%s\"\n", what, ob_result_name(code),
+		       err->code, err->text);
 		wrong = 1;
 	}
 	if (first.code == 0) {
@@ -139,7 +142,9 @@ static void call_some(ob_client *client)
 		return;
 	}
 	for (int i = 0; i < 5; i++) {
-		if (good("call", ob_client_callf(client, SHORT_MS, reply, &err, "act.echo", "[i]", i), &err) &&
+		if (good("call",
+			 ob_client_callf(client, SHORT_MS, reply, &err, "act.echo", "[i]", i),
+			 &err) &&
 		    (!ob_get_int(ob_reply_value(reply), &n) || n != i)) {
 			printf("a wrong answer\n");
 			wrong = 1;
@@ -201,7 +206,8 @@ static void adopt(void)
 		wrong = 1;
 	}
 	if (!make(OB_RUNTIME_INLINE, &runtime, &connector) ||
-	    !good("after that", ob_connector_start_or_reconnect(connector, LONG_MS, NULL, &err), &err)) {
+	    !good("after that", ob_connector_start_or_reconnect(connector, LONG_MS, NULL, &err),
+		  &err)) {
 		wrong = 1;
 	} else if (ob_connector_pid(connector) != pid) {
 		printf("a child was doubled\n");
@@ -226,7 +232,8 @@ static void restart(void)
 	(void)poll(&dead, 1, LONG_MS);
 	(void)close(dead.fd);
 	/* Until there is another that answers; a restart that failed is tried again. */
-	while (ob_client_callf(ob_connector_client(connector), SHORT_MS, NULL, &err, "act.echo", "[i]", 1) < 0) {
+	while (ob_client_callf(ob_connector_client(connector), SHORT_MS, NULL, &err, "act.echo",
+			       "[i]", 1) < 0) {
 		struct pollfd nothing = {.fd = -1};
 		(void)poll(&nothing, 1, 10);
 		if (++tries > 1000) {
@@ -264,8 +271,10 @@ static void connect_and_call(ob_runtime *runtime, const char *address)
 {
 	struct ob_error err = {0};
 	ob_client *client = NULL;
-	struct ob_client_options options = {
-	    .size = sizeof options, .address = address, .token = token, .connect_timeout_ms = SHORT_MS};
+	struct ob_client_options options = {.size = sizeof options,
+					    .address = address,
+					    .token = token,
+					    .connect_timeout_ms = SHORT_MS};
 	if (good("connect", ob_client_connect(runtime, &options, NULL, &client, &err), &err)) {
 		call_some(client);
 		good("notify", ob_client_notifyf(client, &err, "act.echo", "[i]", 1), &err);
@@ -284,7 +293,8 @@ static void with_server(bool all)
 	if (all) {
 		arm();
 	}
-	if (good("runtime", ob_runtime_new(&o, &runtime, &err), &err) && serve_on(runtime, address, &server)) {
+	if (good("runtime", ob_runtime_new(&o, &runtime, &err), &err) &&
+	    serve_on(runtime, address, &server)) {
 		if (!all) {
 			arm();
 		}
@@ -317,15 +327,18 @@ static void config(void)
 	(void)ob_config_set(&ours.token, token);
 	(void)ob_config_write(path, &ours, NULL);
 	arm();
-	if (ob_config_set(&ours.name, "somebody") == OB_OK && good("write", ob_config_write(path, &ours, &err), &err) &&
-	    good("read", ob_config_read(path, &read, &err), &err) && strcmp(read.name, "somebody") != 0) {
+	if (ob_config_set(&ours.name, "somebody") == OB_OK &&
+	    good("write", ob_config_write(path, &ours, &err), &err) &&
+	    good("read", ob_config_read(path, &read, &err), &err) &&
+	    strcmp(read.name, "somebody") != 0) {
 		printf("read what was not written\n");
 		wrong = 1;
 	}
 	ob_config_clear(&read);
 	disarm();
 	/* Whatever happened, what lies there is whole. */
-	if (!good("afterwards", ob_config_read(path, &read, &err), &err) || strcmp(read.token, token) != 0) {
+	if (!good("afterwards", ob_config_read(path, &read, &err), &err) ||
+	    strcmp(read.token, token) != 0) {
 		wrong = 1;
 	}
 	ob_config_clear(&read);
@@ -335,7 +348,8 @@ static void config(void)
 
 static void log_some(void)
 {
-	struct ob_log_writer_options options = {.size = sizeof options, .format = OB_LOG_FORMAT_JSON};
+	struct ob_log_writer_options options = {.size = sizeof options,
+						.format = OB_LOG_FORMAT_JSON};
 	struct ob_log_record record = {
 	    .size = sizeof record, .message = ob_bytes_text("hello"), .attrs = ob_map(NULL, 0)};
 	struct ob_error err = {0};
@@ -348,7 +362,8 @@ static void log_some(void)
 	arm();
 	if (good("logger", ob_logger_new(fds[1], &logger, &err), &err)) {
 		for (int i = 0; i < 20; i++) {
-			ob_log(logger, OB_LOG_INFO, "something", "{s:i,s:[i,s]}", "n", i, "list", 1, "text");
+			ob_log(logger, OB_LOG_INFO, "something", "{s:i,s:[i,s]}", "n", i, "list", 1,
+			       "text");
 		}
 	}
 	if (good("writer", ob_log_writer_new(fds[1], &options, &writer, &err), &err)) {

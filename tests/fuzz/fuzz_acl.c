@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* access/acl: a text, a NUL, a method. Any text is rules or refused; rules decide of everybody, but for the two that "*" spares. */
+/* access/acl: a text, a NUL, a method. Any text is rules or refused; rules decide of everybody, but
+ * for the two that "*" spares. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,14 +17,16 @@ static void must(bool promise)
 
 static void judge(const struct obi_acl *rules, const char *method)
 {
-	struct ob_identity who = {
-	    .size = sizeof who, .subject = ob_bytes_text("uid:7"), .method = ob_bytes_text("token")};
+	struct ob_identity who = {.size = sizeof who,
+				  .subject = ob_bytes_text("uid:7"),
+				  .method = ob_bytes_text("token")};
 	for (uint32_t known = 0; known < 16; known++) {
 		who.known = known;
 		who.uid = who.gid = who.cid = 7;
 		who.parent = known % 2 == 1;
 		enum obi_acl_verdict verdict = obi_acl_judge(rules, &who, ob_bytes_text(method));
-		must(verdict != OBI_ACL_NO_MATCH || rules->count == 0 || strcmp(method, "outboard.supervise") == 0 ||
+		must(verdict != OBI_ACL_NO_MATCH || rules->count == 0 ||
+		     strcmp(method, "outboard.supervise") == 0 ||
 		     strcmp(method, "outboard-control.shutdown") == 0);
 	}
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes in pairs are events at the gate: somebody knocks, rises, leaves, supervises, or time passes. Checked: seats are never
- * more than there are, and those of the trusted are kept for them; only strangers are refused; the trusted get in as long as a
- * stranger has a seat; whoever has to wait gets in when the moment is over; counts stay those of what is there.
+ * Bytes in pairs are events at the gate: somebody knocks, rises, leaves, supervises, or time
+ * passes. Checked: seats are never more than there are, and those of the trusted are kept for them;
+ * only strangers are refused; the trusted get in as long as a stranger has a seat; whoever has to
+ * wait gets in when the moment is over; counts stay those of what is there.
  */
 #include "access/admission.h"
 
@@ -29,10 +30,11 @@ struct world {
 
 static struct obi_origin source_of(uint8_t n)
 {
-	static const char *const addresses[] = {"127.0.0.1:5",	   "192.0.2.1:5",     "192.0.2.2:5",
-						"[2001:db8::1]:5", "[2001:db8::2]:5", "[2001:db8:1::2]:5",
-						"[::1]:5",	   "somewhere"};
-	struct ob_peer peer = {.size = sizeof peer, .known = OB_PEER_UID, .uid = n % 16 == 0 ? OWN : 5000 + n};
+	static const char *const addresses[] = {
+	    "127.0.0.1:5",     "192.0.2.1:5",	    "192.0.2.2:5", "[2001:db8::1]:5",
+	    "[2001:db8::2]:5", "[2001:db8:1::2]:5", "[::1]:5",	   "somewhere"};
+	struct ob_peer peer = {
+	    .size = sizeof peer, .known = OB_PEER_UID, .uid = n % 16 == 0 ? OWN : 5000 + n};
 	if (n >= 240) {
 		peer.known = OB_PEER_CID;
 		peer.cid = n & 7u;
@@ -56,7 +58,8 @@ static struct obi_admission_slot *free_seat(struct world *w)
 static void check_counts(struct world *w)
 {
 	uint32_t seated = 0, strangers = 0, held = w->gate.rest.seats;
-	for (const struct obi_admission_slot *seat = w->gate.first; seat != NULL; seat = seat->next) {
+	for (const struct obi_admission_slot *seat = w->gate.first; seat != NULL;
+	     seat = seat->next) {
 		seated++;
 		strangers += !seat->trusted;
 		CHECK(*seat->slot == seat && seated <= SEATS_MAX);
@@ -68,7 +71,8 @@ static void check_counts(struct world *w)
 	CHECK(seated <= w->gate.setup.seats && strangers <= w->gate.setup.seats - w->gate.reserved);
 }
 
-static void check_answer(struct world *w, const struct obi_admission_answer *answer, struct obi_origin from)
+static void check_answer(struct world *w, const struct obi_admission_answer *answer,
+			 struct obi_origin from)
 {
 	bool trusted = obi_admission_trusts(&w->gate, from);
 	bool known = trusted || obi_origin_is_shared(from);
@@ -79,7 +83,8 @@ static void check_answer(struct world *w, const struct obi_admission_answer *ans
 		CHECK(!trusted || !answer->victim->trusted || w->gate.strangers == 0);
 		break;
 	case OBI_ADMISSION_WAIT:
-		CHECK(known && answer->ms > 0 && answer->ms <= 20 && (!trusted || w->gate.strangers == 0));
+		CHECK(known && answer->ms > 0 && answer->ms <= 20 &&
+		      (!trusted || w->gate.strangers == 0));
 		break;
 	case OBI_ADMISSION_BLOCKED:
 		CHECK(!known && answer->ms > 0 && answer->ms <= 10000);
@@ -96,13 +101,15 @@ static void knock(struct world *w, struct obi_origin from)
 {
 	struct obi_admission_answer answer = obi_admission_ask(&w->gate, from, w->now);
 	check_answer(w, &answer, from);
-	if (answer.verdict == OBI_ADMISSION_WAIT && (obi_admission_trusts(&w->gate, from) || w->gate.strangers > 0)) {
+	if (answer.verdict == OBI_ADMISSION_WAIT &&
+	    (obi_admission_trusts(&w->gate, from) || w->gate.strangers > 0)) {
 		answer = obi_admission_ask(&w->gate, from, w->now + LONG_MS);
 		CHECK(answer.verdict == OBI_ADMISSION_EVICT);
 		w->now += LONG_MS;
 	}
 	if (answer.verdict == OBI_ADMISSION_EVICT) {
-		CHECK(obi_admission_leave(&w->gate, answer.victim, OBI_ADMISSION_GONE, w->now) == 0);
+		CHECK(obi_admission_leave(&w->gate, answer.victim, OBI_ADMISSION_GONE, w->now) ==
+		      0);
 		answer = obi_admission_ask(&w->gate, from, w->now);
 		CHECK(answer.verdict == OBI_ADMISSION_ENTER);
 	}
@@ -115,7 +122,8 @@ static void leave(struct world *w, struct obi_admission_slot *seat, uint8_t how)
 {
 	bool trusted = seat->trusted, was = seat->slot != NULL;
 	int64_t ms = obi_admission_leave(&w->gate, seat, (enum obi_admission_end)(how % 3), w->now);
-	CHECK(ms >= 0 && ms <= 10000 && (ms == 0 || (was && !trusted && how % 3 == OBI_ADMISSION_FAILED)));
+	CHECK(ms >= 0 && ms <= 10000 &&
+	      (ms == 0 || (was && !trusted && how % 3 == OBI_ADMISSION_FAILED)));
 	CHECK(seat->slot == NULL);
 }
 
@@ -151,7 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct obi_admission_setup setup = {.seats = size > 0 ? 1u + data[0] % SEATS_MAX : 1u,
 					    .own_uid = OWN,
 					    .allowed_uid = UINT32_MAX,
-					    .parent = size > 1 && data[1] > 127 ? "192.0.2.1" : NULL};
+					    .parent =
+						size > 1 && data[1] > 127 ? "192.0.2.1" : NULL};
 	CHECK(obi_admission_init(&w.gate, &setup) == OB_OK);
 	for (size_t i = 2; i + 1 < size; i += 2) {
 		step(&w, data[i], data[i + 1]);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The token authenticator from its plugin file: whatever a peer without the token sends, to either end, nobody is done; and
- * of two ends that share it, none is done once anything was changed on the way.
+ * The token authenticator from its plugin file: whatever a peer without the token sends, to either
+ * end, nobody is done; and of two ends that share it, none is done once anything was changed on the
+ * way.
  *
- * Input: a byte that chooses (0 an acceptor, 1 a dialer, 2 both), then messages, each behind its length (1 byte); with both
- * ends, each message is XORed over the real one and changes its length by its own first byte.
+ * Input: a byte that chooses (0 an acceptor, 1 a dialer, 2 both), then messages, each behind its
+ * length (1 byte); with both ends, each message is XORed over the real one and changes its length
+ * by its own first byte.
  */
 #include "plugin/registry.h"
 
@@ -29,7 +31,7 @@ static void must(bool promise)
 	}
 }
 
-/* ---- The plugin --------------------------------------------------------------------------------------------------- */
+/* ---- The plugin ---- */
 
 static struct obi_registry *registry;
 static const struct ob_auth_ops *ops;
@@ -83,7 +85,7 @@ static int step(struct ob_auth *auth, const struct message *in, struct message *
 	return rc;
 }
 
-/* ---- Input -------------------------------------------------------------------------------------------------------- */
+/* ---- Input ---- */
 
 static bool take(const uint8_t **data, size_t *size, struct message *ret)
 {
@@ -121,7 +123,7 @@ static bool meddle(const uint8_t **data, size_t *size, struct message *message)
 	return changed || message->len != len;
 }
 
-/* ---- Promises ----------------------------------------------------------------------------------------------------- */
+/* ---- Promises ---- */
 
 static void one_end_alone(uint32_t role, const uint8_t *data, size_t size)
 {

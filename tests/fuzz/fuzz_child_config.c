@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard.json: what is accepted can be written, and what was written reads back as the same, unknown keys included. */
+/* outboard.json: what is accepted can be written, and what was written reads back as the same,
+ * unknown keys included. */
 #include "base/buf.h"
 #include "files/child_config.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The example of a codec, cbor: any bytes are refused properly, within limits, or can be written again and are the same message then. */
+/* The example of a codec, cbor: any bytes are refused properly, within limits, or can be written
+ * again and are the same message then. */
 #include "fuzz/fuzzed_codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a VMM answers to CONNECT, judged byte by byte as it comes: a verdict, once given, is right, and comes in time. */
+/* What a VMM answers to CONNECT, judged byte by byte as it comes: a verdict, once given, is right,
+ * and comes in time. */
 #include "vsock/reply.h"
 
 #include <stdint.h>
@@ -15,7 +16,8 @@ static int is_reply(const char *text, size_t len)
 	char exact[32];
 	unsigned long number = len > 3 ? strtoul(text + 3, NULL, 10) : 0;
 	size_t zeros = 0;
-	while (len > 4 && text[3 + zeros] == '0' && text[4 + zeros] >= '0' && text[4 + zeros] <= '9') {
+	while (len > 4 && text[3 + zeros] == '0' && text[4 + zeros] >= '0' &&
+	       text[4 + zeros] <= '9') {
 		zeros++;
 	}
 	int n = snprintf(exact, sizeof exact, "OK %.*s%lu\n", (int)zeros, "0000000000", number);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* json/json: what is accepted can be written, and what was written reads back as the same tree, and is written the same. */
+/* json/json: what is accepted can be written, and what was written reads back as the same tree, and
+ * is written the same. */
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -16,8 +17,8 @@ static void must(bool promise)
 	}
 }
 
-static void check(struct ob_bytes text, const struct obi_json_limits *limits, struct obi_arena *arena,
-		  struct obi_buf *first, struct obi_buf *second)
+static void check(struct ob_bytes text, const struct obi_json_limits *limits,
+		  struct obi_arena *arena, struct obi_buf *first, struct obi_buf *second)
 {
 	struct ob_value value, again;
 	struct ob_error err = {0};
@@ -42,7 +43,8 @@ static void check_quote(struct ob_bytes text, struct obi_arena *arena, struct ob
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct obi_json_limits limits = {.depth = 64, .flags = size % 2 != 0 ? OBI_JSON_KEEP_DUPLICATES : 0};
+	struct obi_json_limits limits = {.depth = 64,
+					 .flags = size % 2 != 0 ? OBI_JSON_KEEP_DUPLICATES : 0};
 	struct obi_arena arena;
 	struct obi_buf bufs[3];
 	obi_arena_init(&arena, 64 * size + (1 << 20));

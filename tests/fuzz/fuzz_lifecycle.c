@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each byte is an event; a model of the world around the machine (process, locks, timer, open requests) lets through what can
- * happen, and checks that the actions keep the promises: one process at most, every request finished exactly once, files touched
- * only under parent.lock, and a close that always comes to its end.
+ * Each byte is an event; a model of the world around the machine (process, locks, timer, open
+ * requests) lets through what can happen, and checks that the actions keep the promises: one
+ * process at most, every request finished exactly once, files touched only under parent.lock, and a
+ * close that always comes to its end.
  */
 #include "supervisor/lifecycle.h"
 
@@ -37,7 +38,8 @@ struct world {
 		}                                                                             \
 	} while (0)
 
-/* The shell's rules: what was asked is answered first, timers fire when armed, the dead do not speak. */
+/* The shell's rules: what was asked is answered first, timers fire when armed, the dead do not
+ * speak. */
 static bool can_happen(const struct world *w, enum obi_life_event event)
 {
 	bool clearing = obi_lifecycle_state(w->phase) == OB_STATE_WAITING && !w->asked_probe;
@@ -72,8 +74,8 @@ static bool can_happen(const struct world *w, enum obi_life_event event)
 
 static void before(struct world *w, enum obi_life_event event)
 {
-	bool fired =
-	    event == OBI_LIFE_READY_TIMEOUT || event == OBI_LIFE_STOP_TIMEOUT || event == OBI_LIFE_BACKOFF_OVER;
+	bool fired = event == OBI_LIFE_READY_TIMEOUT || event == OBI_LIFE_STOP_TIMEOUT ||
+		     event == OBI_LIFE_BACKOFF_OVER;
 	w->timer = w->timer && !fired;
 	w->starts_open += event <= OBI_LIFE_START_OR_RECONNECT;
 	w->stops_open += event == OBI_LIFE_STOP || event == OBI_LIFE_DETACH;
@@ -149,7 +151,8 @@ static void finish(struct world *w, uint32_t actions, enum obi_life_event event)
 	}
 	if (actions & OBI_DO_CLOSE_DONE) {
 		CHECK(w->close_open && !w->freed);
-		CHECK(!w->process && !w->lock && !w->timer && w->starts_open == 0 && w->stops_open == 0);
+		CHECK(!w->process && !w->lock && !w->timer && w->starts_open == 0 &&
+		      w->stops_open == 0);
 		w->freed = true;
 	}
 	bool stopping = w->phase == OBI_PHASE_STOP_ASKED || w->phase == OBI_PHASE_STOP_CLOSE;

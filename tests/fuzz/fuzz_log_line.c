@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* log/line and logtext: any line is a record; a record written as JSON reads back as the same record. */
+/* log/line and logtext: any line is a record; a record written as JSON reads back as the same
+ * record. */
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -22,13 +23,14 @@ static void check_same(const struct ob_log_record *a, const struct ob_log_record
 	must(a->level == b->level && a->utc_offset == b->utc_offset);
 	must(a->time.tv_sec == b->time.tv_sec && a->time.tv_nsec == b->time.tv_nsec);
 	must(ob_bytes_equal(a->message, b->message));
-	must(ob_bytes_equal(a->source_function, b->source_function) && a->source_line == b->source_line);
+	must(ob_bytes_equal(a->source_function, b->source_function) &&
+	     a->source_line == b->source_line);
 	must(ob_bytes_equal(a->source_file, b->source_file));
 	must(obi_value_equal(&a->attrs, &b->attrs));
 }
 
-static void check_json(struct ob_log_record *record, const struct obi_log_line_from *from, struct obi_arena *arena,
-		       struct obi_buf *buf)
+static void check_json(struct ob_log_record *record, const struct obi_log_line_from *from,
+		       struct obi_arena *arena, struct obi_buf *buf)
 {
 	struct ob_log_record again;
 	record->name = NULL;

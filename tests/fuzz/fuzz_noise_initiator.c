@@ -3,15 +3,17 @@
  * A dialer of noise. Input: a byte that chooses, then
  *   0  a second message: refused, unless it is that of an honest acceptor;
  *   1  what is laid over the honest acceptor's message: refused, if it changes anything;
- *   2  a key and a payload of an acceptor who knows the token: passes if the payload is empty and the key is not of low order, and
- *      then both have the same keys.
+ *   2  a key and a payload of an acceptor who knows the token: passes if the payload is empty and
+ * the key is not of low order, and then both have the same keys.
  */
 #include "fuzz/fuzzed_noise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The answer of an acceptor who knows the token and has any 32 bytes for a public key. False if that key is of low order. */
-static bool answer_of(struct by_hand *b, const uint8_t e[32], struct ob_bytes payload, struct fuzzed_message *ret)
+/* The answer of an acceptor who knows the token and has any 32 bytes for a public key. False if
+ * that key is of low order. */
+static bool answer_of(struct by_hand *b, const uint8_t e[32], struct ob_bytes payload,
+		      struct fuzzed_message *ret)
 {
 	uint8_t ours[32], dh[32] = {0};
 	bool fine = crypto_scalarmult(dh, fuzzed_ephemeral, e) == 0;
@@ -30,7 +32,8 @@ static struct ob_auth *dial(void)
 {
 	struct ob_auth *dialer = fuzzed_end(OB_AUTH_DIALER);
 	struct fuzzed_message nothing = {.len = 0}, first;
-	must(fuzzed_step(dialer, &nothing, &first) == OB_AUTH_MORE && first.len == OBI_NOISE_HANDSHAKE);
+	must(fuzzed_step(dialer, &nothing, &first) == OB_AUTH_MORE &&
+	     first.len == OBI_NOISE_HANDSHAKE);
 	return dialer;
 }
 
@@ -58,7 +61,8 @@ static void from_one_who_knows(const uint8_t *data, size_t size)
 	if (fine) {
 		by_hand_split(&b, keys);
 		by_hand_record(keys[1], 0, "hello", 5, record);
-		must(fuzzed_ops()->open(dialer, record, sizeof record) == 5 && memcmp(record, "hello", 5) == 0);
+		must(fuzzed_ops()->open(dialer, record, sizeof record) == 5 &&
+		     memcmp(record, "hello", 5) == 0);
 	}
 	fuzzed_ops()->destroy(dialer);
 }
@@ -76,8 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	switch (data[0] % 3) {
 	case 0:
 		memcpy(message.bytes, data + 1, size - 1);
-		from_a_stranger(&message,
-				message.len == right.len && memcmp(message.bytes, right.bytes, right.len) == 0);
+		from_a_stranger(&message, message.len == right.len &&
+					      memcmp(message.bytes, right.bytes, right.len) == 0);
 		break;
 	case 1:
 		message = right;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records of noise in the hands of somebody who may deliver them as he likes: each opens only in its place, unchanged and at the
- * other end, and after the first that does not, none does.
+ * Records of noise in the hands of somebody who may deliver them as he likes: each opens only in
+ * its place, unchanged and at the other end, and after the first that does not, none does.
  *
- * Input: a byte that chooses at which numbers the directions begin, then actions of three bytes: what, a, b.
+ * Input: a byte that chooses at which numbers the directions begin, then actions of three bytes:
+ * what, a, b.
  */
 #include "noise_state.h"
 
@@ -33,13 +34,14 @@ static void must(bool promise)
 	}
 }
 
-/* ---- The ends ----------------------------------------------------------------------------------------------------- */
+/* ---- The ends ---- */
 
 static void open_ends(uint8_t choice)
 {
 	static const uint8_t psk[32] = {1}, e[2][32] = {{2}, {3}};
 	static const uint64_t starts[] = {0, OBI_NOISE_REKEY_EVERY - 2,
-					  OBI_NOISE_RECORDS_MAX - OBI_NOISE_REKEY_EVERY - 1, OBI_NOISE_RECORDS_MAX - 3};
+					  OBI_NOISE_RECORDS_MAX - OBI_NOISE_REKEY_EVERY - 1,
+					  OBI_NOISE_RECORDS_MAX - 3};
 	uint8_t message[OBI_NOISE_HANDSHAKE];
 	for (size_t i = 0; i < 2; i++) {
 		obi_noise_begin(&end[i], i == 0, psk, ob_bytes_text("prologue"));
@@ -47,7 +49,8 @@ static void open_ends(uint8_t choice)
 		dead[i] = false;
 	}
 	for (size_t i = 0; i < 2; i++) {
-		must(obi_noise_write(&end[i], e[i], ob_bytes_of(NULL, 0), message) == sizeof message);
+		must(obi_noise_write(&end[i], e[i], ob_bytes_of(NULL, 0), message) ==
+		     sizeof message);
 		must(obi_noise_read(&end[1 - i], ob_bytes_of(message, sizeof message), NULL) == 0);
 	}
 	end[0].seal.n = end[1].open.n = starts[choice % 4];
@@ -71,7 +74,7 @@ static void seal(size_t from, size_t len, uint8_t fill)
 	}
 }
 
-/* ---- The way between ---------------------------------------------------------------------------------------------- */
+/* ---- The way between ---- */
 
 static bool is_text(const uint8_t *text, size_t len, uint8_t fill)
 {
@@ -83,7 +86,8 @@ static bool is_text(const uint8_t *text, size_t len, uint8_t fill)
 	return true;
 }
 
-/* What arrives at an end; right if it is the next of the other's records, as that sealed it. In memory of exactly its size. */
+/* What arrives at an end; right if it is the next of the other's records, as that sealed it. In
+ * memory of exactly its size. */
 static void deliver(size_t to, const struct record *r, bool right)
 {
 	bool used_up = end[to].open.n >= OBI_NOISE_RECORDS_MAX;
@@ -94,7 +98,8 @@ static void deliver(size_t to, const struct record *r, bool right)
 	if (dead[to] || used_up) {
 		must(n == OB_ECLOSED);
 	} else if (right) {
-		must(n == (ptrdiff_t)(r->len - OBI_NOISE_TAG) && is_text(exact, (size_t)n, r->fill));
+		must(n == (ptrdiff_t)(r->len - OBI_NOISE_TAG) &&
+		     is_text(exact, (size_t)n, r->fill));
 		opened[1 - to]++;
 	} else {
 		must(n == OB_EAUTH && sodium_is_zero((const uint8_t *)&end[to], sizeof end[to]));
@@ -130,7 +135,8 @@ static void deliver_resized(size_t from, uint8_t cut, uint8_t grow)
 		memset(changed.bytes + changed.len, cut, grow);
 		changed.len += grow;
 		deliver(1 - from, &changed,
-			changed.len == len && memcmp(changed.bytes, sealed[from][opened[from]].bytes, len) == 0);
+			changed.len == len &&
+			    memcmp(changed.bytes, sealed[from][opened[from]].bytes, len) == 0);
 	}
 }
 

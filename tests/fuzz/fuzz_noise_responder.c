@@ -3,15 +3,16 @@
  * An acceptor of noise. Input: a byte that chooses, then
  *   0  a first message: refused, unless it is that of an honest dialer;
  *   1  what is laid over the honest dialer's message: refused, if it changes anything;
- *   2  a key and a payload of a dialer who knows the token: passes if the payload is empty and the key is not of low order, and
- *      then both have the same keys.
+ *   2  a key and a payload of a dialer who knows the token: passes if the payload is empty and the
+ * key is not of low order, and then both have the same keys.
  */
 #include "fuzz/fuzzed_noise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The message of a dialer who knows the token and has any 32 bytes for a public key. */
-static struct fuzzed_message message_of(struct by_hand *b, const uint8_t e[32], struct ob_bytes payload)
+static struct fuzzed_message message_of(struct by_hand *b, const uint8_t e[32],
+					struct ob_bytes payload)
 {
 	struct fuzzed_message message;
 	fuzzed_by_hand(b);
@@ -27,10 +28,12 @@ static void must_share_keys(struct ob_auth *acceptor, struct by_hand *b, const u
 	uint8_t e[32], keys[2][32], record[5 + OBI_NOISE_TAG];
 	crypto_scalarmult_base(e, fuzzed_ephemeral);
 	expected.len = by_hand_message(b, e, dh, NULL, 0, expected.bytes);
-	must(answer->len == expected.len && memcmp(answer->bytes, expected.bytes, expected.len) == 0);
+	must(answer->len == expected.len &&
+	     memcmp(answer->bytes, expected.bytes, expected.len) == 0);
 	by_hand_split(b, keys);
 	by_hand_record(keys[0], 0, "hello", 5, record);
-	must(fuzzed_ops()->open(acceptor, record, sizeof record) == 5 && memcmp(record, "hello", 5) == 0);
+	must(fuzzed_ops()->open(acceptor, record, sizeof record) == 5 &&
+	     memcmp(record, "hello", 5) == 0);
 	must(fuzzed_ops()->open(acceptor, record, sizeof record) == OB_EAUTH);
 }
 
@@ -71,12 +74,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	crypto_scalarmult_base(e, fuzzed_peer);
-	struct fuzzed_message right = message_of(&b, e, ob_bytes_of(NULL, 0)), message = {.len = size - 1};
+	struct fuzzed_message right = message_of(&b, e, ob_bytes_of(NULL, 0)),
+			      message = {.len = size - 1};
 	switch (data[0] % 3) {
 	case 0:
 		memcpy(message.bytes, data + 1, size - 1);
-		from_a_stranger(&message,
-				message.len == right.len && memcmp(message.bytes, right.bytes, right.len) == 0);
+		from_a_stranger(&message, message.len == right.len &&
+					      memcmp(message.bytes, right.bytes, right.len) == 0);
 		break;
 	case 1:
 		message = right;

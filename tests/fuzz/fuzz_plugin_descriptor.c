@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin/vtable, plugin/descriptor, plugin/registry: a descriptor and a table of any bytes and any size are copied member by member,
- * or refused with a reason. No pointer in them is followed, but name, version and schemes, which are made to be texts.
+ * plugin/vtable, plugin/descriptor, plugin/registry: a descriptor and a table of any bytes and any
+ * size are copied member by member, or refused with a reason. No pointer in them is followed, but
+ * name, version and schemes, which are made to be texts.
  *
- * Input: kind, size of the descriptor, size of the table, then a byte of 1s and 0s for what is text (bit 0 name, 1 version,
- * 2 schemes), the descriptor's bytes, the table's bytes, and what is left: the texts.
+ * Input: kind, size of the descriptor, size of the table, then a byte of 1s and 0s for what is text
+ * (bit 0 name, 1 version, 2 schemes), the descriptor's bytes, the table's bytes, and what is left:
+ * the texts.
  */
 #include "plugin/registry.h"
 #include "plugin/vtable.h"
@@ -20,7 +22,8 @@ static void must(bool promise)
 	}
 }
 
-/* A copy in memory of exactly its size, whose first member says that size, as every table's does. */
+/* A copy in memory of exactly its size, whose first member says that size, as every table's does.
+ */
 static void *exact(const uint8_t *data, size_t have, uint32_t size)
 {
 	uint8_t *table = calloc(1, size);
@@ -37,27 +40,30 @@ static void set_pointer(void *table, size_t size, size_t offset, const void *poi
 	}
 }
 
-/* ---- The copies --------------------------------------------------------------------------------------------------- */
+/* ---- The copies ---- */
 
 static bool transport_is_whole(const struct ob_transport_ops *ops)
 {
-	return ops->size == sizeof *ops && ops->schemes != NULL && ops->listen != NULL && ops->listener_fd != NULL &&
-	       ops->accept != NULL && ops->local_uri != NULL && ops->listener_close != NULL && ops->dial != NULL &&
-	       ops->finish_dial != NULL && ops->dial_close != NULL && ops->fd != NULL && ops->readv != NULL &&
+	return ops->size == sizeof *ops && ops->schemes != NULL && ops->listen != NULL &&
+	       ops->listener_fd != NULL && ops->accept != NULL && ops->local_uri != NULL &&
+	       ops->listener_close != NULL && ops->dial != NULL && ops->finish_dial != NULL &&
+	       ops->dial_close != NULL && ops->fd != NULL && ops->readv != NULL &&
 	       ops->writev != NULL && ops->shutdown_write != NULL && ops->close != NULL;
 }
 
 static bool codec_is_whole(const struct ob_codec_ops *ops)
 {
-	return ops->size == sizeof *ops && ops->scan != NULL && ops->decode != NULL && ops->encode != NULL;
+	return ops->size == sizeof *ops && ops->scan != NULL && ops->decode != NULL &&
+	       ops->encode != NULL;
 }
 
 static bool auth_is_whole(const struct ob_auth_ops *ops)
 {
 	bool seals = ops->overhead != 0;
 	return ops->size == sizeof *ops && (ops->admit != NULL || ops->create != NULL) &&
-	       (ops->create == NULL || (ops->step != NULL && ops->destroy != NULL)) && seals == (ops->seal != NULL) &&
-	       seals == (ops->open != NULL) && (!seals || ops->create != NULL);
+	       (ops->create == NULL || (ops->step != NULL && ops->destroy != NULL)) &&
+	       seals == (ops->seal != NULL) && seals == (ops->open != NULL) &&
+	       (!seals || ops->create != NULL);
 }
 
 static void copy_as_each(const void *table)
@@ -67,17 +73,20 @@ static void copy_as_each(const void *table)
 	struct ob_auth_ops auth;
 	struct ob_plugin plugin;
 	struct ob_error err = {.text = ""};
-	must(obi_vtable_transport(table, &transport, &err) != OB_OK ? err.text[0] : transport_is_whole(&transport));
+	must(obi_vtable_transport(table, &transport, &err) != OB_OK
+		 ? err.text[0]
+		 : transport_is_whole(&transport));
 	must(obi_vtable_codec(table, &codec, &err) != OB_OK ? err.text[0] : codec_is_whole(&codec));
 	must(obi_vtable_auth(table, &auth, &err) != OB_OK ? err.text[0] : auth_is_whole(&auth));
 	must(obi_vtable_plugin(table, &plugin, &err) != OB_OK ? err.text[0] : plugin.name != NULL);
 }
 
-/* ---- The registry ------------------------------------------------------------------------------------------------- */
+/* ---- The registry ---- */
 
 static void check(const struct obi_plugin *plugin)
 {
-	must(obi_plugin_name_ok(plugin->name) && plugin->version != NULL && strcmp(plugin->origin, "fuzz") == 0);
+	must(obi_plugin_name_ok(plugin->name) && plugin->version != NULL &&
+	     strcmp(plugin->origin, "fuzz") == 0);
 	must(plugin->kind != OB_PLUGIN_TRANSPORT || transport_is_whole(&plugin->as.transport));
 	must(plugin->kind != OB_PLUGIN_CODEC || codec_is_whole(&plugin->as.codec));
 	must(plugin->kind != OB_PLUGIN_AUTH || auth_is_whole(&plugin->as.auth));
@@ -126,10 +135,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, at, left);
 	const char *const schemes[] = {text, NULL};
 	if (first >= sizeof(uint32_t) * 2) {
-		memcpy((uint8_t *)descriptor + offsetof(struct ob_plugin, kind), &kind, sizeof kind);
+		memcpy((uint8_t *)descriptor + offsetof(struct ob_plugin, kind), &kind,
+		       sizeof kind);
 	}
 	set_pointer(descriptor, first, offsetof(struct ob_plugin, name), texts & 1 ? text : NULL);
-	set_pointer(descriptor, first, offsetof(struct ob_plugin, version), texts & 2 ? text : NULL);
+	set_pointer(descriptor, first, offsetof(struct ob_plugin, version),
+		    texts & 2 ? text : NULL);
 	set_pointer(descriptor, first, offsetof(struct ob_plugin, ops), table);
 	if (kind == OB_PLUGIN_TRANSPORT) {
 		set_pointer(table, second, offsetof(struct ob_transport_ops, schemes),

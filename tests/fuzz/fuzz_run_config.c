@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The config of `outboard run`: faults are told if and only if it is refused, and what is accepted is complete. */
+/* The config of `outboard run`: faults are told if and only if it is refused, and what is accepted
+ * is complete. */
 #include "process/signal_names.h"
 #include "supervisor/backoff.h"
 #include "cli/config/run_config.h"
@@ -35,7 +36,8 @@ static void check_child(const struct ob_connector_options *child)
 	must(child->argv != NULL && child->argv[0] != NULL && child->argv[0][0] != '\0');
 	must(obi_backoff_check(&child->restart, NULL) == OB_OK);
 	must(child->umask >= -1 && child->umask <= 0777);
-	must(child->ready_timeout_ms >= -1 && child->stop_timeout_ms >= -1 && child->health_interval_ms >= -1);
+	must(child->ready_timeout_ms >= -1 && child->stop_timeout_ms >= -1 &&
+	     child->health_interval_ms >= -1);
 	check_list(child->argv);
 	check_list(child->env);
 	check_list(child->auth);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/sealed_records: appending, writing and reading in any order and any pieces, and bytes changed on the way. What comes out is what
- * went in, as far as nothing was touched; behind that there is nothing.
+ * rpc/sealed_records: appending, writing and reading in any order and any pieces, and bytes changed
+ * on the way. What comes out is what went in, as far as nothing was touched; behind that there is
+ * nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ static void must(bool promise)
 	}
 }
 
-/* ---- A sealer that a fuzzer can see through: the tag is a sum over number, length and bytes ------------------------ */
+/* ---- A sealer that a fuzzer can see through: the tag is a sum over number, length and bytes ----
+ */
 
 enum { TAG = 16, STREAM = 70 * 1000 };
 
@@ -70,7 +72,7 @@ static void destroy(struct ob_auth *auth)
 static const struct ob_auth_ops ops = {
     .size = sizeof ops, .overhead = TAG, .seal = seal, .open = unseal, .destroy = destroy};
 
-/* ---- The wire ----------------------------------------------------------------------------------------------------- */
+/* ---- The wire ---- */
 
 struct wire {
 	struct ob_auth ends[2];
@@ -101,7 +103,8 @@ static void write_some(struct wire *w, size_t n)
 	if (obi_buf_len(&w->out) == 0) {
 		return;
 	}
-	must(obi_sealed_records_seal(&w->from, &w->out, &pieces, NULL) == OB_OK && pieces.count > 0);
+	must(obi_sealed_records_seal(&w->from, &w->out, &pieces, NULL) == OB_OK &&
+	     pieces.count > 0);
 	for (int i = 0; i < pieces.count; i++) {
 		size_t part = pieces.piece[i].len < n - wrote ? pieces.piece[i].len : n - wrote;
 		must(pieces.piece[i].len > 0);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A session and a peer that says anything. Whatever comes: every call of ours ends once, the session ends once, nothing is
- * served before authentication, and what waits stays within its limits.
+ * A session and a peer that says anything. Whatever comes: every call of ours ends once, the
+ * session ends once, nothing is served before authentication, and what waits stays within its
+ * limits.
  *
- * Input: a byte of flags (1: json; 2: with authentication; 4: we dial), then steps. A step below 0xf0 is so many bytes from the
- * peer, which follow; the others are what our side does meanwhile.
+ * Input: a byte of flags (1: json; 2: with authentication; 4: we dial), then steps. A step below
+ * 0xf0 is so many bytes from the peer, which follow; the others are what our side does meanwhile.
  */
 #include <stdio.h>
 
@@ -16,7 +17,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { JSON = 1, AUTH = 2, DIAL = 4, KEPT = 32, OWN_STEPS = 0xf0 };
-enum { CALL = OWN_STEPS, NOTIFY, ANSWER, ANSWER_LARGE, ANSWER_ERROR, EXPIRE, WRITE, CANCEL, CLOSE, END };
+enum {
+	CALL = OWN_STEPS,
+	NOTIFY,
+	ANSWER,
+	ANSWER_LARGE,
+	ANSWER_ERROR,
+	EXPIRE,
+	WRITE,
+	CANCEL,
+	CLOSE,
+	END
+};
 
 struct world {
 	struct obi_session session;
@@ -36,7 +48,7 @@ struct world {
 static const uint8_t secret[32] = "thirty-two bytes, all well known";
 static char large[8192];
 
-/* ---- Events ------------------------------------------------------------------------------------------------------- */
+/* ---- Events ---- */
 
 static void on_opened(void *user)
 {
@@ -86,7 +98,7 @@ static void on_reply(void *user, int code, const struct ob_value *value, const s
 	must(w->ended <= w->begun);
 }
 
-/* ---- Our side ----------------------------------------------------------------------------------------------------- */
+/* ---- Our side ---- */
 
 static void answer(struct world *w, uint8_t how)
 {
@@ -107,8 +119,8 @@ static void do_step(struct world *w, uint8_t step)
 	struct obi_session *s = &w->session;
 	switch (step) {
 	case CALL:
-		if (obi_session_call(s, ob_bytes_text("a.b"), NULL, w->now + 5, on_reply, w, &w->last_id, NULL) ==
-		    OB_OK) {
+		if (obi_session_call(s, ob_bytes_text("a.b"), NULL, w->now + 5, on_reply, w,
+				     &w->last_id, NULL) == OB_OK) {
 			w->begun++;
 		}
 		break;
@@ -139,7 +151,8 @@ static void do_step(struct world *w, uint8_t step)
 static size_t receive(struct world *w, const uint8_t *data, size_t len)
 {
 	size_t room = 0;
-	uint8_t *at = w->session.state != OBI_SESSION_CLOSED ? obi_session_room(&w->session, &room) : NULL;
+	uint8_t *at =
+	    w->session.state != OBI_SESSION_CLOSED ? obi_session_room(&w->session, &room) : NULL;
 	if (at != NULL) {
 		len = len < room ? len : room;
 		memcpy(at, data, len);
@@ -148,7 +161,7 @@ static size_t receive(struct world *w, const uint8_t *data, size_t len)
 	return len;
 }
 
-/* ---- One run ------------------------------------------------------------------------------------------------------ */
+/* ---- One run ---- */
 
 static struct obi_registry *registry;
 
@@ -205,7 +218,8 @@ static void check(const struct world *w)
 	must(w->opened <= 1 && w->closed <= 1);
 	must(!w->authenticates || w->opened == 0);
 	must((s->state == OBI_SESSION_CLOSED) == (w->closed == 1));
-	must(s->state != OBI_SESSION_CLOSED || (w->begun == w->ended && s->batches == NULL && s->batched == 0));
+	must(s->state != OBI_SESSION_CLOSED ||
+	     (w->begun == w->ended && s->batches == NULL && s->batched == 0));
 	must(s->deferred_count <= s->setup.limits.calls);
 	must(s->batched <= (size_t)s->setup.limits.queue + s->setup.limits.message);
 	must(obi_buf_len(&s->out) <= 2 * (size_t)s->setup.limits.queue);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two sessions that authenticate with noise, somebody without a key on the wires between them, and a peer that means harm: each end
- * may also seal whatever the input says. What was touched is never heard, nothing is heard twice, no end is announced that was not,
- * and no word of a call crosses in the clear. Every call ends once. And if nobody meddled, all that was sent arrives.
+ * Two sessions that authenticate with noise, somebody without a key on the wires between them, and
+ * a peer that means harm: each end may also seal whatever the input says. What was touched is never
+ * heard, nothing is heard twice, no end is announced that was not, and no word of a call crosses in
+ * the clear. Every call ends once. And if nobody meddled, all that was sent arrives.
  *
- * Input: a byte of flags (1: json; 2: token behind noise), then steps: what (and 0x80: at the acceptor), and what it needs. Keys are
- * the same in each run, and different in each connection.
+ * Input: a byte of flags (1: json; 2: token behind noise), then steps: what (and 0x80: at the
+ * acceptor), and what it needs. Keys are the same in each run, and different in each connection.
  */
 #include <sodium.h>
 #include <sys/types.h>
@@ -25,7 +26,22 @@ ssize_t spied_getrandom(void *data, size_t len, unsigned int flags);
 void spied_free(void *memory);
 
 enum { JSON = 1, TOKEN = 2, AT_ACCEPTOR = 0x80 };
-enum { PUMP, WRITE, CARRY, FLIP, CUT, DOUBLE, INSERT, REPLAY, REFLECT, FEED, CALL, NOTIFY, ANSWER, ANSWER_LARGE };
+enum {
+	PUMP,
+	WRITE,
+	CARRY,
+	FLIP,
+	CUT,
+	DOUBLE,
+	INSERT,
+	REPLAY,
+	REFLECT,
+	FEED,
+	CALL,
+	NOTIFY,
+	ANSWER,
+	ANSWER_LARGE
+};
 enum { EXPIRE = ANSWER_LARGE + 1, CANCEL, BYE, CLOSE, END, RESTART, STEPS };
 enum { KEPT = 8, RUNS = 256, LARGE = 7000, SECRET = 32 };
 
@@ -62,7 +78,8 @@ static uint8_t flags;
 static bool meddled;
 static int64_t now;
 static uint32_t run;
-static uint32_t said[RUNS];	/* by the number of a connection: the calls and notifications that one made */
+static uint32_t
+    said[RUNS]; /* by the number of a connection: the calls and notifications that one made */
 static uint32_t heard[RUNS];	/* of them, up to the last that was heard */
 static uint32_t heard_by[RUNS]; /* and where */
 static uint32_t randomness;
@@ -77,11 +94,11 @@ static bool is_sealed(const struct end *e)
 	return e->session.records.auth != NULL;
 }
 
-/* ---- Randomness --------------------------------------------------------------------------------------------------- */
+/* ---- Randomness ---- */
 
 /*
- * The same in each run, but no two the same in one: with an old key an acceptor would rightly open what was recorded. X25519 takes no
- * notice of the lowest three bits of a key.
+ * The same in each run, but no two the same in one: with an old key an acceptor would rightly open
+ * what was recorded. X25519 takes no notice of the lowest three bits of a key.
  */
 ssize_t spied_getrandom(void *data, size_t len, unsigned int how)
 {
@@ -112,9 +129,10 @@ static void random_bytes(void *const data, const size_t len)
 	(void)spied_getrandom(data, len, 0);
 }
 
-static struct randombytes_implementation no_randomness = {random_name, random_number, NULL, NULL, random_bytes, NULL};
+static struct randombytes_implementation no_randomness = {random_name, random_number, NULL,
+							  NULL,	       random_bytes,  NULL};
 
-/* ---- Events ------------------------------------------------------------------------------------------------------- */
+/* ---- Events ---- */
 
 static void on_opened(void *user)
 {
@@ -133,7 +151,8 @@ static void on_closed(void *user, const struct ob_error *err)
 static void must_be_fresh(const struct end *e, const struct ob_value *params)
 {
 	int64_t from = -1, number = 0;
-	must(ob_get_int(ob_value_at(params, 0), &from) && ob_get_int(ob_value_at(params, 1), &number));
+	must(ob_get_int(ob_value_at(params, 0), &from) &&
+	     ob_get_int(ob_value_at(params, 1), &number));
 	must(from >= 0 && from < RUNS && number > heard[from] && number <= said[from]);
 	must(heard[from] == 0 || heard_by[from] == e->run);
 	heard[from] = (uint32_t)number;
@@ -188,7 +207,7 @@ static void on_reply(void *user, int code, const struct ob_value *value, const s
 	must(e->ended <= e->begun);
 }
 
-/* ---- The ends ----------------------------------------------------------------------------------------------------- */
+/* ---- The ends ---- */
 
 static int fail(struct ob_error *reterr, int code, int sys, const char *format, ...)
 {
@@ -208,8 +227,10 @@ static void begin(struct end *e, enum ob_auth_role role)
 	e->opened = e->closed = 0;
 	e->touched = false;
 	e->begun = e->ended = e->last_id = 0;
-	e->mechanisms[0] = (struct obi_mechanism){"noise", (const struct ob_auth_ops *)spied_noise()[0]->ops};
-	e->mechanisms[1] = (struct obi_mechanism){"token", (const struct ob_auth_ops *)fuzzed_token()[0]->ops};
+	e->mechanisms[0] =
+	    (struct obi_mechanism){"noise", (const struct ob_auth_ops *)spied_noise()[0]->ops};
+	e->mechanisms[1] =
+	    (struct obi_mechanism){"token", (const struct ob_auth_ops *)fuzzed_token()[0]->ops};
 	e->auth = (struct obi_handshake_setup){.host = &host,
 					       .mechanisms = e->mechanisms,
 					       .count = (flags & TOKEN) != 0 ? 2 : 1,
@@ -222,7 +243,8 @@ static void begin(struct end *e, enum ob_auth_role role)
 	    .auth = &e->auth,
 	    .role = role,
 	    .peer = {.size = sizeof setup.peer, .pidfd = -1},
-	    .limits = {.message = 32768, .preauth = 4096, .depth = 8, .calls = KEPT, .queue = 131072},
+	    .limits =
+		{.message = 32768, .preauth = 4096, .depth = 8, .calls = KEPT, .queue = 131072},
 	    .events = {on_opened, on_closed, on_called, on_supervise, on_want, on_want, e},
 	};
 	obi_session_init(&e->session, &setup);
@@ -246,7 +268,8 @@ static void finish(struct end *e)
 	must(e->closed == 1 && e->begun == e->ended);
 }
 
-/* What lies there and may be looked at is no whole message, whoever made it: none waits for what it does not need. */
+/* What lies there and may be looked at is no whole message, whoever made it: none waits for what it
+ * does not need. */
 static void must_wait(const struct obi_session *s)
 {
 	struct ob_scan scan = {.seen = 0};
@@ -260,18 +283,22 @@ static void must_wait(const struct obi_session *s)
 static void check(const struct end *e)
 {
 	const struct obi_session *s = &e->session;
-	must(e->opened <= 1 && e->closed <= 1 && (s->state == OBI_SESSION_CLOSED) == (e->closed == 1));
+	must(e->opened <= 1 && e->closed <= 1 &&
+	     (s->state == OBI_SESSION_CLOSED) == (e->closed == 1));
 	must(s->state != OBI_SESSION_OPEN || (e->opened == 1 && s->records.outgoing));
-	must(s->state != OBI_SESSION_CLOSED || (e->begun == e->ended && s->batches == NULL && s->batched == 0));
+	must(s->state != OBI_SESSION_CLOSED ||
+	     (e->begun == e->ended && s->batches == NULL && s->batched == 0));
 	must(!s->peer_bye || other(e)->bye || other(e)->fed);
 	must_wait(s);
 	must(s->deferred_count <= s->setup.limits.calls);
 	must(s->records.auth == NULL || s->records.opened <= obi_buf_len(&s->in));
 	must(s->batched <= (size_t)s->setup.limits.queue + s->setup.limits.message);
-	must(obi_buf_len(&s->out) <= 2 * (size_t)s->setup.limits.queue + OBI_RECORD_HEADER + OB_AUTH_OVERHEAD_MAX);
+	must(obi_buf_len(&s->out) <=
+	     2 * (size_t)s->setup.limits.queue + OBI_RECORD_HEADER + OB_AUTH_OVERHEAD_MAX);
 }
 
-/* Another connection takes its place. The wires are new too; who had keys with the old one hears nothing more that is meant for it. */
+/* Another connection takes its place. The wires are new too; who had keys with the old one hears
+ * nothing more that is meant for it. */
 static void restart(struct end *e)
 {
 	if (run == RUNS) {
@@ -285,7 +312,7 @@ static void restart(struct end *e)
 	begin(e, e->role);
 }
 
-/* ---- Bytes of the ends -------------------------------------------------------------------------------------------- */
+/* ---- Bytes of the ends ---- */
 
 static void write_some(struct end *e, size_t most)
 {
@@ -344,7 +371,8 @@ static void pump(void)
 	}
 }
 
-/* What an end says that has the keys and means harm: in what it writes next, behind what is there. */
+/* What an end says that has the keys and means harm: in what it writes next, behind what is there.
+ */
 static void feed(struct end *e, struct ob_bytes part)
 {
 	struct obi_session *s = &e->session;
@@ -357,7 +385,7 @@ static void feed(struct end *e, struct ob_bytes part)
 	must(ob_sink_put(obi_buf_sink(&s->out), part.data, part.len));
 }
 
-/* ---- Steps -------------------------------------------------------------------------------------------------------- */
+/* ---- Steps ---- */
 
 static uint8_t take(struct input *in)
 {
@@ -385,11 +413,14 @@ static size_t take_most(struct input *in)
 
 static void say(struct end *e, bool call, uint8_t how, size_t size)
 {
-	static const char *const methods[] = {"a.b", "a.k", "a.e", "a.n", "a.x", "outboard.ping", "outboard.supervise"};
+	static const char *const methods[] = {
+	    "a.b", "a.k", "a.e", "a.n", "a.x", "outboard.ping", "outboard.supervise"};
 	struct ob_bytes method = ob_bytes_text(methods[how % 7]);
-	struct ob_value items[3] = {ob_int(e->run), ob_int(said[e->run] + 1), ob_stringn(text, size)};
+	struct ob_value items[3] = {ob_int(e->run), ob_int(said[e->run] + 1),
+				    ob_stringn(text, size)};
 	struct ob_value params = ob_array(items, 3);
-	int r = call ? obi_session_call(&e->session, method, &params, now + 5, on_reply, e, &e->last_id, NULL)
+	int r = call ? obi_session_call(&e->session, method, &params, now + 5, on_reply, e,
+					&e->last_id, NULL)
 		     : obi_session_notify(&e->session, method, &params, NULL);
 	if (r == OB_OK) {
 		said[e->run]++;
@@ -507,7 +538,8 @@ static void must_be_settled(void)
 		pump();
 		for (size_t i = 0; i < 2; i++) {
 			must(ends[i].session.state == OBI_SESSION_OPEN);
-			must(obi_buf_len(&ends[i].session.in) == 0 && obi_buf_len(&ends[i].session.out) == 0);
+			must(obi_buf_len(&ends[i].session.in) == 0 &&
+			     obi_buf_len(&ends[i].session.out) == 0);
 			while (ends[i].kept_count > 0) {
 				answer(&ends[i], 1);
 			}
@@ -516,7 +548,7 @@ static void must_be_settled(void)
 	must(ends[0].begun == ends[0].ended && ends[1].begun == ends[1].ended);
 }
 
-/* ---- One run ------------------------------------------------------------------------------------------------------ */
+/* ---- One run ---- */
 
 static void prepare(void)
 {

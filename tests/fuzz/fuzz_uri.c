@@ -17,16 +17,19 @@ static void must(bool promise)
 
 static bool within(struct ob_bytes part, struct ob_bytes whole)
 {
-	return part.len == 0 || (part.data >= whole.data && part.data + part.len <= whole.data + whole.len);
+	return part.len == 0 ||
+	       (part.data >= whole.data && part.data + part.len <= whole.data + whole.len);
 }
 
 static void check_parts(const struct ob_uri *uri, struct obi_arena *arena)
 {
 	struct obi_buf buf;
 	struct ob_uri again;
-	must(within(uri->scheme, uri->text) && within(uri->host, uri->text) && within(uri->query, uri->text));
+	must(within(uri->scheme, uri->text) && within(uri->host, uri->text) &&
+	     within(uri->query, uri->text));
 	must(uri->scheme.len > 0 && uri->port >= -1);
-	must(uri->path.data[uri->path.len] == '\0' && memchr(uri->path.data, 0, uri->path.len) == NULL);
+	must(uri->path.data[uri->path.len] == '\0' &&
+	     memchr(uri->path.data, 0, uri->path.len) == NULL);
 	if (uri->path.len == 0) {
 		return;
 	}

@@ -34,15 +34,17 @@ enum { FUZZED_PER_BYTE = 8, FUZZED_CONSTANT = 64 * 1024 };
 static const struct ob_limits fuzzed_limits = {
     .size = sizeof fuzzed_limits, .message = 1 << 20, .depth = OB_DEPTH_MAX, .batch = 16};
 
-/* ---- scan --------------------------------------------------------------------------------------------------------- */
+/* ---- scan ---- */
 
 /* All at once, or `step` bytes at a time and never before what was asked for is there. */
-static inline int fuzzed_scan(const struct ob_codec_ops *ops, struct ob_bytes bytes, size_t step, size_t *ret_len)
+static inline int fuzzed_scan(const struct ob_codec_ops *ops, struct ob_bytes bytes, size_t step,
+			      size_t *ret_len)
 {
 	struct ob_scan progress = {.seen = 0};
 	size_t need = 1;
 	int r = 0;
-	for (size_t n = step < bytes.len ? step : bytes.len; r == 0; n = n + step < bytes.len ? n + step : bytes.len) {
+	for (size_t n = step < bytes.len ? step : bytes.len; r == 0;
+	     n = n + step < bytes.len ? n + step : bytes.len) {
 		if (n >= need) {
 			r = ops->scan(ob_bytes_of(bytes.data, n), &progress, &fuzzed_limits, &need);
 			must(r == 0 || r == 1 || r == OB_EPROTO || r == OB_ETOOBIG);
@@ -57,11 +59,12 @@ static inline int fuzzed_scan(const struct ob_codec_ops *ops, struct ob_bytes by
 	return r;
 }
 
-/* ---- decode and encode -------------------------------------------------------------------------------------------- */
+/* ---- decode and encode ---- */
 
 static inline bool fuzzed_same_id(const struct ob_id *a, const struct ob_id *b)
 {
-	return a->foreign == b->foreign && (a->foreign ? ob_bytes_equal(a->raw, b->raw) : a->number == b->number);
+	return a->foreign == b->foreign &&
+	       (a->foreign ? ob_bytes_equal(a->raw, b->raw) : a->number == b->number);
 }
 
 static inline bool fuzzed_same(const struct ob_message *a, const struct ob_message *b)
@@ -70,11 +73,13 @@ static inline bool fuzzed_same(const struct ob_message *a, const struct ob_messa
 		return false;
 	}
 	if (a->kind != OB_RESPONSE) {
-		return ob_bytes_equal(a->method, b->method) && obi_value_equal(&a->params, &b->params);
+		return ob_bytes_equal(a->method, b->method) &&
+		       obi_value_equal(&a->params, &b->params);
 	}
 	if (a->error.type != OB_NIL) {
 		/* One that is no map may be put into one. */
-		return b->error.type != OB_NIL && (a->error.type != OB_MAP || obi_value_equal(&a->error, &b->error));
+		return b->error.type != OB_NIL &&
+		       (a->error.type != OB_MAP || obi_value_equal(&a->error, &b->error));
 	}
 	return b->error.type == OB_NIL && obi_value_equal(&a->result, &b->result);
 }
@@ -87,7 +92,8 @@ static inline void fuzzed_again(const struct ob_codec_ops *ops, const struct ob_
 	size_t len;
 	obi_buf_init(&out, 1 << 22);
 	int r = ops->encode(m, obi_buf_sink(&out), NULL);
-	if (m->kind == OB_RESPONSE && m->error.type != OB_NIL && m->error.type != OB_MAP && r == OB_EINVAL) {
+	if (m->kind == OB_RESPONSE && m->error.type != OB_NIL && m->error.type != OB_MAP &&
+	    r == OB_EINVAL) {
 		obi_buf_free(&out); /* and then it may be too deep */
 		return;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz/fuzzed_noise - an end of the noise authenticator whose keys are always the same, and peers that know its token. */
+/* fuzz/fuzzed_noise - an end of the noise authenticator whose keys are always the same, and peers
+ * that know its token. */
 #ifndef OB_TESTS_FUZZ_FUZZED_NOISE_H
 #define OB_TESTS_FUZZ_FUZZED_NOISE_H
 
@@ -47,7 +48,7 @@ static inline void must(bool promise)
 	}
 }
 
-/* ---- Our end ------------------------------------------------------------------------------------------------------ */
+/* ---- Our end ---- */
 
 static inline int fuzzed_fail(struct ob_error *reterr, int code, int sys, const char *format, ...)
 {
@@ -76,7 +77,8 @@ static inline struct ob_auth *fuzzed_end(uint32_t role)
 }
 
 /* The input in memory of exactly its size. Who refuses says nothing. */
-static inline int fuzzed_step(struct ob_auth *auth, const struct fuzzed_message *in, struct fuzzed_message *ret)
+static inline int fuzzed_step(struct ob_auth *auth, const struct fuzzed_message *in,
+			      struct fuzzed_message *ret)
 {
 	struct ob_sink out = ob_sink_fixed(ret->bytes, sizeof ret->bytes);
 	uint8_t *exact = malloc(in->len > 0 ? in->len : 1);
@@ -89,7 +91,7 @@ static inline int fuzzed_step(struct ob_auth *auth, const struct fuzzed_message 
 	return rc;
 }
 
-/* ---- Theirs ------------------------------------------------------------------------------------------------------- */
+/* ---- Theirs ---- */
 
 static inline void fuzzed_by_hand(struct by_hand *b)
 {
@@ -98,7 +100,8 @@ static inline void fuzzed_by_hand(struct by_hand *b)
 	by_hand_begin(b, fuzzed_prologue, strlen(fuzzed_prologue), psk);
 }
 
-/* What the input leaves of a message that was right: XORed over it, after a byte by which its length changes. */
+/* What the input leaves of a message that was right: XORed over it, after a byte by which its
+ * length changes. */
 static inline bool fuzzed_meddle(const uint8_t *data, size_t size, struct fuzzed_message *message)
 {
 	size_t len = message->len, grow = size > 0 ? data[0] : 0;
@@ -117,7 +120,8 @@ static inline bool fuzzed_meddle(const uint8_t *data, size_t size, struct fuzzed
 }
 
 /* A peer's key and payload, from the input: 32 bytes, and the rest. */
-static inline bool fuzzed_take(const uint8_t *data, size_t size, uint8_t ret_e[32], struct ob_bytes *ret_payload)
+static inline bool fuzzed_take(const uint8_t *data, size_t size, uint8_t ret_e[32],
+			       struct ob_bytes *ret_payload)
 {
 	if (size < 32 || size - 32 > FUZZED_PAYLOAD_MAX) {
 		return false;

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz/fuzzed_wire - what is on its way to one end of a connection, in the hands of somebody without a key: he may change it, cut
- * it, double it, put his own in, or what he once recorded. The wire knows what was sealed, and so whether that is what arrives.
+ * fuzz/fuzzed_wire - what is on its way to one end of a connection, in the hands of somebody
+ * without a key: he may change it, cut it, double it, put his own in, or what he once recorded. The
+ * wire knows what was sealed, and so whether that is what arrives.
  */
 #ifndef OB_TESTS_FUZZ_FUZZED_WIRE_H
 #define OB_TESTS_FUZZ_FUZZED_WIRE_H
 
 #include "base/buf.h"
 
-enum { WIRE_MAX = 256 * 1024, WIRE_RIGHT = 4 * WIRE_MAX, WIRE_RECORDED = 64 * 1024, WIRE_FLIGHTS = 64 };
+enum {
+	WIRE_MAX = 256 * 1024,
+	WIRE_RIGHT = 4 * WIRE_MAX,
+	WIRE_RECORDED = 64 * 1024,
+	WIRE_FLIGHTS = 64
+};
 
 struct wire {
 	struct obi_buf bytes;
-	size_t clear;	      /* of them, at the front: not sealed, and nothing that is done to them tells */
+	size_t
+	    clear; /* of them, at the front: not sealed, and nothing that is done to them tells */
 	struct obi_buf right; /* what was sealed, and should arrive behind those */
 	uint8_t recorded[WIRE_RECORDED];
 	size_t recorded_len;
@@ -41,7 +48,7 @@ static inline void wire_begin(struct wire *w)
 	wire_cut_off(w);
 }
 
-/* ---- By the end that writes --------------------------------------------------------------------------------------- */
+/* ---- By the end that writes ---- */
 
 static inline size_t wire_room(const struct wire *w)
 {
@@ -71,7 +78,7 @@ static inline void wire_landed(struct wire *w)
 	}
 }
 
-/* ---- By whom it passes -------------------------------------------------------------------------------------------- */
+/* ---- By whom it passes ---- */
 
 static inline bool wire_flip(struct wire *w, size_t at, uint8_t mask)
 {
@@ -99,8 +106,8 @@ static inline bool wire_cut(struct wire *w, size_t at, size_t n)
 }
 
 /*
- * Room for n bytes that are put in; NULL: there is none. Among bytes that are clear they are some more of those; right behind them
- * too, if the end takes what comes for clear.
+ * Room for n bytes that are put in; NULL: there is none. Among bytes that are clear they are some
+ * more of those; right behind them too, if the end takes what comes for clear.
  */
 static inline uint8_t *wire_gap(struct wire *w, size_t at, size_t n, bool unsealed)
 {
@@ -139,11 +146,12 @@ static inline bool wire_double(struct wire *w, size_t n, bool unsealed)
 
 static inline struct ob_bytes wire_recorded(const struct wire *w, size_t i)
 {
-	return i < w->flights ? ob_bytes_of(w->recorded + w->flight[i], w->flight[i + 1] - w->flight[i])
-			      : ob_bytes_of(NULL, 0);
+	return i < w->flights
+		   ? ob_bytes_of(w->recorded + w->flight[i], w->flight[i + 1] - w->flight[i])
+		   : ob_bytes_of(NULL, 0);
 }
 
-/* ---- By the end that reads ---------------------------------------------------------------------------------------- */
+/* ---- By the end that reads ---- */
 
 /* Take n bytes off the front; whether those of them that ought to be sealed are what was. */
 static inline bool wire_take(struct wire *w, size_t n)
@@ -151,7 +159,8 @@ static inline bool wire_take(struct wire *w, size_t n)
 	size_t clear = n < w->clear ? n : w->clear, sealed = n - clear;
 	const uint8_t *front = obi_buf_bytes(&w->bytes).data;
 	struct ob_bytes right = obi_buf_bytes(&w->right);
-	bool same = sealed == 0 || (sealed <= right.len && memcmp(front + clear, right.data, sealed) == 0);
+	bool same =
+	    sealed == 0 || (sealed <= right.len && memcmp(front + clear, right.data, sealed) == 0);
 	obi_buf_consume(&w->bytes, n);
 	obi_buf_consume(&w->right, sealed < right.len ? sealed : right.len);
 	w->clear -= clear;

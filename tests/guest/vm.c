@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vm - a child in a virtual machine: what its connector starts, watches and ends is the machine's process; what it dials, from the first
- * moment on, is the child inside. The environment says which: OB_TEST_LISTEN and OB_TEST_CONNECT are the two ends of the wire,
- * OB_TEST_BOOT the command, whose words are separated by newlines. "%d" in all of them becomes a port that is free.
+ * vm - a child in a virtual machine: what its connector starts, watches and ends is the machine's
+ * process; what it dials, from the first moment on, is the child inside. The environment says
+ * which: OB_TEST_LISTEN and OB_TEST_CONNECT are the two ends of the wire, OB_TEST_BOOT the command,
+ * whose words are separated by newlines. "%d" in all of them becomes a port that is free.
  */
 #include "support/family.h"
 
@@ -31,7 +32,8 @@ static int32_t machine; /* the pid of what was started */
 /* A TCP port that nobody has at this moment. */
 static int free_port(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof address;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
@@ -52,7 +54,7 @@ static char *with_port(const char *text, int port)
 	return whole;
 }
 
-/* ---- What the child may ask of its parent ------------------------------------------------------------------------- */
+/* ---- What the child may ask of its parent ---- */
 
 static void on_name(void *user, ob_call *call, const struct ob_value *params)
 {
@@ -72,7 +74,7 @@ static void make_connector(void)
 	}
 }
 
-/* ---- The machine, shared by all tests: booting takes long --------------------------------------------------------- */
+/* ---- The machine, shared by all tests: booting takes long ---- */
 
 static void tell_the_log(void)
 {
@@ -120,7 +122,7 @@ static int power_off(void **state)
 	return r == OB_OK && !family_alive(machine) ? 0 : -1;
 }
 
-/* ---- The tests, in this order ------------------------------------------------------------------------------------- */
+/* ---- The tests, in this order ---- */
 
 static bool was_refused(void *user)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One end of noise on standard input and output, for other implementations to talk to: noise-peer initiator|responder PSK PROLOGUE,
- * both in hex. Every message, of the handshake too, goes behind its length in two bytes, big-endian. Once records cross, each that
- * opens is answered with one of the same bytes XOR 0x5a. It ends with status 0 at the end of the input, with 2 when the handshake
+ * One end of noise on standard input and output, for other implementations to talk to: noise-peer
+ * initiator|responder PSK PROLOGUE, both in hex. Every message, of the handshake too, goes behind
+ * its length in two bytes, big-endian. Once records cross, each that opens is answered with one of
+ * the same bytes XOR 0x5a. It ends with status 0 at the end of the input, with 2 when the handshake
  * was refused, 3 when a record did not open.
  */
 #include "noise_state.h"
@@ -63,7 +64,8 @@ static void hear(struct obi_noise *noise, uint8_t *buffer)
 	if (!receive_message(buffer, &len)) {
 		die(USAGE, "the input ends within the handshake");
 	}
-	if (len != OBI_NOISE_HANDSHAKE || obi_noise_read(noise, ob_bytes_of(buffer, len), NULL) < 0) {
+	if (len != OBI_NOISE_HANDSHAKE ||
+	    obi_noise_read(noise, ob_bytes_of(buffer, len), NULL) < 0) {
 		die(REFUSED, "the handshake was refused");
 	}
 }
@@ -87,8 +89,10 @@ int main(int argc, char **argv)
 	size_t len, prologue_len;
 	struct obi_noise noise;
 	if (argc != 4 || sodium_init() < 0 ||
-	    sodium_hex2bin(psk, sizeof psk, argv[2], strlen(argv[2]), NULL, &len, NULL) != 0 || len != sizeof psk ||
-	    sodium_hex2bin(prologue, sizeof prologue, argv[3], strlen(argv[3]), NULL, &prologue_len, NULL) != 0) {
+	    sodium_hex2bin(psk, sizeof psk, argv[2], strlen(argv[2]), NULL, &len, NULL) != 0 ||
+	    len != sizeof psk ||
+	    sodium_hex2bin(prologue, sizeof prologue, argv[3], strlen(argv[3]), NULL, &prologue_len,
+			   NULL) != 0) {
 		die(USAGE, "usage: noise-peer initiator|responder PSK PROLOGUE");
 	}
 	bool initiator = strcmp(argv[1], "initiator") == 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin that does what no plugin may. OB_TEST_DEADLY says where and what: "scan:crash". The places are its functions,
- * `constructor`, `entry` and `destructor`. A function that is spared fails.
+ * A plugin that does what no plugin may. OB_TEST_DEADLY says where and what: "scan:crash". The
+ * places are its functions, `constructor`, `entry` and `destructor`. A function that is spared
+ * fails.
  */
 #include <outboard/auth.h>
 #include <outboard/codec.h>
@@ -80,7 +81,8 @@ __attribute__((destructor)) static void destructor(void)
 
 /* ---- A codec ---- */
 
-static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len)
+static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
+		size_t *ret_len)
 {
 	(void)progress, (void)limits;
 	at("scan");
@@ -109,20 +111,22 @@ static const struct ob_plugin codec = {sizeof codec, OB_PLUGIN_CODEC, "deadly", 
 
 /* ---- An authenticator ---- */
 
-static int admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
+static int admit(const struct ob_host *host, const struct ob_auth_params *params,
+		 struct ob_error *reterr)
 {
 	(void)params;
 	return host->fail(reterr, at("admit"), 0, "nobody is admitted");
 }
 
-static int create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
-		  struct ob_error *reterr)
+static int create(const struct ob_host *host, const struct ob_auth_params *params,
+		  struct ob_auth **ret_auth, struct ob_error *reterr)
 {
 	(void)params, (void)ret_auth;
 	return host->fail(reterr, at("create"), 0, "nothing is made");
 }
 
-static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	(void)auth, (void)in, (void)out, (void)reterr;
 	return at("step");
@@ -140,11 +144,13 @@ static const struct ob_plugin auth = {sizeof auth, OB_PLUGIN_AUTH, "deadly", "1"
 
 /* ---- A transport ---- */
 
-static int bind_it(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		   struct ob_listener **ret_listener, struct ob_error *reterr)
+static int bind_it(const struct ob_host *host, const struct ob_uri *uri,
+		   const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		   struct ob_error *reterr)
 {
 	(void)params, (void)ret_listener;
-	return host->fail(reterr, uri->scheme.len == 0 ? OB_EINVAL : at("listen"), 0, "nothing is bound");
+	return host->fail(reterr, uri->scheme.len == 0 ? OB_EINVAL : at("listen"), 0,
+			  "nothing is bound");
 }
 
 static int listener_fd(struct ob_listener *listener)
@@ -153,7 +159,8 @@ static int listener_fd(struct ob_listener *listener)
 	return at("listener_fd");
 }
 
-static int accept_one(struct ob_listener *listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+static int accept_one(struct ob_listener *listener, struct ob_stream **ret_stream,
+		      struct ob_error *reterr)
 {
 	(void)listener, (void)ret_stream, (void)reterr;
 	return at("accept");
@@ -171,15 +178,16 @@ static void listener_close(struct ob_listener *listener)
 	at("listener_close");
 }
 
-static int dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+static int dial(const struct ob_host *host, const struct ob_uri *uri,
+		const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)uri, (void)params, (void)ret_dial, (void)ret_want;
 	return host->fail(reterr, at("dial"), 0, "nobody is there");
 }
 
-static int finish_dial(struct ob_dial *it, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
-		       struct ob_error *reterr)
+static int finish_dial(struct ob_dial *it, int revents, struct ob_stream **ret_stream,
+		       struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)it, (void)revents, (void)ret_stream, (void)ret_want, (void)reterr;
 	return at("finish_dial");
@@ -197,7 +205,8 @@ static int fd(struct ob_stream *stream)
 	return at("fd");
 }
 
-static ptrdiff_t move(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t move(struct ob_stream *stream, const struct iovec *pieces, int count,
+		      struct ob_error *reterr)
 {
 	(void)stream, (void)pieces, (void)count, (void)reterr;
 	return at("move");
@@ -233,7 +242,8 @@ static const struct ob_transport_ops transport_ops = {
     .shutdown_write = shutdown_write,
     .close = close_it,
 };
-static const struct ob_plugin transport = {sizeof transport, OB_PLUGIN_TRANSPORT, "deadly", "1", &transport_ops};
+static const struct ob_plugin transport = {sizeof transport, OB_PLUGIN_TRANSPORT, "deadly", "1",
+					   &transport_ops};
 
 /* ---- What it offers ---- */
 

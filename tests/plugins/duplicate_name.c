@@ -2,7 +2,8 @@
 /* A plugin that offers two authenticators of one name. */
 #include <outboard/auth.h>
 
-static int admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
+static int admit(const struct ob_host *host, const struct ob_auth_params *params,
+		 struct ob_error *reterr)
 {
 	(void)params;
 	return host->fail(reterr, OB_EAUTH, 0, "nobody is admitted");

@@ -2,14 +2,15 @@
 /* An authenticator with create, but without the destroy that it then needs. */
 #include <outboard/auth.h>
 
-static int create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
-		  struct ob_error *reterr)
+static int create(const struct ob_host *host, const struct ob_auth_params *params,
+		  struct ob_auth **ret_auth, struct ob_error *reterr)
 {
 	(void)params, (void)ret_auth;
 	return host->fail(reterr, OB_EAUTH, 0, "never");
 }
 
-static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	(void)auth, (void)in, (void)out, (void)reterr;
 	return OB_EAUTH;

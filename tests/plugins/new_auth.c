@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin from the future: its descriptor and its table have members that this library does not know. It must work here
- * as if they were not there. The mechanism asks the peer for a word.
+ * A plugin from the future: its descriptor and its table have members that this library does not
+ * know. It must work here as if they were not there. The mechanism asks the peer for a word.
  */
 #include <outboard/auth.h>
 #include <stdlib.h>
@@ -22,8 +22,8 @@ struct ob_auth {
 	uint32_t role;
 };
 
-static int create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
-		  struct ob_error *reterr)
+static int create(const struct ob_host *host, const struct ob_auth_params *params,
+		  struct ob_auth **ret_auth, struct ob_error *reterr)
 {
 	struct ob_auth *auth = malloc(sizeof *auth);
 	if (auth == NULL) {
@@ -35,14 +35,16 @@ static int create(const struct ob_host *host, const struct ob_auth_params *param
 	return OB_OK;
 }
 
-static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	if (auth->role == OB_AUTH_DIALER) {
 		ob_sink_text(out, "friend");
 		return OB_AUTH_DONE;
 	}
-	return ob_bytes_is(in, "friend") ? OB_AUTH_DONE
-					 : auth->host->fail(reterr, OB_EAUTH, 0, "new_auth: not the word");
+	return ob_bytes_is(in, "friend")
+		   ? OB_AUTH_DONE
+		   : auth->host->fail(reterr, OB_EAUTH, 0, "new_auth: not the word");
 }
 
 static void destroy(struct ob_auth *auth)
@@ -57,7 +59,11 @@ static int rekey(struct ob_auth *auth)
 }
 
 static const struct future_ops ops = {
-    .known = {.size = sizeof ops, .flags = OB_AUTH_LOCAL_ONLY, .create = create, .step = step, .destroy = destroy},
+    .known = {.size = sizeof ops,
+	      .flags = OB_AUTH_LOCAL_ONLY,
+	      .create = create,
+	      .step = step,
+	      .destroy = destroy},
     .rekey = rekey,
     .rekey_after = UINT64_MAX,
 };

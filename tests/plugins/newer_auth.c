@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An authenticator from the future: its descriptor and its table have members that this library does not know. */
+/* An authenticator from the future: its descriptor and its table have members that this library
+ * does not know. */
 #define SKELETON "skeletons/auth.c"
 #include "skeleton.h"
 
@@ -8,7 +9,10 @@ static const struct {
 	int (*rekey)(struct ob_auth *auth);
 	uint64_t rekey_after;
 } newer_ops = {
-    .known = {.size = sizeof newer_ops, .flags = OB_AUTH_LOCAL_ONLY, .admit = admit, .identity = identity},
+    .known = {.size = sizeof newer_ops,
+	      .flags = OB_AUTH_LOCAL_ONLY,
+	      .admit = admit,
+	      .identity = identity},
     .rekey_after = 1,
 };
 

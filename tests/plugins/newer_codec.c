@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A codec from the future: its descriptor and its table have members that this library does not know. */
+/* A codec from the future: its descriptor and its table have members that this library does not
+ * know. */
 #define SKELETON "skeletons/codec.c"
 #include "skeleton.h"
 
 static const struct {
 	struct ob_codec_ops known;
 	int (*compress)(struct ob_sink *out);
-} newer_ops = {.known = {.size = sizeof newer_ops, .scan = scan, .decode = decode, .encode = encode}};
+} newer_ops = {
+    .known = {.size = sizeof newer_ops, .scan = scan, .decode = decode, .encode = encode}};
 
 static const struct {
 	struct ob_plugin known;

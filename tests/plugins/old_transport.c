@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin from the past: its table was made before `flags` was appended. It must work here, without the flag.
+ * A plugin from the past: its table was made before `flags` was appended. It must work here,
+ * without the flag.
  *
- * The transport joins a dial and a listener of one process by a socket pair; one dial waits at a time.
+ * The transport joins a dial and a listener of one process by a socket pair; one dial waits at a
+ * time.
  */
 #include <outboard/transport.h>
 
@@ -15,20 +17,25 @@
 struct old_transport_ops {
 	uint32_t size;
 	const char *const *schemes;
-	int (*listen)(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		      struct ob_listener **ret_listener, struct ob_error *reterr);
+	int (*listen)(const struct ob_host *host, const struct ob_uri *uri,
+		      const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		      struct ob_error *reterr);
 	int (*listener_fd)(struct ob_listener *listener);
-	int (*accept)(struct ob_listener *listener, struct ob_stream **ret_stream, struct ob_error *reterr);
+	int (*accept)(struct ob_listener *listener, struct ob_stream **ret_stream,
+		      struct ob_error *reterr);
 	int (*local_uri)(struct ob_listener *listener, struct ob_sink *out);
 	void (*listener_close)(struct ob_listener *listener);
-	int (*dial)(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		    struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr);
-	int (*finish_dial)(struct ob_dial *dial, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
-			   struct ob_error *reterr);
+	int (*dial)(const struct ob_host *host, const struct ob_uri *uri,
+		    const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		    struct ob_want *ret_want, struct ob_error *reterr);
+	int (*finish_dial)(struct ob_dial *dial, int revents, struct ob_stream **ret_stream,
+			   struct ob_want *ret_want, struct ob_error *reterr);
 	void (*dial_close)(struct ob_dial *dial);
 	int (*fd)(struct ob_stream *stream);
-	ptrdiff_t (*readv)(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr);
-	ptrdiff_t (*writev)(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr);
+	ptrdiff_t (*readv)(struct ob_stream *stream, const struct iovec *pieces, int count,
+			   struct ob_error *reterr);
+	ptrdiff_t (*writev)(struct ob_stream *stream, const struct iovec *pieces, int count,
+			    struct ob_error *reterr);
 	int (*shutdown_write)(struct ob_stream *stream, struct ob_error *reterr);
 	int (*peer)(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr);
 	void (*close)(struct ob_stream *stream);
@@ -54,8 +61,9 @@ static int fail_here(const struct ob_host *host, struct ob_error *reterr)
 	return host->fail(reterr, OB_EIO, errno, "old transport");
 }
 
-static int old_listen(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		      struct ob_listener **ret_listener, struct ob_error *reterr)
+static int old_listen(const struct ob_host *host, const struct ob_uri *uri,
+		      const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		      struct ob_error *reterr)
 {
 	(void)uri, (void)params;
 	only.event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -71,7 +79,8 @@ static int old_listener_fd(struct ob_listener *listener)
 	return listener->event;
 }
 
-static int old_accept(struct ob_listener *listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+static int old_accept(struct ob_listener *listener, struct ob_stream **ret_stream,
+		      struct ob_error *reterr)
 {
 	eventfd_t count;
 	(void)reterr;
@@ -102,8 +111,9 @@ static void old_listener_close(struct ob_listener *listener)
 	}
 }
 
-static int old_dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		    struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+static int old_dial(const struct ob_host *host, const struct ob_uri *uri,
+		    const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		    struct ob_want *ret_want, struct ob_error *reterr)
 {
 	int pair[2];
 	struct ob_dial *dial = malloc(sizeof *dial);
@@ -124,8 +134,8 @@ static int old_dial(const struct ob_host *host, const struct ob_uri *uri, const 
 	return OB_OK;
 }
 
-static int old_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
-			   struct ob_error *reterr)
+static int old_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream,
+			   struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)revents, (void)ret_want, (void)reterr;
 	*ret_stream = dial->stream;
@@ -138,14 +148,16 @@ static int old_fd(struct ob_stream *stream)
 	return stream->fd;
 }
 
-static ptrdiff_t old_readv(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t old_readv(struct ob_stream *stream, const struct iovec *pieces, int count,
+			   struct ob_error *reterr)
 {
 	(void)reterr;
 	ssize_t n = readv(stream->fd, pieces, count);
 	return n >= 0 ? n : errno == EAGAIN ? OB_EAGAIN : OB_EIO;
 }
 
-static ptrdiff_t old_writev(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t old_writev(struct ob_stream *stream, const struct iovec *pieces, int count,
+			    struct ob_error *reterr)
 {
 	(void)reterr;
 	ssize_t n = writev(stream->fd, pieces, count);
@@ -177,11 +189,25 @@ static void old_dial_close(struct ob_dial *dial)
 static const char *const schemes[] = {"old", NULL};
 
 static const struct old_transport_ops ops = {
-    sizeof ops, schemes,	 old_listen,	 old_listener_fd, old_accept, old_local_uri, old_listener_close,
-    old_dial,	old_finish_dial, old_dial_close, old_fd,	  old_readv,  old_writev,    old_shutdown_write,
-    NULL,	old_close,
+    sizeof ops,
+    schemes,
+    old_listen,
+    old_listener_fd,
+    old_accept,
+    old_local_uri,
+    old_listener_close,
+    old_dial,
+    old_finish_dial,
+    old_dial_close,
+    old_fd,
+    old_readv,
+    old_writev,
+    old_shutdown_write,
+    NULL,
+    old_close,
 };
 
-static const struct ob_plugin plugin = {sizeof plugin, OB_PLUGIN_TRANSPORT, "old_transport", "0", &ops};
+static const struct ob_plugin plugin = {sizeof plugin, OB_PLUGIN_TRANSPORT, "old_transport", "0",
+					&ops};
 
 OB_PLUGIN_ENTRY(&plugin);

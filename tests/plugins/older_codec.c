@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A codec from the past. Its table has not grown since; but it knows nothing of batches, of answers to what is invalid, and of
- * the limit on batches.
+ * A codec from the past. Its table has not grown since; but it knows nothing of batches, of answers
+ * to what is invalid, and of the limit on batches.
  */
 #define SKELETON "skeletons/codec.c"
 #include "skeleton.h"
 
 static const struct older_codec_ops {
 	uint32_t size;
-	int (*scan)(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len);
+	int (*scan)(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
+		    size_t *ret_len);
 	int (*decode)(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
 		      struct ob_message *ret_message, struct ob_error *reterr);
-	int (*encode)(const struct ob_message *message, struct ob_sink *out, struct ob_error *reterr);
+	int (*encode)(const struct ob_message *message, struct ob_sink *out,
+		      struct ob_error *reterr);
 } older_ops = {sizeof older_ops, scan, decode, encode};
 
-static const struct ob_plugin older = {sizeof older, OB_PLUGIN_CODEC, "older_codec", "0", &older_ops};
+static const struct ob_plugin older = {sizeof older, OB_PLUGIN_CODEC, "older_codec", "0",
+				       &older_ops};
 
 ENTRY_OF(&older);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A transport from the past: its table was made before `flags` was appended. It works here, and counts as reachable by others. */
+/* A transport from the past: its table was made before `flags` was appended. It works here, and
+ * counts as reachable by others. */
 #define SKELETON "skeletons/transport.c"
 #include "skeleton.h"
 
@@ -23,6 +24,7 @@ static const struct ob_transport_ops older_ops = {
     .flags = OB_TRANSPORT_LOCAL, /* behind the end: not to be looked at */
 };
 
-static const struct ob_plugin older = {sizeof older, OB_PLUGIN_TRANSPORT, "older_transport", "0", &older_ops};
+static const struct ob_plugin older = {sizeof older, OB_PLUGIN_TRANSPORT, "older_transport", "0",
+				       &older_ops};
 
 ENTRY_OF(&older);

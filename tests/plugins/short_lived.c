@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An authenticator whose keys are used up soon: it seals, or makes as if, so many records and no more. It proves nothing.
+ * An authenticator whose keys are used up soon: it seals, or makes as if, so many records and no
+ * more. It proves nothing.
  */
 #include <outboard/auth.h>
 
@@ -14,8 +15,8 @@ struct ob_auth {
 	uint64_t sealed, opened;
 };
 
-static int create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
-		  struct ob_error *reterr)
+static int create(const struct ob_host *host, const struct ob_auth_params *params,
+		  struct ob_auth **ret_auth, struct ob_error *reterr)
 {
 	(void)params;
 	*ret_auth = calloc(1, sizeof **ret_auth);
@@ -26,7 +27,8 @@ static int create(const struct ob_host *host, const struct ob_auth_params *param
 	return OB_OK;
 }
 
-static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
+		struct ob_error *reterr)
 {
 	(void)auth, (void)in, (void)out, (void)reterr;
 	return OB_AUTH_DONE;
@@ -71,7 +73,10 @@ static const struct ob_auth_ops ops = {
     .records_max = RECORDS,
 };
 
-static const struct ob_plugin plugin = {
-    .size = sizeof plugin, .kind = OB_PLUGIN_AUTH, .name = "short_lived", .version = "1", .ops = &ops};
+static const struct ob_plugin plugin = {.size = sizeof plugin,
+					.kind = OB_PLUGIN_AUTH,
+					.name = "short_lived",
+					.version = "1",
+					.ops = &ops};
 
 OB_PLUGIN_ENTRY(&plugin);

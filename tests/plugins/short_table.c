@@ -4,7 +4,8 @@
 
 struct short_ops {
 	uint32_t size;
-	int (*scan)(struct ob_bytes bytes, size_t seen, const struct ob_limits *limits, size_t *ret_len);
+	int (*scan)(struct ob_bytes bytes, size_t seen, const struct ob_limits *limits,
+		    size_t *ret_len);
 	int (*decode)(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
 		      struct ob_message *ret_message, struct ob_error *reterr);
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The skeleton of a KIND (transport, codec, auth), whole and real, to be given another table: what came of a header of another
- * time. SKELETON names its source. Its own descriptor is not used.
+ * The skeleton of a KIND (transport, codec, auth), whole and real, to be given another table: what
+ * came of a header of another time. SKELETON names its source. Its own descriptor is not used.
  */
 #include <outboard/auth.h>
 #include <outboard/codec.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An LD_PRELOAD library that makes one call fail: the Nth of those that a short system may refuse, counted between fail_arm(N) and
- * fail_disarm(), which the program finds with dlsym(). With N = 0 it only counts. What the program starts does not inherit it.
+ * An LD_PRELOAD library that makes one call fail: the Nth of those that a short system may refuse,
+ * counted between fail_arm(N) and fail_disarm(), which the program finds with dlsym(). With N = 0
+ * it only counts. What the program starts does not inherit it.
  *
- * Spared are the memory of libev and what it wakes itself up with, to which it has no other answer than abort(), and what a
- * sanitizer asks for when a thread begins.
+ * Spared are the memory of libev and what it wakes itself up with, to which it has no other answer
+ * than abort(), and what a sanitizer asks for when a thread begins.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -187,8 +188,9 @@ VISIBLE int fcntl(int fd, int command, ...)
 	va_start(args, command);
 	void *argument = va_arg(args, void *);
 	va_end(args);
-	return fails(command == F_DUPFD_CLOEXEC || command == F_DUPFD ? EMFILE : ENOLCK) ? -1
-											 : real(fd, command, argument);
+	return fails(command == F_DUPFD_CLOEXEC || command == F_DUPFD ? EMFILE : ENOLCK)
+		   ? -1
+		   : real(fd, command, argument);
 }
 
 VISIBLE int pipe2(int fds[2], int flags)
@@ -239,7 +241,8 @@ static bool is_wake_up(int fd)
 {
 	char path[32], target[32] = "";
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof target - 1) > 0 && strcmp(target, "anon_inode:[eventfd]") == 0;
+	return readlink(path, target, sizeof target - 1) > 0 &&
+	       strcmp(target, "anon_inode:[eventfd]") == 0;
 }
 
 VISIBLE int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)

@@ -7,6 +7,7 @@ What can be checked of the pages without reading them. docs.py CHECK, in the roo
     links     every link inside the tree leads somewhere, anchors too
     paths     nothing in the tree names a directory of somebody's machine
     protocol  the worked examples of PROTOCOL.md are computed anew
+    blocks --write: bring the blocks that are whole files up to date
     faults    every test that FAULTS.md names is there
     faults --write: name those tests too that have a number in their name and are not on the page yet
 """
@@ -56,6 +57,21 @@ def blocks():
                 yield "%s: no code block behind the mark of %s" % (page, match[1])
             elif block[1] != read(match[1]):
                 yield "%s: the block is not %s" % (page, match[1])
+
+
+def write_blocks():
+    """Put the files into the blocks that are to be them."""
+    for page in files(".md"):
+        text = re.sub(
+            r"^(<!-- file: (\S+) -->\n```[^\n]*\n).*?^(```)$",
+            lambda m: m[1] + read(m[2]) + m[3],
+            read(page),
+            flags=re.M | re.S,
+        )
+        if text != read(page):
+            with open(page, "w", encoding="utf-8") as file:
+                file.write(text)
+    yield from blocks()
 
 
 # ---- Links ----
@@ -210,7 +226,10 @@ def write_faults():
 def main():
     checks = {f.__name__: f for f in (blocks, links, paths, protocol, faults)}
     os.chdir(os.environ.get("OB_TEST_SOURCE", "."))
-    check = write_faults if sys.argv[1:] == ["faults", "--write"] else checks[sys.argv[1]]
+    if sys.argv[2:] == ["--write"]:
+        check = {"blocks": write_blocks, "faults": write_faults}[sys.argv[1]]
+    else:
+        check = checks[sys.argv[1]]
     complaints = list(check())
     print("\n".join(complaints) or "fine")
     sys.exit(1 if complaints else 0)

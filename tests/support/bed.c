@@ -32,7 +32,7 @@ char *bed_path(const struct bed *bed, const char *name)
 	return scratch_text("%s/%s", bed->dir, name);
 }
 
-/* ---- The transport's functions ------------------------------------------------------------------------------------ */
+/* ---- The transport's functions ---- */
 
 /* An address, parsed by the host, and the memory it lives in. */
 struct address {
@@ -42,10 +42,12 @@ struct address {
 	_Alignas(16) uint8_t memory[8192];
 };
 
-static int parse(const struct bed *bed, const char *rest, struct address *ret, struct ob_error *reterr)
+static int parse(const struct bed *bed, const char *rest, struct address *ret,
+		 struct ob_error *reterr)
 {
 	ret->text = scratch_text("%s%s", bed->prefix, rest);
-	ret->arena = (struct ob_arena){.next = ret->memory, .end = ret->memory + sizeof ret->memory};
+	ret->arena =
+	    (struct ob_arena){.next = ret->memory, .end = ret->memory + sizeof ret->memory};
 	return bed->host->parse_uri(ret->text, &ret->arena, &ret->uri, reterr);
 }
 
@@ -64,7 +66,8 @@ int bed_listen(const struct bed *bed, const char *address, struct ob_stream_para
 
 static int wait_for(const struct bed *bed, const struct ob_want *want)
 {
-	short events = (short)((want->events & OB_READABLE ? POLLIN : 0) | (want->events & OB_WRITABLE ? POLLOUT : 0));
+	short events = (short)((want->events & OB_READABLE ? POLLIN : 0) |
+			       (want->events & OB_WRITABLE ? POLLOUT : 0));
 	struct pollfd wait = {.fd = want->fd, .events = events};
 	int64_t left = want->deadline >= 0 ? want->deadline - bed->host->now_ms() : PATIENCE_MS;
 	if (poll(&wait, 1, left > 0 ? (int)left : 0) <= 0) {
@@ -74,7 +77,8 @@ static int wait_for(const struct bed *bed, const struct ob_want *want)
 	       (wait.revents & POLLOUT ? OB_WRITABLE : 0);
 }
 
-int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_stream, struct ob_error *reterr)
+int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_stream,
+	     struct ob_error *reterr)
 {
 	struct ob_stream_params params = {.size = sizeof params};
 	struct address parsed;
@@ -86,7 +90,8 @@ int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_
 	}
 	if (rc == OB_OK) {
 		do {
-			rc = bed->ops->finish_dial(dial, wait_for(bed, &want), ret_stream, &want, reterr);
+			rc = bed->ops->finish_dial(dial, wait_for(bed, &want), ret_stream, &want,
+						   reterr);
 		} while (rc == OB_EAGAIN);
 		bed->ops->dial_close(dial);
 	}
@@ -94,7 +99,7 @@ int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_
 	return rc;
 }
 
-/* ---- What must succeed -------------------------------------------------------------------------------------------- */
+/* ---- What must succeed ---- */
 
 struct ob_listener *must_listen(const struct bed *bed, const char *address)
 {

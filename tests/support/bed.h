@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* support/bed - a transport under test: listen, dial and accept in one line each. What fails in a must_... ends the test. */
+/* support/bed - a transport under test: listen, dial and accept in one line each. What fails in a
+ * must_... ends the test. */
 #ifndef OB_TESTS_SUPPORT_BED_H
 #define OB_TESTS_SUPPORT_BED_H
 
@@ -13,7 +14,8 @@ struct bed {
 	int fds;	    /* open descriptors at the start */
 };
 
-/* For a test's setup and teardown. end returns how many descriptors are open that were not at the beginning. */
+/* For a test's setup and teardown. end returns how many descriptors are open that were not at the
+ * beginning. */
 void bed_begin(struct bed *bed);
 int bed_end(struct bed *bed);
 
@@ -23,7 +25,8 @@ char *bed_path(const struct bed *bed, const char *name);
 /* The transport's own functions, from an address. A dial is finished, too, waiting as it wants. */
 int bed_listen(const struct bed *bed, const char *address, struct ob_stream_params params,
 	       struct ob_listener **ret_listener, struct ob_error *reterr);
-int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_stream, struct ob_error *reterr);
+int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_stream,
+	     struct ob_error *reterr);
 
 struct ob_listener *must_listen(const struct bed *bed, const char *address);
 struct ob_stream *must_dial(const struct bed *bed, const char *address);

@@ -56,7 +56,8 @@ void crash_parent(struct crash *c, const char *points, ...)
 		env[set++] = c->env[i];
 	}
 	va_start(args, points);
-	for (const char *a = va_arg(args, const char *); a != NULL && n < ARGUMENTS; a = va_arg(args, const char *)) {
+	for (const char *a = va_arg(args, const char *); a != NULL && n < ARGUMENTS;
+	     a = va_arg(args, const char *)) {
 		argv[n++] = a;
 	}
 	va_end(args);
@@ -94,7 +95,8 @@ void crash_died(struct crash *c)
 {
 	int status = program_end(&c->now);
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
-		fail_msg("the parent was not killed where it should have been: status %x", (unsigned)status);
+		fail_msg("the parent was not killed where it should have been: status %x",
+			 (unsigned)status);
 	}
 	(void)crash_child(c);
 	check_config(c);
@@ -102,7 +104,8 @@ void crash_died(struct crash *c)
 
 static void check_clean(const struct crash *c)
 {
-	static const char *const gone[] = {"outboard.json", "stdout.fifo", "stderr.fifo", "rpc.sock"};
+	static const char *const gone[] = {"outboard.json", "stdout.fifo", "stderr.fifo",
+					   "rpc.sock"};
 	DIR *dir = opendir(c->dir);
 	assert_non_null(dir);
 	for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {

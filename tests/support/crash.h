@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * support/crash - one data directory, and the parent programs that follow each other on it. Begin and end hold what is true of every
- * crash: never two children, a config that can be read, no foreign process signalled, nothing left over.
+ * support/crash - one data directory, and the parent programs that follow each other on it. Begin
+ * and end hold what is true of every crash: never two children, a config that can be read, no
+ * foreign process signalled, nothing left over.
  */
 #ifndef OB_TESTS_SUPPORT_CRASH_H
 #define OB_TESTS_SUPPORT_CRASH_H
@@ -30,7 +31,8 @@ void crash_died(struct crash *c);
 /* Children that live, whoever is their parent: 0 or 1, and which. */
 pid_t crash_child(const struct crash *c);
 
-/* A new parent must have a working child within 5 s, and then end it. was: the child that it must take over, or 0. */
+/* A new parent must have a working child within 5 s, and then end it. was: the child that it must
+ * take over, or 0. */
 void crash_recover(struct crash *c, pid_t was);
 
 void crash_end(struct crash *c);

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-void exchange_init(struct exchange *exchange, const struct ob_auth_ops *ops, const struct ob_host *host,
-		   struct ob_bytes secret, struct ob_bytes prologue)
+void exchange_init(struct exchange *exchange, const struct ob_auth_ops *ops,
+		   const struct ob_host *host, struct ob_bytes secret, struct ob_bytes prologue)
 {
 	static const enum ob_auth_role roles[] = {OB_AUTH_DIALER, OB_AUTH_ACCEPTOR};
 	memset(exchange, 0, sizeof *exchange);
@@ -31,12 +31,14 @@ struct ob_auth *exchange_end(struct exchange *exchange, enum ob_auth_role role)
 {
 	struct ob_auth *end = NULL;
 	const struct ob_auth_params *params = &exchange->params[role == OB_AUTH_ACCEPTOR];
-	assert_int_equal(exchange->ops->create(exchange->host, params, &end, &exchange->err), OB_OK);
+	assert_int_equal(exchange->ops->create(exchange->host, params, &end, &exchange->err),
+			 OB_OK);
 	assert_non_null(end);
 	return end;
 }
 
-int exchange_step(struct exchange *exchange, struct ob_auth *end, struct ob_bytes in, struct exchange_message *ret)
+int exchange_step(struct exchange *exchange, struct ob_auth *end, struct ob_bytes in,
+		  struct exchange_message *ret)
 {
 	struct ob_sink out = ob_sink_fixed(ret->bytes, sizeof ret->bytes);
 	int rc = exchange->ops->step(end, in, &out, &exchange->err);
@@ -61,13 +63,15 @@ static void alternate(struct exchange *exchange, struct ob_auth *dialer, struct 
 	struct exchange_message arrived = {.len = 0};
 	while (exchange->count + 2 <= EXCHANGE_MESSAGES) {
 		struct ob_bytes in = exchange_bytes(&arrived);
-		exchange->dialer = exchange_step(exchange, dialer, in, &exchange->sent[exchange->count]);
+		exchange->dialer =
+		    exchange_step(exchange, dialer, in, &exchange->sent[exchange->count]);
 		if (exchange->dialer < 0 || exchange->acceptor == OB_AUTH_DONE) {
 			return;
 		}
 		arrived = carry(exchange);
 		in = exchange_bytes(&arrived);
-		exchange->acceptor = exchange_step(exchange, acceptor, in, &exchange->sent[exchange->count]);
+		exchange->acceptor =
+		    exchange_step(exchange, acceptor, in, &exchange->sent[exchange->count]);
 		if (exchange->acceptor < 0) {
 			return;
 		}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* support/exchange - both ends of an authenticator, run against each other, with somebody in between who may meddle. */
+/* support/exchange - both ends of an authenticator, run against each other, with somebody in
+ * between who may meddle. */
 #ifndef OB_TESTS_SUPPORT_EXCHANGE_H
 #define OB_TESTS_SUPPORT_EXCHANGE_H
 
@@ -22,7 +23,8 @@ struct exchange {
 	void (*meddle)(struct exchange *exchange, size_t i, struct exchange_message *message);
 	void *user;
 
-	/* After a run: what each end said last (enum ob_auth_state, or a code), and all that was sent, unmeddled. */
+	/* After a run: what each end said last (enum ob_auth_state, or a code), and all that was
+	 * sent, unmeddled. */
 	int dialer;
 	int acceptor;
 	size_t count;
@@ -31,8 +33,8 @@ struct exchange {
 };
 
 /* Both ends with the same secret of 32 bytes and the same prologue, which are borrowed. */
-void exchange_init(struct exchange *exchange, const struct ob_auth_ops *ops, const struct ob_host *host,
-		   struct ob_bytes secret, struct ob_bytes prologue);
+void exchange_init(struct exchange *exchange, const struct ob_auth_ops *ops,
+		   const struct ob_host *host, struct ob_bytes secret, struct ob_bytes prologue);
 
 /* Run one exchange with new objects to its end. */
 void exchange_run(struct exchange *exchange);
@@ -41,7 +43,8 @@ void exchange_run(struct exchange *exchange);
 bool exchange_passed(const struct exchange *exchange);
 
 /* One step of one end, into *ret. */
-int exchange_step(struct exchange *exchange, struct ob_auth *end, struct ob_bytes in, struct exchange_message *ret);
+int exchange_step(struct exchange *exchange, struct ob_auth *end, struct ob_bytes in,
+		  struct exchange_message *ret);
 
 /* A new end; must succeed. */
 struct ob_auth *exchange_end(struct exchange *exchange, enum ob_auth_role role);

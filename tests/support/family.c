@@ -23,7 +23,8 @@
 #include "support/scratch.h"
 
 static ob_reply *reply;
-/* On a threaded runtime callbacks come from another thread: one lock and one condition for all that is noted. */
+/* On a threaded runtime callbacks come from another thread: one lock and one condition for all that
+ * is noted. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
 
@@ -40,7 +41,8 @@ static void note_token(struct family *f)
 {
 	char *path = family_path(f, "outboard.json");
 	struct ob_config config = {.size = sizeof config};
-	if (ob_config_read(path, &config, NULL) == OB_OK && config.token != NULL && f->token_count < 64) {
+	if (ob_config_read(path, &config, NULL) == OB_OK && config.token != NULL &&
+	    f->token_count < 64) {
 		snprintf(f->tokens[f->token_count++], 65, "%s", config.token);
 	}
 	ob_config_clear(&config);
@@ -171,8 +173,8 @@ void family_until(struct family *f, bool (*done)(void *user), void *user)
 	int64_t deadline = now_ms() + wait_ms();
 	while (!done(user)) {
 		if (now_ms() > deadline) {
-			fail_msg("waited for too long; the last event was %s: %s", ob_event_name(f->last.type),
-				 f->cause);
+			fail_msg("waited for too long; the last event was %s: %s",
+				 ob_event_name(f->last.type), f->cause);
 		}
 		let_happen(f, deadline);
 	}
@@ -237,8 +239,8 @@ void family_await_state(struct family *f, uint32_t state, uint32_t link)
 
 /* ---- Calling ---- */
 
-static int call(struct family *f, int64_t timeout_ms, struct ob_error *err, const char *method, const char *format,
-		va_list args)
+static int call(struct family *f, int64_t timeout_ms, struct ob_error *err, const char *method,
+		const char *format, va_list args)
 {
 	char name[128];
 	unsigned char memory[16384];
@@ -251,10 +253,12 @@ static int call(struct family *f, int64_t timeout_ms, struct ob_error *err, cons
 		ob_buildv(&b, format, args);
 		assert_int_equal(ob_builder_finish(&b, &params), OB_OK);
 	}
-	return ob_client_call(ob_connector_client(f->connector), name, &params, timeout_ms, NULL, reply, err);
+	return ob_client_call(ob_connector_client(f->connector), name, &params, timeout_ms, NULL,
+			      reply, err);
 }
 
-int family_try(struct family *f, int64_t timeout_ms, struct ob_error *err, const char *method, const char *format, ...)
+int family_try(struct family *f, int64_t timeout_ms, struct ob_error *err, const char *method,
+	       const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);

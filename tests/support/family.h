@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * support/family - a parent with one child of tests/children, and what the two have done so far. Waiting is always for an event,
- * with a deadline. family_end() is the shared teardown: nothing may be left of the child.
+ * support/family - a parent with one child of tests/children, and what the two have done so far.
+ * Waiting is always for an event, with a deadline. family_end() is the shared teardown: nothing may
+ * be left of the child.
  */
 #ifndef OB_TESTS_SUPPORT_FAMILY_H
 #define OB_TESTS_SUPPORT_FAMILY_H
@@ -13,7 +14,8 @@ enum { FAMILY_EVENTS = 256, FAMILY_LINES = 4096, FAMILY_WAIT_MS = 20000 };
 struct family {
 	ob_runtime *runtime;
 	ob_connector *connector;
-	struct ob_connector_options options; /* change it between family_begin() and family_connector() */
+	struct ob_connector_options
+	    options; /* change it between family_begin() and family_connector() */
 	const char *argv[12];
 	char *dir; /* the data directory, in a scratch directory */
 	char *scratch;
@@ -40,8 +42,9 @@ void family_connector(struct family *f);
 void family_start(struct family *f, enum ob_runtime_mode mode);
 
 /*
- * Turn the loop (inline) or wait (threaded) until the event has come `times` in all; the test fails after FAMILY_WAIT_MS, times
- * OB_TEST_PATIENCE if that is in the environment: of a machine that is emulated nobody can ask the usual.
+ * Turn the loop (inline) or wait (threaded) until the event has come `times` in all; the test fails
+ * after FAMILY_WAIT_MS, times OB_TEST_PATIENCE if that is in the environment: of a machine that is
+ * emulated nobody can ask the usual.
  */
 void family_await(struct family *f, enum ob_event_type type, uint32_t times);
 uint32_t family_count(const struct family *f, enum ob_event_type type);
@@ -50,10 +53,12 @@ void family_await_state(struct family *f, uint32_t state, uint32_t link);
 /* Turn the loop until done(user) says so. */
 void family_until(struct family *f, bool (*done)(void *user), void *user);
 
-/* Call act.METHOD with params by format; the result must be OB_OK. The reply is valid until the next call. */
+/* Call act.METHOD with params by format; the result must be OB_OK. The reply is valid until the
+ * next call. */
 const struct ob_value *family_call(struct family *f, const char *method, const char *format, ...);
 /* The same, giving the code. */
-int family_try(struct family *f, int64_t timeout_ms, struct ob_error *err, const char *method, const char *format, ...);
+int family_try(struct family *f, int64_t timeout_ms, struct ob_error *err, const char *method,
+	       const char *format, ...);
 
 /* A file of the data directory. Free it. */
 char *family_path(const struct family *f, const char *name);
@@ -65,8 +70,9 @@ bool family_alive(int32_t pid);
 void family_await_death(int32_t pid);
 
 /*
- * Close the connector (unless it is NULL), free the runtime and check: no child of ours, zombie or not; as many descriptors as at
- * the beginning; no token that was ever in outboard.json in any log line or in our environment.
+ * Close the connector (unless it is NULL), free the runtime and check: no child of ours, zombie or
+ * not; as many descriptors as at the beginning; no token that was ever in outboard.json in any log
+ * line or in our environment.
  */
 void family_end(struct family *f);
 

@@ -12,7 +12,8 @@
 static void expect(int code, int want, const struct ob_error *err)
 {
 	if (code != want) {
-		fail_msg("%s \"%s\", wanted %s", ob_result_name(code), code < 0 ? err->text : "", ob_result_name(want));
+		fail_msg("%s \"%s\", wanted %s", ob_result_name(code), code < 0 ? err->text : "",
+			 ob_result_name(want));
 	}
 }
 

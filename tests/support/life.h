@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* support/life - one life of a child: start, call, callback, log, kill, restart, detach, adopt, stop. */
+/* support/life - one life of a child: start, call, callback, log, kill, restart, detach, adopt,
+ * stop. */
 #ifndef OB_TESTS_SUPPORT_LIFE_H
 #define OB_TESTS_SUPPORT_LIFE_H
 
@@ -8,7 +9,8 @@
 /* The whole of it, for a family that has begun, and has no connector yet. */
 void life_live(struct family *f);
 
-/* Calls of several kinds, and a callback. The connector must have life_source exposed as "source". */
+/* Calls of several kinds, and a callback. The connector must have life_source exposed as "source".
+ */
 void life_works(struct family *f);
 extern const struct ob_method life_source[];
 

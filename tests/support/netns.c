@@ -61,7 +61,8 @@ static bool run(const char *const *argv)
 {
 	pid_t pid;
 	int status = -1;
-	return posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv, environ) == 0 &&
+	return posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv, environ) ==
+		   0 &&
 	       waitpid(pid, &status, 0) == pid && status == 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* support/novsock - a filter as containers have it: from here on socket(AF_VSOCK) fails with EPERM in this process and its children. */
+/* support/novsock - a filter as containers have it: from here on socket(AF_VSOCK) fails with EPERM
+ * in this process and its children. */
 #ifndef OB_TESTS_SUPPORT_NOVSOCK_H
 #define OB_TESTS_SUPPORT_NOVSOCK_H
 

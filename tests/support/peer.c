@@ -88,16 +88,23 @@ bool peer_is_refused(int fd)
 size_t peer_request(uint8_t *to, uint32_t id, const char *method, const void *params, size_t len)
 {
 	size_t name = strlen(method);
-	uint8_t head[] = {0x94,	       0x00, 0xce,	   (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8),
-			  (uint8_t)id, 0xd9, (uint8_t)name};
+	uint8_t head[] = {0x94,
+			  0x00,
+			  0xce,
+			  (uint8_t)(id >> 24),
+			  (uint8_t)(id >> 16),
+			  (uint8_t)(id >> 8),
+			  (uint8_t)id,
+			  0xd9,
+			  (uint8_t)name};
 	memcpy(to, head, sizeof head);
 	memcpy(to + sizeof head, method, name);
 	memcpy(to + sizeof head + name, params, len);
 	return sizeof head + name + len;
 }
 
-void peer_must_call(int fd, uint32_t id, const char *method, const void *params, size_t len, const void *result,
-		    size_t result_len)
+void peer_must_call(int fd, uint32_t id, const char *method, const void *params, size_t len,
+		    const void *result, size_t result_len)
 {
 	uint8_t request[512], reply[512];
 	assert_true(len < 256 && result_len < 256 && id < 128);

@@ -54,7 +54,8 @@ void program_begin(struct program *p, const char *const *argv, const char *const
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, in[0], STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&files, out[1], STDOUT_FILENO);
-	int r = posix_spawnp(&p->pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, joined);
+	int r =
+	    posix_spawnp(&p->pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, joined);
 	posix_spawn_file_actions_destroy(&files);
 	assert_int_equal(r, 0);
 	close(in[0]);
@@ -125,7 +126,8 @@ const char *program_await(struct program *p, const char *beginning)
 
 static bool is_answer(const char *line)
 {
-	return strncmp(line, "ok ", 3) == 0 || strncmp(line, "error ", 6) == 0 || strncmp(line, "reply ", 6) == 0;
+	return strncmp(line, "ok ", 3) == 0 || strncmp(line, "error ", 6) == 0 ||
+	       strncmp(line, "reply ", 6) == 0;
 }
 
 const char *program_ask(struct program *p, const char *line)
@@ -183,7 +185,8 @@ int program_count(const char *program, const char *argument, pid_t *ret_pid)
 	int count = 0;
 	assert_non_null(proc);
 	for (const struct dirent *entry; (entry = readdir(proc)) != NULL;) {
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && is_run_of(entry->d_name, program, argument)) {
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		    is_run_of(entry->d_name, program, argument)) {
 			count++;
 			if (ret_pid != NULL) {
 				*ret_pid = atoi(entry->d_name);
@@ -224,13 +227,15 @@ void program_reap_orphans(void)
 
 bool program_can_trace(void)
 {
-	char *argv[] = {"strace", "-o", "/dev/null", "-e", "inject=getppid:error=EPERM", "true", NULL};
+	char *argv[] = {"strace", "-o", "/dev/null", "-e", "inject=getppid:error=EPERM",
+			"true",	  NULL};
 	posix_spawn_file_actions_t files;
 	pid_t pid;
 	int status = -1;
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	bool ran = posix_spawnp(&pid, "strace", &files, NULL, argv, environ) == 0 && waitpid(pid, &status, 0) == pid;
+	bool ran = posix_spawnp(&pid, "strace", &files, NULL, argv, environ) == 0 &&
+		   waitpid(pid, &status, 0) == pid;
 	posix_spawn_file_actions_destroy(&files);
 	return ran && status == 0;
 }

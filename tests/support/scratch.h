@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* support/scratch - a directory of its own for a test, and what tests ask about files. Failures end the test. */
+/* support/scratch - a directory of its own for a test, and what tests ask about files. Failures end
+ * the test. */
 #ifndef OB_TESTS_SUPPORT_SCRATCH_H
 #define OB_TESTS_SUPPORT_SCRATCH_H
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chaos transport: chaos+SCHEME://ADDRESS?PARAMETERS is SCHEME://ADDRESS, on which things go wrong as the parameters and a seed
- * say. For tests; docs/CHAOS.md has the parameters.
+ * The chaos transport: chaos+SCHEME://ADDRESS?PARAMETERS is SCHEME://ADDRESS, on which things go
+ * wrong as the parameters and a seed say. For tests; docs/CHAOS.md has the parameters.
  *
- * Two tables, since what is local is said of a table: chaos+unix is as local as unix is, and every other as far away as it can be.
+ * Two tables, since what is local is said of a table: chaos+unix is as local as unix is, and every
+ * other as far away as it can be.
  */
 #include "chaos/stream.h"
 
@@ -42,7 +43,7 @@ struct ob_dial {
 	struct ob_stream *stream; /* made beforehand */
 };
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---- */
 
 static bool begins_with(struct ob_bytes text, const char *beginning)
 {
@@ -50,20 +51,22 @@ static bool begins_with(struct ob_bytes text, const char *beginning)
 	return text.len > len && memcmp(text.data, beginning, len) == 0;
 }
 
-static int find_inner(const struct ob_host *host, struct ob_bytes scheme, const struct ob_transport_ops **ret,
-		      struct ob_error *reterr)
+static int find_inner(const struct ob_host *host, struct ob_bytes scheme,
+		      const struct ob_transport_ops **ret, struct ob_error *reterr)
 {
 	if (begins_with(scheme, prefix)) {
-		return host->fail(reterr, OB_EINVAL, 0, "chaos: it wraps other transports, and not itself");
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "chaos: it wraps other transports, and not itself");
 	}
 	*ret = host->find_transport(host, scheme);
 	if (*ret == NULL) {
-		return host->fail(reterr, OB_EPLUGIN, 0, "chaos: there is no transport for %.*s", (int)scheme.len,
-				  (const char *)scheme.data);
+		return host->fail(reterr, OB_EPLUGIN, 0, "chaos: there is no transport for %.*s",
+				  (int)scheme.len, (const char *)scheme.data);
 	}
 	/* We have said that chaos+unix is local. */
 	if (ob_bytes_is(scheme, "unix") && ((*ret)->flags & OB_TRANSPORT_LOCAL) == 0) {
-		return host->fail(reterr, OB_EPERM, 0, "chaos: the transport for unix is none of this host only");
+		return host->fail(reterr, OB_EPERM, 0,
+				  "chaos: the transport for unix is none of this host only");
 	}
 	return OB_OK;
 }
@@ -80,7 +83,8 @@ static int parse_inner(const struct ob_host *host, const struct ob_uri *uri, str
 	}
 	memcpy(ret->text, text.data, len);
 	ret->text[len] = '\0';
-	ret->arena = (struct ob_arena){.next = ret->memory, .end = ret->memory + sizeof ret->memory};
+	ret->arena =
+	    (struct ob_arena){.next = ret->memory, .end = ret->memory + sizeof ret->memory};
 	return host->parse_uri(ret->text, &ret->arena, &ret->uri, reterr);
 }
 
@@ -89,7 +93,8 @@ static int take_apart(const struct ob_host *host, const struct ob_uri *uri, stru
 {
 	char why[OBI_CHAOS_WHY];
 	if (!begins_with(uri->scheme, prefix) || !begins_with(uri->text, prefix)) {
-		return host->fail(reterr, OB_EINVAL, 0, "'%.*s' is not of the form chaos+scheme://address?parameters",
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "'%.*s' is not of the form chaos+scheme://address?parameters",
 				  (int)uri->text.len, (const char *)uri->text.data);
 	}
 	if (!obi_chaos_parse(uri->query, &ret->params, why)) {
@@ -100,7 +105,7 @@ static int take_apart(const struct ob_host *host, const struct ob_uri *uri, stru
 	return rc == OB_OK ? parse_inner(host, uri, ret, reterr) : rc;
 }
 
-/* ---- Listener ----------------------------------------------------------------------------------------------------- */
+/* ---- Listener ---- */
 
 static void chaos_listener_close(struct ob_listener *listener)
 {
@@ -110,8 +115,9 @@ static void chaos_listener_close(struct ob_listener *listener)
 	}
 }
 
-static int chaos_listen(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-			struct ob_listener **ret_listener, struct ob_error *reterr)
+static int chaos_listen(const struct ob_host *host, const struct ob_uri *uri,
+			const struct ob_stream_params *params, struct ob_listener **ret_listener,
+			struct ob_error *reterr)
 {
 	struct address address;
 	int rc = take_apart(host, uri, &address, reterr);
@@ -142,8 +148,8 @@ static int chaos_listener_fd(struct ob_listener *listener)
 	return listener->inner->listener_fd(listener->listener);
 }
 
-static struct ob_stream *new_stream(const struct ob_host *host, const struct ob_transport_ops *inner,
-				    struct ob_error *reterr)
+static struct ob_stream *new_stream(const struct ob_host *host,
+				    const struct ob_transport_ops *inner, struct ob_error *reterr)
 {
 	int sys = 0;
 	struct ob_stream *stream = obi_chaos_stream_new(host, inner, &sys);
@@ -154,20 +160,24 @@ static struct ob_stream *new_stream(const struct ob_host *host, const struct ob_
 }
 
 static int begin(const struct ob_host *host, struct ob_stream *stream, struct ob_stream *inner,
-		 const struct obi_chaos_params *params, enum obi_chaos_side side, uint64_t connection,
-		 struct ob_error *reterr)
+		 const struct obi_chaos_params *params, enum obi_chaos_side side,
+		 uint64_t connection, struct ob_error *reterr)
 {
 	if (!obi_chaos_stream_begin(stream, inner, params, side, connection)) {
 		obi_chaos_stream_close(stream);
-		return host->fail(reterr, OB_ENOMEM, 0, "chaos: no memory or no thread for a connection");
+		return host->fail(reterr, OB_ENOMEM, 0,
+				  "chaos: no memory or no thread for a connection");
 	}
 	return OB_OK;
 }
 
-/* What a stream needs is there before the connection is taken, so that a shortage leaves it where it waits. */
-static int chaos_accept(struct ob_listener *listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+/* What a stream needs is there before the connection is taken, so that a shortage leaves it where
+ * it waits. */
+static int chaos_accept(struct ob_listener *listener, struct ob_stream **ret_stream,
+			struct ob_error *reterr)
 {
-	struct ob_stream *inner = NULL, *stream = new_stream(listener->host, listener->inner, reterr);
+	struct ob_stream *inner = NULL,
+			 *stream = new_stream(listener->host, listener->inner, reterr);
 	if (stream == NULL) {
 		return OB_ENOMEM;
 	}
@@ -176,7 +186,8 @@ static int chaos_accept(struct ob_listener *listener, struct ob_stream **ret_str
 		obi_chaos_stream_close(stream);
 		return rc;
 	}
-	rc = begin(listener->host, stream, inner, &listener->params, OBI_CHAOS_ACCEPTOR, ++listener->accepted, reterr);
+	rc = begin(listener->host, stream, inner, &listener->params, OBI_CHAOS_ACCEPTOR,
+		   ++listener->accepted, reterr);
 	if (rc == OB_OK) {
 		*ret_stream = stream;
 	}
@@ -195,12 +206,12 @@ static int chaos_local_uri(struct ob_listener *listener, struct ob_sink *out)
 	return rc == OB_OK && out->failed ? OB_ENOMEM : rc;
 }
 
-/* ---- Dial --------------------------------------------------------------------------------------------------------- */
+/* ---- Dial ---- */
 
 /*
- * How many connections were made, by address: each has a schedule of its own, or a child whose first connection is reset while it
- * authenticates would never be reached. A dial knows no others, so this is the process's; addresses that fall together share a
- * count, which harms nobody.
+ * How many connections were made, by address: each has a schedule of its own, or a child whose
+ * first connection is reset while it authenticates would never be reached. A dial knows no others,
+ * so this is the process's; addresses that fall together share a count, which harms nobody.
  */
 static atomic_uint_fast64_t dialled[256];
 
@@ -222,8 +233,9 @@ static void chaos_dial_close(struct ob_dial *dial)
 	}
 }
 
-static int chaos_dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		      struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+static int chaos_dial(const struct ob_host *host, const struct ob_uri *uri,
+		      const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		      struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct address address;
 	int rc = take_apart(host, uri, &address, reterr);
@@ -234,11 +246,14 @@ static int chaos_dial(const struct ob_host *host, const struct ob_uri *uri, cons
 	if (dial == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "chaos: out of memory");
 	}
-	*dial = (struct ob_dial){
-	    .host = host, .inner = address.inner, .params = address.params, .place = place_of(uri->text)};
+	*dial = (struct ob_dial){.host = host,
+				 .inner = address.inner,
+				 .params = address.params,
+				 .place = place_of(uri->text)};
 	dial->stream = new_stream(host, address.inner, reterr);
-	rc = dial->stream != NULL ? address.inner->dial(host, &address.uri, params, &dial->dial, ret_want, reterr)
-				  : OB_ENOMEM;
+	rc = dial->stream != NULL
+		 ? address.inner->dial(host, &address.uri, params, &dial->dial, ret_want, reterr)
+		 : OB_ENOMEM;
 	if (rc != OB_OK) {
 		dial->dial = NULL;
 		chaos_dial_close(dial);
@@ -248,8 +263,8 @@ static int chaos_dial(const struct ob_host *host, const struct ob_uri *uri, cons
 	return OB_OK;
 }
 
-static int chaos_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
-			     struct ob_error *reterr)
+static int chaos_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream,
+			     struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct ob_stream *inner = NULL, *stream = dial->stream;
 	int rc = dial->inner->finish_dial(dial->dial, revents, &inner, ret_want, reterr);
@@ -265,27 +280,36 @@ static int chaos_finish_dial(struct ob_dial *dial, int revents, struct ob_stream
 	return rc;
 }
 
-/* ---- Tables ------------------------------------------------------------------------------------------------------- */
+/* ---- Tables ---- */
 
 static const char *const any[] = {"chaos+", NULL};
 static const char *const local[] = {"chaos+unix", NULL};
 
-#define OPS(claims, how)                                                                                      \
-	{                                                                                                     \
-		.size = sizeof(struct ob_transport_ops), .schemes = (claims), .listen = chaos_listen,         \
-		.listener_fd = chaos_listener_fd, .accept = chaos_accept, .local_uri = chaos_local_uri,       \
-		.listener_close = chaos_listener_close, .dial = chaos_dial, .finish_dial = chaos_finish_dial, \
-		.dial_close = chaos_dial_close, .fd = obi_stream_fd, .readv = obi_chaos_stream_readv,         \
-		.writev = obi_chaos_stream_writev, .shutdown_write = obi_stream_shutdown_write,               \
-		.peer = obi_chaos_stream_peer, .close = obi_chaos_stream_close, .flags = (how),               \
+#define OPS(claims, how)                                                                          \
+	{                                                                                         \
+		.size = sizeof(struct ob_transport_ops), .schemes = (claims),                     \
+		.listen = chaos_listen, .listener_fd = chaos_listener_fd, .accept = chaos_accept, \
+		.local_uri = chaos_local_uri, .listener_close = chaos_listener_close,             \
+		.dial = chaos_dial, .finish_dial = chaos_finish_dial,                             \
+		.dial_close = chaos_dial_close, .fd = obi_stream_fd,                              \
+		.readv = obi_chaos_stream_readv, .writev = obi_chaos_stream_writev,               \
+		.shutdown_write = obi_stream_shutdown_write, .peer = obi_chaos_stream_peer,       \
+		.close = obi_chaos_stream_close, .flags = (how),                                  \
 	}
 
 static const struct ob_transport_ops any_ops = OPS(any, OB_TRANSPORT_MAY_FALL_SILENT);
-static const struct ob_transport_ops local_ops = OPS(local, OB_TRANSPORT_LOCAL | OB_TRANSPORT_MAY_FALL_SILENT);
+static const struct ob_transport_ops local_ops =
+    OPS(local, OB_TRANSPORT_LOCAL | OB_TRANSPORT_MAY_FALL_SILENT);
 
-static const struct ob_plugin chaos = {
-    .size = sizeof chaos, .kind = OB_PLUGIN_TRANSPORT, .name = "chaos", .version = "1", .ops = &any_ops};
-static const struct ob_plugin chaos_local = {
-    .size = sizeof chaos_local, .kind = OB_PLUGIN_TRANSPORT, .name = "chaos-local", .version = "1", .ops = &local_ops};
+static const struct ob_plugin chaos = {.size = sizeof chaos,
+				       .kind = OB_PLUGIN_TRANSPORT,
+				       .name = "chaos",
+				       .version = "1",
+				       .ops = &any_ops};
+static const struct ob_plugin chaos_local = {.size = sizeof chaos_local,
+					     .kind = OB_PLUGIN_TRANSPORT,
+					     .name = "chaos-local",
+					     .version = "1",
+					     .ops = &local_ops};
 
 OB_PLUGIN_ENTRY(&chaos, &chaos_local);

@@ -16,8 +16,8 @@ bool obi_chaos_lane_init(struct obi_chaos_lane *lane, const struct obi_chaos_par
 	bool ours = (params->sides & place->side) != 0 && (params->ways & place->way) != 0;
 	const struct obi_chaos_params nothing = {.seed = params->seed};
 	const struct obi_chaos_params *p = ours ? params : &nothing;
-	*lane =
-	    (struct obi_chaos_lane){.data = malloc(OBI_CHAOS_LANE_CAP), .delay = p->delay, .pause_for = p->pause_for};
+	*lane = (struct obi_chaos_lane){
+	    .data = malloc(OBI_CHAOS_LANE_CAP), .delay = p->delay, .pause_for = p->pause_for};
 	obi_chaos_seed(&lane->delay_dice, p->seed, place, OBI_CHAOS_DELAY);
 	obi_chaos_seed(&lane->pause_dice, p->seed, place, OBI_CHAOS_PAUSE_FOR);
 	obi_chaos_chop_init(&lane->chop, params, place, OBI_CHAOS_CHOP);
@@ -33,7 +33,7 @@ void obi_chaos_lane_free(struct obi_chaos_lane *lane)
 	lane->data = NULL;
 }
 
-/* ---- In ----------------------------------------------------------------------------------------------------------- */
+/* ---- In ---- */
 
 size_t obi_chaos_lane_room(struct obi_chaos_lane *lane, uint8_t **ret_to)
 {
@@ -43,11 +43,14 @@ size_t obi_chaos_lane_room(struct obi_chaos_lane *lane, uint8_t **ret_to)
 	return (size_t)least(free_bytes, OBI_CHAOS_LANE_CAP - begin);
 }
 
-/* Bytes of one moment share a mark. When there are too many moments the last ones share, too: what came first waits for them. */
+/* Bytes of one moment share a mark. When there are too many moments the last ones share, too: what
+ * came first waits for them. */
 void obi_chaos_lane_took(struct obi_chaos_lane *lane, size_t n, int64_t now)
 {
-	uint32_t last = (lane->first_mark + lane->mark_count + OBI_CHAOS_LANE_MARKS - 1) % OBI_CHAOS_LANE_MARKS;
-	bool shares = lane->mark_count > 0 && (lane->marks[last].at == now || lane->mark_count == OBI_CHAOS_LANE_MARKS);
+	uint32_t last =
+	    (lane->first_mark + lane->mark_count + OBI_CHAOS_LANE_MARKS - 1) % OBI_CHAOS_LANE_MARKS;
+	bool shares = lane->mark_count > 0 &&
+		      (lane->marks[last].at == now || lane->mark_count == OBI_CHAOS_LANE_MARKS);
 	lane->taken += n;
 	if (!shares) {
 		last = (last + 1) % OBI_CHAOS_LANE_MARKS;
@@ -57,7 +60,7 @@ void obi_chaos_lane_took(struct obi_chaos_lane *lane, size_t n, int64_t now)
 	lane->marks[last].at = now;
 }
 
-/* ---- Out ---------------------------------------------------------------------------------------------------------- */
+/* ---- Out ---- */
 
 static void pass_marks(struct obi_chaos_lane *lane)
 {
@@ -103,11 +106,12 @@ static struct ob_bytes piece(struct obi_chaos_lane *lane)
 	uint64_t begin = lane->given % OBI_CHAOS_LANE_CAP;
 	uint64_t end = least(lane->due, lane->given + OBI_CHAOS_LANE_CAP - begin);
 	end = least(end, least(lane->pause.next, least(lane->reset.next, lane->drop.next)));
-	return ob_bytes_of(lane->data + begin, (size_t)least(end - lane->given, obi_chaos_chop_most(&lane->chop)));
+	return ob_bytes_of(lane->data + begin,
+			   (size_t)least(end - lane->given, obi_chaos_chop_most(&lane->chop)));
 }
 
-enum obi_chaos_turn obi_chaos_lane_turn(struct obi_chaos_lane *lane, int64_t now, struct ob_bytes *ret_piece,
-					int64_t *ret_when)
+enum obi_chaos_turn obi_chaos_lane_turn(struct obi_chaos_lane *lane, int64_t now,
+					struct ob_bytes *ret_piece, int64_t *ret_when)
 {
 	if (lane->given == lane->reset.next || lane->given == lane->drop.next) {
 		return lane->given == lane->reset.next ? OBI_CHAOS_CUT : OBI_CHAOS_SILENCE;
@@ -136,5 +140,6 @@ void obi_chaos_lane_gave(struct obi_chaos_lane *lane, size_t n)
 struct ob_bytes obi_chaos_lane_rest(const struct obi_chaos_lane *lane)
 {
 	uint64_t begin = lane->given % OBI_CHAOS_LANE_CAP;
-	return ob_bytes_of(lane->data + begin, (size_t)least(lane->taken - lane->given, OBI_CHAOS_LANE_CAP - begin));
+	return ob_bytes_of(lane->data + begin,
+			   (size_t)least(lane->taken - lane->given, OBI_CHAOS_LANE_CAP - begin));
 }

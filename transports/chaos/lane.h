@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chaos/lane - the bytes of one way of a connection, on their way: a bounded queue that gives them back when, and as far as, the
- * schedule says. It knows nothing of descriptors and clocks: its owner tells it the time.
+ * chaos/lane - the bytes of one way of a connection, on their way: a bounded queue that gives them
+ * back when, and as far as, the schedule says. It knows nothing of descriptors and clocks: its
+ * owner tells it the time.
  */
 #ifndef OB_TRANSPORTS_CHAOS_LANE_H
 #define OB_TRANSPORTS_CHAOS_LANE_H
@@ -52,8 +53,8 @@ size_t obi_chaos_lane_room(struct obi_chaos_lane *lane, uint8_t **ret_to);
 void obi_chaos_lane_took(struct obi_chaos_lane *lane, size_t n, int64_t now);
 
 /* What is to be done now; *ret_piece for GIVE, *ret_when (ms) for WAIT. */
-enum obi_chaos_turn obi_chaos_lane_turn(struct obi_chaos_lane *lane, int64_t now, struct ob_bytes *ret_piece,
-					int64_t *ret_when);
+enum obi_chaos_turn obi_chaos_lane_turn(struct obi_chaos_lane *lane, int64_t now,
+					struct ob_bytes *ret_piece, int64_t *ret_when);
 
 /* So many bytes of that piece were handed on. */
 void obi_chaos_lane_gave(struct obi_chaos_lane *lane, size_t n);

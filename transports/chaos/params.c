@@ -9,7 +9,7 @@ struct rest {
 	const uint8_t *end;
 };
 
-/* ---- Words and numbers -------------------------------------------------------------------------------------------- */
+/* ---- Words and numbers ---- */
 
 static bool take_text(struct rest *rest, const char *text)
 {
@@ -61,7 +61,8 @@ static bool take_size(struct rest *rest, uint64_t *ret)
 }
 
 /* One, or two with .. between them. */
-static bool take_range(struct rest *rest, bool (*take)(struct rest *rest, uint64_t *ret), struct obi_chaos_range *ret)
+static bool take_range(struct rest *rest, bool (*take)(struct rest *rest, uint64_t *ret),
+		       struct obi_chaos_range *ret)
 {
 	if (!take(rest, &ret->least)) {
 		return false;
@@ -94,7 +95,7 @@ static bool take_choice(struct rest *rest, const char *first, const char *second
 	return false;
 }
 
-/* ---- The parameters ----------------------------------------------------------------------------------------------- */
+/* ---- The parameters ---- */
 
 static bool read_seed(struct rest *rest, struct obi_chaos_params *ret)
 {
@@ -113,7 +114,8 @@ static bool read_chop(struct rest *rest, struct obi_chaos_params *ret)
 
 static bool read_pause(struct rest *rest, struct obi_chaos_params *ret)
 {
-	return take_when(rest, &ret->pause) && take_text(rest, ":") && take_range(rest, take_time, &ret->pause_for);
+	return take_when(rest, &ret->pause) && take_text(rest, ":") &&
+	       take_range(rest, take_time, &ret->pause_for);
 }
 
 static bool read_reset(struct rest *rest, struct obi_chaos_params *ret)
@@ -144,7 +146,8 @@ static const struct parameter {
     {"seed", read_seed, "a number of at most 64 bits"},
     {"delay", read_delay, "a time or a range of times, as in 5ms or 0..20ms, of at most 10m"},
     {"chop", read_chop, "a number of bytes or a range, as in 1 or 1..7, from 1 to 65536"},
-    {"pause", read_pause, "how often and for how long, as in 1/200:50ms or @300:1s..2s, of at most 10m"},
+    {"pause", read_pause,
+     "how often and for how long, as in 1/200:50ms or @300:1s..2s, of at most 10m"},
     {"reset", read_reset, "how often or where, as in 1/5000 or @300"},
     {"drop", read_drop, "how often or where, as in 1/5000 or @300"},
     {"side", read_side, "dialer, acceptor or both"},
@@ -161,7 +164,8 @@ static size_t find(struct ob_bytes name)
 	return i;
 }
 
-static bool refuse(char why[OBI_CHAOS_WHY], struct ob_bytes shown, const char *before, const char *behind)
+static bool refuse(char why[OBI_CHAOS_WHY], struct ob_bytes shown, const char *before,
+		   const char *behind)
 {
 	int len = shown.len < 60 ? (int)shown.len : 60;
 	snprintf(why, OBI_CHAOS_WHY, "chaos: %s%.*s%s%s", before, len, (const char *)shown.data,
@@ -170,11 +174,13 @@ static bool refuse(char why[OBI_CHAOS_WHY], struct ob_bytes shown, const char *b
 }
 
 /* name=value; seen has a bit for each parameter that there was. */
-static bool take_item(struct ob_bytes item, uint32_t *seen, struct obi_chaos_params *ret, char why[OBI_CHAOS_WHY])
+static bool take_item(struct ob_bytes item, uint32_t *seen, struct obi_chaos_params *ret,
+		      char why[OBI_CHAOS_WHY])
 {
 	char wanted[OBI_CHAOS_WHY / 2];
 	const uint8_t *equals = item.len > 0 ? memchr(item.data, '=', item.len) : NULL;
-	struct ob_bytes name = {item.data, equals != NULL ? (size_t)(equals - item.data) : item.len};
+	struct ob_bytes name = {item.data,
+				equals != NULL ? (size_t)(equals - item.data) : item.len};
 	size_t which = find(name);
 	if (which == PARAMETERS) {
 		return refuse(why, name, "there is no parameter '",
@@ -184,7 +190,8 @@ static bool take_item(struct ob_bytes item, uint32_t *seen, struct obi_chaos_par
 		return refuse(why, name, "the parameter ", " is given twice");
 	}
 	*seen |= 1U << which;
-	struct rest rest = {equals != NULL ? equals + 1 : item.data + item.len, item.data + item.len};
+	struct rest rest = {equals != NULL ? equals + 1 : item.data + item.len,
+			    item.data + item.len};
 	if (!parameters[which].take(&rest, ret) || rest.at != rest.end) {
 		snprintf(wanted, sizeof wanted, ": wanted is %s", parameters[which].wanted);
 		return refuse(why, item, "the parameter ", wanted);
@@ -200,14 +207,16 @@ bool obi_chaos_parse(struct ob_bytes query, struct obi_chaos_params *ret, char w
 	bool more = query.len > 0;
 	while (more) {
 		const uint8_t *end = memchr(query.data, '&', query.len);
-		struct ob_bytes item = {query.data, end != NULL ? (size_t)(end - query.data) : query.len};
+		struct ob_bytes item = {query.data,
+					end != NULL ? (size_t)(end - query.data) : query.len};
 		if (!take_item(item, &seen, &params, why)) {
 			return false;
 		}
 		more = end != NULL;
 		query = more ? ob_bytes_of(end + 1, query.len - item.len - 1) : query;
 		if (more && query.len == 0) {
-			return take_item(query, &seen, &params, why); /* nothing behind the last & */
+			return take_item(query, &seen, &params,
+					 why); /* nothing behind the last & */
 		}
 	}
 	*ret = params;

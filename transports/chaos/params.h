@@ -36,7 +36,8 @@ struct obi_chaos_params {
 
 enum { OBI_CHAOS_CHOP_MAX = 65536, OBI_CHAOS_TIME_MAX = 600000, OBI_CHAOS_WHY = 256 };
 
-/* An empty query is one in which nothing goes wrong. On false, why says what is wrong, and with which parameter. */
+/* An empty query is one in which nothing goes wrong. On false, why says what is wrong, and with
+ * which parameter. */
 bool obi_chaos_parse(struct ob_bytes query, struct obi_chaos_params *ret, char why[OBI_CHAOS_WHY]);
 
 #endif

@@ -11,14 +11,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ---- Sources and sinks -------------------------------------------------------------------------------------------- */
+/* ---- Sources and sinks ---- */
 
 static ptrdiff_t far_result(ssize_t n)
 {
 	return n >= 0 ? n : errno == EAGAIN ? OB_EAGAIN : OB_ECONNLOST;
 }
 
-static ptrdiff_t take(struct obi_chaos_relay *r, int way, void *to, size_t len, struct ob_error *err)
+static ptrdiff_t take(struct obi_chaos_relay *r, int way, void *to, size_t len,
+		      struct ob_error *err)
 {
 	struct iovec piece = {to, len};
 	if (way == OBI_CHAOS_LANE_IN) {
@@ -31,7 +32,8 @@ static ptrdiff_t take(struct obi_chaos_relay *r, int way, void *to, size_t len, 
 	return far_result(n);
 }
 
-static ptrdiff_t give(struct obi_chaos_relay *r, int way, struct ob_bytes bytes, struct ob_error *err)
+static ptrdiff_t give(struct obi_chaos_relay *r, int way, struct ob_bytes bytes,
+		      struct ob_error *err)
 {
 	struct iovec piece = {(void *)(uintptr_t)bytes.data, bytes.len};
 	if (way == OBI_CHAOS_LANE_OUT) {
@@ -44,7 +46,7 @@ static ptrdiff_t give(struct obi_chaos_relay *r, int way, struct ob_bytes bytes,
 	return far_result(n);
 }
 
-/* ---- Ends --------------------------------------------------------------------------------------------------------- */
+/* ---- Ends ---- */
 
 /* From now on the program's calls in this way say that. */
 static void tell(struct obi_chaos_carrier *c, const struct ob_error *err)
@@ -84,9 +86,10 @@ static void break_off(struct obi_chaos_relay *r, int way, const struct ob_error 
 }
 
 /*
- * As a peer that crashed: a TCP socket sends a reset, any other ends. What it is that is watched is a socket, or it is left alone. The
- * loop may still be letting go of the watch that it had while it dialled, which the kernel does not mind; ThreadSanitizer, which takes
- * connect() for the making of a descriptor, does.
+ * As a peer that crashed: a TCP socket sends a reset, any other ends. What it is that is watched is
+ * a socket, or it is left alone. The loop may still be letting go of the watch that it had while it
+ * dialled, which the kernel does not mind; ThreadSanitizer, which takes connect() for the making of
+ * a descriptor, does.
  */
 static void reset_stream(struct obi_chaos_relay *r)
 {
@@ -100,8 +103,10 @@ static void reset_stream(struct obi_chaos_relay *r)
 static void cut(struct obi_chaos_relay *r, int way)
 {
 	struct ob_error err = {0};
-	r->host->fail(&err, OB_ECONNLOST, 0, "chaos: connection %llu was reset after %llu bytes %s (seed %llu)",
-		      (unsigned long long)r->connection, (unsigned long long)r->carriers[way].lane.given,
+	r->host->fail(&err, OB_ECONNLOST, 0,
+		      "chaos: connection %llu was reset after %llu bytes %s (seed %llu)",
+		      (unsigned long long)r->connection,
+		      (unsigned long long)r->carriers[way].lane.given,
 		      way == OBI_CHAOS_LANE_OUT ? "out" : "in", (unsigned long long)r->seed);
 	r->cut = true;
 	tell(&r->carriers[OBI_CHAOS_LANE_OUT], &err);
@@ -110,7 +115,7 @@ static void cut(struct obi_chaos_relay *r, int way)
 	(void)shutdown(r->far, SHUT_RDWR);
 }
 
-/* ---- Carrying ----------------------------------------------------------------------------------------------------- */
+/* ---- Carrying ---- */
 
 /* Read as much as there is room for. */
 static void fill(struct obi_chaos_relay *r, int way)
@@ -206,11 +211,12 @@ static void carry(struct obi_chaos_relay *r, int way)
 		moved = true;
 	}
 	if (moved && !c->wants_source && !c->ended) {
-		no_later_than(r, 0); /* it was full, and has room now; but first it is the other way's turn */
+		no_later_than(
+		    r, 0); /* it was full, and has room now; but first it is the other way's turn */
 	}
 }
 
-/* ---- The thread --------------------------------------------------------------------------------------------------- */
+/* ---- The thread ---- */
 
 static short poll_events(bool in, bool out)
 {
@@ -225,7 +231,8 @@ static struct pollfd watch(int fd, short events)
 
 static void wait_for_more(const struct obi_chaos_relay *r)
 {
-	const struct obi_chaos_carrier *out = &r->carriers[OBI_CHAOS_LANE_OUT], *in = &r->carriers[OBI_CHAOS_LANE_IN];
+	const struct obi_chaos_carrier *out = &r->carriers[OBI_CHAOS_LANE_OUT],
+				       *in = &r->carriers[OBI_CHAOS_LANE_IN];
 	struct pollfd fds[] = {
 	    {.fd = r->wake, .events = POLLIN},
 	    watch(r->far, poll_events(out->wants_source, in->wants_sink)),
@@ -244,8 +251,8 @@ static void *run(void *user)
 		for (int way = 0; way < OBI_CHAOS_LANES; way++) {
 			carry(r, way);
 		}
-		if (is_stopped(r) ||
-		    (r->carriers[OBI_CHAOS_LANE_OUT].finished && r->carriers[OBI_CHAOS_LANE_IN].finished)) {
+		if (is_stopped(r) || (r->carriers[OBI_CHAOS_LANE_OUT].finished &&
+				      r->carriers[OBI_CHAOS_LANE_IN].finished)) {
 			return NULL;
 		}
 		wait_for_more(r);
@@ -264,7 +271,7 @@ static int start_thread(struct obi_chaos_relay *r)
 	return sys;
 }
 
-/* ---- Beginning and end -------------------------------------------------------------------------------------------- */
+/* ---- Beginning and end ---- */
 
 int obi_chaos_relay_init(struct obi_chaos_relay *relay, const struct ob_host *host,
 			 const struct ob_transport_ops *inner, int *ret_near)
@@ -286,9 +293,11 @@ int obi_chaos_relay_init(struct obi_chaos_relay *relay, const struct ob_host *ho
 }
 
 int obi_chaos_relay_start(struct obi_chaos_relay *relay, struct ob_stream *stream,
-			  const struct obi_chaos_params *params, enum obi_chaos_side side, uint64_t connection)
+			  const struct obi_chaos_params *params, enum obi_chaos_side side,
+			  uint64_t connection)
 {
-	struct obi_chaos_place out = {connection, side, OBI_CHAOS_OUT}, in = {connection, side, OBI_CHAOS_IN};
+	struct obi_chaos_place out = {connection, side, OBI_CHAOS_OUT},
+			       in = {connection, side, OBI_CHAOS_IN};
 	relay->stream = stream;
 	relay->connection = connection;
 	relay->seed = params->seed;
@@ -297,13 +306,15 @@ int obi_chaos_relay_start(struct obi_chaos_relay *relay, struct ob_stream *strea
 	return ok ? start_thread(relay) : ENOMEM;
 }
 
-/* What the program wrote and then closed goes out, as it would from a kernel's buffer; but nobody waits for the peer. */
+/* What the program wrote and then closed goes out, as it would from a kernel's buffer; but nobody
+ * waits for the peer. */
 static void flush(struct obi_chaos_relay *r)
 {
 	struct obi_chaos_carrier *out = &r->carriers[OBI_CHAOS_LANE_OUT];
 	struct ob_bytes rest;
 	ptrdiff_t n = 1;
-	while (n > 0 && (fill(r, OBI_CHAOS_LANE_OUT), rest = obi_chaos_lane_rest(&out->lane), rest.len > 0)) {
+	while (n > 0 && (fill(r, OBI_CHAOS_LANE_OUT), rest = obi_chaos_lane_rest(&out->lane),
+			 rest.len > 0)) {
 		n = give(r, OBI_CHAOS_LANE_OUT, rest, NULL);
 		obi_chaos_lane_gave(&out->lane, n > 0 ? (size_t)n : 0);
 	}

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chaos/relay - a thread between a socket pair and a stream of another transport, carrying both ways through their lanes.
+ * chaos/relay - a thread between a socket pair and a stream of another transport, carrying both
+ * ways through their lanes.
  *
- * The program has one end of the pair, so that what it watches is an ordinary socket. The stream belongs to whoever's thread is
- * running: the relay's from start to stop, the program's before and after. What a relay tells is how a way has ended.
+ * The program has one end of the pair, so that what it watches is an ordinary socket. The stream
+ * belongs to whoever's thread is running: the relay's from start to stop, the program's before and
+ * after. What a relay tells is how a way has ended.
  */
 #ifndef OB_TRANSPORTS_CHAOS_RELAY_H
 #define OB_TRANSPORTS_CHAOS_RELAY_H
@@ -44,18 +46,19 @@ struct obi_chaos_relay {
 	struct obi_chaos_carrier carriers[OBI_CHAOS_LANES];
 };
 
-/* Everything that can be had before there is a connection. *ret_near is the program's end of the pair. On failure (an errno) nothing
- * is left. */
+/* Everything that can be had before there is a connection. *ret_near is the program's end of the
+ * pair. On failure (an errno) nothing is left. */
 int obi_chaos_relay_init(struct obi_chaos_relay *relay, const struct ob_host *host,
 			 const struct ob_transport_ops *inner, int *ret_near);
 
 /* Begin to carry; the stream is the relay's, on failure (an errno), too. */
 int obi_chaos_relay_start(struct obi_chaos_relay *relay, struct ob_stream *stream,
-			  const struct obi_chaos_params *params, enum obi_chaos_side side, uint64_t connection);
+			  const struct obi_chaos_params *params, enum obi_chaos_side side,
+			  uint64_t connection);
 
 /*
- * Stop: what the program has written goes on to the stream at once, as far as that takes it, and everything is closed. It waits for
- * the thread, which does nothing that blocks.
+ * Stop: what the program has written goes on to the stream at once, as far as that takes it, and
+ * everything is closed. It waits for the thread, which does nothing that blocks.
  */
 void obi_chaos_relay_end(struct obi_chaos_relay *relay);
 

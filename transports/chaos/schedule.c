@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "chaos/schedule.h"
 
-/* ---- Dice --------------------------------------------------------------------------------------------------------- */
+/* ---- Dice ---- */
 
 /* SplitMix64: small, and the same everywhere. */
 static uint64_t next(struct obi_chaos_dice *dice)
@@ -24,18 +24,19 @@ void obi_chaos_seed(struct obi_chaos_dice *dice, uint64_t seed, const struct obi
 
 uint64_t obi_chaos_roll(struct obi_chaos_dice *dice, struct obi_chaos_range range)
 {
-	uint64_t choices =
-	    range.most - range.least + 1; /* ranges are far smaller than 64 bits, so the bias does not show */
+	uint64_t choices = range.most - range.least +
+			   1; /* ranges are far smaller than 64 bits, so the bias does not show */
 	return range.least + (choices > 1 ? next(dice) % choices : 0);
 }
 
-/* ---- Pieces ------------------------------------------------------------------------------------------------------- */
+/* ---- Pieces ---- */
 
 void obi_chaos_chop_init(struct obi_chaos_chop *chop, const struct obi_chaos_params *params,
 			 const struct obi_chaos_place *place, enum obi_chaos_purpose purpose)
 {
 	bool ours = (params->sides & place->side) != 0 && (params->ways & place->way) != 0;
-	*chop = (struct obi_chaos_chop){.sizes = ours ? params->chop : (struct obi_chaos_range){0, 0}};
+	*chop =
+	    (struct obi_chaos_chop){.sizes = ours ? params->chop : (struct obi_chaos_range){0, 0}};
 	obi_chaos_seed(&chop->dice, params->seed, place, purpose);
 }
 
@@ -55,16 +56,18 @@ void obi_chaos_chop_pass(struct obi_chaos_chop *chop, size_t n)
 	chop->left -= chop->sizes.most > 0 ? n : 0;
 }
 
-/* ---- Mishaps ------------------------------------------------------------------------------------------------------ */
+/* ---- Mishaps ---- */
 
 /* Evenly between 1 and twice the mean, less one: then the mean is what was asked for. */
 static uint64_t step(struct obi_chaos_mishap *mishap)
 {
-	return obi_chaos_roll(&mishap->dice, (struct obi_chaos_range){1, 2 * mishap->when.bytes - 1});
+	return obi_chaos_roll(&mishap->dice,
+			      (struct obi_chaos_range){1, 2 * mishap->when.bytes - 1});
 }
 
-void obi_chaos_mishap_init(struct obi_chaos_mishap *mishap, struct obi_chaos_when when, uint64_t seed,
-			   const struct obi_chaos_place *place, enum obi_chaos_purpose purpose)
+void obi_chaos_mishap_init(struct obi_chaos_mishap *mishap, struct obi_chaos_when when,
+			   uint64_t seed, const struct obi_chaos_place *place,
+			   enum obi_chaos_purpose purpose)
 {
 	*mishap = (struct obi_chaos_mishap){.when = when, .next = UINT64_MAX};
 	obi_chaos_seed(&mishap->dice, seed, place, purpose);
@@ -75,5 +78,6 @@ void obi_chaos_mishap_init(struct obi_chaos_mishap *mishap, struct obi_chaos_whe
 
 void obi_chaos_mishap_again(struct obi_chaos_mishap *mishap)
 {
-	mishap->next = mishap->when.kind == OBI_CHAOS_OFTEN ? mishap->next + step(mishap) : UINT64_MAX;
+	mishap->next =
+	    mishap->when.kind == OBI_CHAOS_OFTEN ? mishap->next + step(mishap) : UINT64_MAX;
 }

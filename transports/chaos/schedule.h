@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chaos/schedule - what is drawn by lot, and depends on nothing but the seed, the connection and the place in its bytes: not on
- * time, and not on the sizes in which the bytes come. Each thing draws from numbers of its own, so that taking one parameter away
- * leaves the others as they were.
+ * chaos/schedule - what is drawn by lot, and depends on nothing but the seed, the connection and
+ * the place in its bytes: not on time, and not on the sizes in which the bytes come. Each thing
+ * draws from numbers of its own, so that taking one parameter away leaves the others as they were.
  */
 #ifndef OB_TRANSPORTS_CHAOS_SCHEDULE_H
 #define OB_TRANSPORTS_CHAOS_SCHEDULE_H
@@ -61,8 +61,9 @@ struct obi_chaos_mishap {
 	uint64_t next; /* after so many bytes; UINT64_MAX: never */
 };
 
-void obi_chaos_mishap_init(struct obi_chaos_mishap *mishap, struct obi_chaos_when when, uint64_t seed,
-			   const struct obi_chaos_place *place, enum obi_chaos_purpose purpose);
+void obi_chaos_mishap_init(struct obi_chaos_mishap *mishap, struct obi_chaos_when when,
+			   uint64_t seed, const struct obi_chaos_place *place,
+			   enum obi_chaos_purpose purpose);
 
 /* It has happened: when is the next? */
 void obi_chaos_mishap_again(struct obi_chaos_mishap *mishap);

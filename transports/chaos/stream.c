@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What other transports know as a stream comes first: its descriptor is our end of the relay's socket pair. */
+/* What other transports know as a stream comes first: its descriptor is our end of the relay's
+ * socket pair. */
 struct chaos_stream {
 	struct ob_stream near;
 	struct obi_chaos_relay relay;
@@ -18,10 +19,12 @@ struct chaos_stream {
 
 static struct chaos_stream *of(struct ob_stream *stream)
 {
-	return (struct chaos_stream *)(void *)((char *)stream - offsetof(struct chaos_stream, near));
+	return (struct chaos_stream *)(void *)((char *)stream -
+					       offsetof(struct chaos_stream, near));
 }
 
-struct ob_stream *obi_chaos_stream_new(const struct ob_host *host, const struct ob_transport_ops *inner, int *ret_sys)
+struct ob_stream *obi_chaos_stream_new(const struct ob_host *host,
+				       const struct ob_transport_ops *inner, int *ret_sys)
 {
 	struct chaos_stream *s = malloc(sizeof *s);
 	if (s == NULL) {
@@ -38,11 +41,13 @@ struct ob_stream *obi_chaos_stream_new(const struct ob_host *host, const struct 
 	return &s->near;
 }
 
-bool obi_chaos_stream_begin(struct ob_stream *stream, struct ob_stream *inner, const struct obi_chaos_params *params,
-			    enum obi_chaos_side side, uint64_t connection)
+bool obi_chaos_stream_begin(struct ob_stream *stream, struct ob_stream *inner,
+			    const struct obi_chaos_params *params, enum obi_chaos_side side,
+			    uint64_t connection)
 {
 	struct chaos_stream *s = of(stream);
-	struct obi_chaos_place in = {connection, side, OBI_CHAOS_IN}, out = {connection, side, OBI_CHAOS_OUT};
+	struct obi_chaos_place in = {connection, side, OBI_CHAOS_IN},
+			       out = {connection, side, OBI_CHAOS_OUT};
 	obi_chaos_chop_init(&s->reads, params, &in, OBI_CHAOS_NEAR_CHOP);
 	obi_chaos_chop_init(&s->writes, params, &out, OBI_CHAOS_NEAR_CHOP);
 	if (s->relay.inner->peer != NULL) {
@@ -62,7 +67,7 @@ void obi_chaos_stream_close(struct ob_stream *stream)
 	}
 }
 
-/* ---- Bytes -------------------------------------------------------------------------------------------------------- */
+/* ---- Bytes ---- */
 
 /* The first piece that is not empty, cut down to most. */
 static struct iovec first_piece(const struct iovec *pieces, int count, size_t most)
@@ -96,7 +101,9 @@ ptrdiff_t obi_chaos_stream_readv(struct ob_stream *stream, const struct iovec *p
 	if (n > 0) {
 		obi_chaos_chop_pass(&s->reads, (size_t)n);
 	}
-	return n > 0 || n == OB_EAGAIN ? n : reason(&s->relay.carriers[OBI_CHAOS_LANE_IN], stream, n, reterr);
+	return n > 0 || n == OB_EAGAIN
+		   ? n
+		   : reason(&s->relay.carriers[OBI_CHAOS_LANE_IN], stream, n, reterr);
 }
 
 ptrdiff_t obi_chaos_stream_writev(struct ob_stream *stream, const struct iovec *pieces, int count,
@@ -110,10 +117,12 @@ ptrdiff_t obi_chaos_stream_writev(struct ob_stream *stream, const struct iovec *
 	if (n > 0) {
 		obi_chaos_chop_pass(&s->writes, (size_t)n);
 	}
-	return n > 0 || n == OB_EAGAIN ? n : reason(&s->relay.carriers[OBI_CHAOS_LANE_OUT], stream, n, reterr);
+	return n > 0 || n == OB_EAGAIN
+		   ? n
+		   : reason(&s->relay.carriers[OBI_CHAOS_LANE_OUT], stream, n, reterr);
 }
 
-/* ---- Peer facts --------------------------------------------------------------------------------------------------- */
+/* ---- Peer facts ---- */
 
 int obi_chaos_stream_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr)
 {

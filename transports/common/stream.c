@@ -40,7 +40,7 @@ void obi_stream_close(struct ob_stream *stream)
 	free(stream);
 }
 
-/* ---- Bytes -------------------------------------------------------------------------------------------------------- */
+/* ---- Bytes ---- */
 
 /* What errno means to a connection. Having to wait is no failure, so nothing is said about it. */
 static int broken(const struct ob_stream *stream, const char *doing, struct ob_error *reterr)
@@ -56,7 +56,8 @@ static int broken(const struct ob_stream *stream, const char *doing, struct ob_e
 	case EHOSTUNREACH:
 	case ENETUNREACH:
 	case ENETDOWN:
-		return stream->host->fail(reterr, OB_ECONNLOST, errno, "the connection broke while %s", doing);
+		return stream->host->fail(reterr, OB_ECONNLOST, errno,
+					  "the connection broke while %s", doing);
 	default:
 		return stream->host->fail(reterr, OB_EIO, errno, "%s a connection", doing);
 	}
@@ -70,17 +71,22 @@ static int limited(int count)
 /* One piece, as it most often is, costs the kernel less without its vector. */
 static ssize_t read_pieces(int fd, const struct iovec *pieces, int count)
 {
-	return count == 1 ? recv(fd, pieces->iov_base, pieces->iov_len, 0) : readv(fd, pieces, limited(count));
+	return count == 1 ? recv(fd, pieces->iov_base, pieces->iov_len, 0)
+			  : readv(fd, pieces, limited(count));
 }
 
 static ssize_t write_pieces(int fd, const struct iovec *pieces, int count)
 {
-	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)limited(count)};
-	return count == 1 ? send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL) : sendmsg(fd, &msg, MSG_NOSIGNAL);
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)pieces,
+			     .msg_iovlen = (size_t)limited(count)};
+	return count == 1 ? send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL)
+			  : sendmsg(fd, &msg, MSG_NOSIGNAL);
 }
 
-/* Without room for control messages: descriptors that a peer tries to push on us are dropped by the kernel. */
-ptrdiff_t obi_stream_readv(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+/* Without room for control messages: descriptors that a peer tries to push on us are dropped by the
+ * kernel. */
+ptrdiff_t obi_stream_readv(struct ob_stream *stream, const struct iovec *pieces, int count,
+			   struct ob_error *reterr)
 {
 	ssize_t n;
 	do {
@@ -89,7 +95,8 @@ ptrdiff_t obi_stream_readv(struct ob_stream *stream, const struct iovec *pieces,
 	return n >= 0 ? n : broken(stream, "reading from", reterr);
 }
 
-ptrdiff_t obi_stream_writev(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+ptrdiff_t obi_stream_writev(struct ob_stream *stream, const struct iovec *pieces, int count,
+			    struct ob_error *reterr)
 {
 	ssize_t n;
 	do {
@@ -103,14 +110,15 @@ int obi_stream_shutdown_write(struct ob_stream *stream, struct ob_error *reterr)
 	return shutdown(stream->fd, SHUT_WR) == 0 ? OB_OK : broken(stream, "shutting down", reterr);
 }
 
-/* ---- Peer facts --------------------------------------------------------------------------------------------------- */
+/* ---- Peer facts ---- */
 
 /* Once a stream: every call of the kernel makes a new descriptor. */
 static int peer_pidfd(struct ob_stream *stream)
 {
 	int pidfd;
 	socklen_t len = sizeof pidfd;
-	if (stream->pidfd < 0 && getsockopt(stream->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) == 0) {
+	if (stream->pidfd < 0 &&
+	    getsockopt(stream->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) == 0) {
 		stream->pidfd = pidfd;
 	}
 	return stream->pidfd;
@@ -137,14 +145,15 @@ int obi_stream_peer_unix(struct ob_stream *stream, struct ob_peer *ret, struct o
 	return OB_OK;
 }
 
-/* ---- Accepting and dialing ---------------------------------------------------------------------------------------- */
+/* ---- Accepting and dialing ---- */
 
 static int accept_failure(const struct ob_host *host, struct ob_error *reterr)
 {
 	switch (errno) {
 	case EAGAIN:
 	case EINTR:
-	/* It was aborted, or refused by a security module or a firewall, while it waited. The next one may be fine. */
+	/* It was aborted, or refused by a security module or a firewall, while it waited. The next
+	 * one may be fine. */
 	case ECONNABORTED:
 	case EPROTO:
 	case EPERM:
@@ -166,7 +175,8 @@ static int accept_failure(const struct ob_host *host, struct ob_error *reterr)
 	}
 }
 
-int obi_stream_accept(const struct ob_host *host, int listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+int obi_stream_accept(const struct ob_host *host, int listener, struct ob_stream **ret_stream,
+		      struct ob_error *reterr)
 {
 	struct ob_stream *stream = obi_stream_new(host);
 	if (stream == NULL) {

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---- */
 
 /* path as an address; false: it is too long. */
 static bool set_address(struct sockaddr_un *ret, const char *path)
@@ -27,14 +27,16 @@ static bool set_address(struct sockaddr_un *ret, const char *path)
 	return true;
 }
 
-/* The address of what lies at place: by its path if that fits, so that ss(8) shows it, else through its directory. */
+/* The address of what lies at place: by its path if that fits, so that ss(8) shows it, else through
+ * its directory. */
 static bool address_of(const struct obi_unixpath *place, struct sockaddr_un *ret)
 {
 	char name[sizeof ret->sun_path];
 	if (set_address(ret, place->path)) {
 		return true;
 	}
-	int n = snprintf(name, sizeof name, "/proc/self/fd/%d%s", place->dir, strrchr(place->path, '/'));
+	int n = snprintf(name, sizeof name, "/proc/self/fd/%d%s", place->dir,
+			 strrchr(place->path, '/'));
 	return n > 0 && (size_t)n < sizeof name && set_address(ret, name);
 }
 
@@ -59,7 +61,7 @@ static int try_connect(const struct sockaddr_un *address, int *ret_fd)
 	return 0;
 }
 
-/* ---- Connecting --------------------------------------------------------------------------------------------------- */
+/* ---- Connecting ---- */
 
 /* Through a descriptor of the socket's file. */
 static int connect_far(const char *path, int *ret_fd)
@@ -77,21 +79,25 @@ static int connect_far(const char *path, int *ret_fd)
 	return sys;
 }
 
-int obi_unixpath_connect(const struct ob_host *host, const char *path, int *ret_fd, struct ob_error *reterr)
+int obi_unixpath_connect(const struct ob_host *host, const char *path, int *ret_fd,
+			 struct ob_error *reterr)
 {
 	struct sockaddr_un address;
-	int sys = set_address(&address, path) ? try_connect(&address, ret_fd) : connect_far(path, ret_fd);
+	int sys =
+	    set_address(&address, path) ? try_connect(&address, ret_fd) : connect_far(path, ret_fd);
 	if (sys != 0) {
 		return host->fail(reterr, obi_socket_code(sys), sys, "connecting to %s", path);
 	}
 	return OB_OK;
 }
 
-/* ---- Making way --------------------------------------------------------------------------------------------------- */
+/* ---- Making way ---- */
 
 static int look(const struct obi_unixpath *place, struct stat *ret)
 {
-	return fstatat(place->dir, strrchr(place->path, '/') + 1, ret, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+	return fstatat(place->dir, strrchr(place->path, '/') + 1, ret, AT_SYMLINK_NOFOLLOW) == 0
+		   ? 0
+		   : errno;
 }
 
 /* Whether a server is behind the socket at place. One whose backlog is full is, too. */
@@ -106,18 +112,21 @@ static bool is_live(const struct obi_unixpath *place)
 	return sys != ECONNREFUSED && sys != ENOENT;
 }
 
-static int judge(const struct ob_host *host, const struct obi_unixpath *place, const struct stat *st, bool lock_held,
-		 struct ob_error *reterr)
+static int judge(const struct ob_host *host, const struct obi_unixpath *place,
+		 const struct stat *st, bool lock_held, struct ob_error *reterr)
 {
 	if (!S_ISSOCK(st->st_mode)) {
-		return host->fail(reterr, OB_EEXIST, 0, "listening on %s: what is there is not a socket", place->path);
+		return host->fail(reterr, OB_EEXIST, 0,
+				  "listening on %s: what is there is not a socket", place->path);
 	}
 	if (st->st_uid != geteuid()) {
-		return host->fail(reterr, OB_EEXIST, 0, "listening on %s: the socket there belongs to user %u",
+		return host->fail(reterr, OB_EEXIST, 0,
+				  "listening on %s: the socket there belongs to user %u",
 				  place->path, st->st_uid);
 	}
 	if (!lock_held && is_live(place)) {
-		return host->fail(reterr, OB_EEXIST, 0, "listening on %s: a server is listening there", place->path);
+		return host->fail(reterr, OB_EEXIST, 0,
+				  "listening on %s: a server is listening there", place->path);
 	}
 	return OB_OK;
 }
@@ -141,27 +150,28 @@ static int make_way(const struct ob_host *host, const struct obi_unixpath *place
 	return OB_OK;
 }
 
-/* ---- Listening ---------------------------------------------------------------------------------------------------- */
+/* ---- Listening ---- */
 
 static int split(const struct ob_host *host, struct obi_unixpath *place, struct ob_error *reterr)
 {
 	const char *slash = strrchr(place->path, '/');
 	char dir[PATH_MAX];
-	if (place->path[0] != '/' || slash[1] == '\0' || (size_t)(slash - place->path) + 1 >= sizeof dir) {
-		return host->fail(reterr, OB_EINVAL, 0, "listening on %s: not the absolute path of a file",
-				  place->path);
+	if (place->path[0] != '/' || slash[1] == '\0' ||
+	    (size_t)(slash - place->path) + 1 >= sizeof dir) {
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "listening on %s: not the absolute path of a file", place->path);
 	}
 	snprintf(dir, sizeof dir, "%.*s/", (int)(slash - place->path), place->path);
 	place->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (place->dir < 0) {
-		return host->fail(reterr, obi_socket_code(errno), errno, "listening on %s: opening its directory",
-				  place->path);
+		return host->fail(reterr, obi_socket_code(errno), errno,
+				  "listening on %s: opening its directory", place->path);
 	}
 	return OB_OK;
 }
 
-/* Linux gives a bound socket's file the mode of the unbound socket, less the umask. So there is no moment at which others
- * could connect. */
+/* Linux gives a bound socket's file the mode of the unbound socket, less the umask. So there is no
+ * moment at which others could connect. */
 static int bind_once(struct obi_unixpath *place, const struct sockaddr_un *address)
 {
 	if (place->fd < 0) {
@@ -173,7 +183,8 @@ static int bind_once(struct obi_unixpath *place, const struct sockaddr_un *addre
 	return bind(place->fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
 }
 
-static int bind_place(const struct ob_host *host, struct obi_unixpath *place, bool lock_held, struct ob_error *reterr)
+static int bind_place(const struct ob_host *host, struct obi_unixpath *place, bool lock_held,
+		      struct ob_error *reterr)
 {
 	struct sockaddr_un address;
 	struct stat st;
@@ -189,7 +200,8 @@ static int bind_place(const struct ob_host *host, struct obi_unixpath *place, bo
 		sys = bind_once(place, &address);
 	}
 	if (sys != 0) {
-		return host->fail(reterr, obi_socket_code(sys), sys, "listening on %s: binding", place->path);
+		return host->fail(reterr, obi_socket_code(sys), sys, "listening on %s: binding",
+				  place->path);
 	}
 	if (look(place, &st) == 0) {
 		place->bound = true;
@@ -199,8 +211,8 @@ static int bind_place(const struct ob_host *host, struct obi_unixpath *place, bo
 	return OB_OK;
 }
 
-int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_held, uint32_t backlog,
-			struct obi_unixpath *ret, struct ob_error *reterr)
+int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_held,
+			uint32_t backlog, struct obi_unixpath *ret, struct ob_error *reterr)
 {
 	struct obi_unixpath place = {.fd = -1, .dir = -1, .path = strdup(path)};
 	if (place.path == NULL) {
@@ -221,7 +233,8 @@ int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_
 	return OB_OK;
 }
 
-/* By a descriptor of the file itself: in a directory that others may write to, a name may be another file's by now. */
+/* By a descriptor of the file itself: in a directory that others may write to, a name may be
+ * another file's by now. */
 int obi_unixpath_set_mode(const struct ob_host *host, const struct obi_unixpath *place, mode_t mode,
 			  struct ob_error *reterr)
 {
@@ -229,22 +242,24 @@ int obi_unixpath_set_mode(const struct ob_host *host, const struct obi_unixpath 
 	struct stat st;
 	int fd = openat(place->dir, strrchr(place->path, '/') + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-	bool ours =
-	    fd >= 0 && fstat(fd, &st) == 0 && place->bound && st.st_dev == place->dev && st.st_ino == place->ino;
+	bool ours = fd >= 0 && fstat(fd, &st) == 0 && place->bound && st.st_dev == place->dev &&
+		    st.st_ino == place->ino;
 	int sys = !ours ? ENOENT : chmod(self, mode) == 0 ? 0 : errno;
 	if (fd >= 0) {
 		close(fd);
 	}
-	return sys == 0
-		   ? OB_OK
-		   : host->fail(reterr, obi_socket_code(sys), sys, "listening on %s: setting its mode", place->path);
+	return sys == 0 ? OB_OK
+			: host->fail(reterr, obi_socket_code(sys), sys,
+				     "listening on %s: setting its mode", place->path);
 }
 
-/* The file goes before the descriptor: as long as that is open, no other file can have our inode number. */
+/* The file goes before the descriptor: as long as that is open, no other file can have our inode
+ * number. */
 void obi_unixpath_close(struct obi_unixpath *place)
 {
 	struct stat st;
-	if (place->bound && look(place, &st) == 0 && st.st_dev == place->dev && st.st_ino == place->ino) {
+	if (place->bound && look(place, &st) == 0 && st.st_dev == place->dev &&
+	    st.st_ino == place->ino) {
 		unlinkat(place->dir, strrchr(place->path, '/') + 1, 0);
 	}
 	if (place->fd >= 0) {
@@ -257,12 +272,13 @@ void obi_unixpath_close(struct obi_unixpath *place)
 	*place = (struct obi_unixpath){.fd = -1, .dir = -1};
 }
 
-/* ---- Showing ------------------------------------------------------------------------------------------------------ */
+/* ---- Showing ---- */
 
 /* What a path may show as it is (RFC 3986, pchar and '/'); the rest is percent-encoded. */
 static bool is_plain(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("/0123456789-._~!$&'()*+,;=:@", c) != NULL;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       strchr("/0123456789-._~!$&'()*+,;=:@", c) != NULL;
 }
 
 bool obi_unixpath_encode(const char *path, struct ob_sink *out)

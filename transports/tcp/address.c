@@ -28,7 +28,7 @@ void obi_tcp_add(struct obi_tcp_list *list, const struct sockaddr *address, uint
 	}
 }
 
-/* ---- Without a resolver ------------------------------------------------------------------------------------------- */
+/* ---- Without a resolver ---- */
 
 /* The interface that zone means, by name or number; 0: none. */
 static uint32_t zone_index(const char *zone)
@@ -50,13 +50,15 @@ static bool set_v6(char *text, struct sockaddr_in6 *ret)
 		zone += strncmp(zone + 1, "25", 2) == 0 ? 3 : 1;
 		ret->sin6_scope_id = zone_index(zone);
 	}
-	return inet_pton(AF_INET6, text, &ret->sin6_addr) == 1 && (zone == NULL || ret->sin6_scope_id != 0);
+	return inet_pton(AF_INET6, text, &ret->sin6_addr) == 1 &&
+	       (zone == NULL || ret->sin6_scope_id != 0);
 }
 
 bool obi_tcp_literal(struct ob_bytes host, uint16_t port, struct obi_tcp_list *ret)
 {
 	union obi_tcp_address v4 = {.v4 = {.sin_family = AF_INET}};
-	union obi_tcp_address v6 = {.v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
+	union obi_tcp_address v6 = {
+	    .v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
 	char text[128];
 	ret->count = 0;
 	if (host.len >= sizeof text) {
@@ -76,7 +78,7 @@ bool obi_tcp_literal(struct ob_bytes host, uint16_t port, struct obi_tcp_list *r
 	return ret->count > 0;
 }
 
-/* ---- Order -------------------------------------------------------------------------------------------------------- */
+/* ---- Order ---- */
 
 /* The next item from *at on that is, or is not, of this family; count when there is none. */
 static uint32_t next_of(const struct obi_tcp_list *list, uint32_t at, sa_family_t family, bool same)
@@ -104,7 +106,7 @@ void obi_tcp_interleave(struct obi_tcp_list *list)
 	}
 }
 
-/* ---- Showing ------------------------------------------------------------------------------------------------------ */
+/* ---- Showing ---- */
 
 static void show_v6(const struct sockaddr_in6 *v6, char ret[OBI_TCP_SHOWN])
 {
@@ -128,5 +130,6 @@ void obi_tcp_show(const union obi_tcp_address *address, char ret[OBI_TCP_SHOWN])
 		v4 = &address->v6.sin6_addr.s6_addr[12];
 	}
 	inet_ntop(AF_INET, v4, text, sizeof text);
-	snprintf(ret, OBI_TCP_SHOWN, "%s:%u", text, ntohs(address->v4.sin_port)); /* the port has one place in both */
+	snprintf(ret, OBI_TCP_SHOWN, "%s:%u", text,
+		 ntohs(address->v4.sin_port)); /* the port has one place in both */
 }

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- Options ------------------------------------------------------------------------------------------------------ */
+/* ---- Options ---- */
 
 static void set(int fd, int level, int name, int value)
 {
@@ -17,8 +17,9 @@ static void set(int fd, int level, int name, int value)
 }
 
 /*
- * A heartbeat is sent at most one interval after the link died; two more without an acknowledgement, and the kernel ends the
- * connection: three intervals in all. Where nothing is sent, its own probes find out in the same time.
+ * A heartbeat is sent at most one interval after the link died; two more without an
+ * acknowledgement, and the kernel ends the connection: three intervals in all. Where nothing is
+ * sent, its own probes find out in the same time.
  */
 void obi_tcp_tune(int fd, uint32_t heartbeat_ms)
 {
@@ -35,15 +36,17 @@ void obi_tcp_tune(int fd, uint32_t heartbeat_ms)
 	}
 }
 
-/* ---- One attempt -------------------------------------------------------------------------------------------------- */
+/* ---- One attempt ---- */
 
-/* A connect to a free port of this very machine may be given that port itself, and meet itself there. Nobody is listening. */
+/* A connect to a free port of this very machine may be given that port itself, and meet itself
+ * there. Nobody is listening. */
 static bool met_itself(int fd)
 {
 	union obi_tcp_address here = {0}, there = {0};
 	socklen_t here_len = sizeof here, there_len = sizeof there;
-	return getsockname(fd, &here.any, &here_len) == 0 && getpeername(fd, &there.any, &there_len) == 0 &&
-	       here_len == there_len && memcmp(&here, &there, here_len) == 0;
+	return getsockname(fd, &here.any, &here_len) == 0 &&
+	       getpeername(fd, &there.any, &there_len) == 0 && here_len == there_len &&
+	       memcmp(&here, &there, here_len) == 0;
 }
 
 static int outcome(int fd)
@@ -53,10 +56,12 @@ static int outcome(int fd)
 }
 
 /* Returns the errno if it failed at once. */
-static int try_connect(const struct obi_tcp_race *race, const union obi_tcp_address *address, int *ret_fd)
+static int try_connect(const struct obi_tcp_race *race, const union obi_tcp_address *address,
+		       int *ret_fd)
 {
 	struct epoll_event event = {.events = EPOLLOUT};
-	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	int fd =
+	    socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 	if (fd < 0) {
 		return errno;
 	}
@@ -91,12 +96,13 @@ static void start_next(struct obi_tcp_race *race)
 	}
 }
 
-/* ---- All of them -------------------------------------------------------------------------------------------------- */
+/* ---- All of them ---- */
 
-int obi_tcp_race_begin(const struct ob_host *host, const struct obi_tcp_list *list, uint32_t heartbeat_ms,
-		       struct obi_tcp_race *ret, struct ob_error *reterr)
+int obi_tcp_race_begin(const struct ob_host *host, const struct obi_tcp_list *list,
+		       uint32_t heartbeat_ms, struct obi_tcp_race *ret, struct ob_error *reterr)
 {
-	*ret = (struct obi_tcp_race){.host = host, .heartbeat_ms = heartbeat_ms, .list = *list, .epoll = -1};
+	*ret = (struct obi_tcp_race){
+	    .host = host, .heartbeat_ms = heartbeat_ms, .list = *list, .epoll = -1};
 	for (uint32_t i = 0; i < OBI_TCP_ADDRESSES; i++) {
 		ret->fds[i] = -1;
 	}
@@ -150,10 +156,12 @@ static struct ob_want wish(const struct obi_tcp_race *race)
 	if (race->epoll < 0) {
 		return (struct ob_want){.fd = race->fds[0], .events = OB_WRITABLE, .deadline = -1};
 	}
-	return (struct ob_want){.fd = race->epoll, .events = OB_READABLE, .deadline = more ? race->next_at : -1};
+	return (struct ob_want){
+	    .fd = race->epoll, .events = OB_READABLE, .deadline = more ? race->next_at : -1};
 }
 
-int obi_tcp_race_step(struct obi_tcp_race *race, int *ret_fd, struct ob_want *ret_want, struct ob_error *reterr)
+int obi_tcp_race_step(struct obi_tcp_race *race, int *ret_fd, struct ob_want *ret_want,
+		      struct ob_error *reterr)
 {
 	char text[OBI_TCP_SHOWN];
 	int fd = harvest(race);
@@ -161,14 +169,15 @@ int obi_tcp_race_step(struct obi_tcp_race *race, int *ret_fd, struct ob_want *re
 		*ret_fd = fd;
 		return OB_OK;
 	}
-	while (race->next < race->list.count && (race->pending == 0 || race->host->now_ms() >= race->next_at)) {
+	while (race->next < race->list.count &&
+	       (race->pending == 0 || race->host->now_ms() >= race->next_at)) {
 		start_next(race);
 	}
 	if (race->pending == 0) {
 		int code = obi_socket_code(race->sys);
 		obi_tcp_show(&race->list.items[race->failed], text);
-		return race->host->fail(reterr, code != OB_EAGAIN ? code : OB_ENOMEM, race->sys, "connecting to %s",
-					text);
+		return race->host->fail(reterr, code != OB_EAGAIN ? code : OB_ENOMEM, race->sys,
+					"connecting to %s", text);
 	}
 	*ret_want = wish(race);
 	return OB_EAGAIN;

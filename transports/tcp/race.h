@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcp/race - connect to the first of several addresses that answers (RFC 8305, "happy eyeballs"): they are tried in order, each
- * 250 ms after the one before, or as soon as one has failed; the first connection wins and the others are given up.
+ * tcp/race - connect to the first of several addresses that answers (RFC 8305, "happy eyeballs"):
+ * they are tried in order, each 250 ms after the one before, or as soon as one has failed; the
+ * first connection wins and the others are given up.
  */
 #ifndef OB_TRANSPORTS_TCP_RACE_H
 #define OB_TRANSPORTS_TCP_RACE_H
@@ -24,11 +25,13 @@ struct obi_tcp_race {
 };
 
 /* Begin with list, which is put in order. End it with obi_tcp_race_end(), failure included. */
-int obi_tcp_race_begin(const struct ob_host *host, const struct obi_tcp_list *list, uint32_t heartbeat_ms,
-		       struct obi_tcp_race *ret, struct ob_error *reterr);
+int obi_tcp_race_begin(const struct ob_host *host, const struct obi_tcp_list *list,
+		       uint32_t heartbeat_ms, struct obi_tcp_race *ret, struct ob_error *reterr);
 
-/* Look at what is under way and start what is due. OB_OK: *ret_fd is connected. OB_EAGAIN: wait for *ret_want. Else all failed. */
-int obi_tcp_race_step(struct obi_tcp_race *race, int *ret_fd, struct ob_want *ret_want, struct ob_error *reterr);
+/* Look at what is under way and start what is due. OB_OK: *ret_fd is connected. OB_EAGAIN: wait for
+ * *ret_want. Else all failed. */
+int obi_tcp_race_step(struct obi_tcp_race *race, int *ret_fd, struct ob_want *ret_want,
+		      struct ob_error *reterr);
 
 /* Give up what is under way. A zeroed race with epoll -1 has nothing. */
 void obi_tcp_race_end(struct obi_tcp_race *race);

@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 /*
- * Two own it: who asked, and the line or the thread that answers. The last one frees it. The descriptor is the asker's: it is
- * closed when he lets go, so a resolver that hangs keeps no descriptor of ours.
+ * Two own it: who asked, and the line or the thread that answers. The last one frees it. The
+ * descriptor is the asker's: it is closed when he lets go, so a resolver that hangs keeps no
+ * descriptor of ours.
  *
- * What nobody waits for any more goes on if a thread has it, among the orphans. Whoever asks for the same meanwhile, or shortly after, gets
- * that answer: a dial that is given up and repeated before the resolver has gone through its list of servers would else never
- * hear of it, and each try would take another thread.
+ * What nobody waits for any more goes on if a thread has it, among the orphans. Whoever asks for
+ * the same meanwhile, or shortly after, gets that answer: a dial that is given up and repeated
+ * before the resolver has gone through its list of servers would else never hear of it, and each
+ * try would take another thread.
  */
 struct obi_tcp_lookup {
 	struct obi_tcp_lookup *next; /* in line, or among the orphans */
@@ -48,7 +50,7 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* ---- Lists, with the lock held ------------------------------------------------------------------------------------ */
+/* ---- Lists, with the lock held ---- */
 
 static void add(struct obi_tcp_lookup **list, struct obi_tcp_lookup *lookup)
 {
@@ -94,7 +96,7 @@ static struct obi_tcp_lookup *take_orphan(const struct obi_tcp_lookup *like)
 	return at;
 }
 
-/* ---- The threads -------------------------------------------------------------------------------------------------- */
+/* ---- The threads ---- */
 
 static void ask(struct obi_tcp_lookup *lookup)
 {
@@ -165,7 +167,7 @@ static int start_thread(void)
 	return sys;
 }
 
-/* ---- Who asks ----------------------------------------------------------------------------------------------------- */
+/* ---- Who asks ---- */
 
 static void discard(struct obi_tcp_lookup *lookup)
 {
@@ -190,7 +192,8 @@ static int hand_over(struct obi_tcp_lookup *lookup)
 	return sys;
 }
 
-/* If the same is being asked, or was just now, for nobody: take that over, with the descriptor of lookup, which is freed. */
+/* If the same is being asked, or was just now, for nobody: take that over, with the descriptor of
+ * lookup, which is freed. */
 static struct obi_tcp_lookup *join(struct obi_tcp_lookup *lookup)
 {
 	pthread_mutex_lock(&lock);
@@ -238,11 +241,13 @@ int obi_tcp_lookup_begin(const struct ob_host *host, struct ob_bytes name, uint1
 static int failure(const struct obi_tcp_lookup *lookup, struct ob_error *reterr)
 {
 	bool nobody = lookup->code == EAI_NONAME || lookup->code == EAI_NODATA || lookup->code == 0;
-	return lookup->host->fail(reterr, nobody ? OB_ENOENT : OB_EIO, lookup->sys, "resolving %s: %s", lookup->name,
-				  lookup->code == 0 ? "it has no internet address" : gai_strerror(lookup->code));
+	return lookup->host->fail(
+	    reterr, nobody ? OB_ENOENT : OB_EIO, lookup->sys, "resolving %s: %s", lookup->name,
+	    lookup->code == 0 ? "it has no internet address" : gai_strerror(lookup->code));
 }
 
-int obi_tcp_lookup_end(struct obi_tcp_lookup *lookup, struct obi_tcp_list *ret, struct ob_error *reterr)
+int obi_tcp_lookup_end(struct obi_tcp_lookup *lookup, struct obi_tcp_list *ret,
+		       struct ob_error *reterr)
 {
 	int rc = OB_OK;
 	pthread_mutex_lock(&lock);

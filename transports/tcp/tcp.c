@@ -2,7 +2,8 @@
 /*
  * The tcp transport: tcp://host:port, tcp://[v6]:port.
  *
- * Anybody who can reach the port may connect, and nobody vouches for who it is: what crosses here must be sealed.
+ * Anybody who can reach the port may connect, and nobody vouches for who it is: what crosses here
+ * must be sealed.
  */
 #include "common/stream.h"
 #include "tcp/address.h"
@@ -29,7 +30,8 @@ struct ob_dial {
 	int lookup_fd;
 	struct obi_tcp_race race;
 	uint32_t heartbeat_ms;
-	struct ob_stream *stream; /* made beforehand, so that nothing can fail once there is a connection */
+	struct ob_stream
+	    *stream; /* made beforehand, so that nothing can fail once there is a connection */
 };
 
 static uint32_t heartbeat_of(const struct ob_stream_params *params)
@@ -37,20 +39,22 @@ static uint32_t heartbeat_of(const struct ob_stream_params *params)
 	return OB_HAS(params, heartbeat_ms) ? params->heartbeat_ms : 0;
 }
 
-static int check_form(const struct ob_host *host, const struct ob_uri *uri, bool listening, struct ob_error *reterr)
+static int check_form(const struct ob_host *host, const struct ob_uri *uri, bool listening,
+		      struct ob_error *reterr)
 {
 	int32_t least = listening ? 0 : 1;
 	if (uri->host.len == 0 || uri->path.len != 0 || uri->query.len != 0 || uri->port < least ||
 	    uri->port > UINT16_MAX) {
 		return host->fail(reterr, OB_EINVAL, 0,
-				  "'%.*s' is not of the form tcp://host:port or tcp://[v6]:port, with a port from %d "
+				  "'%.*s' is not of the form tcp://host:port or tcp://[v6]:port, "
+				  "with a port from %d "
 				  "to 65535",
 				  (int)uri->text.len, (const char *)uri->text.data, least);
 	}
 	return OB_OK;
 }
 
-/* ---- Listener ----------------------------------------------------------------------------------------------------- */
+/* ---- Listener ---- */
 
 static void tcp_listener_close(struct ob_listener *listener)
 {
@@ -62,16 +66,20 @@ static void tcp_listener_close(struct ob_listener *listener)
 	}
 }
 
-/* Old connections in TIME_WAIT do not keep a restarted server off its port; another listener does. [::] means IPv4, too. */
-static int bind_and_listen(struct ob_listener *listener, const union obi_tcp_address *address, int backlog)
+/* Old connections in TIME_WAIT do not keep a restarted server off its port; another listener does.
+ * [::] means IPv4, too. */
+static int bind_and_listen(struct ob_listener *listener, const union obi_tcp_address *address,
+			   int backlog)
 {
 	const int on = 1, off = 0;
-	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	int fd =
+	    socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 	listener->fd = fd;
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
 		return errno;
 	}
-	if (address->any.sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) {
+	if (address->any.sa_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) {
 		return errno;
 	}
 	if (bind(fd, &address->any, obi_tcp_length(address)) != 0 || listen(fd, backlog) != 0) {
@@ -81,8 +89,8 @@ static int bind_and_listen(struct ob_listener *listener, const union obi_tcp_add
 }
 
 /* What to bind: of localhost, which is two addresses, the one that every machine has. */
-static int find_place(const struct ob_host *host, const struct ob_uri *uri, union obi_tcp_address *ret,
-		      struct ob_error *reterr)
+static int find_place(const struct ob_host *host, const struct ob_uri *uri,
+		      union obi_tcp_address *ret, struct ob_error *reterr)
 {
 	struct obi_tcp_list list;
 	int rc = check_form(host, uri, true, reterr);
@@ -90,19 +98,21 @@ static int find_place(const struct ob_host *host, const struct ob_uri *uri, unio
 		return rc;
 	}
 	if (!obi_tcp_literal(uri->host, (uint16_t)uri->port, &list)) {
-		return host->fail(
-		    reterr, OB_EINVAL, 0,
-		    "listening on %.*s: the host must be an address (0.0.0.0 or [::] for all), not a name",
-		    (int)uri->text.len, (const char *)uri->text.data);
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "listening on %.*s: the host must be an address (0.0.0.0 or [::] "
+				  "for all), not a name",
+				  (int)uri->text.len, (const char *)uri->text.data);
 	}
 	*ret = list.items[list.count - 1];
 	return OB_OK;
 }
 
-static int tcp_listen(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		      struct ob_listener **ret_listener, struct ob_error *reterr)
+static int tcp_listen(const struct ob_host *host, const struct ob_uri *uri,
+		      const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		      struct ob_error *reterr)
 {
-	uint32_t backlog = OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
+	uint32_t backlog =
+	    OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
 	union obi_tcp_address place;
 	int rc = find_place(host, uri, &place, reterr);
 	if (rc != OB_OK) {
@@ -112,12 +122,13 @@ static int tcp_listen(const struct ob_host *host, const struct ob_uri *uri, cons
 	if (listener == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "listening: out of memory");
 	}
-	*listener = (struct ob_listener){.host = host, .fd = -1, .heartbeat_ms = heartbeat_of(params)};
+	*listener =
+	    (struct ob_listener){.host = host, .fd = -1, .heartbeat_ms = heartbeat_of(params)};
 	int sys = bind_and_listen(listener, &place, backlog < INT_MAX ? (int)backlog : INT_MAX);
 	if (sys != 0) {
 		tcp_listener_close(listener);
-		return host->fail(reterr, obi_socket_code(sys), sys, "listening on %.*s", (int)uri->text.len,
-				  (const char *)uri->text.data);
+		return host->fail(reterr, obi_socket_code(sys), sys, "listening on %.*s",
+				  (int)uri->text.len, (const char *)uri->text.data);
 	}
 	*ret_listener = listener;
 	return OB_OK;
@@ -128,7 +139,8 @@ static int tcp_listener_fd(struct ob_listener *listener)
 	return listener->fd;
 }
 
-static int tcp_accept(struct ob_listener *listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+static int tcp_accept(struct ob_listener *listener, struct ob_stream **ret_stream,
+		      struct ob_error *reterr)
 {
 	int rc = obi_stream_accept(listener->host, listener->fd, ret_stream, reterr);
 	if (rc == OB_OK) {
@@ -150,7 +162,7 @@ static int tcp_local_uri(struct ob_listener *listener, struct ob_sink *out)
 	return ob_sink_text(out, text) ? OB_OK : OB_ENOMEM;
 }
 
-/* ---- Dial --------------------------------------------------------------------------------------------------------- */
+/* ---- Dial ---- */
 
 static void tcp_dial_close(struct ob_dial *dial)
 {
@@ -179,24 +191,29 @@ static struct ob_dial *new_dial(const struct ob_host *host, const struct ob_stre
 }
 
 /* The race begins when its addresses are known. */
-static int begin(struct ob_dial *dial, const struct ob_uri *uri, struct ob_want *ret_want, struct ob_error *reterr)
+static int begin(struct ob_dial *dial, const struct ob_uri *uri, struct ob_want *ret_want,
+		 struct ob_error *reterr)
 {
 	struct obi_tcp_list list;
 	if (!obi_tcp_literal(uri->host, (uint16_t)uri->port, &list)) {
-		int rc = obi_tcp_lookup_begin(dial->host, uri->host, (uint16_t)uri->port, &dial->lookup,
-					      &dial->lookup_fd, reterr);
-		*ret_want = (struct ob_want){.fd = dial->lookup_fd, .events = OB_READABLE, .deadline = -1};
+		int rc = obi_tcp_lookup_begin(dial->host, uri->host, (uint16_t)uri->port,
+					      &dial->lookup, &dial->lookup_fd, reterr);
+		*ret_want =
+		    (struct ob_want){.fd = dial->lookup_fd, .events = OB_READABLE, .deadline = -1};
 		return rc;
 	}
 	int rc = obi_tcp_race_begin(dial->host, &list, dial->heartbeat_ms, &dial->race, reterr);
 	if (rc == OB_OK) {
 		rc = obi_tcp_race_step(&dial->race, &dial->stream->fd, ret_want, reterr);
 	}
-	return rc == OB_EAGAIN ? OB_OK : rc; /* a step never succeeds at once, but for what it has started before */
+	return rc == OB_EAGAIN
+		   ? OB_OK
+		   : rc; /* a step never succeeds at once, but for what it has started before */
 }
 
-static int tcp_dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		    struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+static int tcp_dial(const struct ob_host *host, const struct ob_uri *uri,
+		    const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		    struct ob_want *ret_want, struct ob_error *reterr)
 {
 	int rc = check_form(host, uri, false, reterr);
 	if (rc != OB_OK) {
@@ -221,15 +238,18 @@ static int end_lookup(struct ob_dial *dial, struct ob_want *ret_want, struct ob_
 	struct obi_tcp_list list;
 	int rc = obi_tcp_lookup_end(dial->lookup, &list, reterr);
 	if (rc == OB_EAGAIN) {
-		*ret_want = (struct ob_want){.fd = dial->lookup_fd, .events = OB_READABLE, .deadline = -1};
+		*ret_want =
+		    (struct ob_want){.fd = dial->lookup_fd, .events = OB_READABLE, .deadline = -1};
 		return rc;
 	}
 	dial->lookup = NULL;
-	return rc == OB_OK ? obi_tcp_race_begin(dial->host, &list, dial->heartbeat_ms, &dial->race, reterr) : rc;
+	return rc == OB_OK
+		   ? obi_tcp_race_begin(dial->host, &list, dial->heartbeat_ms, &dial->race, reterr)
+		   : rc;
 }
 
-static int tcp_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
-			   struct ob_error *reterr)
+static int tcp_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream,
+			   struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)revents; /* what happened is asked of the kernel */
 	int rc = dial->lookup != NULL ? end_lookup(dial, ret_want, reterr) : OB_OK;
@@ -243,7 +263,7 @@ static int tcp_finish_dial(struct ob_dial *dial, int revents, struct ob_stream *
 	return rc;
 }
 
-/* ---- Peer facts --------------------------------------------------------------------------------------------------- */
+/* ---- Peer facts ---- */
 
 static int tcp_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr)
 {
@@ -259,7 +279,7 @@ static int tcp_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_err
 	return OB_OK;
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
 static const char *const schemes[] = {"tcp", NULL};
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
-  * The unix transport: unix:///absolute/path, a stream socket in the file system.
+ * The unix transport: unix:///absolute/path, a stream socket in the file system.
  *
- * Who may connect is decided by the directory, and by the mode of the socket: 0600, or what ?mode=0660 says behind the path
- * (which means nothing to a dialer). Who did connect is known from the kernel. So this transport is OB_TRANSPORT_LOCAL.
+ * Who may connect is decided by the directory, and by the mode of the socket: 0600, or what
+ * ?mode=0660 says behind the path (which means nothing to a dialer). Who did connect is known from
+ * the kernel. So this transport is OB_TRANSPORT_LOCAL.
  */
 #include "common/stream.h"
 #include "common/unixpath.h"
@@ -18,7 +19,8 @@ struct ob_listener {
 	struct obi_unixpath place;
 };
 
-/* A connect to a unix socket succeeds or fails at once, so a dial is a stream on its way to the caller. */
+/* A connect to a unix socket succeeds or fails at once, so a dial is a stream on its way to the
+ * caller. */
 struct ob_dial {
 	struct ob_stream *stream;
 };
@@ -46,21 +48,23 @@ static bool read_mode(struct ob_bytes query, mode_t *ret)
 	return (mode & ~(mode_t)0777) == 0 && (mode & DEFAULT_MODE) == DEFAULT_MODE;
 }
 
-/* The path of uri, NUL-terminated; NULL, with the reason in *reterr, when the URI is not one of ours. */
+/* The path of uri, NUL-terminated; NULL, with the reason in *reterr, when the URI is not one of
+ * ours. */
 static const char *path_of(const struct ob_host *host, const struct ob_uri *uri, mode_t *ret_mode,
 			   struct ob_error *reterr)
 {
 	const char *path = (const char *)uri->path.data;
 	if (uri->host.len != 0 || uri->port != -1 || uri->path.len < 2 || path[0] != '/' ||
 	    !read_mode(uri->query, ret_mode)) {
-		host->fail(reterr, OB_EINVAL, 0, "'%.*s' is not of the form unix:///absolute/path[?mode=0660]",
+		host->fail(reterr, OB_EINVAL, 0,
+			   "'%.*s' is not of the form unix:///absolute/path[?mode=0660]",
 			   (int)uri->text.len, (const char *)uri->text.data);
 		return NULL;
 	}
 	return path;
 }
 
-/* ---- Listener ----------------------------------------------------------------------------------------------------- */
+/* ---- Listener ---- */
 
 static void unix_listener_close(struct ob_listener *listener)
 {
@@ -70,11 +74,13 @@ static void unix_listener_close(struct ob_listener *listener)
 	}
 }
 
-static int unix_listen(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		       struct ob_listener **ret_listener, struct ob_error *reterr)
+static int unix_listen(const struct ob_host *host, const struct ob_uri *uri,
+		       const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		       struct ob_error *reterr)
 {
 	bool lock_held = OB_HAS(params, lock_held) && params->lock_held;
-	uint32_t backlog = OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
+	uint32_t backlog =
+	    OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
 	mode_t mode;
 	const char *path = path_of(host, uri, &mode, reterr);
 	if (path == NULL) {
@@ -90,7 +96,8 @@ static int unix_listen(const struct ob_host *host, const struct ob_uri *uri, con
 		free(listener);
 		return rc;
 	}
-	if (mode != DEFAULT_MODE && (rc = obi_unixpath_set_mode(host, &listener->place, mode, reterr)) != OB_OK) {
+	if (mode != DEFAULT_MODE &&
+	    (rc = obi_unixpath_set_mode(host, &listener->place, mode, reterr)) != OB_OK) {
 		unix_listener_close(listener);
 		return rc;
 	}
@@ -103,7 +110,8 @@ static int unix_listener_fd(struct ob_listener *listener)
 	return listener->place.fd;
 }
 
-static int unix_accept(struct ob_listener *listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+static int unix_accept(struct ob_listener *listener, struct ob_stream **ret_stream,
+		       struct ob_error *reterr)
 {
 	return obi_stream_accept(listener->host, listener->place.fd, ret_stream, reterr);
 }
@@ -114,7 +122,7 @@ static int unix_local_uri(struct ob_listener *listener, struct ob_sink *out)
 	return obi_unixpath_encode(listener->place.path, out) ? OB_OK : OB_ENOMEM;
 }
 
-/* ---- Dial --------------------------------------------------------------------------------------------------------- */
+/* ---- Dial ---- */
 
 static void unix_dial_close(struct ob_dial *dial)
 {
@@ -124,8 +132,9 @@ static void unix_dial_close(struct ob_dial *dial)
 	}
 }
 
-static int unix_dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		     struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+static int unix_dial(const struct ob_host *host, const struct ob_uri *uri,
+		     const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		     struct ob_want *ret_want, struct ob_error *reterr)
 {
 	mode_t mode;
 	const char *path = path_of(host, uri, &mode, reterr);
@@ -151,8 +160,8 @@ static int unix_dial(const struct ob_host *host, const struct ob_uri *uri, const
 	return OB_OK;
 }
 
-static int unix_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
-			    struct ob_error *reterr)
+static int unix_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream,
+			    struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)revents, (void)ret_want, (void)reterr;
 	*ret_stream = dial->stream;
@@ -160,7 +169,7 @@ static int unix_finish_dial(struct ob_dial *dial, int revents, struct ob_stream 
 	return OB_OK;
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
 static const char *const schemes[] = {"unix", NULL};
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hvsock transport: hvsock:///path/to/v.sock:port, vsock as Firecracker and Cloud Hypervisor offer it to their host, without
- * its kernel: a unix socket of the VMM.
+ * The hvsock transport: hvsock:///path/to/v.sock:port, vsock as Firecracker and Cloud Hypervisor
+ * offer it to their host, without its kernel: a unix socket of the VMM.
  *
- * To a guest: connect to the path, send "CONNECT port\n", read "OK hostport\n"; from then on the bytes are the guest's. From a
- * guest: the VMM connects to a unix socket that we bind at path_port.
+ * To a guest: connect to the path, send "CONNECT port\n", read "OK hostport\n"; from then on the
+ * bytes are the guest's. From a guest: the VMM connects to a unix socket that we bind at path_port.
  *
  * What the kernel knows of the peer is about the VMM, so it says nothing about who speaks.
  */
@@ -40,18 +40,21 @@ struct ob_dial {
 	size_t len;
 };
 
-static int check_form(const struct ob_host *host, const struct ob_uri *uri, int32_t least, struct ob_error *reterr)
+static int check_form(const struct ob_host *host, const struct ob_uri *uri, int32_t least,
+		      struct ob_error *reterr)
 {
 	const uint8_t *path = uri->path.data;
-	if (uri->host.len != 0 || uri->query.len != 0 || uri->path.len < 2 || path[0] != '/' || uri->port < least) {
+	if (uri->host.len != 0 || uri->query.len != 0 || uri->path.len < 2 || path[0] != '/' ||
+	    uri->port < least) {
 		return host->fail(reterr, OB_EINVAL, 0,
-				  "'%.*s' is not of the form hvsock:///path/to/v.sock:port, with a port from %d on",
+				  "'%.*s' is not of the form hvsock:///path/to/v.sock:port, with a "
+				  "port from %d on",
 				  (int)uri->text.len, (const char *)uri->text.data, least);
 	}
 	return OB_OK;
 }
 
-/* ---- Listener ----------------------------------------------------------------------------------------------------- */
+/* ---- Listener ---- */
 
 static void hvsock_listener_close(struct ob_listener *listener)
 {
@@ -62,23 +65,25 @@ static void hvsock_listener_close(struct ob_listener *listener)
 	}
 }
 
-static int listen_at(struct ob_listener *listener, int32_t port, const struct ob_stream_params *params,
-		     struct ob_error *reterr)
+static int listen_at(struct ob_listener *listener, int32_t port,
+		     const struct ob_stream_params *params, struct ob_error *reterr)
 {
 	bool lock_held = OB_HAS(params, lock_held) && params->lock_held;
-	uint32_t backlog = OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
+	uint32_t backlog =
+	    OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
 	char *path;
 	if (asprintf(&path, "%s_%d", listener->path, port) < 0) {
 		return listener->host->fail(reterr, OB_ENOMEM, 0, "listening: out of memory");
 	}
-	int rc = obi_unixpath_listen(listener->host, path, lock_held, backlog, &listener->place, reterr);
+	int rc =
+	    obi_unixpath_listen(listener->host, path, lock_held, backlog, &listener->place, reterr);
 	listener->port = port;
 	free(path);
 	return rc;
 }
 
-static int listen_somewhere(struct ob_listener *listener, int32_t port, const struct ob_stream_params *params,
-			    struct ob_error *reterr)
+static int listen_somewhere(struct ob_listener *listener, int32_t port,
+			    const struct ob_stream_params *params, struct ob_error *reterr)
 {
 	int rc = OB_EEXIST;
 	if (port != 0) {
@@ -90,8 +95,9 @@ static int listen_somewhere(struct ob_listener *listener, int32_t port, const st
 	return rc;
 }
 
-static int hvsock_listen(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-			 struct ob_listener **ret_listener, struct ob_error *reterr)
+static int hvsock_listen(const struct ob_host *host, const struct ob_uri *uri,
+			 const struct ob_stream_params *params, struct ob_listener **ret_listener,
+			 struct ob_error *reterr)
 {
 	int rc = check_form(host, uri, 0, reterr);
 	if (rc != OB_OK) {
@@ -101,8 +107,9 @@ static int hvsock_listen(const struct ob_host *host, const struct ob_uri *uri, c
 	if (listener == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "listening: out of memory");
 	}
-	*listener = (struct ob_listener){
-	    .host = host, .place = {.fd = -1, .dir = -1}, .path = strdup((const char *)uri->path.data)};
+	*listener = (struct ob_listener){.host = host,
+					 .place = {.fd = -1, .dir = -1},
+					 .path = strdup((const char *)uri->path.data)};
 	rc = listener->path != NULL ? listen_somewhere(listener, uri->port, params, reterr)
 				    : host->fail(reterr, OB_ENOMEM, 0, "listening: out of memory");
 	if (rc != OB_OK) {
@@ -118,7 +125,8 @@ static int hvsock_listener_fd(struct ob_listener *listener)
 	return listener->place.fd;
 }
 
-static int hvsock_accept(struct ob_listener *listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+static int hvsock_accept(struct ob_listener *listener, struct ob_stream **ret_stream,
+			 struct ob_error *reterr)
 {
 	return obi_stream_accept(listener->host, listener->place.fd, ret_stream, reterr);
 }
@@ -132,7 +140,7 @@ static int hvsock_local_uri(struct ob_listener *listener, struct ob_sink *out)
 	return ob_sink_text(out, port) ? OB_OK : OB_ENOMEM;
 }
 
-/* ---- Dial --------------------------------------------------------------------------------------------------------- */
+/* ---- Dial ---- */
 
 static void hvsock_dial_close(struct ob_dial *dial)
 {
@@ -144,11 +152,11 @@ static void hvsock_dial_close(struct ob_dial *dial)
 
 static int gone(const struct ob_dial *dial, int sys, struct ob_error *reterr)
 {
-	return dial->host->fail(
-	    reterr, OB_EREFUSED, sys,
-	    "the VMM closed the connection on CONNECT %d: nobody listens in the guest, or it is not "
-	    "ready",
-	    dial->port);
+	return dial->host->fail(reterr, OB_EREFUSED, sys,
+				"the VMM closed the connection on CONNECT %d: nobody listens in "
+				"the guest, or it is not "
+				"ready",
+				dial->port);
 }
 
 /* A fresh socket takes so short a line at once. */
@@ -162,11 +170,13 @@ static int say_connect(struct ob_dial *dial, struct ob_error *reterr)
 	}
 	return n < 0 && (errno == EPIPE || errno == ECONNRESET)
 		   ? gone(dial, errno, reterr)
-		   : dial->host->fail(reterr, OB_EIO, n < 0 ? errno : 0, "asking the VMM for CONNECT %d", dial->port);
+		   : dial->host->fail(reterr, OB_EIO, n < 0 ? errno : 0,
+				      "asking the VMM for CONNECT %d", dial->port);
 }
 
-static int hvsock_dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		       struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+static int hvsock_dial(const struct ob_host *host, const struct ob_uri *uri,
+		       const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		       struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)params;
 	int rc = check_form(host, uri, 1, reterr);
@@ -188,18 +198,21 @@ static int hvsock_dial(const struct ob_host *host, const struct ob_uri *uri, con
 		return rc;
 	}
 	*ret_dial = dial;
-	*ret_want = (struct ob_want){.fd = dial->stream->fd, .events = OB_READABLE, .deadline = dial->deadline};
+	*ret_want = (struct ob_want){
+	    .fd = dial->stream->fd, .events = OB_READABLE, .deadline = dial->deadline};
 	return OB_OK;
 }
 
-/* How many of the n bytes at `at`, which were only looked at, belong to the reply: what follows is the guest's. */
+/* How many of the n bytes at `at`, which were only looked at, belong to the reply: what follows is
+ * the guest's. */
 static size_t of_the_reply(const char *at, size_t n)
 {
 	const char *end = memchr(at, '\n', n);
 	return end != NULL ? (size_t)(end - at) + 1 : n;
 }
 
-/* Take from the stream what there is of the reply. A positive count, 0 at its end, or -1 with errno. */
+/* Take from the stream what there is of the reply. A positive count, 0 at its end, or -1 with
+ * errno. */
 static ssize_t take_some(struct ob_dial *dial)
 {
 	char *at = dial->line + dial->len;
@@ -212,11 +225,13 @@ static ssize_t take_some(struct ob_dial *dial)
 static int wait_on(const struct ob_dial *dial, struct ob_want *ret_want, struct ob_error *reterr)
 {
 	if (dial->host->now_ms() >= dial->deadline) {
-		return dial->host->fail(reterr, OB_ETIMEDOUT, 0,
-					"the VMM did not answer CONNECT %d in %d ms: the guest is not ready",
-					dial->port, HANDSHAKE_MS);
+		return dial->host->fail(
+		    reterr, OB_ETIMEDOUT, 0,
+		    "the VMM did not answer CONNECT %d in %d ms: the guest is not ready",
+		    dial->port, HANDSHAKE_MS);
 	}
-	*ret_want = (struct ob_want){.fd = dial->stream->fd, .events = OB_READABLE, .deadline = dial->deadline};
+	*ret_want = (struct ob_want){
+	    .fd = dial->stream->fd, .events = OB_READABLE, .deadline = dial->deadline};
 	return OB_EAGAIN;
 }
 
@@ -239,18 +254,20 @@ static int hvsock_finish_dial(struct ob_dial *dial, int revents, struct ob_strea
 			dial->stream = NULL;
 			return OB_OK;
 		case OBI_HVSOCK_BAD:
-			return dial->host->fail(reterr, OB_EPROTO, 0,
-						"what answers CONNECT %d does not speak hybrid vsock: no \"OK port\"",
-						dial->port);
+			return dial->host->fail(
+			    reterr, OB_EPROTO, 0,
+			    "what answers CONNECT %d does not speak hybrid vsock: no \"OK port\"",
+			    dial->port);
 		case OBI_HVSOCK_MORE:
 			break;
 		}
 	}
 }
 
-/* ---- Peer facts --------------------------------------------------------------------------------------------------- */
+/* ---- Peer facts ---- */
 
-/* Of the VMM's socket, its name: what the kernel knows of its process says nothing about the guest. */
+/* Of the VMM's socket, its name: what the kernel knows of its process says nothing about the guest.
+ */
 static int hvsock_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr)
 {
 	struct sockaddr_un address = {0};
@@ -264,7 +281,7 @@ static int hvsock_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_
 	return OB_OK;
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
 static const char *const schemes[] = {"hvsock", NULL};
 

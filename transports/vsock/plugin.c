@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin vsock: AF_VSOCK as the guest's and the host's kernel have it, and the hybrid of VMMs without one. */
+/* The plugin vsock: AF_VSOCK as the guest's and the host's kernel have it, and the hybrid of VMMs
+ * without one. */
 #include "vsock/vsock.h"
 
 #include <stdlib.h>

@@ -11,8 +11,8 @@ enum { OBI_HVSOCK_REPLY_MAX = 14 };
 enum obi_hvsock_reply { OBI_HVSOCK_MORE, OBI_HVSOCK_GOOD, OBI_HVSOCK_BAD };
 
 /*
- * Judge the bytes that came so far: MORE when they are the beginning of "OK <u32>\n"; GOOD when they are all of it; else BAD, at
- * the first byte that does not belong there.
+ * Judge the bytes that came so far: MORE when they are the beginning of "OK <u32>\n"; GOOD when
+ * they are all of it; else BAD, at the first byte that does not belong there.
  */
 enum obi_hvsock_reply obi_hvsock_judge(const char *line, size_t len);
 

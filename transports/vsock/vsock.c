@@ -2,8 +2,9 @@
 /*
  * The vsock transport: vsock://cid:port, between a virtual machine and its host.
  *
- * The CID is a number, or one of three names: any, all of one's own, to listen on; host, the machine that we are a guest of; local,
- * this machine itself. A guest that is to survive a snapshot listens on any: its CID may be another one afterwards.
+ * The CID is a number, or one of three names: any, all of one's own, to listen on; host, the
+ * machine that we are a guest of; local, this machine itself. A guest that is to survive a snapshot
+ * listens on any: its CID may be another one afterwards.
  */
 #include "vsock/vsock.h"
 
@@ -29,13 +30,15 @@ struct ob_dial {
 	struct sockaddr_vm to;
 };
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---- */
 
 static bool cid_of(struct ob_bytes host, uint32_t *ret)
 {
 	uint64_t cid = 0;
 	if (ob_bytes_is(host, "any") || ob_bytes_is(host, "host") || ob_bytes_is(host, "local")) {
-		*ret = host.data[0] == 'a' ? VMADDR_CID_ANY : host.data[0] == 'h' ? VMADDR_CID_HOST : VMADDR_CID_LOCAL;
+		*ret = host.data[0] == 'a'   ? VMADDR_CID_ANY
+		       : host.data[0] == 'h' ? VMADDR_CID_HOST
+					     : VMADDR_CID_LOCAL;
 		return true;
 	}
 	for (size_t i = 0; i < host.len; i++) {
@@ -52,17 +55,20 @@ static int address_of(const struct ob_host *host, const struct ob_uri *uri, stru
 		      struct ob_error *reterr)
 {
 	uint32_t cid;
-	if (!cid_of(uri->host, &cid) || uri->port < 0 || uri->path.len != 0 || uri->query.len != 0) {
-		return host->fail(
-		    reterr, OB_EINVAL, 0,
-		    "'%.*s' is not of the form vsock://cid:port, with a number, any, host or local as cid",
-		    (int)uri->text.len, (const char *)uri->text.data);
-	}
-	if (cid == VMADDR_CID_HYPERVISOR) {
-		return host->fail(reterr, OB_EINVAL, 0, "%.*s: CID 0 is reserved for the hypervisor",
+	if (!cid_of(uri->host, &cid) || uri->port < 0 || uri->path.len != 0 ||
+	    uri->query.len != 0) {
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "'%.*s' is not of the form vsock://cid:port, with a number, any, "
+				  "host or local as cid",
 				  (int)uri->text.len, (const char *)uri->text.data);
 	}
-	*ret = (struct sockaddr_vm){.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = (uint32_t)uri->port};
+	if (cid == VMADDR_CID_HYPERVISOR) {
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "%.*s: CID 0 is reserved for the hypervisor", (int)uri->text.len,
+				  (const char *)uri->text.data);
+	}
+	*ret = (struct sockaddr_vm){
+	    .svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = (uint32_t)uri->port};
 	return OB_OK;
 }
 
@@ -76,46 +82,55 @@ static void show(const struct sockaddr_vm *address, char ret[32])
 	}
 }
 
-/* ---- Failures, in words that help --------------------------------------------------------------------------------- */
+/* ---- Failures, in words that help ---- */
 
 static int no_socket(const struct ob_host *host, struct ob_error *reterr)
 {
 	switch (errno) {
 	case EPERM:
 	case EACCES:
-		return host->fail(reterr, OB_EPERM, errno,
-				  "making a vsock socket: forbidden, as a container's seccomp filter does");
+		return host->fail(
+		    reterr, OB_EPERM, errno,
+		    "making a vsock socket: forbidden, as a container's seccomp filter does");
 	case EAFNOSUPPORT:
 	case ESOCKTNOSUPPORT:
-		return host->fail(reterr, OB_ENOTSUP, errno, "making a vsock socket: this kernel has no vsock");
+		return host->fail(reterr, OB_ENOTSUP, errno,
+				  "making a vsock socket: this kernel has no vsock");
 	default:
 		return host->fail(reterr, obi_socket_code(errno), errno, "making a vsock socket");
 	}
 }
 
-static int no_connection(const struct ob_host *host, const struct sockaddr_vm *to, int sys, struct ob_error *reterr)
+static int no_connection(const struct ob_host *host, const struct sockaddr_vm *to, int sys,
+			 struct ob_error *reterr)
 {
 	char where[32];
 	show(to, where);
 	switch (sys) {
 	case ECONNRESET: /* what the other side says when nobody listens */
-		return host->fail(reterr, OB_EREFUSED, sys, "connecting to vsock://%s: nobody listens there", where);
+		return host->fail(reterr, OB_EREFUSED, sys,
+				  "connecting to vsock://%s: nobody listens there", where);
 	case ENODEV:
 	case ENETUNREACH:
 	case EHOSTUNREACH:
-		return host->fail(reterr, OB_EREFUSED, sys, "connecting to vsock://%s: nothing here leads to that CID",
+		return host->fail(reterr, OB_EREFUSED, sys,
+				  "connecting to vsock://%s: nothing here leads to that CID",
 				  where);
 	case EPERM:
 	case EACCES:
-		return host->fail(reterr, OB_EPERM, sys,
-				  "connecting to vsock://%s: forbidden, as a container's seccomp filter does", where);
+		return host->fail(
+		    reterr, OB_EPERM, sys,
+		    "connecting to vsock://%s: forbidden, as a container's seccomp filter does",
+		    where);
 	default:
-		return host->fail(reterr, obi_socket_code(sys) != OB_EAGAIN ? obi_socket_code(sys) : OB_EIO, sys,
-				  "connecting to vsock://%s", where);
+		return host->fail(reterr,
+				  obi_socket_code(sys) != OB_EAGAIN ? obi_socket_code(sys) : OB_EIO,
+				  sys, "connecting to vsock://%s", where);
 	}
 }
 
-static int not_bound(const struct ob_host *host, const struct sockaddr_vm *place, int sys, struct ob_error *reterr)
+static int not_bound(const struct ob_host *host, const struct sockaddr_vm *place, int sys,
+		     struct ob_error *reterr)
 {
 	char where[32];
 	show(place, where);
@@ -128,7 +143,7 @@ static int new_socket(void)
 	return socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/* ---- Listener ----------------------------------------------------------------------------------------------------- */
+/* ---- Listener ---- */
 
 static void vsock_listener_close(struct ob_listener *listener)
 {
@@ -167,10 +182,12 @@ static int bind_and_listen(int fd, struct sockaddr_vm *place, int backlog)
 	return listen(fd, backlog) == 0 ? 0 : errno;
 }
 
-static int vsock_listen(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-			struct ob_listener **ret_listener, struct ob_error *reterr)
+static int vsock_listen(const struct ob_host *host, const struct ob_uri *uri,
+			const struct ob_stream_params *params, struct ob_listener **ret_listener,
+			struct ob_error *reterr)
 {
-	uint32_t backlog = OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
+	uint32_t backlog =
+	    OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
 	struct sockaddr_vm place;
 	int rc = address_of(host, uri, &place, reterr);
 	if (rc != OB_OK) {
@@ -184,7 +201,8 @@ static int vsock_listen(const struct ob_host *host, const struct ob_uri *uri, co
 	if (listener->fd < 0) {
 		rc = no_socket(host, reterr);
 	} else {
-		int sys = bind_and_listen(listener->fd, &place, backlog < INT_MAX ? (int)backlog : INT_MAX);
+		int sys = bind_and_listen(listener->fd, &place,
+					  backlog < INT_MAX ? (int)backlog : INT_MAX);
 		rc = sys != 0 ? not_bound(host, &place, sys, reterr) : OB_OK;
 	}
 	if (rc != OB_OK) {
@@ -200,7 +218,8 @@ static int vsock_listener_fd(struct ob_listener *listener)
 	return listener->fd;
 }
 
-static int vsock_accept(struct ob_listener *listener, struct ob_stream **ret_stream, struct ob_error *reterr)
+static int vsock_accept(struct ob_listener *listener, struct ob_stream **ret_stream,
+			struct ob_error *reterr)
 {
 	return obi_stream_accept(listener->host, listener->fd, ret_stream, reterr);
 }
@@ -218,7 +237,7 @@ static int vsock_local_uri(struct ob_listener *listener, struct ob_sink *out)
 	return ob_sink_text(out, text) ? OB_OK : OB_ENOMEM;
 }
 
-/* ---- Dial --------------------------------------------------------------------------------------------------------- */
+/* ---- Dial ---- */
 
 static void vsock_dial_close(struct ob_dial *dial)
 {
@@ -228,12 +247,13 @@ static void vsock_dial_close(struct ob_dial *dial)
 	}
 }
 
-static int check_target(const struct ob_host *host, const struct ob_uri *uri, struct sockaddr_vm *ret,
-			struct ob_error *reterr)
+static int check_target(const struct ob_host *host, const struct ob_uri *uri,
+			struct sockaddr_vm *ret, struct ob_error *reterr)
 {
 	int rc = address_of(host, uri, ret, reterr);
 	if (rc == OB_OK && (ret->svm_cid == VMADDR_CID_ANY || ret->svm_port == 0)) {
-		return host->fail(reterr, OB_EINVAL, 0, "%.*s: %s can be listened on, not connected to",
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "%.*s: %s can be listened on, not connected to",
 				  (int)uri->text.len, (const char *)uri->text.data,
 				  ret->svm_port == 0 ? "port 0" : "any");
 	}
@@ -246,14 +266,16 @@ static int begin(struct ob_dial *dial, struct ob_error *reterr)
 	if (dial->stream->fd < 0) {
 		return no_socket(dial->host, reterr);
 	}
-	if (connect(dial->stream->fd, (struct sockaddr *)&dial->to, sizeof dial->to) != 0 && errno != EINPROGRESS) {
+	if (connect(dial->stream->fd, (struct sockaddr *)&dial->to, sizeof dial->to) != 0 &&
+	    errno != EINPROGRESS) {
 		return no_connection(dial->host, &dial->to, errno, reterr);
 	}
 	return OB_OK;
 }
 
-static int vsock_dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		      struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+static int vsock_dial(const struct ob_host *host, const struct ob_uri *uri,
+		      const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		      struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct sockaddr_vm to;
 	(void)params; /* vsock has nothing like keepalive: the heartbeat alone finds out */
@@ -278,13 +300,14 @@ static int vsock_dial(const struct ob_host *host, const struct ob_uri *uri, cons
 	return OB_OK;
 }
 
-static int vsock_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
-			     struct ob_error *reterr)
+static int vsock_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream,
+			     struct ob_want *ret_want, struct ob_error *reterr)
 {
 	int sys = obi_connect_outcome(dial->stream->fd);
 	(void)revents;
 	if (sys == EINPROGRESS) {
-		*ret_want = (struct ob_want){.fd = dial->stream->fd, .events = OB_WRITABLE, .deadline = -1};
+		*ret_want =
+		    (struct ob_want){.fd = dial->stream->fd, .events = OB_WRITABLE, .deadline = -1};
 		return OB_EAGAIN;
 	}
 	if (sys != 0) {
@@ -295,7 +318,7 @@ static int vsock_finish_dial(struct ob_dial *dial, int revents, struct ob_stream
 	return OB_OK;
 }
 
-/* ---- Peer facts --------------------------------------------------------------------------------------------------- */
+/* ---- Peer facts ---- */
 
 static int vsock_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr)
 {
@@ -312,7 +335,7 @@ static int vsock_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_e
 	return OB_OK;
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
 static const char *const schemes[] = {"vsock", NULL};
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skeleton - an authenticator for outboard: the peer must be run by our own user. The kernel says who it is; nothing is sent.
+ * skeleton - an authenticator for outboard: the peer must be run by our own user. The kernel says
+ * who it is; nothing is sent.
  *
- * It is here to be changed. A mechanism that exchanges messages has create(), step() and destroy() besides, or instead.
+ * It is here to be changed. A mechanism that exchanges messages has create(), step() and destroy()
+ * besides, or instead.
  */
 #include <outboard/auth.h>
 
@@ -10,14 +12,16 @@
 #include <unistd.h>
 
 /*
- * Called on both ends of each connection, before a byte is read or sent. A fact counts only if its bit in `known` is set: a fact
- * that is not known is a refusal.
+ * Called on both ends of each connection, before a byte is read or sent. A fact counts only if its
+ * bit in `known` is set: a fact that is not known is a refusal.
  */
-static int admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
+static int admit(const struct ob_host *host, const struct ob_auth_params *params,
+		 struct ob_error *reterr)
 {
 	const struct ob_peer *peer = params->peer;
 	if ((peer->known & OB_PEER_UID) == 0) {
-		return host->fail(reterr, OB_EAUTH, 0, "skeleton: nobody vouches for who the peer is");
+		return host->fail(reterr, OB_EAUTH, 0,
+				  "skeleton: nobody vouches for who the peer is");
 	}
 	if (peer->uid != geteuid()) {
 		return host->fail(reterr, OB_EAUTH, 0, "skeleton: the peer is user %u", peer->uid);

@@ -2,8 +2,9 @@
 /*
  * skeleton - a codec for outboard. It is small, whole, and here to be changed.
  *
- *   message   length of what follows (4 bytes), kind (1), id (4), then method and params, or error and result
- *   value     a letter; then 8 bytes of a number, or a count of 4 bytes and so many bytes, items or pairs
+ *   message   length of what follows (4 bytes), kind (1), id (4), then method and params, or error
+ * and result value     a letter; then 8 bytes of a number, or a count of 4 bytes and so many bytes,
+ * items or pairs
  *
  * All numbers are big-endian.
  */
@@ -13,7 +14,7 @@
 
 enum { PREFIX = 4, HEAD = 9, LONGEST = 9 };
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ---- */
 
 struct reader {
 	const uint8_t *at;
@@ -38,7 +39,8 @@ static bool has(const struct reader *r, uint64_t bytes)
 
 static int read_value(struct reader *r, struct ob_value *ret);
 
-/* Each value takes a byte at least: so a count is believed only when so many bytes are there, and memory is taken after that. */
+/* Each value takes a byte at least: so a count is believed only when so many bytes are there, and
+ * memory is taken after that. */
 static int read_items(struct reader *r, uint64_t values, const struct ob_value **ret)
 {
 	struct ob_value *items = NULL, unused;
@@ -68,7 +70,8 @@ static int read_map(struct reader *r, uint64_t count, struct ob_value *ret)
 {
 	const struct ob_value *items = NULL;
 	int rc = read_items(r, 2 * count, &items);
-	*ret = ob_map((const struct ob_pair *)(const void *)items, (uint32_t)count); /* a pair is two values in a row */
+	*ret = ob_map((const struct ob_pair *)(const void *)items,
+		      (uint32_t)count); /* a pair is two values in a row */
 	if (rc < 0 || r->arena == NULL) {
 		return rc;
 	}
@@ -157,18 +160,22 @@ static int read_message(struct reader *r, uint32_t kind, struct ob_value values[
 		return rc < 0 ? rc : OB_EPROTO;
 	}
 	bool call = kind == OB_REQUEST || kind == OB_NOTIFY;
-	bool sound = values[0].type == OB_STRING && (values[1].type == OB_ARRAY || values[1].type == OB_MAP);
+	bool sound =
+	    values[0].type == OB_STRING && (values[1].type == OB_ARRAY || values[1].type == OB_MAP);
 	return (call && sound) || kind == OB_RESPONSE ? OB_OK : OB_EPROTO;
 }
 
-static struct reader reader_of(struct ob_bytes message, struct ob_arena *arena, const struct ob_limits *limits)
+static struct reader reader_of(struct ob_bytes message, struct ob_arena *arena,
+			       const struct ob_limits *limits)
 {
 	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;
 	return (struct reader){message.data + HEAD, message.data + message.len, arena, depth};
 }
 
-/* It is called with what has come so far, and judges once, when all is there: so it looks at no byte twice. */
-static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len)
+/* It is called with what has come so far, and judges once, when all is there: so it looks at no
+ * byte twice. */
+static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
+		size_t *ret_len)
 {
 	struct ob_value values[2];
 	if (bytes.len < PREFIX) {
@@ -201,7 +208,8 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob
 		return rc;
 	}
 	ret_message->kind = kind;
-	ret_message->id = (struct ob_id){.number = (uint32_t)read_number(bytes.data + PREFIX + 1, 4)};
+	ret_message->id =
+	    (struct ob_id){.number = (uint32_t)read_number(bytes.data + PREFIX + 1, 4)};
 	ret_message->error = ret_message->params = values[kind == OB_RESPONSE ? 0 : 1];
 	ret_message->result = values[1];
 	ret_message->method = (struct ob_bytes){NULL, 0};
@@ -209,7 +217,7 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob
 	return OB_OK;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ---- */
 
 static int put(struct ob_sink *out, char letter, uint64_t number, size_t bytes)
 {
@@ -248,7 +256,9 @@ static int put_all(struct ob_sink *out, const struct ob_value *v, uint32_t depth
 			const struct ob_value *key = &v->as.pairs[i].key;
 			rc = put_bytes(out, 's', ob_bytes_of(key->as.string, key->count));
 		}
-		rc = rc == OB_OK ? put_value(out, map ? &v->as.pairs[i].value : &v->as.items[i], depth + 1) : rc;
+		rc = rc == OB_OK
+			 ? put_value(out, map ? &v->as.pairs[i].value : &v->as.items[i], depth + 1)
+			 : rc;
 	}
 	return rc;
 }
@@ -268,7 +278,8 @@ static int put_value(struct ob_sink *out, const struct ob_value *v, uint32_t dep
 		return put_double(out, v->as.number);
 	case OB_STRING:
 	case OB_BINARY:
-		return put_bytes(out, v->type == OB_STRING ? 's' : 'b', ob_bytes_of(v->as.binary, v->count));
+		return put_bytes(out, v->type == OB_STRING ? 's' : 'b',
+				 ob_bytes_of(v->as.binary, v->count));
 	case OB_ARRAY:
 	case OB_MAP:
 		return put_all(out, v, depth);
@@ -283,7 +294,8 @@ static int put_body(struct ob_sink *out, const struct ob_message *m)
 	const struct ob_value *params = m->params.type == OB_NIL ? &none : &m->params;
 	if (m->kind == OB_RESPONSE) {
 		int rc = put_value(out, &m->error, 0);
-		return rc == OB_OK ? put_value(out, m->error.type == OB_NIL ? &m->result : &nil, 0) : rc;
+		return rc == OB_OK ? put_value(out, m->error.type == OB_NIL ? &m->result : &nil, 0)
+				   : rc;
 	}
 	if (params->type != OB_ARRAY && params->type != OB_MAP) {
 		return OB_EINVAL;
@@ -312,7 +324,7 @@ static int encode(const struct ob_message *message, struct ob_sink *out, struct 
 	return rc == OB_OK && len > UINT32_MAX ? OB_ENOMEM : rc;
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
 static const struct ob_codec_ops ops = {
     .size = sizeof ops,

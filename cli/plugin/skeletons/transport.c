@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skeleton - a transport for outboard: skeleton:///absolute/path, a stream socket in the file system. It is small, whole, and here
- * to be changed.
+ * skeleton - a transport for outboard: skeleton:///absolute/path, a stream socket in the file
+ * system. It is small, whole, and here to be changed.
  *
- * Every descriptor is non-blocking and close-on-exec from birth, and nothing here waits: the library watches the descriptors, and
- * calls again when one is ready.
+ * Every descriptor is non-blocking and close-on-exec from birth, and nothing here waits: the
+ * library watches the descriptors, and calls again when one is ready.
  */
 #define _GNU_SOURCE
 #include <outboard/transport.h>
@@ -22,7 +22,8 @@ struct ob_stream {
 	int fd;
 };
 
-/* A connect to such a socket succeeds or fails at once, so a dial is a stream on its way to the caller. */
+/* A connect to such a socket succeeds or fails at once, so a dial is a stream on its way to the
+ * caller. */
 struct ob_dial {
 	struct ob_stream *stream;
 };
@@ -35,7 +36,7 @@ struct ob_listener {
 	ino_t ino;
 };
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---- */
 
 static int address_of(const struct ob_host *host, const struct ob_uri *uri, struct sockaddr_un *ret,
 		      struct ob_error *reterr)
@@ -43,11 +44,13 @@ static int address_of(const struct ob_host *host, const struct ob_uri *uri, stru
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (uri->host.len != 0 || uri->port != -1 || uri->query.len != 0 || uri->path.len < 2 ||
 	    uri->path.data[0] != '/') {
-		return host->fail(reterr, OB_EINVAL, 0, "'%.*s' is not of the form skeleton:///absolute/path",
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "'%.*s' is not of the form skeleton:///absolute/path",
 				  (int)uri->text.len, (const char *)uri->text.data);
 	}
 	if (uri->path.len >= sizeof ret->sun_path) {
-		return host->fail(reterr, OB_EINVAL, ENAMETOOLONG, "%s", (const char *)uri->path.data);
+		return host->fail(reterr, OB_EINVAL, ENAMETOOLONG, "%s",
+				  (const char *)uri->path.data);
 	}
 	memcpy(ret->sun_path, uri->path.data, uri->path.len);
 	return OB_OK;
@@ -91,7 +94,7 @@ static int connect_to(const struct sockaddr_un *address)
 	return fd >= 0 ? fd : -errno;
 }
 
-/* ---- Listener ----------------------------------------------------------------------------------------------------- */
+/* ---- Listener ---- */
 
 /* A dead server's socket is removed; one that answers, and what is no socket, is left alone. */
 static bool make_way(const struct sockaddr_un *address)
@@ -136,10 +139,12 @@ static int start(struct ob_listener *l, uint32_t backlog)
 	return sys;
 }
 
-static int listen_at(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		     struct ob_listener **ret_listener, struct ob_error *reterr)
+static int listen_at(const struct ob_host *host, const struct ob_uri *uri,
+		     const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		     struct ob_error *reterr)
 {
-	uint32_t backlog = OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
+	uint32_t backlog =
+	    OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
 	struct ob_listener own = {.host = host, .fd = -1};
 	int rc = address_of(host, uri, &own.address, reterr);
 	if (rc < 0) {
@@ -152,7 +157,8 @@ static int listen_at(const struct ob_host *host, const struct ob_uri *uri, const
 			close(own.fd);
 		}
 		free(l);
-		return host->fail(reterr, code_of(sys), sys, "listening on %s", own.address.sun_path);
+		return host->fail(reterr, code_of(sys), sys, "listening on %s",
+				  own.address.sun_path);
 	}
 	*l = own;
 	*ret_listener = l;
@@ -166,7 +172,9 @@ static int listener_fd(struct ob_listener *l)
 
 static int local_uri(struct ob_listener *l, struct ob_sink *out)
 {
-	return ob_sink_text(out, "skeleton://") && ob_sink_text(out, l->address.sun_path) ? OB_OK : OB_ENOMEM;
+	return ob_sink_text(out, "skeleton://") && ob_sink_text(out, l->address.sun_path)
+		   ? OB_OK
+		   : OB_ENOMEM;
 }
 
 static void listener_close(struct ob_listener *l)
@@ -182,7 +190,7 @@ static void listener_close(struct ob_listener *l)
 	free(l);
 }
 
-/* ---- Streams ------------------------------------------------------------------------------------------------------ */
+/* ---- Streams ---- */
 
 static struct ob_stream *stream_of(const struct ob_host *host, int fd)
 {
@@ -200,7 +208,9 @@ static int accept_one(struct ob_listener *l, struct ob_stream **ret_stream, stru
 	int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		bool gone = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
-		return gone ? OB_EAGAIN : l->host->fail(reterr, code_of(errno), errno, "accepting a connection");
+		return gone
+			   ? OB_EAGAIN
+			   : l->host->fail(reterr, code_of(errno), errno, "accepting a connection");
 	}
 	struct ob_stream *s = stream_of(l->host, fd);
 	if (s == NULL) {
@@ -224,7 +234,8 @@ static int broken(const struct ob_stream *s, struct ob_error *reterr)
 	return s->host->fail(reterr, lost ? OB_ECONNLOST : OB_EIO, errno, "the connection broke");
 }
 
-static ptrdiff_t stream_readv(struct ob_stream *s, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t stream_readv(struct ob_stream *s, const struct iovec *pieces, int count,
+			      struct ob_error *reterr)
 {
 	ssize_t n;
 	do {
@@ -234,7 +245,8 @@ static ptrdiff_t stream_readv(struct ob_stream *s, const struct iovec *pieces, i
 }
 
 /* MSG_NOSIGNAL: a peer that is gone is an error here, and no signal. */
-static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, int count,
+			       struct ob_error *reterr)
 {
 	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)pieces,
 			     .msg_iovlen = (size_t)(count < IOV_MAX ? count : IOV_MAX)};
@@ -273,10 +285,11 @@ static void stream_close(struct ob_stream *s)
 	}
 }
 
-/* ---- Dials -------------------------------------------------------------------------------------------------------- */
+/* ---- Dials ---- */
 
-static int dial(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		struct ob_dial **ret_dial, struct ob_want *ret_want, struct ob_error *reterr)
+static int dial(const struct ob_host *host, const struct ob_uri *uri,
+		const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct sockaddr_un address;
 	(void)params;
@@ -293,7 +306,8 @@ static int dial(const struct ob_host *host, const struct ob_uri *uri, const stru
 	if (d == NULL || s == NULL) {
 		free(d);
 		stream_close(s);
-		return host->fail(reterr, OB_ENOMEM, 0, "connecting to %s: out of memory", address.sun_path);
+		return host->fail(reterr, OB_ENOMEM, 0, "connecting to %s: out of memory",
+				  address.sun_path);
 	}
 	d->stream = s;
 	*ret_dial = d;
@@ -301,8 +315,8 @@ static int dial(const struct ob_host *host, const struct ob_uri *uri, const stru
 	return OB_OK;
 }
 
-static int finish_dial(struct ob_dial *d, int revents, struct ob_stream **ret_stream, struct ob_want *ret_want,
-		       struct ob_error *reterr)
+static int finish_dial(struct ob_dial *d, int revents, struct ob_stream **ret_stream,
+		       struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)revents, (void)ret_want, (void)reterr;
 	*ret_stream = d->stream;
@@ -318,11 +332,12 @@ static void dial_close(struct ob_dial *d)
 	}
 }
 
-/* ---- Table -------------------------------------------------------------------------------------------------------- */
+/* ---- Table ---- */
 
 static const char *const schemes[] = {"skeleton", NULL};
 
-/* OB_TRANSPORT_LOCAL: only processes of this host can connect, and the kernel says who they are. Without it encryption is demanded. */
+/* OB_TRANSPORT_LOCAL: only processes of this host can connect, and the kernel says who they are.
+ * Without it encryption is demanded. */
 static const struct ob_transport_ops ops = {
     .size = sizeof ops,
     .schemes = schemes,

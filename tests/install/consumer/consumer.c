@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that knows nothing of outboard but its installation: it makes a runtime and loads the plugins of a default child. */
+/* A program that knows nothing of outboard but its installation: it makes a runtime and loads the
+ * plugins of a default child. */
 #include <outboard/outboard.h>
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* serial-parent DATA_DIRECTORY CHILD LISTEN CONNECT: a kv-child at the other end of a line, used, killed, and used again. */
+/* serial-parent DATA_DIRECTORY CHILD LISTEN CONNECT: a kv-child at the other end of a line, used,
+ * killed, and used again. */
 #include <outboard/outboard.h>
 
 #include <signal.h>
@@ -25,7 +26,8 @@ static bool set_and_get(ob_connector *child, struct ob_error *err)
 	bool ok = ob_reply_new(&reply, err) == OB_OK;
 	for (int i = 0; ok && i < ROUNDS; i++) {
 		memset(value, 'a' + i, VALUE);
-		ok = ob_client_callf(client, 0, reply, err, "kv.set", "[ss]", "key", value) == OB_OK &&
+		ok = ob_client_callf(client, 0, reply, err, "kv.set", "[ss]", "key", value) ==
+			 OB_OK &&
 		     ob_client_callf(client, 0, reply, err, "kv.get", "[s]", "key") == OB_OK &&
 		     ob_get_string(ob_reply_value(reply), &got) && ob_bytes_is(got, value);
 	}
@@ -43,7 +45,8 @@ static bool kill_and_wait(ob_runtime *runtime, ob_connector *child)
 	}
 	int rc = OB_EDOWN;
 	for (int i = 0; i < 600 && rc != OB_OK; i++) {
-		rc = ob_client_callf(ob_connector_client(child), 1000, reply, NULL, "kv.list", "[]");
+		rc =
+		    ob_client_callf(ob_connector_client(child), 1000, reply, NULL, "kv.list", "[]");
 		if (rc != OB_OK) {
 			(void)ob_runtime_run(runtime, 100);
 		}

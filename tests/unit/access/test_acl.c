@@ -13,11 +13,13 @@
 
 static struct ob_identity somebody(const char *subject, const char *method)
 {
-	return (struct ob_identity){
-	    .size = sizeof(struct ob_identity), .subject = ob_bytes_text(subject), .method = ob_bytes_text(method)};
+	return (struct ob_identity){.size = sizeof(struct ob_identity),
+				    .subject = ob_bytes_text(subject),
+				    .method = ob_bytes_text(method)};
 }
 
-static enum obi_acl_verdict judge(const char *text, const struct ob_identity *who, const char *method)
+static enum obi_acl_verdict judge(const char *text, const struct ob_identity *who,
+				  const char *method)
 {
 	struct obi_acl rules;
 	struct ob_error err = {.text = ""};
@@ -36,8 +38,10 @@ static void the_first_that_fits_decides(void **state)
 	assert_int_equal(judge("deny kv.set; allow *", &who, "kv.set"), OBI_ACL_DENIED);
 	assert_int_equal(judge("deny kv.set; allow *", &who, "kv.get"), OBI_ACL_ALLOWED);
 	assert_int_equal(judge("allow *; deny *", &who, "kv.set"), OBI_ACL_ALLOWED);
-	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.list"), OBI_ACL_ALLOWED);
-	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.lis"), OBI_ACL_DENIED);
+	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.list"),
+			 OBI_ACL_ALLOWED);
+	assert_int_equal(judge("allow kv.get kv.list\n\n deny\t* ;", &who, "kv.lis"),
+			 OBI_ACL_DENIED);
 	assert_int_equal(judge(NULL, &who, "kv.set"), OBI_ACL_NO_MATCH);
 }
 
@@ -86,19 +90,25 @@ static void what_is_for_the_parent_must_be_named_to_be_allowed(void **state)
 {
 	const struct ob_identity who = somebody("outboard", "token");
 	(void)state;
-	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.health"), OBI_ACL_ALLOWED);
-	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.shutdown"),
-			 OBI_ACL_NO_MATCH);
-	assert_int_equal(judge("allow outboard.*; deny *", &who, "outboard.supervise"), OBI_ACL_NO_MATCH);
-	assert_int_equal(judge("deny outboard.*; allow *", &who, "outboard.supervise"), OBI_ACL_DENIED);
-	assert_int_equal(judge("allow outboard-control.shutdown; deny *", &who, "outboard-control.shutdown"),
+	assert_int_equal(judge("allow outboard-control.*; deny *", &who, "outboard-control.health"),
 			 OBI_ACL_ALLOWED);
+	assert_int_equal(
+	    judge("allow outboard-control.*; deny *", &who, "outboard-control.shutdown"),
+	    OBI_ACL_NO_MATCH);
+	assert_int_equal(judge("allow outboard.*; deny *", &who, "outboard.supervise"),
+			 OBI_ACL_NO_MATCH);
+	assert_int_equal(judge("deny outboard.*; allow *", &who, "outboard.supervise"),
+			 OBI_ACL_DENIED);
+	assert_int_equal(
+	    judge("allow outboard-control.shutdown; deny *", &who, "outboard-control.shutdown"),
+	    OBI_ACL_ALLOWED);
 }
 
 /* Each row: the condition, and who fits it. A fact that nobody vouches for fits none. */
 static void all_conditions_must_hold(void **state)
 {
-	struct ob_identity local = somebody("uid:7", "peercred"), guest = somebody("host 3", "noise");
+	struct ob_identity local = somebody("uid:7", "peercred"),
+			   guest = somebody("host 3", "noise");
 	struct ob_identity unknown = local, parent = local;
 	(void)state;
 	local.known = unknown.known = parent.known = OB_PEER_UID | OB_PEER_PID;
@@ -131,12 +141,14 @@ static void all_conditions_must_hold(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char text[160];
 		snprintf(text, sizeof text, "allow %s *; deny *", rows[i].conditions);
-		bool said[] = {
-		    judge(text, &local, "a.b") == OBI_ACL_ALLOWED, judge(text, &guest, "a.b") == OBI_ACL_ALLOWED,
-		    judge(text, &unknown, "a.b") == OBI_ACL_ALLOWED, judge(text, &parent, "a.b") == OBI_ACL_ALLOWED};
-		if (said[0] != rows[i].local || said[1] != rows[i].guest || said[2] != rows[i].unknown ||
-		    said[3] != rows[i].parent) {
-			fail_msg("%s: %d %d %d %d", rows[i].conditions, said[0], said[1], said[2], said[3]);
+		bool said[] = {judge(text, &local, "a.b") == OBI_ACL_ALLOWED,
+			       judge(text, &guest, "a.b") == OBI_ACL_ALLOWED,
+			       judge(text, &unknown, "a.b") == OBI_ACL_ALLOWED,
+			       judge(text, &parent, "a.b") == OBI_ACL_ALLOWED};
+		if (said[0] != rows[i].local || said[1] != rows[i].guest ||
+		    said[2] != rows[i].unknown || said[3] != rows[i].parent) {
+			fail_msg("%s: %d %d %d %d", rows[i].conditions, said[0], said[1], said[2],
+				 said[3]);
 		}
 	}
 }
@@ -147,15 +159,20 @@ static void what_is_no_rule_is_named(void **state)
 		const char *text;
 		const char *why;
 	} rows[] = {
-	    {"", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
-	    {" ; \n", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
-	    {"allow kv.get", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"",
+	     "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {" ; \n",
+	     "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"allow kv.get",
+	     "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
 	    {"deny *; allow uid=0 *",
 	     "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
-	    {"allow parent *", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"allow parent *",
+	     "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
 	    {"deny kv.set; allow any.*",
 	     "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
-	    {"deny any.thing", "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
+	    {"deny any.thing",
+	     "the last rule must be \"allow *\" or \"deny *\", to say what becomes of the rest"},
 	    {"permit *", "rule 1: neither allow nor deny: \"permit\""},
 	    {"allow *; Deny *", "rule 2: neither allow nor deny: \"Deny\""},
 	    {"allow", "rule 1 names no method"},
@@ -166,12 +183,17 @@ static void what_is_no_rule_is_named(void **state)
 	    {"allow kv.get uid=1 ; deny *", "rule 1: neither a condition nor a method: \"uid=1\""},
 	    {"allow pid=1 * ; deny *", "rule 1: neither a condition nor a method: \"pid=1\""},
 	    {"allow uid= * ; deny *", "rule 1: a condition without a usable value: \"uid=\""},
-	    {"allow uid=root * ; deny *", "rule 1: a condition without a usable value: \"uid=root\""},
+	    {"allow uid=root * ; deny *",
+	     "rule 1: a condition without a usable value: \"uid=root\""},
 	    {"allow uid=-1 * ; deny *", "rule 1: a condition without a usable value: \"uid=-1\""},
-	    {"allow uid=4294967295 * ; deny *", "rule 1: a condition without a usable value: \"uid=4294967295\""},
-	    {"allow cid=99999999999 * ; deny *", "rule 1: a condition without a usable value: \"cid=99999999999\""},
-	    {"allow subject=\"\" * ; deny *", "rule 1: a condition without a usable value: \"subject=\"\"\""},
-	    {"allow subject=\"a * ; deny *", "rule 1: neither a condition nor a method: \"subject=\"a * ; deny *\""},
+	    {"allow uid=4294967295 * ; deny *",
+	     "rule 1: a condition without a usable value: \"uid=4294967295\""},
+	    {"allow cid=99999999999 * ; deny *",
+	     "rule 1: a condition without a usable value: \"cid=99999999999\""},
+	    {"allow subject=\"\" * ; deny *",
+	     "rule 1: a condition without a usable value: \"subject=\"\"\""},
+	    {"allow subject=\"a * ; deny *",
+	     "rule 1: neither a condition nor a method: \"subject=\"a * ; deny *\""},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who gets a seat before authentication, in exact numbers: the time is a parameter. And sources, as they are told apart. */
+/* Who gets a seat before authentication, in exact numbers: the time is a parameter. And sources, as
+ * they are told apart. */
 #include "access/admission.h"
 
 #include <setjmp.h>
@@ -18,13 +19,15 @@ static int64_t now;
 
 static struct obi_origin uid(uint32_t number)
 {
-	struct ob_peer peer = {.size = sizeof peer, .known = OB_PEER_UID | OB_PEER_PID, .uid = number};
+	struct ob_peer peer = {
+	    .size = sizeof peer, .known = OB_PEER_UID | OB_PEER_PID, .uid = number};
 	return obi_origin_of_peer(&peer);
 }
 
 static struct obi_origin cid(uint32_t number)
 {
-	struct ob_peer peer = {.size = sizeof peer, .known = OB_PEER_CID | OB_PEER_ADDRESS, .cid = number};
+	struct ob_peer peer = {
+	    .size = sizeof peer, .known = OB_PEER_CID | OB_PEER_ADDRESS, .cid = number};
 	snprintf(peer.address, sizeof peer.address, "vsock:%u:7", number);
 	return obi_origin_of_peer(&peer);
 }
@@ -110,8 +113,10 @@ static void a_host_has_a_whole_network_of_ipv6(void **state)
 	(void)state;
 	assert_false(obi_origin_equal(a, b));
 	assert_true(obi_origin_equal(obi_origin_network(a), obi_origin_network(b)));
-	assert_false(obi_origin_equal(obi_origin_network(a), obi_origin_network(address("[2001:db8:0:1::7]:1"))));
-	assert_true(obi_origin_equal(obi_origin_network(address("192.0.2.7:1")), address("192.0.2.7:1")));
+	assert_false(obi_origin_equal(obi_origin_network(a),
+				      obi_origin_network(address("[2001:db8:0:1::7]:1"))));
+	assert_true(
+	    obi_origin_equal(obi_origin_network(address("192.0.2.7:1")), address("192.0.2.7:1")));
 }
 
 static void loopback_and_the_unknown_are_shared(void **state)
@@ -130,7 +135,8 @@ static void loopback_and_the_unknown_are_shared(void **state)
 
 static void a_parent_is_an_address_or_a_context_id(void **state)
 {
-	static const char *const good[] = {"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "2", "4294967294"};
+	static const char *const good[] = {"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "2",
+					   "4294967294"};
 	static const char *const bad[] = {
 	    "",	  " 2",	   "0",		  "4294967295",	  "18446744073709551618", "-1",
 	    "2x", "1.2.3", "example.org", "192.0.2.1:80", "[2001:db8::1]",	  "fe80::1%eth0"};
@@ -152,7 +158,8 @@ static void a_parent_is_an_address_or_a_context_id(void **state)
 
 static void who_is_trusted(void **state)
 {
-	struct obi_admission_setup setup = {.seats = 4, .own_uid = OWN, .allowed_uid = 7, .parent = "192.0.2.1"};
+	struct obi_admission_setup setup = {
+	    .seats = 4, .own_uid = OWN, .allowed_uid = 7, .parent = "192.0.2.1"};
 	(void)state;
 	assert_int_equal(obi_admission_init(&gate, &setup), OB_OK);
 	assert_true(obi_admission_trusts(&gate, uid(OWN)));
@@ -229,7 +236,8 @@ static void failures_are_forgotten_and_forgiven(void **state)
 
 static void the_trusted_and_the_shared_never_wait_for_failures(void **state)
 {
-	const struct obi_origin exempt[] = {uid(OWN), uid(0), cid(2), address("127.0.0.1:1"), address("?"), cid(1)};
+	const struct obi_origin exempt[] = {uid(OWN),	  uid(0), cid(2), address("127.0.0.1:1"),
+					    address("?"), cid(1)};
 	(void)state;
 	begin(SEATS, NULL);
 	for (size_t i = 0; i < sizeof exempt / sizeof exempt[0]; i++) {
@@ -283,7 +291,8 @@ static void more_sources_than_the_table_has_room_for(void **state)
 		must_enter(uid(5000 + i), &seats[i]);
 	}
 	for (uint32_t i = 0; i < 300; i++) {
-		assert_int_equal(obi_admission_leave(&gate, &seats[i], OBI_ADMISSION_FAILED, now), 0);
+		assert_int_equal(obi_admission_leave(&gate, &seats[i], OBI_ADMISSION_FAILED, now),
+				 0);
 	}
 	assert_int_equal(gate.seated, 0);
 	assert_int_equal(gate.rest.seats, 0);
@@ -294,7 +303,8 @@ static void more_sources_than_the_table_has_room_for(void **state)
 
 static void strangers_leave_a_quarter_free(void **state)
 {
-	static const uint32_t reserved[][2] = {{1, 0}, {2, 1}, {3, 1}, {4, 1}, {7, 1}, {8, 2}, {16, 4}, {64, 16}};
+	static const uint32_t reserved[][2] = {{1, 0}, {2, 1}, {3, 1},	{4, 1},
+					       {7, 1}, {8, 2}, {16, 4}, {64, 16}};
 	(void)state;
 	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
 		begin(reserved[i][0], NULL);
@@ -342,7 +352,8 @@ static void the_greediest_source_gives_way_at_once(void **state)
 	begin(SEATS, NULL);
 	fill(uid(5), 0, 4);
 	fill(uid(6), 4, 2);
-	/* Not the oldest, nor a silent one of another source: the one of those who have the most that has said nothing. */
+	/* Not the oldest, nor a silent one of another source: the one of those who have the most
+	 * that has said nothing. */
 	assert_true(obi_admission_rise(&seats[0], OBI_ADMISSION_TALKING, now));
 	must_evict(uid(7), &seats[1]);
 	for (int i = 1; i < 4; i++) {

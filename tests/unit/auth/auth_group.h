@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An authenticator from its plugin file, with an exchange to run it in, as the state of a group of tests. */
+/* An authenticator from its plugin file, with an exchange to run it in, as the state of a group of
+ * tests. */
 #ifndef OB_TESTS_UNIT_AUTH_GROUP_H
 #define OB_TESTS_UNIT_AUTH_GROUP_H
 
@@ -28,7 +29,8 @@ static int auth_group_setup(void **state, const char *name)
 		group->secret[i] = (uint8_t)(0xa0 + i);
 	}
 	exchange_init(&group->exchange, &plugin->as.auth, obi_registry_host(group->registry),
-		      ob_bytes_of(group->secret, sizeof group->secret), ob_bytes_text("a prologue"));
+		      ob_bytes_of(group->secret, sizeof group->secret),
+		      ob_bytes_text("a prologue"));
 	*state = group;
 	return 0;
 }

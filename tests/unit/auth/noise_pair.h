@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Both ends of a noise handshake with keys that are always the same, and the messages that they exchanged. */
+/* Both ends of a noise handshake with keys that are always the same, and the messages that they
+ * exchanged. */
 #ifndef OB_TESTS_UNIT_NOISE_PAIR_H
 #define OB_TESTS_UNIT_NOISE_PAIR_H
 
@@ -18,7 +19,8 @@ struct noise_pair {
 	uint8_t e[2][32]; /* private; initiator, responder */
 	struct ob_bytes prologue;
 	struct obi_noise end[2];
-	struct obi_noise before[2]; /* each reads its message: the responder the first, the initiator the second */
+	struct obi_noise before[2]; /* each reads its message: the responder the first, the
+				       initiator the second */
 	uint8_t message[2][OBI_NOISE_HANDSHAKE];
 };
 
@@ -48,12 +50,16 @@ static inline void noise_pair_open(struct noise_pair *p)
 {
 	noise_pair_keys(p);
 	noise_pair_begin(p);
-	assert_int_equal(obi_noise_write(&p->end[0], p->e[0], noise_nothing(), p->message[0]), OBI_NOISE_HANDSHAKE);
+	assert_int_equal(obi_noise_write(&p->end[0], p->e[0], noise_nothing(), p->message[0]),
+			 OBI_NOISE_HANDSHAKE);
 	p->before[1] = p->end[1];
-	assert_int_equal(obi_noise_read(&p->end[1], ob_bytes_of(p->message[0], OBI_NOISE_HANDSHAKE), NULL), 0);
+	assert_int_equal(
+	    obi_noise_read(&p->end[1], ob_bytes_of(p->message[0], OBI_NOISE_HANDSHAKE), NULL), 0);
 	p->before[0] = p->end[0];
-	assert_int_equal(obi_noise_write(&p->end[1], p->e[1], noise_nothing(), p->message[1]), OBI_NOISE_HANDSHAKE);
-	assert_int_equal(obi_noise_read(&p->end[0], ob_bytes_of(p->message[1], OBI_NOISE_HANDSHAKE), NULL), 0);
+	assert_int_equal(obi_noise_write(&p->end[1], p->e[1], noise_nothing(), p->message[1]),
+			 OBI_NOISE_HANDSHAKE);
+	assert_int_equal(
+	    obi_noise_read(&p->end[0], ob_bytes_of(p->message[1], OBI_NOISE_HANDSHAKE), NULL), 0);
 	assert_int_equal(p->end[0].phase, OBI_NOISE_OPEN);
 	assert_int_equal(p->end[1].phase, OBI_NOISE_OPEN);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The noise authenticator, from its plugin file: who passes, everything that does not, and that its records are those of
- * noise_state. Evil peers are made of noise_state, with the psk that the page derives from the token.
+ * The noise authenticator, from its plugin file: who passes, everything that does not, and that its
+ * records are those of noise_state. Evil peers are made of noise_state, with the psk that the page
+ * derives from the token.
  */
 #include "unit/auth/auth_group.h"
 
@@ -30,12 +31,14 @@ static void open_both(struct exchange *x, struct ob_auth *ret_ends[2])
 	ret_ends[0] = exchange_end(x, OB_AUTH_DIALER);
 	ret_ends[1] = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(exchange_step(x, ret_ends[0], nothing, &first), OB_AUTH_MORE);
-	assert_int_equal(exchange_step(x, ret_ends[1], exchange_bytes(&first), &second), OB_AUTH_DONE);
-	assert_int_equal(exchange_step(x, ret_ends[0], exchange_bytes(&second), &third), OB_AUTH_DONE);
+	assert_int_equal(exchange_step(x, ret_ends[1], exchange_bytes(&first), &second),
+			 OB_AUTH_DONE);
+	assert_int_equal(exchange_step(x, ret_ends[0], exchange_bytes(&second), &third),
+			 OB_AUTH_DONE);
 	assert_int_equal(third.len, 0);
 }
 
-/* ---- A peer that is made by hand ---------------------------------------------------------------------------------- */
+/* ---- A peer that is made by hand ---- */
 
 static void peer_begin(struct exchange *x, struct obi_noise *peer, bool initiator, uint64_t number)
 {
@@ -45,8 +48,8 @@ static void peer_begin(struct exchange *x, struct obi_noise *peer, bool initiato
 }
 
 /* One that dials. With a payload its message is longer. */
-static struct exchange_message peer_first(struct exchange *x, struct obi_noise *peer, uint64_t number,
-					  struct ob_bytes payload)
+static struct exchange_message peer_first(struct exchange *x, struct obi_noise *peer,
+					  uint64_t number, struct ob_bytes payload)
 {
 	static const uint8_t ephemeral[32] = {7};
 	struct exchange_message message;
@@ -58,8 +61,9 @@ static struct exchange_message peer_first(struct exchange *x, struct obi_noise *
 }
 
 /* The answer of one that accepts. */
-static struct exchange_message peer_second(struct exchange *x, struct obi_noise *peer, uint64_t number,
-					   const struct exchange_message *first, struct ob_bytes payload)
+static struct exchange_message peer_second(struct exchange *x, struct obi_noise *peer,
+					   uint64_t number, const struct exchange_message *first,
+					   struct ob_bytes payload)
 {
 	static const uint8_t ephemeral[32] = {8};
 	struct exchange_message message;
@@ -82,7 +86,7 @@ static void assert_acceptor_refuses(struct exchange *x, const struct exchange_me
 	x->ops->destroy(acceptor);
 }
 
-/* ---- What passes -------------------------------------------------------------------------------------------------- */
+/* ---- What passes ---- */
 
 static void both_ends_pass_with_one_token(void **state)
 {
@@ -142,7 +146,7 @@ static void no_two_exchanges_are_alike(void **state)
 	}
 }
 
-/* ---- What does not ------------------------------------------------------------------------------------------------ */
+/* ---- What does not ---- */
 
 static void fault_42_another_token_on_either_side_is_refused(void **state)
 {
@@ -156,7 +160,8 @@ static void fault_42_another_token_on_either_side_is_refused(void **state)
 		exchange_run(x);
 		x->params[bit % 2].secret = right;
 		assert_refused(x);
-		assert_int_equal(x->acceptor, OB_EAUTH); /* it is the first to judge, and says nothing */
+		assert_int_equal(x->acceptor,
+				 OB_EAUTH); /* it is the first to judge, and says nothing */
 		assert_int_equal(x->count, 1);
 	}
 }
@@ -205,7 +210,8 @@ static void fault_45_every_flipped_bit_is_refused(void **state)
 	for (size_t message = 0; message < MESSAGES; message++) {
 		for (size_t bit = 0; bit < 8 * OBI_NOISE_HANDSHAKE; bit++) {
 			uint8_t mask = (uint8_t)(1 << bit % 8);
-			run_changed(x, (struct change){message, bit / 8, mask, OBI_NOISE_HANDSHAKE});
+			run_changed(x,
+				    (struct change){message, bit / 8, mask, OBI_NOISE_HANDSHAKE});
 			assert_refused(x);
 		}
 	}
@@ -242,14 +248,16 @@ static void fault_43_a_payload_is_refused_in_either_message(void **state)
 	}
 }
 
-/* The acceptor cannot know that a first message is an old one; it is answered with a new key, and then no old record opens. */
+/* The acceptor cannot know that a first message is an old one; it is answered with a new key, and
+ * then no old record opens. */
 static void fault_43_a_recorded_dialer_opens_no_record(void **state)
 {
 	struct exchange *x = *state;
 	struct obi_noise peer;
 	struct exchange_message second, again, record = {.len = TEXT};
 	struct exchange_message first = peer_first(x, &peer, PARENT, nothing);
-	struct ob_auth *one = exchange_end(x, OB_AUTH_ACCEPTOR), *other = exchange_end(x, OB_AUTH_ACCEPTOR);
+	struct ob_auth *one = exchange_end(x, OB_AUTH_ACCEPTOR),
+		       *other = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(exchange_step(x, one, exchange_bytes(&first), &second), OB_AUTH_DONE);
 	assert_int_equal(exchange_step(x, other, exchange_bytes(&first), &again), OB_AUTH_DONE);
 	assert_memory_not_equal(second.bytes, again.bytes, 32);
@@ -297,14 +305,15 @@ static void fault_46_keys_of_low_order_are_refused(void **state)
 		uint8_t psk[32];
 		struct exchange_message first;
 		struct ob_bytes prologue = x->params[0].prologue;
-		crypto_kdf_derive_from_key(psk, sizeof psk, PARENT, "outboard", x->params[0].secret.data);
+		crypto_kdf_derive_from_key(psk, sizeof psk, PARENT, "outboard",
+					   x->params[0].secret.data);
 		by_hand_begin(&b, prologue.data, prologue.len, psk);
 		first.len = by_hand_message(&b, by_hand_low_order[i], NULL, NULL, 0, first.bytes);
 		assert_acceptor_refuses(x, &first);
 	}
 }
 
-/* ---- Records ------------------------------------------------------------------------------------------------------ */
+/* ---- Records ---- */
 
 static void records_cross_once_both_passed(void **state)
 {
@@ -346,7 +355,8 @@ static void no_record_crosses_before_an_end_passed(void **state)
 	struct exchange *x = *state;
 	struct exchange_message out;
 	uint8_t record[TEXT + OBI_NOISE_TAG] = {0};
-	struct ob_auth *dialer = exchange_end(x, OB_AUTH_DIALER), *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
+	struct ob_auth *dialer = exchange_end(x, OB_AUTH_DIALER),
+		       *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(x->ops->seal(acceptor, record, TEXT), OB_ECLOSED);
 	assert_int_equal(x->ops->open(acceptor, record, sizeof record), OB_ECLOSED);
 	assert_int_equal(exchange_step(x, dialer, nothing, &out), OB_AUTH_MORE);
@@ -357,13 +367,14 @@ static void no_record_crosses_before_an_end_passed(void **state)
 	x->ops->destroy(acceptor);
 }
 
-/* ---- Misuse ------------------------------------------------------------------------------------------------------- */
+/* ---- Misuse ---- */
 
 static void an_end_that_is_over_stays_over(void **state)
 {
 	struct exchange *x = *state;
 	struct exchange_message first, out;
-	struct ob_auth *dialer = exchange_end(x, OB_AUTH_DIALER), *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
+	struct ob_auth *dialer = exchange_end(x, OB_AUTH_DIALER),
+		       *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(exchange_step(x, dialer, nothing, &first), OB_AUTH_MORE);
 	/* A second try with the right message, after a wrong one, is refused like the first. */
 	first.bytes[0] ^= 1;
@@ -440,7 +451,7 @@ static void an_end_is_destroyed_in_any_state(void **state)
 	x->ops->destroy(ends[1]);
 }
 
-/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+/* ---- Frame ---- */
 
 static int load(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The peercred authenticator, from its plugin file: whom the kernel has to name for a connection to stand. */
+/* The peercred authenticator, from its plugin file: whom the kernel has to name for a connection to
+ * stand. */
 #include "unit/auth/auth_group.h"
 
 #include <fcntl.h>
@@ -47,7 +48,8 @@ static void fault_49_another_user_is_refused(void **state)
 	assert_int_equal(judge(x, OB_PEER_UID, SOMEBODY, SOMEBODY_ELSE), OB_EAUTH);
 }
 
-/* What the host configures for those who dial in: users and groups. It says nothing of whom we dial. */
+/* What the host configures for those who dial in: users and groups. It says nothing of whom we
+ * dial. */
 static void configured_peers_are_admitted(void **state)
 {
 	static const uint32_t uids[] = {7, SOMEBODY}, gids[] = {SOMEBODY_ELSE, OVERFLOW_ID};
@@ -59,8 +61,11 @@ static void configured_peers_are_admitted(void **state)
 		    {8, OVERFLOW_ID, OB_EAUTH}, {SOMEBODY_ELSE, SOMEBODY, OB_EAUTH}};
 	struct exchange *x = *state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct ob_peer peer = {
-		    .size = sizeof peer, .known = OB_PEER_UID, .uid = rows[i].uid, .gid = rows[i].gid, .pidfd = -1};
+		struct ob_peer peer = {.size = sizeof peer,
+				       .known = OB_PEER_UID,
+				       .uid = rows[i].uid,
+				       .gid = rows[i].gid,
+				       .pidfd = -1};
 		struct ob_auth_params params = x->params[1];
 		params.peer = &peer;
 		params.uids = uids;
@@ -68,7 +73,8 @@ static void configured_peers_are_admitted(void **state)
 		params.gids = gids;
 		params.gid_count = 2;
 		assert_int_equal(x->ops->admit(x->host, &params, &x->err), rows[i].said);
-		params.size = offsetof(struct ob_auth_params, uids); /* of a host that does not know them */
+		params.size =
+		    offsetof(struct ob_auth_params, uids); /* of a host that does not know them */
 		assert_int_equal(x->ops->admit(x->host, &params, &x->err), OB_EAUTH);
 	}
 }
@@ -77,7 +83,8 @@ static void fault_49_a_user_without_a_number_is_refused_even_if_configured(void 
 {
 	struct exchange *x = *state;
 	assert_int_equal(judge(x, OB_PEER_UID, OVERFLOW_ID, OVERFLOW_ID), OB_EAUTH);
-	assert_string_equal(x->err.text, "peercred: the peer's user 65534 stands for any unknown one");
+	assert_string_equal(x->err.text,
+			    "peercred: the peer's user 65534 stands for any unknown one");
 }
 
 /* Go on as somebody in a user namespace in which nobody else has a number. */
@@ -85,8 +92,9 @@ static bool enter_namespace(void)
 {
 	char map[32];
 	int len = snprintf(map, sizeof map, "%d %d 1", SOMEBODY, SOMEBODY);
-	if (setresgid(SOMEBODY, SOMEBODY, SOMEBODY) != 0 || setresuid(SOMEBODY, SOMEBODY, SOMEBODY) != 0 ||
-	    prctl(PR_SET_DUMPABLE, 1) != 0 || unshare(CLONE_NEWUSER) != 0) {
+	if (setresgid(SOMEBODY, SOMEBODY, SOMEBODY) != 0 ||
+	    setresuid(SOMEBODY, SOMEBODY, SOMEBODY) != 0 || prctl(PR_SET_DUMPABLE, 1) != 0 ||
+	    unshare(CLONE_NEWUSER) != 0) {
 		return false;
 	}
 	int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
@@ -97,7 +105,8 @@ static bool enter_namespace(void)
 	return mapped && geteuid() == SOMEBODY;
 }
 
-/* A peer that is outside: it was root, and can be named no more. This process does not come back, so it is the last test. */
+/* A peer that is outside: it was root, and can be named no more. This process does not come back,
+ * so it is the last test. */
 static void fault_49_a_peer_outside_our_user_namespace_is_refused(void **state)
 {
 	struct exchange *x = *state;
@@ -142,7 +151,8 @@ static void a_fact_that_is_not_known_is_a_refusal(void **state)
 static void what_an_older_host_does_not_have_is_not_read(void **state)
 {
 	struct exchange *x = *state;
-	struct ob_peer peer = {.size = offsetof(struct ob_peer, uid), .known = OB_PEER_UID, .uid = 0};
+	struct ob_peer peer = {
+	    .size = offsetof(struct ob_peer, uid), .known = OB_PEER_UID, .uid = 0};
 	struct ob_auth_params params = x->params[0];
 	params.peer = &peer;
 	assert_int_equal(x->ops->admit(x->host, &params, NULL), OB_EAUTH);

@@ -19,7 +19,7 @@ static void assert_refused(struct exchange *x)
 	assert_string_equal(x->err.text, "token: the peer did not authenticate");
 }
 
-/* ---- What passes -------------------------------------------------------------------------------------------------- */
+/* ---- What passes ---- */
 
 static void both_ends_pass_with_one_token(void **state)
 {
@@ -80,7 +80,7 @@ static void no_two_exchanges_are_alike(void **state)
 	}
 }
 
-/* ---- What does not ------------------------------------------------------------------------------------------------ */
+/* ---- What does not ---- */
 
 static void fault_42_another_token_on_either_side_is_refused(void **state)
 {
@@ -94,7 +94,8 @@ static void fault_42_another_token_on_either_side_is_refused(void **state)
 		exchange_run(x);
 		x->params[bit % 2].secret = right;
 		assert_refused(x);
-		assert_int_equal(x->dialer, OB_EAUTH); /* it is the first to judge, and has told nothing */
+		assert_int_equal(x->dialer,
+				 OB_EAUTH); /* it is the first to judge, and has told nothing */
 		assert_int_equal(x->count, 2);
 	}
 }
@@ -112,7 +113,8 @@ static void fault_48_another_prologue_is_refused(void **state)
 	}
 }
 
-static void run_meddled(struct exchange *x, void (*meddle)(struct exchange *, size_t, struct exchange_message *),
+static void run_meddled(struct exchange *x,
+			void (*meddle)(struct exchange *, size_t, struct exchange_message *),
 			void *user)
 {
 	x->meddle = meddle;
@@ -190,7 +192,8 @@ static void fault_43_a_recorded_dialer_is_refused(void **state)
 	struct exchange_message out;
 	exchange_run(x);
 	struct ob_auth *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
-	assert_int_equal(exchange_step(x, acceptor, exchange_bytes(&x->sent[0]), &out), OB_AUTH_MORE);
+	assert_int_equal(exchange_step(x, acceptor, exchange_bytes(&x->sent[0]), &out),
+			 OB_AUTH_MORE);
 	assert_int_equal(exchange_step(x, acceptor, exchange_bytes(&x->sent[2]), &out), OB_EAUTH);
 	assert_int_equal(out.len, 0);
 	x->ops->destroy(acceptor);
@@ -215,11 +218,13 @@ static void fault_44_an_acceptor_does_not_take_its_own_proof(void **state)
 	struct exchange_message c = {.len = NONCE}, s, out;
 	struct ob_auth *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(exchange_step(x, acceptor, exchange_bytes(&c), &s), OB_AUTH_MORE);
-	assert_int_equal(exchange_step(x, acceptor, ob_bytes_of(s.bytes + NONCE, PROOF), &out), OB_EAUTH);
+	assert_int_equal(exchange_step(x, acceptor, ob_bytes_of(s.bytes + NONCE, PROOF), &out),
+			 OB_EAUTH);
 	x->ops->destroy(acceptor);
 }
 
-/* ... or sends a dialer its own nonce back, with a proof it got from another dialer of that nonce. */
+/* ... or sends a dialer its own nonce back, with a proof it got from another dialer of that nonce.
+ */
 static void fault_44_a_dialer_does_not_take_a_dialers_proof(void **state)
 {
 	struct exchange *x = *state;
@@ -234,14 +239,15 @@ static void fault_44_a_dialer_does_not_take_a_dialers_proof(void **state)
 	x->ops->destroy(dialer);
 }
 
-/* ---- Misuse ------------------------------------------------------------------------------------------------------- */
+/* ---- Misuse ---- */
 
 static void an_end_that_is_over_stays_over(void **state)
 {
 	struct exchange *x = *state;
 	struct exchange_message c, s, proof, none;
 	struct ob_bytes nothing = ob_bytes_of(NULL, 0);
-	struct ob_auth *dialer = exchange_end(x, OB_AUTH_DIALER), *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
+	struct ob_auth *dialer = exchange_end(x, OB_AUTH_DIALER),
+		       *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(exchange_step(x, dialer, nothing, &c), OB_AUTH_MORE);
 	assert_int_equal(exchange_step(x, acceptor, exchange_bytes(&c), &s), OB_AUTH_MORE);
 	assert_int_equal(exchange_step(x, dialer, exchange_bytes(&s), &proof), OB_AUTH_MORE);
@@ -304,7 +310,7 @@ static void an_end_is_destroyed_in_any_state(void **state)
 	x->ops->destroy(dialer);
 }
 
-/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+/* ---- Frame ---- */
 
 static int load(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The handshake of noise as a pure state: with the keys of the test's choice, and with what an evil peer would send. */
+/* The handshake of noise as a pure state: with the keys of the test's choice, and with what an evil
+ * peer would send. */
 #include "unit/auth/noise_pair.h"
 
 #include "support/noise_by_hand.h"
@@ -18,13 +19,15 @@ static void assert_refused(const struct noise_pair *p, size_t m, struct ob_bytes
 	struct obi_noise end = reader_of(p, m);
 	assert_int_equal(obi_noise_read(&end, message, payload), OB_EAUTH);
 	assert_true(noise_is_wiped(&end));
-	assert_int_equal(obi_noise_read(&end, ob_bytes_of(p->message[m], OBI_NOISE_HANDSHAKE), NULL), OB_ECLOSED);
+	assert_int_equal(
+	    obi_noise_read(&end, ob_bytes_of(p->message[m], OBI_NOISE_HANDSHAKE), NULL),
+	    OB_ECLOSED);
 	assert_int_equal(obi_noise_write(&end, p->e[0], noise_nothing(), payload), OB_ECLOSED);
 	assert_int_equal(obi_noise_seal(&end, payload, 0), OB_ECLOSED);
 	assert_int_equal(obi_noise_open(&end, payload, OBI_NOISE_TAG), OB_ECLOSED);
 }
 
-/* ---- What passes -------------------------------------------------------------------------------------------------- */
+/* ---- What passes ---- */
 
 static void both_ends_have_the_same_keys(void **state)
 {
@@ -37,7 +40,8 @@ static void both_ends_have_the_same_keys(void **state)
 	assert_int_equal(p.end[0].seal.n + p.end[0].open.n + p.end[1].seal.n + p.end[1].open.n, 0);
 }
 
-/* Both messages and both keys are what another implementation computes. It must be right for the tests below to mean something. */
+/* Both messages and both keys are what another implementation computes. It must be right for the
+ * tests below to mean something. */
 static void by_hand_it_is_the_same(void **state)
 {
 	struct noise_pair p;
@@ -63,7 +67,8 @@ static void payloads_cross(void **state)
 {
 	static uint8_t message[OBI_NOISE_MESSAGE_MAX + 1], payload[OBI_NOISE_MESSAGE_MAX + 1],
 	    got[OBI_NOISE_MESSAGE_MAX];
-	static const size_t lengths[] = {1, 15, 16, 17, 4096, OBI_NOISE_MESSAGE_MAX - OBI_NOISE_HANDSHAKE};
+	static const size_t lengths[] = {1,  15,   16,
+					 17, 4096, OBI_NOISE_MESSAGE_MAX - OBI_NOISE_HANDSHAKE};
 	struct noise_pair p;
 	(void)state;
 	noise_pair_keys(&p);
@@ -81,12 +86,13 @@ static void payloads_cross(void **state)
 		}
 	}
 	noise_pair_begin(&p);
-	struct ob_bytes too_long = ob_bytes_of(payload, OBI_NOISE_MESSAGE_MAX - OBI_NOISE_HANDSHAKE + 1);
+	struct ob_bytes too_long =
+	    ob_bytes_of(payload, OBI_NOISE_MESSAGE_MAX - OBI_NOISE_HANDSHAKE + 1);
 	assert_int_equal(obi_noise_write(&p.end[0], p.e[0], too_long, message), OB_ETOOBIG);
 	assert_true(noise_is_wiped(&p.end[0]));
 }
 
-/* ---- What does not ------------------------------------------------------------------------------------------------ */
+/* ---- What does not ---- */
 
 static void fault_42_another_psk_is_refused(void **state)
 {
@@ -98,7 +104,9 @@ static void fault_42_another_psk_is_refused(void **state)
 		p.psk[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		obi_noise_begin(&end, false, p.psk, p.prologue);
 		p.psk[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_equal(obi_noise_read(&end, ob_bytes_of(p.message[0], OBI_NOISE_HANDSHAKE), NULL), OB_EAUTH);
+		assert_int_equal(
+		    obi_noise_read(&end, ob_bytes_of(p.message[0], OBI_NOISE_HANDSHAKE), NULL),
+		    OB_EAUTH);
 		assert_true(noise_is_wiped(&end));
 	}
 }
@@ -112,7 +120,9 @@ static void fault_48_another_prologue_is_refused(void **state)
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		struct obi_noise end;
 		obi_noise_begin(&end, false, p.psk, ob_bytes_text(others[i]));
-		assert_int_equal(obi_noise_read(&end, ob_bytes_of(p.message[0], OBI_NOISE_HANDSHAKE), NULL), OB_EAUTH);
+		assert_int_equal(
+		    obi_noise_read(&end, ob_bytes_of(p.message[0], OBI_NOISE_HANDSHAKE), NULL),
+		    OB_EAUTH);
 	}
 }
 
@@ -151,7 +161,8 @@ static void fault_45_every_other_length_of_the_handshake_is_refused(void **state
 	}
 }
 
-/* The first message again, to an end with a new key of its own: it is answered, and not one old record opens. */
+/* The first message again, to an end with a new key of its own: it is answered, and not one old
+ * record opens. */
 static void fault_43_a_replayed_first_message_opens_nothing(void **state)
 {
 	static const uint8_t another[32] = {1, 2, 3};
@@ -162,8 +173,10 @@ static void fault_43_a_replayed_first_message_opens_nothing(void **state)
 	noise_pair_open(&p);
 	assert_int_equal(obi_noise_seal(&p.end[INITIATOR], record, 5), sizeof record);
 	obi_noise_begin(&end, false, p.psk, p.prologue);
-	assert_int_equal(obi_noise_read(&end, ob_bytes_of(p.message[0], OBI_NOISE_HANDSHAKE), NULL), 0);
-	assert_int_equal(obi_noise_write(&end, another, noise_nothing(), answer), OBI_NOISE_HANDSHAKE);
+	assert_int_equal(obi_noise_read(&end, ob_bytes_of(p.message[0], OBI_NOISE_HANDSHAKE), NULL),
+			 0);
+	assert_int_equal(obi_noise_write(&end, another, noise_nothing(), answer),
+			 OBI_NOISE_HANDSHAKE);
 	assert_int_equal(obi_noise_open(&end, record, sizeof record), OB_EAUTH);
 	assert_true(noise_is_wiped(&end));
 }
@@ -177,8 +190,10 @@ static void fault_43_a_replayed_second_message_is_refused(void **state)
 	(void)state;
 	noise_pair_open(&p);
 	obi_noise_begin(&end, true, p.psk, p.prologue);
-	assert_int_equal(obi_noise_write(&end, another, noise_nothing(), first), OBI_NOISE_HANDSHAKE);
-	assert_int_equal(obi_noise_read(&end, ob_bytes_of(p.message[1], OBI_NOISE_HANDSHAKE), NULL), OB_EAUTH);
+	assert_int_equal(obi_noise_write(&end, another, noise_nothing(), first),
+			 OBI_NOISE_HANDSHAKE);
+	assert_int_equal(obi_noise_read(&end, ob_bytes_of(p.message[1], OBI_NOISE_HANDSHAKE), NULL),
+			 OB_EAUTH);
 }
 
 static void fault_44_ones_own_message_of_the_handshake_is_refused(void **state)
@@ -190,7 +205,8 @@ static void fault_44_ones_own_message_of_the_handshake_is_refused(void **state)
 	assert_refused(&p, FIRST, ob_bytes_of(p.message[1], OBI_NOISE_HANDSHAKE));
 }
 
-/* Somebody who knows the psk, with a key that makes what DH gives known to all: each message is right but for that. */
+/* Somebody who knows the psk, with a key that makes what DH gives known to all: each message is
+ * right but for that. */
 static void fault_46_keys_of_low_order_are_refused(void **state)
 {
 	static const uint8_t zero[32] = {0};
@@ -207,8 +223,10 @@ static void fault_46_keys_of_low_order_are_refused(void **state)
 		by_hand_begin(&b, p.prologue.data, p.prologue.len, p.psk);
 		by_hand_message(&b, evil, NULL, NULL, 0, message);
 		obi_noise_begin(&responder, false, p.psk, p.prologue);
-		assert_int_equal(obi_noise_read(&responder, ob_bytes_of(message, sizeof message), NULL), 0);
-		assert_int_equal(obi_noise_write(&responder, p.e[1], noise_nothing(), answer), OB_EAUTH);
+		assert_int_equal(
+		    obi_noise_read(&responder, ob_bytes_of(message, sizeof message), NULL), 0);
+		assert_int_equal(obi_noise_write(&responder, p.e[1], noise_nothing(), answer),
+				 OB_EAUTH);
 		assert_true(noise_is_wiped(&responder));
 
 		by_hand_begin(&b, p.prologue.data, p.prologue.len, p.psk);
@@ -216,13 +234,15 @@ static void fault_46_keys_of_low_order_are_refused(void **state)
 		by_hand_message(&b, e, NULL, NULL, 0, message);
 		by_hand_message(&b, evil, zero, NULL, 0, answer);
 		obi_noise_begin(&initiator, true, p.psk, p.prologue);
-		assert_int_equal(obi_noise_write(&initiator, p.e[0], noise_nothing(), message), sizeof message);
-		assert_int_equal(obi_noise_read(&initiator, ob_bytes_of(answer, sizeof answer), NULL), OB_EAUTH);
+		assert_int_equal(obi_noise_write(&initiator, p.e[0], noise_nothing(), message),
+				 sizeof message);
+		assert_int_equal(
+		    obi_noise_read(&initiator, ob_bytes_of(answer, sizeof answer), NULL), OB_EAUTH);
 		assert_true(noise_is_wiped(&initiator));
 	}
 }
 
-/* ---- Order, and what is left -------------------------------------------------------------------------------------- */
+/* ---- Order, and what is left ---- */
 
 static void each_end_has_its_turn(void **state)
 {
@@ -232,14 +252,18 @@ static void each_end_has_its_turn(void **state)
 	noise_pair_keys(&p);
 	noise_pair_begin(&p);
 	assert_int_equal(obi_noise_write(&p.end[1], p.e[1], noise_nothing(), message), OB_ECLOSED);
-	assert_int_equal(obi_noise_read(&p.end[0], ob_bytes_of(message, sizeof message), NULL), OB_ECLOSED);
+	assert_int_equal(obi_noise_read(&p.end[0], ob_bytes_of(message, sizeof message), NULL),
+			 OB_ECLOSED);
 	assert_int_equal(obi_noise_seal(&p.end[0], message, 1), OB_ECLOSED);
 	assert_int_equal(obi_noise_open(&p.end[0], message, 64), OB_ECLOSED);
-	assert_int_equal(obi_noise_write(&p.end[0], p.e[0], noise_nothing(), message), OBI_NOISE_HANDSHAKE);
+	assert_int_equal(obi_noise_write(&p.end[0], p.e[0], noise_nothing(), message),
+			 OBI_NOISE_HANDSHAKE);
 	assert_int_equal(obi_noise_write(&p.end[0], p.e[0], noise_nothing(), message), OB_ECLOSED);
 	noise_pair_open(&p);
 	assert_int_equal(obi_noise_write(&p.end[0], p.e[0], noise_nothing(), message), OB_ECLOSED);
-	assert_int_equal(obi_noise_read(&p.end[0], ob_bytes_of(p.message[1], OBI_NOISE_HANDSHAKE), NULL), OB_ECLOSED);
+	assert_int_equal(
+	    obi_noise_read(&p.end[0], ob_bytes_of(p.message[1], OBI_NOISE_HANDSHAKE), NULL),
+	    OB_ECLOSED);
 }
 
 /* Once records cross, what was recorded cannot be opened with anything that is still in memory. */
@@ -249,7 +273,8 @@ static void nothing_of_the_handshake_is_kept(void **state)
 	(void)state;
 	noise_pair_open(&p);
 	for (size_t i = 0; i < 2; i++) {
-		assert_true(sodium_is_zero((const uint8_t *)&p.end[i].shake, sizeof p.end[i].shake));
+		assert_true(
+		    sodium_is_zero((const uint8_t *)&p.end[i].shake, sizeof p.end[i].shake));
 	}
 	/* The psk goes with the first message already. */
 	assert_true(sodium_is_zero(p.before[INITIATOR].shake.psk, OBI_NOISE_KEY));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The records of noise: each opens once, in its place, unchanged, at the other end; and keys change where both ends say. */
+/* The records of noise: each opens once, in its place, unchanged, at the other end; and keys change
+ * where both ends say. */
 #include "unit/auth/noise_pair.h"
 
 #include "support/noise_by_hand.h"
@@ -62,7 +63,7 @@ static void assert_refused(const struct obi_noise *end, const uint8_t *bytes, si
 	assert_int_equal(obi_noise_seal(&dead, copy, 0), OB_ECLOSED);
 }
 
-/* ---- What passes -------------------------------------------------------------------------------------------------- */
+/* ---- What passes ---- */
 
 static void records_of_every_size_cross_both_ways(void **state)
 {
@@ -89,8 +90,9 @@ static void a_record_over_the_size_is_not_sealed_and_does_no_harm(void **state)
 	struct noise_pair p;
 	(void)state;
 	noise_pair_open(&p);
-	assert_int_equal(obi_noise_seal(&p.end[0], record.bytes, OBI_NOISE_MESSAGE_MAX - OBI_NOISE_TAG + 1),
-			 OB_ETOOBIG);
+	assert_int_equal(
+	    obi_noise_seal(&p.end[0], record.bytes, OBI_NOISE_MESSAGE_MAX - OBI_NOISE_TAG + 1),
+	    OB_ETOOBIG);
 	assert_int_equal(obi_noise_seal(&p.end[0], record.bytes, SIZE_MAX), OB_ETOOBIG);
 	seal(&p.end[0], 0, SMALL, &record);
 	assert_opens(&p.end[1], &record, 0);
@@ -109,7 +111,7 @@ static void equal_records_look_different(void **state)
 	assert_memory_not_equal(one.bytes, other.bytes, SMALL);
 }
 
-/* ---- What does not ------------------------------------------------------------------------------------------------ */
+/* ---- What does not ---- */
 
 static void fault_45_every_changed_byte_of_a_record_is_refused(void **state)
 {
@@ -213,16 +215,18 @@ static void fault_43_a_record_of_another_connection_is_refused(void **state)
 	noise_pair_begin(&q);
 	for (size_t from = 0; from < 2; from++) {
 		obi_noise_write(&q.end[from], q.e[from], noise_nothing(), message[from]);
-		obi_noise_read(&q.end[1 - from], ob_bytes_of(message[from], OBI_NOISE_HANDSHAKE), NULL);
+		obi_noise_read(&q.end[1 - from], ob_bytes_of(message[from], OBI_NOISE_HANDSHAKE),
+			       NULL);
 	}
 	seal(&q.end[0], 0, SMALL, &record);
 	assert_refused(&p.end[1], record.bytes, record.len);
 	assert_opens(&q.end[1], &record, 0);
 }
 
-/* ---- Numbers ------------------------------------------------------------------------------------------------------ */
+/* ---- Numbers ---- */
 
-/* Each direction on its own, across two changes of its key, against keys and numbers that are computed by hand. */
+/* Each direction on its own, across two changes of its key, against keys and numbers that are
+ * computed by hand. */
 static void fault_47_keys_change_every_65536_records(void **state)
 {
 	static struct record record, expected;
@@ -323,7 +327,8 @@ static void fault_47_no_record_follows_the_last(void **state)
 		for (size_t i = 0; i < 3; i++) {
 			fill(record.bytes, SMALL + OBI_NOISE_TAG, 9);
 			assert_int_equal(obi_noise_seal(a, record.bytes, SMALL), OB_ECLOSED);
-			assert_int_equal(obi_noise_open(b, record.bytes, SMALL + OBI_NOISE_TAG), OB_ECLOSED);
+			assert_int_equal(obi_noise_open(b, record.bytes, SMALL + OBI_NOISE_TAG),
+					 OB_ECLOSED);
 			for (size_t k = 0; k < SMALL + OBI_NOISE_TAG; k++) {
 				assert_int_equal(record.bytes[k], (uint8_t)(9 * 31 + k));
 			}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The secrets of the noise authenticator in memory: when they are made, and that nothing of them is left. The authenticator is
- * linked into this program with two functions of ours in place of getrandom() and free().
+ * The secrets of the noise authenticator in memory: when they are made, and that nothing of them is
+ * left. The authenticator is linked into this program with two functions of ours in place of
+ * getrandom() and free().
  */
 #include "unit/auth/auth_group.h"
 
@@ -50,13 +51,15 @@ void spied_free(void *memory)
 
 static const struct ob_bytes nothing = {NULL, 0};
 
-/* What is made before it is needed may be in two memories when it is used: those of a virtual machine restored twice. */
+/* What is made before it is needed may be in two memories when it is used: those of a virtual
+ * machine restored twice. */
 static void fault_75_an_ephemeral_key_is_made_when_it_is_sent(void **state)
 {
 	struct exchange *x = *state;
 	struct exchange_message first, second, none;
 	uint8_t e[32];
-	struct ob_auth *dialer = exchange_end(x, OB_AUTH_DIALER), *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
+	struct ob_auth *dialer = exchange_end(x, OB_AUTH_DIALER),
+		       *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(spy.asked, 0);
 	assert_int_equal(exchange_step(x, dialer, nothing, &first), OB_AUTH_MORE);
 	assert_int_equal(spy.asked, 1);
@@ -93,15 +96,18 @@ static void what_is_freed_was_wiped(void **state)
 	struct exchange *x = *state;
 	for (size_t steps = 0; steps <= 4; steps++) {
 		struct exchange_message first, second, out;
-		struct ob_auth *ends[] = {exchange_end(x, OB_AUTH_DIALER), exchange_end(x, OB_AUTH_ACCEPTOR)};
+		struct ob_auth *ends[] = {exchange_end(x, OB_AUTH_DIALER),
+					  exchange_end(x, OB_AUTH_ACCEPTOR)};
 		if (steps > 0) {
 			assert_int_equal(exchange_step(x, ends[0], nothing, &first), OB_AUTH_MORE);
 		}
 		if (steps > 1) {
-			assert_int_equal(exchange_step(x, ends[1], exchange_bytes(&first), &second), OB_AUTH_DONE);
+			assert_int_equal(exchange_step(x, ends[1], exchange_bytes(&first), &second),
+					 OB_AUTH_DONE);
 		}
 		if (steps > 2) {
-			assert_int_equal(exchange_step(x, ends[0], exchange_bytes(&second), &out), OB_AUTH_DONE);
+			assert_int_equal(exchange_step(x, ends[0], exchange_bytes(&second), &out),
+					 OB_AUTH_DONE);
 		}
 		if (steps > 3) {
 			ptrdiff_t n = x->ops->seal(ends[0], out.bytes, 9);

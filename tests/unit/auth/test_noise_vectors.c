@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * noise against published vectors: those that Debian's golang-github-flynn-noise-dev installs, each one of our protocol name,
- * both ends of it; and against the worked example of docs/PROTOCOL.md.
+ * noise against published vectors: those that Debian's golang-github-flynn-noise-dev installs, each
+ * one of our protocol name, both ends of it; and against the worked example of docs/PROTOCOL.md.
  *
- * A file of vectors has lines NAME=HEX, beginning with handshake=PROTOCOL; of message number i there are msg_i_payload and then
- * msg_i_ciphertext. The first two are the handshake; of what follows the initiator sends every other one.
+ * A file of vectors has lines NAME=HEX, beginning with handshake=PROTOCOL; of message number i
+ * there are msg_i_payload and then msg_i_ciphertext. The first two are the handshake; of what
+ * follows the initiator sends every other one.
  */
 #include "unit/auth/noise_pair.h"
 
@@ -41,12 +42,13 @@ static struct bytes from_hex(const char *hex)
 {
 	struct bytes bytes;
 	const char *end;
-	assert_int_equal(sodium_hex2bin(bytes.data, BYTES, hex, strlen(hex), " ", &bytes.len, &end), 0);
+	assert_int_equal(sodium_hex2bin(bytes.data, BYTES, hex, strlen(hex), " ", &bytes.len, &end),
+			 0);
 	assert_int_equal(*end, '\0');
 	return bytes;
 }
 
-/* ---- A vector, message by message --------------------------------------------------------------------------------- */
+/* ---- A vector, message by message ---- */
 
 static void begin(struct vector *v)
 {
@@ -60,7 +62,8 @@ static void begin(struct vector *v)
 static struct bytes shake(struct vector *v, size_t from, struct bytes *ret_payload)
 {
 	struct bytes message;
-	ptrdiff_t n = obi_noise_write(&v->end[from], v->e[from].data, view(&v->payload), message.data);
+	ptrdiff_t n =
+	    obi_noise_write(&v->end[from], v->e[from].data, view(&v->payload), message.data);
 	assert_true(n > 0);
 	message.len = (size_t)n;
 	n = obi_noise_read(&v->end[1 - from], view(&message), ret_payload->data);
@@ -82,7 +85,8 @@ static struct bytes transport(struct vector *v, size_t from, struct bytes *ret_p
 	return message;
 }
 
-/* The next message, as its writer makes it, is `expected`; as its reader takes it, it is what was put in. */
+/* The next message, as its writer makes it, is `expected`; as its reader takes it, it is what was
+ * put in. */
 static void cross(struct vector *v, size_t from, const struct bytes *expected)
 {
 	struct bytes got;
@@ -93,7 +97,7 @@ static void cross(struct vector *v, size_t from, const struct bytes *expected)
 	assert_true(ob_bytes_equal(view(&got), view(&v->payload)));
 }
 
-/* ---- The file ----------------------------------------------------------------------------------------------------- */
+/* ---- The file ---- */
 
 static void take(struct vector *v, const char *name, const char *hex)
 {
@@ -161,7 +165,8 @@ static void published_vectors_are_reproduced(void **state)
 {
 	(void)state;
 	if (access(published, R_OK) != 0) {
-		print_message("skipped: there is no %s (Debian: golang-github-flynn-noise-dev)\n", published);
+		print_message("skipped: there is no %s (Debian: golang-github-flynn-noise-dev)\n",
+			      published);
 		skip();
 	}
 	FILE *file = fopen(published, "r");
@@ -172,7 +177,7 @@ static void published_vectors_are_reproduced(void **state)
 	assert_true(count > 0);
 }
 
-/* ---- The worked example of the page ------------------------------------------------------------------------------- */
+/* ---- The worked example of the page ---- */
 
 /* The value behind NAME in the example, whose lines are NAME and then hex, in groups. */
 static struct bytes shown(const char *example, const char *name)

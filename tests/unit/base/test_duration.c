@@ -34,7 +34,8 @@ static void reads_what_people_write(void **state)
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		int64_t ms = -1;
 		print_message("%s\n", table[i].text);
-		assert_int_equal(obi_duration_parse(ob_bytes_text(table[i].text), &ms, NULL), OB_OK);
+		assert_int_equal(obi_duration_parse(ob_bytes_text(table[i].text), &ms, NULL),
+				 OB_OK);
 		assert_int_equal(ms, table[i].ms);
 	}
 }
@@ -90,9 +91,10 @@ static void writes_what_reads_back_the_same(void **state)
 		int64_t ms;
 		const char *text;
 	} table[] = {
-	    {0, "0s"},		{1, "1ms"},	 {250, "250ms"},       {1000, "1s"},
-	    {1500, "1.5s"},	{1050, "1.05s"}, {59999, "59.999s"},   {60000, "1m"},
-	    {90000, "1m30s"},	{3600000, "1h"}, {3600250, "1h250ms"}, {INT64_C(316224000000), "87840h"},
+	    {0, "0s"},		{1, "1ms"},	      {250, "250ms"},
+	    {1000, "1s"},	{1500, "1.5s"},	      {1050, "1.05s"},
+	    {59999, "59.999s"}, {60000, "1m"},	      {90000, "1m30s"},
+	    {3600000, "1h"},	{3600250, "1h250ms"}, {INT64_C(316224000000), "87840h"},
 	    {5400000, "1h30m"},
 	};
 	(void)state;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Failpoints do what OUTBOARD_FP says. They are compiled in here whatever the build says, so that this is tested in every build;
- * the points themselves are in the library when it was configured with OUTBOARD_FAILPOINTS.
+ * Failpoints do what OUTBOARD_FP says. They are compiled in here whatever the build says, so that
+ * this is tested in every build; the points themselves are in the library when it was configured
+ * with OUTBOARD_FAILPOINTS.
  */
 #ifndef OB_FAILPOINTS
 #define OB_FAILPOINTS
@@ -19,7 +20,8 @@
 
 static char self[4096];
 
-/* In a process of its own: pass three places twice, and tell by the exit status which of them failed with which errno. */
+/* In a process of its own: pass three places twice, and tell by the exit status which of them
+ * failed with which errno. */
 static int pass(void)
 {
 	int failed = 0;
@@ -80,9 +82,10 @@ static void process_is_ended_at_the_place(void **unused)
 static void order_that_cannot_be_read_ends_the_process(void **unused)
 {
 	(void)unused;
-	const char *bad[] = {"first",	      "first=",		 "first=error(ENOSUCH)", "first=die",
-			     "first=exit",    "first=kill@0",	 "first=kill@x",	 "first=kill@1x",
-			     "first=killed",  "first=error(EIO", "first=exit(9",	 "first=error(EIO)x",
+	const char *bad[] = {"first",		"first=",	 "first=error(ENOSUCH)",
+			     "first=die",	"first=exit",	 "first=kill@0",
+			     "first=kill@x",	"first=kill@1x", "first=killed",
+			     "first=error(EIO", "first=exit(9",	 "first=error(EIO)x",
 			     "first=exit(9)@"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		expect_exit(bad[i], 70);

@@ -49,11 +49,13 @@ static void builds_every_piece(void **state)
 	double d = 0;
 	bool b = false;
 	(void)state;
-	assert_int_equal(build(&tree, "{s:n, s:b, s:i, s:I, s:U, S:d, s:s, s:S, s:B, s:[i,i], s:{}, s:v, s:s, s:v}",
-			       "n", "b", 3, "i", -5, "I", INT64_MIN, "U", UINT64_MAX, "dxx", (size_t)1, 1.5, "s",
-			       "text", "S", "ab\0c", (size_t)4, "B", "\xff\0", (size_t)2, "a", 1, 2, "m", "v", &in,
-			       "null", NULL, "nov", NULL),
-			 OB_OK);
+	assert_int_equal(
+	    build(&tree,
+		  "{s:n, s:b, s:i, s:I, s:U, S:d, s:s, s:S, s:B, s:[i,i], s:{}, s:v, s:s, s:v}",
+		  "n", "b", 3, "i", -5, "I", INT64_MIN, "U", UINT64_MAX, "dxx", (size_t)1, 1.5, "s",
+		  "text", "S", "ab\0c", (size_t)4, "B", "\xff\0", (size_t)2, "a", 1, 2, "m", "v",
+		  &in, "null", NULL, "nov", NULL),
+	    OB_OK);
 	assert_int_equal(tree.type, OB_MAP);
 	assert_int_equal(tree.count, 14);
 	assert_non_null(ob_value_find(&tree, "n"));
@@ -71,7 +73,8 @@ static void builds_every_piece(void **state)
 	at = ob_value_find(&tree, "a");
 	assert_true(at->count == 2 && ob_get_int(ob_value_at(at, 1), &i) && i == 2);
 	assert_int_equal(ob_value_find(&tree, "m")->type, OB_MAP);
-	assert_true(ob_get_string(ob_value_find(&tree, "v"), &bytes) && ob_bytes_is(bytes, "inner"));
+	assert_true(ob_get_string(ob_value_find(&tree, "v"), &bytes) &&
+		    ob_bytes_is(bytes, "inner"));
 	assert_int_equal(ob_value_find(&tree, "null")->type, OB_NIL);
 	assert_int_equal(ob_value_find(&tree, "nov")->type, OB_NIL);
 }
@@ -90,7 +93,8 @@ static void misuse_is_an_error_and_not_a_tree(void **state)
 	assert_int_equal(build(&tree, "{s}", "a"), OB_EINVAL);
 	assert_int_equal(build(&tree, "{i:i}", 1, 2), OB_EINVAL);
 	assert_int_equal(build(&tree, "{s:i}", NULL, 2), OB_EINVAL);
-	assert_int_equal(build(&tree, "[[[[[[[[[[[[[[[[[[[[[[[[[n]]]]]]]]]]]]]]]]]]]]]]]]]"), OB_ETOOBIG);
+	assert_int_equal(build(&tree, "[[[[[[[[[[[[[[[[[[[[[[[[[n]]]]]]]]]]]]]]]]]]]]]]]]]"),
+			 OB_ETOOBIG);
 	assert_int_equal(tree.as.integer, 77);
 }
 
@@ -100,7 +104,9 @@ static void a_copy_shares_nothing(void **state)
 	uint8_t raw[] = {1, 2};
 	struct ob_value tree, copied;
 	(void)state;
-	assert_int_equal(build(&tree, "[s, B, {s:[s,d]}, [], {}]", text, raw, sizeof raw, text, text, 2.5), OB_OK);
+	assert_int_equal(
+	    build(&tree, "[s, B, {s:[s,d]}, [], {}]", text, raw, sizeof raw, text, text, 2.5),
+	    OB_OK);
 	assert_int_equal(obi_value_copy(&tree, &other, &copied), OB_OK);
 	assert_true(obi_value_equal(&tree, &copied));
 	text[0] = 'C';

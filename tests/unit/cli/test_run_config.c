@@ -40,13 +40,15 @@ static void expect_faults(const char *text, const char *want, const char *error)
 	char faults[8192] = "";
 	struct obi_run_config config;
 	struct ob_error err = {0};
-	assert_int_equal(obi_run_config_parse(ob_bytes_text(text), &config, collect, faults, &err), OB_EINVAL);
+	assert_int_equal(obi_run_config_parse(ob_bytes_text(text), &config, collect, faults, &err),
+			 OB_EINVAL);
 	assert_string_equal(faults, want);
 	if (error != NULL) {
 		assert_string_equal(err.text, error);
 	}
 	/* Nobody has to listen. */
-	assert_int_equal(obi_run_config_parse(ob_bytes_text(text), &config, NULL, NULL, NULL), OB_EINVAL);
+	assert_int_equal(obi_run_config_parse(ob_bytes_text(text), &config, NULL, NULL, NULL),
+			 OB_EINVAL);
 }
 
 static void expect_list(const char *const *list, const char *want)
@@ -86,19 +88,25 @@ static void least_config_is_a_command_and_a_place(void **unused)
 static void every_key_reaches_its_option(void **unused)
 {
 	(void)unused;
-	struct obi_run_config config = parsed(
-	    "{\"plugin_path\":[\"/p\",\"/q\"],\"children\":{\"c\":{\"command\":[\"/"
-	    "c\"],\"env\":{\"A\":\"1\",\"B\":\"\"},"
-	    "\"env_clear\":true,\"data_path\":\"/d\",\"transport\":\"unix\",\"listen\":\"unix:///d/s\","
-	    "\"connect\":\"tcp://"
-	    "127.0.0.1:7\",\"codec\":\"json\",\"auth\":[\"noise\",\"token\"],\"allow_plaintext\":true,\"parent_"
-	    "address\":\"2001:db8::1\","
-	    "\"ready\":{\"mode\":\"rpc\",\"timeout\":\"90s\"},\"restart\":{\"max_restarts\":5,\"backoff_base\":"
-	    "\"250ms\","
-	    "\"backoff_max\":\"1m30s\",\"reset_window\":\"1h\",\"jitter\":0.25},\"stop\":{\"signal\":\"TERM\","
-	    "\"timeout\":\"3s\"},\"health\":{\"interval\":\"0s\",\"misses\":4,\"on_fail\":\"restart\"},\"version\":7,"
-	    "\"user\":\"u\",\"group\":\"g\",\"cwd\":\"/w\",\"umask\":\"027\",\"limits\":{\"nofile\":[1024,4096],"
-	    "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536}}}");
+	struct obi_run_config config =
+	    parsed("{\"plugin_path\":[\"/p\",\"/q\"],\"children\":{\"c\":{\"command\":[\"/"
+		   "c\"],\"env\":{\"A\":\"1\",\"B\":\"\"},"
+		   "\"env_clear\":true,\"data_path\":\"/"
+		   "d\",\"transport\":\"unix\",\"listen\":\"unix:///d/s\","
+		   "\"connect\":\"tcp://"
+		   "127.0.0.1:7\",\"codec\":\"json\",\"auth\":[\"noise\",\"token\"],\"allow_"
+		   "plaintext\":true,\"parent_"
+		   "address\":\"2001:db8::1\","
+		   "\"ready\":{\"mode\":\"rpc\",\"timeout\":\"90s\"},\"restart\":{\"max_restarts\":"
+		   "5,\"backoff_base\":"
+		   "\"250ms\","
+		   "\"backoff_max\":\"1m30s\",\"reset_window\":\"1h\",\"jitter\":0.25},\"stop\":{"
+		   "\"signal\":\"TERM\","
+		   "\"timeout\":\"3s\"},\"health\":{\"interval\":\"0s\",\"misses\":4,\"on_fail\":"
+		   "\"restart\"},\"version\":7,"
+		   "\"user\":\"u\",\"group\":\"g\",\"cwd\":\"/"
+		   "w\",\"umask\":\"027\",\"limits\":{\"nofile\":[1024,4096],"
+		   "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536}}}");
 	const struct ob_connector_options *c = config.children;
 	expect_list(config.plugin_path, "/p|/q|");
 	expect_list(c->env, "A=1|B=|");
@@ -143,8 +151,10 @@ static void none_is_minus_one_in_the_options(void **unused)
 {
 	(void)unused;
 	struct obi_run_config config = parsed(
-	    "{\"data_root\":\"/\",\"children\":{\"c\":{\"command\":[\"c\"],\"auth\":\"peercred\",\"umask\":\"0\","
-	    "\"restart\":{\"max_restarts\":-1,\"backoff_base\":\"0s\"},\"ready\":{\"mode\":\"none\",\"timeout\":\"0s\"}"
+	    "{\"data_root\":\"/"
+	    "\",\"children\":{\"c\":{\"command\":[\"c\"],\"auth\":\"peercred\",\"umask\":\"0\","
+	    "\"restart\":{\"max_restarts\":-1,\"backoff_base\":\"0s\"},\"ready\":{\"mode\":"
+	    "\"none\",\"timeout\":\"0s\"}"
 	    "}}}");
 	const struct ob_connector_options *c = config.children;
 	assert_string_equal(c->data_path, "/c");
@@ -160,43 +170,48 @@ static void none_is_minus_one_in_the_options(void **unused)
 static void all_faults_are_told_at_once_with_their_places(void **unused)
 {
 	(void)unused;
-	expect_faults(
-	    "{\"data_rot\":\"/x\",\"plugin_path\":[\"rel\"],\"children\":{\"a "
-	    "b\":{\"command\":[\"c\"],\"data_path\":\"/1\"},"
-	    "\"web\":{\"comand\":[\"x\"],\"env\":{\"A=\":\"1\",\"B\":2},\"umask\":\"089\",\"stop\":{\"signal\":"
-	    "\"SIGFOO\","
-	    "\"timeout\":\"10\"},\"health\":{\"misses\":0,\"on_fail\":\"pray\"},\"limits\":{\"patience\":1,"
-	    "\"nofile\":[2,1],\"core\":-1},\"restart\":{\"jitter\":2,\"max_restarts\":-2},\"auth\":[],"
-	    "\"codec\":\"../x\",\"listen\":\"no uri\",\"cwd\":\"w\",\"version\":-1,\"user\":\"\",\"ready\":[],"
-	    "\"log_pipe\":1,\"env_clear\":1}}}",
-	    "data_rot: there is no such key\n"
-	    "plugin_path.0: must be an absolute path\n"
-	    "children.a b: is no name for a child: 1 to 64 of A-Z a-z 0-9 . _ -\n"
-	    "children.web.comand: there is no such key\n"
-	    "children.web.env.A=: must not be the name of a variable\n"
-	    "children.web.env.B: must be a string without a NUL\n"
-	    "children.web.umask: must be octal digits in quotes, as \"022\"\n"
-	    "children.web.stop.signal: must be a signal, as \"SIGTERM\"\n"
-	    "children.web.stop.timeout: not a duration (as \"1m30s\"): units are h, m, s, ms, in this order\n"
-	    "children.web.health.misses: must be an integer from 1 to 2147483647\n"
-	    "children.web.health.on_fail: must be \"event\" or \"restart\"\n"
-	    "children.web.limits.patience: there is no such limit\n"
-	    "children.web.limits.nofile: the soft limit must not be above the hard one\n"
-	    "children.web.limits.core: must be a number, \"unlimited\", or a list [soft, hard] of these\n"
-	    "children.web.restart.jitter: must be a number from 0 to 1\n"
-	    "children.web.restart.max_restarts: must be an integer, not below -1\n"
-	    "children.web.auth: must be a list of strings, and not empty\n"
-	    "children.web.codec: must be the name of a plugin\n"
-	    "children.web.listen: address \"no?uri\": it does not begin with scheme://\n"
-	    "children.web.cwd: must be an absolute path\n"
-	    "children.web.version: must be an integer, not below 0\n"
-	    "children.web.user: must not be empty\n"
-	    "children.web.ready: must be an object\n"
-	    "children.web.log_pipe: must be an integer from 4096 to 2147483647\n"
-	    "children.web.env_clear: must be true or false\n"
-	    "children.web.command: must be there\n"
-	    "children.web.data_path: must be there, or a data_root for all\n",
-	    "27 faults; the first: data_rot: there is no such key");
+	expect_faults("{\"data_rot\":\"/x\",\"plugin_path\":[\"rel\"],\"children\":{\"a "
+		      "b\":{\"command\":[\"c\"],\"data_path\":\"/1\"},"
+		      "\"web\":{\"comand\":[\"x\"],\"env\":{\"A=\":\"1\",\"B\":2},\"umask\":"
+		      "\"089\",\"stop\":{\"signal\":"
+		      "\"SIGFOO\","
+		      "\"timeout\":\"10\"},\"health\":{\"misses\":0,\"on_fail\":\"pray\"},"
+		      "\"limits\":{\"patience\":1,"
+		      "\"nofile\":[2,1],\"core\":-1},\"restart\":{\"jitter\":2,\"max_restarts\":-2}"
+		      ",\"auth\":[],"
+		      "\"codec\":\"../x\",\"listen\":\"no "
+		      "uri\",\"cwd\":\"w\",\"version\":-1,\"user\":\"\",\"ready\":[],"
+		      "\"log_pipe\":1,\"env_clear\":1}}}",
+		      "data_rot: there is no such key\n"
+		      "plugin_path.0: must be an absolute path\n"
+		      "children.a b: is no name for a child: 1 to 64 of A-Z a-z 0-9 . _ -\n"
+		      "children.web.comand: there is no such key\n"
+		      "children.web.env.A=: must not be the name of a variable\n"
+		      "children.web.env.B: must be a string without a NUL\n"
+		      "children.web.umask: must be octal digits in quotes, as \"022\"\n"
+		      "children.web.stop.signal: must be a signal, as \"SIGTERM\"\n"
+		      "children.web.stop.timeout: not a duration (as \"1m30s\"): units are h, m, "
+		      "s, ms, in this order\n"
+		      "children.web.health.misses: must be an integer from 1 to 2147483647\n"
+		      "children.web.health.on_fail: must be \"event\" or \"restart\"\n"
+		      "children.web.limits.patience: there is no such limit\n"
+		      "children.web.limits.nofile: the soft limit must not be above the hard one\n"
+		      "children.web.limits.core: must be a number, \"unlimited\", or a list [soft, "
+		      "hard] of these\n"
+		      "children.web.restart.jitter: must be a number from 0 to 1\n"
+		      "children.web.restart.max_restarts: must be an integer, not below -1\n"
+		      "children.web.auth: must be a list of strings, and not empty\n"
+		      "children.web.codec: must be the name of a plugin\n"
+		      "children.web.listen: address \"no?uri\": it does not begin with scheme://\n"
+		      "children.web.cwd: must be an absolute path\n"
+		      "children.web.version: must be an integer, not below 0\n"
+		      "children.web.user: must not be empty\n"
+		      "children.web.ready: must be an object\n"
+		      "children.web.log_pipe: must be an integer from 4096 to 2147483647\n"
+		      "children.web.env_clear: must be true or false\n"
+		      "children.web.command: must be there\n"
+		      "children.web.data_path: must be there, or a data_root for all\n",
+		      "27 faults; the first: data_rot: there is no such key");
 }
 
 static void one_fault_is_the_error(void **unused)
@@ -208,11 +223,14 @@ static void one_fault_is_the_error(void **unused)
 	expect_faults("{}", "children: must be there\n", "children: must be there");
 	expect_faults("[]", ": must be an object\n", "must be an object");
 	expect_faults("{\"children\":[]}", "children: must be an object\n", NULL);
-	expect_faults("{\"children\":{\"a\":[]},\"data_root\":\"/\"}", "children.a: must be an object\n", NULL);
+	expect_faults("{\"children\":{\"a\":[]},\"data_root\":\"/\"}",
+		      "children.a: must be an object\n", NULL);
 	expect_faults("{\"data_root\":\"\",\"children\":{\"a\":{\"command\":[\"x\"]}}}",
 		      "data_root: must be an absolute path\n", NULL);
-	expect_faults("{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[\"./x\"]}}}",
-		      "children.a.command: must begin with an absolute path or a name to be found in PATH\n", NULL);
+	expect_faults(
+	    "{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[\"./x\"]}}}",
+	    "children.a.command: must begin with an absolute path or a name to be found in PATH\n",
+	    NULL);
 	expect_faults("{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[7]}}}",
 		      "children.a.command.0: must be a string\n", NULL);
 	expect_faults("{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[\"x\\u0000\"]}}}",
@@ -232,13 +250,15 @@ static void two_children_never_share_a_directory(void **unused)
 static void what_is_no_json_is_one_fault(void **unused)
 {
 	(void)unused;
-	const char *bad[] = {"", "{", "{\"children\":{}} x", "{\"children\":{},\"children\":{}}", "{\"a\":\"\xff\"}"};
+	const char *bad[] = {"", "{", "{\"children\":{}} x", "{\"children\":{},\"children\":{}}",
+			     "{\"a\":\"\xff\"}"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct obi_run_config config;
 		struct ob_error err = {0};
 		char faults[8192] = "";
-		assert_int_equal(obi_run_config_parse(ob_bytes_text(bad[i]), &config, collect, faults, &err),
-				 OB_EINVAL);
+		assert_int_equal(
+		    obi_run_config_parse(ob_bytes_text(bad[i]), &config, collect, faults, &err),
+		    OB_EINVAL);
 		assert_memory_equal(faults, ": JSON, byte ", 13);
 		assert_memory_equal(err.text, "JSON, byte ", 11);
 	}

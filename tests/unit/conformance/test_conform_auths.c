@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The conformance suite for authenticators, on ours; and on one with a fault for each promise, which must be seen broken. */
+/* The conformance suite for authenticators, on ours; and on one with a fault for each promise,
+ * which must be seen broken. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,11 +60,11 @@ static void noise_keeps_its_promises(void **state)
 	conforms("noise");
 }
 
-/* ---- A mechanism to be broken ------------------------------------------------------------------------------------- */
+/* ---- A mechanism to be broken ---- */
 
 /*
- * It looks like `token`, and then seals; with a hash that keeps nobody out, but tells every honest mistake from the truth. Each
- * fault is one that somebody could make.
+ * It looks like `token`, and then seals; with a hash that keeps nobody out, but tells every honest
+ * mistake from the truth. Each fault is one that somebody could make.
  */
 enum fault {
 	NONE,
@@ -203,7 +204,8 @@ static bool has_length(struct ob_bytes in, size_t len)
 
 /* ---- Its table ---- */
 
-static int toy_admit(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
+static int toy_admit(const struct ob_host *host, const struct ob_auth_params *params,
+		     struct ob_error *reterr)
 {
 	bool known = (params->peer->known & OB_PEER_UID) != 0 || fault == ADMITS_ANYBODY;
 	if (fault == READS_ON && !OB_HAS(params->peer, pidfd)) {
@@ -212,8 +214,8 @@ static int toy_admit(const struct ob_host *host, const struct ob_auth_params *pa
 	return known ? OB_OK : host->fail(reterr, OB_EAUTH, 0, "toy: nobody knows you");
 }
 
-static int toy_create(const struct ob_host *host, const struct ob_auth_params *params, struct ob_auth **ret_auth,
-		      struct ob_error *reterr)
+static int toy_create(const struct ob_host *host, const struct ob_auth_params *params,
+		      struct ob_auth **ret_auth, struct ob_error *reterr)
 {
 	struct ob_auth *a = calloc(1, sizeof *a);
 	assert_non_null(a);
@@ -224,7 +226,8 @@ static int toy_create(const struct ob_host *host, const struct ob_auth_params *p
 			      .descriptor = -1};
 	if (params->secret.len != 32) {
 		if (fault == LEAKS_ON_FAILURE) {
-			a->secret = ob_bytes_of(left, 0); /* a list, so that only the suite notices */
+			a->secret =
+			    ob_bytes_of(left, 0); /* a list, so that only the suite notices */
 			left = a;
 		} else {
 			free(a);
@@ -241,17 +244,21 @@ static int toy_create(const struct ob_host *host, const struct ob_auth_params *p
 static int refused(struct ob_auth *a, struct ob_error *reterr)
 {
 	a->dead = true;
-	return a->host->fail(reterr, fault == SAYS_EPROTO ? OB_EPROTO : OB_EAUTH, 0, "toy: refused");
+	return a->host->fail(reterr, fault == SAYS_EPROTO ? OB_EPROTO : OB_EAUTH, 0,
+			     "toy: refused");
 }
 
-static int dialer_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int dialer_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *out,
+		       struct ob_error *reterr)
 {
 	if (a->at == 0 && in.len == 0) {
 		a->c = ++counter;
 		a->at = put(out, &a->c, NONCE) ? 1 : 0;
-		return a->at == 1 ? OB_AUTH_MORE : a->host->fail(reterr, OB_ENOMEM, 0, "toy: no room");
+		return a->at == 1 ? OB_AUTH_MORE
+				  : a->host->fail(reterr, OB_ENOMEM, 0, "toy: no room");
 	}
-	if (a->at == 1 && (fault == HAS_NO_SIDES || fault == TALKS_TO_ITS_KIND) && in.len == NONCE) {
+	if (a->at == 1 && (fault == HAS_NO_SIDES || fault == TALKS_TO_ITS_KIND) &&
+	    in.len == NONCE) {
 		a->s = a->c; /* and its own proof will do */
 		a->at = 2;
 		return OB_AUTH_DONE;
@@ -262,7 +269,8 @@ static int dialer_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *ou
 			return refused(a, reterr);
 		}
 		a->at = 2;
-		return put_proof(a, 'C', out) ? OB_AUTH_MORE : a->host->fail(reterr, OB_ENOMEM, 0, "toy: no room");
+		return put_proof(a, 'C', out) ? OB_AUTH_MORE
+					      : a->host->fail(reterr, OB_ENOMEM, 0, "toy: no room");
 	}
 	if (a->at == 2 && has_length(in, 0)) {
 		a->at = 3;
@@ -271,13 +279,15 @@ static int dialer_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *ou
 	return refused(a, reterr);
 }
 
-static int acceptor_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int acceptor_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *out,
+			 struct ob_error *reterr)
 {
 	if (a->at == 0 && has_length(in, NONCE)) {
 		memcpy(&a->c, in.data, NONCE);
 		a->s = ++counter;
 		a->at = put(out, &a->s, NONCE) && put_proof(a, 'S', out) ? 1 : 0;
-		return a->at == 1 ? OB_AUTH_MORE : a->host->fail(reterr, OB_ENOMEM, 0, "toy: no room");
+		return a->at == 1 ? OB_AUTH_MORE
+				  : a->host->fail(reterr, OB_ENOMEM, 0, "toy: no room");
 	}
 	if (a->at == 1 && fault == TAKES_GARBAGE && in.len > 64) {
 		return OB_AUTH_DONE;
@@ -289,7 +299,8 @@ static int acceptor_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *
 	return refused(a, reterr);
 }
 
-static int toy_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *out, struct ob_error *reterr)
+static int toy_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *out,
+		    struct ob_error *reterr)
 {
 	if (fault == LEAKS_A_DESCRIPTOR && a->descriptor < 0) {
 		a->descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -297,7 +308,8 @@ static int toy_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *out, 
 	if (a->dead) {
 		return refused(a, reterr);
 	}
-	return a->role == OB_AUTH_DIALER ? dialer_step(a, in, out, reterr) : acceptor_step(a, in, out, reterr);
+	return a->role == OB_AUTH_DIALER ? dialer_step(a, in, out, reterr)
+					 : acceptor_step(a, in, out, reterr);
 }
 
 static int toy_identity(struct ob_auth *a, const struct ob_auth_params *params, struct ob_sink *out)
@@ -306,8 +318,9 @@ static int toy_identity(struct ob_auth *a, const struct ob_auth_params *params, 
 	if (fault == NO_SUBJECT) {
 		return OB_OK;
 	}
-	return ob_sink_text(out, fault == SUBJECT_IS_NOT_UTF8 ? "\xed\xa0\x80" : "toy \xe2\x82\xac") ? OB_OK
-												     : OB_ENOMEM;
+	return ob_sink_text(out, fault == SUBJECT_IS_NOT_UTF8 ? "\xed\xa0\x80" : "toy \xe2\x82\xac")
+		   ? OB_OK
+		   : OB_ENOMEM;
 }
 
 static void toy_destroy(struct ob_auth *a)
@@ -323,7 +336,8 @@ static uint64_t record_key(const struct ob_auth *a, bool dialers, uint64_t n)
 	char side = dialers || fault == HAS_ONE_KEY ? 'c' : 's';
 	uint64_t nonces[2] = {a->c, a->s};
 	uint64_t h = mix(mix_secret(3, a), &side, 1);
-	h = fault == HAS_NO_SESSION_KEY || fault == HAS_NO_NONCE ? h : mix(h, nonces, sizeof nonces);
+	h = fault == HAS_NO_SESSION_KEY || fault == HAS_NO_NONCE ? h
+								 : mix(h, nonces, sizeof nonces);
 	return fault == TAKES_OLD_RECORDS ? h : mix(h, &n, sizeof n);
 }
 
@@ -337,7 +351,8 @@ static void cipher(uint64_t key, uint8_t *data, size_t len)
 static ptrdiff_t toy_seal(struct ob_auth *a, uint8_t *data, size_t len)
 {
 	uint64_t n = a->count[0]++;
-	uint64_t key = record_key(a, a->role == OB_AUTH_DIALER, n + (fault == SHARES_A_COUNTER ? a->count[1] : 0));
+	uint64_t key = record_key(a, a->role == OB_AUTH_DIALER,
+				  n + (fault == SHARES_A_COUNTER ? a->count[1] : 0));
 	if (fault == ENDS_EARLY && n >= 65536) {
 		return OB_EPROTO;
 	}
@@ -349,15 +364,16 @@ static ptrdiff_t toy_seal(struct ob_auth *a, uint8_t *data, size_t len)
 
 static ptrdiff_t toy_open(struct ob_auth *a, uint8_t *data, size_t len)
 {
-	uint64_t key =
-	    record_key(a, a->role != OB_AUTH_DIALER, a->count[1] + (fault == SHARES_A_COUNTER ? a->count[0] : 0));
+	uint64_t key = record_key(a, a->role != OB_AUTH_DIALER,
+				  a->count[1] + (fault == SHARES_A_COUNTER ? a->count[0] : 0));
 	if (len < TAG || a->dead) {
 		a->dead = true;
 		return OB_EPROTO;
 	}
 	uint64_t tag = mix(key, data, len - TAG);
 	bool right = memcmp(&tag, data + len - TAG, TAG) == 0 || fault == CHECKS_NO_TAG;
-	for (size_t more = 1; more <= 8 && fault == TAKES_LONG_RECORDS && !right && len > TAG + more; more++) {
+	for (size_t more = 1;
+	     more <= 8 && fault == TAKES_LONG_RECORDS && !right && len > TAG + more; more++) {
 		tag = mix(key, data, len - TAG - more);
 		right = memcmp(&tag, data + len - TAG - more, TAG) == 0;
 		len -= right ? more : 0;
@@ -383,7 +399,7 @@ static const struct ob_auth_ops toy = {
     .open = toy_open,
 };
 
-/* ---- What is found ------------------------------------------------------------------------------------------------ */
+/* ---- What is found ---- */
 
 static void look_for(void *user, const char *promise, enum obi_verdict verdict, const char *why)
 {
@@ -417,19 +433,22 @@ static bool only_that(void *user, const char *promise)
 
 static void broken_ones_are_caught(void **state)
 {
-	struct obi_conform_auth it = {.ops = &toy, .host = obi_registry_host(registry), .begin = only_that};
+	struct obi_conform_auth it = {
+	    .ops = &toy, .host = obi_registry_host(registry), .begin = only_that};
 	(void)state;
 	for (fault = NONE + 1; fault < FAULTS; fault++) {
 		bool found = false;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 		if (fault == LEAKS_ON_FAILURE) {
-			continue; /* that is left to the sanitizer, whose allocator does not count */
+			continue; /* that is left to the sanitizer, whose allocator does not count
+				   */
 		}
 #endif
 		(void)obi_conform_auth(&it, look_for, &found);
 		free_what_was_left();
 		if (!found) {
-			print_error("fault %d does not break \"%s\"\n", (int)fault, broken_by[fault]);
+			print_error("fault %d does not break \"%s\"\n", (int)fault,
+				    broken_by[fault]);
 		}
 		assert_true(found);
 	}
@@ -453,9 +472,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(bearer_keeps_its_promises),   cmocka_unit_test(token_keeps_its_promises),
-	    cmocka_unit_test(peercred_keeps_its_promises), cmocka_unit_test(noise_keeps_its_promises),
-	    cmocka_unit_test(a_sound_one_passes),	   cmocka_unit_test(broken_ones_are_caught),
+	    cmocka_unit_test(bearer_keeps_its_promises),
+	    cmocka_unit_test(token_keeps_its_promises),
+	    cmocka_unit_test(peercred_keeps_its_promises),
+	    cmocka_unit_test(noise_keeps_its_promises),
+	    cmocka_unit_test(a_sound_one_passes),
+	    cmocka_unit_test(broken_ones_are_caught),
 	};
 	return cmocka_run_group_tests_name("authenticators", tests, setup, teardown);
 }

@@ -45,11 +45,12 @@ static void json_keeps_its_promises(void **state)
 	assert_int_equal(obi_conform_codec(&it, report, NULL), 0);
 }
 
-/* ---- Broken ones: json, but for one fault each -------------------------------------------------------------------- */
+/* ---- Broken ones: json, but for one fault each ---- */
 
 static const struct ob_codec_ops *sound;
 
-static int scan_again(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len)
+static int scan_again(struct ob_bytes bytes, struct ob_scan *progress,
+		      const struct ob_limits *limits, size_t *ret_len)
 {
 	size_t seen = progress->seen;
 	progress->seen = 0;
@@ -58,37 +59,43 @@ static int scan_again(struct ob_bytes bytes, struct ob_scan *progress, const str
 	return r;
 }
 
-static int scan_beyond(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits, size_t *ret_len)
+static int scan_beyond(struct ob_bytes bytes, struct ob_scan *progress,
+		       const struct ob_limits *limits, size_t *ret_len)
 {
 	int r = sound->scan(bytes, progress, limits, ret_len);
 	*ret_len = r == 0 ? bytes.len + 100 : *ret_len;
 	return r;
 }
 
-static int scan_unlimited(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
-			  size_t *ret_len)
+static int scan_unlimited(struct ob_bytes bytes, struct ob_scan *progress,
+			  const struct ob_limits *limits, size_t *ret_len)
 {
 	struct ob_limits none = *limits;
 	none.message = UINT32_MAX;
 	return sound->scan(bytes, progress, &none, ret_len);
 }
 
-static int decode_deep(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-		       struct ob_message *ret, struct ob_error *reterr)
+static int decode_deep(struct ob_bytes bytes, struct ob_arena *arena,
+		       const struct ob_limits *limits, struct ob_message *ret,
+		       struct ob_error *reterr)
 {
-	struct ob_limits none = {.size = limits->size, .message = limits->message, .depth = OB_DEPTH_MAX, .batch = 256};
+	struct ob_limits none = {
+	    .size = limits->size, .message = limits->message, .depth = OB_DEPTH_MAX, .batch = 256};
 	return sound->decode(bytes, arena, &none, ret, reterr);
 }
 
-static int decode_greedy(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-			 struct ob_message *ret, struct ob_error *reterr)
+static int decode_greedy(struct ob_bytes bytes, struct ob_arena *arena,
+			 const struct ob_limits *limits, struct ob_message *ret,
+			 struct ob_error *reterr)
 {
-	return ob_arena_alloc(arena, 8 * bytes.len) != NULL ? sound->decode(bytes, arena, limits, ret, reterr)
-							    : OB_ENOMEM;
+	return ob_arena_alloc(arena, 8 * bytes.len) != NULL
+		   ? sound->decode(bytes, arena, limits, ret, reterr)
+		   : OB_ENOMEM;
 }
 
-static int decode_wrong(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-			struct ob_message *ret, struct ob_error *reterr)
+static int decode_wrong(struct ob_bytes bytes, struct ob_arena *arena,
+			const struct ob_limits *limits, struct ob_message *ret,
+			struct ob_error *reterr)
 {
 	int r = sound->decode(bytes, arena, limits, ret, reterr);
 	if (ret->kind == OB_RESPONSE && ret->result.type == OB_UINT) {

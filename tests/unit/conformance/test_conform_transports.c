@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The conformance suite on each transport of ours; or, given a URI to listen on as argument, on the one that it names. */
+/* The conformance suite on each transport of ours; or, given a URI to listen on as argument, on the
+ * one that it names. */
 #include "unit/transports/wire_bed.h"
 
 #include "conformance/transport.h"
@@ -75,7 +76,8 @@ static void hvsock_conforms(void **state)
 	char *dir = scratch_make();
 	(void)state;
 	vmm_begin(&vmm, dir);
-	char *listen = scratch_text("hvsock://%s:5000", vmm.guest), *dial = scratch_text("hvsock://%s:5000", vmm.path);
+	char *listen = scratch_text("hvsock://%s:5000", vmm.guest),
+	     *dial = scratch_text("hvsock://%s:5000", vmm.path);
 	assert_int_equal(conform(listen, dial), 0);
 	vmm_end(&vmm);
 	free(listen);
@@ -121,14 +123,15 @@ static void chaos_over_hvsock_conforms(void **state)
 	scratch_remove(dir);
 }
 
-/* ---- Broken ones: unix, but for one fault each ------------------------------------------------------------------------ */
+/* ---- Broken ones: unix, but for one fault each ---- */
 
 static const struct ob_transport_ops *sound;
 static const struct ob_host *sound_host;
 static char bound[256]; /* the path of the last listener */
 
-static int listen_over(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		       struct ob_listener **ret, struct ob_error *reterr)
+static int listen_over(const struct ob_host *host, const struct ob_uri *uri,
+		       const struct ob_stream_params *params, struct ob_listener **ret,
+		       struct ob_error *reterr)
 {
 	if (uri->path.len > 1) {
 		unlink((const char *)uri->path.data);
@@ -136,8 +139,9 @@ static int listen_over(const struct ob_host *host, const struct ob_uri *uri, con
 	return sound->listen(host, uri, params, ret, reterr);
 }
 
-static int listen_once(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		       struct ob_listener **ret, struct ob_error *reterr)
+static int listen_once(const struct ob_host *host, const struct ob_uri *uri,
+		       const struct ob_stream_params *params, struct ob_listener **ret,
+		       struct ob_error *reterr)
 {
 	if (uri->path.len > 1 && access((const char *)uri->path.data, F_OK) == 0) {
 		return (host->fail)(reterr, OB_EEXIST, 0, "there is something");
@@ -145,16 +149,18 @@ static int listen_once(const struct ob_host *host, const struct ob_uri *uri, con
 	return sound->listen(host, uri, params, ret, reterr);
 }
 
-static int listen_anywhere(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-			   struct ob_listener **ret, struct ob_error *reterr)
+static int listen_anywhere(const struct ob_host *host, const struct ob_uri *uri,
+			   const struct ob_stream_params *params, struct ob_listener **ret,
+			   struct ob_error *reterr)
 {
 	int rc = sound->listen(host, uri, params, ret, reterr);
 	snprintf(bound, sizeof bound, "%s", (const char *)uri->path.data);
 	return rc == OB_EINVAL ? OB_ENOENT : rc;
 }
 
-static int listen_demanding(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-			    struct ob_listener **ret, struct ob_error *reterr)
+static int listen_demanding(const struct ob_host *host, const struct ob_uri *uri,
+			    const struct ob_stream_params *params, struct ob_listener **ret,
+			    struct ob_error *reterr)
 {
 	return params->size < sizeof *params ? (host->fail)(reterr, OB_EINVAL, 0, "old host")
 					     : sound->listen(host, uri, params, ret, reterr);
@@ -174,46 +180,48 @@ static int local_uri_silent(struct ob_listener *listener, struct ob_sink *out)
 	return OB_OK;
 }
 
-static int dial_mute(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		     struct ob_dial **ret, struct ob_want *ret_want, struct ob_error *reterr)
+static int dial_mute(const struct ob_host *host, const struct ob_uri *uri,
+		     const struct ob_stream_params *params, struct ob_dial **ret,
+		     struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)reterr;
 	return sound->dial(host, uri, params, ret, ret_want, NULL);
 }
 
-static int dial_slowly(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-		       struct ob_dial **ret, struct ob_want *ret_want, struct ob_error *reterr)
+static int dial_slowly(const struct ob_host *host, const struct ob_uri *uri,
+		       const struct ob_stream_params *params, struct ob_dial **ret,
+		       struct ob_want *ret_want, struct ob_error *reterr)
 {
 	poll(NULL, 0, 1100); /* what must not be */
 	return sound->dial(host, uri, params, ret, ret_want, reterr);
 }
 
 /* At the moment that it wanted it wants that moment again, for ever. */
-static int finish_dial_spinning(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
-				struct ob_error *reterr)
+static int finish_dial_spinning(struct ob_dial *dial, int revents, struct ob_stream **ret,
+				struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)dial, (void)revents, (void)ret, (void)reterr;
 	*ret_want = (struct ob_want){.fd = -1, .deadline = 0};
 	return OB_EAGAIN;
 }
 
-static int finish_dial_forgetful(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
-				 struct ob_error *reterr)
+static int finish_dial_forgetful(struct ob_dial *dial, int revents, struct ob_stream **ret,
+				 struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)dial, (void)revents, (void)ret, (void)ret_want, (void)reterr;
 	return OB_EAGAIN;
 }
 
-static int finish_dial_empty_handed(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
-				    struct ob_error *reterr)
+static int finish_dial_empty_handed(struct ob_dial *dial, int revents, struct ob_stream **ret,
+				    struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)dial, (void)revents, (void)ret, (void)ret_want, (void)reterr;
 	return OB_OK;
 }
 
 /* The stream is one, and leads nowhere. */
-static int finish_dial_lying(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
-			     struct ob_error *reterr)
+static int finish_dial_lying(struct ob_dial *dial, int revents, struct ob_stream **ret,
+			     struct ob_want *ret_want, struct ob_error *reterr)
 {
 	int rc = sound->finish_dial(dial, revents, ret, ret_want, reterr);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -224,40 +232,43 @@ static int finish_dial_lying(struct ob_dial *dial, int revents, struct ob_stream
 	return rc;
 }
 
-static int finish_dial_slowly(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
-			      struct ob_error *reterr)
+static int finish_dial_slowly(struct ob_dial *dial, int revents, struct ob_stream **ret,
+			      struct ob_want *ret_want, struct ob_error *reterr)
 {
 	poll(NULL, 0, 1100);
 	return sound->finish_dial(dial, revents, ret, ret_want, reterr);
 }
 
-static int finish_dial_confused(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
-				struct ob_error *reterr)
+static int finish_dial_confused(struct ob_dial *dial, int revents, struct ob_stream **ret,
+				struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)dial, (void)revents, (void)ret, (void)ret_want;
 	return (sound_host->fail)(reterr, OB_EINVAL, 0, "no such deadline");
 }
 
-static int finish_dial_mute(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
-			    struct ob_error *reterr)
+static int finish_dial_mute(struct ob_dial *dial, int revents, struct ob_stream **ret,
+			    struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)dial, (void)revents, (void)ret, (void)ret_want, (void)reterr;
 	return OB_ETIMEDOUT;
 }
 
-static int accept_impatiently(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
+static int accept_impatiently(struct ob_listener *listener, struct ob_stream **ret,
+			      struct ob_error *reterr)
 {
 	int rc = sound->accept(listener, ret, reterr);
 	return rc == OB_EAGAIN || rc == OB_ENOMEM ? OB_EIO : rc;
 }
 
-static int accept_blocking(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
+static int accept_blocking(struct ob_listener *listener, struct ob_stream **ret,
+			   struct ob_error *reterr)
 {
 	int rc = sound->accept(listener, ret, reterr);
 	return rc == OB_OK && fcntl(sound->fd(*ret), F_SETFL, 0) != 0 ? OB_EIO : rc;
 }
 
-static int accept_leaking(struct ob_listener *listener, struct ob_stream **ret, struct ob_error *reterr)
+static int accept_leaking(struct ob_listener *listener, struct ob_stream **ret,
+			  struct ob_error *reterr)
 {
 	static int left; /* not for ever */
 	int rc = sound->accept(listener, ret, reterr);
@@ -274,7 +285,8 @@ static int peer_lying(struct ob_stream *stream, struct ob_peer *ret, struct ob_e
 	return rc;
 }
 
-static ptrdiff_t readv_garbled(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t readv_garbled(struct ob_stream *stream, const struct iovec *pieces, int count,
+			       struct ob_error *reterr)
 {
 	ptrdiff_t n = sound->readv(stream, pieces, count, reterr);
 	if (n > 0 && pieces[0].iov_len > 0) {
@@ -290,13 +302,15 @@ static ptrdiff_t readv_backwards(struct ob_stream *stream, const struct iovec *p
 	return sound->readv(stream, count == 2 ? other : pieces, count, reterr);
 }
 
-static ptrdiff_t readv_hasty(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t readv_hasty(struct ob_stream *stream, const struct iovec *pieces, int count,
+			     struct ob_error *reterr)
 {
 	ptrdiff_t n = sound->readv(stream, pieces, count, reterr);
 	return n == OB_EAGAIN ? 0 : n;
 }
 
-static ptrdiff_t readv_vague(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t readv_vague(struct ob_stream *stream, const struct iovec *pieces, int count,
+			     struct ob_error *reterr)
 {
 	ptrdiff_t n = sound->readv(stream, pieces, count, reterr);
 	return n == 0 || n == OB_ECONNLOST ? OB_EIO : n;
@@ -310,19 +324,22 @@ static ptrdiff_t writev_boasting(struct ob_stream *stream, const struct iovec *p
 }
 
 /* There is always room, and never for anything. */
-static ptrdiff_t writev_never(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t writev_never(struct ob_stream *stream, const struct iovec *pieces, int count,
+			      struct ob_error *reterr)
 {
 	(void)stream, (void)pieces, (void)count, (void)reterr;
 	return OB_EAGAIN;
 }
 
-static ptrdiff_t readv_never(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t readv_never(struct ob_stream *stream, const struct iovec *pieces, int count,
+			     struct ob_error *reterr)
 {
 	(void)stream, (void)pieces, (void)count, (void)reterr;
 	return OB_EAGAIN;
 }
 
-static ptrdiff_t writev_vague(struct ob_stream *stream, const struct iovec *pieces, int count, struct ob_error *reterr)
+static ptrdiff_t writev_vague(struct ob_stream *stream, const struct iovec *pieces, int count,
+			      struct ob_error *reterr)
 {
 	ptrdiff_t n = sound->writev(stream, pieces, count, reterr);
 	return n == OB_ECONNLOST ? OB_EIO : n;
@@ -348,13 +365,16 @@ static void note(void *user, const char *promise, enum obi_verdict verdict, cons
 	}
 }
 
-static void assert_broken(const struct wire_bed *wire, const struct ob_transport_ops *ops, int patience_ms,
-			  const char *promise)
+static void assert_broken(const struct wire_bed *wire, const struct ob_transport_ops *ops,
+			  int patience_ms, const char *promise)
 {
 	char *dir = scratch_make(), *uri = scratch_text("unix://%s/s", dir);
 	const char *wanted = promise;
-	struct obi_conform_transport it = {
-	    .ops = ops, .host = wire->bed.host, .listen = uri, .begin = only_that, .patience_ms = patience_ms};
+	struct obi_conform_transport it = {.ops = ops,
+					   .host = wire->bed.host,
+					   .listen = uri,
+					   .begin = only_that,
+					   .patience_ms = patience_ms};
 	(void)obi_conform_transport(&it, note, &wanted);
 	free(uri);
 	scratch_remove(dir);
@@ -425,12 +445,13 @@ static void broken_transports_are_caught(void **state)
 	wire_end(&bed);
 }
 
-/* ---- Dials that nobody answers ------------------------------------------------------------------------------------------ */
+/* ---- Dials that nobody answers ---- */
 
 static int left; /* deadlines that a patient dial lets pass before it fails */
 
-static int dial_patiently(const struct ob_host *host, const struct ob_uri *uri, const struct ob_stream_params *params,
-			  struct ob_dial **ret, struct ob_want *ret_want, struct ob_error *reterr)
+static int dial_patiently(const struct ob_host *host, const struct ob_uri *uri,
+			  const struct ob_stream_params *params, struct ob_dial **ret,
+			  struct ob_want *ret_want, struct ob_error *reterr)
 {
 	int rc = sound->dial(host, uri, params, ret, ret_want, reterr);
 	*ret_want = (struct ob_want){.fd = -1, .deadline = host->now_ms() + 20};
@@ -438,8 +459,8 @@ static int dial_patiently(const struct ob_host *host, const struct ob_uri *uri, 
 	return rc;
 }
 
-static int finish_dial_in_vain(struct ob_dial *dial, int revents, struct ob_stream **ret, struct ob_want *ret_want,
-			       struct ob_error *reterr)
+static int finish_dial_in_vain(struct ob_dial *dial, int revents, struct ob_stream **ret,
+			       struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)dial, (void)ret;
 	assert_int_equal(revents, 0);
@@ -465,10 +486,11 @@ static void keep_verdict(void *user, const char *promise, enum obi_verdict verdi
 	snprintf(told->why, sizeof told->why, "%s", why);
 }
 
-static struct told at_its_deadline(const struct ob_transport_ops *ops, const struct ob_host *host, const char *listen,
-				   const char *dial)
+static struct told at_its_deadline(const struct ob_transport_ops *ops, const struct ob_host *host,
+				   const char *listen, const char *dial)
 {
-	struct told told = {.wanted = "goes on with a dial at its deadline", .verdict = OBI_VERDICT_SKIP};
+	struct told told = {.wanted = "goes on with a dial at its deadline",
+			    .verdict = OBI_VERDICT_SKIP};
 	struct obi_conform_transport it = {
 	    .ops = ops, .host = host, .listen = listen, .dial = dial, .begin = only_that};
 	(void)obi_conform_transport(&it, keep_verdict, &told);
@@ -503,7 +525,8 @@ static void hvsock_times_out_as_promised(void **state)
 	vmm_order(&vmm, "silent");
 	assert_int_equal(wire_begin(&bed, "hvsock", ""), 0);
 	const struct bed *hvsock = &((struct wire_bed *)bed)->bed;
-	char *listen = scratch_text("hvsock://%s:5000", vmm.guest), *dial = scratch_text("hvsock://%s:5000", vmm.path);
+	char *listen = scratch_text("hvsock://%s:5000", vmm.guest),
+	     *dial = scratch_text("hvsock://%s:5000", vmm.path);
 	struct told told = at_its_deadline(hvsock->ops, hvsock->host, listen, dial);
 	assert_string_equal(told.why, "");
 	assert_int_equal(told.verdict, OBI_VERDICT_PASS);
@@ -514,7 +537,7 @@ static void hvsock_times_out_as_promised(void **state)
 	scratch_remove(dir);
 }
 
-/* ---- Signals ------------------------------------------------------------------------------------------------------------ */
+/* ---- Signals ---- */
 
 static void on_alarm(int number)
 {

@@ -71,8 +71,10 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    &config,
 	    "{\"token\":\"" TOKEN
 	    "\",\"fifo_stdout\":\"/d/stdout.fifo\",\"fifo_stderr\":\"/d/stderr.fifo\",\"pid\":4711,"
-	    "\"rpc_addr\":\"unix:///d/rpc.sock\",\"ready\":true,\"name\":\"web\",\"listen\":\"unix:///d/rpc.sock\","
-	    "\"codec\":\"msgpack\",\"auth\":\"noise,token\",\"instance\":\"feed\",\"allow_plaintext\":true,"
+	    "\"rpc_addr\":\"unix:///d/"
+	    "rpc.sock\",\"ready\":true,\"name\":\"web\",\"listen\":\"unix:///d/rpc.sock\","
+	    "\"codec\":\"msgpack\",\"auth\":\"noise,token\",\"instance\":\"feed\",\"allow_"
+	    "plaintext\":true,"
 	    "\"parent_address\":\"192.0.2.1\"}");
 }
 
@@ -88,8 +90,9 @@ static void zero_empty_and_false_are_left_out(void **unused)
 static void file_of_the_origin_is_read(void **unused)
 {
 	(void)unused;
-	struct ob_config config = parsed(" {\"token\":\"" TOKEN "\",\"fifo_stdout\":\"/a\",\"fifo_stderr\":\"\","
-					 "\n\t\"pid\":7,\"rpc_addr\":\"127.0.0.1:9\",\"ready\":true}\n");
+	struct ob_config config =
+	    parsed(" {\"token\":\"" TOKEN "\",\"fifo_stdout\":\"/a\",\"fifo_stderr\":\"\","
+		   "\n\t\"pid\":7,\"rpc_addr\":\"127.0.0.1:9\",\"ready\":true}\n");
 	assert_string_equal(config.token, TOKEN);
 	assert_string_equal(config.fifo_stdout, "/a");
 	assert_null(config.fifo_stderr);
@@ -104,19 +107,22 @@ static void file_of_the_origin_is_read(void **unused)
 }
 
 /*
- * A caller of the first version has a struct without the last members: nothing is written behind its end, nor read there. Their keys are to him
- * as those that nobody knows: he does not lose them.
+ * A caller of the first version has a struct without the last members: nothing is written behind
+ * its end, nor read there. Their keys are to him as those that nobody knows: he does not lose them.
  */
 static void a_shorter_struct_is_filled_as_far_as_it_goes(void **unused)
 {
 	(void)unused;
-	struct ob_config config = {.size = offsetof(struct ob_config, allow_plaintext), .allow_plaintext = false};
-	const char *text = "{\"token\":\"\",\"fifo_stdout\":\"/a\",\"fifo_stderr\":\"\",\"allow_plaintext\":true,"
-			   "\"rules\":\"deny *\",\"heartbeat_ms\":7}";
+	struct ob_config config = {.size = offsetof(struct ob_config, allow_plaintext),
+				   .allow_plaintext = false};
+	const char *text =
+	    "{\"token\":\"\",\"fifo_stdout\":\"/a\",\"fifo_stderr\":\"\",\"allow_plaintext\":true,"
+	    "\"rules\":\"deny *\",\"heartbeat_ms\":7}";
 	assert_int_equal(obi_child_config_parse(ob_bytes_text(text), &config, NULL), OB_OK);
 	assert_string_equal(config.fifo_stdout, "/a");
 	assert_false(config.allow_plaintext);
-	memset((char *)&config + config.size, 0x55, sizeof config - config.size); /* not ours to look at */
+	memset((char *)&config + config.size, 0x55,
+	       sizeof config - config.size); /* not ours to look at */
 	expect_text(&config, text);
 	obi_child_config_clear(&config);
 	assert_int_equal(config.heartbeat_ms, 0x5555555555555555);
@@ -126,7 +132,8 @@ static void a_shorter_struct_is_filled_as_far_as_it_goes(void **unused)
 static void null_is_absent(void **unused)
 {
 	(void)unused;
-	struct ob_config config = parsed("{\"token\":null,\"pid\":null,\"ready\":null,\"name\":null}");
+	struct ob_config config =
+	    parsed("{\"token\":null,\"pid\":null,\"ready\":null,\"name\":null}");
 	expect_text(&config, "{\"token\":\"\",\"fifo_stdout\":\"\",\"fifo_stderr\":\"\"}");
 	obi_child_config_clear(&config);
 }
@@ -135,15 +142,19 @@ static void unknown_keys_survive_as_they_stand(void **unused)
 {
 	(void)unused;
 	struct ob_config config =
-	    parsed("{ \"new\" : {\"a\":[1, 2,{\"}\":\"]\\\"}\"}]} ,\"pid\":3, \"big\":123456789012345678901234567890,"
+	    parsed("{ \"new\" : {\"a\":[1, 2,{\"}\":\"]\\\"}\"}]} ,\"pid\":3, "
+		   "\"big\":123456789012345678901234567890,"
 		   "\"name\":\"x\",\"t\\u006fken2\":1.0 , \"e\":[],\"n\":null }");
 	assert_int_equal(config.pid, 3);
-	assert_string_equal(config.extra,
-			    "\"new\" : {\"a\":[1, 2,{\"}\":\"]\\\"}\"}]},\"big\":123456789012345678901234567890,"
-			    "\"t\\u006fken2\":1.0,\"e\":[],\"n\":null");
-	expect_text(&config, "{\"token\":\"\",\"fifo_stdout\":\"\",\"fifo_stderr\":\"\",\"pid\":3,\"name\":\"x\","
-			     "\"new\" : {\"a\":[1, 2,{\"}\":\"]\\\"}\"}]},\"big\":123456789012345678901234567890,"
-			     "\"t\\u006fken2\":1.0,\"e\":[],\"n\":null}");
+	assert_string_equal(
+	    config.extra,
+	    "\"new\" : {\"a\":[1, 2,{\"}\":\"]\\\"}\"}]},\"big\":123456789012345678901234567890,"
+	    "\"t\\u006fken2\":1.0,\"e\":[],\"n\":null");
+	expect_text(
+	    &config,
+	    "{\"token\":\"\",\"fifo_stdout\":\"\",\"fifo_stderr\":\"\",\"pid\":3,\"name\":\"x\","
+	    "\"new\" : {\"a\":[1, 2,{\"}\":\"]\\\"}\"}]},\"big\":123456789012345678901234567890,"
+	    "\"t\\u006fken2\":1.0,\"e\":[],\"n\":null}");
 	obi_child_config_clear(&config);
 }
 
@@ -152,8 +163,8 @@ static void escapes_are_read_and_written(void **unused)
 	(void)unused;
 	struct ob_config config = parsed("{\"n\\u0061me\":\"a\\n\\\"\\u00e9\"}");
 	assert_string_equal(config.name, "a\n\"\xc3\xa9");
-	expect_text(&config,
-		    "{\"token\":\"\",\"fifo_stdout\":\"\",\"fifo_stderr\":\"\",\"name\":\"a\\n\\\"\xc3\xa9\"}");
+	expect_text(&config, "{\"token\":\"\",\"fifo_stdout\":\"\",\"fifo_stderr\":\"\",\"name\":"
+			     "\"a\\n\\\"\xc3\xa9\"}");
 	obi_child_config_clear(&config);
 }
 
@@ -196,7 +207,8 @@ static void fault_52_config_cut_at_any_byte_is_refused(void **unused)
 {
 	(void)unused;
 	const char *text =
-	    "{\"token\":\"" TOKEN "\",\"fifo_stdout\":\"/o\",\"fifo_stderr\":\"/e\",\"pid\":12,\"more\":[1]}";
+	    "{\"token\":\"" TOKEN
+	    "\",\"fifo_stdout\":\"/o\",\"fifo_stderr\":\"/e\",\"pid\":12,\"more\":[1]}";
 	for (size_t len = 0; len < strlen(text); len++) {
 		expect_refused(text, len, NULL);
 	}
@@ -207,7 +219,8 @@ static void fault_52_config_cut_at_any_byte_is_refused(void **unused)
 static void fault_52_flipped_bits_never_break_the_reader(void **unused)
 {
 	(void)unused;
-	char text[] = "{\"token\":\"" TOKEN "\",\"pid\":12,\"ready\":true,\"more\":[{\"a\":\"b\"}]}";
+	char text[] =
+	    "{\"token\":\"" TOKEN "\",\"pid\":12,\"ready\":true,\"more\":[{\"a\":\"b\"}]}";
 	for (size_t bit = 0; bit < 8 * (sizeof text - 1); bit++) {
 		struct ob_config config = {.size = sizeof config};
 		struct ob_error err = {0};

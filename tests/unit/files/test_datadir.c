@@ -54,7 +54,7 @@ static void expect_refused(const char *path, bool create, int code, const char *
 	free(text);
 }
 
-/* ---- The directory ------------------------------------------------------------------------------------------------ */
+/* ---- The directory ---- */
 
 static void directory_is_made_with_those_above_it(void **unused)
 {
@@ -84,7 +84,8 @@ static void directory_is_made_with_those_above_it(void **unused)
 static void directory_of_others_or_open_to_others_is_refused(void **unused)
 {
 	(void)unused;
-	char *scratch = scratch_make(), *path = scratch_text("%s/d", scratch), *other = scratch_text("%s/x", scratch);
+	char *scratch = scratch_make(), *path = scratch_text("%s/d", scratch),
+	     *other = scratch_text("%s/x", scratch);
 	expect_refused(path, false, OB_ENOENT, ": No such file or directory");
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(chmod(path, 0750), 0);
@@ -102,8 +103,10 @@ static void directory_of_others_or_open_to_others_is_refused(void **unused)
 	expect_refused(other, true, OB_EIO, ": Not a directory");
 	struct ob_error err = {0};
 	struct obi_datadir dir;
-	assert_int_equal(obi_datadir_open("relative", true, geteuid(), getegid(), &dir, &err), OB_EINVAL);
-	assert_string_equal(err.text, "creating data directory: \"relative\" is not an absolute path");
+	assert_int_equal(obi_datadir_open("relative", true, geteuid(), getegid(), &dir, &err),
+			 OB_EINVAL);
+	assert_string_equal(err.text,
+			    "creating data directory: \"relative\" is not an absolute path");
 	free(other);
 	free(path);
 	scratch_remove(scratch);
@@ -137,7 +140,7 @@ static void directory_is_given_to_a_child_of_another_user(void **unused)
 	scratch_remove(scratch);
 }
 
-/* ---- Locks -------------------------------------------------------------------------------------------------------- */
+/* ---- Locks ---- */
 
 static void one_connector_holds_a_directory(void **unused)
 {
@@ -172,8 +175,10 @@ static void lock_that_is_no_file_is_refused(void **unused)
 	assert_int_equal(symlinkat("/etc/hostname", dir.fd, "outboard.lock"), 0);
 	assert_int_equal(obi_datadir_lock(&dir, &err), OB_EIO);
 	assert_int_equal(obi_datadir_probe(&dir, &NOBODY, &occupant, &err), OB_EIO);
-	assert_int_equal(unlinkat(dir.fd, "parent.lock", 0) | unlinkat(dir.fd, "outboard.lock", 0), 0);
-	assert_int_equal(mkfifoat(dir.fd, "parent.lock", 0600) | mkfifoat(dir.fd, "outboard.lock", 0600), 0);
+	assert_int_equal(unlinkat(dir.fd, "parent.lock", 0) | unlinkat(dir.fd, "outboard.lock", 0),
+			 0);
+	assert_int_equal(
+	    mkfifoat(dir.fd, "parent.lock", 0600) | mkfifoat(dir.fd, "outboard.lock", 0600), 0);
 	assert_int_equal(obi_datadir_lock(&dir, &err), OB_EPERM);
 	assert_int_equal(obi_datadir_probe(&dir, &NOBODY, &occupant, &err), OB_EPERM);
 	assert_int_equal(obi_datadir_lock_child(&dir, &lock, &err), OB_EPERM);
@@ -182,14 +187,18 @@ static void lock_that_is_no_file_is_refused(void **unused)
 }
 
 /* A child in dir that holds outboard.lock. */
-static struct obi_process start_child(struct obi_datadir *dir, const struct ob_connector_options *options, int out)
+static struct obi_process start_child(struct obi_datadir *dir,
+				      const struct ob_connector_options *options, int out)
 {
 	int lock = -1, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	struct ob_error err = {0};
 	struct obi_process process = OBI_PROCESS_NONE;
 	assert_int_equal(obi_datadir_lock_child(dir, &lock, &err), OB_OK);
-	struct obi_spawn spawn = {
-	    .options = options, .config_path = "/d", .out_fd = out >= 0 ? out : null, .err_fd = null, .lock_fd = lock};
+	struct obi_spawn spawn = {.options = options,
+				  .config_path = "/d",
+				  .out_fd = out >= 0 ? out : null,
+				  .err_fd = null,
+				  .lock_fd = lock};
 	if (obi_spawn(&spawn, &process, &err) < 0) {
 		fail_msg("%s", err.text);
 	}
@@ -224,7 +233,8 @@ static void empty_directory_has_nobody(void **unused)
 	char *scratch = scratch_make();
 	struct obi_datadir dir = open_dir(scratch);
 	assert_int_equal(probe(&dir, &NOBODY).kind, OBI_OCCUPANT_NONE);
-	assert_int_equal(faccessat(dir.fd, "outboard.lock", F_OK, 0), -1); /* looking makes nothing */
+	assert_int_equal(faccessat(dir.fd, "outboard.lock", F_OK, 0),
+			 -1); /* looking makes nothing */
 	assert_int_equal(obi_datadir_lock_child(&dir, &lock, NULL), OB_OK);
 	assert_int_equal(probe(&dir, &NOBODY).kind, OBI_OCCUPANT_LEFTOVERS);
 	close(lock);
@@ -302,7 +312,8 @@ static void leftovers_are_told_from_a_child_and_can_be_cleared(void **unused)
 	}
 	assert_int_equal(obi_leftovers_kill(&occupant.process.id, NULL), OB_OK);
 	int fd = openat(dir.fd, "outboard.lock", O_RDWR | O_CLOEXEC);
-	assert_int_equal(fcntl(fd, F_OFD_SETLKW, &wait), 0); /* until the kernel has closed it for them */
+	assert_int_equal(fcntl(fd, F_OFD_SETLKW, &wait),
+			 0); /* until the kernel has closed it for them */
 	close(fd);
 	assert_int_equal(probe(&dir, &id).kind, OBI_OCCUPANT_NONE);
 	obi_datadir_close(&dir);
@@ -332,8 +343,14 @@ static void lock_of_leftovers_that_stay_is_replaced(void **unused)
 static void signature_is_read_with_suspicion(void **unused)
 {
 	(void)unused;
-	const char *bad[] = {
-	    "", "1", "1 99999999999999999999999", "x 1\n", "-5 1\n", "0 1\n", "4711", "99999999999 1\n"};
+	const char *bad[] = {"",
+			     "1",
+			     "1 99999999999999999999999",
+			     "x 1\n",
+			     "-5 1\n",
+			     "0 1\n",
+			     "4711",
+			     "99999999999 1\n"};
 	char *scratch = scratch_make();
 	struct obi_datadir dir = open_dir(scratch);
 	int lock;
@@ -353,7 +370,8 @@ static void signature_is_read_with_suspicion(void **unused)
 static void child_cannot_point_at_processes_of_other_users(void **unused)
 {
 	(void)unused;
-	struct ob_connector_options nobody = {.argv = SHELL("exec sleep 1000"), .user = "65533", .group = "65533"};
+	struct ob_connector_options nobody = {
+	    .argv = SHELL("exec sleep 1000"), .user = "65533", .group = "65533"};
 	if (geteuid() != 0) {
 		print_message("skipped: only root can do that\n");
 		skip();
@@ -372,7 +390,7 @@ static void child_cannot_point_at_processes_of_other_users(void **unused)
 	scratch_remove(scratch);
 }
 
-/* ---- Files -------------------------------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 static void bind_socket(const char *dir)
 {
@@ -399,7 +417,8 @@ static void cleaning_removes_ours_and_nothing_else(void **unused)
 	scratch_write(mine, "x", 1, 0600);
 	scratch_write(temp, "x", 1, 0600);
 	assert_int_equal(obi_datadir_write_config(&dir, &config, NULL), OB_OK);
-	assert_int_equal(obi_fifo_make(dir.fd, OBI_FILE_STDOUT, "stdout", 65536, (uid_t)-1, (gid_t)-1, &out, NULL),
+	assert_int_equal(obi_fifo_make(dir.fd, OBI_FILE_STDOUT, "stdout", 65536, (uid_t)-1,
+				       (gid_t)-1, &out, NULL),
 			 OB_OK);
 	obi_fifo_close(&out);
 	bind_socket(scratch);
@@ -429,14 +448,16 @@ static void config_texts_are_those_of_the_origin(void **unused)
 	char *scratch = scratch_make(), *path = scratch_text("%s/" OBI_FILE_CONFIG, scratch);
 	struct obi_datadir dir = open_dir(scratch);
 	assert_int_equal(obi_datadir_read_config(&dir, &config, &err), OB_ENOENT);
-	assert_string_equal(err.text, "reading outboard config: outboard.json: No such file or directory");
+	assert_string_equal(err.text,
+			    "reading outboard config: outboard.json: No such file or directory");
 	scratch_write(path, "{", 1, 0600);
 	assert_int_equal(obi_datadir_read_config(&dir, &config, &err), OB_EINVAL);
 	assert_memory_equal(err.text, "parsing outboard config: ", 25);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(obi_datadir_write_config(&dir, &config, &err), OB_EIO);
-	assert_string_equal(err.text, "writing outboard config: renaming temp config file: Is a directory");
+	assert_string_equal(err.text,
+			    "writing outboard config: renaming temp config file: Is a directory");
 	obi_datadir_close(&dir);
 	free(path);
 	scratch_remove(scratch);

@@ -38,7 +38,8 @@ static void remove_place(struct place *place)
 	scratch_remove(place->path);
 }
 
-static int make(const struct place *place, uint32_t bytes, struct obi_fifo *ret, struct ob_error *err)
+static int make(const struct place *place, uint32_t bytes, struct obi_fifo *ret,
+		struct ob_error *err)
 {
 	return obi_fifo_make(place->fd, NAME, "stdout", bytes, (uid_t)-1, (gid_t)-1, ret, err);
 }
@@ -124,10 +125,12 @@ static void fault_61_what_is_no_fifo_of_ours_is_refused(void **unused)
 	struct place place = make_place();
 	struct obi_fifo fifo = OBI_FIFO_NONE, other = OBI_FIFO_NONE;
 	int fds = scratch_open_fds();
-	assert_int_equal(obi_fifo_open(place.fd, NAME, "stdout", geteuid(), &fifo, &err), OB_ENOENT);
+	assert_int_equal(obi_fifo_open(place.fd, NAME, "stdout", geteuid(), &fifo, &err),
+			 OB_ENOENT);
 	assert_string_equal(err.text, "opening stdout FIFO: No such file or directory");
 
-	char *path = scratch_text("%s/" NAME, place.path), *target = scratch_text("%s/target", place.path);
+	char *path = scratch_text("%s/" NAME, place.path),
+	     *target = scratch_text("%s/target", place.path);
 	scratch_write(path, "x", 1, 0600);
 	assert_int_equal(obi_fifo_open(place.fd, NAME, "stdout", geteuid(), &fifo, &err), OB_EPERM);
 	assert_string_equal(err.text, "opening stdout FIFO: it is not a FIFO of ours");
@@ -141,8 +144,10 @@ static void fault_61_what_is_no_fifo_of_ours_is_refused(void **unused)
 	if (geteuid() == 0) {
 		assert_int_equal(mkfifo(path, 0600), 0);
 		assert_int_equal(chown(path, 65533, 65533), 0);
-		assert_int_equal(obi_fifo_open(place.fd, NAME, "stdout", 65532, &fifo, &err), OB_EPERM);
-		assert_int_equal(obi_fifo_open(place.fd, NAME, "stdout", 65533, &other, &err), OB_OK);
+		assert_int_equal(obi_fifo_open(place.fd, NAME, "stdout", 65532, &fifo, &err),
+				 OB_EPERM);
+		assert_int_equal(obi_fifo_open(place.fd, NAME, "stdout", 65533, &other, &err),
+				 OB_OK);
 		obi_fifo_close(&other);
 		assert_int_equal(unlink(path), 0);
 	}
@@ -177,7 +182,8 @@ static void fifo_can_be_given_to_the_child(void **unused)
 	}
 	struct place place = make_place();
 	struct obi_fifo fifo = OBI_FIFO_NONE;
-	assert_int_equal(obi_fifo_make(place.fd, NAME, "stdout", 65536, 65533, 65532, &fifo, NULL), OB_OK);
+	assert_int_equal(obi_fifo_make(place.fd, NAME, "stdout", 65536, 65533, 65532, &fifo, NULL),
+			 OB_OK);
 	assert_int_equal(fstat(fifo.fd, &st), 0);
 	assert_int_equal(st.st_uid, 65533);
 	assert_int_equal(st.st_gid, 65532);

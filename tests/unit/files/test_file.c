@@ -62,7 +62,8 @@ static int read_it(int dirfd, uid_t owner, size_t max, char *text, size_t cap, s
 	int r = obi_file_read(dirfd, NAME, owner, &buf, err);
 	if (r == OB_OK) {
 		assert_true(obi_buf_len(&buf) < cap);
-		snprintf(text, cap, "%.*s", (int)obi_buf_len(&buf), (const char *)obi_buf_bytes(&buf).data);
+		snprintf(text, cap, "%.*s", (int)obi_buf_len(&buf),
+			 (const char *)obi_buf_bytes(&buf).data);
 	}
 	obi_buf_free(&buf);
 	return r;
@@ -100,10 +101,11 @@ static int count_entries(const char *path)
 
 static int replace(int dirfd, const char *text, uint32_t flags, struct ob_error *err)
 {
-	return obi_file_replace(dirfd, NAME, "config", ob_bytes_text(text), flags, (uid_t)-1, (gid_t)-1, err);
+	return obi_file_replace(dirfd, NAME, "config", ob_bytes_text(text), flags, (uid_t)-1,
+				(gid_t)-1, err);
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ---- */
 
 static void regular_file_of_ours_is_read(void **unused)
 {
@@ -189,7 +191,7 @@ static void fault_52_owner_is_us_or_the_one_named(void **unused)
 	remove_place(&place);
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ---- */
 
 static void new_content_replaces_the_old_at_once(void **unused)
 {
@@ -224,7 +226,9 @@ static void file_can_be_given_to_the_child(void **unused)
 		skip();
 	}
 	struct place place = make_place();
-	assert_int_equal(obi_file_replace(place.fd, NAME, "config", ob_bytes_text("x"), 0, 65533, 65532, NULL), OB_OK);
+	assert_int_equal(
+	    obi_file_replace(place.fd, NAME, "config", ob_bytes_text("x"), 0, 65533, 65532, NULL),
+	    OB_OK);
 	assert_int_equal(fstatat(place.fd, NAME, &st, 0), 0);
 	assert_int_equal(st.st_uid, 65533);
 	assert_int_equal(st.st_gid, 65532);
@@ -235,8 +239,8 @@ static void fault_9_stray_temporary_files_are_swept(void **unused)
 {
 	(void)unused;
 	struct place place = make_place();
-	const char *names[] = {"outboard-config-0123.tmp", "outboard-config-.tmp", "outboard-config-x.tmp.keep",
-			       "my-outboard-config-x.tmp", NAME};
+	const char *names[] = {"outboard-config-0123.tmp", "outboard-config-.tmp",
+			       "outboard-config-x.tmp.keep", "my-outboard-config-x.tmp", NAME};
 	for (size_t i = 0; i < 5; i++) {
 		char *path = scratch_text("%s/%s", place.path, names[i]);
 		scratch_write(path, "x", 1, 0600);
@@ -263,13 +267,14 @@ static void failed_write_names_its_step_and_leaves_nothing(void **unused)
 	remove_place(&place);
 }
 
-/* ---- Fault 51: file systems that refuse --------------------------------------------------------------------------- */
+/* ---- Fault 51: file systems that refuse ---- */
 
 /* A tmpfs that nobody else sees, on the place's path. */
 static struct place mount_small(void)
 {
 	struct place place = {.path = scratch_make()};
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("tmpfs", place.path, "tmpfs", 0, "size=64k,mode=700") < 0) {
 		print_message("skipped: cannot mount a tmpfs of our own\n");
 		scratch_remove(place.path);
@@ -321,7 +326,7 @@ static void fault_51_read_only_file_system_keeps_the_old_file(void **unused)
 	unmount(&place);
 }
 
-/* ---- With strace: errors that no file system gives on demand, and what is really called ---------------------------- */
+/* ---- With strace: errors that no file system gives on demand, and what is really called ---- */
 
 static char self[4096];
 
@@ -359,18 +364,24 @@ static void fault_51_each_call_that_fails_is_named(void **unused)
 		const char *text;
 		const char *content;
 	} cases[] = {
-	    {"inject=fsync:error=EIO:when=1", "syncing temp config file: Input/output error", "old"},
-	    {"inject=write:error=EDQUOT:when=1+", "writing temp config file: Disk quota exceeded", "old"},
-	    {"inject=renameat,renameat2:error=EIO:when=1", "renaming temp config file: Input/output error", "old"},
+	    {"inject=fsync:error=EIO:when=1", "syncing temp config file: Input/output error",
+	     "old"},
+	    {"inject=write:error=EDQUOT:when=1+", "writing temp config file: Disk quota exceeded",
+	     "old"},
+	    {"inject=renameat,renameat2:error=EIO:when=1",
+	     "renaming temp config file: Input/output error", "old"},
 	    /* The new file is there by then; only whether it outlives a power loss is not known. */
-	    {"inject=fsync:error=EIO:when=2", "syncing the directory of " NAME ": Input/output error", "{\"pid\":2}"},
+	    {"inject=fsync:error=EIO:when=2",
+	     "syncing the directory of " NAME ": Input/output error", "{\"pid\":2}"},
 	    {"inject=write:error=EINTR:when=1", "fine", "{\"pid\":2}"},
 	};
-	setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* it cannot look for leaks while it is traced */
+	setenv("ASAN_OPTIONS", "detect_leaks=0",
+	       1); /* it cannot look for leaks while it is traced */
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct place place = make_place();
 		put(&place, "old", 0600);
-		char *inject = (char *)(uintptr_t)cases[i].inject, *text = (char *)(uintptr_t)cases[i].text;
+		char *inject = (char *)(uintptr_t)cases[i].inject,
+		     *text = (char *)(uintptr_t)cases[i].text;
 		char *argv[] = {"strace", "-qq",       "-o",	   "/dev/null", "-e", inject,
 				self,	  "--replace", place.path, text,	NULL};
 		run_strace(argv);
@@ -381,7 +392,7 @@ static void fault_51_each_call_that_fails_is_named(void **unused)
 	unsetenv("ASAN_OPTIONS");
 }
 
-/* ---- Fault 53: power loss at any point ---------------------------------------------------------------------------- */
+/* ---- Fault 53: power loss at any point ---- */
 
 enum op_kind { CREATE, WRITE, SYNC, RENAME, SYNC_DIR };
 
@@ -392,9 +403,11 @@ struct op {
 /* One line of strace's record as an operation of a replace; false: it is none. */
 static bool read_op(const char *line, struct op *ret)
 {
-	const char *kinds[] = {[CREATE] = "openat(", [WRITE] = "write(", [SYNC] = "fsync(", [RENAME] = "renameat"};
+	const char *kinds[] = {
+	    [CREATE] = "openat(", [WRITE] = "write(", [SYNC] = "fsync(", [RENAME] = "renameat"};
 	for (int kind = CREATE; kind <= RENAME; kind++) {
-		if (strncmp(line, kinds[kind], strlen(kinds[kind])) == 0 && strstr(line, "outboard-config-") != NULL) {
+		if (strncmp(line, kinds[kind], strlen(kinds[kind])) == 0 &&
+		    strstr(line, "outboard-config-") != NULL) {
 			ret->kind = (enum op_kind)kind;
 			return true;
 		}
@@ -410,9 +423,18 @@ static size_t record_ops(struct op *ops, size_t max)
 	char line[4096];
 	struct place place = make_place(), log = make_place();
 	char *path = scratch_text("%s/log", log.path);
-	char *argv[] = {
-	    "strace", "-qq",	   "-y",       "-o",   path, "-e", "trace=openat,write,fsync,renameat,renameat2",
-	    self,     "--replace", place.path, "fine", NULL};
+	char *argv[] = {"strace",
+			"-qq",
+			"-y",
+			"-o",
+			path,
+			"-e",
+			"trace=openat,write,fsync,renameat,renameat2",
+			self,
+			"--replace",
+			place.path,
+			"fine",
+			NULL};
 	put(&place, "{\"pid\":1}", 0600);
 	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 	run_strace(argv);
@@ -430,7 +452,8 @@ static size_t record_ops(struct op *ops, size_t max)
 	return count;
 }
 
-/* How much of what was not synced came through: all, half, nothing. A rename that was not synced: done, or not done. */
+/* How much of what was not synced came through: all, half, nothing. A rename that was not synced:
+ * done, or not done. */
 static void replay(const struct op *ops, size_t count, int content, bool renames, int *ret_states)
 {
 	const char *old = "{\"pid\":1}", *new = "{\"pid\":2}";
@@ -452,13 +475,15 @@ static void replay(const struct op *ops, size_t count, int content, bool renames
 	struct place place = make_place();
 	put(&place, old, 0600);
 	if (created) {
-		char *path = scratch_text("%s/%s", place.path, renamed ? NAME : "outboard-config-1.tmp");
+		char *path =
+		    scratch_text("%s/%s", place.path, renamed ? NAME : "outboard-config-1.tmp");
 		unlink(path);
 		scratch_write(path, new, len, 0600);
 		free(path);
 	}
 	/* And now the recovery. */
-	assert_int_equal(obi_datadir_open(place.path, false, geteuid(), getegid(), &dir, NULL), OB_OK);
+	assert_int_equal(obi_datadir_open(place.path, false, geteuid(), getegid(), &dir, NULL),
+			 OB_OK);
 	obi_datadir_clean(&dir, false);
 	if (obi_datadir_read_config(&dir, &config, &err) < 0) {
 		fail_msg("after %zu calls (%d, %d): %s", count, content, renames, err.text);
@@ -479,7 +504,9 @@ static void fault_53_every_crash_state_reads_as_old_or_new(void **unused)
 	size_t count = record_ops(ops, 32);
 	assert_int_equal(count, 5);
 	for (size_t i = 0; i < count; i++) {
-		assert_int_equal(ops[i].kind, i); /* create, write, sync, rename, sync the directory: in this order */
+		assert_int_equal(
+		    ops[i].kind,
+		    i); /* create, write, sync, rename, sync the directory: in this order */
 	}
 	for (size_t done = 0; done <= count; done++) {
 		for (int content = 0; content < 3; content++) {

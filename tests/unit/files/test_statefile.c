@@ -17,12 +17,13 @@
 #include <cmocka.h>
 
 #define BOOT "01234567-89ab-cdef-0123-456789abcdef"
-#define SAMPLE                                                                                                  \
-	"{\"state\":\"ready\",\"desired\":\"running\",\"procid\":\"" BOOT ":4711:99:7\",\"instance\":\"feed\"," \
-	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615,"                 \
-	"\"restart_boot\":\"" BOOT "\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"                  \
-	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"                           \
-	"\"address\":\"unix:///d/rpc.sock\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"                   \
+#define SAMPLE                                                                                  \
+	"{\"state\":\"ready\",\"desired\":\"running\",\"procid\":\"" BOOT                       \
+	":4711:99:7\",\"instance\":\"feed\","                                                   \
+	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615," \
+	"\"restart_boot\":\"" BOOT "\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"  \
+	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"           \
+	"\"address\":\"unix:///d/rpc.sock\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"   \
 	"\"last_error\":\"a \\\"b\\\"\"}"
 
 static struct obi_statefile sample(void)
@@ -79,7 +80,9 @@ static void nothing_known_is_a_file_too(void **unused)
 	assert_int_equal(back.procid.pid, 0);
 	assert_int_equal(back.restart.count, 0);
 	/* A newer version's keys are no fault. */
-	assert_int_equal(obi_statefile_parse(ob_bytes_text("{\"later\":[1],\"version\":2}"), &back, NULL), OB_OK);
+	assert_int_equal(
+	    obi_statefile_parse(ob_bytes_text("{\"later\":[1],\"version\":2}"), &back, NULL),
+	    OB_OK);
 	assert_int_equal(back.version, 2);
 }
 
@@ -107,13 +110,15 @@ static void what_cannot_be_understood_is_refused(void **unused)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct obi_statefile state = {.version = 77};
 		struct ob_error err = {0};
-		assert_int_equal(obi_statefile_parse(ob_bytes_text(bad[i]), &state, &err), OB_EINVAL);
+		assert_int_equal(obi_statefile_parse(ob_bytes_text(bad[i]), &state, &err),
+				 OB_EINVAL);
 		assert_memory_equal(err.text, "parsing state.json: ", 20);
 		assert_int_equal(state.version, 77);
 	}
 	for (size_t len = 0; len < strlen(SAMPLE); len++) {
 		struct obi_statefile state;
-		assert_int_equal(obi_statefile_parse(ob_bytes_of(SAMPLE, len), &state, NULL), OB_EINVAL);
+		assert_int_equal(obi_statefile_parse(ob_bytes_of(SAMPLE, len), &state, NULL),
+				 OB_EINVAL);
 	}
 }
 

@@ -194,7 +194,8 @@ static void doubles_are_read_as_the_nearest(void **state)
 		uint64_t r = next_random(&seed), digits = next_random(&seed) >> (r % 64);
 		int exponent = (int)(r >> 32) % 40;
 		if (r & 64) {
-			snprintf(text, sizeof text, "-%" PRIu64 ".%" PRIu64 "e%d", digits % 1000, digits, exponent);
+			snprintf(text, sizeof text, "-%" PRIu64 ".%" PRIu64 "e%d", digits % 1000,
+				 digits, exponent);
 		} else {
 			snprintf(text, sizeof text, "%" PRIu64 "e%d", digits, exponent);
 		}
@@ -223,7 +224,8 @@ static void the_locale_has_no_say(void **state)
 static void what_json_cannot_carry_is_refused(void **state)
 {
 	struct ob_value items[2] = {ob_int(1), ob_double(INFINITY)};
-	struct ob_value bad[4] = {ob_double(NAN), ob_array(items, 2), ob_stringn("a\xff", 2), ob_nil()};
+	struct ob_value bad[4] = {ob_double(NAN), ob_array(items, 2), ob_stringn("a\xff", 2),
+				  ob_nil()};
 	struct ob_value deep[OBI_VALUE_DEPTH_MAX + 1];
 	uint8_t small[8];
 	(void)state;
@@ -242,11 +244,15 @@ static void what_json_cannot_carry_is_refused(void **state)
 		deep[i] = ob_array(&deep[i - 1], 1);
 	}
 	obi_buf_consume(&buf, obi_buf_len(&buf));
-	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX - 1], obi_buf_sink(&buf), NULL), OB_OK);
-	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX], obi_buf_sink(&buf), NULL), OB_ETOOBIG);
+	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX - 1], obi_buf_sink(&buf), NULL),
+			 OB_OK);
+	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX], obi_buf_sink(&buf), NULL),
+			 OB_ETOOBIG);
 	deep[0] = ob_binary("", 0); /* an object, to who reads it */
-	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX - 1], obi_buf_sink(&buf), NULL), OB_OK);
-	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX], obi_buf_sink(&buf), NULL), OB_ETOOBIG);
+	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX - 1], obi_buf_sink(&buf), NULL),
+			 OB_OK);
+	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX], obi_buf_sink(&buf), NULL),
+			 OB_ETOOBIG);
 }
 
 static void binary_is_base64(void **state)
@@ -256,7 +262,8 @@ static void binary_is_base64(void **state)
 	assert_string_equal(write_text(ob_binary("f", 1)), "{\"$binary\":\"Zg==\"}");
 	assert_string_equal(write_text(ob_binary("fo", 2)), "{\"$binary\":\"Zm8=\"}");
 	assert_string_equal(write_text(ob_binary("foo", 3)), "{\"$binary\":\"Zm9v\"}");
-	assert_string_equal(write_text(ob_binary("\xff\xfe\xfd\xfc", 4)), "{\"$binary\":\"//79/A==\"}");
+	assert_string_equal(write_text(ob_binary("\xff\xfe\xfd\xfc", 4)),
+			    "{\"$binary\":\"//79/A==\"}");
 }
 
 static void quote_takes_anything(void **state)
@@ -267,8 +274,9 @@ static void quote_takes_anything(void **state)
 	obi_buf_consume(&buf, obi_buf_len(&buf));
 	assert_true(obi_json_quote(ob_bytes_of(text, sizeof text - 1), sink));
 	ob_sink_byte(sink, '\0');
-	assert_string_equal((const char *)obi_buf_bytes(&buf).data,
-			    "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\\\"\\\\\\u0001\xe2\x82\xac\"");
+	assert_string_equal(
+	    (const char *)obi_buf_bytes(&buf).data,
+	    "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\\\"\\\\\\u0001\xe2\x82\xac\"");
 }
 
 static void duplicates_are_kept_on_request(void **state)
@@ -276,7 +284,8 @@ static void duplicates_are_kept_on_request(void **state)
 	struct obi_json_limits keep = {.depth = 4, .flags = OBI_JSON_KEEP_DUPLICATES};
 	struct ob_value v;
 	(void)state;
-	assert_int_equal(obi_json_parse(ob_bytes_text("{\"a\":1,\"a\":2}"), &arena.ob, &keep, &v, NULL), OB_OK);
+	assert_int_equal(
+	    obi_json_parse(ob_bytes_text("{\"a\":1,\"a\":2}"), &arena.ob, &keep, &v, NULL), OB_OK);
 	assert_string_equal(write_text(v), "{\"a\":1,\"a\":2}");
 }
 
@@ -286,7 +295,8 @@ static char *many_keys(size_t n, size_t twin)
 	assert_non_null(text);
 	*at++ = '{';
 	for (size_t i = 0; i < n; i++) {
-		at += sprintf(at, "%s\"key%zu\":%zu", i > 0 ? "," : "", i == twin ? 0 : i * 7919 % n, i);
+		at += sprintf(at, "%s\"key%zu\":%zu", i > 0 ? "," : "",
+			      i == twin ? 0 : i * 7919 % n, i);
 	}
 	strcpy(at, "}");
 	return text;
@@ -354,13 +364,15 @@ static void fault_28_memory_stays_in_proportion_to_the_text(void **state)
 	    {"\"", "\\n", "\""},
 	    {"\"", "[", "\""},
 	};
-	struct obi_json_limits keep = {.depth = OB_DEPTH_MAX, .flags = OBI_JSON_KEEP_DUPLICATES | OBI_JSON_BINARY};
+	struct obi_json_limits keep = {.depth = OB_DEPTH_MAX,
+				       .flags = OBI_JSON_KEEP_DUPLICATES | OBI_JSON_BINARY};
 	(void)state;
 	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
 		char *text = repeat(shapes[i].begin, shapes[i].piece, shapes[i].end, 200000);
 		struct meter meter = {.ob = {.more = metered}, .behind = &arena};
 		struct ob_value v;
-		assert_int_equal(obi_json_parse(ob_bytes_text(text), &meter.ob, &keep, &v, NULL), OB_OK);
+		assert_int_equal(obi_json_parse(ob_bytes_text(text), &meter.ob, &keep, &v, NULL),
+				 OB_OK);
 		assert_true(meter.given <= 8 * strlen(text) + 4096);
 		free(text);
 		obi_arena_reset(&arena);
@@ -380,7 +392,8 @@ static void fault_28_depth_costs_no_c_stack(void **state)
 		assert_int_equal(v.count, 1);
 		v = v.as.items[0];
 	}
-	assert_int_equal(obi_json_parse(ob_bytes_text(text), &arena.ob, NULL, &v, NULL), OB_ETOOBIG);
+	assert_int_equal(obi_json_parse(ob_bytes_text(text), &arena.ob, NULL, &v, NULL),
+			 OB_ETOOBIG);
 	free(text);
 }
 
@@ -419,7 +432,8 @@ static void binary_comes_back(void **state)
 	for (size_t len = 0; len <= sizeof bytes; len++) {
 		struct ob_value v = ob_binary(bytes, len), back;
 		const char *text = write_wire(v);
-		assert_int_equal(obi_json_parse(ob_bytes_text(text), &arena.ob, &wire, &back, NULL), OB_OK);
+		assert_int_equal(obi_json_parse(ob_bytes_text(text), &arena.ob, &wire, &back, NULL),
+				 OB_OK);
 		assert_true(obi_value_equal(&v, &back));
 	}
 }
@@ -459,7 +473,9 @@ static void a_users_own_binary_key_gains_and_loses_a_dollar(void **state)
 		if (r == OB_OK) {
 			assert_string_equal(write_text(v), table[i][1]);
 			const char *text = write_wire(v);
-			assert_int_equal(obi_json_parse(ob_bytes_text(text), &arena.ob, &wire, &back, NULL), OB_OK);
+			assert_int_equal(
+			    obi_json_parse(ob_bytes_text(text), &arena.ob, &wire, &back, NULL),
+			    OB_OK);
 			assert_true(obi_value_equal(&v, &back));
 		}
 	}

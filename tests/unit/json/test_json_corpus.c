@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Texts that a reader of JSON must take (y), or must refuse (n). What RFC 8259 leaves open is decided here too. */
+/* Texts that a reader of JSON must take (y), or must refuse (n). What RFC 8259 leaves open is
+ * decided here too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,8 +71,8 @@ static const struct text yes[] = {
     T("y_string_noncharacter", "\"\\uffff\\ufdd0\""),
     T("y_string_del", "\"\x7f\""),
     T("y_string_utf8", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""),
-    T("y_string_utf8_edges",
-      "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\""),
+    T("y_string_utf8_edges", "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf"
+			     "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\""),
     T("y_string_line_separator", "\"\xe2\x80\xa8\""),
     T("y_string_slash_unescaped", "\"/\""),
     T("y_string_escaped_quote_at_end", "\"\\\"\""),
@@ -210,7 +211,8 @@ static int parse(const struct text *text, struct ob_error *reterr)
 	assert_non_null(copy);
 	memcpy(copy, text->bytes.data, text->bytes.len);
 	obi_arena_init(&arena, 1 << 20);
-	int rc = obi_json_parse(ob_bytes_of(copy, text->bytes.len), &arena.ob, NULL, &value, reterr);
+	int rc =
+	    obi_json_parse(ob_bytes_of(copy, text->bytes.len), &arena.ob, NULL, &value, reterr);
 	obi_arena_free(&arena);
 	free(copy);
 	return rc;

@@ -19,7 +19,8 @@
 static struct obi_arena arena;
 static struct ob_log_record record;
 
-static const struct obi_log_line_from from = {.name = "child", .stream = 1, .read_at = {1700000000, 5}};
+static const struct obi_log_line_from from = {
+    .name = "child", .stream = 1, .read_at = {1700000000, 5}};
 
 static int setup(void **state)
 {
@@ -58,10 +59,12 @@ static void attrs_are(const char *want)
 
 static void a_whole_record_keeps_everything(void **state)
 {
-	static const char line[] =
-	    "{\"time\":\"2024-05-01T10:20:30.123456789+02:00\",\"level\":\"WARN\",\"msg\":\"disk \\u00e9\\n\","
-	    "\"source\":{\"function\":\"main.run\",\"file\":\"/src/main.go\",\"line\":42},\"z\":1,\"a\":-2.50,"
-	    "\"g\":{\"h\":{\"i\":[1,null,true,{\"j\":\"k\"}]}},\"n\":null,\"big\":18446744073709551615,\"z\":3}";
+	static const char line[] = "{\"time\":\"2024-05-01T10:20:30.123456789+02:00\",\"level\":"
+				   "\"WARN\",\"msg\":\"disk \\u00e9\\n\","
+				   "\"source\":{\"function\":\"main.run\",\"file\":\"/src/"
+				   "main.go\",\"line\":42},\"z\":1,\"a\":-2.50,"
+				   "\"g\":{\"h\":{\"i\":[1,null,true,{\"j\":\"k\"}]}},\"n\":null,"
+				   "\"big\":18446744073709551615,\"z\":3}";
 	(void)state;
 	parse(line);
 	assert_int_equal(record.size, sizeof record);
@@ -77,8 +80,9 @@ static void a_whole_record_keeps_everything(void **state)
 	assert_true(same(record.source_file, "/src/main.go"));
 	assert_int_equal(record.source_line, 42);
 	assert_true(same(record.line, line));
-	attrs_are("{\"z\":1,\"a\":-2.5,\"g\":{\"h\":{\"i\":[1,null,true,{\"j\":\"k\"}]}},\"n\":null,"
-		  "\"big\":18446744073709551615,\"z\":3}");
+	attrs_are(
+	    "{\"z\":1,\"a\":-2.5,\"g\":{\"h\":{\"i\":[1,null,true,{\"j\":\"k\"}]}},\"n\":null,"
+	    "\"big\":18446744073709551615,\"z\":3}");
 }
 
 static void is_text(struct ob_bytes line)
@@ -147,12 +151,14 @@ static void missing_parts_have_defaults(void **state)
 static void bad_parts_have_defaults_and_are_not_lost(void **state)
 {
 	(void)state;
-	parse("{\"time\":\"yesterday\",\"level\":\"LOUD\",\"msg\":7,\"source\":\"main.go:3\",\"x\":1}");
+	parse("{\"time\":\"yesterday\",\"level\":\"LOUD\",\"msg\":7,\"source\":\"main.go:3\",\"x\":"
+	      "1}");
 	assert_int_equal(record.flags, OB_LOG_PARSED);
 	assert_int_equal(record.time.tv_sec, 1700000000);
 	assert_int_equal(record.level, OB_LOG_INFO);
 	assert_int_equal(record.message.len, 0);
-	attrs_are("{\"time\":\"yesterday\",\"level\":\"LOUD\",\"msg\":7,\"source\":\"main.go:3\",\"x\":1}");
+	attrs_are("{\"time\":\"yesterday\",\"level\":\"LOUD\",\"msg\":7,\"source\":\"main.go:3\","
+		  "\"x\":1}");
 	parse("{\"time\":1714551630,\"level\":30,\"source\":{\"file\":\"a\",\"column\":1}}");
 	attrs_are("{\"time\":1714551630,\"level\":30,\"source\":{\"file\":\"a\",\"column\":1}}");
 	parse("{\"source\":{\"file\":\"a\",\"line\":\"1\"}}");
@@ -169,7 +175,8 @@ static void bad_parts_have_defaults_and_are_not_lost(void **state)
 static void of_equal_keys_the_first_has_the_meaning(void **state)
 {
 	(void)state;
-	parse("{\"msg\":\"one\",\"level\":\"ERROR\",\"msg\":\"two\",\"level\":\"DEBUG\",\"a\":1,\"a\":1}");
+	parse("{\"msg\":\"one\",\"level\":\"ERROR\",\"msg\":\"two\",\"level\":\"DEBUG\",\"a\":1,"
+	      "\"a\":1}");
 	assert_true(same(record.message, "one"));
 	assert_int_equal(record.level, OB_LOG_ERROR);
 	attrs_are("{\"msg\":\"two\",\"level\":\"DEBUG\",\"a\":1,\"a\":1}");
@@ -226,13 +233,22 @@ static void levels_have_offsets(void **state)
 		int level;
 		const char *written;
 	} table[] = {
-	    {"DEBUG", -4, "DEBUG"},    {"INFO", 0, "INFO"},	   {"WARN", 4, "WARN"},
-	    {"ERROR", 8, "ERROR"},     {"DEBUG-4", -8, "DEBUG-4"}, {"DEBUG+1", -3, "DEBUG+1"},
-	    {"INFO-2", -2, "DEBUG+2"}, {"INFO+2", 2, "INFO+2"},	   {"ERROR+999999", 1000007, "ERROR+999999"},
-	    {"info", 0, "INFO"},       {"Warn+1", 5, "WARN+1"},	   {"INFO+0", 0, "INFO"},
+	    {"DEBUG", -4, "DEBUG"},
+	    {"INFO", 0, "INFO"},
+	    {"WARN", 4, "WARN"},
+	    {"ERROR", 8, "ERROR"},
+	    {"DEBUG-4", -8, "DEBUG-4"},
+	    {"DEBUG+1", -3, "DEBUG+1"},
+	    {"INFO-2", -2, "DEBUG+2"},
+	    {"INFO+2", 2, "INFO+2"},
+	    {"ERROR+999999", 1000007, "ERROR+999999"},
+	    {"info", 0, "INFO"},
+	    {"Warn+1", 5, "WARN+1"},
+	    {"INFO+0", 0, "INFO"},
 	};
-	static const char *const bad[] = {"",	   "INF",     "INFOS",	 "INFO ",   "INFO+", "INFO-",	     "INFO+x",
-					  "INFO2", "WARNING", "INFO+-1", "INFO+1x", "+1",    "INFO+1000000", "\x09NFO"};
+	static const char *const bad[] = {"",	     "INF",    "INFOS",	       "INFO ",	  "INFO+",
+					  "INFO-",   "INFO+x", "INFO2",	       "WARNING", "INFO+-1",
+					  "INFO+1x", "+1",     "INFO+1000000", "\x09NFO"};
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		char text[24];
@@ -264,16 +280,22 @@ static void times_are_exact(void **state)
 		const char *written;
 	} table[] = {
 	    {"1970-01-01T00:00:00Z", 0, 0, 0, "1970-01-01T00:00:00Z"},
-	    {"2024-02-29T23:59:59.999999999Z", 1709251199, 999999999, 0, "2024-02-29T23:59:59.999999999Z"},
-	    {"2024-05-01T10:20:30.1+02:00", 1714551630, 100000000, 7200, "2024-05-01T10:20:30.1+02:00"},
-	    {"2024-05-01T10:20:30.120-09:30", 1714593030, 120000000, -34200, "2024-05-01T10:20:30.12-09:30"},
-	    {"2024-05-01T10:20:30.000000001+00:00", 1714558830, 1, 0, "2024-05-01T10:20:30.000000001Z"},
-	    {"2024-05-01T10:20:30.1234567899Z", 1714558830, 123456789, 0, "2024-05-01T10:20:30.123456789Z"},
+	    {"2024-02-29T23:59:59.999999999Z", 1709251199, 999999999, 0,
+	     "2024-02-29T23:59:59.999999999Z"},
+	    {"2024-05-01T10:20:30.1+02:00", 1714551630, 100000000, 7200,
+	     "2024-05-01T10:20:30.1+02:00"},
+	    {"2024-05-01T10:20:30.120-09:30", 1714593030, 120000000, -34200,
+	     "2024-05-01T10:20:30.12-09:30"},
+	    {"2024-05-01T10:20:30.000000001+00:00", 1714558830, 1, 0,
+	     "2024-05-01T10:20:30.000000001Z"},
+	    {"2024-05-01T10:20:30.1234567899Z", 1714558830, 123456789, 0,
+	     "2024-05-01T10:20:30.123456789Z"},
 	    {"1969-12-31T23:59:59.5Z", -1, 500000000, 0, "1969-12-31T23:59:59.5Z"},
 	    {"0000-01-01T00:00:00Z", INT64_C(-62167219200), 0, 0, "0000-01-01T00:00:00Z"},
 	    {"0000-02-29T00:00:00Z", INT64_C(-62162121600), 0, 0, "0000-02-29T00:00:00Z"},
 	    {"9999-12-31T23:59:59Z", INT64_C(253402300799), 0, 0, "9999-12-31T23:59:59Z"},
-	    {"9999-12-31T23:59:59-23:59", INT64_C(253402387139), 0, -86340, "9999-12-31T23:59:59-23:59"},
+	    {"9999-12-31T23:59:59-23:59", INT64_C(253402387139), 0, -86340,
+	     "9999-12-31T23:59:59-23:59"},
 	    {"2000-03-01T00:00:00+23:59", 951782460, 0, 86340, "2000-03-01T00:00:00+23:59"},
 	};
 	static const char *const bad[] = {

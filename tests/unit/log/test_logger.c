@@ -28,7 +28,7 @@ static char text[TEXT_MAX];
 static size_t text_len;
 static struct obi_arena arena;
 
-/* ---- Reading what was logged ---------------------------------------------------------------------------------------- */
+/* ---- Reading what was logged ---- */
 
 /* All that is in fd now, behind what was read before. */
 static void read_available(int fd)
@@ -87,7 +87,7 @@ static struct sum take_lines(void)
 	return sum;
 }
 
-/* ---- A pipe and its logger ------------------------------------------------------------------------------------------ */
+/* ---- A pipe and its logger ---- */
 
 static int fds[2];
 static ob_logger *logger;
@@ -126,7 +126,8 @@ static void a_record_is_as_slog_writes_it(void **state)
 {
 	const char *line;
 	(void)state;
-	ob_log(logger, OB_LOG_WARN + 1, "two\nlines", "{s:i,s:{s:s,s:[d,n]}}", "n", -3, "g", "k", "v\"", "l", 1.0);
+	ob_log(logger, OB_LOG_WARN + 1, "two\nlines", "{s:i,s:{s:s,s:[d,n]}}", "n", -3, "g", "k",
+	       "v\"", "l", 1.0);
 	line = all_text(fds[0]);
 	assert_true(strncmp(line, "{\"time\":\"20", 11) == 0);
 	assert_non_null(strstr(line, "Z\",\"level\":\"WARN+1\",\"msg\":\"two\\nlines\",\"n\":-3,"
@@ -153,11 +154,13 @@ static void bad_attributes_do_not_cost_the_record(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		ob_log(logger, OB_LOG_INFO, "kept", bad[i], "a", 1);
-		assert_non_null(strstr(all_text(fds[0]), "\"msg\":\"kept\",\"!ERROR\":\"bad attributes\"}\n"));
+		assert_non_null(
+		    strstr(all_text(fds[0]), "\"msg\":\"kept\",\"!ERROR\":\"bad attributes\"}\n"));
 	}
 	ob_log(logger, OB_LOG_INFO, "bytes \xff", "{s:s}", "k\xfe", "v\xfd");
 	assert_non_null(
-	    strstr(all_text(fds[0]), "\"msg\":\"bytes \xef\xbf\xbd\",\"k\xef\xbf\xbd\":\"v\xef\xbf\xbd\"}\n"));
+	    strstr(all_text(fds[0]),
+		   "\"msg\":\"bytes \xef\xbf\xbd\",\"k\xef\xbf\xbd\":\"v\xef\xbf\xbd\"}\n"));
 }
 
 static void the_given_descriptor_is_left_as_it_is(void **state)
@@ -179,14 +182,14 @@ static void no_logger_is_fine_and_no_descriptor_is_not(void **state)
 	assert_non_null(strstr(err.text, "descriptor -1"));
 }
 
-/* ---- Full pipes ----------------------------------------------------------------------------------------------------- */
+/* ---- Full pipes ---- */
 
 /* Log until the pipe takes no more, and some. Returns how many records that were. */
 static int64_t overfill(int64_t n)
 {
 	for (int64_t i = 1; i <= n; i++) {
-		ob_log(logger, OB_LOG_INFO, "a record of a usual length, more or less", "{s:i,s:I}", "writer", 0, "n",
-		       i);
+		ob_log(logger, OB_LOG_INFO, "a record of a usual length, more or less", "{s:i,s:I}",
+		       "writer", 0, "n", i);
 	}
 	return n;
 }
@@ -248,11 +251,12 @@ static void a_record_over_the_line_limit_is_cut(void **state)
 	ob_log(logger, OB_LOG_INFO, big, NULL);
 	assert_non_null(strstr(all_text(fds[0]), "bbb\",\"truncated\":true}\n"));
 	ob_log(logger, OB_LOG_INFO, "message stays", "{s:s}", "big", big);
-	assert_non_null(strstr(all_text(fds[0]), "\"msg\":\"message stays\",\"truncated\":true}\n"));
+	assert_non_null(
+	    strstr(all_text(fds[0]), "\"msg\":\"message stays\",\"truncated\":true}\n"));
 	free(big);
 }
 
-/* ---- Several writers ------------------------------------------------------------------------------------------------ */
+/* ---- Several writers ---- */
 
 struct writer {
 	pthread_t thread;
@@ -270,7 +274,8 @@ static void *log_many(void *user)
 	message[sizeof message - 1] = '\0';
 	for (int i = 1; i <= RECORDS; i++) {
 		const char *tail = message + sizeof message - 1 - (size_t)(i * 37 % 2900);
-		ob_log(writer->logger, OB_LOG_INFO, tail, "{s:i,s:i}", "writer", writer->index, "n", i);
+		ob_log(writer->logger, OB_LOG_INFO, tail, "{s:i,s:i}", "writer", writer->index, "n",
+		       i);
 	}
 	atomic_fetch_sub(&running, 1);
 	return NULL;
@@ -282,7 +287,8 @@ static struct sum run_writers(struct writer *writers)
 	atomic_store(&running, WRITERS);
 	for (int i = 0; i < WRITERS; i++) {
 		writers[i].index = i;
-		assert_int_equal(pthread_create(&writers[i].thread, NULL, log_many, &writers[i]), 0);
+		assert_int_equal(pthread_create(&writers[i].thread, NULL, log_many, &writers[i]),
+				 0);
 	}
 	while (atomic_load(&running) > 0) {
 		struct pollfd ready = {.fd = fds[0], .events = POLLIN};
@@ -328,7 +334,7 @@ static void one_logger_serves_many_threads(void **state)
 	assert_int_equal(sum.records + sum.dropped, WRITERS * (RECORDS + 1));
 }
 
-/* ---- Other descriptors ---------------------------------------------------------------------------------------------- */
+/* ---- Other descriptors ---- */
 
 static void other_logger(int fd)
 {
@@ -468,18 +474,23 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(levels_below_are_not_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bad_attributes_do_not_cost_the_record, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_given_descriptor_is_left_as_it_is, setup, teardown),
-	    cmocka_unit_test_setup_teardown(no_logger_is_fine_and_no_descriptor_is_not, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_57_a_fifo_without_parent_takes_records, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_58_a_full_pipe_drops_and_counts, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_58_a_begun_record_is_finished_first, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_58_a_pipe_that_cannot_be_reopened_blocks_nobody_either, setup,
+	    cmocka_unit_test_setup_teardown(no_logger_is_fine_and_no_descriptor_is_not, setup,
 					    teardown),
+	    cmocka_unit_test_setup_teardown(fault_57_a_fifo_without_parent_takes_records, setup,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(fault_58_a_full_pipe_drops_and_counts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fault_58_a_begun_record_is_finished_first, setup,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(
+		fault_58_a_pipe_that_cannot_be_reopened_blocks_nobody_either, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_record_over_the_line_limit_is_cut, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_59_several_writers_never_mix_their_records, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fault_59_several_writers_never_mix_their_records, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(one_logger_serves_many_threads, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_full_socket_drops_and_counts, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_file_gets_every_record, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_full_disk_costs_records_and_nothing_else, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_full_disk_costs_records_and_nothing_else, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(a_pipe_without_reader_does_not_kill, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,8 @@ static void on_record(void *user, const struct ob_log_record *record)
 static void make_reader(int fd)
 {
 	char name[] = "child";
-	struct obi_log_reader_setup setup = {.loop = loop, .fd = fd, .stream = 2, .name = name, .fn = on_record};
+	struct obi_log_reader_setup setup = {
+	    .loop = loop, .fd = fd, .stream = 2, .name = name, .fn = on_record};
 	assert_int_equal(obi_log_reader_new(&setup, &reader, NULL), OB_OK);
 	memset(name, 'x', sizeof name - 1);
 }
@@ -142,7 +143,8 @@ static void each_line_is_a_record(void **state)
 	struct timespec before, after;
 	(void)state;
 	clock_gettime(CLOCK_REALTIME, &before);
-	put("{\"msg\":\"one\",\"level\":\"WARN\",\"time\":\"1970-01-01T00:00:09Z\"}\n\n\r\ntwo\r\n{\"msg\":1} x\n");
+	put("{\"msg\":\"one\",\"level\":\"WARN\",\"time\":\"1970-01-01T00:00:09Z\"}\n\n\r\ntwo\r\n{"
+	    "\"msg\":1} x\n");
 	read_all();
 	clock_gettime(CLOCK_REALTIME, &after);
 	assert_int_equal(seen_count, 3);
@@ -164,7 +166,9 @@ static void a_line_split_over_reads_is_joined(void **state)
 	for (size_t i = 0; i < sizeof line - 1; i++) {
 		put_bytes(line + i, 1);
 		read_all();
-		assert_int_equal(seen_count, i >= sizeof line - 2 ? 2 : i >= sizeof line - 7 ? 1 : 0);
+		assert_int_equal(seen_count, i >= sizeof line - 2   ? 2
+					     : i >= sizeof line - 7 ? 1
+								    : 0);
 	}
 	assert_string_equal(seen[0].head, "a long way in small steps");
 	assert_string_equal(seen[1].head, "next");
@@ -326,7 +330,8 @@ static void fault_62_a_fifo_held_open_by_us_ends_by_drain(void **state)
 static void write_more(const struct ob_log_record *record)
 {
 	(void)record;
-	assert_true(write(pipe_fds[1], "more and more and more and more\n", 32) == 32 || errno == EAGAIN);
+	assert_true(write(pipe_fds[1], "more and more and more and more\n", 32) == 32 ||
+		    errno == EAGAIN);
 }
 
 /* A grandchild that goes on writing. */
@@ -442,7 +447,8 @@ static void an_ended_pipe_does_not_spin(void **state)
 
 static void nobody_listening_is_fine(void **state)
 {
-	struct obi_log_reader_setup quiet = {.loop = loop, .fd = pipe_fds[0], .stream = 1, .name = "child"};
+	struct obi_log_reader_setup quiet = {
+	    .loop = loop, .fd = pipe_fds[0], .stream = 1, .name = "child"};
 	(void)state;
 	obi_log_reader_free(reader);
 	assert_int_equal(obi_log_reader_new(&quiet, &reader, NULL), OB_OK);
@@ -459,18 +465,23 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(each_line_is_a_record, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_line_split_over_reads_is_joined, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_long_line_may_have_a_mebibyte, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_60_a_longer_line_is_cut_and_marked_and_reading_goes_on, setup,
-					    teardown),
+	    cmocka_unit_test_setup_teardown(
+		fault_60_a_longer_line_is_cut_and_marked_and_reading_goes_on, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_large_record_is_still_a_record, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_60_one_turn_reads_64_kib_at_most, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fault_60_one_turn_reads_64_kib_at_most, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(fault_60_a_flood_costs_no_memory, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_62_drain_takes_all_and_the_last_line, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_62_a_fifo_held_open_by_us_ends_by_drain, setup, teardown),
-	    cmocka_unit_test_setup_teardown(fault_62_drain_ends_though_somebody_writes_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fault_62_drain_takes_all_and_the_last_line, setup,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(fault_62_a_fifo_held_open_by_us_ends_by_drain, setup,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(fault_62_drain_ends_though_somebody_writes_on, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(flush_hands_on_what_is_begun, setup, teardown),
 	    cmocka_unit_test_setup_teardown(free_inside_the_callback_is_the_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(free_inside_a_drain_is_the_end, setup, teardown),
-	    cmocka_unit_test_setup_teardown(drain_inside_the_callback_does_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(drain_inside_the_callback_does_nothing, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(an_ended_pipe_does_not_spin, setup, teardown),
 	    cmocka_unit_test_setup_teardown(nobody_listening_is_fine, setup, teardown),
 	};

@@ -18,7 +18,8 @@
 static struct obi_arena arena;
 static struct obi_buf buf;
 
-static const struct obi_log_line_from from = {.name = "child", .stream = 1, .read_at = {1700000000, 5}};
+static const struct obi_log_line_from from = {
+    .name = "child", .stream = 1, .read_at = {1700000000, 5}};
 
 static int setup(void **state)
 {
@@ -73,12 +74,14 @@ static void json_has_everything_and_the_name(void **state)
 {
 	(void)state;
 	assert_string_equal(
-	    as_json(parse("{\"b\":[1,{\"c\":2.0}],\"msg\":\"a\\tb\",\"time\":\"2024-05-01T10:20:30.5+02:00\","
-			  "\"source\":{\"function\":\"f\",\"file\":\"g\",\"line\":3},\"level\":\"INFO+2\","
-			  "\"x\":18446744073709551615,\"x\":null,\"outboard\":\"mine\"}")),
+	    as_json(parse(
+		"{\"b\":[1,{\"c\":2.0}],\"msg\":\"a\\tb\",\"time\":\"2024-05-01T10:20:30.5+02:00\","
+		"\"source\":{\"function\":\"f\",\"file\":\"g\",\"line\":3},\"level\":\"INFO+2\","
+		"\"x\":18446744073709551615,\"x\":null,\"outboard\":\"mine\"}")),
 	    "{\"time\":\"2024-05-01T10:20:30.5+02:00\",\"level\":\"INFO+2\",\"msg\":\"a\\tb\","
 	    "\"source\":{\"function\":\"f\",\"file\":\"g\",\"line\":3},\"b\":[1,{\"c\":2.0}],"
-	    "\"x\":18446744073709551615,\"x\":null,\"outboard\":\"mine\",\"outboard\":\"child\"}\n");
+	    "\"x\":18446744073709551615,\"x\":null,\"outboard\":\"mine\",\"outboard\":\"child\"}"
+	    "\n");
 	assert_string_equal(as_json(parse("bytes \xff \x1b[0m")),
 			    "{\"time\":\"2023-11-14T22:13:20.000000005Z\",\"level\":\"INFO\","
 			    "\"msg\":\"bytes \xef\xbf\xbd \\u001b[0m\",\"outboard\":\"child\"}\n");
@@ -90,35 +93,43 @@ static void json_of_a_childs_own_record_has_no_name(void **state)
 	(void)state;
 	record.name = NULL;
 	record.flags |= OB_LOG_TRUNCATED;
-	assert_string_equal(as_json(record), "{\"time\":\"2023-11-14T22:13:20.000000005Z\",\"level\":\"ERROR\","
-					     "\"msg\":\"x\",\"truncated\":true}\n");
+	assert_string_equal(as_json(record),
+			    "{\"time\":\"2023-11-14T22:13:20.000000005Z\",\"level\":\"ERROR\","
+			    "\"msg\":\"x\",\"truncated\":true}\n");
 }
 
 static void json_loses_no_record_over_a_bad_value(void **state)
 {
 	struct ob_log_record record = parse("{\"msg\":\"x\",\"time\":\"1970-01-01T00:00:00Z\"}");
 	struct ob_value bad = ob_stringn("\xff", 1);
-	struct ob_pair pairs[3] = {
-	    {ob_string("nan"), ob_double(NAN)}, {ob_stringn("\xfe", 1), bad}, {ob_string("list"), ob_array(&bad, 1)}};
+	struct ob_pair pairs[3] = {{ob_string("nan"), ob_double(NAN)},
+				   {ob_stringn("\xfe", 1), bad},
+				   {ob_string("list"), ob_array(&bad, 1)}};
 	(void)state;
 	record.attrs = ob_map(pairs, 3);
-	assert_string_equal(
-	    as_json(record),
-	    "{\"time\":\"1970-01-01T00:00:00Z\",\"level\":\"INFO\",\"msg\":\"x\","
-	    "\"nan\":\"!ERROR:JSON cannot carry a number that is not finite\",\"\xef\xbf\xbd\":\"\xef\xbf\xbd\","
-	    "\"list\":\"!ERROR:JSON cannot carry a string that is not UTF-8\",\"outboard\":\"child\"}\n");
+	assert_string_equal(as_json(record),
+			    "{\"time\":\"1970-01-01T00:00:00Z\",\"level\":\"INFO\",\"msg\":\"x\","
+			    "\"nan\":\"!ERROR:JSON cannot carry a number that is not "
+			    "finite\",\"\xef\xbf\xbd\":\"\xef\xbf\xbd\","
+			    "\"list\":\"!ERROR:JSON cannot carry a string that is not "
+			    "UTF-8\",\"outboard\":\"child\"}\n");
 }
 
 static void text_is_for_people(void **state)
 {
 	(void)state;
 	assert_string_equal(
-	    as_text(parse("{\"time\":\"2024-05-01T10:20:30.123456+02:00\",\"level\":\"WARN\",\"msg\":\"two words\","
-			  "\"source\":{\"function\":\"f\",\"file\":\"a.go\",\"line\":3},\"n\":1.5,\"s\":\"word\","
-			  "\"t\":\"two words\",\"e\":\"\",\"z\":null,\"g\":{\"h\":{\"i\":true},\"j\":\"a=b\"},\"o\":{},"
+	    as_text(parse("{\"time\":\"2024-05-01T10:20:30.123456+02:00\",\"level\":\"WARN\","
+			  "\"msg\":\"two words\","
+			  "\"source\":{\"function\":\"f\",\"file\":\"a.go\",\"line\":3},\"n\":1.5,"
+			  "\"s\":\"word\","
+			  "\"t\":\"two "
+			  "words\",\"e\":\"\",\"z\":null,\"g\":{\"h\":{\"i\":true},\"j\":\"a=b\"},"
+			  "\"o\":{},"
 			  "\"l\":[1,\"x\",{\"k\":[]}],\"odd key\":1}"),
 		    false),
-	    "2024-05-01T10:20:30.123+02:00 WARN  [child] two words source=a.go:3 n=1.5 s=word t=\"two words\" e=\"\" "
+	    "2024-05-01T10:20:30.123+02:00 WARN  [child] two words source=a.go:3 n=1.5 s=word "
+	    "t=\"two words\" e=\"\" "
 	    "z=null g.h.i=true g.j=\"a=b\" o={} l=[1,\"x\",{\"k\":[]}] \"odd key\"=1\n");
 	assert_string_equal(as_text(parse("{\"level\":\"ERROR+12\",\"msg\":\"m\"}"), false),
 			    "2023-11-14T22:13:20.000Z ERROR+12 [child] m\n");
@@ -128,22 +139,27 @@ static void nothing_in_a_record_reaches_the_terminal_as_a_command(void **state)
 {
 	const char *text;
 	(void)state;
-	assert_string_equal(as_text(parse("red \x1b[31m\x07 \x7f caf\xc3\xa9 \xc2\x9b \xff \\ \"q\""), false),
-			    "2023-11-14T22:13:20.000Z INFO  [child] red \\x1b[31m\\x07 \\x7f caf\xc3\xa9 \\u009b \\xff "
-			    "\\ \"q\"\n");
-	text = as_text(parse("{\"msg\":\"a\\nb\\u001b\",\"k\\u001b\\n\":\"v\\u001b\\r\\u009b\\\"\","
-			     "\"l\":[\"\\u001b\\u009b\",{\"\\u001b\":1}],\"source\":{\"file\":\"\\u001b\"}}"),
-		       false);
-	assert_string_equal(text, "2023-11-14T22:13:20.000Z INFO  [child] a\\nb\\x1b source=\\x1b:0 "
-				  "\"k\\x1b\\n\"=\"v\\x1b\\r\\u009b\\\"\" l=[\"\\x1b\\u009b\",{\"\\x1b\":1}]\n");
+	assert_string_equal(
+	    as_text(parse("red \x1b[31m\x07 \x7f caf\xc3\xa9 \xc2\x9b \xff \\ \"q\""), false),
+	    "2023-11-14T22:13:20.000Z INFO  [child] red \\x1b[31m\\x07 \\x7f caf\xc3\xa9 \\u009b "
+	    "\\xff "
+	    "\\ \"q\"\n");
+	text = as_text(
+	    parse("{\"msg\":\"a\\nb\\u001b\",\"k\\u001b\\n\":\"v\\u001b\\r\\u009b\\\"\","
+		  "\"l\":[\"\\u001b\\u009b\",{\"\\u001b\":1}],\"source\":{\"file\":\"\\u001b\"}}"),
+	    false);
+	assert_string_equal(
+	    text, "2023-11-14T22:13:20.000Z INFO  [child] a\\nb\\x1b source=\\x1b:0 "
+		  "\"k\\x1b\\n\"=\"v\\x1b\\r\\u009b\\\"\" l=[\"\\x1b\\u009b\",{\"\\x1b\":1}]\n");
 }
 
 static void color_is_ours_alone(void **state)
 {
 	(void)state;
-	assert_string_equal(as_text(parse("{\"msg\":\"m\\u001b[1m\",\"level\":\"ERROR\",\"a\":1}"), true),
-			    "\033[2m2023-11-14T22:13:20.000Z\033[0m \033[31mERROR\033[0m [child] m\\x1b[1m "
-			    "\033[2ma=\033[0m1\n");
+	assert_string_equal(
+	    as_text(parse("{\"msg\":\"m\\u001b[1m\",\"level\":\"ERROR\",\"a\":1}"), true),
+	    "\033[2m2023-11-14T22:13:20.000Z\033[0m \033[31mERROR\033[0m [child] m\\x1b[1m "
+	    "\033[2ma=\033[0m1\n");
 }
 
 static void a_record_that_does_not_fit_leaves_nothing(void **state)

@@ -125,7 +125,8 @@ static bool is_polling(const char *task, unsigned long many)
 	return known && number == SYS_poll && count == many && (int)timeout == -1;
 }
 
-/* Wait until the writer's thread, the only other one, sleeps in a poll(2) of so many descriptors. */
+/* Wait until the writer's thread, the only other one, sleeps in a poll(2) of so many descriptors.
+ */
 static void wait_until_polling(unsigned long many)
 {
 	int64_t deadline = obi_now_ms() + DEADLINE_MS;
@@ -136,8 +137,9 @@ static void wait_until_polling(unsigned long many)
 		DIR *tasks = opendir("/proc/self/task");
 		assert_non_null(tasks);
 		for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
-			found = found || (task->d_name[0] != '.' && strcmp(task->d_name, self) != 0 &&
-					  is_polling(task->d_name, many));
+			found =
+			    found || (task->d_name[0] != '.' && strcmp(task->d_name, self) != 0 &&
+				      is_polling(task->d_name, many));
 		}
 		closedir(tasks);
 		assert_true(obi_now_ms() < deadline);
@@ -168,7 +170,8 @@ static void wait_until_more_than(size_t size)
 	wait_until_blocked();
 }
 
-/* How many records of ours, and how many were told to be dropped. Every line must be a whole record, numbers rising. */
+/* How many records of ours, and how many were told to be dropped. Every line must be a whole
+ * record, numbers rising. */
 static void sum_up(uint64_t *ret_records, uint64_t *ret_dropped)
 {
 	static const struct obi_log_line_from from = {.name = "x", .stream = 1};
@@ -177,17 +180,20 @@ static void sum_up(uint64_t *ret_records, uint64_t *ret_dropped)
 	char *newline, *at = text;
 	*ret_records = *ret_dropped = 0;
 	obi_arena_init(&arena, 1 << 20);
-	for (; (newline = memchr(at, '\n', text_len - (size_t)(at - text))) != NULL; at = newline + 1) {
+	for (; (newline = memchr(at, '\n', text_len - (size_t)(at - text))) != NULL;
+	     at = newline + 1) {
 		struct ob_log_record record;
 		uint64_t n = 0;
 		obi_arena_reset(&arena);
-		assert_true(obi_log_line_parse(&from, ob_bytes_of(at, (size_t)(newline - at)), &arena.ob, &record));
+		assert_true(obi_log_line_parse(&from, ob_bytes_of(at, (size_t)(newline - at)),
+					       &arena.ob, &record));
 		assert_true((record.flags & OB_LOG_PARSED) != 0);
 		if (ob_get_uint(ob_value_find(&record.attrs, "dropped"), &n)) {
 			assert_int_equal(record.level, OB_LOG_WARN);
 			*ret_dropped += n;
 		} else {
-			int64_t number = strtol((const char *)record.message.data + strlen("record number "), NULL, 10);
+			int64_t number = strtol(
+			    (const char *)record.message.data + strlen("record number "), NULL, 10);
 			assert_true(number > last);
 			last = number;
 			++*ret_records;
@@ -205,8 +211,9 @@ static void records_are_written_in_order(void **state)
 	log_numbers(0, 300);
 	close_writer();
 	read_until(fds[0], NULL);
-	assert_non_null(strstr(text, "{\"time\":\"1970-01-01T00:00:00Z\",\"level\":\"INFO\",\"msg\":\"record number "
-				     "0\",\"outboard\":\"child\"}\n"));
+	assert_non_null(strstr(
+	    text, "{\"time\":\"1970-01-01T00:00:00Z\",\"level\":\"INFO\",\"msg\":\"record number "
+		  "0\",\"outboard\":\"child\"}\n"));
 	sum_up(&records, &dropped);
 	assert_int_equal(records, 300);
 	assert_int_equal(dropped, 0);
@@ -232,8 +239,9 @@ static void color_is_for_terminals_and_who_asks(void **state)
 		bool terminal;
 		const char *no_color;
 		bool colored;
-	} table[] = {{0, false, NULL, false}, {1, false, "1", true}, {-1, false, NULL, false}, {0, true, NULL, true},
-		     {0, true, "", true},     {0, true, "1", false}, {-1, true, NULL, false}};
+	} table[] = {{0, false, NULL, false}, {1, false, "1", true}, {-1, false, NULL, false},
+		     {0, true, NULL, true},   {0, true, "", true},   {0, true, "1", false},
+		     {-1, true, NULL, false}};
 	(void)state;
 	assert_true(terminal >= 0);
 	assert_int_equal(grantpt(terminal) + unlockpt(terminal), 0);
@@ -246,7 +254,8 @@ static void color_is_for_terminals_and_who_asks(void **state)
 		} else {
 			unsetenv("NO_COLOR");
 		}
-		open_writer(table[i].terminal ? slave : fds[1], OB_LOG_FORMAT_TEXT, table[i].color, 0);
+		open_writer(table[i].terminal ? slave : fds[1], OB_LOG_FORMAT_TEXT, table[i].color,
+			    0);
 		log_one("message");
 		text_len = 0;
 		read_until(table[i].terminal ? terminal : fds[0], "message");
@@ -296,7 +305,8 @@ static void fault_60_what_waits_is_bounded(void **state)
 	log_numbers(0, 1);
 	wait_until_blocked();
 	log_numbers(1, 1000);
-	/* Room for one page: the first batch gets through, and a part of the next, which is the whole queue. */
+	/* Room for one page: the first batch gets through, and a part of the next, which is the
+	 * whole queue. */
 	assert_int_equal(read(fds[0], page, sizeof page), sizeof page);
 	wait_until_more_than(filled - sizeof page);
 	log_numbers(1000, 2000);
@@ -332,7 +342,8 @@ static void close_gives_up_on_a_reader_that_does_not_read(void **state)
 	writer = NULL;
 	assert_true(obi_now_ms() - before < DEADLINE_MS / 2);
 	assert_true(obi_now_ms() - before >= 50);
-	/* The thread is gone, and its descriptor with it: once ours is closed too, the pipe ends. */
+	/* The thread is gone, and its descriptor with it: once ours is closed too, the pipe ends.
+	 */
 	close(fds[1]);
 	read_until(fds[0], "never there");
 	fds[1] = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -344,7 +355,8 @@ static void close_gives_up_on_a_reader_that_does_not_read(void **state)
 	assert_true(records > 0 && records < 5000);
 }
 
-/* A write that does not return: the writer is left behind, and takes itself away when the write returns. */
+/* A write that does not return: the writer is left behind, and takes itself away when the write
+ * returns. */
 static void close_leaves_a_stuck_write_behind(void **state)
 {
 	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -361,7 +373,8 @@ static void close_leaves_a_stuck_write_behind(void **state)
 	writer = NULL;
 	assert_true(obi_now_ms() - before < DEADLINE_MS / 2);
 	close(slave);
-	/* The end: EIO on the master once the last descriptor of the terminal, which the thread holds, is closed. */
+	/* The end: EIO on the master once the last descriptor of the terminal, which the thread
+	 * holds, is closed. */
 	for (int64_t deadline = obi_now_ms() + DEADLINE_MS;;) {
 		struct pollfd ready = {.fd = terminal, .events = POLLIN};
 		ssize_t n = read(terminal, text, TEXT_MAX);
@@ -519,14 +532,20 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(records_are_written_in_order, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_quiet_writer_writes_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(color_is_for_terminals_and_who_asks, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_slow_reader_costs_records_that_are_counted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_slow_reader_costs_records_that_are_counted, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(fault_60_what_waits_is_bounded, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_record_larger_than_the_queue_is_counted_at_once, setup, teardown),
-	    cmocka_unit_test_setup_teardown(close_gives_up_on_a_reader_that_does_not_read, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_record_larger_than_the_queue_is_counted_at_once,
+					    setup, teardown),
+	    cmocka_unit_test_setup_teardown(close_gives_up_on_a_reader_that_does_not_read, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(close_leaves_a_stuck_write_behind, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_dead_descriptor_blocks_and_kills_nobody, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_descriptor_that_recovers_tells_what_was_lost, setup, teardown),
-	    cmocka_unit_test_setup_teardown(the_descriptor_may_be_closed_meanwhile, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_dead_descriptor_blocks_and_kills_nobody, setup,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(a_descriptor_that_recovers_tells_what_was_lost, setup,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(the_descriptor_may_be_closed_meanwhile, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(any_thread_may_log, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bad_options_are_refused, setup, teardown),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plugin ABI, pinned. Tables grow by members appended at their end, and numbers never change; a line that has to be
- * edited here, rather than added, breaks every plugin that exists.
+ * The plugin ABI, pinned. Tables grow by members appended at their end, and numbers never change; a
+ * line that has to be edited here, rather than added, breaks every plugin that exists.
  *
  * Behind the pins: a plugin older and one newer than this library, run for real.
  */
@@ -19,15 +19,17 @@
 #if UINTPTR_MAX == UINT64_MAX
 #define AT(type, member, offset) \
 	_Static_assert(offsetof(struct type, member) == (offset), #type "." #member " has moved")
-#define SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type " has another size: append a line")
+#define SIZE(type, size) \
+	_Static_assert(sizeof(struct type) == (size), #type " has another size: append a line")
 #else
 #define AT(type, member, offset) \
 	_Static_assert(offsetof(struct type, member) <= (offset), #type "." #member " has moved")
-#define SIZE(type, size) _Static_assert(sizeof(struct type) <= (size), #type " has another size: append a line")
+#define SIZE(type, size) \
+	_Static_assert(sizeof(struct type) <= (size), #type " has another size: append a line")
 #endif
 #define IS(name, number) _Static_assert((name) == (number), #name " has another number")
 
-/* ---- abi.h --------------------------------------------------------------------------------------------------------- */
+/* ---- abi.h ---- */
 
 AT(ob_error, code, 0);
 AT(ob_error, sys, 4);
@@ -85,7 +87,7 @@ AT(ob_plugin, version, 16);
 AT(ob_plugin, ops, 24);
 SIZE(ob_plugin, 32);
 
-/* ---- value.h ------------------------------------------------------------------------------------------------------- */
+/* ---- value.h ---- */
 
 AT(ob_value, type, 0);
 AT(ob_value, zero, 1);
@@ -107,7 +109,7 @@ AT(ob_builder, open, 32);
 AT(ob_builder, first, 224);
 SIZE(ob_builder, 480);
 
-/* ---- transport.h --------------------------------------------------------------------------------------------------- */
+/* ---- transport.h ---- */
 
 AT(ob_want, fd, 0);
 AT(ob_want, events, 4);
@@ -139,7 +141,7 @@ AT(ob_transport_ops, close, 120);
 AT(ob_transport_ops, flags, 128);
 SIZE(ob_transport_ops, 136);
 
-/* ---- codec.h ------------------------------------------------------------------------------------------------------- */
+/* ---- codec.h ---- */
 
 AT(ob_id, foreign, 0);
 AT(ob_id, number, 4);
@@ -170,7 +172,7 @@ AT(ob_codec_ops, decode, 16);
 AT(ob_codec_ops, encode, 24);
 SIZE(ob_codec_ops, 32);
 
-/* ---- auth.h -------------------------------------------------------------------------------------------------------- */
+/* ---- auth.h ---- */
 
 AT(ob_auth_params, size, 0);
 AT(ob_auth_params, role, 4);
@@ -198,7 +200,7 @@ AT(ob_auth_ops, open, 64);
 AT(ob_auth_ops, records_max, 72);
 SIZE(ob_auth_ops, 80);
 
-/* ---- Numbers ------------------------------------------------------------------------------------------------------ */
+/* ---- Numbers ---- */
 
 IS(OB_OK, 0);
 IS(OB_EINVAL, -1);
@@ -263,7 +265,7 @@ IS(OB_AUTH_MORE, 1);
 IS(OB_AUTH_LOCAL_ONLY, 1);
 IS(OB_AUTH_NEEDS_SECRET, 2);
 
-/* ---- Versions: each plugin is run for real ------------------------------------------------------------------------ */
+/* ---- Versions: each plugin is run for real ---- */
 
 static struct ob_stream *dial_old(struct obi_registry *registry, const struct ob_transport_ops *ops)
 {
@@ -272,7 +274,8 @@ static struct ob_stream *dial_old(struct obi_registry *registry, const struct ob
 	struct ob_dial *dial;
 	struct ob_stream *stream;
 	struct ob_want want;
-	assert_int_equal(ops->dial(obi_registry_host(registry), &uri, &params, &dial, &want, NULL), OB_OK);
+	assert_int_equal(ops->dial(obi_registry_host(registry), &uri, &params, &dial, &want, NULL),
+			 OB_OK);
 	assert_int_equal(ops->finish_dial(dial, 0, &stream, &want, NULL), OB_OK);
 	ops->dial_close(dial);
 	return stream;
@@ -286,12 +289,15 @@ static void an_old_plugin_works_without_what_it_does_not_know(void **state)
 	struct ob_listener *listener;
 	struct ob_stream *accepted;
 	char text[8];
-	assert_int_equal(obi_registry_transport(*state, "old_transport", ob_bytes_text("old"), &plugin, NULL), OB_OK);
+	assert_int_equal(
+	    obi_registry_transport(*state, "old_transport", ob_bytes_text("old"), &plugin, NULL),
+	    OB_OK);
 	const struct ob_transport_ops *ops = &plugin->as.transport;
 	assert_int_equal(ops->flags, 0);
 	assert_null(ops->peer);
 	assert_int_equal(ops->size, sizeof *ops);
-	assert_int_equal(ops->listen(obi_registry_host(*state), &uri, &params, &listener, NULL), OB_OK);
+	assert_int_equal(ops->listen(obi_registry_host(*state), &uri, &params, &listener, NULL),
+			 OB_OK);
 	struct ob_stream *dialed = dial_old(*state, ops);
 	assert_int_equal(ops->accept(listener, &accepted, NULL), OB_OK);
 	struct iovec out = {"hello", 5}, in = {text, sizeof text};
@@ -303,8 +309,8 @@ static void an_old_plugin_works_without_what_it_does_not_know(void **state)
 	ops->listener_close(listener);
 }
 
-static int step_new(const struct obi_plugin *plugin, const struct ob_host *host, enum ob_auth_role role,
-		    struct ob_bytes in, struct ob_sink *out)
+static int step_new(const struct obi_plugin *plugin, const struct ob_host *host,
+		    enum ob_auth_role role, struct ob_bytes in, struct ob_sink *out)
 {
 	struct ob_peer peer = {.size = sizeof peer};
 	struct ob_auth_params params = {.size = sizeof params, .role = role, .peer = &peer};
@@ -325,13 +331,15 @@ static void a_new_plugin_works_without_what_we_do_not_know(void **state)
 	assert_string_equal(plugin->version, "99");
 	assert_int_equal(plugin->as.auth.size, sizeof plugin->as.auth);
 	assert_null(plugin->as.auth.seal);
-	assert_int_equal(step_new(plugin, host, OB_AUTH_DIALER, ob_bytes_of(NULL, 0), &word), OB_AUTH_DONE);
+	assert_int_equal(step_new(plugin, host, OB_AUTH_DIALER, ob_bytes_of(NULL, 0), &word),
+			 OB_AUTH_DONE);
 	struct ob_bytes said = ob_bytes_of(word.data, word.len);
 	assert_int_equal(step_new(plugin, host, OB_AUTH_ACCEPTOR, said, &none), OB_AUTH_DONE);
-	assert_int_equal(step_new(plugin, host, OB_AUTH_ACCEPTOR, ob_bytes_text("foe"), &none), OB_EAUTH);
+	assert_int_equal(step_new(plugin, host, OB_AUTH_ACCEPTOR, ob_bytes_text("foe"), &none),
+			 OB_EAUTH);
 }
 
-/* ---- Tests -------------------------------------------------------------------------------------------------------- */
+/* ---- Tests ---- */
 
 static void has_looks_at_the_size_only(void **state)
 {

@@ -34,7 +34,8 @@ static char *place(const char *dir, const char *plugin, mode_t mode)
 }
 
 /* Open and load; the name of the first plugin in the list, or NULL. */
-static const char *load(const char *const *dirs, const char *name_or_path, int *ret_rc, struct ob_error *err)
+static const char *load(const char *const *dirs, const char *name_or_path, int *ret_rc,
+			struct ob_error *err)
 {
 	struct obi_plugin_file file;
 	ob_plugin_list list = NULL;
@@ -57,7 +58,8 @@ static void assert_loads(const char *const *dirs, const char *name_or_path, cons
 }
 
 /* The message starts with the plugin, then its path, then the reason. */
-static void assert_refused(const char *const *dirs, const char *what, int code, const char *path, const char *reason)
+static void assert_refused(const char *const *dirs, const char *what, int code, const char *path,
+			   const char *reason)
 {
 	struct ob_error err;
 	int rc;
@@ -65,14 +67,15 @@ static void assert_refused(const char *const *dirs, const char *what, int code, 
 	assert_int_equal(rc, code);
 	assert_int_equal(err.code, code);
 	const char *base = strrchr(path, '/') + 1;
-	char *expected = scratch_text("plugin %.*s (%s): %s", (int)strcspn(base, "."), base, path, reason);
+	char *expected =
+	    scratch_text("plugin %.*s (%s): %s", (int)strcspn(base, "."), base, path, reason);
 	if (strstr(err.text, expected) != err.text) {
 		fail_msg("\"%s\" does not begin with \"%s\"", err.text, expected);
 	}
 	free(expected);
 }
 
-/* ---- Finding ------------------------------------------------------------------------------------------------------ */
+/* ---- Finding ---- */
 
 static void a_bare_name_is_looked_up_in_the_directories(void **state)
 {
@@ -94,10 +97,12 @@ static void fault_68_missing_plugin_names_where_it_was_sought(void **state)
 	int rc;
 	assert_null(load(dirs, "nosuch", &rc, &err));
 	assert_int_equal(rc, OB_EPLUGIN);
-	char *expected = scratch_text("plugin nosuch: there is no nosuch.so in /nonexistent:%s", (char *)*state);
+	char *expected =
+	    scratch_text("plugin nosuch: there is no nosuch.so in /nonexistent:%s", (char *)*state);
 	assert_string_equal(err.text, expected);
 	free(expected);
-	assert_refused(NULL, "/nonexistent/x.so", OB_EPLUGIN, "/nonexistent/x.so", "there is no such file");
+	assert_refused(NULL, "/nonexistent/x.so", OB_EPLUGIN, "/nonexistent/x.so",
+		       "there is no such file");
 }
 
 static void fault_70_a_name_is_never_a_path(void **state)
@@ -150,7 +155,7 @@ static void the_first_directory_that_has_it_decides_even_by_refusal(void **state
 	free(path);
 }
 
-/* ---- Who could have written it ------------------------------------------------------------------------------------ */
+/* ---- Who could have written it ---- */
 
 static void fault_70_files_that_others_can_write_are_refused(void **state)
 {
@@ -172,8 +177,10 @@ static void fault_70_directories_that_others_can_write_are_refused(void **state)
 	char *path = place(*state, "new_auth", 0644);
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
 		assert_int_equal(chmod(*state, modes[i]), 0);
-		assert_refused(dirs, "new_auth", OB_EPERM, path, "its directory is writable by group or others");
-		assert_refused(NULL, path, OB_EPERM, path, "its directory is writable by group or others");
+		assert_refused(dirs, "new_auth", OB_EPERM, path,
+			       "its directory is writable by group or others");
+		assert_refused(NULL, path, OB_EPERM, path,
+			       "its directory is writable by group or others");
 	}
 	assert_int_equal(chmod(*state, 0755), 0);
 	assert_loads(dirs, "new_auth", "new_auth");
@@ -190,7 +197,8 @@ static void fault_70_what_belongs_to_another_user_is_refused(void **state)
 	assert_refused(NULL, path, OB_EPERM, path, "it belongs neither to root nor to this user");
 	assert_int_equal(chown(path, 0, 0), 0);
 	assert_int_equal(chown(*state, 65534, 65534), 0);
-	assert_refused(NULL, path, OB_EPERM, path, "its directory belongs neither to root nor to this user");
+	assert_refused(NULL, path, OB_EPERM, path,
+		       "its directory belongs neither to root nor to this user");
 	/* To the user who owns them they are his. */
 	assert_int_equal(chown(path, 65534, 65534), 0);
 	assert_int_equal(seteuid(65534), 0);
@@ -202,7 +210,7 @@ static void fault_70_what_belongs_to_another_user_is_refused(void **state)
 	free(path);
 }
 
-/* ---- What it is --------------------------------------------------------------------------------------------------- */
+/* ---- What it is ---- */
 
 static void fault_70_only_regular_files_are_plugins(void **state)
 {
@@ -244,7 +252,8 @@ static void fault_68_an_elf_file_the_linker_refuses_is_told_in_its_words(void **
 	assert_refused(dirs, "torn", OB_EPLUGIN, path, "file too short");
 	free(path);
 	path = fixture("unresolved");
-	assert_refused(dirs, "unresolved", OB_EPLUGIN, path, "undefined symbol: nobody_defines_this");
+	assert_refused(dirs, "unresolved", OB_EPLUGIN, path,
+		       "undefined symbol: nobody_defines_this");
 	free(path);
 }
 
@@ -253,7 +262,8 @@ static void fault_68_a_plugin_without_the_entry_is_refused(void **state)
 	const char *dirs[] = {made, NULL};
 	char *path = fixture("no_symbol");
 	(void)state;
-	assert_refused(dirs, "no_symbol", OB_EPLUGIN, path, "it does not export outboard_plugin_v1");
+	assert_refused(dirs, "no_symbol", OB_EPLUGIN, path,
+		       "it does not export outboard_plugin_v1");
 	free(path);
 }
 
@@ -265,13 +275,15 @@ static void fault_68_a_plugin_without_a_list_is_refused(void **state)
 	assert_refused(dirs, "null_list", OB_EPLUGIN, path, "outboard_plugin_v1() returned NULL");
 	free(path);
 	path = fixture("empty_list");
-	assert_refused(dirs, "empty_list", OB_EPLUGIN, path, "outboard_plugin_v1() returned an empty list");
+	assert_refused(dirs, "empty_list", OB_EPLUGIN, path,
+		       "outboard_plugin_v1() returned an empty list");
 	free(path);
 }
 
-/* ---- Which file is loaded ----------------------------------------------------------------------------------------- */
+/* ---- Which file is loaded ---- */
 
-/* Descriptor numbers come again, and the linker remembers names: it must not mix up two directories. */
+/* Descriptor numbers come again, and the linker remembers names: it must not mix up two
+ * directories. */
 static void plugins_of_one_name_in_two_directories_are_two(void **state)
 {
 	char *one = scratch_text("%s/one", (char *)*state);
@@ -330,7 +342,8 @@ static void the_same_file_has_the_same_identity(void **state)
 
 static void no_descriptor_stays_open(void **state)
 {
-	static const char *const names[] = {"new_auth", "no_symbol", "null_list", "unresolved", "nosuch", "NOT A NAME"};
+	static const char *const names[] = {"new_auth",	  "no_symbol", "null_list",
+					    "unresolved", "nosuch",    "NOT A NAME"};
 	const char *dirs[] = {*state, made, NULL};
 	int before = scratch_open_fds();
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -340,7 +353,7 @@ static void no_descriptor_stays_open(void **state)
 	assert_int_equal(scratch_open_fds(), before);
 }
 
-/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+/* ---- Frame ---- */
 
 static int setup(void **state)
 {

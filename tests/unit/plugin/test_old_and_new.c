@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plugins of another time on this host: whole and real ones, made with shorter or longer tables, keep every promise of their kind.
- * The suites have the other half: this host's plugins with the shorter facts of an older host.
+ * Plugins of another time on this host: whole and real ones, made with shorter or longer tables,
+ * keep every promise of their kind. The suites have the other half: this host's plugins with the
+ * shorter facts of an older host.
  */
 #include "plugin/registry.h"
 #include "support/scratch.h"
@@ -29,7 +30,9 @@ static void check_transport(const char *name, uint32_t flags)
 {
 	const struct obi_plugin *plugin;
 	char *dir = scratch_make(), *uri = scratch_text("skeleton://%s/s", dir);
-	assert_int_equal(obi_registry_transport(registry, name, ob_bytes_text("skeleton"), &plugin, NULL), OB_OK);
+	assert_int_equal(
+	    obi_registry_transport(registry, name, ob_bytes_text("skeleton"), &plugin, NULL),
+	    OB_OK);
 	assert_int_equal(plugin->as.transport.flags & OB_TRANSPORT_LOCAL, flags);
 	struct obi_conform_transport it = {
 	    .ops = &plugin->as.transport, .host = obi_registry_host(registry), .listen = uri};

@@ -35,9 +35,10 @@ static struct ob_bytes scheme(const char *text)
 	return ob_bytes_text(text);
 }
 
-/* ---- Linked-in plugins -------------------------------------------------------------------------------------------- */
+/* ---- Linked-in plugins ---- */
 
-static int admit_all(const struct ob_host *host, const struct ob_auth_params *params, struct ob_error *reterr)
+static int admit_all(const struct ob_host *host, const struct ob_auth_params *params,
+		     struct ob_error *reterr)
 {
 	(void)host, (void)params, (void)reterr;
 	return OB_OK;
@@ -46,8 +47,10 @@ static int admit_all(const struct ob_host *host, const struct ob_auth_params *pa
 static const struct ob_auth_ops all_ops = {.size = sizeof all_ops, .admit = admit_all};
 static const struct ob_plugin all = {sizeof all, OB_PLUGIN_AUTH, "all", "7", &all_ops};
 static const struct ob_plugin other = {sizeof other, OB_PLUGIN_AUTH, "other", "8", &all_ops};
-static const struct ob_plugin bad_name = {sizeof bad_name, OB_PLUGIN_AUTH, "Bad Name", "1", &all_ops};
-static const struct ob_plugin no_version = {sizeof no_version, OB_PLUGIN_AUTH, "no_version", NULL, &all_ops};
+static const struct ob_plugin bad_name = {sizeof bad_name, OB_PLUGIN_AUTH, "Bad Name", "1",
+					  &all_ops};
+static const struct ob_plugin no_version = {sizeof no_version, OB_PLUGIN_AUTH, "no_version", NULL,
+					    &all_ops};
 
 static void a_linked_in_list_is_registered_in_order(void **state)
 {
@@ -94,7 +97,8 @@ static void a_name_is_taken_within_its_kind_only(void **state)
 	struct ob_error err;
 	assert_int_equal(obi_registry_add(*state, list, "one", NULL), OB_OK);
 	assert_int_equal(obi_registry_add(*state, list, "two", &err), OB_EEXIST);
-	assert_string_equal(err.text, "plugin all (two): authenticator all is registered already, from one");
+	assert_string_equal(err.text,
+			    "plugin all (two): authenticator all is registered already, from one");
 	assert_int_equal(count(*state), 1);
 }
 
@@ -104,21 +108,25 @@ static void a_scheme_belongs_to_one_transport(void **state)
 	struct ob_error err;
 	assert_int_equal(obi_registry_load(*state, "old_transport", NULL), OB_OK);
 	assert_int_equal(obi_registry_transport(*state, NULL, scheme("old"), &first, NULL), OB_OK);
-	struct ob_plugin second = {sizeof second, OB_PLUGIN_TRANSPORT, "second", "1", &first->as.transport};
+	struct ob_plugin second = {sizeof second, OB_PLUGIN_TRANSPORT, "second", "1",
+				   &first->as.transport};
 	const struct ob_plugin *const list[] = {&second, NULL};
 	assert_int_equal(obi_registry_add(*state, list, "here", &err), OB_EEXIST);
 	assert_non_null(
-	    strstr(err.text, "plugin second (here): scheme old is claimed already by old_transport, from /"));
+	    strstr(err.text,
+		   "plugin second (here): scheme old is claimed already by old_transport, from /"));
 }
 
-/* A claim that ends in '+' is for all that begin so, whoever came first, but for what another claims in full. */
+/* A claim that ends in '+' is for all that begin so, whoever came first, but for what another
+ * claims in full. */
 static void a_claim_may_be_for_all_of_a_kind(void **state)
 {
 	static const char *const all_kinds[] = {"wrap+", NULL};
 	static const char *const one_kind[] = {"wrap+x", NULL};
 	const struct obi_plugin *old, *got;
 	struct ob_error err;
-	assert_int_equal(obi_registry_transport(*state, "old_transport", scheme("old"), &old, NULL), OB_OK);
+	assert_int_equal(obi_registry_transport(*state, "old_transport", scheme("old"), &old, NULL),
+			 OB_OK);
 	struct ob_transport_ops all_ops_of = old->as.transport, one_ops = all_ops_of;
 	struct ob_plugin wide = {sizeof wide, OB_PLUGIN_TRANSPORT, "wide", "1", &all_ops_of};
 	struct ob_plugin narrow = {sizeof narrow, OB_PLUGIN_TRANSPORT, "narrow", "1", &one_ops};
@@ -128,12 +136,17 @@ static void a_claim_may_be_for_all_of_a_kind(void **state)
 	assert_int_equal(obi_registry_add(*state, list, "here", NULL), OB_OK);
 	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrap+x"), &got, NULL), OB_OK);
 	assert_string_equal(got->name, "narrow");
-	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrap+xy"), &got, NULL), OB_OK);
+	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrap+xy"), &got, NULL),
+			 OB_OK);
 	assert_string_equal(got->name, "wide");
-	assert_int_equal(obi_registry_transport(*state, "wide", scheme("wrap+x"), &got, NULL), OB_OK);
-	assert_int_equal(obi_registry_transport(*state, "narrow", scheme("wrap+xy"), &got, &err), OB_EINVAL);
-	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrapped"), &got, &err), OB_EPLUGIN);
-	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrap"), &got, &err), OB_EPLUGIN);
+	assert_int_equal(obi_registry_transport(*state, "wide", scheme("wrap+x"), &got, NULL),
+			 OB_OK);
+	assert_int_equal(obi_registry_transport(*state, "narrow", scheme("wrap+xy"), &got, &err),
+			 OB_EINVAL);
+	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrapped"), &got, &err),
+			 OB_EPLUGIN);
+	assert_int_equal(obi_registry_transport(*state, NULL, scheme("wrap"), &got, &err),
+			 OB_EPLUGIN);
 }
 
 static void a_transport_needs_schemes_that_are_schemes(void **state)
@@ -142,19 +155,22 @@ static void a_transport_needs_schemes_that_are_schemes(void **state)
 	static const char *const odd[] = {"fine", "Not_A_Scheme", NULL};
 	const struct obi_plugin *old;
 	struct ob_error err;
-	assert_int_equal(obi_registry_transport(*state, "old_transport", scheme("old"), &old, NULL), OB_OK);
+	assert_int_equal(obi_registry_transport(*state, "old_transport", scheme("old"), &old, NULL),
+			 OB_OK);
 	struct ob_transport_ops ops = old->as.transport;
 	struct ob_plugin plugin = {sizeof plugin, OB_PLUGIN_TRANSPORT, "mine", "1", &ops};
 	const struct ob_plugin *const list[] = {&plugin, NULL};
 	ops.schemes = none;
 	assert_int_equal(obi_registry_add(*state, list, "here", &err), OB_EPLUGIN);
-	assert_string_equal(err.text, "plugin mine (here): its transport table has an empty list of schemes");
+	assert_string_equal(err.text,
+			    "plugin mine (here): its transport table has an empty list of schemes");
 	ops.schemes = odd;
 	assert_int_equal(obi_registry_add(*state, list, "here", &err), OB_EPLUGIN);
-	assert_string_equal(err.text, "plugin mine (here): it claims 'Not_A_Scheme', which is not a URI scheme");
+	assert_string_equal(
+	    err.text, "plugin mine (here): it claims 'Not_A_Scheme', which is not a URI scheme");
 }
 
-/* ---- Loading ------------------------------------------------------------------------------------------------------ */
+/* ---- Loading ---- */
 
 static void a_plugin_is_loaded_when_first_asked_for(void **state)
 {
@@ -196,8 +212,9 @@ static void another_file_with_the_same_plugin_is_a_duplicate(void **state)
 	scratch_copy(from, copy, 0644);
 	assert_int_equal(obi_registry_load(*state, "new_auth", NULL), OB_OK);
 	assert_int_equal(obi_registry_load(*state, copy, &err), OB_EEXIST);
-	char *expected =
-	    scratch_text("plugin new_auth (%s): authenticator new_auth is registered already, from %s", copy, from);
+	char *expected = scratch_text(
+	    "plugin new_auth (%s): authenticator new_auth is registered already, from %s", copy,
+	    from);
 	assert_string_equal(err.text, expected);
 	free(expected);
 	free(from);
@@ -228,12 +245,13 @@ static void directories_must_be_absolute(void **state)
 	assert_null(registry);
 	assert_int_equal(obi_registry_new(NULL, &registry, &err), OB_OK);
 	assert_int_equal(obi_registry_load(registry, "unix", &err), OB_EPLUGIN);
-	assert_string_equal(err.text, "plugin unix: there is no unix.so in the plugin path, which is empty");
+	assert_string_equal(err.text,
+			    "plugin unix: there is no unix.so in the plugin path, which is empty");
 	obi_registry_free(registry);
 	obi_registry_free(NULL);
 }
 
-/* ---- Six faults, six messages, each with the plugin and its file -------------------------------------------------- */
+/* ---- Six faults, six messages, each with the plugin and its file ---- */
 
 static void fault_68_every_fault_has_its_own_message(void **state)
 {
@@ -281,14 +299,15 @@ static void a_file_that_offers_something_else_is_refused(void **state)
 	assert_int_equal(obi_registry_codec(*state, "/etc/passwd", &plugin, &err), OB_EINVAL);
 }
 
-/* ---- Schemes ------------------------------------------------------------------------------------------------------ */
+/* ---- Schemes ---- */
 
 static void a_scheme_loads_the_plugin_called_like_it(void **state)
 {
 	struct obi_registry *registry = registry_over(scratch_env("OUTBOARD_PLUGIN_PATH"));
 	const struct obi_plugin *plugin;
 	(void)state;
-	assert_int_equal(obi_registry_transport(registry, NULL, scheme("unix"), &plugin, NULL), OB_OK);
+	assert_int_equal(obi_registry_transport(registry, NULL, scheme("unix"), &plugin, NULL),
+			 OB_OK);
 	assert_string_equal(plugin->name, "unix");
 	assert_int_equal(plugin->as.transport.flags, OB_TRANSPORT_LOCAL);
 	obi_registry_free(registry);
@@ -298,12 +317,19 @@ static void some_schemes_live_in_a_plugin_of_another_name(void **state)
 {
 	struct ob_error err;
 	const struct obi_plugin *plugin;
-	assert_int_equal(obi_registry_transport(*state, NULL, scheme("hvsock"), &plugin, &err), OB_EPLUGIN);
-	assert_non_null(strstr(err.text, "no transport for hvsock: plugin vsock: there is no vsock.so in "));
-	assert_int_equal(obi_registry_transport(*state, NULL, scheme("chaos+hvsock"), &plugin, &err), OB_EPLUGIN);
-	assert_non_null(strstr(err.text, "no transport for chaos+hvsock: plugin chaos: there is no chaos.so in "));
-	assert_int_equal(obi_registry_transport(*state, NULL, scheme("new.auth"), &plugin, &err), OB_EPLUGIN);
-	assert_string_equal(err.text, "no transport for new.auth: no plugin can be called like that");
+	assert_int_equal(obi_registry_transport(*state, NULL, scheme("hvsock"), &plugin, &err),
+			 OB_EPLUGIN);
+	assert_non_null(
+	    strstr(err.text, "no transport for hvsock: plugin vsock: there is no vsock.so in "));
+	assert_int_equal(
+	    obi_registry_transport(*state, NULL, scheme("chaos+hvsock"), &plugin, &err),
+	    OB_EPLUGIN);
+	assert_non_null(strstr(
+	    err.text, "no transport for chaos+hvsock: plugin chaos: there is no chaos.so in "));
+	assert_int_equal(obi_registry_transport(*state, NULL, scheme("new.auth"), &plugin, &err),
+			 OB_EPLUGIN);
+	assert_string_equal(err.text,
+			    "no transport for new.auth: no plugin can be called like that");
 }
 
 static void a_file_found_by_scheme_must_claim_it(void **state)
@@ -316,7 +342,8 @@ static void a_file_found_by_scheme_must_claim_it(void **state)
 	struct ob_error err;
 	(void)state;
 	scratch_copy(from, copy, 0644);
-	assert_int_equal(obi_registry_transport(registry, NULL, scheme("novel"), &plugin, &err), OB_EPLUGIN);
+	assert_int_equal(obi_registry_transport(registry, NULL, scheme("novel"), &plugin, &err),
+			 OB_EPLUGIN);
 	assert_string_equal(err.text, "no transport for novel: plugin novel offers none");
 	obi_registry_free(registry);
 	free(from);
@@ -327,11 +354,15 @@ static void a_file_found_by_scheme_must_claim_it(void **state)
 static void fault_70_a_scheme_is_never_a_path(void **state)
 {
 	static const char *const schemes[] = {
-	    "", "../evil", "/evil", "Unix", "un ix", "+unix", ".", "unix:", "a-scheme-that-is-longer-than-31-bytes"};
+	    "",	    "../evil", "/evil",
+	    "Unix", "un ix",   "+unix",
+	    ".",    "unix:",   "a-scheme-that-is-longer-than-31-bytes"};
 	const struct obi_plugin *plugin;
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
 		struct ob_error err;
-		assert_int_equal(obi_registry_transport(*state, NULL, scheme(schemes[i]), &plugin, &err), OB_EINVAL);
+		assert_int_equal(
+		    obi_registry_transport(*state, NULL, scheme(schemes[i]), &plugin, &err),
+		    OB_EINVAL);
 		assert_non_null(strstr(err.text, "is not a URI scheme"));
 	}
 }
@@ -340,13 +371,16 @@ static void a_named_transport_must_speak_the_scheme(void **state)
 {
 	const struct obi_plugin *plugin;
 	struct ob_error err;
-	assert_int_equal(obi_registry_transport(*state, "old_transport", scheme("old"), &plugin, &err), OB_OK);
+	assert_int_equal(
+	    obi_registry_transport(*state, "old_transport", scheme("old"), &plugin, &err), OB_OK);
 	assert_string_equal(plugin->name, "old_transport");
-	assert_int_equal(obi_registry_transport(*state, "old_transport", scheme("tcp"), &plugin, &err), OB_EINVAL);
+	assert_int_equal(
+	    obi_registry_transport(*state, "old_transport", scheme("tcp"), &plugin, &err),
+	    OB_EINVAL);
 	assert_string_equal(err.text, "transport old_transport does not speak tcp");
 }
 
-/* ---- Host services ------------------------------------------------------------------------------------------------ */
+/* ---- Host services ---- */
 
 static void the_host_finds_transports_for_plugins(void **state)
 {

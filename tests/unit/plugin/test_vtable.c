@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-/* Each table is given from memory of exactly its size, so that a sanitizer sees a byte read too many. */
+/* Each table is given from memory of exactly its size, so that a sanitizer sees a byte read too
+ * many. */
 static void *exact(const void *table, size_t size)
 {
 	void *copy = malloc(size);
@@ -52,7 +53,8 @@ static void a_shorter_table_lacks_only_its_tail(void **state)
 	struct ob_transport_ops ret;
 	struct ob_error err;
 	(void)state;
-	assert_int_equal(transport_of_size(offsetof(struct ob_transport_ops, flags), &ret, &err), OB_OK);
+	assert_int_equal(transport_of_size(offsetof(struct ob_transport_ops, flags), &ret, &err),
+			 OB_OK);
 	assert_int_equal(ret.flags, 0);
 	assert_non_null(ret.close);
 	assert_int_equal(ret.size, sizeof ret);
@@ -79,10 +81,14 @@ static void a_member_cut_in_two_is_absent(void **state)
 	struct ob_error err;
 	(void)state;
 	for (uint32_t cut = 1; cut < sizeof ret.flags; cut++) {
-		assert_int_equal(transport_of_size(offsetof(struct ob_transport_ops, flags) + cut, &ret, &err), OB_OK);
+		assert_int_equal(
+		    transport_of_size(offsetof(struct ob_transport_ops, flags) + cut, &ret, &err),
+		    OB_OK);
 		assert_int_equal(ret.flags, 0);
 	}
-	assert_int_equal(transport_of_size(offsetof(struct ob_transport_ops, close) + 4, &ret, &err), OB_EPLUGIN);
+	assert_int_equal(
+	    transport_of_size(offsetof(struct ob_transport_ops, close) + 4, &ret, &err),
+	    OB_EPLUGIN);
 	assert_non_null(strstr(err.text, "close"));
 }
 
@@ -111,7 +117,7 @@ static void a_refusal_leaves_the_result_alone(void **state)
 	assert_memory_equal(&ret, &before, sizeof ret);
 }
 
-/* ---- A required member that is NULL is named ---------------------------------------------------------------------- */
+/* ---- A required member that is NULL is named ---- */
 
 struct hole {
 	const char *member;
@@ -126,13 +132,20 @@ struct hole {
 static void transport_names_what_it_lacks(void **state)
 {
 	static const struct hole holes[] = {
-	    HOLE(struct ob_transport_ops, schemes),	   HOLE(struct ob_transport_ops, listen),
-	    HOLE(struct ob_transport_ops, listener_fd),	   HOLE(struct ob_transport_ops, accept),
-	    HOLE(struct ob_transport_ops, local_uri),	   HOLE(struct ob_transport_ops, listener_close),
-	    HOLE(struct ob_transport_ops, dial),	   HOLE(struct ob_transport_ops, finish_dial),
-	    HOLE(struct ob_transport_ops, dial_close),	   HOLE(struct ob_transport_ops, fd),
-	    HOLE(struct ob_transport_ops, readv),	   HOLE(struct ob_transport_ops, writev),
-	    HOLE(struct ob_transport_ops, shutdown_write), HOLE(struct ob_transport_ops, close),
+	    HOLE(struct ob_transport_ops, schemes),
+	    HOLE(struct ob_transport_ops, listen),
+	    HOLE(struct ob_transport_ops, listener_fd),
+	    HOLE(struct ob_transport_ops, accept),
+	    HOLE(struct ob_transport_ops, local_uri),
+	    HOLE(struct ob_transport_ops, listener_close),
+	    HOLE(struct ob_transport_ops, dial),
+	    HOLE(struct ob_transport_ops, finish_dial),
+	    HOLE(struct ob_transport_ops, dial_close),
+	    HOLE(struct ob_transport_ops, fd),
+	    HOLE(struct ob_transport_ops, readv),
+	    HOLE(struct ob_transport_ops, writev),
+	    HOLE(struct ob_transport_ops, shutdown_write),
+	    HOLE(struct ob_transport_ops, close),
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof holes / sizeof *holes; i++) {
@@ -142,7 +155,8 @@ static void transport_names_what_it_lacks(void **state)
 		fill(&given, sizeof given, sizeof given);
 		memset((char *)&given + holes[i].offset, 0, holes[i].size);
 		assert_int_equal(obi_vtable_transport(&given, &ret, &err), OB_EPLUGIN);
-		snprintf(expected, sizeof expected, "its transport table lacks %s", holes[i].member);
+		snprintf(expected, sizeof expected, "its transport table lacks %s",
+			 holes[i].member);
 		assert_string_equal(err.text, expected);
 	}
 }
@@ -197,7 +211,7 @@ static void descriptor_names_what_it_lacks(void **state)
 	}
 }
 
-/* ---- An authenticator's table depends on itself ------------------------------------------------------------------- */
+/* ---- An authenticator's table depends on itself ---- */
 
 static struct ob_auth_ops sealing_auth(void)
 {
@@ -240,7 +254,8 @@ static void auth_needs_admit_or_create(void **state)
 	assert_auth(&ops, OB_OK, "");
 	ops.admit = NULL;
 	char expected[80];
-	snprintf(expected, sizeof expected, "its auth table (%zu bytes) has neither admit nor create", sizeof ops);
+	snprintf(expected, sizeof expected,
+		 "its auth table (%zu bytes) has neither admit nor create", sizeof ops);
 	assert_auth(&ops, OB_EPLUGIN, expected);
 }
 
@@ -263,7 +278,8 @@ static void auth_seals_wholly_or_not_at_all(void **state)
 	ops.overhead = 0;
 	assert_auth(&ops, OB_EPLUGIN, "its auth table has sealing but lacks overhead");
 	ops.overhead = OB_AUTH_OVERHEAD_MAX + 1;
-	assert_auth(&ops, OB_EPLUGIN, "its auth table has an overhead of 257 bytes; at most 256 can be carried");
+	assert_auth(&ops, OB_EPLUGIN,
+		    "its auth table has an overhead of 257 bytes; at most 256 can be carried");
 	ops = sealing_auth();
 	ops.seal = NULL;
 	assert_auth(&ops, OB_EPLUGIN, "its auth table has sealing but lacks seal");

@@ -38,8 +38,11 @@ static struct obi_process start(const char *const *argv, int *ret_out)
 	struct obi_process process = OBI_PROCESS_NONE;
 	struct ob_connector_options options = {.argv = argv};
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	struct obi_spawn spawn = {
-	    .options = &options, .config_path = "/d", .out_fd = out[1], .err_fd = out[1], .lock_fd = -1};
+	struct obi_spawn spawn = {.options = &options,
+				  .config_path = "/d",
+				  .out_fd = out[1],
+				  .err_fd = out[1],
+				  .lock_fd = -1};
 	assert_int_equal(obi_spawn(&spawn, &process, NULL), OB_OK);
 	close(out[1]);
 	*ret_out = out[0];
@@ -160,7 +163,8 @@ static void text_and_back(void **unused)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_int_equal(obi_procid_parse(bad[i], &back), OB_EINVAL);
 	}
-	assert_int_equal(obi_procid_parse("01234567-89ab-cdef-0123-456789abcdef:1:2:0", &back), OB_OK);
+	assert_int_equal(obi_procid_parse("01234567-89ab-cdef-0123-456789abcdef:1:2:0", &back),
+			 OB_OK);
 }
 
 static void every_part_counts_and_an_unknown_inode_does_not(void **unused)
@@ -325,7 +329,7 @@ static void leftovers_are_killed_when_it_is_sure_who_they_are(void **unused)
 	end_of(&child);
 }
 
-/* ---- Fault 19: its number is another's now ------------------------------------------------------------------------ */
+/* ---- Fault 19: its number is another's now ---- */
 
 #define MUST(condition)                                                    \
 	do {                                                               \
@@ -355,10 +359,14 @@ static struct obi_process start_decoy(int *ret_out)
 	int out[2];
 	char up;
 	struct obi_process process = OBI_PROCESS_NONE;
-	struct ob_connector_options options = {.argv = (const char *const[]){self, "--decoy", NULL}};
+	struct ob_connector_options options = {.argv =
+						   (const char *const[]){self, "--decoy", NULL}};
 	MUST(pipe2(out, O_CLOEXEC) == 0);
-	struct obi_spawn spawn = {
-	    .options = &options, .config_path = "/d", .out_fd = out[1], .err_fd = out[1], .lock_fd = -1};
+	struct obi_spawn spawn = {.options = &options,
+				  .config_path = "/d",
+				  .out_fd = out[1],
+				  .err_fd = out[1],
+				  .lock_fd = -1};
 	MUST(obi_spawn(&spawn, &process, NULL) == OB_OK);
 	close(out[1]);
 	MUST(read(out[0], &up, 1) == 1 && up == 'u');
@@ -382,8 +390,11 @@ static int inside_namespace(void)
 {
 	struct ob_connector_options options = {.argv = SHELL("exec sleep 1000")};
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), out;
-	struct obi_spawn spawn = {
-	    .options = &options, .config_path = "/d", .out_fd = null, .err_fd = null, .lock_fd = -1};
+	struct obi_spawn spawn = {.options = &options,
+				  .config_path = "/d",
+				  .out_fd = null,
+				  .err_fd = null,
+				  .lock_fd = -1};
 	struct obi_process child, found;
 	struct obi_exit end;
 	MUST(obi_spawn(&spawn, &child, NULL) == OB_OK);
@@ -421,7 +432,9 @@ static void fault_19_no_signal_reaches_another_process(void **unused)
 	(void)unused;
 	pid_t pid = 0;
 	int status;
-	char *argv[] = {"unshare", "--pid", "--fork", "--mount-proc", "/proc/self/exe", "--inside-namespace", NULL};
+	char *argv[] = {
+	    "unshare", "--pid", "--fork", "--mount-proc", "/proc/self/exe", "--inside-namespace",
+	    NULL};
 	argv[4] = self;
 	if (geteuid() != 0 || posix_spawnp(&pid, "unshare", NULL, NULL, argv, environ) != 0) {
 		print_message("skipped: no unshare(1), or not root\n");

@@ -42,8 +42,8 @@ static void no_child_is_left(void)
 }
 
 /* Spawn with stdout and stderr into one pipe, and give all that it wrote. */
-static int spawn_into(const struct ob_connector_options *options, const char *plugin_path, char *text, size_t cap,
-		      struct obi_process *process, struct ob_error *err)
+static int spawn_into(const struct ob_connector_options *options, const char *plugin_path,
+		      char *text, size_t cap, struct obi_process *process, struct ob_error *err)
 {
 	int out[2];
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
@@ -79,7 +79,8 @@ static void expect_output(const struct ob_connector_options *options, const char
 	assert_int_equal(end.value, 0);
 }
 
-static void expect_failure(const struct ob_connector_options *options, int code, int sys, const char *text)
+static void expect_failure(const struct ob_connector_options *options, int code, int sys,
+			   const char *text)
 {
 	char output[256];
 	struct obi_process process = OBI_PROCESS_NONE;
@@ -94,21 +95,23 @@ static void expect_failure(const struct ob_connector_options *options, int code,
 	no_child_is_left();
 }
 
-/* ---- What goes wrong ---------------------------------------------------------------------------------------------- */
+/* ---- What goes wrong ---- */
 
 static void fault_1_program_is_missing(void **unused)
 {
 	(void)unused;
 	struct ob_connector_options options = {.argv = COMMAND("/nonexistent/program")};
-	expect_failure(&options, OB_ENOENT, ENOENT,
-		       "starting outboard process: exec /nonexistent/program: No such file or directory");
+	expect_failure(
+	    &options, OB_ENOENT, ENOENT,
+	    "starting outboard process: exec /nonexistent/program: No such file or directory");
 	options.argv = COMMAND("no-such-command-anywhere");
 	expect_failure(&options, OB_ENOENT, ENOENT,
-		       "starting outboard process: \"no-such-command-anywhere\" in PATH: No such file or directory");
+		       "starting outboard process: \"no-such-command-anywhere\" in PATH: No such "
+		       "file or directory");
 	options.argv = COMMAND("./relative");
-	expect_failure(
-	    &options, OB_EINVAL, 0,
-	    "starting outboard process: \"./relative\": neither an absolute path nor a name to be found in PATH");
+	expect_failure(&options, OB_EINVAL, 0,
+		       "starting outboard process: \"./relative\": neither an absolute path nor a "
+		       "name to be found in PATH");
 }
 
 static void fault_1_program_cannot_be_executed(void **unused)
@@ -165,28 +168,36 @@ static void failed_step_is_named(void **unused)
 	const struct ob_rlimit inverted[] = {{"core", 0, 0}, {"nofile", 64, 32}, {0}};
 	const struct ob_rlimit unknown[] = {{"patience", 1, 1}, {0}};
 	struct ob_connector_options options = {.argv = COMMAND("/bin/true"), .cwd = "/nonexistent"};
-	expect_failure(&options, OB_ENOENT, ENOENT,
-		       "starting outboard process: directory /nonexistent: No such file or directory");
-	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"), .stdin_path = "/nonexistent"};
+	expect_failure(
+	    &options, OB_ENOENT, ENOENT,
+	    "starting outboard process: directory /nonexistent: No such file or directory");
+	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"),
+						.stdin_path = "/nonexistent"};
 	expect_failure(&options, OB_ENOENT, ENOENT,
 		       "starting outboard process: stdin /nonexistent: No such file or directory");
 	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"), .limits = inverted};
-	expect_failure(&options, OB_EINVAL, EINVAL, "starting outboard process: limit nofile: Invalid argument");
+	expect_failure(&options, OB_EINVAL, EINVAL,
+		       "starting outboard process: limit nofile: Invalid argument");
 	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"), .limits = unknown};
 	expect_failure(&options, OB_EINVAL, 0,
 		       "starting outboard process: limit \"patience\": there is none of that name");
-	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"), .user = "no-such-user"};
-	expect_failure(&options, OB_EINVAL, 0,
-		       "starting outboard process: user \"no-such-user\": there is none of that name");
-	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"), .group = "no-such-group"};
-	expect_failure(&options, OB_EINVAL, 0,
-		       "starting outboard process: group \"no-such-group\": there is none of that name");
+	options =
+	    (struct ob_connector_options){.argv = COMMAND("/bin/true"), .user = "no-such-user"};
+	expect_failure(
+	    &options, OB_EINVAL, 0,
+	    "starting outboard process: user \"no-such-user\": there is none of that name");
+	options =
+	    (struct ob_connector_options){.argv = COMMAND("/bin/true"), .group = "no-such-group"};
+	expect_failure(
+	    &options, OB_EINVAL, 0,
+	    "starting outboard process: group \"no-such-group\": there is none of that name");
 	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"), .user = "3999999999"};
 	expect_failure(&options, OB_EINVAL, 0,
-		       "starting outboard process: user 3999999999: not known to the system, so give it a group");
+		       "starting outboard process: user 3999999999: not known to the system, so "
+		       "give it a group");
 }
 
-/* ---- What a child gets -------------------------------------------------------------------------------------------- */
+/* ---- What a child gets ---- */
 
 static void fault_21_signals_are_as_if_newly_born(void **unused)
 {
@@ -198,13 +209,15 @@ static void fault_21_signals_are_as_if_newly_born(void **unused)
 	assert_int_equal(sigprocmask(SIG_BLOCK, &block, &was), 0);
 	void (*pipe_was)(int) = signal(SIGPIPE, SIG_IGN);
 	void (*hup_was)(int) = signal(SIGHUP, SIG_IGN);
-	struct ob_connector_options options = {.argv = COMMAND("grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")};
+	struct ob_connector_options options = {
+	    .argv = COMMAND("grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")};
 	expect_output(&options, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 
 	/* And ours are as they were. */
 	sigset_t now;
 	assert_int_equal(sigprocmask(SIG_SETMASK, &was, &now), 0);
-	assert_true(sigismember(&now, SIGUSR1) && sigismember(&now, SIGRTMIN + 3) && !sigismember(&now, SIGTERM));
+	assert_true(sigismember(&now, SIGUSR1) && sigismember(&now, SIGRTMIN + 3) &&
+		    !sigismember(&now, SIGTERM));
 	assert_ptr_equal(signal(SIGPIPE, pipe_was), SIG_IGN);
 	assert_ptr_equal(signal(SIGHUP, hup_was), SIG_IGN);
 }
@@ -219,8 +232,9 @@ static void fault_71_environment_is_inherited_without_ours(void **unused)
 	assert_int_equal(setenv("OUTBOARD_SECRET_OF_THE_PARENT", "1", 1), 0);
 	assert_int_equal(setenv("SPAWN_KEPT", "kept", 1), 0);
 	assert_int_equal(setenv("SPAWN_CHANGED", "old", 1), 0);
-	const char *const extra[] = {"SPAWN_CHANGED=new", "OUTBOARD_CONFIG=/forged", "SPAWN_TWICE=1",
-				     "SPAWN_TWICE=2",	  "OUTBOARD_LOG=x",	     NULL};
+	const char *const extra[] = {"SPAWN_CHANGED=new", "OUTBOARD_CONFIG=/forged",
+				     "SPAWN_TWICE=1",	  "SPAWN_TWICE=2",
+				     "OUTBOARD_LOG=x",	  NULL};
 	struct ob_connector_options options = {.argv = COMMAND("env"), .env = extra};
 	if (spawn_into(&options, "/plugins", text, sizeof text, &process, &err) < 0) {
 		fail_msg("%s", err.text);
@@ -245,7 +259,8 @@ static void fault_71_environment_is_empty_when_cleared(void **unused)
 {
 	(void)unused;
 	const char *const extra[] = {"A=b", NULL};
-	struct ob_connector_options options = {.argv = COMMAND("env"), .env = extra, .env_clear = true};
+	struct ob_connector_options options = {
+	    .argv = COMMAND("env"), .env = extra, .env_clear = true};
 	expect_output(&options, "A=b\nOUTBOARD_CONFIG=/d/outboard.json\n");
 }
 
@@ -273,9 +288,13 @@ static void lock_is_fd_3_and_signed(void **unused)
 	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	assert_int_equal(fcntl(lock, F_OFD_SETLK, &fl), 0);
 
-	struct ob_connector_options options = {.argv = SHELL("test $OUTBOARD_LOCK_FD = 3 && exec sleep 1000")};
-	struct obi_spawn spawn = {
-	    .options = &options, .config_path = "/d", .out_fd = null, .err_fd = null, .lock_fd = lock};
+	struct ob_connector_options options = {
+	    .argv = SHELL("test $OUTBOARD_LOCK_FD = 3 && exec sleep 1000")};
+	struct obi_spawn spawn = {.options = &options,
+				  .config_path = "/d",
+				  .out_fd = null,
+				  .err_fd = null,
+				  .lock_fd = lock};
 	struct obi_process process, found;
 	assert_int_equal(obi_spawn(&spawn, &process, NULL), OB_OK);
 	assert_true(pread(lock, text, sizeof text - 1, 0) > 0);
@@ -345,7 +364,8 @@ static void descriptors_may_have_any_number(void **unused)
 	assert_int_equal(dup2(err[1], 0), 0);
 	assert_int_equal(dup2(out[1], 3), 3);
 	struct ob_connector_options options = {.argv = SHELL("echo out; echo err >&2; cat")};
-	struct obi_spawn spawn = {.options = &options, .config_path = "/d", .out_fd = 3, .err_fd = 0, .lock_fd = -1};
+	struct obi_spawn spawn = {
+	    .options = &options, .config_path = "/d", .out_fd = 3, .err_fd = 0, .lock_fd = -1};
 	struct obi_process process;
 	int r = obi_spawn(&spawn, &process, NULL);
 	put_back(0, saved_0);
@@ -390,7 +410,8 @@ static void stdin_is_dev_null_or_what_is_named(void **unused)
 	scratch_write(path, "hello\n", 6, 0600);
 	options = (struct ob_connector_options){.argv = COMMAND("cat"), .stdin_path = path};
 	expect_output(&options, "hello\n");
-	/* A FIFO that nobody writes to does not hold up the spawn; the child sees its end at once. */
+	/* A FIFO that nobody writes to does not hold up the spawn; the child sees its end at once.
+	 */
 	unlink(path);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	expect_output(&options, "");
@@ -404,7 +425,8 @@ static void user_and_group_change_without_a_trace_in_us(void **unused)
 	if (geteuid() != 0) {
 		skip();
 	}
-	struct ob_connector_options options = {.argv = SHELL("id -u; id -g; id -G"), .user = "65533", .group = "65532"};
+	struct ob_connector_options options = {
+	    .argv = SHELL("id -u; id -g; id -G"), .user = "65533", .group = "65532"};
 	expect_output(&options, "65533\n65532\n65532\n");
 	options = (struct ob_connector_options){.argv = SHELL("id -un; id -gn"), .user = "nobody"};
 	expect_output(&options, "nobody\nnogroup\n");
@@ -415,7 +437,8 @@ static void user_and_group_change_without_a_trace_in_us(void **unused)
 	/* What the new user may not enter. */
 	char *dir = scratch_make();
 	options = (struct ob_connector_options){.argv = SHELL("pwd"), .user = "nobody", .cwd = dir};
-	char *text = scratch_text("starting outboard process: directory %s: Permission denied", dir);
+	char *text =
+	    scratch_text("starting outboard process: directory %s: Permission denied", dir);
 	expect_failure(&options, OB_EPERM, EACCES, text);
 	assert_int_equal(prctl(PR_GET_DUMPABLE), 1);
 	free(text);
@@ -429,8 +452,10 @@ static void many_that_die_at_once_are_all_told(void **unused)
 	for (int i = 0; i < 300; i++) {
 		char text[8];
 		struct obi_process process;
-		struct ob_connector_options options = {.argv = COMMAND(i % 2 ? "/bin/true" : "/bin/false")};
-		assert_int_equal(spawn_into(&options, NULL, text, sizeof text, &process, NULL), OB_OK);
+		struct ob_connector_options options = {
+		    .argv = COMMAND(i % 2 ? "/bin/true" : "/bin/false")};
+		assert_int_equal(spawn_into(&options, NULL, text, sizeof text, &process, NULL),
+				 OB_OK);
 		assert_true(process.id.pid > 0 && process.own);
 		struct obi_exit end = end_of(&process);
 		assert_int_equal(end.kind, OB_EXIT_CODE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* session_bed - two sessions, real codecs and authenticators, and a wire of memory between them that the test chops as it likes. */
+/* session_bed - two sessions, real codecs and authenticators, and a wire of memory between them
+ * that the test chops as it likes. */
 #ifndef OB_TESTS_UNIT_SESSION_BED_H
 #define OB_TESTS_UNIT_SESSION_BED_H
 
@@ -112,13 +113,16 @@ static inline void set_mechanisms(struct end *e, const char *list)
 	struct ob_error err;
 	char names[64], *save;
 	snprintf(names, sizeof names, "%s", list);
-	for (char *name = strtok_r(names, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save)) {
+	for (char *name = strtok_r(names, ",", &save); name != NULL;
+	     name = strtok_r(NULL, ",", &save)) {
 		assert_int_equal(obi_registry_auth(registry, name, &plugin, &err), OB_OK);
-		e->mechanisms[e->auth.count++] = (struct obi_mechanism){plugin->name, &plugin->as.auth};
+		e->mechanisms[e->auth.count++] =
+		    (struct obi_mechanism){plugin->name, &plugin->as.auth};
 	}
 }
 
-static inline void init_end(struct end *e, enum ob_auth_role role, const char *mechanisms, const uint8_t *secret)
+static inline void init_end(struct end *e, enum ob_auth_role role, const char *mechanisms,
+			    const uint8_t *secret)
 {
 	memset(e, 0, sizeof *e);
 	struct obi_session_setup setup = {
@@ -126,7 +130,8 @@ static inline void init_end(struct end *e, enum ob_auth_role role, const char *m
 	    .role = role,
 	    .peer = {.size = sizeof setup.peer, .pidfd = -1},
 	    .limits = obi_session_limits_default(),
-	    .events = {on_opened, on_closed, on_called, on_supervise, on_want_write, on_want_timer, e},
+	    .events = {on_opened, on_closed, on_called, on_supervise, on_want_write, on_want_timer,
+		       e},
 	};
 	if (mechanisms != NULL) {
 		e->auth = (struct obi_handshake_setup){.host = obi_registry_host(registry),
@@ -186,8 +191,8 @@ struct pair {
 	struct end parent, child;
 };
 
-static inline struct pair *connect_with(const char *mechanism, const uint8_t *parents, const uint8_t *childs,
-					size_t chop)
+static inline struct pair *connect_with(const char *mechanism, const uint8_t *parents,
+					const uint8_t *childs, size_t chop)
 {
 	struct pair *p = calloc(1, sizeof *p);
 	init_end(&p->parent, OB_AUTH_DIALER, mechanism, parents);
@@ -224,7 +229,8 @@ struct outcome {
 	int64_t number;
 };
 
-static inline void on_reply(void *user, int code, const struct ob_value *value, const struct ob_error *err)
+static inline void on_reply(void *user, int code, const struct ob_value *value,
+			    const struct ob_error *err)
 {
 	struct outcome *o = user;
 	o->ended++;
@@ -237,13 +243,14 @@ static inline void on_reply(void *user, int code, const struct ob_value *value, 
 	}
 }
 
-static inline int call(struct end *e, const char *method, int64_t number, int64_t deadline, struct outcome *o,
-		       uint32_t *ret_id)
+static inline int call(struct end *e, const char *method, int64_t number, int64_t deadline,
+		       struct outcome *o, uint32_t *ret_id)
 {
 	struct ob_value items[1] = {ob_int(number)};
 	struct ob_value params = ob_array(items, 1);
 	memset(o, 0, sizeof *o);
-	return obi_session_call(&e->session, ob_bytes_text(method), &params, deadline, on_reply, o, ret_id, NULL);
+	return obi_session_call(&e->session, ob_bytes_text(method), &params, deadline, on_reply, o,
+				ret_id, NULL);
 }
 
 /* ---- Of a group of tests ---- */

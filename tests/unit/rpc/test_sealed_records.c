@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sealed records: one stream in, the same stream out, whatever the sizes; and nothing of one that was touched. */
+/* Sealed records: one stream in, the same stream out, whatever the sizes; and nothing of one that
+ * was touched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,8 +38,8 @@ static ptrdiff_t box_seal(struct ob_auth *auth, uint8_t *data, size_t len)
 	if (auth->sealed > auth->limit) {
 		return OB_EAUTH;
 	}
-	crypto_aead_chacha20poly1305_ietf_encrypt_detached(data, data + len, NULL, data, len, NULL, 0, NULL, nonce,
-							   auth->key);
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(data, data + len, NULL, data, len, NULL,
+							   0, NULL, nonce, auth->key);
 	return (ptrdiff_t)len + TAG;
 }
 
@@ -46,8 +47,8 @@ static ptrdiff_t box_open(struct ob_auth *auth, uint8_t *data, size_t len)
 {
 	uint8_t nonce[12];
 	nonce_of(auth->opened++, nonce);
-	if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(data, NULL, data, len - TAG, data + len - TAG, NULL, 0,
-							       nonce, auth->key) != 0) {
+	if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+		data, NULL, data, len - TAG, data + len - TAG, NULL, 0, nonce, auth->key) != 0) {
 		return OB_EAUTH;
 	}
 	return (ptrdiff_t)len - TAG;
@@ -61,8 +62,11 @@ static void box_destroy(struct ob_auth *auth)
 	destroyed++;
 }
 
-static const struct ob_auth_ops box_ops = {
-    .size = sizeof box_ops, .overhead = TAG, .seal = box_seal, .open = box_open, .destroy = box_destroy};
+static const struct ob_auth_ops box_ops = {.size = sizeof box_ops,
+					   .overhead = TAG,
+					   .seal = box_seal,
+					   .open = box_open,
+					   .destroy = box_destroy};
 
 /* ---- Two ends ---- */
 
@@ -191,7 +195,8 @@ static size_t draw(size_t limit)
 	return (size_t)(seed >> 8) % limit;
 }
 
-/* Appending, writing and reading in any order and in any pieces, with a record half written all the while. */
+/* Appending, writing and reading in any order and in any pieces, with a record half written all the
+ * while. */
 static void one_stream_in_the_same_stream_out(void **state)
 {
 	(void)state;
@@ -226,7 +231,8 @@ static void a_record_is_its_length_and_what_is_sealed(void **state)
 	assert_int_equal(bytes.data[0], 0);
 	assert_int_equal(bytes.data[1], 5 + TAG);
 	const uint8_t nonce[12] = {0};
-	assert_int_equal(crypto_aead_chacha20poly1305_ietf_decrypt(plain, NULL, NULL, bytes.data + 2, 5 + TAG, NULL, 0,
+	assert_int_equal(crypto_aead_chacha20poly1305_ietf_decrypt(plain, NULL, NULL,
+								   bytes.data + 2, 5 + TAG, NULL, 0,
 								   nonce, w->boxes[0].key),
 			 0);
 	assert_memory_equal(plain, w->stream, 5);
@@ -246,7 +252,8 @@ static void a_few_records_go_out_together_and_no_more(void **state)
 	assert_int_equal(pieces.count, OBI_SEALED_RECORDS_PIECES);
 	for (int i = 0; i < pieces.count; i++) {
 		bool first = i == 0, last = i == pieces.count - 1;
-		size_t len = FULL + (first ? (size_t)OBI_RECORD_HEADER : 0) + (last ? (size_t)TAG : 0);
+		size_t len =
+		    FULL + (first ? (size_t)OBI_RECORD_HEADER : 0) + (last ? (size_t)TAG : 0);
 		assert_int_equal(pieces.piece[i].len, i % 2 == 0 ? len : SEAM);
 		all += pieces.piece[i].len;
 	}
@@ -260,7 +267,8 @@ static void a_few_records_go_out_together_and_no_more(void **state)
 	free_wire(w);
 }
 
-/* The socket takes all up to `cut`, then a byte at a time up to behind the next seam, and more is queued meanwhile. */
+/* The socket takes all up to `cut`, then a byte at a time up to behind the next seam, and more is
+ * queued meanwhile. */
 static void cut_there(size_t cut)
 {
 	struct wire *w = make_wire();
@@ -301,10 +309,14 @@ static void a_touched_record_ends_it(void **state)
 		put(w, 10000);
 		write_some(w, SIZE_MAX);
 		obi_buf_sink(&w->in)->data[w->in.start + at] ^= 1;
-		assert_int_equal(obi_sealed_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err), OB_EAUTH);
+		assert_int_equal(
+		    obi_sealed_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err),
+		    OB_EAUTH);
 		assert_int_equal(w->to.opened, at < 2 + 10 + TAG ? 0 : 10);
 		assert_true(w->to.dead);
-		assert_int_equal(obi_sealed_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err), OB_EAUTH);
+		assert_int_equal(
+		    obi_sealed_records_open(&w->to, &w->in, OBI_RECORD_MAX, INT_MAX, &err),
+		    OB_EAUTH);
 		free_wire(w);
 	}
 }
@@ -314,12 +326,16 @@ static void a_length_out_of_bounds_is_refused_before_the_rest_comes(void **state
 	static const struct {
 		uint8_t header[2];
 		size_t max;
-	} bad[] = {{{0, 0}, OBI_RECORD_MAX}, {{0, TAG - 1}, OBI_RECORD_MAX}, {{0xff, 0xff}, 4096}, {{16, 1}, 4096}};
+	} bad[] = {{{0, 0}, OBI_RECORD_MAX},
+		   {{0, TAG - 1}, OBI_RECORD_MAX},
+		   {{0xff, 0xff}, 4096},
+		   {{16, 1}, 4096}};
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct wire *w = make_wire();
 		ob_sink_put(obi_buf_sink(&w->in), bad[i].header, 2);
-		assert_int_equal(obi_sealed_records_open(&w->to, &w->in, bad[i].max, INT_MAX, NULL), OB_EAUTH);
+		assert_int_equal(obi_sealed_records_open(&w->to, &w->in, bad[i].max, INT_MAX, NULL),
+				 OB_EAUTH);
 		free_wire(w);
 	}
 }

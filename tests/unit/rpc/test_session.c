@@ -90,7 +90,8 @@ static void fault_25_garbage_closes_without_a_reply(void **state)
 		struct end child;
 		init_end(&child, OB_AUTH_ACCEPTOR, "token", secret_a);
 		obi_session_begin(&child.session, 0);
-		give(&child, (const uint8_t *)garbage[i], strlen(garbage[i]) + (i == 1 ? 3 : 0), SIZE_MAX);
+		give(&child, (const uint8_t *)garbage[i], strlen(garbage[i]) + (i == 1 ? 3 : 0),
+		     SIZE_MAX);
 		assert_int_equal(child.closed, 1);
 		assert_int_equal(obi_session_output(&child.session).len, 0);
 		obi_session_free(&child.session);
@@ -104,10 +105,14 @@ static void fault_26_27_announced_sizes_are_refused_before_allocating(void **sta
 		const char *bytes;
 		size_t len;
 	} hostile[] = {
-	    {"\x94\x00\x01\xa1x\xdd\x0f\xff\xff\xff", 10}, {"\x94\x00\x01\xa1x\xdf\xff\xff\xff\xff", 10},
-	    {"\x94\x00\x01\xa1x\xc6\xff\xff\xff\xff", 10}, {"\x94\x00\x01\xa1x\xdb\x7f\xff\xff\xff", 10},
-	    {"\x94\x00\x01\xdb\xff\xff\xff\xff\x00", 9},   {"\x94\x00\x01\xa1x\xdd\xff\xff\xff\xff", 10},
-	    {"\x94\x00\x01\xa1x\x91\xc7\x01\x05\x00", 10}, {"\x94\x00\x01\xa1x\x91\xc1", 7},
+	    {"\x94\x00\x01\xa1x\xdd\x0f\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xa1x\xdf\xff\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xa1x\xc6\xff\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xa1x\xdb\x7f\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xdb\xff\xff\xff\xff\x00", 9},
+	    {"\x94\x00\x01\xa1x\xdd\xff\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xa1x\x91\xc7\x01\x05\x00", 10},
+	    {"\x94\x00\x01\xa1x\x91\xc1", 7},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
@@ -128,7 +133,8 @@ static void fault_27_counts_are_summed_over_all_levels(void **state)
 	memcpy(bytes, "\x94\x00\x01\xa1x", 5);
 	n = 5;
 	for (int i = 0; i < 20; i++) {
-		memcpy(bytes + n, "\xdd\x00\x20\x00\x00", 5); /* 2 Mi elements each: no level alone is over 4 MiB */
+		memcpy(bytes + n, "\xdd\x00\x20\x00\x00",
+		       5); /* 2 Mi elements each: no level alone is over 4 MiB */
 		n += 5;
 	}
 	struct pair *p = connect_pair();
@@ -349,8 +355,9 @@ static void fault_31_a_peer_that_does_not_read_costs_only_itself(void **state)
 	static char big[100000];
 	struct ob_value items[1] = {ob_binary(big, sizeof big)};
 	struct ob_value params = ob_array(items, 1);
-	while (ok < 400 && (r = obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params, INT64_MAX, on_reply,
-						 &o[ok], NULL, &err)) == OB_OK) {
+	while (ok < 400 &&
+	       (r = obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params, INT64_MAX,
+				     on_reply, &o[ok], NULL, &err)) == OB_OK) {
 		ok++;
 	}
 	assert_int_equal(r, OB_EAGAIN);
@@ -425,14 +432,14 @@ static void ping_supervise_and_unknown_reserved_methods(void **state)
 	assert_int_equal(o.code, OB_OK);
 	struct ob_value items[1] = {ob_string("wrong")};
 	struct ob_value params = ob_array(items, 1);
-	obi_session_call(&p->parent.session, ob_bytes_text("outboard.supervise"), &params, INT64_MAX, on_reply, &o,
-			 NULL, NULL);
+	obi_session_call(&p->parent.session, ob_bytes_text("outboard.supervise"), &params,
+			 INT64_MAX, on_reply, &o, NULL, NULL);
 	pump(&p->parent, &p->child, SIZE_MAX);
 	assert_int_equal(o.remote_code, OB_RPC_DENIED);
 	assert_false(p->child.supervised);
 	items[0] = ob_string("right");
-	obi_session_call(&p->parent.session, ob_bytes_text("outboard.supervise"), &params, INT64_MAX, on_reply, &o,
-			 NULL, NULL);
+	obi_session_call(&p->parent.session, ob_bytes_text("outboard.supervise"), &params,
+			 INT64_MAX, on_reply, &o, NULL, NULL);
 	pump(&p->parent, &p->child, SIZE_MAX);
 	assert_true(p->child.supervised);
 	call(&p->parent, "outboard.nonsense", 1, INT64_MAX, &o, NULL);
@@ -485,15 +492,15 @@ static void a_message_over_the_limit_is_refused_on_our_side(void **state)
 	char *big = calloc(1, n);
 	struct ob_value items[1] = {ob_binary(big, n)};
 	struct ob_value params = ob_array(items, 1);
-	assert_int_equal(
-	    obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params, INT64_MAX, on_reply, &o, NULL, &err),
-	    OB_ETOOBIG);
+	assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+					  INT64_MAX, on_reply, &o, NULL, &err),
+			 OB_ETOOBIG);
 	assert_int_equal(obi_session_output(&p->parent.session).len, 0);
 	assert_int_equal(p->parent.session.pending.used, 0);
 	items[0] = ob_binary(big, n / 2);
-	assert_int_equal(
-	    obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params, INT64_MAX, on_reply, &o, NULL, &err),
-	    OB_OK);
+	assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+					  INT64_MAX, on_reply, &o, NULL, &err),
+			 OB_OK);
 	pump(&p->parent, &p->child, 65536);
 	assert_int_equal(o.code, OB_OK);
 	free(big);
@@ -510,8 +517,8 @@ static void large_messages_in_a_row_fit(void **state)
 	struct ob_value items[1] = {ob_binary(big, n)};
 	struct ob_value params = ob_array(items, 1);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params, INT64_MAX,
-						  on_reply, &o[i], NULL, NULL),
+		assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+						  INT64_MAX, on_reply, &o[i], NULL, NULL),
 				 OB_OK);
 	}
 	pump(&p->parent, &p->child, 100000);
@@ -534,9 +541,9 @@ static void many_small_elements_fit(void **state)
 	struct ob_value items[1] = {ob_array(small, ELEMENTS)};
 	struct ob_value params = ob_array(items, 1);
 	memset(&o, 0, sizeof o);
-	assert_int_equal(
-	    obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params, INT64_MAX, on_reply, &o, NULL, NULL),
-	    OB_OK);
+	assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+					  INT64_MAX, on_reply, &o, NULL, NULL),
+			 OB_OK);
 	pump(&p->parent, &p->child, 65536);
 	assert_int_equal(p->child.calls, 1);
 	assert_int_equal(o.code, OB_OK);
@@ -551,7 +558,9 @@ static void deferred_notifications_are_limited(void **state)
 	struct ob_call *kept[256];
 	p->child.handler = KEEP;
 	for (int i = 0; i < 300; i++) {
-		assert_int_equal(obi_session_notify(&p->parent.session, ob_bytes_text("x.y"), NULL, NULL), OB_OK);
+		assert_int_equal(
+		    obi_session_notify(&p->parent.session, ob_bytes_text("x.y"), NULL, NULL),
+		    OB_OK);
 		pump(&p->parent, &p->child, SIZE_MAX);
 		if (i < 256) {
 			kept[i] = p->child.kept;

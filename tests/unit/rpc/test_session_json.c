@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A session over the codec json: what JSON-RPC's specification says about ids, errors, notifications and batches. */
+/* A session over the codec json: what JSON-RPC's specification says about ids, errors,
+ * notifications and batches. */
 #include "unit/rpc/session_bed.h"
 
 #include "json/json.h"
 #include "rpc/session_private.h"
 #include "support/scratch.h"
 
-/* Requests of x.SOMETHING and how the session's owner answers are in session_bed.h: KEEP defers, REPLY_ECHO answers at once. */
+/* Requests of x.SOMETHING and how the session's owner answers are in session_bed.h: KEEP defers,
+ * REPLY_ECHO answers at once. */
 
 /* ---- A served peer that speaks JSON ---- */
 
@@ -59,10 +61,12 @@ static void expect(struct end *e, const char *request, const char *answer)
 }
 
 #define RESULT(id, value) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":" value "}"
-#define ERROR(id, code, text) \
-	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" text "\"}}"
-#define ECHO(id, value) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"x.echo\",\"params\":[" value "]}"
-#define INVALID		ERROR("null", "-32600", "Invalid Request")
+#define ERROR(id, code, text)                                                                      \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" text "\"" \
+	"}}"
+#define ECHO(id, value) \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"x.echo\",\"params\":[" value "]}"
+#define INVALID ERROR("null", "-32600", "Invalid Request")
 
 /* ---- Requests ---- */
 
@@ -75,9 +79,11 @@ static void ids_come_back_as_they_were_sent(void **state)
 	struct end *e = open_end();
 	(void)state;
 	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
-		char *request =
-		    scratch_text("{\"id\":  %s ,\"method\":\"x.echo\",\"params\":[7],\"jsonrpc\":\"2.0\"}\n", ids[i]);
-		char *answer = scratch_text("{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":7}\n", ids[i]);
+		char *request = scratch_text(
+		    "{\"id\":  %s ,\"method\":\"x.echo\",\"params\":[7],\"jsonrpc\":\"2.0\"}\n",
+		    ids[i]);
+		char *answer =
+		    scratch_text("{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":7}\n", ids[i]);
 		expect(e, request, answer);
 		free(request);
 		free(answer);
@@ -92,7 +98,8 @@ static void ids_are_bounded_and_scalar(void **state)
 	struct end *e = open_end();
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		text = scratch_text("{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"x.echo\"}\n", bad[i]);
+		text =
+		    scratch_text("{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"x.echo\"}\n", bad[i]);
 		expect(e, text, INVALID "\n");
 		free(text);
 	}
@@ -101,7 +108,8 @@ static void ids_are_bounded_and_scalar(void **state)
 	say(e, text);
 	assert_non_null(strstr(heard(e), longest));
 	free(text);
-	text = scratch_text("{\"jsonrpc\":\"2.0\",\"id\":\"%si\",\"method\":\"x.echo\"}\n", longest);
+	text =
+	    scratch_text("{\"jsonrpc\":\"2.0\",\"id\":\"%si\",\"method\":\"x.echo\"}\n", longest);
 	expect(e, text, INVALID "\n");
 	free(text);
 	assert_int_equal(e->calls, 1);
@@ -135,7 +143,8 @@ static void params_may_be_absent_positional_or_named(void **state)
 	assert_int_equal(e->kept->params.type, OB_ARRAY);
 	assert_int_equal(e->kept->params.count, 0);
 	obi_call_answer(e->kept, NULL, NULL);
-	say(e, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.a\",\"params\":{\"second\":2,\"first\":1}}\r\n");
+	say(e, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.a\",\"params\":{\"second\":2,"
+	       "\"first\":1}}\r\n");
 	int64_t n;
 	assert_true(ob_get_int(ob_params_get(&e->kept->params, 0, "first"), &n));
 	assert_int_equal(n, 1);
@@ -153,10 +162,10 @@ static void notifications_are_not_answered(void **state)
 {
 	struct end *e = open_end();
 	(void)state;
-	expect(
-	    e,
-	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.echo\",\"params\":[1]}\n{\"jsonrpc\":\"2.0\",\"method\":\"x.none\"}\n",
-	    "");
+	expect(e,
+	       "{\"jsonrpc\":\"2.0\",\"method\":\"x.echo\",\"params\":[1]}\n{\"jsonrpc\":\"2.0\","
+	       "\"method\":\"x.none\"}\n",
+	       "");
 	assert_int_equal(e->notifications, 2);
 	assert_int_equal(e->calls, 0);
 	free_end(e);
@@ -169,7 +178,8 @@ static void what_is_no_json_is_a_parse_error_and_no_end(void **state)
 	static const char *const bad[] = {
 	    "{\"jsonrpc\": \"2.0\", \"method\": \"foobar, \"params\": \"bar\", \"baz]",
 	    "nonsense",
-	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"method\":\"x.b\",\"id\":1}", /* a key twice */
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"method\":\"x.b\",\"id\":1}", /* a key twice
+										     */
 	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"params\":[1e999],\"id\":1}",
 	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"params\":[NaN],\"id\":1}",
 	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"params\":[\"\xff\"],\"id\":1}",
@@ -183,8 +193,8 @@ static void what_is_no_json_is_a_parse_error_and_no_end(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		say(e, bad[i]);
 		say(e, "\n");
-		assert_non_null(
-		    strstr(heard(e), "\"id\":null,\"error\":{\"code\":-32700,\"message\":\"Parse error\",\"data\":\""));
+		assert_non_null(strstr(heard(e), "\"id\":null,\"error\":{\"code\":-32700,"
+						 "\"message\":\"Parse error\",\"data\":\""));
 	}
 	expect(e, ECHO("1", "5") "\n", RESULT("1", "5") "\n");
 	free_end(e);
@@ -192,18 +202,19 @@ static void what_is_no_json_is_a_parse_error_and_no_end(void **state)
 
 static void what_is_no_request_is_an_invalid_request(void **state)
 {
-	static const char *const bad[] = {"1",
-					  "\"x\"",
-					  "null",
-					  "{}",
-					  "[]",
-					  "{\"jsonrpc\":\"2.0\",\"method\":1,\"params\":\"bar\"}",
-					  "{\"jsonrpc\":\"2.0\",\"method\":1}",
-					  "{\"jsonrpc\":\"2.0\"}",
-					  "{\"method\":\"x.echo\"}",
-					  "{\"jsonrpc\":\"1.0\",\"method\":\"x.echo\"}",
-					  "{\"jsonrpc\":2.0,\"method\":\"x.echo\"}",
-					  "{\"jsonrpc\":\"2.0\",\"method\":\"x.echo\",\"params\":null}"};
+	static const char *const bad[] = {
+	    "1",
+	    "\"x\"",
+	    "null",
+	    "{}",
+	    "[]",
+	    "{\"jsonrpc\":\"2.0\",\"method\":1,\"params\":\"bar\"}",
+	    "{\"jsonrpc\":\"2.0\",\"method\":1}",
+	    "{\"jsonrpc\":\"2.0\"}",
+	    "{\"method\":\"x.echo\"}",
+	    "{\"jsonrpc\":\"1.0\",\"method\":\"x.echo\"}",
+	    "{\"jsonrpc\":2.0,\"method\":\"x.echo\"}",
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.echo\",\"params\":null}"};
 	struct end *e = open_end();
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -225,9 +236,9 @@ static void too_deep_is_refused_and_24_is_not(void **state)
 		struct end *e = open_end();
 		memset(open, '[', (size_t)depth);
 		memset(shut, ']', (size_t)depth);
-		char *text =
-		    scratch_text("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.echo\",\"params\":%.*s%.*s}]\n", depth,
-				 open, depth, shut);
+		char *text = scratch_text(
+		    "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.echo\",\"params\":%.*s%.*s}]\n",
+		    depth, open, depth, shut);
 		say(e, text);
 		assert_int_equal(e->calls, depth == 24 ? 1 : 0);
 		heard(e);
@@ -268,7 +279,8 @@ static void replies_are_read_as_the_specification_has_them(void **state)
 	(void)state;
 	call(e, "x.y", 1, INT64_MAX, &o, NULL);
 	expect(e, "", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.y\",\"params\":[1]}\n");
-	say(e, "{\"id\":1,\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32601,\"message\":\"no\",\"data\":[1]}}\n");
+	say(e, "{\"id\":1,\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32601,\"message\":\"no\","
+	       "\"data\":[1]}}\n");
 	assert_int_equal(o.code, OB_EREMOTE);
 	assert_int_equal(o.remote_code, -32601);
 	assert_string_equal(o.text, "no");
@@ -317,7 +329,8 @@ static void fault_26_a_line_over_the_limit_closes(void **state)
 	free_end(e);
 }
 
-/* 16 bytes a value where two bytes of text make one: the largest message of the densest values is still read. */
+/* 16 bytes a value where two bytes of text make one: the largest message of the densest values is
+ * still read. */
 static void the_densest_message_fits_the_budget(void **state)
 {
 	static const char *const pieces[] = {"0,", "[],", "\"\",", "{\"\":0},"};
@@ -326,7 +339,9 @@ static void the_densest_message_fits_the_budget(void **state)
 		struct end *e = open_end();
 		size_t limit = e->session.setup.limits.message, n = strlen(pieces[i]);
 		char *line = malloc(limit + 1);
-		int at = snprintf(line, limit, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.echo\",\"params\":[[");
+		int at =
+		    snprintf(line, limit,
+			     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x.echo\",\"params\":[[");
 		while ((size_t)at + n + 8 < limit) {
 			memcpy(line + at, pieces[i], n);
 			at += (int)n;
@@ -347,10 +362,10 @@ static void a_batch_is_answered_as_one(void **state)
 	struct end *e = open_end();
 	(void)state;
 	expect(e,
-	       "[" ECHO("1", "10") "," ECHO(
-		   "\"two\"",
-		   "20") ",{\"jsonrpc\":\"2.0\",\"method\":\"x.note\"}, 1 "
-			 ",[],{\"foo\":\"boo\"},{\"jsonrpc\":\"2.0\",\"id\":\"p\",\"method\":\"outboard.ping\"}]\n",
+	       "[" ECHO("1", "10") "," ECHO("\"two\"",
+					    "20") ",{\"jsonrpc\":\"2.0\",\"method\":\"x.note\"}, 1 "
+						  ",[],{\"foo\":\"boo\"},{\"jsonrpc\":\"2.0\","
+						  "\"id\":\"p\",\"method\":\"outboard.ping\"}]\n",
 	       "[" RESULT("1", "10") "," RESULT("\"two\"", "20") "," INVALID "," INVALID "," INVALID
 								 "," RESULT("\"p\"", "true") "]\n");
 	assert_int_equal(e->calls, 2);
@@ -366,9 +381,13 @@ static void batches_of_the_specification(void **state)
 	expect(e, "[]\n", INVALID "\n");
 	expect(e, "[1]\n", "[" INVALID "]\n");
 	expect(e, "[1,2,3]\n", "[" INVALID "," INVALID "," INVALID "]\n");
-	expect(e, "[{\"jsonrpc\":\"2.0\",\"method\":\"x.a\"},{\"jsonrpc\":\"2.0\",\"method\":\"x.b\"}]\n", "");
+	expect(
+	    e,
+	    "[{\"jsonrpc\":\"2.0\",\"method\":\"x.a\"},{\"jsonrpc\":\"2.0\",\"method\":\"x.b\"}]\n",
+	    "");
 	say(e, "[{\"jsonrpc\":\"2.0\",\"method\":\"x.a\"},{\"jsonrpc\":\"2.0\",\"method\"]\n");
-	assert_non_null(strstr(heard(e), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,"));
+	assert_non_null(
+	    strstr(heard(e), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,"));
 	free_end(e);
 }
 
@@ -391,7 +410,8 @@ static void deferred_calls_of_a_batch_are_waited_for(void **state)
 	obi_call_answer(kept[0], NULL, &nine);
 	assert_string_equal(heard(e), "[" RESULT("1", "9") "]\n");
 	obi_call_answer_error(kept[1], 5, "five");
-	assert_string_equal(heard(e), "[" INVALID "," RESULT("3", "9") "," ERROR("2", "5", "five") "]\n");
+	assert_string_equal(heard(e),
+			    "[" INVALID "," RESULT("3", "9") "," ERROR("2", "5", "five") "]\n");
 	free_end(e);
 }
 
@@ -411,7 +431,8 @@ static void an_open_batch_ends_with_its_session(void **state)
 	obi_call_answer(other, NULL, NULL);
 }
 
-/* Whoever answers a call of a batch when the session is going down meets a batch that is half gone. */
+/* Whoever answers a call of a batch when the session is going down meets a batch that is half gone.
+ */
 static void on_lost(void *user, int code, const struct ob_value *value, const struct ob_error *err)
 {
 	struct end *e = user;
@@ -425,7 +446,8 @@ static void answering_while_the_session_ends_is_safe(void **state)
 {
 	struct end *e = open_end();
 	(void)state;
-	assert_int_equal(obi_session_call(&e->session, ob_bytes_text("x.y"), NULL, INT64_MAX, on_lost, e, NULL, NULL),
+	assert_int_equal(obi_session_call(&e->session, ob_bytes_text("x.y"), NULL, INT64_MAX,
+					  on_lost, e, NULL, NULL),
 			 OB_OK);
 	heard(e);
 	e->handler = KEEP;
@@ -469,8 +491,9 @@ static void a_batch_has_no_more_messages_than_calls_may_be_in_flight(void **stat
 	(void)state;
 	char *most = many("1", 256), *more = many("1", 257);
 	say(e, more);
-	assert_non_null(strstr(heard(e), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":"
-					 "\"Invalid Request\",\"data\":\"too large a batch\"}}"));
+	assert_non_null(strstr(
+	    heard(e), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":"
+		      "\"Invalid Request\",\"data\":\"too large a batch\"}}"));
 	say(e, most);
 	assert_int_equal(heard(e)[0], '[');
 	free(most);
@@ -478,7 +501,8 @@ static void a_batch_has_no_more_messages_than_calls_may_be_in_flight(void **stat
 	free_end(e);
 }
 
-/* Each result fits a message, all of them do not: errors stand for those that do not, and the whole is a message still. */
+/* Each result fits a message, all of them do not: errors stand for those that do not, and the whole
+ * is a message still. */
 static void answers_that_do_not_fit_become_errors(void **state)
 {
 	struct end *e = open_end();
@@ -489,37 +513,46 @@ static void answers_that_do_not_fit_become_errors(void **state)
 	memset(big, 'x', len);
 	struct ob_value value = ob_stringn(big, len);
 	e->handler = KEEP;
-	say(e, "[" ECHO("0", "") "," ECHO("1", "") "," ECHO("2", "") "," ECHO("3", "") "," ECHO("4", "") "," ECHO(
-		   "5", "") "]\n");
+	say(e, "[" ECHO("0", "") "," ECHO("1", "") "," ECHO("2", "") "," ECHO("3", "") "," ECHO(
+		   "4", "") "," ECHO("5", "") "]\n");
 	for (uint32_t i = 0; i < 6; i++) {
 		kept[i] = in_flight(e, i);
 	}
 	for (uint32_t i = 0; i < 6; i++) {
-		assert_int_equal(obi_call_answer(kept[i], NULL, &value), i < 3 ? OB_OK : OB_ETOOBIG);
+		assert_int_equal(obi_call_answer(kept[i], NULL, &value),
+				 i < 3 ? OB_OK : OB_ETOOBIG);
 	}
 	const char *answer = heard(e);
 	assert_true(strlen(answer) > 3 * len && strlen(answer) <= e->session.setup.limits.message);
-	static const char tail[] = "," ERROR("3", "-32004", "the result is larger than the message limit") "," ERROR(
-	    "4", "-32004", "the result is larger than the message limit") "," ERROR("5", "-32004",
-										    "the result is larger than the "
-										    "message limit") "]\n";
+	static const char tail[] =
+	    "," ERROR("3", "-32004", "the result is larger than the message limit") "," ERROR(
+		"4", "-32004",
+		"the result is larger than the message limit") "," ERROR("5", "-32004",
+									 "the result is larger "
+									 "than the "
+									 "message limit") "]\n";
 	assert_string_equal(answer + strlen(answer) - (sizeof tail - 1), tail);
 	assert_int_equal(e->closed, 0);
 	free(big);
 	free_end(e);
 }
 
-/* The protocol's own answers are no exception: where there is no room left for "true" the id has an answer all the same. */
+/* The protocol's own answers are no exception: where there is no room left for "true" the id has an
+ * answer all the same. */
 static void an_own_answer_that_does_not_fit_becomes_an_error(void **state)
 {
 	struct end *e = open_end();
-	size_t len = e->session.setup.limits.message - 64 - 2 * 256 - strlen(RESULT("0", "\"\"")) - 10;
+	size_t len =
+	    e->session.setup.limits.message - 64 - 2 * 256 - strlen(RESULT("0", "\"\"")) - 10;
 	char *big = calloc(1, len + 1);
-	static const char tail[] = "," ERROR("1", "-32004", "the result is larger than the message limit") "]\n";
+	static const char tail[] =
+	    "," ERROR("1", "-32004", "the result is larger than the message limit") "]\n";
 	(void)state;
 	memset(big, 'x', len);
 	char *line = scratch_text(
-	    "[" ECHO("0", "\"%s\"") ",{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"outboard.ping\"}]\n", big);
+	    "[" ECHO("0",
+		     "\"%s\"") ",{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"outboard.ping\"}]\n",
+	    big);
 	say(e, line);
 	const char *answer = heard(e);
 	assert_true(strlen(answer) > len + sizeof tail);
@@ -538,11 +571,14 @@ static void a_foreign_call_is_canceled_by_its_id(void **state)
 		struct end *e = open_end();
 		const char *id = ids[i / 2];
 		char *call = scratch_text(ECHO("%s", "1") "\n" ECHO("\"other\"", "1") "\n", id);
-		char *cancel = scratch_text("{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":%s%s%s}\n",
-					    i % 2 == 0 ? "[" : "{\"id\":", id, i % 2 == 0 ? "]" : "}");
+		char *cancel = scratch_text(
+		    "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":%s%s%s}\n",
+		    i % 2 == 0 ? "[" : "{\"id\":", id, i % 2 == 0 ? "]" : "}");
 		e->handler = KEEP;
 		say(e, call);
-		struct ob_call *other = e->kept, *kept = other->next != NULL ? other->next : e->session.deferred->next;
+		struct ob_call *other = e->kept, *kept = other->next != NULL
+							     ? other->next
+							     : e->session.deferred->next;
 		say(e, cancel);
 		assert_true(atomic_load(&kept->canceled) != atomic_load(&other->canceled));
 		assert_false(atomic_load(&other->canceled));
@@ -565,7 +601,8 @@ static void fault_34_open_batches_are_told_busy(void **state)
 	e->handler = KEEP;
 	/* The first call of each is answered with all it was sent, the second one is not. */
 	for (uint32_t i = 0; i < 4; i++) {
-		char *line = scratch_text("[" ECHO("%u", "\"%s\"") "," ECHO("%u", "") "]\n", i, big, 100 + i);
+		char *line = scratch_text("[" ECHO("%u", "\"%s\"") "," ECHO("%u", "") "]\n", i, big,
+					  100 + i);
 		say(e, line);
 		struct ob_call *first = in_flight(e, i);
 		obi_call_answer(first, NULL, ob_value_at(&first->params, 0));
@@ -573,7 +610,8 @@ static void fault_34_open_batches_are_told_busy(void **state)
 	}
 	assert_true(e->session.batched >= e->session.setup.limits.queue);
 	expect(e, ECHO("7", "") "\n", ERROR("7", "-32001", "too many calls in flight") "\n");
-	expect(e, "[" ECHO("7", "") "]\n", "[" ERROR("7", "-32001", "too many calls in flight") "]\n");
+	expect(e, "[" ECHO("7", "") "]\n",
+	       "[" ERROR("7", "-32001", "too many calls in flight") "]\n");
 	obi_call_answer(in_flight(e, 100), NULL, NULL);
 	assert_true(strlen(heard(e)) > len);
 	e->handler = REPLY_ECHO;

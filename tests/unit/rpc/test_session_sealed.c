@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions whose authenticator seals: when they open, what they say of their end, and that nothing which was touched is heard. */
+/* Sessions whose authenticator seals: when they open, what they say of their end, and that nothing
+ * which was touched is heard. */
 #include "unit/rpc/session_bed.h"
 
 /* ---- Opening ---- */
@@ -55,8 +56,8 @@ static void a_large_message_arrives(void **state)
 		assert_non_null(data);
 		struct ob_value items[1] = {ob_binary(data, sizes[i])};
 		struct ob_value params = ob_array(items, 1);
-		assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("a.b"), &params, INT64_MAX,
-						  on_reply, &o, NULL, NULL),
+		assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("a.b"), &params,
+						  INT64_MAX, on_reply, &o, NULL, NULL),
 				 OB_OK);
 		pump(&p->parent, &p->child, 5000);
 		assert_true(o.ended == 1 && o.code == OB_OK);
@@ -65,7 +66,8 @@ static void a_large_message_arrives(void **state)
 	}
 }
 
-/* Somebody answered "done" has proved nothing yet: what he sent may have been recorded from another. */
+/* Somebody answered "done" has proved nothing yet: what he sent may have been recorded from
+ * another. */
 static void the_acceptor_waits_for_the_first_record(void **state)
 {
 	(void)state;
@@ -73,7 +75,8 @@ static void the_acceptor_waits_for_the_first_record(void **state)
 	assert_true(carry(&p->parent, &p->child, SIZE_MAX));
 	assert_int_equal(p->child.session.state, OBI_SESSION_CONFIRMING);
 	assert_false(p->child.opened);
-	assert_int_equal(obi_session_notify(&p->child.session, ob_bytes_text("a.b"), NULL, NULL), OB_EDOWN);
+	assert_int_equal(obi_session_notify(&p->child.session, ob_bytes_text("a.b"), NULL, NULL),
+			 OB_EDOWN);
 	assert_true(carry(&p->child, &p->parent, SIZE_MAX));
 	assert_true(p->parent.opened);
 	assert_true(carry(&p->parent, &p->child, SIZE_MAX));
@@ -128,7 +131,8 @@ static void fault_43_a_recorded_dialer_opens_nothing(void **state)
 	free_pair(p);
 }
 
-/* Of a peer that has the token and means harm: what is still to be written in the clear is no record, nor made one. */
+/* Of a peer that has the token and means harm: what is still to be written in the clear is no
+ * record, nor made one. */
 static void an_answer_to_half_a_request_is_the_end(void **state)
 {
 	static const size_t left[] = {1, 2, 3, 60};
@@ -160,7 +164,8 @@ static void fault_44_a_dialer_that_hears_itself_closes(void **state)
 	free_pair(p);
 }
 
-/* What nobody with the secret made is not noted, so it drives out nothing; of what is noted the oldest goes. */
+/* What nobody with the secret made is not noted, so it drives out nothing; of what is noted the
+ * oldest goes. */
 static void what_was_seen_is_bounded(void **state)
 {
 	struct obi_replay_cache seen = {.count = 0};
@@ -198,8 +203,8 @@ static void fault_44_a_record_is_not_its_own_answer(void **state)
 }
 
 /*
- * Carry a whole conversation - handshake, a call, its answer - and change the byte at `at` of all that crosses. false: there are not
- * so many bytes.
+ * Carry a whole conversation - handshake, a call, its answer - and change the byte at `at` of all
+ * that crosses. false: there are not so many bytes.
  */
 static bool converse_with_a_flip(size_t at, uint8_t mask, struct outcome *o)
 {
@@ -307,7 +312,8 @@ static void nothing_crosses_in_the_clear_behind_the_handshake(void **state)
 
 /* ---- What is refused ---- */
 
-/* Each end takes its own list and nothing else: one that offers less, or more, or another order is refused by both. */
+/* Each end takes its own list and nothing else: one that offers less, or more, or another order is
+ * refused by both. */
 static void fault_48_nobody_talks_an_end_out_of_its_list(void **state)
 {
 	static const char *const lists[] = {"noise", "token", "noise,token"};
@@ -358,7 +364,8 @@ static void bytes_behind_the_handshake_close(void **state)
 
 /* ---- What may be said ---- */
 
-/* What the acceptor says last in the clear may go out a byte at a time, and the end may come at any of them. */
+/* What the acceptor says last in the clear may go out a byte at a time, and the end may come at any
+ * of them. */
 static void an_acceptor_that_ends_before_it_is_sure_seals_nothing(void **state)
 {
 	(void)state;
@@ -389,13 +396,15 @@ static struct outcome *call_with(struct end *e, size_t size)
 	assert_true(o != NULL && data != NULL);
 	struct ob_value items[2] = {ob_int(7), ob_binary(data, size)};
 	struct ob_value params = ob_array(items, 2);
-	int r = obi_session_call(&e->session, ob_bytes_text("a.b"), &params, INT64_MAX, on_reply, o, NULL, NULL);
+	int r = obi_session_call(&e->session, ob_bytes_text("a.b"), &params, INT64_MAX, on_reply, o,
+				 NULL, NULL);
 	assert_int_equal(r, OB_OK);
 	free(data);
 	return o;
 }
 
-/* A dialer is open before the acceptor is, and may have much to say: with its first record, or right behind it. */
+/* A dialer is open before the acceptor is, and may have much to say: with its first record, or
+ * right behind it. */
 static void a_dialer_may_speak_at_once_and_at_length(void **state)
 {
 	static const size_t sizes[] = {4000, 4096, 5000, 100 * 1000};
@@ -428,7 +437,8 @@ static void a_dialer_may_speak_at_once_and_at_length(void **state)
 	}
 }
 
-/* An acceptor whose last mechanism does not seal is open before the dialer is, whose limit is still that of a stranger's. */
+/* An acceptor whose last mechanism does not seal is open before the dialer is, whose limit is still
+ * that of a stranger's. */
 static void an_acceptor_may_speak_at_once_and_at_length(void **state)
 {
 	static const size_t sizes[] = {1, 4096, 5000, 32 * 1000};
@@ -437,7 +447,8 @@ static void an_acceptor_may_speak_at_once_and_at_length(void **state)
 	for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
 		struct pair *p = begun("noise,token", "noise,token");
 		while (!p->child.opened) {
-			assert_true(carry(&p->parent, &p->child, SIZE_MAX) || carry(&p->child, &p->parent, SIZE_MAX));
+			assert_true(carry(&p->parent, &p->child, SIZE_MAX) ||
+				    carry(&p->child, &p->parent, SIZE_MAX));
 		}
 		assert_false(p->parent.opened);
 		struct outcome *o = call_with(&p->child, sizes[i / 2]);
@@ -463,8 +474,8 @@ static void the_limit_of_a_message_is_the_same_sealed(void **state)
 		struct ob_value items[1] = {ob_binary(data, size)};
 		struct ob_value params = ob_array(items, 1);
 		struct outcome o = {0};
-		int r = obi_session_call(&p->parent.session, ob_bytes_text("a.b"), &params, INT64_MAX, on_reply, &o,
-					 NULL, NULL);
+		int r = obi_session_call(&p->parent.session, ob_bytes_text("a.b"), &params,
+					 INT64_MAX, on_reply, &o, NULL, NULL);
 		assert_int_equal(r, i % 2 == 0 ? OB_OK : OB_ETOOBIG);
 		free(data);
 		free_pair(p);
@@ -484,8 +495,9 @@ static void an_end_that_was_said_differs_from_a_cut(void **state)
 		}
 		obi_session_ended(&p->child.session, NULL);
 		assert_int_equal(p->child.why.code, OB_ECONNLOST);
-		assert_string_equal(p->child.why.text, said ? "the peer closed the connection in good order"
-							    : "the connection was cut: no goodbye came");
+		assert_string_equal(p->child.why.text,
+				    said ? "the peer closed the connection in good order"
+					 : "the connection was cut: no goodbye came");
 		free_pair(p);
 	}
 }

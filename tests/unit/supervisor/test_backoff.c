@@ -11,7 +11,8 @@
 enum { S = 1000 };
 
 /* Restart `times` times, each right when the delay before is over, and check every delay. */
-static void expect_delays(const struct ob_restart_policy *policy, const int64_t *delays, size_t times)
+static void expect_delays(const struct ob_restart_policy *policy, const int64_t *delays,
+			  size_t times)
 {
 	struct obi_restart_state state = {0};
 	int64_t now = 7 * S;

@@ -79,7 +79,8 @@ static void fault_39_who_is_done_makes_room_for_the_next(void **state)
 	}
 	/* Each in its order, and only those that had to wait. */
 	for (int i = 0; i < MANY; i++) {
-		assert_int_equal(called[i], i < OBI_DIAL_LIMITER_MAX ? 0 : i - OBI_DIAL_LIMITER_MAX + 1);
+		assert_int_equal(called[i],
+				 i < OBI_DIAL_LIMITER_MAX ? 0 : i - OBI_DIAL_LIMITER_MAX + 1);
 	}
 }
 

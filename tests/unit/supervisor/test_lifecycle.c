@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a child: every pair of phase and event, written out; then what must hold for the table as a whole. */
+/* The life of a child: every pair of phase and event, written out; then what must hold for the
+ * table as a whole. */
 #include "supervisor/lifecycle.h"
 
 #include <stdio.h>
@@ -13,16 +14,18 @@
 #include <cmocka.h>
 
 static const char *const words[] = {
-    "never",	 "refuse",	"forgive",     "disarm",   "signal",	   "kill",	"kill-leftovers", "reap",
-    "let-go",	 "+exited",	"+restarting", "probe",	   "replace-lock", "spawn",	"adopt",	  "arm-ready",
-    "arm-stop",	 "arm-backoff", "cleanup",     "save",	   "release",	   "+starting", "+ready",	  "+adopted",
-    "+detached", "+failed",	"+stopped",    "start-ok", "start-fail",   "stop-done", "close-done",
+    "never",	      "refuse",	 "forgive",  "disarm",	  "signal",	 "kill",
+    "kill-leftovers", "reap",	 "let-go",   "+exited",	  "+restarting", "probe",
+    "replace-lock",   "spawn",	 "adopt",    "arm-ready", "arm-stop",	 "arm-backoff",
+    "cleanup",	      "save",	 "release",  "+starting", "+ready",	 "+adopted",
+    "+detached",      "+failed", "+stopped", "start-ok",  "start-fail",	 "stop-done",
+    "close-done",
 };
 enum { WORDS = sizeof words / sizeof words[0] };
 
 /*
- * One line an event: the event, the next phase ("." for the same), the actions. What is not here stays where it is: quietly if
- * it can be late (see late()), else as "never".
+ * One line an event: the event, the next phase ("." for the same), the actions. What is not here
+ * stays where it is: quietly if it can be late (see late()), else as "never".
  */
 static const char *const expected[OBI_PHASE_COUNT] = {
     [OBI_PHASE_IDLE] = "START WAIT_START probe\n"
@@ -121,17 +124,18 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			      "SPAWN_FAILED STOPPED cleanup save release start-fail\n",
     [OBI_PHASE_SPAWN_AGAIN] = "SPAWNED STARTING_AGAIN arm-ready save +starting\n"
 			      "SPAWN_FAILED BACKOFF arm-backoff save\n",
-    [OBI_PHASE_STARTING_FIRST] = "START . refuse\n"
-				 "RECONNECT . refuse\n"
-				 "START_OR_RECONNECT . refuse\n"
-				 "SUPERVISE . refuse\n"
-				 "STOP STOP_ASKED signal arm-stop start-fail\n"
-				 "DETACH DETACHED disarm let-go save release +detached start-fail stop-done\n"
-				 "CLOSE STOP_CLOSE signal arm-stop start-fail\n"
-				 "CANCEL STOP_FAILED kill arm-stop\n"
-				 "BECAME_READY READY disarm save +ready start-ok\n"
-				 "READY_TIMEOUT STOP_FAILED signal arm-stop\n"
-				 "EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n",
+    [OBI_PHASE_STARTING_FIRST] =
+	"START . refuse\n"
+	"RECONNECT . refuse\n"
+	"START_OR_RECONNECT . refuse\n"
+	"SUPERVISE . refuse\n"
+	"STOP STOP_ASKED signal arm-stop start-fail\n"
+	"DETACH DETACHED disarm let-go save release +detached start-fail stop-done\n"
+	"CLOSE STOP_CLOSE signal arm-stop start-fail\n"
+	"CANCEL STOP_FAILED kill arm-stop\n"
+	"BECAME_READY READY disarm save +ready start-ok\n"
+	"READY_TIMEOUT STOP_FAILED signal arm-stop\n"
+	"EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n",
     [OBI_PHASE_STARTING_AGAIN] = "START . refuse\n"
 				 "RECONNECT . refuse\n"
 				 "START_OR_RECONNECT . refuse\n"
@@ -142,32 +146,34 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 				 "BECAME_READY READY disarm save +ready\n"
 				 "READY_TIMEOUT STOP_RETRY signal arm-stop\n"
 				 "EXITED BACKOFF reap +exited arm-backoff save\n",
-    [OBI_PHASE_ADOPTING_RECONNECT] = "START . refuse\n"
-				     "RECONNECT . refuse\n"
-				     "START_OR_RECONNECT . refuse\n"
-				     "SUPERVISE . refuse\n"
-				     "STOP STOP_ASKED signal arm-stop start-fail\n"
-				     "DETACH DETACHED disarm let-go save release +detached start-fail stop-done\n"
-				     "CLOSE STOP_CLOSE signal arm-stop start-fail\n"
-				     "CANCEL DETACHED disarm let-go release start-fail\n"
-				     "READY_TIMEOUT DETACHED disarm let-go release start-fail\n"
-				     "ADOPT_OK READY disarm save +adopted start-ok\n"
-				     "ADOPT_FAILED DETACHED disarm let-go release start-fail\n"
-				     "EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n"
-				     "VERSION_OLD STOP_REPLACE arm-stop\n",
-    [OBI_PHASE_ADOPTING_EITHER] = "START . refuse\n"
-				  "RECONNECT . refuse\n"
-				  "START_OR_RECONNECT . refuse\n"
-				  "SUPERVISE . refuse\n"
-				  "STOP STOP_ASKED signal arm-stop start-fail\n"
-				  "DETACH DETACHED disarm let-go save release +detached start-fail stop-done\n"
-				  "CLOSE STOP_CLOSE signal arm-stop start-fail\n"
-				  "CANCEL DETACHED disarm let-go release start-fail\n"
-				  "READY_TIMEOUT STOP_REPLACE signal arm-stop\n"
-				  "ADOPT_OK READY disarm save +adopted start-ok\n"
-				  "ADOPT_FAILED DETACHED disarm let-go release start-fail\n"
-				  "EXITED WAIT_EITHER disarm reap +exited probe\n"
-				  "VERSION_OLD STOP_REPLACE arm-stop\n",
+    [OBI_PHASE_ADOPTING_RECONNECT] =
+	"START . refuse\n"
+	"RECONNECT . refuse\n"
+	"START_OR_RECONNECT . refuse\n"
+	"SUPERVISE . refuse\n"
+	"STOP STOP_ASKED signal arm-stop start-fail\n"
+	"DETACH DETACHED disarm let-go save release +detached start-fail stop-done\n"
+	"CLOSE STOP_CLOSE signal arm-stop start-fail\n"
+	"CANCEL DETACHED disarm let-go release start-fail\n"
+	"READY_TIMEOUT DETACHED disarm let-go release start-fail\n"
+	"ADOPT_OK READY disarm save +adopted start-ok\n"
+	"ADOPT_FAILED DETACHED disarm let-go release start-fail\n"
+	"EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n"
+	"VERSION_OLD STOP_REPLACE arm-stop\n",
+    [OBI_PHASE_ADOPTING_EITHER] =
+	"START . refuse\n"
+	"RECONNECT . refuse\n"
+	"START_OR_RECONNECT . refuse\n"
+	"SUPERVISE . refuse\n"
+	"STOP STOP_ASKED signal arm-stop start-fail\n"
+	"DETACH DETACHED disarm let-go save release +detached start-fail stop-done\n"
+	"CLOSE STOP_CLOSE signal arm-stop start-fail\n"
+	"CANCEL DETACHED disarm let-go release start-fail\n"
+	"READY_TIMEOUT STOP_REPLACE signal arm-stop\n"
+	"ADOPT_OK READY disarm save +adopted start-ok\n"
+	"ADOPT_FAILED DETACHED disarm let-go release start-fail\n"
+	"EXITED WAIT_EITHER disarm reap +exited probe\n"
+	"VERSION_OLD STOP_REPLACE arm-stop\n",
     [OBI_PHASE_ADOPTING_AGAIN] = "START . refuse\n"
 				 "RECONNECT . refuse\n"
 				 "START_OR_RECONNECT . refuse\n"
@@ -190,35 +196,38 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			"EXITED BACKOFF reap +exited arm-backoff save\n"
 			"UNWELL STOP_RETRY signal arm-stop\n"
 			"VERSION_OLD STOP_VERSION arm-stop\n",
-    [OBI_PHASE_STOP_ASKED] = "START . refuse\n"
-			     "RECONNECT . refuse\n"
-			     "START_OR_RECONNECT . refuse\n"
-			     "SUPERVISE . refuse\n"
-			     "STOP .\n"
-			     "DETACH .\n"
-			     "CLOSE STOP_CLOSE\n"
-			     "KILL . kill\n"
-			     "EXITED STOPPED disarm reap +exited cleanup save release +stopped stop-done\n"
-			     "STOP_TIMEOUT . kill\n",
-    [OBI_PHASE_STOP_CLOSE] = "START . refuse\n"
-			     "RECONNECT . refuse\n"
-			     "START_OR_RECONNECT . refuse\n"
-			     "SUPERVISE . refuse\n"
-			     "STOP .\n"
-			     "DETACH .\n"
-			     "KILL . kill\n"
-			     "EXITED CLOSED disarm reap +exited cleanup save release +stopped stop-done close-done\n"
-			     "STOP_TIMEOUT . kill\n",
-    [OBI_PHASE_STOP_FAILED] = "START . refuse\n"
-			      "RECONNECT . refuse\n"
-			      "START_OR_RECONNECT . refuse\n"
-			      "SUPERVISE . refuse\n"
-			      "STOP STOP_ASKED start-fail\n"
-			      "DETACH STOP_ASKED start-fail\n"
-			      "CLOSE STOP_CLOSE start-fail\n"
-			      "CANCEL . kill\n"
-			      "EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n"
-			      "STOP_TIMEOUT . kill\n",
+    [OBI_PHASE_STOP_ASKED] =
+	"START . refuse\n"
+	"RECONNECT . refuse\n"
+	"START_OR_RECONNECT . refuse\n"
+	"SUPERVISE . refuse\n"
+	"STOP .\n"
+	"DETACH .\n"
+	"CLOSE STOP_CLOSE\n"
+	"KILL . kill\n"
+	"EXITED STOPPED disarm reap +exited cleanup save release +stopped stop-done\n"
+	"STOP_TIMEOUT . kill\n",
+    [OBI_PHASE_STOP_CLOSE] =
+	"START . refuse\n"
+	"RECONNECT . refuse\n"
+	"START_OR_RECONNECT . refuse\n"
+	"SUPERVISE . refuse\n"
+	"STOP .\n"
+	"DETACH .\n"
+	"KILL . kill\n"
+	"EXITED CLOSED disarm reap +exited cleanup save release +stopped stop-done close-done\n"
+	"STOP_TIMEOUT . kill\n",
+    [OBI_PHASE_STOP_FAILED] =
+	"START . refuse\n"
+	"RECONNECT . refuse\n"
+	"START_OR_RECONNECT . refuse\n"
+	"SUPERVISE . refuse\n"
+	"STOP STOP_ASKED start-fail\n"
+	"DETACH STOP_ASKED start-fail\n"
+	"CLOSE STOP_CLOSE start-fail\n"
+	"CANCEL . kill\n"
+	"EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n"
+	"STOP_TIMEOUT . kill\n",
     [OBI_PHASE_STOP_REPLACE] = "START . refuse\n"
 			       "RECONNECT . refuse\n"
 			       "START_OR_RECONNECT . refuse\n"
@@ -287,8 +296,9 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 
 static bool late(int event)
 {
-	return event == OBI_LIFE_CANCEL || event == OBI_LIFE_KILL || event == OBI_LIFE_BECAME_READY ||
-	       event == OBI_LIFE_ADOPT_OK || event == OBI_LIFE_ADOPT_FAILED || event == OBI_LIFE_UNWELL ||
+	return event == OBI_LIFE_CANCEL || event == OBI_LIFE_KILL ||
+	       event == OBI_LIFE_BECAME_READY || event == OBI_LIFE_ADOPT_OK ||
+	       event == OBI_LIFE_ADOPT_FAILED || event == OBI_LIFE_UNWELL ||
 	       event == OBI_LIFE_VERSION_OLD;
 }
 
@@ -322,13 +332,16 @@ static struct obi_step expect(int phase, int event)
 	assert_non_null(expected[phase]);
 	assert_true(strlen(expected[phase]) < sizeof text);
 	strcpy(text, expected[phase]);
-	for (char *line = strtok_r(text, "\n", &lines); line != NULL; line = strtok_r(NULL, "\n", &lines)) {
+	for (char *line = strtok_r(text, "\n", &lines); line != NULL;
+	     line = strtok_r(NULL, "\n", &lines)) {
 		char *rest = NULL;
-		if (strcmp(strtok_r(line, " ", &rest), obi_life_event_name((enum obi_life_event)event)) != 0) {
+		if (strcmp(strtok_r(line, " ", &rest),
+			   obi_life_event_name((enum obi_life_event)event)) != 0) {
 			continue;
 		}
 		struct obi_step step = {phase_of(strtok_r(NULL, " ", &rest), phase), 0};
-		for (char *word = strtok_r(NULL, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+		for (char *word = strtok_r(NULL, " ", &rest); word != NULL;
+		     word = strtok_r(NULL, " ", &rest)) {
 			step.actions |= action_of(word);
 		}
 		return step;
@@ -366,7 +379,8 @@ static void every_pair_does_what_is_written(void **unused)
 		struct obi_step got = step_of(phase, event);
 		if (want.next != got.next || want.actions != got.actions) {
 			fprintf(stderr, "%s %s -> %s\n", obi_phase_name((enum obi_phase)phase),
-				obi_life_event_name((enum obi_life_event)event), obi_phase_name(got.next));
+				obi_life_event_name((enum obi_life_event)event),
+				obi_phase_name(got.next));
 			say("want", want.actions);
 			say("got ", got.actions);
 			wrong++;
@@ -401,12 +415,14 @@ static void process_comes_and_goes_by_the_events_that_say_so(void **unused)
 			assert_true(event == OBI_LIFE_SPAWNED || event == OBI_LIFE_LOCK_LIVE);
 		}
 		bool lost = process(phase) && !process(step.next);
-		bool found_and_left =
-		    event == OBI_LIFE_LOCK_LIVE && !process(step.next) && !(step.actions & OBI_DO_NEVER);
-		assert_int_equal((step.actions & OBI_DO_REAP) != 0, lost && event == OBI_LIFE_EXITED);
+		bool found_and_left = event == OBI_LIFE_LOCK_LIVE && !process(step.next) &&
+				      !(step.actions & OBI_DO_NEVER);
+		assert_int_equal((step.actions & OBI_DO_REAP) != 0,
+				 lost && event == OBI_LIFE_EXITED);
 		assert_int_equal((step.actions & OBI_DO_LET_GO) != 0,
 				 found_and_left || (lost && event != OBI_LIFE_EXITED));
-		assert_int_equal((step.actions & OBI_DO_EMIT_EXITED) != 0, (step.actions & OBI_DO_REAP) != 0);
+		assert_int_equal((step.actions & OBI_DO_EMIT_EXITED) != 0,
+				 (step.actions & OBI_DO_REAP) != 0);
 		if (event == OBI_LIFE_EXITED && process(phase)) {
 			assert_false(process(step.next));
 		}
@@ -425,11 +441,14 @@ static void nothing_is_spawned_beside_a_process(void **unused)
 		struct obi_step step = step_of(phase, event);
 		if (step.actions & OBI_DO_SPAWN) {
 			assert_false(process(phase));
-			assert_true(event == OBI_LIFE_LOCK_FREE || (step.actions & OBI_DO_REPLACE_LOCK));
-			assert_true(step.next == OBI_PHASE_SPAWN_FIRST || step.next == OBI_PHASE_SPAWN_AGAIN);
+			assert_true(event == OBI_LIFE_LOCK_FREE ||
+				    (step.actions & OBI_DO_REPLACE_LOCK));
+			assert_true(step.next == OBI_PHASE_SPAWN_FIRST ||
+				    step.next == OBI_PHASE_SPAWN_AGAIN);
 		}
 		if (step.actions & OBI_DO_REPLACE_LOCK) {
-			assert_int_equal(obi_lifecycle_state((enum obi_phase)phase), OB_STATE_WAITING);
+			assert_int_equal(obi_lifecycle_state((enum obi_phase)phase),
+					 OB_STATE_WAITING);
 			assert_int_equal(event, OBI_LIFE_STOP_TIMEOUT);
 		}
 	}
@@ -441,13 +460,15 @@ static void start_request_finishes_exactly_when_its_phases_are_left(void **unuse
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
-		int finished = ((step.actions & OBI_DO_START_OK) != 0) + ((step.actions & OBI_DO_START_FAIL) != 0);
+		int finished = ((step.actions & OBI_DO_START_OK) != 0) +
+			       ((step.actions & OBI_DO_START_FAIL) != 0);
 		assert_int_equal(finished, start_open(phase) && !start_open(step.next));
 		if (!start_open(phase) && start_open(step.next)) {
 			assert_true(is_start(event));
 		}
 		if (is_start(event) && !start_open(phase)) {
-			assert_int_equal(!start_open(step.next), (step.actions & (OBI_DO_REFUSE | OBI_DO_NEVER)) != 0);
+			assert_int_equal(!start_open(step.next),
+					 (step.actions & (OBI_DO_REFUSE | OBI_DO_NEVER)) != 0);
 		}
 		if (step.actions & OBI_DO_START_OK) {
 			assert_int_equal(step.next, OBI_PHASE_READY);
@@ -503,8 +524,10 @@ static void close_ends_in_closed_from_everywhere(void **unused)
 			continue;
 		}
 		struct obi_step step = step_of(phase, OBI_LIFE_CLOSE);
-		assert_int_equal(step.next, process(phase) ? OBI_PHASE_STOP_CLOSE : OBI_PHASE_CLOSED);
-		assert_int_equal((step.actions & OBI_DO_CLOSE_DONE) != 0, step.next == OBI_PHASE_CLOSED);
+		assert_int_equal(step.next,
+				 process(phase) ? OBI_PHASE_STOP_CLOSE : OBI_PHASE_CLOSED);
+		assert_int_equal((step.actions & OBI_DO_CLOSE_DONE) != 0,
+				 step.next == OBI_PHASE_CLOSED);
 	}
 	EVERY_PAIR(phase, event)
 	{
@@ -521,15 +544,18 @@ static void close_ends_in_closed_from_everywhere(void **unused)
 static void policy_goes_on_until_it_gives_up_or_somebody_asks(void **unused)
 {
 	(void)unused;
-	const int again[] = {OBI_PHASE_WAIT_AGAIN,     OBI_PHASE_CLEAR_AGAIN,	 OBI_PHASE_SPAWN_AGAIN,
-			     OBI_PHASE_STARTING_AGAIN, OBI_PHASE_ADOPTING_AGAIN, OBI_PHASE_READY,
-			     OBI_PHASE_STOP_RETRY,     OBI_PHASE_STOP_VERSION,	 OBI_PHASE_BACKOFF};
+	const int again[] = {
+	    OBI_PHASE_WAIT_AGAIN,     OBI_PHASE_CLEAR_AGAIN,	OBI_PHASE_SPAWN_AGAIN,
+	    OBI_PHASE_STARTING_AGAIN, OBI_PHASE_ADOPTING_AGAIN, OBI_PHASE_READY,
+	    OBI_PHASE_STOP_RETRY,     OBI_PHASE_STOP_VERSION,	OBI_PHASE_BACKOFF};
 	for (size_t i = 0; i < sizeof again / sizeof again[0]; i++) {
 		for (int event = 0; event < OBI_LIFE_COUNT; event++) {
 			int next = step_of(again[i], event).next;
-			bool asked = event == OBI_LIFE_STOP || event == OBI_LIFE_DETACH || event == OBI_LIFE_CLOSE;
+			bool asked = event == OBI_LIFE_STOP || event == OBI_LIFE_DETACH ||
+				     event == OBI_LIFE_CLOSE;
 			if (resting(next) || stop_open(next)) {
-				assert_true(asked || (again[i] == OBI_PHASE_BACKOFF && event == OBI_LIFE_GAVE_UP));
+				assert_true(asked || (again[i] == OBI_PHASE_BACKOFF &&
+						      event == OBI_LIFE_GAVE_UP));
 			}
 		}
 	}
@@ -549,11 +575,13 @@ static void first_start_never_becomes_a_restart(void **unused)
 	}
 }
 
-/* Which phases have the timer running: told by how they are entered, and then held against how they are left. */
+/* Which phases have the timer running: told by how they are entered, and then held against how they
+ * are left. */
 static bool armed(int phase)
 {
 	return phase == OBI_PHASE_BACKOFF || (process(phase) && phase != OBI_PHASE_READY) ||
-	       phase == OBI_PHASE_CLEAR_START || phase == OBI_PHASE_CLEAR_EITHER || phase == OBI_PHASE_CLEAR_AGAIN;
+	       phase == OBI_PHASE_CLEAR_START || phase == OBI_PHASE_CLEAR_EITHER ||
+	       phase == OBI_PHASE_CLEAR_AGAIN;
 }
 
 static void timer_runs_in_the_phases_that_have_one_and_no_other(void **unused)
@@ -563,8 +591,8 @@ static void timer_runs_in_the_phases_that_have_one_and_no_other(void **unused)
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
-		bool fired =
-		    event == OBI_LIFE_READY_TIMEOUT || event == OBI_LIFE_STOP_TIMEOUT || event == OBI_LIFE_BACKOFF_OVER;
+		bool fired = event == OBI_LIFE_READY_TIMEOUT || event == OBI_LIFE_STOP_TIMEOUT ||
+			     event == OBI_LIFE_BACKOFF_OVER;
 		if (step.actions & OBI_DO_NEVER) {
 			continue;
 		}
@@ -592,7 +620,8 @@ static void every_armed_phase_answers_its_timer(void **unused)
 	(void)unused;
 	for (int phase = 0; phase < OBI_PHASE_COUNT; phase++) {
 		int answers = 0;
-		const int timers[] = {OBI_LIFE_READY_TIMEOUT, OBI_LIFE_STOP_TIMEOUT, OBI_LIFE_BACKOFF_OVER};
+		const int timers[] = {OBI_LIFE_READY_TIMEOUT, OBI_LIFE_STOP_TIMEOUT,
+				      OBI_LIFE_BACKOFF_OVER};
 		for (int i = 0; i < 3; i++) {
 			answers += !(step_of(phase, timers[i]).actions & OBI_DO_NEVER);
 		}
@@ -621,7 +650,8 @@ static void refusals_have_their_codes(void **unused)
 {
 	(void)unused;
 	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_READY, OBI_LIFE_START), OB_EEXIST);
-	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_WAIT_START, OBI_LIFE_RECONNECT), OB_EEXIST);
+	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_WAIT_START, OBI_LIFE_RECONNECT),
+			 OB_EEXIST);
 	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_BACKOFF, OBI_LIFE_RECONNECT), OB_EDOWN);
 	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_STOP_ASKED, OBI_LIFE_START), OB_EBUSY);
 	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_STOP_VERSION, OBI_LIFE_START), OB_EBUSY);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The chaos transport on real sockets. Each of its connections has a thread (pthread) of its own. */
+/* The chaos transport on real sockets. Each of its connections has a thread (pthread) of its own.
+ */
 #include "unit/transports/wire_bed.h"
 
 #include <fcntl.h>
@@ -24,7 +25,9 @@ static struct bed plain(const struct bed *bed, const char *scheme)
 	const struct wire_bed *wire = (const struct wire_bed *)(const void *)bed;
 	struct bed other = *bed;
 	const struct obi_plugin *plugin;
-	assert_int_equal(obi_registry_transport(wire->registry, NULL, ob_bytes_text(scheme), &plugin, NULL), OB_OK);
+	assert_int_equal(
+	    obi_registry_transport(wire->registry, NULL, ob_bytes_text(scheme), &plugin, NULL),
+	    OB_OK);
 	other.ops = &plugin->as.transport;
 	return other;
 }
@@ -47,11 +50,14 @@ static char *bound(const struct bed *bed, struct ob_listener *listener)
 static struct duo duo(const struct bed *bed, const char *scheme, const char *query, bool wild_dials)
 {
 	struct duo d = {.chaos = *bed, .plain = plain(bed, scheme)};
-	struct bed *there = wild_dials ? &d.plain : &d.chaos, *here = wild_dials ? &d.chaos : &d.plain;
+	struct bed *there = wild_dials ? &d.plain : &d.chaos,
+		   *here = wild_dials ? &d.chaos : &d.plain;
 	static int number;
-	char *place = strcmp(scheme, "tcp") == 0 ? scratch_text("tcp://127.0.0.1:0")
-						 : scratch_text("unix://%s/s%d", bed->dir, number++);
-	char *listen = wild_dials ? scratch_text("%s", place) : scratch_text("chaos+%s?%s", place, query);
+	char *place = strcmp(scheme, "tcp") == 0
+			  ? scratch_text("tcp://127.0.0.1:0")
+			  : scratch_text("unix://%s/s%d", bed->dir, number++);
+	char *listen =
+	    wild_dials ? scratch_text("%s", place) : scratch_text("chaos+%s?%s", place, query);
 	struct ob_listener *listener = must_listen(there, listen);
 	char *at = bound(there, listener);
 	char *dial = wild_dials ? scratch_text("chaos+%s?%s", at, query)
@@ -74,7 +80,8 @@ static void end(struct duo *d)
 }
 
 /* Read until something else than bytes comes. Returns that, and how many bytes came before. */
-static ptrdiff_t read_out(const struct bed *bed, struct ob_stream *stream, size_t *ret_len, struct ob_error *err)
+static ptrdiff_t read_out(const struct bed *bed, struct ob_stream *stream, size_t *ret_len,
+			  struct ob_error *err)
 {
 	char buf[4096];
 	struct iovec piece = {buf, sizeof buf};
@@ -89,14 +96,15 @@ static ptrdiff_t read_out(const struct bed *bed, struct ob_stream *stream, size_
 	return n;
 }
 
-static ptrdiff_t write_some(const struct bed *bed, struct ob_stream *stream, size_t len, struct ob_error *err)
+static ptrdiff_t write_some(const struct bed *bed, struct ob_stream *stream, size_t len,
+			    struct ob_error *err)
 {
 	static char zeros[65536];
 	struct iovec piece = {zeros, len};
 	return bed->ops->writev(stream, &piece, 1, err);
 }
 
-/* ---- Pieces ------------------------------------------------------------------------------------------------------- */
+/* ---- Pieces ---- */
 
 static void reads_and_writes_come_short(void **state)
 {
@@ -129,7 +137,7 @@ static void reads_and_writes_come_short(void **state)
 	end(&d);
 }
 
-/* ---- Time --------------------------------------------------------------------------------------------------------- */
+/* ---- Time ---- */
 
 static void a_delay_holds_each_way(void **state)
 {
@@ -167,7 +175,7 @@ static void a_close_does_not_wait_for_the_delay(void **state)
 	end(&d);
 }
 
-/* ---- Resets ------------------------------------------------------------------------------------------------------- */
+/* ---- Resets ---- */
 
 static void check_reset(const struct bed *bed, const char *scheme, bool wild_dials)
 {
@@ -177,7 +185,8 @@ static void check_reset(const struct bed *bed, const char *scheme, bool wild_dia
 	assert_int_equal(write_some(&d.chaos, d.wild, 1000, NULL), 1000);
 	ptrdiff_t n = read_out(&d.plain, d.tame, &len, NULL);
 	assert_true(n == 0 || n == OB_ECONNLOST);
-	assert_true(len == 300 || n == OB_ECONNLOST); /* a reset may overtake what was sent before */
+	assert_true(len == 300 ||
+		    n == OB_ECONNLOST); /* a reset may overtake what was sent before */
 	assert_int_equal(n, strcmp(scheme, "tcp") == 0 ? OB_ECONNLOST : 0);
 	assert_int_equal(read_out(&d.chaos, d.wild, &len, &err), OB_ECONNLOST);
 	assert_int_equal(len, 0);
@@ -214,7 +223,8 @@ static void a_reset_by_the_peer_is_passed_on(void **state)
 	struct duo d = duo(*state, "tcp", "delay=1ms", true);
 	struct ob_error err = {.text = ""};
 	size_t len;
-	assert_int_equal(setsockopt(d.plain.ops->fd(d.tame), SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+	assert_int_equal(
+	    setsockopt(d.plain.ops->fd(d.tame), SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
 	d.plain.ops->close(d.tame);
 	d.tame = NULL;
 	assert_int_equal(read_out(&d.chaos, d.wild, &len, &err), OB_ECONNLOST);
@@ -223,7 +233,8 @@ static void a_reset_by_the_peer_is_passed_on(void **state)
 	end(&d);
 }
 
-/* Where a reset comes differs from connection to connection, and is the same again for the same one. */
+/* Where a reset comes differs from connection to connection, and is the same again for the same
+ * one. */
 static void each_connection_has_a_schedule_of_its_own(void **state)
 {
 	struct bed *bed = *state, tame = plain(bed, "unix");
@@ -233,7 +244,8 @@ static void each_connection_has_a_schedule_of_its_own(void **state)
 	for (int round = 0; round < 2; round++) {
 		struct ob_listener *listener = must_listen(bed, wild);
 		for (int i = 0; i < 8; i++) {
-			struct ob_stream *client = must_dial(&tame, uri), *server = must_accept(bed, listener);
+			struct ob_stream *client = must_dial(&tame, uri),
+					 *server = must_accept(bed, listener);
 			assert_true(write_some(bed, server, 4096, NULL) > 0);
 			assert_int_equal(read_out(&tame, client, &lens[round][i], NULL), 0);
 			bed->ops->close(server);
@@ -248,7 +260,7 @@ static void each_connection_has_a_schedule_of_its_own(void **state)
 	free(wild);
 }
 
-/* ---- Silence ------------------------------------------------------------------------------------------------------ */
+/* ---- Silence ---- */
 
 static bool is_readable(const struct bed *bed, struct ob_stream *stream, int ms)
 {
@@ -278,7 +290,8 @@ static void check_silence(const struct bed *bed, const char *scheme)
 	d.chaos.ops->close(d.wild);
 	d.wild = NULL;
 	n = read_out(&d.plain, d.tame, &len, NULL);
-	assert_true(len == 0 && (n == 0 || n == OB_ECONNLOST)); /* nothing that was held back came after all */
+	assert_true(len == 0 &&
+		    (n == 0 || n == OB_ECONNLOST)); /* nothing that was held back came after all */
 	end(&d);
 }
 
@@ -288,12 +301,13 @@ static void a_drop_is_silence_both_ways_until_it_is_closed(void **state)
 	check_silence(*state, "tcp");
 }
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---- */
 
 static void the_bound_address_has_the_parameters(void **state)
 {
 	struct bed *bed = *state;
-	char *path = bed_path(bed, "a%20b"), *want = scratch_text("chaos+unix://%s?seed=1&chop=2..3", path);
+	char *path = bed_path(bed, "a%20b"),
+	     *want = scratch_text("chaos+unix://%s?seed=1&chop=2..3", path);
 	struct ob_listener *listener = must_listen(bed, want);
 	char *got = bound(bed, listener);
 	assert_string_equal(got, want);
@@ -317,8 +331,9 @@ static void assert_refused(const struct bed *bed, const char *address, int code,
 	struct ob_error err = {.text = ""};
 	for (int i = 0; i < 2; i++) {
 		err.text[0] = '\0';
-		int rc = i == 0 ? bed_listen(bed, address, (struct ob_stream_params){0}, &listener, &err)
-				: bed_dial(bed, address, &stream, &err);
+		int rc =
+		    i == 0 ? bed_listen(bed, address, (struct ob_stream_params){0}, &listener, &err)
+			   : bed_dial(bed, address, &stream, &err);
 		if (rc != code || strstr(err.text, why) == NULL) {
 			fail_msg("%s: code %d: %s", address, rc, err.text);
 		}
@@ -327,24 +342,32 @@ static void assert_refused(const struct bed *bed, const char *address, int code,
 
 static void what_it_cannot_wrap_is_refused(void **state)
 {
-	assert_refused(*state, "chaos+unix:///x?chop=0", OB_EINVAL, "chaos: the parameter chop=0: wanted is");
-	assert_refused(*state, "chaos+nothing://x", OB_EPLUGIN, "chaos: there is no transport for nothing");
+	assert_refused(*state, "chaos+unix:///x?chop=0", OB_EINVAL,
+		       "chaos: the parameter chop=0: wanted is");
+	assert_refused(*state, "chaos+nothing://x", OB_EPLUGIN,
+		       "chaos: there is no transport for nothing");
 	assert_refused(*state, "chaos+chaos+unix:///x", OB_EINVAL, "and not itself");
-	assert_refused(*state, "chaos+://x", OB_EINVAL, "is not of the form chaos+scheme://address?parameters");
-	assert_refused(*state, "unix:///x", OB_EINVAL, "is not of the form chaos+scheme://address?parameters");
-	assert_refused(*state, "chaos+tcp://127.0.0.1", OB_EINVAL, "'tcp://127.0.0.1' is not of the form tcp://");
+	assert_refused(*state, "chaos+://x", OB_EINVAL,
+		       "is not of the form chaos+scheme://address?parameters");
+	assert_refused(*state, "unix:///x", OB_EINVAL,
+		       "is not of the form chaos+scheme://address?parameters");
+	assert_refused(*state, "chaos+tcp://127.0.0.1", OB_EINVAL,
+		       "'tcp://127.0.0.1' is not of the form tcp://");
 }
 
 static void flags_are_those_of_what_it_wraps(void **state)
 {
 	const struct wire_bed *wire = *state;
-	static const char *const far[] = {"chaos+tcp", "chaos+vsock", "chaos+hvsock", "chaos+unixx", "chaos+"};
+	static const char *const far[] = {"chaos+tcp", "chaos+vsock", "chaos+hvsock", "chaos+unixx",
+					  "chaos+"};
 	const struct obi_plugin *plugin;
-	assert_int_equal(obi_registry_transport(wire->registry, NULL, ob_bytes_text("chaos+unix"), &plugin, NULL),
+	assert_int_equal(obi_registry_transport(wire->registry, NULL, ob_bytes_text("chaos+unix"),
+						&plugin, NULL),
 			 OB_OK);
 	assert_true(plugin->as.transport.flags & OB_TRANSPORT_LOCAL);
 	for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
-		assert_int_equal(obi_registry_transport(wire->registry, NULL, ob_bytes_text(far[i]), &plugin, NULL),
+		assert_int_equal(obi_registry_transport(wire->registry, NULL, ob_bytes_text(far[i]),
+							&plugin, NULL),
 				 OB_OK);
 		assert_false(plugin->as.transport.flags & OB_TRANSPORT_LOCAL);
 	}
@@ -370,7 +393,7 @@ static void peers_are_those_of_what_it_wraps(void **state)
 	end(&d);
 }
 
-/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+/* ---- Frame ---- */
 
 static int setup(void **state)
 {

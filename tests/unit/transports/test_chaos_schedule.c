@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The chaos transport's parameters, and what it does with bytes, apart from sockets, threads and time. */
+/* The chaos transport's parameters, and what it does with bytes, apart from sockets, threads and
+ * time. */
 #include "chaos/lane.h"
 
 #include <setjmp.h>
@@ -9,7 +10,7 @@
 
 #include <cmocka.h>
 
-/* ---- Parameters --------------------------------------------------------------------------------------------------- */
+/* ---- Parameters ---- */
 
 static struct obi_chaos_params parsed(const char *query)
 {
@@ -23,8 +24,9 @@ static struct obi_chaos_params parsed(const char *query)
 
 static void everything_can_be_said(void **state)
 {
-	struct obi_chaos_params p = parsed("seed=18446744073709551615&delay=0..20ms&chop=1..7&pause=1/200:50ms&reset=1/"
-					   "5000&drop=@300&side=dialer&way=in");
+	struct obi_chaos_params p =
+	    parsed("seed=18446744073709551615&delay=0..20ms&chop=1..7&pause=1/200:50ms&reset=1/"
+		   "5000&drop=@300&side=dialer&way=in");
 	(void)state;
 	assert_true(p.seed == UINT64_MAX);
 	assert_true(p.delay.least == 0 && p.delay.most == 20);
@@ -108,13 +110,14 @@ static void a_mistake_names_its_parameter(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct obi_chaos_params p;
 		char why[OBI_CHAOS_WHY] = "";
-		if (obi_chaos_parse(ob_bytes_text(bad[i][0]), &p, why) || strstr(why, bad[i][1]) == NULL) {
+		if (obi_chaos_parse(ob_bytes_text(bad[i][0]), &p, why) ||
+		    strstr(why, bad[i][1]) == NULL) {
 			fail_msg("%s: \"%s\" and not \"%s\"", bad[i][0], why, bad[i][1]);
 		}
 	}
 }
 
-/* ---- A lane ------------------------------------------------------------------------------------------------------- */
+/* ---- A lane ---- */
 
 enum { BYTES = 20000, EVENTS = 4000 };
 
@@ -155,7 +158,8 @@ static void put_some(struct obi_chaos_lane *lane, size_t most, int64_t now)
 }
 
 /* Take the piece, or as much of it as the sink likes. */
-static void take_some(struct obi_chaos_lane *lane, struct ob_bytes piece, size_t most, struct story *story)
+static void take_some(struct obi_chaos_lane *lane, struct ob_bytes piece, size_t most,
+		      struct story *story)
 {
 	size_t n = piece.len < most ? piece.len : most;
 	assert_true(n > 0);
@@ -168,8 +172,10 @@ static void take_some(struct obi_chaos_lane *lane, struct ob_bytes piece, size_t
 	}
 }
 
-/* All bytes through a lane, whose source gives `in` and whose sink takes `out` of them at a time. Returns the time it took. */
-static int64_t tell(const char *query, uint64_t connection, size_t in, size_t out, struct story *ret)
+/* All bytes through a lane, whose source gives `in` and whose sink takes `out` of them at a time.
+ * Returns the time it took. */
+static int64_t tell(const char *query, uint64_t connection, size_t in, size_t out,
+		    struct story *ret)
 {
 	struct obi_chaos_params params = parsed(query);
 	struct obi_chaos_place place = {connection, OBI_CHAOS_DIALER, OBI_CHAOS_OUT};
@@ -283,8 +289,8 @@ static void a_place_is_exact(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
 		for (size_t k = 0; k < 2; k++) {
-			snprintf(query, sizeof query, "delay=0..3ms&%s=@%llu", k == 0 ? "reset" : "drop",
-				 (unsigned long long)places[i]);
+			snprintf(query, sizeof query, "delay=0..3ms&%s=@%llu",
+				 k == 0 ? "reset" : "drop", (unsigned long long)places[i]);
 			(void)tell(query, 1, 100, 50, &story);
 			assert_int_equal(story.count, 1);
 			assert_int_equal(story.events[0].what, k == 0 ? 'r' : 'd');

@@ -41,7 +41,8 @@ static int begin_dial(struct talk *t)
 	return t->bed->ops->dial(t->bed->host, &uri, &params, &t->dial, &t->want, NULL);
 }
 
-/* What is said must be exactly CONNECT, in capitals, and fit into the 32 bytes that a VMM has for it. */
+/* What is said must be exactly CONNECT, in capitals, and fit into the 32 bytes that a VMM has for
+ * it. */
 static struct talk begin_at(const struct bed *bed, int port)
 {
 	struct talk t = {.bed = bed};
@@ -83,12 +84,13 @@ static void say(struct talk *t, const char *text)
 	assert_int_equal(write(t->vmm, text, strlen(text)), strlen(text));
 }
 
-/* ---- The reply ---------------------------------------------------------------------------------------------------- */
+/* ---- The reply ---- */
 
 /* A short reply leaves room in a buffer for the longest one. */
 static void fault_76_not_a_byte_behind_the_reply_is_taken(void **state)
 {
-	static const char *const replies[] = {"OK 1073741824\npayload\nOK 1\n", "OK 5\npayload\nOK 1\n"};
+	static const char *const replies[] = {"OK 1073741824\npayload\nOK 1\n",
+					      "OK 5\npayload\nOK 1\n"};
 	for (size_t i = 0; i < 2; i++) {
 		struct talk t = begin(*state);
 		struct ob_stream *stream = NULL;
@@ -113,7 +115,8 @@ static void fault_76_a_reply_may_come_in_pieces(void **state)
 		assert_int_equal(go_on(&t, &stream, NULL), OB_EAGAIN);
 		assert_int_equal(t.want.events, OB_READABLE);
 		say(&t, byte);
-		/* What was read is taken, so the descriptor does not stay readable while it waits for more. */
+		/* What was read is taken, so the descriptor does not stay readable while it waits
+		 * for more. */
 		struct pollfd wait = {.fd = t.want.fd, .events = POLLIN};
 		assert_int_equal(poll(&wait, 1, 10000), 1);
 	}
@@ -138,9 +141,10 @@ static void fault_77_any_port_is_asked_for_in_one_short_line(void **state)
 
 static void fault_76_77_a_reply_is_taken_strictly(void **state)
 {
-	static const char *const bad[] = {"ok 1\n",    "OK\n",	   "OK \n", "OK 4294967296\n", "OK 1 \n",
-					  "OK -1\n",   "OK 1\r\n", "\n",    "OK  1\n",	       "HTTP/1.1 400\r\n",
-					  "OK 0x10\n", "OKAY",	   "OK 1a", "OK 00000000001",  "FAIL\n"};
+	static const char *const bad[] = {
+	    "ok 1\n",	 "OK\n",     "OK \n", "OK 4294967296\n", "OK 1 \n",
+	    "OK -1\n",	 "OK 1\r\n", "\n",    "OK  1\n",	 "HTTP/1.1 400\r\n",
+	    "OK 0x10\n", "OKAY",     "OK 1a", "OK 00000000001",	 "FAIL\n"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct talk t = begin(*state);
 		struct ob_stream *stream = NULL;
@@ -155,7 +159,7 @@ static void fault_76_77_a_reply_is_taken_strictly(void **state)
 	}
 }
 
-/* ---- A guest that is not ready ------------------------------------------------------------------------------------ */
+/* ---- A guest that is not ready ---- */
 
 static void fault_76_a_close_after_connect_is_a_refusal(void **state)
 {
@@ -215,7 +219,8 @@ static void no_vmm_is_said(void **state)
 	struct bed *bed = *state;
 	struct ob_stream *stream;
 	struct ob_error err;
-	char *none = scratch_text("%s/none:52", bed->dir), *dead = scratch_text("%s/dead:52", bed->dir);
+	char *none = scratch_text("%s/none:52", bed->dir),
+	     *dead = scratch_text("%s/dead:52", bed->dir);
 	char *path = bed_path(bed, "dead");
 	close(listen_at(path));
 	assert_int_equal(bed_dial(bed, none, &stream, &err), OB_ENOENT);
@@ -225,7 +230,7 @@ static void no_vmm_is_said(void **state)
 	free(path);
 }
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---- */
 
 static void only_a_path_and_a_port_are_an_address(void **state)
 {
@@ -235,8 +240,11 @@ static void only_a_path_and_a_port_are_an_address(void **state)
 		struct ob_listener *listener;
 		struct ob_stream *stream;
 		struct ob_error err;
-		assert_int_equal(bed_listen(bed, bad[i], (struct ob_stream_params){0}, &listener, &err), OB_EINVAL);
-		assert_non_null(strstr(err.text, "is not of the form hvsock:///path/to/v.sock:port"));
+		assert_int_equal(
+		    bed_listen(bed, bad[i], (struct ob_stream_params){0}, &listener, &err),
+		    OB_EINVAL);
+		assert_non_null(
+		    strstr(err.text, "is not of the form hvsock:///path/to/v.sock:port"));
 		assert_int_equal(bed_dial(bed, bad[i], &stream, &err), OB_EINVAL);
 	}
 	struct ob_stream *stream;
@@ -247,7 +255,8 @@ static void only_a_path_and_a_port_are_an_address(void **state)
 static void it_listens_where_the_vmm_connects(void **state)
 {
 	struct bed *bed = *state;
-	char *address = scratch_text("%s/v%%20.sock:52", bed->dir), *path = bed_path(bed, "v .sock_52");
+	char *address = scratch_text("%s/v%%20.sock:52", bed->dir),
+	     *path = bed_path(bed, "v .sock_52");
 	char text[512];
 	struct stat st;
 	struct ob_sink out = ob_sink_fixed(text, sizeof text - 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tcp transport and names, on a network of our own: with hosts of our own, and a name server that never answers. */
+/* The tcp transport and names, on a network of our own: with hosts of our own, and a name server
+ * that never answers. */
 #include "unit/transports/wire_bed.h"
 
 #include "support/netns.h"
@@ -35,14 +36,15 @@ static void need_network(void)
 	}
 }
 
-/* ---- Names -------------------------------------------------------------------------------------------------------- */
+/* ---- Names ---- */
 
 static void a_name_is_resolved_and_dialled(void **state)
 {
 	struct bed *bed = *state;
 	need_network();
 	struct ob_listener *listener = must_listen(bed, "127.0.0.1:4242");
-	struct ob_stream *client = must_dial(bed, "child.test:4242"), *server = must_accept(bed, listener);
+	struct ob_stream *client = must_dial(bed, "child.test:4242"),
+			 *server = must_accept(bed, listener);
 	must_write(bed, client, "ping");
 	must_read(bed, server, "ping");
 	bed->ops->close(client);
@@ -55,13 +57,15 @@ static void a_name_with_several_addresses_is_tried_at_all_of_them(void **state)
 	struct bed *bed = *state;
 	need_network();
 	struct ob_listener *listener = must_listen(bed, "127.0.0.3:4242");
-	struct ob_stream *client = must_dial(bed, "many.test:4242"), *server = must_accept(bed, listener);
+	struct ob_stream *client = must_dial(bed, "many.test:4242"),
+			 *server = must_accept(bed, listener);
 	bed->ops->close(client);
 	bed->ops->close(server);
 	bed->ops->listener_close(listener);
 }
 
-static int dial_name(const struct bed *bed, const char *text, struct ob_dial **ret, struct ob_want *want)
+static int dial_name(const struct bed *bed, const char *text, struct ob_dial **ret,
+		     struct ob_want *want)
 {
 	struct ob_stream_params params = {.size = sizeof params};
 	_Alignas(16) uint8_t memory[256];
@@ -74,13 +78,15 @@ static int dial_name(const struct bed *bed, const char *text, struct ob_dial **r
 /* A socket where the name server should be: it takes every question. */
 static int silent_server(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in at = {
+	    .sin_family = AF_INET, .sin_port = htons(53), .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
 	return fd;
 }
 
-/* Wait until so many threads have asked: each has a port of its own. So they are all in the resolver. */
+/* Wait until so many threads have asked: each has a port of its own. So they are all in the
+ * resolver. */
 static void await_askers(int server, size_t count)
 {
 	in_port_t seen[8] = {0};
@@ -90,7 +96,8 @@ static void await_askers(int server, size_t count)
 		char question[512];
 		struct pollfd asked = {.fd = server, .events = POLLIN};
 		assert_int_equal(poll(&asked, 1, 10000), 1);
-		assert_true(recvfrom(server, question, sizeof question, 0, (struct sockaddr *)&from, &len) > 0);
+		assert_true(recvfrom(server, question, sizeof question, 0, (struct sockaddr *)&from,
+				     &len) > 0);
 		size_t i = 0;
 		while (i < n && seen[i] != from.sin_port) {
 			i++;
@@ -112,10 +119,13 @@ struct question {
 
 static void reply(int server, const struct question *q, size_t len)
 {
-	assert_int_equal(sendto(server, q->bytes, len, 0, (const struct sockaddr *)&q->from, sizeof q->from), len);
+	assert_int_equal(
+	    sendto(server, q->bytes, len, 0, (const struct sockaddr *)&q->from, sizeof q->from),
+	    len);
 }
 
-/* What the resolver asks about a name: its IPv4 address, which is returned, and its IPv6 one, and is told that there is none. */
+/* What the resolver asks about a name: its IPv4 address, which is returned, and its IPv6 one, and
+ * is told that there is none. */
 static struct question next_question(int server)
 {
 	struct question q = {.len = 0}, v4 = {.len = 0};
@@ -141,7 +151,8 @@ static struct question next_question(int server)
 /* 127.0.0.1 */
 static void answer(int server, struct question *q)
 {
-	static const uint8_t address[] = {0xc0, HEADER, 0, TYPE_A, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1};
+	static const uint8_t address[] = {0xc0, HEADER, 0, TYPE_A, 0,	1, 0, 0,
+					  0,	0,	0, 4,	   127, 0, 0, 1};
 	q->bytes[7] = 1;
 	memcpy(q->bytes + q->len, address, sizeof address);
 	reply(server, q, q->len + sizeof address);
@@ -154,15 +165,17 @@ static bool was_asked(int server)
 }
 
 /* The dial that has begun ends well. */
-static void must_come_about(struct bed *bed, struct ob_listener *listener, struct ob_dial *dial, struct ob_want *want)
+static void must_come_about(struct bed *bed, struct ob_listener *listener, struct ob_dial *dial,
+			    struct ob_want *want)
 {
 	struct ob_stream *stream = NULL;
 	struct ob_error err = {.text = ""};
 	int rc;
 	do {
 		struct pollfd ready = {.fd = want->fd,
-				       .events = (short)((want->events & OB_READABLE ? POLLIN : 0) |
-							 (want->events & OB_WRITABLE ? POLLOUT : 0))};
+				       .events =
+					   (short)((want->events & OB_READABLE ? POLLIN : 0) |
+						   (want->events & OB_WRITABLE ? POLLOUT : 0))};
 		assert_int_equal(poll(&ready, 1, 10000), 1);
 		rc = bed->ops->finish_dial(dial, want->events, &stream, want, &err);
 	} while (rc == OB_EAGAIN);
@@ -175,8 +188,8 @@ static void must_come_about(struct bed *bed, struct ob_listener *listener, struc
 }
 
 /*
- * A dial is given up sooner than a resolver has gone through its servers. The next one must not begin from the start: it waits for the same
- * answer, or has it at once.
+ * A dial is given up sooner than a resolver has gone through its servers. The next one must not
+ * begin from the start: it waits for the same answer, or has it at once.
  */
 static void a_lookup_that_was_given_up_goes_on_for_the_next(void **state)
 {
@@ -213,7 +226,8 @@ static void a_lookup_that_was_given_up_goes_on_for_the_next(void **state)
 	close(server);
 }
 
-/* What a dial waited for is closed: its number may be a socket of the resolver's by now, but no event. */
+/* What a dial waited for is closed: its number may be a socket of the resolver's by now, but no
+ * event. */
 static bool is_event(int fd)
 {
 	char path[64], what[64] = "";
@@ -221,7 +235,8 @@ static bool is_event(int fd)
 	return readlink(path, what, sizeof what - 1) > 0 && strstr(what, "[eventfd]") != NULL;
 }
 
-/* dial() returns at once, more lookups than there are threads wait in line, and each can be given up at any moment. */
+/* dial() returns at once, more lookups than there are threads wait in line, and each can be given
+ * up at any moment. */
 static void a_silent_name_server_blocks_nobody(void **state)
 {
 	struct bed *bed = *state;
@@ -231,7 +246,8 @@ static void a_silent_name_server_blocks_nobody(void **state)
 	int server = silent_server();
 	int64_t begin = now_ms();
 	for (size_t i = 0; i < 12; i++) {
-		assert_int_equal(dial_name(bed, "tcp://unknown.test:1", &dials[i], &want[i]), OB_OK);
+		assert_int_equal(dial_name(bed, "tcp://unknown.test:1", &dials[i], &want[i]),
+				 OB_OK);
 		assert_int_equal(want[i].events, OB_READABLE);
 		assert_true(is_event(want[i].fd));
 	}
@@ -257,7 +273,7 @@ static void a_silent_name_server_blocks_nobody(void **state)
 	close(server);
 }
 
-/* ---- A connect that meets itself ---------------------------------------------------------------------------------- */
+/* ---- A connect that meets itself ---- */
 
 static void choose_ports(const char *range)
 {
@@ -277,10 +293,11 @@ static void a_connection_to_itself_is_a_refusal(void **state)
 		int rc = bed_dial(bed, address, &stream, &err);
 		assert_true(rc == OB_EREFUSED || err.sys == EADDRNOTAVAIL);
 	}
-	choose_ports("32768 60999"); /* questions to a name server need ports, too, one for each thread */
+	choose_ports(
+	    "32768 60999"); /* questions to a name server need ports, too, one for each thread */
 }
 
-/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+/* ---- Frame ---- */
 
 static int setup(void **state)
 {
@@ -294,7 +311,8 @@ static int setup(void **state)
 	if (no_network == NULL &&
 	    (!netns_file(wire->bed.dir, "/etc/hosts",
 			 "127.0.0.1 child.test\n127.0.0.2 many.test\n127.0.0.3 many.test\n") ||
-	     !netns_file(wire->bed.dir, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:30\n"))) {
+	     !netns_file(wire->bed.dir, "/etc/resolv.conf",
+			 "nameserver 127.0.0.1\noptions timeout:30\n"))) {
 		no_network = "files of /etc cannot be replaced here";
 	}
 	scratch_remove(wire->bed.dir);
@@ -308,8 +326,8 @@ int main(void)
 	    WIRE_TEST(a_name_with_several_addresses_is_tried_at_all_of_them),
 	    WIRE_TEST(a_connection_to_itself_is_a_refusal),
 	    WIRE_TEST(a_lookup_that_was_given_up_goes_on_for_the_next),
-	    /* Its threads are still in the resolver, with descriptors of their own, when it is over: so it is the last, and
-	     * nobody counts. */
+	    /* Its threads are still in the resolver, with descriptors of their own, when it is
+	     * over: so it is the last, and nobody counts. */
 	    cmocka_unit_test(a_silent_name_server_blocks_nobody),
 	};
 	return cmocka_run_group_tests(tests, setup, wire_end);

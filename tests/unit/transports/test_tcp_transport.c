@@ -59,7 +59,7 @@ static bool has_ipv6(void)
 	return has;
 }
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---- */
 
 static void only_a_host_and_a_port_are_an_address(void **state)
 {
@@ -70,7 +70,9 @@ static void only_a_host_and_a_port_are_an_address(void **state)
 		struct ob_listener *listener;
 		struct ob_stream *stream;
 		struct ob_error err;
-		assert_int_equal(bed_listen(bed, bad[i], (struct ob_stream_params){0}, &listener, &err), OB_EINVAL);
+		assert_int_equal(
+		    bed_listen(bed, bad[i], (struct ob_stream_params){0}, &listener, &err),
+		    OB_EINVAL);
 		assert_non_null(strstr(err.text, "is not of the form tcp://host:port"));
 		assert_int_equal(bed_dial(bed, bad[i], &stream, &err), OB_EINVAL);
 		assert_non_null(strstr(err.text, "with a port from 1 to 65535"));
@@ -89,7 +91,9 @@ static void a_name_is_nothing_to_listen_on(void **state)
 	struct bed *bed = *state;
 	struct ob_listener *listener;
 	struct ob_error err;
-	assert_int_equal(bed_listen(bed, "some.host:0", (struct ob_stream_params){0}, &listener, &err), OB_EINVAL);
+	assert_int_equal(
+	    bed_listen(bed, "some.host:0", (struct ob_stream_params){0}, &listener, &err),
+	    OB_EINVAL);
 	assert_non_null(strstr(err.text, "must be an address"));
 }
 
@@ -114,7 +118,8 @@ static void a_port_in_use_is_said(void **state)
 	struct ob_listener *listener = must_listen(bed, "127.0.0.1:0"), *second = NULL;
 	char *address = bound(bed, listener);
 	struct ob_error err;
-	assert_int_equal(bed_listen(bed, address, (struct ob_stream_params){0}, &second, &err), OB_EEXIST);
+	assert_int_equal(bed_listen(bed, address, (struct ob_stream_params){0}, &second, &err),
+			 OB_EEXIST);
 	assert_non_null(strstr(err.text, address));
 	/* A connection in TIME_WAIT is not in the way: the server ends first, and comes back. */
 	struct ob_stream *client = must_dial(bed, address), *server = must_accept(bed, listener);
@@ -168,7 +173,7 @@ static void zones_are_taken_in_either_form(void **state)
 	assert_null(strstr(err.text, "resolving"));
 }
 
-/* ---- Happy eyeballs ----------------------------------------------------------------------------------------------- */
+/* ---- Happy eyeballs ---- */
 
 static int64_t now_ms(void)
 {
@@ -184,7 +189,8 @@ static void a_family_that_refuses_costs_no_time(void **state)
 	struct ob_listener *listener = must_listen(bed, "127.0.0.1:0");
 	char *v4 = bound(bed, listener), *both = scratch_text("localhost:%d", port_of(v4));
 	int64_t took = INT64_MAX;
-	for (int tries = 0; took >= 200 && tries < 5; tries++) { /* a busy machine may be slow once */
+	for (int tries = 0; took >= 200 && tries < 5;
+	     tries++) { /* a busy machine may be slow once */
 		int64_t begin = now_ms();
 		assert_works(bed, listener, both);
 		took = now_ms() - begin;
@@ -195,7 +201,8 @@ static void a_family_that_refuses_costs_no_time(void **state)
 	free(both);
 }
 
-/* Fill the backlog of fd's port until a connect gets no answer any more. Returns how many descriptors are in out. */
+/* Fill the backlog of fd's port until a connect gets no answer any more. Returns how many
+ * descriptors are in out. */
 static size_t fill(const char *address, int out[8])
 {
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6,
@@ -217,7 +224,9 @@ static void a_family_that_is_silent_costs_a_quarter_of_a_second(void **state)
 	if (!has_ipv6()) {
 		skip(); /* the kernel has no IPv6 loopback */
 	}
-	assert_int_equal(bed_listen(bed, "[::1]:0", (struct ob_stream_params){.backlog = 1}, &dead, NULL), OB_OK);
+	assert_int_equal(
+	    bed_listen(bed, "[::1]:0", (struct ob_stream_params){.backlog = 1}, &dead, NULL),
+	    OB_OK);
 	char *v6 = bound(bed, dead), *v4 = scratch_text("127.0.0.1:%d", port_of(v6));
 	char *both = scratch_text("localhost:%d", port_of(v6));
 	struct ob_listener *live = must_listen(bed, v4);
@@ -251,7 +260,7 @@ static void a_refusal_names_the_address(void **state)
 	free(both);
 }
 
-/* ---- Options ------------------------------------------------------------------------------------------------------ */
+/* ---- Options ---- */
 
 static void assert_tuned(int fd)
 {
@@ -262,7 +271,8 @@ static void assert_tuned(int fd)
 	assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 14000);
 }
 
-static struct ob_stream *dial_with_heartbeat(const struct bed *bed, const char *address, uint32_t ms)
+static struct ob_stream *dial_with_heartbeat(const struct bed *bed, const char *address,
+					     uint32_t ms)
 {
 	struct ob_stream_params params = {.size = sizeof params, .heartbeat_ms = ms};
 	struct ob_arena arena;
@@ -289,7 +299,8 @@ static void options_follow_the_heartbeat(void **state)
 	struct ob_listener *listener;
 	assert_int_equal(bed_listen(bed, "127.0.0.1:0", params, &listener, NULL), OB_OK);
 	char *address = bound(bed, listener);
-	struct ob_stream *client = dial_with_heartbeat(bed, address, 7000), *server = must_accept(bed, listener);
+	struct ob_stream *client = dial_with_heartbeat(bed, address, 7000),
+			 *server = must_accept(bed, listener);
 	assert_tuned(bed->ops->fd(client));
 	assert_tuned(bed->ops->fd(server));
 	bed->ops->close(client);
@@ -302,7 +313,7 @@ static void options_follow_the_heartbeat(void **state)
 	free(address);
 }
 
-/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+/* ---- Frame ---- */
 
 static int setup(void **state)
 {

@@ -64,7 +64,8 @@ static void descriptors_are_non_blocking_and_close_on_exec(void **state)
 	struct bed *bed = *state;
 	char *path = bed_path(bed, "s");
 	struct pair c = must_connect(bed, path);
-	int fds[] = {bed->ops->listener_fd(c.listener), bed->ops->fd(c.client), bed->ops->fd(c.server)};
+	int fds[] = {bed->ops->listener_fd(c.listener), bed->ops->fd(c.client),
+		     bed->ops->fd(c.server)};
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
 		assert_true((fcntl(fds[i], F_GETFL) & O_NONBLOCK) != 0);
 		assert_true((fcntl(fds[i], F_GETFD) & FD_CLOEXEC) != 0);
@@ -80,7 +81,8 @@ static void a_thousand_connections_leave_nothing_open(void **state)
 	struct ob_listener *listener = must_listen(bed, path);
 	int before = scratch_open_fds();
 	for (int i = 0; i < 1000; i++) {
-		struct ob_stream *client = must_dial(bed, path), *server = must_accept(bed, listener);
+		struct ob_stream *client = must_dial(bed, path),
+				 *server = must_accept(bed, listener);
 		struct ob_peer peer = {.size = sizeof peer, .pidfd = -1};
 		assert_int_equal(bed->ops->peer(server, &peer, NULL), OB_OK);
 		bed->ops->close(i % 2 == 0 ? client : server);
@@ -91,7 +93,7 @@ static void a_thousand_connections_leave_nothing_open(void **state)
 	free(path);
 }
 
-/* ---- Faults of accept4 itself ------------------------------------------------------------------------------------- */
+/* ---- Faults of accept4 itself ---- */
 
 /* The errno of the next accept4() of this process; 0: none, ask the kernel. */
 static int inject;
@@ -143,7 +145,7 @@ static void other_failures_of_accept_are_final(void **state)
 	assert_accept_survives(state, errors, sizeof errors / sizeof *errors, OB_EIO);
 }
 
-/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+/* ---- Frame ---- */
 
 static int setup(void **state)
 {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* ---- Dialing ------------------------------------------------------------------------------------------------------ */
+/* ---- Dialing ---- */
 
 /* A socket whose server is gone without removing it. */
 static void leave_dead_socket(const char *path)
@@ -31,7 +31,8 @@ static void leave_dead_socket(const char *path)
 static void dial_tells_nobody_from_nothing(void **state)
 {
 	struct bed *bed = *state;
-	char *none = bed_path(bed, "none"), *dead = bed_path(bed, "dead"), *file = bed_path(bed, "file");
+	char *none = bed_path(bed, "none"), *dead = bed_path(bed, "dead"),
+	     *file = bed_path(bed, "file");
 	struct ob_stream *stream = NULL;
 	struct ob_error err;
 	leave_dead_socket(dead);
@@ -54,7 +55,8 @@ static void dial_to_a_full_backlog_says_again_at_once(void **state)
 	struct ob_listener *listener;
 	size_t n = 0;
 	int rc = OB_OK;
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){.backlog = 1}, &listener, NULL), OB_OK);
+	assert_int_equal(
+	    bed_listen(bed, path, (struct ob_stream_params){.backlog = 1}, &listener, NULL), OB_OK);
 	while (n < 8 && (rc = bed_dial(bed, path, &streams[n], NULL)) == OB_OK) {
 		n++;
 	}
@@ -88,7 +90,7 @@ static void a_dial_given_up_closes_its_connection(void **state)
 	free(path);
 }
 
-/* ---- A connection for a test --------------------------------------------------------------------------------------- */
+/* ---- A connection for a test ---- */
 
 struct wire {
 	struct bed *bed;
@@ -122,7 +124,7 @@ static void close_server(struct wire *wire)
 	wire->pair.server = NULL;
 }
 
-/* ---- Streams ------------------------------------------------------------------------------------------------------ */
+/* ---- Streams ---- */
 
 static void bytes_cross_in_pieces(void **state)
 {
@@ -228,8 +230,10 @@ static void descriptors_pushed_by_the_peer_are_dropped(void **state)
 		struct cmsghdr align;
 	} control;
 	struct iovec piece = {"x", 1};
-	struct msghdr msg = {
-	    .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+	struct msghdr msg = {.msg_iov = &piece,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof control};
 	memset(&control, 0, sizeof control);
 	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
 	header->cmsg_level = SOL_SOCKET;
@@ -242,7 +246,7 @@ static void descriptors_pushed_by_the_peer_are_dropped(void **state)
 	assert_int_equal(scratch_open_fds(), before);
 }
 
-/* ---- Peer facts --------------------------------------------------------------------------------------------------- */
+/* ---- Peer facts ---- */
 
 static void the_peer_is_who_the_kernel_says(void **state)
 {
@@ -274,7 +278,7 @@ static void an_older_library_is_told_no_pidfd(void **state)
 	assert_int_equal(peer.pidfd, -7);
 }
 
-/* ---- Another process ---------------------------------------------------------------------------------------------- */
+/* ---- Another process ---- */
 
 /* What this program does when it is run with an address: connect, read a byte, end. */
 static int be_client(const char *path)
@@ -327,7 +331,7 @@ static void the_pidfd_is_of_the_process_that_connected(void **state)
 	free(path);
 }
 
-/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+/* ---- Frame ---- */
 
 static int setup(void **state)
 {

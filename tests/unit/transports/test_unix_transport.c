@@ -39,14 +39,16 @@ static void leave_dead_socket(const char *path)
 	close(fd);
 }
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---- */
 
 static void only_absolute_unix_paths_are_addresses(void **state)
 {
 	struct bed *bed = *state;
 	struct ob_stream_params params = {.size = sizeof params};
-	struct ob_uri good = {
-	    .size = sizeof good, .port = -1, .text = ob_bytes_text("it"), .path = ob_bytes_text("/x")};
+	struct ob_uri good = {.size = sizeof good,
+			      .port = -1,
+			      .text = ob_bytes_text("it"),
+			      .path = ob_bytes_text("/x")};
 	struct ob_uri bad[] = {good, good, good, good, good};
 	bad[0].host = ob_bytes_text("host");
 	bad[1].port = 1;
@@ -58,10 +60,14 @@ static void only_absolute_unix_paths_are_addresses(void **state)
 		struct ob_dial *dial;
 		struct ob_want want;
 		struct ob_error err;
-		assert_int_equal(bed->ops->listen(bed->host, &bad[i], &params, &listener, &err), OB_EINVAL);
-		assert_string_equal(err.text, "'it' is not of the form unix:///absolute/path[?mode=0660]");
-		assert_int_equal(bed->ops->dial(bed->host, &bad[i], &params, &dial, &want, &err), OB_EINVAL);
-		assert_string_equal(err.text, "'it' is not of the form unix:///absolute/path[?mode=0660]");
+		assert_int_equal(bed->ops->listen(bed->host, &bad[i], &params, &listener, &err),
+				 OB_EINVAL);
+		assert_string_equal(err.text,
+				    "'it' is not of the form unix:///absolute/path[?mode=0660]");
+		assert_int_equal(bed->ops->dial(bed->host, &bad[i], &params, &dial, &want, &err),
+				 OB_EINVAL);
+		assert_string_equal(err.text,
+				    "'it' is not of the form unix:///absolute/path[?mode=0660]");
 	}
 }
 
@@ -107,7 +113,8 @@ static void fault_54_long_socket_path_works(void **state)
 		/* A stale one is recognized there, too. */
 		listener = must_listen(bed, path);
 		struct ob_listener *second = NULL;
-		assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, NULL), OB_EEXIST);
+		assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, NULL),
+				 OB_EEXIST);
 		bed->ops->listener_close(listener);
 	}
 }
@@ -121,13 +128,14 @@ static void fault_54_a_name_too_long_for_the_kernel_is_refused_clearly(void **st
 	memset(name, 'n', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
 	char *path = bed_path(bed, name);
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &listener, &err), OB_EINVAL);
+	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &listener, &err),
+			 OB_EINVAL);
 	assert_int_equal(err.sys, ENAMETOOLONG);
 	assert_non_null(strstr(err.text, path));
 	free(path);
 }
 
-/* ---- What is there already ---------------------------------------------------------------------------------------- */
+/* ---- What is there already ---- */
 
 static void fault_55_a_live_server_is_left_alone(void **state)
 {
@@ -135,7 +143,8 @@ static void fault_55_a_live_server_is_left_alone(void **state)
 	char *path = bed_path(bed, "s");
 	struct ob_listener *listener = must_listen(bed, path), *second = NULL;
 	struct ob_error err;
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, &err), OB_EEXIST);
+	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, &err),
+			 OB_EEXIST);
 	assert_non_null(strstr(err.text, "a server is listening there"));
 	bed->ops->close(must_accept(bed, listener)); /* the question */
 	assert_works(bed, listener, path);
@@ -150,12 +159,14 @@ static void fault_55_a_live_server_with_a_full_backlog_is_live(void **state)
 	struct ob_stream *streams[8] = {NULL};
 	struct ob_listener *listener, *second = NULL;
 	size_t n = 0;
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){.backlog = 1}, &listener, NULL), OB_OK);
+	assert_int_equal(
+	    bed_listen(bed, path, (struct ob_stream_params){.backlog = 1}, &listener, NULL), OB_OK);
 	while (n < 8 && bed_dial(bed, path, &streams[n], NULL) == OB_OK) {
 		n++;
 	}
 	assert_true(n < 8);
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, NULL), OB_EEXIST);
+	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, NULL),
+			 OB_EEXIST);
 	while (n > 0) {
 		bed->ops->close(streams[--n]);
 	}
@@ -178,9 +189,12 @@ static void fault_55_the_lock_says_that_it_is_dead(void **state)
 {
 	struct bed *bed = *state;
 	char *path = bed_path(bed, "s");
-	/* It would answer: an inherited descriptor keeps it listening, although its server is gone. */
+	/* It would answer: an inherited descriptor keeps it listening, although its server is gone.
+	 */
 	struct ob_listener *zombie = must_listen(bed, path), *listener;
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){.lock_held = true}, &listener, NULL), OB_OK);
+	assert_int_equal(
+	    bed_listen(bed, path, (struct ob_stream_params){.lock_held = true}, &listener, NULL),
+	    OB_OK);
 	assert_works(bed, listener, path);
 	/* Its late end does not remove what is not its own any more. */
 	bed->ops->listener_close(zombie);
@@ -208,7 +222,8 @@ static void assert_not_removed(const struct bed *bed, const char *path, const ch
 static void fault_55_what_is_no_socket_is_never_removed(void **state)
 {
 	struct bed *bed = *state;
-	char *file = bed_path(bed, "file"), *link = bed_path(bed, "link"), *dangling = bed_path(bed, "dangling");
+	char *file = bed_path(bed, "file"), *link = bed_path(bed, "link"),
+	     *dangling = bed_path(bed, "dangling");
 	char *dir = bed_path(bed, "dir"), *dead = bed_path(bed, "dead");
 	scratch_write(file, "precious", 8, 0600);
 	leave_dead_socket(dead);
@@ -249,7 +264,8 @@ static void fault_55_a_socket_of_another_type_is_never_removed(void **state)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	strcpy(address.sun_path, path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &listener, NULL), OB_EEXIST);
+	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &listener, NULL),
+			 OB_EEXIST);
 	assert_true(exists(path));
 	close(fd);
 	free(path);
@@ -292,7 +308,8 @@ static void a_missing_directory_is_said(void **state)
 	char *path = bed_path(bed, "no/such/s");
 	struct ob_listener *listener;
 	struct ob_error err;
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &listener, &err), OB_ENOENT);
+	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &listener, &err),
+			 OB_ENOENT);
 	assert_non_null(strstr(err.text, path));
 	free(path);
 }
@@ -330,7 +347,7 @@ static void fault_56_the_kernel_takes_the_mode_from_the_unbound_socket(void **st
 	free(path);
 }
 
-/* ---- Frame -------------------------------------------------------------------------------------------------------- */
+/* ---- Frame ---- */
 
 static int setup(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vsock transport as far as it goes without a vsock: what it refuses, and what it says where a filter forbids it. The rest is
- * tested in a guest that the test boots: the vsock of this machine belongs to whatever hosts it, and is never touched.
+ * The vsock transport as far as it goes without a vsock: what it refuses, and what it says where a
+ * filter forbids it. The rest is tested in a guest that the test boots: the vsock of this machine
+ * belongs to whatever hosts it, and is never touched.
  */
 #include "unit/transports/wire_bed.h"
 
@@ -12,10 +13,12 @@
 
 #include <cmocka.h>
 
-/* Every test here runs under the filter, so that none can reach this machine's vsock, even by mistake. */
+/* Every test here runs under the filter, so that none can reach this machine's vsock, even by
+ * mistake. */
 static bool forbidden;
 
-static void assert_refused(const struct bed *bed, const char *address, bool listening, const char *why)
+static void assert_refused(const struct bed *bed, const char *address, bool listening,
+			   const char *why)
 {
 	struct ob_listener *listener;
 	struct ob_stream *stream;
@@ -30,8 +33,9 @@ static void assert_refused(const struct bed *bed, const char *address, bool list
 
 static void only_a_cid_and_a_port_are_an_address(void **state)
 {
-	static const char *const bad[] = {"3",	   "me:1",  "-1:5",  "4294967296:1", "99999999999999999999:1",
-					  "3:1/x", "3:1?a", "0x3:1", ":1",	     "all:1"};
+	static const char *const bad[] = {
+	    "3",     "me:1",  "-1:5",  "4294967296:1", "99999999999999999999:1",
+	    "3:1/x", "3:1?a", "0x3:1", ":1",	       "all:1"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_refused(*state, bad[i], true, "is not of the form vsock://cid:port");
 		assert_refused(*state, bad[i], false, "is not of the form vsock://cid:port");
@@ -43,7 +47,8 @@ static void reserved_cids_are_refused(void **state)
 	assert_refused(*state, "0:5000", true, "CID 0 is reserved for the hypervisor");
 	assert_refused(*state, "0:5000", false, "CID 0 is reserved for the hypervisor");
 	assert_refused(*state, "any:5000", false, "any can be listened on, not connected to");
-	assert_refused(*state, "4294967295:5000", false, "any can be listened on, not connected to");
+	assert_refused(*state, "4294967295:5000", false,
+		       "any can be listened on, not connected to");
 	assert_refused(*state, "3:0", false, "port 0 can be listened on, not connected to");
 }
 
@@ -59,7 +64,9 @@ static void a_filter_that_forbids_vsock_is_said(void **state)
 	}
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
 		struct ob_error err = {.text = ""};
-		assert_int_equal(bed_listen(bed, places[i], (struct ob_stream_params){0}, &listener, &err), OB_EPERM);
+		assert_int_equal(
+		    bed_listen(bed, places[i], (struct ob_stream_params){0}, &listener, &err),
+		    OB_EPERM);
 		assert_non_null(strstr(err.text, "seccomp"));
 		if (i > 0) {
 			assert_int_equal(bed_dial(bed, places[i], &stream, &err), OB_EPERM);

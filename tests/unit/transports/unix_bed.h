@@ -21,7 +21,8 @@ static int unix_group_setup(void **state)
 	struct unix_bed *unix_bed = calloc(1, sizeof *unix_bed);
 	const struct obi_plugin *plugin;
 	if (unix_bed == NULL || obi_registry_new(dirs, &unix_bed->registry, NULL) != OB_OK ||
-	    obi_registry_transport(unix_bed->registry, NULL, ob_bytes_text("unix"), &plugin, NULL) != OB_OK) {
+	    obi_registry_transport(unix_bed->registry, NULL, ob_bytes_text("unix"), &plugin,
+				   NULL) != OB_OK) {
 		return -1;
 	}
 	unix_bed->bed.ops = &plugin->as.transport;

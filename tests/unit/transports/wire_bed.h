@@ -22,7 +22,8 @@ static inline int wire_begin(void **state, const char *scheme, const char *prefi
 	struct wire_bed *wire = calloc(1, sizeof *wire);
 	const struct obi_plugin *plugin;
 	if (wire == NULL || obi_registry_new(dirs, &wire->registry, NULL) != OB_OK ||
-	    obi_registry_transport(wire->registry, NULL, ob_bytes_text(scheme), &plugin, NULL) != OB_OK) {
+	    obi_registry_transport(wire->registry, NULL, ob_bytes_text(scheme), &plugin, NULL) !=
+		OB_OK) {
 		return -1;
 	}
 	wire->bed.ops = &plugin->as.transport;
