@@ -83,10 +83,4 @@ void obi_wait_done(void *wait, int result, const struct ob_error *err);
 int obi_wait_for(struct obi_wait *wait, int64_t timeout_ms, ob_cancel *cancel,
 		 struct ob_error *reterr);
 
-/*
- * Copy a caller's options struct of `given` bytes into ours of `own`, the rest zero. OB_EINVAL:
- * something is set in a tail that we do not know, or size is absurd. NULL gives all zero.
- */
-int obi_options_copy(void *own, size_t own_size, const void *given, struct ob_error *reterr);
-
 #endif

@@ -9,9 +9,10 @@
 #ifndef OBI_FILES_DATADIR_H
 #define OBI_FILES_DATADIR_H
 
-#include "process/procid.h"
+#include "process/process.h"
 
 #include <outboard/outboard.h>
+#include <sys/types.h>
 
 #define OBI_FILE_CONFIG "outboard.json"
 #define OBI_FILE_STATE	"state.json"

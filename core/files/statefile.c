@@ -271,7 +271,7 @@ static void forget_other_boots(struct obi_statefile *state)
 {
 	char boot[OBI_BOOT_ID_SIZE];
 	if (obi_boot_id(boot, NULL) < 0 || strcmp(boot, state->restart_boot) != 0) {
-		obi_backoff_forgive(&state->restart);
+		obi_restart_state_clear(&state->restart);
 	}
 }
 

@@ -6,7 +6,7 @@
 #ifndef OBI_FILES_STATEFILE_H
 #define OBI_FILES_STATEFILE_H
 
-#include "supervisor/backoff.h"
+#include "files/restart_state.h"
 #include "files/datadir.h"
 
 enum obi_desired { OBI_DESIRED_STOPPED = 0, OBI_DESIRED_RUNNING };

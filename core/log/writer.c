@@ -16,10 +16,10 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "log/render.h"
 #include "log/sink.h"
 #include "loop/loop.h"
-#include "api/runtime.h"
 
 enum { QUEUE_DEFAULT = 1 << 20, REPORT_MAX = 1024, CLOSE_DEFAULT_MS = 1000, GATHER_MS = 1 };
 

@@ -8,7 +8,7 @@
 #define OBI_PROCESS_ORPHANS_H
 
 #include "loop/loop.h"
-#include "process/procid.h"
+#include "process/process.h"
 
 struct obi_orphan;
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The second half of process/procid: what is done to a process that is known. */
-#include "process/procid.h"
+#include "process/process.h"
 
 #include "base/error.h"
 #include "loop/loop.h"
@@ -8,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -26,6 +26,100 @@ struct info {
 };
 _Static_assert(sizeof(struct info) == 64, "the kernel's size");
 #define GET_INFO _IOWR(0xFF, 11, struct info)
+
+/* Open whoever has this pid now. */
+static int open_pid(int32_t pid, struct obi_process *ret, struct ob_error *reterr)
+{
+	struct obi_process process = {.pidfd = pidfd_open(pid, 0)};
+	if (process.pidfd < 0) {
+		int sys = errno;
+		if (sys == ESRCH || sys == EINVAL) {
+			return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
+					(int)pid);
+		}
+		return obi_fail(reterr, obi_code_of_errno(sys), sys, "pidfd_open of process %d",
+				(int)pid);
+	}
+	int r = obi_procid_of(process.pidfd, pid, &process.id, reterr);
+	if (r == OB_OK && obi_process_is_dead(&process)) {
+		r = obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
+	}
+	if (r < 0) {
+		close(process.pidfd);
+		return r;
+	}
+	*ret = process;
+	return OB_OK;
+}
+
+int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struct ob_error *reterr)
+{
+	struct obi_process process;
+	char boot[OBI_BOOT_ID_SIZE];
+	int r = obi_boot_id(boot, reterr);
+	if (r < 0) {
+		return r;
+	}
+	if (id->pid <= 0 || strcmp(id->boot, boot) != 0) {
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)id->pid);
+	}
+	r = open_pid(id->pid, &process, reterr);
+	if (r < 0) {
+		return r;
+	}
+	if (!obi_procid_equal(id, &process.id)) {
+		obi_process_close(&process);
+		return obi_fail(reterr, OB_ENOENT, 0,
+				"process not running (pid %d is another process now)",
+				(int)id->pid);
+	}
+	*ret = process;
+	return OB_OK;
+}
+
+int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret,
+			 struct ob_error *reterr)
+{
+	struct obi_process process;
+	int r = pid > 0 ? open_pid(pid, &process, reterr)
+			: obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
+	if (r < 0) {
+		return r;
+	}
+	uint64_t tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
+	if (process.id.start > noted_ns / tick_ns) {
+		obi_process_close(&process);
+		return obi_fail(reterr, OB_ENOENT, 0,
+				"process not running (pid %d is another process now)", (int)pid);
+	}
+	*ret = process;
+	return OB_OK;
+}
+
+int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct ob_error *reterr)
+{
+	char path[32], text[4096];
+	unsigned int uid;
+	snprintf(path, sizeof path, "/proc/%d/status", (int)process->id.pid);
+	int sys = obi_proc_read(path, text, sizeof text);
+	const char *line = sys == 0 ? strstr(text, "\nUid:") : NULL;
+	/* As above: it has its pid still, so what was read is its. */
+	bool gone = pidfd_send_signal(process->pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
+	if (gone || line == NULL || sscanf(line, "\nUid: %*u %u", &uid) != 1) {
+		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
+				(int)process->id.pid);
+	}
+	*ret_uid = uid;
+	return OB_OK;
+}
+
+void obi_process_close(struct obi_process *process)
+{
+	if (process->pidfd >= 0) {
+		close(process->pidfd);
+	}
+	*process = OBI_PROCESS_NONE;
+}
 
 bool obi_process_is_dead(const struct obi_process *process)
 {

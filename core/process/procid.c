@@ -19,8 +19,7 @@ enum {
 	PIDFS = 0x50494446
 }; /* f_type of pidfs; older kernels give all pidfds one anonymous inode */
 
-/* Read a small file of /proc whole, as text. */
-static int read_proc(const char *path, char *text, size_t cap)
+int obi_proc_read(const char *path, char *text, size_t cap)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
@@ -36,7 +35,7 @@ static int read_proc(const char *path, char *text, size_t cap)
 int obi_boot_id(char boot[OBI_BOOT_ID_SIZE], struct ob_error *reterr)
 {
 	char text[64];
-	int sys = read_proc("/proc/sys/kernel/random/boot_id", text, sizeof text);
+	int sys = obi_proc_read("/proc/sys/kernel/random/boot_id", text, sizeof text);
 	text[strcspn(text, "\n")] = '\0';
 	if (sys < 0 || strlen(text) != OBI_BOOT_ID_SIZE - 1) {
 		return obi_fail(reterr, OB_EIO, -sys, "reading the boot id");
@@ -50,7 +49,7 @@ static int start_time(int32_t pid, uint64_t *ret_start)
 {
 	char path[32], text[1024];
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	int sys = read_proc(path, text, sizeof text);
+	int sys = obi_proc_read(path, text, sizeof text);
 	const char *at = strrchr(text, ')');
 	if (sys < 0 || at == NULL) {
 		return sys < 0 ? sys : -EIO;
@@ -173,98 +172,4 @@ int obi_signature_parse(const char *text, int32_t *ret_pid, uint64_t *ret_noted_
 	*ret_pid = (int32_t)pid;
 	*ret_noted_ns = noted;
 	return OB_OK;
-}
-
-/* Open whoever has this pid now. */
-static int open_pid(int32_t pid, struct obi_process *ret, struct ob_error *reterr)
-{
-	struct obi_process process = {.pidfd = pidfd_open(pid, 0)};
-	if (process.pidfd < 0) {
-		int sys = errno;
-		if (sys == ESRCH || sys == EINVAL) {
-			return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
-					(int)pid);
-		}
-		return obi_fail(reterr, obi_code_of_errno(sys), sys, "pidfd_open of process %d",
-				(int)pid);
-	}
-	int r = obi_procid_of(process.pidfd, pid, &process.id, reterr);
-	if (r == OB_OK && obi_process_is_dead(&process)) {
-		r = obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
-	}
-	if (r < 0) {
-		close(process.pidfd);
-		return r;
-	}
-	*ret = process;
-	return OB_OK;
-}
-
-int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struct ob_error *reterr)
-{
-	struct obi_process process;
-	char boot[OBI_BOOT_ID_SIZE];
-	int r = obi_boot_id(boot, reterr);
-	if (r < 0) {
-		return r;
-	}
-	if (id->pid <= 0 || strcmp(id->boot, boot) != 0) {
-		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)id->pid);
-	}
-	r = open_pid(id->pid, &process, reterr);
-	if (r < 0) {
-		return r;
-	}
-	if (!obi_procid_equal(id, &process.id)) {
-		obi_process_close(&process);
-		return obi_fail(reterr, OB_ENOENT, 0,
-				"process not running (pid %d is another process now)",
-				(int)id->pid);
-	}
-	*ret = process;
-	return OB_OK;
-}
-
-int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret,
-			 struct ob_error *reterr)
-{
-	struct obi_process process;
-	int r = pid > 0 ? open_pid(pid, &process, reterr)
-			: obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
-	if (r < 0) {
-		return r;
-	}
-	uint64_t tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
-	if (process.id.start > noted_ns / tick_ns) {
-		obi_process_close(&process);
-		return obi_fail(reterr, OB_ENOENT, 0,
-				"process not running (pid %d is another process now)", (int)pid);
-	}
-	*ret = process;
-	return OB_OK;
-}
-
-int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct ob_error *reterr)
-{
-	char path[32], text[4096];
-	unsigned int uid;
-	snprintf(path, sizeof path, "/proc/%d/status", (int)process->id.pid);
-	int sys = read_proc(path, text, sizeof text);
-	const char *line = sys == 0 ? strstr(text, "\nUid:") : NULL;
-	/* As above: it has its pid still, so what was read is its. */
-	bool gone = pidfd_send_signal(process->pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
-	if (gone || line == NULL || sscanf(line, "\nUid: %*u %u", &uid) != 1) {
-		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
-				(int)process->id.pid);
-	}
-	*ret_uid = uid;
-	return OB_OK;
-}
-
-void obi_process_close(struct obi_process *process)
-{
-	if (process->pidfd >= 0) {
-		close(process->pidfd);
-	}
-	*process = OBI_PROCESS_NONE;
 }

@@ -15,7 +15,7 @@
 #ifndef OBI_PROCESS_SPAWN_H
 #define OBI_PROCESS_SPAWN_H
 
-#include "process/procid.h"
+#include "process/process.h"
 
 #include <outboard/outboard.h>
 

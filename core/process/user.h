@@ -7,6 +7,7 @@
 #include "base/arena.h"
 
 #include <outboard/outboard.h>
+#include <sys/types.h>
 
 /* What the options' user and group mean; those of this process where they are not set. */
 struct obi_user {

@@ -97,9 +97,3 @@ bool obi_backoff_next(const struct ob_restart_policy *given, struct obi_restart_
 	*ret_delay_ms = delay;
 	return true;
 }
-
-void obi_backoff_forgive(struct obi_restart_state *state)
-{
-	state->count = 0;
-	state->last_ms = 0;
-}

@@ -11,13 +11,7 @@
 
 #include <outboard/outboard.h>
 
-/* What has happened so far; zeroed: nothing. Kept in state.json, together with the boot id that
- * last_ms belongs to. */
-struct obi_restart_state {
-	uint32_t count;	 /* restarts within the window */
-	int64_t last_ms; /* CLOCK_BOOTTIME of the last one */
-	uint64_t total;	 /* restarts in all; never reset */
-};
+#include "files/restart_state.h"
 
 /* The policy with each field that is zero replaced by its default. */
 struct ob_restart_policy obi_backoff_policy(const struct ob_restart_policy *given);
@@ -34,8 +28,5 @@ int obi_backoff_check(const struct ob_restart_policy *policy, struct ob_error *r
  */
 bool obi_backoff_next(const struct ob_restart_policy *policy, struct obi_restart_state *state,
 		      int64_t now_ms, double random, int64_t *ret_delay_ms);
-
-/* Begin the count anew; the total stays. */
-void obi_backoff_forgive(struct obi_restart_state *state);
 
 #endif

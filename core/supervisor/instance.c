@@ -143,7 +143,7 @@ static void read_state(struct obi_supervisor *sup)
 		sup->state = was;
 	}
 	if (sup->forgiven) {
-		obi_backoff_forgive(&sup->state.restart);
+		obi_restart_state_clear(&sup->state.restart);
 		sup->forgiven = false;
 	}
 }

@@ -111,7 +111,7 @@ enum obi_life_action {
 	OBI_DO_NEVER = 1 << 0, /* rule 5 */
 	OBI_DO_REFUSE =
 	    1 << 1, /* end the new request with obi_lifecycle_refusal(); what runs is not touched */
-	OBI_DO_FORGIVE = 1 << 2, /* obi_backoff_forgive() */
+	OBI_DO_FORGIVE = 1 << 2, /* obi_restart_state_clear() */
 	OBI_DO_DISARM = 1 << 3,
 	OBI_DO_SIGNAL_STOP = 1 << 4, /* the stop signal, then SIGCONT, to the process */
 	OBI_DO_KILL_GROUP = 1 << 5,  /* SIGKILL to its process group */

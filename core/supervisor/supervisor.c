@@ -432,7 +432,7 @@ static void finish_requests(struct obi_supervisor *sup, uint32_t actions)
 static void act(struct obi_supervisor *sup, uint32_t actions)
 {
 	if ((actions & OBI_DO_FORGIVE) != 0) {
-		obi_backoff_forgive(&sup->state.restart);
+		obi_restart_state_clear(&sup->state.restart);
 		sup->forgiven =
 		    sup->dir.parent_lock < 0; /* what is still to be read is forgiven, too */
 	}

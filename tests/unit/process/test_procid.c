@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which process is meant: never another one, whoever has its number now. */
-#include "process/procid.h"
+#include "process/process.h"
 #include "process/spawn.h"
 #include "support/scratch.h"
 

@@ -132,7 +132,7 @@ static void gives_up_at_max_and_again_after_that(void **unused)
 	assert_int_equal(state.count, 2);
 	assert_int_equal(state.last_ms, 20);
 
-	obi_backoff_forgive(&state);
+	obi_restart_state_clear(&state);
 	assert_int_equal(state.total, 2);
 	assert_true(obi_backoff_next(&policy, &state, 50, 0, &delay));
 	assert_int_equal(delay, 2 * S);
