@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/value.h"
-#include "rpc/session.h"
+#include "rpc/call.h"
 #include "api/runtime.h"
 
 const char *ob_call_method(const ob_call *call)

@@ -160,7 +160,7 @@ static void end_call(struct out_call *call, int code)
 {
 	struct obi_peer *peer = call->client->peer;
 	if (peer->link != NULL && call->id >> 32 == peer->generation) {
-		(void)obi_session_forget(obi_connection_session(peer->link), (uint32_t)call->id);
+		obi_connection_forget(peer->link, (uint32_t)call->id);
 	}
 	take_out(call);
 	call->code = code;
@@ -269,9 +269,8 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 	}
 	call->fn = fn;
 	call->user = user;
-	int r =
-	    obi_session_call(obi_connection_session(client->peer->link), ob_bytes_of(memory, len),
-			     params, deadline_of(client, timeout_ms), on_reply, call, &id, reterr);
+	int r = obi_connection_call(client->peer->link, ob_bytes_of(memory, len), params,
+				    deadline_of(client, timeout_ms), on_reply, call, &id, reterr);
 	if (r < 0) {
 		give_back(call);
 		return r;
@@ -326,8 +325,8 @@ int ob_client_notify(ob_client *client, const char *method, const struct ob_valu
 	} else if (client->peer->link == NULL) {
 		r = obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
 	} else {
-		r = obi_session_notify(obi_connection_session(client->peer->link),
-				       ob_bytes_of(memory, len), params, reterr);
+		r = obi_connection_notify(client->peer->link, ob_bytes_of(memory, len), params,
+					  reterr);
 	}
 	obi_leave(rt);
 	return r;

@@ -61,14 +61,6 @@ static void on_closed(void *user, struct obi_connection *link, const struct ob_e
 	finish(c, copy.code, &copy);
 }
 
-/* Nobody here serves calls. */
-static void on_called(void *user, struct obi_connection *link, struct ob_call *call)
-{
-	(void)user;
-	(void)link;
-	obi_call_answer_error(call, OB_RPC_NO_METHOD, "this peer offers no methods");
-}
-
 static int begin(struct obi_client_connection *c, const struct ob_client_options *o,
 		 struct ob_error *reterr)
 {
@@ -89,8 +81,7 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 	setup.limits.message = o->message_max != 0 ? o->message_max : setup.limits.message;
 	setup.open_timeout_ms =
 	    o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-	setup.events =
-	    (struct obi_connection_events){on_opened, on_closed, on_called, NULL, NULL, c};
+	setup.events = (struct obi_connection_events){on_opened, on_closed, NULL, NULL, c};
 	r = obi_connection_dial(&setup, o->address, &c->link, reterr);
 	if (r < 0 && reterr != NULL) {
 		obi_wrap(reterr, "connecting to %s", o->address);

@@ -27,12 +27,6 @@ static void on_log(void *user, const struct ob_log_record *record)
 	c->options.on_log(c->options.user_data, record);
 }
 
-static void on_called(void *user, struct ob_call *call)
-{
-	struct ob_connector *c = user;
-	obi_interfaces_call(&c->interfaces, call);
-}
-
 static void on_link(void *user, struct obi_connection *link)
 {
 	struct ob_connector *c = user;
@@ -127,9 +121,10 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .listen_transport = c->listen_transport,
 	    .link = obi_endpoint_link(c->rt, &c->endpoint),
 	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
-	    .events = {on_event, c->options.on_log != NULL ? on_log : NULL, on_called, on_link,
-		       on_token, on_changed, c},
+	    .events = {on_event, c->options.on_log != NULL ? on_log : NULL, on_link, on_token,
+		       on_changed, c},
 	};
+	setup.link.handler = obi_interfaces_handler(&c->interfaces);
 	setup.link.limits.message = c->options.message_max;
 	setup.link.heartbeat_ms =
 	    c->options.health_interval_ms > 0 ? (uint32_t)c->options.health_interval_ms : 0;

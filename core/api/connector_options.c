@@ -102,8 +102,7 @@ static void fill_numbers(struct ob_connector_options *o)
 	o->health_interval_ms = o->health_interval_ms != 0 ? o->health_interval_ms : BEAT_MS;
 	o->health_misses = o->health_misses != 0 ? o->health_misses : MISSES;
 	o->log_pipe_bytes = o->log_pipe_bytes != 0 ? o->log_pipe_bytes : PIPE_BYTES;
-	o->message_max =
-	    o->message_max != 0 ? o->message_max : obi_session_limits_default().message;
+	o->message_max = o->message_max != 0 ? o->message_max : obi_rpc_limits_default().message;
 	o->call_timeout_ms = o->call_timeout_ms != 0 ? o->call_timeout_ms : CALL_MS;
 }
 

@@ -222,7 +222,7 @@ struct obi_connection_setup obi_endpoint_link(struct ob_runtime *rt, const struc
 	    .transport = &ep->transport->as.transport,
 	    .codec = &ep->codec->as.codec,
 	    .auth = ep->foreign ? NULL : &ep->auth,
-	    .limits = obi_session_limits_default(),
+	    .limits = obi_rpc_limits_default(),
 	    .call_owner = rt,
 	};
 	return setup;

@@ -43,6 +43,25 @@ struct ob_call {
 	char method[OBI_METHOD_MAX + 1];
 };
 
+/* Handles the calls and notifications of a peer, but for the methods of the protocol itself. */
+struct obi_call_handler {
+	/* Answer the call or defer it before returning. NULL: calls are refused as unknown. */
+	void (*fn)(void *user, struct ob_call *call);
+	void *user;
+};
+
+/* ---- On the loop's thread ---- */
+
+/* Keep the call after its handler has returned: copy what it borrows. OB_ENOMEM: it has been
+ * answered with an error. */
+int obi_call_defer(struct ob_call *call);
+
+/* Answer with error, or with result when error is NULL. Do not use the call afterwards. Returns
+ * the same as ob_call_reply(). */
+int obi_call_answer(struct ob_call *call, const struct ob_value *error,
+		    const struct ob_value *result);
+int obi_call_answer_error(struct ob_call *call, int64_t code, const char *message);
+
 /* An error value {"code", "message"} in arena; nil when it is full. */
 struct ob_value obi_error_value(struct ob_arena *arena, int64_t code, const char *message);
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/uri.h"
+#include "rpc/session.h"
 
 enum { RENEW_MS = 1000, DIAL_AGAIN_MS = 10 };
 
@@ -282,12 +283,6 @@ static void session_closed(void *user, const struct ob_error *err)
 	end(user, err);
 }
 
-static void session_called(void *user, struct ob_call *call)
-{
-	struct obi_connection *link = user;
-	link->setup.events.called(link->setup.events.user, link, call);
-}
-
 static int session_supervise(void *user, struct ob_bytes instance)
 {
 	struct obi_connection *link = user;
@@ -365,8 +360,9 @@ static void start_session(struct obi_connection *link, enum ob_auth_role role)
 	    .role = role,
 	    .peer = {.size = sizeof s.peer, .pidfd = -1},
 	    .limits = link->setup.limits,
-	    .events = {session_opened, session_closed, session_called, session_supervise,
-		       session_want_write, session_want_timer, link},
+	    .events = {session_opened, session_closed, session_supervise, session_want_write,
+		       session_want_timer, link},
+	    .handler = link->setup.handler,
 	    .call_owner = link->setup.call_owner,
 	};
 	struct ob_error err = {0};
@@ -528,9 +524,37 @@ int obi_connection_dial(const struct obi_connection_setup *setup, const char *ur
 
 /* ---- Asking ---- */
 
-struct obi_session *obi_connection_session(struct obi_connection *link)
+bool obi_connection_is_ending(const struct obi_connection *link)
 {
-	return &link->session;
+	return obi_session_ends(&link->session);
+}
+
+int obi_connection_call(struct obi_connection *link, struct ob_bytes method,
+			const struct ob_value *params, int64_t deadline, ob_reply_fn *fn,
+			void *user, uint32_t *ret_id, struct ob_error *reterr)
+{
+	return obi_session_call(&link->session, method, params, deadline, fn, user, ret_id, reterr);
+}
+
+int obi_connection_notify(struct obi_connection *link, struct ob_bytes method,
+			  const struct ob_value *params, struct ob_error *reterr)
+{
+	return obi_session_notify(&link->session, method, params, reterr);
+}
+
+void obi_connection_forget(struct obi_connection *link, uint32_t id)
+{
+	(void)obi_session_forget(&link->session, id);
+}
+
+bool obi_connection_carries(const struct obi_connection *link, const struct ob_call *call)
+{
+	return call->session == &link->session;
+}
+
+struct ob_identity obi_connection_identity(const struct obi_connection *link)
+{
+	return obi_session_identity(&link->session);
 }
 
 bool obi_connection_is_open(const struct obi_connection *link)
@@ -548,7 +572,7 @@ bool obi_connection_has_heard(const struct obi_connection *link)
 	return link->has_heard;
 }
 
-enum obi_session_progress obi_connection_progress(const struct obi_connection *link)
+enum obi_handshake_progress obi_connection_progress(const struct obi_connection *link)
 {
 	return link->has_session ? obi_session_progress(&link->session) : OBI_PROGRESS_NONE;
 }

@@ -12,15 +12,16 @@
 
 #include <outboard/transport.h>
 
-#include "rpc/session.h"
 #include "loop/loop.h"
+#include "rpc/call.h"
+#include "rpc/handshake.h"
+#include "rpc/limits.h"
 
 struct obi_connection;
 
 struct obi_connection_events {
 	void (*opened)(void *user, struct obi_connection *link);
 	void (*closed)(void *user, struct obi_connection *link, const struct ob_error *err);
-	void (*called)(void *user, struct obi_connection *link, struct ob_call *call);
 	int (*supervise)(void *user, struct obi_connection *link,
 			 struct ob_bytes instance); /* may be NULL */
 	/* It has begun to end by itself, in good order: nothing new can be said. `closed` follows.
@@ -35,10 +36,11 @@ struct obi_connection_setup {
 	const struct ob_transport_ops *transport;
 	const struct ob_codec_ops *codec;
 	const struct obi_handshake_setup *auth; /* NULL: a foreign server */
-	struct obi_session_limits limits;
+	struct obi_rpc_limits limits;
 	int64_t open_timeout_ms; /* absolute, from dial or accept until it is open */
 	uint32_t heartbeat_ms;	 /* for transports that set keepalive from it */
 	struct obi_connection_events events;
+	struct obi_call_handler handler;
 	void *call_owner;
 };
 
@@ -50,10 +52,36 @@ int obi_connection_accept(const struct obi_connection_setup *setup, struct ob_st
 int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri,
 			struct obi_connection **ret_link, struct ob_error *reterr);
 
-/* The session, for calls. */
-struct obi_session *obi_connection_session(struct obi_connection *link);
-
 bool obi_connection_is_open(const struct obi_connection *link);
+
+/* Whether the connection is closed or being shut down, so that no new calls can be made. */
+bool obi_connection_is_ending(const struct obi_connection *link);
+
+/* ---- Calls ---- */
+
+/*
+ * Call the peer. If this returns OB_OK, fn is called exactly once, but not before this returns.
+ * method is complete, with its interface. OB_EDOWN: not open; OB_EAGAIN: too many calls in flight
+ * or bytes queued; OB_ETOOBIG; OB_EINVAL: the codec cannot encode params.
+ */
+int obi_connection_call(struct obi_connection *link, struct ob_bytes method,
+			const struct ob_value *params, int64_t deadline, ob_reply_fn *fn,
+			void *user, uint32_t *ret_id, struct ob_error *reterr);
+
+int obi_connection_notify(struct obi_connection *link, struct ob_bytes method,
+			  const struct ob_value *params, struct ob_error *reterr);
+
+/* Drop a call without calling its fn, and send the peer a cancellation. An unknown id is ignored.
+ */
+void obi_connection_forget(struct obi_connection *link, uint32_t id);
+
+/* Whether the call came in on this connection. */
+bool obi_connection_carries(const struct obi_connection *link, const struct ob_call *call);
+
+/* ---- The peer ---- */
+
+/* The identity that the peer has proved so far. Valid as long as the connection. */
+struct ob_identity obi_connection_identity(const struct obi_connection *link);
 
 /* When the last bytes came, CLOCK_MONOTONIC ms. */
 int64_t obi_connection_last_heard(const struct obi_connection *link);
@@ -62,7 +90,7 @@ int64_t obi_connection_last_heard(const struct obi_connection *link);
 bool obi_connection_has_heard(const struct obi_connection *link);
 
 /* How far the peer of an accepted connection has come with authentication. */
-enum obi_session_progress obi_connection_progress(const struct obi_connection *link);
+enum obi_handshake_progress obi_connection_progress(const struct obi_connection *link);
 
 /* Read what has arrived now, not when the loop comes to it. The link may end, and be freed, in it.
  */

@@ -281,7 +281,11 @@ static void hand_over(struct obi_session *s, const struct ob_message *m)
 	call->method[m->method.len] = '\0';
 	call->params = m->params;
 	call->identity = obi_session_identity(s);
-	s->setup.events.called(s->setup.events.user, call);
+	if (s->setup.handler.fn != NULL) {
+		s->setup.handler.fn(s->setup.handler.user, call);
+	} else {
+		obi_call_answer_error(call, OB_RPC_NO_METHOD, "this peer offers no methods");
+	}
 	if (call->deferred) {
 		return;
 	}

@@ -20,6 +20,10 @@ struct obi_mechanism {
 };
 
 /* What both ends of a child's connections are configured with. Everything is borrowed. */
+/* What a peer that is not authenticated yet has done: begun an exchange; shown that it knows the
+ * secret. */
+enum obi_handshake_progress { OBI_PROGRESS_NONE, OBI_PROGRESS_TALKING, OBI_PROGRESS_PROVEN };
+
 struct obi_handshake_setup {
 	const struct ob_host *host;
 	const struct obi_mechanism *mechanisms;

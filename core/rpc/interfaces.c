@@ -67,3 +67,13 @@ void obi_interfaces_call(const struct obi_interfaces *list, struct ob_call *call
 	}
 	ob_call_fail(call, OB_RPC_NO_METHOD, "unknown method: %s", call->method);
 }
+
+static void handle(void *user, struct ob_call *call)
+{
+	obi_interfaces_call(user, call);
+}
+
+struct obi_call_handler obi_interfaces_handler(struct obi_interfaces *list)
+{
+	return (struct obi_call_handler){handle, list};
+}

@@ -28,4 +28,7 @@ void obi_interfaces_free(struct obi_interfaces *list);
 /* Run the handler of the call's method, or answer that there is none. */
 void obi_interfaces_call(const struct obi_interfaces *list, struct ob_call *call);
 
+/* The same as a handler of calls. list must outlive the connections that use it. */
+struct obi_call_handler obi_interfaces_handler(struct obi_interfaces *list);
+
 #endif

@@ -7,15 +7,10 @@
 #ifndef OBI_RPC_PENDING_H
 #define OBI_RPC_PENDING_H
 
-#include <outboard/value.h>
-
-/* The end of a call: value is NULL unless code is OB_OK or OB_EREMOTE; err is NULL when code is
- * OB_OK. */
-typedef void obi_reply_fn(void *user, int code, const struct ob_value *value,
-			  const struct ob_error *err);
+#include <outboard/client.h>
 
 struct obi_pending {
-	obi_reply_fn *fn; /* NULL: a free slot */
+	ob_reply_fn *fn; /* NULL: a free slot */
 	void *user;
 	int64_t deadline; /* CLOCK_MONOTONIC ms; INT64_MAX: none */
 	uint32_t id;

@@ -18,15 +18,6 @@ enum {
 
 static void open_session(struct obi_session *s);
 
-struct obi_session_limits obi_session_limits_default(void)
-{
-	return (struct obi_session_limits){.message = 4u << 20,
-					   .preauth = 4096,
-					   .depth = OB_DEPTH_MAX,
-					   .calls = 256,
-					   .queue = 8u << 20};
-}
-
 void obi_session_init(struct obi_session *s, const struct obi_session_setup *setup)
 {
 	memset(s, 0, sizeof *s);
@@ -137,7 +128,7 @@ static void confirm(struct obi_session *s)
 	obi_session_passed(s);
 }
 
-enum obi_session_progress obi_session_progress(const struct obi_session *s)
+enum obi_handshake_progress obi_session_progress(const struct obi_session *s)
 {
 	if (s->auth.proved && !(s->state == OBI_SESSION_CONFIRMING && s->auth.repeated)) {
 		return OBI_PROGRESS_PROVEN;
@@ -441,7 +432,7 @@ int obi_session_notify(struct obi_session *s, struct ob_bytes method, const stru
 /* ---- Calls of ours ---- */
 
 int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct ob_value *params,
-		     int64_t deadline, obi_reply_fn *fn, void *user, uint32_t *ret_id,
+		     int64_t deadline, ob_reply_fn *fn, void *user, uint32_t *ret_id,
 		     struct ob_error *reterr)
 {
 	struct ob_message m = {.size = sizeof m, .kind = OB_REQUEST, .method = method};

@@ -21,6 +21,7 @@
 #include "rpc/handshake.h"
 #include "rpc/batch.h"
 #include "rpc/call.h"
+#include "rpc/limits.h"
 #include "rpc/pending.h"
 #include "rpc/sealed_records.h"
 
@@ -35,30 +36,12 @@ enum obi_session_state {
 	OBI_SESSION_CLOSED
 };
 
-/* How far a peer has come that is not authenticated yet: it began an exchange; it has shown that it
- * knows the secret. */
-enum obi_session_progress { OBI_PROGRESS_NONE, OBI_PROGRESS_TALKING, OBI_PROGRESS_PROVEN };
-
-struct obi_session_limits {
-	uint32_t message; /* bytes of one message */
-	uint32_t preauth; /* the same before authentication */
-	uint32_t depth;
-	uint32_t calls; /* in flight, each way; and messages in one batch */
-	uint32_t queue; /* bytes waiting to be written; at twice this the connection closes */
-};
-
-/* 4 MiB, 4 KiB, 24, 256, 8 MiB. */
-struct obi_session_limits obi_session_limits_default(void);
-
 struct obi_session_events {
 	/* Authentication passed, or none was asked for. */
 	void (*opened)(void *user);
 	/* It is CLOSED now; every pending call has ended. err->code is OB_ECONNLOST after an end of
 	 * stream. Called once. */
 	void (*closed)(void *user, const struct ob_error *err);
-	/* A call or notification that is not the protocol's own. Answer it, or defer it, before
-	 * returning. */
-	void (*called)(void *user, struct ob_call *call);
 	/* The peer wants to supervise us; it named the instance it expects (empty: none). OB_OK or
 	 * an error for it. */
 	int (*supervise)(void *user, struct ob_bytes instance);
@@ -75,8 +58,9 @@ struct obi_session_setup {
 	    *auth; /* NULL: none, and then the peer is a foreign server: nothing of ours is sent */
 	enum ob_auth_role role;
 	struct ob_peer peer;
-	struct obi_session_limits limits;
+	struct obi_rpc_limits limits;
 	struct obi_session_events events;
+	struct obi_call_handler handler;
 	void *call_owner; /* for ob_call.owner */
 };
 
@@ -124,7 +108,7 @@ uint8_t *obi_session_room(struct obi_session *s, size_t *ret_room);
  * Of a session that is not OPEN yet. A first message of a mechanism that seals is PROVEN before a
  * record has opened, unless it has come before: who recorded one has proved nothing.
  */
-enum obi_session_progress obi_session_progress(const struct obi_session *s);
+enum obi_handshake_progress obi_session_progress(const struct obi_session *s);
 
 /* n bytes were read there: handle every message that is complete. */
 void obi_session_received(struct obi_session *s, size_t n, int64_t now);
@@ -169,7 +153,7 @@ void obi_session_close(struct obi_session *s, int code, const char *text);
  * params the codec cannot carry.
  */
 int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct ob_value *params,
-		     int64_t deadline, obi_reply_fn *fn, void *user, uint32_t *ret_id,
+		     int64_t deadline, ob_reply_fn *fn, void *user, uint32_t *ret_id,
 		     struct ob_error *reterr);
 
 /* End a call of ours with code; the peer is told. Unknown ids: nothing. */
@@ -190,16 +174,5 @@ struct ob_identity obi_session_identity(const struct obi_session *s);
 
 /* End the calls that are due. */
 void obi_session_expire(struct obi_session *s, int64_t now);
-
-/* ---- Answering: on the loop's thread ---- */
-
-/* Keep the call: copy what it borrows. OB_ENOMEM: it has been answered with an error. */
-int obi_call_defer(struct ob_call *call);
-
-/* Answer with error, or result when error is nil. The call is gone. Returns what ob_call_reply()
- * promises. */
-int obi_call_answer(struct ob_call *call, const struct ob_value *error,
-		    const struct ob_value *result);
-int obi_call_answer_error(struct ob_call *call, int64_t code, const char *message);
 
 #endif

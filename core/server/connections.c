@@ -188,19 +188,16 @@ static void deny(struct ob_server *s, struct ob_call *call)
 	ob_call_fail(call, OB_RPC_DENIED, "%s is not allowed to you", call->method);
 }
 
-static void on_called(void *user, struct obi_connection *link, struct ob_call *call)
+static void handle_call(void *user, struct ob_call *call)
 {
-	struct obi_server_connection *c = user;
-	(void)link;
-	if (c->server->ending) {
+	struct ob_server *s = user;
+	if (s->ending) {
 		ob_call_fail(call, OB_RPC_CLOSING, "shutting down");
-		return;
+	} else if (!may(s, &call->identity, call->method)) {
+		deny(s, call);
+	} else {
+		obi_interfaces_call(&s->interfaces, call);
 	}
-	if (!may(c->server, &call->identity, call->method)) {
-		deny(c->server, call);
-		return;
-	}
-	obi_interfaces_call(&c->server->interfaces, call);
 }
 
 /* The newest parent wins: the one before it is closed, and its running handlers are cancelled with
@@ -213,7 +210,7 @@ static int on_supervise(void *user, struct obi_connection *link, struct ob_bytes
 	if (s->instance != NULL && !ob_bytes_is(instance, s->instance)) {
 		return OB_ENOENT;
 	}
-	struct ob_identity who = obi_session_identity(obi_connection_session(link));
+	struct ob_identity who = obi_connection_identity(link);
 	if (!may_supervise(s, &who)) {
 		return OB_EPERM;
 	}
@@ -256,8 +253,8 @@ void obi_connections_stream(struct ob_server *s, struct ob_stream *stream, struc
 	setup.limits.calls = s->options.calls_max;
 	setup.limits.queue = s->options.queue_max;
 	setup.open_timeout_ms = s->options.auth_timeout_ms;
-	setup.events =
-	    (struct obi_connection_events){on_opened, on_closed, on_called, on_supervise, NULL, c};
+	setup.events = (struct obi_connection_events){on_opened, on_closed, on_supervise, NULL, c};
+	setup.handler = (struct obi_call_handler){handle_call, s};
 	if (obi_connection_accept(&setup, stream, &c->link, NULL) < 0) {
 		obi_connections_drop(c);
 	}
@@ -378,7 +375,7 @@ void obi_server_hang_up(struct ob_server *s)
 void obi_server_end_after(struct ob_server *s, struct ob_call *call)
 {
 	for (struct obi_server_connection *c = s->connections; c != NULL; c = c->next) {
-		if (c->open && obi_connection_session(c->link) == call->session) {
+		if (c->open && obi_connection_carries(c->link, call)) {
 			s->ending = true;
 			c->last = true;
 			obi_connection_shutdown(c->link, GOODBYE_MS);

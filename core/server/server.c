@@ -20,7 +20,7 @@ extern char **environ;
 
 static void fill_defaults(struct ob_server_options *o)
 {
-	struct obi_session_limits limits = obi_session_limits_default();
+	struct obi_rpc_limits limits = obi_rpc_limits_default();
 	o->message_max = o->message_max != 0 ? o->message_max : limits.message;
 	o->calls_max = o->calls_max != 0 ? o->calls_max : limits.calls;
 	o->queue_max = o->queue_max != 0 ? o->queue_max : limits.queue;

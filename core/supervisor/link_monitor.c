@@ -61,11 +61,11 @@ static void judge_unwell(struct obi_supervisor *sup, enum ob_event_type type, co
 /* ---- Questions and answers ---- */
 
 static int ask(struct obi_supervisor *sup, const char *method, const struct ob_value *params,
-	       int64_t timeout_ms, obi_reply_fn *fn)
+	       int64_t timeout_ms, ob_reply_fn *fn)
 {
 	int64_t deadline = timeout_ms < 0 ? INT64_MAX : obi_now_ms() + timeout_ms;
-	return obi_session_call(obi_connection_session(sup->heart.link), ob_bytes_text(method),
-				params, deadline, fn, sup, NULL, NULL);
+	return obi_connection_call(sup->heart.link, ob_bytes_text(method), params, deadline, fn,
+				   sup, NULL, NULL);
 }
 
 static void on_health(void *user, int code, const struct ob_value *value,
@@ -340,13 +340,6 @@ static void on_closed(void *user, struct obi_connection *link, const struct ob_e
 	}
 }
 
-static void on_called(void *user, struct obi_connection *link, struct ob_call *call)
-{
-	struct obi_supervisor *sup = user;
-	(void)link;
-	sup->setup.events.called(sup->setup.events.user, call);
-}
-
 static void on_ending(void *user, struct obi_connection *link)
 {
 	(void)link;
@@ -359,8 +352,7 @@ static void dial_now(void *user)
 	struct obi_connection_setup setup = sup->setup.link;
 	struct ob_error err = {0};
 	sup->heart.dialed_at = obi_now_ms();
-	setup.events =
-	    (struct obi_connection_events){on_opened, on_closed, on_called, NULL, on_ending, sup};
+	setup.events = (struct obi_connection_events){on_opened, on_closed, NULL, on_ending, sup};
 	setup.open_timeout_ms = OPEN_TIMEOUT_MS;
 	if (obi_connection_dial(&setup, sup->address, &sup->heart.link, &err) < 0) {
 		obi_dial_turn_end(&sup->heart.turn);
@@ -438,7 +430,7 @@ enum ob_link obi_link_monitor_state(const struct obi_supervisor *sup)
 	if (sup->heart.unresponsive) {
 		return OB_LINK_UNRESPONSIVE;
 	}
-	if (sup->heart.supervising && !obi_session_ends(obi_connection_session(sup->heart.link))) {
+	if (sup->heart.supervising && !obi_connection_is_ending(sup->heart.link)) {
 		return OB_LINK_UP;
 	}
 	return is_dialing(sup) ? OB_LINK_DIALING : OB_LINK_DOWN;

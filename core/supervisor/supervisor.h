@@ -22,8 +22,6 @@ struct obi_supervisor;
 struct obi_supervisor_events {
 	void (*event)(void *user, const struct ob_event *event);
 	ob_log_fn *log; /* NULL: logs are read and dropped */
-	/* The child calls us. */
-	void (*called)(void *user, struct ob_call *call);
 	/* The link is ready for calls, or (NULL) gone. */
 	void (*link)(void *user, struct obi_connection *link);
 	/* The child has a new token: make the link setup's auth use it. */

@@ -129,9 +129,9 @@ static inline void init_end(struct end *e, enum ob_auth_role role, const char *m
 	    .codec = codec(),
 	    .role = role,
 	    .peer = {.size = sizeof setup.peer, .pidfd = -1},
-	    .limits = obi_session_limits_default(),
-	    .events = {on_opened, on_closed, on_called, on_supervise, on_want_write, on_want_timer,
-		       e},
+	    .limits = obi_rpc_limits_default(),
+	    .events = {on_opened, on_closed, on_supervise, on_want_write, on_want_timer, e},
+	    .handler = {on_called, e},
 	};
 	if (mechanisms != NULL) {
 		e->auth = (struct obi_handshake_setup){.host = obi_registry_host(registry),
