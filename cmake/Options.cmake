@@ -1,9 +1,10 @@
-# What can be chosen at configure time, and the flags every target of ours is compiled with.
+# The options of a build, and the flags of every target.
 option(OUTBOARD_TESTS "Build the tests" ON)
 option(OUTBOARD_EXAMPLES "Build the examples" ON)
 option(OUTBOARD_BENCH "Build the benchmarks" ON)
 option(OUTBOARD_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
 option(OUTBOARD_FAILPOINTS "Compile in the failpoints of the fault tests" OFF)
+option(OUTBOARD_WERROR "Treat warnings as errors; the presets do, a user's compiler may know newer warnings" OFF)
 set(OUTBOARD_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread")
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -18,7 +19,8 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 add_library(ob_flags INTERFACE)
 target_compile_definitions(ob_flags INTERFACE _GNU_SOURCE OB_BUILDING)
-target_compile_options(ob_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+target_compile_options(ob_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                       $<$<BOOL:${OUTBOARD_WERROR}>:-Werror>)
 if(OUTBOARD_FAILPOINTS)
   target_compile_definitions(ob_flags INTERFACE OB_FAILPOINTS)
 endif()
