@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/args.h"
+#include "base/string_list.h"
 #include "base/buf.h"
 #include "json/json.h"
 #include "cli/commands.h"
@@ -74,7 +75,7 @@ static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret
 			   struct ob_error *reterr)
 {
 	struct obi_buf token;
-	char **auth = c->auth != NULL ? obi_names_split(c->auth) : NULL;
+	char **auth = c->auth != NULL ? obi_string_list_split(c->auth, ',') : NULL;
 	struct ob_client_options options = {.size = sizeof options,
 					    .address = c->address,
 					    .codec = c->codec,
@@ -88,7 +89,7 @@ static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret
 		r = ob_client_connect(rt, &options, NULL, ret, reterr);
 	}
 	obi_buf_free(&token);
-	obi_names_free(auth);
+	obi_string_list_free(auth);
 	return r;
 }
 

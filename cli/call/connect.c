@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/string_list.h"
 #include "base/error.h"
 #include "base/uri.h"
 #include "api/endpoint.h"
@@ -63,7 +64,7 @@ static int dial_child(ob_runtime *rt, const struct obi_datadir *dir, const struc
 		      const char *address, int64_t timeout_ms, ob_client **ret,
 		      struct ob_error *reterr)
 {
-	char **auth = config->auth != NULL ? obi_names_split(config->auth) : NULL;
+	char **auth = config->auth != NULL ? obi_string_list_split(config->auth, ',') : NULL;
 	if (config->auth != NULL && auth == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
@@ -79,7 +80,7 @@ static int dial_child(ob_runtime *rt, const struct obi_datadir *dir, const struc
 	    .transport = obi_endpoint_transport_of(rt, config->transport, address),
 	};
 	int r = ob_client_connect(rt, &options, NULL, ret, reterr);
-	obi_names_free(auth);
+	obi_string_list_free(auth);
 	return r;
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "json/json.h"
-#include "process/signal_names.h"
+#include "base/names.h"
 #include "cli/config/run_config_read.h"
 
 #include <stdio.h>

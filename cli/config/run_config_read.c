@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/config/run_config_read.h"
 
+#include "base/names.h"
 #include "base/duration.h"
 #include "json/json.h"
 #include "base/uri.h"

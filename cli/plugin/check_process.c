@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 /* Nobody has so much to tell as BYTES_MAX. */
@@ -33,13 +34,6 @@ struct watch {
 	size_t len;
 	char line[LINE_MAX_BYTES];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- Starting ---- */
 
@@ -133,7 +127,7 @@ static void take_line(struct watch *w, char *line)
 		fields[i] = "";
 	}
 	w->helper->line(w->helper->user, fields, count);
-	w->deadline = now_ms() + w->helper->patience_ms;
+	w->deadline = obi_now_ms() + w->helper->patience_ms;
 }
 
 /* It sends lines without end: that must not keep us for ever. */
@@ -166,11 +160,11 @@ static void read_some(struct watch *w)
  * process counts; others may hold the pipe. */
 static bool listen_to(struct watch *w)
 {
-	w->deadline = now_ms() + w->helper->patience_ms;
+	w->deadline = obi_now_ms() + w->helper->patience_ms;
 	for (;;) {
 		struct pollfd p[2] = {{.fd = w->pidfd, .events = POLLIN},
 				      {.fd = w->silent ? -1 : w->pipe, .events = POLLIN}};
-		int64_t left = w->deadline - now_ms();
+		int64_t left = w->deadline - obi_now_ms();
 		if (left <= 0 || is_flood(w) || *w->helper->stop != 0) {
 			return false;
 		}

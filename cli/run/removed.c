@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "cli/call/connect.h"
 #include "api/runtime.h"
-#include "process/signal_names.h"
+#include "base/names.h"
 #include "cli/run/run.h"
 #include "files/fifo.h"
 #include "files/statefile.h"

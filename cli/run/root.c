@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "json/json.h"
 #include "base/value.h"
-#include "process/signal_names.h"
+#include "base/names.h"
 #include "cli/run/run.h"
 #include "files/file.h"
 

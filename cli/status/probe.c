@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "cli/call/connect.h"
 #include "api/connector.h"
@@ -20,13 +21,6 @@ struct survey {
 };
 
 /* ---- What is written ---- */
-
-static int64_t boottime_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /*
  * A parent says how its child is. Without one, what it wrote is history: a child that lives is
@@ -54,8 +48,9 @@ static void read_state(struct survey *s)
 	status->link = OB_LINK_DOWN;
 	if (lives) {
 		status->pid = s->occupant.process.id.pid;
-		status->uptime_ms =
-		    s->occupant.recorded ? boottime_ms() - s->state.started_boot_ms : -1;
+		status->uptime_ms = s->occupant.recorded
+					? obi_clock_ms(CLOCK_BOOTTIME) - s->state.started_boot_ms
+					: -1;
 		status->version = s->state.version;
 		status->adopted = s->state.adopted;
 	}

@@ -17,7 +17,7 @@
 #include "cli/commands.h"
 #include "cli/call/connect.h"
 #include "cli/config/load.h"
-#include "process/signal_names.h"
+#include "base/names.h"
 #include "cli/report.h"
 #include "cli/run/run.h"
 #include "cli/status/probe.h"

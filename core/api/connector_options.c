@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "base/options.h"
 #include "base/uri.h"
 #include "api/connector.h"

@@ -67,10 +67,4 @@ void obi_endpoint_clear(struct obi_endpoint *ep);
  * caller to add. */
 struct obi_connection_setup obi_endpoint_link(struct ob_runtime *rt, const struct obi_endpoint *ep);
 
-/* Cut "a,b" into names (memory is the text's copy, freed by obi_names_free). */
-char **obi_names_split(const char *text);
-char *obi_names_join(const char *const *names, const char *between);
-char **obi_names_copy(const char *const *names);
-void obi_names_free(char **names);
-
 #endif

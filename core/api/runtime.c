@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/string_list.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "api/connector.h"
@@ -14,56 +15,26 @@
 
 /* ---- Plugin path ---- */
 
-/* Cut a copy of the colon-separated text into an array; empty parts are dropped. */
-static char **split_path(const char *text)
-{
-	size_t parts = 2;
-	for (const char *p = text; *p != '\0'; p++) {
-		parts += *p == ':';
-	}
-	char **list = calloc(parts, sizeof *list);
-	char *copy = strdup(text), *save = NULL;
-	size_t n = 0;
-	for (char *part = copy != NULL ? strtok_r(copy, ":", &save) : NULL;
-	     list != NULL && part != NULL; part = strtok_r(NULL, ":", &save)) {
-		list[n++] = strdup(part);
-	}
-	free(copy);
-	return list;
-}
-
-static char *join_path(const char *const *dirs)
-{
-	size_t size = 1;
-	for (size_t i = 0; dirs[i] != NULL; i++) {
-		size += strlen(dirs[i]) + 1;
-	}
-	char *text = calloc(size, 1);
-	for (size_t i = 0; text != NULL && dirs[i] != NULL; i++) {
-		strcat(strcat(text, i > 0 ? ":" : ""), dirs[i]);
-	}
-	return text;
-}
-
 /* The caller's directories; else those of the environment, then the installation's. */
 static char *effective_path(const struct ob_runtime_options *o)
 {
 	if (o->plugin_path != NULL) {
-		return join_path(o->plugin_path);
+		return obi_string_list_join(o->plugin_path, ":");
 	}
 	const char *env = secure_getenv("OUTBOARD_PLUGIN_PATH");
 	const char *dirs[3] = {env != NULL && *env != '\0' ? env : OB_PLUGIN_DIR, NULL, NULL};
 	if (env != NULL && *env != '\0') {
 		dirs[1] = OB_PLUGIN_DIR;
 	}
-	return join_path(dirs);
+	return obi_string_list_join(dirs, ":");
 }
 
 static int make_registry(struct ob_runtime *rt, const struct ob_runtime_options *o,
 			 struct ob_error *reterr)
 {
 	rt->plugin_path_text = effective_path(o);
-	rt->plugin_path = rt->plugin_path_text != NULL ? split_path(rt->plugin_path_text) : NULL;
+	rt->plugin_path =
+	    rt->plugin_path_text != NULL ? obi_string_list_split(rt->plugin_path_text, ':') : NULL;
 	if (rt->plugin_path == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}

@@ -13,6 +13,8 @@ typedef int obi_failpoint_file;
 #include <string.h>
 #include <unistd.h>
 
+#include "base/string_list.h"
+
 enum { POINTS = 16, NAME = 64 };
 
 enum action { KILL = 1, EXIT, FAIL };
@@ -107,13 +109,11 @@ static void read_point(char *text)
 __attribute__((constructor)) static void read_points(void)
 {
 	const char *given = secure_getenv("OUTBOARD_FP");
-	char *copy = given != NULL ? strdup(given) : NULL;
-	char *rest = NULL;
-	for (char *text = copy != NULL ? strtok_r(copy, ";", &rest) : NULL; text != NULL;
-	     text = strtok_r(NULL, ";", &rest)) {
-		read_point(text);
+	char **list = given != NULL ? obi_string_list_split(given, ';') : NULL;
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+		read_point(list[i]);
 	}
-	free(copy);
+	obi_string_list_free(list);
 }
 
 static bool hit(struct point *point)

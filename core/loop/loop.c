@@ -38,13 +38,6 @@ _Static_assert(sizeof(ev_child) <= sizeof(struct obi_watcher), "room for a libev
 _Static_assert((int)OB_READABLE == EV_READ && (int)OB_WRITABLE == EV_WRITE,
 	       "events need no translation");
 
-int64_t obi_now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int64_t obi_loop_now(struct obi_loop *loop)
 {
 	if (!loop->awake) {
@@ -234,9 +227,7 @@ bool obi_loop_is_default(const struct obi_loop *loop)
 
 static int64_t now_us(void)
 {
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	return obi_clock_ns(CLOCK_MONOTONIC) / 1000;
 }
 
 /* Poll without sleeping while I/O keeps coming; the peer may need this processor, so give it away

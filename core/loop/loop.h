@@ -13,6 +13,7 @@
 #include <outboard/transport.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/job.h"
 
 struct ev_loop;
@@ -93,7 +94,6 @@ void obi_loop_turn(struct obi_loop *loop, bool block);
 /* CLOCK_MONOTONIC ms: read once a turn while callbacks run, anew each time outside of one.
  * obi_now_ms() always reads. */
 int64_t obi_loop_now(struct obi_loop *loop);
-int64_t obi_now_ms(void);
 
 /* (Re)start watching; fn and user must be set. events may be 0: stopped. */
 void obi_io_set(struct obi_loop *loop, struct obi_io *io, int fd, int events);

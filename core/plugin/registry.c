@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "plugin/registry.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/uri.h"
 #include "plugin/loader.h"
@@ -29,13 +30,6 @@ static struct obi_registry *registry_of(const struct ob_host *host)
 }
 
 /* ---- Host services ---- */
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static const struct ob_transport_ops *find_transport(const struct ob_host *host,
 						     struct ob_bytes scheme)
@@ -83,7 +77,7 @@ int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry
 	}
 	registry->host = (struct ob_host){.size = sizeof(struct ob_host),
 					  .fail = obi_fail,
-					  .now_ms = now_ms,
+					  .now_ms = obi_now_ms,
 					  .find_transport = find_transport,
 					  .parse_uri = obi_uri_parse};
 	int rc = copy_dirs(registry, dirs, reterr);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/string_list.h"
 #include "base/uri.h"
 #include "server/connections.h"
 
@@ -326,10 +327,10 @@ int obi_server_listen(struct ob_server *s, struct ob_error *reterr)
 	if (s->config.listen == NULL) {
 		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
 	}
-	char **auth = s->config.auth != NULL ? obi_names_split(s->config.auth) : NULL;
+	char **auth = s->config.auth != NULL ? obi_string_list_split(s->config.auth, ',') : NULL;
 	names.auth = (const char *const *)auth;
 	int r = obi_endpoint_init(s->rt, &names, &s->endpoint, reterr);
-	obi_names_free(auth);
+	obi_string_list_free(auth);
 	s->endpoint.auth.seen = &s->seen;
 	r = r == OB_OK ? obi_endpoint_set_token(&s->endpoint, s->config.token, reterr) : r;
 	r = r == OB_OK ? set_up_gate(s, reterr) : r;

@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/value.h"
 #include "server/server.h"
-
-enum { NS = 1000000000 };
 
 /* ---- The child's side ---- */
 
@@ -34,13 +33,6 @@ static bool is_healthy(const struct ob_server *s, char *text, size_t size)
 	return healthy;
 }
 
-static int64_t boottime_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (int64_t)ts.tv_sec * NS + ts.tv_nsec;
-}
-
 static void on_health(void *user, ob_call *call, const struct ob_value *params)
 {
 	struct ob_server *s = user;
@@ -52,8 +44,8 @@ static void on_health(void *user, ob_call *call, const struct ob_value *params)
 	clock_gettime(CLOCK_REALTIME, &now);
 	ob_call_replyf(call, "{s:b,s:{s:I,s:I},s:i,s:I,s:s}", "healthy", healthy, "timestamp",
 		       "seconds", (int64_t)now.tv_sec, "nanoseconds", (int64_t)now.tv_nsec, "pid",
-		       (int)getpid(), "uptime", boottime_ns() - s->opened_ns, "last_error",
-		       last_error);
+		       (int)getpid(), "uptime", obi_clock_ns(CLOCK_BOOTTIME) - s->opened_ns,
+		       "last_error", last_error);
 }
 
 /* True only if more is expected than we are; then we end, once the answer is out. */

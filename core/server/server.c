@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/string_list.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "base/failpoint.h"
@@ -62,7 +64,7 @@ static void clear_environment(void)
 static int config_of_options(struct ob_server *s, struct ob_error *reterr)
 {
 	const struct ob_server_options *o = &s->options;
-	char *auth = o->auth != NULL ? obi_names_join(o->auth, ",") : NULL;
+	char *auth = o->auth != NULL ? obi_string_list_join(o->auth, ",") : NULL;
 	int r = o->auth == NULL || auth != NULL ? ob_config_set(&s->config.auth, auth) : OB_ENOMEM;
 	r = r == OB_OK ? ob_config_set(&s->config.listen, o->listen) : r;
 	r = r == OB_OK ? ob_config_set(&s->config.codec, o->codec != NULL ? o->codec : "msgpack")
@@ -103,7 +105,7 @@ static int read_rules(struct ob_server *s, struct ob_error *reterr)
 {
 	if (s->config.rules == NULL && s->options.rules != NULL) {
 		int r = obi_acl_check(s->options.rules, reterr);
-		char *text = r == OB_OK ? obi_names_join(s->options.rules, "; ") : NULL;
+		char *text = r == OB_OK ? obi_string_list_join(s->options.rules, "; ") : NULL;
 		r = r == OB_OK ? ob_config_set(&s->config.rules, text) : r;
 		free(text);
 		if (r < 0) {
@@ -130,7 +132,6 @@ static int make_parts(struct ob_server *s, struct ob_error *reterr)
 
 static int open_server(struct ob_server *s, struct ob_error *reterr)
 {
-	struct timespec ts;
 	OBI_CRASHPOINT("server_open");
 	if (s->options.runtime == NULL) {
 		int r = ob_runtime_new(NULL, &s->options.runtime, reterr);
@@ -140,8 +141,7 @@ static int open_server(struct ob_server *s, struct ob_error *reterr)
 		s->own_runtime = true;
 	}
 	s->rt = s->options.runtime;
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	s->opened_ns = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	s->opened_ns = obi_clock_ns(CLOCK_BOOTTIME);
 	signal(SIGPIPE, SIG_IGN);
 	int r = find_config(s, reterr);
 	r = r == OB_OK ? read_rules(s, reterr) : r;

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/clock.h"
+#include "base/string_list.h"
 #include "base/failpoint.h"
 #include "files/child_config.h"
 #include "access/acl.h"
@@ -241,26 +243,28 @@ static char *text_of(const char *dir, const char *name)
 	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
 }
 
-/* NULL and an empty list leave the field alone. */
-static int join(const char *const *list, const char *between, char **field)
+/* A field that names a list, if there is one. */
+static int set_list(char **field, const char *const *list, const char *between)
 {
-	char memory[OBI_ACL_TEXT_MAX + 1];
-	struct ob_sink out = ob_sink_fixed(memory, sizeof memory - 1);
-	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
-		ob_sink_text(&out, i > 0 ? between : "");
-		ob_sink_text(&out, list[i]);
+	if (list == NULL || list[0] == NULL) {
+		return OB_OK;
 	}
-	memory[out.len] = '\0';
-	return out.failed ? OB_EINVAL : obi_child_config_set(field, memory);
+	char *text = obi_string_list_join(list, between);
+	int r = text == NULL ? OB_ENOMEM : OB_EINVAL;
+	if (text != NULL && strlen(text) <= OBI_ACL_TEXT_MAX) {
+		r = obi_child_config_set(field, text);
+	}
+	free(text);
+	return r;
 }
 
 static int fill_access(const struct ob_connector_options *o, struct ob_config *config)
 {
-	int r = join(o->auth, ",", &config->auth);
-	r = r == OB_OK ? join(o->rules, "; ", &config->rules) : r;
-	r = r == OB_OK ? join(o->peer_users, ",", &config->peer_uids) : r;
+	int r = set_list(&config->auth, o->auth, ",");
+	r = r == OB_OK ? set_list(&config->rules, o->rules, "; ") : r;
+	r = r == OB_OK ? set_list(&config->peer_uids, o->peer_users, ",") : r;
 	config->allow_plaintext = o->allow_plaintext;
-	return r == OB_OK ? join(o->peer_groups, ",", &config->peer_gids) : r;
+	return r == OB_OK ? set_list(&config->peer_gids, o->peer_groups, ",") : r;
 }
 
 static int fill_config(struct obi_supervisor *sup, struct ob_config *config,
@@ -315,12 +319,9 @@ static int make_files(struct obi_supervisor *sup, struct ob_config *config, stru
 
 static void note_started(struct obi_supervisor *sup)
 {
-	struct timespec wall, boot;
-	clock_gettime(CLOCK_REALTIME, &wall);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
 	sup->state.procid = sup->process.id;
-	sup->state.started_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
-	sup->state.started_boot_ms = (int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000;
+	sup->state.started_ms = obi_clock_ms(CLOCK_REALTIME);
+	sup->state.started_boot_ms = obi_clock_ms(CLOCK_BOOTTIME);
 	sup->state.adopted = sup->state.was_ready = false;
 	sup->state.version = 0;
 	sup->state.address[0] = '\0';

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "supervisor/supervise_private.h"
 
@@ -305,18 +306,11 @@ static double dice(void)
 	return (double)randombytes_random() / 4294967296.0;
 }
 
-static int64_t boottime_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void arm_backoff(struct obi_supervisor *sup)
 {
 	int64_t delay_ms;
-	if (!obi_backoff_next(&sup->options->restart, &sup->state.restart, boottime_ms(), dice(),
-			      &delay_ms)) {
+	if (!obi_backoff_next(&sup->options->restart, &sup->state.restart,
+			      obi_clock_ms(CLOCK_BOOTTIME), dice(), &delay_ms)) {
 		obi_supervisor_cause(sup, "gave up after %u restarts", sup->state.restart.count);
 		obi_supervisor_instant(sup, OBI_LIFE_GAVE_UP);
 		return;
@@ -553,7 +547,7 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->state = obi_lifecycle_state(sup->phase);
 	ret->link = obi_link_monitor_state(sup);
 	ret->pid = running ? sup->process.id.pid : 0;
-	ret->uptime_ms = running ? boottime_ms() - sup->state.started_boot_ms : -1;
+	ret->uptime_ms = running ? obi_clock_ms(CLOCK_BOOTTIME) - sup->state.started_boot_ms : -1;
 	ret->restarts = (uint32_t)sup->state.restart.total;
 	ret->healthy = running ? sup->healthy : -1;
 	ret->version = sup->state.version;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The config of `outboard run`: faults are told if and only if it is refused, and what is accepted
  * is complete. */
-#include "process/signal_names.h"
+#include "base/names.h"
 #include "supervisor/backoff.h"
 #include "cli/config/run_config.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The config of `outboard run`: into options, or every fault at once. */
-#include "process/signal_names.h"
 #include "cli/config/run_config.h"
 
 #include <signal.h>
@@ -264,42 +263,6 @@ static void what_is_no_json_is_one_fault(void **unused)
 	}
 }
 
-static void signals_and_limits_have_their_names(void **unused)
-{
-	(void)unused;
-	assert_int_equal(obi_signal_number(ob_bytes_text("SIGTERM")), SIGTERM);
-	assert_int_equal(obi_signal_number(ob_bytes_text("INT")), SIGINT);
-	assert_int_equal(obi_signal_number(ob_bytes_text("KILL")), SIGKILL);
-	assert_int_equal(obi_signal_number(ob_bytes_text("15")), 15);
-	const char *bad[] = {"", "0", "65", "term", "SIG", "SIGSIGTERM", "-1", "1x", "015"};
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		assert_int_equal(obi_signal_number(ob_bytes_text(bad[i])), -1);
-	}
-	assert_int_equal(obi_rlimit_number(ob_bytes_text("nofile")), RLIMIT_NOFILE);
-	assert_int_equal(obi_rlimit_number(ob_bytes_text("stack")), RLIMIT_STACK);
-	assert_int_equal(obi_rlimit_number(ob_bytes_text("NOFILE")), -1);
-}
-
-static void names_of_children_and_plugins_are_checked(void **unused)
-{
-	(void)unused;
-	char name[66];
-	memset(name, 'a', sizeof name);
-	assert_true(obi_name_is_child(ob_bytes_of(name, 64)));
-	assert_false(obi_name_is_child(ob_bytes_of(name, 65)));
-	assert_true(obi_name_is_child(ob_bytes_text("A-z_0.9")));
-	assert_true(obi_name_is_child(ob_bytes_text("...")));
-	const char *bad[] = {"", ".", "..", "a/b", "a b", "\xc3\xa9", "a\n"};
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		assert_false(obi_name_is_child(ob_bytes_text(bad[i])));
-	}
-	assert_true(obi_name_is_plugin(ob_bytes_of(name, 31)));
-	assert_false(obi_name_is_plugin(ob_bytes_of(name, 32)));
-	assert_true(obi_name_is_plugin(ob_bytes_text("a-b_9")));
-	assert_false(obi_name_is_plugin(ob_bytes_text("9a")));
-	assert_false(obi_name_is_plugin(ob_bytes_text("a.so")));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,8 +273,6 @@ int main(void)
 	    cmocka_unit_test(one_fault_is_the_error),
 	    cmocka_unit_test(two_children_never_share_a_directory),
 	    cmocka_unit_test(what_is_no_json_is_one_fault),
-	    cmocka_unit_test(signals_and_limits_have_their_names),
-	    cmocka_unit_test(names_of_children_and_plugins_are_checked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

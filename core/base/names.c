@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/names.h"
+
+static bool is_lower(uint8_t c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+static bool is_alnum(uint8_t c)
+{
+	return is_lower(c) || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool obi_name_is_child(struct ob_bytes name)
+{
+	if (name.len == 0 || name.len > 64 || ob_bytes_is(name, ".") || ob_bytes_is(name, "..")) {
+		return false;
+	}
+	for (size_t i = 0; i < name.len; i++) {
+		uint8_t c = name.data[i];
+		if (!is_alnum(c) && c != '.' && c != '_' && c != '-') {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool obi_name_is_plugin(struct ob_bytes name)
+{
+	if (name.len == 0 || name.len > 31 || !is_lower(name.data[0])) {
+		return false;
+	}
+	for (size_t i = 1; i < name.len; i++) {
+		uint8_t c = name.data[i];
+		if (!is_lower(c) && !(c >= '0' && c <= '9') && c != '_' && c != '-') {
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* base/names - which names children and plugins may have. */
+#ifndef OBI_BASE_NAMES_H
+#define OBI_BASE_NAMES_H
+
+#include <outboard/abi.h>
+
+/* Whether the name is valid for a child: [A-Za-z0-9._-]{1,64}, but neither "." nor "..". */
+bool obi_name_is_child(struct ob_bytes name);
+
+/* Whether the name is valid for a plugin: [a-z][a-z0-9_-]{0,30}. */
+bool obi_name_is_plugin(struct ob_bytes name);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/names.h"
+
+static void names_of_children_and_plugins_are_checked(void **unused)
+{
+	(void)unused;
+	char name[66];
+	memset(name, 'a', sizeof name);
+	assert_true(obi_name_is_child(ob_bytes_of(name, 64)));
+	assert_false(obi_name_is_child(ob_bytes_of(name, 65)));
+	assert_true(obi_name_is_child(ob_bytes_text("A-z_0.9")));
+	assert_true(obi_name_is_child(ob_bytes_text("...")));
+	const char *bad[] = {"", ".", "..", "a/b", "a b", "\xc3\xa9", "a\n"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_false(obi_name_is_child(ob_bytes_text(bad[i])));
+	}
+	assert_true(obi_name_is_plugin(ob_bytes_of(name, 31)));
+	assert_false(obi_name_is_plugin(ob_bytes_of(name, 32)));
+	assert_true(obi_name_is_plugin(ob_bytes_text("a-b_9")));
+	assert_false(obi_name_is_plugin(ob_bytes_text("9a")));
+	assert_false(obi_name_is_plugin(ob_bytes_text("a.so")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(names_of_children_and_plugins_are_checked),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
