@@ -5,6 +5,8 @@
  * is noticed; a child is never restarted for what its link does. The seed is in the name of each
  * test. Every connection has a thread (pthread).
  */
+#include "support/clock.h"
+#include "support/expect.h"
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -30,21 +32,6 @@ struct world {
 
 static const char *const by_token[] = {"token", NULL};
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void expect(int code, int want, const struct ob_error *err)
-{
-	if (code != want) {
-		fail_msg("%s \"%s\", wanted %s", ob_result_name(code), code < 0 ? err->text : "",
-			 ob_result_name(want));
-	}
-}
-
 /* What the child listens on, to be freed. */
 static char *begin(struct family *f, const struct world *w, const char *trouble)
 {
@@ -64,7 +51,7 @@ static void start(struct family *f)
 {
 	struct ob_error err = {.text = ""};
 	family_connector(f);
-	expect(ob_connector_start(f->connector, 0, NULL, &err), OB_OK, &err);
+	expect(ob_connector_start(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
 }
 
 static void must_be_the_same(struct family *f, int32_t pid)
@@ -131,7 +118,7 @@ static void call_many(struct family *f, struct round *r, struct seat seats[CALLS
 		int rc = ob_client_call_async(ob_connector_client(f->connector), "act.echo",
 					      &params, 0, on_ended, &seats[i], NULL, &err);
 		if (rc != OB_OK) {
-			expect(rc, OB_EDOWN, &err);
+			expect(rc, OB_EDOWN, &err, NULL);
 			break;
 		}
 		r->begun++;
@@ -239,7 +226,7 @@ static void cut_a_session(const char *listen, const char *codec)
 	struct freed freed = {ob_connector_pid(f.connector),
 			      peer_open_fds(ob_connector_pid(f.connector))};
 	char *path = family_path(&f, "outboard.json");
-	expect(ob_config_read(path, &config, &err), OB_OK, &err);
+	expect(ob_config_read(path, &config, &err), OB_OK, &err, NULL);
 	unsigned out = cut_everywhere(&f, config.rpc_addr, "out"),
 		 in = cut_everywhere(&f, config.rpc_addr, "in");
 	print_message("  %u bytes out, %u in\n", out, in);
@@ -274,7 +261,7 @@ static int64_t call_until_silence(struct family *f)
 		assert_true(before < end);
 		int rc = family_try(f, PATIENCE_MS, &err, "echo", "[i]", 1);
 		if (rc != OB_OK) {
-			expect(rc, OB_ECONNLOST, &err);
+			expect(rc, OB_ECONNLOST, &err, NULL);
 			return before;
 		}
 	}
@@ -318,11 +305,11 @@ static void bearer_is_for_what_is_local(void **state)
 	family_end(&f);
 	listen = begin(&f, &far, "chop=1");
 	f.options.auth = by_bearer;
-	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err);
+	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err, NULL);
 	assert_non_null(strstr(err.text, "authenticator bearer is refused on transport chaos"));
 	f.options.auth = by_token;
 	f.options.allow_plaintext = false;
-	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err);
+	expect(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EPERM, &err, NULL);
 	assert_non_null(strstr(err.text, "transport chaos without encryption is refused"));
 	f.connector = NULL;
 	free(listen);

@@ -19,28 +19,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/clock.h"
+#include "support/expect.h"
 #include "support/scratch.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static struct ob_status status_of(struct family *f)
 {
 	struct ob_status s = {.size = sizeof s};
 	ob_connector_status(f->connector, &s);
 	return s;
-}
-
-static void expect(int code, int want, const struct ob_error *err, const char *text)
-{
-	if (code != want || (text != NULL && strstr(err->text, text) == NULL)) {
-		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code),
-			 code < 0 ? err->text : "", ob_result_name(want), text != NULL ? text : "");
-	}
 }
 
 /* Another connector for the same child, as a new parent has it. */

@@ -4,6 +4,7 @@
  * next one, which comes back to all of them in one moment; and as many connections as a VMM has
  * room for, and one more.
  */
+#include "support/clock.h"
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -58,13 +59,6 @@ struct crowd {
 };
 
 static struct crowd crowd;
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void crowd_until(struct crowd *c, bool (*done)(struct crowd *c), const char *what)
 {

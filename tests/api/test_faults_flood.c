@@ -4,6 +4,7 @@
  * as fast as it goes while clients with it come and go, and the parent lets go of the child and
  * takes it back. What a connect took is printed; that every one succeeds is what is asserted.
  */
+#include "support/clock.h"
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -62,14 +63,12 @@ struct bed {
 	long rss;
 };
 
-static double now_ms(void)
+static double ms_since(int64_t begin_us)
 {
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1000 + (double)ts.tv_nsec / 1000000;
+	return (double)(now_us() - begin_us) / 1000;
 }
 
-/* The most memory that it ever had. */
+/* The peak of its memory use. */
 static long peak_kib(int32_t pid)
 {
 	char path[64], line[256];
@@ -208,16 +207,16 @@ static void report(struct times *t, const char *what, const char *whose)
 static void must_connect(struct bed *bed, struct times *t)
 {
 	struct ob_error err = {0};
-	double begin = now_ms();
+	int64_t begin = now_us();
 	int r;
-	while ((r = call_once(bed, bed->config.token, &err)) < 0 && now_ms() - begin < CONNECT_MS) {
+	while ((r = call_once(bed, bed->config.token, &err)) < 0 && ms_since(begin) < CONNECT_MS) {
 		t->again++;
 		program_let_pass(1);
 	}
 	if (r < 0) {
 		fail_msg("%s", err.text);
 	}
-	t->ms[t->count++] = now_ms() - begin;
+	t->ms[t->count++] = ms_since(begin);
 }
 
 /* The parent lets the child go, and comes back to it. */
@@ -227,11 +226,11 @@ static void must_come_back(struct bed *bed, struct times *t)
 	if (ob_connector_detach(bed->f.connector, &err) < 0) {
 		fail_msg("%s", err.text);
 	}
-	double begin = now_ms();
+	int64_t begin = now_us();
 	if (ob_connector_reconnect(bed->f.connector, 0, NULL, &err) < 0) {
 		fail_msg("%s", err.text);
 	}
-	t->ms[t->count++] = now_ms() - begin;
+	t->ms[t->count++] = ms_since(begin);
 }
 
 /* ---- Floods ---- */
@@ -272,8 +271,8 @@ static void withstand(struct bed *bed, const char *mode, const char *as)
 	struct times *clients = calloc(2, sizeof *clients), *parent = clients + 1;
 	assert_non_null(clients);
 	open_flood(&flooder, bed, mode, as);
-	double begin = now_ms();
-	for (int i = 0; i < CONNECTS && (i < CONNECTS_LEAST || now_ms() - begin < ENOUGH_MS); i++) {
+	int64_t begin = now_us();
+	for (int i = 0; i < CONNECTS && (i < CONNECTS_LEAST || ms_since(begin) < ENOUGH_MS); i++) {
 		must_connect(bed, clients);
 		must_come_back(bed, parent);
 		assert_true(peer_open_fds(bed->pid) <= bed->fds + DESCRIPTORS);
@@ -496,9 +495,9 @@ static void fault_42_who_fails_has_to_wait(void **state)
 	assert_int_equal(call_as(&bed, 0, bed.config.token), OB_OK);
 	family_until(&bed.f, has_told_of_the_stranger, &bed.f);
 	/* It ends, too: at most 10 s, and not again from the beginning with each try. */
-	double begin = now_ms();
+	int64_t begin = now_us();
 	while (call_as(&bed, STRANGER, bed.config.token) < 0) {
-		assert_true(now_ms() - begin < FAMILY_WAIT_MS);
+		assert_true(ms_since(begin) < FAMILY_WAIT_MS);
 		program_let_pass(50);
 	}
 	assert_int_equal(call_as(&bed, STRANGER, bed.config.token), OB_OK);

@@ -4,6 +4,7 @@
  * The lines are numbered, so that each one is accounted for: seen, counted as dropped, or inside
  * the one read that a killed parent took with it.
  */
+#include "support/clock.h"
 #include "support/crash.h"
 
 #include <setjmp.h>
@@ -241,13 +242,11 @@ static long resident_kib(pid_t pid)
 
 static int64_t time_calls(struct crash *c)
 {
-	struct timespec begin, end;
-	clock_gettime(CLOCK_MONOTONIC, &begin);
+	int64_t begin = now_us();
 	for (int i = 0; i < 200; i++) {
 		assert_string_equal(program_ask(&c->now, "call act.echo 5"), "reply 5");
 	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	return (end.tv_sec - begin.tv_sec) * 1000000 + (end.tv_nsec - begin.tv_nsec) / 1000;
+	return now_us() - begin;
 }
 
 static void fault_60_a_flood_of_lines_starves_no_call(void **state)

@@ -3,6 +3,7 @@
  * Ends that meet beginnings: rows 4, 5, 40 and 41. A child that dies with calls in flight, a newer
  * parent, a server that is stopped before it listens, a connector that is closed in every state.
  */
+#include "support/clock.h"
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -23,13 +24,6 @@
 #include "support/scratch.h"
 
 enum { IN_FLIGHT = 100, ROUNDS = 10, LOOPS = 10000, LOOP_MS = 8000 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- Death with calls in flight ---- */
 

@@ -5,6 +5,7 @@
  * MessagePack-RPC by hand; what is said about strangers is tested with a token that they do not
  * have.
  */
+#include "support/clock.h"
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -36,13 +37,6 @@ struct bed {
 	int32_t pid;
 	int fds; /* of the child, with the connector's connection */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void begin(struct bed *bed, const char *const *auth, const char *argument)
 {

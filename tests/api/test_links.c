@@ -17,24 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/clock.h"
+#include "support/expect.h"
 #include "support/netns.h"
 #include "support/scratch.h"
 #include "support/vmm.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void expect(int code, int want, const struct ob_error *err, const char *text)
-{
-	if (code != want || (text != NULL && strstr(err->text, text) == NULL)) {
-		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code),
-			 code < 0 ? err->text : "", ob_result_name(want), text != NULL ? text : "");
-	}
-}
 
 /* ---- A child behind a VMM ---- */
 

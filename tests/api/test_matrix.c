@@ -4,6 +4,7 @@
  * transport, codec and authenticator that go together; and what does not go together is refused
  * before anything is started, by name. At the end the matrix is printed.
  */
+#include "support/expect.h"
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -39,14 +40,6 @@ static struct cell cells[CELLS];
 static bool is_plain(const struct cell *cell)
 {
 	return cell->wire != UNIX && cell->auth != NULL && strcmp(cell->auth, "noise") != 0;
-}
-
-static void expect(int code, int want, const struct ob_error *err, const char *text)
-{
-	if (code != want || (text != NULL && strstr(err->text, text) == NULL)) {
-		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code),
-			 code < 0 ? err->text : "", ob_result_name(want), text != NULL ? text : "");
-	}
 }
 
 /* ---- One combination ---- */

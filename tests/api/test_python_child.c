@@ -4,6 +4,7 @@
  * child: start, call, callback, log, kill, restart, detach, adopt, a version too old, stop; over
  * each transport and with each authenticator that it knows.
  */
+#include "support/expect.h"
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -26,14 +27,6 @@ struct python {
 	ob_reply *reply;
 	uint32_t changed; /* kv-events.changed */
 };
-
-static void expect(int code, int want, const struct ob_error *err, const char *text)
-{
-	if (code != want || (text != NULL && strstr(err->text, text) == NULL)) {
-		fail_msg("%s \"%s\", wanted %s \"%s\"", ob_result_name(code),
-			 code < 0 ? err->text : "", ob_result_name(want), text != NULL ? text : "");
-	}
-}
 
 /* ---- What the parent offers ---- */
 

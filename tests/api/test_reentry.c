@@ -18,14 +18,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "support/expect.h"
 #include "support/scratch.h"
-
-static void expect(int code, int want, const struct ob_error *err)
-{
-	if (code != want) {
-		fail_msg("%s: %s", ob_result_name(code), code < 0 ? err->text : "");
-	}
-}
 
 /* Until a timer of the kernel says that so much time has passed. */
 static void await_ms(int ms)
@@ -49,8 +43,8 @@ static void a_timeout_counts_from_the_call(void **state)
 		family_start(&f, modes[i]);
 		family_call(&f, "echo", "[i]", 1);
 		await_ms(700); /* the program does something else, and the loop sees nothing */
-		expect(family_try(&f, 600, &err, "echo", "[i]", 2), OB_OK, &err);
-		expect(family_try(&f, INT64_MAX, &err, "echo", "[i]", 3), OB_OK, &err);
+		expect(family_try(&f, 600, &err, "echo", "[i]", 2), OB_OK, &err, NULL);
+		expect(family_try(&f, INT64_MAX, &err, "echo", "[i]", 3), OB_OK, &err, NULL);
 		family_end(&f);
 	}
 }
@@ -111,7 +105,7 @@ static void a_cancelled_call_may_call_again(void **state)
 	family_start(&f, OB_RUNTIME_THREADED);
 	expect(ob_client_call_async(ob_connector_client(f.connector), "act.keep", NULL, 0, on_first,
 				    &a, &id, &err),
-	       OB_OK, &err);
+	       OB_OK, &err, NULL);
 	ob_client_cancel(ob_connector_client(f.connector), id);
 	family_until(&f, both_ended, &a);
 	assert_true(a.elsewhere);
@@ -149,14 +143,15 @@ static void a_lost_call_may_free_its_client(void **state)
 	struct freeing x = {0};
 	(void)state;
 	family_start(&f, OB_RUNTIME_INLINE);
-	expect(ob_connector_connect_interface(f.connector, "act", 0, &x.client, &err), OB_OK, &err);
+	expect(ob_connector_connect_interface(f.connector, "act", 0, &x.client, &err), OB_OK, &err,
+	       NULL);
 	expect(ob_client_call_async(x.client, "keep", NULL, 0, on_lost, &x, NULL, &err), OB_OK,
-	       &err);
+	       &err, NULL);
 	expect(ob_client_call_async(x.client, "keep", NULL, 0, on_lost, &x, NULL, &err), OB_OK,
-	       &err);
-	expect(ob_connector_detach(f.connector, &err), OB_OK, &err);
+	       &err, NULL);
+	expect(ob_connector_detach(f.connector, &err), OB_OK, &err, NULL);
 	family_until(&f, two_ended, &x);
-	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_OK, &err);
+	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	family_end(&f);
 }
 
@@ -168,9 +163,9 @@ static void a_server_may_be_closed_inside_its_shutdown(void **state)
 	family_begin(&f, OB_RUNTIME_INLINE, "closeinside", NULL);
 	f.options.restart.backoff_base_ms = 60000;
 	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err);
+	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	expect(ob_client_callf(ob_connector_control(f.connector), 0, NULL, &err, "shutdown", NULL),
-	       OB_OK, &err);
+	       OB_OK, &err, NULL);
 	family_await(&f, OB_EVENT_EXITED, 1);
 	assert_int_equal(f.last_exit.exit_kind, OB_EXIT_CODE);
 	assert_int_equal(f.last_exit.exit_value, 0);
@@ -191,9 +186,9 @@ static void close_then_free_on_an_attached_loop(void **state)
 	struct ob_connector_options co = {
 	    .size = sizeof co, .name = "actor", .data_path = dir, .argv = argv};
 	(void)state;
-	expect(ob_runtime_new(&o, &runtime, &err), OB_OK, &err);
-	expect(ob_connector_new(runtime, &co, &connector, &err), OB_OK, &err);
-	expect(ob_connector_start_async(connector, NULL, NULL, &err), OB_OK, &err);
+	expect(ob_runtime_new(&o, &runtime, &err), OB_OK, &err, NULL);
+	expect(ob_connector_new(runtime, &co, &connector, &err), OB_OK, &err, NULL);
+	expect(ob_connector_start_async(connector, NULL, NULL, &err), OB_OK, &err, NULL);
 	while (ob_connector_pid(connector) == 0) {
 		ev_run(loop, EVRUN_ONCE);
 	}
@@ -215,11 +210,11 @@ static void start_says_that_a_child_of_an_earlier_parent_runs(void **state)
 	struct ob_error err;
 	(void)state;
 	family_start(&f, OB_RUNTIME_INLINE);
-	expect(ob_connector_detach(f.connector, &err), OB_OK, &err);
+	expect(ob_connector_detach(f.connector, &err), OB_OK, &err, NULL);
 	int r = ob_connector_start(f.connector, 0, NULL, &err);
-	expect(r, OB_EEXIST, &err);
+	expect(r, OB_EEXIST, &err, NULL);
 	assert_non_null(strstr(err.text, "outboard process actor is already running"));
-	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_OK, &err);
+	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	family_end(&f);
 }
 
@@ -232,7 +227,7 @@ static void a_child_that_is_ill_from_the_start_is_restarted(void **state)
 	f.options.health_action = OB_HEALTH_RESTART;
 	f.options.restart = (struct ob_restart_policy){.max_restarts = 2, .backoff_base_ms = -1};
 	family_connector(&f);
-	expect(ob_connector_supervise(f.connector, &err), OB_OK, &err);
+	expect(ob_connector_supervise(f.connector, &err), OB_OK, &err, NULL);
 	family_await(&f, OB_EVENT_FAILED, 1);
 	assert_int_equal(family_count(&f, OB_EVENT_STARTING), 3);
 	family_end(&f);

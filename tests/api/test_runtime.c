@@ -21,16 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/expect.h"
 #include "support/scratch.h"
 
 enum { DEATHS = 200, CHILDREN = 8, WAIT_S = 120 };
-
-static void expect(int code, int want, const struct ob_error *err)
-{
-	if (code != want) {
-		fail_msg("%s: %s", ob_result_name(code), code < 0 ? err->text : "");
-	}
-}
 
 /* ---- Children that die with a status of their own, again and again ---- */
 
@@ -143,7 +137,7 @@ static void make_crowd(struct crowd *c, enum ob_runtime_mode mode, struct ev_loo
 	c->loop = loop;
 	c->scratch = scratch_make();
 	c->actor = scratch_text("%s/children/child-actor", scratch_env("OB_TEST_BUILD"));
-	expect(ob_runtime_new(&o, &c->runtime, &err), OB_OK, &err);
+	expect(ob_runtime_new(&o, &c->runtime, &err), OB_OK, &err, NULL);
 	for (int i = 0; i < CHILDREN; i++) {
 		struct mortal *m = &c->mortals[i];
 		const char *argv[] = {c->actor, NULL};
@@ -157,8 +151,8 @@ static void make_crowd(struct crowd *c, enum ob_runtime_mode mode, struct ev_loo
 						  .restart = {.backoff_base_ms = -1},
 						  .on_event = on_event,
 						  .user_data = m};
-		expect(ob_connector_new(c->runtime, &co, &m->connector, &err), OB_OK, &err);
-		expect(ob_connector_supervise(m->connector, &err), OB_OK, &err);
+		expect(ob_connector_new(c->runtime, &co, &m->connector, &err), OB_OK, &err, NULL);
+		expect(ob_connector_supervise(m->connector, &err), OB_OK, &err, NULL);
 	}
 }
 
@@ -249,7 +243,7 @@ static void run_attached(struct ev_loop *loop)
 	ev_run(loop, 0);
 	for (int i = 0; i < CHILDREN; i++) {
 		expect(ob_connector_stop_async(c.mortals[i].connector, on_stopped, &c, &err), OB_OK,
-		       &err);
+		       &err, NULL);
 	}
 	ev_run(loop, 0);
 	assert_int_equal(c.stopped, CHILDREN);
@@ -291,7 +285,7 @@ static void runtime_options_are_checked(void **state)
 	assert_int_equal(ob_runtime_new(&o, &rt, &err), OB_EINVAL);
 	o.size = 0;
 	assert_int_equal(ob_runtime_new(&o, &rt, &err), OB_EINVAL);
-	expect(ob_runtime_new(&wide.known, &rt, &err), OB_OK, &err);
+	expect(ob_runtime_new(&wide.known, &rt, &err), OB_OK, &err, NULL);
 	ob_runtime_free(rt);
 	wide.newer = 1;
 	assert_int_equal(ob_runtime_new(&wide.known, &rt, &err), OB_EINVAL);
@@ -302,7 +296,7 @@ static void stop_from_a_signal_handler_and_timeouts(void **state)
 	struct ob_error err;
 	ob_runtime *rt;
 	(void)state;
-	expect(ob_runtime_new(NULL, &rt, &err), OB_OK, &err);
+	expect(ob_runtime_new(NULL, &rt, &err), OB_OK, &err, NULL);
 	assert_int_equal(ob_runtime_run(rt, 10), OB_ETIMEDOUT);
 	assert_int_equal(ob_runtime_run(rt, 0), OB_ETIMEDOUT);
 	ob_runtime_stop(rt);

@@ -12,14 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "support/clock.h"
 #include "support/novsock.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void a_start_that_is_not_permitted_ends_at_once(void **state)
 {

@@ -28,6 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/clock.h"
+
 enum { HELD = 5000, LIFE_MS = 120000, TELL_EVERY = 500, DRIP_MS = 20, FIRST_MAX = 128 };
 
 struct connection {
@@ -54,13 +56,6 @@ static long made;
 static bool is(const char *which)
 {
 	return strcmp(mode, which) == 0;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* ---- What it says ---- */

@@ -15,17 +15,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "support/clock.h"
 #include "support/family.h"
 #include "support/scratch.h"
 
 enum { ARGUMENTS = 24, RECOVER_MS = 5000 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void crash_begin(struct crash *c)
 {

@@ -9,13 +9,7 @@
 
 #include <signal.h>
 
-static void expect(int code, int want, const struct ob_error *err)
-{
-	if (code != want) {
-		fail_msg("%s \"%s\", wanted %s", ob_result_name(code), code < 0 ? err->text : "",
-			 ob_result_name(want));
-	}
-}
+#include "support/expect.h"
 
 static void on_read(void *user, ob_call *call, const struct ob_value *params)
 {
@@ -66,11 +60,11 @@ static void kill_and_restart(struct family *f)
 {
 	struct ob_error err;
 	int32_t pid = ob_connector_pid(f->connector);
-	expect(family_try(f, 0, &err, "signal", "[i]", SIGKILL), OB_ECONNLOST, &err);
+	expect(family_try(f, 0, &err, "signal", "[i]", SIGKILL), OB_ECONNLOST, &err, NULL);
 	family_await(f, OB_EVENT_READY, 2);
 	assert_int_not_equal(ob_connector_pid(f->connector), pid);
 	pid = ob_connector_pid(f->connector);
-	expect(family_try(f, 0, &err, "exit", "[i]", 0), OB_ECONNLOST, &err);
+	expect(family_try(f, 0, &err, "exit", "[i]", 0), OB_ECONNLOST, &err, NULL);
 	family_await(f, OB_EVENT_READY, 3);
 	assert_int_not_equal(ob_connector_pid(f->connector), pid);
 }
@@ -79,12 +73,13 @@ static void detach_and_adopt(struct family *f)
 {
 	struct ob_error err;
 	int32_t pid = ob_connector_pid(f->connector);
-	expect(ob_connector_detach(f->connector, &err), OB_OK, &err);
+	expect(ob_connector_detach(f->connector, &err), OB_OK, &err, NULL);
 	ob_connector_close(f->connector);
 	assert_true(family_alive(pid));
 	family_connector(f);
-	expect(ob_connector_expose(f->connector, "source", life_source, NULL, &err), OB_OK, &err);
-	expect(ob_connector_reconnect(f->connector, 0, NULL, &err), OB_OK, &err);
+	expect(ob_connector_expose(f->connector, "source", life_source, NULL, &err), OB_OK, &err,
+	       NULL);
+	expect(ob_connector_reconnect(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
 	assert_int_equal(ob_connector_pid(f->connector), pid);
 }
 
@@ -92,8 +87,9 @@ void life_live(struct family *f)
 {
 	struct ob_error err;
 	family_connector(f);
-	expect(ob_connector_expose(f->connector, "source", life_source, NULL, &err), OB_OK, &err);
-	expect(ob_connector_start(f->connector, 0, NULL, &err), OB_OK, &err);
+	expect(ob_connector_expose(f->connector, "source", life_source, NULL, &err), OB_OK, &err,
+	       NULL);
+	expect(ob_connector_start(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
 	life_works(f);
 	logs(f, 100);
 	kill_and_restart(f);
@@ -102,6 +98,6 @@ void life_live(struct family *f)
 	life_works(f);
 	logs(f, 200);
 	int32_t pid = ob_connector_pid(f->connector);
-	expect(ob_connector_stop(f->connector, 0, NULL, &err), OB_OK, &err);
+	expect(ob_connector_stop(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
 	assert_false(family_alive(pid));
 }

@@ -2,6 +2,7 @@
 /* Which process is meant: never another one, whoever has its number now. */
 #include "process/process.h"
 #include "process/spawn.h"
+#include "support/clock.h"
 #include "support/scratch.h"
 
 #include <errno.h>
@@ -98,13 +99,6 @@ static void alarms(int us)
 	struct sigaction action = {.sa_handler = on_alarm};
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &every, NULL), 0);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void fault_16_23_waiting_goes_on_when_signals_interrupt_it(void **unused)

@@ -3,6 +3,7 @@
  * that never answers. */
 #include "unit/transports/wire_bed.h"
 
+#include "support/clock.h"
 #include "support/netns.h"
 
 #include <errno.h>
@@ -20,13 +21,6 @@
 enum { THREADS = 4 }; /* that look up names at once */
 
 static const char *no_network; /* why not */
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void need_network(void)
 {

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "support/clock.h"
+
 /* What the listener is bound to, without "tcp://"; free it. */
 static char *bound(const struct bed *bed, struct ob_listener *listener)
 {
@@ -174,13 +176,6 @@ static void zones_are_taken_in_either_form(void **state)
 }
 
 /* ---- Happy eyeballs ---- */
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Where the first family refuses, the second is asked at once. */
 static void a_family_that_refuses_costs_no_time(void **state)
