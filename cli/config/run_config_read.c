@@ -5,7 +5,7 @@
 #include "base/duration.h"
 #include "json/json.h"
 #include "base/uri.h"
-#include "process/signal_names.h"
+#include "base/signal_names.h"
 #include "access/origin.h"
 
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #include "base/options.h"
 #include "base/uri.h"
 #include "api/connector.h"
-#include "process/signal_names.h"
+#include "base/signal_names.h"
 #include "supervisor/backoff.h"
 #include "access/acl.h"
 #include "access/origin.h"

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "process/signal_names.h"
+#include "base/signal_names.h"
 #include "process/environ.h"
 #include "process/spawn_child.h"
 #include "process/user.h"

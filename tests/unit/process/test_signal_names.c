@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "process/signal_names.h"
+#include "base/signal_names.h"
 
 static void names_of_signals_and_limits_have_numbers(void **unused)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "process/signal_names.h"
+#include "base/signal_names.h"
 
 #include <signal.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* process/signal_names - the numbers of signals and resource limits that config files name. */
-#ifndef OBI_PROCESS_SIGNAL_NAMES_H
-#define OBI_PROCESS_SIGNAL_NAMES_H
+/* base/signal_names - the numbers of signals and resource limits that config files name. */
+#ifndef OBI_BASE_SIGNAL_NAMES_H
+#define OBI_BASE_SIGNAL_NAMES_H
 
 #include <outboard/abi.h>
 
