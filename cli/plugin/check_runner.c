@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "plugin/descriptor.h"
+#include "base/names.h"
 #include "cli/plugin/check_worker.h"
 
 enum { HANGS_MAX = 3, WORDS_MAX = 8 + 2 * OBI_LIST_MAX + 1, TEXT_MAX = 256, DIR_LENGTH_MAX = 60 };
@@ -150,7 +150,7 @@ static int run_helpers(struct state *s, struct ob_error *reterr)
 static int find_file(const char *file, char *path, size_t size, struct ob_error *reterr)
 {
 	char cwd[PATH_MAX] = "";
-	bool bare = obi_plugin_name_ok(file), relative = !bare && file[0] != '/';
+	bool bare = obi_name_is_plugin(ob_bytes_text(file)), relative = !bare && file[0] != '/';
 	if (relative && getcwd(cwd, sizeof cwd) == NULL) {
 		return obi_fail(reterr, OB_EIO, errno, "the working directory cannot be told");
 	}

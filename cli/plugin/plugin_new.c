@@ -11,7 +11,7 @@
 
 #include "cli/args.h"
 #include "base/error.h"
-#include "plugin/descriptor.h"
+#include "base/names.h"
 #include "cli/plugin/plugin.h"
 #include "cli/report.h"
 #include "cli/plugin/skeletons.h"
@@ -157,8 +157,8 @@ static const struct kind *find_kind(const char *name)
 static bool name_is_sound(const struct writing *w)
 {
 	bool scheme =
-	    strcmp(w->kind->name, "transport") != 0 || obi_scheme_ok(ob_bytes_text(w->name));
-	if (!obi_plugin_name_ok(w->name) || !scheme) {
+	    strcmp(w->kind->name, "transport") != 0 || obi_name_is_scheme(ob_bytes_text(w->name));
+	if (!obi_name_is_plugin(ob_bytes_text(w->name)) || !scheme) {
 		obi_complain("plugin new: \"%s\" is no name for it: [a-z][a-z0-9_-]*, at most 31 "
 			     "characters%s",
 			     w->name,

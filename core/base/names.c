@@ -25,16 +25,28 @@ bool obi_name_is_child(struct ob_bytes name)
 	return true;
 }
 
-bool obi_name_is_plugin(struct ob_bytes name)
+/* A lower-case letter, then lower-case letters, digits and the characters of `others`. */
+static bool is_word(struct ob_bytes name, const char *others)
 {
 	if (name.len == 0 || name.len > 31 || !is_lower(name.data[0])) {
 		return false;
 	}
 	for (size_t i = 1; i < name.len; i++) {
 		uint8_t c = name.data[i];
-		if (!is_lower(c) && !(c >= '0' && c <= '9') && c != '_' && c != '-') {
+		if (!is_lower(c) && !(c >= '0' && c <= '9') &&
+		    (c == '\0' || strchr(others, c) == NULL)) {
 			return false;
 		}
 	}
 	return true;
+}
+
+bool obi_name_is_plugin(struct ob_bytes name)
+{
+	return is_word(name, "_-");
+}
+
+bool obi_name_is_scheme(struct ob_bytes name)
+{
+	return is_word(name, "+.-");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base/names - which names children and plugins may have. */
+/* base/names - which names children, plugins and URI schemes may have. */
 #ifndef OBI_BASE_NAMES_H
 #define OBI_BASE_NAMES_H
 
@@ -10,5 +10,8 @@ bool obi_name_is_child(struct ob_bytes name);
 
 /* Whether the name is valid for a plugin: [a-z][a-z0-9_-]{0,30}. */
 bool obi_name_is_plugin(struct ob_bytes name);
+
+/* Whether the name is valid for a URI scheme of a transport: [a-z][a-z0-9+.-]{0,30}. */
+bool obi_name_is_scheme(struct ob_bytes name);
 
 #endif

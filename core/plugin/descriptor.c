@@ -2,11 +2,10 @@
 #include "plugin/descriptor.h"
 
 #include "base/error.h"
+#include "base/names.h"
 #include "plugin/vtable.h"
 
 #include <stdlib.h>
-
-enum { NAME_LIMIT = 31, SCHEME_LIMIT = 31 };
 
 /* A plugin, with the text of its origin behind it. */
 struct entry {
@@ -15,24 +14,6 @@ struct entry {
 };
 
 /* ---- Names ---- */
-
-bool obi_plugin_name_ok(const char *text)
-{
-	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-	return n > 0 && n <= NAME_LIMIT && text[n] == '\0' && text[0] >= 'a' && text[0] <= 'z';
-}
-
-bool obi_scheme_ok(struct ob_bytes scheme)
-{
-	static const char set[] = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
-	for (size_t i = 0; i < scheme.len; i++) {
-		if (memchr(set, scheme.data[i], sizeof set - 1) == NULL) {
-			return false;
-		}
-	}
-	return scheme.len > 0 && scheme.len <= SCHEME_LIMIT && scheme.data[0] >= 'a' &&
-	       scheme.data[0] <= 'z';
-}
 
 const char *obi_plugin_kind_text(enum ob_plugin_kind kind)
 {
@@ -74,7 +55,7 @@ static int judge_schemes(const char *const *schemes, struct ob_error *reterr)
 				"its transport table has an empty list of schemes");
 	}
 	for (; *schemes != NULL; schemes++) {
-		if (!obi_scheme_ok(ob_bytes_text(*schemes))) {
+		if (!obi_name_is_scheme(ob_bytes_text(*schemes))) {
 			return obi_fail(reterr, OB_EPLUGIN, 0,
 					"it claims '%.40s', which is not a URI scheme", *schemes);
 		}
@@ -107,7 +88,7 @@ static int fill(const struct ob_plugin *given, struct obi_plugin *plugin, struct
 	if (rc != OB_OK) {
 		return rc;
 	}
-	if (!obi_plugin_name_ok(own.name)) {
+	if (!obi_name_is_plugin(ob_bytes_text(own.name))) {
 		return obi_fail(reterr, OB_EPLUGIN, 0,
 				"its name is not [a-z][a-z0-9_-]* of at most 31 characters");
 	}

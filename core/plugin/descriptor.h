@@ -35,12 +35,6 @@ struct obi_plugin {
 int obi_plugin_new(const struct ob_plugin *given, const char *origin,
 		   struct obi_plugin **ret_plugin, struct ob_error *reterr);
 
-/* Whether text may be a plugin's name: [a-z][a-z0-9_-]*, at most 31 characters. */
-bool obi_plugin_name_ok(const char *text);
-
-/* Whether a transport may claim it: [a-z][a-z0-9+.-]*, at most 31 characters. */
-bool obi_scheme_ok(struct ob_bytes scheme);
-
 /* Whether a transport plugin claims exactly this scheme. */
 bool obi_plugin_claims(const struct obi_plugin *transport, struct ob_bytes scheme);
 

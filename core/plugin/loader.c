@@ -2,6 +2,7 @@
 #include "plugin/loader.h"
 
 #include "base/error.h"
+#include "base/names.h"
 #include "plugin/descriptor.h"
 
 #include <dlfcn.h>
@@ -191,7 +192,7 @@ static int open_named(const char *const *dirs, const char *name, struct obi_plug
 int obi_plugin_file_open(const char *const *dirs, const char *name_or_path,
 			 struct obi_plugin_file *ret, struct ob_error *reterr)
 {
-	if (obi_plugin_name_ok(name_or_path)) {
+	if (obi_name_is_plugin(ob_bytes_text(name_or_path))) {
 		return open_named(dirs, name_or_path, ret, reterr);
 	}
 	if (name_or_path[0] != '/') {

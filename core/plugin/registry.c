@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/names.h"
 #include "base/uri.h"
 #include "plugin/loader.h"
 
@@ -318,7 +319,7 @@ static int find(struct obi_registry *registry, enum ob_plugin_kind kind, const c
 {
 	const struct obi_plugin *plugin = by_name(registry->first, kind, name);
 	if (plugin == NULL) {
-		if (!obi_plugin_name_ok(name)) {
+		if (!obi_name_is_plugin(ob_bytes_text(name))) {
 			return obi_fail(reterr, OB_EINVAL, 0, "'%.200s' is not a plugin's name",
 					name);
 		}
@@ -370,7 +371,7 @@ static int load_for_scheme(struct obi_registry *registry, struct ob_bytes scheme
 {
 	char name[32];
 	file_of_scheme(scheme, name);
-	if (!obi_plugin_name_ok(name)) {
+	if (!obi_name_is_plugin(ob_bytes_text(name))) {
 		return obi_fail(reterr, OB_EPLUGIN, 0, "no plugin can be called like that");
 	}
 	int rc = obi_registry_load(registry, name, reterr);
@@ -383,7 +384,7 @@ static int load_for_scheme(struct obi_registry *registry, struct ob_bytes scheme
 int obi_registry_transport(struct obi_registry *registry, const char *name, struct ob_bytes scheme,
 			   const struct obi_plugin **ret_plugin, struct ob_error *reterr)
 {
-	if (!obi_scheme_ok(scheme)) {
+	if (!obi_name_is_scheme(scheme)) {
 		return obi_fail(reterr, OB_EINVAL, 0, "'%.*s' is not a URI scheme",
 				(int)(scheme.len < 31 ? scheme.len : 31),
 				(const char *)scheme.data);

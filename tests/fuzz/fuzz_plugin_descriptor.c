@@ -8,6 +8,7 @@
  * (bit 0 name, 1 version, 2 schemes), the descriptor's bytes, the table's bytes, and what is left:
  * the texts.
  */
+#include "base/names.h"
 #include "plugin/registry.h"
 #include "plugin/vtable.h"
 
@@ -85,7 +86,7 @@ static void copy_as_each(const void *table)
 
 static void check(const struct obi_plugin *plugin)
 {
-	must(obi_plugin_name_ok(plugin->name) && plugin->version != NULL &&
+	must(obi_name_is_plugin(ob_bytes_text(plugin->name)) && plugin->version != NULL &&
 	     strcmp(plugin->origin, "fuzz") == 0);
 	must(plugin->kind != OB_PLUGIN_TRANSPORT || transport_is_whole(&plugin->as.transport));
 	must(plugin->kind != OB_PLUGIN_CODEC || codec_is_whole(&plugin->as.codec));

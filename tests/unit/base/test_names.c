@@ -9,7 +9,7 @@
 
 #include "base/names.h"
 
-static void names_of_children_and_plugins_are_checked(void **unused)
+static void names_of_children_plugins_and_schemes_are_checked(void **unused)
 {
 	(void)unused;
 	char name[66];
@@ -27,12 +27,16 @@ static void names_of_children_and_plugins_are_checked(void **unused)
 	assert_true(obi_name_is_plugin(ob_bytes_text("a-b_9")));
 	assert_false(obi_name_is_plugin(ob_bytes_text("9a")));
 	assert_false(obi_name_is_plugin(ob_bytes_text("a.so")));
+	assert_false(obi_name_is_plugin(ob_bytes_of("a\0b", 3)));
+	assert_true(obi_name_is_scheme(ob_bytes_text("a+b.c-9")));
+	assert_false(obi_name_is_scheme(ob_bytes_text("a_b")));
+	assert_false(obi_name_is_scheme(ob_bytes_text("+a")));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(names_of_children_and_plugins_are_checked),
+	    cmocka_unit_test(names_of_children_plugins_and_schemes_are_checked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
