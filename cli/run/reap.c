@@ -16,24 +16,22 @@
 #include <time.h>
 
 #include "base/error.h"
-#include "api/runtime.h"
 #include "cli/run/run.h"
 
 enum { LOOK_AGAIN_MS = 20, KILL_ROUNDS = 64, KILL_WAIT_MS = 2000 };
 
-static void on_reap_again(void *user)
+static void on_reap_again(void *user, int what)
 {
+	(void)what;
 	obi_reap(user);
 }
 
 int obi_reap_begin(struct obi_run *run, struct ob_error *reterr)
 {
-	run->reap_again.fn = on_reap_again;
-	run->reap_again.user = run;
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
 		return obi_fail(reterr, OB_EIO, errno, "becoming the parent of orphans");
 	}
-	return OB_OK;
+	return ob_watch_timer(run->rt, -1, on_reap_again, run, &run->reap_again, reterr);
 }
 
 static bool is_member(const struct obi_run *run, pid_t pid)
@@ -56,7 +54,7 @@ void obi_reap(struct obi_run *run)
 			return;
 		}
 		if (is_member(run, dead.si_pid)) {
-			obi_timer_set(run->rt->loop, &run->reap_again, LOOK_AGAIN_MS);
+			ob_watch_set_timer(run->reap_again, LOOK_AGAIN_MS);
 			return;
 		}
 		(void)waitid(P_PID, (id_t)dead.si_pid, &dead, WEXITED | WNOHANG);
@@ -122,7 +120,6 @@ static void await_children(void)
 /* What a killed one had started comes to us in its turn. */
 void obi_reap_kill(struct obi_run *run)
 {
-	obi_timer_stop(&run->reap_again);
 	for (int round = 0; round < KILL_ROUNDS; round++) {
 		size_t count = kill_children();
 		if (count == 0) {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "cli/args.h"
@@ -14,7 +13,7 @@
 #include "cli/report.h"
 #include "cli/run/run.h"
 
-enum { LOG_FLUSH_MS = 5000, SIGNALS_A_READ = 16 };
+enum { LOG_FLUSH_MS = 5000 };
 
 /* ---- Ending ---- */
 
@@ -53,50 +52,31 @@ static void detach(struct obi_run *run)
 	end_if_done(run);
 }
 
-/* ---- Signals: they arrive as something to read, so that nothing ever runs inside a handler ----
- */
+/* ---- Signals ---- */
 
-static void on_signals(void *user, int events)
+static void on_signal(void *user, int number)
 {
 	struct obi_run *run = user;
-	struct signalfd_siginfo got[SIGNALS_A_READ];
-	(void)events;
-	ssize_t n = read(run->signal_fd, got, sizeof got);
-	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof got[0]; i++) {
-		switch (got[i].ssi_signo) {
-		case SIGCHLD:
-			obi_reap(run);
-			break;
-		case SIGUSR1:
-			detach(run);
-			break;
-		default:
-			obi_run_stop(run);
-			break;
-		}
+	if (number == SIGCHLD) {
+		obi_reap(run);
+	} else if (number == SIGUSR1) {
+		detach(run);
+	} else {
+		obi_run_stop(run);
 	}
 }
 
-/* Before any thread is made, so that none gets a signal that is meant for the loop. */
-static int block_signals(struct obi_run *run, struct ob_error *reterr)
-{
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGCHLD);
-	signal(SIGPIPE, SIG_IGN);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return run->signal_fd >= 0 ? OB_OK : obi_fail(reterr, OB_EIO, errno, "signalfd");
-}
+static const int signals[OBI_RUN_SIGNALS] = {SIGINT, SIGTERM, SIGUSR1, SIGCHLD};
 
-static void watch_signals(struct obi_run *run)
+/* Before any thread is made: the signals are blocked in the threads that follow. */
+static int watch_signals(struct obi_run *run, struct ob_error *reterr)
 {
-	run->signals.fn = on_signals;
-	run->signals.user = run;
-	obi_io_set(run->rt->loop, &run->signals, run->signal_fd, OB_READABLE);
+	int r = OB_OK;
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; r == OB_OK && i < OBI_RUN_SIGNALS; i++) {
+		r = ob_watch_signal(run->rt, signals[i], on_signal, run, &run->signals[i], reterr);
+	}
+	return r;
 }
 
 /* ---- Beginning ---- */
@@ -123,7 +103,7 @@ static int begin_children(struct obi_run *run, struct ob_error *reterr)
 
 static int begin(struct obi_run *run, struct ob_error *reterr)
 {
-	int r = block_signals(run, reterr);
+	int r = watch_signals(run, reterr);
 	r = r == OB_OK ? obi_root_open(run->config.data_root, &run->root, reterr) : r;
 	if (r < 0) {
 		return obi_wrap(reterr, "%s: data_root: %s", run->file, run->config.data_root);
@@ -134,17 +114,15 @@ static int begin(struct obi_run *run, struct ob_error *reterr)
 	r = r == OB_OK ? open_sinks(run, reterr) : r;
 	r = r == OB_OK ? obi_members_make(run, reterr) : r;
 	r = r == OB_OK ? obi_orders_serve(run, reterr) : r;
-	r = r == OB_OK ? begin_children(run, reterr) : r;
-	if (r == OB_OK) {
-		watch_signals(run);
-	}
-	return r;
+	return r == OB_OK ? begin_children(run, reterr) : r;
 }
 
 static void end(struct obi_run *run)
 {
-	obi_io_stop(&run->signals);
-	obi_timer_stop(&run->reap_again);
+	ob_watch_free(run->reap_again);
+	for (size_t i = 0; i < OBI_RUN_SIGNALS; i++) {
+		ob_watch_free(run->signals[i]);
+	}
 	obi_members_close(run);
 	if (run->mode == OBI_RUN_STOPPING) {
 		obi_reap_kill(run);
@@ -155,9 +133,6 @@ static void end(struct obi_run *run)
 	ob_log_writer_close(run->writer, LOG_FLUSH_MS);
 	obi_root_close(&run->root);
 	ob_runtime_free(run->rt);
-	if (run->signal_fd >= 0) {
-		close(run->signal_fd);
-	}
 }
 
 static int supervise(struct obi_run *run)
@@ -232,8 +207,7 @@ int obi_cmd_run(int argc, char **argv)
 					.options = options,
 					.min_words = 1,
 					.max_words = 1};
-	struct obi_run run = {
-	    .signal_fd = -1, .own_pipe = {-1, -1}, .root = {.fd = -1, .lock = -1}};
+	struct obi_run run = {.own_pipe = {-1, -1}, .root = {.fd = -1, .lock = -1}};
 	struct obi_words words;
 	int status;
 	if (!obi_args_read(&usage, argc, argv, &words, &status)) {

@@ -127,6 +127,8 @@ void obi_reap_kill(struct obi_run *run);
 
 /* ---- run.c ---- */
 
+enum { OBI_RUN_SIGNALS = 4 };
+
 enum obi_run_mode { OBI_RUN_SERVING = 0, OBI_RUN_STOPPING, OBI_RUN_DETACHING };
 
 struct obi_run {
@@ -139,9 +141,8 @@ struct obi_run {
 	struct obi_member *members;
 	uint32_t count;
 	struct obi_removed *removed;
-	int signal_fd;
-	struct obi_io signals;
-	struct obi_timer reap_again;
+	ob_watch *signals[OBI_RUN_SIGNALS];
+	ob_watch *reap_again;
 
 	uint32_t log_format; /* enum ob_log_format */
 	ob_log_writer *writer;

@@ -223,6 +223,11 @@ static inline void *ob_arena_alloc(struct ob_arena *arena, size_t size)
 	return piece;
 }
 
+/* ---- Readiness ---- */
+
+/* What a descriptor is ready for, as in poll(2). Bits. */
+enum ob_io { OB_READABLE = 1, OB_WRITABLE = 2 };
+
 /* ---- Peer facts ---- */
 
 /* Which members of ob_peer are known. A transport sets a bit only for what the kernel vouched for.

@@ -18,5 +18,6 @@
 #include <outboard/log.h>
 #include <outboard/runtime.h>
 #include <outboard/server.h>
+#include <outboard/watch.h>
 
 #endif

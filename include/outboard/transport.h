@@ -23,9 +23,6 @@ struct ob_listener; /* a bound, listening address */
 struct ob_dial;	    /* one attempt to connect, under way */
 struct ob_stream;   /* a connection */
 
-/* Readiness, as in poll(2). */
-enum ob_io { OB_READABLE = 1, OB_WRITABLE = 2 };
-
 /* What a dial waits for next. */
 struct ob_want {
 	int fd;	    /* watch this; -1: nothing but the deadline. It may change from call to call */
