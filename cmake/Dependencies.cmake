@@ -1,4 +1,4 @@
-# The packaged libraries that outboard stands on. Their headers are system headers: our warnings are about our code.
+# The packaged libraries that outboard needs. Their headers are system headers: warnings are for our code only.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
@@ -10,3 +10,17 @@ set_target_properties(ev::ev PROPERTIES IMPORTED_LOCATION ${EV_LIBRARY} INTERFAC
 if(OUTBOARD_TESTS)
   pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 endif()
+set(OB_LIBS ev::ev PkgConfig::sodium Threads::Threads ${CMAKE_DL_LIBS} m)
+
+# The same as flags of the linker, for programs that link liboutboard.a from an installation. libev has no .pc file in Debian.
+get_filename_component(dir ${EV_LIBRARY} DIRECTORY)
+set(OB_STATIC_FLAGS -L${dir} -lev ${sodium_STATIC_LDFLAGS})
+if(OUTBOARD_BUILTIN_PLUGINS)
+  list(APPEND OB_STATIC_FLAGS ${msgpack_STATIC_LDFLAGS})
+endif()
+list(APPEND OB_STATIC_FLAGS ${CMAKE_THREAD_LIBS_INIT} ${CMAKE_DL_LIBS} m)
+list(TRANSFORM OB_STATIC_FLAGS REPLACE "^([^-].*)$" "-l\\1")
+foreach(dir ${CMAKE_C_IMPLICIT_LINK_DIRECTORIES})
+  list(REMOVE_ITEM OB_STATIC_FLAGS -L${dir})
+endforeach()
+list(REMOVE_DUPLICATES OB_STATIC_FLAGS)

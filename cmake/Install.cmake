@@ -1,14 +1,15 @@
-# What an installation holds: the library, the plugins (each installs itself), the command, the public headers, and what
-# CMake and pkg-config need to find them again.
+# What an installation holds: the libraries, the plugins (each installs itself), the command, the public headers, and the
+# files by which CMake and pkg-config find them.
 include(CMakePackageConfigHelpers)
 
 set(OUTBOARD_INSTALL_CMAKEDIR ${CMAKE_INSTALL_LIBDIR}/cmake/outboard)
 set(OUTBOARD_INSTALL_PLUGINDIR ${CMAKE_INSTALL_LIBDIR}/outboard/plugins)
 
-install(TARGETS outboard EXPORT outboardTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS ${OB_LIBRARIES} EXPORT outboardTargets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/outboard DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
-# find_package(outboard): the target outboard::outboard, variables, and functions for plugins.
+# find_package(outboard): the targets outboard::outboard and outboard::outboard_static, variables, and functions for plugins.
 set(OUTBOARD_INSTALL_COMMAND ${CMAKE_INSTALL_BINDIR}/outboard)
 install(EXPORT outboardTargets NAMESPACE outboard:: DESTINATION ${OUTBOARD_INSTALL_CMAKEDIR})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/outboardConfig.cmake.in
@@ -20,8 +21,14 @@ install(FILES ${CMAKE_BINARY_DIR}/outboardConfig.cmake ${CMAKE_BINARY_DIR}/outbo
               ${CMAKE_CURRENT_LIST_DIR}/OutboardPlugin.cmake
         DESTINATION ${OUTBOARD_INSTALL_CMAKEDIR})
 
-# pkg-config outboard. Written when it is installed, for only then is the prefix certain (cmake --install --prefix DIR).
+# pkg-config outboard. It is written at installation because the prefix is known only then (cmake --install --prefix DIR).
+list(JOIN OB_STATIC_FLAGS " " flags)
+set(flags_of LIBS_PRIVATE)
+if(NOT OB_SHARED)
+  set(flags_of LIBS_MORE)
+endif()
 install(CODE "
+  set(${flags_of} \" ${flags}\")
   set(PROJECT_VERSION \"${PROJECT_VERSION}\")
   set(PROJECT_DESCRIPTION \"${PROJECT_DESCRIPTION}\")
   set(LIBDIR \"${CMAKE_INSTALL_LIBDIR}\")

@@ -2,6 +2,7 @@
 option(OUTBOARD_TESTS "Build the tests" ON)
 option(OUTBOARD_EXAMPLES "Build the examples" ON)
 option(OUTBOARD_BENCH "Build the benchmarks" ON)
+option(OUTBOARD_BUILTIN_PLUGINS "Compile the shipped plugins into liboutboard.a" ON)
 option(OUTBOARD_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
 option(OUTBOARD_FAILPOINTS "Compile in the failpoints of the fault tests" OFF)
 option(OUTBOARD_WERROR "Treat warnings as errors; the presets do, a user's compiler may know newer warnings" OFF)

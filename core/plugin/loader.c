@@ -6,11 +6,14 @@
 #include "plugin/descriptor.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -283,9 +286,31 @@ int obi_plugin_file_list(const struct obi_plugin_file *file, void *handle, ob_pl
 	return OB_OK;
 }
 
+/* Whether this program is linked statically: then no dynamic linker is named in it. */
+static bool is_static_program(void)
+{
+	const ElfW(Phdr) *header = (const ElfW(Phdr) *)(uintptr_t)getauxval(AT_PHDR);
+	unsigned long count = header != NULL ? getauxval(AT_PHNUM) : 0;
+	for (unsigned long i = 0; i < count; i++) {
+		if (header[i].p_type == PT_INTERP) {
+			return false;
+		}
+	}
+	return count > 0;
+}
+
+/*
+ * glibc's dlopen() in a static program needs the very same glibc on the machine and crashes with
+ * another, so it is not tried.
+ */
 int obi_plugin_file_map(const struct obi_plugin_file *file, void **ret_handle,
 			struct ob_error *reterr)
 {
+	if (is_static_program()) {
+		return refuse(
+		    file->path, OB_EPLUGIN, 0, reterr,
+		    "this program is linked statically: it can use built-in plugins only");
+	}
 	char name[NAME_MAX + 300];
 	name_through(file, name, sizeof name);
 	/* RTLD_NODELETE and no dlclose: code that was once handed out stays. */

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "base/uri.h"
+#include "plugin/builtin.h"
 #include "plugin/loader.h"
 
 #include <stdlib.h>
@@ -20,7 +21,8 @@ struct file {
 struct obi_registry {
 	struct ob_host host; /* plugins give it back: registry_of() */
 	char **dirs;
-	struct obi_plugin *first;
+	struct obi_plugin *first; /* the built-in plugins come first */
+	size_t builtin_count;
 	struct file *files;
 };
 
@@ -45,7 +47,7 @@ const struct ob_host *obi_registry_host(const struct obi_registry *registry)
 	return &registry->host;
 }
 
-/* ---- Making and freeing ---- */
+/* ---- Creation and release ---- */
 
 static int copy_dirs(struct obi_registry *registry, const char *const *dirs,
 		     struct ob_error *reterr)
@@ -67,27 +69,6 @@ static int copy_dirs(struct obi_registry *registry, const char *const *dirs,
 		}
 	}
 	return registry->dirs != NULL ? OB_OK : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
-}
-
-int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry,
-		     struct ob_error *reterr)
-{
-	struct obi_registry *registry = calloc(1, sizeof *registry);
-	if (registry == NULL) {
-		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
-	}
-	registry->host = (struct ob_host){.size = sizeof(struct ob_host),
-					  .fail = obi_fail,
-					  .now_ms = obi_now_ms,
-					  .find_transport = find_transport,
-					  .parse_uri = obi_uri_parse};
-	int rc = copy_dirs(registry, dirs, reterr);
-	if (rc != OB_OK) {
-		obi_registry_free(registry);
-		return rc;
-	}
-	*ret_registry = registry;
-	return OB_OK;
 }
 
 static void free_plugins(struct obi_plugin *plugin)
@@ -236,6 +217,56 @@ int obi_registry_add(struct obi_registry *registry, ob_plugin_list list, const c
 	return OB_OK;
 }
 
+/* ---- Built-in plugins ---- */
+
+static int add_builtin(struct obi_registry *registry, struct ob_error *reterr)
+{
+	int rc = OB_OK;
+	for (size_t i = 0; rc == OB_OK && obi_builtin_plugins[i] != NULL; i++) {
+		rc = obi_registry_add(registry, obi_builtin_plugins[i](), OBI_BUILTIN_ORIGIN,
+				      reterr);
+	}
+	for (const struct obi_plugin *p = registry->first; p != NULL; p = p->next) {
+		registry->builtin_count++;
+	}
+	return rc;
+}
+
+static bool is_builtin(const struct obi_registry *registry, const char *name)
+{
+	const struct obi_plugin *plugin = registry->first;
+	for (size_t i = 0; i < registry->builtin_count; i++, plugin = plugin->next) {
+		if (strcmp(plugin->name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry,
+		     struct ob_error *reterr)
+{
+	struct obi_registry *registry = calloc(1, sizeof *registry);
+	if (registry == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	registry->host = (struct ob_host){.size = sizeof(struct ob_host),
+					  .fail = obi_fail,
+					  .now_ms = obi_now_ms,
+					  .find_transport = find_transport,
+					  .parse_uri = obi_uri_parse};
+	int rc = copy_dirs(registry, dirs, reterr);
+	if (rc == OB_OK) {
+		rc = add_builtin(registry, reterr);
+	}
+	if (rc != OB_OK) {
+		obi_registry_free(registry);
+		return rc;
+	}
+	*ret_registry = registry;
+	return OB_OK;
+}
+
 /* ---- Loading ---- */
 
 static bool is_loaded(const struct obi_registry *registry, const struct obi_plugin_file *file)
@@ -272,6 +303,9 @@ int obi_registry_load(struct obi_registry *registry, const char *name_or_path,
 		      struct ob_error *reterr)
 {
 	struct obi_plugin_file file;
+	if (is_builtin(registry, name_or_path)) {
+		return OB_OK;
+	}
 	int rc =
 	    obi_plugin_file_open((const char *const *)registry->dirs, name_or_path, &file, reterr);
 	if (rc != OB_OK) {

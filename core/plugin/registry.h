@@ -16,8 +16,8 @@
 struct obi_registry;
 
 /*
- * A registry without plugins. dirs: where plugin files lie, ended by NULL, tried in order, copied;
- * NULL: nowhere. OB_EINVAL: one of them is not an absolute path. OB_ENOMEM.
+ * A registry with the built-in plugins only. dirs: the directories of plugin files, ended by NULL,
+ * tried in order, copied; NULL for none. OB_EINVAL: one of them is not an absolute path. OB_ENOMEM.
  */
 int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry,
 		     struct ob_error *reterr);
@@ -37,7 +37,8 @@ int obi_registry_add(struct obi_registry *registry, ob_plugin_list list, const c
 		     struct ob_error *reterr);
 
 /* Load a bare name or an absolute path, and register all it offers. A file that is registered
- * already is a success. */
+ * already is a success, and so is the bare name of a built-in plugin: no file is searched for it.
+ */
 int obi_registry_load(struct obi_registry *registry, const char *name_or_path,
 		      struct ob_error *reterr);
 

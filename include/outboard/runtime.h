@@ -133,7 +133,7 @@ struct ob_plugin_info {
 	uint32_t kind; /* enum ob_plugin_kind */
 	const char *name;
 	const char *version;
-	const char *origin;	    /* the file, or what ob_plugin_register() was told */
+	const char *origin;	    /* the file, what ob_plugin_register() got, or "built in" */
 	const char *const *schemes; /* of a transport, ended by NULL; else NULL */
 };
 

@@ -9,6 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 outboard=$OB_TEST_STAGE/bin/outboard
 shipped=$OB_TEST_STAGE/$OB_TEST_LIBDIR/outboard/plugins
 work=$(mktemp -d)
+built=$work/no-plugins # build_and_check sets it
 run=''
 # An interrupted test leaves no process: the supervisor stops its children when it is told to end.
 trap 'if [ -n "$run" ]; then kill "$run" 2>/dev/null || true; wait "$run" || true; fi; rm -rf "$work"' EXIT
@@ -41,13 +42,14 @@ build_and_check() {
 	built=$build/plugins
 }
 
-# supervise CHILD_KEYS: run kv-child under `outboard run` with these keys ("codec": "x") until it is ready. Its directory is $kv.
+# supervise CHILD_KEYS [CHILD]: run kv-child under `outboard run` with these keys ("codec": "x") until it is ready. Its
+# directory is $kv; the output of the run is in $work/output.
 supervise() {
 	cat >"$work/config.json" <<-END
 		{
 		  "data_root": "$work/children",
 		  "plugin_path": ["$shipped", "$built"],
-		  "children": {"kv": {"command": ["$OB_TEST_BUILD/bin/kv-child"], $1}}
+		  "children": {"kv": {"command": ["${2:-$OB_TEST_BUILD/bin/kv-child}"], $1}}
 		}
 	END
 	export OUTBOARD_PLUGIN_PATH=$shipped:$built
@@ -59,6 +61,15 @@ supervise() {
 	local line='' seen=''
 	while read -r -t 60 line <&5 && [[ $line != *"[kv] ready"* ]]; do seen+=$line$'\n'; done
 	[[ $line == *"[kv] ready"* ]] || fail "the child did not become ready: $seen"
-	cat <&5 >/dev/null &
+	cat <&5 >"$work/output" &
+	copy=$!
 	kv=$work/children/kv
+}
+
+# stop_supervisor: end the run; after that $work/output is complete.
+stop_supervisor() {
+	kill "$run"
+	wait "$run" || fail "the supervisor ended with status $?"
+	run=''
+	wait "$copy"
 }

@@ -5,9 +5,14 @@ run_consumer() {
 	output=$(OUTBOARD_PLUGIN_PATH=$2 "$1")
 	printf '%s\n' "$output"
 	grep -qx "outboard $OB_TEST_VERSION" <<<"$output"
-	[ "$(grep -c " from $OB_TEST_STAGE/$OB_TEST_LIBDIR/outboard/plugins/" <<<"$output")" = 4 ]
+	if [ "$OB_TEST_ORIGIN" = "built in" ]; then
+		! grep ' from /' <<<"$output"
+		return
+	fi
+	[ "$(grep -cF " from $OB_TEST_ORIGIN" <<<"$output")" = 4 ]
 
-	# Told nothing, it looks where the build would be installed without a stage: it finds the plugins there, or names the place.
+	# Without a plugin path it searches where the build would be installed without a stage: it finds the plugins there, or its
+	# error names the directory.
 	untold=$(env -u OUTBOARD_PLUGIN_PATH "$1" 2>&1 || true)
 	printf '%s\n' "$untold"
 	grep -qF "$OB_TEST_FULL_LIBDIR/outboard/plugins" <<<"$untold"

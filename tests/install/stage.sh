@@ -10,7 +10,7 @@ rm -rf "$OB_TEST_STAGE"
 library=$OB_TEST_STAGE/$OB_TEST_LIBDIR
 bad=0
 for file in "$OB_TEST_STAGE"/include/outboard/{abi,value,transport,codec,auth,outboard}.h \
-	"$library"/liboutboard.so "$library"/cmake/outboard/outboardConfig.cmake \
+	"$library"/liboutboard.a "$library"/cmake/outboard/outboardConfig.cmake \
 	"$library"/cmake/outboard/outboardConfigVersion.cmake "$library"/cmake/outboard/OutboardPlugin.cmake "$library"/pkgconfig/outboard.pc \
 	"$library"/outboard/plugins/{unix,msgpack,token,bearer,peercred,noise}.so "$OB_TEST_STAGE"/bin/outboard; do
 	[ -e "$file" ] || { echo "not installed: ${file#"$OB_TEST_STAGE"/}" && bad=1; }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that knows nothing of outboard but its installation: it makes a runtime and loads the
- * plugins of a default child. */
+/* consumer [FILE]: a program that is built against an installation. It makes a runtime and loads
+ * the plugins of a default child, then the plugin FILE. */
 #include <outboard/outboard.h>
 #include <stdio.h>
 
@@ -11,7 +11,7 @@ static int print_plugin(void *user, const struct ob_plugin_info *info)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const char *const names[] = {"unix", "msgpack", "token", "bearer"};
 	struct ob_error err;
@@ -23,6 +23,9 @@ int main(void)
 	}
 	for (size_t i = 0; r == OB_OK && i < sizeof names / sizeof *names; i++) {
 		r = ob_plugin_load(runtime, names[i], &err);
+	}
+	if (r == OB_OK && argc > 1) {
+		r = ob_plugin_load(runtime, argv[1], &err);
 	}
 	if (r == OB_OK) {
 		printf("outboard %s\n", ob_version());

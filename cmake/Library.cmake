@@ -1,0 +1,58 @@
+# The product: liboutboard.a always, liboutboard.so unless BUILD_SHARED_LIBS is off. Programs of this project link `outboard`,
+# which is the shared library where there is one.
+if(NOT DEFINED BUILD_SHARED_LIBS OR BUILD_SHARED_LIBS)
+  set(OB_SHARED ON)
+else()
+  set(OB_SHARED OFF)
+endif()
+set(OB_LIBRARIES outboard_static)
+
+function(ob_library name)
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  add_library(outboard::${name} ALIAS ${name})
+endfunction()
+
+# The shipped plugins, and the libraries of this project that they are linked with.
+get_property(plugins GLOBAL PROPERTY OB_BUILTIN_PLUGINS)
+get_property(parts GLOBAL PROPERTY OB_BUILTIN_PARTS)
+ob_builtin(objects ob_builtin ${plugins})
+foreach(plugin ${plugins})
+  list(APPEND objects $<TARGET_OBJECTS:builtin_${plugin}>)
+endforeach()
+list(REMOVE_DUPLICATES parts)
+list(REMOVE_ITEM parts ob_core)
+foreach(part ${parts})
+  get_target_property(imported ${part} IMPORTED)
+  if(NOT imported)
+    list(APPEND objects $<TARGET_OBJECTS:${part}>)
+  endif()
+endforeach()
+
+add_library(outboard_static STATIC ${OB_CORE_OBJECTS} ${objects})
+set_target_properties(outboard_static PROPERTIES OUTPUT_NAME outboard)
+ob_library(outboard_static)
+foreach(lib ${OB_LIBS} PkgConfig::msgpack)
+  target_link_libraries(outboard_static INTERFACE $<BUILD_INTERFACE:${lib}>)
+endforeach()
+foreach(flag ${OB_STATIC_FLAGS})
+  target_link_libraries(outboard_static INTERFACE $<INSTALL_INTERFACE:${flag}>)
+endforeach()
+
+if(OB_SHARED)
+  list(APPEND OB_LIBRARIES outboard)
+  # It exports only what OB_API marks.
+  add_library(outboard SHARED ${OB_CORE_OBJECTS} ${OB_NO_BUILTIN})
+  set_target_properties(outboard PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+  ob_library(outboard)
+  foreach(lib ${OB_LIBS})
+    target_link_libraries(outboard PRIVATE $<BUILD_INTERFACE:${lib}>)
+  endforeach()
+  # clang leaves the sanitizers' runtime to the program: a library can have no complete list of symbols then.
+  if(NOT OUTBOARD_SANITIZE)
+    target_link_options(outboard PRIVATE -Wl,--no-undefined)
+  endif()
+else()
+  add_library(outboard ALIAS outboard_static)
+  add_library(outboard::outboard ALIAS outboard_static)
+endif()

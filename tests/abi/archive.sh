@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# archive.sh ARCHIVE: every name that the archive defines begins with ob_ or obi_, and is defined once, so that it cannot
+# collide with a name of the program.
+set -euo pipefail
+export LC_ALL=C
+
+names=$(nm --defined-only --extern-only --format=posix "$1" 2>/dev/null | awk 'NF > 1 { print $1 }' | sort)
+foreign=$(grep -vE '^obi?_' <<<"$names" || true)
+twice=$(uniq -d <<<"$names")
+[ -z "$foreign" ] || printf 'not named ob_ or obi_: %s\n' $foreign
+[ -z "$twice" ] || printf 'defined twice: %s\n' $twice
+echo "$(wc -l <<<"$names") names"
+[ -z "$foreign$twice" ]
