@@ -23,7 +23,7 @@ static int admit(struct obi_mech_trial *t, int end, const struct ob_peer *peer,
 static void refuses_whom_nobody_knows(struct obi_mech_trial *t)
 {
 	if (t->ops->admit == NULL) {
-		obi_mech_skip(t, "it has no admit()");
+		OBI_SKIP(t, "it has no admit()");
 		return;
 	}
 	for (int end = 0; end < 2; end++) {
@@ -31,13 +31,12 @@ static void refuses_whom_nobody_knows(struct obi_mech_trial *t)
 		struct ob_error err = {.text = ""};
 		nobody.known = 0; /* whatever the other members say */
 		int rc = admit(t, end, &nobody, &err);
-		OBI_MECH_REQUIRE(
-		    t, rc == OB_EAUTH,
-		    "admit, as %s, of a peer of whom nothing is known: %d, not OB_EAUTH",
-		    obi_mech_end_text(end), rc);
-		OBI_MECH_REQUIRE(t, err.text[0] != '\0', "admit refuses and does not say why");
+		OBI_REQUIRE(t, rc == OB_EAUTH,
+			    "admit, as %s, of a peer of whom nothing is known: %d, not OB_EAUTH",
+			    obi_mech_end_text(end), rc);
+		OBI_REQUIRE(t, err.text[0] != '\0', "admit refuses and does not say why");
 		rc = admit(t, end, &nobody, NULL);
-		OBI_MECH_REQUIRE(t, rc == OB_EAUTH, "admit without an ob_error: %d", rc);
+		OBI_REQUIRE(t, rc == OB_EAUTH, "admit without an ob_error: %d", rc);
 	}
 }
 
@@ -72,27 +71,12 @@ static void works_for_an_older_host(struct obi_mech_trial *t)
 	}
 	free(peer);
 	free(older);
-	OBI_MECH_REQUIRE(t, now == then,
-			 "admit says %d, and %d where the tails of the facts are missing", now,
-			 then);
-	OBI_MECH_REQUIRE(t, made == OB_OK, "create where the tails of the facts are missing: %d",
-			 made);
+	OBI_REQUIRE(t, now == then,
+		    "admit says %d, and %d where the tails of the facts are missing", now, then);
+	OBI_REQUIRE(t, made == OB_OK, "create where the tails of the facts are missing: %d", made);
 }
 
 /* ---- Making and unmaking ---- */
-
-static int count_descriptors(void)
-{
-	int n = 0;
-	DIR *dir = opendir("/proc/self/fd");
-	while (dir != NULL && readdir(dir) != NULL) {
-		n++;
-	}
-	if (dir != NULL) {
-		closedir(dir);
-	}
-	return n;
-}
 
 /* 0 where the allocator does not say, as under a sanitizer, which then finds leaks itself. */
 static size_t heap_in_use(void)
@@ -114,12 +98,12 @@ static bool create_some(struct obi_mech_trial *t, int end, size_t secret)
 			t->ops->destroy(made);
 			return true;
 		}
-		return obi_mech_fail(t, "create returns OB_OK and sets no object");
+		return OBI_FAIL(t, "create returns OB_OK and sets no object");
 	}
 	if (rc > 0 || err.text[0] == '\0' || made != mark) {
-		return obi_mech_fail(t, "create with a secret of %zu bytes: %d; %s", secret, rc,
-				     made != mark ? "it sets a result all the same"
-						  : "it does not say why");
+		return OBI_FAIL(t, "create with a secret of %zu bytes: %d; %s", secret, rc,
+				made != mark ? "it sets a result all the same"
+					     : "it does not say why");
 	}
 	return true;
 }
@@ -138,8 +122,8 @@ static void leaves_nothing_behind(struct obi_mech_trial *t)
 		before = round == 99 ? heap_in_use() : before;
 	}
 	size_t after = heap_in_use();
-	OBI_MECH_REQUIRE(t, after < before + 100 * sizeof(void *),
-			 "1200 objects made and destroyed left %zu bytes", after - before);
+	OBI_REQUIRE(t, after < before + 100 * sizeof(void *),
+		    "1200 objects made and destroyed left %zu bytes", after - before);
 	t->ops->destroy(NULL);
 }
 
@@ -211,24 +195,23 @@ static void name_peer(struct obi_mech_trial *t, struct ob_auth *end,
 	text[255] = 0x5a;
 	struct ob_sink out = ob_sink_fixed(text, 255), none = ob_sink_fixed(NULL, 0);
 	int rc = t->ops->identity(end, params, &out);
-	OBI_MECH_REQUIRE(t, rc == OB_OK && !out.failed, "identity: code %d, or more than 255 bytes",
-			 rc);
-	OBI_MECH_REQUIRE(t, text[255] == 0x5a, "identity writes beyond its sink");
-	OBI_MECH_REQUIRE(t, is_subject(text, out.len),
-			 "identity writes %zu bytes that are not 1 to 255 bytes of UTF-8", out.len);
+	OBI_REQUIRE(t, rc == OB_OK && !out.failed, "identity: code %d, or more than 255 bytes", rc);
+	OBI_REQUIRE(t, text[255] == 0x5a, "identity writes beyond its sink");
+	OBI_REQUIRE(t, is_subject(text, out.len),
+		    "identity writes %zu bytes that are not 1 to 255 bytes of UTF-8", out.len);
 	rc = t->ops->identity(end, params, &none);
-	OBI_MECH_REQUIRE(t, rc < 0 || none.failed, "identity into a full sink says %d", rc);
+	OBI_REQUIRE(t, rc < 0 || none.failed, "identity into a full sink says %d", rc);
 }
 
 static void names_a_subject(struct obi_mech_trial *t)
 {
 	struct obi_mech_talk *talk = &t->talk[0];
 	if (t->ops->identity == NULL) {
-		obi_mech_skip(t, "it has no identity(): the subject is \"outboard\"");
+		OBI_SKIP(t, "it has no identity(): the subject is \"outboard\"");
 		return;
 	}
 	if (t->ops->create == NULL && admit(t, 0, &t->peer, NULL) != OB_OK) {
-		obi_mech_skip(t, "it does not admit this user");
+		OBI_SKIP(t, "it does not admit this user");
 		return;
 	}
 	obi_mech_agree(t, talk);
@@ -278,56 +261,44 @@ static void begin(struct obi_mech_trial *trial, const struct obi_conform_auth *i
 
 static void run(const struct obi_mech_promise *promise, struct obi_mech_trial *trial)
 {
-	int before = count_descriptors();
+	int before = obi_open_descriptors();
 	promise->fn(trial);
 	obi_mech_end(trial, &trial->talk[0]);
 	obi_mech_end(trial, &trial->talk[1]);
 	free(trial->talk);
-	int more = count_descriptors() - before;
+	int more = obi_open_descriptors() - before;
 	if (more != 0) {
-		obi_mech_fail(trial, "%d descriptors were left open", more);
+		OBI_FAIL(trial, "%d descriptors were left open", more);
 	}
 }
 
-static uint32_t run_all(const struct obi_conform_auth *it, const struct obi_mech_promise *list,
-			obi_verdict_fn *tell, void *user)
+static void run_all(const struct obi_conform_auth *it, const struct obi_mech_promise *list,
+		    struct obi_suite *suite)
 {
-	uint32_t broken = 0;
 	for (; list->name != NULL; list++) {
 		struct obi_mech_trial trial;
-		if (it->begin != NULL && !it->begin(user, list->name)) {
-			continue;
-		}
-		begin(&trial, it);
-		run(list, &trial);
-		broken += trial.verdict == OBI_VERDICT_FAIL;
-		if (tell != NULL) {
-			tell(user, list->name, trial.verdict, trial.why);
+		if (obi_suite_begin(suite, list->name)) {
+			begin(&trial, it);
+			run(list, &trial);
+			obi_suite_report(suite, list->name, &trial.outcome);
 		}
 	}
-	return broken;
-}
-
-/* Told once of what a mechanism has no part in. */
-static uint32_t pass_over(const struct obi_conform_auth *it, const char *promises, const char *why,
-			  obi_verdict_fn *tell, void *user)
-{
-	if ((it->begin == NULL || it->begin(user, promises)) && tell != NULL) {
-		tell(user, promises, OBI_VERDICT_SKIP, why);
-	}
-	return 0;
 }
 
 uint32_t obi_conform_auth(const struct obi_conform_auth *it, obi_verdict_fn *tell, void *user)
 {
-	uint32_t broken = run_all(it, obi_mech_promises_of_facts, tell, user);
+	struct obi_suite suite = {.begin = it->begin, .tell = tell, .user = user};
+	run_all(it, obi_mech_promises_of_facts, &suite);
 	if (it->ops->create == NULL) {
-		broken += pass_over(it, "all about messages", "it exchanges none", tell, user);
+		obi_suite_skip(&suite, "all about messages", "it exchanges none");
 	} else {
-		broken += run_all(it, obi_mech_promises_of_ends, tell, user);
-		broken += run_all(it, obi_mech_promises_of_exchange, tell, user);
+		run_all(it, obi_mech_promises_of_ends, &suite);
+		run_all(it, obi_mech_promises_of_exchange, &suite);
 	}
-	return broken + (it->ops->seal == NULL
-			     ? pass_over(it, "all about records", "it seals nothing", tell, user)
-			     : run_all(it, obi_mech_promises_of_records, tell, user));
+	if (it->ops->seal == NULL) {
+		obi_suite_skip(&suite, "all about records", "it seals nothing");
+	} else {
+		run_all(it, obi_mech_promises_of_records, &suite);
+	}
+	return suite.broken;
 }

@@ -15,10 +15,10 @@ static void ends_well(struct obi_mech_trial *t)
 		if (!obi_mech_run(t, talk, OBI_MECH_MESSAGES)) {
 			return;
 		}
-		OBI_MECH_REQUIRE(t, obi_mech_passed(t, talk),
-				 "two ends that agree: the dialer says %d, the acceptor %d after "
-				 "%u messages: %s",
-				 talk->said[0], talk->said[1], talk->count, talk->err.text);
+		OBI_REQUIRE(t, obi_mech_passed(t, talk),
+			    "two ends that agree: the dialer says %d, the acceptor %d after "
+			    "%u messages: %s",
+			    talk->said[0], talk->said[1], talk->count, talk->err.text);
 		obi_mech_end(t, talk);
 	}
 }
@@ -36,10 +36,10 @@ static bool refused(struct obi_mech_trial *t, struct obi_mech_talk *talk, const 
 		return false;
 	}
 	if (passed) {
-		return obi_mech_fail(t, "%s: both ends are satisfied", what);
+		return OBI_FAIL(t, "%s: both ends are satisfied", what);
 	}
 	return said >= 0 || said == OB_EAUTH ||
-	       obi_mech_fail(t, "%s: the code is %d, not OB_EAUTH", what, said);
+	       OBI_FAIL(t, "%s: the code is %d, not OB_EAUTH", what, said);
 }
 
 static void refuses_another_secret(struct obi_mech_trial *t)
@@ -47,7 +47,7 @@ static void refuses_another_secret(struct obi_mech_trial *t)
 	struct obi_mech_talk *talk = &t->talk[0];
 	uint8_t near[OBI_MECH_SECRET];
 	if (obi_mech_needs_no_secret(t)) {
-		obi_mech_skip(t, "it does without the secret");
+		OBI_SKIP(t, "it does without the secret");
 		return;
 	}
 	for (int end = 0; end < 2; end++) {
@@ -74,7 +74,7 @@ static void refuses_another_prologue(struct obi_mech_trial *t)
 					     "outboard/1, a codec, a list of mechanismz"};
 	struct obi_mech_talk *talk = &t->talk[0];
 	if (obi_mech_is_local(t)) {
-		obi_mech_skip(t, "it is for local transports");
+		OBI_SKIP(t, "it is for local transports");
 		return;
 	}
 	for (int i = 0; i < 6; i++) {
@@ -112,9 +112,8 @@ static void refuses_its_own_role(struct obi_mech_trial *t)
 			state[i % 2] =
 			    obi_mech_step(t, talk->end[i % 2], in, OBI_MECH_MESSAGE, &out, NULL);
 			said[i % 2] = out;
-			OBI_MECH_REQUIRE(t, state[i % 2] != OB_AUTH_DONE,
-					 "a %s is satisfied with a %s", obi_mech_end_text(role),
-					 obi_mech_end_text(role));
+			OBI_REQUIRE(t, state[i % 2] != OB_AUTH_DONE, "a %s is satisfied with a %s",
+				    obi_mech_end_text(role), obi_mech_end_text(role));
 		}
 		obi_mech_end(t, talk);
 	}
@@ -134,7 +133,7 @@ static bool bring_to(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint3
 		int rc = obi_mech_step(t, talk->end[i % 2], ob_bytes_of(arrives.bytes, arrives.len),
 				       OBI_MECH_MESSAGE, &talk->sent[i], NULL);
 		if (rc < 0) {
-			return obi_mech_fail(t, "an honest message %u is refused: %d", i, rc);
+			return OBI_FAIL(t, "an honest message %u is refused: %d", i, rc);
 		}
 		arrives = talk->sent[i];
 	}
@@ -164,10 +163,10 @@ static bool unmoved(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint32
 	uint32_t end = (n + 1) % 2; /* message n is of the end n % 2 */
 	int rc = obi_mech_step(t, talk->end[end], in, OBI_MECH_MESSAGE, &out, NULL);
 	if (rc == OB_AUTH_DONE) {
-		return obi_mech_fail(t, "the %s is satisfied with %s in place of message %u",
-				     obi_mech_end_text((int)end), what, n);
+		return OBI_FAIL(t, "the %s is satisfied with %s in place of message %u",
+				obi_mech_end_text((int)end), what, n);
 	}
-	return t->verdict == OBI_VERDICT_PASS;
+	return OBI_PASSED(t);
 }
 
 static void refuses_its_own_messages(struct obi_mech_trial *t)
@@ -212,22 +211,22 @@ static void replay(struct obi_mech_trial *t, uint32_t who, const struct obi_mech
 	if (rc != OB_AUTH_DONE) {
 		return;
 	}
-	OBI_MECH_REQUIRE(t, t->ops->seal != NULL,
-			 "the %s is satisfied with the messages of an earlier exchange",
-			 obi_mech_end_text((int)listener));
-	OBI_MECH_REQUIRE(t, t->ops->open(talk->end[listener], record, len) < 0,
-			 "the %s opens a record of an earlier exchange",
-			 obi_mech_end_text((int)listener));
+	OBI_REQUIRE(t, t->ops->seal != NULL,
+		    "the %s is satisfied with the messages of an earlier exchange",
+		    obi_mech_end_text((int)listener));
+	OBI_REQUIRE(t, t->ops->open(talk->end[listener], record, len) < 0,
+		    "the %s opens a record of an earlier exchange",
+		    obi_mech_end_text((int)listener));
 }
 
 static void refuses_an_earlier_exchange(struct obi_mech_trial *t)
 {
 	struct obi_mech_talk *old = &t->talk[1];
 	if (obi_mech_is_local(t)) {
-		obi_mech_skip(t, "it is for local transports");
+		OBI_SKIP(t, "it is for local transports");
 		return;
 	}
-	for (uint32_t who = 0; who < 2 && t->verdict == OBI_VERDICT_PASS; who++) {
+	for (uint32_t who = 0; who < 2 && OBI_PASSED(t); who++) {
 		uint8_t record[1024] = "a record";
 		ptrdiff_t len = 8;
 		obi_mech_end(t, old);
@@ -237,8 +236,7 @@ static void refuses_an_earlier_exchange(struct obi_mech_trial *t)
 		}
 		if (t->ops->seal != NULL) {
 			len = t->ops->overhead <= 512 ? t->ops->seal(old->end[who], record, 8) : -1;
-			OBI_MECH_REQUIRE(t, len > 0, "the first record cannot be sealed: %d",
-					 (int)len);
+			OBI_REQUIRE(t, len > 0, "the first record cannot be sealed: %d", (int)len);
 		}
 		replay(t, who, old, record, (size_t)len);
 	}
@@ -356,8 +354,8 @@ static void refuses_garbage(struct obi_mech_trial *t)
 		}
 		int rc = obi_mech_step(t, talk->end[0], ob_bytes_of(garbage.bytes, garbage.len),
 				       OBI_MECH_MESSAGE, &out, NULL);
-		OBI_MECH_REQUIRE(t, rc != OB_AUTH_DONE,
-				 "the dialer is satisfied with garbage before it spoke");
+		OBI_REQUIRE(t, rc != OB_AUTH_DONE,
+			    "the dialer is satisfied with garbage before it spoke");
 	}
 }
 
@@ -375,9 +373,9 @@ static void keeps_to_the_room_it_has(struct obi_mech_trial *t)
 			    n > 0 ? ob_bytes_of(talk->sent[n - 1].bytes, talk->sent[n - 1].len)
 				  : ob_bytes_of(NULL, 0);
 			int rc = obi_mech_step(t, talk->end[n % 2], in, room, &out, NULL);
-			OBI_MECH_REQUIRE(t, rc < 0,
-					 "message %u of %zu bytes goes into a sink of %zu: %d", n,
-					 honest->sent[n].len, room, rc);
+			OBI_REQUIRE(t, rc < 0,
+				    "message %u of %zu bytes goes into a sink of %zu: %d", n,
+				    honest->sent[n].len, room, rc);
 		}
 	}
 }

@@ -25,8 +25,8 @@ static size_t seal_sample(struct obi_mech_trial *t, int from, uint8_t *record)
 	fill(record, SAMPLE);
 	ptrdiff_t n = t->ops->seal(t->talk[0].end[from], record, SAMPLE);
 	if (n != (ptrdiff_t)(SAMPLE + t->ops->overhead)) {
-		obi_mech_fail(t, "seal of %d bytes with an overhead of %u gives %td", SAMPLE,
-			      t->ops->overhead, n);
+		OBI_FAIL(t, "seal of %d bytes with an overhead of %u gives %td", SAMPLE,
+			 t->ops->overhead, n);
 		return 0;
 	}
 	return (size_t)n;
@@ -34,8 +34,7 @@ static size_t seal_sample(struct obi_mech_trial *t, int from, uint8_t *record)
 
 static bool has_small_overhead(struct obi_mech_trial *t)
 {
-	return t->ops->overhead <= 1024 ||
-	       obi_mech_fail(t, "an overhead of %u bytes", t->ops->overhead);
+	return t->ops->overhead <= 1024 || OBI_FAIL(t, "an overhead of %u bytes", t->ops->overhead);
 }
 
 /* ---- What is carried ---- */
@@ -48,13 +47,12 @@ static bool carries(struct obi_mech_trial *t, int from, size_t len)
 	fill(buffer, len);
 	memset(buffer + whole, CANARY, TAIL);
 	if (!obi_mech_cross(t, talk, from, buffer, len)) {
-		return obi_mech_fail(t, "a record of %zu bytes from the %s does not come back", len,
-				     obi_mech_end_text(from));
+		return OBI_FAIL(t, "a record of %zu bytes from the %s does not come back", len,
+				obi_mech_end_text(from));
 	}
 	for (size_t i = 0; i < TAIL; i++) {
 		if (buffer[whole + i] != CANARY) {
-			return obi_mech_fail(t, "a record of %zu bytes writes beyond its overhead",
-					     len);
+			return OBI_FAIL(t, "a record of %zu bytes writes beyond its overhead", len);
 		}
 	}
 	return true;
@@ -98,10 +96,9 @@ static void directions_are_independent(struct obi_mech_trial *t)
 	for (int i = 0; i < 8; i++) {
 		for (int from = 1; from >= 0; from--) {
 			ptrdiff_t n = t->ops->open(talk->end[1 - from], records[from][i], len);
-			OBI_MECH_REQUIRE(
-			    t, n == SAMPLE,
-			    "record %d of the %s, opened after others were sealed: %td", i,
-			    obi_mech_end_text(from), n);
+			OBI_REQUIRE(t, n == SAMPLE,
+				    "record %d of the %s, opened after others were sealed: %td", i,
+				    obi_mech_end_text(from), n);
 		}
 	}
 }
@@ -113,8 +110,8 @@ static void goes_on(struct obi_mech_trial *t)
 	}
 	for (int i = 0; i < MANY; i++) {
 		fill(buffer, 8);
-		OBI_MECH_REQUIRE(t, obi_mech_cross(t, &t->talk[0], OBI_DIALER, buffer, 8),
-				 "record %d does not come back", i);
+		OBI_REQUIRE(t, obi_mech_cross(t, &t->talk[0], OBI_DIALER, buffer, 8),
+			    "record %d does not come back", i);
 	}
 	(void)carries(t, OBI_ACCEPTOR, 8);
 }
@@ -130,11 +127,11 @@ static void tells_nothing(struct obi_mech_trial *t)
 		return;
 	}
 	fill(plain, SAMPLE);
-	OBI_MECH_REQUIRE(t, memcmp(one, plain, SAMPLE) != 0, "what is sealed can be read");
-	OBI_MECH_REQUIRE(t, memcmp(one, two, len) != 0,
-			 "the same bytes, sealed twice, are the same record");
-	OBI_MECH_REQUIRE(t, seal_sample(t, OBI_ACCEPTOR, two) == 0 || memcmp(one, two, len) != 0,
-			 "both directions make the same record");
+	OBI_REQUIRE(t, memcmp(one, plain, SAMPLE) != 0, "what is sealed can be read");
+	OBI_REQUIRE(t, memcmp(one, two, len) != 0,
+		    "the same bytes, sealed twice, are the same record");
+	OBI_REQUIRE(t, seal_sample(t, OBI_ACCEPTOR, two) == 0 || memcmp(one, two, len) != 0,
+		    "both directions make the same record");
 }
 
 /* ---- What is not let through ---- */
@@ -143,8 +140,7 @@ static bool refuses(struct obi_mech_trial *t, int at, uint8_t *record, size_t le
 		    size_t which)
 {
 	ptrdiff_t n = t->ops->open(t->talk[0].end[at], record, len);
-	return n < 0 ||
-	       obi_mech_fail(t, "open of a record that is %s (%zu) gives %td", what, which, n);
+	return n < 0 || OBI_FAIL(t, "open of a record that is %s (%zu) gives %td", what, which, n);
 }
 
 static void refuses_changed_records(struct obi_mech_trial *t)
@@ -186,8 +182,8 @@ static void refuses_records_out_of_order(struct obi_mech_trial *t)
 			return;
 		}
 		memcpy(again, one, len);
-		OBI_MECH_REQUIRE(t, t->ops->open(t->talk[0].end[1 - from], one, len) == SAMPLE,
-				 "a record is refused");
+		OBI_REQUIRE(t, t->ops->open(t->talk[0].end[1 - from], one, len) == SAMPLE,
+			    "a record is refused");
 		if (!refuses(t, 1 - from, again, len, "repeated", 1)) {
 			return;
 		}

@@ -5,27 +5,6 @@
 
 enum { CANARY = 0xc7, CANARIES = 16 };
 
-/* ---- Verdicts ---- */
-
-bool obi_mech_fail(struct obi_mech_trial *trial, const char *format, ...)
-{
-	va_list args;
-	if (trial->verdict != OBI_VERDICT_PASS) {
-		return false;
-	}
-	trial->verdict = OBI_VERDICT_FAIL;
-	va_start(args, format);
-	vsnprintf(trial->why, sizeof trial->why, format, args);
-	va_end(args);
-	return false;
-}
-
-void obi_mech_skip(struct obi_mech_trial *trial, const char *why)
-{
-	trial->verdict = OBI_VERDICT_SKIP;
-	snprintf(trial->why, sizeof trial->why, "%s", why);
-}
-
 const char *obi_mech_end_text(int end)
 {
 	return end == OBI_DIALER ? "dialer" : "acceptor";
@@ -63,7 +42,7 @@ bool obi_mech_make(struct obi_mech_trial *trial, const struct ob_auth_params *pa
 	int rc = trial->ops->create(trial->host, params, ret, &err);
 	if (rc != OB_OK || *ret == NULL) {
 		*ret = NULL;
-		return obi_mech_fail(trial, "create: code %d: %s", rc, err.text);
+		return OBI_FAIL(trial, "create: code %d: %s", rc, err.text);
 	}
 	return true;
 }
@@ -90,12 +69,12 @@ int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_b
 	int rc = trial->ops->step(end, in, &out, reterr);
 	for (size_t i = room; i < sizeof memory; i++) {
 		if (memory[i] != CANARY) {
-			obi_mech_fail(trial, "step writes beyond the %zu bytes of its sink", room);
+			OBI_FAIL(trial, "step writes beyond the %zu bytes of its sink", room);
 			break;
 		}
 	}
 	if (rc > OB_AUTH_MORE) {
-		obi_mech_fail(trial, "step returns the state %d", rc);
+		OBI_FAIL(trial, "step returns the state %d", rc);
 	}
 	ret->len = out.len <= room ? out.len : 0;
 	memcpy(ret->bytes, memory, ret->len);
@@ -140,7 +119,7 @@ static void converse(struct obi_mech_trial *trial, struct obi_mech_talk *talk, u
 {
 	struct obi_mech_message arrives = {.len = 0};
 	talk->said[0] = talk->said[1] = OB_AUTH_MORE;
-	while (talk->count + 2 <= messages && trial->verdict == OBI_VERDICT_PASS) {
+	while (talk->count + 2 <= messages && OBI_PASSED(trial)) {
 		if (talk->said[OBI_DIALER] == OB_AUTH_DONE) {
 			talk->said[OBI_DIALER] = OB_EAUTH; /* the peer wants more than there is */
 			return;
@@ -164,7 +143,7 @@ bool obi_mech_run(struct obi_mech_trial *trial, struct obi_mech_talk *talk, uint
 		return false;
 	}
 	converse(trial, talk, messages);
-	return trial->verdict == OBI_VERDICT_PASS;
+	return OBI_PASSED(trial);
 }
 
 void obi_mech_end(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
@@ -212,7 +191,7 @@ bool obi_mech_pair(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
 		return false;
 	}
 	return obi_mech_passed(trial, talk) ||
-	       obi_mech_fail(
+	       OBI_FAIL(
 		   trial,
 		   "two ends that agree: the dialer says %d, the acceptor %d after %u messages: %s",
 		   talk->said[0], talk->said[1], talk->count, talk->err.text);

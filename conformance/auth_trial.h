@@ -5,6 +5,7 @@
 #define OB_CONFORMANCE_AUTH_TRIAL_H
 
 #include "conformance/auth.h"
+#include "conformance/suite.h"
 
 enum {
 	OBI_MECH_MESSAGE = 4096,
@@ -41,8 +42,7 @@ struct obi_mech_trial {
 	struct ob_peer peer; /* ourselves, as a socket of the kernel would tell */
 	uint8_t secret[2][OBI_MECH_SECRET];
 	struct obi_mech_talk *talk; /* two, for those who need more than one */
-	enum obi_verdict verdict;
-	char why[400];
+	struct obi_outcome outcome;
 };
 
 /* A promise: returns early once the trial has failed. */
@@ -57,19 +57,6 @@ extern const struct obi_mech_promise obi_mech_promises_of_facts[];
 extern const struct obi_mech_promise obi_mech_promises_of_ends[];     /* about a single end */
 extern const struct obi_mech_promise obi_mech_promises_of_exchange[]; /* about both */
 extern const struct obi_mech_promise obi_mech_promises_of_records[];
-
-/* The first failure counts. false, so that helpers can return it. */
-bool obi_mech_fail(struct obi_mech_trial *trial, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void obi_mech_skip(struct obi_mech_trial *trial, const char *why);
-
-#define OBI_MECH_REQUIRE(trial, condition, ...)            \
-	do {                                               \
-		if (!(condition)) {                        \
-			obi_mech_fail(trial, __VA_ARGS__); \
-			return;                            \
-		}                                          \
-	} while (0)
 
 bool obi_mech_is_local(const struct obi_mech_trial *trial);
 

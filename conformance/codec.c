@@ -30,7 +30,7 @@ static void values_come_back(struct obi_codec_trial *t)
 	const char *name;
 	for (uint32_t i = 0; obi_codec_sample(t, i, &v, &name); i++) {
 		const char *wrong = round_everywhere(t, v);
-		OBI_CODEC_REQUIRE(t, wrong == NULL, "%s (sample %u): %s", name, i, wrong);
+		OBI_REQUIRE(t, wrong == NULL, "%s (sample %u): %s", name, i, wrong);
 	}
 }
 
@@ -50,17 +50,17 @@ static void ids_and_methods_come_back(struct obi_codec_trial *t)
 	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
 		struct ob_message m = obi_codec_request(ob_nil());
 		m.id.number = ids[i];
-		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "a request with id %u: %s",
-				  ids[i], obi_codec_round(t, &m));
+		OBI_REQUIRE(t, obi_codec_round(t, &m) == NULL, "a request with id %u: %s", ids[i],
+			    obi_codec_round(t, &m));
 		m.kind = OB_RESPONSE;
-		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "a response with id %u: %s",
-				  ids[i], obi_codec_round(t, &m));
+		OBI_REQUIRE(t, obi_codec_round(t, &m) == NULL, "a response with id %u: %s", ids[i],
+			    obi_codec_round(t, &m));
 	}
 	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
 		struct ob_message m = obi_codec_request(ob_map(NULL, 0));
 		m.method = ob_bytes_text(methods[i]);
-		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "the method %.40s: %s",
-				  methods[i], obi_codec_round(t, &m));
+		OBI_REQUIRE(t, obi_codec_round(t, &m) == NULL, "the method %.40s: %s", methods[i],
+			    obi_codec_round(t, &m));
 	}
 }
 
@@ -72,8 +72,8 @@ static void errors_come_back(struct obi_codec_trial *t)
 	struct ob_message m = {.size = sizeof m, .kind = OB_RESPONSE, .id = {.number = 7}};
 	for (uint32_t n = 2; n <= 3; n++) {
 		m.error = ob_map(pairs, n);
-		OBI_CODEC_REQUIRE(t, obi_codec_round(t, &m) == NULL, "an error: %s",
-				  obi_codec_round(t, &m));
+		OBI_REQUIRE(t, obi_codec_round(t, &m) == NULL, "an error: %s",
+			    obi_codec_round(t, &m));
 	}
 }
 
@@ -104,13 +104,13 @@ static void codecs_agree(struct obi_codec_trial *t)
 	struct ob_value v;
 	const char *name;
 	if (t->other == NULL) {
-		obi_codec_skip(t, "no other codec to compare with");
+		OBI_SKIP(t, "no other codec to compare with");
 		return;
 	}
 	for (uint32_t i = 0; obi_codec_sample(t, i, &v, &name); i++) {
 		struct ob_message m = obi_codec_request(obi_codec_array(t, v, 1));
 		const char *wrong = through_both(t, &m);
-		OBI_CODEC_REQUIRE(t, wrong == NULL, "%s (sample %u): %s", name, i, wrong);
+		OBI_REQUIRE(t, wrong == NULL, "%s (sample %u): %s", name, i, wrong);
 	}
 }
 
@@ -129,7 +129,7 @@ static struct ob_bytes specimen(struct obi_codec_trial *t, uint32_t n)
 	struct ob_message m =
 	    obi_codec_request(obi_codec_array(t, obi_codec_map(t, "key", ob_array(items, 6)), n));
 	if (obi_codec_encode(t, t->ops, &m, &bytes) != OB_OK) {
-		obi_codec_fail(t, "encode refuses a plain message");
+		OBI_FAIL(t, "encode refuses a plain message");
 	}
 	return bytes;
 }
@@ -171,7 +171,7 @@ static int feed_some(struct obi_codec_trial *t, struct feed *f, size_t n, size_t
 	size_t len = 0;
 	int r = t->ops->scan(ob_bytes_of(f->buffer, f->have), &f->progress, &t->limits, &len);
 	if (r == 0 && len <= f->have) {
-		obi_codec_fail(t, "scan asks for %zu bytes when it has %zu", len, f->have);
+		OBI_FAIL(t, "scan asks for %zu bytes when it has %zu", len, f->have);
 		return OB_EPROTO;
 	}
 	f->need = r == 0 ? len : f->need;
@@ -190,13 +190,13 @@ static void try_feed(struct obi_codec_trial *t, struct ob_bytes bytes, size_t fi
 	while (r == 0 && f.have < bytes.len) {
 		r = feed_some(t, &f, step, &len);
 	}
-	OBI_CODEC_REQUIRE(t, r == 1, "a message in pieces of %zu and %zu bytes is not found: %d",
-			  first, step, r);
-	OBI_CODEC_REQUIRE(t, len == message,
-			  "a message of %zu bytes in pieces of %zu and %zu is said to have %zu",
-			  message, first, step, len);
-	OBI_CODEC_REQUIRE(t, f.need <= message, "scan waited for %zu bytes of a message of %zu",
-			  f.need, message);
+	OBI_REQUIRE(t, r == 1, "a message in pieces of %zu and %zu bytes is not found: %d", first,
+		    step, r);
+	OBI_REQUIRE(t, len == message,
+		    "a message of %zu bytes in pieces of %zu and %zu is said to have %zu", message,
+		    first, step, len);
+	OBI_REQUIRE(t, f.need <= message, "scan waited for %zu bytes of a message of %zu", f.need,
+		    message);
 	obi_codec_give_back(t, f.buffer);
 }
 
@@ -223,9 +223,9 @@ static void what_follows_a_message_is_left_alone(struct obi_codec_trial *t)
 	}
 	struct ob_scan progress = {.seen = 0};
 	size_t len;
-	OBI_CODEC_REQUIRE(t, t->ops->scan(ob_bytes_of(NULL, 0), &progress, &t->limits, &len) == 0,
-			  "nothing is taken for a message");
-	OBI_CODEC_REQUIRE(t, len >= 1, "scan does not wait for anything when it has nothing");
+	OBI_REQUIRE(t, t->ops->scan(ob_bytes_of(NULL, 0), &progress, &t->limits, &len) == 0,
+		    "nothing is taken for a message");
+	OBI_REQUIRE(t, len >= 1, "scan does not wait for anything when it has nothing");
 }
 
 /* ---- Memory ---- */
@@ -246,7 +246,7 @@ static void memory_is_in_proportion(struct obi_codec_trial *t)
 	for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
 		struct ob_message m = obi_codec_request(obi_codec_array(t, large[i], 1));
 		const char *wrong = obi_codec_round(t, &m);
-		OBI_CODEC_REQUIRE(t, wrong == NULL, "large message %zu: %s", i, wrong);
+		OBI_REQUIRE(t, wrong == NULL, "large message %zu: %s", i, wrong);
 	}
 }
 
@@ -260,11 +260,11 @@ static void dense_messages_are_bounded(struct obi_codec_trial *t)
 		struct ob_message m = obi_codec_request(obi_codec_array(t, dense[i], 300000));
 		struct obi_codec_read back;
 		struct ob_bytes bytes;
-		OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK,
-				  "300000 small values are not encoded");
+		OBI_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK,
+			    "300000 small values are not encoded");
 		int r = obi_codec_decode(t, t->ops, bytes, &back);
-		OBI_CODEC_REQUIRE(t, r == OB_OK || r == OB_ENOMEM,
-				  "300000 small values: decode fails with %d", r);
+		OBI_REQUIRE(t, r == OB_OK || r == OB_ENOMEM,
+			    "300000 small values: decode fails with %d", r);
 		if (r == OB_OK) {
 			obi_codec_forget(t, &back);
 		}
@@ -280,14 +280,14 @@ static bool batch_as(struct obi_codec_trial *t, const struct ob_message *batch,
 	struct ob_bytes bytes;
 	if (obi_codec_encode(t, t->ops, batch, &bytes) != OB_OK ||
 	    obi_codec_decode(t, t->ops, bytes, &back) != OB_OK) {
-		return obi_codec_fail(t, "a batch is not carried");
+		return OBI_FAIL(t, "a batch is not carried");
 	}
 	bool same = back.m.kind == OB_BATCH && back.m.count == 3;
 	for (uint32_t i = 0; same && i < 3; i++) {
 		same = obi_codec_same_message(items[i], back.m.items[i]);
 	}
 	obi_codec_forget(t, &back);
-	return same || obi_codec_fail(t, "a batch comes back as something else");
+	return same || OBI_FAIL(t, "a batch comes back as something else");
 }
 
 static void batches_come_back(struct obi_codec_trial *t)
@@ -302,14 +302,14 @@ static void batches_come_back(struct obi_codec_trial *t)
 	    .size = sizeof batch, .kind = OB_BATCH, .items = items, .count = 3};
 	struct ob_bytes bytes;
 	if (obi_codec_encode(t, t->ops, &batch, &bytes) == OB_EINVAL) {
-		obi_codec_skip(t, "its protocol has no batches");
+		OBI_SKIP(t, "its protocol has no batches");
 		return;
 	}
 	uint8_t lines[1024];
 	struct ob_sink sink = ob_sink_fixed(lines, sizeof lines);
 	for (int i = 0; i < 3; i++) {
-		OBI_CODEC_REQUIRE(t, t->ops->encode(items[i], &sink, NULL) == OB_OK,
-				  "a small message is not encoded");
+		OBI_REQUIRE(t, t->ops->encode(items[i], &sink, NULL) == OB_OK,
+			    "a small message is not encoded");
 	}
 	struct ob_message encoded = {
 	    .size = sizeof encoded, .kind = OB_BATCH, .encoded = ob_bytes_of(lines, sink.len)};
@@ -318,8 +318,8 @@ static void batches_come_back(struct obi_codec_trial *t)
 	}
 	struct obi_codec_read back;
 	t->limits.batch = 2;
-	OBI_CODEC_REQUIRE(t, obi_codec_decode(t, t->ops, bytes, &back) < 0,
-			  "a batch of 3 passes a limit of 2");
+	OBI_REQUIRE(t, obi_codec_decode(t, t->ops, bytes, &back) < 0,
+		    "a batch of 3 passes a limit of 2");
 }
 
 const struct obi_codec_promise obi_codec_promises[] = {
@@ -338,28 +338,24 @@ const struct obi_codec_promise obi_codec_promises[] = {
 
 /* ---- The suite ---- */
 
-static uint32_t try_all(const struct obi_conform_codec *it, const struct obi_codec_promise *list,
-			obi_verdict_fn *tell, void *user)
+static void run_all(const struct obi_conform_codec *it, const struct obi_codec_promise *list,
+		    struct obi_suite *suite)
 {
-	uint32_t broken = 0;
 	for (; list->name != NULL; list++) {
 		struct obi_codec_trial trial;
-		if (it->begin != NULL && !it->begin(user, list->name)) {
-			continue;
-		}
-		obi_codec_trial_begin(&trial, it);
-		list->fn(&trial);
-		obi_codec_trial_end(&trial);
-		broken += trial.verdict == OBI_VERDICT_FAIL;
-		if (tell != NULL) {
-			tell(user, list->name, trial.verdict, trial.why);
+		if (obi_suite_begin(suite, list->name)) {
+			obi_codec_trial_begin(&trial, it);
+			list->fn(&trial);
+			obi_codec_trial_end(&trial);
+			obi_suite_report(suite, list->name, &trial.outcome);
 		}
 	}
-	return broken;
 }
 
 uint32_t obi_conform_codec(const struct obi_conform_codec *it, obi_verdict_fn *tell, void *user)
 {
-	return try_all(it, obi_codec_promises, tell, user) +
-	       try_all(it, obi_codec_refusals, tell, user);
+	struct obi_suite suite = {.begin = it->begin, .tell = tell, .user = user};
+	run_all(it, obi_codec_promises, &suite);
+	run_all(it, obi_codec_refusals, &suite);
+	return suite.broken;
 }

@@ -14,11 +14,10 @@ static void must_refuse(struct obi_codec_trial *t, const struct ob_message *m, c
 	struct ob_sink sink = ob_sink_fixed(memory, sizeof memory);
 	struct ob_error err = {.text = ""};
 	int r = t->ops->encode(m, &sink, &err);
-	OBI_CODEC_REQUIRE(t, r == OB_EINVAL, "encode of %s gives %d, and not OB_EINVAL", what, r);
-	OBI_CODEC_REQUIRE(t, !sink.failed, "encode of %s marks a sink as failed that is not full",
-			  what);
+	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s gives %d, and not OB_EINVAL", what, r);
+	OBI_REQUIRE(t, !sink.failed, "encode of %s marks a sink as failed that is not full", what);
 	r = t->ops->encode(m, &sink, NULL);
-	OBI_CODEC_REQUIRE(t, r == OB_EINVAL, "encode of %s without an ob_error gives %d", what, r);
+	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s without an ob_error gives %d", what, r);
 }
 
 static void values_that_no_codec_carries_are_refused(struct obi_codec_trial *t)
@@ -62,23 +61,22 @@ static void a_full_sink_can_be_used_again(struct obi_codec_trial *t)
 				   ob_int(INT64_MAX), ob_double(-1e-300), ob_array(NULL, 0)};
 	struct ob_message m = obi_codec_request(obi_codec_map(t, "key", ob_array(items, 5)));
 	struct ob_bytes whole;
-	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &whole) == OB_OK,
-			  "encode refuses a plain message");
+	OBI_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &whole) == OB_OK,
+		    "encode refuses a plain message");
 	for (size_t cap = 0; cap < whole.len; cap++) {
 		uint8_t *memory = obi_codec_memory(t, whole.len + 2);
 		memset(memory, 0xee, whole.len + 2);
 		struct ob_sink sink = ob_sink_fixed(memory, cap + 1);
 		ob_sink_byte(&sink, 0x11);
 		int r = t->ops->encode(&m, &sink, NULL);
-		OBI_CODEC_REQUIRE(t, r == OB_ENOMEM, "encode into %zu bytes of %zu gives %d", cap,
-				  whole.len, r);
-		OBI_CODEC_REQUIRE(t, memory[0] == 0x11 && memory[cap + 1] == 0xee,
-				  "encode writes outside of its sink");
+		OBI_REQUIRE(t, r == OB_ENOMEM, "encode into %zu bytes of %zu gives %d", cap,
+			    whole.len, r);
+		OBI_REQUIRE(t, memory[0] == 0x11 && memory[cap + 1] == 0xee,
+			    "encode writes outside of its sink");
 		sink = ob_sink_fixed(memory, whole.len);
 		r = t->ops->encode(&m, &sink, NULL);
-		OBI_CODEC_REQUIRE(
-		    t, r == OB_OK && ob_bytes_equal(whole, ob_bytes_of(memory, sink.len)),
-		    "after a full sink, encode gives %d and other bytes", r);
+		OBI_REQUIRE(t, r == OB_OK && ob_bytes_equal(whole, ob_bytes_of(memory, sink.len)),
+			    "after a full sink, encode gives %d and other bytes", r);
 		obi_codec_give_back(t, memory);
 	}
 }
@@ -93,17 +91,16 @@ static void the_message_limit_holds(struct obi_codec_trial *t)
 	struct ob_scan whole = {.seen = 0}, bytewise = {.seen = 0};
 	struct ob_bytes bytes;
 	size_t len = 0;
-	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK,
-			  "encode refuses a plain message");
+	OBI_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK,
+		    "encode refuses a plain message");
 	t->limits.message = (uint32_t)bytes.len;
-	OBI_CODEC_REQUIRE(t, t->ops->scan(bytes, &whole, &t->limits, &len) == 1,
-			  "a message of %zu bytes is refused under that limit", bytes.len);
+	OBI_REQUIRE(t, t->ops->scan(bytes, &whole, &t->limits, &len) == 1,
+		    "a message of %zu bytes is refused under that limit", bytes.len);
 	t->limits.message--;
 	whole.seen = 0;
 	int r = t->ops->scan(bytes, &whole, &t->limits, &len);
-	OBI_CODEC_REQUIRE(t, r == OB_ETOOBIG,
-			  "a message of %zu bytes under a limit of %u: scan gives %d", bytes.len,
-			  t->limits.message, r);
+	OBI_REQUIRE(t, r == OB_ETOOBIG, "a message of %zu bytes under a limit of %u: scan gives %d",
+		    bytes.len, t->limits.message, r);
 	size_t need = 1;
 	for (size_t n = 1; n <= t->limits.message; n++) {
 		r = n >= need
@@ -112,11 +109,11 @@ static void the_message_limit_holds(struct obi_codec_trial *t)
 		if (r < 0) {
 			break;
 		}
-		OBI_CODEC_REQUIRE(t, r == 0, "scan finds a message in the first %zu of %zu bytes",
-				  n, bytes.len);
+		OBI_REQUIRE(t, r == 0, "scan finds a message in the first %zu of %zu bytes", n,
+			    bytes.len);
 	}
-	OBI_CODEC_REQUIRE(t, r == OB_ETOOBIG, "scan waits for more than the limit of %u bytes",
-			  t->limits.message);
+	OBI_REQUIRE(t, r == OB_ETOOBIG, "scan waits for more than the limit of %u bytes",
+		    t->limits.message);
 }
 
 static void the_depth_limit_holds(struct obi_codec_trial *t)
@@ -128,14 +125,13 @@ static void the_depth_limit_holds(struct obi_codec_trial *t)
 			struct obi_codec_read back;
 			t->limits.depth = depth;
 			const char *wrong = obi_codec_round(t, &m);
-			OBI_CODEC_REQUIRE(t, wrong == NULL, "depth %u under that limit: %s", depth,
-					  wrong);
+			OBI_REQUIRE(t, wrong == NULL, "depth %u under that limit: %s", depth,
+				    wrong);
 			struct ob_bytes bytes;
 			obi_codec_encode(t, t->ops, &m, &bytes);
 			t->limits.depth = depth - 1;
 			int r = obi_codec_decode(t, t->ops, bytes, &back);
-			OBI_CODEC_REQUIRE(t, r < 0, "depth %u passes a limit of %u", depth,
-					  depth - 1);
+			OBI_REQUIRE(t, r < 0, "depth %u passes a limit of %u", depth, depth - 1);
 		}
 	}
 }
@@ -159,8 +155,8 @@ static void equal_keys_are_refused(struct obi_codec_trial *t)
 		struct obi_codec_read back;
 		struct ob_bytes bytes;
 		if (obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK) {
-			OBI_CODEC_REQUIRE(t, obi_codec_decode(t, t->ops, bytes, &back) < 0,
-					  "a map of %u keys, two of them equal, is accepted", n);
+			OBI_REQUIRE(t, obi_codec_decode(t, t->ops, bytes, &back) < 0,
+				    "a map of %u keys, two of them equal, is accepted", n);
 		}
 	}
 }
@@ -179,26 +175,24 @@ static void try_bytes(struct obi_codec_trial *t, const uint8_t *data, size_t len
 	memcpy(exact, data, len);
 	int r = t->ops->scan(ob_bytes_of(exact, len), &progress, &t->limits, &end);
 	obi_codec_give_back(t, exact);
-	OBI_CODEC_REQUIRE(t, r == 0 || r == 1 || r == OB_EPROTO || r == OB_ETOOBIG,
-			  "scan of garbage gives %d", r);
-	OBI_CODEC_REQUIRE(t, r != 1 || (end > 0 && end <= len), "scan finds %zu bytes in %zu", end,
-			  len);
-	OBI_CODEC_REQUIRE(t, r != 0 || end > len, "scan waits for %zu bytes when it has %zu", end,
-			  len);
+	OBI_REQUIRE(t, r == 0 || r == 1 || r == OB_EPROTO || r == OB_ETOOBIG,
+		    "scan of garbage gives %d", r);
+	OBI_REQUIRE(t, r != 1 || (end > 0 && end <= len), "scan finds %zu bytes in %zu", end, len);
+	OBI_REQUIRE(t, r != 0 || end > len, "scan waits for %zu bytes when it has %zu", end, len);
 	if (r != 1) {
 		return;
 	}
 	r = obi_codec_decode(t, t->ops, ob_bytes_of(data, end), &read);
-	OBI_CODEC_REQUIRE(t, r == OB_OK || r == OB_EPROTO || r == OB_ETOOBIG || r == OB_ENOMEM,
-			  "decode of garbage gives %d", r);
+	OBI_REQUIRE(t, r == OB_OK || r == OB_EPROTO || r == OB_ETOOBIG || r == OB_ENOMEM,
+		    "decode of garbage gives %d", r);
 	if (r < 0) {
 		return;
 	}
 	if (read.m.kind != OB_BATCH) {
 		r = obi_codec_encode(t, t->ops, &read.m, &bytes);
-		OBI_CODEC_REQUIRE(t, r == OB_OK, "what was decoded cannot be encoded: %d", r);
+		OBI_REQUIRE(t, r == OB_OK, "what was decoded cannot be encoded: %d", r);
 		r = obi_codec_decode(t, t->ops, bytes, &again);
-		OBI_CODEC_REQUIRE(
+		OBI_REQUIRE(
 		    t, r == OB_OK && obi_codec_same_message(&read.m, &again.m),
 		    "what was decoded is another message when it is written and read again: %d", r);
 		obi_codec_forget(t, &again);
@@ -221,7 +215,7 @@ static struct ob_bytes victim(struct obi_codec_trial *t, uint32_t kind)
 	m.kind = kind;
 	m.result = m.params;
 	if (obi_codec_encode(t, t->ops, &m, &bytes) != OB_OK) {
-		obi_codec_fail(t, "encode refuses a plain message");
+		OBI_FAIL(t, "encode refuses a plain message");
 	}
 	return bytes;
 }
@@ -236,11 +230,11 @@ static void a_part_is_never_taken_for_the_whole(struct obi_codec_trial *t)
 			size_t need = 0;
 			memcpy(exact, bytes.data, len);
 			int r = t->ops->scan(ob_bytes_of(exact, len), &progress, &t->limits, &need);
-			OBI_CODEC_REQUIRE(t, r == 0, "the first %zu of %zu bytes: scan gives %d",
-					  len, bytes.len, r);
-			OBI_CODEC_REQUIRE(t, need > len && need <= bytes.len,
-					  "the first %zu of %zu bytes: scan waits for %zu", len,
-					  bytes.len, need);
+			OBI_REQUIRE(t, r == 0, "the first %zu of %zu bytes: scan gives %d", len,
+				    bytes.len, r);
+			OBI_REQUIRE(t, need > len && need <= bytes.len,
+				    "the first %zu of %zu bytes: scan waits for %zu", len,
+				    bytes.len, need);
 			obi_codec_give_back(t, exact);
 		}
 	}
@@ -253,7 +247,7 @@ static void damaged_messages_do_no_harm(struct obi_codec_trial *t)
 	for (uint32_t kind = OB_REQUEST; kind <= OB_NOTIFY; kind++) {
 		struct ob_bytes bytes = victim(t, kind);
 		uint8_t *damaged = obi_codec_memory(t, bytes.len + 1);
-		for (size_t at = 0; at < bytes.len && t->verdict == OBI_VERDICT_PASS; at++) {
+		for (size_t at = 0; at < bytes.len && OBI_PASSED(t); at++) {
 			memcpy(damaged, bytes.data, bytes.len);
 			for (size_t i = 0; i < sizeof values + 8; i++) {
 				damaged[at] =
@@ -274,7 +268,7 @@ static void garbage_does_no_harm(struct obi_codec_trial *t)
 {
 	uint8_t data[64];
 	uint32_t seed = 20240501;
-	for (int i = 0; i < 20000 && t->verdict == OBI_VERDICT_PASS; i++) {
+	for (int i = 0; i < 20000 && OBI_PASSED(t); i++) {
 		size_t len = 1 + (seed >> 8) % sizeof data;
 		for (size_t k = 0; k < len; k++) {
 			seed = seed * 1664525u + 1013904223u;
@@ -322,15 +316,15 @@ static void works_for_an_older_host(struct obi_codec_trial *t)
 	struct ob_message batch = {
 	    .size = sizeof batch, .kind = OB_BATCH, .items = items, .count = 2};
 	struct ob_bytes bytes;
-	OBI_CODEC_REQUIRE(t, obi_codec_encode(t, t->ops, &request, &bytes) == OB_OK,
-			  "encode refuses a plain message");
+	OBI_REQUIRE(t, obi_codec_encode(t, t->ops, &request, &bytes) == OB_OK,
+		    "encode refuses a plain message");
 	int r = decode_as_before(t, bytes, &back);
-	OBI_CODEC_REQUIRE(t, r == OB_OK && obi_codec_same_message(&request, &back),
-			  "decode of a plain message, for a host that has no batches: %d", r);
+	OBI_REQUIRE(t, r == OB_OK && obi_codec_same_message(&request, &back),
+		    "decode of a plain message, for a host that has no batches: %d", r);
 	if (obi_codec_encode(t, t->ops, &batch, &bytes) == OB_OK) {
 		r = decode_as_before(t, bytes, &back);
-		OBI_CODEC_REQUIRE(
-		    t, r < 0, "decode gives a batch, kind %u, to a host that has none", back.kind);
+		OBI_REQUIRE(t, r < 0, "decode gives a batch, kind %u, to a host that has none",
+			    back.kind);
 	}
 }
 

@@ -4,27 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- Verdicts ---- */
-
-bool obi_codec_fail(struct obi_codec_trial *trial, const char *format, ...)
-{
-	va_list args;
-	if (trial->verdict != OBI_VERDICT_PASS) {
-		return false;
-	}
-	trial->verdict = OBI_VERDICT_FAIL;
-	va_start(args, format);
-	vsnprintf(trial->why, sizeof trial->why, format, args);
-	va_end(args);
-	return false;
-}
-
-void obi_codec_skip(struct obi_codec_trial *trial, const char *why)
-{
-	trial->verdict = OBI_VERDICT_SKIP;
-	snprintf(trial->why, sizeof trial->why, "%s", why);
-}
-
 /* ---- Memory ---- */
 
 struct block {

@@ -5,6 +5,7 @@
 #define OB_CONFORMANCE_CODEC_TRIAL_H
 
 #include "conformance/codec.h"
+#include "conformance/suite.h"
 
 /* What a decode may take: so much for each byte of the message, and a constant. */
 enum { OBI_BUDGET_PER_BYTE = 8, OBI_BUDGET_CONSTANT = 64 * 1024 };
@@ -14,8 +15,7 @@ struct obi_codec_trial {
 	const struct ob_codec_ops *other;
 	struct ob_limits limits; /* generous; changed by those who try them */
 	void *blocks;		 /* all memory, freed when the trial is over */
-	enum obi_verdict verdict;
-	char why[400];
+	struct obi_outcome outcome;
 };
 
 typedef void obi_codec_promise_fn(struct obi_codec_trial *trial);
@@ -31,19 +31,6 @@ extern const struct obi_codec_promise obi_codec_refusals[];
 
 void obi_codec_trial_begin(struct obi_codec_trial *trial, const struct obi_conform_codec *it);
 void obi_codec_trial_end(struct obi_codec_trial *trial);
-
-/* The first failure counts. false, so that helpers can return it. */
-bool obi_codec_fail(struct obi_codec_trial *trial, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void obi_codec_skip(struct obi_codec_trial *trial, const char *why);
-
-#define OBI_CODEC_REQUIRE(trial, condition, ...)            \
-	do {                                                \
-		if (!(condition)) {                         \
-			obi_codec_fail(trial, __VA_ARGS__); \
-			return;                             \
-		}                                           \
-	} while (0)
 
 /* size bytes of exactly that size, until the trial is over or until they are given back. Never
  * NULL: it fails the process. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conformance/transport.h"
 
-#include "conformance/trial.h"
+#include "conformance/transport_trial.h"
 
 #include <stdio.h>
 
@@ -19,38 +19,34 @@ static void end_trial(struct obi_trial *trial)
 static void run(const struct obi_conform_transport *it, const struct obi_promise *promise,
 		struct obi_trial *trial)
 {
-	int before = obi_trial_descriptors();
+	int before = obi_open_descriptors();
 	*trial = (struct obi_trial){.it = it, .ops = it->ops};
 	promise->fn(trial);
 	end_trial(trial);
-	int leaked = obi_trial_descriptors() - before;
+	int leaked = obi_open_descriptors() - before;
 	if (leaked != 0) {
-		obi_trial_fail(trial, "%d descriptors were not closed", leaked);
+		OBI_FAIL(trial, "%d descriptors were not closed", leaked);
 	}
 }
 
-static uint32_t run_all(const struct obi_conform_transport *it, const struct obi_promise *promises,
-			obi_verdict_fn *tell, void *user)
+static void run_all(const struct obi_conform_transport *it, const struct obi_promise *list,
+		    struct obi_suite *suite)
 {
 	struct obi_trial trial;
-	uint32_t broken = 0;
-	for (; promises->name != NULL; promises++) {
-		if (it->begin != NULL && !it->begin(user, promises->name)) {
-			continue;
-		}
-		run(it, promises, &trial);
-		broken += trial.verdict == OBI_VERDICT_FAIL;
-		if (tell != NULL) {
-			tell(user, promises->name, trial.verdict, trial.why);
+	for (; list->name != NULL; list++) {
+		if (obi_suite_begin(suite, list->name)) {
+			run(it, list, &trial);
+			obi_suite_report(suite, list->name, &trial.outcome);
 		}
 	}
-	return broken;
 }
 
 uint32_t obi_conform_transport(const struct obi_conform_transport *it, obi_verdict_fn *tell,
 			       void *user)
 {
-	uint32_t broken = run_all(it, obi_promises_of_life, tell, user);
-	broken += run_all(it, obi_promises_of_dials, tell, user);
-	return broken + run_all(it, obi_promises_of_bytes, tell, user);
+	struct obi_suite suite = {.begin = it->begin, .tell = tell, .user = user};
+	run_all(it, obi_promises_of_life, &suite);
+	run_all(it, obi_promises_of_dials, &suite);
+	run_all(it, obi_promises_of_bytes, &suite);
+	return suite.broken;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The promises about the bytes of a stream, and about its end. */
-#include "conformance/trial.h"
+#include "conformance/transport_trial.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static uint8_t *make_frame(struct obi_trial *trial, size_t len)
 {
 	uint8_t *frame = malloc(len);
 	if (frame == NULL) {
-		obi_trial_skip(trial, "there is no memory for the bytes to be sent");
+		OBI_SKIP(trial, "there is no memory for the bytes to be sent");
 	}
 	for (size_t i = 0; frame != NULL && i < len; i++) {
 		frame[i] = byte_at(i);
@@ -75,7 +75,7 @@ static bool give_some(struct obi_trial *trial, struct ob_stream *from, const uin
 	struct iovec out = {(void *)(uintptr_t)(frame + *sent), FRAME - *sent};
 	ptrdiff_t n = *sent < FRAME ? trial->ops->writev(from, &out, 1, &err) : OB_EAGAIN;
 	if (n == 0 || (n < 0 && n != OB_EAGAIN)) {
-		return obi_trial_fail(trial, "writev after %zu bytes: %td: %s", *sent, n, err.text);
+		return OBI_FAIL(trial, "writev after %zu bytes: %td: %s", *sent, n, err.text);
 	}
 	*sent += n > 0 ? (size_t)n : 0;
 	return true;
@@ -88,10 +88,10 @@ static bool take_some(struct obi_trial *trial, struct ob_stream *to, size_t *got
 	struct iovec in = {chunk, sizeof chunk};
 	ptrdiff_t n = trial->ops->readv(to, &in, 1, &err);
 	if (n == 0 || (n < 0 && n != OB_EAGAIN)) {
-		return obi_trial_fail(trial, "readv after %zu bytes: %td: %s", *got, n, err.text);
+		return OBI_FAIL(trial, "readv after %zu bytes: %td: %s", *got, n, err.text);
 	}
 	if (n > 0 && !is_frame(chunk, *got, (size_t)n)) {
-		return obi_trial_fail(trial, "the bytes after %zu came as others", *got);
+		return OBI_FAIL(trial, "the bytes after %zu came as others", *got);
 	}
 	*got += n > 0 ? (size_t)n : 0;
 	return true;
@@ -167,7 +167,7 @@ static void keeps_connections_apart(struct obi_trial *trial)
 	struct ob_stream *a, *b, *a_server, *b_server;
 	char word[4];
 	if (obi_trial_is_single(trial)) {
-		obi_trial_skip(trial, "it has one connection at a time");
+		OBI_SKIP(trial, "it has one connection at a time");
 		return;
 	}
 	if (!obi_trial_pair(trial, &a, &a_server) || !obi_trial_connect(trial, &b, &b_server) ||
@@ -231,12 +231,12 @@ static void holds_back_for_a_slow_peer(struct obi_trial *trial)
 		free(chunk);
 		return;
 	}
-	for (int i = 0; i < 2 && trial->verdict == OBI_VERDICT_PASS; i++) {
+	for (int i = 0; i < 2 && OBI_PASSED(trial); i++) {
 		size_t sent = flood(trial, client, chunk);
 		if (sent == 0 || sent >= FLOOD_MAX) {
-			obi_trial_fail(
-			    trial, "with nobody reading it took %zu bytes and never said OB_EAGAIN",
-			    sent);
+			OBI_FAIL(trial,
+				 "with nobody reading it took %zu bytes and never said OB_EAGAIN",
+				 sent);
 		} else if (drain(trial, server, sent)) {
 			(void)obi_trial_wait(trial, trial->ops->fd(client), OB_WRITABLE);
 		}
@@ -290,8 +290,7 @@ static void says_when_the_peer_dies_in_a_write(struct obi_trial *trial)
 		obi_trial_close(trial, server);
 		ptrdiff_t n = OB_EAGAIN;
 		size_t sent = 0;
-		while ((n == OB_EAGAIN || n > 0) && sent < FLOOD_MAX &&
-		       trial->verdict == OBI_VERDICT_PASS) {
+		while ((n == OB_EAGAIN || n > 0) && sent < FLOOD_MAX && OBI_PASSED(trial)) {
 			struct iovec piece = {chunk, MEGABYTE};
 			n = trial->ops->writev(client, &piece, 1, &err);
 			if (n > 0) {
@@ -302,8 +301,8 @@ static void says_when_the_peer_dies_in_a_write(struct obi_trial *trial)
 			}
 		}
 		if (n != OB_ECONNLOST) {
-			obi_trial_fail(trial, "writev to a dead peer: %td: %s, not OB_ECONNLOST", n,
-				       err.text);
+			OBI_FAIL(trial, "writev to a dead peer: %td: %s, not OB_ECONNLOST", n,
+				 err.text);
 		}
 	}
 	free(chunk);

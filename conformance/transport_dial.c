@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The promises about dials: refused, given up, kept waiting, and at their deadlines. */
-#include "conformance/trial.h"
+#include "conformance/transport_trial.h"
 
 #include <fcntl.h>
 
@@ -135,13 +135,12 @@ static int go_on(struct obi_trial *trial, struct vigil *v, int revents)
 	int rc = trial->ops->finish_dial(trial->dial, revents, &v->stream, &trial->want, &v->err);
 	int64_t took = trial->it->host->now_ms() - begin;
 	if (took >= HELD_MS) {
-		obi_trial_fail(trial, "finish_dial held its caller for %d ms", (int)took);
+		OBI_FAIL(trial, "finish_dial held its caller for %d ms", (int)took);
 	} else if (rc == OB_EAGAIN && !wants_something(&trial->want)) {
-		obi_trial_fail(
-		    trial,
-		    "finish_dial says OB_EAGAIN and wants neither a descriptor nor a moment");
+		OBI_FAIL(trial,
+			 "finish_dial says OB_EAGAIN and wants neither a descriptor nor a moment");
 	} else if (rc == OB_EAGAIN && v->spun >= SPIN) {
-		obi_trial_fail(
+		OBI_FAIL(
 		    trial,
 		    "finish_dial says OB_EAGAIN again and again and wants what is there: it spins");
 	}
@@ -153,11 +152,9 @@ static int follow(struct obi_trial *trial, struct vigil *v)
 {
 	int revents, rc = OB_EAGAIN;
 	if (!wants_something(&trial->want)) {
-		obi_trial_fail(trial,
-			       "dial says OB_OK and wants neither a descriptor nor a moment");
+		OBI_FAIL(trial, "dial says OB_OK and wants neither a descriptor nor a moment");
 	}
-	while (rc == OB_EAGAIN && trial->verdict == OBI_VERDICT_PASS &&
-	       wait_as_wanted(trial, v, &revents)) {
+	while (rc == OB_EAGAIN && OBI_PASSED(trial) && wait_as_wanted(trial, v, &revents)) {
 		rc = go_on(trial, v, revents);
 	}
 	return rc;
@@ -168,17 +165,16 @@ static bool ended_well(struct obi_trial *trial, const struct vigil *v, int rc)
 	if (rc == OB_OK) {
 		return v->stream != NULL
 			   ? obi_trial_keep(trial, v->stream)
-			   : obi_trial_fail(trial, "finish_dial says OB_OK and gives no stream");
+			   : OBI_FAIL(trial, "finish_dial says OB_OK and gives no stream");
 	}
 	if (v->stream != NULL) {
-		return obi_trial_fail(trial, "finish_dial gives a stream with code %d", rc);
+		return OBI_FAIL(trial, "finish_dial gives a stream with code %d", rc);
 	}
 	if (rc != OB_EAGAIN && rc != OB_EREFUSED && rc != OB_ETIMEDOUT) {
-		return obi_trial_fail(trial, "a dial that nobody answers: code %d: %s", rc,
-				      v->err.text);
+		return OBI_FAIL(trial, "a dial that nobody answers: code %d: %s", rc, v->err.text);
 	}
 	return rc == OB_EAGAIN || v->err.text[0] != '\0' ||
-	       obi_trial_fail(trial, "a dial that failed has no text");
+	       OBI_FAIL(trial, "a dial that failed has no text");
 }
 
 /* true: it led to *ret_stream. false: it did not, or the trial has failed. */
@@ -193,7 +189,7 @@ static bool dial_patiently(struct obi_trial *trial, struct vigil *v)
 		trial->ops->dial_close(trial->dial);
 	}
 	trial->dial = NULL;
-	return ended_well(trial, v, rc) && rc == OB_OK && trial->verdict == OBI_VERDICT_PASS;
+	return ended_well(trial, v, rc) && rc == OB_OK && OBI_PASSED(trial);
 }
 
 /* The first byte that comes of who was accepted: 1, or 0 where that is an older caller, who was
@@ -223,13 +219,13 @@ static bool arrives(struct obi_trial *trial, struct ob_stream *client)
 			return false;
 		}
 		ptrdiff_t n = server != NULL ? read_first(trial, server, word) : 0;
-		if (n < 0 && trial->verdict == OBI_VERDICT_PASS) {
-			return obi_trial_fail(trial, "readv of what was accepted: %td", n);
+		if (n < 0 && OBI_PASSED(trial)) {
+			return OBI_FAIL(trial, "readv of what was accepted: %td", n);
 		}
 		if (n != 0) {
 			return n == 1 && obi_trial_read(trial, server, word + 1, 3) &&
 			       (memcmp(word, "ping", 4) == 0 ||
-				obi_trial_fail(trial, "other bytes came than were sent"));
+				OBI_FAIL(trial, "other bytes came than were sent"));
 		}
 		obi_trial_close(trial, server);
 		server = NULL;
@@ -249,8 +245,8 @@ static void goes_on_at_a_deadline(struct obi_trial *trial)
 	for (int i = 1; i < DIALS && more; i++) {
 		more = dial_patiently(trial, &v);
 	}
-	if (!v.due && trial->verdict == OBI_VERDICT_PASS) {
-		obi_trial_skip(trial, "no dial came to a deadline of its own");
+	if (!v.due && OBI_PASSED(trial)) {
+		OBI_SKIP(trial, "no dial came to a deadline of its own");
 	}
 }
 

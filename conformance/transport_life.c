@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The promises about addresses, accepting and peers. */
-#include "conformance/trial.h"
+#include "conformance/transport_trial.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +19,7 @@ static bool works(struct obi_trial *trial)
 	       obi_trial_read(trial, server, word, 4) &&
 	       obi_trial_write(trial, server, "pong", 4) &&
 	       obi_trial_read(trial, client, word, 4) &&
-	       (memcmp(word, "pong", 4) == 0 ||
-		obi_trial_fail(trial, "other bytes came than were sent"));
+	       (memcmp(word, "pong", 4) == 0 || OBI_FAIL(trial, "other bytes came than were sent"));
 }
 
 /* ---- Addresses ---- */
@@ -109,7 +108,7 @@ static bool kill_listener(struct obi_trial *trial, int *ret_kept)
 		close(null);
 	}
 	*ret_kept = kept;
-	return killed || obi_trial_fail(trial, "the listener cannot be killed");
+	return killed || OBI_FAIL(trial, "the listener cannot be killed");
 }
 
 /* A listen in the dead one's place works, and the dead one's late end does nothing to it. */
@@ -119,8 +118,7 @@ static void replace_listener(struct obi_trial *trial)
 	struct ob_listener *dead = trial->listener;
 	int rc = obi_trial_listen_at(trial, trial->uri, NULL, &trial->listener, &err);
 	if (rc != OB_OK) {
-		obi_trial_fail(trial, "listen on an address left behind: code %d: %s", rc,
-			       err.text);
+		OBI_FAIL(trial, "listen on an address left behind: code %d: %s", rc, err.text);
 		return;
 	}
 	trial->ops->listener_close(dead);
@@ -131,8 +129,8 @@ static void takes_over_a_stale_address(struct obi_trial *trial)
 {
 	int kept = -1;
 	if (obi_trial_is_single(trial)) {
-		obi_trial_skip(trial,
-			       "it has one connection at a time, on what no process leaves behind");
+		OBI_SKIP(trial,
+			 "it has one connection at a time, on what no process leaves behind");
 		return;
 	}
 	if (obi_trial_listen(trial) && kill_listener(trial, &kept)) {
@@ -183,12 +181,12 @@ static bool born_well(struct obi_trial *trial, int fd, const char *what)
 {
 	int flags = fcntl(fd, F_GETFD), status = fcntl(fd, F_GETFL);
 	if (flags < 0) {
-		return obi_trial_fail(trial, "the descriptor of a %s, %d, is none", what, fd);
+		return OBI_FAIL(trial, "the descriptor of a %s, %d, is none", what, fd);
 	}
 	return ((flags & FD_CLOEXEC) != 0 ||
-		obi_trial_fail(trial, "the descriptor of a %s is not close-on-exec", what)) &&
+		OBI_FAIL(trial, "the descriptor of a %s is not close-on-exec", what)) &&
 	       ((status & O_NONBLOCK) != 0 ||
-		obi_trial_fail(trial, "the descriptor of a %s can block", what));
+		OBI_FAIL(trial, "the descriptor of a %s can block", what));
 }
 
 static void has_descriptors_that_neither_block_nor_leak(struct obi_trial *trial)
@@ -259,7 +257,7 @@ static void survives_a_thousand_connections(struct obi_trial *trial)
 	if (!obi_trial_listen(trial)) {
 		return;
 	}
-	int before = obi_trial_descriptors();
+	int before = obi_open_descriptors();
 	for (int i = 0; i < 1000; i++) {
 		struct ob_stream *client, *server;
 		char byte;
@@ -271,7 +269,7 @@ static void survives_a_thousand_connections(struct obi_trial *trial)
 		obi_trial_close(trial, i % 2 == 0 ? client : server);
 		obi_trial_close(trial, i % 2 == 0 ? server : client);
 	}
-	int more = obi_trial_descriptors() - before;
+	int more = obi_open_descriptors() - before;
 	OBI_REQUIRE(trial, more == 0, "1000 connections left %d descriptors", more);
 }
 
@@ -286,7 +284,7 @@ static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
 	    OB_PEER_PID | OB_PEER_UID | OB_PEER_CID | OB_PEER_ADDRESS | OB_PEER_PIDFD;
 	int rc = trial->ops->peer(stream, &peer, &err);
 	if (rc != OB_OK || peer.pidfd != -7 || (peer.known & OB_PEER_PIDFD) != 0) {
-		return obi_trial_fail(
+		return OBI_FAIL(
 		    trial,
 		    "peer() for an older host: code %d, or more was written than is there: %s", rc,
 		    err.text);
@@ -294,19 +292,17 @@ static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
 	peer = (struct ob_peer){.size = sizeof peer, .pidfd = -1};
 	rc = trial->ops->peer(stream, &peer, &err);
 	if (rc != OB_OK || (peer.known & ~all) != 0) {
-		return obi_trial_fail(trial, "peer(): code %d, known %x: %s", rc, peer.known,
-				      err.text);
+		return OBI_FAIL(trial, "peer(): code %d, known %x: %s", rc, peer.known, err.text);
 	}
 	if ((peer.known & OB_PEER_PID) != 0 && peer.pid <= 0) {
-		return obi_trial_fail(trial, "peer(): the pid %d is said to be known", peer.pid);
+		return OBI_FAIL(trial, "peer(): the pid %d is said to be known", peer.pid);
 	}
 	if ((peer.known & OB_PEER_PIDFD) != 0 && fcntl(peer.pidfd, F_GETFD) != FD_CLOEXEC) {
-		return obi_trial_fail(trial, "peer(): the pidfd %d is none, or is inherited",
-				      peer.pidfd);
+		return OBI_FAIL(trial, "peer(): the pidfd %d is none, or is inherited", peer.pidfd);
 	}
 	if ((peer.known & OB_PEER_ADDRESS) != 0 &&
 	    (peer.address[0] == '\0' || memchr(peer.address, '\0', sizeof peer.address) == NULL)) {
-		return obi_trial_fail(trial, "peer(): the address is empty or has no end");
+		return OBI_FAIL(trial, "peer(): the address is empty or has no end");
 	}
 	return true;
 }
@@ -315,7 +311,7 @@ static void tells_true_facts_of_the_peer(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
 	if (trial->ops->peer == NULL) {
-		obi_trial_skip(trial, "it has no peer()");
+		OBI_SKIP(trial, "it has no peer()");
 		return;
 	}
 	if (obi_trial_pair(trial, &client, &server)) {

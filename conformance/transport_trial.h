@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* conformance/trial - one promise of a transport being tried: what it has open, and why it failed.
+/* conformance/transport_trial - one promise of a transport being tried: what it has open, and why it failed.
  */
-#ifndef OB_CONFORMANCE_TRIAL_H
-#define OB_CONFORMANCE_TRIAL_H
+#ifndef OB_CONFORMANCE_TRANSPORT_TRIAL_H
+#define OB_CONFORMANCE_TRANSPORT_TRIAL_H
 
 #include "conformance/transport.h"
+#include "conformance/suite.h"
 
 #include <poll.h>
 
@@ -21,8 +22,7 @@ struct obi_trial {
 	uint32_t count;
 	int64_t still_since; /* waited since then, and nothing moved; 0: something did */
 	char uri[4200];	     /* what the listener is bound to */
-	enum obi_verdict verdict;
-	char why[400];
+	struct obi_outcome outcome;
 };
 
 /* A promise: returns early once the trial has failed. */
@@ -39,21 +39,8 @@ extern const struct obi_promise obi_promises_of_life[];
 extern const struct obi_promise obi_promises_of_dials[];
 extern const struct obi_promise obi_promises_of_bytes[];
 
-/* The first failure counts. false, so that helpers can return it. */
-bool obi_trial_fail(struct obi_trial *trial, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void obi_trial_skip(struct obi_trial *trial, const char *why);
-
 /* Whether it has one connection at a time. */
 bool obi_trial_is_single(const struct obi_trial *trial);
-
-#define OBI_REQUIRE(trial, condition, ...)                  \
-	do {                                                \
-		if (!(condition)) {                         \
-			obi_trial_fail(trial, __VA_ARGS__); \
-			return;                             \
-		}                                           \
-	} while (0)
 
 /* Parse text and call listen, or dial; the codes are theirs. */
 int obi_trial_listen_at(struct obi_trial *trial, const char *text,
@@ -120,8 +107,5 @@ bool obi_trial_read(struct obi_trial *trial, struct ob_stream *stream, void *dat
 
 /* The stream must come to its end now, with nothing more before it. */
 bool obi_trial_expect_end(struct obi_trial *trial, struct ob_stream *stream);
-
-/* How many descriptors this process has open. */
-int obi_trial_descriptors(void);
 
 #endif

@@ -1,47 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "conformance/trial.h"
+#include "conformance/transport_trial.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-
-/* ---- Verdicts ---- */
-
-bool obi_trial_fail(struct obi_trial *trial, const char *format, ...)
-{
-	va_list args;
-	if (trial->verdict != OBI_VERDICT_PASS) {
-		return false;
-	}
-	trial->verdict = OBI_VERDICT_FAIL;
-	va_start(args, format);
-	vsnprintf(trial->why, sizeof trial->why, format, args);
-	va_end(args);
-	return false;
-}
-
-void obi_trial_skip(struct obi_trial *trial, const char *why)
-{
-	trial->verdict = OBI_VERDICT_SKIP;
-	snprintf(trial->why, sizeof trial->why, "%s", why);
-}
 
 bool obi_trial_is_single(const struct obi_trial *trial)
 {
 	return (trial->ops->flags & OB_TRANSPORT_SINGLE) != 0;
-}
-
-int obi_trial_descriptors(void)
-{
-	int n = -2; /* "." and ".." */
-	DIR *dir = opendir("/proc/self/fd");
-	while (dir != NULL && readdir(dir) != NULL) {
-		n++;
-	}
-	if (dir != NULL) {
-		closedir(dir);
-	}
-	return n - 1;
 }
 
 /* ---- Waiting ---- */
@@ -73,13 +38,13 @@ bool obi_trial_await(struct obi_trial *trial, struct pollfd *wait, nfds_t count,
 	trial->still_since = trial->still_since != 0 ? trial->still_since : now;
 	int64_t end = trial->still_since + patience;
 	if (now >= end) {
-		return obi_trial_fail(trial,
-				      "OB_EAGAIN again and again where the descriptor is ready: "
-				      "nothing moved in %d ms",
-				      patience);
+		return OBI_FAIL(trial,
+				"OB_EAGAIN again and again where the descriptor is ready: "
+				"nothing moved in %d ms",
+				patience);
 	}
 	return obi_trial_poll(trial, wait, count, end) > 0 ||
-	       obi_trial_fail(trial, "in %d ms %s", patience, what);
+	       OBI_FAIL(trial, "in %d ms %s", patience, what);
 }
 
 bool obi_trial_wait(struct obi_trial *trial, int fd, int events)
@@ -141,11 +106,10 @@ bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_stream_param
 	int rc = obi_trial_listen_at(trial, trial->it->listen, params, &trial->listener, &err);
 	if (rc != OB_OK) {
 		trial->listener = NULL;
-		return obi_trial_fail(trial, "listen(%s): code %d: %s", trial->it->listen, rc,
-				      err.text);
+		return OBI_FAIL(trial, "listen(%s): code %d: %s", trial->it->listen, rc, err.text);
 	}
 	if (trial->ops->local_uri(trial->listener, &out) != OB_OK) {
-		return obi_trial_fail(trial, "local_uri() failed");
+		return OBI_FAIL(trial, "local_uri() failed");
 	}
 	trial->uri[out.len] = '\0';
 	return true;
@@ -213,7 +177,7 @@ bool obi_trial_keep(struct obi_trial *trial, struct ob_stream *stream)
 	obi_trial_moved(trial);
 	if (trial->count == OBI_TRIAL_STREAMS) {
 		trial->ops->close(stream);
-		return obi_trial_fail(trial, "the trial has too many streams");
+		return OBI_FAIL(trial, "the trial has too many streams");
 	}
 	trial->streams[trial->count++] = stream;
 	return true;
@@ -226,7 +190,7 @@ static bool dial_some(struct obi_trial *trial, struct ob_stream **client)
 	if (rc == OB_OK) {
 		return obi_trial_keep(trial, *client);
 	}
-	return rc == OB_EAGAIN || obi_trial_fail(trial, "finish_dial: code %d: %s", rc, err.text);
+	return rc == OB_EAGAIN || OBI_FAIL(trial, "finish_dial: code %d: %s", rc, err.text);
 }
 
 bool obi_trial_accept(struct obi_trial *trial, bool wait, struct ob_stream **ret_server)
@@ -240,7 +204,7 @@ bool obi_trial_accept(struct obi_trial *trial, bool wait, struct ob_stream **ret
 	if (rc == OB_OK) {
 		return obi_trial_keep(trial, *ret_server);
 	}
-	return rc == OB_EAGAIN || obi_trial_fail(trial, "accept: code %d: %s", rc, err.text);
+	return rc == OB_EAGAIN || OBI_FAIL(trial, "accept: code %d: %s", rc, err.text);
 }
 
 /*
@@ -256,7 +220,7 @@ static void drop_older(struct obi_trial *trial, struct ob_stream **server)
 		obi_trial_close(trial, *server);
 		*server = NULL;
 	} else if (n > 0) {
-		obi_trial_fail(trial, "a byte came before there was a connection");
+		OBI_FAIL(trial, "a byte came before there was a connection");
 	}
 }
 
@@ -272,7 +236,7 @@ static bool meet(struct obi_trial *trial, struct ob_stream **client, struct ob_s
 	if (obi_trial_is_single(trial) && *server != NULL && *client == NULL) {
 		drop_older(trial, server);
 	}
-	return trial->verdict == OBI_VERDICT_PASS;
+	return OBI_PASSED(trial);
 }
 
 bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
@@ -284,16 +248,16 @@ bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
 	int rc = obi_trial_dial_at(trial, obi_trial_address(trial), NULL, &err);
 	if (rc != OB_OK) {
 		trial->dial = NULL;
-		return obi_trial_fail(trial, "dial(%s): code %d: %s", obi_trial_address(trial), rc,
-				      err.text);
+		return OBI_FAIL(trial, "dial(%s): code %d: %s", obi_trial_address(trial), rc,
+				err.text);
 	}
 	while (*ret_client == NULL || *ret_server == NULL) {
 		if (!meet(trial, ret_client, ret_server)) {
 			return false;
 		}
 		if (trial->it->host->now_ms() > end) {
-			return obi_trial_fail(trial, "no connection came about in %d ms",
-					      obi_trial_patience(trial));
+			return OBI_FAIL(trial, "no connection came about in %d ms",
+					obi_trial_patience(trial));
 		}
 	}
 	return true;
@@ -333,8 +297,7 @@ bool obi_trial_write(struct obi_trial *trial, struct ob_stream *stream, const vo
 			continue;
 		}
 		if (n <= 0 || (size_t)n > len) {
-			return obi_trial_fail(trial, "writev of %zu bytes: %td: %s", len, n,
-					      err.text);
+			return OBI_FAIL(trial, "writev of %zu bytes: %td: %s", len, n, err.text);
 		}
 		obi_trial_moved(trial);
 		at += n;
@@ -357,8 +320,7 @@ bool obi_trial_read(struct obi_trial *trial, struct ob_stream *stream, void *dat
 			continue;
 		}
 		if (n <= 0 || (size_t)n > len) {
-			return obi_trial_fail(trial, "readv of %zu bytes: %td: %s", len, n,
-					      err.text);
+			return OBI_FAIL(trial, "readv of %zu bytes: %td: %s", len, n, err.text);
 		}
 		obi_trial_moved(trial);
 		at += n;
@@ -378,6 +340,5 @@ bool obi_trial_expect_end(struct obi_trial *trial, struct ob_stream *stream)
 			return false;
 		}
 	}
-	return n == 0 ||
-	       obi_trial_fail(trial, "readv at the end of the stream: %td: %s", n, err.text);
+	return n == 0 || OBI_FAIL(trial, "readv at the end of the stream: %td: %s", n, err.text);
 }
