@@ -1,40 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The token authenticator: both sides prove that they know the token, and it never travels.
+ * The token authenticator: each side proves that it knows the token, which is never sent.
  *
- *   C -> S  c                                          32 random bytes
+ *   C -> S  c                                              32 random bytes
  *   S -> C  s | HMAC-SHA-256(k, 'S' | prologue | c | s)    s: 32 random bytes
  *   C -> S  HMAC-SHA-256(k, 'C' | prologue | c | s)
  *
- * The letters keep one side's proof from serving as the other's; the fresh nonces keep an old one
- * from serving again; the prologue makes both sides agree on what they are about to speak.
+ * The letters prevent that one side's proof is used as the other's. The nonces prevent the replay
+ * of an old proof. The prologue makes both sides agree on codec and mechanisms.
  */
-#include <outboard/auth.h>
-#include <sodium.h>
-#include <stdlib.h>
+#include "auth/common/exchange.h"
 
-enum { SECRET = 32, NONCE = 32, PROOF = crypto_auth_hmacsha256_BYTES };
+#include <sodium.h>
+
+enum { NONCE = 32, PROOF = crypto_auth_hmacsha256_BYTES };
 
 struct ob_auth {
-	const struct ob_host *host;
+	struct obi_exchange exchange;
 	struct ob_bytes secret;
 	struct ob_bytes prologue;
 	uint8_t c[NONCE];
 	uint8_t s[NONCE];
-	int (*next)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
-		    struct ob_error *reterr);
 };
-
-/* Too short, too long or wrong: all the same to whoever tries. */
-static int refused(struct ob_auth *auth, struct ob_error *reterr)
-{
-	return auth->host->fail(reterr, OB_EAUTH, 0, "token: the peer did not authenticate");
-}
-
-static int no_room(struct ob_auth *auth, struct ob_error *reterr)
-{
-	return auth->host->fail(reterr, OB_ENOMEM, 0, "token: no room for a message");
-}
 
 static void prove(const struct ob_auth *auth, char side, uint8_t ret_proof[PROOF])
 {
@@ -48,7 +35,7 @@ static void prove(const struct ob_auth *auth, char side, uint8_t ret_proof[PROOF
 	sodium_memzero(&state, sizeof state);
 }
 
-/* Whether the PROOF bytes at proof are what side would have sent. */
+/* Whether the PROOF bytes at proof are the proof of this side. */
 static bool is_proof(const struct ob_auth *auth, char side, const uint8_t *proof)
 {
 	uint8_t expected[PROOF];
@@ -68,53 +55,36 @@ static bool put_proof(const struct ob_auth *auth, char side, struct ob_sink *out
 	return room != NULL;
 }
 
-/* ---- Steps of both, the last one first; each names its successor ---- */
-
-static int over(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
-		struct ob_error *reterr)
-{
-	(void)in, (void)out;
-	return refused(auth, reterr);
-}
-
-static int dialer_ends(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
-		       struct ob_error *reterr)
-{
-	(void)out;
-	auth->next = over;
-	return in.len == 0 ? OB_AUTH_DONE : refused(auth, reterr);
-}
+/* ---- Steps of both sides, the last one first ---- */
 
 static int dialer_answers(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
 			  struct ob_error *reterr)
 {
-	auth->next = over;
 	if (in.len != NONCE + PROOF) {
-		return refused(auth, reterr);
+		return obi_exchange_refuse(auth, reterr);
 	}
 	memcpy(auth->s, in.data, NONCE);
 	if (!is_proof(auth, 'S', in.data + NONCE)) {
-		return refused(auth, reterr);
+		return obi_exchange_refuse(auth, reterr);
 	}
 	if (!put_proof(auth, 'C', out)) {
-		return no_room(auth, reterr);
+		return obi_exchange_no_room(auth, reterr);
 	}
-	auth->next = dialer_ends;
+	auth->exchange.next = obi_exchange_end;
 	return OB_AUTH_MORE;
 }
 
 static int dialer_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
 			 struct ob_error *reterr)
 {
-	auth->next = over;
 	if (in.len != 0) {
-		return refused(auth, reterr);
+		return obi_exchange_refuse(auth, reterr);
 	}
 	randombytes_buf(auth->c, NONCE);
 	if (!ob_sink_put(out, auth->c, NONCE)) {
-		return no_room(auth, reterr);
+		return obi_exchange_no_room(auth, reterr);
 	}
-	auth->next = dialer_answers;
+	auth->exchange.next = dialer_answers;
 	return OB_AUTH_MORE;
 }
 
@@ -122,24 +92,22 @@ static int acceptor_judges(struct ob_auth *auth, struct ob_bytes in, struct ob_s
 			   struct ob_error *reterr)
 {
 	(void)out;
-	auth->next = over;
 	return in.len == PROOF && is_proof(auth, 'C', in.data) ? OB_AUTH_DONE
-							       : refused(auth, reterr);
+							       : obi_exchange_refuse(auth, reterr);
 }
 
 static int acceptor_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
 			   struct ob_error *reterr)
 {
-	auth->next = over;
 	if (in.len != NONCE) {
-		return refused(auth, reterr);
+		return obi_exchange_refuse(auth, reterr);
 	}
 	memcpy(auth->c, in.data, NONCE);
 	randombytes_buf(auth->s, NONCE);
 	if (!ob_sink_put(out, auth->s, NONCE) || !put_proof(auth, 'S', out)) {
-		return no_room(auth, reterr);
+		return obi_exchange_no_room(auth, reterr);
 	}
-	auth->next = acceptor_judges;
+	auth->exchange.next = acceptor_judges;
 	return OB_AUTH_MORE;
 }
 
@@ -148,46 +116,22 @@ static int acceptor_begins(struct ob_auth *auth, struct ob_bytes in, struct ob_s
 static int create(const struct ob_host *host, const struct ob_auth_params *params,
 		  struct ob_auth **ret_auth, struct ob_error *reterr)
 {
-	if (params->secret.len != SECRET) {
-		return host->fail(reterr, OB_EINVAL, 0, "token: it needs a token of %d bytes",
-				  SECRET);
+	static obi_auth_step *const first[] = {dialer_begins, acceptor_begins};
+	int rc =
+	    obi_exchange_new(host, params, "token", first, sizeof **ret_auth, ret_auth, reterr);
+	if (rc == OB_OK) {
+		(*ret_auth)->secret = params->secret;
+		(*ret_auth)->prologue = params->prologue;
 	}
-	if (sodium_init() < 0) {
-		return host->fail(reterr, OB_EIO, 0,
-				  "token: libsodium finds no source of randomness");
-	}
-	struct ob_auth *auth = calloc(1, sizeof *auth);
-	if (auth == NULL) {
-		return host->fail(reterr, OB_ENOMEM, 0, "token: out of memory");
-	}
-	auth->host = host;
-	auth->secret = params->secret;
-	auth->prologue = params->prologue;
-	auth->next = params->role == OB_AUTH_DIALER ? dialer_begins : acceptor_begins;
-	*ret_auth = auth;
-	return OB_OK;
-}
-
-static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
-		struct ob_error *reterr)
-{
-	return auth->next(auth, in, out, reterr);
-}
-
-static void destroy(struct ob_auth *auth)
-{
-	if (auth != NULL) {
-		sodium_memzero(auth, sizeof *auth);
-		free(auth);
-	}
+	return rc;
 }
 
 static const struct ob_auth_ops ops = {
     .size = sizeof ops,
     .flags = OB_AUTH_NEEDS_SECRET,
     .create = create,
-    .step = step,
-    .destroy = destroy,
+    .step = obi_exchange_step,
+    .destroy = obi_exchange_destroy,
 };
 
 static const struct ob_plugin token = {

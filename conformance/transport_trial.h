@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conformance/transport_trial - one promise of a transport being tried: what it has open, and why it failed.
- */
+/* conformance/transport_trial - one promise of a transport being tried: what is open, and the
+ * outcome. */
 #ifndef OB_CONFORMANCE_TRANSPORT_TRIAL_H
 #define OB_CONFORMANCE_TRANSPORT_TRIAL_H
 

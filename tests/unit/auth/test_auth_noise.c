@@ -412,7 +412,7 @@ static void a_token_of_another_size_is_no_token(void **state)
 		params.secret = ob_bytes_of(bytes, lengths[i]);
 		assert_int_equal(x->ops->create(x->host, &params, &auth, &err), OB_EINVAL);
 		assert_null(auth);
-		assert_string_equal(err.text, "noise: it needs a token of 32 bytes");
+		assert_string_equal(err.text, "noise: a token of 32 bytes is required");
 	}
 }
 
