@@ -44,7 +44,7 @@ static void feed_exit(void *user)
 {
 	struct obi_supervisor *sup = user;
 	obi_io_stop(&sup->death);
-	obi_supervisor_feed(sup, OBI_LIFE_EXITED);
+	obi_machine_raise(&sup->machine, OBI_LIFE_EXITED);
 }
 
 /*
@@ -128,7 +128,7 @@ static int open_directory(struct obi_supervisor *sup, struct ob_error *reterr)
 	if (r < 0) {
 		return r;
 	}
-	bool create = sup->phase != OBI_PHASE_WAIT_RECONNECT;
+	bool create = sup->machine.phase != OBI_PHASE_WAIT_RECONNECT;
 	r = obi_datadir_open(sup->options->data_path, create, user.uid, user.gid, &sup->dir,
 			     reterr);
 	return r == OB_ENOENT ? obi_fail(reterr, OB_ENOENT, 0, "no existing config in %s",
@@ -152,7 +152,7 @@ static void read_state(struct obi_supervisor *sup)
 
 static void note_nobody(struct obi_supervisor *sup)
 {
-	if (sup->phase != OBI_PHASE_WAIT_RECONNECT) {
+	if (sup->machine.phase != OBI_PHASE_WAIT_RECONNECT) {
 		return;
 	}
 	if (sup->state.procid.pid > 0) {
@@ -169,7 +169,8 @@ static void found_live(struct obi_supervisor *sup, struct obi_occupant *found)
 {
 	sup->process = found->process;
 	found->process = OBI_PROCESS_NONE;
-	if (sup->phase == OBI_PHASE_WAIT_START || sup->phase == OBI_PHASE_CLEAR_START) {
+	if (sup->machine.phase == OBI_PHASE_WAIT_START ||
+	    sup->machine.phase == OBI_PHASE_CLEAR_START) {
 		obi_supervisor_note(sup, OB_EEXIST, "outboard process %s is already running",
 				    sup->options->name);
 	}
@@ -188,18 +189,18 @@ void obi_instance_probe(struct obi_supervisor *sup)
 	if (r < 0) {
 		obi_supervisor_note_error(sup, &err);
 		obi_supervisor_cause(sup, "%s", err.text);
-		obi_supervisor_instant(sup, OBI_LIFE_LOCK_FAILED);
+		obi_machine_raise(&sup->machine, OBI_LIFE_LOCK_FAILED);
 	} else if (sup->occupant.kind == OBI_OCCUPANT_LIVE) {
 		found_live(sup, &sup->occupant);
-		obi_supervisor_instant(sup, OBI_LIFE_LOCK_LIVE);
+		obi_machine_raise(&sup->machine, OBI_LIFE_LOCK_LIVE);
 	} else if (sup->occupant.kind == OBI_OCCUPANT_LEFTOVERS) {
-		if (sup->phase == OBI_PHASE_WAIT_RECONNECT) {
+		if (sup->machine.phase == OBI_PHASE_WAIT_RECONNECT) {
 			note_nobody(sup);
 		}
-		obi_supervisor_instant(sup, OBI_LIFE_LOCK_LEFTOVERS);
+		obi_machine_raise(&sup->machine, OBI_LIFE_LOCK_LEFTOVERS);
 	} else {
 		note_nobody(sup);
-		obi_supervisor_instant(sup, OBI_LIFE_LOCK_FREE);
+		obi_machine_raise(&sup->machine, OBI_LIFE_LOCK_FREE);
 	}
 }
 
@@ -209,18 +210,19 @@ static void look_at_lock(void *user)
 {
 	struct obi_supervisor *sup = user;
 	struct obi_occupant now = {.process = OBI_PROCESS_NONE};
-	if (sup->phase < OBI_PHASE_CLEAR_START || sup->phase > OBI_PHASE_CLEAR_AGAIN) {
+	if (sup->machine.phase < OBI_PHASE_CLEAR_START ||
+	    sup->machine.phase > OBI_PHASE_CLEAR_AGAIN) {
 		return;
 	}
 	int r = obi_datadir_probe(&sup->dir, &sup->state.procid, &now, NULL);
 	if (r == OB_OK && now.kind == OBI_OCCUPANT_NONE) {
-		obi_supervisor_feed(sup, OBI_LIFE_LOCK_FREE);
+		obi_machine_raise(&sup->machine, OBI_LIFE_LOCK_FREE);
 		return;
 	}
 	/* It had been cloned when we looked first, but had not said who it is yet. */
 	if (r == OB_OK && now.kind == OBI_OCCUPANT_LIVE) {
 		found_live(sup, &now);
-		obi_supervisor_feed(sup, OBI_LIFE_LOCK_LIVE);
+		obi_machine_raise(&sup->machine, OBI_LIFE_LOCK_LIVE);
 		return;
 	}
 	obi_process_close(&now.process);
@@ -392,12 +394,12 @@ void obi_instance_spawn(struct obi_supervisor *sup)
 		close_logs(sup);
 		obi_supervisor_note_error(sup, &err);
 		obi_supervisor_cause(sup, "%s", err.text);
-		obi_supervisor_instant(sup, OBI_LIFE_SPAWN_FAILED);
+		obi_machine_raise(&sup->machine, OBI_LIFE_SPAWN_FAILED);
 		return;
 	}
 	note_started(sup);
 	watch_process(sup);
-	obi_supervisor_instant(sup, OBI_LIFE_SPAWNED);
+	obi_machine_raise(&sup->machine, OBI_LIFE_SPAWNED);
 }
 
 /* ---- Readiness ---- */
@@ -439,14 +441,14 @@ static void on_config_change(void *user)
 		    "empty RPC address: outboard process %s is ready, and does not say where",
 		    sup->options->name);
 		obi_supervisor_cause(sup, "empty RPC address");
-		obi_supervisor_feed(sup, OBI_LIFE_READY_TIMEOUT);
+		obi_machine_raise(&sup->machine, OBI_LIFE_READY_TIMEOUT);
 	}
 	obi_child_config_clear(&config);
 }
 
 void obi_instance_await_ready(struct obi_supervisor *sup)
 {
-	bool adopting = obi_lifecycle_is_adopting(sup->phase);
+	bool adopting = obi_lifecycle_is_adopting(sup->machine.phase);
 	if (adopting) {
 		return; /* obi_instance_adopt() has seen to it */
 	}
@@ -454,14 +456,14 @@ void obi_instance_await_ready(struct obi_supervisor *sup)
 	    (sup->options->ready == OB_READY_NONE && sup->options->connect != NULL)) {
 		if (!set_address(sup, sup->options->connect != NULL ? sup->options->connect
 								    : sup->options->listen)) {
-			obi_supervisor_instant(sup, OBI_LIFE_READY_TIMEOUT);
+			obi_machine_raise(&sup->machine, OBI_LIFE_READY_TIMEOUT);
 			return;
 		}
 		obi_link_monitor_start(sup);
 	}
 	if (sup->options->ready == OB_READY_NONE) {
 		sup->heart.judged = true;
-		obi_supervisor_instant(sup, OBI_LIFE_BECAME_READY);
+		obi_machine_raise(&sup->machine, OBI_LIFE_BECAME_READY);
 	}
 	if (sup->address == NULL) {
 		on_config_change(sup);
@@ -482,7 +484,7 @@ static void adopt_failed(struct obi_supervisor *sup, const struct ob_error *err)
 {
 	obi_supervisor_note_error(sup, err);
 	obi_supervisor_cause(sup, "%s", err->text);
-	obi_supervisor_instant(sup, OBI_LIFE_ADOPT_FAILED);
+	obi_machine_raise(&sup->machine, OBI_LIFE_ADOPT_FAILED);
 }
 
 /*
@@ -503,12 +505,12 @@ static void take_over(struct obi_supervisor *sup, struct ob_config *config)
 	}
 	if (sup->options->ready == OB_READY_NONE) {
 		sup->heart.judged = true;
-		obi_supervisor_instant(sup, OBI_LIFE_ADOPT_OK);
+		obi_machine_raise(&sup->machine, OBI_LIFE_ADOPT_OK);
 	} else if (sup->address == NULL && config->ready) {
 		obi_supervisor_note(sup, OB_EINVAL,
 				    "invalid config state: pid=%lld, addr=, ready=true",
 				    (long long)config->pid);
-		obi_supervisor_instant(sup, OBI_LIFE_ADOPT_FAILED);
+		obi_machine_raise(&sup->machine, OBI_LIFE_ADOPT_FAILED);
 	}
 }
 
@@ -550,7 +552,7 @@ void obi_instance_signal_stop(struct obi_supervisor *sup)
 static void note_exit(struct obi_supervisor *sup)
 {
 	tell_exit(sup);
-	if (obi_lifecycle_start_open(sup->phase) || sup->start != NULL) {
+	if (obi_lifecycle_start_open(sup->machine.phase) || sup->start != NULL) {
 		obi_supervisor_note(sup, OB_EEXITED, "waiting for outboard process to be ready: %s",
 				    sup->cause);
 	}
@@ -601,7 +603,7 @@ void obi_instance_let_go(struct obi_supervisor *sup)
 
 void obi_instance_save(struct obi_supervisor *sup)
 {
-	uint32_t state = obi_lifecycle_state(sup->phase);
+	uint32_t state = obi_lifecycle_state(sup->machine.phase);
 	if (sup->dir.fd < 0 || sup->dir.parent_lock < 0) {
 		return;
 	}

@@ -107,53 +107,48 @@ enum obi_life_event {
 	OBI_LIFE_COUNT
 };
 
+/* Each action is a bit of a step's mask. */
 enum obi_life_action {
-	OBI_DO_NEVER = 1 << 0, /* rule 5 */
-	OBI_DO_REFUSE =
-	    1 << 1, /* end the new request with obi_lifecycle_refusal(); what runs is not touched */
-	OBI_DO_FORGIVE = 1 << 2, /* obi_restart_state_clear() */
-	OBI_DO_DISARM = 1 << 3,
-	OBI_DO_SIGNAL_STOP = 1 << 4, /* the stop signal, then SIGCONT, to the process */
-	OBI_DO_KILL_GROUP = 1 << 5,  /* SIGKILL to its process group */
-	OBI_DO_KILL_LEFTOVERS =
-	    1 << 6, /* SIGKILL to the group of the dead recorded process, if one is recorded */
-	OBI_DO_REAP = 1 << 7, /* it is dead: kill the rest of its group, drain its logs, reap, close
-				 link and pidfd */
-	OBI_DO_LET_GO = 1 << 8, /* it lives: close link, pidfd and logs, touch nothing */
-	OBI_DO_EMIT_EXITED = 1 << 9,
-	OBI_DO_EMIT_RESTARTING = 1 << 10, /* at once: with a delay of 0 */
-	OBI_DO_PROBE = 1 << 11, /* take parent.lock if it is not ours yet, look at outboard.lock;
-				   answer LOCK_... */
-	OBI_DO_REPLACE_LOCK =
-	    1 << 12, /* unlink outboard.lock: whoever holds the old one no longer counts */
-	OBI_DO_SPAWN =
-	    1 << 13, /* clean the directory up, make files, spawn; answer SPAWNED or SPAWN_FAILED */
-	OBI_DO_ADOPT =
-	    1 << 14, /* open the FIFOs that are there, dial, authenticate, ask health and version */
-	OBI_DO_ARM_READY = 1 << 15, /* the ready timeout; and, after a spawn, watch for what the
-				       ready mode waits for */
-	OBI_DO_ARM_STOP = 1 << 16,  /* the stop timeout */
-	OBI_DO_ARM_BACKOFF =
-	    1 << 17, /* ask supervisor/backoff: arm, and emit `restarting`; or answer GAVE_UP */
-	OBI_DO_CLEANUP = 1 << 18, /* remove outboard.json, the FIFOs and the socket */
-	OBI_DO_SAVE = 1 << 19,	  /* write state.json */
-	OBI_DO_RELEASE = 1 << 20, /* give parent.lock back */
-	OBI_DO_EMIT_STARTING = 1 << 21,
-	OBI_DO_EMIT_READY = 1 << 22,
-	OBI_DO_EMIT_ADOPTED = 1 << 23,
-	OBI_DO_EMIT_DETACHED = 1 << 24,
-	OBI_DO_EMIT_FAILED = 1 << 25,
-	OBI_DO_EMIT_STOPPED = 1 << 26,
-	OBI_DO_START_OK = 1 << 27,   /* finish the open start request */
-	OBI_DO_START_FAIL = 1 << 28, /* the same, with the error that the shell noted */
-	OBI_DO_STOP_DONE =
-	    1 << 29, /* finish every open stop and detach request, if there are any */
-	OBI_DO_CLOSE_DONE = 1 << 30, /* the connector may be freed */
+	OBI_ACT_NEVER = 0, /* rule 5 */
+	OBI_ACT_REFUSE,	   /* end the new request with obi_lifecycle_refusal(); the phase stays */
+	OBI_ACT_FORGIVE,   /* obi_restart_state_clear() */
+	OBI_ACT_DISARM,
+	OBI_ACT_SIGNAL_STOP,	/* the stop signal, then SIGCONT, to the process */
+	OBI_ACT_KILL_GROUP,	/* SIGKILL to its process group */
+	OBI_ACT_KILL_LEFTOVERS, /* SIGKILL to the group of the recorded process, which is dead */
+	OBI_ACT_REAP,		/* it is dead: note how it ended, close the link */
+	OBI_ACT_LET_GO,		/* it lives: close the link, forget the process */
+	OBI_ACT_EMIT_EXITED,
+	OBI_ACT_EMIT_RESTARTING, /* with a delay of 0 */
+	OBI_ACT_PROBE,		 /* take parent.lock, look at outboard.lock; answer: LOCK_... */
+	OBI_ACT_REPLACE_LOCK,	 /* the next start makes a new outboard.lock */
+	OBI_ACT_SPAWN,		 /* make the files, spawn; answer: SPAWNED or SPAWN_FAILED */
+	OBI_ACT_ADOPT,		 /* open the FIFOs that exist, dial, ask for health and version */
+	OBI_ACT_ARM_READY,	 /* the ready timeout; after a spawn, wait for readiness */
+	OBI_ACT_ARM_STOP,	 /* the stop timeout */
+	OBI_ACT_ARM_BACKOFF,	 /* ask supervisor/backoff: arm and emit `restarting`, or GAVE_UP */
+	OBI_ACT_CLEANUP,	 /* remove outboard.json, the FIFOs and the socket */
+	OBI_ACT_SAVE,		 /* write state.json */
+	OBI_ACT_RELEASE,	 /* release parent.lock */
+	OBI_ACT_EMIT_STARTING,
+	OBI_ACT_EMIT_READY,
+	OBI_ACT_EMIT_ADOPTED,
+	OBI_ACT_EMIT_DETACHED,
+	OBI_ACT_EMIT_FAILED,
+	OBI_ACT_EMIT_STOPPED,
+	OBI_ACT_START_OK,   /* finish the open start request */
+	OBI_ACT_START_FAIL, /* the same, with the error that the shell noted */
+	OBI_ACT_STOP_DONE,  /* finish every open stop and detach request */
+	OBI_ACT_CLOSE_DONE, /* finish the close request: the connector may be freed */
+	OBI_ACT_COUNT
 };
+
+/* The bit of an action: OBI_DO(SPAWN). */
+#define OBI_DO(action) (UINT64_C(1) << OBI_ACT_##action)
 
 struct obi_step {
 	uint8_t next;	  /* enum obi_phase */
-	uint32_t actions; /* enum obi_life_action, or-ed */
+	uint64_t actions; /* OBI_DO(...), or-ed */
 };
 
 /* The machine. A new connector is in OBI_PHASE_IDLE. */

@@ -26,7 +26,7 @@ static void dial(struct obi_supervisor *sup);
 
 static bool somebody_waits(const struct obi_supervisor *sup)
 {
-	return sup->phase != OBI_PHASE_READY;
+	return sup->machine.phase != OBI_PHASE_READY;
 }
 
 /* The child works: tell the machine, once for each process. */
@@ -37,14 +37,14 @@ static void judge_good(struct obi_supervisor *sup)
 	}
 	sup->heart.judged = true;
 	sup->state.was_ready = true;
-	bool adopting = obi_lifecycle_is_adopting(sup->phase);
-	obi_supervisor_feed(sup, adopting ? OBI_LIFE_ADOPT_OK : OBI_LIFE_BECAME_READY);
+	bool adopting = obi_lifecycle_is_adopting(sup->machine.phase);
+	obi_machine_raise(&sup->machine, adopting ? OBI_LIFE_ADOPT_OK : OBI_LIFE_BECAME_READY);
 	/* One that was ill from its first word on has been told of; what is to be done about it is
 	 * done now. */
 	if (sup->healthy == 0 && sup->options->health_action == OB_HEALTH_RESTART &&
-	    sup->phase == OBI_PHASE_READY) {
+	    sup->machine.phase == OBI_PHASE_READY) {
 		obi_supervisor_cause(sup, "not healthy from the start");
-		obi_supervisor_feed(sup, OBI_LIFE_UNWELL);
+		obi_machine_raise(&sup->machine, OBI_LIFE_UNWELL);
 	}
 }
 
@@ -52,9 +52,10 @@ static void judge_unwell(struct obi_supervisor *sup, enum ob_event_type type, co
 {
 	obi_supervisor_cause(sup, "%s", why);
 	obi_supervisor_emit(sup, type, 0);
-	if (sup->options->health_action == OB_HEALTH_RESTART && sup->phase == OBI_PHASE_READY) {
+	if (sup->options->health_action == OB_HEALTH_RESTART &&
+	    sup->machine.phase == OBI_PHASE_READY) {
 		obi_supervisor_cause(sup, "%s", why);
-		obi_supervisor_feed(sup, OBI_LIFE_UNWELL);
+		obi_machine_raise(&sup->machine, OBI_LIFE_UNWELL);
 	}
 }
 
@@ -134,10 +135,10 @@ static void on_version(void *user, int code, const struct ob_value *value,
 			obi_supervisor_note(sup, OB_EEXITED,
 					    "waiting for outboard process to be ready: %s",
 					    sup->cause);
-			obi_supervisor_feed(sup, OBI_LIFE_UNWELL);
+			obi_machine_raise(&sup->machine, OBI_LIFE_UNWELL);
 			return;
 		}
-		obi_supervisor_feed(sup, OBI_LIFE_VERSION_OLD);
+		obi_machine_raise(&sup->machine, OBI_LIFE_VERSION_OLD);
 	} else if (code == OB_OK || code == OB_EREMOTE) {
 		ask_first_health(sup);
 	} else if (code == OB_ETIMEDOUT) {
@@ -270,7 +271,7 @@ static void judge_silence(struct obi_supervisor *sup)
 	if (sup->heart.down_since == 0 || now - sup->heart.dialed_at > OPEN_TIMEOUT_MS + LATE_MS) {
 		sup->heart.down_since = now; /* the next dial is to tell */
 	}
-	if (sup->phase == OBI_PHASE_READY && sup->options->health_interval_ms > 0 &&
+	if (sup->machine.phase == OBI_PHASE_READY && sup->options->health_interval_ms > 0 &&
 	    !sup->heart.unresponsive && now - sup->heart.down_since >= patience) {
 		sup->heart.misses = sup->options->health_misses;
 		become_unresponsive(sup);
@@ -285,7 +286,7 @@ static void redial_later(struct obi_supervisor *sup)
 	uint32_t ms = (uint32_t)REDIAL_FIRST_MS << doublings;
 	sup->heart.failures++;
 	judge_silence(sup);
-	if (!obi_lifecycle_has_process(sup->phase)) {
+	if (!obi_lifecycle_has_process(sup->machine.phase)) {
 		return; /* health says restart, and it is being ended */
 	}
 	obi_timer_set(sup->setup.loop, &sup->heart.redial,
@@ -299,16 +300,16 @@ static void redial_later(struct obi_supervisor *sup)
  */
 static bool give_up(struct obi_supervisor *sup)
 {
-	bool adopting = obi_lifecycle_is_adopting(sup->phase);
+	bool adopting = obi_lifecycle_is_adopting(sup->machine.phase);
 	int code = sup->heart.refused;
 	sup->heart.refused = 0;
 	if (!(adopting && code != 0) &&
-	    !(obi_lifecycle_is_starting(sup->phase) && code == OB_EPERM)) {
+	    !(obi_lifecycle_is_starting(sup->machine.phase) && code == OB_EPERM)) {
 		return false;
 	}
 	obi_supervisor_note(sup, code, "RPC connection failed: %s", sup->link_error);
 	obi_supervisor_cause(sup, "%s", sup->link_error);
-	obi_supervisor_feed(sup, adopting ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
+	obi_machine_raise(&sup->machine, adopting ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
 	return true;
 }
 
@@ -335,7 +336,7 @@ static void on_closed(void *user, struct obi_connection *link, const struct ob_e
 	obi_connection_free(link);
 	note_dial(sup, &why);
 	(void)give_up(sup);
-	if (obi_lifecycle_has_process(sup->phase)) {
+	if (obi_lifecycle_has_process(sup->machine.phase)) {
 		redial_later(sup);
 	}
 }

@@ -9,6 +9,7 @@
 #include "files/fifo.h"
 #include "log/reader.h"
 #include "files/statefile.h"
+#include "supervisor/machine.h"
 #include "supervisor/supervisor.h"
 
 /* Somebody waits for a request. */
@@ -43,15 +44,13 @@ struct obi_link_monitor {
 struct obi_supervisor {
 	struct obi_supervisor_setup setup;
 	const struct ob_connector_options *options;
-	enum obi_phase phase;
-	bool feeding;
-	bool has_instant; /* an action found something out at once: feed this next */
-	enum obi_life_event instant;
+	struct obi_machine machine;
 	struct obi_timer timer;	   /* the machine's one timer */
 	struct obi_request *queue; /* not looked at yet */
 	struct obi_task queue_task;
-	struct obi_request *start; /* whose start, reconnect or start-or-reconnect is open */
-	struct obi_request *stops; /* whose stop, detach or close is open */
+	struct obi_request *incoming; /* the one that is fed to the machine now */
+	struct obi_request *start;    /* whose start, reconnect or start-or-reconnect is open */
+	struct obi_request *stops;    /* whose stop, detach or close is open */
 	struct obi_request
 	    close; /* that one must not fail for want of memory: a child would be left behind */
 	uint64_t next_id;
@@ -83,10 +82,6 @@ struct obi_supervisor {
 
 /* ---- supervise.c ---- */
 
-/* Something happened: run the machine. */
-void obi_supervisor_feed(struct obi_supervisor *sup, enum obi_life_event event);
-/* An action found this out; it is fed when the step's actions are done. */
-void obi_supervisor_instant(struct obi_supervisor *sup, enum obi_life_event event);
 /* Why the open request is about to fail; the first note counts until it is used. */
 void obi_supervisor_note(struct obi_supervisor *sup, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

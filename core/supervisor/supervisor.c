@@ -114,10 +114,10 @@ static void finish_stops(struct obi_supervisor *sup)
 	}
 }
 
-static void refuse(struct obi_supervisor *sup, struct obi_request *request, enum obi_phase phase)
+static void refuse(struct obi_supervisor *sup, struct obi_request *request)
 {
 	struct ob_error err;
-	int code = obi_lifecycle_refusal(phase, request->event);
+	int code = obi_lifecycle_refusal(sup->machine.phase, request->event);
 	switch (code) {
 	case OB_EEXIST:
 		obi_fail(&err, code, 0,
@@ -137,27 +137,23 @@ static void refuse(struct obi_supervisor *sup, struct obi_request *request, enum
 	finish(request, code, &err);
 }
 
-/* A request enters the machine. Its place is taken before the actions, which may end it at once. */
+/* A request enters the machine. It is stored before the step, which may finish it. */
 static void run_request(struct obi_supervisor *sup, struct obi_request *request)
 {
-	enum obi_phase phase = sup->phase;
-	struct obi_step step = obi_lifecycle_step(phase, request->event);
-	if ((step.actions & OBI_DO_REFUSE) != 0) {
-		refuse(sup, request, phase);
-		return;
-	}
-	if (is_start(request->event)) {
+	enum obi_life_event event = request->event;
+	struct obi_step step = obi_lifecycle_step(sup->machine.phase, event);
+	if ((step.actions & OBI_DO(REFUSE)) != 0) {
+		sup->incoming = request;
+	} else if (is_start(event)) {
 		sup->start = request;
 		sup->noted = false;
-	} else if (request->event == OBI_LIFE_SUPERVISE) {
+	} else if (event == OBI_LIFE_SUPERVISE) {
 		finish(request, OB_OK, NULL);
-		obi_supervisor_feed(sup, OBI_LIFE_SUPERVISE);
-		return;
 	} else {
 		request->next = sup->stops;
 		sup->stops = request;
 	}
-	obi_supervisor_feed(sup, request->event);
+	obi_machine_raise(&sup->machine, event);
 }
 
 static void run_queue(void *user)
@@ -230,23 +226,17 @@ void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code)
 			? "timeout waiting for outboard process %s to be ready"
 			: "waiting for outboard process %s to be ready was canceled",
 		    sup->options->name);
-		obi_supervisor_feed(sup, OBI_LIFE_CANCEL);
+		obi_machine_raise(&sup->machine, OBI_LIFE_CANCEL);
 		return;
 	}
 	request = take_by_id(&sup->stops, id);
 	if (request != NULL) {
-		obi_supervisor_feed(sup, OBI_LIFE_KILL);
+		obi_machine_raise(&sup->machine, OBI_LIFE_KILL);
 		finish_aborted(sup, request, code);
 	}
 }
 
 /* ---- The machine ---- */
-
-void obi_supervisor_instant(struct obi_supervisor *sup, enum obi_life_event event)
-{
-	sup->instant = event;
-	sup->has_instant = true;
-}
 
 /*
  * A timer that is late says that we did not run (stopped, or the whole machine): the child was not
@@ -266,13 +256,14 @@ static bool is_given_more_time(struct obi_supervisor *sup)
 static void on_timer(void *user)
 {
 	struct obi_supervisor *sup = user;
-	bool waits = obi_lifecycle_is_starting(sup->phase) || obi_lifecycle_is_adopting(sup->phase);
+	bool waits = obi_lifecycle_is_starting(sup->machine.phase) ||
+		     obi_lifecycle_is_adopting(sup->machine.phase);
 	if (waits && is_given_more_time(sup)) {
 		return;
 	}
-	switch (sup->phase) {
+	switch (sup->machine.phase) {
 	case OBI_PHASE_BACKOFF:
-		obi_supervisor_feed(sup, OBI_LIFE_BACKOFF_OVER);
+		obi_machine_raise(&sup->machine, OBI_LIFE_BACKOFF_OVER);
 		break;
 	case OBI_PHASE_STARTING_FIRST:
 	case OBI_PHASE_STARTING_AGAIN:
@@ -281,7 +272,7 @@ static void on_timer(void *user)
 		    sup->options->name, sup->link_error[0] != '\0' ? ": " : "", sup->link_error);
 		obi_supervisor_cause(sup, "not ready in %lld ms",
 				     (long long)sup->options->ready_timeout_ms);
-		obi_supervisor_feed(sup, OBI_LIFE_READY_TIMEOUT);
+		obi_machine_raise(&sup->machine, OBI_LIFE_READY_TIMEOUT);
 		break;
 	case OBI_PHASE_ADOPTING_RECONNECT:
 	case OBI_PHASE_ADOPTING_EITHER:
@@ -292,12 +283,144 @@ static void on_timer(void *user)
 		    sup->options->name);
 		obi_supervisor_cause(sup, "cannot be taken over in %lld ms",
 				     (long long)sup->options->ready_timeout_ms);
-		obi_supervisor_feed(sup, sup->state.was_ready ? OBI_LIFE_ADOPT_FAILED
-							      : OBI_LIFE_READY_TIMEOUT);
+		obi_machine_raise(&sup->machine, sup->state.was_ready ? OBI_LIFE_ADOPT_FAILED
+								      : OBI_LIFE_READY_TIMEOUT);
 		break;
 	default:
-		obi_supervisor_feed(sup, OBI_LIFE_STOP_TIMEOUT);
+		obi_machine_raise(&sup->machine, OBI_LIFE_STOP_TIMEOUT);
 		break;
+	}
+}
+
+/* ---- What the actions mean ---- */
+
+static void do_never(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	char text[128];
+	struct ob_log_record record = {.size = sizeof record, .stream = 2, .level = OB_LOG_ERROR};
+	snprintf(text, sizeof text, "internal error: event %s in phase %s",
+		 obi_life_event_name(event), obi_phase_name(sup->machine.phase));
+	record.name = sup->options->name;
+	record.message = record.line = ob_bytes_text(text);
+	record.attrs = ob_map(NULL, 0);
+	clock_gettime(CLOCK_REALTIME, &record.time);
+	snprintf(sup->state.last_error, sizeof sup->state.last_error, "%s", text);
+	if (sup->setup.events.log != NULL) {
+		sup->setup.events.log(sup->setup.events.user, &record);
+	}
+#ifdef OB_FAILPOINTS
+	fprintf(stderr, "%s: %s\n", sup->options->name, text);
+	abort();
+#endif
+}
+
+static void do_refuse(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	refuse(sup, sup->incoming);
+}
+
+static void do_forgive(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	obi_restart_state_clear(&sup->state.restart);
+	sup->forgiven = sup->dir.parent_lock < 0; /* so are the counters that are not read yet */
+}
+
+static void do_disarm(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	obi_timer_stop(&sup->timer);
+}
+
+static void do_signal_stop(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_instance_signal_stop(user);
+}
+
+static void do_kill_group(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	(void)obi_process_signal_group(&sup->process, SIGKILL, NULL);
+}
+
+static void do_kill_leftovers(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_instance_kill_leftovers(user);
+}
+
+static void do_reap(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_instance_reap(user);
+}
+
+static void do_let_go(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_instance_let_go(user);
+}
+
+static void do_emit_exited(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_supervisor_emit(user, OB_EVENT_EXITED, 0);
+}
+
+static void do_emit_restarting(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_supervisor_emit(user, OB_EVENT_RESTARTING, 0);
+}
+
+static void do_probe(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_instance_probe(user);
+}
+
+static void do_replace_lock(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	(void)obi_datadir_replace_lock(&sup->dir, NULL);
+}
+
+static void do_spawn(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_instance_spawn(user);
+}
+
+static void do_adopt(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_instance_adopt(user);
+}
+
+static void do_arm_ready(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	if (sup->options->ready_timeout_ms >= 0) {
+		obi_timer_set(sup->setup.loop, &sup->timer, sup->options->ready_timeout_ms);
+	}
+	obi_instance_await_ready(sup);
+}
+
+static void do_arm_stop(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	if (sup->options->stop_timeout_ms >= 0) {
+		obi_timer_set(sup->setup.loop, &sup->timer, sup->options->stop_timeout_ms);
 	}
 }
 
@@ -306,171 +429,141 @@ static double dice(void)
 	return (double)randombytes_random() / 4294967296.0;
 }
 
-static void arm_backoff(struct obi_supervisor *sup)
+static void do_arm_backoff(void *user, enum obi_life_event event)
 {
+	struct obi_supervisor *sup = user;
 	int64_t delay_ms;
+	(void)event;
 	if (!obi_backoff_next(&sup->options->restart, &sup->state.restart,
 			      obi_clock_ms(CLOCK_BOOTTIME), dice(), &delay_ms)) {
 		obi_supervisor_cause(sup, "gave up after %u restarts", sup->state.restart.count);
-		obi_supervisor_instant(sup, OBI_LIFE_GAVE_UP);
+		obi_machine_raise(&sup->machine, OBI_LIFE_GAVE_UP);
 		return;
 	}
 	obi_timer_set(sup->setup.loop, &sup->timer, delay_ms);
 	obi_supervisor_emit(sup, OB_EVENT_RESTARTING, delay_ms);
 }
 
-static void emit_starting(struct obi_supervisor *sup)
+static void do_cleanup(void *user, enum obi_life_event event)
 {
-	obi_supervisor_cause(sup, "started");
-	obi_supervisor_emit(sup, OB_EVENT_STARTING, 0);
-}
-
-static void simple_emit(struct obi_supervisor *sup, uint32_t actions)
-{
-	if ((actions & OBI_DO_EMIT_READY) != 0) {
-		obi_supervisor_cause(sup, "ready");
-		obi_supervisor_emit(sup, OB_EVENT_READY, 0);
-	}
-	if ((actions & OBI_DO_EMIT_ADOPTED) != 0) {
-		obi_supervisor_cause(sup, "taken over from an earlier parent");
-		obi_supervisor_emit(sup, OB_EVENT_ADOPTED, 0);
-	}
-	if ((actions & OBI_DO_EMIT_DETACHED) != 0) {
-		obi_supervisor_cause(sup, "let go; it goes on running");
-		obi_supervisor_emit(sup, OB_EVENT_DETACHED, 0);
-	}
-	if ((actions & OBI_DO_EMIT_FAILED) != 0) {
-		obi_supervisor_emit(sup, OB_EVENT_FAILED, 0);
-	}
-	if ((actions & OBI_DO_EMIT_STOPPED) != 0) {
-		obi_supervisor_cause(sup, "stopped");
-		obi_supervisor_emit(sup, OB_EVENT_STOPPED, 0);
-	}
-}
-
-/* What is done to the process and its files. */
-static void act_on_child(struct obi_supervisor *sup, uint32_t actions)
-{
-	if ((actions & OBI_DO_SIGNAL_STOP) != 0) {
-		obi_instance_signal_stop(sup);
-	}
-	if ((actions & OBI_DO_KILL_GROUP) != 0) {
-		(void)obi_process_signal_group(&sup->process, SIGKILL, NULL);
-	}
-	if ((actions & OBI_DO_KILL_LEFTOVERS) != 0) {
-		obi_instance_kill_leftovers(sup);
-	}
-	if ((actions & OBI_DO_REAP) != 0) {
-		obi_instance_reap(sup);
-	}
-	if ((actions & OBI_DO_LET_GO) != 0) {
-		obi_instance_let_go(sup);
-	}
-}
-
-/* What leads to a process. */
-static void make_child(struct obi_supervisor *sup, uint32_t actions)
-{
-	if ((actions & OBI_DO_PROBE) != 0) {
-		obi_instance_probe(sup);
-	}
-	if ((actions & OBI_DO_REPLACE_LOCK) != 0) {
-		(void)obi_datadir_replace_lock(&sup->dir, NULL);
-	}
-	if ((actions & OBI_DO_SPAWN) != 0) {
-		obi_instance_spawn(sup);
-	}
-	if ((actions & OBI_DO_ADOPT) != 0) {
-		obi_instance_adopt(sup);
-	}
-}
-
-static void act_on_timer_and_files(struct obi_supervisor *sup, uint32_t actions)
-{
-	if ((actions & OBI_DO_ARM_READY) != 0) {
-		if (sup->options->ready_timeout_ms >= 0) {
-			obi_timer_set(sup->setup.loop, &sup->timer, sup->options->ready_timeout_ms);
-		}
-		obi_instance_await_ready(sup);
-	}
-	if ((actions & OBI_DO_ARM_STOP) != 0 && sup->options->stop_timeout_ms >= 0) {
-		obi_timer_set(sup->setup.loop, &sup->timer, sup->options->stop_timeout_ms);
-	}
-	if ((actions & OBI_DO_ARM_BACKOFF) != 0) {
-		arm_backoff(sup);
-	}
-	if ((actions & OBI_DO_CLEANUP) != 0 && sup->dir.parent_lock >= 0) {
+	struct obi_supervisor *sup = user;
+	(void)event;
+	if (sup->dir.parent_lock >= 0) {
 		obi_datadir_clean(&sup->dir, true);
 	}
-	if ((actions & OBI_DO_SAVE) != 0) {
-		obi_instance_save(sup);
-	}
-	if ((actions & OBI_DO_RELEASE) != 0) {
-		obi_datadir_close(&sup->dir);
-	}
 }
 
-static void finish_requests(struct obi_supervisor *sup, uint32_t actions)
+static void do_save(void *user, enum obi_life_event event)
 {
-	if ((actions & OBI_DO_START_OK) != 0) {
-		finish_start(sup, true);
-	}
-	if ((actions & OBI_DO_START_FAIL) != 0) {
-		finish_start(sup, false);
-	}
-	if ((actions & (OBI_DO_STOP_DONE | OBI_DO_CLOSE_DONE)) != 0) {
-		finish_stops(sup);
-	}
+	(void)event;
+	obi_instance_save(user);
 }
 
-static void act(struct obi_supervisor *sup, uint32_t actions)
+static void do_release(void *user, enum obi_life_event event)
 {
-	if ((actions & OBI_DO_FORGIVE) != 0) {
-		obi_restart_state_clear(&sup->state.restart);
-		sup->forgiven =
-		    sup->dir.parent_lock < 0; /* what is still to be read is forgiven, too */
-	}
-	if ((actions & OBI_DO_DISARM) != 0) {
-		obi_timer_stop(&sup->timer);
-	}
-	act_on_child(sup, actions);
-	if ((actions & OBI_DO_EMIT_EXITED) != 0) {
-		obi_supervisor_emit(sup, OB_EVENT_EXITED, 0);
-	}
-	if ((actions & OBI_DO_EMIT_RESTARTING) != 0) {
-		obi_supervisor_emit(sup, OB_EVENT_RESTARTING, 0);
-	}
-	make_child(sup, actions);
-	act_on_timer_and_files(sup, actions);
-	if ((actions & OBI_DO_EMIT_STARTING) != 0) {
-		emit_starting(sup);
-	}
-	simple_emit(sup, actions);
-	finish_requests(sup, actions);
+	struct obi_supervisor *sup = user;
+	(void)event;
+	obi_datadir_close(&sup->dir);
 }
 
-void obi_supervisor_feed(struct obi_supervisor *sup, enum obi_life_event event)
+static void emit(struct obi_supervisor *sup, enum ob_event_type type, const char *cause)
 {
-	struct obi_step step = obi_lifecycle_step(sup->phase, event);
-	bool outermost = !sup->feeding;
-	/* Events come from the loop one by one; what an action finds out goes through
-	 * obi_supervisor_instant(). */
-	if (!outermost) {
-		obi_supervisor_instant(sup, event);
-		return;
-	}
-	sup->feeding = true;
-	for (;;) {
-		sup->phase = step.next;
-		sup->has_instant = false;
-		act(sup, step.actions);
-		obi_supervisor_changed(sup);
-		if (!sup->has_instant) {
-			break;
-		}
-		step = obi_lifecycle_step(sup->phase, sup->instant);
-	}
-	sup->feeding = false;
+	obi_supervisor_cause(sup, "%s", cause);
+	obi_supervisor_emit(sup, type, 0);
+}
+
+static void do_emit_starting(void *user, enum obi_life_event event)
+{
+	(void)event;
+	emit(user, OB_EVENT_STARTING, "started");
+}
+
+static void do_emit_ready(void *user, enum obi_life_event event)
+{
+	(void)event;
+	emit(user, OB_EVENT_READY, "ready");
+}
+
+static void do_emit_adopted(void *user, enum obi_life_event event)
+{
+	(void)event;
+	emit(user, OB_EVENT_ADOPTED, "taken over from an earlier parent");
+}
+
+static void do_emit_detached(void *user, enum obi_life_event event)
+{
+	(void)event;
+	emit(user, OB_EVENT_DETACHED, "let go; it goes on running");
+}
+
+static void do_emit_failed(void *user, enum obi_life_event event)
+{
+	(void)event;
+	obi_supervisor_emit(user, OB_EVENT_FAILED, 0);
+}
+
+static void do_emit_stopped(void *user, enum obi_life_event event)
+{
+	(void)event;
+	emit(user, OB_EVENT_STOPPED, "stopped");
+}
+
+static void do_start_ok(void *user, enum obi_life_event event)
+{
+	(void)event;
+	finish_start(user, true);
+}
+
+static void do_start_fail(void *user, enum obi_life_event event)
+{
+	(void)event;
+	finish_start(user, false);
+}
+
+/* Stop, detach and close requests are kept in one list. */
+static void do_stop_done(void *user, enum obi_life_event event)
+{
+	(void)event;
+	finish_stops(user);
+}
+
+static obi_life_handler *const handlers[OBI_ACT_COUNT] = {
+    [OBI_ACT_NEVER] = do_never,
+    [OBI_ACT_REFUSE] = do_refuse,
+    [OBI_ACT_FORGIVE] = do_forgive,
+    [OBI_ACT_DISARM] = do_disarm,
+    [OBI_ACT_SIGNAL_STOP] = do_signal_stop,
+    [OBI_ACT_KILL_GROUP] = do_kill_group,
+    [OBI_ACT_KILL_LEFTOVERS] = do_kill_leftovers,
+    [OBI_ACT_REAP] = do_reap,
+    [OBI_ACT_LET_GO] = do_let_go,
+    [OBI_ACT_EMIT_EXITED] = do_emit_exited,
+    [OBI_ACT_EMIT_RESTARTING] = do_emit_restarting,
+    [OBI_ACT_PROBE] = do_probe,
+    [OBI_ACT_REPLACE_LOCK] = do_replace_lock,
+    [OBI_ACT_SPAWN] = do_spawn,
+    [OBI_ACT_ADOPT] = do_adopt,
+    [OBI_ACT_ARM_READY] = do_arm_ready,
+    [OBI_ACT_ARM_STOP] = do_arm_stop,
+    [OBI_ACT_ARM_BACKOFF] = do_arm_backoff,
+    [OBI_ACT_CLEANUP] = do_cleanup,
+    [OBI_ACT_SAVE] = do_save,
+    [OBI_ACT_RELEASE] = do_release,
+    [OBI_ACT_EMIT_STARTING] = do_emit_starting,
+    [OBI_ACT_EMIT_READY] = do_emit_ready,
+    [OBI_ACT_EMIT_ADOPTED] = do_emit_adopted,
+    [OBI_ACT_EMIT_DETACHED] = do_emit_detached,
+    [OBI_ACT_EMIT_FAILED] = do_emit_failed,
+    [OBI_ACT_EMIT_STOPPED] = do_emit_stopped,
+    [OBI_ACT_START_OK] = do_start_ok,
+    [OBI_ACT_START_FAIL] = do_start_fail,
+    [OBI_ACT_STOP_DONE] = do_stop_done,
+    [OBI_ACT_CLOSE_DONE] = do_stop_done,
+};
+
+static void on_stepped(void *user)
+{
+	obi_supervisor_changed(user);
 }
 
 /* ---- Life of the shell ---- */
@@ -484,7 +577,7 @@ int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supe
 	}
 	sup->setup = *setup;
 	sup->options = setup->options;
-	sup->phase = OBI_PHASE_IDLE;
+	obi_machine_init(&sup->machine, &(struct obi_machine_setup){handlers, on_stepped, sup});
 	sup->healthy = -1;
 	sup->timer.fn = on_timer;
 	sup->queue_task.fn = run_queue;
@@ -528,7 +621,7 @@ void obi_supervisor_free(struct obi_supervisor *sup)
 
 void obi_supervisor_kill(struct obi_supervisor *sup)
 {
-	if (!obi_lifecycle_has_process(sup->phase)) {
+	if (!obi_lifecycle_has_process(sup->machine.phase)) {
 		return;
 	}
 	(void)obi_process_signal_group(&sup->process, SIGKILL, NULL);
@@ -541,10 +634,10 @@ void obi_supervisor_kill(struct obi_supervisor *sup)
 
 void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret)
 {
-	bool running = obi_lifecycle_has_process(sup->phase);
+	bool running = obi_lifecycle_has_process(sup->machine.phase);
 	memset(ret, 0, sizeof *ret);
 	ret->size = sizeof *ret;
-	ret->state = obi_lifecycle_state(sup->phase);
+	ret->state = obi_lifecycle_state(sup->machine.phase);
 	ret->link = obi_link_monitor_state(sup);
 	ret->pid = running ? sup->process.id.pid : 0;
 	ret->uptime_ms = running ? obi_clock_ms(CLOCK_BOOTTIME) - sup->state.started_boot_ms : -1;

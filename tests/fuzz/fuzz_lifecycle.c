@@ -90,17 +90,17 @@ static void before(struct world *w, enum obi_life_event event)
 	}
 }
 
-static void touch_process(struct world *w, uint32_t actions, enum obi_life_event event)
+static void touch_process(struct world *w, uint64_t actions, enum obi_life_event event)
 {
-	if (actions & (OBI_DO_SIGNAL_STOP | OBI_DO_KILL_GROUP)) {
+	if (actions & (OBI_DO(SIGNAL_STOP) | OBI_DO(KILL_GROUP))) {
 		CHECK(w->process);
 	}
-	if (actions & OBI_DO_REAP) {
+	if (actions & OBI_DO(REAP)) {
 		CHECK(w->process && event == OBI_LIFE_EXITED);
 		w->process = false;
 		w->ended++;
 	}
-	if (actions & OBI_DO_LET_GO) {
+	if (actions & OBI_DO(LET_GO)) {
 		CHECK(w->process);
 		w->process = false;
 		w->let_go++;
@@ -108,48 +108,48 @@ static void touch_process(struct world *w, uint32_t actions, enum obi_life_event
 	CHECK(w->process == obi_lifecycle_has_process(w->phase));
 }
 
-static void touch_files(struct world *w, uint32_t actions, enum obi_life_event event)
+static void touch_files(struct world *w, uint64_t actions, enum obi_life_event event)
 {
-	if (actions & OBI_DO_PROBE) {
+	if (actions & OBI_DO(PROBE)) {
 		w->asked_probe = true;
 		w->lock = true; /* LOCK_FAILED takes it back */
 	}
 	if (event == OBI_LIFE_LOCK_FAILED) {
 		w->lock = false;
 	}
-	if (actions & (OBI_DO_SPAWN | OBI_DO_REPLACE_LOCK | OBI_DO_ADOPT)) {
-		CHECK(w->lock && (w->process == ((actions & OBI_DO_ADOPT) != 0)));
-		w->asked_spawn = (actions & OBI_DO_SPAWN) != 0;
+	if (actions & (OBI_DO(SPAWN) | OBI_DO(REPLACE_LOCK) | OBI_DO(ADOPT))) {
+		CHECK(w->lock && (w->process == ((actions & OBI_DO(ADOPT)) != 0)));
+		w->asked_spawn = (actions & OBI_DO(SPAWN)) != 0;
 	}
-	if (actions & OBI_DO_RELEASE) {
+	if (actions & OBI_DO(RELEASE)) {
 		w->lock = false;
 	}
 	CHECK(!w->process || w->lock);
 }
 
-static void touch_timer(struct world *w, uint32_t actions)
+static void touch_timer(struct world *w, uint64_t actions)
 {
-	if (actions & OBI_DO_DISARM) {
+	if (actions & OBI_DO(DISARM)) {
 		w->timer = false;
 	}
-	if (actions & (OBI_DO_ARM_READY | OBI_DO_ARM_STOP | OBI_DO_ARM_BACKOFF)) {
+	if (actions & (OBI_DO(ARM_READY) | OBI_DO(ARM_STOP) | OBI_DO(ARM_BACKOFF))) {
 		w->timer = true;
 	}
-	w->asked_backoff = (actions & OBI_DO_ARM_BACKOFF) != 0;
+	w->asked_backoff = (actions & OBI_DO(ARM_BACKOFF)) != 0;
 }
 
-static void finish(struct world *w, uint32_t actions, enum obi_life_event event)
+static void finish(struct world *w, uint64_t actions, enum obi_life_event event)
 {
-	int starts = ((actions & OBI_DO_START_OK) != 0) + ((actions & OBI_DO_START_FAIL) != 0);
-	starts += (actions & OBI_DO_REFUSE) != 0 && event <= OBI_LIFE_START_OR_RECONNECT;
+	int starts = ((actions & OBI_DO(START_OK)) != 0) + ((actions & OBI_DO(START_FAIL)) != 0);
+	starts += (actions & OBI_DO(REFUSE)) != 0 && event <= OBI_LIFE_START_OR_RECONNECT;
 	CHECK(starts <= w->starts_open);
 	w->starts_open -= starts;
 	CHECK(w->starts_open == (int)obi_lifecycle_start_open(w->phase));
-	if (actions & OBI_DO_STOP_DONE) {
+	if (actions & OBI_DO(STOP_DONE)) {
 		CHECK(!w->process);
 		w->stops_open = 0;
 	}
-	if (actions & OBI_DO_CLOSE_DONE) {
+	if (actions & OBI_DO(CLOSE_DONE)) {
 		CHECK(w->close_open && !w->freed);
 		CHECK(!w->process && !w->lock && !w->timer && w->starts_open == 0 &&
 		      w->stops_open == 0);
@@ -163,7 +163,7 @@ static void feed(struct world *w, enum obi_life_event event)
 {
 	enum obi_phase was = w->phase;
 	struct obi_step step = obi_lifecycle_step(w->phase, event);
-	CHECK(!(step.actions & OBI_DO_NEVER));
+	CHECK(!(step.actions & OBI_DO(NEVER)));
 	before(w, event);
 	w->phase = (enum obi_phase)step.next;
 	touch_process(w, step.actions, event);

@@ -22,6 +22,7 @@ static const char *const words[] = {
     "close-done",
 };
 enum { WORDS = sizeof words / sizeof words[0] };
+_Static_assert((int)WORDS == (int)OBI_ACT_COUNT, "a word for each action");
 
 /*
  * One line an event: the event, the next phase ("." for the same), the actions. What is not here
@@ -302,11 +303,11 @@ static bool late(int event)
 	       event == OBI_LIFE_VERSION_OLD;
 }
 
-static uint32_t action_of(const char *word)
+static uint64_t action_of(const char *word)
 {
 	for (int i = 0; i < WORDS; i++) {
 		if (strcmp(words[i], word) == 0) {
-			return (uint32_t)1 << i;
+			return UINT64_C(1) << i;
 		}
 	}
 	fail_msg("no such action: %s", word);
@@ -346,14 +347,14 @@ static struct obi_step expect(int phase, int event)
 		}
 		return step;
 	}
-	return (struct obi_step){(uint8_t)phase, late(event) ? 0 : (uint32_t)OBI_DO_NEVER};
+	return (struct obi_step){(uint8_t)phase, late(event) ? 0 : OBI_DO(NEVER)};
 }
 
-static void say(const char *what, uint32_t actions)
+static void say(const char *what, uint64_t actions)
 {
 	fprintf(stderr, "  %s:", what);
 	for (int i = 0; i < WORDS; i++) {
-		if (actions & (uint32_t)1 << i) {
+		if (actions & UINT64_C(1) << i) {
 			fprintf(stderr, " %s", words[i]);
 		}
 	}
@@ -416,17 +417,17 @@ static void process_comes_and_goes_by_the_events_that_say_so(void **unused)
 		}
 		bool lost = process(phase) && !process(step.next);
 		bool found_and_left = event == OBI_LIFE_LOCK_LIVE && !process(step.next) &&
-				      !(step.actions & OBI_DO_NEVER);
-		assert_int_equal((step.actions & OBI_DO_REAP) != 0,
+				      !(step.actions & OBI_DO(NEVER));
+		assert_int_equal((step.actions & OBI_DO(REAP)) != 0,
 				 lost && event == OBI_LIFE_EXITED);
-		assert_int_equal((step.actions & OBI_DO_LET_GO) != 0,
+		assert_int_equal((step.actions & OBI_DO(LET_GO)) != 0,
 				 found_and_left || (lost && event != OBI_LIFE_EXITED));
-		assert_int_equal((step.actions & OBI_DO_EMIT_EXITED) != 0,
-				 (step.actions & OBI_DO_REAP) != 0);
+		assert_int_equal((step.actions & OBI_DO(EMIT_EXITED)) != 0,
+				 (step.actions & OBI_DO(REAP)) != 0);
 		if (event == OBI_LIFE_EXITED && process(phase)) {
 			assert_false(process(step.next));
 		}
-		if (step.actions & (OBI_DO_SIGNAL_STOP | OBI_DO_KILL_GROUP)) {
+		if (step.actions & (OBI_DO(SIGNAL_STOP) | OBI_DO(KILL_GROUP))) {
 			assert_true(process(phase) && process(step.next));
 		}
 	}
@@ -439,14 +440,14 @@ static void nothing_is_spawned_beside_a_process(void **unused)
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
-		if (step.actions & OBI_DO_SPAWN) {
+		if (step.actions & OBI_DO(SPAWN)) {
 			assert_false(process(phase));
 			assert_true(event == OBI_LIFE_LOCK_FREE ||
-				    (step.actions & OBI_DO_REPLACE_LOCK));
+				    (step.actions & OBI_DO(REPLACE_LOCK)));
 			assert_true(step.next == OBI_PHASE_SPAWN_FIRST ||
 				    step.next == OBI_PHASE_SPAWN_AGAIN);
 		}
-		if (step.actions & OBI_DO_REPLACE_LOCK) {
+		if (step.actions & OBI_DO(REPLACE_LOCK)) {
 			assert_int_equal(obi_lifecycle_state((enum obi_phase)phase),
 					 OB_STATE_WAITING);
 			assert_int_equal(event, OBI_LIFE_STOP_TIMEOUT);
@@ -460,17 +461,17 @@ static void start_request_finishes_exactly_when_its_phases_are_left(void **unuse
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
-		int finished = ((step.actions & OBI_DO_START_OK) != 0) +
-			       ((step.actions & OBI_DO_START_FAIL) != 0);
+		int finished = ((step.actions & OBI_DO(START_OK)) != 0) +
+			       ((step.actions & OBI_DO(START_FAIL)) != 0);
 		assert_int_equal(finished, start_open(phase) && !start_open(step.next));
 		if (!start_open(phase) && start_open(step.next)) {
 			assert_true(is_start(event));
 		}
 		if (is_start(event) && !start_open(phase)) {
 			assert_int_equal(!start_open(step.next),
-					 (step.actions & (OBI_DO_REFUSE | OBI_DO_NEVER)) != 0);
+					 (step.actions & (OBI_DO(REFUSE) | OBI_DO(NEVER))) != 0);
 		}
-		if (step.actions & OBI_DO_START_OK) {
+		if (step.actions & OBI_DO(START_OK)) {
 			assert_int_equal(step.next, OBI_PHASE_READY);
 		}
 	}
@@ -490,16 +491,16 @@ static void stop_is_done_at_once_or_when_the_process_is_dead(void **unused)
 		struct obi_step step = step_of(phase, event);
 		if (stop_open(phase) && !stop_open(step.next)) {
 			assert_int_equal(event, OBI_LIFE_EXITED);
-			assert_true(step.actions & OBI_DO_STOP_DONE);
+			assert_true(step.actions & OBI_DO(STOP_DONE));
 		}
-		if (event == OBI_LIFE_STOP && !(step.actions & OBI_DO_NEVER)) {
-			assert_true(stop_open(step.next) || (step.actions & OBI_DO_STOP_DONE));
+		if (event == OBI_LIFE_STOP && !(step.actions & OBI_DO(NEVER))) {
+			assert_true(stop_open(step.next) || (step.actions & OBI_DO(STOP_DONE)));
 			assert_int_equal(process(step.next), process(phase));
 		}
-		if (event == OBI_LIFE_DETACH && !(step.actions & OBI_DO_NEVER)) {
-			assert_true(stop_open(step.next) || (step.actions & OBI_DO_STOP_DONE));
+		if (event == OBI_LIFE_DETACH && !(step.actions & OBI_DO(NEVER))) {
+			assert_true(stop_open(step.next) || (step.actions & OBI_DO(STOP_DONE)));
 		}
-		if (step.actions & OBI_DO_STOP_DONE) {
+		if (step.actions & OBI_DO(STOP_DONE)) {
 			assert_false(process(step.next));
 		}
 	}
@@ -526,14 +527,14 @@ static void close_ends_in_closed_from_everywhere(void **unused)
 		struct obi_step step = step_of(phase, OBI_LIFE_CLOSE);
 		assert_int_equal(step.next,
 				 process(phase) ? OBI_PHASE_STOP_CLOSE : OBI_PHASE_CLOSED);
-		assert_int_equal((step.actions & OBI_DO_CLOSE_DONE) != 0,
+		assert_int_equal((step.actions & OBI_DO(CLOSE_DONE)) != 0,
 				 step.next == OBI_PHASE_CLOSED);
 	}
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
 		bool closes = phase != OBI_PHASE_CLOSED && step.next == OBI_PHASE_CLOSED;
-		assert_int_equal((step.actions & OBI_DO_CLOSE_DONE) != 0, closes);
+		assert_int_equal((step.actions & OBI_DO(CLOSE_DONE)) != 0, closes);
 		if (phase == OBI_PHASE_CLOSED) {
 			assert_int_equal(step.next, OBI_PHASE_CLOSED);
 		}
@@ -568,7 +569,7 @@ static void first_start_never_becomes_a_restart(void **unused)
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
-		if (start_open(phase) && !(step.actions & OBI_DO_START_OK)) {
+		if (start_open(phase) && !(step.actions & OBI_DO(START_OK))) {
 			assert_int_not_equal(step.next, OBI_PHASE_BACKOFF);
 			assert_int_not_equal(step.next, OBI_PHASE_READY);
 		}
@@ -587,13 +588,13 @@ static bool armed(int phase)
 static void timer_runs_in_the_phases_that_have_one_and_no_other(void **unused)
 {
 	(void)unused;
-	const uint32_t arm = OBI_DO_ARM_READY | OBI_DO_ARM_STOP | OBI_DO_ARM_BACKOFF;
+	const uint64_t arm = OBI_DO(ARM_READY) | OBI_DO(ARM_STOP) | OBI_DO(ARM_BACKOFF);
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
 		bool fired = event == OBI_LIFE_READY_TIMEOUT || event == OBI_LIFE_STOP_TIMEOUT ||
 			     event == OBI_LIFE_BACKOFF_OVER;
-		if (step.actions & OBI_DO_NEVER) {
+		if (step.actions & OBI_DO(NEVER)) {
 			continue;
 		}
 		if (fired) {
@@ -603,13 +604,13 @@ static void timer_runs_in_the_phases_that_have_one_and_no_other(void **unused)
 			assert_true(step.actions & arm);
 		}
 		if (armed(phase) && !armed(step.next)) {
-			assert_true(fired || (step.actions & OBI_DO_DISARM));
+			assert_true(fired || (step.actions & OBI_DO(DISARM)));
 		}
 		if (step.actions & arm) {
 			assert_true(armed(step.next));
 		}
 		if (step.next == OBI_PHASE_BACKOFF && phase != OBI_PHASE_BACKOFF) {
-			assert_true(step.actions & OBI_DO_ARM_BACKOFF);
+			assert_true(step.actions & OBI_DO(ARM_BACKOFF));
 		}
 	}
 }
@@ -623,7 +624,7 @@ static void every_armed_phase_answers_its_timer(void **unused)
 		const int timers[] = {OBI_LIFE_READY_TIMEOUT, OBI_LIFE_STOP_TIMEOUT,
 				      OBI_LIFE_BACKOFF_OVER};
 		for (int i = 0; i < 3; i++) {
-			answers += !(step_of(phase, timers[i]).actions & OBI_DO_NEVER);
+			answers += !(step_of(phase, timers[i]).actions & OBI_DO(NEVER));
 		}
 		assert_int_equal(answers, armed(phase));
 	}
@@ -636,11 +637,11 @@ static void lock_is_released_when_nobody_needs_it(void **unused)
 	{
 		struct obi_step step = step_of(phase, event);
 		bool to_rest = resting(step.next) && !resting(phase);
-		assert_int_equal((step.actions & OBI_DO_RELEASE) != 0, to_rest);
+		assert_int_equal((step.actions & OBI_DO(RELEASE)) != 0, to_rest);
 		/* Never behind the release: it would be another's directory by then. */
-		assert_true(OBI_DO_SAVE < OBI_DO_RELEASE && OBI_DO_CLEANUP < OBI_DO_RELEASE);
+		assert_true(OBI_ACT_SAVE < OBI_ACT_RELEASE && OBI_ACT_CLEANUP < OBI_ACT_RELEASE);
 		/* The files of a live child stay. */
-		if (step.actions & OBI_DO_CLEANUP) {
+		if (step.actions & OBI_DO(CLEANUP)) {
 			assert_true(!process(phase) || event == OBI_LIFE_EXITED);
 		}
 	}
