@@ -77,7 +77,6 @@ static int answer(ob_call *call, const struct ob_value *error, const struct ob_v
 	if (r < 0) {
 		call->error =
 		    obi_error_value(&call->arena.ob, OB_RPC_TOO_BIG, "the result is too large");
-		call->error = call->error.type != OB_NIL ? call->error : ob_int(OB_RPC_TOO_BIG);
 	}
 	answer_deferred(call);
 	return r;
@@ -116,9 +115,6 @@ int ob_call_fail(ob_call *call, int64_t code, const char *format, ...)
 	obi_text_clean(message); /* it may have been cut inside a character */
 	struct ob_value nil = ob_nil();
 	struct ob_value error = obi_error_value(&call->arena.ob, code, message);
-	if (error.type == OB_NIL) {
-		error = ob_int(code);
-	}
 	return answer(call, &error, &nil);
 }
 

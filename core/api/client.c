@@ -10,50 +10,39 @@
 
 enum { CALL_TIMEOUT_MS = 30000 };
 
-/* One call in flight, so that freeing the client can end it. Kept in a free list: a steady state
- * allocates none. */
-struct out_call {
-	struct out_call *next;
-	struct out_call **slot;
-	struct ob_client *client;
-	ob_reply_fn *fn;
-	void *user;
-	uint64_t id;
-	int code; /* once it has ended by our own doing */
-};
-
 struct ob_client {
 	struct obi_peer *peer;
 	char *interface_name; /* with its dot; NULL: methods are complete */
 	size_t interface_len;
-	struct out_call *calls;
-	struct out_call *spare;
 	struct obi_client_connection *own; /* of a client that connected itself */
 	void (*free_own)(struct obi_client_connection *own);
 };
 
 /* ---- Peers ---- */
 
-/* Tell of the calls that were cancelled, or whose client was freed. A callback may cancel and free
- * more. */
-static void tell_ended(void *user)
+static const char *reason_of(int code)
+{
+	return code == OB_ECLOSED     ? "the client was freed"
+	       : code == OB_ETIMEDOUT ? "no reply in time"
+				      : "the call was canceled";
+}
+
+/* Report the calls that this side ended. A callback may cancel and free more. */
+static void report_ended(void *user)
 {
 	struct obi_peer *peer = user;
 	struct ob_error err;
-	peer->telling = true;
+	peer->reporting = true;
 	while (peer->ended != NULL) {
-		struct out_call *call = peer->ended;
+		struct obi_pending *call = peer->ended;
 		peer->ended = call->next;
-		obi_fail(&err, call->code, 0,
-			 call->code == OB_ECLOSED     ? "the client was freed"
-			 : call->code == OB_ETIMEDOUT ? "no reply in time"
-						      : "the call was canceled");
+		obi_fail(&err, call->code, 0, "%s", reason_of(call->code));
 		if (call->fn != NULL) {
 			call->fn(call->user, call->code, NULL, &err);
 		}
 		free(call);
 	}
-	peer->telling = false;
+	peer->reporting = false;
 	obi_peer_unref(peer);
 }
 
@@ -64,8 +53,8 @@ struct obi_peer *obi_peer_new(struct ob_runtime *rt)
 		peer->rt = rt;
 		peer->refs = 1;
 		peer->call_timeout_ms = CALL_TIMEOUT_MS;
-		peer->tell.fn = tell_ended;
-		peer->tell.user = peer;
+		peer->report.fn = report_ended;
+		peer->report.user = peer;
 		atomic_init(&peer->connected, false);
 	}
 	return peer;
@@ -78,11 +67,11 @@ void obi_peer_unref(struct obi_peer *peer)
 	}
 }
 
-void obi_peer_set_link(struct obi_peer *peer, struct obi_connection *link)
+void obi_peer_set_connection(struct obi_peer *peer, struct obi_connection *connection)
 {
-	peer->link = link;
-	peer->generation += link != NULL;
-	atomic_store(&peer->connected, link != NULL);
+	peer->connection = connection;
+	peer->generation += connection != NULL;
+	atomic_store(&peer->connected, connection != NULL);
 }
 
 /* ---- Clients ---- */
@@ -121,58 +110,30 @@ bool ob_client_is_connected(const ob_client *client)
 	return atomic_load(&client->peer->connected);
 }
 
-static void take_out(struct out_call *call)
+/* The call was taken out of the connection and ends with code. Its callback may do anything, so it
+ * is called from the loop. */
+static void end_call(struct obi_peer *peer, struct obi_pending *call, int code)
 {
-	*call->slot = call->next;
-	if (call->next != NULL) {
-		call->next->slot = call->slot;
-	}
-}
-
-static void give_back(struct out_call *call)
-{
-	take_out(call);
-	call->next = call->client->spare;
-	call->client->spare = call;
-}
-
-static struct out_call *take(struct ob_client *client)
-{
-	struct out_call *call = client->spare;
-	if (call != NULL) {
-		client->spare = call->next;
-	} else if ((call = malloc(sizeof *call)) == NULL) {
-		return NULL;
-	}
-	call->client = client;
-	call->next = client->calls;
-	call->slot = &client->calls;
-	if (call->next != NULL) {
-		call->next->slot = &call->next;
-	}
-	client->calls = call;
-	return call;
-}
-
-/* End a call ourselves. The callback may do anything, so it does not come from here, but from the
- * loop. */
-static void end_call(struct out_call *call, int code)
-{
-	struct obi_peer *peer = call->client->peer;
-	if (peer->link != NULL && call->id >> 32 == peer->generation) {
-		obi_connection_forget(peer->link, (uint32_t)call->id);
-	}
-	take_out(call);
-	call->code = code;
-	struct out_call **last = &peer->ended;
+	struct obi_pending **last = &peer->ended;
 	while (*last != NULL) {
 		last = &(*last)->next;
 	}
+	call->code = code;
 	call->next = NULL;
 	*last = call;
-	if (peer->tell.slot == NULL && !peer->telling) {
+	if (peer->report.slot == NULL && !peer->reporting) {
 		peer->refs++;
-		obi_task_queue(peer->rt->loop, &peer->tell);
+		obi_task_queue(peer->rt->loop, &peer->report);
+	}
+}
+
+static void end_calls_of(struct ob_client *client)
+{
+	struct obi_peer *peer = client->peer;
+	struct obi_pending *call;
+	while (peer->connection != NULL &&
+	       (call = obi_connection_take_owned(peer->connection, client)) != NULL) {
+		end_call(peer, call, OB_ECLOSED);
 	}
 }
 
@@ -181,14 +142,7 @@ void obi_client_release(struct ob_client *client)
 	if (client == NULL) {
 		return;
 	}
-	while (client->calls != NULL) {
-		end_call(client->calls, OB_ECLOSED);
-	}
-	while (client->spare != NULL) {
-		struct out_call *next = client->spare->next;
-		free(client->spare);
-		client->spare = next;
-	}
+	end_calls_of(client);
 	if (client->free_own != NULL) {
 		client->free_own(client->own);
 	}
@@ -215,17 +169,6 @@ void obi_client_own(struct ob_client *client, struct obi_client_connection *own,
 }
 
 /* ---- Calls ---- */
-
-static void on_reply(void *user, int code, const struct ob_value *value, const struct ob_error *err)
-{
-	struct out_call *call = user;
-	ob_reply_fn *fn = call->fn;
-	void *fn_user = call->user;
-	give_back(call);
-	if (fn != NULL) {
-		fn(fn_user, code, value, err);
-	}
-}
 
 /* The whole method name in memory; its length, or 0 when it is too long. */
 static size_t whole_method(const struct ob_client *client, const char *method, char *memory,
@@ -254,41 +197,37 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 		     struct ob_error *reterr)
 {
 	char memory[OBI_METHOD_MAX + 1];
-	uint32_t id;
+	struct obi_peer *peer = client->peer;
+	struct obi_pending *call;
 	size_t len = whole_method(client, method, memory, sizeof memory);
 	if (len == 0) {
 		return obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed",
 				OBI_METHOD_MAX);
 	}
-	if (client->peer->link == NULL) {
+	if (peer->connection == NULL) {
 		return obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
 	}
-	struct out_call *call = take(client);
-	if (call == NULL) {
-		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
-	}
-	call->fn = fn;
-	call->user = user;
-	int r = obi_connection_call(client->peer->link, ob_bytes_of(memory, len), params,
-				    deadline_of(client, timeout_ms), on_reply, call, &id, reterr);
+	int r = obi_connection_call(peer->connection, ob_bytes_of(memory, len), params,
+				    deadline_of(client, timeout_ms), fn, user, &call, reterr);
 	if (r < 0) {
-		give_back(call);
 		return r;
 	}
-	call->id = (uint64_t)client->peer->generation << 32 | id;
+	call->owner = client;
 	if (ret_id != NULL) {
-		*ret_id = call->id;
+		*ret_id = (uint64_t)peer->generation << 32 | call->id;
 	}
 	return OB_OK;
 }
 
 void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code)
 {
-	for (struct out_call *call = client->calls; call != NULL; call = call->next) {
-		if (call->id == id) {
-			end_call(call, code);
-			return;
-		}
+	struct obi_peer *peer = client->peer;
+	if (peer->connection == NULL || id >> 32 != peer->generation) {
+		return;
+	}
+	struct obi_pending *call = obi_connection_take(peer->connection, (uint32_t)id, client);
+	if (call != NULL) {
+		end_call(peer, call, code);
 	}
 }
 
@@ -322,11 +261,11 @@ int ob_client_notify(ob_client *client, const char *method, const struct ob_valu
 	if (len == 0) {
 		r = obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed",
 			     OBI_METHOD_MAX);
-	} else if (client->peer->link == NULL) {
+	} else if (client->peer->connection == NULL) {
 		r = obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
 	} else {
-		r = obi_connection_notify(client->peer->link, ob_bytes_of(memory, len), params,
-					  reterr);
+		r = obi_connection_notify(client->peer->connection, ob_bytes_of(memory, len),
+					  params, reterr);
 	}
 	obi_leave(rt);
 	return r;

@@ -14,23 +14,22 @@
 struct obi_peer {
 	struct ob_runtime *rt;
 	uint32_t refs;
-	struct obi_connection *link; /* NULL: down */
-	uint32_t
-	    generation; /* counts links, so that an id of an old one means nothing on a new one */
+	struct obi_connection *connection; /* NULL: down */
+	uint32_t generation; /* counts connections, so that the id of a call of an earlier one does
+				not match a call of this one */
 	atomic_bool connected;
 	int64_t call_timeout_ms;
-	struct out_call
-	    *ended; /* calls that we ended ourselves: told from the loop, like all others */
-	struct obi_task tell;
-	bool telling;
+	struct obi_pending *ended; /* calls that this side ended, to be reported from the loop */
+	struct obi_task report;
+	bool reporting;
 };
 
 /* OB_ENOMEM gives NULL. One reference, the maker's. */
 struct obi_peer *obi_peer_new(struct ob_runtime *rt);
 void obi_peer_unref(struct obi_peer *peer);
 
-/* The link is open, or (NULL) gone. */
-void obi_peer_set_link(struct obi_peer *peer, struct obi_connection *link);
+/* The connection is open, or (NULL) gone. Set NULL only after all its calls have ended. */
+void obi_peer_set_connection(struct obi_peer *peer, struct obi_connection *connection);
 
 /* A client of a peer; interface_name (NULL: none) goes before its method names. NULL: out of
  * memory. */

@@ -21,7 +21,7 @@ struct obi_client_connection {
 
 static void free_connection(struct obi_client_connection *c)
 {
-	obi_peer_set_link(c->peer, NULL);
+	obi_peer_set_connection(c->peer, NULL);
 	obi_connection_free(c->link);
 	obi_endpoint_clear(&c->endpoint);
 	obi_peer_unref(c->peer);
@@ -48,7 +48,7 @@ static void finish(struct obi_client_connection *c, int result, const struct ob_
 static void on_opened(void *user, struct obi_connection *link)
 {
 	struct obi_client_connection *c = user;
-	obi_peer_set_link(c->peer, link);
+	obi_peer_set_connection(c->peer, link);
 	finish(c, OB_OK, NULL);
 }
 
@@ -57,7 +57,7 @@ static void on_closed(void *user, struct obi_connection *link, const struct ob_e
 	struct obi_client_connection *c = user;
 	struct ob_error copy = *err;
 	(void)link;
-	obi_peer_set_link(c->peer, NULL);
+	obi_peer_set_connection(c->peer, NULL);
 	finish(c, copy.code, &copy);
 }
 

@@ -30,7 +30,7 @@ static void on_log(void *user, const struct ob_log_record *record)
 static void on_link(void *user, struct obi_connection *link)
 {
 	struct ob_connector *c = user;
-	obi_peer_set_link(c->peer, link);
+	obi_peer_set_connection(c->peer, link);
 }
 
 static int on_token(void *user, const char *token, struct ob_error *reterr)

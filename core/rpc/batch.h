@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/batch - several requests that came in one message, and whose answers go back in one: when the
- * last of them is there, in the order in which they were given. Notifications in it have no answer;
- * a batch of nothing else is answered with nothing.
+ * rpc/batch - the answers to the requests that came in one message. They are sent in one message
+ * when the last one is given, in the order in which they were given. Notifications have no answer;
+ * a batch of notifications only is not answered.
  *
- * The answers wait here as encoded bytes. What waits in all batches of a session counts as queued:
- * beyond that limit, requests are told BUSY. All answers together are one message: a result that
- * would make them larger than a message may be becomes the error TOO_BIG, for which room is kept. A
- * batch belongs to its session, and ends with it.
+ * The answers wait here as encoded bytes. All answers together are one message. A result that would
+ * make it larger than a message may be is replaced by the error TOO_BIG; room is reserved for such
+ * errors.
  */
 #ifndef OBI_RPC_BATCH_H
 #define OBI_RPC_BATCH_H
@@ -16,11 +15,18 @@
 
 #include "base/buf.h"
 
-struct obi_session;
+struct obi_batch;
+
+/* The batches of one session that are not answered yet. All zero: none. */
+struct obi_batches {
+	struct obi_batch *first;
+	size_t bytes; /* of the answers that wait in them */
+};
 
 struct obi_batch {
-	struct obi_session *session;
-	struct obi_batch *next; /* in the session's list */
+	struct obi_batches *list;
+	const struct ob_codec_ops *codec;
+	struct obi_batch *next;
 	struct obi_batch **slot;
 	struct obi_buf answers;
 	size_t results_max; /* results may fill the answers up to here; the rest is for errors */
@@ -28,18 +34,24 @@ struct obi_batch {
 	bool failed;   /* not even an error had room */
 };
 
-/* Handle the messages of a batch. It is answered at once unless some of its calls are deferred. */
-void obi_batch_dispatch(struct obi_session *s, const struct ob_message *m);
+/* A batch of count messages, which is being read. message_max limits its answer. NULL: out of
+ * memory. */
+struct obi_batch *obi_batch_new(struct obi_batches *list, const struct ob_codec_ops *codec,
+				uint32_t count, size_t message_max);
+void obi_batch_free(struct obi_batch *batch);
 
 /* Add an answer. OB_ETOOBIG and OB_EINVAL, for results only, leave nothing behind. */
 int obi_batch_add(struct obi_batch *batch, const struct ob_message *m);
 
-/* A deferred call of it has been answered: send all answers if this was the last. It may close the
- * session. */
-void obi_batch_settle(struct obi_batch *batch);
+/* The batch was read, or a deferred call of it was answered. Returns whether this was the last
+ * answer that was owed. */
+bool obi_batch_settle(struct obi_batch *batch);
 
-/* The session ends, and its calls know of no batch any more: free all but the one that is being
- * read, which frees itself. */
-void obi_batches_drop(struct obi_session *s);
+/* All answers as one message, which borrows from the batch; m->encoded is empty if there is nothing
+ * to send. OB_ETOOBIG: not even an error had room. */
+int obi_batch_message(const struct obi_batch *batch, struct ob_message *ret);
+
+/* Free all batches but `reading`, which may be NULL. Their calls must not use them any more. */
+void obi_batches_free(struct obi_batches *list, const struct obi_batch *reading);
 
 #endif

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "rpc/session.h"
+#include "rpc/call.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/error.h"
 #include "base/value.h"
-#include "rpc/session_private.h"
-
-enum { DEFERRED_BUDGET_SLACK = 64 * 1024 };
 
 struct ob_value obi_error_value(struct ob_arena *arena, int64_t code, const char *message)
 {
 	struct ob_pair *pairs = ob_arena_alloc(arena, 2 * sizeof *pairs);
 	if (pairs == NULL) {
-		return ob_nil();
+		return ob_int(code);
 	}
 	pairs[0].key = ob_string("code");
 	pairs[0].value = ob_int(code);
@@ -25,63 +20,80 @@ struct ob_value obi_error_value(struct ob_arena *arena, int64_t code, const char
 
 /* ---- The calls of a session ---- */
 
-struct ob_call *obi_call_take(struct obi_session *s)
+struct ob_call *obi_call_take(struct obi_calls *calls)
 {
-	struct ob_call *call = s->spare;
-	s->spare = NULL;
+	struct ob_call *call = calls->spare;
+	calls->spare = NULL;
 	if (call == NULL && (call = calloc(1, sizeof *call)) != NULL) {
 		obi_arena_init(&call->arena, 0);
 	}
 	if (call != NULL) {
-		call->session = s;
-		call->owner = s->setup.call_owner;
+		call->calls = calls;
 		call->notification = call->answered = call->deferred = false;
 		atomic_store_explicit(&call->canceled, false, memory_order_relaxed);
-		call->arena.budget =
-		    OBI_VALUE_PER_BYTE * (size_t)s->setup.limits.message + DEFERRED_BUDGET_SLACK;
+		call->arena.budget = calls->budget;
 	}
 	return call;
 }
 
-void obi_call_give_back(struct obi_session *s, struct ob_call *call)
+static void free_call(struct ob_call *call)
 {
-	if (s == NULL || s->spare != NULL) {
-		obi_arena_free(&call->arena);
-		free(call);
-		return;
-	}
-	obi_arena_reset(&call->arena);
-	s->spare = call;
+	obi_arena_free(&call->arena);
+	free(call);
 }
 
-static void link_deferred(struct obi_session *s, struct ob_call *call)
+static void list_deferred(struct ob_call *call)
 {
-	call->next = s->deferred;
-	call->slot = &s->deferred;
+	struct obi_calls *calls = call->calls;
+	call->next = calls->deferred;
+	call->slot = &calls->deferred;
 	if (call->next != NULL) {
 		call->next->slot = &call->next;
 	}
-	s->deferred = call;
-	s->deferred_count++;
+	calls->deferred = call;
+	calls->deferred_count++;
 }
 
-static void unlink_deferred(struct ob_call *call)
+static void unlist_deferred(struct ob_call *call)
 {
 	*call->slot = call->next;
 	if (call->next != NULL) {
 		call->next->slot = call->slot;
 	}
-	call->session->deferred_count--;
+	call->calls->deferred_count--;
 }
 
-void obi_calls_orphan(struct obi_session *s)
+void obi_call_release(struct ob_call *call)
 {
-	while (s->deferred != NULL) {
-		struct ob_call *call = s->deferred;
-		unlink_deferred(call);
-		call->session = NULL;
+	struct obi_calls *calls = call->calls;
+	if (calls != NULL && call->deferred) {
+		unlist_deferred(call);
+	}
+	if (calls == NULL || calls->spare != NULL) {
+		free_call(call);
+		return;
+	}
+	obi_arena_reset(&call->arena);
+	calls->spare = call;
+}
+
+void obi_calls_orphan(struct obi_calls *calls)
+{
+	while (calls->deferred != NULL) {
+		struct ob_call *call = calls->deferred;
+		unlist_deferred(call);
+		call->calls = NULL;
+		call->answer = NULL;
 		call->batch = NULL;
 		atomic_store(&call->canceled, true);
+	}
+}
+
+void obi_calls_free(struct obi_calls *calls)
+{
+	if (calls->spare != NULL) {
+		free_call(calls->spare);
+		calls->spare = NULL;
 	}
 }
 
@@ -91,14 +103,16 @@ static bool same_id(const struct ob_id *a, const struct ob_id *b)
 	       (a->foreign ? ob_bytes_equal(a->raw, b->raw) : a->number == b->number);
 }
 
-struct ob_call *obi_call_find(struct obi_session *s, const struct ob_id *id)
+struct ob_call *obi_call_find(const struct obi_calls *calls, const struct ob_id *id)
 {
-	struct ob_call *call = s->deferred;
+	struct ob_call *call = calls->deferred;
 	while (call != NULL && (call->notification || !same_id(&call->id, id))) {
 		call = call->next;
 	}
 	return call;
 }
+
+/* ---- Deferring and answering ---- */
 
 static int copy_borrowed(struct ob_call *call)
 {
@@ -127,65 +141,25 @@ int obi_call_defer(struct ob_call *call)
 		return OB_ENOMEM;
 	}
 	call->deferred = true;
-	link_deferred(call->session, call);
+	list_deferred(call);
 	if (call->batch != NULL) {
 		call->batch->owed++;
 	}
 	return OB_OK;
 }
 
-/* ---- Answering ---- */
-
-/* Send what was asked for, or if it cannot be sent, say why. */
-static int send_answer(struct ob_call *call, const struct ob_value *error,
-		       const struct ob_value *result)
-{
-	struct ob_message m = {.size = sizeof m, .kind = OB_RESPONSE, .id = call->id};
-	m.error = error != NULL ? *error : ob_nil();
-	m.result = result != NULL ? *result : ob_nil();
-	int r = obi_session_answer(call->session, call->batch, &m);
-	if (r == OB_OK || (r != OB_ETOOBIG && r != OB_EINVAL)) {
-		return r;
-	}
-	m.error =
-	    obi_error_value(&call->arena.ob, r == OB_ETOOBIG ? OB_RPC_TOO_BIG : OB_RPC_INTERNAL,
-			    r == OB_ETOOBIG ? "the result is larger than the message limit"
-					    : "the result cannot be encoded");
-	m.result = ob_nil();
-	int again = obi_session_answer(call->session, call->batch, &m);
-	return again == OB_OK ? r : again;
-}
-
 int obi_call_answer(struct ob_call *call, const struct ob_value *error,
 		    const struct ob_value *result)
 {
-	struct obi_session *s = call->session;
-	int r = OB_OK;
-	if (s != NULL && s->state == OBI_SESSION_OPEN && !call->notification && !call->answered) {
-		r = send_answer(call, error, result);
+	if (call->answer != NULL) {
+		return call->answer(call, error, result);
 	}
-	call->answered = true;
-	if (call->deferred) {
-		struct obi_batch *batch = call->batch;
-		if (s != NULL) {
-			unlink_deferred(call);
-		}
-		obi_call_give_back(s, call);
-		if (batch != NULL) {
-			obi_batch_settle(batch);
-		}
-	}
-	if (r == OB_ENOMEM) {
-		obi_session_close(s, OB_EAGAIN, "the peer does not read: too much is queued");
-	}
-	return r;
+	obi_call_release(call);
+	return OB_OK;
 }
 
 int obi_call_answer_error(struct ob_call *call, int64_t code, const char *message)
 {
 	struct ob_value error = obi_error_value(&call->arena.ob, code, message);
-	if (error.type == OB_NIL) {
-		error = ob_int(code);
-	}
 	return obi_call_answer(call, &error, NULL);
 }

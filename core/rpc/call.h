@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/call - a call that a peer made, while it is being answered.
+ * rpc/call - a call that a peer made, until it is answered.
  *
- * While its handler runs it borrows everything from the session. Once deferred it owns copies and
- * may outlive the session: then `session` is NULL and its answer goes nowhere. All of it but
- * `canceled` and the arena of a deferred call belongs to the loop's thread.
+ * While its handler runs, the call borrows everything from the session. Once deferred it owns
+ * copies, and may outlive the session; then its answer goes nowhere. All of it but `canceled` and
+ * the arena of a deferred call belongs to the thread of the loop.
  */
 #ifndef OBI_RPC_CALL_H
 #define OBI_RPC_CALL_H
@@ -15,23 +15,37 @@
 
 #include "base/arena.h"
 #include "base/job.h"
+#include "rpc/batch.h"
 
 enum { OBI_METHOD_MAX = 255 };
 
 struct obi_session;
-struct obi_batch;
+
+/* The calls that the peer of one session made. Deferred ones are kept here only. */
+struct obi_calls {
+	struct obi_session *session;
+	size_t budget;		  /* bytes that the copies of one deferred call may take */
+	struct ob_call *spare;	  /* ready for the next call; may be NULL */
+	struct ob_call *deferred; /* to be answered later */
+	uint32_t deferred_count;
+};
 
 struct ob_call {
-	struct obi_job job; /* carries a deferred call's answer to the loop's thread; first, so that
-			       it is the call */
-	struct obi_session *session;
-	struct obi_batch *batch; /* that it came in; NULL: in none */
-	struct ob_call *next;	 /* in the session's list of deferred calls */
+	/* Carries the answer of a deferred call to the thread of the loop. The first member, so
+	 * that a job can be cast to its call. */
+	struct obi_job job;
+	struct obi_calls *calls; /* NULL: the session has ended */
+	/* Sends the answer; if the call is deferred, also takes it out of `calls` and releases it.
+	 * NULL: the session has ended. */
+	int (*answer)(struct ob_call *call, const struct ob_value *error,
+		      const struct ob_value *result);
+	struct obi_batch *batch; /* the batch that it came in; NULL: none */
+	struct ob_call *next;	 /* in the list of deferred calls */
 	struct ob_call **slot;
-	void *owner; /* what the session's user set: the way to the loop */
+	void *owner; /* leads to the loop; from the setup of the session */
 	struct ob_id id;
 	struct ob_value params;
-	struct ob_value error; /* the answer on its way */
+	struct ob_value error; /* the answer on its way to the thread of the loop */
 	struct ob_value result;
 	struct ob_identity identity;
 	struct obi_arena arena;
@@ -50,7 +64,7 @@ struct obi_call_handler {
 	void *user;
 };
 
-/* ---- On the loop's thread ---- */
+/* ---- For handlers, on the thread of the loop ---- */
 
 /* Keep the call after its handler has returned: copy what it borrows. OB_ENOMEM: it has been
  * answered with an error. */
@@ -62,7 +76,25 @@ int obi_call_answer(struct ob_call *call, const struct ob_value *error,
 		    const struct ob_value *result);
 int obi_call_answer_error(struct ob_call *call, int64_t code, const char *message);
 
-/* An error value {"code", "message"} in arena; nil when it is full. */
+/* An error value {"code", "message"} in arena; just the code if the arena is full. */
 struct ob_value obi_error_value(struct ob_arena *arena, int64_t code, const char *message);
+
+/* ---- For the session ---- */
+
+/* A call object for the next request; NULL: out of memory. */
+struct ob_call *obi_call_take(struct obi_calls *calls);
+
+/* The call was answered: take it out of the deferred ones, if it is deferred, and keep it for the
+ * next request or free it. */
+void obi_call_release(struct ob_call *call);
+
+/* The deferred call with this id, or NULL. */
+struct ob_call *obi_call_find(const struct obi_calls *calls, const struct ob_id *id);
+
+/* The session has ended: cancel the deferred calls, which live on without it. */
+void obi_calls_orphan(struct obi_calls *calls);
+
+/* Free the spare call. */
+void obi_calls_free(struct obi_calls *calls);
 
 #endif

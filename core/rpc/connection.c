@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/uri.h"
+#include "rpc/authentication.h"
+#include "rpc/receive.h"
 #include "rpc/session.h"
 
 enum { RENEW_MS = 1000, DIAL_AGAIN_MS = 10 };
@@ -239,7 +241,7 @@ static void on_readable(struct obi_connection *link)
 {
 	struct ob_error err;
 	size_t room;
-	uint8_t *data = obi_session_room(&link->session, &room);
+	uint8_t *data = obi_receive_room(&link->session, &room);
 	if (data == NULL) {
 		return;
 	}
@@ -248,7 +250,7 @@ static void on_readable(struct obi_connection *link)
 	if (n > 0) {
 		link->heard = obi_loop_now(link->setup.loop);
 		link->has_heard = true;
-		obi_session_received(&link->session, (size_t)n, link->heard);
+		obi_receive(&link->session, (size_t)n);
 	} else if (n == 0) {
 		obi_session_ended(&link->session, NULL);
 	} else if (n != OB_EAGAIN) {
@@ -375,7 +377,7 @@ static void start_session(struct obi_connection *link, enum ob_auth_role role)
 	obi_io_set(link->setup.loop, &link->io, link->setup.transport->fd(link->stream),
 		   OB_READABLE);
 	enter(link);
-	obi_session_begin(&link->session, obi_loop_now(link->setup.loop));
+	obi_authentication_begin(&link->session);
 	leave(link);
 }
 
@@ -526,14 +528,15 @@ int obi_connection_dial(const struct obi_connection_setup *setup, const char *ur
 
 bool obi_connection_is_ending(const struct obi_connection *link)
 {
-	return obi_session_ends(&link->session);
+	return obi_session_is_ending(&link->session);
 }
 
 int obi_connection_call(struct obi_connection *link, struct ob_bytes method,
 			const struct ob_value *params, int64_t deadline, ob_reply_fn *fn,
-			void *user, uint32_t *ret_id, struct ob_error *reterr)
+			void *user, struct obi_pending **ret_call, struct ob_error *reterr)
 {
-	return obi_session_call(&link->session, method, params, deadline, fn, user, ret_id, reterr);
+	return obi_session_call(&link->session, method, params, deadline, fn, user, ret_call,
+				reterr);
 }
 
 int obi_connection_notify(struct obi_connection *link, struct ob_bytes method,
@@ -542,14 +545,19 @@ int obi_connection_notify(struct obi_connection *link, struct ob_bytes method,
 	return obi_session_notify(&link->session, method, params, reterr);
 }
 
-void obi_connection_forget(struct obi_connection *link, uint32_t id)
+struct obi_pending *obi_connection_take(struct obi_connection *link, uint32_t id, const void *owner)
 {
-	(void)obi_session_forget(&link->session, id);
+	return obi_session_take(&link->session, id, owner);
+}
+
+struct obi_pending *obi_connection_take_owned(struct obi_connection *link, const void *owner)
+{
+	return obi_session_take_owned(&link->session, owner);
 }
 
 bool obi_connection_carries(const struct obi_connection *link, const struct ob_call *call)
 {
-	return call->session == &link->session;
+	return call->calls == &link->session.calls;
 }
 
 struct ob_identity obi_connection_identity(const struct obi_connection *link)

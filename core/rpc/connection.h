@@ -16,6 +16,7 @@
 #include "rpc/call.h"
 #include "rpc/handshake.h"
 #include "rpc/limits.h"
+#include "rpc/pending.h"
 
 struct obi_connection;
 
@@ -60,20 +61,23 @@ bool obi_connection_is_ending(const struct obi_connection *link);
 /* ---- Calls ---- */
 
 /*
- * Call the peer. If this returns OB_OK, fn is called exactly once, but not before this returns.
- * method is complete, with its interface. OB_EDOWN: not open; OB_EAGAIN: too many calls in flight
- * or bytes queued; OB_ETOOBIG; OB_EINVAL: the codec cannot encode params.
+ * Call the peer. If this returns OB_OK, fn (may be NULL) is called exactly once, but not before
+ * this returns. method is complete, with its interface. *ret_call (may be NULL) is the one record
+ * of the call, valid until it has ended; its owner may be set. OB_EDOWN: not open; OB_EAGAIN: too
+ * many calls in flight or bytes queued; OB_ETOOBIG; OB_EINVAL: the codec cannot encode params.
  */
 int obi_connection_call(struct obi_connection *link, struct ob_bytes method,
 			const struct ob_value *params, int64_t deadline, ob_reply_fn *fn,
-			void *user, uint32_t *ret_id, struct ob_error *reterr);
+			void *user, struct obi_pending **ret_call, struct ob_error *reterr);
 
 int obi_connection_notify(struct obi_connection *link, struct ob_bytes method,
 			  const struct ob_value *params, struct ob_error *reterr);
 
-/* Drop a call without calling its fn, and send the peer a cancellation. An unknown id is ignored.
- */
-void obi_connection_forget(struct obi_connection *link, uint32_t id);
+/* Take a call out without calling its fn, and send the peer $/cancel: the call with this id and
+ * owner, or any call of this owner. NULL: there is none. The caller frees it. */
+struct obi_pending *obi_connection_take(struct obi_connection *link, uint32_t id,
+					const void *owner);
+struct obi_pending *obi_connection_take_owned(struct obi_connection *link, const void *owner);
 
 /* Whether the call came in on this connection. */
 bool obi_connection_carries(const struct obi_connection *link, const struct ob_call *call);

@@ -19,11 +19,11 @@ struct obi_mechanism {
 	    *ops; /* a whole table: the host has filled in what the plugin's lacks */
 };
 
-/* What both ends of a child's connections are configured with. Everything is borrowed. */
 /* What a peer that is not authenticated yet has done: begun an exchange; shown that it knows the
  * secret. */
 enum obi_handshake_progress { OBI_PROGRESS_NONE, OBI_PROGRESS_TALKING, OBI_PROGRESS_PROVEN };
 
+/* What both ends of a child's connections are configured with. Everything is borrowed. */
 struct obi_handshake_setup {
 	const struct ob_host *host;
 	const struct obi_mechanism *mechanisms;

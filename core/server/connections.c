@@ -68,7 +68,7 @@ void obi_connections_drop(struct obi_server_connection *c)
 	obi_connection_drop(c->link, OB_ECONNLOST, "the connection to the parent was closed");
 	if (s->supervisor == c) {
 		s->supervisor = NULL;
-		obi_peer_set_link(s->parent_peer, NULL);
+		obi_peer_set_connection(s->parent_peer, NULL);
 	}
 	free(c);
 }
@@ -217,7 +217,7 @@ static int on_supervise(void *user, struct obi_connection *link, struct ob_bytes
 	}
 	s->supervisor = c;
 	obi_admission_learn(&s->gate, c->from);
-	obi_peer_set_link(s->parent_peer, link);
+	obi_peer_set_connection(s->parent_peer, link);
 	if (before != NULL && before != c) {
 		obi_connection_close(before->link, OB_ECLOSED, "replaced by a newer parent");
 	}

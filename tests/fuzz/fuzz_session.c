@@ -9,10 +9,12 @@
  */
 #include <stdio.h>
 
+#include "base/error.h"
 #include "fuzz/fuzzed_codec.h"
 #include "plugin/registry.h"
+#include "rpc/authentication.h"
+#include "rpc/receive.h"
 #include "rpc/session.h"
-#include "rpc/session_private.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -114,13 +116,25 @@ static void answer(struct world *w, uint8_t how)
 	}
 }
 
+static void cancel(struct obi_session *s, uint32_t id)
+{
+	struct obi_pending *call = obi_session_take(s, id, NULL);
+	struct ob_error err;
+	if (call != NULL) {
+		obi_fail(&err, OB_ECANCELED, 0, "the call was canceled");
+		obi_pending_end(&s->pending, call, OB_ECANCELED, NULL, &err);
+	}
+}
+
 static void do_step(struct world *w, uint8_t step)
 {
 	struct obi_session *s = &w->session;
+	struct obi_pending *call;
 	switch (step) {
 	case CALL:
-		if (obi_session_call(s, ob_bytes_text("a.b"), NULL, w->now + 5, on_reply, w,
-				     &w->last_id, NULL) == OB_OK) {
+		if (obi_session_call(s, ob_bytes_text("a.b"), NULL, w->now + 5, on_reply, w, &call,
+				     NULL) == OB_OK) {
+			w->last_id = call->id;
 			w->begun++;
 		}
 		break;
@@ -135,7 +149,7 @@ static void do_step(struct world *w, uint8_t step)
 		obi_session_wrote(s, obi_session_output(s).len);
 		break;
 	case CANCEL:
-		obi_session_cancel(s, w->last_id, OB_ECANCELED);
+		cancel(s, w->last_id);
 		break;
 	case CLOSE:
 		obi_session_close(s, OB_ECLOSED, "closed");
@@ -152,11 +166,11 @@ static size_t receive(struct world *w, const uint8_t *data, size_t len)
 {
 	size_t room = 0;
 	uint8_t *at =
-	    w->session.state != OBI_SESSION_CLOSED ? obi_session_room(&w->session, &room) : NULL;
+	    w->session.state != OBI_SESSION_CLOSED ? obi_receive_room(&w->session, &room) : NULL;
 	if (at != NULL) {
 		len = len < room ? len : room;
 		memcpy(at, data, len);
-		obi_session_received(&w->session, len, w->now);
+		obi_receive(&w->session, len);
 	}
 	return len;
 }
@@ -210,7 +224,7 @@ static void begin(struct world *w, uint8_t flags)
 		setup.auth = &w->auth;
 	}
 	obi_session_init(&w->session, &setup);
-	obi_session_begin(&w->session, 0);
+	obi_authentication_begin(&w->session);
 }
 
 static void check(const struct world *w)
@@ -220,9 +234,9 @@ static void check(const struct world *w)
 	must(!w->authenticates || w->opened == 0);
 	must((s->state == OBI_SESSION_CLOSED) == (w->closed == 1));
 	must(s->state != OBI_SESSION_CLOSED ||
-	     (w->begun == w->ended && s->batches == NULL && s->batched == 0));
-	must(s->deferred_count <= s->setup.limits.calls);
-	must(s->batched <= (size_t)s->setup.limits.queue + s->setup.limits.message);
+	     (w->begun == w->ended && s->batches.first == NULL && s->batches.bytes == 0));
+	must(s->calls.deferred_count <= s->setup.limits.calls);
+	must(s->batches.bytes <= (size_t)s->setup.limits.queue + s->setup.limits.message);
 	must(obi_buf_len(&s->out) <= 2 * (size_t)s->setup.limits.queue);
 }
 

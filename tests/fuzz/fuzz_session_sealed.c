@@ -14,8 +14,9 @@
 #include "base/error.h"
 #include "fuzz/fuzzed_codec.h"
 #include "fuzz/fuzzed_wire.h"
+#include "rpc/authentication.h"
+#include "rpc/receive.h"
 #include "rpc/session.h"
-#include "rpc/session_private.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -249,7 +250,7 @@ static void begin(struct end *e, enum ob_auth_role role)
 	    .handler = {on_called, e},
 	};
 	obi_session_init(&e->session, &setup);
-	obi_session_begin(&e->session, now);
+	obi_authentication_begin(&e->session);
 }
 
 static void answer(struct end *e, size_t size)
@@ -288,12 +289,12 @@ static void check(const struct end *e)
 	     (s->state == OBI_SESSION_CLOSED) == (e->closed == 1));
 	must(s->state != OBI_SESSION_OPEN || (e->opened == 1 && s->records.outgoing));
 	must(s->state != OBI_SESSION_CLOSED ||
-	     (e->begun == e->ended && s->batches == NULL && s->batched == 0));
+	     (e->begun == e->ended && s->batches.first == NULL && s->batches.bytes == 0));
 	must(!s->peer_bye || other(e)->bye || other(e)->fed);
 	must_wait(s);
-	must(s->deferred_count <= s->setup.limits.calls);
+	must(s->calls.deferred_count <= s->setup.limits.calls);
 	must(s->records.auth == NULL || s->records.opened <= obi_buf_len(&s->in));
-	must(s->batched <= (size_t)s->setup.limits.queue + s->setup.limits.message);
+	must(s->batches.bytes <= (size_t)s->setup.limits.queue + s->setup.limits.message);
 	must(obi_buf_len(&s->out) <=
 	     2 * (size_t)s->setup.limits.queue + OBI_RECORD_HEADER + OB_AUTH_OVERHEAD_MAX);
 }
@@ -342,11 +343,11 @@ static void carry_some(struct end *e, size_t most)
 	struct obi_session *s = &e->session;
 	struct ob_bytes on_its_way = obi_buf_bytes(&e->wire.bytes);
 	size_t len = most < on_its_way.len ? most : on_its_way.len, room = 0;
-	uint8_t *at = s->state != OBI_SESSION_CLOSED && len > 0 ? obi_session_room(s, &room) : NULL;
+	uint8_t *at = s->state != OBI_SESSION_CLOSED && len > 0 ? obi_receive_room(s, &room) : NULL;
 	if (at != NULL) {
 		len = len < room ? len : room;
 		memcpy(at, on_its_way.data, len);
-		obi_session_received(s, len, now);
+		obi_receive(s, len);
 	}
 	/* Not before: what is whole in front of the first byte that was touched may be heard. */
 	e->touched |= !wire_take(&e->wire, len) && is_sealed(e);
@@ -420,12 +421,14 @@ static void say(struct end *e, bool call, uint8_t how, size_t size)
 	struct ob_value items[3] = {ob_int(e->run), ob_int(said[e->run] + 1),
 				    ob_stringn(text, size)};
 	struct ob_value params = ob_array(items, 3);
+	struct obi_pending *pending = NULL;
 	int r = call ? obi_session_call(&e->session, method, &params, now + 5, on_reply, e,
-					&e->last_id, NULL)
+					&pending, NULL)
 		     : obi_session_notify(&e->session, method, &params, NULL);
 	if (r == OB_OK) {
 		said[e->run]++;
 		e->begun += call;
+		e->last_id = call ? pending->id : e->last_id;
 		meddled |= how % 7 == 4; /* whoever hears that closes */
 	}
 }
@@ -461,6 +464,16 @@ static bool meddle(struct end *e, uint8_t what, struct input *in)
 	}
 }
 
+static void cancel(struct obi_session *s, uint32_t id)
+{
+	struct obi_pending *call = obi_session_take(s, id, NULL);
+	struct ob_error err;
+	if (call != NULL) {
+		obi_fail(&err, OB_ECANCELED, 0, "the call was canceled");
+		obi_pending_end(&s->pending, call, OB_ECANCELED, NULL, &err);
+	}
+}
+
 /* What an end is told to do by its owner. false: another step. */
 static bool use(struct end *e, uint8_t what, struct input *in)
 {
@@ -481,7 +494,7 @@ static bool use(struct end *e, uint8_t what, struct input *in)
 		obi_session_expire(s, now);
 		return true;
 	case CANCEL:
-		obi_session_cancel(s, e->last_id, OB_ECANCELED);
+		cancel(s, e->last_id);
 		return true;
 	case BYE:
 		e->bye = true;

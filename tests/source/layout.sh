@@ -70,11 +70,16 @@ for folder in core/*/; do
 done
 must_not "Two files of core/ have the same name" "$(find core -name '*.[ch]' -printf '%f\n' | sort | uniq -d)"
 
+# What lies above rpc/ uses rpc/connection.h.
+must_not "A session is used outside core/rpc" "$(includes '"rpc/(session|answer|authentication|dispatch|receive)\.h"' core cli |
+	but_for '^core/rpc/')"
+
 # Files that decide and touch nothing: no descriptor, no clock, no libev, no dlopen. They are tested and fuzzed as tables.
 pure="core/json/*.[ch] core/access/*.[ch] core/base/uri.[ch] core/base/value.[ch] core/base/arena.[ch]
 	core/base/buf.[ch] core/base/duration.[ch] core/base/names.[ch] core/base/string_list.[ch] core/base/text.h
 	core/base/options.[ch] core/base/signal_names.[ch] core/log/line.[ch] core/log/render.[ch] core/log/time.[ch]
-	core/rpc/session.[ch] core/rpc/dispatch.c core/rpc/call.[ch] core/rpc/batch.[ch] core/rpc/pending.[ch]
+	core/rpc/session.[ch] core/rpc/answer.[ch] core/rpc/authentication.[ch] core/rpc/dispatch.[ch] core/rpc/receive.[ch]
+	core/rpc/limits.h core/rpc/call.[ch] core/rpc/batch.[ch] core/rpc/pending.[ch]
 	core/rpc/handshake.[ch] core/rpc/sealed_records.[ch] core/rpc/replay_cache.[ch] core/files/child_config.[ch]
 	core/supervisor/lifecycle.[ch] core/supervisor/lifecycle_names.c core/supervisor/machine.[ch] core/supervisor/backoff.[ch]"
 for file in $pure; do

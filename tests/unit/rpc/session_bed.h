@@ -15,6 +15,8 @@
 
 #include "base/error.h"
 #include "plugin/registry.h"
+#include "rpc/authentication.h"
+#include "rpc/receive.h"
 #include "rpc/session.h"
 
 /* ---- One end ---- */
@@ -153,11 +155,11 @@ static inline void give(struct end *to, const uint8_t *data, size_t len, size_t 
 {
 	while (len > 0 && to->session.state != OBI_SESSION_CLOSED) {
 		size_t room, n = chop < len ? chop : len;
-		uint8_t *at = obi_session_room(&to->session, &room);
+		uint8_t *at = obi_receive_room(&to->session, &room);
 		assert_non_null(at);
 		n = n < room ? n : room;
 		memcpy(at, data, n);
-		obi_session_received(&to->session, n, 0);
+		obi_receive(&to->session, n);
 		data += n;
 		len -= n;
 	}
@@ -197,8 +199,8 @@ static inline struct pair *connect_with(const char *mechanism, const uint8_t *pa
 	struct pair *p = calloc(1, sizeof *p);
 	init_end(&p->parent, OB_AUTH_DIALER, mechanism, parents);
 	init_end(&p->child, OB_AUTH_ACCEPTOR, mechanism, childs);
-	obi_session_begin(&p->child.session, 0);
-	obi_session_begin(&p->parent.session, 0);
+	obi_authentication_begin(&p->child.session);
+	obi_authentication_begin(&p->parent.session);
 	pump(&p->parent, &p->child, chop);
 	return p;
 }
@@ -249,8 +251,13 @@ static inline int call(struct end *e, const char *method, int64_t number, int64_
 	struct ob_value items[1] = {ob_int(number)};
 	struct ob_value params = ob_array(items, 1);
 	memset(o, 0, sizeof *o);
-	return obi_session_call(&e->session, ob_bytes_text(method), &params, deadline, on_reply, o,
-				ret_id, NULL);
+	struct obi_pending *pending = NULL;
+	int r = obi_session_call(&e->session, ob_bytes_text(method), &params, deadline, on_reply, o,
+				 &pending, NULL);
+	if (ret_id != NULL) {
+		*ret_id = r == OB_OK ? pending->id : 0;
+	}
+	return r;
 }
 
 /* ---- Of a group of tests ---- */

@@ -55,7 +55,7 @@ static void nothing_is_served_before_authentication(void **state)
 	struct end child;
 	(void)state;
 	init_end(&child, OB_AUTH_ACCEPTOR, "token", secret_a);
-	obi_session_begin(&child.session, 0);
+	obi_authentication_begin(&child.session);
 	give(&child, early, sizeof early, SIZE_MAX);
 	assert_int_equal(child.calls, 0);
 	assert_int_equal(child.closed, 1);
@@ -69,8 +69,8 @@ static void bytes_behind_the_final_auth_request_close(void **state)
 	struct pair *p = calloc(1, sizeof *p);
 	init_end(&p->parent, OB_AUTH_DIALER, "bearer", secret_a);
 	init_end(&p->child, OB_AUTH_ACCEPTOR, "bearer", secret_a);
-	obi_session_begin(&p->child.session, 0);
-	obi_session_begin(&p->parent.session, 0);
+	obi_authentication_begin(&p->child.session);
+	obi_authentication_begin(&p->parent.session);
 	struct ob_bytes out = obi_session_output(&p->parent.session);
 	uint8_t bytes[512];
 	memcpy(bytes, out.data, out.len);
@@ -89,7 +89,7 @@ static void fault_25_garbage_closes_without_a_reply(void **state)
 	for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
 		struct end child;
 		init_end(&child, OB_AUTH_ACCEPTOR, "token", secret_a);
-		obi_session_begin(&child.session, 0);
+		obi_authentication_begin(&child.session);
 		give(&child, (const uint8_t *)garbage[i], strlen(garbage[i]) + (i == 1 ? 3 : 0),
 		     SIZE_MAX);
 		assert_int_equal(child.closed, 1);
@@ -287,7 +287,7 @@ static void a_deferred_call_outlives_its_session(void **state)
 	obi_call_answer(kept, NULL, NULL);
 }
 
-static void a_cancelled_call_ends_at_once_and_the_peer_hears_of_it(void **state)
+static void a_call_that_is_taken_out_is_cancelled_at_the_peer(void **state)
 {
 	struct outcome o;
 	uint32_t id;
@@ -296,14 +296,17 @@ static void a_cancelled_call_ends_at_once_and_the_peer_hears_of_it(void **state)
 	p->child.handler = KEEP;
 	call(&p->parent, "x.later", 1, INT64_MAX, &o, &id);
 	pump(&p->parent, &p->child, SIZE_MAX);
-	obi_session_cancel(&p->parent.session, id, OB_ECANCELED);
-	assert_int_equal(o.ended, 1);
-	assert_int_equal(o.code, OB_ECANCELED);
+	assert_null(obi_session_take(&p->parent.session, id, &o)); /* of another owner */
+	assert_null(obi_session_take(&p->parent.session, id + 1, NULL));
+	struct obi_pending *taken = obi_session_take(&p->parent.session, id, NULL);
+	assert_non_null(taken);
+	assert_ptr_equal(taken->user, &o);
+	free(taken);
 	pump(&p->parent, &p->child, SIZE_MAX);
 	assert_true(atomic_load(&p->child.kept->canceled));
 	obi_call_answer_error(p->child.kept, OB_RPC_CANCELED, "cancelled");
 	pump(&p->parent, &p->child, SIZE_MAX);
-	assert_int_equal(o.ended, 1);
+	assert_int_equal(o.ended, 0);
 	assert_int_equal(p->parent.session.ignored, 1);
 	free_pair(p);
 }
@@ -395,7 +398,7 @@ static void fault_34_too_many_calls_in_flight_are_told_busy(void **state)
 	}
 	assert_int_equal(o[256].ended, 1);
 	assert_int_equal(o[256].remote_code, OB_RPC_BUSY);
-	assert_int_equal(p->child.session.deferred_count, 256);
+	assert_int_equal(p->child.session.calls.deferred_count, 256);
 	for (int i = 0; i < 256; i++) {
 		obi_call_answer(kept[i], NULL, NULL);
 	}
@@ -471,7 +474,7 @@ static void a_foreign_server_is_sent_nothing_of_ours(void **state)
 	uint32_t id;
 	(void)state;
 	init_end(&e, OB_AUTH_DIALER, NULL, NULL);
-	obi_session_begin(&e.session, 0);
+	obi_authentication_begin(&e.session);
 	assert_true(e.opened);
 	assert_int_equal(obi_session_output(&e.session).len, 0);
 	call(&e, "plain", 1, 5, &o, &id);
@@ -622,7 +625,7 @@ int main(void)
 	    cmocka_unit_test(deadlines_end_in_time_and_the_earliest_is_known),
 	    cmocka_unit_test(a_deferred_call_is_answered_once_and_keeps_its_params),
 	    cmocka_unit_test(a_deferred_call_outlives_its_session),
-	    cmocka_unit_test(a_cancelled_call_ends_at_once_and_the_peer_hears_of_it),
+	    cmocka_unit_test(a_call_that_is_taken_out_is_cancelled_at_the_peer),
 	    cmocka_unit_test(errors_carry_code_and_message),
 	    cmocka_unit_test(a_foreign_error_is_shown_as_it_is),
 	    cmocka_unit_test(fault_31_a_peer_that_does_not_read_costs_only_itself),

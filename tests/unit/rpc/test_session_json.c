@@ -4,7 +4,6 @@
 #include "unit/rpc/session_bed.h"
 
 #include "json/json.h"
-#include "rpc/session_private.h"
 #include "support/scratch.h"
 
 /* Requests of x.SOMETHING and how the session's owner answers are in session_bed.h: KEEP defers,
@@ -17,7 +16,7 @@ static struct end *open_end(void)
 {
 	struct end *e = calloc(1, sizeof *e);
 	init_end(e, OB_AUTH_ACCEPTOR, NULL, NULL);
-	obi_session_begin(&e->session, 0);
+	obi_authentication_begin(&e->session);
 	assert_true(e->opened);
 	return e;
 }
@@ -25,8 +24,8 @@ static struct end *open_end(void)
 static void free_end(struct end *e)
 {
 	obi_session_free(&e->session);
-	assert_null(e->session.batches);
-	assert_int_equal(e->session.batched, 0);
+	assert_null(e->session.batches.first);
+	assert_int_equal(e->session.batches.bytes, 0);
 	free(e);
 }
 
@@ -50,7 +49,7 @@ static const char *heard(struct end *e)
 /* A call that was deferred. */
 static struct ob_call *in_flight(struct end *e, uint32_t number)
 {
-	return obi_call_find(&e->session, &(struct ob_id){.number = number});
+	return obi_call_find(&e->session.calls, &(struct ob_id){.number = number});
 }
 
 static void expect(struct end *e, const char *request, const char *answer)
@@ -370,7 +369,7 @@ static void a_batch_is_answered_as_one(void **state)
 								 "," RESULT("\"p\"", "true") "]\n");
 	assert_int_equal(e->calls, 2);
 	assert_int_equal(e->notifications, 1);
-	assert_null(e->session.batches);
+	assert_null(e->session.batches.first);
 	free_end(e);
 }
 
@@ -422,9 +421,9 @@ static void an_open_batch_ends_with_its_session(void **state)
 	e->handler = KEEP;
 	say(e, "[" ECHO("1", "10") ",1]\n[" ECHO("2", "10") ",1]\n");
 	struct ob_call *kept = e->kept, *other = in_flight(e, 1);
-	assert_true(e->session.batched > 0);
+	assert_true(e->session.batches.bytes > 0);
 	obi_session_ended(&e->session, NULL);
-	assert_null(e->session.batches);
+	assert_null(e->session.batches.first);
 	assert_true(atomic_load(&kept->canceled));
 	free_end(e);
 	obi_call_answer(kept, NULL, NULL);
@@ -578,7 +577,7 @@ static void a_foreign_call_is_canceled_by_its_id(void **state)
 		say(e, call);
 		struct ob_call *other = e->kept, *kept = other->next != NULL
 							     ? other->next
-							     : e->session.deferred->next;
+							     : e->session.calls.deferred->next;
 		say(e, cancel);
 		assert_true(atomic_load(&kept->canceled) != atomic_load(&other->canceled));
 		assert_false(atomic_load(&other->canceled));
@@ -608,7 +607,7 @@ static void fault_34_open_batches_are_told_busy(void **state)
 		obi_call_answer(first, NULL, ob_value_at(&first->params, 0));
 		free(line);
 	}
-	assert_true(e->session.batched >= e->session.setup.limits.queue);
+	assert_true(e->session.batches.bytes >= e->session.setup.limits.queue);
 	expect(e, ECHO("7", "") "\n", ERROR("7", "-32001", "too many calls in flight") "\n");
 	expect(e, "[" ECHO("7", "") "]\n",
 	       "[" ERROR("7", "-32001", "too many calls in flight") "]\n");
@@ -638,7 +637,7 @@ static void fault_25_garbage_before_authentication_closes_without_a_reply(void *
 	for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
 		struct end child;
 		init_end(&child, OB_AUTH_ACCEPTOR, "token", secret_a);
-		obi_session_begin(&child.session, 0);
+		obi_authentication_begin(&child.session);
 		say(&child, garbage[i]);
 		assert_int_equal(child.closed, 1);
 		assert_int_equal(obi_session_output(&child.session).len, 0);

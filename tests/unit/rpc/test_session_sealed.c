@@ -12,8 +12,8 @@ static struct pair *begun(const char *parents, const char *childs)
 	assert_non_null(p);
 	init_end(&p->parent, OB_AUTH_DIALER, parents, secret_a);
 	init_end(&p->child, OB_AUTH_ACCEPTOR, childs, secret_a);
-	obi_session_begin(&p->child.session, 0);
-	obi_session_begin(&p->parent.session, 0);
+	obi_authentication_begin(&p->child.session);
+	obi_authentication_begin(&p->parent.session);
 	return p;
 }
 
@@ -116,7 +116,7 @@ static void fault_43_a_recorded_dialer_opens_nothing(void **state)
 	struct flight second = tap(&p->parent);
 	struct end victim;
 	init_end(&victim, OB_AUTH_ACCEPTOR, "noise", secret_a);
-	obi_session_begin(&victim.session, 0);
+	obi_authentication_begin(&victim.session);
 	victim.auth.seen = &seen;
 	give(&victim, first.bytes, first.len, SIZE_MAX);
 	assert_int_equal(victim.session.state, OBI_SESSION_CONFIRMING);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "rpc/receive.h"
+
+#include <limits.h>
+
+#include "base/error.h"
+#include "rpc/authentication.h"
+#include "rpc/dispatch.h"
+
+/* ARENA_CONSTANT: memory that decoding a message may take beside OBI_VALUE_PER_BYTE for each of its
+ * bytes. */
+enum { ARENA_CONSTANT = 1 << 20, READ_SIZE_PREAUTH = 4096 };
+
+uint8_t *obi_receive_room(struct obi_session *s, size_t *ret_room)
+{
+	size_t want = s->state == OBI_SESSION_OPEN ? OBI_READ_SIZE : READ_SIZE_PREAUTH;
+	size_t have = obi_buf_len(&s->in);
+	if (s->need > have && s->need - have > want) {
+		want = s->need - have;
+	}
+	uint8_t *room = obi_buf_reserve(&s->in, want, ret_room);
+	if (room == NULL) {
+		obi_session_fail(s, OB_ENOMEM, "out of memory for what the peer sends");
+	}
+	return room;
+}
+
+static void handle(struct obi_session *s, struct ob_bytes bytes, bool more)
+{
+	struct ob_message m;
+	struct ob_error err;
+	m.size = sizeof m;
+	err.text[0] = '\0'; /* clearing all of it costs half a kilobyte a message */
+	s->arena.budget = ARENA_CONSTANT + OBI_VALUE_PER_BYTE * bytes.len;
+	int r = s->setup.codec->decode(bytes, &s->arena.ob, &s->codec_limits, &m, &err);
+	if (r == OB_OK) {
+		obi_dispatch(s, &m, more);
+	} else {
+		obi_session_fail(s, r, "%s",
+				 err.text[0] != '\0' ? err.text
+				 : r == OB_ENOMEM ? "a message whose content needs too much memory"
+						  : "not a message of this protocol");
+	}
+	obi_arena_reset(&s->arena);
+}
+
+/* The bytes that may be scanned: of a sealed stream, the part that was opened. */
+static struct ob_bytes readable(const struct obi_session *s)
+{
+	struct ob_bytes all = obi_buf_bytes(&s->in);
+	return s->records.auth != NULL ? ob_bytes_of(all.data, s->records.opened) : all;
+}
+
+/*
+ * Open the records that arrived. Returns whether there were any. Before authentication a record may
+ * be no larger than a message, and records are opened one by one, because the records behind the
+ * last one of the authentication may be larger.
+ */
+static bool open_records(struct obi_session *s)
+{
+	struct ob_error err;
+	bool open = s->state == OBI_SESSION_OPEN;
+	size_t max = open ? OBI_RECORD_MAX : s->setup.limits.preauth + s->records.ops->overhead;
+	int count = obi_sealed_records_open(&s->records, &s->in, max, open ? INT_MAX : 1, &err);
+	if (count < 0) {
+		obi_session_fail(s, count, "%s", err.text);
+	} else if (count > 0 && s->state == OBI_SESSION_CONFIRMING) {
+		obi_authentication_confirm(s);
+	}
+	return count > 0;
+}
+
+/* Whether there may be another message in the buffer. */
+static bool goes_on(struct obi_session *s)
+{
+	while (s->records.auth != NULL && s->state != OBI_SESSION_CLOSED && open_records(s) &&
+	       readable(s).len < s->need) {
+	}
+	return s->state != OBI_SESSION_CLOSED && readable(s).len >= s->need;
+}
+
+/* Handle the first message in the buffer. false: it is not complete, or the session ended. */
+static bool handle_next(struct obi_session *s)
+{
+	struct ob_bytes bytes = readable(s);
+	size_t len = 0;
+	int r = s->setup.codec->scan(bytes, &s->scan, &s->codec_limits, &len);
+	if (r == 0) {
+		s->need = len > bytes.len ? len : bytes.len + 1;
+		return false;
+	}
+	if (r < 0 || len > bytes.len) {
+		obi_session_fail(s, r < 0 ? r : OB_EPROTO,
+				 r == OB_ETOOBIG ? "a message over the limit of %u bytes"
+						 : "bytes that are not of this protocol (limit %u)",
+				 s->codec_limits.message);
+		return false;
+	}
+	bool sealed = s->records.auth != NULL;
+	handle(s, ob_bytes_of(bytes.data, len), obi_buf_len(&s->in) > len);
+	if (sealed) {
+		s->records.opened -= len;
+	}
+	obi_buf_consume(&s->in, len);
+	s->scan.seen = 0;
+	s->need = 1;
+	return s->state != OBI_SESSION_CLOSED;
+}
+
+void obi_receive(struct obi_session *s, size_t n)
+{
+	ob_sink_commit(obi_buf_sink(&s->in), n);
+	s->receiving = true;
+	while (goes_on(s) && handle_next(s)) {
+	}
+	s->receiving = false;
+}
