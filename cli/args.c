@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/duration.h"
 #include "cli/report.h"
 
 enum { HELP_COLUMN = 26 };
@@ -58,7 +57,7 @@ static bool set_duration(const struct obi_usage *usage, const struct obi_option 
 			 const char *value)
 {
 	struct ob_error err;
-	if (obi_duration_parse(ob_bytes_text(value), option->into, &err) < 0) {
+	if (ob_duration_parse(value, option->into, &err) < 0) {
 		obi_complain("%s: --%s: %s", usage->command, option->name, err.text);
 		return false;
 	}

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/report.h"
 
-#include "base/buf.h"
-#include "json/json.h"
 #include "base/text.h"
 
-enum { JSON_MAX = 256 << 20 };
+enum { JSON_MEMORY = 1 << 30 };
 
 void obi_complain(const char *format, ...)
 {
@@ -91,13 +89,17 @@ size_t obi_columns(struct ob_bytes text)
 
 int obi_print_json(const struct ob_value *value, struct ob_error *reterr)
 {
-	struct obi_buf out;
-	obi_buf_init(&out, JSON_MAX);
-	int r = obi_json_write(value, obi_buf_sink(&out), reterr);
+	struct ob_arena *arena;
+	struct ob_bytes text;
+	int r = ob_arena_new(JSON_MEMORY, &arena, reterr);
+	if (r < 0) {
+		return r;
+	}
+	r = ob_value_to_json(value, NULL, arena, &text, reterr);
 	if (r == OB_OK) {
-		fwrite(out.sink.data, 1, out.sink.len, stdout);
+		fwrite(text.data, 1, text.len, stdout);
 		fputc('\n', stdout);
 	}
-	obi_buf_free(&out);
+	ob_arena_free(arena);
 	return r;
 }

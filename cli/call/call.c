@@ -7,13 +7,11 @@
 #include "cli/args.h"
 #include "base/string_list.h"
 #include "base/buf.h"
-#include "json/json.h"
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/call/connect.h"
-#include "api/endpoint.h"
 #include "cli/config/load.h"
 #include "cli/report.h"
-#include "files/file.h"
 
 enum { PARAMS_MEMORY = 1 << 30, TOKEN_FILE_MAX = 4096 };
 
@@ -43,7 +41,7 @@ static int read_params(struct call *c, struct ob_error *reterr)
 	if (c->text == NULL) {
 		return OB_OK;
 	}
-	int r = obi_json_parse(ob_bytes_text(c->text), &c->arena.ob, NULL, &value, reterr);
+	int r = ob_value_from_json(ob_bytes_text(c->text), NULL, &c->arena.ob, &value, reterr);
 	if (r < 0) {
 		return r;
 	}
@@ -57,7 +55,7 @@ static int read_params(struct call *c, struct ob_error *reterr)
 /* The token stands alone in its file, a newline behind it at most. */
 static int read_token(const char *path, struct obi_buf *out, struct ob_error *reterr)
 {
-	int r = obi_file_read(AT_FDCWD, path, geteuid(), out, reterr);
+	int r = ob_file_read(AT_FDCWD, path, (uint32_t)-1, obi_buf_sink(out), reterr);
 	if (r < 0) {
 		return r;
 	}

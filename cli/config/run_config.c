@@ -2,7 +2,6 @@
 #include "cli/config/run_config.h"
 
 #include "base/error.h"
-#include "json/json.h"
 #include "base/names.h"
 #include "cli/config/run_config_read.h"
 
@@ -201,7 +200,6 @@ static void read_tree(struct obi_reading *r, const struct ob_value *tree,
 int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_fault_fn *fault,
 			 void *user, struct ob_error *reterr)
 {
-	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX};
 	struct obi_run_config config = {.count = 0};
 	struct obi_reading r = {.arena = &config.arena, .fault = fault, .user = user};
 	struct obi_arena arena;
@@ -211,7 +209,7 @@ int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_f
 	obi_arena_init(&config.arena, 64 * (size_t)TEXT_MAX);
 	if (text.len > TEXT_MAX) {
 		obi_reading_fault(&r, "larger than 16 MiB");
-	} else if (obi_json_parse(text, &arena.ob, &limits, &tree, &err) < 0) {
+	} else if (ob_value_from_json(text, NULL, &arena.ob, &tree, &err) < 0) {
 		obi_reading_fault(&r, err.text);
 	} else {
 		read_tree(&r, &tree, &config);

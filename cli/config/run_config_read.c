@@ -3,7 +3,6 @@
 
 #include "base/names.h"
 #include "base/duration.h"
-#include "json/json.h"
 #include "base/uri.h"
 #include "base/signal_names.h"
 #include "access/origin.h"

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "base/duration.h"
 #include "cli/call/connect.h"
 #include "api/runtime.h"
 #include "cli/status/row.h"
@@ -107,7 +106,7 @@ void obi_orders_event(struct obi_member *member, const struct ob_event *event)
 		finish_waiting(member, NULL);
 		break;
 	case OB_EVENT_RESTARTING:
-		obi_duration_text(event->delay_ms, delay, sizeof delay);
+		ob_duration_format(event->delay_ms, delay, sizeof delay);
 		snprintf(text, sizeof text, "%s; starts again in %s", event->cause, delay);
 		finish_waiting(member, text);
 		break;

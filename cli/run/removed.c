@@ -20,6 +20,7 @@
 #include "base/names.h"
 #include "cli/run/run.h"
 #include "files/fifo.h"
+#include "log/reader.h"
 #include "files/statefile.h"
 
 enum { STOP_TIMEOUT_MS = 10000, PATH_SIZE = 4096 };

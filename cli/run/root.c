@@ -10,11 +10,9 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "json/json.h"
 #include "base/value.h"
 #include "base/names.h"
 #include "cli/run/run.h"
-#include "files/file.h"
 
 enum { RECORD_MAX = 16 << 20, STOP_TIMEOUT_MS = 10000 };
 
@@ -106,7 +104,7 @@ static int open_root(struct obi_root *root, struct ob_error *reterr)
 	r = check_root(root->fd, reterr);
 	r = r == OB_OK ? take_lock(root, reterr) : r;
 	if (r == OB_OK) {
-		obi_file_sweep(root->fd);
+		ob_file_sweep(root->fd);
 		root->record = obi_root_read(root->fd, geteuid(), &root->arena);
 	}
 	return r;
@@ -181,8 +179,8 @@ struct obi_record_entry *obi_root_read(int fd, uid_t owner, struct obi_arena *ar
 	struct ob_value tree;
 	obi_buf_init(&text, RECORD_MAX);
 	obi_arena_init(&tree_arena, (size_t)64 * RECORD_MAX);
-	if (obi_file_read(fd, OBI_ROOT_RECORD, owner, &text, NULL) == OB_OK &&
-	    obi_json_parse(obi_buf_bytes(&text), &tree_arena.ob, NULL, &tree, NULL) == OB_OK) {
+	if (ob_file_read(fd, OBI_ROOT_RECORD, owner, obi_buf_sink(&text), NULL) == OB_OK &&
+	    ob_value_from_json(obi_buf_bytes(&text), NULL, &tree_arena.ob, &tree, NULL) == OB_OK) {
 		const struct ob_value *children = ob_value_find(&tree, "children");
 		for (uint32_t i = 0; ob_value_at(children, i) != NULL; i++) {
 			struct obi_record_entry *entry =
@@ -202,11 +200,10 @@ int obi_root_write(const struct obi_root *root, const struct obi_record_entry *e
 		   struct ob_error *reterr)
 {
 	struct obi_arena arena;
-	struct obi_buf text;
+	struct ob_bytes text;
 	struct ob_builder b;
 	struct ob_value tree;
-	obi_arena_init(&arena, RECORD_MAX);
-	obi_buf_init(&text, RECORD_MAX);
+	obi_arena_init(&arena, (size_t)4 * RECORD_MAX);
 	ob_builder_init(&b, &arena.ob);
 	ob_build(&b, "{s:i,s:[", "pid", (int)getpid(), "children");
 	for (const struct obi_record_entry *e = entries; e != NULL; e = e->next) {
@@ -215,13 +212,11 @@ int obi_root_write(const struct obi_root *root, const struct obi_record_entry *e
 	}
 	ob_build(&b, "]}");
 	int r = ob_builder_finish(&b, &tree);
-	r = r == OB_OK ? obi_json_write(&tree, obi_buf_sink(&text), reterr)
+	r = r == OB_OK ? ob_value_to_json(&tree, NULL, &arena.ob, &text, reterr)
 		       : obi_fail(reterr, r, 0, "writing " OBI_ROOT_RECORD ": out of memory");
 	if (r == OB_OK) {
-		r = obi_file_replace(root->fd, OBI_ROOT_RECORD, "record", obi_buf_bytes(&text),
-				     OBI_FILE_SYNC, (uid_t)-1, (gid_t)-1, reterr);
+		r = ob_file_replace(root->fd, OBI_ROOT_RECORD, text, OB_FILE_SYNC, reterr);
 	}
-	obi_buf_free(&text);
 	obi_arena_free(&arena);
 	return r;
 }

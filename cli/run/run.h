@@ -14,8 +14,6 @@
 #include <outboard/outboard.h>
 
 #include "cli/config/load.h"
-#include "log/reader.h"
-#include "loop/loop.h"
 
 struct obi_order;
 struct obi_order_item;
@@ -148,7 +146,7 @@ struct obi_run {
 	ob_log_writer *writer;
 	ob_logger *logger; /* of the server; it writes into own_pipe */
 	int own_pipe[2];
-	struct obi_log_reader *own_log;
+	ob_log_reader *own_log;
 
 	char address[4096]; /* of the server */
 	ob_server *server;

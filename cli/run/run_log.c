@@ -7,10 +7,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/duration.h"
 #include "base/error.h"
-#include "base/value.h"
-#include "api/runtime.h"
 #include "cli/run/run.h"
 
 enum { ATTRS_MEMORY = 64 * 1024 };
@@ -50,7 +47,7 @@ void obi_run_log(struct obi_run *run, const char *name, int level, const char *m
 	obi_arena_init(&arena, ATTRS_MEMORY);
 	ob_builder_init(&b, &arena.ob);
 	va_start(args, attrs);
-	obi_build_format(&b, attrs != NULL ? attrs : "{}", args);
+	ob_buildv(&b, attrs != NULL ? attrs : "{}", args);
 	va_end(args);
 	if (ob_builder_finish(&b, &map) < 0) {
 		map = ob_map(NULL, 0);
@@ -103,7 +100,7 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 		build_exit(b, event);
 	}
 	if (event->type == OB_EVENT_RESTARTING) {
-		obi_duration_text(event->delay_ms, delay, 32);
+		ob_duration_format(event->delay_ms, delay, 32);
 		ob_build(b, "s:s", "delay", delay);
 	}
 	if (event->type == OB_EVENT_RESTARTING || event->type == OB_EVENT_FAILED) {
@@ -152,21 +149,18 @@ int obi_run_log_open(struct obi_run *run, struct ob_error *reterr)
 		run->own_pipe[0] = run->own_pipe[1] = -1;
 		return obi_fail(reterr, OB_EIO, errno, "pipe");
 	}
-	struct obi_log_reader_setup setup = {.loop = run->rt->loop,
-					     .fd = run->own_pipe[0],
-					     .name = "run",
-					     .fn = on_own_record,
-					     .user = run};
+	const struct ob_log_reader_options options = {.size = sizeof options,
+						      .fd = run->own_pipe[0],
+						      .name = "run",
+						      .on_log = on_own_record,
+						      .user_data = run};
 	int r = ob_logger_new(run->own_pipe[1], &run->logger, reterr);
-	return r == OB_OK ? obi_log_reader_new(&setup, &run->own_log, reterr) : r;
+	return r == OB_OK ? ob_log_reader_new(run->rt, &options, &run->own_log, reterr) : r;
 }
 
 void obi_run_log_close(struct obi_run *run)
 {
-	if (run->own_log != NULL) {
-		obi_log_reader_drain(run->own_log);
-	}
-	obi_log_reader_free(run->own_log);
+	ob_log_reader_close(run->own_log);
 	ob_logger_free(run->logger);
 	for (size_t i = 0; i < 2; i++) {
 		if (run->own_pipe[i] >= 0) {

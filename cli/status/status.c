@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "cli/args.h"
-#include "base/duration.h"
 #include "base/error.h"
 #include "base/value.h"
 #include "cli/commands.h"
@@ -251,7 +250,7 @@ static void add_numbers(struct obi_table *table, const struct ob_status *s)
 		snprintf(version, sizeof version, "%" PRIu64, s->version);
 	}
 	if (s->uptime_ms >= 0) {
-		obi_duration_text(s->uptime_ms / 1000 * 1000, uptime, sizeof uptime);
+		ob_duration_format(s->uptime_ms / 1000 * 1000, uptime, sizeof uptime);
 	}
 	obi_table_cell(table, "%s", pid);
 	obi_table_cell(table, "%s", uptime);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "files/child_config.h"
 #include "files/file.h"
@@ -14,7 +15,7 @@ int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_err
 	struct ob_config config = {.size = sizeof config};
 	struct obi_buf text;
 	obi_buf_init(&text, OBI_CHILD_CONFIG_MAX);
-	int r = obi_file_read(AT_FDCWD, path, geteuid(), &text, reterr);
+	int r = obi_file_read(AT_FDCWD, path, geteuid(), obi_buf_sink(&text), reterr);
 	if (r < 0 && reterr != NULL) {
 		(void)obi_wrap(reterr, "reading outboard config");
 	}

@@ -335,7 +335,7 @@ int obi_datadir_read_config(const struct obi_datadir *dir, struct ob_config *ret
 	struct ob_error err = {0};
 	struct obi_buf text;
 	obi_buf_init(&text, OBI_CHILD_CONFIG_MAX);
-	int r = obi_file_read(dir->fd, OBI_FILE_CONFIG, dir->uid, &text, &err);
+	int r = obi_file_read(dir->fd, OBI_FILE_CONFIG, dir->uid, obi_buf_sink(&text), &err);
 	if (r < 0) {
 		obi_wrap(&err, "reading outboard config");
 	} else {

@@ -66,7 +66,7 @@ static int read_all(int fd, const char *name, struct ob_sink *out, struct ob_err
 	}
 }
 
-int obi_file_read(int dirfd, const char *name, uid_t owner, struct obi_buf *out,
+int obi_file_read(int dirfd, const char *name, uid_t owner, struct ob_sink *out,
 		  struct ob_error *reterr)
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -78,9 +78,9 @@ int obi_file_read(int dirfd, const char *name, uid_t owner, struct obi_buf *out,
 		return obi_fail(reterr, errno == ENXIO ? OB_EPERM : obi_code_of_errno(errno), errno,
 				"%s", name);
 	}
-	int r = check(fd, name, owner, out->sink.max, reterr);
+	int r = check(fd, name, owner, out->max, reterr);
 	if (r == OB_OK) {
-		r = read_all(fd, name, obi_buf_sink(out), reterr);
+		r = read_all(fd, name, out, reterr);
 	}
 	close(fd);
 	return r;

@@ -8,7 +8,7 @@
 #ifndef OBI_FILES_FILE_H
 #define OBI_FILES_FILE_H
 
-#include "base/buf.h"
+#include <outboard/abi.h>
 
 #include <sys/types.h>
 
@@ -17,7 +17,7 @@
  * file (a FIFO is never waited for), one that is neither owner's nor ours, or has bits for group or
  * others, or is larger than out->max. OB_ENOENT: there is none.
  */
-int obi_file_read(int dirfd, const char *name, uid_t owner, struct obi_buf *out,
+int obi_file_read(int dirfd, const char *name, uid_t owner, struct ob_sink *out,
 		  struct ob_error *reterr);
 
 enum obi_file_flag {

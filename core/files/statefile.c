@@ -282,7 +282,7 @@ int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret,
 	struct obi_buf text;
 	obi_buf_init(&text, STATE_MAX);
 	/* The parent's own: a child of another user has no say in it. */
-	int r = obi_file_read(dir->fd, OBI_FILE_STATE, geteuid(), &text, &err);
+	int r = obi_file_read(dir->fd, OBI_FILE_STATE, geteuid(), obi_buf_sink(&text), &err);
 	if (r < 0) {
 		obi_wrap(&err, "reading state");
 	} else {

@@ -68,6 +68,28 @@ OB_API void ob_log_writer_record(void *writer, const struct ob_log_record *recor
 /* Write what is queued, for at most timeout_ms (0: 1 s), then free. */
 OB_API void ob_log_writer_close(ob_log_writer *writer, int64_t timeout_ms);
 
+struct ob_log_reader_options {
+	uint32_t size;
+	int fd;		   /* Required; non-blocking; borrowed until the reader is closed */
+	const char *name;  /* name of the records; NULL: "" */
+	int stream;	   /* stream of the records: 1 or 2; 0: none */
+	ob_log_fn *on_log; /* Required; runs on the loop's thread */
+	void *user_data;   /* of on_log */
+};
+
+/*
+ * Read records from any descriptor, one from each line, as a connector reads those of its child.
+ * On an inline runtime it reads only while the loop turns. Close it before the runtime is freed.
+ */
+OB_API int ob_log_reader_new(ob_runtime *runtime, const struct ob_log_reader_options *options,
+			     ob_log_reader **ret_reader, struct ob_error *reterr);
+
+/*
+ * Report what the descriptor holds now, a last line without newline included, then free. Called
+ * inside on_log it frees only. reader may be NULL.
+ */
+OB_API void ob_log_reader_close(ob_log_reader *reader);
+
 /*
  * The child's side: one JSON record a line, as slog writes it. attrs is a format of ob_build that
  * makes one map, or NULL. Any thread. Never blocks: what a full pipe cannot take is dropped and

@@ -15,6 +15,8 @@
 #include <outboard/client.h>
 #include <outboard/config.h>
 #include <outboard/connector.h>
+#include <outboard/file.h>
+#include <outboard/json.h>
 #include <outboard/log.h>
 #include <outboard/runtime.h>
 #include <outboard/server.h>

@@ -59,6 +59,7 @@ typedef struct ob_reply ob_reply;
 typedef struct ob_cancel ob_cancel;
 typedef struct ob_logger ob_logger;
 typedef struct ob_log_writer ob_log_writer;
+typedef struct ob_log_reader ob_log_reader;
 struct ev_loop;
 
 /* The library's version, as "0.1.0". Any thread. */
@@ -152,6 +153,35 @@ OB_API void ob_cancel_fire(ob_cancel *cancel);
 
 /* No call may be watching it any more. */
 OB_API void ob_cancel_free(ob_cancel *cancel);
+
+/* ---- Durations as text ---- */
+
+/*
+ * Parse a duration such as "250ms", "2s" or "1m30s" into milliseconds: numbers with the units h, m,
+ * s and ms, in this order. Fractions ("1.5s") may not be finer than a millisecond. A unit is
+ * required ("0s", not "0"). At most 10 years. OB_EINVAL says what is wrong. Any thread.
+ */
+OB_API int ob_duration_parse(const char *text, int64_t *ret_ms, struct ob_error *reterr);
+
+/*
+ * Write a duration as "1m30s", "1.5s", "250ms" or "0s"; a negative one as "none". 32 bytes are
+ * always enough; a longer text is cut. Any thread.
+ */
+OB_API void ob_duration_format(int64_t ms, char *text, size_t size);
+
+/* ---- Memory for values ---- */
+
+/*
+ * Make an arena: memory for trees, freed all at once. It gives at most budget bytes, rounded up to
+ * its block size. An arena has no lock: use it on one thread at a time.
+ */
+OB_API int ob_arena_new(size_t budget, struct ob_arena **ret_arena, struct ob_error *reterr);
+
+/* Forget all pieces. One block of memory is kept for the next ones. */
+OB_API void ob_arena_reset(struct ob_arena *arena);
+
+/* Free it, with all pieces. arena may be NULL. */
+OB_API void ob_arena_free(struct ob_arena *arena);
 
 /* ---- Building values by format ---- */
 

@@ -2,6 +2,7 @@
 /* Small files: read with suspicion, written whole or not at all. */
 #include "files/child_config.h"
 #include "files/datadir.h"
+#include "base/buf.h"
 #include "files/file.h"
 #include "support/scratch.h"
 
@@ -59,7 +60,7 @@ static int read_it(int dirfd, uid_t owner, size_t max, char *text, size_t cap, s
 {
 	struct obi_buf buf;
 	obi_buf_init(&buf, max);
-	int r = obi_file_read(dirfd, NAME, owner, &buf, err);
+	int r = obi_file_read(dirfd, NAME, owner, obi_buf_sink(&buf), err);
 	if (r == OB_OK) {
 		assert_true(obi_buf_len(&buf) < cap);
 		snprintf(text, cap, "%.*s", (int)obi_buf_len(&buf),
@@ -166,7 +167,8 @@ static void fault_52_larger_than_allowed_is_refused_without_reading(void **unuse
 	struct obi_buf buf;
 	struct ob_error err = {0};
 	obi_buf_init(&buf, 16);
-	assert_int_equal(obi_file_read(proc, "auxv", geteuid(), &buf, &err), OB_ETOOBIG);
+	assert_int_equal(obi_file_read(proc, "auxv", geteuid(), obi_buf_sink(&buf), &err),
+			 OB_ETOOBIG);
 	assert_true(obi_buf_len(&buf) <= 16);
 	obi_buf_free(&buf);
 	close(proc);
