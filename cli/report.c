@@ -50,28 +50,15 @@ int obi_give_up(const char *what, const struct ob_error *err)
 
 /* ---- Text for a terminal ---- */
 
-/* The length of the character at `at`, if it is one that only shows itself; else 0. */
-static size_t shows_itself(const uint8_t *at, const uint8_t *end)
-{
-	size_t step = obi_utf8_step(at, end);
-	if (step == 1) {
-		return *at >= 0x20 && *at != 0x7f ? 1 : 0;
-	}
-	/* U+0080 to U+009F: terminals take them for escape sequences. */
-	return step == 2 && at[0] == 0xc2 && at[1] < 0xa0 ? 0 : step;
-}
-
 void obi_print_safe(FILE *file, struct ob_bytes text)
 {
 	const uint8_t *end = text.data + text.len;
 	for (const uint8_t *at = text.data; at < end;) {
-		size_t step = shows_itself(at, end);
-		if (step == 0) {
-			fprintf(file, "\\x%02x", *at++);
-			continue;
-		}
-		fwrite(at, 1, step, file);
-		at += step;
+		char escape[OBI_TEXT_ESCAPE_MAX];
+		size_t len = obi_text_shown(at, end);
+		const void *form = len > 0 ? (const void *)at : escape;
+		at += len > 0 ? len : obi_text_escape(at, end, escape, &len);
+		fwrite(form, 1, len, file);
 	}
 }
 
@@ -80,9 +67,10 @@ size_t obi_columns(struct ob_bytes text)
 	const uint8_t *end = text.data + text.len;
 	size_t columns = 0;
 	for (const uint8_t *at = text.data; at < end;) {
-		size_t step = shows_itself(at, end);
-		columns += step == 0 ? 4 : 1;
-		at += step == 0 ? 1 : step;
+		char escape[OBI_TEXT_ESCAPE_MAX];
+		size_t len = 1, step = obi_text_shown(at, end);
+		at += step > 0 ? step : obi_text_escape(at, end, escape, &len);
+		columns += len;
 	}
 	return columns;
 }

@@ -140,6 +140,7 @@ static void on_own_record(void *user, const struct ob_log_record *record)
 	struct obi_run *run = user;
 	struct ob_log_record own = *record;
 	own.name = NULL;
+	own.stream = 0;
 	ob_log_writer_record(run->writer, &own);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base/text - stepping through text that may not be what it says it is. */
+/* base/text - text that may hold any bytes: UTF-8, and what may be printed. */
 #ifndef OBI_BASE_TEXT_H
 #define OBI_BASE_TEXT_H
 
@@ -34,19 +34,20 @@ static inline size_t obi_utf8_step(const uint8_t *at, const uint8_t *end)
 	return len;
 }
 
-/* Marks in a word of 8 bytes: the high bit of each byte that is a control character, '"', '\\' or
- * not ASCII. */
+/* Marks in a word of 8 bytes: the high bit of each byte that is a control character, DEL, '"',
+ * '\\' or not ASCII. */
 static inline uint64_t obi_text_marks(uint64_t w)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
 	uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-	/* A borrow can make a false mark, but only above a true one. */
-	return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (w - ones * 0x20) | w) &
+	/* A borrow or a carry can make a false mark, but only above a true one. */
+	return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (w - ones * 0x20) |
+		(w + ones) | w) &
 	       high;
 }
 
-/* The first byte from `at` on that is a control character, '"', '\\' or not ASCII; else end. DEL
- * counts as plain. */
+/* The first byte from `at` on that is a control character, DEL, '"', '\\' or not ASCII; else end.
+ */
 static inline const uint8_t *obi_text_plain(const uint8_t *at, const uint8_t *end)
 {
 	while (end - at >= 8) {
@@ -62,11 +63,56 @@ static inline const uint8_t *obi_text_plain(const uint8_t *at, const uint8_t *en
 		}
 		at += 8;
 	}
-	while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\') {
+	while (at < end && *at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\') {
 		at++;
 	}
 	return at;
 }
+
+/* Whether the well-formed sequence of 2 or 3 bytes at `at` is a character that a terminal obeys:
+ * U+0080-U+009F (C1), U+061C, U+200E, U+200F, U+2028-U+202E, U+2066-U+206F (line separators,
+ * direction marks, overrides and isolates). */
+static inline bool obi_text_is_obeyed(const uint8_t *at, size_t step)
+{
+	if (step == 2) {
+		return (at[0] == 0xc2 && at[1] < 0xa0) || (at[0] == 0xd8 && at[1] == 0x9c);
+	}
+	if (step != 3 || at[0] != 0xe2) {
+		return false;
+	}
+	return (at[1] == 0x80 &&
+		(at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae))) ||
+	       (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xaf);
+}
+
+/* The length of the character at `at`, 1 to 4, if a terminal only shows it. 0: it has to be
+ * escaped, because it is a control character, another one that a terminal obeys, or no well-formed
+ * UTF-8. at must be before end. Whatever is printed is checked here and nowhere else. */
+static inline size_t obi_text_shown(const uint8_t *at, const uint8_t *end)
+{
+	size_t step = obi_utf8_step(at, end);
+	if (step == 1) {
+		return *at >= 0x20 && *at != 0x7f ? 1 : 0;
+	}
+	return obi_text_is_obeyed(at, step) ? 0 : step;
+}
+
+/* The code point of the well-formed sequence of step bytes at `at`. */
+static inline uint32_t obi_utf8_value(const uint8_t *at, size_t step)
+{
+	uint32_t value = step == 1 ? at[0] : at[0] & (0x7fu >> step);
+	for (size_t i = 1; i < step; i++) {
+		value = value << 6 | (at[i] & 0x3fu);
+	}
+	return value;
+}
+
+enum { OBI_TEXT_ESCAPE_MAX = 6 };
+
+/* A visible form of what is at `at`: \n, \t, \r; \u202e for a character; \x9b for a byte. *ret_len
+ * is the length of the form. Returns how many bytes it stands for. */
+size_t obi_text_escape(const uint8_t *at, const uint8_t *end, char form[OBI_TEXT_ESCAPE_MAX],
+		       size_t *ret_len);
 
 /* Make text well-formed UTF-8, in place: what is not, a character that was cut off included,
  * becomes '?'. */

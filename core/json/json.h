@@ -36,9 +36,9 @@ int obi_json_parse(struct ob_bytes text, struct ob_arena *arena,
 
 /*
  * Append value as compact JSON. Doubles keep a '.' or exponent and the shortest digits that read
- * back the same. Binary becomes
- * {"$binary":"<base64>"}. OB_EINVAL: an infinity, a NaN or bad UTF-8; OB_ENOMEM: out is full;
- * OB_ETOOBIG: nested too deep (OBI_VALUE_DEPTH_MAX of base/value.h).
+ * back the same. Binary becomes {"$binary":"<base64>"}. Characters that a terminal obeys
+ * (base/text.h) are escaped, so that the text can be printed. OB_EINVAL: an infinity, a NaN or bad
+ * UTF-8; OB_ENOMEM: out is full; OB_ETOOBIG: nested too deep (OBI_VALUE_DEPTH_MAX of base/value.h).
  */
 int obi_json_write(const struct ob_value *value, struct ob_sink *out, struct ob_error *reterr);
 

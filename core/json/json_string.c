@@ -184,17 +184,28 @@ bool obi_json_scan_string(struct obi_json_scan *p, struct ob_value *ret)
 
 /* ---- Out ---- */
 
-static bool put_escaped(uint8_t c, struct ob_sink *out)
+/* Append the escape of what is at `at`; a byte that is not UTF-8 becomes U+FFFD. Returns how many
+ * bytes it stands for. */
+static size_t put_escape(const uint8_t *at, const uint8_t *end, struct ob_sink *out)
 {
 	static const char hex[] = "0123456789abcdef", named[] = "\b\f\n\r\t\"\\",
 			  names[] = "bfnrt\"\\";
-	const char *found = c != '\0' ? strchr(named, c) : NULL;
+	const char *found = *at != '\0' ? strchr(named, *at) : NULL;
+	size_t step = obi_utf8_step(at, end);
+	if (step == 0) {
+		ob_sink_text(out, "\xef\xbf\xbd");
+		return 1;
+	}
 	if (found != NULL) {
 		char two[2] = {'\\', names[found - named]};
-		return ob_sink_put(out, two, sizeof two);
+		ob_sink_put(out, two, sizeof two);
+		return 1;
 	}
-	char six[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-	return ob_sink_put(out, six, sizeof six);
+	uint32_t c = obi_utf8_value(at, step);
+	char six[6] = {'\\',	   'u', hex[c >> 12 & 15], hex[c >> 8 & 15], hex[c >> 4 & 15],
+		       hex[c & 15]};
+	ob_sink_put(out, six, sizeof six);
+	return step;
 }
 
 bool obi_json_put_string(struct ob_bytes text, bool strict, struct ob_sink *out)
@@ -203,21 +214,17 @@ bool obi_json_put_string(struct ob_bytes text, bool strict, struct ob_sink *out)
 	const uint8_t *at = text.len > 0 ? text.data : nothing, *end = at + text.len, *run = at;
 	ob_sink_byte(out, '"');
 	for (at = obi_text_plain(at, end); at < end; at = obi_text_plain(at, end)) {
-		size_t step = obi_utf8_step(at, end);
+		size_t step = obi_text_shown(at, end);
 		if (step > 1) {
 			at += step;
 			continue;
 		}
-		if (step == 0 && strict) {
+		if (strict && *at >= 0x80 && obi_utf8_step(at, end) == 0) {
 			return false;
 		}
 		ob_sink_put(out, run, (size_t)(at - run));
-		if (step == 0) {
-			ob_sink_text(out, "\xef\xbf\xbd");
-		} else {
-			put_escaped(*at, out);
-		}
-		run = ++at;
+		at += put_escape(at, end, out);
+		run = at;
 	}
 	ob_sink_put(out, run, (size_t)(end - run));
 	return ob_sink_byte(out, '"');

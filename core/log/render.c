@@ -8,7 +8,83 @@
 #include "log/line.h"
 #include "log/time.h"
 
-/* All or nothing: a half line would spoil its neighbour. */
+/* The names under which the parent's own facts stand. A child's attribute of the same name gets
+ * this prefix, so that each name means one thing. */
+#define RENAMED "child."
+
+static const struct ob_bytes reserved[] = {
+    {(const uint8_t *)"outboard", 8},  {(const uint8_t *)"stream", 6},
+    {(const uint8_t *)"event", 5},     {(const uint8_t *)"partial", 7},
+    {(const uint8_t *)"continued", 9}, {(const uint8_t *)"truncated", 9},
+    {(const uint8_t *)"discarded", 9}, {(const uint8_t *)"time", 4},
+    {(const uint8_t *)"level", 5},     {(const uint8_t *)"msg", 3},
+    {(const uint8_t *)"source", 6},
+};
+
+static struct ob_bytes text_of(const struct ob_value *string)
+{
+	return ob_bytes_of(string->as.string, string->count);
+}
+
+/* A bit for each letter that a reserved name begins with: most keys end the search here. */
+static bool may_be_reserved(struct ob_bytes key)
+{
+	static const char first[] = "oseptcdlm";
+	uint32_t letters = 0;
+	for (size_t i = 0; i < sizeof first - 1; i++) {
+		letters |= 1u << (first[i] - 'a');
+	}
+	return key.len >= 3 && key.len <= 9 && key.data[0] >= 'a' && key.data[0] <= 'z' &&
+	       (letters >> (key.data[0] - 'a') & 1) != 0;
+}
+
+static bool is_printed_by_child(const struct ob_log_record *record)
+{
+	return record->name != NULL && record->stream != 0;
+}
+
+/* Whether the child wrote the attributes, and this key is the parent's. A record that is not parsed
+ * has no attributes but the parent's. */
+static bool is_renamed(const struct ob_log_record *record, struct ob_bytes key)
+{
+	if (!is_printed_by_child(record) || (record->flags & OB_LOG_PARSED) == 0 ||
+	    !may_be_reserved(key)) {
+		return false;
+	}
+	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
+		if (ob_bytes_equal(key, reserved[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static const struct stream {
+	const char *text, *json;
+} streams[] = {{"stdout", ",\"stream\":\"stdout\","},
+	       {"stderr", ",\"stream\":\"stderr\","},
+	       {"other", ",\"stream\":\"other\","}};
+
+static const struct stream *stream_of(int stream)
+{
+	return &streams[stream == 1 || stream == 2 ? stream - 1 : 2];
+}
+
+const char *obi_log_stream_name(int stream)
+{
+	return stream_of(stream)->text;
+}
+
+static const struct mark {
+	uint32_t flag;
+	const char *text, *json;
+} marks[] = {{OB_LOG_PARTIAL, " partial", "\"partial\":true,"},
+	     {OB_LOG_CONTINUED, " continued", "\"continued\":true,"},
+	     {OB_LOG_TRUNCATED, " truncated", "\"truncated\":true,"}};
+
+enum { MARKS = sizeof marks / sizeof marks[0] };
+
+/* All or nothing: half a line would spoil the next one. */
 static bool finish(struct ob_sink *out, size_t start)
 {
 	ob_sink_byte(out, '\n');
@@ -57,13 +133,35 @@ static void json_source(const struct ob_log_record *record, struct ob_sink *out)
 	ob_sink_byte(out, '}');
 }
 
-static void json_attrs(const struct ob_value *attrs, struct ob_sink *out)
+static void json_attrs(const struct ob_log_record *record, struct ob_sink *out)
 {
+	const struct ob_value *attrs = &record->attrs;
 	for (uint32_t i = 0; attrs->type == OB_MAP && i < attrs->count && !out->failed; i++) {
 		const struct ob_pair *pair = &attrs->as.pairs[i];
-		json_text(",", ob_bytes_of(pair->key.as.string, pair->key.count), out);
+		struct ob_bytes key = text_of(&pair->key);
+		if (is_renamed(record, key)) {
+			ob_sink_text(out, ",\"" RENAMED);
+			ob_sink_put(out, key.data, key.len);
+			ob_sink_byte(out, '"');
+		} else {
+			json_text(",", key, out);
+		}
 		ob_sink_byte(out, ':');
 		json_value(&pair->value, out);
+	}
+}
+
+/* What the parent knows of the record stands first. */
+static void json_head(const struct ob_log_record *record, struct ob_sink *out)
+{
+	ob_sink_byte(out, '{');
+	if (record->name != NULL) {
+		json_text("\"outboard\":", ob_bytes_text(record->name), out);
+		ob_sink_text(out,
+			     is_printed_by_child(record) ? stream_of(record->stream)->json : ",");
+	}
+	for (size_t i = 0; i < MARKS && record->flags != 0; i++) {
+		ob_sink_text(out, (record->flags & marks[i].flag) != 0 ? marks[i].json : "");
 	}
 }
 
@@ -72,95 +170,45 @@ bool obi_log_render_json(const struct ob_log_record *record, struct ob_sink *out
 	size_t start = out->len;
 	char level[24];
 	obi_log_level_text(record->level, level, sizeof level);
-	ob_sink_text(out, "{\"time\":\"");
+	json_head(record, out);
+	ob_sink_text(out, "\"time\":\"");
 	obi_log_time_put(record->time, record->utc_offset, OBI_LOG_TIME_NANO, out);
 	ob_sink_text(out, "\",\"level\":\"");
 	ob_sink_text(out, level);
 	json_text("\",\"msg\":", record->message, out);
 	json_source(record, out);
-	json_attrs(&record->attrs, out);
-	if (record->name != NULL) {
-		json_text(",\"outboard\":", ob_bytes_text(record->name), out);
-	}
-	if ((record->flags & OB_LOG_TRUNCATED) != 0) {
-		ob_sink_text(out, ",\"truncated\":true");
-	}
+	json_attrs(record, out);
 	ob_sink_byte(out, '}');
 	return finish(out, start);
 }
 
 /* ---- Text for people: characters ---- */
 
-static void put_hex(const char *before, uint8_t byte, struct ob_sink *out)
-{
-	static const char hex[] = "0123456789abcdef";
-	char two[2] = {hex[byte >> 4], hex[byte & 15]};
-	ob_sink_text(out, before);
-	ob_sink_put(out, two, sizeof two);
-}
-
-/* A byte that is no character, or one that is a control character. */
-static void put_control(uint8_t byte, struct ob_sink *out)
-{
-	static const char from[] = "\n\t\r", into[] = "ntr";
-	const char *found = byte != '\0' ? strchr(from, byte) : NULL;
-	if (found != NULL) {
-		ob_sink_byte(out, '\\');
-		ob_sink_byte(out, (uint8_t)into[found - from]);
-	} else {
-		put_hex("\\x", byte, out);
-	}
-}
-
-/* How many bytes from `at` on are one harmless character; 0: it must be escaped. quoted: '"' and
- * '\\' must be too. */
-static size_t harmless(const uint8_t *at, const uint8_t *end, bool quoted)
-{
-	size_t step = obi_utf8_step(at, end);
-	if (step == 1 && (*at < 0x20 || *at == 0x7f || (quoted && (*at == '"' || *at == '\\')))) {
-		return 0;
-	}
-	/* U+0080 to U+009F: terminals take them for escape sequences. */
-	return step == 2 && at[0] == 0xc2 && at[1] < 0xa0 ? 0 : step;
-}
-
-/* Append the escape of what is at `at`; returns its length. */
+/* Append the escape of what is at `at`; returns how many bytes it stands for. */
 static size_t put_escape(const uint8_t *at, const uint8_t *end, struct ob_sink *out)
 {
-	if (*at == '"' || *at == '\\') {
-		ob_sink_byte(out, '\\');
-		ob_sink_byte(out, *at);
-		return 1;
-	}
-	if (obi_utf8_step(at, end) == 2) {
-		put_hex("\\u00", at[1], out);
-		return 2;
-	}
-	put_control(*at, out);
-	return 1;
+	char escape[OBI_TEXT_ESCAPE_MAX] = {'\\', (char)*at};
+	size_t len = 2;
+	size_t step = *at == '"' || *at == '\\' ? 1 : obi_text_escape(at, end, escape, &len);
+	ob_sink_put(out, escape, len);
+	return step;
 }
 
-/* The end of the run from `at` on that needs no second look, which is most of any text. */
-static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
-{
-	const uint8_t *stop = obi_text_plain(at, end);
-	const uint8_t *del = stop > at ? memchr(at, 0x7f, (size_t)(stop - at)) : NULL;
-	return del != NULL ? del : stop;
-}
-
+/* quoted: '"' and '\\' are escaped too. */
 static void put_safe(struct ob_bytes text, bool quoted, struct ob_sink *out)
 {
 	static const uint8_t nothing[1];
 	const uint8_t *run = text.len > 0 ? text.data : nothing, *end = run + text.len,
-		      *at = plain_end(run, end);
+		      *at = obi_text_plain(run, end);
 	while (at < end) {
-		size_t step = harmless(at, end, quoted);
+		bool mark = quoted && (*at == '"' || *at == '\\');
+		size_t step = mark ? 0 : obi_text_shown(at, end);
 		if (step == 0) {
 			ob_sink_put(out, run, (size_t)(at - run));
 			at += put_escape(at, end, out);
 			run = at;
 		}
-		at = plain_end(at + step, end);
+		at = obi_text_plain(at + step, end);
 	}
 	ob_sink_put(out, run, (size_t)(end - run));
 }
@@ -198,6 +246,7 @@ static void put_word(struct ob_bytes text, struct ob_sink *out)
 /* ---- Text for people: values ---- */
 
 struct human {
+	const struct ob_log_record *record;
 	struct ob_sink *out;
 	bool color;
 };
@@ -217,11 +266,6 @@ static void color(const struct human *h, const char *sgr)
 	if (h->color) {
 		ob_sink_text(h->out, sgr);
 	}
-}
-
-static struct ob_bytes text_of(const struct ob_value *string)
-{
-	return ob_bytes_of(string->as.string, string->count);
 }
 
 static void put_nested(const struct ob_value *value, uint32_t depth, struct ob_sink *out);
@@ -260,13 +304,16 @@ static void put_nested(const struct ob_value *value, uint32_t depth, struct ob_s
 	}
 }
 
-static void put_group_name(const struct group *group, struct ob_sink *out)
+static void put_group_name(const struct human *h, const struct group *group)
 {
+	struct ob_bytes key = text_of(group->key);
 	if (group->outer != NULL) {
-		put_group_name(group->outer, out);
-		ob_sink_byte(out, '.');
+		put_group_name(h, group->outer);
+		ob_sink_byte(h->out, '.');
+	} else if (is_renamed(h->record, key)) {
+		ob_sink_text(h->out, RENAMED);
 	}
-	put_word(text_of(group->key), out);
+	put_word(key, h->out);
 }
 
 /* key=value, or the members of a group, each with the group's name before its own. */
@@ -282,7 +329,7 @@ static void put_attr(const struct human *h, const struct ob_pair *pair, const st
 	}
 	ob_sink_byte(h->out, ' ');
 	color(h, SGR_FAINT);
-	put_group_name(&group, h->out);
+	put_group_name(h, &group);
 	ob_sink_byte(h->out, '=');
 	color(h, SGR_PLAIN);
 	if (value->type == OB_STRING) {
@@ -320,8 +367,9 @@ static void put_level(const struct human *h, int level)
 	}
 }
 
-static void put_source(const struct human *h, const struct ob_log_record *record)
+static void put_source(const struct human *h)
 {
+	const struct ob_log_record *record = h->record;
 	if (record->source_file.len == 0) {
 		return;
 	}
@@ -334,28 +382,40 @@ static void put_source(const struct human *h, const struct ob_log_record *record
 	obi_json_put_int(record->source_line, h->out);
 }
 
+/* "[name] ", or of what a child printed "[name stream] " with its marks. */
+static void put_name(const struct human *h)
+{
+	const struct ob_log_record *record = h->record;
+	if (record->name == NULL) {
+		return;
+	}
+	ob_sink_byte(h->out, '[');
+	put_safe(ob_bytes_text(record->name), false, h->out);
+	if (is_printed_by_child(record)) {
+		ob_sink_byte(h->out, ' ');
+		ob_sink_text(h->out, stream_of(record->stream)->text);
+	}
+	for (size_t i = 0; i < MARKS; i++) {
+		ob_sink_text(h->out, (record->flags & marks[i].flag) != 0 ? marks[i].text : "");
+	}
+	ob_sink_text(h->out, "] ");
+}
+
 bool obi_log_render_human(const struct ob_log_record *record, bool with_color, struct ob_sink *out)
 {
-	struct human h = {out, with_color};
+	struct human h = {record, out, with_color};
 	size_t start = out->len;
 	color(&h, SGR_FAINT);
 	obi_log_time_put(record->time, record->utc_offset, OBI_LOG_TIME_MILLI, out);
 	color(&h, SGR_PLAIN);
 	ob_sink_byte(out, ' ');
 	put_level(&h, record->level);
-	if (record->name != NULL) {
-		ob_sink_byte(out, '[');
-		put_safe(ob_bytes_text(record->name), false, out);
-		ob_sink_text(out, "] ");
-	}
+	put_name(&h);
 	put_safe(record->message, false, out);
-	put_source(&h, record);
+	put_source(&h);
 	for (uint32_t i = 0;
 	     record->attrs.type == OB_MAP && i < record->attrs.count && !out->failed; i++) {
 		put_attr(&h, &record->attrs.as.pairs[i], NULL);
-	}
-	if ((record->flags & OB_LOG_TRUNCATED) != 0) {
-		ob_sink_text(out, " truncated=true");
 	}
 	return finish(out, start);
 }

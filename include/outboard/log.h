@@ -22,7 +22,9 @@ enum ob_log_flag {
 	    1 << 0, /* the line was one JSON object; otherwise message is the whole line */
 	OB_LOG_TRUNCATED = 1 << 1, /* the line was longer than 1 MiB and was cut */
 	OB_LOG_HAS_TIME =
-	    1 << 2 /* time came from the record; otherwise it is the time of reading */
+	    1 << 2, /* time came from the record; otherwise it is the time of reading */
+	OB_LOG_PARTIAL = 1 << 3,  /* the line has not ended yet: it was begun a second ago */
+	OB_LOG_CONTINUED = 1 << 4 /* the line began with a record that is OB_LOG_PARTIAL */
 };
 
 /* One record of a child. Everything in it is valid for the length of the callback. */
@@ -30,7 +32,7 @@ struct ob_log_record {
 	uint32_t size;
 	uint32_t flags;	      /* enum ob_log_flag */
 	const char *name;     /* of the child: the attribute outboard=<name> */
-	int stream;	      /* 1: stdout, 2: stderr */
+	int stream;	      /* 1: stdout, 2: stderr; 0: the parent's own record */
 	int level;	      /* enum ob_log_level, with offsets */
 	struct timespec time; /* UTC */
 	int32_t utc_offset;   /* seconds east of UTC in which the child wrote the time */

@@ -150,7 +150,12 @@ class Call(Case):
         os.kill(self.pid, signal.SIGCONT)
         self.expect(result, UNREACHABLE, "")
 
-    def test_what_a_child_says_cannot_move_the_cursor(self):
+    def test_fault_86_a_result_cannot_command_the_terminal(self):
+        text = "a\x1b[2J\x7f\u009b2J\u202e\u2066z caf\u00e9"
+        self.expect(self.call(self.target, "act.echo", json.dumps([text])), OK,
+                    '"a\\u001b[2J\\u007f\\u009b2J\\u202e\\u2066z caf\u00e9"\n')
+
+    def test_fault_86_an_error_cannot_command_the_terminal(self):
         result = self.call(self.target, "act.\x1b[2J")
         self.expect(result, REMOTE, "")
         self.assertNotIn("\x1b", result.stderr)

@@ -221,6 +221,19 @@ static void the_locale_has_no_say(void **state)
 	setlocale(LC_NUMERIC, "C");
 }
 
+static void fault_86_what_a_terminal_obeys_is_escaped(void **state)
+{
+	static const char text[] =
+	    "a\x1b\x7f caf\xc3\xa9 \xc2\x9b \xd8\x9c \xe2\x80\xae \xe2\x81\xa6 "
+	    "\xf0\x9f\x98\x80";
+	(void)state;
+	assert_string_equal(write_text(ob_string(text)),
+			    "\"a\\u001b\\u007f caf\xc3\xa9 \\u009b \\u061c \\u202e \\u2066 "
+			    "\xf0\x9f\x98\x80\"");
+	struct ob_value again = parse(write_text(ob_string(text)));
+	assert_true(ob_bytes_is(ob_bytes_of(again.as.string, again.count), text));
+}
+
 static void what_json_cannot_carry_is_refused(void **state)
 {
 	struct ob_value items[2] = {ob_int(1), ob_double(INFINITY)};
@@ -530,6 +543,7 @@ int main(void)
 	    cmocka_unit_test(doubles_read_back_the_same),
 	    cmocka_unit_test(doubles_are_read_as_the_nearest),
 	    cmocka_unit_test(the_locale_has_no_say),
+	    cmocka_unit_test(fault_86_what_a_terminal_obeys_is_escaped),
 	    cmocka_unit_test(what_json_cannot_carry_is_refused),
 	    cmocka_unit_test(binary_is_base64),
 	    cmocka_unit_test(quote_takes_anything),

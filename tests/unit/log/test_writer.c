@@ -211,9 +211,11 @@ static void records_are_written_in_order(void **state)
 	log_numbers(0, 300);
 	close_writer();
 	read_until(fds[0], NULL);
-	assert_non_null(strstr(
-	    text, "{\"time\":\"1970-01-01T00:00:00Z\",\"level\":\"INFO\",\"msg\":\"record number "
-		  "0\",\"outboard\":\"child\"}\n"));
+	assert_memory_equal(text,
+			    "{\"outboard\":\"child\",\"stream\":\"stdout\","
+			    "\"time\":\"1970-01-01T00:00:00Z\",\"level\":\"INFO\","
+			    "\"msg\":\"record number 0\"}\n",
+			    108);
 	sum_up(&records, &dropped);
 	assert_int_equal(records, 300);
 	assert_int_equal(dropped, 0);
