@@ -189,11 +189,15 @@ def tests_in(row):
     return {path: re.findall(r"`(\w+)`", names) for path, names in found}
 
 
+def has_test(path, name):
+    return os.path.exists(path) and re.search(r"(?<![a-z])%s\b" % name, read(path))
+
+
 def faults():
     for _, _, row in rows(read("docs/FAULTS.md")):
         for path, names in tests_in(row).items():
             for name in names:
-                if not os.path.exists(path) or not re.search(r"(?<![a-z])%s\b" % name, read(path)):
+                if not has_test(path, name):
                     yield "docs/FAULTS.md: %s has no test %s" % (path, name)
 
 
@@ -209,12 +213,13 @@ def write_faults():
                 for number in numbers.split("_"):
                     new.setdefault((kind, number), {}).setdefault(path, set()).add(name)
     for kind, number, row in rows(page):
-        tests = {path: set(names) for path, names in tests_in(row).items()}
+        tests = {path: {n for n in names if has_test(path, n)} for path, names in tests_in(row).items()}
         for path, names in new.get((kind, number), {}).items():
             tests.setdefault(path, set()).update(names)
         cell = "; ".join(
             "[%s](../%s): %s" % (os.path.basename(path), path, ", ".join("`%s`" % n for n in sorted(tests[path])))
             for path in sorted(tests)
+            if tests[path]
         )
         page = page.replace(row, " | ".join(row.split(" | ")[:-1] + [(cell or "–") + " |"]))
     with open("docs/FAULTS.md", "w", encoding="utf-8") as file:

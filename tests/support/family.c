@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "support/clock.h"
+#include "support/expect.h"
 #include "support/scratch.h"
 
 static ob_reply *reply;
@@ -160,6 +161,21 @@ static void let_happen(struct family *f, int64_t deadline)
 	pthread_mutex_lock(&lock);
 	pthread_cond_timedwait(&changed, &lock, &until);
 	pthread_mutex_unlock(&lock);
+}
+
+struct ob_status family_status(const struct family *f)
+{
+	struct ob_status s = {.size = sizeof s};
+	ob_connector_status(f->connector, &s);
+	return s;
+}
+
+ob_connector *family_another(struct family *f)
+{
+	ob_connector *c;
+	struct ob_error err;
+	expect(ob_connector_new(f->runtime, &f->options, &c, &err), OB_OK, &err, NULL);
+	return c;
 }
 
 void family_until(struct family *f, bool (*done)(void *user), void *user)

@@ -53,6 +53,11 @@ void family_await_state(struct family *f, uint32_t state, uint32_t link);
 /* Turn the loop until done(user) says so. */
 void family_until(struct family *f, bool (*done)(void *user), void *user);
 
+struct ob_status family_status(const struct family *f);
+
+/* Another connector for the same child, as a new parent would make it. */
+ob_connector *family_another(struct family *f);
+
 /* Call act.METHOD with params by format; the result must be OB_OK. The reply is valid until the
  * next call. */
 const struct ob_value *family_call(struct family *f, const char *method, const char *format, ...);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* What one connection refuses: garbage, messages out of turn, and whatever is over a limit. */
+#include "unit/rpc/session_bed.h"
+
+static void nothing_is_served_before_authentication(void **state)
+{
+	/* [0, 1, "x.echo", []] */
+	static const uint8_t early[] = {0x94, 0, 1, 0xa6, 'x', '.', 'e', 'c', 'h', 'o', 0x90};
+	struct end child;
+	(void)state;
+	init_end(&child, OB_AUTH_ACCEPTOR, "token", secret_a);
+	obi_authentication_begin(&child.session);
+	give(&child, early, sizeof early, SIZE_MAX);
+	assert_int_equal(child.calls, 0);
+	assert_int_equal(child.closed, 1);
+	assert_int_equal(child.why.code, OB_EAUTH);
+	obi_session_free(&child.session);
+}
+
+static void bytes_behind_the_final_auth_request_close(void **state)
+{
+	(void)state;
+	struct pair *p = calloc(1, sizeof *p);
+	init_end(&p->parent, OB_AUTH_DIALER, "bearer", secret_a);
+	init_end(&p->child, OB_AUTH_ACCEPTOR, "bearer", secret_a);
+	obi_authentication_begin(&p->child.session);
+	obi_authentication_begin(&p->parent.session);
+	struct ob_bytes out = obi_session_output(&p->parent.session);
+	uint8_t bytes[512];
+	memcpy(bytes, out.data, out.len);
+	bytes[out.len] = 0x94;
+	give(&p->child, bytes, out.len + 1, SIZE_MAX);
+	assert_false(p->child.opened);
+	assert_int_equal(p->child.closed, 1);
+	free_pair(p);
+}
+
+static void fault_25_garbage_closes_without_a_reply(void **state)
+{
+	static const char *const garbage[] = {
+	    "GET / HTTP/1.1\r\n\r\n", "\x00\x01\x02", "\xc1", "\x95", "\xff\xff", "\x83"};
+	(void)state;
+	for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
+		struct end child;
+		init_end(&child, OB_AUTH_ACCEPTOR, "token", secret_a);
+		obi_authentication_begin(&child.session);
+		give(&child, (const uint8_t *)garbage[i], strlen(garbage[i]) + (i == 1 ? 3 : 0),
+		     SIZE_MAX);
+		assert_int_equal(child.closed, 1);
+		assert_int_equal(obi_session_output(&child.session).len, 0);
+		obi_session_free(&child.session);
+	}
+}
+
+/* Each is a request head and a hostile params. */
+static void fault_26_27_announced_sizes_are_refused_before_allocating(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} hostile[] = {
+	    {"\x94\x00\x01\xa1x\xdd\x0f\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xa1x\xdf\xff\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xa1x\xc6\xff\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xa1x\xdb\x7f\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xdb\xff\xff\xff\xff\x00", 9},
+	    {"\x94\x00\x01\xa1x\xdd\xff\xff\xff\xff", 10},
+	    {"\x94\x00\x01\xa1x\x91\xc7\x01\x05\x00", 10},
+	    {"\x94\x00\x01\xa1x\x91\xc1", 7},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
+		struct pair *p = connect_pair();
+		give(&p->child, (const uint8_t *)hostile[i].bytes, hostile[i].len, 1);
+		assert_int_equal(p->child.closed, 1);
+		assert_true(p->child.why.code == OB_ETOOBIG || p->child.why.code == OB_EPROTO);
+		assert_int_equal(p->child.calls, 0);
+		free_pair(p);
+	}
+}
+
+static void fault_27_counts_are_summed_over_all_levels(void **state)
+{
+	uint8_t bytes[4 + 1 + 24 * 5];
+	size_t n = 0;
+	(void)state;
+	memcpy(bytes, "\x94\x00\x01\xa1x", 5);
+	n = 5;
+	for (int i = 0; i < 20; i++) {
+		memcpy(bytes + n, "\xdd\x00\x20\x00\x00",
+		       5); /* 2 Mi elements each: no level alone is over 4 MiB */
+		n += 5;
+	}
+	struct pair *p = connect_pair();
+	give(&p->child, bytes, n, SIZE_MAX);
+	assert_int_equal(p->child.closed, 1);
+	assert_int_equal(p->child.why.code, OB_ETOOBIG);
+	free_pair(p);
+}
+
+static void fault_27_depth_is_limited_to_24(void **state)
+{
+	(void)state;
+	for (int depth = 24; depth <= 25; depth++) {
+		uint8_t bytes[64];
+		memcpy(bytes, "\x94\x00\x01\xa1x", 5);
+		memset(bytes + 5, 0x91, (size_t)depth);
+		bytes[5 + depth - 1] = 0x90;
+		struct pair *p = connect_pair();
+		give(&p->child, bytes, 5 + (size_t)depth, SIZE_MAX);
+		assert_int_equal(p->child.calls, depth == 24 ? 1 : 0);
+		assert_int_equal(p->child.closed, depth == 24 ? 0 : 1);
+		free_pair(p);
+	}
+}
+
+static void fault_31_a_peer_that_does_not_read_costs_only_itself(void **state)
+{
+	struct ob_error err;
+	int ok = 0, r = OB_OK;
+	static struct outcome o[400];
+	(void)state;
+	struct pair *p = connect_pair();
+	static char big[100000];
+	struct ob_value items[1] = {ob_binary(big, sizeof big)};
+	struct ob_value params = ob_array(items, 1);
+	while (ok < 400 &&
+	       (r = obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params, INT64_MAX,
+				     on_reply, &o[ok], NULL, &err)) == OB_OK) {
+		ok++;
+	}
+	assert_int_equal(r, OB_EAGAIN);
+	assert_true(ok > 80 && ok < 90); /* 8 MiB */
+	assert_int_equal(p->parent.closed, 0);
+	/* The peer's requests are then told BUSY, and at twice the limit the connection ends. */
+	static const uint8_t request[] = {0x94, 0, 1, 0xa3, 'x', '.', 'y', 0x90};
+	give(&p->parent, request, sizeof request, SIZE_MAX);
+	assert_int_equal(p->parent.calls, 0);
+	for (int i = 0; i < 400000 && p->parent.closed == 0; i++) {
+		give(&p->parent, request, sizeof request, SIZE_MAX);
+	}
+	assert_int_equal(p->parent.closed, 1);
+	assert_int_equal(p->parent.why.code, OB_EAGAIN);
+	for (int i = 0; i < ok; i++) {
+		assert_int_equal(o[i].ended, 1);
+	}
+	free_pair(p);
+}
+
+static void fault_34_too_many_calls_in_flight_are_told_busy(void **state)
+{
+	static struct outcome o[300];
+	struct ob_call *kept[256];
+	(void)state;
+	struct pair *p = connect_pair();
+	p->parent.session.setup.limits.calls = 1000;
+	p->child.handler = KEEP;
+	for (int i = 0; i < 257; i++) {
+		assert_int_equal(call(&p->parent, "x.later", i, INT64_MAX, &o[i], NULL), OB_OK);
+		pump(&p->parent, &p->child, SIZE_MAX);
+		if (i < 256) {
+			kept[i] = p->child.kept;
+		}
+	}
+	assert_int_equal(o[256].ended, 1);
+	assert_int_equal(o[256].remote_code, OB_RPC_BUSY);
+	assert_int_equal(p->child.session.calls.deferred_count, 256);
+	for (int i = 0; i < 256; i++) {
+		obi_call_answer(kept[i], NULL, NULL);
+	}
+	pump(&p->parent, &p->child, SIZE_MAX);
+	for (int i = 0; i < 256; i++) {
+		assert_int_equal(o[i].ended, 1);
+		assert_int_equal(o[i].code, OB_OK);
+	}
+	free_pair(p);
+}
+
+static void a_message_over_the_limit_is_refused_on_our_side(void **state)
+{
+	struct ob_error err;
+	struct outcome o = {0};
+	(void)state;
+	struct pair *p = connect_pair();
+	size_t n = (4u << 20) + 1;
+	char *big = calloc(1, n);
+	struct ob_value items[1] = {ob_binary(big, n)};
+	struct ob_value params = ob_array(items, 1);
+	assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+					  INT64_MAX, on_reply, &o, NULL, &err),
+			 OB_ETOOBIG);
+	assert_int_equal(obi_session_output(&p->parent.session).len, 0);
+	assert_int_equal(p->parent.session.pending.used, 0);
+	items[0] = ob_binary(big, n / 2);
+	assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+					  INT64_MAX, on_reply, &o, NULL, &err),
+			 OB_OK);
+	pump(&p->parent, &p->child, 65536);
+	assert_int_equal(o.code, OB_OK);
+	free(big);
+	free_pair(p);
+}
+
+static void large_messages_in_a_row_fit(void **state)
+{
+	static struct outcome o[4];
+	(void)state;
+	struct pair *p = connect_pair();
+	size_t n = 3u << 20;
+	char *big = calloc(1, n);
+	struct ob_value items[1] = {ob_binary(big, n)};
+	struct ob_value params = ob_array(items, 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+						  INT64_MAX, on_reply, &o[i], NULL, NULL),
+				 OB_OK);
+	}
+	pump(&p->parent, &p->child, 100000);
+	assert_int_equal(p->child.calls, 2);
+	assert_true(o[0].ended == 1 && o[0].code == OB_OK && o[1].ended == 1 && o[1].code == OB_OK);
+	free(big);
+	free_pair(p);
+}
+
+static void many_small_elements_fit(void **state)
+{
+	struct outcome o;
+	enum { ELEMENTS = 1000000 };
+	(void)state;
+	struct pair *p = connect_pair();
+	struct ob_value *small = calloc(ELEMENTS, sizeof *small);
+	for (int i = 0; i < ELEMENTS; i++) {
+		small[i] = ob_int(i % 100);
+	}
+	struct ob_value items[1] = {ob_array(small, ELEMENTS)};
+	struct ob_value params = ob_array(items, 1);
+	memset(&o, 0, sizeof o);
+	assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+					  INT64_MAX, on_reply, &o, NULL, NULL),
+			 OB_OK);
+	pump(&p->parent, &p->child, 65536);
+	assert_int_equal(p->child.calls, 1);
+	assert_int_equal(o.code, OB_OK);
+	free(small);
+	free_pair(p);
+}
+
+static void deferred_notifications_are_limited(void **state)
+{
+	(void)state;
+	struct pair *p = connect_pair();
+	struct ob_call *kept[256];
+	p->child.handler = KEEP;
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(
+		    obi_session_notify(&p->parent.session, ob_bytes_text("x.y"), NULL, NULL),
+		    OB_OK);
+		pump(&p->parent, &p->child, SIZE_MAX);
+		if (i < 256) {
+			kept[i] = p->child.kept;
+		}
+	}
+	assert_int_equal(p->child.notifications, 256);
+	for (int i = 0; i < 256; i++) {
+		obi_call_answer(kept[i], NULL, NULL);
+	}
+	free_pair(p);
+}
+
+static void fault_29_bad_values_close_the_connection(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} bad[] = {
+	    {"\x94\x00\x01\xa1x\x81\x01\x02", 8},		   /* a key that is no string */
+	    {"\x94\x00\x01\xa1x\x82\xa1k\x01\xa1k\x02", 12},	   /* a key twice */
+	    {"\x94\x00\x01\xa1x\x91\xa2\xc3\x28", 9},		   /* bad UTF-8 */
+	    {"\x94\x00\x01\xa1x\x91\xcb\x7f\xf0\0\0\0\0\0\0", 15}, /* infinity */
+	    {"\x94\x00\x01\xa1x\x91\xca\x7f\xc0\0\0", 11},	   /* NaN */
+	    {"\x94\x00\xff\xa1x\x90", 6},			   /* a negative id */
+	    {"\x94\x00\xa1i\xa1x\x90", 7},			   /* a string id */
+	    {"\x94\x00\x01\xa1x\x01", 6},			   /* params that are a number */
+	    {"\x93\x00\x01\xa1x", 5},				   /* a request of three */
+	    {"\x94\x03\x01\xa1x\x90", 6},			   /* an unknown kind */
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct pair *p = connect_pair();
+		give(&p->child, (const uint8_t *)bad[i].bytes, bad[i].len, SIZE_MAX);
+		assert_int_equal(p->child.calls, 0);
+		assert_int_equal(p->child.closed, 1);
+		free_pair(p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(nothing_is_served_before_authentication),
+	    cmocka_unit_test(bytes_behind_the_final_auth_request_close),
+	    cmocka_unit_test(fault_25_garbage_closes_without_a_reply),
+	    cmocka_unit_test(fault_26_27_announced_sizes_are_refused_before_allocating),
+	    cmocka_unit_test(fault_27_counts_are_summed_over_all_levels),
+	    cmocka_unit_test(fault_27_depth_is_limited_to_24),
+	    cmocka_unit_test(large_messages_in_a_row_fit),
+	    cmocka_unit_test(many_small_elements_fit),
+	    cmocka_unit_test(deferred_notifications_are_limited),
+	    cmocka_unit_test(fault_29_bad_values_close_the_connection),
+	    cmocka_unit_test(fault_31_a_peer_that_does_not_read_costs_only_itself),
+	    cmocka_unit_test(fault_34_too_many_calls_in_flight_are_told_busy),
+	    cmocka_unit_test(a_message_over_the_limit_is_refused_on_our_side),
+	};
+	return cmocka_run_group_tests_name("session, limits", tests, setup, teardown);
+}
