@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What the scripts share. They run from the root of the source tree.
+# Shared by the scripts, which run from the root of the source tree.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 die() {
@@ -7,7 +7,7 @@ die() {
 	exit 1
 }
 
-# have WHAT: a command, a file, NAME.pc (pkg-config), NAME.h (the compiler) or NAME.py (Debian's Python).
+# have WHAT: whether a command, a file, NAME.pc (pkg-config), NAME.h (the compiler) or NAME.py (Debian's Python) exists.
 have() {
 	case $1 in
 	*.pc) pkg-config --exists "${1%.pc}" ;;
@@ -18,7 +18,7 @@ have() {
 	esac >/dev/null 2>&1
 }
 
-# missing WHAT:PACKAGE...: the packages of what is not there, each once.
+# missing WHAT:PACKAGE...: print the packages of what does not exist, each once.
 missing() {
 	local pair packages=''
 	for pair; do
@@ -29,16 +29,21 @@ missing() {
 	printf '%s' "$packages"
 }
 
-# install PACKAGE...: with apt-get, telling in one line what becomes of it. Its output is shown only when it fails.
+# can_sudo: whether sudo works here, if need be after a question to the user.
+can_sudo() {
+	command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && [ -t 1 ] && sudo true; }; }
+}
+
+# install PACKAGE...: install with apt-get and print one line about it. The output of apt-get is shown only if it fails.
 install() {
 	local as_root=() log
 	if ! command -v apt-get >/dev/null; then
-		echo "not a Debian system (there is no apt-get), so please install the equal of: $*"
+		echo "there is no apt-get; please install what Debian calls: $*"
 		return 1
 	fi
 	if [ "$(id -u)" != 0 ]; then
-		if ! command -v sudo >/dev/null; then
-			echo "neither root nor sudo is there, so please run: apt-get install $*"
+		if ! can_sudo; then
+			echo "packages are missing, and only root can install them; please run: apt-get install $*"
 			return 1
 		fi
 		as_root=(sudo)
@@ -52,32 +57,32 @@ install() {
 		rm -f "$log"
 		return 0
 	fi
-	echo "failed (is this machine offline?)"
+	echo "failed"
 	tail -n 8 "$log" | sed 's/^/    /'
 	rm -f "$log"
 	return 1
 }
 
-# need WHAT:PACKAGE...: have all of it, or end here.
+# need WHAT:PACKAGE...: install what is missing; end if that fails.
 need() {
 	local packages
 	packages=$(missing "$@")
 	[ -z "$packages" ] && return
 	# shellcheck disable=SC2086 # packages are words
-	install $packages || die "cannot go on without: $packages"
+	install $packages || die "required packages are missing: $packages"
 	packages=$(missing "$@")
-	[ -z "$packages" ] || die "installed, and yet not usable: $packages"
+	[ -z "$packages" ] || die "installed, but still not usable: $packages"
 }
 
-# want WHAT:PACKAGE...: go on without what cannot be had; the tests that wanted it are skipped and say so.
+# want WHAT:PACKAGE...: install what is missing; if that fails, the tests that need it are skipped with a reason.
 want() {
 	local packages
 	packages=$(missing "$@")
 	# shellcheck disable=SC2086 # packages are words
-	[ -z "$packages" ] || install $packages || echo "going on without: $packages"
+	[ -z "$packages" ] || install $packages || echo "continuing without: $packages"
 }
 
-# What it takes to build, and what it takes to test all that can be tested.
+# The packages for a build, for the tests, and for the tests with optional packages.
 to_build=(gcc:gcc stdlib.h:libc6-dev cmake:cmake ninja:ninja-build pkg-config:pkg-config ev.h:libev-dev
 	msgpack.pc:libmsgpack-dev libsodium.pc:libsodium-dev)
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
@@ -87,7 +92,7 @@ to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format msgpack
 	go:golang-go /usr/share/gocode/src/github.com/flynn/noise:golang-github-flynn-noise-dev
 	linux.uml:user-mode-linux /sbin/insmod:kmod qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio ip:iproute2)
 
-# build PRESET [TARGET...]: configure and build, quietly; all that was said is in build/PRESET.log.
+# build PRESET [TARGET...]: configure and build. The output goes to build/PRESET.log.
 build() {
 	local preset=$1 log=build/$1.log
 	shift
@@ -98,9 +103,9 @@ build() {
 	cmake --preset "$preset" >"$log" 2>&1 && cmake --build "build/$preset" -j "$(nproc)" ${1:+--target "$@"} >>"$log" 2>&1
 }
 
-# show_errors PRESET: what the compiler or CMake said of the last build, or the end of it where that cannot be found.
+# show_errors PRESET: print the errors of the compiler or CMake in the last build, or the end of the log if there are none.
 show_errors() {
 	{ grep -E -A 8 'error:|undefined reference|CMake Error' "build/$1.log" || tail -n 12 "build/$1.log"; } |
 		head -n 40 | sed 's/^/    /'
-	echo "    (all of it is in build/$1.log)"
+	echo "    (full log: build/$1.log)"
 }

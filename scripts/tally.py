@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Counts what ctest and the cmocka programs it ran have reported.
+"""Count the results that ctest and the test programs have reported.
 
     tally.py --brief FILE.xml                     "N passed, N failed, N skipped"
-    tally.py --total FILE.xml...                  what failed and how, what was skipped and why, and the sum
+    tally.py --total FILE.xml...                  the failures with their output, the skipped tests with their reasons, the sum
     tally.py --one FILE.xml NAME RESULT REASON    write a report of one test that ctest did not run
 
-A program of cmocka or of Python's unittest counts as its cases; what else ctest runs counts as one. A program that fails without a failed case (a
-leak found at its end, a crash between cases) is one more failure. Exit status 1 if anything failed.
+A program of cmocka or of Python's unittest counts as its cases; any other test of ctest counts as one. A program that fails
+without a failed case (a leak found at its end, a crash between cases) is one more failure. Exit status 1 if anything failed.
 """
 import re
 import sys
@@ -34,7 +34,7 @@ def reason_of(text):
 
 
 def cases_of(program, output):
-    """The cases of a cmocka program: each begins with RUN; the first word on it after that is its result."""
+    """The cases of a cmocka program: each begins with RUN; the next line with its name is its result."""
     results, name, start = [], None, 0
     for match in CASE.finditer(output):
         word, case = match.group(1).strip(), match.group(2)
@@ -57,7 +57,7 @@ def cases_of(program, output):
 
 
 def unittests_of(program, output):
-    """The cases of a program of unittest: those that failed or were skipped are told by name, of the rest there is a sum."""
+    """The cases of a program of unittest. It names those that failed or were skipped; of the others it prints a sum."""
     results = [Result(program + ": " + m.group(1), "failed", m.group(2)) for m in UNITTEST_FAILED.finditer(output)]
     results += [Result(program + ": " + m.group(1), "skipped", m.group(2)) for m in UNITTEST_SKIPPED.finditer(output)]
     ran = UNITTEST_SUM.search(output)

@@ -41,12 +41,13 @@ static unsigned long run(const char *scenario, unsigned long n)
 	char *dir = scratch_make(), *data = scratch_text("%s/data", dir);
 	char *torture = scratch_text("%s/children/child-torture", scratch_env("OB_TEST_BUILD"));
 	char *actor = scratch_text("%s/children/child-actor", scratch_env("OB_TEST_BUILD"));
-	char *preload =
-	    scratch_text("LD_PRELOAD=%s/shim/shim-fail.so", scratch_env("OB_TEST_BUILD"));
+	/* By its name: LD_PRELOAD cannot hold a path with a blank. */
+	char *preload = scratch_text("LD_PRELOAD=shim-fail.so");
+	char *library_path = scratch_text("LD_LIBRARY_PATH=%s/shim", scratch_env("OB_TEST_BUILD"));
 	char *asan = scratch_text("ASAN_OPTIONS=%s:verify_asan_link_order=0",
 				  getenv("ASAN_OPTIONS") != NULL ? getenv("ASAN_OPTIONS") : "");
 	const char *argv[] = {torture, scenario, number, data, actor, NULL};
-	const char *env[] = {preload, asan, NULL};
+	const char *env[] = {preload, library_path, asan, NULL};
 	struct program p;
 	unsigned long calls = 0;
 	snprintf(number, sizeof number, "%lu", n);
@@ -61,6 +62,7 @@ static unsigned long run(const char *scenario, unsigned long n)
 		fail_msg("%s %lu: status %x\n%s", scenario, n, (unsigned)status, told);
 	}
 	free(preload);
+	free(library_path);
 	free(asan);
 	free(actor);
 	free(torture);

@@ -3,6 +3,7 @@
 
 Nothing here sleeps: every wait is for something to become readable (a line, the end of a process), with a deadline.
 """
+import glob
 import json
 import os
 import select
@@ -25,6 +26,17 @@ def outboard(*args, **more):
     """Run the command to its end; .returncode, .stdout and .stderr say what it did."""
     return subprocess.run([OUTBOARD, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=PATIENCE, **more)
+
+
+def outboard_as(user, *args):
+    """The same as another user, who may not be able to enter the directory of the build: a copy is run."""
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chmod(scratch, 0o755)
+        for file in [OUTBOARD, *glob.glob(os.path.join(BUILD, "liboutboard.so.*"))]:
+            os.chmod(shutil.copy(file, scratch), 0o755)
+        return subprocess.run([os.path.join(scratch, "outboard"), *map(str, args)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=PATIENCE, user=user, group=user, extra_groups=[],
+                              env={**os.environ, "LD_LIBRARY_PATH": scratch})
 
 
 def is_alive(pid):

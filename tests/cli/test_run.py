@@ -7,7 +7,7 @@ import signal
 import time
 import unittest
 
-from command import ONCE, OK, PATIENCE, REMOTE, UNREACHABLE, USAGE, Case, actor, is_alive, outboard
+from command import ONCE, OK, PATIENCE, REMOTE, UNREACHABLE, USAGE, Case, actor, is_alive, outboard, outboard_as
 
 
 class Running(Case):
@@ -257,7 +257,7 @@ class Logs(Case):
 
 
 class Refused(Case):
-    @unittest.skipUnless(os.geteuid() == 0, "takes root to be somebody else")
+    @unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")
     def test_fault_49_another_user(self):
         """Nobody but the supervisor's user and root gets in, even where the files let him through."""
         self.write({"a": []})
@@ -266,7 +266,7 @@ class Refused(Case):
         run = self.run_it()
         run.event("a", "ready")
         os.chmod(f"{self.root}/run.sock", 0o777)
-        result = outboard("stop", "--data-root", self.root, "a", user=12345, group=12345, extra_groups=[])
+        result = outboard_as(12345, "stop", "--data-root", self.root, "a")
         self.expect(result, UNREACHABLE, "")
         self.assertEqual(self.status()["a"]["state"], "ready")
         refused = run.record(lambda r: "refused" in r["msg"] and "outboard" not in r)

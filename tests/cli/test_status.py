@@ -4,7 +4,7 @@ import os
 import signal
 import unittest
 
-from command import OK, UNREACHABLE, USAGE, Case, actor, outboard
+from command import OK, UNREACHABLE, USAGE, Case, actor, outboard, outboard_as
 
 KEYS = ["name", "state", "link", "pid", "uptime_ms", "restarts", "healthy", "version", "adopted", "stale", "supervised",
         "address", "last_error", "data_path"]
@@ -123,12 +123,12 @@ class Status(Case):
         self.assertIn('"name":"a"', result.stdout)
         self.end_all()
 
-    @unittest.skipUnless(os.geteuid() == 0, "takes root to be somebody else")
+    @unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")
     def test_another_user_cannot_look(self):
         self.left_alone(a=[])
         os.chmod(self.dir, 0o755)
         os.chmod(self.root, 0o755)
-        result = outboard("status", f"{self.root}/a", user=12345, group=12345, extra_groups=[])
+        result = outboard_as(12345, "status", f"{self.root}/a")
         self.assertIn(result.returncode, (USAGE, UNREACHABLE))
         self.assertIn(f"{self.root}/a", result.stderr)
         self.end_all()

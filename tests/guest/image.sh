@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# image.sh OUT INIT KERNEL FILE...: an initramfs OUT with busybox, first.init and INIT as /init, the modules of KERNEL in /modules, and each FILE,
-# at its own path, with the libraries that it is linked with. Busybox's shell runs /init.
+# image.sh OUT INIT KERNEL FILE...: write the initramfs OUT. It contains busybox, first.init and INIT as /init, the modules of
+# KERNEL in /modules, and each FILE at its own path with the libraries that it is linked with. All files belong to root.
+# Busybox's shell runs /init.
 set -euo pipefail
 out=$1 init=$2 kernel=$3
 shift 3
 
-umask 022 # plugins that others can write to are not loaded
+umask 022 # the loader refuses plugins that others can write to
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
@@ -22,10 +23,10 @@ cp "$kernel"/modules/*.ko "$root/modules/"
 chmod 755 "$root/init"
 for file; do
 	put "$file"
-	# The libraries, and the loader, as the linker finds them here.
-	for library in $(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' || true); do
+	# The libraries and the dynamic linker, at the paths where they are on this machine.
+	while IFS= read -r library; do
 		put "$library"
-	done
+	done < <(ldd "$file" 2>/dev/null | sed -nE 's|^[^/]*(/.*) \(0x[0-9a-f]+\)$|\1|p')
 done
 (cd "$root" && find . -print0 | cpio --quiet --null -o -H newc -R 0:0) >"$out.new"
 mv "$out.new" "$out"

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""kernel.py DIRECTORY: have Debian's kernel for virtual machines there, with the modules that a guest needs; nothing is installed.
+"""kernel.py DIRECTORY: unpack Debian's kernel for virtual machines there, with the modules that a guest needs.
 
-Makes DIRECTORY/vmlinuz and DIRECTORY/modules. What is there already is left as it is. Status 77, with the reason, when it cannot be had.
+Writes DIRECTORY/vmlinuz and DIRECTORY/modules, and installs nothing. A complete DIRECTORY is left as it is. Status 77, with the
+reason, if the kernel cannot be downloaded.
 """
 import glob
 import os
@@ -39,7 +40,7 @@ def ask(*command, where="."):
 
 
 def download(where):
-    """The package that the meta package stands for."""
+    """Download the package that the meta package depends on; return its path."""
     lines = ask("apt-cache", "depends", META).splitlines()
     names = [line.split()[1] for line in lines if line.strip().startswith("Depends: linux-image-")]
     if not names:

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# machine.sh tcp|vsock KERNEL PROGRAM CHILD PLUGINS: run PROGRAM (vm.c) with CHILD in a virtual machine, which is emulated, so that it needs no
-# hardware and no rights.
+# machine.sh tcp|vsock KERNEL PROGRAM CHILD PLUGINS: run PROGRAM (vm.c) with CHILD in a virtual machine. The machine is
+# emulated: it needs no hardware and no privileges.
 #
-#   tcp    the machine is started by PROGRAM, and its port is forwarded to it
-#   vsock  a machine plays the host: it has a vhost-vsock of its own, and in it PROGRAM starts the machine of CHILD, which is 42. The
-#          AF_VSOCK of this machine is not touched. The outer machine emulates AMD's virtualisation, so the inner one is run by KVM, or
-#          else by emulation
+#   tcp    PROGRAM starts the machine; a port of this machine is forwarded to it
+#   vsock  an outer machine is the host. It has its own vhost-vsock, and in it PROGRAM starts the machine of CHILD, with CID 42.
+#          The AF_VSOCK of this machine is not used. The outer machine emulates AMD's virtualisation: KVM runs the inner one, or
+#          else QEMU emulates it
 #
-# The status is PROGRAM's; 77, with the reason, where there is nothing to do it with.
+# The status is that of PROGRAM; 77, with the reason, if something that it needs is missing.
 set -euo pipefail
 how=$1 kernel=$2 program=$3 child=$4 plugins=$5
 . "$(dirname "$0")/qemu.sh"
 need_qemu "$kernel"
 
 dir=$(mktemp -d)
-# A program that was killed leaves its machine behind.
+# The machine may still run when the program was killed.
 leave() {
 	[ ! -e "$dir/pid" ] || kill -KILL "$(cat "$dir/pid")" 2>/dev/null || true
 	rm -rf "$dir"
@@ -25,9 +25,9 @@ trap leave EXIT
 loaded=("$plugins"/{tcp,vsock,msgpack,noise}.so)
 "$here/image.sh" "$dir/image" "$here/child.init" "$kernel" "$child" "${loaded[@]}"
 
-# boot LINE OPTION...: the words of the command that starts the machine of the child.
+# boot LINE OPTION...: print the words of the command that starts the machine of the child, one per line.
 boot() {
-	printf '%s\n' "$here/boot.sh" "$kernel/vmlinuz" "$dir/image" "$1 CHILD=$child PLUGINS=$plugins" "${@:2}"
+	printf '%s\n' "$here/boot.sh" "$kernel/vmlinuz" "$dir/image" "$1 CHILD=\"$child\" PLUGINS=\"$plugins\"" "${@:2}"
 }
 
 export OB_TEST_LISTEN OB_TEST_CONNECT OB_TEST_BOOT OB_TEST_PATIENCE=15
@@ -39,16 +39,16 @@ if [ "$how" = tcp ]; then
 	exit
 fi
 
-# What the host needs to start a machine of its own, and how it starts the program.
+# The files that the outer machine needs for the program and the inner machine.
 qemu=$(command -v qemu-system-x86_64)
 parts=("$qemu" "$program" "$here/boot.sh" "$kernel/vmlinuz" "$dir/image" "${loaded[@]}")
 for part in /usr/share/seabios/bios-256k.bin /usr/share/qemu/{linuxboot_dma,kvmvapic}.bin /usr/lib/*/qemu/accel-tcg-x86_64.so; do
-	[ -e "$part" ] || skip "QEMU's $(basename "$part") is not where Debian has it"
+	[ -e "$part" ] || skip "QEMU: $part is missing (package qemu-system-x86)"
 	parts+=("$part")
 done
 OB_TEST_LISTEN=vsock://any:5252 OB_TEST_CONNECT=vsock://42:5252 OUTBOARD_PLUGIN_PATH=$plugins
 
-# in_a_host SECONDS OPTION...: run the program in a machine that plays the host; 124, when that does not end in time.
+# in_a_host SECONDS OPTION...: run the program in the outer machine; 124 if it did not end in time.
 in_a_host() {
 	OB_TEST_BOOT=$(boot NETWORK=vsock "${@:2}" -device vhost-vsock-pci,guest-cid=42)
 	{ cat "$here/host.init" && order OUTBOARD_PLUGIN_PATH OB_TEST_{BUILD,LISTEN,CONNECT,BOOT,PATIENCE} -- "$program"; } >"$dir/init"
@@ -56,11 +56,11 @@ in_a_host() {
 	emulate "$1" "$dir/output" "$kernel" "$dir/host" -cpu qemu64,+svm,+npt -smp 2 -m 1024 -pidfile "$dir/pid"
 }
 
-# Emulated virtualisation stands still now and then, the whole host with it; emulating twice takes four times as long, and does not.
+# With KVM in the emulated host, the whole host sometimes stands still. Emulating twice takes four times as long and does not.
 status=0
 in_a_host 180 -accel kvm -accel tcg || status=$?
 if [ "$status" = 124 ]; then
-	echo "it did not end with KVM in the emulated host; once more, without. So far it told:"
+	echo "timeout with KVM in the emulated host; next try without KVM. The last output was:"
 	tail -n 5 "$dir/output" | tr '[]' '()'
 	status=0
 	in_a_host 390 -accel tcg || status=$?

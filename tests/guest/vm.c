@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vm - a child in a virtual machine: what its connector starts, watches and ends is the machine's
- * process; what it dials, from the first moment on, is the child inside. The environment says
- * which: OB_TEST_LISTEN and OB_TEST_CONNECT are the two ends of the wire, OB_TEST_BOOT the command,
- * whose words are separated by newlines. "%d" in all of them becomes a port that is free.
+ * vm - a child in a virtual machine. The connector starts, watches and ends the process of the
+ * machine, and dials the child inside while the machine boots. From the environment:
+ * OB_TEST_LISTEN and OB_TEST_CONNECT, the two addresses, and OB_TEST_BOOT, the command, one word
+ * per line. "%d" in any of them is replaced by a free port.
  */
 #include "support/family.h"
 
@@ -27,9 +27,9 @@ enum { WORDS = 16, READY_MS = 300000, BEAT_MS = 3000 };
 
 static struct family f;
 static char *listen_uri, *connect_uri, *words[WORDS + 1];
-static int32_t machine; /* the pid of what was started */
+static int32_t machine; /* the pid of the machine */
 
-/* A TCP port that nobody has at this moment. */
+/* A TCP port that is free at this moment. */
 static int free_port(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
@@ -54,7 +54,7 @@ static char *with_port(const char *text, int port)
 	return whole;
 }
 
-/* ---- What the child may ask of its parent ---- */
+/* ---- The methods of the parent ---- */
 
 static void on_name(void *user, ob_call *call, const struct ob_value *params)
 {
@@ -138,7 +138,7 @@ static bool is_ready_or_dead(void *user)
 	return family_count(&f, OB_EVENT_READY) > 0 || family_count(&f, OB_EVENT_EXITED) > 0;
 }
 
-/* Nobody listens while the guest boots; each time that is found out it is dialled anew. */
+/* While the guest boots, nothing listens: each failed dial is followed by another. */
 static void fault_76_a_guest_that_boots_is_dialled_until_it_answers(void **state)
 {
 	struct ob_status status = {.size = sizeof status};
@@ -190,7 +190,7 @@ static bool has_record(void *user)
 	return false;
 }
 
-/* By the serial line, and still a record with attributes. */
+/* The record comes over the serial line and keeps its attributes. */
 static void log_records_come_out(void **state)
 {
 	(void)state;
@@ -207,7 +207,7 @@ static bool is_down(void *user)
 	return status.link != OB_LINK_UP;
 }
 
-static void fault_74_a_link_that_the_guest_resets_is_dialled_anew(void **state)
+static void fault_74_a_connection_reset_by_the_guest_is_dialled_again(void **state)
 {
 	struct ob_error err;
 	(void)state;
@@ -219,7 +219,7 @@ static void fault_74_a_link_that_the_guest_resets_is_dialled_anew(void **state)
 	}
 }
 
-/* As a hypervisor pauses it: longer than the heartbeat has patience. */
+/* The machine is paused for longer than the heartbeat allows. */
 static void fault_73_a_paused_machine_costs_the_connection_only(void **state)
 {
 	(void)state;
@@ -252,7 +252,7 @@ int main(void)
 	    cmocka_unit_test(fault_76_a_guest_that_boots_is_dialled_until_it_answers),
 	    cmocka_unit_test(calls_and_callbacks_cross),
 	    cmocka_unit_test(log_records_come_out),
-	    cmocka_unit_test(fault_74_a_link_that_the_guest_resets_is_dialled_anew),
+	    cmocka_unit_test(fault_74_a_connection_reset_by_the_guest_is_dialled_again),
 	    cmocka_unit_test(fault_73_a_paused_machine_costs_the_connection_only),
 	    cmocka_unit_test(the_next_parent_finds_it),
 	};

@@ -10,8 +10,8 @@ rm -rf "$build"
 mkdir "$build"
 
 [ "$(pkg-config --modversion outboard)" = "$OB_TEST_VERSION" ]
-# shellcheck disable=SC2046 # flags are words
-$CC -std=c11 -Wall -Wextra -Werror $(pkg-config --cflags outboard) -o "$build/consumer" \
-	"$OB_TEST_SOURCE/tests/install/consumer/consumer.c" $(pkg-config --libs outboard)
+eval "cflags=($(pkg-config --cflags outboard)) libs=($(pkg-config --libs outboard))"
+"$CC" -std=c11 -Wall -Wextra -Werror "${cflags[@]}" -o "$build/consumer" \
+	"$OB_TEST_SOURCE/tests/install/consumer/consumer.c" "${libs[@]}"
 export LD_LIBRARY_PATH=$OB_TEST_STAGE/$OB_TEST_LIBDIR
 run_consumer "$build/consumer" "$(pkg-config --variable=plugindir outboard)"

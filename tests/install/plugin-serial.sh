@@ -12,9 +12,9 @@ built=$work/build-plugin-serial/plugins
 "$outboard" plugin inspect "$built/serial.so" | grep -qE '^  flags +single$' || fail "inspect does not tell its flag"
 
 export PKG_CONFIG_PATH=$OB_TEST_STAGE/$OB_TEST_LIBDIR/pkgconfig LD_LIBRARY_PATH=$OB_TEST_STAGE/$OB_TEST_LIBDIR
-# shellcheck disable=SC2046 # flags are words
-$CC -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror $(pkg-config --cflags outboard) -o "$work/serial-parent" \
-	"$here/serial/parent.c" $(pkg-config --libs outboard)
+eval "cflags=($(pkg-config --cflags outboard)) libs=($(pkg-config --libs outboard))"
+"$CC" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "${cflags[@]}" -o "$work/serial-parent" \
+	"$here/serial/parent.c" "${libs[@]}"
 export OUTBOARD_PLUGIN_PATH=$shipped:$built
 "$here/ptys.py" "$work/serial-parent" "$work/data" "$OB_TEST_BUILD/bin/kv-child" "serial://{A}" "serial://{B}"
 

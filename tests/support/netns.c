@@ -34,7 +34,7 @@ static bool raise_loopback(void)
 const char *netns_enter(void)
 {
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) {
-		return "namespaces are not permitted here";
+		return "only root can make a network namespace";
 	}
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
 		return "mounts cannot be made private here";

@@ -190,7 +190,8 @@ static void fault_70_directories_that_others_can_write_are_refused(void **state)
 static void fault_70_what_belongs_to_another_user_is_refused(void **state)
 {
 	if (geteuid() != 0) {
-		skip(); /* only root can give files away */
+		print_message("skipped: only root can give files to another user\n");
+		skip();
 	}
 	char *path = place(*state, "new_auth", 0644);
 	assert_int_equal(chown(path, 65534, 65534), 0);
