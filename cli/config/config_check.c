@@ -122,7 +122,7 @@ static bool has_mechanism(const struct obi_endpoint *ep, const char *name)
 
 static void judge_connector(const struct child *c, const struct ob_connector *connector)
 {
-	if (connector->child_uid == OVERFLOW_UID &&
+	if (connector->settings.child_uid == OVERFLOW_UID &&
 	    has_mechanism(&connector->endpoint, "peercred")) {
 		fault(c, "user",
 		      "is 65534, which stands for any unknown user: peercred refuses it, so leave "

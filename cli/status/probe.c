@@ -66,7 +66,7 @@ static void compare(struct survey *s, const struct ob_connector_options *options
 	    ob_connector_new(s->rt, options, &connector, NULL) < 0) {
 		return;
 	}
-	s->row->status.stale = strcmp(connector->hash, s->state.config_hash) != 0;
+	s->row->status.stale = strcmp(connector->settings.hash, s->state.config_hash) != 0;
 	ob_connector_close(connector);
 }
 

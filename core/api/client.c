@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/value.h"
-#include "api/owned_connection.h"
+#include "api/blocking.h"
 
 enum { CALL_TIMEOUT_MS = 30000 };
 
@@ -14,8 +14,8 @@ struct ob_client {
 	struct obi_peer *peer;
 	char *interface_name; /* with its dot; NULL: methods are complete */
 	size_t interface_len;
-	struct obi_client_connection *own; /* of a client that connected itself */
-	void (*free_own)(struct obi_client_connection *own);
+	void *own; /* freed together with the client; may be NULL */
+	void (*free_own)(void *own);
 };
 
 /* ---- Peers ---- */
@@ -161,8 +161,7 @@ void ob_client_free(ob_client *client)
 	}
 }
 
-void obi_client_own(struct ob_client *client, struct obi_client_connection *own,
-		    void (*free_own)(struct obi_client_connection *))
+void obi_client_own(struct ob_client *client, void *own, void (*free_own)(void *own))
 {
 	client->own = own;
 	client->free_own = free_own;
@@ -303,8 +302,11 @@ const struct ob_value *ob_reply_value(const ob_reply *reply)
 }
 
 struct blocking_call {
-	struct obi_wait wait;
+	struct obi_blocking blocking;
 	struct ob_client *client;
+	const char *method;
+	const struct ob_value *params;
+	int64_t timeout_ms;
 	struct ob_reply *reply;
 	uint64_t id;
 };
@@ -313,47 +315,50 @@ static void on_blocking_reply(void *user, int code, const struct ob_value *value
 			      const struct ob_error *err)
 {
 	struct blocking_call *call = user;
-	if (value != NULL && call->reply != NULL) {
-		if (obi_value_copy(value, &call->reply->arena, &call->reply->value) < 0) {
-			struct ob_error full;
-			obi_fail(&full, OB_ENOMEM, 0, "out of memory for the result");
-			obi_wait_done(&call->wait, OB_ENOMEM, &full);
-			return;
-		}
+	struct ob_reply *reply = call->reply;
+	struct ob_error full;
+	if (value != NULL && reply != NULL &&
+	    obi_value_copy(value, &reply->arena, &reply->value) < 0) {
+		code = obi_fail(&full, OB_ENOMEM, 0, "out of memory for the result");
+		err = &full;
 	}
-	obi_wait_done(&call->wait, code, err);
+	obi_blocking_done(&call->blocking, code, err);
 }
 
-static void abort_call(struct obi_wait *wait, int code)
+static int begin_call(void *user, struct ob_error *reterr)
 {
-	struct blocking_call *call = wait->user;
+	struct blocking_call *call = user;
+	return obi_client_begin(call->client, call->method, call->params, call->timeout_ms,
+				on_blocking_reply, call, &call->id, reterr);
+}
+
+static void abort_call(void *user, int code)
+{
+	struct blocking_call *call = user;
 	obi_client_cancel_code(call->client, call->id, code);
 }
 
 int ob_client_call(ob_client *client, const char *method, const struct ob_value *params,
 		   int64_t timeout_ms, ob_cancel *cancel, ob_reply *reply, struct ob_error *reterr)
 {
-	struct ob_runtime *rt = client->peer->rt;
-	struct blocking_call call = {.client = client, .reply = reply};
-	call.wait.rt = rt;
-	call.wait.abort = abort_call;
-	call.wait.user = &call;
+	struct blocking_call call = {
+	    .blocking = {.rt = client->peer->rt,
+			 .begin = begin_call,
+			 .abort = abort_call,
+			 .user = &call,
+			 .timeout_ms = -1, /* the call itself has a deadline */
+			 .cancel = cancel},
+	    .client = client,
+	    .method = method,
+	    .params = params,
+	    .timeout_ms = timeout_ms,
+	    .reply = reply,
+	};
 	if (reply != NULL) {
 		obi_arena_reset(&reply->arena);
 		reply->value = ob_nil();
 	}
-	int r = obi_check_may_block(rt, reterr);
-	if (r < 0) {
-		return r;
-	}
-	obi_enter(rt);
-	r = obi_client_begin(client, method, params, timeout_ms, on_blocking_reply, &call, &call.id,
-			     reterr);
-	if (r == OB_OK) {
-		r = obi_wait_for(&call.wait, -1, cancel, reterr);
-	}
-	obi_leave(rt);
-	return r;
+	return obi_block(&call.blocking, reterr);
 }
 
 /* ---- With a format ---- */

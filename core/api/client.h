@@ -35,6 +35,9 @@ void obi_peer_set_connection(struct obi_peer *peer, struct obi_connection *conne
  * memory. */
 struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_name);
 
+/* Free what the client owns (own) together with the client. */
+void obi_client_own(struct ob_client *client, void *own, void (*free_own)(void *own));
+
 /* Another client of the same peer. */
 struct ob_client *obi_client_sibling(struct ob_client *client, const char *interface_name);
 
@@ -52,10 +55,5 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 		     int64_t timeout_ms, ob_reply_fn *fn, void *user, uint64_t *ret_id,
 		     struct ob_error *reterr);
 void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code);
-
-/* What outboard-control answers, read into its struct; ret->size must be set. */
-int obi_health_read(const struct ob_value *v, struct ob_health *ret, struct ob_error *reterr);
-int obi_version_read(const struct ob_value *v, uint64_t *ret_current, bool *ret_needs_restart,
-		     struct ob_error *reterr);
 
 #endif

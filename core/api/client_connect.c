@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* A client that makes its own connection: ob_client_connect(). */
+/* Clients with a connection of their own: ob_client_connect(). */
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "base/options.h"
+#include "api/blocking.h"
 #include "api/client.h"
-#include "api/owned_connection.h"
 
 enum { CONNECT_TIMEOUT_MS = 10000 };
 
 struct obi_client_connection {
 	struct ob_runtime *rt;
 	struct obi_endpoint endpoint;
-	struct obi_connection *link;
+	struct obi_connection *connection;
 	struct obi_peer *peer;
 	struct ob_client *client; /* until it is handed to the caller */
 	ob_client_fn *done;	  /* NULL: it was called */
 	void *user;
 };
 
-static void free_connection(struct obi_client_connection *c)
+static void free_connection(void *own)
 {
+	struct obi_client_connection *c = own;
 	obi_peer_set_connection(c->peer, NULL);
-	obi_connection_free(c->link);
+	obi_connection_free(c->connection);
 	obi_endpoint_clear(&c->endpoint);
 	obi_peer_unref(c->peer);
 	free(c);
@@ -45,18 +46,18 @@ static void finish(struct obi_client_connection *c, int result, const struct ob_
 	done(user, client, result, err);
 }
 
-static void on_opened(void *user, struct obi_connection *link)
+static void on_opened(void *user, struct obi_connection *connection)
 {
 	struct obi_client_connection *c = user;
-	obi_peer_set_connection(c->peer, link);
+	obi_peer_set_connection(c->peer, connection);
 	finish(c, OB_OK, NULL);
 }
 
-static void on_closed(void *user, struct obi_connection *link, const struct ob_error *err)
+static void on_closed(void *user, struct obi_connection *connection, const struct ob_error *err)
 {
 	struct obi_client_connection *c = user;
 	struct ob_error copy = *err;
-	(void)link;
+	(void)connection;
 	obi_peer_set_connection(c->peer, NULL);
 	finish(c, copy.code, &copy);
 }
@@ -82,7 +83,7 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 	setup.open_timeout_ms =
 	    o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	setup.events = (struct obi_connection_events){on_opened, on_closed, NULL, NULL, c};
-	r = obi_connection_dial(&setup, o->address, &c->link, reterr);
+	r = obi_connection_dial(&setup, o->address, &c->connection, reterr);
 	if (r < 0 && reterr != NULL) {
 		obi_wrap(reterr, "connecting to %s", o->address);
 	}
@@ -146,7 +147,8 @@ int ob_client_connect_async(ob_runtime *rt, const struct ob_client_options *opti
 }
 
 struct blocking_connect {
-	struct obi_wait wait;
+	struct obi_blocking blocking;
+	const struct ob_client_options *options;
 	struct obi_client_connection *connection;
 	struct ob_client *client;
 };
@@ -155,33 +157,35 @@ static void on_connected(void *user, ob_client *client, int result, const struct
 {
 	struct blocking_connect *b = user;
 	b->client = client;
-	obi_wait_done(&b->wait, result, err);
+	obi_blocking_done(&b->blocking, result, err);
 }
 
-static void abort_connect(struct obi_wait *wait, int code)
+static int begin_connect(void *user, struct ob_error *reterr)
 {
-	struct blocking_connect *b = wait->user;
-	obi_connection_close(b->connection->link, code,
+	struct blocking_connect *b = user;
+	return start(b->blocking.rt, b->options, on_connected, b, &b->connection, reterr);
+}
+
+static void abort_connect(void *user, int code)
+{
+	struct blocking_connect *b = user;
+	obi_connection_close(b->connection->connection, code,
 			     code == OB_ECANCELED ? "canceled" : "not connected in time");
 }
 
 int ob_client_connect(ob_runtime *rt, const struct ob_client_options *options, ob_cancel *cancel,
 		      ob_client **ret_client, struct ob_error *reterr)
 {
-	struct blocking_connect b = {0};
-	int r = obi_check_may_block(rt, reterr);
-	if (r < 0) {
-		return r;
-	}
-	b.wait.rt = rt;
-	b.wait.abort = abort_connect;
-	b.wait.user = &b;
-	obi_enter(rt);
-	r = start(rt, options, on_connected, &b, &b.connection, reterr);
-	if (r == OB_OK) {
-		r = obi_wait_for(&b.wait, -1, cancel, reterr);
-	}
-	obi_leave(rt);
+	struct blocking_connect b = {
+	    .blocking = {.rt = rt,
+			 .begin = begin_connect,
+			 .abort = abort_connect,
+			 .user = &b,
+			 .timeout_ms = -1, /* the connection has a timeout to open */
+			 .cancel = cancel},
+	    .options = options,
+	};
+	int r = obi_block(&b.blocking, reterr);
 	if (r == OB_OK) {
 		*ret_client = b.client;
 	}

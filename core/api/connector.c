@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* The parent's side: the API over supervisor/supervisor. */
 #include "api/connector.h"
 
 #include <sodium.h>
@@ -7,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "api/blocking.h"
 #include "base/error.h"
 
 enum { CLOSE_TIMEOUT_MS = 15000 };
@@ -16,15 +16,15 @@ enum { CLOSE_TIMEOUT_MS = 15000 };
 static void on_event(void *user, const struct ob_event *event)
 {
 	struct ob_connector *c = user;
-	if (c->options.on_event != NULL) {
-		c->options.on_event(c->options.user_data, event);
+	if (c->settings.options.on_event != NULL) {
+		c->settings.options.on_event(c->settings.options.user_data, event);
 	}
 }
 
 static void on_log(void *user, const struct ob_log_record *record)
 {
 	struct ob_connector *c = user;
-	c->options.on_log(c->options.user_data, record);
+	c->settings.options.on_log(c->settings.options.user_data, record);
 }
 
 static void on_link(void *user, struct obi_connection *link)
@@ -63,11 +63,11 @@ static int make_endpoint_at(struct ob_connector *c, const char *uri, const char 
 	struct obi_endpoint_names names = {
 	    .uri = uri,
 	    .transport = transport,
-	    .codec = c->options.codec,
-	    .auth = c->options.auth,
-	    .allow_plaintext = c->options.allow_plaintext,
+	    .codec = c->settings.options.codec,
+	    .auth = c->settings.options.auth,
+	    .allow_plaintext = c->settings.options.allow_plaintext,
 	    .parent_dials = true,
-	    .allowed_uid = c->child_uid,
+	    .allowed_uid = c->settings.child_uid,
 	};
 	return obi_endpoint_init(c->rt, &names, ret, reterr);
 }
@@ -80,7 +80,7 @@ static int check_listen(struct ob_connector *c, const char *transport, struct ob
 {
 	struct obi_endpoint heard;
 	struct ob_error err = {0};
-	int r = make_endpoint_at(c, c->options.listen, transport, &heard, &err);
+	int r = make_endpoint_at(c, c->settings.options.listen, transport, &heard, &err);
 	if (r != OB_EPERM) {
 		return OB_OK;
 	}
@@ -91,7 +91,7 @@ static int check_listen(struct ob_connector *c, const char *transport, struct ob
  * said of the one that is dialled. */
 static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
 {
-	const struct ob_connector_options *o = &c->options;
+	const struct ob_connector_options *o = &c->settings.options;
 	const char *dialled = o->connect != NULL ? o->connect : o->listen;
 	c->listen_transport = obi_endpoint_transport_of(c->rt, o->transport, o->listen);
 	const char *named = c->listen_transport != NULL
@@ -115,19 +115,20 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .watches = &c->rt->watches,
 	    .strays = &c->rt->strays,
 	    .dials = &c->rt->dials,
-	    .options = &c->options,
+	    .options = &c->settings.options,
 	    .plugin_path = c->rt->plugin_path_text,
-	    .config_hash = c->hash,
+	    .config_hash = c->settings.hash,
 	    .listen_transport = c->listen_transport,
 	    .link = obi_endpoint_link(c->rt, &c->endpoint),
 	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
-	    .events = {on_event, c->options.on_log != NULL ? on_log : NULL, on_link, on_token,
-		       on_changed, c},
+	    .events = {on_event, c->settings.options.on_log != NULL ? on_log : NULL, on_link,
+		       on_token, on_changed, c},
 	};
 	setup.link.handler = obi_interfaces_handler(&c->interfaces);
-	setup.link.limits.message = c->options.message_max;
-	setup.link.heartbeat_ms =
-	    c->options.health_interval_ms > 0 ? (uint32_t)c->options.health_interval_ms : 0;
+	setup.link.limits.message = c->settings.options.message_max;
+	setup.link.heartbeat_ms = c->settings.options.health_interval_ms > 0
+				      ? (uint32_t)c->settings.options.health_interval_ms
+				      : 0;
 	return obi_supervisor_new(&setup, &c->sup, reterr);
 }
 
@@ -139,7 +140,7 @@ static int make_clients(struct ob_connector *c, struct ob_error *reterr)
 	if (c->control == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	c->peer->call_timeout_ms = c->options.call_timeout_ms;
+	c->peer->call_timeout_ms = c->settings.options.call_timeout_ms;
 	return OB_OK;
 }
 
@@ -152,7 +153,7 @@ static void free_connector(struct ob_connector *c)
 	obi_peer_unref(c->peer);
 	obi_interfaces_free(&c->interfaces);
 	obi_endpoint_clear(&c->endpoint);
-	obi_arena_free(&c->arena);
+	obi_arena_free(&c->settings.arena);
 	pthread_mutex_destroy(&c->status_lock);
 	free(c);
 }
@@ -174,7 +175,7 @@ int ob_connector_new(ob_runtime *rt, const struct ob_connector_options *options,
 	c->free_task.fn = free_task;
 	c->free_task.user = c;
 	obi_enter(rt);
-	int r = obi_connector_options(c, options, reterr);
+	int r = obi_connector_settings(rt, options, &c->settings, reterr);
 	r = r == OB_OK ? make_endpoint(c, reterr) : r;
 	r = r == OB_OK ? make_clients(c, reterr) : r;
 	r = r == OB_OK ? make_supervisor(c, reterr) : r;
@@ -212,38 +213,40 @@ static int request_async(struct ob_connector *c, enum obi_life_event event, ob_d
 }
 
 struct blocking_request {
-	struct obi_wait wait;
+	struct obi_blocking blocking;
 	struct ob_connector *connector;
+	enum obi_life_event event;
 	uint64_t id;
 };
 
-static void abort_request(struct obi_wait *wait, int code)
+static int begin_request(void *user, struct ob_error *reterr)
 {
-	struct blocking_request *b = wait->user;
+	struct blocking_request *b = user;
+	b->connector->begun = true;
+	return obi_supervisor_request(b->connector->sup, b->event, obi_blocking_done, &b->blocking,
+				      &b->id, reterr);
+}
+
+static void abort_request(void *user, int code)
+{
+	struct blocking_request *b = user;
 	obi_supervisor_abort(b->connector->sup, b->id, code);
 }
 
 static int request(struct ob_connector *c, enum obi_life_event event, int64_t timeout_ms,
 		   ob_cancel *cancel, struct ob_error *reterr)
 {
-	struct blocking_request b = {.connector = c};
-	struct ob_runtime *rt =
-	    c->rt; /* another thread may have closed the connector when we are back */
-	int r = obi_check_may_block(rt, reterr);
-	if (r < 0) {
-		return r;
-	}
-	b.wait.rt = rt;
-	b.wait.abort = abort_request;
-	b.wait.user = &b;
-	obi_enter(rt);
-	c->begun = true;
-	r = obi_supervisor_request(c->sup, event, obi_wait_done, &b.wait, &b.id, reterr);
-	if (r == OB_OK) {
-		r = obi_wait_for(&b.wait, timeout_ms == 0 ? -1 : timeout_ms, cancel, reterr);
-	}
-	obi_leave(rt);
-	return r;
+	struct blocking_request b = {
+	    .blocking = {.rt = c->rt,
+			 .begin = begin_request,
+			 .abort = abort_request,
+			 .user = &b,
+			 .timeout_ms = timeout_ms == 0 ? -1 : timeout_ms,
+			 .cancel = cancel},
+	    .connector = c,
+	    .event = event,
+	};
+	return obi_block(&b.blocking, reterr); /* another thread may have freed c meanwhile */
 }
 
 int ob_connector_start(ob_connector *c, int64_t timeout_ms, ob_cancel *cancel,
@@ -310,26 +313,13 @@ int ob_connector_supervise(ob_connector *c, struct ob_error *reterr)
 
 /* ---- Close ---- */
 
-static void forget_closing(struct ob_connector *c)
+/* The runtime is being freed while the close is under way. */
+static void end_now(void *user)
 {
-	struct ob_connector **slot = &c->rt->closing;
-	while (*slot != NULL && *slot != c) {
-		slot = &(*slot)->next_closing;
-	}
-	if (*slot == c) {
-		*slot = c->next_closing;
-	}
-}
-
-void obi_connectors_end(struct ob_runtime *rt)
-{
-	while (rt->closing != NULL) {
-		struct ob_connector *c = rt->closing;
-		forget_closing(c);
-		obi_task_stop(&c->free_task);
-		obi_supervisor_kill(c->sup);
-		free_connector(c);
-	}
+	struct ob_connector *c = user;
+	obi_task_stop(&c->free_task);
+	obi_supervisor_kill(c->sup);
+	free_connector(c);
 }
 
 static void closed(void *user, int result, const struct ob_error *err)
@@ -340,7 +330,7 @@ static void closed(void *user, int result, const struct ob_error *err)
 	if (c->freeing) {
 		return; /* it is being freed, its request with it */
 	}
-	forget_closing(c);
+	obi_leftover_remove(c->rt, &c->leftover);
 	obi_task_queue(c->rt->loop, &c->free_task);
 }
 
@@ -351,8 +341,9 @@ void ob_connector_close(ob_connector *c)
 	}
 	struct ob_runtime *rt = c->rt;
 	if (obi_check_may_block(rt, NULL) < 0) {
-		c->next_closing = rt->closing;
-		rt->closing = c;
+		c->leftover.end = end_now;
+		c->leftover.user = c;
+		obi_leftover_add(rt, &c->leftover);
 		(void)request_async(c, OBI_LIFE_CLOSE, closed, c, NULL);
 		return;
 	}
@@ -469,8 +460,10 @@ int ob_connector_connect_interface_async(ob_connector *c, const char *interface_
 }
 
 struct blocking_search {
-	struct obi_wait wait;
+	struct obi_blocking blocking;
 	struct ob_connector *connector;
+	const char *name;
+	int64_t timeout_ms;
 	struct ob_client *client;
 	uint64_t id;
 };
@@ -479,33 +472,35 @@ static void on_found(void *user, ob_client *client, int result, const struct ob_
 {
 	struct blocking_search *b = user;
 	b->client = client;
-	obi_wait_done(&b->wait, result, err);
+	obi_blocking_done(&b->blocking, result, err);
 }
 
-static void abort_search(struct obi_wait *wait, int code)
+static int begin_search(void *user, struct ob_error *reterr)
 {
-	struct blocking_search *b = wait->user;
+	struct blocking_search *b = user;
+	return find_interface(b->connector, b->name, b->timeout_ms, on_found, b, &b->id, reterr);
+}
+
+static void abort_search(void *user, int code)
+{
+	struct blocking_search *b = user;
 	obi_client_cancel_code(b->connector->control, b->id, code);
 }
 
 int ob_connector_connect_interface(ob_connector *c, const char *interface_name, int64_t timeout_ms,
 				   ob_client **ret_client, struct ob_error *reterr)
 {
-	struct blocking_search b = {.connector = c};
-	struct ob_runtime *rt = c->rt;
-	int r = obi_check_may_block(rt, reterr);
-	if (r < 0) {
-		return r;
-	}
-	b.wait.rt = rt;
-	b.wait.abort = abort_search;
-	b.wait.user = &b;
-	obi_enter(rt);
-	r = find_interface(c, interface_name, timeout_ms, on_found, &b, &b.id, reterr);
-	if (r == OB_OK) {
-		r = obi_wait_for(&b.wait, -1, NULL, reterr);
-	}
-	obi_leave(rt);
+	struct blocking_search b = {
+	    .blocking = {.rt = c->rt,
+			 .begin = begin_search,
+			 .abort = abort_search,
+			 .user = &b,
+			 .timeout_ms = -1}, /* the call itself has a deadline */
+	    .connector = c,
+	    .name = interface_name,
+	    .timeout_ms = timeout_ms,
+	};
+	int r = obi_block(&b.blocking, reterr);
 	if (r == OB_OK) {
 		*ret_client = b.client;
 	}

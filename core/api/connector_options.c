@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of a connector: checked, copied, completed, and hashed. */
+#include "api/connector_options.h"
+
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include "base/names.h"
 #include "base/options.h"
 #include "base/uri.h"
-#include "api/connector.h"
+#include "api/endpoint.h"
 #include "base/signal_names.h"
 #include "supervisor/backoff.h"
 #include "access/acl.h"
@@ -124,17 +125,16 @@ static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 
 /* What we dial and what the child listens on may be different transports: if others can reach one
  * of them, that decides. */
-static void fill_auth(struct ob_connector *c)
+static void fill_auth(struct ob_runtime *rt, struct ob_connector_options *o)
 {
-	struct ob_connector_options *o = &c->options;
 	if (o->auth != NULL) {
 		return;
 	}
 	const char *uri = o->connect != NULL ? o->connect : o->listen;
-	const char *const *dialled = obi_endpoint_default_auth(
-	    c->rt, uri, obi_endpoint_transport_of(c->rt, o->transport, uri));
+	const char *const *dialled =
+	    obi_endpoint_default_auth(rt, uri, obi_endpoint_transport_of(rt, o->transport, uri));
 	const char *const *heard = obi_endpoint_default_auth(
-	    c->rt, o->listen, obi_endpoint_transport_of(c->rt, o->transport, o->listen));
+	    rt, o->listen, obi_endpoint_transport_of(rt, o->transport, o->listen));
 	o->auth = strcmp(heard[0], "noise") == 0 ? heard : dialled;
 }
 
@@ -300,31 +300,32 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	sodium_bin2hex(hex, 65, sum, sizeof sum);
 }
 
-int obi_connector_options(struct ob_connector *c, const struct ob_connector_options *given,
-			  struct ob_error *reterr)
+int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_options *given,
+			   struct obi_connector_settings *ret, struct ob_error *reterr)
 {
+	struct ob_connector_options *o = &ret->options;
 	struct obi_user user;
-	obi_arena_init(&c->arena, 64u << 20);
-	int r = obi_options_copy(&c->options, sizeof c->options, given, reterr);
-	r = r == OB_OK ? check(&c->options, reterr) : r;
-	r = r == OB_OK ? obi_spawn_user(&c->options, &user, reterr) : r;
+	obi_arena_init(&ret->arena, 64u << 20);
+	int r = obi_options_copy(o, sizeof *o, given, reterr);
+	r = r == OB_OK ? check(o, reterr) : r;
+	r = r == OB_OK ? obi_spawn_user(o, &user, reterr) : r;
 	if (r < 0) {
 		return r;
 	}
-	c->child_uid = user.uid;
-	r = copy_options(&c->arena, &c->options);
-	r = r == OB_OK ? fill_listen(&c->arena, &c->options) : r;
+	ret->child_uid = user.uid;
+	r = copy_options(&ret->arena, o);
+	r = r == OB_OK ? fill_listen(&ret->arena, o) : r;
 	if (r < 0) {
 		return obi_fail(reterr, r, 0,
 				r == OB_ENOMEM ? "out of memory"
 					       : "options: data_path is too long");
 	}
-	r = fill_peers(&c->arena, &c->options, reterr);
+	r = fill_peers(&ret->arena, o, reterr);
 	if (r < 0) {
 		return r;
 	}
-	fill_auth(c);
-	fill_numbers(&c->options);
-	hash_options(&c->options, c->hash);
+	fill_auth(rt, o);
+	fill_numbers(o);
+	hash_options(o, ret->hash);
 	return OB_OK;
 }

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/runtime.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/string_list.h"
 #include "base/error.h"
 #include "base/options.h"
-#include "api/connector.h"
 #include "loop/rename_watch.h"
 
 /* ---- Plugin path ---- */
@@ -117,7 +113,11 @@ void ob_runtime_free(ob_runtime *rt)
 	}
 	stop_thread(rt);
 	obi_loop_drain(rt->loop);
-	obi_connectors_end(rt);
+	while (rt->leftovers != NULL) {
+		struct obi_leftover *leftover = rt->leftovers;
+		obi_leftover_remove(rt, leftover);
+		leftover->end(leftover->user);
+	}
 	obi_orphans_free(&rt->strays);
 	obi_rename_watch_hub_free(rt->watches);
 	obi_loop_close(rt->loop);
@@ -131,7 +131,24 @@ void ob_runtime_free(ob_runtime *rt)
 	free(rt);
 }
 
-/* ---- Who may do what where ---- */
+void obi_leftover_add(struct ob_runtime *rt, struct obi_leftover *leftover)
+{
+	leftover->next = rt->leftovers;
+	rt->leftovers = leftover;
+}
+
+void obi_leftover_remove(struct ob_runtime *rt, struct obi_leftover *leftover)
+{
+	struct obi_leftover **slot = &rt->leftovers;
+	while (*slot != NULL && *slot != leftover) {
+		slot = &(*slot)->next;
+	}
+	if (*slot != NULL) {
+		*slot = leftover->next;
+	}
+}
+
+/* ---- Threads and callbacks ---- */
 
 static bool on_own_thread(const struct ob_runtime *rt)
 {
@@ -186,82 +203,6 @@ static void turn(struct ob_runtime *rt, bool block)
 void obi_runtime_turn(struct ob_runtime *rt)
 {
 	turn(rt, true);
-}
-
-/* ---- Waiting ---- */
-
-void obi_wait_done(void *user, int result, const struct ob_error *err)
-{
-	struct obi_wait *wait = user;
-	wait->done = true;
-	wait->result = result;
-	if (err != NULL) {
-		wait->err = *err;
-	}
-	if (wait->rt->mode == OB_RUNTIME_THREADED) {
-		pthread_cond_signal(&wait->changed);
-	}
-}
-
-static void abort_once(struct obi_wait *wait, int code)
-{
-	obi_timer_stop(&wait->timer);
-	obi_io_stop(&wait->cancel);
-	if (!wait->done) {
-		wait->abort(wait, code);
-	}
-}
-
-static void on_wait_timer(void *user)
-{
-	abort_once(user, OB_ETIMEDOUT);
-}
-
-static void on_wait_cancel(void *user, int events)
-{
-	(void)events;
-	abort_once(user, OB_ECANCELED);
-}
-
-static void arm(struct obi_wait *wait, int64_t timeout_ms, const ob_cancel *cancel)
-{
-	if (timeout_ms >= 0) {
-		wait->timer.fn = on_wait_timer;
-		wait->timer.user = wait;
-		obi_timer_set(wait->rt->loop, &wait->timer, timeout_ms);
-	}
-	if (cancel != NULL) {
-		wait->cancel.fn = on_wait_cancel;
-		wait->cancel.user = wait;
-		obi_io_set(wait->rt->loop, &wait->cancel, cancel->fd, OB_READABLE);
-	}
-}
-
-int obi_wait_for(struct obi_wait *wait, int64_t timeout_ms, ob_cancel *cancel,
-		 struct ob_error *reterr)
-{
-	struct ob_runtime *rt = wait->rt;
-	if (!wait->done) {
-		arm(wait, timeout_ms, cancel);
-	}
-	if (rt->mode == OB_RUNTIME_THREADED) {
-		pthread_cond_init(&wait->changed, NULL);
-		obi_loop_wake(rt->loop);
-		while (!wait->done) {
-			pthread_cond_wait(&wait->changed, &rt->lock);
-		}
-		pthread_cond_destroy(&wait->changed);
-	}
-	while (!wait->done) {
-		turn(rt, true);
-	}
-	obi_timer_stop(&wait->timer);
-	obi_io_stop(&wait->cancel);
-	if (wait->result < 0 && reterr != NULL) {
-		*reterr = wait->err;
-		reterr->code = wait->result;
-	}
-	return wait->result;
 }
 
 /* ---- Running an inline loop ---- */
@@ -339,38 +280,4 @@ int ob_plugin_each(ob_runtime *rt, int (*fn)(void *user, const struct ob_plugin_
 	}
 	obi_leave(rt);
 	return r;
-}
-
-/* ---- Cancelling ---- */
-
-int ob_cancel_new(ob_cancel **ret_cancel, struct ob_error *reterr)
-{
-	ob_cancel *cancel = malloc(sizeof *cancel);
-	if (cancel == NULL) {
-		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
-	}
-	cancel->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (cancel->fd < 0) {
-		free(cancel);
-		return obi_fail(reterr, OB_EIO, errno, "eventfd");
-	}
-	*ret_cancel = cancel;
-	return OB_OK;
-}
-
-void ob_cancel_fire(ob_cancel *cancel)
-{
-	const uint64_t one = 1;
-	int saved = errno; /* we may be in a signal handler */
-	ssize_t n = write(cancel->fd, &one, sizeof one);
-	(void)n;
-	errno = saved;
-}
-
-void ob_cancel_free(ob_cancel *cancel)
-{
-	if (cancel != NULL) {
-		close(cancel->fd);
-		free(cancel);
-	}
 }
