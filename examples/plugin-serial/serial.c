@@ -15,42 +15,15 @@
  * is set here.
  */
 #define _GNU_SOURCE
-#include <outboard/transport.h>
+#include "line.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
-
-enum { MAGIC = 0xb5, HEAD = 9, PAYLOAD = 1024, CALL_EVERY_MS = 300, CALL_FOR_MS = 3000 };
-
-enum kind {
-	CALL = 'C',   /* dialer: may I? Again and again */
-	ANSWER = 'A', /* acceptor: yes */
-	DATA = 'D',
-	END = 'E', /* I shall write no more */
-	BYE = 'B'  /* I am gone */
-};
-
-struct frame {
-	uint8_t kind;
-	uint32_t id;
-	uint32_t len;
-};
-
-/* A device, and what has been read of a frame. */
-struct line {
-	const struct ob_host *host;
-	int fd;
-	uint8_t head[HEAD];
-	size_t have;
-	uint32_t left; /* of the payload of the frame whose head was read last */
-};
 
 struct ob_stream {
 	struct line line;
@@ -77,111 +50,7 @@ struct ob_dial {
 	int64_t next, end;
 };
 
-/* ---- Frames ---- */
-
-static uint8_t check_of(const uint8_t *head)
-{
-	uint8_t sum = 0x5a;
-	for (size_t i = 0; i < HEAD - 1; i++) {
-		sum = (uint8_t)((sum << 1 | sum >> 7) ^ head[i]);
-	}
-	return sum;
-}
-
-static void write_head(uint8_t *head, struct frame f)
-{
-	const uint8_t bytes[HEAD] = {MAGIC,
-				     f.kind,
-				     (uint8_t)(f.id >> 24),
-				     (uint8_t)(f.id >> 16),
-				     (uint8_t)(f.id >> 8),
-				     (uint8_t)f.id,
-				     (uint8_t)(f.len >> 8),
-				     (uint8_t)f.len};
-	memcpy(head, bytes, HEAD);
-	head[HEAD - 1] = check_of(head);
-}
-
-static bool read_head(const uint8_t *head, struct frame *ret)
-{
-	*ret = (struct frame){.kind = head[1],
-			      .id = (uint32_t)head[2] << 24 | (uint32_t)head[3] << 16 |
-				    (uint32_t)head[4] << 8 | head[5],
-			      .len = (uint32_t)head[6] << 8 | head[7]};
-	return head[0] == MAGIC && head[HEAD - 1] == check_of(head) && ret->len <= PAYLOAD;
-}
-
-/* As many as there are, at most len: 0 when there are none now, or a failure. */
-static ptrdiff_t read_some(struct line *line, void *data, size_t len)
-{
-	ssize_t n;
-	do {
-		n = read(line->fd, data, len);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		return errno == EAGAIN ? 0
-		       : errno == EIO  ? OB_ECONNLOST
-				       : OB_EIO; /* EIO: hung up */
-	}
-	return n > 0 ? n : OB_ECONNLOST;
-}
-
-/* The next head, but nothing behind it. 1: it is in *ret; 0: not there yet. What is no head is
- * skipped byte by byte. */
-static int next_frame(struct line *line, struct frame *ret)
-{
-	for (;;) {
-		ptrdiff_t n = read_some(line, line->head + line->have, HEAD - line->have);
-		if (n <= 0) {
-			return (int)n;
-		}
-		line->have += (size_t)n;
-		if (line->have < HEAD) {
-			continue;
-		}
-		if (read_head(line->head, ret)) {
-			line->have = 0;
-			line->left = ret->len;
-			return 1;
-		}
-		do {
-			memmove(line->head, line->head + 1, --line->have);
-		} while (line->have > 0 && line->head[0] != MAGIC);
-	}
-}
-
-/* What is left of a payload that nobody wants. 1: it is gone. */
-static int skip_payload(struct line *line)
-{
-	uint8_t waste[512];
-	while (line->left > 0) {
-		ptrdiff_t n =
-		    read_some(line, waste, line->left < sizeof waste ? line->left : sizeof waste);
-		if (n <= 0) {
-			return (int)n;
-		}
-		line->left -= (uint32_t)n;
-	}
-	return 1;
-}
-
-/* A frame without a payload, if there is room for all of it. */
-static bool send_frame(struct line *line, uint8_t kind, uint32_t id)
-{
-	uint8_t head[HEAD];
-	write_head(head, (struct frame){kind, id, 0});
-	return write(line->fd, head, HEAD) == HEAD;
-}
-
-/* The same behind zeros, which end any frame that somebody else began. */
-static bool send_first(struct line *line, uint8_t kind, uint32_t id)
-{
-	uint8_t frame[PAYLOAD + HEAD] = {0};
-	write_head(frame + PAYLOAD, (struct frame){kind, id, 0});
-	return write(line->fd, frame, sizeof frame) == sizeof frame;
-}
-
-/* ---- Devices ---- */
+/* ---- Listener ---- */
 
 static int path_of(const struct ob_host *host, const struct ob_uri *uri, char *path, size_t size,
 		   struct ob_error *reterr)
@@ -199,42 +68,6 @@ static int path_of(const struct ob_host *host, const struct ob_uri *uri, char *p
 	path[uri->path.len] = '\0';
 	return OB_OK;
 }
-
-static int code_of(int sys)
-{
-	return sys == ENOENT || sys == ENOTDIR || sys == ENODEV || sys == ENXIO ? OB_ENOENT
-	       : sys == EACCES || sys == EPERM					? OB_EPERM
-	       : sys == EMFILE || sys == ENFILE || sys == ENOMEM		? OB_ENOMEM
-										: OB_EIO;
-}
-
-/* Open it for us alone. taken: the code when somebody else has it. */
-static int open_line(const struct ob_host *host, const char *path, int taken, struct line *ret,
-		     struct ob_error *reterr)
-{
-	struct stat st;
-	struct termios mode;
-	int fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	*ret = (struct line){.host = host, .fd = fd};
-	if (fd < 0) {
-		return host->fail(reterr, code_of(errno), errno, "%s", path);
-	}
-	int rc = OB_OK;
-	if (fstat(fd, &st) != 0 || !S_ISCHR(st.st_mode)) {
-		rc = host->fail(reterr, OB_EINVAL, 0, "%s is not a character device", path);
-	} else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		rc = host->fail(reterr, taken, 0, "%s is in use", path);
-	} else if (tcgetattr(fd, &mode) == 0) {
-		cfmakeraw(&mode);
-		tcsetattr(fd, TCSANOW, &mode);
-	}
-	if (rc < 0) {
-		close(fd);
-	}
-	return rc;
-}
-
-/* ---- Listener ---- */
 
 static bool watch(struct ob_listener *l, bool on)
 {
@@ -266,14 +99,14 @@ static int listen_on(const struct ob_host *host, const struct ob_uri *uri,
 		return host->fail(reterr, OB_ENOMEM, 0, "listening on a line: out of memory");
 	}
 	int rc = path_of(host, uri, l->path, sizeof l->path, reterr);
-	rc = rc == OB_OK ? open_line(host, l->path, OB_EEXIST, &l->line, reterr) : rc;
+	rc = rc == OB_OK ? line_open(host, l->path, OB_EEXIST, &l->line, reterr) : rc;
 	if (rc < 0) {
 		free(l);
 		return rc;
 	}
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll < 0 || fcntl(l->epoll, F_SETFL, O_NONBLOCK) != 0 || !watch(l, true)) {
-		rc = host->fail(reterr, code_of(errno), errno, "listening on %s", l->path);
+		rc = host->fail(reterr, line_code_of(errno), errno, "listening on %s", l->path);
 		listener_close(l);
 		return rc;
 	}
@@ -296,7 +129,7 @@ static uint32_t hear_call(struct ob_listener *l)
 {
 	struct frame f;
 	uint32_t caller = 0;
-	while (skip_payload(&l->line) == 1 && next_frame(&l->line, &f) == 1) {
+	while (line_skip_payload(&l->line) == 1 && line_next_frame(&l->line, &f) == 1) {
 		caller = f.kind == CALL ? f.id : f.kind == BYE && f.id == caller ? 0 : caller;
 	}
 	return caller;
@@ -330,7 +163,7 @@ static int accept_call(struct ob_listener *l, struct ob_stream **ret_stream,
 					  l->path);
 	}
 	s->id = hear_call(l);
-	if (s->id == 0 || !send_first(&s->line, ANSWER, s->id) || !watch(l, false)) {
+	if (s->id == 0 || !line_send_first(&s->line, ANSWER, s->id) || !watch(l, false)) {
 		close(fd);
 		free(s);
 		return OB_EAGAIN; /* it calls again */
@@ -347,8 +180,8 @@ static void call(struct ob_dial *d, struct ob_want *want)
 {
 	int64_t now = d->line.host->now_ms();
 	if (now >= d->next) {
-		send_first(&d->line, CALL,
-			   d->id); /* where there is no room for it, the next may have it */
+		line_send_first(&d->line, CALL,
+				d->id); /* where there is no room for it, the next may have it */
 		d->next = now + CALL_EVERY_MS;
 	}
 	*want = (struct ob_want){.fd = d->line.fd,
@@ -369,7 +202,7 @@ static int dial_on(const struct ob_host *host, const struct ob_uri *uri,
 	}
 	d->id |= 1; /* never 0 */
 	int rc = path_of(host, uri, d->path, sizeof d->path, reterr);
-	rc = rc == OB_OK ? open_line(host, d->path, OB_EBUSY, &d->line, reterr) : rc;
+	rc = rc == OB_OK ? line_open(host, d->path, OB_EBUSY, &d->line, reterr) : rc;
 	if (rc < 0) {
 		free(d);
 		return rc;
@@ -387,8 +220,8 @@ static int finish_dial(struct ob_dial *d, int revents, struct ob_stream **ret_st
 	int rc = 1;
 	(void)revents;
 	while (rc == 1 && !(f.kind == ANSWER && f.id == d->id)) {
-		rc = skip_payload(&d->line);
-		rc = rc == 1 ? next_frame(&d->line, &f) : rc;
+		rc = line_skip_payload(&d->line);
+		rc = rc == 1 ? line_next_frame(&d->line, &f) : rc;
 	}
 	if (rc == 1) {
 		*ret_stream = new_stream(d->line.host, d->line.fd, d->id);
@@ -408,7 +241,7 @@ static void dial_close(struct ob_dial *d)
 {
 	if (d != NULL) {
 		if (d->line.fd >= 0) {
-			send_frame(&d->line, BYE, d->id);
+			line_send(&d->line, BYE, d->id);
 			close(d->line.fd);
 		}
 		free(d);
@@ -428,21 +261,22 @@ static int hear(struct ob_stream *s)
 {
 	struct frame f;
 	while (s->line.left == 0 && !s->gone) {
-		int rc = next_frame(&s->line, &f);
+		int rc = line_next_frame(&s->line, &f);
 		if (rc <= 0) {
 			s->gone = rc < 0;
 			return 0;
 		}
 		if (f.kind == CALL && f.id == s->id) {
 			if (s->from == s->to) {
-				send_first(&s->line, ANSWER, s->id); /* it did not hear the first */
+				line_send_first(&s->line, ANSWER,
+						s->id); /* it did not hear the first */
 			}
 		} else if (f.kind == CALL || (f.kind == BYE && f.id == s->id)) {
 			s->gone = true;
 		} else if (f.kind == END && f.id == s->id) {
 			s->ended = true;
 			return 0;
-		} else if (f.id != s->id && skip_payload(&s->line) != 1) {
+		} else if (f.id != s->id && line_skip_payload(&s->line) != 1) {
 			return 0; /* of an older connection; the rest of it is taken for ours, and
 				     refused above us */
 		}
@@ -464,7 +298,7 @@ static ptrdiff_t stream_readv(struct ob_stream *s, const struct iovec *pieces, i
 	ptrdiff_t got = 0;
 	for (int i = 0; i < count && s->line.left > 0; i++) {
 		size_t room = pieces[i].iov_len < s->line.left ? pieces[i].iov_len : s->line.left;
-		ptrdiff_t n = room > 0 ? read_some(&s->line, pieces[i].iov_base, room) : 0;
+		ptrdiff_t n = room > 0 ? line_read(&s->line, pieces[i].iov_base, room) : 0;
 		if (n < 0) {
 			s->gone = true;
 			return got > 0 ? got : OB_ECONNLOST;
@@ -508,7 +342,7 @@ static size_t fill(struct ob_stream *s, const struct iovec *pieces, int count, s
 			len += take;
 		}
 	}
-	write_head(s->pending, (struct frame){DATA, s->id, (uint32_t)len});
+	line_write_head(s->pending, (struct frame){DATA, s->id, (uint32_t)len});
 	s->to = len > 0 ? HEAD + len : 0;
 	return len;
 }
@@ -541,7 +375,7 @@ static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, 
 
 static int shutdown_write(struct ob_stream *s, struct ob_error *reterr)
 {
-	if (!flush(s) || !send_frame(&s->line, END, s->id)) {
+	if (!flush(s) || !line_send(&s->line, END, s->id)) {
 		return s->line.host->fail(reterr, OB_EIO, errno, "ending a stream");
 	}
 	return OB_OK;
@@ -553,7 +387,7 @@ static void stream_close(struct ob_stream *s)
 		return;
 	}
 	if (flush(s)) {
-		send_frame(&s->line, BYE, s->id); /* else the peer's heartbeat tells */
+		line_send(&s->line, BYE, s->id); /* else the peer's heartbeat tells */
 	}
 	tcflush(s->line.fd,
 		TCIFLUSH); /* so that who writes to us gets room, and hears that we are gone */

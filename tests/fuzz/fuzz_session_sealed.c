@@ -8,11 +8,10 @@
  * Input: a byte of flags (1: json; 2: token behind noise), then steps: what (and 0x80: at the
  * acceptor), and what it needs. Keys are the same in each run, and different in each connection.
  */
-#include <sodium.h>
-#include <sys/types.h>
 
 #include "base/error.h"
 #include "fuzz/fuzzed_codec.h"
+#include "fuzz/fuzzed_random.h"
 #include "fuzz/fuzzed_wire.h"
 #include "rpc/authentication.h"
 #include "rpc/receive.h"
@@ -23,8 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The authenticators, compiled into the target; of noise also what it calls. */
 ob_plugin_list fuzzed_token(void);
 ob_plugin_list spied_noise(void);
-ssize_t spied_getrandom(void *data, size_t len, unsigned int flags);
-void spied_free(void *memory);
 
 enum { JSON = 1, TOKEN = 2, AT_ACCEPTOR = 0x80 };
 enum {
@@ -83,7 +80,6 @@ static uint32_t
     said[RUNS]; /* by the number of a connection: the calls and notifications that one made */
 static uint32_t heard[RUNS];	/* of them, up to the last that was heard */
 static uint32_t heard_by[RUNS]; /* and where */
-static uint32_t randomness;
 
 static struct end *other(const struct end *e)
 {
@@ -94,44 +90,6 @@ static bool is_sealed(const struct end *e)
 {
 	return e->session.records.auth != NULL;
 }
-
-/* ---- Randomness ---- */
-
-/*
- * The same in each run, but no two the same in one: with an old key an acceptor would rightly open
- * what was recorded. X25519 takes no notice of the lowest three bits of a key.
- */
-ssize_t spied_getrandom(void *data, size_t len, unsigned int how)
-{
-	uint32_t number = ++randomness << 3;
-	(void)how;
-	memset(data, 0, len);
-	memcpy(data, &number, len < sizeof number ? len : sizeof number);
-	return (ssize_t)len;
-}
-
-void spied_free(void *memory)
-{
-	free(memory);
-}
-
-static const char *random_name(void)
-{
-	return "none";
-}
-
-static uint32_t random_number(void)
-{
-	return randomness++;
-}
-
-static void random_bytes(void *const data, const size_t len)
-{
-	(void)spied_getrandom(data, len, 0);
-}
-
-static struct randombytes_implementation no_randomness = {random_name, random_number, NULL,
-							  NULL,	       random_bytes,  NULL};
 
 /* ---- Events ---- */
 
