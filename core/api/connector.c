@@ -113,7 +113,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	struct obi_supervisor_setup setup = {
 	    .loop = c->rt->loop,
 	    .watches = &c->rt->watches,
-	    .strays = &c->rt->strays,
+	    .orphans = &c->rt->strays,
 	    .dials = &c->rt->dials,
 	    .options = &c->settings.options,
 	    .plugin_path = c->rt->plugin_path_text,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * supervisor/supervisor - one child, supervised: the shell around supervisor/lifecycle. It holds
- * the data directory, the process, its logs and the link, feeds the machine with what happens to
- * them, and does what the machine says.
+ * supervisor/supervisor - supervises one child: the shell around supervisor/lifecycle. It raises
+ * events for what happens to the process (supervisor/instance), the connection
+ * (supervisor/link_monitor), the one timer and the requests, and does the actions of each step.
  *
  * Requests are queued and run from the loop, so all callbacks come from the loop.
  */
@@ -26,7 +26,7 @@ struct obi_supervisor_events {
 	void (*link)(void *user, struct obi_connection *link);
 	/* The child has a new token: make the link setup's auth use it. */
 	int (*token)(void *user, const char *token, struct ob_error *reterr);
-	/* Something that obi_supervisor_status() shows has changed. */
+	/* What obi_supervisor_status() shows has changed. */
 	void (*changed)(void *user);
 	void *user;
 };
@@ -34,7 +34,7 @@ struct obi_supervisor_events {
 struct obi_supervisor_setup {
 	struct obi_loop *loop;
 	struct obi_rename_watch_hub **watches;
-	struct obi_orphans *strays;
+	struct obi_orphans *orphans;
 	struct obi_dial_limiter *dials;
 	const struct ob_connector_options
 	    *options;		      /* defaults filled in; must outlive the supervisor */
@@ -49,25 +49,23 @@ struct obi_supervisor_setup {
 int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supervisor **ret,
 		       struct ob_error *reterr);
 
-/* Free it. Its CLOSE request must have ended. sup may be NULL. */
+/* The CLOSE request must have ended. sup may be NULL. */
 void obi_supervisor_free(struct obi_supervisor *sup);
 
 /*
  * Queue a request: OBI_LIFE_START, RECONNECT, START_OR_RECONNECT, SUPERVISE, STOP, DETACH or CLOSE.
- * done (may be NULL) is called exactly once, from the loop. *ret_id (may be NULL) names it for
- * obi_supervisor_abort().
+ * done (may be NULL) is called exactly once, from the loop. *ret_id (may be NULL) names the request
+ * for obi_supervisor_abort().
  */
 int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event request,
 			   ob_done_fn *done, void *user, uint64_t *ret_id, struct ob_error *reterr);
 
-/* Who waits for this request gives up with code: a start is undone, a stop kills at once. Its done
- * is called. */
+/* End a request with code: a start is undone, a stop kills at once. */
 void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code);
 
-/* End the child at once and wait for its death: for a loop that will not turn again. */
+/* Kill the child and wait for its death: for a loop that will not turn again. */
 void obi_supervisor_kill(struct obi_supervisor *sup);
 
-/* All that is known now. */
 void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret);
 
 #endif

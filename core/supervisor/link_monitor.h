@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * supervisor/link_monitor - the connection to a child: dials for as long as it is started, sends
+ * heartbeats, and asks for health and version.
+ *
+ * A broken connection is a state of the link and says nothing about the process. What is reported
+ * about the child is what the child says, and its silence.
+ */
+#ifndef OBI_SUPERVISOR_LINK_MONITOR_H
+#define OBI_SUPERVISOR_LINK_MONITOR_H
+
+#include <outboard/outboard.h>
+
+#include "rpc/connection.h"
+#include "supervisor/dial_limiter.h"
+
+/* All are required. Each may stop the monitor; none may free it. */
+struct obi_link_monitor_events {
+	/* Calls may pass on this connection; NULL: no longer. */
+	void (*link)(void *user, struct obi_connection *link);
+	/* The child answered the first questions: once after each start. */
+	void (*good)(void *user);
+	/* OB_EVENT_UNHEALTHY: the child says so. OB_EVENT_UNRESPONSIVE: it does not answer. */
+	void (*unwell)(void *user, enum ob_event_type type, const char *why);
+	void (*version)(void *user, uint64_t version);
+	/* The child is older than options.version and ends itself. was_good: `good` came before. */
+	void (*outdated)(void *user, uint64_t version, bool was_good);
+	/* A question failed. The connection is closed and dialled again. */
+	void (*failed)(void *user, const struct ob_error *err);
+	/* A dial ended with OB_EAUTH or OB_EPERM. It is repeated unless the monitor is stopped. */
+	void (*refused)(void *user, const struct ob_error *err);
+	/* The state, the health or the error has changed. */
+	void (*changed)(void *user);
+	void *user;
+};
+
+struct obi_link_monitor_setup {
+	struct obi_loop *loop;
+	struct obi_dial_limiter *dials;
+	const struct ob_connector_options *options; /* ready, health_..., version */
+	struct obi_connection_setup connection;	    /* without events and open_timeout_ms */
+	bool local; /* the transport cannot break while both ends live */
+	struct obi_link_monitor_events events;
+};
+
+struct obi_link_monitor {
+	struct obi_link_monitor_setup setup;
+	const char *address;	     /* where to dial; NULL: stopped */
+	const char *instance;	     /* of the child */
+	struct obi_connection *link; /* dialling or open; NULL: down */
+	bool supervising;	     /* the child has accepted us as its parent: calls may pass */
+	bool judged;		     /* `good` was reported */
+	bool awaited;		     /* a request waits for the child: redial fast */
+	uint32_t failures;	     /* failed dials in a row */
+	uint32_t misses;	     /* heartbeats in a row without an answer */
+	bool waiting;		     /* the last heartbeat is not answered yet */
+	bool unresponsive;
+	int healthy;	    /* 1, 0, -1: not known */
+	int64_t down_since; /* 0: the link was up, or was not dialled yet */
+	int64_t dialed_at;  /* when the last dial began */
+	struct obi_timer redial;
+	struct obi_dial_turn turn; /* held until the connection is authenticated or has failed */
+	struct obi_timer beat;
+	char error[256]; /* why the last dial failed; "" while the link is up */
+};
+
+void obi_link_monitor_init(struct obi_link_monitor *monitor,
+			   const struct obi_link_monitor_setup *setup);
+
+/* Dial until the monitor is stopped. address and instance must stay valid until then. */
+void obi_link_monitor_start(struct obi_link_monitor *monitor, const char *address,
+			    const char *instance);
+
+/* Drop the connection and dial no more. Idempotent. */
+void obi_link_monitor_stop(struct obi_link_monitor *monitor);
+
+/* Whether a request waits for the child. While one does, dials follow each other faster, and
+ * silence is not judged. */
+void obi_link_monitor_set_awaited(struct obi_link_monitor *monitor, bool awaited);
+
+enum ob_link obi_link_monitor_state(const struct obi_link_monitor *monitor);
+
+#endif

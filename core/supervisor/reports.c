@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/reports.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/error.h"
+
+static void set_last_error(struct obi_reports *reports, const char *text)
+{
+	snprintf(reports->setup.last_error, 256, "%.255s", text);
+}
+
+void obi_reports_note(struct obi_reports *reports, const struct ob_error *err)
+{
+	if (!reports->noted) {
+		reports->note = *err;
+		reports->noted = true;
+	}
+	set_last_error(reports, err->text);
+}
+
+void obi_reports_notef(struct obi_reports *reports, int code, const char *format, ...)
+{
+	struct ob_error err;
+	va_list args;
+	va_start(args, format);
+	obi_failv(&err, code, 0, format, args);
+	va_end(args);
+	obi_reports_note(reports, &err);
+}
+
+struct ob_error obi_reports_take_note(struct obi_reports *reports)
+{
+	struct ob_error err = reports->note;
+	if (!reports->noted) {
+		obi_fail(&err, OB_ECANCELED, 0, "the start of outboard process %s was called off",
+			 reports->setup.name);
+	}
+	reports->noted = false;
+	return err;
+}
+
+void obi_reports_cause(struct obi_reports *reports, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(reports->cause, sizeof reports->cause, format, args);
+	va_end(args);
+}
+
+void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int64_t delay_ms)
+{
+	const struct obi_instance *instance = reports->setup.instance;
+	struct ob_event event = {
+	    .size = sizeof event,
+	    .type = type,
+	    .name = reports->setup.name,
+	    .pid = instance->process.id.pid,
+	    .exit_kind = instance->exit.kind,
+	    .exit_value = instance->exit.value,
+	    .cause = reports->cause,
+	    .restarts = instance->state.restart.count,
+	    .delay_ms = delay_ms,
+	};
+	if (type == OB_EVENT_RESTARTING || type == OB_EVENT_FAILED || type == OB_EVENT_UNHEALTHY ||
+	    type == OB_EVENT_UNRESPONSIVE) {
+		set_last_error(reports, reports->cause);
+	}
+	obi_reports_changed(reports);
+	if (reports->setup.event != NULL) {
+		reports->setup.event(reports->setup.user, &event);
+	}
+}
+
+void obi_reports_changed(struct obi_reports *reports)
+{
+	reports->setup.changed(reports->setup.user);
+}
+
+void obi_reports_fault(struct obi_reports *reports, const char *text)
+{
+	struct ob_log_record record = {
+	    .size = sizeof record,
+	    .name = reports->setup.name,
+	    .stream = 2,
+	    .level = OB_LOG_ERROR,
+	    .message = ob_bytes_text(text),
+	    .attrs = ob_map(NULL, 0),
+	    .line = ob_bytes_text(text),
+	};
+	clock_gettime(CLOCK_REALTIME, &record.time);
+	set_last_error(reports, text);
+	if (reports->setup.log != NULL) {
+		reports->setup.log(reports->setup.user, &record);
+	}
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* supervisor/shell - the parts of a supervisor, and what the actions of its machine do to them. */
+#ifndef OBI_SUPERVISOR_SHELL_H
+#define OBI_SUPERVISOR_SHELL_H
+
+#include "supervisor/instance.h"
+#include "supervisor/link_monitor.h"
+#include "supervisor/machine.h"
+#include "supervisor/reports.h"
+#include "supervisor/requests.h"
+#include "supervisor/supervisor.h"
+
+struct obi_supervisor {
+	struct obi_supervisor_setup setup;
+	const struct ob_connector_options *options;
+	struct obi_machine machine;
+	struct obi_timer timer; /* of the phase */
+	struct obi_requests requests;
+	struct obi_task request_task;
+	struct obi_request *refused; /* the request of an event that is refused */
+	struct obi_reports reports;
+	struct obi_instance instance;
+	struct obi_link_monitor link;
+};
+
+/* The user of each is a struct obi_supervisor. */
+extern obi_life_handler *const obi_shell_handlers[OBI_ACT_COUNT];
+
+#endif
