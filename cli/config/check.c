@@ -6,7 +6,7 @@
 #include "cli/config/load.h"
 #include "cli/report.h"
 
-static void judge(const char *path, struct obi_faults *faults, struct obi_faults *warnings,
+static void check(const char *path, struct obi_faults *faults, struct obi_faults *warnings,
 		  uint32_t *ret_children)
 {
 	struct obi_run_config config;
@@ -19,10 +19,9 @@ static void judge(const char *path, struct obi_faults *faults, struct obi_faults
 	if (obi_load_runtime(&config, &rt, &err) < 0) {
 		obi_faults_add(faults, "plugin_path", err.text);
 	} else {
-		obi_config_check(rt, &config, faults, warnings);
+		obi_config_check(rt, &config, faults, warnings, faults);
 		ob_runtime_free(rt);
 	}
-	obi_config_check_files(&config, faults);
 	obi_run_config_free(&config);
 }
 
@@ -91,7 +90,7 @@ int obi_cmd_check(int argc, char **argv)
 	obi_faults_init(&faults, words.items[0]);
 	obi_faults_init(&warnings, words.items[0]);
 	warnings.word = "warning: ";
-	judge(words.items[0], &faults, &warnings, &children);
+	check(words.items[0], &faults, &warnings, &children);
 	status = json ? print_json(&faults) : print_text(&faults, &warnings, children);
 	obi_faults_free(&warnings);
 	obi_faults_free(&faults);

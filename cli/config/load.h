@@ -43,14 +43,12 @@ int obi_load_runtime(const struct obi_run_config *config, ob_runtime **ret,
 		     struct ob_error *reterr);
 
 /*
- * What the text alone cannot tell: users, plugins and what may be combined. Nothing is started or
- * touched. Made for both, `check` and `run`. What is allowed, and yet should be known, is added to
- * warnings.
+ * Find the faults that the text alone does not show: users, plugins, and options that exclude each
+ * other. Nothing is started or made. Choices that are allowed but not safe go to warnings; files
+ * that are missing, which may be there when a child is started, to missing (may be NULL).
  */
 void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
-		      struct obi_faults *faults, struct obi_faults *warnings);
-
-/* What may still change before a child is started: that the files it is started with are there. */
-void obi_config_check_files(const struct obi_run_config *config, struct obi_faults *faults);
+		      struct obi_faults *faults, struct obi_faults *warnings,
+		      struct obi_faults *missing);
 
 #endif

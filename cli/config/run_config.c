@@ -56,7 +56,7 @@ static const struct obi_key child_keys[] = {
     {"rules", obi_read_texts, AT(rules), NULL},
     {"peer_users", obi_read_texts, AT(peer_users), NULL},
     {"peer_groups", obi_read_texts, AT(peer_groups), NULL},
-    {"parent_address", obi_read_source, AT(parent_address), NULL},
+    {"parent_address", obi_read_text, AT(parent_address), NULL},
     {"ready", obi_read_object, 0, ready_keys},
     {"restart", obi_read_object, 0, restart_keys},
     {"stop", obi_read_object, 0, stop_keys},

@@ -5,7 +5,6 @@
 #include "base/duration.h"
 #include "base/uri.h"
 #include "base/signal_names.h"
-#include "access/origin.h"
 
 #include <stdio.h>
 
@@ -138,18 +137,6 @@ void obi_read_uri(struct obi_reading *r, const struct ob_value *value, void *at,
 	const char *text = obi_reading_text(r, value);
 	if (text != NULL && obi_uri_parse(text, &r->arena->ob, &uri, &err) < 0) {
 		obi_reading_fault(r, err.text);
-	}
-	*(const char **)at = text;
-}
-
-void obi_read_source(struct obi_reading *r, const struct ob_value *value, void *at,
-		     const void *more)
-{
-	(void)more;
-	struct obi_origin source;
-	const char *text = obi_reading_text(r, value);
-	if (text != NULL && !obi_origin_parse(text, &source)) {
-		obi_reading_fault(r, "must be an IPv4 or IPv6 address, or a context id");
 	}
 	*(const char **)at = text;
 }

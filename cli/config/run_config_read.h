@@ -49,7 +49,6 @@ obi_read_fn obi_read_object; /* more: the table of its keys */
 obi_read_fn obi_read_text;    /* const char *: not empty */
 obi_read_fn obi_read_path;    /* const char *: absolute */
 obi_read_fn obi_read_uri;     /* const char * */
-obi_read_fn obi_read_source;  /* const char * */
 obi_read_fn obi_read_plugin;  /* const char *: a plugin's name */
 obi_read_fn obi_read_command; /* const char *const *: argv */
 obi_read_fn obi_read_paths;   /* const char *const *: absolute paths */

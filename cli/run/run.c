@@ -160,7 +160,7 @@ static bool load(struct obi_run *run)
 		if (obi_load_runtime(&run->config, &run->rt, &err) < 0) {
 			obi_faults_add(&faults, "plugin_path", err.text);
 		} else {
-			obi_config_check(run->rt, &run->config, &faults, &warnings);
+			obi_config_check(run->rt, &run->config, &faults, &warnings, NULL);
 		}
 	}
 	bool good = faults.count == 0;

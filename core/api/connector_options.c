@@ -6,14 +6,11 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "base/names.h"
 #include "base/options.h"
 #include "base/uri.h"
 #include "api/endpoint.h"
-#include "base/signal_names.h"
+#include "api/options_check.h"
 #include "supervisor/backoff.h"
-#include "access/acl.h"
-#include "access/origin.h"
 #include "process/user.h"
 
 enum {
@@ -176,75 +173,11 @@ static int fill_peers(struct obi_arena *arena, struct ob_connector_options *o,
 
 /* ---- Checks ---- */
 
-static int check_env(const char *const *env, struct ob_error *reterr)
-{
-	for (size_t i = 0; env != NULL && env[i] != NULL; i++) {
-		if (strchr(env[i], '=') == NULL || env[i][0] == '=') {
-			return obi_fail(reterr, OB_EINVAL, 0, "env: \"%s\" is not NAME=value",
-					env[i]);
-		}
-	}
-	return OB_OK;
-}
-
-static int check_limits(const struct ob_rlimit *limits, struct ob_error *reterr)
-{
-	for (size_t i = 0; limits != NULL && limits[i].name != NULL; i++) {
-		if (obi_rlimit_number(ob_bytes_text(limits[i].name)) < 0) {
-			return obi_fail(reterr, OB_EINVAL, 0, "limits: there is no limit \"%s\"",
-					limits[i].name);
-		}
-		if (limits[i].soft > limits[i].hard) {
-			return obi_fail(reterr, OB_EINVAL, 0, "limits: %s: soft is above hard",
-					limits[i].name);
-		}
-	}
-	return OB_OK;
-}
-
-static int check_numbers(const struct ob_connector_options *o, struct ob_error *reterr)
-{
-	if (o->ready > OB_READY_NONE || o->health_action > OB_HEALTH_RESTART) {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"options: unknown ready mode or health action");
-	}
-	if (o->stop_signal < 0 || o->stop_signal > 64) {
-		return obi_fail(reterr, OB_EINVAL, 0, "options: stop_signal %d is no signal",
-				o->stop_signal);
-	}
-	if (o->umask < -1 || o->umask > 0777) {
-		return obi_fail(reterr, OB_EINVAL, 0, "options: umask must be 0 to 0777, or -1");
-	}
-	return obi_backoff_check(&o->restart, reterr);
-}
-
 static int check(const struct ob_connector_options *o, struct ob_error *reterr)
 {
-	if (o->name == NULL || !obi_name_is_child(ob_bytes_text(o->name))) {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"options: name must be 1 to 64 of [A-Za-z0-9._-]");
-	}
-	if (o->data_path == NULL || o->data_path[0] != '/') {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"options: data_path must be an absolute path");
-	}
-	if (o->argv == NULL || o->argv[0] == NULL || o->argv[0][0] == '\0') {
-		return obi_fail(reterr, OB_EINVAL, 0, "options: argv is needed");
-	}
-	if (o->cwd != NULL && o->cwd[0] != '/') {
-		return obi_fail(reterr, OB_EINVAL, 0, "options: cwd must be an absolute path");
-	}
-	struct obi_origin source;
-	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &source)) {
-		return obi_fail(
-		    reterr, OB_EINVAL, 0,
-		    "options: parent_address \"%s\" is neither an address nor a context id",
-		    o->parent_address);
-	}
-	int r = check_env(o->env, reterr);
-	r = r == OB_OK ? check_limits(o->limits, reterr) : r;
-	r = r == OB_OK ? obi_acl_check(o->rules, reterr) : r;
-	return r == OB_OK ? check_numbers(o, reterr) : r;
+	struct obi_option_faults faults = {.fn = NULL};
+	obi_options_check(o, &faults);
+	return faults.count == 0 ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "%s", faults.first.text);
 }
 
 /* ---- What makes a running child stale when it changes ---- */
@@ -317,8 +250,7 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 	r = r == OB_OK ? fill_listen(&ret->arena, o) : r;
 	if (r < 0) {
 		return obi_fail(reterr, r, 0,
-				r == OB_ENOMEM ? "out of memory"
-					       : "options: data_path is too long");
+				r == OB_ENOMEM ? "out of memory" : "data_path: is too long");
 	}
 	r = fill_peers(&ret->arena, o, reterr);
 	if (r < 0) {

@@ -36,27 +36,25 @@ struct ob_restart_policy obi_backoff_policy(const struct ob_restart_policy *give
 	return policy;
 }
 
-int obi_backoff_check(const struct ob_restart_policy *policy, struct ob_error *reterr)
+const char *obi_backoff_check(const struct ob_restart_policy *policy, const char **ret_reason)
 {
 	const struct {
-		const char *name;
+		const char *option;
 		int64_t value;
 	} numbers[] = {
-	    {"max_restarts", policy->max_restarts},
-	    {"backoff_base_ms", policy->backoff_base_ms},
-	    {"backoff_max_ms", policy->backoff_max_ms},
-	    {"reset_window_ms", policy->reset_window_ms},
+	    {"restart.max_restarts", policy->max_restarts},
+	    {"restart.backoff_base_ms", policy->backoff_base_ms},
+	    {"restart.backoff_max_ms", policy->backoff_max_ms},
+	    {"restart.reset_window_ms", policy->reset_window_ms},
 	};
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		if (numbers[i].value < -1) {
-			return obi_fail(reterr, OB_EINVAL, 0, "restart.%s: must not be below -1",
-					numbers[i].name);
+			*ret_reason = "must not be below -1";
+			return numbers[i].option;
 		}
 	}
-	if (!(policy->jitter >= 0 && policy->jitter <= 1)) {
-		return obi_fail(reterr, OB_EINVAL, 0, "restart.jitter: must be between 0 and 1");
-	}
-	return OB_OK;
+	*ret_reason = "must be between 0 and 1";
+	return policy->jitter >= 0 && policy->jitter <= 1 ? NULL : "restart.jitter";
 }
 
 /* base doubled count times, at most max (negative: only what a clock can hold). */

@@ -16,9 +16,8 @@
 /* The policy with each field that is zero replaced by its default. */
 struct ob_restart_policy obi_backoff_policy(const struct ob_restart_policy *given);
 
-/* OB_EINVAL with the name of the field that is out of range: numbers below -1, jitter outside 0
- * to 1. */
-int obi_backoff_check(const struct ob_restart_policy *policy, struct ob_error *reterr);
+/* The option that is out of range, as "restart.jitter", and why; NULL: none is. */
+const char *obi_backoff_check(const struct ob_restart_policy *policy, const char **ret_reason);
 
 /*
  * Decide about one exit, or one failed restart. True: start again after *ret_delay_ms, and *state

@@ -142,6 +142,43 @@ struct ob_connector_options {
 	const char *parent_address;
 };
 
+/* ---- Faults in options ---- */
+
+enum ob_fault_kind {
+	OB_FAULT_ERROR = 0, /* the options are refused */
+	OB_FAULT_FILE,	    /* a file is missing: a start would fail now, and may succeed later */
+	OB_FAULT_WARNING    /* allowed, but not safe */
+};
+
+/* One fault. Valid for the length of the callback. */
+struct ob_fault {
+	uint32_t size;
+	uint32_t kind;	    /* enum ob_fault_kind */
+	const char *option; /* "cwd", "restart.jitter"; "" for the options as a whole */
+	const char *reason;
+};
+
+typedef void ob_fault_fn(void *user, const struct ob_fault *fault);
+
+/*
+ * Report every fault in options, one call of fault each, before this returns. Found are the faults
+ * that ob_connector_new() would refuse, and besides:
+ *
+ *  - the transport of listen is not installed here (ob_connector_new() accepts that if connect is
+ *    set: the child may be elsewhere),
+ *  - user 65534 together with peercred, which refuses it,
+ *  - files that are missing (OB_FAULT_FILE) and unsafe choices (OB_FAULT_WARNING).
+ *
+ * Nothing is started or made. Plugins that the options name are loaded. fault may be NULL; it must
+ * not call functions of this runtime. Returns OB_OK if no fault is an OB_FAULT_ERROR; else
+ * OB_EINVAL, with their number and the first one in *reterr.
+ */
+OB_API int ob_connector_options_check(ob_runtime *runtime,
+				      const struct ob_connector_options *options,
+				      ob_fault_fn *fault, void *user, struct ob_error *reterr);
+
+/* ---- The connector ---- */
+
 /* Make a connector; nothing is started or touched. Everything in options is checked and copied. */
 OB_API int ob_connector_new(ob_runtime *runtime, const struct ob_connector_options *options,
 			    ob_connector **ret_connector, struct ob_error *reterr);

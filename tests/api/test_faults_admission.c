@@ -266,7 +266,7 @@ static void a_parents_address_must_be_one(void **state)
 	assert_int_equal(ob_connector_new(bed.f.runtime, &bed.f.options, &bed.f.connector, &err),
 			 OB_EINVAL);
 	assert_non_null(strstr(
-	    err.text, "parent_address \"example.org\" is neither an address nor a context id"));
+	    err.text, "parent_address: \"example.org\" is neither an IPv4 or IPv6 address nor"));
 	family_end(&bed.f);
 }
 

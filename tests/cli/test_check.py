@@ -42,11 +42,16 @@ CHILDREN = [
     ({"command": [ACTOR], "listen": "gopher://x:1"}, [("listen", "gopher")]),
     ({"command": [ACTOR], "user": "65534", "group": "65534"}, [("user", "peercred refuses it")]),
     ({"command": [ACTOR], "auth": "none"}, [("auth", "none")]),
+    ({"command": [ACTOR], "auth": ["token", "noise"]}, [("auth", "noise seals, so it must come before token")]),
+    ({"command": [ACTOR], "parent_address": "example.org"}, [("parent_address", "neither an IPv4")]),
+    ({"command": [ACTOR], "rules": ["allow nothing"]}, [("rules", "")]),
+    ({"command": [ACTOR], "peer_users": ["no-such-user-here", "root", "nor-this-one"]},
+     [("peer_users", "no-such-user-here"), ("peer_users", "nor-this-one")]),
     ({"command": ["/no/such/program"]}, [("command", "/no/such/program")]),
     ({"command": ["no-such-program-here"]}, [("command", "no-such-program-here")]),
     ({"command": ["relative/program"]}, [("command", "absolute path")]),
     ({"command": [ACTOR], "cwd": "/no/such/place", "stdin": "/no/such/file"},
-     [("cwd", "no directory"), ("stdin", "is not there")]),
+     [("cwd", "/no/such/place: No such file"), ("stdin", "/no/such/file: No such file")]),
 ]
 
 # A whole text, and the key and a part of the reason of its faults.
@@ -57,7 +62,7 @@ TEXTS = [
     ('{"children": {}, "children": {}}', [("", "")]),
     ('{"data_root": "/x"}', [("children", "must be there")]),
     ('{"data_root": "x", "children": {}}', [("data_root", "absolute")]),
-    ('{"children": {}}', [("data_root", "must be there")]),
+    ('{"children": {}}', [("data_root", "is required")]),
     ('{"data_root": "/x", "children": {}, "plugin_paths": []}', [("plugin_paths", "")]),
     ('{"data_root": "/x", "children": {"a b": {"command": ["/bin/true"]}}}', [("children.a b", "no name")]),
     ('{"data_root": "/x", "children": {"run.sock": {"command": ["/bin/true"]}}}',
@@ -126,8 +131,8 @@ class Check(Case):
                     "b": {"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "allow_plaintext": True},
                     "c": {"command": [ACTOR], "user": "65534", "group": "65534", "auth": "token"}})
         self.expect(outboard("check", self.config), OK, f"{self.config}: fine, 3 children\n",
-                    f"{self.config}: warning: children.a.allow_plaintext: what crosses this transport is not encrypted: "
-                    "who can reach it can read and change it\n")
+                    f"{self.config}: warning: children.a.allow_plaintext: the connection is not encrypted: "
+                    "whoever can reach it can read and change the data\n")
         self.expect(outboard("check", "--json", self.config), OK, "[]\n", "")
 
     def test_files_that_are_none(self):

@@ -34,7 +34,8 @@ static void check_child(const struct ob_connector_options *child)
 	must(obi_name_is_child(ob_bytes_text(child->name)));
 	must(child->data_path != NULL && child->data_path[0] == '/');
 	must(child->argv != NULL && child->argv[0] != NULL && child->argv[0][0] != '\0');
-	must(obi_backoff_check(&child->restart, NULL) == OB_OK);
+	const char *reason;
+	must(obi_backoff_check(&child->restart, &reason) == NULL);
 	must(child->umask >= -1 && child->umask <= 0777);
 	must(child->ready_timeout_ms >= -1 && child->stop_timeout_ms >= -1 &&
 	     child->health_interval_ms >= -1);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of a connector, each for itself. */
+#include "api/options_check.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "access/acl.h"
+#include "access/origin.h"
+#include "base/error.h"
+#include "base/names.h"
+#include "base/signal_names.h"
+#include "supervisor/backoff.h"
+
+void obi_option_fault(struct obi_option_faults *faults, uint32_t kind, const char *option,
+		      const char *format, ...)
+{
+	char reason[sizeof faults->first.text];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(reason, sizeof reason, format, args);
+	va_end(args);
+	if (kind == OB_FAULT_ERROR && faults->count++ == 0) {
+		(void)obi_fail(&faults->first, OB_EINVAL, 0, "%s%s%s", option,
+			       *option != '\0' ? ": " : "", reason);
+	}
+	const struct ob_fault fault = {
+	    .size = sizeof fault, .kind = kind, .option = option, .reason = reason};
+	if (faults->fn != NULL) {
+		faults->fn(faults->user, &fault);
+	}
+}
+
+static void error(struct obi_option_faults *faults, const char *option, const char *reason)
+{
+	obi_option_fault(faults, OB_FAULT_ERROR, option, "%s", reason);
+}
+
+static void check_path(const char *option, const char *path, struct obi_option_faults *faults)
+{
+	if (path == NULL) {
+		return;
+	}
+	if (path[0] != '/') {
+		error(faults, option, "must be an absolute path");
+	} else if (strlen(path) >= PATH_MAX) {
+		error(faults, option, "is too long");
+	}
+}
+
+static void check_required(const struct ob_connector_options *o, struct obi_option_faults *faults)
+{
+	if (o->name == NULL || !obi_name_is_child(ob_bytes_text(o->name))) {
+		error(faults, "name", "must be 1 to 64 of A-Z a-z 0-9 . _ -");
+	}
+	if (o->data_path == NULL) {
+		error(faults, "data_path", "is required");
+	}
+	if (o->argv == NULL || o->argv[0] == NULL || o->argv[0][0] == '\0') {
+		error(faults, "argv", "is required");
+	}
+}
+
+static void check_env(const char *const *env, struct obi_option_faults *faults)
+{
+	for (size_t i = 0; env != NULL && env[i] != NULL; i++) {
+		if (strchr(env[i], '=') == NULL || env[i][0] == '=') {
+			obi_option_fault(faults, OB_FAULT_ERROR, "env", "\"%s\" is not NAME=value",
+					 env[i]);
+		}
+	}
+}
+
+static void check_limits(const struct ob_rlimit *limits, struct obi_option_faults *faults)
+{
+	for (size_t i = 0; limits != NULL && limits[i].name != NULL; i++) {
+		if (obi_rlimit_number(ob_bytes_text(limits[i].name)) < 0) {
+			obi_option_fault(faults, OB_FAULT_ERROR, "limits", "no limit \"%s\" exists",
+					 limits[i].name);
+		} else if (limits[i].soft > limits[i].hard) {
+			obi_option_fault(faults, OB_FAULT_ERROR, "limits",
+					 "%s: the soft limit is above the hard one",
+					 limits[i].name);
+		}
+	}
+}
+
+static void check_numbers(const struct ob_connector_options *o, struct obi_option_faults *faults)
+{
+	const char *reason, *option = obi_backoff_check(&o->restart, &reason);
+	if (o->ready > OB_READY_NONE) {
+		error(faults, "ready", "is not a ready mode");
+	}
+	if (o->health_action > OB_HEALTH_RESTART) {
+		error(faults, "health_action", "is not a health action");
+	}
+	if (o->stop_signal < 0 || o->stop_signal > 64) {
+		obi_option_fault(faults, OB_FAULT_ERROR, "stop_signal", "%d is not a signal",
+				 o->stop_signal);
+	}
+	if (o->umask < -1 || o->umask > 0777) {
+		error(faults, "umask", "must be 0 to 0777, or -1");
+	}
+	if (option != NULL) {
+		error(faults, option, reason);
+	}
+}
+
+void obi_options_check(const struct ob_connector_options *o, struct obi_option_faults *faults)
+{
+	struct obi_origin origin;
+	struct ob_error err;
+	check_required(o, faults);
+	check_path("data_path", o->data_path, faults);
+	check_path("cwd", o->cwd, faults);
+	check_path("stdin_path", o->stdin_path, faults);
+	check_env(o->env, faults);
+	check_limits(o->limits, faults);
+	check_numbers(o, faults);
+	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &origin)) {
+		obi_option_fault(faults, OB_FAULT_ERROR, "parent_address",
+				 "\"%s\" is neither an IPv4 or IPv6 address nor a context id",
+				 o->parent_address);
+	}
+	if (obi_acl_check(o->rules, &err) < 0) {
+		error(faults, "rules", err.text);
+	}
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* api/options_check - the faults in the options of a connector. */
+#ifndef OBI_API_OPTIONS_CHECK_H
+#define OBI_API_OPTIONS_CHECK_H
+
+#include <outboard/connector.h>
+
+/* Where faults go. Zeroed: they are only counted. */
+struct obi_option_faults {
+	ob_fault_fn *fn; /* may be NULL */
+	void *user;
+	uint32_t count;	       /* of errors: not of files and warnings */
+	struct ob_error first; /* the first of them: "OPTION: REASON" */
+};
+
+/* Report a fault of an option. */
+void obi_option_fault(struct obi_option_faults *faults, uint32_t kind, const char *option,
+		      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Report what can be told from each option alone: without users, plugins or files. */
+void obi_options_check(const struct ob_connector_options *options,
+		       struct obi_option_faults *faults);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* What the options of a connector refer to: users, plugins and files. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/connector.h"
+#include "api/options_check.h"
+#include "base/error.h"
+#include "base/options.h"
+#include "base/uri.h"
+#include "process/environ.h"
+#include "process/user.h"
+
+/* The kernel shows this user in place of any that has no number in a user namespace. */
+enum { OVERFLOW_UID = 65534 };
+
+struct checking {
+	struct ob_runtime *rt;
+	const struct ob_connector_options *options;
+	struct obi_option_faults *faults;
+};
+
+static void error(const struct checking *c, const char *option, const char *reason)
+{
+	obi_option_fault(c->faults, OB_FAULT_ERROR, option, "%s", reason);
+}
+
+/* ---- Users ---- */
+
+static void check_user(const struct checking *c)
+{
+	const struct ob_connector_options *o = c->options;
+	struct obi_user user;
+	struct ob_error err;
+	uint32_t uid;
+	if (o->user != NULL && obi_user_number(o->user, &uid, &err) < 0) {
+		error(c, "user", err.text);
+	} else if (obi_spawn_user(o, &user, &err) < 0) {
+		error(c, o->group != NULL ? "group" : "user", err.text);
+	}
+}
+
+static void check_peers(const struct checking *c, const char *option, const char *const *names,
+			int (*number)(const char *name, uint32_t *ret, struct ob_error *reterr))
+{
+	struct ob_error err;
+	uint32_t id;
+	size_t count = 0;
+	for (; names != NULL && names[count] != NULL; count++) {
+		if (number(names[count], &id, &err) < 0) {
+			error(c, option, err.text);
+		}
+	}
+	if (count > OBI_PEERS_MAX) {
+		obi_option_fault(c->faults, OB_FAULT_ERROR, option, "more than %d", OBI_PEERS_MAX);
+	}
+}
+
+/* ---- Plugins ---- */
+
+/* The plugin for an address: the one of this name, or (name NULL) the one of its scheme. */
+static void check_transport(const struct checking *c, const char *option, const char *name,
+			    const char *address)
+{
+	const struct obi_plugin *plugin;
+	struct ob_error err;
+	struct obi_arena arena;
+	struct ob_uri uri;
+	obi_arena_init(&arena, 64 * 1024);
+	int r = obi_uri_parse(address, &arena.ob, &uri, &err);
+	r = r == OB_OK ? obi_registry_transport(c->rt->registry, name, uri.scheme, &plugin, &err)
+		       : r;
+	if (r < 0) {
+		error(c, option, err.text);
+	}
+	obi_arena_free(&arena);
+}
+
+/* The option transport is for the address whose scheme the plugin claims: for one at least. */
+static void check_transports(const struct checking *c)
+{
+	const struct ob_connector_options *o = c->options;
+	const char *listen = o->listen != NULL ? o->listen : "unix:///";
+	const char *connect = o->connect != NULL ? o->connect : listen;
+	const char *listens = obi_endpoint_transport_of(c->rt, o->transport, listen);
+	const char *dials = obi_endpoint_transport_of(c->rt, o->transport, connect);
+	check_transport(c, "listen", listens, listen);
+	if (o->connect != NULL) {
+		check_transport(c, "connect", dials, connect);
+	}
+	if (o->transport != NULL && listens == NULL && dials == NULL) {
+		check_transport(c, "transport", o->transport, connect);
+	}
+}
+
+static void check_plugins(const struct checking *c)
+{
+	const struct ob_connector_options *o = c->options;
+	const struct obi_plugin *plugin;
+	struct ob_error err;
+	obi_enter(c->rt);
+	check_transports(c);
+	if (obi_registry_codec(c->rt->registry, o->codec != NULL ? o->codec : "msgpack", &plugin,
+			       &err) < 0) {
+		error(c, "codec", err.text);
+	}
+	for (const char *const *name = o->auth; name != NULL && *name != NULL; name++) {
+		if (obi_registry_auth(c->rt->registry, *name, &plugin, &err) < 0) {
+			error(c, "auth", err.text);
+		}
+	}
+	obi_leave(c->rt);
+}
+
+/* ---- Together ---- */
+
+static bool has_mechanism(const struct obi_endpoint *ep, const char *name)
+{
+	for (uint32_t i = 0; i < ep->auth.count; i++) {
+		if (strcmp(ep->mechanisms[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_connector(const struct checking *c, const struct ob_connector *connector)
+{
+	if (connector->settings.child_uid == OVERFLOW_UID &&
+	    has_mechanism(&connector->endpoint, "peercred")) {
+		error(c, "user",
+		      "is 65534, which stands for any unknown user: peercred refuses it; leave "
+		      "peercred out of auth");
+	}
+	if (connector->endpoint.plaintext) {
+		obi_option_fault(
+		    c->faults, OB_FAULT_WARNING, "allow_plaintext",
+		    "the connection is not encrypted: whoever can reach it can read and "
+		    "change the data");
+	}
+}
+
+/* What is left is which mechanisms may be combined: the constructor knows. */
+static void check_together(const struct checking *c)
+{
+	ob_connector *connector;
+	struct ob_error err;
+	if (ob_connector_new(c->rt, c->options, &connector, &err) == OB_OK) {
+		check_connector(c, connector);
+		ob_connector_close(connector);
+	} else {
+		error(c, err.code == OB_ENOMEM ? "" : "auth", err.text);
+	}
+}
+
+/* ---- Files ---- */
+
+static void missing(const struct checking *c, const char *option, const char *reason)
+{
+	obi_option_fault(c->faults, OB_FAULT_FILE, option, "%s", reason);
+}
+
+static void check_command(const struct checking *c)
+{
+	struct obi_arena arena;
+	struct ob_error err;
+	const char *file;
+	obi_arena_init(&arena, 64 * 1024);
+	int r = obi_environ_find(c->options->argv[0], &arena, &file, &err);
+	if (r == OB_OK && access(file, X_OK) < 0) {
+		r = obi_fail(&err, OB_ENOENT, errno, "%s", file);
+	}
+	if (r < 0) {
+		missing(c, "argv", err.text);
+	}
+	obi_arena_free(&arena);
+}
+
+static void check_files(const struct checking *c)
+{
+	const struct ob_connector_options *o = c->options;
+	struct ob_error err;
+	struct stat st;
+	if (o->argv != NULL && o->argv[0] != NULL) {
+		check_command(c);
+	}
+	if (o->cwd != NULL && stat(o->cwd, &st) < 0) {
+		(void)obi_fail(&err, OB_ENOENT, errno, "%s", o->cwd);
+		missing(c, "cwd", err.text);
+	} else if (o->cwd != NULL && !S_ISDIR(st.st_mode)) {
+		missing(c, "cwd", "is not a directory");
+	}
+	if (o->stdin_path != NULL && access(o->stdin_path, R_OK) < 0) {
+		(void)obi_fail(&err, OB_ENOENT, errno, "%s", o->stdin_path);
+		missing(c, "stdin_path", err.text);
+	}
+}
+
+int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options *options,
+			       ob_fault_fn *fault, void *user, struct ob_error *reterr)
+{
+	struct obi_option_faults faults = {.fn = fault, .user = user};
+	struct ob_connector_options own;
+	int r = obi_options_copy(&own, sizeof own, options, reterr);
+	if (r < 0) {
+		return r;
+	}
+	const struct checking c = {rt, &own, &faults};
+	own.size = sizeof own;
+	obi_options_check(&own, &faults);
+	check_user(&c);
+	check_peers(&c, "peer_users", own.peer_users, obi_user_number);
+	check_peers(&c, "peer_groups", own.peer_groups, obi_group_number);
+	check_plugins(&c);
+	if (faults.count == 0) {
+		check_together(&c);
+	}
+	check_files(&c);
+	if (faults.count == 0) {
+		return OB_OK;
+	}
+	return faults.count == 1 ? obi_fail(reterr, OB_EINVAL, 0, "%s", faults.first.text)
+				 : obi_fail(reterr, OB_EINVAL, 0, "%u faults; the first: %s",
+					    faults.count, faults.first.text);
+}
