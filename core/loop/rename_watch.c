@@ -2,6 +2,7 @@
 #include "loop/rename_watch.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
@@ -9,27 +10,104 @@
 
 #include "base/error.h"
 
+/* A directory that cannot be watched any more (the user's watches are used up) is looked at so
+ * often instead. */
+enum { POLL_MS = 1000 };
+
 struct obi_rename_watch_hub {
 	struct obi_loop *loop;
 	int fd;
 	struct obi_io io;
-	struct obi_rename_watch *watches;
+	uint32_t watches;
+	struct obi_key_table table; /* those that the kernel watches, by its number for them */
 };
 
-static void on_task(void *user)
+static struct obi_rename_watch *watch_of(struct obi_key_node *node)
+{
+	return (struct obi_rename_watch *)(void *)((char *)node -
+						   offsetof(struct obi_rename_watch, node));
+}
+
+/* ---- In the kernel ---- */
+
+/* The kernel drops the watch with its first event (IN_ONESHOT). Two watches of one directory share
+ * the kernel's. */
+static int enter_kernel(struct obi_rename_watch *watch)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", watch->dir_fd);
+	int wd = inotify_add_watch(watch->hub->fd, path,
+				   IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR | IN_ONESHOT);
+	if (wd < 0) {
+		return -errno;
+	}
+	obi_key_add(&watch->hub->table, &watch->node, (uint64_t)wd);
+	watch->in_kernel = true;
+	return 0;
+}
+
+static void leave_table(struct obi_rename_watch *watch)
+{
+	obi_key_remove(&watch->hub->table, &watch->node);
+	watch->in_kernel = false;
+}
+
+/* ---- Reports ---- */
+
+/* Each report is a debt of one gap. As many are allowed at once as make OBI_RENAME_BURST gaps of
+ * debt. */
+static int64_t wait_ms(const struct obi_rename_watch *watch)
+{
+	int64_t most = (OBI_RENAME_BURST - 1) * OBI_RENAME_GAP_MS;
+	int64_t ms = watch->paid_at - most - obi_now_ms();
+	return ms > 0 ? ms : 0;
+}
+
+/* Watch again before the report: what changes from now on is another change. */
+static void report(void *user)
 {
 	struct obi_rename_watch *watch = user;
+	int64_t now = obi_now_ms();
+	watch->paid_at = (watch->paid_at > now ? watch->paid_at : now) + OBI_RENAME_GAP_MS;
+	if (enter_kernel(watch) < 0) {
+		obi_timer_set(watch->hub->loop, &watch->timer, POLL_MS);
+	}
 	watch->fn(watch->user);
 }
 
-/* Callbacks come from tasks, so that they can start and stop watches while the list is walked here.
- */
+/* Reports come from tasks and timers, so that they can start and stop watches while the events are
+ * read here. */
+static void note_change(struct obi_rename_watch *watch)
+{
+	int64_t ms = wait_ms(watch);
+	leave_table(watch);
+	if (ms > 0) {
+		obi_timer_set(watch->hub->loop, &watch->timer, ms);
+	} else {
+		obi_task_queue(watch->hub->loop, &watch->task);
+	}
+}
+
+static void note_all(struct obi_rename_watch_hub *hub)
+{
+	struct obi_key_node *node = obi_key_next(&hub->table, NULL);
+	while (node != NULL) {
+		struct obi_rename_watch *watch = watch_of(node);
+		node = obi_key_next(&hub->table, node);
+		note_change(watch);
+	}
+}
+
+/* When the kernel's queue was full, any directory may have changed. */
 static void note(struct obi_rename_watch_hub *hub, const struct inotify_event *event)
 {
-	for (struct obi_rename_watch *w = hub->watches; w != NULL; w = w->next) {
-		if ((event->mask & IN_Q_OVERFLOW) != 0 || event->wd == w->wd) {
-			obi_task_queue(hub->loop, &w->task);
-		}
+	struct obi_key_node *node;
+	if ((event->mask & IN_Q_OVERFLOW) != 0) {
+		note_all(hub);
+		return;
+	}
+	while ((node = obi_key_find(&hub->table, (uint64_t)event->wd)) != NULL) {
+		note_change(watch_of(node));
 	}
 }
 
@@ -45,6 +123,8 @@ static void on_events(void *user, int events)
 		p += sizeof *event + event->len;
 	}
 }
+
+/* ---- Watches ---- */
 
 static int make_hub(struct obi_loop *loop, struct obi_rename_watch_hub **ret_hub,
 		    struct ob_error *reterr)
@@ -69,39 +149,25 @@ static int make_hub(struct obi_loop *loop, struct obi_rename_watch_hub **ret_hub
 int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub,
 			   struct obi_rename_watch *watch, int dir_fd, struct ob_error *reterr)
 {
-	char path[64];
 	int r = *hub == NULL ? make_hub(loop, hub, reterr) : OB_OK;
 	if (r < 0 || watch->hub != NULL) {
 		return r;
 	}
-	snprintf(path, sizeof path, "/proc/self/fd/%d", dir_fd);
-	watch->wd = inotify_add_watch((*hub)->fd, path, IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR);
-	if (watch->wd < 0) {
-		return obi_fail(reterr, obi_code_of_errno(errno), errno,
-				"watching the data directory");
+	watch->hub = *hub;
+	watch->dir_fd = dir_fd;
+	watch->task.fn = watch->timer.fn = report;
+	watch->task.user = watch->timer.user = watch;
+	int sys = -enter_kernel(watch);
+	if (sys != 0) {
+		watch->hub = NULL;
+		return obi_fail(reterr, obi_code_of_errno(sys), sys, "watching the data directory");
 	}
-	/* The descriptor of a loop that sleeps only while somebody watches: an unused one keeps
-	 * nothing alive. */
-	if ((*hub)->watches == NULL) {
+	/* A watched descriptor keeps the application's loop running, so without watches it is not
+	 * watched. */
+	if ((*hub)->watches++ == 0) {
 		obi_io_set(loop, &(*hub)->io, (*hub)->fd, OB_READABLE);
 	}
-	watch->hub = *hub;
-	watch->task.fn = on_task;
-	watch->task.user = watch;
-	watch->next = (*hub)->watches;
-	(*hub)->watches = watch;
 	return OB_OK;
-}
-
-/* Two watches of one directory share the kernel's. */
-static bool is_shared(const struct obi_rename_watch_hub *hub, int wd)
-{
-	for (const struct obi_rename_watch *w = hub->watches; w != NULL; w = w->next) {
-		if (w->wd == wd) {
-			return true;
-		}
-	}
-	return false;
 }
 
 void obi_rename_watch_stop(struct obi_rename_watch *watch)
@@ -110,17 +176,16 @@ void obi_rename_watch_stop(struct obi_rename_watch *watch)
 	if (hub == NULL) {
 		return;
 	}
-	struct obi_rename_watch **slot = &hub->watches;
-	while (*slot != watch) {
-		slot = &(*slot)->next;
-	}
-	*slot = watch->next;
-	watch->hub = NULL;
 	obi_task_stop(&watch->task);
-	if (!is_shared(hub, watch->wd)) {
-		(void)inotify_rm_watch(hub->fd, watch->wd);
+	obi_timer_stop(&watch->timer);
+	if (watch->in_kernel) {
+		leave_table(watch);
+		if (obi_key_find(&hub->table, watch->node.key) == NULL) {
+			(void)inotify_rm_watch(hub->fd, (int)watch->node.key);
+		}
 	}
-	if (hub->watches == NULL) {
+	watch->hub = NULL;
+	if (--hub->watches == 0) {
 		obi_io_stop(&hub->io);
 	}
 }
@@ -130,6 +195,7 @@ void obi_rename_watch_hub_free(struct obi_rename_watch_hub *hub)
 	if (hub != NULL) {
 		obi_io_stop(&hub->io);
 		close(hub->fd);
+		obi_key_table_free(&hub->table);
 		free(hub);
 	}
 }

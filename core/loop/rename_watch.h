@@ -1,28 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop/rename_watch - hear of files that are renamed into directories, through one inotify instance
- * for a whole runtime.
+ * loop/rename_watch - watches directories for files that are renamed into them, or written, through
+ * one inotify instance for a whole runtime.
  *
- * Set a watch before the thing can happen that it waits for. An overflow of the kernel's queue
- * counts as a change of everything.
+ * Start a watch before the change can happen. Callbacks of one watch are limited in rate, so that a
+ * process that changes its directory without pause costs a bounded amount of work: the first few
+ * changes are reported at once, further ones at most every OBI_RENAME_GAP_MS. The last change is
+ * always reported. Between a change and its report the kernel does not watch the directory, so
+ * changes that are not reported cost nothing.
  */
 #ifndef OBI_LOOP_RENAME_WATCH_H
 #define OBI_LOOP_RENAME_WATCH_H
 
+#include "base/key_table.h"
 #include "loop/loop.h"
+
+/* Reports at once; then one for each gap. */
+enum { OBI_RENAME_BURST = 4, OBI_RENAME_GAP_MS = 20 };
 
 struct obi_rename_watch_hub;
 
 struct obi_rename_watch {
 	struct obi_rename_watch_hub *hub; /* NULL: not watching */
-	struct obi_rename_watch *next;
-	int wd;
+	struct obi_key_node node;	  /* in the hub's table, by the kernel's number */
+	int dir_fd;
+	bool in_kernel;	 /* false: something has changed, and is to be reported */
+	int64_t paid_at; /* when the last report will be paid off, at one for each gap */
 	struct obi_task task;
-	void (*fn)(void *user); /* something was renamed into the directory, or may have been */
+	struct obi_timer timer;
+	void (*fn)(void *user); /* something has changed in the directory, or may have */
 	void *user;
 };
 
-/* Watch the directory of dir_fd. *hub is made on first use. fn and user must be set. */
+/* Watch the directory of dir_fd, which must stay open until the watch is stopped. *hub is made on
+ * first use. fn and user must be set, and the rest zero before the first start. */
 int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub,
 			   struct obi_rename_watch *watch, int dir_fd, struct ob_error *reterr);
 
