@@ -24,7 +24,7 @@ static size_t seal_sample(struct obi_mech_trial *t, int from, uint8_t *record)
 {
 	fill(record, SAMPLE);
 	ptrdiff_t n = t->ops->seal(t->talk[0].end[from], record, SAMPLE);
-	if (n != (ptrdiff_t)(SAMPLE + t->ops->overhead)) {
+	if (n != (ptrdiff_t)SAMPLE + (ptrdiff_t)t->ops->overhead) {
 		OBI_FAIL(t, "seal of %d bytes with an overhead of %u gives %td", SAMPLE,
 			 t->ops->overhead, n);
 		return 0;

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # Shared by the scripts, which run from the root of the source tree.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -85,8 +86,10 @@ want() {
 # The packages for a build, for the tests, and for the tests with optional packages.
 to_build=(gcc:gcc stdlib.h:libc6-dev cmake:cmake ninja:ninja-build pkg-config:pkg-config ev.h:libev-dev
 	msgpack.pc:libmsgpack-dev libsodium.pc:libsodium-dev)
+to_lint=(cmocka.pc:libcmocka-dev python3:python3 clang:clang clang-format:clang-format clang-tidy:clang-tidy
+	shellcheck:shellcheck)
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
-to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format msgpack.py:python3-msgpack strace:strace
+to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format shellcheck:shellcheck msgpack.py:python3-msgpack strace:strace
 	faketime:faketime node:nodejs npm:npm /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux
 	libcbor.pc:libcbor-dev dissononce.py:python3-dissononce
 	go:golang-go /usr/share/gocode/src/github.com/flynn/noise:golang-github-flynn-noise-dev

@@ -10,7 +10,7 @@ void obi_machine_init(struct obi_machine *machine, const struct obi_machine_setu
 
 static bool is_queued(const struct obi_machine *machine, enum obi_life_event event)
 {
-	return memchr(machine->queue, event, machine->count) != NULL;
+	return memchr(machine->queue, (int)event, machine->count) != NULL;
 }
 
 static enum obi_life_event take_first(struct obi_machine *machine)

@@ -6,9 +6,7 @@ set -euo pipefail
 export LC_ALL=C
 
 names=$(nm --defined-only --extern-only --format=posix "$1" 2>/dev/null | awk 'NF > 1 { print $1 }' | sort)
-foreign=$(grep -vE '^obi?_' <<<"$names" || true)
-twice=$(uniq -d <<<"$names")
-[ -z "$foreign" ] || printf 'not named ob_ or obi_: %s\n' $foreign
-[ -z "$twice" ] || printf 'defined twice: %s\n' $twice
+bad=$(grep -vE '^obi?_' <<<"$names" | sed 's/$/ does not begin with ob_ or obi_/'
+	uniq -d <<<"$names" | sed 's/$/ is defined twice/')
 echo "$(wc -l <<<"$names") names"
-[ -z "$foreign$twice" ]
+[ -z "$bad" ] || { echo "$bad" && exit 1; }

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # What the tests of the examples share: programs in $bin, and a data directory that is gone at the end.
 set -euo pipefail
 export LC_ALL=C

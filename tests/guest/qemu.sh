@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # Shared by the scripts here that start emulated machines.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 

@@ -27,6 +27,7 @@ in_user_mode() {
 		for module in vsock vmw_vsock_virtio_transport_common vsock_loopback; do
 			echo "$insmod $modules/$module.ko && loaded=$module"
 		done
+		# shellcheck disable=SC2016 # the guest expands it
 		printf '[ "$loaded" = vsock_loopback ] && echo up >%q\n' "$dir/state"
 		echo 'umask 022; mkdir /mnt/tmp /mnt/build'
 		printf 'cp -R %q /mnt/build/plugins\n' "$OUTBOARD_PLUGIN_PATH"

@@ -18,7 +18,7 @@ done
 status=0
 "$outboard" plugin new codec other my-codec 2>"$work/refusal" || status=$?
 expect "status of a directory in use" "$status" 2
-expect "its files" "$(ls my-codec | tr '\n' ' ')" "CMakeLists.txt README.md my-codec.c "
+expect "its files" "$(cd my-codec && echo *)" "CMakeLists.txt README.md my-codec.c"
 for words in "nonsense x" "codec Big" "transport under_score" "codec"; do
 	status=0
 	# shellcheck disable=SC2086 # words are words

@@ -6,6 +6,7 @@
 # The check of the build needs a line too, whose names are known only here.
 export -f build_and_check fail
 export work OB_TEST_STAGE OB_TEST_CMAKE CC
+# shellcheck disable=SC2016 # the inner shell expands it
 "$here/ptys.py" bash -euo pipefail -c \
 	'build_and_check "$1" "-DSERIAL_ENDS={A};{B}"' bash "$OB_TEST_SOURCE/examples/plugin-serial"
 built=$work/build-plugin-serial/plugins

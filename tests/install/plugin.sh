@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # What the tests of out-of-tree plugins share: they are built and checked as their authors would, against the stage, and under the
 # umask that makes files which the loader refuses.
 set -euo pipefail
@@ -28,7 +29,7 @@ expect() {
 
 # build_and_check SOURCE_DIR [CMAKE_ARGUMENT...]: with all warnings, and its own test; its plugins are in $built.
 build_and_check() {
-	local source=$1 build=$work/build-$(basename "$1") log=$work/build.log
+	local source=$1 build=$work/build-${1##*/} log=$work/build.log
 	shift
 	if ! { "$OB_TEST_CMAKE" -G Ninja -S "$source" -B "$build" -DCMAKE_PREFIX_PATH="$OB_TEST_STAGE" \
 		-DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF -DCMAKE_C_COMPILER="$CC" \

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # run_consumer PROGRAM PLUGIN_DIR: it runs, with the plugins of the stage and no others.
 run_consumer() {
 	local output untold

@@ -15,6 +15,6 @@ command -v go >/dev/null || skip "there is no go (Debian: golang-go)"
 
 place=$OB_TEST_BUILD/go
 mkdir -p "$place"
-export GO111MODULE=off GOPATH=$packages GOCACHE=$place/cache GOFLAGS= GOTOOLCHAIN=local CGO_ENABLED=0
+export GO111MODULE=off GOPATH=$packages GOCACHE=$place/cache GOFLAGS="" GOTOOLCHAIN=local CGO_ENABLED=0
 go build -o "$place/$1" "$1.go"
 exec "$place/$1"

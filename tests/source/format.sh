@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Every source is as clang-format leaves it. Versions differ in what they do, so it must be the one we write with.
+# format.sh [--fix]: check that every C source is as clang-format leaves it, or format it. The results of clang-format depend
+# on its version, so only one version is used.
 set -euo pipefail
 
 cd "${OB_TEST_SOURCE:-$(dirname "$0")/../..}"
@@ -15,10 +16,15 @@ for formatter in clang-format-$version clang-format ''; do
 	fi
 done
 
-differing=$(find include core transports codecs auth conformance cli examples tests bench -name '*.[ch]' -print0 |
-	xargs -0 "$formatter" --dry-run 2>&1 | sed -n 's/^\([^:]*\):[0-9:]* warning: code should be clang-formatted.*/\1/p' | sort -u)
+mapfile -t directories <tests/source/directories.txt
+mapfile -t sources < <(find "${directories[@]}" -name '*.[ch]' | sort)
+if [ "${1:-}" = --fix ]; then
+	exec "$formatter" -i "${sources[@]}"
+fi
+differing=$("$formatter" --dry-run "${sources[@]}" 2>&1 |
+	sed -n 's/^\([^:]*\):[0-9:]* warning: code should be clang-formatted.*/not formatted (scripts\/lint --fix): \1/p' | sort -u)
 if [ -n "$differing" ]; then
-	printf 'not as clang-format leaves it (scripts/lint --fix): %s\n' $differing
+	echo "$differing"
 	exit 1
 fi
-echo "in order"
+echo "${#sources[@]} files are formatted"

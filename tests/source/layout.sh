@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The order of the house: who includes what, and what is called in one place only.
+# The layout of the sources: which folder may include which, and what only one file may call.
 set -euo pipefail
 export LC_ALL=C
 
 cd "${OB_TEST_SOURCE:-$(dirname "$0")/../..}"
-everything="include core transports codecs auth conformance cli examples bench tests"
-plugins="transports codecs auth"
+mapfile -t everything <tests/source/directories.txt
+plugins=(transports codecs auth)
 plugin_headers="abi|value|transport|codec|auth"
 user_headers="outboard|client|config|connector|file|json|log|runtime|server|watch"
 core="base|json|loop|plugin|access|process|log|rpc|files|place|supervisor|api|server"
 bad=0
 
-# must_not RULE FOUND: what was found breaks the rule.
+# must_not RULE FOUND: report the rule as broken unless FOUND is empty.
 must_not() {
 	if [ -n "$2" ]; then
 		printf '%s:\n%s\n' "$1" "$2"
@@ -20,21 +20,22 @@ must_not() {
 	fi
 }
 
-# lines PATTERN DIR...: the lines of C files that match, as FILE:LINE:TEXT. A missing directory has none.
+# lines PATTERN DIR...: print the lines of C files that match, as FILE:LINE:TEXT. A directory may be missing.
 lines() {
 	grep -rnE --include='*.[ch]' -e "$1" "${@:2}" 2>/dev/null || true
 }
 
-# includes WHAT DIR...: the same for the include lines whose target begins so.
+# includes WHAT DIR...: print the include lines whose target begins with WHAT.
 includes() {
 	lines "^[[:space:]]*#[[:space:]]*include[[:space:]]*$1" "${@:2}"
 }
 
+# but_for PATTERN: drop the lines that match.
 but_for() {
 	grep -vE -e "$1" || true
 }
 
-must_not "An include climbs out of its directory" "$(includes '"\.\./' $everything)"
+must_not "An include climbs out of its directory" "$(includes '"\.\./' "${everything[@]}")"
 
 # The folders of core/, upward: each may include those of lower rank, and its own.
 rank_of() {
@@ -66,15 +67,15 @@ upward() {
 for folder in core/*/; do
 	folder=$(basename "$folder")
 	must_not "core/$folder has no rank in this script" "$([ "$(rank_of "$folder")" != 99 ] || echo "core/$folder")"
-	must_not "core/$folder includes what is not below it" "$(upward "$folder")"
+	must_not "core/$folder includes a folder that is not below it" "$(upward "$folder")"
 done
 must_not "Two files of core/ have the same name" "$(find core -name '*.[ch]' -printf '%f\n' | sort | uniq -d)"
 
-# What lies above rpc/ uses rpc/connection.h.
+# The folders above rpc/ use rpc/connection.h.
 must_not "A session is used outside core/rpc" "$(includes '"rpc/(session|answer|authentication|dispatch|receive)\.h"' core cli |
 	but_for '^core/rpc/')"
 
-# Files that decide and touch nothing: no descriptor, no clock, no libev, no dlopen. They are tested and fuzzed as tables.
+# Pure files: no descriptor, no clock, no libev, no dlopen. Tests run them as tables, and fuzzers drive them.
 pure="core/json/*.[ch] core/access/*.[ch] core/base/uri.[ch] core/base/value.[ch] core/base/arena.[ch]
 	core/base/buf.[ch] core/base/duration.[ch] core/base/names.[ch] core/base/string_list.[ch] core/base/text.[ch]
 	core/base/options.[ch] core/base/signal_names.[ch] core/log/line.[ch] core/log/render.[ch] core/log/time.[ch]
@@ -83,35 +84,35 @@ pure="core/json/*.[ch] core/access/*.[ch] core/base/uri.[ch] core/base/value.[ch
 	core/rpc/handshake.[ch] core/rpc/sealed_records.[ch] core/rpc/replay_cache.[ch] core/files/child_config.[ch]
 	core/supervisor/lifecycle.[ch] core/supervisor/lifecycle_names.c core/supervisor/machine.[ch] core/supervisor/backoff.[ch]"
 for file in $pure; do
-	[ -e "$file" ] || must_not "The list of pure files names what is not there" "$file"
+	[ -e "$file" ] || must_not "The list of pure files names a missing file" "$file"
 done
 # shellcheck disable=SC2086 # the list is of words
 must_not "A pure file uses descriptors, clocks, the loop or dlopen" "$(lines \
 	'#[[:space:]]*include[[:space:]]*(<(unistd|fcntl|poll|dlfcn|ev|sys/(socket|stat|epoll|timerfd|inotify|wait)|pthread)\.h>|"(loop/|base/clock))|(^|[^>.[:alnum:]_])(clock_gettime|time|open|read|write|close|dlopen)\(' \
 	$pure)"
-must_not "A public header includes what is not installed" "$(includes '"' include)"
+must_not "A public header includes a file that is not installed" "$(includes '"' include)"
 must_not "A public header is not in the list" \
 	"$(find include -type f | but_for "/outboard/($plugin_headers|$user_headers)\\.h\$")"
 
-# A plugin sees the public headers of its trade and its own library. core/json is the named exception, for the codec json.
+# A plugin includes the public headers for plugins and its own files. The one exception is core/json for the codec json.
 must_not "A plugin includes a header of the core" \
-	"$(includes "\"($core)/" $plugins | but_for '^codecs/json\.c:.*"json/json\.h"')"
-must_not "A conformance suite includes more than a plugin sees" \
+	"$(includes "\"($core)/" "${plugins[@]}" | but_for '^codecs/json\.c:.*"json/json\.h"')"
+must_not "A conformance suite includes more than a plugin may" \
 	"$(includes '"' conformance | but_for '"conformance/')"
-must_not "A plugin includes the header for users" "$(includes "<outboard/($user_headers)\\.h>" $plugins)"
-must_not "An example includes what is not for users" \
+must_not "A plugin includes a header for users" "$(includes "<outboard/($user_headers)\\.h>" "${plugins[@]}")"
+must_not "An example includes a header that is not for users" \
 	"$(includes "[<\"](outboard|$core)/" examples | but_for '<outboard/outboard\.h>|^examples/plugin[-/]')"
 
 must_not "libev is included outside core/loop/loop.c" \
-	"$(includes '[<"]ev(\+\+)?\.h' core cli $plugins | but_for '^core/loop/loop\.c:')"
+	"$(includes '[<"]ev(\+\+)?\.h' core cli "${plugins[@]}" | but_for '^core/loop/loop\.c:')"
 must_not "dlopen is called outside core/plugin/loader.c" \
-	"$(lines '\bdlm?open[[:space:]]*\(' core cli $plugins | but_for '^core/plugin/loader\.c:')"
-must_not "fork() is called" "$(lines '\bv?fork[[:space:]]*\([[:space:]]*\)' core cli examples bench tests $plugins)"
+	"$(lines '\bdlm?open[[:space:]]*\(' core cli "${plugins[@]}" | but_for '^core/plugin/loader\.c:')"
+must_not "fork() is called" "$(lines '\bv?fork[[:space:]]*\([[:space:]]*\)' core cli examples bench tests "${plugins[@]}")"
 
-# A test waits for what it waits for.
+# A test waits for an event.
 must_not "A test sleeps" "$(lines '\b(u|nano|clock_nano)?sleep[[:space:]]*\(' tests examples)"
 
-must_not "The first line is not the licence" "$(find $everything -name '*.[ch]' -exec awk \
+must_not "The first line is not the licence" "$(find "${everything[@]}" -name '*.[ch]' -exec awk \
 	'FNR == 1 && $0 != "/* SPDX-License-Identifier: MIT */" { print FILENAME }' {} +)"
 
 [ "$bad" = 0 ] && echo "in order"
