@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The peercred authenticator: the kernel says which user the peer is, and that is all there is to
- * it. It runs on both sides, so a stranger who squats the path of a socket is refused as well as
- * one who dials it.
+ * The peercred authenticator: decides by the peer's user and group, which the kernel reports. It
+ * runs on both sides, so a process that has taken the path of a socket is refused like one that
+ * dials it.
  *
- * Admitted: our own effective user, root, and the users and groups that the host configured.
+ * Accepted: our own effective user, root, and the configured users and groups.
  */
 #include <outboard/auth.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 
 enum { OVERFLOW_ID = 65534 };
 
-/* What the kernel shows in place of a user or a group without a number in our user namespace:
- * nobody in particular, so anybody. */
+/* The kernel shows this id in place of a user or group that has no number in our user namespace:
+ * it does not identify anyone. */
 static bool is_overflow(uint32_t id, const char *path)
 {
 	char text[16];
@@ -61,8 +61,8 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 		return host->fail(reterr, OB_EAUTH, 0,
 				  "peercred: nobody vouches for who the peer is");
 	}
-	/* Even if it is ours: a process without a number of its own cannot be told from all the
-	 * others. */
+	/* Refused even if it is our own id: all processes without a number of their own share
+	 * it. */
 	if (is_overflow(peer->uid, "/proc/sys/kernel/overflowuid")) {
 		return host->fail(reterr, OB_EAUTH, 0,
 				  "peercred: the peer's user %u stands for any unknown one",

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * bulk - how many bytes a second: large payloads echoed one at a time, and streams of messages that
- * nobody answers, the last one excepted. The contestants are those of roundtrip; one way outboard
- * sends notifications.
- */
+/* bulk - bytes per second: large payloads echoed one at a time, and streams of messages of which
+ * only the last is answered. The contestants are those of roundtrip; for streams outboard sends
+ * notifications. */
 #include "support/contest.h"
 
 static const struct bench_row rows[] = {

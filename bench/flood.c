@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flood - what a connect costs the legitimate while somebody without the token floods the child:
- * dial, authenticate, and one call, by a client with the token; without a flood and with one, in
- * turns in one run. bench-flood [ROUNDS]
+ * flood - the cost of a connect for a legitimate client while a client without the token floods
+ * the child: dial, authenticate, and one call, with and without a flood, alternating in one run.
  *
- * Over tcp (loopback) whoever floods looks like whoever does not; over unix it is the same user,
- * since no other one reaches the socket. So these are the hard cases: strangers who can be told
- * apart are turned away by their uid or address.
+ *   bench-flood [ROUNDS]
+ *
+ * Over tcp (loopback) the flooder has the address of the legitimate client; over unix it has the
+ * same user, since no other user reaches the socket. These are the hard cases: strangers with a
+ * uid or address of their own are turned away by it.
  */
 #include "support/own.h"
 

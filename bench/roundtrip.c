@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * roundtrip - what a small call costs, beside what the machine cannot do without, on the same kind
- * of socket:
+ * roundtrip - the cost of a small call, compared with the minimum on the same kind of socket:
  *
  *   raw            blocking read and write, length-prefixed; TCP_NODELAY on tcp
  *   libev          a bare libev loop on both sides, length-prefixed, one write a turn
  *   libev+mp       the same, with msgpack-c packing and unpacking MessagePack-RPC on both sides
- *   raw+cipher     raw, and ChaCha20-Poly1305 on the way, in records of 16 KiB: the floor of what
- * is sealed CODEC inline   outboard: ob_client_call() on an inline runtime CODEC async    outboard:
- * ob_client_call_async() on an inline runtime
+ *   raw+cipher     raw with ChaCha20-Poly1305 in records of 16 KiB: the minimum of a sealed call
+ *   CODEC inline   outboard: ob_client_call() on an inline runtime
+ *   CODEC async    outboard: ob_client_call_async() on an inline runtime
  */
 #include "support/contest.h"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seal - what a record of noise costs beside the bare cipher: records sealed, and then opened, in
- * place, and the same bytes given to libsodium's ChaCha20-Poly1305 alone, in turns in one run.
- * bench-seal [ROUNDS]; each figure is the median of its rounds.
+ * seal - the cost of a record of noise, compared with the bare cipher: records are sealed and
+ * then opened in place, and the same bytes go through libsodium's ChaCha20-Poly1305 alone,
+ * alternating in one run. Each figure is the median of its rounds.
+ *
+ *   bench-seal [ROUNDS]
  */
 #include "noise_state.h"
 
@@ -22,8 +24,8 @@ enum {
 	TAG = OBI_NOISE_TAG
 };
 
-/* So many bytes are sealed before they are opened, which leaves them in the cache as a connection
- * does. */
+/* The number of bytes that are sealed before they are opened: they stay in the cache, as on a
+ * connection. */
 enum { BATCH_BYTES = 256 << 10 };
 
 /* A way to seal or open the len bytes at record, with room for a tag behind them. */
@@ -31,7 +33,7 @@ typedef void record_fn(uint8_t *record, size_t len);
 
 static struct obi_noise sealer, opener;
 static uint8_t key[crypto_aead_chacha20poly1305_ietf_KEYBYTES];
-static uint64_t numbers[2]; /* of the bare cipher: sealed, opened */
+static uint64_t numbers[2]; /* the nonces of the bare cipher, for sealing and opening */
 
 static void must(bool promise, const char *what)
 {
@@ -112,7 +114,7 @@ static double time_batch(record_fn *each, uint8_t *records, size_t len)
 	return (double)(bench_now_ns() - begin) / (double)count;
 }
 
-/* Both in turns, batch by batch, so that what else the machine does falls on either. */
+/* Both alternate batch by batch, so that other load on the machine affects both. */
 static void run_round(struct contestant c[2], size_t round, uint8_t *records, size_t len)
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -142,7 +144,7 @@ static void run_size(struct contestant c[2], uint8_t *records, size_t len, size_
 {
 	for (size_t r = 0; r <= rounds; r++) {
 		run_round(c, r > 0 ? r - 1 : 0, records,
-			  len); /* the first warms up, and is overwritten */
+			  len); /* the first round warms up, and is overwritten */
 	}
 	printf("records of %zu bytes\n", len);
 	print_line("seal", c[0].sealed, c[1].sealed, len, rounds);

@@ -2,11 +2,11 @@
 /*
  * JSON-RPC 2.0 (https://www.jsonrpc.org/specification), one message a line.
  *
- * scan() finds the newline and nothing else: a line is small enough to be decoded as a whole, and
- * what decode() takes from the arena is in proportion to it. Blank lines before a message belong to
- * it. What is no JSON, or no request, is answered as the specification wants: it becomes a message
- * of the kind OB_INVALID. A malformed response is not, or two peers could answer each other's
- * errors for ever; it fails.
+ * scan() only finds the newline: a line is small enough to be decoded as a whole, and the memory
+ * that decode() takes is proportional to it. Blank lines before a message are part of it. As the
+ * specification requires, text that is not JSON, or not a request, is answered: it becomes a
+ * message of kind OB_INVALID. A malformed response fails instead; otherwise two peers could
+ * answer each other's errors for ever.
  */
 #include <outboard/codec.h>
 
@@ -16,7 +16,7 @@ enum { PARSE_ERROR = -32700, INVALID_REQUEST = -32600, INTERNAL_ERROR = -32603, 
 
 /* ---- scan ---- */
 
-/* Whether only white space has been seen so far is noted in notes[0]. */
+/* notes[0] records whether only white space has been seen so far. */
 static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
 		size_t *ret_len)
 {
@@ -42,12 +42,12 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 
 /* ---- decode ---- */
 
-/* The members of a message that mean something. Others are passed over. */
+/* The members of a message that have a meaning. Others are ignored. */
 enum { VERSION, ID, METHOD, PARAMS, RESULT, ERROR, MEMBERS };
 
 struct envelope {
 	const struct ob_value *member[MEMBERS];
-	uint32_t id_at; /* which of the object's members it is */
+	uint32_t id_at; /* its index among the members of the object */
 };
 
 static struct envelope read_members(const struct ob_value *object)
@@ -71,7 +71,7 @@ static struct envelope read_members(const struct ob_value *object)
 	return e;
 }
 
-/* The peer's own text for the id, so that it gets back what it sent. */
+/* The id as the peer wrote it, so that the answer has the same text. */
 static struct ob_bytes raw_id(struct ob_bytes text, uint32_t id_at)
 {
 	struct obi_json_pieces pieces = obi_json_pieces_of(text);
@@ -88,7 +88,7 @@ static struct ob_id null_id(void)
 	return id;
 }
 
-/* False when it is nothing that an id may be. */
+/* False if the value cannot be an id. */
 static bool read_id(const struct envelope *e, struct ob_bytes text, struct ob_id *ret)
 {
 	const struct ob_value *v = e->member[ID];
@@ -104,7 +104,7 @@ static bool read_id(const struct envelope *e, struct ob_bytes text, struct ob_id
 	return ret->raw.len <= OB_ID_MAX;
 }
 
-/* A message that is to be answered with this error. detail may be nil. */
+/* A message to be answered with this error. detail may be nil. */
 static int make_invalid(struct ob_message *ret, const struct ob_id *id, int code,
 			struct ob_value detail, struct ob_arena *arena)
 {
@@ -124,7 +124,7 @@ static int make_invalid(struct ob_message *ret, const struct ob_id *id, int code
 	return OB_OK;
 }
 
-/* Whether e has all that a request or notification has, besides its id. */
+/* Whether e has everything that a request or notification needs, apart from the id. */
 static bool read_request(const struct envelope *e, struct ob_message *ret)
 {
 	const struct ob_value *params = e->member[PARAMS];
@@ -133,8 +133,8 @@ static bool read_request(const struct envelope *e, struct ob_message *ret)
 	       (ret->params.type == OB_ARRAY || ret->params.type == OB_MAP);
 }
 
-/* Success has a result, failure an error; "error": null beside a result, as older peers write it,
- * is no error. */
+/* A success has a result, a failure has an error. "error": null beside a result, as older peers
+ * write it, is not an error. */
 static int read_response(const struct envelope *e, struct ob_bytes text, bool version,
 			 struct ob_message *ret)
 {
@@ -146,7 +146,7 @@ static int read_response(const struct envelope *e, struct ob_bytes text, bool ve
 	return version && one && read_id(e, text, &ret->id) ? OB_OK : OB_EPROTO;
 }
 
-/* One message, which is the value v and the text it was made from. */
+/* One message: the value v, and the text that it was parsed from. */
 static int read_message(const struct ob_value *v, struct ob_bytes text, struct ob_arena *arena,
 			struct ob_message *ret)
 {
@@ -200,7 +200,7 @@ static int read_batch(const struct ob_value *array, struct ob_bytes text, uint32
 	return OB_OK;
 }
 
-/* The parser's own words about the peer's text, for the peer. */
+/* The parser's description of the error, for the peer. */
 static int refuse_text(const struct ob_error *err, struct ob_arena *arena, struct ob_message *ret)
 {
 	struct ob_id none = null_id();
@@ -278,7 +278,7 @@ static int put_request(const struct ob_message *m, struct ob_sink *out, struct o
 	return r;
 }
 
-/* An error here is an object with a code, whatever it is elsewhere. */
+/* In JSON-RPC an error is an object with a code, whatever its form elsewhere. */
 static int put_error(const struct ob_value *error, struct ob_sink *out, struct ob_error *reterr)
 {
 	struct ob_pair pairs[3] = {{ob_string("code"), ob_int(INTERNAL_ERROR)},
@@ -317,7 +317,7 @@ static int put_message(const struct ob_message *m, struct ob_sink *out, struct o
 	return r;
 }
 
-/* Each has its newline, and none within. */
+/* Each line has its newline, and none inside. */
 static int put_lines(struct ob_bytes lines, struct ob_sink *out)
 {
 	const uint8_t *at = lines.data, *end = at + lines.len;

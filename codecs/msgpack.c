@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MessagePack-RPC (https://github.com/msgpack-rpc/msgpack-rpc/blob/master/spec.md) over MessagePack
- * (https://github.com/msgpack/msgpack/blob/master/spec.md).
+ * MessagePack-RPC (https://github.com/msgpack-rpc/msgpack-rpc/blob/master/spec.md) over
+ * MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md).
  *
- * msgpack_scan.c checks the form before msgpack-c sees a byte. decode() is msgpack-c's
- * parser template, whose callbacks make our values straight away, without its zone and its own
- * object tree. encode() is msgpack-c's packer.
+ * msgpack_scan.c checks the form before msgpack-c sees a byte. decode() is msgpack-c's parser
+ * template, with callbacks that make our values directly, without its zone and object tree.
+ * encode() is msgpack-c's packer.
  */
 #include "codecs/msgpack_scan.h"
 

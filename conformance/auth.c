@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The suite, and the promises about a single end. */
+/* The suite of authenticators, and the promises about a single end. */
 #include "conformance/auth.h"
 
 #include "conformance/auth_trial.h"
@@ -29,19 +29,20 @@ static void refuses_whom_nobody_knows(struct obi_mech_trial *t)
 	for (int end = 0; end < 2; end++) {
 		struct ob_peer nobody = t->peer;
 		struct ob_error err = {.text = ""};
-		nobody.known = 0; /* whatever the other members say */
+		nobody.known = 0; /* overrides the other members */
 		int rc = admit(t, end, &nobody, &err);
-		OBI_REQUIRE(t, rc == OB_EAUTH,
-			    "admit, as %s, of a peer of whom nothing is known: %d, not OB_EAUTH",
-			    obi_mech_end_text(end), rc);
-		OBI_REQUIRE(t, err.text[0] != '\0', "admit refuses and does not say why");
+		OBI_REQUIRE(
+		    t, rc == OB_EAUTH,
+		    "admit as %s, for a peer without any known fact: code %d instead of OB_EAUTH",
+		    obi_mech_end_text(end), rc);
+		OBI_REQUIRE(t, err.text[0] != '\0', "admit refuses without an error text");
 		rc = admit(t, end, &nobody, NULL);
-		OBI_REQUIRE(t, rc == OB_EAUTH, "admit without an ob_error: %d", rc);
+		OBI_REQUIRE(t, rc == OB_EAUTH, "admit with reterr NULL: code %d", rc);
 	}
 }
 
-/* The same struct in memory that ends where an older host's does, so that a sanitizer sees who
- * reads on. */
+/* A copy of the struct in memory that ends where an older host's does: a sanitizer finds a read
+ * beyond it. */
 static void *cut(const void *from, size_t size)
 {
 	uint32_t says = (uint32_t)size;
@@ -71,14 +72,15 @@ static void works_for_an_older_host(struct obi_mech_trial *t)
 	}
 	free(peer);
 	free(older);
-	OBI_REQUIRE(t, now == then,
-		    "admit says %d, and %d where the tails of the facts are missing", now, then);
-	OBI_REQUIRE(t, made == OB_OK, "create where the tails of the facts are missing: %d", made);
+	OBI_REQUIRE(t, now == then, "admit returns %d, but %d for params and peer of an older host",
+		    now, then);
+	OBI_REQUIRE(t, made == OB_OK, "create with params and peer of an older host: code %d",
+		    made);
 }
 
 /* ---- Making and unmaking ---- */
 
-/* 0 where the allocator does not say, as under a sanitizer, which then finds leaks itself. */
+/* 0 where the allocator does not tell, as under a sanitizer, which finds leaks itself. */
 static size_t heap_in_use(void)
 {
 	return mallinfo2().uordblks;
@@ -98,12 +100,11 @@ static bool create_some(struct obi_mech_trial *t, int end, size_t secret)
 			t->ops->destroy(made);
 			return true;
 		}
-		return OBI_FAIL(t, "create returns OB_OK and sets no object");
+		return OBI_FAIL(t, "create returns OB_OK without an object");
 	}
 	if (rc > 0 || err.text[0] == '\0' || made != mark) {
 		return OBI_FAIL(t, "create with a secret of %zu bytes: %d; %s", secret, rc,
-				made != mark ? "it sets a result all the same"
-					     : "it does not say why");
+				made != mark ? "the result is set" : "there is no error text");
 	}
 	return true;
 }
@@ -118,12 +119,12 @@ static void leaves_nothing_behind(struct obi_mech_trial *t)
 				return;
 			}
 		}
-		/* What is allocated once and for all is no leak. */
+		/* An allocation that is made once per process is not a leak. */
 		before = round == 99 ? heap_in_use() : before;
 	}
 	size_t after = heap_in_use();
 	OBI_REQUIRE(t, after < before + 100 * sizeof(void *),
-		    "1200 objects made and destroyed left %zu bytes", after - before);
+		    "creating and destroying 1200 objects leaked %zu bytes", after - before);
 	t->ops->destroy(NULL);
 }
 
@@ -137,7 +138,7 @@ static void is_destroyed_in_any_state(struct obi_mech_trial *t)
 		}
 		obi_mech_end(t, talk);
 	}
-	/* And one that has refused. */
+	/* An end that has refused is destroyed as well. */
 	struct obi_mech_message garbage = {.len = 77}, out;
 	memset(garbage.bytes, 'x', sizeof garbage.bytes);
 	obi_mech_agree(t, talk);
@@ -151,9 +152,9 @@ static void is_destroyed_in_any_state(struct obi_mech_trial *t)
 	obi_mech_end(t, talk);
 }
 
-/* ---- Who it was ---- */
+/* ---- Identity ---- */
 
-/* The length of the well-formed UTF-8 sequence at `at`; 0: there is none. */
+/* The length of the well-formed UTF-8 sequence at `at`; 0 if there is none. */
 static size_t utf8_step(const uint8_t *at, const uint8_t *end)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -198,9 +199,9 @@ static void name_peer(struct obi_mech_trial *t, struct ob_auth *end,
 	OBI_REQUIRE(t, rc == OB_OK && !out.failed, "identity: code %d, or more than 255 bytes", rc);
 	OBI_REQUIRE(t, text[255] == 0x5a, "identity writes beyond its sink");
 	OBI_REQUIRE(t, is_subject(text, out.len),
-		    "identity writes %zu bytes that are not 1 to 255 bytes of UTF-8", out.len);
+		    "identity writes %zu bytes, but must write 1 to 255 bytes of UTF-8", out.len);
 	rc = t->ops->identity(end, params, &none);
-	OBI_REQUIRE(t, rc < 0 || none.failed, "identity into a full sink says %d", rc);
+	OBI_REQUIRE(t, rc < 0 || none.failed, "identity into a full sink: code %d", rc);
 }
 
 static void names_a_subject(struct obi_mech_trial *t)
@@ -211,7 +212,7 @@ static void names_a_subject(struct obi_mech_trial *t)
 		return;
 	}
 	if (t->ops->create == NULL && admit(t, 0, &t->peer, NULL) != OB_OK) {
-		OBI_SKIP(t, "it does not admit this user");
+		OBI_SKIP(t, "admit refuses this user");
 		return;
 	}
 	obi_mech_agree(t, talk);
@@ -224,15 +225,15 @@ static void names_a_subject(struct obi_mech_trial *t)
 }
 
 const struct obi_mech_promise obi_mech_promises_of_facts[] = {
-    {"refuses a peer of whom nothing is known", refuses_whom_nobody_knows},
-    {"works for a host with older facts", works_for_an_older_host},
+    {"refuses a peer without known facts", refuses_whom_nobody_knows},
+    {"works with an older host", works_for_an_older_host},
     {"names a subject", names_a_subject},
     {NULL, NULL},
 };
 
 const struct obi_mech_promise obi_mech_promises_of_ends[] = {
-    {"leaves nothing behind, made or not", leaves_nothing_behind},
-    {"is destroyed in any state", is_destroyed_in_any_state},
+    {"leaks nothing", leaves_nothing_behind},
+    {"can be destroyed in any state", is_destroyed_in_any_state},
     {NULL, NULL},
 };
 
@@ -268,7 +269,7 @@ static void run(const struct obi_mech_promise *promise, struct obi_mech_trial *t
 	free(trial->talk);
 	int more = obi_open_descriptors() - before;
 	if (more != 0) {
-		OBI_FAIL(trial, "%d descriptors were left open", more);
+		OBI_FAIL(trial, "%d descriptors were leaked", more);
 	}
 }
 
@@ -290,13 +291,13 @@ uint32_t obi_conform_auth(const struct obi_conform_auth *it, obi_verdict_fn *tel
 	struct obi_suite suite = {.begin = it->begin, .tell = tell, .user = user};
 	run_all(it, obi_mech_promises_of_facts, &suite);
 	if (it->ops->create == NULL) {
-		obi_suite_skip(&suite, "all about messages", "it exchanges none");
+		obi_suite_skip(&suite, "exchange of messages", "it exchanges no messages");
 	} else {
 		run_all(it, obi_mech_promises_of_ends, &suite);
 		run_all(it, obi_mech_promises_of_exchange, &suite);
 	}
 	if (it->ops->seal == NULL) {
-		obi_suite_skip(&suite, "all about records", "it seals nothing");
+		obi_suite_skip(&suite, "sealed records", "it does not seal");
 	} else {
 		run_all(it, obi_mech_promises_of_records, &suite);
 	}

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conformance/auth - what outboard/auth.h promises, tried on an authenticator: ours in our tests,
- * anybody's in `outboard plugin check`. It takes a checked table, so it runs on what the host would
- * use. What crashes or hangs, crashes or hangs it.
+ * conformance/auth - tests of the promises in outboard/auth.h.
  *
- * What a mechanism must promise depends on what it is: one that shows its secret
- * (OB_AUTH_LOCAL_ONLY) can be replayed and has no prologue in it, and one that does without the
- * secret cannot tell a wrong one.
+ * Our tests run them on the shipped authenticators, and `outboard plugin check` on any other.
+ * The table must have been checked by the loader. An authenticator that crashes or hangs takes
+ * the suite with it.
+ *
+ * The promises depend on the mechanism: one that shows its secret (OB_AUTH_LOCAL_ONLY) can be
+ * replayed and does not bind the prologue; one that needs no secret cannot detect a wrong one.
  */
 #ifndef OB_CONFORMANCE_AUTH_H
 #define OB_CONFORMANCE_AUTH_H
@@ -18,10 +19,11 @@
 struct obi_conform_auth {
 	const struct ob_auth_ops *ops;
 	const struct ob_host *host;
-	obi_begin_fn *begin; /* called with tell's user before each promise; NULL: all are tried */
+	obi_begin_fn *begin; /* called with `user` before each promise; NULL: all are tried */
 };
 
-/* Try every promise, or what begin lets through; tell may be NULL. Returns how many were broken. */
+/* Try every promise that begin accepts. tell may be NULL. Returns the number of broken
+ * promises. */
 uint32_t obi_conform_auth(const struct obi_conform_auth *it, obi_verdict_fn *tell, void *user);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The promises about an exchange: when it ends well, and that nothing else does. */
+/* The promises about an exchange: which end well, and which must not. */
 #include "conformance/auth_trial.h"
 
 #include <stdio.h>
 
-/* ---- What must pass ---- */
+/* ---- Exchanges that must pass ---- */
 
 static void ends_well(struct obi_mech_trial *t)
 {
@@ -16,16 +16,16 @@ static void ends_well(struct obi_mech_trial *t)
 			return;
 		}
 		OBI_REQUIRE(t, obi_mech_passed(t, talk),
-			    "two ends that agree: the dialer says %d, the acceptor %d after "
+			    "two ends that agree: the dialer returns %d and the acceptor %d after "
 			    "%u messages: %s",
 			    talk->said[0], talk->said[1], talk->count, talk->err.text);
 		obi_mech_end(t, talk);
 	}
 }
 
-/* ---- What must not ---- */
+/* ---- Exchanges that must fail ---- */
 
-/* Run what the ends do not agree on. */
+/* Run two ends whose params differ. Returns whether they failed. */
 static bool refused(struct obi_mech_trial *t, struct obi_mech_talk *talk, const char *what)
 {
 	bool over = obi_mech_run(t, talk, OBI_MECH_MESSAGES);
@@ -36,10 +36,10 @@ static bool refused(struct obi_mech_trial *t, struct obi_mech_talk *talk, const 
 		return false;
 	}
 	if (passed) {
-		return OBI_FAIL(t, "%s: both ends are satisfied", what);
+		return OBI_FAIL(t, "%s: both ends accept", what);
 	}
 	return said >= 0 || said == OB_EAUTH ||
-	       OBI_FAIL(t, "%s: the code is %d, not OB_EAUTH", what, said);
+	       OBI_FAIL(t, "%s: code %d instead of OB_EAUTH", what, said);
 }
 
 static void refuses_another_secret(struct obi_mech_trial *t)
@@ -47,7 +47,7 @@ static void refuses_another_secret(struct obi_mech_trial *t)
 	struct obi_mech_talk *talk = &t->talk[0];
 	uint8_t near[OBI_MECH_SECRET];
 	if (obi_mech_needs_no_secret(t)) {
-		OBI_SKIP(t, "it does without the secret");
+		OBI_SKIP(t, "it needs no secret");
 		return;
 	}
 	for (int end = 0; end < 2; end++) {
@@ -61,7 +61,7 @@ static void refuses_another_secret(struct obi_mech_trial *t)
 			near[i] ^= 1;
 			obi_mech_agree(t, talk);
 			talk->params[end].secret = ob_bytes_of(near, sizeof near);
-			if (!refused(t, talk, "two secrets that differ in a bit")) {
+			if (!refused(t, talk, "two secrets that differ in one bit")) {
 				return;
 			}
 		}
@@ -86,14 +86,14 @@ static void refuses_another_prologue(struct obi_mech_trial *t)
 	}
 }
 
-/* Two of one role, each given what the other says. Who begins as an acceptor gets nothing to begin
- * with. */
+/* Two ends of the same role, each given the other's messages. The first input of an acceptor is
+ * empty. */
 static void refuses_its_own_role(struct obi_mech_trial *t)
 {
 	struct obi_mech_talk *talk = &t->talk[0];
 	for (int role = 0; role < 2; role++) {
 		if (role == OBI_DIALER && obi_mech_is_local(t)) {
-			continue; /* its dialer believes anybody */
+			continue; /* its dialer proves nothing about the acceptor */
 		}
 		struct obi_mech_message said[2] = {{.len = 0}, {.len = 0}};
 		int state[2] = {OB_AUTH_MORE, OB_AUTH_MORE};
@@ -103,7 +103,7 @@ static void refuses_its_own_role(struct obi_mech_trial *t)
 			return;
 		}
 		for (int i = 0; i < OBI_MECH_MESSAGES && state[i % 2] == OB_AUTH_MORE; i++) {
-			/* The first words of both: each begins as one of its role does. */
+			/* The first messages of both: each begins as its role requires. */
 			struct ob_bytes in =
 			    i < 2 && role == OBI_DIALER
 				? ob_bytes_of(NULL, 0)
@@ -112,14 +112,15 @@ static void refuses_its_own_role(struct obi_mech_trial *t)
 			state[i % 2] =
 			    obi_mech_step(t, talk->end[i % 2], in, OBI_MECH_MESSAGE, &out, NULL);
 			said[i % 2] = out;
-			OBI_REQUIRE(t, state[i % 2] != OB_AUTH_DONE, "a %s is satisfied with a %s",
-				    obi_mech_end_text(role), obi_mech_end_text(role));
+			OBI_REQUIRE(t, state[i % 2] != OB_AUTH_DONE,
+				    "a %s accepts a %s as its peer", obi_mech_end_text(role),
+				    obi_mech_end_text(role));
 		}
 		obi_mech_end(t, talk);
 	}
 }
 
-/* Bring `who` of a new exchange to where it waits for message n, by an honest peer. */
+/* Bring `who` of a new exchange to where it waits for message n, with an honest peer. */
 static bool bring_to(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint32_t n)
 {
 	obi_mech_end(t, talk);
@@ -133,7 +134,8 @@ static bool bring_to(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint3
 		int rc = obi_mech_step(t, talk->end[i % 2], ob_bytes_of(arrives.bytes, arrives.len),
 				       OBI_MECH_MESSAGE, &talk->sent[i], NULL);
 		if (rc < 0) {
-			return OBI_FAIL(t, "an honest message %u is refused: %d", i, rc);
+			return OBI_FAIL(t, "message %u of an honest peer is refused: code %d", i,
+					rc);
 		}
 		arrives = talk->sent[i];
 	}
@@ -141,7 +143,7 @@ static bool bring_to(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint3
 	return true;
 }
 
-/* How many messages an honest exchange has. 0: the trial failed. */
+/* The number of messages of an honest exchange; 0: the trial failed. */
 static uint32_t length_of(struct obi_mech_trial *t)
 {
 	uint32_t count = obi_mech_pair(t, &t->talk[1]) ? t->talk[1].count : 0;
@@ -149,13 +151,13 @@ static uint32_t length_of(struct obi_mech_trial *t)
 	return count;
 }
 
-/* Whether it proves something to this end at all. */
+/* Whether the mechanism verifies anything at this end. */
 static bool is_judge(const struct obi_mech_trial *t, uint32_t end)
 {
 	return end == OBI_ACCEPTOR || !obi_mech_is_local(t);
 }
 
-/* Where `end` waits for message n, it is given this instead, and must not be satisfied. */
+/* Give `end`, which waits for message n, other bytes instead. It must not pass. */
 static bool unmoved(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint32_t n,
 		    struct ob_bytes in, const char *what)
 {
@@ -163,7 +165,7 @@ static bool unmoved(struct obi_mech_trial *t, struct obi_mech_talk *talk, uint32
 	uint32_t end = (n + 1) % 2; /* message n is of the end n % 2 */
 	int rc = obi_mech_step(t, talk->end[end], in, OBI_MECH_MESSAGE, &out, NULL);
 	if (rc == OB_AUTH_DONE) {
-		return OBI_FAIL(t, "the %s is satisfied with %s in place of message %u",
+		return OBI_FAIL(t, "the %s accepts %s instead of message %u",
 				obi_mech_end_text((int)end), what, n);
 	}
 	return OBI_PASSED(t);
@@ -185,8 +187,8 @@ static void refuses_its_own_messages(struct obi_mech_trial *t)
 	}
 }
 
-/* All that one end said in one exchange, said again in another. A sealing end may end it, but must
- * not open a record. */
+/* Replay in one exchange all that one end sent in another. A sealing end may end the exchange,
+ * but must not open a record. */
 static void replay(struct obi_mech_trial *t, uint32_t who, const struct obi_mech_talk *old,
 		   uint8_t *record, size_t len)
 {
@@ -211,8 +213,7 @@ static void replay(struct obi_mech_trial *t, uint32_t who, const struct obi_mech
 	if (rc != OB_AUTH_DONE) {
 		return;
 	}
-	OBI_REQUIRE(t, t->ops->seal != NULL,
-		    "the %s is satisfied with the messages of an earlier exchange",
+	OBI_REQUIRE(t, t->ops->seal != NULL, "the %s accepts the messages of an earlier exchange",
 		    obi_mech_end_text((int)listener));
 	OBI_REQUIRE(t, t->ops->open(talk->end[listener], record, len) < 0,
 		    "the %s opens a record of an earlier exchange",
@@ -236,7 +237,8 @@ static void refuses_an_earlier_exchange(struct obi_mech_trial *t)
 		}
 		if (t->ops->seal != NULL) {
 			len = t->ops->overhead <= 512 ? t->ops->seal(old->end[who], record, 8) : -1;
-			OBI_REQUIRE(t, len > 0, "the first record cannot be sealed: %d", (int)len);
+			OBI_REQUIRE(t, len > 0, "the first record cannot be sealed: code %d",
+				    (int)len);
 		}
 		replay(t, who, old, record, (size_t)len);
 	}
@@ -326,7 +328,7 @@ static void garbage_of(uint32_t kind, struct obi_mech_message *ret)
 	}
 }
 
-/* Where an honest one would be empty, only what is not empty is garbage. */
+/* Where an honest peer sends nothing, any byte is garbage. */
 static void refuses_garbage(struct obi_mech_trial *t)
 {
 	struct obi_mech_talk *talk = &t->talk[0], *honest = &t->talk[1];
@@ -345,7 +347,7 @@ static void refuses_garbage(struct obi_mech_trial *t)
 			}
 		}
 	}
-	/* A dialer that is spoken to before it has spoken. */
+	/* A dialer that gets a message before it has sent one. */
 	for (uint32_t kind = 3; kind < 36 && is_judge(t, OBI_DIALER); kind++) {
 		struct obi_mech_message out;
 		garbage_of(kind, &garbage);
@@ -355,7 +357,7 @@ static void refuses_garbage(struct obi_mech_trial *t)
 		int rc = obi_mech_step(t, talk->end[0], ob_bytes_of(garbage.bytes, garbage.len),
 				       OBI_MECH_MESSAGE, &out, NULL);
 		OBI_REQUIRE(t, rc != OB_AUTH_DONE,
-			    "the dialer is satisfied with garbage before it spoke");
+			    "the dialer accepts garbage before it has sent a message");
 	}
 }
 
@@ -374,22 +376,22 @@ static void keeps_to_the_room_it_has(struct obi_mech_trial *t)
 				  : ob_bytes_of(NULL, 0);
 			int rc = obi_mech_step(t, talk->end[n % 2], in, room, &out, NULL);
 			OBI_REQUIRE(t, rc < 0,
-				    "message %u of %zu bytes goes into a sink of %zu: %d", n,
+				    "message %u of %zu bytes, into a sink of %zu bytes: code %d", n,
 				    honest->sent[n].len, room, rc);
 		}
 	}
 }
 
 const struct obi_mech_promise obi_mech_promises_of_exchange[] = {
-    {"two ends that agree are both satisfied", ends_well},
+    {"accepts a peer with the same secret and prologue", ends_well},
     {"refuses another secret", refuses_another_secret},
     {"refuses another prologue", refuses_another_prologue},
-    {"refuses one of its own role", refuses_its_own_role},
+    {"refuses a peer of the same role", refuses_its_own_role},
     {"refuses its own messages", refuses_its_own_messages},
     {"refuses the messages of an earlier exchange", refuses_an_earlier_exchange},
     {"refuses every changed byte", refuses_every_changed_byte},
     {"refuses messages of other lengths", refuses_other_lengths},
     {"refuses garbage", refuses_garbage},
-    {"keeps to the room it has", keeps_to_the_room_it_has},
+    {"stays within its sink", keeps_to_the_room_it_has},
     {NULL, NULL},
 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The promises about records: what sealing carries, and what it does not let through. */
+/* The promises about records: what sealing preserves, and what open() must reject. */
 #include "conformance/auth_trial.h"
 
 enum { RECORD_MAX = 65535, SAMPLE = 40, TAIL = 16, CANARY = 0xd3, MANY = 70000 };
 
 static uint8_t buffer[RECORD_MAX + TAIL];
 
-/* Fresh ends that have shown that they can read each other. */
+/* New ends that were shown to read each other's records. */
 static bool fresh(struct obi_mech_trial *t)
 {
 	return obi_mech_pair(t, &t->talk[0]);
@@ -19,7 +19,7 @@ static void fill(uint8_t *data, size_t len)
 	}
 }
 
-/* A record of SAMPLE bytes. Its length, or 0: the trial failed. */
+/* A record of SAMPLE bytes. Returns its length; 0: the trial failed. */
 static size_t seal_sample(struct obi_mech_trial *t, int from, uint8_t *record)
 {
 	fill(record, SAMPLE);
@@ -37,9 +37,9 @@ static bool has_small_overhead(struct obi_mech_trial *t)
 	return t->ops->overhead <= 1024 || OBI_FAIL(t, "an overhead of %u bytes", t->ops->overhead);
 }
 
-/* ---- What is carried ---- */
+/* ---- What is preserved ---- */
 
-/* In place, and not a byte beyond. */
+/* Records are sealed and opened in place, and nothing is written beyond them. */
 static bool carries(struct obi_mech_trial *t, int from, size_t len)
 {
 	struct obi_mech_talk *talk = &t->talk[0];
@@ -47,12 +47,12 @@ static bool carries(struct obi_mech_trial *t, int from, size_t len)
 	fill(buffer, len);
 	memset(buffer + whole, CANARY, TAIL);
 	if (!obi_mech_cross(t, talk, from, buffer, len)) {
-		return OBI_FAIL(t, "a record of %zu bytes from the %s does not come back", len,
-				obi_mech_end_text(from));
+		return OBI_FAIL(t, "a record of %zu bytes from the %s is not the same when opened",
+				len, obi_mech_end_text(from));
 	}
 	for (size_t i = 0; i < TAIL; i++) {
 		if (buffer[whole + i] != CANARY) {
-			return OBI_FAIL(t, "a record of %zu bytes writes beyond its overhead", len);
+			return OBI_FAIL(t, "seal of %zu bytes writes beyond its overhead", len);
 		}
 	}
 	return true;
@@ -74,8 +74,7 @@ static void records_come_back(struct obi_mech_trial *t)
 	(void)carries(t, OBI_DIALER, RECORD_MAX - t->ops->overhead);
 }
 
-/* One side may say much before the other says anything, and records may be under way in both
- * directions. */
+/* One side may send much before the other sends anything, and records may cross. */
 static void directions_are_independent(struct obi_mech_trial *t)
 {
 	static uint8_t records[2][16][SAMPLE + 1024];
@@ -96,9 +95,10 @@ static void directions_are_independent(struct obi_mech_trial *t)
 	for (int i = 0; i < 8; i++) {
 		for (int from = 1; from >= 0; from--) {
 			ptrdiff_t n = t->ops->open(talk->end[1 - from], records[from][i], len);
-			OBI_REQUIRE(t, n == SAMPLE,
-				    "record %d of the %s, opened after others were sealed: %td", i,
-				    obi_mech_end_text(from), n);
+			OBI_REQUIRE(
+			    t, n == SAMPLE,
+			    "record %d of the %s, opened after later ones were sealed: code %td", i,
+			    obi_mech_end_text(from), n);
 		}
 	}
 }
@@ -111,7 +111,7 @@ static void goes_on(struct obi_mech_trial *t)
 	for (int i = 0; i < MANY; i++) {
 		fill(buffer, 8);
 		OBI_REQUIRE(t, obi_mech_cross(t, &t->talk[0], OBI_DIALER, buffer, 8),
-			    "record %d does not come back", i);
+			    "record %d is not the same when opened", i);
 	}
 	(void)carries(t, OBI_ACCEPTOR, 8);
 }
@@ -127,20 +127,20 @@ static void tells_nothing(struct obi_mech_trial *t)
 		return;
 	}
 	fill(plain, SAMPLE);
-	OBI_REQUIRE(t, memcmp(one, plain, SAMPLE) != 0, "what is sealed can be read");
+	OBI_REQUIRE(t, memcmp(one, plain, SAMPLE) != 0, "a sealed record contains its plain text");
 	OBI_REQUIRE(t, memcmp(one, two, len) != 0,
-		    "the same bytes, sealed twice, are the same record");
+		    "sealing the same bytes twice gives the same record");
 	OBI_REQUIRE(t, seal_sample(t, OBI_ACCEPTOR, two) == 0 || memcmp(one, two, len) != 0,
-		    "both directions make the same record");
+		    "both directions give the same record");
 }
 
-/* ---- What is not let through ---- */
+/* ---- What is rejected ---- */
 
 static bool refuses(struct obi_mech_trial *t, int at, uint8_t *record, size_t len, const char *what,
 		    size_t which)
 {
 	ptrdiff_t n = t->ops->open(t->talk[0].end[at], record, len);
-	return n < 0 || OBI_FAIL(t, "open of a record that is %s (%zu) gives %td", what, which, n);
+	return n < 0 || OBI_FAIL(t, "open of a record that is %s (%zu): code %td", what, which, n);
 }
 
 static void refuses_changed_records(struct obi_mech_trial *t)
@@ -211,13 +211,13 @@ static void refuses_records_of_others(struct obi_mech_trial *t)
 }
 
 const struct obi_mech_promise obi_mech_promises_of_records[] = {
-    {"records come back, sealed and opened in place", records_come_back},
-    {"both directions are independent", directions_are_independent},
-    {"goes on for 70000 records", goes_on},
-    {"a record tells nothing of what is in it", tells_nothing},
+    {"seals and opens records in place", records_come_back},
+    {"keeps the directions independent", directions_are_independent},
+    {"seals 70000 records", goes_on},
+    {"hides the content of records", tells_nothing},
     {"refuses changed records", refuses_changed_records},
     {"refuses records of other lengths", refuses_records_of_other_lengths},
-    {"refuses records that are repeated or out of order", refuses_records_out_of_order},
-    {"refuses its own records, and those of another exchange", refuses_records_of_others},
+    {"refuses replayed and reordered records", refuses_records_out_of_order},
+    {"refuses its own records, and those of other exchanges", refuses_records_of_others},
     {NULL, NULL},
 };

@@ -74,7 +74,7 @@ int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_b
 		}
 	}
 	if (rc > OB_AUTH_MORE) {
-		OBI_FAIL(trial, "step returns the state %d", rc);
+		OBI_FAIL(trial, "step returns the unknown state %d", rc);
 	}
 	ret->len = out.len <= room ? out.len : 0;
 	memcpy(ret->bytes, memory, ret->len);
@@ -83,7 +83,7 @@ int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_b
 
 /* ---- Both ---- */
 
-/* A step of an end; its message is noted, and *arrives is what comes of it at the other. */
+/* One step of an end. Its message is recorded, and *arrives is what the other end receives. */
 static int speak(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int who,
 		 struct obi_mech_message *arrives)
 {
@@ -101,7 +101,7 @@ static int speak(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int w
 	return talk->said[who];
 }
 
-/* The acceptor was done, and this is what it wrote at last. There is nobody to answer to. */
+/* Deliver what the acceptor wrote when it was done. The dialer must not answer. */
 static void tell_dialer(struct obi_mech_trial *trial, struct obi_mech_talk *talk,
 			const struct obi_mech_message *last)
 {
@@ -121,7 +121,8 @@ static void converse(struct obi_mech_trial *trial, struct obi_mech_talk *talk, u
 	talk->said[0] = talk->said[1] = OB_AUTH_MORE;
 	while (talk->count + 2 <= messages && OBI_PASSED(trial)) {
 		if (talk->said[OBI_DIALER] == OB_AUTH_DONE) {
-			talk->said[OBI_DIALER] = OB_EAUTH; /* the peer wants more than there is */
+			/* The acceptor asks for a message that does not exist. */
+			talk->said[OBI_DIALER] = OB_EAUTH;
 			return;
 		}
 		if (speak(trial, talk, OBI_DIALER, &arrives) < 0 ||
@@ -191,8 +192,8 @@ bool obi_mech_pair(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
 		return false;
 	}
 	return obi_mech_passed(trial, talk) ||
-	       OBI_FAIL(
-		   trial,
-		   "two ends that agree: the dialer says %d, the acceptor %d after %u messages: %s",
-		   talk->said[0], talk->said[1], talk->count, talk->err.text);
+	       OBI_FAIL(trial,
+			"two ends that agree: the dialer returns %d and the acceptor %d after %u "
+			"messages: %s",
+			talk->said[0], talk->said[1], talk->count, talk->err.text);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conformance/auth_trial - one promise of an authenticator being tried: two ends of an exchange,
- * and why it failed. */
+/* conformance/auth_trial - one promise of an authenticator under trial: both ends of an
+ * exchange, and the outcome. */
 #ifndef OB_CONFORMANCE_AUTH_TRIAL_H
 #define OB_CONFORMANCE_AUTH_TRIAL_H
 
@@ -13,39 +13,39 @@ enum {
 	OBI_MECH_SECRET = 32,
 	OBI_MECH_PLAIN = 16384
 };
-enum { OBI_DIALER = 0, OBI_ACCEPTOR = 1 }; /* as an index */
+enum { OBI_DIALER = 0, OBI_ACCEPTOR = 1 }; /* indexes */
 
 struct obi_mech_message {
 	size_t len;
 	uint8_t bytes[OBI_MECH_MESSAGE];
 };
 
-/* An exchange, as the library would run it. The dialer sent the even messages. */
+/* An exchange, run as the library does. The dialer sends messages 0, 2, ... */
 struct obi_mech_talk {
-	struct ob_auth_params params[2]; /* to be changed before it is run */
-	/* May change message number i on its way. */
+	struct ob_auth_params params[2]; /* may be changed before the run */
+	/* May change message i in transit. */
 	void (*meddle)(struct obi_mech_talk *talk, uint32_t i, struct obi_mech_message *message);
-	uint32_t at; /* for the meddler */
+	uint32_t at; /* for meddle() */
 	size_t place;
 	uint8_t mask;
-	/* What came of it. */
+	/* Results. */
 	struct ob_auth *end[2];
 	int said[2]; /* enum ob_auth_state or a code */
 	uint32_t count;
-	struct obi_mech_message sent[OBI_MECH_MESSAGES]; /* as they were written */
+	struct obi_mech_message sent[OBI_MECH_MESSAGES]; /* before meddle() changed them */
 	struct ob_error err;
 };
 
 struct obi_mech_trial {
 	const struct ob_auth_ops *ops;
 	const struct ob_host *host;
-	struct ob_peer peer; /* ourselves, as a socket of the kernel would tell */
+	struct ob_peer peer; /* this process, as a socket would report it */
 	uint8_t secret[2][OBI_MECH_SECRET];
-	struct obi_mech_talk *talk; /* two, for those who need more than one */
+	struct obi_mech_talk *talk; /* an array of two */
 	struct obi_outcome outcome;
 };
 
-/* A promise: returns early once the trial has failed. */
+/* A promise returns early once the trial has failed. */
 typedef void obi_mech_promise_fn(struct obi_mech_trial *trial);
 
 struct obi_mech_promise {
@@ -60,36 +60,36 @@ extern const struct obi_mech_promise obi_mech_promises_of_records[];
 
 bool obi_mech_is_local(const struct obi_mech_trial *trial);
 
-/* Whether it can be made without a secret. */
+/* Whether create() succeeds without a secret. */
 bool obi_mech_needs_no_secret(struct obi_mech_trial *trial);
 
 /* "dialer", "acceptor" */
 const char *obi_mech_end_text(int end);
 
-/* Params of both ends that agree on everything. */
+/* Set the params of both ends so that they agree. */
 void obi_mech_agree(struct obi_mech_trial *trial, struct obi_mech_talk *talk);
 
-/* Make an end of these params. false: the trial failed. */
+/* Make an end. Returns false when the trial failed. */
 bool obi_mech_make(struct obi_mech_trial *trial, const struct ob_auth_params *params,
 		   struct ob_auth **ret);
 
-/* One step, into *ret, of which room bytes may be used. What is written beyond them fails the
+/* One step, with at most `room` bytes of output into *ret. Output beyond that fails the
  * trial. */
 int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_bytes in,
 		  size_t room, struct obi_mech_message *ret, struct ob_error *reterr);
 
-/* Run it with new ends, at most `messages` of them. false: an end could not be made, or it does not
- * come to an end. */
+/* Run the exchange with new ends and at most `messages` messages. Returns false if an end could
+ * not be made, or if the exchange does not end. */
 bool obi_mech_run(struct obi_mech_trial *trial, struct obi_mech_talk *talk, uint32_t messages);
 void obi_mech_end(struct obi_mech_trial *trial, struct obi_mech_talk *talk);
 
-/* Whether both ends were satisfied, and can read each other's records if there are any. */
+/* Whether both ends are done and, if the mechanism seals, can read each other's records. */
 bool obi_mech_passed(struct obi_mech_trial *trial, struct obi_mech_talk *talk);
 
-/* obi_mech_agree(), run and passed: else the trial failed. */
+/* obi_mech_agree() and a run that must pass; otherwise the trial fails. */
 bool obi_mech_pair(struct obi_mech_trial *trial, struct obi_mech_talk *talk);
 
-/* Seal at `from` and open at the other end: true when the same comes out. */
+/* Seal at `from` and open at the other end. Returns whether the plain text is the same. */
 bool obi_mech_cross(struct obi_mech_trial *trial, struct obi_mech_talk *talk, int from,
 		    uint8_t *record, size_t len);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What a codec carries, and how its messages are found among bytes. */
+/* The promises about what a codec preserves, and about finding messages in a stream of bytes. */
 #include "conformance/codec.h"
 
 #include "conformance/codec_trial.h"
 
 /* ---- Values and messages ---- */
 
-/* Each sample as a parameter by place, a parameter by name, a result, and within an error. */
+/* Each sample as a positional parameter, a named parameter, a result, and within an error. */
 static const char *round_everywhere(struct obi_codec_trial *t, struct ob_value v)
 {
 	struct ob_message m = obi_codec_request(obi_codec_array(t, v, 1));
@@ -77,8 +77,8 @@ static void errors_come_back(struct obi_codec_trial *t)
 	}
 }
 
-/* Through the other codec and then through this one: nothing is added or lost that the other keeps.
- */
+/* Through the other codec and then through this one: nothing is added, and nothing is lost that
+ * the other preserves. */
 static const char *through_both(struct obi_codec_trial *t, const struct ob_message *m)
 {
 	struct obi_codec_read first, second;
@@ -86,13 +86,14 @@ static const char *through_both(struct obi_codec_trial *t, const struct ob_messa
 	const char *wrong = NULL;
 	if (obi_codec_encode(t, t->other, m, &bytes) != OB_OK ||
 	    obi_codec_decode(t, t->other, bytes, &first) != OB_OK) {
-		return "the other codec does not carry it";
+		return "the other codec does not preserve it";
 	}
 	if (obi_codec_encode(t, t->ops, &first.m, &bytes) != OB_OK ||
 	    obi_codec_decode(t, t->ops, bytes, &second) != OB_OK) {
-		wrong = "it is not carried";
+		wrong = "it is not preserved";
 	} else {
-		wrong = obi_codec_same_message(&first.m, &second.m) ? NULL : "it is another one";
+		wrong =
+		    obi_codec_same_message(&first.m, &second.m) ? NULL : "it is a different value";
 		obi_codec_forget(t, &second);
 	}
 	obi_codec_forget(t, &first);
@@ -116,7 +117,7 @@ static void codecs_agree(struct obi_codec_trial *t)
 
 /* ---- Finding messages ---- */
 
-/* Something with strings, numbers and containers in it. */
+/* A message with strings, numbers and containers. */
 static struct ob_bytes specimen(struct obi_codec_trial *t, uint32_t n)
 {
 	struct ob_value items[] = {ob_string("text with \n and \xe2\x82\xac"),
@@ -134,19 +135,19 @@ static struct ob_bytes specimen(struct obi_codec_trial *t, uint32_t n)
 	return bytes;
 }
 
-/* A scan of a message that comes piece by piece. What was seen some time ago is overwritten: nobody
- * needs to look again. */
+/* A scan of a message that arrives in pieces. Bytes that were seen some time ago are
+ * overwritten: a scan must not look at them again. */
 enum { SEEN_AND_STILL_NEEDED = 32 };
 
 struct feed {
 	struct ob_bytes whole;
-	uint8_t *buffer; /* what has come */
+	uint8_t *buffer; /* what has arrived */
 	size_t have;
-	size_t need; /* scan is not called before so much is there */
+	size_t need; /* scan is not called before so many bytes have arrived */
 	struct ob_scan progress;
 };
 
-/* Overwrite with what ends a line, what begins a message, and what begins nothing. */
+/* Overwrite with an end of line, the start of a message, and bytes that start nothing. */
 static void spoil(uint8_t *data, size_t len)
 {
 	static const uint8_t with[] = {'{', '\n', 0xc1};
@@ -155,7 +156,7 @@ static void spoil(uint8_t *data, size_t len)
 	}
 }
 
-/* 1: found; 0: go on; else it failed. */
+/* Returns 1: found; 0: go on; otherwise the trial failed. */
 static int feed_some(struct obi_codec_trial *t, struct feed *f, size_t n, size_t *ret_len)
 {
 	size_t left = f->whole.len - f->have;
@@ -171,7 +172,7 @@ static int feed_some(struct obi_codec_trial *t, struct feed *f, size_t n, size_t
 	size_t len = 0;
 	int r = t->ops->scan(ob_bytes_of(f->buffer, f->have), &f->progress, &t->limits, &len);
 	if (r == 0 && len <= f->have) {
-		OBI_FAIL(t, "scan asks for %zu bytes when it has %zu", len, f->have);
+		OBI_FAIL(t, "scan asks for %zu bytes although it has %zu", len, f->have);
 		return OB_EPROTO;
 	}
 	f->need = r == 0 ? len : f->need;
@@ -190,11 +191,11 @@ static void try_feed(struct obi_codec_trial *t, struct ob_bytes bytes, size_t fi
 	while (r == 0 && f.have < bytes.len) {
 		r = feed_some(t, &f, step, &len);
 	}
-	OBI_REQUIRE(t, r == 1, "a message in pieces of %zu and %zu bytes is not found: %d", first,
-		    step, r);
+	OBI_REQUIRE(t, r == 1, "a message in pieces of %zu and %zu bytes is not found: code %d",
+		    first, step, r);
 	OBI_REQUIRE(t, len == message,
-		    "a message of %zu bytes in pieces of %zu and %zu is said to have %zu", message,
-		    first, step, len);
+		    "a message of %zu bytes in pieces of %zu and %zu: scan returns the length %zu",
+		    message, first, step, len);
 	OBI_REQUIRE(t, f.need <= message, "scan waited for %zu bytes of a message of %zu", f.need,
 		    message);
 	obi_codec_give_back(t, f.buffer);
@@ -224,8 +225,8 @@ static void what_follows_a_message_is_left_alone(struct obi_codec_trial *t)
 	struct ob_scan progress = {.seen = 0};
 	size_t len;
 	OBI_REQUIRE(t, t->ops->scan(ob_bytes_of(NULL, 0), &progress, &t->limits, &len) == 0,
-		    "nothing is taken for a message");
-	OBI_REQUIRE(t, len >= 1, "scan does not wait for anything when it has nothing");
+		    "scan of no bytes finds a message");
+	OBI_REQUIRE(t, len >= 1, "scan of no bytes asks for none");
 }
 
 /* ---- Memory ---- */
@@ -250,8 +251,8 @@ static void memory_is_in_proportion(struct obi_codec_trial *t)
 	}
 }
 
-/* Values that are smaller in bytes than in memory may be refused, but not for what they take beyond
- * the budget. */
+/* Values that are smaller on the wire than in memory may be refused, but only for exceeding the
+ * budget. */
 static void dense_messages_are_bounded(struct obi_codec_trial *t)
 {
 	struct ob_value dense[] = {ob_nil(),	      ob_int(0),       ob_string(""),
@@ -261,10 +262,10 @@ static void dense_messages_are_bounded(struct obi_codec_trial *t)
 		struct obi_codec_read back;
 		struct ob_bytes bytes;
 		OBI_REQUIRE(t, obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK,
-			    "300000 small values are not encoded");
+			    "encode of 300000 small values fails");
 		int r = obi_codec_decode(t, t->ops, bytes, &back);
 		OBI_REQUIRE(t, r == OB_OK || r == OB_ENOMEM,
-			    "300000 small values: decode fails with %d", r);
+			    "decode of 300000 small values: code %d", r);
 		if (r == OB_OK) {
 			obi_codec_forget(t, &back);
 		}
@@ -280,14 +281,14 @@ static bool batch_as(struct obi_codec_trial *t, const struct ob_message *batch,
 	struct ob_bytes bytes;
 	if (obi_codec_encode(t, t->ops, batch, &bytes) != OB_OK ||
 	    obi_codec_decode(t, t->ops, bytes, &back) != OB_OK) {
-		return OBI_FAIL(t, "a batch is not carried");
+		return OBI_FAIL(t, "encode or decode of a batch fails");
 	}
 	bool same = back.m.kind == OB_BATCH && back.m.count == 3;
 	for (uint32_t i = 0; same && i < 3; i++) {
 		same = obi_codec_same_message(items[i], back.m.items[i]);
 	}
 	obi_codec_forget(t, &back);
-	return same || OBI_FAIL(t, "a batch comes back as something else");
+	return same || OBI_FAIL(t, "a batch is different after encode and decode");
 }
 
 static void batches_come_back(struct obi_codec_trial *t)
@@ -309,7 +310,7 @@ static void batches_come_back(struct obi_codec_trial *t)
 	struct ob_sink sink = ob_sink_fixed(lines, sizeof lines);
 	for (int i = 0; i < 3; i++) {
 		OBI_REQUIRE(t, t->ops->encode(items[i], &sink, NULL) == OB_OK,
-			    "a small message is not encoded");
+			    "encode of a small message fails");
 	}
 	struct ob_message encoded = {
 	    .size = sizeof encoded, .kind = OB_BATCH, .encoded = ob_bytes_of(lines, sink.len)};
@@ -319,20 +320,20 @@ static void batches_come_back(struct obi_codec_trial *t)
 	struct obi_codec_read back;
 	t->limits.batch = 2;
 	OBI_REQUIRE(t, obi_codec_decode(t, t->ops, bytes, &back) < 0,
-		    "a batch of 3 passes a limit of 2");
+		    "a batch of 3 is accepted under a limit of 2");
 }
 
 const struct obi_codec_promise obi_codec_promises[] = {
-    {"values come back", values_come_back},
-    {"ids and methods come back", ids_and_methods_come_back},
-    {"errors come back", errors_come_back},
-    {"both codecs carry the same", codecs_agree},
-    {"messages are found however they come, and nothing is looked at twice",
+    {"preserves values", values_come_back},
+    {"preserves ids and methods", ids_and_methods_come_back},
+    {"preserves errors", errors_come_back},
+    {"preserves what the other codec preserves", codecs_agree},
+    {"finds messages in pieces of any size, reading each byte once",
      messages_are_found_however_they_come},
-    {"what follows a message is left alone", what_follows_a_message_is_left_alone},
-    {"memory is in proportion to the message", memory_is_in_proportion},
-    {"dense messages are bounded", dense_messages_are_bounded},
-    {"batches come back", batches_come_back},
+    {"leaves the bytes after a message alone", what_follows_a_message_is_left_alone},
+    {"uses memory in proportion to the message", memory_is_in_proportion},
+    {"stays within the budget for dense messages", dense_messages_are_bounded},
+    {"preserves batches", batches_come_back},
     {NULL, NULL},
 };
 

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* What a codec must refuse: what it cannot carry, what is over a limit, and bytes of which nobody
- * knows where they come from. */
+/* The promises about what a codec must refuse: values it cannot encode, messages over a limit,
+ * and malformed or hostile bytes. */
 #include "conformance/codec_trial.h"
 
 #include <math.h>
 
 /* ---- Encoding ---- */
 
-/* What is refused leaves a sink that can be used: only a full one has failed. */
+/* A refused value leaves the sink usable: only a full sink has failed. */
 static void must_refuse(struct obi_codec_trial *t, const struct ob_message *m, const char *what)
 {
 	uint8_t memory[4096];
 	struct ob_sink sink = ob_sink_fixed(memory, sizeof memory);
 	struct ob_error err = {.text = ""};
 	int r = t->ops->encode(m, &sink, &err);
-	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s gives %d, and not OB_EINVAL", what, r);
-	OBI_REQUIRE(t, !sink.failed, "encode of %s marks a sink as failed that is not full", what);
+	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s: code %d instead of OB_EINVAL", what, r);
+	OBI_REQUIRE(t, !sink.failed, "encode of %s fails the sink, which is not full", what);
 	r = t->ops->encode(m, &sink, NULL);
-	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s without an ob_error gives %d", what, r);
+	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s with reterr NULL: code %d", what, r);
 }
 
 static void values_that_no_codec_carries_are_refused(struct obi_codec_trial *t)
@@ -41,7 +41,7 @@ static void values_that_no_codec_carries_are_refused(struct obi_codec_trial *t)
 	struct ob_value strange = ob_nil();
 	strange.type = 99;
 	struct ob_message m = obi_codec_request(obi_codec_array(t, strange, 1));
-	must_refuse(t, &m, "a value of no known type");
+	must_refuse(t, &m, "a value of an unknown type");
 	m.params = ob_int(1);
 	must_refuse(t, &m, "params that are a number");
 	m.params = obi_codec_nest(t, ob_nil(), OB_DEPTH_MAX + 1, false);
@@ -50,11 +50,11 @@ static void values_that_no_codec_carries_are_refused(struct obi_codec_trial *t)
 	must_refuse(t, &m, "maps that are nested too deep");
 	m = obi_codec_request(ob_nil());
 	m.kind = 77;
-	must_refuse(t, &m, "a message of no known kind");
+	must_refuse(t, &m, "a message of an unknown kind");
 }
 
-/* At every size that is too small: it says so, keeps to the room it has, and the next attempt
- * begins where the last one did. */
+/* With every room that is too small, encode() must report it, stay within the room, and start
+ * the next attempt where the last one started. */
 static void a_full_sink_can_be_used_again(struct obi_codec_trial *t)
 {
 	struct ob_value items[] = {ob_string("a string\n"), ob_binary("bytes", 5),
@@ -69,22 +69,23 @@ static void a_full_sink_can_be_used_again(struct obi_codec_trial *t)
 		struct ob_sink sink = ob_sink_fixed(memory, cap + 1);
 		ob_sink_byte(&sink, 0x11);
 		int r = t->ops->encode(&m, &sink, NULL);
-		OBI_REQUIRE(t, r == OB_ENOMEM, "encode into %zu bytes of %zu gives %d", cap,
+		OBI_REQUIRE(t, r == OB_ENOMEM,
+			    "encode into a sink of %zu bytes, of %zu needed: code %d", cap,
 			    whole.len, r);
 		OBI_REQUIRE(t, memory[0] == 0x11 && memory[cap + 1] == 0xee,
-			    "encode writes outside of its sink");
+			    "encode writes beyond its sink");
 		sink = ob_sink_fixed(memory, whole.len);
 		r = t->ops->encode(&m, &sink, NULL);
 		OBI_REQUIRE(t, r == OB_OK && ob_bytes_equal(whole, ob_bytes_of(memory, sink.len)),
-			    "after a full sink, encode gives %d and other bytes", r);
+			    "encode after a full sink: code %d, or other bytes", r);
 		obi_codec_give_back(t, memory);
 	}
 }
 
 /* ---- Limits ---- */
 
-/* A message one byte over the limit is refused before more than the limit is there, and one of just
- * that size is not. */
+/* A message one byte over the limit must be refused before more bytes than the limit have
+ * arrived; a message of exactly the limit must pass. */
 static void the_message_limit_holds(struct obi_codec_trial *t)
 {
 	struct ob_message m = obi_codec_request(obi_codec_array(t, ob_string("some letters"), 40));
@@ -95,12 +96,13 @@ static void the_message_limit_holds(struct obi_codec_trial *t)
 		    "encode refuses a plain message");
 	t->limits.message = (uint32_t)bytes.len;
 	OBI_REQUIRE(t, t->ops->scan(bytes, &whole, &t->limits, &len) == 1,
-		    "a message of %zu bytes is refused under that limit", bytes.len);
+		    "a message of %zu bytes is refused under a limit of that size", bytes.len);
 	t->limits.message--;
 	whole.seen = 0;
 	int r = t->ops->scan(bytes, &whole, &t->limits, &len);
-	OBI_REQUIRE(t, r == OB_ETOOBIG, "a message of %zu bytes under a limit of %u: scan gives %d",
-		    bytes.len, t->limits.message, r);
+	OBI_REQUIRE(t, r == OB_ETOOBIG,
+		    "scan of a message of %zu bytes under a limit of %u: code %d", bytes.len,
+		    t->limits.message, r);
 	size_t need = 1;
 	for (size_t n = 1; n <= t->limits.message; n++) {
 		r = n >= need
@@ -125,13 +127,14 @@ static void the_depth_limit_holds(struct obi_codec_trial *t)
 			struct obi_codec_read back;
 			t->limits.depth = depth;
 			const char *wrong = obi_codec_round(t, &m);
-			OBI_REQUIRE(t, wrong == NULL, "depth %u under that limit: %s", depth,
-				    wrong);
+			OBI_REQUIRE(t, wrong == NULL, "depth %u under a limit of that depth: %s",
+				    depth, wrong);
 			struct ob_bytes bytes;
 			obi_codec_encode(t, t->ops, &m, &bytes);
 			t->limits.depth = depth - 1;
 			int r = obi_codec_decode(t, t->ops, bytes, &back);
-			OBI_REQUIRE(t, r < 0, "depth %u passes a limit of %u", depth, depth - 1);
+			OBI_REQUIRE(t, r < 0, "depth %u is accepted under a limit of %u", depth,
+				    depth - 1);
 		}
 	}
 }
@@ -144,7 +147,7 @@ static void equal_keys_are_refused(struct obi_codec_trial *t)
 		struct ob_pair *pairs = obi_codec_memory(t, n * sizeof *pairs);
 		for (uint32_t k = 0; k < n; k++) {
 			char *key = obi_codec_memory(t, 4);
-			uint32_t number = k + 1 < n ? k : 0; /* the last is the first again */
+			uint32_t number = k + 1 < n ? k : 0; /* the last key equals the first */
 			memcpy(key,
 			       (char[]){(char)('a' + number / 100), (char)('a' + number / 10 % 10),
 					(char)('a' + number % 10)},
@@ -156,15 +159,15 @@ static void equal_keys_are_refused(struct obi_codec_trial *t)
 		struct ob_bytes bytes;
 		if (obi_codec_encode(t, t->ops, &m, &bytes) == OB_OK) {
 			OBI_REQUIRE(t, obi_codec_decode(t, t->ops, bytes, &back) < 0,
-				    "a map of %u keys, two of them equal, is accepted", n);
+				    "a map of %u keys with a duplicate is accepted", n);
 		}
 	}
 }
 
 /* ---- Hostile bytes ---- */
 
-/* Whatever it is: it is refused with a proper code, or it can be written again and is the same
- * then. */
+/* The bytes must either be refused with a proper code, or decode to a message that encodes and
+ * decodes to itself. */
 static void try_bytes(struct obi_codec_trial *t, const uint8_t *data, size_t len)
 {
 	struct ob_scan progress = {.seen = 0};
@@ -176,25 +179,26 @@ static void try_bytes(struct obi_codec_trial *t, const uint8_t *data, size_t len
 	int r = t->ops->scan(ob_bytes_of(exact, len), &progress, &t->limits, &end);
 	obi_codec_give_back(t, exact);
 	OBI_REQUIRE(t, r == 0 || r == 1 || r == OB_EPROTO || r == OB_ETOOBIG,
-		    "scan of garbage gives %d", r);
-	OBI_REQUIRE(t, r != 1 || (end > 0 && end <= len), "scan finds %zu bytes in %zu", end, len);
-	OBI_REQUIRE(t, r != 0 || end > len, "scan waits for %zu bytes when it has %zu", end, len);
+		    "scan of garbage: code %d", r);
+	OBI_REQUIRE(t, r != 1 || (end > 0 && end <= len),
+		    "scan of %zu bytes finds a message of %zu", end, len);
+	OBI_REQUIRE(t, r != 0 || end > len, "scan waits for %zu bytes although it has %zu", end,
+		    len);
 	if (r != 1) {
 		return;
 	}
 	r = obi_codec_decode(t, t->ops, ob_bytes_of(data, end), &read);
 	OBI_REQUIRE(t, r == OB_OK || r == OB_EPROTO || r == OB_ETOOBIG || r == OB_ENOMEM,
-		    "decode of garbage gives %d", r);
+		    "decode of garbage: code %d", r);
 	if (r < 0) {
 		return;
 	}
 	if (read.m.kind != OB_BATCH) {
 		r = obi_codec_encode(t, t->ops, &read.m, &bytes);
-		OBI_REQUIRE(t, r == OB_OK, "what was decoded cannot be encoded: %d", r);
+		OBI_REQUIRE(t, r == OB_OK, "a decoded message cannot be encoded: code %d", r);
 		r = obi_codec_decode(t, t->ops, bytes, &again);
-		OBI_REQUIRE(
-		    t, r == OB_OK && obi_codec_same_message(&read.m, &again.m),
-		    "what was decoded is another message when it is written and read again: %d", r);
+		OBI_REQUIRE(t, r == OB_OK && obi_codec_same_message(&read.m, &again.m),
+			    "a decoded message is different after encode and decode: code %d", r);
 		obi_codec_forget(t, &again);
 		obi_codec_give_back(t, (void *)(uintptr_t)bytes.data);
 	}
@@ -230,10 +234,10 @@ static void a_part_is_never_taken_for_the_whole(struct obi_codec_trial *t)
 			size_t need = 0;
 			memcpy(exact, bytes.data, len);
 			int r = t->ops->scan(ob_bytes_of(exact, len), &progress, &t->limits, &need);
-			OBI_REQUIRE(t, r == 0, "the first %zu of %zu bytes: scan gives %d", len,
+			OBI_REQUIRE(t, r == 0, "scan of the first %zu of %zu bytes: code %d", len,
 				    bytes.len, r);
 			OBI_REQUIRE(t, need > len && need <= bytes.len,
-				    "the first %zu of %zu bytes: scan waits for %zu", len,
+				    "scan of the first %zu of %zu bytes waits for %zu", len,
 				    bytes.len, need);
 			obi_codec_give_back(t, exact);
 		}
@@ -254,7 +258,7 @@ static void damaged_messages_do_no_harm(struct obi_codec_trial *t)
 				    (uint8_t)(i < 8 ? bytes.data[at] ^ 1u << i : values[i - 8]);
 				try_bytes(t, damaged, bytes.len);
 			}
-			/* One byte less, and one twice. */
+			/* One byte removed, and one byte doubled. */
 			memmove(damaged + at, bytes.data + at + 1, bytes.len - at - 1);
 			try_bytes(t, damaged, bytes.len - 1);
 			memcpy(damaged + at + 1, bytes.data + at, bytes.len - at);
@@ -284,7 +288,7 @@ static void garbage_does_no_harm(struct obi_codec_trial *t)
 
 /* ---- Older hosts ---- */
 
-/* What an older host has: a message and limits that end before what came later, in memory that ends
+/* An older host's message and limits: they end before the later members, in memory that ends
  * there too. */
 static int decode_as_before(struct obi_codec_trial *t, struct ob_bytes bytes,
 			    struct ob_message *ret)
@@ -320,23 +324,24 @@ static void works_for_an_older_host(struct obi_codec_trial *t)
 		    "encode refuses a plain message");
 	int r = decode_as_before(t, bytes, &back);
 	OBI_REQUIRE(t, r == OB_OK && obi_codec_same_message(&request, &back),
-		    "decode of a plain message, for a host that has no batches: %d", r);
+		    "decode of a plain message for a host without batches: code %d", r);
 	if (obi_codec_encode(t, t->ops, &batch, &bytes) == OB_OK) {
 		r = decode_as_before(t, bytes, &back);
-		OBI_REQUIRE(t, r < 0, "decode gives a batch, kind %u, to a host that has none",
+		OBI_REQUIRE(t, r < 0,
+			    "decode returns kind %u for a batch to a host without batches",
 			    back.kind);
 	}
 }
 
 const struct obi_codec_promise obi_codec_refusals[] = {
-    {"values that no codec carries are refused", values_that_no_codec_carries_are_refused},
-    {"a full sink can be used again", a_full_sink_can_be_used_again},
-    {"the message limit holds", the_message_limit_holds},
-    {"the depth limit holds", the_depth_limit_holds},
-    {"equal keys are refused", equal_keys_are_refused},
-    {"a part is never taken for the whole", a_part_is_never_taken_for_the_whole},
-    {"damaged messages do no harm", damaged_messages_do_no_harm},
-    {"garbage does no harm", garbage_does_no_harm},
-    {"works for a host with older facts", works_for_an_older_host},
+    {"refuses values that cannot be encoded", values_that_no_codec_carries_are_refused},
+    {"leaves a full sink usable", a_full_sink_can_be_used_again},
+    {"keeps the message limit", the_message_limit_holds},
+    {"keeps the depth limit", the_depth_limit_holds},
+    {"refuses duplicate keys", equal_keys_are_refused},
+    {"never takes a part of a message for the whole", a_part_is_never_taken_for_the_whole},
+    {"survives damaged messages", damaged_messages_do_no_harm},
+    {"survives garbage", garbage_does_no_harm},
+    {"works with an older host", works_for_an_older_host},
     {NULL, NULL},
 };

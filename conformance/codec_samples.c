@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Values that every codec must carry: each type, and the edges where encodings change their form.
- */
+/* Values that every codec must preserve: each type, and the edges where encodings change
+ * form. */
 #include "conformance/codec_trial.h"
 
 #include <float.h>
@@ -82,7 +82,7 @@ static const struct {
     TEXT("\\u0041"),
 };
 
-/* Names that mean something to this codec or that one. */
+/* Names that have a meaning in some codec. */
 static const char *const keys[] = {"",	     "k",	"$",  "$binary", "$$binary",	"$$$binary",
 				   "binary", "jsonrpc", "id", "a.b",	 "\xe2\x82\xac"};
 
@@ -128,7 +128,7 @@ struct ob_message obi_codec_request(struct ob_value params)
 				   .params = params};
 }
 
-/* n different keys, in an order that is none. */
+/* n different keys, unsorted. */
 static struct ob_value many_keys(struct obi_codec_trial *trial, uint32_t n)
 {
 	struct ob_pair *pairs = obi_codec_memory(trial, n * sizeof *pairs);
@@ -140,7 +140,7 @@ static struct ob_value many_keys(struct obi_codec_trial *trial, uint32_t n)
 	return ob_map(pairs, n);
 }
 
-/* Bytes of every value, or letters. */
+/* n bytes of all values, or n letters. */
 static struct ob_value filled(struct obi_codec_trial *trial, uint8_t type, uint32_t n)
 {
 	uint8_t *data = obi_codec_memory(trial, n);
@@ -150,7 +150,7 @@ static struct ob_value filled(struct obi_codec_trial *trial, uint8_t type, uint3
 	return type == OB_STRING ? ob_stringn((char *)data, n) : ob_binary(data, n);
 }
 
-/* ---- One after another ---- */
+/* ---- The samples ---- */
 
 static struct ob_value shape(struct obi_codec_trial *trial, uint32_t i, const char **ret_name)
 {

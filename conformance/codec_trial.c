@@ -129,13 +129,13 @@ const char *obi_codec_round(struct obi_codec_trial *trial, const struct ob_messa
 	struct obi_codec_read back;
 	struct ob_bytes bytes;
 	if (obi_codec_encode(trial, trial->ops, m, &bytes) != OB_OK) {
-		return "encode refuses it";
+		return "encode fails";
 	}
 	int r = obi_codec_decode(trial, trial->ops, bytes, &back);
 	const char *wrong = r == OB_ENOMEM ? "decode needs more memory than its budget"
-			    : r < 0	   ? "what encode wrote is refused"
+			    : r < 0	   ? "decode refuses the output of encode"
 			    : !obi_codec_same_message(m, &back.m)
-				? "it comes back as something else"
+				? "it is different after encode and decode"
 				: NULL;
 	if (r == OB_OK) {
 		obi_codec_forget(trial, &back);
@@ -156,7 +156,7 @@ static bool same_run(const struct ob_value *a, const struct ob_value *b, size_t 
 	return true;
 }
 
-/* Codecs nest no deeper than OB_DEPTH_MAX, so this does not either. */
+/* Codecs nest at most OB_DEPTH_MAX levels, and so does this recursion. */
 bool obi_codec_same(const struct ob_value *a, const struct ob_value *b)
 {
 	if (a->type != b->type) {
@@ -194,7 +194,7 @@ static bool same_id(const struct ob_id *a, const struct ob_id *b)
 	       (a->foreign ? ob_bytes_equal(a->raw, b->raw) : a->number == b->number);
 }
 
-/* No params may come back as none. */
+/* Absent params may come back as empty params. */
 static bool same_params(const struct ob_value *a, const struct ob_value *b)
 {
 	return obi_codec_same(a, b) || (a->type == OB_NIL && b->type == OB_ARRAY && b->count == 0);

@@ -22,7 +22,7 @@ void obi_outcome_skip(struct obi_outcome *outcome, const char *why);
 #define OBI_SKIP(trial, why) obi_outcome_skip(&(trial)->outcome, why)
 #define OBI_PASSED(trial)    ((trial)->outcome.verdict == OBI_VERDICT_PASS)
 
-/* Return from a promise that does not hold. */
+/* Return from a promise that is broken. */
 #define OBI_REQUIRE(trial, condition, ...)            \
 	do {                                          \
 		if (!(condition)) {                   \

@@ -15,7 +15,7 @@ static void end_trial(struct obi_trial *trial)
 	trial->ops->listener_close(trial->listener);
 }
 
-/* Whatever is promised, it may not cost a descriptor. */
+/* No promise may leave a descriptor open. */
 static void run(const struct obi_conform_transport *it, const struct obi_promise *promise,
 		struct obi_trial *trial)
 {
@@ -25,7 +25,7 @@ static void run(const struct obi_conform_transport *it, const struct obi_promise
 	end_trial(trial);
 	int leaked = obi_open_descriptors() - before;
 	if (leaked != 0) {
-		OBI_FAIL(trial, "%d descriptors were not closed", leaked);
+		OBI_FAIL(trial, "%d descriptors were leaked", leaked);
 	}
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conformance/transport - what outboard/transport.h promises, tried on a transport: ours in our
- * tests, anybody's in `outboard plugin check`. It takes a checked table, so it runs on what the
- * host would use.
+ * conformance/transport - tests of the promises in outboard/transport.h.
  *
- * It lowers RLIMIT_NOFILE for a moment and counts descriptors, so nothing else may go on in the
- * process; and what crashes or hangs, crashes or hangs it.
+ * Our tests run them on the shipped transports, and `outboard plugin check` on any other. The
+ * table must have been checked by the loader.
+ *
+ * The suite lowers RLIMIT_NOFILE for a moment and counts descriptors, so the process must do
+ * nothing else meanwhile. A transport that crashes or hangs takes the suite with it.
  */
 #ifndef OB_CONFORMANCE_TRANSPORT_H
 #define OB_CONFORMANCE_TRANSPORT_H
@@ -17,14 +18,15 @@
 struct obi_conform_transport {
 	const struct ob_transport_ops *ops;
 	const struct ob_host *host;
-	const char *listen; /* a URI to listen on, again and again; a port 0 is best where there are
-			       ports */
-	const char *dial;   /* where that is reached; NULL: at what local_uri() says */
-	obi_begin_fn *begin; /* called with tell's user before each promise; NULL: all are tried */
-	int patience_ms;     /* how long nothing may happen before that is a failure; 0: 10 s */
+	const char
+	    *listen;	  /* a URI to listen on, many times; port 0 is best where there are ports */
+	const char *dial; /* a URI that reaches it; NULL: the one of local_uri() */
+	obi_begin_fn *begin; /* called with `user` before each promise; NULL: all are tried */
+	int patience_ms;     /* how long a lack of progress is tolerated; 0: 10 s */
 };
 
-/* Try every promise, or what begin lets through; tell may be NULL. Returns how many were broken. */
+/* Try every promise that begin accepts. tell may be NULL. Returns the number of broken
+ * promises. */
 uint32_t obi_conform_transport(const struct obi_conform_transport *it, obi_verdict_fn *tell,
 			       void *user);
 

@@ -7,18 +7,18 @@
 
 enum { MEGABYTE = 1 << 20, FRAME = 8 * MEGABYTE, FLOOD_MAX = 64 * MEGABYTE };
 
-/* Bytes whose place can be told from their value. */
+/* The byte at this offset of the test data. */
 static uint8_t byte_at(size_t place)
 {
 	return (uint8_t)((place * 131) ^ (place >> 13));
 }
 
-/* NULL: there is no memory for it, and the trial was skipped. */
+/* NULL: out of memory, and the trial was skipped. */
 static uint8_t *make_frame(struct obi_trial *trial, size_t len)
 {
 	uint8_t *frame = malloc(len);
 	if (frame == NULL) {
-		OBI_SKIP(trial, "there is no memory for the bytes to be sent");
+		OBI_SKIP(trial, "out of memory for the bytes to send");
 	}
 	for (size_t i = 0; frame != NULL && i < len; i++) {
 		frame[i] = byte_at(i);
@@ -50,22 +50,20 @@ static void carries_single_bytes(struct obi_trial *trial)
 		    !obi_trial_read(trial, server, &in, 1)) {
 			return;
 		}
-		OBI_REQUIRE(trial, in == out, "byte %zu came as another", i);
+		OBI_REQUIRE(trial, in == out, "byte %zu is different", i);
 	}
 }
 
-/*
- * Until `to` has something to read or, while there is more to write, `from` has room again: where
- * news of a read takes its time to the writer, an emptied receiver waits for bytes that nobody
- * could write yet.
- */
+/* Wait until `to` has something to read or, while there is more to write, until `from` has room
+ * again. On some transports the writer learns late that the receiver has read, and an empty
+ * receiver then waits for bytes that could not be written yet. */
 static bool await_progress(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to,
 			   bool more)
 {
 	struct pollfd wait[2] = {{.fd = trial->ops->fd(to), .events = POLLIN},
 				 {.fd = trial->ops->fd(from), .events = POLLOUT}};
 	return obi_trial_await(trial, wait, more ? 2 : 1,
-			       "neither could one side read nor the other write");
+			       "neither side could go on: no read at one, no write at the other");
 }
 
 static bool give_some(struct obi_trial *trial, struct ob_stream *from, const uint8_t *frame,
@@ -91,14 +89,14 @@ static bool take_some(struct obi_trial *trial, struct ob_stream *to, size_t *got
 		return OBI_FAIL(trial, "readv after %zu bytes: %td: %s", *got, n, err.text);
 	}
 	if (n > 0 && !is_frame(chunk, *got, (size_t)n)) {
-		return OBI_FAIL(trial, "the bytes after %zu came as others", *got);
+		return OBI_FAIL(trial, "the bytes after %zu are different", *got);
 	}
 	*got += n > 0 ? (size_t)n : 0;
 	return true;
 }
 
-/* One side writes all it can, the other reads what there is, until a frame that no buffer can hold
- * has crossed. */
+/* Write all that fits and read what arrived, by turns, until a frame larger than any buffer has
+ * crossed. */
 static bool pump(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to,
 		 const uint8_t *frame)
 {
@@ -147,7 +145,7 @@ static void gathers_and_scatters(struct obi_trial *trial)
 		return;
 	}
 	for (size_t i = 0, got = 0; got < (size_t)n; i++) {
-		OBI_REQUIRE(trial, i % 3 == 1 || in[got] == out[i], "piece %zu came as another", i);
+		OBI_REQUIRE(trial, i % 3 == 1 || in[got] == out[i], "piece %zu is different", i);
 		got += i % 3 != 1;
 	}
 	struct iovec two[] = {{in, 3}, {in + 100, 50}};
@@ -176,7 +174,7 @@ static void keeps_connections_apart(struct obi_trial *trial)
 		return;
 	}
 	OBI_REQUIRE(trial, memcmp(word, "aaaa", 4) == 0,
-		    "one connection's bytes came on the other");
+		    "the bytes of one connection arrived on the other");
 }
 
 /* ---- Waiting ---- */
@@ -190,10 +188,11 @@ static void waits_for_something_to_read(struct obi_trial *trial)
 		return;
 	}
 	ptrdiff_t n = trial->ops->readv(server, &piece, 1, NULL);
-	OBI_REQUIRE(trial, n == OB_EAGAIN, "readv with nothing there: %td, not OB_EAGAIN", n);
+	OBI_REQUIRE(trial, n == OB_EAGAIN, "readv with nothing to read: %td instead of OB_EAGAIN",
+		    n);
 }
 
-/* Write until it is told to wait. Returns how much it took. */
+/* Write until OB_EAGAIN. Returns the number of bytes written. */
 static size_t flood(struct obi_trial *trial, struct ob_stream *stream, const uint8_t *chunk)
 {
 	size_t sent = 0;
@@ -235,7 +234,8 @@ static void holds_back_for_a_slow_peer(struct obi_trial *trial)
 		size_t sent = flood(trial, client, chunk);
 		if (sent == 0 || sent >= FLOOD_MAX) {
 			OBI_FAIL(trial,
-				 "with nobody reading it took %zu bytes and never said OB_EAGAIN",
+				 "a peer that does not read: writev accepted %zu bytes without "
+				 "OB_EAGAIN",
 				 sent);
 		} else if (drain(trial, server, sent)) {
 			(void)obi_trial_wait(trial, trial->ops->fd(client), OB_WRITABLE);
@@ -262,7 +262,8 @@ static void half_closes(struct obi_trial *trial)
 	    !obi_trial_read(trial, client, word, 6)) {
 		return;
 	}
-	OBI_REQUIRE(trial, memcmp(word, "answer", 6) == 0, "other bytes came after the half-close");
+	OBI_REQUIRE(trial, memcmp(word, "answer", 6) == 0,
+		    "the bytes after the half-close are different");
 	obi_trial_close(trial, server);
 	(void)obi_trial_expect_end(trial, client);
 }
@@ -279,7 +280,7 @@ static void delivers_what_was_written_before_the_close(struct obi_trial *trial)
 	}
 }
 
-/* The peer goes with our bytes unread: writing must come to an end, and raise no signal. */
+/* The peer closes with our bytes unread: writing must fail in the end, and raise no signal. */
 static void says_when_the_peer_dies_in_a_write(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
@@ -301,8 +302,8 @@ static void says_when_the_peer_dies_in_a_write(struct obi_trial *trial)
 			}
 		}
 		if (n != OB_ECONNLOST) {
-			OBI_FAIL(trial, "writev to a dead peer: %td: %s, not OB_ECONNLOST", n,
-				 err.text);
+			OBI_FAIL(trial, "writev to a dead peer: %td (%s) instead of OB_ECONNLOST",
+				 n, err.text);
 		}
 	}
 	free(chunk);
@@ -330,14 +331,14 @@ static void ends_reading_when_the_peer_dies(struct obi_trial *trial)
 
 const struct obi_promise obi_promises_of_bytes[] = {
     {"carries single bytes", carries_single_bytes},
-    {"carries a frame larger than every buffer", carries_a_frame_larger_than_every_buffer},
+    {"carries a frame larger than any buffer", carries_a_frame_larger_than_every_buffer},
     {"gathers and scatters pieces", gathers_and_scatters},
     {"keeps connections apart", keeps_connections_apart},
     {"waits for something to read", waits_for_something_to_read},
-    {"holds back for a slow peer", holds_back_for_a_slow_peer},
+    {"returns OB_EAGAIN when the peer does not read", holds_back_for_a_slow_peer},
     {"half-closes", half_closes},
-    {"delivers what was written before the close", delivers_what_was_written_before_the_close},
-    {"says when the peer dies in a write", says_when_the_peer_dies_in_a_write},
+    {"delivers bytes written before the close", delivers_what_was_written_before_the_close},
+    {"reports the death of the peer during a write", says_when_the_peer_dies_in_a_write},
     {"ends reading when the peer dies", ends_reading_when_the_peer_dies},
     {NULL, NULL},
 };

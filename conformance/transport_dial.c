@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The promises about dials: refused, given up, kept waiting, and at their deadlines. */
+/* The promises about dials: refused, given up, waiting, and at their deadlines. */
 #include "conformance/transport_trial.h"
 
 #include <fcntl.h>
 
 enum {
 	DIALS = 8,
-	HELD_MS = 1000,	  /* a call that takes so long blocks */
-	SILENCE_MS = 500, /* a dial without a deadline is left after so long */
-	SPIN = 100	  /* calls in a row, each with nothing to wait for before it */
+	HELD_MS = 1000,	  /* a call that takes so long has blocked */
+	SILENCE_MS = 500, /* a dial without a deadline is given up after so long */
+	SPIN = 100	  /* successive calls without anything to wait for */
 };
 
 static const struct ob_stream_params backlog_of_one = {.size = sizeof backlog_of_one, .backlog = 1};
@@ -28,8 +28,8 @@ static void says_when_a_dial_is_refused(struct obi_trial *trial)
 		trial->ops->close(stream);
 	}
 	OBI_REQUIRE(trial, rc == OB_EREFUSED || rc == OB_ENOENT,
-		    "dial where nobody listens: code %d: %s", rc, err.text);
-	OBI_REQUIRE(trial, err.text[0] != '\0', "a refused dial has no text");
+		    "dial without a listener: code %d: %s", rc, err.text);
+	OBI_REQUIRE(trial, err.text[0] != '\0', "a refused dial has no error text");
 }
 
 static void gives_up_a_dial_at_any_moment(struct obi_trial *trial)
@@ -44,7 +44,7 @@ static void gives_up_a_dial_at_any_moment(struct obi_trial *trial)
 		if (rc == OB_OK && i % 2 == 1) {
 			rc = trial->ops->finish_dial(trial->dial, 0, &stream, &trial->want, NULL);
 			OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN,
-				    "finish_dial too early: code %d", rc);
+				    "finish_dial before the descriptor is ready: code %d", rc);
 			trial->ops->close(stream);
 		}
 		trial->ops->dial_close(trial->dial);
@@ -58,8 +58,8 @@ static void gives_up_a_dial_at_any_moment(struct obi_trial *trial)
 	trial->ops->listener_close(NULL);
 }
 
-/* Nobody accepts, and the backlog is full: whoever dials waits, or is told to come again, and may
- * lose patience. */
+/* No accept, and the backlog is full: a dial waits, or is told to try again, and may be given
+ * up. */
 static void lets_a_dial_wait(struct obi_trial *trial)
 {
 	struct ob_error err = {.text = ""};
@@ -77,7 +77,7 @@ static void lets_a_dial_wait(struct obi_trial *trial)
 		if (stream != NULL) {
 			trial->streams[trial->count++] = stream;
 		}
-		OBI_REQUIRE(trial, took < HELD_MS, "a dial held its caller for %d ms", (int)took);
+		OBI_REQUIRE(trial, took < HELD_MS, "a dial blocked for %d ms", (int)took);
 		OBI_REQUIRE(trial, rc == OB_OK || rc == OB_EAGAIN || rc == OB_EREFUSED,
 			    "a full backlog: code %d: %s", rc, err.text);
 		trial->ops->dial_close(trial->dial);
@@ -87,13 +87,13 @@ static void lets_a_dial_wait(struct obi_trial *trial)
 
 /* ---- Deadlines ---- */
 
-/* A dial that is followed as the core would. */
+/* A dial that is driven as the core does it. */
 struct vigil {
 	struct ob_stream *stream;
 	struct ob_error err;
 	int64_t end;
-	uint32_t spun; /* calls in a row that nothing had to be waited for */
-	bool due;      /* a deadline came */
+	uint32_t spun; /* successive calls without anything to wait for */
+	bool due;      /* a deadline was reached */
 };
 
 static bool wants_something(const struct ob_want *want)
@@ -101,7 +101,8 @@ static bool wants_something(const struct ob_want *want)
 	return want->deadline >= 0 || (want->events != 0 && fcntl(want->fd, F_GETFD) >= 0);
 }
 
-/* Wait for `end`, or as it wants. true: finish_dial is to be called, with *ret_revents. */
+/* Wait until `end`, or as the dial wants. Returns true when finish_dial is to be called, with
+ * *ret_revents. */
 static bool wait_until(struct obi_trial *trial, struct vigil *v, int64_t end, int *ret_revents)
 {
 	int64_t deadline = trial->want.deadline;
@@ -111,8 +112,8 @@ static bool wait_until(struct obi_trial *trial, struct vigil *v, int64_t end, in
 	return *ret_revents != 0 || due;
 }
 
-/* false: nothing came of it in the time that we have. Without a deadline it may wait for ever: its
- * caller would give it up. */
+/* Returns false if nothing happened within the time of this test. A dial without a deadline may
+ * wait for ever; its caller gives it up. */
 static bool wait_as_wanted(struct obi_trial *trial, struct vigil *v, int *ret_revents)
 {
 	int64_t now = trial->it->host->now_ms();
@@ -126,8 +127,7 @@ static bool wait_as_wanted(struct obi_trial *trial, struct vigil *v, int *ret_re
 	return wait_until(trial, v, end, ret_revents);
 }
 
-/* What it wants holds nothing from before, as in the core: what it does not set it does not want.
- */
+/* The want is cleared first, as in the core: what finish_dial does not set, it does not want. */
 static int go_on(struct obi_trial *trial, struct vigil *v, int revents)
 {
 	int64_t begin = trial->it->host->now_ms();
@@ -135,24 +135,25 @@ static int go_on(struct obi_trial *trial, struct vigil *v, int revents)
 	int rc = trial->ops->finish_dial(trial->dial, revents, &v->stream, &trial->want, &v->err);
 	int64_t took = trial->it->host->now_ms() - begin;
 	if (took >= HELD_MS) {
-		OBI_FAIL(trial, "finish_dial held its caller for %d ms", (int)took);
+		OBI_FAIL(trial, "finish_dial blocked for %d ms", (int)took);
 	} else if (rc == OB_EAGAIN && !wants_something(&trial->want)) {
-		OBI_FAIL(trial,
-			 "finish_dial says OB_EAGAIN and wants neither a descriptor nor a moment");
-	} else if (rc == OB_EAGAIN && v->spun >= SPIN) {
 		OBI_FAIL(
 		    trial,
-		    "finish_dial says OB_EAGAIN again and again and wants what is there: it spins");
+		    "finish_dial returns OB_EAGAIN without a descriptor or a deadline to wait for");
+	} else if (rc == OB_EAGAIN && v->spun >= SPIN) {
+		OBI_FAIL(trial, "finish_dial returns OB_EAGAIN repeatedly and waits for what is "
+				"ready: it spins");
 	}
 	return rc;
 }
 
-/* Until there is a result, or OB_EAGAIN when it waited longer than we do. */
+/* Until there is a result, or OB_EAGAIN if it takes longer than the time of this test. */
 static int follow(struct obi_trial *trial, struct vigil *v)
 {
 	int revents, rc = OB_EAGAIN;
 	if (!wants_something(&trial->want)) {
-		OBI_FAIL(trial, "dial says OB_OK and wants neither a descriptor nor a moment");
+		OBI_FAIL(trial,
+			 "dial returns OB_OK without a descriptor or a deadline to wait for");
 	}
 	while (rc == OB_EAGAIN && OBI_PASSED(trial) && wait_as_wanted(trial, v, &revents)) {
 		rc = go_on(trial, v, revents);
@@ -165,19 +166,19 @@ static bool ended_well(struct obi_trial *trial, const struct vigil *v, int rc)
 	if (rc == OB_OK) {
 		return v->stream != NULL
 			   ? obi_trial_keep(trial, v->stream)
-			   : OBI_FAIL(trial, "finish_dial says OB_OK and gives no stream");
+			   : OBI_FAIL(trial, "finish_dial returns OB_OK without a stream");
 	}
 	if (v->stream != NULL) {
-		return OBI_FAIL(trial, "finish_dial gives a stream with code %d", rc);
+		return OBI_FAIL(trial, "finish_dial returns a stream together with code %d", rc);
 	}
 	if (rc != OB_EAGAIN && rc != OB_EREFUSED && rc != OB_ETIMEDOUT) {
-		return OBI_FAIL(trial, "a dial that nobody answers: code %d: %s", rc, v->err.text);
+		return OBI_FAIL(trial, "a dial without an answer: code %d: %s", rc, v->err.text);
 	}
 	return rc == OB_EAGAIN || v->err.text[0] != '\0' ||
-	       OBI_FAIL(trial, "a dial that failed has no text");
+	       OBI_FAIL(trial, "a failed dial has no error text");
 }
 
-/* true: it led to *ret_stream. false: it did not, or the trial has failed. */
+/* Returns true: connected, *ret_stream. false: not connected, or the trial failed. */
 static bool dial_patiently(struct obi_trial *trial, struct vigil *v)
 {
 	v->stream = NULL;
@@ -192,8 +193,8 @@ static bool dial_patiently(struct obi_trial *trial, struct vigil *v)
 	return ended_well(trial, v, rc) && rc == OB_OK && OBI_PASSED(trial);
 }
 
-/* The first byte that comes of who was accepted: 1, or 0 where that is an older caller, who was
- * given up and is let in late. */
+/* Read the first byte from the accepted stream: 1; or 0 if this is an older dial, which was
+ * given up and is accepted late. */
 static ptrdiff_t read_first(struct obi_trial *trial, struct ob_stream *server, char *byte)
 {
 	struct iovec piece = {byte, 1};
@@ -206,7 +207,7 @@ static ptrdiff_t read_first(struct obi_trial *trial, struct ob_stream *server, c
 	return n == OB_ECONNLOST ? 0 : n;
 }
 
-/* What is said to be a connection leads to the listener. */
+/* What the transport calls connected must lead to the listener. */
 static bool arrives(struct obi_trial *trial, struct ob_stream *client)
 {
 	struct ob_stream *server = NULL;
@@ -220,20 +221,20 @@ static bool arrives(struct obi_trial *trial, struct ob_stream *client)
 		}
 		ptrdiff_t n = server != NULL ? read_first(trial, server, word) : 0;
 		if (n < 0 && OBI_PASSED(trial)) {
-			return OBI_FAIL(trial, "readv of what was accepted: %td", n);
+			return OBI_FAIL(trial, "readv from the accepted stream: %td", n);
 		}
 		if (n != 0) {
 			return n == 1 && obi_trial_read(trial, server, word + 1, 3) &&
 			       (memcmp(word, "ping", 4) == 0 ||
-				OBI_FAIL(trial, "other bytes came than were sent"));
+				OBI_FAIL(trial, "the received bytes differ from the sent bytes"));
 		}
 		obi_trial_close(trial, server);
 		server = NULL;
 	}
 }
 
-/* Nobody accepts but the first, which proves it was one: the others fill the backlog, until one of
- * them is not answered. */
+/* Only the first dial is accepted, which proves that accepting works. The others fill the
+ * backlog, until one is not answered. */
 static void goes_on_at_a_deadline(struct obi_trial *trial)
 {
 	struct vigil v = {.end = trial->it->host->now_ms() + obi_trial_patience(trial)};
@@ -246,14 +247,14 @@ static void goes_on_at_a_deadline(struct obi_trial *trial)
 		more = dial_patiently(trial, &v);
 	}
 	if (!v.due && OBI_PASSED(trial)) {
-		OBI_SKIP(trial, "no dial came to a deadline of its own");
+		OBI_SKIP(trial, "no dial reached its own deadline");
 	}
 }
 
 const struct obi_promise obi_promises_of_dials[] = {
-    {"says when a dial is refused", says_when_a_dial_is_refused},
-    {"gives up a dial at any moment", gives_up_a_dial_at_any_moment},
+    {"reports a refused dial", says_when_a_dial_is_refused},
+    {"can give up a dial at any time", gives_up_a_dial_at_any_moment},
     {"lets a dial wait without blocking", lets_a_dial_wait},
-    {"goes on with a dial at its deadline", goes_on_at_a_deadline},
+    {"continues a dial at its deadline", goes_on_at_a_deadline},
     {NULL, NULL},
 };

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A connection works: a word goes each way. */
+/* Send a word each way. */
 static bool works(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
@@ -19,7 +19,8 @@ static bool works(struct obi_trial *trial)
 	       obi_trial_read(trial, server, word, 4) &&
 	       obi_trial_write(trial, server, "pong", 4) &&
 	       obi_trial_read(trial, client, word, 4) &&
-	       (memcmp(word, "pong", 4) == 0 || OBI_FAIL(trial, "other bytes came than were sent"));
+	       (memcmp(word, "pong", 4) == 0 ||
+		OBI_FAIL(trial, "the received bytes differ from the sent bytes"));
 }
 
 /* ---- Addresses ---- */
@@ -49,7 +50,7 @@ static void tells_what_was_bound(struct obi_trial *trial)
 		    "local_uri \"%s\": %s", trial->uri, err.text);
 	OBI_REQUIRE(trial, uri.port != 0, "local_uri \"%s\" has a port 0", trial->uri);
 	OBI_REQUIRE(trial, trial->ops->local_uri(trial->listener, &tiny) < 0,
-		    "local_uri into a full sink says OB_OK");
+		    "local_uri into a full sink returns OB_OK");
 }
 
 static void refuses_what_is_no_address_of_its_own(struct obi_trial *trial)
@@ -61,14 +62,16 @@ static void refuses_what_is_no_address_of_its_own(struct obi_trial *trial)
 	struct ob_stream_params params = {.size = sizeof params};
 	struct ob_error err = {.text = ""};
 	int rc = trial->ops->listen(trial->it->host, &uri, &params, &trial->second, &err);
-	OBI_REQUIRE(trial, rc == OB_EINVAL, "listen on an empty URI: code %d, not OB_EINVAL", rc);
+	OBI_REQUIRE(trial, rc == OB_EINVAL, "listen on an empty URI: code %d instead of OB_EINVAL",
+		    rc);
 	OBI_REQUIRE(trial, err.text[0] != '\0' && trial->second == NULL,
-		    "listen on an empty URI: no text, or a result");
+		    "listen on an empty URI: no error text, or a result");
 	err.text[0] = '\0';
 	rc = trial->ops->dial(trial->it->host, &uri, &params, &trial->dial, &trial->want, &err);
-	OBI_REQUIRE(trial, rc == OB_EINVAL, "dial of an empty URI: code %d, not OB_EINVAL", rc);
+	OBI_REQUIRE(trial, rc == OB_EINVAL, "dial of an empty URI: code %d instead of OB_EINVAL",
+		    rc);
 	OBI_REQUIRE(trial, err.text[0] != '\0' && trial->dial == NULL,
-		    "dial of an empty URI: no text, or a result");
+		    "dial of an empty URI: no error text, or a result");
 }
 
 static void leaves_a_live_address_alone(struct obi_trial *trial)
@@ -78,11 +81,11 @@ static void leaves_a_live_address_alone(struct obi_trial *trial)
 		return;
 	}
 	int rc = obi_trial_listen_at(trial, trial->uri, NULL, &trial->second, &err);
-	OBI_REQUIRE(trial, rc == OB_EEXIST, "a second listen on %s: code %d, not OB_EEXIST",
+	OBI_REQUIRE(trial, rc == OB_EEXIST, "a second listen on %s: code %d instead of OB_EEXIST",
 		    trial->uri, rc);
-	OBI_REQUIRE(trial, err.text[0] != '\0', "a second listen says nothing about why");
+	OBI_REQUIRE(trial, err.text[0] != '\0', "a second listen fails without an error text");
 	trial->second = NULL;
-	/* To find out it may have connected. */
+	/* The question whether the address is free may have made a connection. */
 	struct ob_stream *question = NULL;
 	while (trial->ops->accept(trial->listener, &question, NULL) == OB_OK) {
 		trial->ops->close(question);
@@ -90,11 +93,9 @@ static void leaves_a_live_address_alone(struct obi_trial *trial)
 	(void)works(trial);
 }
 
-/*
- * End a listener's socket behind the transport's back, as a kill would. Where the kernel lets it be
- * shut down, it is kept open in *ret_kept, so that the number of its file is not given to another;
- * else -1.
- */
+/* Shut down a listener's socket without the transport, as the death of its process would. Where
+ * the kernel allows it, *ret_kept keeps the socket open, so that the inode number of its file is
+ * not reused; otherwise it is -1. */
 static bool kill_listener(struct obi_trial *trial, int *ret_kept)
 {
 	int fd = trial->ops->listener_fd(trial->listener);
@@ -111,14 +112,15 @@ static bool kill_listener(struct obi_trial *trial, int *ret_kept)
 	return killed || OBI_FAIL(trial, "the listener cannot be killed");
 }
 
-/* A listen in the dead one's place works, and the dead one's late end does nothing to it. */
+/* A listen at the address of a dead listener works, and closing the dead one later does not harm
+ * it. */
 static void replace_listener(struct obi_trial *trial)
 {
 	struct ob_error err = {.text = ""};
 	struct ob_listener *dead = trial->listener;
 	int rc = obi_trial_listen_at(trial, trial->uri, NULL, &trial->listener, &err);
 	if (rc != OB_OK) {
-		OBI_FAIL(trial, "listen on an address left behind: code %d: %s", rc, err.text);
+		OBI_FAIL(trial, "listen on a stale address: code %d: %s", rc, err.text);
 		return;
 	}
 	trial->ops->listener_close(dead);
@@ -129,8 +131,7 @@ static void takes_over_a_stale_address(struct obi_trial *trial)
 {
 	int kept = -1;
 	if (obi_trial_is_single(trial)) {
-		OBI_SKIP(trial,
-			 "it has one connection at a time, on what no process leaves behind");
+		OBI_SKIP(trial, "it has one connection at a time, and no stale addresses");
 		return;
 	}
 	if (obi_trial_listen(trial) && kill_listener(trial, &kept)) {
@@ -170,8 +171,7 @@ static void works_for_an_older_host(struct obi_trial *trial)
 	trial->uri[out.len] = '\0';
 	rc = obi_trial_dial_at(trial, obi_trial_address(trial), &old, &err);
 	OBI_REQUIRE(trial, rc == OB_OK, "dial with params of size 4: code %d: %s", rc, err.text);
-	(void)obi_trial_finish(trial, &stream,
-			       &err); /* one that needs the other end to accept may wait */
+	(void)obi_trial_finish(trial, &stream, &err); /* may wait where a dial needs an accept */
 	trial->ops->close(stream);
 }
 
@@ -181,12 +181,12 @@ static bool born_well(struct obi_trial *trial, int fd, const char *what)
 {
 	int flags = fcntl(fd, F_GETFD), status = fcntl(fd, F_GETFL);
 	if (flags < 0) {
-		return OBI_FAIL(trial, "the descriptor of a %s, %d, is none", what, fd);
+		return OBI_FAIL(trial, "the descriptor of a %s is %d, which is not open", what, fd);
 	}
 	return ((flags & FD_CLOEXEC) != 0 ||
 		OBI_FAIL(trial, "the descriptor of a %s is not close-on-exec", what)) &&
 	       ((status & O_NONBLOCK) != 0 ||
-		OBI_FAIL(trial, "the descriptor of a %s can block", what));
+		OBI_FAIL(trial, "the descriptor of a %s is blocking", what));
 }
 
 static void has_descriptors_that_neither_block_nor_leak(struct obi_trial *trial)
@@ -208,7 +208,7 @@ static void says_when_nobody_waits(struct obi_trial *trial)
 	}
 	int rc = trial->ops->accept(trial->listener, &stream, NULL);
 	OBI_REQUIRE(trial, rc == OB_EAGAIN && stream == NULL,
-		    "accept with nobody waiting: code %d, not OB_EAGAIN", rc);
+		    "accept without a connection: code %d instead of OB_EAGAIN", rc);
 }
 
 static int accept_without_descriptors(struct obi_trial *trial, struct ob_stream **stream)
@@ -241,7 +241,7 @@ static void says_when_it_is_out_of_descriptors(struct obi_trial *trial)
 	}
 	rc = accept_without_descriptors(trial, &server);
 	OBI_REQUIRE(trial, rc == OB_ENOMEM && server == NULL,
-		    "accept under EMFILE: code %d, not OB_ENOMEM", rc);
+		    "accept under EMFILE: code %d instead of OB_ENOMEM", rc);
 	while (server == NULL) {
 		if (!obi_trial_accept(trial, true, &server)) {
 			return;
@@ -270,14 +270,14 @@ static void survives_a_thousand_connections(struct obi_trial *trial)
 		obi_trial_close(trial, i % 2 == 0 ? server : client);
 	}
 	int more = obi_open_descriptors() - before;
-	OBI_REQUIRE(trial, more == 0, "1000 connections left %d descriptors", more);
+	OBI_REQUIRE(trial, more == 0, "1000 connections leaked %d descriptors", more);
 }
 
 /* ---- Peers ---- */
 
 static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
 {
-	/* As an older host has it: without the last member. */
+	/* An older host's struct: without the last member. */
 	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd), .pidfd = -7};
 	struct ob_error err = {.text = ""};
 	const uint32_t all =
@@ -285,9 +285,8 @@ static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
 	int rc = trial->ops->peer(stream, &peer, &err);
 	if (rc != OB_OK || peer.pidfd != -7 || (peer.known & OB_PEER_PIDFD) != 0) {
 		return OBI_FAIL(
-		    trial,
-		    "peer() for an older host: code %d, or more was written than is there: %s", rc,
-		    err.text);
+		    trial, "peer() for an older host: code %d, or a write beyond its struct: %s",
+		    rc, err.text);
 	}
 	peer = (struct ob_peer){.size = sizeof peer, .pidfd = -1};
 	rc = trial->ops->peer(stream, &peer, &err);
@@ -295,14 +294,16 @@ static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
 		return OBI_FAIL(trial, "peer(): code %d, known %x: %s", rc, peer.known, err.text);
 	}
 	if ((peer.known & OB_PEER_PID) != 0 && peer.pid <= 0) {
-		return OBI_FAIL(trial, "peer(): the pid %d is said to be known", peer.pid);
+		return OBI_FAIL(trial, "peer(): the pid %d is invalid, but marked as known",
+				peer.pid);
 	}
 	if ((peer.known & OB_PEER_PIDFD) != 0 && fcntl(peer.pidfd, F_GETFD) != FD_CLOEXEC) {
-		return OBI_FAIL(trial, "peer(): the pidfd %d is none, or is inherited", peer.pidfd);
+		return OBI_FAIL(trial, "peer(): the pidfd %d is not open, or not close-on-exec",
+				peer.pidfd);
 	}
 	if ((peer.known & OB_PEER_ADDRESS) != 0 &&
 	    (peer.address[0] == '\0' || memchr(peer.address, '\0', sizeof peer.address) == NULL)) {
-		return OBI_FAIL(trial, "peer(): the address is empty or has no end");
+		return OBI_FAIL(trial, "peer(): the address is empty or not terminated");
 	}
 	return true;
 }
@@ -320,18 +321,18 @@ static void tells_true_facts_of_the_peer(struct obi_trial *trial)
 }
 
 const struct obi_promise obi_promises_of_life[] = {
-    {"connects, again and again", connects},
-    {"tells what was really bound", tells_what_was_bound},
-    {"refuses what is no address of its own", refuses_what_is_no_address_of_its_own},
-    {"leaves a live address alone", leaves_a_live_address_alone},
+    {"connects repeatedly", connects},
+    {"reports the address that it is bound to", tells_what_was_bound},
+    {"refuses invalid addresses", refuses_what_is_no_address_of_its_own},
+    {"does not take over a live address", leaves_a_live_address_alone},
     {"takes over a stale address", takes_over_a_stale_address},
     {"frees its address when it closes", frees_its_address},
-    {"works for a host with older facts", works_for_an_older_host},
-    {"has descriptors that neither block nor are inherited",
+    {"works with an older host", works_for_an_older_host},
+    {"has descriptors that are non-blocking and close-on-exec",
      has_descriptors_that_neither_block_nor_leak},
-    {"says when nobody waits to be accepted", says_when_nobody_waits},
-    {"says when it is out of descriptors", says_when_it_is_out_of_descriptors},
+    {"returns OB_EAGAIN from accept without a connection", says_when_nobody_waits},
+    {"reports when it is out of descriptors", says_when_it_is_out_of_descriptors},
     {"survives a thousand connections", survives_a_thousand_connections},
-    {"tells true facts of the peer", tells_true_facts_of_the_peer},
+    {"reports true facts about the peer", tells_true_facts_of_the_peer},
     {NULL, NULL},
 };

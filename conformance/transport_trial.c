@@ -39,8 +39,8 @@ bool obi_trial_await(struct obi_trial *trial, struct pollfd *wait, nfds_t count,
 	int64_t end = trial->still_since + patience;
 	if (now >= end) {
 		return OBI_FAIL(trial,
-				"OB_EAGAIN again and again where the descriptor is ready: "
-				"nothing moved in %d ms",
+				"OB_EAGAIN repeatedly although the descriptor is ready: "
+				"no progress in %d ms",
 				patience);
 	}
 	return obi_trial_poll(trial, wait, count, end) > 0 ||
@@ -141,7 +141,7 @@ int obi_trial_heed(const struct obi_trial *trial, int64_t end, int extra_fd)
 	       (wait[0].revents & (POLLOUT | POLLHUP | POLLERR) ? OB_WRITABLE : 0);
 }
 
-/* Go on with the dial; when it is over, in either way, it is closed. */
+/* Go on with the dial. When it is over, it is closed. */
 static int go_on(struct obi_trial *trial, int extra_fd, struct ob_stream **ret,
 		 struct ob_error *reterr)
 {
@@ -207,10 +207,9 @@ bool obi_trial_accept(struct obi_trial *trial, bool wait, struct ob_stream **ret
 	return rc == OB_EAGAIN || OBI_FAIL(trial, "accept: code %d: %s", rc, err.text);
 }
 
-/*
- * Over a line, a call that was given up may be heard when its end is not, and be accepted: that
- * ends when it hears the next one, as the core would find out by reading.
- */
+/* On a serial line, a dial that was given up may reach the listener although its end does not,
+ * and be accepted. That stream ends when it receives the next dial, as the core would find out
+ * by reading. */
 static void drop_older(struct obi_trial *trial, struct ob_stream **server)
 {
 	char byte;
@@ -220,11 +219,11 @@ static void drop_older(struct obi_trial *trial, struct ob_stream **server)
 		obi_trial_close(trial, *server);
 		*server = NULL;
 	} else if (n > 0) {
-		OBI_FAIL(trial, "a byte came before there was a connection");
+		OBI_FAIL(trial, "a byte arrived before the connection");
 	}
 }
 
-/* Each end that is not there yet goes on, once. */
+/* Go on once with each end that is missing. */
 static bool meet(struct obi_trial *trial, struct ob_stream **client, struct ob_stream **server)
 {
 	if (*client == NULL && !dial_some(trial, client)) {
@@ -256,7 +255,7 @@ bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
 			return false;
 		}
 		if (trial->it->host->now_ms() > end) {
-			return OBI_FAIL(trial, "no connection came about in %d ms",
+			return OBI_FAIL(trial, "no connection within %d ms",
 					obi_trial_patience(trial));
 		}
 	}

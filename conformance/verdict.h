@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conformance/verdict - how a suite tells what it is about to try, and what became of each promise.
- */
+/* conformance/verdict - how a suite announces a promise, and reports its outcome. */
 #ifndef OB_CONFORMANCE_VERDICT_H
 #define OB_CONFORMANCE_VERDICT_H
 
@@ -8,11 +7,11 @@
 
 enum obi_verdict { OBI_VERDICT_PASS, OBI_VERDICT_FAIL, OBI_VERDICT_SKIP };
 
-/* A promise is about to be tried, and may take the process with it. False: pass it over, and tell
- * nothing of it. */
+/* A promise is about to be tried, and may crash the process. Return false to pass it over
+ * without a report. */
 typedef bool obi_begin_fn(void *user, const char *promise);
 
-/* One promise was tried. why is one line, empty for a pass. */
+/* A promise was tried. why is one line, empty for a pass. */
 typedef void obi_verdict_fn(void *user, const char *promise, enum obi_verdict verdict,
 			    const char *why);
 

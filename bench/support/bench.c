@@ -83,7 +83,7 @@ void bench_write_all(int fd, const void *data, size_t n)
 	}
 }
 
-/* Both ends of a connection over loopback, as anybody would have it who cares for latency. */
+/* Both ends of a connection over loopback, set up for low latency. */
 static void tcp_pair(int pair[2])
 {
 	const int one = 1;

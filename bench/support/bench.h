@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench - clocks, medians, and starting the other process of a benchmark. */
+/* bench - clocks, medians, and the start of the other process of a benchmark. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -16,45 +16,45 @@ extern const char *const bench_wire_names[BENCH_WIRES];
 /* CLOCK_MONOTONIC nanoseconds. */
 int64_t bench_now_ns(void);
 
-/* Run on that processor only, as will children that are started from here on. */
+/* Run on this processor only, and so do children started later. */
 void bench_pin(int processor);
 
-/* The q-quantile of n figures (sorted in place). */
+/* The q-quantile of n figures, which are sorted in place. */
 double bench_quantile(double *figures, size_t n, double q);
 
-/* Say what failed, and end the program. */
+/* Print what failed, and exit. */
 _Noreturn void bench_die(const char *what, const char *why);
 
-/* Start ourselves with `role` as only argument and one end of a connection as fd 3; the other end
- * is returned. */
+/* Start this program with `role` as its only argument and one end of a connection as fd 3;
+ * returns the other end. */
 int bench_start_peer(enum bench_wire wire, const char *role, pid_t *ret_pid);
 
-/* Write all of it to a blocking descriptor, or end the program. */
+/* Write everything to a blocking descriptor, or exit. */
 void bench_write_all(int fd, const void *data, size_t n);
 
-/* Close fd, wait for the peer to end. */
+/* Close fd, and wait for the end of the peer. */
 void bench_end_peer(int fd, pid_t pid);
 
-/* What a contestant is to do in one round: `count` messages of `size` bytes. */
+/* The load of one round: `count` messages of `size` bytes. */
 struct bench_load {
 	uint32_t size;
-	uint32_t
-	    outstanding; /* echoed, so many at once; 0: one way, and the last one is answered */
+	uint32_t outstanding; /* echoed, with so many in flight; 0: one way, and only the last one
+				 is answered */
 	uint64_t count;
 };
 
-/* What it measured. */
+/* The figures of one round. */
 struct bench_round {
 	double p50_ns; /* of one call; 0: not measured */
 	double p99_ns;
 	double per_second; /* messages */
 };
 
-/* Do it on a contestant's connection. samples has room for count figures. */
+/* Run the load on a contestant's connection. samples has room for count figures. */
 typedef struct bench_round bench_run_fn(void *self, const struct bench_load *load, double *samples);
 
-/* The figures of a round of `count` messages that began at begin_ns; samples, of `taken` calls, may
- * be none. */
+/* The figures of a round of `count` messages that began at begin_ns, with `taken` samples of
+ * calls, which may be 0. */
 struct bench_round bench_round_of(int64_t begin_ns, uint64_t count, double *samples,
 				  uint64_t taken);
 

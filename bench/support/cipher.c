@@ -13,12 +13,12 @@ enum {
 	PIECE = RECORD - HEADER - TAG
 };
 enum { SIZE = 4, MOST = SIZE + (1 << 20), TOGETHER = 4, READ = TOGETHER * RECORD };
-static const uint32_t ONE_WAY = 1u << 31; /* in a message's length: it is not to be answered */
+static const uint32_t ONE_WAY = 1u << 31; /* in a message's length: no answer wanted */
 
 static const char role_name[] = "floor-cipher";
 
-/* Whoever connects writes under the first key, the peer under the second. Nothing here is secret.
- */
+/* The side that connects seals with the first key, the peer with the second. The keys are not
+ * secret. */
 static const uint8_t keys[2][crypto_aead_chacha20poly1305_ietf_KEYBYTES] = {"there", "and back"};
 
 struct cipher {
@@ -26,8 +26,8 @@ struct cipher {
 	pid_t pid;
 	bool server;
 	uint64_t sealed, opened; /* records */
-	uint8_t *message;	 /* plain text, its size first: what is sent, or came */
-	size_t len;		 /* of it that came */
+	uint8_t *message;	 /* plain text with its size first: to be sent, or received */
+	size_t len;		 /* bytes of it received so far */
 	uint8_t out[TOGETHER * RECORD];
 	uint8_t in[READ];
 	size_t in_len;
@@ -39,8 +39,8 @@ static void nonce_of(uint8_t ret[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], u
 	memcpy(ret + 4, &number, sizeof number);
 }
 
-/* ---- Out: sealed from where it lies, and written while it is in the cache, a few records at once
- * ---- */
+/* ---- Sending: records are sealed from where the text is, and written a few at once while they
+ * are in the cache ---- */
 
 /* Returns the length of the record. */
 static size_t seal_record(struct cipher *c, uint8_t *record, const uint8_t *plain, size_t len)
@@ -72,7 +72,7 @@ static void write_message(struct cipher *c)
 	}
 }
 
-/* ---- In: opened to where it belongs ---- */
+/* ---- Receiving: records are opened into the message ---- */
 
 static void open_record(struct cipher *c, const uint8_t *sealed, size_t whole)
 {
@@ -98,7 +98,8 @@ static bool is_whole(const struct cipher *c)
 	return c->len == SIZE + (size_t)(size & ~ONE_WAY);
 }
 
-/* Open records until the message is whole, or none is left. What stays is moved to the front. */
+/* Open records until the message is complete, or none is left. The rest is moved to the
+ * front. */
 static void open_records(struct cipher *c)
 {
 	size_t at = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cipher - the contestant that sealed connections are measured against: blocking sockets, and
- * libsodium's ChaCha20-Poly1305 on the way in and out, in records of 16 KiB less 64 bytes, as
- * outboard makes them. What nobody can do without who seals everything both ways. A message is a
+ * cipher - the contestant that sealed connections are compared with: blocking sockets and
+ * libsodium's ChaCha20-Poly1305 in both directions, in records of 16 KiB less 64 bytes, as
+ * outboard makes them. It is the minimum for a connection that seals everything. A message is a
  * length of four bytes and a payload, in records of its own; a record is a length of two bytes,
  * ciphertext, and its tag.
  */
@@ -18,8 +18,7 @@ struct cipher *cipher_open(enum bench_wire wire);
 void cipher_close(struct cipher *c);
 bench_run_fn cipher_run;
 
-/* The peer's side: serve fd 3 until it ends. Returns the exit status, or -1 if the role is not
- * ours. */
+/* The peer's side: serve fd 3 until it ends. Returns the exit status, or -1 for another role. */
 int cipher_serve(const char *role);
 
 #endif

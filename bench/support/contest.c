@@ -17,7 +17,7 @@ enum {
 	COMPARED = 4
 };
 
-/* Whose figures one's own are set beside. */
+/* The contestant that another is compared with. */
 struct comparison {
 	size_t with;
 	const char *name;
@@ -27,18 +27,18 @@ struct contestant {
 	char name[64];
 	bench_run_fn *run;
 	void *self;
-	bool blocking; /* it cannot have several calls in flight */
-	bool one_way;  /* it has messages that nobody answers */
+	bool blocking; /* cannot have several calls in flight */
+	bool one_way;  /* has messages without an answer */
 	struct comparison compared[COMPARED];
 	size_t comparisons;
 	struct bench_round rounds[BENCH_ROUNDS_MAX];
 };
 
-/* Everybody on one transport; the first two are what all others are compared with. */
+/* All contestants on one transport; the others are compared with the first two. */
 struct field {
 	enum bench_wire wire;
 	struct floor *floors[FLOORS];
-	struct cipher *cipher; /* NULL: nobody seals */
+	struct cipher *cipher; /* NULL: none that seals */
 	size_t cipher_at;
 	struct own *owns[OWNS];
 	size_t owned;
@@ -46,7 +46,7 @@ struct field {
 	size_t count;
 };
 
-/* ---- Who takes part ---- */
+/* ---- The contestants ---- */
 
 static void compare(struct contestant *c, size_t with, const char *name)
 {
@@ -95,7 +95,7 @@ static void open_cipher(struct field *f, const struct bench_options *o)
 	}
 }
 
-/* plain: the first of the two that run in the clear; below 0: none do. */
+/* plain: the index of the first of the two plaintext contestants; negative: there are none. */
 static void compare_sealed(const struct field *f, struct contestant *c, ptrdiff_t plain)
 {
 	compare(c, f->cipher_at, "cipher");
@@ -122,7 +122,7 @@ static void open_own(struct field *f, const struct bench_options *o, const char 
 	}
 }
 
-/* Those of one codec. What is sealed is compared with the first that is not. */
+/* The contestants of one codec. A sealed one is compared with the first plaintext one. */
 static void open_codec(struct field *f, const struct bench_options *o, const char *codec)
 {
 	ptrdiff_t plain = -1;
@@ -138,7 +138,7 @@ static void open_codec(struct field *f, const struct bench_options *o, const cha
 static void open_field(struct field *f, const struct bench_options *o, enum bench_wire wire)
 {
 	*f = (struct field){.wire = wire};
-	bench_pin(o->split ? 1 : 0); /* where those are who are started now */
+	bench_pin(o->split ? 1 : 0); /* the processor of children started from now on */
 	open_floors(f, o);
 	open_cipher(f, o);
 	for (size_t c = 0; c < o->codecs.count; c++) {
@@ -188,7 +188,7 @@ static void run_row(struct field *f, const struct bench_row *row, const struct b
 	free(samples);
 }
 
-/* ---- What came out ---- */
+/* ---- Results ---- */
 
 enum what { P50, P99, PER_SECOND };
 
@@ -232,10 +232,9 @@ static void show_figure(const struct bench_row *row, double value)
 	}
 }
 
-/*
- * What one's figure is of that of the one it is compared with: the median of what it was in each
- * round, as what else the machine does lasts longer than a round. 0: that one did not take part.
- */
+/* A contestant's figure relative to the one that it is compared with: the median of the ratios
+ * of the rounds, since other load on the machine lasts longer than a round. 0: that one did not
+ * take part. */
 static double ratio(const struct field *f, const struct contestant *c, size_t compared,
 		    const struct bench_row *row, size_t rounds)
 {
@@ -288,7 +287,7 @@ static void show_one_json(const struct field *f, const struct contestant *c,
 	printf("}");
 }
 
-/* Names have nothing in them that JSON would want escaped. */
+/* The names need no escapes in JSON. */
 static void show_row_json(const struct field *f, const struct bench_row *row, size_t rounds,
 			  bool first)
 {

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum { READ = 64 * 1024, MOST = (1 << 20) + 4096 };
-static const uint32_t ONE_WAY = 1u << 31; /* in a message's length: it is not to be answered */
+static const uint32_t ONE_WAY = 1u << 31; /* in a message's length: no answer wanted */
 
 static const char *const roles[] = {"floor-raw", "floor-ev", "floor-ev-msgpack"};
 
@@ -84,7 +84,7 @@ static bool read_all(int fd, char *data, size_t n)
 	return true;
 }
 
-/* One read brings header and payload of a small message, as it would for anyone who cares. */
+/* One read returns header and payload of a small message. */
 static bool read_frame(struct floor *f, uint32_t *ret_size)
 {
 	struct buffer *b = &f->in;
@@ -160,7 +160,7 @@ static void pack_text(msgpack_packer *p, const char *text)
 	msgpack_pack_str_body(p, text, strlen(text));
 }
 
-/* What stands before the payload: [0, id, "bench.echo", [payload]], [2, "bench.sink", [payload]],
+/* The part before the payload: [0, id, "bench.echo", [payload]], [2, "bench.sink", [payload]],
  * or [1, id, nil, payload] */
 static void pack_head(const struct floor *f, msgpack_packer *p, uint32_t id)
 {
@@ -252,7 +252,7 @@ static void flush_out(struct floor *f)
 	}
 }
 
-/* How much to read: 64 KiB, or what the message in the buffer lacks. */
+/* How much to read: 64 KiB, or the rest of the message in the buffer. */
 static size_t wanted(const struct buffer *b)
 {
 	uint32_t header;
@@ -375,7 +375,8 @@ static void many_at_once(struct floor *f, uint32_t outstanding, uint64_t count)
 	ev_finish(f);
 }
 
-/* Many small messages go out in one write; what the socket does not take waits, up to a bound. */
+/* Many small messages go out in one write. What the socket does not accept waits, up to a
+ * limit. */
 static void ev_one_way(struct floor *f, uint64_t count)
 {
 	enum { TOGETHER = 256 * 1024, WAITING = 1024 * 1024 };

@@ -16,13 +16,13 @@ struct bench_words {
 struct bench_options {
 	struct bench_words transports, codecs, auths, rows; /* rows: none means all */
 	size_t rounds;
-	double amount; /* percent of the usual number of messages */
-	bool split;    /* a processor for each of the two processes */
+	double amount; /* percent of the default number of messages */
+	bool split;    /* one processor for each of the two processes */
 	bool json;
 };
 
-/* Ends the program, with a usage, where the line is wrong or asks for help. The words are argv's.
- */
+/* Exits with a usage text if the line is invalid or asks for help. The words are memory of
+ * argv. */
 void bench_options_read(int argc, char **argv, const char *program, struct bench_options *ret);
 
 bool bench_words_have(const struct bench_words *words, const char *word);

@@ -12,7 +12,7 @@
 enum { LARGEST = 1 << 20, MECHANISMS = 4 };
 
 struct own {
-	struct own *next; /* of those that are open */
+	struct own *next; /* in the list of open ones */
 	ob_runtime *runtime;
 	ob_connector *connector;
 	ob_client *client;
@@ -155,7 +155,7 @@ double own_connect(struct own *own, uint64_t *count_again)
 	return (double)(bench_now_ns() - begin);
 }
 
-/* A program that ends in the middle leaves no child. */
+/* No child remains when the program exits early. */
 static void end_all(void)
 {
 	for (const struct own *own = open_ones; own != NULL; own = own->next) {
@@ -297,7 +297,7 @@ static void echo_many(struct own *own, uint64_t count, uint32_t outstanding)
 	(void)ob_runtime_run(own->runtime, -1);
 }
 
-/* Notifications; the loop is turned after each 256 KiB, and a full queue is waited for. The last
+/* Notifications. The loop is turned after each 256 KiB, and a full queue is waited for. The last
  * message is a call. */
 static void one_way(struct own *own, uint64_t count)
 {

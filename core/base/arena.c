@@ -36,7 +36,7 @@ static void *more(struct ob_arena *ob, size_t size)
 	block->older = arena->blocks;
 	block->size = room;
 	arena->blocks = block;
-	/* A large piece has a block of its own; the rest of the current one stays in use. */
+	/* A large piece gets a block of its own; the rest of the current block stays in use. */
 	if (size != room || ob->next == NULL) {
 		ob->next = memory_of(block) + size;
 		ob->end = memory_of(block) + room;

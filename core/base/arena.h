@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * base/arena - the memory behind an ob_arena: a chain of blocks with a budget. Reset keeps the
- * first block, so that a steady state allocates nothing.
- */
+/* base/arena - the memory behind an ob_arena: a chain of blocks with a budget. A reset keeps the
+ * first block, so that a steady state allocates nothing. */
 #ifndef OBI_BASE_ARENA_H
 #define OBI_BASE_ARENA_H
 
@@ -12,20 +10,20 @@ struct obi_block;
 
 struct obi_arena {
 	struct ob_arena ob;
-	struct obi_block *blocks; /* newest first; the oldest is kept over a reset */
+	struct obi_block *blocks; /* newest first; a reset keeps the oldest */
 	size_t used;		  /* bytes of all blocks but the kept one */
-	size_t budget;		  /* at most so much */
+	size_t budget;		  /* the maximum of `used` */
 };
 
-/* An empty arena of at most budget bytes, beside its first block. Allocates nothing. */
+/* An empty arena of at most budget bytes, not counting its first block. Allocates nothing. */
 void obi_arena_init(struct obi_arena *arena, size_t budget);
 
-/* Forget every piece. */
+/* Free every piece. */
 void obi_arena_reset(struct obi_arena *arena);
 
 void obi_arena_free(struct obi_arena *arena);
 
-/* Copies in the arena; NULL when it is full. The text copies get a NUL behind them. */
+/* Copies in the arena; NULL when it is full. Text copies end with a NUL. */
 void *obi_arena_copy(struct obi_arena *arena, const void *data, size_t len);
 char *obi_arena_text(struct obi_arena *arena, const char *text, size_t len);
 

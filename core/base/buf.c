@@ -10,7 +10,7 @@ static struct obi_buf *of_sink(struct ob_sink *sink)
 	return (struct obi_buf *)((char *)sink - offsetof(struct obi_buf, sink));
 }
 
-/* Wipe all that was ever written to this memory, consumed bytes included. */
+/* Wipe all memory that was ever written, consumed bytes included. */
 static void wipe(struct obi_buf *buf)
 {
 	size_t len = buf->sink.len > buf->touched ? buf->sink.len : buf->touched;
@@ -20,7 +20,7 @@ static void wipe(struct obi_buf *buf)
 	buf->touched = 0;
 }
 
-/* The queue is about to be cut to a shorter one. */
+/* Called before the queue becomes shorter. */
 static void note_touched(struct obi_buf *buf)
 {
 	if (buf->sink.len > buf->touched) {
@@ -28,14 +28,14 @@ static void note_touched(struct obi_buf *buf)
 	}
 }
 
-/* What was consumed does not count against the maximum. */
+/* Consumed bytes do not count against the maximum. */
 static void set_start(struct obi_buf *buf, size_t start)
 {
 	buf->start = start;
 	buf->sink.max = buf->max + start;
 }
 
-/* Move the live bytes to new memory, or to the front of what is there. */
+/* Move the live bytes to new memory, or to the front of the present one. */
 static bool grow(struct ob_sink *sink, size_t more)
 {
 	struct obi_buf *buf = of_sink(sink);
@@ -54,8 +54,8 @@ static bool grow(struct ob_sink *sink, size_t more)
 	while (cap < live + more) {
 		cap *= 2;
 	}
-	/* A writer takes what cap has room for without asking, so the maximum must hold here too.
-	 */
+	/* A writer uses the room up to cap without asking, so the maximum must hold for cap
+	 * too. */
 	cap = cap < buf->max ? cap : buf->max;
 	uint8_t *data = malloc(cap);
 	if (data == NULL) {

@@ -2,9 +2,9 @@
 /*
  * base/buf - a byte queue with a hard maximum: written at the end, consumed at the front.
  *
- * It is an ob_sink with a read position, so codecs and plugins write into it directly. Memory is
- * kept when it empties, so that a steady state allocates nothing; it is wiped before it is given
- * back.
+ * It is an ob_sink with a read position, so codecs and plugins write into it directly. An empty
+ * queue keeps its memory, so that a steady state allocates nothing. Memory is wiped before it is
+ * freed.
  */
 #ifndef OBI_BASE_BUF_H
 #define OBI_BASE_BUF_H
@@ -14,9 +14,9 @@
 struct obi_buf {
 	struct ob_sink sink; /* bytes [start, sink.len) are in the queue */
 	size_t start;
-	size_t max;	/* bytes in the queue, at most */
-	size_t keep;	/* give memory beyond this back when the queue empties */
-	size_t touched; /* bytes of the memory that hold, or held, something */
+	size_t max;	/* the maximum of bytes in the queue */
+	size_t keep;	/* an empty queue frees memory beyond this */
+	size_t touched; /* bytes of the memory that were ever written */
 };
 
 /* An empty queue of at most max bytes. Allocates nothing. */
@@ -36,14 +36,14 @@ static inline struct ob_bytes obi_buf_bytes(const struct obi_buf *buf)
 	return ob_bytes_of(len > 0 ? buf->sink.data + buf->start : NULL, len);
 }
 
-/* Where output goes. A failed sink can be used again after obi_buf_truncate(). */
+/* The sink to write to. After a failure, obi_buf_truncate() makes it usable again. */
 static inline struct ob_sink *obi_buf_sink(struct obi_buf *buf)
 {
 	return &buf->sink;
 }
 
-/* Room for at least n bytes behind the last one; *ret_room says how much there really is. NULL:
- * over the maximum, or out of memory. Follow with ob_sink_commit(). */
+/* Room for at least n bytes at the end; *ret_room is the actual size. NULL: over the maximum, or
+ * out of memory. Follow with ob_sink_commit(). */
 uint8_t *obi_buf_reserve(struct obi_buf *buf, size_t n, size_t *ret_room);
 
 /* Drop n bytes at the front. */

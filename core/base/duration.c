@@ -17,14 +17,14 @@ static const struct unit {
 
 enum { UNITS = sizeof units / sizeof units[0] };
 
-/* What is left of the text, and the next unit that may come. */
+/* The rest of the text, and the next unit that may follow. */
 struct scan {
 	const uint8_t *at;
 	const uint8_t *end;
 	size_t unit;
 };
 
-/* Digits into *ret; returns how many, or -1 when there are too many to count with. */
+/* Digits into *ret; returns how many, or -1 for an overflow. */
 static int scan_digits(struct scan *scan, int64_t *ret)
 {
 	int n = 0;
@@ -38,7 +38,7 @@ static int scan_digits(struct scan *scan, int64_t *ret)
 	return n;
 }
 
-/* The longest unit name here, not one that came already; NULL: none. */
+/* The longest unit name at this place that is still allowed; NULL: none. */
 static const struct unit *scan_unit(struct scan *scan)
 {
 	size_t len = 0;
@@ -82,7 +82,7 @@ static const char *scan_term(struct scan *scan, int64_t *sum)
 	if (whole > DURATION_MAX / unit->ms) {
 		return "longer than ten years";
 	}
-	/* A reduced fraction that is too large to multiply has too many digits to be whole
+	/* If the reduced fraction is too large to multiply, it has too many digits for whole
 	 * milliseconds. */
 	if (part > INT64_MAX / unit->ms || part * unit->ms % tens != 0) {
 		return "finer than a millisecond";
@@ -109,7 +109,7 @@ int obi_duration_parse(struct ob_bytes text, int64_t *ret_ms, struct ob_error *r
 	return OB_OK;
 }
 
-/* Seconds with the fraction that is there: "1.5s", "250ms", "" when both are 0. */
+/* Seconds with a fraction where needed: "1.5s", "250ms"; "" when both are 0. */
 static int seconds_text(int64_t ms, char *text, size_t cap)
 {
 	int64_t part = ms % 1000;

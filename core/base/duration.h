@@ -5,13 +5,13 @@
 
 #include <outboard/abi.h>
 
-/* Parse text: one or more of <decimal><unit> with unit ms, s, m, h, in falling order ("0" alone is
- * refused, "0s" is 0). A fraction ("1.5s") is allowed, but nothing finer than a millisecond. The
- * result is in milliseconds, at most 10 years. OB_EINVAL says what is wrong. */
+/* Parse one or more <decimal><unit> with the units h, m, s and ms, in this order: "0s" is 0, "0"
+ * alone is refused. A fraction ("1.5s") is allowed, but nothing finer than a millisecond. The
+ * result is in milliseconds, at most 10 years. OB_EINVAL: reterr says what is wrong. */
 int obi_duration_parse(struct ob_bytes text, int64_t *ret_ms, struct ob_error *reterr);
 
-/* A short such text: "1m30s", "1.5s", "250ms", "1h", "0s"; "none" for a negative one. cap 32 is
- * enough. */
+/* The shortest such text: "1m30s", "1.5s", "250ms", "1h", "0s"; "none" for a negative duration.
+ * cap must be at least 32. */
 void obi_duration_text(int64_t ms, char *text, size_t cap);
 
 #endif

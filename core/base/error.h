@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base/error - one code for the program, one line for a person. */
+/* base/error - a code for the program, and one line of text for a person. */
 #ifndef OBI_BASE_ERROR_H
 #define OBI_BASE_ERROR_H
 
@@ -12,12 +12,11 @@ int obi_fail(struct ob_error *reterr, int code, int sys, const char *format, ...
 int obi_failv(struct ob_error *reterr, int code, int sys, const char *format, va_list args)
     __attribute__((format(printf, 4, 0)));
 
-/* Put "prefix: " before the text that is there, and return its code. For callers that know more
- * than the one who failed. */
+/* Prefix the error's text with "prefix: ", and return its code. For callers that can add
+ * context. */
 int obi_wrap(struct ob_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The OB_E... code that an errno of a file or socket call means to a caller; OB_EIO when it has no
- * closer one. */
+/* The OB_E... code for the errno of a file or socket call; OB_EIO if there is no closer one. */
 int obi_code_of_errno(int sys);
 
 #endif

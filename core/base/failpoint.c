@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/failpoint.h"
 
-/* ISO C wants a declaration in every file. */
+/* ISO C requires a declaration in every file. */
 typedef int obi_failpoint_file;
 
 #ifdef OB_FAILPOINTS
@@ -23,7 +23,7 @@ struct point {
 	char name[NAME];
 	enum action action;
 	int value;	  /* exit status, or errno */
-	unsigned long at; /* the hit that counts; 0: every one */
+	unsigned long at; /* the hit that counts; 0: all */
 	atomic_ulong hits;
 };
 
@@ -47,7 +47,7 @@ static int errno_of(const char *name)
 	return 0;
 }
 
-/* What stands in "WORD(...)"; false: text is not of that form. */
+/* The text inside "WORD(...)"; false if text does not have this form. */
 static bool in_brackets(const char *text, const char *word, char *argument)
 {
 	size_t len = strlen(word), end = strlen(text);
@@ -105,7 +105,7 @@ static void read_point(char *text)
 	count++;
 }
 
-/* Before main(), so that no two threads can be here at once. */
+/* Runs before main(), and so before there is a second thread. */
 __attribute__((constructor)) static void read_points(void)
 {
 	const char *given = secure_getenv("OUTBOARD_FP");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* base/job - something that another thread asks the loop's thread to do; the loop (loop/loop)
- * queues it. */
+/* base/job - work that another thread hands to the loop's thread; the loop (loop/loop) queues
+ * it. */
 #ifndef OBI_BASE_JOB_H
 #define OBI_BASE_JOB_H
 

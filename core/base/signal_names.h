@@ -5,7 +5,7 @@
 
 #include <outboard/abi.h>
 
-/* "SIGTERM", "TERM" or "15" -> 15; -1: no such signal. Case counts. */
+/* "SIGTERM", "TERM" or "15" -> 15; -1: no such signal. Case matters. */
 int obi_signal_number(struct ob_bytes name);
 
 /* "nofile" -> RLIMIT_NOFILE; -1: no such limit. */

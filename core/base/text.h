@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base/text - text that may hold any bytes: UTF-8, and what may be printed. */
+/* base/text - scanning text that may be malformed. */
 #ifndef OBI_BASE_TEXT_H
 #define OBI_BASE_TEXT_H
 
@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The length of the well-formed UTF-8 sequence at `at`, 1 to 4; 0: there is none (overlong, a
- * surrogate, cut short, ...). at must be before end. */
+/* The length of the well-formed UTF-8 sequence at `at`, 1 to 4; 0: malformed (overlong, a
+ * surrogate, incomplete, ...). at must be before end. */
 static inline size_t obi_utf8_step(const uint8_t *at, const uint8_t *end)
 {
 	uint8_t first = at[0], low = 0x80, high = 0xbf;
@@ -20,7 +20,7 @@ static inline size_t obi_utf8_step(const uint8_t *at, const uint8_t *end)
 	if (first < 0xc2 || first > 0xf4 || (size_t)(end - at) < len) {
 		return 0;
 	}
-	/* Only the second byte's range depends on the first one. */
+	/* Only the range of the second byte depends on the first byte. */
 	low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : low;
 	high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : high;
 	if (at[1] < low || at[1] > high) {
@@ -40,7 +40,7 @@ static inline uint64_t obi_text_marks(uint64_t w)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
 	uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-	/* A borrow or a carry can make a false mark, but only above a true one. */
+	/* A borrow can set a false mark, but only above a true one. */
 	return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (w - ones * 0x20) |
 		(w + ones) | w) &
 	       high;
@@ -69,9 +69,7 @@ static inline const uint8_t *obi_text_plain(const uint8_t *at, const uint8_t *en
 	return at;
 }
 
-/* Whether the well-formed sequence of 2 or 3 bytes at `at` is a character that a terminal obeys:
- * U+0080-U+009F (C1), U+061C, U+200E, U+200F, U+2028-U+202E, U+2066-U+206F (line separators,
- * direction marks, overrides and isolates). */
+/* Make text well-formed UTF-8 in place: every malformed byte becomes '?'. */
 static inline bool obi_text_is_obeyed(const uint8_t *at, size_t step)
 {
 	if (step == 2) {

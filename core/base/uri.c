@@ -3,12 +3,12 @@
 
 #include "base/error.h"
 
-/* What is left to split. Everything before `end` is printable ASCII. */
+/* The rest of the URI. Everything before `end` is printable ASCII. */
 struct split {
 	const char *at;
 	const char *end;
 	struct ob_uri *uri;
-	const char *wrong; /* NULL: nothing so far */
+	const char *wrong; /* NULL: nothing yet */
 };
 
 static bool is_digit(char c)
@@ -32,7 +32,8 @@ static int hex_value(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* RFC 3986: unreserved and sub-delims; what else a component allows is in extra. */
+/* The unreserved characters and sub-delims of RFC 3986, and those in extra, which a component
+ * allows too. */
 static bool is_plain(char c, const char *extra)
 {
 	return is_alpha(c) || is_digit(c) || (c != '\0' && strchr("-._~!$&'()*+,;=", c) != NULL) ||
@@ -92,7 +93,7 @@ static void split_scheme(struct split *split)
 	split->at = colon + 3;
 }
 
-/* Ports are decimal and have at most 31 bits: vsock's are that wide. Each transport has its own
+/* A port is decimal and has at most 31 bits, as vsock allows. Each transport has its own
  * maximum. */
 static void set_port(struct split *split, const char *digits, const char *end)
 {
@@ -122,7 +123,7 @@ static bool is_ip_literal(const char *from, const char *end)
 	return from < zone && is_component(zone, end, "");
 }
 
-/* [literal]:port; split->at stands behind the bracket. */
+/* [literal]:port; split->at is behind the bracket. */
 static void split_literal(struct split *split, const char *end)
 {
 	const char *close = find(split->at, end, "]");
@@ -163,7 +164,8 @@ static void split_authority(struct split *split)
 	split->at = end;
 }
 
-/* The scheme behind the last '+', which says how an address is written whatever wraps it. */
+/* Compare the scheme behind the last '+': it determines the form of the address, whatever wraps
+ * it. */
 static bool is_scheme(const struct ob_uri *uri, const char *name)
 {
 	struct ob_bytes last = uri->scheme;
@@ -226,7 +228,7 @@ static void split_query(struct split *split)
 	}
 }
 
-/* ---- The whole ---- */
+/* ---- The whole URI ---- */
 
 enum { URI_MAX = 4096 };
 
@@ -256,7 +258,8 @@ static int decode_path(struct ob_uri *uri, struct ob_arena *arena, const char **
 	return OB_OK;
 }
 
-/* The URI in a message: what cannot be printed shows as '?', and it is not longer than a line. */
+/* The URI in the message is cut to the length of a line, and what is not printable becomes
+ * '?'. */
 static int refuse(const char *text, int code, const char *wrong, struct ob_error *reterr)
 {
 	char shown[160];

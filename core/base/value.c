@@ -40,7 +40,7 @@ static int copy_container(const struct ob_value *value, struct obi_arena *arena,
 {
 	struct ob_value *run = NULL;
 	bool map = value->type == OB_MAP;
-	/* A pair is two values in a row. */
+	/* A pair is two successive values. */
 	const struct ob_value *from =
 	    map ? (const struct ob_value *)(const void *)value->as.pairs : value->as.items;
 	int rc = OB_OK;
@@ -143,7 +143,7 @@ bool obi_value_equal(const struct ob_value *a, const struct ob_value *b)
 
 /* ---- Build by format ---- */
 
-/* va_list may be an array type, which decays in a parameter; in a struct it can be handed on by
+/* va_list may be an array type, which decays as a parameter; inside a struct it can be passed by
  * pointer. */
 struct arguments {
 	va_list list;
@@ -247,8 +247,7 @@ void obi_build_format(struct ob_builder *builder, const char *format, va_list ar
 {
 	struct arguments copied;
 	va_copy(copied.list, args);
-	/* After an error the rest is not read: an unknown piece leaves the arguments' types
-	 * unknown. */
+	/* Stop at an error: after an unknown piece the types of the arguments are unknown. */
 	for (const char *at = format; *at != '\0' && builder->error == OB_OK; at++) {
 		build_piece(builder, *at, &copied);
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reader is a loop, not a recursion: what an open container needs to be gone on with lies on
- * the stack of values, so that depth costs 16 bytes and no C stack.
+ * The reader is a loop without recursion. What is needed to continue an open container is kept
+ * on the stack of values, so that a level costs 16 bytes and no C stack.
  *
- * The stack begins in the parser, and finished runs of items are taken from the arena. A text with
- * more open values than that gets one pool with room for all that may still come: the stack grows
- * in it from the left, and finished runs from the right. A value is in one of the two, so a value
- * costs 16 bytes, and never more than 8 bytes for each byte of text.
+ * The stack starts inside the parser, and finished runs of items are taken from the arena. A
+ * text with more open values gets one pool with room for all values that can follow: the stack
+ * grows from its left end, and finished runs from its right end. A value is in one of the two,
+ * so it costs 16 bytes, and never more than 8 bytes for each byte of text.
  */
 #include "json/json.h"
 
@@ -21,10 +21,10 @@ struct parser {
 	uint32_t depth_max;
 	uint32_t flags;
 	uint8_t type;	/* of the innermost open container */
-	uint32_t count; /* values in it so far, keys included */
+	uint32_t count; /* values in it so far, including keys */
 	struct ob_value *values;
 	uint32_t used;
-	uint32_t room; /* in the pool: where the finished runs begin */
+	uint32_t room; /* in the pool: where the finished runs start */
 	struct ob_value first[STACK_FIRST];
 };
 
@@ -40,8 +40,8 @@ static bool no_memory(struct parser *p)
 
 /* ---- The stack of values ---- */
 
-/* The value at scan.at has no room: go over to a pool. Each value but that one has a ',', ':', '['
- * or '{' before it. */
+/* There is no room for the value at scan.at: switch to a pool. Each further value has a ',',
+ * ':', '[' or '{' before it. */
 static bool open_pool(struct parser *p)
 {
 	size_t left = (size_t)(p->scan.end - p->scan.at);
@@ -59,8 +59,8 @@ static bool open_pool(struct parser *p)
 	return true;
 }
 
-/* A place for the next value. What is scanned is written there at once; going through a copy would
- * cost more than the scan. */
+/* The place of the next value. The scan writes into it directly; a copy would cost more than the
+ * scan. */
 static struct ob_value *next_place(struct parser *p)
 {
 	if (p->used == p->room && !open_pool(p)) {
@@ -92,7 +92,7 @@ static bool push_number(struct parser *p)
 	return place != NULL && obi_json_scan_number(&p->scan, place);
 }
 
-/* Turn the last n values of the stack into a run that stays. */
+/* Turn the last n values of the stack into a permanent run. */
 static struct ob_value *take_run(struct parser *p, uint32_t n)
 {
 	struct ob_value *run;
@@ -137,7 +137,8 @@ static bool merge(const struct ob_pair **from, size_t n1, size_t n, const struct
 	return true;
 }
 
-/* Sorting finds them in n log n whatever the keys are; a hash table could be flooded. */
+/* Sorting finds duplicates in n log n steps for any keys; a hash table could be attacked with
+ * collisions. */
 static bool check_many_keys(struct parser *p, const struct ob_pair *pairs, size_t n)
 {
 	const struct ob_pair **from = ob_arena_alloc(p->scan.arena, 2 * n * sizeof(*from));
@@ -191,7 +192,7 @@ static void skip_space(struct parser *p)
 	}
 }
 
-/* Push what must be known when this container ends: that of the one around it. */
+/* Push what is needed when this container ends: the state of the one around it. */
 static bool open_container(struct parser *p, uint8_t type)
 {
 	struct ob_value outer = ob_nil();
@@ -212,7 +213,7 @@ static bool open_container(struct parser *p, uint8_t type)
 
 static bool close_map(struct parser *p, struct ob_value *run, uint32_t n, struct ob_value *ret)
 {
-	/* A pair is two values in a row. */
+	/* A pair is two successive values. */
 	struct ob_pair *pairs = (struct ob_pair *)(void *)run;
 	*ret = ob_map(pairs, n / 2);
 	if (!check_keys(p, pairs, n / 2)) {
@@ -252,7 +253,7 @@ static bool parse_word(struct parser *p, const char *word, struct ob_value value
 	return push(p, value);
 }
 
-/* A scalar, or the beginning of a container. */
+/* A scalar, or the start of a container. */
 static bool begin_value(struct parser *p)
 {
 	switch (p->scan.at < p->scan.end ? *p->scan.at : '\0') {
@@ -347,7 +348,7 @@ int obi_json_parse(struct ob_bytes text, struct ob_arena *arena,
 {
 	static const uint8_t nothing[1];
 	const uint8_t *start = text.len > 0 ? text.data : nothing;
-	struct parser p; /* not cleared: first is large, and written before it is read */
+	struct parser p; /* not cleared: first is large, and is written before it is read */
 	p.scan = (struct obi_json_scan){start, start + text.len, arena, OB_OK, NULL};
 	p.depth = 0;
 	p.depth_max = limits != NULL ? limits->depth : OB_DEPTH_MAX;

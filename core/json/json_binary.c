@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Binary in JSON, which has none: {"$binary":"<base64>"}. */
+/* Binary in JSON: {"$binary":"<base64>"}. */
 #include "json/json_scan.h"
 
 static const char name[] = "binary";
@@ -15,9 +15,9 @@ bool obi_json_is_binary_key(const struct ob_value *key)
 	return dollars > 0 && memcmp(key->as.string + dollars, name, len) == 0;
 }
 
-/* ---- In ---- */
+/* ---- Reading ---- */
 
-/* The value of a base64 digit; 64 for what is none. */
+/* The value of a base64 digit; 64 if it is not one. */
 static uint32_t digit(char c)
 {
 	if (c >= 'A' && c <= 'Z') {
@@ -32,8 +32,8 @@ static uint32_t digit(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : 64;
 }
 
-/* Four digits, of which the last 4 - n are padding. False when they are none, or have bits that
- * mean nothing. */
+/* Four digits, of which the last 4 - n are padding. False for other characters, or if unused
+ * bits are set. */
 static bool read_four(const char *from, uint32_t n, uint8_t *to)
 {
 	uint32_t bits = 0, wrong = 0;
@@ -48,7 +48,7 @@ static bool read_four(const char *from, uint32_t n, uint8_t *to)
 	return wrong == 0 && (n == 4 || (bits & (n == 3 ? 0xffu : 0xffffu)) == 0);
 }
 
-/* How many characters of text, a multiple of 4, are no padding. */
+/* The number of characters of text, a multiple of 4, without padding. */
 static uint32_t without_padding(const struct ob_value *text)
 {
 	uint32_t n = text->count;
@@ -94,7 +94,7 @@ bool obi_json_read_binary(struct obi_json_scan *scan, struct ob_pair *pair, stru
 	return read_base64(scan, &pair->value, ret);
 }
 
-/* ---- Out ---- */
+/* ---- Writing ---- */
 
 static void put_four(const uint8_t *data, size_t n, char *four)
 {

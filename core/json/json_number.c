@@ -21,15 +21,15 @@ static bool bad(struct obi_json_scan *p, const char *wrong)
 	return obi_json_refuse(p, OB_EPROTO, wrong);
 }
 
-/* ---- In ---- */
+/* ---- Reading ---- */
 
 struct number {
 	const uint8_t *text;
-	uint64_t digits; /* all of them as one integer, unless inexact */
-	bool inexact;	 /* there are more digits than that holds */
+	uint64_t digits; /* all digits as one integer, unless inexact */
+	bool inexact;	 /* it has more digits than `digits` holds */
 	bool negative;
 	bool integer;	  /* no '.', no exponent */
-	int64_t exponent; /* of ten, the places after the point included */
+	int64_t exponent; /* power of ten, including the places after the point */
 };
 
 static bool scan_digits(struct obi_json_scan *p, struct number *n, bool fraction)
@@ -90,8 +90,8 @@ static bool scan_number(struct obi_json_scan *p, struct number *n)
 	return true;
 }
 
-/* Both factors are exact doubles, so that one multiplication or division rounds correctly. Most
- * numbers are such. */
+/* Both factors are exact doubles, so one multiplication or division rounds correctly. Most
+ * numbers have this form. */
 static bool exact_double(const struct number *n, double *ret)
 {
 	if (FLT_EVAL_METHOD != 0 || n->inexact || n->digits > EXACT_MAX ||
@@ -104,8 +104,8 @@ static bool exact_double(const struct number *n, double *ret)
 	return true;
 }
 
-/* strtod() wants an end and takes the decimal point from the locale, so it gets a copy, and ours.
- */
+/* strtod() needs an end and takes the decimal point from the locale, so it gets a copy, and our
+ * locale. */
 static bool slow_double(struct obi_json_scan *p, const struct number *n, double *ret)
 {
 	size_t len = (size_t)(p->at - n->text);
@@ -122,7 +122,7 @@ static bool slow_double(struct obi_json_scan *p, const struct number *n, double 
 	return isfinite(*ret) || bad(p, "a number too large for a double");
 }
 
-/* An integer that 64 bits hold. */
+/* An integer that fits into 64 bits. */
 static bool set_integer(struct ob_value *ret, const struct number *n)
 {
 	if (!n->integer || n->inexact || (n->negative && n->digits > UINT64_C(1) << 63)) {
@@ -156,7 +156,7 @@ bool obi_json_scan_number(struct obi_json_scan *p, struct ob_value *ret)
 	return true;
 }
 
-/* ---- Out ---- */
+/* ---- Writing ---- */
 
 bool obi_json_put_uint(uint64_t u, struct ob_sink *out)
 {
@@ -177,8 +177,8 @@ bool obi_json_put_int(int64_t i, struct ob_sink *out)
 	return ob_sink_byte(out, '-') && obi_json_put_uint(0 - (uint64_t)i, out);
 }
 
-/* The least precision that reads back the same, by trying. Below 15 digits only subnormal numbers
- * differ from %.15g. */
+/* The least precision that reads back as the same number, by trial. Below 15 digits only
+ * subnormal numbers differ from %.15g. */
 static void shortest(double d, char *text, size_t cap)
 {
 	locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
@@ -205,8 +205,8 @@ static void put_decimal(uint64_t n, size_t places, struct ob_sink *out)
 	ob_sink_put(out, fraction, places > 0 ? places + 1 : 2);
 }
 
-/* The numbers of people have few places, and to find those takes two exact factors only: the
- * quotient rounds correctly, so that it is d if and only if the decimal reads back as d. */
+/* Most numbers have few decimal places, which two exact factors can find: the quotient rounds
+ * correctly, so it equals d if and only if the decimal reads back as d. */
 static bool put_few_places(double d, struct ob_sink *out)
 {
 	for (size_t places = 0; FLT_EVAL_METHOD == 0 && places <= PLACES_MAX; places++) {

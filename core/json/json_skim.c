@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking over JSON without making values of it. */
+/* Finding the parts of JSON text without making values. */
 #include "json/json.h"
 #include "json/json_scan.h"
 #include "base/text.h"
 
-/* at is behind an opening quote. Behind the closing one, or end. */
+/* at is behind an opening quote. Returns the place behind the closing quote, or end. */
 static const uint8_t *skip_string(const uint8_t *at, const uint8_t *end)
 {
 	for (at = obi_text_plain(at, end); at < end; at = obi_text_plain(at, end)) {
@@ -43,8 +43,7 @@ static const uint8_t *skip_space(const uint8_t *at, const uint8_t *end)
 	return at;
 }
 
-/* Where the value that begins at `at` is over: a comma or a closing bracket that is not its own
- * follows. */
+/* The end of the value at `at`: the next comma or closing bracket that does not belong to it. */
 static const uint8_t *skip_value(const uint8_t *at, const uint8_t *end)
 {
 	size_t depth = 0;
@@ -76,7 +75,7 @@ struct ob_bytes obi_json_piece_next(struct obi_json_pieces *pieces)
 	const uint8_t *end = pieces->end;
 	const uint8_t *at = skip_space(pieces->at + (pieces->at < end), end);
 	if (at < end && *at == '"') {
-		/* A key, if a colon follows; else the value itself. */
+		/* A key if a colon follows; otherwise the value itself. */
 		const uint8_t *colon = skip_space(skip_string(at + 1, end), end);
 		at = colon < end && *colon == ':' ? skip_space(colon + 1, end) : at;
 	}

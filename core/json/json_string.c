@@ -8,7 +8,7 @@ static bool bad(struct obi_json_scan *p, const char *wrong)
 	return obi_json_refuse(p, OB_EPROTO, wrong);
 }
 
-/* ---- In ---- */
+/* ---- Reading ---- */
 
 static int hex_digit(uint8_t c)
 {
@@ -19,7 +19,7 @@ static int hex_digit(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The XXXX of \uXXXX at `at`; -1 when it is none. */
+/* The XXXX of \uXXXX at `at`; -1 if it is malformed. */
 static int32_t hex4(const uint8_t *at, const uint8_t *end)
 {
 	int32_t unit = 0;
@@ -56,7 +56,7 @@ static uint8_t *put_utf8(uint8_t *to, int32_t point)
 	return to;
 }
 
-/* p->at is behind "\u"; two of them make one character when the first is a high surrogate. */
+/* p->at is behind "\u". If it is a high surrogate, a second \uXXXX completes the character. */
 static uint8_t *unescape_unicode(struct obi_json_scan *p, const uint8_t *end, uint8_t *to)
 {
 	int32_t point = hex4(p->at, end);
@@ -79,7 +79,7 @@ static uint8_t *unescape_unicode(struct obi_json_scan *p, const uint8_t *end, ui
 	return put_utf8(to, point);
 }
 
-/* p->at is behind a backslash. Returns where output goes on, or NULL. */
+/* p->at is behind a backslash. Returns where the output continues, or NULL. */
 static uint8_t *unescape_one(struct obi_json_scan *p, const uint8_t *end, uint8_t *to)
 {
 	static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
@@ -102,8 +102,8 @@ static void set_string(struct ob_value *ret, const uint8_t *from, const uint8_t 
 	ret->as.string = (const char *)from;
 }
 
-/* The raw text from p->at to end has escapes: make the real one in the arena. It is never longer.
- */
+/* The text from p->at to end has escapes: decode it into the arena. The result is never
+ * longer. */
 static bool unescape(struct obi_json_scan *p, const uint8_t *end, struct ob_value *ret)
 {
 	uint8_t *text = ob_arena_alloc(p->arena, (size_t)(end - p->at));
@@ -129,7 +129,7 @@ static bool unescape(struct obi_json_scan *p, const uint8_t *end, struct ob_valu
 	return true;
 }
 
-/* What is at p->at is not plain, and no quote either: step over it. */
+/* p->at is neither plain text nor a quote: step over it. */
 static bool step_over(struct obi_json_scan *p, bool *ret_escapes)
 {
 	if (*p->at == '\\') {
@@ -182,7 +182,7 @@ bool obi_json_scan_string(struct obi_json_scan *p, struct ob_value *ret)
 	return true;
 }
 
-/* ---- Out ---- */
+/* ---- Writing ---- */
 
 /* Append the escape of what is at `at`; a byte that is not UTF-8 becomes U+FFFD. Returns how many
  * bytes it stands for. */

@@ -7,7 +7,7 @@
 #include "json/json_scan.h"
 #include "base/value.h"
 
-/* What could not be written, and why: a full sink is told at the end. */
+/* The error, if any. A full sink is reported at the end. */
 struct writer {
 	struct ob_sink *out;
 	struct obi_json_limits limits;
@@ -84,7 +84,7 @@ static void write_container(struct writer *w, const struct ob_value *value, uint
 	if (depth >= w->limits.depth) {
 		refuse(w, OB_ETOOBIG, "a tree that is nested too deep");
 	} else if (value->type == OB_BINARY) {
-		obi_json_put_binary(value, w->out); /* an object, to who reads it */
+		obi_json_put_binary(value, w->out); /* for a reader, this is an object */
 	} else if (value->type == OB_ARRAY) {
 		write_array(w, value, depth);
 	} else {

@@ -17,7 +17,7 @@ static const struct level {
 
 enum { LEVELS = sizeof levels / sizeof levels[0], OFFSET_DIGITS = 6 };
 
-/* "+2", "-14"; nothing at all is 0. */
+/* "+2", "-14"; an empty offset is 0. */
 static bool parse_level_offset(const uint8_t *at, const uint8_t *end, int *ret)
 {
 	int value = 0;
@@ -79,7 +79,7 @@ void obi_log_level_text(int level, char *text, size_t cap)
 	}
 }
 
-/* ---- Keys with a meaning: each takes its value, or leaves it to be an attribute ---- */
+/* ---- Keys with a meaning: each function takes its value, or leaves it as an attribute ---- */
 
 static bool take_time(const struct ob_value *value, struct ob_log_record *record)
 {
@@ -103,7 +103,8 @@ static bool take_message(const struct ob_value *value, struct ob_log_record *rec
 	return ob_get_string(value, &record->message);
 }
 
-/* {"function": string, "file": string, "line": integer}, each at most once, and nothing else. */
+/* {"function": string, "file": string, "line": integer}, each at most once, and no other
+ * keys. */
 static bool take_source(const struct ob_value *value, struct ob_log_record *record)
 {
 	static const char *const keys[] = {"function", "file", "line"};
@@ -139,7 +140,7 @@ static const struct meaning {
 
 enum { MEANINGS = sizeof meanings / sizeof meanings[0] };
 
-/* Whether the pair was taken; *seen remembers which keys came already. */
+/* Whether the pair was taken; *seen records the keys that came already. */
 static bool take_pair(const struct ob_pair *pair, uint32_t *seen, struct ob_log_record *record)
 {
 	struct ob_bytes key = ob_bytes_of(pair->key.as.string, pair->key.count);
@@ -155,7 +156,7 @@ static bool take_pair(const struct ob_pair *pair, uint32_t *seen, struct ob_log_
 
 static void take_object(const struct ob_value *object, struct ob_log_record *record)
 {
-	/* The tree is ours alone: what is left of its pairs can stay where it is. */
+	/* The tree is not shared: the remaining pairs can stay in place. */
 	struct ob_pair *pairs = (struct ob_pair *)(uintptr_t)object->as.pairs;
 	uint32_t kept = 0, seen = 0;
 	for (uint32_t i = 0; i < object->count; i++) {
@@ -177,7 +178,7 @@ static bool parse_object(struct ob_bytes line, struct ob_arena *arena, struct ob
 	while (i < line.len && (line.data[i] == ' ' || line.data[i] == '\t')) {
 		i++;
 	}
-	/* Most lines that are not records are seen here. */
+	/* Detects most lines that are not records. */
 	if (i == line.len || line.data[i] != '{') {
 		return false;
 	}

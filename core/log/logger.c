@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a logger promises a parent: whole lines, in order, none glued to half of another. What it
- * promises the application: it never waits for the parent. So a record that does not fit is
- * dropped, and counted; but one that was begun is finished before anything else is written.
- */
+/* A logger writes whole lines, in order, and never part of a line before another. It never waits
+ * for the parent: a record that does not fit is dropped and counted. A record that was partly
+ * written is completed before anything else. */
 #include "log/logger.h"
 
 #include <errno.h>
@@ -25,9 +23,9 @@ enum { ATTRS_MAX = 4 << 20, MESSAGE_CUT = 64 * 1024 };
 struct ob_logger {
 	struct obi_log_sink sink;
 	atomic_int level;
-	pthread_mutex_t lock;	/* of all below */
-	struct obi_arena arena; /* the attributes of the record at hand */
-	struct obi_buf line;	/* the record at hand; between calls, the unwritten rest of one */
+	pthread_mutex_t lock;	/* protects everything below */
+	struct obi_arena arena; /* attributes of the current record */
+	struct obi_buf line;	/* the current record; between calls, the unwritten rest of one */
 	uint64_t dropped;
 };
 
@@ -70,7 +68,7 @@ void ob_logger_set_level(ob_logger *logger, int level)
 
 /* ---- Writing; the lock is held ---- */
 
-/* Finish what was begun. */
+/* Write the rest of a record. */
 static bool write_rest(struct ob_logger *logger)
 {
 	while (obi_buf_len(&logger->line) > 0) {
@@ -84,7 +82,8 @@ static bool write_rest(struct ob_logger *logger)
 	return true;
 }
 
-/* A record that is longer than a parent takes loses its attributes and the end of its message. */
+/* A record that exceeds the limit of a parent loses its attributes and the end of its
+ * message. */
 static bool render(struct ob_logger *logger, struct ob_log_record *record)
 {
 	if (obi_log_render_json(record, obi_buf_sink(&logger->line))) {
@@ -97,7 +96,7 @@ static bool render(struct ob_logger *logger, struct ob_log_record *record)
 	return obi_log_render_json(record, obi_buf_sink(&logger->line));
 }
 
-/* Nothing waits. Returns false when not one byte of the record was taken. */
+/* Never waits. Returns false when no byte of the record was written. */
 static bool write_record(struct ob_logger *logger, struct ob_log_record *record)
 {
 	bool rendered = render(logger, record);
@@ -135,7 +134,7 @@ static bool report_dropped(struct ob_logger *logger)
 	return logger->dropped == 0;
 }
 
-/* Write all that waits. */
+/* Write everything that is pending. */
 static bool write_waiting(struct ob_logger *logger)
 {
 	return write_rest(logger) && report_dropped(logger) && obi_buf_len(&logger->line) == 0;
@@ -151,7 +150,7 @@ bool obi_logger_flush(struct ob_logger *logger)
 
 /* ---- The call ---- */
 
-/* A record is worth more than its attributes. */
+/* If the attributes cannot be built, the record is written without them. */
 static struct ob_value build_attrs(struct ob_logger *logger, const char *format, va_list args)
 {
 	static const struct ob_pair bad = {

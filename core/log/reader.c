@@ -14,27 +14,26 @@
 
 enum { CHUNK = 64 * 1024, SCRATCH = 8 * 1024, KEEP = 4096 };
 
-/* A tree takes at most 16 bytes for a byte of its line, and the parser's constant. */
+/* A tree takes at most 16 bytes for each byte of its line, plus the parser's constant. */
 #define TREE_MAX (17 * OBI_LOG_LINE_MAX)
 
 struct obi_log_reader {
 	struct obi_log_reader_setup setup;
 	struct obi_io io;
-	struct obi_buf line; /* one that is begun: what earlier reads gave of it */
-	uint64_t discarded;  /* of this line, beyond its maximum */
+	struct obi_buf line; /* an incomplete line: what earlier reads returned of it */
+	uint64_t discarded;  /* bytes of this line beyond the maximum */
 	bool busy;	     /* fn is running */
 	bool dead;	     /* freed inside fn */
 	char name[];
 };
 
-/* One read and what becomes of it. Lies on the stack, so that a stream that is silent costs
- * nothing. */
+/* One read and its processing. It is on the stack, so that a silent stream costs nothing. */
 struct turn {
 	struct obi_log_reader *reader;
 	struct timespec read_at;
 	struct obi_arena arena;
-	_Alignas(16)
-	    uint8_t scratch[SCRATCH]; /* the arena's first piece: enough for nearly every record */
+	_Alignas(16) uint8_t
+	    scratch[SCRATCH]; /* the first block of the arena: enough for nearly every record */
 	uint8_t chunk[CHUNK];
 };
 
@@ -44,9 +43,9 @@ static void destroy(struct obi_log_reader *reader)
 	free(reader);
 }
 
-/* ---- Handing on ---- */
+/* ---- Delivery ---- */
 
-/* Call fn. Returns false when the reader is gone after that. */
+/* Call fn. Returns false when the reader was freed in fn. */
 static bool hand_on(struct obi_log_reader *reader, const struct ob_log_record *record)
 {
 	reader->busy = true;
@@ -59,7 +58,7 @@ static bool hand_on(struct obi_log_reader *reader, const struct ob_log_record *r
 	return true;
 }
 
-/* One line is whole, or as whole as it gets. Returns false when the reader is gone. */
+/* A line is complete, or was cut. Returns false when the reader was freed. */
 static bool emit(struct turn *turn, struct ob_bytes line)
 {
 	struct obi_log_reader *reader = turn->reader;
@@ -87,14 +86,15 @@ static bool emit(struct turn *turn, struct ob_bytes line)
 
 /* ---- Lines ---- */
 
-/* Add to the line that is begun; what is too much is only counted. */
+/* Append to the incomplete line; bytes beyond the maximum are only counted. */
 static void keep(struct obi_log_reader *reader, const uint8_t *data, size_t n)
 {
 	size_t room = OBI_LOG_LINE_MAX - obi_buf_len(&reader->line);
 	size_t fits = reader->discarded > 0 ? 0 : n < room ? n : room;
 	uint8_t *to = fits > 0 ? obi_buf_reserve(&reader->line, fits, NULL) : NULL;
 	if (to == NULL) {
-		/* Out of memory is no other case: the line is cut here, and marked. */
+		/* Out of memory is handled like the maximum: the line is cut here, and
+		 * marked. */
 		obi_buf_truncate(&reader->line, obi_buf_len(&reader->line));
 		fits = 0;
 	} else {
@@ -104,7 +104,7 @@ static void keep(struct obi_log_reader *reader, const uint8_t *data, size_t n)
 	reader->discarded += n - fits;
 }
 
-/* Hand on the line that is begun, which now ended. */
+/* Deliver the incomplete line, which has ended. */
 static bool end_line(struct turn *turn)
 {
 	struct obi_buf *line = &turn->reader->line;
@@ -124,7 +124,7 @@ static bool is_begun(const struct obi_log_reader *reader)
 	return obi_buf_len(&reader->line) > 0 || reader->discarded > 0;
 }
 
-/* Take n bytes apart into lines. Returns false when the reader is gone. */
+/* Split n bytes into lines. Returns false when the reader was freed. */
 static bool split(struct turn *turn, size_t n)
 {
 	const uint8_t *at = turn->chunk, *end = turn->chunk + n;
@@ -154,8 +154,8 @@ static void begin_turn(struct turn *turn, struct obi_log_reader *reader)
 	clock_gettime(CLOCK_REALTIME, &turn->read_at);
 }
 
-/* One read of at most max bytes. Returns how many; 0: nothing there, or the end; negative: the
- * reader is gone. */
+/* One read of at most max bytes. Returns the number of bytes; 0: nothing to read, or the end;
+ * negative: the reader was freed. */
 static ssize_t read_once(struct turn *turn, size_t max)
 {
 	struct obi_log_reader *reader = turn->reader;
@@ -164,7 +164,7 @@ static ssize_t read_once(struct turn *turn, size_t max)
 		n = read(reader->setup.fd, turn->chunk, max < CHUNK ? max : CHUNK);
 	} while (n < 0 && errno == EINTR);
 	if (n == 0 || (n < 0 && errno != EAGAIN)) {
-		/* A descriptor that ended, or broke, is readable for ever. */
+		/* After its end or an error, a descriptor is readable for ever. */
 		obi_io_stop(&reader->io);
 	}
 	if (n <= 0) {
@@ -182,7 +182,7 @@ static void on_readable(void *user, int events)
 	obi_arena_free(&turn.arena);
 }
 
-/* What the pipe can hold, for a bound on what there is. */
+/* The capacity of the pipe, as a bound on its content. */
 static size_t pipe_size(int fd)
 {
 	int size = fcntl(fd, F_GETPIPE_SZ);
@@ -219,7 +219,7 @@ void obi_log_reader_flush(struct obi_log_reader *reader)
 	obi_arena_free(&turn.arena);
 }
 
-/* ---- Life ---- */
+/* ---- Creation and end ---- */
 
 int obi_log_reader_new(const struct obi_log_reader_setup *setup, struct obi_log_reader **ret,
 		       struct ob_error *reterr)

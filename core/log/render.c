@@ -8,8 +8,7 @@
 #include "log/line.h"
 #include "log/time.h"
 
-/* The names under which the parent's own facts stand. A child's attribute of the same name gets
- * this prefix, so that each name means one thing. */
+/* All or nothing: part of a line would corrupt the next one. */
 #define RENAMED "child."
 
 static const struct ob_bytes reserved[] = {
@@ -43,8 +42,7 @@ static bool is_printed_by_child(const struct ob_log_record *record)
 	return record->name != NULL && record->stream != 0;
 }
 
-/* Whether the child wrote the attributes, and this key is the parent's. A record that is not parsed
- * has no attributes but the parent's. */
+/* key is constant: plain text, with quotes, comma and colon. */
 static bool is_renamed(const struct ob_log_record *record, struct ob_bytes key)
 {
 	if (!is_printed_by_child(record) || (record->flags & OB_LOG_PARSED) == 0 ||
@@ -94,7 +92,7 @@ static bool finish(struct ob_sink *out, size_t start)
 	return !out->failed;
 }
 
-/* ---- JSON ---- */
+/* A malformed byte, or a control character. */
 
 static void json_value(const struct ob_value *value, struct ob_sink *out)
 {
@@ -113,7 +111,8 @@ static void json_value(const struct ob_value *value, struct ob_sink *out)
 	ob_sink_byte(out, '"');
 }
 
-/* key is ours: plain text, with quotes, comma and colon. */
+/* The length of the printable character at `at`; 0: it must be escaped. quoted: so must '"' and
+ * '\\'. */
 static void json_text(const char *key, struct ob_bytes text, struct ob_sink *out)
 {
 	ob_sink_text(out, key);
@@ -151,7 +150,7 @@ static void json_attrs(const struct ob_log_record *record, struct ob_sink *out)
 	}
 }
 
-/* What the parent knows of the record stands first. */
+/* U+0080 to U+009F: terminals interpret them as escape sequences. */
 static void json_head(const struct ob_log_record *record, struct ob_sink *out)
 {
 	ob_sink_byte(out, '{');
@@ -182,9 +181,9 @@ bool obi_log_render_json(const struct ob_log_record *record, struct ob_sink *out
 	return finish(out, start);
 }
 
-/* ---- Text for people: characters ---- */
+/* Append the escape of the character at `at`; returns its length. */
 
-/* Append the escape of what is at `at`; returns how many bytes it stands for. */
+/* The end of the plain run at `at`: most of any text, and it needs no further check. */
 static size_t put_escape(const uint8_t *at, const uint8_t *end, struct ob_sink *out)
 {
 	char escape[OBI_TEXT_ESCAPE_MAX] = {'\\', (char)*at};
@@ -194,7 +193,7 @@ static size_t put_escape(const uint8_t *at, const uint8_t *end, struct ob_sink *
 	return step;
 }
 
-/* quoted: '"' and '\\' are escaped too. */
+/* Whether the value of key=value can be read back without quotes. */
 static void put_safe(struct ob_bytes text, bool quoted, struct ob_sink *out)
 {
 	static const uint8_t nothing[1];
@@ -213,7 +212,7 @@ static void put_safe(struct ob_bytes text, bool quoted, struct ob_sink *out)
 	ob_sink_put(out, run, (size_t)(end - run));
 }
 
-/* Whether key=value can be read back without quotes. */
+/* The printable ASCII characters other than: space " \ = [ ] { } , */
 static bool is_word(struct ob_bytes text)
 {
 	/* Of the printable ASCII: not space " \ = [ ] { } , */
@@ -251,7 +250,7 @@ struct human {
 	bool color;
 };
 
-/* The groups around a key, innermost first. */
+/* The items of an array: as JSON, but with the escapes of text. */
 struct group {
 	const struct group *outer;
 	const struct ob_value *key;
@@ -270,7 +269,7 @@ static void color(const struct human *h, const char *sgr)
 
 static void put_nested(const struct ob_value *value, uint32_t depth, struct ob_sink *out);
 
-/* What is inside of an array: as JSON, but for the escapes. */
+/* key=value, or the members of a group, each prefixed with the name of the group. */
 static void put_items(const struct ob_value *value, uint32_t depth, struct ob_sink *out)
 {
 	bool map = value->type == OB_MAP;

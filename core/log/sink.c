@@ -19,7 +19,7 @@ enum way { AS_IS, NONBLOCKING, ASK_FIRST, SOCKET };
 
 /* ---- Opening ---- */
 
-/* The same FIFO through an open file of our own; -1: not possible. */
+/* Open the same FIFO again, as an open file of our own; -1: not possible. */
 static int open_again(int fd)
 {
 	char path[32];
@@ -99,7 +99,7 @@ static ssize_t write_once(const struct obi_log_sink *sink, const void *data, siz
 	return write(sink->fd, data, len);
 }
 
-/* Take back the SIGPIPE that our own EPIPE raised, so that the process never learns of it. */
+/* Consume the SIGPIPE that our own EPIPE raised, so that the process does not see it. */
 static ssize_t write_masked(const struct obi_log_sink *sink, const void *data, size_t len)
 {
 	static const struct timespec at_once = {0, 0};

@@ -10,12 +10,11 @@ enum {
 	DATE_TIME = 19
 };
 
-/* ---- The calendar, counted from 1 March of year 0, so that the leap day is the last of a year
- * ---- */
+/* ---- The calendar, counted from 1 March of year 0: the leap day is the last of a year ---- */
 
 static int64_t days_of(int32_t year, int32_t month, int32_t day)
 {
-	int32_t y = year + ERA_YEARS - (month <= 2); /* one era up: never negative */
+	int32_t y = year + ERA_YEARS - (month <= 2); /* shifted by one era: never negative */
 	int32_t era = y / ERA_YEARS, of_era = y % ERA_YEARS;
 	int32_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
 	int32_t days = of_era * YEAR_DAYS + of_era / 4 - of_era / 100 + of_year;
@@ -42,9 +41,9 @@ static int32_t days_in(int32_t year, int32_t month)
 	return days[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
-/* ---- In ---- */
+/* ---- Reading ---- */
 
-/* n digits as a number; -1 when there are others. */
+/* n digits as a number; -1 if one is not a digit. */
 static int32_t digits(const uint8_t *at, size_t n)
 {
 	int32_t value = 0;
@@ -75,7 +74,7 @@ static bool parse_date_time(const uint8_t *at, int64_t *ret)
 	return true;
 }
 
-/* .123456789, of any length; returns what is behind it, NULL when there are no digits. */
+/* .123456789, of any length; returns the place behind it, or NULL without digits. */
 static const uint8_t *parse_fraction(const uint8_t *at, const uint8_t *end, long *ret)
 {
 	long unit = 100000000;
@@ -125,7 +124,7 @@ bool obi_log_time_parse(struct ob_bytes text, struct timespec *ret_time, int32_t
 	return true;
 }
 
-/* ---- Out ---- */
+/* ---- Writing ---- */
 
 /* Write n digits at `at`. */
 static void put_digits(char *at, size_t n, int64_t value)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads meet here: those who call ob_log_writer_record(), which renders into `queue` and
- * returns, and ours, which takes the whole queue and writes it, however long that takes. A
- * descriptor that takes nothing costs records, and their number is told as soon as it takes
- * something again.
+ * Two threads meet here. Callers of ob_log_writer_record() render into `queue` and return. The
+ * writer's thread takes the whole queue and writes it, however long that takes. If the
+ * descriptor accepts no output, records are dropped, and their number is logged once it accepts
+ * output again.
  */
 #include <errno.h>
 #include <poll.h>
@@ -28,27 +28,27 @@ struct ob_log_writer {
 	bool json;
 	bool color;
 	size_t queue_max;
-	int wake; /* an eventfd: look at the queue, or at `closing` */
+	int wake; /* an eventfd: check the queue, or `closing` */
 	pthread_t thread;
 
-	pthread_mutex_t lock; /* of what follows */
+	pthread_mutex_t lock; /* protects everything below */
 	pthread_cond_t has_ended;
 	struct obi_buf queue;
-	size_t writing; /* bytes of the batch that are not written yet: they wait too */
+	size_t writing; /* bytes of the batch that are not written yet; they count as queued */
 	uint64_t dropped;
-	bool asleep;  /* the thread wants to be woken */
-	bool gathers; /* it lets records gather: wake it only when there are many */
+	bool asleep;  /* the thread waits to be woken */
+	bool gathers; /* the thread lets records accumulate: wake it only for many */
 	bool closing;
-	int64_t deadline_ms; /* of closing */
+	int64_t deadline_ms; /* for closing */
 	bool ended;
-	bool abandoned; /* nobody waits for the thread any more: it frees the writer */
+	bool abandoned; /* the close did not wait for the thread, which frees the writer */
 
-	/* the thread's own */
+	/* used by the thread only */
 	struct obi_buf batch;
 	uint64_t
-	    reported; /* what the batch's last line says was dropped; 0: there is no such line */
-	bool failed;  /* the last write went wrong */
-	bool torn;    /* it went wrong inside a line */
+	    reported; /* the count of dropped records in the batch's last line; 0: no such line */
+	bool failed;  /* the last write failed */
+	bool torn;    /* it failed within a line */
 };
 
 static void destroy(struct ob_log_writer *writer)
@@ -64,7 +64,7 @@ static void destroy(struct ob_log_writer *writer)
 	free(writer);
 }
 
-/* ---- Those who log ---- */
+/* ---- Callers ---- */
 
 static bool render(const struct ob_log_writer *writer, const struct ob_log_record *record,
 		   struct obi_buf *to)
@@ -78,7 +78,7 @@ static void wake(const struct ob_log_writer *writer)
 {
 	uint64_t one = 1;
 	ssize_t n = write(writer->wake, &one, sizeof one);
-	(void)n; /* it fails only when the thread has been woken often already */
+	(void)n; /* fails only if many wake-ups are pending already */
 }
 
 static bool has_many(const struct ob_log_writer *writer)
@@ -108,8 +108,7 @@ void ob_log_writer_record(void *user, const struct ob_log_record *record)
 
 /* ---- The thread ---- */
 
-/* Sleep until there may be something to do: fd is writable (watch_fd), somebody woke us, or the
- * deadline. */
+/* Sleep until there may be work: fd is writable (if watch_fd), a wake-up, or the deadline. */
 static void sleep_until(struct ob_log_writer *writer, bool watch_fd, int64_t deadline_ms)
 {
 	struct pollfd fds[2] = {{.fd = writer->wake, .events = POLLIN},
@@ -126,7 +125,7 @@ static void sleep_until(struct ob_log_writer *writer, bool watch_fd, int64_t dea
 	}
 }
 
-/* When to stop writing: INT64_MAX until the writer is closed. */
+/* The time to stop writing: INT64_MAX until the writer is closed. */
 static int64_t deadline_of(struct ob_log_writer *writer)
 {
 	pthread_mutex_lock(&writer->lock);
@@ -154,14 +153,15 @@ static void append_report(struct ob_log_writer *writer)
 	}
 }
 
-/* Whether there is something to write; after a failure only what is new is worth a try. */
+/* Whether there is something to write. After a failure, only new records are worth another
+ * attempt. */
 static bool has_work(const struct ob_log_writer *writer)
 {
 	return obi_buf_len(&writer->queue) > 0 || (writer->dropped > 0 && !writer->failed);
 }
 
-/* Between two writes, give a flood the time to fill more than a line: waking up for each costs more
- * than the line itself. */
+/* Between two writes, let a burst of records accumulate: a wake-up for each costs more than the
+ * line. */
 static void gather(struct ob_log_writer *writer)
 {
 	pthread_mutex_lock(&writer->lock);
@@ -176,7 +176,7 @@ static void gather(struct ob_log_writer *writer)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-/* Wait for records and take them all. Returns false when the writer is closed and there is nothing
+/* Wait for records and take them all. Returns false when the writer is closed and nothing is
  * left. */
 static bool take_batch(struct ob_log_writer *writer)
 {
@@ -212,8 +212,8 @@ static void note_written(struct ob_log_writer *writer, size_t n)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-/* What is left of the batch will not be written: a record a line, and the last one may have been a
- * count itself. */
+/* Drop the rest of the batch: one record a line, of which the last may be a count of dropped
+ * records. */
 static void drop_batch(struct ob_log_writer *writer)
 {
 	struct ob_bytes bytes = obi_buf_bytes(&writer->batch);
@@ -229,7 +229,7 @@ static void drop_batch(struct ob_log_writer *writer)
 	writer->failed = true;
 }
 
-/* A line that broke off must not become one with the next. */
+/* End a line that was cut off, so that the next line is not appended to it. */
 static bool mend(struct ob_log_writer *writer)
 {
 	if (writer->torn && writer->failed && obi_log_sink_write(&writer->sink, "\n", 1) == 1) {
@@ -275,7 +275,7 @@ static void *run(void *user)
 	return NULL;
 }
 
-/* ---- Life ---- */
+/* ---- Creation and end ---- */
 
 static bool wants_color(int fd, int color)
 {
@@ -283,7 +283,8 @@ static bool wants_color(int fd, int color)
 	return color > 0 || (color == 0 && isatty(fd) && (no == NULL || no[0] == '\0'));
 }
 
-/* The application's signals are not for our thread; EPIPE's SIGPIPE stays with it, blocked. */
+/* The thread handles no signals of the application; SIGPIPE from its own writes stays blocked in
+ * it. */
 static int start_thread(struct ob_log_writer *writer)
 {
 	sigset_t all, was;
@@ -350,7 +351,7 @@ int ob_log_writer_new(int fd, const struct ob_log_writer_options *options,
 	return OB_OK;
 }
 
-/* Wait for the thread to end, until the deadline. The lock is held. */
+/* Wait for the end of the thread, until the deadline. The lock is held. */
 static void wait_for_end(struct ob_log_writer *writer)
 {
 	int64_t at = writer->deadline_ms;
@@ -383,7 +384,7 @@ void ob_log_writer_close(ob_log_writer *writer, int64_t timeout_ms)
 		pthread_join(thread, NULL);
 		destroy(writer);
 	} else {
-		/* It is inside a write that does not return, and frees the writer when it does. */
+		/* It is inside a write that does not return, and will free the writer. */
 		pthread_detach(thread);
 	}
 }

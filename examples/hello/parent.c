@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The parent: starts the child, calls it, prints what it logs, stops it. hello-parent
- * DATA_DIRECTORY CHILD */
+/*
+ * The parent: starts the child, calls it, prints its logs, and stops it.
+ *
+ *   hello-parent DATA_DIRECTORY CHILD
+ */
 #include <outboard/outboard.h>
 #include <stdio.h>
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kv-child - a key-value store as a child. Interface `kv`:
+ * kv-child - a key-value store as a child, with an interface `kv`:
  *
- *   get(key) -> value or nil    set(key, value)    delete(key) -> whether it was there    list() ->
- * keys in order import(key) -> value        asks the parent's `source.read` for the value, stores
- * it, and answers when that has come
+ *   get(key)         the value, or nil
+ *   set(key, value)
+ *   delete(key)      whether the key existed
+ *   list()           the keys in order
+ *   import(key)      gets the value from the parent's `source.read`, stores it, and then answers
  *
- * After each change the parent is told `kv-events.changed(key)`. `kv-child --tick MS` also logs a
- * numbered line every MS.
+ * After each change it calls the parent's `kv-events.changed(key)`. `kv-child --tick MS` also
+ * logs a numbered line every MS.
  */
 #include "store.h"
 
@@ -26,8 +28,8 @@ static ob_runtime *runtime;
 
 /* ---- Methods ---- */
 
-/* A parameter that must be text of at most max bytes; false: the call has been answered with what
- * is wrong. */
+/* A parameter that must be text of at most max bytes. Returns false after it has answered the
+ * call with an error. */
 static bool text_param(ob_call *call, const struct ob_value *params, uint32_t i, const char *name,
 		       size_t max, struct ob_bytes *ret)
 {
@@ -39,7 +41,7 @@ static bool text_param(ob_call *call, const struct ob_value *params, uint32_t i,
 	return false;
 }
 
-/* The log has it, and so has the parent, if one is there. */
+/* Log the change, and notify the parent if it is connected. */
 static void tell(struct kv *kv, const char *what, struct ob_bytes key)
 {
 	ob_log(ob_server_logger(kv->server), OB_LOG_INFO, what, "{s:S}", "key", key.data, key.len);
@@ -113,12 +115,12 @@ static void on_list(void *user, ob_call *call, const struct ob_value *params)
 	free(keys);
 }
 
-/* ---- Import: answered later, by way of a call to the parent ---- */
+/* ---- Import: answered later, after a call to the parent ---- */
 
 struct import {
 	struct kv *kv;
 	ob_call *call;
-	struct ob_bytes key; /* in the params, which a deferred call keeps until it is answered */
+	struct ob_bytes key; /* in the params, which a deferred call keeps until its answer */
 };
 
 static void on_read(void *user, int result, const struct ob_value *value,
@@ -136,7 +138,7 @@ static void on_read(void *user, int result, const struct ob_value *value,
 	free(import);
 }
 
-/* Ask the parent; a failure is answered at once. */
+/* Ask the parent. A failure is answered at once. */
 static void ask_source(struct import *import)
 {
 	struct ob_value key = ob_stringn((const char *)import->key.data, import->key.len);
@@ -183,7 +185,7 @@ static bool has_room(void *user, struct ob_error *why)
 	return false;
 }
 
-/* SIGINT is how a parent stops its child. */
+/* A parent stops its child with SIGINT. */
 static void on_signal(int number)
 {
 	(void)number;
@@ -216,7 +218,7 @@ static int start(struct kv *kv, struct ob_error *reterr)
 	return r == OB_OK ? ob_server_start(kv->server, reterr) : r;
 }
 
-/* Turn the loop until somebody ends it; with tick_ms, say every so often that we live. */
+/* Turn the loop until it is ended; with tick_ms, log a line every tick. */
 static void run(struct kv *kv, int64_t tick_ms)
 {
 	ob_logger *log = ob_server_logger(kv->server);
@@ -237,7 +239,7 @@ int main(int argc, char **argv)
 	} else {
 		fprintf(stderr, "kv-child: %s\n", err.text);
 	}
-	/* One more signal would find the runtime gone. */
+	/* From here on a signal would find no runtime. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	ob_server_close(kv.server);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kv-demo - shows what outboard is for, with kv-parent and kv-child, and checks each thing it says:
- * a child is started, called, killed and replaced; its parent is killed, and the next one finds the
- * same child; a stop leaves nothing behind. It runs kv-parent as a user would, by its input and
- * output. Exit status 0 only if all of it was so.
+ * kv-demo - shows and checks the main features with kv-parent and kv-child: a child is started,
+ * called, killed and replaced; its parent is killed, and the next parent finds the same child; a
+ * stop leaves nothing behind. It drives kv-parent like a user, by its input and output. The exit
+ * status is 0 only if every check passed.
  */
 #include "driven.h"
 
@@ -28,11 +28,11 @@ static struct demo {
 	char bin[PATH_MAX]; /* where the programs are */
 	struct driven parent;
 	pid_t child;
-	int64_t last;	   /* the number of the child's latest numbered line */
-	int64_t delivered; /* how many of them the running parent has given */
+	int64_t last;	   /* of the child's latest numbered line */
+	int64_t delivered; /* numbered lines from the current parent */
 } demo;
 
-/* ---- Saying, and failing ---- */
+/* ---- Output and failure ---- */
 
 static double now_ms(void)
 {
@@ -57,7 +57,7 @@ static void say(const char *what, double ms, const char *format, ...)
 	printf("\n");
 }
 
-/* Remove the data directory; ret_left (which may be NULL) gets the names of what was in it. */
+/* Remove the data directory. ret_left, which may be NULL, gets the names of the files in it. */
 static void remove_dir(char *ret_left, size_t size)
 {
 	struct dirent **entries;
@@ -78,7 +78,7 @@ static void remove_dir(char *ret_left, size_t size)
 	(void)rmdir(demo.dir);
 }
 
-/* End what runs, and the demo. */
+/* End all processes and the demo. */
 static void fail(const char *format, ...) OB_PRINTF(1, 2) __attribute__((noreturn));
 static void fail(const char *format, ...)
 {
@@ -121,7 +121,7 @@ static void start_parent(void)
 	demo.delivered = 0;
 }
 
-/* Every line passes here: the numbered ones must follow each other without a gap. */
+/* Every line passes here. The numbered ones must follow each other without a gap. */
 static void note(const char *line)
 {
 	int64_t n;
@@ -135,7 +135,7 @@ static void note(const char *line)
 	demo.delivered++;
 }
 
-/* Wait for a line that begins with prefix; the rest of it. */
+/* Wait for a line that begins with prefix; returns the rest of it. */
 static const char *wait_for(const char *prefix)
 {
 	static char line[1024];
@@ -161,7 +161,7 @@ static const char *wait_for(const char *prefix)
 	     prefix);
 }
 
-/* Give a command; the answer, and how long kv-parent says that it took. */
+/* Give a command; returns the answer, and the time that kv-parent measured. */
 static const char *ask(const char *command, double *ret_ms)
 {
 	double us;
@@ -173,7 +173,7 @@ static const char *ask(const char *command, double *ret_ms)
 	return reply + at;
 }
 
-/* Wait for an event of the child; the pid it tells. */
+/* Wait for an event of the child; returns the pid in it. */
 static pid_t wait_event(const char *name)
 {
 	char prefix[64];
@@ -232,7 +232,7 @@ static void show_crash(void)
 	    (int)killed, (int)demo.child);
 }
 
-/* Read what the killed parent had still printed. */
+/* Read what the killed parent had printed. */
 static void drain_parent(void)
 {
 	char line[1024];
@@ -268,7 +268,7 @@ static void show_parent_crash(void)
 	say("adopt", adopted - start,
 	    "kv-parent %d took over the same kv-child %d; kv.get answers \"green\" as set before",
 	    (int)demo.parent.pid, (int)demo.child);
-	/* What was written while nobody read, and some that were written to us. */
+	/* The lines written while there was no parent, and some written to the new one. */
 	while (demo.last < MARK + ALONE_MS / TICK_MS + 5) {
 		wait_for("log tick");
 	}
@@ -304,7 +304,7 @@ static void show_stop(void)
 	say("left", -1, "no socket, no FIFO, no token; of the data directory only:%s", left);
 }
 
-/* ---- Where things are ---- */
+/* ---- Paths ---- */
 
 static void find_places(void)
 {
@@ -321,8 +321,7 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
-	/* The child of a parent that was killed becomes ours, so that it can be reaped wherever
-	 * this runs. */
+	/* Become the parent of a child whose parent was killed, so that it can be reaped. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	find_places();
 	printf("outboard %s: a key-value store as a supervised child, in %s\n\n", ob_version(),

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kv-parent - supervises a kv child and gives it what the standard input says, one command a line:
+ * kv-parent - supervises a kv child, and passes it the commands from standard input, one a line:
  *
- *   get KEY    set KEY VALUE    delete KEY    list    import KEY    health    status    detach stop
+ *   get KEY    set KEY VALUE    delete KEY    list    import KEY    health    status    detach
+ *   stop
  *
  *   kv-parent DATA_DIRECTORY COMMAND [ARGUMENT...]
  *
- * It adopts the child that an earlier kv-parent left behind, or starts one. What it prints begins
- * with what it is: `event`, `log`, `changed`, `reply`, `error`. The end of the input is a stop.
+ * It adopts a child that an earlier kv-parent left, or starts one. Each line of output begins
+ * with its kind: `event`, `log`, `changed`, `reply`, `error`. The end of the input is a stop.
  */
 #include <outboard/outboard.h>
 
@@ -37,8 +38,8 @@ static void on_event(void *user, const struct ob_event *event)
 	       event->cause);
 }
 
-/* The whole record is there to be had; here, the message and the number that some of the child's
- * records bear. */
+/* The record has more members; this prints the message, and the number that some records
+ * have. */
 static void on_log(void *user, const struct ob_log_record *record)
 {
 	char number[32] = "";
@@ -61,7 +62,7 @@ static void on_changed(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "n");
 }
 
-/* source.read(key): where the child gets from what it is told to import. */
+/* source.read(key): the source of the child's imports. */
 static void on_read(void *user, ob_call *call, const struct ob_value *params)
 {
 	static const char *const source[][2] = {{"motto", "out of process, in reach"},
@@ -142,7 +143,7 @@ static void status(struct parent *p)
 	       status.adopted ? " adopted" : "");
 }
 
-/* False: that was the last one. */
+/* Returns false after the last command. */
 static bool obey(struct parent *p, char *line)
 {
 	char *rest = NULL;

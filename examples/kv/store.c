@@ -10,7 +10,7 @@ static int compare(struct ob_bytes a, struct ob_bytes b)
 	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Where the key is, or belongs; *ret_found says which. */
+/* The index of the key, or the index to insert it at; *ret_found says which. */
 static size_t find(const struct store *s, struct ob_bytes key, bool *ret_found)
 {
 	size_t low = 0, high = s->count;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A codec: MessagePack-RPC's messages in CBOR (RFC 8949), by libcbor. [0, id, method, params], [1,
- * id, error, result] and [2, method, params].
+ * A codec: the messages of MessagePack-RPC in CBOR (RFC 8949), with libcbor. [0, id, method,
+ * params], [1, id, error, result] and [2, method, params].
  *
- * libcbor's streaming decoder reads one item's head at a time and allocates nothing, so the same
- * step serves scan(), which must judge everything before memory is taken, and decode(). Tags,
- * indefinite lengths and half floats are refused.
+ * libcbor's streaming decoder reads the head of one item at a time and allocates nothing, so the
+ * same step serves scan(), which must check everything before memory is taken, and decode().
+ * Tags, indefinite lengths and half floats are refused.
  */
 #include <outboard/codec.h>
 
@@ -14,8 +14,7 @@
 
 /* ---- One item ---- */
 
-/* What an item is: a value, but for the elements of an array or a map, of which there is the number
- * only. */
+/* One item: a value; of an array or a map only the number of elements. */
 struct item {
 	bool refused;
 	struct ob_value value;
@@ -120,8 +119,8 @@ static const struct cbor_callbacks callbacks = {
     .indef_break = on_other,
 };
 
-/* Read the item at `at`. 1: it is in *ret, and takes *ret_len bytes; 0: it takes that many at
- * least; or a refusal. */
+/* Read the item at `at`. 1: it is in *ret, and takes *ret_len bytes; 0: it takes at least so
+ * many bytes; or a refusal. */
 static int next_item(struct ob_bytes bytes, size_t at, struct item *ret, size_t *ret_len)
 {
 	size_t room = bytes.len - at;
@@ -135,7 +134,7 @@ static int next_item(struct ob_bytes bytes, size_t at, struct item *ret, size_t 
 		*ret_len = r.required;
 		return r.required > room
 			   ? 0
-			   : OB_ETOOBIG; /* a length near 2^64, and the sum has wrapped */
+			   : OB_ETOOBIG; /* a length near 2^64: the sum has overflowed */
 	}
 	*ret_len = r.read;
 	return r.status == CBOR_DECODER_FINISHED && !ret->refused ? 1 : OB_EPROTO;
@@ -143,8 +142,8 @@ static int next_item(struct ob_bytes bytes, size_t at, struct item *ret, size_t 
 
 /* ---- scan ---- */
 
-/* How far it is, and how many items each open container still lacks, the message itself the
- * outermost. */
+/* The progress of a scan, and the number of items that each open container still lacks. The
+ * message is the outermost. */
 struct notes {
 	uint64_t at;
 	uint64_t owed; /* sum of left[] */
@@ -187,8 +186,8 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 	if (progress->seen == 0) {
 		*n = (struct notes){.at = 0};
 	}
-	/* Each item that is owed takes a byte at least: so no count is believed that the limit
-	 * leaves no room for. */
+	/* Each missing item takes at least a byte: a count is refused if the limit has no room
+	 * for it. */
 	while ((n->at == 0 || n->owed > 0) && n->at + n->owed <= limits->message) {
 		struct item item;
 		int r = next_item(bytes, (size_t)n->at, &item, &len);
@@ -220,7 +219,7 @@ struct reader {
 	struct ob_arena *arena;
 };
 
-/* Depth and counts are within bounds: scan() has seen to that. */
+/* scan() has checked depth and counts. */
 static int read_value(struct reader *r, struct ob_value *ret)
 {
 	struct item item;
@@ -251,7 +250,7 @@ static int read_value(struct reader *r, struct ob_value *ret)
 		return OB_OK;
 	}
 	ret->as.pairs =
-	    (const struct ob_pair *)(const void *)items; /* a pair is two values in a row */
+	    (const struct ob_pair *)(const void *)items; /* a pair is two successive values */
 	int twice = ob_map_has_duplicates(ret->as.pairs, ret->count, r->arena);
 	return twice > 0 ? OB_EPROTO : twice;
 }
@@ -293,7 +292,7 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob
 
 enum head { UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, BOOLEAN };
 
-/* Append the head of an item; of most items that is all. */
+/* Append the head of an item, which is the whole of most items. */
 static int put_head(struct ob_sink *out, enum head head, uint64_t value)
 {
 	uint8_t bytes[9];
@@ -413,7 +412,7 @@ static int put_outcome(struct ob_sink *out, const struct ob_message *m)
 static int put_message(struct ob_sink *out, const struct ob_message *m)
 {
 	if (m->kind > OB_NOTIFY || m->id.foreign) {
-		return OB_EINVAL; /* batches this protocol has not, and ids are numbers */
+		return OB_EINVAL; /* this protocol has no batches, and ids are numbers */
 	}
 	int rc = put_head(out, ARRAY, m->kind == OB_NOTIFY ? 3 : 4);
 	rc = rc == OB_OK ? put_head(out, UNSIGNED, m->kind) : rc;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * An authenticator: the peer is one of the users that PEERUID_ALLOW lists ("1000,1001"), or the
- * user we run as. The kernel says who it is, and nothing is sent.
- */
+/* An authenticator: the peer must be one of the users that PEERUID_ALLOW lists ("1000,1001"), or
+ * our own user. The kernel reports the user; no message is sent. */
 #define _GNU_SOURCE
 #include <outboard/auth.h>
 
@@ -10,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Whether the list names the user. One that is not a list of numbers names nobody. */
+/* Whether the list names the user. A malformed list names no user. */
 static bool is_listed(const char *list, uint32_t uid)
 {
 	while (list != NULL && *list != '\0') {
@@ -43,7 +41,7 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 	return OB_OK;
 }
 
-/* What ob_call_identity() shows to handlers. */
+/* What ob_call_identity() returns to handlers. */
 static int identity(struct ob_auth *auth, const struct ob_auth_params *params, struct ob_sink *out)
 {
 	char text[24];

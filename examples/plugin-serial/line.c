@@ -44,7 +44,7 @@ static bool read_head(const uint8_t *head, struct frame *ret)
 	return head[0] == MAGIC && head[HEAD - 1] == check_of(head) && ret->len <= PAYLOAD;
 }
 
-/* As many as there are, at most len: 0 when there are none now, or a failure. */
+/* The bytes that are there, at most len; 0: none now; or a negative code. */
 ptrdiff_t line_read(struct line *line, void *data, size_t len)
 {
 	ssize_t n;
@@ -59,8 +59,6 @@ ptrdiff_t line_read(struct line *line, void *data, size_t len)
 	return n > 0 ? n : OB_ECONNLOST;
 }
 
-/* The next head, but nothing behind it. 1: it is in *ret; 0: not there yet. What is no head is
- * skipped byte by byte. */
 int line_next_frame(struct line *line, struct frame *ret)
 {
 	for (;;) {
@@ -83,7 +81,6 @@ int line_next_frame(struct line *line, struct frame *ret)
 	}
 }
 
-/* What is left of a payload that nobody wants. 1: it is gone. */
 int line_skip_payload(struct line *line)
 {
 	uint8_t waste[512];
@@ -98,7 +95,6 @@ int line_skip_payload(struct line *line)
 	return 1;
 }
 
-/* A frame without a payload, if there is room for all of it. */
 bool line_send(struct line *line, uint8_t kind, uint32_t id)
 {
 	uint8_t head[HEAD];
@@ -106,7 +102,6 @@ bool line_send(struct line *line, uint8_t kind, uint32_t id)
 	return write(line->fd, head, HEAD) == HEAD;
 }
 
-/* The same behind zeros, which end any frame that somebody else began. */
 bool line_send_first(struct line *line, uint8_t kind, uint32_t id)
 {
 	uint8_t frame[PAYLOAD + HEAD] = {0};
@@ -124,7 +119,6 @@ int line_code_of(int sys)
 										: OB_EIO;
 }
 
-/* Open it for us alone. taken: the code when somebody else has it. */
 int line_open(const struct ob_host *host, const char *path, int taken, struct line *ret,
 	      struct ob_error *reterr)
 {

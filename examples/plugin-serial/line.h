@@ -8,11 +8,11 @@
 enum { MAGIC = 0xb5, HEAD = 9, PAYLOAD = 1024, CALL_EVERY_MS = 300, CALL_FOR_MS = 3000 };
 
 enum kind {
-	CALL = 'C',   /* dialer: may I? Again and again */
+	CALL = 'C',   /* dialer: may I connect? Repeated until the answer */
 	ANSWER = 'A', /* acceptor: yes */
 	DATA = 'D',
 	END = 'E', /* I shall write no more */
-	BYE = 'B'  /* I am gone */
+	BYE = 'B'  /* I have closed */
 };
 
 struct frame {
@@ -21,13 +21,13 @@ struct frame {
 	uint32_t len;
 };
 
-/* A device, and what has been read of a frame. */
+/* A device, and the part of a frame that has been read. */
 struct line {
 	const struct ob_host *host;
 	int fd;
 	uint8_t head[HEAD];
 	size_t have;
-	uint32_t left; /* of the payload of the frame whose head was read last */
+	uint32_t left; /* bytes of the current payload that are not read yet */
 };
 
 /* Write the HEAD bytes of a frame's head. */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A transport over a line: serial:///dev/NAME, a serial port, a virtio-serial port, or a
+ * A transport over a serial line, serial:///dev/NAME: a serial port, a virtio-serial port, or a
  * pseudo-terminal. One end listens on its device, the other dials on its own. There is one
  * connection at a time.
  *
- * A line has no connections, and does not tell when the other end dies; so there are frames, each
- * of a connection by its number: a head of nine bytes, and up to 1 KiB behind it. A dialer calls
- * until it is answered. Who calls anew is heard by an end that still serves an older connection,
- * and which then gives that up. What a dead process left on the line belongs to no connection, and
- * is passed over. A frame that it did not finish is filled up by the zeros before each call and
- * answer.
+ * A serial line has no connections and does not report the death of the other end. So everything
+ * is sent in frames, which carry the number of their connection: a head of nine bytes, and up to
+ * 1 KiB of payload. A dialer repeats its call until it is answered. An end that still serves an
+ * older connection also hears a new call, and then gives up the older connection. Frames that a
+ * dead process left on the line belong to no connection and are skipped. An incomplete frame is
+ * completed by the zeros in front of each call and answer.
  *
- * The line must not lose or change bytes. Speed and flow control are set by stty(1); only raw mode
- * is set here.
+ * The line must not lose or change bytes. Speed and flow control are set with stty(1); this
+ * plugin only sets raw mode.
  */
 #define _GNU_SOURCE
 #include "line.h"
@@ -28,18 +28,19 @@
 struct ob_stream {
 	struct line line;
 	uint32_t id;
-	struct ob_listener *listener; /* that accepted it, if it still listens */
+	struct ob_listener *listener; /* that accepted it, if it is still open */
 	bool ended;		      /* the peer writes no more */
-	bool gone;		      /* the peer is */
+	bool gone;		      /* the peer has closed */
 	uint8_t pending[HEAD + PAYLOAD];
-	size_t from, to; /* of pending: not written yet */
-	size_t owed; /* payload in there which the caller was not told of, and comes with again */
+	size_t from, to; /* the part of pending that is not written yet */
+	size_t owed; /* payload in pending that was not reported as written: the caller will pass it
+			again */
 };
 
 struct ob_listener {
 	struct line line;
 	char path[256];
-	int epoll; /* readable when the line is and no stream uses it */
+	int epoll; /* readable when the line is readable and no stream uses it */
 	struct ob_stream *stream;
 };
 
@@ -124,7 +125,7 @@ static int local_uri(struct ob_listener *l, struct ob_sink *out)
 	return ob_sink_text(out, "serial://") && ob_sink_text(out, l->path) ? OB_OK : OB_ENOMEM;
 }
 
-/* The last call that was not taken back. 0: there is none. */
+/* The last call that was not withdrawn; 0: none. */
 static uint32_t hear_call(struct ob_listener *l)
 {
 	struct frame f;
@@ -145,7 +146,7 @@ static struct ob_stream *new_stream(const struct ob_host *host, int fd, uint32_t
 	return s;
 }
 
-/* The descriptor first: what is read of the line cannot be put back. */
+/* Duplicate the descriptor first: what was read from the line cannot be put back. */
 static int accept_call(struct ob_listener *l, struct ob_stream **ret_stream,
 		       struct ob_error *reterr)
 {
@@ -166,7 +167,7 @@ static int accept_call(struct ob_listener *l, struct ob_stream **ret_stream,
 	if (s->id == 0 || !line_send_first(&s->line, ANSWER, s->id) || !watch(l, false)) {
 		close(fd);
 		free(s);
-		return OB_EAGAIN; /* it calls again */
+		return OB_EAGAIN; /* the dialer will call again */
 	}
 	s->listener = l;
 	l->stream = s;
@@ -180,8 +181,8 @@ static void call(struct ob_dial *d, struct ob_want *want)
 {
 	int64_t now = d->line.host->now_ms();
 	if (now >= d->next) {
-		line_send_first(&d->line, CALL,
-				d->id); /* where there is no room for it, the next may have it */
+		/* Where there is no room for this call, there may be for the next. */
+		line_send_first(&d->line, CALL, d->id);
 		d->next = now + CALL_EVERY_MS;
 	}
 	*want = (struct ob_want){.fd = d->line.fd,
@@ -255,7 +256,7 @@ static int stream_fd(struct ob_stream *s)
 	return s->line.fd;
 }
 
-/* Read on to the next frame with a payload of ours. 1: it is there; 0: not now, or never: see ended
+/* Read up to the next frame with payload for us. 1: it is there; 0: not now, or never: see ended
  * and gone. */
 static int hear(struct ob_stream *s)
 {
@@ -269,7 +270,7 @@ static int hear(struct ob_stream *s)
 		if (f.kind == CALL && f.id == s->id) {
 			if (s->from == s->to) {
 				line_send_first(&s->line, ANSWER,
-						s->id); /* it did not hear the first */
+						s->id); /* it missed the first one */
 			}
 		} else if (f.kind == CALL || (f.kind == BYE && f.id == s->id)) {
 			s->gone = true;
@@ -277,17 +278,15 @@ static int hear(struct ob_stream *s)
 			s->ended = true;
 			return 0;
 		} else if (f.id != s->id && line_skip_payload(&s->line) != 1) {
-			return 0; /* of an older connection; the rest of it is taken for ours, and
-				     refused above us */
+			return 0; /* of an older connection; the rest of it is read as ours, and
+				     refused by the session */
 		}
 	}
 	return !s->gone;
 }
 
-/*
- * Not a byte is read of the line but what the caller takes at once: what we held back, nobody would
- * ask for, since the descriptor would not be readable.
- */
+/* Read no more from the line than the caller takes at once: the descriptor would not be readable
+ * for bytes kept here. */
 static ptrdiff_t stream_readv(struct ob_stream *s, const struct iovec *pieces, int count,
 			      struct ob_error *reterr)
 {
@@ -327,7 +326,8 @@ static bool flush(struct ob_stream *s)
 	return true;
 }
 
-/* A frame of what the pieces hold behind their first `skip` bytes. Returns how much that is. */
+/* Make a frame of the pieces, behind their first `skip` bytes. Returns the size of its
+ * payload. */
 static size_t fill(struct ob_stream *s, const struct iovec *pieces, int count, size_t skip)
 {
 	size_t len = 0;
@@ -347,11 +347,9 @@ static size_t fill(struct ob_stream *s, const struct iovec *pieces, int count, s
 	return len;
 }
 
-/*
- * A frame that was begun must be finished before anything else, and the caller must come back for
- * that: so its bytes are told as written only then. Until then the caller has them left, and comes
- * with the same again.
- */
+/* A started frame must be completed before anything else, and the caller must come back for
+ * that. So its bytes are reported as written only when it is complete; until then the caller
+ * keeps them, and passes them again. */
 static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, int count,
 			       struct ob_error *reterr)
 {
@@ -364,7 +362,7 @@ static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, 
 		}
 	}
 	if (done == 0 && !s->gone) {
-		(void)hear(s); /* there is no room: perhaps since nobody is there */
+		(void)hear(s); /* there is no room, perhaps because the other end is gone */
 	}
 	if (s->gone && done == 0) {
 		return s->line.host->fail(reterr, OB_ECONNLOST, 0,
@@ -387,10 +385,9 @@ static void stream_close(struct ob_stream *s)
 		return;
 	}
 	if (flush(s)) {
-		line_send(&s->line, BYE, s->id); /* else the peer's heartbeat tells */
+		line_send(&s->line, BYE, s->id); /* otherwise the peer's heartbeat detects it */
 	}
-	tcflush(s->line.fd,
-		TCIFLUSH); /* so that who writes to us gets room, and hears that we are gone */
+	tcflush(s->line.fd, TCIFLUSH); /* makes room for the peer, so that it gets our BYE */
 	if (s->listener != NULL) {
 		s->listener->stream = NULL;
 		s->listener->line.have = s->listener->line.left = 0;
@@ -404,7 +401,7 @@ static void stream_close(struct ob_stream *s)
 
 static const char *const schemes[] = {"serial", NULL};
 
-/* Not OB_TRANSPORT_LOCAL: nobody vouches for who is at the other end of a line. */
+/* Not OB_TRANSPORT_LOCAL: the other end of the line is unknown. */
 static const struct ob_transport_ops ops = {
     .size = sizeof ops,
     .schemes = schemes,

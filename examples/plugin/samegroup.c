@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An authenticator: the peer must run with our group. The kernel says what it is; nothing is sent.
- */
+/* An authenticator: the peer must run with our group. The kernel reports the group; no message
+ * is sent. */
 #include <outboard/auth.h>
 #include <unistd.h>
 

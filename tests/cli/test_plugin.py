@@ -70,7 +70,7 @@ class Check(Case):
         self.assertEqual(list(rows[0]), ["file", "kind", "name", "address", "promise", "verdict", "reason"])
         self.assertEqual({row["file"] for row in rows}, {"unix", f"{PLUGINS}/msgpack.so"})
         held = {row["promise"] for row in rows if row["verdict"] == "held"}
-        self.assertLessEqual({LOADED, LISTED, "survives a thousand connections", "values come back"}, held)
+        self.assertLessEqual({LOADED, LISTED, "survives a thousand connections", "preserves values"}, held)
         text = check("--verbose", "unix", TMPDIR=self.dir)
         self.assertRegex(text.stdout, r"(?m)^unix \(transport\) at unix:///.*/s$")
         self.assertRegex(text.stdout, r"(?m)^  held     survives a thousand connections$")

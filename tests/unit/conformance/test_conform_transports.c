@@ -407,40 +407,42 @@ static void broken_transports_are_caught(void **state)
 	void *bed = begin_sound();
 	const struct wire_bed *state_of = bed;
 	(void)state;
-	BREAK("tells what was really bound", ops.local_uri = local_uri_silent);
-	BREAK("refuses what is no address of its own", ops.listen = listen_anywhere);
-	BREAK("leaves a live address alone", ops.listen = listen_over);
+	BREAK("reports the address that it is bound to", ops.local_uri = local_uri_silent);
+	BREAK("refuses invalid addresses", ops.listen = listen_anywhere);
+	BREAK("does not take over a live address", ops.listen = listen_over);
 	BREAK("takes over a stale address", ops.listen = listen_once);
 	BREAK("frees its address when it closes", ops.listen = listen_anywhere,
 	      ops.listener_close = listener_close_littering);
-	BREAK("works for a host with older facts", ops.listen = listen_demanding);
-	BREAK("says when a dial is refused", ops.dial = dial_mute);
+	BREAK("works with an older host", ops.listen = listen_demanding);
+	BREAK("reports a refused dial", ops.dial = dial_mute);
 	BREAK("lets a dial wait without blocking", ops.dial = dial_slowly);
-	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_spinning);
-	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_forgetful);
-	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_empty_handed);
-	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_lying);
-	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_slowly);
-	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_confused);
-	BREAK("goes on with a dial at its deadline", ops.finish_dial = finish_dial_mute);
-	BREAK("has descriptors that neither block nor are inherited", ops.accept = accept_blocking);
-	BREAK("says when nobody waits to be accepted", ops.accept = accept_impatiently);
-	BREAK("says when it is out of descriptors", ops.accept = accept_impatiently);
+	BREAK("continues a dial at its deadline", ops.finish_dial = finish_dial_spinning);
+	BREAK("continues a dial at its deadline", ops.finish_dial = finish_dial_forgetful);
+	BREAK("continues a dial at its deadline", ops.finish_dial = finish_dial_empty_handed);
+	BREAK("continues a dial at its deadline", ops.finish_dial = finish_dial_lying);
+	BREAK("continues a dial at its deadline", ops.finish_dial = finish_dial_slowly);
+	BREAK("continues a dial at its deadline", ops.finish_dial = finish_dial_confused);
+	BREAK("continues a dial at its deadline", ops.finish_dial = finish_dial_mute);
+	BREAK("has descriptors that are non-blocking and close-on-exec",
+	      ops.accept = accept_blocking);
+	BREAK("returns OB_EAGAIN from accept without a connection",
+	      ops.accept = accept_impatiently);
+	BREAK("reports when it is out of descriptors", ops.accept = accept_impatiently);
 	BREAK("survives a thousand connections", ops.accept = accept_leaking);
-	BREAK("tells true facts of the peer", ops.peer = peer_lying);
-	BREAK("connects, again and again", ops.readv = readv_garbled);
+	BREAK("reports true facts about the peer", ops.peer = peer_lying);
+	BREAK("connects repeatedly", ops.readv = readv_garbled);
 	BREAK("carries single bytes", ops.readv = readv_garbled);
-	BREAK("carries a frame larger than every buffer", ops.readv = readv_garbled);
-	STALL("carries a frame larger than every buffer", ops.writev = writev_never);
-	STALL("carries a frame larger than every buffer", ops.readv = readv_never);
+	BREAK("carries a frame larger than any buffer", ops.readv = readv_garbled);
+	STALL("carries a frame larger than any buffer", ops.writev = writev_never);
+	STALL("carries a frame larger than any buffer", ops.readv = readv_never);
 	STALL("carries single bytes", ops.writev = writev_never);
 	STALL("carries single bytes", ops.readv = readv_never);
 	BREAK("gathers and scatters pieces", ops.readv = readv_backwards);
 	BREAK("waits for something to read", ops.readv = readv_hasty);
-	BREAK("holds back for a slow peer", ops.writev = writev_boasting);
+	BREAK("returns OB_EAGAIN when the peer does not read", ops.writev = writev_boasting);
 	BREAK("half-closes", ops.shutdown_write = shutdown_both);
-	BREAK("delivers what was written before the close", ops.readv = readv_vague);
-	BREAK("says when the peer dies in a write", ops.writev = writev_vague);
+	BREAK("delivers bytes written before the close", ops.readv = readv_vague);
+	BREAK("reports the death of the peer during a write", ops.writev = writev_vague);
 	BREAK("ends reading when the peer dies", ops.readv = readv_vague);
 	wire_end(&bed);
 }
@@ -489,7 +491,7 @@ static void keep_verdict(void *user, const char *promise, enum obi_verdict verdi
 static struct told at_its_deadline(const struct ob_transport_ops *ops, const struct ob_host *host,
 				   const char *listen, const char *dial)
 {
-	struct told told = {.wanted = "goes on with a dial at its deadline",
+	struct told told = {.wanted = "continues a dial at its deadline",
 			    .verdict = OBI_VERDICT_SKIP};
 	struct obi_conform_transport it = {
 	    .ops = ops, .host = host, .listen = listen, .dial = dial, .begin = only_that};
