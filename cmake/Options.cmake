@@ -6,6 +6,7 @@ option(OUTBOARD_BUILTIN_PLUGINS "Compile the shipped plugins into liboutboard.a"
 option(OUTBOARD_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
 option(OUTBOARD_FAILPOINTS "Compile in the failpoints of the fault tests" OFF)
 option(OUTBOARD_WERROR "Treat warnings as errors; the presets do, a user's compiler may know newer warnings" OFF)
+option(OUTBOARD_COVERAGE "Count which lines and branches are run (gcc)" OFF)
 set(OUTBOARD_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread")
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -24,6 +25,9 @@ target_compile_options(ob_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wco
                        $<$<BOOL:${OUTBOARD_WERROR}>:-Werror>)
 if(OUTBOARD_FAILPOINTS)
   target_compile_definitions(ob_flags INTERFACE OB_FAILPOINTS)
+endif()
+if(OUTBOARD_COVERAGE)
+  include(cmake/Coverage.cmake)
 endif()
 if(OUTBOARD_FUZZ)
   # What a fuzzer cannot see it does not explore.
