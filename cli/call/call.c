@@ -94,11 +94,7 @@ static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret
 static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **ret,
 			     struct ob_error *reterr)
 {
-	struct obi_datadir dir = OBI_DATADIR_NONE;
-	int r = obi_open_child(c->target, &dir, reterr);
-	r = r == OB_OK ? obi_connect_child(rt, &dir, c->timeout_ms, ret, reterr) : r;
-	obi_datadir_close(&dir);
-	return r;
+	return ob_child_connect(rt, c->target, c->timeout_ms, NULL, ret, reterr);
 }
 
 /* ---- The call ---- */

@@ -17,6 +17,7 @@
 #include "api/runtime.h"
 #include "cli/status/row.h"
 #include "cli/run/run.h"
+#include "cli/call/connect.h"
 
 enum { ANSWER_MEMORY = 64 << 20 };
 

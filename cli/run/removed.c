@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "cli/call/connect.h"
+#include "api/child_directory.h"
 #include "api/runtime.h"
 #include "base/names.h"
 #include "cli/run/run.h"
@@ -301,7 +301,8 @@ static void consider(struct obi_run *run, const struct obi_record_entry *entry, 
 				  .process = OBI_PROCESS_NONE,
 				  .pipes = {OBI_FIFO_NONE, OBI_FIFO_NONE}};
 	run->removed = r;
-	bool keep = obi_open_child(entry->data_path, &r->dir, &err) < 0 || look(r, recorded, &err);
+	bool keep = obi_child_directory_open(entry->data_path, &r->dir, &err) < 0 ||
+		    look(r, recorded, &err);
 	if (!keep) {
 		unlink_one(r);
 		close_one(r);

@@ -145,7 +145,7 @@ static void ask_root(struct asking *a, const char *root)
 		const char *name = entries[i]->d_name;
 		int n = snprintf(path, sizeof path, "%s/%s", root, name);
 		if (n > 0 && (size_t)n < sizeof path && obi_name_is_child(ob_bytes_text(name)) &&
-		    has_file(path, OBI_FILE_STATE) && !is_shown(a, path)) {
+		    ob_child_exists(path) && !is_shown(a, path)) {
 			ask_directory(a, name, path, NULL, false);
 		}
 		free(entries[i]);
@@ -202,7 +202,7 @@ static void ask_root_or_child(struct asking *a, const char *path)
 		if (r == OB_OK && !runs) {
 			ask_root(a, path);
 		}
-	} else if (r == OB_OK && has_file(path, OBI_FILE_STATE)) {
+	} else if (r == OB_OK && ob_child_exists(path)) {
 		ask_directory(a, last_part(path), path, NULL, false);
 	} else if (r == OB_OK) {
 		r = obi_fail(&err, OB_EINVAL, 0,

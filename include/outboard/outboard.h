@@ -12,6 +12,7 @@
 #ifndef OUTBOARD_OUTBOARD_H
 #define OUTBOARD_OUTBOARD_H
 
+#include <outboard/child.h>
 #include <outboard/client.h>
 #include <outboard/config.h>
 #include <outboard/connector.h>

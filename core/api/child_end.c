@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of a child that no connector is in charge of. */
+#include <outboard/child.h>
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "api/blocking.h"
+#include "api/child_directory.h"
+#include "base/error.h"
+#include "base/options.h"
+#include "files/fifo.h"
+#include "files/statefile.h"
+#include "log/reader.h"
+
+enum { STOP_TIMEOUT_MS = 10000 };
+
+struct ending {
+	struct ob_runtime *rt;
+	struct ob_child_end_options options;
+	struct obi_datadir dir;
+	struct obi_statefile state;
+	bool recorded; /* the directory has a state file */
+	struct obi_process process;
+	struct obi_io death;
+	struct obi_timer patience;
+	struct obi_fifo pipes[2];
+	struct obi_log_reader *logs[2];
+	struct obi_task finish; /* where no process lives */
+	struct obi_leftover leftover;
+	ob_done_fn *done; /* may be NULL */
+	void *user;
+};
+
+static void free_ending(struct ending *e)
+{
+	obi_leftover_remove(e->rt, &e->leftover);
+	obi_io_stop(&e->death);
+	obi_timer_stop(&e->patience);
+	obi_task_stop(&e->finish);
+	for (size_t i = 0; i < 2; i++) {
+		obi_log_reader_free(e->logs[i]);
+		obi_fifo_close(&e->pipes[i]);
+	}
+	obi_process_close(&e->process);
+	obi_datadir_close(&e->dir);
+	free(e);
+}
+
+static void finish(struct ending *e, int result)
+{
+	ob_done_fn *done = e->done;
+	void *user = e->user;
+	struct ob_error err;
+	if (result < 0) {
+		(void)obi_fail(&err, result, 0, "ending the child of %s: %s", e->dir.path,
+			       result == OB_ETIMEDOUT ? "it has not ended in time" : "canceled");
+	}
+	free_ending(e);
+	if (done != NULL) {
+		done(user, result, result < 0 ? &err : NULL);
+	}
+}
+
+static void on_finish(void *user)
+{
+	finish(user, OB_OK);
+}
+
+static void on_runtime_end(void *user)
+{
+	finish(user, OB_ECANCELED);
+}
+
+/* ---- After the process ---- */
+
+/* Leave the directory as a connector leaves it after a stop. A failure stays one. */
+static void tidy(struct ending *e, const struct obi_exit *last_exit)
+{
+	obi_datadir_clean(&e->dir, true);
+	if (!e->recorded) {
+		return;
+	}
+	if (e->state.state != OB_STATE_FAILED) {
+		e->state.state = OB_STATE_STOPPED;
+	}
+	e->state.desired = OBI_DESIRED_STOPPED;
+	e->state.procid = (struct obi_procid){.pid = 0};
+	e->state.last_exit = *last_exit;
+	(void)obi_statefile_write(&e->dir, &e->state, NULL);
+}
+
+static void on_death(void *user, int events)
+{
+	struct ending *e = user;
+	struct obi_exit last_exit = {0};
+	(void)events;
+	obi_io_stop(&e->death);
+	if (obi_process_end(&e->process, &last_exit) == OB_EBUSY) {
+		obi_orphans_add(&e->rt->strays, e->rt->loop, &e->process);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		if (e->logs[i] != NULL) {
+			obi_log_reader_drain(e->logs[i]);
+		}
+	}
+	e->state.state = OB_STATE_STOPPED; /* even if it had been given up: it lived */
+	tidy(e, &last_exit);
+	finish(e, OB_OK);
+}
+
+/* ---- The process ---- */
+
+/* A full pipe must not keep the child from ending. */
+static void open_logs(struct ending *e)
+{
+	static const char *const files[] = {OBI_FILE_STDOUT, OBI_FILE_STDERR};
+	static const char *const names[] = {"stdout", "stderr"};
+	const char *slash = strrchr(e->dir.path, '/');
+	struct obi_log_reader_setup setup = {.loop = e->rt->loop,
+					     .name = e->options.name != NULL ? e->options.name
+									     : slash + 1,
+					     .fn = e->options.on_log,
+					     .user = e->options.user_data};
+	for (int i = 0; i < 2; i++) {
+		if (obi_fifo_open(e->dir.fd, files[i], names[i], e->dir.uid, &e->pipes[i], NULL) ==
+		    OB_OK) {
+			setup.fd = e->pipes[i].fd;
+			setup.stream = i + 1;
+			(void)obi_log_reader_new(&setup, &e->logs[i], NULL);
+		}
+	}
+}
+
+static void on_impatience(void *user)
+{
+	struct ending *e = user;
+	(void)obi_process_signal_group(&e->process, SIGKILL, NULL);
+}
+
+static void stop_process(struct ending *e)
+{
+	int64_t timeout_ms =
+	    e->options.stop_timeout_ms != 0 ? e->options.stop_timeout_ms : STOP_TIMEOUT_MS;
+	int number = e->options.stop_signal != 0 ? e->options.stop_signal : SIGINT;
+	obi_orphans_remove(&e->rt->strays, &e->process.id);
+	open_logs(e);
+	obi_io_set(e->rt->loop, &e->death, e->process.pidfd, OB_READABLE);
+	if (timeout_ms > 0) {
+		obi_timer_set(e->rt->loop, &e->patience, timeout_ms);
+	}
+	(void)obi_process_signal(&e->process, number, NULL);
+	(void)obi_process_signal(&e->process, SIGCONT, NULL);
+}
+
+/* ---- Beginning ---- */
+
+static int look(struct ending *e, struct ob_error *reterr)
+{
+	struct obi_occupant occupant;
+	int r = obi_datadir_lock(&e->dir, reterr);
+	if (r < 0) {
+		return r;
+	}
+	e->recorded = obi_statefile_read(&e->dir, &e->state, NULL) == OB_OK;
+	r = obi_datadir_probe(&e->dir, &e->state.procid, &occupant, reterr);
+	if (r < 0) {
+		return r;
+	}
+	if (occupant.kind == OBI_OCCUPANT_LIVE) {
+		e->process = occupant.process;
+		stop_process(e);
+		return OB_OK;
+	}
+	if (occupant.kind == OBI_OCCUPANT_LEFTOVERS && occupant.process.id.pid > 0) {
+		(void)obi_leftovers_kill(&occupant.process.id, NULL);
+	}
+	tidy(e, &e->state.last_exit);
+	return OB_OK;
+}
+
+static struct ending *make(struct ob_runtime *rt, const struct ob_child_end_options *options)
+{
+	struct ending *e = calloc(1, sizeof *e);
+	if (e != NULL) {
+		e->rt = rt;
+		e->options = *options;
+		e->dir = OBI_DATADIR_NONE;
+		e->process = OBI_PROCESS_NONE;
+		e->pipes[0] = e->pipes[1] = OBI_FIFO_NONE;
+		e->death.fn = on_death;
+		e->patience.fn = on_impatience;
+		e->finish.fn = on_finish;
+		e->death.user = e->patience.user = e->finish.user = e;
+		e->leftover.end = on_runtime_end;
+		e->leftover.user = e;
+	}
+	return e;
+}
+
+/* Between obi_enter() and obi_leave(). Without a process to wait for the work is over. */
+static int begin(struct ob_runtime *rt, const char *data_path,
+		 const struct ob_child_end_options *given, struct ending **ret,
+		 struct ob_error *reterr)
+{
+	struct ob_child_end_options options;
+	int r = obi_options_copy(&options, sizeof options, given, reterr);
+	if (r < 0) {
+		return r;
+	}
+	if (options.stop_signal < 0 || options.stop_signal > 64) {
+		return obi_fail(reterr, OB_EINVAL, 0, "stop_signal: %d is not a signal",
+				options.stop_signal);
+	}
+	struct ending *e = make(rt, &options);
+	if (e == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	r = obi_child_directory_open(data_path, &e->dir, reterr);
+	r = r == OB_OK ? look(e, reterr) : r;
+	if (r < 0) {
+		free_ending(e);
+		return r;
+	}
+	obi_leftover_add(rt, &e->leftover);
+	*ret = e;
+	return OB_OK;
+}
+
+static bool is_alive(const struct ending *e)
+{
+	return e->process.pidfd >= 0;
+}
+
+int ob_child_end_async(ob_runtime *rt, const char *data_path,
+		       const struct ob_child_end_options *options, ob_done_fn *done, void *user,
+		       struct ob_error *reterr)
+{
+	struct ending *e;
+	obi_enter(rt);
+	int r = begin(rt, data_path, options, &e, reterr);
+	if (r == OB_OK) {
+		e->done = done;
+		e->user = user;
+	}
+	if (r == OB_OK && !is_alive(e)) {
+		obi_task_queue(rt->loop, &e->finish);
+	}
+	obi_leave(rt);
+	return r;
+}
+
+/* ---- The blocking twin ---- */
+
+struct blocking_end {
+	struct obi_blocking blocking;
+	const char *data_path;
+	const struct ob_child_end_options *options;
+	struct ending *ending;
+};
+
+static int begin_blocking(void *user, struct ob_error *reterr)
+{
+	struct blocking_end *b = user;
+	int r = begin(b->blocking.rt, b->data_path, b->options, &b->ending, reterr);
+	if (r == OB_OK) {
+		b->ending->done = obi_blocking_done;
+		b->ending->user = &b->blocking;
+	}
+	if (r == OB_OK && !is_alive(b->ending)) {
+		finish(b->ending, OB_OK);
+	}
+	return r;
+}
+
+static void abort_blocking(void *user, int code)
+{
+	struct blocking_end *b = user;
+	finish(b->ending, code);
+}
+
+int ob_child_end(ob_runtime *rt, const char *data_path, const struct ob_child_end_options *options,
+		 int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+{
+	struct blocking_end b = {
+	    .blocking = {.rt = rt,
+			 .begin = begin_blocking,
+			 .abort = abort_blocking,
+			 .user = &b,
+			 .timeout_ms = timeout_ms != 0 ? timeout_ms : -1,
+			 .cancel = cancel},
+	    .data_path = data_path,
+	    .options = options,
+	};
+	return obi_block(&b.blocking, reterr);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outboard/child.h - a child by its data directory alone, without the connector that supervises it.
+ *
+ * For tools beside the supervisor: show how children are, call one, end one that has no supervisor
+ * any more. data_path is the data directory of the child (ob_connector_options.data_path). It may
+ * be relative. It must belong to this process's user or to the child's, and have mode 0700.
+ */
+#ifndef OUTBOARD_CHILD_H
+#define OUTBOARD_CHILD_H
+
+#include <outboard/connector.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Whether a connector ever kept a child in this directory. Any thread. */
+OB_API bool ob_child_exists(const char *data_path);
+
+/*
+ * Read the state of a child from its files, without a call to it and without a lock.
+ *
+ * While a connector is in charge of the child the state is the one that it last wrote. Otherwise it
+ * is OB_STATE_DETACHED if the process lives, and OB_STATE_STOPPED, OB_STATE_FAILED or OB_STATE_IDLE
+ * if not. link is always OB_LINK_DOWN and healthy is -1: use ob_child_connect() to ask the child.
+ * uptime_ms is -1 also for a process that no connector has recorded.
+ *
+ *   options         may be NULL; else `stale` says whether the child was started with other ones.
+ *                   runtime finds the plugins that the options name; it may be NULL without options
+ *   ret_status      size must be set
+ *   ret_supervised  may be NULL; whether a connector is in charge
+ *
+ * OB_ENOENT: there is no such directory. OB_EPERM: its owner or mode is not acceptable.
+ */
+OB_API int ob_child_status(ob_runtime *runtime, const char *data_path,
+			   const struct ob_connector_options *options, struct ob_status *ret_status,
+			   bool *ret_supervised, struct ob_error *reterr);
+
+/*
+ * Connect to a child, with the address, token and plugins that its files name. Its connector is not
+ * disturbed. timeout_ms includes authentication; 0: 10 s. Free the client with ob_client_free().
+ * OB_EDOWN: no child runs there, or it is not ready.
+ */
+OB_API int ob_child_connect(ob_runtime *runtime, const char *data_path, int64_t timeout_ms,
+			    ob_cancel *cancel, ob_client **ret_client, struct ob_error *reterr);
+OB_API int ob_child_connect_async(ob_runtime *runtime, const char *data_path, int64_t timeout_ms,
+				  ob_client_fn *done, void *user, struct ob_error *reterr);
+
+struct ob_child_end_options {
+	uint32_t size;
+	const char *name;	 /* name of its log records; default the last part of data_path */
+	int stop_signal;	 /* default SIGINT */
+	int64_t stop_timeout_ms; /* from the signal to SIGKILL; default 10 s, -1: no SIGKILL */
+	ob_log_fn *on_log;	 /* what it still logs; NULL: thrown away */
+	void *user_data;	 /* of on_log */
+};
+
+/*
+ * End a child that no connector is in charge of, as a stop would: the signal, then SIGKILL to its
+ * process group. The directory is left as after a stop. Succeeds if no process lives there; what
+ * the child left running is killed. options may be NULL.
+ *
+ * The default timeout is none, since SIGKILL ends the child. When the call returns OB_ETIMEDOUT or
+ * OB_ECANCELED, the signal was sent and the child may still end. When the runtime is freed, work
+ * that is under way ends with OB_ECANCELED in the same way.
+ *
+ * OB_EBUSY: a connector is in charge of the child. OB_ENOENT: there is no such directory.
+ */
+OB_API int ob_child_end(ob_runtime *runtime, const char *data_path,
+			const struct ob_child_end_options *options, int64_t timeout_ms,
+			ob_cancel *cancel, struct ob_error *reterr);
+OB_API int ob_child_end_async(ob_runtime *runtime, const char *data_path,
+			      const struct ob_child_end_options *options, ob_done_fn *done,
+			      void *user, struct ob_error *reterr);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
