@@ -58,19 +58,20 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 {
 	const struct ob_peer *peer = params->peer;
 	if (!OB_HAS(peer, uid) || (peer->known & OB_PEER_UID) == 0 || peer->uid == UINT32_MAX) {
-		return host->fail(reterr, OB_EAUTH, 0,
-				  "peercred: nobody vouches for who the peer is");
+		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer's user is not known");
 	}
 	/* Refused even if it is our own id: all processes without a number of their own share
 	 * it. */
 	if (is_overflow(peer->uid, "/proc/sys/kernel/overflowuid")) {
 		return host->fail(reterr, OB_EAUTH, 0,
-				  "peercred: the peer's user %u stands for any unknown one",
+				  "peercred: the peer's user %u is the overflow uid, which stands "
+				  "for unknown users",
 				  peer->uid);
 	}
 	if (!is_trusted(params, peer)) {
-		return host->fail(reterr, OB_EAUTH, 0, "peercred: the peer is user %u of group %u",
-				  peer->uid, peer->gid);
+		return host->fail(reterr, OB_EAUTH, 0,
+				  "peercred: user %u of group %u is not allowed", peer->uid,
+				  peer->gid);
 	}
 	return OB_OK;
 }

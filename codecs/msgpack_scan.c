@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "codecs/msgpack_scan.h"
 
-/* The notes of a scan: where the next element starts, and how many elements each open container
+/* The state of a scan: where the next element starts, and how many elements each open container
  * still lacks. */
 struct notes {
 	size_t at;
@@ -12,8 +12,8 @@ struct notes {
 
 _Static_assert(sizeof(struct notes) <= sizeof(((struct ob_scan *)0)->notes), "a scan's notes fit");
 
-/* What an element's first byte says: bytes of its header behind that byte, fixed bytes of its body,
- * or a refusal. */
+/* The form of an element by its first byte: the size of its header behind that byte, the fixed
+ * size of its body, or a refusal. */
 struct shape {
 	uint8_t header;	 /* bytes of a length or count field */
 	uint8_t body;	 /* further bytes that are always there */
@@ -62,7 +62,7 @@ static uint32_t count_of(const uint8_t *p, uint8_t header)
 	}
 }
 
-/* One element fewer is owed; containers that are complete are closed. */
+/* One missing element has arrived; close the containers that are complete. */
 static void settle(struct notes *n)
 {
 	n->owed--;
@@ -72,7 +72,7 @@ static void settle(struct notes *n)
 	}
 }
 
-/* Open a container of `items` elements, which is itself an element that is now there. */
+/* Open a container of `items` elements. The container itself is an element that has arrived. */
 static int open_container(struct notes *n, uint64_t items, uint32_t depth_limit)
 {
 	if (items > UINT32_MAX) {
@@ -81,8 +81,8 @@ static int open_container(struct notes *n, uint64_t items, uint32_t depth_limit)
 	if (n->depth > depth_limit) {
 		return OB_EPROTO;
 	}
-	/* An empty one is complete at once, and its parent's place for it is settled first in any
-	 * case: then the parent may be complete but for this child. */
+	/* An empty container is complete at once. In any case count it in its parent first: the
+	 * parent may then be complete except for this child. */
 	n->owed--;
 	n->left[n->depth - 1]--;
 	if (items > 0) {
@@ -95,7 +95,7 @@ static int open_container(struct notes *n, uint64_t items, uint32_t depth_limit)
 	return OB_OK;
 }
 
-/* The root must be an array of 3 or 4: nothing else is MessagePack-RPC. */
+/* The root must be an array of 3 or 4 elements, as MessagePack-RPC requires. */
 static int scan_root(struct notes *n, uint8_t byte)
 {
 	if (byte != 0x93 && byte != 0x94) {
@@ -107,7 +107,8 @@ static int scan_root(struct notes *n, uint8_t byte)
 	return OB_OK;
 }
 
-/* Read the element at n->at. 1: done; 0: it needs *ret_need bytes from n->at on; or a refusal. */
+/* Read the element at n->at. 1: done; 0: it needs *ret_need bytes from n->at on; or a
+ * refusal. */
 static int scan_element(struct ob_bytes bytes, struct notes *n, uint32_t depth_limit,
 			uint64_t *ret_need)
 {
@@ -164,7 +165,7 @@ int obi_msgpack_scan(struct ob_bytes bytes, struct ob_scan *progress,
 		need = 1;
 	}
 	progress->seen = bytes.len;
-	/* Every element that is still owed takes a byte at least. */
+	/* Every missing element takes at least a byte. */
 	uint64_t total = n->at + (n->owed > 0 ? n->owed - 1 + need : 0);
 	if (total > limits->message) {
 		return OB_ETOOBIG;

@@ -346,7 +346,7 @@ static void check_rows(const struct bench_options *o, const struct bench_row *ro
 			row++;
 		}
 		if (row->name == NULL) {
-			bench_die("there is no such row", o->rows.word[i]);
+			bench_die("no such row", o->rows.word[i]);
 		}
 	}
 }

@@ -48,7 +48,8 @@ static double number(const char *text, double least, double most, const char *pr
 	char *end;
 	double n = strtod(text, &end);
 	if (*text == '\0' || *end != '\0' || !(n >= least && n <= most)) {
-		fprintf(stderr, "%s: %s is no number from %g to %g\n", program, text, least, most);
+		fprintf(stderr, "%s: %s is not a number from %g to %g\n", program, text, least,
+			most);
 		usage(program, 2);
 	}
 	return n;
@@ -59,8 +60,7 @@ static void check_transports(const struct bench_words *transports, const char *p
 	for (size_t i = 0; i < transports->count; i++) {
 		if (strcmp(transports->word[i], "unix") != 0 &&
 		    strcmp(transports->word[i], "tcp") != 0) {
-			fprintf(stderr, "%s: there is no transport %s here\n", program,
-				transports->word[i]);
+			fprintf(stderr, "%s: unknown transport %s\n", program, transports->word[i]);
 			usage(program, 2);
 		}
 	}

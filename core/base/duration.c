@@ -66,7 +66,7 @@ static const char *scan_term(struct scan *scan, int64_t *sum)
 		n = parts > 0 ? n : -1;
 	}
 	if (n <= 0) {
-		return "a number of at most 15 digits is needed";
+		return "a number of at most 15 digits is required";
 	}
 	for (int i = 0; i < parts; i++) {
 		tens *= 10;

@@ -79,13 +79,13 @@ static void split_scheme(struct split *split)
 		return;
 	}
 	if (*split->at < 'a' || *split->at > 'z') {
-		split->wrong = "a scheme begins with a small letter";
+		split->wrong = "a scheme must begin with a lower-case letter";
 		return;
 	}
 	for (const char *c = split->at; c < colon; c++) {
 		if (!(*c >= 'a' && *c <= 'z') && !is_digit(*c) && strchr("+.-", *c) == NULL) {
-			split->wrong =
-			    "a scheme is made of small letters, digits, '+', '.' and '-'";
+			split->wrong = "a scheme may contain only lower-case letters, digits, '+', "
+				       "'.' and '-'";
 			return;
 		}
 	}
@@ -128,12 +128,12 @@ static void split_literal(struct split *split, const char *end)
 {
 	const char *close = find(split->at, end, "]");
 	if (close == end || !is_ip_literal(split->at, close)) {
-		split->wrong = "[...] does not hold an IPv6 address";
+		split->wrong = "[...] is not an IPv6 address";
 		return;
 	}
 	split->uri->host = view(split->at, close);
 	if (close + 1 < end && close[1] != ':') {
-		split->wrong = "something other than a port follows [...]";
+		split->wrong = "only a port may follow [...]";
 	} else if (close + 1 < end) {
 		set_port(split, close + 2, end);
 	}
@@ -143,7 +143,7 @@ static void split_name(struct split *split, const char *end)
 {
 	const char *colon = find(split->at, end, ":");
 	if (!is_component(split->at, colon, "")) {
-		split->wrong = "the host has a character that does not belong there";
+		split->wrong = "the host has an invalid character";
 		return;
 	}
 	split->uri->host = view(split->at, colon);
@@ -197,8 +197,8 @@ static void split_path(struct split *split)
 	bool hybrid = is_scheme(split->uri, "hvsock");
 	if (hybrid || is_scheme(split->uri, "unix")) {
 		if (split->uri->host.len > 0 || split->uri->port >= 0 || split->at == end) {
-			split->wrong =
-			    "it needs an absolute path behind scheme://, as in unix:///run/x.sock";
+			split->wrong = "an absolute path is required after scheme://, as in "
+				       "unix:///run/x.sock";
 			return;
 		}
 	}
@@ -224,7 +224,7 @@ static void split_query(struct split *split)
 		split->at = end;
 	}
 	if (split->at < split->end && split->wrong == NULL) {
-		split->wrong = "a fragment has no meaning here";
+		split->wrong = "a fragment is not allowed";
 	}
 }
 
@@ -248,7 +248,7 @@ static int decode_path(struct ob_uri *uri, struct ob_arena *arena, const char **
 			i += 2;
 		}
 		if (byte == 0) {
-			*ret_wrong = "the path has a %00";
+			*ret_wrong = "the path contains %00";
 			return OB_EINVAL;
 		}
 		path[n++] = (uint8_t)byte;

@@ -154,7 +154,7 @@ static bool check_many_keys(struct parser *p, const struct ob_pair *pairs, size_
 			size_t left = n - i;
 			if (!merge(from + i, run < left ? run : left,
 				   2 * run < left ? 2 * run : left, to + i)) {
-				return bad(p, "two equal keys in an object");
+				return bad(p, "duplicate key in an object");
 			}
 		}
 		const struct ob_pair **swap = from;
@@ -175,7 +175,7 @@ static bool check_keys(struct parser *p, const struct ob_pair *pairs, size_t n)
 	for (size_t i = 1; i < n; i++) {
 		for (size_t k = 0; k < i; k++) {
 			if (compare_keys(&pairs[i].key, &pairs[k].key) == 0) {
-				return bad(p, "two equal keys in an object");
+				return bad(p, "duplicate key in an object");
 			}
 		}
 	}
@@ -282,7 +282,7 @@ static bool begin_value(struct parser *p)
 	case '9':
 		return push_number(p);
 	default:
-		return bad(p, p->scan.at < p->scan.end ? "not a value" : "it ends too early");
+		return bad(p, p->scan.at < p->scan.end ? "not a value" : "unexpected end");
 	}
 }
 
@@ -308,7 +308,7 @@ static bool step(struct parser *p)
 {
 	skip_space(p);
 	if (p->scan.at == p->scan.end) {
-		return bad(p, "it ends too early");
+		return bad(p, "unexpected end");
 	}
 	if (*p->scan.at == (p->type == OB_MAP ? '}' : ']')) {
 		return close_container(p);
@@ -336,7 +336,7 @@ static bool parse(struct parser *p, struct ob_value *ret)
 	}
 	skip_space(p);
 	if (p->scan.at < p->scan.end) {
-		return bad(p, "something follows the value");
+		return bad(p, "unexpected text after the value");
 	}
 	*ret = p->values[0];
 	return true;

@@ -71,7 +71,7 @@ static bool read_base64(struct obi_json_scan *scan, const struct ob_value *text,
 				 data + at / 4 * 3);
 	}
 	if (!good) {
-		return obi_json_refuse(scan, OB_EPROTO, "$binary without proper base64");
+		return obi_json_refuse(scan, OB_EPROTO, "$binary with invalid base64");
 	}
 	obi_json_set(ret, OB_BINARY, text->count / 4 * 3 - (text->count - digits));
 	ret->as.binary = data;
@@ -89,7 +89,7 @@ bool obi_json_read_binary(struct obi_json_scan *scan, struct ob_pair *pair, stru
 		return true;
 	}
 	if (pair->value.type != OB_STRING) {
-		return obi_json_refuse(scan, OB_EPROTO, "$binary without proper base64");
+		return obi_json_refuse(scan, OB_EPROTO, "$binary with invalid base64");
 	}
 	return read_base64(scan, &pair->value, ret);
 }

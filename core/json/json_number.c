@@ -73,7 +73,7 @@ static bool scan_number(struct obi_json_scan *p, struct number *n)
 		return false;
 	}
 	if (zero && p->at - n->text > (n->negative ? 2 : 1)) {
-		return bad(p, "a number that begins with 0");
+		return bad(p, "a number with a leading 0");
 	}
 	n->integer = true;
 	if (p->at < p->end && *p->at == '.') {

@@ -151,7 +151,7 @@ static bool find_quote(struct obi_json_scan *p, bool *ret_escapes)
 	for (;;) {
 		p->at = obi_text_plain(p->at, p->end);
 		if (p->at == p->end) {
-			return bad(p, "a string without end");
+			return bad(p, "a string without a closing quote");
 		}
 		if (*p->at == '"') {
 			return true;

@@ -119,7 +119,7 @@ static void write_value(struct writer *w, const struct ob_value *value, uint32_t
 		write_container(w, value, depth);
 		break;
 	default:
-		refuse(w, OB_EINVAL, "a value of no known type");
+		refuse(w, OB_EINVAL, "a value of an unknown type");
 	}
 }
 
@@ -132,7 +132,7 @@ int obi_json_write_as(const struct ob_value *value, const struct obi_json_limits
 		refuse(&w, OB_ENOMEM, "a tree that is too large");
 	}
 	return w.code == OB_OK ? OB_OK
-			       : obi_fail(reterr, w.code, 0, "JSON cannot carry %s", w.wrong);
+			       : obi_fail(reterr, w.code, 0, "JSON cannot represent %s", w.wrong);
 }
 
 int obi_json_write(const struct ob_value *value, struct ob_sink *out, struct ob_error *reterr)

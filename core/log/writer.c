@@ -329,7 +329,7 @@ int ob_log_writer_new(int fd, const struct ob_log_writer_options *options,
 		return r;
 	}
 	if (o.format != OB_LOG_FORMAT_JSON && o.format != OB_LOG_FORMAT_TEXT) {
-		return obi_fail(reterr, OB_EINVAL, 0, "log writer: no such format: %u", o.format);
+		return obi_fail(reterr, OB_EINVAL, 0, "log writer: unknown format %u", o.format);
 	}
 	struct ob_log_writer *writer = calloc(1, sizeof *writer);
 	if (writer == NULL) {

@@ -8,11 +8,11 @@ static void greet(void *user, ob_call *call, const struct ob_value *params)
 	struct ob_bytes name;
 	char greeting[128];
 	if (!ob_get_string(ob_params_get(params, 0, "name"), &name)) {
-		ob_call_fail(call, OB_RPC_INVALID_PARAMS, "greet wants a name");
+		ob_call_fail(call, OB_RPC_INVALID_PARAMS, "greet requires a name");
 		return;
 	}
-	ob_log(ob_server_logger(user), OB_LOG_INFO, "somebody is greeted", "{s:S}", "name",
-	       name.data, name.len);
+	ob_log(ob_server_logger(user), OB_LOG_INFO, "greeted", "{s:S}", "name", name.data,
+	       name.len);
 	snprintf(greeting, sizeof greeting, "Hello, %.*s!", (int)name.len, (const char *)name.data);
 	ob_call_replyf(call, "s", greeting);
 }

@@ -166,7 +166,7 @@ static const char *ask(const char *command, double *ret_ms)
 {
 	double us;
 	int at = 0;
-	check(driven_tell(&demo.parent, command), "kv-parent took no command");
+	check(driven_tell(&demo.parent, command), "kv-parent did not accept a command");
 	const char *reply = wait_for("reply ");
 	check(sscanf(reply, "%lf us:%n", &us, &at) == 1 && at > 0, "kv-parent's reply has a time");
 	*ret_ms = us / 1e3;
@@ -193,7 +193,7 @@ static void show_start(void)
 	double start = now_ms();
 	start_parent();
 	demo.child = wait_event("ready");
-	check(lives(demo.child), "the child that is ready does not run");
+	check(lives(demo.child), "the child is ready, but does not run");
 	say("start", now_ms() - start,
 	    "kv-parent (pid %d) started kv-child (pid %d), and it is ready", (int)demo.parent.pid,
 	    (int)demo.child);
@@ -202,12 +202,12 @@ static void show_start(void)
 static void show_calls(void)
 {
 	double ms, start = now_ms();
-	check(driven_tell(&demo.parent, "set colour blue\n"), "kv-parent took no command");
+	check(driven_tell(&demo.parent, "set colour blue\n"), "kv-parent did not accept a command");
 	wait_for("log set");
 	say("log", now_ms() - start, "kv.set was called, and the child's log record of it arrived");
 	wait_for("reply ");
 	check(strcmp(ask("get colour\n", &ms), " blue") == 0,
-	      "kv.get did not answer what kv.set was given");
+	      "kv.get did not return the value of kv.set");
 	say("call", ms, "kv.get answered \"blue\"");
 	check(strcmp(ask("import motto\n", &ms), " out of process, in reach") == 0,
 	      "kv.import gave another value");
@@ -220,13 +220,13 @@ static void show_crash(void)
 	double ms, start = now_ms();
 	pid_t killed = demo.child;
 	check(kill(killed, SIGKILL) == 0, "the child cannot be killed");
-	check(wait_event("exited") == killed, "another child exited");
+	check(wait_event("exited") == killed, "a different child exited");
 	demo.last = demo.delivered = 0;
 	demo.child = wait_event("ready");
 	check(demo.child != killed && lives(demo.child), "the replacement does not run");
 	double ready = now_ms();
 	check(strcmp(ask("get colour\n", &ms), " nothing") == 0,
-	      "the replacement knows what it was never told");
+	      "the replacement has the data of the first child");
 	say("kill -9", ready - start,
 	    "kv-child %d died; kv-child %d took its place (100 ms of it are the backoff)",
 	    (int)killed, (int)demo.child);
@@ -257,14 +257,15 @@ static void show_parent_crash(void)
 	    (int)MARK);
 	(void)poll(NULL, 0, ALONE_MS);
 	check(lives(demo.child), "the child died with its parent");
-	say("alone", ALONE_MS, "kv-child %d has no parent, and lives and logs on", (int)demo.child);
+	say("alone", ALONE_MS, "kv-child %d has no parent, and goes on running and logging",
+	    (int)demo.child);
 
 	double start = now_ms();
 	start_parent();
 	check(wait_event("adopted") == demo.child, "the next parent has another child");
 	double adopted = now_ms();
 	check(strcmp(ask("get colour\n", &ms), " green") == 0,
-	      "the adopted child has lost its memory");
+	      "the adopted child has lost its data");
 	say("adopt", adopted - start,
 	    "kv-parent %d took over the same kv-child %d; kv.get answers \"green\" as set before",
 	    (int)demo.parent.pid, (int)demo.child);
@@ -272,7 +273,7 @@ static void show_parent_crash(void)
 	while (demo.last < MARK + ALONE_MS / TICK_MS + 5) {
 		wait_for("log tick");
 	}
-	check(by_first + demo.delivered == demo.last, "the two parents' lines do not add up");
+	check(by_first + demo.delivered == demo.last, "lines are missing or doubled");
 	say("log", -1,
 	    "lines 1 to %" PRId64 " came in order, none missing, none twice: %" PRId64
 	    " by the first parent, %" PRId64 " by the next",
@@ -283,20 +284,20 @@ static void show_stop(void)
 {
 	char left[512] = "";
 	double start = now_ms();
-	check(driven_tell(&demo.parent, "stop\n"), "kv-parent took no command");
+	check(driven_tell(&demo.parent, "stop\n"), "kv-parent did not accept a command");
 	wait_for("log bye");
-	check(wait_event("exited") == demo.child, "another child exited");
+	check(wait_event("exited") == demo.child, "a different child exited");
 	drain_parent();
 	int status = driven_wait(&demo.parent);
 	check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "kv-parent failed at the end");
 	double stopped = now_ms();
-	check(waitpid(demo.child, &status, WNOHANG) == demo.child, "the child lives");
+	check(waitpid(demo.child, &status, WNOHANG) == demo.child, "the child is still running");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		fail("the child failed at the end: %s %d",
 		     WIFSIGNALED(status) ? "signal" : "status",
 		     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	}
-	check(!lives(-demo.child), "something of the child's process group lives");
+	check(!lives(-demo.child), "a process of the child's group is still running");
 	remove_dir(left, sizeof left);
 	check(strcmp(left, " outboard.lock parent.lock state.json") == 0, left);
 	say("stop", stopped - start,
@@ -314,7 +315,7 @@ static void find_places(void)
 	*strrchr(demo.bin, '/') = '\0';
 	snprintf(demo.dir, sizeof demo.dir, "%s/kv-demo-XXXXXX",
 		 tmp != NULL && *tmp == '/' ? tmp : "/tmp");
-	check(mkdtemp(demo.dir) != NULL, "no directory for the demo can be made");
+	check(mkdtemp(demo.dir) != NULL, "cannot make a directory for the demo");
 }
 
 int main(void)
@@ -331,6 +332,6 @@ int main(void)
 	show_crash();
 	show_parent_crash();
 	show_stop();
-	printf("\nAll of it held.\n");
+	printf("\nAll checks passed.\n");
 	return 0;
 }

@@ -31,8 +31,7 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 {
 	const struct ob_peer *peer = params->peer;
 	if ((peer->known & OB_PEER_UID) == 0) {
-		return host->fail(reterr, OB_EAUTH, 0,
-				  "peeruid: nobody vouches for who the peer is");
+		return host->fail(reterr, OB_EAUTH, 0, "peeruid: the peer's user is not known");
 	}
 	if (peer->uid != geteuid() && !is_listed(secure_getenv("PEERUID_ALLOW"), peer->uid)) {
 		return host->fail(reterr, OB_EAUTH, 0, "peeruid: user %u is not allowed",

@@ -97,7 +97,7 @@ static int listen_on(const struct ob_host *host, const struct ob_uri *uri,
 	(void)params;
 	struct ob_listener *l = calloc(1, sizeof *l);
 	if (l == NULL) {
-		return host->fail(reterr, OB_ENOMEM, 0, "listening on a line: out of memory");
+		return host->fail(reterr, OB_ENOMEM, 0, "listening: out of memory");
 	}
 	int rc = path_of(host, uri, l->path, sizeof l->path, reterr);
 	rc = rc == OB_OK ? line_open(host, l->path, OB_EEXIST, &l->line, reterr) : rc;
@@ -199,7 +199,7 @@ static int dial_on(const struct ob_host *host, const struct ob_uri *uri,
 	if (d == NULL || getrandom(&d->id, sizeof d->id, GRND_NONBLOCK) != sizeof d->id) {
 		free(d);
 		return host->fail(reterr, OB_ENOMEM, 0,
-				  "dialing on a line: out of memory, or of randomness");
+				  "dialing: out of memory, or getrandom failed");
 	}
 	d->id |= 1; /* never 0 */
 	int rc = path_of(host, uri, d->path, sizeof d->path, reterr);
@@ -232,7 +232,7 @@ static int finish_dial(struct ob_dial *d, int revents, struct ob_stream **ret_st
 			   : d->line.host->fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	if (rc < 0 || d->line.host->now_ms() >= d->end) {
-		return d->line.host->fail(reterr, OB_EREFUSED, 0, "%s: nobody answers", d->path);
+		return d->line.host->fail(reterr, OB_EREFUSED, 0, "%s: no answer", d->path);
 	}
 	call(d, ret_want);
 	return OB_EAGAIN;
@@ -365,8 +365,7 @@ static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, 
 		(void)hear(s); /* there is no room, perhaps because the other end is gone */
 	}
 	if (s->gone && done == 0) {
-		return s->line.host->fail(reterr, OB_ECONNLOST, 0,
-					  "the other end of the line is gone");
+		return s->line.host->fail(reterr, OB_ECONNLOST, 0, "the other end has closed");
 	}
 	return done > 0 ? (ptrdiff_t)done : OB_EAGAIN;
 }

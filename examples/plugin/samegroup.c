@@ -9,11 +9,10 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 {
 	const struct ob_peer *peer = params->peer;
 	if ((peer->known & OB_PEER_UID) == 0) {
-		return host->fail(reterr, OB_EAUTH, 0,
-				  "samegroup: nobody vouches for who the peer is");
+		return host->fail(reterr, OB_EAUTH, 0, "samegroup: the peer's group is not known");
 	}
 	if (peer->gid != getegid()) {
-		return host->fail(reterr, OB_EAUTH, 0, "samegroup: the peer is of group %u",
+		return host->fail(reterr, OB_EAUTH, 0, "samegroup: group %u is not allowed",
 				  peer->gid);
 	}
 	return OB_OK;

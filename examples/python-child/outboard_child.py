@@ -169,7 +169,7 @@ def to_bytes(text):
     """Only what one gets by writing it again is proper: no other characters, all the padding, no stray bits."""
     data = base64.b64decode(text) if isinstance(text, str) else None
     if data is None or from_bytes(data) != {"$binary": text}:
-        raise ValueError("$binary without proper base64")
+        raise ValueError("$binary with invalid base64")
     return data
 
 

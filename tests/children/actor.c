@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * actor - a child that does what a test tells it: by arguments before it is ready, by calls of its
+ * actor - a child that is controlled by a test: by arguments before it is ready, by calls of its
  * interface `act` afterwards.
  *
- *   exit=N          exit at once with that status          die=open|start  SIGKILL after the server
- * is open | started silent          live, but never become ready           version=N       what
- * checkVersion reports ignore=SIG      ignore that signal                     leave=FILE      leave
- * a grandchild that holds all our descriptors, say=TEXT        print TEXT first and write its pid
- * into FILE ill             say that it is not healthy             closeinside     close the server
- * inside its shutdown function stubborn        ignore SIGINT and SIGTERM              badready
- * claim ready with no address queue=BYTES auth_timeout=MS   the server's options
+ *   exit=N             exit at once with this status
+ *   die=open|start     SIGKILL after the server is open | started
+ *   silent             run, but never become ready
+ *   version=N          what checkVersion reports
+ *   ignore=SIG         ignore this signal
+ *   leave=FILE         leave a grandchild with all our descriptors, and write its pid to FILE
+ *   say=TEXT           print TEXT first
+ *   ill                report that it is not healthy
+ *   closeinside        close the server inside its shutdown function
+ *   stubborn           ignore SIGINT and SIGTERM
+ *   badready           report ready without an address
+ *   queue=BYTES auth_timeout=MS   options of the server
  *
- * With ACTOR_AFTER=FIFO in the environment nothing of it before somebody has opened that to write.
+ * With ACTOR_AFTER=FIFO in the environment it first waits until FIFO is opened for writing.
  */
 #include <outboard/outboard.h>
 
@@ -95,12 +100,12 @@ static void on_keep(void *user, ob_call *call, const struct ob_value *params)
 {
 	(void)user;
 	(void)params;
-	/* Never answered, on purpose: the connection's end is what the caller gets. */
+	/* Never answered on purpose: the call ends with the connection. */
 	(void)ob_call_defer(call);
 	kept_call = call;
 }
 
-/* canceled(): whether nobody waits any more for the call that was kept last */
+/* canceled(): whether the call that was kept last has been canceled */
 static void on_canceled(void *user, ob_call *call, const struct ob_value *params)
 {
 	(void)user;
@@ -137,7 +142,7 @@ static void on_log(void *user, ob_call *call, const struct ob_value *params)
 }
 
 /* ---- stream(n): a thread logs numbered records, n a millisecond, or as fast as it can (0).
- * hush(): no more; gives the next number ---- */
+ * hush(): stop; returns the next number ---- */
 
 static pthread_t streamer;
 static atomic_bool streaming;
@@ -182,7 +187,7 @@ static void on_hush(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "I", stream_next);
 }
 
-/* mark(): one more numbered record; gives its number */
+/* mark(): log one more numbered record; returns its number */
 static void on_mark(void *user, ob_call *call, const struct ob_value *params)
 {
 	(void)user;
@@ -191,7 +196,7 @@ static void on_mark(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "I", stream_next++);
 }
 
-/* raw(text): the bytes, on fd 1, as a child without our logger would */
+/* raw(text): write the bytes to fd 1, as a child without our logger would */
 static void on_raw(void *user, ob_call *call, const struct ob_value *params)
 {
 	struct ob_bytes bytes = {NULL, 0};
@@ -215,7 +220,7 @@ static void on_environment(void *user, ob_call *call, const struct ob_value *par
 	ob_call_replyf(call, "s", joined);
 }
 
-/* file(path): what it holds, as the child sees it */
+/* file(path): the content of a file, as the child sees it */
 static void on_file(void *user, ob_call *call, const struct ob_value *params)
 {
 	char path[1024], content[16384];
@@ -253,11 +258,11 @@ static void on_descriptors(void *user, ob_call *call, const struct ob_value *par
 	ob_call_replyf(call, "s", list);
 }
 
-/* open(): how many descriptors */
+/* open(): the number of open descriptors */
 static void on_open(void *user, ob_call *call, const struct ob_value *params)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	int64_t count = -1; /* the directory's own */
+	int64_t count = -1; /* that of the directory */
 	const struct dirent *entry;
 	(void)user;
 	(void)params;
@@ -270,7 +275,7 @@ static void on_open(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "I", count);
 }
 
-/* deathsig(): which signal the end of our parent would be */
+/* deathsig(): the signal that the end of our parent would send us */
 static void on_deathsig(void *user, ob_call *call, const struct ob_value *params)
 {
 	int number_of = -1;
@@ -288,7 +293,7 @@ static void on_time(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "I", (int64_t)time(NULL));
 }
 
-/* stop(pid): stop that process, and only then answer, so that the answer stays unread */
+/* stop(pid): stop that process, and then answer, so that the answer stays unread */
 static void on_stop(void *user, ob_call *call, const struct ob_value *params)
 {
 	pid_t pid = (pid_t)number(params, 0);
@@ -297,7 +302,7 @@ static void on_stop(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "I", (int64_t)pid);
 }
 
-/* cut(): break every connection we have, the caller's included; nobody answers */
+/* cut(): break all our connections, including the caller's; there is no answer */
 static void on_cut(void *user, ob_call *call, const struct ob_value *params)
 {
 	struct sockaddr_storage peer;
@@ -319,7 +324,7 @@ static void on_set_health(void *user, ob_call *call, const struct ob_value *para
 	ob_call_replyf(call, "b", 1);
 }
 
-/* ask(method, value): call the parent, and answer with what it says */
+/* ask(method, value): call the parent, and answer with its result */
 static void on_parents_reply(void *user, int result, const struct ob_value *value,
 			     const struct ob_error *err)
 {
@@ -359,8 +364,8 @@ static void on_tell(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "i", r);
 }
 
-/* Who calls: [subject, method, uid or null, whether it is the parent]; with the parameter true it
- * is asked after the handler. */
+/* The caller: [subject, method, uid or null, whether it is the parent]. With the parameter true
+ * the facts are read after the handler. */
 static void say_who(ob_call *call)
 {
 	struct ob_identity who = {.size = sizeof who};
@@ -453,7 +458,7 @@ static void live_on(void)
 	}
 }
 
-/* A grandchild with all our descriptors, as a daemon that somebody forgot would have. */
+/* A grandchild with all our descriptors, like a daemon that was forgotten. */
 static void leave(const char *path)
 {
 	char *argv[] = {"sleep", "1000", NULL};
@@ -473,7 +478,7 @@ static bool probe(void *user, struct ob_error *why)
 	return healthy;
 }
 
-/* As an application does that has nothing else to end. */
+/* What an application does that has nothing else to end. */
 static void close_inside(void *user, ob_server *which)
 {
 	(void)user;

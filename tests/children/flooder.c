@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flooder - somebody without the token who dials a child again and again, holding up to HELD
+ * flooder - a client without the token that dials a child repeatedly, and holds up to HELD
  * connections at once:
  *
  *   flooder MODE unix:PATH|tcp:ADDRESS:PORT [uid=N] [from=ADDRESS]
  *
- *   silent   says nothing                     drip    a byte of a request of authentication, every
- * now and then garbage  sends what is no message         begin   the first message of `token`, and
- * nothing more wrong    `token` with a wrong proof       noise   a first message of `noise` that
- * does not decrypt
+ *   silent   sends nothing
+ *   drip     sends a byte of a request of authentication from time to time
+ *   garbage  sends bytes that are not a message
+ *   begin    sends the first message of `token`, and nothing more
+ *   wrong    `token` with a wrong proof
+ *   noise    a first message of `noise` that does not decrypt
  *
- * It prints "made N" at every 500th connection, until its stdin ends or LIFE_MS are over; then
- * "done N".
+ * It prints "made N" at every 500th connection, and "done N" at the end: when its stdin ends, or
+ * after LIFE_MS.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -58,7 +60,7 @@ static bool is(const char *which)
 	return strcmp(mode, which) == 0;
 }
 
-/* ---- What it says ---- */
+/* ---- Messages ---- */
 
 static size_t request(uint8_t *to, uint8_t id, const char *mechanism, uint8_t len)
 {
@@ -93,7 +95,7 @@ static void prepare(void)
 
 /* ---- Connections ---- */
 
-/* With a reset: no port is left waiting. */
+/* With a reset, so that no port is left in TIME_WAIT. */
 static void hang_up(struct connection *c)
 {
 	struct linger at_once = {1, 0};
@@ -187,7 +189,7 @@ static void turn(void)
 	drip();
 }
 
-/* ---- Beginning ---- */
+/* ---- Start ---- */
 
 static bool read_ip(const char *text, struct sockaddr_in *to, socklen_t *ret_len)
 {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * muxer - the host side of a VMM's hybrid vsock, as strict as can be: a unix socket PATH on which
- * it wants exactly "CONNECT port\n", answers "OK port\n", and then is a pipe to the guest's
- * listener, the unix socket GUEST_port. What it does wrong is ordered on stdin, a line each,
- * answered by a line on stdout; the end of stdin is its end.
+ * muxer - the host side of a VMM's hybrid vsock, as strict as possible: a unix socket PATH that
+ * accepts exactly "CONNECT port\n", answers "OK port\n", and then is a pipe to the guest's
+ * listener, the unix socket GUEST_port. Faults are ordered on stdin, one a line, each answered
+ * by a line on stdout. It ends with its stdin.
  *
- *   normal | close | silent | reset | garbage | trickle      what becomes of a CONNECT from now on
- *   hold                                                      nothing is read before its answer,
- * until another of these limit N                                                   more than N
- * connections are closed drop                                                      end all
- * connections; go on listening: a snapshot was restored count answers how many CONNECTs there were
- *   most                                                      answers how many connections there
- * were at once, at most dialing                                                   answers how many
- * of them waited for OK at once, at most
+ *   normal | close | silent | reset | garbage | trickle
+ *             how it treats a CONNECT from now on
+ *   hold      read nothing before the answer, until another of these
+ *   limit N   close connections beyond N
+ *   drop      end all connections and go on listening, as after the restore of a snapshot
+ *   count     answer the number of CONNECTs
+ *   most      answer the highest number of connections at the same time
+ *   dialing   answer the highest number of them that waited for OK at the same time
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,8 +37,8 @@ static const char *const mode_names[] = {"normal",  "close",   "silent", "reset"
 struct flow {
 	char bytes[PIPE_BYTES];
 	size_t from, to;
-	bool ended;	/* nothing more comes in */
-	bool shut_down; /* and the other side was told */
+	bool ended;	/* no more input */
+	bool shut_down; /* and the other side was shut down */
 };
 
 struct connection {
@@ -87,14 +87,14 @@ static bool reach_guest(struct connection *c, unsigned port)
 	return c->guest >= 0 && connect(c->guest, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
-/* The number is another one each time, as a VMM gives ports out. */
+/* The number differs each time, as a VMM assigns ports. */
 static void answer(struct connection *c)
 {
 	size_t n =
 	    (size_t)snprintf(c->up.bytes, sizeof c->up.bytes, "OK %u\n", 1073741824 + connects);
 	if (mode == TRICKLE) {
-		/* One byte a time, each its own packet to the reader; a full socket is not to be
-		 * expected. */
+		/* One byte at a time, so that the reader gets one at a time. The socket is never
+		 * full here. */
 		for (size_t i = 0; i < n; i++) {
 			(void)!write(c->host, c->up.bytes + i, 1);
 		}
@@ -103,7 +103,7 @@ static void answer(struct connection *c)
 	c->up.to = n;
 }
 
-/* A whole line. false: the connection is to be closed. */
+/* A whole line. false: close the connection. */
 static bool obey(struct connection *c)
 {
 	unsigned port;
@@ -132,7 +132,7 @@ static bool obey(struct connection *c)
 	}
 }
 
-/* One byte at a time, so that nothing behind the line is taken. */
+/* One byte at a time, so that nothing behind the line is read. */
 static bool read_line(struct connection *c)
 {
 	while (c->len < LINE_MAX_BYTES) {
@@ -144,8 +144,7 @@ static bool read_line(struct connection *c)
 		if (c->line[c->len - 1] != '\n') {
 			if (mode == RESET) {
 				connects++;
-				return false; /* with the rest unread: the kernel makes a reset of
-						 it */
+				return false; /* with unread bytes: the kernel sends a reset */
 			}
 			continue;
 		}
@@ -187,7 +186,7 @@ static bool give(int fd, struct flow *f)
 static bool pump(struct connection *c)
 {
 	if (c->guest < 0 && mode == HOLD) {
-		return false; /* the host hung up: we asked for nothing else */
+		return false; /* the host hung up: no other event was requested */
 	}
 	if (c->guest < 0) {
 		return c->len == 0 || c->line[c->len - 1] != '\n'
@@ -227,7 +226,7 @@ static void order(const char *line)
 	printf("ok\n");
 }
 
-/* false: it is over. */
+/* false: the end. */
 static bool take_orders(void)
 {
 	static char text[256];
@@ -248,7 +247,7 @@ static bool take_orders(void)
 	return true;
 }
 
-/* ---- Turning ---- */
+/* ---- The loop ---- */
 
 static void accept_one(int listener)
 {

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parent - a program with one child, for tests that kill, stop or starve the parent. It obeys lines
- * on stdin and tells all that happens as lines on stdout.
+ * parent - a program with one child, for tests that kill, stop or starve the parent. It obeys
+ * lines on stdin and reports everything as lines on stdout.
  *
- *   data=DIR child=PROGRAM      where, and what; everything behind "--" is given to the child
- *   beat=MS misses=N max=N      health_interval_ms, health_misses, restart.max_restarts
- *   pipe=BYTES auth=NAME        log_pipe_bytes, the only mechanism
- *   ready=MS                    ready_timeout_ms, 20 s by default
- *   fp=POINTS                   OUTBOARD_FP of the child
- *   listen=ADDRESS              of the child; unsealed is fine
- *   quiet                       no line for a log record
+ *   data=DIR child=PROGRAM   the child; everything behind "--" is passed to it
+ *   beat=MS misses=N max=N   health_interval_ms, health_misses, restart.max_restarts
+ *   pipe=BYTES auth=NAME     log_pipe_bytes, the only mechanism
+ *   ready=MS                 ready_timeout_ms, 20 s by default
+ *   fp=POINTS                OUTBOARD_FP of the child
+ *   listen=ADDRESS           of the child; plaintext is allowed
+ *   quiet                    no line for a log record
  *
- * Commands: start, supervise, stop, detach, call METHOD N, keep N (so many calls that are never
- * answered), signals, quit. Answers: "ok COMMAND PID", "error COMMAND CODE: TEXT", "reply N".
- * Beside them: "event NAME PID KIND VALUE", "log N" of a record with the attribute n, "dropped N"
- * of one that tells of lost records, "raw TEXT" of any other.
+ * Commands: start, supervise, stop, detach, call METHOD N, keep N (N calls that are never
+ * answered), signals, quit.
+ * Answers: "ok COMMAND PID", "error COMMAND CODE: TEXT", "reply N".
+ * Other lines: "event NAME PID KIND VALUE"; "log N" for a record with the attribute n, "dropped
+ * N" for one about lost records, "raw TEXT" for any other.
  */
 #include <outboard/outboard.h>
 
@@ -31,7 +32,7 @@ static ob_connector *connector;
 static ob_cancel *woken;
 static bool quiet;
 
-/* ---- Telling: one write a line, so that a line is told whole or not at all ---- */
+/* ---- Output: one write for each line, so that it is written completely or not at all ---- */
 
 static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void tell(const char *format, ...)
@@ -85,7 +86,7 @@ static void answer(const char *command, int code, const struct ob_error *err)
 	}
 }
 
-/* ---- Signals: all that a handler may do ---- */
+/* ---- Signals ---- */
 
 static atomic_int handled, spoiled;
 
@@ -174,7 +175,7 @@ static void obey(char *line)
 	}
 }
 
-/* Signals come in between: getline would give up where we only have to go on. */
+/* A signal may interrupt the read; getline() would then fail. */
 static bool read_line(char *line, size_t size)
 {
 	size_t len = 0;
@@ -192,7 +193,7 @@ static bool read_line(char *line, size_t size)
 	return false;
 }
 
-/* ---- Beginning ---- */
+/* ---- Start ---- */
 
 static const char *argument(char **argv, const char *name)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * torture SCENARIO N DIRECTORY PROGRAM - do something ordinary while tests/shim/fail.c lets the Nth
- * fallible call fail. Whatever then fails must say so, and everything must be gone in the end.
- * PROGRAM is the child of those scenarios that have one.
+ * torture SCENARIO N DIRECTORY PROGRAM - run a scenario while tests/shim/fail.c makes the Nth
+ * fallible call fail. Every failure must be reported, and nothing may be leaked. PROGRAM is the
+ * child of the scenarios that have one.
  *
- * Tells "calls COUNT" and what the first failure said; exit status 1: something was left, or an
- * error said nothing.
+ * Prints "calls COUNT" and the text of the first failure. Exit status 1: something was leaked,
+ * or an error had no text.
  */
 #include <outboard/outboard.h>
 
@@ -52,7 +52,7 @@ static void disarm(void)
 	}
 }
 
-/* ---- What must be true of every failure ---- */
+/* ---- What must hold for every failure ---- */
 
 static bool good(const char *what, int code, const struct ob_error *err)
 {
@@ -179,7 +179,7 @@ static void begin_child(ob_runtime **runtime, ob_connector **connector)
 	}
 }
 
-/* Take over a child. One that could not be taken over lives, and is ended afterwards. */
+/* Take over a child. If that fails, the child still runs, and is ended afterwards. */
 static void adopt(void)
 {
 	struct ob_error err = {0};
@@ -194,7 +194,7 @@ static void adopt(void)
 	    good("reconnect", ob_connector_reconnect(connector, SHORT_MS, NULL, &err), &err)) {
 		call_some(ob_connector_client(connector));
 		while (!good("detach", ob_connector_detach(connector, &err), &err)) {
-			/* Closed without that, it would be ended. */
+			/* Without a detach, closing would end the child. */
 		}
 	}
 	ob_connector_close(connector);
@@ -231,7 +231,7 @@ static void restart(void)
 	struct pollfd dead = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
 	(void)poll(&dead, 1, LONG_MS);
 	(void)close(dead.fd);
-	/* Until there is another that answers; a restart that failed is tried again. */
+	/* Until a new child answers. A restart that failed is tried again. */
 	while (ob_client_callf(ob_connector_client(connector), SHORT_MS, NULL, &err, "act.echo",
 			       "[i]", 1) < 0) {
 		struct pollfd nothing = {.fd = -1};
@@ -336,7 +336,7 @@ static void config(void)
 	}
 	ob_config_clear(&read);
 	disarm();
-	/* Whatever happened, what lies there is whole. */
+	/* Whatever happened, the file is complete. */
 	if (!good("afterwards", ob_config_read(path, &read, &err), &err) ||
 	    strcmp(read.token, token) != 0) {
 		wrong = 1;
@@ -378,7 +378,7 @@ static void log_some(void)
 	close(fds[1]);
 }
 
-/* ---- Which ---- */
+/* ---- Scenarios ---- */
 
 static const struct scenario {
 	const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* access/acl: a text, a NUL, a method. Any text is rules or refused; rules decide of everybody, but
- * for the two that "*" spares. */
+/* access/acl. Input: a text, a NUL, a method. Any text is either rules or refused. Rules decide
+ * for every peer, except for the two that "*" does not cover. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes in pairs are events at the gate: somebody knocks, rises, leaves, supervises, or time
- * passes. Checked: seats are never more than there are, and those of the trusted are kept for them;
- * only strangers are refused; the trusted get in as long as a stranger has a seat; whoever has to
- * wait gets in when the moment is over; counts stay those of what is there.
+ * Pairs of bytes are events of admission: a connection arrives, rises in rank, leaves or
+ * supervises, or time passes. Checked: there are never more slots than the maximum, and those of
+ * the trusted are reserved for them; only strangers are refused; the trusted are admitted while
+ * a stranger has a slot; a penalty ends in time; the counts match what exists.
  */
 #include "access/admission.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The token authenticator from its plugin file: whatever a peer without the token sends, to either
- * end, nobody is done; and of two ends that share it, none is done once anything was changed on the
- * way.
+ * The token authenticator from its plugin file: no messages of a peer without the token bring
+ * either end to OB_AUTH_DONE; and with two ends that share it, none is done after any message
+ * was changed in transit.
  *
- * Input: a byte that chooses (0 an acceptor, 1 a dialer, 2 both), then messages, each behind its
- * length (1 byte); with both ends, each message is XORed over the real one and changes its length
- * by its own first byte.
+ * Input: a byte that chooses the case (0 an acceptor, 1 a dialer, 2 both), then messages, each
+ * behind its length (1 byte). With both ends, each message is XORed over the real one, and its
+ * first byte changes the length.
  */
 #include "plugin/registry.h"
 
@@ -100,7 +100,7 @@ static bool take(const uint8_t **data, size_t *size, struct message *ret)
 	return true;
 }
 
-/* Change message by what the input says; true if that changed anything. */
+/* Change message as the input says; true if that changed anything. */
 static bool meddle(const uint8_t **data, size_t *size, struct message *message)
 {
 	struct message mask;
@@ -123,7 +123,7 @@ static bool meddle(const uint8_t **data, size_t *size, struct message *message)
 	return changed || message->len != len;
 }
 
-/* ---- Promises ---- */
+/* ---- Checks ---- */
 
 static void one_end_alone(uint32_t role, const uint8_t *data, size_t size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The query of a chaos address: what is taken is in its bounds, and bytes pass a lane that follows
- * it whole and in order. */
+/* The query of a chaos address: accepted values are within bounds, and bytes pass a lane with
+ * these values complete and in order. */
 #include "chaos/lane.h"
 
 #include <stdlib.h>

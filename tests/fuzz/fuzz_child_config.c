@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard.json: what is accepted can be written, and what was written reads back as the same,
- * unknown keys included. */
+/* outboard.json: an accepted config can be written, and reads back as the same, including
+ * unknown keys. */
 #include "base/buf.h"
 #include "files/child_config.h"
 

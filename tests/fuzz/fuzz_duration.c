@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base/duration: what is read is written so that it reads as the same. */
+/* base/duration: an accepted duration is written as a text that reads as the same. */
 #include <stdlib.h>
 
 #include "base/duration.h"

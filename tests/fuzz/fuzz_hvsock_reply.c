@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a VMM answers to CONNECT, judged byte by byte as it comes: a verdict, once given, is right,
- * and comes in time. */
+/* A VMM's answer to CONNECT, parsed byte by byte: a result, once returned, is correct, and it is
+ * returned in time. */
 #include "vsock/reply.h"
 
 #include <stdint.h>
@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The same, by the standard library. */
+/* The same with the standard library. */
 static int is_reply(const char *text, size_t len)
 {
 	char exact[32];
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char text[OBI_HVSOCK_REPLY_MAX + 1] = "";
 	for (size_t len = 1; len <= size; len++) {
 		if (len > OBI_HVSOCK_REPLY_MAX) {
-			abort(); /* nothing so long is the beginning of a reply */
+			abort(); /* no start of a reply is so long */
 		}
 		text[len - 1] = (char)data[len - 1];
 		enum obi_hvsock_reply verdict = obi_hvsock_judge(text, len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* json/json: what is accepted can be written, and what was written reads back as the same tree, and
- * is written the same. */
+/* json/json: an accepted text can be written, reads back as the same tree, and is then written
+ * the same. */
 #include <stdlib.h>
 
 #include "base/arena.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* log/line and logtext: any line is a record; a record written as JSON reads back as the same
- * record. */
+/* log/line and log/render: any line is a record, and a record written as JSON reads back as the
+ * same. */
 #include <stdlib.h>
 
 #include "base/arena.h"

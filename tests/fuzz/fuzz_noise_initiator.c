@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A dialer of noise. Input: a byte that chooses, then
- *   0  a second message: refused, unless it is that of an honest acceptor;
- *   1  what is laid over the honest acceptor's message: refused, if it changes anything;
- *   2  a key and a payload of an acceptor who knows the token: passes if the payload is empty and
- * the key is not of low order, and then both have the same keys.
+ * A dialer of noise. Input: a byte that chooses the case, then its data:
+ *
+ *   0  a second message: refused, unless it is that of an honest acceptor
+ *   1  bytes XORed over the honest acceptor's message: refused if they change anything
+ *   2  key and payload of an acceptor that knows the token: accepted if the payload is empty and
+ *      the key is not of low order; then both have the same keys
  */
 #include "fuzz/fuzzed_noise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The answer of an acceptor who knows the token and has any 32 bytes for a public key. False if
- * that key is of low order. */
+/* The answer of an acceptor that knows the token and has any 32 bytes as its public key. False
+ * if that key is of low order. */
 static bool answer_of(struct by_hand *b, const uint8_t e[32], struct ob_bytes payload,
 		      struct fuzzed_message *ret)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records of noise in the hands of somebody who may deliver them as he likes: each opens only in
- * its place, unchanged and at the other end, and after the first that does not, none does.
+ * Records of noise, delivered by an attacker: each opens only in its place, unchanged and at the
+ * other end; after the first that does not open, none opens.
  *
- * Input: a byte that chooses at which numbers the directions begin, then actions of three bytes:
- * what, a, b.
+ * Input: a byte that chooses the numbers at which the directions start, then actions of three
+ * bytes: action, a, b.
  */
 #include "noise_state.h"
 
@@ -17,15 +17,15 @@ enum { RECORDS = 32, RECORD_MAX = 255 * 64 + OBI_NOISE_TAG, GROW_MAX = 255 };
 
 struct record {
 	size_t len;
-	uint8_t fill; /* every byte of its text */
+	uint8_t fill; /* the value of every byte of its text */
 	uint8_t bytes[RECORD_MAX + GROW_MAX];
 };
 
 static struct obi_noise end[2];
-static struct record sealed[2][RECORDS]; /* by who sealed it */
-static size_t count[2];			 /* of those */
-static size_t opened[2];		 /* of those, how many the other end has opened */
-static bool dead[2];			 /* an end that was given something else */
+static struct record sealed[2][RECORDS]; /* by the index of the sealing end */
+static size_t count[2];			 /* of these */
+static size_t opened[2];		 /* of these, the number that the other end has opened */
+static bool dead[2];			 /* an end that received something else */
 
 static void must(bool promise)
 {
@@ -74,7 +74,7 @@ static void seal(size_t from, size_t len, uint8_t fill)
 	}
 }
 
-/* ---- The way between ---- */
+/* ---- The wire ---- */
 
 static bool is_text(const uint8_t *text, size_t len, uint8_t fill)
 {
@@ -86,8 +86,8 @@ static bool is_text(const uint8_t *text, size_t len, uint8_t fill)
 	return true;
 }
 
-/* What arrives at an end; right if it is the next of the other's records, as that sealed it. In
- * memory of exactly its size. */
+/* Deliver bytes to an end, in memory of exactly their size. They are right if they are the next
+ * record of the other end, as it was sealed. */
 static void deliver(size_t to, const struct record *r, bool right)
 {
 	bool used_up = end[to].open.n >= OBI_NOISE_RECORDS_MAX;
@@ -160,7 +160,7 @@ static void act(uint8_t what, uint8_t a, uint8_t b)
 		deliver_resized(side, a / 2, b);
 		break;
 	default:
-		if (b % RECORDS < count[side]) { /* one's own */
+		if (b % RECORDS < count[side]) { /* its own */
 			deliver(side, &sealed[side][b % RECORDS], false);
 		}
 	}

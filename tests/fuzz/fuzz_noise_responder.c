@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An acceptor of noise. Input: a byte that chooses, then
- *   0  a first message: refused, unless it is that of an honest dialer;
- *   1  what is laid over the honest dialer's message: refused, if it changes anything;
- *   2  a key and a payload of a dialer who knows the token: passes if the payload is empty and the
- * key is not of low order, and then both have the same keys.
+ * An acceptor of noise. Input: a byte that chooses the case, then its data:
+ *
+ *   0  a first message: refused, unless it is that of an honest dialer
+ *   1  bytes XORed over the honest dialer's message: refused if they change anything
+ *   2  key and payload of a dialer that knows the token: accepted if the payload is empty and
+ *   the
+ *      key is not of low order; then both have the same keys
  */
 #include "fuzz/fuzzed_noise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The message of a dialer who knows the token and has any 32 bytes for a public key. */
+/* The message of a dialer that knows the token and has any 32 bytes as its public key. */
 static struct fuzzed_message message_of(struct by_hand *b, const uint8_t e[32],
 					struct ob_bytes payload)
 {
@@ -20,7 +22,8 @@ static struct fuzzed_message message_of(struct by_hand *b, const uint8_t e[32],
 	return message;
 }
 
-/* Our acceptor opens the first record of one with whom it shares its keys, and no second time. */
+/* Our acceptor opens the first record of a peer with the same keys, and does not open it
+ * again. */
 static void must_share_keys(struct ob_auth *acceptor, struct by_hand *b, const uint8_t dh[32],
 			    const struct fuzzed_message *answer)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin/vtable, plugin/descriptor, plugin/registry: a descriptor and a table of any bytes and any
- * size are copied member by member, or refused with a reason. No pointer in them is followed, but
- * name, version and schemes, which are made to be texts.
+ * plugin/vtable, plugin/descriptor, plugin/registry: a descriptor and a table of any bytes and
+ * any size are copied member by member, or refused with a reason. Only name, version and
+ * schemes, which are made to be texts, are followed as pointers.
  *
- * Input: kind, size of the descriptor, size of the table, then a byte of 1s and 0s for what is text
- * (bit 0 name, 1 version, 2 schemes), the descriptor's bytes, the table's bytes, and what is left:
- * the texts.
+ * Input: kind, size of the descriptor, size of the table, a byte of flags for the texts (bit 0
+ * name, 1 version, 2 schemes), the bytes of the descriptor, the bytes of the table, and the
+ * texts.
  */
 #include "base/names.h"
 #include "plugin/registry.h"
@@ -23,8 +23,7 @@ static void must(bool promise)
 	}
 }
 
-/* A copy in memory of exactly its size, whose first member says that size, as every table's does.
- */
+/* A copy in memory of exactly its size, whose first member is that size, as in every table. */
 static void *exact(const uint8_t *data, size_t have, uint32_t size)
 {
 	uint8_t *table = calloc(1, size);

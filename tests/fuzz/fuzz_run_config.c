@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The config of `outboard run`: faults are told if and only if it is refused, and what is accepted
- * is complete. */
+/* The config of `outboard run`: faults are reported if and only if it is refused, and an
+ * accepted config is complete. */
 #include "base/names.h"
 #include "supervisor/backoff.h"
 #include "cli/config/run_config.h"

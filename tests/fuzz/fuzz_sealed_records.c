@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * rpc/sealed_records: appending, writing and reading in any order and any pieces, and bytes changed
- * on the way. What comes out is what went in, as far as nothing was touched; behind that there is
- * nothing.
- */
+/* rpc/sealed_records: appending, writing and reading in any order and in pieces of any size,
+ * with bytes changed in transit. The output is the input up to the first changed byte, and
+ * nothing behind it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +16,8 @@ static void must(bool promise)
 	}
 }
 
-/* ---- A sealer that a fuzzer can see through: the tag is a sum over number, length and bytes ----
- */
+/* ---- A sealer that a fuzzer can see through: the tag is a sum over number, length and bytes
+ * ---- */
 
 enum { TAG = 16, STREAM = 70 * 1000 };
 
@@ -79,7 +77,7 @@ struct wire {
 	struct obi_sealed_records from, to;
 	struct obi_buf out, in;
 	size_t put, taken;
-	bool touched; /* something that is on its way, or will be */
+	bool touched; /* something is in transit, or will be */
 };
 
 static uint8_t stream(size_t at)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A session and a peer that says anything. Whatever comes: every call of ours ends once, the
- * session ends once, nothing is served before authentication, and what waits stays within its
- * limits.
+ * A session, and a peer that sends any bytes. Every call of ours ends once, the session ends
+ * once, nothing is served before authentication, and queues stay within their limits.
  *
  * Input: a byte of flags (1: json; 2: with authentication; 4: we dial), then steps. A step below
- * 0xf0 is so many bytes from the peer, which follow; the others are what our side does meanwhile.
+ * 0xf0 is the number of bytes from the peer, which follow; the others are actions of our side.
  */
 #include <stdio.h>
 
@@ -63,7 +62,7 @@ static void on_closed(void *user, const struct ob_error *err)
 	((struct world *)user)->closed++;
 }
 
-/* The method's last letter says what to do. */
+/* The last letter of the method says what to do. */
 static void on_called(void *user, struct ob_call *call)
 {
 	struct world *w = user;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two sessions that authenticate with noise, somebody without a key on the wires between them, and
- * a peer that means harm: each end may also seal whatever the input says. What was touched is never
- * heard, nothing is heard twice, no end is announced that was not, and no word of a call crosses in
- * the clear. Every call ends once. And if nobody meddled, all that was sent arrives.
+ * Two sessions that authenticate with noise, an attacker without a key on the wires between
+ * them, and a hostile peer: each end can also seal bytes of the input. Checked: changed bytes
+ * are never delivered, nothing is delivered twice, no end is reported that was not announced,
+ * and no plain text of a call is on the wire. Every call ends once. If no byte was changed,
+ * everything that was sent arrives.
  *
- * Input: a byte of flags (1: json; 2: token behind noise), then steps: what (and 0x80: at the
- * acceptor), and what it needs. Keys are the same in each run, and different in each connection.
+ * Input: a byte of flags (1: json; 2: token behind noise), then steps: action (and 0x80: at the
+ * acceptor), and its data. The keys are the same in each run, and different in each connection.
  */
 
 #include "base/error.h"
@@ -19,7 +20,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The authenticators, compiled into the target; of noise also what it calls. */
+/* The authenticators, compiled into the target. */
 ob_plugin_list fuzzed_token(void);
 ob_plugin_list spied_noise(void);
 
@@ -48,18 +49,18 @@ struct end {
 	struct obi_handshake_setup auth;
 	struct obi_mechanism mechanisms[2];
 	enum ob_auth_role role;
-	uint32_t run; /* which connection it is, among those of both ends */
+	uint32_t run; /* the number of the connection, among those of both ends */
 	int opened;
 	int closed;
-	bool touched; /* what it was given in place of something sealed was not that */
-	bool fed;     /* it, or one before it, said what no session would */
-	bool bye;     /* it, or one before it, announced an end */
+	bool touched; /* it received something else than sealed bytes of its peer */
+	bool fed;     /* this connection, or an earlier one, sent what no session sends */
+	bool bye;     /* this connection, or an earlier one, announced an end */
 	uint32_t begun;
 	uint32_t ended;
 	uint32_t last_id;
 	struct ob_call *kept[KEPT];
 	uint32_t kept_count;
-	struct wire wire; /* to it */
+	struct wire wire; /* towards it */
 };
 
 struct input {
@@ -77,9 +78,9 @@ static bool meddled;
 static int64_t now;
 static uint32_t run;
 static uint32_t
-    said[RUNS]; /* by the number of a connection: the calls and notifications that one made */
-static uint32_t heard[RUNS];	/* of them, up to the last that was heard */
-static uint32_t heard_by[RUNS]; /* and where */
+    said[RUNS]; /* calls and notifications that it made, by the number of a connection */
+static uint32_t heard[RUNS];	/* the last of these that was received */
+static uint32_t heard_by[RUNS]; /* and by which end */
 
 static struct end *other(const struct end *e)
 {
@@ -106,7 +107,7 @@ static void on_closed(void *user, const struct ob_error *err)
 	((struct end *)user)->closed++;
 }
 
-/* A call of ours says which connection makes it, and as which of its calls. */
+/* A call of ours carries the number of its connection, and its own number there. */
 static void must_be_fresh(const struct end *e, const struct ob_value *params)
 {
 	int64_t from = -1, number = 0;
@@ -124,7 +125,7 @@ static void close_end(struct end *e)
 	obi_session_close(&e->session, OB_ECLOSED, "enough");
 }
 
-/* The method's last letter says what to do. */
+/* The last letter of the method says what to do. */
 static void on_called(void *user, struct ob_call *call)
 {
 	struct end *e = user;
@@ -228,8 +229,8 @@ static void finish(struct end *e)
 	must(e->closed == 1 && e->begun == e->ended);
 }
 
-/* What lies there and may be looked at is no whole message, whoever made it: none waits for what it
- * does not need. */
+/* The bytes that may be read are not a complete message, or it was taken: a session never waits
+ * for bytes that it does not need. */
 static void must_wait(const struct obi_session *s)
 {
 	struct ob_scan scan = {.seen = 0};
@@ -257,8 +258,8 @@ static void check(const struct end *e)
 	     2 * (size_t)s->setup.limits.queue + OBI_RECORD_HEADER + OB_AUTH_OVERHEAD_MAX);
 }
 
-/* Another connection takes its place. The wires are new too; who had keys with the old one hears
- * nothing more that is meant for it. */
+/* A new connection replaces it, with new wires. An end that shared keys with the old one
+ * receives nothing more. */
 static void restart(struct end *e)
 {
 	if (run == RUNS) {
@@ -307,7 +308,7 @@ static void carry_some(struct end *e, size_t most)
 		memcpy(at, on_its_way.data, len);
 		obi_receive(s, len);
 	}
-	/* Not before: what is whole in front of the first byte that was touched may be heard. */
+	/* Only complete messages before the first changed byte may have been received. */
 	e->touched |= !wire_take(&e->wire, len) && is_sealed(e);
 }
 
@@ -331,8 +332,8 @@ static void pump(void)
 	}
 }
 
-/* What an end says that has the keys and means harm: in what it writes next, behind what is there.
- */
+/* The output of a hostile end that has the keys: the part is sealed with what it writes next,
+ * behind what is pending. */
 static void feed(struct end *e, struct ob_bytes part)
 {
 	struct obi_session *s = &e->session;
@@ -364,7 +365,7 @@ static struct ob_bytes take_counted(struct input *in)
 	return part;
 }
 
-/* How much at once: zero is all there is. */
+/* The size of a step; zero is everything. */
 static size_t take_most(struct input *in)
 {
 	uint8_t most = take(in);
@@ -387,11 +388,11 @@ static void say(struct end *e, bool call, uint8_t how, size_t size)
 		said[e->run]++;
 		e->begun += call;
 		e->last_id = call ? pending->id : e->last_id;
-		meddled |= how % 7 == 4; /* whoever hears that closes */
+		meddled |= how % 7 == 4; /* the receiver closes */
 	}
 }
 
-/* What goes on between the ends. false: another step. */
+/* An action on the wires. false: not one. */
 static bool meddle(struct end *e, uint8_t what, struct input *in)
 {
 	size_t at;
@@ -432,7 +433,7 @@ static void cancel(struct obi_session *s, uint32_t id)
 	}
 }
 
-/* What an end is told to do by its owner. false: another step. */
+/* An action of an end's owner. false: not one. */
 static bool use(struct end *e, uint8_t what, struct input *in)
 {
 	struct obi_session *s = &e->session;
@@ -467,7 +468,7 @@ static bool use(struct end *e, uint8_t what, struct input *in)
 	}
 }
 
-/* How an end's bytes go. */
+/* The transport of an end's bytes. */
 static void move(struct end *e, uint8_t what, struct input *in)
 {
 	switch (what) {
@@ -503,7 +504,7 @@ static void step(struct input *in)
 	check(&ends[1]);
 }
 
-/* Nobody meddled: all has arrived, was understood to its last byte, and is answered. */
+/* Without changed bytes, everything has arrived, was read completely, and is answered. */
 static void must_be_settled(void)
 {
 	for (size_t round = 0; round < 2; round++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* state.json and the signature in outboard.lock: what is accepted is written and read back as the
- * same. */
+/* state.json and the signature in outboard.lock: an accepted text is written and read back as
+ * the same. */
 #include "base/buf.h"
 #include "files/statefile.h"
 
@@ -30,8 +30,8 @@ static void check_state(struct ob_bytes text)
 	must(obi_statefile_format(&state, obi_buf_sink(&first), NULL) == OB_OK);
 	must(obi_statefile_parse(obi_buf_bytes(&first), &again, NULL) == OB_OK);
 	must(obi_procid_equal(&state.procid, &again.procid));
-	/* Words for people may have been cut within a character, and are then not the same bytes
-	 * twice. */
+	/* Texts for people may have been cut within a character, and then differ after the first
+	 * write. */
 	memset(state.last_error, 0, sizeof state.last_error);
 	memset(again.last_error, 0, sizeof again.last_error);
 	memset(state.address, 0, sizeof state.address);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* base/uri: any text is split or refused; a path that came out goes back in as a unix URI. */
+/* base/uri: any text is either split or refused; a path that came out can be written as a unix
+ * URI. */
 #include <stdlib.h>
 
 #include "base/arena.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz/fuzzed_codec - what must hold for any bytes that are given to a codec. */
+/* fuzz/fuzzed_codec - what must hold for any input of a codec. */
 #ifndef OB_TESTS_FUZZ_FUZZED_CODEC_H
 #define OB_TESTS_FUZZ_FUZZED_CODEC_H
 
@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/value.h"
 
-/* The codecs of ours, compiled into the target. */
+/* The shipped codecs, compiled into the target. */
 ob_plugin_list fuzzed_json(void);
 ob_plugin_list fuzzed_msgpack(void);
 ob_plugin_list fuzzed_skeleton(void);
@@ -36,7 +36,7 @@ static const struct ob_limits fuzzed_limits = {
 
 /* ---- scan ---- */
 
-/* All at once, or `step` bytes at a time and never before what was asked for is there. */
+/* All at once, or `step` bytes at a time, and never before the requested size is there. */
 static inline int fuzzed_scan(const struct ob_codec_ops *ops, struct ob_bytes bytes, size_t step,
 			      size_t *ret_len)
 {
@@ -77,7 +77,7 @@ static inline bool fuzzed_same(const struct ob_message *a, const struct ob_messa
 		       obi_value_equal(&a->params, &b->params);
 	}
 	if (a->error.type != OB_NIL) {
-		/* One that is no map may be put into one. */
+		/* A value that is not a map may be wrapped into one, */
 		return b->error.type != OB_NIL &&
 		       (a->error.type != OB_MAP || obi_value_equal(&a->error, &b->error));
 	}
@@ -94,7 +94,7 @@ static inline void fuzzed_again(const struct ob_codec_ops *ops, const struct ob_
 	int r = ops->encode(m, obi_buf_sink(&out), NULL);
 	if (m->kind == OB_RESPONSE && m->error.type != OB_NIL && m->error.type != OB_MAP &&
 	    r == OB_EINVAL) {
-		obi_buf_free(&out); /* and then it may be too deep */
+		obi_buf_free(&out); /* which may make it too deep */
 		return;
 	}
 	must(r == OB_OK);
@@ -127,7 +127,7 @@ static inline void fuzzed_decode(const struct ob_codec_ops *ops, struct ob_bytes
 	obi_arena_free(&arena);
 }
 
-/* Input: a byte that says how it comes in, then messages. */
+/* Input: a byte that says how the rest arrives, then messages. */
 static inline int fuzzed_codec(const struct ob_codec_ops *ops, const uint8_t *data, size_t size)
 {
 	size_t step = size > 0 ? data[0] : 0, len = 0, len_stepwise = 0;
@@ -135,7 +135,7 @@ static inline int fuzzed_codec(const struct ob_codec_ops *ops, const uint8_t *da
 	while (bytes.len > 0) {
 		int r = fuzzed_scan(ops, bytes, bytes.len, &len);
 		int stepwise = fuzzed_scan(ops, bytes, step > 0 ? step : 1, &len_stepwise);
-		/* Who waits for more than there is has not seen yet what is wrong. */
+		/* A scan that waits for more bytes has not checked them yet. */
 		must(r < 0 ? stepwise <= 0 : stepwise == r);
 		must(r != 1 || len == len_stepwise);
 		if (r != 1) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz/fuzzed_noise - an end of the noise authenticator whose keys are always the same, and peers
- * that know its token. */
+/* fuzz/fuzzed_noise - an end of the noise authenticator with fixed keys, and peers that know its
+ * token. */
 #ifndef OB_TESTS_FUZZ_FUZZED_NOISE_H
 #define OB_TESTS_FUZZ_FUZZED_NOISE_H
 
@@ -12,7 +12,8 @@
 #include "noise_state.h"
 #include "support/noise_by_hand.h"
 
-/* The authenticator, compiled into the target, with what it calls of ours instead. */
+/* The authenticator, compiled into the target, with our own versions of functions that it
+ * calls. */
 ob_plugin_list spied_noise(void);
 ssize_t spied_getrandom(void *data, size_t len, unsigned int flags);
 void spied_free(void *memory);
@@ -76,7 +77,7 @@ static inline struct ob_auth *fuzzed_end(uint32_t role)
 	return auth;
 }
 
-/* The input in memory of exactly its size. Who refuses says nothing. */
+/* The input in memory of exactly its size. A refusal has no output. */
 static inline int fuzzed_step(struct ob_auth *auth, const struct fuzzed_message *in,
 			      struct fuzzed_message *ret)
 {
@@ -91,7 +92,7 @@ static inline int fuzzed_step(struct ob_auth *auth, const struct fuzzed_message 
 	return rc;
 }
 
-/* ---- Theirs ---- */
+/* ---- The peer ---- */
 
 static inline void fuzzed_by_hand(struct by_hand *b)
 {
@@ -100,8 +101,7 @@ static inline void fuzzed_by_hand(struct by_hand *b)
 	by_hand_begin(b, fuzzed_prologue, strlen(fuzzed_prologue), psk);
 }
 
-/* What the input leaves of a message that was right: XORed over it, after a byte by which its
- * length changes. */
+/* The input XORed over a valid message, after a byte that changes its length. */
 static inline bool fuzzed_meddle(const uint8_t *data, size_t size, struct fuzzed_message *message)
 {
 	size_t len = message->len, grow = size > 0 ? data[0] : 0;

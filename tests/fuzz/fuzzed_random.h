@@ -14,10 +14,8 @@ void spied_free(void *memory);
 
 static uint32_t randomness;
 
-/*
- * The same in each run, but no two the same in one: with an old key an acceptor would rightly open
- * what was recorded. X25519 takes no notice of the lowest three bits of a key.
- */
+/* The same in each run, but never twice the same in a run: with an old key an acceptor would
+ * correctly open recorded messages. X25519 ignores the lowest three bits of a key. */
 ssize_t spied_getrandom(void *data, size_t len, unsigned int how)
 {
 	uint32_t number = ++randomness << 3;

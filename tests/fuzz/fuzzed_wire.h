@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz/fuzzed_wire - what is on its way to one end of a connection, in the hands of somebody
- * without a key: he may change it, cut it, double it, put his own in, or what he once recorded. The
- * wire knows what was sealed, and so whether that is what arrives.
- */
+/* fuzz/fuzzed_wire - the bytes in transit to one end of a connection, under control of an
+ * attacker without a key, who may change, cut, double, insert and replay them. The wire knows
+ * what was sealed, and so whether that is what arrives. */
 #ifndef OB_TESTS_FUZZ_FUZZED_WIRE_H
 #define OB_TESTS_FUZZ_FUZZED_WIRE_H
 
@@ -18,12 +16,12 @@ enum {
 
 struct wire {
 	struct obi_buf bytes;
-	size_t
-	    clear; /* of them, at the front: not sealed, and nothing that is done to them tells */
-	struct obi_buf right; /* what was sealed, and should arrive behind those */
+	size_t clear; /* the first bytes: not sealed, and changes of them are not detected */
+	struct obi_buf right; /* the sealed bytes that should arrive after those */
 	uint8_t recorded[WIRE_RECORDED];
 	size_t recorded_len;
-	size_t flight[WIRE_FLIGHTS + 1]; /* where each begins in that, and the last one ends */
+	size_t
+	    flight[WIRE_FLIGHTS + 1]; /* the start of each record in it, and the end of the last */
 	size_t flights;
 };
 
@@ -48,7 +46,7 @@ static inline void wire_begin(struct wire *w)
 	wire_cut_off(w);
 }
 
-/* ---- By the end that writes ---- */
+/* ---- For the end that writes ---- */
 
 static inline size_t wire_room(const struct wire *w)
 {
@@ -60,7 +58,7 @@ static inline void wire_put(struct wire *w, struct ob_bytes part, bool sealed)
 	if (!sealed && w->clear == obi_buf_len(&w->bytes)) {
 		w->clear += part.len;
 	} else if (!ob_sink_put(obi_buf_sink(&w->right), part.data, part.len)) {
-		/* So much was taken away already that it cannot be put back. */
+		/* So many bytes have been taken that they cannot be put back. */
 		obi_buf_truncate(&w->right, 0);
 	}
 	must(ob_sink_put(obi_buf_sink(&w->bytes), part.data, part.len));
@@ -70,7 +68,7 @@ static inline void wire_put(struct wire *w, struct ob_bytes part, bool sealed)
 	}
 }
 
-/* What was put since the last time was written at once. */
+/* Everything since the last call was written at once. */
 static inline void wire_landed(struct wire *w)
 {
 	if (w->flights < WIRE_FLIGHTS && w->recorded_len > w->flight[w->flights]) {
@@ -78,7 +76,7 @@ static inline void wire_landed(struct wire *w)
 	}
 }
 
-/* ---- By whom it passes ---- */
+/* ---- For the attacker ---- */
 
 static inline bool wire_flip(struct wire *w, size_t at, uint8_t mask)
 {
@@ -105,10 +103,8 @@ static inline bool wire_cut(struct wire *w, size_t at, size_t n)
 	return true;
 }
 
-/*
- * Room for n bytes that are put in; NULL: there is none. Among bytes that are clear they are some
- * more of those; right behind them too, if the end takes what comes for clear.
- */
+/* Room for n inserted bytes; NULL: none. Inside clear bytes they are clear bytes too; also right
+ * behind them, if the end still reads clear bytes. */
 static inline uint8_t *wire_gap(struct wire *w, size_t at, size_t n, bool unsealed)
 {
 	size_t len = obi_buf_len(&w->bytes);
@@ -134,7 +130,7 @@ static inline bool wire_insert(struct wire *w, size_t at, struct ob_bytes part, 
 	return gap != NULL;
 }
 
-/* The first n bytes once more, behind themselves. */
+/* Double the first n bytes. */
 static inline bool wire_double(struct wire *w, size_t n, bool unsealed)
 {
 	uint8_t *gap = wire_gap(w, n, n, unsealed);
@@ -151,9 +147,10 @@ static inline struct ob_bytes wire_recorded(const struct wire *w, size_t i)
 		   : ob_bytes_of(NULL, 0);
 }
 
-/* ---- By the end that reads ---- */
+/* ---- For the end that reads ---- */
 
-/* Take n bytes off the front; whether those of them that ought to be sealed are what was. */
+/* Take n bytes off the front. Returns whether those that should be sealed are what was
+ * sealed. */
 static inline bool wire_take(struct wire *w, size_t n)
 {
 	size_t clear = n < w->clear ? n : w->clear, sealed = n - clear;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a fuzz target over every file of the directories given: its corpus as an ordinary test. */
+/* Runs a fuzz target over every file of the given directories: its corpus as an ordinary
+ * test. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_MAX = 16 << 20 };
 
-/* The input in memory of exactly its size, so that a sanitizer sees a read behind its end. */
+/* The input in memory of exactly its size, so that a sanitizer finds a read beyond its end. */
 static int replay_file(FILE *file)
 {
 	static uint8_t whole[INPUT_MAX];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One end of noise on standard input and output, for other implementations to talk to: noise-peer
- * initiator|responder PSK PROLOGUE, both in hex. Every message, of the handshake too, goes behind
- * its length in two bytes, big-endian. Once records cross, each that opens is answered with one of
- * the same bytes XOR 0x5a. It ends with status 0 at the end of the input, with 2 when the handshake
- * was refused, 3 when a record did not open.
+ * One end of noise on standard input and output, for tests with other implementations:
+ * noise-peer initiator|responder PSK PROLOGUE, both in hex. Each message, of the handshake too,
+ * is preceded by its length in two bytes, big-endian. After the handshake, each record that
+ * opens is answered with one of the same bytes XOR 0x5a. Exit status: 0 at the end of the input,
+ * 2 if the handshake failed, 3 if a record did not open.
  */
 #include "noise_state.h"
 
@@ -33,7 +33,7 @@ static void send_message(const uint8_t *data, ptrdiff_t len)
 	}
 }
 
-/* False at the end of the input. What was written goes out before it waits. */
+/* False at the end of the input. Pending output is flushed before it waits. */
 static bool receive_message(uint8_t *data, size_t *ret_len)
 {
 	uint8_t head[2];

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A plugin that does what no plugin may. OB_TEST_DEADLY says where and what: "scan:crash". The
- * places are its functions, `constructor`, `entry` and `destructor`. A function that is spared
- * fails.
- */
+/* A plugin that does what plugins must not do. OB_TEST_DEADLY names place and action:
+ * "scan:crash". The places are its functions, `constructor`, `entry` and `destructor`. Its
+ * functions fail otherwise. */
 #include <outboard/auth.h>
 #include <outboard/codec.h>
 #include <outboard/transport.h>
@@ -15,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TRIAL_FD = 3 }; /* where the trial tells what it finds */
+enum { TRIAL_FD = 3 }; /* where the trial writes its findings */
 
 static void *wait_for_ever(void *unused)
 {
@@ -44,7 +42,7 @@ static void do_it(const char *what)
 	} else if (strcmp(what, "hang") == 0) {
 		wait_for_ever(NULL);
 	} else if (strcmp(what, "kill") == 0) {
-		kill(0, SIGKILL); /* its whole process group */
+		kill(0, SIGKILL); /* the whole process group */
 	} else if (strcmp(what, "print") == 0) {
 		puts("I print what I like");
 	} else if (strcmp(what, "thread") == 0) {
@@ -245,7 +243,7 @@ static const struct ob_transport_ops transport_ops = {
 static const struct ob_plugin transport = {sizeof transport, OB_PLUGIN_TRANSPORT, "deadly", "1",
 					   &transport_ops};
 
-/* ---- What it offers ---- */
+/* ---- The list ---- */
 
 OB_PLUGIN_EXPORT ob_plugin_list outboard_plugin_v1(void);
 OB_PLUGIN_EXPORT ob_plugin_list outboard_plugin_v1(void)

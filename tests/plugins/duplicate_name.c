@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin that offers two authenticators of one name. */
+/* A plugin with two authenticators of the same name. */
 #include <outboard/auth.h>
 
 static int admit(const struct ob_host *host, const struct ob_auth_params *params,

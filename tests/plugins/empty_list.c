@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin that offers nothing. */
+/* A plugin with an empty list. */
 #include <outboard/codec.h>
 
 OB_PLUGIN_EXPORT ob_plugin_list outboard_plugin_v1(void);

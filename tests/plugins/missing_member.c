@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An authenticator with create, but without the destroy that it then needs. */
+/* An authenticator with create, but without destroy, which create requires. */
 #include <outboard/auth.h>
 
 static int create(const struct ob_host *host, const struct ob_auth_params *params,

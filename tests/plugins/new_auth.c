@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A plugin from the future: its descriptor and its table have members that this library does not
- * know. It must work here as if they were not there. The mechanism asks the peer for a word.
- */
+/* A plugin for a newer library: its descriptor and its table have members that this library does
+ * not know, and must ignore. The mechanism requires a word from the peer. */
 #include <outboard/auth.h>
 #include <stdlib.h>
 

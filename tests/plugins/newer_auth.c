@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An authenticator from the future: its descriptor and its table have members that this library
- * does not know. */
+/* An authenticator for a newer library: its descriptor and its table have members that this
+ * library does not know. */
 #define SKELETON "skeletons/auth.c"
 #include "skeleton.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A codec from the future: its descriptor and its table have members that this library does not
- * know. */
+/* A codec for a newer library: its descriptor and its table have members that this library does
+ * not know. */
 #define SKELETON "skeletons/codec.c"
 #include "skeleton.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A transport from the future: its descriptor and its table have members that this library does not
- * know. */
+/* A transport for a newer library: its descriptor and its table have members that this library
+ * does not know. */
 #define SKELETON "skeletons/transport.c"
 #include "skeleton.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin from the past: its table was made before `flags` was appended. It must work here,
+ * A plugin for an older library: its table was compiled before `flags` was added. It must work,
  * without the flag.
  *
- * The transport joins a dial and a listener of one process by a socket pair; one dial waits at a
- * time.
+ * The transport connects a dial and a listener of one process by a socket pair; one dial waits
+ * at a time.
  */
 #include <outboard/transport.h>
 
@@ -47,7 +47,7 @@ struct ob_stream {
 
 struct ob_listener {
 	int event;   /* readable while a connection waits */
-	int waiting; /* its acceptor's end, or -1 */
+	int waiting; /* the acceptor's end, or -1 */
 };
 
 struct ob_dial {

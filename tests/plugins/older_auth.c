@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An authenticator from the past: its table was made before sealing was appended. */
+/* An authenticator for an older library: its table was compiled before sealing was added. */
 #define SKELETON "skeletons/auth.c"
 #include "skeleton.h"
 
@@ -8,7 +8,7 @@ static const struct ob_auth_ops older_ops = {
     .flags = OB_AUTH_LOCAL_ONLY,
     .admit = admit,
     .identity = identity,
-    .overhead = 77, /* behind the end: not to be looked at */
+    .overhead = 77, /* behind the end: must not be read */
 };
 
 static const struct ob_plugin older = {sizeof older, OB_PLUGIN_AUTH, "older_auth", "0", &older_ops};

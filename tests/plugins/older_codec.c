@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A codec from the past. Its table has not grown since; but it knows nothing of batches, of answers
- * to what is invalid, and of the limit on batches.
- */
+/* A codec for an older library. Its table has the same members; but it knows no batches, no
+ * answers to invalid messages, and no limit on batches. */
 #define SKELETON "skeletons/codec.c"
 #include "skeleton.h"
 

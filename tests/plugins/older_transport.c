@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A transport from the past: its table was made before `flags` was appended. It works here, and
- * counts as reachable by others. */
+/* A transport for an older library: its table was compiled before `flags` was added. It must
+ * work, and counts as reachable by others. */
 #define SKELETON "skeletons/transport.c"
 #include "skeleton.h"
 
@@ -21,7 +21,7 @@ static const struct ob_transport_ops older_ops = {
     .shutdown_write = shutdown_write,
     .peer = peer,
     .close = stream_close,
-    .flags = OB_TRANSPORT_LOCAL, /* behind the end: not to be looked at */
+    .flags = OB_TRANSPORT_LOCAL, /* behind the end: must not be read */
 };
 
 static const struct ob_plugin older = {sizeof older, OB_PLUGIN_TRANSPORT, "older_transport", "0",

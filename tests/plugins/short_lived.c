@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * An authenticator whose keys are used up soon: it seals, or makes as if, so many records and no
- * more. It proves nothing.
- */
+/* An authenticator whose keys are used up soon: it pretends to seal a given number of records
+ * and no more. It proves nothing. */
 #include <outboard/auth.h>
 
 #include <stdlib.h>
@@ -39,7 +37,7 @@ static void destroy(struct ob_auth *auth)
 	free(auth);
 }
 
-/* The tag is the record's number. */
+/* The tag is the number of the record. */
 static ptrdiff_t seal(struct ob_auth *auth, uint8_t *data, size_t len)
 {
 	if (auth->sealed == RECORDS) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A codec whose table ends before encode, which must be there. */
+/* A codec whose table ends before encode, a required member. */
 #include <outboard/codec.h>
 
 struct short_ops {

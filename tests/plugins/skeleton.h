@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The skeleton of a KIND (transport, codec, auth), whole and real, to be given another table: what
- * came of a header of another time. SKELETON names its source. Its own descriptor is not used.
- */
+/* The complete skeleton of a KIND (transport, codec, auth), for plugins that give it a table of
+ * an older or newer library. SKELETON names its source. The descriptor of the skeleton is not
+ * used. */
 #include <outboard/auth.h>
 #include <outboard/codec.h>
 #include <outboard/transport.h>
 
-#undef _GNU_SOURCE /* which a skeleton defines */
+#undef _GNU_SOURCE /* the skeleton defines it */
 #undef OB_PLUGIN_ENTRY
 #define OB_PLUGIN_ENTRY(skeleton)                                \
 	static inline const struct ob_plugin *skeleton_of(void); \
@@ -19,7 +18,7 @@
 
 #include SKELETON
 
-/* The one function, returning a list of one descriptor. */
+/* The entry function, which returns a list of one descriptor. */
 #define ENTRY_OF(descriptor)                                                        \
 	OB_PLUGIN_EXPORT ob_plugin_list outboard_plugin_v1(void);                   \
 	OB_PLUGIN_EXPORT ob_plugin_list outboard_plugin_v1(void)                    \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin that calls what nobody defines: the dynamic linker refuses it. */
+/* A plugin that calls an undefined function: the dynamic linker refuses it. */
 #include <outboard/codec.h>
 
 ob_plugin_list nobody_defines_this(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin of a kind that does not exist. */
+/* A plugin of an unknown kind. */
 #include <outboard/abi.h>
 
 static const uint32_t ops = sizeof ops;

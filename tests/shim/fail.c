@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An LD_PRELOAD library that makes one call fail: the Nth of those that a short system may refuse,
- * counted between fail_arm(N) and fail_disarm(), which the program finds with dlsym(). With N = 0
- * it only counts. What the program starts does not inherit it.
+ * An LD_PRELOAD library that makes one call fail: the Nth of the calls that can fail for lack of
+ * resources, counted between fail_arm(N) and fail_disarm(), which the program finds with
+ * dlsym(). With N = 0 it only counts. Programs that the process starts do not inherit it.
  *
- * Spared are the memory of libev and what it wakes itself up with, to which it has no other answer
- * than abort(), and what a sanitizer asks for when a thread begins.
+ * Not failed: the memory of libev and its wake-up descriptor, where libev can only abort(), and
+ * the calls of a sanitizer when a thread starts.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,14 +36,14 @@ static uintptr_t spared_from, spared_to;
 static _Thread_local bool spared;
 static const char *_Atomic failed;
 
-/* The function behind ours. */
+/* The original function. */
 #define REAL(name)                                         \
 	static __typeof__(name) *real;                     \
 	if (real == NULL) {                                \
 		*(void **)&real = dlsym(RTLD_NEXT, #name); \
 	}
 
-/* Whether this is the call that fails. */
+/* Whether this call is to fail. */
 static bool is_victim(const char *name, int sys)
 {
 	if (!atomic_load(&armed) || spared) {
@@ -65,7 +65,7 @@ static bool is_of_libev(const void *caller)
 #define fails(sys)     is_victim(__func__, sys)
 #define MEMORY_FAILS() (!is_of_libev(__builtin_return_address(0)) && fails(ENOMEM))
 
-/* ---- What the program calls ---- */
+/* ---- Functions for the program ---- */
 
 static int find_libev(struct dl_phdr_info *info, size_t size, void *unused)
 {
@@ -102,7 +102,7 @@ unsigned long fail_disarm(void)
 	return atomic_load(&count);
 }
 
-/* Which function failed; NULL: none. */
+/* The name of the function that failed; NULL: none. */
 const char *fail_name(void)
 {
 	return atomic_load(&failed);

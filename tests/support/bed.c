@@ -99,7 +99,7 @@ int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_
 	return rc;
 }
 
-/* ---- What must succeed ---- */
+/* ---- Calls that must succeed ---- */
 
 struct ob_listener *must_listen(const struct bed *bed, const char *address)
 {

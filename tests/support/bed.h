@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* support/bed - a transport under test: listen, dial and accept in one line each. What fails in a
- * must_... ends the test. */
+/* support/bed - a transport under test: listen, dial and accept in one line each. A failure in a
+ * must_... function fails the test. */
 #ifndef OB_TESTS_SUPPORT_BED_H
 #define OB_TESTS_SUPPORT_BED_H
 
@@ -9,20 +9,20 @@
 struct bed {
 	const struct ob_transport_ops *ops;
 	const struct ob_host *host;
-	const char *prefix; /* "unix://": what is put before each address */
-	char *dir;	    /* a directory of its own */
+	const char *prefix; /* "unix://": the prefix of each address */
+	char *dir;	    /* a scratch directory */
 	int fds;	    /* open descriptors at the start */
 };
 
-/* For a test's setup and teardown. end returns how many descriptors are open that were not at the
- * beginning. */
+/* For a test's setup and teardown. bed_end() returns the number of descriptors that were not
+ * open at the start. */
 void bed_begin(struct bed *bed);
 int bed_end(struct bed *bed);
 
 /* The path of name in the bed's directory; free it. */
 char *bed_path(const struct bed *bed, const char *name);
 
-/* The transport's own functions, from an address. A dial is finished, too, waiting as it wants. */
+/* The functions of the transport, by address. A dial is completed, waiting as it wants. */
 int bed_listen(const struct bed *bed, const char *address, struct ob_stream_params params,
 	       struct ob_listener **ret_listener, struct ob_error *reterr);
 int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_stream,
@@ -32,7 +32,7 @@ struct ob_listener *must_listen(const struct bed *bed, const char *address);
 struct ob_stream *must_dial(const struct bed *bed, const char *address);
 struct ob_stream *must_accept(const struct bed *bed, struct ob_listener *listener);
 
-/* Wait for something to read, at most 10 s; then it must be exactly text. */
+/* Wait at most 10 s for something to read, which must be exactly text. */
 void must_read(const struct bed *bed, struct ob_stream *stream, const char *text);
 void must_write(const struct bed *bed, struct ob_stream *stream, const char *text);
 

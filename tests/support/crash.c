@@ -60,7 +60,7 @@ void crash_parent(struct crash *c, const char *points, ...)
 	program_begin(&c->now, argv, env);
 }
 
-/* ---- What is true after every crash ---- */
+/* ---- What must hold after every crash ---- */
 
 pid_t crash_child(const struct crash *c)
 {

@@ -46,7 +46,7 @@ int exchange_step(struct exchange *exchange, struct ob_auth *end, struct ob_byte
 	return rc;
 }
 
-/* The message that arrives of the one that was just sent. */
+/* The message that arrives, given the one that was just sent. */
 static struct exchange_message carry(struct exchange *exchange)
 {
 	struct exchange_message message = exchange->sent[exchange->count];
@@ -57,7 +57,8 @@ static struct exchange_message carry(struct exchange *exchange)
 	return message;
 }
 
-/* Message by message, until an end fails or the acceptor is done and the dialer has heard of it. */
+/* Exchange messages until an end fails, or until the acceptor is done and the dialer has its
+ * last message. */
 static void alternate(struct exchange *exchange, struct ob_auth *dialer, struct ob_auth *acceptor)
 {
 	struct exchange_message arrived = {.len = 0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* support/exchange - both ends of an authenticator, run against each other, with somebody in
- * between who may meddle. */
+/* support/exchange - both ends of an authenticator, run against each other. Messages can be
+ * changed in transit. */
 #ifndef OB_TESTS_SUPPORT_EXCHANGE_H
 #define OB_TESTS_SUPPORT_EXCHANGE_H
 
@@ -19,12 +19,12 @@ struct exchange {
 	struct ob_auth_params params[2]; /* dialer, acceptor */
 	struct ob_peer peer;
 
-	/* May change message number i on its way. NULL: nobody meddles. */
+	/* May change message i in transit. May be NULL. */
 	void (*meddle)(struct exchange *exchange, size_t i, struct exchange_message *message);
 	void *user;
 
-	/* After a run: what each end said last (enum ob_auth_state, or a code), and all that was
-	 * sent, unmeddled. */
+	/* After a run: the last result of each end (enum ob_auth_state, or a code), and all
+	 * messages as they were sent. */
 	int dialer;
 	int acceptor;
 	size_t count;
@@ -39,14 +39,14 @@ void exchange_init(struct exchange *exchange, const struct ob_auth_ops *ops,
 /* Run one exchange with new objects to its end. */
 void exchange_run(struct exchange *exchange);
 
-/* Whether each end was satisfied with the other. */
+/* Whether both ends are done. */
 bool exchange_passed(const struct exchange *exchange);
 
 /* One step of one end, into *ret. */
 int exchange_step(struct exchange *exchange, struct ob_auth *end, struct ob_bytes in,
 		  struct exchange_message *ret);
 
-/* A new end; must succeed. */
+/* A new end. Must succeed. */
 struct ob_auth *exchange_end(struct exchange *exchange, enum ob_auth_role role);
 
 static inline struct ob_bytes exchange_bytes(const struct exchange_message *message)

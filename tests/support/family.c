@@ -25,12 +25,12 @@
 #include "support/scratch.h"
 
 static ob_reply *reply;
-/* On a threaded runtime callbacks come from another thread: one lock and one condition for all that
- * is noted. */
+/* On a threaded runtime callbacks run on another thread: one lock and one condition for
+ * everything they record. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
 
-/* ---- Noting ---- */
+/* ---- Recording ---- */
 
 static void note_token(struct family *f)
 {
@@ -77,7 +77,7 @@ static void on_log(void *user, const struct ob_log_record *record)
 	pthread_mutex_unlock(&lock);
 }
 
-/* ---- Beginning ---- */
+/* ---- Start ---- */
 
 static char *actor_path(void)
 {
@@ -146,7 +146,8 @@ static int wait_ms(void)
 	return FAMILY_WAIT_MS * (times != NULL ? atoi(times) : 1);
 }
 
-/* Let something happen: a turn of an inline loop, or a note by the runtime's thread. */
+/* Wait for something to happen: a turn of an inline loop, or a record by the thread of the
+ * runtime. */
 static void let_happen(struct family *f, int64_t deadline)
 {
 	int64_t ms = deadline - now_ms();

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * support/family - a parent with one child of tests/children, and what the two have done so far.
- * Waiting is always for an event, with a deadline. family_end() is the shared teardown: nothing may
- * be left of the child.
- */
+/* support/family - a parent with one child of tests/children, and a record of their events and
+ * logs. Waiting is always for an event, with a deadline. family_end() is the common teardown:
+ * nothing of the child may be left. */
 #ifndef OB_TESTS_SUPPORT_FAMILY_H
 #define OB_TESTS_SUPPORT_FAMILY_H
 
@@ -15,42 +13,41 @@ struct family {
 	ob_runtime *runtime;
 	ob_connector *connector;
 	struct ob_connector_options
-	    options; /* change it between family_begin() and family_connector() */
+	    options; /* may be changed between family_begin() and family_connector() */
 	const char *argv[12];
-	char *dir; /* the data directory, in a scratch directory */
+	char *dir; /* the data directory, inside the scratch directory */
 	char *scratch;
-	int fds;			/* open at the beginning */
+	int fds;			/* open at the start */
 	uint32_t events[FAMILY_EVENTS]; /* enum ob_event_type */
 	struct ob_event last;		/* of the latest event; texts in cause and name */
 	struct ob_event last_exit;	/* of the latest EXITED */
 	char cause[256];
 	uint32_t event_count;
-	uint32_t line_count;	       /* log records */
+	uint32_t line_count;	       /* the number of log records */
 	char *lines[FAMILY_LINES];     /* their messages */
 	int64_t numbers[FAMILY_LINES]; /* their attribute n, or -1 */
-	char tokens[64][65];	       /* seen in outboard.json */
+	char tokens[64][65];	       /* all that were in outboard.json */
 	uint32_t token_count;
 };
 
-/* A runtime of this mode and the options of a child that is `actor ARGUMENTS...`, ended by NULL. */
+/* A runtime of this mode, and options for a child that is `actor ARGUMENTS...`, ended by
+ * NULL. */
 void family_begin(struct family *f, enum ob_runtime_mode mode, const char *argument, ...);
 
 /* Make the connector from f->options. */
 void family_connector(struct family *f);
 
-/* Both, and start the child, which must work. */
+/* Make the connector and start the child, which must succeed. */
 void family_start(struct family *f, enum ob_runtime_mode mode);
 
-/*
- * Turn the loop (inline) or wait (threaded) until the event has come `times` in all; the test fails
- * after FAMILY_WAIT_MS, times OB_TEST_PATIENCE if that is in the environment: of a machine that is
- * emulated nobody can ask the usual.
- */
+/* Turn the loop (inline) or wait (threaded) until there were `times` such events in all. Fails
+ * the test after FAMILY_WAIT_MS, multiplied by OB_TEST_PATIENCE from the environment, which
+ * emulated machines set. */
 void family_await(struct family *f, enum ob_event_type type, uint32_t times);
 uint32_t family_count(const struct family *f, enum ob_event_type type);
 void family_await_lines(struct family *f, uint32_t lines);
 void family_await_state(struct family *f, uint32_t state, uint32_t link);
-/* Turn the loop until done(user) says so. */
+/* Turn the loop until done(user) is true. */
 void family_until(struct family *f, bool (*done)(void *user), void *user);
 
 struct ob_status family_status(const struct family *f);
@@ -61,24 +58,22 @@ ob_connector *family_another(struct family *f);
 /* Call act.METHOD with params by format; the result must be OB_OK. The reply is valid until the
  * next call. */
 const struct ob_value *family_call(struct family *f, const char *method, const char *format, ...);
-/* The same, giving the code. */
+/* The same, returning the code. */
 int family_try(struct family *f, int64_t timeout_ms, struct ob_error *err, const char *method,
 	       const char *format, ...);
 
-/* A file of the data directory. Free it. */
+/* The path of a file in the data directory. Free it. */
 char *family_path(const struct family *f, const char *name);
 bool family_has(const struct family *f, const char *name);
 
-/* Whether a process is there and no zombie. */
+/* Whether the process exists and is not a zombie. */
 bool family_alive(int32_t pid);
-/* Wait until it is not, by its pidfd. */
+/* Wait for its end, by its pidfd. */
 void family_await_death(int32_t pid);
 
-/*
- * Close the connector (unless it is NULL), free the runtime and check: no child of ours, zombie or
- * not; as many descriptors as at the beginning; no token that was ever in outboard.json in any log
- * line or in our environment.
- */
+/* Close the connector (if it is not NULL), free the runtime and check: no child of ours, not
+ * even a zombie; no additional descriptors; no token that was ever in outboard.json in a log
+ * line or in our environment. */
 void family_end(struct family *f);
 
 #endif

@@ -48,7 +48,7 @@ int netns_new(void)
 	if (here >= 0 && unshare(CLONE_NEWNET) == 0) {
 		there = raise_loopback() ? open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC) : -1;
 		if (setns(here, CLONE_NEWNET) != 0) {
-			abort(); /* we are lost */
+			abort(); /* there is no way back */
 		}
 	}
 	if (here >= 0) {

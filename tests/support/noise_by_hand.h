@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * support/noise_by_hand - the key schedule of Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b once more,
- * shorter and shaped otherwise than ours, for messages that ours would never write: of a peer who
- * knows the psk and means harm.
- */
+/* support/noise_by_hand - a second, shorter implementation of the key schedule of
+ * Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b, for messages that our own code never writes: those of a
+ * hostile peer that knows the psk. */
 #ifndef OB_TESTS_SUPPORT_NOISE_BY_HAND_H
 #define OB_TESTS_SUPPORT_NOISE_BY_HAND_H
 
@@ -11,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { BY_HAND_SHORT = 256 }; /* what is mixed in is no longer */
+enum { BY_HAND_SHORT = 256 }; /* the maximum of what is mixed in */
 
 struct by_hand {
 	uint8_t ck[64];
@@ -79,8 +77,8 @@ static inline void by_hand_begin(struct by_hand *b, const void *prologue, size_t
 	memcpy(b->k, out[2], 32);
 }
 
-/* A message of the handshake with any 32 bytes as e; the second one with any 32 bytes as what DH
- * gave. Returns its length. */
+/* A message of the handshake with any 32 bytes as e; the second one with any 32 bytes as the
+ * result of DH. Returns its length. */
 static inline size_t by_hand_message(struct by_hand *b, const uint8_t e[32], const uint8_t *dh,
 				     const void *payload, size_t len, uint8_t *ret)
 {
@@ -98,7 +96,7 @@ static inline size_t by_hand_message(struct by_hand *b, const uint8_t e[32], con
 	return 32 + n;
 }
 
-/* The keys of records, the initiator's first. */
+/* The keys for records, the initiator's first. */
 static inline void by_hand_split(const struct by_hand *b, uint8_t ret[2][32])
 {
 	uint8_t out[3][64];
@@ -107,7 +105,7 @@ static inline void by_hand_split(const struct by_hand *b, uint8_t ret[2][32])
 	memcpy(ret[1], out[1], 32);
 }
 
-/* A record, or what REKEY() does: len bytes and a tag to ret. */
+/* A record, or the output of REKEY(): len bytes and a tag, to ret. */
 static inline void by_hand_record(const uint8_t k[32], uint64_t n, const void *data, size_t len,
 				  uint8_t *ret)
 {
@@ -126,7 +124,7 @@ static inline void by_hand_rekey(uint8_t k[32])
 	memcpy(k, out, 32);
 }
 
-/* Every public key whose products are all zero (the top bit, which X25519 ignores, is clear in
+/* All public keys whose products are zero (the top bit, which X25519 ignores, is clear in
  * each). */
 static const uint8_t by_hand_low_order[7][32] = {
     {0},

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * support/peer - the other end of a child's socket, byte by byte: what no client of ours would
- * send. Failures end the test.
- */
+/* support/peer - a peer of a child's socket that sends any bytes, also those that our client
+ * never sends. Failures fail the test. */
 #ifndef OB_TESTS_SUPPORT_PEER_H
 #define OB_TESTS_SUPPORT_PEER_H
 
@@ -25,18 +23,18 @@ bool peer_read(int fd, void *to, size_t len);
  * when it did not close in time. */
 size_t peer_drain(int fd, int ms, bool *ret_ended);
 
-/* The other end closes, and has said nothing. */
+/* The other end closes without having sent anything. */
 bool peer_is_refused(int fd);
 
-/* A MessagePack-RPC request in memory: [0, id, method, params], params as they are to be on the
- * wire. Returns its length. */
+/* Write a request of MessagePack-RPC to memory: [0, id, method, params], with params as encoded
+ * bytes. Returns its length. */
 size_t peer_request(uint8_t *to, uint32_t id, const char *method, const void *params, size_t len);
 
-/* Send one, and read a reply [1, id, nil, result] to it, whose result must be these bytes. */
+/* Send a request, and read the reply [1, id, nil, result], whose result must be these bytes. */
 void peer_must_call(int fd, uint32_t id, const char *method, const void *params, size_t len,
 		    const void *result, size_t result_len);
 
-/* How many descriptors a process has open. */
+/* The number of open descriptors of a process. */
 int peer_open_fds(int pid);
 
 #endif

@@ -26,9 +26,9 @@
 
 enum { ENTRIES = 512 };
 
-/* ---- Beginning ---- */
+/* ---- Start ---- */
 
-/* A variable of extra goes before ours of that name: the first one counts. */
+/* A variable in extra precedes ours of the same name: the first one counts. */
 static void join_environment(const char *const *extra, char **to)
 {
 	size_t n = 0;
@@ -64,7 +64,7 @@ void program_begin(struct program *p, const char *const *argv, const char *const
 	p->out = out[0];
 }
 
-/* ---- Talking ---- */
+/* ---- Lines ---- */
 
 bool program_wait_fd(int fd, int ms)
 {
@@ -80,7 +80,7 @@ void program_say(struct program *p, const char *line)
 {
 	char text[PROGRAM_LINE];
 	int n = snprintf(text, sizeof text, "%s\n", line);
-	/* One that was killed meanwhile does not hear: its end is told by the next line. */
+	/* The program may have been killed meanwhile: the next line reports its end. */
 	if (write(p->in, text, (size_t)n) != n) {
 		assert_int_equal(errno, EPIPE);
 	}
@@ -140,7 +140,7 @@ const char *program_ask(struct program *p, const char *line)
 	return told;
 }
 
-/* ---- Ending ---- */
+/* ---- End ---- */
 
 void program_kill(struct program *p, int number)
 {
@@ -160,7 +160,7 @@ int program_end(struct program *p)
 	return status;
 }
 
-/* ---- Who is there ---- */
+/* ---- Processes ---- */
 
 static bool is_run_of(const char *pid, const char *program, const char *argument)
 {
@@ -202,7 +202,7 @@ void program_adopt_orphans(void)
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 }
 
-/* The first of our children, as the kernel lists them; 0: none. */
+/* Our first child in the kernel's list; 0: none. */
 static pid_t first_child(void)
 {
 	char path[64];

@@ -75,7 +75,7 @@ void scratch_copy(const char *from, const char *to, mode_t mode)
 int scratch_open_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	int count = -1; /* the directory's own */
+	int count = -1; /* that of the directory */
 	must(dir != NULL, "/proc/self/fd");
 	for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
 		count += entry->d_name[0] != '.';

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* support/scratch - a directory of its own for a test, and what tests ask about files. Failures end
- * the test. */
+/* support/scratch - a private directory for a test, and helpers for files. Failures fail the
+ * test. */
 #ifndef OB_TESTS_SUPPORT_SCRATCH_H
 #define OB_TESTS_SUPPORT_SCRATCH_H
 
@@ -10,7 +10,7 @@
 /* A new directory, mode 0700, owned by us. scratch_remove() frees the text. */
 char *scratch_make(void);
 
-/* Remove it and all it holds. dir may be NULL. */
+/* Remove it with its content. dir may be NULL. */
 void scratch_remove(char *dir);
 
 /* printf into memory that the caller frees. */
@@ -22,10 +22,10 @@ void scratch_write(const char *path, const void *data, size_t len, mode_t mode);
 /* Copy a file; the copy gets this mode. */
 void scratch_copy(const char *from, const char *to, mode_t mode);
 
-/* How many descriptors this process has open. */
+/* The number of open descriptors of this process. */
 int scratch_open_fds(void);
 
-/* The environment variable, which must be set: ctest does. */
+/* An environment variable that must be set, as ctest does. */
 const char *scratch_env(const char *name);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* support/vmm - a muxer process (tests/children/muxer.c) that plays a VMM, under orders. */
+/* support/vmm - a muxer process (tests/children/muxer.c) that acts as a VMM, and obeys
+ * orders. */
 #ifndef OB_TESTS_SUPPORT_VMM_H
 #define OB_TESTS_SUPPORT_VMM_H
 
@@ -9,7 +10,7 @@ struct vmm {
 	pid_t pid;
 	int orders;
 	int answers;
-	char *path;  /* its socket: hvsock://PATH:port leads to hvsock://GUEST:port */
+	char *path;  /* its socket: hvsock://PATH:port connects to hvsock://GUEST:port */
 	char *guest; /* prefix of the guest's sockets, as a path to listen on */
 };
 
@@ -17,7 +18,7 @@ struct vmm {
 void vmm_begin(struct vmm *vmm, const char *dir);
 void vmm_end(struct vmm *vmm);
 
-/* Give an order and wait until it is obeyed; a number if it answers one. */
+/* Give an order and wait for its answer; returns the number in it, if any. */
 unsigned vmm_order(struct vmm *vmm, const char *order);
 
 #endif

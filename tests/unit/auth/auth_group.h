@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An authenticator from its plugin file, with an exchange to run it in, as the state of a group of
- * tests. */
+/* An authenticator from its plugin file, with an exchange to run it in, as the state of a group
+ * of tests. */
 #ifndef OB_TESTS_UNIT_AUTH_GROUP_H
 #define OB_TESTS_UNIT_AUTH_GROUP_H
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 struct auth_group {
-	struct exchange exchange; /* first: tests see only that */
+	struct exchange exchange; /* first: the tests use only this */
 	struct obi_registry *registry;
 	uint8_t secret[32];
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Both ends of a noise handshake with keys that are always the same, and the messages that they
- * exchanged. */
+/* Both ends of a noise handshake with fixed keys, and their messages. */
 #ifndef OB_TESTS_UNIT_NOISE_PAIR_H
 #define OB_TESTS_UNIT_NOISE_PAIR_H
 
@@ -45,7 +44,7 @@ static inline void noise_pair_begin(struct noise_pair *p)
 	obi_noise_begin(&p->end[1], false, p->psk, p->prologue);
 }
 
-/* A handshake to its end. */
+/* A complete handshake. */
 static inline void noise_pair_open(struct noise_pair *p)
 {
 	noise_pair_keys(p);
@@ -64,7 +63,7 @@ static inline void noise_pair_open(struct noise_pair *p)
 	assert_int_equal(p->end[1].phase, OBI_NOISE_OPEN);
 }
 
-/* Whether nothing is left of a state. */
+/* Whether a state is all zero. */
 static inline bool noise_is_wiped(const struct obi_noise *noise)
 {
 	return sodium_is_zero((const uint8_t *)noise, sizeof *noise);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The bearer authenticator, from its plugin file: who passes, and that all who do not look the
- * same. */
+/* The bearer authenticator, from its plugin file: who is accepted, and that all refusals look
+ * the same. */
 #include "unit/auth/auth_group.h"
 
 #include <setjmp.h>
@@ -11,7 +11,7 @@ static const char credential[] =
     "Bearer a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
 enum { CREDENTIAL = sizeof credential - 1 };
 
-/* What a new acceptor says to this. */
+/* The result of a new acceptor for this input. */
 static int judge(struct exchange *x, const void *data, size_t len)
 {
 	struct exchange_message out;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The noise authenticator, from its plugin file: who passes, everything that does not, and that its
- * records are those of noise_state. Evil peers are made of noise_state, with the psk that the page
- * derives from the token.
- */
+/* The noise authenticator, from its plugin file: who is accepted, what is refused, and that its
+ * records are those of noise_state. Hostile peers are made with noise_state and the psk that is
+ * derived from the token as docs/PROTOCOL.md says. */
 #include "unit/auth/auth_group.h"
 
 #include "noise_state.h"
@@ -24,7 +22,7 @@ static void assert_refused(struct exchange *x)
 	assert_string_equal(x->err.text, "noise: the peer did not authenticate");
 }
 
-/* Both ends of an exchange that passed, to be destroyed by the caller. */
+/* Both ends of a successful exchange. The caller destroys them. */
 static void open_both(struct exchange *x, struct ob_auth *ret_ends[2])
 {
 	struct exchange_message first, second, third;
@@ -38,7 +36,7 @@ static void open_both(struct exchange *x, struct ob_auth *ret_ends[2])
 	assert_int_equal(third.len, 0);
 }
 
-/* ---- A peer that is made by hand ---- */
+/* ---- A hand-made peer ---- */
 
 static void peer_begin(struct exchange *x, struct obi_noise *peer, bool initiator, uint64_t number)
 {
@@ -47,7 +45,7 @@ static void peer_begin(struct exchange *x, struct obi_noise *peer, bool initiato
 	obi_noise_begin(peer, initiator, psk, x->params[0].prologue);
 }
 
-/* One that dials. With a payload its message is longer. */
+/* A dialer's message. A payload makes it longer. */
 static struct exchange_message peer_first(struct exchange *x, struct obi_noise *peer,
 					  uint64_t number, struct ob_bytes payload)
 {
@@ -60,7 +58,7 @@ static struct exchange_message peer_first(struct exchange *x, struct obi_noise *
 	return message;
 }
 
-/* The answer of one that accepts. */
+/* The answer of an acceptor. */
 static struct exchange_message peer_second(struct exchange *x, struct obi_noise *peer,
 					   uint64_t number, const struct exchange_message *first,
 					   struct ob_bytes payload)
@@ -75,7 +73,7 @@ static struct exchange_message peer_second(struct exchange *x, struct obi_noise 
 	return message;
 }
 
-/* An acceptor of ours refuses this message, and says nothing. */
+/* Our acceptor refuses this message, and sends nothing. */
 static void assert_acceptor_refuses(struct exchange *x, const struct exchange_message *message)
 {
 	struct exchange_message out;
@@ -86,7 +84,7 @@ static void assert_acceptor_refuses(struct exchange *x, const struct exchange_me
 	x->ops->destroy(acceptor);
 }
 
-/* ---- What passes ---- */
+/* ---- What is accepted ---- */
 
 static void both_ends_pass_with_one_token(void **state)
 {
@@ -103,7 +101,7 @@ static void both_ends_pass_with_one_token(void **state)
 	assert_int_equal(x->ops->overhead, OBI_NOISE_TAG);
 }
 
-/* The number in the key is that of who dials; whoever has the other is a stranger. */
+/* The number in the key depends on who dials: a peer with the other number is refused. */
 static void the_key_is_derived_as_the_page_says(void **state)
 {
 	struct exchange *x = *state;
@@ -146,7 +144,7 @@ static void no_two_exchanges_are_alike(void **state)
 	}
 }
 
-/* ---- What does not ---- */
+/* ---- What is refused ---- */
 
 static void fault_42_another_token_on_either_side_is_refused(void **state)
 {
@@ -160,8 +158,7 @@ static void fault_42_another_token_on_either_side_is_refused(void **state)
 		exchange_run(x);
 		x->params[bit % 2].secret = right;
 		assert_refused(x);
-		assert_int_equal(x->acceptor,
-				 OB_EAUTH); /* it is the first to judge, and says nothing */
+		assert_int_equal(x->acceptor, OB_EAUTH); /* it decides first, and sends nothing */
 		assert_int_equal(x->count, 1);
 	}
 }
@@ -230,7 +227,7 @@ static void fault_45_every_other_length_is_refused(void **state)
 	}
 }
 
-/* One who has the token, and does everything right, but has something to say already. */
+/* A peer that has the token and sends correct messages, but with a payload. */
 static void fault_43_a_payload_is_refused_in_either_message(void **state)
 {
 	struct exchange *x = *state;
@@ -248,8 +245,8 @@ static void fault_43_a_payload_is_refused_in_either_message(void **state)
 	}
 }
 
-/* The acceptor cannot know that a first message is an old one; it is answered with a new key, and
- * then no old record opens. */
+/* The acceptor cannot detect that a first message is old. It answers with a new key, and then no
+ * old record opens. */
 static void fault_43_a_recorded_dialer_opens_no_record(void **state)
 {
 	struct exchange *x = *state;
@@ -282,7 +279,7 @@ static void fault_43_a_recorded_acceptor_is_refused(void **state)
 	x->ops->destroy(dialer);
 }
 
-/* One's own message sent back, and that of one who dials the other way. */
+/* Our own message sent back, and that of a peer that dials in the other direction. */
 static void fault_44_ones_own_message_is_refused(void **state)
 {
 	struct exchange *x = *state;
@@ -376,7 +373,7 @@ static void an_end_that_is_over_stays_over(void **state)
 	struct ob_auth *dialer = exchange_end(x, OB_AUTH_DIALER),
 		       *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(exchange_step(x, dialer, nothing, &first), OB_AUTH_MORE);
-	/* A second try with the right message, after a wrong one, is refused like the first. */
+	/* After a wrong message, a second try with the right one is refused the same way. */
 	first.bytes[0] ^= 1;
 	assert_int_equal(exchange_step(x, acceptor, exchange_bytes(&first), &out), OB_EAUTH);
 	first.bytes[0] ^= 1;

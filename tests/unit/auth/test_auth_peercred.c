@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The peercred authenticator, from its plugin file: whom the kernel has to name for a connection to
- * stand. */
+/* The peercred authenticator, from its plugin file: which peers the kernel must report for a
+ * connection to be accepted. */
 #include "unit/auth/auth_group.h"
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 enum { SOMEBODY = 12345, SOMEBODY_ELSE = 12346, OVERFLOW_ID = 65534 };
 
-/* What both sides say of a peer with this uid; they must agree. */
+/* The result of both sides for a peer with this uid; they must agree. */
 static int judge(struct exchange *x, uint32_t known, uint32_t uid, uint32_t allowed)
 {
 	struct ob_peer peer = {.size = sizeof peer, .known = known, .uid = uid, .pidfd = -1};
@@ -44,12 +44,12 @@ static void fault_49_another_user_is_refused(void **state)
 	struct exchange *x = *state;
 	assert_int_equal(judge(x, OB_PEER_UID, SOMEBODY, UINT32_MAX), OB_EAUTH);
 	assert_int_equal(x->err.code, OB_EAUTH);
-	assert_string_equal(x->err.text, "peercred: the peer is user 12345 of group 0");
+	assert_string_equal(x->err.text, "peercred: user 12345 of group 0 is not allowed");
 	assert_int_equal(judge(x, OB_PEER_UID, SOMEBODY, SOMEBODY_ELSE), OB_EAUTH);
 }
 
-/* What the host configures for those who dial in: users and groups. It says nothing of whom we
- * dial. */
+/* The host configures users and groups for peers that dial in. They do not apply to peers that
+ * we dial. */
 static void configured_peers_are_admitted(void **state)
 {
 	static const uint32_t uids[] = {7, SOMEBODY}, gids[] = {SOMEBODY_ELSE, OVERFLOW_ID};
@@ -83,11 +83,12 @@ static void fault_49_a_user_without_a_number_is_refused_even_if_configured(void 
 {
 	struct exchange *x = *state;
 	assert_int_equal(judge(x, OB_PEER_UID, OVERFLOW_ID, OVERFLOW_ID), OB_EAUTH);
-	assert_string_equal(x->err.text,
-			    "peercred: the peer's user 65534 stands for any unknown one");
+	assert_string_equal(
+	    x->err.text,
+	    "peercred: the peer's user 65534 is the overflow uid, which stands for unknown users");
 }
 
-/* Go on as somebody in a user namespace in which nobody else has a number. */
+/* Continue in a user namespace in which no other user has a number. */
 static bool enter_namespace(void)
 {
 	char map[32];
@@ -105,8 +106,8 @@ static bool enter_namespace(void)
 	return mapped && geteuid() == SOMEBODY;
 }
 
-/* A peer that is outside: it was root, and can be named no more. This process does not come back,
- * so it is the last test. */
+/* A peer outside the namespace: it was root, and cannot be named any more. This process does not
+ * come back, so it is the last test. */
 static void fault_49_a_peer_outside_our_user_namespace_is_refused(void **state)
 {
 	struct exchange *x = *state;
@@ -144,10 +145,10 @@ static void a_fact_that_is_not_known_is_a_refusal(void **state)
 	assert_int_equal(judge(x, 0, geteuid(), UINT32_MAX), OB_EAUTH);
 	assert_int_equal(judge(x, OB_PEER_PID | OB_PEER_ADDRESS, 0, UINT32_MAX), OB_EAUTH);
 	assert_int_equal(judge(x, OB_PEER_UID, UINT32_MAX, UINT32_MAX), OB_EAUTH);
-	assert_string_equal(x->err.text, "peercred: nobody vouches for who the peer is");
+	assert_string_equal(x->err.text, "peercred: the peer's user is not known");
 }
 
-/* A host older than the member says nothing of it, and nothing may be read there. */
+/* The struct of an older host ends before the member: nothing may be read there. */
 static void what_an_older_host_does_not_have_is_not_read(void **state)
 {
 	struct exchange *x = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The token authenticator, from its plugin file: who passes, and everything that does not. */
+/* The token authenticator, from its plugin file: who is accepted, and what is refused. */
 #include "unit/auth/auth_group.h"
 
 #include <setjmp.h>
@@ -19,7 +19,7 @@ static void assert_refused(struct exchange *x)
 	assert_string_equal(x->err.text, "token: the peer did not authenticate");
 }
 
-/* ---- What passes ---- */
+/* ---- What is accepted ---- */
 
 static void both_ends_pass_with_one_token(void **state)
 {
@@ -45,7 +45,7 @@ static void expect_proof(const struct exchange *x, uint8_t side, uint8_t ret[PRO
 	crypto_auth_hmacsha256(ret, text, out.len, x->params[0].secret.data);
 }
 
-/* A peer written by somebody else computes the same. */
+/* An independent implementation computes the same. */
 static void proofs_are_what_the_protocol_says(void **state)
 {
 	struct exchange *x = *state;
@@ -80,7 +80,7 @@ static void no_two_exchanges_are_alike(void **state)
 	}
 }
 
-/* ---- What does not ---- */
+/* ---- What is refused ---- */
 
 static void fault_42_another_token_on_either_side_is_refused(void **state)
 {
@@ -94,8 +94,7 @@ static void fault_42_another_token_on_either_side_is_refused(void **state)
 		exchange_run(x);
 		x->params[bit % 2].secret = right;
 		assert_refused(x);
-		assert_int_equal(x->dialer,
-				 OB_EAUTH); /* it is the first to judge, and has told nothing */
+		assert_int_equal(x->dialer, OB_EAUTH); /* it decides first, and has sent nothing */
 		assert_int_equal(x->count, 2);
 	}
 }
@@ -176,7 +175,7 @@ static void fault_45_every_other_length_is_refused(void **state)
 	}
 }
 
-/* Bytes behind the acceptor's "done": the acceptor is satisfied, the dialer is not. */
+/* Bytes behind the acceptor's last message: the acceptor is done, the dialer refuses. */
 static void the_dialer_accepts_nothing_behind_the_end(void **state)
 {
 	struct exchange *x = *state;
@@ -211,7 +210,7 @@ static void fault_43_a_recorded_acceptor_is_refused(void **state)
 	x->ops->destroy(dialer);
 }
 
-/* One who does not know the token sends an acceptor its own proof back. */
+/* A peer without the token sends an acceptor its own proof back, */
 static void fault_44_an_acceptor_does_not_take_its_own_proof(void **state)
 {
 	struct exchange *x = *state;
@@ -223,8 +222,7 @@ static void fault_44_an_acceptor_does_not_take_its_own_proof(void **state)
 	x->ops->destroy(acceptor);
 }
 
-/* ... or sends a dialer its own nonce back, with a proof it got from another dialer of that nonce.
- */
+/* or sends a dialer its own nonce back, with the proof of another dialer for that nonce. */
 static void fault_44_a_dialer_does_not_take_a_dialers_proof(void **state)
 {
 	struct exchange *x = *state;
@@ -257,7 +255,7 @@ static void an_end_that_is_over_stays_over(void **state)
 	assert_int_equal(exchange_step(x, dialer, nothing, &none), OB_EAUTH);
 	x->ops->destroy(dialer);
 	x->ops->destroy(acceptor);
-	/* A second try with the right proof, after a wrong one, is refused like the first. */
+	/* After a wrong proof, a second try with the right one is refused the same way. */
 	acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(exchange_step(x, acceptor, exchange_bytes(&c), &x->sent[1]), OB_AUTH_MORE);
 	x->sent[0] = c;

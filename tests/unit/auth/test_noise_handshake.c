@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The handshake of noise as a pure state: with the keys of the test's choice, and with what an evil
- * peer would send. */
+/* The handshake of noise as a pure state, with keys of the test's choice, and with the messages
+ * of a hostile peer. */
 #include "unit/auth/noise_pair.h"
 
 #include "support/noise_by_hand.h"
 
 enum { FIRST = 0, SECOND = 1, INITIATOR = 0, RESPONDER = 1 };
 
-/* The end that reads message m, as it was before. */
+/* The end that reads message m, in its state before. */
 static struct obi_noise reader_of(const struct noise_pair *p, size_t m)
 {
 	return p->before[m == FIRST ? RESPONDER : INITIATOR];
@@ -27,7 +27,7 @@ static void assert_refused(const struct noise_pair *p, size_t m, struct ob_bytes
 	assert_int_equal(obi_noise_open(&end, payload, OBI_NOISE_TAG), OB_ECLOSED);
 }
 
-/* ---- What passes ---- */
+/* ---- What is accepted ---- */
 
 static void both_ends_have_the_same_keys(void **state)
 {
@@ -40,8 +40,8 @@ static void both_ends_have_the_same_keys(void **state)
 	assert_int_equal(p.end[0].seal.n + p.end[0].open.n + p.end[1].seal.n + p.end[1].open.n, 0);
 }
 
-/* Both messages and both keys are what another implementation computes. It must be right for the
- * tests below to mean something. */
+/* Both messages and both keys equal those of another implementation. The tests below rely on
+ * that. */
 static void by_hand_it_is_the_same(void **state)
 {
 	struct noise_pair p;
@@ -62,7 +62,7 @@ static void by_hand_it_is_the_same(void **state)
 	assert_memory_equal(keys[1], p.end[1].seal.k, 32);
 }
 
-/* The protocol forbids payloads, but the state knows them: published vectors have some. */
+/* The protocol forbids payloads, but the state supports them: published vectors have some. */
 static void payloads_cross(void **state)
 {
 	static uint8_t message[OBI_NOISE_MESSAGE_MAX + 1], payload[OBI_NOISE_MESSAGE_MAX + 1],
@@ -92,7 +92,7 @@ static void payloads_cross(void **state)
 	assert_true(noise_is_wiped(&p.end[0]));
 }
 
-/* ---- What does not ---- */
+/* ---- What is refused ---- */
 
 static void fault_42_another_psk_is_refused(void **state)
 {
@@ -161,8 +161,7 @@ static void fault_45_every_other_length_of_the_handshake_is_refused(void **state
 	}
 }
 
-/* The first message again, to an end with a new key of its own: it is answered, and not one old
- * record opens. */
+/* The first message again, to an end with a new key: it is answered, but no old record opens. */
 static void fault_43_a_replayed_first_message_opens_nothing(void **state)
 {
 	static const uint8_t another[32] = {1, 2, 3};
@@ -205,8 +204,8 @@ static void fault_44_ones_own_message_of_the_handshake_is_refused(void **state)
 	assert_refused(&p, FIRST, ob_bytes_of(p.message[1], OBI_NOISE_HANDSHAKE));
 }
 
-/* Somebody who knows the psk, with a key that makes what DH gives known to all: each message is
- * right but for that. */
+/* A peer that knows the psk, with a key that makes the result of DH known: each message is
+ * correct otherwise. */
 static void fault_46_keys_of_low_order_are_refused(void **state)
 {
 	static const uint8_t zero[32] = {0};
@@ -242,7 +241,7 @@ static void fault_46_keys_of_low_order_are_refused(void **state)
 	}
 }
 
-/* ---- Order, and what is left ---- */
+/* ---- Order, and remains ---- */
 
 static void each_end_has_its_turn(void **state)
 {
@@ -266,7 +265,8 @@ static void each_end_has_its_turn(void **state)
 	    OB_ECLOSED);
 }
 
-/* Once records cross, what was recorded cannot be opened with anything that is still in memory. */
+/* After the handshake, recorded records cannot be opened with anything that is still in
+ * memory. */
 static void nothing_of_the_handshake_is_kept(void **state)
 {
 	struct noise_pair p;
@@ -276,7 +276,7 @@ static void nothing_of_the_handshake_is_kept(void **state)
 		assert_true(
 		    sodium_is_zero((const uint8_t *)&p.end[i].shake, sizeof p.end[i].shake));
 	}
-	/* The psk goes with the first message already. */
+	/* The psk is wiped with the first message already. */
 	assert_true(sodium_is_zero(p.before[INITIATOR].shake.psk, OBI_NOISE_KEY));
 	assert_false(sodium_is_zero(p.before[RESPONDER].shake.psk, OBI_NOISE_KEY));
 }

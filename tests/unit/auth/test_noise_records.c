@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The records of noise: each opens once, in its place, unchanged, at the other end; and keys change
- * where both ends say. */
+/* The records of noise: each opens once, in its place, unchanged, at the other end; and both
+ * ends change keys at the same number. */
 #include "unit/auth/noise_pair.h"
 
 #include "support/noise_by_hand.h"
@@ -14,7 +14,7 @@ struct record {
 	uint8_t bytes[PAIR_RECORD_MAX];
 };
 
-/* len bytes that tell records apart. */
+/* len bytes that differ between records. */
 static void fill(uint8_t *data, size_t len, uint64_t number)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -30,7 +30,7 @@ static void seal(struct obi_noise *end, uint64_t number, size_t len, struct reco
 	ret->len = (size_t)n;
 }
 
-/* A copy of record, in memory of exactly its length, opens as what was sealed. */
+/* A copy of record, in memory of exactly its length, opens as the plain text. */
 static void assert_opens(struct obi_noise *end, const struct record *record, uint64_t number)
 {
 	size_t len = record->len - OBI_NOISE_TAG;
@@ -45,7 +45,7 @@ static void assert_opens(struct obi_noise *end, const struct record *record, uin
 	free(plain);
 }
 
-/* An end like this one refuses the bytes, shows nothing of them, and is dead. */
+/* An end in the same state refuses the bytes, writes no plain text, and is dead. */
 static void assert_refused(const struct obi_noise *end, const uint8_t *bytes, size_t len)
 {
 	static const uint8_t zeros[SMALL] = {0};
@@ -63,7 +63,7 @@ static void assert_refused(const struct obi_noise *end, const uint8_t *bytes, si
 	assert_int_equal(obi_noise_seal(&dead, copy, 0), OB_ECLOSED);
 }
 
-/* ---- What passes ---- */
+/* ---- What is accepted ---- */
 
 static void records_of_every_size_cross_both_ways(void **state)
 {
@@ -111,7 +111,7 @@ static void equal_records_look_different(void **state)
 	assert_memory_not_equal(one.bytes, other.bytes, SMALL);
 }
 
-/* ---- What does not ---- */
+/* ---- What is refused ---- */
 
 static void fault_45_every_changed_byte_of_a_record_is_refused(void **state)
 {
@@ -166,7 +166,8 @@ static void fault_45_every_other_length_of_a_record_is_refused(void **state)
 	assert_opens(&p.end[1], &record, 0);
 }
 
-/* Of five records only the next opens: not one before (again), not one behind it (too early). */
+/* Of five records only the next opens: not an earlier one (again), and not a later one (too
+ * early). */
 static void fault_45_a_record_opens_in_its_place_only(void **state)
 {
 	static struct record record[5];
@@ -225,8 +226,8 @@ static void fault_43_a_record_of_another_connection_is_refused(void **state)
 
 /* ---- Numbers ---- */
 
-/* Each direction on its own, across two changes of its key, against keys and numbers that are
- * computed by hand. */
+/* Each direction alone, across two changes of its key, against keys and numbers computed by
+ * hand. */
 static void fault_47_keys_change_every_65536_records(void **state)
 {
 	static struct record record, expected;
@@ -254,7 +255,7 @@ static void fault_47_keys_change_every_65536_records(void **state)
 	}
 }
 
-/* The key of the last record is gone the moment that record is sealed, or opened. */
+/* The key of the last record is wiped when that record is sealed, or opened. */
 static void fault_47_a_used_key_is_gone_at_once(void **state)
 {
 	static struct record record;
@@ -276,7 +277,7 @@ static void fault_47_a_used_key_is_gone_at_once(void **state)
 	assert_memory_equal(p.end[0].seal.k, k, sizeof k);
 }
 
-/* Record n, as long as there is room for, under the key k. */
+/* Record n under the key k. */
 static void by_hand_seal(struct record *record, const uint8_t k[32], uint64_t n)
 {
 	size_t len = record->len - OBI_NOISE_TAG;
@@ -284,7 +285,7 @@ static void by_hand_seal(struct record *record, const uint8_t k[32], uint64_t n)
 	by_hand_record(k, n, record->bytes, len, record->bytes);
 }
 
-/* One who does not change the key there, or changes it elsewhere, is not understood. */
+/* A peer that does not change the key, or changes it elsewhere, is not understood. */
 static void fault_47_a_peer_that_changes_keys_elsewhere_is_refused(void **state)
 {
 	static struct record record = {.len = SMALL + OBI_NOISE_TAG};
@@ -323,7 +324,7 @@ static void fault_47_no_record_follows_the_last(void **state)
 		assert_int_equal(a->seal.n, OBI_NOISE_RECORDS_MAX);
 		assert_true(sodium_is_zero(a->seal.k, OBI_NOISE_KEY));
 		assert_true(sodium_is_zero(b->open.k, OBI_NOISE_KEY));
-		/* Again and again: nothing is sealed, and what was given is not touched. */
+		/* Repeatedly: nothing is sealed, and the input is unchanged. */
 		for (size_t i = 0; i < 3; i++) {
 			fill(record.bytes, SMALL + OBI_NOISE_TAG, 9);
 			assert_int_equal(obi_noise_seal(a, record.bytes, SMALL), OB_ECLOSED);

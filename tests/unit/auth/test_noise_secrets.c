@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The secrets of the noise authenticator in memory: when they are made, and that nothing of them is
- * left. The authenticator is linked into this program with two functions of ours in place of
- * getrandom() and free().
- */
+/* The secrets of the noise authenticator in memory: when they are made, and that none is left.
+ * The authenticator is linked into this program with our own getrandom() and free(). */
 #include "unit/auth/auth_group.h"
 
 #include "noise_state.h"
@@ -21,11 +18,11 @@ ssize_t spied_getrandom(void *data, size_t len, unsigned int flags);
 void spied_free(void *memory);
 
 static struct {
-	int asked;     /* how often the kernel was asked for randomness */
-	bool shortage; /* it has none */
+	int asked;     /* the number of calls of getrandom() */
+	bool shortage; /* getrandom() fails */
 	uint8_t last[32];
 	int freed;
-	bool clean; /* all that was freed was zero */
+	bool clean; /* all freed memory was zero */
 } spy;
 
 ssize_t spied_getrandom(void *data, size_t len, unsigned int flags)
@@ -51,8 +48,8 @@ void spied_free(void *memory)
 
 static const struct ob_bytes nothing = {NULL, 0};
 
-/* What is made before it is needed may be in two memories when it is used: those of a virtual
- * machine restored twice. */
+/* A key that is made before it is needed may exist in two memories when it is used: those of a
+ * virtual machine that was restored twice. */
 static void fault_75_an_ephemeral_key_is_made_when_it_is_sent(void **state)
 {
 	struct exchange *x = *state;
@@ -90,7 +87,7 @@ static void without_randomness_nothing_is_sent(void **state)
 	x->ops->destroy(dialer);
 }
 
-/* After each number of steps, and with records sealed and opened: what is freed is zero. */
+/* After each number of steps, and after records: freed memory is zero. */
 static void what_is_freed_was_wiped(void **state)
 {
 	struct exchange *x = *state;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * noise against published vectors: those that Debian's golang-github-flynn-noise-dev installs, each
- * one of our protocol name, both ends of it; and against the worked example of docs/PROTOCOL.md.
+ * noise against published vectors, both ends of each: those of our protocol name that Debian's
+ * golang-github-flynn-noise-dev installs; and against the worked example of docs/PROTOCOL.md.
  *
- * A file of vectors has lines NAME=HEX, beginning with handshake=PROTOCOL; of message number i
- * there are msg_i_payload and then msg_i_ciphertext. The first two are the handshake; of what
- * follows the initiator sends every other one.
+ * A file of vectors has lines NAME=HEX, starting with handshake=PROTOCOL; message i has
+ * msg_i_payload and then msg_i_ciphertext. The first two are the handshake; the initiator sends
+ * every other one of the rest.
  */
 #include "unit/auth/noise_pair.h"
 
@@ -85,8 +85,7 @@ static struct bytes transport(struct vector *v, size_t from, struct bytes *ret_p
 	return message;
 }
 
-/* The next message, as its writer makes it, is `expected`; as its reader takes it, it is what was
- * put in. */
+/* The next message as its writer makes it is `expected`, and its reader returns the payload. */
 static void cross(struct vector *v, size_t from, const struct bytes *expected)
 {
 	struct bytes got;
@@ -130,7 +129,7 @@ static void take(struct vector *v, const char *name, const char *hex)
 	}
 }
 
-/* One without a record each way proves too little. */
+/* A vector without a record in each direction proves too little. */
 static size_t count_of(const struct vector *v, bool ours)
 {
 	assert_true(!ours || v->messages >= 4);
@@ -177,7 +176,7 @@ static void published_vectors_are_reproduced(void **state)
 	assert_true(count > 0);
 }
 
-/* ---- The worked example of the page ---- */
+/* ---- The worked example of docs/PROTOCOL.md ---- */
 
 /* The value behind NAME in the example, whose lines are NAME and then hex, in groups. */
 static struct bytes shown(const char *example, const char *name)

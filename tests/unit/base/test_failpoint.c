@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Failpoints do what OUTBOARD_FP says. They are compiled in here whatever the build says, so that
- * this is tested in every build; the points themselves are in the library when it was configured
- * with OUTBOARD_FAILPOINTS.
- */
+/* Failpoints do what OUTBOARD_FP says. They are compiled into this program in every build; the
+ * library has them only when it was configured with OUTBOARD_FAILPOINTS. */
 #ifndef OB_FAILPOINTS
 #define OB_FAILPOINTS
 #endif
@@ -20,7 +17,7 @@
 
 static char self[4096];
 
-/* In a process of its own: pass three places twice, and tell by the exit status which of them
+/* In a child process: pass three places twice, and return by the exit status which of them
  * failed with which errno. */
 static int pass(void)
 {

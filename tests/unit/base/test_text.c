@@ -36,7 +36,7 @@ static void fault_86_what_a_terminal_obeys_is_not_shown(void **state)
 		uint8_t bytes[4];
 		size_t len = put(c, bytes), want = is_obeyed(c) ? 0 : len;
 		if (c >= 0xd800 && c <= 0xdfff) {
-			want = 0; /* surrogates are no characters */
+			want = 0; /* surrogates are not characters */
 		}
 		if (obi_text_shown(bytes, bytes + len) != want) {
 			fail_msg("U+%04X", c);
@@ -76,7 +76,7 @@ static void escapes_are_visible(void **state)
 	assert_memory_equal(form, "\\x00", 4);
 }
 
-/* A run of plain bytes ends at the first that is not, wherever it stands in a word. */
+/* A run of plain bytes ends at the first other byte, at any place in a word. */
 static void plain_text_ends_at_the_first_byte_that_is_not(void **state)
 {
 	(void)state;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The conformance suite for authenticators, on ours; and on one with a fault for each promise,
- * which must be seen broken. */
+/* The conformance suite for authenticators on the shipped ones; and on one with a fault for each
+ * promise, which must be found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#undef fail /* a member of ob_host is called so too */
+#undef fail /* a member of ob_host has the same name */
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -60,12 +60,10 @@ static void noise_keeps_its_promises(void **state)
 	conforms("noise");
 }
 
-/* ---- A mechanism to be broken ---- */
+/* ---- A mechanism with faults ---- */
 
-/*
- * It looks like `token`, and then seals; with a hash that keeps nobody out, but tells every honest
- * mistake from the truth. Each fault is one that somebody could make.
- */
+/* It works like `token`, and then seals, with a hash that is not secure but detects accidental
+ * mistakes. Each fault is one that a programmer could make. */
 enum fault {
 	NONE,
 	ADMITS_ANYBODY,
@@ -99,7 +97,7 @@ enum fault {
 	FAULTS
 };
 
-/* The promise that each must be seen to break. */
+/* The promise that each fault must break. */
 static const char *const broken_by[FAULTS] = {
     [ADMITS_ANYBODY] = "refuses a peer without known facts",
     [READS_ON] = "works with an older host",
@@ -140,14 +138,14 @@ struct ob_auth {
 	uint32_t role;
 	struct ob_bytes secret, prologue;
 	uint64_t c, s;	   /* nonces of both */
-	uint64_t count[2]; /* records sent, records taken */
-	int at;		   /* messages that have come by at this end */
+	uint64_t count[2]; /* records sent, records received */
+	int at;		   /* messages seen by this end */
 	int descriptor;
 	bool dead;
 };
 
-static uint64_t counter;     /* nonces that never come again */
-static struct ob_auth *left; /* by who leaks, so that only the suite notices */
+static uint64_t counter;     /* nonces that never repeat */
+static struct ob_auth *left; /* of an end that leaks, so that only the suite finds it */
 
 static uint64_t mix(uint64_t h, const void *data, size_t len)
 {
@@ -209,7 +207,7 @@ static int toy_admit(const struct ob_host *host, const struct ob_auth_params *pa
 {
 	bool known = (params->peer->known & OB_PEER_UID) != 0 || fault == ADMITS_ANYBODY;
 	if (fault == READS_ON && !OB_HAS(params->peer, pidfd)) {
-		known = false; /* as one that finds there what is not */
+		known = false; /* as if it were found there */
 	}
 	return known ? OB_OK : host->fail(reterr, OB_EAUTH, 0, "toy: nobody knows you");
 }
@@ -226,8 +224,8 @@ static int toy_create(const struct ob_host *host, const struct ob_auth_params *p
 			      .descriptor = -1};
 	if (params->secret.len != 32) {
 		if (fault == LEAKS_ON_FAILURE) {
-			a->secret =
-			    ob_bytes_of(left, 0); /* a list, so that only the suite notices */
+			/* A list, so that only the suite finds it. */
+			a->secret = ob_bytes_of(left, 0);
 			left = a;
 		} else {
 			free(a);
@@ -259,7 +257,7 @@ static int dialer_step(struct ob_auth *a, struct ob_bytes in, struct ob_sink *ou
 	}
 	if (a->at == 1 && (fault == HAS_NO_SIDES || fault == TALKS_TO_ITS_KIND) &&
 	    in.len == NONCE) {
-		a->s = a->c; /* and its own proof will do */
+		a->s = a->c; /* and it accepts its own proof */
 		a->at = 2;
 		return OB_AUTH_DONE;
 	}
@@ -399,7 +397,7 @@ static const struct ob_auth_ops toy = {
     .open = toy_open,
 };
 
-/* ---- What is found ---- */
+/* ---- Results ---- */
 
 static void look_for(void *user, const char *promise, enum obi_verdict verdict, const char *why)
 {
@@ -440,8 +438,7 @@ static void broken_ones_are_caught(void **state)
 		bool found = false;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 		if (fault == LEAKS_ON_FAILURE) {
-			continue; /* that is left to the sanitizer, whose allocator does not count
-				   */
+			continue; /* left to the sanitizer, whose allocator does not count */
 		}
 #endif
 		(void)obi_conform_auth(&it, look_for, &found);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The conformance suite for codecs, on ours; and on broken ones, which it must catch. */
+/* The conformance suite for codecs on the shipped ones; and on codecs with faults, which must be
+ * found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +46,7 @@ static void json_keeps_its_promises(void **state)
 	assert_int_equal(obi_conform_codec(&it, report, NULL), 0);
 }
 
-/* ---- Broken ones: json, but for one fault each ---- */
+/* ---- With faults: json with one fault each ---- */
 
 static const struct ob_codec_ops *sound;
 

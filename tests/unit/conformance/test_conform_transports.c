@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The conformance suite on each transport of ours; or, given a URI to listen on as argument, on the
- * one that it names. */
+/* The conformance suite on each shipped transport; or, with a URI to listen on as argument, on
+ * the transport that it names. */
 #include "unit/transports/wire_bed.h"
 
 #include "conformance/transport.h"
@@ -69,7 +69,7 @@ static void tcp_conforms_over_ipv6(void **state)
 	assert_int_equal(conform("tcp://[::1]:0", NULL), 0);
 }
 
-/* Both ends by hybrid vsock: out through a VMM, in where it leads. */
+/* Both ends by hybrid vsock: out through a VMM, and in at its destination. */
 static void hvsock_conforms(void **state)
 {
 	struct vmm vmm;
@@ -85,7 +85,7 @@ static void hvsock_conforms(void **state)
 	scratch_remove(dir);
 }
 
-/* A wrapper keeps the promises of what it wraps, however late and in what small pieces. */
+/* A wrapper keeps the promises of the transport inside, even with delays and small pieces. */
 static const char mild[] = "seed=7&delay=0..1ms&chop=1..5000&pause=1/100000:1ms..5ms";
 
 static void chaos_over_unix_conforms(void **state)
@@ -123,7 +123,7 @@ static void chaos_over_hvsock_conforms(void **state)
 	scratch_remove(dir);
 }
 
-/* ---- Broken ones: unix, but for one fault each ---- */
+/* ---- With faults: unix with one fault each ---- */
 
 static const struct ob_transport_ops *sound;
 static const struct ob_host *sound_host;
@@ -192,11 +192,11 @@ static int dial_slowly(const struct ob_host *host, const struct ob_uri *uri,
 		       const struct ob_stream_params *params, struct ob_dial **ret,
 		       struct ob_want *ret_want, struct ob_error *reterr)
 {
-	poll(NULL, 0, 1100); /* what must not be */
+	poll(NULL, 0, 1100); /* the fault */
 	return sound->dial(host, uri, params, ret, ret_want, reterr);
 }
 
-/* At the moment that it wanted it wants that moment again, for ever. */
+/* At each deadline it wants the same deadline again, for ever. */
 static int finish_dial_spinning(struct ob_dial *dial, int revents, struct ob_stream **ret,
 				struct ob_want *ret_want, struct ob_error *reterr)
 {
@@ -219,7 +219,7 @@ static int finish_dial_empty_handed(struct ob_dial *dial, int revents, struct ob
 	return OB_OK;
 }
 
-/* The stream is one, and leads nowhere. */
+/* The stream is valid, but not connected to the listener. */
 static int finish_dial_lying(struct ob_dial *dial, int revents, struct ob_stream **ret,
 			     struct ob_want *ret_want, struct ob_error *reterr)
 {
@@ -270,7 +270,7 @@ static int accept_blocking(struct ob_listener *listener, struct ob_stream **ret,
 static int accept_leaking(struct ob_listener *listener, struct ob_stream **ret,
 			  struct ob_error *reterr)
 {
-	static int left; /* not for ever */
+	static int left; /* for a while */
 	int rc = sound->accept(listener, ret, reterr);
 	if (rc == OB_OK && left++ < 64) {
 		(void)!fcntl(sound->fd(*ret), F_DUPFD_CLOEXEC, 0);
@@ -281,7 +281,7 @@ static int accept_leaking(struct ob_listener *listener, struct ob_stream **ret,
 static int peer_lying(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr)
 {
 	int rc = sound->peer(stream, ret, reterr);
-	ret->known |= OB_PEER_ADDRESS; /* of which there is none */
+	ret->known |= OB_PEER_ADDRESS; /* which does not exist */
 	return rc;
 }
 
@@ -323,7 +323,7 @@ static ptrdiff_t writev_boasting(struct ob_stream *stream, const struct iovec *p
 	return n == OB_EAGAIN ? (ptrdiff_t)pieces[0].iov_len : n;
 }
 
-/* There is always room, and never for anything. */
+/* It reports room to write, but never accepts a byte. */
 static ptrdiff_t writev_never(struct ob_stream *stream, const struct iovec *pieces, int count,
 			      struct ob_error *reterr)
 {
@@ -390,7 +390,7 @@ static void assert_broken(const struct wire_bed *wire, const struct ob_transport
 		assert_broken(state_of, &ops, (patience_ms), (promise)); \
 	} while (0)
 #define BREAK(promise, ...) BREAK_IN(0, promise, __VA_ARGS__)
-/* What ends only by losing patience. */
+/* Faults that end only by the suite's patience. */
 #define STALL(promise, ...) BREAK_IN(300, promise, __VA_ARGS__)
 
 static void *begin_sound(void)
@@ -447,9 +447,9 @@ static void broken_transports_are_caught(void **state)
 	wire_end(&bed);
 }
 
-/* ---- Dials that nobody answers ---- */
+/* ---- Dials without an answer ---- */
 
-static int left; /* deadlines that a patient dial lets pass before it fails */
+static int left; /* deadlines that a patient dial passes before it fails */
 
 static int dial_patiently(const struct ob_host *host, const struct ob_uri *uri,
 			  const struct ob_stream_params *params, struct ob_dial **ret,
@@ -475,7 +475,7 @@ static int finish_dial_in_vain(struct ob_dial *dial, int revents, struct ob_stre
 }
 
 struct told {
-	const char *wanted; /* as only_that has it */
+	const char *wanted; /* in the form for only_that() */
 	enum obi_verdict verdict;
 	char why[400];
 };
@@ -546,7 +546,7 @@ static void on_alarm(int number)
 	(void)number;
 }
 
-/* Whatever waits is interrupted, in the suite and in the transport. */
+/* All waits are interrupted, in the suite and in the transport. */
 static void signals_disturb_nothing(void **state)
 {
 	struct sigaction interrupt = {.sa_handler = on_alarm}, was;

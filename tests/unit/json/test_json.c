@@ -47,7 +47,7 @@ static struct ob_value parse(const char *text)
 	return value;
 }
 
-/* The written text, NUL-terminated, valid until the next call. */
+/* The written text, valid until the next call. */
 static const char *write_text(struct ob_value value)
 {
 	struct ob_error err = {0};
@@ -137,7 +137,7 @@ static uint64_t next_random(uint64_t *seed)
 	return *seed;
 }
 
-/* How many digits count in "0.001200", "12.0" or "1.2e+20": those of 12. */
+/* The number of significant digits in "0.001200", "12.0" or "1.2e+20": those of 12. */
 static int significant(const char *text)
 {
 	int n = 0, zeros = 0;
@@ -184,7 +184,7 @@ static void doubles_read_back_the_same(void **state)
 	assert_string_equal(write_text(ob_double(1e15)), "1e+15");
 }
 
-/* The reader against strtod() on decimal texts of every shape. */
+/* The reader against strtod() on decimal texts of all forms. */
 static void doubles_are_read_as_the_nearest(void **state)
 {
 	uint64_t seed = 4101842887655102017U;
@@ -247,7 +247,7 @@ static void what_json_cannot_carry_is_refused(void **state)
 		struct ob_error err = {0};
 		obi_buf_consume(&buf, obi_buf_len(&buf));
 		assert_int_equal(obi_json_write(&bad[i], obi_buf_sink(&buf), &err), OB_EINVAL);
-		assert_non_null(strstr(err.text, "JSON cannot carry"));
+		assert_non_null(strstr(err.text, "JSON cannot represent"));
 	}
 	struct ob_sink sink = ob_sink_fixed(small, sizeof small);
 	struct ob_value text = ob_string("too long for eight");
@@ -261,7 +261,7 @@ static void what_json_cannot_carry_is_refused(void **state)
 			 OB_OK);
 	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX], obi_buf_sink(&buf), NULL),
 			 OB_ETOOBIG);
-	deep[0] = ob_binary("", 0); /* an object, to who reads it */
+	deep[0] = ob_binary("", 0); /* for a reader, this is an object */
 	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX - 1], obi_buf_sink(&buf), NULL),
 			 OB_OK);
 	assert_int_equal(obi_json_write(&deep[OBI_VALUE_DEPTH_MAX], obi_buf_sink(&buf), NULL),
@@ -344,7 +344,7 @@ static char *repeat(const char *begin, const char *piece, const char *end, size_
 	return text;
 }
 
-/* What an arena gave in all. */
+/* The total memory of an arena. */
 struct meter {
 	struct ob_arena ob;
 	struct obi_arena *behind;
@@ -451,7 +451,7 @@ static void binary_comes_back(void **state)
 	}
 }
 
-/* Text, and what is read from it as text again without the rule; NULL: it is refused. */
+/* Reads text and writes the value without the rule; NULL: refused. */
 static void a_users_own_binary_key_gains_and_loses_a_dollar(void **state)
 {
 	static const char *const table[][2] = {
@@ -473,7 +473,7 @@ static void a_users_own_binary_key_gains_and_loses_a_dollar(void **state)
 	    {"{\"$binary\":\"A===\"}", NULL},
 	    {"{\"$binary\":\"====\"}", NULL},
 	    {"{\"$binary\":\"AA==AAAA\"}", NULL},
-	    {"{\"$binary\":\"AB==\"}", NULL}, /* bits that mean nothing */
+	    {"{\"$binary\":\"AB==\"}", NULL}, /* unused bits are set */
 	    {"{\"$binary\":\"AAB=\"}", NULL},
 	    {"{\"$binary\":\"AA \\n\"}", NULL},
 	    {"{\"$binary\":\"AA-_\"}", NULL},

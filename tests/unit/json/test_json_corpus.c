@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Texts that a reader of JSON must take (y), or must refuse (n). What RFC 8259 leaves open is
- * decided here too. */
+/* Texts that a JSON reader must accept (y), or must refuse (n). Cases that RFC 8259 leaves open
+ * are decided here too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -206,7 +206,7 @@ static int parse(const struct text *text, struct ob_error *reterr)
 {
 	struct obi_arena arena;
 	struct ob_value value;
-	/* An exact copy on the heap, so that a read over the end is seen. */
+	/* An exact copy on the heap, so that a sanitizer finds a read beyond the end. */
 	uint8_t *copy = malloc(text->bytes.len > 0 ? text->bytes.len : 1);
 	assert_non_null(copy);
 	memcpy(copy, text->bytes.data, text->bytes.len);
@@ -244,7 +244,7 @@ static void refuses_every_n(void **state)
 	}
 }
 
-/* Every cut of a good text is bad, unless it is a number or ends in space. */
+/* Every prefix of a good text is bad, unless it is a number or ends in white space. */
 static void refuses_every_cut(void **state)
 {
 	(void)state;

@@ -100,7 +100,7 @@ static void is_text(struct ob_bytes line)
 	assert_int_equal(record.attrs.count, 0);
 }
 
-/* Fault 9 of the origin, and its like. */
+/* Fault 9 of the origin, and similar ones. */
 static void what_is_not_one_object_is_a_whole_line_of_text(void **state)
 {
 	static const char *const table[] = {
@@ -351,7 +351,7 @@ static void times_are_exact(void **state)
 	}
 }
 
-/* Against the C library's calendar, over every day of 2400 years. */
+/* Compared with the C library's calendar, over every day of 2400 years. */
 static void the_calendar_is_the_c_librarys(void **state)
 {
 	(void)state;

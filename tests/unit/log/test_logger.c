@@ -28,9 +28,9 @@ static char text[TEXT_MAX];
 static size_t text_len;
 static struct obi_arena arena;
 
-/* ---- Reading what was logged ---- */
+/* ---- Reading the log ---- */
 
-/* All that is in fd now, behind what was read before. */
+/* Everything in fd, appended to what was read before. */
 static void read_available(int fd)
 {
 	ssize_t n;
@@ -42,11 +42,11 @@ static void read_available(int fd)
 	assert_true(text_len < TEXT_MAX);
 }
 
-/* What the records that were read say. */
+/* The content of the records that were read. */
 struct sum {
 	uint64_t records; /* of the application */
-	uint64_t dropped; /* told by the logger */
-	uint64_t torn;	  /* lines that are no records */
+	uint64_t dropped; /* reported by the logger */
+	uint64_t torn;	  /* lines that are not records */
 	int64_t last[WRITERS];
 };
 
@@ -73,7 +73,7 @@ static void add_line(struct sum *sum, struct ob_bytes line)
 	}
 }
 
-/* Take the whole lines that were read. */
+/* Take the complete lines that were read. */
 static struct sum take_lines(void)
 {
 	struct sum sum = {0};
@@ -184,7 +184,7 @@ static void no_logger_is_fine_and_no_descriptor_is_not(void **state)
 
 /* ---- Full pipes ---- */
 
-/* Log until the pipe takes no more, and some. Returns how many records that were. */
+/* Log until the pipe is full, and some more. Returns the number of records. */
 static int64_t overfill(int64_t n)
 {
 	for (int64_t i = 1; i <= n; i++) {
@@ -262,7 +262,7 @@ static void a_record_over_the_line_limit_is_cut(void **state)
 struct writer {
 	pthread_t thread;
 	int index;
-	ob_logger *logger; /* its own, or the one that all share */
+	ob_logger *logger; /* its own, or one shared by all */
 };
 
 static atomic_int running;
@@ -282,7 +282,7 @@ static void *log_many(void *user)
 	return NULL;
 }
 
-/* Read while they write; then let each tell what it dropped. */
+/* Read while they write; then let each report what it dropped. */
 static struct sum run_writers(struct writer *writers)
 {
 	atomic_store(&running, WRITERS);
@@ -343,7 +343,7 @@ static void other_logger(int fd)
 	assert_int_equal(ob_logger_new(fd, &logger, NULL), OB_OK);
 }
 
-/* With no descriptor left the pipe cannot be opened again. */
+/* Without a free descriptor the pipe cannot be opened again. */
 static void fault_58_a_pipe_that_cannot_be_reopened_blocks_nobody_either(void **state)
 {
 	struct rlimit was, none;
@@ -356,7 +356,7 @@ static void fault_58_a_pipe_that_cannot_be_reopened_blocks_nobody_either(void **
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	int64_t sent = overfill(5000);
 	read_available(fds[0]);
-	/* One that is longer than the whole pipe must not block either. */
+	/* A record that is longer than the whole pipe must not block either. */
 	static char big[200000];
 	memset(big, 'b', sizeof big - 1);
 	ob_log(logger, OB_LOG_INFO, big, NULL);
@@ -415,7 +415,7 @@ static void a_full_disk_costs_records_and_nothing_else(void **state)
 	assert_true(fd >= 0);
 	other_logger(fd);
 	overfill(10);
-	/* The same descriptor is a pipe from now on. */
+	/* The same descriptor becomes a pipe. */
 	assert_int_equal(dup2(fds[1], fd), fd);
 	ob_log(logger, OB_LOG_INFO, "room again", NULL);
 	read_available(fds[0]);
@@ -435,7 +435,7 @@ static void a_pipe_without_reader_does_not_kill(void **state)
 	overfill(10);
 	sigpending(&pending);
 	assert_false(sigismember(&pending, SIGPIPE));
-	/* Another reader: /proc finds the pipe by the end that is left. */
+	/* A new reader: /proc finds the pipe by the remaining end. */
 	char path[32];
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
 	fds[0] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -447,7 +447,7 @@ static void a_pipe_without_reader_does_not_kill(void **state)
 	assert_int_equal(sum.records, 1);
 }
 
-/* A child's stdout: a FIFO that the child itself holds open both ways, with no parent there. */
+/* A child's stdout: a FIFO that the child holds open in both directions, without a parent. */
 static void fault_57_a_fifo_without_parent_takes_records(void **state)
 {
 	char dir[] = "/tmp/ob-logger-XXXXXX", path[64];

@@ -22,7 +22,7 @@
 
 enum { SEEN_MAX = 64, HEAD_MAX = 200 };
 
-/* What the reader handed on. */
+/* The records that the reader delivered. */
 struct seen {
 	uint32_t flags;
 	int stream;
@@ -367,7 +367,7 @@ static void free_in_callback(const struct ob_log_record *record)
 {
 	obi_log_reader_free(reader);
 	reader = NULL;
-	/* Still there, all of it. */
+	/* All of it is still there. */
 	assert_int_equal(strlen(record->name), 5);
 	assert_int_equal(record->line.data[record->line.len - 1], 'e');
 }

@@ -118,7 +118,7 @@ static void stream_and_marks_stand_with_the_name(void **state)
 	    "2023-11-14T22:13:20.000Z INFO  [child stderr partial continued truncated] m\n");
 }
 
-/* The very words of an event: without its shape. */
+/* The text of an event, but not its shape. */
 static void fault_86_a_child_cannot_print_an_event(void **state)
 {
 	struct ob_log_record printed =
@@ -151,7 +151,7 @@ static void fault_86_no_attribute_has_a_name_of_the_parents(void **state)
 					    "level",	 "msg",	      "source"};
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		/* The first of each name may be what its name says. The second never is. */
+		/* The first of each name may have its meaning. The second never has. */
 		char line[128], key[64];
 		snprintf(line, sizeof line, "{\"%s\":-1,\"%s\":-2,\"a\":{\"%s\":3}}", names[i],
 			 names[i], names[i]);
@@ -166,7 +166,7 @@ static void fault_86_no_attribute_has_a_name_of_the_parents(void **state)
 			       "\"msg\":\"\",\"events\":1,\"times\":2,\"str\":3,\"Time\":4}\n"));
 }
 
-/* The attribute of a line that was cut is the parent's. */
+/* The attribute of a cut line is added by the parent. */
 static void discarded_of_a_cut_line_keeps_its_name(void **state)
 {
 	struct ob_log_record record = parse("line");
@@ -189,9 +189,9 @@ static void json_loses_no_record_over_a_bad_value(void **state)
 	assert_string_equal(as_json(record),
 			    "{\"outboard\":\"child\",\"stream\":\"stdout\","
 			    "\"time\":\"1970-01-01T00:00:00Z\",\"level\":\"INFO\",\"msg\":\"x\","
-			    "\"nan\":\"!ERROR:JSON cannot carry a number that is not "
+			    "\"nan\":\"!ERROR:JSON cannot represent a number that is not "
 			    "finite\",\"\xef\xbf\xbd\":\"\xef\xbf\xbd\","
-			    "\"list\":\"!ERROR:JSON cannot carry a string that is not "
+			    "\"list\":\"!ERROR:JSON cannot represent a string that is not "
 			    "UTF-8\"}\n");
 }
 
@@ -264,7 +264,7 @@ static void a_record_that_does_not_fit_leaves_nothing(void **state)
 	assert_true(obi_log_render_json(&record, &sink));
 }
 
-/* One megabyte of groups within groups must not become gigabytes of dotted names. */
+/* One megabyte of nested groups must not become gigabytes of dotted names. */
 static void dotted_names_cannot_flood(void **state)
 {
 	struct ob_log_record record;

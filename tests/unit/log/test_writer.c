@@ -89,7 +89,7 @@ static void log_numbers(int from, int to)
 	}
 }
 
-/* Read what is there; wait for more, or for the end, at most until the deadline. */
+/* Read what is there; wait for more, or for the end, until the deadline. */
 static void read_until(int fd, const char *mark)
 {
 	int64_t deadline = obi_now_ms() + DEADLINE_MS;
@@ -109,7 +109,7 @@ static void read_until(int fd, const char *mark)
 	}
 }
 
-/* Whether the thread is inside a poll(2) of so many descriptors, for as long as it takes. */
+/* Whether the thread is inside a poll(2) of so many descriptors. */
 static bool is_polling(const char *task, unsigned long many)
 {
 	char path[300], line[128] = "";
@@ -125,8 +125,8 @@ static bool is_polling(const char *task, unsigned long many)
 	return known && number == SYS_poll && count == many && (int)timeout == -1;
 }
 
-/* Wait until the writer's thread, the only other one, sleeps in a poll(2) of so many descriptors.
- */
+/* Wait until the writer's thread, the only other one, sleeps in a poll(2) of so many
+ * descriptors. */
 static void wait_until_polling(unsigned long many)
 {
 	int64_t deadline = obi_now_ms() + DEADLINE_MS;
@@ -146,7 +146,7 @@ static void wait_until_polling(unsigned long many)
 	}
 }
 
-/* It has nothing to do: it waits to be woken. */
+/* Idle: it waits for a wake-up. */
 static void wait_until_idle(void)
 {
 	wait_until_polling(1);
@@ -158,7 +158,7 @@ static void wait_until_blocked(void)
 	wait_until_polling(2);
 }
 
-/* Wait until the pipe holds more than so much, and the writer wants to write more even so. */
+/* Wait until the pipe holds more than that, and the writer has more to write. */
 static void wait_until_more_than(size_t size)
 {
 	int64_t deadline = obi_now_ms() + DEADLINE_MS;
@@ -170,8 +170,8 @@ static void wait_until_more_than(size_t size)
 	wait_until_blocked();
 }
 
-/* How many records of ours, and how many were told to be dropped. Every line must be a whole
- * record, numbers rising. */
+/* The numbers of our records, and of those reported as dropped. Every line must be a complete
+ * record, with rising numbers. */
 static void sum_up(uint64_t *ret_records, uint64_t *ret_dropped)
 {
 	static const struct obi_log_line_from from = {.name = "x", .stream = 1};
@@ -285,11 +285,11 @@ static void a_slow_reader_costs_records_that_are_counted(void **state)
 	sum_up(&records, &dropped);
 	assert_true(dropped > 0);
 	assert_int_equal(records + dropped, 20010);
-	/* What waits is bounded by the queue and the pipe. */
+	/* The backlog is bounded by the queue and the pipe. */
 	assert_true(text_len < 16384 + 65536 + 8192);
 }
 
-/* What is being written waits as well: both together stay within queue_bytes. */
+/* What is being written counts too: both together stay within queue_bytes. */
 static void fault_60_what_waits_is_bounded(void **state)
 {
 	static char page[4096];
@@ -307,7 +307,7 @@ static void fault_60_what_waits_is_bounded(void **state)
 	log_numbers(0, 1);
 	wait_until_blocked();
 	log_numbers(1, 1000);
-	/* Room for one page: the first batch gets through, and a part of the next, which is the
+	/* Room for one page: the first batch is written, and a part of the next, which is the
 	 * whole queue. */
 	assert_int_equal(read(fds[0], page, sizeof page), sizeof page);
 	wait_until_more_than(filled - sizeof page);
@@ -318,7 +318,7 @@ static void fault_60_what_waits_is_bounded(void **state)
 	assert_true(text_len - (filled - sizeof page) <= sizeof page + 16384 + 1024);
 }
 
-/* Nothing else is queued, and nothing else comes: the count is told all the same. */
+/* Nothing else is queued, and nothing else follows: the count is reported anyway. */
 static void a_record_larger_than_the_queue_is_counted_at_once(void **state)
 {
 	static char big[20000];
@@ -344,12 +344,11 @@ static void close_gives_up_on_a_reader_that_does_not_read(void **state)
 	writer = NULL;
 	assert_true(obi_now_ms() - before < DEADLINE_MS / 2);
 	assert_true(obi_now_ms() - before >= 50);
-	/* The thread is gone, and its descriptor with it: once ours is closed too, the pipe ends.
-	 */
+	/* The thread is gone, and its descriptor too: once ours is closed, the pipe ends. */
 	close(fds[1]);
 	read_until(fds[0], "never there");
 	fds[1] = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	/* Records are whole even so, but the last one. */
+	/* All records but the last are complete. */
 	while (text_len > 0 && text[text_len - 1] != '\n') {
 		text_len--;
 	}
@@ -357,7 +356,7 @@ static void close_gives_up_on_a_reader_that_does_not_read(void **state)
 	assert_true(records > 0 && records < 5000);
 }
 
-/* A write that does not return: the writer is left behind, and takes itself away when the write
+/* A write that does not return: the writer is abandoned, and frees itself when the write
  * returns. */
 static void close_leaves_a_stuck_write_behind(void **state)
 {
@@ -410,7 +409,7 @@ static void a_dead_descriptor_blocks_and_kills_nobody(void **state)
 	fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Wait until the file has as many bytes. */
+/* Wait until the file has that many bytes. */
 static void wait_for_size(int fd, off_t size)
 {
 	char path[32], events[4096];
@@ -427,7 +426,7 @@ static void wait_for_size(int fd, off_t size)
 	close(notify);
 }
 
-/* A disk that was full and is not any more: the line that broke off ends, and the count is told. */
+/* A disk that was full and has room again: the cut line is ended, and the count is reported. */
 static void a_descriptor_that_recovers_tells_what_was_lost(void **state)
 {
 	FILE *file = tmpfile();
@@ -451,7 +450,7 @@ static void a_descriptor_that_recovers_tells_what_was_lost(void **state)
 	fflush(file);
 	rewind(file);
 	text_len = fread(text, 1, TEXT_MAX - 1, file);
-	/* Take out the line that broke off at byte 1000. */
+	/* Remove the line that was cut at byte 1000. */
 	char *begin = text + 1000, *end = memchr(text + 1000, '\n', text_len - 1000);
 	while (begin > text && begin[-1] != '\n') {
 		begin--;
