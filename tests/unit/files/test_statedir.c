@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* The parent's own directory: whose it is, its locks, and what a new process signs. */
+#include "files/statedir.h"
+#include "support/scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+enum { OTHER_USER = 65533 };
+
+struct bed {
+	char *dir;
+	char *path; /* of the state directory */
+	int fds;
+};
+
+static int begin(void **state)
+{
+	struct bed *bed = calloc(1, sizeof *bed);
+	bed->dir = scratch_make();
+	bed->path = scratch_text("%s/.state/one", bed->dir);
+	bed->fds = scratch_open_fds();
+	*state = bed;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct bed *bed = *state;
+	int leaked = scratch_open_fds() - bed->fds;
+	scratch_remove(bed->dir);
+	free(bed->path);
+	free(bed);
+	return leaked;
+}
+
+static struct obi_statedir open_dir(const struct bed *bed)
+{
+	struct obi_statedir dir = OBI_STATEDIR_NONE;
+	struct ob_error err = {0};
+	if (obi_statedir_open(bed->path, true, geteuid(), &dir, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	return dir;
+}
+
+static void expect_refused(const struct bed *bed, bool create, int code, const char *reason)
+{
+	struct obi_statedir dir = OBI_STATEDIR_NONE;
+	struct ob_error err = {0};
+	assert_int_equal(obi_statedir_open(bed->path, create, geteuid(), &dir, &err), code);
+	assert_int_equal(dir.fd, -1);
+	if (strstr(err.text, reason) == NULL ||
+	    strncmp(err.text, "opening state directory: ", 25)) {
+		fail_msg("\"%s\" does not say \"%s\"", err.text, reason);
+	}
+}
+
+/* ---- The directory ---- */
+
+static void it_is_made_closed_to_others(void **state)
+{
+	const struct bed *bed = *state;
+	struct stat st;
+	expect_refused(bed, false, OB_ENOENT, "/.state: No such file");
+	struct obi_statedir dir = open_dir(bed);
+	assert_string_equal(dir.path, bed->path);
+	assert_int_equal(stat(bed->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	obi_statedir_close(&dir);
+}
+
+static void a_changed_mode_is_set_back(void **state)
+{
+	const struct bed *bed = *state;
+	struct stat st;
+	struct obi_statedir dir = open_dir(bed);
+	obi_statedir_close(&dir);
+	static const mode_t modes[] = {0777, 0000, 0500};
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		assert_int_equal(chmod(bed->path, modes[i]), 0);
+		dir = open_dir(bed);
+		assert_int_equal(stat(bed->path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0700);
+		obi_statedir_close(&dir);
+	}
+}
+
+static void a_link_or_a_file_in_its_place_is_refused(void **state)
+{
+	const struct bed *bed = *state;
+	struct obi_statedir dir = open_dir(bed);
+	obi_statedir_close(&dir);
+	assert_int_equal(rmdir(bed->path), 0);
+	assert_int_equal(symlink(bed->dir, bed->path), 0);
+	expect_refused(bed, true, OB_EIO, "/one: ");
+	assert_int_equal(unlink(bed->path), 0);
+	scratch_write(bed->path, "x", 1, 0600);
+	expect_refused(bed, true, OB_EIO, "/one: Not a directory");
+}
+
+static void another_users_directory_is_refused_and_not_changed(void **state)
+{
+	const struct bed *bed = *state;
+	struct stat st;
+	if (geteuid() != 0) {
+		print_message("SKIP: only root can give a directory to another user\n");
+		skip();
+	}
+	struct obi_statedir dir = open_dir(bed);
+	obi_statedir_close(&dir);
+	assert_int_equal(chown(bed->path, OTHER_USER, OTHER_USER), 0);
+	assert_int_equal(chmod(bed->path, 0755), 0);
+	expect_refused(bed, true, OB_EPERM, "/one: belongs to user 65533");
+	assert_int_equal(stat(bed->path, &st), 0);
+	assert_int_equal(st.st_uid, OTHER_USER);
+	assert_int_equal(st.st_mode & 07777, 0755);
+}
+
+/* ---- Locks ---- */
+
+static bool has_parent(const struct obi_statedir *dir)
+{
+	bool has = false;
+	assert_int_equal(obi_statedir_has_parent(dir, &has, NULL), OB_OK);
+	return has;
+}
+
+static bool is_held(const struct obi_statedir *dir)
+{
+	bool held = false;
+	assert_int_equal(obi_statedir_is_held(dir, &held, NULL), OB_OK);
+	return held;
+}
+
+static void one_connector_is_in_charge(void **state)
+{
+	struct obi_statedir one = open_dir(*state), two = open_dir(*state);
+	struct ob_error err;
+	assert_false(has_parent(&one));
+	assert_int_equal(obi_statedir_lock(&one, NULL), OB_OK);
+	assert_int_equal(obi_statedir_lock(&one, NULL), OB_OK);
+	assert_true(has_parent(&two));
+	assert_int_equal(obi_statedir_lock(&two, &err), OB_EBUSY);
+	assert_non_null(strstr(err.text, "another connector holds "));
+	obi_statedir_unlock(&one);
+	assert_int_equal(obi_statedir_lock(&two, NULL), OB_OK);
+	obi_statedir_close(&two);
+	obi_statedir_close(&one);
+}
+
+static void a_changed_mode_of_a_lock_is_set_back(void **state)
+{
+	const struct bed *bed = *state;
+	struct obi_statedir dir = open_dir(bed);
+	char *path = scratch_text("%s/parent.lock", bed->path);
+	assert_int_equal(obi_statedir_lock(&dir, NULL), OB_OK);
+	obi_statedir_unlock(&dir);
+	assert_int_equal(chmod(path, 0), 0);
+	assert_int_equal(obi_statedir_lock(&dir, NULL), OB_OK);
+	obi_statedir_close(&dir);
+	free(path);
+}
+
+static void the_lock_of_a_child_is_read_only_and_named(void **state)
+{
+	struct obi_statedir dir = open_dir(*state);
+	struct obi_lock_id id, same;
+	int fd = -1;
+	assert_false(is_held(&dir));
+	assert_int_equal(obi_statedir_make_lock(&dir, &fd, &id, NULL), OB_OK);
+	assert_true(is_held(&dir));
+	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	assert_int_equal(write(fd, "x", 1), -1);
+	assert_int_equal(errno, EBADF);
+	assert_int_equal(obi_lock_id_of(fd, &same, NULL), OB_OK);
+	assert_string_equal(id.text, same.text);
+	close(fd);
+	assert_false(is_held(&dir));
+	obi_statedir_close(&dir);
+}
+
+static void a_holder_of_an_old_lock_does_not_count(void **state)
+{
+	struct obi_statedir dir = open_dir(*state);
+	struct obi_lock_id old_id, new_id;
+	int old = -1, new = -1;
+	assert_int_equal(obi_statedir_make_lock(&dir, &old, &old_id, NULL), OB_OK);
+	assert_int_equal(obi_statedir_make_lock(&dir, &new, &new_id, NULL), OB_OK);
+	assert_string_not_equal(old_id.text, new_id.text);
+	close(new);
+	assert_false(is_held(&dir));
+	assert_int_equal(obi_statedir_drop_lock(&dir, NULL), OB_OK);
+	assert_int_equal(obi_statedir_drop_lock(&dir, NULL), OB_OK);
+	assert_false(is_held(&dir));
+	close(old);
+	obi_statedir_close(&dir);
+}
+
+/* ---- The signature ---- */
+
+static void a_signature_is_read_back(void **state)
+{
+	struct obi_statedir dir = open_dir(*state);
+	int32_t pid = 0;
+	uint64_t noted = 0;
+	int fd = -1;
+	assert_int_equal(obi_statedir_read_start(&dir, &pid, &noted, NULL), OB_ENOENT);
+	assert_int_equal(obi_statedir_make_start(&dir, &fd, NULL), OB_OK);
+	assert_int_equal(obi_statedir_read_start(&dir, &pid, &noted, NULL), OB_ENOENT);
+	assert_int_equal(write(fd, "4711 123456789\n", 15), 15);
+	close(fd);
+	assert_int_equal(obi_statedir_read_start(&dir, &pid, &noted, NULL), OB_OK);
+	assert_int_equal(pid, 4711);
+	assert_int_equal(noted, 123456789);
+	assert_int_equal(obi_statedir_make_start(&dir, &fd, NULL), OB_OK);
+	assert_int_equal(obi_statedir_read_start(&dir, &pid, &noted, NULL), OB_ENOENT);
+	close(fd);
+	obi_statedir_close(&dir);
+}
+
+#define WITH_BED(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    WITH_BED(it_is_made_closed_to_others),
+	    WITH_BED(a_changed_mode_is_set_back),
+	    WITH_BED(a_link_or_a_file_in_its_place_is_refused),
+	    WITH_BED(another_users_directory_is_refused_and_not_changed),
+	    WITH_BED(one_connector_is_in_charge),
+	    WITH_BED(a_changed_mode_of_a_lock_is_set_back),
+	    WITH_BED(the_lock_of_a_child_is_read_only_and_named),
+	    WITH_BED(a_holder_of_an_old_lock_does_not_count),
+	    WITH_BED(a_signature_is_read_back),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
