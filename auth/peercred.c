@@ -4,7 +4,9 @@
  * runs on both sides, so a process that has taken the path of a socket is refused like one that
  * dials it.
  *
- * Accepted: our own effective user, root, and the configured users and groups.
+ * An acceptor admits its own effective user, root, and the users and groups that the host
+ * configured. A dialer admits the user that the host expects; where it expects none, its own user
+ * and root.
  */
 #include <outboard/auth.h>
 #include <fcntl.h>
@@ -43,6 +45,11 @@ static bool is_one_of(uint32_t id, const uint32_t *ids, uint32_t count)
 static bool is_trusted(const struct ob_auth_params *params, const struct ob_peer *peer)
 {
 	bool configured = OB_HAS(params, allowed_uid) && params->allowed_uid != UINT32_MAX;
+	/* A dialer knows whom it dials. "Ours or root" would let a child of another user redirect
+	 * us to a socket of ours. */
+	if (configured && params->role == OB_AUTH_DIALER) {
+		return peer->uid == params->allowed_uid;
+	}
 	if (peer->uid == (uint32_t)geteuid() || peer->uid == 0 ||
 	    (configured && peer->uid == params->allowed_uid)) {
 		return true;

@@ -72,7 +72,8 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 					   .allow_none = true,
 					   .allow_plaintext = o->allow_plaintext,
 					   .parent_dials = true,
-					   .allowed_uid = o->allowed_uid};
+					   .allowed_uid =
+					       o->allowed_uid != 0 ? o->allowed_uid : UINT32_MAX};
 	int r = obi_endpoint_init(c->rt, &names, &c->endpoint, reterr);
 	r = r == OB_OK ? obi_endpoint_set_token(&c->endpoint, o->token, reterr) : r;
 	if (r < 0) {

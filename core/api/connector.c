@@ -129,6 +129,9 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	setup.link.heartbeat_ms = c->settings.options.health_interval_ms > 0
 				      ? (uint32_t)c->settings.options.health_interval_ms
 				      : 0;
+	/* An address that the config names is trusted as it is; the child's own is not. */
+	setup.link.check_owner = c->settings.options.connect == NULL;
+	setup.link.owner = c->settings.child_uid;
 	return obi_supervisor_new(&setup, &c->sup, reterr);
 }
 

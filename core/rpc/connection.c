@@ -488,7 +488,9 @@ static int dial_again_later(struct obi_connection *link)
 static int begin_dial(struct obi_connection *link, struct ob_error *reterr)
 {
 	struct ob_stream_params params = {.size = sizeof params,
-					  .heartbeat_ms = link->setup.heartbeat_ms};
+					  .heartbeat_ms = link->setup.heartbeat_ms,
+					  .check_owner = link->setup.check_owner,
+					  .owner = link->setup.owner};
 	struct ob_want want = {.fd = -1, .deadline = -1};
 	struct ob_uri parsed;
 	obi_arena_reset(&link->arena);

@@ -40,6 +40,8 @@ struct obi_connection_setup {
 	struct obi_rpc_limits limits;
 	int64_t open_timeout_ms; /* absolute, from dial or accept until it is open */
 	uint32_t heartbeat_ms;	 /* for transports that set keepalive from it */
+	bool check_owner;	 /* dial: a unix socket must belong to `owner`, and be no link */
+	uint32_t owner;
 	struct obi_connection_events events;
 	struct obi_call_handler handler;
 	void *call_owner;

@@ -55,9 +55,11 @@ struct ob_auth_params {
 	struct ob_bytes secret;	    /* the 32 bytes both ends share; empty when there is none */
 	const struct ob_peer *peer; /* never NULL; look at its known mask */
 	struct ob_bytes prologue;   /* what both ends must agree on; bind the exchange to it */
-	bool parent_dials;    /* false when the child is the dialer: separates the keys of the two
-				 directions */
-	uint32_t allowed_uid; /* besides ours and root, for admit(); (uint32_t)-1: nobody */
+	bool parent_dials; /* false when the child is the dialer: separates the keys of the two
+			      directions */
+	/* For admit(). Acceptor: a user to admit besides our own and root. Dialer: the user that
+	 * the peer must be. (uint32_t)-1: none. */
+	uint32_t allowed_uid;
 	/* The same for an acceptor that is to admit more: users, and groups, by number. NULL when
 	 * the count is 0. */
 	const uint32_t *uids;

@@ -38,8 +38,8 @@ struct ob_client_options {
 	int64_t connect_timeout_ms; /* default 10 s, authentication included */
 	uint32_t message_max;	    /* bytes; default 4 MiB */
 	bool allow_plaintext;  /* permit unsealed mechanisms on a transport that others can reach */
-	uint32_t allowed_uid;  /* for peercred: whom to trust besides ourselves and root; 0: nobody
-				  else */
+	uint32_t allowed_uid;  /* for peercred: the user that the peer must be; 0: our own or root
+				*/
 	const char *transport; /* plugin name; default by the scheme of the address */
 };
 

@@ -42,6 +42,10 @@ struct ob_stream_params {
 	bool lock_held;
 	/* listen only: connections waiting to be accepted; 0: the transport's default. */
 	uint32_t backlog;
+	/* dial only, of unix sockets: what is at the address must be a socket of this user, and no
+	 * symbolic link. Only where check_owner is set. */
+	uint32_t owner;
+	bool check_owner;
 };
 
 struct ob_transport_ops {

@@ -168,7 +168,8 @@ static void what_is_no_rule_is_refused_at_config_time(void **state)
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	f.options.rules = rules;
 	assert_int_equal(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EINVAL);
-	assert_string_equal(err.text, "rule 2: neither a condition nor a method: \"everything\"");
+	assert_string_equal(err.text,
+			    "rules: rule 2: neither a condition nor a method: \"everything\"");
 	f.options.rules = NULL;
 	f.options.peer_users = users;
 	assert_int_equal(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EINVAL);

@@ -77,16 +77,15 @@ static int wait_for(const struct bed *bed, const struct ob_want *want)
 	       (wait.revents & POLLOUT ? OB_WRITABLE : 0);
 }
 
-int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_stream,
-	     struct ob_error *reterr)
+int bed_dial_with(const struct bed *bed, const char *address, const struct ob_stream_params *params,
+		  struct ob_stream **ret_stream, struct ob_error *reterr)
 {
-	struct ob_stream_params params = {.size = sizeof params};
 	struct address parsed;
 	struct ob_dial *dial = NULL;
 	struct ob_want want;
 	int rc = parse(bed, address, &parsed, reterr);
 	if (rc == OB_OK) {
-		rc = bed->ops->dial(bed->host, &parsed.uri, &params, &dial, &want, reterr);
+		rc = bed->ops->dial(bed->host, &parsed.uri, params, &dial, &want, reterr);
 	}
 	if (rc == OB_OK) {
 		do {
@@ -97,6 +96,13 @@ int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_
 	}
 	free(parsed.text);
 	return rc;
+}
+
+int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_stream,
+	     struct ob_error *reterr)
+{
+	struct ob_stream_params params = {.size = sizeof params};
+	return bed_dial_with(bed, address, &params, ret_stream, reterr);
 }
 
 /* ---- Calls that must succeed ---- */

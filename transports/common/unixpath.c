@@ -64,27 +64,65 @@ static int try_connect(const struct sockaddr_un *address, int *ret_fd)
 /* ---- Connecting ---- */
 
 /* Through a descriptor of the socket's file. */
-static int connect_far(const char *path, int *ret_fd)
+static int connect_through(int file, int *ret_fd)
 {
 	struct sockaddr_un address;
 	char name[32];
-	int file = open(path, O_PATH | O_CLOEXEC);
-	if (file < 0) {
-		return errno;
-	}
 	snprintf(name, sizeof name, "/proc/self/fd/%d", file);
 	set_address(&address, name);
-	int sys = try_connect(&address, ret_fd);
-	close(file);
+	return try_connect(&address, ret_fd);
+}
+
+static int connect_any(const char *path, int *ret_fd)
+{
+	struct sockaddr_un address;
+	if (set_address(&address, path)) {
+		return try_connect(&address, ret_fd);
+	}
+	int file = open(path, O_PATH | O_CLOEXEC);
+	int sys = file >= 0 ? connect_through(file, ret_fd) : errno;
+	if (file >= 0) {
+		close(file);
+	}
 	return sys;
 }
 
-int obi_unixpath_connect(const struct ob_host *host, const char *path, int *ret_fd,
+static int check_owner(const struct ob_host *host, const char *path, int file, uid_t owner,
+		       struct ob_error *reterr)
+{
+	struct stat st;
+	if (fstat(file, &st) < 0) {
+		return host->fail(reterr, OB_EIO, errno, "connecting to %s", path);
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		return host->fail(reterr, OB_EREFUSED, 0, "connecting to %s: %s", path,
+				  S_ISLNK(st.st_mode) ? "it is a symbolic link"
+						      : "it is not a socket");
+	}
+	if (st.st_uid != owner) {
+		return host->fail(reterr, OB_EREFUSED, 0,
+				  "connecting to %s: the socket belongs to user %u, not %u", path,
+				  (unsigned)st.st_uid, (unsigned)owner);
+	}
+	return OB_OK;
+}
+
+int obi_unixpath_connect(const struct ob_host *host, const char *path, uid_t owner, int *ret_fd,
 			 struct ob_error *reterr)
 {
-	struct sockaddr_un address;
-	int sys =
-	    set_address(&address, path) ? try_connect(&address, ret_fd) : connect_far(path, ret_fd);
+	int file = -1, sys = 0;
+	if (owner == OBI_UNIXPATH_ANY_OWNER) {
+		sys = connect_any(path, ret_fd);
+	} else if ((file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC)) < 0) {
+		sys = errno;
+	} else {
+		int r = check_owner(host, path, file, owner, reterr);
+		sys = r == OB_OK ? connect_through(file, ret_fd) : 0;
+		close(file);
+		if (r < 0) {
+			return r;
+		}
+	}
 	if (sys != 0) {
 		return host->fail(reterr, obi_socket_code(sys), sys, "connecting to %s", path);
 	}

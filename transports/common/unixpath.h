@@ -45,12 +45,17 @@ int obi_unixpath_set_mode(const struct ob_host *host, const struct obi_unixpath 
 /* Remove the socket from the file system, if what is there is still what we made; close it. */
 void obi_unixpath_close(struct obi_unixpath *place);
 
+/* Any user's socket, and through symbolic links. */
+#define OBI_UNIXPATH_ANY_OWNER ((uid_t)-1)
+
 /*
- * Connect, non-blocking: it succeeds or fails at once. OB_EAGAIN: the backlog is full; there is
- * nothing to watch, so try anew later. OB_ENOENT, OB_EREFUSED (nobody listens, or it is no socket),
- * OB_EPERM.
+ * Connect, non-blocking: it succeeds or fails at once. With an owner, what lies at path must be a
+ * socket of that user: it is opened first, without following a link, and connected to as it is, so
+ * that nobody can put another in its place between the look and the connect. OB_EAGAIN: the backlog
+ * is full; there is nothing to watch, so try anew later. OB_ENOENT, OB_EREFUSED (nobody listens, or
+ * it is no socket), OB_EPERM.
  */
-int obi_unixpath_connect(const struct ob_host *host, const char *path, int *ret_fd,
+int obi_unixpath_connect(const struct ob_host *host, const char *path, uid_t owner, int *ret_fd,
 			 struct ob_error *reterr);
 
 /* Append path as a URI has it, percent-encoded where it must be. Returns whether it fits. */

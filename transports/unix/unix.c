@@ -138,7 +138,8 @@ static int unix_dial(const struct ob_host *host, const struct ob_uri *uri,
 {
 	mode_t mode;
 	const char *path = path_of(host, uri, &mode, reterr);
-	(void)params;
+	bool check = OB_HAS(params, check_owner) && params->check_owner;
+	uid_t owner = check ? params->owner : OBI_UNIXPATH_ANY_OWNER;
 	if (path == NULL) {
 		return OB_EINVAL;
 	}
@@ -150,7 +151,7 @@ static int unix_dial(const struct ob_host *host, const struct ob_uri *uri,
 		return host->fail(reterr, OB_ENOMEM, 0, "connecting to %s: out of memory", path);
 	}
 	dial->stream = stream;
-	int rc = obi_unixpath_connect(host, path, &stream->fd, reterr);
+	int rc = obi_unixpath_connect(host, path, owner, &stream->fd, reterr);
 	if (rc != OB_OK) {
 		unix_dial_close(dial);
 		return rc;

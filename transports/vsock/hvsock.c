@@ -191,7 +191,8 @@ static int hvsock_dial(const struct ob_host *host, const struct ob_uri *uri,
 	dial->host = host;
 	dial->port = uri->port;
 	dial->deadline = host->now_ms() + HANDSHAKE_MS;
-	rc = obi_unixpath_connect(host, (const char *)uri->path.data, &dial->stream->fd, reterr);
+	rc = obi_unixpath_connect(host, (const char *)uri->path.data, OBI_UNIXPATH_ANY_OWNER,
+				  &dial->stream->fd, reterr);
 	rc = rc == OB_OK ? say_connect(dial, reterr) : rc;
 	if (rc != OB_OK) {
 		hvsock_dial_close(dial);

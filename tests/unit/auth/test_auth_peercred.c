@@ -16,19 +16,33 @@
 
 enum { SOMEBODY = 12345, SOMEBODY_ELSE = 12346, OVERFLOW_ID = 65534 };
 
-/* The result of both sides for a peer with this uid; they must agree. */
-static int judge(struct exchange *x, uint32_t known, uint32_t uid, uint32_t allowed)
+static int judge_as(struct exchange *x, uint32_t role, uint32_t known, uint32_t uid,
+		    uint32_t allowed)
 {
 	struct ob_peer peer = {.size = sizeof peer, .known = known, .uid = uid, .pidfd = -1};
-	int said[2];
-	for (size_t i = 0; i < 2; i++) {
-		struct ob_auth_params params = x->params[i];
-		params.peer = &peer;
-		params.allowed_uid = allowed;
-		said[i] = x->ops->admit(x->host, &params, &x->err);
-	}
-	assert_int_equal(said[0], said[1]);
-	return said[0];
+	struct ob_auth_params params = x->params[0].role == role ? x->params[0] : x->params[1];
+	params.peer = &peer;
+	params.allowed_uid = allowed;
+	assert_int_equal(params.role, role);
+	return x->ops->admit(x->host, &params, &x->err);
+}
+
+/* The verdict on a peer with this uid, where both sides must come to the same one. */
+static int judge(struct exchange *x, uint32_t known, uint32_t uid, uint32_t allowed)
+{
+	int acceptor = judge_as(x, OB_AUTH_ACCEPTOR, known, uid, allowed);
+	assert_int_equal(judge_as(x, OB_AUTH_DIALER, known, uid, allowed), acceptor);
+	return acceptor;
+}
+
+static void a_dialer_admits_only_the_user_it_expects(void **state)
+{
+	struct exchange *x = *state;
+	assert_int_equal(judge_as(x, OB_AUTH_DIALER, OB_PEER_UID, SOMEBODY, SOMEBODY), OB_OK);
+	assert_int_equal(judge_as(x, OB_AUTH_DIALER, OB_PEER_UID, 0, SOMEBODY), OB_EAUTH);
+	assert_int_equal(judge_as(x, OB_AUTH_DIALER, OB_PEER_UID, geteuid(), SOMEBODY), OB_EAUTH);
+	assert_int_equal(judge_as(x, OB_AUTH_ACCEPTOR, OB_PEER_UID, 0, SOMEBODY), OB_OK);
+	assert_int_equal(judge_as(x, OB_AUTH_ACCEPTOR, OB_PEER_UID, geteuid(), SOMEBODY), OB_OK);
 }
 
 static void ourselves_root_and_the_configured_user_are_admitted(void **state)
@@ -205,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ourselves_root_and_the_configured_user_are_admitted),
+	    cmocka_unit_test(a_dialer_admits_only_the_user_it_expects),
 	    cmocka_unit_test(fault_49_another_user_is_refused),
 	    cmocka_unit_test(configured_peers_are_admitted),
 	    cmocka_unit_test(fault_49_a_user_without_a_number_is_refused_even_if_configured),

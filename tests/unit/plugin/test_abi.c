@@ -120,7 +120,9 @@ AT(ob_stream_params, size, 0);
 AT(ob_stream_params, heartbeat_ms, 4);
 AT(ob_stream_params, lock_held, 8);
 AT(ob_stream_params, backlog, 12);
-SIZE(ob_stream_params, 16);
+AT(ob_stream_params, owner, 16);
+AT(ob_stream_params, check_owner, 20);
+SIZE(ob_stream_params, 24);
 
 AT(ob_transport_ops, size, 0);
 AT(ob_transport_ops, schemes, 8);

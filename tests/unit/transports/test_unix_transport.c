@@ -256,6 +256,42 @@ static void fault_55_the_socket_of_another_user_is_never_removed(void **state)
 	free(path);
 }
 
+/* ---- Dialling by what it is ---- */
+
+static int dial_owned(const struct bed *bed, const char *path, uint32_t owner, struct ob_error *err)
+{
+	struct ob_stream_params params = {
+	    .size = sizeof params, .check_owner = true, .owner = owner};
+	struct ob_stream *stream = NULL;
+	int rc = bed_dial_with(bed, path, &params, &stream, err);
+	if (rc == OB_OK) {
+		bed->ops->close(stream);
+	}
+	return rc;
+}
+
+static void fault_80_a_socket_is_dialled_by_its_owner_and_not_through_a_link(void **state)
+{
+	struct bed *bed = *state;
+	struct ob_error err = {0};
+	char *path = bed_path(bed, "s"), *link = bed_path(bed, "link"), *file = bed_path(bed, "f");
+	struct ob_listener *listener = must_listen(bed, path);
+	assert_int_equal(symlink(path, link), 0);
+	scratch_write(file, "x", 1, 0600);
+	assert_int_equal(dial_owned(bed, path, geteuid(), &err), OB_OK);
+	assert_int_equal(dial_owned(bed, path, geteuid() + 1, &err), OB_EREFUSED);
+	assert_non_null(strstr(err.text, "/s: the socket belongs to user "));
+	assert_int_equal(dial_owned(bed, link, geteuid(), &err), OB_EREFUSED);
+	assert_non_null(strstr(err.text, "/link: it is a symbolic link"));
+	assert_int_equal(dial_owned(bed, file, geteuid(), &err), OB_EREFUSED);
+	assert_non_null(strstr(err.text, "/f: it is not a socket"));
+	bed->ops->listener_close(listener);
+	assert_int_equal(dial_owned(bed, path, geteuid(), &err), OB_ENOENT);
+	free(path);
+	free(link);
+	free(file);
+}
+
 static void fault_55_a_socket_of_another_type_is_never_removed(void **state)
 {
 	struct bed *bed = *state;
@@ -376,6 +412,7 @@ int main(void)
 	    TEST(fault_55_the_lock_says_that_it_is_dead),
 	    TEST(fault_55_what_is_no_socket_is_never_removed),
 	    TEST(fault_55_the_socket_of_another_user_is_never_removed),
+	    TEST(fault_80_a_socket_is_dialled_by_its_owner_and_not_through_a_link),
 	    TEST(fault_55_a_socket_of_another_type_is_never_removed),
 	    TEST(close_removes_only_its_own_socket),
 	    TEST(close_finds_its_socket_in_a_moved_directory),
