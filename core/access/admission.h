@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * access/admission - who gets one of the few seats for connections that have not authenticated yet,
- * and who has to leave one for it. It knows sources (access/origin), seats and the time it is told;
- * not what a connection is.
+ * access/admission - the preauth slots: which connections may authenticate at all. It knows origins
+ * (access/origin), slots, and the time that it is passed; it does not know connections.
  *
- * Sources are of three kinds:
+ * There are three kinds of sources:
  *
- *   trusted    the user we run as, root, and the one that was configured; the host of a virtual
- * machine; the address that was configured as the parent's; and from where a parent supervised us
- * last. No penalties, and a quarter of the seats, which nobody else gets, is theirs. Whether they
- * are who they seem to be is not decided here. shared     loopback, and the unknown: peers that
- * have nothing to do with each other look alike. No penalties, since they would hit the innocent.
- *   strangers  all others. After a few failures what comes from there is refused for a while, twice
- * as long each time.
+ *   trusted    The user this process runs as, root, and the configured user; the host of a virtual
+ *              machine; the configured address of the parent; the origin of the last connection
+ *              that supervised. They get no penalties, and a quarter of the slots is reserved for
+ *              them. Whether they are what they seem to be is decided by authentication, not here.
+ *   shared     Loopback and unknown origins, where unrelated peers look alike. They get no
+ *              penalties, which would also hit peers that did nothing wrong.
+ *   untrusted  All others. After a few failures, connections from there are refused for a time that
+ *              doubles with each further failure.
  *
- * When the seats are taken, the source that has the most of them has to give one up: who has said
- * nothing yet, or nothing more for long, goes before who is in the middle of an exchange; and who
- * has shown that it knows the secret goes last of all. A connection is left in peace for a moment
- * first, unless its source has more seats than the newcomer's would have. Until that is over, a
- * stranger is refused, and others wait: they may be the parent.
+ * When no slot is free, the source with the most slots has to give one up. Connections that have
+ * sent nothing, or have stalled, go before those in the middle of an exchange; those that have
+ * proved that they know the secret go last. Each connection first gets a grace period, unless its
+ * source has more slots than the source of the newcomer would have. During that period an untrusted
+ * newcomer is refused, and others wait: they may be the parent.
  */
 #ifndef OBI_ACCESS_ADMISSION_H
 #define OBI_ACCESS_ADMISSION_H
@@ -27,33 +27,33 @@
 
 enum { OBI_ADMISSION_SOURCES = 256 };
 
-/* How far a connection has come. */
+/* What a connection has done so far. */
 enum obi_admission_rank { OBI_ADMISSION_SILENT, OBI_ADMISSION_TALKING, OBI_ADMISSION_PROVEN };
 
 struct obi_admission_source {
 	struct obi_origin key;
 	bool used;
-	uint32_t seats;
-	uint32_t failures;     /* in a row, and not forgotten */
-	int64_t failed_at;     /* the last one */
+	uint32_t slots;
+	uint32_t failures;     /* in a row, since the last quiet period */
+	int64_t failed_at;     /* the last failure */
 	int64_t blocked_until; /* INT64_MIN: not blocked */
 };
 
 /* Embedded in its connection. */
 struct obi_admission_slot {
 	struct obi_admission_slot *next;
-	struct obi_admission_slot **slot; /* what points to us; NULL: not seated */
+	struct obi_admission_slot **back; /* what points to this; NULL: not admitted */
 	struct obi_admission_source *source;
 	bool trusted;
 	uint8_t rank;	/* enum obi_admission_rank */
-	int64_t since;	/* it has this rank */
-	uint64_t order; /* of entering */
+	int64_t since;	/* when it got this rank */
+	uint64_t order; /* of admission */
 };
 
 struct obi_admission_setup {
-	uint32_t seats;	      /* in all; at least 1 */
-	uint32_t own_uid;     /* these two are trusted, and 0 */
-	uint32_t allowed_uid; /* UINT32_MAX: nobody */
+	uint32_t slots;	      /* in all; at least 1 */
+	uint32_t own_uid;     /* trusted, as are root and allowed_uid */
+	uint32_t allowed_uid; /* UINT32_MAX: none */
 	const char *parent;   /* an address or context id; NULL: not known */
 };
 
@@ -64,55 +64,61 @@ struct obi_admission {
 	bool has_parent;
 	bool has_learned;
 	uint32_t reserved;
-	uint32_t seated;
-	uint32_t strangers; /* those of them that are not trusted */
+	uint32_t admitted;
+	uint32_t untrusted; /* of the admitted */
 	uint64_t entered;
 	struct obi_admission_slot *first;
-	struct obi_admission_source rest; /* of those for whom the table has no room */
+	struct obi_admission_source overflow; /* all sources that the table has no room for */
 	struct obi_admission_source sources[OBI_ADMISSION_SOURCES];
 };
 
-/* Nobody is there. OB_EINVAL: setup->parent is neither an address nor a context id. setup is
- * copied, but for its text. */
-int obi_admission_init(struct obi_admission *gate, const struct obi_admission_setup *setup);
+/* All slots are free. OB_EINVAL: setup->parent is neither an address nor a context id. setup is
+ * copied, except for its text. */
+int obi_admission_init(struct obi_admission *a, const struct obi_admission_setup *setup);
 
 enum obi_admission_verdict {
-	OBI_ADMISSION_ENTER,   /* there is a seat: obi_admission_enter() */
-	OBI_ADMISSION_EVICT,   /* there is one when *victim has left: then ask again */
-	OBI_ADMISSION_WAIT,    /* ask again after ms, or when somebody has left */
-	OBI_ADMISSION_BLOCKED, /* refused: too many failures, for ms more */
-	OBI_ADMISSION_FULL     /* refused: no seat, and no reason to take one from another */
+	OBI_ADMISSION_ENTER,   /* a slot is free: call obi_admission_enter() */
+	OBI_ADMISSION_EVICT,   /* a slot is free when *victim has left: then ask again */
+	OBI_ADMISSION_WAIT,    /* ask again after ms, or when a slot is freed */
+	OBI_ADMISSION_BLOCKED, /* refused for ms more: too many failures */
+	OBI_ADMISSION_FULL     /* refused: no slot is free, and none may be taken */
 };
 
 struct obi_admission_answer {
 	enum obi_admission_verdict verdict;
-	struct obi_admission_slot
-	    *victim; /* of WAIT and FULL: the one that will have to leave next; NULL: nobody */
+	struct obi_admission_slot *victim; /* also of WAIT and FULL: the next to leave; or NULL */
 	int64_t ms;
 };
 
-struct obi_admission_answer obi_admission_ask(struct obi_admission *gate, struct obi_origin from,
+struct obi_admission_answer obi_admission_ask(struct obi_admission *a, struct obi_origin from,
 					      int64_t now);
 
-void obi_admission_enter(struct obi_admission *gate, struct obi_origin from, int64_t now,
-			 struct obi_admission_slot *seat);
+void obi_admission_enter(struct obi_admission *a, struct obi_origin from, int64_t now,
+			 struct obi_admission_slot *slot);
 
-/* It has come so far. Returns whether that is further than before. */
-bool obi_admission_rise(struct obi_admission_slot *seat, enum obi_admission_rank rank, int64_t now);
+/* The connection has this rank now. Returns whether that is more than before. */
+bool obi_admission_advance(struct obi_admission_slot *slot, enum obi_admission_rank rank,
+			   int64_t now);
 
 enum obi_admission_end {
-	OBI_ADMISSION_PASSED, /* authenticated: the failures of its source are forgiven */
-	OBI_ADMISSION_FAILED, /* and it is its own fault */
-	OBI_ADMISSION_GONE    /* neither */
+	OBI_ADMISSION_PASSED, /* authenticated: the failures of its source are forgotten */
+	OBI_ADMISSION_FAILED, /* by a fault of the peer */
+	OBI_ADMISSION_GONE    /* ended for another reason */
 };
 
-/* Returns for how many ms its source is refused from now on; 0: it is not. Not seated: nothing. */
-int64_t obi_admission_leave(struct obi_admission *gate, struct obi_admission_slot *seat,
+/* Free the slot. Returns for how many ms the source is refused from now on; 0: it is not. Does
+ * nothing if the slot is not held. */
+int64_t obi_admission_leave(struct obi_admission *a, struct obi_admission_slot *slot,
 			    enum obi_admission_end end, int64_t now);
 
-/* A connection from there supervises us now: that is where the parent is. */
-void obi_admission_learn(struct obi_admission *gate, struct obi_origin from);
+static inline bool obi_admission_is_admitted(const struct obi_admission_slot *slot)
+{
+	return slot->back != NULL;
+}
 
-bool obi_admission_trusts(const struct obi_admission *gate, struct obi_origin from);
+/* A connection from there supervises this process: the parent is there. */
+void obi_admission_learn(struct obi_admission *a, struct obi_origin from);
+
+bool obi_admission_trusts(const struct obi_admission *a, struct obi_origin from);
 
 #endif

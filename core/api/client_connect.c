@@ -79,7 +79,7 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 	if (r < 0) {
 		return r;
 	}
-	struct obi_connection_setup setup = obi_endpoint_link(c->rt, &c->endpoint);
+	struct obi_connection_setup setup = obi_endpoint_connection(c->rt, &c->endpoint);
 	setup.limits.message = o->message_max != 0 ? o->message_max : setup.limits.message;
 	setup.open_timeout_ms =
 	    o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;

@@ -119,7 +119,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .plugin_path = c->rt->plugin_path_text,
 	    .config_hash = c->settings.hash,
 	    .listen_transport = c->listen_transport,
-	    .link = obi_endpoint_link(c->rt, &c->endpoint),
+	    .link = obi_endpoint_connection(c->rt, &c->endpoint),
 	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
 	    .events = {on_event, c->settings.options.on_log != NULL ? on_log : NULL, on_link,
 		       on_token, on_changed, c},

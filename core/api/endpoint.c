@@ -214,7 +214,8 @@ void obi_endpoint_clear(struct obi_endpoint *ep)
 	sodium_memzero(ep->secret, sizeof ep->secret);
 }
 
-struct obi_connection_setup obi_endpoint_link(struct ob_runtime *rt, const struct obi_endpoint *ep)
+struct obi_connection_setup obi_endpoint_connection(struct ob_runtime *rt,
+						    const struct obi_endpoint *ep)
 {
 	struct obi_connection_setup setup = {
 	    .loop = rt->loop,

@@ -65,6 +65,7 @@ void obi_endpoint_clear(struct obi_endpoint *ep);
 
 /* A link setup with everything that the endpoint knows; limits, timeouts and events are for the
  * caller to add. */
-struct obi_connection_setup obi_endpoint_link(struct ob_runtime *rt, const struct obi_endpoint *ep);
+struct obi_connection_setup obi_endpoint_connection(struct ob_runtime *rt,
+						    const struct obi_endpoint *ep);
 
 #endif

@@ -196,8 +196,8 @@ int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struc
 	}
 	bool first = auth->exchange == NULL && auth->setup->mechanisms[auth->at].ops->seal != NULL;
 	int r = step(auth, in, out, reterr);
-	if (r >= 0 && first && auth->setup->seen != NULL) {
-		auth->repeated = obi_replay_cache_seen(auth->setup->seen, in);
+	if (r >= 0 && first && auth->setup->replays != NULL) {
+		auth->repeated = obi_replay_cache_seen(auth->setup->replays, in);
 	}
 	if (r == OB_AUTH_DONE) {
 		int passed = pass(auth, reterr);

@@ -36,8 +36,8 @@ struct obi_handshake_setup {
 	const uint32_t *gids;
 	uint32_t uid_count;
 	uint32_t gid_count;
-	struct obi_replay_cache
-	    *seen; /* by an acceptor, of all its connections; NULL: it does not look */
+	struct obi_replay_cache *replays; /* of an acceptor, shared by all its connections; may be
+					     NULL */
 };
 
 struct obi_handshake {

@@ -1,37 +1,65 @@
 /* SPDX-License-Identifier: MIT */
-/* serve - one connection to the child, shared by serve.c (what becomes of it) and accept.c (how it
- * comes in). */
+/*
+ * server/connections - the connections to a child: which of them may authenticate, which one is the
+ * parent, how calls are let through, and how connections end.
+ */
 #ifndef OBI_SERVER_CONNECTIONS_H
 #define OBI_SERVER_CONNECTIONS_H
 
-#include "server/server.h"
+#include "access/admission.h"
+#include "api/client.h"
+#include "rpc/interfaces.h"
+#include "server/permissions.h"
+#include "server/warner.h"
 
-struct obi_server_connection {
-	struct obi_server_connection *next;
-	struct obi_server_connection **slot;
-	struct ob_server *server;
-	struct obi_connection *link;
-	struct obi_origin from;
-	struct obi_admission_slot seat; /* until it is open */
-	bool open;
-	bool last; /* when it has ended, shut down */
+struct obi_server_connection;
+
+struct obi_connections_events {
+	/* A preauth slot is free. */
+	void (*slot_free)(void *user);
+	/* The connection of obi_connections_end_after() has ended. */
+	void (*last_ended)(void *user);
+	void *user;
 };
 
-/* Begin to speak on a stream that was let in, and is ours now. */
-void obi_connections_stream(struct ob_server *s, struct ob_stream *stream, struct obi_origin from);
+/* The owner sets the first part. */
+struct obi_connections {
+	struct ob_runtime *rt;
+	struct obi_connections_events events;
+	struct obi_warner warner;
+	struct obi_endpoint endpoint;
+	struct obi_permissions permissions;
+	struct obi_interfaces interfaces;
+	struct obi_rpc_limits limits;
+	int64_t auth_timeout_ms;
+	const char *instance;	      /* the one that a parent has to name; NULL: any */
+	struct obi_peer *parent_peer; /* gets the connection of the parent */
 
-/* End it, without a word to anybody. */
-void obi_connections_drop(struct obi_server_connection *c);
+	struct obi_admission admission;
+	struct obi_replay_cache replays;
+	struct obi_server_connection *first;
+	struct obi_server_connection *parent;  /* that supervises; NULL: none */
+	struct obi_server_connection *reading; /* NULL: it has opened or ended while it was read */
+	bool ending;			       /* the server shuts down: calls are refused */
+};
 
-/* Tell, but of each kind not more often than once a second. from may be NULL. */
-void obi_connections_warn(struct ob_server *s, enum obi_warn kind, const struct obi_origin *from,
-			  const char *what, const char *why);
+/* Ask admission for a preauth slot for a connection from there. Connections that are in its way are
+ * read from once more, and closed if they have to make room; this never answers EVICT. */
+struct obi_admission_answer obi_connections_admit(struct obi_connections *cs,
+						  struct obi_origin from);
 
-/* Begin and end to take connections from the listener. */
-void obi_accept_begin(struct ob_server *s);
-void obi_accept_end(struct ob_server *s);
+/* Serve a stream that was admitted. The stream belongs to the connection from here on. */
+void obi_connections_add(struct obi_connections *cs, struct ob_stream *stream,
+			 struct obi_origin from);
 
-/* A seat is free: whoever waits for one may have it. */
-void obi_accept_go_on(struct ob_server *s);
+/* Close every connection and free what the connections hold. */
+void obi_connections_free(struct obi_connections *cs);
+
+/* Whether the caller may end the server. */
+bool obi_connections_may_end(const struct obi_connections *cs, const struct ob_call *call);
+
+/* Refuse new calls, and close the connection that carries this call as soon as its output is
+ * written. Then the event last_ended follows. */
+void obi_connections_end_after(struct obi_connections *cs, const struct ob_call *call);
 
 #endif

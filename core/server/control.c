@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "server/control.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,15 +9,21 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/value.h"
-#include "server/server.h"
 
-/* Ask every probe; the reasons of those that say no, joined, in text. */
-static bool is_healthy(const struct ob_server *s, char *text, size_t size)
+struct obi_probe {
+	struct obi_probe *next;
+	ob_probe_fn *fn;
+	void *user;
+	char name[];
+};
+
+/* Ask every probe. text gets the joined reasons of those that fail. */
+static bool is_healthy(const struct obi_control *control, char *text, size_t size)
 {
 	size_t len = 0;
 	text[0] = '\0';
 	bool healthy = true;
-	for (const struct obi_probe *p = s->probes; p != NULL; p = p->next) {
+	for (const struct obi_probe *p = control->probes; p != NULL; p = p->next) {
 		struct ob_error why = {0};
 		if (p->fn(p->user, &why)) {
 			continue;
@@ -32,46 +40,48 @@ static bool is_healthy(const struct ob_server *s, char *text, size_t size)
 
 static void on_health(void *user, ob_call *call, const struct ob_value *params)
 {
-	struct ob_server *s = user;
+	struct obi_control *control = user;
 	struct timespec now;
 	char last_error[256];
 	(void)params;
-	bool healthy = is_healthy(s, last_error, sizeof last_error);
+	bool healthy = is_healthy(control, last_error, sizeof last_error);
 	obi_text_clean(last_error);
 	clock_gettime(CLOCK_REALTIME, &now);
 	ob_call_replyf(call, "{s:b,s:{s:I,s:I},s:i,s:I,s:s}", "healthy", healthy, "timestamp",
 		       "seconds", (int64_t)now.tv_sec, "nanoseconds", (int64_t)now.tv_nsec, "pid",
-		       (int)getpid(), "uptime", obi_clock_ns(CLOCK_BOOTTIME) - s->opened_ns,
+		       (int)getpid(), "uptime", obi_clock_ns(CLOCK_BOOTTIME) - control->opened_ns,
 		       "last_error", last_error);
 }
 
-/* True only if more is expected than we are; then we end, once the answer is out. */
+/* A restart is needed only if a newer version is expected. Then the server ends, after the answer
+ * was written. */
 static void on_check_version(void *user, ob_call *call, const struct ob_value *params)
 {
-	struct ob_server *s = user;
+	struct obi_control *control = user;
 	uint64_t expected = 0;
 	if (!ob_get_uint(ob_params_get(params, 0, "expected_version"), &expected)) {
 		ob_call_fail(call, OB_RPC_INVALID_PARAMS,
 			     "expected_version must be a non-negative integer");
 		return;
 	}
-	bool restart = expected > s->options.version;
-	ob_call_replyf(call, "{s:U,s:b}", "current_version", s->options.version, "needs_restart",
+	bool restart = expected > control->version;
+	ob_call_replyf(call, "{s:U,s:b}", "current_version", control->version, "needs_restart",
 		       restart);
-	if (restart && obi_server_may_end(s, call)) {
-		obi_server_end_after(s, call);
+	if (restart && obi_connections_may_end(control->connections, call)) {
+		obi_connections_end_after(control->connections, call);
 	}
 }
 
 static void on_interfaces(void *user, ob_call *call, const struct ob_value *params)
 {
-	struct ob_server *s = user;
+	struct obi_control *control = user;
 	struct ob_builder b;
 	struct ob_value list = ob_nil();
 	(void)params;
 	ob_builder_init(&b, &call->arena.ob);
 	ob_build_array(&b);
-	for (const struct obi_interface *i = s->interfaces.first; i != NULL; i = i->next) {
+	for (const struct obi_interface *i = control->connections->interfaces.first; i != NULL;
+	     i = i->next) {
 		ob_build_string(&b, i->name);
 	}
 	ob_build_end(&b);
@@ -84,12 +94,13 @@ static void on_interfaces(void *user, ob_call *call, const struct ob_value *para
 
 static void on_shutdown(void *user, ob_call *call, const struct ob_value *params)
 {
+	struct obi_control *control = user;
 	(void)params;
 	ob_call_reply(call, NULL);
-	obi_server_end_after(user, call);
+	obi_connections_end_after(control->connections, call);
 }
 
-int obi_control_expose(struct ob_server *s, struct ob_error *reterr)
+int obi_control_expose(struct obi_control *control, struct ob_error *reterr)
 {
 	static const struct ob_method methods[] = {
 	    {"health", on_health},
@@ -98,5 +109,29 @@ int obi_control_expose(struct ob_server *s, struct ob_error *reterr)
 	    {"shutdown", on_shutdown},
 	    {NULL, NULL},
 	};
-	return obi_interfaces_add(&s->interfaces, "outboard-control", methods, s, reterr);
+	return obi_interfaces_add(&control->connections->interfaces, "outboard-control", methods,
+				  control, reterr);
+}
+
+int obi_control_add_probe(struct obi_control *control, const char *name, ob_probe_fn *fn,
+			  void *user, struct ob_error *reterr)
+{
+	size_t len = strlen(name);
+	struct obi_probe *probe = malloc(sizeof *probe + len + 1);
+	if (probe == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	*probe = (struct obi_probe){control->probes, fn, user};
+	memcpy(probe->name, name, len + 1);
+	control->probes = probe;
+	return OB_OK;
+}
+
+void obi_control_free(struct obi_control *control)
+{
+	while (control->probes != NULL) {
+		struct obi_probe *next = control->probes->next;
+		free(control->probes);
+		control->probes = next;
+	}
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/server.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,11 +10,40 @@
 
 #include "base/clock.h"
 #include "base/string_list.h"
+#include "base/uri.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "base/failpoint.h"
+#include "server/acceptor.h"
+#include "server/control.h"
 
 extern char **environ;
+
+struct ob_server {
+	struct ob_runtime *rt;
+	bool own_runtime;
+	struct ob_server_options options; /* with the defaults filled in */
+	char *config_path;		  /* NULL: no file, the options have everything */
+	struct ob_config config;
+	pthread_mutex_t config_lock;
+	char *instance;	  /* of the config at the start; another thread may replace the config */
+	bool close_asked; /* inside a callback */
+	struct obi_task close_task;
+	int lock_fd; /* outboard.lock, held as long as the process lives; -1: none */
+	struct ob_logger *logger;
+	bool own_logger;
+	bool started;
+	atomic_bool stop;
+	int stop_fd; /* an eventfd, for an ob_server_run() that does not turn the loop */
+	struct obi_connections connections;
+	struct obi_acceptor acceptor;
+	struct obi_control control;
+	struct ob_client *parent;
+};
+
+/* The transport notices a parent that has vanished after about three of its heartbeats. This is the
+ * interval if the config has none. */
+enum { HEARTBEAT_MS = 10000 };
 
 /* ---- Open ---- */
 
@@ -30,7 +57,8 @@ static void fill_defaults(struct ob_server_options *o)
 	o->auth_timeout_ms = o->auth_timeout_ms != 0 ? o->auth_timeout_ms : 5000;
 }
 
-/* The lock that says we live: ours alone from here on, not our children's. */
+/* The descriptor of the lock that shows that this process lives. Programs that it starts do not get
+ * it. */
 static int take_lock_fd(void)
 {
 	const char *text = getenv("OUTBOARD_LOCK_FD");
@@ -42,7 +70,8 @@ static int take_lock_fd(void)
 	return fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0 ? (int)fd : -1;
 }
 
-/* What was meant for us is not for our children; but where plugins lie is as true for them. */
+/* Programs that this process starts must not take its settings for theirs, except for the path of
+ * the plugins. */
 static void clear_environment(void)
 {
 	for (size_t i = 0; environ != NULL && environ[i] != NULL;) {
@@ -60,7 +89,7 @@ static void clear_environment(void)
 	}
 }
 
-/* The config that the options are. */
+/* Make the config from the options. */
 static int config_of_options(struct ob_server *s, struct ob_error *reterr)
 {
 	const struct ob_server_options *o = &s->options;
@@ -100,7 +129,7 @@ static int find_config(struct ob_server *s, struct ob_error *reterr)
 	return r;
 }
 
-/* Those of the config file, or the program's. */
+/* The rules of the config file; if it has none, those of the program. */
 static int read_rules(struct ob_server *s, struct ob_error *reterr)
 {
 	if (s->config.rules == NULL && s->options.rules != NULL) {
@@ -112,14 +141,50 @@ static int read_rules(struct ob_server *s, struct ob_error *reterr)
 			return r;
 		}
 	}
-	int r = obi_acl_parse(s->config.rules, &s->rules, reterr);
+	int r = obi_acl_parse(s->config.rules, &s->connections.permissions.acl, reterr);
 	return r < 0 && reterr != NULL ? obi_wrap(reterr, "rules of the config") : r;
+}
+
+static void on_slot_free(void *user)
+{
+	struct ob_server *s = user;
+	obi_acceptor_slot_free(&s->acceptor);
+}
+
+/* The shutdown function of the program, or by default the end of ob_server_run(). */
+static void shut_down(void *user)
+{
+	struct ob_server *s = user;
+	if (s->options.shutdown != NULL) {
+		s->options.shutdown(s->options.user_data, s);
+	} else {
+		ob_server_stop(s);
+	}
+}
+
+static void set_up_connections(struct ob_server *s)
+{
+	struct obi_connections *cs = &s->connections;
+	cs->rt = s->rt;
+	cs->events = (struct obi_connections_events){on_slot_free, shut_down, s};
+	cs->warner.logger = s->logger;
+	cs->limits = obi_rpc_limits_default();
+	cs->limits.message = s->options.message_max;
+	cs->limits.calls = s->options.calls_max;
+	cs->limits.queue = s->options.queue_max;
+	cs->auth_timeout_ms = s->options.auth_timeout_ms;
+	cs->instance = s->instance;
+	s->acceptor.connections = cs;
+	s->control.connections = cs;
+	s->control.version = s->options.version;
+	s->control.opened_ns = obi_clock_ns(CLOCK_BOOTTIME);
 }
 
 static int make_parts(struct ob_server *s, struct ob_error *reterr)
 {
-	s->parent_peer = obi_peer_new(s->rt);
-	s->parent = s->parent_peer != NULL ? obi_client_new(s->parent_peer, NULL) : NULL;
+	struct obi_peer *peer = obi_peer_new(s->rt);
+	s->connections.parent_peer = peer;
+	s->parent = peer != NULL ? obi_client_new(peer, NULL) : NULL;
 	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->parent == NULL || s->stop_fd < 0) {
 		return obi_fail(reterr, OB_ENOMEM, s->stop_fd < 0 ? errno : 0, "making a server");
@@ -127,7 +192,8 @@ static int make_parts(struct ob_server *s, struct ob_error *reterr)
 	s->logger = s->options.logger;
 	s->own_logger = s->logger == NULL;
 	int r = s->own_logger ? ob_logger_new(STDOUT_FILENO, &s->logger, reterr) : OB_OK;
-	return r == OB_OK ? obi_control_expose(s, reterr) : r;
+	set_up_connections(s);
+	return r == OB_OK ? obi_control_expose(&s->control, reterr) : r;
 }
 
 static int open_server(struct ob_server *s, struct ob_error *reterr)
@@ -141,7 +207,6 @@ static int open_server(struct ob_server *s, struct ob_error *reterr)
 		s->own_runtime = true;
 	}
 	s->rt = s->options.runtime;
-	s->opened_ns = obi_clock_ns(CLOCK_BOOTTIME);
 	signal(SIGPIPE, SIG_IGN);
 	int r = find_config(s, reterr);
 	r = r == OB_OK ? read_rules(s, reterr) : r;
@@ -160,7 +225,7 @@ int ob_server_open(const struct ob_server_options *options, ob_server **ret_serv
 	if (s == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	s->lock_fd = s->reserve_fd = s->stop_fd = -1;
+	s->lock_fd = s->acceptor.reserve_fd = s->stop_fd = -1;
 	pthread_mutex_init(&s->config_lock, NULL);
 	int r = obi_options_copy(&s->options, sizeof s->options, options, reterr);
 	fill_defaults(&s->options);
@@ -187,7 +252,8 @@ int ob_server_expose(ob_server *s, const char *interface_name, const struct ob_m
 				"interface names that begin with outboard are reserved");
 	}
 	obi_enter(s->rt);
-	int r = obi_interfaces_add(&s->interfaces, interface_name, methods, user, reterr);
+	int r =
+	    obi_interfaces_add(&s->connections.interfaces, interface_name, methods, user, reterr);
 	obi_leave(s->rt);
 	return r;
 }
@@ -195,19 +261,10 @@ int ob_server_expose(ob_server *s, const char *interface_name, const struct ob_m
 int ob_server_add_probe(ob_server *s, const char *name, ob_probe_fn *fn, void *user,
 			struct ob_error *reterr)
 {
-	size_t len = strlen(name);
-	struct obi_probe *probe = malloc(sizeof *probe + len + 1);
-	if (probe == NULL) {
-		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
-	}
-	memcpy(probe->name, name, len + 1);
-	probe->fn = fn;
-	probe->user = user;
 	obi_enter(s->rt);
-	probe->next = s->probes;
-	s->probes = probe;
+	int r = obi_control_add_probe(&s->control, name, fn, user, reterr);
 	obi_leave(s->rt);
-	return OB_OK;
+	return r;
 }
 
 ob_logger *ob_server_logger(ob_server *s)
@@ -253,7 +310,7 @@ int ob_server_update_config(ob_server *s, int (*fn)(void *user, struct ob_config
 
 static int tell_ready(void *user, struct ob_config *config)
 {
-	char *address = obi_server_address(user);
+	char *address = obi_acceptor_address(&((struct ob_server *)user)->acceptor);
 	if (address == NULL) {
 		return OB_ENOMEM;
 	}
@@ -262,6 +319,107 @@ static int tell_ready(void *user, struct ob_config *config)
 	config->pid = getpid();
 	config->ready = true;
 	return OB_OK;
+}
+
+/* ---- Listening ---- */
+
+static int set_up_endpoint(struct ob_server *s, struct ob_error *reterr)
+{
+	struct obi_connections *cs = &s->connections;
+	struct obi_endpoint_names names = {.uri = s->config.listen,
+					   .transport = s->config.transport,
+					   .codec = s->config.codec,
+					   .allow_plaintext = s->options.allow_plaintext ||
+							      s->config.allow_plaintext,
+					   .parent_dials = true,
+					   .allowed_uid = s->options.allowed_uid,
+					   .peer_uids = s->config.peer_uids,
+					   .peer_gids = s->config.peer_gids};
+	if (s->config.listen == NULL) {
+		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
+	}
+	char **auth = s->config.auth != NULL ? obi_string_list_split(s->config.auth, ',') : NULL;
+	names.auth = (const char *const *)auth;
+	int r = obi_endpoint_init(s->rt, &names, &cs->endpoint, reterr);
+	obi_string_list_free(auth);
+	cs->endpoint.auth.replays = &cs->replays;
+	return r == OB_OK ? obi_endpoint_set_token(&cs->endpoint, s->config.token, reterr) : r;
+}
+
+static bool requires_secret(const struct obi_endpoint *endpoint)
+{
+	for (uint32_t i = 0; i < endpoint->auth.count; i++) {
+		if ((endpoint->mechanisms[i].ops->flags & OB_AUTH_NEEDS_SECRET) != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int set_up_access(struct ob_server *s, struct ob_error *reterr)
+{
+	struct obi_connections *cs = &s->connections;
+	struct obi_admission_setup setup = {.slots = s->options.preauth_max,
+					    .own_uid = (uint32_t)geteuid(),
+					    .allowed_uid = cs->endpoint.auth.allowed_uid,
+					    .parent = s->config.parent_address};
+	cs->permissions.secret_required = requires_secret(&cs->endpoint);
+	cs->permissions.own_uid = setup.own_uid;
+	cs->permissions.allowed_uid = setup.allowed_uid;
+	int r = obi_admission_init(&cs->admission, &setup);
+	return r == OB_OK ? OB_OK
+			  : obi_fail(reterr, r, 0,
+				     "parent_address \"%s\" is neither an address nor a context id",
+				     s->config.parent_address);
+}
+
+/* The lock says that sockets in the directory of the config belong to this process; it says nothing
+ * of sockets elsewhere. */
+static bool lock_covers(const struct ob_server *s, const char *listen)
+{
+	const char *end = s->config_path != NULL ? strrchr(s->config_path, '/') : NULL;
+	size_t len = end != NULL ? (size_t)(end - s->config_path) : 0;
+	struct obi_arena arena;
+	struct ob_uri uri;
+	obi_arena_init(&arena, 64 * 1024);
+	bool covers = s->lock_fd >= 0 && len > 0 &&
+		      obi_uri_parse(listen, &arena.ob, &uri, NULL) == OB_OK &&
+		      uri.path.len > len + 1 && memcmp(uri.path.data, s->config_path, len) == 0 &&
+		      uri.path.data[len] == '/' &&
+		      memchr(uri.path.data + len + 1, '/', uri.path.len - len - 1) == NULL;
+	obi_arena_free(&arena);
+	return covers;
+}
+
+static int start_listening(struct ob_server *s, struct ob_error *reterr)
+{
+	const struct obi_endpoint *endpoint = &s->connections.endpoint;
+	int64_t beat = s->config.heartbeat_ms;
+	struct ob_stream_params params = {.size = sizeof params,
+					  .heartbeat_ms = beat > 0 ? (uint32_t)beat : HEARTBEAT_MS};
+	int r = set_up_endpoint(s, reterr);
+	r = r == OB_OK ? set_up_access(s, reterr) : r;
+	if (r < 0) {
+		return r;
+	}
+	params.lock_held = lock_covers(s, s->config.listen);
+	r = obi_acceptor_listen(&s->acceptor, s->config.listen, &params, reterr);
+	if (r == OB_OK && endpoint->plaintext) {
+		ob_log(s->logger, OB_LOG_WARN,
+		       "connections are not encrypted: whoever can reach them can read and "
+		       "change the data",
+		       "{s:s,s:s}", "transport", endpoint->transport->name, "because",
+		       "allow_plaintext");
+	}
+	return r;
+}
+
+static void hang_up(struct ob_server *s)
+{
+	obi_acceptor_stop(&s->acceptor);
+	obi_connections_free(&s->connections);
+	obi_acceptor_close(&s->acceptor);
+	obi_endpoint_clear(&s->connections.endpoint);
 }
 
 /* ---- Running ---- */
@@ -280,12 +438,12 @@ int ob_server_start(ob_server *s, struct ob_error *reterr)
 	obi_enter(s->rt);
 	int r = s->started ? obi_fail(reterr, OB_EBUSY, 0, "the server is started already") : OB_OK;
 	OBI_CRASHPOINT("server_start");
-	r = r == OB_OK ? obi_server_listen(s, reterr) : r;
+	r = r == OB_OK ? start_listening(s, reterr) : r;
 	if (r == OB_OK) {
 		OBI_CRASHPOINT("server_listening");
 		r = publish(s, reterr);
 		if (r < 0) {
-			obi_server_hang_up(s);
+			hang_up(s);
 		}
 	}
 	s->started = s->started || r == OB_OK;
@@ -304,25 +462,6 @@ void ob_server_stop(ob_server *s)
 	errno = saved;
 }
 
-void obi_server_shut_down(struct ob_server *s)
-{
-	s->ending = true;
-	if (s->options.shutdown != NULL) {
-		s->options.shutdown(s->options.user_data, s);
-	} else {
-		ob_server_stop(s);
-	}
-}
-
-static void free_probes(struct ob_server *s)
-{
-	while (s->probes != NULL) {
-		struct obi_probe *next = s->probes->next;
-		free(s->probes);
-		s->probes = next;
-	}
-}
-
 static void close_fd(int fd)
 {
 	if (fd >= 0) {
@@ -334,22 +473,21 @@ static void close_server(struct ob_server *s)
 {
 	if (s->rt != NULL) {
 		obi_enter(s->rt);
-		obi_client_release(
-		    s->parent); /* first, so that its calls are told of by the loop */
-		obi_server_hang_up(s);
-		obi_peer_unref(s->parent_peer);
+		obi_client_release(s->parent); /* first, so that its calls end from the loop */
+		hang_up(s);
+		obi_peer_unref(s->connections.parent_peer);
 		obi_task_stop(&s->close_task);
 		obi_leave(s->rt);
 	}
-	obi_interfaces_free(&s->interfaces);
-	free_probes(s);
+	obi_interfaces_free(&s->connections.interfaces);
+	obi_control_free(&s->control);
 	if (s->own_logger) {
 		ob_logger_free(s->logger);
 	}
 	if (s->own_runtime) {
 		ob_runtime_free(s->rt);
 	}
-	obi_acl_free(&s->rules);
+	obi_acl_free(&s->connections.permissions.acl);
 	ob_config_clear(&s->config);
 	pthread_mutex_destroy(&s->config_lock);
 	close_fd(s->lock_fd);

@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { SEATS_MAX = 24, OWN = 1000, LONG_MS = 2000 };
 
 struct world {
-	struct obi_admission gate;
-	struct obi_admission_slot seats[SEATS_MAX];
+	struct obi_admission admission;
+	struct obi_admission_slot slots[SEATS_MAX];
 	int64_t now;
 };
 
@@ -48,8 +48,8 @@ static struct obi_origin source_of(uint8_t n)
 static struct obi_admission_slot *free_seat(struct world *w)
 {
 	for (size_t i = 0; i < SEATS_MAX; i++) {
-		if (w->seats[i].slot == NULL) {
-			return &w->seats[i];
+		if (w->slots[i].back == NULL) {
+			return &w->slots[i];
 		}
 	}
 	return NULL;
@@ -57,34 +57,36 @@ static struct obi_admission_slot *free_seat(struct world *w)
 
 static void check_counts(struct world *w)
 {
-	uint32_t seated = 0, strangers = 0, held = w->gate.rest.seats;
-	for (const struct obi_admission_slot *seat = w->gate.first; seat != NULL;
-	     seat = seat->next) {
-		seated++;
-		strangers += !seat->trusted;
-		CHECK(*seat->slot == seat && seated <= SEATS_MAX);
+	uint32_t admitted = 0, strangers = 0, held = w->admission.overflow.slots;
+	for (const struct obi_admission_slot *slot = w->admission.first; slot != NULL;
+	     slot = slot->next) {
+		admitted++;
+		strangers += !slot->trusted;
+		CHECK(*slot->back == slot && admitted <= SEATS_MAX);
 	}
 	for (size_t i = 0; i < OBI_ADMISSION_SOURCES; i++) {
-		held += w->gate.sources[i].used ? w->gate.sources[i].seats : 0;
+		held += w->admission.sources[i].used ? w->admission.sources[i].slots : 0;
 	}
-	CHECK(seated == w->gate.seated && strangers == w->gate.strangers && held == seated);
-	CHECK(seated <= w->gate.setup.seats && strangers <= w->gate.setup.seats - w->gate.reserved);
+	CHECK(admitted == w->admission.admitted && strangers == w->admission.untrusted &&
+	      held == admitted);
+	CHECK(admitted <= w->admission.setup.slots &&
+	      strangers <= w->admission.setup.slots - w->admission.reserved);
 }
 
 static void check_answer(struct world *w, const struct obi_admission_answer *answer,
 			 struct obi_origin from)
 {
-	bool trusted = obi_admission_trusts(&w->gate, from);
+	bool trusted = obi_admission_trusts(&w->admission, from);
 	bool known = trusted || obi_origin_is_shared(from);
 	switch (answer->verdict) {
 	case OBI_ADMISSION_EVICT:
-		CHECK(answer->victim != NULL && answer->victim->slot != NULL);
+		CHECK(answer->victim != NULL && answer->victim->back != NULL);
 		CHECK(trusted || !answer->victim->trusted);
-		CHECK(!trusted || !answer->victim->trusted || w->gate.strangers == 0);
+		CHECK(!trusted || !answer->victim->trusted || w->admission.untrusted == 0);
 		break;
 	case OBI_ADMISSION_WAIT:
 		CHECK(known && answer->ms > 0 && answer->ms <= 20 &&
-		      (!trusted || w->gate.strangers == 0));
+		      (!trusted || w->admission.untrusted == 0));
 		break;
 	case OBI_ADMISSION_BLOCKED:
 		CHECK(!known && answer->ms > 0 && answer->ms <= 10000);
@@ -93,43 +95,44 @@ static void check_answer(struct world *w, const struct obi_admission_answer *ans
 		CHECK(!known);
 		break;
 	default:
-		CHECK(w->gate.seated < w->gate.setup.seats);
+		CHECK(w->admission.admitted < w->admission.setup.slots);
 	}
 }
 
 static void knock(struct world *w, struct obi_origin from)
 {
-	struct obi_admission_answer answer = obi_admission_ask(&w->gate, from, w->now);
+	struct obi_admission_answer answer = obi_admission_ask(&w->admission, from, w->now);
 	check_answer(w, &answer, from);
 	if (answer.verdict == OBI_ADMISSION_WAIT &&
-	    (obi_admission_trusts(&w->gate, from) || w->gate.strangers > 0)) {
-		answer = obi_admission_ask(&w->gate, from, w->now + LONG_MS);
+	    (obi_admission_trusts(&w->admission, from) || w->admission.untrusted > 0)) {
+		answer = obi_admission_ask(&w->admission, from, w->now + LONG_MS);
 		CHECK(answer.verdict == OBI_ADMISSION_EVICT);
 		w->now += LONG_MS;
 	}
 	if (answer.verdict == OBI_ADMISSION_EVICT) {
-		CHECK(obi_admission_leave(&w->gate, answer.victim, OBI_ADMISSION_GONE, w->now) ==
-		      0);
-		answer = obi_admission_ask(&w->gate, from, w->now);
+		CHECK(obi_admission_leave(&w->admission, answer.victim, OBI_ADMISSION_GONE,
+					  w->now) == 0);
+		answer = obi_admission_ask(&w->admission, from, w->now);
 		CHECK(answer.verdict == OBI_ADMISSION_ENTER);
 	}
 	if (answer.verdict == OBI_ADMISSION_ENTER) {
-		obi_admission_enter(&w->gate, from, w->now, free_seat(w));
+		obi_admission_enter(&w->admission, from, w->now, free_seat(w));
 	}
 }
 
-static void leave(struct world *w, struct obi_admission_slot *seat, uint8_t how)
+static void leave(struct world *w, struct obi_admission_slot *slot, uint8_t how)
 {
-	bool trusted = seat->trusted, was = seat->slot != NULL;
-	int64_t ms = obi_admission_leave(&w->gate, seat, (enum obi_admission_end)(how % 3), w->now);
+	bool trusted = slot->trusted, was = slot->back != NULL;
+	int64_t ms =
+	    obi_admission_leave(&w->admission, slot, (enum obi_admission_end)(how % 3), w->now);
 	CHECK(ms >= 0 && ms <= 10000 &&
 	      (ms == 0 || (was && !trusted && how % 3 == OBI_ADMISSION_FAILED)));
-	CHECK(seat->slot == NULL);
+	CHECK(slot->back == NULL);
 }
 
 static void step(struct world *w, uint8_t event, uint8_t what)
 {
-	struct obi_admission_slot *seat = &w->seats[(event >> 3) % SEATS_MAX];
+	struct obi_admission_slot *slot = &w->slots[(event >> 3) % SEATS_MAX];
 	switch (event & 7u) {
 	case 0:
 	case 1:
@@ -138,16 +141,16 @@ static void step(struct world *w, uint8_t event, uint8_t what)
 		break;
 	case 3:
 	case 4:
-		leave(w, seat, what);
+		leave(w, slot, what);
 		break;
 	case 5:
-		(void)obi_admission_rise(seat, (enum obi_admission_rank)(what % 3), w->now);
+		(void)obi_admission_advance(slot, (enum obi_admission_rank)(what % 3), w->now);
 		break;
 	case 6:
 		w->now += (int64_t)what * what;
 		break;
 	default:
-		obi_admission_learn(&w->gate, source_of(what));
+		obi_admission_learn(&w->admission, source_of(what));
 	}
 	check_counts(w);
 }
@@ -156,12 +159,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world w;
 	memset(&w, 0, sizeof w);
-	struct obi_admission_setup setup = {.seats = size > 0 ? 1u + data[0] % SEATS_MAX : 1u,
+	struct obi_admission_setup setup = {.slots = size > 0 ? 1u + data[0] % SEATS_MAX : 1u,
 					    .own_uid = OWN,
 					    .allowed_uid = UINT32_MAX,
 					    .parent =
 						size > 1 && data[1] > 127 ? "192.0.2.1" : NULL};
-	CHECK(obi_admission_init(&w.gate, &setup) == OB_OK);
+	CHECK(obi_admission_init(&w.admission, &setup) == OB_OK);
 	for (size_t i = 2; i + 1 < size; i += 2) {
 		step(&w, data[i], data[i + 1]);
 	}

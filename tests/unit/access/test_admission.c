@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who gets a seat before authentication, in exact numbers: the time is a parameter. And sources, as
+/* Who gets a slot before authentication, in exact numbers: the time is a parameter. And sources, as
  * they are told apart. */
 #include "access/admission.h"
 
@@ -13,8 +13,8 @@
 
 enum { OWN = 1000, SEATS = 8, RESERVED = 2, OPEN = SEATS - RESERVED, MANY = 512 };
 
-static struct obi_admission gate;
-static struct obi_admission_slot seats[MANY];
+static struct obi_admission admission;
+static struct obi_admission_slot slots[MANY];
 static int64_t now;
 
 static struct obi_origin uid(uint32_t number)
@@ -42,35 +42,35 @@ static struct obi_origin address(const char *shown)
 static void begin(uint32_t count, const char *parent)
 {
 	struct obi_admission_setup setup = {
-	    .seats = count, .own_uid = OWN, .allowed_uid = UINT32_MAX, .parent = parent};
-	memset(seats, 0, sizeof seats);
+	    .slots = count, .own_uid = OWN, .allowed_uid = UINT32_MAX, .parent = parent};
+	memset(slots, 0, sizeof slots);
 	now = 1000000;
-	assert_int_equal(obi_admission_init(&gate, &setup), OB_OK);
+	assert_int_equal(obi_admission_init(&admission, &setup), OB_OK);
 }
 
 static enum obi_admission_verdict asked(struct obi_origin from)
 {
-	return obi_admission_ask(&gate, from, now).verdict;
+	return obi_admission_ask(&admission, from, now).verdict;
 }
 
-static void must_enter(struct obi_origin from, struct obi_admission_slot *seat)
+static void must_enter(struct obi_origin from, struct obi_admission_slot *slot)
 {
 	assert_int_equal(asked(from), OBI_ADMISSION_ENTER);
-	obi_admission_enter(&gate, from, now, seat);
+	obi_admission_enter(&admission, from, now, slot);
 }
 
 static void must_evict(struct obi_origin from, const struct obi_admission_slot *victim)
 {
-	struct obi_admission_answer answer = obi_admission_ask(&gate, from, now);
+	struct obi_admission_answer answer = obi_admission_ask(&admission, from, now);
 	assert_int_equal(answer.verdict, OBI_ADMISSION_EVICT);
 	assert_ptr_equal(answer.victim, victim);
 }
 
 static int64_t fail_once(struct obi_origin from)
 {
-	struct obi_admission_slot seat;
-	must_enter(from, &seat);
-	return obi_admission_leave(&gate, &seat, OBI_ADMISSION_FAILED, now);
+	struct obi_admission_slot slot;
+	must_enter(from, &slot);
+	return obi_admission_leave(&admission, &slot, OBI_ADMISSION_FAILED, now);
 }
 
 /* ---- Sources ---- */
@@ -159,39 +159,39 @@ static void a_parent_is_an_address_or_a_context_id(void **state)
 static void who_is_trusted(void **state)
 {
 	struct obi_admission_setup setup = {
-	    .seats = 4, .own_uid = OWN, .allowed_uid = 7, .parent = "192.0.2.1"};
+	    .slots = 4, .own_uid = OWN, .allowed_uid = 7, .parent = "192.0.2.1"};
 	(void)state;
-	assert_int_equal(obi_admission_init(&gate, &setup), OB_OK);
-	assert_true(obi_admission_trusts(&gate, uid(OWN)));
-	assert_true(obi_admission_trusts(&gate, uid(0)));
-	assert_true(obi_admission_trusts(&gate, uid(7)));
-	assert_true(obi_admission_trusts(&gate, cid(2)));
-	assert_true(obi_admission_trusts(&gate, address("192.0.2.1:9")));
-	assert_false(obi_admission_trusts(&gate, uid(8)));
-	assert_false(obi_admission_trusts(&gate, cid(3)));
-	assert_false(obi_admission_trusts(&gate, cid(7)));
-	assert_false(obi_admission_trusts(&gate, cid(0)));
-	assert_false(obi_admission_trusts(&gate, address("192.0.2.2:9")));
-	assert_false(obi_admission_trusts(&gate, address("127.0.0.1:9")));
+	assert_int_equal(obi_admission_init(&admission, &setup), OB_OK);
+	assert_true(obi_admission_trusts(&admission, uid(OWN)));
+	assert_true(obi_admission_trusts(&admission, uid(0)));
+	assert_true(obi_admission_trusts(&admission, uid(7)));
+	assert_true(obi_admission_trusts(&admission, cid(2)));
+	assert_true(obi_admission_trusts(&admission, address("192.0.2.1:9")));
+	assert_false(obi_admission_trusts(&admission, uid(8)));
+	assert_false(obi_admission_trusts(&admission, cid(3)));
+	assert_false(obi_admission_trusts(&admission, cid(7)));
+	assert_false(obi_admission_trusts(&admission, cid(0)));
+	assert_false(obi_admission_trusts(&admission, address("192.0.2.2:9")));
+	assert_false(obi_admission_trusts(&admission, address("127.0.0.1:9")));
 	setup.parent = "somewhere";
-	assert_int_equal(obi_admission_init(&gate, &setup), OB_EINVAL);
+	assert_int_equal(obi_admission_init(&admission, &setup), OB_EINVAL);
 	begin(SEATS, NULL);
-	assert_false(obi_admission_trusts(&gate, uid(UINT32_MAX)));
+	assert_false(obi_admission_trusts(&admission, uid(UINT32_MAX)));
 }
 
 static void the_parent_is_where_it_supervised_from_last(void **state)
 {
 	(void)state;
 	begin(SEATS, NULL);
-	obi_admission_learn(&gate, address("[2001:db8::7]:1"));
-	assert_true(obi_admission_trusts(&gate, address("[2001:db8::7]:2")));
-	assert_false(obi_admission_trusts(&gate, address("[2001:db8::8]:2")));
-	obi_admission_learn(&gate, address("127.0.0.1:1"));
-	assert_false(obi_admission_trusts(&gate, address("127.0.0.1:1")));
-	assert_true(obi_admission_trusts(&gate, address("[2001:db8::7]:2")));
-	obi_admission_learn(&gate, cid(5));
-	assert_true(obi_admission_trusts(&gate, cid(5)));
-	assert_false(obi_admission_trusts(&gate, address("[2001:db8::7]:2")));
+	obi_admission_learn(&admission, address("[2001:db8::7]:1"));
+	assert_true(obi_admission_trusts(&admission, address("[2001:db8::7]:2")));
+	assert_false(obi_admission_trusts(&admission, address("[2001:db8::8]:2")));
+	obi_admission_learn(&admission, address("127.0.0.1:1"));
+	assert_false(obi_admission_trusts(&admission, address("127.0.0.1:1")));
+	assert_true(obi_admission_trusts(&admission, address("[2001:db8::7]:2")));
+	obi_admission_learn(&admission, cid(5));
+	assert_true(obi_admission_trusts(&admission, cid(5)));
+	assert_false(obi_admission_trusts(&admission, address("[2001:db8::7]:2")));
 }
 
 /* ---- Penalties ---- */
@@ -204,7 +204,8 @@ static void failures_cost_more_each_time(void **state)
 	for (size_t i = 0; i < sizeof ms / sizeof ms[0]; i++) {
 		assert_int_equal(fail_once(uid(5)), ms[i]);
 		if (ms[i] > 0) {
-			struct obi_admission_answer answer = obi_admission_ask(&gate, uid(5), now);
+			struct obi_admission_answer answer =
+			    obi_admission_ask(&admission, uid(5), now);
 			assert_int_equal(answer.verdict, OBI_ADMISSION_BLOCKED);
 			assert_int_equal(answer.ms, ms[i]);
 			assert_int_equal(asked(uid(6)), OBI_ADMISSION_ENTER);
@@ -217,7 +218,7 @@ static void failures_cost_more_each_time(void **state)
 
 static void failures_are_forgotten_and_forgiven(void **state)
 {
-	struct obi_admission_slot seat;
+	struct obi_admission_slot slot;
 	(void)state;
 	begin(SEATS, NULL);
 	assert_int_equal(fail_once(uid(5)), 0);
@@ -225,12 +226,12 @@ static void failures_are_forgotten_and_forgiven(void **state)
 	now += 60000;
 	assert_int_equal(fail_once(uid(5)), 0);
 	assert_int_equal(fail_once(uid(5)), 0);
-	must_enter(uid(5), &seat);
-	assert_int_equal(obi_admission_leave(&gate, &seat, OBI_ADMISSION_PASSED, now), 0);
+	must_enter(uid(5), &slot);
+	assert_int_equal(obi_admission_leave(&admission, &slot, OBI_ADMISSION_PASSED, now), 0);
 	assert_int_equal(fail_once(uid(5)), 0);
 	assert_int_equal(fail_once(uid(5)), 0);
-	must_enter(uid(5), &seat);
-	assert_int_equal(obi_admission_leave(&gate, &seat, OBI_ADMISSION_GONE, now), 0);
+	must_enter(uid(5), &slot);
+	assert_int_equal(obi_admission_leave(&admission, &slot, OBI_ADMISSION_GONE, now), 0);
 	assert_int_equal(fail_once(uid(5)), 100);
 }
 
@@ -288,14 +289,14 @@ static void more_sources_than_the_table_has_room_for(void **state)
 	(void)state;
 	begin(MANY, NULL);
 	for (uint32_t i = 0; i < 300; i++) {
-		must_enter(uid(5000 + i), &seats[i]);
+		must_enter(uid(5000 + i), &slots[i]);
 	}
 	for (uint32_t i = 0; i < 300; i++) {
-		assert_int_equal(obi_admission_leave(&gate, &seats[i], OBI_ADMISSION_FAILED, now),
-				 0);
+		assert_int_equal(
+		    obi_admission_leave(&admission, &slots[i], OBI_ADMISSION_FAILED, now), 0);
 	}
-	assert_int_equal(gate.seated, 0);
-	assert_int_equal(gate.rest.seats, 0);
+	assert_int_equal(admission.admitted, 0);
+	assert_int_equal(admission.overflow.slots, 0);
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_ENTER);
 }
 
@@ -308,41 +309,41 @@ static void strangers_leave_a_quarter_free(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
 		begin(reserved[i][0], NULL);
-		assert_int_equal(gate.reserved, reserved[i][1]);
+		assert_int_equal(admission.reserved, reserved[i][1]);
 	}
 	begin(SEATS, NULL);
 	for (int i = 0; i < OPEN; i++) {
-		must_enter(uid(5), &seats[i]);
+		must_enter(uid(5), &slots[i]);
 	}
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 	for (int i = OPEN; i < SEATS; i++) {
-		must_enter(uid(OWN), &seats[i]);
+		must_enter(uid(OWN), &slots[i]);
 	}
 	/* And the trusted take one of theirs, at once, whatever it does; the oldest first. */
-	must_evict(uid(OWN), &seats[0]);
-	assert_true(obi_admission_rise(&seats[0], OBI_ADMISSION_TALKING, now));
-	must_evict(uid(OWN), &seats[1]);
+	must_evict(uid(OWN), &slots[0]);
+	assert_true(obi_admission_advance(&slots[0], OBI_ADMISSION_TALKING, now));
+	must_evict(uid(OWN), &slots[1]);
 }
 
 static void with_one_seat_nobody_is_kept_out_for_good(void **state)
 {
 	(void)state;
 	begin(1, NULL);
-	must_enter(uid(5), &seats[0]);
-	must_evict(uid(OWN), &seats[0]);
-	(void)obi_admission_leave(&gate, &seats[0], OBI_ADMISSION_GONE, now);
-	must_enter(uid(OWN), &seats[0]);
+	must_enter(uid(5), &slots[0]);
+	must_evict(uid(OWN), &slots[0]);
+	(void)obi_admission_leave(&admission, &slots[0], OBI_ADMISSION_GONE, now);
+	must_enter(uid(OWN), &slots[0]);
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 	assert_int_equal(asked(uid(OWN)), OBI_ADMISSION_WAIT);
 	now += 1;
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
-	must_evict(uid(OWN), &seats[0]);
+	must_evict(uid(OWN), &slots[0]);
 }
 
 static void fill(struct obi_origin from, int first, int count)
 {
 	for (int i = first; i < first + count; i++) {
-		must_enter(from, &seats[i]);
+		must_enter(from, &slots[i]);
 	}
 }
 
@@ -354,18 +355,18 @@ static void the_greediest_source_gives_way_at_once(void **state)
 	fill(uid(6), 4, 2);
 	/* Not the oldest, nor a silent one of another source: the one of those who have the most
 	 * that has said nothing. */
-	assert_true(obi_admission_rise(&seats[0], OBI_ADMISSION_TALKING, now));
-	must_evict(uid(7), &seats[1]);
+	assert_true(obi_admission_advance(&slots[0], OBI_ADMISSION_TALKING, now));
+	must_evict(uid(7), &slots[1]);
 	for (int i = 1; i < 4; i++) {
-		assert_true(obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now));
+		assert_true(obi_admission_advance(&slots[i], OBI_ADMISSION_TALKING, now));
 	}
-	must_evict(uid(7), &seats[0]);
+	must_evict(uid(7), &slots[0]);
 	/* Whoever has as many gets nothing before their moment is over. */
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 	now += 4;
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 	now += 1;
-	must_evict(uid(5), &seats[0]);
+	must_evict(uid(5), &slots[0]);
 }
 
 static void who_has_proved_the_secret_goes_last(void **state)
@@ -375,12 +376,12 @@ static void who_has_proved_the_secret_goes_last(void **state)
 	fill(uid(5), 0, OPEN - 1);
 	fill(uid(6), OPEN - 1, 1);
 	for (int i = 0; i < OPEN - 1; i++) {
-		assert_true(obi_admission_rise(&seats[i], OBI_ADMISSION_PROVEN, now));
+		assert_true(obi_admission_advance(&slots[i], OBI_ADMISSION_PROVEN, now));
 	}
 	now += 1000;
-	must_evict(uid(7), &seats[OPEN - 1]);
-	assert_true(obi_admission_rise(&seats[OPEN - 1], OBI_ADMISSION_PROVEN, now));
-	must_evict(uid(7), &seats[0]);
+	must_evict(uid(7), &slots[OPEN - 1]);
+	assert_true(obi_admission_advance(&slots[OPEN - 1], OBI_ADMISSION_PROVEN, now));
+	must_evict(uid(7), &slots[0]);
 }
 
 /* Where all look alike, one of them may be the parent: it waits for a moment that surely comes. */
@@ -390,23 +391,23 @@ static void the_shared_and_the_trusted_wait(void **state)
 	(void)state;
 	begin(SEATS, NULL);
 	fill(lo, 0, OPEN);
-	struct obi_admission_answer answer = obi_admission_ask(&gate, lo, now);
+	struct obi_admission_answer answer = obi_admission_ask(&admission, lo, now);
 	assert_int_equal(answer.verdict, OBI_ADMISSION_WAIT);
 	assert_int_equal(answer.ms, 1);
 	now += 1;
-	must_evict(lo, &seats[0]);
+	must_evict(lo, &slots[0]);
 	for (int i = 0; i < OPEN; i++) {
-		assert_true(obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now));
-		assert_false(obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now + 1));
-		assert_false(obi_admission_rise(&seats[i], OBI_ADMISSION_SILENT, now + 1));
+		assert_true(obi_admission_advance(&slots[i], OBI_ADMISSION_TALKING, now));
+		assert_false(obi_admission_advance(&slots[i], OBI_ADMISSION_TALKING, now + 1));
+		assert_false(obi_admission_advance(&slots[i], OBI_ADMISSION_SILENT, now + 1));
 	}
-	answer = obi_admission_ask(&gate, lo, now);
+	answer = obi_admission_ask(&admission, lo, now);
 	assert_int_equal(answer.verdict, OBI_ADMISSION_WAIT);
 	assert_int_equal(answer.ms, 5);
 	now += 5;
-	must_evict(lo, &seats[0]);
-	(void)obi_admission_leave(&gate, &seats[0], OBI_ADMISSION_GONE, now);
-	must_enter(lo, &seats[0]);
+	must_evict(lo, &slots[0]);
+	(void)obi_admission_leave(&admission, &slots[0], OBI_ADMISSION_GONE, now);
+	must_enter(lo, &slots[0]);
 	/* The trusted, among themselves. */
 	begin(2, NULL);
 	fill(uid(OWN), 0, 2);
@@ -423,16 +424,16 @@ static void the_silent_go_before_the_talking(void **state)
 	begin(SEATS, NULL);
 	fill(lo, 0, OPEN - 1);
 	for (int i = 0; i < OPEN - 1; i++) {
-		(void)obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now);
+		(void)obi_admission_advance(&slots[i], OBI_ADMISSION_TALKING, now);
 	}
 	now += 999;
 	fill(lo, OPEN - 1, 1);
-	assert_int_equal(obi_admission_ask(&gate, lo, now).ms, 1);
+	assert_int_equal(obi_admission_ask(&admission, lo, now).ms, 1);
 	assert_int_equal(asked(lo), OBI_ADMISSION_WAIT);
 	now += 1;
-	must_evict(lo, &seats[0]);
-	assert_true(obi_admission_rise(&seats[0], OBI_ADMISSION_PROVEN, now));
-	must_evict(lo, &seats[1]);
+	must_evict(lo, &slots[0]);
+	assert_true(obi_admission_advance(&slots[0], OBI_ADMISSION_PROVEN, now));
+	must_evict(lo, &slots[1]);
 }
 
 static void an_exchange_over_a_network_takes_longer(void **state)
@@ -442,12 +443,12 @@ static void an_exchange_over_a_network_takes_longer(void **state)
 	begin(SEATS, NULL);
 	fill(far, 0, OPEN);
 	for (int i = 0; i < OPEN; i++) {
-		(void)obi_admission_rise(&seats[i], OBI_ADMISSION_TALKING, now);
+		(void)obi_admission_advance(&slots[i], OBI_ADMISSION_TALKING, now);
 	}
 	now += 99;
 	assert_int_equal(asked(far), OBI_ADMISSION_FULL);
 	now += 1;
-	must_evict(far, &seats[0]);
+	must_evict(far, &slots[0]);
 }
 
 static void leaving_twice_is_leaving_once(void **state)
@@ -456,12 +457,12 @@ static void leaving_twice_is_leaving_once(void **state)
 	(void)state;
 	begin(SEATS, NULL);
 	fill(uid(5), 0, 2);
-	(void)obi_admission_leave(&gate, &seats[0], OBI_ADMISSION_PASSED, now);
-	(void)obi_admission_leave(&gate, &seats[0], OBI_ADMISSION_FAILED, now);
-	(void)obi_admission_leave(&gate, &never, OBI_ADMISSION_FAILED, now);
-	assert_int_equal(gate.seated, 1);
-	assert_int_equal(gate.strangers, 1);
-	assert_ptr_equal(gate.first, &seats[1]);
+	(void)obi_admission_leave(&admission, &slots[0], OBI_ADMISSION_PASSED, now);
+	(void)obi_admission_leave(&admission, &slots[0], OBI_ADMISSION_FAILED, now);
+	(void)obi_admission_leave(&admission, &never, OBI_ADMISSION_FAILED, now);
+	assert_int_equal(admission.admitted, 1);
+	assert_int_equal(admission.untrusted, 1);
+	assert_ptr_equal(admission.first, &slots[1]);
 }
 
 int main(void)

@@ -108,7 +108,7 @@ static void fault_43_a_recorded_dialer_opens_nothing(void **state)
 	struct obi_replay_cache seen = {.count = 0};
 	struct pair *p = begun("noise", "noise");
 	struct flight first = tap(&p->parent);
-	p->child.auth.seen = &seen;
+	p->child.auth.replays = &seen;
 	give(&p->child, first.bytes, first.len, SIZE_MAX);
 	assert_int_equal(obi_session_progress(&p->child.session), OBI_PROGRESS_PROVEN);
 	assert_true(carry(&p->child, &p->parent, SIZE_MAX));
@@ -117,7 +117,7 @@ static void fault_43_a_recorded_dialer_opens_nothing(void **state)
 	struct end victim;
 	init_end(&victim, OB_AUTH_ACCEPTOR, "noise", secret_a);
 	obi_authentication_begin(&victim.session);
-	victim.auth.seen = &seen;
+	victim.auth.replays = &seen;
 	give(&victim, first.bytes, first.len, SIZE_MAX);
 	assert_int_equal(victim.session.state, OBI_SESSION_CONFIRMING);
 	assert_int_equal(obi_session_progress(&victim.session), OBI_PROGRESS_TALKING);
@@ -173,7 +173,7 @@ static void what_was_seen_is_bounded(void **state)
 	struct flight first = tap(&p->parent);
 	(void)state;
 	first.bytes[first.len - 1] ^= 1;
-	p->child.auth.seen = &seen;
+	p->child.auth.replays = &seen;
 	give(&p->child, first.bytes, first.len, SIZE_MAX);
 	assert_int_equal(p->child.closed, 1);
 	assert_int_equal(seen.count, 0);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/acceptor.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/uri.h"
+
+enum { ACCEPT_PAUSE_MS = 100, ACCEPTS_A_TURN = 64, ADDRESS_MAX = 4096 };
+
+static const struct ob_transport_ops *transport_of(const struct obi_acceptor *a)
+{
+	return &a->connections->endpoint.transport->as.transport;
+}
+
+static void pause_accepting(struct obi_acceptor *a, int64_t ms)
+{
+	obi_io_stop(&a->io);
+	obi_timer_set(a->connections->rt->loop, &a->pause, ms);
+}
+
+/* Find out where the connection comes from, without a pidfd, which would cost a descriptor each.
+ * false: the peer has gone already. */
+static bool find_origin(const struct obi_acceptor *a, struct ob_stream *stream,
+			struct obi_origin *ret)
+{
+	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd)};
+	struct ob_error err;
+	if (transport_of(a)->peer != NULL && transport_of(a)->peer(stream, &peer, &err) < 0) {
+		return false;
+	}
+	*ret = obi_origin_of_peer(&peer);
+	return true;
+}
+
+static void refuse(struct obi_acceptor *a, struct ob_stream *stream, struct obi_origin from,
+		   const struct obi_admission_answer *answer)
+{
+	char why[96];
+	transport_of(a)->close(stream);
+	if (answer->verdict == OBI_ADMISSION_BLOCKED) {
+		snprintf(why, sizeof why, "too many failures from there; for %lld ms more",
+			 (long long)answer->ms);
+	} else {
+		snprintf(why, sizeof why, "too many connections that have not authenticated");
+	}
+	obi_warn(&a->connections->warner, OBI_WARN_PREAUTH, &from, "a connection was refused", why);
+}
+
+/* Admit or refuse an accepted stream. false: it has to wait, and all behind it. */
+static bool admit(struct obi_acceptor *a, struct ob_stream *stream)
+{
+	struct obi_origin from;
+	if (!find_origin(a, stream, &from)) {
+		transport_of(a)->close(stream);
+		return true;
+	}
+	struct obi_admission_answer answer = obi_connections_admit(a->connections, from);
+	switch (answer.verdict) {
+	case OBI_ADMISSION_ENTER:
+		obi_connections_add(a->connections, stream, from);
+		return true;
+	case OBI_ADMISSION_WAIT:
+		a->waiting = stream;
+		pause_accepting(a, answer.ms > 0 ? answer.ms : 1);
+		return false;
+	default:
+		refuse(a, stream, from, &answer);
+		return true;
+	}
+}
+
+static void warn_of_pause(struct obi_acceptor *a, const char *why)
+{
+	obi_warn(&a->connections->warner, OBI_WARN_PREAUTH, NULL,
+		 "cannot accept connections for a moment", why);
+}
+
+/*
+ * There are no descriptors left. As long as a connection waits, the listener stays readable. Free
+ * the reserve to accept and close one connection, so that its peer learns of it, and accept no
+ * more for a moment.
+ */
+static void refuse_one(struct obi_acceptor *a)
+{
+	struct ob_stream *stream;
+	close(a->reserve_fd);
+	if (transport_of(a)->accept(a->listener, &stream, NULL) == OB_OK) {
+		transport_of(a)->close(stream);
+	}
+	a->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	pause_accepting(a, ACCEPT_PAUSE_MS);
+	warn_of_pause(a, "out of file descriptors or memory");
+}
+
+static void on_acceptable(void *user, int events)
+{
+	struct obi_acceptor *a = user;
+	struct ob_error err = {0};
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		struct ob_stream *stream;
+		int r = transport_of(a)->accept(a->listener, &stream, &err);
+		if (r == OB_EAGAIN || (r == OB_OK && !admit(a, stream))) {
+			return;
+		}
+		if (r == OB_ENOMEM) {
+			refuse_one(a);
+			return;
+		}
+		if (r < 0) {
+			warn_of_pause(a, err.text);
+			pause_accepting(a, ACCEPT_PAUSE_MS);
+			return;
+		}
+	}
+}
+
+static void resume_accepting(void *user)
+{
+	struct obi_acceptor *a = user;
+	struct ob_stream *stream = a->waiting;
+	a->waiting = NULL;
+	if (stream == NULL || admit(a, stream)) {
+		obi_io_set(a->connections->rt->loop, &a->io,
+			   transport_of(a)->listener_fd(a->listener), OB_READABLE);
+	}
+}
+
+void obi_acceptor_slot_free(struct obi_acceptor *a)
+{
+	if (a->waiting != NULL) {
+		obi_timer_set(a->connections->rt->loop, &a->pause, 0);
+	}
+}
+
+int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
+			const struct ob_stream_params *params, struct ob_error *reterr)
+{
+	struct obi_arena arena;
+	struct ob_uri parsed;
+	obi_arena_init(&arena, 64 * 1024);
+	int r = obi_uri_parse(uri, &arena.ob, &parsed, reterr);
+	if (r == OB_OK) {
+		r = transport_of(a)->listen(a->connections->endpoint.host, &parsed, params,
+					    &a->listener, reterr);
+	}
+	obi_arena_free(&arena);
+	if (r < 0) {
+		a->listener = NULL;
+		return reterr != NULL ? obi_wrap(reterr, "listening on %s", uri) : r;
+	}
+	a->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	a->io.fn = on_acceptable;
+	a->pause.fn = resume_accepting;
+	a->io.user = a->pause.user = a;
+	resume_accepting(a);
+	return OB_OK;
+}
+
+char *obi_acceptor_address(const struct obi_acceptor *a)
+{
+	char memory[ADDRESS_MAX];
+	struct ob_sink out = ob_sink_fixed(memory, sizeof memory - 1);
+	if (transport_of(a)->local_uri(a->listener, &out) < 0 || out.failed) {
+		return NULL;
+	}
+	memory[out.len] = '\0';
+	return strdup(memory);
+}
+
+void obi_acceptor_stop(struct obi_acceptor *a)
+{
+	obi_io_stop(&a->io);
+	obi_timer_stop(&a->pause);
+	if (a->waiting != NULL) {
+		transport_of(a)->close(a->waiting);
+		a->waiting = NULL;
+	}
+	if (a->reserve_fd >= 0) {
+		close(a->reserve_fd);
+		a->reserve_fd = -1;
+	}
+}
+
+void obi_acceptor_close(struct obi_acceptor *a)
+{
+	if (a->listener != NULL) {
+		transport_of(a)->listener_close(a->listener);
+		a->listener = NULL;
+	}
+}

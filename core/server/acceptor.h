@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* server/acceptor - the listener of a child: takes connections from it as far as admission and the
+ * supply of descriptors allow. */
+#ifndef OBI_SERVER_ACCEPTOR_H
+#define OBI_SERVER_ACCEPTOR_H
+
+#include "server/connections.h"
+
+struct obi_acceptor {
+	struct obi_connections *connections;
+	struct ob_listener *listener; /* NULL: does not listen */
+	struct obi_io io;
+	struct obi_timer pause;	   /* until it accepts again */
+	int reserve_fd;		   /* freed to refuse a connection when there are no descriptors */
+	struct ob_stream *waiting; /* accepted, and waits for a preauth slot; NULL: none */
+};
+
+/* Listen at uri, and begin to accept. */
+int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
+			const struct ob_stream_params *params, struct ob_error *reterr);
+
+/* The address that it listens at, as a new string. NULL: out of memory. */
+char *obi_acceptor_address(const struct obi_acceptor *a);
+
+/* A preauth slot is free. */
+void obi_acceptor_slot_free(struct obi_acceptor *a);
+
+/* Stop accepting, then close the listener; both may be called again. */
+void obi_acceptor_stop(struct obi_acceptor *a);
+void obi_acceptor_close(struct obi_acceptor *a);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* server/control - outboard-control, the interface that every child has: health, version, list of
+ * interfaces, shutdown. */
+#ifndef OBI_SERVER_CONTROL_H
+#define OBI_SERVER_CONTROL_H
+
+#include "server/connections.h"
+
+struct obi_probe;
+
+struct obi_control {
+	struct obi_connections *connections;
+	struct obi_probe *probes;
+	uint64_t version;
+	int64_t opened_ns; /* CLOCK_BOOTTIME */
+};
+
+/* Expose the interface; connections must be set. */
+int obi_control_expose(struct obi_control *control, struct ob_error *reterr);
+
+/* Let health ask fn too. OB_ENOMEM. */
+int obi_control_add_probe(struct obi_control *control, const char *name, ob_probe_fn *fn,
+			  void *user, struct ob_error *reterr);
+
+void obi_control_free(struct obi_control *control);
+
+#endif
