@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The children of the config: a connector each, supervised from beginning to end. */
+#include "cli/run/members.h"
+
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "cli/run/run.h"
 
-/* ---- What the connectors tell ---- */
+/* ---- Events and logs ---- */
 
-/* An exit that somebody asked for is no surprise. */
-static bool is_asked_for(const struct obi_member *member)
+/* Whether the child exits because it is being stopped. */
+static bool is_stopping(const struct obi_member *member)
 {
 	struct ob_status status = {.size = sizeof status};
 	ob_connector_status(member->connector, &status);
@@ -18,44 +18,46 @@ static bool is_asked_for(const struct obi_member *member)
 static void on_event(void *user, const struct ob_event *event)
 {
 	struct obi_member *member = user;
-	obi_run_log_event(member->run, event,
-			  event->type == OB_EVENT_EXITED && is_asked_for(member));
-	obi_orders_event(member, event);
+	struct obi_members *members = member->members;
+	obi_run_log_event(members->log, event,
+			  event->type == OB_EVENT_EXITED && is_stopping(member));
+	members->on_event(members->user, member, event);
 }
 
 static void on_log(void *user, const struct ob_log_record *record)
 {
 	struct obi_member *member = user;
-	ob_log_writer_record(member->run->writer, record);
+	ob_log_writer_record(member->members->log->writer, record);
 }
 
 /* ---- Beginning ---- */
 
-static int make_one(struct obi_member *member, struct ob_error *reterr)
+static int make_one(struct obi_member *member, ob_runtime *rt, struct ob_error *reterr)
 {
 	struct ob_connector_options options = *member->options;
 	options.on_event = on_event;
 	options.on_log = on_log;
 	options.user_data = member;
-	int r = ob_connector_new(member->run->rt, &options, &member->connector, reterr);
+	int r = ob_connector_new(rt, &options, &member->connector, reterr);
 	return r < 0 ? obi_wrap(reterr, "children.%s", options.name) : OB_OK;
 }
 
-int obi_members_make(struct obi_run *run, struct ob_error *reterr)
+int obi_members_make(struct obi_members *members, ob_runtime *rt,
+		     const struct obi_run_config *config, struct ob_error *reterr)
 {
-	run->members = calloc((size_t)run->config.count + 1, sizeof *run->members);
-	if (run->members == NULL) {
+	members->list = calloc((size_t)config->count + 1, sizeof *members->list);
+	if (members->list == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	for (uint32_t i = 0; i < run->config.count; i++) {
-		struct obi_member *member = &run->members[i];
-		member->run = run;
-		member->options = &run->config.children[i];
-		int r = make_one(member, reterr);
+	for (uint32_t i = 0; i < config->count; i++) {
+		struct obi_member *member = &members->list[i];
+		member->members = members;
+		member->options = &config->children[i];
+		int r = make_one(member, rt, reterr);
 		if (r < 0) {
 			return r;
 		}
-		run->count++;
+		members->count++;
 	}
 	return OB_OK;
 }
@@ -64,18 +66,17 @@ void obi_member_begin(struct obi_member *member)
 {
 	struct ob_error err;
 	member->held = false;
-	if (member->run->mode == OBI_RUN_SERVING &&
-	    ob_connector_supervise(member->connector, &err) < 0) {
-		obi_run_log(member->run, member->options->name, OB_LOG_ERROR,
+	if (!member->members->ending && ob_connector_supervise(member->connector, &err) < 0) {
+		obi_run_log(member->members->log, member->options->name, OB_LOG_ERROR,
 			    "cannot be supervised", "{s:s}", "cause", err.text);
 	}
 }
 
-void obi_members_begin(struct obi_run *run)
+void obi_members_begin(struct obi_members *members)
 {
-	for (uint32_t i = 0; i < run->count; i++) {
-		if (!run->members[i].held) {
-			obi_member_begin(&run->members[i]);
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (!members->list[i].held) {
+			obi_member_begin(&members->list[i]);
 		}
 	}
 }
@@ -85,41 +86,54 @@ void obi_members_begin(struct obi_run *run)
 static void on_done(void *user, int result, const struct ob_error *err)
 {
 	struct obi_member *member = user;
+	struct obi_members *members = member->members;
 	if (result < 0) {
-		obi_run_log(member->run, member->options->name, OB_LOG_ERROR,
-			    "cannot be left in order", "{s:s}", "cause", err->text);
+		obi_run_log(members->log, member->options->name, OB_LOG_ERROR,
+			    "cannot be stopped or detached", "{s:s}", "cause", err->text);
 	}
-	obi_run_done_one(member->run);
+	members->pending--;
+	members->on_done(members->user);
 }
 
-static void end_all(struct obi_run *run,
+static void end_all(struct obi_members *members,
 		    int (*end)(ob_connector *, ob_done_fn *, void *, struct ob_error *))
 {
-	for (uint32_t i = 0; i < run->count; i++) {
+	members->ending = true;
+	members->pending += members->count;
+	for (uint32_t i = 0; i < members->count; i++) {
 		struct ob_error err;
-		run->pending++;
-		if (end(run->members[i].connector, on_done, &run->members[i], &err) < 0) {
-			on_done(&run->members[i], err.code, &err);
+		if (end(members->list[i].connector, on_done, &members->list[i], &err) < 0) {
+			on_done(&members->list[i], err.code, &err);
 		}
 	}
 }
 
-void obi_members_stop(struct obi_run *run)
+void obi_members_stop(struct obi_members *members)
 {
-	end_all(run, ob_connector_stop_async);
+	end_all(members, ob_connector_stop_async);
 }
 
-void obi_members_detach(struct obi_run *run)
+void obi_members_detach(struct obi_members *members)
 {
-	end_all(run, ob_connector_detach_async);
+	end_all(members, ob_connector_detach_async);
 }
 
-void obi_members_close(struct obi_run *run)
+void obi_members_close(struct obi_members *members)
 {
-	for (uint32_t i = 0; i < run->count; i++) {
-		ob_connector_close(run->members[i].connector);
+	for (uint32_t i = 0; i < members->count; i++) {
+		ob_connector_close(members->list[i].connector);
 	}
-	run->count = 0;
-	free(run->members);
-	run->members = NULL;
+	members->count = 0;
+	free(members->list);
+	members->list = NULL;
+}
+
+struct obi_member *obi_members_find(const struct obi_members *members, struct ob_bytes name)
+{
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (ob_bytes_is(name, members->list[i].options->name)) {
+			return &members->list[i];
+		}
+	}
+	return NULL;
 }

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Orphans below us become our children: what a child left behind ends with us, and leaves no
- * zombies.
- *
- * A member's own child must be reaped by its connector, which wants its status. Both ask the
- * kernel; so look before taking.
- */
+#include "cli/run/reap.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -16,45 +11,50 @@
 #include <time.h>
 
 #include "base/error.h"
-#include "cli/run/run.h"
 
 enum { LOOK_AGAIN_MS = 20, KILL_ROUNDS = 64, KILL_WAIT_MS = 2000 };
 
-static void on_reap_again(void *user, int what)
+static void on_again(void *user, int what)
 {
 	(void)what;
 	obi_reap(user);
 }
 
-int obi_reap_begin(struct obi_run *run, struct ob_error *reterr)
+int obi_reap_begin(struct obi_reaper *reaper, ob_runtime *rt, struct ob_error *reterr)
 {
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
 		return obi_fail(reterr, OB_EIO, errno, "becoming the parent of orphans");
 	}
-	return ob_watch_timer(run->rt, -1, on_reap_again, run, &run->reap_again, reterr);
+	return ob_watch_timer(rt, -1, on_again, reaper, &reaper->again, reterr);
 }
 
-static bool is_member(const struct obi_run *run, pid_t pid)
+void obi_reap_end(struct obi_reaper *reaper)
 {
-	for (uint32_t i = 0; i < run->count; i++) {
-		if (ob_connector_pid(run->members[i].connector) == pid) {
+	ob_watch_free(reaper->again);
+	reaper->again = NULL;
+}
+
+static bool is_member(const struct obi_members *members, pid_t pid)
+{
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (ob_connector_pid(members->list[i].connector) == pid) {
 			return true;
 		}
 	}
 	return false;
 }
 
-/* The kernel shows one dead child after the other. While it shows a member's, others may wait
- * behind it: look again soon. */
-void obi_reap(struct obi_run *run)
+/* The kernel shows one dead child at a time. While it shows that of a member, others may be hidden:
+ * look again soon. */
+void obi_reap(struct obi_reaper *reaper)
 {
 	for (;;) {
 		siginfo_t dead = {.si_pid = 0};
 		if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) < 0 || dead.si_pid == 0) {
 			return;
 		}
-		if (is_member(run, dead.si_pid)) {
-			ob_watch_set_timer(run->reap_again, LOOK_AGAIN_MS);
+		if (is_member(reaper->members, dead.si_pid)) {
+			ob_watch_set_timer(reaper->again, LOOK_AGAIN_MS);
 			return;
 		}
 		(void)waitid(P_PID, (id_t)dead.si_pid, &dead, WEXITED | WNOHANG);
@@ -63,8 +63,8 @@ void obi_reap(struct obi_run *run)
 
 /* ---- The end ---- */
 
-/* SIGKILL to each child of one of our threads. They are ours and not reaped, so their pids are
- * theirs. Returns how many. */
+/* Send SIGKILL to each child of one thread of this process. They are not reaped yet, so their pids
+ * cannot be those of other processes. Returns their number. */
 static size_t kill_children_of(const char *thread)
 {
 	char path[64];
@@ -97,7 +97,7 @@ static size_t kill_children(void)
 	return count;
 }
 
-/* Reap them, waiting a while for each; SIGCHLD is blocked, so none is missed. */
+/* Wait for each and reap it. SIGCHLD is blocked, so none is missed. */
 static void await_children(void)
 {
 	const struct timespec patience = {.tv_sec = KILL_WAIT_MS / 1000};
@@ -117,16 +117,16 @@ static void await_children(void)
 	}
 }
 
-/* What a killed one had started comes to us in its turn. */
-void obi_reap_kill(struct obi_run *run)
+/* Children of a killed process become children of this one: again, until there are none. */
+void obi_reap_kill(struct obi_run_log *log)
 {
 	for (int round = 0; round < KILL_ROUNDS; round++) {
 		size_t count = kill_children();
 		if (count == 0) {
 			return;
 		}
-		obi_run_log(run, NULL, OB_LOG_WARN, "killed what children had left behind", "{s:U}",
-			    "processes", (uint64_t)count);
+		obi_run_log(log, NULL, OB_LOG_WARN, "killed processes that children left behind",
+			    "{s:U}", "processes", (uint64_t)count);
 		await_children();
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* data_root: who is in charge of it, and the record of the children that it is in charge of. */
+#include "cli/run/root.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,13 +13,13 @@
 #include "base/error.h"
 #include "base/value.h"
 #include "base/names.h"
-#include "cli/run/run.h"
+#include "cli/config/load.h"
 
-enum { RECORD_MAX = 16 << 20, STOP_TIMEOUT_MS = 10000 };
+enum { RECORD_MAX = 16 << 20 };
 
 /* ---- The directory and its lock ---- */
 
-/* mkdir -p; what is made is ours alone. */
+/* Make the directory and those above it, with mode 0700. */
 static int make_dirs(const char *path, struct ob_error *reterr)
 {
 	char *copy = strdup(path);
@@ -38,12 +39,12 @@ static int make_dirs(const char *path, struct ob_error *reterr)
 	return sys == 0 ? OB_OK : obi_fail(reterr, obi_code_of_errno(sys), sys, "cannot be made");
 }
 
-/* Whoever may rename things in it could put another child's directory in place of ours. */
+/* Others who can write there could replace the directory of a child. */
 static int check_root(int fd, struct ob_error *reterr)
 {
 	struct stat st;
 	if (fstat(fd, &st) < 0) {
-		return obi_fail(reterr, OB_EIO, errno, "cannot be looked at");
+		return obi_fail(reterr, OB_EIO, errno, "its owner and mode cannot be read");
 	}
 	if (st.st_uid != geteuid() && st.st_uid != 0) {
 		return obi_fail(reterr, OB_EPERM, 0, "belongs to user %u", (unsigned)st.st_uid);
@@ -60,11 +61,11 @@ static int busy(int fd, struct ob_error *reterr)
 	char text[16];
 	ssize_t n = pread(fd, text, sizeof text - 1, 0);
 	text[n > 0 ? n : 0] = '\0';
-	return obi_fail(reterr, OB_EBUSY, 0, "another outboard run (pid %ld) has it",
+	return obi_fail(reterr, OB_EBUSY, 0, "another outboard run (pid %ld) uses it",
 			strtol(text, NULL, 10));
 }
 
-/* The pid in it is for people; the lock is what counts. */
+/* The pid in the file is only for messages. */
 static int take_lock(struct obi_root *root, struct ob_error *reterr)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -112,7 +113,8 @@ static int open_root(struct obi_root *root, struct ob_error *reterr)
 
 int obi_root_open(const char *path, struct obi_root *ret, struct ob_error *reterr)
 {
-	*ret = (struct obi_root){.path = path, .fd = -1, .lock = -1};
+	*ret = OBI_ROOT_NONE;
+	ret->path = path;
 	obi_arena_init(&ret->arena, RECORD_MAX);
 	int r = open_root(ret, reterr);
 	if (r < 0) {
@@ -159,7 +161,7 @@ static struct obi_record_entry *read_entry(const struct ob_value *value, struct 
 	*entry = (struct obi_record_entry){.name = name,
 					   .data_path = path,
 					   .stop_signal = SIGINT,
-					   .stop_timeout_ms = STOP_TIMEOUT_MS};
+					   .stop_timeout_ms = OBI_STOP_TIMEOUT_MS};
 	if (ob_get_int(ob_value_find(value, "stop_signal"), &signal_number) && signal_number > 0 &&
 	    signal_number <= 64) {
 		entry->stop_signal = (int)signal_number;
@@ -170,7 +172,7 @@ static struct obi_record_entry *read_entry(const struct ob_value *value, struct 
 	return entry;
 }
 
-/* A record that cannot be understood names nobody: what lives in data_root is found without it. */
+/* A record that cannot be parsed is as good as none: children in data_root are found without it. */
 struct obi_record_entry *obi_root_read(int fd, uid_t owner, struct obi_arena *arena)
 {
 	struct obi_record_entry *list = NULL, **last = &list;

@@ -1,107 +1,122 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard run: supervise the children of a config, in the foreground. */
-#include <errno.h>
+/* outboard run: supervise the children of a config, in the foreground, in one thread. */
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/args.h"
 #include "base/error.h"
-#include "cli/commands.h"
+#include "cli/args.h"
 #include "cli/call/connect.h"
-#include "api/runtime.h"
+#include "cli/commands.h"
+#include "cli/config/load.h"
 #include "cli/report.h"
-#include "cli/run/run.h"
+#include "cli/run/members.h"
+#include "cli/run/reap.h"
+#include "cli/run/removed.h"
+#include "cli/run/requests.h"
+#include "cli/run/root.h"
+#include "cli/run/run_log.h"
 
-enum { LOG_FLUSH_MS = 5000 };
+static const int signals[] = {SIGINT, SIGTERM, SIGUSR1, SIGCHLD};
+enum { SIGNALS = sizeof signals / sizeof signals[0] };
+
+struct run {
+	const char *file; /* of the config */
+	uint32_t log_format;
+	struct obi_run_config config;
+	ob_runtime *rt;
+	ob_watch *signals[SIGNALS];
+	struct obi_root root;
+	struct obi_run_log log;
+	struct obi_members members;
+	struct obi_removed removed;
+	struct obi_requests requests;
+	struct obi_reaper reaper;
+	char address[4096]; /* of the socket for requests */
+	bool stopped;	    /* the children are stopped, not detached */
+};
 
 /* ---- Ending ---- */
 
-static void end_if_done(struct obi_run *run)
+static bool is_over(const struct run *run)
 {
-	if (run->mode != OBI_RUN_SERVING && run->pending == 0) {
+	return run->members.ending && run->members.pending == 0 && run->removed.pending == 0;
+}
+
+static void end_if_over(void *user)
+{
+	struct run *run = user;
+	if (is_over(run)) {
 		ob_runtime_stop(run->rt);
 	}
 }
 
-void obi_run_done_one(struct obi_run *run)
+static void stop(void *user)
 {
-	run->pending--;
-	end_if_done(run);
-}
-
-void obi_run_stop(struct obi_run *run)
-{
-	if (run->mode != OBI_RUN_SERVING) {
-		return;
+	struct run *run = user;
+	if (!run->members.ending) {
+		run->stopped = true;
+		obi_run_log(&run->log, NULL, OB_LOG_INFO, "stopping all children", NULL);
+		obi_members_stop(&run->members);
+		end_if_over(run);
 	}
-	run->mode = OBI_RUN_STOPPING;
-	obi_run_log(run, NULL, OB_LOG_INFO, "stopping all children", NULL);
-	obi_members_stop(run);
-	end_if_done(run);
 }
 
-static void detach(struct obi_run *run)
+static void detach(struct run *run)
 {
-	if (run->mode != OBI_RUN_SERVING) {
-		return;
+	if (!run->members.ending) {
+		obi_run_log(&run->log, NULL, OB_LOG_INFO, "detaching all children", NULL);
+		obi_members_detach(&run->members);
+		end_if_over(run);
 	}
-	run->mode = OBI_RUN_DETACHING;
-	obi_run_log(run, NULL, OB_LOG_INFO, "letting all children go", NULL);
-	obi_members_detach(run);
-	end_if_done(run);
 }
 
-/* ---- Signals ---- */
+/* ---- Events ---- */
 
 static void on_signal(void *user, int number)
 {
-	struct obi_run *run = user;
+	struct run *run = user;
 	if (number == SIGCHLD) {
-		obi_reap(run);
+		obi_reap(&run->reaper);
 	} else if (number == SIGUSR1) {
 		detach(run);
 	} else {
-		obi_run_stop(run);
+		stop(run);
 	}
 }
 
-static const int signals[OBI_RUN_SIGNALS] = {SIGINT, SIGTERM, SIGUSR1, SIGCHLD};
+static void on_event(void *user, struct obi_member *member, const struct ob_event *event)
+{
+	struct run *run = user;
+	obi_requests_event(&run->requests, member, event);
+}
+
+/* ---- Beginning ---- */
 
 /* Before any thread is made: the signals are blocked in the threads that follow. */
-static int watch_signals(struct obi_run *run, struct ob_error *reterr)
+static int watch_signals(struct run *run, struct ob_error *reterr)
 {
 	int r = OB_OK;
 	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; r == OB_OK && i < OBI_RUN_SIGNALS; i++) {
+	for (size_t i = 0; r == OB_OK && i < SIGNALS; i++) {
 		r = ob_watch_signal(run->rt, signals[i], on_signal, run, &run->signals[i], reterr);
 	}
 	return r;
 }
 
-/* ---- Beginning ---- */
-
-static int open_sinks(struct obi_run *run, struct ob_error *reterr)
+/* Children that are no longer in the config first: a child may have to wait for one of them. */
+static int begin_children(struct run *run, struct ob_error *reterr)
 {
-	struct ob_log_writer_options options = {.size = sizeof options, .format = run->log_format};
-	int r = ob_log_writer_new(STDOUT_FILENO, &options, &run->writer, reterr);
-	return r == OB_OK ? obi_run_log_open(run, reterr) : r;
-}
-
-/* Those that are no longer in the config first: a child may wait for an earlier one of its name. */
-static int begin_children(struct obi_run *run, struct ob_error *reterr)
-{
-	obi_run_log(run, NULL, OB_LOG_INFO, "supervising", "{s:i,s:U,s:s}", "pid", (int)getpid(),
-		    "children", (uint64_t)run->count, "socket", run->address);
-	obi_removed_begin(run);
-	int r = obi_removed_record(run, reterr);
+	obi_run_log(&run->log, NULL, OB_LOG_INFO, "supervising", "{s:i,s:U,s:s}", "pid",
+		    (int)getpid(), "children", (uint64_t)run->members.count, "socket",
+		    run->address);
+	int r = obi_removed_begin(&run->removed, reterr);
 	if (r == OB_OK) {
-		obi_members_begin(run);
+		obi_members_begin(&run->members);
 	}
 	return r;
 }
 
-static int begin(struct obi_run *run, struct ob_error *reterr)
+static int begin(struct run *run, struct ob_error *reterr)
 {
 	int r = watch_signals(run, reterr);
 	r = r == OB_OK ? obi_root_open(run->config.data_root, &run->root, reterr) : r;
@@ -110,36 +125,55 @@ static int begin(struct obi_run *run, struct ob_error *reterr)
 	}
 	r = obi_unix_address(run->root.path, OBI_ROOT_SOCKET, run->address, sizeof run->address,
 			     reterr);
-	r = r == OB_OK ? obi_reap_begin(run, reterr) : r;
-	r = r == OB_OK ? open_sinks(run, reterr) : r;
-	r = r == OB_OK ? obi_members_make(run, reterr) : r;
-	r = r == OB_OK ? obi_orders_serve(run, reterr) : r;
+	r = r == OB_OK ? obi_reap_begin(&run->reaper, run->rt, reterr) : r;
+	r = r == OB_OK ? obi_run_log_open(&run->log, run->rt, run->log_format, reterr) : r;
+	r = r == OB_OK ? obi_members_make(&run->members, run->rt, &run->config, reterr) : r;
+	r = r == OB_OK ? obi_requests_serve(&run->requests, run->rt, run->address,
+					    run->log.server_logger, reterr)
+		       : r;
 	return r == OB_OK ? begin_children(run, reterr) : r;
 }
 
-static void end(struct obi_run *run)
+static void end(struct run *run)
 {
-	ob_watch_free(run->reap_again);
-	for (size_t i = 0; i < OBI_RUN_SIGNALS; i++) {
+	obi_reap_end(&run->reaper);
+	for (size_t i = 0; i < SIGNALS; i++) {
 		ob_watch_free(run->signals[i]);
 	}
-	obi_members_close(run);
-	if (run->mode == OBI_RUN_STOPPING) {
-		obi_reap_kill(run);
+	obi_members_close(&run->members);
+	if (run->stopped) {
+		obi_reap_kill(&run->log);
 	}
-	obi_removed_close(run);
-	obi_orders_close(run);
-	obi_run_log_close(run);
-	ob_log_writer_close(run->writer, LOG_FLUSH_MS);
+	obi_removed_close(&run->removed);
+	obi_requests_close(&run->requests);
+	obi_run_log_close(&run->log);
 	obi_root_close(&run->root);
 	ob_runtime_free(run->rt);
 }
 
-static int supervise(struct obi_run *run)
+static void connect_parts(struct run *run)
+{
+	run->log = OBI_RUN_LOG_NONE;
+	run->root = OBI_ROOT_NONE;
+	run->members = (struct obi_members){
+	    .log = &run->log, .on_event = on_event, .on_done = end_if_over, .user = run};
+	run->removed = (struct obi_removed){.rt = run->rt,
+					    .root = &run->root,
+					    .log = &run->log,
+					    .members = &run->members,
+					    .on_done = end_if_over,
+					    .user = run};
+	run->requests =
+	    (struct obi_requests){.members = &run->members, .on_shutdown = stop, .user = run};
+	run->reaper = (struct obi_reaper){.members = &run->members};
+}
+
+static int supervise(struct run *run)
 {
 	struct ob_error err = {0};
+	connect_parts(run);
 	int r = begin(run, &err);
-	while (r == OB_OK && (run->mode == OBI_RUN_SERVING || run->pending > 0)) {
+	while (r == OB_OK && !is_over(run)) {
 		(void)ob_runtime_run(run->rt, -1);
 	}
 	end(run);
@@ -148,8 +182,8 @@ static int supervise(struct obi_run *run)
 
 /* ---- The command ---- */
 
-/* Nothing is made before the config is known to be good. */
-static bool load(struct obi_run *run)
+/* Read and check the config before anything is made. */
+static bool load(struct run *run)
 {
 	struct obi_faults faults, warnings;
 	struct ob_error err;
@@ -178,27 +212,27 @@ static bool read_format(const char *text, uint32_t *ret)
 	} else if (strcmp(text, "json") == 0) {
 		*ret = OB_LOG_FORMAT_JSON;
 	} else {
-		obi_complain("run: --log-format is text or json, not \"%s\"", text);
+		obi_complain("run: --log-format must be text or json, not \"%s\"", text);
 		return false;
 	}
 	return true;
 }
 
-static const char about[] = "Starts every child of the config and keeps it running, in the "
-			    "foreground. Children that run already\n"
-			    "are taken over, those that are no longer in the config are ended. "
-			    "Logs and events go to stdout.\n\n"
-			    "SIGINT and SIGTERM stop all children and end; SIGUSR1 lets them go on "
-			    "and ends. \"outboard status\",\n"
-			    "\"start\", \"stop\" and \"restart\" reach it through a socket in "
-			    "data_root, as the same user or root.\n";
+static const char about[] =
+    "Starts every child of the config and keeps it running, in the foreground. Children that\n"
+    "already run are adopted; those that are no longer in the config are ended. Logs and events\n"
+    "go to stdout.\n\n"
+    "SIGINT and SIGTERM stop all children, then end; SIGUSR1 detaches them: they keep running.\n"
+    "\"outboard status\", \"start\", \"stop\" and \"restart\" reach the supervisor through a "
+    "socket\n"
+    "in data_root, as the same user or root.\n";
 
 int obi_cmd_run(int argc, char **argv)
 {
 	const char *format_text = "text";
 	const struct obi_option options[] = {
-	    {"log-format", "text|json", "how logs and events are printed (default text)",
-	     OBI_OPTION_TEXT, &format_text},
+	    {"log-format", "text|json", "format of logs and events; default text", OBI_OPTION_TEXT,
+	     &format_text},
 	    {0},
 	};
 	const struct obi_usage usage = {.command = "run",
@@ -207,7 +241,7 @@ int obi_cmd_run(int argc, char **argv)
 					.options = options,
 					.min_words = 1,
 					.max_words = 1};
-	struct obi_run run = {.own_pipe = {-1, -1}, .root = {.fd = -1, .lock = -1}};
+	struct run run = {.rt = NULL};
 	struct obi_words words;
 	int status;
 	if (!obi_args_read(&usage, argc, argv, &words, &status)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Records of our own: events of the children, and what the supervisor itself has to tell. They go
- * where the children's logs go. */
+#include "cli/run/run_log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
@@ -8,21 +8,20 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "cli/run/run.h"
 
-enum { ATTRS_MEMORY = 64 * 1024 };
+enum { ATTRS_MEMORY = 64 * 1024, FLUSH_MS = 5000 };
 
 /* ---- Records ---- */
 
-/* The zone of this place, as our own text is for whoever reads it here. */
-static int32_t zone_of(time_t seconds)
+/* The time is written in the local zone. */
+static int32_t local_offset(time_t seconds)
 {
 	struct tm local;
 	return localtime_r(&seconds, &local) != NULL ? (int32_t)local.tm_gmtoff : 0;
 }
 
-static void say(struct obi_run *run, const char *name, int level, const char *message,
-		struct ob_value attrs)
+static void write_record(struct obi_run_log *log, const char *name, int level, const char *message,
+			 struct ob_value attrs)
 {
 	struct ob_log_record record = {
 	    .size = sizeof record,
@@ -33,11 +32,11 @@ static void say(struct obi_run *run, const char *name, int level, const char *me
 	    .attrs = attrs,
 	};
 	clock_gettime(CLOCK_REALTIME, &record.time);
-	record.utc_offset = zone_of(record.time.tv_sec);
-	ob_log_writer_record(run->writer, &record);
+	record.utc_offset = local_offset(record.time.tv_sec);
+	ob_log_writer_record(log->writer, &record);
 }
 
-void obi_run_log(struct obi_run *run, const char *name, int level, const char *message,
+void obi_run_log(struct obi_run_log *log, const char *name, int level, const char *message,
 		 const char *attrs, ...)
 {
 	struct obi_arena arena;
@@ -52,7 +51,7 @@ void obi_run_log(struct obi_run *run, const char *name, int level, const char *m
 	if (ob_builder_finish(&b, &map) < 0) {
 		map = ob_map(NULL, 0);
 	}
-	say(run, name, level, message, map);
+	write_record(log, name, level, message, map);
 	obi_arena_free(&arena);
 }
 
@@ -64,13 +63,13 @@ static const struct {
 } words[] = {
     [OB_EVENT_STARTING] = {"started", OB_LOG_INFO},
     [OB_EVENT_READY] = {"ready", OB_LOG_INFO},
-    [OB_EVENT_UNHEALTHY] = {"not healthy", OB_LOG_WARN},
-    [OB_EVENT_UNRESPONSIVE] = {"does not answer", OB_LOG_WARN},
+    [OB_EVENT_UNHEALTHY] = {"unhealthy", OB_LOG_WARN},
+    [OB_EVENT_UNRESPONSIVE] = {"unresponsive", OB_LOG_WARN},
     [OB_EVENT_EXITED] = {"exited", OB_LOG_WARN},
-    [OB_EVENT_RESTARTING] = {"starts again", OB_LOG_WARN},
-    [OB_EVENT_FAILED] = {"given up", OB_LOG_ERROR},
-    [OB_EVENT_ADOPTED] = {"taken over", OB_LOG_INFO},
-    [OB_EVENT_DETACHED] = {"let go", OB_LOG_INFO},
+    [OB_EVENT_RESTARTING] = {"restarting", OB_LOG_WARN},
+    [OB_EVENT_FAILED] = {"failed", OB_LOG_ERROR},
+    [OB_EVENT_ADOPTED] = {"adopted", OB_LOG_INFO},
+    [OB_EVENT_DETACHED] = {"detached", OB_LOG_INFO},
     [OB_EVENT_STOPPED] = {"stopped", OB_LOG_INFO},
 };
 
@@ -83,7 +82,7 @@ static void build_exit(struct ob_builder *b, const struct ob_event *event)
 	}
 }
 
-/* A machine gets the event by name; a person has the message. */
+/* The name of the event is for programs; the message says the same. */
 static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool by_name,
 			char delay[32])
 {
@@ -106,14 +105,14 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 	if (event->type == OB_EVENT_RESTARTING || event->type == OB_EVENT_FAILED) {
 		ob_build(b, "s:U", "restarts", (uint64_t)event->restarts);
 	}
-	/* The cause of the others is what the message says. */
+	/* The cause of other events is in their message. */
 	if (words[event->type].level > OB_LOG_INFO && event->type != OB_EVENT_EXITED) {
 		ob_build(b, "s:s", "cause", event->cause);
 	}
 	ob_build(b, "}");
 }
 
-void obi_run_log_event(struct obi_run *run, const struct ob_event *event, bool asked_for)
+void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event, bool expected)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
@@ -124,48 +123,59 @@ void obi_run_log_event(struct obi_run *run, const struct ob_event *event, bool a
 	}
 	obi_arena_init(&arena, ATTRS_MEMORY);
 	ob_builder_init(&b, &arena.ob);
-	build_attrs(&b, event, run->log_format == OB_LOG_FORMAT_JSON, delay);
+	build_attrs(&b, event, log->format == OB_LOG_FORMAT_JSON, delay);
 	if (ob_builder_finish(&b, &map) < 0) {
 		map = ob_map(NULL, 0);
 	}
-	say(run, event->name, asked_for ? OB_LOG_INFO : words[event->type].level,
-	    words[event->type].message, map);
+	write_record(log, event->name, expected ? OB_LOG_INFO : words[event->type].level,
+		     words[event->type].message, map);
 	obi_arena_free(&arena);
 }
 
-/* ---- What the server logs ---- */
+/* ---- Records of the server ---- */
 
-static void on_own_record(void *user, const struct ob_log_record *record)
+static void on_server_record(void *user, const struct ob_log_record *record)
 {
-	struct obi_run *run = user;
+	struct obi_run_log *log = user;
 	struct ob_log_record own = *record;
 	own.name = NULL;
-	own.stream = 0;
-	ob_log_writer_record(run->writer, &own);
+	ob_log_writer_record(log->writer, &own);
 }
 
-int obi_run_log_open(struct obi_run *run, struct ob_error *reterr)
+static int open_server_log(struct obi_run_log *log, ob_runtime *rt, struct ob_error *reterr)
 {
-	if (pipe2(run->own_pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
-		run->own_pipe[0] = run->own_pipe[1] = -1;
+	if (pipe2(log->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
+		log->pipe[0] = log->pipe[1] = -1;
 		return obi_fail(reterr, OB_EIO, errno, "pipe");
 	}
 	const struct ob_log_reader_options options = {.size = sizeof options,
-						      .fd = run->own_pipe[0],
+						      .fd = log->pipe[0],
 						      .name = "run",
-						      .on_log = on_own_record,
-						      .user_data = run};
-	int r = ob_logger_new(run->own_pipe[1], &run->logger, reterr);
-	return r == OB_OK ? ob_log_reader_new(run->rt, &options, &run->own_log, reterr) : r;
+						      .on_log = on_server_record,
+						      .user_data = log};
+	int r = ob_logger_new(log->pipe[1], &log->server_logger, reterr);
+	return r == OB_OK ? ob_log_reader_new(rt, &options, &log->reader, reterr) : r;
 }
 
-void obi_run_log_close(struct obi_run *run)
+/* ---- Open and close ---- */
+
+int obi_run_log_open(struct obi_run_log *log, ob_runtime *rt, uint32_t format,
+		     struct ob_error *reterr)
 {
-	ob_log_reader_close(run->own_log);
-	ob_logger_free(run->logger);
+	const struct ob_log_writer_options options = {.size = sizeof options, .format = format};
+	log->format = format;
+	int r = ob_log_writer_new(STDOUT_FILENO, &options, &log->writer, reterr);
+	return r == OB_OK ? open_server_log(log, rt, reterr) : r;
+}
+
+void obi_run_log_close(struct obi_run_log *log)
+{
+	ob_log_reader_close(log->reader);
+	ob_logger_free(log->server_logger);
 	for (size_t i = 0; i < 2; i++) {
-		if (run->own_pipe[i] >= 0) {
-			close(run->own_pipe[i]);
+		if (log->pipe[i] >= 0) {
+			close(log->pipe[i]);
 		}
 	}
+	ob_log_writer_close(log->writer, FLUSH_MS);
 }

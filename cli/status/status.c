@@ -18,7 +18,7 @@
 #include "cli/config/load.h"
 #include "base/names.h"
 #include "cli/report.h"
-#include "cli/run/run.h"
+#include "cli/run/root.h"
 #include "cli/status/probe.h"
 #include "cli/table.h"
 

@@ -67,7 +67,7 @@ class Again(Case):
         gone = self.detach(run, before)["gone"]
         self.write({"keep": [], "new": []})
         again = self.run_it()
-        told = again.record(lambda r: r["msg"] == "is not in the config any more")
+        told = again.record(lambda r: r["msg"] == "no longer in the config, ending it")
         self.assertEqual((told["outboard"], told["pid"]), ("gone", before["gone"]))
         again.record(lambda r: r["msg"] == "ended" and r["outboard"] == "gone")
         gone.wait()

@@ -97,7 +97,7 @@ class Running(Case):
         run.events(bad="restarting", good="ready")
         result = self.order("start", "bad", "good")
         self.expect(result, REMOTE, "good: ready\n")
-        self.assertRegex(result.stderr, r"^bad: process \d+ exited with status 4; starts again in 1h\n$")
+        self.assertRegex(result.stderr, r"^bad: process \d+ exited with status 4; restarting in 1h\n$")
         row = self.status()["bad"]
         self.assertEqual((row["state"], row["pid"]), ("backoff", None))
         self.assertRegex(row["last_error"], "exited with status 4")
@@ -133,7 +133,7 @@ class Running(Case):
         pid = run.event("a", "ready")["pid"]
         second = outboard("run", self.config)
         self.expect(second, UNREACHABLE, "")
-        self.assertIn(f"another outboard run (pid {run.pid}) has it", second.stderr)
+        self.assertIn(f"another outboard run (pid {run.pid}) uses it", second.stderr)
         self.assertIn("data_root", second.stderr)
         self.assertEqual(self.status()["a"]["pid"], pid)
         self.assertEqual(run.end(), OK)

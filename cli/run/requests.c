@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/run/requests.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "cli/status/row.h"
+
+enum { ANSWER_MEMORY = 64 << 20 };
+
+/* What a request asks of one child. */
+struct item {
+	struct obi_request *request;
+	struct obi_member *member;
+	bool waiting; /* for the child to become ready */
+	bool ok;
+	char error[256];
+};
+
+struct obi_request {
+	struct obi_request *next;
+	struct obi_requests *requests;
+	ob_call *call;
+	uint32_t open; /* items that are not done; one more while the request is carried out */
+	uint32_t count;
+	struct item items[];
+};
+
+/* ---- Answers ---- */
+
+static void answer(const struct obi_request *request)
+{
+	struct obi_arena arena;
+	struct ob_builder b;
+	struct ob_value list;
+	obi_arena_init(&arena, ANSWER_MEMORY);
+	ob_builder_init(&b, &arena.ob);
+	ob_build_array(&b);
+	for (uint32_t i = 0; i < request->count; i++) {
+		const struct item *item = &request->items[i];
+		ob_build(&b, "{s:s,s:b,s:s}", "name", item->member->options->name, "ok",
+			 (int)item->ok, "error", item->ok ? NULL : item->error);
+	}
+	ob_build_end(&b);
+	if (ob_builder_finish(&b, &list) == OB_OK) {
+		(void)ob_call_reply(request->call, &list);
+	} else {
+		(void)ob_call_fail(request->call, OB_RPC_INTERNAL, "out of memory");
+	}
+	obi_arena_free(&arena);
+}
+
+/* One item is done, or all have been begun. Answers when that was the last thing to wait for. */
+static void close_one(struct obi_request *request)
+{
+	struct obi_request **slot = &request->requests->first;
+	if (--request->open > 0) {
+		return;
+	}
+	while (*slot != request) {
+		slot = &(*slot)->next;
+	}
+	*slot = request->next;
+	answer(request);
+	free(request);
+}
+
+/* error NULL: success. */
+static void finish(struct item *item, const char *error)
+{
+	item->waiting = false;
+	item->ok = error == NULL;
+	snprintf(item->error, sizeof item->error, "%.*s", (int)sizeof item->error - 1,
+		 error != NULL ? error : "");
+	close_one(item->request);
+}
+
+/* ---- Waiting for a child ---- */
+
+static struct item *find_waiting(const struct obi_requests *requests,
+				 const struct obi_member *member)
+{
+	for (struct obi_request *r = requests->first; r != NULL; r = r->next) {
+		for (uint32_t i = 0; i < r->count; i++) {
+			if (r->items[i].waiting && r->items[i].member == member) {
+				return &r->items[i];
+			}
+		}
+	}
+	return NULL;
+}
+
+static void finish_waiting(const struct obi_requests *requests, const struct obi_member *member,
+			   const char *error)
+{
+	struct item *item;
+	while ((item = find_waiting(requests, member)) != NULL) {
+		finish(item, error);
+	}
+}
+
+void obi_requests_event(struct obi_requests *requests, const struct obi_member *member,
+			const struct ob_event *event)
+{
+	char text[256], delay[32];
+	switch (event->type) {
+	case OB_EVENT_READY:
+	case OB_EVENT_ADOPTED:
+		finish_waiting(requests, member, NULL);
+		break;
+	case OB_EVENT_RESTARTING:
+		ob_duration_format(event->delay_ms, delay, sizeof delay);
+		snprintf(text, sizeof text, "%s; restarting in %s", event->cause, delay);
+		finish_waiting(requests, member, text);
+		break;
+	case OB_EVENT_FAILED:
+	case OB_EVENT_STOPPED:
+	case OB_EVENT_DETACHED:
+		finish_waiting(requests, member, event->cause);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- What is asked ---- */
+
+static void begin(struct item *item)
+{
+	if (item->member->members->ending) {
+		finish(item, "the supervisor is ending");
+		return;
+	}
+	item->waiting = true;
+	if (!item->member->held) {
+		obi_member_begin(item->member);
+	}
+}
+
+static void on_stopped_first(void *user, int result, const struct ob_error *err)
+{
+	struct item *item = user;
+	if (result < 0) {
+		finish(item, err->text);
+	} else {
+		begin(item);
+	}
+}
+
+static void restart(struct item *item)
+{
+	struct ob_error err;
+	if (ob_connector_stop_async(item->member->connector, on_stopped_first, item, &err) < 0) {
+		finish(item, err.text);
+	}
+}
+
+static void start(struct item *item)
+{
+	struct ob_status status = {.size = sizeof status};
+	ob_connector_status(item->member->connector, &status);
+	switch (status.state) {
+	case OB_STATE_READY:
+		finish(item, NULL);
+		break;
+	case OB_STATE_WAITING:
+	case OB_STATE_STARTING:
+	case OB_STATE_ADOPTING:
+		item->waiting = true;
+		break;
+	case OB_STATE_BACKOFF: /* now, not after the delay */
+	case OB_STATE_STOPPING:
+		restart(item);
+		break;
+	default:
+		begin(item);
+		break;
+	}
+}
+
+static void on_stopped(void *user, int result, const struct ob_error *err)
+{
+	finish(user, result < 0 ? err->text : NULL);
+}
+
+static void stop(struct item *item)
+{
+	struct ob_error err;
+	item->member->held = false;
+	if (ob_connector_stop_async(item->member->connector, on_stopped, item, &err) < 0) {
+		finish(item, err.text);
+	}
+}
+
+/* ---- Reading a request ---- */
+
+/*
+ * The names as an array in *ret; NULL: none are given, which means every child. They come as a list
+ * or one by one. False: as something else.
+ */
+static bool find_names(const struct ob_value *params, const struct ob_value **ret)
+{
+	const struct ob_value *names = ob_params_get(params, 0, "names");
+	*ret = NULL;
+	if (ob_is_nil(names)) {
+		return true;
+	}
+	if (names->type == OB_STRING && params->type == OB_ARRAY) {
+		*ret = params;
+	} else if (names->type == OB_ARRAY) {
+		*ret = names;
+	}
+	return *ret != NULL;
+}
+
+/* Fill in the items. False: a name is unknown, and the call was answered. */
+static bool find_members(struct obi_request *request, const struct ob_value *names)
+{
+	const struct obi_members *members = request->requests->members;
+	for (uint32_t i = 0; i < request->count; i++) {
+		struct ob_bytes text = ob_bytes_text("");
+		(void)ob_get_string(ob_value_at(names, i), &text);
+		struct obi_member *member =
+		    names != NULL ? obi_members_find(members, text) : &members->list[i];
+		if (member == NULL) {
+			(void)ob_call_fail(
+			    request->call, OB_RPC_INVALID_PARAMS, "there is no child \"%.*s\"",
+			    (int)(text.len < 64 ? text.len : 64), (const char *)text.data);
+			return false;
+		}
+		request->items[i] = (struct item){.request = request, .member = member};
+	}
+	return true;
+}
+
+static void carry_out(struct obi_requests *requests, ob_call *call, const struct ob_value *params,
+		      void (*ask)(struct item *))
+{
+	const struct ob_value *names;
+	if (!find_names(params, &names)) {
+		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS, "names must be a list of names");
+		return;
+	}
+	uint32_t count = names != NULL ? names->count : requests->members->count;
+	struct obi_request *request = calloc(1, sizeof *request + count * sizeof request->items[0]);
+	if (request == NULL) {
+		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
+		return;
+	}
+	*request = (struct obi_request){
+	    .requests = requests, .call = call, .open = count + 1, .count = count};
+	if (!find_members(request, names) || ob_call_defer(call) == NULL) {
+		free(request);
+		return;
+	}
+	request->next = requests->first;
+	requests->first = request;
+	for (uint32_t i = 0; i < count; i++) {
+		ask(&request->items[i]);
+	}
+	close_one(request);
+}
+
+static void on_start(void *user, ob_call *call, const struct ob_value *params)
+{
+	carry_out(user, call, params, start);
+}
+
+static void on_stop(void *user, ob_call *call, const struct ob_value *params)
+{
+	carry_out(user, call, params, stop);
+}
+
+static void on_restart(void *user, ob_call *call, const struct ob_value *params)
+{
+	carry_out(user, call, params, restart);
+}
+
+static void build_rows(struct ob_builder *b, const struct obi_members *members)
+{
+	ob_build_array(b);
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct ob_connector_options *o = members->list[i].options;
+		struct obi_row row = {
+		    .name = o->name, .data_path = o->data_path, .supervised = true};
+		row.status.size = sizeof row.status;
+		ob_connector_status(members->list[i].connector, &row.status);
+		obi_row_build(b, &row);
+	}
+	ob_build_end(b);
+}
+
+static void on_status(void *user, ob_call *call, const struct ob_value *params)
+{
+	const struct obi_requests *requests = user;
+	struct obi_arena arena;
+	struct ob_builder b;
+	struct ob_value list;
+	(void)params;
+	obi_arena_init(&arena, ANSWER_MEMORY);
+	ob_builder_init(&b, &arena.ob);
+	build_rows(&b, requests->members);
+	if (ob_builder_finish(&b, &list) == OB_OK) {
+		(void)ob_call_reply(call, &list);
+	} else {
+		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
+	}
+	obi_arena_free(&arena);
+}
+
+/* ---- Serving ---- */
+
+static void on_shutdown(void *user, ob_server *server)
+{
+	struct obi_requests *requests = user;
+	(void)server;
+	requests->on_shutdown(requests->user);
+}
+
+/* The supervisor is healthy unless a child has failed. */
+static bool is_healthy(void *user, struct ob_error *why)
+{
+	const struct obi_members *members = ((const struct obi_requests *)user)->members;
+	for (uint32_t i = 0; i < members->count; i++) {
+		struct ob_status status = {.size = sizeof status};
+		ob_connector_status(members->list[i].connector, &status);
+		if (status.state == OB_STATE_FAILED) {
+			snprintf(why->text, sizeof why->text, "%s has failed",
+				 members->list[i].options->name);
+			return false;
+		}
+	}
+	return true;
+}
+
+int obi_requests_serve(struct obi_requests *requests, ob_runtime *rt, const char *address,
+		       ob_logger *logger, struct ob_error *reterr)
+{
+	static const struct ob_method methods[] = {
+	    {"status", on_status},   {"start", on_start}, {"stop", on_stop},
+	    {"restart", on_restart}, {NULL, NULL},
+	};
+	static const char *const auth[] = {"peercred", NULL};
+	/* The server has no parent, and whoever may start and stop children may shut it down. */
+	static const char *const rules[] = {"allow outboard-control.shutdown", "allow *", NULL};
+	const struct ob_server_options options = {.size = sizeof options,
+						  .runtime = rt,
+						  .shutdown = on_shutdown,
+						  .user_data = requests,
+						  .listen = address,
+						  .auth = auth,
+						  .logger = logger,
+						  .rules = rules};
+	int r = ob_server_open(&options, &requests->server, reterr);
+	r = r == OB_OK ? ob_server_expose(requests->server, "run", methods, requests, reterr) : r;
+	r = r == OB_OK
+		? ob_server_add_probe(requests->server, "children", is_healthy, requests, reterr)
+		: r;
+	return r == OB_OK ? ob_server_start(requests->server, reterr) : r;
+}
+
+void obi_requests_close(struct obi_requests *requests)
+{
+	while (requests->first != NULL) {
+		struct obi_request *request = requests->first;
+		requests->first = request->next;
+		(void)ob_call_fail(request->call, OB_RPC_CLOSING, "the supervisor has ended");
+		free(request);
+	}
+	ob_server_close(requests->server);
+	requests->server = NULL;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * requests - the interface `run` of a supervisor, which it serves on data_root/run.sock to its own
+ * user and to root:
+ *
+ *   run.status()         -> [{name, state, link, pid, ...}, ...]
+ *   run.start(names)     -> [{name, ok, error}, ...] when each child is ready or has failed
+ *   run.stop(names)      -> the same when each child has stopped
+ *   run.restart(names)   -> the same as start
+ *
+ * Without names every child is meant. If a name is unknown nothing is done.
+ */
+#ifndef OBI_CLI_RUN_REQUESTS_H
+#define OBI_CLI_RUN_REQUESTS_H
+
+#include "cli/run/members.h"
+
+struct obi_request;
+
+struct obi_requests {
+	struct obi_members *members;
+	void (*on_shutdown)(void *user); /* a client wants the supervisor to stop */
+	void *user;
+
+	ob_server *server;
+	struct obi_request *first; /* those that are not answered */
+};
+
+int obi_requests_serve(struct obi_requests *requests, ob_runtime *rt, const char *address,
+		       ob_logger *logger, struct ob_error *reterr);
+
+/* An event of a member, which a request may wait for. */
+void obi_requests_event(struct obi_requests *requests, const struct obi_member *member,
+			const struct ob_event *event);
+
+/* Answer all requests with an error and stop serving. */
+void obi_requests_close(struct obi_requests *requests);
+
+#endif
