@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * No allocation per call in steady state, on either side: server and client share this process and
- * its loop, and every malloc is counted, those of the libraries below included.
- */
+/* No allocation per call in steady state, on either side. Server and client share this process
+ * and its loop, and every malloc is counted, including those of libraries. */
 #include "support/scratch.h"
 
 #include <setjmp.h>
@@ -28,7 +26,7 @@
 static atomic_long allocations;
 
 #ifndef SANITIZED
-/* glibc's own names for what we stand before. */
+/* glibc's own names for the functions that we replace. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *old, size_t size);
@@ -61,8 +59,8 @@ struct bed {
 	ob_server *server;
 	ob_client *client;
 	char *dir;
-	int left;   /* calls to begin */
-	int flying; /* begun and not ended */
+	int left;   /* calls to start */
+	int flying; /* started and not ended */
 	int failed;
 };
 
@@ -163,7 +161,7 @@ static void a_steady_state_allocates_nothing(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		run_calls(&b, WARM_UP, widths[i]);
 		long before = atomic_load(&allocations);
-		assert_true(before > 0); /* we do count */
+		assert_true(before > 0); /* counting is on */
 		run_calls(&b, CALLS, widths[i]);
 		assert_int_equal(atomic_load(&allocations) - before, 0);
 	}

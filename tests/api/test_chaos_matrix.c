@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a child over a transport on which things go wrong, by the seeds below or by the one
- * in OB_CHAOS_SEED. Late and chopped bytes change nothing; resets end calls once each, and silence
- * is noticed; a child is never restarted for what its link does. The seed is in the name of each
+ * The life of a child over an unreliable transport, with the seeds below or the one in
+ * OB_CHAOS_SEED. Delays and chopped bytes change nothing; a reset ends each call once; silence
+ * is detected; a child is never restarted because of its link. The seed is in the name of each
  * test. Every connection has a thread (pthread).
  */
 #include "support/clock.h"
@@ -25,14 +25,14 @@
 #include "support/scratch.h"
 
 struct world {
-	bool far; /* tcp, or else unix */
+	bool far; /* tcp; otherwise unix */
 	const char *codec;
 	unsigned long long seed;
 };
 
 static const char *const by_token[] = {"token", NULL};
 
-/* What the child listens on, to be freed. */
+/* What the child listens on. Free it. */
 static char *begin(struct family *f, const struct world *w, const char *trouble)
 {
 	family_begin(f, OB_RUNTIME_INLINE, NULL);
@@ -62,7 +62,7 @@ static void must_be_the_same(struct family *f, int32_t pid)
 	assert_int_equal(family_count(f, OB_EVENT_EXITED), 0);
 }
 
-/* ---- Late and in pieces ---- */
+/* ---- Delays and small pieces ---- */
 
 static void fault_23_late_and_chopped_bytes_change_nothing(void **state)
 {
@@ -160,7 +160,7 @@ static void fault_24_a_reset_ends_each_call_once(void **state)
 	family_end(&f);
 }
 
-/* A session of one client that breaks after so many bytes of one way. */
+/* A session of one client that breaks after so many bytes in one direction. */
 static int talk(struct family *f, const char *address, struct ob_error *err)
 {
 	struct ob_client_options options = {.size = sizeof options,
@@ -183,8 +183,8 @@ static int talk(struct family *f, const char *address, struct ob_error *err)
 	return r;
 }
 
-/* Every byte of it, in its turn, is the last: the client is told why, and does not wait for a
- * timeout. Returns how many there are. */
+/* Each byte in turn is the last one: the client gets an error, and does not wait for a timeout.
+ * Returns the number of bytes. */
 static unsigned cut_everywhere(struct family *f, const char *address, const char *way)
 {
 	int r = OB_ECONNLOST;
@@ -251,7 +251,7 @@ static void fault_24_a_session_reset_at_every_byte(void **state)
 
 enum { BEAT_MS = 700, SLACK_MS = BEAT_MS };
 
-/* Calls, one after the other, until one has no answer. Returns when the last answer came. */
+/* Successive calls until one has no answer. Returns the time of the last answer. */
 static int64_t call_until_silence(struct family *f)
 {
 	int64_t end = now_ms() + PATIENCE_MS;
@@ -277,7 +277,7 @@ static void fault_37_silence_is_noticed_and_dialled_anew(void **state)
 	for (uint32_t i = 0; i < 3; i++) {
 		family_await_state(&f, OB_STATE_READY, OB_LINK_UP);
 		int64_t heard = call_until_silence(&f);
-		/* The third beat at the latest, and not the end of the call's own patience. */
+		/* At the third heartbeat at the latest, before the call's own timeout. */
 		assert_true(now_ms() - heard <= 3 * BEAT_MS + SLACK_MS);
 		assert_true(family_count(&f, OB_EVENT_UNRESPONSIVE) > i);
 	}
@@ -289,8 +289,8 @@ static void fault_37_silence_is_noticed_and_dialled_anew(void **state)
 
 /* ---- Policy ---- */
 
-/* Over chaos, policy is that of the transport below. */
-static void bearer_is_for_what_is_local(void **state)
+/* Over chaos, the policy is that of the inner transport. */
+static void bearer_is_for_local_transports(void **state)
 {
 	static const char *const by_bearer[] = {"bearer", NULL};
 	const struct world near = {false, "msgpack", 1}, far = {true, "msgpack", 1};
@@ -331,7 +331,7 @@ int main(void)
 	     fault_37_silence_is_noticed_and_dialled_anew},
 	};
 	static struct CMUnitTest tests[ALL + OTHERS] = {
-	    cmocka_unit_test(bearer_is_for_what_is_local),
+	    cmocka_unit_test(bearer_is_for_local_transports),
 	    cmocka_unit_test(fault_24_a_session_reset_at_every_byte)};
 	static struct world worlds[ALL];
 	static char names[ALL][96];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The connector with real children: each call of the API, and each fault of the origin as a test
- * that its old behaviour fails. */
+/* The connector with real children: each call of the API. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -23,7 +22,7 @@
 #include "support/expect.h"
 #include "support/scratch.h"
 
-/* ---- The ordinary life ---- */
+/* ---- Start, call, stop ---- */
 
 static void start_call_stop(void **state)
 {
@@ -53,7 +52,7 @@ static void start_call_stop(void **state)
 	assert_false(family_has(&f, "rpc.sock"));
 	assert_false(family_has(&f, "outboard.json"));
 	assert_false(family_has(&f, "stdout.fifo"));
-	/* Stop of what is not running succeeds, and so does Detach. */
+	/* Stop and detach succeed if the child is not running. */
 	expect(ob_connector_stop(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	expect(ob_connector_detach(f.connector, &err), OB_OK, &err, NULL);
 	family_end(&f);
@@ -224,7 +223,7 @@ static void the_last_lines_of_a_dead_child_are_read(void **state)
 	family_end(&f);
 }
 
-/* ---- What a child is given ---- */
+/* ---- What a child inherits ---- */
 
 static void text_of(const struct ob_value *v, char *to, size_t size)
 {
@@ -247,7 +246,7 @@ static void fault_21_71_72_what_a_child_inherits(void **state)
 	sigaddset(&blocked, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	int leak = fcntl(STDIN_FILENO, F_DUPFD, 100); /* not CLOEXEC, on purpose */
+	int leak = fcntl(STDIN_FILENO, F_DUPFD, 100); /* without O_CLOEXEC on purpose */
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	f.options.env = env;
 	family_connector(&f);
@@ -263,7 +262,7 @@ static void fault_21_71_72_what_a_child_inherits(void **state)
 	assert_null(strstr(text, f.tokens[0]));
 	text_of(family_call(&f, "file", "[s]", "/proc/self/status"), text, sizeof text);
 	assert_non_null(strstr(text, "SigBlk:\t0000000000000000"));
-	assert_non_null(strstr(text, "SigIgn:\t0000000000001000")); /* the server's own SIGPIPE */
+	assert_non_null(strstr(text, "SigIgn:\t0000000000001000")); /* the server ignores SIGPIPE */
 	text_of(family_call(&f, "descriptors", NULL), text, sizeof text);
 	assert_non_null(strstr(text, "0 /dev/null"));
 	assert_non_null(strstr(text, "stdout.fifo"));

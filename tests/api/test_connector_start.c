@@ -38,12 +38,12 @@ static void a_dead_child_is_replaced_and_calls_go_on(void **state)
 	assert_int_equal(f.last_exit.exit_value, SIGKILL);
 	expect(ob_client_callf(client, 0, NULL, &err, "act.echo", "[i]", 1), OB_OK, &err, NULL);
 	assert_int_equal(family_status(&f).restarts, 1);
-	/* Status 0 is no reason not to. */
+	/* It is replaced after an exit with status 0, too. */
 	expect(family_try(&f, 0, &err, "exit", "[i]", 0), OB_ECONNLOST, &err, NULL);
 	family_await(&f, OB_EVENT_READY, 3);
 	assert_int_equal(f.last_exit.exit_kind, OB_EXIT_CODE);
 	assert_int_equal(f.last_exit.exit_value, 0);
-	/* A new token each time. */
+	/* A new token for each start. */
 	assert_int_equal(f.token_count, 3);
 	assert_string_not_equal(f.tokens[0], f.tokens[1]);
 	assert_string_not_equal(f.tokens[1], f.tokens[2]);
@@ -65,7 +65,7 @@ static void fault_17_a_crash_loop_ends_in_failed(void **state)
 	assert_int_equal(family_count(&f, OB_EVENT_RESTARTING), 3);
 	assert_int_equal(f.last_exit.exit_value, 9);
 	assert_int_equal(family_status(&f).state, OB_STATE_FAILED);
-	/* A person may start it again. */
+	/* It can be started again by hand. */
 	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_EEXITED, &err,
 	       "exited with status 9");
 	family_end(&f);
@@ -127,7 +127,7 @@ static void a_ready_child_without_address_is_refused(void **state)
 	family_end(&f);
 }
 
-static void fault_1_exec_failures_are_told_at_once(void **state)
+static void fault_1_exec_failures_are_reported_at_once(void **state)
 {
 	struct family f;
 	struct ob_error err;
@@ -216,7 +216,7 @@ int main(void)
 	    cmocka_unit_test(fault_14_a_hung_handler_is_ended_where_health_says_restart),
 	    cmocka_unit_test(a_start_that_times_out_leaves_nothing),
 	    cmocka_unit_test(a_ready_child_without_address_is_refused),
-	    cmocka_unit_test(fault_1_exec_failures_are_told_at_once),
+	    cmocka_unit_test(fault_1_exec_failures_are_reported_at_once),
 	    cmocka_unit_test(reconnect_to_nothing),
 	    cmocka_unit_test(close_ends_the_child_and_detach_does_not),
 	    cmocka_unit_test(changed_options_make_a_child_stale),

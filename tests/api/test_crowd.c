@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Many behind one VMM, which counts them: a parent that lets go of a thousand children, and the
- * next one, which comes back to all of them in one moment; and as many connections as a VMM has
- * room for, and one more.
- */
+/* Many children behind one VMM, which counts connections: a parent that detaches a thousand
+ * children, and the next parent, which reconnects to all of them at once; and as many
+ * connections as a VMM has room for, and one more. */
 #include "support/clock.h"
 #include "support/family.h"
 
@@ -32,7 +30,7 @@
 #define SANITIZED
 #endif
 
-/* A process with a sanitizer takes some ten times the memory. */
+/* A process with a sanitizer needs about ten times the memory. */
 #ifdef SANITIZED
 enum { MANY = 120 };
 #else
@@ -41,8 +39,8 @@ enum { MANY = 1000 };
 
 enum { AT_ONCE = 100, PATIENCE_MS = 200000, FIRST_PORT = 10000 };
 
-/* What a child costs its parent: pidfd, socket, two FIFOs, parent.lock and the directory; and what
- * the parent itself has open. */
+/* The descriptors that a child costs its parent (pidfd, socket, two FIFOs, parent.lock and the
+ * directory), and those of the parent itself. */
 enum { EACH = 6, BESIDES = 32 };
 
 struct crowd {
@@ -51,9 +49,9 @@ struct crowd {
 	ob_connector *all[MANY];
 	char *dirs[MANY], *listen[MANY], *connect[MANY];
 	int32_t pids[MANY];
-	int32_t started[MANY]; /* for who must end them if the test does not */
+	int32_t started[MANY]; /* for the cleanup if the test fails */
 	unsigned start_count;
-	unsigned done; /* orders that have ended well */
+	unsigned done; /* requests that succeeded */
 	unsigned counts[OB_EVENT_STOPPED + 1];
 	unsigned wanted;
 };
@@ -160,7 +158,7 @@ static void crowd_end(struct crowd *c)
 	family_end(&c->f);
 }
 
-/* Why so many children cannot be had here; NULL: they can. */
+/* Why this machine cannot run so many children; NULL: it can. */
 static const char *raise_limits(void)
 {
 	static char why[128];
@@ -228,9 +226,8 @@ static void must_be_the_same_children(struct crowd *c)
 	assert_int_equal(c->counts[OB_EVENT_EXITED], 0);
 }
 
-/* The VMM holds every dial until a hundred wait at its door: the hundred-and-first would be seen.
- */
-static void fault_39_a_parent_comes_back_to_a_thousand_children(void **state)
+/* The VMM holds every dial until a hundred are waiting: a hundred and first would be counted. */
+static void fault_39_a_parent_reconnects_to_a_thousand_children(void **state)
 {
 	struct crowd *c = &crowd;
 	(void)state;
@@ -257,7 +254,7 @@ static void fault_39_a_parent_comes_back_to_a_thousand_children(void **state)
 	order_all(c, ob_connector_stop_async);
 	crowd_until(c, all_done, "stopping");
 	parent_end(c);
-	c->start_count = 0; /* dead, and reaped */
+	c->start_count = 0; /* dead and reaped */
 	at[3] = now_ms();
 	print_message("%d children: started and let go in %d ms, adopted in %d ms, called and "
 		      "stopped in %d ms\n",
@@ -265,7 +262,7 @@ static void fault_39_a_parent_comes_back_to_a_thousand_children(void **state)
 	crowd_end(c);
 }
 
-/* After a failure: a thousand processes that nobody ends would be in everybody's way. */
+/* After a failure: end the thousand processes, which would slow down other tests. */
 static int end_all(void **state)
 {
 	(void)state;
@@ -313,7 +310,7 @@ static bool has_room_again(void *user)
 	return ob_client_connect(u->f.runtime, &u->options, NULL, &u->clients[0], NULL) == OB_OK;
 }
 
-static void fault_78_the_1024th_connection_is_told_why(void **state)
+static void fault_78_the_1024th_connection_gets_a_reason(void **state)
 {
 	static struct full u;
 	struct ob_error err = {.text = ""};
@@ -330,7 +327,7 @@ static void fault_78_the_1024th_connection_is_told_why(void **state)
 	char *listen = scratch_text("hvsock://%s:52", u.vmm.guest),
 	     *connect = scratch_text("hvsock://%s:52", u.vmm.path);
 	full_begin(&u, listen, connect);
-	for (int i = 0; i < ROOM - 1; i++) { /* and the connector's own */
+	for (int i = 0; i < ROOM - 1; i++) { /* and that of the connector */
 		if (ob_client_connect(u.f.runtime, &u.options, NULL, &u.clients[i], &err) !=
 		    OB_OK) {
 			fail_msg("connection %d: %s", i + 2, err.text);
@@ -339,7 +336,7 @@ static void fault_78_the_1024th_connection_is_told_why(void **state)
 	assert_int_equal(ob_client_connect(u.f.runtime, &u.options, NULL, &one_more, &err),
 			 OB_EREFUSED);
 	assert_non_null(strstr(err.text, "the VMM closed the connection on CONNECT 52"));
-	family_call(&u.f, "echo", "[i]", 1); /* those that are there do not suffer */
+	family_call(&u.f, "echo", "[i]", 1); /* the existing connections are not affected */
 	ob_client_free(u.clients[0]);
 	family_until(&u.f, has_room_again, &u);
 	for (int i = 0; i < ROOM - 1; i++) {
@@ -355,8 +352,8 @@ static void fault_78_the_1024th_connection_is_told_why(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(fault_78_the_1024th_connection_is_told_why),
-	    cmocka_unit_test_teardown(fault_39_a_parent_comes_back_to_a_thousand_children, end_all),
+	    cmocka_unit_test(fault_78_the_1024th_connection_gets_a_reason),
+	    cmocka_unit_test_teardown(fault_39_a_parent_reconnects_to_a_thousand_children, end_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

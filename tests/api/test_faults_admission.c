@@ -25,7 +25,7 @@ enum { STRANGER = 12345 };
 
 static const char wrong[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
-/* ---- Who has to leave ---- */
+/* ---- Which connections are closed ---- */
 
 static void dial_many(const struct reachable *bed, int *fds, size_t count)
 {
@@ -41,9 +41,9 @@ static void close_many(const int *fds, size_t count)
 	}
 }
 
-/* One who began to authenticate, though it was the first to come, outlasts three times as many as
- * there are seats. */
-static void fault_33_who_speaks_is_not_pushed_out_by_who_is_silent(void **state)
+/* A connection that has started to authenticate, though it was the first, survives three times
+ * as many silent ones as there are slots. */
+static void fault_33_silent_connections_do_not_displace_an_authenticating_one(void **state)
 {
 	enum { REPLY = 4 + 1 + 5 + 2 + 64 }; /* [1, id, nil, ["more", 64 bytes]] */
 	static const char refused[] = "refused";
@@ -54,7 +54,7 @@ static void fault_33_who_speaks_is_not_pushed_out_by_who_is_silent(void **state)
 	struct reachable bed;
 	(void)state;
 	reachable_start_unix(&bed, "token", NULL);
-	/* All come at once: what it said is not read before they are there. */
+	/* All arrive at once: its message is not read before the others are there. */
 	assert_int_equal(kill(bed.pid, SIGSTOP), 0);
 	int first = peer_dial(bed.place + strlen("unix:"));
 	assert_true(peer_send(first, request,
@@ -64,7 +64,7 @@ static void fault_33_who_speaks_is_not_pushed_out_by_who_is_silent(void **state)
 	assert_true(peer_read(first, reply, REPLY));
 	assert_true(peer_is_refused(silent[0]));
 	close_many(silent, sizeof silent / sizeof silent[0]);
-	/* And again, in the middle of the exchange. */
+	/* The same in the middle of the exchange. */
 	assert_int_equal(kill(bed.pid, SIGSTOP), 0);
 	dial_many(&bed, silent, sizeof silent / sizeof silent[0]);
 	assert_true(peer_send(first, request,
@@ -76,10 +76,10 @@ static void fault_33_who_speaks_is_not_pushed_out_by_who_is_silent(void **state)
 	reachable_end(&bed);
 }
 
-/* ---- Reserved seats ---- */
+/* ---- Reserved slots ---- */
 
-/* How many of them the child has closed. It has accepted all of them before it answers calls that
- * come behind. */
+/* The number of connections that the child has closed. Before it answers calls that come later,
+ * it has accepted all of them. */
 static int count_closed(struct reachable *bed, const int *fds, int count)
 {
 	char byte;
@@ -93,9 +93,9 @@ static int count_closed(struct reachable *bed, const int *fds, int count)
 	return closed;
 }
 
-/* Each stranger is another user, so none of them is greedy: what keeps them out of the last seats
- * is that those are not theirs. */
-static void fault_33_a_quarter_of_the_seats_is_not_for_strangers(void **state)
+/* Each stranger is a different user, so none has too many slots: they are kept out of the last
+ * slots because those are reserved. */
+static void fault_33_a_quarter_of_the_slots_is_reserved(void **state)
 {
 	enum { OURS = SEATS / 4, THEIRS = SEATS - OURS + 1 };
 	int theirs[THEIRS], ours[OURS];
@@ -133,7 +133,7 @@ static void need_root(void)
 	}
 }
 
-/* The kernel notes who we are when we connect. */
+/* The kernel records our user at the connect. */
 static int call_as(struct reachable *bed, uid_t uid, const char *token)
 {
 	struct ob_error err = {0};
@@ -148,23 +148,22 @@ static bool has_told_of_the_stranger(void *user)
 	return reachable_told(user, "\"from\":\"uid 12345\"");
 }
 
-static void fault_42_who_fails_has_to_wait(void **state)
+static void fault_42_failed_authentications_are_penalized(void **state)
 {
 	struct reachable bed;
 	(void)state;
 	need_root();
 	reachable_start_unix(&bed, "token", NULL);
-	/* So many failures that the wait is the longest: then it is not over before we have looked.
-	 */
+	/* Enough failures for the longest wait, so that it does not end before it is checked. */
 	for (int i = 0; i < 12; i++) {
 		assert_true(call_as(&bed, STRANGER, wrong) < 0);
 	}
 	assert_true(call_as(&bed, STRANGER, bed.config.token) < 0);
-	/* Others are not meant by it. */
+	/* Other users are not affected. */
 	assert_int_equal(call_as(&bed, STRANGER + 1, bed.config.token), OB_OK);
 	assert_int_equal(call_as(&bed, 0, bed.config.token), OB_OK);
 	family_until(&bed.f, has_told_of_the_stranger, &bed.f);
-	/* It ends, too: at most 10 s, and not again from the beginning with each try. */
+	/* The wait ends after at most 10 s, and does not start again with each try. */
 	int64_t begin = now_ms();
 	while (call_as(&bed, STRANGER, bed.config.token) < 0) {
 		assert_true(now_ms() - begin < FAMILY_WAIT_MS);
@@ -174,7 +173,7 @@ static void fault_42_who_fails_has_to_wait(void **state)
 	reachable_end(&bed);
 }
 
-static void fault_42_our_own_user_never_has_to_wait(void **state)
+static void fault_42_our_own_user_is_never_penalized(void **state)
 {
 	struct ob_error err = {0};
 	struct reachable bed;
@@ -187,8 +186,8 @@ static void fault_42_our_own_user_never_has_to_wait(void **state)
 	reachable_end(&bed);
 }
 
-/* Somebody who only looks whether a port is open does no harm, and gets none. */
-static void fault_42_who_says_nothing_has_not_failed(void **state)
+/* A client that only checks whether a port is open gets no penalty. */
+static void fault_42_silent_connections_are_not_penalized(void **state)
 {
 	struct reachable bed;
 	(void)state;
@@ -204,7 +203,7 @@ static void fault_42_who_says_nothing_has_not_failed(void **state)
 	reachable_end(&bed);
 }
 
-static void fault_32_who_is_too_slow_has_failed(void **state)
+static void fault_32_a_slow_authentication_is_penalized(void **state)
 {
 	struct reachable bed;
 	int fds[12];
@@ -224,7 +223,7 @@ static void fault_32_who_is_too_slow_has_failed(void **state)
 	reachable_end(&bed);
 }
 
-/* Over the address, and not where the child says that it listens: that would be loopback. */
+/* By this address, not by the one that the child reports, which would be loopback. */
 static int call_over(struct reachable *bed, const char *address, const char *token)
 {
 	struct ob_error err = {0};
@@ -236,7 +235,7 @@ static int call_over(struct reachable *bed, const char *address, const char *tok
 	return r;
 }
 
-/* From the connector's options through outboard.json to the gate. */
+/* From the connector's options through outboard.json to admission. */
 static void fault_42_the_address_of_the_parent_is_spared(void **state)
 {
 	struct reachable bed = {0};
@@ -273,12 +272,12 @@ static void a_parents_address_must_be_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(fault_33_who_speaks_is_not_pushed_out_by_who_is_silent),
-	    cmocka_unit_test(fault_42_who_fails_has_to_wait),
-	    cmocka_unit_test(fault_33_a_quarter_of_the_seats_is_not_for_strangers),
-	    cmocka_unit_test(fault_42_our_own_user_never_has_to_wait),
-	    cmocka_unit_test(fault_42_who_says_nothing_has_not_failed),
-	    cmocka_unit_test(fault_32_who_is_too_slow_has_failed),
+	    cmocka_unit_test(fault_33_silent_connections_do_not_displace_an_authenticating_one),
+	    cmocka_unit_test(fault_42_failed_authentications_are_penalized),
+	    cmocka_unit_test(fault_33_a_quarter_of_the_slots_is_reserved),
+	    cmocka_unit_test(fault_42_our_own_user_is_never_penalized),
+	    cmocka_unit_test(fault_42_silent_connections_are_not_penalized),
+	    cmocka_unit_test(fault_32_a_slow_authentication_is_penalized),
 	    cmocka_unit_test(a_parents_address_must_be_one),
 	    cmocka_unit_test(fault_42_the_address_of_the_parent_is_spared),
 	};

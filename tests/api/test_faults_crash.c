@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The crash matrix: the parent, or the child, is killed at each failpoint edge, and the next parent
- * must find its way. Rows 2, 3, 5 to 10 of the table of faults, and fault 13 of the origin.
- */
+/* The crash matrix: the parent, or the child, is killed at each failpoint, and the next parent
+ * must recover. Rows 2, 3 and 5 to 10 of the table of faults, and fault 13 of the origin. */
 #include "support/crash.h"
 
 #include <setjmp.h>
@@ -34,8 +32,8 @@ static void need_failpoints(void)
 	}
 }
 
-/* Die at this point of the first start, or, if that survives, of the stop after it; then recover.
- */
+/* Die at this point of the first start or, if that survives, of the stop after it; then
+ * recover. */
 static void die_at(const char *points)
 {
 	struct crash c;
@@ -45,8 +43,8 @@ static void die_at(const char *points)
 	if (program_ask(&c.now, "start") != NULL) {
 		assert_null(program_ask(&c.now, "stop"));
 		crash_died(&c);
-		crash_recover(&c,
-			      0); /* the old one may be dying: adopted, or followed by a new one */
+		crash_recover(
+		    &c, 0); /* the old child may be dying: adopted, or replaced by a new one */
 	} else {
 		crash_died(&c);
 		crash_recover(&c, crash_child(&c));
@@ -74,7 +72,7 @@ static void fault_8_origin_13_parent_dies_right_after_clone(void **state)
 	assert_null(program_ask(&c.now, "start"));
 	crash_died(&c);
 	pid_t orphan = crash_child(&c);
-	assert_true(orphan > 0); /* nobody has written down that it is there but itself */
+	assert_true(orphan > 0); /* only the child itself knows that it exists */
 	crash_recover(&c, orphan);
 	crash_end(&c);
 }
@@ -94,7 +92,7 @@ static void fault_9_parent_dies_inside_a_write(void **state)
 	}
 }
 
-/* The later writes of state.json: when it is ready, and when it is stopped. */
+/* The later writes of state.json: when the child is ready, and when it is stopped. */
 static void fault_5_parent_dies_at_each_edge_of_the_machine(void **state)
 {
 	(void)state;
@@ -106,7 +104,7 @@ static void fault_5_parent_dies_at_each_edge_of_the_machine(void **state)
 	}
 }
 
-/* ... and the edges of an adoption. */
+/* The failpoints of an adoption. */
 static void fault_5_parent_dies_while_it_adopts(void **state)
 {
 	static const char *const edges[] = {"state_create=kill@1", "state_written=kill@1",
@@ -132,8 +130,8 @@ static void fault_5_parent_dies_while_it_adopts(void **state)
 	crash_end(&c);
 }
 
-/* A child that is killed at an edge each time it starts: two restarts, then FAILED, and how it
- * ended is told each time. */
+/* A child that is killed at a failpoint in each start: two restarts, then FAILED, and each event
+ * has the cause. */
 static void child_dies_at(const char *edge)
 {
 	struct crash c;
@@ -143,7 +141,7 @@ static void child_dies_at(const char *edge)
 	snprintf(exited, sizeof exited, " %d %d", OB_EXIT_SIGNAL, SIGKILL);
 	crash_begin(&c);
 	crash_parent(&c, NULL, points, "max=2", NULL);
-	program_say(&c.now, "supervise"); /* the events may be told before its answer */
+	program_say(&c.now, "supervise"); /* the events may precede the answer */
 	for (int i = 0; i < 3; i++) {
 		const char *told = program_await(&c.now, "event exited");
 		assert_non_null(told);
@@ -151,7 +149,7 @@ static void child_dies_at(const char *edge)
 	}
 	assert_non_null(program_await(&c.now, "event failed"));
 	assert_int_equal(crash_child(&c), 0);
-	/* A start by hand fails with the reason, and at once. */
+	/* A start by hand fails at once, with the cause. */
 	const char *told = program_ask(&c.now, "start");
 	assert_non_null(told);
 	assert_non_null(
@@ -173,7 +171,7 @@ static void fault_2_child_dies_before_it_wrote_its_part(void **state)
 	}
 }
 
-/* It said ready, and is dead: what it said must not be dialled for the whole timeout. */
+/* It reported ready, and is dead: its address must not be dialled for the whole timeout. */
 static void fault_3_child_dies_right_after_it_is_ready(void **state)
 {
 	(void)state;
@@ -194,7 +192,7 @@ static void fault_6_child_dies_while_there_is_no_parent(void **state)
 	assert_int_equal(crash_child(&c), pid);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	family_await_death(pid);
-	crash_recover(&c, 0); /* a new one, though state.json tells of the old one */
+	crash_recover(&c, 0); /* a new one, although state.json describes the old one */
 	crash_end(&c);
 }
 
@@ -208,8 +206,8 @@ static void talk_and_die(struct crash *c, bool unread)
 	assert_non_null(program_ask(&c->now, "keep 20"));
 	assert_string_equal(program_ask(&c->now, "call act.echo 1"), "reply 1");
 	if (unread) {
-		/* What the child sends now stays unread, so that it gets a reset and not an end of
-		 * file. */
+		/* Everything that the child sends now stays unread, so that it gets a reset
+		 * instead of an end of file. */
 		snprintf(what, sizeof what, "call act.stop %d", c->now.pid);
 		program_say(&c->now, what);
 		siginfo_t info;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Guessing and flooding, on real children: rows 32, 33, 34 and 42. Somebody without the token dials
- * as fast as it goes while clients with it come and go, and the parent lets go of the child and
- * takes it back. What a connect took is printed; that every one succeeds is what is asserted.
- */
+/* Guessing and flooding on real children: rows 32, 33, 34 and 42. A client without the token
+ * dials as fast as possible, while clients with it connect, and the parent detaches and
+ * reconnects. The times are printed; the test requires that every connect succeeds. */
 #include "support/reachable.h"
 
 #include <setjmp.h>
@@ -34,8 +32,8 @@ enum {
 	STRANGER = 12345,
 	GROWTH_KIB = 16 * 1024,
 	ENOUGH_MS = 4000,
-	APART_MS = 5000 /* for a parent that is told from the flood: a second at most, and what a
-			   busy machine takes */
+	APART_MS = 5000 /* for a parent that can be told apart from the flood: at most a second, and
+			   the delay of a busy machine */
 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -56,7 +54,7 @@ static double ms_since(int64_t begin_us)
 struct times {
 	double ms[CONNECTS];
 	int count;
-	int again; /* dials that were not the first of their connect */
+	int again; /* dials after the first of a connect */
 };
 
 static int ascending(const void *a, const void *b)
@@ -73,7 +71,8 @@ static void report(struct times *t, const char *what, const char *whose)
 		      t->ms[t->count * 99 / 100], t->ms[t->count - 1]);
 }
 
-/* A client that dials anew when it is turned away, as a parent does; at last it must get in. */
+/* A client that dials again when it is turned away, as a parent does; it must succeed in the
+ * end. */
 static void must_connect(struct reachable *bed, struct times *t)
 {
 	struct ob_error err = {0};
@@ -90,7 +89,7 @@ static void must_connect(struct reachable *bed, struct times *t)
 	t->ms[t->count++] = ms_since(begin);
 }
 
-/* The parent lets the child go, and comes back to it. */
+/* The parent detaches the child, and reconnects. */
 static void must_come_back(struct reachable *bed, struct times *t)
 {
 	struct ob_error err = {0};
@@ -132,10 +131,8 @@ static void close_flood(struct program *flooder, struct reachable *bed, const ch
 	}
 }
 
-/*
- * Where the flood comes from somebody else than we do, nobody of ours is ever turned away; where it
- * cannot be told from us, we dial anew until we are in.
- */
+/* If the flood comes from a different user or address, our connections are never turned away;
+ * otherwise we dial again until we succeed. */
 static void withstand(struct reachable *bed, const char *mode, const char *as)
 {
 	struct program flooder;
@@ -190,8 +187,8 @@ static void fault_32_33_42_a_flood_over_tcp_with_noise(void **state)
 	reachable_end(&bed);
 }
 
-/* Who floods is another user; where we may not become one, it is our own, who is trusted: that is
- * worse. */
+/* The flooder runs as a different user. Where that is not permitted it has our own user, which
+ * is trusted: the harder case. */
 static void fault_32_33_42_a_flood_over_unix(void **state)
 {
 	static const char *const modes[] = {"silent", "drip", "garbage", "wrong", "begin", NULL};
@@ -216,8 +213,8 @@ static void fault_33_a_flood_by_our_own_user(void **state)
 
 /* ---- Over a network ---- */
 
-/* The parent, and clients beside it, come from 192.0.2.1; strangers from 192.0.2.2. Everything that
- * they do is held against them. */
+/* The parent and its clients come from 192.0.2.1, the flood from 192.0.2.2, which gets the
+ * penalties. */
 static void fault_33_42_a_flood_from_another_address(void **state)
 {
 	static const char *const modes[] = {"silent", "wrong", "begin", NULL};
@@ -233,8 +230,8 @@ static void fault_33_42_a_flood_from_another_address(void **state)
 
 /* ---- Calls ---- */
 
-/* So many calls that are open, over one connection; another one is served as if nothing were. */
-static void fault_34_a_flood_of_calls_is_told_busy(void **state)
+/* The maximum of open calls over one connection; another connection is served as usual. */
+static void fault_34_a_flood_of_calls_is_answered_busy(void **state)
 {
 	enum { CALLS = 256, MORE = 1000 };
 	static const uint8_t none[] = {0x90}, seven[] = {0x91, 0x07}, seven_back[] = {0x07};
@@ -276,8 +273,8 @@ int main(void)
 	    cmocka_unit_test(fault_32_33_42_a_flood_over_tcp_with_noise),
 	    cmocka_unit_test(fault_32_33_42_a_flood_over_unix),
 	    cmocka_unit_test(fault_33_a_flood_by_our_own_user),
-	    cmocka_unit_test(fault_34_a_flood_of_calls_is_told_busy),
-	    /* The last: these move us to another network. */
+	    cmocka_unit_test(fault_34_a_flood_of_calls_is_answered_busy),
+	    /* The last ones: they move us to another network. */
 	    cmocka_unit_test(fault_33_42_a_flood_from_another_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a real child does when its kernel is short of something, or interrupts it: rows 23, 35
- * and 36. Errors are injected by strace, where it is there and may trace.
- */
+/* A real child whose kernel runs out of something, or interrupts it: rows 23, 35 and 36. Errors
+ * are injected by strace, where it is installed and permitted. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -33,8 +31,8 @@ static void need_strace(void)
 	}
 }
 
-/* A child whose calls fail so. The tracer is its grandchild (-D), so that the process that we start
- * is the child itself. */
+/* A child whose calls fail this way. The tracer is its grandchild (-D), so that the process that
+ * we start is the child itself. */
 static void start_traced(struct family *f, const char *inject)
 {
 	static const char *const env[] = {"ASAN_OPTIONS=detect_leaks=0",
@@ -60,8 +58,8 @@ static bool has_no_children(void *unused)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0;
 }
 
-/* A dead process is its tracer's before it is ours: it must be reaped nevertheless, a little later.
- */
+/* The kernel reports a dead process to its tracer before it reports it to us. It must be reaped
+ * nevertheless, a little later. */
 static void end_traced(struct family *f)
 {
 	struct ob_error err = {0};
@@ -79,8 +77,7 @@ static void echo(struct family *f, int times)
 	}
 }
 
-/* Those that may wait, and a poll that does not, is interrupted by a signal that is there already.
- */
+/* Calls that may wait, and a poll that does not, are interrupted by a pending signal. */
 #define CALLS \
 	"recvfrom,readv,recvmsg,sendto,writev,sendmsg,accept4,epoll_wait,epoll_pwait,poll,ppoll"
 
@@ -99,7 +96,7 @@ static void fault_23_interrupted_everywhere(void **state)
 	end_traced(&f);
 }
 
-/* A parent (children/parent.c) whose calls are interrupted, and those of its child, too. */
+/* A parent (children/parent.c) whose calls are interrupted, like those of its child. */
 struct traced {
 	struct program p;
 	char *scratch, *data, *child, *listen;
@@ -147,7 +144,8 @@ static void must_answer(struct traced *t, const char *order, const char *answer)
 	}
 }
 
-/* 50 records in order, and the answer to the call that had them made, which may come among them. */
+/* 50 records in order, and the answer to the call that caused them, which may come among
+ * them. */
 static void must_log(struct traced *t)
 {
 	int next = 0;
@@ -166,8 +164,8 @@ static void must_log(struct traced *t)
 	}
 }
 
-/* The child dies in a call, and the next one is ready; which of the two is told first depends on
- * who gets a processor. */
+/* The child dies in a call, and the next one becomes ready. Which of the two is reported first
+ * depends on the scheduler. */
 static void must_lose_and_regain(struct traced *t)
 {
 	bool lost = false, ready = false;
@@ -209,8 +207,8 @@ static void fault_23_a_parent_interrupted_everywhere(void **state)
 	}
 }
 
-/* read() and write() only of the pipes: the dynamic linker reads its files with them, too, and
- * those are never interrupted. */
+/* read() and write() of the pipes only: the dynamic linker reads its files with them, too, and
+ * those reads are never interrupted. */
 static void fault_23_pipes_interrupted(void **state)
 {
 	static const char *const whens[] = {"1+2", "2+2"};
@@ -229,7 +227,7 @@ static void fault_23_pipes_interrupted(void **state)
 	}
 }
 
-/* The children of a process that are dead and not waited for. */
+/* The children of a process that are dead and not reaped. */
 static int zombies_of(int parent)
 {
 	int count = 0, number, of;
@@ -279,8 +277,8 @@ static void fault_16_a_traced_child_is_reaped(void **state)
 
 static void fault_36_accept_fails_and_goes_on(void **state)
 {
-	/* Without memory a connection is turned away, and the next one must get in; the others cost
-	 * nothing but a try. */
+	/* Without memory a connection is closed, and the next one must succeed; an existing one
+	 * is not affected. */
 	static const char *const errors[] = {"ECONNABORTED:when=1+2", "EPROTO:when=1+2",
 					     "EPERM:when=1+2", "ENOBUFS:when=1", "EMFILE:when=1"};
 	(void)state;
@@ -315,7 +313,7 @@ static void fault_36_accept_fails_and_goes_on(void **state)
 
 enum { MORE = 3, CROWD = 60, WATCH_MS = 1000 };
 
-/* Clock ticks of CPU that a process has used. */
+/* The clock ticks of CPU that a process has used. */
 static long ticks_of(int pid)
 {
 	char path[64], line[1024];
@@ -358,25 +356,26 @@ static void fault_35_no_descriptor_for_a_new_connection(void **state)
 	rlim_t open_max = (rlim_t)peer_open_fds(pid) + MORE;
 	struct rlimit limit = {open_max, open_max};
 	assert_int_equal(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
-	/* As many as it can take; the next one is told at once that there is no room. */
+	/* As many as it can take; the next one is closed at once with a reason. */
 	while (crowd[count] = peer_dial(path), is_answered(crowd[count])) {
 		count++;
 		assert_true(count < CROWD);
 	}
 	assert_true(count > 0);
 	for (count++; count < CROWD; count++) {
-		crowd[count] = peer_dial(path); /* the kernel takes them; the child cannot */
+		crowd[count] = peer_dial(path); /* the kernel accepts them; the child cannot */
 	}
 	long before = ticks_of(pid);
 	program_let_pass(WATCH_MS);
 	long used = ticks_of(pid) - before, most = sysconf(_SC_CLK_TCK) * WATCH_MS / 1000 / 20;
 	print_message("  %ld ticks of CPU in %d ms\n", used, WATCH_MS);
 	assert_true(used <= most); /* 5 % */
-	echo(&f, 10);		   /* whoever is connected is served */
+	echo(&f, 10);		   /* existing connections are served */
 	for (int i = 0; i < CROWD; i++) {
 		close(crowd[i]);
 	}
-	/* Those who are still in the queue are accepted first, and seen to be gone afterwards. */
+	/* Those that are still in the backlog are accepted first, and found closed
+	 * afterwards. */
 	for (int tries = 0; fd = peer_dial(path), !is_answered(fd); tries++) {
 		assert_true(tries < 1000);
 		close(fd);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What happens to a child's lines when its parents come and go, or do not read: rows 11, 58 and 60.
- * The lines are numbered, so that each one is accounted for: seen, counted as dropped, or inside
- * the one read that a killed parent took with it.
- */
+/* A child's log lines when its parents change, or do not read: rows 11, 58 and 60. The lines are
+ * numbered, so that each one is accounted for: seen, counted as dropped, or in the one read that
+ * a killed parent took with it. */
 #include "support/clock.h"
 #include "support/crash.h"
 
@@ -27,12 +25,12 @@ enum { KILLS = 100, LINE_LEAST = 60, READ_MOST = 64 * 1024 };
 /* ---- Accounts ---- */
 
 struct account {
-	int64_t next;	 /* the number that comes next if nothing was lost */
-	int64_t dropped; /* told of since the last number */
+	int64_t next;	 /* the next number if nothing was lost */
+	int64_t dropped; /* reported since the last number */
 	int64_t all_dropped;
 	int64_t seen;
-	int64_t lost;	   /* neither seen nor told of */
-	int64_t allowance; /* what may be lost before the next number: a parent was killed */
+	int64_t lost;	   /* neither seen nor reported */
+	int64_t allowance; /* may be lost before the next number: a parent was killed */
 };
 
 static void account_for(struct account *a, int64_t n)
@@ -59,7 +57,7 @@ static void take(struct account *a, const char *line)
 	}
 }
 
-/* Its lines up to the answer to a command. */
+/* The parent's lines up to the answer to a command. */
 static const char *ask(struct crash *c, struct account *a, const char *command)
 {
 	program_say(&c->now, command);
@@ -90,7 +88,7 @@ static void take_rest(struct crash *c, struct account *a)
 	}
 }
 
-/* No more lines: the last of them are read, and what was dropped at the end is told of with one
+/* End the lines: the last ones are read, and what was dropped at the end is reported with one
  * more. */
 static void settle(struct crash *c, struct account *a)
 {
@@ -137,9 +135,9 @@ static void fault_11_the_parent_is_killed_a_hundred_times(void **state)
 	crash_end(&c);
 }
 
-/* The child logs on while nobody reads; the next parent learns how much it missed, to the record.
- */
-static void fault_58_what_a_full_pipe_dropped_is_counted(void **state)
+/* The child goes on logging without a reader; the next parent learns the exact number of missing
+ * records. */
+static void fault_58_records_dropped_at_a_full_pipe_are_counted(void **state)
 {
 	struct account a = {0};
 	struct crash c;
@@ -155,7 +153,7 @@ static void fault_58_what_a_full_pipe_dropped_is_counted(void **state)
 		take_rest(&c, &a);
 		assert_int_equal(program_end(&c.now), 0);
 		a.allowance =
-		    1; /* a line that was cut in two is told as it is, and has no number */
+		    1; /* a line that was cut in two is passed on as it is, without a number */
 		crash_parent(&c, NULL, "pipe=65536", NULL);
 		ask(&c, &a, "start");
 		take_until(&c, &a, a.next + 1);
@@ -169,7 +167,8 @@ static void fault_58_what_a_full_pipe_dropped_is_counted(void **state)
 	crash_end(&c);
 }
 
-/* ---- Raw stdout: it blocks instead, and goes on with the next parent; not a byte is lost ---- */
+/* ---- Raw stdout: a full pipe blocks, and goes on with the next parent; not a byte is lost
+ * ---- */
 
 enum { RAW_LINES = 2000, RAW_LEN = 100 };
 
@@ -187,8 +186,8 @@ static bool has_all(void *user)
 	return bytes_of(user) >= (size_t)RAW_LINES * (RAW_LEN - 1);
 }
 
-/* A line that lay in two halves when the parents changed is told in two halves: so compare what
- * they are together. */
+/* A line that was in two halves when the parents changed is reported in two halves, so compare
+ * their concatenation. */
 static void compare(const struct family *f, const char *text)
 {
 	for (uint32_t i = 0; i < f->line_count; i++) {
@@ -215,7 +214,7 @@ static void fault_58_raw_stdout_waits_for_a_reader(void **state)
 	assert_int_equal(ob_connector_start(f.connector, 0, NULL, &err), OB_OK);
 	assert_int_equal(
 	    ob_client_notify(ob_connector_client(f.connector), "act.raw", &params, &err), OB_OK);
-	/* Into the socket with it, and then read no more. */
+	/* Into the socket, and then read no more. */
 	ob_runtime_run(f.runtime, 0);
 	assert_int_equal(ob_connector_detach(f.connector, &err), OB_OK);
 	assert_false(has_all(&f));
@@ -265,8 +264,8 @@ static void fault_60_a_flood_of_lines_starves_no_call(void **state)
 	print_message("  200 calls: %lld us calm, %lld us in a flood; %ld KiB, then %ld KiB\n",
 		      (long long)calm, (long long)flooded, before, after);
 	assert_true(after - before < 16 * 1024);
-	/* Who is starved waits for as long as the flood goes on; what a turn full of lines takes is
-	 * up to the machine. */
+	/* A starved call waits until the flood ends; the time of a turn full of lines depends on
+	 * the machine. */
 	assert_true(flooded < 100 * calm + 20000000);
 	assert_non_null(program_ask(&c.now, "call act.hush 0"));
 	program_kill(&c.now, SIGKILL);
@@ -279,7 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fault_11_the_parent_is_killed_a_hundred_times),
-	    cmocka_unit_test(fault_58_what_a_full_pipe_dropped_is_counted),
+	    cmocka_unit_test(fault_58_records_dropped_at_a_full_pipe_are_counted),
 	    cmocka_unit_test(fault_58_raw_stdout_waits_for_a_reader),
 	    cmocka_unit_test(fault_60_a_flood_of_lines_starves_no_call),
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The parent as a process among others: signals, what its children inherit of it, what it may do
- * between clone and exec, and where the token is not to be found. Rows 18, 20, 22 and 50. */
+/* The parent and other processes: signals, what its children inherit, what may run between clone
+ * and exec, and where the token must not appear. Rows 18, 20, 22 and 50. */
 #include "support/crash.h"
 
 #include <setjmp.h>
@@ -60,7 +60,7 @@ static void fault_18_a_child_outlives_the_thread_that_made_it(void **state)
 
 enum { STORMS = 4, SIGNALS = 2500 };
 
-/* A shell that sends so many of a signal to the parent. */
+/* A shell that sends the signal to the parent so many times. */
 static void begin_storm(struct program *storm, pid_t to, const char *name)
 {
 	char *script = scratch_text(
@@ -85,8 +85,7 @@ static void fault_20_a_storm_of_signals(void **state)
 	for (int i = 0; i < STORMS; i++) {
 		begin_storm(&storms[i], c.now.pid, names[i]);
 	}
-	/* Every call gets its answer all the while; so does a stop and a start in the middle of it.
-	 */
+	/* Every call is answered meanwhile, and a stop and a start in the middle succeed. */
 	while (!program_wait_fd(storms[0].out, 0) || !program_wait_fd(storms[3].out, 0)) {
 		assert_string_equal(program_ask(&c.now, "call act.echo 9"), "reply 9");
 		calls++;
@@ -142,11 +141,9 @@ static bool is_allowed(const char *line)
 	return false;
 }
 
-/*
- * What strace wrote, a line at a time: who did what. A call that another thread's came between
- * takes two lines, "call(... <unfinished ...>" and
- * "<... call resumed>...": the first one tells of it, the second is passed over.
- */
+/* The output of strace, line by line. A call that was interrupted by another thread's takes two
+ * lines, "call(... <unfinished ...>" and "<... call resumed>...": the first is used, the second
+ * is skipped. */
 struct trace {
 	FILE *file;
 	char line[4096];
@@ -183,11 +180,9 @@ static bool is_among(const int *pids, int count, int pid)
 	return false;
 }
 
-/*
- * Everything the child did before it was another program is a call that a signal handler might
- * make. One of them closes what it has of its parent, the lock above all: exec would do that, but
- * only when the parent runs on already.
- */
+/* Before exec the child may only make calls that a signal handler may make. One of them closes
+ * the parent's descriptors, above all the lock: exec would close them too, but only after the
+ * parent has gone on. */
 static void check_trace(const char *path)
 {
 	struct trace t = {.file = fopen(path, "re")};
@@ -284,8 +279,8 @@ static void check_directory(const struct crash *c, const char *token)
 	assert_int_equal(found, 1);
 }
 
-/* Half a token, the right one with something behind it, and one that is wrong at its end: none may
- * appear in what is told of it. */
+/* Half a token, the right one with more behind it, and one that is wrong at its end: none may
+ * appear in a message. */
 static void send_wrong_tokens(const struct crash *c, const char *mechanism, const char *token)
 {
 	char *path = scratch_text("%s/rpc.sock", c->dir);
@@ -332,7 +327,7 @@ static void life_with(const char *mechanism)
 	check_process(pid, token);
 	check_directory(&c, token);
 	send_wrong_tokens(&c, mechanism, token);
-	/* All that the parent tells, the child's logs among it, up to the end. */
+	/* All output of the parent, including the child's logs, until the end. */
 	program_say(&c.now, "call act.mark 0");
 	program_say(&c.now, "stop");
 	program_say(&c.now, "quit");

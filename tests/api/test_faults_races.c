@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Ends that meet beginnings: rows 4, 5, 40 and 41. A child that dies with calls in flight, a newer
- * parent, a server that is stopped before it listens, a connector that is closed in every state.
- */
+/* Ends that coincide with starts: rows 4, 5, 40 and 41. A child that dies with calls in flight,
+ * a newer parent, a server that is stopped before it listens, a connector that is closed in each
+ * state. */
 #include "support/clock.h"
 #include "support/family.h"
 
@@ -75,7 +74,7 @@ static void fault_4_death_ends_each_call_once(void **state)
 					 OB_OK);
 		}
 		if (round % 2 == 0) {
-			/* They have all arrived; else some are still ours to send. */
+			/* All have arrived; otherwise some are still in our queue. */
 			assert_true(ob_get_int(family_call(&f, "echo", "[i]", 1), &n));
 		}
 		kill(ob_connector_pid(f.connector), SIGKILL);
@@ -83,7 +82,7 @@ static void fault_4_death_ends_each_call_once(void **state)
 		family_await(&f, OB_EVENT_READY, round + 2);
 		assert_int_equal(flight.first_wrong, 0);
 		assert_int_equal(flight.count, IN_FLIGHT);
-		/* Nothing was repeated, and no id confused with one of before. */
+		/* Nothing was repeated, and no id was mixed up with an earlier one. */
 		assert_true(ob_get_int(family_call(&f, "echo", "[i]", (int)round), &n));
 		assert_int_equal(n, round);
 		for (uint32_t i = 0; i < IN_FLIGHT; i++) {
@@ -93,7 +92,7 @@ static void fault_4_death_ends_each_call_once(void **state)
 	family_end(&f);
 }
 
-/* ---- Death in the middle of things: one `exited`, and one end ---- */
+/* ---- Death at any time: one `exited` event, and one end ---- */
 
 static void fault_5_death_during_a_stop(void **state)
 {
@@ -132,7 +131,7 @@ static void fault_5_death_during_a_reconnect(void **state)
 		}
 		kill(pid, SIGKILL);
 		family_await_death(pid);
-		/* It was taken over and is replaced, or it was not, and that is an end. */
+		/* It was taken over and is replaced, or it was not, and that is the end. */
 		struct ob_status status = {.size = sizeof status};
 		do {
 			ob_runtime_run(f.runtime, 20);
@@ -160,7 +159,7 @@ static bool is_canceled(void *user)
 
 enum { INSTANCE = 32, NAMING = INSTANCE + 3 };
 
-/* The params of outboard.supervise: [instance], of the child that lives in there. */
+/* The params of outboard.supervise: [instance], for the child in that directory. */
 static void name_instance(const struct family *f, uint8_t params[NAMING])
 {
 	struct ob_config config = {.size = sizeof config};
@@ -192,7 +191,7 @@ static void fault_40_the_newest_parent_wins(void **state)
 	name_instance(&f, us);
 	int old = peer_dial(path);
 	peer_must_call(old, 1, "outboard.supervise", us, sizeof us, yes, sizeof yes);
-	/* A handler is at work for the old one when the new one comes. */
+	/* A handler works for the old parent when the new one arrives. */
 	assert_true(
 	    peer_send(old, request, peer_request(request, 2, "act.keep", none, sizeof none)));
 	int tool = peer_dial(path);
@@ -202,9 +201,9 @@ static void fault_40_the_newest_parent_wins(void **state)
 	(void)peer_drain(old, PEER_WAIT_MS, &ended);
 	assert_true(ended);
 	assert_true(is_canceled(&young));
-	/* Whoever only calls is no parent, and is not disturbed. */
+	/* A client that only calls is not a parent, and is not disturbed. */
 	peer_must_call(tool, 2, "act.echo", "\x91\x07", 2, "\x07", 1);
-	/* A connector is a newer parent still. */
+	/* A connector is a newer parent. */
 	assert_int_equal(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_OK);
 	(void)peer_drain(young, PEER_WAIT_MS, &ended);
 	assert_true(ended);
@@ -220,7 +219,7 @@ static void fault_40_the_newest_parent_wins(void **state)
 
 struct race {
 	pthread_barrier_t ready, done;
-	ob_server *server; /* NULL: no more */
+	ob_server *server; /* NULL: the end */
 };
 
 static void *stop_it(void *user)
@@ -250,8 +249,8 @@ static ob_server *open_server(ob_runtime *runtime, const char *address)
 	return server;
 }
 
-/* Another thread stops it, twice, while this one starts it, runs it, or has done both; a client may
- * be at the door. */
+/* Another thread stops the server twice while this one starts it, runs it, or has done both; a
+ * client may be connecting. */
 static int race_servers(ob_runtime *runtime, const char *address)
 {
 	struct race race = {.server = NULL};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Time that stands still, and clocks that jump: rows 12, 13 and 65. */
+/* Stopped processes, and clocks that jump: rows 12, 13 and 65. */
 #include "support/crash.h"
 
 #include <setjmp.h>
@@ -31,14 +31,14 @@ static void fault_12_a_stopped_child_can_be_ended(void **state)
 	(void)state;
 	family_start(&f, OB_RUNTIME_INLINE);
 	kill(ob_connector_pid(f.connector), SIGSTOP);
-	/* The signal reaches it only because SIGCONT comes behind it; no waiting for SIGKILL. */
+	/* The signal arrives only because SIGCONT follows; it does not wait for SIGKILL. */
 	assert_int_equal(ob_connector_stop(f.connector, 8000, NULL, &err), OB_OK);
 	assert_int_equal(f.last_exit.exit_kind, OB_EXIT_SIGNAL);
 	assert_int_equal(f.last_exit.exit_value, SIGINT);
 	family_end(&f);
 }
 
-/* What the parent tells up to the answer, which must be none of the bad news. */
+/* The parent's lines up to the answer, none of which may report trouble. */
 static void must_be_calm(struct crash *c, const char *command, const char *answer)
 {
 	program_say(&c->now, command);
@@ -53,11 +53,9 @@ static void must_be_calm(struct crash *c, const char *command, const char *answe
 	}
 }
 
-/*
- * Both are stopped with a heartbeat unanswered, as when the machine is suspended. The parent runs
- * again first: its timer is late by more than an interval and there is no answer, but nobody is to
- * blame until it has asked anew.
- */
+/* Both are stopped with an unanswered heartbeat, as in a suspended machine. The parent runs
+ * again first: its timer is late by more than an interval and there is no answer, but it must
+ * ask again before it concludes anything. */
 static void fault_13_a_stopped_parent_does_not_blame_its_child(void **state)
 {
 	struct crash c;
@@ -66,7 +64,7 @@ static void fault_13_a_stopped_parent_does_not_blame_its_child(void **state)
 	crash_parent(&c, NULL, "beat=1000", "misses=1", NULL);
 	assert_non_null(program_ask(&c.now, "start"));
 	pid_t pid = crash_child(&c);
-	kill(pid, SIGSTOP); /* the first heartbeat is due in an interval */
+	kill(pid, SIGSTOP); /* the first heartbeat is due after an interval */
 	program_let_pass(STOP_CHILD_MS);
 	program_kill(&c.now, SIGSTOP);
 	program_let_pass(STOP_PARENT_MS);
@@ -92,8 +90,8 @@ static bool is_ready(const struct crash *c)
 	return ready;
 }
 
-/* Stopped while it waits for its child, which becomes ready meanwhile: no timer that is late may
- * end it. */
+/* Stopped while it waits for its child, which becomes ready meanwhile: a late timer must not end
+ * the child. */
 static void fault_13_a_stopped_parent_does_not_give_up_a_start(void **state)
 {
 	enum { READY_MS = 3000, PIECE_MS = 20 };
@@ -129,7 +127,7 @@ static void fault_13_a_stopped_parent_does_not_give_up_a_start(void **state)
 
 /* ---- The wall clock ---- */
 
-/* libfaketime's library, or NULL. */
+/* The library of libfaketime, or NULL. */
 static const char *find_faketime(void)
 {
 	static char path[512];
@@ -195,12 +193,12 @@ static void fault_65_the_wall_clock_jumps_ten_years(void **state)
 		set_clock(file, jumps[i].offset);
 		long long off = clock_of_child(&c) - jumps[i].seconds;
 		assert_true(off > -30LL * 86400 &&
-			    off < 30LL * 86400); /* it did jump; leap days aside */
+			    off < 30LL * 86400); /* it did jump; leap days ignored */
 		must_be_calm(&c, "call act.echo 3", "reply 3");
 		program_let_pass(500);
 		must_be_calm(&c, "call act.echo 4", "reply 4");
 	}
-	/* A parent of another time finds the child, too. */
+	/* A parent with another time finds the child, too. */
 	set_clock(file, "+10y");
 	program_kill(&c.now, SIGKILL);
 	crash_died(&c);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Row 63, the ordinary run of it: each scenario of tests/children/torture.c is run once to count
- * its fallible calls, and then with one of them failing, for some chosen at random from a fixed
- * seed. OB_TORTURE=all tries every one; OB_TORTURE_SEED is another seed.
- */
+/* Row 63, the ordinary run: each scenario of tests/children/torture.c runs once to count its
+ * fallible calls, and then with one of them failing, for some chosen at random with a fixed
+ * seed. OB_TORTURE=all tries every one; OB_TORTURE_SEED is another seed. */
 #include "support/program.h"
 
 #include <setjmp.h>
@@ -34,14 +32,14 @@ static uint64_t roll(void)
 	return z ^ (z >> 31);
 }
 
-/* Run a scenario with its nth call failing (0: none). Returns how many there were. */
+/* Run a scenario with its nth call failing (0: none). Returns the number of calls. */
 static unsigned long run(const char *scenario, unsigned long n)
 {
 	char number[32], told[4096] = "";
 	char *dir = scratch_make(), *data = scratch_text("%s/data", dir);
 	char *torture = scratch_text("%s/children/child-torture", scratch_env("OB_TEST_BUILD"));
 	char *actor = scratch_text("%s/children/child-actor", scratch_env("OB_TEST_BUILD"));
-	/* By its name: LD_PRELOAD cannot hold a path with a blank. */
+	/* By its name: LD_PRELOAD cannot contain a path with a blank. */
 	char *preload = scratch_text("LD_PRELOAD=shim-fail.so");
 	char *library_path = scratch_text("LD_LIBRARY_PATH=%s/shim", scratch_env("OB_TEST_BUILD"));
 	char *asan = scratch_text("ASAN_OPTIONS=%s:verify_asan_link_order=0",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a real child does with bytes that no honest peer sends, or that come in an evil way: rows 23
- * to 26, 31, 32 and 38. peercred opens a connection without an exchange, so that the test can speak
- * MessagePack-RPC by hand; what is said about strangers is tested with a token that they do not
- * have.
+ * A real child that receives bytes that no honest peer sends, or in a hostile way: rows 23 to
+ * 26, 31, 32 and 38. peercred accepts a connection without an exchange, so that the test can
+ * write MessagePack-RPC by hand; what is logged about strangers is tested with a token that they
+ * do not have.
  */
 #include "support/clock.h"
 #include "support/family.h"
@@ -58,7 +58,7 @@ static bool has_freed_all(void *user)
 	return peer_open_fds(bed->pid) == bed->fds;
 }
 
-/* After all that: the same child, answering, with nothing left of the strangers. */
+/* Afterwards: the same child answers, and has nothing left of the strangers. */
 static void end(struct bed *bed)
 {
 	int64_t n = 0;
@@ -71,7 +71,7 @@ static void end(struct bed *bed)
 	family_end(&bed->f);
 }
 
-/* ---- In pieces ---- */
+/* ---- Small pieces ---- */
 
 static void fault_23_a_byte_at_a_time(void **state)
 {
@@ -96,8 +96,8 @@ static void fault_23_a_byte_at_a_time(void **state)
 	end(&bed);
 }
 
-/* A proxy for one connection: passes chop bytes at a time, and closes both ends when it has passed
- * `cut` of them. */
+/* A proxy for one connection: passes chop bytes at a time, and closes both ends after `cut`
+ * bytes. */
 struct proxy {
 	char *from, *to;
 	int listener;
@@ -148,7 +148,7 @@ static void close_proxy(struct proxy *p)
 	free(p->from);
 }
 
-/* Connect through the proxy, authenticate, call. Returns the first code that is not OK. */
+/* Connect through the proxy, authenticate, call. Returns the first code other than OK. */
 static int talk(struct bed *bed, struct proxy *p, struct ob_error *err)
 {
 	char *address = scratch_text("unix://%s", p->from);
@@ -201,7 +201,7 @@ static void fault_24_a_session_cut_at_every_byte(void **state)
 	p.chop = 4096;
 	for (p.cut = 0; r != OB_OK; p.cut++, cuts++) {
 		r = talk(&bed, &p, &err);
-		/* It fails, says why, and does not wait for a timeout. */
+		/* It fails with a reason, and does not wait for a timeout. */
 		assert_true(r == OB_OK || (r != OB_ETIMEDOUT && err.text[0] != '\0'));
 	}
 	print_message("  %zu cuts\n", cuts);
@@ -210,7 +210,7 @@ static void fault_24_a_session_cut_at_every_byte(void **state)
 	end(&bed);
 }
 
-/* ---- Nonsense ---- */
+/* ---- Garbage ---- */
 
 static uint32_t count_lines(const struct family *f, const char *text)
 {
@@ -233,7 +233,7 @@ static void send_garbage(const struct bed *bed, unsigned seed)
 	close(fd);
 }
 
-static void fault_25_garbage_is_cut_off_and_told_of_once_a_second(void **state)
+static void fault_25_garbage_is_cut_off_and_logged_once_a_second(void **state)
 {
 	struct bed bed;
 	(void)state;
@@ -242,7 +242,7 @@ static void fault_25_garbage_is_cut_off_and_told_of_once_a_second(void **state)
 	for (unsigned i = 0; i < 200; i++) {
 		send_garbage(&bed, i);
 	}
-	/* ... and how many were not told of is told with the next one. */
+	/* The number that were not logged is logged with the next one. */
 	for (unsigned i = 0;
 	     count_lines(&bed.f, "\"suppressed\":") - count_lines(&bed.f, "\"suppressed\":0") == 0;
 	     i++) {
@@ -255,7 +255,7 @@ static void fault_25_garbage_is_cut_off_and_told_of_once_a_second(void **state)
 	end(&bed);
 }
 
-/* The head of a request with a binary of that length as its only parameter. */
+/* The head of a request whose only parameter is a binary of that length. */
 static size_t announce(uint8_t *to, uint32_t len)
 {
 	const uint8_t params[] = {
@@ -311,7 +311,7 @@ static void fault_26_strangers_may_announce_4_kib(void **state)
 	end(&bed);
 }
 
-/* ---- Slowness ---- */
+/* ---- Slow peers ---- */
 
 static void fault_32_the_deadline_of_authentication_is_absolute(void **state)
 {
@@ -324,7 +324,7 @@ static void fault_32_the_deadline_of_authentication_is_absolute(void **state)
 	int fd = peer_dial(bed.path);
 	int64_t start = now_ms();
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	/* A byte every now and then, for as long as it listens. */
+	/* A byte from time to time, for as long as it listens. */
 	while (sent < len && poll(&wait, 1, 20) == 0 && peer_send(fd, request + sent, 1)) {
 		sent++;
 	}
@@ -332,14 +332,14 @@ static void fault_32_the_deadline_of_authentication_is_absolute(void **state)
 	assert_true(now_ms() - start >= 300);
 	assert_true(peer_is_refused(fd));
 	close(fd);
-	/* The same for one who says nothing. */
+	/* The same for a silent peer. */
 	fd = peer_dial(bed.path);
 	assert_true(peer_is_refused(fd));
 	close(fd);
 	end(&bed);
 }
 
-/* ---- Those who do not read ---- */
+/* ---- Peers that do not read ---- */
 
 static void fault_31_a_peer_that_does_not_read_is_cut_off(void **state)
 {
@@ -355,7 +355,7 @@ static void fault_31_a_peer_that_does_not_read_is_cut_off(void **state)
 	for (int i = 0; i < 20 && open; i++) {
 		open = peer_send(fd, request, len); /* reading goes on while writing is blocked */
 	}
-	/* Others notice nothing. */
+	/* Other connections are not affected. */
 	assert_true(ob_get_int(family_call(&bed.f, "echo", "[i]", 1), &n));
 	len = peer_request(request, 2, "act.echo", none, sizeof none);
 	for (int64_t deadline = now_ms() + FAMILY_WAIT_MS; open;) {
@@ -380,8 +380,8 @@ static void fault_38_a_hundred_connections_end_with_data_in_flight(void **state)
 			assert_true(peer_send(fd, request, len));
 		}
 		if (i % 2 == 0) {
-			/* Some replies are there, and stay unread: a reset, where the others see an
-			 * end of file. */
+			/* Some replies are there, and stay unread: a reset, where the others see
+			 * an end of file. */
 			uint8_t one;
 			assert_true(peer_read(fd, &one, 1));
 		}
@@ -396,7 +396,7 @@ int main(void)
 	    cmocka_unit_test(fault_23_a_byte_at_a_time),
 	    cmocka_unit_test(fault_23_a_session_through_a_proxy_that_chops),
 	    cmocka_unit_test(fault_24_a_session_cut_at_every_byte),
-	    cmocka_unit_test(fault_25_garbage_is_cut_off_and_told_of_once_a_second),
+	    cmocka_unit_test(fault_25_garbage_is_cut_off_and_logged_once_a_second),
 	    cmocka_unit_test(fault_26_announced_lengths),
 	    cmocka_unit_test(fault_26_strangers_may_announce_4_kib),
 	    cmocka_unit_test(fault_31_a_peer_that_does_not_read_is_cut_off),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A client of a server that knows nothing of outboard, and has its hands full. */
+/* A client of a server that is not outboard's, and is busy. */
 #include "support/scratch.h"
 
 #include <outboard/outboard.h>
@@ -27,7 +27,7 @@ struct server {
 	int result, ended;
 };
 
-/* A listener whose queue is full: one more connect has to wait for a place. */
+/* A listener with a full backlog: one more connect has to wait. */
 static void begin(struct server *s)
 {
 	struct ob_runtime_options options = {.size = sizeof options, .mode = OB_RUNTIME_INLINE};

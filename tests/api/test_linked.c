@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin that is part of the program: registered with its list, and then as good as one from a
- * file. */
+/* A plugin that is part of the program: it is registered by its list, and then works like one
+ * from a file. */
 #include "support/scratch.h"
 
 #include <outboard/auth.h>
@@ -96,7 +96,7 @@ static void a_plugin_of_the_program_is_found_by_its_name(void **state)
 	static const struct ob_plugin *const own[] = {&peeruid, NULL};
 	int r = ob_plugin_register(runtime, own, "built in", &err);
 	assert_int_equal(r, OB_OK);
-	/* A name is given once. */
+	/* A name can be registered once. */
 	assert_int_equal(ob_plugin_register(runtime, own, "built in", &err), OB_EEXIST);
 	if (serve(p, &server, &err) != OB_OK) {
 		fail_msg("%s", err.text);

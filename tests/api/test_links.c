@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Links that break while both ends live: the link is dialled anew, and nothing is restarted. */
+/* Links that break while both ends live: the link is dialled again, and nothing is restarted. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -25,7 +25,7 @@
 
 /* ---- A child behind a VMM ---- */
 
-/* The family comes first, so that its functions take a guest, too. */
+/* The family comes first, so that its functions accept a guest, too. */
 struct guest {
 	struct family f;
 	struct vmm vmm;
@@ -108,7 +108,7 @@ static void must_say(struct guest *g, const char *why)
 	}
 }
 
-static void fault_76_the_status_says_why_a_guest_is_not_reached(void **state)
+static void fault_76_the_status_has_the_reason_why_a_guest_is_unreachable(void **state)
 {
 	struct guest g;
 	struct ob_error err;
@@ -117,7 +117,7 @@ static void fault_76_the_status_says_why_a_guest_is_not_reached(void **state)
 	(void)vmm_order(&g.vmm, "close");
 	family_connector(&g.f);
 	expect(ob_connector_start_async(g.f.connector, NULL, NULL, &err), OB_OK, &err, NULL);
-	await_connects(&g, 2); /* the first has failed */
+	await_connects(&g, 2); /* the first one failed */
 	must_say(&g, "the VMM closed the connection on CONNECT 52");
 	(void)vmm_order(&g.vmm, "normal");
 	family_await(&g.f, OB_EVENT_READY, 1);
@@ -125,25 +125,25 @@ static void fault_76_the_status_says_why_a_guest_is_not_reached(void **state)
 	guest_end(&g);
 }
 
-static void fault_76_a_guest_that_closes_is_asked_again(void **state)
+static void fault_76_a_guest_that_closes_is_dialled_again(void **state)
 {
 	(void)state;
 	start_against("close", 5);
 }
 
-static void fault_76_a_guest_that_resets_is_asked_again(void **state)
+static void fault_76_a_guest_that_resets_is_dialled_again(void **state)
 {
 	(void)state;
 	start_against("reset", 5);
 }
 
-static void fault_76_what_is_no_vmm_is_asked_again(void **state)
+static void fault_76_a_socket_that_is_not_a_vmm_is_dialled_again(void **state)
 {
 	(void)state;
 	start_against("garbage", 5);
 }
 
-static void fault_76_a_guest_that_is_silent_is_asked_again(void **state)
+static void fault_76_a_silent_guest_is_dialled_again(void **state)
 {
 	(void)state;
 	start_against("silent", 2);
@@ -160,9 +160,9 @@ static void fault_76_a_reply_in_pieces_starts_a_child(void **state)
 	guest_end(&g);
 }
 
-/* A VMM has room for so many connections (1023 in Firecracker), and closes what is more: that is
- * said. */
-static void fault_78_a_vmm_without_room_is_said(void **state)
+/* A VMM has room for a number of connections (1023 in Firecracker), and closes more: the error
+ * says so. */
+static void fault_78_a_full_vmm_is_reported(void **state)
 {
 	struct guest g;
 	struct ob_error err = {.text = ""};
@@ -211,7 +211,7 @@ static bool has_come(void *user)
 	return now_ms() >= m->end;
 }
 
-/* Shorter than the parent's patience: not even the connection notices. */
+/* Shorter than the parent's timeout: the connection survives. */
 static void fault_73_a_short_pause_is_survived_by_the_connection(void **state)
 {
 	struct guest g;
@@ -234,8 +234,8 @@ static void fault_73_a_short_pause_is_survived_by_the_connection(void **state)
 	guest_end(&g);
 }
 
-/* Longer: the connection is given up and made anew when the guest runs again; the child is what it
- * was. */
+/* Longer: the connection is given up, and made again when the guest runs again; the child is the
+ * same. */
 static void fault_73_a_long_pause_costs_the_connection_only(void **state)
 {
 	enum { INTERVAL_MS = 500 };
@@ -250,7 +250,8 @@ static void fault_73_a_long_pause_costs_the_connection_only(void **state)
 	kill(pid, SIGSTOP);
 	int64_t began = now_ms();
 	family_await(&g.f, OB_EVENT_UNRESPONSIVE, 1);
-	assert_true(now_ms() - began < 4 * INTERVAL_MS); /* three, and what a busy machine takes */
+	assert_true(now_ms() - began <
+		    4 * INTERVAL_MS); /* three, and the delay of a busy machine */
 	kill(pid, SIGCONT);
 	kill(g.vmm.pid, SIGCONT);
 	await_connects(&g, before + 1);
@@ -277,7 +278,7 @@ static bool has_so_many(void *user)
 	return vmm_order(&c->vmm, "most") >= c->wanted;
 }
 
-/* Children that only sleep, each to be dialled where nobody ever answers. */
+/* Children that only sleep, each to be dialled at an address without an answer. */
 static void crowd_begin(struct crowd *c)
 {
 	static const char *const sleeper[] = {"sleep", "1000", NULL};
@@ -322,7 +323,7 @@ static void fault_39_a_hundred_dials_at_once_and_no_more(void **state)
 	crowd_begin(&c);
 	c.wanted = AT_ONCE;
 	family_until(&c.f, has_so_many, &c);
-	/* Those that have waited come when the first have lost patience; never more at once. */
+	/* The waiting dials start when the first ones have timed out; never more at once. */
 	struct moment m = {now_ms() + 4000};
 	family_until(&c.f, has_come, &m);
 	assert_true(vmm_order(&c.vmm, "count") > AT_ONCE);
@@ -411,18 +412,18 @@ static void fault_37_a_dead_connection_is_noticed_in_three_heartbeats(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(fault_76_the_status_says_why_a_guest_is_not_reached),
-	    cmocka_unit_test(fault_76_a_guest_that_closes_is_asked_again),
-	    cmocka_unit_test(fault_76_a_guest_that_resets_is_asked_again),
-	    cmocka_unit_test(fault_76_what_is_no_vmm_is_asked_again),
-	    cmocka_unit_test(fault_76_a_guest_that_is_silent_is_asked_again),
+	    cmocka_unit_test(fault_76_the_status_has_the_reason_why_a_guest_is_unreachable),
+	    cmocka_unit_test(fault_76_a_guest_that_closes_is_dialled_again),
+	    cmocka_unit_test(fault_76_a_guest_that_resets_is_dialled_again),
+	    cmocka_unit_test(fault_76_a_socket_that_is_not_a_vmm_is_dialled_again),
+	    cmocka_unit_test(fault_76_a_silent_guest_is_dialled_again),
 	    cmocka_unit_test(fault_76_a_reply_in_pieces_starts_a_child),
-	    cmocka_unit_test(fault_78_a_vmm_without_room_is_said),
+	    cmocka_unit_test(fault_78_a_full_vmm_is_reported),
 	    cmocka_unit_test(fault_74_a_restored_guest_is_redialled_and_not_restarted),
 	    cmocka_unit_test(fault_73_a_short_pause_is_survived_by_the_connection),
 	    cmocka_unit_test(fault_73_a_long_pause_costs_the_connection_only),
 	    cmocka_unit_test(fault_39_a_hundred_dials_at_once_and_no_more),
-	    /* It moves this process to another network, so it is the last. */
+	    /* It moves this process to another network, so it is the last test. */
 	    cmocka_unit_test(fault_37_a_dead_connection_is_noticed_in_three_heartbeats),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One life of a child - start, call, callback, log, kill, restart, detach, adopt, stop - over every
- * transport, codec and authenticator that go together; and what does not go together is refused
- * before anything is started, by name. At the end the matrix is printed.
- */
+/* The life of a child - start, call, callback, log, kill, restart, detach, adopt, stop - with
+ * every combination of transport, codec and authenticator that is allowed; other combinations
+ * are refused by name before anything is started. The matrix is printed at the end. */
 #include "support/expect.h"
 #include "support/family.h"
 
@@ -31,12 +29,12 @@ struct cell {
 	enum wire wire;
 	const char *codec;
 	const char *auth;
-	char became[96]; /* what is printed of it */
+	char became[96]; /* printed */
 };
 
 static struct cell cells[CELLS];
 
-/* Others can read what crosses. */
+/* Other users can read the connection. */
 static bool is_plain(const struct cell *cell)
 {
 	return cell->wire != UNIX && cell->auth != NULL && strcmp(cell->auth, "noise") != 0;
@@ -44,7 +42,7 @@ static bool is_plain(const struct cell *cell)
 
 /* ---- One combination ---- */
 
-/* What one child needs of the config, and the VMM in between if there is one. */
+/* The config for one child, and the VMM in between if there is one. */
 struct place {
 	char *listen;
 	char *connect;
@@ -89,15 +87,14 @@ static bool runs_in_a_guest(void)
 	return getenv("OB_TEST_GUEST") != NULL;
 }
 
-/* Unsealed on a wire that others reach: the config must say that this is meant, and the log says
- * what it means. */
+/* Plaintext on a network: the config must allow it explicitly, and the log has a warning. */
 static void check_warning(const struct family *f, const struct cell *cell)
 {
 	uint32_t warned = 0;
 	for (uint32_t i = 0; i < f->line_count; i++) {
 		warned += strstr(f->lines[i], "not encrypted") != NULL;
 	}
-	assert_int_equal(warned, is_plain(cell) ? 3 : 0); /* one each start */
+	assert_int_equal(warned, is_plain(cell) ? 3 : 0); /* one for each start */
 }
 
 static void a_life(void **state)
@@ -122,7 +119,7 @@ static void a_life(void **state)
 	snprintf(cell->became, sizeof cell->became, "ran");
 }
 
-/* ---- What is refused ---- */
+/* ---- Refusals ---- */
 
 static void refused_whatever_the_config_says(void **state)
 {
@@ -165,7 +162,8 @@ static void plaintext_must_be_allowed(void **state)
 	}
 }
 
-/* The child judges for itself: what its parent's config does not permit, it does not serve. */
+/* The child decides for itself: it does not serve what the config from its parent does not
+ * allow. */
 static void a_child_refuses_plaintext_too(void **state)
 {
 	struct ob_server_options options = {
@@ -206,8 +204,8 @@ static void a_client_refuses_plaintext_too(void **state)
 	ob_runtime_free(runtime);
 }
 
-/* Two that seal, or an exchange in the clear before the one that seals: refused. */
-static void what_seals_comes_first_and_alone(void **state)
+/* Two that seal, or an exchange in plaintext before one that seals: refused. */
+static void only_the_first_mechanism_may_seal(void **state)
 {
 	static const char *const lists[][3] = {{"token", "noise", NULL}, {"noise", "noise", NULL}};
 	static const char *const why[] = {"noise seals, so it must come before token",
@@ -225,7 +223,7 @@ static void what_seals_comes_first_and_alone(void **state)
 	}
 }
 
-/* A transport may be named, too, and then must know the scheme. */
+/* A transport may be named; then it must have the scheme. */
 static void a_transport_is_found_by_name(void **state)
 {
 	static const char *const names[] = {"hvsock", "vsock"};
@@ -250,10 +248,8 @@ static void a_transport_is_found_by_name(void **state)
 	}
 }
 
-/*
- * And need not be called like it: the child is told the name. (A plugin of the tests; it claims the
- * scheme skeleton.)
- */
+/* Its name may differ from the scheme: the child is given the name. (A plugin of the tests, with
+ * the scheme skeleton.) */
 static void a_child_listens_with_a_transport_by_name(void **state)
 {
 	struct family f;
@@ -277,8 +273,7 @@ static void a_child_listens_with_a_transport_by_name(void **state)
 	free(before);
 }
 
-/* It is for the address whose scheme it claims, be it the one that is dialled or the one that is
- * listened on. */
+/* It applies to the address whose scheme it has, whether that is dialled or listened on. */
 static void a_transport_by_name_is_for_its_own_address(void **state)
 {
 	static const struct {
@@ -304,8 +299,8 @@ static void a_transport_by_name_is_for_its_own_address(void **state)
 
 /* ---- Policy ---- */
 
-/* Both ends are judged before anything is started, and not only the one that is dialled. */
-static void what_the_child_would_refuse_is_refused_at_once(void **state)
+/* Both ends are checked before anything is started, not only the one that is dialled. */
+static void options_that_the_child_would_refuse_are_refused_at_once(void **state)
 {
 	static const char *const token[] = {"token", NULL}, *const bearer[] = {"bearer", NULL};
 	struct family f;
@@ -325,7 +320,7 @@ static void what_the_child_would_refuse_is_refused_at_once(void **state)
 	family_end(&f);
 }
 
-static void the_default_list_depends_on_who_can_reach_the_wire(void **state)
+static void the_default_list_depends_on_the_transport(void **state)
 {
 	static const char *const lists[WIRES] = {
 	    [UNIX] = "peercred,token", [TCP] = "noise", [HVSOCK] = "noise", [VSOCK] = "noise"};
@@ -343,7 +338,8 @@ static void the_default_list_depends_on_who_can_reach_the_wire(void **state)
 		lay(&place, &f, &cell);
 		f.options.auth = NULL;
 		f.options.allow_plaintext = false;
-		f.options.health_interval_ms = 1234; /* what the child's end sets keepalive by */
+		f.options.health_interval_ms =
+		    1234; /* from which the child's end sets its keepalive */
 		family_connector(&f);
 		expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 		char *path = family_path(&f, "outboard.json");
@@ -376,12 +372,12 @@ int main(void)
 	    cmocka_unit_test(plaintext_must_be_allowed),
 	    cmocka_unit_test(a_child_refuses_plaintext_too),
 	    cmocka_unit_test(a_client_refuses_plaintext_too),
-	    cmocka_unit_test(what_seals_comes_first_and_alone),
+	    cmocka_unit_test(only_the_first_mechanism_may_seal),
 	    cmocka_unit_test(a_transport_is_found_by_name),
 	    cmocka_unit_test(a_child_listens_with_a_transport_by_name),
 	    cmocka_unit_test(a_transport_by_name_is_for_its_own_address),
-	    cmocka_unit_test(what_the_child_would_refuse_is_refused_at_once),
-	    cmocka_unit_test(the_default_list_depends_on_who_can_reach_the_wire),
+	    cmocka_unit_test(options_that_the_child_would_refuse_are_refused_at_once),
+	    cmocka_unit_test(the_default_list_depends_on_the_transport),
 	};
 	for (size_t i = 0; i < CELLS; i++) {
 		struct cell *cell = &cells[i];

@@ -93,8 +93,8 @@ static void origin_4_a_child_that_dies_young_costs_no_timeout(void **state)
 		family_connector(&f);
 		int64_t begin = now_ms();
 		int r = ob_connector_start(f.connector, 0, NULL, &err);
-		/* The one that is killed right after it said ready may have been believed, and is
-		 * replaced for ever. */
+		/* A child that is killed right after it reported ready may have been believed,
+		 * and would be replaced for ever. */
 		if (i < 2) {
 			expect(r, OB_EEXITED, &err, "waiting for outboard process to be ready");
 			assert_int_equal(family_status(&f).state, OB_STATE_STOPPED);
@@ -120,7 +120,7 @@ static void origin_5_a_failed_restart_counts_and_is_tried_again(void **state)
 	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	assert_int_equal(unlink(link), 0);
 	kill(ob_connector_pid(f.connector), SIGKILL);
-	family_await(&f, OB_EVENT_RESTARTING, 4); /* the first failed start is followed by more */
+	family_await(&f, OB_EVENT_RESTARTING, 4); /* the first failed start is followed by others */
 	assert_int_equal(family_count(&f, OB_EVENT_READY), 1);
 	assert_int_equal(symlink(f.argv[0], link), 0);
 	family_await(&f, OB_EVENT_READY, 2);
@@ -182,7 +182,7 @@ static void origin_7_a_grandchild_that_holds_stdout_delays_nothing(void **state)
 	kill(ob_connector_pid(f.connector), SIGKILL);
 	family_await(&f, OB_EVENT_READY, 2);
 	assert_true(now_ms() - begin < 5000);
-	family_await_death(grandchild); /* origin 20: it was of the group */
+	family_await_death(grandchild); /* origin 20: it was in the process group */
 	assert_false(family_alive(grandchild));
 	free(left);
 	family_end(&f);
@@ -263,7 +263,7 @@ static void origin_15_an_old_version_is_replaced_at_once_and_uncounted(void **st
 	f.options.restart.backoff_base_ms = 60000;
 	family_connector(&f);
 	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
-	/* The reply is not overtaken by the shutdown. */
+	/* The reply is sent before the shutdown. */
 	expect(ob_control_check_version(ob_connector_client(f.connector), 4, 0, &current, &restart,
 					&err),
 	       OB_OK, &err, NULL);
@@ -282,7 +282,7 @@ static void origin_15_an_old_version_is_replaced_at_once_and_uncounted(void **st
 	assert_int_equal(family_count(&f, OB_EVENT_STARTING), 1);
 	family_end(&f);
 
-	/* Asked on the reconnect path too. */
+	/* The version is also checked at a reconnect. */
 	family_begin(&f, OB_RUNTIME_INLINE, "version=3", NULL);
 	f.options.restart.backoff_base_ms = 60000;
 	family_connector(&f);
@@ -349,7 +349,7 @@ static void origin_17_no_line_is_lost_while_nobody_reads(void **state)
 	family_start(&f, OB_RUNTIME_INLINE);
 	family_call(&f, "log", "[i,i]", 100, 0);
 	ob_connector_detach(f.connector, &err);
-	/* The next parent's reading begins with what was written in between. */
+	/* The next parent first reads what was written in between. */
 	family_await_lines(&f, 1);
 	f.options.on_event = NULL;
 	ob_connector *second = family_another(&f);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * examples/python-child, which knows of us what docs/PROTOCOL.md says, has the life of any other
+/* examples/python-child, which implements docs/PROTOCOL.md alone, has the life of any other
  * child: start, call, callback, log, kill, restart, detach, adopt, a version too old, stop; over
- * each transport and with each authenticator that it knows.
- */
+ * each transport and with each authenticator that it supports. */
 #include "support/expect.h"
 #include "support/family.h"
 
@@ -53,7 +51,7 @@ static void on_changed(void *user, ob_call *call, const struct ob_value *params)
 static const struct ob_method source[] = {{"read", on_read}, {NULL, NULL}};
 static const struct ob_method events[] = {{"changed", on_changed}, {NULL, NULL}};
 
-/* ---- Beginning ---- */
+/* ---- Start ---- */
 
 static const char *interpreter(void)
 {
@@ -67,7 +65,7 @@ static void begin(struct python *p, const char *listen, const char *const *auth)
 	family_begin(&p->family, OB_RUNTIME_INLINE, NULL);
 	p->program =
 	    scratch_text("%s/examples/python-child/kv_child.py", scratch_env("OB_TEST_SOURCE"));
-	/* -B: it leaves nothing among the sources. */
+	/* -B: it writes no bytecode into the sources. */
 	const char *const argv[] = {interpreter(), "-B", p->program, "--version", "3", NULL};
 	memcpy(p->argv, argv, sizeof argv);
 	struct ob_connector_options *o = &p->family.options;
@@ -207,7 +205,7 @@ static void let_it_go_and_find_it(struct python *p)
 	gives(p, "kept", "kv.get", "what", NULL);
 }
 
-/* The answer comes, and then the end; and what follows is a new one, at once. */
+/* The answer comes, then the end, and at once a new child. */
 static void outdate_it(struct python *p)
 {
 	struct ob_error err;
@@ -242,7 +240,7 @@ static void live(const char *listen, const char *const *auth)
 	int32_t pid = ob_connector_pid(p.family.connector);
 	expect(ob_connector_stop(p.family.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	assert_false(family_alive(pid));
-	logged(&p, "\"msg\": \"bye\"", 2); /* one was killed, and could not say it */
+	logged(&p, "\"msg\": \"bye\"", 2); /* one was killed, and could not log it */
 	assert_false(family_has(&p.family, "rpc.sock"));
 	end(&p);
 }
@@ -289,9 +287,9 @@ static void an_old_one_is_replaced_when_it_is_found(void **state)
 	end(&p);
 }
 
-/* What its parent's config does not permit, it does not serve; and what it does not know, it says.
- */
-static void it_says_what_it_does_not_do(void **state)
+/* It does not serve what the config from its parent does not allow; and it reports what it does
+ * not support. */
+static void it_reports_what_it_does_not_support(void **state)
 {
 	static const char *const listens[] = {"vsock://any:5000", "hvsock:///nowhere/v.sock:52"};
 	static const char *const auth[] = {"token", NULL};
@@ -316,7 +314,7 @@ int main(void)
 	    cmocka_unit_test(a_life_over_tcp),
 	    cmocka_unit_test(a_life_with_peercred_and_bearer),
 	    cmocka_unit_test(an_old_one_is_replaced_when_it_is_found),
-	    cmocka_unit_test(it_says_what_it_does_not_do),
+	    cmocka_unit_test(it_reports_what_it_does_not_support),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

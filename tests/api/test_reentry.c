@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What callbacks may do: call, cancel, free, close; and that every end is told from the loop, once.
- */
+/* What callbacks may do: call, cancel, free, close; and that every end is reported from the
+ * loop, once. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 #include "support/expect.h"
 #include "support/scratch.h"
 
-/* Until a timer of the kernel says that so much time has passed. */
+/* Wait for a timer of the kernel. */
 static void await_ms(int ms)
 {
 	struct itimerspec spec = {
@@ -42,7 +42,7 @@ static void a_timeout_counts_from_the_call(void **state)
 		struct ob_error err;
 		family_start(&f, modes[i]);
 		family_call(&f, "echo", "[i]", 1);
-		await_ms(700); /* the program does something else, and the loop sees nothing */
+		await_ms(700); /* the program does something else, and the loop does not run */
 		expect(family_try(&f, 600, &err, "echo", "[i]", 2), OB_OK, &err, NULL);
 		expect(family_try(&f, INT64_MAX, &err, "echo", "[i]", 3), OB_OK, &err, NULL);
 		family_end(&f);
@@ -55,7 +55,7 @@ struct again {
 	pthread_mutex_t lock;
 	int ended;
 	int code;
-	bool elsewhere; /* told on another thread than that which cancelled */
+	bool elsewhere; /* reported on another thread than the one that cancelled */
 };
 
 static void on_second(void *user, int result, const struct ob_value *value,
@@ -193,7 +193,7 @@ static void close_then_free_on_an_attached_loop(void **state)
 		ev_run(loop, EVRUN_ONCE);
 	}
 	int32_t pid = ob_connector_pid(connector);
-	/* The loop will not turn again: what is under way ends here and now. */
+	/* The loop will not turn again: everything in progress ends here. */
 	ob_connector_close(connector);
 	ob_runtime_free(runtime);
 	assert_false(family_alive(pid));
@@ -204,7 +204,7 @@ static void close_then_free_on_an_attached_loop(void **state)
 	scratch_remove(scratch);
 }
 
-static void start_says_that_a_child_of_an_earlier_parent_runs(void **state)
+static void start_reports_a_running_child_of_an_earlier_parent(void **state)
 {
 	struct family f;
 	struct ob_error err;
@@ -241,7 +241,7 @@ int main(void)
 	    cmocka_unit_test(a_lost_call_may_free_its_client),
 	    cmocka_unit_test(a_server_may_be_closed_inside_its_shutdown),
 	    cmocka_unit_test(close_then_free_on_an_attached_loop),
-	    cmocka_unit_test(start_says_that_a_child_of_an_earlier_parent_runs),
+	    cmocka_unit_test(start_reports_a_running_child_of_an_earlier_parent),
 	    cmocka_unit_test(a_child_that_is_ill_from_the_start_is_restarted),
 	};
 	return cmocka_run_group_tests_name("reentry", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys that are used up: a new connection is made before the last record, and nothing is taken for
- * an attack. */
+/* Keys that are used up: a new connection is made before the last record, and nothing is
+ * reported as an attack. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -14,8 +14,8 @@
 
 #include "support/scratch.h"
 
-/* The plugin's: three quarters of them make a connection worn, the last few are kept for its end.
- */
+/* The plugin's: three quarters of them make a connection due for renewal; the last few are kept
+ * for its end. */
 enum { RECORDS = 400, WORN = RECORDS * 3 / 4, BEAT_MS = 100 };
 
 static char *before;
@@ -38,8 +38,8 @@ static void begin(struct family *f)
 	}
 }
 
-/* The process is the one that was started, and nobody has spoken of a cut, or of a record that was
- * changed. */
+/* The process is the one that was started, and no log line reports a broken connection or a
+ * changed record. */
 static void end(struct family *f, int32_t pid)
 {
 	assert_int_equal(ob_connector_pid(f->connector), pid);
@@ -59,7 +59,7 @@ static bool is_over(void *user)
 	return (*turns)-- == 0;
 }
 
-/* For some heartbeats nobody calls. */
+/* No calls for a few heartbeats. */
 static void rest(struct family *f)
 {
 	for (int i = 0; i < 3; i++) {
@@ -69,8 +69,8 @@ static void rest(struct family *f)
 	family_await_state(f, OB_STATE_READY, OB_LINK_UP);
 }
 
-/* Each round ends where the connection is worn; in the quiet that follows it is renewed, so no call
- * ever fails. */
+/* Each round ends when the connection is due. It is renewed in the pause that follows, so no
+ * call ever fails. */
 static void fault_47_worn_keys_are_replaced_when_it_is_quiet(void **state)
 {
 	struct family f;
@@ -86,8 +86,8 @@ static void fault_47_worn_keys_are_replaced_when_it_is_quiet(void **state)
 	end(&f, pid);
 }
 
-/* Without a pause it is renewed in the middle of the work: a call may not be sent then; one that
- * was sent has its answer. */
+/* Without a pause it is renewed under load: a call may be refused then, but one that was sent is
+ * answered. */
 static void fault_47_spent_keys_are_replaced_at_any_moment(void **state)
 {
 	enum { CALLS = 5 * RECORDS };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who may call what of a child: its parent, others who know the token, and others who are only
- * known to the kernel. */
+/* Who may call what of a child: its parent, other clients with the token, and clients known only
+ * by the kernel. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -31,7 +31,7 @@ static void start(struct family *f)
 
 /* ---- Another client of the child ---- */
 
-/* One that has read the child's file, as `outboard call` does. */
+/* A client that has read the child's file, as `outboard call` does. */
 static ob_client *stranger_with(struct family *f, const char *const *auth)
 {
 	struct ob_config config = {.size = sizeof config};
@@ -94,7 +94,7 @@ static bool was_denied(void *user)
 
 /* ---- With the token ---- */
 
-static void rules_say_who_may_call_what(void **state)
+static void rules_decide_about_calls(void **state)
 {
 	static const char *const rules[] = {"allow parent *", "allow method=token act.echo",
 					    "deny *", NULL};
@@ -117,7 +117,7 @@ static void rules_say_who_may_call_what(void **state)
 	family_end(&f);
 }
 
-/* By its name, and by a version that makes the child end itself. */
+/* By its name, and by a version that makes the child exit. */
 static void to_end_a_child_is_its_parents_alone(void **state)
 {
 	struct family f;
@@ -127,7 +127,7 @@ static void to_end_a_child_is_its_parents_alone(void **state)
 	ob_client *client = stranger(&f);
 	assert_int_equal(ask(client, "outboard-control.health", 1), OB_OK);
 	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
-	/* Nor does the token alone make a parent: it takes the instance, too. */
+	/* The token alone does not make a parent: the instance is required, too. */
 	assert_int_equal(ask_to_supervise(client, ""), OB_RPC_DENIED);
 	assert_int_equal(ask_to_supervise(client, "00112233445566778899aabbccddeeff"),
 			 OB_RPC_DENIED);
@@ -158,7 +158,7 @@ static void a_rule_gives_it_to_others(void **state)
 	family_end(&f);
 }
 
-static void what_is_no_rule_is_refused_at_config_time(void **state)
+static void invalid_rules_are_refused_at_config_time(void **state)
 {
 	static const char *const rules[] = {"allow act.echo", "deny everything", NULL};
 	static const char *const users[] = {"no such user", NULL};
@@ -179,10 +179,10 @@ static void what_is_no_rule_is_refused_at_config_time(void **state)
 	family_end(&f);
 }
 
-/* ---- With nothing but what the kernel says ---- */
+/* ---- With only the facts of the kernel ---- */
 
-/* The calling thread, and no other, goes on as this user and group: what a socket's peer is told
- * of. */
+/* The calling thread, and no other, continues with this user and group, which the peer of its
+ * sockets sees. */
 static void become(uint32_t uid, uint32_t gid)
 {
 	if (uid == 0) {
@@ -219,7 +219,7 @@ static bool is_cut_off(ob_client *client)
 	return r == OB_ECONNLOST || r == OB_EDOWN;
 }
 
-static void peers_of_the_config_are_admitted_and_no_more(void **state)
+static void only_the_configured_peers_are_admitted(void **state)
 {
 	static const char *const users[] = {"12345", NULL};
 	static const char *const groups[] = {"12346", NULL};
@@ -248,7 +248,8 @@ static void peers_of_the_config_are_admitted_and_no_more(void **state)
 			 OB_OK);
 	ob_client_free(client);
 	if (connect_as(&f, peercred, SOMEBODY_ELSE, SOMEBODY, &client, &err) == OB_OK) {
-		/* Without an exchange the dialer hears of its refusal when the connection ends. */
+		/* Without an exchange the dialer learns of its refusal when the connection
+		 * ends. */
 		assert_true(is_cut_off(client));
 		ob_client_free(client);
 	}
@@ -257,11 +258,9 @@ static void peers_of_the_config_are_admitted_and_no_more(void **state)
 	free(listen);
 }
 
-/*
- * new_auth knows its people by a word and not by the secret: whoever says it may call, but is not
- * the parent for that, not even with the instance.
- */
-static void an_exchange_without_the_secret_makes_no_parent(void **state)
+/* new_auth accepts peers by a word instead of the secret: such a peer may call, but is not the
+ * parent, even with the instance. */
+static void an_exchange_without_the_secret_does_not_make_a_parent(void **state)
 {
 	static const char *const words[] = {"new_auth", NULL};
 	struct family f;
@@ -292,7 +291,7 @@ static void an_exchange_without_the_secret_makes_no_parent(void **state)
 	free(path);
 	assert_int_equal(ask(client, "outboard-control.shutdown", 1), OB_RPC_DENIED);
 	ob_client_free(client);
-	family_call(&f, "echo", "[i]", 1); /* we, the child's own user, are the parent */
+	family_call(&f, "echo", "[i]", 1); /* we, with the child's own user, are the parent */
 	family_end(&f);
 	setenv("OUTBOARD_PLUGIN_PATH", before, 1);
 	free(before);
@@ -300,7 +299,7 @@ static void an_exchange_without_the_secret_makes_no_parent(void **state)
 	free(listen);
 }
 
-/* ---- Handlers ask, too ---- */
+/* ---- Facts for handlers ---- */
 
 struct told {
 	char subject[32], method[32];
@@ -330,8 +329,8 @@ static struct told who_am_i(ob_client *client, bool later)
 	return told;
 }
 
-/* The last of the list says who it is; what the kernel knows is there besides. In the handler, and
- * after it on another thread. */
+/* The last mechanism of the list names the subject, besides the facts of the kernel. In the
+ * handler, and after it on another thread. */
 static void a_handler_can_ask_who_calls(void **state)
 {
 	static const struct {
@@ -368,12 +367,12 @@ static void a_handler_can_ask_who_calls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(rules_say_who_may_call_what),
+	    cmocka_unit_test(rules_decide_about_calls),
 	    cmocka_unit_test(to_end_a_child_is_its_parents_alone),
 	    cmocka_unit_test(a_rule_gives_it_to_others),
-	    cmocka_unit_test(what_is_no_rule_is_refused_at_config_time),
-	    cmocka_unit_test(peers_of_the_config_are_admitted_and_no_more),
-	    cmocka_unit_test(an_exchange_without_the_secret_makes_no_parent),
+	    cmocka_unit_test(invalid_rules_are_refused_at_config_time),
+	    cmocka_unit_test(only_the_configured_peers_are_admitted),
+	    cmocka_unit_test(an_exchange_without_the_secret_does_not_make_a_parent),
 	    cmocka_unit_test(a_handler_can_ask_who_calls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The three modes of a runtime, libev's default loop included: under load, with children dying all
- * the time. */
+/* The three modes of a runtime, including libev's default loop, under load, with children dying
+ * all the time. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -26,17 +26,17 @@
 
 enum { DEATHS = 200, CHILDREN = 8, WAIT_S = 120 };
 
-/* ---- Children that die with a status of their own, again and again ---- */
+/* ---- Children that die repeatedly, each with its own status ---- */
 
 struct mortal {
 	struct crowd *crowd;
 	ob_connector *connector;
 	char *dir;
 	int index;
-	int sent;  /* how many deaths were asked for */
-	int asked; /* the last: even an exit status, odd a signal */
+	int sent;  /* deaths that were requested */
+	int asked; /* the last one: even an exit status, odd a signal */
 	bool dying;
-	int load; /* echoes that are not answered yet */
+	int load; /* echoes without an answer yet */
 };
 
 struct crowd {
@@ -45,7 +45,7 @@ struct crowd {
 	char *scratch;
 	char *actor;
 	struct mortal mortals[CHILDREN];
-	int deaths; /* with the status that was asked for */
+	int deaths; /* with the requested status */
 	int wrong;
 	int echoes;
 	int stopped;
@@ -55,7 +55,7 @@ struct crowd {
 
 static void ask_to_die(struct mortal *m);
 
-/* When the load has been carried, the end. */
+/* The end, after the whole load. */
 static void on_echo(void *user, int result, const struct ob_value *value,
 		    const struct ob_error *err)
 {
@@ -80,7 +80,7 @@ static void begin_load(struct mortal *m)
 	}
 }
 
-/* By exit status or by signal, by turns. */
+/* By exit status and by signal in turn. */
 static void ask_to_die(struct mortal *m)
 {
 	ob_client *client = ob_connector_client(m->connector);
@@ -102,7 +102,7 @@ static void on_event(void *user, const struct ob_event *event)
 	struct mortal *m = user;
 	struct crowd *c = m->crowd;
 	pthread_mutex_lock(&c->lock);
-	/* Once it is over, those that are still being asked to die are ended by their stop. */
+	/* In the end, children that were just asked to die are ended by their stop. */
 	if (event->type == OB_EVENT_EXITED && m->dying && !c->over) {
 		c->deaths += as_asked(m, event);
 		c->wrong += !as_asked(m, event);
@@ -202,8 +202,7 @@ static void fault_16_200_deaths_on_a_threaded_loop(void **state)
 	(void)state;
 	make_crowd(&c, OB_RUNTIME_THREADED, NULL);
 	for (time_t begin = time(NULL); !is_over(&c) && time(NULL) - begin < WAIT_S;) {
-		/* Blocking calls from here meanwhile; that the child dies under them is no matter.
-		 */
+		/* Meanwhile blocking calls from here; they may fail because the child dies. */
 		(void)ob_client_callf(ob_connector_client(c.mortals[0].connector), 1000, NULL, NULL,
 				      "outboard.ping", NULL);
 		sched_yield();
@@ -249,8 +248,7 @@ static void run_attached(struct ev_loop *loop)
 	assert_int_equal(c.stopped, CHILDREN);
 	ev_timer_stop(loop, &limit);
 	close_all(&c);
-	/* What closing needs is done by the loop; nothing of the library keeps it running after
-	 * that. */
+	/* The loop completes the close; after that nothing of the library keeps it running. */
 	ev_run(loop, 0);
 	free_crowd(&c);
 }
@@ -348,7 +346,7 @@ static void many_threads_call_at_once(void **state)
 
 /* ---- Without a descriptor ---- */
 
-/* libev has ways to do without epoll, which two threads cannot share; so there is no loop then. */
+/* libev can work without epoll, which two threads cannot share; so the loop is refused then. */
 static void fault_63_a_loop_without_a_descriptor_is_an_error(void **state)
 {
 	struct ob_error err = {.text = ""};

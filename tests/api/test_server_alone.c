@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A server without a parent: no config file, its address and its authenticators given by the
- * program. */
+/* A server without a parent: no config file; the program gives its address and
+ * authenticators. */
 #include "support/scratch.h"
 
 #include <outboard/outboard.h>
@@ -109,7 +109,7 @@ static void the_default_is_peercred_and_token(void **state)
 	ob_client_free(client);
 	assert_int_equal(dial(bench, NULL, wrong, &client, NULL), OB_EAUTH);
 	assert_int_equal(dial(bench, token_only, right, &client, NULL),
-			 OB_EAUTH); /* one that offers less */
+			 OB_EAUTH); /* one that supports less */
 }
 
 static int change(void *user, struct ob_config *config)
@@ -119,7 +119,7 @@ static int change(void *user, struct ob_config *config)
 	return OB_OK;
 }
 
-static void it_says_where_it_listens_and_has_no_file(void **state)
+static void it_returns_its_address_and_has_no_file(void **state)
 {
 	struct bench *bench = *state;
 	struct ob_error err = {0};
@@ -145,7 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(peercred_needs_no_secret, begin, end),
 	    cmocka_unit_test_setup_teardown(the_default_is_peercred_and_token, begin, end),
-	    cmocka_unit_test_setup_teardown(it_says_where_it_listens_and_has_no_file, begin, end),
+	    cmocka_unit_test_setup_teardown(it_returns_its_address_and_has_no_file, begin, end),
 	    cmocka_unit_test(nothing_given_is_still_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A parent whose system forbids AF_VSOCK, as a container's filter does: that is what it is told,
- * and soon. */
+/* A parent on a system that forbids AF_VSOCK, as the filter of a container does: the error says
+ * so, and soon. */
 #include "support/family.h"
 
 #include <setjmp.h>

@@ -55,7 +55,7 @@ def compact(message):
 
 
 class Page(unittest.TestCase):
-    def test_the_authentication_on_the_page_is_right(self):
+    def test_the_documented_authentication_is_right(self):
         c, s = given("c"), given("s")
         expected = [
             auth(1, c),
@@ -139,12 +139,12 @@ class Session:
 
 
 class Library(Session, unittest.TestCase):
-    def test_it_is_held_with_a_child_of_the_library(self):
+    def test_the_documented_session_works_with_a_child_of_the_library(self):
         self.hold(os.path.join(BIN, "kv-child"))
 
 
 class Python(Session, unittest.TestCase):
-    def test_it_is_held_with_a_child_in_python(self):
+    def test_the_documented_session_works_with_a_child_in_python(self):
         self.hold(sys.executable, "-B", os.path.join(SOURCE, "examples/python-child/kv_child.py"))
 
     def assert_shown(self, line, text):
@@ -218,7 +218,7 @@ class Claims:
             lines.say("\n\n")
             lines.authenticate()
 
-    def test_what_is_no_request_gets_its_number(self):
+    def test_invalid_requests_get_their_error_codes(self):
         self.lines.authenticate()
         parse, invalid = -32700, -32600
         deep = "%s%%s%s" % ("[" * 24, "]" * 24)
@@ -271,7 +271,7 @@ class Claims:
         answers = json.loads(self.answer("[%s,%s,%s]" % (long(150000, "1"), long(150000, "2"), request("[3]", "3"))))
         self.assertEqual(sorted((a["id"], a.get("error", {}).get("code")) for a in answers), [(1, None), (2, -32004), (3, None)])
 
-    def test_what_closes_the_connection(self):
+    def test_messages_that_close_the_connection(self):
         long = request('["%s"]' % ("x" * (4 << 20)))
         cases = [
             '{"jsonrpc":"2.0","id":1,"result":1,"error":{}}', '{"jsonrpc":"2.0","id":1,"error":null}', '{"jsonrpc":"2.0","result":1}',
@@ -309,7 +309,7 @@ class PythonClaims(Claims, unittest.TestCase):
         """As the same value."""
         return json.dumps(json.loads(call_id))
 
-    def test_what_cannot_be_sent_is_an_error(self):
+    def test_a_result_that_cannot_be_encoded_is_an_error(self):
         self.lines.authenticate()
         for what in "surrogate", "surrogate key", "nan", "infinity", "deep", "deep binary", "endless", "number as key", "object":
             answer = json.loads(self.answer(request('["%s"]' % what, method="act.make")))

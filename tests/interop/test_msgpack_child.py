@@ -50,7 +50,7 @@ class Child(unittest.TestCase):
         self.assertRegex(output, r"(?m)^log bye")
         self.assert_nothing_left()
 
-    def test_it_is_let_go_and_taken_over(self):
+    def test_it_is_detached_and_taken_over(self):
         first = self.parent("list", "health", "status", "detach")
         self.assertRegex(first, r"(?m)^reply \d+ us:$")
         self.assertRegex(first, r"(?m)^reply healthy$")

@@ -70,7 +70,7 @@ class Client(WithChild):
         self.assertGreater(health["uptime"], 0)
         self.assertEqual(sorted(health["timestamp"]), ["nanoseconds", "seconds"])
 
-    def test_it_calls_what_the_application_offers(self):
+    def test_it_calls_methods_of_the_application(self):
         self.authenticate()
         self.assertEqual(self.connection.call("outboard-control.interfaces"), ["outboard-control", "kv"])
         self.assertEqual(self.connection.call("kv.get", "colour"), "blue")
@@ -83,7 +83,7 @@ class Client(WithChild):
         self.connection.send(0, 7, "kv.get", {"key": "colour"})
         self.assertEqual(self.connection.receive(), [1, 7, None, "blue"])
 
-    def test_errors_have_the_numbers_of_the_page(self):
+    def test_errors_have_the_documented_codes(self):
         self.authenticate()
         wrong = {
             -32003: "nobody.has",
@@ -104,7 +104,7 @@ class Client(WithChild):
         self.assertEqual(self.connection.call("kv.get", "colour"), "blue")
         self.assertRegex(self.ask("status"), "ready link=up pid=%d restarts=0" % self.config["pid"])
 
-    def test_a_cancelled_call_is_answered_all_the_same(self):
+    def test_a_cancelled_call_is_answered_nevertheless(self):
         self.authenticate()
         self.connection.send(0, 8, "kv.get", ["colour"])
         self.connection.send(2, "$/cancel", [8])
@@ -123,7 +123,7 @@ class Client(WithChild):
         self.assertEqual((caught.exception.code, str(caught.exception)), (-32000, str(rpc.REFUSED)))
         self.assert_closed()
 
-    def test_who_calls_first_is_refused(self):
+    def test_a_call_before_authentication_is_refused(self):
         with self.assertRaises(rpc.RemoteError) as caught:
             self.connection.call("outboard-control.health")
         self.assertEqual(caught.exception.code, -32000)
@@ -135,13 +135,13 @@ class Client(WithChild):
         self.assertEqual(self.connection.receive(), [1, 1, rpc.REFUSED, None])
         self.assert_closed()
 
-    def test_what_is_no_message_is_not_answered(self):
+    def test_garbage_is_not_answered(self):
         self.connection.sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         self.assert_closed()
 
 
 class Supervisor(WithChild):
-    def test_the_newest_parent_wins_and_the_older_is_told(self):
+    def test_the_newest_parent_wins_and_the_older_one_is_notified(self):
         self.authenticate()
         self.assertIs(self.connection.call("outboard.supervise", self.config["instance"]), True)
         # The parent, which supervises anew, replaces us in turn.

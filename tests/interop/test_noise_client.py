@@ -151,14 +151,14 @@ class Client(WithChild):
         self.shake_hands(connection)
         self.assertIs(connection.call("outboard.ping"), True)
 
-    def test_where_records_end_means_nothing(self):
+    def test_messages_may_span_records(self):
         connection = self.open()
         request = b"\x94\x00\x07\xa8kv.colon\x90"
         for at in range(len(request)):
             connection.sock.sendall(request[at : at + 1])
         self.assertEqual(connection.receive()[:2], [1, 7])
 
-    def test_shutdown_says_goodbye_inside_a_record(self):
+    def test_shutdown_sends_bye_inside_a_record(self):
         connection = self.open()
         self.assertIs(connection.call("outboard.supervise", self.config["instance"]), True)
         self.assertIsNone(connection.call("outboard-control.shutdown"))
@@ -195,7 +195,7 @@ class Client(WithChild):
             self.assert_closed(connection)
         self.assertIs(other.call("outboard.ping"), True)
 
-    def test_fault_48_nothing_is_taken_in_the_clear_any_more(self):
+    def test_fault_48_plaintext_is_refused_after_sealing(self):
         for opened in (False, True):
             connection = self.connect()
             self.shake_hands(connection)

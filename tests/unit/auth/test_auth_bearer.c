@@ -127,7 +127,7 @@ static void a_full_sink_shows_nothing(void **state)
 	x->ops->destroy(NULL);
 }
 
-static void a_token_of_another_size_is_no_token(void **state)
+static void a_token_of_another_size_is_refused(void **state)
 {
 	static const uint8_t bytes[33] = {1};
 	static const size_t lengths[] = {0, 31, 33};
@@ -156,7 +156,7 @@ int main(void)
 	    cmocka_unit_test(one_try_is_all_there_is),
 	    cmocka_unit_test(the_dialer_takes_nothing_but_an_empty_end),
 	    cmocka_unit_test(a_full_sink_shows_nothing),
-	    cmocka_unit_test(a_token_of_another_size_is_no_token),
+	    cmocka_unit_test(a_token_of_another_size_is_refused),
 	};
 	return cmocka_run_group_tests(tests, load, auth_group_teardown);
 }

@@ -397,7 +397,7 @@ static void a_dialer_begins_with_nothing(void **state)
 	x->ops->destroy(dialer);
 }
 
-static void a_token_of_another_size_is_no_token(void **state)
+static void a_token_of_another_size_is_refused(void **state)
 {
 	static const uint8_t bytes[64] = {1};
 	static const size_t lengths[] = {0, 1, 31, 33, 64};
@@ -476,7 +476,7 @@ int main(void)
 	    cmocka_unit_test(no_record_crosses_before_an_end_passed),
 	    cmocka_unit_test(an_end_that_is_over_stays_over),
 	    cmocka_unit_test(a_dialer_begins_with_nothing),
-	    cmocka_unit_test(a_token_of_another_size_is_no_token),
+	    cmocka_unit_test(a_token_of_another_size_is_refused),
 	    cmocka_unit_test(a_full_sink_is_said_and_shows_nothing),
 	    cmocka_unit_test(an_end_is_destroyed_in_any_state),
 	};

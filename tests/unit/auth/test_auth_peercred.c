@@ -163,7 +163,7 @@ static void a_fact_that_is_not_known_is_a_refusal(void **state)
 }
 
 /* The struct of an older host ends before the member: nothing may be read there. */
-static void what_an_older_host_does_not_have_is_not_read(void **state)
+static void members_that_an_older_host_lacks_are_not_read(void **state)
 {
 	struct exchange *x = *state;
 	struct ob_peer peer = {
@@ -177,7 +177,7 @@ static void what_an_older_host_does_not_have_is_not_read(void **state)
 	assert_int_equal(x->ops->admit(x->host, &params, NULL), OB_EAUTH);
 }
 
-static void what_the_kernel_says_of_ourselves_passes(void **state)
+static void our_own_socket_is_admitted(void **state)
 {
 	struct exchange *x = *state;
 	int fds[2];
@@ -224,8 +224,8 @@ int main(void)
 	    cmocka_unit_test(configured_peers_are_admitted),
 	    cmocka_unit_test(fault_49_a_user_without_a_number_is_refused_even_if_configured),
 	    cmocka_unit_test(a_fact_that_is_not_known_is_a_refusal),
-	    cmocka_unit_test(what_an_older_host_does_not_have_is_not_read),
-	    cmocka_unit_test(what_the_kernel_says_of_ourselves_passes),
+	    cmocka_unit_test(members_that_an_older_host_lacks_are_not_read),
+	    cmocka_unit_test(our_own_socket_is_admitted),
 	    cmocka_unit_test(the_subject_is_the_user),
 	    cmocka_unit_test(it_decides_without_a_message_and_on_local_transports_only),
 	    cmocka_unit_test(fault_49_a_peer_outside_our_user_namespace_is_refused),

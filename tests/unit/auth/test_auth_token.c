@@ -46,7 +46,7 @@ static void expect_proof(const struct exchange *x, uint8_t side, uint8_t ret[PRO
 }
 
 /* An independent implementation computes the same. */
-static void proofs_are_what_the_protocol_says(void **state)
+static void proofs_follow_the_protocol(void **state)
 {
 	struct exchange *x = *state;
 	uint8_t proof[PROOF];
@@ -265,7 +265,7 @@ static void an_end_that_is_over_stays_over(void **state)
 	x->ops->destroy(acceptor);
 }
 
-static void a_token_of_another_size_is_no_token(void **state)
+static void a_token_of_another_size_is_refused(void **state)
 {
 	static const uint8_t bytes[64] = {1};
 	static const size_t lengths[] = {0, 1, 31, 33, 64};
@@ -319,7 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(both_ends_pass_with_one_token),
-	    cmocka_unit_test(proofs_are_what_the_protocol_says),
+	    cmocka_unit_test(proofs_follow_the_protocol),
 	    cmocka_unit_test(the_token_never_travels),
 	    cmocka_unit_test(no_two_exchanges_are_alike),
 	    cmocka_unit_test(fault_42_another_token_on_either_side_is_refused),
@@ -332,7 +332,7 @@ int main(void)
 	    cmocka_unit_test(fault_44_an_acceptor_does_not_take_its_own_proof),
 	    cmocka_unit_test(fault_44_a_dialer_does_not_take_a_dialers_proof),
 	    cmocka_unit_test(an_end_that_is_over_stays_over),
-	    cmocka_unit_test(a_token_of_another_size_is_no_token),
+	    cmocka_unit_test(a_token_of_another_size_is_refused),
 	    cmocka_unit_test(a_full_sink_is_said_and_proves_nothing),
 	    cmocka_unit_test(an_end_is_destroyed_in_any_state),
 	};

@@ -88,7 +88,7 @@ static void without_randomness_nothing_is_sent(void **state)
 }
 
 /* After each number of steps, and after records: freed memory is zero. */
-static void what_is_freed_was_wiped(void **state)
+static void freed_memory_was_wiped(void **state)
 {
 	struct exchange *x = *state;
 	for (size_t steps = 0; steps <= 4; steps++) {
@@ -137,7 +137,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(fault_75_an_ephemeral_key_is_made_when_it_is_sent, begin),
 	    cmocka_unit_test_setup(without_randomness_nothing_is_sent, begin),
-	    cmocka_unit_test_setup(what_is_freed_was_wiped, begin),
+	    cmocka_unit_test_setup(freed_memory_was_wiped, begin),
 	};
 	return cmocka_run_group_tests(tests, load, auth_group_teardown);
 }

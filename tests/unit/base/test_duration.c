@@ -8,7 +8,7 @@
 
 #include "base/duration.h"
 
-static void reads_what_people_write(void **state)
+static void reads_durations(void **state)
 {
 	static const struct {
 		const char *text;
@@ -85,7 +85,7 @@ static void refuses_the_rest(void **state)
 	}
 }
 
-static void writes_what_reads_back_the_same(void **state)
+static void written_text_reads_back_the_same(void **state)
 {
 	static const struct {
 		int64_t ms;
@@ -118,9 +118,9 @@ static void writes_what_reads_back_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(reads_what_people_write),
+	    cmocka_unit_test(reads_durations),
 	    cmocka_unit_test(refuses_the_rest),
-	    cmocka_unit_test(writes_what_reads_back_the_same),
+	    cmocka_unit_test(written_text_reads_back_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,7 +75,7 @@ static void splits_every_form(void **state)
 	}
 }
 
-static void refuses_what_is_wrong_and_quotes_it(void **state)
+static void refuses_invalid_uris_and_quotes_them(void **state)
 {
 	static const char *const table[] = {
 	    "",
@@ -138,7 +138,7 @@ static void refuses_a_uri_without_end(void **state)
 	assert_int_equal(obi_uri_parse(text, &arena.ob, &uri, &err), OB_OK);
 }
 
-static void says_when_the_arena_is_full(void **state)
+static void reports_a_full_arena(void **state)
 {
 	struct ob_arena none = {0};
 	struct ob_uri uri;
@@ -169,9 +169,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(splits_every_form),
-	    cmocka_unit_test(refuses_what_is_wrong_and_quotes_it),
+	    cmocka_unit_test(refuses_invalid_uris_and_quotes_them),
 	    cmocka_unit_test(refuses_a_uri_without_end),
-	    cmocka_unit_test(says_when_the_arena_is_full),
+	    cmocka_unit_test(reports_a_full_arena),
 	    cmocka_unit_test(every_path_survives_as_a_unix_uri),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

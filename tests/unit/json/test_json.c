@@ -59,7 +59,7 @@ static const char *write_text(struct ob_value value)
 	return (const char *)obi_buf_bytes(&buf).data;
 }
 
-static void order_integers_and_text_stay_what_they_are(void **state)
+static void order_integers_and_text_are_preserved(void **state)
 {
 	static const char *const table[] = {
 	    "null",
@@ -204,7 +204,7 @@ static void doubles_are_read_as_the_nearest(void **state)
 	}
 }
 
-static void the_locale_has_no_say(void **state)
+static void the_locale_is_ignored(void **state)
 {
 	static const char *const commas[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
 	bool found = false;
@@ -221,7 +221,7 @@ static void the_locale_has_no_say(void **state)
 	setlocale(LC_NUMERIC, "C");
 }
 
-static void fault_86_what_a_terminal_obeys_is_escaped(void **state)
+static void fault_86_control_characters_are_escaped(void **state)
 {
 	static const char text[] =
 	    "a\x1b\x7f caf\xc3\xa9 \xc2\x9b \xd8\x9c \xe2\x80\xae \xe2\x81\xa6 "
@@ -234,7 +234,7 @@ static void fault_86_what_a_terminal_obeys_is_escaped(void **state)
 	assert_true(ob_bytes_is(ob_bytes_of(again.as.string, again.count), text));
 }
 
-static void what_json_cannot_carry_is_refused(void **state)
+static void values_that_json_cannot_represent_are_refused(void **state)
 {
 	struct ob_value items[2] = {ob_int(1), ob_double(INFINITY)};
 	struct ob_value bad[4] = {ob_double(NAN), ob_array(items, 2), ob_stringn("a\xff", 2),
@@ -435,7 +435,7 @@ static const char *write_wire(struct ob_value value)
 	return (const char *)obi_buf_bytes(&buf).data;
 }
 
-static void binary_comes_back(void **state)
+static void binary_reads_back_the_same(void **state)
 {
 	uint8_t bytes[256];
 	(void)state;
@@ -536,15 +536,15 @@ static void fault_28_time_is_linear(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(order_integers_and_text_stay_what_they_are),
+	    cmocka_unit_test(order_integers_and_text_are_preserved),
 	    cmocka_unit_test(integers_keep_their_kind),
 	    cmocka_unit_test(escapes_become_the_characters),
 	    cmocka_unit_test(strings_without_escapes_are_borrowed),
 	    cmocka_unit_test(doubles_read_back_the_same),
 	    cmocka_unit_test(doubles_are_read_as_the_nearest),
-	    cmocka_unit_test(the_locale_has_no_say),
-	    cmocka_unit_test(fault_86_what_a_terminal_obeys_is_escaped),
-	    cmocka_unit_test(what_json_cannot_carry_is_refused),
+	    cmocka_unit_test(the_locale_is_ignored),
+	    cmocka_unit_test(fault_86_control_characters_are_escaped),
+	    cmocka_unit_test(values_that_json_cannot_represent_are_refused),
 	    cmocka_unit_test(binary_is_base64),
 	    cmocka_unit_test(quote_takes_anything),
 	    cmocka_unit_test(duplicates_are_kept_on_request),
@@ -553,7 +553,7 @@ int main(void)
 	    cmocka_unit_test(fault_28_depth_costs_no_c_stack),
 	    cmocka_unit_test(fault_28_a_full_arena_ends_it),
 	    cmocka_unit_test(fault_28_time_is_linear),
-	    cmocka_unit_test(binary_comes_back),
+	    cmocka_unit_test(binary_reads_back_the_same),
 	    cmocka_unit_test(a_users_own_binary_key_gains_and_loses_a_dollar),
 	    cmocka_unit_test(pieces_are_the_texts_of_items_and_members),
 	};

@@ -101,7 +101,7 @@ static void is_text(struct ob_bytes line)
 }
 
 /* Fault 9 of the origin, and similar ones. */
-static void what_is_not_one_object_is_a_whole_line_of_text(void **state)
+static void a_line_that_is_not_one_object_is_text(void **state)
 {
 	static const char *const table[] = {
 	    "plain text",
@@ -182,7 +182,7 @@ static void of_equal_keys_the_first_has_the_meaning(void **state)
 	attrs_are("{\"msg\":\"two\",\"level\":\"DEBUG\",\"a\":1,\"a\":1}");
 }
 
-static void empty_lines_are_no_records(void **state)
+static void empty_lines_are_skipped(void **state)
 {
 	struct ob_log_record untouched = {.size = 77};
 	(void)state;
@@ -203,7 +203,7 @@ static void a_cut_line_is_marked_and_not_read_as_json(void **state)
 	assert_true(same(record.message, "{\"msg\":\"x\"}"));
 }
 
-static void what_does_not_fit_the_arena_is_text(void **state)
+static void a_line_that_does_not_fit_the_arena_is_text(void **state)
 {
 	struct ob_arena none = {0};
 	(void)state;
@@ -378,13 +378,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_whole_record_keeps_everything),
-	    cmocka_unit_test(what_is_not_one_object_is_a_whole_line_of_text),
+	    cmocka_unit_test(a_line_that_is_not_one_object_is_text),
 	    cmocka_unit_test(missing_parts_have_defaults),
 	    cmocka_unit_test(bad_parts_have_defaults_and_are_not_lost),
 	    cmocka_unit_test(of_equal_keys_the_first_has_the_meaning),
-	    cmocka_unit_test(empty_lines_are_no_records),
+	    cmocka_unit_test(empty_lines_are_skipped),
 	    cmocka_unit_test(a_cut_line_is_marked_and_not_read_as_json),
-	    cmocka_unit_test(what_does_not_fit_the_arena_is_text),
+	    cmocka_unit_test(a_line_that_does_not_fit_the_arena_is_text),
 	    cmocka_unit_test(groups_nest_deep),
 	    cmocka_unit_test(levels_have_offsets),
 	    cmocka_unit_test(times_are_exact),

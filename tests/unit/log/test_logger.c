@@ -170,7 +170,7 @@ static void the_given_descriptor_is_left_as_it_is(void **state)
 	assert_int_equal(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
 }
 
-static void no_logger_is_fine_and_no_descriptor_is_not(void **state)
+static void a_logger_may_be_null_but_its_descriptor_must_be_open(void **state)
 {
 	ob_logger *none = NULL;
 	struct ob_error err = {0};
@@ -475,8 +475,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(levels_below_are_not_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bad_attributes_do_not_cost_the_record, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_given_descriptor_is_left_as_it_is, setup, teardown),
-	    cmocka_unit_test_setup_teardown(no_logger_is_fine_and_no_descriptor_is_not, setup,
-					    teardown),
+	    cmocka_unit_test_setup_teardown(a_logger_may_be_null_but_its_descriptor_must_be_open,
+					    setup, teardown),
 	    cmocka_unit_test_setup_teardown(fault_57_a_fifo_without_parent_takes_records, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(fault_58_a_full_pipe_drops_and_counts, setup, teardown),

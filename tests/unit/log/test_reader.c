@@ -335,7 +335,7 @@ static void write_more(const struct ob_log_record *record)
 }
 
 /* A grandchild that goes on writing. */
-static void fault_62_drain_ends_though_somebody_writes_on(void **state)
+static void fault_62_drain_ends_although_a_grandchild_writes_on(void **state)
 {
 	(void)state;
 	in_callback = write_more;
@@ -348,7 +348,7 @@ static void fault_62_drain_ends_though_somebody_writes_on(void **state)
 	assert_true(waiting() > 0);
 }
 
-static void flush_hands_on_what_is_begun(void **state)
+static void flush_delivers_an_incomplete_line(void **state)
 {
 	(void)state;
 	obi_log_reader_flush(reader);
@@ -445,7 +445,7 @@ static void an_ended_pipe_does_not_spin(void **state)
 	assert_int_equal(seen_count, 1);
 }
 
-static void nobody_listening_is_fine(void **state)
+static void a_reader_may_have_no_function(void **state)
 {
 	struct obi_log_reader_setup quiet = {
 	    .loop = loop, .fd = pipe_fds[0], .stream = 1, .name = "child"};
@@ -475,15 +475,15 @@ int main(void)
 					    teardown),
 	    cmocka_unit_test_setup_teardown(fault_62_a_fifo_held_open_by_us_ends_by_drain, setup,
 					    teardown),
-	    cmocka_unit_test_setup_teardown(fault_62_drain_ends_though_somebody_writes_on, setup,
-					    teardown),
-	    cmocka_unit_test_setup_teardown(flush_hands_on_what_is_begun, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fault_62_drain_ends_although_a_grandchild_writes_on,
+					    setup, teardown),
+	    cmocka_unit_test_setup_teardown(flush_delivers_an_incomplete_line, setup, teardown),
 	    cmocka_unit_test_setup_teardown(free_inside_the_callback_is_the_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(free_inside_a_drain_is_the_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(drain_inside_the_callback_does_nothing, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(an_ended_pipe_does_not_spin, setup, teardown),
-	    cmocka_unit_test_setup_teardown(nobody_listening_is_fine, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_reader_may_have_no_function, setup, teardown),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);

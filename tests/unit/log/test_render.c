@@ -237,7 +237,7 @@ static void fault_86_nothing_in_a_record_reaches_the_terminal_as_a_command(void 
 		  "\"k\\x1b\\n\"=\"v\\x1b\\r\\u009b\\\"\" l=[\"\\x1b\\u009b\",{\"\\x1b\":1}]\n");
 }
 
-static void color_is_ours_alone(void **state)
+static void escape_sequences_of_the_record_are_escaped_in_color(void **state)
 {
 	(void)state;
 	assert_string_equal(
@@ -300,7 +300,7 @@ int main(void)
 	    cmocka_unit_test(json_loses_no_record_over_a_bad_value),
 	    cmocka_unit_test(text_is_for_people),
 	    cmocka_unit_test(fault_86_nothing_in_a_record_reaches_the_terminal_as_a_command),
-	    cmocka_unit_test(color_is_ours_alone),
+	    cmocka_unit_test(escape_sequences_of_the_record_are_escaped_in_color),
 	    cmocka_unit_test(a_record_that_does_not_fit_leaves_nothing),
 	    cmocka_unit_test(dotted_names_cannot_flood),
 	};

@@ -233,7 +233,7 @@ static void a_quiet_writer_writes_at_once(void **state)
 	}
 }
 
-static void color_is_for_terminals_and_who_asks(void **state)
+static void color_is_for_terminals_and_on_request(void **state)
 {
 	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	static const struct {
@@ -290,7 +290,7 @@ static void a_slow_reader_costs_records_that_are_counted(void **state)
 }
 
 /* What is being written counts too: both together stay within queue_bytes. */
-static void fault_60_what_waits_is_bounded(void **state)
+static void fault_60_the_backlog_is_bounded(void **state)
 {
 	static char page[4096];
 	size_t filled = 0;
@@ -390,7 +390,7 @@ static void close_leaves_a_stuck_write_behind(void **state)
 	close(terminal);
 }
 
-static void a_dead_descriptor_blocks_and_kills_nobody(void **state)
+static void a_dead_descriptor_neither_blocks_nor_kills(void **state)
 {
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 	int64_t before = obi_now_ms();
@@ -427,7 +427,7 @@ static void wait_for_size(int fd, off_t size)
 }
 
 /* A disk that was full and has room again: the cut line is ended, and the count is reported. */
-static void a_descriptor_that_recovers_tells_what_was_lost(void **state)
+static void a_descriptor_that_recovers_reports_the_loss(void **state)
 {
 	FILE *file = tmpfile();
 	struct rlimit was, small;
@@ -532,18 +532,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(records_are_written_in_order, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_quiet_writer_writes_at_once, setup, teardown),
-	    cmocka_unit_test_setup_teardown(color_is_for_terminals_and_who_asks, setup, teardown),
+	    cmocka_unit_test_setup_teardown(color_is_for_terminals_and_on_request, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_slow_reader_costs_records_that_are_counted, setup,
 					    teardown),
-	    cmocka_unit_test_setup_teardown(fault_60_what_waits_is_bounded, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fault_60_the_backlog_is_bounded, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_record_larger_than_the_queue_is_counted_at_once,
 					    setup, teardown),
 	    cmocka_unit_test_setup_teardown(close_gives_up_on_a_reader_that_does_not_read, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(close_leaves_a_stuck_write_behind, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_dead_descriptor_blocks_and_kills_nobody, setup,
+	    cmocka_unit_test_setup_teardown(a_dead_descriptor_neither_blocks_nor_kills, setup,
 					    teardown),
-	    cmocka_unit_test_setup_teardown(a_descriptor_that_recovers_tells_what_was_lost, setup,
+	    cmocka_unit_test_setup_teardown(a_descriptor_that_recovers_reports_the_loss, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(the_descriptor_may_be_closed_meanwhile, setup,
 					    teardown),

@@ -240,7 +240,7 @@ static void a_foreign_call_is_canceled_by_its_id(void **state)
 }
 
 /* What waits in open batches is bounded as what waits to be written is. */
-static void fault_34_open_batches_are_told_busy(void **state)
+static void fault_34_open_batches_are_answered_busy(void **state)
 {
 	struct end *e = open_end();
 	size_t len = e->session.setup.limits.message / 2;
@@ -285,7 +285,7 @@ int main(void)
 	    cmocka_unit_test(answers_that_do_not_fit_become_errors),
 	    cmocka_unit_test(an_own_answer_that_does_not_fit_becomes_an_error),
 	    cmocka_unit_test(a_foreign_call_is_canceled_by_its_id),
-	    cmocka_unit_test(fault_34_open_batches_are_told_busy),
+	    cmocka_unit_test(fault_34_open_batches_are_answered_busy),
 	};
 	return cmocka_run_group_tests_name("session, batches", tests, setup_json, teardown);
 }

@@ -111,7 +111,7 @@ static void notifications_are_not_answered(void **state)
 
 /* ---- Errors ---- */
 
-static void what_is_no_json_is_a_parse_error_and_no_end(void **state)
+static void text_that_is_not_json_is_a_parse_error_and_no_end(void **state)
 {
 	static const char *const bad[] = {
 	    "{\"jsonrpc\": \"2.0\", \"method\": \"foobar, \"params\": \"bar\", \"baz]",
@@ -138,7 +138,7 @@ static void what_is_no_json_is_a_parse_error_and_no_end(void **state)
 	free_end(e);
 }
 
-static void what_is_no_request_is_an_invalid_request(void **state)
+static void an_object_that_is_not_a_request_is_an_invalid_request(void **state)
 {
 	static const char *const bad[] = {
 	    "1",
@@ -349,8 +349,8 @@ int main(void)
 	    cmocka_unit_test(a_foreign_id_outlives_its_message_and_is_unique_in_flight),
 	    cmocka_unit_test(params_may_be_absent_positional_or_named),
 	    cmocka_unit_test(notifications_are_not_answered),
-	    cmocka_unit_test(what_is_no_json_is_a_parse_error_and_no_end),
-	    cmocka_unit_test(what_is_no_request_is_an_invalid_request),
+	    cmocka_unit_test(text_that_is_not_json_is_a_parse_error_and_no_end),
+	    cmocka_unit_test(an_object_that_is_not_a_request_is_an_invalid_request),
 	    cmocka_unit_test(too_deep_is_refused_and_24_is_not),
 	    cmocka_unit_test(a_malformed_response_closes_and_is_never_answered),
 	    cmocka_unit_test(replies_are_read_as_the_specification_has_them),

@@ -147,7 +147,7 @@ static void fault_31_a_peer_that_does_not_read_costs_only_itself(void **state)
 	free_pair(p);
 }
 
-static void fault_34_too_many_calls_in_flight_are_told_busy(void **state)
+static void fault_34_too_many_calls_in_flight_are_answered_busy(void **state)
 {
 	static struct outcome o[300];
 	struct ob_call *kept[256];
@@ -308,7 +308,7 @@ int main(void)
 	    cmocka_unit_test(deferred_notifications_are_limited),
 	    cmocka_unit_test(fault_29_bad_values_close_the_connection),
 	    cmocka_unit_test(fault_31_a_peer_that_does_not_read_costs_only_itself),
-	    cmocka_unit_test(fault_34_too_many_calls_in_flight_are_told_busy),
+	    cmocka_unit_test(fault_34_too_many_calls_in_flight_are_answered_busy),
 	    cmocka_unit_test(a_message_over_the_limit_is_refused_on_our_side),
 	};
 	return cmocka_run_group_tests_name("session, limits", tests, setup, teardown);
