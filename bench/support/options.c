@@ -66,52 +66,58 @@ static void check_transports(const struct bench_words *transports, const char *p
 	}
 }
 
+static const struct option known[] = {{"transport", required_argument, NULL, 't'},
+				      {"codec", required_argument, NULL, 'c'},
+				      {"auth", required_argument, NULL, 'a'},
+				      {"row", required_argument, NULL, 'r'},
+				      {"rounds", required_argument, NULL, 'n'},
+				      {"amount", required_argument, NULL, 'm'},
+				      {"split", no_argument, NULL, 's'},
+				      {"json", no_argument, NULL, 'j'},
+				      {"help", no_argument, NULL, 'h'},
+				      {NULL, 0, NULL, 0}};
+
+static void take(int c, const char *program, struct bench_options *ret)
+{
+	switch (c) {
+	case 't':
+		split(optarg, &ret->transports);
+		break;
+	case 'c':
+		split(optarg, &ret->codecs);
+		break;
+	case 'a':
+		split(optarg, &ret->auths);
+		break;
+	case 'r':
+		split(optarg, &ret->rows);
+		break;
+	case 'n':
+		ret->rounds = (size_t)number(optarg, 1, BENCH_ROUNDS_MAX, program);
+		break;
+	case 'm':
+		ret->amount = number(optarg, 0.001, 10000, program);
+		break;
+	case 's':
+		ret->split = true;
+		break;
+	case 'j':
+		ret->json = true;
+		break;
+	default:
+		usage(program, c == 'h' ? 0 : 2);
+	}
+}
+
 void bench_options_read(int argc, char **argv, const char *program, struct bench_options *ret)
 {
 	static char transports[] = "unix,tcp", codecs[] = "msgpack,json", auths[] = "token,noise";
-	static const struct option known[] = {{"transport", required_argument, NULL, 't'},
-					      {"codec", required_argument, NULL, 'c'},
-					      {"auth", required_argument, NULL, 'a'},
-					      {"row", required_argument, NULL, 'r'},
-					      {"rounds", required_argument, NULL, 'n'},
-					      {"amount", required_argument, NULL, 'm'},
-					      {"split", no_argument, NULL, 's'},
-					      {"json", no_argument, NULL, 'j'},
-					      {"help", no_argument, NULL, 'h'},
-					      {NULL, 0, NULL, 0}};
 	*ret = (struct bench_options){.rounds = 7, .amount = 100};
 	split(transports, &ret->transports);
 	split(codecs, &ret->codecs);
 	split(auths, &ret->auths);
 	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-		switch (c) {
-		case 't':
-			split(optarg, &ret->transports);
-			break;
-		case 'c':
-			split(optarg, &ret->codecs);
-			break;
-		case 'a':
-			split(optarg, &ret->auths);
-			break;
-		case 'r':
-			split(optarg, &ret->rows);
-			break;
-		case 'n':
-			ret->rounds = (size_t)number(optarg, 1, BENCH_ROUNDS_MAX, program);
-			break;
-		case 'm':
-			ret->amount = number(optarg, 0.001, 10000, program);
-			break;
-		case 's':
-			ret->split = true;
-			break;
-		case 'j':
-			ret->json = true;
-			break;
-		default:
-			usage(program, c == 'h' ? 0 : 2);
-		}
+		take(c, program, ret);
 	}
 	if (optind < argc) {
 		usage(program, 2);

@@ -232,6 +232,28 @@ static void text_of(const struct ob_value *v, char *to, size_t size)
 	snprintf(to, size, "%.*s", (int)text.len, (const char *)text.data);
 }
 
+static void check_inherited(struct family *f)
+{
+	static char text[32768];
+	text_of(family_call(f, "environment", NULL), text, sizeof text);
+	assert_non_null(strstr(text, "FAMILY_VARIABLE=inherited"));
+	assert_non_null(strstr(text, "EXTRA=1"));
+	assert_null(strstr(text, "OUTBOARD_SECRET"));
+	assert_null(strstr(text, "/wrong"));
+	assert_null(strstr(text, f->tokens[0]));
+	text_of(family_call(f, "file", "[s]", "/proc/self/environ"), text, sizeof text);
+	text_of(family_call(f, "file", "[s]", "/proc/self/cmdline"), text, sizeof text);
+	assert_null(strstr(text, f->tokens[0]));
+	text_of(family_call(f, "file", "[s]", "/proc/self/status"), text, sizeof text);
+	assert_non_null(strstr(text, "SigBlk:\t0000000000000000"));
+	assert_non_null(strstr(text, "SigIgn:\t0000000000001000")); /* the server ignores SIGPIPE */
+	text_of(family_call(f, "descriptors", NULL), text, sizeof text);
+	assert_non_null(strstr(text, "0 /dev/null"));
+	assert_non_null(strstr(text, "stdout.fifo"));
+	assert_non_null(strstr(text, "stderr.fifo"));
+	assert_non_null(strstr(text, "3 "));
+}
+
 static void fault_21_71_72_what_a_child_inherits(void **state)
 {
 	static char text[32768];
@@ -251,23 +273,8 @@ static void fault_21_71_72_what_a_child_inherits(void **state)
 	f.options.env = env;
 	family_connector(&f);
 	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
-	text_of(family_call(&f, "environment", NULL), text, sizeof text);
-	assert_non_null(strstr(text, "FAMILY_VARIABLE=inherited"));
-	assert_non_null(strstr(text, "EXTRA=1"));
-	assert_null(strstr(text, "OUTBOARD_SECRET"));
-	assert_null(strstr(text, "/wrong"));
-	assert_null(strstr(text, f.tokens[0]));
-	text_of(family_call(&f, "file", "[s]", "/proc/self/environ"), text, sizeof text);
-	text_of(family_call(&f, "file", "[s]", "/proc/self/cmdline"), text, sizeof text);
-	assert_null(strstr(text, f.tokens[0]));
-	text_of(family_call(&f, "file", "[s]", "/proc/self/status"), text, sizeof text);
-	assert_non_null(strstr(text, "SigBlk:\t0000000000000000"));
-	assert_non_null(strstr(text, "SigIgn:\t0000000000001000")); /* the server ignores SIGPIPE */
+	check_inherited(&f);
 	text_of(family_call(&f, "descriptors", NULL), text, sizeof text);
-	assert_non_null(strstr(text, "0 /dev/null"));
-	assert_non_null(strstr(text, "stdout.fifo"));
-	assert_non_null(strstr(text, "stderr.fifo"));
-	assert_non_null(strstr(text, "3 "));
 	char needle[16];
 	snprintf(needle, sizeof needle, "\n%d ", leak);
 	assert_null(strstr(text, needle));

@@ -493,10 +493,10 @@ static int claim_ready(void *user, struct ob_config *config)
 	return OB_OK;
 }
 
-int main(int argc, char **argv)
+/* What the arguments ask for before there is a server. */
+static void obey_early(int argc, char **argv)
 {
 	const char *value;
-	struct ob_error err;
 	if ((value = getenv("ACTOR_AFTER")) != NULL) {
 		close(open(value, O_RDONLY | O_CLOEXEC));
 	}
@@ -505,7 +505,7 @@ int main(int argc, char **argv)
 		fflush(stdout);
 	}
 	if ((value = argument(argc, argv, "exit")) != NULL) {
-		return atoi(value);
+		exit(atoi(value));
 	}
 	if (argument(argc, argv, "stubborn") != NULL) {
 		signal(SIGINT, SIG_IGN);
@@ -517,23 +517,24 @@ int main(int argc, char **argv)
 	if (argument(argc, argv, "silent") != NULL) {
 		live_on();
 	}
-	value = argument(argc, argv, "version");
-	struct ob_server_options options = {
-	    .size = sizeof options,
-	    .version = value != NULL ? strtoul(value, NULL, 10) : 0,
-	    .queue_max = (uint32_t)number_argument(argc, argv, "queue"),
-	    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout")};
-	healthy = argument(argc, argv, "ill") == NULL;
-	if (argument(argc, argv, "closeinside") != NULL) {
-		options.shutdown = close_inside;
-	}
-	if (ob_server_open(&options, &server, &err) < 0) {
-		fail("open", &err);
-	}
-	value = argument(argc, argv, "die");
-	if (value != NULL && strcmp(value, "open") == 0) {
+}
+
+/* die=WHERE */
+static void maybe_die(int argc, char **argv, const char *where)
+{
+	const char *value = argument(argc, argv, "die");
+	if (value != NULL && strcmp(value, where) == 0) {
 		kill(getpid(), SIGKILL);
 	}
+}
+
+static void start(int argc, char **argv, const struct ob_server_options *options)
+{
+	struct ob_error err;
+	if (ob_server_open(options, &server, &err) < 0) {
+		fail("open", &err);
+	}
+	maybe_die(argc, argv, "open");
 	if (argument(argc, argv, "badready") != NULL) {
 		(void)ob_server_update_config(server, claim_ready, NULL, &err);
 		live_on();
@@ -543,9 +544,23 @@ int main(int argc, char **argv)
 	    ob_server_start(server, &err) < 0) {
 		fail("start", &err);
 	}
-	if (value != NULL && strcmp(value, "start") == 0) {
-		kill(getpid(), SIGKILL);
+	maybe_die(argc, argv, "start");
+}
+
+int main(int argc, char **argv)
+{
+	obey_early(argc, argv);
+	const char *version = argument(argc, argv, "version");
+	struct ob_server_options options = {
+	    .size = sizeof options,
+	    .version = version != NULL ? strtoul(version, NULL, 10) : 0,
+	    .queue_max = (uint32_t)number_argument(argc, argv, "queue"),
+	    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout")};
+	healthy = argument(argc, argv, "ill") == NULL;
+	if (argument(argc, argv, "closeinside") != NULL) {
+		options.shutdown = close_inside;
 	}
+	start(argc, argv, &options);
 	(void)ob_server_run(server, NULL);
 	if (options.shutdown == NULL) {
 		ob_server_close(server);

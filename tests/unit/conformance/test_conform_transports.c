@@ -430,6 +430,14 @@ static void broken_transports_are_caught(void **state)
 	BREAK("reports when it is out of descriptors", ops.accept = accept_impatiently);
 	BREAK("survives a thousand connections", ops.accept = accept_leaking);
 	BREAK("reports true facts about the peer", ops.peer = peer_lying);
+	wire_end(&bed);
+}
+
+static void broken_streams_are_caught(void **state)
+{
+	void *bed = begin_sound();
+	const struct wire_bed *state_of = bed;
+	(void)state;
 	BREAK("connects repeatedly", ops.readv = readv_garbled);
 	BREAK("carries single bytes", ops.readv = readv_garbled);
 	BREAK("carries a frame larger than any buffer", ops.readv = readv_garbled);
@@ -571,6 +579,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(tcp_conforms_over_ipv6),
 	    cmocka_unit_test(hvsock_conforms),
 	    cmocka_unit_test(broken_transports_are_caught),
+	    cmocka_unit_test(broken_streams_are_caught),
 	    cmocka_unit_test(a_dial_may_time_out),
 	    cmocka_unit_test(hvsock_times_out_as_promised),
 	    cmocka_unit_test(signals_disturb_nothing),
