@@ -418,3 +418,43 @@ bool obi_log_render_human(const struct ob_log_record *record, bool with_color, s
 	}
 	return finish(out, start);
 }
+
+/* ---- A part of a message ---- */
+
+/* How many bytes the character, or the byte, at `at` takes. */
+static size_t form_len(const uint8_t *at, const uint8_t *end, size_t step, bool json)
+{
+	uint8_t form[16];
+	struct ob_sink out = ob_sink_fixed(form, sizeof form);
+	if (obi_text_shown(at, end) > 1) {
+		return step;
+	}
+	if (json) {
+		obi_json_quote(ob_bytes_of(at, step), &out);
+		return out.len - 2;
+	}
+	put_safe(ob_bytes_of(at, step), false, &out);
+	return out.len;
+}
+
+size_t obi_log_message_fit(struct ob_bytes message, bool json, size_t room)
+{
+	const uint8_t *at = message.data, *end = at + message.len;
+	while (message.len > 0) {
+		size_t run = (size_t)(obi_text_plain(at, end) - at);
+		if (run >= room || at + run == end) {
+			return (size_t)(at - message.data) + (run < room ? run : room);
+		}
+		at += run;
+		room -= run;
+		size_t step = obi_utf8_step(at, end), len;
+		step = step > 0 ? step : 1;
+		len = form_len(at, end, step, json);
+		if (len > room) {
+			return (size_t)(at - message.data);
+		}
+		at += step;
+		room -= len;
+	}
+	return 0;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads meet here. Callers of ob_log_writer_record() render into `queue` and return. The
- * writer's thread takes the whole queue and writes it, however long that takes. If the
+ * Two threads meet here. Callers of ob_log_writer_record() put a line into the queue and return.
+ * The writer's thread takes all that waits and writes it, however long that takes. If the
  * descriptor accepts no output, records are dropped, and their number is logged once it accepts
  * output again.
  */
@@ -14,28 +14,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/error.h"
 #include "base/options.h"
-#include "log/render.h"
+#include "log/queue.h"
 #include "log/sink.h"
 #include "loop/loop.h"
 
-enum { QUEUE_DEFAULT = 1 << 20, REPORT_MAX = 1024, CLOSE_DEFAULT_MS = 1000, GATHER_MS = 1 };
+enum { QUEUE_DEFAULT = 4 << 20, CLOSE_DEFAULT_MS = 1000, GATHER_MS = 1 };
 
 struct ob_log_writer {
 	struct obi_log_sink sink; /* an open file of our own */
-	bool json;
-	bool color;
-	size_t queue_max;
-	int wake; /* an eventfd: check the queue, or `closing` */
+	int wake;		  /* an eventfd: check the queue, or `closing` */
 	pthread_t thread;
 
-	pthread_mutex_t lock; /* protects everything below */
+	pthread_mutex_t lock; /* protects everything below; the thread reads the batch without it */
 	pthread_cond_t has_ended;
-	struct obi_buf queue;
-	size_t writing; /* bytes of the batch that are not written yet; they count as queued */
-	uint64_t dropped;
+	struct obi_log_queue queue;
 	bool asleep;  /* the thread waits to be woken */
 	bool gathers; /* the thread lets records accumulate: wake it only for many */
 	bool closing;
@@ -44,11 +38,8 @@ struct ob_log_writer {
 	bool abandoned; /* the close did not wait for the thread, which frees the writer */
 
 	/* used by the thread only */
-	struct obi_buf batch;
-	uint64_t
-	    reported; /* the count of dropped records in the batch's last line; 0: no such line */
-	bool failed;  /* the last write failed */
-	bool torn;    /* it failed within a line */
+	bool failed; /* the last write failed */
+	bool torn;   /* it failed within a line */
 };
 
 static void destroy(struct ob_log_writer *writer)
@@ -57,22 +48,13 @@ static void destroy(struct ob_log_writer *writer)
 	if (writer->wake >= 0) {
 		close(writer->wake);
 	}
-	obi_buf_free(&writer->queue);
-	obi_buf_free(&writer->batch);
+	obi_log_queue_free(&writer->queue);
 	pthread_cond_destroy(&writer->has_ended);
 	pthread_mutex_destroy(&writer->lock);
 	free(writer);
 }
 
 /* ---- Callers ---- */
-
-static bool render(const struct ob_log_writer *writer, const struct ob_log_record *record,
-		   struct obi_buf *to)
-{
-	struct ob_sink *sink = obi_buf_sink(to);
-	return writer->json ? obi_log_render_json(record, sink)
-			    : obi_log_render_human(record, writer->color, sink);
-}
 
 static void wake(const struct ob_log_writer *writer)
 {
@@ -83,19 +65,14 @@ static void wake(const struct ob_log_writer *writer)
 
 static bool has_many(const struct ob_log_writer *writer)
 {
-	return obi_buf_len(&writer->queue) >= writer->queue_max / 4;
+	return obi_log_queue_len(&writer->queue) >= writer->queue.max / 4;
 }
 
 void ob_log_writer_record(void *user, const struct ob_log_record *record)
 {
 	struct ob_log_writer *writer = user;
 	pthread_mutex_lock(&writer->lock);
-	size_t before = obi_buf_len(&writer->queue);
-	if (!render(writer, record, &writer->queue) ||
-	    obi_buf_len(&writer->queue) + writer->writing > writer->queue_max) {
-		obi_buf_truncate(&writer->queue, before);
-		writer->dropped++;
-	}
+	obi_log_queue_put(&writer->queue, record);
 	bool needed = writer->asleep || (writer->gathers && has_many(writer));
 	if (needed) {
 		writer->asleep = writer->gathers = false;
@@ -134,30 +111,12 @@ static int64_t deadline_of(struct ob_log_writer *writer)
 	return deadline;
 }
 
-static void append_report(struct ob_log_writer *writer)
-{
-	struct ob_pair count = {ob_string("dropped"), ob_uint(writer->dropped)};
-	struct ob_log_record record = {
-	    .size = sizeof record,
-	    .level = OB_LOG_WARN,
-	    .message = ob_bytes_text("log records were dropped"),
-	    .attrs = ob_map(&count, 1),
-	};
-	size_t before = obi_buf_len(&writer->batch);
-	clock_gettime(CLOCK_REALTIME, &record.time);
-	if (render(writer, &record, &writer->batch)) {
-		writer->reported = writer->dropped;
-		writer->dropped = 0;
-	} else {
-		obi_buf_truncate(&writer->batch, before);
-	}
-}
-
 /* Whether there is something to write. After a failure, only new records are worth another
  * attempt. */
 static bool has_work(const struct ob_log_writer *writer)
 {
-	return obi_buf_len(&writer->queue) > 0 || (writer->dropped > 0 && !writer->failed);
+	return obi_log_queue_len(&writer->queue) > 0 ||
+	       (obi_log_queue_has_losses(&writer->queue) && !writer->failed);
 }
 
 /* Between two writes, let a burst of records accumulate: a wake-up for each costs more than the
@@ -189,44 +148,30 @@ static bool take_batch(struct ob_log_writer *writer)
 	}
 	writer->asleep = false;
 	bool work = has_work(writer);
-	struct obi_buf swap = writer->batch;
-	writer->batch = writer->queue;
-	writer->queue = swap;
-	writer->reported = 0;
-	if (work && writer->dropped > 0) {
-		append_report(writer);
+	if (work) {
+		struct timespec now;
+		clock_gettime(CLOCK_REALTIME, &now);
+		obi_log_queue_take(&writer->queue, now);
 	}
-	writer->writing = obi_buf_len(&writer->batch);
 	pthread_mutex_unlock(&writer->lock);
 	return work;
 }
 
 static void note_written(struct ob_log_writer *writer, size_t n)
 {
-	struct ob_bytes bytes = obi_buf_bytes(&writer->batch);
 	writer->failed = false;
-	writer->torn = bytes.data[n - 1] != '\n';
-	obi_buf_consume(&writer->batch, n);
+	writer->torn = obi_log_queue_batch(&writer->queue).data[n - 1] != '\n';
 	pthread_mutex_lock(&writer->lock);
-	writer->writing -= n;
+	obi_log_queue_written(&writer->queue, n);
 	pthread_mutex_unlock(&writer->lock);
 }
 
-/* Drop the rest of the batch: one record a line, of which the last may be a count of dropped
- * records. */
 static void drop_batch(struct ob_log_writer *writer)
 {
-	struct ob_bytes bytes = obi_buf_bytes(&writer->batch);
-	uint64_t lines = 0;
-	for (size_t i = 0; i < bytes.len; i++) {
-		lines += bytes.data[i] == '\n';
-	}
-	obi_buf_consume(&writer->batch, bytes.len);
-	pthread_mutex_lock(&writer->lock);
-	writer->writing = 0;
-	writer->dropped += lines - (writer->reported > 0) + writer->reported;
-	pthread_mutex_unlock(&writer->lock);
 	writer->failed = true;
+	pthread_mutex_lock(&writer->lock);
+	obi_log_queue_lost(&writer->queue);
+	pthread_mutex_unlock(&writer->lock);
 }
 
 /* End a line that was cut off, so that the next line is not appended to it. */
@@ -240,8 +185,8 @@ static bool mend(struct ob_log_writer *writer)
 
 static void write_batch(struct ob_log_writer *writer)
 {
-	while (obi_buf_len(&writer->batch) > 0) {
-		struct ob_bytes bytes = obi_buf_bytes(&writer->batch);
+	struct ob_bytes bytes;
+	while ((bytes = obi_log_queue_batch(&writer->queue)).len > 0) {
 		int64_t deadline = deadline_of(writer);
 		ssize_t n = -EIO;
 		if (obi_now_ms() < deadline && mend(writer)) {
@@ -335,14 +280,13 @@ int ob_log_writer_new(int fd, const struct ob_log_writer_options *options,
 	if (writer == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "making a log writer: out of memory");
 	}
-	writer->json = o.format == OB_LOG_FORMAT_JSON;
-	writer->color = wants_color(fd, o.color);
-	writer->queue_max = o.queue_bytes > 0 ? o.queue_bytes : QUEUE_DEFAULT;
 	writer->sink.fd = writer->wake = -1;
-	obi_buf_init(&writer->queue, writer->queue_max + REPORT_MAX);
-	obi_buf_init(&writer->batch, writer->queue_max + REPORT_MAX);
 	init_sync(writer);
-	r = open_writer(writer, fd, reterr);
+	bool made =
+	    obi_log_queue_init(&writer->queue, o.queue_bytes > 0 ? o.queue_bytes : QUEUE_DEFAULT,
+			       o.format == OB_LOG_FORMAT_JSON, wants_color(fd, o.color));
+	r = made ? open_writer(writer, fd, reterr)
+		 : obi_fail(reterr, OB_ENOMEM, 0, "making a log writer: out of memory");
 	if (r < 0) {
 		destroy(writer);
 		return r;

@@ -54,8 +54,9 @@ struct ob_log_writer_options {
 	uint32_t format; /* enum ob_log_format; must be there */
 	int color; /* text: 0 when fd is a terminal and NO_COLOR is unset or empty, 1 always, -1
 		      never */
-	uint32_t queue_bytes; /* what may wait for a slow fd; default 1 MiB. More is dropped,
-				 counted, and reported */
+	uint32_t queue_bytes; /* what may wait for a slow fd: default 4 MiB, at least 4 KiB. Each
+				 stream of each child has a share. More is dropped, counted, and
+				 reported for each of them */
 };
 
 /*

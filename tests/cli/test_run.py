@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """outboard run: it supervises, and does what start, stop and restart say."""
-import json
 import os
 import re
 import signal
@@ -219,22 +218,6 @@ class Logs(Case):
         self.assertRegex(text, r"(?m)^\S+ INFO  \[a stdout\] hello$")
         self.assertRegex(text, r"(?m)^\S+ INFO  \[a\] stopped$")
         self.assertNotIn("\x1b", text)
-
-    def test_fault_86_a_child_prints_an_event_of_another(self):
-        """Its own name and stream stand first, and the names of the parent's facts are the parent's."""
-        forged = {"outboard": "b", "event": "exited", "time": "2024-05-01T10:20:30Z", "level": "WARN", "msg": "exited",
-                  "pid": 1, "status": 1}
-        self.write({"a": ["say=" + json.dumps(forged)], "b": []})
-        run = self.run_it()
-        said = run.record(lambda r: r["msg"] == "exited")
-        self.assertEqual(list(said)[:2], ["outboard", "stream"])
-        self.assertEqual((said["outboard"], said["stream"]), ("a", "stdout"))
-        self.assertEqual((said["child.outboard"], said["child.event"]), ("b", "exited"))
-        self.assertNotIn("event", said)
-        run.event("b", "ready")
-        self.assertEqual(run.end(), OK)
-        told = next(r for r in run.records if r.get("event") == "exited" and r["outboard"] == "b")
-        self.assertNotIn("stream", told)
 
     def read_until(self, run, word):
         deadline = time.monotonic() + PATIENCE

@@ -68,11 +68,11 @@ static void close_writer(void)
 	writer = NULL;
 }
 
-static void log_one(const char *message)
+static void log_as(const char *name, const char *message)
 {
 	struct ob_log_record record = {
 	    .size = sizeof record,
-	    .name = "child",
+	    .name = name,
 	    .stream = 1,
 	    .message = ob_bytes_text(message),
 	    .attrs = ob_map(NULL, 0),
@@ -80,13 +80,23 @@ static void log_one(const char *message)
 	ob_log_writer_record(writer, &record);
 }
 
-static void log_numbers(int from, int to)
+static void log_one(const char *message)
+{
+	log_as("child", message);
+}
+
+static void log_numbers_as(const char *name, int from, int to)
 {
 	for (int i = from; i < to; i++) {
 		char message[64];
 		snprintf(message, sizeof message, "record number %d", i);
-		log_one(message);
+		log_as(name, message);
 	}
+}
+
+static void log_numbers(int from, int to)
+{
+	log_numbers_as("child", from, to);
 }
 
 /* Read what is there; wait for more, or for the end, until the deadline. */
@@ -318,17 +328,48 @@ static void fault_60_the_backlog_is_bounded(void **state)
 	assert_true(text_len - (filled - sizeof page) <= sizeof page + 16384 + 1024);
 }
 
-/* Nothing else is queued, and nothing else follows: the count is reported anyway. */
-static void a_record_larger_than_the_queue_is_counted_at_once(void **state)
+static void fault_97_a_record_larger_than_the_queue_arrives_cut(void **state)
 {
-	static char big[20000];
+	static const uint32_t formats[] = {OB_LOG_FORMAT_JSON, OB_LOG_FORMAT_TEXT};
+	static const char fills[] = {'b', '\x01'};
+	static char big[1 << 20];
 	(void)state;
-	memset(big, 'b', sizeof big - 1);
-	open_writer(fds[1], OB_LOG_FORMAT_JSON, 0, 16384);
-	wait_until_idle();
-	log_one(big);
-	read_until(fds[0], "\"dropped\":1}\n");
-	assert_null(strstr(text, "bbb"));
+	for (int i = 0; i < 4; i++) {
+		memset(big, fills[i / 2], sizeof big - 1);
+		text_len = 0;
+		open_writer(fds[1], formats[i % 2], 0, 16384);
+		log_one(big);
+		read_until(fds[0], "\n");
+		assert_true(text_len > 12000 && text_len <= 12288);
+		assert_non_null(strstr(text, "truncated"));
+		assert_non_null(strstr(text, "discarded"));
+		close_writer();
+	}
+}
+
+/* A sink that is read slowly: one child floods, another has a line now and then. */
+static void fault_85_a_flood_on_a_slow_sink_costs_the_others_nothing(void **state)
+{
+	(void)state;
+	open_writer(fds[1], OB_LOG_FORMAT_TEXT, 0, 1 << 20);
+	for (int i = 0; i < 300; i++) {
+		log_numbers_as("flood", 0, 200);
+		log_numbers_as("quiet", i, i + 1);
+		ssize_t n = read(fds[0], text + text_len, 4096);
+		text_len += n > 0 ? (size_t)n : 0;
+	}
+	read_until(fds[0], "[quiet stdout] record number 299\n");
+	log_one("last");
+	read_until(fds[0], "[child stdout] last\n");
+	close_writer();
+	read_until(fds[0], NULL);
+	for (int i = 0; i < 300; i++) {
+		char mark[64];
+		snprintf(mark, sizeof mark, "[quiet stdout] record number %d\n", i);
+		assert_non_null(strstr(text, mark));
+	}
+	assert_non_null(strstr(text, " WARN  [flood] log records were dropped dropped="));
+	assert_null(strstr(text, "[quiet] log records were dropped"));
 }
 
 static void close_gives_up_on_a_reader_that_does_not_read(void **state)
@@ -536,8 +577,10 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_slow_reader_costs_records_that_are_counted, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(fault_60_the_backlog_is_bounded, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_record_larger_than_the_queue_is_counted_at_once,
+	    cmocka_unit_test_setup_teardown(fault_97_a_record_larger_than_the_queue_arrives_cut,
 					    setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		fault_85_a_flood_on_a_slow_sink_costs_the_others_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(close_gives_up_on_a_reader_that_does_not_read, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(close_leaves_a_stuck_write_behind, setup, teardown),
