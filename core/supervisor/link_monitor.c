@@ -315,6 +315,16 @@ static void dial_now(void *user)
 	changed(m);
 }
 
+/* A dial without an answer, while other children wait to be dialled. */
+static void on_overdue(void *user)
+{
+	struct obi_link_monitor *m = user;
+	if (m->link != NULL) {
+		obi_connection_close(m->link, OB_ETIMEDOUT,
+				     "no answer, and other children wait to be dialled");
+	}
+}
+
 /* Dial when this runtime has a turn for it. */
 static void dial(struct obi_link_monitor *m)
 {
@@ -346,6 +356,7 @@ void obi_link_monitor_init(struct obi_link_monitor *m, const struct obi_link_mon
 	m->redial.fn = on_redial;
 	m->beat.fn = on_beat;
 	m->turn.fn = dial_now;
+	m->turn.overdue = on_overdue;
 	m->redial.user = m->beat.user = m->turn.user = m;
 }
 
@@ -355,6 +366,7 @@ void obi_link_monitor_start(struct obi_link_monitor *m, const char *address, con
 	m->instance = instance;
 	m->judged = m->setup.options->ready == OB_READY_NONE; /* being alive was enough */
 	m->failures = 0;
+	m->turn.silent = 0; /* another process may answer */
 	dial(m);
 }
 

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -278,15 +280,18 @@ static bool has_so_many(void *user)
 	return vmm_order(&c->vmm, "most") >= c->wanted;
 }
 
-/* Children that only sleep, each to be dialled at an address without an answer. */
 static void crowd_begin(struct crowd *c)
 {
-	static const char *const sleeper[] = {"sleep", "1000", NULL};
-	struct ob_error err;
 	family_begin(&c->f, OB_RUNTIME_INLINE, NULL);
 	vmm_begin(&c->vmm, c->f.scratch);
 	(void)vmm_order(&c->vmm, "silent");
-	char *connect = scratch_text("hvsock://%s:52", c->vmm.path);
+}
+
+/* Children that only sleep, each to be dialled at an address without an answer. */
+static void crowd_start(struct crowd *c, char *connect)
+{
+	static const char *const sleeper[] = {"sleep", "1000", NULL};
+	struct ob_error err;
 	c->f.options.connect = c->f.options.listen = connect;
 	c->f.options.allow_plaintext = true;
 	c->f.options.argv = sleeper;
@@ -321,6 +326,7 @@ static void fault_39_a_hundred_dials_at_once_and_no_more(void **state)
 	files.rlim_cur = files.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	crowd_begin(&c);
+	crowd_start(&c, scratch_text("hvsock://%s:52", c.vmm.path));
 	c.wanted = AT_ONCE;
 	family_until(&c.f, has_so_many, &c);
 	/* The waiting dials start when the first ones have timed out; never more at once. */
@@ -328,6 +334,41 @@ static void fault_39_a_hundred_dials_at_once_and_no_more(void **state)
 	family_until(&c.f, has_come, &m);
 	assert_true(vmm_order(&c.vmm, "count") > AT_ONCE);
 	assert_int_equal(vmm_order(&c.vmm, "most"), AT_ONCE);
+	crowd_end(&c);
+}
+
+/* A socket that takes connections and never says anything, as that of a stopped process. */
+static int listen_in_silence(const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(fd, 1000), 0);
+	return fd;
+}
+
+/* Those who do not answer keep a hundred turns for 5 s if they may. */
+static void fault_39_children_that_do_not_answer_hold_up_none_that_does(void **state)
+{
+	enum { DIAL_MS = 5000 };
+	static struct crowd c;
+	struct ob_error err;
+	(void)state;
+	crowd_begin(&c);
+	char *path = scratch_text("%s/silent", c.f.scratch);
+	int silent = listen_in_silence(path);
+	crowd_start(&c, scratch_text("unix://%s", path));
+	int64_t begin = now_ms();
+	c.f.options.argv = c.f.argv;
+	c.f.options.data_path = c.f.dir;
+	c.f.options.listen = c.f.options.connect = NULL;
+	c.f.options.ready = OB_READY_CONFIG;
+	family_connector(&c.f);
+	expect(ob_connector_start(c.f.connector, -1, NULL, &err), OB_OK, &err, NULL);
+	assert_true(now_ms() - begin < DIAL_MS - 500);
+	close(silent);
+	free(path);
 	crowd_end(&c);
 }
 
@@ -423,6 +464,7 @@ int main(void)
 	    cmocka_unit_test(fault_73_a_short_pause_is_survived_by_the_connection),
 	    cmocka_unit_test(fault_73_a_long_pause_costs_the_connection_only),
 	    cmocka_unit_test(fault_39_a_hundred_dials_at_once_and_no_more),
+	    cmocka_unit_test(fault_39_children_that_do_not_answer_hold_up_none_that_does),
 	    /* It moves this process to another network, so it is the last test. */
 	    cmocka_unit_test(fault_37_a_dead_connection_is_noticed_in_three_heartbeats),
 	};
