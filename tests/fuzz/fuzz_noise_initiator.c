@@ -70,26 +70,14 @@ static void from_one_who_knows(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct fuzzed_tests tests = {from_a_stranger, from_one_who_knows};
+	struct fuzzed_message honest;
 	struct by_hand b;
 	uint8_t e[32];
-	struct fuzzed_message right, message = {.len = size - 1};
-	if (size == 0 || size > FUZZED_MESSAGE_MAX || sodium_init() < 0) {
-		return 0;
-	}
-	crypto_scalarmult_base(e, fuzzed_peer);
-	must(answer_of(&b, e, ob_bytes_of(NULL, 0), &right));
-	switch (data[0] % 3) {
-	case 0:
-		memcpy(message.bytes, data + 1, size - 1);
-		from_a_stranger(&message, message.len == right.len &&
-					      memcmp(message.bytes, right.bytes, right.len) == 0);
-		break;
-	case 1:
-		message = right;
-		from_a_stranger(&message, !fuzzed_meddle(data + 1, size - 1, &message));
-		break;
-	default:
-		from_one_who_knows(data + 1, size - 1);
+	if (fuzzed_fits(size)) {
+		crypto_scalarmult_base(e, fuzzed_peer);
+		must(answer_of(&b, e, ob_bytes_of(NULL, 0), &honest));
+		fuzzed_run(&tests, &honest, data, size);
 	}
 	return 0;
 }

@@ -131,4 +131,38 @@ static inline bool fuzzed_take(const uint8_t *data, size_t size, uint8_t ret_e[3
 	return true;
 }
 
+/* ---- One run ---- */
+
+/* The tests of an end. The first byte of the input chooses: its own message, one XORed over an
+ * honest one, or one of a peer that knows the token. */
+struct fuzzed_tests {
+	void (*from_a_stranger)(const struct fuzzed_message *message, bool honest);
+	void (*from_one_who_knows)(const uint8_t *data, size_t size);
+};
+
+static inline bool fuzzed_fits(size_t size)
+{
+	return size > 0 && size <= FUZZED_MESSAGE_MAX && sodium_init() >= 0;
+}
+
+static inline void fuzzed_run(const struct fuzzed_tests *tests, const struct fuzzed_message *honest,
+			      const uint8_t *data, size_t size)
+{
+	struct fuzzed_message message = {.len = size - 1};
+	switch (data[0] % 3) {
+	case 0:
+		memcpy(message.bytes, data + 1, size - 1);
+		tests->from_a_stranger(&message,
+				       message.len == honest->len &&
+					   memcmp(message.bytes, honest->bytes, honest->len) == 0);
+		break;
+	case 1:
+		message = *honest;
+		tests->from_a_stranger(&message, !fuzzed_meddle(data + 1, size - 1, &message));
+		break;
+	default:
+		tests->from_one_who_knows(data + 1, size - 1);
+	}
+}
+
 #endif

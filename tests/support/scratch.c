@@ -41,6 +41,20 @@ void scratch_remove(char *dir)
 	}
 }
 
+struct scratch_place scratch_make_place(void)
+{
+	struct scratch_place place = {.path = scratch_make()};
+	place.fd = open(place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(place.fd >= 0, place.path);
+	return place;
+}
+
+void scratch_remove_place(struct scratch_place *place)
+{
+	close(place->fd);
+	scratch_remove(place->path);
+}
+
 char *scratch_text(const char *format, ...)
 {
 	char *text;

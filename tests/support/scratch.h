@@ -13,6 +13,14 @@ char *scratch_make(void);
 /* Remove it with its content. dir may be NULL. */
 void scratch_remove(char *dir);
 
+/* The same with a descriptor of the directory. */
+struct scratch_place {
+	char *path;
+	int fd;
+};
+struct scratch_place scratch_make_place(void);
+void scratch_remove_place(struct scratch_place *place);
+
 /* printf into memory that the caller frees. */
 char *scratch_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

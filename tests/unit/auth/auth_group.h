@@ -8,15 +8,24 @@
 #include "support/exchange.h"
 #include "support/scratch.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 struct auth_group {
 	struct exchange exchange; /* first: the tests use only this */
 	struct obi_registry *registry;
+	const char *name;
+	size_t first_check; /* messages before an end can detect a wrong token */
 	uint8_t secret[32];
 };
 
-static int auth_group_setup(void **state, const char *name)
+static int auth_group_setup(void **state, const char *name, size_t first_check)
 {
 	const char *dirs[] = {scratch_env("OUTBOARD_PLUGIN_PATH"), NULL};
 	struct auth_group *group = calloc(1, sizeof *group);
@@ -25,6 +34,8 @@ static int auth_group_setup(void **state, const char *name)
 	    obi_registry_auth(group->registry, name, &plugin, NULL) != OB_OK) {
 		return -1;
 	}
+	group->name = name;
+	group->first_check = first_check;
 	for (uint8_t i = 0; i < sizeof group->secret; i++) {
 		group->secret[i] = (uint8_t)(0xa0 + i);
 	}

@@ -143,7 +143,7 @@ static void a_token_of_another_size_is_refused(void **state)
 
 static int load(void **state)
 {
-	return auth_group_setup(state, "bearer");
+	return auth_group_setup(state, "bearer", 1);
 }
 
 int main(void)

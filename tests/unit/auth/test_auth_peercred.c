@@ -212,7 +212,7 @@ static void it_decides_without_a_message_and_on_local_transports_only(void **sta
 
 static int load(void **state)
 {
-	return auth_group_setup(state, "peercred");
+	return auth_group_setup(state, "peercred", 0);
 }
 
 int main(void)

@@ -129,7 +129,7 @@ static int begin(void **state)
 
 static int load(void **state)
 {
-	return sodium_init() < 0 ? -1 : auth_group_setup(state, "noise");
+	return sodium_init() < 0 ? -1 : auth_group_setup(state, "noise", 1);
 }
 
 int main(void)

@@ -13,9 +13,7 @@
 #include <unistd.h>
 
 #include "conformance/auth.h"
-#include "plugin/registry.h"
-
-static struct obi_registry *registry;
+#include "unit/registry_bed.h"
 
 static void report(void *user, const char *promise, enum obi_verdict verdict, const char *why)
 {
@@ -451,21 +449,6 @@ static void broken_ones_are_caught(void **state)
 	}
 }
 
-static int setup(void **state)
-{
-	const char *dirs[] = {getenv("OUTBOARD_PLUGIN_PATH"), NULL};
-	struct ob_error err;
-	(void)state;
-	return obi_registry_new(dirs, &registry, &err);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	obi_registry_free(registry);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,5 +459,6 @@ int main(void)
 	    cmocka_unit_test(a_sound_one_passes),
 	    cmocka_unit_test(broken_ones_are_caught),
 	};
-	return cmocka_run_group_tests_name("authenticators", tests, setup, teardown);
+	return cmocka_run_group_tests_name("authenticators", tests, registry_setup,
+					   registry_teardown);
 }

@@ -10,9 +10,7 @@
 #include <stdlib.h>
 
 #include "conformance/codec.h"
-#include "plugin/registry.h"
-
-static struct obi_registry *registry;
+#include "unit/registry_bed.h"
 
 static const struct ob_codec_ops *codec(const char *name)
 {
@@ -151,21 +149,6 @@ static void broken_codecs_are_caught(void **state)
 	}
 }
 
-static int setup(void **state)
-{
-	const char *dirs[] = {getenv("OUTBOARD_PLUGIN_PATH"), NULL};
-	struct ob_error err;
-	(void)state;
-	return obi_registry_new(dirs, &registry, &err);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	obi_registry_free(registry);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,5 +156,5 @@ int main(void)
 	    cmocka_unit_test(json_keeps_its_promises),
 	    cmocka_unit_test(broken_codecs_are_caught),
 	};
-	return cmocka_run_group_tests_name("codecs", tests, setup, teardown);
+	return cmocka_run_group_tests_name("codecs", tests, registry_setup, registry_teardown);
 }

@@ -19,26 +19,7 @@
 
 #define NAME "stdout.fifo"
 
-struct place {
-	char *path;
-	int fd;
-};
-
-static struct place make_place(void)
-{
-	struct place place = {.path = scratch_make()};
-	place.fd = open(place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(place.fd >= 0);
-	return place;
-}
-
-static void remove_place(struct place *place)
-{
-	close(place->fd);
-	scratch_remove(place->path);
-}
-
-static int make(const struct place *place, uint32_t bytes, struct obi_fifo *ret,
+static int make(const struct scratch_place *place, uint32_t bytes, struct obi_fifo *ret,
 		struct ob_error *err)
 {
 	return obi_fifo_make(place->fd, NAME, "stdout", bytes, (uid_t)-1, (gid_t)-1, ret, err);
@@ -48,7 +29,7 @@ static void fault_57_opening_never_waits_for_the_other_side(void **unused)
 {
 	(void)unused;
 	struct stat st;
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	struct obi_fifo fifo = OBI_FIFO_NONE;
 	mode_t was = umask(0);
 	assert_int_equal(make(&place, 256 * 1024, &fifo, NULL), OB_OK);
@@ -65,14 +46,14 @@ static void fault_57_opening_never_waits_for_the_other_side(void **unused)
 	obi_fifo_close(&fifo);
 	assert_int_equal(fifo.fd, -1);
 	obi_fifo_close(&fifo);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void fault_62_what_was_written_waits_for_the_next_parent(void **unused)
 {
 	(void)unused;
 	char text[16] = {0};
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	struct obi_fifo fifo = OBI_FIFO_NONE, next = OBI_FIFO_NONE;
 	assert_int_equal(make(&place, 65536, &fifo, NULL), OB_OK);
 	int child = fcntl(fifo.child_fd, F_DUPFD_CLOEXEC, 0);
@@ -88,14 +69,14 @@ static void fault_62_what_was_written_waits_for_the_next_parent(void **unused)
 	assert_int_equal(read(next.fd, text, sizeof text), -1);
 	assert_int_equal(errno, EAGAIN);
 	obi_fifo_close(&next);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void making_replaces_what_is_there(void **unused)
 {
 	(void)unused;
 	char byte;
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	struct obi_fifo old = OBI_FIFO_NONE, fresh = OBI_FIFO_NONE;
 	assert_int_equal(make(&place, 65536, &old, NULL), OB_OK);
 	assert_int_equal(write(old.child_fd, "x", 1), 1);
@@ -115,14 +96,14 @@ static void making_replaces_what_is_there(void **unused)
 	assert_int_equal(st.st_size, 8);
 	obi_fifo_close(&fresh);
 	free(victim);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void fault_61_what_is_no_fifo_of_ours_is_refused(void **unused)
 {
 	(void)unused;
 	struct ob_error err = {0};
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	struct obi_fifo fifo = OBI_FIFO_NONE, other = OBI_FIFO_NONE;
 	int fds = scratch_open_fds();
 	assert_int_equal(obi_fifo_open(place.fd, NAME, "stdout", geteuid(), &fifo, &err),
@@ -158,18 +139,18 @@ static void fault_61_what_is_no_fifo_of_ours_is_refused(void **unused)
 	assert_int_equal(scratch_open_fds(), fds);
 	free(target);
 	free(path);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void pipe_that_may_not_be_so_large_is_as_large_as_it_may(void **unused)
 {
 	(void)unused;
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	struct obi_fifo fifo = OBI_FIFO_NONE;
 	assert_int_equal(make(&place, UINT32_MAX, &fifo, NULL), OB_OK);
 	assert_true(fcntl(fifo.fd, F_GETPIPE_SZ) >= 4096);
 	obi_fifo_close(&fifo);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void fifo_can_be_given_to_the_child(void **unused)
@@ -180,7 +161,7 @@ static void fifo_can_be_given_to_the_child(void **unused)
 		print_message("skipped: only root can do that\n");
 		skip();
 	}
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	struct obi_fifo fifo = OBI_FIFO_NONE;
 	assert_int_equal(obi_fifo_make(place.fd, NAME, "stdout", 65536, 65533, 65532, &fifo, NULL),
 			 OB_OK);
@@ -191,7 +172,7 @@ static void fifo_can_be_given_to_the_child(void **unused)
 	assert_int_equal(fifo.child_fd, -1);
 	assert_true(fifo.fd >= 0);
 	obi_fifo_close(&fifo);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 int main(void)

@@ -29,26 +29,7 @@
 
 #define NAME "outboard.json"
 
-struct place {
-	char *path;
-	int fd;
-};
-
-static struct place make_place(void)
-{
-	struct place place = {.path = scratch_make()};
-	place.fd = open(place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(place.fd >= 0);
-	return place;
-}
-
-static void remove_place(struct place *place)
-{
-	close(place->fd);
-	scratch_remove(place->path);
-}
-
-static void put(const struct place *place, const char *text, mode_t mode)
+static void put(const struct scratch_place *place, const char *text, mode_t mode)
 {
 	char *path = scratch_text("%s/" NAME, place->path);
 	unlink(path);
@@ -111,19 +92,19 @@ static int replace(int dirfd, const char *text, uint32_t flags, struct ob_error 
 static void regular_file_of_ours_is_read(void **unused)
 {
 	(void)unused;
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	expect_unreadable(place.fd, OB_ENOENT, NAME ": No such file or directory");
 	put(&place, "hello", 0600);
 	expect_content(place.fd, "hello");
 	put(&place, "", 0400);
 	expect_content(place.fd, "");
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void fault_52_what_is_no_file_of_ours_is_refused(void **unused)
 {
 	(void)unused;
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	put(&place, "x", 0640);
 	expect_unreadable(place.fd, OB_EPERM, NAME ": open to others (mode 0640)");
 	put(&place, "x", 0604);
@@ -148,13 +129,13 @@ static void fault_52_what_is_no_file_of_ours_is_refused(void **unused)
 	assert_int_equal(bind(sock, (struct sockaddr *)&addr, sizeof addr), 0);
 	expect_unreadable(place.fd, OB_EPERM, NAME ": No such device or address");
 	close(sock);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void fault_52_larger_than_allowed_is_refused_without_reading(void **unused)
 {
 	(void)unused;
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	put(&place, "x", 0600);
 	int fd = openat(place.fd, NAME, O_WRONLY | O_CLOEXEC);
 	assert_int_equal(ftruncate(fd, (off_t)1 << 30), 0);
@@ -172,7 +153,7 @@ static void fault_52_larger_than_allowed_is_refused_without_reading(void **unuse
 	assert_true(obi_buf_len(&buf) <= 16);
 	obi_buf_free(&buf);
 	close(proc);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void fault_52_owner_is_us_or_the_one_named(void **unused)
@@ -184,13 +165,13 @@ static void fault_52_owner_is_us_or_the_one_named(void **unused)
 		print_message("skipped: only root can do that\n");
 		skip();
 	}
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	put(&place, "x", 0600);
 	assert_int_equal(fchownat(place.fd, NAME, 65533, 65533, 0), 0);
 	expect_unreadable(place.fd, OB_EPERM, NAME ": belongs to user 65533");
 	assert_int_equal(read_it(place.fd, 65533, 16, text, sizeof text, &err), OB_OK);
 	assert_int_equal(read_it(place.fd, 65532, 16, text, sizeof text, &err), OB_EPERM);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 /* ---- Writing ---- */
@@ -202,7 +183,7 @@ static void new_content_replaces_the_old_at_once(void **unused)
 	for (size_t i = 0; i < 3; i++) {
 		struct stat st;
 		char old[8] = {0};
-		struct place place = make_place();
+		struct scratch_place place = scratch_make_place();
 		put(&place, "old", 0600);
 		int reader = openat(place.fd, NAME, O_RDONLY | O_CLOEXEC);
 		mode_t was = umask(masks[i]);
@@ -215,7 +196,7 @@ static void new_content_replaces_the_old_at_once(void **unused)
 		assert_int_equal(st.st_mode & 07777, 0600);
 		assert_int_equal(count_entries(place.path), 1);
 		close(reader);
-		remove_place(&place);
+		scratch_remove_place(&place);
 	}
 }
 
@@ -227,20 +208,20 @@ static void file_can_be_given_to_the_child(void **unused)
 		print_message("skipped: only root can do that\n");
 		skip();
 	}
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	assert_int_equal(
 	    obi_file_replace(place.fd, NAME, "config", ob_bytes_text("x"), 0, 65533, 65532, NULL),
 	    OB_OK);
 	assert_int_equal(fstatat(place.fd, NAME, &st, 0), 0);
 	assert_int_equal(st.st_uid, 65533);
 	assert_int_equal(st.st_gid, 65532);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void fault_9_stray_temporary_files_are_swept(void **unused)
 {
 	(void)unused;
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	const char *names[] = {"outboard-config-0123.tmp", "outboard-config-.tmp",
 			       "outboard-config-x.tmp.keep", "my-outboard-config-x.tmp", NAME};
 	for (size_t i = 0; i < 5; i++) {
@@ -253,28 +234,28 @@ static void fault_9_stray_temporary_files_are_swept(void **unused)
 	for (size_t i = 1; i < 5; i++) {
 		assert_int_equal(faccessat(place.fd, names[i], F_OK, 0), 0);
 	}
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void failed_write_names_its_step_and_leaves_nothing(void **unused)
 {
 	(void)unused;
 	struct ob_error err = {0};
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	assert_int_equal(mkdirat(place.fd, NAME, 0700), 0);
 	assert_int_equal(replace(place.fd, "x", 0, &err), OB_EIO);
 	assert_string_equal(err.text, "renaming temp config file: Is a directory");
 	assert_int_equal(err.sys, EISDIR);
 	assert_int_equal(count_entries(place.path), 1);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 /* ---- Fault 51: file systems that refuse ---- */
 
 /* A tmpfs that nobody else sees, on the place's path. */
-static struct place mount_small(void)
+static struct scratch_place mount_small(void)
 {
-	struct place place = {.path = scratch_make()};
+	struct scratch_place place = {.path = scratch_make()};
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("tmpfs", place.path, "tmpfs", 0, "size=64k,mode=700") < 0) {
@@ -287,7 +268,7 @@ static struct place mount_small(void)
 	return place;
 }
 
-static void unmount(struct place *place)
+static void unmount(struct scratch_place *place)
 {
 	close(place->fd);
 	assert_int_equal(umount(place->path), 0);
@@ -298,7 +279,7 @@ static void fault_51_full_disk_keeps_the_old_file(void **unused)
 {
 	(void)unused;
 	struct ob_error err = {0};
-	struct place place = mount_small();
+	struct scratch_place place = mount_small();
 	assert_int_equal(replace(place.fd, "old", OBI_FILE_SYNC, &err), OB_OK);
 	char *big = calloc(1, 128 * 1024);
 	assert_non_null(big);
@@ -319,7 +300,7 @@ static void fault_51_read_only_file_system_keeps_the_old_file(void **unused)
 {
 	(void)unused;
 	struct ob_error err = {0};
-	struct place place = mount_small();
+	struct scratch_place place = mount_small();
 	assert_int_equal(replace(place.fd, "old", 0, &err), OB_OK);
 	assert_int_equal(mount(NULL, place.path, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	assert_int_equal(replace(place.fd, "new", 0, &err), OB_EIO);
@@ -380,7 +361,7 @@ static void fault_51_each_call_that_fails_is_named(void **unused)
 	setenv("ASAN_OPTIONS", "detect_leaks=0",
 	       1); /* it cannot look for leaks while it is traced */
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct place place = make_place();
+		struct scratch_place place = scratch_make_place();
 		put(&place, "old", 0600);
 		char *inject = (char *)(uintptr_t)cases[i].inject,
 		     *text = (char *)(uintptr_t)cases[i].text;
@@ -389,7 +370,7 @@ static void fault_51_each_call_that_fails_is_named(void **unused)
 		run_strace(argv);
 		expect_content(place.fd, cases[i].content);
 		assert_int_equal(count_entries(place.path), 1);
-		remove_place(&place);
+		scratch_remove_place(&place);
 	}
 	unsetenv("ASAN_OPTIONS");
 }
@@ -423,7 +404,7 @@ static size_t record_ops(struct op *ops, size_t max)
 {
 	size_t count = 0;
 	char line[4096];
-	struct place place = make_place(), log = make_place();
+	struct scratch_place place = scratch_make_place(), log = scratch_make_place();
 	char *path = scratch_text("%s/log", log.path);
 	char *argv[] = {"strace",
 			"-qq",
@@ -449,8 +430,8 @@ static size_t record_ops(struct op *ops, size_t max)
 	}
 	fclose(file);
 	free(path);
-	remove_place(&log);
-	remove_place(&place);
+	scratch_remove_place(&log);
+	scratch_remove_place(&place);
 	return count;
 }
 
@@ -474,7 +455,7 @@ static void replay(const struct op *ops, size_t count, int content, bool renames
 	struct obi_datadir dir = {.fd = -1};
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
-	struct place place = make_place();
+	struct scratch_place place = scratch_make_place();
 	put(&place, old, 0600);
 	if (created) {
 		char *path =
@@ -495,7 +476,7 @@ static void replay(const struct op *ops, size_t count, int content, bool renames
 	(*ret_states)++;
 	obi_child_config_clear(&config);
 	obi_datadir_close(&dir);
-	remove_place(&place);
+	scratch_remove_place(&place);
 }
 
 static void fault_53_every_crash_state_reads_as_old_or_new(void **unused)

@@ -14,10 +14,10 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "plugin/registry.h"
 #include "rpc/authentication.h"
 #include "rpc/receive.h"
 #include "rpc/session.h"
+#include "unit/registry_bed.h"
 
 /* ---- One end ---- */
 
@@ -39,7 +39,6 @@ struct end {
 
 enum { REPLY_ECHO, KEEP, FORGET, CLOSE_INSIDE, FAIL_7 };
 
-static struct obi_registry *registry;
 static const char *codec_name = "msgpack";
 static const uint8_t secret_a[32] = {1, 2, 3};
 static const uint8_t secret_b[32] = {1, 2, 4};
@@ -264,17 +263,12 @@ static inline int call(struct end *e, const char *method, int64_t number, int64_
 
 static inline int setup(void **state)
 {
-	const char *dirs[] = {getenv("OUTBOARD_PLUGIN_PATH"), NULL};
-	struct ob_error err;
-	(void)state;
-	return obi_registry_new(dirs, &registry, &err);
+	return registry_setup(state);
 }
 
 static inline int teardown(void **state)
 {
-	(void)state;
-	obi_registry_free(registry);
-	return 0;
+	return registry_teardown(state);
 }
 
 #endif
