@@ -18,19 +18,19 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-/* Nobody has so much to tell as BYTES_MAX. */
+/* BYTES_MAX: more than any worker reports. */
 enum { LINE_MAX_BYTES = 8192, BYTES_MAX = 1 << 20, FIELD_END = 0x1f };
 
 extern char **environ;
 
 struct watch {
-	const struct obi_check_process *helper;
+	const struct obi_check_process *process;
 	pid_t pid;
 	int pidfd;
 	int pipe;
 	int64_t deadline;
 	bool silent;  /* the pipe has no writer any more */
-	size_t heard; /* bytes, in all */
+	size_t heard; /* bytes in all */
 	size_t len;
 	char line[LINE_MAX_BYTES];
 };
@@ -52,7 +52,7 @@ static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, 
 	return rc != 0 ? rc : posix_spawnattr_setflags(attr, flags);
 }
 
-static int spawn(const struct obi_check_process *helper, int pipe, pid_t *ret)
+static int spawn(const struct obi_check_process *process, int pipe, pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -64,7 +64,7 @@ static int spawn(const struct obi_check_process *helper, int pipe, pid_t *ret)
 	if (rc == 0) {
 		rc = set_up(&actions, &attr, pipe);
 		rc = rc != 0 ? rc
-			     : posix_spawn(ret, "/proc/self/exe", &actions, &attr, helper->argv,
+			     : posix_spawn(ret, "/proc/self/exe", &actions, &attr, process->argv,
 					   environ);
 		posix_spawnattr_destroy(&attr);
 	}
@@ -72,7 +72,7 @@ static int spawn(const struct obi_check_process *helper, int pipe, pid_t *ret)
 	return rc;
 }
 
-/* Above the number that it gets in the helper, for dup2 to the same number would leave it
+/* Above the number that it gets in the worker: dup2() to the same number would leave it
  * close-on-exec. */
 static int make_pipe(int ends[2])
 {
@@ -97,15 +97,14 @@ static int start(struct watch *w)
 	if (rc != 0) {
 		return rc;
 	}
-	rc = spawn(w->helper, ends[1], &w->pid);
+	rc = spawn(w->process, ends[1], &w->pid);
 	close(ends[1]);
 	if (rc != 0) {
 		close(ends[0]);
 		return rc;
 	}
 	w->pipe = ends[0];
-	w->pidfd =
-	    pidfd_open(w->pid, 0); /* it is ours and not reaped yet: nobody else has its number */
+	w->pidfd = pidfd_open(w->pid, 0); /* not reaped yet, so the pid is still its own */
 	return w->pidfd >= 0 ? 0 : errno;
 }
 
@@ -126,17 +125,17 @@ static void take_line(struct watch *w, char *line)
 	for (int i = count; i < OBI_CHECK_PROCESS_FIELDS; i++) {
 		fields[i] = "";
 	}
-	w->helper->line(w->helper->user, fields, count);
-	w->deadline = obi_now_ms() + w->helper->patience_ms;
+	w->process->line(w->process->user, fields, count);
+	w->deadline = obi_now_ms() + w->process->patience_ms;
 }
 
-/* It sends lines without end: that must not keep us for ever. */
+/* It sends lines without end. */
 static bool is_flood(const struct watch *w)
 {
 	return w->heard > BYTES_MAX;
 }
 
-/* What is there. */
+/* Read what the pipe holds now. */
 static void read_some(struct watch *w)
 {
 	ssize_t n;
@@ -156,16 +155,16 @@ static void read_some(struct watch *w)
 	}
 }
 
-/* Until it is over, or longer silent or louder than is borne: then false. Only the end of the
- * process counts; others may hold the pipe. */
-static bool listen_to(struct watch *w)
+/* Read until the process ends. False: it is silent for too long, floods, or was to be stopped. The
+ * end of the pipe does not count: other processes may hold it. */
+static bool follow(struct watch *w)
 {
-	w->deadline = obi_now_ms() + w->helper->patience_ms;
+	w->deadline = obi_now_ms() + w->process->patience_ms;
 	for (;;) {
 		struct pollfd p[2] = {{.fd = w->pidfd, .events = POLLIN},
 				      {.fd = w->silent ? -1 : w->pipe, .events = POLLIN}};
 		int64_t left = w->deadline - obi_now_ms();
-		if (left <= 0 || is_flood(w) || *w->helper->stop != 0) {
+		if (left <= 0 || is_flood(w) || *w->process->stop != 0) {
 			return false;
 		}
 		poll(p, 2, left < 1000 ? (int)left : 1000);
@@ -174,8 +173,7 @@ static bool listen_to(struct watch *w)
 			return true;
 		}
 		if ((p[1].revents & POLLHUP) != 0 && (p[1].revents & POLLIN) == 0) {
-			w->silent =
-			    true; /* it closed the pipe and lives on: wait for its end alone */
+			w->silent = true; /* it closed the pipe and lives: wait for its end */
 		}
 	}
 }
@@ -183,7 +181,7 @@ static bool listen_to(struct watch *w)
 static void end(struct watch *w, bool in_time, struct obi_check_process_end *ret)
 {
 	siginfo_t info = {0};
-	kill(-w->pid, SIGKILL); /* its group is still its own: it is not reaped yet */
+	kill(-w->pid, SIGKILL); /* not reaped yet, so the group is still its own */
 	while (waitid(P_PID, (id_t)w->pid, &info, WEXITED) != 0 && errno == EINTR) {
 	}
 	bool exited = info.si_code == CLD_EXITED;
@@ -194,18 +192,18 @@ static void end(struct watch *w, bool in_time, struct obi_check_process_end *ret
 	ret->number = info.si_status;
 }
 
-int obi_check_process_run(const struct obi_check_process *helper, struct obi_check_process_end *ret,
-			  struct ob_error *reterr)
+int obi_check_process_run(const struct obi_check_process *process,
+			  struct obi_check_process_end *ret, struct ob_error *reterr)
 {
 	struct watch *w = calloc(1, sizeof *w);
 	if (w == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	w->helper = helper;
+	w->process = process;
 	w->pid = w->pidfd = w->pipe = -1;
 	int sys = start(w);
 	if (w->pid > 0) {
-		bool in_time = sys == 0 && listen_to(w);
+		bool in_time = sys == 0 && follow(w);
 		end(w, in_time, ret);
 		read_some(w);
 	}
@@ -216,10 +214,10 @@ int obi_check_process_run(const struct obi_check_process *helper, struct obi_che
 		close(w->pidfd);
 	}
 	free(w);
-	return sys == 0 ? OB_OK : obi_fail(reterr, OB_EIO, sys, "cannot start a helper process");
+	return sys == 0 ? OB_OK : obi_fail(reterr, OB_EIO, sys, "starting a worker process");
 }
 
-/* ---- In the helper ---- */
+/* ---- In the worker ---- */
 
 bool obi_check_process_begin(int parent)
 {
@@ -239,7 +237,7 @@ static void append(struct ob_sink *out, const char *text)
 	}
 }
 
-void obi_check_process_tell(const char *first, ...)
+void obi_check_process_report(const char *first, ...)
 {
 	char line[LINE_MAX_BYTES - 2];
 	struct ob_sink out = ob_sink_fixed(line, sizeof line - 1);

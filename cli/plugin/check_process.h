@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * helper - run a part of this program in a process of its own, which may crash, hang or exit
- * without harm.
+ * check_process - run a part of this program in a process of its own, so that it may crash, hang or
+ * exit without harm.
  *
- * The helper tells what it does in lines, each of fields, over a pipe at OBI_CHECK_PROCESS_FD.
- * Whatever it or code in it prints goes to stderr. Its process group is killed at its end, and it
- * is killed when this process ends.
+ * The worker reports lines of fields through a pipe at OBI_CHECK_PROCESS_FD. What it prints goes to
+ * stderr. Its process group is killed when it ends, and it is killed when this process ends.
  */
 #ifndef OBI_CLI_PLUGIN_CHECK_PROCESS_H
 #define OBI_CLI_PLUGIN_CHECK_PROCESS_H
@@ -16,14 +15,14 @@
 enum { OBI_CHECK_PROCESS_FD = 3, OBI_CHECK_PROCESS_FIELDS = 8 };
 
 struct obi_check_process {
-	char *const *argv;   /* of this program, argv[0] included, ended by NULL */
-	int64_t patience_ms; /* from the start to the first line, from one line to the next, and to
-				its end */
-	/* A line came. fields has count of them, and empty texts behind. */
+	char *const *argv; /* of this program, argv[0] included, ended by NULL */
+	/* Limit from the start to the first line, from one line to the next, and to the exit. */
+	int64_t patience_ms;
+	/* A line arrived. fields has count fields, then empty texts. */
 	void (*line)(void *user, const char *const fields[OBI_CHECK_PROCESS_FIELDS], int count);
 	void *user;
-	const volatile sig_atomic_t
-	    *stop; /* not 0: end it soon. A signal that sets it need not be waited for */
+	/* Not 0: end the worker soon. A signal handler may set it. */
+	const volatile sig_atomic_t *stop;
 };
 
 enum obi_check_process_fate {
@@ -38,16 +37,15 @@ struct obi_check_process_end {
 	int number; /* the exit status, or the signal */
 };
 
-/* Run it to its end. OB_EIO, OB_ENOMEM: it could not be run or watched. */
-int obi_check_process_run(const struct obi_check_process *helper, struct obi_check_process_end *ret,
-			  struct ob_error *reterr);
+/* Run a worker until it ends or must be killed. OB_EIO, OB_ENOMEM: it could not be run. */
+int obi_check_process_run(const struct obi_check_process *process,
+			  struct obi_check_process_end *ret, struct ob_error *reterr);
 
-/* In the helper: whether this process is one, begun by the process `parent`; it then ends with
- * that. */
+/* In the worker: whether this process is one, started by the process `parent`. */
 bool obi_check_process_begin(int parent);
 
-/* In the helper: tell a line of fields, ended by NULL. What could be taken for the end of a field
- * becomes a blank. */
-void obi_check_process_tell(const char *first, ...) __attribute__((sentinel));
+/* In the worker: report a line of fields, ended by NULL. Separators within a field become
+ * blanks. */
+void obi_check_process_report(const char *first, ...) __attribute__((sentinel));
 
 #endif

@@ -17,18 +17,18 @@
 enum { HANGS_MAX = 3, WORDS_MAX = 8 + 2 * OBI_LIST_MAX + 1, TEXT_MAX = 256, DIR_LENGTH_MAX = 60 };
 
 struct state {
-	const struct obi_check_runner *watched;
+	const struct obi_check_runner *runner;
 	char path[PATH_MAX];
 	char dir[DIR_LENGTH_MAX + 32];
 	char parent[16];
 	char from[16];
 	char *argv[WORDS_MAX];
-	uint32_t tried; /* promises that were announced, by all helpers */
+	uint32_t tried; /* promises announced by all workers */
 	uint32_t tried_before;
 	uint32_t hangs;
-	bool trying; /* one is announced, and its verdict is missing */
+	bool trying; /* a promise is announced, and its verdict is missing */
 	bool ended;
-	/* The last that was announced. */
+	/* The promise announced last. */
 	char kind[TEXT_MAX];
 	char name[TEXT_MAX];
 	char address[4300];
@@ -42,12 +42,12 @@ static void note_signal(int number)
 	stopped_by = number;
 }
 
-/* ---- What the helper tells ---- */
+/* ---- Lines of a worker ---- */
 
 static void find(const struct state *s, const char *promise, const char *verdict, const char *why)
 {
 	struct obi_finding finding = {s->kind, s->name, s->address, promise, verdict, why};
-	s->watched->found(s->watched->user, &finding);
+	s->runner->found(s->runner->user, &finding);
 }
 
 static void take_try(struct state *s, const char *const *fields)
@@ -72,62 +72,62 @@ static void take_line(void *user, const char *const fields[OBI_CHECK_PROCESS_FIE
 	} else if (strcmp(fields[0], "end") == 0) {
 		s->ended = true;
 		s->kind[0] = s->name[0] = s->address[0] = '\0';
-	} else if (s->watched->told != NULL) {
-		s->watched->told(s->watched->user, fields);
+	} else if (s->runner->reported != NULL) {
+		s->runner->reported(s->runner->user, fields);
 	}
 }
 
-/* ---- How the helper ended ---- */
+/* ---- The end of a worker ---- */
 
-static void tell_end(const struct state *s, const struct obi_check_process_end *end, char *why,
-		     size_t size)
+static void describe_end(const struct state *s, const struct obi_check_process_end *end, char *why,
+			 size_t size)
 {
-	const char *when = s->trying || s->ended ? "" : ", right behind it";
+	const char *when = s->trying || s->ended ? "" : ", right after it";
 	switch (end->fate) {
 	case OBI_CHECK_PROCESS_EXITED:
-		snprintf(why, size, "it ended the process with status %d%s", end->number, when);
+		snprintf(why, size, "it exited the process with status %d%s", end->number, when);
 		break;
 	case OBI_CHECK_PROCESS_KILLED:
 		snprintf(why, size, "it crashed: SIG%s (%s)%s", sigabbrev_np(end->number),
 			 strsignal(end->number), when);
 		break;
 	case OBI_CHECK_PROCESS_FLOODED:
-		snprintf(why, size, "it wrote without end into the pipe of the trial%s", when);
+		snprintf(why, size, "it flooded the pipe for results%s", when);
 		break;
 	case OBI_CHECK_PROCESS_HUNG:
-		snprintf(why, size, "it hung: no end after %.1f s%s",
-			 (double)s->watched->patience_ms / 1000, when);
+		snprintf(why, size, "it hung: no result for %.1f s%s",
+			 (double)s->runner->patience_ms / 1000, when);
 		break;
 	}
 }
 
-/* Whether another helper shall go on behind what this one died of. */
-static bool judge(struct state *s, const struct obi_check_process_end *end)
+/* Report how a worker ended. Returns whether another one is to go on after it. */
+static bool end_worker(struct state *s, const struct obi_check_process_end *end)
 {
 	char why[TEXT_MAX];
 	bool died = end->fate != OBI_CHECK_PROCESS_EXITED || end->number != 0;
 	bool of_file = s->name[0] == '\0';
-	tell_end(s, end, why, sizeof why);
+	describe_end(s, end, why, sizeof why);
 	if (s->ended) {
 		find(s, OBI_PROMISE_END, died ? "broken" : "held", died ? why : "");
 		return false;
 	}
 	if (!s->trying && of_file && !died) {
-		return false; /* it was not loaded, and that was told */
+		return false; /* it was not loaded, which was reported */
 	}
 	find(s, s->promise, "broken", why);
 	s->hangs += end->fate == OBI_CHECK_PROCESS_HUNG;
 	if (s->hangs == HANGS_MAX) {
-		find(s, "all the others", "skipped", "not tried, since it hung again and again");
+		find(s, "all other promises", "skipped", "not tried: it hung too often");
 	}
-	/* What dies when it is loaded, or before anything new was tried, would do so again. */
+	/* What dies while it is loaded, or before anything new was tried, would do so again. */
 	return !of_file && s->hangs < HANGS_MAX && s->tried > s->tried_before;
 }
 
-static int run_helpers(struct state *s, struct ob_error *reterr)
+static int run_workers(struct state *s, struct ob_error *reterr)
 {
-	struct obi_check_process helper = {.argv = s->argv,
-					   .patience_ms = s->watched->patience_ms,
+	struct obi_check_process worker = {.argv = s->argv,
+					   .patience_ms = s->runner->patience_ms,
 					   .line = take_line,
 					   .user = s,
 					   .stop = &stopped_by};
@@ -136,28 +136,28 @@ static int run_helpers(struct state *s, struct ob_error *reterr)
 		snprintf(s->from, sizeof s->from, "%u", s->tried);
 		s->trying = s->ended = false;
 		s->tried_before = s->tried;
-		int rc = obi_check_process_run(&helper, &end, reterr);
+		int rc = obi_check_process_run(&worker, &end, reterr);
 		if (rc != OB_OK) {
 			return rc;
 		}
-	} while (stopped_by == 0 && judge(s, &end));
+	} while (stopped_by == 0 && end_worker(s, &end));
 	return OB_OK;
 }
 
-/* ---- Before and behind ---- */
+/* ---- Before and after ---- */
 
-/* An absolute path, which the loader wants; or a bare name, which is sought in the plugin path. */
+/* An absolute path, as the loader requires it; or a bare name, looked up in the plugin path. */
 static int find_file(const char *file, char *path, size_t size, struct ob_error *reterr)
 {
 	char cwd[PATH_MAX] = "";
 	bool bare = obi_name_is_plugin(ob_bytes_text(file)), relative = !bare && file[0] != '/';
 	if (relative && getcwd(cwd, sizeof cwd) == NULL) {
-		return obi_fail(reterr, OB_EIO, errno, "the working directory cannot be told");
+		return obi_fail(reterr, OB_EIO, errno, "reading the working directory");
 	}
 	int n = snprintf(path, size, "%s%s%s", cwd, relative ? "/" : "", file);
 	return n > 0 && (size_t)n < size
 		   ? OB_OK
-		   : obi_fail(reterr, OB_EINVAL, 0, "%.100s...: too long a path", file);
+		   : obi_fail(reterr, OB_EINVAL, 0, "%.100s...: the path is too long", file);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -166,7 +166,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-/* A socket's path is short, so a long TMPDIR is of no use. */
+/* The path of a socket must be short, so a long TMPDIR is not used. */
 static int make_dir(char *dir, size_t size, struct ob_error *reterr)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -177,9 +177,9 @@ static int make_dir(char *dir, size_t size, struct ob_error *reterr)
 
 static void make_words(struct state *s)
 {
-	const struct obi_check_runner *w = s->watched;
-	char *words[] = {"outboard", "plugin", "trial", (char *)(uintptr_t)w->mode,
-			 s->parent,  s->path,  s->from, s->dir};
+	const struct obi_check_runner *w = s->runner;
+	char *words[] = {"outboard", "plugin", "check-worker", (char *)(uintptr_t)w->mode,
+			 s->parent,  s->path,  s->from,	       s->dir};
 	int n = sizeof words / sizeof words[0];
 	memcpy(s->argv, words, sizeof words);
 	for (int i = 0; w->listen != NULL && i < w->listen->count; i++) {
@@ -189,8 +189,8 @@ static void make_words(struct state *s)
 	s->argv[n] = NULL;
 }
 
-/* Who is interrupted cleans up first. The pipe that we print into may end before us, as `head`
- * does. */
+/* When interrupted, clean up first. SIGPIPE: stdout may be closed before this ends, as by
+ * `head`. */
 static void catch_signals(bool begin)
 {
 	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
@@ -210,20 +210,20 @@ static void catch_signals(bool begin)
 	}
 }
 
-int obi_check_runner_run(const struct obi_check_runner *watched, struct ob_error *reterr)
+int obi_check_runner_run(const struct obi_check_runner *runner, struct ob_error *reterr)
 {
 	struct state *s = calloc(1, sizeof *s);
 	if (s == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	s->watched = watched;
+	s->runner = runner;
 	snprintf(s->parent, sizeof s->parent, "%d", (int)getpid());
-	int rc = find_file(watched->file, s->path, sizeof s->path, reterr);
+	int rc = find_file(runner->file, s->path, sizeof s->path, reterr);
 	rc = rc == OB_OK ? make_dir(s->dir, sizeof s->dir, reterr) : rc;
 	if (rc == OB_OK) {
 		make_words(s);
 		catch_signals(true);
-		rc = run_helpers(s, reterr);
+		rc = run_workers(s, reterr);
 		nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 		catch_signals(false);
 	}

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* watched - the command's side of a trial: runs helpers until every promise of a plugin file was
- * tried, whatever they die of. */
+/* check_runner - runs workers until every promise of a plugin file was tried, whatever a worker
+ * dies of. */
 #ifndef OBI_CLI_PLUGIN_CHECK_RUNNER_H
 #define OBI_CLI_PLUGIN_CHECK_RUNNER_H
 
 #include "cli/args.h"
 #include "cli/plugin/check_process.h"
 
-/* What became of one promise. The texts are good for the call. */
+/* The outcome of one promise. The texts are valid for the length of the call. */
 struct obi_finding {
-	const char *kind; /* empty, as the name and the address: of the file as a whole */
+	const char *kind; /* empty, like name and address, for the file as a whole */
 	const char *name;
 	const char *address;
 	const char *promise;
@@ -19,17 +19,17 @@ struct obi_finding {
 
 struct obi_check_runner {
 	const char *mode; /* "check" or "inspect" */
-	const char *file; /* as given: a bare name, or a path, relative to the working directory */
+	const char *file; /* a bare name, or a path */
 	int64_t patience_ms;
 	const struct obi_list *listen; /* NULL: none */
-	const struct obi_list *dial;   /* as many, or fewer */
+	const struct obi_list *dial;   /* as many as listen, or fewer */
 	void (*found)(void *user, const struct obi_finding *finding);
-	/* A line that is neither of these, or NULL. */
-	void (*told)(void *user, const char *const fields[OBI_CHECK_PROCESS_FIELDS]);
+	/* Any other line of a worker; may be NULL. */
+	void (*reported)(void *user, const char *const fields[OBI_CHECK_PROCESS_FIELDS]);
 	void *user;
 };
 
-/* OB_OK: it was tried, and each finding told. Else it could not be tried at all. */
-int obi_check_runner_run(const struct obi_check_runner *watched, struct ob_error *reterr);
+/* OB_OK: the file was tried, and every finding was reported. */
+int obi_check_runner_run(const struct obi_check_runner *runner, struct ob_error *reterr);
 
 #endif

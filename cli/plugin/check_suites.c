@@ -1,55 +1,54 @@
 /* SPDX-License-Identifier: MIT */
-/* The helper process: which suite runs on a plugin, and with what. */
+/* Which conformance suite runs on a plugin, and with what. */
 #include "cli/plugin/check_worker.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "conformance/auth.h"
 #include "conformance/codec.h"
 #include "conformance/transport.h"
-#include "plugin/registry.h"
 
 static void tell(void *user, const char *promise, enum obi_verdict verdict, const char *why)
 {
-	obi_check_worker_verdict(user, promise, (int)verdict, why);
+	(void)promise;
+	obi_check_worker_verdict(user, (int)verdict, why);
 }
 
 /* ---- Codecs ---- */
 
-/* What it carries is compared with what one of ours carries, if that can be found. */
-static void try_codec(struct obi_check_worker_run *run, const struct obi_plugin *plugin)
+/* It is compared with a shipped codec, if that can be loaded. */
+static void try_codec(struct obi_check_worker *worker, const struct ob_plugin_info *plugin)
 {
 	const char *name = strcmp(plugin->name, "json") == 0 ? "msgpack" : "json";
-	const struct obi_plugin *other = NULL;
-	bool found =
-	    obi_registry_codec(run->registry, name, &other, NULL) == OB_OK && other != plugin;
+	struct ob_plugin_info other = {.size = sizeof other};
+	bool found = ob_plugin_find(worker->rt, OB_PLUGIN_CODEC, name, &other, NULL) == OB_OK &&
+		     other.ops != plugin->ops;
 	struct obi_conform_codec it = {
-	    .ops = &plugin->as.codec,
-	    .other = found ? &other->as.codec : NULL,
+	    .ops = plugin->ops,
+	    .other = found ? other.ops : NULL,
 	    .begin = obi_check_worker_try,
 	};
-	(void)obi_conform_codec(&it, tell, run);
+	(void)obi_conform_codec(&it, tell, worker);
 }
 
 /* ---- Transports ---- */
 
-static void try_transport_at(struct obi_check_worker_run *run, const struct obi_plugin *plugin,
+static void try_transport_at(struct obi_check_worker *worker, const struct ob_plugin_info *plugin,
 			     const char *listen, const char *dial)
 {
 	struct obi_conform_transport it = {
-	    .ops = &plugin->as.transport,
-	    .host = obi_registry_host(run->registry),
+	    .ops = plugin->ops,
+	    .host = ob_plugin_host(worker->rt),
 	    .listen = listen,
 	    .dial = dial != NULL && *dial != '\0' ? dial : NULL,
 	    .begin = obi_check_worker_try,
 	};
-	run->address = listen;
-	(void)obi_conform_transport(&it, tell, run);
-	run->address = "";
+	worker->address = listen;
+	(void)obi_conform_transport(&it, tell, worker);
+	worker->address = "";
 }
 
-/* A claim that ends in '+' is for all schemes that begin so. */
+/* A scheme that ends in '+' stands for all schemes that begin like it. */
 static bool is_of(const char *uri, const char *scheme)
 {
 	size_t len = strlen(scheme);
@@ -57,15 +56,15 @@ static bool is_of(const char *uri, const char *scheme)
 	       (scheme[len - 1] == '+' || strncmp(uri + len, "://", 3) == 0);
 }
 
-/* Where such a transport can listen on any machine and harm nobody. A wrapper, "x+tcp" or "x+",
- * goes where the one within can. */
-static bool address_of(const struct obi_check_worker_run *run, const char *scheme, char *uri,
+/* An address that is safe to listen at on any machine. A wrapper ("x+tcp" or "x+") uses that of the
+ * transport inside. */
+static bool address_of(const struct obi_check_worker *worker, const char *scheme, char *uri,
 		       size_t size)
 {
 	const char *plus = strrchr(scheme, '+');
 	const char *inner = plus != NULL ? plus + 1 : scheme;
 	if (strcmp(inner, "unix") == 0) {
-		snprintf(uri, size, "%s://%s/s", scheme, run->dir);
+		snprintf(uri, size, "%s://%s/s", scheme, worker->dir);
 	} else if (strcmp(inner, "tcp") == 0 || *inner == '\0') {
 		snprintf(uri, size, "%s%s://127.0.0.1:0", scheme, *inner == '\0' ? "tcp" : "");
 	} else {
@@ -74,67 +73,68 @@ static bool address_of(const struct obi_check_worker_run *run, const char *schem
 	return true;
 }
 
-/* "{dir}" in what was given stands for the trial's own directory. */
-static void expand(const struct obi_check_worker_run *run, const char *given, char *uri,
-		   size_t size)
+/* Replace "{dir}" by the directory of the check. */
+static void expand(const struct obi_check_worker *worker, const char *given, char *uri, size_t size)
 {
 	const char *mark = strstr(given, "{dir}");
 	snprintf(uri, size, "%.*s%s%s", mark != NULL ? (int)(mark - given) : (int)strlen(given),
-		 given, mark != NULL ? run->dir : "", mark != NULL ? mark + strlen("{dir}") : "");
+		 given, mark != NULL ? worker->dir : "",
+		 mark != NULL ? mark + strlen("{dir}") : "");
 }
 
-static void try_scheme(struct obi_check_worker_run *run, const struct obi_plugin *plugin,
+static void try_scheme(struct obi_check_worker *worker, const struct ob_plugin_info *plugin,
 		       const char *scheme)
 {
 	char uri[4300], dial[4300], why[128];
 	bool given = false;
-	for (char **at = run->addresses; *at != NULL && at[1] != NULL; at += 2) {
+	for (char **at = worker->addresses; *at != NULL && at[1] != NULL; at += 2) {
 		if (is_of(*at, scheme)) {
-			expand(run, *at, uri, sizeof uri);
-			expand(run, at[1], dial, sizeof dial);
-			try_transport_at(run, plugin, uri, dial);
+			expand(worker, *at, uri, sizeof uri);
+			expand(worker, at[1], dial, sizeof dial);
+			try_transport_at(worker, plugin, uri, dial);
 			given = true;
 		}
 	}
-	if (!given && address_of(run, scheme, uri, sizeof uri)) {
-		try_transport_at(run, plugin, uri, NULL);
-	} else if (!given && obi_check_worker_try(run, "connects")) {
-		snprintf(why, sizeof why, "say where it can listen: --listen %s://...", scheme);
-		obi_check_worker_verdict(run, "", OBI_VERDICT_SKIP, why);
+	if (!given && address_of(worker, scheme, uri, sizeof uri)) {
+		try_transport_at(worker, plugin, uri, NULL);
+	} else if (!given && obi_check_worker_try(worker, "connects")) {
+		snprintf(why, sizeof why,
+			 "no address to listen at; give one with --listen %s://...", scheme);
+		obi_check_worker_verdict(worker, OBI_VERDICT_SKIP, why);
 	}
 }
 
-static void try_transport(struct obi_check_worker_run *run, const struct obi_plugin *plugin)
+static void try_transport(struct obi_check_worker *worker, const struct ob_plugin_info *plugin)
 {
-	for (const char *const *scheme = plugin->as.transport.schemes; *scheme != NULL; scheme++) {
-		try_scheme(run, plugin, *scheme);
+	for (const char *const *scheme = plugin->schemes; *scheme != NULL; scheme++) {
+		try_scheme(worker, plugin, *scheme);
 	}
 }
 
-static void try_auth(struct obi_check_worker_run *run, const struct obi_plugin *plugin)
+static void try_auth(struct obi_check_worker *worker, const struct ob_plugin_info *plugin)
 {
 	struct obi_conform_auth it = {
-	    .ops = &plugin->as.auth,
-	    .host = obi_registry_host(run->registry),
+	    .ops = plugin->ops,
+	    .host = ob_plugin_host(worker->rt),
 	    .begin = obi_check_worker_try,
 	};
-	(void)obi_conform_auth(&it, tell, run);
+	(void)obi_conform_auth(&it, tell, worker);
 }
 
-void obi_check_worker_plugin(struct obi_check_worker_run *run, const struct obi_plugin *plugin)
+void obi_check_worker_suite(struct obi_check_worker *worker, const struct ob_plugin_info *plugin)
 {
-	run->kind = obi_plugin_kind_text(plugin->kind);
-	run->name = plugin->name;
+	worker->kind = ob_plugin_kind_name(plugin->kind);
+	worker->name = plugin->name;
 	switch (plugin->kind) {
 	case OB_PLUGIN_TRANSPORT:
-		try_transport(run, plugin);
+		try_transport(worker, plugin);
 		break;
 	case OB_PLUGIN_CODEC:
-		try_codec(run, plugin);
+		try_codec(worker, plugin);
 		break;
 	default:
-		try_auth(run, plugin);
+		try_auth(worker, plugin);
 		break;
 	}
-	run->kind = run->name = "";
+	worker->kind = worker->name = "";
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The helper process: loads the file step by step, and says before each step what it is. */
 #include "cli/plugin/check_worker.h"
 
 #include <dirent.h>
+#include <outboard/auth.h>
+#include <outboard/codec.h>
+#include <outboard/transport.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,34 +12,30 @@
 
 #include "conformance/verdict.h"
 #include "cli/plugin/check_process.h"
-#include "plugin/registry.h"
-#include "plugin/vtable.h"
 #include "cli/config/load.h"
 #include "cli/plugin/plugin.h"
 #include "cli/report.h"
-#include "api/runtime.h"
 
 bool obi_check_worker_try(void *user, const char *promise)
 {
-	struct obi_check_worker_run *run = user;
-	run->told = run->at++ >= run->from;
-	if (run->told) {
-		obi_check_process_tell("try", run->kind, run->name, run->address, promise, NULL);
+	struct obi_check_worker *worker = user;
+	worker->announced = worker->at++ >= worker->from;
+	if (worker->announced) {
+		obi_check_process_report("try", worker->kind, worker->name, worker->address,
+					 promise, NULL);
 	}
-	return run->told;
+	return worker->announced;
 }
 
-void obi_check_worker_verdict(void *user, const char *promise, int verdict, const char *why)
+void obi_check_worker_verdict(struct obi_check_worker *worker, int verdict, const char *why)
 {
 	static const char *const words[] = {"held", "broken", "skipped"};
-	struct obi_check_worker_run *run = user;
-	(void)promise;
-	if (run->told) {
-		obi_check_process_tell("verdict", words[verdict], why, NULL);
+	if (worker->announced) {
+		obi_check_process_report("verdict", words[verdict], why, NULL);
 	}
 }
 
-/* ---- What loading may not change ---- */
+/* ---- What loading must not change ---- */
 
 struct surroundings {
 	int descriptors;
@@ -88,77 +86,72 @@ static const char *difference(const struct surroundings *before, const struct su
 
 /* ---- Loading ---- */
 
-/* What became of a step of loading; false when it ends here. */
-static bool step_done(struct obi_check_worker_run *run, int rc, const struct ob_error *err)
+/* The outcome of a step. Returns whether to go on. */
+static bool step_done(struct obi_check_worker *worker, int rc, const struct ob_error *err)
 {
-	obi_check_worker_verdict(run, "", rc == OB_OK ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL,
+	obi_check_worker_verdict(worker, rc == OB_OK ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL,
 				 rc == OB_OK ? "" : err->text);
 	return rc == OB_OK;
 }
 
-static bool open_file(struct obi_check_worker_run *run, const char *const *dirs, const char *what,
-		      struct obi_plugin_file *ret)
+static bool map_file(struct obi_check_worker *worker, ob_plugin_file *file, ob_plugin_list *ret)
 {
 	struct ob_error err = {0};
-	obi_check_worker_try(run, "is a file that may be loaded");
-	return step_done(run, obi_plugin_file_open(dirs, what, ret, &err), &err);
-}
-
-static bool map_file(struct obi_check_worker_run *run, const struct obi_plugin_file *file,
-		     ob_plugin_list *ret)
-{
-	struct ob_error err = {0};
-	void *handle;
-	obi_check_worker_try(run, "is taken by the dynamic linker, constructors included");
-	if (!step_done(run, obi_plugin_file_map(file, &handle, &err), &err)) {
+	obi_check_worker_try(worker, "is loaded by the dynamic linker");
+	if (!step_done(worker, ob_plugin_file_map(file, &err), &err)) {
 		return false;
 	}
-	obi_check_worker_try(run, "tells what it offers");
-	return step_done(run, obi_plugin_file_list(file, handle, ret, &err), &err);
+	obi_check_worker_try(worker, "lists its plugins");
+	return step_done(worker, ob_plugin_file_list(file, ret, &err), &err);
 }
 
-static bool load(struct obi_check_worker_run *run, const char *const *dirs, const char *what,
-		 ob_plugin_list *ret)
+static bool load_file(struct obi_check_worker *worker, ob_plugin_file *file, ob_plugin_list *ret)
 {
-	struct obi_plugin_file file;
 	struct surroundings before, after;
 	struct ob_error err = {0};
-	if (!open_file(run, dirs, what, &file)) {
+	look_around(&before);
+	if (!map_file(worker, file, ret)) {
 		return false;
 	}
-	look_around(&before);
-	bool loaded = map_file(run, &file, ret);
-	if (loaded) {
-		obi_check_worker_try(run, "has no side effect when it is loaded");
-		look_around(&after);
-		const char *changed = difference(&before, &after);
-		obi_check_worker_verdict(run, "",
-					 changed == NULL ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL,
-					 changed != NULL ? changed : "");
-		obi_check_worker_try(run, "has whole descriptors and tables");
-		loaded =
-		    step_done(run, obi_registry_add(run->registry, *ret, file.path, &err), &err);
+	obi_check_worker_try(worker, "has no side effect when it is loaded");
+	look_around(&after);
+	const char *changed = difference(&before, &after);
+	obi_check_worker_verdict(worker, changed == NULL ? OBI_VERDICT_PASS : OBI_VERDICT_FAIL,
+				 changed != NULL ? changed : "");
+	obi_check_worker_try(worker, "has complete descriptors and tables");
+	return step_done(
+	    worker, ob_plugin_register(worker->rt, *ret, ob_plugin_file_path(file), &err), &err);
+}
+
+static bool load(struct obi_check_worker *worker, const char *what, ob_plugin_list *ret)
+{
+	ob_plugin_file *file;
+	struct ob_error err = {0};
+	obi_check_worker_try(worker, "is a file that may be loaded");
+	if (!step_done(worker, ob_plugin_file_open(worker->rt, what, &file, &err), &err)) {
+		return false;
 	}
-	obi_plugin_file_close(&file);
+	bool loaded = load_file(worker, file, ret);
+	ob_plugin_file_close(file);
 	return loaded;
 }
 
-/* ---- Showing ---- */
+/* ---- Inspecting ---- */
 
-static void tell_member(void *user, const char *member, bool there)
+static void report_member(void *user, const char *member, bool present)
 {
 	(void)user;
-	obi_check_process_tell("fact", there ? "has" : "lacks", member, NULL);
+	obi_check_process_report("fact", present ? "has" : "lacks", member, NULL);
 }
 
-static void tell_number(const char *key, uint32_t number)
+static void report_number(const char *key, uint32_t number)
 {
 	char text[16];
 	snprintf(text, sizeof text, "%u", number);
-	obi_check_process_tell("fact", key, text, NULL);
+	obi_check_process_report("fact", key, text, NULL);
 }
 
-static void tell_flags(const struct obi_plugin *p)
+static void report_flags(const struct ob_plugin_info *p)
 {
 	static const struct {
 		uint32_t kind, flag;
@@ -170,71 +163,72 @@ static void tell_flags(const struct obi_plugin *p)
 	    {OB_PLUGIN_AUTH, OB_AUTH_LOCAL_ONLY, "local-only"},
 	    {OB_PLUGIN_AUTH, OB_AUTH_NEEDS_SECRET, "needs-secret"},
 	};
-	uint32_t flags = p->kind == OB_PLUGIN_TRANSPORT ? p->as.transport.flags
-			 : p->kind == OB_PLUGIN_AUTH	? p->as.auth.flags
-							: 0;
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-		if (known[i].kind == p->kind && (flags & known[i].flag) != 0) {
-			obi_check_process_tell("fact", "flags", known[i].text, NULL);
+		if (known[i].kind == p->kind && (p->flags & known[i].flag) != 0) {
+			obi_check_process_report("fact", "flags", known[i].text, NULL);
 		}
 	}
 }
 
-static void show_plugin(const struct ob_plugin *given, const struct obi_plugin *p)
+static void inspect(const struct ob_plugin_info *p)
 {
-	uint32_t table;
-	memcpy(&table, given->ops, sizeof table);
-	obi_check_process_tell("plugin", obi_plugin_kind_text(p->kind), p->name, p->version, NULL);
-	tell_number("descriptor_size", given->size);
-	tell_number("descriptor_size_here", sizeof(struct ob_plugin));
-	tell_number("table_size", table);
-	tell_number("table_size_here", obi_vtable_size(p->kind));
-	for (size_t i = 0; p->kind == OB_PLUGIN_TRANSPORT && p->as.transport.schemes[i] != NULL;
-	     i++) {
-		obi_check_process_tell("fact", "schemes", p->as.transport.schemes[i], NULL);
+	const uint32_t table_sizes[] = {[OB_PLUGIN_TRANSPORT] = sizeof(struct ob_transport_ops),
+					[OB_PLUGIN_CODEC] = sizeof(struct ob_codec_ops),
+					[OB_PLUGIN_AUTH] = sizeof(struct ob_auth_ops)};
+	obi_check_process_report("plugin", ob_plugin_kind_name(p->kind), p->name, p->version, NULL);
+	report_number("descriptor_size", p->descriptor_size);
+	report_number("descriptor_size_here", sizeof(struct ob_plugin));
+	report_number("table_size", p->table_size);
+	report_number("table_size_here", table_sizes[p->kind]);
+	for (size_t i = 0; p->schemes != NULL && p->schemes[i] != NULL; i++) {
+		obi_check_process_report("fact", "schemes", p->schemes[i], NULL);
 	}
-	tell_flags(p);
-	obi_vtable_members(p->kind, &p->as, tell_member, NULL);
+	report_flags(p);
+	ob_plugin_members(p, report_member, NULL);
 }
 
 /* ---- The process ---- */
 
-static void go_through(struct obi_check_worker_run *run, ob_plugin_list list)
+static int go_through(struct obi_check_worker *worker, ob_plugin_list list)
 {
-	const struct obi_plugin *p = obi_registry_first(run->registry);
-	for (; *list != NULL; list++, p = p->next) {
-		if (run->inspect) {
-			show_plugin(*list, p);
+	for (; *list != NULL; list++) {
+		struct ob_plugin_info info = {.size = sizeof info};
+		struct ob_error err;
+		if (ob_plugin_find(worker->rt, (*list)->kind, (*list)->name, &info, &err) < 0) {
+			return obi_give_up(NULL, &err);
+		}
+		if (worker->inspect) {
+			inspect(&info);
 		} else {
-			obi_check_worker_plugin(run, p);
+			obi_check_worker_suite(worker, &info);
 		}
 	}
-}
-
-static int try_file(struct obi_check_worker_run *run, const char *what)
-{
-	ob_plugin_list list;
-	ob_runtime *rt;
-	struct ob_error err;
-	if (obi_load_runtime(NULL, &rt, &err) < 0) {
-		return obi_give_up(NULL, &err);
-	}
-	run->registry = rt->registry;
-	if (load(run, (const char *const *)rt->plugin_path, what, &list)) {
-		go_through(run, list);
-		obi_check_process_tell("end", NULL);
-	}
-	ob_runtime_free(rt);
 	return OBI_EXIT_OK;
 }
 
-int obi_plugin_trial(int argc, char **argv)
+static int try_file(struct obi_check_worker *worker, const char *what)
+{
+	ob_plugin_list list;
+	struct ob_error err;
+	int status = OBI_EXIT_OK;
+	if (obi_load_runtime(NULL, &worker->rt, &err) < 0) {
+		return obi_give_up(NULL, &err);
+	}
+	if (load(worker, what, &list)) {
+		status = go_through(worker, list);
+		obi_check_process_report("end", NULL);
+	}
+	ob_runtime_free(worker->rt);
+	return status;
+}
+
+int obi_plugin_check_worker(int argc, char **argv)
 {
 	if (argc < 5 || !obi_check_process_begin(atoi(argv[1]))) {
-		obi_complain("plugin trial: this is for \"outboard plugin check\" to run");
+		obi_complain("plugin check-worker: only \"outboard plugin check\" may run this");
 		return OBI_EXIT_USAGE;
 	}
-	struct obi_check_worker_run run = {
+	struct obi_check_worker worker = {
 	    .inspect = strcmp(argv[0], "inspect") == 0,
 	    .from = (uint32_t)strtoul(argv[3], NULL, 10),
 	    .dir = argv[4],
@@ -243,5 +237,5 @@ int obi_plugin_trial(int argc, char **argv)
 	    .name = "",
 	    .address = "",
 	};
-	return try_file(&run, argv[2]);
+	return try_file(&worker, argv[2]);
 }

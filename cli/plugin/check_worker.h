@@ -1,49 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trial - a plugin file, loaded and tried in a helper process. `outboard plugin trial MODE PARENT
- *FILE FROM DIR [LISTEN DIAL]...`
+ * check_worker - loads a plugin file and tries it, in a process of its own that check_runner
+ * starts: `outboard plugin check-worker MODE PARENT FILE FROM DIR [LISTEN DIAL]...`
  *
- * MODE is "check" or "inspect", PARENT the pid of the command, FILE an absolute path or a bare
- *name. The first FROM promises are passed over, since an earlier helper tried them. DIR is for
- *files of the trial. A DIAL may be empty. What it tells, line by line:
+ *   MODE    "check" or "inspect"
+ *   PARENT  the pid of the process that starts it
+ *   FILE    an absolute path, or a bare name
+ *   FROM    how many promises to pass over, because an earlier worker tried them
+ *   DIR     a directory for files of the check
+ *   LISTEN, DIAL   pairs of addresses; a DIAL may be empty
  *
- *	try      KIND NAME ADDRESS PROMISE   it is about to try that; all but the promise empty: of
- *the file as a whole verdict  held|broken|skipped WHY     what became of it plugin   KIND NAME
- *VERSION           (inspect) a plugin of the file fact     KEY VALUE                   (inspect) of
- *it; one line for each value end                                  all was tried. The process then
- *exits with 0, which is the last promise
+ * It reports lines (see check_process.h):
+ *
+ *   try      KIND NAME ADDRESS PROMISE   the promise is tried next; the first three are empty for
+ *                                        a promise of the file as a whole
+ *   verdict  held|broken|skipped WHY     the outcome
+ *   plugin   KIND NAME VERSION           (inspect) a plugin of the file
+ *   fact     KEY VALUE                   (inspect) about this plugin; one line for each value
+ *   end                                  everything was tried; the last promise is that the process
+ *                                        now exits with status 0
  */
 #ifndef OBI_CLI_PLUGIN_CHECK_WORKER_H
 #define OBI_CLI_PLUGIN_CHECK_WORKER_H
 
-#include "plugin/loader.h"
-#include "plugin/descriptor.h"
+#include <outboard/outboard.h>
 
-struct obi_registry;
-
-struct obi_check_worker_run {
+struct obi_check_worker {
+	ob_runtime *rt;
 	bool inspect;
 	uint32_t from; /* promises to pass over */
-	uint32_t at;   /* promises that have come by */
+	uint32_t at;   /* promises so far */
 	const char *dir;
 	char **addresses; /* pairs of LISTEN and DIAL, ended by NULL */
-	struct obi_registry *registry;
 	/* What is being tried. */
 	const char *kind;
 	const char *name;
 	const char *address;
-	bool told; /* the promise in hand was announced */
+	bool announced; /* the current promise is not passed over */
 };
 
-#define OBI_PROMISE_END "lets its process end"
+#define OBI_PROMISE_END "lets the process exit"
 
-/* Announce; false: it is to be passed over. An obi_begin_fn. */
-bool obi_check_worker_try(void *run, const char *promise);
+/* Announce a promise. False: it is to be passed over. An obi_begin_fn. */
+bool obi_check_worker_try(void *worker, const char *promise);
 
-/* Tell; an obi_verdict_fn. */
-void obi_check_worker_verdict(void *run, const char *promise, int verdict, const char *why);
+/* Report the outcome of the promise that was announced. */
+void obi_check_worker_verdict(struct obi_check_worker *worker, int verdict, const char *why);
 
-/* Try everything that is promised by its header on one registered plugin. */
-void obi_check_worker_plugin(struct obi_check_worker_run *run, const struct obi_plugin *plugin);
+/* Try on one plugin all that the header of its kind promises. */
+void obi_check_worker_suite(struct obi_check_worker *worker, const struct ob_plugin_info *plugin);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard plugin: finds what is to be done with plugins. */
+/* outboard plugin: its subcommands. */
 #include "cli/plugin/plugin.h"
 
 #include <stdio.h>
@@ -8,28 +8,28 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 
-static const struct order {
+static const struct subcommand {
 	const char *name;
-	const char *brief; /* NULL: not for people */
+	const char *brief; /* NULL: internal */
 	int (*run)(int argc, char **argv);
-} orders[] = {
+} subcommands[] = {
     {"list", "list the plugins of the plugin path", obi_plugin_list},
-    {"check", "try on plugin files what their headers promise", obi_plugin_check},
+    {"check", "check that plugin files keep the promises of their headers", obi_plugin_check},
     {"inspect", "show what is in a plugin file", obi_plugin_inspect},
-    {"new", "write a plugin to begin with", obi_plugin_new_files},
-    {"trial", NULL, obi_plugin_trial},
+    {"new", "write the skeleton of a plugin", obi_plugin_new_files},
+    {"check-worker", NULL, obi_plugin_check_worker},
 };
 
-enum { ORDERS = sizeof orders / sizeof orders[0] };
+enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 
 static int help(FILE *file, int status)
 {
 	fputs("Usage: outboard plugin COMMAND [ARGUMENTS]\n\n"
 	      "About plugins: transports, codecs and authenticators.\n\nCommands:\n",
 	      file);
-	for (size_t i = 0; i < ORDERS; i++) {
-		if (orders[i].brief != NULL) {
-			fprintf(file, "  %-10s%s\n", orders[i].name, orders[i].brief);
+	for (size_t i = 0; i < SUBCOMMANDS; i++) {
+		if (subcommands[i].brief != NULL) {
+			fprintf(file, "  %-10s%s\n", subcommands[i].name, subcommands[i].brief);
 		}
 	}
 	fputs("\n\"outboard plugin COMMAND --help\" says more.\n", file);
@@ -44,11 +44,11 @@ int obi_cmd_plugin(int argc, char **argv)
 	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
 		return help(stdout, OBI_EXIT_OK);
 	}
-	for (size_t i = 0; i < ORDERS; i++) {
-		if (strcmp(argv[0], orders[i].name) == 0) {
-			return orders[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; i < SUBCOMMANDS; i++) {
+		if (strcmp(argv[0], subcommands[i].name) == 0) {
+			return subcommands[i].run(argc - 1, argv + 1);
 		}
 	}
-	obi_complain("plugin: there is no \"%s\"; try \"outboard plugin --help\"", argv[0]);
+	obi_complain("plugin: unknown command \"%s\"; try \"outboard plugin --help\"", argv[0]);
 	return OBI_EXIT_USAGE;
 }

@@ -9,8 +9,7 @@ int obi_plugin_check(int argc, char **argv);
 int obi_plugin_inspect(int argc, char **argv);
 int obi_plugin_new_files(int argc, char **argv);
 
-/* Not for people: what `check` and `inspect` run in a process of its own. The words are those of
- * trial.h. */
-int obi_plugin_trial(int argc, char **argv);
+/* Internal: what `check` and `inspect` run in a process of its own; see check_worker.h. */
+int obi_plugin_check_worker(int argc, char **argv);
 
 #endif

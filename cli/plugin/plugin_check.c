@@ -107,13 +107,13 @@ static void found(void *user, const struct obi_finding *finding)
 	}
 }
 
-static int check_file(struct check *c, struct obi_check_runner *watched, const char *file)
+static int check_file(struct check *c, struct obi_check_runner *runner, const char *file)
 {
 	struct ob_error err = {0};
-	c->file = watched->file = file;
+	c->file = runner->file = file;
 	c->held = c->broken = c->skipped = 0;
 	c->subject[0] = '\0';
-	int rc = obi_check_runner_run(watched, &err);
+	int rc = obi_check_runner_run(runner, &err);
 	if (rc < 0) {
 		return obi_give_up(file, &err);
 	}
@@ -124,7 +124,7 @@ static int check_file(struct check *c, struct obi_check_runner *watched, const c
 	return OBI_EXIT_OK;
 }
 
-static int check_files(struct check *c, struct obi_check_runner *watched,
+static int check_files(struct check *c, struct obi_check_runner *runner,
 		       const struct obi_words *words)
 {
 	int status = OBI_EXIT_OK;
@@ -132,7 +132,7 @@ static int check_files(struct check *c, struct obi_check_runner *watched,
 	ob_builder_init(&c->list, &c->arena.ob);
 	ob_build_array(&c->list);
 	for (int i = 0; i < words->count && status == OBI_EXIT_OK; i++) {
-		status = check_file(c, watched, words->items[i]);
+		status = check_file(c, runner, words->items[i]);
 	}
 	if (c->json && status == OBI_EXIT_OK) {
 		status = print_list(c);
@@ -160,12 +160,12 @@ int obi_plugin_check(int argc, char **argv)
 {
 	struct check c = {.file = NULL};
 	struct obi_list listen = {.count = 0}, dial = {.count = 0};
-	struct obi_check_runner watched = {.mode = "check",
-					   .patience_ms = PATIENCE_MS,
-					   .listen = &listen,
-					   .dial = &dial,
-					   .found = found,
-					   .user = &c};
+	struct obi_check_runner runner = {.mode = "check",
+					  .patience_ms = PATIENCE_MS,
+					  .listen = &listen,
+					  .dial = &dial,
+					  .found = found,
+					  .user = &c};
 	const struct obi_option options[] = {
 	    {"verbose", NULL, "show what held, too", OBI_OPTION_FLAG, &c.verbose},
 	    {"json", NULL,
@@ -178,7 +178,7 @@ int obi_plugin_check(int argc, char **argv)
 	     "where the --listen of the same place is reached, if not at what it says itself",
 	     OBI_OPTION_LIST, &dial},
 	    {"timeout", "D", "how long one promise may take (60s)", OBI_OPTION_DURATION,
-	     &watched.patience_ms},
+	     &runner.patience_ms},
 	    {0},
 	};
 	const struct obi_usage usage = {
@@ -193,7 +193,7 @@ int obi_plugin_check(int argc, char **argv)
 		     "unix and tcp transports, and wrappers of them (x+tcp), need no --listen; in "
 		     "that of others {dir} "
 		     "stands\n"
-		     "for a directory made for the trial. The exit status is 1 when a promise is "
+		     "for a directory made for the check. The exit status is 1 when a promise is "
 		     "broken.\n",
 	    .options = options,
 	    .min_words = 1,
@@ -204,6 +204,6 @@ int obi_plugin_check(int argc, char **argv)
 	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
 		return status;
 	}
-	return addresses_are_sound(&listen, &dial) ? check_files(&c, &watched, &words)
+	return addresses_are_sound(&listen, &dial) ? check_files(&c, &runner, &words)
 						   : OBI_EXIT_USAGE;
 }

@@ -66,7 +66,7 @@ static void add_plugin(struct inspection *in, const char *const *fields)
 	in->last = k;
 }
 
-static void told(void *user, const char *const fields[OBI_CHECK_PROCESS_FIELDS])
+static void reported(void *user, const char *const fields[OBI_CHECK_PROCESS_FIELDS])
 {
 	struct inspection *in = user;
 	if (strcmp(fields[0], "plugin") == 0) {
@@ -171,16 +171,16 @@ static int print_json(struct inspection *in)
 static int inspect(const char *file, bool json)
 {
 	struct inspection in = {.file = file};
-	struct obi_check_runner watched = {.mode = "inspect",
-					   .file = file,
-					   .patience_ms = INSPECT_PATIENCE_MS,
-					   .found = found,
-					   .told = told,
-					   .user = &in};
+	struct obi_check_runner runner = {.mode = "inspect",
+					  .file = file,
+					  .patience_ms = INSPECT_PATIENCE_MS,
+					  .found = found,
+					  .reported = reported,
+					  .user = &in};
 	struct ob_error err = {0};
 	int status = OBI_EXIT_OK;
 	obi_arena_init(&in.arena, INSPECT_MEMORY);
-	if (obi_check_runner_run(&watched, &err) < 0) {
+	if (obi_check_runner_run(&runner, &err) < 0) {
 		status = obi_give_up(file, &err);
 	} else if (in.first != NULL && json) {
 		status = print_json(&in);

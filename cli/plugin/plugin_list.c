@@ -7,11 +7,9 @@
 
 #include "cli/args.h"
 #include "base/value.h"
-#include "plugin/descriptor.h"
 #include "cli/config/load.h"
 #include "cli/plugin/plugin.h"
 #include "cli/report.h"
-#include "api/runtime.h"
 #include "cli/table.h"
 
 enum { LIST_MEMORY = 16 << 20 };
@@ -85,7 +83,7 @@ static int add_row(void *user, const struct ob_plugin_info *info)
 	join_schemes(info, schemes, sizeof schemes);
 	obi_table_row(&l->table);
 	obi_table_cell(&l->table, "%s", info->name);
-	obi_table_cell(&l->table, "%s", obi_plugin_kind_text(info->kind));
+	obi_table_cell(&l->table, "%s", ob_plugin_kind_name(info->kind));
 	obi_table_cell(&l->table, "%s", info->version);
 	obi_table_cell(&l->table, "%s", schemes);
 	obi_table_cell(&l->table, "%s", info->origin);
@@ -95,8 +93,8 @@ static int add_row(void *user, const struct ob_plugin_info *info)
 static int add_json(void *user, const struct ob_plugin_info *info)
 {
 	struct ob_builder *b = &((struct listing *)user)->json;
-	ob_build(b, "{s:s,s:s,s:s,s:[", "name", info->name, "kind",
-		 obi_plugin_kind_text(info->kind), "version", info->version, "schemes");
+	ob_build(b, "{s:s,s:s,s:s,s:[", "name", info->name, "kind", ob_plugin_kind_name(info->kind),
+		 "version", info->version, "schemes");
 	for (size_t i = 0; info->schemes != NULL && info->schemes[i] != NULL; i++) {
 		ob_build_string(b, info->schemes[i]);
 	}
@@ -135,7 +133,7 @@ static int list_plugins(bool json)
 		return obi_give_up(NULL, &err);
 	}
 	obi_arena_init(&l.arena, LIST_MEMORY);
-	for (char **dir = l.rt->plugin_path; *dir != NULL; dir++) {
+	for (const char *const *dir = ob_plugin_path(l.rt); *dir != NULL; dir++) {
 		load_all(&l, *dir);
 	}
 	int status = show(&l, json);

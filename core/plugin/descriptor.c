@@ -95,7 +95,12 @@ static int fill(const struct ob_plugin *given, struct obi_plugin *plugin, struct
 	plugin->name = own.name;
 	plugin->version = own.version;
 	plugin->kind = own.kind;
-	return copy_ops(&own, plugin, reterr);
+	plugin->descriptor_size = given->size;
+	rc = copy_ops(&own, plugin, reterr);
+	if (rc == OB_OK) {
+		memcpy(&plugin->table_size, own.ops, sizeof plugin->table_size);
+	}
+	return rc;
 }
 
 int obi_plugin_new(const struct ob_plugin *given, const char *origin,

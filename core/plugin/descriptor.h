@@ -18,8 +18,10 @@ struct obi_plugin {
 	struct obi_plugin *next; /* in order of registration */
 	const char *name;
 	const char *version;
-	const char *origin; /* the file it came from, or what obi_registry_add() was told */
-	uint32_t kind;	    /* enum ob_plugin_kind: which member of `as` is meant */
+	const char *origin;	  /* the file it came from, or what obi_registry_add() was told */
+	uint32_t kind;		  /* enum ob_plugin_kind: which member of `as` is meant */
+	uint32_t descriptor_size; /* sizes as the plugin was compiled */
+	uint32_t table_size;
 	union {
 		struct ob_transport_ops transport;
 		struct ob_codec_ops codec;

@@ -19,6 +19,7 @@
 #include <outboard/file.h>
 #include <outboard/json.h>
 #include <outboard/log.h>
+#include <outboard/plugin.h>
 #include <outboard/runtime.h>
 #include <outboard/server.h>
 #include <outboard/watch.h>

@@ -117,32 +117,6 @@ OB_API int ob_runtime_run(ob_runtime *runtime, int64_t timeout_ms);
 /* Make ob_runtime_run() return OB_OK. Any thread; safe in a signal handler. */
 OB_API void ob_runtime_stop(ob_runtime *runtime);
 
-/*
- * Register plugins that are linked into the program, as if loaded from a file called origin (for
- * messages). The list must stay valid. OB_EEXIST: a name or scheme is taken.
- */
-OB_API int ob_plugin_register(ob_runtime *runtime, ob_plugin_list list, const char *origin,
-			      struct ob_error *reterr);
-
-/* Load a plugin file now: a bare name from the plugin path, or an absolute path. Loading one twice
- * is no error. */
-OB_API int ob_plugin_load(ob_runtime *runtime, const char *name_or_path, struct ob_error *reterr);
-
-/* What is registered. */
-struct ob_plugin_info {
-	uint32_t size;
-	uint32_t kind; /* enum ob_plugin_kind */
-	const char *name;
-	const char *version;
-	const char *origin;	    /* the file, what ob_plugin_register() got, or "built in" */
-	const char *const *schemes; /* of a transport, ended by NULL; else NULL */
-};
-
-/* Call fn for each registered plugin, in order of registration; a non-zero result of fn ends it and
- * is returned. */
-OB_API int ob_plugin_each(ob_runtime *runtime,
-			  int (*fn)(void *user, const struct ob_plugin_info *info), void *user);
-
 /* ---- Cancelling a blocking call ---- */
 
 /* A flag that any number of blocking calls may watch. Fired once, it stays fired. */

@@ -19,14 +19,14 @@ DEADLY = f"{MADE}/deadly.so"
 HARMLESS = {key: os.environ.get(key, "") + ":handle_segv=0:handle_abort=0"
             for key in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS")}
 
-LOADED = "is taken by the dynamic linker, constructors included"
-LISTED = "tells what it offers"
+LOADED = "is loaded by the dynamic linker"
+LISTED = "lists its plugins"
 
 # Where, and the kind of plugin and the first promise that must be broken by it; None: any that is not of loading.
 PLACES = [
     ("constructor", "", LOADED),
     ("entry", "", LISTED),
-    ("destructor", "", "lets its process end"),
+    ("destructor", "", "lets the process exit"),
     ("scan", "codec", None),
     ("decode", "codec", None),
     ("encode", "codec", None),
@@ -40,9 +40,9 @@ PATIENCE = "3s"
 WAYS = {
     "crash": "it crashed: SIGSEGV (Segmentation fault)",
     "abort": "it crashed: SIGABRT (Aborted)",
-    "exit": "it ended the process with status 0",
+    "exit": "it exited the process with status 0",
     "kill": "it crashed: SIGKILL (Killed)",
-    "hang": "it hung: no end after",
+    "hang": "it hung: no result for",
 }
 
 
@@ -93,12 +93,12 @@ class Check(Case):
         self.assertIn("tcp (transport) at tcp://localhost:0\n", result.stdout)
         result = check(f"{MADE}/old_transport.so")
         self.expect(result, OK, None, "")
-        self.assertIn("skipped  connects: say where it can listen: --listen old://...", result.stdout)
+        self.assertIn("skipped  connects: no address to listen at; give one with --listen old://...", result.stdout)
 
     def test_misuse(self):
         for args in [], ["--listen", "nowhere", "unix"], ["--dial", "unix:///x", "unix"], ["--listen", "unix"]:
             self.assertEqual(check(*args).returncode, USAGE)
-        by_hand = outboard("plugin", "trial", "check", "1", DEADLY, "0", "/tmp")
+        by_hand = outboard("plugin", "check-worker", "check", "1", DEADLY, "0", "/tmp")
         self.assertEqual(by_hand.returncode, USAGE)
 
     def test_fault_68_what_is_refused_is_told(self):
@@ -142,12 +142,12 @@ class Check(Case):
     def test_fault_69_one_that_hangs_is_given_up(self):
         _, rows = findings("--timeout", PATIENCE, DEADLY, OB_TEST_DEADLY="encode:hang")
         self.assertEqual(sum(row["reason"].startswith("it hung") for row in rows), 3)
-        self.assertEqual((rows[-1]["promise"], rows[-1]["verdict"]), ("all the others", "skipped"))
+        self.assertEqual((rows[-1]["promise"], rows[-1]["verdict"]), ("all other promises", "skipped"))
 
     def test_fault_69_one_that_floods_the_trial_is_given_up(self):
         for place in "constructor", "scan":
             _, rows = findings(DEADLY, OB_TEST_DEADLY=f"{place}:flood")
-            found = [row for row in rows if row["reason"].startswith("it wrote without end")]
+            found = [row for row in rows if row["reason"].startswith("it flooded the pipe")]
             self.assertNotEqual(found, [])
             self.assertEqual({row["verdict"] for row in found}, {"broken"})
 
@@ -155,7 +155,7 @@ class Check(Case):
         env = {**os.environ, "OB_TEST_DEADLY": "scan:hang", "TMPDIR": self.dir}
         process = subprocess.Popen([OUTBOARD, "plugin", "check", "--verbose", DEADLY], stdout=subprocess.PIPE, env=env)
         lines = Lines(process.stdout.fileno())
-        while "has whole descriptors" not in (lines.next(time.monotonic() + 60) or "has whole descriptors"):
+        while "has complete descriptors" not in (lines.next(time.monotonic() + 60) or "has complete descriptors"):
             pass
         self.assertNotEqual(os.listdir(self.dir), [])
         process.send_signal(signal.SIGINT)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TRIAL_FD = 3 }; /* where the trial writes its findings */
+enum { RESULT_FD = 3 }; /* where the worker of the check writes its results */
 
 static void *wait_for_ever(void *unused)
 {
@@ -50,7 +50,7 @@ static void do_it(const char *what)
 	} else if (strcmp(what, "signal") == 0) {
 		signal(SIGUSR1, SIG_IGN);
 	} else if (strcmp(what, "flood") == 0) {
-		while (write(TRIAL_FD, "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", 16) > 0) {
+		while (write(RESULT_FD, "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", 16) > 0) {
 		}
 	} else if (strcmp(what, "open") == 0) {
 		(void)!open("/dev/null", O_RDONLY | O_CLOEXEC);
