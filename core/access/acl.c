@@ -18,8 +18,8 @@ static bool ends_rule(uint8_t c)
 	return c == ';' || c == '\n';
 }
 
-/* Cut the next word off the front; what is in quotes belongs to it. false: there is none, or a
- * quote is left open. */
+/* Cut the next word off the front; blanks in quotes are part of it. false: there is none, or a
+ * quote is not closed. */
 static bool next_word(struct ob_bytes *rest, struct ob_bytes *ret_word)
 {
 	bool quoted = false;
@@ -81,7 +81,7 @@ static bool is_text(struct ob_bytes value)
 	return value.len > 0 && memchr(value.data, '"', value.len) == NULL;
 }
 
-/* The last uint32 stands for "nobody" wherever users and guests are numbered. */
+/* UINT32_MAX is not a valid uid, gid or context id. */
 static bool read_number(struct ob_bytes value, uint32_t *ret)
 {
 	uint64_t n = 0;
@@ -141,7 +141,7 @@ static bool is_name(struct ob_bytes text)
 	return text.len > 0;
 }
 
-/* Where the last dot is, which is before the method; 0: nowhere. */
+/* The position of the last dot, which precedes the method; 0: there is none. */
 static size_t last_dot(struct ob_bytes text)
 {
 	size_t n = text.len;
@@ -168,8 +168,8 @@ static bool is_for_the_parent(struct ob_bytes method)
 	       ob_bytes_is(method, "outboard.supervise");
 }
 
-/* What is for the parent is not given away by the way: "*" says nothing of it, and to allow it, it
- * must be named. */
+/* Methods that are reserved for the parent are not allowed by a pattern: "*" never matches them,
+ * and only a rule that names them allows them. */
 static bool fits(struct ob_bytes pattern, struct ob_bytes method, bool allow)
 {
 	if (ob_bytes_is(pattern, "*")) {
@@ -232,7 +232,7 @@ static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_acl_rule
 		reading = next_word(&text, &word) ? read_condition(rule, word) : NO_CONDITION;
 	}
 	return reading == BAD_CONDITION
-		   ? wrong(reterr, number, "a condition without a usable value:", word)
+		   ? wrong(reterr, number, "a condition without a valid value:", word)
 		   : parse_patterns(rule, number, reterr);
 }
 
@@ -267,8 +267,7 @@ static int parse_list(struct obi_acl *rules, struct ob_error *reterr)
 	}
 	if (r == OB_OK && (rules->count == 0 || !fits_all(&rules->list[rules->count - 1]))) {
 		return obi_fail(reterr, OB_EINVAL, 0,
-				"the last rule must be \"allow *\" or \"deny *\", to say what "
-				"becomes of the rest");
+				"the last rule must be \"allow *\" or \"deny *\"");
 	}
 	return r;
 }
@@ -281,7 +280,7 @@ int obi_acl_parse(const char *text, struct obi_acl *ret, struct ob_error *reterr
 		return OB_OK;
 	}
 	if (strlen(text) > OBI_ACL_TEXT_MAX) {
-		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes",
+		return obi_fail(reterr, OB_EINVAL, 0, "the rules are longer than %d bytes",
 				OBI_ACL_TEXT_MAX);
 	}
 	rules.text = strdup(text);
@@ -308,7 +307,7 @@ int obi_acl_check(const char *const *list, struct ob_error *reterr)
 	}
 	if (text == NULL || out.failed) {
 		free(text);
-		return obi_fail(reterr, OB_EINVAL, 0, "rules of more than %d bytes",
+		return obi_fail(reterr, OB_EINVAL, 0, "the rules are longer than %d bytes",
 				OBI_ACL_TEXT_MAX);
 	}
 	text[out.len] = '\0';
@@ -333,7 +332,7 @@ static bool same(struct ob_bytes wanted, struct ob_bytes is)
 	       (wanted.len == is.len && memcmp(wanted.data, is.data, is.len) == 0);
 }
 
-/* A fact that nobody vouches for fits no condition. */
+/* A condition on a fact that is not known does not hold. */
 static bool is_meant(const struct obi_acl_rule *rule, const struct ob_identity *who)
 {
 	return (!rule->parent || who->parent) && (who->known & rule->known) == rule->known &&

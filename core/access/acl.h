@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * access/acl - who may call what. A rule is a line of words:
+ * access/acl - which peer may call what. A rule is a line of words:
  *
  *     allow|deny [CONDITION...] METHOD...
  *
- * CONDITION: subject=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER parent; all must hold. TEXT
- * may stand in double quotes. METHOD: "interface.method", "interface.*", or "*".
+ * CONDITION is one of subject=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER parent. All of them
+ * must hold. TEXT may be in double quotes. METHOD is "interface.method", "interface.*", or "*".
  *
- * The first rule that fits decides. The last must fit everybody and everything ("allow *" or "deny
- * *"), so that a list always says what becomes of the rest. "*" does not reach
- * outboard-control.shutdown and outboard.supervise, nor does "interface.*" of a rule that allows:
- * they are for the parent, unless a rule names them.
+ * The first rule that matches decides. The last rule must match everything: "allow *" or "deny *".
+ *
+ * outboard-control.shutdown and outboard.supervise are reserved for the parent unless a rule names
+ * them. "*" does not match them, and neither does "interface.*" of a rule that allows.
  */
 #ifndef OBI_ACCESS_ACL_H
 #define OBI_ACCESS_ACL_H
@@ -23,9 +23,9 @@ enum obi_acl_verdict { OBI_ACL_ALLOWED, OBI_ACL_DENIED, OBI_ACL_NO_MATCH };
 
 struct obi_acl_rule {
 	bool allow;
-	bool parent;	  /* only of the connection that supervises */
-	uint32_t numbers; /* bits: which of uid, gid and cid count */
-	uint32_t known;	  /* enum ob_peer_known: what must be vouched for so that they can */
+	bool parent;	  /* only for the connection that supervises */
+	uint32_t numbers; /* bits: which of uid, gid and cid are compared */
+	uint32_t known;	  /* enum ob_peer_known: the facts that the comparison needs */
 	uint32_t uid, gid, cid;
 	struct ob_bytes subject, method; /* empty: any */
 	struct ob_bytes patterns;	 /* as written */
@@ -38,17 +38,16 @@ struct obi_acl {
 	uint32_t count;
 };
 
-/* Read rules that stand one behind the other, separated by ';' or line ends. text may be NULL:
- * none. OB_EINVAL says which is wrong. */
+/* Parse rules that are separated by ';' or line ends. text may be NULL: no rules. OB_EINVAL: the
+ * error says which rule is wrong. */
 int obi_acl_parse(const char *text, struct obi_acl *ret, struct ob_error *reterr);
 
 void obi_acl_free(struct obi_acl *rules);
 
-/* Whether they can be parsed; list is ended by NULL, or NULL. */
+/* Check that the rules can be parsed. list ends with NULL, and may be NULL. */
 int obi_acl_check(const char *const *list, struct ob_error *reterr);
 
-/* What the rules say of this caller and this method, "interface.method". OBI_ACL_NO_MATCH: there
- * are none, or none that names it. */
+/* Decide on this caller and this method, "interface.method". OBI_ACL_NO_MATCH: no rule matches. */
 enum obi_acl_verdict obi_acl_judge(const struct obi_acl *rules, const struct ob_identity *who,
 				   struct ob_bytes method);
 

@@ -20,7 +20,7 @@ uint32_t obi_origin_number(struct obi_origin source)
 	return number;
 }
 
-/* An IPv4 address may come in the form of an IPv6 one: it is the same host. */
+/* An IPv4 address may be written as an IPv6 one: it is the same host. */
 static bool read_address(const char *text, struct obi_origin *ret)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -70,7 +70,7 @@ struct obi_origin obi_origin_of_peer(const struct ob_peer *peer)
 	return source;
 }
 
-/* 0 and 2^32 - 1 are nobody's. */
+/* 0 and 2^32 - 1 are not valid. */
 static bool read_cid(const char *text, struct obi_origin *ret)
 {
 	uint64_t number = 0;

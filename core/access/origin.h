@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* access/origin - where a connection comes from, as far as the kernel vouches for it: a user, an
- * address, a context id. */
+/* access/origin - where a connection comes from, as the kernel vouches for it: a user, an address,
+ * or a context id. */
 #ifndef OBI_ACCESS_ORIGIN_H
 #define OBI_ACCESS_ORIGIN_H
 
@@ -14,7 +14,7 @@ enum obi_origin_kind {
 	OBI_ORIGIN_CID
 };
 
-/* Two are the same source if all bytes are the same. */
+/* Two origins are equal if all bytes are equal. */
 struct obi_origin {
 	uint8_t kind; /* enum obi_origin_kind */
 	uint8_t bytes[16];
@@ -22,19 +22,18 @@ struct obi_origin {
 
 enum { OBI_ORIGIN_TEXT = 64 };
 
-/* What the peer's facts say; nothing usable in them: UNKNOWN. */
+/* The origin by the facts about the peer, or UNKNOWN. */
 struct obi_origin obi_origin_of_peer(const struct ob_peer *peer);
 
-/* A numeric IPv4 or IPv6 address, or a context id in decimal, as people write them into a config.
- * false: it is neither. */
+/* Parse a numeric IPv4 or IPv6 address, or a context id in decimal. false: it is neither. */
 bool obi_origin_parse(const char *text, struct obi_origin *ret);
 
-/* What one host on the network can be told by: for IPv6 its /64 network, since it has all of that;
- * else the source itself. */
+/* The part of the origin that one host cannot change: for IPv6 the /64 network, because a host has
+ * all addresses of its own; else the origin itself. */
 struct obi_origin obi_origin_network(struct obi_origin source);
 
-/* Whether peers that have nothing to do with each other look like this one: all users of this
- * machine over loopback, and the unknown. */
+/* Whether unrelated peers have this origin: all users of this machine over loopback, and unknown
+ * origins. */
 bool obi_origin_is_shared(struct obi_origin source);
 
 bool obi_origin_equal(struct obi_origin a, struct obi_origin b);

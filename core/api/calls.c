@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls in, as handlers see them: the ob_call functions. */
+/* The functions of ob_call, for handlers of incoming calls. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,7 +31,7 @@ bool ob_call_is_canceled(const ob_call *call)
 	return atomic_load(&call->canceled);
 }
 
-/* A deferred call keeps the loop's way in, since it may outlive the runtime. */
+/* A deferred call holds a reference to the loop, because it may outlive the runtime. */
 const struct ob_value *ob_call_defer(ob_call *call)
 {
 	bool first = !call->deferred;
@@ -46,7 +46,7 @@ const struct ob_value *ob_call_defer(ob_call *call)
 
 /* ---- Answers ---- */
 
-/* On the loop's thread, with the call's answer in it. */
+/* On the thread of the loop; the answer is in the call. */
 static void send_deferred(struct obi_job *job)
 {
 	struct ob_call *call = (struct ob_call *)(void *)job;
@@ -60,13 +60,13 @@ static int answer_deferred(ob_call *call)
 {
 	call->job.fn = send_deferred;
 	if (!obi_loop_post(call->owner, &call->job)) {
-		/* The loop is closed, and with it the session that knew this call. */
+		/* The loop is closed, and the session has ended. */
 		send_deferred(&call->job);
 	}
 	return OB_OK;
 }
 
-/* Answer with error, or result when error is nil. Both may live in the call's own arena. */
+/* Answer with error, or with result when error is nil. Both may be in the arena of the call. */
 static int answer(ob_call *call, const struct ob_value *error, const struct ob_value *result)
 {
 	if (!call->deferred) {
@@ -112,7 +112,7 @@ int ob_call_fail(ob_call *call, int64_t code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(message, sizeof message, format, args);
 	va_end(args);
-	obi_text_clean(message); /* it may have been cut inside a character */
+	obi_text_clean(message); /* it may be cut within a character */
 	struct ob_value nil = ob_nil();
 	struct ob_value error = obi_error_value(&call->arena.ob, code, message);
 	return answer(call, &error, &nil);

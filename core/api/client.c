@@ -169,7 +169,7 @@ void obi_client_own(struct ob_client *client, void *own, void (*free_own)(void *
 
 /* ---- Calls ---- */
 
-/* The whole method name in memory; its length, or 0 when it is too long. */
+/* Write the complete method name to memory. Returns its length; 0: it is empty or too long. */
 static size_t whole_method(const struct ob_client *client, const char *method, char *memory,
 			   size_t size)
 {
@@ -200,7 +200,8 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 	struct obi_pending *call;
 	size_t len = whole_method(client, method, memory, sizeof memory);
 	if (len == 0) {
-		return obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed",
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"a method name must have 1 to %d bytes, interface included",
 				OBI_METHOD_MAX);
 	}
 	if (peer->connection == NULL) {
@@ -258,7 +259,8 @@ int ob_client_notify(ob_client *client, const char *method, const struct ob_valu
 	size_t len = whole_method(client, method, memory, sizeof memory);
 	obi_enter(rt);
 	if (len == 0) {
-		r = obi_fail(reterr, OB_EINVAL, 0, "a method name of 1 to %d bytes is needed",
+		r = obi_fail(reterr, OB_EINVAL, 0,
+			     "a method name must have 1 to %d bytes, interface included",
 			     OBI_METHOD_MAX);
 	} else if (client->peer->connection == NULL) {
 		r = obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
@@ -363,7 +365,7 @@ int ob_client_call(ob_client *client, const char *method, const struct ob_value 
 
 /* ---- With a format ---- */
 
-/* Build params in arena; an empty format means none. */
+/* Build params in arena. format NULL: none. */
 static int build_params(struct obi_arena *arena, const char *format, va_list args,
 			struct ob_value *ret, struct ob_error *reterr)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client - calls out. A peer is what clients share: the link to one other process, which comes and
- * goes. Whoever owns the link (connector, server, a client that connected itself) tells the peer of
- * it; clients hold the peer and survive.
+ * api/client - outgoing calls. Clients share a peer, which has the connection to one other process.
+ * The owner of the connection (a connector, a server, or ob_client_connect()) sets it in the peer
+ * when it opens and clears it when it ends; the peer and its clients live on.
  */
 #ifndef OBI_API_CLIENT_H
 #define OBI_API_CLIENT_H
@@ -24,14 +24,14 @@ struct obi_peer {
 	bool reporting;
 };
 
-/* OB_ENOMEM gives NULL. One reference, the maker's. */
+/* A peer with one reference, for the caller. NULL: out of memory. */
 struct obi_peer *obi_peer_new(struct ob_runtime *rt);
 void obi_peer_unref(struct obi_peer *peer);
 
 /* The connection is open, or (NULL) gone. Set NULL only after all its calls have ended. */
 void obi_peer_set_connection(struct obi_peer *peer, struct obi_connection *connection);
 
-/* A client of a peer; interface_name (NULL: none) goes before its method names. NULL: out of
+/* A client of a peer. interface_name (may be NULL) is put before its method names. NULL: out of
  * memory. */
 struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_name);
 
@@ -41,15 +41,14 @@ void obi_client_own(struct ob_client *client, void *own, void (*free_own)(void *
 /* Another client of the same peer. */
 struct ob_client *obi_client_sibling(struct ob_client *client, const char *interface_name);
 
-/* Free it; its calls in flight end with OB_ECLOSED. client may be NULL. Between obi_enter() and
- * obi_leave(). */
+/* Free a client, between obi_enter() and obi_leave(). Its calls in flight end with OB_ECLOSED, from
+ * the loop. client may be NULL. */
 void obi_client_release(struct ob_client *client);
 
 struct ob_runtime *obi_client_runtime(const struct ob_client *client);
 
 /*
- * Call on the loop's thread; fn as in ob_client_call_async(). timeout_ms as there. For the library
- * itself.
+ * ob_client_call_async() between obi_enter() and obi_leave().
  */
 int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params,
 		     int64_t timeout_ms, ob_reply_fn *fn, void *user, uint64_t *ret_id,

@@ -139,7 +139,7 @@ int ob_client_connect_async(ob_runtime *rt, const struct ob_client_options *opti
 {
 	struct obi_client_connection *c;
 	if (done == NULL) {
-		return obi_fail(reterr, OB_EINVAL, 0, "done is needed: it brings the client");
+		return obi_fail(reterr, OB_EINVAL, 0, "done is required: it receives the client");
 	}
 	obi_enter(rt);
 	int r = start(rt, options, done, user, &c, reterr);

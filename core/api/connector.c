@@ -11,7 +11,7 @@
 
 enum { CLOSE_TIMEOUT_MS = 15000 };
 
-/* ---- What the supervisor tells; on the loop's thread ---- */
+/* ---- Events of the supervisor, on the thread of the loop ---- */
 
 static void on_event(void *user, const struct ob_event *event)
 {
@@ -39,7 +39,7 @@ static int on_token(void *user, const char *token, struct ob_error *reterr)
 	return obi_endpoint_set_token(&c->endpoint, token, reterr);
 }
 
-/* What other threads may ask for is kept where they can read it without waiting for the loop. */
+/* Keep a copy of the status that other threads can read without waiting for the loop. */
 static void on_changed(void *user)
 {
 	struct ob_connector *c = user;
@@ -73,8 +73,9 @@ static int make_endpoint_at(struct ob_connector *c, const char *uri, const char 
 }
 
 /*
- * Where the child listens it judges for itself; but what it will refuse is better known now. A
- * transport that is not here (in a guest it may be) cannot be judged.
+ * The child checks the endpoint that it listens at. Check it here as well, so that what the child
+ * would refuse is reported now. A transport that is not installed here cannot be checked; it may
+ * be installed where the child runs, such as in a guest.
  */
 static int check_listen(struct ob_connector *c, const char *transport, struct ob_error *reterr)
 {
@@ -87,8 +88,8 @@ static int check_listen(struct ob_connector *c, const char *transport, struct ob
 	return obi_fail(reterr, r, 0, "listen: %s", err.text);
 }
 
-/* `transport` names the plugin of the address whose scheme it claims; if it claims neither, that is
- * said of the one that is dialled. */
+/* The option `transport` applies to those of the two addresses with a scheme of this plugin. If it
+ * has the scheme of neither, the error is about the address that is dialled. */
 static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
 {
 	const struct ob_connector_options *o = &c->settings.options;
@@ -101,7 +102,7 @@ static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
 	return r == OB_OK && o->connect != NULL ? check_listen(c, c->listen_transport, reterr) : r;
 }
 
-/* Silence on such a transport is the child's: the connection cannot be dead. */
+/* On such a transport only the child can be the cause of silence, not the connection. */
 static bool never_falls_silent(const struct ob_transport_ops *transport)
 {
 	return (transport->flags & OB_TRANSPORT_LOCAL) != 0 &&
@@ -196,9 +197,10 @@ int ob_connector_expose(ob_connector *c, const char *interface_name,
 			const struct ob_method *methods, void *user, struct ob_error *reterr)
 {
 	obi_enter(c->rt);
-	int r = c->begun
-		    ? obi_fail(reterr, OB_EBUSY, 0, "interfaces are exposed before the first start")
-		    : obi_interfaces_add(&c->interfaces, interface_name, methods, user, reterr);
+	int r =
+	    c->begun
+		? obi_fail(reterr, OB_EBUSY, 0, "interfaces must be exposed before the first start")
+		: obi_interfaces_add(&c->interfaces, interface_name, methods, user, reterr);
 	obi_leave(c->rt);
 	return r;
 }
@@ -331,7 +333,7 @@ static void closed(void *user, int result, const struct ob_error *err)
 	(void)result;
 	(void)err;
 	if (c->freeing) {
-		return; /* it is being freed, its request with it */
+		return; /* the connector is being freed, which ended this request */
 	}
 	obi_leftover_remove(c->rt, &c->leftover);
 	obi_task_queue(c->rt->loop, &c->free_task);
@@ -356,7 +358,7 @@ void ob_connector_close(ob_connector *c)
 	obi_leave(rt);
 }
 
-/* ---- Asking ---- */
+/* ---- Status ---- */
 
 bool ob_connector_is_running(const ob_connector *c)
 {
@@ -454,7 +456,7 @@ int ob_connector_connect_interface_async(ob_connector *c, const char *interface_
 					 ob_client_fn *done, void *user, struct ob_error *reterr)
 {
 	if (done == NULL) {
-		return obi_fail(reterr, OB_EINVAL, 0, "done is needed: it brings the client");
+		return obi_fail(reterr, OB_EINVAL, 0, "done is required: it receives the client");
 	}
 	obi_enter(c->rt);
 	int r = find_interface(c, interface_name, 0, done, user, NULL, reterr);

@@ -120,8 +120,8 @@ static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 	return o->listen != NULL ? OB_OK : OB_ENOMEM;
 }
 
-/* What we dial and what the child listens on may be different transports: if others can reach one
- * of them, that decides. */
+/* The parent may dial another transport than the child listens at. If one of them is reachable from
+ * other machines, it decides. */
 static void fill_auth(struct ob_runtime *rt, struct ob_connector_options *o)
 {
 	if (o->auth != NULL) {
@@ -135,7 +135,8 @@ static void fill_auth(struct ob_runtime *rt, struct ob_connector_options *o)
 	o->auth = strcmp(heard[0], "noise") == 0 ? heard : dialled;
 }
 
-/* Names become numbers, in place: the child, in a container perhaps, would take them for others. */
+/* Replace names by numbers: where the child runs, such as in a container, a name may have another
+ * number. */
 static int number_peers(struct obi_arena *arena, const char *const **list, const char *what,
 			int (*number)(const char *name, uint32_t *ret, struct ob_error *reterr),
 			struct ob_error *reterr)
@@ -180,7 +181,7 @@ static int check(const struct ob_connector_options *o, struct ob_error *reterr)
 	return faults.count == 0 ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "%s", faults.first.text);
 }
 
-/* ---- What makes a running child stale when it changes ---- */
+/* ---- The hash of the options that a running child depends on ---- */
 
 static void hash_text(crypto_generichash_state *h, const char *text)
 {
@@ -199,8 +200,8 @@ static void hash_list(crypto_generichash_state *h, const char *const *list)
 	hash_text(h, NULL);
 }
 
-/* Only what the child was started with: restart, stop and health settings take effect without a new
- * start. */
+/* Only the options that the child was started with. Settings of restart, stop and health take
+ * effect without a new start. */
 static void hash_options(const struct ob_connector_options *o, char hex[65])
 {
 	crypto_generichash_state h;

@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/uri.h"
 
-/* Among processes of one kernel it says who the peer is; elsewhere the connection must be sealed.
- */
+/* On a local transport the kernel vouches for the user of the peer. Other connections must be
+ * sealed. */
 static const char *const local_auth[] = {"peercred", "token", NULL};
 static const char *const remote_auth[] = {"noise", NULL};
 
@@ -76,7 +76,7 @@ const char *obi_endpoint_transport_of(struct ob_runtime *rt, const char *name, c
 	return name != NULL && find_transport(rt, &names, &ep, &err) == OB_OK ? name : NULL;
 }
 
-/* At most one mechanism seals, and nothing may be exchanged before it. */
+/* At most one mechanism may seal, and no other may exchange messages before it. */
 static int check_sealing(struct obi_endpoint *ep, bool *ret_seals, struct ob_error *reterr)
 {
 	const char *exchanged = NULL, *sealing = NULL;
@@ -98,8 +98,8 @@ static int check_sealing(struct obi_endpoint *ep, bool *ret_seals, struct ob_err
 	return OB_OK;
 }
 
-/* What crosses a wire that others can reach must be sealed, and some mechanisms must not cross it
- * at all. */
+/* On transports that others can reach, connections must be sealed, and some mechanisms must not be
+ * used. */
 static int check_policy(const struct obi_endpoint_names *names, struct obi_endpoint *ep,
 			struct ob_error *reterr)
 {
@@ -113,14 +113,14 @@ static int check_policy(const struct obi_endpoint_names *names, struct obi_endpo
 		if (!local && (ops->flags & OB_AUTH_LOCAL_ONLY) != 0) {
 			return obi_fail(reterr, OB_EPERM, 0,
 					"authenticator %s is refused on transport %s: it is for "
-					"local ones only",
+					"local transports only",
 					ep->mechanisms[i].name, ep->transport->name);
 		}
 	}
 	if (!local && !seals && !names->allow_plaintext) {
 		return obi_fail(reterr, OB_EPERM, 0,
-				"transport %s without encryption is refused: use noise, or say "
-				"allow_plaintext if that is meant",
+				"transport %s without encryption is refused: use noise, or set "
+				"allow_plaintext",
 				ep->transport->name);
 	}
 	ep->plaintext = !local && !seals;

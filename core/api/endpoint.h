@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint - from the names in a config to what a link needs: transport, codec, authenticators,
- * secret. Here is decided what may be combined with what; a combination that cannot be safe is
- * refused by name.
+ * api/endpoint - finds what a connection needs by the names in a config: transport, codec,
+ * authenticators, secret. Combinations that cannot be secure are refused.
  */
 #ifndef OBI_API_ENDPOINT_H
 #define OBI_API_ENDPOINT_H
@@ -14,11 +13,11 @@
 enum { OBI_PEERS_MAX = 32 };
 
 struct obi_endpoint_names {
-	const char *uri;	 /* its scheme selects the transport */
-	const char *transport;	 /* or this does; NULL: by scheme */
-	const char *codec;	 /* NULL: "msgpack" */
-	const char *const *auth; /* NULL: obi_endpoint_default_auth(); {"none"}: no authentication,
-				    only for a dialer */
+	const char *uri;       /* its scheme selects the transport, ... */
+	const char *transport; /* ... unless this names one; may be NULL */
+	const char *codec;     /* NULL: "msgpack" */
+	/* NULL: obi_endpoint_default_auth(). {"none"}: no authentication, if allow_none is set. */
+	const char *const *auth;
 	bool allow_none;
 	bool allow_plaintext;
 	bool parent_dials;
@@ -36,35 +35,34 @@ struct obi_endpoint {
 	uint32_t uids[OBI_PEERS_MAX];
 	uint32_t gids[OBI_PEERS_MAX];
 	bool foreign;	/* no authentication */
-	bool plaintext; /* what crosses is not encrypted, though others can reach it: it was allowed
-			 */
+	bool plaintext; /* not encrypted on a transport that others can reach, as allowed */
 	uint8_t secret[32];
 };
 
-/* Resolve and check. *ret must not move afterwards: its auth setup points into it. Nothing to free
- * but the secret. */
+/* Resolve and check the names. *ret must not be moved afterwards: it points into itself. Only the
+ * secret has to be cleared. */
 int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *names,
 		      struct obi_endpoint *ret, struct ob_error *reterr);
 
 /*
- * What authenticates where nothing is configured: {"peercred", "token"} on a local transport;
- * {"noise"} where others can reach the wire, or where we do not know the transport.
+ * The authenticators if none are configured: {"peercred", "token"} on a local transport; {"noise"}
+ * on transports that others can reach, and on unknown ones.
  */
 const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *uri,
 					     const char *transport);
 
-/* name, if the plugin of that name is there and claims the scheme of this address; else NULL: it
- * goes by its scheme. name may be NULL. */
+/* Returns name if the plugin of that name exists and has the scheme of this address; else NULL: the
+ * scheme selects the plugin. name may be NULL. */
 const char *obi_endpoint_transport_of(struct ob_runtime *rt, const char *name, const char *uri);
 
 /* Set the secret from 64 hex digits; NULL: none. */
 int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob_error *reterr);
 
-/* Wipe. */
+/* Wipe the secret. */
 void obi_endpoint_clear(struct obi_endpoint *ep);
 
-/* A link setup with everything that the endpoint knows; limits, timeouts and events are for the
- * caller to add. */
+/* The setup of a connection to this endpoint, with default limits; timeouts, events and handler are
+ * for the caller to set. */
 struct obi_connection_setup obi_endpoint_connection(struct ob_runtime *rt,
 						    const struct obi_endpoint *ep);
 

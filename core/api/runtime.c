@@ -11,7 +11,7 @@
 
 /* ---- Plugin path ---- */
 
-/* The caller's directories; else those of the environment, then the installation's. */
+/* The directories of the caller; else those of the environment, then that of the installation. */
 static char *effective_path(const struct ob_runtime_options *o)
 {
 	if (o->plugin_path != NULL) {
@@ -50,7 +50,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* The application's signals are for its own threads. */
+/* Signals of the application are handled by its own threads. */
 static int start_thread(struct ob_runtime *rt, struct ob_error *reterr)
 {
 	sigset_t all, was;
@@ -86,8 +86,9 @@ int ob_runtime_new(const struct ob_runtime_options *options, ob_runtime **ret_ru
 		return r;
 	}
 	if (o.mode > OB_RUNTIME_ATTACHED || (o.loop != NULL) != (o.mode == OB_RUNTIME_ATTACHED)) {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"a runtime is attached if, and only if, it is given a loop");
+		return obi_fail(
+		    reterr, OB_EINVAL, 0,
+		    "options: loop must be set if mode is OB_RUNTIME_ATTACHED, and only then");
 	}
 	struct ob_runtime *rt = calloc(1, sizeof *rt);
 	if (rt == NULL) {
@@ -224,8 +225,8 @@ int ob_runtime_run(ob_runtime *rt, int64_t timeout_ms)
 		return rt->mode != OB_RUNTIME_INLINE ? OB_ENOTSUP : OB_EDEADLK;
 	}
 	if (timeout_ms == 0) {
-		turn(rt, false); /* the tasks, if there are any, ... */
-		turn(rt, false); /* ... then what is ready */
+		turn(rt, false); /* the tasks, if there are any, */
+		turn(rt, false); /* then what is ready */
 		return atomic_exchange(&rt->stop, false) ? OB_OK : OB_ETIMEDOUT;
 	}
 	if (timeout_ms > 0) {

@@ -48,7 +48,7 @@ static void start_sealing(struct obi_session *s)
 	if (s->setup.role == OB_AUTH_ACCEPTOR) {
 		s->state = OBI_SESSION_CONFIRMING;
 	} else if (!send_first_record(s)) {
-		obi_session_fail(s, OB_EPROTO, "an answer to what was not sent yet");
+		obi_session_fail(s, OB_EPROTO, "the peer answered a message before it was sent");
 	} else {
 		s->setup.events.want_write(s->setup.events.user);
 	}
@@ -82,7 +82,8 @@ void obi_authentication_confirm(struct obi_session *s)
 	/* The dialer could not make its record before it had read all that was sent in the clear.
 	 */
 	if (obi_buf_len(&s->out) > 0) {
-		obi_session_fail(s, OB_EPROTO, "a record out of place");
+		obi_session_fail(s, OB_EPROTO,
+				 "a sealed record arrived before all plain messages were sent");
 		return;
 	}
 	s->records.outgoing = true;
@@ -107,7 +108,8 @@ static void answer(struct obi_session *s, const struct ob_message *m, struct ob_
 	struct ob_error err = {0};
 	int r = obi_handshake_answer(&s->auth, name, data, &out, &err);
 	if (r < 0 || more) {
-		refuse(s, &m->id, r < 0 ? err.text : "bytes behind an authentication request");
+		refuse(s, &m->id,
+		       r < 0 ? err.text : "the peer sent more than its authentication request");
 	} else {
 		struct ob_value items[2] = {ob_string(r == OB_AUTH_DONE ? "done" : "more"),
 					    ob_binary(memory, out.len)};
@@ -127,7 +129,7 @@ void obi_authentication_request(struct obi_session *s, const struct ob_message *
 		refuse(s, &m->id, "the peer called before it authenticated");
 	} else if (!ob_get_string(ob_value_at(&m->params, 0), &name) ||
 		   !ob_get_binary(ob_value_at(&m->params, 1), &data)) {
-		refuse(s, &m->id, "malformed outboard.auth");
+		refuse(s, &m->id, "malformed outboard.auth request");
 	} else {
 		answer(s, m, name, data, more);
 	}
@@ -166,8 +168,7 @@ static void on_reply(void *user, int code, const struct ob_value *value, const s
 	} else if (valid && ob_bytes_is(word, "done")) {
 		on_done(s, data);
 	} else {
-		obi_session_fail(s, OB_EPROTO,
-				 "the peer answered outboard.auth with something else");
+		obi_session_fail(s, OB_EPROTO, "malformed reply to outboard.auth");
 	}
 }
 
@@ -201,6 +202,6 @@ static void ask(struct obi_session *s, struct ob_bytes in)
 	int r = send_request(s, ob_bytes_of(memory, out.len));
 	explicit_bzero(memory, sizeof memory);
 	if (r < 0) {
-		obi_session_fail(s, r, "sending authentication");
+		obi_session_fail(s, r, "cannot send the authentication request");
 	}
 }

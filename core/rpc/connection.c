@@ -18,11 +18,11 @@ struct obi_connection {
 	struct obi_session session;
 	bool has_session;
 	bool closed;
-	bool draining; /* shut down: write all, then wait for the peer's end */
+	bool draining; /* shutting down: write all, then wait for the end of the stream */
 	bool half_closed;
-	bool doomed; /* to be freed when the last callback has returned */
+	bool freed; /* by its owner: released when the last callback has returned */
 	bool has_heard;
-	uint32_t busy; /* callbacks of ours on the stack */
+	uint32_t busy; /* functions of this file on the stack */
 	int64_t heard;
 	struct obi_io io;
 	struct obi_timer open_timer;
@@ -33,114 +33,114 @@ struct obi_connection {
 	char *uri;
 };
 
-static void enter(struct obi_connection *link)
+static void enter(struct obi_connection *conn)
 {
-	link->busy++;
+	conn->busy++;
 }
 
-static void release(struct obi_connection *link);
+static void release(struct obi_connection *conn);
 
-static void leave(struct obi_connection *link)
+static void leave(struct obi_connection *conn)
 {
-	if (--link->busy == 0 && link->doomed) {
-		release(link);
+	if (--conn->busy == 0 && conn->freed) {
+		release(conn);
 	}
 }
 
 /* ---- The end ---- */
 
-static void drop_stream(struct obi_connection *link)
+static void drop_stream(struct obi_connection *conn)
 {
-	const struct ob_transport_ops *t = link->setup.transport;
-	obi_io_stop(&link->io);
-	obi_timer_stop(&link->open_timer);
-	obi_timer_stop(&link->dial_timer);
-	obi_timer_stop(&link->call_timer);
-	obi_task_stop(&link->flush);
-	t->dial_close(link->dial);
-	t->close(link->stream);
-	link->dial = NULL;
-	link->stream = NULL;
+	const struct ob_transport_ops *t = conn->setup.transport;
+	obi_io_stop(&conn->io);
+	obi_timer_stop(&conn->open_timer);
+	obi_timer_stop(&conn->dial_timer);
+	obi_timer_stop(&conn->call_timer);
+	obi_task_stop(&conn->flush);
+	t->dial_close(conn->dial);
+	t->close(conn->stream);
+	conn->dial = NULL;
+	conn->stream = NULL;
 }
 
-static void flush_some(struct obi_connection *link);
+static void flush_some(struct obi_connection *conn);
 
-/* The session, or the dial, is over: tell the owner, once. */
-static void end(struct obi_connection *link, const struct ob_error *err)
+/* The session or the dial has ended: report it, once. */
+static void end(struct obi_connection *conn, const struct ob_error *err)
 {
-	if (link->closed) {
+	if (conn->closed) {
 		return;
 	}
-	link->closed = true;
-	if (link->stream != NULL) {
-		flush_some(link);
+	conn->closed = true;
+	if (conn->stream != NULL) {
+		flush_some(conn);
 	}
-	drop_stream(link);
-	if (!link->doomed && link->setup.events.closed != NULL) {
-		link->setup.events.closed(link->setup.events.user, link, err);
+	drop_stream(conn);
+	if (!conn->freed && conn->setup.events.closed != NULL) {
+		conn->setup.events.closed(conn->setup.events.user, conn, err);
 	}
 }
 
-static void fail_dial(struct obi_connection *link, const struct ob_error *err)
+static void fail_dial(struct obi_connection *conn, const struct ob_error *err)
 {
-	enter(link);
-	end(link, err);
-	leave(link);
+	enter(conn);
+	end(conn, err);
+	leave(conn);
 }
 
-static void release(struct obi_connection *link)
+static void release(struct obi_connection *conn)
 {
-	drop_stream(link);
-	if (link->has_session) {
-		obi_session_free(&link->session);
+	drop_stream(conn);
+	if (conn->has_session) {
+		obi_session_free(&conn->session);
 	}
-	obi_arena_free(&link->arena);
-	free(link->uri);
-	free(link);
+	obi_arena_free(&conn->arena);
+	free(conn->uri);
+	free(conn);
 }
 
-void obi_connection_free(struct obi_connection *link)
+void obi_connection_free(struct obi_connection *conn)
 {
-	obi_connection_drop(link, OB_ECLOSED, "closed");
+	obi_connection_drop(conn, OB_ECLOSED, "closed");
 }
 
-void obi_connection_drop(struct obi_connection *link, int code, const char *text)
+void obi_connection_drop(struct obi_connection *conn, int code, const char *text)
 {
-	if (link == NULL || link->doomed) {
+	if (conn == NULL || conn->freed) {
 		return;
 	}
-	link->doomed = true;
-	enter(link);
-	if (link->has_session) {
-		obi_session_close(&link->session, code, text);
+	conn->freed = true;
+	enter(conn);
+	if (conn->has_session) {
+		obi_session_close(&conn->session, code, text);
 	}
-	leave(link);
+	leave(conn);
 }
 
-void obi_connection_close(struct obi_connection *link, int code, const char *text)
+void obi_connection_close(struct obi_connection *conn, int code, const char *text)
 {
 	struct ob_error err;
-	enter(link);
-	if (link->has_session) {
-		obi_session_close(&link->session, code, text);
+	enter(conn);
+	if (conn->has_session) {
+		obi_session_close(&conn->session, code, text);
 	} else {
 		obi_fail(&err, code, 0, "%s", text);
-		end(link, &err);
+		end(conn, &err);
 	}
-	leave(link);
+	leave(conn);
 }
 
-/* ---- Writing: once a turn, as much as goes; the watcher only when the socket is full ---- */
+/* ---- Writing: once a turn; the socket is watched only while it is full ---- */
 
-static void half_close(struct obi_connection *link)
+static void half_close(struct obi_connection *conn)
 {
-	if (link->draining && !link->half_closed) {
-		link->half_closed = true;
-		(void)link->setup.transport->shutdown_write(link->stream, NULL);
+	if (conn->draining && !conn->half_closed) {
+		conn->half_closed = true;
+		(void)conn->setup.transport->shutdown_write(conn->stream, NULL);
 	}
 }
 
-static ptrdiff_t write_pieces(struct obi_connection *link, const struct obi_pieces *pieces,
+static ptrdiff_t write_pieces(struct obi_connection *conn, const struct obi_pieces *pieces,
 			      struct ob_error *err)
 {
 	struct iovec list[OBI_SEALED_RECORDS_PIECES];
@@ -148,136 +148,136 @@ static ptrdiff_t write_pieces(struct obi_connection *link, const struct obi_piec
 		list[i] =
 		    (struct iovec){(void *)(uintptr_t)pieces->piece[i].data, pieces->piece[i].len};
 	}
-	return link->setup.transport->writev(link->stream, list, pieces->count, err);
+	return conn->setup.transport->writev(conn->stream, list, pieces->count, err);
 }
 
 /* Returns false when the connection broke. */
-static bool flush_out(struct obi_connection *link, struct ob_error *err)
+static bool flush_out(struct obi_connection *conn, struct ob_error *err)
 {
 	for (;;) {
 		struct obi_pieces out;
-		obi_session_pieces(&link->session, &out);
-		if (link->stream == NULL) {
+		obi_session_pieces(&conn->session, &out);
+		if (conn->stream == NULL) {
 			return true;
 		}
 		if (out.count == 0) {
-			half_close(link);
+			half_close(conn);
 			return true;
 		}
-		ptrdiff_t n = write_pieces(link, &out, err);
+		ptrdiff_t n = write_pieces(conn, &out, err);
 		if (n == 0) {
 			n = obi_fail(err, OB_EIO, 0,
-				     "the transport writes nothing, and does not say why");
+				     "the transport wrote nothing and reported no error");
 		}
 		if (n < 0) {
 			return n == OB_EAGAIN;
 		}
-		obi_session_wrote(&link->session, (size_t)n);
+		obi_session_wrote(&conn->session, (size_t)n);
 	}
 }
 
-/* Its keys have done their part: end in good order, and whoever dialled dials anew. */
-static void end_to_renew(struct obi_connection *link)
+/* The keys have sealed enough: shut down; the dialer then dials again, with new keys. */
+static void end_to_renew(struct obi_connection *conn)
 {
-	obi_connection_shutdown(link, RENEW_MS);
-	if (link->setup.events.ending != NULL) {
-		link->setup.events.ending(link->setup.events.user, link);
+	obi_connection_shutdown(conn, RENEW_MS);
+	if (conn->setup.events.ending != NULL) {
+		conn->setup.events.ending(conn->setup.events.user, conn);
 	}
 }
 
-bool obi_connection_end_if_worn(struct obi_connection *link)
+bool obi_connection_end_if_worn(struct obi_connection *conn)
 {
-	bool worn = obi_sealed_records_wear(&link->session.records) != OBI_WEAR_NONE;
-	if (!worn || link->draining || !obi_session_is_quiet(&link->session)) {
+	bool worn = obi_sealed_records_wear(&conn->session.records) != OBI_WEAR_NONE;
+	if (!worn || conn->draining || !obi_session_is_quiet(&conn->session)) {
 		return false;
 	}
-	end_to_renew(link);
+	end_to_renew(conn);
 	return true;
 }
 
-static void end_if_spent(struct obi_connection *link)
+static void end_if_spent(struct obi_connection *conn)
 {
-	if (!link->draining && obi_sealed_records_wear(&link->session.records) == OBI_WEAR_SPENT) {
-		end_to_renew(link);
+	if (!conn->draining && obi_sealed_records_wear(&conn->session.records) == OBI_WEAR_SPENT) {
+		end_to_renew(conn);
 	}
 }
 
-static void watch(struct obi_connection *link)
+static void watch(struct obi_connection *conn)
 {
-	bool waiting = obi_session_has_output(&link->session);
-	if (link->stream == NULL) {
-		return; /* nothing could be sealed, and that was the end */
+	bool waiting = obi_session_has_output(&conn->session);
+	if (conn->stream == NULL) {
+		return; /* sealing failed, which closed the session */
 	}
-	obi_io_set(link->setup.loop, &link->io, link->setup.transport->fd(link->stream),
+	obi_io_set(conn->setup.loop, &conn->io, conn->setup.transport->fd(conn->stream),
 		   OB_READABLE | (waiting ? OB_WRITABLE : 0));
 }
 
-static void flush_some(struct obi_connection *link)
+static void flush_some(struct obi_connection *conn)
 {
 	struct ob_error err;
-	(void)flush_out(link, &err);
+	(void)flush_out(conn, &err);
 }
 
 static void on_flush(void *user)
 {
-	struct obi_connection *link = user;
+	struct obi_connection *conn = user;
 	struct ob_error err;
-	if (link->stream == NULL) {
+	if (conn->stream == NULL) {
 		return;
 	}
-	enter(link);
-	if (!flush_out(link, &err)) {
-		obi_session_ended(&link->session, &err);
+	enter(conn);
+	if (!flush_out(conn, &err)) {
+		obi_session_ended(&conn->session, &err);
 	} else {
-		watch(link);
-		end_if_spent(link);
+		watch(conn);
+		end_if_spent(conn);
 	}
-	leave(link);
+	leave(conn);
 }
 
-/* ---- Reading: one read a turn, so that no connection starves another ---- */
+/* ---- Reading: one read a turn, so that no connection starves the others ---- */
 
-static void on_readable(struct obi_connection *link)
+static void on_readable(struct obi_connection *conn)
 {
 	struct ob_error err;
 	size_t room;
-	uint8_t *data = obi_receive_room(&link->session, &room);
+	uint8_t *data = obi_receive_room(&conn->session, &room);
 	if (data == NULL) {
 		return;
 	}
 	struct iovec piece = {data, room};
-	ptrdiff_t n = link->setup.transport->readv(link->stream, &piece, 1, &err);
+	ptrdiff_t n = conn->setup.transport->readv(conn->stream, &piece, 1, &err);
 	if (n > 0) {
-		link->heard = obi_loop_now(link->setup.loop);
-		link->has_heard = true;
-		obi_receive(&link->session, (size_t)n);
+		conn->heard = obi_loop_now(conn->setup.loop);
+		conn->has_heard = true;
+		obi_receive(&conn->session, (size_t)n);
 	} else if (n == 0) {
-		obi_session_ended(&link->session, NULL);
+		obi_session_ended(&conn->session, NULL);
 	} else if (n != OB_EAGAIN) {
-		obi_session_ended(&link->session, &err);
+		obi_session_ended(&conn->session, &err);
 	}
 }
 
 static void on_io(void *user, int events)
 {
-	struct obi_connection *link = user;
-	enter(link);
+	struct obi_connection *conn = user;
+	enter(conn);
 	if ((events & OB_WRITABLE) != 0) {
-		on_flush(link);
+		on_flush(conn);
 	}
-	if ((events & OB_READABLE) != 0 && !link->closed) {
-		on_readable(link);
+	if ((events & OB_READABLE) != 0 && !conn->closed) {
+		on_readable(conn);
 	}
-	leave(link);
+	leave(conn);
 }
 
-/* ---- What the session tells ---- */
+/* ---- Events of the session ---- */
 
 static void session_opened(void *user)
 {
-	struct obi_connection *link = user;
-	obi_timer_stop(&link->open_timer);
-	link->setup.events.opened(link->setup.events.user, link);
+	struct obi_connection *conn = user;
+	obi_timer_stop(&conn->open_timer);
+	conn->setup.events.opened(conn->setup.events.user, conn);
 }
 
 static void session_closed(void *user, const struct ob_error *err)
@@ -287,27 +287,27 @@ static void session_closed(void *user, const struct ob_error *err)
 
 static int session_supervise(void *user, struct ob_bytes instance)
 {
-	struct obi_connection *link = user;
-	if (link->setup.events.supervise == NULL) {
+	struct obi_connection *conn = user;
+	if (conn->setup.events.supervise == NULL) {
 		return OB_EPERM;
 	}
-	return link->setup.events.supervise(link->setup.events.user, link, instance);
+	return conn->setup.events.supervise(conn->setup.events.user, conn, instance);
 }
 
 static void session_want_write(void *user)
 {
-	struct obi_connection *link = user;
-	if (link->stream != NULL) {
-		obi_task_queue(link->setup.loop, &link->flush);
+	struct obi_connection *conn = user;
+	if (conn->stream != NULL) {
+		obi_task_queue(conn->setup.loop, &conn->flush);
 	}
 }
 
-static void arm_calls(struct obi_connection *link)
+static void arm_calls(struct obi_connection *conn)
 {
-	int64_t deadline = obi_session_deadline(&link->session);
-	if (deadline != INT64_MAX && !link->closed) {
+	int64_t deadline = obi_session_deadline(&conn->session);
+	if (deadline != INT64_MAX && !conn->closed) {
 		int64_t ms = deadline - obi_now_ms();
-		obi_timer_set(link->setup.loop, &link->call_timer, ms > 0 ? ms : 0);
+		obi_timer_set(conn->setup.loop, &conn->call_timer, ms > 0 ? ms : 0);
 	}
 }
 
@@ -318,107 +318,107 @@ static void session_want_timer(void *user)
 
 static void on_call_timer(void *user)
 {
-	struct obi_connection *link = user;
-	enter(link);
-	obi_session_expire(&link->session, obi_now_ms());
-	arm_calls(link);
-	leave(link);
+	struct obi_connection *conn = user;
+	enter(conn);
+	obi_session_expire(&conn->session, obi_now_ms());
+	arm_calls(conn);
+	leave(conn);
 }
 
 static void on_open_timer(void *user)
 {
-	struct obi_connection *link = user;
-	obi_connection_close(link, OB_ETIMEDOUT,
-			     link->draining ? "closed" : "not connected and authenticated in time");
+	struct obi_connection *conn = user;
+	obi_connection_close(conn, OB_ETIMEDOUT,
+			     conn->draining ? "closed" : "not connected and authenticated in time");
 }
 
 /* ---- The beginning ---- */
 
 static struct obi_connection *make(const struct obi_connection_setup *setup)
 {
-	struct obi_connection *link = calloc(1, sizeof *link);
-	if (link == NULL) {
+	struct obi_connection *conn = calloc(1, sizeof *conn);
+	if (conn == NULL) {
 		return NULL;
 	}
-	link->setup = *setup;
-	link->io.user = link->open_timer.user = link->dial_timer.user = link->call_timer.user =
-	    link->flush.user = link;
-	link->open_timer.fn = on_open_timer;
-	link->call_timer.fn = on_call_timer;
-	link->flush.fn = on_flush;
-	link->heard = obi_now_ms();
-	obi_arena_init(&link->arena, 64 * 1024);
+	conn->setup = *setup;
+	conn->io.user = conn->open_timer.user = conn->dial_timer.user = conn->call_timer.user =
+	    conn->flush.user = conn;
+	conn->open_timer.fn = on_open_timer;
+	conn->call_timer.fn = on_call_timer;
+	conn->flush.fn = on_flush;
+	conn->heard = obi_now_ms();
+	obi_arena_init(&conn->arena, 64 * 1024);
 	if (setup->open_timeout_ms > 0) {
-		obi_timer_set(setup->loop, &link->open_timer, setup->open_timeout_ms);
+		obi_timer_set(setup->loop, &conn->open_timer, setup->open_timeout_ms);
 	}
-	return link;
+	return conn;
 }
 
-static void start_session(struct obi_connection *link, enum ob_auth_role role)
+static void start_session(struct obi_connection *conn, enum ob_auth_role role)
 {
 	struct obi_session_setup s = {
-	    .codec = link->setup.codec,
-	    .auth = link->setup.auth,
+	    .codec = conn->setup.codec,
+	    .auth = conn->setup.auth,
 	    .role = role,
 	    .peer = {.size = sizeof s.peer, .pidfd = -1},
-	    .limits = link->setup.limits,
+	    .limits = conn->setup.limits,
 	    .events = {session_opened, session_closed, session_supervise, session_want_write,
-		       session_want_timer, link},
-	    .handler = link->setup.handler,
-	    .call_owner = link->setup.call_owner,
+		       session_want_timer, conn},
+	    .handler = conn->setup.handler,
+	    .call_owner = conn->setup.call_owner,
 	};
 	struct ob_error err = {0};
-	if (link->setup.transport->peer != NULL) {
-		(void)link->setup.transport->peer(link->stream, &s.peer, &err);
+	if (conn->setup.transport->peer != NULL) {
+		(void)conn->setup.transport->peer(conn->stream, &s.peer, &err);
 	}
-	obi_session_init(&link->session, &s);
-	link->has_session = true;
-	link->io.fn = on_io;
-	obi_io_set(link->setup.loop, &link->io, link->setup.transport->fd(link->stream),
+	obi_session_init(&conn->session, &s);
+	conn->has_session = true;
+	conn->io.fn = on_io;
+	obi_io_set(conn->setup.loop, &conn->io, conn->setup.transport->fd(conn->stream),
 		   OB_READABLE);
-	enter(link);
-	obi_authentication_begin(&link->session);
-	leave(link);
+	enter(conn);
+	obi_authentication_begin(&conn->session);
+	leave(conn);
 }
 
-/* An accepted connection may be refused at once: then its end is told from the loop, as any other.
- */
+/* The session may refuse the peer at once. It begins from the loop, so that this end is reported
+ * from there, like any other. */
 static void on_accepted(void *user)
 {
-	struct obi_connection *link = user;
-	link->flush.fn = on_flush;
-	start_session(link, OB_AUTH_ACCEPTOR);
+	struct obi_connection *conn = user;
+	conn->flush.fn = on_flush;
+	start_session(conn, OB_AUTH_ACCEPTOR);
 }
 
-void obi_connection_look(struct obi_connection *link)
+void obi_connection_look(struct obi_connection *conn)
 {
-	enter(link);
-	if (!link->closed && !link->has_session) {
-		obi_task_stop(&link->flush);
-		on_accepted(link);
+	enter(conn);
+	if (!conn->closed && !conn->has_session) {
+		obi_task_stop(&conn->flush);
+		on_accepted(conn);
 	}
-	if (!link->closed) {
-		on_readable(link);
+	if (!conn->closed) {
+		on_readable(conn);
 	}
-	leave(link);
+	leave(conn);
 }
 
 int obi_connection_accept(const struct obi_connection_setup *setup, struct ob_stream *stream,
-			  struct obi_connection **ret_link, struct ob_error *reterr)
+			  struct obi_connection **ret_connection, struct ob_error *reterr)
 {
-	struct obi_connection *link = make(setup);
-	if (link == NULL) {
+	struct obi_connection *conn = make(setup);
+	if (conn == NULL) {
 		setup->transport->close(stream);
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	link->stream = stream;
-	link->flush.fn = on_accepted;
-	obi_task_queue(setup->loop, &link->flush);
-	*ret_link = link;
+	conn->stream = stream;
+	conn->flush.fn = on_accepted;
+	obi_task_queue(setup->loop, &conn->flush);
+	*ret_connection = conn;
 	return OB_OK;
 }
 
-static void go_on_dialing(struct obi_connection *link, int revents);
+static void go_on_dialing(struct obi_connection *conn, int revents);
 
 static void on_dial_io(void *user, int events)
 {
@@ -430,176 +430,177 @@ static void on_dial_timer(void *user)
 	go_on_dialing(user, 0);
 }
 
-static void wait_for(struct obi_connection *link, const struct ob_want *want)
+static void wait_for(struct obi_connection *conn, const struct ob_want *want)
 {
-	obi_io_stop(&link->io);
-	link->io.fn = on_dial_io;
+	obi_io_stop(&conn->io);
+	conn->io.fn = on_dial_io;
 	if (want->fd >= 0 && want->events != 0) {
-		obi_io_set(link->setup.loop, &link->io, want->fd, want->events);
+		obi_io_set(conn->setup.loop, &conn->io, want->fd, want->events);
 	}
-	obi_timer_stop(&link->dial_timer);
-	link->dial_timer.fn = on_dial_timer;
+	obi_timer_stop(&conn->dial_timer);
+	conn->dial_timer.fn = on_dial_timer;
 	if (want->deadline >= 0) {
 		int64_t ms = want->deadline - obi_now_ms();
-		obi_timer_set(link->setup.loop, &link->dial_timer, ms > 0 ? ms : 0);
+		obi_timer_set(conn->setup.loop, &conn->dial_timer, ms > 0 ? ms : 0);
 	}
 }
 
-static void go_on_dialing(struct obi_connection *link, int revents)
+static void go_on_dialing(struct obi_connection *conn, int revents)
 {
-	const struct ob_transport_ops *t = link->setup.transport;
+	const struct ob_transport_ops *t = conn->setup.transport;
 	struct ob_want want = {.fd = -1, .deadline = -1};
 	struct ob_error err = {0};
-	int r = t->finish_dial(link->dial, revents, &link->stream, &want, &err);
+	int r = t->finish_dial(conn->dial, revents, &conn->stream, &want, &err);
 	if (r == OB_EAGAIN) {
-		wait_for(link, &want);
+		wait_for(conn, &want);
 		return;
 	}
-	obi_io_stop(&link->io);
-	obi_timer_stop(&link->dial_timer);
-	t->dial_close(link->dial);
-	link->dial = NULL;
+	obi_io_stop(&conn->io);
+	obi_timer_stop(&conn->dial_timer);
+	t->dial_close(conn->dial);
+	conn->dial = NULL;
 	if (r < 0) {
-		fail_dial(link, &err);
+		fail_dial(conn, &err);
 		return;
 	}
-	start_session(link, OB_AUTH_DIALER);
+	start_session(conn, OB_AUTH_DIALER);
 }
 
-static int begin_dial(struct obi_connection *link, struct ob_error *reterr);
+static int begin_dial(struct obi_connection *conn, struct ob_error *reterr);
 
 static void on_dial_again(void *user)
 {
-	struct obi_connection *link = user;
+	struct obi_connection *conn = user;
 	struct ob_error err = {0};
-	if (begin_dial(link, &err) < 0) {
-		fail_dial(link, &err);
+	if (begin_dial(conn, &err) < 0) {
+		fail_dial(conn, &err);
 	}
 }
 
-/* A full backlog gives nothing to wait for, and a place in it soon. The open timeout ends this. */
-static int dial_again_later(struct obi_connection *link)
+/* The backlog of the listener is full. There is no event to wait for, so try again soon. The open
+ * timeout ends this. */
+static int dial_again_later(struct obi_connection *conn)
 {
-	link->dial_timer.fn = on_dial_again;
-	obi_timer_set(link->setup.loop, &link->dial_timer, DIAL_AGAIN_MS);
+	conn->dial_timer.fn = on_dial_again;
+	obi_timer_set(conn->setup.loop, &conn->dial_timer, DIAL_AGAIN_MS);
 	return OB_OK;
 }
 
-static int begin_dial(struct obi_connection *link, struct ob_error *reterr)
+static int begin_dial(struct obi_connection *conn, struct ob_error *reterr)
 {
 	struct ob_stream_params params = {.size = sizeof params,
-					  .heartbeat_ms = link->setup.heartbeat_ms,
-					  .check_owner = link->setup.check_owner,
-					  .owner = link->setup.owner};
+					  .heartbeat_ms = conn->setup.heartbeat_ms,
+					  .check_owner = conn->setup.check_owner,
+					  .owner = conn->setup.owner};
 	struct ob_want want = {.fd = -1, .deadline = -1};
 	struct ob_uri parsed;
-	obi_arena_reset(&link->arena);
-	int r = obi_uri_parse(link->uri, &link->arena.ob, &parsed, reterr);
+	obi_arena_reset(&conn->arena);
+	int r = obi_uri_parse(conn->uri, &conn->arena.ob, &parsed, reterr);
 	if (r < 0) {
 		return r;
 	}
-	r = link->setup.transport->dial(link->setup.host, &parsed, &params, &link->dial, &want,
+	r = conn->setup.transport->dial(conn->setup.host, &parsed, &params, &conn->dial, &want,
 					reterr);
 	if (r < 0) {
-		link->dial = NULL;
-		return r == OB_EAGAIN && link->setup.open_timeout_ms > 0 ? dial_again_later(link)
+		conn->dial = NULL;
+		return r == OB_EAGAIN && conn->setup.open_timeout_ms > 0 ? dial_again_later(conn)
 									 : r;
 	}
-	wait_for(link, &want);
+	wait_for(conn, &want);
 	return OB_OK;
 }
 
 int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri,
-			struct obi_connection **ret_link, struct ob_error *reterr)
+			struct obi_connection **ret_connection, struct ob_error *reterr)
 {
-	struct obi_connection *link = make(setup);
-	if (link == NULL || (link->uri = strdup(uri)) == NULL) {
-		obi_connection_free(link);
+	struct obi_connection *conn = make(setup);
+	if (conn == NULL || (conn->uri = strdup(uri)) == NULL) {
+		obi_connection_free(conn);
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	int r = begin_dial(link, reterr);
+	int r = begin_dial(conn, reterr);
 	if (r < 0) {
-		obi_connection_free(link);
+		obi_connection_free(conn);
 		return r;
 	}
-	*ret_link = link;
+	*ret_connection = conn;
 	return OB_OK;
 }
 
 /* ---- Asking ---- */
 
-bool obi_connection_is_ending(const struct obi_connection *link)
+bool obi_connection_is_ending(const struct obi_connection *conn)
 {
-	return obi_session_is_ending(&link->session);
+	return obi_session_is_ending(&conn->session);
 }
 
-int obi_connection_call(struct obi_connection *link, struct ob_bytes method,
+int obi_connection_call(struct obi_connection *conn, struct ob_bytes method,
 			const struct ob_value *params, int64_t deadline, ob_reply_fn *fn,
 			void *user, struct obi_pending **ret_call, struct ob_error *reterr)
 {
-	return obi_session_call(&link->session, method, params, deadline, fn, user, ret_call,
+	return obi_session_call(&conn->session, method, params, deadline, fn, user, ret_call,
 				reterr);
 }
 
-int obi_connection_notify(struct obi_connection *link, struct ob_bytes method,
+int obi_connection_notify(struct obi_connection *conn, struct ob_bytes method,
 			  const struct ob_value *params, struct ob_error *reterr)
 {
-	return obi_session_notify(&link->session, method, params, reterr);
+	return obi_session_notify(&conn->session, method, params, reterr);
 }
 
-struct obi_pending *obi_connection_take(struct obi_connection *link, uint32_t id, const void *owner)
+struct obi_pending *obi_connection_take(struct obi_connection *conn, uint32_t id, const void *owner)
 {
-	return obi_session_take(&link->session, id, owner);
+	return obi_session_take(&conn->session, id, owner);
 }
 
-struct obi_pending *obi_connection_take_owned(struct obi_connection *link, const void *owner)
+struct obi_pending *obi_connection_take_owned(struct obi_connection *conn, const void *owner)
 {
-	return obi_session_take_owned(&link->session, owner);
+	return obi_session_take_owned(&conn->session, owner);
 }
 
-bool obi_connection_carries(const struct obi_connection *link, const struct ob_call *call)
+bool obi_connection_carries(const struct obi_connection *conn, const struct ob_call *call)
 {
-	return call->calls == &link->session.calls;
+	return call->calls == &conn->session.calls;
 }
 
-struct ob_identity obi_connection_identity(const struct obi_connection *link)
+struct ob_identity obi_connection_identity(const struct obi_connection *conn)
 {
-	return obi_session_identity(&link->session);
+	return obi_session_identity(&conn->session);
 }
 
-bool obi_connection_is_open(const struct obi_connection *link)
+bool obi_connection_is_open(const struct obi_connection *conn)
 {
-	return link->has_session && !link->closed && link->session.state == OBI_SESSION_OPEN;
+	return conn->has_session && !conn->closed && conn->session.state == OBI_SESSION_OPEN;
 }
 
-int64_t obi_connection_last_heard(const struct obi_connection *link)
+int64_t obi_connection_last_heard(const struct obi_connection *conn)
 {
-	return link->heard;
+	return conn->heard;
 }
 
-bool obi_connection_has_heard(const struct obi_connection *link)
+bool obi_connection_has_heard(const struct obi_connection *conn)
 {
-	return link->has_heard;
+	return conn->has_heard;
 }
 
-enum obi_handshake_progress obi_connection_progress(const struct obi_connection *link)
+enum obi_handshake_progress obi_connection_progress(const struct obi_connection *conn)
 {
-	return link->has_session ? obi_session_progress(&link->session) : OBI_PROGRESS_NONE;
+	return conn->has_session ? obi_session_progress(&conn->session) : OBI_PROGRESS_NONE;
 }
 
-const struct ob_peer *obi_connection_peer(const struct obi_connection *link)
+const struct ob_peer *obi_connection_peer(const struct obi_connection *conn)
 {
-	return &link->session.setup.peer;
+	return &conn->session.setup.peer;
 }
 
-void obi_connection_shutdown(struct obi_connection *link, int64_t ms)
+void obi_connection_shutdown(struct obi_connection *conn, int64_t ms)
 {
-	if (link->closed || !obi_connection_is_open(link)) {
-		obi_connection_close(link, OB_ECLOSED, "closed");
+	if (conn->closed || !obi_connection_is_open(conn)) {
+		obi_connection_close(conn, OB_ECLOSED, "closed");
 		return;
 	}
-	obi_session_bye(&link->session);
-	link->draining = true;
-	obi_timer_set(link->setup.loop, &link->open_timer, ms);
-	obi_task_queue(link->setup.loop, &link->flush);
+	obi_session_bye(&conn->session);
+	conn->draining = true;
+	obi_timer_set(conn->setup.loop, &conn->open_timer, ms);
+	obi_task_queue(conn->setup.loop, &conn->flush);
 }

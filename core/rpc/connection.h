@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/connection - one connection: a stream of a transport, the session that speaks on it, and
- * their watchers.
+ * rpc/connection - one connection: a stream of a transport, the session on it, and their watchers.
+ * Everything above rpc/ uses a connection, not its session.
  *
- * A link dials or is given an accepted stream. It ends once, with `closed`, after which it only
- * waits to be freed. Any function here may be called inside its callbacks, obi_connection_free()
+ * A connection dials, or gets an accepted stream. It ends once, with the event `closed`; then the
+ * owner frees it. Any function here may be called inside its callbacks, obi_connection_free()
  * included.
  */
 #ifndef OBI_RPC_CONNECTION_H
@@ -21,13 +21,13 @@
 struct obi_connection;
 
 struct obi_connection_events {
-	void (*opened)(void *user, struct obi_connection *link);
-	void (*closed)(void *user, struct obi_connection *link, const struct ob_error *err);
-	int (*supervise)(void *user, struct obi_connection *link,
-			 struct ob_bytes instance); /* may be NULL */
-	/* It has begun to end by itself, in good order: nothing new can be said. `closed` follows.
-	 * May be NULL. */
-	void (*ending)(void *user, struct obi_connection *link);
+	void (*opened)(void *user, struct obi_connection *conn);
+	void (*closed)(void *user, struct obi_connection *conn, const struct ob_error *err);
+	/* The peer asks to supervise this process; see struct obi_session_events. May be NULL. */
+	int (*supervise)(void *user, struct obi_connection *conn, struct ob_bytes instance);
+	/* The connection has begun to shut down by itself, in order to be dialled again with new
+	 * keys: nothing new can be sent. `closed` follows. May be NULL. */
+	void (*ending)(void *user, struct obi_connection *conn);
 	void *user;
 };
 
@@ -38,27 +38,27 @@ struct obi_connection_setup {
 	const struct ob_codec_ops *codec;
 	const struct obi_handshake_setup *auth; /* NULL: a foreign server */
 	struct obi_rpc_limits limits;
-	int64_t open_timeout_ms; /* absolute, from dial or accept until it is open */
-	uint32_t heartbeat_ms;	 /* for transports that set keepalive from it */
-	bool check_owner;	 /* dial: a unix socket must belong to `owner`, and be no link */
+	int64_t open_timeout_ms; /* from dial or accept until it is open */
+	uint32_t heartbeat_ms;	 /* transports may set keepalive by it */
+	bool check_owner;	 /* dial: a unix socket must belong to `owner`, and be no conn */
 	uint32_t owner;
 	struct obi_connection_events events;
 	struct obi_call_handler handler;
 	void *call_owner;
 };
 
-/* Speak on an accepted stream, which belongs to the link from here on, failure included. */
+/* Begin on an accepted stream, which belongs to the connection from here on, also on failure. */
 int obi_connection_accept(const struct obi_connection_setup *setup, struct ob_stream *stream,
-			  struct obi_connection **ret_link, struct ob_error *reterr);
+			  struct obi_connection **ret_connection, struct ob_error *reterr);
 
-/* Dial uri. OB_OK: it is under way, and `opened` or `closed` follows, not before this returns. */
+/* Dial uri. If this returns OB_OK, `opened` or `closed` follows, but not before this returns. */
 int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri,
-			struct obi_connection **ret_link, struct ob_error *reterr);
+			struct obi_connection **ret_connection, struct ob_error *reterr);
 
-bool obi_connection_is_open(const struct obi_connection *link);
+bool obi_connection_is_open(const struct obi_connection *conn);
 
 /* Whether the connection is closed or being shut down, so that no new calls can be made. */
-bool obi_connection_is_ending(const struct obi_connection *link);
+bool obi_connection_is_ending(const struct obi_connection *conn);
 
 /* ---- Calls ---- */
 
@@ -68,56 +68,57 @@ bool obi_connection_is_ending(const struct obi_connection *link);
  * of the call, valid until it has ended; its owner may be set. OB_EDOWN: not open; OB_EAGAIN: too
  * many calls in flight or bytes queued; OB_ETOOBIG; OB_EINVAL: the codec cannot encode params.
  */
-int obi_connection_call(struct obi_connection *link, struct ob_bytes method,
+int obi_connection_call(struct obi_connection *conn, struct ob_bytes method,
 			const struct ob_value *params, int64_t deadline, ob_reply_fn *fn,
 			void *user, struct obi_pending **ret_call, struct ob_error *reterr);
 
-int obi_connection_notify(struct obi_connection *link, struct ob_bytes method,
+int obi_connection_notify(struct obi_connection *conn, struct ob_bytes method,
 			  const struct ob_value *params, struct ob_error *reterr);
 
 /* Take a call out without calling its fn, and send the peer $/cancel: the call with this id and
  * owner, or any call of this owner. NULL: there is none. The caller frees it. */
-struct obi_pending *obi_connection_take(struct obi_connection *link, uint32_t id,
+struct obi_pending *obi_connection_take(struct obi_connection *conn, uint32_t id,
 					const void *owner);
-struct obi_pending *obi_connection_take_owned(struct obi_connection *link, const void *owner);
+struct obi_pending *obi_connection_take_owned(struct obi_connection *conn, const void *owner);
 
 /* Whether the call came in on this connection. */
-bool obi_connection_carries(const struct obi_connection *link, const struct ob_call *call);
+bool obi_connection_carries(const struct obi_connection *conn, const struct ob_call *call);
 
 /* ---- The peer ---- */
 
 /* The identity that the peer has proved so far. Valid as long as the connection. */
-struct ob_identity obi_connection_identity(const struct obi_connection *link);
+struct ob_identity obi_connection_identity(const struct obi_connection *conn);
 
-/* When the last bytes came, CLOCK_MONOTONIC ms. */
-int64_t obi_connection_last_heard(const struct obi_connection *link);
+/* When the last bytes arrived, CLOCK_MONOTONIC ms. */
+int64_t obi_connection_last_heard(const struct obi_connection *conn);
 
-/* Whether any bytes ever came. */
-bool obi_connection_has_heard(const struct obi_connection *link);
+/* Whether any bytes have arrived. */
+bool obi_connection_has_heard(const struct obi_connection *conn);
 
-/* How far the peer of an accepted connection has come with authentication. */
-enum obi_handshake_progress obi_connection_progress(const struct obi_connection *link);
+/* What the peer of an accepted connection has done so far to authenticate. */
+enum obi_handshake_progress obi_connection_progress(const struct obi_connection *conn);
 
-/* Read what has arrived now, not when the loop comes to it. The link may end, and be freed, in it.
- */
-void obi_connection_look(struct obi_connection *link);
+/* Read what has arrived at once, without waiting for the loop. The connection may end, and be
+ * freed, in this call. */
+void obi_connection_look(struct obi_connection *conn);
 
-/* What the kernel vouches for about the peer; size is 0 while it dials. */
-const struct ob_peer *obi_connection_peer(const struct obi_connection *link);
+/* The facts about the peer that the kernel vouches for; size is 0 while the connection dials. */
+const struct ob_peer *obi_connection_peer(const struct obi_connection *conn);
 
-/* Write out what is queued, as far as it goes at once, and end with code and text. */
-void obi_connection_close(struct obi_connection *link, int code, const char *text);
+/* Write as much of the queue as can be written at once, and end with code and text. */
+void obi_connection_close(struct obi_connection *conn, int code, const char *text);
 
-/* Write out everything, half-close, and end at the peer's end of stream or after ms. */
-void obi_connection_shutdown(struct obi_connection *link, int64_t ms);
+/* Write the whole queue, close the writing side, and end when the peer ends the stream, or after
+ * ms. */
+void obi_connection_shutdown(struct obi_connection *conn, int64_t ms);
 
-/* Do that, if its keys are worn and nobody would be disturbed; whether it did. `ending` comes
- * first. The link must be open. */
-bool obi_connection_end_if_worn(struct obi_connection *link);
+/* Shut down for new keys, with the event `ending`, if the keys are worn and no call is in flight.
+ * Returns whether it did. The connection must be open. */
+bool obi_connection_end_if_worn(struct obi_connection *conn);
 
 /* Close without a callback, and free. Calls in flight end with code, OB_ECLOSED or OB_ECONNLOST.
- * link may be NULL. */
-void obi_connection_drop(struct obi_connection *link, int code, const char *text);
-void obi_connection_free(struct obi_connection *link);
+ * conn may be NULL. */
+void obi_connection_drop(struct obi_connection *conn, int code, const char *text);
+void obi_connection_free(struct obi_connection *conn);
 
 #endif

@@ -190,7 +190,8 @@ static void dispatch_unauthenticated(struct obi_session *s, const struct ob_mess
 	} else if (s->setup.role == OB_AUTH_ACCEPTOR && m->kind == OB_REQUEST) {
 		obi_authentication_request(s, m, more);
 	} else {
-		obi_session_fail(s, OB_EAUTH, "a message out of place before authentication");
+		obi_session_fail(s, OB_EAUTH,
+				 "the peer sent an unexpected message before authentication");
 	}
 }
 
@@ -210,7 +211,7 @@ static void dispatch_one(struct obi_session *s, const struct ob_message *m)
 		obi_answer(s, &m->id, &m->error, NULL);
 		break;
 	default:
-		obi_session_fail(s, OB_EPROTO, "a message out of place");
+		obi_session_fail(s, OB_EPROTO, "the peer sent a message of an unexpected kind");
 	}
 }
 

@@ -9,8 +9,8 @@ static bool put_counted(struct ob_sink *out, struct ob_bytes text)
 	return ob_sink_put(out, len, 2) && ob_sink_put(out, text.data, text.len);
 }
 
-/* "outboard/1", the codec, and the mechanisms joined by commas, each behind its length in two
- * bytes, big-endian. */
+/* "outboard/1", the codec, and the mechanisms joined by commas; each is preceded by its length in
+ * two bytes, big-endian. */
 static int build_prologue(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	char list[OBI_MECHANISMS_MAX * 32];
@@ -24,7 +24,8 @@ static int build_prologue(struct obi_handshake *auth, struct ob_error *reterr)
 	put_counted(&out, ob_bytes_text(auth->setup->codec));
 	put_counted(&out, ob_bytes_of(list, names.len));
 	if (names.failed || out.failed) {
-		return obi_fail(reterr, OB_EINVAL, 0, "too many authenticators, or too long names");
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"the names of the authenticators are too long");
 	}
 	auth->params.prologue = ob_bytes_of(auth->prologue, out.len);
 	return OB_OK;
@@ -38,7 +39,7 @@ static int take_identity(struct obi_handshake *auth, struct ob_error *reterr)
 		ob_sink_text(&out, "outboard");
 	} else if (ops->identity(auth->exchange, &auth->params, &out) < 0 || out.failed ||
 		   out.len == 0) {
-		return obi_fail(reterr, OB_EAUTH, 0, "authenticator %s named no subject",
+		return obi_fail(reterr, OB_EAUTH, 0, "authenticator %s returned no valid subject",
 				obi_handshake_mechanism(auth));
 	}
 	auth->subject_len = out.len;
@@ -53,7 +54,7 @@ static void end_exchange(struct obi_handshake *auth)
 	}
 }
 
-/* This mechanism has passed; go to the next one that exchanges messages. */
+/* The current mechanism has passed: go on to the next one that exchanges messages. */
 static int pass(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
@@ -136,7 +137,7 @@ const char *obi_handshake_mechanism(const struct obi_handshake *auth)
 	return auth->setup->mechanisms[auth->at].name;
 }
 
-/* One step of the mechanism whose turn it is; the exchange begins with the first. */
+/* One step of the current mechanism. The first one creates the exchange. */
 static int step(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out,
 		struct ob_error *reterr)
 {
@@ -150,19 +151,22 @@ static int step(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *
 	}
 	int r = ops->step(auth->exchange, in, out, reterr);
 	if (r >= 0 && out->failed) {
-		return obi_fail(reterr, OB_ETOOBIG, 0, "authenticator %s wrote too much",
+		return obi_fail(reterr, OB_ETOOBIG, 0,
+				"authenticator %s wrote a message that is too long",
 				obi_handshake_mechanism(auth));
 	}
-	return r > OB_AUTH_MORE ? obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s: bad state",
-					   obi_handshake_mechanism(auth))
-				: r;
+	return r > OB_AUTH_MORE
+		   ? obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s returned an unknown state",
+			      obi_handshake_mechanism(auth))
+		   : r;
 }
 
 int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out,
 		      struct ob_error *reterr)
 {
 	if (auth->satisfied) {
-		return obi_fail(reterr, OB_EAUTH, 0, "the peer wants more of %s than there is",
+		return obi_fail(reterr, OB_EAUTH, 0,
+				"authenticator %s: the peer continues an exchange that is complete",
 				obi_handshake_mechanism(auth));
 	}
 	int r = step(auth, in, out, reterr);
@@ -181,7 +185,8 @@ int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in, stru
 		r = OB_AUTH_MORE;
 	}
 	if (r == OB_AUTH_MORE) {
-		return obi_fail(reterr, OB_EAUTH, 0, "the peer ended %s too early",
+		return obi_fail(reterr, OB_EAUTH, 0,
+				"authenticator %s: the peer ended the exchange too early",
 				obi_handshake_mechanism(auth));
 	}
 	return r < 0 ? r : pass(auth, reterr);
@@ -191,7 +196,7 @@ int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struc
 			 struct ob_sink *out, struct ob_error *reterr)
 {
 	if (!ob_bytes_is(name, obi_handshake_mechanism(auth))) {
-		return obi_fail(reterr, OB_EAUTH, 0, "the peer tries another authenticator than %s",
+		return obi_fail(reterr, OB_EAUTH, 0, "the peer uses another authenticator than %s",
 				obi_handshake_mechanism(auth));
 	}
 	bool first = auth->exchange == NULL && auth->setup->mechanisms[auth->at].ops->seal != NULL;

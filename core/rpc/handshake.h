@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/handshake - one end of the authentication of one connection: a list of mechanisms, run in
- * order, every one of which must pass. It makes and takes the data of outboard.auth; the session
- * carries it.
+ * rpc/handshake - one end of the authentication of one connection: a list of mechanisms that run in
+ * order. All of them must pass. It makes and reads the data of outboard.auth;
+ * rpc/authentication carries it in messages.
  */
 #ifndef OBI_RPC_HANDSHAKE_H
 #define OBI_RPC_HANDSHAKE_H
@@ -15,8 +15,7 @@ enum { OBI_MECHANISMS_MAX = 8, OBI_HANDSHAKE_DATA_MAX = 4096, OBI_SUBJECT_MAX = 
 
 struct obi_mechanism {
 	const char *name;
-	const struct ob_auth_ops
-	    *ops; /* a whole table: the host has filled in what the plugin's lacks */
+	const struct ob_auth_ops *ops; /* complete: the host has filled in what the plugin lacks */
 };
 
 /* What a peer that is not authenticated yet has done: begun an exchange; shown that it knows the
@@ -28,11 +27,11 @@ struct obi_handshake_setup {
 	const struct ob_host *host;
 	const struct obi_mechanism *mechanisms;
 	uint32_t count;
-	const char *codec;	/* its name: part of the prologue */
+	const char *codec;	/* its name, a part of the prologue */
 	struct ob_bytes secret; /* 32 bytes, or empty */
-	uint32_t allowed_uid;	/* (uint32_t)-1: nobody besides us and root */
+	uint32_t allowed_uid;	/* trusted, as are root and the own user; UINT32_MAX: none */
 	bool parent_dials;
-	const uint32_t *uids; /* whom an acceptor admits besides; by number */
+	const uint32_t *uids; /* users and groups that an acceptor admits as well */
 	const uint32_t *gids;
 	uint32_t uid_count;
 	uint32_t gid_count;
@@ -43,13 +42,12 @@ struct obi_handshake_setup {
 struct obi_handshake {
 	const struct obi_handshake_setup *setup;
 	struct ob_auth_params params;
-	struct ob_auth *exchange; /* of the mechanism at `at` */
-	uint32_t at;	/* the mechanism that exchanges now; setup->count: all have passed */
-	bool satisfied; /* our side of it wants no more messages */
-	bool proved;	/* a mechanism that exchanges has passed */
-	bool repeated;	/* the peer began a mechanism that seals with a message that somebody has
-			   sent before */
-	struct ob_auth *sealer; /* the exchange of a mechanism that seals, when it has passed */
+	struct ob_auth *exchange; /* of mechanism `at` */
+	uint32_t at;		/* index of the current mechanism; setup->count: all have passed */
+	bool satisfied;		/* this side of it needs no more messages */
+	bool proved;		/* a mechanism that exchanges messages has passed */
+	bool repeated;		/* the first message of a sealing mechanism may be a replay */
+	struct ob_auth *sealer; /* the exchange of a sealing mechanism that has passed */
 	const struct ob_auth_ops *sealer_ops;
 	uint8_t prologue[512];
 	char subject[OBI_SUBJECT_MAX + 1]; /* of the last mechanism that passed */
@@ -57,39 +55,40 @@ struct obi_handshake {
 };
 
 /*
- * Begin: build the prologue and ask every mechanism that decides on peer facts. setup and peer must
- * outlive it. OB_EAUTH when one refuses. Free with obi_handshake_end(), whatever the result.
+ * Begin: build the prologue, and ask every mechanism that decides by the facts about the peer.
+ * OB_EAUTH: one of them refuses. setup and peer must outlive the handshake. Call
+ * obi_handshake_end() in any case.
  */
 int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup,
 			enum ob_auth_role role, const struct ob_peer *peer,
 			struct ob_error *reterr);
 
-/* Wipe, free, and forget the setup. auth may be all zero, or ended already; nothing but this and a
- * look at it may follow. */
+/* Wipe and free. auth may be all zero, or ended already. Afterwards its fields may be read, but no
+ * other function be called. */
 void obi_handshake_end(struct obi_handshake *auth);
 
 /* Whether every mechanism has passed. */
 bool obi_handshake_passed(const struct obi_handshake *auth);
 
-/* If the mechanism that has just passed seals: what it left behind, which is the caller's from here
- * on. Else NULL. */
+/* If the mechanism that has just passed seals: the object that seals, which the caller frees. Else
+ * NULL. */
 struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth,
 					  const struct ob_auth_ops **ret_ops);
 
-/* The name of the mechanism whose turn it is. */
+/* The name of the current mechanism. */
 const char *obi_handshake_mechanism(const struct obi_handshake *auth);
 
-/* Dialer: the next message to send. in is the peer's last one, empty at the start of a mechanism.
- */
+/* Dialer: make the next message. in is the last message of the peer, empty at the start of a
+ * mechanism. */
 int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out,
 		      struct ob_error *reterr);
 
-/* Dialer: the peer said "done", with these data; go on to the next mechanism. */
+/* Dialer: the peer answered "done" with these data; go on to the next mechanism. */
 int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in,
 			    struct ob_error *reterr);
 
-/* Acceptor: take a request's data and write the answer's. Returns enum ob_auth_state of this
- * mechanism, or OB_EAUTH. */
+/* Acceptor: read the data of a request and write those of the answer. Returns the enum
+ * ob_auth_state of this mechanism, or OB_EAUTH. */
 int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struct ob_bytes in,
 			 struct ob_sink *out, struct ob_error *reterr);
 

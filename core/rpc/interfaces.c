@@ -20,7 +20,7 @@ int obi_interfaces_add(struct obi_interfaces *list, const char *name,
 	size_t len = name != NULL ? strlen(name) : 0;
 	if (len == 0 || len > 128 || strchr(name, '.') != NULL || methods == NULL) {
 		return obi_fail(reterr, OB_EINVAL, 0,
-				"an interface name has 1 to 128 bytes and no dot");
+				"an interface name must have 1 to 128 bytes and no dot");
 	}
 	if (find(list, name, len) != NULL) {
 		return obi_fail(reterr, OB_EEXIST, 0, "interface %s is exposed already", name);

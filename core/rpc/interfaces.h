@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* interfaces - what one side exposes: named tables of methods, and finding the handler of a call.
- */
+/* rpc/interfaces - the interfaces that one side exposes: named tables of methods. */
 #ifndef OBI_RPC_INTERFACES_H
 #define OBI_RPC_INTERFACES_H
 

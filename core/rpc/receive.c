@@ -38,8 +38,9 @@ static void handle(struct obi_session *s, struct ob_bytes bytes, bool more)
 	} else {
 		obi_session_fail(s, r, "%s",
 				 err.text[0] != '\0' ? err.text
-				 : r == OB_ENOMEM ? "a message whose content needs too much memory"
-						  : "not a message of this protocol");
+				 : r == OB_ENOMEM
+				     ? "the peer sent a message that needs too much memory"
+				     : "the peer sent an invalid message");
 	}
 	obi_arena_reset(&s->arena);
 }
@@ -79,6 +80,16 @@ static bool goes_on(struct obi_session *s)
 	return s->state != OBI_SESSION_CLOSED && readable(s).len >= s->need;
 }
 
+static void refuse(struct obi_session *s, int code)
+{
+	if (code == OB_ETOOBIG) {
+		obi_session_fail(s, code, "the peer sent a message over the limit of %u bytes",
+				 s->codec_limits.message);
+	} else {
+		obi_session_fail(s, code, "the peer sent bytes that are not a message");
+	}
+}
+
 /* Handle the first message in the buffer. false: it is not complete, or the session ended. */
 static bool handle_next(struct obi_session *s)
 {
@@ -90,10 +101,7 @@ static bool handle_next(struct obi_session *s)
 		return false;
 	}
 	if (r < 0 || len > bytes.len) {
-		obi_session_fail(s, r < 0 ? r : OB_EPROTO,
-				 r == OB_ETOOBIG ? "a message over the limit of %u bytes"
-						 : "bytes that are not of this protocol (limit %u)",
-				 s->codec_limits.message);
+		refuse(s, r < 0 ? r : OB_EPROTO);
 		return false;
 	}
 	bool sealed = s->records.auth != NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/replay_cache.h"
 
-/* FNV-1a of 64 bits. Who could choose messages to collide has the secret, and need not. */
+/* FNV-1a of 64 bits. Making messages that collide requires the secret, so it gains nothing. */
 static uint64_t digest_of(struct ob_bytes message)
 {
 	uint64_t hash = 0xcbf29ce484222325u;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rpc/replay_cache - which first messages of a mechanism that seals an acceptor has answered
- * already. Such a message can be recorded and sent again; whoever does that shows that he once
- * listened, not that he knows anything. Only messages that the mechanism took are noted, and those
- * only who has the secret can make: so nobody else can drive the older ones out.
+ * rpc/replay_cache - the first messages of a sealing mechanism that an acceptor has answered. Such
+ * a message can be recorded and replayed by a peer that does not know the secret. Only messages
+ * that the mechanism accepted are stored, and making those requires the secret. So a peer without
+ * the secret cannot displace older entries.
  */
 #ifndef OBI_RPC_REPLAY_CACHE_H
 #define OBI_RPC_REPLAY_CACHE_H
@@ -12,13 +12,13 @@
 
 enum { OBI_REPLAY_CACHE_MAX = 256 };
 
-/* All zero: none. */
+/* All zero: empty. */
 struct obi_replay_cache {
 	uint64_t digest[OBI_REPLAY_CACHE_MAX];
 	uint32_t next, count;
 };
 
-/* Note the message; whether it was among the last OBI_REPLAY_CACHE_MAX different ones. */
+/* Store the message. Returns whether it was among the last OBI_REPLAY_CACHE_MAX different ones. */
 bool obi_replay_cache_seen(struct obi_replay_cache *seen, struct ob_bytes message);
 
 #endif

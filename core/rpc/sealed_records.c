@@ -19,7 +19,7 @@ void obi_sealed_records_end(struct obi_sealed_records *r)
 	explicit_bzero(r, sizeof *r);
 }
 
-/* ---- Out ---- */
+/* ---- Output ---- */
 
 bool obi_sealed_records_start(struct obi_buf *out)
 {
@@ -27,8 +27,8 @@ bool obi_sealed_records_start(struct obi_buf *out)
 	return ob_sink_put(obi_buf_sink(out), header, sizeof header);
 }
 
-/* How much of the plaintext goes into the next record: what stays behind must be nothing, or room
- * enough for the tag. */
+/* How much of the plaintext goes into the next record. The rest must be empty, or as long as the
+ * tag that overwrites its first bytes. */
 static size_t choose(size_t plain, size_t overhead)
 {
 	size_t most = OBI_RECORD_SIZE - OBI_RECORD_HEADER - overhead;
@@ -38,8 +38,7 @@ static size_t choose(size_t plain, size_t overhead)
 	return plain - most >= overhead ? most : most - overhead;
 }
 
-/* Make room for the tag behind what ends at `end`: behind the last byte, or over bytes that are put
- * aside. */
+/* Make room at `end` for a tag: at the end of the output, or over plaintext that is saved. */
 static bool make_room(struct obi_sealed_records *r, struct obi_buf *out, size_t end)
 {
 	size_t overhead = r->ops->overhead;
@@ -68,7 +67,7 @@ static uint8_t *header_of(struct obi_sealed_records *r, struct obi_buf *out, int
 			  : obi_buf_sink(out)->data + out->start;
 }
 
-/* Seal len bytes from `at`, with the tag behind them. */
+/* Seal len bytes at `at`; the tag follows them. */
 static int seal_one(struct obi_sealed_records *r, struct obi_buf *out, size_t at, size_t len,
 		    struct ob_error *reterr)
 {
@@ -88,8 +87,8 @@ static int seal_one(struct obi_sealed_records *r, struct obi_buf *out, size_t at
 	return OB_OK;
 }
 
-/* Another record follows: put the last tag into a seam, and back what it covers. `end` is where it
- * stands. */
+/* Another record follows: move the last tag, which is at `end`, into a seam, and restore the
+ * plaintext under it. */
 static void make_seam(struct obi_sealed_records *r, struct obi_buf *out, size_t end)
 {
 	uint8_t *tag = obi_buf_sink(out)->data + out->start + end;
@@ -102,7 +101,7 @@ static int seal_some(struct obi_sealed_records *r, struct obi_buf *out, struct o
 {
 	size_t at = OBI_RECORD_HEADER, end = obi_buf_len(out);
 	if (end < at) {
-		return obi_fail(reterr, OB_EINVAL, 0, "nothing that could be a record");
+		return obi_fail(reterr, OB_EINVAL, 0, "no header was reserved for a record");
 	}
 	do {
 		size_t len = choose(end - at, r->ops->overhead);
@@ -119,7 +118,7 @@ static int seal_some(struct obi_sealed_records *r, struct obi_buf *out, struct o
 	return OB_OK;
 }
 
-/* Add a piece, without the first bytes of it that were sent. */
+/* Add a piece without its first bytes that were sent. */
 static void add_piece(struct obi_pieces *pieces, const uint8_t *data, size_t len, size_t *sent)
 {
 	size_t skip = *sent < len ? *sent : len;
@@ -129,8 +128,7 @@ static void add_piece(struct obi_pieces *pieces, const uint8_t *data, size_t len
 	}
 }
 
-/* The first header and the last tag are beside the plaintext that was sealed, all others in seams.
- */
+/* The first header and the last tag are next to their ciphertext; all others are in seams. */
 static void list_pieces(const struct obi_sealed_records *r, const struct obi_buf *out,
 			struct obi_pieces *ret)
 {
@@ -171,19 +169,20 @@ void obi_sealed_records_wrote(struct obi_sealed_records *r, struct obi_buf *out,
 	if (r->sent < r->sealed) {
 		return;
 	}
-	/* Where the last tag ends; the seams are not in the queue. */
+	/* The end of the last tag in the queue, which does not contain the seams. */
 	size_t gone = r->sealed - (size_t)(r->count - 1) * (r->ops->overhead + OBI_RECORD_HEADER);
 	if (r->aside_len > 0) {
 		gone -= r->aside_len;
 		memcpy(obi_buf_sink(out)->data + out->start + gone, r->aside, r->aside_len);
 	}
-	/* The last two bytes that have gone become the next header. */
+	/* The last two bytes that were written become the next header. */
 	obi_buf_consume(out, obi_buf_len(out) > gone ? gone - OBI_RECORD_HEADER : gone);
 	r->sealed = r->sent = r->aside_len = 0;
 	r->count = 0;
 }
 
-/* What is left when it is over must do for a full queue: of noise it is 256 GiB. */
+/* The records that are left at SPENT must suffice for a full queue; with noise they carry 256 GiB.
+ */
 enum obi_wear obi_sealed_records_wear(const struct obi_sealed_records *r)
 {
 	uint64_t most = r->auth != NULL ? r->ops->records_max : 0;
@@ -195,7 +194,7 @@ enum obi_wear obi_sealed_records_wear(const struct obi_sealed_records *r)
 									      : OBI_WEAR_WORN;
 }
 
-/* ---- In ---- */
+/* ---- Input ---- */
 
 static int refuse(struct obi_sealed_records *r, struct ob_error *reterr, const char *why)
 {
@@ -203,7 +202,7 @@ static int refuse(struct obi_sealed_records *r, struct ob_error *reterr, const c
 	return obi_fail(reterr, OB_EAUTH, 0, "%s", why);
 }
 
-/* Cut the gap that was left between plaintext and what has not been opened. */
+/* Close the gap between the plaintext and the bytes that were not opened. */
 static void close_gap(struct obi_sealed_records *r, struct obi_buf *in, size_t from)
 {
 	size_t rest = obi_buf_len(in) - from;
@@ -230,19 +229,19 @@ int obi_sealed_records_open(struct obi_sealed_records *r, struct obi_buf *in, si
 		uint8_t *record = front + at + OBI_RECORD_HEADER;
 		size_t whole = (size_t)(front[at] << 8 | front[at + 1]);
 		if (whole < r->ops->overhead || whole > max) {
-			return refuse(r, reterr, "a record of a length that is out of bounds");
+			return refuse(r, reterr, "a record has an invalid length");
 		}
 		if (whole > len - at - OBI_RECORD_HEADER) {
 			break;
 		}
 		ptrdiff_t n = r->ops->open(r->auth, record, whole);
 		if (n == OB_ECLOSED) {
-			return refuse(r, reterr, "a record more than the keys may open");
+			return refuse(r, reterr, "the keys may open no more records");
 		}
 		if (n < 0 || (size_t)n != whole - r->ops->overhead) {
 			return refuse(r, reterr,
-				      "a record that cannot be opened: it was changed, or sealed "
-				      "with another key");
+				      "a record cannot be opened: it was changed, or sealed with "
+				      "another key");
 		}
 		memmove(front + r->opened, record, (size_t)n);
 		r->opened += (size_t)n;

@@ -116,10 +116,10 @@ void obi_session_ended(struct obi_session *s, const struct ob_error *err)
 	} else if (obi_buf_len(&s->in) > 0) {
 		obi_fail(&end, OB_ECONNLOST, 0, "the connection ended within a message");
 	} else if (s->records.auth != NULL && !s->peer_bye) {
-		obi_fail(&end, OB_ECONNLOST, 0, "the connection was cut: no goodbye came");
+		obi_fail(&end, OB_ECONNLOST, 0, "the connection was cut: the peer sent no $/bye");
 	} else {
 		obi_fail(&end, OB_ECONNLOST, 0, "the peer closed the connection%s",
-			 s->peer_bye ? " in good order" : "");
+			 s->peer_bye ? " after $/bye" : "");
 	}
 	finish(s, &end);
 }
@@ -212,7 +212,7 @@ static int refuse_send(int r, struct ob_error *reterr, const struct obi_session 
 	}
 }
 
-/* Whether something of ours may be sent now. */
+/* Whether a call or notification can be sent now. */
 static int check_open(struct obi_session *s, const struct ob_value *params, struct ob_error *reterr)
 {
 	if (s->state != OBI_SESSION_OPEN || s->said_bye) {

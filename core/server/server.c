@@ -187,7 +187,8 @@ static int make_parts(struct ob_server *s, struct ob_error *reterr)
 	s->parent = peer != NULL ? obi_client_new(peer, NULL) : NULL;
 	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->parent == NULL || s->stop_fd < 0) {
-		return obi_fail(reterr, OB_ENOMEM, s->stop_fd < 0 ? errno : 0, "making a server");
+		return obi_fail(reterr, OB_ENOMEM, s->stop_fd < 0 ? errno : 0,
+				"creating the server");
 	}
 	s->logger = s->options.logger;
 	s->own_logger = s->logger == NULL;
@@ -238,14 +239,14 @@ int ob_server_open(const struct ob_server_options *options, ob_server **ret_serv
 	return OB_OK;
 }
 
-/* ---- What it offers ---- */
+/* ---- Interfaces and probes ---- */
 
 int ob_server_expose(ob_server *s, const char *interface_name, const struct ob_method *methods,
 		     void *user, struct ob_error *reterr)
 {
 	if (s->started) {
 		return obi_fail(reterr, OB_EBUSY, 0,
-				"interfaces are exposed before the server starts");
+				"interfaces must be exposed before the server starts");
 	}
 	if (interface_name != NULL && strncmp(interface_name, "outboard", 8) == 0) {
 		return obi_fail(reterr, OB_EINVAL, 0,
@@ -295,7 +296,7 @@ int ob_server_update_config(ob_server *s, int (*fn)(void *user, struct ob_config
 	int r = ob_config_read(s->config_path, &config, reterr);
 	if (r == OB_OK) {
 		r = fn(user, &config);
-		r = r < 0 ? obi_fail(reterr, r, 0, "the config was left as it is")
+		r = r < 0 ? obi_fail(reterr, r, 0, "the function failed; the config is unchanged")
 			  : ob_config_write(s->config_path, &config, reterr);
 	}
 	if (r == OB_OK) {
@@ -308,7 +309,7 @@ int ob_server_update_config(ob_server *s, int (*fn)(void *user, struct ob_config
 	return r;
 }
 
-static int tell_ready(void *user, struct ob_config *config)
+static int mark_ready(void *user, struct ob_config *config)
 {
 	char *address = obi_acceptor_address(&((struct ob_server *)user)->acceptor);
 	if (address == NULL) {
@@ -427,9 +428,9 @@ static void hang_up(struct ob_server *s)
 static int publish(struct ob_server *s, struct ob_error *reterr)
 {
 	if (s->config_path != NULL) {
-		return ob_server_update_config(s, tell_ready, s, reterr);
+		return ob_server_update_config(s, mark_ready, s, reterr);
 	}
-	int r = tell_ready(s, &s->config);
+	int r = mark_ready(s, &s->config);
 	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "out of memory");
 }
 
@@ -502,7 +503,7 @@ int ob_server_run(ob_server *s, struct ob_error *reterr)
 	struct pollfd waiting = {.fd = s->stop_fd, .events = POLLIN};
 	if (s->rt->mode == OB_RUNTIME_ATTACHED) {
 		return obi_fail(reterr, OB_ENOTSUP, 0,
-				"on an attached runtime the application turns the loop");
+				"an attached runtime: the application runs the loop");
 	}
 	int r = obi_check_may_block(s->rt, reterr);
 	if (r < 0) {
@@ -526,8 +527,8 @@ static void on_close_task(void *user)
 }
 
 /*
- * Inside a callback what is on the stack still needs the server: it is closed from the loop; or,
- * where the loop is its own, by ob_server_run(), which returns then.
+ * Inside a callback the server is still in use by functions on the stack. It is then closed from
+ * the loop; or, if it owns its runtime, by ob_server_run() before it returns.
  */
 void ob_server_close(ob_server *s)
 {

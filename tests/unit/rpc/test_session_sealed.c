@@ -496,8 +496,8 @@ static void an_end_that_was_said_differs_from_a_cut(void **state)
 		obi_session_ended(&p->child.session, NULL);
 		assert_int_equal(p->child.why.code, OB_ECONNLOST);
 		assert_string_equal(p->child.why.text,
-				    said ? "the peer closed the connection in good order"
-					 : "the connection was cut: no goodbye came");
+				    said ? "the peer closed the connection after $/bye"
+					 : "the connection was cut: the peer sent no $/bye");
 		free_pair(p);
 	}
 }
