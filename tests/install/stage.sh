@@ -9,15 +9,18 @@ rm -rf "$OB_TEST_STAGE"
 
 library=$OB_TEST_STAGE/$OB_TEST_LIBDIR
 bad=0
-for file in "$OB_TEST_STAGE"/include/outboard/{abi,value,transport,codec,auth,outboard}.h \
-	"$library"/liboutboard.a "$library"/cmake/outboard/outboardConfig.cmake \
+for header in "$OB_TEST_SOURCE"/include/outboard/*.h; do
+	cmp -s "$header" "$OB_TEST_STAGE/include/outboard/${header##*/}" || { echo "not installed: $header" && bad=1; }
+done
+for file in "$library"/liboutboard.a "$library"/cmake/outboard/outboardConfig.cmake \
 	"$library"/cmake/outboard/outboardConfigVersion.cmake "$library"/cmake/outboard/OutboardPlugin.cmake "$library"/pkgconfig/outboard.pc \
 	"$library"/outboard/plugins/{unix,msgpack,token,bearer,peercred,noise}.so "$OB_TEST_STAGE"/bin/outboard; do
 	[ -e "$file" ] || { echo "not installed: ${file#"$OB_TEST_STAGE"/}" && bad=1; }
 done
-# Nothing that was installed is for others to write, and nothing of it knows the build tree.
+# Others may write nothing that was installed, and no run path leads to the build tree: only the command has one, to its library.
 writable=$(find "$OB_TEST_STAGE" ! -type l -perm /022 -printf '%P ')
 [ -z "$writable" ] || { echo "others may write: $writable" && bad=1; }
-rpath=$(find "$OB_TEST_STAGE" -type f \( -name '*.so*' -o -path '*/bin/*' \) -exec readelf -d {} + | grep -E 'R(UN)?PATH' || true)
+rpath=$(find "$OB_TEST_STAGE" -type f \( -name '*.so*' -o -path '*/bin/*' \) -exec readelf -d {} + |
+	grep -E 'R(UN)?PATH' | grep -vF "[\$ORIGIN/" || true)
 [ -z "$rpath" ] || { echo "a run path is left: $rpath" && bad=1; }
 [ "$bad" = 0 ] && find "$OB_TEST_STAGE" ! -type d -printf '%M %P\n' | sort -k 2

@@ -104,6 +104,9 @@ must_not "A plugin includes a header for users" "$(includes "<outboard/($user_he
 must_not "An example includes a header that is not for users" \
 	"$(includes "[<\"](outboard|$core)/" examples | but_for '<outboard/outboard\.h>|^examples/plugin[-/]')"
 
+must_not "The command includes more of core/ than base/ and json/" \
+	"$(includes '"' cli | but_for '"(cli|conformance|base|json)/')"
+
 must_not "libev is included outside core/loop/loop.c" \
 	"$(includes '[<"]ev(\+\+)?\.h' core cli "${plugins[@]}" | but_for '^core/loop/loop\.c:')"
 must_not "dlopen is called outside core/plugin/loader.c" \
