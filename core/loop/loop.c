@@ -13,12 +13,12 @@
 struct obi_loop {
 	struct ev_loop *ev;
 	bool attached;
-	ev_prepare prepare; /* attached: runs the tasks before each sleep; on a loop of ours
+	ev_prepare prepare; /* attached: runs the tasks before each sleep; on our own loop
 			       obi_loop_turn() does */
-	ev_check check;	    /* forgets the cached time after it */
-	ev_async async;	    /* other threads' way in */
-	int64_t now;	    /* 0: not read in this turn */
-	bool awake; /* between a sleep and the end of its turn: only then does time stand still */
+	ev_check check;	    /* clears the cached time after each sleep */
+	ev_async async;	    /* wakes the loop from other threads */
+	int64_t now;	    /* the cached time; 0 if not read in this turn */
+	bool awake;	    /* between a sleep and the end of the turn: the time is cached */
 	struct obi_task *tasks;
 	struct obi_task **tasks_end;
 	atomic_uint refs;
@@ -99,7 +99,7 @@ static void on_async(struct ev_loop *ev, ev_async *async, int events)
 	run_jobs(async->data);
 }
 
-/* In an application's loop our housekeeping alone must not keep ev_run() from returning. */
+/* In an application's loop, these watchers alone must not keep ev_run() from returning. */
 static void start_own_watchers(struct obi_loop *loop)
 {
 	ev_prepare_init(&loop->prepare, on_prepare);
@@ -120,8 +120,8 @@ static void start_own_watchers(struct obi_loop *loop)
 }
 
 /*
- * With epoll or not at all. libev's other ways cannot have a descriptor closed by one thread while
- * the loop's sleeps (poll ends the process by an assertion), and select has room for 1024.
+ * Only with epoll. libev's other backends do not allow one thread to close a descriptor while the
+ * thread of the loop sleeps (poll fails an assertion), and select is limited to 1024 descriptors.
  */
 static struct ev_loop *new_ev(void)
 {
@@ -230,8 +230,8 @@ static int64_t now_us(void)
 	return obi_clock_ns(CLOCK_MONOTONIC) / 1000;
 }
 
-/* Poll without sleeping while I/O keeps coming; the peer may need this processor, so give it away
- * between looks. */
+/* Poll without sleeping while I/O keeps coming. Yield between polls: the peer may need this
+ * processor. */
 static bool busy_poll(struct obi_loop *loop)
 {
 	uint32_t seen = loop->io_seen;
@@ -249,8 +249,7 @@ static bool busy_poll(struct obi_loop *loop)
 
 void obi_loop_turn(struct obi_loop *loop, bool block)
 {
-	/* A task may have done what the caller waits for, so it must get to look before anything
-	 * sleeps. */
+	/* A task may have caused what the caller waits for, so return before any sleep. */
 	if (run_tasks(loop)) {
 		return;
 	}
@@ -283,8 +282,9 @@ static void on_retry(struct ev_loop *ev, ev_timer *watcher, int events)
 }
 
 /*
- * The kernel is out of memory for it, or of watches: libev has stopped the watcher, and calls it as
- * if everything had happened. To believe that would make a living process a dead one.
+ * The kernel has no memory or no watches left: libev has stopped the watcher and reports all
+ * events. Taken as real, they would mean that a living process is dead. So the watch is tried again
+ * later.
  */
 static void watch_later(struct obi_io *io)
 {
@@ -349,11 +349,10 @@ void obi_timer_set(struct obi_loop *loop, struct obi_timer *timer, int64_t ms)
 	obi_timer_stop(timer);
 	timer->loop = loop;
 	timer->at = obi_now_ms() + ms;
-	/* libev counts from the start of the turn, which may be long ago. */
+	/* libev counts from the start of the turn, which may be long past. */
 	ev_now_update(loop->ev);
 	ev_timer_init(watcher, on_timer, (double)ms / 1000.0, 0.0);
-	/* Behind whatever can be read in the same turn: what has come is not late, however late we
-	 * are. */
+	/* After all I/O of the same turn: input that has arrived is not late, even if we are. */
 	ev_set_priority(watcher, EV_MINPRI);
 	watcher->data = timer;
 	ev_timer_start(loop->ev, watcher);
@@ -435,7 +434,7 @@ bool obi_loop_post(struct obi_loop *loop, struct obi_job *job)
 	if (open) {
 		*loop->jobs_end = job;
 		loop->jobs_end = &job->next;
-		/* Under the lock, so that the loop cannot be closed between the two. */
+		/* Under the lock, so that the loop cannot be closed in between. */
 		ev_async_send(loop->ev, &loop->async);
 	}
 	pthread_mutex_unlock(&loop->lock);

@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 
-/* A directory that cannot be watched any more (the user's watches are used up) is looked at so
- * often instead. */
+/* The interval of reports for a directory that the kernel does not watch any more, because the user
+ * has no watches left. */
 enum { POLL_MS = 1000 };
 
 struct obi_rename_watch_hub {
@@ -19,7 +19,7 @@ struct obi_rename_watch_hub {
 	int fd;
 	struct obi_io io;
 	uint32_t watches;
-	struct obi_key_table table; /* those that the kernel watches, by its number for them */
+	struct obi_key_table table; /* the watches in the kernel, by watch descriptor */
 };
 
 static struct obi_rename_watch *watch_of(struct obi_key_node *node)
@@ -28,10 +28,10 @@ static struct obi_rename_watch *watch_of(struct obi_key_node *node)
 						   offsetof(struct obi_rename_watch, node));
 }
 
-/* ---- In the kernel ---- */
+/* ---- Kernel watches ---- */
 
-/* The kernel drops the watch with its first event (IN_ONESHOT). Two watches of one directory share
- * the kernel's. */
+/* The kernel removes the watch with its first event (IN_ONESHOT). Two watches of one directory
+ * share one kernel watch. */
 static int enter_kernel(struct obi_rename_watch *watch)
 {
 	char path[64];
@@ -54,8 +54,8 @@ static void leave_table(struct obi_rename_watch *watch)
 
 /* ---- Reports ---- */
 
-/* Each report is a debt of one gap. As many are allowed at once as make OBI_RENAME_BURST gaps of
- * debt. */
+/* The time until the next report. Each report moves paid_at by one gap; OBI_RENAME_BURST reports
+ * may come at once. */
 static int64_t wait_ms(const struct obi_rename_watch *watch)
 {
 	int64_t most = (OBI_RENAME_BURST - 1) * OBI_RENAME_GAP_MS;
@@ -63,7 +63,7 @@ static int64_t wait_ms(const struct obi_rename_watch *watch)
 	return ms > 0 ? ms : 0;
 }
 
-/* Watch again before the report: what changes from now on is another change. */
+/* Watch again before the report: later changes get a report of their own. */
 static void report(void *user)
 {
 	struct obi_rename_watch *watch = user;
@@ -75,8 +75,8 @@ static void report(void *user)
 	watch->fn(watch->user);
 }
 
-/* Reports come from tasks and timers, so that they can start and stop watches while the events are
- * read here. */
+/* Tasks and timers make the reports, because a report may start and stop watches while the events
+ * are read here. */
 static void note_change(struct obi_rename_watch *watch)
 {
 	int64_t ms = wait_ms(watch);
@@ -98,7 +98,7 @@ static void note_all(struct obi_rename_watch_hub *hub)
 	}
 }
 
-/* When the kernel's queue was full, any directory may have changed. */
+/* After an overflow of the kernel's queue, any directory may have changed. */
 static void note(struct obi_rename_watch_hub *hub, const struct inotify_event *event)
 {
 	struct obi_key_node *node;
@@ -162,8 +162,8 @@ int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **
 		watch->hub = NULL;
 		return obi_fail(reterr, obi_code_of_errno(sys), sys, "watching the data directory");
 	}
-	/* A watched descriptor keeps the application's loop running, so without watches it is not
-	 * watched. */
+	/* A watched descriptor keeps the application's loop running: watch it only while there are
+	 * watches. */
 	if ((*hub)->watches++ == 0) {
 		obi_io_set(loop, &(*hub)->io, (*hub)->fd, OB_READABLE);
 	}

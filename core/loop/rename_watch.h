@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop/rename_watch - watches directories for files that are renamed into them, or written, through
- * one inotify instance for a whole runtime.
+ * loop/rename_watch - watch directories for files that are renamed into them or written, with one
+ * inotify instance for each runtime.
  *
- * Start a watch before the change can happen. Callbacks of one watch are limited in rate, so that a
- * process that changes its directory without pause costs a bounded amount of work: the first few
+ * Start a watch before the change can happen. The callbacks of a watch are limited in rate, so that
+ * a process that changes its directory all the time causes a bounded amount of work: the first few
  * changes are reported at once, further ones at most every OBI_RENAME_GAP_MS. The last change is
  * always reported. Between a change and its report the kernel does not watch the directory, so
- * changes that are not reported cost nothing.
+ * changes without a report cost nothing.
  */
 #ifndef OBI_LOOP_RENAME_WATCH_H
 #define OBI_LOOP_RENAME_WATCH_H
@@ -15,32 +15,32 @@
 #include "base/key_table.h"
 #include "loop/loop.h"
 
-/* Reports at once; then one for each gap. */
+/* The number of reports at once; then one for each gap. */
 enum { OBI_RENAME_BURST = 4, OBI_RENAME_GAP_MS = 20 };
 
 struct obi_rename_watch_hub;
 
 struct obi_rename_watch {
 	struct obi_rename_watch_hub *hub; /* NULL: not watching */
-	struct obi_key_node node;	  /* in the hub's table, by the kernel's number */
+	struct obi_key_node node;	  /* in the table of the hub, by watch descriptor */
 	int dir_fd;
-	bool in_kernel;	 /* false: something has changed, and is to be reported */
-	int64_t paid_at; /* when the last report will be paid off, at one for each gap */
+	bool in_kernel;	 /* false: a change waits for its report */
+	int64_t paid_at; /* when all reports so far are covered, at one for each gap */
 	struct obi_task task;
 	struct obi_timer timer;
-	void (*fn)(void *user); /* something has changed in the directory, or may have */
+	void (*fn)(void *user); /* the directory has changed, or may have */
 	void *user;
 };
 
-/* Watch the directory of dir_fd, which must stay open until the watch is stopped. *hub is made on
- * first use. fn and user must be set, and the rest zero before the first start. */
+/* Watch the directory of dir_fd, which must stay open until the stop. *hub is created on first use.
+ * fn and user must be set; the other members must be zero before the first start. */
 int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub,
 			   struct obi_rename_watch *watch, int dir_fd, struct ob_error *reterr);
 
 /* No callback comes after it. */
 void obi_rename_watch_stop(struct obi_rename_watch *watch);
 
-/* hub may be NULL; no watch may be left. */
+/* hub may be NULL. All watches must be stopped. */
 void obi_rename_watch_hub_free(struct obi_rename_watch_hub *hub);
 
 #endif

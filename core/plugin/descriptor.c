@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* A plugin, with the text of its origin behind it. */
+/* A plugin followed by the text of its origin. */
 struct entry {
 	struct obi_plugin plugin;
 	char origin[];
@@ -30,8 +30,8 @@ bool obi_plugin_claims(const struct obi_plugin *plugin, struct ob_bytes scheme)
 	return *one != NULL;
 }
 
-/* "chaos+" stands for chaos+unix, chaos+tcp, and so on. */
-static bool stands_for(const char *claim, struct ob_bytes scheme)
+/* The claim "chaos+" covers chaos+unix, chaos+tcp, and so on. */
+static bool covers(const char *claim, struct ob_bytes scheme)
 {
 	size_t len = strlen(claim);
 	return claim[len - 1] == '+' && scheme.len > len && memcmp(scheme.data, claim, len) == 0;
@@ -40,13 +40,13 @@ static bool stands_for(const char *claim, struct ob_bytes scheme)
 bool obi_plugin_speaks(const struct obi_plugin *plugin, struct ob_bytes scheme)
 {
 	const char *const *one = plugin->as.transport.schemes;
-	while (*one != NULL && !ob_bytes_is(scheme, *one) && !stands_for(*one, scheme)) {
+	while (*one != NULL && !ob_bytes_is(scheme, *one) && !covers(*one, scheme)) {
 		one++;
 	}
 	return *one != NULL;
 }
 
-/* ---- From a descriptor ---- */
+/* ---- Creation from a descriptor ---- */
 
 static int judge_schemes(const char *const *schemes, struct ob_error *reterr)
 {
@@ -76,8 +76,7 @@ static int copy_ops(const struct ob_plugin *given, struct obi_plugin *plugin,
 	case OB_PLUGIN_AUTH:
 		return obi_vtable_auth(given->ops, &plugin->as.auth, reterr);
 	default:
-		return obi_fail(reterr, OB_EPLUGIN, 0,
-				"its kind, %u, is none that this library knows", given->kind);
+		return obi_fail(reterr, OB_EPLUGIN, 0, "its kind %u is unknown", given->kind);
 	}
 }
 

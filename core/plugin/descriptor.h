@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin/descriptor - one thing that a plugin file offers: its descriptor, judged, with our copy of
- * its table.
+ * plugin/descriptor - one plugin of a plugin file: its checked descriptor and our copy of its
+ * table.
  */
 #ifndef OBI_PLUGIN_DESCRIPTOR_H
 #define OBI_PLUGIN_DESCRIPTOR_H
@@ -11,16 +11,16 @@
 #include <outboard/transport.h>
 
 /*
- * Every member of the table that must be there is, and what its plugin does not have is zero. Name
- * and version are the plugin's own static text.
+ * All required members of the table are set; members that the plugin does not have are zero. Name
+ * and version are static text of the plugin.
  */
 struct obi_plugin {
 	struct obi_plugin *next; /* in order of registration */
 	const char *name;
 	const char *version;
-	const char *origin;	  /* the file it came from, or what obi_registry_add() was told */
-	uint32_t kind;		  /* enum ob_plugin_kind: which member of `as` is meant */
-	uint32_t descriptor_size; /* sizes as the plugin was compiled */
+	const char *origin;	  /* the file, or the origin given to obi_registry_add() */
+	uint32_t kind;		  /* enum ob_plugin_kind: selects the member of `as` */
+	uint32_t descriptor_size; /* sizes with which the plugin was compiled */
 	uint32_t table_size;
 	union {
 		struct ob_transport_ops transport;
@@ -30,9 +30,9 @@ struct obi_plugin {
 };
 
 /*
- * Judge a descriptor and its table, and copy them. origin (copied) says where it comes from. free()
- * it. OB_EPLUGIN, with the reason behind "plugin NAME (ORIGIN): ": malformed descriptor, table,
- * name or scheme, or an unknown kind. OB_ENOMEM.
+ * Check a descriptor and its table, and copy them. origin (copied) is the file or another source.
+ * Release with free(). OB_EPLUGIN, with the reason behind "plugin NAME (ORIGIN): ": malformed
+ * descriptor, table, name or scheme, or an unknown kind. OB_ENOMEM.
  */
 int obi_plugin_new(const struct ob_plugin *given, const char *origin,
 		   struct obi_plugin **ret_plugin, struct ob_error *reterr);
@@ -40,7 +40,7 @@ int obi_plugin_new(const struct ob_plugin *given, const char *origin,
 /* Whether a transport plugin claims exactly this scheme. */
 bool obi_plugin_claims(const struct obi_plugin *transport, struct ob_bytes scheme);
 
-/* Whether it speaks the scheme: claims it, or with a claim that ends in '+' all that begin so. */
+/* Whether it supports the scheme: a claim is equal to it, or ends in '+' and is its beginning. */
 bool obi_plugin_speaks(const struct obi_plugin *transport, struct ob_bytes scheme);
 
 /* "transport", "codec", "authenticator". */

@@ -17,9 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- Saying what is wrong ---- */
+/* ---- Errors ---- */
 
-/* "plugin NAME (PATH): reason", where the name is the file's without its ".so". */
+/* "plugin NAME (PATH): reason"; NAME is the file name without ".so". */
 static int refuse(const char *path, int code, int sys, struct ob_error *reterr, const char *reason)
 {
 	const char *base = strrchr(path, '/') + 1;
@@ -30,7 +30,7 @@ static int refuse(const char *path, int code, int sys, struct ob_error *reterr, 
 	return obi_fail(reterr, code, sys, "plugin %.*s (%s): %s", (int)len, base, path, reason);
 }
 
-/* What no entry of the path has. */
+/* The error for a name that no directory of the path has. */
 static int not_found(const char *const *dirs, const char *name, struct ob_error *reterr)
 {
 	char where[256] = "";
@@ -39,7 +39,7 @@ static int not_found(const char *const *dirs, const char *name, struct ob_error 
 		    snprintf(where + used, sizeof where - used, "%s%s", used > 0 ? ":" : "", *dirs);
 		used += n > 0 ? (size_t)n : 0;
 	}
-	return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s: there is no %s.so in %s", name, name,
+	return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s: no %s.so in %s", name, name,
 			where[0] != '\0' ? where : "the plugin path, which is empty");
 }
 
@@ -59,7 +59,7 @@ static int check_dir(const char *path, int dir, struct ob_error *reterr)
 {
 	struct stat st;
 	if (fstat(dir, &st) != 0) {
-		return refuse(path, OB_EIO, errno, reterr, "cannot look at its directory");
+		return refuse(path, OB_EIO, errno, reterr, "cannot stat its directory");
 	}
 	if (!is_ours(&st)) {
 		return refuse(path, OB_EPERM, 0, reterr,
@@ -93,7 +93,7 @@ static int check_file(const char *path, int fd, struct obi_plugin_file *ret,
 {
 	struct stat st;
 	if (fstat(fd, &st) != 0) {
-		return refuse(path, OB_EIO, errno, reterr, "cannot look at it");
+		return refuse(path, OB_EIO, errno, reterr, "cannot stat it");
 	}
 	if (!S_ISREG(st.st_mode)) {
 		return refuse(path, OB_EPLUGIN, 0, reterr, "not a regular file");
@@ -110,7 +110,7 @@ static int check_file(const char *path, int fd, struct obi_plugin_file *ret,
 	return check_elf(path, fd, reterr);
 }
 
-/* ---- Finding ---- */
+/* ---- Search ---- */
 
 /* Open the directory part of an absolute path. */
 static int open_dir_of(const char *path)
@@ -141,7 +141,7 @@ static int open_failure(const char *path, int sys, struct ob_error *reterr)
 	}
 }
 
-/* O_NONBLOCK: a FIFO in its place must not hold us up. */
+/* O_NONBLOCK: open() must not wait on a FIFO. */
 static int open_in(const char *path, struct obi_plugin_file *ret, struct ob_error *reterr)
 {
 	int fd = openat(ret->dir, strrchr(path, '/') + 1,
@@ -157,7 +157,7 @@ static int open_in(const char *path, struct obi_plugin_file *ret, struct ob_erro
 	return rc;
 }
 
-/* OB_ENOENT, with nothing said, when there is no such file. Takes path over. */
+/* OB_ENOENT, without an error text, if there is no such file. Takes path over. */
 static int open_path(char *path, struct obi_plugin_file *ret, struct ob_error *reterr)
 {
 	struct ob_error err;
@@ -208,9 +208,7 @@ int obi_plugin_file_open(const char *const *dirs, const char *name_or_path,
 		return obi_fail(reterr, OB_ENOMEM, 0, "plugin %.200s: out of memory", name_or_path);
 	}
 	int rc = open_path(path, ret, reterr);
-	return rc != OB_ENOENT
-		   ? rc
-		   : refuse(name_or_path, OB_EPLUGIN, 0, reterr, "there is no such file");
+	return rc != OB_ENOENT ? rc : refuse(name_or_path, OB_EPLUGIN, 0, reterr, "no such file");
 }
 
 void obi_plugin_file_close(struct obi_plugin_file *file)
@@ -223,16 +221,15 @@ void obi_plugin_file_close(struct obi_plugin_file *file)
 	file->path = NULL;
 }
 
-/* ---- Loading ---- */
+/* ---- Load ---- */
 
 /*
- * The name to load the file by: through the descriptor of its directory, so that it is the
- * directory we checked.
+ * Make the name for dlopen(). It goes through the descriptor of the directory that was checked.
  *
- * glibc takes two loads of one name for the same object before it looks at the files, and
- * descriptor numbers come again: the next directory to be opened could be given the first one's
- * plugin of that name. So the file's identity goes into the name, as a run of "/." and "//", which
- * the kernel skips: one pair for each bit of the device and of the inode.
+ * glibc takes two loads of the same name for the same object, before it looks at the files.
+ * Descriptor numbers are reused, so a plugin of the same name in the next directory would be taken
+ * for the first one. Therefore the name contains the identity of the file: one "/." or "//" for
+ * each bit of the device and the inode, which the kernel ignores.
  */
 static void name_through(const struct obi_plugin_file *file, char *name, size_t cap)
 {
@@ -247,7 +244,7 @@ static void name_through(const struct obi_plugin_file *file, char *name, size_t 
 	snprintf(name + used, cap - used, "%s", strrchr(file->path, '/'));
 }
 
-/* What the dynamic linker says, without the name only we understand. */
+/* The error of the dynamic linker, without the internal name. */
 static const char *why(const char *name)
 {
 	const char *text = dlerror();

@@ -19,7 +19,7 @@ struct file {
 };
 
 struct obi_registry {
-	struct ob_host host; /* plugins give it back: registry_of() */
+	struct ob_host host; /* plugins pass it back: registry_of() */
 	char **dirs;
 	struct obi_plugin *first; /* the built-in plugins come first */
 	size_t builtin_count;
@@ -98,7 +98,7 @@ void obi_registry_free(struct obi_registry *registry)
 	free(registry);
 }
 
-/* ---- Looking up ---- */
+/* ---- Lookup ---- */
 
 const struct obi_plugin *obi_registry_first(const struct obi_registry *registry)
 {
@@ -123,7 +123,7 @@ static const struct obi_plugin *by_claim(const struct obi_plugin *first, struct 
 	return first;
 }
 
-/* Who claims it in full comes before whoever claims all of its kind. */
+/* A claim of the full scheme comes before one that ends in '+'. */
 static const struct obi_plugin *by_scheme(const struct obi_plugin *first, struct ob_bytes scheme)
 {
 	const struct obi_plugin *plugin = by_claim(first, scheme);
@@ -136,15 +136,15 @@ static const struct obi_plugin *by_scheme(const struct obi_plugin *first, struct
 	return plugin;
 }
 
-/* ---- Registering ---- */
+/* ---- Registration ---- */
 
-/* Whether name and schemes are still free among the plugins from first on. */
+/* OB_EEXIST if a plugin from first on has the same name or claims one of the schemes. */
 static int judge_taken(const struct obi_plugin *first, const struct obi_plugin *plugin,
 		       struct ob_error *reterr)
 {
 	const struct obi_plugin *other = by_name(first, plugin->kind, plugin->name);
 	if (other != NULL) {
-		return obi_fail(reterr, OB_EEXIST, 0, "%s %s is registered already, from %s",
+		return obi_fail(reterr, OB_EEXIST, 0, "%s %s is already registered, from %s",
 				obi_plugin_kind_text(plugin->kind), plugin->name, other->origin);
 	}
 	if (plugin->kind != OB_PLUGIN_TRANSPORT) {
@@ -154,7 +154,7 @@ static int judge_taken(const struct obi_plugin *first, const struct obi_plugin *
 		other = by_claim(first, ob_bytes_text(*scheme));
 		if (other != NULL) {
 			return obi_fail(reterr, OB_EEXIST, 0,
-					"scheme %s is claimed already by %s, from %s", *scheme,
+					"scheme %s is already claimed by %s, from %s", *scheme,
 					other->name, other->origin);
 		}
 	}
@@ -174,8 +174,8 @@ static int check_taken(const struct obi_registry *registry, const struct obi_plu
 	return rc;
 }
 
-/* The list as a chain of plugins, not registered yet. On failure what is there of it is still the
- * caller's. */
+/* Make a chain of plugins from the list, without registering it. On failure the caller frees the
+ * chain. */
 static int make_chain(const struct obi_registry *registry, ob_plugin_list list, const char *origin,
 		      struct obi_plugin **chain, struct ob_error *reterr)
 {
@@ -267,7 +267,7 @@ int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry
 	return OB_OK;
 }
 
-/* ---- Loading ---- */
+/* ---- Load ---- */
 
 static bool is_loaded(const struct obi_registry *registry, const struct obi_plugin_file *file)
 {
@@ -318,9 +318,9 @@ int obi_registry_load(struct obi_registry *registry, const char *name_or_path,
 	return rc;
 }
 
-/* ---- Asking ---- */
+/* ---- Search with load ---- */
 
-/* The plugin file in which a scheme, or a transport of this name, is expected. */
+/* The name of the plugin file for a scheme or for a transport of this name. */
 static void file_of_scheme(struct ob_bytes scheme, char name[32])
 {
 	static const struct {
@@ -393,7 +393,7 @@ static int named_transport(struct obi_registry *registry, const char *name, stru
 		return rc;
 	}
 	if (!obi_plugin_speaks(plugin, scheme)) {
-		return obi_fail(reterr, OB_EINVAL, 0, "transport %s does not speak %.*s", name,
+		return obi_fail(reterr, OB_EINVAL, 0, "transport %s does not support %.*s", name,
 				(int)scheme.len, (const char *)scheme.data);
 	}
 	*ret_plugin = plugin;
@@ -406,11 +406,11 @@ static int load_for_scheme(struct obi_registry *registry, struct ob_bytes scheme
 	char name[32];
 	file_of_scheme(scheme, name);
 	if (!obi_name_is_plugin(ob_bytes_text(name))) {
-		return obi_fail(reterr, OB_EPLUGIN, 0, "no plugin can be called like that");
+		return obi_fail(reterr, OB_EPLUGIN, 0, "this is no valid plugin name");
 	}
 	int rc = obi_registry_load(registry, name, reterr);
 	if (rc == OB_OK && by_scheme(registry->first, scheme) == NULL) {
-		return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s offers none", name);
+		return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s has none for it", name);
 	}
 	return rc;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin/registry - the plugins a runtime knows, by kind and name, and transports by scheme.
+ * plugin/registry - the plugins of a runtime by kind and name, and its transports by scheme.
  *
- * What is asked for and not known is loaded from the plugin path, once. Registered plugins stay
- * until the registry is freed; pointers to them stay good until then, and the code behind them for
- * ever. There is no global state: two runtimes have two registries.
+ * A plugin that is not registered is loaded from the plugin path when it is first needed.
+ * Registered plugins stay until the registry is freed, and their code until the process ends. There
+ * is no global state: each runtime has its own registry.
  *
- * Not locked: its owner lets one thread in at a time.
+ * There is no lock: the owner admits one thread at a time.
  */
 #ifndef OBI_PLUGIN_REGISTRY_H
 #define OBI_PLUGIN_REGISTRY_H
@@ -22,16 +22,16 @@ struct obi_registry;
 int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry,
 		     struct ob_error *reterr);
 
-/* registry may be NULL. Everything made from its plugins must be gone. */
+/* registry may be NULL. All objects of its plugins must be freed before. */
 void obi_registry_free(struct obi_registry *registry);
 
-/* The services to hand to plugins. Lives as long as the registry. */
+/* The services for plugins. Valid as long as the registry. */
 const struct ob_host *obi_registry_host(const struct obi_registry *registry);
 
 /*
- * Register a list that is linked in, as if it came from a file called origin (copied; NULL: "linked
- * in"). All of it or nothing. OB_EPLUGIN: NULL or empty list, malformed descriptor or table.
- * OB_EEXIST: a name, or a scheme, is taken.
+ * Register a list that is linked into the program. origin is copied; NULL means "linked in". On
+ * failure nothing is registered. OB_EPLUGIN: NULL or empty list, malformed descriptor or table.
+ * OB_EEXIST: a name or a scheme is taken.
  */
 int obi_registry_add(struct obi_registry *registry, ob_plugin_list list, const char *origin,
 		     struct ob_error *reterr);
@@ -43,23 +43,23 @@ int obi_registry_load(struct obi_registry *registry, const char *name_or_path,
 		      struct ob_error *reterr);
 
 /*
- * A transport that speaks scheme: the one of that name, or (name NULL) the one that claims the
- * scheme. When there is none, the plugin file of that name is loaded first, or the one the scheme
- * is known to live in: "hvsock" in vsock, "a+b" in a, any other in one that is called like it.
- * OB_EINVAL: the named transport does not speak the scheme, or the scheme is not well-formed;
- * otherwise the failures of obi_registry_load(), and OB_EPLUGIN when the file offers no such thing.
+ * A transport for scheme: the one of that name, or, if name is NULL, the one that claims the
+ * scheme. If there is none, its plugin file is loaded first: the file of that name, or the file of
+ * the scheme ("hvsock" in vsock, "a+b" in a, any other scheme in the file of the same name).
+ * OB_EINVAL: the named transport does not support the scheme, or the scheme is malformed. Otherwise
+ * the failures of obi_registry_load(), and OB_EPLUGIN if the file has no such plugin.
  */
 int obi_registry_transport(struct obi_registry *registry, const char *name, struct ob_bytes scheme,
 			   const struct obi_plugin **ret_plugin, struct ob_error *reterr);
 
-/* The codec, the authenticator of that name; its file is loaded first if need be. Failures as
- * above. */
+/* The codec or authenticator of that name. Its file is loaded first if needed. Failures as above.
+ */
 int obi_registry_codec(struct obi_registry *registry, const char *name,
 		       const struct obi_plugin **ret_plugin, struct ob_error *reterr);
 int obi_registry_auth(struct obi_registry *registry, const char *name,
 		      const struct obi_plugin **ret_plugin, struct ob_error *reterr);
 
-/* The first registered plugin; go on with ->next. NULL: there is none. */
+/* The first registered plugin, or NULL. Continue with ->next. */
 const struct obi_plugin *obi_registry_first(const struct obi_registry *registry);
 
 #endif

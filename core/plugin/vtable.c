@@ -63,7 +63,8 @@ static const struct member codec_members[] = {
 };
 static const struct layout codec_layout = LAYOUT("codec table", struct ob_codec_ops, codec_members);
 
-/* What an authenticator needs depends on what else it has: judged after the copy. */
+/* The required members of an authenticator depend on each other: they are checked after the copy.
+ */
 static const struct member auth_members[] = {
     MEMBER(struct ob_auth_ops, flags, false),	 MEMBER(struct ob_auth_ops, admit, false),
     MEMBER(struct ob_auth_ops, create, false),	 MEMBER(struct ob_auth_ops, step, false),
@@ -81,8 +82,8 @@ static bool is_zero(const uint8_t *bytes, size_t n)
 	return n == 0;
 }
 
-/* Copy the members that given has into ret, which is as large as layout says. The size comes first
- * in every table. */
+/* Copy the members of given into ret, a table of layout->size bytes. The first member of every
+ * table is its size. */
 static int copy_table(const struct layout *layout, const void *given, void *ret,
 		      struct ob_error *reterr)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin/vtable - a plugin's table, checked and copied into one of ours.
+ * plugin/vtable - check the table of a plugin and copy it into one of ours.
  *
- * Size is the minor version: of a longer table we take what we know, of a shorter one what it has,
- * and everything else is zero. So an old plugin works under a new library and a new plugin under an
- * old one. A member that is cut in two by the table's size counts as absent.
+ * The size is the minor version. Of a longer table we take the members that we know, of a shorter
+ * one the members that it has; all other members are zero. So an old plugin works with a new
+ * library, and a new plugin with an old one. A member that the size cuts in two counts as absent.
  *
- * Refused, in every build type and by name: a table too short for a member that must be there, and
- * such a member that is NULL. The reasons start with "its ..."; the caller knows whose and puts the
- * plugin's name and file in front (obi_wrap).
+ * Refused, with the name of the member: a table too short for a required member, and a required
+ * member that is NULL. The reasons begin with "its ..."; the caller puts the name and the file of
+ * the plugin in front (obi_wrap).
  *
  * Only the table itself is read; no pointer in it is followed. On failure *ret is unchanged.
  */
@@ -19,28 +19,28 @@
 #include <outboard/codec.h>
 #include <outboard/transport.h>
 
-/* The descriptor: OB_EPLUGIN when it is too short, or without name, version or ops. Its kind and
- * name are not judged. */
+/* The descriptor. OB_EPLUGIN: it is too short, or has no name, version or ops. Kind and name are
+ * not checked. */
 int obi_vtable_plugin(const struct ob_plugin *given, struct ob_plugin *ret,
 		      struct ob_error *reterr);
 
-/* The three tables of operations. ret->size becomes the size of ours. OB_EPLUGIN as above. */
+/* The three tables of operations. ret->size becomes the size of our table. OB_EPLUGIN as above. */
 int obi_vtable_transport(const struct ob_transport_ops *given, struct ob_transport_ops *ret,
 			 struct ob_error *reterr);
 int obi_vtable_codec(const struct ob_codec_ops *given, struct ob_codec_ops *ret,
 		     struct ob_error *reterr);
 
-/* Also: admit or create must be there; step and destroy with create; overhead, seal and open all or
- * none, with create. */
+/* Also required: admit or create; step and destroy with create; overhead, seal and open all or
+ * none, and only with create. */
 int obi_vtable_auth(const struct ob_auth_ops *given, struct ob_auth_ops *ret,
 		    struct ob_error *reterr);
 
-/* Each member of a checked table of this kind (enum ob_plugin_kind) but its size, in order, and
- * whether it is there. */
+/* Call tell for each member of a checked table of this kind (enum ob_plugin_kind), in order and
+ * without the size, with whether it is set. */
 void obi_vtable_members(enum ob_plugin_kind kind, const void *table,
 			void (*tell)(void *user, const char *member, bool there), void *user);
 
-/* How large our tables of this kind are. */
+/* The size of our tables of this kind. */
 uint32_t obi_vtable_size(enum ob_plugin_kind kind);
 
 #endif

@@ -5,7 +5,7 @@
 set -euo pipefail
 export LC_ALL=C
 
-names=$(nm --defined-only --extern-only --format=posix "$1" 2>/dev/null | awk 'NF > 1 { print $1 }' | sort)
+names=$(nm --defined-only --extern-only --format=posix "$1" 2>/dev/null | awk '$2 ~ /^[A-Za-z]$/ { print $1 }' | sort)
 bad=$(grep -vE '^obi?_' <<<"$names" | sed 's/$/ does not begin with ob_ or obi_/'
 	uniq -d <<<"$names" | sed 's/$/ is defined twice/')
 echo "$(wc -l <<<"$names") names"

@@ -240,7 +240,7 @@ static void a_transport_is_found_by_name(void **state)
 		if (i == 0) {
 			expect(r, OB_OK, &err, NULL);
 		} else {
-			expect(r, OB_EINVAL, &err, "transport vsock does not speak hvsock");
+			expect(r, OB_EINVAL, &err, "transport vsock does not support hvsock");
 			f.connector = NULL;
 		}
 		clear(&place);
@@ -281,7 +281,7 @@ static void a_transport_by_name_is_for_its_own_address(void **state)
 	} rows[] = {{"hvsock", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000", NULL},
 		    {"vsock", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000", NULL},
 		    {"tcp", "vsock://any:5000", "hvsock:///run/vm/v.sock:5000",
-		     "transport tcp does not speak hvsock"}};
+		     "transport tcp does not support hvsock"}};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct family f;

@@ -29,14 +29,15 @@ def outboard(*args, **more):
 
 
 def outboard_as(user, *args):
-    """The same as another user, who may not be able to enter the directory of the build: a copy is run."""
+    """The same as another user, who may not be able to enter the directory of the build: copies are used."""
     with tempfile.TemporaryDirectory() as scratch:
         os.chmod(scratch, 0o755)
-        for file in [OUTBOARD, *glob.glob(os.path.join(BUILD, "liboutboard.so.*"))]:
+        for file in [OUTBOARD, *glob.glob(os.path.join(BUILD, "liboutboard.so.*")),
+                     *glob.glob(os.path.join(BUILD, "plugins", "*.so"))]:
             os.chmod(shutil.copy(file, scratch), 0o755)
         return subprocess.run([os.path.join(scratch, "outboard"), *map(str, args)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=PATIENCE, user=user, group=user, extra_groups=[],
-                              env={**os.environ, "LD_LIBRARY_PATH": scratch})
+                              env={**os.environ, "LD_LIBRARY_PATH": scratch, "OUTBOARD_PLUGIN_PATH": scratch})
 
 
 def is_alive(pid):

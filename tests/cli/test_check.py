@@ -30,9 +30,9 @@ CHILDREN = [
     ({"command": [ACTOR], "user": "no-such-user-here"}, [("user", "no-such-user-here")]),
     ({"command": [ACTOR], "group": "no-such-group-here"}, [("group", "no-such-group-here")]),
     ({"command": [ACTOR], "codec": "nonsense", "auth": ["token", "nonsense"]},
-     [("codec", "there is no nonsense.so"), ("auth", "there is no nonsense.so")]),
-    ({"command": [ACTOR], "transport": "nonsense"}, [("transport", "there is no nonsense.so")]),
-    ({"command": [ACTOR], "transport": "tcp"}, [("transport", "does not speak unix")]),
+     [("codec", "no nonsense.so"), ("auth", "no nonsense.so")]),
+    ({"command": [ACTOR], "transport": "nonsense"}, [("transport", "no nonsense.so")]),
+    ({"command": [ACTOR], "transport": "tcp"}, [("transport", "does not support unix")]),
     # What others can reach and is not encrypted, at either end.
     ({"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "auth": "token"}, [("auth", "without encryption is refused")]),
     ({"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "auth": "bearer", "allow_plaintext": True},

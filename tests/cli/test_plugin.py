@@ -104,15 +104,15 @@ class Check(Case):
     def test_fault_68_what_is_refused_is_told(self):
         for name, reason in (("no_symbol", "it does not export outboard_plugin_v1"), ("null_list", "returned NULL"),
                              ("empty_list", "an empty list"), ("short_table", "no room for encode"),
-                             ("missing_member", "lacks destroy"), ("wrong_kind", "its kind, 9"),
-                             ("duplicate_name", "is registered already"), ("unresolved", "undefined symbol")):
+                             ("missing_member", "lacks destroy"), ("wrong_kind", "its kind 9"),
+                             ("duplicate_name", "is already registered"), ("unresolved", "undefined symbol")):
             result, rows = findings(f"{MADE}/{name}.so")
             self.expect(result, REMOTE, None, "")
             self.assertEqual([row["verdict"] for row in rows][-1], "broken")
             self.assertIn(reason, rows[-1]["reason"])
         result, rows = findings("/nonexistent/x.so")
         self.assertEqual((result.returncode, len(rows)), (REMOTE, 1))
-        self.assertIn("there is no such file", rows[0]["reason"])
+        self.assertIn("no such file", rows[0]["reason"])
 
     def test_fault_69_what_kills_its_process_is_a_finding(self):
         for place, kind, promise in PLACES:
@@ -204,7 +204,7 @@ class Inspect(Case):
 
     def test_what_is_refused(self):
         self.expect(self.inspect("/nonexistent/x.so"), USAGE, "",
-                    "outboard: plugin x (/nonexistent/x.so): there is no such file\n")
+                    "outboard: plugin x (/nonexistent/x.so): no such file\n")
         result = self.inspect(f"{MADE}/null_list.so")
         self.expect(result, USAGE, "")
         self.assertIn("outboard_plugin_v1() returned NULL", result.stderr)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chaos transport: chaos+SCHEME://ADDRESS?PARAMETERS is SCHEME://ADDRESS, on which things go
- * wrong as the parameters and a seed say. For tests; docs/CHAOS.md has the parameters.
+ * The chaos transport: chaos+SCHEME://ADDRESS?PARAMETERS is SCHEME://ADDRESS with faults that the
+ * parameters and a seed determine. It is for tests; docs/CHAOS.md has the parameters.
  *
- * Two tables, since what is local is said of a table: chaos+unix is as local as unix is, and every
- * other as far away as it can be.
+ * There are two tables because OB_TRANSPORT_LOCAL is a flag of a table: chaos+unix is local, like
+ * unix; every other scheme is not.
  */
 #include "chaos/stream.h"
 
@@ -15,11 +15,11 @@
 static const char prefix[] = "chaos+";
 enum { PREFIX = sizeof prefix - 1, URI_MAX = 4096 };
 
-/* An address taken apart: what to do, and whom to ask. */
+/* The parts of an address. */
 struct address {
 	const struct ob_transport_ops *inner;
 	struct obi_chaos_params params;
-	struct ob_uri uri; /* the inner transport's, in text and memory */
+	struct ob_uri uri; /* of the inner transport, in text and memory */
 	struct ob_arena arena;
 	char text[URI_MAX + 1];
 	_Alignas(16) uint8_t memory[URI_MAX + 64];
@@ -28,7 +28,7 @@ struct address {
 struct ob_listener {
 	const struct ob_host *host;
 	const struct ob_transport_ops *inner;
-	struct ob_listener *listener; /* inner's */
+	struct ob_listener *listener; /* of inner */
 	struct obi_chaos_params params;
 	uint64_t accepted;
 	char query[];
@@ -37,10 +37,10 @@ struct ob_listener {
 struct ob_dial {
 	const struct ob_host *host;
 	const struct ob_transport_ops *inner;
-	struct ob_dial *dial; /* inner's */
+	struct ob_dial *dial; /* of inner */
 	struct obi_chaos_params params;
-	uint32_t place;		  /* whose connections are counted together */
-	struct ob_stream *stream; /* made beforehand */
+	uint32_t place;		  /* index into dialled */
+	struct ob_stream *stream; /* allocated before the connection exists */
 };
 
 /* ---- Addresses ---- */
@@ -55,18 +55,17 @@ static int find_inner(const struct ob_host *host, struct ob_bytes scheme,
 		      const struct ob_transport_ops **ret, struct ob_error *reterr)
 {
 	if (begins_with(scheme, prefix)) {
-		return host->fail(reterr, OB_EINVAL, 0,
-				  "chaos: it wraps other transports, and not itself");
+		return host->fail(reterr, OB_EINVAL, 0, "chaos: it cannot wrap itself");
 	}
 	*ret = host->find_transport(host, scheme);
 	if (*ret == NULL) {
-		return host->fail(reterr, OB_EPLUGIN, 0, "chaos: there is no transport for %.*s",
+		return host->fail(reterr, OB_EPLUGIN, 0, "chaos: no transport for %.*s",
 				  (int)scheme.len, (const char *)scheme.data);
 	}
-	/* We have said that chaos+unix is local. */
+	/* The table for chaos+unix has OB_TRANSPORT_LOCAL. */
 	if (ob_bytes_is(scheme, "unix") && ((*ret)->flags & OB_TRANSPORT_LOCAL) == 0) {
 		return host->fail(reterr, OB_EPERM, 0,
-				  "chaos: the transport for unix is none of this host only");
+				  "chaos: the transport for unix is not local to this host");
 	}
 	return OB_OK;
 }
@@ -154,7 +153,7 @@ static struct ob_stream *new_stream(const struct ob_host *host,
 	int sys = 0;
 	struct ob_stream *stream = obi_chaos_stream_new(host, inner, &sys);
 	if (stream == NULL) {
-		host->fail(reterr, OB_ENOMEM, sys, "chaos: making a connection");
+		host->fail(reterr, OB_ENOMEM, sys, "chaos: creating a connection");
 	}
 	return stream;
 }
@@ -166,13 +165,13 @@ static int begin(const struct ob_host *host, struct ob_stream *stream, struct ob
 	if (!obi_chaos_stream_begin(stream, inner, params, side, connection)) {
 		obi_chaos_stream_close(stream);
 		return host->fail(reterr, OB_ENOMEM, 0,
-				  "chaos: no memory or no thread for a connection");
+				  "chaos: out of memory or threads for a connection");
 	}
 	return OB_OK;
 }
 
-/* What a stream needs is there before the connection is taken, so that a shortage leaves it where
- * it waits. */
+/* The stream is allocated before accept(): if memory is short, the connection stays in the backlog.
+ */
 static int chaos_accept(struct ob_listener *listener, struct ob_stream **ret_stream,
 			struct ob_error *reterr)
 {
@@ -194,7 +193,7 @@ static int chaos_accept(struct ob_listener *listener, struct ob_stream **ret_str
 	return rc;
 }
 
-/* Who dials it goes through the same. */
+/* A dialer of this URI gets the same parameters. */
 static int chaos_local_uri(struct ob_listener *listener, struct ob_sink *out)
 {
 	ob_sink_text(out, prefix);
@@ -209,9 +208,10 @@ static int chaos_local_uri(struct ob_listener *listener, struct ob_sink *out)
 /* ---- Dial ---- */
 
 /*
- * How many connections were made, by address: each has a schedule of its own, or a child whose
- * first connection is reset while it authenticates would never be reached. A dial knows no others,
- * so this is the process's; addresses that fall together share a count, which harms nobody.
+ * The number of connections by hash of the address. Each connection has its own schedule: with the
+ * same one, a child whose first connection is reset during authentication would never be reached.
+ * The counts belong to the process because a dial does not know other dials. Addresses with the
+ * same hash share a count, which is harmless.
  */
 static atomic_uint_fast64_t dialled[256];
 

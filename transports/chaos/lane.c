@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { CELL = 64 }; /* bytes that share their latency */
+enum { CELL = 64 }; /* bytes with the same latency */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -43,8 +43,8 @@ size_t obi_chaos_lane_room(struct obi_chaos_lane *lane, uint8_t **ret_to)
 	return (size_t)least(free_bytes, OBI_CHAOS_LANE_CAP - begin);
 }
 
-/* Bytes of one moment share a mark. When there are too many moments the last ones share, too: what
- * came first waits for them. */
+/* Bytes of the same millisecond share a mark. If all marks are used, the last one is shared and
+ * takes the later time. */
 void obi_chaos_lane_took(struct obi_chaos_lane *lane, size_t n, int64_t now)
 {
 	uint32_t last =
@@ -80,7 +80,8 @@ static int64_t when_due(struct obi_chaos_lane *lane)
 	return when > lane->last_due ? when : lane->last_due;
 }
 
-/* Let all become due whose time has come. *ret_when: the moment of the first that has not. */
+/* Advance `due` over the bytes that are due now. *ret_when: the time of the first one that is not.
+ */
 static void advance(struct obi_chaos_lane *lane, int64_t now, int64_t *ret_when)
 {
 	while (lane->due < lane->taken) {
@@ -100,7 +101,7 @@ static void begin_pause(struct obi_chaos_lane *lane, int64_t now)
 	obi_chaos_mishap_again(&lane->pause);
 }
 
-/* From the next byte that goes out to where the ring, the piece, or something else ends. */
+/* The bytes from `given` to the end of the ring, of the piece, or to the next fault. */
 static struct ob_bytes piece(struct obi_chaos_lane *lane)
 {
 	uint64_t begin = lane->given % OBI_CHAOS_LANE_CAP;

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* What is left of a value. */
+/* The unread part of a value. */
 struct rest {
 	const uint8_t *at;
 	const uint8_t *end;
@@ -36,7 +36,7 @@ static bool take_number(struct rest *rest, uint64_t least, uint64_t most, uint64
 	return rest->at > start && n >= least && n <= most;
 }
 
-/* 0, or a number with its unit. */
+/* 0, or a number with a unit. */
 static bool take_time(struct rest *rest, uint64_t *ret_ms)
 {
 	static const struct {
@@ -60,7 +60,7 @@ static bool take_size(struct rest *rest, uint64_t *ret)
 	return take_number(rest, 1, OBI_CHAOS_CHOP_MAX, ret);
 }
 
-/* One, or two with .. between them. */
+/* One value, or two with ".." between them. */
 static bool take_range(struct rest *rest, bool (*take)(struct rest *rest, uint64_t *ret),
 		       struct obi_chaos_range *ret)
 {
@@ -71,7 +71,7 @@ static bool take_range(struct rest *rest, bool (*take)(struct rest *rest, uint64
 	return !take_text(rest, "..") || (take(rest, &ret->most) && ret->most >= ret->least);
 }
 
-/* 1/N or @N. Twice the number must not overflow. */
+/* 1/N or @N. The limit keeps twice N from overflowing. */
 static bool take_when(struct rest *rest, struct obi_chaos_when *ret)
 {
 	if (take_text(rest, "@")) {
@@ -82,7 +82,7 @@ static bool take_when(struct rest *rest, struct obi_chaos_when *ret)
 	return take_text(rest, "1/") && take_number(rest, 1, INT64_MAX / 2, &ret->bytes);
 }
 
-/* One of three words; the third stands for both others. */
+/* One of three words; the third is "both". */
 static bool take_choice(struct rest *rest, const char *first, const char *second, uint32_t *ret)
 {
 	const char *const words[] = {first, second, "both"};
@@ -173,7 +173,7 @@ static bool refuse(char why[OBI_CHAOS_WHY], struct ob_bytes shown, const char *b
 	return false;
 }
 
-/* name=value; seen has a bit for each parameter that there was. */
+/* Read name=value. seen has a bit for each parameter that was read. */
 static bool take_item(struct ob_bytes item, uint32_t *seen, struct obi_chaos_params *ret,
 		      char why[OBI_CHAOS_WHY])
 {
@@ -183,18 +183,19 @@ static bool take_item(struct ob_bytes item, uint32_t *seen, struct obi_chaos_par
 				equals != NULL ? (size_t)(equals - item.data) : item.len};
 	size_t which = find(name);
 	if (which == PARAMETERS) {
-		return refuse(why, name, "there is no parameter '",
-			      "'; there are seed, delay, chop, pause, reset, drop, side, way");
+		return refuse(
+		    why, name, "unknown parameter '",
+		    "'; the parameters are seed, delay, chop, pause, reset, drop, side, way");
 	}
 	if ((*seen & 1U << which) != 0) {
-		return refuse(why, name, "the parameter ", " is given twice");
+		return refuse(why, name, "parameter ", " is given twice");
 	}
 	*seen |= 1U << which;
 	struct rest rest = {equals != NULL ? equals + 1 : item.data + item.len,
 			    item.data + item.len};
 	if (!parameters[which].take(&rest, ret) || rest.at != rest.end) {
-		snprintf(wanted, sizeof wanted, ": wanted is %s", parameters[which].wanted);
-		return refuse(why, item, "the parameter ", wanted);
+		snprintf(wanted, sizeof wanted, ": expected %s", parameters[which].wanted);
+		return refuse(why, item, "parameter ", wanted);
 	}
 	return true;
 }
@@ -215,8 +216,7 @@ bool obi_chaos_parse(struct ob_bytes query, struct obi_chaos_params *ret, char w
 		more = end != NULL;
 		query = more ? ob_bytes_of(end + 1, query.len - item.len - 1) : query;
 		if (more && query.len == 0) {
-			return take_item(query, &seen, &params,
-					 why); /* nothing behind the last & */
+			return take_item(query, &seen, &params, why); /* refuses an empty item */
 		}
 	}
 	*ret = params;

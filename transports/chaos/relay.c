@@ -48,7 +48,7 @@ static ptrdiff_t give(struct obi_chaos_relay *r, int way, struct ob_bytes bytes,
 
 /* ---- Ends ---- */
 
-/* From now on the program's calls in this way say that. */
+/* Set the error of the program's calls in this direction. */
 static void tell(struct obi_chaos_carrier *c, const struct ob_error *err)
 {
 	if (!atomic_load(&c->told)) {
@@ -57,7 +57,7 @@ static void tell(struct obi_chaos_carrier *c, const struct ob_error *err)
 	}
 }
 
-/* The source has ended, and all of it has been handed on. */
+/* Pass on the end of the source, after all of its bytes. */
 static void finish(struct obi_chaos_relay *r, int way)
 {
 	struct obi_chaos_carrier *c = &r->carriers[way];
@@ -74,7 +74,7 @@ static void finish(struct obi_chaos_relay *r, int way)
 	}
 }
 
-/* Nobody takes any more what goes this way. */
+/* Stop this direction: the sink has failed. */
 static void break_off(struct obi_chaos_relay *r, int way, const struct ob_error *err)
 {
 	struct obi_chaos_carrier *c = &r->carriers[way];
@@ -86,16 +86,16 @@ static void break_off(struct obi_chaos_relay *r, int way, const struct ob_error 
 }
 
 /*
- * As a peer that crashed: a TCP socket sends a reset, any other ends. What it is that is watched is
- * a socket, or it is left alone. The loop may still be letting go of the watch that it had while it
- * dialled, which the kernel does not mind; ThreadSanitizer, which takes connect() for the making of
- * a descriptor, does.
+ * End the stream like a crashed peer: a TCP socket sends a reset, any other socket ends. On a
+ * descriptor that is not a socket both calls fail. The raw system call is for ThreadSanitizer: it
+ * treats connect() as the creation of a descriptor and reports a race with the loop, which may
+ * still remove its watch of the dial.
  */
 static void reset_stream(struct obi_chaos_relay *r)
 {
-	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	const struct sockaddr none = {.sa_family = AF_UNSPEC};
 	int fd = r->inner->fd(r->stream);
-	if (syscall(SYS_connect, fd, &nobody, sizeof nobody) != 0) {
+	if (syscall(SYS_connect, fd, &none, sizeof none) != 0) {
 		(void)shutdown(fd, SHUT_RDWR);
 	}
 }
@@ -115,9 +115,9 @@ static void cut(struct obi_chaos_relay *r, int way)
 	(void)shutdown(r->far, SHUT_RDWR);
 }
 
-/* ---- Carrying ---- */
+/* ---- Transfer ---- */
 
-/* Read as much as there is room for. */
+/* Read until the lane is full. */
 static void fill(struct obi_chaos_relay *r, int way)
 {
 	struct obi_chaos_carrier *c = &r->carriers[way];
@@ -146,7 +146,7 @@ static void no_later_than(struct obi_chaos_relay *r, int64_t when)
 	}
 }
 
-/* Hand on a piece. Returns whether there may be more to do. */
+/* Forward a piece. Returns whether there may be more to do. */
 static bool give_piece(struct obi_chaos_relay *r, int way, struct ob_bytes bytes)
 {
 	struct obi_chaos_carrier *c = &r->carriers[way];
@@ -157,7 +157,7 @@ static bool give_piece(struct obi_chaos_relay *r, int way, struct ob_bytes bytes
 	} else if (n == OB_EAGAIN) {
 		c->wants_sink = true;
 	} else {
-		if (err.code == OB_OK) { /* what is wrapped did not say */
+		if (err.code == OB_OK) { /* the inner transport set no error */
 			err.code = n < 0 ? (int)n : OB_EIO;
 		}
 		break_off(r, way, &err);
@@ -165,7 +165,7 @@ static bool give_piece(struct obi_chaos_relay *r, int way, struct ob_bytes bytes
 	return n > 0;
 }
 
-/* One thing that is due in this way. Returns whether there may be more. */
+/* Do the next action of this direction. Returns whether there may be more. */
 static bool advance(struct obi_chaos_relay *r, int way)
 {
 	struct obi_chaos_carrier *c = &r->carriers[way];
@@ -211,8 +211,7 @@ static void carry(struct obi_chaos_relay *r, int way)
 		moved = true;
 	}
 	if (moved && !c->wants_source && !c->ended) {
-		no_later_than(
-		    r, 0); /* it was full, and has room now; but first it is the other way's turn */
+		no_later_than(r, 0); /* it has room again; the other direction goes first */
 	}
 }
 
@@ -223,7 +222,7 @@ static short poll_events(bool in, bool out)
 	return (short)((in ? POLLIN : 0) | (out ? POLLOUT : 0));
 }
 
-/* A descriptor of which nothing is wanted is left out: it would report its end again and again. */
+/* A descriptor without events is left out: poll() would report its end again and again. */
 static struct pollfd watch(int fd, short events)
 {
 	return (struct pollfd){.fd = events != 0 ? fd : -1, .events = events};
@@ -259,7 +258,7 @@ static void *run(void *user)
 	}
 }
 
-/* It takes none of the application's signals. */
+/* Start the thread with all signals blocked. */
 static int start_thread(struct obi_chaos_relay *r)
 {
 	sigset_t all, was;
@@ -271,7 +270,7 @@ static int start_thread(struct obi_chaos_relay *r)
 	return sys;
 }
 
-/* ---- Beginning and end ---- */
+/* ---- Start and end ---- */
 
 int obi_chaos_relay_init(struct obi_chaos_relay *relay, const struct ob_host *host,
 			 const struct ob_transport_ops *inner, int *ret_near)
@@ -306,8 +305,8 @@ int obi_chaos_relay_start(struct obi_chaos_relay *relay, struct ob_stream *strea
 	return ok ? start_thread(relay) : ENOMEM;
 }
 
-/* What the program wrote and then closed goes out, as it would from a kernel's buffer; but nobody
- * waits for the peer. */
+/* Write what the program has written before it closed, like a kernel that empties its buffer, but
+ * without waiting for the peer. */
 static void flush(struct obi_chaos_relay *r)
 {
 	struct obi_chaos_carrier *out = &r->carriers[OBI_CHAOS_LANE_OUT];
@@ -325,7 +324,7 @@ static void stop_thread(struct obi_chaos_relay *r)
 	const uint64_t one = 1;
 	atomic_store(&r->stop, true);
 	ssize_t n = write(r->wake, &one, sizeof one);
-	(void)n; /* a fresh eventfd has room */
+	(void)n; /* a new eventfd has room */
 	pthread_join(r->thread, NULL);
 }
 

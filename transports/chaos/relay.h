@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chaos/relay - a thread between a socket pair and a stream of another transport, carrying both
- * ways through their lanes.
+ * chaos/relay - a thread between a socket pair and a stream of another transport. It moves the
+ * bytes of each direction through a lane.
  *
- * The program has one end of the pair, so that what it watches is an ordinary socket. The stream
- * belongs to whoever's thread is running: the relay's from start to stop, the program's before and
- * after. What a relay tells is how a way has ended.
+ * The program has one end of the pair, so it watches an ordinary socket. The stream belongs to the
+ * relay's thread from start to stop, and to the program before and after. The relay reports only
+ * how a direction has ended.
  */
 #ifndef OB_TRANSPORTS_CHAOS_RELAY_H
 #define OB_TRANSPORTS_CHAOS_RELAY_H
@@ -19,14 +19,14 @@
 
 enum obi_chaos_lanes { OBI_CHAOS_LANE_OUT, OBI_CHAOS_LANE_IN, OBI_CHAOS_LANES };
 
-/* One way: from its source through its lane to its sink. */
+/* One direction: from the source through the lane to the sink. */
 struct obi_chaos_carrier {
 	struct obi_chaos_lane lane;
-	bool ended;    /* the source has said its last */
-	bool finished; /* and so has the sink been told */
+	bool ended;    /* the source has ended */
+	bool finished; /* the end was passed to the sink */
 	bool wants_source, wants_sink;
 	struct ob_error failure; /* of the source */
-	/* Why the program's calls fail: written by the thread, before `told` is set. */
+	/* The error of the program's calls. The thread writes it before it sets `told`. */
 	struct ob_error why;
 	atomic_bool told;
 };
@@ -34,31 +34,31 @@ struct obi_chaos_carrier {
 struct obi_chaos_relay {
 	const struct ob_host *host;
 	const struct ob_transport_ops *inner;
-	struct ob_stream *stream; /* of inner; NULL: not yet */
+	struct ob_stream *stream; /* of inner; NULL before start */
 	int far;		  /* our end of the pair */
 	int wake;
 	bool running;
 	atomic_bool stop;
-	bool cut; /* reset or silent: what is left is for nobody */
+	bool cut; /* reset or silent: the remaining bytes are dropped */
 	pthread_t thread;
 	uint64_t connection, seed;
 	int64_t deadline; /* of the next wait; -1: none */
 	struct obi_chaos_carrier carriers[OBI_CHAOS_LANES];
 };
 
-/* Everything that can be had before there is a connection. *ret_near is the program's end of the
- * pair. On failure (an errno) nothing is left. */
+/* Allocate all that a relay needs before the connection exists. *ret_near is the program's end of
+ * the pair. Returns an errno on failure, and frees everything. */
 int obi_chaos_relay_init(struct obi_chaos_relay *relay, const struct ob_host *host,
 			 const struct ob_transport_ops *inner, int *ret_near);
 
-/* Begin to carry; the stream is the relay's, on failure (an errno), too. */
+/* Start the thread. Takes stream over, also on failure (an errno). */
 int obi_chaos_relay_start(struct obi_chaos_relay *relay, struct ob_stream *stream,
 			  const struct obi_chaos_params *params, enum obi_chaos_side side,
 			  uint64_t connection);
 
 /*
- * Stop: what the program has written goes on to the stream at once, as far as that takes it, and
- * everything is closed. It waits for the thread, which does nothing that blocks.
+ * Stop the thread, write what the program has written to the stream as far as it takes it without
+ * waiting, and close everything. The thread does nothing that blocks.
  */
 void obi_chaos_relay_end(struct obi_chaos_relay *relay);
 

@@ -3,7 +3,7 @@
 
 /* ---- Dice ---- */
 
-/* SplitMix64: small, and the same everywhere. */
+/* SplitMix64: small, and the same on every machine. */
 static uint64_t next(struct obi_chaos_dice *dice)
 {
 	uint64_t z = dice->state += 0x9e3779b97f4a7c15U;
@@ -24,8 +24,8 @@ void obi_chaos_seed(struct obi_chaos_dice *dice, uint64_t seed, const struct obi
 
 uint64_t obi_chaos_roll(struct obi_chaos_dice *dice, struct obi_chaos_range range)
 {
-	uint64_t choices = range.most - range.least +
-			   1; /* ranges are far smaller than 64 bits, so the bias does not show */
+	/* The ranges are far smaller than 64 bits, so the bias is negligible. */
+	uint64_t choices = range.most - range.least + 1;
 	return range.least + (choices > 1 ? next(dice) % choices : 0);
 }
 
@@ -56,9 +56,9 @@ void obi_chaos_chop_pass(struct obi_chaos_chop *chop, size_t n)
 	chop->left -= chop->sizes.most > 0 ? n : 0;
 }
 
-/* ---- Mishaps ---- */
+/* ---- Faults ---- */
 
-/* Evenly between 1 and twice the mean, less one: then the mean is what was asked for. */
+/* Uniform between 1 and 2 * bytes - 1: the mean is `bytes`. */
 static uint64_t step(struct obi_chaos_mishap *mishap)
 {
 	return obi_chaos_roll(&mishap->dice,

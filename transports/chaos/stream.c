@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What other transports know as a stream comes first: its descriptor is our end of the relay's
- * socket pair. */
+/* The part that common/stream.c uses comes first. Its descriptor is the program's end of the
+ * relay's socket pair. */
 struct chaos_stream {
 	struct ob_stream near;
 	struct obi_chaos_relay relay;
 	struct obi_chaos_chop reads, writes;
-	/* Asked for when the connection came: later the inner stream is the relay's. */
+	/* Read before the relay starts: then the inner stream belongs to the thread. */
 	struct ob_peer peer;
 	int peer_code;
 	struct ob_error peer_error;
@@ -56,7 +56,7 @@ bool obi_chaos_stream_begin(struct ob_stream *stream, struct ob_stream *inner,
 	return obi_chaos_relay_start(&s->relay, inner, params, side, connection) == 0;
 }
 
-/* The relay goes first: the peer's pidfd is the inner stream's. */
+/* relay_end() also closes the pidfd of the peer, which belongs to the inner stream. */
 void obi_chaos_stream_close(struct ob_stream *stream)
 {
 	if (stream != NULL) {
@@ -69,7 +69,7 @@ void obi_chaos_stream_close(struct ob_stream *stream)
 
 /* ---- Bytes ---- */
 
-/* The first piece that is not empty, cut down to most. */
+/* The first piece that is not empty, cut to at most `most` bytes. */
 static struct iovec first_piece(const struct iovec *pieces, int count, size_t most)
 {
 	struct iovec piece = pieces[0];
@@ -80,7 +80,7 @@ static struct iovec first_piece(const struct iovec *pieces, int count, size_t mo
 	return piece;
 }
 
-/* The reason the relay has told, if it has. */
+/* The error that the relay has set for this direction, or else n. */
 static ptrdiff_t reason(struct obi_chaos_carrier *way, const struct ob_stream *stream, ptrdiff_t n,
 			struct ob_error *reterr)
 {

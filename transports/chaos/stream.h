@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* chaos/stream - a connection through a relay, as the program sees it: it reads and writes in small
- * pieces, and learns of resets. */
+/* chaos/stream - the program's side of a connection through a relay: it reads and writes in small
+ * pieces and reports resets. */
 #ifndef OB_TRANSPORTS_CHAOS_STREAM_H
 #define OB_TRANSPORTS_CHAOS_STREAM_H
 
 #include "chaos/relay.h"
 #include "common/stream.h"
 
-/* A stream without a connection, so that little can fail once there is one. NULL with *ret_sys: no
- * memory, no descriptors. */
+/* A stream without a connection: most allocations are done before there is one. NULL, with
+ * *ret_sys: out of memory or descriptors. */
 struct ob_stream *obi_chaos_stream_new(const struct ob_host *host,
 				       const struct ob_transport_ops *inner, int *ret_sys);
 
-/* It gets its connection, whatever comes of it. false: no memory, no thread; close it. */
+/* Start with the connection `inner`, which is taken over. false: out of memory or threads; close
+ * it. */
 bool obi_chaos_stream_begin(struct ob_stream *stream, struct ob_stream *inner,
 			    const struct obi_chaos_params *params, enum obi_chaos_side side,
 			    uint64_t connection);

@@ -42,7 +42,7 @@ void obi_stream_close(struct ob_stream *stream)
 
 /* ---- Bytes ---- */
 
-/* What errno means to a connection. Having to wait is no failure, so nothing is said about it. */
+/* The result for errno of a failed call. OB_EAGAIN is no failure and sets no error text. */
 static int broken(const struct ob_stream *stream, const char *doing, struct ob_error *reterr)
 {
 	switch (errno) {
@@ -56,10 +56,9 @@ static int broken(const struct ob_stream *stream, const char *doing, struct ob_e
 	case EHOSTUNREACH:
 	case ENETUNREACH:
 	case ENETDOWN:
-		return stream->host->fail(reterr, OB_ECONNLOST, errno,
-					  "the connection broke while %s", doing);
+		return stream->host->fail(reterr, OB_ECONNLOST, errno, "%s the connection", doing);
 	default:
-		return stream->host->fail(reterr, OB_EIO, errno, "%s a connection", doing);
+		return stream->host->fail(reterr, OB_EIO, errno, "%s the connection", doing);
 	}
 }
 
@@ -68,7 +67,8 @@ static int limited(int count)
 	return count < IOV_MAX ? count : IOV_MAX;
 }
 
-/* One piece, as it most often is, costs the kernel less without its vector. */
+/* Most often there is one piece, and recv() and send() are cheaper for one than readv() and
+ * sendmsg(). */
 static ssize_t read_pieces(int fd, const struct iovec *pieces, int count)
 {
 	return count == 1 ? recv(fd, pieces->iov_base, pieces->iov_len, 0)
@@ -83,8 +83,7 @@ static ssize_t write_pieces(int fd, const struct iovec *pieces, int count)
 			  : sendmsg(fd, &msg, MSG_NOSIGNAL);
 }
 
-/* Without room for control messages: descriptors that a peer tries to push on us are dropped by the
- * kernel. */
+/* There is no buffer for control messages, so the kernel drops descriptors that the peer sends. */
 ptrdiff_t obi_stream_readv(struct ob_stream *stream, const struct iovec *pieces, int count,
 			   struct ob_error *reterr)
 {
@@ -112,7 +111,7 @@ int obi_stream_shutdown_write(struct ob_stream *stream, struct ob_error *reterr)
 
 /* ---- Peer facts ---- */
 
-/* Once a stream: every call of the kernel makes a new descriptor. */
+/* Asked once for each stream, because each getsockopt() makes a new descriptor. */
 static int peer_pidfd(struct ob_stream *stream)
 {
 	int pidfd;
@@ -129,7 +128,7 @@ int obi_stream_peer_unix(struct ob_stream *stream, struct ob_peer *ret, struct o
 	struct ucred cred;
 	socklen_t len = sizeof cred;
 	if (getsockopt(stream->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
-		return stream->host->fail(reterr, OB_EIO, errno, "asking who the peer is");
+		return stream->host->fail(reterr, OB_EIO, errno, "looking up the peer");
 	}
 	ret->known = OB_PEER_UID;
 	ret->uid = cred.uid;
@@ -145,19 +144,19 @@ int obi_stream_peer_unix(struct ob_stream *stream, struct ob_peer *ret, struct o
 	return OB_OK;
 }
 
-/* ---- Accepting and dialing ---- */
+/* ---- Accept and dial ---- */
 
 static int accept_failure(const struct ob_host *host, struct ob_error *reterr)
 {
 	switch (errno) {
 	case EAGAIN:
 	case EINTR:
-	/* It was aborted, or refused by a security module or a firewall, while it waited. The next
-	 * one may be fine. */
+	/* The connection was aborted, or refused by a security module or a firewall, while it
+	 * waited. */
 	case ECONNABORTED:
 	case EPROTO:
 	case EPERM:
-	/* Linux hands out errors that are pending on the new socket. */
+	/* Linux reports errors that are pending on the new socket. */
 	case ENETDOWN:
 	case ENOPROTOOPT:
 	case EHOSTDOWN:

@@ -15,7 +15,7 @@
 
 /* ---- Addresses ---- */
 
-/* path as an address; false: it is too long. */
+/* Make an address of path. false: the path is too long. */
 static bool set_address(struct sockaddr_un *ret, const char *path)
 {
 	size_t len = strlen(path);
@@ -27,8 +27,8 @@ static bool set_address(struct sockaddr_un *ret, const char *path)
 	return true;
 }
 
-/* The address of what lies at place: by its path if that fits, so that ss(8) shows it, else through
- * its directory. */
+/* The address of place: its path if that fits, so that ss(8) shows it, else a path through the
+ * descriptor of its directory. */
 static bool address_of(const struct obi_unixpath *place, struct sockaddr_un *ret)
 {
 	char name[sizeof ret->sun_path];
@@ -45,7 +45,7 @@ static int new_socket(void)
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/* The errno of a connect to address, and the socket on success. It never waits. */
+/* Connect without waiting. Returns 0 and the socket, or the errno. */
 static int try_connect(const struct sockaddr_un *address, int *ret_fd)
 {
 	int fd = new_socket();
@@ -61,9 +61,9 @@ static int try_connect(const struct sockaddr_un *address, int *ret_fd)
 	return 0;
 }
 
-/* ---- Connecting ---- */
+/* ---- Connect ---- */
 
-/* Through a descriptor of the socket's file. */
+/* Connect through a descriptor of the socket file. */
 static int connect_through(int file, int *ret_fd)
 {
 	struct sockaddr_un address;
@@ -129,7 +129,7 @@ int obi_unixpath_connect(const struct ob_host *host, const char *path, uid_t own
 	return OB_OK;
 }
 
-/* ---- Making way ---- */
+/* ---- Removal of a dead socket ---- */
 
 static int look(const struct obi_unixpath *place, struct stat *ret)
 {
@@ -138,7 +138,7 @@ static int look(const struct obi_unixpath *place, struct stat *ret)
 		   : errno;
 }
 
-/* Whether a server is behind the socket at place. One whose backlog is full is, too. */
+/* Whether a server listens on the socket at place. A full backlog counts as one. */
 static bool is_live(const struct obi_unixpath *place)
 {
 	struct sockaddr_un address;
@@ -154,22 +154,22 @@ static int judge(const struct ob_host *host, const struct obi_unixpath *place,
 		 const struct stat *st, bool lock_held, struct ob_error *reterr)
 {
 	if (!S_ISSOCK(st->st_mode)) {
-		return host->fail(reterr, OB_EEXIST, 0,
-				  "listening on %s: what is there is not a socket", place->path);
+		return host->fail(reterr, OB_EEXIST, 0, "listening on %s: the file is not a socket",
+				  place->path);
 	}
 	if (st->st_uid != geteuid()) {
 		return host->fail(reterr, OB_EEXIST, 0,
-				  "listening on %s: the socket there belongs to user %u",
-				  place->path, st->st_uid);
+				  "listening on %s: the socket belongs to user %u", place->path,
+				  st->st_uid);
 	}
 	if (!lock_held && is_live(place)) {
 		return host->fail(reterr, OB_EEXIST, 0,
-				  "listening on %s: a server is listening there", place->path);
+				  "listening on %s: another server is listening", place->path);
 	}
 	return OB_OK;
 }
 
-/* Remove a dead socket from place. */
+/* Remove a dead socket at place. */
 static int make_way(const struct ob_host *host, const struct obi_unixpath *place, bool lock_held,
 		    struct ob_error *reterr)
 {
@@ -181,14 +181,14 @@ static int make_way(const struct ob_host *host, const struct obi_unixpath *place
 	if (rc != OB_OK) {
 		return rc;
 	}
-	/* Look again: somebody else may have made way, and bound, since. */
+	/* Look again: another server may have removed it and bound its own socket. */
 	if (look(place, &now) == 0 && now.st_dev == judged.st_dev && now.st_ino == judged.st_ino) {
 		unlinkat(place->dir, strrchr(place->path, '/') + 1, 0);
 	}
 	return OB_OK;
 }
 
-/* ---- Listening ---- */
+/* ---- Listen ---- */
 
 static int split(const struct ob_host *host, struct obi_unixpath *place, struct ob_error *reterr)
 {
@@ -208,8 +208,8 @@ static int split(const struct ob_host *host, struct obi_unixpath *place, struct 
 	return OB_OK;
 }
 
-/* Linux gives a bound socket's file the mode of the unbound socket, less the umask. So there is no
- * moment at which others could connect. */
+/* bind() gives the file the mode of the socket, less the umask. Set before bind(), the mode leaves
+ * no moment in which others can connect. */
 static int bind_once(struct obi_unixpath *place, const struct sockaddr_un *address)
 {
 	if (place->fd < 0) {
@@ -271,8 +271,8 @@ int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_
 	return OB_OK;
 }
 
-/* By a descriptor of the file itself: in a directory that others may write to, a name may be
- * another file's by now. */
+/* Through a descriptor of the file: in a directory that others can write to, the name may belong to
+ * another file by now. */
 int obi_unixpath_set_mode(const struct ob_host *host, const struct obi_unixpath *place, mode_t mode,
 			  struct ob_error *reterr)
 {
@@ -291,8 +291,8 @@ int obi_unixpath_set_mode(const struct ob_host *host, const struct obi_unixpath 
 				     "listening on %s: setting its mode", place->path);
 }
 
-/* The file goes before the descriptor: as long as that is open, no other file can have our inode
- * number. */
+/* Remove the file before the descriptor is closed: while it is open, no other file can get our
+ * inode number. */
 void obi_unixpath_close(struct obi_unixpath *place)
 {
 	struct stat st;
@@ -310,9 +310,9 @@ void obi_unixpath_close(struct obi_unixpath *place)
 	*place = (struct obi_unixpath){.fd = -1, .dir = -1};
 }
 
-/* ---- Showing ---- */
+/* ---- Text of a path ---- */
 
-/* What a path may show as it is (RFC 3986, pchar and '/'); the rest is percent-encoded. */
+/* Characters that need no percent-encoding in a path (RFC 3986: pchar and '/'). */
 static bool is_plain(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

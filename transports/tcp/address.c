@@ -28,9 +28,9 @@ void obi_tcp_add(struct obi_tcp_list *list, const struct sockaddr *address, uint
 	}
 }
 
-/* ---- Without a resolver ---- */
+/* ---- Literal addresses ---- */
 
-/* The interface that zone means, by name or number; 0: none. */
+/* The index of the interface with this name or number; 0 if there is none. */
 static uint32_t zone_index(const char *zone)
 {
 	char *end;
@@ -80,7 +80,7 @@ bool obi_tcp_literal(struct ob_bytes host, uint16_t port, struct obi_tcp_list *r
 
 /* ---- Order ---- */
 
-/* The next item from *at on that is, or is not, of this family; count when there is none. */
+/* The next item from `at` on that is (same) or is not of this family; count if there is none. */
 static uint32_t next_of(const struct obi_tcp_list *list, uint32_t at, sa_family_t family, bool same)
 {
 	while (at < list->count && (list->items[at].any.sa_family == family) != same) {
@@ -106,7 +106,7 @@ void obi_tcp_interleave(struct obi_tcp_list *list)
 	}
 }
 
-/* ---- Showing ---- */
+/* ---- Text form ---- */
 
 static void show_v6(const struct sockaddr_in6 *v6, char ret[OBI_TCP_SHOWN])
 {
@@ -131,5 +131,5 @@ void obi_tcp_show(const union obi_tcp_address *address, char ret[OBI_TCP_SHOWN])
 	}
 	inet_ntop(AF_INET, v4, text, sizeof text);
 	snprintf(ret, OBI_TCP_SHOWN, "%s:%u", text,
-		 ntohs(address->v4.sin_port)); /* the port has one place in both */
+		 ntohs(address->v4.sin_port)); /* both families have the port at the same offset */
 }

@@ -17,9 +17,9 @@ static void set(int fd, int level, int name, int value)
 }
 
 /*
- * A heartbeat is sent at most one interval after the link died; two more without an
- * acknowledgement, and the kernel ends the connection: three intervals in all. Where nothing is
- * sent, its own probes find out in the same time.
+ * A heartbeat is sent at most one interval after the link died. After two more intervals without
+ * an acknowledgement the kernel ends the connection: three intervals in all. If nothing is sent,
+ * keepalive probes take the same time.
  */
 void obi_tcp_tune(int fd, uint32_t heartbeat_ms)
 {
@@ -38,8 +38,8 @@ void obi_tcp_tune(int fd, uint32_t heartbeat_ms)
 
 /* ---- One attempt ---- */
 
-/* A connect to a free port of this very machine may be given that port itself, and meet itself
- * there. Nobody is listening. */
+/* A connect to a free port of this machine may get the same port as its source and so connect to
+ * itself, without a listener. */
 static bool met_itself(int fd)
 {
 	union obi_tcp_address here = {0}, there = {0};
@@ -55,7 +55,7 @@ static int outcome(int fd)
 	return sys == 0 && met_itself(fd) ? ECONNREFUSED : sys;
 }
 
-/* Returns the errno if it failed at once. */
+/* Start an attempt. Returns the errno if it failed at once. */
 static int try_connect(const struct obi_tcp_race *race, const union obi_tcp_address *address,
 		       int *ret_fd)
 {
@@ -76,7 +76,7 @@ static int try_connect(const struct obi_tcp_race *race, const union obi_tcp_addr
 	return sys;
 }
 
-/* The next one need not wait any longer. */
+/* Record the failure and let the next attempt start at once. */
 static void note_failure(struct obi_tcp_race *race, uint32_t i, int sys)
 {
 	race->failed = i;
@@ -96,7 +96,7 @@ static void start_next(struct obi_tcp_race *race)
 	}
 }
 
-/* ---- All of them ---- */
+/* ---- The race ---- */
 
 int obi_tcp_race_begin(const struct ob_host *host, const struct obi_tcp_list *list,
 		       uint32_t heartbeat_ms, struct obi_tcp_race *ret, struct ob_error *reterr)
@@ -130,7 +130,7 @@ void obi_tcp_race_end(struct obi_tcp_race *race)
 	}
 }
 
-/* The descriptor of a connection that came about; -1: none yet. */
+/* The descriptor of the first established connection; -1 if there is none yet. */
 static int harvest(struct obi_tcp_race *race)
 {
 	for (uint32_t i = 0; i < race->next; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcp/race - connect to the first of several addresses that answers (RFC 8305, "happy eyeballs"):
- * they are tried in order, each 250 ms after the one before, or as soon as one has failed; the
- * first connection wins and the others are given up.
+ * tcp/race - connect to several addresses and keep the first connection (RFC 8305, "happy
+ * eyeballs"). The addresses are tried in order, each 250 ms after the one before, or as soon as one
+ * has failed. The other attempts are then cancelled.
  */
 #ifndef OB_TRANSPORTS_TCP_RACE_H
 #define OB_TRANSPORTS_TCP_RACE_H
@@ -15,28 +15,28 @@ struct obi_tcp_race {
 	const struct ob_host *host;
 	uint32_t heartbeat_ms;
 	struct obi_tcp_list list;
-	int fds[OBI_TCP_ADDRESSES]; /* of each address that is being tried; -1 */
-	uint32_t next;		    /* the first that was not tried yet */
+	int fds[OBI_TCP_ADDRESSES]; /* of each address in progress; -1 otherwise */
+	uint32_t next;		    /* the first address not tried yet */
 	uint32_t pending;
-	int64_t next_at; /* when to try it */
-	int epoll;	 /* over all that are tried; -1: there is only one address */
-	int sys;	 /* why the last one failed ... */
-	uint32_t failed; /* ... and which it was */
+	int64_t next_at; /* when to try `next` */
+	int epoll;	 /* over all attempts; -1 if there is only one address */
+	int sys;	 /* errno of the last failure ... */
+	uint32_t failed; /* ... and the index of its address */
 };
 
-/* Begin with list, which is put in order. End it with obi_tcp_race_end(), failure included. */
+/* Begin with the addresses of list. Call obi_tcp_race_end() in any case, after a failure too. */
 int obi_tcp_race_begin(const struct ob_host *host, const struct obi_tcp_list *list,
 		       uint32_t heartbeat_ms, struct obi_tcp_race *ret, struct ob_error *reterr);
 
-/* Look at what is under way and start what is due. OB_OK: *ret_fd is connected. OB_EAGAIN: wait for
- * *ret_want. Else all failed. */
+/* Check the attempts in progress and start those that are due. OB_OK: *ret_fd is connected.
+ * OB_EAGAIN: wait for *ret_want. Any other result: all attempts failed. */
 int obi_tcp_race_step(struct obi_tcp_race *race, int *ret_fd, struct ob_want *ret_want,
 		      struct ob_error *reterr);
 
-/* Give up what is under way. A zeroed race with epoll -1 has nothing. */
+/* Cancel the attempts in progress. Allowed for a zeroed race with epoll -1. */
 void obi_tcp_race_end(struct obi_tcp_race *race);
 
-/* What every connection gets. A heartbeat of 0 says nothing about how long silence may last. */
+/* Set the options of a connection. A heartbeat of 0 sets no limit for silence. */
 void obi_tcp_tune(int fd, uint32_t heartbeat_ms);
 
 #endif

@@ -12,19 +12,19 @@
 #include <unistd.h>
 
 /*
- * Two own it: who asked, and the line or the thread that answers. The last one frees it. The
- * descriptor is the asker's: it is closed when he lets go, so a resolver that hangs keeps no
- * descriptor of ours.
+ * A lookup has two owners: the caller, and the queue or the thread that answers. The last one frees
+ * it. The descriptor belongs to the caller and is closed on cancel, so a resolver that hangs keeps
+ * no descriptor open.
  *
- * What nobody waits for any more goes on if a thread has it, among the orphans. Whoever asks for
- * the same meanwhile, or shortly after, gets that answer: a dial that is given up and repeated
- * before the resolver has gone through its list of servers would else never hear of it, and each
- * try would take another thread.
+ * A cancelled lookup that a thread already works on goes on as an orphan. A new lookup of the same
+ * name, during that time or shortly after, gets its answer. Otherwise a dial that is cancelled and
+ * repeated before the resolver has tried all its servers would never get an answer, and each try
+ * would occupy another thread.
  */
 struct obi_tcp_lookup {
-	struct obi_tcp_lookup *next; /* in line, or among the orphans */
+	struct obi_tcp_lookup *next; /* in the queue or in the list of orphans */
 	const struct ob_host *host;
-	int fd; /* -1: nobody wants to know */
+	int fd; /* -1: cancelled */
 	bool ended;
 	bool taken;	  /* by a thread */
 	int64_t ended_ms; /* when, if it has */
@@ -36,13 +36,13 @@ struct obi_tcp_lookup {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct obi_tcp_lookup *line; /* waiting for a thread, first come first */
+static struct obi_tcp_lookup *queue; /* waiting for a thread, in order of arrival */
 static struct obi_tcp_lookup *orphans;
 static uint32_t threads;
 
 enum { KEEP_MS = 10000, KEPT_MAX = 16 };
 
-/* Not the host's: a thread may be at work when that is gone. */
+/* Not host->now_ms(): a thread may still run after the host is gone. */
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -71,7 +71,7 @@ static void remove_from(struct obi_tcp_lookup **list, struct obi_tcp_lookup *loo
 	}
 }
 
-/* Answers grow old, and are not kept without end. */
+/* Free the answers that are too old or too many. */
 static void forget_orphans(int64_t now)
 {
 	uint32_t kept = 0;
@@ -116,10 +116,11 @@ static void wake(const struct obi_tcp_lookup *lookup)
 {
 	const uint64_t one = 1;
 	ssize_t n = write(lookup->fd, &one, sizeof one);
-	(void)n; /* a fresh eventfd has room */
+	(void)n; /* a new eventfd has room */
 }
 
-/* With the lock held. A failure is not worth keeping: the next try may succeed. */
+/* Report the end of a lookup, with the lock held. A failure of an orphan is dropped: the next try
+ * may succeed. */
 static void tell(struct obi_tcp_lookup *lookup)
 {
 	lookup->ended = true;
@@ -136,9 +137,9 @@ static void *answer_all(void *unused)
 {
 	(void)unused;
 	pthread_mutex_lock(&lock);
-	while (line != NULL) {
-		struct obi_tcp_lookup *lookup = line;
-		line = lookup->next;
+	while (queue != NULL) {
+		struct obi_tcp_lookup *lookup = queue;
+		queue = lookup->next;
 		lookup->taken = true;
 		pthread_mutex_unlock(&lock);
 		ask(lookup);
@@ -150,7 +151,7 @@ static void *answer_all(void *unused)
 	return NULL;
 }
 
-/* A thread that takes none of the application's signals. With the lock held. */
+/* Start a thread that blocks all signals, with the lock held. Returns an errno. */
 static int start_thread(void)
 {
 	pthread_attr_t detached;
@@ -167,7 +168,7 @@ static int start_thread(void)
 	return sys;
 }
 
-/* ---- Who asks ---- */
+/* ---- The caller ---- */
 
 static void discard(struct obi_tcp_lookup *lookup)
 {
@@ -177,23 +178,23 @@ static void discard(struct obi_tcp_lookup *lookup)
 	free(lookup);
 }
 
-/* Somebody will answer it. Returns the errno if nobody can. */
+/* Queue the lookup for a thread. Returns the errno if there is none. */
 static int hand_over(struct obi_tcp_lookup *lookup)
 {
 	pthread_mutex_lock(&lock);
-	add(&line, lookup);
+	add(&queue, lookup);
 	int sys = threads < OBI_TCP_RESOLVERS ? start_thread() : 0;
 	if (threads > 0) {
-		sys = 0; /* those that there are will do */
+		sys = 0; /* the existing threads answer it */
 	} else {
-		remove_from(&line, lookup);
+		remove_from(&queue, lookup);
 	}
 	pthread_mutex_unlock(&lock);
 	return sys;
 }
 
-/* If the same is being asked, or was just now, for nobody: take that over, with the descriptor of
- * lookup, which is freed. */
+/* Continue an orphan with the same name and port, if there is one: it gets the descriptor of
+ * lookup, and lookup is freed. */
 static struct obi_tcp_lookup *join(struct obi_tcp_lookup *lookup)
 {
 	pthread_mutex_lock(&lock);
@@ -218,7 +219,8 @@ int obi_tcp_lookup_begin(const struct ob_host *host, struct ob_bytes name, uint1
 	if (lookup == NULL || name.len >= sizeof lookup->name) {
 		free(lookup);
 		return name.len >= sizeof lookup->name
-			   ? host->fail(reterr, OB_EINVAL, 0, "a host's name is not that long")
+			   ? host->fail(reterr, OB_EINVAL, 0,
+					"the host name is longer than 255 bytes")
 			   : host->fail(reterr, OB_ENOMEM, 0, "resolving a name: out of memory");
 	}
 	lookup->host = host;
@@ -240,10 +242,11 @@ int obi_tcp_lookup_begin(const struct ob_host *host, struct ob_bytes name, uint1
 
 static int failure(const struct obi_tcp_lookup *lookup, struct ob_error *reterr)
 {
-	bool nobody = lookup->code == EAI_NONAME || lookup->code == EAI_NODATA || lookup->code == 0;
+	bool unknown =
+	    lookup->code == EAI_NONAME || lookup->code == EAI_NODATA || lookup->code == 0;
 	return lookup->host->fail(
-	    reterr, nobody ? OB_ENOENT : OB_EIO, lookup->sys, "resolving %s: %s", lookup->name,
-	    lookup->code == 0 ? "it has no internet address" : gai_strerror(lookup->code));
+	    reterr, unknown ? OB_ENOENT : OB_EIO, lookup->sys, "resolving %s: %s", lookup->name,
+	    lookup->code == 0 ? "no IPv4 or IPv6 address" : gai_strerror(lookup->code));
 }
 
 int obi_tcp_lookup_end(struct obi_tcp_lookup *lookup, struct obi_tcp_list *ret,
@@ -277,7 +280,7 @@ void obi_tcp_lookup_cancel(struct obi_tcp_lookup *lookup)
 		add(&orphans, lookup);
 		forget_orphans(now_ms());
 	} else {
-		remove_from(&line, lookup);
+		remove_from(&queue, lookup);
 		discard(lookup);
 	}
 	pthread_mutex_unlock(&lock);

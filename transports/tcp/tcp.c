@@ -2,8 +2,8 @@
 /*
  * The tcp transport: tcp://host:port, tcp://[v6]:port.
  *
- * Anybody who can reach the port may connect, and nobody vouches for who it is: what crosses here
- * must be sealed.
+ * Every process that can reach the port may connect, and the kernel does not identify it: the
+ * connection must be sealed.
  */
 #include "common/stream.h"
 #include "tcp/address.h"
@@ -23,15 +23,14 @@ struct ob_listener {
 	uint32_t heartbeat_ms;
 };
 
-/* First a name is looked up, then its addresses race. */
+/* A dial looks up the name, then connects to its addresses. */
 struct ob_dial {
 	const struct ob_host *host;
-	struct obi_tcp_lookup *lookup; /* NULL: done, or not needed */
+	struct obi_tcp_lookup *lookup; /* NULL if ended or not needed */
 	int lookup_fd;
 	struct obi_tcp_race race;
 	uint32_t heartbeat_ms;
-	struct ob_stream
-	    *stream; /* made beforehand, so that nothing can fail once there is a connection */
+	struct ob_stream *stream; /* allocated before the connection exists */
 };
 
 static uint32_t heartbeat_of(const struct ob_stream_params *params)
@@ -66,8 +65,7 @@ static void tcp_listener_close(struct ob_listener *listener)
 	}
 }
 
-/* Old connections in TIME_WAIT do not keep a restarted server off its port; another listener does.
- * [::] means IPv4, too. */
+/* Old connections in TIME_WAIT do not block the port; another listener does. [::] includes IPv4. */
 static int bind_and_listen(struct ob_listener *listener, const union obi_tcp_address *address,
 			   int backlog)
 {
@@ -88,7 +86,8 @@ static int bind_and_listen(struct ob_listener *listener, const union obi_tcp_add
 	return 0;
 }
 
-/* What to bind: of localhost, which is two addresses, the one that every machine has. */
+/* The address to bind. Of the two addresses of localhost it is the IPv4 one, which every machine
+ * has. */
 static int find_place(const struct ob_host *host, const struct ob_uri *uri,
 		      union obi_tcp_address *ret, struct ob_error *reterr)
 {
@@ -190,7 +189,7 @@ static struct ob_dial *new_dial(const struct ob_host *host, const struct ob_stre
 	return dial;
 }
 
-/* The race begins when its addresses are known. */
+/* Begin the lookup of a name, or the race for a literal address. */
 static int begin(struct ob_dial *dial, const struct ob_uri *uri, struct ob_want *ret_want,
 		 struct ob_error *reterr)
 {
@@ -206,9 +205,7 @@ static int begin(struct ob_dial *dial, const struct ob_uri *uri, struct ob_want 
 	if (rc == OB_OK) {
 		rc = obi_tcp_race_step(&dial->race, &dial->stream->fd, ret_want, reterr);
 	}
-	return rc == OB_EAGAIN
-		   ? OB_OK
-		   : rc; /* a step never succeeds at once, but for what it has started before */
+	return rc == OB_EAGAIN ? OB_OK : rc; /* the first step only starts an attempt */
 }
 
 static int tcp_dial(const struct ob_host *host, const struct ob_uri *uri,
@@ -232,7 +229,7 @@ static int tcp_dial(const struct ob_host *host, const struct ob_uri *uri,
 	return OB_OK;
 }
 
-/* The name has been looked up; its addresses may race. */
+/* Take the result of the lookup and begin the race. */
 static int end_lookup(struct ob_dial *dial, struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct obi_tcp_list list;
@@ -251,7 +248,7 @@ static int end_lookup(struct ob_dial *dial, struct ob_want *ret_want, struct ob_
 static int tcp_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream,
 			   struct ob_want *ret_want, struct ob_error *reterr)
 {
-	(void)revents; /* what happened is asked of the kernel */
+	(void)revents; /* the state is read from the sockets */
 	int rc = dial->lookup != NULL ? end_lookup(dial, ret_want, reterr) : OB_OK;
 	if (rc == OB_OK) {
 		rc = obi_tcp_race_step(&dial->race, &dial->stream->fd, ret_want, reterr);
@@ -271,7 +268,7 @@ static int tcp_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_err
 	socklen_t len = sizeof address;
 	char text[OBI_TCP_SHOWN];
 	if (getpeername(stream->fd, &address.any, &len) != 0) {
-		return stream->host->fail(reterr, OB_EIO, errno, "asking who the peer is");
+		return stream->host->fail(reterr, OB_EIO, errno, "looking up the peer");
 	}
 	obi_tcp_show(&address, text);
 	ret->known = OB_PEER_ADDRESS;

@@ -2,9 +2,9 @@
 /*
  * The unix transport: unix:///absolute/path, a stream socket in the file system.
  *
- * Who may connect is decided by the directory, and by the mode of the socket: 0600, or what
- * ?mode=0660 says behind the path (which means nothing to a dialer). Who did connect is known from
- * the kernel. So this transport is OB_TRANSPORT_LOCAL.
+ * The directory and the mode of the socket decide who may connect. The mode is 0600, or that of
+ * ?mode=0660 behind the path (a dialer ignores it). The kernel identifies the peer. So this
+ * transport is OB_TRANSPORT_LOCAL.
  */
 #include "common/stream.h"
 #include "common/unixpath.h"
@@ -19,13 +19,13 @@ struct ob_listener {
 	struct obi_unixpath place;
 };
 
-/* A connect to a unix socket succeeds or fails at once, so a dial is a stream on its way to the
- * caller. */
+/* A connect to a unix socket succeeds or fails at once: the dial only keeps the stream until
+ * finish_dial(). */
 struct ob_dial {
 	struct ob_stream *stream;
 };
 
-/* "mode=0660", of octal digits; empty is the default. The owner can always read and write. */
+/* Read "mode=0660", in octal; an empty query is the default. The owner must have read and write. */
 static bool read_mode(struct ob_bytes query, mode_t *ret)
 {
 	static const char key[] = "mode=";
@@ -48,8 +48,8 @@ static bool read_mode(struct ob_bytes query, mode_t *ret)
 	return (mode & ~(mode_t)0777) == 0 && (mode & DEFAULT_MODE) == DEFAULT_MODE;
 }
 
-/* The path of uri, NUL-terminated; NULL, with the reason in *reterr, when the URI is not one of
- * ours. */
+/* The path of uri, terminated by NUL; NULL, with the reason in *reterr, if the URI has another
+ * form. */
 static const char *path_of(const struct ob_host *host, const struct ob_uri *uri, mode_t *ret_mode,
 			   struct ob_error *reterr)
 {

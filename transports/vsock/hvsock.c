@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hvsock transport: hvsock:///path/to/v.sock:port, vsock as Firecracker and Cloud Hypervisor
- * offer it to their host, without its kernel: a unix socket of the VMM.
+ * The hvsock transport: hvsock:///path/to/v.sock:port, the hybrid vsock of Firecracker and Cloud
+ * Hypervisor: a unix socket of the VMM on the host, without vsock in the host's kernel.
  *
- * To a guest: connect to the path, send "CONNECT port\n", read "OK hostport\n"; from then on the
- * bytes are the guest's. From a guest: the VMM connects to a unix socket that we bind at path_port.
+ * To a guest: connect to the path, send "CONNECT port\n", read "OK hostport\n"; the bytes that
+ * follow are the guest's. From a guest: the VMM connects to a unix socket that we bind at
+ * path_port.
  *
- * What the kernel knows of the peer is about the VMM, so it says nothing about who speaks.
+ * The kernel's facts about the peer describe the VMM, not the program in the guest.
  */
 #include "vsock/vsock.h"
 
@@ -21,13 +22,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A guest that is not ready may let us wait for ever; a fresh attempt is better then. */
+/* A guest that is not ready may never answer. A new attempt is better then. */
 enum { HANDSHAKE_MS = 3000 };
 
 struct ob_listener {
 	const struct ob_host *host;
 	struct obi_unixpath place;
-	char *path; /* of the VMM's socket */
+	char *path; /* the socket of the VMM */
 	int32_t port;
 };
 
@@ -153,13 +154,12 @@ static void hvsock_dial_close(struct ob_dial *dial)
 static int gone(const struct ob_dial *dial, int sys, struct ob_error *reterr)
 {
 	return dial->host->fail(reterr, OB_EREFUSED, sys,
-				"the VMM closed the connection on CONNECT %d: nobody listens in "
-				"the guest, or it is not "
-				"ready",
+				"the VMM closed the connection on CONNECT %d: no listener on this "
+				"port in the guest, or the guest is not ready",
 				dial->port);
 }
 
-/* A fresh socket takes so short a line at once. */
+/* The buffer of a new socket has room for this line. */
 static int say_connect(struct ob_dial *dial, struct ob_error *reterr)
 {
 	char line[32];
@@ -171,7 +171,7 @@ static int say_connect(struct ob_dial *dial, struct ob_error *reterr)
 	return n < 0 && (errno == EPIPE || errno == ECONNRESET)
 		   ? gone(dial, errno, reterr)
 		   : dial->host->fail(reterr, OB_EIO, n < 0 ? errno : 0,
-				      "asking the VMM for CONNECT %d", dial->port);
+				      "sending CONNECT %d to the VMM", dial->port);
 }
 
 static int hvsock_dial(const struct ob_host *host, const struct ob_uri *uri,
@@ -204,15 +204,14 @@ static int hvsock_dial(const struct ob_host *host, const struct ob_uri *uri,
 	return OB_OK;
 }
 
-/* How many of the n bytes at `at`, which were only looked at, belong to the reply: what follows is
- * the guest's. */
+/* How many of the n peeked bytes belong to the reply. The bytes that follow are the guest's. */
 static size_t of_the_reply(const char *at, size_t n)
 {
 	const char *end = memchr(at, '\n', n);
 	return end != NULL ? (size_t)(end - at) + 1 : n;
 }
 
-/* Take from the stream what there is of the reply. A positive count, 0 at its end, or -1 with
+/* Read what has come of the reply. Returns a positive count, 0 at the end of the stream, or -1 with
  * errno. */
 static ssize_t take_some(struct ob_dial *dial)
 {
@@ -222,7 +221,7 @@ static ssize_t take_some(struct ob_dial *dial)
 	return n > 0 ? recv(dial->stream->fd, at, of_the_reply(at, (size_t)n), 0) : n;
 }
 
-/* There is nothing yet. */
+/* Wait for more of the reply, until the deadline. */
 static int wait_on(const struct ob_dial *dial, struct ob_want *ret_want, struct ob_error *reterr)
 {
 	if (dial->host->now_ms() >= dial->deadline) {
@@ -255,10 +254,10 @@ static int hvsock_finish_dial(struct ob_dial *dial, int revents, struct ob_strea
 			dial->stream = NULL;
 			return OB_OK;
 		case OBI_HVSOCK_BAD:
-			return dial->host->fail(
-			    reterr, OB_EPROTO, 0,
-			    "what answers CONNECT %d does not speak hybrid vsock: no \"OK port\"",
-			    dial->port);
+			return dial->host->fail(reterr, OB_EPROTO, 0,
+						"the answer to CONNECT %d is not \"OK port\": this "
+						"is not a socket of hybrid vsock",
+						dial->port);
 		case OBI_HVSOCK_MORE:
 			break;
 		}
@@ -267,14 +266,13 @@ static int hvsock_finish_dial(struct ob_dial *dial, int revents, struct ob_strea
 
 /* ---- Peer facts ---- */
 
-/* Of the VMM's socket, its name: what the kernel knows of its process says nothing about the guest.
- */
+/* The only fact is the name of the VMM's socket. */
 static int hvsock_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr)
 {
 	struct sockaddr_un address = {0};
 	socklen_t len = sizeof address;
 	if (getpeername(stream->fd, (struct sockaddr *)&address, &len) != 0) {
-		return stream->host->fail(reterr, OB_EIO, errno, "asking who the peer is");
+		return stream->host->fail(reterr, OB_EIO, errno, "looking up the peer");
 	}
 	ret->known = OB_PEER_ADDRESS;
 	snprintf(ret->address, sizeof ret->address, "%.*s", (int)sizeof address.sun_path,

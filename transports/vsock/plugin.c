@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin vsock: AF_VSOCK as the guest's and the host's kernel have it, and the hybrid of VMMs
- * without one. */
+/* The plugin vsock: the transports vsock (AF_VSOCK of the kernel) and hvsock (the hybrid vsock of
+ * VMMs). */
 #include "vsock/vsock.h"
 
 #include <stdlib.h>
@@ -10,7 +10,8 @@ int32_t obi_vsock_any_port(void)
 {
 	enum { UNPRIVILEGED = 1024 };
 	uint32_t dice = 0;
-	(void)getrandom(&dice, sizeof dice, 0); /* whatever comes: a port in use is tried again */
+	(void)getrandom(&dice, sizeof dice,
+			0); /* without randomness it is 1024; a port in use is retried */
 	return (int32_t)(UNPRIVILEGED + dice % (INT32_MAX - UNPRIVILEGED));
 }
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The digits of a u32, the port that the VMM has given us; then the end of the line. */
+/* Judge the rest of the line: a u32 (the port on the host's side) and "\n". */
 static enum obi_hvsock_reply judge_number(const char *digits, size_t len)
 {
 	uint64_t number = 0;

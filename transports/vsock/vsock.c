@@ -2,9 +2,9 @@
 /*
  * The vsock transport: vsock://cid:port, between a virtual machine and its host.
  *
- * The CID is a number, or one of three names: any, all of one's own, to listen on; host, the
- * machine that we are a guest of; local, this machine itself. A guest that is to survive a snapshot
- * listens on any: its CID may be another one afterwards.
+ * The CID is a number or a name: any (to listen on all CIDs of this machine), host (the host of
+ * this guest) or local (this machine). A guest that is restored from a snapshot may have another
+ * CID: it listens on any.
  */
 #include "vsock/vsock.h"
 
@@ -82,7 +82,7 @@ static void show(const struct sockaddr_vm *address, char ret[32])
 	}
 }
 
-/* ---- Failures, in words that help ---- */
+/* ---- Errors ---- */
 
 static int no_socket(const struct ob_host *host, struct ob_error *reterr)
 {
@@ -91,13 +91,13 @@ static int no_socket(const struct ob_host *host, struct ob_error *reterr)
 	case EACCES:
 		return host->fail(
 		    reterr, OB_EPERM, errno,
-		    "making a vsock socket: forbidden, as a container's seccomp filter does");
+		    "creating a vsock socket: forbidden, probably by a container's seccomp filter");
 	case EAFNOSUPPORT:
 	case ESOCKTNOSUPPORT:
 		return host->fail(reterr, OB_ENOTSUP, errno,
-				  "making a vsock socket: this kernel has no vsock");
+				  "creating a vsock socket: this kernel has no vsock");
 	default:
-		return host->fail(reterr, obi_socket_code(errno), errno, "making a vsock socket");
+		return host->fail(reterr, obi_socket_code(errno), errno, "creating a vsock socket");
 	}
 }
 
@@ -107,21 +107,18 @@ static int no_connection(const struct ob_host *host, const struct sockaddr_vm *t
 	char where[32];
 	show(to, where);
 	switch (sys) {
-	case ECONNRESET: /* what the other side says when nobody listens */
-		return host->fail(reterr, OB_EREFUSED, sys,
-				  "connecting to vsock://%s: nobody listens there", where);
+	case ECONNRESET: /* the answer of a machine without a listener on this port */
+		return host->fail(reterr, OB_EREFUSED, sys, "vsock://%s: no listener on this port",
+				  where);
 	case ENODEV:
 	case ENETUNREACH:
 	case EHOSTUNREACH:
-		return host->fail(reterr, OB_EREFUSED, sys,
-				  "connecting to vsock://%s: nothing here leads to that CID",
-				  where);
+		return host->fail(reterr, OB_EREFUSED, sys, "vsock://%s: CID unreachable", where);
 	case EPERM:
 	case EACCES:
-		return host->fail(
-		    reterr, OB_EPERM, sys,
-		    "connecting to vsock://%s: forbidden, as a container's seccomp filter does",
-		    where);
+		return host->fail(reterr, OB_EPERM, sys,
+				  "vsock://%s: forbidden, probably by a container's seccomp filter",
+				  where);
 	default:
 		return host->fail(reterr,
 				  obi_socket_code(sys) != OB_EAGAIN ? obi_socket_code(sys) : OB_EIO,
@@ -135,7 +132,7 @@ static int not_bound(const struct ob_host *host, const struct sockaddr_vm *place
 	char where[32];
 	show(place, where);
 	return host->fail(reterr, obi_socket_code(sys), sys, "listening on vsock://%s%s", where,
-			  sys == EADDRNOTAVAIL ? ": that CID is not ours" : "");
+			  sys == EADDRNOTAVAIL ? ": not a CID of this machine" : "");
 }
 
 static int new_socket(void)
@@ -252,8 +249,7 @@ static int check_target(const struct ob_host *host, const struct ob_uri *uri,
 {
 	int rc = address_of(host, uri, ret, reterr);
 	if (rc == OB_OK && (ret->svm_cid == VMADDR_CID_ANY || ret->svm_port == 0)) {
-		return host->fail(reterr, OB_EINVAL, 0,
-				  "%.*s: %s can be listened on, not connected to",
+		return host->fail(reterr, OB_EINVAL, 0, "%.*s: %s is only for listening",
 				  (int)uri->text.len, (const char *)uri->text.data,
 				  ret->svm_port == 0 ? "port 0" : "any");
 	}
@@ -278,7 +274,7 @@ static int vsock_dial(const struct ob_host *host, const struct ob_uri *uri,
 		      struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct sockaddr_vm to;
-	(void)params; /* vsock has nothing like keepalive: the heartbeat alone finds out */
+	(void)params; /* vsock has no keepalive: only the heartbeat notices a dead link */
 	int rc = check_target(host, uri, &to, reterr);
 	if (rc != OB_OK) {
 		return rc;
@@ -326,7 +322,7 @@ static int vsock_peer(struct ob_stream *stream, struct ob_peer *ret, struct ob_e
 	socklen_t len = sizeof address;
 	char text[32];
 	if (getpeername(stream->fd, (struct sockaddr *)&address, &len) != 0) {
-		return stream->host->fail(reterr, OB_EIO, errno, "asking who the peer is");
+		return stream->host->fail(reterr, OB_EIO, errno, "looking up the peer");
 	}
 	show(&address, text);
 	ret->known = OB_PEER_CID | OB_PEER_ADDRESS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vsock/vsock - what the two transports of this plugin share. */
+/* vsock/vsock - shared by the two transports of this plugin. */
 #ifndef OB_TRANSPORTS_VSOCK_VSOCK_H
 #define OB_TRANSPORTS_VSOCK_VSOCK_H
 
@@ -8,11 +8,11 @@
 extern const struct ob_plugin obi_vsock_plugin;
 extern const struct ob_plugin obi_hvsock_plugin;
 
-/* How often a free port is sought before it is said that there is none. */
+/* The number of attempts to find a free port. */
 enum { OBI_VSOCK_TRIES = 16 };
 
-/* A port that may be free: above the privileged ones, and no wider than the 31 bits of a URI's,
- * which the kernel's choice may be. */
+/* A random port above the privileged ones that fits into the 31 bits of a URI's port. The kernel's
+ * own choice may not fit. */
 int32_t obi_vsock_any_port(void);
 
 #endif

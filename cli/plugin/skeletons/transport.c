@@ -268,7 +268,7 @@ static int peer(struct ob_stream *s, struct ob_peer *ret, struct ob_error *reter
 	struct ucred cred;
 	socklen_t len = sizeof cred;
 	if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
-		return s->host->fail(reterr, OB_EIO, errno, "asking who the peer is");
+		return s->host->fail(reterr, OB_EIO, errno, "looking up the peer");
 	}
 	ret->known = OB_PEER_UID | (cred.pid > 0 ? OB_PEER_PID : 0);
 	ret->uid = cred.uid;

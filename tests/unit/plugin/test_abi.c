@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plugin ABI, pinned. Tables grow by members appended at their end, and numbers never change; a
- * line that has to be edited here, rather than added, breaks every plugin that exists.
+ * The plugin ABI. Tables grow only by members at their end, and numbers never change: a change of
+ * an existing line here breaks every existing plugin; only new lines are allowed.
  *
- * Behind the pins: a plugin older and one newer than this library, run for real.
+ * After the numbers, a plugin older and one newer than this library are run.
  */
 #include "plugin/registry.h"
 #include "support/scratch.h"
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-/* The numbers are those of 64-bit Linux; elsewhere the same order gives others. */
+/* The offsets are those of 64-bit Linux. */
 #if UINTPTR_MAX == UINT64_MAX
 #define AT(type, member, offset) \
 	_Static_assert(offsetof(struct type, member) == (offset), #type "." #member " has moved")
@@ -267,7 +267,7 @@ IS(OB_AUTH_MORE, 1);
 IS(OB_AUTH_LOCAL_ONLY, 1);
 IS(OB_AUTH_NEEDS_SECRET, 2);
 
-/* ---- Versions: each plugin is run for real ---- */
+/* ---- Versions: each plugin is run ---- */
 
 static struct ob_stream *dial_old(struct obi_registry *registry, const struct ob_transport_ops *ops)
 {
@@ -283,7 +283,7 @@ static struct ob_stream *dial_old(struct obi_registry *registry, const struct ob
 	return stream;
 }
 
-static void an_old_plugin_works_without_what_it_does_not_know(void **state)
+static void an_old_plugin_works_with_missing_members(void **state)
 {
 	const struct obi_plugin *plugin;
 	struct ob_uri uri = {.size = sizeof uri, .port = -1};
@@ -323,7 +323,7 @@ static int step_new(const struct obi_plugin *plugin, const struct ob_host *host,
 	return rc;
 }
 
-static void a_new_plugin_works_without_what_we_do_not_know(void **state)
+static void a_new_plugin_works_with_unknown_members(void **state)
 {
 	const struct obi_plugin *plugin;
 	const struct ob_host *host = obi_registry_host(*state);
@@ -355,7 +355,7 @@ static void has_looks_at_the_size_only(void **state)
 	assert_true(OB_HAS(&peer, pidfd));
 }
 
-static void the_entry_is_called_what_its_macro_says(void **state)
+static void the_entry_has_the_name_of_its_macro(void **state)
 {
 	(void)state;
 	assert_string_equal(OB_PLUGIN_ENTRY_NAME, "outboard_plugin_v1");
@@ -382,9 +382,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(has_looks_at_the_size_only),
-	    cmocka_unit_test(the_entry_is_called_what_its_macro_says),
-	    cmocka_unit_test(an_old_plugin_works_without_what_it_does_not_know),
-	    cmocka_unit_test(a_new_plugin_works_without_what_we_do_not_know),
+	    cmocka_unit_test(the_entry_has_the_name_of_its_macro),
+	    cmocka_unit_test(an_old_plugin_works_with_missing_members),
+	    cmocka_unit_test(a_new_plugin_works_with_unknown_members),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

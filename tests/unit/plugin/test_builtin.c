@@ -77,7 +77,7 @@ static void a_file_of_the_same_name_is_a_duplicate(void **state)
 	struct ob_error err;
 	char *path = scratch_text("%s/test-plugins/new_auth.so", scratch_env("OB_TEST_BUILD"));
 	char *text = scratch_text(
-	    "plugin new_auth (%s): authenticator new_auth is registered already, from built in",
+	    "plugin new_auth (%s): authenticator new_auth is already registered, from built in",
 	    path);
 	assert_int_equal(obi_registry_load(*state, path, &err), OB_EEXIST);
 	assert_string_equal(err.text, text);

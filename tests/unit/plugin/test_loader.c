@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plugin/loader: which files become plugins, and what is said about those that do not. */
+/* plugin/loader: which files are loaded, and the errors for all others. */
 #include "plugin/loader.h"
 #include "support/scratch.h"
 
@@ -75,7 +75,7 @@ static void assert_refused(const char *const *dirs, const char *what, int code, 
 	free(expected);
 }
 
-/* ---- Finding ---- */
+/* ---- Search ---- */
 
 static void a_bare_name_is_looked_up_in_the_directories(void **state)
 {
@@ -90,7 +90,7 @@ static void an_absolute_path_is_taken_as_it_is(void **state)
 	free(path);
 }
 
-static void fault_68_missing_plugin_names_where_it_was_sought(void **state)
+static void fault_68_missing_plugin_names_the_searched_directories(void **state)
 {
 	const char *dirs[] = {"/nonexistent", *state, NULL};
 	struct ob_error err;
@@ -98,11 +98,10 @@ static void fault_68_missing_plugin_names_where_it_was_sought(void **state)
 	assert_null(load(dirs, "nosuch", &rc, &err));
 	assert_int_equal(rc, OB_EPLUGIN);
 	char *expected =
-	    scratch_text("plugin nosuch: there is no nosuch.so in /nonexistent:%s", (char *)*state);
+	    scratch_text("plugin nosuch: no nosuch.so in /nonexistent:%s", (char *)*state);
 	assert_string_equal(err.text, expected);
 	free(expected);
-	assert_refused(NULL, "/nonexistent/x.so", OB_EPLUGIN, "/nonexistent/x.so",
-		       "there is no such file");
+	assert_refused(NULL, "/nonexistent/x.so", OB_EPLUGIN, "/nonexistent/x.so", "no such file");
 }
 
 static void fault_70_a_name_is_never_a_path(void **state)
@@ -155,7 +154,7 @@ static void the_first_directory_that_has_it_decides_even_by_refusal(void **state
 	free(path);
 }
 
-/* ---- Who could have written it ---- */
+/* ---- Owner and mode ---- */
 
 static void fault_70_files_that_others_can_write_are_refused(void **state)
 {
@@ -187,7 +186,7 @@ static void fault_70_directories_that_others_can_write_are_refused(void **state)
 	free(path);
 }
 
-static void fault_70_what_belongs_to_another_user_is_refused(void **state)
+static void fault_70_a_file_of_another_user_is_refused(void **state)
 {
 	if (geteuid() != 0) {
 		print_message("skipped: only root can give files to another user\n");
@@ -200,7 +199,7 @@ static void fault_70_what_belongs_to_another_user_is_refused(void **state)
 	assert_int_equal(chown(*state, 65534, 65534), 0);
 	assert_refused(NULL, path, OB_EPERM, path,
 		       "its directory belongs neither to root nor to this user");
-	/* To the user who owns them they are his. */
+	/* Their owner may load them. */
 	assert_int_equal(chown(path, 65534, 65534), 0);
 	assert_int_equal(seteuid(65534), 0);
 	struct ob_error err;
@@ -211,7 +210,7 @@ static void fault_70_what_belongs_to_another_user_is_refused(void **state)
 	free(path);
 }
 
-/* ---- What it is ---- */
+/* ---- Type and content ---- */
 
 static void fault_70_only_regular_files_are_plugins(void **state)
 {
@@ -245,7 +244,7 @@ static void fault_68_a_file_that_is_not_elf_is_refused(void **state)
 	}
 }
 
-static void fault_68_an_elf_file_the_linker_refuses_is_told_in_its_words(void **state)
+static void fault_68_the_error_of_the_linker_is_passed_on(void **state)
 {
 	const char *dirs[] = {*state, made, NULL};
 	char *path = scratch_text("%s/torn.so", (char *)*state);
@@ -283,7 +282,7 @@ static void fault_68_a_plugin_without_a_list_is_refused(void **state)
 
 /* ---- Which file is loaded ---- */
 
-/* Descriptor numbers come again, and the linker remembers names: it must not mix up two
+/* Descriptor numbers are reused, and the linker remembers names: it must not confuse two
  * directories. */
 static void plugins_of_one_name_in_two_directories_are_two(void **state)
 {
@@ -311,7 +310,7 @@ static void a_file_replaced_between_check_and_load_is_the_one_in_the_same_direct
 	assert_int_equal(mkdir(dir, 0700), 0);
 	char *path = place_as(dir, "it", "new_auth", 0644);
 	assert_int_equal(obi_plugin_file_open(NULL, path, &file, NULL), OB_OK);
-	/* An attacker who owns a directory above puts another one in its place. */
+	/* An attacker who owns a directory above replaces the directory. */
 	assert_int_equal(rename(dir, away), 0);
 	assert_int_equal(mkdir(dir, 0700), 0);
 	free(place_as(dir, "it", "old_transport", 0644));
@@ -375,16 +374,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_bare_name_is_looked_up_in_the_directories),
 	    TEST(an_absolute_path_is_taken_as_it_is),
-	    TEST(fault_68_missing_plugin_names_where_it_was_sought),
+	    TEST(fault_68_missing_plugin_names_the_searched_directories),
 	    TEST(fault_70_a_name_is_never_a_path),
 	    TEST(fault_70_the_working_directory_is_not_searched),
 	    TEST(the_first_directory_that_has_it_decides_even_by_refusal),
 	    TEST(fault_70_files_that_others_can_write_are_refused),
 	    TEST(fault_70_directories_that_others_can_write_are_refused),
-	    TEST(fault_70_what_belongs_to_another_user_is_refused),
+	    TEST(fault_70_a_file_of_another_user_is_refused),
 	    TEST(fault_70_only_regular_files_are_plugins),
 	    TEST(fault_68_a_file_that_is_not_elf_is_refused),
-	    TEST(fault_68_an_elf_file_the_linker_refuses_is_told_in_its_words),
+	    TEST(fault_68_the_error_of_the_linker_is_passed_on),
 	    TEST(fault_68_a_plugin_without_the_entry_is_refused),
 	    TEST(fault_68_a_plugin_without_a_list_is_refused),
 	    TEST(plugins_of_one_name_in_two_directories_are_two),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plugins of another time on this host: whole and real ones, made with shorter or longer tables,
- * keep every promise of their kind. The suites have the other half: this host's plugins with the
- * shorter facts of an older host.
+ * Plugins of other versions: complete plugins with shorter or longer tables pass the conformance
+ * suite of their kind. The suites test the other case: plugins of this version with the shorter
+ * structs of an older host.
  */
 #include "plugin/registry.h"
 #include "support/scratch.h"

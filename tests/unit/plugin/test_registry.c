@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plugin/registry: from a name or a scheme to a plugin, loaded when first needed. */
+/* plugin/registry: finds a plugin by name or scheme, and loads it when it is first needed. */
 #include "base/arena.h"
 #include "plugin/registry.h"
 #include "support/clock.h"
@@ -99,7 +99,7 @@ static void a_name_is_taken_within_its_kind_only(void **state)
 	assert_int_equal(obi_registry_add(*state, list, "one", NULL), OB_OK);
 	assert_int_equal(obi_registry_add(*state, list, "two", &err), OB_EEXIST);
 	assert_string_equal(err.text,
-			    "plugin all (two): authenticator all is registered already, from one");
+			    "plugin all (two): authenticator all is already registered, from one");
 	assert_int_equal(count(*state), 1);
 }
 
@@ -115,11 +115,11 @@ static void a_scheme_belongs_to_one_transport(void **state)
 	assert_int_equal(obi_registry_add(*state, list, "here", &err), OB_EEXIST);
 	assert_non_null(
 	    strstr(err.text,
-		   "plugin second (here): scheme old is claimed already by old_transport, from /"));
+		   "plugin second (here): scheme old is already claimed by old_transport, from /"));
 }
 
-/* A claim that ends in '+' is for all that begin so, whoever came first, but for what another
- * claims in full. */
+/* A claim that ends in '+' covers all schemes with this beginning, except those that another
+ * transport claims in full, in any order of registration. */
 static void a_claim_may_be_for_all_of_a_kind(void **state)
 {
 	static const char *const all_kinds[] = {"wrap+", NULL};
@@ -214,7 +214,7 @@ static void another_file_with_the_same_plugin_is_a_duplicate(void **state)
 	assert_int_equal(obi_registry_load(*state, "new_auth", NULL), OB_OK);
 	assert_int_equal(obi_registry_load(*state, copy, &err), OB_EEXIST);
 	char *expected = scratch_text(
-	    "plugin new_auth (%s): authenticator new_auth is registered already, from %s", copy,
+	    "plugin new_auth (%s): authenticator new_auth is already registered, from %s", copy,
 	    from);
 	assert_string_equal(err.text, expected);
 	free(expected);
@@ -246,13 +246,12 @@ static void directories_must_be_absolute(void **state)
 	assert_null(registry);
 	assert_int_equal(obi_registry_new(NULL, &registry, &err), OB_OK);
 	assert_int_equal(obi_registry_load(registry, "unix", &err), OB_EPLUGIN);
-	assert_string_equal(err.text,
-			    "plugin unix: there is no unix.so in the plugin path, which is empty");
+	assert_string_equal(err.text, "plugin unix: no unix.so in the plugin path, which is empty");
 	obi_registry_free(registry);
 	obi_registry_free(NULL);
 }
 
-/* ---- Six faults, six messages, each with the plugin and its file ---- */
+/* ---- Each fault has its own message, with the plugin and its file ---- */
 
 static void fault_68_every_fault_has_its_own_message(void **state)
 {
@@ -268,8 +267,8 @@ static void fault_68_every_fault_has_its_own_message(void **state)
 	    {"empty_list", OB_EPLUGIN, "outboard_plugin_v1() returned an empty list"},
 	    {"short_table", OB_EPLUGIN, "bytes, which leaves no room for encode"},
 	    {"missing_member", OB_EPLUGIN, "its auth table has create but lacks destroy"},
-	    {"wrong_kind", OB_EPLUGIN, "its kind, 9, is none that this library knows"},
-	    {"duplicate_name", OB_EEXIST, "authenticator duplicate_name is registered already"},
+	    {"wrong_kind", OB_EPLUGIN, "its kind 9 is unknown"},
+	    {"duplicate_name", OB_EEXIST, "authenticator duplicate_name is already registered"},
 	    {"unresolved", OB_EPLUGIN, "undefined symbol: nobody_defines_this"},
 	};
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
@@ -280,15 +279,15 @@ static void fault_68_every_fault_has_its_own_message(void **state)
 		assert_ptr_equal(strstr(err.text, start), err.text);
 		assert_non_null(strstr(err.text, faults[i].reason));
 		assert_int_equal(count(*state), 0);
-		/* A fault is not remembered as a success. */
+		/* A second attempt fails, too. */
 		assert_int_equal(obi_registry_load(*state, name, NULL), faults[i].code);
 		free(start);
 	}
-	/* The host goes on. */
+	/* Other plugins can still be loaded. */
 	assert_int_equal(obi_registry_load(*state, "new_auth", NULL), OB_OK);
 }
 
-static void a_file_that_offers_something_else_is_refused(void **state)
+static void a_file_with_another_plugin_is_refused(void **state)
 {
 	const struct obi_plugin *plugin = NULL;
 	struct ob_error err;
@@ -302,7 +301,7 @@ static void a_file_that_offers_something_else_is_refused(void **state)
 
 /* ---- Schemes ---- */
 
-static void a_scheme_loads_the_plugin_called_like_it(void **state)
+static void a_scheme_loads_the_plugin_of_the_same_name(void **state)
 {
 	struct obi_registry *registry = registry_over(scratch_env("OUTBOARD_PLUGIN_PATH"));
 	const struct obi_plugin *plugin;
@@ -314,23 +313,21 @@ static void a_scheme_loads_the_plugin_called_like_it(void **state)
 	obi_registry_free(registry);
 }
 
-static void some_schemes_live_in_a_plugin_of_another_name(void **state)
+static void some_schemes_belong_to_a_plugin_of_another_name(void **state)
 {
 	struct ob_error err;
 	const struct obi_plugin *plugin;
 	assert_int_equal(obi_registry_transport(*state, NULL, scheme("hvsock"), &plugin, &err),
 			 OB_EPLUGIN);
-	assert_non_null(
-	    strstr(err.text, "no transport for hvsock: plugin vsock: there is no vsock.so in "));
+	assert_non_null(strstr(err.text, "no transport for hvsock: plugin vsock: no vsock.so in "));
 	assert_int_equal(
 	    obi_registry_transport(*state, NULL, scheme("chaos+hvsock"), &plugin, &err),
 	    OB_EPLUGIN);
-	assert_non_null(strstr(
-	    err.text, "no transport for chaos+hvsock: plugin chaos: there is no chaos.so in "));
+	assert_non_null(
+	    strstr(err.text, "no transport for chaos+hvsock: plugin chaos: no chaos.so in "));
 	assert_int_equal(obi_registry_transport(*state, NULL, scheme("new.auth"), &plugin, &err),
 			 OB_EPLUGIN);
-	assert_string_equal(err.text,
-			    "no transport for new.auth: no plugin can be called like that");
+	assert_string_equal(err.text, "no transport for new.auth: this is no valid plugin name");
 }
 
 static void a_file_found_by_scheme_must_claim_it(void **state)
@@ -345,7 +342,7 @@ static void a_file_found_by_scheme_must_claim_it(void **state)
 	scratch_copy(from, copy, 0644);
 	assert_int_equal(obi_registry_transport(registry, NULL, scheme("novel"), &plugin, &err),
 			 OB_EPLUGIN);
-	assert_string_equal(err.text, "no transport for novel: plugin novel offers none");
+	assert_string_equal(err.text, "no transport for novel: plugin novel has none for it");
 	obi_registry_free(registry);
 	free(from);
 	free(copy);
@@ -368,7 +365,7 @@ static void fault_70_a_scheme_is_never_a_path(void **state)
 	}
 }
 
-static void a_named_transport_must_speak_the_scheme(void **state)
+static void a_named_transport_must_support_the_scheme(void **state)
 {
 	const struct obi_plugin *plugin;
 	struct ob_error err;
@@ -378,7 +375,7 @@ static void a_named_transport_must_speak_the_scheme(void **state)
 	assert_int_equal(
 	    obi_registry_transport(*state, "old_transport", scheme("tcp"), &plugin, &err),
 	    OB_EINVAL);
-	assert_string_equal(err.text, "transport old_transport does not speak tcp");
+	assert_string_equal(err.text, "transport old_transport does not support tcp");
 }
 
 /* ---- Host services ---- */
@@ -440,12 +437,12 @@ int main(void)
 	    TEST(two_registries_share_nothing_but_code),
 	    TEST(directories_must_be_absolute),
 	    TEST(fault_68_every_fault_has_its_own_message),
-	    TEST(a_file_that_offers_something_else_is_refused),
-	    TEST(a_scheme_loads_the_plugin_called_like_it),
-	    TEST(some_schemes_live_in_a_plugin_of_another_name),
+	    TEST(a_file_with_another_plugin_is_refused),
+	    TEST(a_scheme_loads_the_plugin_of_the_same_name),
+	    TEST(some_schemes_belong_to_a_plugin_of_another_name),
 	    TEST(a_file_found_by_scheme_must_claim_it),
 	    TEST(fault_70_a_scheme_is_never_a_path),
-	    TEST(a_named_transport_must_speak_the_scheme),
+	    TEST(a_named_transport_must_support_the_scheme),
 	    TEST(the_host_finds_transports_for_plugins),
 	    TEST(the_host_writes_errors_parses_addresses_and_tells_the_time),
 	};

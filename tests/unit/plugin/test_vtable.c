@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plugin/vtable: what of a plugin's table is taken, and what is refused, by name. */
+/* plugin/vtable: which members of a table are copied, and which tables are refused. */
 #include "plugin/vtable.h"
 
 #include <setjmp.h>
@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-/* Each table is given from memory of exactly its size, so that a sanitizer sees a byte read too
- * many. */
+/* Each table is in memory of exactly its size, so that a sanitizer notices a read beyond its end.
+ */
 static void *exact(const void *table, size_t size)
 {
 	void *copy = malloc(size);
@@ -18,7 +18,7 @@ static void *exact(const void *table, size_t size)
 	return copy;
 }
 
-/* A table whose pointers are all there; nothing in it is ever called or followed. */
+/* A table with all pointers set; none of them is called or followed. */
 static void fill(void *table, size_t size, uint32_t says)
 {
 	memset(table, 0x5a, size);
@@ -211,7 +211,7 @@ static void descriptor_names_what_it_lacks(void **state)
 	}
 }
 
-/* ---- An authenticator's table depends on itself ---- */
+/* ---- Members of an authenticator that depend on each other ---- */
 
 static struct ob_auth_ops sealing_auth(void)
 {
@@ -270,7 +270,7 @@ static void auth_with_create_needs_step_and_destroy(void **state)
 	assert_auth(&ops, OB_EPLUGIN, "its auth table has create but lacks destroy");
 }
 
-static void auth_seals_wholly_or_not_at_all(void **state)
+static void auth_has_all_of_sealing_or_none(void **state)
 {
 	struct ob_auth_ops ops = sealing_auth();
 	(void)state;
@@ -319,7 +319,7 @@ int main(void)
 	    cmocka_unit_test(descriptor_names_what_it_lacks),
 	    cmocka_unit_test(auth_needs_admit_or_create),
 	    cmocka_unit_test(auth_with_create_needs_step_and_destroy),
-	    cmocka_unit_test(auth_seals_wholly_or_not_at_all),
+	    cmocka_unit_test(auth_has_all_of_sealing_or_none),
 	    cmocka_unit_test(auth_table_that_ends_before_sealing_does_not_seal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

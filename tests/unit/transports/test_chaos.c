@@ -19,7 +19,7 @@ static int64_t now_ms(const struct bed *bed)
 	return bed->host->now_ms();
 }
 
-/* The same bed, but for a transport that is not wrapped. */
+/* A bed for a transport without chaos. */
 static struct bed plain(const struct bed *bed, const char *scheme)
 {
 	const struct wire_bed *wire = (const struct wire_bed *)(const void *)bed;
@@ -79,7 +79,7 @@ static void end(struct duo *d)
 	d->plain.ops->close(d->tame);
 }
 
-/* Read until something else than bytes comes. Returns that, and how many bytes came before. */
+/* Read until a call returns no bytes. Returns its result, and the number of bytes before. */
 static ptrdiff_t read_out(const struct bed *bed, struct ob_stream *stream, size_t *ret_len,
 			  struct ob_error *err)
 {
@@ -113,7 +113,7 @@ static void reads_and_writes_come_short(void **state)
 	struct iovec piece = {buf, sizeof buf};
 	bool seen[6] = {false};
 	for (size_t sent = 0; sent < 1000;) {
-		/* Small pieces fill a socket's buffer long before its bytes do. */
+		/* Many small pieces fill the buffer of a socket with few bytes. */
 		struct pollfd wait = {.fd = d.chaos.ops->fd(d.wild), .events = POLLOUT};
 		assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
 		ptrdiff_t n = write_some(&d.chaos, d.wild, 1000 - sent, NULL);
@@ -152,7 +152,7 @@ static void a_delay_holds_each_way(void **state)
 	end(&d);
 }
 
-static void a_pause_holds_what_is_behind_it(void **state)
+static void a_pause_holds_the_bytes_behind_it(void **state)
 {
 	struct duo d = duo(*state, "unix", "pause=@5:80ms&way=out", true);
 	int64_t begin = now_ms(&d.chaos);
@@ -185,8 +185,7 @@ static void check_reset(const struct bed *bed, const char *scheme, bool wild_dia
 	assert_int_equal(write_some(&d.chaos, d.wild, 1000, NULL), 1000);
 	ptrdiff_t n = read_out(&d.plain, d.tame, &len, NULL);
 	assert_true(n == 0 || n == OB_ECONNLOST);
-	assert_true(len == 300 ||
-		    n == OB_ECONNLOST); /* a reset may overtake what was sent before */
+	assert_true(len == 300 || n == OB_ECONNLOST); /* a reset may overtake earlier bytes */
 	assert_int_equal(n, strcmp(scheme, "tcp") == 0 ? OB_ECONNLOST : 0);
 	assert_int_equal(read_out(&d.chaos, d.wild, &len, &err), OB_ECONNLOST);
 	assert_int_equal(len, 0);
@@ -216,7 +215,7 @@ static void a_reset_before_the_first_byte(void **state)
 	end(&d);
 }
 
-/* What breaks below is told as it is told there. */
+/* An error of the inner transport keeps its text. */
 static void a_reset_by_the_peer_is_passed_on(void **state)
 {
 	const struct linger now = {.l_onoff = 1};
@@ -228,13 +227,12 @@ static void a_reset_by_the_peer_is_passed_on(void **state)
 	d.plain.ops->close(d.tame);
 	d.tame = NULL;
 	assert_int_equal(read_out(&d.chaos, d.wild, &len, &err), OB_ECONNLOST);
-	assert_non_null(strstr(err.text, "the connection broke while reading from"));
+	assert_non_null(strstr(err.text, "reading from the connection"));
 	assert_int_equal(write_some(&d.chaos, d.wild, 1, &err), OB_ECONNLOST);
 	end(&d);
 }
 
-/* Where a reset comes differs from connection to connection, and is the same again for the same
- * one. */
+/* The position of a reset differs between connections, and is the same in each run. */
 static void each_connection_has_a_schedule_of_its_own(void **state)
 {
 	struct bed *bed = *state, tame = plain(bed, "unix");
@@ -291,7 +289,7 @@ static void check_silence(const struct bed *bed, const char *scheme)
 	d.wild = NULL;
 	n = read_out(&d.plain, d.tame, &len, NULL);
 	assert_true(len == 0 &&
-		    (n == 0 || n == OB_ECONNLOST)); /* nothing that was held back came after all */
+		    (n == 0 || n == OB_ECONNLOST)); /* the bytes that were held back are lost */
 	end(&d);
 }
 
@@ -340,13 +338,12 @@ static void assert_refused(const struct bed *bed, const char *address, int code,
 	}
 }
 
-static void what_it_cannot_wrap_is_refused(void **state)
+static void an_address_that_chaos_cannot_wrap_is_refused(void **state)
 {
 	assert_refused(*state, "chaos+unix:///x?chop=0", OB_EINVAL,
-		       "chaos: the parameter chop=0: wanted is");
-	assert_refused(*state, "chaos+nothing://x", OB_EPLUGIN,
-		       "chaos: there is no transport for nothing");
-	assert_refused(*state, "chaos+chaos+unix:///x", OB_EINVAL, "and not itself");
+		       "chaos: parameter chop=0: expected");
+	assert_refused(*state, "chaos+nothing://x", OB_EPLUGIN, "chaos: no transport for nothing");
+	assert_refused(*state, "chaos+chaos+unix:///x", OB_EINVAL, "it cannot wrap itself");
 	assert_refused(*state, "chaos+://x", OB_EINVAL,
 		       "is not of the form chaos+scheme://address?parameters");
 	assert_refused(*state, "unix:///x", OB_EINVAL,
@@ -355,7 +352,7 @@ static void what_it_cannot_wrap_is_refused(void **state)
 		       "'tcp://127.0.0.1' is not of the form tcp://");
 }
 
-static void flags_are_those_of_what_it_wraps(void **state)
+static void flags_are_those_of_the_inner_transport(void **state)
 {
 	const struct wire_bed *wire = *state;
 	static const char *const far[] = {"chaos+tcp", "chaos+vsock", "chaos+hvsock", "chaos+unixx",
@@ -373,7 +370,7 @@ static void flags_are_those_of_what_it_wraps(void **state)
 	}
 }
 
-static void peers_are_those_of_what_it_wraps(void **state)
+static void peers_are_those_of_the_inner_transport(void **state)
 {
 	struct duo d = duo(*state, "unix", "", true);
 	struct ob_peer peer = {.size = sizeof peer, .pidfd = -1}, inner = peer;
@@ -405,7 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    WIRE_TEST(reads_and_writes_come_short),
 	    WIRE_TEST(a_delay_holds_each_way),
-	    WIRE_TEST(a_pause_holds_what_is_behind_it),
+	    WIRE_TEST(a_pause_holds_the_bytes_behind_it),
 	    WIRE_TEST(a_close_does_not_wait_for_the_delay),
 	    WIRE_TEST(a_reset_is_at_its_byte_and_says_so),
 	    WIRE_TEST(a_reset_before_the_first_byte),
@@ -413,9 +410,9 @@ int main(void)
 	    WIRE_TEST(each_connection_has_a_schedule_of_its_own),
 	    WIRE_TEST(a_drop_is_silence_both_ways_until_it_is_closed),
 	    WIRE_TEST(the_bound_address_has_the_parameters),
-	    WIRE_TEST(what_it_cannot_wrap_is_refused),
-	    WIRE_TEST(flags_are_those_of_what_it_wraps),
-	    WIRE_TEST(peers_are_those_of_what_it_wraps),
+	    WIRE_TEST(an_address_that_chaos_cannot_wrap_is_refused),
+	    WIRE_TEST(flags_are_those_of_the_inner_transport),
+	    WIRE_TEST(peers_are_those_of_the_inner_transport),
 	};
 	return cmocka_run_group_tests(tests, setup, wire_end);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The chaos transport's parameters, and what it does with bytes, apart from sockets, threads and
+/* The parameters, the schedule and the lanes of the chaos transport, without sockets, threads and
  * time. */
 #include "chaos/lane.h"
 
@@ -22,7 +22,7 @@ static struct obi_chaos_params parsed(const char *query)
 	return params;
 }
 
-static void everything_can_be_said(void **state)
+static void all_parameters_are_read(void **state)
 {
 	struct obi_chaos_params p =
 	    parsed("seed=18446744073709551615&delay=0..20ms&chop=1..7&pause=1/200:50ms&reset=1/"
@@ -39,7 +39,7 @@ static void everything_can_be_said(void **state)
 	assert_int_equal(p.ways, OBI_CHAOS_IN);
 }
 
-static void nothing_said_is_nothing_wrong(void **state)
+static void an_empty_query_has_no_faults(void **state)
 {
 	struct obi_chaos_params p = parsed("");
 	(void)state;
@@ -68,44 +68,45 @@ static void times_have_units(void **state)
 	}
 }
 
+static const char *const bad[][2] = {
+    {"delya=5ms", "unknown parameter 'delya'"},
+    {"=5", "unknown parameter ''"},
+    {"seed=1&", "unknown parameter ''"},
+    {"&seed=1", "unknown parameter ''"},
+    {"seed=1&&chop=2", "unknown parameter ''"},
+    {"seed=1&seed=1", "parameter seed is given twice"},
+    {"seed", "parameter seed: expected a number"},
+    {"seed=", "parameter seed=: expected a number"},
+    {"seed=-1", "parameter seed=-1: expected a number"},
+    {"seed=1 ", "parameter seed=1 : expected a number"},
+    {"seed=18446744073709551616", "parameter seed=18446744073709551616"},
+    {"seed=99999999999999999999999", "parameter seed=99999999999999999999999"},
+    {"delay=5", "parameter delay=5: expected a time"},
+    {"delay=5..10ms", "parameter delay=5..10ms"},
+    {"delay=20ms..5ms", "parameter delay=20ms..5ms"},
+    {"delay=11m", "parameter delay=11m"},
+    {"delay=5ms..", "parameter delay=5ms.."},
+    {"delay=5msx", "parameter delay=5msx"},
+    {"delay=1h", "parameter delay=1h"},
+    {"delay=%35ms", "parameter delay=%35ms"},
+    {"chop=0", "parameter chop=0: expected a number of bytes"},
+    {"chop=65537", "parameter chop=65537"},
+    {"chop=7..1", "parameter chop=7..1"},
+    {"pause=50ms", "parameter pause=50ms: expected how often"},
+    {"pause=1/200", "parameter pause=1/200"},
+    {"pause=1/0:5ms", "parameter pause=1/0:5ms"},
+    {"reset=5000", "parameter reset=5000: expected how often or where"},
+    {"reset=2/5000", "parameter reset=2/5000"},
+    {"reset=@", "parameter reset=@"},
+    {"drop=1/", "parameter drop=1/"},
+    {"drop=@4611686018427387904", "parameter drop=@4611686018427387904"},
+    {"side=server", "parameter side=server: expected dialer, acceptor or both"},
+    {"way=inout", "parameter way=inout: expected in, out or both"},
+    {"way=", "parameter way="},
+};
+
 static void a_mistake_names_its_parameter(void **state)
 {
-	static const char *const bad[][2] = {
-	    {"delya=5ms", "there is no parameter 'delya'"},
-	    {"=5", "there is no parameter ''"},
-	    {"seed=1&", "there is no parameter ''"},
-	    {"&seed=1", "there is no parameter ''"},
-	    {"seed=1&&chop=2", "there is no parameter ''"},
-	    {"seed=1&seed=1", "the parameter seed is given twice"},
-	    {"seed", "the parameter seed: wanted is a number"},
-	    {"seed=", "the parameter seed=: wanted is a number"},
-	    {"seed=-1", "the parameter seed=-1: wanted is a number"},
-	    {"seed=1 ", "the parameter seed=1 : wanted is a number"},
-	    {"seed=18446744073709551616", "the parameter seed=18446744073709551616"},
-	    {"seed=99999999999999999999999", "the parameter seed=99999999999999999999999"},
-	    {"delay=5", "the parameter delay=5: wanted is a time"},
-	    {"delay=5..10ms", "the parameter delay=5..10ms"},
-	    {"delay=20ms..5ms", "the parameter delay=20ms..5ms"},
-	    {"delay=11m", "the parameter delay=11m"},
-	    {"delay=5ms..", "the parameter delay=5ms.."},
-	    {"delay=5msx", "the parameter delay=5msx"},
-	    {"delay=1h", "the parameter delay=1h"},
-	    {"delay=%35ms", "the parameter delay=%35ms"},
-	    {"chop=0", "the parameter chop=0: wanted is a number of bytes"},
-	    {"chop=65537", "the parameter chop=65537"},
-	    {"chop=7..1", "the parameter chop=7..1"},
-	    {"pause=50ms", "the parameter pause=50ms: wanted is how often"},
-	    {"pause=1/200", "the parameter pause=1/200"},
-	    {"pause=1/0:5ms", "the parameter pause=1/0:5ms"},
-	    {"reset=5000", "the parameter reset=5000: wanted is how often or where"},
-	    {"reset=2/5000", "the parameter reset=2/5000"},
-	    {"reset=@", "the parameter reset=@"},
-	    {"drop=1/", "the parameter drop=1/"},
-	    {"drop=@4611686018427387904", "the parameter drop=@4611686018427387904"},
-	    {"side=server", "the parameter side=server: wanted is dialer, acceptor or both"},
-	    {"way=inout", "the parameter way=inout: wanted is in, out or both"},
-	    {"way=", "the parameter way="},
-	};
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct obi_chaos_params p;
@@ -121,7 +122,7 @@ static void a_mistake_names_its_parameter(void **state)
 
 enum { BYTES = 20000, EVENTS = 4000 };
 
-/* Where in the bytes something was, and what. */
+/* A fault and its position. */
 struct story {
 	size_t count;
 	struct {
@@ -157,7 +158,7 @@ static void put_some(struct obi_chaos_lane *lane, size_t most, int64_t now)
 	}
 }
 
-/* Take the piece, or as much of it as the sink likes. */
+/* Forward the piece, at most as much of it as the sink takes. */
 static void take_some(struct obi_chaos_lane *lane, struct ob_bytes piece, size_t most,
 		      struct story *story)
 {
@@ -172,8 +173,8 @@ static void take_some(struct obi_chaos_lane *lane, struct ob_bytes piece, size_t
 	}
 }
 
-/* All bytes through a lane, whose source gives `in` and whose sink takes `out` of them at a time.
- * Returns the time it took. */
+/* Move all bytes through a lane; the source gives `in` at a time, the sink takes `out`. Returns the
+ * time that it took. */
 static int64_t tell(const char *query, uint64_t connection, size_t in, size_t out,
 		    struct story *ret)
 {
@@ -225,7 +226,7 @@ static size_t count_of(const struct story *story, char what)
 
 static const char all[] = "seed=42&delay=0..20ms&chop=1..70&pause=1/500:30ms..50ms&reset=1/15000";
 
-static void the_same_seed_is_the_same_story(void **state)
+static void the_same_seed_gives_the_same_faults(void **state)
 {
 	static struct story first, again;
 	static const size_t sizes[] = {1, 2, 7, 64, 1000, 4096, SIZE_MAX};
@@ -240,7 +241,7 @@ static void the_same_seed_is_the_same_story(void **state)
 	}
 }
 
-static void another_seed_or_connection_is_another(void **state)
+static void another_seed_or_connection_gives_other_faults(void **state)
 {
 	static struct story first, other;
 	(void)state;
@@ -251,8 +252,8 @@ static void another_seed_or_connection_is_another(void **state)
 	assert_false(is_same(&first, &other));
 }
 
-/* So that what does not matter to a failure can be found by leaving it out. */
-static void leaving_one_out_changes_no_other(void **state)
+/* This allows to find the parameters that a failure does not need. */
+static void removing_one_parameter_changes_no_other(void **state)
 {
 	static struct story with, without;
 	size_t k = 0;
@@ -268,7 +269,7 @@ static void leaving_one_out_changes_no_other(void **state)
 	assert_int_equal(k, without.count);
 }
 
-static void how_often_is_what_was_asked_for(void **state)
+static void the_rate_is_the_mean(void **state)
 {
 	static struct story story;
 	size_t pauses = 0;
@@ -281,7 +282,7 @@ static void how_often_is_what_was_asked_for(void **state)
 	assert_in_range(pauses, 9500, 10500);
 }
 
-static void a_place_is_exact(void **state)
+static void a_position_is_exact(void **state)
 {
 	static struct story story;
 	static const uint64_t places[] = {0, 1, 63, 64, 65, 300, 19999};
@@ -306,7 +307,7 @@ static void a_delay_is_latency_and_not_a_speed(void **state)
 	assert_int_equal(tell("delay=20ms", 1, SIZE_MAX, SIZE_MAX, &story), 20);
 	int64_t took = tell("delay=5ms..20ms", 1, SIZE_MAX, SIZE_MAX, &story);
 	assert_in_range(took, 5, 20);
-	/* A pause holds up all that is behind it. */
+	/* A pause delays all bytes behind it. */
 	assert_int_equal(tell("pause=@100:50ms", 1, SIZE_MAX, SIZE_MAX, &story), 50);
 }
 
@@ -325,15 +326,15 @@ static void sides_and_ways_are_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(everything_can_be_said),
-	    cmocka_unit_test(nothing_said_is_nothing_wrong),
+	    cmocka_unit_test(all_parameters_are_read),
+	    cmocka_unit_test(an_empty_query_has_no_faults),
 	    cmocka_unit_test(times_have_units),
 	    cmocka_unit_test(a_mistake_names_its_parameter),
-	    cmocka_unit_test(the_same_seed_is_the_same_story),
-	    cmocka_unit_test(another_seed_or_connection_is_another),
-	    cmocka_unit_test(leaving_one_out_changes_no_other),
-	    cmocka_unit_test(how_often_is_what_was_asked_for),
-	    cmocka_unit_test(a_place_is_exact),
+	    cmocka_unit_test(the_same_seed_gives_the_same_faults),
+	    cmocka_unit_test(another_seed_or_connection_gives_other_faults),
+	    cmocka_unit_test(removing_one_parameter_changes_no_other),
+	    cmocka_unit_test(the_rate_is_the_mean),
+	    cmocka_unit_test(a_position_is_exact),
 	    cmocka_unit_test(a_delay_is_latency_and_not_a_speed),
 	    cmocka_unit_test(sides_and_ways_are_kept),
 	};

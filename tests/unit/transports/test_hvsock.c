@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hvsock transport against a VMM that the test plays itself, byte by byte. */
+/* The hvsock transport against a VMM that the test imitates byte by byte. */
 #include "unit/transports/wire_bed.h"
 
 #include <poll.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* One dial and the VMM that it has reached. */
+/* One dial and the VMM's end of its connection. */
 struct talk {
 	const struct bed *bed;
 	int listener, vmm;
@@ -41,8 +41,7 @@ static int begin_dial(struct talk *t)
 	return t->bed->ops->dial(t->bed->host, &uri, &params, &t->dial, &t->want, NULL);
 }
 
-/* What is said must be exactly CONNECT, in capitals, and fit into the 32 bytes that a VMM has for
- * it. */
+/* The line must be exactly CONNECT, in capitals, and fit into the 32 bytes of a VMM's buffer. */
 static struct talk begin_at(const struct bed *bed, int port)
 {
 	struct talk t = {.bed = bed};
@@ -86,8 +85,8 @@ static void say(struct talk *t, const char *text)
 
 /* ---- The reply ---- */
 
-/* A short reply leaves room in a buffer for the longest one. */
-static void fault_76_not_a_byte_behind_the_reply_is_taken(void **state)
+/* After a short reply, the buffer has room for more bytes. */
+static void fault_76_no_byte_after_the_reply_is_read(void **state)
 {
 	static const char *const replies[] = {"OK 1073741824\npayload\nOK 1\n",
 					      "OK 5\npayload\nOK 1\n"};
@@ -115,8 +114,8 @@ static void fault_76_a_reply_may_come_in_pieces(void **state)
 		assert_int_equal(go_on(&t, &stream, NULL), OB_EAGAIN);
 		assert_int_equal(t.want.events, OB_READABLE);
 		say(&t, byte);
-		/* What was read is taken, so the descriptor does not stay readable while it waits
-		 * for more. */
+		/* The bytes are consumed, so the descriptor does not stay readable while the dial
+		 * waits for more. */
 		struct pollfd wait = {.fd = t.want.fd, .events = POLLIN};
 		assert_int_equal(poll(&wait, 1, 10000), 1);
 	}
@@ -127,7 +126,7 @@ static void fault_76_a_reply_may_come_in_pieces(void **state)
 	end(&t);
 }
 
-static void fault_77_any_port_is_asked_for_in_one_short_line(void **state)
+static void fault_77_the_request_for_any_port_is_one_short_line(void **state)
 {
 	static const int ports[] = {1, 65536, INT32_MAX};
 	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
@@ -151,7 +150,7 @@ static void fault_76_77_a_reply_is_taken_strictly(void **state)
 		struct ob_error err = {.text = ""};
 		say(&t, bad[i]);
 		assert_int_equal(go_on(&t, &stream, &err), OB_EPROTO);
-		assert_non_null(strstr(err.text, "does not speak hybrid vsock"));
+		assert_non_null(strstr(err.text, "is not a socket of hybrid vsock"));
 		end(&t);
 		char *path = bed_path(*state, "v.sock");
 		unlink(path);
@@ -214,7 +213,7 @@ static void fault_76_silence_ends_by_itself(void **state)
 	end(&t);
 }
 
-static void no_vmm_is_said(void **state)
+static void a_missing_vmm_is_reported(void **state)
 {
 	struct bed *bed = *state;
 	struct ob_stream *stream;
@@ -297,14 +296,14 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    WIRE_TEST(fault_76_not_a_byte_behind_the_reply_is_taken),
+	    WIRE_TEST(fault_76_no_byte_after_the_reply_is_read),
 	    WIRE_TEST(fault_76_a_reply_may_come_in_pieces),
-	    WIRE_TEST(fault_77_any_port_is_asked_for_in_one_short_line),
+	    WIRE_TEST(fault_77_the_request_for_any_port_is_one_short_line),
 	    WIRE_TEST(fault_76_77_a_reply_is_taken_strictly),
 	    WIRE_TEST(fault_76_a_close_after_connect_is_a_refusal),
 	    WIRE_TEST(fault_76_a_reset_is_a_refusal),
 	    WIRE_TEST(fault_76_silence_ends_by_itself),
-	    WIRE_TEST(no_vmm_is_said),
+	    WIRE_TEST(a_missing_vmm_is_reported),
 	    WIRE_TEST(only_a_path_and_a_port_are_an_address),
 	    WIRE_TEST(it_listens_where_the_vmm_connects),
 	    WIRE_TEST(port_0_is_a_free_one),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tcp transport and names, on a network of our own: with hosts of our own, and a name server
+/* The tcp transport and names, in a network namespace with its own /etc/hosts and a name server
  * that never answers. */
 #include "unit/transports/wire_bed.h"
 
@@ -18,9 +18,9 @@
 
 #include <cmocka.h>
 
-enum { THREADS = 4 }; /* that look up names at once */
+enum { THREADS = 4 }; /* lookups at the same time */
 
-static const char *no_network; /* why not */
+static const char *no_network; /* the reason; NULL if there is one */
 
 static void need_network(void)
 {
@@ -69,7 +69,7 @@ static int dial_name(const struct bed *bed, const char *text, struct ob_dial **r
 	return bed->ops->dial(bed->host, &uri, &params, ret, want, NULL);
 }
 
-/* A socket where the name server should be: it takes every question. */
+/* A socket in place of the name server: it receives every query. */
 static int silent_server(void)
 {
 	struct sockaddr_in at = {
@@ -79,8 +79,7 @@ static int silent_server(void)
 	return fd;
 }
 
-/* Wait until so many threads have asked: each has a port of its own. So they are all in the
- * resolver. */
+/* Wait for queries from this many ports: each thread of the resolver has its own. */
 static void await_askers(int server, size_t count)
 {
 	in_port_t seen[8] = {0};
@@ -118,8 +117,8 @@ static void reply(int server, const struct question *q, size_t len)
 	    len);
 }
 
-/* What the resolver asks about a name: its IPv4 address, which is returned, and its IPv6 one, and
- * is told that there is none. */
+/* Receive the two queries of the resolver for a name. Returns the one for IPv4; the one for IPv6 is
+ * answered with no address. */
 static struct question next_question(int server)
 {
 	struct question q = {.len = 0}, v4 = {.len = 0};
@@ -130,8 +129,8 @@ static struct question next_question(int server)
 		ssize_t n = recvfrom(server, q.bytes, 400, 0, (struct sockaddr *)&q.from, &len);
 		assert_true(n > HEADER + 5);
 		q.len = HEADER + strlen((char *)q.bytes + HEADER) + 1 + 4;
-		q.bytes[2] |= 0x80;	   /* from here on it is an answer, */
-		memset(q.bytes + 6, 0, 6); /* of nothing yet */
+		q.bytes[2] |= 0x80;	   /* it becomes an answer, */
+		memset(q.bytes + 6, 0, 6); /* still empty */
 		if (q.bytes[q.len - 3] == TYPE_A) {
 			v4 = q;
 		} else {
@@ -158,7 +157,7 @@ static bool was_asked(int server)
 	return poll(&asked, 1, 0) != 0;
 }
 
-/* The dial that has begun ends well. */
+/* The dial succeeds. */
 static void must_come_about(struct bed *bed, struct ob_listener *listener, struct ob_dial *dial,
 			    struct ob_want *want)
 {
@@ -182,10 +181,10 @@ static void must_come_about(struct bed *bed, struct ob_listener *listener, struc
 }
 
 /*
- * A dial is given up sooner than a resolver has gone through its servers. The next one must not
- * begin from the start: it waits for the same answer, or has it at once.
+ * A dial is cancelled before the resolver has tried all its servers. The next dial does not start a
+ * new lookup: it waits for the same answer, or gets it at once.
  */
-static void a_lookup_that_was_given_up_goes_on_for_the_next(void **state)
+static void a_cancelled_lookup_continues_for_the_next_dial(void **state)
 {
 	struct bed *bed = *state;
 	struct ob_dial *dial;
@@ -201,7 +200,7 @@ static void a_lookup_that_was_given_up_goes_on_for_the_next(void **state)
 	}
 	answer(server, &question);
 	must_come_about(bed, listener, dial, &want);
-	/* And when it comes while nobody waits. */
+	/* The same when the answer comes before the next dial. */
 	assert_int_equal(dial_name(bed, "tcp://slower.test:4242", &dial, &want), OB_OK);
 	question = next_question(server);
 	bed->ops->dial_close(dial);
@@ -220,8 +219,8 @@ static void a_lookup_that_was_given_up_goes_on_for_the_next(void **state)
 	close(server);
 }
 
-/* What a dial waited for is closed: its number may be a socket of the resolver's by now, but no
- * event. */
+/* The descriptor of a cancelled dial is closed. The number may now be a socket of the resolver, but
+ * is no eventfd. */
 static bool is_event(int fd)
 {
 	char path[64], what[64] = "";
@@ -229,9 +228,9 @@ static bool is_event(int fd)
 	return readlink(path, what, sizeof what - 1) > 0 && strstr(what, "[eventfd]") != NULL;
 }
 
-/* dial() returns at once, more lookups than there are threads wait in line, and each can be given
- * up at any moment. */
-static void a_silent_name_server_blocks_nobody(void **state)
+/* dial() returns at once, lookups beyond the threads wait in the queue, and each can be cancelled
+ * at any moment. */
+static void a_silent_name_server_blocks_no_dial(void **state)
 {
 	struct bed *bed = *state;
 	struct ob_dial *dials[12];
@@ -250,7 +249,7 @@ static void a_silent_name_server_blocks_nobody(void **state)
 	for (size_t i = 0; i < 12; i++) {
 		struct ob_stream *stream;
 		struct ob_error err = {.text = ""};
-		/* Nobody has answered, and nobody has given up. */
+		/* No answer has come, and no lookup has failed. */
 		int rc = bed->ops->finish_dial(dials[i], 0, &stream, &want[i], &err);
 		if (rc != OB_EAGAIN) {
 			fail_msg("code %d: %s", rc, err.text);
@@ -267,15 +266,15 @@ static void a_silent_name_server_blocks_nobody(void **state)
 	close(server);
 }
 
-/* ---- A connect that meets itself ---- */
+/* ---- A connect to itself ---- */
 
 static void choose_ports(const char *range)
 {
 	assert_true(netns_sysctl("/proc/sys/net/ipv4/ip_local_port_range", range));
 }
 
-/* With two ports to choose from, a connect to one of them is soon given that one itself. */
-static void a_connection_to_itself_is_a_refusal(void **state)
+/* With two ports in the range, a connect to one of them soon gets the same port as its source. */
+static void a_connection_to_itself_is_refused(void **state)
 {
 	struct bed *bed = *state;
 	need_network();
@@ -288,7 +287,7 @@ static void a_connection_to_itself_is_a_refusal(void **state)
 		assert_true(rc == OB_EREFUSED || err.sys == EADDRNOTAVAIL);
 	}
 	choose_ports(
-	    "32768 60999"); /* questions to a name server need ports, too, one for each thread */
+	    "32768 60999"); /* queries to the name server need ports, too: one per thread */
 }
 
 /* ---- Frame ---- */
@@ -318,11 +317,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    WIRE_TEST(a_name_is_resolved_and_dialled),
 	    WIRE_TEST(a_name_with_several_addresses_is_tried_at_all_of_them),
-	    WIRE_TEST(a_connection_to_itself_is_a_refusal),
-	    WIRE_TEST(a_lookup_that_was_given_up_goes_on_for_the_next),
+	    WIRE_TEST(a_connection_to_itself_is_refused),
+	    WIRE_TEST(a_cancelled_lookup_continues_for_the_next_dial),
 	    /* Its threads are still in the resolver, with descriptors of their own, when it is
 	     * over: so it is the last, and nobody counts. */
-	    cmocka_unit_test(a_silent_name_server_blocks_nobody),
+	    cmocka_unit_test(a_silent_name_server_blocks_no_dial),
 	};
 	return cmocka_run_group_tests(tests, setup, wire_end);
 }

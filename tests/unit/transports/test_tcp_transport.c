@@ -14,7 +14,7 @@
 
 #include "support/clock.h"
 
-/* What the listener is bound to, without "tcp://"; free it. */
+/* The address of the listener, without "tcp://"; free it. */
 static char *bound(const struct bed *bed, struct ob_listener *listener)
 {
 	char text[256];
@@ -88,7 +88,7 @@ static void port_0_cannot_be_dialled(void **state)
 	assert_int_equal(bed_dial(bed, "127.0.0.1:0", &stream, NULL), OB_EINVAL);
 }
 
-static void a_name_is_nothing_to_listen_on(void **state)
+static void a_name_is_refused_for_listening(void **state)
 {
 	struct bed *bed = *state;
 	struct ob_listener *listener;
@@ -114,7 +114,7 @@ static void local_uri_names_the_port_that_was_found(void **state)
 	}
 }
 
-static void a_port_in_use_is_said(void **state)
+static void a_port_in_use_is_reported(void **state)
 {
 	struct bed *bed = *state;
 	struct ob_listener *listener = must_listen(bed, "127.0.0.1:0"), *second = NULL;
@@ -123,7 +123,7 @@ static void a_port_in_use_is_said(void **state)
 	assert_int_equal(bed_listen(bed, address, (struct ob_stream_params){0}, &second, &err),
 			 OB_EEXIST);
 	assert_non_null(strstr(err.text, address));
-	/* A connection in TIME_WAIT is not in the way: the server ends first, and comes back. */
+	/* A connection in TIME_WAIT does not block the port of a restarted server. */
 	struct ob_stream *client = must_dial(bed, address), *server = must_accept(bed, listener);
 	bed->ops->close(server);
 	must_read(bed, client, "");
@@ -140,7 +140,8 @@ static void one_listener_serves_both_families(void **state)
 	struct bed *bed = *state;
 	struct ob_peer peer = {.size = sizeof peer};
 	if (!has_ipv6()) {
-		skip(); /* the kernel has no IPv6 loopback */
+		print_message("skipped: the kernel has no IPv6 loopback\n");
+		skip();
 	}
 	struct ob_listener *listener = must_listen(bed, "[::]:0");
 	char *any = bound(bed, listener), *v4 = scratch_text("127.0.0.1:%d", port_of(any));
@@ -168,16 +169,17 @@ static void zones_are_taken_in_either_form(void **state)
 	struct ob_error err;
 	struct ob_stream *stream;
 	if (!has_ipv6()) {
-		skip(); /* the kernel has no IPv6 loopback */
+		print_message("skipped: the kernel has no IPv6 loopback\n");
+		skip();
 	}
-	/* Nobody listens there; but the address is understood. */
+	/* There is no listener, but the address is accepted. */
 	assert_int_not_equal(bed_dial(bed, "[fe80::1%25lo]:9", &stream, &err), OB_EINVAL);
 	assert_null(strstr(err.text, "resolving"));
 }
 
 /* ---- Happy eyeballs ---- */
 
-/* Where the first family refuses, the second is asked at once. */
+/* When the first family refuses, the second is tried at once. */
 static void a_family_that_refuses_costs_no_time(void **state)
 {
 	struct bed *bed = *state;
@@ -196,8 +198,8 @@ static void a_family_that_refuses_costs_no_time(void **state)
 	free(both);
 }
 
-/* Fill the backlog of fd's port until a connect gets no answer any more. Returns how many
- * descriptors are in out. */
+/* Fill the backlog of fd until a connect gets no answer. Returns the number of descriptors in
+ * out. */
 static size_t fill(const char *address, int out[8])
 {
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6,
@@ -210,14 +212,15 @@ static size_t fill(const char *address, int out[8])
 	return 8;
 }
 
-/* Where the first family is silent, the second is tried after 250 ms, and wins. */
+/* When the first family is silent, the second is tried after 250 ms and wins. */
 static void a_family_that_is_silent_costs_a_quarter_of_a_second(void **state)
 {
 	struct bed *bed = *state;
 	struct ob_listener *dead = NULL;
 	int full[8];
 	if (!has_ipv6()) {
-		skip(); /* the kernel has no IPv6 loopback */
+		print_message("skipped: the kernel has no IPv6 loopback\n");
+		skip();
 	}
 	assert_int_equal(
 	    bed_listen(bed, "[::1]:0", (struct ob_stream_params){.backlog = 1}, &dead, NULL),
@@ -240,7 +243,7 @@ static void a_family_that_is_silent_costs_a_quarter_of_a_second(void **state)
 	free(both);
 }
 
-/* Both are refused, and the reason of the last is told. */
+/* Both are refused; the error has the reason of the last one. */
 static void a_refusal_names_the_address(void **state)
 {
 	struct bed *bed = *state;
@@ -300,7 +303,7 @@ static void options_follow_the_heartbeat(void **state)
 	assert_tuned(bed->ops->fd(server));
 	bed->ops->close(client);
 	bed->ops->close(server);
-	/* Without one, silence may last. */
+	/* Without a heartbeat there is no limit for silence. */
 	client = dial_with_heartbeat(bed, address, 0);
 	assert_int_equal(option(bed->ops->fd(client), IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
 	bed->ops->close(client);
@@ -320,9 +323,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    WIRE_TEST(only_a_host_and_a_port_are_an_address),
 	    WIRE_TEST(port_0_cannot_be_dialled),
-	    WIRE_TEST(a_name_is_nothing_to_listen_on),
+	    WIRE_TEST(a_name_is_refused_for_listening),
 	    WIRE_TEST(local_uri_names_the_port_that_was_found),
-	    WIRE_TEST(a_port_in_use_is_said),
+	    WIRE_TEST(a_port_in_use_is_reported),
 	    WIRE_TEST(one_listener_serves_both_families),
 	    WIRE_TEST(zones_are_taken_in_either_form),
 	    WIRE_TEST(a_family_that_refuses_costs_no_time),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The unix transport's accept: what it takes, what it survives, what it leaves. */
+/* The unix transport's accept: connections, failures, descriptors. */
 #include "unit/transports/unix_bed.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static void accept_without_a_connection_says_again(void **state)
 	free(path);
 }
 
-static void fault_35_accept_without_descriptors_says_so_and_recovers(void **state)
+static void fault_35_accept_without_descriptors_fails_and_recovers(void **state)
 {
 	struct bed *bed = *state;
 	char *path = bed_path(bed, "s");
@@ -98,7 +98,7 @@ static void a_thousand_connections_leave_nothing_open(void **state)
 /* The errno of the next accept4() of this process; 0: none, ask the kernel. */
 static int inject;
 
-/* In front of the C library's, also for the plugin. */
+/* Replaces the function of the C library, also in the plugin. */
 __attribute__((visibility("default"))) int accept4(int fd, void *addr, void *len, int flags)
 {
 	if (inject != 0) {
@@ -133,7 +133,7 @@ static void fault_36_a_connection_that_fails_in_accept_is_skipped(void **state)
 	assert_accept_survives(state, errors, sizeof errors / sizeof *errors, OB_EAGAIN);
 }
 
-static void fault_35_every_shortage_in_accept_is_told_as_one(void **state)
+static void fault_35_every_shortage_in_accept_has_one_code(void **state)
 {
 	static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
 	assert_accept_survives(state, errors, sizeof errors / sizeof *errors, OB_ENOMEM);
@@ -164,12 +164,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(accept_without_a_connection_says_again),
-	    TEST(fault_35_accept_without_descriptors_says_so_and_recovers),
+	    TEST(fault_35_accept_without_descriptors_fails_and_recovers),
 	    TEST(a_connection_that_left_before_accept_is_taken_and_ends),
 	    TEST(descriptors_are_non_blocking_and_close_on_exec),
 	    TEST(a_thousand_connections_leave_nothing_open),
 	    TEST(fault_36_a_connection_that_fails_in_accept_is_skipped),
-	    TEST(fault_35_every_shortage_in_accept_is_told_as_one),
+	    TEST(fault_35_every_shortage_in_accept_has_one_code),
 	    TEST(other_failures_of_accept_are_final),
 	};
 	return cmocka_run_group_tests(tests, unix_group_setup, unix_group_teardown);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The unix transport's dials and streams, and what it knows about peers. */
+/* The unix transport's dials, streams and facts about peers. */
 #include "unit/transports/unix_bed.h"
 
 #include <errno.h>
@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-/* ---- Dialing ---- */
+/* ---- Dial ---- */
 
-/* A socket whose server is gone without removing it. */
+/* A socket whose server ended without removing it. */
 static void leave_dead_socket(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -28,7 +28,7 @@ static void leave_dead_socket(const char *path)
 	close(fd);
 }
 
-static void dial_tells_nobody_from_nothing(void **state)
+static void dial_tells_a_dead_socket_from_a_missing_one(void **state)
 {
 	struct bed *bed = *state;
 	char *none = bed_path(bed, "none"), *dead = bed_path(bed, "dead"),
@@ -62,7 +62,7 @@ static void dial_to_a_full_backlog_says_again_at_once(void **state)
 	}
 	assert_int_equal(rc, OB_EAGAIN);
 	assert_true(n >= 1 && n < 8);
-	/* Room again: dialing anew succeeds. */
+	/* With room in the backlog, a new dial succeeds. */
 	bed->ops->close(must_accept(bed, listener));
 	assert_int_equal(bed_dial(bed, path, &streams[n++], NULL), OB_OK);
 	while (n > 0) {
@@ -169,7 +169,7 @@ static void a_half_closed_stream_still_reads(void **state)
 	assert_int_equal(ops->writev(client, &piece, 1, &err), OB_ECONNLOST);
 }
 
-static void fault_38_writing_to_a_closed_peer_fails_and_kills_nobody(void **state)
+static void fault_38_writing_to_a_closed_peer_fails_without_a_signal(void **state)
 {
 	struct wire *wire = *state;
 	const struct ob_transport_ops *ops = wire->bed->ops;
@@ -219,7 +219,7 @@ static void a_full_socket_says_again_and_goes_on_later(void **state)
 	must_write(wire->bed, client, "on");
 }
 
-/* A hostile peer can attach descriptors to its bytes. They must not become ours. */
+/* A peer can attach descriptors to its bytes. They must not stay open here. */
 static void descriptors_pushed_by_the_peer_are_dropped(void **state)
 {
 	struct wire *wire = *state;
@@ -267,7 +267,7 @@ static void the_peer_is_who_the_kernel_says(void **state)
 	}
 }
 
-static void an_older_library_is_told_no_pidfd(void **state)
+static void an_older_library_gets_no_pidfd(void **state)
 {
 	struct wire *wire = *state;
 	const struct ob_transport_ops *ops = wire->bed->ops;
@@ -280,7 +280,7 @@ static void an_older_library_is_told_no_pidfd(void **state)
 
 /* ---- Another process ---- */
 
-/* What this program does when it is run with an address: connect, read a byte, end. */
+/* This program with an address as its argument: connect, read a byte, end. */
 static int be_client(const char *path)
 {
 	struct unix_bed *unix_bed;
@@ -306,7 +306,7 @@ static pid_t spawn_client(const char *path)
 	return pid;
 }
 
-/* Its death is seen through the pidfd of its connection, on kernels that have one to give. */
+/* The pidfd of the connection shows the death of the process, if the kernel can give one. */
 static void the_pidfd_is_of_the_process_that_connected(void **state)
 {
 	struct bed *bed = *state;
@@ -353,19 +353,19 @@ int main(int argc, char **argv)
 		return be_client(argv[1]);
 	}
 	const struct CMUnitTest tests[] = {
-	    TEST(dial_tells_nobody_from_nothing),
+	    TEST(dial_tells_a_dead_socket_from_a_missing_one),
 	    TEST(dial_to_a_full_backlog_says_again_at_once),
 	    TEST(a_dial_given_up_closes_its_connection),
 	    TEST(the_pidfd_is_of_the_process_that_connected),
 	    WIRED(bytes_cross_in_pieces),
 	    WIRED(more_pieces_than_the_kernel_takes_are_a_short_write),
 	    WIRED(a_half_closed_stream_still_reads),
-	    WIRED(fault_38_writing_to_a_closed_peer_fails_and_kills_nobody),
+	    WIRED(fault_38_writing_to_a_closed_peer_fails_without_a_signal),
 	    WIRED(a_peer_that_dies_with_unread_bytes_is_a_broken_connection),
 	    WIRED(a_full_socket_says_again_and_goes_on_later),
 	    WIRED(descriptors_pushed_by_the_peer_are_dropped),
 	    WIRED(the_peer_is_who_the_kernel_says),
-	    WIRED(an_older_library_is_told_no_pidfd),
+	    WIRED(an_older_library_gets_no_pidfd),
 	};
 	return cmocka_run_group_tests(tests, unix_group_setup, unix_group_teardown);
 }

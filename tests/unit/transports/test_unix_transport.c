@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The unix transport's listeners: addresses, what is in their place already, modes. */
+/* The unix transport's listeners: addresses, existing files, modes. */
 #include "unit/transports/unix_bed.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static void assert_works(const struct bed *bed, struct ob_listener *listener, co
 	bed->ops->close(server);
 }
 
-/* A socket whose server is gone without removing it. */
+/* A socket whose server ended without removing it. */
 static void leave_dead_socket(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -99,7 +99,7 @@ static void fault_54_long_socket_path_works(void **state)
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		char path[1024];
 		size_t len = (size_t)snprintf(path, sizeof path, "%s", bed->dir);
-		/* Directories of 40 letters until only a short name is missing. */
+		/* Directories of 40 letters, until only a short name fits. */
 		while (lengths[i] - len > 48) {
 			len += (size_t)snprintf(path + len, sizeof path - len, "/%040d", (int)i);
 			assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
@@ -110,7 +110,7 @@ static void fault_54_long_socket_path_works(void **state)
 		assert_works(bed, listener, path);
 		bed->ops->listener_close(listener);
 		assert_false(exists(path));
-		/* A stale one is recognized there, too. */
+		/* A dead socket is recognized there, too. */
 		listener = must_listen(bed, path);
 		struct ob_listener *second = NULL;
 		assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, NULL),
@@ -135,7 +135,7 @@ static void fault_54_a_name_too_long_for_the_kernel_is_refused_clearly(void **st
 	free(path);
 }
 
-/* ---- What is there already ---- */
+/* ---- Existing files ---- */
 
 static void fault_55_a_live_server_is_left_alone(void **state)
 {
@@ -145,8 +145,8 @@ static void fault_55_a_live_server_is_left_alone(void **state)
 	struct ob_error err;
 	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, &err),
 			 OB_EEXIST);
-	assert_non_null(strstr(err.text, "a server is listening there"));
-	bed->ops->close(must_accept(bed, listener)); /* the question */
+	assert_non_null(strstr(err.text, "another server is listening"));
+	bed->ops->close(must_accept(bed, listener)); /* the probe */
 	assert_works(bed, listener, path);
 	bed->ops->listener_close(listener);
 	free(path);
@@ -185,18 +185,18 @@ static void fault_55_a_dead_socket_is_taken_over(void **state)
 	free(path);
 }
 
-static void fault_55_the_lock_says_that_it_is_dead(void **state)
+static void fault_55_with_the_lock_an_old_socket_is_dead(void **state)
 {
 	struct bed *bed = *state;
 	char *path = bed_path(bed, "s");
-	/* It would answer: an inherited descriptor keeps it listening, although its server is gone.
+	/* It would accept: an inherited descriptor keeps it listening after its server has ended.
 	 */
 	struct ob_listener *zombie = must_listen(bed, path), *listener;
 	assert_int_equal(
 	    bed_listen(bed, path, (struct ob_stream_params){.lock_held = true}, &listener, NULL),
 	    OB_OK);
 	assert_works(bed, listener, path);
-	/* Its late end does not remove what is not its own any more. */
+	/* When it is closed later, it does not remove the socket of the new server. */
 	bed->ops->listener_close(zombie);
 	assert_works(bed, listener, path);
 	bed->ops->listener_close(listener);
@@ -219,7 +219,7 @@ static void assert_not_removed(const struct bed *bed, const char *path, const ch
 	assert_int_equal(before.st_ino, after.st_ino);
 }
 
-static void fault_55_what_is_no_socket_is_never_removed(void **state)
+static void fault_55_a_file_that_is_no_socket_is_never_removed(void **state)
 {
 	struct bed *bed = *state;
 	char *file = bed_path(bed, "file"), *link = bed_path(bed, "link"),
@@ -339,7 +339,7 @@ static void close_finds_its_socket_in_a_moved_directory(void **state)
 	free(now);
 }
 
-static void a_missing_directory_is_said(void **state)
+static void a_missing_directory_is_reported(void **state)
 {
 	struct bed *bed = *state;
 	char *path = bed_path(bed, "no/such/s");
@@ -365,7 +365,8 @@ static void fault_56_the_socket_has_mode_0600_from_its_first_moment(void **state
 	free(path);
 }
 
-/* What fault 56 rests on: bind() itself makes the narrow mode, there is no chmod behind it. */
+/* Fault 56 depends on this: bind() creates the file with the mode of the socket, without a chmod.
+ */
 static void fault_56_the_kernel_takes_the_mode_from_the_unbound_socket(void **state)
 {
 	struct bed *bed = *state;
@@ -409,14 +410,14 @@ int main(void)
 	    TEST(fault_55_a_live_server_is_left_alone),
 	    TEST(fault_55_a_live_server_with_a_full_backlog_is_live),
 	    TEST(fault_55_a_dead_socket_is_taken_over),
-	    TEST(fault_55_the_lock_says_that_it_is_dead),
-	    TEST(fault_55_what_is_no_socket_is_never_removed),
+	    TEST(fault_55_with_the_lock_an_old_socket_is_dead),
+	    TEST(fault_55_a_file_that_is_no_socket_is_never_removed),
 	    TEST(fault_55_the_socket_of_another_user_is_never_removed),
 	    TEST(fault_80_a_socket_is_dialled_by_its_owner_and_not_through_a_link),
 	    TEST(fault_55_a_socket_of_another_type_is_never_removed),
 	    TEST(close_removes_only_its_own_socket),
 	    TEST(close_finds_its_socket_in_a_moved_directory),
-	    TEST(a_missing_directory_is_said),
+	    TEST(a_missing_directory_is_reported),
 	    TEST(fault_56_the_socket_has_mode_0600_from_its_first_moment),
 	    TEST(fault_56_the_kernel_takes_the_mode_from_the_unbound_socket),
 	};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vsock transport as far as it goes without a vsock: what it refuses, and what it says where a
- * filter forbids it. The rest is tested in a guest that the test boots: the vsock of this machine
- * belongs to whatever hosts it, and is never touched.
+ * The vsock transport without a vsock: invalid addresses, and the error where a filter forbids it.
+ * The rest is tested in guests that the tests boot: the vsock of this machine belongs to its host
+ * and is never used.
  */
 #include "unit/transports/wire_bed.h"
 
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* Every test here runs under the filter, so that none can reach this machine's vsock, even by
+/* Every test here runs under the filter, so that none can use the vsock of this machine by
  * mistake. */
 static bool forbidden;
 
@@ -46,13 +46,12 @@ static void reserved_cids_are_refused(void **state)
 {
 	assert_refused(*state, "0:5000", true, "CID 0 is reserved for the hypervisor");
 	assert_refused(*state, "0:5000", false, "CID 0 is reserved for the hypervisor");
-	assert_refused(*state, "any:5000", false, "any can be listened on, not connected to");
-	assert_refused(*state, "4294967295:5000", false,
-		       "any can be listened on, not connected to");
-	assert_refused(*state, "3:0", false, "port 0 can be listened on, not connected to");
+	assert_refused(*state, "any:5000", false, "any is only for listening");
+	assert_refused(*state, "4294967295:5000", false, "any is only for listening");
+	assert_refused(*state, "3:0", false, "port 0 is only for listening");
 }
 
-static void a_filter_that_forbids_vsock_is_said(void **state)
+static void a_filter_that_forbids_vsock_is_reported(void **state)
 {
 	struct bed *bed = *state;
 	struct ob_listener *listener;
@@ -87,7 +86,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    WIRE_TEST(only_a_cid_and_a_port_are_an_address),
 	    WIRE_TEST(reserved_cids_are_refused),
-	    WIRE_TEST(a_filter_that_forbids_vsock_is_said),
+	    WIRE_TEST(a_filter_that_forbids_vsock_is_reported),
 	};
 	return cmocka_run_group_tests(tests, setup, wire_end);
 }

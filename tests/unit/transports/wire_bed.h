@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-/* The bed comes first: tests see only that. */
+/* The bed comes first: the tests use only that. */
 struct wire_bed {
 	struct bed bed;
 	struct obi_registry *registry;
