@@ -170,19 +170,69 @@ static void take_object(const struct ob_value *object, struct ob_log_record *rec
 
 /* ---- The line ---- */
 
+enum { ESC = 0x1b, BEL = 0x07 };
+
+/* The first byte from `at` on that is not in the range. */
+static const uint8_t *pass(const uint8_t *at, const uint8_t *end, uint8_t low, uint8_t high)
+{
+	while (at < end && *at >= low && *at <= high) {
+		at++;
+	}
+	return at;
+}
+
+/* Behind the end of a control string: BEL, or ESC and a backslash. NULL: it has no end. */
+static const uint8_t *pass_string(const uint8_t *at, const uint8_t *end)
+{
+	for (; at < end; at++) {
+		if (*at == BEL) {
+			return at + 1;
+		}
+		if (*at == ESC) {
+			return end - at > 1 && at[1] == '\\' ? at + 2 : NULL;
+		}
+	}
+	return NULL;
+}
+
+/* Behind the escape sequence (ECMA-48) that begins at `at` with ESC; NULL: it is not one. */
+static const uint8_t *pass_escape(const uint8_t *at, const uint8_t *end)
+{
+	bool csi = end - at > 1 && at[1] == '[';
+	if (end - at > 1 && at[1] != '\0' && strchr("]PX^_", at[1]) != NULL) {
+		return pass_string(at + 2, end);
+	}
+	at = csi ? pass(at + 2, end, 0x30, 0x3f) : at + 1;
+	at = pass(at, end, 0x20, 0x2f);
+	return at < end && *at >= (csi ? 0x40 : 0x30) && *at <= 0x7e ? at + 1 : NULL;
+}
+
+size_t obi_log_line_skip(struct ob_bytes line)
+{
+	const uint8_t *at = line.data, *end = at + line.len;
+	while (at < end) {
+		const uint8_t *next = *at == ESC ? pass_escape(at, end) : at + 1;
+		bool blank = *at == ' ' || *at == '\t' || *at == '\r' || *at == '\0';
+		if (next == NULL || (*at != ESC && !blank)) {
+			break;
+		}
+		at = next;
+	}
+	return (size_t)(at - line.data);
+}
+
 static bool parse_object(struct ob_bytes line, struct ob_arena *arena, struct ob_value *ret)
 {
 	static const struct obi_json_limits limits = {OBI_VALUE_DEPTH_MAX,
 						      OBI_JSON_KEEP_DUPLICATES};
-	size_t i = 0;
-	while (i < line.len && (line.data[i] == ' ' || line.data[i] == '\t')) {
-		i++;
-	}
+	size_t i = obi_log_line_skip(line);
 	/* Detects most lines that are not records. */
 	if (i == line.len || line.data[i] != '{') {
 		return false;
 	}
-	return obi_json_parse(line, arena, &limits, ret, NULL) == OB_OK && ret->type == OB_MAP;
+	return obi_json_parse(ob_bytes_of(line.data + i, line.len - i), arena, &limits, ret,
+			      NULL) == OB_OK &&
+	       ret->type == OB_MAP;
 }
 
 bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes line,
@@ -195,6 +245,7 @@ bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes li
 	}
 	*ret = (struct ob_log_record){
 	    .size = sizeof *ret,
+	    .flags = from->flags,
 	    .name = from->name,
 	    .stream = from->stream,
 	    .time = from->read_at,
@@ -202,10 +253,7 @@ bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes li
 	    .attrs = ob_map(NULL, 0),
 	    .line = line,
 	};
-	if (from->cut) {
-		ret->flags |= OB_LOG_TRUNCATED;
-	}
-	if (!from->cut && parse_object(line, arena, &object)) {
+	if ((from->flags & OB_LOG_TRUNCATED) == 0 && parse_object(line, arena, &object)) {
 		take_object(&object, ret);
 	} else {
 		ret->message = line;

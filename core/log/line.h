@@ -2,7 +2,8 @@
 /*
  * log/line - turns one line of a child's output into one record.
  *
- * A line that is exactly one JSON object is a record in the form of slog: time, level, msg and
+ * A line that is exactly one JSON object, or one behind terminal escape sequences and white space,
+ * is a record in the form of slog: time, level, msg and
  * source are taken out; all other keys are attributes, in order, with duplicates. Of several
  * equal keys the first counts. A time, level, msg or source that is not valid stays an
  * attribute, so that nothing is lost. Every other line (text, incomplete JSON, an object
@@ -19,8 +20,12 @@ struct obi_log_line_from {
 	const char *name; /* of the child */
 	int stream;	  /* 1 or 2 */
 	struct timespec read_at;
-	bool cut; /* the line exceeded the limit, and so is no longer JSON */
+	uint32_t flags; /* of the record. A line that is OB_LOG_TRUNCATED is no longer JSON */
 };
+
+/* How many bytes at the beginning of a line show nothing: terminal escape sequences, spaces, tabs,
+ * CR and NUL. A serial console may write such before a record. */
+size_t obi_log_line_skip(struct ob_bytes line);
 
 /*
  * Parse line (without the newline; one '\r' at its end is dropped) into *ret, which borrows from

@@ -14,16 +14,23 @@
 
 enum { CHUNK = 64 * 1024, SCRATCH = 8 * 1024, KEEP = 4096 };
 
+/* When an incomplete line is delivered; how late the timer is if the process did not run. */
+enum { TEXT_WAIT_MS = 1000, RECORD_WAIT_MS = 10000, LATE_MS = 500 };
+
 /* A tree takes at most 16 bytes for each byte of its line, plus the parser's constant. */
 #define TREE_MAX (17 * OBI_LOG_LINE_MAX)
 
 struct obi_log_reader {
 	struct obi_log_reader_setup setup;
 	struct obi_io io;
-	struct obi_buf line; /* an incomplete line: what earlier reads returned of it */
-	uint64_t discarded;  /* bytes of this line beyond the maximum */
-	bool busy;	     /* fn is running */
-	bool dead;	     /* freed inside fn */
+	struct obi_timer timer; /* looks at the incomplete line; armed once for many lines */
+	int64_t begun_ms;	/* when the line that is incomplete was begun */
+	struct obi_buf line;	/* an incomplete line: what earlier reads returned of it */
+	uint64_t discarded;	/* bytes of this line beyond the maximum */
+	bool excused;		/* this line got its time anew */
+	bool continued;		/* the beginning of this line was delivered */
+	bool busy;		/* fn is running */
+	bool dead;		/* freed inside fn */
 	char name[];
 };
 
@@ -58,8 +65,9 @@ static bool hand_on(struct obi_log_reader *reader, const struct ob_log_record *r
 	return true;
 }
 
-/* A line is complete, or was cut. Returns false when the reader was freed. */
-static bool emit(struct turn *turn, struct ob_bytes line)
+/* A line is complete, or as much of it as is delivered now. Returns false when the reader was
+ * freed. */
+static bool emit(struct turn *turn, struct ob_bytes line, bool partial)
 {
 	struct obi_log_reader *reader = turn->reader;
 	struct ob_log_record record;
@@ -68,8 +76,10 @@ static bool emit(struct turn *turn, struct ob_bytes line)
 	    .name = reader->name,
 	    .stream = reader->setup.stream,
 	    .read_at = turn->read_at,
-	    .cut = reader->discarded > 0,
+	    .flags = (partial ? OB_LOG_PARTIAL : 0u) | (reader->continued ? OB_LOG_CONTINUED : 0u) |
+		     (reader->discarded > 0 ? OB_LOG_TRUNCATED : 0u),
 	};
+	reader->continued = partial;
 	reader->discarded = 0;
 	obi_arena_reset(&turn->arena);
 	turn->arena.ob.next = turn->scratch;
@@ -78,7 +88,7 @@ static bool emit(struct turn *turn, struct ob_bytes line)
 	    !obi_log_line_parse(&from, line, &turn->arena.ob, &record)) {
 		return true;
 	}
-	if (from.cut) {
+	if ((from.flags & OB_LOG_TRUNCATED) != 0) {
 		record.attrs = ob_map(&discarded, 1);
 	}
 	return hand_on(reader, &record);
@@ -86,9 +96,28 @@ static bool emit(struct turn *turn, struct ob_bytes line)
 
 /* ---- Lines ---- */
 
+static bool is_begun(const struct obi_log_reader *reader)
+{
+	return obi_buf_len(&reader->line) > 0 || reader->discarded > 0;
+}
+
+/* The next bytes are the first of a line, or of what follows a partial one. The timer is not
+ * stopped when a line ends: in a flood that would be once a turn. */
+static void note_begun(struct obi_log_reader *reader)
+{
+	if (!is_begun(reader)) {
+		reader->begun_ms = obi_loop_now(reader->setup.loop);
+		reader->excused = false;
+	}
+	if (reader->timer.loop == NULL && reader->setup.fn != NULL) {
+		obi_timer_set(reader->setup.loop, &reader->timer, TEXT_WAIT_MS);
+	}
+}
+
 /* Append to the incomplete line; bytes beyond the maximum are only counted. */
 static void keep(struct obi_log_reader *reader, const uint8_t *data, size_t n)
 {
+	note_begun(reader);
 	size_t room = OBI_LOG_LINE_MAX - obi_buf_len(&reader->line);
 	size_t fits = reader->discarded > 0 ? 0 : n < room ? n : room;
 	uint8_t *to = fits > 0 ? obi_buf_reserve(&reader->line, fits, NULL) : NULL;
@@ -104,11 +133,11 @@ static void keep(struct obi_log_reader *reader, const uint8_t *data, size_t n)
 	reader->discarded += n - fits;
 }
 
-/* Deliver the incomplete line, which has ended. */
-static bool end_line(struct turn *turn)
+/* Deliver the incomplete line: it has ended, or is partial. */
+static bool end_line(struct turn *turn, bool partial)
 {
 	struct obi_buf *line = &turn->reader->line;
-	if (!emit(turn, obi_buf_bytes(line))) {
+	if (!emit(turn, obi_buf_bytes(line), partial)) {
 		return false;
 	}
 	if (line->sink.cap > KEEP) {
@@ -117,11 +146,6 @@ static bool end_line(struct turn *turn)
 		obi_buf_consume(line, obi_buf_len(line));
 	}
 	return true;
-}
-
-static bool is_begun(const struct obi_log_reader *reader)
-{
-	return obi_buf_len(&reader->line) > 0 || reader->discarded > 0;
 }
 
 /* Split n bytes into lines. Returns false when the reader was freed. */
@@ -137,7 +161,8 @@ static bool split(struct turn *turn, size_t n)
 		if (newline == NULL) {
 			return true;
 		}
-		if (!(is_begun(turn->reader) ? end_line(turn) : emit(turn, ob_bytes_of(at, len)))) {
+		if (!(is_begun(turn->reader) ? end_line(turn, false)
+					     : emit(turn, ob_bytes_of(at, len), false))) {
 			return false;
 		}
 		at = newline + 1;
@@ -182,6 +207,43 @@ static void on_readable(void *user, int events)
 	obi_arena_free(&turn.arena);
 }
 
+/* ---- Lines that do not end ---- */
+
+/* How long the incomplete line may wait for its end. -1: there is nothing to show. */
+static int64_t patience(const struct obi_log_reader *reader)
+{
+	struct ob_bytes line = obi_buf_bytes(&reader->line);
+	size_t i = obi_log_line_skip(line);
+	if (i == line.len) {
+		return reader->discarded > 0 ? TEXT_WAIT_MS : -1;
+	}
+	return line.data[i] == '{' && reader->discarded == 0 ? RECORD_WAIT_MS : TEXT_WAIT_MS;
+}
+
+/* What has come was read before the timer is called. If the process did not run for a while it may
+ * not be all: the child gets its time anew, once a line. */
+static void on_timer(void *user)
+{
+	struct turn turn;
+	struct obi_log_reader *reader = user;
+	int64_t now = obi_loop_now(reader->setup.loop);
+	int64_t wait = is_begun(reader) ? patience(reader) : -1;
+	if (wait >= 0 && now - reader->timer.at > LATE_MS && !reader->excused) {
+		reader->excused = true;
+		reader->begun_ms = now;
+	}
+	int64_t age = now - reader->begun_ms;
+	if (wait >= 0 && age < wait) {
+		obi_timer_set(reader->setup.loop, &reader->timer, wait - age);
+	} else if (wait >= 0) {
+		begin_turn(&turn, reader);
+		(void)end_line(&turn, true);
+		obi_arena_free(&turn.arena);
+	}
+}
+
+/* ---- The end ---- */
+
 /* The capacity of the pipe, as a bound on its content. */
 static size_t pipe_size(int fd)
 {
@@ -203,7 +265,7 @@ void obi_log_reader_drain(struct obi_log_reader *reader)
 		n = read_once(&turn, left);
 	}
 	if (n >= 0 && is_begun(reader)) {
-		(void)end_line(&turn);
+		(void)end_line(&turn, false);
 	}
 	obi_arena_free(&turn.arena);
 }
@@ -215,7 +277,7 @@ void obi_log_reader_flush(struct obi_log_reader *reader)
 		return;
 	}
 	begin_turn(&turn, reader);
-	(void)end_line(&turn);
+	(void)end_line(&turn, true);
 	obi_arena_free(&turn.arena);
 }
 
@@ -233,6 +295,8 @@ int obi_log_reader_new(const struct obi_log_reader_setup *setup, struct obi_log_
 	reader->setup = *setup;
 	memcpy(reader->name, setup->name, len);
 	obi_buf_init(&reader->line, OBI_LOG_LINE_MAX);
+	reader->timer.fn = on_timer;
+	reader->timer.user = reader;
 	reader->io.fn = on_readable;
 	reader->io.user = reader;
 	obi_io_set(setup->loop, &reader->io, setup->fd, OB_READABLE);
@@ -246,6 +310,7 @@ void obi_log_reader_free(struct obi_log_reader *reader)
 		return;
 	}
 	obi_io_stop(&reader->io);
+	obi_timer_stop(&reader->timer);
 	if (reader->busy) {
 		reader->dead = true;
 	} else {

@@ -8,8 +8,14 @@
  * line; and, during the delivery of a record, its tree (at most 17 bytes for each byte of the
  * line).
  *
+ * A line that has not ended a second after its first byte is delivered as it is then, flagged
+ * OB_LOG_PARTIAL; what follows of it is flagged OB_LOG_CONTINUED. So a prompt is seen. A line that
+ * begins like a record ('{') waits 10 seconds: ob_log() writes the rest of a record that a full
+ * pipe cut with the next one. Bytes that show nothing (log/line.h) wait for the next byte.
+ *
  * A line over 1 MiB is cut: its first 1 MiB becomes one text record with the flag
- * OB_LOG_TRUNCATED when the line ends; its attribute "discarded" is the number of missing bytes.
+ * OB_LOG_TRUNCATED when the line ends, or is delivered as above; its attribute "discarded" is the
+ * number of missing bytes.
  */
 #ifndef OBI_LOG_READER_H
 #define OBI_LOG_READER_H
@@ -40,7 +46,7 @@ int obi_log_reader_new(const struct obi_log_reader_setup *setup, struct obi_log_
  * writing cannot keep us here. Does nothing inside fn. */
 void obi_log_reader_drain(struct obi_log_reader *reader);
 
-/* Deliver the incomplete line as if it ended here. For a detach: bytes that were read cannot go
+/* Deliver the incomplete line, flagged OB_LOG_PARTIAL. For a detach: bytes that were read cannot go
  * back into the pipe. Does nothing inside fn. */
 void obi_log_reader_flush(struct obi_log_reader *reader);
 

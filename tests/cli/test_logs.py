@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: MIT
 """What becomes of the output of children in `outboard run`: rows 85, 86 and 97."""
 import json
+import os
+import time
 import unittest
 
-from command import OK, Case, outboard
+from command import OK, PATIENCE, Case, outboard
 
 
 def shell(script, **more):
@@ -54,6 +56,29 @@ class Logs(Case):
             self.assertEqual(len(cut["msg"]) + cut["discarded"], 1572864)
             run.record(lambda r: r["msg"] == "after")
             self.assertEqual(run.end(), OK)
+
+    def test_fault_97_a_prompt_is_seen(self):
+        """It has no newline, and the child waits for an answer."""
+        fifo = f"{self.dir}/fifo"
+        os.mkfifo(fifo)
+        self.write({"a": shell(f"printf 'password: '; read answer <{fifo}; echo \"$answer is right\"; exec sleep 1000")})
+        run = self.run_it()
+        prompt = run.record(lambda r: r.get("partial"))
+        self.assertEqual((prompt["msg"], prompt["stream"]), ("password: ", "stdout"))
+        with open(fifo, "w") as file:
+            file.write("xyzzy\n")
+        rest = run.record(lambda r: r.get("continued"))
+        self.assertEqual(rest["msg"], "xyzzy is right")
+        self.assertNotIn("partial", rest)
+        self.assertEqual(run.end(), OK)
+
+    def test_fault_97_a_prompt_in_text_is_marked(self):
+        self.write({"a": shell("printf 'password: '; exec sleep 1000")})
+        run = self.run_it("--log-format", "text")
+        deadline = time.monotonic() + PATIENCE
+        while not (line := run.lines.next(deadline)).endswith("[a stdout partial] password: "):
+            self.assertNotIn("password", line)
+        self.assertEqual(run.end(), OK)
 
     def test_fault_97_the_stream_is_told(self):
         self.write({"a": shell("echo a line; echo a complaint >&2; exec sleep 1000")})

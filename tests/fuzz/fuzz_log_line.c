@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* log/line and log/render: any line is a record, and a record written as JSON reads back as the
- * same. */
+ * same. Nothing in the line of a sink commands a terminal, and no attribute of a child has a name
+ * of the parent. */
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "base/value.h"
 #include "log/line.h"
 #include "log/render.h"
@@ -15,6 +17,17 @@ static void must(bool promise)
 {
 	if (!promise) {
 		abort();
+	}
+}
+
+/* Nothing in it commands a terminal. */
+static void check_shown(struct ob_bytes text)
+{
+	const uint8_t *at = text.data, *end = at + text.len;
+	while (at < end) {
+		size_t step = obi_text_shown(at, end);
+		must(step > 0);
+		at += step;
 	}
 }
 
@@ -29,12 +42,13 @@ static void check_same(const struct ob_log_record *a, const struct ob_log_record
 	must(obi_value_equal(&a->attrs, &b->attrs));
 }
 
-static void check_json(struct ob_log_record *record, const struct obi_log_line_from *from,
+static void check_json(const struct ob_log_record *record, const struct obi_log_line_from *from,
 		       struct obi_arena *arena, struct obi_buf *buf)
 {
 	struct ob_log_record again;
-	record->name = NULL;
-	must(obi_log_render_json(record, obi_buf_sink(buf)));
+	struct ob_log_record own = *record;
+	own.name = NULL; /* as a child renders it: no attribute is renamed */
+	must(obi_log_render_json(&own, obi_buf_sink(buf)));
 	struct ob_bytes line = obi_buf_bytes(buf);
 	line.len--;
 	must(memchr(line.data, '\n', line.len) == NULL);
@@ -45,6 +59,31 @@ static void check_json(struct ob_log_record *record, const struct obi_log_line_f
 	}
 }
 
+/* As a sink has it: JSON, and no key is there twice that the parent sets. */
+static void check_sink(const struct ob_log_record *record, const struct obi_log_line_from *from,
+		       struct obi_arena *arena, struct obi_buf *buf)
+{
+	static const char head[] = "{\"outboard\":\"n\",\"stream\":\"stdout\",";
+	static const char *const keys[] = {"outboard",	"stream",    "event",	  "partial",
+					   "continued", "truncated", "discarded", "time",
+					   "level",	"msg",	     "source"};
+	size_t start = obi_buf_len(buf);
+	struct ob_log_record again;
+	must(obi_log_render_json(record, obi_buf_sink(buf)));
+	struct ob_bytes line = obi_buf_bytes(buf);
+	line = ob_bytes_of(line.data + start, line.len - start - 1);
+	must(line.len > sizeof head && memcmp(line.data, head, sizeof head - 1) == 0);
+	check_shown(line);
+	must(obi_log_line_parse(from, line, &arena->ob, &again));
+	must((again.flags & OB_LOG_PARSED) != 0);
+	for (uint32_t i = 2; i < again.attrs.count; i++) {
+		const struct ob_value *key = &again.attrs.as.pairs[i].key;
+		for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+			must(!ob_bytes_is(ob_bytes_of(key->as.string, key->count), keys[k]));
+		}
+	}
+}
+
 static void check_human(const struct ob_log_record *record, struct obi_buf *buf)
 {
 	size_t start = obi_buf_len(buf);
@@ -52,9 +91,7 @@ static void check_human(const struct ob_log_record *record, struct obi_buf *buf)
 		return;
 	}
 	struct ob_bytes all = obi_buf_bytes(buf);
-	for (size_t i = start; i + 1 < all.len; i++) {
-		must(all.data[i] >= 0x20 && all.data[i] != 0x7f);
-	}
+	check_shown(ob_bytes_of(all.data + start, all.len - start - 1));
 	must(all.data[all.len - 1] == '\n');
 }
 
@@ -68,7 +105,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	obi_buf_init(&buf, 16 * size + (1 << 20));
 	if (obi_log_line_parse(&from, ob_bytes_of(data, size), &arena.ob, &record)) {
 		must(record.attrs.type == OB_MAP);
+		must(obi_log_line_skip(record.line) <= record.line.len);
 		check_json(&record, &from, &arena, &buf);
+		check_sink(&record, &from, &arena, &buf);
 		check_human(&record, &buf);
 	}
 	obi_buf_free(&buf);

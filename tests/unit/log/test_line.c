@@ -197,10 +197,61 @@ static void a_cut_line_is_marked_and_not_read_as_json(void **state)
 {
 	struct obi_log_line_from cut = from;
 	(void)state;
-	cut.cut = true;
+	cut.flags = OB_LOG_TRUNCATED;
 	assert_true(obi_log_line_parse(&cut, ob_bytes_text("{\"msg\":\"x\"}"), &arena.ob, &record));
 	assert_int_equal(record.flags, OB_LOG_TRUNCATED);
 	assert_true(same(record.message, "{\"msg\":\"x\"}"));
+}
+
+/* What a guest's firmware and consoles write before the first record of a line. */
+static void fault_98_escape_sequences_do_not_hide_a_record(void **state)
+{
+	static const char *const before[] = {"\033c\033[?7l\033[2J",
+					     "\033[0m",
+					     "\033[1;31;40m",
+					     "\033]0;title\007",
+					     "\033]0;title\033\\",
+					     "\033Pq#0\033\\",
+					     "\033_apc\033\\",
+					     "\033^pm\033\\",
+					     "\033Xsos\033\\",
+					     "\033(B",
+					     "\033 F",
+					     "\033[!p",
+					     "\033[?25l \t\r\033[H\033[2J",
+					     "\r",
+					     "\0337",
+					     "\033="};
+	char line[100];
+	(void)state;
+	for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+		snprintf(line, sizeof line, "%s{\"msg\":\"m\",\"level\":\"WARN\"}\r", before[i]);
+		parse(line);
+		assert_int_equal(record.flags, OB_LOG_PARSED);
+		assert_true(same(record.message, "m"));
+		assert_int_equal(record.level, OB_LOG_WARN);
+		assert_int_equal(record.line.len, strlen(line) - 1);
+	}
+	static const char nuls[] = "\0\0{\"msg\":\"m\"}";
+	assert_true(
+	    obi_log_line_parse(&from, ob_bytes_of(nuls, sizeof nuls - 1), &arena.ob, &record));
+	assert_true(same(record.message, "m"));
+}
+
+static void what_only_looks_like_an_escape_sequence_stays_text(void **state)
+{
+	static const char *const before[] = {
+	    "\033",	  "\033[",    "\033[1;", "\033]0;title", "\033]0;\033[m",
+	    "\033Pq\033", "\033\001", "x",	 "\b",		 "\033[1\001m"};
+	char line[100];
+	(void)state;
+	for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+		snprintf(line, sizeof line, "%s{\"msg\":\"m\"}", before[i]);
+		parse(line);
+		/* "\033[{" is a sequence, and no object is behind it. */
+		assert_int_equal(record.flags, 0);
+		assert_true(same(record.message, line));
+	}
 }
 
 static void a_line_that_does_not_fit_the_arena_is_text(void **state)
@@ -385,6 +436,8 @@ int main(void)
 	    cmocka_unit_test(of_equal_keys_the_first_has_the_meaning),
 	    cmocka_unit_test(empty_lines_are_skipped),
 	    cmocka_unit_test(a_cut_line_is_marked_and_not_read_as_json),
+	    cmocka_unit_test(fault_98_escape_sequences_do_not_hide_a_record),
+	    cmocka_unit_test(what_only_looks_like_an_escape_sequence_stays_text),
 	    cmocka_unit_test(a_line_that_does_not_fit_the_arena_is_text),
 	    cmocka_unit_test(groups_nest_deep),
 	    cmocka_unit_test(levels_have_offsets),
