@@ -249,7 +249,7 @@ static void fault_24_a_session_reset_at_every_byte(void **state)
 
 /* ---- Silence ---- */
 
-enum { BEAT_MS = 700, SLACK_MS = BEAT_MS };
+enum { BEAT_MS = 700, SLACK_MS = 3 * BEAT_MS };
 
 /* Successive calls until one has no answer. Returns the time of the last answer. */
 static int64_t call_until_silence(struct family *f)

@@ -103,7 +103,7 @@ static void fault_33_a_quarter_of_the_slots_is_reserved(void **state)
 	struct reachable bed;
 	(void)state;
 	if (geteuid() != 0) {
-		print_message("skipped: only root can be somebody else\n");
+		print_message("skipped: only root can act as another user\n");
 		skip();
 	}
 	reachable_start_unix(&bed, "token", "auth_timeout=60000");
@@ -128,7 +128,7 @@ static void fault_33_a_quarter_of_the_slots_is_reserved(void **state)
 static void need_root(void)
 {
 	if (geteuid() != 0) {
-		print_message("skipped: only root can be several users\n");
+		print_message("skipped: only root can act as other users\n");
 		skip();
 	}
 }

@@ -228,7 +228,7 @@ static void only_the_configured_peers_are_admitted(void **state)
 	ob_client *client;
 	(void)state;
 	if (geteuid() != 0) {
-		print_message("skipped: only root can be somebody else\n");
+		print_message("skipped: only root can act as another user\n");
 		skip();
 	}
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
@@ -269,7 +269,7 @@ static void an_exchange_without_the_secret_does_not_make_a_parent(void **state)
 	ob_client *client = NULL;
 	(void)state;
 	if (geteuid() != 0) {
-		print_message("skipped: only root can be somebody else\n");
+		print_message("skipped: only root can act as another user\n");
 		skip();
 	}
 	char *plugins = scratch_text("%s:%s/test-plugins", scratch_env("OUTBOARD_PLUGIN_PATH"),

@@ -191,6 +191,35 @@ void family_until(struct family *f, bool (*done)(void *user), void *user)
 	}
 }
 
+struct race {
+	bool (*done)(void *user);
+	void *user;
+	bool expired;
+};
+
+static void on_expired(void *user, int what)
+{
+	(void)what;
+	((struct race *)user)->expired = true;
+}
+
+static bool is_over(void *user)
+{
+	struct race *race = user;
+	return race->expired || race->done(race->user);
+}
+
+void family_until_within(struct family *f, int64_t ms, bool (*done)(void *user), void *user)
+{
+	struct race race = {done, user, false};
+	struct ob_error err;
+	ob_watch *timer;
+	expect(ob_watch_timer(f->runtime, ms, on_expired, &race, &timer, &err), OB_OK, &err, NULL);
+	family_until(f, is_over, &race);
+	ob_watch_free(timer);
+	assert_true(done(user));
+}
+
 uint32_t family_count(const struct family *f, enum ob_event_type type)
 {
 	uint32_t n = 0;

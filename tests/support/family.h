@@ -49,6 +49,9 @@ void family_await_lines(struct family *f, uint32_t lines);
 void family_await_state(struct family *f, uint32_t state, uint32_t link);
 /* Turn the loop until done(user) is true. */
 void family_until(struct family *f, bool (*done)(void *user), void *user);
+/* The same on an inline runtime, but done(user) must be true before a timer of the same loop
+ * expires, which a busy machine delays as much. */
+void family_until_within(struct family *f, int64_t ms, bool (*done)(void *user), void *user);
 
 struct ob_status family_status(const struct family *f);
 
