@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The names of functions are those of the Noise specification, revision 34, section 5, where it has
- * them. Two things that are easily got wrong: HMAC is the construction of RFC 2104 over BLAKE2b's
- * block of 128 bytes, and not BLAKE2b's own keyed mode; and with a psk, e is mixed into the key as
- * well as into the hash.
- */
+/* Functions have the names of the Noise specification, revision 34, section 5. Note: HMAC is the
+ * construction of RFC 2104 over BLAKE2b's block of 128 bytes, not BLAKE2b's keyed mode; and with
+ * a psk, e is mixed into the key as well as into the hash. */
 #include "noise_state.h"
 
 #include <sodium.h>
@@ -15,7 +12,7 @@ static const char protocol_name[] = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b";
 
 /* ---- Hash, section 4.3 ---- */
 
-/* HMAC of two pieces, which saves joining them. */
+/* HMAC of two pieces, without joining them. */
 static void hmac(uint8_t ret[OBI_NOISE_HASH], const uint8_t key[OBI_NOISE_HASH], struct ob_bytes a,
 		 struct ob_bytes b)
 {
@@ -41,7 +38,7 @@ static void hmac(uint8_t ret[OBI_NOISE_HASH], const uint8_t key[OBI_NOISE_HASH],
 	sodium_memzero(inner, sizeof inner);
 }
 
-/* The first `count` outputs (2 or 3) of HKDF. None may be the chaining key itself. */
+/* The first `count` outputs (2 or 3) of HKDF. No output may be the chaining key itself. */
 static void hkdf(uint8_t (*ret)[OBI_NOISE_HASH], size_t count, const uint8_t ck[OBI_NOISE_HASH],
 		 struct ob_bytes input)
 {
@@ -66,7 +63,7 @@ static void nonce_of(uint8_t ret[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], u
 	}
 }
 
-/* len bytes in place, and the tag behind them. */
+/* Encrypt len bytes in place; the tag follows them. */
 static void encrypt_with_ad(struct obi_noise_cipher *cipher, struct ob_bytes ad, uint8_t *data,
 			    size_t len)
 {
@@ -77,8 +74,8 @@ static void encrypt_with_ad(struct obi_noise_cipher *cipher, struct ob_bytes ad,
 	cipher->n++;
 }
 
-/* len bytes from `from` to `to`, which may be the same, with the tag behind them. The nonce
- * advances on success only. */
+/* Decrypt len bytes from `from` to `to`, which may be the same; the tag follows them. The nonce
+ * advances only on success. */
 static bool decrypt_with_ad(struct obi_noise_cipher *cipher, struct ob_bytes ad,
 			    const uint8_t *from, uint8_t *to, size_t len)
 {
@@ -92,8 +89,8 @@ static bool decrypt_with_ad(struct obi_noise_cipher *cipher, struct ob_bytes ad,
 	return true;
 }
 
-/* Section 11.3, as section 4.2 has it: what 32 zeros become under the last nonce, which no message
- * ever gets. */
+/* Section 11.3 with section 4.2: the encryption of 32 zeros under the last nonce, which no
+ * message uses. */
 static void rekey(struct obi_noise_cipher *cipher)
 {
 	struct obi_noise_cipher last = {.n = UINT64_MAX};
@@ -142,7 +139,7 @@ static void mix_key_and_hash(struct obi_noise *noise, struct ob_bytes input)
 	sodium_memzero(out, sizeof out);
 }
 
-/* Records may cross, and nothing of the handshake is left. */
+/* Records may cross from now on, and the state of the handshake is wiped. */
 static void split(struct obi_noise *noise)
 {
 	uint8_t out[2][OBI_NOISE_HASH];
@@ -168,8 +165,7 @@ static void token_e(struct obi_noise *noise, const uint8_t *public_key)
 	mix_key(noise, ob_bytes_of(public_key, OBI_NOISE_KEY));
 }
 
-/* False for a key of low order, with which the result would be all zeros whatever our own key is.
- */
+/* False for a key of low order: the result would be all zeros for any key of ours. */
 static bool token_ee(struct obi_noise *noise)
 {
 	uint8_t dh[OBI_NOISE_KEY];
@@ -197,7 +193,7 @@ void obi_noise_begin(struct obi_noise *noise, bool initiator, const uint8_t psk[
 	noise->initiator = initiator;
 	noise->phase = initiator ? OBI_NOISE_WRITE_FIRST : OBI_NOISE_READ_FIRST;
 	memcpy(noise->shake.psk, psk, OBI_NOISE_KEY);
-	/* A name that is no longer than a hash is not hashed but padded with zeros. */
+	/* A name that fits into a hash is padded with zeros instead of hashed. */
 	memcpy(noise->shake.h, protocol_name, sizeof protocol_name - 1);
 	memcpy(noise->shake.ck, noise->shake.h, OBI_NOISE_HASH);
 	mix_hash(noise, prologue);
@@ -236,7 +232,7 @@ ptrdiff_t obi_noise_write(struct obi_noise *noise, const uint8_t ephemeral[OBI_N
 	return (ptrdiff_t)(OBI_NOISE_HANDSHAKE + payload.len);
 }
 
-/* What is behind e in a message of the handshake. */
+/* The part behind e in a message of the handshake. */
 static bool decrypt_and_hash(struct obi_noise *noise, struct ob_bytes body, uint8_t *ret_payload)
 {
 	struct ob_bytes ad = ob_bytes_of(noise->shake.h, OBI_NOISE_HASH);
@@ -277,8 +273,8 @@ ptrdiff_t obi_noise_read(struct obi_noise *noise, struct ob_bytes message, uint8
 
 /* ---- Records ---- */
 
-/* Behind a record: a key that has done its part is gone before the next record, on both sides at
- * the same number. */
+/* After a record: an old key is wiped before the next record, on both sides at the same
+ * number. */
 static void advance(struct obi_noise_cipher *cipher)
 {
 	if (cipher->n == OBI_NOISE_RECORDS_MAX) {

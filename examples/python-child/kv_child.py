@@ -7,7 +7,7 @@ the other's place. Interface `kv`:
     get(key) -> value or null    set(key, value) -> value    delete(key) -> whether it was there    list() -> keys in order
     import(key) -> value         asks the parent's source.read for the value, stores it, and answers when that has come
 
-After each change the parent is told kv-events.changed(key).
+After each change it calls the parent's kv-events.changed(key).
 """
 import argparse
 
@@ -29,7 +29,7 @@ class Store:
         child.expose("kv", {**methods, "list": lambda: sorted(self.values)})
 
     def tell(self, what, key):
-        """The log has it, and so has the parent, if one is there."""
+        """Log the change, and notify the parent if it is connected."""
         info(what, key=key)
         if self.child.parent is not None:
             self.child.parent.notify("kv-events.changed", key)

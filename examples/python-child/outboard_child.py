@@ -38,7 +38,7 @@ log = logging.getLogger("outboard")
 
 
 class RpcError(Exception):
-    """What the peer is told, or told us."""
+    """An error sent to the peer, or received from it."""
 
     def __init__(self, code, message, data=None):
         super().__init__(message)
@@ -50,7 +50,7 @@ class RpcError(Exception):
 
 
 class Records(logging.Handler):
-    """While no parent reads, the pipe fills up. We do not wait for it: what does not fit any more is dropped."""
+    """Never waits for the parent: while nothing reads the pipe, lines that do not fit are dropped."""
 
     def __init__(self):
         super().__init__()
@@ -74,7 +74,7 @@ def info(message, **attributes):
 
 
 class JsonLines:
-    """The codec `json`. A message is a dict as JSON-RPC 2.0 has it, or a list of them; bytes are {"$binary": base64}."""
+    """The codec `json`. A message is a dict in the form of JSON-RPC 2.0, or a list of them; bytes are {"$binary": base64}."""
 
     def __init__(self):
         self.buffer = bytearray()
@@ -84,7 +84,7 @@ class JsonLines:
         self.buffer += data
 
     def take(self, most):
-        """The next line that is not blank, or None while there is none. ValueError: it is too long."""
+        """The next line that is not blank, or None if it is not complete. ValueError: it is too long."""
         while (end := self.buffer.find(b"\n", self.seen)) >= 0:
             line, self.seen = bytes(self.buffer[:end]), 0
             del self.buffer[: end + 1]
@@ -98,7 +98,7 @@ class JsonLines:
         return None
 
     def decode(self, line):
-        """RpcError: what the peer is told. ValueError: a response is improper, and is not answered; the connection is closed."""
+        """RpcError: the answer for the peer. ValueError: a malformed response, which is not answered; the connection is closed."""
         hooks = {"parse_int": integer, "parse_float": double, "parse_constant": double}
         try:
             message = json.loads(line.decode(), object_pairs_hook=from_pairs, **hooks)
@@ -115,7 +115,7 @@ class JsonLines:
         return message
 
     def encode(self, message):
-        """RecursionError, TypeError, ValueError: JSON cannot carry it."""
+        """RecursionError, TypeError, ValueError: JSON cannot represent it."""
         check(message, DEPTH_MAX + 1)
         whole = escaped({"jsonrpc": "2.0", **message})
         text = json.dumps(whole, default=from_bytes, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -133,13 +133,13 @@ def double(text):
 
 
 def integer(text):
-    """Beyond 64 bits it becomes a double, if one holds it. That is tried first: Python's own integers have no end."""
+    """Beyond 64 bits it becomes a double, if possible. That is tried first: Python's own integers are unlimited."""
     value = double(text)
     return int(text) if -(2**63) <= int(text) < 2**64 else value
 
 
 def check(value, depth):
-    """No lone surrogate, and no container deeper than that. Bytes are one: on the wire they are an object."""
+    """Refuse lone surrogates, and containers deeper than that. Bytes count as a container: on the wire they are an object."""
     if isinstance(value, str):
         value.encode()
     elif isinstance(value, (list, tuple, dict, bytes)):
@@ -151,7 +151,7 @@ def check(value, depth):
             check(inner, depth - 1)
 
 
-# {"$binary": base64} is bytes; an application's own object of that form has one "$" more on the wire.
+# {"$binary": base64} is bytes; an application's own object of that form gets another "$" on the wire.
 BINARY_KEY = re.compile(r"\$+binary")
 
 
@@ -166,7 +166,7 @@ def from_pairs(pairs):
 
 
 def to_bytes(text):
-    """Only what one gets by writing it again is proper: no other characters, all the padding, no stray bits."""
+    """Valid only if encoding gives the same text: no other characters, complete padding, unused bits zero."""
     data = base64.b64decode(text) if isinstance(text, str) else None
     if data is None or from_bytes(data) != {"$binary": text}:
         raise ValueError("$binary with invalid base64")
@@ -178,7 +178,7 @@ def from_bytes(data):
 
 
 def escaped(value):
-    """Keys that are no strings do not get through here, either."""
+    """Also refuses keys that are not strings."""
     if isinstance(value, dict):
         more = "$" if len(value) == 1 and BINARY_KEY.fullmatch(*value) else ""
         return {more + key: escaped(inner) for key, inner in value.items()}
@@ -186,19 +186,19 @@ def escaped(value):
 
 
 def may_be_id(value):
-    """It comes back as the same value; the text may be another, as 1.5 for 1.50."""
+    """The answer has the same value; its text may differ, as 1.5 for 1.50."""
     kind = value is None or isinstance(value, (str, int, float)) and not isinstance(value, bool)
     return kind and len(json.dumps(value, ensure_ascii=False).encode()) <= ID_MAX
 
 
 def id_of(message):
-    """None where there is none that may be one."""
+    """The id of a message; None if it has no valid one."""
     call_id = message.get("id") if isinstance(message, dict) else None
     return call_id if may_be_id(call_id) else None
 
 
 def is_request(message):
-    """With an id; or without, and then it is a notification."""
+    """A request has an id, a notification has none."""
     return (
         isinstance(message, dict)
         and message.get("jsonrpc") == "2.0"
@@ -213,13 +213,13 @@ def is_response(message):
 
 
 def is_proper_response(message):
-    """An error that is null is none."""
+    """An error of null is no error."""
     one = ("result" in message) != (message.get("error") is not None)
     return one and message.get("jsonrpc") == "2.0" and "id" in message and may_be_id(message["id"])
 
 
 def response(message, result):
-    """To the request `message`: its result, or what was raised instead."""
+    """The response to the request `message`: its result, or the exception as an error."""
     answer = {"id": id_of(message)}
     if isinstance(result, asyncio.CancelledError):
         result = RpcError(CANCELED, "the call was canceled")
@@ -231,7 +231,7 @@ def response(message, result):
     return {**answer, "result": result}
 
 
-# ---- Authentication. A mechanism is a generator: what the dialer sends goes in, what is answered with "more" comes out ----
+# ---- Authentication. A mechanism is a generator: it receives the dialer's messages and yields the answers with "more" ----
 
 
 def token(config):
@@ -252,7 +252,7 @@ def bearer(config):
 
 
 def is_one_of_us(sock):
-    """`peercred`: no messages, the kernel says who the peer is."""
+    """`peercred`: no messages; the kernel reports the peer's user."""
     if sock.family != socket.AF_UNIX:
         return False
     _, uid, _ = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
@@ -263,7 +263,7 @@ MECHANISMS = {"token": token, "bearer": bearer}
 
 
 class Authentication:
-    """The acceptor's side of all mechanisms of the config, one after the other."""
+    """The acceptor's side of all mechanisms of the config, in order."""
 
     def __init__(self, config):
         self.config = config
@@ -351,7 +351,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(data)
 
     def authenticate(self, raw):
-        """Whatever is wrong, the peer hears "refused" at most."""
+        """The peer learns no more than "refused"."""
         message = self.codec.decode(raw)
         if not is_request(message) or "id" not in message:
             raise ValueError("out of place before authentication")
@@ -394,7 +394,7 @@ class Connection(asyncio.Protocol):
             self.end()
 
     def encoded(self, answers):
-        """What cannot be sent becomes an error, for which there is always room. Two bytes are the brackets of a batch."""
+        """A result that cannot be sent becomes an error, for which there is always room. Two bytes are for the brackets of a batch."""
         room = MESSAGE_MAX - 2 - ERROR_ROOM * (len(answers) - 1)
         for answer in answers:
             try:
@@ -445,7 +445,7 @@ class Connection(asyncio.Protocol):
         self.child.supervised_by(self)
         return True
 
-    # To end the child is the parent's alone
+    # Only the parent may end the child
 
     def check_version(self, expected_version):
         answer = self.child.check_version(expected_version)
@@ -493,7 +493,7 @@ class Connection(asyncio.Protocol):
         self.transport.close()
 
     def end(self):
-        """The answer has been sent: say goodbye, close our side, and wait for the end of the stream."""
+        """The answer has been sent: send $/bye, close our side, and wait for the end of the stream."""
         if not self.transport.is_closing():
             self.notify("$/bye")
             self.transport.write_eof()
@@ -504,10 +504,10 @@ class Connection(asyncio.Protocol):
 
 
 class Child:
-    """What all connections share; the interface outboard-control; the files."""
+    """The state of all connections, the interface outboard-control, and the files."""
 
     def __init__(self, version, codecs=None):
-        """What OUTBOARD_CONFIG says. The lock stays open for as long as we live, and no program that we start inherits it."""
+        """Read OUTBOARD_CONFIG. The lock stays open for our whole life, and programs that we start do not inherit it."""
         if "OUTBOARD_LOCK_FD" in os.environ:
             os.set_inheritable(int(os.environ["OUTBOARD_LOCK_FD"]), False)
         self.path = os.environ["OUTBOARD_CONFIG"]
@@ -587,7 +587,7 @@ class Child:
         await self.stop.wait()
 
     async def listen(self):
-        """Returns the address where it really listens."""
+        """Returns the address that it is bound to."""
         loop, uri = asyncio.get_running_loop(), urllib.parse.urlsplit(self.config["listen"])
         if uri.scheme == "unix":
             await loop.create_unix_server(lambda: Connection(self), sock=bind_unix(urllib.parse.unquote(uri.path)))
@@ -601,7 +601,7 @@ class Child:
         return ("tcp://[%s]:%d" if ":" in host else "tcp://%s:%d") % (host, port)
 
     def tell_ready(self, address):
-        """A reader sees the old file or the new one, never half of it."""
+        """A reader sees the old file or the new one, never a part of it."""
         self.config.update(rpc_addr=address, pid=os.getpid(), ready=True)
         fd, temporary = tempfile.mkstemp(".tmp", "outboard-config-", os.path.dirname(self.path))
         with open(fd, "w", encoding="utf-8") as file:
@@ -610,7 +610,7 @@ class Child:
 
 
 def bind_unix(path):
-    """Through a descriptor of its directory: the path may be longer than an address. A socket there is a dead child's."""
+    """Through a descriptor of its directory: the path may be longer than an address. An existing socket is that of a dead child."""
     directory = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
     place = "/proc/self/fd/%d/%s" % (directory, os.path.basename(path))
     if os.path.lexists(place) and stat.S_ISSOCK(os.lstat(place).st_mode):

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# prints.sh TEXT COMMAND ARGUMENT...: the command must end well, and print TEXT. (CTest's own way to look for a text forgets how it ended.)
+# prints.sh TEXT COMMAND ARGUMENT...: the command must succeed and print TEXT. (PASS_REGULAR_EXPRESSION of CTest ignores the exit status.)
 text=$1
 shift
 output=$("$@" 2>&1)

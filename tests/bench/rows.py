@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""rows.py PROGRAM: run a benchmark for a moment, and look at what it prints: every row, with everybody who takes part, and real figures."""
+"""rows.py PROGRAM: run a benchmark for a moment, and check its output: all rows, all contestants, plausible figures."""
 import json
 import os
 import subprocess
@@ -35,7 +35,7 @@ def check_json(program, name):
     done = run(program, "--json")
     check(done.returncode == 0, done.stderr)
     report = json.loads(done.stdout)
-    check(report["bench"] == name and report["processors"] == 1, "whose report is this? " + report["bench"])
+    check(report["bench"] == name and report["processors"] == 1, "wrong report: " + report["bench"])
     seen = [(row["transport"], row["row"]) for row in report["rows"]]
     check(seen == [(wire, row) for wire in ("unix", "tcp") for row in ROWS[name]], "other rows: %s" % seen)
     for row in report["rows"]:

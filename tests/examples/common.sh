@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What the tests of the examples share: programs in $bin, and a data directory that is gone at the end.
+# Shared by the tests of the examples: programs in $bin, and a data directory that is removed at the end.
 set -euo pipefail
 export LC_ALL=C
 
 bin=$OB_TEST_BUILD/bin
 data=$(mktemp -d)
 
-# The processes that were started with this data directory for their own.
+# The processes that were started with this data directory.
 children() {
 	grep -lzF -e "OUTBOARD_CONFIG=$data/" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3 || true
 }
 
-# A test that fails half way leaves no child either.
+# A test that fails leaves no child either.
 trap 'children | xargs -r kill -KILL; rm -rf "$data"' EXIT
 
 # expect NAME ACTUAL EXPECTED
@@ -24,7 +24,7 @@ expect() {
 	printf '%s\n' "$2"
 }
 
-# A stop leaves the locks and the state, and no child that has this data directory for its own.
+# A stop leaves the locks and the state, and no child with this data directory.
 expect_nothing_left() {
 	expect "what is left" "$(ls "$data")" "$(printf 'outboard.lock\nparent.lock\nstate.json')"
 	expect "processes left" "$(children)" ""

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The first thing that anybody sees.
+# The example of the README.
 . "$(dirname "$0")/common.sh"
 
-# The record and the answer come on different ways, so in any order.
+# The record and the answer come over different channels, so in any order.
 expect "hello-parent" "$("$bin/hello-parent" "$data" "$bin/hello-child" | sort)" "$(
 	cat <<-END
 		hello logs: greeted
@@ -12,7 +12,7 @@ expect "hello-parent" "$("$bin/hello-parent" "$data" "$bin/hello-child" | sort)"
 )"
 expect_nothing_left
 
-# What goes wrong is said, and nothing is left running.
+# A failure is reported, and nothing is left running.
 status=0
 message=$("$bin/hello-parent" "$data" "$data/no-such-child" 2>&1) || status=$?
 expect "status" "$status" 1

@@ -3,7 +3,7 @@
 # Each method of kv, its errors, the events, the callback; then a second parent that takes over the first one's child.
 . "$(dirname "$0")/common.sh"
 
-# run COMMANDS: what kv-parent printed, without times and pids.
+# run COMMANDS: the output of kv-parent, without times and pids.
 run() {
 	printf '%s\n' "$1" | "$bin/kv-parent" "$data" "$bin/kv-child" |
 		sed -E 's/reply [0-9]+ us:/reply:/; s/pid=[1-9][0-9]*/pid=PID/; s/process [0-9]+/process PID/'
@@ -23,7 +23,7 @@ paint colour
 health
 status
 detach")
-# The log comes by another way than the replies, so each in its own order.
+# The log and the replies come over different channels, so each has its own order.
 expect "replies to the first parent" "$(grep -E '^(reply|error|changed)' <<<"$first")" "$(
 	cat <<-END
 		changed colour

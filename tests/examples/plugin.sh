@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The authenticator of the README: compiled as it says, dropped in, named in a config.
+# The authenticator of the README: compiled as documented, installed, named in a config.
 . "$(dirname "$0")/common.sh"
 
 plugins=$data/plugins
@@ -32,7 +32,7 @@ kv=$data/children/kv
 expect "set" "$("$bin/outboard" call "$kv" kv.set '["colour", "blue"]')" '"blue"'
 expect "its config" "$(grep -o '"auth":"[^"]*"' "$kv/outboard.json")" '"auth":"samegroup,token"'
 
-# Root may look into the directory with any group; only the plugin can tell.
+# Root can enter the directory with any group; only the plugin refuses.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	status=0
 	setpriv --regid 65533 --clear-groups "$bin/outboard" call "$kv" kv.get '["colour"]' 2>"$data/refusal" || status=$?

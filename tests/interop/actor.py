@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A child of examples/python-child that does what a test tells it, as tests/children/actor.c does."""
+"""A child of examples/python-child that is controlled by a test, like tests/children/actor.c."""
 import asyncio
 import os
 import sys
@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/python-child"))
 import outboard_child  # noqa: E402
 
-# What no message may hold, however it came into a result; and the deepest that one may.
+# Values that no message may contain, and the deepest value that one may contain.
 ENDLESS = []
 ENDLESS.append(ENDLESS)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The child of examples/python-child with the codec `msgpack` as well: Debian's msgpack and docs/PROTOCOL.md, nothing of ours."""
+"""The child of examples/python-child with the codec `msgpack` as well, from Debian's msgpack and docs/PROTOCOL.md only."""
 import os
 import sys
 
@@ -14,7 +14,7 @@ REQUEST, RESPONSE, NOTIFICATION = 0, 1, 2
 
 
 class MsgpackRpc:
-    """The codec `msgpack`: between its arrays and the dicts of JSON-RPC."""
+    """The codec `msgpack`: converts between its arrays and the dicts of JSON-RPC."""
 
     def __init__(self):
         self.buffer = bytearray()

@@ -103,7 +103,7 @@ class Noise:
         self.ck, self.k, _ = self.hkdf(data)
 
     def message(self, public, dh=None):
-        """The message with this public key; the second one, with what its writer's key and the reader's give."""
+        """The message with this public key; the second one also with the result of DH."""
         self.mix_hash(public)
         self.mix_key(public)
         if dh is not None:
@@ -113,13 +113,13 @@ class Noise:
         return public + tag
 
     def keys(self):
-        """What the dialer encrypts its records with, and the acceptor."""
+        """The keys for records of the dialer and of the acceptor."""
         dialer, acceptor, _ = self.hkdf(b"")
         return dialer[:32], acceptor[:32]
 
 
 def example(given):
-    """All of the example of the page from what is given in it: token, e-dialer, e-acceptor, prologue, plain."""
+    """The whole documented example from its inputs: token, e-dialer, e-acceptor, prologue, plain."""
     value = dict(given, psk=psk(given["token"], 1))
     noise = Noise(value["psk"], given["prologue"])
     e = public_key(given["e-acceptor"])

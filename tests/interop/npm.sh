@@ -14,7 +14,7 @@ command -v npm >/dev/null || skip "there is no npm (Debian: npm)"
 
 place=$OB_TEST_BUILD/npm
 mkdir -p "$place"
-# Tests that run side by side install one after the other.
+# Tests that run in parallel install one after the other.
 exec 9>"$place/lock"
 flock 9
 if ! cmp -s package-lock.json "$place/installed"; then

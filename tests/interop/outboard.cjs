@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a parent does without the library, as docs/PROTOCOL.md has it: start a child, wait until it is ready, and prove the token.
+// A parent without the library, as docs/PROTOCOL.md describes it: start a child, wait until it is ready, prove the token.
 "use strict";
 const { spawn } = require("node:child_process");
 const crypto = require("node:crypto");
@@ -13,7 +13,7 @@ const BIN = path.join(process.env.OB_TEST_BUILD, "bin");
 const SOURCE = process.env.OB_TEST_SOURCE;
 const PATIENCE_MS = 30000;
 
-// The children that the tests talk to: the library's, and one that knows only the page.
+// The children of the tests: one with the library, and one written from docs/PROTOCOL.md only.
 const KV_CHILD = [path.join(BIN, "kv-child")];
 const PYTHON_CHILD = ["python3", "-B", path.join(SOURCE, "examples/python-child/kv_child.py")];
 

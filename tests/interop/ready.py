@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Waiting until a child says in its outboard.json that it is ready."""
+"""Waits until the outboard.json of a child says that it is ready."""
 import contextlib
 import ctypes
 import json
@@ -20,7 +20,7 @@ def closing(fd):
 
 
 def await_ready(path, child):
-    """The config of a child (a Popen) that is ready. Looked at once, and then when it changes."""
+    """The config of a child (a Popen) once it is ready. Read at the start, and when it changes."""
     libc, end = ctypes.CDLL(None, use_errno=True), time.monotonic() + PATIENCE
     with closing(libc.inotify_init1(os.O_CLOEXEC)) as changes, closing(os.pidfd_open(child.pid)) as death:
         if libc.inotify_add_watch(changes, os.path.dirname(path).encode(), IN_MOVED_TO) < 0:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MessagePack-RPC and the authenticator `token`, as docs/PROTOCOL.md describes them: what the client and the child here share."""
+"""MessagePack-RPC and the authenticator `token`, as docs/PROTOCOL.md describes them, for the client and the child here."""
 import hashlib
 import hmac
 import os
@@ -12,7 +12,7 @@ REFUSED = {"code": -32000, "message": "refused"}
 
 
 def prologue(codec, mechanisms):
-    """What both ends must agree on: three texts, each behind its length."""
+    """The prologue: three texts, each behind its length."""
     texts = ("outboard/1", codec, mechanisms)
     return b"".join(struct.pack(">H", len(t)) + t.encode() for t in texts)
 
@@ -54,7 +54,7 @@ class Connection:
             self.unpacker.feed(data)
 
     def call(self, method, *params):
-        """Call and wait. Nobody else's messages are expected meanwhile."""
+        """Call and wait. No other messages are expected meanwhile."""
         call_id, self.next_id = self.next_id, self.next_id + 1
         self.send(0, call_id, method, list(params))
         kind, answered, error, result = self.receive()
@@ -71,6 +71,6 @@ class Connection:
         word, data = self.call("outboard.auth", "token", c)
         s, theirs = data[:32], data[32:]
         if word != MORE or not hmac.compare_digest(theirs, proof(token, b"S", bound, c, s)):
-            raise RemoteError({"code": None, "message": "whoever listens there does not know the token"})
+            raise RemoteError({"code": None, "message": "the listener does not know the token"})
         if self.call("outboard.auth", "token", proof(token, b"C", bound, c, s)) != [DONE, b""]:
             raise ValueError("the acceptor is not done")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Run one of the tests here, with a Python that has the module it needs: Debian's, whatever else is first in the PATH.
+# Run one of the tests here with Debian's Python, which has the modules, whatever is first in the PATH.
 set -euo pipefail
 
 case $1 in

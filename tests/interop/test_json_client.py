@@ -33,7 +33,7 @@ def given(name):
 
 
 def shown():
-    """The lines of the page as ('>' or '<', text), without what is said about them."""
+    """The lines of the documented session as ('>' or '<', text), without comments."""
     return re.findall(r"^([<>]) (\S.*?)(?:   +.*)?$", WIRE, re.M)
 
 
@@ -148,7 +148,7 @@ class Python(Session, unittest.TestCase):
         self.hold(sys.executable, "-B", os.path.join(SOURCE, "examples/python-child/kv_child.py"))
 
     def assert_shown(self, line, text):
-        """The words of an error are its own, and whether it says more."""
+        """The text of an error may differ, and it may have data."""
 
         def plain(value):
             if isinstance(value, list):
@@ -187,7 +187,7 @@ class Claims:
         return self.lines.hear().rstrip("\n")
 
     def written(self, call_id):
-        """The id as it comes back."""
+        """The id in the answer."""
         return call_id
 
     def test_values_come_back_as_they_were(self):
@@ -261,7 +261,7 @@ class Claims:
         self.assertEqual(len(json.loads(self.answer("[%s]" % ",".join(["1"] * 256)))), 256)
 
     def test_a_result_that_does_not_fit_is_an_error(self):
-        """A number that is longer when it comes back."""
+        """A number whose text is longer in the answer."""
         self.lines.authenticate()
 
         def long(count, call_id):
@@ -306,7 +306,7 @@ class PythonClaims(Claims, unittest.TestCase):
     command = (sys.executable, "-B", os.path.join(SOURCE, "tests/interop/actor.py"))
 
     def written(self, call_id):
-        """As the same value."""
+        """The answer has the same value."""
         return json.dumps(json.loads(call_id))
 
     def test_a_result_that_cannot_be_encoded_is_an_error(self):
@@ -326,7 +326,7 @@ class PythonClaims(Claims, unittest.TestCase):
             self.lines.say(request("[]", call_id, "act.keep") + "\n")
             for params in "[]", "[[]]", "[{}]", "[null]", other:
                 self.lines.say(note % params)
-            # Twice: the answer to a call that was canceled may come behind the first.
+            # Twice: the answer to a canceled call may come after the first one.
             for _ in range(2):
                 self.assertEqual(self.answer(request("[8]", "8")), result("8", "8"))
             self.lines.say(note % same)

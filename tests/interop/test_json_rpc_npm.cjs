@@ -10,7 +10,7 @@ const { Child, KV_CHILD, PYTHON_CHILD } = require("./outboard.cjs");
 
 const binary = (buffer) => ({ $binary: buffer.toString("base64") });
 
-// A connection whose lines are the stock client's, except while a raw one is waited for.
+// A connection whose lines go to the stock client, except while a raw line is awaited.
 class Peer {
   constructor(child, createId) {
     this.child = child;
@@ -104,7 +104,7 @@ function suite(name, command, listen) {
       await peer.fails(-32005, "outboard.supervise", ["of another start"]);
     });
 
-    await t.test("what is no request is told so, and the connection lives", async () => {
+    await t.test("invalid requests are answered with an error, and the connection survives", async () => {
       const cases = {
         "{": [-32700, null],
         '{"jsonrpc":"2.0","method":"kv.list","id":1}{}': [-32700, null],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A child that knows only docs/PROTOCOL.md is started, called, let go, taken over and stopped by kv-parent, as kv-child is."""
+"""A child that knows only docs/PROTOCOL.md is started, called, detached, taken over and stopped by kv-parent, like kv-child."""
 import os
 import subprocess
 import sys

@@ -21,7 +21,7 @@ def read_config(path):
 class WithChild(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        """A parent, whose child is ready when the parent has answered."""
+        """A parent whose child is ready once the parent has answered."""
         cls.scratch = tempfile.TemporaryDirectory()
         cls.data = os.path.join(cls.scratch.name, "a child")
         command = [os.path.join(BIN, "kv-parent"), cls.data, os.path.join(BIN, "kv-child")]
@@ -144,7 +144,7 @@ class Supervisor(WithChild):
     def test_the_newest_parent_wins_and_the_older_one_is_notified(self):
         self.authenticate()
         self.assertIs(self.connection.call("outboard.supervise", self.config["instance"]), True)
-        # The parent, which supervises anew, replaces us in turn.
+        # The parent supervises again, and replaces us in turn.
         self.assertEqual(self.connection.receive(), [2, "$/bye", []])
         self.assert_closed()
 

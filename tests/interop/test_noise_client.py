@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A client that knows only docs/PROTOCOL.md talks to a child of the library over tcp, sealed by noise; others try to."""
+"""A client that knows only docs/PROTOCOL.md talks to a child of the library over tcp, sealed by noise; others are refused."""
 import json
 import os
 import secrets
@@ -21,7 +21,7 @@ PATIENCE = 60
 
 
 class Wire:
-    """A socket that remembers what it sent."""
+    """A socket that records what it sends."""
 
     def __init__(self, sock):
         self.sock, self.sent = sock, []
@@ -44,7 +44,7 @@ class Wire:
 
 
 class Sealed:
-    """Records over a wire, for whoever wants to send and receive bytes."""
+    """A stream of bytes over records."""
 
     def __init__(self, wire, send_key, receive_key):
         self.wire, self.send_key, self.receive_key = wire, send_key, receive_key
@@ -123,7 +123,7 @@ class WithChild(unittest.TestCase):
 
     @staticmethod
     def send_all(wire, pieces):
-        """What an evil peer sends; it may be cut off meanwhile."""
+        """Send the bytes of a hostile peer, which may be cut off meanwhile."""
         try:
             for data in pieces:
                 wire.sendall(data)
@@ -173,7 +173,7 @@ class Client(WithChild):
         self.assert_closed(connection)
 
     def test_fault_43_a_recorded_session_does_nothing(self):
-        """Somebody who saw every byte of a dialer sends them again."""
+        """Replay every byte that a dialer sent."""
         recorded = self.open()
         recorded.call("kv.set", "count", "one")
         again = self.open()
@@ -201,7 +201,7 @@ class Client(WithChild):
             self.shake_hands(connection)
             if opened:
                 self.assertIs(connection.call("outboard.ping"), True)
-            # As a record its first bytes announce 37888 bytes: none but a peer that is known may do that.
+            # As a record its first bytes announce 37888 bytes, which only an authenticated peer may do.
             self.send_all(connection.sock.wire, [b"\x94\x00\x07\xadoutboard.ping\x90" * (4000 if opened else 1)])
             self.assert_closed(connection)
 
@@ -232,7 +232,7 @@ class ClientWithTwo(WithChild):
 
 
 class Hurried(WithChild):
-    """A child that gives strangers one second."""
+    """A child with a preauth timeout of one second."""
 
     command = [os.path.join(os.environ["OB_TEST_BUILD"], "children", "child-actor"), "auth_timeout=1000"]
     status = -signal.SIGINT

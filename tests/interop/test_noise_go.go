@@ -61,7 +61,7 @@ func (o *ours) send(message []byte) {
 	check(err == nil, "write: %v", err)
 }
 
-// receive gives nil when there is no message any more.
+// receive returns nil at the end.
 func (o *ours) receive() []byte {
 	var head [2]byte
 	if _, err := io.ReadFull(o.out, head[:]); err == io.EOF {
@@ -91,7 +91,7 @@ func theirs(initiator bool, psk, prologue []byte) *noise.HandshakeState {
 	return state
 }
 
-// direction is a CipherState whose key is changed as the page says.
+// direction is a CipherState whose key is changed as docs/PROTOCOL.md says.
 type direction struct{ *noise.CipherState }
 
 func (d direction) advance() {
@@ -114,7 +114,7 @@ func (d direction) open(record []byte) []byte {
 	return text
 }
 
-// open is a whole handshake; the directions are as theirs sees them.
+// open is a whole handshake; the directions are those of flynn/noise.
 func open(role string) (o *ours, send, receive direction) {
 	o = start(role)
 	state := theirs(role == "responder", psk, prologue)

@@ -37,7 +37,7 @@ class Ours {
     this.process.stdin.write(Buffer.concat([head, message]));
   }
 
-  // The next message; null when there is none any more.
+  // The next message; null at the end.
   async receive() {
     while (this.buffer.length < 2 || this.buffer.length < 2 + this.buffer.readUInt16BE()) {
       const { value, done } = await this.chunks.next();
@@ -65,7 +65,7 @@ function theirs(initiator, psk = PSK, prologue = PROLOGUE) {
   return noise;
 }
 
-// A whole handshake, and then the directions as theirs sees them.
+// A whole handshake; returns the directions of noise-handshake.
 async function open(t, role) {
   const ours = new Ours(t, role);
   const noise = theirs(role === "responder");

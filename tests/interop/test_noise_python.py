@@ -25,7 +25,7 @@ BURST = 256
 
 
 class Records:
-    """A direction: dissononce's CipherState, with the key changed as the page says."""
+    """A direction: dissononce's CipherState, with the key changed as docs/PROTOCOL.md says."""
 
     def __init__(self, cipherstate):
         self.state, self.key, self.n = cipherstate, cipherstate._key, 0
@@ -33,7 +33,7 @@ class Records:
     def advance(self):
         self.n += 1
         if self.n % REKEY_EVERY == 0:
-            # Its rekey() keeps the tag in the key, and begins to count anew; Noise does neither.
+            # Its rekey() keeps the tag in the key, and restarts the count; Noise does neither.
             self.key = self.state.cipher.rekey(self.key)[:32]
             self.state.initialize_key(self.key)
             self.state.set_nonce(self.n)
@@ -51,7 +51,7 @@ class Records:
 
 class Noise(unittest.TestCase):
     def start(self, initiator, psk=PSK, prologue=PROLOGUE):
-        """Ours as initiator or responder, and theirs as the other."""
+        """Our end as initiator or responder, and dissononce as the other."""
         role = "initiator" if initiator else "responder"
         self.ours = subprocess.Popen(
             [PEER, role, PSK.hex(), PROLOGUE.hex()],
@@ -92,7 +92,7 @@ class Noise(unittest.TestCase):
         return self.theirs.write_message(b"", message), bytes(message)
 
     def open(self, initiator):
-        """A whole handshake; the directions, as theirs sees them."""
+        """A whole handshake; returns the directions of dissononce."""
         self.start(initiator)
         payload = bytearray()
         if initiator:

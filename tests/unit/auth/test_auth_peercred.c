@@ -130,7 +130,7 @@ static void fault_49_a_peer_outside_our_user_namespace_is_refused(void **state)
 	socklen_t len = sizeof(sa_family_t);
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (geteuid() != 0) {
-		print_message("skipped: only root can be somebody else\n");
+		print_message("skipped: only root can act as another user\n");
 		skip();
 	}
 	assert_int_equal(bind(listener, (struct sockaddr *)&name, len), 0);
