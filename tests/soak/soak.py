@@ -207,10 +207,12 @@ class Soak:
         self.kill("child killed", self.pid_of(child))
 
     def kill_runner(self, child):
+        child |= 1  # every second one has a runner
         self.known.pop(child, None)
         self.kill("runner killed", self.runner_of(child))
 
     def kill_both(self, child):
+        child |= 1
         self.known.pop(child, None)
         runner = self.runner_of(child)
         self.kill("child killed", self.pid_of(child))
@@ -241,7 +243,7 @@ class Soak:
         self.supervisor.kill()
         self.kills += 1
         self.count("supervisor killed")
-        while self.dice.random() < 0.5:
+        for _ in range(self.dice.randint(0, 4)):
             self.dice.choice((self.kill_child, self.kill_runner))(self.any_child())
         self.supervisor = Supervisor(self)
         self.memory = None
@@ -391,9 +393,10 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--children", type=int, default=20)
+    parser.add_argument("--children", type=int, default=20, help="an even number")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     args = parser.parse_args()
+    args.children += args.children % 2
     args.build = os.path.abspath(args.build)
     print(f"seed {args.seed}", flush=True)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
