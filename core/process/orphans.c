@@ -49,10 +49,20 @@ static void on_death(void *user, int events)
 	reap(user);
 }
 
+/* Asked of the kernel: a child that was detached and adopted again is ours, though it was not
+ * started through this obi_process. */
+static bool is_child_of_ours(const struct obi_process *process)
+{
+	siginfo_t info;
+	return process->pidfd >= 0 &&
+	       waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOWAIT | WNOHANG) == 0;
+}
+
 void obi_orphans_add(struct obi_orphans *strays, struct obi_loop *loop, struct obi_process *process)
 {
-	struct obi_orphan *stray =
-	    process->own && !obi_loop_is_default(loop) ? calloc(1, sizeof *stray) : NULL;
+	struct obi_orphan *stray = is_child_of_ours(process) && !obi_loop_is_default(loop)
+				       ? calloc(1, sizeof *stray)
+				       : NULL;
 	if (stray == NULL) {
 		obi_process_close(process);
 		return;

@@ -265,7 +265,7 @@ int obi_process_end(struct obi_process *process, struct obi_exit *ret_exit)
 		obi_process_signal_group(process, SIGKILL,
 					 NULL); /* before the reaping gives its pid away */
 		bool waited = waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) == 0;
-		traced = waited && info.si_pid == 0 && process->own;
+		traced = waited && info.si_pid == 0;
 		end =
 		    waited && info.si_pid != 0 ? exit_of_siginfo(&info) : ask_pidfd(process->pidfd);
 	}
