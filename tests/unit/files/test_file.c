@@ -259,7 +259,7 @@ static struct scratch_place mount_small(void)
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("tmpfs", place.path, "tmpfs", 0, "size=64k,mode=700") < 0) {
-		print_message("skipped: cannot mount a tmpfs of our own\n");
+		print_message("skipped: only root can mount a tmpfs\n");
 		scratch_remove(place.path);
 		skip();
 	}
