@@ -156,6 +156,17 @@ static bool addresses_are_sound(const struct obi_list *listen, const struct obi_
 	return true;
 }
 
+static const char about[] =
+    "Loads each plugin file in a process of its own, and checks the promises of the headers for "
+    "its\n"
+    "kind. A FILE is a path, or the bare name of a plugin in the plugin path. A plugin that "
+    "crashes,\n"
+    "hangs or exits breaks the promise that is being checked; the other promises are still "
+    "checked.\n"
+    "unix and tcp transports, and wrappers of them (x+tcp), need no --listen. In the --listen of\n"
+    "others, {dir} stands for a directory that is made for the check. The exit status is 1 if a\n"
+    "promise is broken.\n";
+
 int obi_plugin_check(int argc, char **argv)
 {
 	struct check c = {.file = NULL};
@@ -171,11 +182,10 @@ int obi_plugin_check(int argc, char **argv)
 	    {"json", NULL,
 	     "print a JSON array of {file, kind, name, address, promise, verdict, reason}",
 	     OBI_OPTION_FLAG, &c.json},
-	    {"listen", "URI",
-	     "where a transport may listen, again and again; once for each such place",
+	    {"listen", "URI", "an address where a transport may listen; may be repeated",
 	     OBI_OPTION_LIST, &listen},
 	    {"dial", "URI",
-	     "where the --listen of the same place is reached, if not at what it says itself",
+	     "how the --listen of the same position is dialled, if not at its own address",
 	     OBI_OPTION_LIST, &dial},
 	    {"timeout", "D", "how long one promise may take (60s)", OBI_OPTION_DURATION,
 	     &runner.patience_ms},
@@ -184,17 +194,7 @@ int obi_plugin_check(int argc, char **argv)
 	const struct obi_usage usage = {
 	    .command = "plugin check",
 	    .words = "FILE...",
-	    .about = "Loads plugin files in a process of their own, and tries there what the "
-		     "headers promise of their\n"
-		     "kind. A FILE is a path, or the bare name of a plugin in the plugin path. A "
-		     "plugin that crashes,\n"
-		     "hangs or exits breaks the promise that was being tried; the others are tried "
-		     "all the same.\n"
-		     "unix and tcp transports, and wrappers of them (x+tcp), need no --listen; in "
-		     "that of others {dir} "
-		     "stands\n"
-		     "for a directory made for the check. The exit status is 1 when a promise is "
-		     "broken.\n",
+	    .about = about,
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = -1,

@@ -207,7 +207,7 @@ static void close_gap(struct obi_sealed_records *r, struct obi_buf *in, size_t f
 {
 	size_t rest = obi_buf_len(in) - from;
 	uint8_t *front = obi_buf_sink(in)->data + in->start;
-	if (rest > 0) {
+	if (rest > 0 && from > r->opened) {
 		memmove(front + r->opened, front + from, rest);
 	}
 	obi_buf_truncate(in, r->opened + rest);
@@ -249,8 +249,6 @@ int obi_sealed_records_open(struct obi_sealed_records *r, struct obi_buf *in, si
 		count++;
 		r->taken++;
 	}
-	if (count > 0) {
-		close_gap(r, in, at);
-	}
+	close_gap(r, in, at);
 	return count;
 }

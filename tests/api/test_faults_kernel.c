@@ -350,12 +350,23 @@ static void must_be_idle(int pid)
 	assert_true(used <= most);
 }
 
+/* The connections that are still in the backlog are accepted first, and found closed. */
+static void must_recover(const char *path)
+{
+	int fd;
+	for (int tries = 0; fd = peer_dial(path), !is_answered(fd); tries++) {
+		assert_true(tries < 1000);
+		close(fd);
+	}
+	close(fd);
+}
+
 static void fault_35_no_descriptor_for_a_new_connection(void **state)
 {
 	static const char *const by_peercred[] = {"peercred", NULL};
 	struct family f;
 	struct ob_error err = {0};
-	int crowd[CROWD], count = 0, fd;
+	int crowd[CROWD], count = 0;
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	f.options.auth = by_peercred;
@@ -380,13 +391,7 @@ static void fault_35_no_descriptor_for_a_new_connection(void **state)
 	for (int i = 0; i < CROWD; i++) {
 		close(crowd[i]);
 	}
-	/* Those that are still in the backlog are accepted first, and found closed
-	 * afterwards. */
-	for (int tries = 0; fd = peer_dial(path), !is_answered(fd); tries++) {
-		assert_true(tries < 1000);
-		close(fd);
-	}
-	close(fd);
+	must_recover(path);
 	assert_int_equal(ob_connector_pid(f.connector), pid);
 	free(path);
 	family_end(&f);

@@ -172,21 +172,29 @@ static void name_instance(const struct family *f, uint8_t params[NAMING])
 	free(path);
 }
 
-static void fault_40_the_newest_parent_wins(void **state)
+/* Start a child that peercred protects, and let go of it. Returns its pid. */
+static int32_t start_and_detach(struct family *f)
 {
 	static const char *const by_peercred[] = {"peercred", NULL};
+	struct ob_error err;
+	family_begin(f, OB_RUNTIME_INLINE, NULL);
+	f->options.auth = by_peercred;
+	family_connector(f);
+	assert_int_equal(ob_connector_start(f->connector, 0, NULL, &err), OB_OK);
+	int32_t pid = ob_connector_pid(f->connector);
+	assert_int_equal(ob_connector_detach(f->connector, &err), OB_OK);
+	return pid;
+}
+
+static void fault_40_the_newest_parent_wins(void **state)
+{
 	static const uint8_t none[] = {0x90}, yes[] = {0xc3}, no[] = {0xc2};
 	struct family f;
 	struct ob_error err = {0};
 	uint8_t request[64], us[NAMING];
 	bool ended;
 	(void)state;
-	family_begin(&f, OB_RUNTIME_INLINE, NULL);
-	f.options.auth = by_peercred;
-	family_connector(&f);
-	assert_int_equal(ob_connector_start(f.connector, 0, NULL, &err), OB_OK);
-	int32_t pid = ob_connector_pid(f.connector);
-	assert_int_equal(ob_connector_detach(f.connector, &err), OB_OK);
+	int32_t pid = start_and_detach(&f);
 	char *path = family_path(&f, "rpc.sock");
 	name_instance(&f, us);
 	int old = peer_dial(path);

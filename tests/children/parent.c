@@ -219,12 +219,10 @@ static void fail(const struct ob_error *err)
 	exit(3);
 }
 
-static void begin(char **argv)
+/* The command of the child: the argument "child", then all behind "--". */
+static const char *const *command(char **argv)
 {
-	static char points[256];
-	static const char *child[32], *env[2], *auth[2];
-	struct ob_runtime_options o = {.size = sizeof o, .mode = OB_RUNTIME_THREADED};
-	struct ob_error err;
+	static const char *child[32];
 	size_t n = 1;
 	int i = 1;
 	while (argv[i] != NULL && strcmp(argv[i], "--") != 0) {
@@ -234,6 +232,15 @@ static void begin(char **argv)
 		child[n++] = argv[i];
 	}
 	child[0] = argument(argv, "child");
+	return child;
+}
+
+static void begin(char **argv)
+{
+	static char points[256];
+	static const char *env[2], *auth[2];
+	struct ob_runtime_options o = {.size = sizeof o, .mode = OB_RUNTIME_THREADED};
+	struct ob_error err;
 	auth[0] = argument(argv, "auth");
 	if (argument(argv, "fp") != NULL) {
 		snprintf(points, sizeof points, "OUTBOARD_FP=%s", argument(argv, "fp"));
@@ -243,7 +250,7 @@ static void begin(char **argv)
 	    .size = sizeof options,
 	    .name = "actor",
 	    .data_path = argument(argv, "data"),
-	    .argv = child,
+	    .argv = command(argv),
 	    .env = env,
 	    .auth = auth[0] != NULL ? auth : NULL,
 	    .listen = argument(argv, "listen"),

@@ -110,6 +110,16 @@ static void add(const struct ob_plugin *descriptor)
 	obi_registry_free(registry);
 }
 
+/* The next bytes of the input in memory of exactly `size` bytes. */
+static void *take(const uint8_t **at, size_t *left, uint32_t size)
+{
+	size_t n = *left < size ? *left : size;
+	void *memory = exact(*at, n, size);
+	*at += n;
+	*left -= n;
+	return memory;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	enum { HEAD = 4 };
@@ -120,14 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t first = data[1] > sizeof(uint32_t) ? data[1] : sizeof(uint32_t);
 	uint32_t second = data[2] > sizeof(uint32_t) ? data[2] : sizeof(uint32_t);
 	const uint8_t *at = data + HEAD;
-	size_t left = size - HEAD, take = left < first ? left : first;
-	void *descriptor = exact(at, take, first);
-	at += take;
-	left -= take;
-	take = left < second ? left : second;
-	void *table = exact(at, take, second);
-	at += take;
-	left -= take;
+	size_t left = size - HEAD;
+	void *descriptor = take(&at, &left, first);
+	void *table = take(&at, &left, second);
 	copy_as_each(table);
 
 	char *text = calloc(1, left + 1);

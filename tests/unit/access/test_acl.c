@@ -24,7 +24,7 @@ static enum obi_acl_verdict judge(const char *text, const struct ob_identity *wh
 	struct obi_acl rules;
 	struct ob_error err = {.text = ""};
 	if (obi_acl_parse(text, &rules, &err) != OB_OK) {
-		fail_msg("%s: %s", text, err.text);
+		fail_msg("%s: %s", text != NULL ? text : "no rules", err.text);
 	}
 	enum obi_acl_verdict verdict = obi_acl_judge(&rules, who, ob_bytes_text(method));
 	obi_acl_free(&rules);
@@ -105,6 +105,26 @@ static void what_is_for_the_parent_must_be_named_to_be_allowed(void **state)
 }
 
 /* Each row: the condition, and who fits it. A fact that nobody vouches for fits none. */
+static const struct {
+	const char *conditions;
+	bool local, guest, unknown, parent;
+} conditions[] = {
+    {"uid=7", true, false, false, true},
+    {"uid=8", false, false, false, false},
+    {"gid=8", true, false, false, false},
+    {"uid=7 gid=9", false, false, false, true},
+    {"cid=3", false, true, false, false},
+    {"uid=0", false, false, false, false},
+    {"cid=0", false, false, false, false},
+    {"method=peercred", true, false, true, true},
+    {"method=peer", false, false, false, false},
+    {"subject=uid:7", true, false, true, true},
+    {"subject=\"host 3\"", false, true, false, false},
+    {"parent", false, false, false, true},
+    {"parent method=noise", false, false, false, false},
+    {"method=noise cid=3 subject=\"host 3\"", false, true, false, false},
+};
+
 static void all_conditions_must_hold(void **state)
 {
 	struct ob_identity local = somebody("uid:7", "peercred"),
@@ -119,81 +139,62 @@ static void all_conditions_must_hold(void **state)
 	parent.gid = 9;
 	parent.parent = true;
 	unknown.known = 0;
-	const struct {
-		const char *conditions;
-		bool local, guest, unknown, parent;
-	} rows[] = {
-	    {"uid=7", true, false, false, true},
-	    {"uid=8", false, false, false, false},
-	    {"gid=8", true, false, false, false},
-	    {"uid=7 gid=9", false, false, false, true},
-	    {"cid=3", false, true, false, false},
-	    {"uid=0", false, false, false, false},
-	    {"cid=0", false, false, false, false},
-	    {"method=peercred", true, false, true, true},
-	    {"method=peer", false, false, false, false},
-	    {"subject=uid:7", true, false, true, true},
-	    {"subject=\"host 3\"", false, true, false, false},
-	    {"parent", false, false, false, true},
-	    {"parent method=noise", false, false, false, false},
-	    {"method=noise cid=3 subject=\"host 3\"", false, true, false, false},
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
 		char text[160];
-		snprintf(text, sizeof text, "allow %s *; deny *", rows[i].conditions);
+		snprintf(text, sizeof text, "allow %s *; deny *", conditions[i].conditions);
 		bool said[] = {judge(text, &local, "a.b") == OBI_ACL_ALLOWED,
 			       judge(text, &guest, "a.b") == OBI_ACL_ALLOWED,
 			       judge(text, &unknown, "a.b") == OBI_ACL_ALLOWED,
 			       judge(text, &parent, "a.b") == OBI_ACL_ALLOWED};
-		if (said[0] != rows[i].local || said[1] != rows[i].guest ||
-		    said[2] != rows[i].unknown || said[3] != rows[i].parent) {
-			fail_msg("%s: %d %d %d %d", rows[i].conditions, said[0], said[1], said[2],
-				 said[3]);
+		if (said[0] != conditions[i].local || said[1] != conditions[i].guest ||
+		    said[2] != conditions[i].unknown || said[3] != conditions[i].parent) {
+			fail_msg("%s: %d %d %d %d", conditions[i].conditions, said[0], said[1],
+				 said[2], said[3]);
 		}
 	}
 }
 
+static const struct {
+	const char *text;
+	const char *why;
+} invalid_rules[] = {
+    {"", "the last rule must be \"allow *\" or \"deny *\""},
+    {" ; \n", "the last rule must be \"allow *\" or \"deny *\""},
+    {"allow kv.get", "the last rule must be \"allow *\" or \"deny *\""},
+    {"deny *; allow uid=0 *", "the last rule must be \"allow *\" or \"deny *\""},
+    {"allow parent *", "the last rule must be \"allow *\" or \"deny *\""},
+    {"deny kv.set; allow any.*", "the last rule must be \"allow *\" or \"deny *\""},
+    {"deny any.thing", "the last rule must be \"allow *\" or \"deny *\""},
+    {"permit *", "rule 1: neither allow nor deny: \"permit\""},
+    {"allow *; Deny *", "rule 2: neither allow nor deny: \"Deny\""},
+    {"allow", "rule 1 names no method"},
+    {"allow uid=1 ; deny *", "rule 1 names no method"},
+    {"allow kv ; deny *", "rule 1: neither a condition nor a method: \"kv\""},
+    {"allow *.get ; deny *", "rule 1: neither a condition nor a method: \"*.get\""},
+    {"allow kv.g* ; deny *", "rule 1: neither a condition nor a method: \"kv.g*\""},
+    {"allow kv.get uid=1 ; deny *", "rule 1: neither a condition nor a method: \"uid=1\""},
+    {"allow pid=1 * ; deny *", "rule 1: neither a condition nor a method: \"pid=1\""},
+    {"allow uid= * ; deny *", "rule 1: a condition without a valid value: \"uid=\""},
+    {"allow uid=root * ; deny *", "rule 1: a condition without a valid value: \"uid=root\""},
+    {"allow uid=-1 * ; deny *", "rule 1: a condition without a valid value: \"uid=-1\""},
+    {"allow uid=4294967295 * ; deny *",
+     "rule 1: a condition without a valid value: \"uid=4294967295\""},
+    {"allow cid=99999999999 * ; deny *",
+     "rule 1: a condition without a valid value: \"cid=99999999999\""},
+    {"allow subject=\"\" * ; deny *",
+     "rule 1: a condition without a valid value: \"subject=\"\"\""},
+    {"allow subject=\"a * ; deny *",
+     "rule 1: neither a condition nor a method: \"subject=\"a * ; deny *\""},
+};
+
 static void what_is_no_rule_is_named(void **state)
 {
-	static const struct {
-		const char *text;
-		const char *why;
-	} rows[] = {
-	    {"", "the last rule must be \"allow *\" or \"deny *\""},
-	    {" ; \n", "the last rule must be \"allow *\" or \"deny *\""},
-	    {"allow kv.get", "the last rule must be \"allow *\" or \"deny *\""},
-	    {"deny *; allow uid=0 *", "the last rule must be \"allow *\" or \"deny *\""},
-	    {"allow parent *", "the last rule must be \"allow *\" or \"deny *\""},
-	    {"deny kv.set; allow any.*", "the last rule must be \"allow *\" or \"deny *\""},
-	    {"deny any.thing", "the last rule must be \"allow *\" or \"deny *\""},
-	    {"permit *", "rule 1: neither allow nor deny: \"permit\""},
-	    {"allow *; Deny *", "rule 2: neither allow nor deny: \"Deny\""},
-	    {"allow", "rule 1 names no method"},
-	    {"allow uid=1 ; deny *", "rule 1 names no method"},
-	    {"allow kv ; deny *", "rule 1: neither a condition nor a method: \"kv\""},
-	    {"allow *.get ; deny *", "rule 1: neither a condition nor a method: \"*.get\""},
-	    {"allow kv.g* ; deny *", "rule 1: neither a condition nor a method: \"kv.g*\""},
-	    {"allow kv.get uid=1 ; deny *", "rule 1: neither a condition nor a method: \"uid=1\""},
-	    {"allow pid=1 * ; deny *", "rule 1: neither a condition nor a method: \"pid=1\""},
-	    {"allow uid= * ; deny *", "rule 1: a condition without a valid value: \"uid=\""},
-	    {"allow uid=root * ; deny *",
-	     "rule 1: a condition without a valid value: \"uid=root\""},
-	    {"allow uid=-1 * ; deny *", "rule 1: a condition without a valid value: \"uid=-1\""},
-	    {"allow uid=4294967295 * ; deny *",
-	     "rule 1: a condition without a valid value: \"uid=4294967295\""},
-	    {"allow cid=99999999999 * ; deny *",
-	     "rule 1: a condition without a valid value: \"cid=99999999999\""},
-	    {"allow subject=\"\" * ; deny *",
-	     "rule 1: a condition without a valid value: \"subject=\"\"\""},
-	    {"allow subject=\"a * ; deny *",
-	     "rule 1: neither a condition nor a method: \"subject=\"a * ; deny *\""},
-	};
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (size_t i = 0; i < sizeof invalid_rules / sizeof *invalid_rules; i++) {
 		struct obi_acl rules;
 		struct ob_error err = {.text = ""};
-		assert_int_equal(obi_acl_parse(rows[i].text, &rules, &err), OB_EINVAL);
-		assert_string_equal(err.text, rows[i].why);
+		assert_int_equal(obi_acl_parse(invalid_rules[i].text, &rules, &err), OB_EINVAL);
+		assert_string_equal(err.text, invalid_rules[i].why);
 		assert_null(rules.list);
 	}
 }

@@ -84,28 +84,41 @@ static void least_config_is_a_command_and_a_place(void **unused)
 	obi_run_config_free(&config);
 }
 
+static const char every_key[] =
+    "{\"plugin_path\":[\"/p\",\"/q\"],\"children\":{\"c\":{\"command\":[\"/"
+    "c\"],\"env\":{\"A\":\"1\",\"B\":\"\"},"
+    "\"env_clear\":true,\"data_path\":\"/"
+    "d\",\"transport\":\"unix\",\"listen\":\"unix:///d/s\","
+    "\"connect\":\"tcp://"
+    "127.0.0.1:7\",\"codec\":\"json\",\"auth\":[\"noise\",\"token\"],\"allow_"
+    "plaintext\":true,\"parent_"
+    "address\":\"2001:db8::1\","
+    "\"ready\":{\"mode\":\"rpc\",\"timeout\":\"90s\"},\"restart\":{\"max_restarts\":"
+    "5,\"backoff_base\":"
+    "\"250ms\","
+    "\"backoff_max\":\"1m30s\",\"reset_window\":\"1h\",\"jitter\":0.25},\"stop\":{"
+    "\"signal\":\"TERM\","
+    "\"timeout\":\"3s\"},\"health\":{\"interval\":\"0s\",\"misses\":4,\"on_fail\":"
+    "\"restart\"},\"version\":7,"
+    "\"user\":\"u\",\"group\":\"g\",\"cwd\":\"/"
+    "w\",\"umask\":\"027\",\"limits\":{\"nofile\":[1024,4096],"
+    "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536}}}";
+
+static void expect_limits(const struct ob_rlimit *limits)
+{
+	assert_string_equal(limits[0].name, "nofile");
+	assert_int_equal(limits[0].soft, 1024);
+	assert_int_equal(limits[0].hard, 4096);
+	assert_string_equal(limits[1].name, "core");
+	assert_int_equal(limits[1].hard, 0);
+	assert_true(limits[2].soft == UINT64_MAX && limits[2].hard == UINT64_MAX);
+	assert_null(limits[3].name);
+}
+
 static void every_key_reaches_its_option(void **unused)
 {
 	(void)unused;
-	struct obi_run_config config =
-	    parsed("{\"plugin_path\":[\"/p\",\"/q\"],\"children\":{\"c\":{\"command\":[\"/"
-		   "c\"],\"env\":{\"A\":\"1\",\"B\":\"\"},"
-		   "\"env_clear\":true,\"data_path\":\"/"
-		   "d\",\"transport\":\"unix\",\"listen\":\"unix:///d/s\","
-		   "\"connect\":\"tcp://"
-		   "127.0.0.1:7\",\"codec\":\"json\",\"auth\":[\"noise\",\"token\"],\"allow_"
-		   "plaintext\":true,\"parent_"
-		   "address\":\"2001:db8::1\","
-		   "\"ready\":{\"mode\":\"rpc\",\"timeout\":\"90s\"},\"restart\":{\"max_restarts\":"
-		   "5,\"backoff_base\":"
-		   "\"250ms\","
-		   "\"backoff_max\":\"1m30s\",\"reset_window\":\"1h\",\"jitter\":0.25},\"stop\":{"
-		   "\"signal\":\"TERM\","
-		   "\"timeout\":\"3s\"},\"health\":{\"interval\":\"0s\",\"misses\":4,\"on_fail\":"
-		   "\"restart\"},\"version\":7,"
-		   "\"user\":\"u\",\"group\":\"g\",\"cwd\":\"/"
-		   "w\",\"umask\":\"027\",\"limits\":{\"nofile\":[1024,4096],"
-		   "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536}}}");
+	struct obi_run_config config = parsed(every_key);
 	const struct ob_connector_options *c = config.children;
 	expect_list(config.plugin_path, "/p|/q|");
 	expect_list(c->env, "A=1|B=|");
@@ -136,13 +149,7 @@ static void every_key_reaches_its_option(void **unused)
 	assert_int_equal(c->umask, 027);
 	assert_string_equal(c->stdin_path, "/i");
 	assert_int_equal(c->log_pipe_bytes, 65536);
-	assert_string_equal(c->limits[0].name, "nofile");
-	assert_int_equal(c->limits[0].soft, 1024);
-	assert_int_equal(c->limits[0].hard, 4096);
-	assert_string_equal(c->limits[1].name, "core");
-	assert_int_equal(c->limits[1].hard, 0);
-	assert_true(c->limits[2].soft == UINT64_MAX && c->limits[2].hard == UINT64_MAX);
-	assert_null(c->limits[3].name);
+	expect_limits(c->limits);
 	obi_run_config_free(&config);
 }
 
@@ -166,21 +173,24 @@ static void none_is_minus_one_in_the_options(void **unused)
 	obi_run_config_free(&config);
 }
 
+static const char many_faults[] =
+    "{\"data_rot\":\"/x\",\"plugin_path\":[\"rel\"],\"children\":{\"a "
+    "b\":{\"command\":[\"c\"],\"data_path\":\"/1\"},"
+    "\"web\":{\"comand\":[\"x\"],\"env\":{\"A=\":\"1\",\"B\":2},\"umask\":"
+    "\"089\",\"stop\":{\"signal\":"
+    "\"SIGFOO\","
+    "\"timeout\":\"10\"},\"health\":{\"misses\":0,\"on_fail\":\"pray\"},"
+    "\"limits\":{\"patience\":1,"
+    "\"nofile\":[2,1],\"core\":-1},\"restart\":{\"jitter\":2,\"max_restarts\":-2}"
+    ",\"auth\":[],"
+    "\"codec\":\"../x\",\"listen\":\"no "
+    "uri\",\"cwd\":\"w\",\"version\":-1,\"user\":\"\",\"ready\":[],"
+    "\"log_pipe\":1,\"env_clear\":1}}}";
+
 static void all_faults_are_told_at_once_with_their_places(void **unused)
 {
 	(void)unused;
-	expect_faults("{\"data_rot\":\"/x\",\"plugin_path\":[\"rel\"],\"children\":{\"a "
-		      "b\":{\"command\":[\"c\"],\"data_path\":\"/1\"},"
-		      "\"web\":{\"comand\":[\"x\"],\"env\":{\"A=\":\"1\",\"B\":2},\"umask\":"
-		      "\"089\",\"stop\":{\"signal\":"
-		      "\"SIGFOO\","
-		      "\"timeout\":\"10\"},\"health\":{\"misses\":0,\"on_fail\":\"pray\"},"
-		      "\"limits\":{\"patience\":1,"
-		      "\"nofile\":[2,1],\"core\":-1},\"restart\":{\"jitter\":2,\"max_restarts\":-2}"
-		      ",\"auth\":[],"
-		      "\"codec\":\"../x\",\"listen\":\"no "
-		      "uri\",\"cwd\":\"w\",\"version\":-1,\"user\":\"\",\"ready\":[],"
-		      "\"log_pipe\":1,\"env_clear\":1}}}",
+	expect_faults(many_faults,
 		      "data_rot: there is no such key\n"
 		      "plugin_path.0: must be an absolute path\n"
 		      "children.a b: is no name for a child: 1 to 64 of A-Z a-z 0-9 . _ -\n"

@@ -435,6 +435,15 @@ static size_t record_ops(struct op *ops, size_t max)
 	return count;
 }
 
+static void replace_file(const struct scratch_place *place, const char *name, const char *text,
+			 size_t len)
+{
+	char *path = scratch_text("%s/%s", place->path, name);
+	unlink(path);
+	scratch_write(path, text, len, 0600);
+	free(path);
+}
+
 /* How much of what was not synced came through: all, half, nothing. A rename that was not synced:
  * done, or not done. */
 static void replay(const struct op *ops, size_t count, int content, bool renames, int *ret_states)
@@ -458,11 +467,7 @@ static void replay(const struct op *ops, size_t count, int content, bool renames
 	struct scratch_place place = scratch_make_place();
 	put(&place, old, 0600);
 	if (created) {
-		char *path =
-		    scratch_text("%s/%s", place.path, renamed ? NAME : "outboard-config-1.tmp");
-		unlink(path);
-		scratch_write(path, new, len, 0600);
-		free(path);
+		replace_file(&place, renamed ? NAME : "outboard-config-1.tmp", new, len);
 	}
 	/* And now the recovery. */
 	assert_int_equal(obi_datadir_open(place.path, false, geteuid(), getegid(), &dir, NULL),

@@ -452,39 +452,41 @@ static void binary_reads_back_the_same(void **state)
 }
 
 /* Reads text and writes the value without the rule; NULL: refused. */
+static const char *const binary_keys[][2] = {
+    {"{\"$$binary\":1}", "{\"$binary\":1}"},
+    {"{\"$$$binary\":{\"$$binary\":\"AA\"}}", "{\"$$binary\":{\"$binary\":\"AA\"}}"},
+    {"{\"$$binary\":{\"$binary\":\"AAAA\"}}", "{\"$binary\":{\"$binary\":\"AAAA\"}}"},
+    {"{\"$binary\":\"AAAA\",\"b\":1}", "{\"$binary\":\"AAAA\",\"b\":1}"},
+    {"{\"$$binary\":1,\"b\":1}", "{\"$$binary\":1,\"b\":1}"},
+    {"{\"$binaryx\":1}", "{\"$binaryx\":1}"},
+    {"{\"x$binary\":1}", "{\"x$binary\":1}"},
+    {"{\"binary\":1}", "{\"binary\":1}"},
+    {"{\"$\":1}", "{\"$\":1}"},
+    {"{\"\":1}", "{\"\":1}"},
+    {"{\"\\u0024$binary\":1}", "{\"$binary\":1}"},
+    {"{\"$binary\":1}", NULL},
+    {"{\"$binary\":\"A\"}", NULL},
+    {"{\"$binary\":\"AA\"}", NULL},
+    {"{\"$binary\":\"AA=A\"}", NULL},
+    {"{\"$binary\":\"A===\"}", NULL},
+    {"{\"$binary\":\"====\"}", NULL},
+    {"{\"$binary\":\"AA==AAAA\"}", NULL},
+    {"{\"$binary\":\"AB==\"}", NULL}, /* unused bits are set */
+    {"{\"$binary\":\"AAB=\"}", NULL},
+    {"{\"$binary\":\"AA \\n\"}", NULL},
+    {"{\"$binary\":\"AA-_\"}", NULL},
+};
+
 static void a_users_own_binary_key_gains_and_loses_a_dollar(void **state)
 {
-	static const char *const table[][2] = {
-	    {"{\"$$binary\":1}", "{\"$binary\":1}"},
-	    {"{\"$$$binary\":{\"$$binary\":\"AA\"}}", "{\"$$binary\":{\"$binary\":\"AA\"}}"},
-	    {"{\"$$binary\":{\"$binary\":\"AAAA\"}}", "{\"$binary\":{\"$binary\":\"AAAA\"}}"},
-	    {"{\"$binary\":\"AAAA\",\"b\":1}", "{\"$binary\":\"AAAA\",\"b\":1}"},
-	    {"{\"$$binary\":1,\"b\":1}", "{\"$$binary\":1,\"b\":1}"},
-	    {"{\"$binaryx\":1}", "{\"$binaryx\":1}"},
-	    {"{\"x$binary\":1}", "{\"x$binary\":1}"},
-	    {"{\"binary\":1}", "{\"binary\":1}"},
-	    {"{\"$\":1}", "{\"$\":1}"},
-	    {"{\"\":1}", "{\"\":1}"},
-	    {"{\"\\u0024$binary\":1}", "{\"$binary\":1}"},
-	    {"{\"$binary\":1}", NULL},
-	    {"{\"$binary\":\"A\"}", NULL},
-	    {"{\"$binary\":\"AA\"}", NULL},
-	    {"{\"$binary\":\"AA=A\"}", NULL},
-	    {"{\"$binary\":\"A===\"}", NULL},
-	    {"{\"$binary\":\"====\"}", NULL},
-	    {"{\"$binary\":\"AA==AAAA\"}", NULL},
-	    {"{\"$binary\":\"AB==\"}", NULL}, /* unused bits are set */
-	    {"{\"$binary\":\"AAB=\"}", NULL},
-	    {"{\"$binary\":\"AA \\n\"}", NULL},
-	    {"{\"$binary\":\"AA-_\"}", NULL},
-	};
 	(void)state;
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+	for (size_t i = 0; i < sizeof binary_keys / sizeof binary_keys[0]; i++) {
 		struct ob_value v, back;
-		int r = obi_json_parse(ob_bytes_text(table[i][0]), &arena.ob, &wire, &v, NULL);
-		assert_int_equal(r, table[i][1] != NULL ? OB_OK : OB_EPROTO);
+		int r =
+		    obi_json_parse(ob_bytes_text(binary_keys[i][0]), &arena.ob, &wire, &v, NULL);
+		assert_int_equal(r, binary_keys[i][1] != NULL ? OB_OK : OB_EPROTO);
 		if (r == OB_OK) {
-			assert_string_equal(write_text(v), table[i][1]);
+			assert_string_equal(write_text(v), binary_keys[i][1]);
 			const char *text = write_wire(v);
 			assert_int_equal(
 			    obi_json_parse(ob_bytes_text(text), &arena.ob, &wire, &back, NULL),

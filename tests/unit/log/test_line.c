@@ -277,37 +277,38 @@ static void groups_nest_deep(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	int level;
+	const char *written;
+} levels[] = {
+    {"DEBUG", -4, "DEBUG"},
+    {"INFO", 0, "INFO"},
+    {"WARN", 4, "WARN"},
+    {"ERROR", 8, "ERROR"},
+    {"DEBUG-4", -8, "DEBUG-4"},
+    {"DEBUG+1", -3, "DEBUG+1"},
+    {"INFO-2", -2, "DEBUG+2"},
+    {"INFO+2", 2, "INFO+2"},
+    {"ERROR+999999", 1000007, "ERROR+999999"},
+    {"info", 0, "INFO"},
+    {"Warn+1", 5, "WARN+1"},
+    {"INFO+0", 0, "INFO"},
+};
+
 static void levels_have_offsets(void **state)
 {
-	static const struct {
-		const char *text;
-		int level;
-		const char *written;
-	} table[] = {
-	    {"DEBUG", -4, "DEBUG"},
-	    {"INFO", 0, "INFO"},
-	    {"WARN", 4, "WARN"},
-	    {"ERROR", 8, "ERROR"},
-	    {"DEBUG-4", -8, "DEBUG-4"},
-	    {"DEBUG+1", -3, "DEBUG+1"},
-	    {"INFO-2", -2, "DEBUG+2"},
-	    {"INFO+2", 2, "INFO+2"},
-	    {"ERROR+999999", 1000007, "ERROR+999999"},
-	    {"info", 0, "INFO"},
-	    {"Warn+1", 5, "WARN+1"},
-	    {"INFO+0", 0, "INFO"},
-	};
 	static const char *const bad[] = {"",	     "INF",    "INFOS",	       "INFO ",	  "INFO+",
 					  "INFO-",   "INFO+x", "INFO2",	       "WARNING", "INFO+-1",
 					  "INFO+1x", "+1",     "INFO+1000000", "\x09NFO"};
 	(void)state;
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
 		char text[24];
 		int level = 99;
-		assert_true(obi_log_level_parse(ob_bytes_text(table[i].text), &level));
-		assert_int_equal(level, table[i].level);
+		assert_true(obi_log_level_parse(ob_bytes_text(levels[i].text), &level));
+		assert_int_equal(level, levels[i].level);
 		obi_log_level_text(level, text, sizeof text);
-		assert_string_equal(text, table[i].written);
+		assert_string_equal(text, levels[i].written);
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		int level = 99;

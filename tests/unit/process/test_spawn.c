@@ -283,6 +283,24 @@ static void fault_72_only_declared_descriptors_are_open(void **unused)
 	close(high);
 }
 
+/* text is "PID TIME\n" of this process. */
+static void must_be_signed_by(const char *text, const struct obi_process *process)
+{
+	struct obi_process found;
+	long pid;
+	unsigned long long noted;
+	char newline;
+	assert_int_equal(sscanf(text, "%ld %llu%c", &pid, &noted, &newline), 3);
+	assert_int_equal(newline, '\n');
+	assert_int_equal(pid, process->id.pid);
+	assert_int_equal(getpgid((pid_t)pid), pid);
+	assert_int_equal(obi_process_open_pid((int32_t)pid, noted, &found, NULL), OB_OK);
+	assert_true(obi_procid_equal(&found.id, &process->id));
+	obi_process_close(&found);
+	/* A time before the start of the process means another process. */
+	assert_int_equal(obi_process_open_pid((int32_t)pid, 1000, &found, NULL), OB_ENOENT);
+}
+
 static void lock_is_fd_3_and_signed(void **unused)
 {
 	(void)unused;
@@ -300,7 +318,7 @@ static void lock_is_fd_3_and_signed(void **unused)
 				  .out_fd = null,
 				  .err_fd = null,
 				  .lock_fd = lock};
-	struct obi_process process, found;
+	struct obi_process process;
 	assert_int_equal(obi_spawn(&spawn, &process, NULL), OB_OK);
 	assert_true(pread(lock, text, sizeof text - 1, 0) > 0);
 	close(lock);
@@ -310,19 +328,7 @@ static void lock_is_fd_3_and_signed(void **unused)
 	assert_int_equal(fcntl(again, F_OFD_GETLK, &fl), 0);
 	assert_int_equal(fl.l_type, F_WRLCK);
 
-	long pid;
-	unsigned long long noted;
-	char newline;
-	assert_int_equal(sscanf(text, "%ld %llu%c", &pid, &noted, &newline), 3);
-	assert_int_equal(newline, '\n');
-	assert_int_equal(pid, process.id.pid);
-	assert_int_equal(getpgid((pid_t)pid), pid);
-	assert_int_equal(obi_process_open_pid((int32_t)pid, noted, &found, NULL), OB_OK);
-	assert_true(obi_procid_equal(&found.id, &process.id));
-	obi_process_close(&found);
-	/* Written down before it was born: it is another one. */
-	assert_int_equal(obi_process_open_pid((int32_t)pid, 1000, &found, NULL), OB_ENOENT);
-
+	must_be_signed_by(text, &process);
 	assert_int_equal(obi_process_signal(&process, SIGTERM, NULL), OB_OK);
 	struct obi_exit end = end_of(&process);
 	assert_int_equal(end.kind, OB_EXIT_SIGNAL);
