@@ -85,7 +85,7 @@ static void tidy(struct ending *e, const struct obi_exit *last_exit)
 		e->state.state = OB_STATE_STOPPED;
 	}
 	e->state.desired = OBI_DESIRED_STOPPED;
-	e->state.procid = (struct obi_procid){.pid = 0};
+	e->state.record[0] = '\0';
 	e->state.last_exit = *last_exit;
 	(void)obi_statefile_write(&e->dir, &e->state, NULL);
 }
@@ -163,7 +163,8 @@ static int look(struct ending *e, struct ob_error *reterr)
 		return r;
 	}
 	e->recorded = obi_statefile_read(&e->dir, &e->state, NULL) == OB_OK;
-	r = obi_datadir_probe(&e->dir, &e->state.procid, &occupant, reterr);
+	struct obi_procid known = obi_statefile_procid(&e->state);
+	r = obi_datadir_probe(&e->dir, &known, &occupant, reterr);
 	if (r < 0) {
 		return r;
 	}

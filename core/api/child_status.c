@@ -92,7 +92,8 @@ static int read_directory(struct reading *r, struct ob_error *reterr)
 	if (obi_statefile_read(&r->dir, &r->state, NULL) < 0) {
 		r->state = (struct obi_statefile){.state = OB_STATE_IDLE};
 	}
-	return obi_datadir_probe(&r->dir, &r->state.procid, &r->occupant, reterr);
+	struct obi_procid known = obi_statefile_procid(&r->state);
+	return obi_datadir_probe(&r->dir, &known, &r->occupant, reterr);
 }
 
 int ob_child_status(ob_runtime *rt, const char *data_path,

@@ -8,6 +8,7 @@
 
 #include "api/blocking.h"
 #include "base/error.h"
+#include "place/local.h"
 
 enum { CLOSE_TIMEOUT_MS = 15000 };
 
@@ -109,15 +110,24 @@ static bool never_falls_silent(const struct ob_transport_ops *transport)
 	       (transport->flags & OB_TRANSPORT_MAY_FALL_SILENT) == 0;
 }
 
+static int make_place(struct ob_connector *c, struct obi_place **ret, struct ob_error *reterr)
+{
+	struct obi_place_local_setup setup = {
+	    .loop = c->rt->loop,
+	    .watches = &c->rt->watches,
+	    .orphans = &c->rt->strays,
+	    .options = &c->settings.options,
+	    .plugin_path = c->rt->plugin_path_text,
+	};
+	return obi_place_local_new(&setup, ret, reterr);
+}
+
 static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 {
 	struct obi_supervisor_setup setup = {
 	    .loop = c->rt->loop,
-	    .watches = &c->rt->watches,
-	    .orphans = &c->rt->strays,
 	    .dials = &c->rt->dials,
 	    .options = &c->settings.options,
-	    .plugin_path = c->rt->plugin_path_text,
 	    .config_hash = c->settings.hash,
 	    .listen_transport = c->listen_transport,
 	    .link = obi_endpoint_connection(c->rt, &c->endpoint),
@@ -133,7 +143,8 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	/* An address that the config names is trusted as it is; the child's own is not. */
 	setup.link.check_owner = c->settings.options.connect == NULL;
 	setup.link.owner = c->settings.child_uid;
-	return obi_supervisor_new(&setup, &c->sup, reterr);
+	int r = make_place(c, &setup.place, reterr);
+	return r == OB_OK ? obi_supervisor_new(&setup, &c->sup, reterr) : r;
 }
 
 static int make_clients(struct ob_connector *c, struct ob_error *reterr)

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -367,26 +366,4 @@ int obi_datadir_write_config(const struct obi_datadir *dir, const struct ob_conf
 		}
 	}
 	return r;
-}
-
-static int random_hex(char *text, size_t bytes, struct ob_error *reterr)
-{
-	uint8_t raw[32];
-	if (sodium_init() < 0) {
-		return obi_fail(reterr, OB_EIO, 0, "generating token: libsodium cannot start");
-	}
-	randombytes_buf(raw, bytes);
-	sodium_bin2hex(text, 2 * bytes + 1, raw, bytes);
-	sodium_memzero(raw, sizeof raw);
-	return OB_OK;
-}
-
-int obi_token_new(char token[OBI_TOKEN_SIZE], struct ob_error *reterr)
-{
-	return random_hex(token, OBI_TOKEN_SIZE / 2, reterr);
-}
-
-int obi_instance_new(char instance[OBI_INSTANCE_SIZE], struct ob_error *reterr)
-{
-	return random_hex(instance, OBI_INSTANCE_SIZE / 2, reterr);
 }

@@ -87,10 +87,4 @@ int obi_datadir_read_config(const struct obi_datadir *dir, struct ob_config *ret
 int obi_datadir_write_config(const struct obi_datadir *dir, const struct ob_config *config,
 			     struct ob_error *reterr);
 
-/* A new token: 64 lower-case hex digits; a new instance nonce: 32. "generating token" */
-#define OBI_TOKEN_SIZE	  65
-#define OBI_INSTANCE_SIZE 33
-int obi_token_new(char token[OBI_TOKEN_SIZE], struct ob_error *reterr);
-int obi_instance_new(char instance[OBI_INSTANCE_SIZE], struct ob_error *reterr);
-
 #endif

@@ -12,7 +12,7 @@
 
 enum { STATE_MAX = 64 * 1024 };
 
-enum kind { TEXT, SAYING, U32, U64, I64, BOOL, STATE, DESIRED, EXIT, PROCID };
+enum kind { TEXT, SAYING, U32, U64, I64, BOOL, STATE, DESIRED, EXIT };
 
 /* One key and where its value lives. Restart counters are members of an inner struct, but keys of
  * the one object: a flat file is easier to look at. */
@@ -27,7 +27,7 @@ static const struct field {
 #define CHARS(member) TEXT, AT(member), ROOM(member)
     {"state", STATE, AT(state), 0},
     {"desired", DESIRED, AT(desired), 0},
-    {"procid", PROCID, AT(procid), 0},
+    {"record", CHARS(record)},
     {"instance", CHARS(instance)},
     {"restart_count", U32, AT(restart.count), 0},
     {"restart_last_ms", I64, AT(restart.last_ms), 0},
@@ -67,15 +67,6 @@ static void put_exit(struct ob_sink *out, const struct obi_exit *end)
 	ob_sink_byte(out, '}');
 }
 
-static void put_procid(struct ob_sink *out, const struct obi_procid *id)
-{
-	char text[OBI_PROCID_TEXT_SIZE] = "";
-	if (id->pid > 0) {
-		obi_procid_text(id, text);
-	}
-	put_text(out, text);
-}
-
 static void put_field(struct ob_sink *out, const struct field *field, const void *at)
 {
 	struct ob_value value = ob_nil();
@@ -93,9 +84,6 @@ static void put_field(struct ob_sink *out, const struct field *field, const void
 		return;
 	case EXIT:
 		put_exit(out, at);
-		return;
-	case PROCID:
-		put_procid(out, at);
 		return;
 	case U32:
 		value = ob_uint(*(const uint32_t *)at);
@@ -158,13 +146,6 @@ static bool read_desired(struct ob_bytes text, enum obi_desired *ret)
 	return *ret == OBI_DESIRED_RUNNING || ob_bytes_is(text, "stopped");
 }
 
-static bool read_procid(struct ob_bytes text, struct obi_procid *ret)
-{
-	char copy[OBI_PROCID_TEXT_SIZE];
-	return text.len == 0 ||
-	       (copy_text(text, copy, sizeof copy) && obi_procid_parse(copy, ret) == OB_OK);
-}
-
 static bool read_exit(const struct ob_value *value, struct obi_exit *ret)
 {
 	struct ob_bytes kind;
@@ -217,8 +198,6 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 		return read_state(text, at);
 	case DESIRED:
 		return read_desired(text, at);
-	case PROCID:
-		return read_procid(text, at);
 	case SAYING:
 		text.len = text.len < field->cap ? text.len : field->cap - 1;
 		return copy_text(text, at, field->cap);
@@ -262,6 +241,13 @@ int obi_statefile_parse(struct ob_bytes text, struct obi_statefile *ret, struct 
 	}
 	*ret = state;
 	return OB_OK;
+}
+
+struct obi_procid obi_statefile_procid(const struct obi_statefile *state)
+{
+	struct obi_procid id = {0};
+	(void)obi_procid_parse(state->record, &id);
+	return id;
 }
 
 /* ---- The file ---- */

@@ -9,12 +9,15 @@
 #include "files/restart_state.h"
 #include "files/datadir.h"
 
+#define OBI_RECORD_SIZE	  128
+#define OBI_INSTANCE_SIZE 33 /* 32 hex digits: which start of the child it is */
+
 enum obi_desired { OBI_DESIRED_STOPPED = 0, OBI_DESIRED_RUNNING };
 
 struct obi_statefile {
 	uint32_t state; /* enum ob_state when it was written */
 	enum obi_desired desired;
-	struct obi_procid procid; /* pid 0: none */
+	char record[OBI_RECORD_SIZE]; /* finds the process again; of its place; "": none */
 	char instance[OBI_INSTANCE_SIZE];
 	struct obi_restart_state restart;
 	char restart_boot[OBI_BOOT_ID_SIZE]; /* the boot that restart.last_ms belongs to */
@@ -37,6 +40,10 @@ int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret,
 /* Write it, not synced: after a power loss nothing in it is true any more. */
 int obi_statefile_write(const struct obi_datadir *dir, const struct obi_statefile *state,
 			struct ob_error *reterr);
+
+/* The process of a record that the local place wrote; pid 0: there is none, or it is of another
+ * place. */
+struct obi_procid obi_statefile_procid(const struct obi_statefile *state);
 
 /* The bytes of it, and back. */
 int obi_statefile_parse(struct ob_bytes text, struct obi_statefile *ret, struct ob_error *reterr);

@@ -70,6 +70,12 @@ struct cell {
 	TAKEN(phase), ON(phase, STOP, STOP_ASKED, stop), ON(phase, CLOSE, STOP_CLOSE, stop), \
 	    ON(phase, DETACH, STOP_ASKED, detach), ON(phase, STOP_TIMEOUT, phase, KILL_GROUP)
 
+/* A spawn that is not answered yet. finish ends the start request, if one is open. */
+#define SPAWNING(phase, finish)                                                   \
+	TAKEN(phase), ON(phase, STOP, DROP_ASKED, OBI_DO(DROP_SPAWN) | (finish)), \
+	    ON(phase, DETACH, DROP_ASKED, OBI_DO(DROP_SPAWN) | (finish)),         \
+	    ON(phase, CLOSE, DROP_CLOSE, OBI_DO(DROP_SPAWN) | (finish))
+
 static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     RESTING(IDLE, NOTHING),
     ON(IDLE, STOP, IDLE, STOP_DONE),
@@ -125,9 +131,12 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(CLEAR_AGAIN, LOCK_FAILED, BACKOFF, RETRY),
     ON(CLEAR_AGAIN, STOP_TIMEOUT, SPAWN_AGAIN, OBI_DO(REPLACE_LOCK) | SPAWN),
 
+    SPAWNING(SPAWN_FIRST, START_FAIL),
+    ON(SPAWN_FIRST, CANCEL, DROP_ASKED, OBI_DO(DROP_SPAWN) | START_FAIL),
     ON(SPAWN_FIRST, SPAWNED, STARTING_FIRST, BORN),
     ON(SPAWN_FIRST, SPAWN_FAILED, STOPPED, PUT_AWAY | START_FAIL),
 
+    SPAWNING(SPAWN_AGAIN, NOTHING),
     ON(SPAWN_AGAIN, SPAWNED, STARTING_AGAIN, BORN),
     ON(SPAWN_AGAIN, SPAWN_FAILED, BACKOFF, RETRY),
 
@@ -175,6 +184,19 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(READY, UNWELL, STOP_RETRY, END),
     ON(READY, VERSION_OLD, STOP_VERSION, OBI_DO(ARM_STOP)),
 
+    TAKEN(DROP_ASKED),
+    ON(DROP_ASKED, STOP, DROP_ASKED, NOTHING),
+    ON(DROP_ASKED, DETACH, DROP_ASKED, NOTHING),
+    ON(DROP_ASKED, CLOSE, DROP_CLOSE, NOTHING),
+    ON(DROP_ASKED, SPAWNED, STOP_ASKED, END | SAVE | OBI_DO(EMIT_STARTING)),
+    ON(DROP_ASKED, SPAWN_FAILED, STOPPED, PUT_AWAY | SAY_STOPPED | STOP_DONE),
+
+    TAKEN(DROP_CLOSE),
+    ON(DROP_CLOSE, STOP, DROP_CLOSE, NOTHING),
+    ON(DROP_CLOSE, DETACH, DROP_CLOSE, NOTHING),
+    ON(DROP_CLOSE, SPAWNED, STOP_CLOSE, END | SAVE | OBI_DO(EMIT_STARTING)),
+    ON(DROP_CLOSE, SPAWN_FAILED, CLOSED, PUT_AWAY | SAY_STOPPED | STOP_DONE | CLOSE_DONE),
+
     ENDING(STOP_ASKED, NOTHING, NOTHING),
     ON(STOP_ASKED, KILL, STOP_ASKED, KILL_GROUP),
     ON(STOP_ASKED, EXITED, STOPPED, DISARM | DEAD | PUT_AWAY | SAY_STOPPED | STOP_DONE),
@@ -188,6 +210,7 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
 
     ENDING(STOP_FAILED, START_FAIL, START_FAIL),
     ON(STOP_FAILED, CANCEL, STOP_FAILED, KILL_GROUP),
+    ON(STOP_FAILED, PLACE_LOST, STOP_ASKED, START_FAIL), /* its death may come late */
     ON(STOP_FAILED, EXITED, STOPPED, DISARM | DEAD | PUT_AWAY | SAY_STOPPED | START_FAIL),
 
     ENDING(STOP_REPLACE, END | START_FAIL, START_FAIL),
@@ -236,6 +259,7 @@ static bool may_be_late(enum obi_life_event event)
 	case OBI_LIFE_ADOPT_FAILED:
 	case OBI_LIFE_UNWELL:
 	case OBI_LIFE_VERSION_OLD:
+	case OBI_LIFE_PLACE_LOST:
 		return true;
 	default:
 		return false;
@@ -253,12 +277,13 @@ struct obi_step obi_lifecycle_step(enum obi_phase phase, enum obi_life_event eve
 
 int obi_lifecycle_refusal(enum obi_phase phase, enum obi_life_event event)
 {
-	if (phase == OBI_PHASE_CLOSED || phase == OBI_PHASE_STOP_CLOSE) {
+	if (phase == OBI_PHASE_CLOSED || phase == OBI_PHASE_STOP_CLOSE ||
+	    phase == OBI_PHASE_DROP_CLOSE) {
 		return OB_ECLOSED;
 	}
 	if (phase == OBI_PHASE_BACKOFF && event == OBI_LIFE_RECONNECT) {
 		return OB_EDOWN;
 	}
-	return phase >= OBI_PHASE_STOP_ASKED && phase <= OBI_PHASE_STOP_VERSION ? OB_EBUSY
+	return phase >= OBI_PHASE_DROP_ASKED && phase <= OBI_PHASE_STOP_VERSION ? OB_EBUSY
 										: OB_EEXIST;
 }

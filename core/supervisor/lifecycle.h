@@ -55,6 +55,10 @@ enum obi_phase {
 	OBI_PHASE_ADOPTING_EITHER,
 	OBI_PHASE_ADOPTING_AGAIN,
 	OBI_PHASE_READY,
+	/* A spawn that is not answered yet is not wanted any more: its process is ended when it
+	   comes. When it is dead: */
+	OBI_PHASE_DROP_ASKED, /* stopped */
+	OBI_PHASE_DROP_CLOSE, /* closed, as asked */
 	/* The process is being ended. When it is dead: */
 	OBI_PHASE_STOP_ASKED,	/* stopped, as asked */
 	OBI_PHASE_STOP_CLOSE,	/* closed, as asked */
@@ -104,6 +108,7 @@ enum obi_life_event {
 	OBI_LIFE_UNWELL,      /* health says restart, or it is of the wrong version even when new */
 	OBI_LIFE_VERSION_OLD, /* it answered checkVersion with needs_restart, and shuts down by
 				 itself */
+	OBI_LIFE_PLACE_LOST,  /* the process cannot be reached: nothing is known of it */
 	OBI_LIFE_COUNT
 };
 
@@ -123,13 +128,14 @@ enum obi_life_action {
 	OBI_ACT_PROBE,		 /* take parent.lock, look at outboard.lock; answer: LOCK_... */
 	OBI_ACT_REPLACE_LOCK,	 /* the next start makes a new outboard.lock */
 	OBI_ACT_SPAWN,		 /* make the files, spawn; answer: SPAWNED or SPAWN_FAILED */
-	OBI_ACT_ADOPT,		 /* open the FIFOs that exist, dial, ask for health and version */
-	OBI_ACT_ARM_READY,	 /* the ready timeout; after a spawn, wait for readiness */
-	OBI_ACT_ARM_STOP,	 /* the stop timeout */
-	OBI_ACT_ARM_BACKOFF,	 /* ask supervisor/backoff: arm and emit `restarting`, or GAVE_UP */
-	OBI_ACT_CLEANUP,	 /* remove outboard.json, the FIFOs and the socket */
-	OBI_ACT_SAVE,		 /* write state.json */
-	OBI_ACT_RELEASE,	 /* release parent.lock */
+	OBI_ACT_DROP_SPAWN,  /* the spawn is not wanted: SPAWN_FAILED at once, if that is true */
+	OBI_ACT_ADOPT,	     /* open the FIFOs that exist, dial, ask for health and version */
+	OBI_ACT_ARM_READY,   /* the ready timeout; after a spawn, wait for readiness */
+	OBI_ACT_ARM_STOP,    /* the stop timeout */
+	OBI_ACT_ARM_BACKOFF, /* ask supervisor/backoff: arm and emit `restarting`, or GAVE_UP */
+	OBI_ACT_CLEANUP,     /* remove outboard.json, the FIFOs and the socket */
+	OBI_ACT_SAVE,	     /* write state.json */
+	OBI_ACT_RELEASE,     /* release parent.lock */
 	OBI_ACT_EMIT_STARTING,
 	OBI_ACT_EMIT_READY,
 	OBI_ACT_EMIT_ADOPTED,

@@ -30,6 +30,8 @@ static const struct trait traits[OBI_PHASE_COUNT] = {
     TRAIT(ADOPTING_EITHER, ADOPTING, true, true),
     TRAIT(ADOPTING_AGAIN, ADOPTING, true, false),
     TRAIT(READY, READY, true, false),
+    TRAIT(DROP_ASKED, STOPPING, false, false),
+    TRAIT(DROP_CLOSE, STOPPING, false, false),
     TRAIT(STOP_ASKED, STOPPING, true, false),
     TRAIT(STOP_CLOSE, STOPPING, true, false),
     TRAIT(STOP_FAILED, STOPPING, true, true),
@@ -54,7 +56,7 @@ static const char *const events[OBI_LIFE_COUNT] = {
     EVENT(BECAME_READY), EVENT(READY_TIMEOUT), EVENT(ADOPT_OK),
     EVENT(ADOPT_FAILED), EVENT(EXITED),	       EVENT(STOP_TIMEOUT),
     EVENT(BACKOFF_OVER), EVENT(GAVE_UP),       EVENT(UNWELL),
-    EVENT(VERSION_OLD),
+    EVENT(VERSION_OLD),	 EVENT(PLACE_LOST),
 };
 
 uint32_t obi_lifecycle_state(enum obi_phase phase)

@@ -56,7 +56,7 @@ void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int6
 	    .size = sizeof event,
 	    .type = type,
 	    .name = reports->setup.name,
-	    .pid = instance->process.id.pid,
+	    .pid = instance->pid,
 	    .exit_kind = instance->exit.kind,
 	    .exit_value = instance->exit.value,
 	    .cause = reports->cause,

@@ -57,7 +57,7 @@ static void do_forgive(void *user, enum obi_life_event event)
 	struct obi_supervisor *sup = user;
 	(void)event;
 	obi_restart_state_clear(&sup->instance.state.restart);
-	sup->instance.forgiven = !obi_instance_is_locked(&sup->instance);
+	sup->instance.forgiven = true; /* so are the counters that will be read */
 }
 
 static void do_disarm(void *user, enum obi_life_event event)
@@ -71,27 +71,27 @@ static void do_signal_stop(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
-	obi_instance_signal_stop(&sup->instance);
+	obi_instance_stop(&sup->instance);
 }
 
 static void do_kill_group(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
-	obi_instance_kill(&sup->instance);
+	obi_instance_end(&sup->instance);
 }
 
 static void do_kill_leftovers(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
-	obi_instance_kill_leftovers(&sup->instance);
+	obi_instance_end_holders(&sup->instance);
 }
 
 static void tell_exit(struct obi_supervisor *sup)
 {
 	const struct obi_exit *end = &sup->instance.exit;
-	int32_t pid = sup->instance.process.id.pid;
+	int32_t pid = sup->instance.pid;
 	if (end->kind == OB_EXIT_CODE) {
 		obi_reports_cause(&sup->reports, "process %d exited with status %d", pid,
 				  end->value);
@@ -108,7 +108,6 @@ static void do_reap(void *user, enum obi_life_event event)
 	struct obi_supervisor *sup = user;
 	(void)event;
 	obi_link_monitor_stop(&sup->link);
-	obi_instance_reap(&sup->instance);
 	tell_exit(sup);
 	if (sup->requests.start != NULL) {
 		obi_reports_notef(&sup->reports, OB_EEXITED,
@@ -167,6 +166,13 @@ static void do_spawn(void *user, enum obi_life_event event)
 	obi_instance_spawn(&sup->instance);
 }
 
+static void do_drop_spawn(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	obi_instance_drop_spawn(&sup->instance);
+}
+
 static void do_adopt(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
@@ -220,7 +226,7 @@ static void do_cleanup(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
-	obi_instance_clean(&sup->instance);
+	obi_instance_clear(&sup->instance);
 }
 
 static void do_save(void *user, enum obi_life_event event)
@@ -318,6 +324,7 @@ obi_life_handler *const obi_shell_handlers[OBI_ACT_COUNT] = {
     [OBI_ACT_PROBE] = do_probe,
     [OBI_ACT_REPLACE_LOCK] = do_replace_lock,
     [OBI_ACT_SPAWN] = do_spawn,
+    [OBI_ACT_DROP_SPAWN] = do_drop_spawn,
     [OBI_ACT_ADOPT] = do_adopt,
     [OBI_ACT_ARM_READY] = do_arm_ready,
     [OBI_ACT_ARM_STOP] = do_arm_stop,

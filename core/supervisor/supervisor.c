@@ -151,7 +151,7 @@ static void on_timer(void *user)
 
 static void note_nobody(struct obi_supervisor *sup)
 {
-	int32_t pid = sup->instance.state.procid.pid;
+	int32_t pid = sup->instance.found.pid;
 	if (pid > 0) {
 		obi_reports_notef(&sup->reports, OB_ENOENT, "process not running (pid %d)", pid);
 	} else {
@@ -177,7 +177,11 @@ static void on_happened(void *user, enum obi_life_event event, const struct ob_e
 		obi_reports_notef(&sup->reports, OB_EEXIST,
 				  "outboard process %s is already running", sup->options->name);
 	}
-	obi_machine_raise(&sup->machine, event);
+	/* A start that has ended meanwhile cannot fail any more. */
+	bool waits = obi_lifecycle_is_starting(phase) || obi_lifecycle_is_adopting(phase);
+	if (waits || event != OBI_LIFE_READY_TIMEOUT) {
+		obi_machine_raise(&sup->machine, event);
+	}
 }
 
 static void on_reachable(void *user)
@@ -200,10 +204,11 @@ static void on_link(void *user, struct obi_connection *link)
 	sup->setup.events.link(sup->setup.events.user, link);
 }
 
-/* The phases other than READY ignore UNWELL. */
+/* The phases other than READY ignore UNWELL. While the place is lost, silence says nothing about
+ * the child. */
 static void restart_if_wanted(struct obi_supervisor *sup, const char *why)
 {
-	if (sup->options->health_action == OB_HEALTH_RESTART) {
+	if (sup->options->health_action == OB_HEALTH_RESTART && !sup->instance.lost) {
 		obi_reports_cause(&sup->reports, "%s", why);
 		obi_machine_raise(&sup->machine, OBI_LIFE_UNWELL);
 	}
@@ -277,7 +282,7 @@ static void on_refused(void *user, const struct ob_error *err)
 	}
 }
 
-static void on_link_changed(void *user)
+static void on_part_changed(void *user)
 {
 	struct obi_supervisor *sup = user;
 	obi_reports_changed(&sup->reports);
@@ -287,6 +292,9 @@ static void on_stepped(void *user)
 {
 	struct obi_supervisor *sup = user;
 	obi_link_monitor_set_awaited(&sup->link, sup->machine.phase != OBI_PHASE_READY);
+	if (sup->instance.lost && sup->machine.phase == OBI_PHASE_STOP_FAILED) {
+		obi_machine_raise(&sup->machine, OBI_LIFE_PLACE_LOST);
+	}
 	obi_reports_changed(&sup->reports);
 }
 
@@ -297,13 +305,13 @@ static void init_instance(struct obi_supervisor *sup)
 	const struct obi_supervisor_setup *s = &sup->setup;
 	struct obi_instance_setup setup = {
 	    .loop = s->loop,
-	    .watches = s->watches,
-	    .orphans = s->orphans,
+	    .place = s->place,
 	    .options = s->options,
-	    .plugin_path = s->plugin_path,
 	    .config_hash = s->config_hash,
 	    .listen_transport = s->listen_transport,
-	    .events = {on_happened, on_reachable, on_token, s->events.log, sup, s->events.user},
+	    .log = s->events.log,
+	    .log_user = s->events.user,
+	    .events = {on_happened, on_reachable, on_token, on_part_changed, sup},
 	};
 	obi_instance_init(&sup->instance, &setup);
 }
@@ -318,7 +326,7 @@ static void init_link(struct obi_supervisor *sup)
 	    .connection = s->link,
 	    .local = s->local,
 	    .events = {on_link, on_good, on_unwell, on_version, on_outdated, on_question_failed,
-		       on_refused, on_link_changed, sup},
+		       on_refused, on_part_changed, sup},
 	};
 	obi_link_monitor_init(&sup->link, &setup);
 }
@@ -342,6 +350,7 @@ int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supe
 {
 	struct obi_supervisor *sup = calloc(1, sizeof *sup);
 	if (sup == NULL) {
+		setup->place->ops->free(setup->place);
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	sup->setup = *setup;
@@ -378,7 +387,7 @@ void obi_supervisor_free(struct obi_supervisor *sup)
 void obi_supervisor_kill(struct obi_supervisor *sup)
 {
 	if (obi_lifecycle_has_process(sup->machine.phase) &&
-	    obi_instance_kill_now(&sup->instance, KILL_WAIT_MS)) {
+	    obi_instance_end_now(&sup->instance, KILL_WAIT_MS)) {
 		obi_shell_handlers[OBI_ACT_REAP](sup, OBI_LIFE_EXITED);
 		obi_shell_handlers[OBI_ACT_CLEANUP](sup, OBI_LIFE_EXITED);
 		obi_shell_handlers[OBI_ACT_SAVE](sup, OBI_LIFE_EXITED);
@@ -393,7 +402,7 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->size = sizeof *ret;
 	ret->state = obi_lifecycle_state(sup->machine.phase);
 	ret->link = obi_link_monitor_state(&sup->link);
-	ret->pid = running ? in->process.id.pid : 0;
+	ret->pid = running ? in->pid : 0;
 	ret->uptime_ms = running ? obi_clock_ms(CLOCK_BOOTTIME) - in->state.started_boot_ms : -1;
 	ret->restarts = (uint32_t)in->state.restart.total;
 	ret->healthy = running ? sup->link.healthy : -1;
@@ -402,6 +411,7 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->stale = running && strcmp(in->state.config_hash, sup->setup.config_hash) != 0;
 	snprintf(ret->address, sizeof ret->address, "%s", in->address != NULL ? in->address : "");
 	bool cut_off = running && ret->link != OB_LINK_UP && sup->link.error[0] != '\0';
+	const char *last_error = cut_off ? sup->link.error : in->state.last_error;
 	snprintf(ret->last_error, sizeof ret->last_error, "%s",
-		 cut_off ? sup->link.error : in->state.last_error);
+		 in->lost ? in->lost_error : last_error);
 }

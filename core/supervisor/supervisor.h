@@ -14,8 +14,7 @@
 #include "supervisor/lifecycle.h"
 #include "rpc/connection.h"
 #include "supervisor/dial_limiter.h"
-#include "process/orphans.h"
-#include "loop/rename_watch.h"
+#include "place/place.h"
 
 struct obi_supervisor;
 
@@ -33,12 +32,11 @@ struct obi_supervisor_events {
 
 struct obi_supervisor_setup {
 	struct obi_loop *loop;
-	struct obi_rename_watch_hub **watches;
-	struct obi_orphans *orphans;
 	struct obi_dial_limiter *dials;
+	struct obi_place
+	    *place; /* where the child runs; the supervisor frees it, also on failure */
 	const struct ob_connector_options
 	    *options;		      /* defaults filled in; must outlive the supervisor */
-	const char *plugin_path;      /* for the child's environment */
 	const char *config_hash;      /* of the options, 64 hex digits */
 	const char *listen_transport; /* what the child is told to listen with; NULL: by scheme */
 	struct obi_connection_setup link; /* without events */

@@ -190,7 +190,7 @@ class Case(unittest.TestCase):
         for base, _, files in os.walk(self.dir):
             if "state.json" in files:
                 with open(os.path.join(base, "state.json")) as file:
-                    procid = json.load(file).get("procid") or ""
+                    procid = json.load(file).get("record") or ""
                 pid = int(procid.split(":")[1]) if ":" in procid else 0
                 if pid > 0 and is_alive(pid):
                     found.append(pid)

@@ -38,16 +38,13 @@ struct world {
 		}                                                                             \
 	} while (0)
 
-/* The shell's rules: what was asked is answered first, timers fire when armed, the dead do not
- * speak. */
+/* Requests come at any time. What was not asked for is not answered, timers fire when armed, the
+ * dead do not speak. */
 static bool can_happen(const struct world *w, enum obi_life_event event)
 {
-	bool clearing = obi_lifecycle_state(w->phase) == OB_STATE_WAITING && !w->asked_probe;
+	bool waiting = obi_lifecycle_state(w->phase) == OB_STATE_WAITING;
+	bool clearing = waiting && !w->asked_probe;
 	bool lock_event = event >= OBI_LIFE_LOCK_FREE && event <= OBI_LIFE_LOCK_FAILED;
-	bool spawn_event = event == OBI_LIFE_SPAWNED || event == OBI_LIFE_SPAWN_FAILED;
-	if (w->asked_probe || w->asked_spawn) {
-		return w->asked_probe ? lock_event : spawn_event;
-	}
 	if (w->asked_backoff && event == OBI_LIFE_GAVE_UP) {
 		return true;
 	}
@@ -65,10 +62,11 @@ static bool can_happen(const struct world *w, enum obi_life_event event)
 		return !w->close_open && !w->freed;
 	case OBI_LIFE_SPAWNED:
 	case OBI_LIFE_SPAWN_FAILED:
+		return w->asked_spawn;
 	case OBI_LIFE_GAVE_UP:
 		return false;
 	default:
-		return lock_event ? clearing : true;
+		return lock_event ? waiting : true;
 	}
 }
 
@@ -80,8 +78,10 @@ static void before(struct world *w, enum obi_life_event event)
 	w->starts_open += event <= OBI_LIFE_START_OR_RECONNECT;
 	w->stops_open += event == OBI_LIFE_STOP || event == OBI_LIFE_DETACH;
 	w->close_open = w->close_open || event == OBI_LIFE_CLOSE;
-	w->asked_probe = false;
-	w->asked_spawn = false;
+	w->asked_probe =
+	    w->asked_probe && !(event >= OBI_LIFE_LOCK_FREE && event <= OBI_LIFE_LOCK_FAILED);
+	w->asked_spawn =
+	    w->asked_spawn && event != OBI_LIFE_SPAWNED && event != OBI_LIFE_SPAWN_FAILED;
 	w->asked_backoff = false;
 	if (event == OBI_LIFE_SPAWNED || event == OBI_LIFE_LOCK_LIVE) {
 		CHECK(!w->process);
@@ -119,9 +119,11 @@ static void touch_files(struct world *w, uint64_t actions, enum obi_life_event e
 	}
 	if (actions & (OBI_DO(SPAWN) | OBI_DO(REPLACE_LOCK) | OBI_DO(ADOPT))) {
 		CHECK(w->lock && (w->process == ((actions & OBI_DO(ADOPT)) != 0)));
-		w->asked_spawn = (actions & OBI_DO(SPAWN)) != 0;
+		w->asked_spawn = w->asked_spawn || (actions & OBI_DO(SPAWN)) != 0;
 	}
 	if (actions & OBI_DO(RELEASE)) {
+		CHECK(!w->asked_spawn); /* its process would be forgotten */
+		w->asked_probe = false; /* its answer is ignored */
 		w->lock = false;
 	}
 	CHECK(!w->process || w->lock);
@@ -155,7 +157,7 @@ static void finish(struct world *w, uint64_t actions, enum obi_life_event event)
 		      w->stops_open == 0);
 		w->freed = true;
 	}
-	bool stopping = w->phase == OBI_PHASE_STOP_ASKED || w->phase == OBI_PHASE_STOP_CLOSE;
+	bool stopping = w->phase >= OBI_PHASE_DROP_ASKED && w->phase <= OBI_PHASE_STOP_CLOSE;
 	CHECK(w->stops_open == 0 || stopping);
 }
 

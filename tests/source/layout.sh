@@ -107,6 +107,12 @@ must_not "An example includes a header that is not for users" \
 must_not "The command includes more of core/ than base/ and json/" \
 	"$(includes '"' cli | but_for '"(cli|conformance|base|json)/')"
 
+# A supervisor reaches a process, its files and its pipes through a place only. What a place reports has types of files/.
+must_not "core/supervisor reaches past place/place.h" "$(
+	includes '"(process|files)/' core/supervisor | but_for '"files/restart_state\.h"'
+	includes '"place/' core/supervisor | but_for '"place/place\.h"'
+	lines '\bobi_(process|procid|datadir|fifo|spawn|statefile|orphans|child_config|place_local)_[a-z_]+\(' core/supervisor
+)"
 must_not "libev is included outside core/loop/loop.c" \
 	"$(includes '[<"]ev(\+\+)?\.h' core cli "${plugins[@]}" | but_for '^core/loop/loop\.c:')"
 must_not "dlopen is called outside core/plugin/loader.c" \

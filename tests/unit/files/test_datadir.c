@@ -463,20 +463,6 @@ static void config_texts_are_those_of_the_origin(void **unused)
 	scratch_remove(scratch);
 }
 
-static void tokens_are_hex_and_never_the_same(void **unused)
-{
-	(void)unused;
-	char one[OBI_TOKEN_SIZE], two[OBI_TOKEN_SIZE], nonce[OBI_INSTANCE_SIZE];
-	assert_int_equal(obi_token_new(one, NULL), OB_OK);
-	assert_int_equal(obi_token_new(two, NULL), OB_OK);
-	assert_int_equal(obi_instance_new(nonce, NULL), OB_OK);
-	assert_int_equal(strspn(one, "0123456789abcdef"), 64);
-	assert_int_equal(strlen(one), 64);
-	assert_int_equal(strspn(nonce, "0123456789abcdef"), 32);
-	assert_int_equal(strlen(nonce), 32);
-	assert_string_not_equal(one, two);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,7 +480,6 @@ int main(void)
 	    cmocka_unit_test(child_cannot_point_at_processes_of_other_users),
 	    cmocka_unit_test(cleaning_removes_ours_and_nothing_else),
 	    cmocka_unit_test(config_texts_are_those_of_the_origin),
-	    cmocka_unit_test(tokens_are_hex_and_never_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@
 
 #define BOOT "01234567-89ab-cdef-0123-456789abcdef"
 #define SAMPLE                                                                                  \
-	"{\"state\":\"ready\",\"desired\":\"running\",\"procid\":\"" BOOT                       \
+	"{\"state\":\"ready\",\"desired\":\"running\",\"record\":\"" BOOT                       \
 	":4711:99:7\",\"instance\":\"feed\","                                                   \
 	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615," \
 	"\"restart_boot\":\"" BOOT "\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"  \
@@ -31,7 +31,7 @@ static struct obi_statefile sample(void)
 	struct obi_statefile state = {
 	    .state = OB_STATE_READY,
 	    .desired = OBI_DESIRED_RUNNING,
-	    .procid = {.pid = 4711, .start = 99, .inode = 7, .boot = BOOT},
+	    .record = BOOT ":4711:99:7",
 	    .instance = "feed",
 	    .restart = {.count = 3, .last_ms = 12345, .total = UINT64_MAX},
 	    .restart_boot = BOOT,
@@ -65,7 +65,10 @@ static void all_of_it_is_written_and_read_back(void **unused)
 	expect_text(&state, SAMPLE);
 	assert_int_equal(obi_statefile_parse(ob_bytes_text(SAMPLE), &back, NULL), OB_OK);
 	expect_text(&back, SAMPLE);
-	assert_true(obi_procid_equal(&back.procid, &state.procid));
+	assert_string_equal(back.record, state.record);
+	const struct obi_procid want = {.pid = 4711, .start = 99, .inode = 7, .boot = BOOT};
+	struct obi_procid id = obi_statefile_procid(&back);
+	assert_true(obi_procid_equal(&id, &want));
 	assert_int_equal(back.restart.total, UINT64_MAX);
 	assert_string_equal(back.last_error, "a \"b\"");
 }
@@ -77,7 +80,8 @@ static void nothing_known_is_a_file_too(void **unused)
 	assert_int_equal(obi_statefile_parse(ob_bytes_text("{}"), &back, NULL), OB_OK);
 	assert_int_equal(back.state, OB_STATE_IDLE);
 	assert_int_equal(back.desired, OBI_DESIRED_STOPPED);
-	assert_int_equal(back.procid.pid, 0);
+	assert_string_equal(back.record, "");
+	assert_int_equal(obi_statefile_procid(&back).pid, 0);
 	assert_int_equal(back.restart.count, 0);
 	/* A newer version's keys are no fault. */
 	assert_int_equal(
@@ -95,8 +99,8 @@ static void what_cannot_be_understood_is_refused(void **unused)
 	    "{\"state\":\"dancing\"}",
 	    "{\"state\":4}",
 	    "{\"desired\":\"\"}",
-	    "{\"procid\":\"4711\"}",
-	    "{\"procid\":4711}",
+	    "{\"record\":4711}",
+	    "{\"record\":\"a\\u0000\"}",
 	    "{\"restart_count\":-1}",
 	    "{\"restart_count\":4294967296}",
 	    "{\"adopted\":1}",
@@ -133,7 +137,7 @@ static void last_words_that_are_no_text_do_not_spoil_the_file(void **unused)
 	assert_int_equal(obi_statefile_format(&state, obi_buf_sink(&out), NULL), OB_OK);
 	assert_int_equal(obi_statefile_parse(obi_buf_bytes(&out), &back, NULL), OB_OK);
 	assert_int_equal(strlen(back.last_error), sizeof back.last_error - 1);
-	assert_int_equal(back.procid.pid, 4711);
+	assert_int_equal(obi_statefile_procid(&back).pid, 4711);
 	obi_buf_free(&out);
 }
 
@@ -169,6 +173,16 @@ static void file_is_ours_and_counters_are_of_this_boot(void **unused)
 	scratch_remove(scratch);
 }
 
+static void a_record_of_another_place_is_kept_and_is_no_procid(void **unused)
+{
+	(void)unused;
+	struct obi_statefile back;
+	const char *text = "{\"record\":\"agent:vm1/child-7\"}";
+	assert_int_equal(obi_statefile_parse(ob_bytes_text(text), &back, NULL), OB_OK);
+	assert_string_equal(back.record, "agent:vm1/child-7");
+	assert_int_equal(obi_statefile_procid(&back).pid, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +190,7 @@ int main(void)
 	    cmocka_unit_test(nothing_known_is_a_file_too),
 	    cmocka_unit_test(what_cannot_be_understood_is_refused),
 	    cmocka_unit_test(last_words_that_are_no_text_do_not_spoil_the_file),
+	    cmocka_unit_test(a_record_of_another_place_is_kept_and_is_no_procid),
 	    cmocka_unit_test(file_is_ours_and_counters_are_of_this_boot),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,8 @@ static void process_comes_and_goes_by_the_events_that_say_so(void **unused)
 			assert_false(process(step.next));
 		}
 		if (step.actions & (OBI_DO(SIGNAL_STOP) | OBI_DO(KILL_GROUP))) {
-			assert_true(process(phase) && process(step.next));
+			assert_true(process(phase) || event == OBI_LIFE_SPAWNED);
+			assert_true(process(step.next));
 		}
 	}
 }
@@ -100,9 +101,14 @@ static void start_request_finishes_exactly_when_its_phases_are_left(void **unuse
 	}
 }
 
+static bool dropping(int phase)
+{
+	return phase == OBI_PHASE_DROP_ASKED || phase == OBI_PHASE_DROP_CLOSE;
+}
+
 static bool stop_open(int phase)
 {
-	return phase == OBI_PHASE_STOP_ASKED || phase == OBI_PHASE_STOP_CLOSE;
+	return phase == OBI_PHASE_STOP_ASKED || phase == OBI_PHASE_STOP_CLOSE || dropping(phase);
 }
 
 /* Faults 1 and 3: a stop that does nothing, a stop that is forgotten. */
@@ -113,7 +119,8 @@ static void stop_is_done_at_once_or_when_the_process_is_dead(void **unused)
 	{
 		struct obi_step step = step_of(phase, event);
 		if (stop_open(phase) && !stop_open(step.next)) {
-			assert_int_equal(event, OBI_LIFE_EXITED);
+			assert_int_equal(event,
+					 dropping(phase) ? OBI_LIFE_SPAWN_FAILED : OBI_LIFE_EXITED);
 			assert_true(step.actions & OBI_DO(STOP_DONE));
 		}
 		if (event == OBI_LIFE_STOP && !(step.actions & OBI_DO(NEVER))) {
@@ -144,12 +151,14 @@ static void close_ends_in_closed_from_everywhere(void **unused)
 {
 	(void)unused;
 	for (int phase = 0; phase < OBI_PHASE_CLOSED; phase++) {
-		if (spawning(phase) || phase == OBI_PHASE_STOP_CLOSE) {
+		if (phase == OBI_PHASE_DROP_CLOSE || phase == OBI_PHASE_STOP_CLOSE) {
 			continue;
 		}
 		struct obi_step step = step_of(phase, OBI_LIFE_CLOSE);
-		assert_int_equal(step.next,
-				 process(phase) ? OBI_PHASE_STOP_CLOSE : OBI_PHASE_CLOSED);
+		enum obi_phase ended = spawning(phase) || phase == OBI_PHASE_DROP_ASKED
+					   ? OBI_PHASE_DROP_CLOSE
+					   : OBI_PHASE_CLOSED;
+		assert_int_equal(step.next, process(phase) ? OBI_PHASE_STOP_CLOSE : ended);
 		assert_int_equal((step.actions & OBI_DO(CLOSE_DONE)) != 0,
 				 step.next == OBI_PHASE_CLOSED);
 	}
@@ -182,6 +191,36 @@ static void policy_goes_on_until_it_gives_up_or_somebody_asks(void **unused)
 						      event == OBI_LIFE_GAVE_UP));
 			}
 		}
+	}
+}
+
+/* A spawn that was asked for is answered before its phases are left: no process is forgotten. */
+static void a_spawn_is_waited_for(void **unused)
+{
+	(void)unused;
+	EVERY_PAIR(phase, event)
+	{
+		struct obi_step step = step_of(phase, event);
+		bool waits = spawning(phase) || dropping(phase);
+		bool answered = event == OBI_LIFE_SPAWNED || event == OBI_LIFE_SPAWN_FAILED;
+		if (waits && !answered) {
+			assert_true(step.next == phase || dropping(step.next));
+		}
+		if (dropping(phase) && event == OBI_LIFE_SPAWNED) {
+			assert_true(step.actions & OBI_DO(SIGNAL_STOP));
+			assert_true(step.actions & OBI_DO(ARM_STOP));
+		}
+	}
+}
+
+/* A place that is lost changes what is waited for, and nothing else. */
+static void a_lost_place_is_no_death(void **unused)
+{
+	(void)unused;
+	for (int phase = 0; phase < OBI_PHASE_COUNT; phase++) {
+		struct obi_step step = step_of(phase, OBI_LIFE_PLACE_LOST);
+		assert_int_equal(process(step.next), process(phase));
+		assert_int_equal(step.actions & ~OBI_DO(START_FAIL), 0);
 	}
 }
 
@@ -279,6 +318,8 @@ static void refusals_have_their_codes(void **unused)
 	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_BACKOFF, OBI_LIFE_RECONNECT), OB_EDOWN);
 	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_STOP_ASKED, OBI_LIFE_START), OB_EBUSY);
 	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_STOP_VERSION, OBI_LIFE_START), OB_EBUSY);
+	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_DROP_ASKED, OBI_LIFE_START), OB_EBUSY);
+	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_DROP_CLOSE, OBI_LIFE_START), OB_ECLOSED);
 	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_STOP_CLOSE, OBI_LIFE_START), OB_ECLOSED);
 	assert_int_equal(obi_lifecycle_refusal(OBI_PHASE_CLOSED, OBI_LIFE_START), OB_ECLOSED);
 }
@@ -311,6 +352,8 @@ int main(void)
 	    cmocka_unit_test(stop_is_done_at_once_or_when_the_process_is_dead),
 	    cmocka_unit_test(close_ends_in_closed_from_everywhere),
 	    cmocka_unit_test(policy_goes_on_until_it_gives_up_or_somebody_asks),
+	    cmocka_unit_test(a_spawn_is_waited_for),
+	    cmocka_unit_test(a_lost_place_is_no_death),
 	    cmocka_unit_test(first_start_never_becomes_a_restart),
 	    cmocka_unit_test(timer_runs_in_the_phases_that_have_one_and_no_other),
 	    cmocka_unit_test(every_armed_phase_answers_its_timer),

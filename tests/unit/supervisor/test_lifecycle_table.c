@@ -13,12 +13,12 @@
 #include <cmocka.h>
 
 static const char *const words[] = {
-    "never",	      "refuse",	 "forgive",  "disarm",	  "signal",	 "kill",
-    "kill-leftovers", "reap",	 "let-go",   "+exited",	  "+restarting", "probe",
-    "replace-lock",   "spawn",	 "adopt",    "arm-ready", "arm-stop",	 "arm-backoff",
-    "cleanup",	      "save",	 "release",  "+starting", "+ready",	 "+adopted",
-    "+detached",      "+failed", "+stopped", "start-ok",  "start-fail",	 "stop-done",
-    "close-done",
+    "never",	      "refuse",	    "forgive",	  "disarm",   "signal",	     "kill",
+    "kill-leftovers", "reap",	    "let-go",	  "+exited",  "+restarting", "probe",
+    "replace-lock",   "spawn",	    "drop-spawn", "adopt",    "arm-ready",   "arm-stop",
+    "arm-backoff",    "cleanup",    "save",	  "release",  "+starting",   "+ready",
+    "+adopted",	      "+detached",  "+failed",	  "+stopped", "start-ok",    "start-fail",
+    "stop-done",      "close-done",
 };
 enum { WORDS = sizeof words / sizeof words[0] };
 _Static_assert((int)WORDS == (int)OBI_ACT_COUNT, "a word for each action");
@@ -120,9 +120,24 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			      "LOCK_LEFTOVERS .\n"
 			      "LOCK_FAILED BACKOFF arm-backoff save\n"
 			      "STOP_TIMEOUT SPAWN_AGAIN replace-lock spawn\n",
-    [OBI_PHASE_SPAWN_FIRST] = "SPAWNED STARTING_FIRST arm-ready save +starting\n"
+    [OBI_PHASE_SPAWN_FIRST] = "START . refuse\n"
+			      "RECONNECT . refuse\n"
+			      "START_OR_RECONNECT . refuse\n"
+			      "SUPERVISE . refuse\n"
+			      "STOP DROP_ASKED drop-spawn start-fail\n"
+			      "DETACH DROP_ASKED drop-spawn start-fail\n"
+			      "CLOSE DROP_CLOSE drop-spawn start-fail\n"
+			      "CANCEL DROP_ASKED drop-spawn start-fail\n"
+			      "SPAWNED STARTING_FIRST arm-ready save +starting\n"
 			      "SPAWN_FAILED STOPPED cleanup save release start-fail\n",
-    [OBI_PHASE_SPAWN_AGAIN] = "SPAWNED STARTING_AGAIN arm-ready save +starting\n"
+    [OBI_PHASE_SPAWN_AGAIN] = "START . refuse\n"
+			      "RECONNECT . refuse\n"
+			      "START_OR_RECONNECT . refuse\n"
+			      "SUPERVISE . refuse\n"
+			      "STOP DROP_ASKED drop-spawn\n"
+			      "DETACH DROP_ASKED drop-spawn\n"
+			      "CLOSE DROP_CLOSE drop-spawn\n"
+			      "SPAWNED STARTING_AGAIN arm-ready save +starting\n"
 			      "SPAWN_FAILED BACKOFF arm-backoff save\n",
     [OBI_PHASE_STARTING_FIRST] =
 	"START . refuse\n"
@@ -196,6 +211,24 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			"EXITED BACKOFF reap +exited arm-backoff save\n"
 			"UNWELL STOP_RETRY signal arm-stop\n"
 			"VERSION_OLD STOP_VERSION arm-stop\n",
+    [OBI_PHASE_DROP_ASKED] = "START . refuse\n"
+			     "RECONNECT . refuse\n"
+			     "START_OR_RECONNECT . refuse\n"
+			     "SUPERVISE . refuse\n"
+			     "STOP .\n"
+			     "DETACH .\n"
+			     "CLOSE DROP_CLOSE\n"
+			     "SPAWNED STOP_ASKED signal arm-stop save +starting\n"
+			     "SPAWN_FAILED STOPPED cleanup save release +stopped stop-done\n",
+    [OBI_PHASE_DROP_CLOSE] =
+	"START . refuse\n"
+	"RECONNECT . refuse\n"
+	"START_OR_RECONNECT . refuse\n"
+	"SUPERVISE . refuse\n"
+	"STOP .\n"
+	"DETACH .\n"
+	"SPAWNED STOP_CLOSE signal arm-stop save +starting\n"
+	"SPAWN_FAILED CLOSED cleanup save release +stopped stop-done close-done\n",
     [OBI_PHASE_STOP_ASKED] =
 	"START . refuse\n"
 	"RECONNECT . refuse\n"
@@ -226,6 +259,7 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 	"DETACH STOP_ASKED start-fail\n"
 	"CLOSE STOP_CLOSE start-fail\n"
 	"CANCEL . kill\n"
+	"PLACE_LOST STOP_ASKED start-fail\n"
 	"EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n"
 	"STOP_TIMEOUT . kill\n",
     [OBI_PHASE_STOP_REPLACE] = "START . refuse\n"
@@ -299,7 +333,7 @@ static bool late(int event)
 	return event == OBI_LIFE_CANCEL || event == OBI_LIFE_KILL ||
 	       event == OBI_LIFE_BECAME_READY || event == OBI_LIFE_ADOPT_OK ||
 	       event == OBI_LIFE_ADOPT_FAILED || event == OBI_LIFE_UNWELL ||
-	       event == OBI_LIFE_VERSION_OLD;
+	       event == OBI_LIFE_VERSION_OLD || event == OBI_LIFE_PLACE_LOST;
 }
 
 static uint64_t action_of(const char *word)

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+#include "place/local.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "files/child_config.h"
+#include "place/exit_watch.h"
+#include "place/local_pipes.h"
+#include "process/spawn.h"
+#include "process/user.h"
+
+enum { LOCK_LOOK_MS = 20 };
+
+struct local_place {
+	struct obi_place place; /* must be first */
+	struct obi_place_local_setup setup;
+	struct obi_datadir dir;
+	struct obi_procid known;     /* the last process, dead or alive; pid 0: none */
+	struct obi_procid leftovers; /* the dead leader of the group that holds the lock; pid 0 */
+	struct obi_process process;  /* found, spawned or adopted */
+	struct obi_exit_watch exit_watch;
+	struct obi_local_pipes pipes;
+	struct obi_rename_watch config_watch;
+	struct obi_timer lock_timer; /* looks at outboard.lock again */
+};
+
+static struct local_place *local_of(struct obi_place *place)
+{
+	return (struct local_place *)place;
+}
+
+static char *path_of(const struct local_place *l, const char *name)
+{
+	char *path = NULL;
+	return asprintf(&path, "%s/%s", l->setup.options->data_path, name) < 0 ? NULL : path;
+}
+
+static bool is_in_charge(const struct local_place *l)
+{
+	return l->dir.parent_lock >= 0;
+}
+
+static struct obi_place_child child_of(const struct obi_procid *id)
+{
+	struct obi_place_child child = {.pid = id->pid};
+	if (id->pid > 0) {
+		obi_procid_text(id, child.record);
+	}
+	return child;
+}
+
+/* ---- Probe and holders ---- */
+
+static int open_directory(struct local_place *l, bool create, struct ob_error *reterr)
+{
+	const struct ob_connector_options *o = l->setup.options;
+	struct obi_user user;
+	if (l->dir.fd >= 0) {
+		return OB_OK;
+	}
+	int r = obi_spawn_user(o, &user, reterr);
+	if (r < 0) {
+		return r;
+	}
+	r = obi_datadir_open(o->data_path, create, user.uid, user.gid, &l->dir, reterr);
+	return r == OB_ENOENT ? obi_fail(reterr, r, 0, "no existing config in %s", o->data_path)
+			      : r;
+}
+
+/* Take parent.lock. *ret_state: what was saved, if the lock was not ours already and there is a
+ * state.json that can be read; else NULL. */
+static int take_charge(struct local_place *l, struct obi_statefile *memory,
+		       const struct obi_statefile **ret_state, struct ob_error *reterr)
+{
+	bool was_in_charge = is_in_charge(l);
+	int r = obi_datadir_lock(&l->dir, reterr);
+	if (r == OB_OK && !was_in_charge && obi_statefile_read(&l->dir, memory, NULL) == OB_OK) {
+		*ret_state = memory;
+		l->known = obi_statefile_procid(memory);
+	}
+	return r;
+}
+
+static struct obi_place_facts take_facts(struct local_place *l, const struct obi_occupant *occupant)
+{
+	struct obi_place_facts facts = {.alive = occupant->kind == OBI_OCCUPANT_LIVE,
+					.held = occupant->kind != OBI_OCCUPANT_NONE};
+	if (facts.alive) {
+		l->process = occupant->process;
+		l->known = occupant->process.id;
+	} else if (facts.held) {
+		l->leftovers = occupant->process.id;
+	}
+	facts.child = child_of(&l->known);
+	return facts;
+}
+
+static void local_probe(struct obi_place *place, uint64_t op, bool create)
+{
+	struct local_place *l = local_of(place);
+	struct obi_occupant occupant = {.process = OBI_PROCESS_NONE};
+	struct obi_statefile memory;
+	const struct obi_statefile *state = NULL;
+	struct ob_error err = {0};
+	int r = open_directory(l, create, &err);
+	r = r == OB_OK ? take_charge(l, &memory, &state, &err) : r;
+	r = r == OB_OK ? obi_datadir_probe(&l->dir, &l->known, &occupant, &err) : r;
+	if (r < 0) {
+		place->events->probed(place->user, op, NULL, NULL, &err);
+		return;
+	}
+	struct obi_place_facts facts = take_facts(l, &occupant);
+	place->events->probed(place->user, op, &facts, state, NULL);
+}
+
+/* The release of a lock makes no event, so the lock is polled. A leftover may turn out to be alive:
+ * when the first probe ran, it had been cloned but had not written its pid yet. */
+static void look_at_lock(void *user)
+{
+	struct local_place *l = user;
+	struct obi_occupant now = {.process = OBI_PROCESS_NONE};
+	int r = obi_datadir_probe(&l->dir, &l->known, &now, NULL);
+	if (r < 0 || now.kind == OBI_OCCUPANT_LEFTOVERS) {
+		obi_timer_set(l->setup.loop, &l->lock_timer, LOCK_LOOK_MS);
+		return;
+	}
+	struct obi_place_facts facts = take_facts(l, &now);
+	l->place.events->holders(l->place.user, &facts);
+}
+
+static void local_end_holders(struct obi_place *place)
+{
+	struct local_place *l = local_of(place);
+	if (l->leftovers.pid > 0) {
+		(void)obi_leftovers_kill(&l->leftovers, NULL);
+	}
+	obi_timer_set(l->setup.loop, &l->lock_timer, LOCK_LOOK_MS);
+}
+
+/* ---- Config ---- */
+
+static void local_read_config(struct obi_place *place)
+{
+	struct local_place *l = local_of(place);
+	struct ob_config config = {.size = sizeof config};
+	struct ob_error err = {0};
+	int r = obi_datadir_read_config(&l->dir, &config, &err);
+	place->events->config(place->user, r == OB_OK ? &config : NULL, r == OB_OK ? NULL : &err);
+	obi_child_config_clear(&config);
+}
+
+static void on_rename(void *user)
+{
+	local_read_config(user);
+}
+
+static void local_unwatch(struct obi_place *place)
+{
+	obi_rename_watch_stop(&local_of(place)->config_watch);
+}
+
+static int watch_config(struct local_place *l, uint32_t flags, struct ob_error *reterr)
+{
+	return (flags & OBI_PLACE_WATCH) == 0
+		   ? OB_OK
+		   : obi_rename_watch_start(l->setup.loop, l->setup.watches, &l->config_watch,
+					    l->dir.fd, reterr);
+}
+
+static void local_resolve(struct obi_place *place, uint64_t op, const char *address)
+{
+	place->events->resolved(place->user, op, address, NULL);
+}
+
+/* ---- The process ---- */
+
+static void close_files(struct local_place *l)
+{
+	obi_rename_watch_stop(&l->config_watch);
+	obi_local_pipes_close(&l->pipes);
+}
+
+static void on_death(void *user)
+{
+	struct local_place *l = user;
+	struct obi_exit how = obi_exit_watch_reap(&l->exit_watch, &l->process, l->setup.orphans);
+	l->known.pid = 0;
+	obi_local_pipes_drain(&l->pipes);
+	close_files(l);
+	l->place.events->exited(l->place.user, &how);
+}
+
+static void watch_process(struct local_place *l)
+{
+	l->known = l->process.id;
+	obi_exit_watch_start(&l->exit_watch, l->setup.loop, &l->process);
+}
+
+static int make_config(struct local_place *l, struct ob_config *config, struct ob_error *reterr)
+{
+	config->fifo_stdout = path_of(l, OBI_FILE_STDOUT);
+	config->fifo_stderr = path_of(l, OBI_FILE_STDERR);
+	return config->fifo_stdout != NULL && config->fifo_stderr != NULL
+		   ? obi_datadir_write_config(&l->dir, config, reterr)
+		   : obi_fail(reterr, OB_ENOMEM, 0, "writing outboard config: out of memory");
+}
+
+static int make_files(struct local_place *l, struct ob_config *config, uint32_t flags,
+		      struct ob_error *reterr)
+{
+	int r = obi_local_pipes_make(&l->pipes, l->setup.loop, &l->dir,
+				     l->setup.options->log_pipe_bytes, reterr);
+	r = r == OB_OK ? make_config(l, config, reterr) : r;
+	/* The watch is set before there is a process that can write. */
+	return r == OB_OK ? watch_config(l, flags, reterr) : r;
+}
+
+static void local_prepare(struct obi_place *place, uint64_t op, struct ob_config *config,
+			  uint32_t flags)
+{
+	struct local_place *l = local_of(place);
+	struct ob_error err = {0};
+	obi_timer_stop(&l->lock_timer);
+	if ((flags & OBI_PLACE_REPLACE_LOCK) != 0) {
+		(void)obi_datadir_replace_lock(&l->dir, NULL);
+	}
+	obi_datadir_clean(&l->dir, true);
+	close_files(l);
+	int r = make_files(l, config, flags, &err);
+	if (r < 0) {
+		close_files(l);
+	}
+	place->events->prepared(place->user, op, r < 0 ? &err : NULL);
+}
+
+static int spawn(struct local_place *l, struct ob_error *reterr)
+{
+	char *path = path_of(l, OBI_FILE_CONFIG);
+	struct obi_spawn s = {
+	    .options = l->setup.options,
+	    .config_path = path,
+	    .plugin_path = l->setup.plugin_path,
+	    .out_fd = l->pipes.out.fifo.child_fd,
+	    .err_fd = l->pipes.err.fifo.child_fd,
+	    .lock_fd = -1,
+	};
+	int r = path != NULL ? obi_datadir_lock_child(&l->dir, &s.lock_fd, reterr)
+			     : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	if (r == OB_OK) {
+		r = obi_spawn(&s, &l->process, reterr);
+	}
+	if (s.lock_fd >= 0) {
+		close(s.lock_fd);
+	}
+	free(path);
+	return r;
+}
+
+static void local_spawn(struct obi_place *place, uint64_t op)
+{
+	struct local_place *l = local_of(place);
+	struct ob_error err = {0};
+	int r = spawn(l, &err);
+	obi_local_pipes_close_child(&l->pipes);
+	if (r < 0) {
+		close_files(l);
+		place->events->spawned(place->user, op, NULL, &err);
+		return;
+	}
+	watch_process(l);
+	struct obi_place_child child = child_of(&l->process.id);
+	place->events->spawned(place->user, op, &child, NULL);
+}
+
+/* The process of this record must be the one that was found. */
+static int check_record(const struct local_place *l, const char *record, struct ob_error *reterr)
+{
+	char text[OBI_PROCID_TEXT_SIZE];
+	obi_procid_text(&l->process.id, text);
+	return strcmp(text, record) == 0
+		   ? OB_OK
+		   : obi_fail(reterr, OB_EINVAL, 0, "process %s was not found", record);
+}
+
+static void local_adopt(struct obi_place *place, uint64_t op, const char *record, uint32_t flags)
+{
+	struct local_place *l = local_of(place);
+	const struct obi_exit unknown = {OB_EXIT_UNKNOWN, 0};
+	struct ob_error err = {0};
+	int r = check_record(l, record, &err);
+	obi_timer_stop(&l->lock_timer);
+	if (l->process.pidfd < 0) {
+		place->events->adopted(place->user, op, &err);
+		place->events->exited(place->user, &unknown);
+		return;
+	}
+	obi_orphans_remove(l->setup.orphans, &l->process.id);
+	watch_process(l);
+	obi_local_pipes_open(&l->pipes, l->setup.loop, &l->dir);
+	r = r == OB_OK ? watch_config(l, flags, &err) : r;
+	place->events->adopted(place->user, op, r < 0 ? &err : NULL);
+}
+
+static void local_signal(struct obi_place *place, int signal)
+{
+	(void)obi_process_signal(&local_of(place)->process, signal, NULL);
+}
+
+static void local_end(struct obi_place *place, int64_t wait_ms)
+{
+	struct local_place *l = local_of(place);
+	if (l->process.pidfd < 0) {
+		return;
+	}
+	(void)obi_process_signal_group(&l->process, SIGKILL, NULL);
+	if (wait_ms > 0 && obi_process_dies(&l->process, wait_ms)) {
+		obi_exit_watch_stop(&l->exit_watch);
+		on_death(l);
+	}
+}
+
+/* ---- State, and the end ---- */
+
+static void local_save(struct obi_place *place, const struct obi_statefile *given)
+{
+	struct local_place *l = local_of(place);
+	struct obi_statefile state = *given;
+	if (!is_in_charge(l)) {
+		return;
+	}
+	if (obi_boot_id(state.restart_boot, NULL) < 0) {
+		state.restart_boot[0] = '\0';
+	}
+	(void)obi_statefile_write(&l->dir, &state, NULL);
+	OBI_CRASHPOINT("state_written");
+}
+
+static void local_clear(struct obi_place *place)
+{
+	struct local_place *l = local_of(place);
+	if (is_in_charge(l)) {
+		obi_datadir_clean(&l->dir, true);
+	}
+}
+
+static void local_detach(struct obi_place *place)
+{
+	struct local_place *l = local_of(place);
+	obi_timer_stop(&l->lock_timer);
+	obi_exit_watch_stop(&l->exit_watch);
+	close_files(l);
+	obi_orphans_add(l->setup.orphans, l->setup.loop, &l->process);
+	obi_datadir_close(&l->dir);
+	l->known.pid = 0;
+}
+
+static void local_free(struct obi_place *place)
+{
+	local_detach(place);
+	free(place);
+}
+
+static const struct obi_place_ops ops = {
+    .probe = local_probe,
+    .prepare = local_prepare,
+    .spawn = local_spawn,
+    .adopt = local_adopt,
+    .read_config = local_read_config,
+    .unwatch = local_unwatch,
+    .resolve = local_resolve,
+    .signal = local_signal,
+    .end = local_end,
+    .end_holders = local_end_holders,
+    .save = local_save,
+    .clear = local_clear,
+    .detach = local_detach,
+    .free = local_free,
+};
+
+int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_place **ret,
+			struct ob_error *reterr)
+{
+	struct local_place *l = calloc(1, sizeof *l);
+	if (l == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	l->place.ops = &ops;
+	l->setup = *setup;
+	l->dir = OBI_DATADIR_NONE;
+	l->process = OBI_PROCESS_NONE;
+	obi_local_pipes_init(&l->pipes, &l->place);
+	l->exit_watch.fn = on_death;
+	l->config_watch.fn = on_rename;
+	l->lock_timer.fn = look_at_lock;
+	l->exit_watch.user = l->config_watch.user = l->lock_timer.user = l;
+	*ret = &l->place;
+	return OB_OK;
+}

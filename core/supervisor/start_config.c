@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/start_config.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "access/acl.h"
+#include "base/error.h"
+#include "base/string_list.h"
+
+enum { TOKEN_BYTES = 32, INSTANCE_BYTES = 16 };
+
+/* Random bytes as lower-case hex digits. */
+static int set_random(char **field, size_t bytes)
+{
+	uint8_t raw[TOKEN_BYTES];
+	char text[2 * TOKEN_BYTES + 1];
+	randombytes_buf(raw, bytes);
+	sodium_bin2hex(text, sizeof text, raw, bytes);
+	int r = ob_config_set(field, text);
+	sodium_memzero(raw, sizeof raw);
+	sodium_memzero(text, sizeof text);
+	return r;
+}
+
+/* A field that names a list, if there is one. */
+static int set_list(char **field, const char *const *list, const char *between)
+{
+	if (list == NULL || list[0] == NULL) {
+		return OB_OK;
+	}
+	char *text = obi_string_list_join(list, between);
+	int r = text == NULL ? OB_ENOMEM : OB_EINVAL;
+	if (text != NULL && strlen(text) <= OBI_ACL_TEXT_MAX) {
+		r = ob_config_set(field, text);
+	}
+	free(text);
+	return r;
+}
+
+static int set_access(const struct ob_connector_options *o, struct ob_config *config)
+{
+	int r = set_list(&config->auth, o->auth, ",");
+	r = r == OB_OK ? set_list(&config->rules, o->rules, "; ") : r;
+	r = r == OB_OK ? set_list(&config->peer_uids, o->peer_users, ",") : r;
+	config->allow_plaintext = o->allow_plaintext;
+	return r == OB_OK ? set_list(&config->peer_gids, o->peer_groups, ",") : r;
+}
+
+static int set_all(const struct ob_connector_options *o, const char *listen_transport,
+		   struct ob_config *config)
+{
+	int r = ob_config_set(&config->listen, o->listen);
+	r = r == OB_OK ? set_random(&config->token, TOKEN_BYTES) : r;
+	r = r == OB_OK ? set_random(&config->instance, INSTANCE_BYTES) : r;
+	r = r == OB_OK ? ob_config_set(&config->name, o->name) : r;
+	r = r == OB_OK ? ob_config_set(&config->codec, o->codec) : r;
+	r = r == OB_OK ? ob_config_set(&config->transport, listen_transport) : r;
+	r = r == OB_OK ? ob_config_set(&config->parent_address, o->parent_address) : r;
+	config->heartbeat_ms = o->health_interval_ms > 0 ? o->health_interval_ms : 0;
+	return r == OB_OK ? set_access(o, config) : r;
+}
+
+int obi_start_config_make(const struct ob_connector_options *options, const char *listen_transport,
+			  struct ob_config *config, struct ob_error *reterr)
+{
+	if (sodium_init() < 0) {
+		return obi_fail(reterr, OB_EIO, 0, "generating token: libsodium cannot start");
+	}
+	int r = set_all(options, listen_transport, config);
+	switch (r) {
+	case OB_OK:
+		return OB_OK;
+	case OB_EINVAL:
+		return obi_fail(reterr, r, 0,
+				"writing outboard config: a list is longer than %d bytes",
+				(int)OBI_ACL_TEXT_MAX);
+	default:
+		return obi_fail(reterr, r, 0, "writing outboard config: out of memory");
+	}
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* supervisor/start_config - what a child is told for a start: the outboard.json that the parent
+ * writes. */
+#ifndef OBI_SUPERVISOR_START_CONFIG_H
+#define OBI_SUPERVISOR_START_CONFIG_H
+
+#include <outboard/outboard.h>
+
+/* From the options, with a new token and a new instance of 32 hex digits. listen_transport may be
+ * NULL: by scheme. The caller clears the config, also on failure. OB_ENOMEM, OB_EINVAL. */
+int obi_start_config_make(const struct ob_connector_options *options, const char *listen_transport,
+			  struct ob_config *config, struct ob_error *reterr);
+
+#endif
