@@ -369,7 +369,7 @@ static bool has_all_dials(void *user)
 }
 
 /* A hundred dials without an answer would keep their turns for 5 s. */
-static void fault_39_children_that_do_not_answer_hold_up_none_that_does(void **state)
+static void fault_39_silent_children_do_not_delay_others(void **state)
 {
 	enum { DIAL_MS = 5000 };
 	static struct crowd c;
@@ -485,7 +485,7 @@ int main(void)
 	    cmocka_unit_test(fault_73_a_short_pause_is_survived_by_the_connection),
 	    cmocka_unit_test(fault_73_a_long_pause_costs_the_connection_only),
 	    cmocka_unit_test(fault_39_a_hundred_dials_at_once_and_no_more),
-	    cmocka_unit_test(fault_39_children_that_do_not_answer_hold_up_none_that_does),
+	    cmocka_unit_test(fault_39_silent_children_do_not_delay_others),
 	    /* It moves this process to another network, so it is the last test. */
 	    cmocka_unit_test(fault_37_a_dead_connection_is_noticed_in_three_heartbeats),
 	};

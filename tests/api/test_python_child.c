@@ -266,7 +266,7 @@ static void a_life_with_peercred_and_bearer(void **state)
 }
 
 /* A version that is too old when the child is found again: it is replaced at once. */
-static void an_old_one_is_replaced_when_it_is_found(void **state)
+static void an_old_version_is_replaced_at_adoption(void **state)
 {
 	struct python p;
 	struct ob_error err;
@@ -313,7 +313,7 @@ int main(void)
 	    cmocka_unit_test(a_life_over_unix),
 	    cmocka_unit_test(a_life_over_tcp),
 	    cmocka_unit_test(a_life_with_peercred_and_bearer),
-	    cmocka_unit_test(an_old_one_is_replaced_when_it_is_found),
+	    cmocka_unit_test(an_old_version_is_replaced_at_adoption),
 	    cmocka_unit_test(it_reports_what_it_does_not_support),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

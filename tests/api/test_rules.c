@@ -118,7 +118,7 @@ static void rules_decide_about_calls(void **state)
 }
 
 /* By its name, and by a version that makes the child exit. */
-static void to_end_a_child_is_its_parents_alone(void **state)
+static void only_the_parent_may_end_a_child(void **state)
 {
 	struct family f;
 	(void)state;
@@ -368,7 +368,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rules_decide_about_calls),
-	    cmocka_unit_test(to_end_a_child_is_its_parents_alone),
+	    cmocka_unit_test(only_the_parent_may_end_a_child),
 	    cmocka_unit_test(a_rule_gives_it_to_others),
 	    cmocka_unit_test(invalid_rules_are_refused_at_config_time),
 	    cmocka_unit_test(only_the_configured_peers_are_admitted),

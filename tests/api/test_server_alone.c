@@ -130,7 +130,7 @@ static void it_returns_its_address_and_has_no_file(void **state)
 	assert_string_equal(err.text, "this server has no config file");
 }
 
-static void nothing_given_is_still_an_error(void **state)
+static void a_server_without_config_and_address_is_an_error(void **state)
 {
 	struct ob_server_options options = {.size = sizeof options};
 	ob_server *server = NULL;
@@ -146,7 +146,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(peercred_needs_no_secret, begin, end),
 	    cmocka_unit_test_setup_teardown(the_default_is_peercred_and_token, begin, end),
 	    cmocka_unit_test_setup_teardown(it_returns_its_address_and_has_no_file, begin, end),
-	    cmocka_unit_test(nothing_given_is_still_an_error),
+	    cmocka_unit_test(a_server_without_config_and_address_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

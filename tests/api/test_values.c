@@ -113,7 +113,7 @@ static void options_say_what_is_accepted(void **state)
 	expect(parse("1", &options, &value, &err), OB_EINVAL, &err, "unknown flags");
 }
 
-static void what_cannot_be_written_is_an_error(void **state)
+static void values_that_cannot_be_written_are_errors(void **state)
 {
 	struct ob_error err;
 	struct ob_bytes written;
@@ -156,9 +156,12 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    TEST(an_arena_gives_no_more_than_its_budget), TEST(json_comes_back_as_it_was),
-	    TEST(a_long_text_is_written_whole),		  TEST(options_say_what_is_accepted),
-	    TEST(what_cannot_be_written_is_an_error),	  TEST(durations_are_read_and_written),
+	    TEST(an_arena_gives_no_more_than_its_budget),
+	    TEST(json_comes_back_as_it_was),
+	    TEST(a_long_text_is_written_whole),
+	    TEST(options_say_what_is_accepted),
+	    TEST(values_that_cannot_be_written_are_errors),
+	    TEST(durations_are_read_and_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

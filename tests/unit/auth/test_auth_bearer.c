@@ -42,7 +42,7 @@ static void the_token_is_shown_as_the_origin_shows_it(void **state)
 	assert_null(x->ops->identity);
 }
 
-static void it_is_for_local_transports_only(void **state)
+static void bearer_is_local_only(void **state)
 {
 	struct exchange *x = *state;
 	assert_int_equal(x->ops->flags, OB_AUTH_LOCAL_ONLY | OB_AUTH_NEEDS_SECRET);
@@ -150,7 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_token_is_shown_as_the_origin_shows_it),
-	    cmocka_unit_test(it_is_for_local_transports_only),
+	    cmocka_unit_test(bearer_is_local_only),
 	    cmocka_unit_test(fault_42_missing_malformed_and_wrong_look_the_same),
 	    cmocka_unit_test(fault_45_every_flipped_bit_and_every_other_length_is_refused),
 	    cmocka_unit_test(one_try_is_all_there_is),

@@ -353,7 +353,7 @@ static void a_token_of_another_size_is_refused(void **state)
 	}
 }
 
-static void a_full_sink_is_said_and_shows_nothing(void **state)
+static void a_full_sink_is_reported_without_output(void **state)
 {
 	struct exchange *x = *state;
 	struct obi_noise peer;
@@ -417,7 +417,7 @@ int main(void)
 	    cmocka_unit_test(an_end_that_is_over_stays_over),
 	    cmocka_unit_test(a_dialer_begins_with_nothing),
 	    cmocka_unit_test(a_token_of_another_size_is_refused),
-	    cmocka_unit_test(a_full_sink_is_said_and_shows_nothing),
+	    cmocka_unit_test(a_full_sink_is_reported_without_output),
 	    cmocka_unit_test(an_end_is_destroyed_in_any_state),
 	};
 	return cmocka_run_group_tests(tests, load, auth_group_teardown);

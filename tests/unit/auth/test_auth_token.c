@@ -221,7 +221,7 @@ static void a_token_of_another_size_is_refused(void **state)
 	}
 }
 
-static void a_full_sink_is_said_and_proves_nothing(void **state)
+static void a_full_sink_is_reported(void **state)
 {
 	struct exchange *x = *state;
 	uint8_t small[NONCE - 1];
@@ -273,7 +273,7 @@ int main(void)
 	    cmocka_unit_test(fault_44_a_dialer_does_not_take_a_dialers_proof),
 	    cmocka_unit_test(an_end_that_is_over_stays_over),
 	    cmocka_unit_test(a_token_of_another_size_is_refused),
-	    cmocka_unit_test(a_full_sink_is_said_and_proves_nothing),
+	    cmocka_unit_test(a_full_sink_is_reported),
 	    cmocka_unit_test(an_end_is_destroyed_in_any_state),
 	};
 	return cmocka_run_group_tests(tests, load, auth_group_teardown);

@@ -42,7 +42,7 @@ static void both_ends_have_the_same_keys(void **state)
 
 /* Both messages and both keys equal those of another implementation. The tests below rely on
  * that. */
-static void by_hand_it_is_the_same(void **state)
+static void an_independent_computation_is_the_same(void **state)
 {
 	struct noise_pair p;
 	struct by_hand b;
@@ -304,7 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(both_ends_have_the_same_keys),
-	    cmocka_unit_test(by_hand_it_is_the_same),
+	    cmocka_unit_test(an_independent_computation_is_the_same),
 	    cmocka_unit_test(payloads_cross),
 	    cmocka_unit_test(fault_42_another_psk_is_refused),
 	    cmocka_unit_test(fault_48_another_prologue_is_refused),

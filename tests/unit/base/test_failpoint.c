@@ -76,7 +76,7 @@ static void process_is_ended_at_the_place(void **unused)
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
-static void order_that_cannot_be_read_ends_the_process(void **unused)
+static void an_invalid_failpoint_ends_the_process(void **unused)
 {
 	(void)unused;
 	const char *bad[] = {"first",		"first=",	 "first=error(ENOSUCH)",
@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(places_without_an_order_do_nothing),
 	    cmocka_unit_test(errors_come_each_time_or_at_their_time),
 	    cmocka_unit_test(process_is_ended_at_the_place),
-	    cmocka_unit_test(order_that_cannot_be_read_ends_the_process),
+	    cmocka_unit_test(an_invalid_failpoint_ends_the_process),
 	};
 	if (argc > 1 && strcmp(argv[1], "--pass") == 0) {
 		return pass();

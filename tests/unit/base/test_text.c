@@ -29,7 +29,7 @@ static bool is_obeyed(uint32_t c)
 	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x206f);
 }
 
-static void fault_86_what_a_terminal_obeys_is_not_shown(void **state)
+static void fault_86_control_characters_are_not_shown(void **state)
 {
 	(void)state;
 	for (uint32_t c = 0; c < 0x110000; c++) {
@@ -103,7 +103,7 @@ static void text_is_made_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(fault_86_what_a_terminal_obeys_is_not_shown),
+	    cmocka_unit_test(fault_86_control_characters_are_not_shown),
 	    cmocka_unit_test(escapes_are_visible),
 	    cmocka_unit_test(plain_text_ends_at_the_first_byte_that_is_not),
 	    cmocka_unit_test(text_is_made_utf8),

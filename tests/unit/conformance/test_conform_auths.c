@@ -404,7 +404,7 @@ static void look_for(void *user, const char *promise, enum obi_verdict verdict, 
 	*found = *found || (verdict == OBI_VERDICT_FAIL && strcmp(promise, broken_by[fault]) == 0);
 }
 
-static void a_sound_one_passes(void **state)
+static void a_correct_mechanism_passes(void **state)
 {
 	struct obi_conform_auth it = {.ops = &toy, .host = obi_registry_host(registry)};
 	(void)state;
@@ -427,7 +427,7 @@ static bool only_that(void *user, const char *promise)
 	return strcmp(promise, broken_by[fault]) == 0;
 }
 
-static void broken_ones_are_caught(void **state)
+static void broken_mechanisms_are_caught(void **state)
 {
 	struct obi_conform_auth it = {
 	    .ops = &toy, .host = obi_registry_host(registry), .begin = only_that};
@@ -456,8 +456,8 @@ int main(void)
 	    cmocka_unit_test(token_keeps_its_promises),
 	    cmocka_unit_test(peercred_keeps_its_promises),
 	    cmocka_unit_test(noise_keeps_its_promises),
-	    cmocka_unit_test(a_sound_one_passes),
-	    cmocka_unit_test(broken_ones_are_caught),
+	    cmocka_unit_test(a_correct_mechanism_passes),
+	    cmocka_unit_test(broken_mechanisms_are_caught),
 	};
 	return cmocka_run_group_tests_name("authenticators", tests, registry_setup,
 					   registry_teardown);

@@ -279,7 +279,7 @@ static void binary_is_base64(void **state)
 			    "{\"$binary\":\"//79/A==\"}");
 }
 
-static void quote_takes_anything(void **state)
+static void quote_accepts_any_bytes(void **state)
 {
 	static const char text[] = "a\xff\xe2\x82z\"\\\x01\xe2\x82\xac";
 	struct ob_sink *sink = obi_buf_sink(&buf);
@@ -548,7 +548,7 @@ int main(void)
 	    cmocka_unit_test(fault_86_control_characters_are_escaped),
 	    cmocka_unit_test(values_that_json_cannot_represent_are_refused),
 	    cmocka_unit_test(binary_is_base64),
-	    cmocka_unit_test(quote_takes_anything),
+	    cmocka_unit_test(quote_accepts_any_bytes),
 	    cmocka_unit_test(duplicates_are_kept_on_request),
 	    cmocka_unit_test(duplicates_among_many_keys_are_found),
 	    cmocka_unit_test(fault_28_memory_stays_in_proportion_to_the_text),

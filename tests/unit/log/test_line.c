@@ -238,7 +238,7 @@ static void fault_98_escape_sequences_do_not_hide_a_record(void **state)
 	assert_true(same(record.message, "m"));
 }
 
-static void what_only_looks_like_an_escape_sequence_stays_text(void **state)
+static void text_like_an_escape_sequence_stays_text(void **state)
 {
 	static const char *const before[] = {
 	    "\033",	  "\033[",    "\033[1;", "\033]0;title", "\033]0;\033[m",
@@ -405,7 +405,7 @@ static void bad_times_are_refused(void **state)
 }
 
 /* Compared with the C library's calendar, over every day of 2400 years. */
-static void the_calendar_is_the_c_librarys(void **state)
+static void the_calendar_equals_that_of_the_c_library(void **state)
 {
 	(void)state;
 	for (int64_t day = -25567 * 4; day < 25567 * 30; day++) {
@@ -438,13 +438,13 @@ int main(void)
 	    cmocka_unit_test(empty_lines_are_skipped),
 	    cmocka_unit_test(a_cut_line_is_marked_and_not_read_as_json),
 	    cmocka_unit_test(fault_98_escape_sequences_do_not_hide_a_record),
-	    cmocka_unit_test(what_only_looks_like_an_escape_sequence_stays_text),
+	    cmocka_unit_test(text_like_an_escape_sequence_stays_text),
 	    cmocka_unit_test(a_line_that_does_not_fit_the_arena_is_text),
 	    cmocka_unit_test(groups_nest_deep),
 	    cmocka_unit_test(levels_have_offsets),
 	    cmocka_unit_test(times_are_exact),
 	    cmocka_unit_test(bad_times_are_refused),
-	    cmocka_unit_test(the_calendar_is_the_c_librarys),
+	    cmocka_unit_test(the_calendar_equals_that_of_the_c_library),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
