@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outboard/abi.h - what the library and its plugins share.
+ * outboard/abi.h - the types that the library and its plugins share.
  *
- * A plugin is a shared object that exports one function, outboard_plugin_v1(), written by
- * OB_PLUGIN_ENTRY(). It sees the headers abi.h, value.h and one of transport.h, codec.h, auth.h;
- * everything in them is inline code or a table of function pointers, so a plugin never links
+ * A plugin is a shared object that exports one function, outboard_plugin_v1(), which the macro
+ * OB_PLUGIN_ENTRY() writes. It includes abi.h, value.h and one of transport.h, codec.h, auth.h.
+ * Everything in them is inline code or a table of function pointers, so a plugin is not linked with
  * liboutboard.
  *
- * Conventions that hold for every table in these headers:
+ * Conventions of every table in these headers:
  *
- *  - Size is the minor version. The first member of every table that may grow is `uint32_t size`,
- * set to the sizeof the writer was compiled with. Members are only ever appended. Test a member
- * that came later with OB_HAS().
- *  - Memory never changes hands. Input is borrowed for the length of the call; output goes into a
- * caller's sink or arena. What a plugin allocates, it frees itself, in its own destroy or close.
- *  - Functions return OB_OK (0) or a positive count or state, or a negative OB_E... code. Results
- * are written only on success. A failure that a person should read goes through host->fail(), which
- * fills the caller's ob_error and returns the code.
- *  - No call blocks. All calls on one object come from one thread and are never re-entered.
+ *  - The size is the minor version. A struct that may grow begins with `uint32_t size`, which its
+ *    writer sets to the sizeof it was compiled with. Members are only appended. Test a member that
+ *    was added later with OB_HAS().
+ *  - Ownership of memory never moves. Input is borrowed for the length of the call; output goes to
+ *    a sink or an arena of the caller. A plugin frees what it allocates, in its own destroy or
+ *    close.
+ *  - Functions return OB_OK (0), or a positive count or state, or a negative OB_E... code. Results
+ *    are written only on success. host->fail() formats a message for people into the caller's
+ *    ob_error and returns the code.
+ *  - No call blocks. All calls on one object come from one thread at a time and are never nested.
+ *  - "Required" members of a table must be set; the loader refuses a plugin that lacks one. Others
+ *    may be NULL where the header says so.
  */
 #ifndef OUTBOARD_ABI_H
 #define OUTBOARD_ABI_H
@@ -38,46 +41,42 @@ extern "C" {
  * appended. */
 enum ob_result {
 	OB_OK = 0,
-	OB_EINVAL = -1, /* an argument, option or config value is not acceptable */
-	OB_ENOMEM = -2, /* out of memory, or a bounded buffer or arena is full */
-	OB_EIO = -3,	/* a system call failed; ob_error.sys says which errno */
-	OB_EAGAIN =
-	    -4, /* not now: nothing to read or accept, or an out-queue is full; try again later */
-	OB_EBUSY = -5,	   /* somebody else holds it: another connector has this data directory */
-	OB_ETIMEDOUT = -6, /* the deadline passed */
-	OB_ECANCELED = -7, /* the caller, or a newer event, called it off */
-	OB_EDEADLK = -8,   /* a blocking call on the loop's own thread, or on an attached runtime */
-	OB_EREFUSED = -9,  /* nobody listens there, or the peer refused us */
-	OB_ECONNLOST =
-	    -10, /* the connection ended while the call was in flight; whether it ran is unknown */
-	OB_EAUTH = -11,	  /* authentication failed */
-	OB_EPROTO = -12,  /* the bytes are not what the protocol allows */
-	OB_ETOOBIG = -13, /* over a size limit */
-	OB_ENOENT = -14,  /* no such file, plugin, interface or method */
-	OB_EEXIST =
-	    -15,	/* it is already there: address in use, duplicate name, already connected */
-	OB_EPERM = -16, /* not permitted: ownership, mode or policy */
-	OB_EDOWN = -17, /* the child is not running, or there is no connection to it now */
-	OB_EREMOTE =
-	    -18, /* the remote side answered with an error; ob_error.remote_code has its number */
-	OB_EEXITED = -19, /* the child exited before it was ready */
-	OB_EPLUGIN = -20, /* a plugin is missing, malformed, or of an unknown version */
-	OB_ENOTSUP = -21, /* this object, transport or kernel cannot do that */
-	OB_ECLOSED = -22  /* the object was closed */
+	OB_EINVAL = -1,	    /* an argument, option or config value is not acceptable */
+	OB_ENOMEM = -2,	    /* out of memory, or a bounded buffer or arena is full */
+	OB_EIO = -3,	    /* a system call failed; ob_error.sys is its errno */
+	OB_EAGAIN = -4,	    /* not now: nothing to read or accept, or a queue is full */
+	OB_EBUSY = -5,	    /* in use: for example, another connector holds the data directory */
+	OB_ETIMEDOUT = -6,  /* the deadline has passed */
+	OB_ECANCELED = -7,  /* cancelled by the caller or by a newer request */
+	OB_EDEADLK = -8,    /* a blocking call on the loop's thread or on an attached runtime */
+	OB_EREFUSED = -9,   /* nothing listens there, or the peer refused the connection */
+	OB_ECONNLOST = -10, /* the connection ended during a call; whether it ran is unknown */
+	OB_EAUTH = -11,	    /* authentication failed */
+	OB_EPROTO = -12,    /* the bytes do not follow the protocol */
+	OB_ETOOBIG = -13,   /* over a size limit */
+	OB_ENOENT = -14,    /* no such file, interface or method */
+	OB_EEXIST = -15,    /* it exists: address in use, duplicate name, already connected */
+	OB_EPERM = -16,	    /* not permitted: owner, mode or policy */
+	OB_EDOWN = -17,	    /* the child is not running, or there is no connection to it */
+	OB_EREMOTE = -18,   /* the peer answered with an error: see ob_error.remote_code */
+	OB_EEXITED = -19,   /* the child exited before it was ready */
+	OB_EPLUGIN = -20,   /* a plugin is missing, malformed, or of an unknown version */
+	OB_ENOTSUP = -21,   /* this object, transport or kernel cannot do it */
+	OB_ECLOSED = -22    /* the object was closed */
 };
 
 /* ---- Errors ---- */
 
 /*
- * One code for the program and one line for a person. The caller owns it (usually on its stack) and
- * may pass NULL to any function that takes one. It is written on failure only.
+ * A code for the program and a line for people. The caller owns it (usually on its stack) and may
+ * pass NULL to any function that takes one. It is written only on failure.
  */
 struct ob_error {
-	int code;	     /* the negative OB_E... code that was returned */
-	int sys;	     /* the errno behind it, or 0 */
-	int64_t remote_code; /* with OB_EREMOTE: the error number of the remote side (PROTOCOL lists
-				them), else 0 */
-	char text[488];	     /* NUL-terminated, no newline, may be cut at the end */
+	int code; /* the negative OB_E... code that was returned */
+	int sys;  /* the errno of a system call, or 0 */
+	int64_t
+	    remote_code; /* with OB_EREMOTE: the peer's error number (enum ob_rpc_code), else 0 */
+	char text[488];	 /* NUL-terminated, without a newline; may be cut at the end */
 };
 
 /* ---- Bytes ---- */
@@ -101,13 +100,13 @@ static inline struct ob_bytes ob_bytes_text(const char *text)
 	return ob_bytes_of(text, text != NULL ? strlen(text) : 0);
 }
 
-/* Whether both views hold the same bytes. Not for secrets: its time depends on the content. */
+/* Whether both views have the same bytes. Not for secrets: the time depends on the content. */
 static inline bool ob_bytes_equal(struct ob_bytes a, struct ob_bytes b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-/* Whether the view holds exactly the characters of text. */
+/* Whether the view has exactly the characters of text. */
 static inline bool ob_bytes_is(struct ob_bytes bytes, const char *text)
 {
 	return ob_bytes_equal(bytes, ob_bytes_text(text));
@@ -116,21 +115,20 @@ static inline bool ob_bytes_is(struct ob_bytes bytes, const char *text)
 /* ---- Sink: bounded output ---- */
 
 /*
- * Where output goes. The owner sets data, cap, max and grow; writers use the functions below only.
- * A sink that could not take something is `failed` from then on, so a writer may check once at the
- * end.
+ * Where output goes. The owner sets data, cap, max and grow; writers use only the functions below.
+ * After the first failure a sink stays `failed`, so a writer may check once at the end.
  */
 struct ob_sink {
-	uint8_t *data; /* len bytes written so far, cap bytes there */
-	size_t len;
-	size_t cap;
-	size_t max;  /* never more than this */
+	uint8_t *data;
+	size_t len;  /* bytes written */
+	size_t cap;  /* bytes allocated */
+	size_t max;  /* limit of len */
 	bool failed; /* something did not fit, or memory ran out */
 	/* Make room for `more` bytes behind len, or return false. NULL: the sink cannot grow. */
 	bool (*grow)(struct ob_sink *sink, size_t more);
 };
 
-/* A sink over the caller's fixed memory. */
+/* A sink that writes into memory of the caller. */
 static inline struct ob_sink ob_sink_fixed(void *memory, size_t cap)
 {
 	struct ob_sink sink;
@@ -143,8 +141,7 @@ static inline struct ob_sink ob_sink_fixed(void *memory, size_t cap)
 	return sink;
 }
 
-/* Room for n bytes behind what is there; NULL when it cannot be had. Follow with ob_sink_commit().
- */
+/* Room for n bytes at the end; NULL: there is none. Call ob_sink_commit() after writing them. */
 static inline uint8_t *ob_sink_reserve(struct ob_sink *sink, size_t n)
 {
 	if (n <= sink->cap - sink->len && !sink->failed) {
@@ -158,18 +155,18 @@ static inline uint8_t *ob_sink_reserve(struct ob_sink *sink, size_t n)
 	return sink->data + sink->len;
 }
 
-/* n bytes of the reserved room are now written. */
+/* n bytes of the reserved room were written. */
 static inline void ob_sink_commit(struct ob_sink *sink, size_t n)
 {
 	sink->len += n;
 }
 
-/* Append n bytes. Returns false, and marks the sink failed, when they do not fit. */
+/* Append n bytes. If they do not fit, returns false and marks the sink failed. */
 static inline bool ob_sink_put(struct ob_sink *sink, const void *data, size_t n)
 {
 	uint8_t *room;
 	if (n == 0) {
-		return !sink->failed; /* a sink may have no memory yet */
+		return !sink->failed; /* the sink may have no memory yet */
 	}
 	room = ob_sink_reserve(sink, n);
 	if (room == NULL) {
@@ -195,18 +192,17 @@ static inline bool ob_sink_text(struct ob_sink *sink, const char *text)
 /* ---- Arena: memory that is freed all at once ---- */
 
 /*
- * Pieces are handed out in order and never freed one by one. The owner decides how long the pieces
- * live and how much there may be in all; a plugin only takes from it.
+ * Pieces are allocated one after another and never freed one by one. The owner decides how long
+ * they live and how much memory they may take; a plugin only allocates.
  */
 struct ob_arena {
 	uint8_t *next; /* the next free byte of the current block, 16-byte aligned */
 	uint8_t *end;
-	/* Give size bytes (a multiple of 16) from a new block, or NULL when memory or the budget is
-	 * used up. */
+	/* Return size bytes (a multiple of 16) of a new block; NULL: out of memory or budget. */
 	void *(*more)(struct ob_arena *arena, size_t size);
 };
 
-/* size bytes, aligned to 16, not cleared; NULL when the budget or memory is used up. */
+/* size bytes, aligned to 16, not cleared; NULL: out of memory or budget. */
 static inline void *ob_arena_alloc(struct ob_arena *arena, size_t size)
 {
 	size_t want;
@@ -214,7 +210,7 @@ static inline void *ob_arena_alloc(struct ob_arena *arena, size_t size)
 	if (size > SIZE_MAX - 15) {
 		return NULL;
 	}
-	/* Nothing is a piece too: NULL means that there is no room. */
+	/* 0 bytes are a piece too, since NULL means failure. */
 	want = size > 0 ? (size + 15) & ~(size_t)15 : 16;
 	if (want > (size_t)(arena->end - piece)) {
 		return arena->more != NULL ? arena->more(arena, want) : NULL;
@@ -230,8 +226,7 @@ enum ob_io { OB_READABLE = 1, OB_WRITABLE = 2 };
 
 /* ---- Peer facts ---- */
 
-/* Which members of ob_peer are known. A transport sets a bit only for what the kernel vouched for.
- */
+/* Which members of ob_peer are known. A transport sets only bits that the kernel guarantees. */
 enum ob_peer_known {
 	OB_PEER_PID = 1 << 0,
 	OB_PEER_UID = 1 << 1, /* uid and gid */
@@ -240,8 +235,7 @@ enum ob_peer_known {
 	OB_PEER_PIDFD = 1 << 4
 };
 
-/* Facts about the other end of a connection, host to plugin: read each member under OB_HAS() and
- * its known bit. */
+/* Facts about the other end of a connection. Read each member under OB_HAS() and its known bit. */
 struct ob_peer {
 	uint32_t size;
 	uint32_t known; /* enum ob_peer_known */
@@ -249,24 +243,23 @@ struct ob_peer {
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t cid;
-	char address[112]; /* printable, NUL-terminated, for logs and penalties; never for trust */
-	int32_t pidfd;	   /* of the peer, owned by the stream that told it; -1 when not known */
+	char address[112]; /* printable text for logs and penalties; not to be trusted */
+	int32_t pidfd;	   /* of the peer, owned by the stream; -1: unknown */
 };
 
 /* ---- Parsed address ---- */
 
 /*
- * scheme://host:port/path?query, split but not decoded further; every view borrows from `text`. For
- * unix and hvsock URIs host is empty and path is absolute. The port is -1 when absent. In
- * hvsock:///path:port the port follows the path.
+ * scheme://host:port/path?query, split. Every view but path borrows from `text`. In unix and hvsock
+ * URIs host is empty and path is absolute; in hvsock:///path:port the port follows the path.
  */
 struct ob_uri {
 	uint32_t size;
-	int32_t port;
-	struct ob_bytes text; /* the whole, also NUL-terminated */
+	int32_t port;	      /* -1: none */
+	struct ob_bytes text; /* the whole URI, NUL-terminated */
 	struct ob_bytes scheme;
 	struct ob_bytes host; /* without the brackets of an IPv6 literal */
-	struct ob_bytes path; /* with its leading slash, percent-decoded, and NUL-terminated */
+	struct ob_bytes path; /* with its leading slash, percent-decoded, NUL-terminated */
 	struct ob_bytes query;
 };
 
@@ -274,26 +267,25 @@ struct ob_uri {
 
 struct ob_transport_ops;
 
-/* What the library offers to plugins. It outlives every object made from the plugin. */
+/* What the library offers to plugins. It lives longer than every object of the plugin. */
 struct ob_host {
 	uint32_t size;
 	/*
 	 * Write a formatted line into *reterr (may be NULL) and return code. sys is an errno whose
-	 * text is appended, or 0. Never put a secret into the line.
+	 * text is appended, or 0. The line must not contain a secret.
 	 */
 	int (*fail)(struct ob_error *reterr, int code, int sys, const char *format, ...)
 #if defined(__GNUC__)
 	    __attribute__((format(printf, 4, 5)))
 #endif
 	    ;
-	/* Milliseconds of CLOCK_MONOTONIC. */
+	/* CLOCK_MONOTONIC in milliseconds. */
 	int64_t (*now_ms)(void);
-	/* The transport that claims this scheme, for transports that wrap another; NULL when there
-	 * is none. */
+	/* The transport that claims this scheme, for transports that wrap another; NULL: none. */
 	const struct ob_transport_ops *(*find_transport)(const struct ob_host *host,
 							 struct ob_bytes scheme);
-	/* Split text into a URI, as the library does. text must stay valid and be NUL-terminated.
-	 * The path is decoded into `arena`. */
+	/* Split text into a URI, as the library does. text is NUL-terminated and must stay valid.
+	 * The decoded path is made in `arena`. */
 	int (*parse_uri)(const char *text, struct ob_arena *arena, struct ob_uri *ret_uri,
 			 struct ob_error *reterr);
 };
@@ -302,21 +294,20 @@ struct ob_host {
 
 enum ob_plugin_kind { OB_PLUGIN_TRANSPORT = 1, OB_PLUGIN_CODEC = 2, OB_PLUGIN_AUTH = 3 };
 
-/* One thing that a plugin offers. Static data of the plugin, never freed. */
+/* One transport, codec or authenticator. Static data of the plugin, never freed. */
 struct ob_plugin {
 	uint32_t size;
-	uint32_t kind;	  /* enum ob_plugin_kind */
-	const char *name; /* as it stands in config: [a-z][a-z0-9_-]*, at most 31 characters, unique
-			     within its kind */
-	const char *version; /* for people */
-	const void *ops;     /* struct ob_transport_ops, ob_codec_ops or ob_auth_ops, by kind */
+	uint32_t kind; /* enum ob_plugin_kind */
+	/* Required: the name in configs, [a-z][a-z0-9_-]{0,30}, unique within its kind. */
+	const char *name;
+	const char *version; /* Required: for people */
+	const void *ops;     /* Required: ob_transport_ops, ob_codec_ops or ob_auth_ops, by kind */
 };
 
-/* The list that a plugin returns: pointers to its descriptors, then NULL. */
+/* The list that a plugin returns: pointers to descriptors, ended by NULL. */
 typedef const struct ob_plugin *const *ob_plugin_list;
 
-/* The type of the one exported function. The ABI's major version is in its name. It has no side
- * effect. */
+/* The exported function. Its name contains the major version of the ABI. It has no side effect. */
 typedef ob_plugin_list (*ob_plugin_entry_fn)(void);
 #define OB_PLUGIN_ENTRY_NAME "outboard_plugin_v1"
 
@@ -332,10 +323,7 @@ typedef ob_plugin_list (*ob_plugin_entry_fn)(void);
 #define OB_PLUGIN_LINKAGE
 #endif
 
-/*
- * The last line of a plugin: OB_PLUGIN_ENTRY(&one, &two). Writes outboard_plugin_v1() over a static
- * list.
- */
+/* The last line of a plugin: OB_PLUGIN_ENTRY(&one, &two); defines outboard_plugin_v1(). */
 #define OB_PLUGIN_ENTRY(...)                                                        \
 	OB_PLUGIN_LINKAGE OB_PLUGIN_EXPORT ob_plugin_list outboard_plugin_v1(void); \
 	OB_PLUGIN_LINKAGE OB_PLUGIN_EXPORT ob_plugin_list outboard_plugin_v1(void)  \
@@ -345,7 +333,7 @@ typedef ob_plugin_list (*ob_plugin_entry_fn)(void);
 	}                                                                           \
 	typedef int ob_plugin_entry_needs_semicolon
 
-/* Whether the object at ptr is new enough to have this member. */
+/* Whether the struct at ptr, by its size, has this member. */
 #define OB_HAS(ptr, member) \
 	((ptr)->size >=     \
 	 (size_t)((const char *)(&(ptr)->member) - (const char *)(ptr)) + sizeof((ptr)->member))

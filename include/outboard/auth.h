@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outboard/auth.h - who may talk.
+ * outboard/auth.h - authentication mechanisms, and encryption.
  *
- * An authenticator does no I/O. It has admit() (decide on facts the kernel vouches for, no round
- * trip), or create() and step() (exchange messages), or both: then admit() runs first. Both ends
- * run the same list of mechanisms, in order, and every one must pass. There is no negotiation and
- * no fallback.
+ * An authenticator does no I/O. It has admit(), which decides on facts that the kernel guarantees,
+ * without a round trip; or create() and step(), which exchange messages; or both, and then admit()
+ * runs first. Both ends run the same list of mechanisms in the same order, and each must pass.
+ * There is no negotiation and no fallback.
  *
- * The exchange: the dialer's step() is called first, with no input, and writes its first message.
- * From then on each message of one side is the input of the other's step(), until the acceptor says
- * OB_AUTH_DONE; what it wrote then is the dialer's last input (possibly empty), after which the
- * dialer must be done too.
+ * The exchange:
+ *
+ *  1. The step() of the dialer is called without input and writes the first message.
+ *  2. Each message of one end is the input of the other end's step(), in turns, until the acceptor
+ *     returns OB_AUTH_DONE.
+ *  3. What the acceptor wrote then (it may be empty) is the last input of the dialer, which must
+ *     be done too.
  */
 #ifndef OUTBOARD_AUTH_H
 #define OUTBOARD_AUTH_H
@@ -21,47 +24,46 @@
 extern "C" {
 #endif
 
-struct ob_auth; /* one exchange, one end; defined by the plugin */
+struct ob_auth; /* one end of an exchange; defined by the plugin */
 
 enum ob_auth_role { OB_AUTH_DIALER = 1, OB_AUTH_ACCEPTOR = 2 };
 
 enum ob_auth_state {
-	OB_AUTH_DONE = 0, /* this end is satisfied */
-	OB_AUTH_MORE = 1  /* it needs another message of the peer */
+	OB_AUTH_DONE = 0, /* this end has authenticated the peer */
+	OB_AUTH_MORE = 1  /* this end needs another message of the peer */
 };
 
 enum { OB_AUTH_OVERHEAD_MAX = 256 };
 
 enum ob_auth_flag {
-	/* It shows a secret to the peer, or proves nothing about the far end of a network: refused,
-	 * at config time, on a transport that is not OB_TRANSPORT_LOCAL. */
+	/* It shows a secret to the peer, or proves nothing across a network: it is refused on a
+	 * transport that is not OB_TRANSPORT_LOCAL, when the config is read. */
 	OB_AUTH_LOCAL_ONLY = 1 << 0,
 	/*
-	 * Nobody passes it who does not have the secret of ob_auth_params. Whoever does may become
-	 * the child's parent, and so end it; where no mechanism of the list says this, that is for
-	 * the child's own user and root, and for whom a rule names.
+	 * Only a peer with the secret of ob_auth_params passes. Such a peer may become the parent
+	 * of the child, and end it. If no mechanism of the list has this flag, only the child's own
+	 * user, root and those that a rule names may do that.
 	 */
 	OB_AUTH_NEEDS_SECRET = 1 << 1
 };
 
 /*
- * Facts for one connection, host to plugin: read under OB_HAS(). All views live until the exchange
- * has failed, or has passed and identity() was asked. What sealing needs later, the plugin must
- * have copied.
+ * Facts about one connection. Read each member under OB_HAS(). All views are valid until the
+ * exchange has failed, or has passed and identity() was called. The plugin copies what it needs
+ * later for sealing.
  */
 struct ob_auth_params {
 	uint32_t size;
 	uint32_t role;		    /* enum ob_auth_role */
-	struct ob_bytes secret;	    /* the 32 bytes both ends share; empty when there is none */
-	const struct ob_peer *peer; /* never NULL; look at its known mask */
-	struct ob_bytes prologue;   /* what both ends must agree on; bind the exchange to it */
-	bool parent_dials; /* false when the child is the dialer: separates the keys of the two
-			      directions */
-	/* For admit(). Acceptor: a user to admit besides our own and root. Dialer: the user that
+	struct ob_bytes secret;	    /* 32 bytes that both ends share; empty: none */
+	const struct ob_peer *peer; /* never NULL; its `known` says which members are set */
+	struct ob_bytes prologue; /* what both ends must agree on; the exchange must depend on it */
+	/* false if the child is the dialer. Separates the keys of the two directions. */
+	bool parent_dials;
+	/* For admit(). Acceptor: a user to admit besides its own and root. Dialer: the user that
 	 * the peer must be. (uint32_t)-1: none. */
 	uint32_t allowed_uid;
-	/* The same for an acceptor that is to admit more: users, and groups, by number. NULL when
-	 * the count is 0. */
+	/* Acceptor: further users and groups to admit, by number. NULL if the count is 0. */
 	const uint32_t *uids;
 	const uint32_t *gids;
 	uint32_t uid_count;
@@ -70,63 +72,63 @@ struct ob_auth_params {
 
 struct ob_auth_ops {
 	uint32_t size;
-	uint32_t flags; /* enum ob_auth_flag */
+	uint32_t flags; /* bits of enum ob_auth_flag */
 
 	/*
-	 * Decide on peer facts alone; called on both ends before any byte is read or sent. OB_OK:
-	 * go on; OB_EAUTH: refused. A fact that is not known is a refusal, not a pass. May be NULL
-	 * if create is there.
+	 * Decide on facts about the peer alone. Called on both ends before any byte is read or
+	 * sent. OB_OK: go on; OB_EAUTH: refused. An unknown fact means refused. May be NULL if
+	 * create is set.
 	 */
 	int (*admit)(const struct ob_host *host, const struct ob_auth_params *params,
 		     struct ob_error *reterr);
 
-	/* Begin an exchange. On failure nothing is left behind. May be NULL if admit is there. */
+	/* Begin an exchange. A failure leaves nothing behind. May be NULL if admit is set. */
 	int (*create)(const struct ob_host *host, const struct ob_auth_params *params,
 		      struct ob_auth **ret_auth, struct ob_error *reterr);
 
 	/*
-	 * Take a message (empty for the dialer's first call), write the next into out, at most 4096
-	 * bytes. Returns enum ob_auth_state, or a negative code: OB_EAUTH for a peer that failed;
-	 * the peer is told nothing but "refused". Must be there if create is.
+	 * Take a message (empty in the first call of the dialer) and write the next one into out,
+	 * at most 4096 bytes. Returns enum ob_auth_state or a negative code: OB_EAUTH if the peer
+	 * has failed. The peer learns only that it was refused. Required with create.
 	 */
 	int (*step)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
 		    struct ob_error *reterr);
 
 	/*
-	 * After OB_AUTH_DONE: write the subject the peer proved to be, UTF-8, 1 to 255 bytes. May
-	 * be NULL: the subject is then "outboard". auth is NULL for a mechanism without create.
+	 * After OB_AUTH_DONE: write the subject of the peer, UTF-8, 1 to 255 bytes. auth is NULL
+	 * for a mechanism without create. May be NULL: the subject is "outboard".
 	 */
 	int (*identity)(struct ob_auth *auth, const struct ob_auth_params *params,
 			struct ob_sink *out);
 
-	/* Free, and wipe secrets, in any state, exactly once. auth may be NULL. Must be there if
-	 * create is. */
+	/* Wipe secrets and free; in any state, once. auth may be NULL. Required with create. */
 	void (*destroy)(struct ob_auth *auth);
 
 	/*
-	 * Sealing, all three or none, and then with create: after the exchange every byte crosses
-	 * in records, which each open at the other end in the order in which they were sealed; the
-	 * two directions have nothing to do with each other. The object of the exchange is what
-	 * seals and opens, from its OB_AUTH_DONE until destroy(); step() is not called any more.
+	 * Sealing: all three members are set or none, and only with create. After the exchange
+	 * every byte is sent in records. The other end opens them in the order in which they were
+	 * sealed. The two directions are independent. The object of the exchange seals and opens
+	 * from its OB_AUTH_DONE until destroy(); step() is not called any more.
 	 *
-	 * seal() encrypts the len bytes at data, which may be none, in place and writes `overhead`
-	 * bytes (at most OB_AUTH_OVERHEAD_MAX) behind them; open() is its inverse, len counting the
-	 * overhead. Neither len is more than 65535, overhead included. Both return the new length,
-	 * or a negative code after which the connection is dead: OB_EAUTH, it is not the record
-	 * that the peer sealed next; OB_ECLOSED, the keys are used up (or gone with an earlier
-	 * failure), and it takes a new connection (see records_max).
+	 * seal() encrypts the len bytes at data (len may be 0) in place, and writes `overhead`
+	 * bytes, at most OB_AUTH_OVERHEAD_MAX, behind them. open() is its inverse; its len includes
+	 * the overhead. len, with the overhead, is at most 65535. Both return the new length, or a
+	 * negative code after which the connection is closed:
 	 *
-	 * Where the acceptor writes the last message of the exchange, it may have spoken with a
-	 * recording: what it knows of the dialer it knows with the first record that opens.
+	 *   OB_EAUTH    not the record that the peer sealed next
+	 *   OB_ECLOSED  the keys are used up (see records_max), or gone after an earlier failure
+	 *
+	 * If the acceptor writes the last message of the exchange, the dialer may have been a
+	 * replay: the acceptor is certain of the dialer only with the first record that opens.
 	 */
 	uint32_t overhead;
 	ptrdiff_t (*seal)(struct ob_auth *auth, uint8_t *data, size_t len);
 	ptrdiff_t (*open)(struct ob_auth *auth, uint8_t *data, size_t len);
 
 	/*
-	 * How many records one end may seal, and open, before OB_ECLOSED; 0: it does not say. When
-	 * three quarters of them are used up the library makes a new connection, with new keys, at
-	 * the next quiet moment; shortly before the last one at any moment.
+	 * How many records one end may seal, and open, before OB_ECLOSED; 0: unknown. After three
+	 * quarters of them the library makes a new connection, with new keys, when the connection
+	 * is quiet next; shortly before the last one at any moment.
 	 */
 	uint64_t records_max;
 };

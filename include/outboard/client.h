@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outboard/client.h - calls to a peer, and handlers for calls from it.
+ * outboard/client.h - calls to a peer, and handlers of calls from it.
  */
 #ifndef OUTBOARD_CLIENT_H
 #define OUTBOARD_CLIENT_H
@@ -15,94 +15,112 @@ extern "C" {
 /* ---- Calls out: the client ---- */
 
 /*
- * A client sends calls to one peer: to a child (ob_connector_client,
- * ob_connector_connect_interface), to the parent (ob_server_parent), or to any address
- * (ob_client_connect). It survives restarts of the child: calls while there is no connection fail
- * at once with OB_EDOWN, calls in flight when it breaks end with OB_ECONNLOST and are never
- * repeated. Every call ends exactly once.
+ * A client sends calls to one peer: to a child (ob_connector_client(),
+ * ob_connector_connect_interface(), ob_child_connect()), to the parent (ob_server_parent()), or to
+ * any address (ob_client_connect()).
  *
- * method is "interface.method"; on a client of one interface (ob_connector_connect_interface) it is
- * the bare method.
+ * A client of a connector or a server survives restarts of the peer. While there is no connection,
+ * calls fail at once with OB_EDOWN. Calls in flight when a connection breaks end with OB_ECONNLOST
+ * and are never repeated. Every call ends exactly once.
+ *
+ * `method` is "interface.method"; on a client of one interface it is the bare method.
  */
 
 struct ob_client_options {
 	uint32_t size;
-	const char *address; /* URI; its scheme selects the transport. Must be there */
+	const char *address; /* Required: a URI. Its scheme selects the transport */
 	const char *codec;   /* default "msgpack" */
-	const char *const
-	    *auth; /* mechanisms in order, ended by NULL. Default: {"peercred", "token"} on a local
-		    * transport, and
-		    * {"noise"} where others can reach the wire. {"none"}: no authentication, for
-		    * foreign servers only; then nothing of outboard's own protocol is sent */
-	const char *token;	    /* 64 hex digits; NULL: none */
-	int64_t connect_timeout_ms; /* default 10 s, authentication included */
+	/*
+	 * Authentication mechanisms in order, ended by NULL. Default: {"peercred", "token"} on a
+	 * local transport, {"noise"} on one that others can reach. {"none"}: no authentication, for
+	 * foreign servers only; nothing of outboard's own protocol is then sent.
+	 */
+	const char *const *auth;
+	const char *token;	    /* 64 hexadecimal digits; NULL: none */
+	int64_t connect_timeout_ms; /* includes authentication; default 10 s */
 	uint32_t message_max;	    /* bytes; default 4 MiB */
-	bool allow_plaintext;  /* permit unsealed mechanisms on a transport that others can reach */
-	uint32_t allowed_uid;  /* for peercred: the user that the peer must be; 0: our own or root
-				*/
-	const char *transport; /* plugin name; default by the scheme of the address */
+	/* Permit mechanisms without encryption on a transport that others can reach. */
+	bool allow_plaintext;
+	uint32_t allowed_uid; /* for peercred: the user that the peer must be; 0: our own or root */
+	const char *transport; /* name of a plugin; NULL: by the scheme of the address */
 };
 
-/* Connect and authenticate once. The client does not redial: when its connection ends, calls fail
- * with OB_EDOWN. */
+/*
+ * Connect and authenticate. The client does not reconnect: when its connection ends, calls fail
+ * with OB_EDOWN. Free it with ob_client_free().
+ */
 OB_API int ob_client_connect(ob_runtime *runtime, const struct ob_client_options *options,
 			     ob_cancel *cancel, ob_client **ret_client, struct ob_error *reterr);
 
-/* The end of ob_client_connect_async(): on success client is the caller's. */
+/* The end of an asynchronous connect. On success the caller owns the client; else it is NULL. */
 typedef void ob_client_fn(void *user, ob_client *client, int result, const struct ob_error *err);
+
+/* done is Required. */
 OB_API int ob_client_connect_async(ob_runtime *runtime, const struct ob_client_options *options,
 				   ob_client_fn *done, void *user, struct ob_error *reterr);
 
-/* Free a client made by ob_client_connect or ob_connector_connect_interface; its calls in flight
- * end with OB_ECLOSED. Not for borrowed ones. */
+/*
+ * Free a client that the caller owns. Its calls in flight end with OB_ECLOSED. Not for borrowed
+ * clients. client may be NULL.
+ */
 OB_API void ob_client_free(ob_client *client);
 
-/* Whether a connection is up at this moment. Any thread. */
+/* Whether there is a connection now. Any thread. */
 OB_API bool ob_client_is_connected(const ob_client *client);
 
-/* Holds the result of a call; reuse one for many calls and there is no allocation per call. */
+/* Make an object that holds the result of a call. Calls that reuse it allocate nothing. */
 OB_API int ob_reply_new(ob_reply **ret_reply, struct ob_error *reterr);
+
+/* reply may be NULL. */
 OB_API void ob_reply_free(ob_reply *reply);
 
-/* The result of the last successful call that used it; after OB_EREMOTE the peer's whole error
- * value. Never NULL; valid until the next use. */
+/*
+ * The result of the last successful call that used this reply; after OB_EREMOTE the whole error
+ * value of the peer. Never NULL. Valid until the reply is used again or freed.
+ */
 OB_API const struct ob_value *ob_reply_value(const ob_reply *reply);
 
 /*
- * Call and wait. params is an array or a map, or NULL for none. The result goes to reply, which may
- * be NULL. Default timeout 30 s. OB_EREMOTE: the peer answered with an error. OB_EAGAIN: too much
- * is queued to the peer already, or too many calls are in flight. OB_ETOOBIG: larger than the
- * message limit.
+ * Call a method and wait for the result. params is an array or a map, or NULL for none. The result
+ * goes to reply, which may be NULL. Default timeout 30 s.
+ *
+ *   OB_EREMOTE    the peer answered with an error: remote_code and text are in *reterr
+ *   OB_EDOWN      there is no connection
+ *   OB_ECONNLOST  the connection broke; whether the method ran is unknown
+ *   OB_EAGAIN     too many bytes are queued for the peer, or too many calls are in flight
+ *   OB_ETOOBIG    the call is larger than the message limit
  */
 OB_API int ob_client_call(ob_client *client, const char *method, const struct ob_value *params,
 			  int64_t timeout_ms, ob_cancel *cancel, ob_reply *reply,
 			  struct ob_error *reterr);
 
-/* The same with parameters by format (see ob_build), which must make one array or map, or be NULL.
- */
+/* The same, with params by a format of ob_build() that makes one array or map, or NULL. */
 OB_API int ob_client_callf(ob_client *client, int64_t timeout_ms, ob_reply *reply,
 			   struct ob_error *reterr, const char *method, const char *format, ...);
 
-/* The end of ob_client_call_async(): value is valid for the length of the call; it is NULL unless
- * result is OB_OK or OB_EREMOTE. */
+/*
+ * The end of an asynchronous call. value is valid for the length of the callback; it is NULL unless
+ * result is OB_OK or OB_EREMOTE.
+ */
 typedef void ob_reply_fn(void *user, int result, const struct ob_value *value,
 			 const struct ob_error *err);
 
 /*
- * Call and go on; done is called exactly once if this returns OB_OK, and not at all otherwise.
- * params is encoded or copied before this returns. *ret_id (may be NULL) names the call for
- * ob_client_cancel().
+ * Call a method without waiting. params are encoded or copied before this returns. ret_id may be
+ * NULL; the id is for ob_client_cancel().
  */
 OB_API int ob_client_call_async(ob_client *client, const char *method,
 				const struct ob_value *params, int64_t timeout_ms,
 				ob_reply_fn *done, void *user, uint64_t *ret_id,
 				struct ob_error *reterr);
 
-/* End a call in flight with OB_ECANCELED and tell the peer, if it is an outboard, that nobody
- * waits. Unknown ids: nothing. */
+/*
+ * End a call in flight with OB_ECANCELED, and tell the peer that the result is not needed (if the
+ * peer is an outboard). Has no effect on an unknown id.
+ */
 OB_API void ob_client_cancel(ob_client *client, uint64_t id);
 
-/* Send a notification: no reply, and no word on whether it arrived. */
+/* Send a notification. There is no reply, and it is not known whether it arrives. */
 OB_API int ob_client_notify(ob_client *client, const char *method, const struct ob_value *params,
 			    struct ob_error *reterr);
 OB_API int ob_client_notifyf(ob_client *client, struct ob_error *reterr, const char *method,
@@ -110,12 +128,12 @@ OB_API int ob_client_notifyf(ob_client *client, struct ob_error *reterr, const c
 
 /* ---- Calls in: handlers ---- */
 
-/* Who a peer proved to be. Views are valid as long as the call they were asked of. */
+/* What is known about a peer. The views are valid as long as the call they were read from. */
 struct ob_identity {
 	uint32_t size;
-	uint32_t known;		 /* enum ob_peer_known */
-	struct ob_bytes subject; /* "outboard" after token and bearer */
-	struct ob_bytes method;	 /* the authenticator's name */
+	uint32_t known;		 /* bits of enum ob_peer_known */
+	struct ob_bytes subject; /* from authentication; "outboard" after token and bearer */
+	struct ob_bytes method;	 /* name of the authenticator */
 	uint32_t uid;
 	uint32_t gid;
 	int32_t pid;
@@ -124,83 +142,90 @@ struct ob_identity {
 };
 
 /*
- * Handles a call. It must answer before it returns, or say ob_call_defer() and see to it that
- * somebody answers later. A call that is neither answered nor deferred is answered with an internal
- * error. The params are valid until the handler returns.
+ * Handles a call. The handler must answer the call before it returns, or call ob_call_defer() and
+ * have it answered later. A call that is neither answered nor deferred is answered with an internal
+ * error. params are valid until the handler returns.
  */
 typedef void ob_handler_fn(void *user, ob_call *call, const struct ob_value *params);
 
-/* One method of an interface; a table of them ends with a NULL name. */
+/* One method of an interface. A table of methods ends with a NULL name. */
 struct ob_method {
 	const char *name;
 	ob_handler_fn *handler;
 };
 
-/* Error numbers of the wire: JSON-RPC's, and outboard's own. Applications use positive numbers or
- * others of their own. */
+/*
+ * Error numbers on the wire: those of JSON-RPC, and outboard's own. Applications use positive
+ * numbers, or others that are not in this list.
+ */
 enum ob_rpc_code {
 	OB_RPC_PARSE = -32700,
 	OB_RPC_INVALID_REQUEST = -32600,
 	OB_RPC_NO_METHOD = -32601,
 	OB_RPC_INVALID_PARAMS = -32602,
 	OB_RPC_INTERNAL = -32603,
-	OB_RPC_REFUSED = -32000,      /* authentication failed, or is missing */
+	OB_RPC_REFUSED = -32000,      /* authentication failed or is missing */
 	OB_RPC_BUSY = -32001,	      /* too many calls in flight, or too much queued */
-	OB_RPC_CANCELED = -32002,     /* the caller cancelled it */
+	OB_RPC_CANCELED = -32002,     /* the caller cancelled the call */
 	OB_RPC_NO_INTERFACE = -32003, /* "unknown object: NAME" */
 	OB_RPC_TOO_BIG = -32004,      /* the result is larger than the message limit */
-	OB_RPC_DENIED = -32005,	      /* the caller is not allowed to */
-	OB_RPC_CLOSING = -32006	      /* this side is shutting down */
+	OB_RPC_DENIED = -32005,	      /* the ACL denies the call */
+	OB_RPC_CLOSING = -32006	      /* the peer is shutting down */
 };
 
-/* The full method name, borrowed until answered. Any thread once deferred. */
+/* The full name of the method. Borrowed until the call is answered. Any thread once deferred. */
 OB_API const char *ob_call_method(const ob_call *call);
 
-/* Whether it is a notification, so that an answer goes nowhere. */
+/* Whether the call is a notification: an answer to it is dropped. */
 OB_API bool ob_call_is_notification(const ob_call *call);
 
 /* Who calls. ret->size must be set. */
 OB_API void ob_call_identity(const ob_call *call, struct ob_identity *ret);
 
 /*
- * Keep the call beyond the handler. Returns the params, copied so that they are valid until the
- * answer; NULL when memory ran out (then the call has been answered with an error, and is gone).
- * The answer may come from any thread.
+ * Keep a call beyond its handler. Returns a copy of the params that is valid until the call is
+ * answered. NULL: out of memory; the call has been answered with an error and must not be used any
+ * more. The answer may come from any thread.
  */
 OB_API const struct ob_value *ob_call_defer(ob_call *call);
 
-/* The caller gave up, or its connection is gone. Any thread. An answer is still required; it goes
- * nowhere. */
+/*
+ * Whether the caller has cancelled the call, or its connection is gone. An answer is still
+ * required; it is dropped. Any thread.
+ */
 OB_API bool ob_call_is_canceled(const ob_call *call);
 
 /*
- * Answer, exactly once; then the call is gone. Any thread once deferred. A result that cannot be
- * sent (too large, not encodable) turns into an error for the caller, and the code of that is
- * returned.
+ * Answer a call, exactly once; it must not be used after that. Any thread once deferred. A result
+ * that cannot be sent (too large, not encodable) becomes an error for the caller, and its code is
+ * returned here.
  */
 OB_API int ob_call_reply(ob_call *call, const struct ob_value *result);
 OB_API int ob_call_replyf(ob_call *call, const char *format, ...);
 
-/* Answer with an error: a number (enum ob_rpc_code, or your own) and a message. */
+/* Answer with an error: a number (enum ob_rpc_code or your own) and a message. */
 OB_API int ob_call_fail(ob_call *call, int64_t code, const char *format, ...) OB_PRINTF(3, 4);
 
 /* ---- Control calls ---- */
 
-/* What outboard-control.health answers. */
+/* The answer of outboard-control.health. */
 struct ob_health {
 	uint32_t size;
 	bool healthy;
 	struct timespec timestamp;
 	int64_t pid;
 	int64_t uptime_ns;
-	char last_error[256]; /* of the probes; empty: none */
+	char last_error[256]; /* of the health probes; empty: none */
 };
 
-/* Ask the child how it is. client is any client of a child. ret->size must be set. */
+/* Ask a child for its health. client is any client of the child. ret->size must be set. */
 OB_API int ob_control_health(ob_client *client, int64_t timeout_ms, struct ob_health *ret,
 			     struct ob_error *reterr);
 
-/* Ask for its version. If expected is higher it answers needs_restart, and shuts down. */
+/*
+ * Ask a child for its version. If `expected` is higher, the child answers that it needs a restart,
+ * and shuts down.
+ */
 OB_API int ob_control_check_version(ob_client *client, uint64_t expected, int64_t timeout_ms,
 				    uint64_t *ret_current, bool *ret_needs_restart,
 				    struct ob_error *reterr);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outboard/config.h - outboard.json, the file that parent and child share.
+ * outboard/config.h - outboard.json, the file in which parent and child tell each other what they
+ * need to connect.
  */
 #ifndef OUTBOARD_CONFIG_H
 #define OUTBOARD_CONFIG_H
@@ -11,51 +12,53 @@
 extern "C" {
 #endif
 
-/* ---- The file both sides share ---- */
-
-/* outboard.json. Every string is the struct's own, NULL when absent: set them with ob_config_set().
+/*
+ * The content of outboard.json. The struct owns its strings, and NULL stands for an absent one: set
+ * them with ob_config_set(), free them with ob_config_clear().
  */
 struct ob_config {
 	uint32_t size;
-	char *token; /* 64 hex digits */
+	char *token; /* 64 hexadecimal digits */
 	char *fifo_stdout;
 	char *fifo_stderr;
-	int64_t pid;	/* 0: absent */
-	char *rpc_addr; /* the URI where the child really listens */
-	bool ready;
-	char *name;
-	char *listen; /* the URI where it is to listen */
+	int64_t pid;	/* of the child; 0: absent */
+	char *rpc_addr; /* URI where the child listens */
+	bool ready;	/* the child is ready for connections */
+	char *name;	/* of the child */
+	char *listen;	/* URI where the child is to listen */
 	char *codec;
-	char *auth;	      /* mechanisms in order, joined by commas */
-	char *instance;	      /* nonce of this start */
-	void *extra;	      /* keys this version does not know, kept over a rewrite */
-	bool allow_plaintext; /* the parent permits unsealed mechanisms on a transport that others
-				 can reach */
-	char *rules;	      /* who may call what, joined by ';': see ob_connector_options */
-	char *peer_uids;      /* for peercred: numbers, joined by commas */
-	char *peer_gids;
-	char *parent_address; /* where the parent dials from: seats are kept for it (see
-				 ob_server_options) */
-	char *transport;      /* the plugin for listen; NULL: by its scheme */
-	int64_t heartbeat_ms; /* how often the parent sends something at the least; 0: it does not
-				 say */
+	char *auth;	/* mechanisms in order, separated by commas */
+	char *instance; /* identifies this start */
+	void *extra;	/* keys that this version does not know; a rewrite keeps them */
+	/* The parent permits mechanisms without encryption on a transport that others can reach. */
+	bool allow_plaintext;
+	char *rules;	 /* ACL, separated by ';': see ob_connector_options */
+	char *peer_uids; /* users that peercred admits: numbers, separated by commas */
+	char *peer_gids; /* the same for groups */
+	/* Where the parent connects from: see ob_server_options. */
+	char *parent_address;
+	char *transport;      /* plugin for listen; NULL: by the scheme of listen */
+	int64_t heartbeat_ms; /* the parent sends something at least this often; 0: unknown */
 };
 
-/* Read and check the file: a regular file of ours with mode 0600 or stricter, at most 1 MiB. Start
- * with
- * {.size = sizeof (struct ob_config)}. The texts begin "reading outboard config" or "parsing
- * outboard config". */
+/*
+ * Read and check the file: a regular file of this process's user, with mode 0600 or stricter, of at
+ * most 1 MiB. Start with {.size = sizeof(struct ob_config)}. Error texts begin with "reading
+ * outboard config" or "parsing outboard config". Any thread.
+ */
 OB_API int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_error *reterr);
 
-/* Write it atomically, mode 0600: a temporary file beside it, fsync, rename, fsync of the
- * directory. */
+/*
+ * Write the file atomically, with mode 0600: a temporary file beside it, fsync, rename, fsync of
+ * the directory. Any thread.
+ */
 OB_API int ob_config_write(const char *path, const struct ob_config *config,
 			   struct ob_error *reterr);
 
-/* Replace one string of a config by a copy of text, which may be NULL. */
+/* Replace a string of a config by a copy of text, which may be NULL. OB_ENOMEM. */
 OB_API int ob_config_set(char **field, const char *text);
 
-/* Free what it holds and wipe the token. */
+/* Free what the struct owns, and wipe the token. */
 OB_API void ob_config_clear(struct ob_config *config);
 
 #ifdef __cplusplus

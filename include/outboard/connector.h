@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outboard/connector.h - the parent's side: start, supervise, adopt and stop a child.
+ * outboard/connector.h - the side of the parent: start, supervise, adopt and stop a child.
  */
 #ifndef OUTBOARD_CONNECTOR_H
 #define OUTBOARD_CONNECTOR_H
@@ -12,39 +12,42 @@
 extern "C" {
 #endif
 
-/* ---- The parent's side: connector ---- */
+/* ---- Options ---- */
 
-/* Automatic restart, on every exit that was not asked for, status 0 included. */
+/* Automatic restart after every exit that was not requested, also with status 0. */
 struct ob_restart_policy {
-	int32_t max_restarts;	 /* give up after so many within the window; 0: never give up; -1:
-				    never restart */
-	int64_t backoff_base_ms; /* default 2 s; doubled with each restart */
-	int64_t backoff_max_ms;	 /* default 60 s */
-	int64_t reset_window_ms; /* default 5 min: a restart later than this after the last begins
-				    anew */
-	double
-	    jitter; /* 0 to 1: each delay is shortened by up to this share, at random. Default 0 */
+	/* Give up after this many restarts within the window. 0: never give up; -1: no restart. */
+	int32_t max_restarts;
+	int64_t backoff_base_ms; /* first delay, doubled with each restart; default 2 s */
+	int64_t backoff_max_ms;	 /* longest delay; default 60 s */
+	/* A restart that comes later than this after the last one starts the count anew. */
+	int64_t reset_window_ms; /* default 5 min */
+	double jitter; /* 0 to 1: shorten each delay by a random part of this share; default 0 */
 };
 
-/* The defaults, spelled out. */
+/* The policy with all defaults filled in. */
 OB_API struct ob_restart_policy ob_restart_policy_default(void);
 
+/* When a started child counts as ready. */
 enum ob_ready_mode {
-	OB_READY_CONFIG =
-	    0,	      /* the child writes ready into outboard.json, or is connected to earlier */
-	OB_READY_RPC, /* it can be dialled, authenticates and answers health: for children that
-			 cannot write our files */
-	OB_READY_NONE /* it is ready once it runs */
+	/* When it has set `ready` in outboard.json, or when a connection to it succeeds earlier. */
+	OB_READY_CONFIG = 0,
+	/* When it accepts a connection, authenticates and answers health: for a child that cannot
+	 * write to the data directory. */
+	OB_READY_RPC,
+	/* As soon as its process runs. */
+	OB_READY_NONE
 };
 
+/* What to do when a child is unhealthy or does not answer. */
 enum ob_health_action {
-	OB_HEALTH_EVENT = 0, /* tell, with an `unresponsive` or `unhealthy` event */
-	OB_HEALTH_RESTART    /* end the child and let the restart policy go on */
+	OB_HEALTH_EVENT = 0, /* report an event */
+	OB_HEALTH_RESTART    /* also end the child, and apply the restart policy */
 };
 
-/* A resource limit, as setrlimit(2). */
+/* A resource limit, as in setrlimit(2). */
 struct ob_rlimit {
-	const char *name; /* "nofile", "core", "as", ...: the lower-case suffix of RLIMIT_ */
+	const char *name; /* the name after RLIMIT_ in lower case: "nofile", "core", "as", ... */
 	uint64_t soft;	  /* UINT64_MAX: unlimited */
 	uint64_t hard;
 };
@@ -52,12 +55,12 @@ struct ob_rlimit {
 enum ob_event_type {
 	OB_EVENT_STARTING = 1, /* a process was started; pid is set */
 	OB_EVENT_READY,
-	OB_EVENT_UNHEALTHY,    /* it answers, and says it is not healthy */
-	OB_EVENT_UNRESPONSIVE, /* it does not answer; the process lives */
-	OB_EVENT_EXITED,       /* the process is dead; status says how, if that can be known */
+	OB_EVENT_UNHEALTHY,    /* the child answers that it is not healthy */
+	OB_EVENT_UNRESPONSIVE, /* the child does not answer; its process lives */
+	OB_EVENT_EXITED,       /* the process is dead; exit_kind says how, if known */
 	OB_EVENT_RESTARTING,   /* another start follows after delay_ms */
-	OB_EVENT_FAILED,       /* gave up */
-	OB_EVENT_ADOPTED,      /* a child of an earlier parent was taken over */
+	OB_EVENT_FAILED,       /* there will be no other start */
+	OB_EVENT_ADOPTED,      /* a child of an earlier parent was adopted */
 	OB_EVENT_DETACHED,
 	OB_EVENT_STOPPED
 };
@@ -70,75 +73,82 @@ struct ob_event {
 	uint32_t type;	  /* enum ob_event_type */
 	const char *name; /* of the child */
 	int32_t pid;	  /* 0: none */
-	uint32_t
-	    exit_kind;	/* enum ob_exit_kind: of EXITED, and of what led to RESTARTING or FAILED */
-	int exit_value; /* exit code or signal number */
+	/* enum ob_exit_kind: of EXITED, and of the exit that led to RESTARTING or FAILED. */
+	uint32_t exit_kind;
+	int exit_value;	   /* exit code or signal number */
 	const char *cause; /* one line for a person; never NULL */
 	uint32_t restarts; /* within the window */
 	int64_t delay_ms;  /* of RESTARTING */
 };
 
-/* "ready", "exited", ... Any thread. */
+/* The name of an event, such as "ready" or "exited". Any thread. */
 OB_API const char *ob_event_name(uint32_t type);
 
+/* Called on the loop's thread. */
 typedef void ob_event_fn(void *user, const struct ob_event *event);
 
 struct ob_connector_options {
 	uint32_t size;
-	const char *name;      /* for messages, events and logs. Must be there */
-	const char *data_path; /* absolute; made with mode 0700. Must be there */
-	const char *const *
-	    argv; /* the command, ended by NULL; argv[0] absolute or found in PATH. Must be there */
-	const char *const
-	    *env;	     /* "NAME=value", ended by NULL, added to our own without OUTBOARD_* */
-	bool env_clear;	     /* start from an empty environment instead */
-	const char *listen;  /* where the child listens; default unix://<data_path>/rpc.sock */
-	const char *connect; /* where to dial it; default what it writes as rpc_addr */
-	const char *transport; /* plugin for whichever of these two has a scheme it claims; default
-				  by scheme */
-	const char *codec;     /* default "msgpack" */
-	const char *const
-	    *auth; /* mechanisms in order, ended by NULL; default as in ob_client_options */
-	bool allow_plaintext; /* permit unsealed mechanisms on a transport that others can reach */
-	uint32_t ready;	      /* enum ob_ready_mode */
+	const char *name;      /* Required: for messages, events and logs; [A-Za-z0-9._-]{1,64} */
+	const char *data_path; /* Required: absolute; made with mode 0700 */
+	/* Required: the command, ended by NULL. argv[0] is absolute, or looked up in PATH. */
+	const char *const *argv;
+	/* "NAME=value", ended by NULL: added to the parent's environment without OUTBOARD_*. */
+	const char *const *env;
+	bool env_clear;	     /* start with an empty environment instead of the parent's */
+	const char *listen;  /* URI where the child listens; default unix://<data_path>/rpc.sock */
+	const char *connect; /* URI to connect to; default the child's rpc_addr */
+	/* Plugin for that of listen and connect whose scheme it claims; default by scheme. */
+	const char *transport;
+	const char *codec;	 /* default "msgpack" */
+	const char *const *auth; /* mechanisms in order, ended by NULL; see ob_client_options */
+	/* Permit mechanisms without encryption on a transport that others can reach. */
+	bool allow_plaintext;
+	uint32_t ready;		  /* enum ob_ready_mode */
 	int64_t ready_timeout_ms; /* default 60 s */
 	struct ob_restart_policy restart;
 	int stop_signal;	    /* default SIGINT */
-	int64_t stop_timeout_ms;    /* then SIGKILL; default 10 s */
+	int64_t stop_timeout_ms;    /* from stop_signal to SIGKILL; default 10 s */
 	int64_t health_interval_ms; /* between heartbeats; default 10 s, -1: none */
-	uint32_t health_misses; /* so many unanswered in a row make it unresponsive; default 2 */
+	/* After this many unanswered heartbeats in a row it is unresponsive; default 2. */
+	uint32_t health_misses;
 	uint32_t health_action; /* enum ob_health_action */
-	uint64_t version; /* what we expect of the child; a lower one shuts down and is restarted;
-			     0: do not ask */
-	const char *user; /* run as: names or numbers; default unchanged */
-	const char *group;
-	const char *cwd;
-	int32_t umask;			/* 0: inherited; -1: really 000 */
+	/* Expected version: a child with a lower one is restarted. 0: do not ask. */
+	uint64_t version;
+	const char *user;		/* name or number to run as; default unchanged */
+	const char *group;		/* the same */
+	const char *cwd;		/* absolute; default unchanged */
+	int32_t umask;			/* 0: unchanged; -1: 000 */
 	const struct ob_rlimit *limits; /* ended by a NULL name */
 	const char *stdin_path;		/* default /dev/null */
 	uint32_t log_pipe_bytes;	/* default 256 KiB */
 	uint32_t message_max;		/* bytes; default 4 MiB */
 	int64_t call_timeout_ms;	/* default 30 s */
-	ob_event_fn *on_event;
-	ob_log_fn *on_log;
-	void *user_data; /* of on_event and on_log */
+	ob_event_fn *on_event;		/* may be NULL */
+	ob_log_fn *on_log;		/* may be NULL */
+	void *user_data;		/* for on_event and on_log */
 	/*
-	 * Who may call what of the child, ended by NULL; NULL: whoever authenticates may call
-	 * everything. A rule is "allow|deny [CONDITION...] METHOD...", with the conditions
-	 * subject=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER parent, and methods as
-	 * "interface.method", "interface.*" or "*". The first that fits decides; the last must be
-	 * "allow *" or "deny *". The parent may always call outboard-control.
-	 * outboard-control.shutdown and outboard.supervise are not reached by "*", nor by the
-	 * "interface.*" of a rule that allows: they are the parent's alone, and anybody's who knows
-	 * the secret and the instance, unless a rule names them.
+	 * The ACL of the child, ended by NULL: who may call what. NULL: every authenticated peer
+	 * may call everything. A rule is
+	 *
+	 *   allow|deny [CONDITION...] METHOD...
+	 *
+	 *   CONDITION  subject=TEXT, method=NAME, uid=NUMBER, gid=NUMBER, cid=NUMBER or parent
+	 *   METHOD     "interface.method", "interface.*" or "*"
+	 *
+	 * The first rule that matches decides; the last one must be "allow *" or "deny *". The
+	 * parent may always call outboard-control. outboard-control.shutdown and outboard.supervise
+	 * are not matched by "*", nor by "interface.*" in an allow rule: without a rule that names
+	 * them they are only for peers that know the secret and the instance, such as the parent.
 	 */
 	const char *const *rules;
-	const char *const *peer_users; /* names or numbers: whom peercred admits to the child
-					  besides its own user, root, and us */
-	const char *const
-	    *peer_groups; /* the same by group: the one that the peer ran with when it connected */
-	/* Where the child sees us come from over a network, for it to keep seats for us: see
-	 * ob_server_options. NULL: not told */
+	/* Users that peercred admits to the child besides its own, root and the parent's: names or
+	 * numbers, ended by NULL. */
+	const char *const *peer_users;
+	/* The same for groups: the one that the peer ran with when it connected. */
+	const char *const *peer_groups;
+	/* The parent's address as the child sees it over a network:
+	 * ob_server_options.parent_address. NULL: unknown. */
 	const char *parent_address;
 };
 
@@ -161,11 +171,11 @@ struct ob_fault {
 typedef void ob_fault_fn(void *user, const struct ob_fault *fault);
 
 /*
- * Report every fault in options, one call of fault each, before this returns. Found are the faults
- * that ob_connector_new() would refuse, and besides:
+ * Report every fault in options, with one call of fault each, before this returns. That is what
+ * ob_connector_new() would refuse, and in addition:
  *
- *  - the transport of listen is not installed here (ob_connector_new() accepts that if connect is
- *    set: the child may be elsewhere),
+ *  - a transport of listen that is not installed here (ob_connector_new() accepts that if connect
+ *    is set, since the child may be on another machine),
  *  - user 65534 together with peercred, which refuses it,
  *  - files that are missing (OB_FAULT_FILE) and unsafe choices (OB_FAULT_WARNING).
  *
@@ -179,123 +189,142 @@ OB_API int ob_connector_options_check(ob_runtime *runtime,
 
 /* ---- The connector ---- */
 
-/* Make a connector; nothing is started or touched. Everything in options is checked and copied. */
+/*
+ * Make a connector. The options are checked and copied; nothing is started, and no file is touched.
+ * Close it with ob_connector_close().
+ */
 OB_API int ob_connector_new(ob_runtime *runtime, const struct ob_connector_options *options,
 			    ob_connector **ret_connector, struct ob_error *reterr);
 
 /*
- * Offer methods to the child: its calls and notifications arrive at these handlers. Before the
- * first start or reconnect only. The table and user must outlive the connector.
+ * Offer methods to the child: its calls and notifications go to these handlers. Only before the
+ * first start or reconnect. The table and user must outlive the connector.
  */
 OB_API int ob_connector_expose(ob_connector *connector, const char *interface_name,
 			       const struct ob_method *methods, void *user,
 			       struct ob_error *reterr);
 
 /*
- * Start the child and wait until it is ready. OB_EBUSY: another connector holds its data directory;
- * OB_EEXIST: it is running already; OB_EEXITED: it exited first; OB_ETIMEDOUT: not ready in
- * ready_timeout_ms (the child is ended). A caller's timeout or cancel ends the child too. Default
- * timeout: none beside ready_timeout_ms.
+ * Start the child and wait until it is ready. Default timeout: none besides ready_timeout_ms. If
+ * the call times out or is cancelled, the child is ended.
+ *
+ *   OB_EBUSY      another connector holds the data directory
+ *   OB_EEXIST     the child is running already
+ *   OB_EEXITED    it exited before it was ready
+ *   OB_ETIMEDOUT  it was not ready in time, and was ended
  */
 OB_API int ob_connector_start(ob_connector *connector, int64_t timeout_ms, ob_cancel *cancel,
 			      struct ob_error *reterr);
 OB_API int ob_connector_start_async(ob_connector *connector, ob_done_fn *done, void *user,
 				    struct ob_error *reterr);
 
-/* Stop it: signal, wait, SIGKILL to its process group. Succeeds when it is not running. A timeout
- * or cancel kills at once. */
+/*
+ * Stop the child: stop_signal, then after stop_timeout_ms SIGKILL to its process group. Succeeds if
+ * it is not running. If the call times out or is cancelled, SIGKILL is sent at once.
+ */
 OB_API int ob_connector_stop(ob_connector *connector, int64_t timeout_ms, ob_cancel *cancel,
 			     struct ob_error *reterr);
 OB_API int ob_connector_stop_async(ob_connector *connector, ob_done_fn *done, void *user,
 				   struct ob_error *reterr);
 
-/* Let go: the child lives on, and everything needed to find it again stays. Succeeds when it is not
- * running. */
+/*
+ * Stop supervising the child, which keeps running; another connector can adopt it. Succeeds if it
+ * is not running.
+ */
 OB_API int ob_connector_detach(ob_connector *connector, struct ob_error *reterr);
 OB_API int ob_connector_detach_async(ob_connector *connector, ob_done_fn *done, void *user,
 				     struct ob_error *reterr);
 
-/* Take over a child that runs already. Never starts one, never ends one. Default timeout:
- * ready_timeout_ms. */
+/*
+ * Adopt a child that is running. Never starts or ends a child. Default timeout: ready_timeout_ms.
+ */
 OB_API int ob_connector_reconnect(ob_connector *connector, int64_t timeout_ms, ob_cancel *cancel,
 				  struct ob_error *reterr);
 OB_API int ob_connector_reconnect_async(ob_connector *connector, ob_done_fn *done, void *user,
 					struct ob_error *reterr);
 
-/* Reconnect if a child is there, else start one. A child that lives but does not answer is waited
- * for, never doubled. */
+/*
+ * Adopt the child if it is running, else start it. A child that runs but does not answer is waited
+ * for; a second one is never started.
+ */
 OB_API int ob_connector_start_or_reconnect(ob_connector *connector, int64_t timeout_ms,
 					   ob_cancel *cancel, struct ob_error *reterr);
 OB_API int ob_connector_start_or_reconnect_async(ob_connector *connector, ob_done_fn *done,
 						 void *user, struct ob_error *reterr);
 
 /*
- * Start or adopt, and follow the restart policy from the first failure on, with nobody waiting:
- * what becomes of it is told by events. What a supervisor of many children wants, where
- * ob_connector_start() gives up when the first start fails.
+ * Adopt or start the child without waiting, and apply the restart policy from the first failure on;
+ * events report the outcome. For supervisors. ob_connector_start(), in contrast, fails if the first
+ * start fails.
  */
 OB_API int ob_connector_supervise(ob_connector *connector, struct ob_error *reterr);
 
 /*
- * Stop the child, unless it was detached, and free the connector. Blocks for at most 15 s on an
- * inline or threaded runtime; on an attached one, or inside a callback, it goes on by itself.
+ * Stop the child unless it was detached, and free the connector. Blocks for at most 15 s on an
+ * inline or threaded runtime. On an attached one, or inside a callback, it returns at once and the
+ * work goes on. connector may be NULL.
  */
 OB_API void ob_connector_close(ob_connector *connector);
 
-/* Any thread, and never waiting for anything. */
+/* ---- State ---- */
+
+/* Whether the child is running. Any thread; never blocks. */
 OB_API bool ob_connector_is_running(const ob_connector *connector);
 
-/* The child's pid, or 0. Any thread. */
+/* The pid of the child, or 0. Any thread; never blocks. */
 OB_API int32_t ob_connector_pid(const ob_connector *connector);
 
 enum ob_state {
-	OB_STATE_IDLE = 0,
-	OB_STATE_WAITING,
+	OB_STATE_IDLE = 0, /* never started */
+	OB_STATE_WAITING,  /* for what an earlier child left running to end */
 	OB_STATE_STARTING,
 	OB_STATE_ADOPTING,
 	OB_STATE_READY,
 	OB_STATE_STOPPING,
 	OB_STATE_STOPPED,
-	OB_STATE_BACKOFF,
-	OB_STATE_FAILED,
+	OB_STATE_BACKOFF, /* the next start follows after a delay */
+	OB_STATE_FAILED,  /* not restarted any more */
 	OB_STATE_DETACHED
 };
+
+/* The connection to the child. */
 enum ob_link { OB_LINK_DOWN = 0, OB_LINK_DIALING, OB_LINK_UP, OB_LINK_UNRESPONSIVE };
 
-/* All that is known of a child at one moment. Strings are copied into the struct. */
+/* The state of a child at one moment. The texts are copies. */
 struct ob_status {
 	uint32_t size;
 	uint32_t state;	   /* enum ob_state */
 	uint32_t link;	   /* enum ob_link */
 	int32_t pid;	   /* 0: none */
-	int64_t uptime_ms; /* since the process started; -1: not running */
-	uint32_t restarts; /* in all, by this connector and those before it */
-	int healthy;	   /* 1, 0, or -1: not known */
-	uint64_t version;  /* what it last said; 0: not known */
+	int64_t uptime_ms; /* since the process was started; -1: not running */
+	uint32_t restarts; /* in total, by this connector and earlier ones */
+	int healthy;	   /* 1, 0, or -1: unknown */
+	uint64_t version;  /* as last reported by the child; 0: unknown */
 	bool adopted;
-	bool stale; /* its options changed since it was started */
+	bool stale; /* the options have changed since it was started */
 	char address[256];
-	char last_error[256]; /* why it is not well; of one that runs and has no link, why the last
-				 dial failed */
+	/* Why the child is not well; if it runs without a connection, why the last dial failed. */
+	char last_error[256];
 };
 
 /* ret->size must be set. Any thread. */
 OB_API void ob_connector_status(const ob_connector *connector, struct ob_status *ret);
 
-/* "ready", "up", ... Any thread. */
+/* The name of a state or link, such as "ready" or "up". Any thread. */
 OB_API const char *ob_state_name(uint32_t state);
 OB_API const char *ob_link_name(uint32_t link);
 
-/* The client of the whole child. Borrowed; valid until the connector is closed. */
+/* ---- Clients of the child ---- */
+
+/* The client of all interfaces. Borrowed; valid until the connector is closed. */
 OB_API ob_client *ob_connector_client(ob_connector *connector);
 
-/* The client of its control interface. Borrowed. */
+/* The client of the interface outboard-control. Borrowed in the same way. */
 OB_API ob_client *ob_connector_control(ob_connector *connector);
 
 /*
- * A client of one of the child's interfaces, whose methods are then called by their bare names.
- * OB_ENOENT, "unknown object: NAME", when the child has none of that name. Free it with
- * ob_client_free().
+ * Make a client of one interface, on which methods have their bare names. Free it with
+ * ob_client_free(). OB_ENOENT, "unknown object: NAME": the child has no such interface.
  */
 OB_API int ob_connector_connect_interface(ob_connector *connector, const char *interface_name,
 					  int64_t timeout_ms, ob_client **ret_client,

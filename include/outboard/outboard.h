@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outboard/outboard.h - run parts of a program out of process and treat them as a library.
+ * outboard/outboard.h - run parts of a program out of process and use them like a library.
  *
- * The parent makes an ob_runtime and, for each child, an ob_connector; it starts the child, calls
- * it through an ob_client, and gets its logs and events. The child makes an ob_server, exposes
- * interfaces on it and runs it. Both talk over a transport, a codec and authenticators that are
- * plugins, chosen by name in options or config.
+ * The parent makes an ob_runtime and an ob_connector for each child. It starts the child, calls it
+ * through an ob_client, and receives its logs and events. The child makes an ob_server, exposes
+ * interfaces on it and runs it. The transport, the codec and the authenticators between them are
+ * plugins, chosen by name in options or in a config.
  *
- * This header includes all headers for users. The conventions are in runtime.h.
+ * This header includes all headers for users:
+ *
+ *   runtime.h    the event loop, and the conventions of all headers
+ *   connector.h  the parent: start, supervise, adopt and stop a child
+ *   client.h     calls to a peer, and handlers of calls from it
+ *   server.h     the child: expose interfaces and serve them
+ *   log.h        log records
+ *   child.h      a child by its data directory alone
+ *   config.h     outboard.json, which parent and child share
+ *   file.h       small private files
+ *   json.h       values from and to JSON
+ *   plugin.h     the plugins of a runtime, and plugin files
+ *   watch.h      descriptors, signals and timers on a runtime
+ *
+ * Plugins include abi.h, value.h and one of transport.h, codec.h and auth.h instead.
  */
 #ifndef OUTBOARD_OUTBOARD_H
 #define OUTBOARD_OUTBOARD_H

@@ -43,8 +43,7 @@ struct ob_plugin_info {
 	const char *origin;	    /* the file, or the origin given to ob_plugin_register() */
 	const char *const *schemes; /* of a transport, ended by NULL; else NULL */
 	uint32_t flags;		    /* enum ob_transport_flag or enum ob_auth_flag, by kind */
-	/* Sizes as the plugin was compiled; they may differ from those of this library's headers.
-	 */
+	/* Sizes as the plugin was compiled; they may differ from those of these headers. */
 	uint32_t descriptor_size;
 	uint32_t table_size;
 	/*

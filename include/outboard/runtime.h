@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outboard/runtime.h - the event loop and the plugins that all other objects share.
+ * outboard/runtime.h - the event loop that all other objects share, and small common types.
  *
  * Conventions of all headers for users:
  *
- *  - Functions return OB_OK or a negative OB_E... code (abi.h); reterr may be NULL, else it is
- * written on failure. Results (ret_...) are written on success only.
- *  - Options structs begin with `size`: set it to sizeof, and all else to zero for the default. A
- * newer struct works on an older library as long as the members it does not know are zero.
- *  - Durations are milliseconds. In options 0 means "the default" and -1 means "none".
- *  - timeout_ms of a blocking call: 0 is that call's default, a negative value no limit. The call
- * returns OB_ETIMEDOUT, or OB_ECANCELED when its ob_cancel (which may be NULL) fires.
- *  - Every blocking call has an _async twin. The twin returns OB_OK when the work has begun, and
- * then `done` (which may be NULL) is called exactly once, on the loop's thread; otherwise it
- * returns the failure and done is not called.
- *  - Strings are UTF-8 and are copied unless said otherwise.
- *  - Threads: on a threaded runtime every function may be called from any thread. On an inline or
- * attached runtime all calls come from the thread that runs the loop, but for those marked "any
- * thread". Callbacks run on the loop's thread and must not block; a blocking call made inside one
- * returns OB_EDEADLK. A threaded runtime's callbacks run under its lock: do not wait in one for a
- * mutex that another thread holds while it calls a function of this library. Freeing or closing any
- * object but the runtime inside a callback is allowed; it takes effect when the callback has
- *    returned.
- *  - The _free and _close functions take NULL.
+ *  - Results. Functions return OB_OK or a negative OB_E... code (abi.h). reterr may be NULL; else
+ *    it is written on failure. Results (ret_...) are written only on success.
+ *  - Options structs begin with `size`: set it to sizeof the struct, and every member that is not
+ *    needed to zero, which means its default. A newer struct works with an older library as long
+ *    as the members that the library does not know are zero. Result structs begin with `size` too;
+ *    set it where the function says so.
+ *  - Members marked "Required" must be set. Pointers may be NULL where the header says so.
+ *  - Durations are milliseconds. In options 0 means the default and -1 means none.
+ *  - timeout_ms of a blocking call: 0 means the default of that call, a negative value no limit.
+ *    The call returns OB_ETIMEDOUT, or OB_ECANCELED when its ob_cancel (which may be NULL) is
+ *    fired.
+ *  - Every blocking call has an _async twin. The twin returns OB_OK when the work has begun; then
+ *    `done` (which may be NULL) is called exactly once, on the loop's thread. Otherwise the twin
+ *    returns the failure, and done is not called.
+ *  - Strings are UTF-8. The library copies them unless the header says that they are borrowed.
+ *  - Threads. On a threaded runtime every function may be called from any thread. On an inline or
+ *    attached runtime all calls come from the thread that runs the loop, except for functions
+ *    marked "any thread".
+ *  - Callbacks run on the loop's thread and must not block; a blocking call inside a callback
+ *    returns OB_EDEADLK. On a threaded runtime callbacks run under the lock of the runtime: do not
+ *    wait in one for a mutex that another thread holds while it calls this library. A callback may
+ *    free or close any object except the runtime; that takes effect when the callback has returned.
+ *  - The _free and _close functions accept NULL.
  */
 #ifndef OUTBOARD_RUNTIME_H
 #define OUTBOARD_RUNTIME_H
@@ -62,55 +66,64 @@ typedef struct ob_log_writer ob_log_writer;
 typedef struct ob_log_reader ob_log_reader;
 struct ev_loop;
 
-/* The library's version, as "0.1.0". Any thread. */
+/* The version of the library, such as "0.1.0". Any thread. */
 OB_API const char *ob_version(void);
 
-/* The symbol of a code, as "OB_EBUSY"; "OB_?" for a number it does not know. Any thread. */
+/* The name of a code, such as "OB_EBUSY"; "OB_?" for an unknown number. Any thread. */
 OB_API const char *ob_result_name(int code);
 
-/* The end of an asynchronous operation. err is NULL when result is OB_OK, else valid for the length
- * of the call. */
+/*
+ * The end of an asynchronous operation. err is NULL if result is OB_OK; else it is valid for the
+ * length of the call.
+ */
 typedef void ob_done_fn(void *user, int result, const struct ob_error *err);
 
 /* ---- Runtime ---- */
 
 /*
- * A runtime is a loop and the plugins it knows. Which thread turns the loop is its mode:
+ * A runtime is an event loop and the plugins it has loaded. The mode says which thread turns the
+ * loop:
  *
- *  inline    none: a blocking call turns the loop until it is done, ob_runtime_run() turns it on
- * request. No thread switch, so it is the fastest for a plain program; nothing happens between
- * calls. threaded  a thread of its own. Blocking calls come from any other thread. attached  the
- * application's libev loop. Asynchronous calls only, from the loop's thread; blocking ones return
- *            OB_EDEADLK. libev's default loop is fine too.
+ *   inline    The thread that calls. A blocking call turns the loop until it is done;
+ *             ob_runtime_run() turns it on request. Nothing happens between calls. There is no
+ *             thread switch, so this is the fastest mode for a plain program.
+ *   threaded  A thread of the runtime. Blocking calls may come from any other thread.
+ *   attached  The application, with its own libev loop (libev's default loop works too). Only
+ *             asynchronous calls, from the loop's thread; blocking calls return OB_EDEADLK.
  */
 enum ob_runtime_mode { OB_RUNTIME_INLINE = 0, OB_RUNTIME_THREADED, OB_RUNTIME_ATTACHED };
 
 struct ob_runtime_options {
 	uint32_t size;
 	uint32_t mode;	      /* enum ob_runtime_mode */
-	struct ev_loop *loop; /* attached only; must outlive the runtime */
+	struct ev_loop *loop; /* Required for attached, else NULL. Must outlive the runtime */
 	/*
-	 * Directories of plugins, absolute, ended by NULL. NULL: those of OUTBOARD_PLUGIN_PATH
-	 * (colon-separated; ignored in a setuid program), then the directory of the installation. A
-	 * plugin `unix` is DIR/unix.so, loaded when first needed.
+	 * Directories of plugins: absolute, ended by NULL. NULL means the directories of the
+	 * environment variable OUTBOARD_PLUGIN_PATH (separated by colons; ignored in a setuid
+	 * program), then the one of the installation. The plugin `unix` is the file DIR/unix.so; it
+	 * is loaded when it is first needed.
 	 */
 	const char *const *plugin_path;
-	/* After I/O, poll without sleeping for so long before sleeping again: lower latency for
-	 * CPU. Default 0: off. */
+	/*
+	 * After I/O, poll for this many microseconds before sleeping. Lowers latency and costs CPU
+	 * time. Default 0: off.
+	 */
 	uint32_t busy_poll_us;
 };
 
-/* Make a runtime. options may be NULL: an inline one. */
+/* Make a runtime. options may be NULL: an inline runtime. */
 OB_API int ob_runtime_new(const struct ob_runtime_options *options, ob_runtime **ret_runtime,
 			  struct ob_error *reterr);
 
-/* Free it. Its connectors, servers and clients must have been closed before; a threaded one's
- * thread is joined. */
+/*
+ * Free a runtime. Its connectors, servers, clients, watches and log readers must have been closed
+ * before. The thread of a threaded runtime is joined.
+ */
 OB_API void ob_runtime_free(ob_runtime *runtime);
 
 /*
- * Inline only: turn the loop until ob_runtime_stop(), or until timeout_ms have passed (then
- * OB_ETIMEDOUT; 0 handles what is ready and returns; negative: no limit).
+ * Inline runtimes only: turn the loop until ob_runtime_stop() is called (OB_OK) or timeout_ms have
+ * passed (OB_ETIMEDOUT). 0: handle what is ready and return. Negative: no limit.
  */
 OB_API int ob_runtime_run(ob_runtime *runtime, int64_t timeout_ms);
 
@@ -119,20 +132,20 @@ OB_API void ob_runtime_stop(ob_runtime *runtime);
 
 /* ---- Cancelling a blocking call ---- */
 
-/* A flag that any number of blocking calls may watch. Fired once, it stays fired. */
+/* A flag that any number of blocking calls may watch. Once fired it stays fired. */
 OB_API int ob_cancel_new(ob_cancel **ret_cancel, struct ob_error *reterr);
 
-/* End every call that watches it with OB_ECANCELED. Any thread; safe in a signal handler. */
+/* End every call that watches the flag with OB_ECANCELED. Any thread; safe in a signal handler. */
 OB_API void ob_cancel_fire(ob_cancel *cancel);
 
-/* No call may be watching it any more. */
+/* Free the flag. No call may be watching it. */
 OB_API void ob_cancel_free(ob_cancel *cancel);
 
 /* ---- Durations as text ---- */
 
 /*
  * Parse a duration such as "250ms", "2s" or "1m30s" into milliseconds: numbers with the units h, m,
- * s and ms, in this order. Fractions ("1.5s") may not be finer than a millisecond. A unit is
+ * s and ms, in this order. Fractions ("1.5s") must not be finer than a millisecond. A unit is
  * required ("0s", not "0"). At most 10 years. OB_EINVAL says what is wrong. Any thread.
  */
 OB_API int ob_duration_parse(const char *text, int64_t *ret_ms, struct ob_error *reterr);
@@ -146,29 +159,38 @@ OB_API void ob_duration_format(int64_t ms, char *text, size_t size);
 /* ---- Memory for values ---- */
 
 /*
- * Make an arena: memory for trees, freed all at once. It gives at most budget bytes, rounded up to
- * its block size. An arena has no lock: use it on one thread at a time.
+ * Make an arena: memory for trees of values, which is freed all at once. Besides its first block of
+ * 4 KiB or one piece it gives at most budget bytes. An arena has no lock: use it on one thread at a
+ * time.
  */
 OB_API int ob_arena_new(size_t budget, struct ob_arena **ret_arena, struct ob_error *reterr);
 
-/* Forget all pieces. One block of memory is kept for the next ones. */
+/* Forget all pieces. The first block of memory is kept and used again. */
 OB_API void ob_arena_reset(struct ob_arena *arena);
 
-/* Free it, with all pieces. arena may be NULL. */
+/* Free an arena with all its pieces. arena may be NULL. */
 OB_API void ob_arena_free(struct ob_arena *arena);
 
 /* ---- Building values by format ---- */
 
 /*
- * Append values to a builder as format says; white space, ',' and ':' are only for the reader. The
- * pieces:
+ * Append values to a builder, as the format says. White space, ',' and ':' are ignored. Each other
+ * character is a piece, and most take arguments:
  *
- *   n  nil                     s  const char * (NULL makes nil)         [ ]  an array
- *   b  int, a truth value      S  const char *, size_t                  { }  a map: an s or S key,
- * then a value, ... i  int                     B  const void *, size_t (binary)         v    const
- * struct ob_value *, the whole tree I  int64_t                 U  uint64_t d    double
+ *   n  nil
+ *   b  int: a truth value
+ *   i  int
+ *   I  int64_t
+ *   U  uint64_t
+ *   d  double
+ *   s  const char *: a string; NULL makes nil
+ *   S  const char *, size_t: a string of this length
+ *   B  const void *, size_t: binary
+ *   v  const struct ob_value *: a whole tree; NULL makes nil
+ *   [ ]  an array
+ *   { }  a map: a key (s or S), then a value, and so on
  *
- * Strings and trees are borrowed. Errors are remembered in the builder (see ob_builder_finish).
+ * Strings and trees are borrowed. The builder remembers errors: see ob_builder_finish().
  */
 OB_API void ob_build(struct ob_builder *builder, const char *format, ...);
 OB_API void ob_buildv(struct ob_builder *builder, const char *format, va_list args);

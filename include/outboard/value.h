@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outboard/value.h - the neutral value that every codec reads and writes.
+ * outboard/value.h - values that do not depend on a codec; every codec reads and writes them.
  *
- * A value is a small tree: nil, bool, integer, double, string, binary, array, map. Read it with the
- * ob_get_... and ob_value_... functions; write it with an ob_builder. Trees live in an arena and
- * borrow their strings; they are freed with it, never node by node. All of this is inline, so that
- * plugins need no library for it.
+ * A value is a tree of nil, bool, integer, double, string, binary, array and map. Read it with the
+ * ob_get_... and ob_value_... functions; make it with an ob_builder. A tree lives in an arena, from
+ * which it is freed as a whole, and borrows its strings. All functions are inline, so that plugins
+ * need no library.
  */
 #ifndef OUTBOARD_VALUE_H
 #define OUTBOARD_VALUE_H
@@ -19,7 +19,7 @@ extern "C" {
 enum ob_type {
 	OB_NIL = 0,
 	OB_BOOL,
-	OB_INT,	   /* any integer that fits int64_t, the unsigned ones included */
+	OB_INT,	   /* any integer that fits into int64_t */
 	OB_UINT,   /* only integers above INT64_MAX */
 	OB_DOUBLE, /* finite */
 	OB_STRING, /* UTF-8, may hold NUL */
@@ -28,7 +28,7 @@ enum ob_type {
 	OB_MAP /* ordered; keys are strings */
 };
 
-/* Containers nest at most this deep, the outermost included, unless a limit says less. */
+/* The largest depth of containers within containers, the outermost included. */
 #define OB_DEPTH_MAX 24
 
 struct ob_pair;
@@ -56,14 +56,13 @@ struct ob_pair {
 
 /* ---- Text ---- */
 
-/* Whether the bytes are well-formed UTF-8 (Unicode 15, table 3-7). Runs of ASCII are skipped a word
- * at a time. */
+/* Whether the bytes are well-formed UTF-8 (Unicode 15, table 3-7). */
 static inline bool ob_is_utf8(struct ob_bytes text)
 {
 	const uint8_t *p = text.data, *end;
 	uint64_t word;
 	if (text.len == 0) {
-		return true; /* then data may be NULL */
+		return true; /* data may be NULL */
 	}
 	end = p + text.len;
 	while (p < end) {
@@ -116,7 +115,7 @@ static inline struct ob_value ob_int(int64_t i)
 	return v;
 }
 
-/* An OB_INT when it fits, so that equal numbers are equal values. */
+/* An OB_INT if the number fits, so that equal numbers are equal values. */
 static inline struct ob_value ob_uint(uint64_t u)
 {
 	struct ob_value v = ob_nil();
@@ -136,7 +135,7 @@ static inline struct ob_value ob_double(double d)
 	return v;
 }
 
-/* Borrows text. len must fit 32 bits. */
+/* Borrows text. len must fit into 32 bits. */
 static inline struct ob_value ob_stringn(const char *text, size_t len)
 {
 	struct ob_value v = ob_nil();
@@ -152,7 +151,7 @@ static inline struct ob_value ob_string(const char *text)
 	return text != NULL ? ob_stringn(text, strlen(text)) : ob_nil();
 }
 
-/* Borrows data. len must fit 32 bits. */
+/* Borrows data. len must fit into 32 bits. */
 static inline struct ob_value ob_binary(const void *data, size_t len)
 {
 	struct ob_value v = ob_nil();
@@ -182,7 +181,7 @@ static inline struct ob_value ob_map(const struct ob_pair *pairs, uint32_t count
 	return v;
 }
 
-/* ---- Reading: every reader takes NULL for "no such value" and then says no ---- */
+/* ---- Reading. v may be NULL, which is no value: the result is then false or NULL ---- */
 
 static inline bool ob_is_nil(const struct ob_value *v)
 {
@@ -198,7 +197,7 @@ static inline bool ob_get_bool(const struct ob_value *v, bool *ret)
 	return true;
 }
 
-/* An integer that fits int64_t. A double is not an integer, even 1.0. */
+/* An integer that fits into int64_t. A double is not an integer, not even 1.0. */
 static inline bool ob_get_int(const struct ob_value *v, int64_t *ret)
 {
 	if (v == NULL || v->type != OB_INT) {
@@ -240,7 +239,7 @@ static inline bool ob_get_double(const struct ob_value *v, double *ret)
 	return true;
 }
 
-/* The text, borrowed, not NUL-terminated. */
+/* The text of a string: borrowed, not NUL-terminated. */
 static inline bool ob_get_string(const struct ob_value *v, struct ob_bytes *ret)
 {
 	if (v == NULL || v->type != OB_STRING) {
@@ -250,7 +249,7 @@ static inline bool ob_get_string(const struct ob_value *v, struct ob_bytes *ret)
 	return true;
 }
 
-/* The bytes of a binary, or of a string (older MessagePack peers have no binary). */
+/* The bytes of a binary or of a string (older MessagePack peers have no binary). */
 static inline bool ob_get_binary(const struct ob_value *v, struct ob_bytes *ret)
 {
 	if (v == NULL || (v->type != OB_BINARY && v->type != OB_STRING)) {
@@ -260,13 +259,13 @@ static inline bool ob_get_binary(const struct ob_value *v, struct ob_bytes *ret)
 	return true;
 }
 
-/* Item i of an array; NULL when v is no array or has fewer. */
+/* Item i of an array; NULL: v is not an array, or is shorter. */
 static inline const struct ob_value *ob_value_at(const struct ob_value *v, uint32_t i)
 {
 	return v != NULL && v->type == OB_ARRAY && i < v->count ? &v->as.items[i] : NULL;
 }
 
-/* The value of a map's first key of that name; NULL when v is no map or has none. */
+/* The value of the first such key of a map; NULL: v is not a map, or has no such key. */
 static inline const struct ob_value *ob_value_find(const struct ob_value *v, const char *key)
 {
 	size_t len = strlen(key);
@@ -283,8 +282,8 @@ static inline const struct ob_value *ob_value_find(const struct ob_value *v, con
 	return NULL;
 }
 
-/* Parameter of a call: by position when params is an array, by name when it is a map; NULL when
- * absent. */
+/* A parameter of a call: by position if params is an array, by name if it is a map; NULL: absent.
+ */
 static inline const struct ob_value *ob_params_get(const struct ob_value *params, uint32_t index,
 						   const char *name)
 {
@@ -294,7 +293,7 @@ static inline const struct ob_value *ob_params_get(const struct ob_value *params
 	return ob_value_at(params, index);
 }
 
-/* Order of two keys: by bytes, then by length. */
+/* The order of two keys: by bytes, then by length. */
 static inline int ob_key_compare(const struct ob_value *a, const struct ob_value *b)
 {
 	uint32_t n = a->count < b->count ? a->count : b->count;
@@ -302,7 +301,7 @@ static inline int ob_key_compare(const struct ob_value *a, const struct ob_value
 	return order != 0 ? order : (a->count > b->count) - (a->count < b->count);
 }
 
-/* One step of a heap sort: let the key at i sink to its place among the first n. */
+/* A step of heap sort: move the key at i down to its place among the first n. */
 static inline void ob_keys_sift(const struct ob_value **keys, uint32_t i, uint32_t n)
 {
 	while (i < n / 2) {
@@ -321,9 +320,8 @@ static inline void ob_keys_sift(const struct ob_value **keys, uint32_t i, uint32
 }
 
 /*
- * Whether two keys of a map are equal: 1 or 0, or OB_ENOMEM. For codecs, which must refuse such
- * maps. Never quadratic in the number of keys, however they were chosen; large maps take scratch
- * memory from arena.
+ * Whether two keys of a map are equal: 1, 0 or OB_ENOMEM. Codecs must refuse such maps. The time is
+ * never quadratic in the number of keys. Large maps take memory from arena.
  */
 static inline int ob_map_has_duplicates(const struct ob_pair *pairs, uint32_t count,
 					struct ob_arena *arena)
@@ -366,29 +364,36 @@ static inline int ob_map_has_duplicates(const struct ob_pair *pairs, uint32_t co
 /* ---- Builder ---- */
 
 /*
- * Writes a tree front to back: ob_build_map(&b); ob_build_key(&b, "n"); ob_build_int(&b, 1);
- * ob_build_end(&b); Errors are remembered, so check once, at ob_builder_finish(). Strings are
- * borrowed; ob_build_copy...() copies. Start each builder with ob_builder_init(); it needs no
- * freeing beyond its arena.
+ * Makes a tree from front to back:
+ *
+ *   ob_builder_init(&b, arena);
+ *   ob_build_map(&b);
+ *   ob_build_key(&b, "n");
+ *   ob_build_int(&b, 1);
+ *   ob_build_end(&b);
+ *   r = ob_builder_finish(&b, &value);
+ *
+ * The builder remembers the first error, so it is enough to check the result of
+ * ob_builder_finish(). Strings are borrowed; ob_build_copy() copies. A builder is not freed; its
+ * memory is the arena's.
  */
 #define OB_BUILDER_INLINE 16
 
 struct ob_builder {
 	struct ob_arena *arena;
-	struct ob_value *stack; /* finished values that wait for their container to end */
+	struct ob_value *stack; /* complete values whose container has not ended */
 	uint32_t used;
 	uint32_t room;
 	uint32_t depth;
 	int error; /* OB_OK, OB_ENOMEM, OB_ETOOBIG (too deep) or OB_EINVAL (misuse) */
 	struct {
-		uint32_t base; /* where this container's values start on the stack */
+		uint32_t base; /* where the values of this container start on the stack */
 		uint8_t type;
 	} open[OB_DEPTH_MAX];
 	struct ob_value first[OB_BUILDER_INLINE];
 };
 
-/* Start (or start over). Trees are made in arena, which the caller owns and which must outlive
- * them. */
+/* Start, or start over. The tree is made in arena, which the caller owns and must keep as long. */
 static inline void ob_builder_init(struct ob_builder *b, struct ob_arena *arena)
 {
 	b->arena = arena;
@@ -462,7 +467,7 @@ static inline void ob_build_binary(struct ob_builder *b, const void *v, size_t n
 	ob_build_value(b, ob_binary(v, n));
 }
 
-/* A string that is copied into the arena. */
+/* A string, copied into the arena. */
 static inline void ob_build_copy(struct ob_builder *b, const char *v, size_t n)
 {
 	char *copy = n <= UINT32_MAX ? (char *)ob_arena_alloc(b->arena, n) : NULL;
@@ -487,23 +492,23 @@ static inline void ob_build_begin(struct ob_builder *b, uint8_t type)
 	b->depth++;
 }
 
-/* Begin an array; the values that follow are its items, until ob_build_end(). */
+/* Begin an array. The values up to ob_build_end() are its items. */
 static inline void ob_build_array(struct ob_builder *b)
 {
 	ob_build_begin(b, OB_ARRAY);
 }
-/* Begin a map; then ob_build_key() and a value by turns, until ob_build_end(). */
+/* Begin a map. ob_build_key() and a value follow in turns, up to ob_build_end(). */
 static inline void ob_build_map(struct ob_builder *b)
 {
 	ob_build_begin(b, OB_MAP);
 }
-/* The key of the next value. Borrows. */
+/* The key of the next value, borrowed. */
 static inline void ob_build_key(struct ob_builder *b, const char *key)
 {
 	ob_build_value(b, ob_string(key));
 }
 
-/* Whether the values of an open map are strings and values by turns. */
+/* Whether the values of an open map are keys and values in turns. */
 static inline bool ob_builder_keys_ok(const struct ob_value *flat, uint32_t n)
 {
 	uint32_t i;
@@ -542,13 +547,12 @@ static inline void ob_build_end(struct ob_builder *b)
 		memcpy(flat, b->stack + base, n * sizeof *flat);
 	}
 	b->used = base;
-	/* A pair is two values in a row, so the flat run is the array of pairs. */
+	/* A pair is two values in a row, so the values are an array of pairs. */
 	ob_build_value(b, type == OB_MAP ? ob_map((const struct ob_pair *)(const void *)flat, n / 2)
 					 : ob_array(flat, n));
 }
 
-/* The finished tree in *ret; OB_EINVAL when containers are open or there is not exactly one value.
- */
+/* Store the tree in *ret. OB_EINVAL: a container is open, or there is not exactly one value. */
 static inline int ob_builder_finish(struct ob_builder *b, struct ob_value *ret)
 {
 	if (b->error == OB_OK && (b->depth != 0 || b->used != 1)) {
