@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum kind { TEXT, TOKEN, NUMBER, FLAG };
+enum kind { TEXT, LIST, TOKEN, NUMBER, FLAG };
 
 /* The keys, in the order in which they are written. */
 static const struct field {
@@ -25,12 +25,12 @@ static const struct field {
     {"name", offsetof(struct ob_config, name), TEXT, false},
     {"listen", offsetof(struct ob_config, listen), TEXT, false},
     {"codec", offsetof(struct ob_config, codec), TEXT, false},
-    {"auth", offsetof(struct ob_config, auth), TEXT, false},
+    {"auth", offsetof(struct ob_config, auth), LIST, false},
     {"instance", offsetof(struct ob_config, instance), TEXT, false},
     {"allow_plaintext", offsetof(struct ob_config, allow_plaintext), FLAG, false},
-    {"rules", offsetof(struct ob_config, rules), TEXT, false},
-    {"peer_uids", offsetof(struct ob_config, peer_uids), TEXT, false},
-    {"peer_gids", offsetof(struct ob_config, peer_gids), TEXT, false},
+    {"rules", offsetof(struct ob_config, rules), LIST, false},
+    {"peer_uids", offsetof(struct ob_config, peer_uids), LIST, false},
+    {"peer_gids", offsetof(struct ob_config, peer_gids), LIST, false},
     {"parent_address", offsetof(struct ob_config, parent_address), TEXT, false},
     {"transport", offsetof(struct ob_config, transport), TEXT, false},
     {"heartbeat_ms", offsetof(struct ob_config, heartbeat_ms), NUMBER, false},
@@ -52,8 +52,7 @@ static int64_t *number_of(const struct ob_config *config, const struct field *fi
 	return (int64_t *)(void *)((char *)(uintptr_t)config + field->offset);
 }
 
-/* Whether a config of this size has the field: those that were added later are behind the others.
- */
+/* Whether a config of this size has the field. Fields of later versions are behind the others. */
 static bool has(const struct ob_config *config, const struct field *field)
 {
 	return field->offset < config->size;
@@ -62,6 +61,16 @@ static bool has(const struct ob_config *config, const struct field *field)
 static size_t size_of(const struct ob_config *config)
 {
 	return config->size < sizeof *config ? config->size : sizeof *config;
+}
+
+static bool is_text(const struct field *field)
+{
+	return field->kind == TEXT || field->kind == LIST || field->kind == TOKEN;
+}
+
+static size_t text_max(const struct field *field)
+{
+	return field->kind == LIST ? OBI_CHILD_CONFIG_LIST_MAX : OBI_CHILD_CONFIG_TEXT_MAX;
 }
 
 static void wipe(char *text)
@@ -96,8 +105,7 @@ int obi_child_config_set(char **field, const char *text)
 void obi_child_config_clear(struct ob_config *config)
 {
 	for (size_t i = 0; i < FIELDS; i++) {
-		if (has(config, &fields[i]) &&
-		    (fields[i].kind == TEXT || fields[i].kind == TOKEN)) {
+		if (has(config, &fields[i]) && is_text(&fields[i])) {
 			wipe(*text_of(config, &fields[i]));
 		}
 	}
@@ -122,6 +130,12 @@ static bool is_token(struct ob_bytes text)
 	return true;
 }
 
+static int too_long(const struct field *field, struct ob_error *reterr)
+{
+	return obi_fail(reterr, OB_EINVAL, 0, "%s: longer than %zu bytes", field->key,
+			text_max(field));
+}
+
 static int take_text(const struct field *field, const struct ob_value *value,
 		     struct ob_config *config, struct ob_error *reterr)
 {
@@ -131,6 +145,9 @@ static int take_text(const struct field *field, const struct ob_value *value,
 	}
 	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
 		return obi_fail(reterr, OB_EINVAL, 0, "%s: must not hold a NUL", field->key);
+	}
+	if (text.len > text_max(field)) {
+		return too_long(field, reterr);
 	}
 	if (field->kind == TOKEN && text.len > 0 && !is_token(text)) {
 		return obi_fail(reterr, OB_EINVAL, 0, "%s: must be 64 hex digits", field->key);
@@ -173,8 +190,7 @@ static int take(const struct field *field, const struct ob_value *value, struct 
 	}
 }
 
-/* A key whose field the caller's struct is too old to have is unknown to him: it is kept as those
- * are. */
+/* A key whose field is not in the caller's older struct counts as unknown. */
 static const struct field *find_field(const struct ob_config *config, const struct ob_value *key)
 {
 	for (size_t i = 0; i < FIELDS; i++) {
@@ -185,6 +201,13 @@ static const struct field *find_field(const struct ob_config *config, const stru
 	}
 	return NULL;
 }
+
+/* The unknown members. */
+struct kept {
+	char *text;
+	size_t len;
+	size_t room;
+};
 
 static const char *skip_string(const char *at)
 {
@@ -218,9 +241,9 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Keep one unknown member, `"key":value` as it stands, behind those that are there. */
-static int keep(const char *start, const char *end, struct ob_config *config,
-		struct ob_error *reterr)
+/* Append one unknown member, `"key":value` as it stands, to what is kept. All of them together are
+ * no longer than the text, so the room is taken once. */
+static int keep(const char *start, const char *end, struct kept *kept, struct ob_error *reterr)
 {
 	while (is_space(*start)) {
 		start++;
@@ -228,51 +251,52 @@ static int keep(const char *start, const char *end, struct ob_config *config,
 	while (is_space(end[-1])) {
 		end--;
 	}
-	char *old = config->extra;
-	size_t had = old != NULL ? strlen(old) : 0, len = (size_t)(end - start);
-	char *text = realloc(old, had + 1 + len + 1);
-	if (text == NULL) {
+	if (kept->text == NULL && (kept->text = malloc(kept->room)) == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	config->extra = text;
-	if (had > 0) {
-		text[had++] = ',';
+	if (kept->len > 0) {
+		kept->text[kept->len++] = ',';
 	}
-	memcpy(text + had, start, len);
-	text[had + len] = '\0';
+	memcpy(kept->text + kept->len, start, (size_t)(end - start));
+	kept->len += (size_t)(end - start);
+	kept->text[kept->len] = '\0';
 	return OB_OK;
 }
 
 static int take_all(struct ob_bytes text, const struct ob_value *tree, struct ob_config *config,
 		    struct ob_error *reterr)
 {
+	struct kept kept = {.room = text.len};
 	if (tree->type != OB_MAP) {
 		return obi_fail(reterr, OB_EINVAL, 0, "not a JSON object");
 	}
-	/* The pairs come in the text's order, so the text is walked beside them. */
+	/* The pairs are in the order of the text, so both are walked in step. */
 	const char *at = memchr(text.data, '{', text.len);
 	int r = OB_OK;
 	for (uint32_t i = 0; i < tree->count && r == OB_OK; i++) {
 		const struct field *field = find_field(config, &tree->as.pairs[i].key);
 		const char *end = skip_member(at + 1);
 		r = field != NULL ? take(field, &tree->as.pairs[i].value, config, reterr)
-				  : keep(at + 1, end, config, reterr);
+				  : keep(at + 1, end, &kept, reterr);
 		at = end;
 	}
+	config->extra = kept.text;
 	return r;
 }
 
 int obi_child_config_parse(struct ob_bytes text, struct ob_config *ret, struct ob_error *reterr)
 {
-	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX};
+	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX,
+					       .values = OBI_CHILD_CONFIG_VALUES};
 	struct ob_config config = {.size = ret->size};
 	struct ob_error err = {0};
 	struct obi_arena arena;
 	struct ob_value tree;
 	obi_arena_init(&arena, 64 * (size_t)OBI_CHILD_CONFIG_MAX);
-	int r = text.len <= OBI_CHILD_CONFIG_MAX
-		    ? obi_json_parse(text, &arena.ob, &limits, &tree, &err)
-		    : obi_fail(&err, OB_ETOOBIG, 0, "larger than 1 MiB");
+	int r =
+	    text.len <= OBI_CHILD_CONFIG_MAX
+		? obi_json_parse(text, &arena.ob, &limits, &tree, &err)
+		: obi_fail(&err, OB_ETOOBIG, 0, "larger than %d KiB", OBI_CHILD_CONFIG_MAX / 1024);
 	if (r == OB_OK) {
 		r = take_all(text, &tree, &config, &err);
 	}
@@ -314,6 +338,9 @@ static int put(const struct ob_config *config, const struct field *field, struct
 	struct ob_value value = value_of(config, field);
 	if (ob_is_nil(&value)) {
 		return OB_OK;
+	}
+	if (is_text(field) && value.count > text_max(field)) {
+		return too_long(field, reterr);
 	}
 	ob_sink_text(out, field == fields ? "{\"" : ",\"");
 	ob_sink_text(out, field->key);

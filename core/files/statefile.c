@@ -10,9 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STATE_MAX = 64 * 1024 };
+enum { STATE_MAX = 64 * 1024, VALUES_MAX = 1024 };
 
-enum kind { TEXT, SAYING, U32, U64, I64, BOOL, STATE, DESIRED, EXIT };
+/* The last ms of the year 9999. Sums and differences of two times do not overflow. */
+#define TIME_MAX INT64_C(253402300799999)
+
+enum kind { TEXT, SAYING, U32, U64, TIME, BOOL, STATE, DESIRED, EXIT };
 
 /* One key and where its value lives. Restart counters are members of an inner struct, but keys of
  * the one object: a flat file is easier to look at. */
@@ -30,12 +33,12 @@ static const struct field {
     {"record", CHARS(record)},
     {"instance", CHARS(instance)},
     {"restart_count", U32, AT(restart.count), 0},
-    {"restart_last_ms", I64, AT(restart.last_ms), 0},
+    {"restart_last_ms", TIME, AT(restart.last_ms), 0},
     {"restart_total", U64, AT(restart.total), 0},
     {"restart_boot", CHARS(restart_boot)},
     {"config_hash", CHARS(config_hash)},
-    {"started_ms", I64, AT(started_ms), 0},
-    {"started_boot_ms", I64, AT(started_boot_ms), 0},
+    {"started_ms", TIME, AT(started_ms), 0},
+    {"started_boot_ms", TIME, AT(started_boot_ms), 0},
     {"adopted", BOOL, AT(adopted), 0},
     {"was_ready", BOOL, AT(was_ready), 0},
     {"version", U64, AT(version), 0},
@@ -91,7 +94,7 @@ static void put_field(struct ob_sink *out, const struct field *field, const void
 	case U64:
 		value = ob_uint(*(const uint64_t *)at);
 		break;
-	case I64:
+	case TIME:
 		value = ob_int(*(const int64_t *)at);
 		break;
 	case BOOL:
@@ -173,6 +176,16 @@ static bool read_u32(const struct ob_value *value, uint32_t *ret)
 	return true;
 }
 
+static bool read_time(const struct ob_value *value, int64_t *ret)
+{
+	int64_t number;
+	if (!ob_get_int(value, &number) || number < 0 || number > TIME_MAX) {
+		return false;
+	}
+	*ret = number;
+	return true;
+}
+
 static bool read_field(const struct ob_value *value, const struct field *field, void *at)
 {
 	struct ob_bytes text;
@@ -181,8 +194,8 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 		return read_u32(value, at);
 	case U64:
 		return ob_get_uint(value, at);
-	case I64:
-		return ob_get_int(value, at);
+	case TIME:
+		return read_time(value, at);
 	case BOOL:
 		return ob_get_bool(value, at);
 	case EXIT:
@@ -216,7 +229,7 @@ static int read_fields(const struct ob_value *tree, struct obi_statefile *state,
 		const struct ob_value *value = ob_value_find(tree, fields[i].key);
 		if (value != NULL &&
 		    !read_field(value, &fields[i], (char *)state + fields[i].offset)) {
-			return obi_fail(reterr, OB_EINVAL, 0, "%s: not what it should be",
+			return obi_fail(reterr, OB_EINVAL, 0, "%s: wrong type or out of range",
 					fields[i].key);
 		}
 	}
@@ -225,13 +238,14 @@ static int read_fields(const struct ob_value *tree, struct obi_statefile *state,
 
 int obi_statefile_parse(struct ob_bytes text, struct obi_statefile *ret, struct ob_error *reterr)
 {
-	const struct obi_json_limits limits = {.depth = 4};
+	const struct obi_json_limits limits = {.depth = 4, .values = VALUES_MAX};
 	struct obi_statefile state = {0};
 	struct ob_error err = {0};
 	struct obi_arena arena;
 	struct ob_value tree;
 	obi_arena_init(&arena, 64 * (size_t)STATE_MAX);
-	int r = obi_json_parse(text, &arena.ob, &limits, &tree, &err);
+	int r = text.len <= STATE_MAX ? obi_json_parse(text, &arena.ob, &limits, &tree, &err)
+				      : obi_fail(&err, OB_ETOOBIG, 0, "larger than 64 KiB");
 	if (r == OB_OK) {
 		r = read_fields(&tree, &state, &err);
 	}

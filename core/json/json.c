@@ -20,6 +20,7 @@ struct parser {
 	uint32_t depth;
 	uint32_t depth_max;
 	uint32_t flags;
+	uint32_t left;	/* values that may still come */
 	uint8_t type;	/* of the innermost open container */
 	uint32_t count; /* values in it so far, including keys */
 	struct ob_value *values;
@@ -63,9 +64,14 @@ static bool open_pool(struct parser *p)
  * scan. */
 static struct ob_value *next_place(struct parser *p)
 {
+	if (p->left == 0) {
+		obi_json_refuse(&p->scan, OB_ETOOBIG, "too many values");
+		return NULL;
+	}
 	if (p->used == p->room && !open_pool(p)) {
 		return NULL;
 	}
+	p->left--;
 	p->count++;
 	return &p->values[p->used++];
 }
@@ -236,6 +242,7 @@ static bool close_container(struct parser *p)
 		return false;
 	}
 	struct ob_value outer = p->values[--p->used];
+	p->left++; /* the container itself takes the place of that */
 	p->scan.at++;
 	p->depth--;
 	p->type = outer.type;
@@ -353,6 +360,7 @@ int obi_json_parse(struct ob_bytes text, struct ob_arena *arena,
 	p.depth = 0;
 	p.depth_max = limits != NULL ? limits->depth : OB_DEPTH_MAX;
 	p.flags = limits != NULL ? limits->flags : 0;
+	p.left = limits != NULL && limits->values > 0 ? limits->values : UINT32_MAX;
 	p.type = OB_NIL;
 	p.count = 0;
 	p.values = p.first;

@@ -79,20 +79,41 @@ static uint8_t *unescape_unicode(struct obi_json_scan *p, const uint8_t *end, ui
 	return put_utf8(to, point);
 }
 
-/* p->at is behind a backslash. Returns where the output continues, or NULL. */
+/* The character that a backslash and c stand for; '\0': none, or \u. */
+static uint8_t escaped(uint8_t c)
+{
+	switch (c) {
+	case '"':
+	case '\\':
+	case '/':
+		return c;
+	case 'b':
+		return '\b';
+	case 'f':
+		return '\f';
+	case 'n':
+		return '\n';
+	case 'r':
+		return '\r';
+	case 't':
+		return '\t';
+	default:
+		return '\0';
+	}
+}
+
+/* p->at is behind a backslash. Returns the new end of the output, or NULL. */
 static uint8_t *unescape_one(struct obi_json_scan *p, const uint8_t *end, uint8_t *to)
 {
-	static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
-	uint8_t c = *p->at++;
-	const char *found = c != '\0' ? strchr(from, c) : NULL;
+	uint8_t c = *p->at++, plain = escaped(c);
 	if (c == 'u') {
 		return unescape_unicode(p, end, to);
 	}
-	if (found == NULL) {
-		bad(p, "an unknown escape");
+	if (plain == '\0') {
+		bad(p, "unknown escape");
 		return NULL;
 	}
-	*to++ = (uint8_t)into[found - from];
+	*to++ = plain;
 	return to;
 }
 

@@ -223,8 +223,9 @@ size_t obi_log_line_skip(struct ob_bytes line)
 
 static bool parse_object(struct ob_bytes line, struct ob_arena *arena, struct ob_value *ret)
 {
-	static const struct obi_json_limits limits = {OBI_VALUE_DEPTH_MAX,
-						      OBI_JSON_KEEP_DUPLICATES};
+	static const struct obi_json_limits limits = {.depth = OBI_VALUE_DEPTH_MAX,
+						      .flags = OBI_JSON_KEEP_DUPLICATES,
+						      .values = OBI_LOG_LINE_VALUES};
 	size_t i = obi_log_line_skip(line);
 	/* Detects most lines that are not records. */
 	if (i == line.len || line.data[i] != '{') {

@@ -15,6 +15,10 @@
 
 #include <outboard/outboard.h>
 
+/* Keys, values and groups of a record, in all. A line with more is text: the size of a line does
+ * not bound the time that it takes, since numbers cost much for each of their bytes. */
+enum { OBI_LOG_LINE_VALUES = 32 * 1024 };
+
 /* The origin of a line. */
 struct obi_log_line_from {
 	const char *name; /* of the child */
@@ -30,8 +34,8 @@ size_t obi_log_line_skip(struct ob_bytes line);
 /*
  * Parse line (without the newline; one '\r' at its end is dropped) into *ret, which borrows from
  * line, from->name and arena. If the arena is too small for the tree, the record is text. So it
- * is if groups nest deeper than OBI_VALUE_DEPTH_MAX (base/value.h). Returns false, without a
- * change of *ret, when the line is empty.
+ * is if groups nest deeper than OBI_VALUE_DEPTH_MAX (base/value.h), or it has more than
+ * OBI_LOG_LINE_VALUES values. Returns false, without a change of *ret, when the line is empty.
  */
 bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes line,
 			struct ob_arena *arena, struct ob_log_record *ret);

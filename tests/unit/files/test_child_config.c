@@ -2,7 +2,9 @@
 /* outboard.json: what is written, what is accepted, what is refused. */
 #include "base/buf.h"
 #include "files/child_config.h"
+#include "support/work.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,7 +235,7 @@ static void fault_52_flipped_bits_never_break_the_reader(void **unused)
 	}
 }
 
-static void larger_than_a_mebibyte_is_refused(void **unused)
+static void a_file_that_is_too_large_is_refused(void **unused)
 {
 	(void)unused;
 	size_t len = OBI_CHILD_CONFIG_MAX + 1;
@@ -246,6 +248,87 @@ static void larger_than_a_mebibyte_is_refused(void **unused)
 	assert_int_equal(obi_child_config_parse(ob_bytes_of(text, len), &config, &err), OB_ETOOBIG);
 	assert_int_equal(obi_child_config_parse(ob_bytes_of(text, len - 1), &config, &err), OB_OK);
 	free(text);
+}
+
+/* "{" then `count` times "kNNNN":VALUE, then "}"; free it. */
+static char *many_keys(size_t count, const char *value)
+{
+	char *text = malloc(2 + count * (strlen(value) + 16)), *at = text;
+	assert_non_null(text);
+	*at++ = '{';
+	for (size_t i = 0; i < count; i++) {
+		at += sprintf(at, "%s\"k%zu\":%s", i > 0 ? "," : "", i, value);
+	}
+	strcpy(at, "}");
+	return text;
+}
+
+static void fault_82_keys_and_values_are_counted(void **unused)
+{
+	(void)unused;
+	size_t most = (OBI_CHILD_CONFIG_VALUES - 1) / 2; /* but the object itself */
+	for (size_t more = 0; more < 2; more++) {
+		char *text = many_keys(most + more, "0");
+		struct ob_config config = {.size = sizeof config};
+		struct ob_error err = {0};
+		int r = obi_child_config_parse(ob_bytes_text(text), &config, &err);
+		assert_int_equal(r, more == 0 ? OB_OK : OB_ETOOBIG);
+		if (r == OB_OK) {
+			assert_int_equal(strlen(config.extra), strlen(text) - 2);
+			assert_memory_equal(config.extra, text + 1, strlen(text) - 2);
+		}
+		obi_child_config_clear(&config);
+		free(text);
+	}
+}
+
+enum { SOME_KEYS = 250, MORE_KEYS = 8 * SOME_KEYS };
+
+static void parse_many_keys(void *user, size_t n)
+{
+	char *const *texts = user;
+	struct ob_config config = parsed(texts[n == SOME_KEYS ? 0 : 1]);
+	obi_child_config_clear(&config);
+}
+
+static void fault_82_unknown_keys_cost_linear_work(void **unused)
+{
+	(void)unused;
+	char value[104]; /* what is kept is long */
+	snprintf(value, sizeof value, "\"%0100d\"", 0);
+	char *texts[] = {many_keys(SOME_KEYS, value), many_keys(MORE_KEYS, value)};
+	assert_true(work_growth(parse_many_keys, texts, SOME_KEYS) < WORK_LINEAR);
+	free(texts[0]);
+	free(texts[1]);
+}
+
+static void fault_82_texts_have_a_maximum(void **unused)
+{
+	(void)unused;
+	const struct {
+		const char *key;
+		size_t max;
+	} texts[] = {{"rpc_addr", OBI_CHILD_CONFIG_TEXT_MAX},
+		     {"name", OBI_CHILD_CONFIG_TEXT_MAX},
+		     {"rules", OBI_CHILD_CONFIG_LIST_MAX}};
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		char *text = malloc(OBI_CHILD_CONFIG_LIST_MAX + 64), why[64];
+		assert_non_null(text);
+		for (size_t more = 0; more < 2; more++) {
+			int head = sprintf(text, "{\"%s\":\"", texts[i].key);
+			memset(text + head, 'x', texts[i].max + more);
+			strcpy(text + (size_t)head + texts[i].max + more, "\"}");
+			snprintf(why, sizeof why, "%s: longer than %zu bytes", texts[i].key,
+				 texts[i].max);
+			if (more > 0) {
+				expect_refused(text, strlen(text), why);
+			} else {
+				struct ob_config config = parsed(text);
+				obi_child_config_clear(&config);
+			}
+		}
+		free(text);
+	}
 }
 
 static void what_could_not_be_read_back_is_not_written(void **unused)
@@ -262,6 +345,12 @@ static void what_could_not_be_read_back_is_not_written(void **unused)
 	config = (struct ob_config){.size = sizeof config, .name = (char *)(uintptr_t) "\xff"};
 	assert_int_equal(obi_child_config_format(&config, obi_buf_sink(&out), &err), OB_EINVAL);
 	assert_memory_equal(err.text, "name: ", 6);
+	char name[OBI_CHILD_CONFIG_TEXT_MAX + 2];
+	memset(name, 'x', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	config = (struct ob_config){.size = sizeof config, .name = name};
+	assert_int_equal(obi_child_config_format(&config, obi_buf_sink(&out), &err), OB_EINVAL);
+	assert_string_equal(err.text, "name: longer than 4096 bytes");
 	obi_buf_free(&out);
 	obi_buf_init(&out, 16);
 	config = (struct ob_config){.size = sizeof config};
@@ -298,7 +387,10 @@ int main(void)
 	    cmocka_unit_test(what_is_not_a_config_is_refused_with_the_reason),
 	    cmocka_unit_test(fault_52_config_cut_at_any_byte_is_refused),
 	    cmocka_unit_test(fault_52_flipped_bits_never_break_the_reader),
-	    cmocka_unit_test(larger_than_a_mebibyte_is_refused),
+	    cmocka_unit_test(a_file_that_is_too_large_is_refused),
+	    cmocka_unit_test(fault_82_keys_and_values_are_counted),
+	    cmocka_unit_test(fault_82_unknown_keys_cost_linear_work),
+	    cmocka_unit_test(fault_82_texts_have_a_maximum),
 	    cmocka_unit_test(what_could_not_be_read_back_is_not_written),
 	    cmocka_unit_test(set_copies_and_empties),
 	};

@@ -90,6 +90,15 @@ static void nothing_known_is_a_file_too(void **unused)
 	assert_int_equal(back.version, 2);
 }
 
+static void expect_refused(const char *text)
+{
+	struct obi_statefile state = {.version = 77};
+	struct ob_error err = {0};
+	assert_int_equal(obi_statefile_parse(ob_bytes_text(text), &state, &err), OB_EINVAL);
+	assert_memory_equal(err.text, "parsing state.json: ", 20);
+	assert_int_equal(state.version, 77);
+}
+
 static void what_cannot_be_understood_is_refused(void **unused)
 {
 	(void)unused;
@@ -112,18 +121,52 @@ static void what_cannot_be_understood_is_refused(void **unused)
 	    "{\"state\":\"ready\",\"state\":\"ready\"}",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		struct obi_statefile state = {.version = 77};
-		struct ob_error err = {0};
-		assert_int_equal(obi_statefile_parse(ob_bytes_text(bad[i]), &state, &err),
-				 OB_EINVAL);
-		assert_memory_equal(err.text, "parsing state.json: ", 20);
-		assert_int_equal(state.version, 77);
+		expect_refused(bad[i]);
 	}
 	for (size_t len = 0; len < strlen(SAMPLE); len++) {
 		struct obi_statefile state;
 		assert_int_equal(obi_statefile_parse(ob_bytes_of(SAMPLE, len), &state, NULL),
 				 OB_EINVAL);
 	}
+}
+
+static void fault_82_numbers_out_of_range_are_refused(void **unused)
+{
+	(void)unused;
+	const char *bad[] = {
+	    "{\"restart_last_ms\":-1}",
+	    "{\"restart_last_ms\":-9223372036854775808}",
+	    "{\"restart_last_ms\":9223372036854775807}",
+	    "{\"started_boot_ms\":-9223372036854775808}",
+	    "{\"started_ms\":253402300800000}",
+	    "{\"started_ms\":1e3}",
+	    "{\"restart_total\":18446744073709551616}",
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		expect_refused(bad[i]);
+	}
+}
+
+static void fault_82_size_and_values_are_bounded(void **unused)
+{
+	(void)unused;
+	static char text[64 * 1024 + 2];
+	struct obi_statefile state;
+	struct ob_error err = {0};
+	memset(text, ' ', sizeof text - 1);
+	memcpy(text, "{}", 2);
+	assert_int_equal(obi_statefile_parse(ob_bytes_of(text, sizeof text - 2), &state, &err),
+			 OB_OK);
+	assert_int_equal(obi_statefile_parse(ob_bytes_of(text, sizeof text - 1), &state, &err),
+			 OB_EINVAL);
+	assert_string_equal(err.text, "parsing state.json: larger than 64 KiB");
+	size_t len = (size_t)sprintf(text, "{\"later\":[0");
+	for (int i = 0; i < 1024; i++) {
+		len += (size_t)sprintf(text + len, ",0");
+	}
+	len += (size_t)sprintf(text + len, "]}");
+	assert_int_equal(obi_statefile_parse(ob_bytes_of(text, len), &state, &err), OB_EINVAL);
+	assert_non_null(strstr(err.text, "too many values"));
 }
 
 static void last_words_that_are_no_text_do_not_spoil_the_file(void **unused)
@@ -189,6 +232,8 @@ int main(void)
 	    cmocka_unit_test(all_of_it_is_written_and_read_back),
 	    cmocka_unit_test(nothing_known_is_a_file_too),
 	    cmocka_unit_test(what_cannot_be_understood_is_refused),
+	    cmocka_unit_test(fault_82_numbers_out_of_range_are_refused),
+	    cmocka_unit_test(fault_82_size_and_values_are_bounded),
 	    cmocka_unit_test(last_words_that_are_no_text_do_not_spoil_the_file),
 	    cmocka_unit_test(a_record_of_another_place_is_kept_and_is_no_procid),
 	    cmocka_unit_test(file_is_ours_and_counters_are_of_this_boot),

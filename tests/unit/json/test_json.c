@@ -392,6 +392,32 @@ static void fault_28_memory_stays_in_proportion_to_the_text(void **state)
 	}
 }
 
+static void fault_82_values_are_counted_to_the_limit(void **state)
+{
+	const struct {
+		const char *text;
+		uint32_t values;
+	} texts[] = {{"1", 1},
+		     {"[]", 1},
+		     {"[1,\"x\",null]", 4},
+		     {"{\"a\":1,\"b\":[[],{}]}", 7},
+		     {"[[[[[[1]]]]]]", 7}};
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		struct obi_json_limits enough = {.depth = 8, .values = texts[i].values};
+		struct obi_json_limits less = {.depth = 8, .values = texts[i].values - 1};
+		struct ob_bytes text = ob_bytes_text(texts[i].text);
+		struct ob_error err;
+		struct ob_value v;
+		assert_int_equal(obi_json_parse(text, &arena.ob, &enough, &v, NULL), OB_OK);
+		if (less.values > 0) {
+			assert_int_equal(obi_json_parse(text, &arena.ob, &less, &v, &err),
+					 OB_ETOOBIG);
+			assert_non_null(strstr(err.text, "too many values"));
+		}
+	}
+}
+
 static void fault_28_depth_costs_no_c_stack(void **state)
 {
 	struct obi_json_limits deep = {.depth = UINT32_MAX};
@@ -552,6 +578,7 @@ int main(void)
 	    cmocka_unit_test(duplicates_are_kept_on_request),
 	    cmocka_unit_test(duplicates_among_many_keys_are_found),
 	    cmocka_unit_test(fault_28_memory_stays_in_proportion_to_the_text),
+	    cmocka_unit_test(fault_82_values_are_counted_to_the_limit),
 	    cmocka_unit_test(fault_28_depth_costs_no_c_stack),
 	    cmocka_unit_test(fault_28_a_full_arena_ends_it),
 	    cmocka_unit_test(fault_28_time_is_linear),

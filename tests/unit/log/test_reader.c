@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "log/line.h"
 #include "log/reader.h"
 
 enum { SEEN_MAX = 64, HEAD_MAX = 200 };
@@ -208,18 +209,36 @@ static void fault_60_a_longer_line_is_cut_and_marked_and_reading_goes_on(void **
 	assert_string_equal(seen[3].head, "last");
 }
 
+/* A record of 1 MiB, with this many values besides msg, list, and the object itself. */
+static void put_large(size_t values, size_t text)
+{
+	put("{\"msg\":\"x\",\"list\":[0");
+	for (size_t i = 1; i < values; i++) {
+		put(",1");
+	}
+	put(",\"");
+	put_long('t', text);
+	put("\"]}\n");
+}
+
 static void a_large_record_is_still_a_record(void **state)
 {
 	(void)state;
-	put("{\"msg\":\"x\",\"list\":[0");
-	for (size_t i = 0; i < OBI_LOG_LINE_MAX / 2 - 100; i++) {
-		put(",1");
-	}
-	put("]}\n");
+	put_large(OBI_LOG_LINE_VALUES - 7, OBI_LOG_LINE_MAX - 3 * OBI_LOG_LINE_VALUES);
 	read_all();
 	assert_int_equal(seen_count, 1);
 	assert_int_equal(seen[0].flags, OB_LOG_PARSED);
 	assert_string_equal(seen[0].head, "x");
+}
+
+static void fault_82_a_record_of_too_many_values_is_text(void **state)
+{
+	(void)state;
+	put_large(OBI_LOG_LINE_VALUES, 1);
+	read_all();
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen[0].flags, 0);
+	assert_memory_equal(seen[0].head, "{\"msg\":\"x\"", 10);
 }
 
 static void fault_60_one_turn_reads_64_kib_at_most(void **state)
@@ -468,6 +487,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 		fault_60_a_longer_line_is_cut_and_marked_and_reading_goes_on, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_large_record_is_still_a_record, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fault_82_a_record_of_too_many_values_is_text, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(fault_60_one_turn_reads_64_kib_at_most, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(fault_60_a_flood_costs_no_memory, setup, teardown),

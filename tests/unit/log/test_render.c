@@ -275,7 +275,7 @@ static void dotted_names_cannot_flood(void **state)
 		at = stpcpy(at, "{\"a\":");
 	}
 	*at++ = '{';
-	for (int i = 0; i < 100000; i++) {
+	for (int i = 0; i < 15000; i++) {
 		at = stpcpy(at, i > 0 ? ",\"b\":1" : "\"b\":1");
 	}
 	memset(at, '}', 501);
