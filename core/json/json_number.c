@@ -183,7 +183,7 @@ static void shortest(double d, char *text, size_t cap)
 {
 	locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	locale_t was = plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
-	int digits = fpclassify(d) == FP_SUBNORMAL ? 1 : 15;
+	int digits = d != 0 && fabs(d) < DBL_MIN ? 1 : 15;
 	do {
 		snprintf(text, cap, "%.*g", digits, d);
 	} while (strtod(text, NULL) != d && digits++ < 17);
