@@ -1,4 +1,4 @@
-# The rules for includes and folders are checked by every build of this project, again when a source has changed.
+# Every build of this project checks the rules for includes and folders. The check runs when a source has changed.
 find_program(OUTBOARD_BASH bash DOC "Runs tests/source/layout.sh as a step of the build")
 set(script ${PROJECT_SOURCE_DIR}/tests/source/layout.sh)
 if(PROJECT_IS_TOP_LEVEL AND EXISTS ${script})

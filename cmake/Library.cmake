@@ -1,5 +1,5 @@
-# The product: liboutboard.a always, liboutboard.so unless BUILD_SHARED_LIBS is off. Programs of this project link `outboard`,
-# which is the shared library where there is one.
+# The libraries: liboutboard.a, and liboutboard.so unless BUILD_SHARED_LIBS is off. Programs of this project link `outboard`:
+# the shared library, or else the static one.
 if(NOT DEFINED BUILD_SHARED_LIBS OR BUILD_SHARED_LIBS)
   set(OB_SHARED ON)
 else()
@@ -48,7 +48,7 @@ if(OB_SHARED)
   foreach(lib ${OB_LIBS})
     target_link_libraries(outboard PRIVATE $<BUILD_INTERFACE:${lib}>)
   endforeach()
-  # clang leaves the sanitizers' runtime to the program: a library can have no complete list of symbols then.
+  # With clang, the program contains the runtime of the sanitizers, so a library has undefined symbols.
   if(NOT OUTBOARD_SANITIZE)
     target_link_options(outboard PRIVATE -Wl,--no-undefined)
   endif()

@@ -30,7 +30,7 @@ if(OUTBOARD_COVERAGE)
   include(cmake/Coverage.cmake)
 endif()
 if(OUTBOARD_FUZZ)
-  # What a fuzzer cannot see it does not explore.
+  # A fuzzer explores only instrumented code.
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 if(OUTBOARD_SANITIZE)
@@ -38,9 +38,9 @@ if(OUTBOARD_SANITIZE)
   add_link_options(-fsanitize=${OUTBOARD_SANITIZE})
 endif()
 
-# Every program, library and plugin of the build tree has its place.
+# The directory of the plugins in the build tree.
 set(OUTBOARD_PLUGIN_OUTPUT ${CMAKE_BINARY_DIR}/plugins)
 
-# The loader refuses a plugin in a directory that others can write to, whatever the umask of who installs it.
+# The loader refuses plugins in directories that others can write to, so the umask must not decide the mode.
 set(CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
                                                 WORLD_READ WORLD_EXECUTE)

@@ -1,8 +1,8 @@
-# For those who write plugins: find_package(outboard) brings these two functions.
+# Two functions for plugins, provided by find_package(outboard).
 
-# outboard_add_plugin(NAME SOURCE... [LIBRARIES LIBRARY...]): a module NAME.so in the build's directory `plugins`. It sees
-# outboard's headers and links with the LIBRARIES; it is not linked with outboard. Others may not write to it or to its
-# directory, whatever the umask, for then the loader would refuse it.
+# outboard_add_plugin(NAME SOURCE... [LIBRARIES LIBRARY...]): build the module NAME.so in the directory `plugins` of the build.
+# It includes the headers of outboard and is linked with the LIBRARIES, but not with outboard. Whatever the umask, only the
+# owner can write to it and to its directory: the loader refuses others.
 function(outboard_add_plugin name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBRARIES")
   add_library(${name} MODULE ${arg_UNPARSED_ARGUMENTS})
@@ -15,8 +15,8 @@ function(outboard_add_plugin name)
                      COMMAND chmod go-w $<TARGET_FILE:${name}> $<TARGET_FILE_DIR:${name}> VERBATIM)
 endfunction()
 
-# outboard_check_plugin(NAME [ARGUMENTS ARGUMENT...]): a test that runs `outboard plugin check` on it. Call enable_testing()
-# before. A transport may need the arguments --listen URI.
+# outboard_check_plugin(NAME [ARGUMENTS ARGUMENT...]): add a test that runs `outboard plugin check` on it. Call
+# enable_testing() before. A transport may need the arguments --listen URI.
 function(outboard_check_plugin name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "ARGUMENTS")
   add_test(NAME check-${name} COMMAND ${outboard_COMMAND} plugin check ${arg_ARGUMENTS} $<TARGET_FILE:${name}>)

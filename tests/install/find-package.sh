@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A CMake project that asks for outboard with find_package.
+# A CMake project finds outboard with find_package.
 set -euo pipefail
 
 . "$(dirname "$0")/run.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A program that asks for outboard with pkg-config.
+# A program finds outboard with pkg-config.
 set -euo pipefail
 
 . "$(dirname "$0")/run.sh"

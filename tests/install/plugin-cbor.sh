@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The example of a codec, out of tree and on a packaged library: built, checked, and named in a config.
+# The example of a codec with a packaged library is built out of tree, checked, and used by a config.
 . "$(dirname "$0")/plugin.sh"
 
 if ! pkg-config --exists libcbor; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What `outboard plugin new` writes compiles without a warning, passes its check, and carries a child.
+# The files of `outboard plugin new` compile without a warning, pass their check, and work for a child.
 . "$(dirname "$0")/plugin.sh"
 
 cd "$work"
@@ -8,13 +8,13 @@ for kind in auth transport codec; do
 	"$outboard" plugin new "$kind" "my-$kind" >"$work/new"
 	expect "files of a new $kind" "$(tr '\n' ' ' <"$work/new")" "my-$kind/my-$kind.c my-$kind/CMakeLists.txt my-$kind/README.md "
 	if grep -rnE 'skeleton|@' "$work/my-$kind"; then
-		fail "a stand-in was left"
+		fail "a placeholder was left"
 	fi
 	build_and_check "$work/my-$kind"
 	cp "$built/my-$kind.so" "$work"
 done
 
-# What is there is not touched, and bad names are told.
+# Existing files are not changed, and invalid names are refused.
 status=0
 "$outboard" plugin new codec other my-codec 2>"$work/refusal" || status=$?
 expect "status of a directory in use" "$status" 2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The example of an authenticator, out of tree: built, checked, and named in a config.
+# The example of an authenticator is built out of tree, checked, and used by a config.
 . "$(dirname "$0")/plugin.sh"
 
 build_and_check "$OB_TEST_SOURCE/examples/plugin-peeruid"
@@ -8,7 +8,7 @@ supervise '"auth": ["peeruid", "token"], "env": {"PEERUID_ALLOW": "65533"}'
 expect "kv.set" "$("$outboard" call "$kv" kv.set '["colour", "blue"]')" '"blue"'
 expect "its config" "$(grep -o '"auth":"[^"]*"' "$kv/outboard.json")" '"auth":"peeruid,token"'
 
-# as USER ALLOWED: a call by another user, who may read all files as root may; only the plugin can tell.
+# as USER ALLOWED: a call by another user who, like root, may read all files: only the plugin can refuse it.
 as() {
 	PEERUID_ALLOW=$2 setpriv --reuid "$1" --regid "$1" --clear-groups --inh-caps=+dac_override --ambient-caps=+dac_override \
 		"$outboard" call "$kv" kv.get '["colour"]'
@@ -26,5 +26,5 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && as 65533 0 >/dev/null 
 	as 65532 0 2>"$work/refusal" >/dev/null || status=$?
 	expect "status of a user whom the child does not allow" "$status" 3
 else
-	echo "not root, or no setpriv: nobody else tried to call"
+	echo "not root, or no setpriv: no call by another user was tried"
 fi

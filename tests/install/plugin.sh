@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What the tests of out-of-tree plugins share: they are built and checked as their authors would, against the stage, and under the
-# umask that makes files which the loader refuses.
+# Shared by the tests of out-of-tree plugins. They are built and checked against the stage, as a user would, and under a umask
+# that makes files which the loader refuses.
 set -euo pipefail
 export LC_ALL=C
 umask 002
@@ -12,7 +12,7 @@ shipped=$OB_TEST_STAGE/$OB_TEST_LIBDIR/outboard/plugins
 work=$(mktemp -d)
 built=$work/no-plugins # build_and_check sets it
 run=''
-# An interrupted test leaves no process: the supervisor stops its children when it is told to end.
+# An interrupted test leaves no process: the supervisor stops its children on SIGTERM.
 trap 'if [ -n "$run" ]; then kill "$run" 2>/dev/null || true; wait "$run" || true; fi; rm -rf "$work"' EXIT
 chmod go-w "$work"
 
@@ -23,11 +23,11 @@ fail() {
 
 # expect WHAT ACTUAL EXPECTED
 expect() {
-	[ "$2" = "$3" ] || fail "$1: \"$2\", and not \"$3\""
+	[ "$2" = "$3" ] || fail "$1: \"$2\" instead of \"$3\""
 	printf '%s: %s\n' "$1" "$2"
 }
 
-# build_and_check SOURCE_DIR [CMAKE_ARGUMENT...]: with all warnings, and its own test; its plugins are in $built.
+# build_and_check SOURCE_DIR [CMAKE_ARGUMENT...]: build with all warnings and run its test. Its plugins are in $built.
 build_and_check() {
 	local source=$1 build=$work/build-${1##*/} log=$work/build.log
 	shift
@@ -36,10 +36,10 @@ build_and_check() {
 		-DCMAKE_C_FLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror" "$@" &&
 		"$OB_TEST_CMAKE" --build "$build" && ctest --test-dir "$build" --verbose; } >"$log" 2>&1; then
 		cat "$log"
-		fail "$source does not build, or breaks a promise"
+		fail "$source: the build or its test failed"
 	fi
 	grep -E '[0-9]+ held' "$log" || true
-	grep -qE '^100% tests passed, 0 tests failed out of [1-9]' "$log" || fail "no test of $source was run: $(cat "$log")"
+	grep -qE '^100% tests passed, 0 tests failed out of [1-9]' "$log" || fail "$source: no test was run: $(cat "$log")"
 	built=$build/plugins
 }
 

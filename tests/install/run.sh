@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# run_consumer PROGRAM PLUGIN_DIR: it runs, with the plugins of the stage and no others.
+# run_consumer PROGRAM PLUGIN_DIR: run it. It must use the plugins of the stage and no others.
 run_consumer() {
 	local output untold
 	output=$(OUTBOARD_PLUGIN_PATH=$2 "$1")

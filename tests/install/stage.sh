@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Install the build into the stage, under the umask that would leave plugins which the loader refuses.
+# Install the build into the stage, under a umask that would make files which the loader refuses.
 set -euo pipefail
 
 umask 002

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A child that is one static file: linked with `pkg-config --static`, and supervised by a parent that loads plugin files.
+# A child that is one static file is linked with `pkg-config --static` and supervised by a parent that loads plugin files.
 . "$(dirname "$0")/plugin.sh"
 
 if [ "$OB_TEST_BUILTIN_PLUGINS" != ON ]; then
@@ -44,7 +44,7 @@ expect "status of a file in a static program" "$status" 1
 expect "refusal" "$(cat "$work/refusal")" \
 	"consumer: plugin json ($shipped/json.so): this program is linked statically: it can use built-in plugins only"
 
-# find_package leads to the same.
+# The same with find_package.
 "$OB_TEST_CMAKE" -G Ninja -S "$here/consumer" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$OB_TEST_STAGE" \
 	-DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF -DCMAKE_C_COMPILER="$CC" >"$work/cmake.log"
 "$OB_TEST_CMAKE" --build "$work/cmake" --target consumer-static >>"$work/cmake.log" || fail "$(cat "$work/cmake.log")"

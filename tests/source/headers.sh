@@ -16,7 +16,7 @@ bad=0 count=0
 for header in "$include"/outboard/*.h; do
 	count=$((count + 1))
 	name=outboard/$(basename "$header")
-	# Not the file itself: a header given on the command line is not compiled as it is when included.
+	# Through an include: as an argument of the compiler, a header is compiled in another way.
 	if ! printf '#include <%s>\nint main(void) { return 0; }\n' "$name" |
 		"$compiler" -std="$standard" -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -I "$include" \
 			-fsyntax-only -x "$language" -; then

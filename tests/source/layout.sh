@@ -37,7 +37,7 @@ but_for() {
 
 must_not "An include climbs out of its directory" "$(includes '"\.\./' "${everything[@]}")"
 
-# The folders of core/, upward: each may include those of lower rank, and its own.
+# The rank of a folder of core/. A folder may include itself and folders of lower rank.
 rank_of() {
 	case $1 in
 	base) echo 0 ;;
@@ -52,7 +52,7 @@ rank_of() {
 	esac
 }
 
-# upward FOLDER: the includes of core/FOLDER that point at a folder of the same rank or a higher one.
+# upward FOLDER: print the includes of core/FOLDER of another folder with the same rank or a higher one.
 upward() {
 	local line target
 	includes '"' "core/$1" | while IFS= read -r line; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What counts the tests counts right: nothing that failed, crashed, leaked or could not be run is overlooked.
+# scripts/tally.py counts every test that failed, crashed, leaked or could not be run.
 set -uo pipefail
 
 here=$(dirname "$0")
