@@ -4,16 +4,16 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/uri.h"
 #include "rpc/authentication.h"
+#include "rpc/dialing.h"
 #include "rpc/receive.h"
 #include "rpc/session.h"
 
-enum { RENEW_MS = 1000, DIAL_AGAIN_MS = 10 };
+enum { RENEW_MS = 1000 };
 
 struct obi_connection {
 	struct obi_connection_setup setup;
-	struct ob_dial *dial;
+	struct obi_dialing dialing;
 	struct ob_stream *stream;
 	struct obi_session session;
 	bool has_session;
@@ -23,14 +23,10 @@ struct obi_connection {
 	bool freed; /* by its owner: released when the last callback has returned */
 	bool has_heard;
 	uint32_t busy; /* functions of this file on the stack */
-	int64_t heard;
 	struct obi_io io;
 	struct obi_timer open_timer;
-	struct obi_timer dial_timer;
 	struct obi_timer call_timer;
 	struct obi_task flush;
-	struct obi_arena arena; /* of the URI being dialled */
-	char *uri;
 };
 
 static void enter(struct obi_connection *conn)
@@ -54,12 +50,10 @@ static void drop_stream(struct obi_connection *conn)
 	const struct ob_transport_ops *t = conn->setup.transport;
 	obi_io_stop(&conn->io);
 	obi_timer_stop(&conn->open_timer);
-	obi_timer_stop(&conn->dial_timer);
 	obi_timer_stop(&conn->call_timer);
 	obi_task_stop(&conn->flush);
-	t->dial_close(conn->dial);
+	obi_dialing_end(&conn->dialing);
 	t->close(conn->stream);
-	conn->dial = NULL;
 	conn->stream = NULL;
 }
 
@@ -81,21 +75,12 @@ static void end(struct obi_connection *conn, const struct ob_error *err)
 	}
 }
 
-static void fail_dial(struct obi_connection *conn, const struct ob_error *err)
-{
-	enter(conn);
-	end(conn, err);
-	leave(conn);
-}
-
 static void release(struct obi_connection *conn)
 {
 	drop_stream(conn);
 	if (conn->has_session) {
 		obi_session_free(&conn->session);
 	}
-	obi_arena_free(&conn->arena);
-	free(conn->uri);
 	free(conn);
 }
 
@@ -248,7 +233,6 @@ static void on_readable(struct obi_connection *conn)
 	struct iovec piece = {data, room};
 	ptrdiff_t n = conn->setup.transport->readv(conn->stream, &piece, 1, &err);
 	if (n > 0) {
-		conn->heard = obi_loop_now(conn->setup.loop);
 		conn->has_heard = true;
 		obi_receive(&conn->session, (size_t)n);
 	} else if (n == 0) {
@@ -341,13 +325,10 @@ static struct obi_connection *make(const struct obi_connection_setup *setup)
 		return NULL;
 	}
 	conn->setup = *setup;
-	conn->io.user = conn->open_timer.user = conn->dial_timer.user = conn->call_timer.user =
-	    conn->flush.user = conn;
+	conn->io.user = conn->open_timer.user = conn->call_timer.user = conn->flush.user = conn;
 	conn->open_timer.fn = on_open_timer;
 	conn->call_timer.fn = on_call_timer;
 	conn->flush.fn = on_flush;
-	conn->heard = obi_now_ms();
-	obi_arena_init(&conn->arena, 64 * 1024);
 	if (setup->open_timeout_ms > 0) {
 		obi_timer_set(setup->loop, &conn->open_timer, setup->open_timeout_ms);
 	}
@@ -418,107 +399,37 @@ int obi_connection_accept(const struct obi_connection_setup *setup, struct ob_st
 	return OB_OK;
 }
 
-static void go_on_dialing(struct obi_connection *conn, int revents);
-
-static void on_dial_io(void *user, int events)
-{
-	go_on_dialing(user, events);
-}
-
-static void on_dial_timer(void *user)
-{
-	go_on_dialing(user, 0);
-}
-
-static void wait_for(struct obi_connection *conn, const struct ob_want *want)
-{
-	obi_io_stop(&conn->io);
-	conn->io.fn = on_dial_io;
-	if (want->fd >= 0 && want->events != 0) {
-		obi_io_set(conn->setup.loop, &conn->io, want->fd, want->events);
-	}
-	obi_timer_stop(&conn->dial_timer);
-	conn->dial_timer.fn = on_dial_timer;
-	if (want->deadline >= 0) {
-		int64_t ms = want->deadline - obi_now_ms();
-		obi_timer_set(conn->setup.loop, &conn->dial_timer, ms > 0 ? ms : 0);
-	}
-}
-
-static void go_on_dialing(struct obi_connection *conn, int revents)
-{
-	const struct ob_transport_ops *t = conn->setup.transport;
-	struct ob_want want = {.fd = -1, .deadline = -1};
-	struct ob_error err = {0};
-	int r = t->finish_dial(conn->dial, revents, &conn->stream, &want, &err);
-	if (r == OB_EAGAIN) {
-		wait_for(conn, &want);
-		return;
-	}
-	obi_io_stop(&conn->io);
-	obi_timer_stop(&conn->dial_timer);
-	t->dial_close(conn->dial);
-	conn->dial = NULL;
-	if (r < 0) {
-		fail_dial(conn, &err);
-		return;
-	}
-	start_session(conn, OB_AUTH_DIALER);
-}
-
-static int begin_dial(struct obi_connection *conn, struct ob_error *reterr);
-
-static void on_dial_again(void *user)
+static void on_dialed(void *user, struct ob_stream *stream, const struct ob_error *err)
 {
 	struct obi_connection *conn = user;
-	struct ob_error err = {0};
-	if (begin_dial(conn, &err) < 0) {
-		fail_dial(conn, &err);
+	if (err == NULL) {
+		conn->stream = stream;
+		start_session(conn, OB_AUTH_DIALER);
+		return;
 	}
-}
-
-/* The backlog of the listener is full. There is no event to wait for, so try again soon. The open
- * timeout ends this. */
-static int dial_again_later(struct obi_connection *conn)
-{
-	conn->dial_timer.fn = on_dial_again;
-	obi_timer_set(conn->setup.loop, &conn->dial_timer, DIAL_AGAIN_MS);
-	return OB_OK;
-}
-
-static int begin_dial(struct obi_connection *conn, struct ob_error *reterr)
-{
-	struct ob_stream_params params = {.size = sizeof params,
-					  .heartbeat_ms = conn->setup.heartbeat_ms,
-					  .check_owner = conn->setup.check_owner,
-					  .owner = conn->setup.owner};
-	struct ob_want want = {.fd = -1, .deadline = -1};
-	struct ob_uri parsed;
-	obi_arena_reset(&conn->arena);
-	int r = obi_uri_parse(conn->uri, &conn->arena.ob, &parsed, reterr);
-	if (r < 0) {
-		return r;
-	}
-	r = conn->setup.transport->dial(conn->setup.host, &parsed, &params, &conn->dial, &want,
-					reterr);
-	if (r < 0) {
-		conn->dial = NULL;
-		return r == OB_EAGAIN && conn->setup.open_timeout_ms > 0 ? dial_again_later(conn)
-									 : r;
-	}
-	wait_for(conn, &want);
-	return OB_OK;
+	enter(conn);
+	end(conn, err);
+	leave(conn);
 }
 
 int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri,
 			struct obi_connection **ret_connection, struct ob_error *reterr)
 {
 	struct obi_connection *conn = make(setup);
-	if (conn == NULL || (conn->uri = strdup(uri)) == NULL) {
-		obi_connection_free(conn);
+	if (conn == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	int r = begin_dial(conn, reterr);
+	conn->dialing = (struct obi_dialing){.loop = setup->loop,
+					     .host = setup->host,
+					     .transport = setup->transport,
+					     .params = {.size = sizeof conn->dialing.params,
+							.heartbeat_ms = setup->heartbeat_ms,
+							.check_owner = setup->check_owner,
+							.owner = setup->owner},
+					     .retry = setup->open_timeout_ms > 0,
+					     .done = on_dialed,
+					     .user = conn};
+	int r = obi_dialing_begin(&conn->dialing, uri, reterr);
 	if (r < 0) {
 		obi_connection_free(conn);
 		return r;
@@ -527,7 +438,7 @@ int obi_connection_dial(const struct obi_connection_setup *setup, const char *ur
 	return OB_OK;
 }
 
-/* ---- Asking ---- */
+/* ---- Calls and facts ---- */
 
 bool obi_connection_is_ending(const struct obi_connection *conn)
 {
@@ -573,11 +484,6 @@ bool obi_connection_is_open(const struct obi_connection *conn)
 	return conn->has_session && !conn->closed && conn->session.state == OBI_SESSION_OPEN;
 }
 
-int64_t obi_connection_last_heard(const struct obi_connection *conn)
-{
-	return conn->heard;
-}
-
 bool obi_connection_has_heard(const struct obi_connection *conn)
 {
 	return conn->has_heard;
@@ -586,11 +492,6 @@ bool obi_connection_has_heard(const struct obi_connection *conn)
 enum obi_handshake_progress obi_connection_progress(const struct obi_connection *conn)
 {
 	return conn->has_session ? obi_session_progress(&conn->session) : OBI_PROGRESS_NONE;
-}
-
-const struct ob_peer *obi_connection_peer(const struct obi_connection *conn)
-{
-	return &conn->session.setup.peer;
 }
 
 void obi_connection_shutdown(struct obi_connection *conn, int64_t ms)

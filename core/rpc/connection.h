@@ -89,9 +89,6 @@ bool obi_connection_carries(const struct obi_connection *conn, const struct ob_c
 /* The identity that the peer has proved so far. Valid as long as the connection. */
 struct ob_identity obi_connection_identity(const struct obi_connection *conn);
 
-/* When the last bytes arrived, CLOCK_MONOTONIC ms. */
-int64_t obi_connection_last_heard(const struct obi_connection *conn);
-
 /* Whether any bytes have arrived. */
 bool obi_connection_has_heard(const struct obi_connection *conn);
 
@@ -101,9 +98,6 @@ enum obi_handshake_progress obi_connection_progress(const struct obi_connection 
 /* Read what has arrived at once, without waiting for the loop. The connection may end, and be
  * freed, in this call. */
 void obi_connection_look(struct obi_connection *conn);
-
-/* The facts about the peer that the kernel vouches for; size is 0 while the connection dials. */
-const struct ob_peer *obi_connection_peer(const struct obi_connection *conn);
 
 /* Write as much of the queue as can be written at once, and end with code and text. */
 void obi_connection_close(struct obi_connection *conn, int code, const char *text);

@@ -213,6 +213,22 @@ static void close_gap(struct obi_sealed_records *r, struct obi_buf *in, size_t f
 	obi_buf_truncate(in, r->opened + rest);
 }
 
+/* Open one record in place. Returns the length of its plaintext. */
+static ptrdiff_t open_one(struct obi_sealed_records *r, uint8_t *record, size_t whole,
+			  struct ob_error *reterr)
+{
+	ptrdiff_t n = r->ops->open(r->auth, record, whole);
+	if (n == OB_ECLOSED) {
+		return refuse(r, reterr, "the keys may open no more records");
+	}
+	if (n < 0 || (size_t)n != whole - r->ops->overhead) {
+		return refuse(r, reterr,
+			      "a record cannot be opened: it was changed, or sealed with another "
+			      "key");
+	}
+	return n;
+}
+
 int obi_sealed_records_open(struct obi_sealed_records *r, struct obi_buf *in, size_t max, int most,
 			    struct ob_error *reterr)
 {
@@ -234,14 +250,9 @@ int obi_sealed_records_open(struct obi_sealed_records *r, struct obi_buf *in, si
 		if (whole > len - at - OBI_RECORD_HEADER) {
 			break;
 		}
-		ptrdiff_t n = r->ops->open(r->auth, record, whole);
-		if (n == OB_ECLOSED) {
-			return refuse(r, reterr, "the keys may open no more records");
-		}
-		if (n < 0 || (size_t)n != whole - r->ops->overhead) {
-			return refuse(r, reterr,
-				      "a record cannot be opened: it was changed, or sealed with "
-				      "another key");
+		ptrdiff_t n = open_one(r, record, whole, reterr);
+		if (n < 0) {
+			return (int)n;
 		}
 		memmove(front + r->opened, record, (size_t)n);
 		r->opened += (size_t)n;
