@@ -125,7 +125,7 @@ static void call_many(struct family *f, struct round *r, struct seat seats[CALLS
 	}
 }
 
-/* Each call ends once: with its own answer, or with the connection. */
+/* Each call ends once: with its answer, or with the end of the connection. */
 static void check_round(const struct round *r)
 {
 	assert_int_equal(r->wrong, OB_OK);

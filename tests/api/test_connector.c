@@ -85,7 +85,7 @@ static void a_second_connector_is_busy(void **state)
 	family_end(&f);
 }
 
-static void calls_of_a_child_that_is_down_fail_at_once(void **state)
+static void calls_to_a_child_that_is_down_fail_at_once(void **state)
 {
 	struct family f;
 	struct ob_error err;
@@ -351,7 +351,7 @@ int main(void)
 	    cmocka_unit_test(start_call_stop),
 	    cmocka_unit_test(start_twice_is_refused),
 	    cmocka_unit_test(a_second_connector_is_busy),
-	    cmocka_unit_test(calls_of_a_child_that_is_down_fail_at_once),
+	    cmocka_unit_test(calls_to_a_child_that_is_down_fail_at_once),
 	    cmocka_unit_test(interfaces_are_found_by_name),
 	    cmocka_unit_test(control_interface),
 	    cmocka_unit_test(deferred_answers_come_from_any_thread),

@@ -255,7 +255,7 @@ static void fault_42_the_address_of_the_parent_is_spared(void **state)
 	reachable_end(&bed);
 }
 
-static void a_parents_address_must_be_one(void **state)
+static void parent_address_must_be_an_address(void **state)
 {
 	struct reachable bed = {0};
 	struct ob_error err;
@@ -278,7 +278,7 @@ int main(void)
 	    cmocka_unit_test(fault_42_our_own_user_is_never_penalized),
 	    cmocka_unit_test(fault_42_silent_connections_are_not_penalized),
 	    cmocka_unit_test(fault_32_a_slow_authentication_is_penalized),
-	    cmocka_unit_test(a_parents_address_must_be_one),
+	    cmocka_unit_test(parent_address_must_be_an_address),
 	    cmocka_unit_test(fault_42_the_address_of_the_parent_is_spared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

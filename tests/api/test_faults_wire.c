@@ -33,9 +33,9 @@ static const char *const by_peercred[] = {"peercred", NULL};
 
 struct bed {
 	struct family f;
-	char *path; /* of the child's socket */
+	char *path; /* of the socket of the child */
 	int32_t pid;
-	int fds; /* of the child, with the connector's connection */
+	int fds; /* of the child, including the connection of the connector */
 };
 
 static void begin(struct bed *bed, const char *const *auth, const char *argument)
@@ -96,19 +96,19 @@ static void fault_23_a_byte_at_a_time(void **state)
 	end(&bed);
 }
 
-/* A proxy for one connection: passes chop bytes at a time, and closes both ends after `cut`
+/* A proxy for one connection: passes chunk bytes at a time, and closes both ends after `cut`
  * bytes. */
 struct proxy {
 	char *from, *to;
 	int listener;
-	size_t chop, cut, passed;
+	size_t chunk, cut, passed;
 	pthread_t thread;
 };
 
 static bool pass(struct proxy *p, int from, int to)
 {
 	uint8_t piece[4096];
-	size_t most = p->chop < p->cut - p->passed ? p->chop : p->cut - p->passed;
+	size_t most = p->chunk < p->cut - p->passed ? p->chunk : p->cut - p->passed;
 	ssize_t n = recv(from, piece, most, 0);
 	if (n <= 0 || !peer_send(to, piece, (size_t)n)) {
 		return false;
@@ -181,7 +181,7 @@ static void fault_23_a_session_through_a_proxy_that_chops(void **state)
 	begin(&bed, NULL, NULL);
 	open_proxy(&p, &bed);
 	p.cut = SIZE_MAX;
-	for (p.chop = 1; p.chop < 8; p.chop++) {
+	for (p.chunk = 1; p.chunk < 8; p.chunk++) {
 		assert_int_equal(talk(&bed, &p, &err), OB_OK);
 	}
 	close_proxy(&p);
@@ -198,7 +198,7 @@ static void fault_24_a_session_cut_at_every_byte(void **state)
 	(void)state;
 	begin(&bed, NULL, NULL);
 	open_proxy(&p, &bed);
-	p.chop = 4096;
+	p.chunk = 4096;
 	for (p.cut = 0; r != OB_OK; p.cut++, cuts++) {
 		r = talk(&bed, &p, &err);
 		/* It fails with a reason, and does not wait for a timeout. */
@@ -353,7 +353,7 @@ static void fault_31_a_peer_that_does_not_read_is_cut_off(void **state)
 	int fd = peer_dial(bed.path);
 	size_t len = peer_request(request, 1, "act.echo", params, sizeof params);
 	for (int i = 0; i < 20 && open; i++) {
-		open = peer_send(fd, request, len); /* reading goes on while writing is blocked */
+		open = peer_send(fd, request, len); /* it reads while its writing is blocked */
 	}
 	/* Other connections are not affected. */
 	assert_true(ob_get_int(family_call(&bed.f, "echo", "[i]", 1), &n));
@@ -380,8 +380,8 @@ static void fault_38_a_hundred_connections_end_with_data_in_flight(void **state)
 			assert_true(peer_send(fd, request, len));
 		}
 		if (i % 2 == 0) {
-			/* Some replies are there, and stay unread: a reset, where the others see
-			 * an end of file. */
+			/* Some replies stay unread: this causes a reset, where the others see an
+			 * end of file. */
 			uint8_t one;
 			assert_true(peer_read(fd, &one, 1));
 		}

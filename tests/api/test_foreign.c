@@ -89,7 +89,7 @@ static void turn_until_ended(struct server *s)
 	assert_int_equal(s->ended, 1);
 }
 
-static void a_full_queue_is_waited_for(void **state)
+static void a_dial_waits_for_a_full_backlog(void **state)
 {
 	struct server s;
 	(void)state;
@@ -106,7 +106,7 @@ static void a_full_queue_is_waited_for(void **state)
 	end(&s);
 }
 
-static void but_not_for_ever(void **state)
+static void a_dial_to_a_full_backlog_times_out(void **state)
 {
 	struct server s;
 	(void)state;
@@ -120,8 +120,8 @@ static void but_not_for_ever(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_full_queue_is_waited_for),
-	    cmocka_unit_test(but_not_for_ever),
+	    cmocka_unit_test(a_dial_waits_for_a_full_backlog),
+	    cmocka_unit_test(a_dial_to_a_full_backlog_times_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,7 @@ static int serve(const struct place *p, ob_server **ret, struct ob_error *err)
 	return r == OB_OK ? ob_server_start(*ret, err) : r;
 }
 
-static void a_plugin_of_the_program_is_found_by_its_name(void **state)
+static void a_registered_plugin_is_found_by_its_name(void **state)
 {
 	static const char *const auth[] = {"peeruid", NULL};
 	struct place *p = *state;
@@ -116,8 +116,7 @@ static void a_plugin_of_the_program_is_found_by_its_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_plugin_of_the_program_is_found_by_its_name, begin,
-					    end),
+	    cmocka_unit_test_setup_teardown(a_registered_plugin_is_found_by_its_name, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,7 +92,7 @@ static void start_against(const char *mode, unsigned connects)
 	(void)vmm_order(&g.vmm, mode);
 	family_connector(&g.f);
 	expect(ob_connector_start_async(g.f.connector, NULL, NULL, &err), OB_OK, &err, NULL);
-	await_connects(&g, connects); /* each on a connection of its own */
+	await_connects(&g, connects); /* each on its own connection */
 	assert_int_equal(family_count(&g.f, OB_EVENT_READY), 0);
 	(void)vmm_order(&g.vmm, "normal");
 	family_await(&g.f, OB_EVENT_READY, 1);
@@ -398,7 +398,7 @@ static void fault_39_silent_children_do_not_delay_others(void **state)
 
 /* ---- A network that breaks ---- */
 
-/* Two networks and a cable between them: we are in one, the child is in the other. */
+/* Two networks with a link between them: the parent is in one, the child in the other. */
 static const char *lay_cable(int *ret_there)
 {
 	char net[64];

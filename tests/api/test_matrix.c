@@ -121,7 +121,7 @@ static void a_life(void **state)
 
 /* ---- Refusals ---- */
 
-static void refused_whatever_the_config_says(void **state)
+static void mechanisms_for_local_transports_are_always_refused_elsewhere(void **state)
 {
 	struct cell *cell = *state;
 	struct family f;
@@ -274,7 +274,7 @@ static void a_child_listens_with_a_transport_by_name(void **state)
 }
 
 /* It applies to the address whose scheme it has, whether that is dialled or listened on. */
-static void a_transport_by_name_is_for_its_own_address(void **state)
+static void a_named_transport_applies_to_its_own_address(void **state)
 {
 	static const struct {
 		const char *transport, *listen, *connect, *why;
@@ -375,7 +375,7 @@ int main(void)
 	    cmocka_unit_test(only_the_first_mechanism_may_seal),
 	    cmocka_unit_test(a_transport_is_found_by_name),
 	    cmocka_unit_test(a_child_listens_with_a_transport_by_name),
-	    cmocka_unit_test(a_transport_by_name_is_for_its_own_address),
+	    cmocka_unit_test(a_named_transport_applies_to_its_own_address),
 	    cmocka_unit_test(options_that_the_child_would_refuse_are_refused_at_once),
 	    cmocka_unit_test(the_default_list_depends_on_the_transport),
 	};
@@ -388,8 +388,9 @@ int main(void)
 		snprintf(names[i], sizeof names[i], "%s_%s_%s%s", wire_names[cell->wire],
 			 cell->codec, cell->auth, allowed ? "" : "_is_refused");
 		tests[OTHERS + i] = (struct CMUnitTest){
-		    names[i], allowed ? a_life : refused_whatever_the_config_says, NULL, NULL,
-		    cell};
+		    names[i],
+		    allowed ? a_life : mechanisms_for_local_transports_are_always_refused_elsewhere,
+		    NULL, NULL, cell};
 	}
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	print_matrix();

@@ -218,7 +218,7 @@ static void start_reports_a_running_child_of_an_earlier_parent(void **state)
 	family_end(&f);
 }
 
-static void a_child_that_is_ill_from_the_start_is_restarted(void **state)
+static void a_child_that_is_unhealthy_from_the_start_is_restarted(void **state)
 {
 	struct family f;
 	struct ob_error err;
@@ -242,7 +242,7 @@ int main(void)
 	    cmocka_unit_test(a_server_may_be_closed_inside_its_shutdown),
 	    cmocka_unit_test(close_then_free_on_an_attached_loop),
 	    cmocka_unit_test(start_reports_a_running_child_of_an_earlier_parent),
-	    cmocka_unit_test(a_child_that_is_ill_from_the_start_is_restarted),
+	    cmocka_unit_test(a_child_that_is_unhealthy_from_the_start_is_restarted),
 	};
 	return cmocka_run_group_tests_name("reentry", tests, NULL, NULL);
 }

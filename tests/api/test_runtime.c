@@ -235,7 +235,7 @@ static void run_attached(struct ev_loop *loop)
 	struct ob_error err;
 	ev_timer limit;
 	make_crowd(&c, OB_RUNTIME_ATTACHED, loop);
-	/* Blocking calls are refused by name. */
+	/* Blocking calls are refused. */
 	assert_int_equal(ob_connector_stop(c.mortals[0].connector, 0, NULL, &err), OB_EDEADLK);
 	ev_timer_init(&limit, on_limit, WAIT_S, 0);
 	ev_timer_start(loop, &limit);

@@ -15,7 +15,7 @@
 #include "support/clock.h"
 #include "support/novsock.h"
 
-static void a_start_that_is_not_permitted_ends_at_once(void **state)
+static void a_start_that_is_not_permitted_fails_at_once(void **state)
 {
 	static const char *const sleeper[] = {"sleep", "1000", NULL};
 	struct family f;
@@ -42,7 +42,7 @@ static void a_start_that_is_not_permitted_ends_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_start_that_is_not_permitted_ends_at_once),
+	    cmocka_unit_test(a_start_that_is_not_permitted_fails_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

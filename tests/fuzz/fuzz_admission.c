@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pairs of bytes are events of admission: a connection arrives, rises in rank, leaves or
- * supervises, or time passes. Checked: there are never more slots than the maximum, and those of
- * the trusted are reserved for them; only strangers are refused; the trusted are admitted while
- * a stranger has a slot; a penalty ends in time; the counts match what exists.
+ * supervises, or time passes. Checked: there are never more slots than the maximum, and those
+ * reserved for trusted sources are kept for them; only untrusted sources are refused; trusted
+ * ones are admitted while an untrusted one has a slot; a penalty ends in time; the counts are
+ * consistent.
  */
 #include "access/admission.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules: which texts are rules, and what they say of callers and methods. */
+/* Access rules: parsing, and decisions on callers and methods. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,14 +24,14 @@ static enum obi_acl_verdict judge(const char *text, const struct ob_identity *wh
 	struct obi_acl rules;
 	struct ob_error err = {.text = ""};
 	if (obi_acl_parse(text, &rules, &err) != OB_OK) {
-		fail_msg("%s: %s", text != NULL ? text : "no rules", err.text);
+		fail_msg("%s: %s", text, err.text);
 	}
 	enum obi_acl_verdict verdict = obi_acl_judge(&rules, who, ob_bytes_text(method));
 	obi_acl_free(&rules);
 	return verdict;
 }
 
-static void the_first_that_fits_decides(void **state)
+static void the_first_match_decides(void **state)
 {
 	const struct ob_identity who = somebody("outboard", "token");
 	(void)state;
@@ -85,8 +85,8 @@ static void a_pattern_names_a_method_or_an_interface(void **state)
 	}
 }
 
-/* Who opens an interface does not give the child away. */
-static void what_is_for_the_parent_must_be_named_to_be_allowed(void **state)
+/* To allow a whole interface does not allow to end or to supervise the child. */
+static void methods_of_the_parent_must_be_named_to_be_allowed(void **state)
 {
 	const struct ob_identity who = somebody("outboard", "token");
 	(void)state;
@@ -104,9 +104,10 @@ static void what_is_for_the_parent_must_be_named_to_be_allowed(void **state)
 	    OBI_ACL_ALLOWED);
 }
 
-/* Each row: the condition, and who fits it. A fact that nobody vouches for fits none. */
+/* Each row: a condition, and the callers that it matches. A condition on an unknown fact matches
+ * none. */
 static const struct {
-	const char *conditions;
+	const char *text;
 	bool local, guest, unknown, parent;
 } conditions[] = {
     {"uid=7", true, false, false, true},
@@ -141,15 +142,15 @@ static void all_conditions_must_hold(void **state)
 	unknown.known = 0;
 	for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
 		char text[160];
-		snprintf(text, sizeof text, "allow %s *; deny *", conditions[i].conditions);
+		snprintf(text, sizeof text, "allow %s *; deny *", conditions[i].text);
 		bool said[] = {judge(text, &local, "a.b") == OBI_ACL_ALLOWED,
 			       judge(text, &guest, "a.b") == OBI_ACL_ALLOWED,
 			       judge(text, &unknown, "a.b") == OBI_ACL_ALLOWED,
 			       judge(text, &parent, "a.b") == OBI_ACL_ALLOWED};
 		if (said[0] != conditions[i].local || said[1] != conditions[i].guest ||
 		    said[2] != conditions[i].unknown || said[3] != conditions[i].parent) {
-			fail_msg("%s: %d %d %d %d", conditions[i].conditions, said[0], said[1],
-				 said[2], said[3]);
+			fail_msg("%s: %d %d %d %d", conditions[i].text, said[0], said[1], said[2],
+				 said[3]);
 		}
 	}
 }
@@ -157,7 +158,7 @@ static void all_conditions_must_hold(void **state)
 static const struct {
 	const char *text;
 	const char *why;
-} invalid_rules[] = {
+} errors[] = {
     {"", "the last rule must be \"allow *\" or \"deny *\""},
     {" ; \n", "the last rule must be \"allow *\" or \"deny *\""},
     {"allow kv.get", "the last rule must be \"allow *\" or \"deny *\""},
@@ -187,19 +188,19 @@ static const struct {
      "rule 1: neither a condition nor a method: \"subject=\"a * ; deny *\""},
 };
 
-static void what_is_no_rule_is_named(void **state)
+static void errors_name_the_wrong_rule(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof invalid_rules / sizeof *invalid_rules; i++) {
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
 		struct obi_acl rules;
 		struct ob_error err = {.text = ""};
-		assert_int_equal(obi_acl_parse(invalid_rules[i].text, &rules, &err), OB_EINVAL);
-		assert_string_equal(err.text, invalid_rules[i].why);
+		assert_int_equal(obi_acl_parse(errors[i].text, &rules, &err), OB_EINVAL);
+		assert_string_equal(err.text, errors[i].why);
 		assert_null(rules.list);
 	}
 }
 
-static void there_is_a_limit(void **state)
+static void the_size_of_a_list_is_limited(void **state)
 {
 	char text[OBI_ACL_TEXT_MAX + 2];
 	struct obi_acl rules;
@@ -223,12 +224,12 @@ static void there_is_a_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_first_that_fits_decides),
+	    cmocka_unit_test(the_first_match_decides),
 	    cmocka_unit_test(a_pattern_names_a_method_or_an_interface),
-	    cmocka_unit_test(what_is_for_the_parent_must_be_named_to_be_allowed),
+	    cmocka_unit_test(methods_of_the_parent_must_be_named_to_be_allowed),
 	    cmocka_unit_test(all_conditions_must_hold),
-	    cmocka_unit_test(what_is_no_rule_is_named),
-	    cmocka_unit_test(there_is_a_limit),
+	    cmocka_unit_test(errors_name_the_wrong_rule),
+	    cmocka_unit_test(the_size_of_a_list_is_limited),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who gets a slot before authentication, in exact numbers: the time is a parameter. And sources, as
- * they are told apart. */
+/* Admission to the preauth slots, with exact times; and how origins are told apart. */
 #include "access/admission.h"
 
 #include <setjmp.h>
@@ -82,7 +81,7 @@ static void must_show(struct obi_origin source, const char *text)
 	assert_string_equal(shown, text);
 }
 
-static void sources_are_what_the_kernel_vouches_for(void **state)
+static void an_origin_is_what_the_kernel_vouches_for(void **state)
 {
 	struct ob_peer nothing = {.size = sizeof nothing};
 	(void)state;
@@ -98,7 +97,7 @@ static void sources_are_what_the_kernel_vouches_for(void **state)
 	must_show(obi_origin_of_peer(&nothing), "unknown");
 }
 
-static void a_port_makes_no_other_source(void **state)
+static void a_port_is_not_part_of_an_origin(void **state)
 {
 	(void)state;
 	assert_true(obi_origin_equal(address("192.0.2.7:1"), address("192.0.2.7:2")));
@@ -119,7 +118,7 @@ static void a_host_has_a_whole_network_of_ipv6(void **state)
 	    obi_origin_equal(obi_origin_network(address("192.0.2.7:1")), address("192.0.2.7:1")));
 }
 
-static void loopback_and_the_unknown_are_shared(void **state)
+static void loopback_and_unknown_origins_are_shared(void **state)
 {
 	(void)state;
 	assert_true(obi_origin_is_shared(address("127.0.0.1:1")));
@@ -156,7 +155,7 @@ static void a_parent_is_an_address_or_a_context_id(void **state)
 
 /* ---- Trust ---- */
 
-static void who_is_trusted(void **state)
+static void own_user_root_host_and_parent_are_trusted(void **state)
 {
 	struct obi_admission_setup setup = {
 	    .slots = 4, .own_uid = OWN, .allowed_uid = 7, .parent = "192.0.2.1"};
@@ -179,7 +178,7 @@ static void who_is_trusted(void **state)
 	assert_false(obi_admission_trusts(&admission, uid(UINT32_MAX)));
 }
 
-static void the_parent_is_where_it_supervised_from_last(void **state)
+static void the_last_parent_is_trusted(void **state)
 {
 	(void)state;
 	begin(SEATS, NULL);
@@ -196,7 +195,7 @@ static void the_parent_is_where_it_supervised_from_last(void **state)
 
 /* ---- Penalties ---- */
 
-static void failures_cost_more_each_time(void **state)
+static void the_penalty_doubles_with_each_failure(void **state)
 {
 	static const int64_t ms[] = {0, 0, 100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000};
 	(void)state;
@@ -216,7 +215,7 @@ static void failures_cost_more_each_time(void **state)
 	}
 }
 
-static void failures_are_forgotten_and_forgiven(void **state)
+static void failures_are_forgotten_in_time_and_by_success(void **state)
 {
 	struct obi_admission_slot slot;
 	(void)state;
@@ -235,7 +234,7 @@ static void failures_are_forgotten_and_forgiven(void **state)
 	assert_int_equal(fail_once(uid(5)), 100);
 }
 
-static void the_trusted_and_the_shared_never_wait_for_failures(void **state)
+static void trusted_and_shared_sources_get_no_penalty(void **state)
 {
 	const struct obi_origin exempt[] = {uid(OWN),	  uid(0), cid(2), address("127.0.0.1:1"),
 					    address("?"), cid(1)};
@@ -248,8 +247,8 @@ static void the_trusted_and_the_shared_never_wait_for_failures(void **state)
 	}
 }
 
-/* The neighbours of a trusted address are not it. */
-static void a_network_of_strangers_is_one_source(void **state)
+/* The neighbours of a trusted address are not trusted. */
+static void an_untrusted_network_is_one_source(void **state)
 {
 	(void)state;
 	begin(SEATS, "2001:db8::1");
@@ -276,7 +275,7 @@ static void the_table_is_bounded_and_keeps_the_latest(void **state)
 	}
 	(void)fail_once(uid(5));
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_BLOCKED);
-	/* A thousand more, of whom each is later: what was known of it has gone. */
+	/* A thousand later ones displace the entry. */
 	for (uint32_t i = 0; i < 1000; i++) {
 		now += i == 0;
 		(void)fail_once(uid(5000 + i));
@@ -284,7 +283,7 @@ static void the_table_is_bounded_and_keeps_the_latest(void **state)
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_ENTER);
 }
 
-static void more_sources_than_the_table_has_room_for(void **state)
+static void sources_without_an_entry_share_one(void **state)
 {
 	(void)state;
 	begin(MANY, NULL);
@@ -300,9 +299,9 @@ static void more_sources_than_the_table_has_room_for(void **state)
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_ENTER);
 }
 
-/* ---- Seats ---- */
+/* ---- Slots ---- */
 
-static void strangers_leave_a_quarter_free(void **state)
+static void a_quarter_is_reserved_for_trusted_sources(void **state)
 {
 	static const uint32_t reserved[][2] = {{1, 0}, {2, 1}, {3, 1},	{4, 1},
 					       {7, 1}, {8, 2}, {16, 4}, {64, 16}};
@@ -319,13 +318,13 @@ static void strangers_leave_a_quarter_free(void **state)
 	for (int i = OPEN; i < SEATS; i++) {
 		must_enter(uid(OWN), &slots[i]);
 	}
-	/* And the trusted take one of theirs, at once, whatever it does; the oldest first. */
+	/* A trusted one takes a slot of an untrusted one at once, of the oldest first. */
 	must_evict(uid(OWN), &slots[0]);
 	assert_true(obi_admission_advance(&slots[0], OBI_ADMISSION_TALKING, now));
 	must_evict(uid(OWN), &slots[1]);
 }
 
-static void with_one_seat_nobody_is_kept_out_for_good(void **state)
+static void with_one_slot_no_source_is_kept_out(void **state)
 {
 	(void)state;
 	begin(1, NULL);
@@ -347,21 +346,21 @@ static void fill(struct obi_origin from, int first, int count)
 	}
 }
 
-static void the_greediest_source_gives_way_at_once(void **state)
+static void the_source_with_the_most_slots_yields_at_once(void **state)
 {
 	(void)state;
 	begin(SEATS, NULL);
 	fill(uid(5), 0, 4);
 	fill(uid(6), 4, 2);
-	/* Not the oldest, nor a silent one of another source: the one of those who have the most
-	 * that has said nothing. */
+	/* Not the oldest, nor a silent one of another source: the silent one of the source with
+	 * the most slots. */
 	assert_true(obi_admission_advance(&slots[0], OBI_ADMISSION_TALKING, now));
 	must_evict(uid(7), &slots[1]);
 	for (int i = 1; i < 4; i++) {
 		assert_true(obi_admission_advance(&slots[i], OBI_ADMISSION_TALKING, now));
 	}
 	must_evict(uid(7), &slots[0]);
-	/* Whoever has as many gets nothing before their moment is over. */
+	/* A source with as many slots gets none before the grace period is over. */
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 	now += 4;
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
@@ -369,7 +368,7 @@ static void the_greediest_source_gives_way_at_once(void **state)
 	must_evict(uid(5), &slots[0]);
 }
 
-static void who_has_proved_the_secret_goes_last(void **state)
+static void a_proven_connection_is_evicted_last(void **state)
 {
 	(void)state;
 	begin(SEATS, NULL);
@@ -384,8 +383,8 @@ static void who_has_proved_the_secret_goes_last(void **state)
 	must_evict(uid(7), &slots[0]);
 }
 
-/* Where all look alike, one of them may be the parent: it waits for a moment that surely comes. */
-static void the_shared_and_the_trusted_wait(void **state)
+/* One of the peers of a shared origin may be the parent: it waits, and for a bounded time. */
+static void shared_and_trusted_sources_wait(void **state)
 {
 	const struct obi_origin lo = address("127.0.0.1:1");
 	(void)state;
@@ -416,8 +415,8 @@ static void the_shared_and_the_trusted_wait(void **state)
 	assert_int_equal(asked(uid(5)), OBI_ADMISSION_FULL);
 }
 
-/* The talking are not pushed out by a stream of the silent; but who stalls is one of these. */
-static void the_silent_go_before_the_talking(void **state)
+/* Silent connections do not displace those in an exchange, unless the exchange has stalled. */
+static void silent_connections_go_before_those_in_an_exchange(void **state)
 {
 	const struct obi_origin lo = address("127.0.0.1:1");
 	(void)state;
@@ -436,7 +435,7 @@ static void the_silent_go_before_the_talking(void **state)
 	must_evict(lo, &slots[1]);
 }
 
-static void an_exchange_over_a_network_takes_longer(void **state)
+static void the_grace_period_is_longer_over_a_network(void **state)
 {
 	const struct obi_origin far = address("192.0.2.7:1");
 	(void)state;
@@ -451,7 +450,7 @@ static void an_exchange_over_a_network_takes_longer(void **state)
 	must_evict(far, &slots[0]);
 }
 
-static void leaving_twice_is_leaving_once(void **state)
+static void leaving_twice_has_no_effect(void **state)
 {
 	struct obi_admission_slot never = {0};
 	(void)state;
@@ -468,27 +467,27 @@ static void leaving_twice_is_leaving_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(sources_are_what_the_kernel_vouches_for),
-	    cmocka_unit_test(a_port_makes_no_other_source),
+	    cmocka_unit_test(an_origin_is_what_the_kernel_vouches_for),
+	    cmocka_unit_test(a_port_is_not_part_of_an_origin),
 	    cmocka_unit_test(a_host_has_a_whole_network_of_ipv6),
-	    cmocka_unit_test(loopback_and_the_unknown_are_shared),
+	    cmocka_unit_test(loopback_and_unknown_origins_are_shared),
 	    cmocka_unit_test(a_parent_is_an_address_or_a_context_id),
-	    cmocka_unit_test(who_is_trusted),
-	    cmocka_unit_test(the_parent_is_where_it_supervised_from_last),
-	    cmocka_unit_test(failures_cost_more_each_time),
-	    cmocka_unit_test(failures_are_forgotten_and_forgiven),
-	    cmocka_unit_test(the_trusted_and_the_shared_never_wait_for_failures),
-	    cmocka_unit_test(a_network_of_strangers_is_one_source),
+	    cmocka_unit_test(own_user_root_host_and_parent_are_trusted),
+	    cmocka_unit_test(the_last_parent_is_trusted),
+	    cmocka_unit_test(the_penalty_doubles_with_each_failure),
+	    cmocka_unit_test(failures_are_forgotten_in_time_and_by_success),
+	    cmocka_unit_test(trusted_and_shared_sources_get_no_penalty),
+	    cmocka_unit_test(an_untrusted_network_is_one_source),
 	    cmocka_unit_test(the_table_is_bounded_and_keeps_the_latest),
-	    cmocka_unit_test(more_sources_than_the_table_has_room_for),
-	    cmocka_unit_test(strangers_leave_a_quarter_free),
-	    cmocka_unit_test(with_one_seat_nobody_is_kept_out_for_good),
-	    cmocka_unit_test(the_greediest_source_gives_way_at_once),
-	    cmocka_unit_test(who_has_proved_the_secret_goes_last),
-	    cmocka_unit_test(the_shared_and_the_trusted_wait),
-	    cmocka_unit_test(the_silent_go_before_the_talking),
-	    cmocka_unit_test(an_exchange_over_a_network_takes_longer),
-	    cmocka_unit_test(leaving_twice_is_leaving_once),
+	    cmocka_unit_test(sources_without_an_entry_share_one),
+	    cmocka_unit_test(a_quarter_is_reserved_for_trusted_sources),
+	    cmocka_unit_test(with_one_slot_no_source_is_kept_out),
+	    cmocka_unit_test(the_source_with_the_most_slots_yields_at_once),
+	    cmocka_unit_test(a_proven_connection_is_evicted_last),
+	    cmocka_unit_test(shared_and_trusted_sources_wait),
+	    cmocka_unit_test(silent_connections_go_before_those_in_an_exchange),
+	    cmocka_unit_test(the_grace_period_is_longer_over_a_network),
+	    cmocka_unit_test(leaving_twice_has_no_effect),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* json_bed - one session over the codec json, served as a foreign client would use it: text in,
- * text out. */
+/* json_bed - a session over the codec json, used like by a foreign client: text in, text out. */
 #ifndef OB_TESTS_UNIT_JSON_BED_H
 #define OB_TESTS_UNIT_JSON_BED_H
 
 #include "unit/rpc/session_bed.h"
 
-/* Requests of x.SOMETHING and how the session's owner answers are in session_bed.h: KEEP defers,
- * REPLY_ECHO answers at once. */
+/* The handler of x.* is in session_bed.h: KEEP defers, REPLY_ECHO answers at once. */
 
 /* ---- A served peer that speaks JSON ---- */
 
@@ -34,7 +32,7 @@ static inline void say(struct end *e, const char *text)
 	give(e, (const uint8_t *)text, strlen(text), SIZE_MAX);
 }
 
-/* All that it has written since the last time. Valid until the next call. */
+/* Everything that it has written since the last call. Valid until the next call. */
 static inline const char *heard(struct end *e)
 {
 	static char *text;

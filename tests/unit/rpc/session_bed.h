@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* session_bed - two sessions, real codecs and authenticators, and a wire of memory between them
- * that the test chops as it likes. */
+/* session_bed - two sessions with real codecs and authenticators, connected through memory. The
+ * test chooses the size of the chunks that are passed on. */
 #ifndef OB_TESTS_UNIT_SESSION_BED_H
 #define OB_TESTS_UNIT_SESSION_BED_H
 
@@ -26,15 +26,15 @@ struct end {
 	struct obi_handshake_setup auth;
 	struct obi_mechanism mechanisms[2];
 	bool opened;
-	int closed; /* how often */
+	int closed; /* number of closed events */
 	struct ob_error why;
-	int calls; /* received */
+	int calls; /* calls received */
 	int notifications;
 	struct ob_call *kept;
 	struct ob_value kept_params;
 	bool supervised;
 	bool wants_write;
-	int handler; /* what to do with calls */
+	int handler; /* what the handler does with calls */
 };
 
 enum { REPLY_ECHO, KEEP, FORGET, CLOSE_INSIDE, FAIL_7 };
@@ -149,11 +149,11 @@ static inline void init_end(struct end *e, enum ob_auth_role role, const char *m
 
 /* ---- The wire ---- */
 
-/* Put bytes into a session, at most `chop` at a time. */
-static inline void give(struct end *to, const uint8_t *data, size_t len, size_t chop)
+/* Pass bytes to a session, at most `chunk` at a time. */
+static inline void give(struct end *to, const uint8_t *data, size_t len, size_t chunk)
 {
 	while (len > 0 && to->session.state != OBI_SESSION_CLOSED) {
-		size_t room, n = chop < len ? chop : len;
+		size_t room, n = chunk < len ? chunk : len;
 		uint8_t *at = obi_receive_room(&to->session, &room);
 		assert_non_null(at);
 		n = n < room ? n : room;
@@ -164,7 +164,7 @@ static inline void give(struct end *to, const uint8_t *data, size_t len, size_t 
 	}
 }
 
-static inline bool carry(struct end *from, struct end *to, size_t chop)
+static inline bool carry(struct end *from, struct end *to, size_t chunk)
 {
 	struct ob_bytes out = obi_session_output(&from->session);
 	if (out.len == 0) {
@@ -174,17 +174,17 @@ static inline bool carry(struct end *from, struct end *to, size_t chop)
 	size_t len = out.len;
 	memcpy(copy, out.data, len);
 	obi_session_wrote(&from->session, len);
-	give(to, copy, len, chop);
+	give(to, copy, len, chunk);
 	free(copy);
 	return true;
 }
 
-static inline void pump(struct end *a, struct end *b, size_t chop)
+static inline void pump(struct end *a, struct end *b, size_t chunk)
 {
 	bool moved = true;
 	while (moved) {
-		moved = carry(a, b, chop);
-		moved = carry(b, a, chop) || moved;
+		moved = carry(a, b, chunk);
+		moved = carry(b, a, chunk) || moved;
 	}
 }
 
@@ -193,14 +193,14 @@ struct pair {
 };
 
 static inline struct pair *connect_with(const char *mechanism, const uint8_t *parents,
-					const uint8_t *childs, size_t chop)
+					const uint8_t *childs, size_t chunk)
 {
 	struct pair *p = calloc(1, sizeof *p);
 	init_end(&p->parent, OB_AUTH_DIALER, mechanism, parents);
 	init_end(&p->child, OB_AUTH_ACCEPTOR, mechanism, childs);
 	obi_authentication_begin(&p->child.session);
 	obi_authentication_begin(&p->parent.session);
-	pump(&p->parent, &p->child, chop);
+	pump(&p->parent, &p->child, chunk);
 	return p;
 }
 

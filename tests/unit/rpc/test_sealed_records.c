@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sealed records: one stream in, the same stream out, whatever the sizes; and nothing of one that
- * was touched. */
+/* Sealed records: the output is the input, for all sizes; a changed record is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +16,7 @@
 enum { TAG = crypto_aead_chacha20poly1305_ietf_ABYTES, STREAM = 200 * 1024 };
 enum { FULL = OBI_RECORD_SIZE - OBI_RECORD_HEADER - TAG, SEAM = TAG + OBI_RECORD_HEADER };
 
-/* ---- A sealer with a fixed key: the records are under test, not the exchange ---- */
+/* ---- A sealer with a fixed key: the test is about records, not about the exchange ---- */
 
 struct ob_auth {
 	uint8_t key[32];
@@ -101,7 +100,7 @@ static void free_wire(struct wire *w)
 	free(w);
 }
 
-/* As the session does it: the header's place first, then plaintext. */
+/* Like the session: reserve the header, then append plaintext. */
 static void put(struct wire *w, size_t n)
 {
 	n = n < STREAM - w->put ? n : STREAM - w->put;
@@ -120,7 +119,7 @@ static struct obi_pieces seal(struct wire *w)
 	return pieces;
 }
 
-/* Write at most n bytes, if there are any, as writev() would. Returns how many. */
+/* Write at most n bytes, like writev(). Returns the number of bytes written. */
 static size_t write_some(struct wire *w, size_t n)
 {
 	size_t wrote = 0;
@@ -139,7 +138,7 @@ static size_t write_some(struct wire *w, size_t n)
 	return wrote;
 }
 
-/* Take at most n bytes of what has been opened, as the codec takes messages. */
+/* Consume at most n bytes of the plaintext, as the codec consumes messages. */
 static void take(struct wire *w, size_t n)
 {
 	n = n < w->to.opened ? n : w->to.opened;
@@ -164,7 +163,7 @@ static void drain(struct wire *w)
 	open_and_take(w, SIZE_MAX);
 }
 
-static void every_size_around_the_limits_arrives(void **state)
+static void sizes_around_the_limits_arrive(void **state)
 {
 	static const size_t around[] = {0, FULL, 2 * FULL, 3 * FULL, 4 * FULL, 5 * FULL};
 	(void)state;
@@ -176,7 +175,7 @@ static void every_size_around_the_limits_arrives(void **state)
 			struct wire *w = make_wire();
 			size_t len = (size_t)((ptrdiff_t)around[i] + off);
 			put(w, len);
-			write_some(w, 7); /* sealed, and not gone, when more comes */
+			write_some(w, 7); /* sealed but not written when more is appended */
 			put(w, 50);
 			drain(w);
 			assert_int_equal(w->taken, len + 50);
@@ -195,9 +194,8 @@ static size_t draw(size_t limit)
 	return (size_t)(seed >> 8) % limit;
 }
 
-/* Appending, writing and reading in any order and in any pieces, with a record half written all the
- * while. */
-static void one_stream_in_the_same_stream_out(void **state)
+/* Append, write and read in random order and sizes, with records that are partly written. */
+static void any_order_of_operations_keeps_the_stream(void **state)
 {
 	(void)state;
 	for (uint32_t run = 1; run <= 60; run++) {
@@ -218,7 +216,7 @@ static void one_stream_in_the_same_stream_out(void **state)
 	}
 }
 
-static void a_record_is_its_length_and_what_is_sealed(void **state)
+static void a_record_is_a_length_and_ciphertext(void **state)
 {
 	struct wire *w = make_wire();
 	uint8_t plain[5];
@@ -239,10 +237,10 @@ static void a_record_is_its_length_and_what_is_sealed(void **state)
 	free_wire(w);
 }
 
-/* So many bytes that a few full records do not hold them. */
+/* More bytes than the records that are sealed together can hold. */
 enum { OVERFULL = OBI_SEALED_RECORDS_TOGETHER * FULL + 1000 };
 
-static void a_few_records_go_out_together_and_no_more(void **state)
+static void a_limited_number_of_records_is_sealed_together(void **state)
 {
 	struct wire *w = make_wire();
 	size_t all = 0;
@@ -267,8 +265,8 @@ static void a_few_records_go_out_together_and_no_more(void **state)
 	free_wire(w);
 }
 
-/* The socket takes all up to `cut`, then a byte at a time up to behind the next seam, and more is
- * queued meanwhile. */
+/* Write everything up to `cut`, then single bytes until after the next seam, while more is
+ * queued. */
 static void cut_there(size_t cut)
 {
 	struct wire *w = make_wire();
@@ -284,7 +282,7 @@ static void cut_there(size_t cut)
 	free_wire(w);
 }
 
-static void a_write_may_end_anywhere_about_a_seam(void **state)
+static void a_write_may_end_anywhere_near_a_seam(void **state)
 {
 	(void)state;
 	for (size_t record = 1; record <= OBI_SEALED_RECORDS_TOGETHER; record++) {
@@ -295,8 +293,8 @@ static void a_write_may_end_anywhere_about_a_seam(void **state)
 	}
 }
 
-/* What came before the record that was touched is good; from it on nothing is. */
-static void a_touched_record_ends_it(void **state)
+/* The records before the changed one are opened; it and all later ones are refused. */
+static void a_changed_record_is_refused(void **state)
 {
 	(void)state;
 	for (size_t at = 0; at < 2 * (2 + 10 + TAG); at++) {
@@ -321,7 +319,7 @@ static void a_touched_record_ends_it(void **state)
 	}
 }
 
-static void a_length_out_of_bounds_is_refused_before_the_rest_comes(void **state)
+static void an_invalid_length_is_refused_before_the_record_is_complete(void **state)
 {
 	static const struct {
 		uint8_t header[2];
@@ -340,8 +338,8 @@ static void a_length_out_of_bounds_is_refused_before_the_rest_comes(void **state
 	}
 }
 
-/* A key that has sealed all it may: the record is not sent, and no other. */
-static void a_sealer_that_gives_up_ends_it(void **state)
+/* The sealer fails: this record is not sent, and no later one. */
+static void a_failing_sealer_is_final(void **state)
 {
 	struct wire *w = make_wire();
 	struct obi_pieces pieces = {.count = -1};
@@ -372,14 +370,14 @@ static void the_sealer_is_freed_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_size_around_the_limits_arrives),
-	    cmocka_unit_test(one_stream_in_the_same_stream_out),
-	    cmocka_unit_test(a_record_is_its_length_and_what_is_sealed),
-	    cmocka_unit_test(a_few_records_go_out_together_and_no_more),
-	    cmocka_unit_test(a_write_may_end_anywhere_about_a_seam),
-	    cmocka_unit_test(a_touched_record_ends_it),
-	    cmocka_unit_test(a_length_out_of_bounds_is_refused_before_the_rest_comes),
-	    cmocka_unit_test(a_sealer_that_gives_up_ends_it),
+	    cmocka_unit_test(sizes_around_the_limits_arrive),
+	    cmocka_unit_test(any_order_of_operations_keeps_the_stream),
+	    cmocka_unit_test(a_record_is_a_length_and_ciphertext),
+	    cmocka_unit_test(a_limited_number_of_records_is_sealed_together),
+	    cmocka_unit_test(a_write_may_end_anywhere_near_a_seam),
+	    cmocka_unit_test(a_changed_record_is_refused),
+	    cmocka_unit_test(an_invalid_length_is_refused_before_the_record_is_complete),
+	    cmocka_unit_test(a_failing_sealer_is_final),
 	    cmocka_unit_test(the_sealer_is_freed_once),
 	};
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The protocol of one connection over msgpack; what JSON-RPC adds is in test_session_json.c. */
+/* A session over msgpack. What JSON-RPC adds is tested in test_session_json.c. */
 #include "unit/rpc/session_bed.h"
 
-static void calls_pass_both_ways_whatever_the_chop(void **state)
+static void calls_pass_both_ways_in_chunks_of_any_size(void **state)
 {
 	(void)state;
-	for (size_t chop = 1; chop < 40; chop += chop < 8 ? 1 : 13) {
+	for (size_t chunk = 1; chunk < 40; chunk += chunk < 8 ? 1 : 13) {
 		struct outcome a, b;
-		struct pair *p = connect_with("token", secret_a, secret_a, chop);
+		struct pair *p = connect_with("token", secret_a, secret_a, chunk);
 		assert_true(p->parent.opened && p->child.opened);
 		assert_int_equal(call(&p->parent, "x.echo", 41, INT64_MAX, &a, NULL), OB_OK);
 		assert_int_equal(call(&p->child, "y.echo", 42, INT64_MAX, &b, NULL), OB_OK);
-		pump(&p->parent, &p->child, chop);
+		pump(&p->parent, &p->child, chunk);
 		assert_int_equal(a.ended, 1);
 		assert_int_equal(a.number, 41);
 		assert_int_equal(b.ended, 1);
@@ -20,7 +20,7 @@ static void calls_pass_both_ways_whatever_the_chop(void **state)
 	}
 }
 
-static void bearer_works_and_shows_the_same_identity(void **state)
+static void bearer_yields_the_same_identity_as_token(void **state)
 {
 	struct outcome o;
 	(void)state;
@@ -113,7 +113,7 @@ static void fault_30_unknown_duplicate_and_late_replies_are_counted(void **state
 	free_pair(p);
 }
 
-static void deadlines_end_in_time_and_the_earliest_is_known(void **state)
+static void calls_end_at_their_deadlines(void **state)
 {
 	struct outcome o[3];
 	(void)state;
@@ -142,7 +142,7 @@ static void a_deferred_call_is_answered_once_and_keeps_its_params(void **state)
 	call(&p->parent, "x.later", 77, INT64_MAX, &o, NULL);
 	pump(&p->parent, &p->child, SIZE_MAX);
 	assert_int_equal(o.ended, 0);
-	/* The receive buffer is used again meanwhile. */
+	/* Meanwhile the receive buffer is reused. */
 	struct ob_call *kept = p->child.kept;
 	p->child.handler = REPLY_ECHO;
 	struct outcome other;
@@ -184,7 +184,7 @@ static void a_call_that_is_taken_out_is_cancelled_at_the_peer(void **state)
 	p->child.handler = KEEP;
 	call(&p->parent, "x.later", 1, INT64_MAX, &o, &id);
 	pump(&p->parent, &p->child, SIZE_MAX);
-	assert_null(obi_session_take(&p->parent.session, id, &o)); /* of another owner */
+	assert_null(obi_session_take(&p->parent.session, id, &o)); /* another owner */
 	assert_null(obi_session_take(&p->parent.session, id + 1, NULL));
 	struct obi_pending *taken = obi_session_take(&p->parent.session, id, NULL);
 	assert_non_null(taken);
@@ -218,7 +218,7 @@ static void errors_carry_code_and_message(void **state)
 	free_pair(p);
 }
 
-static void a_foreign_error_is_shown_as_it_is(void **state)
+static void a_foreign_error_is_shown_as_json(void **state)
 {
 	/* [1, id, 12, nil] and [1, id, {"why": "no"}, nil] */
 	struct outcome o;
@@ -293,7 +293,7 @@ static void closing_inside_a_handler_is_safe(void **state)
 	free_pair(p);
 }
 
-static void a_foreign_server_is_sent_nothing_of_ours(void **state)
+static void a_foreign_server_gets_no_messages_of_the_protocol(void **state)
 {
 	struct end e;
 	struct outcome o;
@@ -314,22 +314,22 @@ static void a_foreign_server_is_sent_nothing_of_ours(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(calls_pass_both_ways_whatever_the_chop),
-	    cmocka_unit_test(bearer_works_and_shows_the_same_identity),
+	    cmocka_unit_test(calls_pass_both_ways_in_chunks_of_any_size),
+	    cmocka_unit_test(bearer_yields_the_same_identity_as_token),
 	    cmocka_unit_test(a_wrong_secret_is_refused_by_both_ends),
 	    cmocka_unit_test(fault_24_an_end_at_any_byte_ends_every_call_once),
 	    cmocka_unit_test(fault_4_pending_calls_end_with_connlost),
 	    cmocka_unit_test(fault_30_unknown_duplicate_and_late_replies_are_counted),
-	    cmocka_unit_test(deadlines_end_in_time_and_the_earliest_is_known),
+	    cmocka_unit_test(calls_end_at_their_deadlines),
 	    cmocka_unit_test(a_deferred_call_is_answered_once_and_keeps_its_params),
 	    cmocka_unit_test(a_deferred_call_outlives_its_session),
 	    cmocka_unit_test(a_call_that_is_taken_out_is_cancelled_at_the_peer),
 	    cmocka_unit_test(errors_carry_code_and_message),
-	    cmocka_unit_test(a_foreign_error_is_shown_as_it_is),
+	    cmocka_unit_test(a_foreign_error_is_shown_as_json),
 	    cmocka_unit_test(a_duplicate_id_in_flight_closes),
 	    cmocka_unit_test(ping_supervise_and_unknown_reserved_methods),
 	    cmocka_unit_test(closing_inside_a_handler_is_safe),
-	    cmocka_unit_test(a_foreign_server_is_sent_nothing_of_ours),
+	    cmocka_unit_test(a_foreign_server_gets_no_messages_of_the_protocol),
 	};
 	return cmocka_run_group_tests_name("session", tests, setup, teardown);
 }

@@ -40,7 +40,7 @@ static void batches_of_the_specification(void **state)
 	free_end(e);
 }
 
-static void deferred_calls_of_a_batch_are_waited_for(void **state)
+static void a_batch_waits_for_its_deferred_calls(void **state)
 {
 	struct end *e = open_end();
 	struct ob_call *kept[3];
@@ -80,8 +80,7 @@ static void an_open_batch_ends_with_its_session(void **state)
 	obi_call_answer(other, NULL, NULL);
 }
 
-/* Whoever answers a call of a batch when the session is going down meets a batch that is half gone.
- */
+/* A call of a batch is answered while the session is closing and its batches are being freed. */
 static void on_lost(void *user, int code, const struct ob_value *value, const struct ob_error *err)
 {
 	struct end *e = user;
@@ -134,7 +133,7 @@ static char *many(const char *piece, size_t count)
 	return text;
 }
 
-static void a_batch_has_no_more_messages_than_calls_may_be_in_flight(void **state)
+static void the_size_of_a_batch_is_limited(void **state)
 {
 	struct end *e = open_end();
 	(void)state;
@@ -150,8 +149,8 @@ static void a_batch_has_no_more_messages_than_calls_may_be_in_flight(void **stat
 	free_end(e);
 }
 
-/* Each result fits a message, all of them do not: errors stand for those that do not, and the whole
- * is a message still. */
+/* Each result fits into a message, but not all together. Those that do not fit become errors,
+ * and the answer is still a valid message. */
 static void answers_that_do_not_fit_become_errors(void **state)
 {
 	struct end *e = open_end();
@@ -186,9 +185,8 @@ static void answers_that_do_not_fit_become_errors(void **state)
 	free_end(e);
 }
 
-/* The protocol's own answers are no exception: where there is no room left for "true" the id has an
- * answer all the same. */
-static void an_own_answer_that_does_not_fit_becomes_an_error(void **state)
+/* The same for methods of the protocol: if there is no room for "true", the id gets an error. */
+static void an_answer_of_the_protocol_that_does_not_fit_becomes_an_error(void **state)
 {
 	struct end *e = open_end();
 	size_t len =
@@ -211,8 +209,8 @@ static void an_own_answer_that_does_not_fit_becomes_an_error(void **state)
 	free_end(e);
 }
 
-/* Who has ids of another kind cancels by them, as they were sent. */
-static void a_foreign_call_is_canceled_by_its_id(void **state)
+/* A peer with foreign ids cancels calls by these ids. */
+static void a_call_is_canceled_by_its_foreign_id(void **state)
 {
 	static const char *const ids[] = {"7", "\"call-7\"", "-7", "4294967296", "1.5", "\"\""};
 	(void)state;
@@ -239,7 +237,7 @@ static void a_foreign_call_is_canceled_by_its_id(void **state)
 	}
 }
 
-/* What waits in open batches is bounded as what waits to be written is. */
+/* Answers that wait in open batches count towards the limit of the queue. */
 static void fault_34_open_batches_are_answered_busy(void **state)
 {
 	struct end *e = open_end();
@@ -248,7 +246,8 @@ static void fault_34_open_batches_are_answered_busy(void **state)
 	(void)state;
 	memset(big, 'x', len);
 	e->handler = KEEP;
-	/* The first call of each is answered with all it was sent, the second one is not. */
+	/* The first call of each batch is answered with its parameters; the second one stays
+	 * open. */
 	for (uint32_t i = 0; i < 4; i++) {
 		char *line = scratch_text("[" ECHO("%u", "\"%s\"") "," ECHO("%u", "") "]\n", i, big,
 					  100 + i);
@@ -277,14 +276,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_batch_is_answered_as_one),
 	    cmocka_unit_test(batches_of_the_specification),
-	    cmocka_unit_test(deferred_calls_of_a_batch_are_waited_for),
+	    cmocka_unit_test(a_batch_waits_for_its_deferred_calls),
 	    cmocka_unit_test(an_open_batch_ends_with_its_session),
 	    cmocka_unit_test(answering_while_the_session_ends_is_safe),
 	    cmocka_unit_test(closing_inside_a_batch_is_safe),
-	    cmocka_unit_test(a_batch_has_no_more_messages_than_calls_may_be_in_flight),
+	    cmocka_unit_test(the_size_of_a_batch_is_limited),
 	    cmocka_unit_test(answers_that_do_not_fit_become_errors),
-	    cmocka_unit_test(an_own_answer_that_does_not_fit_becomes_an_error),
-	    cmocka_unit_test(a_foreign_call_is_canceled_by_its_id),
+	    cmocka_unit_test(an_answer_of_the_protocol_that_does_not_fit_becomes_an_error),
+	    cmocka_unit_test(a_call_is_canceled_by_its_foreign_id),
 	    cmocka_unit_test(fault_34_open_batches_are_answered_busy),
 	};
 	return cmocka_run_group_tests_name("session, batches", tests, setup_json, teardown);

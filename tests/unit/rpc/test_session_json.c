@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A session over the codec json: what JSON-RPC's specification says about ids, errors,
- * notifications and batches. */
+/* A session over the codec json: ids, errors and notifications as JSON-RPC 2.0 specifies them. */
 #include "unit/rpc/json_bed.h"
 
 #include "json/json.h"
@@ -29,7 +28,7 @@ static void ids_come_back_as_they_were_sent(void **state)
 	free_end(e);
 }
 
-static void ids_are_bounded_and_scalar(void **state)
+static void ids_must_be_short_scalars(void **state)
 {
 	static const char *const bad[] = {"true", "[1]", "{}", "{\"$binary\":\"\"}"};
 	char longest[OB_ID_MAX + 1] = "", *text;
@@ -116,7 +115,7 @@ static void text_that_is_not_json_is_a_parse_error_and_no_end(void **state)
 	static const char *const bad[] = {
 	    "{\"jsonrpc\": \"2.0\", \"method\": \"foobar, \"params\": \"bar\", \"baz]",
 	    "nonsense",
-	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"method\":\"x.b\",\"id\":1}", /* a key twice
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"method\":\"x.b\",\"id\":1}", /* duplicate key
 										     */
 	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"params\":[1e999],\"id\":1}",
 	    "{\"jsonrpc\":\"2.0\",\"method\":\"x.a\",\"params\":[NaN],\"id\":1}",
@@ -159,7 +158,7 @@ static void an_object_that_is_not_a_request_is_an_invalid_request(void **state)
 		say(e, bad[i]);
 		expect(e, "\n", INVALID "\n");
 	}
-	/* Where the id can be told, the caller learns which of its calls it was. */
+	/* If the id is readable, the error has it. */
 	expect(e, "{\"jsonrpc\":\"2.0\",\"id\":\"mine\",\"method\":1}\n",
 	       ERROR("\"mine\"", "-32600", "Invalid Request") "\n");
 	assert_int_equal(e->calls + e->notifications, 0);
@@ -189,7 +188,7 @@ static void too_deep_is_refused_and_24_is_not(void **state)
 	}
 }
 
-static void a_malformed_response_closes_and_is_never_answered(void **state)
+static void a_malformed_response_closes_without_an_answer(void **state)
 {
 	static const char *const bad[] = {
 	    "{\"jsonrpc\":\"2.0\",\"result\":1}",
@@ -210,7 +209,7 @@ static void a_malformed_response_closes_and_is_never_answered(void **state)
 	}
 }
 
-static void replies_are_read_as_the_specification_has_them(void **state)
+static void replies_are_read_as_specified(void **state)
 {
 	struct outcome o;
 	struct end *e = open_end();
@@ -226,7 +225,7 @@ static void replies_are_read_as_the_specification_has_them(void **state)
 	say(e, "{\"id\":2,\"jsonrpc\":\"2.0\",\"result\":9,\"error\":null}\n");
 	assert_int_equal(o.code, OB_OK);
 	assert_int_equal(o.number, 9);
-	/* In a batch, and one that nobody waits for. */
+	/* In a batch; and a response to no call. */
 	call(e, "x.y", 1, INT64_MAX, &o, NULL);
 	heard(e);
 	expect(e, "[" RESULT("null", "1") "," RESULT("3", "8") "]\n", "");
@@ -237,14 +236,14 @@ static void replies_are_read_as_the_specification_has_them(void **state)
 
 /* ---- Lines ---- */
 
-static void lines_are_found_whatever_the_chop(void **state)
+static void lines_are_found_in_chunks_of_any_size(void **state)
 {
 	static const char text[] = "\n \r\n" ECHO("1", "\"a\\nb\"") "\r\n\t" ECHO("2", "{}") " \n";
 	static const char answers[] = RESULT("1", "\"a\\nb\"") "\n" RESULT("2", "{}") "\n";
 	(void)state;
-	for (size_t chop = 1; chop <= sizeof text; chop++) {
+	for (size_t chunk = 1; chunk <= sizeof text; chunk++) {
 		struct end *e = open_end();
-		give(e, (const uint8_t *)text, sizeof text - 1, chop);
+		give(e, (const uint8_t *)text, sizeof text - 1, chunk);
 		assert_string_equal(heard(e), answers);
 		free_end(e);
 	}
@@ -267,8 +266,8 @@ static void fault_26_a_line_over_the_limit_closes(void **state)
 	free_end(e);
 }
 
-/* 16 bytes a value where two bytes of text make one: the largest message of the densest values is
- * still read. */
+/* Two bytes of text make a value of 16 bytes: the largest message of such values is still
+ * decoded. */
 static void the_densest_message_fits_the_budget(void **state)
 {
 	static const char *const pieces[] = {"0,", "[],", "\"\",", "{\"\":0},"};
@@ -293,7 +292,7 @@ static void the_densest_message_fits_the_budget(void **state)
 	}
 }
 
-/* ---- Authentication, and peers of ours ---- */
+/* ---- Authentication, and outboard peers ---- */
 
 static void fault_25_garbage_before_authentication_closes_without_a_reply(void **state)
 {
@@ -316,16 +315,16 @@ static void fault_25_garbage_before_authentication_closes_without_a_reply(void *
 	}
 }
 
-static void calls_pass_both_ways_between_peers_of_ours(void **state)
+static void calls_pass_both_ways_between_outboard_peers(void **state)
 {
 	(void)state;
-	for (size_t chop = 1; chop < 2000; chop = chop * 3 + 1) {
+	for (size_t chunk = 1; chunk < 2000; chunk = chunk * 3 + 1) {
 		struct outcome a, b;
-		struct pair *p = connect_with("token", secret_a, secret_a, chop);
+		struct pair *p = connect_with("token", secret_a, secret_a, chunk);
 		assert_true(p->parent.opened && p->child.opened);
 		call(&p->parent, "x.echo", INT64_MAX, INT64_MAX, &a, NULL);
 		call(&p->child, "y.echo", INT64_MIN, INT64_MAX, &b, NULL);
-		pump(&p->parent, &p->child, chop);
+		pump(&p->parent, &p->child, chunk);
 		assert_int_equal(a.number, INT64_MAX);
 		assert_int_equal(b.number, INT64_MIN);
 		free_pair(p);
@@ -345,20 +344,20 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ids_come_back_as_they_were_sent),
-	    cmocka_unit_test(ids_are_bounded_and_scalar),
+	    cmocka_unit_test(ids_must_be_short_scalars),
 	    cmocka_unit_test(a_foreign_id_outlives_its_message_and_is_unique_in_flight),
 	    cmocka_unit_test(params_may_be_absent_positional_or_named),
 	    cmocka_unit_test(notifications_are_not_answered),
 	    cmocka_unit_test(text_that_is_not_json_is_a_parse_error_and_no_end),
 	    cmocka_unit_test(an_object_that_is_not_a_request_is_an_invalid_request),
 	    cmocka_unit_test(too_deep_is_refused_and_24_is_not),
-	    cmocka_unit_test(a_malformed_response_closes_and_is_never_answered),
-	    cmocka_unit_test(replies_are_read_as_the_specification_has_them),
-	    cmocka_unit_test(lines_are_found_whatever_the_chop),
+	    cmocka_unit_test(a_malformed_response_closes_without_an_answer),
+	    cmocka_unit_test(replies_are_read_as_specified),
+	    cmocka_unit_test(lines_are_found_in_chunks_of_any_size),
 	    cmocka_unit_test(fault_26_a_line_over_the_limit_closes),
 	    cmocka_unit_test(the_densest_message_fits_the_budget),
 	    cmocka_unit_test(fault_25_garbage_before_authentication_closes_without_a_reply),
-	    cmocka_unit_test(calls_pass_both_ways_between_peers_of_ours),
+	    cmocka_unit_test(calls_pass_both_ways_between_outboard_peers),
 	    cmocka_unit_test(a_wrong_token_is_refused),
 	};
 	return cmocka_run_group_tests_name("session, json", tests, setup_json, teardown);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What one connection refuses: garbage, messages out of turn, and whatever is over a limit. */
+/* What a session refuses: invalid bytes, unexpected messages, and everything over a limit. */
 #include "unit/rpc/session_bed.h"
 
 static void nothing_is_served_before_authentication(void **state)
@@ -17,7 +17,7 @@ static void nothing_is_served_before_authentication(void **state)
 	obi_session_free(&child.session);
 }
 
-static void bytes_behind_the_final_auth_request_close(void **state)
+static void bytes_after_the_final_auth_request_close(void **state)
 {
 	(void)state;
 	struct pair *p = calloc(1, sizeof *p);
@@ -52,7 +52,7 @@ static void fault_25_garbage_closes_without_a_reply(void **state)
 	}
 }
 
-/* Each is a request head and a hostile params. */
+/* Each is the head of a request, and hostile params. */
 static void fault_26_27_announced_sizes_are_refused_before_allocating(void **state)
 {
 	static const struct {
@@ -88,7 +88,7 @@ static void fault_27_counts_are_summed_over_all_levels(void **state)
 	n = 5;
 	for (int i = 0; i < 20; i++) {
 		memcpy(bytes + n, "\xdd\x00\x20\x00\x00",
-		       5); /* 2 Mi elements each: no level alone is over 4 MiB */
+		       5); /* 2 Mi elements each: no level alone is larger than 4 MiB */
 		n += 5;
 	}
 	struct pair *p = connect_pair();
@@ -132,7 +132,8 @@ static void fault_31_a_peer_that_does_not_read_costs_only_itself(void **state)
 	assert_int_equal(r, OB_EAGAIN);
 	assert_true(ok > 80 && ok < 90); /* 8 MiB */
 	assert_int_equal(p->parent.closed, 0);
-	/* The peer's requests are then told BUSY, and at twice the limit the connection ends. */
+	/* Requests of the peer are then refused with BUSY, and at twice the limit the connection
+	 * ends. */
 	static const uint8_t request[] = {0x94, 0, 1, 0xa3, 'x', '.', 'y', 0x90};
 	give(&p->parent, request, sizeof request, SIZE_MAX);
 	assert_int_equal(p->parent.calls, 0);
@@ -176,7 +177,7 @@ static void fault_34_too_many_calls_in_flight_are_answered_busy(void **state)
 	free_pair(p);
 }
 
-static void a_message_over_the_limit_is_refused_on_our_side(void **state)
+static void a_call_over_the_limit_is_refused_before_it_is_sent(void **state)
 {
 	struct ob_error err;
 	struct outcome o = {0};
@@ -273,8 +274,8 @@ static void fault_29_bad_values_close_the_connection(void **state)
 		const char *bytes;
 		size_t len;
 	} bad[] = {
-	    {"\x94\x00\x01\xa1x\x81\x01\x02", 8},		   /* a key that is no string */
-	    {"\x94\x00\x01\xa1x\x82\xa1k\x01\xa1k\x02", 12},	   /* a key twice */
+	    {"\x94\x00\x01\xa1x\x81\x01\x02", 8},		   /* a key that is not a string */
+	    {"\x94\x00\x01\xa1x\x82\xa1k\x01\xa1k\x02", 12},	   /* duplicate key */
 	    {"\x94\x00\x01\xa1x\x91\xa2\xc3\x28", 9},		   /* bad UTF-8 */
 	    {"\x94\x00\x01\xa1x\x91\xcb\x7f\xf0\0\0\0\0\0\0", 15}, /* infinity */
 	    {"\x94\x00\x01\xa1x\x91\xca\x7f\xc0\0\0", 11},	   /* NaN */
@@ -298,7 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(nothing_is_served_before_authentication),
-	    cmocka_unit_test(bytes_behind_the_final_auth_request_close),
+	    cmocka_unit_test(bytes_after_the_final_auth_request_close),
 	    cmocka_unit_test(fault_25_garbage_closes_without_a_reply),
 	    cmocka_unit_test(fault_26_27_announced_sizes_are_refused_before_allocating),
 	    cmocka_unit_test(fault_27_counts_are_summed_over_all_levels),
@@ -309,7 +310,7 @@ int main(void)
 	    cmocka_unit_test(fault_29_bad_values_close_the_connection),
 	    cmocka_unit_test(fault_31_a_peer_that_does_not_read_costs_only_itself),
 	    cmocka_unit_test(fault_34_too_many_calls_in_flight_are_answered_busy),
-	    cmocka_unit_test(a_message_over_the_limit_is_refused_on_our_side),
+	    cmocka_unit_test(a_call_over_the_limit_is_refused_before_it_is_sent),
 	};
 	return cmocka_run_group_tests_name("session, limits", tests, setup, teardown);
 }

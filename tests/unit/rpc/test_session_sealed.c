@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions whose authenticator seals: when they open, what they say of their end, and that nothing
- * which was touched is heard. */
+/* Sessions with a sealing authenticator: when they open, which end they report, and that changed
+ * bytes are never delivered. */
 #include "unit/rpc/session_bed.h"
 
 /* ---- Opening ---- */
 
-/* Both ends begun, nothing carried yet. */
+/* Both ends have begun, and no bytes were passed on. */
 static struct pair *begun(const char *parents, const char *childs)
 {
 	struct pair *p = calloc(1, sizeof *p);
@@ -44,7 +44,7 @@ static void calls_go_both_ways(void **state)
 	codec_name = "msgpack";
 }
 
-/* Larger than a record, than a read, and than what is buffered at once. */
+/* Larger than a record, than a read, and than the buffer. */
 static void a_large_message_arrives(void **state)
 {
 	static const size_t sizes[] = {16 * 1024 - 20, 16 * 1024, 100 * 1000, 3 << 20};
@@ -66,9 +66,8 @@ static void a_large_message_arrives(void **state)
 	}
 }
 
-/* Somebody answered "done" has proved nothing yet: what he sent may have been recorded from
- * another. */
-static void the_acceptor_waits_for_the_first_record(void **state)
+/* A dialer that was answered "done" has proved nothing yet: it may have replayed messages. */
+static void an_acceptor_opens_at_the_first_record(void **state)
 {
 	(void)state;
 	struct pair *p = begun("noise", "noise");
@@ -89,7 +88,7 @@ struct flight {
 	size_t len;
 };
 
-/* What one side writes next, as an eavesdropper has it. */
+/* The next output of one side, as an eavesdropper sees it. */
 static struct flight tap(struct end *from)
 {
 	struct flight f = {.len = 0};
@@ -131,9 +130,8 @@ static void fault_43_a_recorded_dialer_opens_nothing(void **state)
 	free_pair(p);
 }
 
-/* Of a peer that has the token and means harm: what is still to be written in the clear is no
- * record, nor made one. */
-static void an_answer_to_half_a_request_is_the_end(void **state)
+/* A hostile peer that has the token: output that was queued in the clear is never sealed. */
+static void an_answer_to_an_incomplete_request_closes(void **state)
 {
 	static const size_t left[] = {1, 2, 3, 60};
 	(void)state;
@@ -164,9 +162,9 @@ static void fault_44_a_dialer_that_hears_itself_closes(void **state)
 	free_pair(p);
 }
 
-/* What nobody with the secret made is not noted, so it drives out nothing; of what is noted the
- * oldest goes. */
-static void what_was_seen_is_bounded(void **state)
+/* Messages made without the secret are not stored. When the cache is full, the oldest entry
+ * goes. */
+static void the_replay_cache_is_bounded(void **state)
 {
 	struct obi_replay_cache seen = {.count = 0};
 	struct pair *p = begun("noise", "noise");
@@ -187,7 +185,7 @@ static void what_was_seen_is_bounded(void **state)
 	free_pair(p);
 }
 
-/* The same with sealed records: each side has keys of its own. */
+/* The same with sealed records: each direction has its own key. */
 static void fault_44_a_record_is_not_its_own_answer(void **state)
 {
 	(void)state;
@@ -203,8 +201,8 @@ static void fault_44_a_record_is_not_its_own_answer(void **state)
 }
 
 /*
- * Carry a whole conversation - handshake, a call, its answer - and change the byte at `at` of all
- * that crosses. false: there are not so many bytes.
+ * Pass on a whole conversation (handshake, a call, its answer), and change the byte at offset
+ * `at` of all bytes. false: there are fewer bytes.
  */
 static bool converse_with_a_flip(size_t at, uint8_t mask, struct outcome *o)
 {
@@ -289,7 +287,7 @@ static bool contains(const struct flight *f, const char *text)
 	return memmem(f->bytes, f->len, text, strlen(text)) != NULL;
 }
 
-static void nothing_crosses_in_the_clear_behind_the_handshake(void **state)
+static void nothing_is_plain_after_the_handshake(void **state)
 {
 	(void)state;
 	struct outcome o;
@@ -299,7 +297,7 @@ static void nothing_crosses_in_the_clear_behind_the_handshake(void **state)
 	give(&p->child, f.bytes, f.len, SIZE_MAX);
 	f = tap(&p->child);
 	give(&p->parent, f.bytes, f.len, SIZE_MAX);
-	f = tap(&p->parent); /* the token's turn, sealed */
+	f = tap(&p->parent); /* token, sealed */
 	assert_false(contains(&f, "outboard.auth") || contains(&f, "token"));
 	give(&p->child, f.bytes, f.len, SIZE_MAX);
 	pump(&p->parent, &p->child, SIZE_MAX);
@@ -312,8 +310,7 @@ static void nothing_crosses_in_the_clear_behind_the_handshake(void **state)
 
 /* ---- What is refused ---- */
 
-/* Each end takes its own list and nothing else: one that offers less, or more, or another order is
- * refused by both. */
+/* Both ends must have the same list: one that is shorter, longer or in another order is refused. */
 static void fault_48_nobody_talks_an_end_out_of_its_list(void **state)
 {
 	static const char *const lists[] = {"noise", "token", "noise,token"};
@@ -338,7 +335,7 @@ static void another_secret_is_refused(void **state)
 	free_pair(p);
 }
 
-static void a_record_larger_than_a_stranger_may_send_is_not_waited_for(void **state)
+static void a_record_over_the_preauth_limit_is_refused(void **state)
 {
 	static const uint8_t header[2] = {0x7f, 0xff};
 	(void)state;
@@ -350,7 +347,7 @@ static void a_record_larger_than_a_stranger_may_send_is_not_waited_for(void **st
 	free_pair(p);
 }
 
-static void bytes_behind_the_handshake_close(void **state)
+static void bytes_after_the_handshake_close(void **state)
 {
 	(void)state;
 	struct pair *p = begun("noise", "noise");
@@ -362,11 +359,11 @@ static void bytes_behind_the_handshake_close(void **state)
 	free_pair(p);
 }
 
-/* ---- What may be said ---- */
+/* ---- What may be sent ---- */
 
-/* What the acceptor says last in the clear may go out a byte at a time, and the end may come at any
- * of them. */
-static void an_acceptor_that_ends_before_it_is_sure_seals_nothing(void **state)
+/* The last plain answer of the acceptor may be written byte by byte, and the connection may end
+ * at any of them. */
+static void an_acceptor_that_ends_while_confirming_seals_nothing(void **state)
 {
 	(void)state;
 	size_t left = 1;
@@ -403,9 +400,9 @@ static struct outcome *call_with(struct end *e, size_t size)
 	return o;
 }
 
-/* A dialer is open before the acceptor is, and may have much to say: with its first record, or
- * right behind it. */
-static void a_dialer_may_speak_at_once_and_at_length(void **state)
+/* A dialer opens before the acceptor, and may send large messages with its first record or right
+ * after it. */
+static void a_dialer_may_send_large_messages_at_once(void **state)
 {
 	static const size_t sizes[] = {4000, 4096, 5000, 100 * 1000};
 	(void)state;
@@ -419,7 +416,7 @@ static void a_dialer_may_speak_at_once_and_at_length(void **state)
 			first = tap(&p->parent);
 		}
 		struct outcome *o = call_with(&p->parent, sizes[i / 2]);
-		/* Both in one read, as they come from a socket. */
+		/* Both in one read, as from a socket. */
 		struct ob_bytes out = obi_session_output(&p->parent.session);
 		uint8_t *all = malloc(first.len + out.len);
 		assert_non_null(all);
@@ -437,9 +434,9 @@ static void a_dialer_may_speak_at_once_and_at_length(void **state)
 	}
 }
 
-/* An acceptor whose last mechanism does not seal is open before the dialer is, whose limit is still
- * that of a stranger's. */
-static void an_acceptor_may_speak_at_once_and_at_length(void **state)
+/* An acceptor whose last mechanism does not seal opens before the dialer, which still has the
+ * preauth limit. */
+static void an_acceptor_may_send_large_messages_at_once(void **state)
 {
 	static const size_t sizes[] = {1, 4096, 5000, 32 * 1000};
 	static const size_t chops[] = {SIZE_MAX, 100};
@@ -460,15 +457,15 @@ static void an_acceptor_may_speak_at_once_and_at_length(void **state)
 	}
 }
 
-/* What a header takes is none of the message's. */
-static void the_limit_of_a_message_is_the_same_sealed(void **state)
+/* The limit of a message does not include the headers of records. */
+static void the_message_limit_is_the_same_when_sealed(void **state)
 {
 	static const char *const lists[] = {"token", "noise"};
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
 		struct pair *p = connect_with(lists[i / 2], secret_a, secret_a, SIZE_MAX);
 		uint32_t limit = p->parent.session.setup.limits.message;
-		/* [0, id, "a.b", [bin 32]]: what is around the data */
+		/* [0, id, "a.b", [bin 32]]: the bytes around the data */
 		size_t around = 1 + 1 + 1 + 4 + 1 + 5, size = limit - around + i % 2;
 		uint8_t *data = calloc(1, size);
 		struct ob_value items[1] = {ob_binary(data, size)};
@@ -484,7 +481,7 @@ static void the_limit_of_a_message_is_the_same_sealed(void **state)
 
 /* ---- The end ---- */
 
-static void an_end_that_was_said_differs_from_a_cut(void **state)
+static void an_announced_end_differs_from_a_cut(void **state)
 {
 	(void)state;
 	for (int said = 0; said < 2; said++) {
@@ -502,8 +499,8 @@ static void an_end_that_was_said_differs_from_a_cut(void **state)
 	}
 }
 
-/* After a record that cannot be opened nothing more is said, not even what was waiting to be. */
-static void a_session_that_was_tampered_with_says_no_more(void **state)
+/* After a record that cannot be opened nothing more is sent, not even what was queued. */
+static void nothing_is_sent_after_a_changed_record(void **state)
 {
 	static const uint8_t forged[2 + 40] = {0, 40};
 	(void)state;
@@ -524,26 +521,26 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(calls_go_both_ways),
 	    cmocka_unit_test(a_large_message_arrives),
-	    cmocka_unit_test(the_acceptor_waits_for_the_first_record),
+	    cmocka_unit_test(an_acceptor_opens_at_the_first_record),
 	    cmocka_unit_test(fault_43_a_recorded_dialer_opens_nothing),
-	    cmocka_unit_test(what_was_seen_is_bounded),
-	    cmocka_unit_test(an_answer_to_half_a_request_is_the_end),
+	    cmocka_unit_test(the_replay_cache_is_bounded),
+	    cmocka_unit_test(an_answer_to_an_incomplete_request_closes),
 	    cmocka_unit_test(fault_44_a_dialer_that_hears_itself_closes),
 	    cmocka_unit_test(fault_44_a_record_is_not_its_own_answer),
 	    cmocka_unit_test(fault_45_a_conversation_with_one_changed_bit_has_no_answer),
 	    cmocka_unit_test(fault_45_a_record_that_comes_twice_ends_it),
 	    cmocka_unit_test(fault_45_records_in_another_order_end_it),
-	    cmocka_unit_test(nothing_crosses_in_the_clear_behind_the_handshake),
+	    cmocka_unit_test(nothing_is_plain_after_the_handshake),
 	    cmocka_unit_test(fault_48_nobody_talks_an_end_out_of_its_list),
 	    cmocka_unit_test(another_secret_is_refused),
-	    cmocka_unit_test(a_record_larger_than_a_stranger_may_send_is_not_waited_for),
-	    cmocka_unit_test(bytes_behind_the_handshake_close),
-	    cmocka_unit_test(an_acceptor_that_ends_before_it_is_sure_seals_nothing),
-	    cmocka_unit_test(a_dialer_may_speak_at_once_and_at_length),
-	    cmocka_unit_test(an_acceptor_may_speak_at_once_and_at_length),
-	    cmocka_unit_test(the_limit_of_a_message_is_the_same_sealed),
-	    cmocka_unit_test(an_end_that_was_said_differs_from_a_cut),
-	    cmocka_unit_test(a_session_that_was_tampered_with_says_no_more),
+	    cmocka_unit_test(a_record_over_the_preauth_limit_is_refused),
+	    cmocka_unit_test(bytes_after_the_handshake_close),
+	    cmocka_unit_test(an_acceptor_that_ends_while_confirming_seals_nothing),
+	    cmocka_unit_test(a_dialer_may_send_large_messages_at_once),
+	    cmocka_unit_test(an_acceptor_may_send_large_messages_at_once),
+	    cmocka_unit_test(the_message_limit_is_the_same_when_sealed),
+	    cmocka_unit_test(an_announced_end_differs_from_a_cut),
+	    cmocka_unit_test(nothing_is_sent_after_a_changed_record),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
