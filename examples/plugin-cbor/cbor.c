@@ -249,8 +249,8 @@ static int read_value(struct reader *r, struct ob_value *ret)
 		ret->as.items = items;
 		return OB_OK;
 	}
-	ret->as.pairs =
-	    (const struct ob_pair *)(const void *)items; /* a pair is two successive values */
+	/* A pair is two successive values. */
+	ret->as.pairs = (const struct ob_pair *)(const void *)items;
 	int twice = ob_map_has_duplicates(ret->as.pairs, ret->count, r->arena);
 	return twice > 0 ? OB_EPROTO : twice;
 }

@@ -47,13 +47,6 @@ static char *begin(struct family *f, const struct world *w, const char *trouble)
 	return listen;
 }
 
-static void start(struct family *f)
-{
-	struct ob_error err = {.text = ""};
-	family_connector(f);
-	expect(ob_connector_start(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
-}
-
 static void must_be_the_same(struct family *f, int32_t pid)
 {
 	assert_int_equal(ob_connector_pid(f->connector), pid);
@@ -141,7 +134,7 @@ static void fault_24_a_reset_ends_each_call_once(void **state)
 	char *listen = begin(&f, *state, "delay=0..1ms&chop=1..100&reset=1/4000");
 	uint32_t good = 0, broken = 0;
 	int64_t end = now_ms() + PATIENCE_MS;
-	start(&f);
+	family_launch(&f);
 	int32_t pid = ob_connector_pid(f.connector);
 	while (good < CALLS || broken < ROUNDS) {
 		struct round r = {0};
@@ -222,7 +215,7 @@ static void cut_a_session(const char *listen, const char *codec)
 	f.options.codec = codec;
 	f.options.auth = by_token;
 	f.options.allow_plaintext = true;
-	start(&f);
+	family_launch(&f);
 	struct freed freed = {ob_connector_pid(f.connector),
 			      peer_open_fds(ob_connector_pid(f.connector))};
 	char *path = family_path(&f, "outboard.json");
@@ -272,7 +265,7 @@ static void fault_37_silence_is_noticed_and_dialled_anew(void **state)
 	struct family f;
 	char *listen = begin(&f, *state, "chop=1..100&drop=1/6000&side=dialer");
 	f.options.health_interval_ms = BEAT_MS;
-	start(&f);
+	family_launch(&f);
 	int32_t pid = ob_connector_pid(f.connector);
 	for (uint32_t i = 0; i < 3; i++) {
 		family_await_state(&f, OB_STATE_READY, OB_LINK_UP);
@@ -299,7 +292,7 @@ static void bearer_is_for_local_transports(void **state)
 	(void)state;
 	char *listen = begin(&f, &near, "chop=1");
 	f.options.auth = by_bearer;
-	start(&f);
+	family_launch(&f);
 	(void)family_call(&f, "echo", "[i]", 1);
 	free(listen);
 	family_end(&f);

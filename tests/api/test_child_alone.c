@@ -33,8 +33,7 @@ static int32_t begin_alone(struct family *f, enum ob_runtime_mode mode, const ch
 {
 	struct ob_error err;
 	family_begin(f, mode, argument, NULL);
-	family_connector(f);
-	expect(ob_connector_start(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(f);
 	int32_t pid = ob_connector_pid(f->connector);
 	expect(ob_connector_detach(f->connector, &err), OB_OK, &err, NULL);
 	ob_connector_close(f->connector);

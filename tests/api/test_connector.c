@@ -125,8 +125,7 @@ static void control_interface(void **state)
 	bool restart;
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, "version=7", NULL);
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	expect(ob_control_health(ob_connector_client(f.connector), 0, &h, &err), OB_OK, &err, NULL);
 	assert_true(h.healthy);
 	assert_int_equal(h.pid, ob_connector_pid(f.connector));
@@ -258,7 +257,6 @@ static void fault_21_71_72_what_a_child_inherits(void **state)
 {
 	static char text[32768];
 	struct family f;
-	struct ob_error err;
 	(void)state;
 	setenv("OUTBOARD_SECRET", "x", 1);
 	setenv("FAMILY_VARIABLE", "inherited", 1);
@@ -271,8 +269,7 @@ static void fault_21_71_72_what_a_child_inherits(void **state)
 	int leak = fcntl(STDIN_FILENO, F_DUPFD, 100); /* without O_CLOEXEC on purpose */
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	f.options.env = env;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	check_inherited(&f);
 	text_of(family_call(&f, "descriptors", NULL), text, sizeof text);
 	char needle[16];
@@ -335,12 +332,10 @@ static void on_event_that_blocks(void *user, const struct ob_event *event)
 static void blocking_inside_a_callback_is_refused(void **state)
 {
 	struct family f;
-	struct ob_error err;
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	f.options.on_event = on_event_that_blocks;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	assert_int_equal(blocked_code, OB_EDEADLK);
 	family_end(&f);
 }

@@ -81,8 +81,7 @@ static void fault_14_a_hung_handler_is_ended_where_health_says_restart(void **st
 	f.options.health_misses = 2;
 	f.options.health_action = OB_HEALTH_RESTART;
 	f.options.stop_timeout_ms = 200;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	int32_t pid = ob_connector_pid(f.connector);
 	expect(family_try(&f, 100, &err, "hang", NULL), OB_ETIMEDOUT, &err, NULL);
 	family_await(&f, OB_EVENT_READY, 2);

@@ -43,8 +43,8 @@ static void die_at(const char *points)
 	if (program_ask(&c.now, "start") != NULL) {
 		assert_null(program_ask(&c.now, "stop"));
 		crash_died(&c);
-		crash_recover(
-		    &c, 0); /* the old child may be dying: adopted, or replaced by a new one */
+		/* The old child may be dying: it is adopted, or replaced by a new one. */
+		crash_recover(&c, 0);
 	} else {
 		crash_died(&c);
 		crash_recover(&c, crash_child(&c));

@@ -152,8 +152,8 @@ static void fault_58_records_dropped_at_a_full_pipe_are_counted(void **state)
 		program_say(&c.now, "quit");
 		take_rest(&c, &a);
 		assert_int_equal(program_end(&c.now), 0);
-		a.allowance =
-		    1; /* a line that was cut in two is passed on as it is, without a number */
+		/* A line that was cut in two is passed on as it is, without a number. */
+		a.allowance = 1;
 		crash_parent(&c, NULL, "pipe=65536", NULL);
 		ask(&c, &a, "start");
 		take_until(&c, &a, a.next + 1);

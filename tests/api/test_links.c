@@ -438,7 +438,6 @@ static void fault_37_a_dead_connection_is_noticed_in_three_heartbeats(void **sta
 {
 	enum { BEAT_MS = 1000 };
 	struct family f;
-	struct ob_error err;
 	int there;
 	(void)state;
 	const char *why = lay_cable(&there);
@@ -453,8 +452,7 @@ static void fault_37_a_dead_connection_is_noticed_in_three_heartbeats(void **sta
 	f.options.listen = "tcp://10.99.0.2:0";
 	f.options.allow_plaintext = true;
 	f.options.health_interval_ms = BEAT_MS;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	int32_t pid = ob_connector_pid(f.connector);
 	for (int i = 0; i < 2; i++) {
 		family_call(&f, "echo", "[i]", 1);

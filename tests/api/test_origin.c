@@ -69,8 +69,7 @@ static void origin_3_stop_during_backoff_is_final(void **state)
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	f.options.restart.backoff_base_ms = 60000;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	kill(ob_connector_pid(f.connector), SIGKILL);
 	family_await(&f, OB_EVENT_RESTARTING, 1);
 	assert_int_equal(family_status(&f).state, OB_STATE_BACKOFF);
@@ -108,7 +107,6 @@ static void origin_4_a_child_that_dies_young_costs_no_timeout(void **state)
 static void origin_5_a_failed_restart_counts_and_is_tried_again(void **state)
 {
 	struct family f;
-	struct ob_error err;
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	char *link = scratch_text("%s/program", f.scratch);
@@ -116,8 +114,7 @@ static void origin_5_a_failed_restart_counts_and_is_tried_again(void **state)
 	const char *argv[] = {link, NULL};
 	f.options.argv = argv;
 	f.options.restart = (struct ob_restart_policy){.backoff_base_ms = 1, .backoff_max_ms = 5};
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	assert_int_equal(unlink(link), 0);
 	kill(ob_connector_pid(f.connector), SIGKILL);
 	family_await(&f, OB_EVENT_RESTARTING, 4); /* the first failed start is followed by others */
@@ -166,13 +163,11 @@ static void origin_6_nothing_waits_for_a_start(void **state)
 static void origin_7_a_grandchild_that_holds_stdout_delays_nothing(void **state)
 {
 	struct family f;
-	struct ob_error err;
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	char *left = scratch_text("leave=%s/pid", f.scratch);
 	f.argv[1] = left;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	FILE *file = fopen(strchr(left, '=') + 1, "re");
 	int grandchild = 0;
 	assert_int_equal(fscanf(file, "%d", &grandchild), 1);
@@ -265,8 +260,7 @@ static void origin_15_a_child_with_an_old_version_exits(void **state)
 	family_begin(&f, OB_RUNTIME_INLINE, "version=3", NULL);
 	f.options.version = 3;
 	f.options.restart.backoff_base_ms = 60000;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	/* The reply is sent before the shutdown. */
 	expect(ob_control_check_version(ob_connector_client(f.connector), 4, 0, &current, &restart,
 					&err),
@@ -299,8 +293,7 @@ static void origin_15_an_old_version_is_replaced_at_once_and_uncounted(void **st
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, "version=3", NULL);
 	f.options.restart.backoff_base_ms = 60000;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	int32_t pid = ob_connector_pid(f.connector);
 	ob_connector_detach(f.connector, &err);
 	f.argv[1] = "version=5";
@@ -320,13 +313,11 @@ static void origin_15_an_old_version_is_replaced_at_once_and_uncounted(void **st
 static void origin_16_a_hung_child_is_noticed(void **state)
 {
 	struct family f;
-	struct ob_error err;
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, NULL);
 	f.options.health_interval_ms = 50;
 	f.options.health_misses = 2;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	int32_t pid = ob_connector_pid(f.connector);
 	kill(pid, SIGSTOP); /* fault 12 */
 	family_await(&f, OB_EVENT_UNRESPONSIVE, 1);

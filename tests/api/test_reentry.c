@@ -162,8 +162,7 @@ static void a_server_may_be_closed_inside_its_shutdown(void **state)
 	(void)state;
 	family_begin(&f, OB_RUNTIME_INLINE, "closeinside", NULL);
 	f.options.restart.backoff_base_ms = 60000;
-	family_connector(&f);
-	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	family_launch(&f);
 	expect(ob_client_callf(ob_connector_control(f.connector), 0, NULL, &err, "shutdown", NULL),
 	       OB_OK, &err, NULL);
 	family_await(&f, OB_EVENT_EXITED, 1);

@@ -108,8 +108,7 @@ static void the_default_is_peercred_and_token(void **state)
 	assert_int_equal(dial(bench, peercred_and_token, right, &client, NULL), OB_OK);
 	ob_client_free(client);
 	assert_int_equal(dial(bench, NULL, wrong, &client, NULL), OB_EAUTH);
-	assert_int_equal(dial(bench, token_only, right, &client, NULL),
-			 OB_EAUTH); /* one that supports less */
+	assert_int_equal(dial(bench, token_only, right, &client, NULL), OB_EAUTH);
 }
 
 static int change(void *user, struct ob_config *config)

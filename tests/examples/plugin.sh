@@ -37,5 +37,5 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	status=0
 	setpriv --regid 65533 --clear-groups "$bin/outboard" call "$kv" kv.get '["colour"]' 2>"$data/refusal" || status=$?
 	expect "status of another group" "$status" 3
-	expect "refusal" "$(sed 's/.*samegroup/samegroup/' "$data/refusal")" "samegroup: the peer is of group $(id -g)"
+	expect "refusal" "$(sed 's/.*samegroup/samegroup/' "$data/refusal")" "samegroup: group $(id -g) is not allowed"
 fi

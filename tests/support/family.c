@@ -128,14 +128,17 @@ void family_connector(struct family *f)
 	}
 }
 
-void family_start(struct family *f, enum ob_runtime_mode mode)
+void family_launch(struct family *f)
 {
 	struct ob_error err;
-	family_begin(f, mode, NULL);
 	family_connector(f);
-	if (ob_connector_start(f->connector, 0, NULL, &err) < 0) {
-		fail_msg("%s", err.text);
-	}
+	expect(ob_connector_start(f->connector, 0, NULL, &err), OB_OK, &err, NULL);
+}
+
+void family_start(struct family *f, enum ob_runtime_mode mode)
+{
+	family_begin(f, mode, NULL);
+	family_launch(f);
 }
 
 /* ---- Waiting ---- */

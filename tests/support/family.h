@@ -38,6 +38,9 @@ void family_begin(struct family *f, enum ob_runtime_mode mode, const char *argum
 void family_connector(struct family *f);
 
 /* Make the connector and start the child, which must succeed. */
+void family_launch(struct family *f);
+
+/* family_begin() and family_launch(). */
 void family_start(struct family *f, enum ob_runtime_mode mode);
 
 /* Turn the loop (inline) or wait (threaded) until there were `times` such events in all. Fails

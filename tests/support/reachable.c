@@ -99,8 +99,8 @@ void reachable_end(struct reachable *bed)
 	assert_true(ob_get_int(family_call(&bed->f, "echo", "[i]", 42), &n));
 	assert_int_equal(n, 42);
 	assert_int_equal(ob_connector_pid(bed->f.connector), bed->pid);
-	assert_int_not_equal(bed->f.last_exit.type,
-			     OB_EVENT_EXITED); /* the list of events may be full */
+	/* Not by the list of events, which may be full. */
+	assert_int_not_equal(bed->f.last_exit.type, OB_EVENT_EXITED);
 	ob_config_clear(&bed->config);
 	free(bed->place);
 	free(bed->bind);

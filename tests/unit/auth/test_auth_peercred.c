@@ -87,8 +87,8 @@ static void configured_peers_are_admitted(void **state)
 		params.gids = gids;
 		params.gid_count = 2;
 		assert_int_equal(x->ops->admit(x->host, &params, &x->err), rows[i].said);
-		params.size =
-		    offsetof(struct ob_auth_params, uids); /* of a host that does not know them */
+		/* A host that does not know these members. */
+		params.size = offsetof(struct ob_auth_params, uids);
 		assert_int_equal(x->ops->admit(x->host, &params, &x->err), OB_EAUTH);
 	}
 }
