@@ -129,14 +129,22 @@ static int find_config(struct ob_server *s, struct ob_error *reterr)
 	return r;
 }
 
+static int take_rules_of_options(struct ob_server *s, struct ob_error *reterr)
+{
+	int r = obi_acl_check(s->options.rules, reterr);
+	if (r < 0) {
+		return r;
+	}
+	/* Without rules everything would be allowed. */
+	s->config.rules = obi_string_list_join(s->options.rules, "; ");
+	return s->config.rules != NULL ? OB_OK : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+}
+
 /* The rules of the config file; if it has none, those of the program. */
 static int read_rules(struct ob_server *s, struct ob_error *reterr)
 {
 	if (s->config.rules == NULL && s->options.rules != NULL) {
-		int r = obi_acl_check(s->options.rules, reterr);
-		char *text = r == OB_OK ? obi_string_list_join(s->options.rules, "; ") : NULL;
-		r = r == OB_OK ? ob_config_set(&s->config.rules, text) : r;
-		free(text);
+		int r = take_rules_of_options(s, reterr);
 		if (r < 0) {
 			return r;
 		}
