@@ -22,6 +22,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -154,6 +156,13 @@ VISIBLE int pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
 	return r;
 }
 
+VISIBLE int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			   void *(*start)(void *), void *argument)
+{
+	REAL(pthread_create);
+	return fails(EAGAIN) ? EAGAIN : real(thread, attributes, start, argument);
+}
+
 /* ---- Files and descriptors ---- */
 
 static mode_t mode_of(int flags, va_list args)
@@ -203,6 +212,18 @@ VISIBLE int eventfd(unsigned first, int flags)
 {
 	REAL(eventfd);
 	return fails(EMFILE) ? -1 : real(first, flags);
+}
+
+VISIBLE int signalfd(int fd, const sigset_t *signals, int flags)
+{
+	REAL(signalfd);
+	return fails(EMFILE) ? -1 : real(fd, signals, flags);
+}
+
+VISIBLE int pidfd_open(pid_t pid, unsigned flags)
+{
+	REAL(pidfd_open);
+	return fails(EMFILE) ? -1 : real(pid, flags);
 }
 
 VISIBLE int mkfifoat(int dir, const char *path, mode_t mode)
