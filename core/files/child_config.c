@@ -14,7 +14,7 @@ static const struct field {
 	const char *key;
 	size_t offset;
 	enum kind kind;
-	bool always; /* written even when it is empty */
+	bool always; /* also written when it is empty */
 } fields[] = {
     {"token", offsetof(struct ob_config, token), TOKEN, true},
     {"fifo_stdout", offsetof(struct ob_config, fifo_stdout), TEXT, true},
@@ -217,8 +217,8 @@ static const char *skip_string(const char *at)
 	return at + 1;
 }
 
-/* The end of the object's member that begins at `at`: its comma, or the object's '}'. The text has
- * been parsed already, so only strings and depth matter. */
+/* The end of the member that begins at `at`: its comma, or the '}' of the object. The text was
+ * parsed already, so only strings and the depth matter. */
 static const char *skip_member(const char *at)
 {
 	int depth = 0;
@@ -312,7 +312,7 @@ int obi_child_config_parse(struct ob_bytes text, struct ob_config *ret, struct o
 
 /* ---- Writing ---- */
 
-/* The value of a field; nil when it is not to be written. */
+/* The value of a field; nil: it is not written. */
 static struct ob_value value_of(const struct ob_config *config, const struct field *field)
 {
 	const char *text;

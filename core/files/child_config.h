@@ -32,10 +32,10 @@ int obi_child_config_parse(struct ob_bytes text, struct ob_config *ret, struct o
 int obi_child_config_format(const struct ob_config *config, struct ob_sink *out,
 			    struct ob_error *reterr);
 
-/* Replace a string by a copy of text (NULL or "" makes NULL). The old one is wiped. OB_ENOMEM. */
+/* Replace a string by a copy of text; NULL or "" sets NULL. The old string is wiped. OB_ENOMEM. */
 int obi_child_config_set(char **field, const char *text);
 
-/* Free and wipe everything; size stays. */
+/* Free and wipe all members; size stays. */
 void obi_child_config_clear(struct ob_config *config);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard.json as users see it: a path. */
+/* The public functions for outboard.json, which take a path. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +9,6 @@
 #include "files/child_config.h"
 #include "files/file.h"
 
-/* The user the file may belong to, beside us: who owns the directory decides what is in it. */
 int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_error *reterr)
 {
 	struct ob_config config = {.size = sizeof config};
@@ -27,8 +26,8 @@ int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_err
 	return r;
 }
 
-/* The directory and the name in it; the directory is opened, so that a rename of it on the way does
- * no harm. */
+/* Open the directory of path. *ret_name is the name in it. A rename of the directory meanwhile has
+ * no effect. */
 static int open_parent(const char *path, const char **ret_name, struct ob_error *reterr)
 {
 	const char *slash = strrchr(path, '/');

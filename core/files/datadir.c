@@ -24,7 +24,7 @@ static int dir_failed(int code, int sys, const char *path, struct ob_error *rete
 	return obi_fail(reterr, code, sys, "creating data directory: %s", path);
 }
 
-/* mkdir -p. path is changed and put back while it goes on. */
+/* mkdir -p. path is changed temporarily. */
 static int make_dirs(char *path, bool *ret_made, struct ob_error *reterr)
 {
 	for (char *at = path; *at != '\0';) {
@@ -45,7 +45,8 @@ static int make_dirs(char *path, bool *ret_made, struct ob_error *reterr)
 	return OB_OK;
 }
 
-/* Ours or the child's, and closed to others; nothing is mended that somebody may have meant. */
+/* The directory must belong to us or the child, and be closed to others. Wrong permissions are not
+ * corrected: they may be intended. */
 static int check_dir(const struct obi_datadir *dir, struct ob_error *reterr)
 {
 	struct stat st;
@@ -59,7 +60,8 @@ static int check_dir(const struct obi_datadir *dir, struct ob_error *reterr)
 	}
 	if ((st.st_mode & 077) != 0) {
 		return obi_fail(reterr, OB_EPERM, 0,
-				"creating data directory: %s: open to others (mode %04o, not 0700)",
+				"creating data directory: %s: accessible to group or others (mode "
+				"%04o, not 0700)",
 				dir->path, (unsigned)st.st_mode & 07777);
 	}
 	return OB_OK;
@@ -135,7 +137,7 @@ static int open_lock(const struct obi_datadir *dir, const char *name, int flags,
 	return OB_OK;
 }
 
-/* Open and lock it, or say that it is held. */
+/* Open and lock a file. OB_EBUSY: it is held. */
 static int take_lock(const struct obi_datadir *dir, const char *name, const char *holder,
 		     int *ret_fd, struct ob_error *reterr)
 {
@@ -176,7 +178,7 @@ int obi_datadir_has_parent(const struct obi_datadir *dir, bool *ret_has, struct 
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = -1, r = open_lock(dir, PARENT_LOCK, 0, &fd, reterr);
 	if (r == OB_OK && fcntl(fd, F_OFD_GETLK, &lock) < 0) {
-		r = obi_fail(reterr, OB_EIO, errno, "looking at %s/" PARENT_LOCK, dir->path);
+		r = obi_fail(reterr, OB_EIO, errno, "querying %s/" PARENT_LOCK, dir->path);
 	}
 	if (fd >= 0) {
 		close(fd);
@@ -194,7 +196,7 @@ int obi_datadir_lock_child(const struct obi_datadir *dir, int *ret_fd, struct ob
 	if (r < 0) {
 		return r;
 	}
-	/* A pid that stands in it is of an earlier child. */
+	/* A pid in it belongs to an earlier child. */
 	if (ftruncate(fd, 0) < 0) {
 		int sys = errno;
 		close(fd);
@@ -213,10 +215,9 @@ int obi_datadir_replace_lock(const struct obi_datadir *dir, struct ob_error *ret
 	return OB_OK;
 }
 
-/* ---- Who is there ---- */
+/* ---- Occupants ---- */
 
-/* What the child wrote into outboard.lock at its birth; pid 0 when it has not, or it cannot be
- * read. */
+/* What the child wrote into outboard.lock before exec. pid 0: nothing yet, or it cannot be read. */
 static void read_signature(int fd, int32_t *ret_pid, uint64_t *ret_noted)
 {
 	char text[64];
@@ -227,8 +228,8 @@ static void read_signature(int fd, int32_t *ret_pid, uint64_t *ret_noted)
 	(void)obi_signature_parse(text, ret_pid, ret_noted);
 }
 
-/* A child that no state.json knows. The file is the child's to write, so it may name processes of
- * its own user only. */
+/* A child that is not in state.json. The child can write the lock file, so the file may only name
+ * processes of the child's user. */
 static int find_unrecorded(const struct obi_datadir *dir, int32_t pid, uint64_t noted,
 			   struct obi_process *ret, struct ob_error *reterr)
 {
@@ -239,7 +240,7 @@ static int find_unrecorded(const struct obi_datadir *dir, int32_t pid, uint64_t 
 	}
 	r = obi_process_user(ret, &uid, reterr);
 	if (r == OB_OK && uid != dir->uid) {
-		r = obi_fail(reterr, OB_ENOENT, 0, "process %d is another user's", (int)pid);
+		r = obi_fail(reterr, OB_ENOENT, 0, "process %d belongs to another user", (int)pid);
 	}
 	if (r < 0) {
 		obi_process_close(ret);
@@ -247,8 +248,8 @@ static int find_unrecorded(const struct obi_datadir *dir, int32_t pid, uint64_t 
 	return r;
 }
 
-/* The lock is held: by whom? Anything but "it is dead" is an error, so that doubt never starts a
- * second child. */
+/* Find the process that holds the lock. Every failure but "it is dead" is an error, so that no
+ * second child is started in doubt. */
 static int find_holder(const struct obi_datadir *dir, int fd, const struct obi_procid *known,
 		       struct obi_occupant *ret, struct ob_error *reterr)
 {
@@ -270,12 +271,12 @@ static int find_holder(const struct obi_datadir *dir, int fd, const struct obi_p
 	if (r == OB_ENOENT) {
 		ret->process = OBI_PROCESS_NONE;
 		ret->process.id = *known;
-		/* The child can write what it likes there, so where it is another user its word
-		 * does not choose whom we kill. */
+		/* The child can write any pid, so the pid of a child of another user does not
+		 * decide who is killed. */
 		if (pid > 0 && pid != known->pid && dir->uid == geteuid()) {
 			ret->process.id = (struct obi_procid){.pid = pid};
-			return obi_boot_id(ret->process.id.boot,
-					   reterr); /* a lock does not outlive its boot */
+			/* A lock does not outlive its boot. */
+			return obi_boot_id(ret->process.id.boot, reterr);
 		}
 	}
 	return OB_OK;
@@ -288,7 +289,7 @@ int obi_datadir_probe(const struct obi_datadir *dir, const struct obi_procid *kn
 	struct ob_error err = {0};
 	int fd = -1, r = open_lock(dir, CHILD_LOCK, 0, &fd, &err);
 	if (r == OB_OK && fcntl(fd, F_OFD_GETLK, &lock) < 0) {
-		r = obi_fail(&err, OB_EIO, errno, "looking at %s/" CHILD_LOCK, dir->path);
+		r = obi_fail(&err, OB_EIO, errno, "querying %s/" CHILD_LOCK, dir->path);
 	}
 	if (r == OB_ENOENT || (r == OB_OK && lock.l_type == F_UNLCK)) {
 		*ret =

@@ -11,7 +11,7 @@
 
 enum { PARENT = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
 
-/* Whether fd is a FIFO of the right owner; and, given other, the same one. */
+/* Whether fd is a FIFO of the right owner; and, if other is not -1, the same FIFO as other. */
 static bool is_ours(int fd, uid_t owner, int other)
 {
 	struct stat st, st_other;
@@ -30,7 +30,8 @@ static int failed(const char *doing, const char *what, struct ob_error *reterr)
 
 static int refused(const char *doing, const char *what, struct ob_error *reterr)
 {
-	return obi_fail(reterr, OB_EPERM, 0, "%s %s FIFO: it is not a FIFO of ours", doing, what);
+	return obi_fail(reterr, OB_EPERM, 0,
+			"%s %s FIFO: not a FIFO, or it belongs to another user", doing, what);
 }
 
 static int open_end(int dirfd, const char *name, const char *doing, const char *what, uid_t owner,
@@ -48,7 +49,7 @@ static int open_end(int dirfd, const char *name, const char *doing, const char *
 	return OB_OK;
 }
 
-/* An open file of its own over the same FIFO, whatever has become of the name meanwhile. */
+/* Another open file description of the same FIFO. The name may have been replaced meanwhile. */
 static int open_child_end(int dirfd, const char *name, const char *what, uid_t owner,
 			  struct obi_fifo *fifo, struct ob_error *reterr)
 {
@@ -87,7 +88,8 @@ int obi_fifo_make(int dirfd, const char *name, const char *what, uint32_t bytes,
 		obi_fifo_close(&fifo);
 		return r;
 	}
-	/* A user's pipes share one allowance; beyond it this fails, and the default must do. */
+	/* The pipes of a user share one limit. Beyond it this fails, and the size stays as it is.
+	 */
 	fcntl(fifo.fd, F_SETPIPE_SZ, bytes < INT32_MAX ? (int)bytes : INT32_MAX);
 	*ret = fifo;
 	return OB_OK;

@@ -34,7 +34,8 @@ static int check(int fd, const char *name, uid_t owner, size_t max, struct ob_er
 				(unsigned)st.st_uid);
 	}
 	if ((st.st_mode & 077) != 0) {
-		return obi_fail(reterr, OB_EPERM, 0, "%s: open to others (mode %04o)", name,
+		return obi_fail(reterr, OB_EPERM, 0,
+				"%s: accessible to group or others (mode %04o)", name,
 				(unsigned)st.st_mode & 07777);
 	}
 	if (st.st_size < 0 || (uintmax_t)st.st_size > max) {
@@ -72,9 +73,9 @@ int obi_file_read(int dirfd, const char *name, uid_t owner, struct ob_sink *out,
 	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		if (errno == ELOOP) {
-			return obi_fail(reterr, OB_EPERM, 0, "%s: a symbolic link", name);
+			return obi_fail(reterr, OB_EPERM, 0, "%s: is a symbolic link", name);
 		}
-		/* A socket cannot be opened at all. */
+		/* ENXIO: a socket. */
 		return obi_fail(reterr, errno == ENXIO ? OB_EPERM : obi_code_of_errno(errno), errno,
 				"%s", name);
 	}
@@ -95,8 +96,8 @@ struct writing {
 	char temp[sizeof TEMP_PREFIX + 16 + sizeof TEMP_SUFFIX];
 };
 
-/* A failpoint before each call that can fail, as "config_rename"; and one behind it, as
- * "config_rename_done". */
+/* There is a failpoint before each call that can fail ("config_rename"), and one after it
+ * ("config_rename_done"). */
 static bool point(const struct writing *w, const char *step)
 {
 #ifdef OB_FAILPOINTS

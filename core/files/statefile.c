@@ -17,8 +17,8 @@ enum { STATE_MAX = 64 * 1024, VALUES_MAX = 1024 };
 
 enum kind { TEXT, SAYING, U32, U64, TIME, BOOL, STATE, DESIRED, EXIT };
 
-/* One key and where its value lives. Restart counters are members of an inner struct, but keys of
- * the one object: a flat file is easier to look at. */
+/* A key and the place of its value. The restart counters are in an inner struct, but the file is
+ * flat. */
 static const struct field {
 	const char *key;
 	enum kind kind;
@@ -57,7 +57,7 @@ static const char *const exit_kinds[] = {"unknown", "code", "signal"};
 
 static void put_text(struct ob_sink *out, const char *text)
 {
-	obi_json_quote(ob_bytes_text(text), out); /* a path or a message may be no UTF-8 */
+	obi_json_quote(ob_bytes_text(text), out); /* a path or a message may be invalid UTF-8 */
 }
 
 static void put_exit(struct ob_sink *out, const struct obi_exit *end)
@@ -119,7 +119,7 @@ int obi_statefile_format(const struct obi_statefile *state, struct ob_sink *out,
 
 /* ---- Reading ---- */
 
-/* Copy text whole, or say that it does not fit or holds a NUL. */
+/* Copy the whole text. False: it does not fit, or contains a NUL. */
 static bool copy_text(struct ob_bytes text, char *to, size_t cap)
 {
 	if (text.len >= cap || (text.len > 0 && memchr(text.data, '\0', text.len) != NULL)) {
@@ -266,7 +266,7 @@ struct obi_procid obi_statefile_procid(const struct obi_statefile *state)
 
 /* ---- The file ---- */
 
-/* CLOCK_BOOTTIME of another boot says nothing about now. */
+/* Times of CLOCK_BOOTTIME of another boot cannot be compared. */
 static void forget_other_boots(struct obi_statefile *state)
 {
 	char boot[OBI_BOOT_ID_SIZE];
@@ -281,7 +281,7 @@ int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret,
 	struct ob_error err = {0};
 	struct obi_buf text;
 	obi_buf_init(&text, STATE_MAX);
-	/* The parent's own: a child of another user has no say in it. */
+	/* The file must be the parent's own: a child of another user must not write it. */
 	int r = obi_file_read(dir->fd, OBI_FILE_STATE, geteuid(), obi_buf_sink(&text), &err);
 	if (r < 0) {
 		obi_wrap(&err, "reading state");

@@ -28,7 +28,7 @@ struct list {
 	size_t count;
 };
 
-/* Add an entry; an earlier one of its name makes room. */
+/* Add an entry in place of an earlier one of its name. */
 static void add(struct list *list, const char *entry)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -75,7 +75,7 @@ char **obi_environ_make(const char *const *env, bool env_clear, const char *cons
 	return list.items;
 }
 
-/* "DIR/command" in arena; NULL when there is no memory. */
+/* "DIR/command" in arena; NULL: out of memory. */
 static char *join(const char *dir, size_t dir_len, const char *command, struct obi_arena *arena)
 {
 	size_t len = strlen(command);
@@ -88,7 +88,7 @@ static char *join(const char *dir, size_t dir_len, const char *command, struct o
 	return path;
 }
 
-/* 0, or why this file cannot be executed. */
+/* 0, or the errno why this file cannot be executed. */
 static int try_file(const char *path)
 {
 	struct stat st;

@@ -28,7 +28,7 @@ static void forget(struct obi_orphan *stray)
 	free(stray);
 }
 
-/* Only reaped: its group was let go with it. A dead process that is traced is not ours to reap
+/* Its group is not killed: it was let go as well. A dead process that is traced cannot be reaped
  * until its tracer has seen it. */
 static void reap(void *user)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process/orphans - children of ours that were let go, or died while they were traced. Nobody
- * supervises them from here any more, but to the kernel they are still our children: when one dies
- * while we live, it must be reaped.
+ * process/orphans - children of this process that were let go, or died while they were traced. They
+ * are not supervised any more, but the kernel still has them as our children: when one dies, it
+ * must be reaped.
  */
 #ifndef OBI_PROCESS_ORPHANS_H
 #define OBI_PROCESS_ORPHANS_H
@@ -16,15 +16,15 @@ struct obi_orphans {
 	struct obi_orphan *first;
 };
 
-/* Take over a process; its pidfd is ours now. On the default loop, which reaps by itself, it is
- * closed. */
+/* Take over a process with its pidfd. It is only closed if it is no child of ours, or on the
+ * default loop, which reaps by itself. */
 void obi_orphans_add(struct obi_orphans *strays, struct obi_loop *loop,
 		     struct obi_process *process);
 
-/* It has a supervisor again, who will reap it. */
+/* It has a supervisor again, which will reap it. */
 void obi_orphans_remove(struct obi_orphans *strays, const struct obi_procid *id);
 
-/* Forget all; they are init's when we are gone. */
+/* Forget all of them; init reaps them after our end. */
 void obi_orphans_free(struct obi_orphans *strays);
 
 #endif

@@ -13,21 +13,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Newer than the headers of many systems. */
+/* Missing in the headers of many systems. */
 #define SIGNAL_PROCESS_GROUP (1U << 2) /* flag of pidfd_send_signal, Linux 6.9 */
 #define INFO_EXIT	     (UINT64_C(1) << 3)
 
-/* struct pidfd_info of <linux/pidfd.h>, its first version: 64 bytes. */
+/* The first version of struct pidfd_info of <linux/pidfd.h>: 64 bytes. */
 struct info {
 	uint64_t mask;
 	uint64_t cgroupid;
 	uint32_t ids[11];
-	int32_t exit_code; /* a wait status; with INFO_EXIT in the mask only */
+	int32_t exit_code; /* a wait status; valid with INFO_EXIT in the mask */
 };
 _Static_assert(sizeof(struct info) == 64, "the kernel's size");
 #define GET_INFO _IOWR(0xFF, 11, struct info)
 
-/* Open whoever has this pid now. */
+/* Open the process that has this pid now. */
 static int open_pid(int32_t pid, struct obi_process *ret, struct ob_error *reterr)
 {
 	struct obi_process process = {.pidfd = pidfd_open(pid, 0)};
@@ -103,7 +103,7 @@ int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct o
 	snprintf(path, sizeof path, "/proc/%d/status", (int)process->id.pid);
 	int sys = obi_proc_read(path, text, sizeof text);
 	const char *line = sys == 0 ? strstr(text, "\nUid:") : NULL;
-	/* As above: it has its pid still, so what was read is its. */
+	/* If it still has its pid, then what was read belongs to it. */
 	bool gone = pidfd_send_signal(process->pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
 	if (gone || line == NULL || sscanf(line, "\nUid: %*u %u", &uid) != 1) {
 		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
@@ -126,7 +126,7 @@ bool obi_process_is_dead(const struct obi_process *process)
 	return obi_process_dies(process, 0);
 }
 
-/* A signal that is pending interrupts even a poll that does not wait. */
+/* A pending signal interrupts even a poll that does not wait. */
 bool obi_process_dies(const struct obi_process *process, int64_t ms)
 {
 	struct pollfd p = {.fd = process->pidfd, .events = POLLIN};
@@ -156,7 +156,7 @@ static int signal_failed(const struct obi_process *process, int sys, struct ob_e
 		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
 				(int)process->id.pid);
 	}
-	return obi_fail(reterr, obi_code_of_errno(sys), sys, "signalling process %d",
+	return obi_fail(reterr, obi_code_of_errno(sys), sys, "sending a signal to process %d",
 			(int)process->id.pid);
 }
 
@@ -170,7 +170,7 @@ int obi_process_signal(const struct obi_process *process, int sig, struct ob_err
 		   : signal_failed(process, errno, reterr);
 }
 
-/* Whether our child is there still, be it as a zombie: then nobody else has its pid. */
+/* Whether our child exists, at least as a zombie: then no other process has its pid. */
 static bool is_unreaped(const struct obi_process *process)
 {
 	siginfo_t info;
@@ -183,8 +183,8 @@ int obi_process_signal_group(const struct obi_process *process, int sig, struct 
 	if (process->pidfd < 0) {
 		return signal_failed(process, ESRCH, reterr);
 	}
-	/* The pidfd holds on to the number itself, so this is the right group even when the process
-	 * is gone. */
+	/* The pidfd keeps the number reserved, so this is the right group even when the process is
+	 * dead. */
 	if (pidfd_send_signal(process->pidfd, sig, NULL, SIGNAL_PROCESS_GROUP) == 0) {
 		return OB_OK;
 	}
@@ -208,8 +208,8 @@ int obi_leftovers_kill(const struct obi_procid *leader, struct ob_error *reterr)
 	if (leader->pid <= 1 || strcmp(leader->boot, boot) != 0) {
 		return signal_failed(&nobody, ESRCH, reterr);
 	}
-	/* A pid that is still a group's is not given out; so whoever has it now came after the
-	 * group was gone, unless it is the leader itself, as a zombie. */
+	/* A pid that a group still has is not reused. So a process that has it now was started
+	 * after the end of the group, unless it is the leader itself, as a zombie. */
 	struct obi_process now = {.pidfd = pidfd_open(leader->pid, 0)};
 	if (now.pidfd < 0 && errno != ESRCH) {
 		return signal_failed(&nobody, errno, reterr);
@@ -242,8 +242,7 @@ static struct obi_exit exit_of_siginfo(const siginfo_t *info)
 	return (struct obi_exit){kind, info->si_status};
 }
 
-/* How a process ended that somebody else has reaped; the kernel tells it to those who had a pidfd.
- */
+/* How a process ended that was reaped elsewhere: newer kernels tell it by its pidfd. */
 static struct obi_exit ask_pidfd(int pidfd)
 {
 	struct info info = {.mask = INFO_EXIT};
@@ -263,7 +262,7 @@ int obi_process_end(struct obi_process *process, struct obi_exit *ret_exit)
 	bool traced = false;
 	if (process->pidfd >= 0) {
 		obi_process_signal_group(process, SIGKILL,
-					 NULL); /* before the reaping gives its pid away */
+					 NULL); /* before the reaping frees its pid */
 		bool waited = waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) == 0;
 		traced = waited && info.si_pid == 0;
 		end =

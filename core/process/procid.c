@@ -15,9 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-	PIDFS = 0x50494446
-}; /* f_type of pidfs; older kernels give all pidfds one anonymous inode */
+/* f_type of pidfs. Without it all pidfds share one anonymous inode. */
+enum { PIDFS = 0x50494446 };
 
 int obi_proc_read(const char *path, char *text, size_t cap)
 {
@@ -44,7 +43,7 @@ int obi_boot_id(char boot[OBI_BOOT_ID_SIZE], struct ob_error *reterr)
 	return OB_OK;
 }
 
-/* Field 22 of /proc/PID/stat. The name before it may hold anything, so count from its last ')'. */
+/* Field 22 of /proc/PID/stat. The name may contain any bytes, so count from the last ')'. */
 static int start_time(int32_t pid, uint64_t *ret_start)
 {
 	char path[32], text[1024];
@@ -82,7 +81,7 @@ int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_erro
 		return r;
 	}
 	int sys = -start_time(pid, &id.start);
-	/* If the process behind the pidfd has its pid still, then it had it when /proc was read. */
+	/* If the process behind the pidfd still has its pid, it had it when /proc was read. */
 	if (pidfd_send_signal(pidfd, 0, NULL, 0) < 0 && errno == ESRCH) {
 		sys = ESRCH;
 	}
@@ -90,7 +89,7 @@ int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_erro
 		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
 	}
 	if (sys != 0) {
-		return obi_fail(reterr, OB_EIO, sys, "looking at process %d", (int)pid);
+		return obi_fail(reterr, OB_EIO, sys, "reading /proc of process %d", (int)pid);
 	}
 	*ret = id;
 	return OB_OK;
@@ -110,7 +109,7 @@ void obi_procid_text(const struct obi_procid *id, char text[OBI_PROCID_TEXT_SIZE
 		 id->pid, id->start, id->inode);
 }
 
-/* A number in its one plain form: digits only, no leading zero, ended by `end`. */
+/* A number in decimal digits, without leading zeros, followed by `end`. */
 static bool read_number(const char **at, char end, uint64_t max, uint64_t *ret)
 {
 	const char *start = *at;

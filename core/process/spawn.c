@@ -21,8 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* TSan's clone takes every child for a fork and would attach it to memory that is ours; libc's own
- * name goes past it. */
+/* TSan treats every clone as a fork and would attach the child to our memory. libc's internal name
+ * avoids its interceptor. */
 #if defined(__SANITIZE_THREAD__)
 #define PAST_TSAN
 #elif defined(__has_feature)
@@ -42,7 +42,7 @@ struct job {
 	const struct obi_spawn *given;
 	struct obi_arena arena;
 	struct obi_spawn_child child;
-	int made[4]; /* fds of ours, to be closed; -1: none */
+	int made[4]; /* descriptors to be closed; -1: none */
 };
 
 static int no_memory(struct ob_error *reterr)
@@ -102,8 +102,8 @@ static int prepare_limits(struct job *job, struct ob_error *reterr)
 		limits[i].resource = obi_rlimit_number(ob_bytes_text(given[i].name));
 		limits[i].limit = (struct rlimit64){given[i].soft, given[i].hard};
 		if (limits[i].resource < 0) {
-			return obi_fail(reterr, OB_EINVAL, 0,
-					"limit \"%s\": there is none of that name", given[i].name);
+			return obi_fail(reterr, OB_EINVAL, 0, "limit \"%s\": no such limit",
+					given[i].name);
 		}
 	}
 	job->child.limits = limits;
@@ -126,7 +126,7 @@ static int prepare_user(struct job *job, struct ob_error *reterr)
 			       &job->child.group_count, reterr);
 }
 
-/* Opened here, so that a FIFO does not hold up the child and a failure has its name. */
+/* Opened here, so that a FIFO does not block the child and a failure can be named. */
 static int open_stdin(struct job *job, struct ob_error *reterr)
 {
 	const char *path = job->given->options->stdin_path;
@@ -140,7 +140,7 @@ static int open_stdin(struct job *job, struct ob_error *reterr)
 	return OB_OK;
 }
 
-/* Above 3, so that no dup2 in the child overwrites one that is still needed. */
+/* Above 3, so that no dup3 in the child overwrites one that is still needed. */
 static int lift_files(struct job *job, struct ob_error *reterr)
 {
 	for (int i = 0; i < 4; i++) {
@@ -176,9 +176,9 @@ static int prepare(struct job *job, struct ob_error *reterr)
 }
 
 /*
- * clone, with all signals blocked: a handler of ours must not run in the child. A child that
- * changes its user takes the "dumpable" of our common memory away; it is given back when the child
- * has memory of its own.
+ * clone, with all signals blocked: a handler of the parent must not run in the child. When the
+ * child changes its user, the kernel clears "dumpable" of the shared memory; it is restored when
+ * the child has memory of its own.
  */
 static int clone_child(struct obi_spawn_child *child, int *ret_pidfd)
 {
@@ -211,7 +211,7 @@ static int code_of(const struct obi_spawn_child *child)
 	return child->sys == E2BIG ? OB_ETOOBIG : obi_code_of_errno(child->sys);
 }
 
-/* What the child could not do. */
+/* The step that failed in the child. */
 static int tell_step(const struct obi_spawn_child *child, struct ob_error *reterr)
 {
 	const char *what[] = {"process group",	"signals",   "file descriptors", "limit",
@@ -248,7 +248,7 @@ static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob
 	}
 	int r = obi_procid_of(process.pidfd, pid, &process.id, reterr);
 	if (r == OB_ENOENT) {
-		process.id.pid = pid; /* dead and reaped already: its pidfd will say so */
+		process.id.pid = pid; /* dead and reaped already, as its pidfd will show */
 		r = obi_boot_id(process.id.boot, reterr);
 	}
 	if (r < 0) {

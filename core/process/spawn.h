@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process/spawn - make a child process.
+ * process/spawn - starts a child process.
  *
- * clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): the pidfd is there from birth, so no reaper can come
- * between; and what fails in the child, exec included, is known when the call returns. Everything
- * that allocates or asks (PATH, users, the environment, stdin) happens before; between clone and
- * exec there are plain system calls only.
+ * It uses clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): the pidfd exists from the beginning, so the
+ * child cannot be reaped before; and a failure in the child, exec included, is known when the call
+ * returns. Everything that allocates or looks something up (PATH, users, the environment, stdin)
+ * happens before; between clone and exec there are plain system calls only.
  *
  * The child gets: a process group of its own, an empty signal mask, default dispositions, fds 0 to
  * 2 and outboard.lock as fd 3, nothing else; then limits, user, group, umask and directory as the
- * options say. It writes "PID BOOTTIME_NS\n" into outboard.lock before exec, so that a parent that
- * dies right there leaves a child that can be found.
+ * options say. It writes "PID BOOTTIME_NS\n" into outboard.lock before exec, so that it can be
+ * found even if the parent dies at this moment.
  */
 #ifndef OBI_PROCESS_SPAWN_H
 #define OBI_PROCESS_SPAWN_H
@@ -19,9 +19,9 @@
 
 #include <outboard/outboard.h>
 
-#define OBI_LOCK_FD 3 /* what OUTBOARD_LOCK_FD says */
+#define OBI_LOCK_FD 3 /* the value of OUTBOARD_LOCK_FD */
 
-/* Everything is borrowed for the length of the call. */
+/* Everything is borrowed for the duration of the call. */
 struct obi_spawn {
 	const struct ob_connector_options
 	    *options; /* argv env env_clear user group cwd umask limits stdin_path are read */
@@ -33,9 +33,9 @@ struct obi_spawn {
 };
 
 /*
- * Spawn. On failure there is no process and no zombie; the text is "starting outboard process:
- * STEP: reason", where STEP names what failed ("exec /bin/x", "chdir /y", "user nobody"), and
- * err.sys has the errno of the child.
+ * Start the child. On failure there is no process and no zombie; the text is "starting outboard
+ * process: STEP: reason", where STEP names what failed ("exec /bin/x", "directory /y"), and err.sys
+ * is the errno of the child.
  */
 int obi_spawn(const struct obi_spawn *spawn, struct obi_process *ret, struct ob_error *reterr);
 

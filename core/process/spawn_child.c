@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory is the parent's, and so are errno, the locks of libc and the books of the sanitizers:
- * so nothing here calls libc but syscall(), and nothing is instrumented. The parent's thread waits
+ * The child shares the parent's memory, with errno, the locks of libc and the state of the
+ * sanitizers. So this file calls syscall() only, and is not instrumented. The parent's thread waits
  * until exec or exit; its other threads run on.
  *
- * The ids are set by the system calls themselves: libc's setuid() would have all threads of the
- * parent change theirs.
+ * The ids are set by system calls: setuid() of libc would change those of all threads of the
+ * parent.
  */
 #include "process/spawn_child.h"
 
@@ -39,8 +39,8 @@
 
 enum { SIGNALS = 64, LOCK_FD = 3 };
 
-/* struct sigaction and the set as the kernel has them; zeroed it is SIG_DFL. libc's would refuse
- * the signals it keeps. */
+/* The kernel's struct sigaction; zeroed it is SIG_DFL. libc refuses the signals that it uses
+ * itself. */
 struct kernel_sigaction {
 	unsigned long words[8];
 };
@@ -58,9 +58,9 @@ BARE static bool set_signals(void)
 }
 
 /*
- * Only what was declared stays open. It is closed here and not left to exec, which lets our parent
- * run on before it closes anything: one that was killed in that moment would leave its lock with
- * us, and the next one would find the directory in use. dup3 clears CLOEXEC.
+ * Only descriptors 0 to 3 stay open. The others are closed here, because exec lets the parent run
+ * on before it closes them: if the parent was killed at that moment, its lock would stay with the
+ * child, and the next parent would find the directory in use. dup3 clears CLOEXEC.
  */
 BARE static bool set_files(const struct obi_spawn_child *child)
 {
@@ -118,7 +118,7 @@ BARE static char *digits(char *at, uint64_t number)
 	return at;
 }
 
-/* "PID BOOTTIME_NS\n": from here on a parent that comes later can find us. */
+/* "PID BOOTTIME_NS\n": from here on a later parent can find this process. */
 BARE static bool sign_lock(const struct obi_spawn_child *child)
 {
 	char text[48];

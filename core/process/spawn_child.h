@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* process/spawn_child - the child's part of process/spawn, between clone and exec: in the parent's
- * memory, on a stack of its own, with plain system calls only. */
+/* process/spawn_child - what the child does between clone and exec: in the parent's memory, on a
+ * stack of its own, with plain system calls only. */
 #ifndef OBI_PROCESS_SPAWN_CHILD_H
 #define OBI_PROCESS_SPAWN_CHILD_H
 
@@ -26,12 +26,12 @@ struct obi_spawn_limit {
 	const char *name;
 };
 
-/* All that the child needs, made by the parent; and where it says how far it came. */
+/* The child's input, made by the parent; and its result. */
 struct obi_spawn_child {
 	const char *file;
 	char *const *argv;
 	char *const *envp;
-	int fds[4]; /* what becomes 0 to 3; each is above 3, the last may be -1 */
+	int fds[4]; /* become 0 to 3; each is above 3, the last may be -1 */
 	const struct obi_spawn_limit *limits;
 	size_t limit_count;
 	bool change_user;
@@ -39,12 +39,12 @@ struct obi_spawn_child {
 	gid_t gid;
 	const gid_t *groups;
 	size_t group_count;
-	int mask;	 /* the umask; -1: as it is */
-	const char *cwd; /* NULL: as it is */
+	int mask;	 /* the umask; -1: unchanged */
+	const char *cwd; /* NULL: unchanged */
 	/* Written by the child: */
-	volatile int step; /* enum obi_spawn_step, under way */
+	volatile int step; /* enum obi_spawn_step: the current one */
 	volatile size_t limit;
-	volatile int sys; /* errno of that step, when it has failed */
+	volatile int sys; /* errno of that step, if it failed */
 };
 
 /* The function for clone(2): does not return. */

@@ -11,7 +11,7 @@
 
 enum { RECORD = 64 * 1024, GROUPS = 65536 };
 
-/* A number that is not -1, which means "no id" to the system. */
+/* A number; not -1, which means "no id". */
 static bool read_id(const char *text, uint32_t *ret)
 {
 	char *end;
@@ -29,8 +29,7 @@ struct account {
 	struct passwd passwd;
 };
 
-/* The record of a user given by name or number; NULL with *ret_sys 0 when there is none. Free it.
- */
+/* The record of a user that is given by name or number; free it. NULL with *ret_sys 0: none. */
 static struct account *find_account(const char *user, int *ret_sys)
 {
 	struct account *account = malloc(sizeof *account);
@@ -46,7 +45,7 @@ static struct account *find_account(const char *user, int *ret_sys)
 		*ret_sys = getpwnam_r(user, &account->passwd, account->record, RECORD, &found);
 	}
 	if (found == NULL) {
-		/* Some databases say "there is none" by an error. */
+		/* Some databases report a missing user as an error. */
 		*ret_sys = *ret_sys == ENOENT || *ret_sys == ESRCH ? 0 : *ret_sys;
 		free(account);
 		return NULL;
@@ -67,12 +66,11 @@ static int find_user(const char *user, bool need_gid, struct obi_user *ret, stru
 		return OB_OK;
 	}
 	if (!read_id(user, &ret->uid)) {
-		return obi_fail(reterr, OB_EINVAL, sys, "user \"%s\": there is none of that name",
-				user);
+		return obi_fail(reterr, OB_EINVAL, sys, "user \"%s\": no such user", user);
 	}
 	if (need_gid) {
 		return obi_fail(reterr, OB_EINVAL, sys,
-				"user %s: not known to the system, so give it a group", user);
+				"user %s: not in the user database, so a group is required", user);
 	}
 	return OB_OK;
 }
@@ -92,9 +90,9 @@ static int find_group(const char *group, struct obi_user *ret, struct ob_error *
 		ret->gid = entry.gr_gid;
 	}
 	free(record);
-	return found != NULL ? OB_OK
-			     : obi_fail(reterr, OB_EINVAL, sys,
-					"group \"%s\": there is none of that name", group);
+	return found != NULL
+		   ? OB_OK
+		   : obi_fail(reterr, OB_EINVAL, sys, "group \"%s\": no such group", group);
 }
 
 int obi_user_number(const char *user, uint32_t *ret, struct ob_error *reterr)
@@ -144,7 +142,7 @@ int obi_user_groups(const char *user, gid_t gid, struct obi_arena *arena, const 
 	if (groups == NULL || sys != 0) {
 		free(account);
 		free(groups);
-		return obi_fail(reterr, OB_EIO, sys, "groups of user \"%s\"",
+		return obi_fail(reterr, OB_EIO, sys, "reading the groups of user \"%s\"",
 				user != NULL ? user : "");
 	}
 	groups[0] = gid;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process/user - the ids behind the names of users and groups. Asks the system's databases, which
- * may take a while. */
+/* process/user - the ids of users and groups. The system's databases are asked, which may block. */
 #ifndef OBI_PROCESS_USER_H
 #define OBI_PROCESS_USER_H
 
@@ -9,16 +8,16 @@
 #include <outboard/outboard.h>
 #include <sys/types.h>
 
-/* What the options' user and group mean; those of this process where they are not set. */
+/* The user and group of the options; those of this process where they are not set. */
 struct obi_user {
 	uid_t uid;
 	gid_t gid;
-	bool change; /* they differ from ours */
+	bool change; /* they differ from those of this process */
 };
 int obi_spawn_user(const struct ob_connector_options *options, struct obi_user *ret,
 		   struct ob_error *reterr);
 
-/* The number of a user, or of a group, given by name or number. */
+/* The number of a user or group that is given by name or number. */
 int obi_user_number(const char *user, uint32_t *ret, struct ob_error *reterr);
 int obi_group_number(const char *group, uint32_t *ret, struct ob_error *reterr);
 

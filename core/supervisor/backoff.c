@@ -5,7 +5,7 @@
 
 enum { SECOND = 1000 };
 
-/* No delay is longer than ten years: beyond that, doubling stops. */
+/* Ten years: the maximum of every delay. */
 static const int64_t LONGEST = (int64_t)10 * 365 * 24 * 3600 * SECOND;
 
 struct ob_restart_policy ob_restart_policy_default(void)
@@ -57,7 +57,7 @@ const char *obi_backoff_check(const struct ob_restart_policy *policy, const char
 	return policy->jitter >= 0 && policy->jitter <= 1 ? NULL : "restart.jitter";
 }
 
-/* base doubled count times, at most max (negative: only what a clock can hold). */
+/* base doubled count times, at most max (negative: no maximum). */
 static int64_t backoff(int64_t base, int64_t max, uint32_t count)
 {
 	int64_t limit = max < 0 || max > LONGEST ? LONGEST : max;

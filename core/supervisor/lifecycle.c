@@ -38,7 +38,7 @@ struct cell {
 #define ON(phase, event, next, actions) \
 	[OBI_PHASE_##phase][OBI_LIFE_##event] = {true, {OBI_PHASE_##next, (actions)}}
 
-/* Nothing runs and nobody waits: a request begins anew. */
+/* Nothing runs and no request is open. */
 #define RESTING(phase, extra)                                            \
 	ON(phase, START, WAIT_START, (extra) | PROBE),                   \
 	    ON(phase, RECONNECT, WAIT_RECONNECT, (extra) | PROBE),       \
@@ -46,26 +46,26 @@ struct cell {
 	    ON(phase, SUPERVISE, WAIT_AGAIN, (extra) | PROBE),           \
 	    ON(phase, DETACH, phase, STOP_DONE), ON(phase, CLOSE, CLOSED, CLOSE_DONE)
 
-/* Something runs or is about to: no second one. */
+/* A process runs or is about to: there is no second one. */
 #define TAKEN(phase)                                                          \
 	ON(phase, START, phase, REFUSE), ON(phase, RECONNECT, phase, REFUSE), \
 	    ON(phase, START_OR_RECONNECT, phase, REFUSE), ON(phase, SUPERVISE, phase, REFUSE)
 
-/* No process of ours yet, so a stop, detach or close only ends the waiting. finish ends the start
+/* There is no process yet, so a stop, detach or close only ends the waiting. finish: ends the start
  * request, if one is open. */
 #define WAITING(phase, finish)                                        \
 	TAKEN(phase), ON(phase, STOP, STOPPED, (finish) | STOP_DONE), \
 	    ON(phase, DETACH, STOPPED, (finish) | STOP_DONE),         \
 	    ON(phase, CLOSE, CLOSED, (finish) | CLOSE_DONE)
 
-/* A process of ours that is to live: it can be ended, for a stop or a close, or let go. */
+/* A process of ours: it can be ended, for a stop or a close, or let go. */
 #define LIVING(phase, finish)                                      \
 	TAKEN(phase), ON(phase, STOP, STOP_ASKED, END | (finish)), \
 	    ON(phase, CLOSE, STOP_CLOSE, END | (finish)),          \
 	    ON(phase, DETACH, DETACHED,                            \
 	       DISARM | LET_GO | SAVE | RELEASE | SAY_DETACHED | (finish) | STOP_DONE)
 
-/* A process of ours that is being ended; a stop or close changes what follows. */
+/* A process of ours that is being ended. A stop or close changes what follows. */
 #define ENDING(phase, stop, detach)                                                          \
 	TAKEN(phase), ON(phase, STOP, STOP_ASKED, stop), ON(phase, CLOSE, STOP_CLOSE, stop), \
 	    ON(phase, DETACH, STOP_ASKED, detach), ON(phase, STOP_TIMEOUT, phase, KILL_GROUP)
@@ -107,7 +107,7 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(WAIT_AGAIN, LOCK_LEFTOVERS, CLEAR_AGAIN, CLEAR),
     ON(WAIT_AGAIN, LOCK_FAILED, BACKOFF, RETRY),
 
-    /* A leftover may turn out to be alive: it had been cloned, but had not written its pid yet. */
+    /* A leftover may turn out to be alive: it was cloned, but had not written its pid yet. */
     WAITING(CLEAR_START, DISARM | RELEASE | START_FAIL),
     ON(CLEAR_START, CANCEL, STOPPED, DISARM | RELEASE | START_FAIL),
     ON(CLEAR_START, LOCK_FREE, SPAWN_FIRST, DISARM | SPAWN),
@@ -151,7 +151,7 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(STARTING_AGAIN, READY_TIMEOUT, STOP_RETRY, END),
     ON(STARTING_AGAIN, EXITED, BACKOFF, DEAD | RETRY),
 
-    /* A failed reconnect kills nothing. */
+    /* A reconnect that fails kills nothing. */
     LIVING(ADOPTING_RECONNECT, START_FAIL),
     ON(ADOPTING_RECONNECT, CANCEL, DETACHED, DISARM | LET_GO | RELEASE | START_FAIL),
     ON(ADOPTING_RECONNECT, READY_TIMEOUT, DETACHED, DISARM | LET_GO | RELEASE | START_FAIL),
@@ -160,8 +160,8 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(ADOPTING_RECONNECT, EXITED, STOPPED, DISARM | DEAD | PUT_AWAY | SAY_STOPPED | START_FAIL),
     ON(ADOPTING_RECONNECT, VERSION_OLD, STOP_REPLACE, OBI_DO(ARM_STOP)),
 
-    /* One that was ready once and is silent now is never doubled and never killed; an orphan that
-       never became ready is ended. */
+    /* A child that was ready and is silent now is neither doubled nor killed. One that never became
+       ready is ended. */
     LIVING(ADOPTING_EITHER, START_FAIL),
     ON(ADOPTING_EITHER, CANCEL, DETACHED, DISARM | LET_GO | RELEASE | START_FAIL),
     ON(ADOPTING_EITHER, READY_TIMEOUT, STOP_REPLACE, END),
@@ -170,8 +170,8 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(ADOPTING_EITHER, EXITED, WAIT_EITHER, DISARM | DEAD | PROBE),
     ON(ADOPTING_EITHER, VERSION_OLD, STOP_REPLACE, OBI_DO(ARM_STOP)),
 
-    /* Under the restart policy it is ours by its procid alone, and how it answers is the link's
-       matter from then on. */
+    /* Under the restart policy its identity is enough to take it over. Whether it answers is the
+       matter of the link from then on. */
     LIVING(ADOPTING_AGAIN, NOTHING),
     ON(ADOPTING_AGAIN, READY_TIMEOUT, STOP_RETRY, END),
     ON(ADOPTING_AGAIN, ADOPT_OK, READY, DISARM | SAVE | SAY_ADOPTED),
@@ -247,8 +247,7 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(CLOSED, DETACH, CLOSED, STOP_DONE),
 };
 
-/* Events that may come when nobody listens any more: a waiter's timeout, a word from a child that
- * is being ended. */
+/* Events that may come too late: an abort, a report from a child that is being ended. */
 static bool may_be_late(enum obi_life_event event)
 {
 	switch (event) {

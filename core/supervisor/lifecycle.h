@@ -3,29 +3,27 @@
  * supervisor/lifecycle - the life of one child as a pure function: (phase, event) -> (phase,
  * actions).
  *
- * It touches nothing. The shell (supervisor/supervisor) holds the process, the locks and one timer,
- * feeds events one at a time, and does what the actions say. A phase is a public state (enum
- * ob_state) and, where it matters, why we are in it; that is all the memory there is, so what a
- * phase cannot say cannot happen:
+ * supervisor/machine runs it, supervisor/shell does the actions. A phase is a public state (enum
+ * ob_state) and, where it matters, the reason for it. The phase is the only memory, so it tells:
  *
- *  - whether a start request is open (it finishes when such a phase is left, once),
- *  - whether there is a process of ours (left only by its exit, or by letting it go),
- *  - what follows when a process that is being stopped has ended.
+ *  - whether a start request is open: it is finished once, when these phases are left,
+ *  - whether there is a process of ours: it is left by its exit, or by letting it go,
+ *  - what follows when a process that is being ended is dead.
  *
- * FIRST: somebody waits for this start; when it fails, it ends in `stopped` and with an error.
- * AGAIN: the restart policy is at work; when it fails, the policy goes on. The link to the child is
- * no matter of this machine.
+ * FIRST: a request waits for this start; if it fails, it ends in `stopped` and with an error.
+ * AGAIN: the restart policy is at work, and goes on after a failure. The link to the child does not
+ * belong to this machine.
  *
- * Rules for the shell:
+ * Rules:
  *
- *  1. Events are fed one after the other, never from within an action. What an action finds out at
- * once (PROBE, SPAWN, ARM_BACKOFF) is fed before any other event.
- *  2. There is one timer. ARM_... sets it anew, DISARM stops it. Its event is that of the phase it
- * was armed in.
- *  3. Actions of a step are done in the order of their bits.
- *  4. CLEANUP, SAVE and RELEASE do nothing while parent.lock is not ours.
- *  5. NEVER means that the shell broke a rule: an event that this phase cannot have. The phase
- * stays.
+ *  1. An event is handled when the step before it is complete (supervisor/machine).
+ *  2. There is one timer. ARM_... sets it anew, DISARM stops it. The phase decides which event it
+ *     raises.
+ *  3. The actions of a step are done in the order of their bits.
+ *  4. PROBE, SPAWN and ADOPT may be answered late. Requests may come before that.
+ *  5. CLEANUP, SAVE and RELEASE do nothing unless we hold parent.lock.
+ *  6. NEVER marks an event that is impossible in this phase: a fault of this library. The phase
+ *     stays.
  */
 #ifndef OBI_SUPERVISOR_LIFECYCLE_H
 #define OBI_SUPERVISOR_LIFECYCLE_H
@@ -34,42 +32,42 @@
 
 enum obi_phase {
 	OBI_PHASE_IDLE = 0,
-	/* Waiting for what PROBE finds; for which request: */
+	/* Waiting for the answer to PROBE; for this request: */
 	OBI_PHASE_WAIT_START,
 	OBI_PHASE_WAIT_RECONNECT,
 	OBI_PHASE_WAIT_EITHER,
 	OBI_PHASE_WAIT_AGAIN,
-	/* Leftovers of a dead child hold outboard.lock; they were killed, and we wait for the lock,
-	   looking again and again. */
+	/* Leftovers of a dead child hold outboard.lock. They were killed, and the lock is waited
+	   for. */
 	OBI_PHASE_CLEAR_START,
 	OBI_PHASE_CLEAR_EITHER,
 	OBI_PHASE_CLEAR_AGAIN,
-	/* SPAWN was said and is not answered yet. */
+	/* SPAWN is not answered yet. */
 	OBI_PHASE_SPAWN_FIRST,
 	OBI_PHASE_SPAWN_AGAIN,
 	/* There is a process; it is not ready yet. */
 	OBI_PHASE_STARTING_FIRST,
 	OBI_PHASE_STARTING_AGAIN,
-	/* There is a process that somebody else started; we try to take it over. */
+	/* A process of an earlier parent is being taken over. */
 	OBI_PHASE_ADOPTING_RECONNECT,
 	OBI_PHASE_ADOPTING_EITHER,
 	OBI_PHASE_ADOPTING_AGAIN,
 	OBI_PHASE_READY,
-	/* A spawn that is not answered yet is not wanted any more: its process is ended when it
-	   comes. When it is dead: */
+	/* SPAWN is not answered yet, and its process is not wanted any more: it is ended as soon
+	   as it is there. After that: */
 	OBI_PHASE_DROP_ASKED, /* stopped */
 	OBI_PHASE_DROP_CLOSE, /* closed, as asked */
-	/* The process is being ended. When it is dead: */
+	/* The process is being ended. After its death: */
 	OBI_PHASE_STOP_ASKED,	/* stopped, as asked */
 	OBI_PHASE_STOP_CLOSE,	/* closed, as asked */
 	OBI_PHASE_STOP_FAILED,	/* stopped, and the start has failed */
-	OBI_PHASE_STOP_REPLACE, /* start a new one for the request that is open */
+	OBI_PHASE_STOP_REPLACE, /* start a new one for the open request */
 	OBI_PHASE_STOP_RETRY,	/* let the restart policy go on, counted */
 	OBI_PHASE_STOP_VERSION, /* restart at once, uncounted */
 	OBI_PHASE_STOPPED,
 	OBI_PHASE_BACKOFF,
 	OBI_PHASE_FAILED,
-	OBI_PHASE_DETACHED, /* a child may live, but it is not watched by us */
+	OBI_PHASE_DETACHED, /* a child may live, but is not watched */
 	OBI_PHASE_CLOSED,
 	OBI_PHASE_COUNT
 };
@@ -80,41 +78,39 @@ enum obi_life_event {
 	OBI_LIFE_RECONNECT,
 	OBI_LIFE_START_OR_RECONNECT,
 	OBI_LIFE_SUPERVISE, /* start or adopt, and follow the restart policy from the first failure
-			       on; nobody waits */
+			       on; no request waits */
 	OBI_LIFE_STOP,
 	OBI_LIFE_DETACH,
 	OBI_LIFE_CLOSE,
-	OBI_LIFE_CANCEL, /* who waits for the start has timed out or cancelled */
-	OBI_LIFE_KILL,	 /* who waits for the stop has: end it now */
-	/* What PROBE found: parent.lock taken, and outboard.lock ... */
-	OBI_LIFE_LOCK_FREE, /* also in CLEAR, when the leftovers are gone */
-	OBI_LIFE_LOCK_LIVE, /* held, and the recorded process lives: its pidfd is open, its procid
-			       has matched */
+	OBI_LIFE_CANCEL, /* the start request was aborted */
+	OBI_LIFE_KILL,	 /* a stop request was aborted: kill at once */
+	/* Answers to PROBE: parent.lock is ours, and outboard.lock is ... */
+	OBI_LIFE_LOCK_FREE,	 /* also in CLEAR, when the leftovers are dead */
+	OBI_LIFE_LOCK_LIVE,	 /* held, and the recorded process lives */
 	OBI_LIFE_LOCK_LEFTOVERS, /* held, and the recorded process is dead */
-	OBI_LIFE_LOCK_FAILED,	 /* parent.lock is another's, or the directory cannot be used */
-	/* What SPAWN led to. */
+	OBI_LIFE_LOCK_FAILED,	 /* another parent is in charge, or the directory cannot be used */
+	/* Answers to SPAWN. */
 	OBI_LIFE_SPAWNED,
 	OBI_LIFE_SPAWN_FAILED,
 	/* The child. */
 	OBI_LIFE_BECAME_READY,
 	OBI_LIFE_READY_TIMEOUT, /* it never became ready */
 	OBI_LIFE_ADOPT_OK,
-	OBI_LIFE_ADOPT_FAILED, /* it was ready once, lives, and cannot be taken over: refused, or
-				  silent for too long */
-	OBI_LIFE_EXITED,       /* its pidfd says so */
+	OBI_LIFE_ADOPT_FAILED, /* it lives, and cannot be taken over: it refused, or was silent
+				  for too long */
+	OBI_LIFE_EXITED,       /* it is dead */
 	OBI_LIFE_STOP_TIMEOUT,
 	OBI_LIFE_BACKOFF_OVER,
-	OBI_LIFE_GAVE_UP,     /* what ARM_BACKOFF may lead to */
-	OBI_LIFE_UNWELL,      /* health says restart, or it is of the wrong version even when new */
-	OBI_LIFE_VERSION_OLD, /* it answered checkVersion with needs_restart, and shuts down by
-				 itself */
+	OBI_LIFE_GAVE_UP,     /* ARM_BACKOFF: no more restarts */
+	OBI_LIFE_UNWELL,      /* health demands a restart, or a new process has an old version */
+	OBI_LIFE_VERSION_OLD, /* its version is too old, and it ends itself */
 	OBI_LIFE_PLACE_LOST,  /* the process cannot be reached: nothing is known of it */
 	OBI_LIFE_COUNT
 };
 
 /* Each action is a bit of a step's mask. */
 enum obi_life_action {
-	OBI_ACT_NEVER = 0, /* rule 5 */
+	OBI_ACT_NEVER = 0, /* rule 6 */
 	OBI_ACT_REFUSE,	   /* end the new request with obi_lifecycle_refusal(); the phase stays */
 	OBI_ACT_FORGIVE,   /* obi_restart_state_clear() */
 	OBI_ACT_DISARM,
@@ -157,16 +153,16 @@ struct obi_step {
 	uint64_t actions; /* OBI_DO(...), or-ed */
 };
 
-/* The machine. A new connector is in OBI_PHASE_IDLE. */
+/* The step for an event. The first phase is OBI_PHASE_IDLE. */
 struct obi_step obi_lifecycle_step(enum obi_phase phase, enum obi_life_event event);
 
 /* The enum ob_state that a user sees; CLOSED shows as stopped. */
 uint32_t obi_lifecycle_state(enum obi_phase phase);
 
-/* Whether a process of ours exists: its pidfd is open and watched. */
+/* Whether there is a process of ours: its exit will be reported. */
 bool obi_lifecycle_has_process(enum obi_phase phase);
 
-/* Whether there is a process that was started and is not ready yet; or one that we try to take
+/* Whether there is a process that was started and is not ready yet; or one that is being taken
  * over. */
 static inline bool obi_lifecycle_is_starting(enum obi_phase phase)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is to be said of a phase: its public state, its properties, its name. And the names of the
- * public enums beside it. */
+/* The properties and names of phases, and the names of events and of public enums. */
 #include "supervisor/lifecycle.h"
 
 struct trait {

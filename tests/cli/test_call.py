@@ -132,7 +132,7 @@ class Call(Case):
         os.chmod(path, 0o644)
         result = self.call("--address", self.address, "--token-file", path, "act.echo")
         self.expect(result, USAGE, "")
-        self.assertIn("open to others", result.stderr)
+        self.assertIn("accessible to group or others", result.stderr)
 
     def test_a_timeout_is_3(self):
         began = time.monotonic()

@@ -89,7 +89,8 @@ static void directory_of_others_or_open_to_others_is_refused(void **unused)
 	expect_refused(path, false, OB_ENOENT, ": No such file or directory");
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(chmod(path, 0750), 0);
-	expect_refused(path, true, OB_EPERM, ": open to others (mode 0750, not 0700)");
+	expect_refused(path, true, OB_EPERM,
+		       ": accessible to group or others (mode 0750, not 0700)");
 	assert_int_equal(chmod(path, 0700), 0);
 	if (geteuid() == 0) {
 		assert_int_equal(chown(path, 65533, 65533), 0);

@@ -106,13 +106,13 @@ static void fault_52_what_is_no_file_of_ours_is_refused(void **unused)
 	(void)unused;
 	struct scratch_place place = scratch_make_place();
 	put(&place, "x", 0640);
-	expect_unreadable(place.fd, OB_EPERM, NAME ": open to others (mode 0640)");
+	expect_unreadable(place.fd, OB_EPERM, NAME ": accessible to group or others (mode 0640)");
 	put(&place, "x", 0604);
-	expect_unreadable(place.fd, OB_EPERM, NAME ": open to others (mode 0604)");
+	expect_unreadable(place.fd, OB_EPERM, NAME ": accessible to group or others (mode 0604)");
 	assert_int_equal(unlinkat(place.fd, NAME, 0), 0);
 
 	assert_int_equal(symlinkat("/etc/hostname", place.fd, NAME), 0);
-	expect_unreadable(place.fd, OB_EPERM, NAME ": a symbolic link");
+	expect_unreadable(place.fd, OB_EPERM, NAME ": is a symbolic link");
 	assert_int_equal(unlinkat(place.fd, NAME, 0), 0);
 
 	assert_int_equal(mkfifoat(place.fd, NAME, 0600), 0);

@@ -185,17 +185,15 @@ static void failed_step_is_named(void **unused)
 		       "starting outboard process: limit nofile: Invalid argument");
 	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"), .limits = unknown};
 	expect_failure(&options, OB_EINVAL, 0,
-		       "starting outboard process: limit \"patience\": there is none of that name");
+		       "starting outboard process: limit \"patience\": no such limit");
 	options =
 	    (struct ob_connector_options){.argv = COMMAND("/bin/true"), .user = "no-such-user"};
-	expect_failure(
-	    &options, OB_EINVAL, 0,
-	    "starting outboard process: user \"no-such-user\": there is none of that name");
+	expect_failure(&options, OB_EINVAL, 0,
+		       "starting outboard process: user \"no-such-user\": no such user");
 	options =
 	    (struct ob_connector_options){.argv = COMMAND("/bin/true"), .group = "no-such-group"};
-	expect_failure(
-	    &options, OB_EINVAL, 0,
-	    "starting outboard process: group \"no-such-group\": there is none of that name");
+	expect_failure(&options, OB_EINVAL, 0,
+		       "starting outboard process: group \"no-such-group\": no such group");
 	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"), .user = "3999999999"};
 	expect_failure(&options, OB_EINVAL, 0,
 		       "starting outboard process: user 3999999999: not known to the system, so "
