@@ -173,8 +173,7 @@ static void invalid_rules_are_refused_at_config_time(void **state)
 	f.options.rules = NULL;
 	f.options.peer_users = users;
 	assert_int_equal(ob_connector_new(f.runtime, &f.options, &f.connector, &err), OB_EINVAL);
-	assert_non_null(
-	    strstr(err.text, "peer_users: user \"no such user\": no such user"));
+	assert_non_null(strstr(err.text, "peer_users: user \"no such user\": no such user"));
 	f.connector = NULL;
 	family_end(&f);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each byte is an event; a model of the world around the machine (process, locks, timer, open
- * requests) lets through what can happen, and checks that the actions keep the promises: one
- * process at most, every request finished exactly once, files touched only under parent.lock, and a
- * close that always comes to its end.
+ * Each byte is an event. A model of process, locks, timer and open requests ignores events that
+ * cannot happen, and checks the actions: there is one process at most, every request is finished
+ * once, files are changed under parent.lock only, and a close always ends.
  */
 #include "supervisor/lifecycle.h"
 
@@ -38,8 +37,8 @@ struct world {
 		}                                                                             \
 	} while (0)
 
-/* Requests come at any time. What was not asked for is not answered, timers fire when armed, the
- * dead do not speak. */
+/* Requests come at any time. An answer needs a question, a timer event an armed timer, an exit a
+ * process. */
 static bool can_happen(const struct world *w, enum obi_life_event event)
 {
 	bool waiting = obi_lifecycle_state(w->phase) == OB_STATE_WAITING;
@@ -178,7 +177,7 @@ static void feed(struct world *w, enum obi_life_event event)
 	CHECK(w->spawned <= w->ended + w->let_go + 1);
 }
 
-/* However it went: a close, and whatever answers are still owed, lead to the end. */
+/* A close and the answers that are due lead to the end. */
 static void close_at_last(struct world *w)
 {
 	for (int turns = 0; !w->freed; turns++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard.json: what is written, what is accepted, what is refused. */
+/* outboard.json: writing, and reading of valid and malformed texts. */
 #include "base/buf.h"
 #include "files/child_config.h"
 #include "support/work.h"
@@ -109,8 +109,8 @@ static void file_of_the_origin_is_read(void **unused)
 }
 
 /*
- * A caller of the first version has a struct without the last members: nothing is written behind
- * its end, nor read there. Their keys are to him as those that nobody knows: he does not lose them.
+ * A caller of the first version has a struct without the last members: nothing is written or read
+ * behind its end. Their keys are unknown to this caller, and kept like other unknown keys.
  */
 static void a_shorter_struct_is_filled_as_far_as_it_goes(void **unused)
 {
@@ -170,7 +170,7 @@ static void escapes_are_read_and_written(void **unused)
 	obi_child_config_clear(&config);
 }
 
-static void what_is_not_a_config_is_refused_with_the_reason(void **unused)
+static void malformed_configs_are_refused_with_the_reason(void **unused)
 {
 	(void)unused;
 	const struct {
@@ -331,7 +331,7 @@ static void fault_82_texts_have_a_maximum(void **unused)
 	}
 }
 
-static void what_could_not_be_read_back_is_not_written(void **unused)
+static void unreadable_configs_are_not_written(void **unused)
 {
 	(void)unused;
 	struct obi_buf out;
@@ -384,14 +384,14 @@ int main(void)
 	    cmocka_unit_test(null_is_absent),
 	    cmocka_unit_test(unknown_keys_survive_as_they_stand),
 	    cmocka_unit_test(escapes_are_read_and_written),
-	    cmocka_unit_test(what_is_not_a_config_is_refused_with_the_reason),
+	    cmocka_unit_test(malformed_configs_are_refused_with_the_reason),
 	    cmocka_unit_test(fault_52_config_cut_at_any_byte_is_refused),
 	    cmocka_unit_test(fault_52_flipped_bits_never_break_the_reader),
 	    cmocka_unit_test(a_file_that_is_too_large_is_refused),
 	    cmocka_unit_test(fault_82_keys_and_values_are_counted),
 	    cmocka_unit_test(fault_82_unknown_keys_cost_linear_work),
 	    cmocka_unit_test(fault_82_texts_have_a_maximum),
-	    cmocka_unit_test(what_could_not_be_read_back_is_not_written),
+	    cmocka_unit_test(unreadable_configs_are_not_written),
 	    cmocka_unit_test(set_copies_and_empties),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The data directory: whose it is, who is in it, and what is left of those who were. */
+/* The data directory: its owner, its locks, the processes that hold them, and its files. */
 #include "files/child_config.h"
 #include "files/datadir.h"
 #include "files/fifo.h"
@@ -227,7 +227,7 @@ static struct obi_occupant probe(const struct obi_datadir *dir, const struct obi
 	return occupant;
 }
 
-static void empty_directory_has_nobody(void **unused)
+static void empty_directory_is_unoccupied(void **unused)
 {
 	(void)unused;
 	int lock;
@@ -291,7 +291,7 @@ static void fault_8_child_without_a_record_is_found_by_its_signature(void **unus
 	scratch_remove(scratch);
 }
 
-static void leftovers_are_told_from_a_child_and_can_be_cleared(void **unused)
+static void leftovers_are_distinguished_from_a_child_and_killed(void **unused)
 {
 	(void)unused;
 	struct ob_connector_options options = {.argv = SHELL("sleep 1000 & exit 0")};
@@ -341,7 +341,7 @@ static void lock_of_leftovers_that_stay_is_replaced(void **unused)
 	scratch_remove(scratch);
 }
 
-static void signature_is_read_with_suspicion(void **unused)
+static void malformed_signatures_are_ignored(void **unused)
 {
 	(void)unused;
 	const char *bad[] = {"",
@@ -407,7 +407,7 @@ static bool is_there(const struct obi_datadir *dir, const char *name)
 	return faccessat(dir->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static void cleaning_removes_ours_and_nothing_else(void **unused)
+static void cleaning_removes_own_files_only(void **unused)
 {
 	(void)unused;
 	char *scratch = scratch_make(), *mine = scratch_text("%s/precious", scratch),
@@ -472,14 +472,14 @@ int main(void)
 	    cmocka_unit_test(directory_is_given_to_a_child_of_another_user),
 	    cmocka_unit_test(one_connector_holds_a_directory),
 	    cmocka_unit_test(lock_that_is_no_file_is_refused),
-	    cmocka_unit_test(empty_directory_has_nobody),
+	    cmocka_unit_test(empty_directory_is_unoccupied),
 	    cmocka_unit_test(live_child_is_found_by_its_record),
 	    cmocka_unit_test(fault_8_child_without_a_record_is_found_by_its_signature),
-	    cmocka_unit_test(leftovers_are_told_from_a_child_and_can_be_cleared),
+	    cmocka_unit_test(leftovers_are_distinguished_from_a_child_and_killed),
 	    cmocka_unit_test(lock_of_leftovers_that_stay_is_replaced),
-	    cmocka_unit_test(signature_is_read_with_suspicion),
+	    cmocka_unit_test(malformed_signatures_are_ignored),
 	    cmocka_unit_test(child_cannot_point_at_processes_of_other_users),
-	    cmocka_unit_test(cleaning_removes_ours_and_nothing_else),
+	    cmocka_unit_test(cleaning_removes_own_files_only),
 	    cmocka_unit_test(config_texts_are_those_of_the_origin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The pipes that outlive a parent. */
+/* The pipes for the output of a child. */
 #include "files/fifo.h"
 #include "support/scratch.h"
 
@@ -72,7 +72,7 @@ static void fault_62_what_was_written_waits_for_the_next_parent(void **unused)
 	scratch_remove_place(&place);
 }
 
-static void making_replaces_what_is_there(void **unused)
+static void making_replaces_an_existing_file(void **unused)
 {
 	(void)unused;
 	char byte;
@@ -147,7 +147,7 @@ static void fault_61_what_is_no_fifo_of_ours_is_refused(void **unused)
 	scratch_remove_place(&place);
 }
 
-static void pipe_that_may_not_be_so_large_is_as_large_as_it_may(void **unused)
+static void pipe_size_is_limited_by_the_system(void **unused)
 {
 	(void)unused;
 	struct scratch_place place = scratch_make_place();
@@ -185,9 +185,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fault_57_opening_never_waits_for_the_other_side),
 	    cmocka_unit_test(fault_62_what_was_written_waits_for_the_next_parent),
-	    cmocka_unit_test(making_replaces_what_is_there),
+	    cmocka_unit_test(making_replaces_an_existing_file),
 	    cmocka_unit_test(fault_61_what_is_no_fifo_of_ours_is_refused),
-	    cmocka_unit_test(pipe_that_may_not_be_so_large_is_as_large_as_it_may),
+	    cmocka_unit_test(pipe_size_is_limited_by_the_system),
 	    cmocka_unit_test(fifo_can_be_given_to_the_child),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Small files: read with suspicion, written whole or not at all. */
+/* Small files: unsafe ones are refused, and a replacement is atomic. */
 #include "files/child_config.h"
 #include "files/datadir.h"
 #include "base/buf.h"
@@ -252,7 +252,7 @@ static void failed_write_names_its_step_and_leaves_nothing(void **unused)
 
 /* ---- Fault 51: file systems that refuse ---- */
 
-/* A tmpfs that nobody else sees, on the place's path. */
+/* A private tmpfs on the path of the test. */
 static struct scratch_place mount_small(void)
 {
 	struct scratch_place place = {.path = scratch_make()};
@@ -309,11 +309,11 @@ static void fault_51_read_only_file_system_keeps_the_old_file(void **unused)
 	unmount(&place);
 }
 
-/* ---- With strace: errors that no file system gives on demand, and what is really called ---- */
+/* ---- With strace: errors on demand, and the order of the system calls ---- */
 
 static char self[4096];
 
-/* In a process of its own: replace, print the error, succeed if the text is as wanted. */
+/* In a child process: replace the file, print the error, succeed if it is the wanted one. */
 static int replace_and_compare(const char *path, const char *want)
 {
 	struct ob_error err = {.text = "fine"};
@@ -383,7 +383,7 @@ struct op {
 	enum op_kind kind;
 };
 
-/* One line of strace's record as an operation of a replace; false: it is none. */
+/* Parse one line of strace's output as an operation of a replace; false: it is none. */
 static bool read_op(const char *line, struct op *ret)
 {
 	const char *kinds[] = {
@@ -399,7 +399,7 @@ static bool read_op(const char *line, struct op *ret)
 	return strncmp(line, "fsync(", 6) == 0;
 }
 
-/* What a replace really does, as strace saw it. */
+/* The operations of a replace, as strace recorded them. */
 static size_t record_ops(struct op *ops, size_t max)
 {
 	size_t count = 0;
@@ -444,8 +444,8 @@ static void replace_file(const struct scratch_place *place, const char *name, co
 	free(path);
 }
 
-/* How much of what was not synced came through: all, half, nothing. A rename that was not synced:
- * done, or not done. */
+/* content: how much of the data without fsync is kept: all, half, nothing. renames: whether a
+ * rename without fsync is kept. */
 static void replay(const struct op *ops, size_t count, int content, bool renames, int *ret_states)
 {
 	const char *old = "{\"pid\":1}", *new = "{\"pid\":2}";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* state.json: from one parent to the next. */
+/* state.json: what one parent leaves to the next. */
 #include "base/buf.h"
 #include "files/statefile.h"
 #include "support/scratch.h"
@@ -58,7 +58,7 @@ static void expect_text(const struct obi_statefile *state, const char *want)
 	obi_buf_free(&out);
 }
 
-static void all_of_it_is_written_and_read_back(void **unused)
+static void all_members_are_written_and_read(void **unused)
 {
 	(void)unused;
 	struct obi_statefile state = sample(), back;
@@ -73,7 +73,7 @@ static void all_of_it_is_written_and_read_back(void **unused)
 	assert_string_equal(back.last_error, "a \"b\"");
 }
 
-static void nothing_known_is_a_file_too(void **unused)
+static void an_empty_object_is_valid(void **unused)
 {
 	(void)unused;
 	struct obi_statefile back = sample();
@@ -99,7 +99,7 @@ static void expect_refused(const char *text)
 	assert_int_equal(state.version, 77);
 }
 
-static void what_cannot_be_understood_is_refused(void **unused)
+static void malformed_files_are_refused(void **unused)
 {
 	(void)unused;
 	const char *bad[] = {
@@ -169,7 +169,7 @@ static void fault_82_size_and_values_are_bounded(void **unused)
 	assert_non_null(strstr(err.text, "too many values"));
 }
 
-static void last_words_that_are_no_text_do_not_spoil_the_file(void **unused)
+static void an_error_text_of_invalid_utf8_keeps_the_file_readable(void **unused)
 {
 	(void)unused;
 	struct obi_statefile state = sample(), back;
@@ -229,12 +229,12 @@ static void a_record_of_another_place_is_kept_and_is_no_procid(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(all_of_it_is_written_and_read_back),
-	    cmocka_unit_test(nothing_known_is_a_file_too),
-	    cmocka_unit_test(what_cannot_be_understood_is_refused),
+	    cmocka_unit_test(all_members_are_written_and_read),
+	    cmocka_unit_test(an_empty_object_is_valid),
+	    cmocka_unit_test(malformed_files_are_refused),
 	    cmocka_unit_test(fault_82_numbers_out_of_range_are_refused),
 	    cmocka_unit_test(fault_82_size_and_values_are_bounded),
-	    cmocka_unit_test(last_words_that_are_no_text_do_not_spoil_the_file),
+	    cmocka_unit_test(an_error_text_of_invalid_utf8_keeps_the_file_readable),
 	    cmocka_unit_test(a_record_of_another_place_is_kept_and_is_no_procid),
 	    cmocka_unit_test(file_is_ours_and_counters_are_of_this_boot),
 	};

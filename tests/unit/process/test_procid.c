@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which process is meant: never another one, whoever has its number now. */
+/* The identity of a process: a signal never reaches another process with the same pid. */
 #include "process/process.h"
 #include "process/spawn.h"
 #include "support/clock.h"
@@ -32,7 +32,7 @@ enum { DEADLINE = 20000, SKIPPED = 77 };
 
 #define SHELL(script) ((const char *const[]){"/bin/sh", "-c", script, NULL})
 
-/* A child whose stdout is a pipe; *ret_out is its other end. */
+/* A child whose stdout is a pipe; *ret_out is the read end. */
 static struct obi_process start(const char *const *argv, int *ret_out)
 {
 	int out[2];
@@ -64,7 +64,7 @@ static void await_death(const struct obi_process *process)
 	assert_int_equal(poll(&p, 1, DEADLINE), 1);
 }
 
-/* Nobody holds the other end of the pipe any more. */
+/* Wait until the write end of the pipe is closed everywhere. */
 static void await_eof(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -128,7 +128,7 @@ static void fault_16_23_waiting_goes_on_when_signals_interrupt_it(void **unused)
 	assert_int_equal(waitpid(-1, NULL, 0) > 0, 1); /* the first one */
 }
 
-static void text_and_back(void **unused)
+static void procid_is_written_and_parsed(void **unused)
 {
 	(void)unused;
 	struct obi_procid id = {.pid = 4711, .start = UINT64_MAX, .inode = 17}, back;
@@ -218,7 +218,7 @@ static void live_process_is_found_and_a_dead_one_is_not(void **unused)
 	obi_process_close(&found);
 }
 
-static void nobody_is_dead_and_takes_no_signal(void **unused)
+static void no_process_counts_as_dead_and_takes_no_signal(void **unused)
 {
 	(void)unused;
 	struct obi_process none = OBI_PROCESS_NONE;
@@ -231,7 +231,7 @@ static void nobody_is_dead_and_takes_no_signal(void **unused)
 	obi_process_close(&none);
 }
 
-static void end_waits_for_nobody(void **unused)
+static void ending_a_live_process_returns_at_once(void **unused)
 {
 	(void)unused;
 	struct obi_exit end;
@@ -274,7 +274,7 @@ static bool kernel_tells_exit_by_pidfd(void)
 	return major > 6 || (major == 6 && minor >= 15);
 }
 
-static void status_is_told_when_another_reaper_was_faster(void **unused)
+static void status_is_known_after_another_reaper(void **unused)
 {
 	(void)unused;
 	struct obi_process child = start_quiet(SHELL("exit 7"));
@@ -299,7 +299,7 @@ static void wait_status_is_understood(void **unused)
 	assert_int_equal(obi_exit_of_status(0x137f).kind, OB_EXIT_UNKNOWN);
 }
 
-static void leftovers_are_killed_when_it_is_sure_who_they_are(void **unused)
+static void leftovers_are_killed_only_if_identified(void **unused)
 {
 	(void)unused;
 	int out;
@@ -323,7 +323,7 @@ static void leftovers_are_killed_when_it_is_sure_who_they_are(void **unused)
 	end_of(&child);
 }
 
-/* ---- Fault 19: its number is another's now ---- */
+/* ---- Fault 19: the pid is reused ---- */
 
 #define MUST(condition)                                                    \
 	do {                                                               \
@@ -335,7 +335,7 @@ static void leftovers_are_killed_when_it_is_sure_who_they_are(void **unused)
 
 static char self[4096]; /* this program */
 
-/* Says "s" for each signal it gets, and lives on. */
+/* Writes "s" for each signal, and goes on. */
 static int be_decoy(void)
 {
 	sigset_t all;
@@ -446,16 +446,16 @@ static void fault_19_no_signal_reaches_another_process(void **unused)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(text_and_back),
+	    cmocka_unit_test(procid_is_written_and_parsed),
 	    cmocka_unit_test(every_part_counts_and_an_unknown_inode_does_not),
 	    cmocka_unit_test(live_process_is_found_and_a_dead_one_is_not),
-	    cmocka_unit_test(nobody_is_dead_and_takes_no_signal),
-	    cmocka_unit_test(end_waits_for_nobody),
+	    cmocka_unit_test(no_process_counts_as_dead_and_takes_no_signal),
+	    cmocka_unit_test(ending_a_live_process_returns_at_once),
 	    cmocka_unit_test(fault_15_grandchildren_end_with_the_child),
 	    cmocka_unit_test(group_of_an_adopted_child_can_be_signalled),
-	    cmocka_unit_test(status_is_told_when_another_reaper_was_faster),
+	    cmocka_unit_test(status_is_known_after_another_reaper),
 	    cmocka_unit_test(wait_status_is_understood),
-	    cmocka_unit_test(leftovers_are_killed_when_it_is_sure_who_they_are),
+	    cmocka_unit_test(leftovers_are_killed_only_if_identified),
 	    cmocka_unit_test(fault_16_23_waiting_goes_on_when_signals_interrupt_it),
 	    cmocka_unit_test(fault_19_no_signal_reaches_another_process),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Real children: what they get, what they do not get, and what is told when there is none. */
+/* Real children: what they inherit, and the error when a start fails. */
 #include "process/spawn.h"
 #include "support/scratch.h"
 
@@ -41,7 +41,7 @@ static void no_child_is_left(void)
 	assert_int_equal(errno, ECHILD);
 }
 
-/* Spawn with stdout and stderr into one pipe, and give all that it wrote. */
+/* Spawn with stdout and stderr in one pipe, and return its whole output. */
 static int spawn_into(const struct ob_connector_options *options, const char *plugin_path,
 		      char *text, size_t cap, struct obi_process *process, struct ob_error *err)
 {
@@ -95,7 +95,7 @@ static void expect_failure(const struct ob_connector_options *options, int code,
 	no_child_is_left();
 }
 
-/* ---- What goes wrong ---- */
+/* ---- Failures ---- */
 
 static void fault_1_program_is_missing(void **unused)
 {
@@ -196,11 +196,11 @@ static void failed_step_is_named(void **unused)
 		       "starting outboard process: group \"no-such-group\": no such group");
 	options = (struct ob_connector_options){.argv = COMMAND("/bin/true"), .user = "3999999999"};
 	expect_failure(&options, OB_EINVAL, 0,
-		       "starting outboard process: user 3999999999: not known to the system, so "
-		       "give it a group");
+		       "starting outboard process: user 3999999999: not in the user database, so a "
+		       "group is required");
 }
 
-/* ---- What a child gets ---- */
+/* ---- What a child inherits ---- */
 
 static void fault_21_signals_are_as_if_newly_born(void **unused)
 {
@@ -340,7 +340,7 @@ static void lock_is_fd_3_and_signed(void **unused)
 	scratch_remove(dir);
 }
 
-/* A pipe out of the way of the numbers that the test plays with. */
+/* A pipe with numbers that the test does not use. */
 static void high_pipe(int fds[2])
 {
 	int low[2];
@@ -410,7 +410,7 @@ static void directory_umask_and_limits_are_set(void **unused)
 	umask(was);
 }
 
-static void stdin_is_dev_null_or_what_is_named(void **unused)
+static void stdin_is_dev_null_or_the_given_file(void **unused)
 {
 	(void)unused;
 	struct ob_connector_options options = {.argv = COMMAND("readlink", "/proc/self/fd/0")};
@@ -428,7 +428,7 @@ static void stdin_is_dev_null_or_what_is_named(void **unused)
 	scratch_remove(dir);
 }
 
-static void user_and_group_change_without_a_trace_in_us(void **unused)
+static void user_and_group_of_the_parent_stay_unchanged(void **unused)
 {
 	(void)unused;
 	if (geteuid() != 0) {
@@ -455,7 +455,7 @@ static void user_and_group_change_without_a_trace_in_us(void **unused)
 	scratch_remove(dir);
 }
 
-static void many_that_die_at_once_are_all_told(void **unused)
+static void simultaneous_deaths_are_all_reported(void **unused)
 {
 	(void)unused;
 	int fds = scratch_open_fds();
@@ -490,9 +490,9 @@ int main(void)
 	    cmocka_unit_test(lock_is_fd_3_and_signed),
 	    cmocka_unit_test(descriptors_may_have_any_number),
 	    cmocka_unit_test(directory_umask_and_limits_are_set),
-	    cmocka_unit_test(stdin_is_dev_null_or_what_is_named),
-	    cmocka_unit_test(user_and_group_change_without_a_trace_in_us),
-	    cmocka_unit_test(many_that_die_at_once_are_all_told),
+	    cmocka_unit_test(stdin_is_dev_null_or_the_given_file),
+	    cmocka_unit_test(user_and_group_of_the_parent_stay_unchanged),
+	    cmocka_unit_test(simultaneous_deaths_are_all_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "supervisor/shell.h"
 
+#define BED_TEST(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
+
 enum { BED_WAIT_MS = 20000, NOT_DONE = 1 };
 
 /* A request and its end. Static in the tests: the teardown ends what waits. */

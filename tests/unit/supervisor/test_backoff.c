@@ -10,7 +10,7 @@
 
 enum { S = 1000 };
 
-/* Restart `times` times, each right when the delay before is over, and check every delay. */
+/* Restart as soon as each delay is over, and check every delay. */
 static void expect_delays(const struct ob_restart_policy *policy, const int64_t *delays,
 			  size_t times)
 {

@@ -28,8 +28,8 @@ static bool is_start(int event)
 	return event <= OBI_LIFE_START_OR_RECONNECT;
 }
 
-/* Where one could come by a process, and how one loses it: never otherwise. */
-static void process_comes_and_goes_by_the_events_that_say_so(void **unused)
+/* A process appears with SPAWNED or LOCK_LIVE, and ends with REAP or LET_GO. */
+static void a_process_appears_and_ends_by_its_events_only(void **unused)
 {
 	(void)unused;
 	EVERY_PAIR(phase, event)
@@ -173,8 +173,8 @@ static void close_ends_in_closed_from_everywhere(void **unused)
 	}
 }
 
-/* Faults 5 and 19: a failed restart that ends supervision. Only asking, or the policy, ends it. */
-static void policy_goes_on_until_it_gives_up_or_somebody_asks(void **unused)
+/* Faults 5 and 19: a failed restart ended supervision. Only a request or the policy may end it. */
+static void policy_goes_on_until_its_limit_or_a_request(void **unused)
 {
 	(void)unused;
 	const int again[] = {
@@ -194,7 +194,7 @@ static void policy_goes_on_until_it_gives_up_or_somebody_asks(void **unused)
 	}
 }
 
-/* A spawn that was asked for is answered before its phases are left: no process is forgotten. */
+/* The phases of a spawn are left by its answer only: no process is forgotten. */
 static void a_spawn_is_waited_for(void **unused)
 {
 	(void)unused;
@@ -224,7 +224,7 @@ static void a_lost_place_is_no_death(void **unused)
 	}
 }
 
-/* A first start that fails stops; it never slips into the restart policy. */
+/* A first start that fails ends in `stopped`; the restart policy does not apply. */
 static void first_start_never_becomes_a_restart(void **unused)
 {
 	(void)unused;
@@ -238,8 +238,7 @@ static void first_start_never_becomes_a_restart(void **unused)
 	}
 }
 
-/* Which phases have the timer running: told by how they are entered, and then held against how they
- * are left. */
+/* The phases in which the timer runs. */
 static bool armed(int phase)
 {
 	return phase == OBI_PHASE_BACKOFF || (process(phase) && phase != OBI_PHASE_READY) ||
@@ -247,7 +246,7 @@ static bool armed(int phase)
 	       phase == OBI_PHASE_CLEAR_AGAIN;
 }
 
-static void timer_runs_in_the_phases_that_have_one_and_no_other(void **unused)
+static void timer_runs_in_the_phases_that_have_one_only(void **unused)
 {
 	(void)unused;
 	const uint64_t arm = OBI_DO(ARM_READY) | OBI_DO(ARM_STOP) | OBI_DO(ARM_BACKOFF);
@@ -277,7 +276,7 @@ static void timer_runs_in_the_phases_that_have_one_and_no_other(void **unused)
 	}
 }
 
-/* A stop signal that is ignored, a start that hangs: the timer always has an answer. */
+/* A stop signal that is ignored, a start that hangs: every timer is handled. */
 static void every_armed_phase_answers_its_timer(void **unused)
 {
 	(void)unused;
@@ -292,7 +291,7 @@ static void every_armed_phase_answers_its_timer(void **unused)
 	}
 }
 
-static void lock_is_released_when_nobody_needs_it(void **unused)
+static void lock_is_released_when_a_resting_phase_is_entered(void **unused)
 {
 	(void)unused;
 	EVERY_PAIR(phase, event)
@@ -346,18 +345,18 @@ static void names_are_all_there(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(process_comes_and_goes_by_the_events_that_say_so),
+	    cmocka_unit_test(a_process_appears_and_ends_by_its_events_only),
 	    cmocka_unit_test(nothing_is_spawned_beside_a_process),
 	    cmocka_unit_test(start_request_finishes_exactly_when_its_phases_are_left),
 	    cmocka_unit_test(stop_is_done_at_once_or_when_the_process_is_dead),
 	    cmocka_unit_test(close_ends_in_closed_from_everywhere),
-	    cmocka_unit_test(policy_goes_on_until_it_gives_up_or_somebody_asks),
+	    cmocka_unit_test(policy_goes_on_until_its_limit_or_a_request),
 	    cmocka_unit_test(a_spawn_is_waited_for),
 	    cmocka_unit_test(a_lost_place_is_no_death),
 	    cmocka_unit_test(first_start_never_becomes_a_restart),
-	    cmocka_unit_test(timer_runs_in_the_phases_that_have_one_and_no_other),
+	    cmocka_unit_test(timer_runs_in_the_phases_that_have_one_only),
 	    cmocka_unit_test(every_armed_phase_answers_its_timer),
-	    cmocka_unit_test(lock_is_released_when_nobody_needs_it),
+	    cmocka_unit_test(lock_is_released_when_a_resting_phase_is_entered),
 	    cmocka_unit_test(refusals_have_their_codes),
 	    cmocka_unit_test(names_are_all_there),
 	};

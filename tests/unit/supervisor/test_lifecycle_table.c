@@ -24,8 +24,9 @@ enum { WORDS = sizeof words / sizeof words[0] };
 _Static_assert((int)WORDS == (int)OBI_ACT_COUNT, "a word for each action");
 
 /*
- * One line an event: the event, the next phase ("." for the same), the actions. What is not here
- * stays where it is: quietly if it can be late (see late()), else as "never".
+ * One line for each event: the event, the next phase ("." for the same), the actions. For an event
+ * that is missing here the phase stays, without an action if it can be late (see late()), else with
+ * "never".
  */
 static const char *const expected[OBI_PHASE_COUNT] = {
     [OBI_PHASE_IDLE] = "START WAIT_START probe\n"
@@ -358,7 +359,7 @@ static uint8_t phase_of(const char *word, int same)
 	return (uint8_t)same;
 }
 
-/* The line of the table for this pair, as a step; or what holds without one. */
+/* The line of the table for this pair, as a step. */
 static struct obi_step expect(int phase, int event)
 {
 	char text[2048];
@@ -394,7 +395,7 @@ static void say(const char *what, uint64_t actions)
 	fprintf(stderr, "\n");
 }
 
-static void every_pair_does_what_is_written(void **unused)
+static void every_pair_leads_to_the_expected_step(void **unused)
 {
 	(void)unused;
 	int wrong = 0;
@@ -417,7 +418,7 @@ static void every_pair_does_what_is_written(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_pair_does_what_is_written),
+	    cmocka_unit_test(every_pair_leads_to_the_expected_step),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
