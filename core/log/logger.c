@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A logger writes whole lines, in order, and never part of a line before another. It never waits
  * for the parent: a record that does not fit is dropped and counted. A record that was partly
- * written is completed before anything else. */
+ * written is completed before anything else. A descriptor that may block gets a writer with a queue
+ * and a thread. */
 #include "log/logger.h"
 
 #include <errno.h>
@@ -17,10 +18,12 @@
 #include "log/render.h"
 #include "log/reader.h"
 #include "log/sink.h"
+#include "log/writer.h"
 
-enum { ATTRS_MAX = 4 << 20, MESSAGE_CUT = 64 * 1024 };
+enum { ATTRS_MAX = 4 << 20, MESSAGE_CUT = 64 * 1024, QUEUE = 1 << 20, FREE_WAIT_MS = 100 };
 
 struct ob_logger {
+	ob_log_writer *writer; /* NULL: the sink is used, which does not block */
 	struct obi_log_sink sink;
 	atomic_int level;
 	pthread_mutex_t lock;	/* protects everything below */
@@ -29,13 +32,27 @@ struct ob_logger {
 	uint64_t dropped;
 };
 
+/* A pipe that cannot be opened again blocks only if another process is faster, and is used as it is
+ * when there is no thread or descriptor for a writer. */
+static int open_sink(struct ob_logger *logger, int fd, struct ob_error *reterr)
+{
+	struct ob_log_writer_options options = {
+	    .size = sizeof options, .format = OB_LOG_FORMAT_JSON, .queue_bytes = QUEUE};
+	int r = obi_log_sink_open(fd, 0, &logger->sink, reterr);
+	if (r < 0 || !logger->sink.may_block) {
+		return r;
+	}
+	r = obi_log_writer_direct(fd, &options, &logger->writer, reterr);
+	return r < 0 && logger->sink.asks ? OB_OK : r;
+}
+
 int ob_logger_new(int fd, ob_logger **ret_logger, struct ob_error *reterr)
 {
 	struct ob_logger *logger = calloc(1, sizeof *logger);
 	if (logger == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "making a logger: out of memory");
 	}
-	int r = obi_log_sink_open(fd, false, &logger->sink, reterr);
+	int r = open_sink(logger, fd, reterr);
 	if (r < 0) {
 		free(logger);
 		return r;
@@ -54,6 +71,7 @@ void ob_logger_free(ob_logger *logger)
 		return;
 	}
 	(void)obi_logger_flush(logger);
+	ob_log_writer_close(logger->writer, FREE_WAIT_MS);
 	obi_log_sink_close(&logger->sink);
 	obi_buf_free(&logger->line);
 	obi_arena_free(&logger->arena);
@@ -169,6 +187,13 @@ static struct ob_value build_attrs(struct ob_logger *logger, const char *format,
 		   : ob_map(&bad, 1);
 }
 
+/* The writer counts what it drops. */
+static bool hand_on(struct ob_logger *logger, const struct ob_log_record *record)
+{
+	ob_log_writer_record(logger->writer, record);
+	return true;
+}
+
 void ob_log(ob_logger *logger, int level, const char *message, const char *attrs, ...)
 {
 	va_list args;
@@ -182,7 +207,8 @@ void ob_log(ob_logger *logger, int level, const char *message, const char *attrs
 		obi_arena_reset(&logger->arena);
 		struct ob_log_record record =
 		    new_record(level, message, build_attrs(logger, attrs, args));
-		written = write_record(logger, &record);
+		written = logger->writer != NULL ? hand_on(logger, &record)
+						 : write_record(logger, &record);
 	}
 	logger->dropped += written ? 0 : 1;
 	pthread_mutex_unlock(&logger->lock);

@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,12 +21,32 @@ enum way { AS_IS, NONBLOCKING, ASK_FIRST, SOCKET };
 
 /* ---- Opening ---- */
 
-/* Open the same FIFO again, as an open file of our own; -1: not possible. */
-static int open_again(int fd)
+/* Whether both are the same terminal. A path such as /dev/tty or /dev/ptmx leads to another one at
+ * each opening. */
+static bool is_same_terminal(int a, int b)
+{
+	unsigned device_a, device_b;
+	return ioctl(a, TIOCGDEV, &device_a) == 0 && ioctl(b, TIOCGDEV, &device_b) == 0 &&
+	       device_a == device_b;
+}
+
+/* Open the same FIFO or terminal again, as an open file of our own; -1: not possible. */
+static int open_again(int fd, bool terminal)
 {
 	char path[32];
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	int again = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (again >= 0 && terminal && !is_same_terminal(fd, again)) {
+		close(again);
+		return -1;
+	}
+	return again;
+}
+
+/* /dev/null and the like never block. */
+static bool is_memory(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) == 1;
 }
 
 static bool sigpipe_kills(void)
@@ -33,22 +55,26 @@ static bool sigpipe_kills(void)
 	return sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler != SIG_IGN;
 }
 
-int obi_log_sink_open(int fd, bool keep, struct obi_log_sink *ret, struct ob_error *reterr)
+int obi_log_sink_open(int fd, int flags, struct obi_log_sink *ret, struct ob_error *reterr)
 {
 	struct obi_log_sink sink = {.fd = fd, .way = AS_IS, .mask_sigpipe = sigpipe_kills()};
 	struct stat st;
 	if (fstat(fd, &st) < 0) {
 		return obi_fail(reterr, OB_EINVAL, errno, "logging to descriptor %d", fd);
 	}
-	if (S_ISSOCK(st.st_mode)) {
-		sink.way = SOCKET;
-	} else if (S_ISFIFO(st.st_mode)) {
-		int again = open_again(fd);
-		sink.way = again >= 0 ? NONBLOCKING : ASK_FIRST;
-		sink.own = again >= 0;
-		sink.fd = again >= 0 ? again : fd;
+	bool fifo = S_ISFIFO(st.st_mode), socket = S_ISSOCK(st.st_mode);
+	bool terminal = (flags & OBI_LOG_SINK_TERMINAL) != 0 && S_ISCHR(st.st_mode) && isatty(fd);
+	int again = fifo || terminal ? open_again(fd, terminal) : -1;
+	if (again >= 0) {
+		sink.way = NONBLOCKING;
+		sink.own = true;
+		sink.fd = again;
+	} else {
+		sink.way = socket ? SOCKET : fifo ? ASK_FIRST : AS_IS;
+		sink.asks = fifo;
+		sink.may_block = fifo || (S_ISCHR(st.st_mode) && !is_memory(&st));
 	}
-	if (keep && !sink.own) {
+	if ((flags & OBI_LOG_SINK_KEEP) != 0 && !sink.own) {
 		sink.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		sink.own = true;
 	}

@@ -5,6 +5,8 @@
  * descriptor accepts no output, records are dropped, and their number is logged once it accepts
  * output again.
  */
+#include "log/writer.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -20,16 +22,18 @@
 #include "log/sink.h"
 #include "loop/loop.h"
 
-enum { QUEUE_DEFAULT = 4 << 20, CLOSE_DEFAULT_MS = 1000, GATHER_MS = 1 };
+enum { QUEUE_DEFAULT = 4 << 20, CLOSE_DEFAULT_MS = 1000, GATHER_MS = 1, REFUSED_MS = 10 };
 
 struct ob_log_writer {
 	struct obi_log_sink sink; /* an open file of our own */
+	bool direct;		  /* callers may write: it never blocks */
 	int wake;		  /* an eventfd: check the queue, or `closing` */
 	pthread_t thread;
 
 	pthread_mutex_t lock; /* protects everything below; the thread reads the batch without it */
 	pthread_cond_t has_ended;
 	struct obi_log_queue queue;
+	bool busy;    /* the thread writes the batch */
 	bool asleep;  /* the thread waits to be woken */
 	bool gathers; /* the thread lets records accumulate: wake it only for many */
 	bool closing;
@@ -37,7 +41,7 @@ struct ob_log_writer {
 	bool ended;
 	bool abandoned; /* the close did not wait for the thread, which frees the writer */
 
-	/* used by the thread only */
+	/* used by the thread only while it is busy */
 	bool failed; /* the last write failed */
 	bool torn;   /* it failed within a line */
 };
@@ -68,12 +72,52 @@ static bool has_many(const struct ob_log_writer *writer)
 	return obi_log_queue_len(&writer->queue) >= writer->queue.max / 4;
 }
 
+/* Make a batch, unless the one before is not written completely. The lock is held. */
+static void take(struct ob_log_writer *writer)
+{
+	struct timespec now;
+	if (obi_log_queue_batch(&writer->queue).len == 0) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		obi_log_queue_take(&writer->queue, now);
+	}
+}
+
+/* n bytes of the batch are written. The lock is held. */
+static void note_written(struct ob_log_writer *writer, size_t n)
+{
+	writer->failed = false;
+	writer->torn = obi_log_queue_batch(&writer->queue).data[n - 1] != '\n';
+	obi_log_queue_written(&writer->queue, n);
+}
+
+/* Write in the caller's thread. Returns whether nothing is left for the writer's. */
+static bool write_now(struct ob_log_writer *writer)
+{
+	ssize_t n = 1;
+	if (!writer->direct || writer->busy || writer->failed) {
+		return false;
+	}
+	take(writer);
+	for (struct ob_bytes batch; n > 0;) {
+		batch = obi_log_queue_batch(&writer->queue);
+		if (batch.len == 0) {
+			return true;
+		}
+		n = obi_log_sink_write(&writer->sink, batch.data, batch.len);
+		if (n > 0) {
+			note_written(writer, (size_t)n);
+		}
+	}
+	return false;
+}
+
 void ob_log_writer_record(void *user, const struct ob_log_record *record)
 {
 	struct ob_log_writer *writer = user;
 	pthread_mutex_lock(&writer->lock);
 	obi_log_queue_put(&writer->queue, record);
-	bool needed = writer->asleep || (writer->gathers && has_many(writer));
+	bool needed =
+	    !write_now(writer) && (writer->asleep || (writer->gathers && has_many(writer)));
 	if (needed) {
 		writer->asleep = writer->gathers = false;
 	}
@@ -115,7 +159,8 @@ static int64_t deadline_of(struct ob_log_writer *writer)
  * attempt. */
 static bool has_work(const struct ob_log_writer *writer)
 {
-	return obi_log_queue_len(&writer->queue) > 0 ||
+	return obi_log_queue_batch(&writer->queue).len > 0 ||
+	       obi_log_queue_len(&writer->queue) > 0 ||
 	       (obi_log_queue_has_losses(&writer->queue) && !writer->failed);
 }
 
@@ -124,6 +169,7 @@ static bool has_work(const struct ob_log_writer *writer)
 static void gather(struct ob_log_writer *writer)
 {
 	pthread_mutex_lock(&writer->lock);
+	writer->busy = false;
 	writer->gathers = !writer->closing && !has_many(writer);
 	bool sleep = writer->gathers;
 	pthread_mutex_unlock(&writer->lock);
@@ -149,21 +195,11 @@ static bool take_batch(struct ob_log_writer *writer)
 	writer->asleep = false;
 	bool work = has_work(writer);
 	if (work) {
-		struct timespec now;
-		clock_gettime(CLOCK_REALTIME, &now);
-		obi_log_queue_take(&writer->queue, now);
+		writer->busy = true;
+		take(writer);
 	}
 	pthread_mutex_unlock(&writer->lock);
 	return work;
-}
-
-static void note_written(struct ob_log_writer *writer, size_t n)
-{
-	writer->failed = false;
-	writer->torn = obi_log_queue_batch(&writer->queue).data[n - 1] != '\n';
-	pthread_mutex_lock(&writer->lock);
-	obi_log_queue_written(&writer->queue, n);
-	pthread_mutex_unlock(&writer->lock);
 }
 
 static void drop_batch(struct ob_log_writer *writer)
@@ -183,9 +219,17 @@ static bool mend(struct ob_log_writer *writer)
 	return !(writer->torn && writer->failed);
 }
 
+/* The sink took nothing. Some terminals poll writable even so: then look again after a while. */
+static void wait_for_room(struct ob_log_writer *writer, bool again, int64_t deadline)
+{
+	int64_t later = obi_now_ms() + REFUSED_MS;
+	sleep_until(writer, !again, again && later < deadline ? later : deadline);
+}
+
 static void write_batch(struct ob_log_writer *writer)
 {
 	struct ob_bytes bytes;
+	bool refused = false;
 	while ((bytes = obi_log_queue_batch(&writer->queue)).len > 0) {
 		int64_t deadline = deadline_of(writer);
 		ssize_t n = -EIO;
@@ -193,12 +237,15 @@ static void write_batch(struct ob_log_writer *writer)
 			n = obi_log_sink_write(&writer->sink, bytes.data, bytes.len);
 		}
 		if (n > 0) {
+			pthread_mutex_lock(&writer->lock);
 			note_written(writer, (size_t)n);
+			pthread_mutex_unlock(&writer->lock);
 		} else if (n == -EAGAIN) {
-			sleep_until(writer, true, deadline);
+			wait_for_room(writer, refused, deadline);
 		} else {
 			drop_batch(writer);
 		}
+		refused = n == -EAGAIN && !refused;
 	}
 }
 
@@ -250,13 +297,15 @@ static void init_sync(struct ob_log_writer *writer)
 	pthread_condattr_destroy(&attr);
 }
 
-static int open_writer(struct ob_log_writer *writer, int fd, struct ob_error *reterr)
+static int open_writer(struct ob_log_writer *writer, int fd, bool direct, struct ob_error *reterr)
 {
-	int r = obi_log_sink_open(fd, true, &writer->sink, reterr);
+	int flags = OBI_LOG_SINK_KEEP | (direct ? OBI_LOG_SINK_TERMINAL : 0);
+	int r = obi_log_sink_open(fd, flags, &writer->sink, reterr);
 	if (r < 0) {
 		return r;
 	}
 	writer->sink.mask_sigpipe = false;
+	writer->direct = direct && !writer->sink.may_block;
 	writer->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (writer->wake < 0) {
 		return obi_fail(reterr, OB_ENOMEM, errno, "making a log writer");
@@ -265,7 +314,7 @@ static int open_writer(struct ob_log_writer *writer, int fd, struct ob_error *re
 	return sys == 0 ? OB_OK : obi_fail(reterr, OB_ENOMEM, sys, "making a log writer");
 }
 
-int ob_log_writer_new(int fd, const struct ob_log_writer_options *options,
+static int new_writer(int fd, const struct ob_log_writer_options *options, bool direct,
 		      ob_log_writer **ret_writer, struct ob_error *reterr)
 {
 	struct ob_log_writer_options o;
@@ -285,7 +334,7 @@ int ob_log_writer_new(int fd, const struct ob_log_writer_options *options,
 	bool made =
 	    obi_log_queue_init(&writer->queue, o.queue_bytes > 0 ? o.queue_bytes : QUEUE_DEFAULT,
 			       o.format == OB_LOG_FORMAT_JSON, wants_color(fd, o.color));
-	r = made ? open_writer(writer, fd, reterr)
+	r = made ? open_writer(writer, fd, direct, reterr)
 		 : obi_fail(reterr, OB_ENOMEM, 0, "making a log writer: out of memory");
 	if (r < 0) {
 		destroy(writer);
@@ -293,6 +342,18 @@ int ob_log_writer_new(int fd, const struct ob_log_writer_options *options,
 	}
 	*ret_writer = writer;
 	return OB_OK;
+}
+
+int ob_log_writer_new(int fd, const struct ob_log_writer_options *options,
+		      ob_log_writer **ret_writer, struct ob_error *reterr)
+{
+	return new_writer(fd, options, false, ret_writer, reterr);
+}
+
+int obi_log_writer_direct(int fd, const struct ob_log_writer_options *options,
+			  ob_log_writer **ret_writer, struct ob_error *reterr)
+{
+	return new_writer(fd, options, true, ret_writer, reterr);
 }
 
 /* Wait for the end of the thread, until the deadline. The lock is held. */
