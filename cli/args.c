@@ -26,7 +26,7 @@ static void print_help(const struct obi_usage *usage)
 	for (const struct obi_option *o = usage->options; o->name != NULL; o++) {
 		print_option(o->name, o->value, o->help);
 	}
-	print_option("help", NULL, "print this");
+	print_option("help", NULL, "print this text");
 }
 
 static bool misused(const struct obi_usage *usage, int *ret_exit)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* args - the words and options of a subcommand, and its --help. Options and words may come in any
- * order; "--" ends options. */
+ * order; "--" ends the options. */
 #ifndef OBI_CLI_ARGS_H
 #define OBI_CLI_ARGS_H
 
@@ -9,12 +9,12 @@
 
 enum obi_option_kind {
 	OBI_OPTION_FLAG = 0, /* bool */
-	OBI_OPTION_TEXT,     /* const char *: borrowed from argv */
-	OBI_OPTION_DURATION, /* int64_t, ms */
-	OBI_OPTION_LIST,     /* struct obi_list: may be given again and again */
+	OBI_OPTION_TEXT,     /* const char *, borrowed from argv */
+	OBI_OPTION_DURATION, /* int64_t, in ms */
+	OBI_OPTION_LIST,     /* struct obi_list: may be repeated */
 };
 
-/* The values of an option, in the order they were given, borrowed from argv. */
+/* The values of an option in their order, borrowed from argv. */
 enum { OBI_LIST_MAX = 16 };
 struct obi_list {
 	const char *items[OBI_LIST_MAX];
@@ -23,7 +23,7 @@ struct obi_list {
 
 struct obi_option {
 	const char *name;  /* "timeout", for --timeout */
-	const char *value; /* what stands for it in the help: "D" */
+	const char *value; /* its placeholder in the help: "D" */
 	const char *help;
 	enum obi_option_kind kind;
 	void *into; /* of the kind's type */
@@ -44,8 +44,8 @@ struct obi_words {
 };
 
 /*
- * Read what follows the subcommand's name. False: end with *ret_exit, everything has been said.
- * True: the options are in their places, and the words in *ret.
+ * Read the arguments after the name of the subcommand. True: the options are stored, and the words
+ * are in *ret. False: help or an error was printed; exit with *ret_exit.
  */
 bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct obi_words *ret,
 		   int *ret_exit);

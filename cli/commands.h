@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* commands - the subcommands. Each takes what follows its name, and returns the command's exit
- * status (enum obi_exit_status). */
+/* commands - the subcommands. Each takes the arguments after its name and returns the exit status
+ * (enum obi_exit_status). */
 #ifndef OBI_CLI_COMMANDS_H
 #define OBI_CLI_COMMANDS_H
 

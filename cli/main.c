@@ -12,13 +12,13 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", "supervise the children of a config file, in the foreground", obi_cmd_run},
-    {"status", "show how children are", obi_cmd_status},
+    {"status", "show the state of children", obi_cmd_status},
     {"start", "start children of a running supervisor", obi_cmd_start},
     {"stop", "stop children of a running supervisor", obi_cmd_stop},
-    {"restart", "stop them and start them anew", obi_cmd_restart},
-    {"call", "call one method of a child", obi_cmd_call},
+    {"restart", "stop children and start them again", obi_cmd_restart},
+    {"call", "call a method of a child", obi_cmd_call},
     {"check", "check a config file", obi_cmd_check},
-    {"plugin", "list, check, inspect and begin plugins", obi_cmd_plugin},
+    {"plugin", "list, check, inspect and create plugins", obi_cmd_plugin},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -31,11 +31,10 @@ static void print_help(FILE *file)
 	for (size_t i = 0; i < COMMANDS; i++) {
 		fprintf(file, "  %-10s%s\n", commands[i].name, commands[i].brief);
 	}
-	fputs("\n\"outboard COMMAND --help\" says more. \"outboard --version\" prints the "
-	      "version.\n\n"
-	      "Exit status: 0 fine; 1 the remote side answered with an error; 2 the command line "
-	      "or a\n"
-	      "config is not acceptable; 3 could not connect, or was refused.\n",
+	fputs("\n\"outboard COMMAND --help\" shows the options of a command, and \"outboard "
+	      "--version\"\nthe version.\n\n"
+	      "Exit status: 0 success; 1 the remote side answered with an error; 2 the command\n"
+	      "line or a config is not acceptable; 3 no connection, or it was refused.\n",
 	      file);
 }
 
@@ -59,7 +58,7 @@ static int run(int argc, char **argv)
 			return commands[i].run(argc - 2, argv + 2);
 		}
 	}
-	obi_complain("there is no command \"%s\"; try \"outboard --help\"", argv[1]);
+	obi_complain("unknown command \"%s\"; try \"outboard --help\"", argv[1]);
 	return OBI_EXIT_USAGE;
 }
 

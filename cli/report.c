@@ -31,7 +31,7 @@ int obi_exit_of(const struct ob_error *err)
 	case OB_ENOTSUP:
 		return OBI_EXIT_USAGE;
 	case OB_EPERM:
-		/* The kernel refused us, or our own rules refuse what was asked for. */
+		/* With an errno the system refused it, else a rule of the library. */
 		return err->sys != 0 ? OBI_EXIT_UNREACHABLE : OBI_EXIT_USAGE;
 	default:
 		return OBI_EXIT_UNREACHABLE;

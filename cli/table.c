@@ -73,7 +73,7 @@ static void print_cell(const struct obi_table *table, const struct obi_table_row
 		text = "-";
 	}
 	if (*text == '\0') {
-		return; /* and nothing but blanks before it: leave them out too */
+		return; /* without the blanks before it */
 	}
 	size_t width = obi_columns(ob_bytes_text(text));
 	printf("%*s", (int)*pending, "");

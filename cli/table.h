@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* table - rows of cells, printed in columns as wide as they have to be. */
+/* table - rows of cells, printed in columns of the width that they need. */
 #ifndef OBI_CLI_TABLE_H
 #define OBI_CLI_TABLE_H
 
@@ -9,25 +9,25 @@ enum { OBI_TABLE_COLUMNS_MAX = 12 };
 
 struct obi_table_row;
 
-/* Made with obi_table_init(); everything in it lives in the arena. */
+/* Everything in it lives in the arena. */
 struct obi_table {
 	struct obi_arena *arena;
 	struct obi_table_row *first;
 	struct obi_table_row *last;
 	size_t widths[OBI_TABLE_COLUMNS_MAX];
 	uint32_t columns;
-	bool full; /* the arena is; the table ends there */
+	bool full; /* the arena is full; the rest of the table is missing */
 };
 
-/* A table under these headings, ended by NULL. */
+/* Make a table with these headings, ended by NULL. */
 void obi_table_init(struct obi_table *table, struct obi_arena *arena, const char *const *headings);
 
-/* Begin a row, then add its cells from left to right; what is missing at its end stays empty. */
+/* Begin a row; then add its cells from left to right. Missing cells at its end are empty. */
 void obi_table_row(struct obi_table *table);
 void obi_table_cell(struct obi_table *table, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Print it on stdout. An empty cell shows as "-", but for those of the last column. */
+/* Print it on stdout. Empty cells are shown as "-", except in the last column. */
 void obi_table_print(const struct obi_table *table);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard call: one RPC, and its result as JSON. */
+/* outboard call: one call, and its result as JSON. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,9 +31,9 @@ struct call {
 	int64_t began_ms;
 };
 
-/* ---- What to send ---- */
+/* ---- Params ---- */
 
-/* An array or an object as it is; any other value as the one parameter. */
+/* An array or an object is the params; any other value is the only parameter. */
 static int read_params(struct call *c, struct ob_error *reterr)
 {
 	struct ob_value value;
@@ -50,9 +50,9 @@ static int read_params(struct call *c, struct ob_error *reterr)
 	return OB_OK;
 }
 
-/* ---- Where to ---- */
+/* ---- Connecting ---- */
 
-/* The token stands alone in its file, a newline behind it at most. */
+/* The file contains only the token, and perhaps a newline. */
 static int read_token(const char *path, struct obi_buf *out, struct ob_error *reterr)
 {
 	int r = ob_file_read(AT_FDCWD, path, (uint32_t)-1, obi_buf_sink(out), reterr);
@@ -99,7 +99,7 @@ static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **r
 
 /* ---- The call ---- */
 
-/* What is left of the time; connecting took some. */
+/* The time that is left after connecting. */
 static int64_t time_left(const struct call *c)
 {
 	int64_t left = c->timeout_ms - (obi_now_ms() - c->began_ms);
@@ -124,7 +124,7 @@ static int send(const struct call *c, ob_client *client)
 	return r < 0 ? obi_give_up(c->method, &err) : OBI_EXIT_OK;
 }
 
-static int call(struct call *c)
+static int connect_and_call(struct call *c)
 {
 	struct ob_error err = {0};
 	ob_runtime *rt = NULL;
@@ -146,6 +146,14 @@ static int call(struct call *c)
 	return status;
 }
 
+static int call(struct call *c)
+{
+	obi_arena_init(&c->arena, PARAMS_MEMORY);
+	int status = connect_and_call(c);
+	obi_arena_free(&c->arena);
+	return status;
+}
+
 /* ---- The command line ---- */
 
 static bool place_words(struct call *c, const struct obi_words *words)
@@ -154,8 +162,8 @@ static bool place_words(struct call *c, const struct obi_words *words)
 	bool fits = c->address != NULL ? words->count <= 2 : words->count >= 2;
 	if (!fits) {
 		obi_complain("call: %s", c->address != NULL
-					     ? "a TARGET and --address are two places; name one"
-					     : "a TARGET and a METHOD are needed");
+					     ? "give either a TARGET or --address, not both"
+					     : "a TARGET and a METHOD are required");
 		return false;
 	}
 	if (c->address == NULL) {
@@ -165,43 +173,43 @@ static bool place_words(struct call *c, const struct obi_words *words)
 	c->text = at < words->count ? words->items[at] : NULL;
 	if (c->address == NULL &&
 	    (c->codec != NULL || c->auth != NULL || c->token_file != NULL || c->allow_plaintext)) {
-		obi_complain("call: a data directory says itself how to talk: --codec, --auth, "
-			     "--token-file and "
-			     "--allow-plaintext go with --address");
+		obi_complain(
+		    "call: --codec, --auth, --token-file and --allow-plaintext are only for "
+		    "--address; a data directory contains these settings");
 		return false;
 	}
 	if (c->address != NULL && c->auth == NULL && c->token_file == NULL) {
 		obi_complain(
-		    "call: --address goes with --token-file, or with an --auth that needs none");
+		    "call: --address requires --token-file, or an --auth that needs no token");
 		return false;
 	}
 	return true;
 }
 
 static const char about[] =
-    "Calls METHOD (\"interface.method\") of a child and prints the result as JSON. TARGET is the "
-    "child's\n"
-    "data directory; with --address there is no TARGET. JSON is an array or an object of "
-    "parameters; any\n"
-    "other value is the one parameter. The supervising parent is not disturbed.\n";
+    "Calls METHOD (\"interface.method\") of a child and prints the result as JSON. TARGET is the\n"
+    "data directory of the child; with --address there is no TARGET. JSON is an array or an\n"
+    "object of parameters; any other value is the only parameter. The parent of the child is not\n"
+    "disturbed.\n";
 
 int obi_cmd_call(int argc, char **argv)
 {
 	struct call c = {.timeout_ms = 0};
 	int64_t timeout_ms = INT64_MIN;
 	const struct obi_option options[] = {
-	    {"address", "URI", "call whoever listens there, instead of a TARGET", OBI_OPTION_TEXT,
-	     &c.address},
-	    {"codec", "NAME", "with --address: msgpack (the default), ...", OBI_OPTION_TEXT,
+	    {"address", "URI", "call the server at this address instead of a TARGET",
+	     OBI_OPTION_TEXT, &c.address},
+	    {"codec", "NAME", "with --address: the codec; default msgpack", OBI_OPTION_TEXT,
 	     &c.codec},
-	    {"auth", "NAME[,NAME...]",
-	     "with --address: the default is that of the transport; none: a foreign server",
+	    {"auth", "NAME[,NAME...]", "with --address: mechanisms; \"none\" for foreign servers",
 	     OBI_OPTION_TEXT, &c.auth},
-	    {"token-file", "FILE", "with --address: where the token is: 64 hex digits, mode 0600",
+	    {"token-file", "FILE", "with --address: file with the token, 64 hex digits, mode 0600",
 	     OBI_OPTION_TEXT, &c.token_file},
-	    {"allow-plaintext", NULL, "with --address: also on a transport that others can reach",
+	    {"allow-plaintext", NULL,
+	     "with --address: permit an unencrypted connection that others can reach",
 	     OBI_OPTION_FLAG, &c.allow_plaintext},
-	    {"timeout", "D", "for all of it, as 500ms or 2m; default 30s, 0s none",
+	    {"timeout", "D",
+	     "limit for connecting and calling, such as 500ms; default 30s, 0s none",
 	     OBI_OPTION_DURATION, &timeout_ms},
 	    {0},
 	};
@@ -220,8 +228,5 @@ int obi_cmd_call(int argc, char **argv)
 		return OBI_EXIT_USAGE;
 	}
 	c.timeout_ms = timeout_ms == INT64_MIN ? 0 : timeout_ms == 0 ? -1 : timeout_ms;
-	obi_arena_init(&c.arena, PARAMS_MEMORY);
-	status = call(&c);
-	obi_arena_free(&c.arena);
-	return status;
+	return call(&c);
 }

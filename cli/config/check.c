@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard check: every fault of a config at once. */
+/* outboard check: report every fault of a config at once. */
 #include "cli/args.h"
 #include "base/value.h"
 #include "cli/commands.h"
@@ -25,7 +25,7 @@ static void check(const char *path, struct obi_faults *faults, struct obi_faults
 	obi_run_config_free(&config);
 }
 
-/* [{"file", "key", "reason"}, ...]; empty when all is well. */
+/* [{"file", "key", "reason"}, ...]; empty if there is no fault. */
 static int print_json(struct obi_faults *faults)
 {
 	struct ob_error err = {0};
@@ -71,11 +71,12 @@ int obi_cmd_check(int argc, char **argv)
 	const struct obi_usage usage = {
 	    .command = "check",
 	    .words = "CONFIG",
-	    .about = "Says everything that is wrong with a config file, with the key and the "
-		     "reason, and whether its\n"
-		     "plugins, users and commands are there. Warnings are of what is allowed and "
-		     "not safe; --json leaves\n"
-		     "them out. Nothing is started or touched.\n",
+	    .about =
+		"Reports every fault of a config file, with its key and the reason, and plugins, "
+		"users and\n"
+		"commands that are missing. Warnings are about choices that are allowed but not "
+		"safe; --json\n"
+		"omits them. Nothing is started or changed.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = 1,

@@ -34,7 +34,7 @@ void obi_faults_add(void *user, const char *key, const char *reason)
 	char *reason_copy = obi_arena_text(&faults->arena, reason, strlen(reason));
 	faults->count++;
 	if (fault == NULL || key_copy == NULL || reason_copy == NULL) {
-		return; /* counted, at least */
+		return; /* counted, but not printed */
 	}
 	*fault = (struct obi_fault){NULL, key_copy, reason_copy};
 	if (faults->last != NULL) {
@@ -66,7 +66,7 @@ static int read_all(int fd, struct ob_sink *out, struct ob_error *reterr)
 		uint8_t *room = ob_sink_reserve(out, PIECE);
 		ssize_t n = room != NULL ? read(fd, room, PIECE) : 0;
 		if (room == NULL) {
-			return obi_fail(reterr, OB_ETOOBIG, 0, "larger than %d MiB",
+			return obi_fail(reterr, OB_ETOOBIG, 0, "is larger than %d MiB",
 					CONFIG_MAX >> 20);
 		}
 		if (n < 0 && errno != EINTR) {
@@ -79,8 +79,7 @@ static int read_all(int fd, struct ob_sink *out, struct ob_error *reterr)
 	}
 }
 
-/* It may be anybody's and of any mode; but a FIFO must not keep us waiting, nor a device feed us
- * for ever. */
+/* Any owner and mode, but only a regular file: a FIFO could block, and a device has no end. */
 static int read_file(const char *path, struct obi_buf *out, struct ob_error *reterr)
 {
 	struct stat st;

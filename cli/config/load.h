@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* load - the config file of `outboard run`, read and judged. Every fault is noted, with its key,
- * and they are told together. */
+/* load - reads and checks the config file of `outboard run`. Faults are collected, each with its
+ * key, and printed together. */
 #ifndef OBI_CLI_CONFIG_LOAD_H
 #define OBI_CLI_CONFIG_LOAD_H
 
 #include "cli/config/run_config.h"
 
-/* What `outboard run` keeps in data_root, beside the children's directories. */
+/* Files of `outboard run` in data_root, beside the directories of the children. */
 #define OBI_ROOT_SOCKET "run.sock"
 #define OBI_ROOT_LOCK	"run.lock"
 #define OBI_ROOT_RECORD "run.json"
@@ -19,7 +19,7 @@ struct obi_fault {
 
 struct obi_faults {
 	const char *file;
-	const char *word; /* before each when they are printed, "warning: "; NULL: none */
+	const char *word; /* printed before each fault: "warning: "; NULL: none */
 	struct obi_arena arena;
 	struct obi_fault *first;
 	struct obi_fault *last;
@@ -29,16 +29,16 @@ struct obi_faults {
 void obi_faults_init(struct obi_faults *faults, const char *file);
 void obi_faults_free(struct obi_faults *faults);
 
-/* Note one; an obi_fault_fn. */
+/* Add a fault. An obi_fault_fn. */
 void obi_faults_add(void *faults, const char *key, const char *reason);
 
-/* One line each, on stderr: file, word, key, reason. */
+/* Print a line for each on stderr: file, word, key, reason. */
 void obi_faults_print(const struct obi_faults *faults);
 
-/* Read the file and parse it. False: the faults say why. Free *ret with obi_run_config_free(). */
+/* Read and parse the file. False: faults were added. Free *ret with obi_run_config_free(). */
 bool obi_load_config(const char *path, struct obi_run_config *ret, struct obi_faults *faults);
 
-/* A runtime with the plugin path of the config (NULL: the default one). */
+/* Make a runtime with the plugin path of the config. config may be NULL: the default path. */
 int obi_load_runtime(const struct obi_run_config *config, ob_runtime **ret,
 		     struct ob_error *reterr);
 

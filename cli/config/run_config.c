@@ -73,7 +73,7 @@ static const struct obi_key child_keys[] = {
 };
 #undef AT
 
-/* Nothing here is there; fault at a key inside of where we are. */
+/* A fault at a key inside the current one. */
 static void fault_at(struct obi_reading *r, const char *key, const char *reason)
 {
 	size_t was = obi_reading_enter(r, ob_bytes_text(key));
@@ -86,12 +86,12 @@ static void read_child(struct obi_reading *r, const struct ob_pair *pair,
 {
 	child->size = sizeof *child;
 	if (!obi_name_is_child(ob_bytes_of(pair->key.as.string, pair->key.count))) {
-		obi_reading_fault(r, "is no name for a child: 1 to 64 of A-Z a-z 0-9 . _ -");
+		obi_reading_fault(r, "is not a valid name: 1 to 64 of A-Z a-z 0-9 . _ -");
 	}
 	child->name = obi_reading_text(r, &pair->key);
 	obi_read_object(r, &pair->value, child, child_keys);
 	if (pair->value.type == OB_MAP && ob_value_find(&pair->value, "command") == NULL) {
-		fault_at(r, "command", "must be there");
+		fault_at(r, "command", "is required");
 	}
 }
 
@@ -142,7 +142,7 @@ static void fill_data_path(struct obi_reading *r, const char *root,
 		return;
 	}
 	if (root == NULL) {
-		fault_at_data_path(r, child, "must be there, or a data_root for all");
+		fault_at_data_path(r, child, "is required where there is no data_root");
 		return;
 	}
 	size_t len = strlen(root) + 1 + strlen(child->name) + 1;
@@ -160,7 +160,7 @@ static int by_data_path(const void *a, const void *b)
 	return strcmp(one->data_path, two->data_path);
 }
 
-/* Two children in one directory would take each other for a live child of their own. */
+/* Each of two children in one directory would adopt the other. */
 static void check_shared(struct obi_reading *r, const struct obi_run_config *config)
 {
 	const struct ob_connector_options **sorted =
@@ -177,7 +177,7 @@ static void check_shared(struct obi_reading *r, const struct obi_run_config *con
 	for (size_t i = 1; i < count; i++) {
 		if (strcmp(sorted[i]->data_path, sorted[i - 1]->data_path) == 0) {
 			char reason[128];
-			snprintf(reason, sizeof reason, "is that of \"%s\" too",
+			snprintf(reason, sizeof reason, "is also that of \"%s\"",
 				 sorted[i - 1]->name);
 			fault_at_data_path(r, sorted[i], reason);
 		}
@@ -189,7 +189,7 @@ static void read_tree(struct obi_reading *r, const struct ob_value *tree,
 {
 	obi_read_object(r, tree, config, top_keys);
 	if (tree->type == OB_MAP && ob_value_find(tree, "children") == NULL) {
-		fault_at(r, "children", "must be there");
+		fault_at(r, "children", "is required");
 	}
 	for (uint32_t i = 0; i < config->count; i++) {
 		fill_data_path(r, config->data_root, &config->children[i]);
@@ -208,7 +208,7 @@ int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_f
 	obi_arena_init(&arena, 64 * (size_t)TEXT_MAX);
 	obi_arena_init(&config.arena, 64 * (size_t)TEXT_MAX);
 	if (text.len > TEXT_MAX) {
-		obi_reading_fault(&r, "larger than 16 MiB");
+		obi_reading_fault(&r, "is larger than 16 MiB");
 	} else if (ob_value_from_json(text, NULL, &arena.ob, &tree, &err) < 0) {
 		obi_reading_fault(&r, err.text);
 	} else {

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli/config/run_config - the config of `outboard run`: which children, and how each is run. From
- * bytes to options.
+ * run_config - the config of `outboard run`: from JSON text to the options of each child.
  *
  *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "children": {"NAME": {
- *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b"}, "env_clear": false, "data_path": "/...",
- * "cwd": "/...", "transport": "unix", "listen": "unix:///...", "connect": "...", "codec":
- * "msgpack", "auth": "token" | ["noise", "token"], "allow_plaintext": false, "parent_address":
- * "192.0.2.1" | "2", "ready":   {"mode": "config" | "rpc" | "none", "timeout": "60s"}, "restart":
- * {"max_restarts": 0, "backoff_base": "2s", "backoff_max": "60s", "reset_window": "5m", "jitter":
- * 0.2}, "stop":    {"signal": "SIGINT", "timeout": "10s"}, "health":  {"interval": "10s", "misses":
- * 2, "on_fail": "event" | "restart"}, "version": 7, "user": "x", "group": "x", "umask": "022",
- *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"},
- *     "stdin": "/...", "log_pipe": 262144}}}
+ *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b"}, "env_clear": false,
+ *     "data_path": "/...", "cwd": "/...", "stdin": "/...", "log_pipe": 262144,
+ *     "transport": "unix", "listen": "unix:///...", "connect": "...", "codec": "msgpack",
+ *     "auth": "token" | ["noise", "token"], "allow_plaintext": false,
+ *     "parent_address": "192.0.2.1" | "2", "rules": ["deny *"],
+ *     "peer_users": ["x"], "peer_groups": ["x"],
+ *     "ready":   {"mode": "config" | "rpc" | "none", "timeout": "60s"},
+ *     "restart": {"max_restarts": 0, "backoff_base": "2s", "backoff_max": "60s",
+ *                 "reset_window": "5m", "jitter": 0.2},
+ *     "stop":    {"signal": "SIGINT", "timeout": "10s"},
+ *     "health":  {"interval": "10s", "misses": 2, "on_fail": "event" | "restart"},
+ *     "version": 7, "user": "x", "group": "x", "umask": "022",
+ *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"}}}}
  *
- * Only `command` must be there; data_path is data_root/NAME by default. Durations are strings; "0s"
- * means none, which is -1 in the options. Unknown keys are faults.
+ * Only `command` is required; the default of data_path is data_root/NAME. Durations are strings;
+ * "0s" means none, which is -1 in the options. Unknown keys are faults.
  */
 #ifndef OBI_CLI_CONFIG_RUN_CONFIG_H
 #define OBI_CLI_CONFIG_RUN_CONFIG_H
@@ -25,21 +28,21 @@
 #include <outboard/outboard.h>
 
 struct obi_run_config {
-	struct obi_arena arena;		       /* holds all that follows */
+	struct obi_arena arena;		       /* of all that follows */
 	const char *data_root;		       /* NULL: none */
 	const char *const *plugin_path;	       /* ended by NULL; NULL: the default */
-	struct ob_connector_options *children; /* in the file's order; without callbacks */
+	struct ob_connector_options *children; /* in the order of the file */
 	uint32_t count;
 };
 
-/* One fault: where, as "children.web.stop.signal" or "" for the whole text, and why. Both valid for
- * the call. */
+/* A fault: its key, such as "children.web.stop.signal" ("" for the whole text), and the reason.
+ * Both are valid for the length of the call. */
 typedef void obi_fault_fn(void *user, const char *key, const char *reason);
 
 /*
- * Parse text. All faults are told, one call of fault (may be NULL) each, before this returns
- * OB_EINVAL with their number and the first one in *reterr. Free *ret with obi_run_config_free() on
- * success; it needs no text any more.
+ * Parse text. Each fault is reported by a call of fault (may be NULL); then this returns OB_EINVAL,
+ * with their number and the first one in *reterr. On success free *ret with obi_run_config_free();
+ * it does not depend on text.
  */
 int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_fault_fn *fault,
 			 void *user, struct ob_error *reterr);

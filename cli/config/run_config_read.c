@@ -81,7 +81,7 @@ void obi_read_object(struct obi_reading *r, const struct ob_value *value, void *
 		const struct obi_key *key = find_key(more, key_of(pair));
 		size_t was = obi_reading_enter(r, key_of(pair));
 		if (key->name == NULL) {
-			obi_reading_fault(r, "there is no such key");
+			obi_reading_fault(r, "is not a known key");
 		} else {
 			key->read(r, &pair->value, (char *)at + key->offset, key->more);
 		}
@@ -99,7 +99,7 @@ const char *obi_reading_text(struct obi_reading *r, const struct ob_value *value
 		return NULL;
 	}
 	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
-		obi_reading_fault(r, "must not hold a NUL");
+		obi_reading_fault(r, "must not contain a NUL character");
 		return NULL;
 	}
 	char *copy = obi_arena_text(r->arena, (const char *)text.data, text.len);
@@ -152,12 +152,12 @@ void obi_read_plugin(struct obi_reading *r, const struct ob_value *value, void *
 	*(const char **)at = text;
 }
 
-/* A list of what `read` reads, ended by NULL. It has at least one. */
+/* A list of values for `read`, ended by NULL; not empty. */
 static void read_list(struct obi_reading *r, const struct ob_value *value, void *at,
 		      obi_read_fn *read)
 {
 	if (value->type != OB_ARRAY || value->count == 0) {
-		obi_reading_fault(r, "must be a list of strings, and not empty");
+		obi_reading_fault(r, "must be a list of strings that is not empty");
 		return;
 	}
 	const char **list = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *list);
@@ -187,7 +187,7 @@ void obi_read_command(struct obi_reading *r, const struct ob_value *value, void 
 	if (argv != NULL && argv[0] != NULL &&
 	    (argv[0][0] == '\0' || (argv[0][0] != '/' && strchr(argv[0], '/') != NULL))) {
 		obi_reading_fault(r,
-				  "must begin with an absolute path or a name to be found in PATH");
+				  "must begin with an absolute path, or a name to look up in PATH");
 	}
 }
 
@@ -221,15 +221,15 @@ static bool is_variable(const struct ob_value *name)
 	       memchr(name->as.string, '\0', name->count) == NULL;
 }
 
-/* "NAME=value" of one pair. */
+/* One pair as "NAME=value". */
 static const char *variable(struct obi_reading *r, const struct ob_pair *pair)
 {
 	struct ob_bytes value;
 	if (!is_variable(&pair->key)) {
-		obi_reading_fault(r, "must not be the name of a variable");
+		obi_reading_fault(r, "is not a valid name of a variable");
 	} else if (!ob_get_string(&pair->value, &value) ||
 		   (value.len > 0 && memchr(value.data, '\0', value.len) != NULL)) {
-		obi_reading_fault(r, "must be a string without a NUL");
+		obi_reading_fault(r, "must be a string without NUL characters");
 	} else {
 		size_t name = pair->key.count;
 		char *text = obi_reading_alloc(r, name + 1 + value.len + 1);
@@ -269,7 +269,7 @@ void obi_read_bool(struct obi_reading *r, const struct ob_value *value, void *at
 	}
 }
 
-/* "0s" is written for "none", which is -1 in the options, where 0 is the default. */
+/* "0s" means none, which is -1 in the options; there 0 is the default. */
 void obi_read_duration(struct obi_reading *r, const struct ob_value *value, void *at,
 		       const void *more)
 {
@@ -278,7 +278,7 @@ void obi_read_duration(struct obi_reading *r, const struct ob_value *value, void
 	struct ob_bytes text;
 	int64_t ms = 0;
 	if (!ob_get_string(value, &text)) {
-		obi_reading_fault(r, "must be a duration in quotes, as \"1m30s\"");
+		obi_reading_fault(r, "must be a duration in quotes, such as \"1m30s\"");
 	} else if (obi_duration_parse(text, &ms, &err) < 0) {
 		obi_reading_fault(r, err.text);
 	}
@@ -293,7 +293,7 @@ void obi_read_u64(struct obi_reading *r, const struct ob_value *value, void *at,
 	}
 }
 
-/* more: the smallest number allowed. */
+/* more: the smallest valid number. */
 void obi_read_u32(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	uint64_t number = 0;
@@ -331,7 +331,7 @@ void obi_read_jitter(struct obi_reading *r, const struct ob_value *value, void *
 	*(double *)at = number;
 }
 
-/* more: the words, ended by NULL, whose places are the numbers. */
+/* more: words ended by NULL; the result is the index of one. */
 void obi_read_word(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	const char *const *words = more;
@@ -357,13 +357,13 @@ void obi_read_signal(struct obi_reading *r, const struct ob_value *value, void *
 	struct ob_bytes text;
 	int number = ob_get_string(value, &text) ? obi_signal_number(text) : -1;
 	if (number < 0) {
-		obi_reading_fault(r, "must be a signal, as \"SIGTERM\"");
+		obi_reading_fault(r, "must be a signal, such as \"SIGTERM\"");
 		return;
 	}
 	*(int *)at = number;
 }
 
-/* 0 in the options is the default, so none at all is -1. */
+/* 0 in the options is the default, so "000" is -1. */
 void obi_read_umask(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;
@@ -375,7 +375,7 @@ void obi_read_umask(struct obi_reading *r, const struct ob_value *value, void *a
 		mask = mask * 8 + (text.data[i] - '0');
 	}
 	if (!good || mask > 0777) {
-		obi_reading_fault(r, "must be octal digits in quotes, as \"022\"");
+		obi_reading_fault(r, "must be octal digits in quotes, such as \"022\"");
 		return;
 	}
 	*(int32_t *)at = mask == 0 ? -1 : mask;
@@ -399,7 +399,7 @@ static void read_limit(struct obi_reading *r, const struct ob_pair *pair, struct
 	const struct ob_value *hard = two ? &pair->value.as.items[1] : &pair->value;
 	limit->name = obi_reading_text(r, &pair->key);
 	if (obi_rlimit_number(key_of(pair)) < 0) {
-		obi_reading_fault(r, "there is no such limit");
+		obi_reading_fault(r, "is not a known limit");
 	} else if (!read_limit_number(soft, &limit->soft) ||
 		   !read_limit_number(hard, &limit->hard)) {
 		obi_reading_fault(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/config/run_config_read - the kinds of values that the config of `outboard run` has: each is
- * checked, or its fault is told. */
+/* run_config_read - readers for the kinds of values in the config of `outboard run`. Each checks a
+ * value and reports its faults. */
 #ifndef OBI_CLI_CONFIG_RUN_CONFIG_READ_H
 #define OBI_CLI_CONFIG_RUN_CONFIG_READ_H
 
@@ -8,31 +8,31 @@
 
 enum { OBI_READING_KEY_MAX = 256 };
 
-/* A reading under way. Faults are told as they are found, and reading goes on. */
+/* The state of reading. After a fault the reading goes on. */
 struct obi_reading {
-	struct obi_arena *arena; /* where what is read is made */
+	struct obi_arena *arena; /* of the results */
 	obi_fault_fn *fault;
 	void *user;
-	char key[OBI_READING_KEY_MAX]; /* where we are: "children.web.stop" */
+	char key[OBI_READING_KEY_MAX]; /* the current key: "children.web.stop" */
 	size_t key_len;
 	unsigned count;
-	char first[512]; /* the first fault, for the error */
+	char first[512]; /* the first fault */
 };
 
-/* A fault at the key where we are. */
+/* Report a fault at the current key. */
 void obi_reading_fault(struct obi_reading *r, const char *reason);
 
-/* Go into a key; returns what leave() needs. A long one is cut: it is for people. */
+/* Enter a key; returns the argument for obi_reading_leave(). Long keys are cut. */
 size_t obi_reading_enter(struct obi_reading *r, struct ob_bytes key);
 void obi_reading_leave(struct obi_reading *r, size_t was);
 
-/* Zeroed memory; NULL, and a fault, when there is none. */
+/* Zeroed memory. NULL: out of memory; a fault was reported. */
 void *obi_reading_alloc(struct obi_reading *r, size_t size);
 
-/* The value as a C string; NULL, and a fault, when it is none. */
+/* The value as a C string. NULL: it is not one; a fault was reported. */
 const char *obi_reading_text(struct obi_reading *r, const struct ob_value *value);
 
-/* Reads value into what `at` points to; more is the reader's own. */
+/* Reads a value into what `at` points to. What `more` is depends on the reader. */
 typedef void obi_read_fn(struct obi_reading *r, const struct ob_value *value, void *at,
 			 const void *more);
 
@@ -40,7 +40,7 @@ typedef void obi_read_fn(struct obi_reading *r, const struct ob_value *value, vo
 struct obi_key {
 	const char *name;
 	obi_read_fn *read;
-	size_t offset; /* of what is read, in what the table describes */
+	size_t offset; /* of the result, in the struct of the table */
 	const void *more;
 };
 
@@ -57,13 +57,12 @@ obi_read_fn obi_read_auth;    /* const char *const *: one plugin's name, or a li
 obi_read_fn obi_read_env;     /* const char *const *: an object, as "NAME=value" */
 
 obi_read_fn obi_read_bool;	   /* bool */
-obi_read_fn obi_read_duration;	   /* int64_t, ms; "0s", which is written for "none", becomes -1: in
-				      options 0 is the default */
+obi_read_fn obi_read_duration;	   /* int64_t, ms; "0s" becomes -1, which is none in options */
 obi_read_fn obi_read_u64;	   /* uint64_t */
 obi_read_fn obi_read_u32;	   /* uint32_t; more: the smallest one allowed */
 obi_read_fn obi_read_max_restarts; /* int32_t, -1 and up */
 obi_read_fn obi_read_jitter;	   /* double, 0 to 1 */
-obi_read_fn obi_read_word;	   /* uint32_t: its place in more, words ended by NULL */
+obi_read_fn obi_read_word;	   /* uint32_t: its index in more, words ended by NULL */
 obi_read_fn obi_read_signal;	   /* int */
 obi_read_fn obi_read_umask;	   /* int32_t; "000" becomes -1 */
 obi_read_fn obi_read_limits;	   /* const struct ob_rlimit *, ended by a NULL name */

@@ -25,14 +25,14 @@ enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 static int help(FILE *file, int status)
 {
 	fputs("Usage: outboard plugin COMMAND [ARGUMENTS]\n\n"
-	      "About plugins: transports, codecs and authenticators.\n\nCommands:\n",
+	      "Works on plugins: transports, codecs and authenticators.\n\nCommands:\n",
 	      file);
 	for (size_t i = 0; i < SUBCOMMANDS; i++) {
 		if (subcommands[i].brief != NULL) {
 			fprintf(file, "  %-10s%s\n", subcommands[i].name, subcommands[i].brief);
 		}
 	}
-	fputs("\n\"outboard plugin COMMAND --help\" says more.\n", file);
+	fputs("\n\"outboard plugin COMMAND --help\" shows the options of a command.\n", file);
 	return status;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard plugin check: what a plugin's headers promise, tried in a process that may die of it. */
+/* outboard plugin check: whether plugin files keep the promises of their headers. */
 #include "cli/args.h"
 #include "base/text.h"
 #include "base/value.h"
@@ -15,7 +15,7 @@ struct check {
 	bool json;
 	uint32_t held, broken, skipped; /* of this file */
 	uint32_t broken_in_all;
-	char subject[4800]; /* under which heading we are */
+	char subject[4800]; /* the current heading */
 	struct obi_arena arena;
 	struct ob_builder list;
 };
@@ -27,7 +27,7 @@ static void count(struct check *c, const char *verdict)
 	c->skipped += strcmp(verdict, "skipped") == 0;
 }
 
-/* ---- For people ---- */
+/* ---- Text ---- */
 
 static void print_subject(struct check *c, const struct obi_finding *f)
 {
@@ -63,7 +63,7 @@ static void print_summary(const struct check *c)
 	printf(": %u held, %u broken, %u skipped\n", c->held, c->broken, c->skipped);
 }
 
-/* ---- For programs ---- */
+/* ---- JSON ---- */
 
 static const char *keep(struct check *c, const char *text)
 {
@@ -144,7 +144,7 @@ static int check_files(struct check *c, struct obi_check_runner *runner,
 static bool addresses_are_sound(const struct obi_list *listen, const struct obi_list *dial)
 {
 	if (dial->count > listen->count) {
-		obi_complain("plugin check: each --dial goes with a --listen");
+		obi_complain("plugin check: each --dial requires a --listen");
 		return false;
 	}
 	for (int i = 0; i < listen->count; i++) {
@@ -157,15 +157,11 @@ static bool addresses_are_sound(const struct obi_list *listen, const struct obi_
 }
 
 static const char about[] =
-    "Loads each plugin file in a process of its own, and checks the promises of the headers for "
-    "its\n"
-    "kind. A FILE is a path, or the bare name of a plugin in the plugin path. A plugin that "
-    "crashes,\n"
-    "hangs or exits breaks the promise that is being checked; the other promises are still "
-    "checked.\n"
-    "unix and tcp transports, and wrappers of them (x+tcp), need no --listen. In the --listen of\n"
-    "others, {dir} stands for a directory that is made for the check. The exit status is 1 if a\n"
-    "promise is broken.\n";
+    "Loads plugin files in a process of their own and tries what the headers of their kind\n"
+    "promise. A FILE is a path, or the bare name of a plugin in the plugin path. If a plugin\n"
+    "crashes, hangs or exits, the promise being tried is broken, and the others are still tried.\n"
+    "Transports other than unix, tcp and wrappers of them (x+tcp) need --listen, in which {dir}\n"
+    "is a directory made for the check. The exit status is 1 if a promise is broken.\n";
 
 int obi_plugin_check(int argc, char **argv)
 {
@@ -178,16 +174,15 @@ int obi_plugin_check(int argc, char **argv)
 					  .found = found,
 					  .user = &c};
 	const struct obi_option options[] = {
-	    {"verbose", NULL, "show what held, too", OBI_OPTION_FLAG, &c.verbose},
+	    {"verbose", NULL, "also show promises that are kept", OBI_OPTION_FLAG, &c.verbose},
 	    {"json", NULL,
-	     "print a JSON array of {file, kind, name, address, promise, verdict, reason}",
+	     "print a JSON array: file, kind, name, address, promise, verdict, reason",
 	     OBI_OPTION_FLAG, &c.json},
-	    {"listen", "URI", "an address where a transport may listen; may be repeated",
-	     OBI_OPTION_LIST, &listen},
-	    {"dial", "URI",
-	     "how the --listen of the same position is dialled, if not at its own address",
+	    {"listen", "URI", "where a transport may listen; may be repeated", OBI_OPTION_LIST,
+	     &listen},
+	    {"dial", "URI", "address for the --listen in the same position, if it differs",
 	     OBI_OPTION_LIST, &dial},
-	    {"timeout", "D", "how long one promise may take (60s)", OBI_OPTION_DURATION,
+	    {"timeout", "D", "limit for one promise; default 60s", OBI_OPTION_DURATION,
 	     &runner.patience_ms},
 	    {0},
 	};

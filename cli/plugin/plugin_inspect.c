@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard plugin inspect: what is in a plugin file, as the host would see it. */
+/* outboard plugin inspect: the content of a plugin file. */
 #include <stdlib.h>
 
 #include "cli/args.h"
@@ -11,7 +11,7 @@
 
 enum { INSPECT_MEMORY = 16 << 20, INSPECT_PATIENCE_MS = 60000, VALUES_MAX = 64 };
 
-/* A fact that is about a plugin: one value, or several. */
+/* A fact about a plugin: one value or several. */
 static const struct fact {
 	const char *key;
 	bool number;
@@ -79,7 +79,7 @@ static void reported(void *user, const char *const fields[OBI_CHECK_PROCESS_FIEL
 	}
 }
 
-/* What a check would call broken is a refusal here. */
+/* A broken promise means that the file is refused. */
 static void found(void *user, const struct obi_finding *f)
 {
 	struct inspection *in = user;
@@ -201,10 +201,12 @@ int obi_plugin_inspect(int argc, char **argv)
 	const struct obi_usage usage = {
 	    .command = "plugin inspect",
 	    .words = "FILE",
-	    .about = "Shows what a plugin file offers: kinds, names, versions, sizes, flags, and "
-		     "which members of its\n"
-		     "tables are there. It is loaded in a process of its own. The exit status is 2 "
-		     "when it is refused.\n",
+	    .about =
+		"Shows the content of a plugin file: kinds, names, versions, sizes, flags, and "
+		"which\n"
+		"members of its tables are set. It is loaded in a process of its own. The exit "
+		"status is 2 if\n"
+		"the file is refused.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = 1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard plugin list: what the plugin path offers, and what of it is refused. */
+/* outboard plugin list: the plugins of the plugin path, and the files that are refused. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -30,8 +30,7 @@ static int is_module(const struct dirent *entry)
 	return len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0;
 }
 
-/* By its bare name where that finds this very file; what another directory hides is never loaded,
- * so it is no plugin. */
+/* By its bare name: a file that an earlier directory hides is never loaded. */
 static void load(struct listing *l, const char *file)
 {
 	char name[NAME_MAX + 1];
@@ -43,7 +42,7 @@ static void load(struct listing *l, const char *file)
 	}
 }
 
-/* A directory that is not there offers nothing; the default ones need not exist. */
+/* A directory may be missing: the default ones need not exist. */
 static void load_all(struct listing *l, const char *dir)
 {
 	struct dirent **files;
@@ -153,9 +152,10 @@ int obi_plugin_list(int argc, char **argv)
 	const struct obi_usage usage = {
 	    .command = "plugin list",
 	    .words = "",
-	    .about = "Lists every plugin in the directories of OUTBOARD_PLUGIN_PATH and of the "
-		     "installation. One that is\n"
-		     "refused is told with the reason, and makes the exit status 2.\n",
+	    .about =
+		"Lists every plugin in the directories of OUTBOARD_PLUGIN_PATH and of the "
+		"installation.\n"
+		"Files that are refused are reported with the reason; the exit status is then 2.\n",
 	    .options = options,
 	    .min_words = 0,
 	    .max_words = 0,

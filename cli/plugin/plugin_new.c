@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard plugin new: a plugin that works and passes `outboard plugin check`, to be changed. */
+/* outboard plugin new: writes a plugin that works and passes `outboard plugin check`. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,8 +37,8 @@ struct writing {
 
 /* ---- Texts ---- */
 
-/* What stands for something else, at the beginning of text; its length, or 0. */
-static size_t stand_in(const struct writing *w, const char *text, const char **ret)
+/* The placeholder at the beginning of text: its length (0: none) and its replacement. */
+static size_t placeholder(const struct writing *w, const char *text, const char **ret)
 {
 	const char *version = ob_version(), *dot = strchr(version, '.');
 	static char series[16];
@@ -59,12 +59,12 @@ static size_t stand_in(const struct writing *w, const char *text, const char **r
 	return 0;
 }
 
-/* What stands in may hold a "skeleton" itself. */
+/* A replacement may contain the placeholder "skeleton". */
 static void write_text(const struct writing *w, const char *text, FILE *file)
 {
 	while (*text != '\0') {
 		const char *instead;
-		size_t len = stand_in(w, text, &instead);
+		size_t len = placeholder(w, text, &instead);
 		if (len == 0) {
 			fputc(*text++, file);
 		} else if (instead == w->name) {
@@ -114,7 +114,7 @@ static int is_entry(const struct dirent *entry)
 	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-/* A directory of its own: new, or empty. */
+/* The directory must be new or empty. */
 static int make_dir(const char *dir, struct ob_error *reterr)
 {
 	struct dirent **entries;
@@ -130,7 +130,7 @@ static int make_dir(const char *dir, struct ob_error *reterr)
 	}
 	return count == 0 ? OB_OK
 			  : obi_fail(reterr, OB_EIO, count < 0 ? errno : 0, "%s%s", dir,
-				     count > 0 ? " is there already, and not empty" : "");
+				     count > 0 ? " exists and is not empty" : "");
 }
 
 static int write_all(const struct writing *w, struct ob_error *reterr)
@@ -150,19 +150,19 @@ static const struct kind *find_kind(const char *name)
 			return &kinds[i];
 		}
 	}
-	obi_complain("plugin new: \"%s\" is none of auth, transport, codec", name);
+	obi_complain("plugin new: \"%s\" is not auth, transport or codec", name);
 	return NULL;
 }
 
-static bool name_is_sound(const struct writing *w)
+static bool name_is_valid(const struct writing *w)
 {
 	bool scheme =
 	    strcmp(w->kind->name, "transport") != 0 || obi_name_is_scheme(ob_bytes_text(w->name));
 	if (!obi_name_is_plugin(ob_bytes_text(w->name)) || !scheme) {
-		obi_complain("plugin new: \"%s\" is no name for it: [a-z][a-z0-9_-]*, at most 31 "
+		obi_complain("plugin new: \"%s\" is not a valid name: [a-z][a-z0-9_-]*, at most 31 "
 			     "characters%s",
 			     w->name,
-			     scheme ? "" : ", and no \"_\", since it becomes a URI scheme");
+			     scheme ? "" : ", without \"_\", since it is also the URI scheme");
 		return false;
 	}
 	return true;
@@ -174,12 +174,12 @@ int obi_plugin_new_files(int argc, char **argv)
 	const struct obi_usage usage = {
 	    .command = "plugin new",
 	    .words = "auth|transport|codec NAME [DIR]",
-	    .about = "Writes a plugin of that kind into DIR, by default ./NAME: a source, a "
-		     "CMakeLists.txt, a test and a\n"
-		     "README. It works as it is, passes \"outboard plugin check\", and is there to "
-		     "be changed. DIR must be "
-		     "new\n"
-		     "or empty.\n",
+	    .about =
+		"Writes a plugin of this kind into DIR, by default ./NAME: a source, a "
+		"CMakeLists.txt, a\n"
+		"test and a README. It works, passes \"outboard plugin check\", and is meant to be "
+		"changed.\n"
+		"DIR must be new or empty.\n",
 	    .options = options,
 	    .min_words = 2,
 	    .max_words = 3,
@@ -192,7 +192,7 @@ int obi_plugin_new_files(int argc, char **argv)
 	}
 	struct writing w = {.kind = find_kind(words.items[0]), .name = words.items[1]};
 	w.dir = words.count > 2 ? words.items[2] : w.name;
-	if (w.kind == NULL || !name_is_sound(&w)) {
+	if (w.kind == NULL || !name_is_valid(&w)) {
 		return OBI_EXIT_USAGE;
 	}
 	if (write_all(&w, &err) < 0) {

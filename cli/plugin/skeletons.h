@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* skeletons - the files of cli/skeletons, which `outboard plugin new` writes. The build makes the
- * array. */
+/* skeletons - the files in cli/plugin/skeletons, which `outboard plugin new` writes. The build
+ * makes the array. */
 #ifndef OBI_CLI_PLUGIN_SKELETONS_H
 #define OBI_CLI_PLUGIN_SKELETONS_H
 

@@ -30,7 +30,7 @@ static void build_known_int(struct ob_builder *b, const char *key, bool known, i
 	ob_build_value(b, known ? ob_int(value) : ob_nil());
 }
 
-/* A path, or a text that was cut, may be no UTF-8; no codec would carry it. */
+/* A path or a text that was cut may not be UTF-8, which no codec accepts. */
 static void mend(char *text)
 {
 	uint8_t *at = (uint8_t *)text;
@@ -112,7 +112,7 @@ static const char *copy_text(const struct ob_value *value, struct ob_arena *aren
 	return copy;
 }
 
-/* The number of a name, as ob_state_name() and its like know them; count when none has it. */
+/* The number whose name the value is; count: none. */
 static uint32_t number_of(const struct ob_value *value, const char *(*name_of)(uint32_t),
 			  uint32_t count)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outboard status: how children are, from their supervisor if it runs, else from their data
- * directories. */
+/* outboard status: the state of children, from their supervisor or from their data directories. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +26,7 @@ enum { ROWS_MEMORY = 256 << 20, PATH_SIZE = 4096 };
 struct asking {
 	struct obi_arena arena;
 	struct obi_rows rows;
-	ob_runtime *rt; /* with the plugin path of the target's config */
+	ob_runtime *rt; /* with the plugin path of the config */
 	int exit_status;
 };
 
@@ -49,14 +48,13 @@ static int read_rows(struct asking *a, const struct ob_value *list, struct ob_er
 	for (uint32_t i = 0; ob_value_at(list, i) != NULL; i++) {
 		struct obi_row *row = obi_rows_add(&a->rows, &a->arena.ob);
 		if (row == NULL || !obi_row_read(ob_value_at(list, i), &a->arena.ob, row)) {
-			return obi_fail(reterr, OB_EPROTO, 0,
-					"run.status was answered with something else");
+			return obi_fail(reterr, OB_EPROTO, 0, "run.status: unexpected answer");
 		}
 	}
 	return OB_OK;
 }
 
-/* Nobody runs there: *ret_runs is false, and that is no error. */
+/* If no supervisor runs there, *ret_runs is false; that is not an error. */
 static int ask_supervisor(struct asking *a, const char *root, bool *ret_runs,
 			  struct ob_error *reterr)
 {
@@ -79,7 +77,7 @@ static int ask_supervisor(struct asking *a, const char *root, bool *ret_runs,
 
 /* ---- From data directories ---- */
 
-/* missing_ok: a child that was never started is one that idles. */
+/* missing_ok: a child without a directory was never started, and is idle. */
 static void ask_directory(struct asking *a, const char *name, const char *path,
 			  const struct ob_connector_options *options, bool missing_ok)
 {
@@ -134,7 +132,7 @@ static void ask_record(struct asking *a, const char *root)
 	close(fd);
 }
 
-/* The children of a data_root: those of the record, and every directory that is a child's. */
+/* The children of a data_root: those in the record, and those whose directories are in it. */
 static void ask_root(struct asking *a, const char *root)
 {
 	struct dirent **entries;
@@ -185,7 +183,7 @@ static void ask_config(struct asking *a, const char *path)
 	obi_faults_free(&faults);
 }
 
-/* The last part of a path, as realpath() makes it. */
+/* The last part of a path from realpath(). */
 static const char *last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -219,7 +217,7 @@ static void ask_target(struct asking *a, const char *target)
 	struct stat st;
 	char *path = realpath(target, NULL);
 	if (path == NULL || stat(path, &st) < 0) {
-		obi_fail(&err, OB_EINVAL, errno, "cannot be looked at");
+		obi_fail(&err, OB_EINVAL, errno, "cannot be opened");
 		give_up(a, target, &err);
 	} else if (S_ISDIR(st.st_mode)) {
 		ask_root_or_child(a, path);
@@ -302,19 +300,19 @@ static void print_json(struct asking *a)
 	}
 }
 
-static const char about[] = "Shows how children are. CONFIG is the file that \"outboard run\" was "
-			    "given: its supervisor is asked, or,\n"
-			    "if it does not run, the children's data directories and the children "
-			    "themselves. DATA_DIR is a\n"
-			    "data_root or one child's data directory. Nothing is disturbed.\n";
+static const char about[] =
+    "Shows the state of children. CONFIG is the config file of \"outboard run\": its supervisor "
+    "is\n"
+    "asked or, if it does not run, the data directories of the children and the children\n"
+    "themselves. DATA_DIR is a data_root, or the data directory of one child.\n";
 
 int obi_cmd_status(int argc, char **argv)
 {
 	const char *config = NULL, *root = NULL;
 	bool json = false;
 	const struct obi_option options[] = {
-	    {"config", "CONFIG", "the same as the word CONFIG", OBI_OPTION_TEXT, &config},
-	    {"data-root", "DIR", "the same as the word DATA_DIR", OBI_OPTION_TEXT, &root},
+	    {"config", "CONFIG", "the same as CONFIG", OBI_OPTION_TEXT, &config},
+	    {"data-root", "DIR", "the same as DATA_DIR", OBI_OPTION_TEXT, &root},
 	    {"json", NULL, "print a JSON array of objects", OBI_OPTION_FLAG, &json},
 	    {0},
 	};
@@ -340,7 +338,7 @@ int obi_cmd_status(int argc, char **argv)
 		ask_target(&a, words.items[i]);
 	}
 	if (config == NULL && root == NULL && words.count == 0) {
-		obi_complain("status: of whom? Name a CONFIG or a DATA_DIR");
+		obi_complain("status: a CONFIG or a DATA_DIR is required");
 		a.exit_status = OBI_EXIT_USAGE;
 	} else if (a.rows.first != NULL || a.exit_status == OBI_EXIT_OK) {
 		json ? print_json(&a) : print_table(&a);

@@ -10,7 +10,7 @@ from command import ACTOR, OK, USAGE, Case, outboard
 CHILDREN = [
     ({"command": "x"}, [("command", "must be")]),
     ({"command": []}, [("command", "")]),
-    ({}, [("command", "must be there")]),
+    ({}, [("command", "is required")]),
     ({"command": [ACTOR], "comand": []}, [("comand", "")]),
     ({"command": [ACTOR], "env": {"A=": "1"}}, [("env", "")]),
     ({"command": [ACTOR], "env_clear": "yes"}, [("env_clear", "")]),
@@ -60,15 +60,15 @@ TEXTS = [
     ("{", [("", "")]),
     ("[]", [("", "")]),
     ('{"children": {}, "children": {}}', [("", "")]),
-    ('{"data_root": "/x"}', [("children", "must be there")]),
+    ('{"data_root": "/x"}', [("children", "is required")]),
     ('{"data_root": "x", "children": {}}', [("data_root", "absolute")]),
     ('{"children": {}}', [("data_root", "is required")]),
     ('{"data_root": "/x", "children": {}, "plugin_paths": []}', [("plugin_paths", "")]),
-    ('{"data_root": "/x", "children": {"a b": {"command": ["/bin/true"]}}}', [("children.a b", "no name")]),
+    ('{"data_root": "/x", "children": {"a b": {"command": ["/bin/true"]}}}', [("children.a b", "not a valid name")]),
     ('{"data_root": "/x", "children": {"run.sock": {"command": ["/bin/true"]}}}',
      [("children.run.sock.data_path", "its own files")]),
     ('{"data_root": "/x", "children": {"a": {"command": ["/bin/true"], "data_path": "/x/b"},'
-     '"b": {"command": ["/bin/true"]}}}', [("children.", 'is that of')]),
+     '"b": {"command": ["/bin/true"]}}}', [("children.", 'is also that of')]),
 ]
 
 

@@ -21,7 +21,7 @@ class Usage(unittest.TestCase):
                 result = outboard(command, flag)
                 self.assertEqual((result.returncode, result.stderr), (OK, ""))
                 self.assertTrue(result.stdout.startswith(f"Usage: outboard {command} "))
-                self.assertLessEqual(max(map(len, result.stdout.splitlines())), 110)
+                self.assertLessEqual(max(map(len, result.stdout.splitlines())), 100)
 
     def test_version(self):
         self.assertRegex(outboard("--version").stdout, r"^outboard \d+\.\d+\.\d+\n$")

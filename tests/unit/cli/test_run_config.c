@@ -191,25 +191,25 @@ static void all_faults_are_told_at_once_with_their_places(void **unused)
 {
 	(void)unused;
 	expect_faults(many_faults,
-		      "data_rot: there is no such key\n"
+		      "data_rot: is not a known key\n"
 		      "plugin_path.0: must be an absolute path\n"
-		      "children.a b: is no name for a child: 1 to 64 of A-Z a-z 0-9 . _ -\n"
-		      "children.web.comand: there is no such key\n"
-		      "children.web.env.A=: must not be the name of a variable\n"
-		      "children.web.env.B: must be a string without a NUL\n"
-		      "children.web.umask: must be octal digits in quotes, as \"022\"\n"
-		      "children.web.stop.signal: must be a signal, as \"SIGTERM\"\n"
+		      "children.a b: is not a valid name: 1 to 64 of A-Z a-z 0-9 . _ -\n"
+		      "children.web.comand: is not a known key\n"
+		      "children.web.env.A=: is not a valid name of a variable\n"
+		      "children.web.env.B: must be a string without NUL characters\n"
+		      "children.web.umask: must be octal digits in quotes, such as \"022\"\n"
+		      "children.web.stop.signal: must be a signal, such as \"SIGTERM\"\n"
 		      "children.web.stop.timeout: not a duration (as \"1m30s\"): units are h, m, "
 		      "s, ms, in this order\n"
 		      "children.web.health.misses: must be an integer from 1 to 2147483647\n"
 		      "children.web.health.on_fail: must be \"event\" or \"restart\"\n"
-		      "children.web.limits.patience: there is no such limit\n"
+		      "children.web.limits.patience: is not a known limit\n"
 		      "children.web.limits.nofile: the soft limit must not be above the hard one\n"
 		      "children.web.limits.core: must be a number, \"unlimited\", or a list [soft, "
 		      "hard] of these\n"
 		      "children.web.restart.jitter: must be a number from 0 to 1\n"
 		      "children.web.restart.max_restarts: must be an integer, not below -1\n"
-		      "children.web.auth: must be a list of strings, and not empty\n"
+		      "children.web.auth: must be a list of strings that is not empty\n"
 		      "children.web.codec: must be the name of a plugin\n"
 		      "children.web.listen: address \"no?uri\": it does not begin with scheme://\n"
 		      "children.web.cwd: must be an absolute path\n"
@@ -218,18 +218,18 @@ static void all_faults_are_told_at_once_with_their_places(void **unused)
 		      "children.web.ready: must be an object\n"
 		      "children.web.log_pipe: must be an integer from 4096 to 2147483647\n"
 		      "children.web.env_clear: must be true or false\n"
-		      "children.web.command: must be there\n"
-		      "children.web.data_path: must be there, or a data_root for all\n",
-		      "27 faults; the first: data_rot: there is no such key");
+		      "children.web.command: is required\n"
+		      "children.web.data_path: is required where there is no data_root\n",
+		      "27 faults; the first: data_rot: is not a known key");
 }
 
 static void one_fault_is_the_error(void **unused)
 {
 	(void)unused;
 	expect_faults("{\"children\":{\"a\":{\"command\":[\"x\"]}}}",
-		      "children.a.data_path: must be there, or a data_root for all\n",
-		      "children.a.data_path: must be there, or a data_root for all");
-	expect_faults("{}", "children: must be there\n", "children: must be there");
+		      "children.a.data_path: is required where there is no data_root\n",
+		      "children.a.data_path: is required where there is no data_root");
+	expect_faults("{}", "children: is required\n", "children: is required");
 	expect_faults("[]", ": must be an object\n", "must be an object");
 	expect_faults("{\"children\":[]}", "children: must be an object\n", NULL);
 	expect_faults("{\"children\":{\"a\":[]},\"data_root\":\"/\"}",
@@ -238,14 +238,14 @@ static void one_fault_is_the_error(void **unused)
 		      "data_root: must be an absolute path\n", NULL);
 	expect_faults(
 	    "{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[\"./x\"]}}}",
-	    "children.a.command: must begin with an absolute path or a name to be found in PATH\n",
+	    "children.a.command: must begin with an absolute path, or a name to look up in PATH\n",
 	    NULL);
 	expect_faults("{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[7]}}}",
 		      "children.a.command.0: must be a string\n", NULL);
 	expect_faults("{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[\"x\\u0000\"]}}}",
-		      "children.a.command.0: must not hold a NUL\n", NULL);
+		      "children.a.command.0: must not contain a NUL character\n", NULL);
 	expect_faults("{\"data_root\":\"/\",\"children\":{\"..\":{\"command\":[\"x\"]}}}",
-		      "children...: is no name for a child: 1 to 64 of A-Z a-z 0-9 . _ -\n", NULL);
+		      "children...: is not a valid name: 1 to 64 of A-Z a-z 0-9 . _ -\n", NULL);
 }
 
 static void two_children_never_share_a_directory(void **unused)
@@ -253,7 +253,7 @@ static void two_children_never_share_a_directory(void **unused)
 	(void)unused;
 	expect_faults("{\"data_root\":\"/r\",\"children\":{\"a\":{\"command\":[\"x\"]},"
 		      "\"b\":{\"command\":[\"x\"],\"data_path\":\"/r/a\"}}}",
-		      "children.b.data_path: is that of \"a\" too\n", NULL);
+		      "children.b.data_path: is also that of \"a\"\n", NULL);
 }
 
 static void what_is_no_json_is_one_fault(void **unused)
