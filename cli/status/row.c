@@ -30,20 +30,6 @@ static void build_known_int(struct ob_builder *b, const char *key, bool known, i
 	ob_build_value(b, known ? ob_int(value) : ob_nil());
 }
 
-/* A path or a text that was cut may not be UTF-8, which no codec accepts. */
-static void mend(char *text)
-{
-	uint8_t *at = (uint8_t *)text;
-	const uint8_t *end = at + strlen(text);
-	while (at < end) {
-		size_t step = obi_utf8_step(at, end);
-		if (step == 0) {
-			*at = '?';
-		}
-		at += step > 0 ? step : 1;
-	}
-}
-
 static void build_text(struct ob_builder *b, const char *key, const char *text)
 {
 	size_t len = strlen(text);
@@ -54,7 +40,7 @@ static void build_text(struct ob_builder *b, const char *key, const char *text)
 		return;
 	}
 	memcpy(copy, text, len + 1);
-	mend(copy);
+	obi_text_clean(copy); /* a path may not be UTF-8, and a text may be cut */
 	ob_build_stringn(b, copy, len);
 }
 
@@ -112,7 +98,7 @@ static const char *copy_text(const struct ob_value *value, struct ob_arena *aren
 	return copy;
 }
 
-/* The number whose name the value is; count: none. */
+/* The number that has this name according to name_of(); count: none. */
 static uint32_t number_of(const struct ob_value *value, const char *(*name_of)(uint32_t),
 			  uint32_t count)
 {

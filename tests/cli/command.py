@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the command share: running it, waiting for what it tells, and asking the kernel about processes.
+"""Shared by the tests of the command: run it, wait for its output, and ask the kernel about processes.
 
 Nothing here sleeps: every wait is for something to become readable (a line, the end of a process), with a deadline.
 """
@@ -23,7 +23,7 @@ OK, REMOTE, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 
 def outboard(*args, **more):
-    """Run the command to its end; .returncode, .stdout and .stderr say what it did."""
+    """Run the command to its end; the result has .returncode, .stdout and .stderr."""
     return subprocess.run([OUTBOARD, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=PATIENCE, **more)
 
@@ -68,7 +68,7 @@ def zombies_of(pid):
 
 
 class Watched:
-    """A process whose end can be waited for, whoever's child it is."""
+    """A process whose end can be waited for, a child or not."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -129,11 +129,11 @@ class Run:
                 return self.records[-1]
 
     def event(self, name, event):
-        """The next such event of that child. Others that come first are passed over."""
+        """The next event of this type of the child. Earlier ones of other types are skipped."""
         return self.record(lambda r: r.get("outboard") == name and r.get("event") == event)
 
     def events(self, **wanted):
-        """One event of each child, in whatever order they come; returns the records by name."""
+        """One event of each child, in any order; returns the records by name."""
         found = {}
 
         def take(record):
@@ -160,7 +160,7 @@ class Run:
 
 
 class Case(unittest.TestCase):
-    """A test with a data_root of its own. Whatever still lives at its end is killed, and makes it fail."""
+    """A test with its own data_root. It fails if a process still lives at its end, which is then killed."""
 
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="ob-cli-")
@@ -185,7 +185,7 @@ class Case(unittest.TestCase):
         self.assertEqual(left, [], "processes were left running")
 
     def living_children(self):
-        """The processes whose data directories lie in ours."""
+        """The processes whose data directories are in this data_root."""
         found = []
         for base, _, files in os.walk(self.dir):
             if "state.json" in files:
@@ -214,7 +214,7 @@ class Case(unittest.TestCase):
         return watched
 
     def status(self, *targets):
-        """name -> object, as `status --json` tells."""
+        """name -> object, from `status --json`."""
         result = outboard("status", "--json", *(targets or (self.config,)))
         self.assertEqual((result.returncode, result.stderr), (OK, ""))
         return {row["name"]: row for row in json.loads(result.stdout)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""outboard run, again: what an earlier one left is taken over, ended, or shown as stale."""
+"""outboard run, again: children of an earlier run are adopted, ended, or shown as stale."""
 import json
 import os
 import signal
@@ -10,7 +10,7 @@ from command import OK, Case, actor, outboard
 
 class Again(Case):
     def begin(self):
-        """Run until every child is ready or taken over; returns the run and the pids by name."""
+        """Run until every child is ready or adopted; returns the run and the pids by name."""
         run = self.run_it()
         with open(self.config) as file:
             names = list(json.load(file)["children"])
@@ -29,7 +29,7 @@ class Again(Case):
         self.assertEqual(run.end(signal.SIGUSR1), OK)
         return watched
 
-    def test_sigusr1_lets_go_and_the_next_one_takes_over(self):
+    def test_sigusr1_detaches_and_the_next_run_adopts(self):
         self.write({"a": [], "b": [], "c": []})
         run, before = self.begin()
         self.detach(run, before)
@@ -42,7 +42,7 @@ class Again(Case):
         self.assertEqual(again.end(), OK)
         self.assertEqual(self.living_children(), [])
 
-    def test_a_killed_one_is_followed_by_the_next(self):
+    def test_the_children_of_a_killed_run_are_adopted(self):
         self.write({"a": [], "b": []})
         run, before = self.begin()
         run.process.kill()
@@ -51,7 +51,7 @@ class Again(Case):
         self.assertEqual(after, before)
         self.assertEqual(again.end(), OK)
 
-    def test_what_was_logged_between_two_runs_arrives(self):
+    def test_records_written_between_two_runs_arrive(self):
         self.write({"a": []})
         run, pids = self.begin()
         self.detach(run, pids)
@@ -79,8 +79,8 @@ class Again(Case):
             self.assertNotIn("gone", [entry["name"] for entry in json.load(file)["children"]])
         self.assertEqual(again.end(), OK)
 
-    def test_a_removed_child_elsewhere_is_ended_as_its_config_said(self):
-        """Its data directory is not in data_root, and it heeds neither SIGINT nor SIGTERM."""
+    def test_a_removed_child_outside_data_root_is_ended_as_recorded(self):
+        """Its data directory is not in data_root, and it ignores SIGINT and SIGTERM."""
         place = os.path.join(self.dir, "elsewhere", "far")
         self.write({"far": actor("stubborn", data_path=place, stop={"signal": "SIGHUP", "timeout": "1h"}), "near": []})
         run, before = self.begin()
@@ -91,7 +91,7 @@ class Again(Case):
         far.wait()
         self.assertEqual(again.end(), OK)
 
-    def test_one_that_does_not_heed_its_signal_is_killed(self):
+    def test_a_removed_child_that_ignores_its_signal_is_killed(self):
         self.write({"deaf": actor("stubborn", stop={"timeout": "50ms"}), "near": []})
         run, before = self.begin()
         deaf = self.detach(run, before)["deaf"]
@@ -101,8 +101,8 @@ class Again(Case):
         deaf.wait()
         self.assertEqual(again.end(), OK)
 
-    def test_no_record_no_matter(self):
-        """A run.json that is lost or broken: what lives in data_root is found all the same."""
+    def test_removed_children_are_found_without_a_record(self):
+        """run.json is lost or broken; children in data_root are still found."""
         self.write({"a": [], "b": []})
         run, before = self.begin()
         watched = self.detach(run, before)
@@ -134,7 +134,7 @@ class Again(Case):
         self.assertEqual(again.end(), OK)
 
     def test_one_directory_by_two_names_is_one_child(self):
-        """The config spells the data directory in another way than the record does: nobody is ended."""
+        """The path in the config differs from the one in the record; no child is ended."""
         self.write({"a": []})
         run, before = self.begin()
         self.detach(run, before)
@@ -145,7 +145,7 @@ class Again(Case):
         self.assertEqual([r for r in again.records if r["msg"] == "ended"], [])
         self.assertEqual(again.end(), OK)
 
-    def test_nobody_elses_child_is_ended(self):
+    def test_a_child_of_another_supervisor_is_not_ended(self):
         """Another supervisor holds a child whose directory lies in our data_root."""
         other = os.path.join(self.dir, "other.json")
         with open(other, "w") as file:
@@ -166,7 +166,7 @@ class Again(Case):
         self.assertEqual(theirs.end(), OK)
         self.config = mine
 
-    def test_stale_is_what_was_started_with_another_config(self):
+    def test_a_child_started_with_another_config_is_stale(self):
         self.write({"a": [], "b": []})
         run, before = self.begin()
         self.detach(run, before)
@@ -182,7 +182,7 @@ class Again(Case):
         self.assertFalse(self.status()["a"]["stale"])
         self.assertEqual(again.end(), OK)
 
-    def test_detached_in_backoff_is_nothing_to_detach(self):
+    def test_a_child_in_backoff_needs_no_detach(self):
         self.write({"a": actor("exit=1", restart={"backoff_base": "1h", "backoff_max": "1h"})})
         run = self.run_it()
         run.event("a", "restarting")

@@ -36,7 +36,7 @@ class Call(Case):
             file.write(token + "\n")
         return path
 
-    def test_results_are_json_and_keep_what_they_are(self):
+    def test_results_are_exact_json(self):
         for value in ('{"b":1,"a":[1.0,null,true]}', "18446744073709551615", "-9223372036854775808", '"\\u0000é"', "0.1",
                       "[]", "1e100"):
             result = self.call(self.target, "act.echo", f"[{value}]")
@@ -44,7 +44,7 @@ class Call(Case):
             self.assertEqual(json.loads(result.stdout), json.loads(value))
         self.expect(self.call(self.target, "act.echo", "[1.0]"), OK, "1.0\n")
 
-    def test_one_value_is_the_one_parameter(self):
+    def test_a_single_value_is_the_only_parameter(self):
         self.expect(self.call(self.target, "act.echo", '"hi"'), OK, '"hi"\n')
         self.expect(self.call(self.target, "act.echo"), OK, "null\n")
         self.expect(self.call(self.target, "outboard-control.checkVersion", '{"expected_version":0}'), OK,
@@ -75,7 +75,7 @@ class Call(Case):
             self.expect(result, USAGE, "")
             self.assertNotEqual(result.stderr, "")
 
-    def test_nobody_there_is_3(self):
+    def test_no_server_is_3(self):
         empty = os.path.join(self.dir, "empty")
         os.mkdir(empty, 0o700)
         for args in ([f"{self.dir}/nothing", "act.echo"], [empty, "act.echo"],
@@ -101,15 +101,15 @@ class Call(Case):
             file.write("0" * 64)
         self.expect(self.call("--address", self.address, "--token-file", path, "act.echo"), UNREACHABLE, "")
 
-    def test_no_authentication_only_by_name(self):
-        """A child wants its token: neither nothing said nor `none` gets in."""
+    def test_no_authentication_must_be_requested_by_name(self):
+        """A child requires its token, by default and with `none`."""
         nothing = self.call("--address", self.address, "act.echo")
         self.expect(nothing, USAGE, "")
         self.assertIn("--token-file", nothing.stderr)
         self.expect(self.call("--address", self.address, "--auth", "none", "act.echo"), UNREACHABLE, "")
 
     def test_none_is_for_foreign_servers(self):
-        """A server that is not ours gets a plain MessagePack-RPC request, and nothing before it."""
+        """A foreign server receives a plain MessagePack-RPC request and nothing before it."""
         path = os.path.join(self.dir, "foreign.sock")
         with socket.socket(socket.AF_UNIX) as server:
             server.settimeout(60)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""outboard check: every fault at once, each with file, key and reason; and nothing is made by it."""
+"""outboard check: every fault at once, each with file, key and reason. Nothing is made."""
 import json
 import os
 import unittest
@@ -74,7 +74,7 @@ TEXTS = [
 
 class Check(Case):
     def check(self, want):
-        """Both ways of showing tell of exactly these faults."""
+        """Text and JSON report exactly these faults."""
         result = outboard("check", self.config)
         self.expect(result, USAGE, "")
         lines = result.stderr.splitlines()
@@ -96,7 +96,7 @@ class Check(Case):
                 self.write({"x": child})
                 self.check([(f"children.x.{key}", reason) for key, reason in want])
 
-    def test_faults_of_the_whole(self):
+    def test_faults_of_the_whole_file(self):
         for text, want in TEXTS:
             with self.subTest(text):
                 with open(self.config, "w") as file:
@@ -104,7 +104,7 @@ class Check(Case):
                 self.check(want)
 
     def test_run_refuses_what_check_refuses(self):
-        """But for files that may yet come: a child whose command is missing follows its restart policy."""
+        """Except for files that may appear later: a child whose command is missing follows its restart policy."""
         for child, want in CHILDREN:
             if want[0][0] in ("command", "cwd") and child.get("command") not in ("x", [], None):
                 continue
@@ -115,18 +115,18 @@ class Check(Case):
                 self.assertEqual(result.stderr, outboard("check", self.config).stderr)
                 self.assertFalse(os.path.exists(self.root))
 
-    def test_all_at_once(self):
+    def test_all_faults_are_reported_at_once(self):
         self.write({"a": {"command": 1}, "b": {"command": [ACTOR], "user": 2, "stop": {"signal": 3, "x": 4}}})
         self.check([("children.a.command", ""), ("children.b.user", ""), ("children.b.stop.signal", ""),
                     ("children.b.stop.x", "")])
 
-    def test_a_good_one(self):
+    def test_a_good_config(self):
         self.write({"a": [], "b": {"command": ["sh"], "auth": ["token", "peercred"], "stop": {"signal": "SIGTERM"}}})
         self.expect(outboard("check", self.config), OK, f"{self.config}: fine, 2 children\n", "")
         self.expect(outboard("check", "--json", self.config), OK, "[]\n", "")
         self.assertFalse(os.path.exists(self.root))
 
-    def test_what_is_allowed_and_not_safe_is_a_warning(self):
+    def test_an_unsafe_choice_is_a_warning(self):
         self.write({"a": {"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "auth": "token", "allow_plaintext": True},
                     "b": {"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "allow_plaintext": True},
                     "c": {"command": [ACTOR], "user": "65534", "group": "65534", "auth": "token"}})
@@ -135,7 +135,7 @@ class Check(Case):
                     "whoever can reach it can read and change the data\n")
         self.expect(outboard("check", "--json", self.config), OK, "[]\n", "")
 
-    def test_files_that_are_none(self):
+    def test_files_that_cannot_be_read(self):
         for path, reason in ((f"{self.dir}/missing", "No such file"), (self.dir, "is not a regular file"),
                              ("/dev/zero", "is not a regular file")):
             result = outboard("check", path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The configs of the pages: outboard check finds nothing wrong with them but that their programs and users are not on this machine."""
+"""outboard check finds no fault in the configs of the docs, except that programs and users are not on this machine."""
 import glob
 import json
 import os
@@ -32,7 +32,7 @@ def configs(page):
 
 
 class Docs(Case):
-    def test_their_configs_are_fine(self):
+    def test_configs_in_the_docs_have_no_faults(self):
         seen = 0
         for page in pages():
             for line, config in configs(page):

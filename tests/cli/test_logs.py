@@ -80,7 +80,7 @@ class Logs(Case):
             self.assertNotIn("password", line)
         self.assertEqual(run.end(), OK)
 
-    def test_fault_97_the_stream_is_told(self):
+    def test_fault_97_the_stream_is_shown(self):
         self.write({"a": shell("echo a line; echo a complaint >&2; exec sleep 1000")})
         run = self.run_it()
         streams = {}

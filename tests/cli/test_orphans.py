@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What children leave behind: it ends with their process group, or with the supervisor that became its parent."""
+"""Processes that children leave behind end with the process group, or with the supervisor that became their parent."""
 import os
 import signal
 import unittest
@@ -28,7 +28,7 @@ class Orphans(Case):
         self.assertEqual(run.end(), OK)
 
     def test_fault_15_a_double_forked_grandchild_ends_with_the_group(self):
-        """Its own parent is gone before the child is ready, so it was the supervisor's to begin with."""
+        """Its parent is gone before the child is ready, so it is a child of the supervisor from the beginning."""
         self.write({"a": leaving(f"(sleep 1000 & echo $! >{self.dir}/left)")})
         run = self.run_it()
         run.event("a", "ready")
@@ -39,7 +39,7 @@ class Orphans(Case):
         left.wait()
         self.assertEqual(run.end(), OK)
 
-    def test_fault_15_one_that_left_the_group_ends_with_the_supervisor(self):
+    def test_fault_15_a_grandchild_outside_the_group_ends_with_the_supervisor(self):
         self.write({"a": leaving(f"setsid sh -c 'sleep 1000 & echo $! >{self.dir}/left'")})
         run = self.run_it()
         run.event("a", "ready")
@@ -51,7 +51,7 @@ class Orphans(Case):
         left.wait()
         self.assertTrue(any("left behind" in r["msg"] for r in run.records))
 
-    def test_fault_16_a_stray_that_dies_is_reaped(self):
+    def test_fault_16_a_dead_orphan_is_reaped(self):
         self.write({"a": leaving(f"setsid sh -c 'sleep 1000 & echo $! >{self.dir}/left'"), "b": []})
         run = self.run_it()
         run.events(a="ready", b="ready")
@@ -64,8 +64,8 @@ class Orphans(Case):
         self.assertEqual(zombies_of(run.pid), [])
         self.assertEqual(run.end(), OK)
 
-    def test_a_members_status_is_never_lost_to_the_reaping_of_strays(self):
-        """Many children die while the supervisor looks away, and strays among them: each exit is told with its status."""
+    def test_reaping_orphans_never_takes_the_status_of_a_child(self):
+        """Many children and orphans die while the supervisor is stopped; each exit is reported with its status."""
         names = [f"c{i}" for i in range(12)]
         self.write({name: leaving("setsid sh -c '(exit 3) & (exit 4) &'") for name in names})
         run = self.run_it()

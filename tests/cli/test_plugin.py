@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""outboard plugin check and inspect: on what is shipped, and on plugins that do their host harm."""
+"""outboard plugin check and inspect: on the shipped plugins, and on plugins that harm their process."""
 import glob
 import json
 import os
@@ -64,7 +64,7 @@ class Check(Case):
                 self.assertRegex(result.stdout.splitlines()[-1], r"^%s: \d+ held, 0 broken, \d+ skipped$" % path)
                 self.assertNotIn("BROKEN", result.stdout)
 
-    def test_several_files_and_what_held(self):
+    def test_several_files_and_kept_promises(self):
         result, rows = findings("unix", f"{PLUGINS}/msgpack.so")
         self.expect(result, OK, None, "")
         self.assertEqual(list(rows[0]), ["file", "kind", "name", "address", "promise", "verdict", "reason"])
@@ -76,7 +76,7 @@ class Check(Case):
         self.assertRegex(text.stdout, r"(?m)^  held     survives a thousand connections$")
         self.assertEqual(os.listdir(self.dir), [])
 
-    def test_a_path_is_taken_from_the_working_directory(self):
+    def test_a_path_is_relative_to_the_working_directory(self):
         shutil.copy(f"{PLUGINS}/unix.so", self.dir)
         os.chmod(f"{self.dir}/unix.so", 0o755)
         result = outboard("plugin", "check", "./unix.so", cwd=self.dir)
@@ -86,7 +86,7 @@ class Check(Case):
         self.expect(result, REMOTE, None, "")
         self.assertIn("is writable by group or others", result.stdout)
 
-    def test_where_a_transport_listens(self):
+    def test_addresses_of_a_transport(self):
         result = check(f"{PLUGINS}/tcp.so", "--listen", "tcp://127.0.0.1:0", "--listen", "tcp://localhost:0", "--verbose")
         self.expect(result, OK, None, "")
         self.assertIn("tcp (transport) at tcp://127.0.0.1:0\n", result.stdout)
@@ -101,7 +101,7 @@ class Check(Case):
         by_hand = outboard("plugin", "check-worker", "check", "1", DEADLY, "0", "/tmp")
         self.assertEqual(by_hand.returncode, USAGE)
 
-    def test_fault_68_what_is_refused_is_told(self):
+    def test_fault_68_a_refused_file_is_reported(self):
         for name, reason in (("no_symbol", "it does not export outboard_plugin_v1"), ("null_list", "returned NULL"),
                              ("empty_list", "an empty list"), ("short_table", "no room for encode"),
                              ("missing_member", "lacks destroy"), ("wrong_kind", "its kind 9"),
@@ -114,7 +114,7 @@ class Check(Case):
         self.assertEqual((result.returncode, len(rows)), (REMOTE, 1))
         self.assertIn("no such file", rows[0]["reason"])
 
-    def test_fault_69_what_kills_its_process_is_a_finding(self):
+    def test_fault_69_killing_the_process_is_a_broken_promise(self):
         for place, kind, promise in PLACES:
             for way, reason in WAYS.items():
                 if (place, way) == ("destructor", "exit") or (way != "crash" and place not in EVERY_WAY):
@@ -132,26 +132,26 @@ class Check(Case):
                     if promise is None:
                         self.assertNotIn(found[0]["promise"], (LOADED, LISTED))
 
-    def test_fault_69_the_others_are_tried_all_the_same(self):
+    def test_fault_69_other_promises_are_still_tried(self):
         _, spared = findings(DEADLY)
         _, rows = findings(DEADLY, OB_TEST_DEADLY="decode:crash")
         self.assertEqual([row["promise"] for row in rows], [row["promise"] for row in spared])
         self.assertEqual([row["verdict"] for row in rows if row["kind"] == "transport"],
                          [row["verdict"] for row in spared if row["kind"] == "transport"])
 
-    def test_fault_69_one_that_hangs_is_given_up(self):
+    def test_fault_69_a_plugin_that_hangs_too_often_is_abandoned(self):
         _, rows = findings("--timeout", PATIENCE, DEADLY, OB_TEST_DEADLY="encode:hang")
         self.assertEqual(sum(row["reason"].startswith("it hung") for row in rows), 3)
         self.assertEqual((rows[-1]["promise"], rows[-1]["verdict"]), ("all other promises", "skipped"))
 
-    def test_fault_69_one_that_floods_the_trial_is_given_up(self):
+    def test_fault_69_a_plugin_that_floods_the_results_is_stopped(self):
         for place in "constructor", "scan":
             _, rows = findings(DEADLY, OB_TEST_DEADLY=f"{place}:flood")
             found = [row for row in rows if row["reason"].startswith("it flooded the pipe")]
             self.assertNotEqual(found, [])
             self.assertEqual({row["verdict"] for row in found}, {"broken"})
 
-    def test_one_that_is_interrupted_leaves_nothing(self):
+    def test_an_interrupted_check_leaves_no_files(self):
         env = {**os.environ, "OB_TEST_DEADLY": "scan:hang", "TMPDIR": self.dir}
         process = subprocess.Popen([OUTBOARD, "plugin", "check", "--verbose", DEADLY], stdout=subprocess.PIPE, env=env)
         lines = Lines(process.stdout.fileno())
@@ -171,7 +171,7 @@ class Check(Case):
                 self.assertEqual(row["verdict"], "broken")
                 self.assertIn(reason, row["reason"])
 
-    def test_what_it_prints_does_not_mix_with_ours(self):
+    def test_output_of_a_plugin_goes_to_stderr(self):
         result, _ = findings(DEADLY, OB_TEST_DEADLY="constructor:print")
         self.assertIn("I print what I like", result.stderr)
 
@@ -180,7 +180,7 @@ class Inspect(Case):
     def inspect(self, *args, **env):
         return outboard("plugin", "inspect", *args, env={**os.environ, **HARMLESS, **env})
 
-    def test_what_is_in_it(self):
+    def test_content_of_a_plugin_file(self):
         result = self.inspect("--json", "unix")
         self.expect(result, OK, None, "")
         plugin, = json.loads(result.stdout)
@@ -194,7 +194,7 @@ class Inspect(Case):
         self.assertRegex(text.stdout, r"(?m)^  has +flags admit identity$")
         self.assertEqual(len(json.loads(self.inspect("--json", "vsock").stdout)), 2)
 
-    def test_older_and_newer_ones(self):
+    def test_older_and_newer_plugins(self):
         old, = json.loads(self.inspect("--json", f"{MADE}/old_transport.so").stdout)
         self.assertLess(old["table_size"], old["table_size_here"])
         self.assertEqual(old["lacks"], ["peer", "flags"])
@@ -202,14 +202,14 @@ class Inspect(Case):
         self.assertGreater(new["table_size"], new["table_size_here"])
         self.assertGreater(new["descriptor_size"], new["descriptor_size_here"])
 
-    def test_what_is_refused(self):
+    def test_refused_files(self):
         self.expect(self.inspect("/nonexistent/x.so"), USAGE, "",
                     "outboard: plugin x (/nonexistent/x.so): no such file\n")
         result = self.inspect(f"{MADE}/null_list.so")
         self.expect(result, USAGE, "")
         self.assertIn("outboard_plugin_v1() returned NULL", result.stderr)
 
-    def test_fault_69_what_kills_its_process_is_told(self):
+    def test_fault_69_a_crash_during_inspection_is_reported(self):
         result = self.inspect(DEADLY, OB_TEST_DEADLY="constructor:crash")
         self.expect(result, USAGE, "", f'outboard: {DEADLY}: "{LOADED}": {WAYS["crash"]}\n')
 

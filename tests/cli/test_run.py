@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""outboard run: it supervises, and does what start, stop and restart say."""
+"""outboard run, and the requests start, stop and restart."""
 import os
 import re
 import signal
@@ -10,7 +10,7 @@ from command import ONCE, OK, PATIENCE, REMOTE, UNREACHABLE, USAGE, Case, actor,
 
 
 class Running(Case):
-    def order(self, verb, *names):
+    def request(self, verb, *names):
         return outboard(verb, "--config", self.config, *names)
 
     def test_children_are_started_and_stopped(self):
@@ -36,7 +36,7 @@ class Running(Case):
         self.assertEqual(run.end(signal.SIGINT), OK)
         self.assertEqual(run.records[-1].get("event"), "stopped")
 
-    def test_a_signal_before_anything_is_ready_stops_too(self):
+    def test_a_signal_before_any_child_is_ready_stops_all(self):
         self.write({"a": ["silent"]})
         run = self.run_it()
         run.event("a", "starting")
@@ -48,15 +48,15 @@ class Running(Case):
         run.events(a="ready", b="ready")
         before = self.status()
         a = self.watch(before["a"]["pid"])
-        self.expect(self.order("stop", "a"), OK, "a: stopped\n", "")
+        self.expect(self.request("stop", "a"), OK, "a: stopped\n", "")
         a.wait()
         status = self.status()
         self.assertEqual((status["a"]["state"], status["a"]["pid"]), ("stopped", None))
         self.assertEqual(status["b"]["pid"], before["b"]["pid"])
-        self.expect(self.order("stop", "a"), OK, "a: stopped\n")
-        self.expect(self.order("start", "a"), OK, "a: ready\n", "")
+        self.expect(self.request("stop", "a"), OK, "a: stopped\n")
+        self.expect(self.request("start", "a"), OK, "a: ready\n", "")
         self.assertEqual(self.status()["a"]["state"], "ready")
-        self.expect(self.order("start", "a"), OK, "a: ready\n")
+        self.expect(self.request("start", "a"), OK, "a: ready\n")
         self.assertEqual(run.end(), OK)
 
     def test_restart_makes_a_new_process(self):
@@ -64,14 +64,14 @@ class Running(Case):
         run = self.run_it()
         run.events(a="ready", b="ready")
         before = self.status()
-        self.expect(self.order("restart", "b"), OK, "b: ready\n", "")
+        self.expect(self.request("restart", "b"), OK, "b: ready\n", "")
         after = self.status()
         self.assertEqual(after["a"]["pid"], before["a"]["pid"])
         self.assertNotEqual(after["b"]["pid"], before["b"]["pid"])
         self.assertFalse(is_alive(before["b"]["pid"]))
         self.assertEqual(run.end(), OK)
 
-    def test_no_name_means_all(self):
+    def test_no_names_means_all_children(self):
         self.write({"a": [], "b": []})
         run = self.run_it()
         run.events(a="ready", b="ready")
@@ -80,21 +80,21 @@ class Running(Case):
         self.expect(outboard("start", "--data-root", self.root), OK, "a: ready\nb: ready\n", "")
         self.assertEqual(run.end(), OK)
 
-    def test_an_unknown_name_does_nothing_at_all(self):
+    def test_a_request_with_an_unknown_name_has_no_effect(self):
         self.write({"a": []})
         run = self.run_it()
         run.event("a", "ready")
-        result = self.order("stop", "a", "nobody")
+        result = self.request("stop", "a", "nobody")
         self.expect(result, REMOTE, "")
         self.assertIn('there is no child "nobody"', result.stderr)
         self.assertEqual(self.status()["a"]["state"], "ready")
         self.assertEqual(run.end(), OK)
 
-    def test_a_start_that_fails_says_why(self):
+    def test_a_failed_start_has_a_reason(self):
         self.write({"bad": actor("exit=4", **ONCE), "good": []})
         run = self.run_it()
         run.events(bad="restarting", good="ready")
-        result = self.order("start", "bad", "good")
+        result = self.request("start", "bad", "good")
         self.expect(result, REMOTE, "good: ready\n")
         self.assertRegex(result.stderr, r"^bad: process \d+ exited with status 4; restarting in 1h\n$")
         row = self.status()["bad"]
@@ -104,7 +104,7 @@ class Running(Case):
         self.assertRegex(table, r"(?m)^bad +backoff +down +- +- +2 +- +- +- +process \d+ exited with status 4$")
         self.assertEqual(run.end(), OK)
 
-    def test_a_crash_is_restarted(self):
+    def test_a_crashed_child_is_restarted(self):
         self.write({"a": actor(restart={"backoff_base": "10ms", "jitter": 0.0})})
         run = self.run_it()
         first = run.event("a", "ready")["pid"]
@@ -115,7 +115,7 @@ class Running(Case):
         self.assertEqual(self.status()["a"]["restarts"], 1)
         self.assertEqual(run.end(), OK)
 
-    def test_a_child_that_is_given_up_is_told_by_health(self):
+    def test_a_failed_child_makes_the_supervisor_unhealthy(self):
         self.write({"a": actor("exit=1", restart={"max_restarts": 1, "backoff_base": "1ms"})})
         run = self.run_it()
         self.assertEqual(run.event("a", "failed")["level"], "ERROR")
@@ -126,7 +126,7 @@ class Running(Case):
         self.assertIn("children: a has failed", health.stdout)
         self.assertEqual(run.end(), OK)
 
-    def test_one_run_for_a_data_root(self):
+    def test_a_second_run_of_a_data_root_is_refused(self):
         self.write({"a": []})
         run = self.run_it()
         pid = run.event("a", "ready")["pid"]
@@ -137,7 +137,7 @@ class Running(Case):
         self.assertEqual(self.status()["a"]["pid"], pid)
         self.assertEqual(run.end(), OK)
 
-    def test_the_socket_can_end_it(self):
+    def test_a_shutdown_call_ends_the_supervisor(self):
         self.write({"a": []})
         run = self.run_it()
         run.event("a", "ready")
@@ -145,7 +145,7 @@ class Running(Case):
                              "outboard-control.shutdown"), OK, "null\n")
         self.assertEqual(run.wait(), OK)
 
-    def test_what_is_no_list_of_names_means_nobody(self):
+    def test_names_must_be_a_list(self):
         self.write({"a": []})
         run = self.run_it()
         run.event("a", "ready")
@@ -160,15 +160,15 @@ class Running(Case):
         self.expect(call('"a"'), OK, '[{"name":"a","ok":true,"error":null}]\n')
         self.assertEqual(run.end(), OK)
 
-    def test_nobody_answers(self):
+    def test_a_request_without_a_supervisor_fails(self):
         self.write({"a": []})
         for verb in "start", "stop", "restart":
-            result = self.order(verb, "a")
+            result = self.request(verb, "a")
             self.expect(result, UNREACHABLE, "")
             self.assertIn("no supervisor answers", result.stderr)
         self.assertFalse(os.path.exists(self.root))
 
-    def test_a_bad_config_starts_and_makes_nothing(self):
+    def test_a_bad_config_starts_nothing(self):
         self.write({"a": [], "b": {"command": []}})
         result = outboard("run", self.config)
         self.expect(result, USAGE, "")
@@ -207,7 +207,7 @@ class Logs(Case):
         self.assertEqual(run.end(), OK)
         self.assertEqual([r["event"] for r in run.records if "event" in r], ["starting", "ready", "exited", "stopped"])
 
-    def test_text_for_people(self):
+    def test_text_records(self):
         self.write({"a": ["say=hello"]})
         run = self.run_it("--log-format", "text")
         self.read_until(run, "ready")
@@ -224,7 +224,7 @@ class Logs(Case):
         while not re.search(rf"\b{word}\b", run.lines.next(deadline) or word):
             pass
 
-    def test_who_is_refused_is_told(self):
+    def test_a_refused_connection_is_logged(self):
         self.write({"a": []})
         run = self.run_it()
         run.event("a", "ready")
@@ -241,8 +241,8 @@ class Logs(Case):
 
 class Refused(Case):
     @unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")
-    def test_fault_49_another_user(self):
-        """Nobody but the supervisor's user and root gets in, even where the files let him through."""
+    def test_fault_49_another_user_is_refused(self):
+        """Only the supervisor's user and root are admitted, even if the file modes let others connect."""
         self.write({"a": []})
         os.chmod(self.dir, 0o755)
         os.mkdir(self.root, 0o755)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""outboard status, from the data directories alone: when no parent runs, and beside one that does."""
+"""outboard status from the data directories alone, without a parent and beside one."""
 import os
 import signal
 import unittest
@@ -12,7 +12,7 @@ KEYS = ["name", "state", "link", "pid", "uptime_ms", "restarts", "healthy", "ver
 
 class Status(Case):
     def left_alone(self, **children):
-        """A run that has let go of its children; returns their pids."""
+        """A run that has detached its children; returns their pids."""
         self.write(children)
         run = self.run_it()
         ready = run.events(**{name: "ready" for name in children})
@@ -26,7 +26,7 @@ class Status(Case):
         run.record(lambda r: r.get("event") == "adopted")
         self.assertEqual(run.end(), OK)
 
-    def test_without_a_parent(self):
+    def test_children_without_a_parent(self):
         pids = self.left_alone(a=["version=9"])
         for target in self.config, self.root, f"{self.root}/a", os.path.relpath(f"{self.root}/a"):
             row = self.status(target)["a"]
@@ -37,7 +37,7 @@ class Status(Case):
             self.assertGreaterEqual(row["uptime_ms"], 0)
         self.end_all()
 
-    def test_an_ill_child_says_so_itself(self):
+    def test_an_unhealthy_child_reports_its_reason(self):
         self.left_alone(a=[])
         self.expect(outboard("call", f"{self.root}/a", "act.health", "0"), OK, "true\n")
         row = self.status()["a"]
@@ -45,14 +45,14 @@ class Status(Case):
         self.assertRegex(outboard("status", self.config).stdout, r"(?m)^a .* no .* actor: told to be ill$")
         self.end_all()
 
-    def test_one_that_died_meanwhile(self):
+    def test_a_child_that_died(self):
         pids = self.left_alone(a=[])
         os.kill(pids["a"], signal.SIGKILL)
         self.watched[-1].wait()
         row = self.status()["a"]
         self.assertEqual((row["state"], row["pid"], row["uptime_ms"], row["healthy"]), ("stopped", None, None, None))
 
-    def test_one_that_is_hung(self):
+    def test_a_child_that_hangs(self):
         pids = self.left_alone(a=[])
         os.kill(pids["a"], signal.SIGSTOP)
         row = self.status(f"{self.root}/a")["a"]
@@ -60,14 +60,14 @@ class Status(Case):
         os.kill(pids["a"], signal.SIGCONT)
         self.end_all()
 
-    def test_one_that_was_never_started(self):
+    def test_a_child_that_was_never_started(self):
         self.write({"a": []})
         row = self.status()["a"]
         self.assertEqual((row["state"], row["pid"], row["last_error"]), ("idle", None, None))
         self.assertFalse(os.path.exists(self.root), "looking makes nothing")
 
     def test_a_parent_is_not_disturbed(self):
-        """The data directory of a supervised child: asked beside its parent, whose link stays as it is."""
+        """The data directory of a supervised child: the connection of its parent stays up."""
         self.write({"a": []})
         run = self.run_it()
         pid = run.event("a", "ready")["pid"]
@@ -116,7 +116,7 @@ class Status(Case):
         self.expect(bad, USAGE, "")
         self.assertIn(f"{self.config}: children.a.comand: ", bad.stderr)
 
-    def test_what_cannot_be_looked_at_does_not_hide_the_rest(self):
+    def test_an_unreadable_directory_does_not_hide_others(self):
         self.left_alone(a=[])
         result = outboard("status", "--json", f"{self.dir}/nothing", f"{self.root}/a")
         self.assertEqual(result.returncode, USAGE)
@@ -124,7 +124,7 @@ class Status(Case):
         self.end_all()
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")
-    def test_another_user_cannot_look(self):
+    def test_another_user_cannot_read_the_status(self):
         self.left_alone(a=[])
         os.chmod(self.dir, 0o755)
         os.chmod(self.root, 0o755)

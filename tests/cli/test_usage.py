@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line itself: help everywhere, clear words for what is wrong with it, and the plugins it finds."""
+"""The command line: help of each command, errors of usage, and the list of plugins."""
 import json
 import os
 import shutil
@@ -40,7 +40,7 @@ class Usage(unittest.TestCase):
         self.assertEqual(result.returncode, USAGE)
         self.assertTrue(result.stderr.startswith("--help: "))
 
-    def test_a_full_disk_is_told(self):
+    def test_a_full_disk_is_an_error(self):
         with open("/dev/full", "w") as full:
             result = subprocess.run([OUTBOARD, "--version"], stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertEqual(result.returncode, UNREACHABLE)
@@ -61,7 +61,7 @@ class Plugins(Case):
         self.assertEqual(plugins["unix"]["file"], f"{BUILD}/plugins/unix.so")
         self.assertEqual(list(plugins["unix"]), ["name", "kind", "version", "schemes", "file"])
 
-    def test_fault_68_a_bad_one_is_told_and_the_others_are_listed(self):
+    def test_fault_68_a_bad_file_is_reported_and_others_are_listed(self):
         shutil.copy(f"{BUILD}/plugins/unix.so", self.dir)
         os.chmod(f"{self.dir}/unix.so", 0o755)
         with open(f"{self.dir}/broken.so", "w") as file:

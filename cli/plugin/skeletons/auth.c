@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skeleton - an authenticator for outboard: the peer must be run by our own user. The kernel says
- * who it is; nothing is sent.
+ * skeleton - an authenticator for outboard: the peer must run as our own user. The kernel reports
+ * the user; no message is sent.
  *
- * It is here to be changed. A mechanism that exchanges messages has create(), step() and destroy()
- * besides, or instead.
+ * It is meant to be changed. A mechanism that exchanges messages has create(), step() and
+ * destroy(), with admit() or instead of it.
  */
 #include <outboard/auth.h>
 
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /*
- * Called on both ends of each connection, before a byte is read or sent. A fact counts only if its
- * bit in `known` is set: a fact that is not known is a refusal.
+ * Called on both ends of each connection, before a byte is read or sent. A fact is known only if
+ * its bit in `known` is set; if it is not known, refuse.
  */
 static int admit(const struct ob_host *host, const struct ob_auth_params *params,
 		 struct ob_error *reterr)
@@ -21,7 +21,7 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 	const struct ob_peer *peer = params->peer;
 	if ((peer->known & OB_PEER_UID) == 0) {
 		return host->fail(reterr, OB_EAUTH, 0,
-				  "skeleton: nobody vouches for who the peer is");
+				  "skeleton: the user of the peer is not known");
 	}
 	if (peer->uid != geteuid()) {
 		return host->fail(reterr, OB_EAUTH, 0, "skeleton: the peer is user %u", peer->uid);
@@ -29,16 +29,16 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 	return OB_OK;
 }
 
-/* Who it was, for logs and handlers: 1 to 255 bytes. */
+/* The subject, for logs and handlers: 1 to 255 bytes. */
 static int identity(struct ob_auth *auth, const struct ob_auth_params *params, struct ob_sink *out)
 {
 	char text[24];
-	(void)auth; /* there is none without create() */
+	(void)auth; /* NULL without create() */
 	snprintf(text, sizeof text, "uid:%u", params->peer->uid);
 	return ob_sink_text(out, text) ? OB_OK : OB_ENOMEM;
 }
 
-/* OB_AUTH_LOCAL_ONLY: it proves nothing on a wire that others can reach. */
+/* OB_AUTH_LOCAL_ONLY: it proves nothing across a network. */
 static const struct ob_auth_ops ops = {
     .size = sizeof ops,
     .flags = OB_AUTH_LOCAL_ONLY,

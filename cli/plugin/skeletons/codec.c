@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skeleton - a codec for outboard. It is small, whole, and here to be changed.
+ * skeleton - a codec for outboard. It is small, complete, and meant to be changed.
  *
- *   message   length of what follows (4 bytes), kind (1), id (4), then method and params, or error
- * and result value     a letter; then 8 bytes of a number, or a count of 4 bytes and so many bytes,
- * items or pairs
+ *   message   the length of the rest (4 bytes), kind (1), id (4), then two values: method and
+ *             params, or error and result
+ *   value     a letter, then 8 bytes of a number, or a count of 4 bytes and as many bytes, items or
+ *             pairs
  *
  * All numbers are big-endian.
  */
@@ -19,8 +20,8 @@ enum { PREFIX = 4, HEAD = 9, LONGEST = 9 };
 struct reader {
 	const uint8_t *at;
 	const uint8_t *end;
-	struct ob_arena *arena; /* NULL: only look whether all is as it should be */
-	uint32_t depth;		/* how many levels more there may be */
+	struct ob_arena *arena; /* NULL: only validate */
+	uint32_t depth;		/* levels that may still follow */
 };
 
 static uint64_t read_number(const uint8_t *at, size_t bytes)
@@ -39,8 +40,8 @@ static bool has(const struct reader *r, uint64_t bytes)
 
 static int read_value(struct reader *r, struct ob_value *ret);
 
-/* Each value takes a byte at least: so a count is believed only when so many bytes are there, and
- * memory is taken after that. */
+/* Each value takes at least one byte: a count must not exceed the bytes that are left. Memory is
+ * allocated only after this check. */
 static int read_items(struct reader *r, uint64_t values, const struct ob_value **ret)
 {
 	struct ob_value *items = NULL, unused;
@@ -65,7 +66,7 @@ static int read_items(struct reader *r, uint64_t values, const struct ob_value *
 	return OB_OK;
 }
 
-/* The keys are strings, and no two of them are equal. */
+/* Keys are strings, and no two are equal. */
 static int read_map(struct reader *r, uint64_t count, struct ob_value *ret)
 {
 	const struct ob_value *items = NULL;
@@ -172,8 +173,8 @@ static struct reader reader_of(struct ob_bytes message, struct ob_arena *arena,
 	return (struct reader){message.data + HEAD, message.data + message.len, arena, depth};
 }
 
-/* It is called with what has come so far, and judges once, when all is there: so it looks at no
- * byte twice. */
+/* Called with the bytes received so far. Validates once, when the message is complete, so that it
+ * looks at no byte twice. */
 static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
 		size_t *ret_len)
 {
@@ -304,13 +305,13 @@ static int put_body(struct ob_sink *out, const struct ob_message *m)
 	return rc == OB_OK ? put_value(out, params, 0) : rc;
 }
 
-/* The length is known at the end, so its place is kept. A sink may move while it grows. */
+/* The length is written last, at its index: the memory of a sink may move while it grows. */
 static int encode(const struct ob_message *message, struct ob_sink *out, struct ob_error *reterr)
 {
 	size_t start = out->len;
 	(void)reterr;
 	if (message->kind > OB_NOTIFY || message->id.foreign) {
-		return OB_EINVAL; /* batches it has not, and ids are numbers */
+		return OB_EINVAL; /* no batches, and ids are numbers */
 	}
 	uint32_t id = message->kind == OB_NOTIFY ? 0 : message->id.number;
 	if (!ob_sink_put(out, "\0\0\0", PREFIX) || put(out, (char)message->kind, id, 4) < 0) {

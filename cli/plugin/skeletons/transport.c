@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * skeleton - a transport for outboard: skeleton:///absolute/path, a stream socket in the file
- * system. It is small, whole, and here to be changed.
+ * system. It is small, complete, and meant to be changed.
  *
- * Every descriptor is non-blocking and close-on-exec from birth, and nothing here waits: the
- * library watches the descriptors, and calls again when one is ready.
+ * Every descriptor is created non-blocking and close-on-exec. No function waits: the library
+ * watches the descriptors, and calls again when one is ready.
  */
 #define _GNU_SOURCE
 #include <outboard/transport.h>
@@ -22,8 +22,7 @@ struct ob_stream {
 	int fd;
 };
 
-/* A connect to such a socket succeeds or fails at once, so a dial is a stream on its way to the
- * caller. */
+/* A connect to such a socket succeeds or fails at once, so a dial only holds the stream. */
 struct ob_dial {
 	struct ob_stream *stream;
 };
@@ -32,7 +31,7 @@ struct ob_listener {
 	const struct ob_host *host;
 	int fd;
 	struct sockaddr_un address;
-	dev_t dev; /* of the socket's file: what is removed at the end must still be ours */
+	dev_t dev; /* of the file: only the same file is removed at the end */
 	ino_t ino;
 };
 
@@ -56,7 +55,7 @@ static int address_of(const struct ob_host *host, const struct ob_uri *uri, stru
 	return OB_OK;
 }
 
-/* What an errno of bind, connect or accept means. */
+/* The code for an errno of bind, connect or accept. */
 static int code_of(int sys)
 {
 	switch (sys) {
@@ -82,7 +81,7 @@ static int code_of(int sys)
 	}
 }
 
-/* A connected socket, or the errno, negative. */
+/* A connected socket, or a negative errno. */
 static int connect_to(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -96,7 +95,7 @@ static int connect_to(const struct sockaddr_un *address)
 
 /* ---- Listener ---- */
 
-/* A dead server's socket is removed; one that answers, and what is no socket, is left alone. */
+/* Remove the socket of a dead server, but not one that answers, nor any other kind of file. */
 static bool make_way(const struct sockaddr_un *address)
 {
 	struct stat st;
@@ -110,7 +109,7 @@ static bool make_way(const struct sockaddr_un *address)
 	return fd == -ECONNREFUSED && unlink(address->sun_path) == 0;
 }
 
-/* The file gets the mode of the socket, so there is no moment at which others can connect. */
+/* The file gets the mode of the socket, so others can never connect. */
 static int bind_to(struct ob_listener *l)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -228,7 +227,7 @@ static int stream_fd(struct ob_stream *s)
 static int broken(const struct ob_stream *s, struct ob_error *reterr)
 {
 	if (errno == EAGAIN) {
-		return OB_EAGAIN; /* no failure, so nothing is said about it */
+		return OB_EAGAIN; /* not a failure */
 	}
 	bool lost = errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN;
 	return s->host->fail(reterr, lost ? OB_ECONNLOST : OB_EIO, errno, "the connection broke");
@@ -244,7 +243,7 @@ static ptrdiff_t stream_readv(struct ob_stream *s, const struct iovec *pieces, i
 	return n >= 0 ? n : broken(s, reterr);
 }
 
-/* MSG_NOSIGNAL: a peer that is gone is an error here, and no signal. */
+/* MSG_NOSIGNAL: a peer that is gone must not raise SIGPIPE. */
 static ptrdiff_t stream_writev(struct ob_stream *s, const struct iovec *pieces, int count,
 			       struct ob_error *reterr)
 {
@@ -262,7 +261,7 @@ static int shutdown_write(struct ob_stream *s, struct ob_error *reterr)
 	return shutdown(s->fd, SHUT_WR) == 0 ? OB_OK : broken(s, reterr);
 }
 
-/* A bit in `known` is set only for what the kernel vouches for. */
+/* Only facts that the kernel guarantees are set in `known`. */
 static int peer(struct ob_stream *s, struct ob_peer *ret, struct ob_error *reterr)
 {
 	struct ucred cred;
@@ -311,7 +310,7 @@ static int dial(const struct ob_host *host, const struct ob_uri *uri,
 	}
 	d->stream = s;
 	*ret_dial = d;
-	*ret_want = (struct ob_want){.fd = -1, .deadline = 0}; /* there is nothing to wait for */
+	*ret_want = (struct ob_want){.fd = -1, .deadline = 0}; /* nothing to wait for */
 	return OB_OK;
 }
 
@@ -336,8 +335,8 @@ static void dial_close(struct ob_dial *d)
 
 static const char *const schemes[] = {"skeleton", NULL};
 
-/* OB_TRANSPORT_LOCAL: only processes of this host can connect, and the kernel says who they are.
- * Without it encryption is demanded. */
+/* OB_TRANSPORT_LOCAL: only processes of this host can connect, and the kernel identifies them.
+ * Without this flag the library requires encryption. */
 static const struct ob_transport_ops ops = {
     .size = sizeof ops,
     .schemes = schemes,
