@@ -15,7 +15,7 @@ enum { STATE_MAX = 64 * 1024, VALUES_MAX = 1024 };
 /* The last ms of the year 9999. Sums and differences of two times do not overflow. */
 #define TIME_MAX INT64_C(253402300799999)
 
-enum kind { TEXT, SAYING, U32, U64, TIME, BOOL, STATE, DESIRED, EXIT };
+enum kind { TEXT, MESSAGE, U32, U64, TIME, BOOL, STATE, DESIRED, EXIT };
 
 /* A key and the place of its value. The restart counters are in an inner struct, but the file is
  * flat. */
@@ -23,7 +23,8 @@ static const struct field {
 	const char *key;
 	enum kind kind;
 	size_t offset;
-	size_t cap; /* of a TEXT, which must fit, or a SAYING, which is for people and may be cut */
+	size_t
+	    cap; /* of a TEXT, which must fit, or a MESSAGE, which is for people and may be cut */
 } fields[] = {
 #define AT(member)    offsetof(struct obi_statefile, member)
 #define ROOM(member)  sizeof(((struct obi_statefile *)0)->member)
@@ -42,9 +43,9 @@ static const struct field {
     {"adopted", BOOL, AT(adopted), 0},
     {"was_ready", BOOL, AT(was_ready), 0},
     {"version", U64, AT(version), 0},
-    {"address", SAYING, AT(address), ROOM(address)},
+    {"address", MESSAGE, AT(address), ROOM(address)},
     {"last_exit", EXIT, AT(last_exit), 0},
-    {"last_error", SAYING, AT(last_error), ROOM(last_error)},
+    {"last_error", MESSAGE, AT(last_error), ROOM(last_error)},
 #undef AT
 #undef ROOM
 #undef CHARS
@@ -75,7 +76,7 @@ static void put_field(struct ob_sink *out, const struct field *field, const void
 	struct ob_value value = ob_nil();
 	switch (field->kind) {
 	case TEXT:
-	case SAYING:
+	case MESSAGE:
 		put_text(out, at);
 		return;
 	case STATE:
@@ -211,7 +212,7 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 		return read_state(text, at);
 	case DESIRED:
 		return read_desired(text, at);
-	case SAYING:
+	case MESSAGE:
 		text.len = text.len < field->cap ? text.len : field->cap - 1;
 		return copy_text(text, at, field->cap);
 	default:

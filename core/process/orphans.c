@@ -15,32 +15,32 @@ struct obi_orphan {
 	struct obi_timer look_again;
 };
 
-static void forget(struct obi_orphan *stray)
+static void forget(struct obi_orphan *orphan)
 {
-	struct obi_orphan **slot = &stray->list->first;
-	while (*slot != stray) {
+	struct obi_orphan **slot = &orphan->list->first;
+	while (*slot != orphan) {
 		slot = &(*slot)->next;
 	}
-	*slot = stray->next;
-	obi_io_stop(&stray->io);
-	obi_timer_stop(&stray->look_again);
-	obi_process_close(&stray->process);
-	free(stray);
+	*slot = orphan->next;
+	obi_io_stop(&orphan->io);
+	obi_timer_stop(&orphan->look_again);
+	obi_process_close(&orphan->process);
+	free(orphan);
 }
 
 /* Its group is not killed: it was let go as well. A dead process that is traced cannot be reaped
  * until its tracer has seen it. */
 static void reap(void *user)
 {
-	struct obi_orphan *stray = user;
+	struct obi_orphan *orphan = user;
 	siginfo_t info = {0};
-	int r = waitid(P_PIDFD, (id_t)stray->process.pidfd, &info, WEXITED | WNOHANG);
+	int r = waitid(P_PIDFD, (id_t)orphan->process.pidfd, &info, WEXITED | WNOHANG);
 	if (r == 0 && info.si_pid == 0) {
-		obi_io_stop(&stray->io);
-		obi_timer_set(stray->loop, &stray->look_again, TRACED_LOOK_MS);
+		obi_io_stop(&orphan->io);
+		obi_timer_set(orphan->loop, &orphan->look_again, TRACED_LOOK_MS);
 		return;
 	}
-	forget(stray);
+	forget(orphan);
 }
 
 static void on_death(void *user, int events)
@@ -58,40 +58,41 @@ static bool is_child_of_ours(const struct obi_process *process)
 	       waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOWAIT | WNOHANG) == 0;
 }
 
-void obi_orphans_add(struct obi_orphans *strays, struct obi_loop *loop, struct obi_process *process)
+void obi_orphans_add(struct obi_orphans *orphans, struct obi_loop *loop,
+		     struct obi_process *process)
 {
-	struct obi_orphan *stray = is_child_of_ours(process) && !obi_loop_is_default(loop)
-				       ? calloc(1, sizeof *stray)
-				       : NULL;
-	if (stray == NULL) {
+	struct obi_orphan *orphan = is_child_of_ours(process) && !obi_loop_is_default(loop)
+					? calloc(1, sizeof *orphan)
+					: NULL;
+	if (orphan == NULL) {
 		obi_process_close(process);
 		return;
 	}
-	stray->process = *process;
-	stray->list = strays;
-	stray->loop = loop;
-	stray->next = strays->first;
-	stray->io.fn = on_death;
-	stray->look_again.fn = reap;
-	stray->io.user = stray->look_again.user = stray;
-	strays->first = stray;
+	orphan->process = *process;
+	orphan->list = orphans;
+	orphan->loop = loop;
+	orphan->next = orphans->first;
+	orphan->io.fn = on_death;
+	orphan->look_again.fn = reap;
+	orphan->io.user = orphan->look_again.user = orphan;
+	orphans->first = orphan;
 	*process = OBI_PROCESS_NONE;
-	obi_io_set(loop, &stray->io, stray->process.pidfd, OB_READABLE);
+	obi_io_set(loop, &orphan->io, orphan->process.pidfd, OB_READABLE);
 }
 
-void obi_orphans_remove(struct obi_orphans *strays, const struct obi_procid *id)
+void obi_orphans_remove(struct obi_orphans *orphans, const struct obi_procid *id)
 {
-	for (struct obi_orphan *stray = strays->first; stray != NULL; stray = stray->next) {
-		if (obi_procid_equal(&stray->process.id, id)) {
-			forget(stray);
+	for (struct obi_orphan *orphan = orphans->first; orphan != NULL; orphan = orphan->next) {
+		if (obi_procid_equal(&orphan->process.id, id)) {
+			forget(orphan);
 			return;
 		}
 	}
 }
 
-void obi_orphans_free(struct obi_orphans *strays)
+void obi_orphans_free(struct obi_orphans *orphans)
 {
-	while (strays->first != NULL) {
-		forget(strays->first);
+	while (orphans->first != NULL) {
+		forget(orphans->first);
 	}
 }

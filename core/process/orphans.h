@@ -18,13 +18,13 @@ struct obi_orphans {
 
 /* Take over a process with its pidfd. It is only closed if it is no child of ours, or on the
  * default loop, which reaps by itself. */
-void obi_orphans_add(struct obi_orphans *strays, struct obi_loop *loop,
+void obi_orphans_add(struct obi_orphans *orphans, struct obi_loop *loop,
 		     struct obi_process *process);
 
 /* It has a supervisor again, which will reap it. */
-void obi_orphans_remove(struct obi_orphans *strays, const struct obi_procid *id);
+void obi_orphans_remove(struct obi_orphans *orphans, const struct obi_procid *id);
 
 /* Forget all of them; init reaps them after our end. */
-void obi_orphans_free(struct obi_orphans *strays);
+void obi_orphans_free(struct obi_orphans *orphans);
 
 #endif

@@ -136,6 +136,7 @@ static void run_seed(uint32_t seed)
 	bed.options.ready_timeout_ms = pick(2) == 0 ? 0 : -1;
 	bed.options.stop_timeout_ms = pick(2) == 0 ? 0 : -1;
 	bed.options.restart.max_restarts = (int32_t)pick(3);
+	bed.place.running = pick(2) == 0; /* a child of an earlier parent */
 	bed_make();
 	for (int i = 0; i < STEPS; i++) {
 		do_anything();
