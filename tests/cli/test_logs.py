@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What becomes of the output of children in `outboard run`: rows 85, 86 and 97."""
+"""What becomes of the output of children in `outboard run`: rows 85, 86, 97 and 108."""
 import json
 import os
 import time
@@ -57,7 +57,7 @@ class Logs(Case):
             run.record(lambda r: r["msg"] == "after")
             self.assertEqual(run.end(), OK)
 
-    def test_fault_97_a_prompt_is_seen(self):
+    def test_fault_108_a_prompt_is_seen(self):
         """It has no newline, and the child waits for an answer."""
         fifo = f"{self.dir}/fifo"
         os.mkfifo(fifo)
@@ -72,7 +72,7 @@ class Logs(Case):
         self.assertNotIn("partial", rest)
         self.assertEqual(run.end(), OK)
 
-    def test_fault_97_a_prompt_in_text_is_marked(self):
+    def test_fault_108_a_prompt_in_text_is_marked(self):
         self.write({"a": shell("printf 'password: '; exec sleep 1000")})
         run = self.run_it("--log-format", "text")
         deadline = time.monotonic() + PATIENCE
@@ -80,7 +80,7 @@ class Logs(Case):
             self.assertNotIn("password", line)
         self.assertEqual(run.end(), OK)
 
-    def test_fault_97_the_stream_is_shown(self):
+    def test_each_record_names_its_stream(self):
         self.write({"a": shell("echo a line; echo a complaint >&2; exec sleep 1000")})
         run = self.run_it()
         streams = {}

@@ -209,7 +209,7 @@ def write_faults():
     tests_of = [p for p in files(".c", ".py", ".sh") if re.match("tests/(?!source/)", p)]
     for path in tests_of:
         for name in re.findall(r"(?:fault|origin)_\d+_[a-z0-9]\w*", read(path)):
-            for kind, numbers in re.findall(r"(fault|origin)_((?:\d\d?_)*\d\d?)(?=_|$)", name):
+            for kind, numbers in re.findall(r"(fault|origin)_((?:(?:1\d\d|\d\d?)_)*(?:1\d\d|\d\d?))(?=_|$)", name):
                 for number in numbers.split("_"):
                     new.setdefault((kind, number), {}).setdefault(path, set()).add(name)
     for kind, number, row in rows(page):

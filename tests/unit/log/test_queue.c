@@ -310,6 +310,25 @@ static void fault_97_a_long_record_is_cut_to_fit_whatever_it_holds(void **state)
 	free(big);
 }
 
+/* The longest line that a reader delivers whole, with a queue of the default size. */
+static void fault_97_a_line_of_1_mib_is_whole(void **state)
+{
+	char *big = malloc(BIG);
+	(void)state;
+	assert_non_null(big);
+	memset(big, 'b', BIG);
+
+	for (int i = 0; i < 2; i++) {
+		open_queue(4 << 20, i == 0);
+		put("a", 1, big, BIG);
+		take();
+		struct ob_bytes batch = obi_log_queue_batch(&queue);
+		assert_true(batch.len > BIG);
+		assert_null(memmem(batch.data, batch.len, "truncated", 9));
+	}
+	free(big);
+}
+
 /* Behind other lines too, and others behind it. */
 static void fault_97_a_long_record_leaves_room_for_short_ones(void **state)
 {
@@ -387,6 +406,7 @@ int main(void)
 					    teardown),
 	    cmocka_unit_test_setup_teardown(fault_97_a_long_record_is_cut_to_fit_whatever_it_holds,
 					    setup, teardown),
+	    cmocka_unit_test_setup_teardown(fault_97_a_line_of_1_mib_is_whole, setup, teardown),
 	    cmocka_unit_test_setup_teardown(fault_97_a_long_record_leaves_room_for_short_ones,
 					    setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_cut_record_says_how_much_is_missing, setup, teardown),

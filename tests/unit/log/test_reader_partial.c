@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines that do not end: row 97. The waits are real. */
+/* Lines that do not end: row 108. The waits are real. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,7 +98,7 @@ static void is_seen(size_t i, uint32_t flags, const char *message)
 	assert_int_equal(seen[i].flags, flags);
 }
 
-static void fault_97_a_prompt_is_shown_after_a_second(void **state)
+static void fault_108_a_prompt_is_shown_after_a_second(void **state)
 {
 	int64_t before = obi_now_ms();
 	(void)state;
@@ -113,7 +113,7 @@ static void fault_97_a_prompt_is_shown_after_a_second(void **state)
 }
 
 /* A progress bar: a part every second, however often it writes. */
-static void fault_97_a_line_that_grows_is_shown_in_parts(void **state)
+static void fault_108_a_line_that_grows_is_shown_in_parts(void **state)
 {
 	(void)state;
 	put("one ");
@@ -242,9 +242,9 @@ static void the_last_words_of_a_dead_child_are_a_whole_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(fault_97_a_prompt_is_shown_after_a_second, setup,
+	    cmocka_unit_test_setup_teardown(fault_108_a_prompt_is_shown_after_a_second, setup,
 					    teardown),
-	    cmocka_unit_test_setup_teardown(fault_97_a_line_that_grows_is_shown_in_parts, setup,
+	    cmocka_unit_test_setup_teardown(fault_108_a_line_that_grows_is_shown_in_parts, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(a_record_behind_a_partial_line_is_a_record, setup,
 					    teardown),
