@@ -6,6 +6,7 @@
 #include "base/failpoint.h"
 #include "base/signal_names.h"
 #include "process/environ.h"
+#include "process/exec_limits.h"
 #include "process/spawn_child.h"
 #include "process/user.h"
 
@@ -214,9 +215,11 @@ static int code_of(const struct obi_spawn_child *child)
 /* The step that failed in the child. */
 static int tell_step(const struct obi_spawn_child *child, struct ob_error *reterr)
 {
-	const char *what[] = {"process group",	"signals",   "file descriptors", "limit",
-			      "user and group", "directory", "outboard.lock",	 "exec"};
+	const char *what[] = {"process group", "signals", "file descriptors",
+			      "outboard.lock", "limit",	  "user and group",
+			      "directory",     "exec"};
 	const char *name = "";
+	char blame[128] = "";
 	switch (child->step) {
 	case OBI_SPAWN_LIMIT:
 		name = child->limits[child->limit].name;
@@ -226,12 +229,13 @@ static int tell_step(const struct obi_spawn_child *child, struct ob_error *reter
 		break;
 	case OBI_SPAWN_EXEC:
 		name = child->file;
+		obi_exec_limits_blame(child, child->sys, blame, sizeof blame);
 		break;
 	default:
 		break;
 	}
-	return obi_fail(reterr, code_of(child), child->sys, "%s%s%s", what[child->step],
-			name[0] != '\0' ? " " : "", name);
+	return obi_fail(reterr, code_of(child), child->sys, "%s%s%s%s", what[child->step],
+			name[0] != '\0' ? " " : "", name, blame);
 }
 
 static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob_error *reterr)
@@ -246,7 +250,13 @@ static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob
 		close(process.pidfd);
 		return tell_step(child, reterr);
 	}
-	int r = obi_procid_of(process.pidfd, pid, &process.id, reterr);
+	int r = obi_exec_limits_await(child, &process, pid, reterr);
+	if (r < 0) {
+		obi_process_reap(&process);
+		close(process.pidfd);
+		return r;
+	}
+	r = obi_procid_of(process.pidfd, pid, &process.id, reterr);
 	if (r == OB_ENOENT) {
 		process.id.pid = pid; /* dead and reaped already, as its pidfd will show */
 		r = obi_boot_id(process.id.boot, reterr);

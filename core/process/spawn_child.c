@@ -147,14 +147,14 @@ BARE static bool take_step(struct obi_spawn_child *child, enum obi_spawn_step st
 		return set_signals();
 	case OBI_SPAWN_FILES:
 		return set_files(child);
+	case OBI_SPAWN_LOCK:
+		return sign_lock(child);
 	case OBI_SPAWN_LIMIT:
 		return set_limits(child);
 	case OBI_SPAWN_USER:
 		return set_user(child);
 	case OBI_SPAWN_CWD:
 		return set_cwd(child);
-	case OBI_SPAWN_LOCK:
-		return sign_lock(child);
 	case OBI_SPAWN_EXEC:
 		return syscall(SYS_execve, child->file, child->argv, child->envp) == 0;
 	}

@@ -9,14 +9,16 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+/* In this order. Limits come after all that they could hinder, such as a write under fsize, but
+ * before the change of the user, since only a privileged one may raise them. */
 enum obi_spawn_step {
 	OBI_SPAWN_GROUP = 0,
 	OBI_SPAWN_SIGNALS,
 	OBI_SPAWN_FILES,
+	OBI_SPAWN_LOCK,
 	OBI_SPAWN_LIMIT,
 	OBI_SPAWN_USER,
 	OBI_SPAWN_CWD,
-	OBI_SPAWN_LOCK,
 	OBI_SPAWN_EXEC
 };
 

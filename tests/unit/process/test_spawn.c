@@ -410,6 +410,73 @@ static void directory_umask_and_limits_are_set(void **unused)
 	umask(was);
 }
 
+/* The lock is signed although the child may not write to files. */
+static void fault_96_no_limit_kills_before_exec(void **unused)
+{
+	(void)unused;
+	const struct ob_rlimit limits[] = {{"fsize", 0, 0},
+					   {"cpu", 9, 9},
+					   {"nproc", 0, 0},
+					   {"core", 0, 0},
+					   {"nice", 0, 0},
+					   {"memlock", 0, 0},
+					   {0}};
+	struct ob_connector_options options = {.argv = SHELL("ulimit -f"), .limits = limits};
+	struct obi_process process;
+	char text[64] = "", path[] = "/tmp/outboard-lock-XXXXXX";
+	int out[2], lock = mkostemp(path, O_CLOEXEC);
+	assert_true(lock >= 0 && pipe2(out, O_CLOEXEC) == 0);
+	struct obi_spawn spawn = {.options = &options,
+				  .config_path = "/c",
+				  .out_fd = out[1],
+				  .err_fd = out[1],
+				  .lock_fd = lock};
+	assert_int_equal(obi_spawn(&spawn, &process, NULL), OB_OK);
+	assert_int_equal(end_of(&process).value, 0);
+	assert_int_equal(read(out[0], text, sizeof text - 1), 2);
+	assert_string_equal(text, "0\n");
+	assert_true(pread(lock, text, sizeof text - 1, 0) > 0);
+	close(lock);
+	close(out[0]);
+	close(out[1]);
+	unlink(path);
+}
+
+static void fault_96_a_limit_that_kills_in_exec_is_named(void **unused)
+{
+	(void)unused;
+	const struct {
+		struct ob_rlimit limits[3];
+		const char *blame;
+	} deadly[] = {{{{"as", 0, 0}}, "as"},
+		      {{{"as", 4096, UINT64_MAX}}, "as"},
+		      {{{"data", 0, 0}}, "data"},
+		      {{{"data", 0, 0}, {"as", UINT64_MAX, UINT64_MAX}}, "data"}};
+	for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
+		struct ob_connector_options options = {.argv = COMMAND("/bin/true"),
+						       .limits = deadly[i].limits};
+		char *text = scratch_text("starting outboard process: exec /bin/true: killed by "
+					  "signal 11 at once (limit %s)",
+					  deadly[i].blame);
+		expect_failure(&options, OB_EEXITED, 0, text);
+		free(text);
+	}
+}
+
+static void a_program_that_runs_and_dies_is_not_a_failure_of_exec(void **unused)
+{
+	(void)unused;
+	const struct ob_rlimit limits[] = {{"as", 1 << 30, 1 << 30}, {0}};
+	struct ob_connector_options options = {.argv = SHELL("sleep 0.1; kill -SEGV $$"),
+					       .limits = limits};
+	struct obi_spawn spawn = {.options = &options, .config_path = "/c", .lock_fd = -1};
+	struct obi_process process;
+	spawn.out_fd = spawn.err_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(obi_spawn(&spawn, &process, NULL), OB_OK);
+	assert_int_equal(end_of(&process).value, SIGSEGV);
+	close(spawn.out_fd);
+}
+
 static void stdin_is_dev_null_or_the_given_file(void **unused)
 {
 	(void)unused;
@@ -490,6 +557,9 @@ int main(void)
 	    cmocka_unit_test(lock_is_fd_3_and_signed),
 	    cmocka_unit_test(descriptors_may_have_any_number),
 	    cmocka_unit_test(directory_umask_and_limits_are_set),
+	    cmocka_unit_test(fault_96_no_limit_kills_before_exec),
+	    cmocka_unit_test(fault_96_a_limit_that_kills_in_exec_is_named),
+	    cmocka_unit_test(a_program_that_runs_and_dies_is_not_a_failure_of_exec),
 	    cmocka_unit_test(stdin_is_dev_null_or_the_given_file),
 	    cmocka_unit_test(user_and_group_of_the_parent_stay_unchanged),
 	    cmocka_unit_test(simultaneous_deaths_are_all_reported),
