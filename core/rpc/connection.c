@@ -474,9 +474,9 @@ bool obi_connection_carries(const struct obi_connection *conn, const struct ob_c
 	return call->calls == &conn->session.calls;
 }
 
-struct ob_identity obi_connection_identity(const struct obi_connection *conn)
+const struct ob_identity *obi_connection_identity(const struct obi_connection *conn)
 {
-	return obi_session_identity(&conn->session);
+	return &conn->session.identity;
 }
 
 bool obi_connection_is_open(const struct obi_connection *conn)

@@ -86,8 +86,8 @@ bool obi_connection_carries(const struct obi_connection *conn, const struct ob_c
 
 /* ---- The peer ---- */
 
-/* The identity that the peer has proved so far. Valid as long as the connection. */
-struct ob_identity obi_connection_identity(const struct obi_connection *conn);
+/* The identity that the peer has proved. Valid while the connection is open. */
+const struct ob_identity *obi_connection_identity(const struct obi_connection *conn);
 
 /* Whether any bytes have arrived. */
 bool obi_connection_has_heard(const struct obi_connection *conn);

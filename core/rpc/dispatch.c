@@ -88,7 +88,7 @@ static void on_supervise(struct obi_session *s, const struct ob_message *m)
 				 r == OB_ENOENT ? "another instance" : "not to be supervised");
 		return;
 	}
-	s->supervised = true;
+	s->identity.parent = true;
 	s->peer_is_ours = true;
 	obi_answer(s, &m->id, NULL, &yes);
 }
@@ -134,7 +134,7 @@ static void hand_over(struct obi_session *s, const struct ob_message *m)
 	memcpy(call->method, m->method.data, m->method.len);
 	call->method[m->method.len] = '\0';
 	call->params = m->params;
-	call->identity = obi_session_identity(s);
+	call->identity = s->identity;
 	if (s->setup.handler.fn != NULL) {
 		s->setup.handler.fn(s->setup.handler.user, call);
 	} else {

@@ -39,8 +39,27 @@ void obi_session_free(struct obi_session *s)
 	obi_arena_free(&s->arena);
 }
 
+static void set_identity(struct obi_session *s)
+{
+	const struct obi_handshake *auth = &s->auth;
+	s->identity = (struct ob_identity){
+	    .size = sizeof s->identity,
+	    .known = s->setup.peer.known,
+	    .uid = s->setup.peer.uid,
+	    .gid = s->setup.peer.gid,
+	    .pid = s->setup.peer.pid,
+	    .cid = s->setup.peer.cid,
+	    .subject = ob_bytes_of(auth->subject, auth->subject_len),
+	};
+	if (auth->setup != NULL && auth->setup->count > 0) {
+		s->identity.method =
+		    ob_bytes_text(auth->setup->mechanisms[auth->setup->count - 1].name);
+	}
+}
+
 void obi_session_open(struct obi_session *s)
 {
+	set_identity(s);
 	s->state = OBI_SESSION_OPEN;
 	s->codec_limits.message = s->setup.limits.message;
 	s->setup.events.opened(s->setup.events.user);
@@ -53,25 +72,6 @@ enum obi_handshake_progress obi_session_progress(const struct obi_session *s)
 	}
 	return s->auth.proved || s->auth.exchange != NULL ? OBI_PROGRESS_TALKING
 							  : OBI_PROGRESS_NONE;
-}
-
-struct ob_identity obi_session_identity(const struct obi_session *s)
-{
-	const struct obi_handshake *auth = &s->auth;
-	struct ob_identity who = {
-	    .size = sizeof who,
-	    .known = s->setup.peer.known,
-	    .uid = s->setup.peer.uid,
-	    .gid = s->setup.peer.gid,
-	    .pid = s->setup.peer.pid,
-	    .cid = s->setup.peer.cid,
-	    .subject = ob_bytes_of(auth->subject, auth->subject_len),
-	    .parent = s->supervised,
-	};
-	if (auth->setup != NULL && auth->setup->count > 0) {
-		who.method = ob_bytes_text(auth->setup->mechanisms[auth->setup->count - 1].name);
-	}
-	return who;
 }
 
 /* ---- The end ---- */

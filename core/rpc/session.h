@@ -70,10 +70,10 @@ struct obi_session {
 	bool peer_is_ours; /* completed outboard.auth, so it knows $/cancel and $/bye */
 	bool peer_bye;	   /* the peer sent $/bye */
 	bool said_bye;	   /* this side sent it: nothing new can be sent */
-	bool supervised;   /* the peer supervises this process */
 	uint64_t ignored;  /* messages that were dropped: replies to no call, and the like */
 	struct obi_buf in;
 	struct obi_buf out;
+	struct ob_identity identity; /* of the peer, once the session is OPEN */
 	size_t need; /* bytes that must be in the input before it makes sense to scan it again */
 	struct ob_scan scan;
 	struct ob_limits codec_limits;
@@ -97,9 +97,6 @@ void obi_session_free(struct obi_session *s);
  * mechanism counts as PROVEN before a record was opened, unless the same message was seen before:
  * it may be a replay. */
 enum obi_handshake_progress obi_session_progress(const struct obi_session *s);
-
-/* The identity that the peer has proved so far. Valid as long as the session. */
-struct ob_identity obi_session_identity(const struct obi_session *s);
 
 /* ---- Output ---- */
 

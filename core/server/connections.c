@@ -156,8 +156,8 @@ static int on_supervise(void *user, struct obi_connection *connection, struct ob
 	if (cs->instance != NULL && !ob_bytes_is(instance, cs->instance)) {
 		return OB_ENOENT;
 	}
-	struct ob_identity who = obi_connection_identity(connection);
-	if (!obi_permissions_supervise(&cs->permissions, &who)) {
+	const struct ob_identity *who = obi_connection_identity(connection);
+	if (!obi_permissions_supervise(&cs->permissions, who)) {
 		return OB_EPERM;
 	}
 	cs->parent = c;
