@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -179,20 +180,40 @@ static void zones_are_taken_in_either_form(void **state)
 
 /* ---- Happy eyeballs ---- */
 
-/* When the first family refuses, the second is tried at once. */
+static struct ob_dial *begin_dial(const struct bed *bed, const char *rest, struct ob_want *want)
+{
+	struct ob_stream_params params = {.size = sizeof params};
+	_Alignas(16) uint8_t memory[256];
+	struct ob_arena arena = {.next = memory, .end = memory + sizeof memory};
+	struct ob_uri uri;
+	struct ob_dial *dial = NULL;
+	char *text = scratch_text("tcp://%s", rest);
+	assert_int_equal(bed->host->parse_uri(text, &arena, &uri, NULL), OB_OK);
+	assert_int_equal(bed->ops->dial(bed->host, &uri, &params, &dial, want, NULL), OB_OK);
+	free(text);
+	return dial;
+}
+
+/* When the first family refuses, the second is tried at once: the dial never waits for the 250 ms
+ * to pass, but for an event of its sockets. */
 static void a_family_that_refuses_costs_no_time(void **state)
 {
 	struct bed *bed = *state;
 	struct ob_listener *listener = must_listen(bed, "127.0.0.1:0");
 	char *v4 = bound(bed, listener), *both = scratch_text("localhost:%d", port_of(v4));
-	int64_t took = INT64_MAX;
-	for (int tries = 0; took >= 200 && tries < 5;
-	     tries++) { /* a busy machine may be slow once */
-		int64_t begin = now_ms();
-		assert_works(bed, listener, both);
-		took = now_ms() - begin;
-	}
-	assert_true(took < 200);
+	struct ob_stream *stream = NULL;
+	struct ob_want want;
+	struct ob_dial *dial = begin_dial(bed, both, &want);
+	int rc;
+	do {
+		struct pollfd event = {.fd = want.fd, .events = POLLIN | POLLOUT};
+		assert_int_equal(poll(&event, 1, want.deadline < 0 ? 60000 : 0), 1);
+		rc = bed->ops->finish_dial(dial, 0, &stream, &want, NULL);
+	} while (rc == OB_EAGAIN);
+	assert_int_equal(rc, OB_OK);
+	bed->ops->dial_close(dial);
+	bed->ops->close(stream);
+	bed->ops->close(must_accept(bed, listener));
 	bed->ops->listener_close(listener);
 	free(v4);
 	free(both);
@@ -232,7 +253,7 @@ static void a_family_that_is_silent_costs_a_quarter_of_a_second(void **state)
 	int64_t begin = now_ms();
 	assert_works(bed, live, both);
 	int64_t took = now_ms() - begin;
-	assert_true(took >= 245 && took < 5000);
+	assert_true(took >= 245);
 	while (n > 0) {
 		close(full[--n]);
 	}
