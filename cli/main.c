@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/standard_fds.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 
@@ -64,6 +65,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	obi_standard_fds_fill();
 	int status = run(argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		obi_complain("writing the output: %s", strerror(errno));

@@ -13,6 +13,7 @@
 #include "base/uri.h"
 #include "base/error.h"
 #include "base/options.h"
+#include "base/standard_fds.h"
 #include "base/failpoint.h"
 #include "server/acceptor.h"
 #include "server/control.h"
@@ -234,6 +235,7 @@ int ob_server_open(const struct ob_server_options *options, ob_server **ret_serv
 	if (s == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
+	obi_standard_fds_fill();
 	s->lock_fd = s->acceptor.reserve_fd = s->stop_fd = -1;
 	pthread_mutex_init(&s->config_lock, NULL);
 	int r = obi_options_copy(&s->options, sizeof s->options, options, reterr);

@@ -62,7 +62,8 @@ struct ob_server_options {
 };
 
 /*
- * Read the config, ignore SIGPIPE and make the logger on stdout. Nothing listens yet. options may
+ * Read the config, ignore SIGPIPE and make the logger on stdout. Descriptors 0 to 2 that are
+ * closed become /dev/null. Nothing listens yet. options may
  * be NULL. OB_ENOENT: the process was not started as an outboard (there is no OUTBOARD_CONFIG), and
  * options.listen is not set.
  */

@@ -26,6 +26,11 @@ class Usage(unittest.TestCase):
     def test_version(self):
         self.assertRegex(outboard("--version").stdout, r"^outboard \d+\.\d+\.\d+\n$")
 
+    def test_closed_standard_descriptors_are_dev_null(self):
+        for closed in "<&-", ">&-", "2>&-", "<&- >&- 2>&-":
+            result = subprocess.run(["sh", "-c", f'exec "$0" --version {closed}', OUTBOARD], capture_output=True)
+            self.assertEqual(result.returncode, OK, closed)
+
     def test_misuse_is_2(self):
         for args in ([], ["nonsense"], ["--nonsense"], ["run"], ["run", "a", "b"], ["run", "--log-format", "xml", "x"],
                      ["run", "--log-format"], ["check"], ["plugin"], ["plugin", "nonsense"], ["stop"], ["start", "x"],
