@@ -28,10 +28,10 @@ static void on_log(void *user, const struct ob_log_record *record)
 	c->settings.options.on_log(c->settings.options.user_data, record);
 }
 
-static void on_link(void *user, struct obi_connection *link)
+static void on_connection(void *user, struct obi_connection *connection)
 {
 	struct ob_connector *c = user;
-	obi_peer_set_connection(c->peer, link);
+	obi_peer_set_connection(c->peer, connection);
 }
 
 static int on_token(void *user, const char *token, struct ob_error *reterr)
@@ -45,10 +45,10 @@ static void on_changed(void *user)
 {
 	struct ob_connector *c = user;
 	struct ob_status now;
-	if (c->sup == NULL) {
+	if (c->supervisor == NULL) {
 		return;
 	}
-	obi_supervisor_status(c->sup, &now);
+	obi_supervisor_status(c->supervisor, &now);
 	pthread_mutex_lock(&c->status_lock);
 	c->status = now;
 	c->status_at = obi_now_ms();
@@ -132,7 +132,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .listen_transport = c->listen_transport,
 	    .link = obi_endpoint_connection(c->rt, &c->endpoint),
 	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
-	    .events = {on_event, c->settings.options.on_log != NULL ? on_log : NULL, on_link,
+	    .events = {on_event, c->settings.options.on_log != NULL ? on_log : NULL, on_connection,
 		       on_token, on_changed, c},
 	};
 	setup.link.handler = obi_interfaces_handler(&c->interfaces);
@@ -144,7 +144,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	setup.link.check_owner = c->settings.options.connect == NULL;
 	setup.link.owner = c->settings.child_uid;
 	int r = make_place(c, &setup.place, reterr);
-	return r == OB_OK ? obi_supervisor_new(&setup, &c->sup, reterr) : r;
+	return r == OB_OK ? obi_supervisor_new(&setup, &c->supervisor, reterr) : r;
 }
 
 static int make_clients(struct ob_connector *c, struct ob_error *reterr)
@@ -162,7 +162,7 @@ static int make_clients(struct ob_connector *c, struct ob_error *reterr)
 static void free_connector(struct ob_connector *c)
 {
 	c->freeing = true;
-	obi_supervisor_free(c->sup);
+	obi_supervisor_free(c->supervisor);
 	obi_client_release(c->control);
 	obi_client_release(c->client);
 	obi_peer_unref(c->peer);
@@ -223,7 +223,7 @@ static int request_async(struct ob_connector *c, enum obi_life_event event, ob_d
 {
 	obi_enter(c->rt);
 	c->begun = true;
-	int r = obi_supervisor_request(c->sup, event, done, user, NULL, reterr);
+	int r = obi_supervisor_request(c->supervisor, event, done, user, NULL, reterr);
 	obi_leave(c->rt);
 	return r;
 }
@@ -239,14 +239,14 @@ static int begin_request(void *user, struct ob_error *reterr)
 {
 	struct blocking_request *b = user;
 	b->connector->begun = true;
-	return obi_supervisor_request(b->connector->sup, b->event, obi_blocking_done, &b->blocking,
-				      &b->id, reterr);
+	return obi_supervisor_request(b->connector->supervisor, b->event, obi_blocking_done,
+				      &b->blocking, &b->id, reterr);
 }
 
 static void abort_request(void *user, int code)
 {
 	struct blocking_request *b = user;
-	obi_supervisor_abort(b->connector->sup, b->id, code);
+	obi_supervisor_abort(b->connector->supervisor, b->id, code);
 }
 
 static int request(struct ob_connector *c, enum obi_life_event event, int64_t timeout_ms,
@@ -334,7 +334,7 @@ static void end_now(void *user)
 {
 	struct ob_connector *c = user;
 	obi_task_stop(&c->free_task);
-	obi_supervisor_kill(c->sup);
+	obi_supervisor_kill(c->supervisor);
 	free_connector(c);
 }
 

@@ -17,7 +17,7 @@ struct ob_connector {
 	struct ob_client *client;
 	struct ob_client *control;
 	struct obi_interfaces interfaces;
-	struct obi_supervisor *sup;
+	struct obi_supervisor *supervisor;
 	bool freeing;
 	bool begun; /* a request was made: interfaces can no longer be exposed */
 	struct obi_task free_task;

@@ -14,7 +14,7 @@
 void obi_authentication_begin(struct obi_session *s);
 
 /* Acceptor: handle a request before the session is OPEN. more: bytes have arrived behind it, which
- * is not allowed. Whatever is wrong, the peer is told no more than "refused". */
+ * is not allowed. Any error is sent to the peer as "refused" only. */
 void obi_authentication_request(struct obi_session *s, const struct ob_message *m, bool more);
 
 /* CONFIRMING: the first record of the dialer was opened. */

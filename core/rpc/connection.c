@@ -170,19 +170,20 @@ static void end_to_renew(struct obi_connection *conn)
 	}
 }
 
-bool obi_connection_end_if_worn(struct obi_connection *conn)
+bool obi_connection_renew_keys(struct obi_connection *conn)
 {
-	bool worn = obi_sealed_records_wear(&conn->session.records) != OBI_WEAR_NONE;
-	if (!worn || conn->draining || !obi_session_is_quiet(&conn->session)) {
+	bool due = obi_sealed_records_key_state(&conn->session.records) != OBI_KEYS_GOOD;
+	if (!due || conn->draining || !obi_session_is_quiet(&conn->session)) {
 		return false;
 	}
 	end_to_renew(conn);
 	return true;
 }
 
-static void end_if_spent(struct obi_connection *conn)
+static void end_if_exhausted(struct obi_connection *conn)
 {
-	if (!conn->draining && obi_sealed_records_wear(&conn->session.records) == OBI_WEAR_SPENT) {
+	if (!conn->draining &&
+	    obi_sealed_records_key_state(&conn->session.records) == OBI_KEYS_EXHAUSTED) {
 		end_to_renew(conn);
 	}
 }
@@ -215,7 +216,7 @@ static void on_flush(void *user)
 		obi_session_ended(&conn->session, &err);
 	} else {
 		watch(conn);
-		end_if_spent(conn);
+		end_if_exhausted(conn);
 	}
 	leave(conn);
 }

@@ -106,9 +106,9 @@ void obi_connection_close(struct obi_connection *conn, int code, const char *tex
  * ms. */
 void obi_connection_shutdown(struct obi_connection *conn, int64_t ms);
 
-/* Shut down for new keys, with the event `ending`, if the keys are worn and no call is in flight.
- * Returns whether it did. The connection must be open. */
-bool obi_connection_end_if_worn(struct obi_connection *conn);
+/* Shut down for new keys, with the event `ending`, if the keys are due to be renewed and no call is
+ * in flight. Returns whether it did. The connection must be open. */
+bool obi_connection_renew_keys(struct obi_connection *conn);
 
 /* Close without a callback, and free. Calls in flight end with code, OB_ECLOSED or OB_ECONNLOST.
  * conn may be NULL. */

@@ -181,17 +181,18 @@ void obi_sealed_records_wrote(struct obi_sealed_records *r, struct obi_buf *out,
 	r->count = 0;
 }
 
-/* The records that are left at SPENT must suffice for a full queue; with noise they carry 256 GiB.
+/* The records that are left at EXHAUSTED must suffice for a full queue; with noise they carry 256
+ * GiB.
  */
-enum obi_wear obi_sealed_records_wear(const struct obi_sealed_records *r)
+enum obi_key_state obi_sealed_records_key_state(const struct obi_sealed_records *r)
 {
 	uint64_t most = r->auth != NULL ? r->ops->records_max : 0;
 	uint64_t used = r->made > r->taken ? r->made : r->taken;
 	if (most == 0 || used < most - most / 4) {
-		return OBI_WEAR_NONE;
+		return OBI_KEYS_GOOD;
 	}
-	return r->made + most / 256 + 2 * OBI_SEALED_RECORDS_TOGETHER >= most ? OBI_WEAR_SPENT
-									      : OBI_WEAR_WORN;
+	return r->made + most / 256 + 2 * OBI_SEALED_RECORDS_TOGETHER >= most ? OBI_KEYS_EXHAUSTED
+									      : OBI_KEYS_RENEW;
 }
 
 /* ---- Input ---- */

@@ -71,14 +71,14 @@ bool obi_sealed_records_start(struct obi_buf *out);
 int obi_sealed_records_seal(struct obi_sealed_records *r, struct obi_buf *out,
 			    struct obi_pieces *ret, struct ob_error *reterr);
 
-enum obi_wear {
-	OBI_WEAR_NONE,
-	OBI_WEAR_WORN, /* new keys are needed as soon as no call is in flight */
-	OBI_WEAR_SPENT /* the records left are needed for the queue and for $/bye */
+enum obi_key_state {
+	OBI_KEYS_GOOD,
+	OBI_KEYS_RENEW,	   /* new keys are needed as soon as no call is in flight */
+	OBI_KEYS_EXHAUSTED /* the records left are needed for the queue and for $/bye */
 };
 
 /* How much the keys are used up, by the number of records that they may seal or open. */
-enum obi_wear obi_sealed_records_wear(const struct obi_sealed_records *r);
+enum obi_key_state obi_sealed_records_key_state(const struct obi_sealed_records *r);
 
 /* n bytes of the pieces were written. */
 void obi_sealed_records_wrote(struct obi_sealed_records *r, struct obi_buf *out, size_t n);

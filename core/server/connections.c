@@ -202,7 +202,7 @@ static bool update_rank(struct obi_server_connection *c)
 				     obi_now_ms());
 }
 
-/* Connections were read from since admission was last told their ranks. */
+/* The ranks in admission are old: connections were read from since. */
 static void update_ranks(struct obi_connections *cs)
 {
 	struct obi_admission_slot *slot = cs->admission.first;

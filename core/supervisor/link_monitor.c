@@ -178,7 +178,7 @@ static void on_beat(void *user)
 		return;
 	}
 	arm_beat(m);
-	if (obi_connection_end_if_worn(m->link)) {
+	if (obi_connection_renew_keys(m->link)) {
 		return;
 	}
 	if (m->waiting && late < o->health_interval_ms) {

@@ -16,7 +16,7 @@
 
 /* The plugin's: three quarters of them make a connection due for renewal; the last few are kept
  * for its end. */
-enum { RECORDS = 400, WORN = RECORDS * 3 / 4, BEAT_MS = 100 };
+enum { RECORDS = 400, RENEW_AT = RECORDS * 3 / 4, BEAT_MS = 100 };
 
 static char *before;
 
@@ -78,7 +78,7 @@ static void fault_47_worn_keys_are_replaced_when_it_is_quiet(void **state)
 	begin(&f);
 	int32_t pid = ob_connector_pid(f.connector);
 	for (int round = 0; round < 4; round++) {
-		for (int i = 0; i < WORN + 10; i++) {
+		for (int i = 0; i < RENEW_AT + 10; i++) {
 			family_call(&f, "echo", "[i]", i);
 		}
 		rest(&f);
@@ -105,7 +105,7 @@ static void fault_47_spent_keys_are_replaced_at_any_moment(void **state)
 			family_await_state(&f, OB_STATE_READY, OB_LINK_UP);
 		}
 	}
-	assert_true(failed > 0 && failed <= 2 * CALLS / WORN);
+	assert_true(failed > 0 && failed <= 2 * CALLS / RENEW_AT);
 	end(&f, pid);
 }
 
