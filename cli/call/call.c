@@ -23,6 +23,7 @@ struct call {
 	int64_t timeout_ms; /* 0: the default; negative: none */
 	bool allow_plaintext;
 	const char *target;
+	const char *state_path; /* NULL: beside the target */
 	const char *method;
 	const char *text; /* JSON; NULL: none */
 	struct obi_arena arena;
@@ -94,7 +95,7 @@ static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret
 static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **ret,
 			     struct ob_error *reterr)
 {
-	return ob_child_connect(rt, c->target, c->timeout_ms, NULL, ret, reterr);
+	return ob_child_connect(rt, c->target, c->state_path, c->timeout_ms, NULL, ret, reterr);
 }
 
 /* ---- The call ---- */
@@ -208,6 +209,8 @@ int obi_cmd_call(int argc, char **argv)
 	    {"allow-plaintext", NULL,
 	     "with --address: permit an unencrypted connection that others can reach",
 	     OBI_OPTION_FLAG, &c.allow_plaintext},
+	    {"state", "DIR", "state directory of TARGET, if it is not found beside it",
+	     OBI_OPTION_TEXT, &c.state_path},
 	    {"timeout", "D",
 	     "limit for connecting and calling, such as 500ms; default 30s, 0s none",
 	     OBI_OPTION_DURATION, &timeout_ms},

@@ -48,7 +48,7 @@ static void on_fault(void *user, const struct ob_fault *fault)
 static void check_data_path(const struct child *c, const char *root)
 {
 	static const char *const taken[] = {"", "/" OBI_ROOT_SOCKET, "/" OBI_ROOT_LOCK,
-					    "/" OBI_ROOT_RECORD};
+					    "/" OBI_ROOT_RECORD, "/.state"};
 	size_t len = strlen(root);
 	if (strncmp(c->options->data_path, root, len) != 0) {
 		return;

@@ -153,6 +153,22 @@ static void fill_data_path(struct obi_reading *r, const char *root,
 	child->data_path = path;
 }
 
+/* The parent's side lies in data_root, where the child's own directory may not be. */
+static void fill_state_path(struct obi_reading *r, const char *root,
+			    struct ob_connector_options *child)
+{
+	if (root == NULL || child->name == NULL) {
+		return;
+	}
+	size_t len = strlen(root) + sizeof "/.state/" + strlen(child->name);
+	char *path = obi_reading_alloc(r, len);
+	if (path != NULL) {
+		snprintf(path, len, "%s/.state/%s", strcmp(root, "/") == 0 ? "" : root,
+			 child->name);
+	}
+	child->state_path = path;
+}
+
 static int by_data_path(const void *a, const void *b)
 {
 	const struct ob_connector_options *one = *(const struct ob_connector_options *const *)a;
@@ -193,6 +209,7 @@ static void read_tree(struct obi_reading *r, const struct ob_value *tree,
 	}
 	for (uint32_t i = 0; i < config->count; i++) {
 		fill_data_path(r, config->data_root, &config->children[i]);
+		fill_state_path(r, config->data_root, &config->children[i]);
 	}
 	check_shared(r, config);
 }

@@ -16,8 +16,6 @@ struct obi_removed_child {
 	struct obi_removed_child *next;
 	struct obi_removed *removed;   /* NULL: forgotten */
 	struct obi_record_entry entry; /* in the arena of the root */
-	dev_t dev;		       /* of the data directory */
-	ino_t ino;
 	int32_t pid;
 	bool ending; /* on_done() follows; else it cannot be ended, and only the record has it */
 };
@@ -111,6 +109,12 @@ static void on_done(void *user, int result, const struct ob_error *err)
 	removed->on_done(removed->user);
 }
 
+static const char *state_path_of(const struct obi_removed_child *child, char path[PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "%s/.state/%s", child->removed->root->path, child->entry.name);
+	return path;
+}
+
 static int begin_ending(struct obi_removed_child *child, struct ob_error *reterr)
 {
 	struct obi_removed *removed = child->removed;
@@ -121,8 +125,10 @@ static int begin_ending(struct obi_removed_child *child, struct ob_error *reterr
 							 child->entry.stop_timeout_ms,
 						     .on_log = on_log,
 						     .user_data = child};
-	int r = ob_child_end_async(removed->rt, child->entry.data_path, &options, on_done, child,
-				   reterr);
+	char state_path[PATH_SIZE];
+	int r =
+	    ob_child_end_async(removed->rt, child->entry.data_path,
+			       state_path_of(child, state_path), &options, on_done, child, reterr);
 	if (r < 0) {
 		return r;
 	}
@@ -141,22 +147,28 @@ static int begin_ending(struct obi_removed_child *child, struct ob_error *reterr
 
 /* ---- Finding ---- */
 
-static bool is_member(const struct obi_removed *removed, const struct stat *st)
+/* Whether the paths lead to one directory; one that is missing has only its name. */
+static bool is_same_directory(const char *a, const char *b)
 {
-	for (uint32_t i = 0; i < removed->members->count; i++) {
-		struct stat own;
-		if (stat(removed->members->list[i].options->data_path, &own) == 0 &&
-		    own.st_dev == st->st_dev && own.st_ino == st->st_ino) {
-			return true;
-		}
+	struct stat one, other;
+	if (stat(a, &one) < 0 || stat(b, &other) < 0) {
+		return strcmp(a, b) == 0;
 	}
-	return false;
+	return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
-static bool is_known(const struct obi_removed *removed, const struct stat *st)
+/* A name is one child, since it has one state directory. */
+static bool is_member(const struct obi_removed *removed, const struct obi_record_entry *entry)
+{
+	const struct obi_member *member =
+	    obi_members_find(removed->members, ob_bytes_text(entry->name));
+	return member != NULL && is_same_directory(member->options->data_path, entry->data_path);
+}
+
+static bool is_known(const struct obi_removed *removed, const char *name)
 {
 	for (const struct obi_removed_child *c = removed->first; c != NULL; c = c->next) {
-		if (c->dev == st->st_dev && c->ino == st->st_ino) {
+		if (strcmp(c->entry.name, name) == 0) {
 			return true;
 		}
 	}
@@ -167,35 +179,37 @@ static bool is_known(const struct obi_removed *removed, const struct stat *st)
 static int end_child(struct obi_removed_child *child, bool *ret_lives, struct ob_error *reterr)
 {
 	struct ob_status status = {.size = sizeof status};
-	int r = ob_child_status(NULL, child->entry.data_path, NULL, &status, NULL, reterr);
+	char path[PATH_SIZE];
+	const char *state_path = state_path_of(child, path);
+	int r =
+	    ob_child_status(NULL, child->entry.data_path, state_path, NULL, &status, NULL, reterr);
 	if (r < 0) {
 		return r;
 	}
 	child->pid = status.pid;
 	*ret_lives = status.pid != 0;
 	return *ret_lives ? begin_ending(child, reterr)
-			  : ob_child_end(child->removed->rt, child->entry.data_path, NULL, 0, NULL,
-					 reterr);
+			  : ob_child_end(child->removed->rt, child->entry.data_path, state_path,
+					 NULL, 0, NULL, reterr);
 }
 
 /* A directory that may be that of a removed child. One that cannot be ended stays in the record. */
 static void consider(struct obi_removed *removed, const struct obi_record_entry *entry)
 {
 	struct ob_error err = {0};
-	struct stat st;
+	char state_path[PATH_SIZE];
 	bool lives = false;
-	if (stat(entry->data_path, &st) < 0 || is_member(removed, &st) || is_known(removed, &st)) {
+	snprintf(state_path, sizeof state_path, "%s/.state/%s", removed->root->path, entry->name);
+	if (is_member(removed, entry) || is_known(removed, entry->name) ||
+	    !ob_child_exists(entry->data_path, state_path)) {
 		return;
 	}
 	struct obi_removed_child *child = calloc(1, sizeof *child);
 	if (child == NULL) {
 		return;
 	}
-	*child = (struct obi_removed_child){.next = removed->first,
-					    .removed = removed,
-					    .entry = *entry,
-					    .dev = st.st_dev,
-					    .ino = st.st_ino};
+	*child =
+	    (struct obi_removed_child){.next = removed->first, .removed = removed, .entry = *entry};
 	removed->first = child;
 	if (end_child(child, &lives, &err) < 0) {
 		obi_run_log(removed->log, entry->name, OB_LOG_WARN,
@@ -213,7 +227,7 @@ static void consider_directory(struct obi_removed *removed, const char *name)
 	char path[PATH_SIZE];
 	int n = snprintf(path, sizeof path, "%s/%s", removed->root->path, name);
 	if (n < 0 || (size_t)n >= sizeof path || !obi_name_is_child(ob_bytes_text(name)) ||
-	    !ob_child_exists(path)) {
+	    obi_members_find(removed->members, ob_bytes_text(name)) != NULL) {
 		return;
 	}
 	const struct obi_record_entry entry = {.name = obi_arena_text(arena, name, strlen(name)),
@@ -231,7 +245,9 @@ int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr)
 	for (const struct obi_record_entry *e = removed->root->record; e != NULL; e = e->next) {
 		consider(removed, e);
 	}
-	DIR *dir = opendir(removed->root->path);
+	char states[PATH_SIZE];
+	snprintf(states, sizeof states, "%s/.state", removed->root->path);
+	DIR *dir = opendir(states);
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		consider_directory(removed, entry->d_name);
 	}

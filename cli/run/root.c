@@ -20,7 +20,7 @@ enum { RECORD_MAX = 16 << 20 };
 /* ---- The directory and its lock ---- */
 
 /* Make the directory and those above it, with mode 0700. */
-static int make_dirs(const char *path, struct ob_error *reterr)
+static int make_dirs(const char *path, mode_t mode, struct ob_error *reterr)
 {
 	char *copy = strdup(path);
 	if (copy == NULL) {
@@ -32,7 +32,10 @@ static int make_dirs(const char *path, struct ob_error *reterr)
 		at += strcspn(at, "/");
 		char was = *at;
 		*at = '\0';
-		sys = mkdir(copy, 0700) == 0 || errno == EEXIST ? 0 : errno;
+		bool made = mkdir(copy, mode) == 0;
+		sys = made || errno == EEXIST ? 0 : errno;
+		/* The umask must not close it to those it is made for. */
+		sys = made && chmod(copy, mode) < 0 ? errno : sys;
 		*at = was;
 	}
 	free(copy);
@@ -92,9 +95,9 @@ static int take_lock(struct obi_root *root, struct ob_error *reterr)
 	return OB_OK;
 }
 
-static int open_root(struct obi_root *root, struct ob_error *reterr)
+static int open_root(struct obi_root *root, mode_t mode, struct ob_error *reterr)
 {
-	int r = make_dirs(root->path, reterr);
+	int r = make_dirs(root->path, mode, reterr);
 	if (r < 0) {
 		return r;
 	}
@@ -111,12 +114,12 @@ static int open_root(struct obi_root *root, struct ob_error *reterr)
 	return r;
 }
 
-int obi_root_open(const char *path, struct obi_root *ret, struct ob_error *reterr)
+int obi_root_open(const char *path, bool shared, struct obi_root *ret, struct ob_error *reterr)
 {
 	*ret = OBI_ROOT_NONE;
 	ret->path = path;
 	obi_arena_init(&ret->arena, RECORD_MAX);
-	int r = open_root(ret, reterr);
+	int r = open_root(ret, shared ? 0711 : 0700, reterr);
 	if (r < 0) {
 		obi_root_close(ret);
 	}

@@ -30,9 +30,10 @@ struct obi_root {
 
 #define OBI_ROOT_NONE ((struct obi_root){.fd = -1, .lock = -1})
 
-/* Open data_root, make it if it does not exist, lock it and read the record. OB_EBUSY: another
- * `outboard run` holds the lock. */
-int obi_root_open(const char *path, struct obi_root *ret, struct ob_error *reterr);
+/* Open data_root, make it if it does not exist, lock it and read the record. shared: children of
+ * other users must be able to pass through what is made. OB_EBUSY: another `outboard run` holds the
+ * lock. */
+int obi_root_open(const char *path, bool shared, struct obi_root *ret, struct ob_error *reterr);
 void obi_root_close(struct obi_root *root);
 
 /* Write the record: a later `outboard run` ends the children in it that its config lacks. */

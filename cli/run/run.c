@@ -116,10 +116,21 @@ static int begin_children(struct run *run, struct ob_error *reterr)
 	return r;
 }
 
+static bool has_other_users(const struct obi_run_config *config)
+{
+	bool found = false;
+	for (uint32_t i = 0; i < config->count; i++) {
+		found = found || config->children[i].user != NULL;
+	}
+	return found;
+}
+
 static int begin(struct run *run, struct ob_error *reterr)
 {
 	int r = watch_signals(run, reterr);
-	r = r == OB_OK ? obi_root_open(run->config.data_root, &run->root, reterr) : r;
+	r = r == OB_OK ? obi_root_open(run->config.data_root, has_other_users(&run->config),
+				       &run->root, reterr)
+		       : r;
 	if (r < 0) {
 		return obi_wrap(reterr, "%s: data_root: %s", run->file, run->config.data_root);
 	}

@@ -32,7 +32,7 @@ static void ask(ob_runtime *rt, struct obi_row *row)
 	struct ob_status *status = &row->status;
 	struct ob_error err = {0};
 	ob_client *client;
-	int r = ob_child_connect(rt, row->data_path, ASK_MS, NULL, &client, &err);
+	int r = ob_child_connect(rt, row->data_path, row->state_path, ASK_MS, NULL, &client, &err);
 	if (r == OB_OK) {
 		ask_client(status, client);
 		ob_client_free(client);
@@ -47,8 +47,8 @@ static void ask(ob_runtime *rt, struct obi_row *row)
 int obi_status_probe(ob_runtime *rt, const struct ob_connector_options *options,
 		     struct obi_row *row, struct ob_error *reterr)
 {
-	int r =
-	    ob_child_status(rt, row->data_path, options, &row->status, &row->supervised, reterr);
+	int r = ob_child_status(rt, row->data_path, row->state_path, options, &row->status,
+				&row->supervised, reterr);
 	if (r == OB_OK && row->status.pid != 0) {
 		ask(rt, row);
 	}

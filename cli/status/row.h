@@ -9,8 +9,9 @@ struct obi_row {
 	struct obi_row *next;
 	const char *name;
 	const char *data_path;
-	bool supervised;   /* a parent supervises it */
-	bool link_unknown; /* the child was not asked */
+	const char *state_path; /* NULL: beside the data directory */
+	bool supervised;	/* a parent supervises it */
+	bool link_unknown;	/* the child was not asked */
 	struct ob_status status;
 };
 

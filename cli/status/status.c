@@ -26,7 +26,8 @@ enum { ROWS_MEMORY = 256 << 20, PATH_SIZE = 4096 };
 struct asking {
 	struct obi_arena arena;
 	struct obi_rows rows;
-	ob_runtime *rt; /* with the plugin path of the config */
+	ob_runtime *rt;		/* with the plugin path of the config */
+	const char *state_path; /* of one child's directory; NULL: beside it */
 	int exit_status;
 };
 
@@ -79,7 +80,8 @@ static int ask_supervisor(struct asking *a, const char *root, bool *ret_runs,
 
 /* missing_ok: a child without a directory was never started, and is idle. */
 static void ask_directory(struct asking *a, const char *name, const char *path,
-			  const struct ob_connector_options *options, bool missing_ok)
+			  const char *state_path, const struct ob_connector_options *options,
+			  bool missing_ok)
 {
 	struct ob_error err = {0};
 	struct obi_row *row = obi_rows_add(&a->rows, &a->arena.ob);
@@ -89,6 +91,7 @@ static void ask_directory(struct asking *a, const char *name, const char *path,
 	}
 	row->name = name_copy;
 	row->data_path = path_copy;
+	row->state_path = state_path != NULL ? copy(a, state_path) : NULL;
 	int r = obi_status_probe(a->rt, options, row, &err);
 	if (r < 0 && !(r == OB_ENOENT && missing_ok)) {
 		give_up(a, path, &err);
@@ -103,17 +106,21 @@ static bool has_file(const char *dir, const char *name)
 	return n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0;
 }
 
-static bool is_shown(const struct asking *a, const char *path)
+/* Each name has one state directory in a data_root, so a name is one child. */
+static bool is_shown(const struct asking *a, const char *name)
 {
-	struct stat one, other;
 	for (const struct obi_row *row = a->rows.first; row != NULL; row = row->next) {
-		if (row->data_path != NULL && stat(path, &one) == 0 &&
-		    stat(row->data_path, &other) == 0 && one.st_dev == other.st_dev &&
-		    one.st_ino == other.st_ino) {
+		if (row->name != NULL && strcmp(row->name, name) == 0) {
 			return true;
 		}
 	}
 	return false;
+}
+
+static bool state_path_of(const char *root, const char *name, char path[PATH_SIZE])
+{
+	int n = snprintf(path, PATH_SIZE, "%s/.state/%s", root, name);
+	return n > 0 && n < PATH_SIZE;
 }
 
 static void ask_record(struct asking *a, const char *root)
@@ -125,27 +132,35 @@ static void ask_record(struct asking *a, const char *root)
 	}
 	for (const struct obi_record_entry *e = obi_root_read(fd, st.st_uid, &a->arena); e != NULL;
 	     e = e->next) {
-		if (!is_shown(a, e->data_path)) {
-			ask_directory(a, e->name, e->data_path, NULL, true);
+		char state_path[PATH_SIZE];
+		if (state_path_of(root, e->name, state_path)) {
+			ask_directory(a, e->name, e->data_path, state_path, NULL, true);
 		}
 	}
 	close(fd);
 }
 
-/* The children of a data_root: those in the record, and those whose directories are in it. */
+static void ask_unrecorded(struct asking *a, const char *root, const char *name)
+{
+	char path[PATH_SIZE], state_path[PATH_SIZE];
+	int n = snprintf(path, sizeof path, "%s/%s", root, name);
+	if (n > 0 && (size_t)n < sizeof path && obi_name_is_child(ob_bytes_text(name)) &&
+	    state_path_of(root, name, state_path) && !is_shown(a, name) &&
+	    ob_child_exists(path, state_path)) {
+		ask_directory(a, name, path, state_path, NULL, false);
+	}
+}
+
+/* The children of a data_root: those of the record, and all that have a state directory. */
 static void ask_root(struct asking *a, const char *root)
 {
+	char states[PATH_SIZE];
 	struct dirent **entries;
 	ask_record(a, root);
-	int count = scandir(root, &entries, NULL, alphasort);
+	snprintf(states, sizeof states, "%s/.state", root);
+	int count = scandir(states, &entries, NULL, alphasort);
 	for (int i = 0; i < count; i++) {
-		char path[PATH_SIZE];
-		const char *name = entries[i]->d_name;
-		int n = snprintf(path, sizeof path, "%s/%s", root, name);
-		if (n > 0 && (size_t)n < sizeof path && obi_name_is_child(ob_bytes_text(name)) &&
-		    ob_child_exists(path) && !is_shown(a, path)) {
-			ask_directory(a, name, path, NULL, false);
-		}
+		ask_unrecorded(a, root, entries[i]->d_name);
 		free(entries[i]);
 	}
 	if (count >= 0) {
@@ -177,7 +192,7 @@ static void ask_config(struct asking *a, const char *path)
 	}
 	for (uint32_t i = 0; r == OB_OK && !runs && i < config.count; i++) {
 		const struct ob_connector_options *o = &config.children[i];
-		ask_directory(a, o->name, o->data_path, o, true);
+		ask_directory(a, o->name, o->data_path, o->state_path, o, true);
 	}
 	obi_run_config_free(&config);
 	obi_faults_free(&faults);
@@ -200,8 +215,8 @@ static void ask_root_or_child(struct asking *a, const char *path)
 		if (r == OB_OK && !runs) {
 			ask_root(a, path);
 		}
-	} else if (r == OB_OK && ob_child_exists(path)) {
-		ask_directory(a, last_part(path), path, NULL, false);
+	} else if (r == OB_OK && ob_child_exists(path, a->state_path)) {
+		ask_directory(a, last_part(path), path, a->state_path, NULL, false);
 	} else if (r == OB_OK) {
 		r = obi_fail(&err, OB_EINVAL, 0,
 			     "neither a child's data directory nor a data_root");
@@ -300,6 +315,26 @@ static void print_json(struct asking *a)
 	}
 }
 
+/* named: the two targets that options may name, or NULL. */
+static void ask_all(struct asking *a, const char *const named[2], const struct obi_words *words)
+{
+	int count = 0;
+	for (size_t i = 0; i < 2; i++) {
+		if (named[i] != NULL) {
+			ask_target(a, named[i]);
+			count++;
+		}
+	}
+	for (int i = 0; i < words->count; i++) {
+		ask_target(a, words->items[i]);
+		count++;
+	}
+	if (count == 0) {
+		obi_complain("status: a CONFIG or a DATA_DIR is required");
+		a->exit_status = OBI_EXIT_USAGE;
+	}
+}
+
 static const char about[] =
     "Shows the state of children. CONFIG is the config file of \"outboard run\": its supervisor "
     "is\n"
@@ -308,11 +343,12 @@ static const char about[] =
 
 int obi_cmd_status(int argc, char **argv)
 {
-	const char *config = NULL, *root = NULL;
+	const char *config = NULL, *root = NULL, *state = NULL;
 	bool json = false;
 	const struct obi_option options[] = {
 	    {"config", "CONFIG", "the same as CONFIG", OBI_OPTION_TEXT, &config},
 	    {"data-root", "DIR", "the same as DATA_DIR", OBI_OPTION_TEXT, &root},
+	    {"state", "DIR", "state directory of the child in DATA_DIR", OBI_OPTION_TEXT, &state},
 	    {"json", NULL, "print a JSON array of objects", OBI_OPTION_FLAG, &json},
 	    {0},
 	};
@@ -327,20 +363,11 @@ int obi_cmd_status(int argc, char **argv)
 	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
 		return status;
 	}
-	const char *named[] = {config, root};
 	obi_arena_init(&a.arena, ROWS_MEMORY);
-	for (size_t i = 0; i < 2; i++) {
-		if (named[i] != NULL) {
-			ask_target(&a, named[i]);
-		}
-	}
-	for (int i = 0; i < words.count; i++) {
-		ask_target(&a, words.items[i]);
-	}
-	if (config == NULL && root == NULL && words.count == 0) {
-		obi_complain("status: a CONFIG or a DATA_DIR is required");
-		a.exit_status = OBI_EXIT_USAGE;
-	} else if (a.rows.first != NULL || a.exit_status == OBI_EXIT_OK) {
+	a.state_path = state;
+	const char *named[] = {config, root};
+	ask_all(&a, named, &words);
+	if (a.rows.first != NULL || a.exit_status == OBI_EXIT_OK) {
 		json ? print_json(&a) : print_table(&a);
 	}
 	obi_arena_free(&a.arena);

@@ -2,22 +2,15 @@
 /* Clients of a child that its files lead to. */
 #include <outboard/child.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "api/child_directory.h"
 #include "api/endpoint.h"
 #include "base/error.h"
 #include "base/string_list.h"
-#include "files/statefile.h"
-
-/* A unix address of a path of PATH_MAX, each byte percent-encoded. */
-enum { ADDRESS_MAX = 3 * 4096 + 16 };
 
 /* What leads to the child; the options borrow from the rest. */
 struct target {
-	struct ob_config config;
-	char address[ADDRESS_MAX];
+	struct obi_child_directory dir;
+	struct ob_config config; /* the child's own word, where there is no state for us */
 	char **auth;
 	struct ob_client_options options;
 };
@@ -26,32 +19,64 @@ static void clear(struct target *t)
 {
 	ob_config_clear(&t->config);
 	obi_string_list_free(t->auth);
+	obi_child_directory_close(&t->dir);
 }
 
-/* Where the parent dials it, if a parent ever did; else where the child says that it listens. */
-static void find_address(const struct obi_datadir *dir, struct target *t)
+static const char *text_or_null(const char *text)
 {
-	struct obi_statefile state;
-	bool known =
-	    obi_statefile_read(dir, &state, NULL) == OB_OK && state.address[0] != '\0' &&
-	    strlen(state.address) < sizeof state.address - 1; /* a longer one is cut there */
-	const char *said = t->config.rpc_addr != NULL && t->config.ready ? t->config.rpc_addr : "";
-	snprintf(t->address, sizeof t->address, "%s", known ? state.address : said);
+	return text[0] != '\0' ? text : NULL;
 }
 
-static int read_directory(const struct obi_datadir *dir, struct target *t, struct ob_error *reterr)
+/* What the parent saved. */
+static int believe_state(struct target *t, struct ob_error *reterr)
 {
-	int r = obi_datadir_read_config(dir, &t->config, reterr);
+	const struct obi_statefile *state = &t->dir.state;
+	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
+	struct obi_procid known = obi_statefile_procid(state);
+	int r = obi_statedir_probe(&t->dir.state_dir, &known, &runner, reterr);
+	bool lives = runner.alive || runner.held;
+	obi_process_close(&runner.process);
+	if (r < 0) {
+		return r;
+	}
+	if (!lives) {
+		return obi_fail(reterr, OB_EDOWN, 0, "%s: no child is running",
+				t->dir.state_dir.path);
+	}
+	if (state->address[0] == '\0') {
+		return obi_fail(reterr, OB_EDOWN, 0, "%s: the child is not ready",
+				t->dir.state_dir.path);
+	}
+	t->options.address = state->address;
+	t->options.codec = text_or_null(state->codec);
+	t->options.token = text_or_null(state->token);
+	t->options.transport = text_or_null(state->transport);
+	t->options.allow_plaintext = state->allow_plaintext; /* what its parent allows */
+	t->auth = state->auth[0] != '\0' ? obi_string_list_split(state->auth, ',') : NULL;
+	return state->auth[0] == '\0' || t->auth != NULL
+		   ? OB_OK
+		   : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+}
+
+/* What the child wrote, for its own user. */
+static int believe_child(struct target *t, struct ob_error *reterr)
+{
+	const char *path = t->dir.data.path;
+	int r = obi_datadir_read_config(&t->dir.data, &t->config, reterr);
 	if (r == OB_ENOENT) {
-		return obi_fail(reterr, OB_EDOWN, 0, "%s: no child is running", dir->path);
+		return obi_fail(reterr, OB_EDOWN, 0, "%s: no child is running", path);
 	}
 	if (r < 0) {
 		return r;
 	}
-	find_address(dir, t);
-	if (t->address[0] == '\0') {
-		return obi_fail(reterr, OB_EDOWN, 0, "%s: the child is not ready", dir->path);
+	if (t->config.rpc_addr == NULL || !t->config.ready) {
+		return obi_fail(reterr, OB_EDOWN, 0, "%s: the child is not ready", path);
 	}
+	t->options.address = t->config.rpc_addr;
+	t->options.codec = t->config.codec;
+	t->options.token = t->config.token;
+	t->options.transport = t->config.transport;
+	t->options.allow_plaintext = t->config.allow_plaintext;
 	t->auth = t->config.auth != NULL ? obi_string_list_split(t->config.auth, ',') : NULL;
 	return t->config.auth == NULL || t->auth != NULL
 		   ? OB_OK
@@ -59,40 +84,36 @@ static int read_directory(const struct obi_datadir *dir, struct target *t, struc
 }
 
 /* On failure *t needs no clear(). */
-static int find_target(struct ob_runtime *rt, const char *data_path, int64_t timeout_ms,
-		       struct target *t, struct ob_error *reterr)
+static int find_target(struct ob_runtime *rt, const char *data_path, const char *state_path,
+		       int64_t timeout_ms, struct target *t, struct ob_error *reterr)
 {
-	struct obi_datadir dir = OBI_DATADIR_NONE;
-	t->config = (struct ob_config){.size = sizeof t->config};
-	t->auth = NULL;
-	int r = obi_child_directory_open(data_path, &dir, reterr);
-	r = r == OB_OK ? read_directory(&dir, t, reterr) : r;
-	obi_enter(rt);
-	t->options = (struct ob_client_options){
-	    .size = sizeof t->options,
-	    .address = t->address,
-	    .codec = t->config.codec,
-	    .auth = (const char *const *)t->auth,
-	    .token = t->config.token,
-	    .connect_timeout_ms = timeout_ms,
-	    .allow_plaintext = t->config.allow_plaintext, /* what its parent allows */
-	    .allowed_uid = dir.uid,
-	    .transport =
-		r == OB_OK ? obi_endpoint_transport_of(rt, t->config.transport, t->address) : NULL,
-	};
-	obi_leave(rt);
-	obi_datadir_close(&dir);
+	*t = (struct target){
+	    .config = {.size = sizeof t->config},
+	    .options = {.size = sizeof t->options, .connect_timeout_ms = timeout_ms}};
+	int r = obi_child_directory_open(data_path, state_path, &t->dir, reterr);
+	if (r < 0) {
+		return r;
+	}
+	r = t->dir.state_dir.fd >= 0 ? believe_state(t, reterr) : believe_child(t, reterr);
 	if (r < 0) {
 		clear(t);
+		return r;
 	}
-	return r;
+	t->options.auth = (const char *const *)t->auth;
+	t->options.allowed_uid = t->dir.believed_uid;
+	obi_enter(rt);
+	t->options.transport =
+	    obi_endpoint_transport_of(rt, t->options.transport, t->options.address);
+	obi_leave(rt);
+	return OB_OK;
 }
 
-int ob_child_connect(ob_runtime *rt, const char *data_path, int64_t timeout_ms, ob_cancel *cancel,
-		     ob_client **ret_client, struct ob_error *reterr)
+int ob_child_connect(ob_runtime *rt, const char *data_path, const char *state_path,
+		     int64_t timeout_ms, ob_cancel *cancel, ob_client **ret_client,
+		     struct ob_error *reterr)
 {
 	struct target t;
-	int r = find_target(rt, data_path, timeout_ms, &t, reterr);
+	int r = find_target(rt, data_path, state_path, timeout_ms, &t, reterr);
 	if (r == OB_OK) {
 		r = ob_client_connect(rt, &t.options, cancel, ret_client, reterr);
 		clear(&t);
@@ -100,11 +121,12 @@ int ob_child_connect(ob_runtime *rt, const char *data_path, int64_t timeout_ms, 
 	return r;
 }
 
-int ob_child_connect_async(ob_runtime *rt, const char *data_path, int64_t timeout_ms,
-			   ob_client_fn *done, void *user, struct ob_error *reterr)
+int ob_child_connect_async(ob_runtime *rt, const char *data_path, const char *state_path,
+			   int64_t timeout_ms, ob_client_fn *done, void *user,
+			   struct ob_error *reterr)
 {
 	struct target t;
-	int r = find_target(rt, data_path, timeout_ms, &t, reterr);
+	int r = find_target(rt, data_path, state_path, timeout_ms, &t, reterr);
 	if (r == OB_OK) {
 		r = ob_client_connect_async(rt, &t.options, done, user, reterr);
 		clear(&t);

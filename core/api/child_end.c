@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "files/fifo.h"
-#include "files/statefile.h"
 #include "log/reader.h"
 
 enum { STOP_TIMEOUT_MS = 10000 };
@@ -18,9 +17,7 @@ enum { STOP_TIMEOUT_MS = 10000 };
 struct ending {
 	struct ob_runtime *rt;
 	struct ob_child_end_options options;
-	struct obi_datadir dir;
-	struct obi_statefile state;
-	bool recorded; /* the directory has a state file */
+	struct obi_child_directory dir;
 	struct obi_process process;
 	struct obi_io death;
 	struct obi_timer patience;
@@ -43,7 +40,7 @@ static void free_ending(struct ending *e)
 		obi_fifo_close(&e->pipes[i]);
 	}
 	obi_process_close(&e->process);
-	obi_datadir_close(&e->dir);
+	obi_child_directory_close(&e->dir);
 	free(e);
 }
 
@@ -53,7 +50,7 @@ static void finish(struct ending *e, int result)
 	void *user = e->user;
 	struct ob_error err;
 	if (result < 0) {
-		(void)obi_fail(&err, result, 0, "ending the child of %s: %s", e->dir.path,
+		(void)obi_fail(&err, result, 0, "ending the child of %s: %s", e->dir.state_dir.path,
 			       result == OB_ETIMEDOUT ? "it has not ended in time" : "canceled");
 	}
 	free_ending(e);
@@ -77,17 +74,21 @@ static void on_runtime_end(void *user)
 /* Leave the directory as a connector leaves it after a stop. A failure stays one. */
 static void tidy(struct ending *e, const struct obi_exit *last_exit)
 {
-	obi_datadir_clean(&e->dir, true);
-	if (!e->recorded) {
+	struct obi_statefile *state = &e->dir.state;
+	if (e->dir.data.fd >= 0) {
+		obi_datadir_clean(&e->dir.data, true);
+	}
+	if (!e->dir.has_state) {
 		return;
 	}
-	if (e->state.state != OB_STATE_FAILED) {
-		e->state.state = OB_STATE_STOPPED;
+	if (state->state != OB_STATE_FAILED) {
+		state->state = OB_STATE_STOPPED;
 	}
-	e->state.desired = OBI_DESIRED_STOPPED;
-	e->state.record[0] = '\0';
-	e->state.last_exit = *last_exit;
-	(void)obi_statefile_write(&e->dir, &e->state, NULL);
+	state->desired = OBI_DESIRED_STOPPED;
+	state->record[0] = '\0';
+	explicit_bzero(state->token, sizeof state->token);
+	state->last_exit = *last_exit;
+	(void)obi_statefile_write(&e->dir.state_dir, state, NULL);
 }
 
 static void on_death(void *user, int events)
@@ -104,7 +105,7 @@ static void on_death(void *user, int events)
 			obi_log_reader_drain(e->logs[i]);
 		}
 	}
-	e->state.state = OB_STATE_STOPPED; /* even if it had been given up: it lived */
+	e->dir.state.state = OB_STATE_STOPPED; /* even if it had been given up: it lived */
 	tidy(e, &last_exit);
 	finish(e, OB_OK);
 }
@@ -116,15 +117,15 @@ static void open_logs(struct ending *e)
 {
 	static const char *const files[] = {OBI_FILE_STDOUT, OBI_FILE_STDERR};
 	static const char *const names[] = {"stdout", "stderr"};
-	const char *slash = strrchr(e->dir.path, '/');
+	const char *slash = strrchr(e->dir.state_dir.path, '/');
 	struct obi_log_reader_setup setup = {.loop = e->rt->loop,
 					     .name = e->options.name != NULL ? e->options.name
 									     : slash + 1,
 					     .fn = e->options.on_log,
 					     .user = e->options.user_data};
 	for (int i = 0; i < 2; i++) {
-		if (obi_fifo_open(e->dir.fd, files[i], names[i], e->dir.uid, &e->pipes[i], NULL) ==
-		    OB_OK) {
+		if (obi_fifo_open(e->dir.data.fd, files[i], names[i], e->dir.data.uid, &e->pipes[i],
+				  NULL) == OB_OK) {
 			setup.fd = e->pipes[i].fd;
 			setup.stream = i + 1;
 			(void)obi_log_reader_new(&setup, &e->logs[i], NULL);
@@ -157,26 +158,26 @@ static void stop_process(struct ending *e)
 
 static int look(struct ending *e, struct ob_error *reterr)
 {
-	struct obi_occupant occupant;
-	int r = obi_datadir_lock(&e->dir, reterr);
+	struct obi_runner runner;
+	if (e->dir.state_dir.fd < 0) {
+		return obi_fail(reterr, OB_ENOENT, 0,
+				"%s: no state directory of this user was found", e->dir.data.path);
+	}
+	int r = obi_statedir_lock(&e->dir.state_dir, reterr);
+	struct obi_procid known = obi_statefile_procid(&e->dir.state);
+	r = r == OB_OK ? obi_statedir_probe(&e->dir.state_dir, &known, &runner, reterr) : r;
 	if (r < 0) {
 		return r;
 	}
-	e->recorded = obi_statefile_read(&e->dir, &e->state, NULL) == OB_OK;
-	struct obi_procid known = obi_statefile_procid(&e->state);
-	r = obi_datadir_probe(&e->dir, &known, &occupant, reterr);
-	if (r < 0) {
-		return r;
-	}
-	if (occupant.kind == OBI_OCCUPANT_LIVE) {
-		e->process = occupant.process;
+	if (runner.alive) {
+		e->process = runner.process;
 		stop_process(e);
 		return OB_OK;
 	}
-	if (occupant.kind == OBI_OCCUPANT_LEFTOVERS && occupant.process.id.pid > 0) {
-		(void)obi_leftovers_kill(&occupant.process.id, NULL);
+	if (runner.held && known.pid > 0) {
+		(void)obi_leftovers_kill(&known, NULL);
 	}
-	tidy(e, &e->state.last_exit);
+	tidy(e, &e->dir.state.last_exit);
 	return OB_OK;
 }
 
@@ -186,7 +187,8 @@ static struct ending *make(struct ob_runtime *rt, const struct ob_child_end_opti
 	if (e != NULL) {
 		e->rt = rt;
 		e->options = *options;
-		e->dir = OBI_DATADIR_NONE;
+		e->dir = (struct obi_child_directory){.state_dir = OBI_STATEDIR_NONE,
+						      .data = OBI_DATADIR_NONE};
 		e->process = OBI_PROCESS_NONE;
 		e->pipes[0] = e->pipes[1] = OBI_FIFO_NONE;
 		e->death.fn = on_death;
@@ -200,7 +202,7 @@ static struct ending *make(struct ob_runtime *rt, const struct ob_child_end_opti
 }
 
 /* Between obi_enter() and obi_leave(). Without a process to wait for the work is over. */
-static int begin(struct ob_runtime *rt, const char *data_path,
+static int begin(struct ob_runtime *rt, const char *data_path, const char *state_path,
 		 const struct ob_child_end_options *given, struct ending **ret,
 		 struct ob_error *reterr)
 {
@@ -217,7 +219,7 @@ static int begin(struct ob_runtime *rt, const char *data_path,
 	if (e == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	r = obi_child_directory_open(data_path, &e->dir, reterr);
+	r = obi_child_directory_open(data_path, state_path, &e->dir, reterr);
 	r = r == OB_OK ? look(e, reterr) : r;
 	if (r < 0) {
 		free_ending(e);
@@ -233,13 +235,13 @@ static bool is_alive(const struct ending *e)
 	return e->process.pidfd >= 0;
 }
 
-int ob_child_end_async(ob_runtime *rt, const char *data_path,
+int ob_child_end_async(ob_runtime *rt, const char *data_path, const char *state_path,
 		       const struct ob_child_end_options *options, ob_done_fn *done, void *user,
 		       struct ob_error *reterr)
 {
 	struct ending *e;
 	obi_enter(rt);
-	int r = begin(rt, data_path, options, &e, reterr);
+	int r = begin(rt, data_path, state_path, options, &e, reterr);
 	if (r == OB_OK) {
 		e->done = done;
 		e->user = user;
@@ -256,6 +258,7 @@ int ob_child_end_async(ob_runtime *rt, const char *data_path,
 struct blocking_end {
 	struct obi_blocking blocking;
 	const char *data_path;
+	const char *state_path;
 	const struct ob_child_end_options *options;
 	struct ending *ending;
 };
@@ -263,7 +266,7 @@ struct blocking_end {
 static int begin_blocking(void *user, struct ob_error *reterr)
 {
 	struct blocking_end *b = user;
-	int r = begin(b->blocking.rt, b->data_path, b->options, &b->ending, reterr);
+	int r = begin(b->blocking.rt, b->data_path, b->state_path, b->options, &b->ending, reterr);
 	if (r == OB_OK) {
 		b->ending->done = obi_blocking_done;
 		b->ending->user = &b->blocking;
@@ -280,8 +283,9 @@ static void abort_blocking(void *user, int code)
 	finish(b->ending, code);
 }
 
-int ob_child_end(ob_runtime *rt, const char *data_path, const struct ob_child_end_options *options,
-		 int64_t timeout_ms, ob_cancel *cancel, struct ob_error *reterr)
+int ob_child_end(ob_runtime *rt, const char *data_path, const char *state_path,
+		 const struct ob_child_end_options *options, int64_t timeout_ms, ob_cancel *cancel,
+		 struct ob_error *reterr)
 {
 	struct blocking_end b = {
 	    .blocking = {.rt = rt,
@@ -291,6 +295,7 @@ int ob_child_end(ob_runtime *rt, const char *data_path, const struct ob_child_en
 			 .timeout_ms = timeout_ms != 0 ? timeout_ms : -1,
 			 .cancel = cancel},
 	    .data_path = data_path,
+	    .state_path = state_path,
 	    .options = options,
 	};
 	return obi_block(&b.blocking, reterr);

@@ -2,7 +2,7 @@
 /* The state of a child, from its files. */
 #include <outboard/child.h>
 
-#include <limits.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -14,53 +14,57 @@
 #include "files/statefile.h"
 
 struct reading {
-	struct obi_datadir dir;
-	struct obi_statefile state;
-	struct obi_occupant occupant;
+	struct obi_child_directory dir;
+	struct obi_runner runner;
 	bool supervised;
 };
 
-bool ob_child_exists(const char *data_path)
+bool ob_child_exists(const char *data_path, const char *state_path)
 {
-	char path[PATH_MAX];
+	struct obi_child_directory dir;
 	struct stat st;
-	int n = snprintf(path, sizeof path, "%s/" OBI_FILE_STATE, data_path);
-	return n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0;
+	bool exists =
+	    obi_child_directory_open(data_path, state_path, &dir, NULL) == OB_OK &&
+	    (dir.state_dir.fd >= 0
+		 ? fstatat(dir.state_dir.fd, OBI_FILE_STATE, &st, AT_SYMLINK_NOFOLLOW) == 0
+		 : fstatat(dir.data.fd, OBI_FILE_CONFIG, &st, AT_SYMLINK_NOFOLLOW) == 0);
+	obi_child_directory_close(&dir);
+	return exists;
 }
 
 /* Without a connector, what the last one wrote is history. */
 static uint32_t state_now(const struct reading *r, bool lives)
 {
 	if (r->supervised) {
-		return r->state.state;
+		return r->dir.state.state;
 	}
 	if (lives) {
 		return OB_STATE_DETACHED;
 	}
-	return r->state.state == OB_STATE_FAILED || r->state.state == OB_STATE_IDLE
-		   ? r->state.state
+	return r->dir.state.state == OB_STATE_FAILED || r->dir.state.state == OB_STATE_IDLE
+		   ? r->dir.state.state
 		   : OB_STATE_STOPPED;
 }
 
 static struct ob_status status_of(const struct reading *r)
 {
-	bool lives = r->occupant.kind == OBI_OCCUPANT_LIVE;
+	bool lives = r->runner.alive;
 	struct ob_status status = {.size = sizeof status,
 				   .state = state_now(r, lives),
 				   .link = OB_LINK_DOWN,
 				   .uptime_ms = -1,
-				   .restarts = (uint32_t)r->state.restart.total,
+				   .restarts = (uint32_t)r->dir.state.restart.total,
 				   .healthy = -1};
 	if (lives) {
-		status.pid = r->occupant.process.id.pid;
-		status.version = r->state.version;
-		status.adopted = r->state.adopted;
+		status.pid = r->runner.process.id.pid;
+		status.version = r->dir.state.version;
+		status.adopted = r->dir.state.adopted;
 	}
-	if (lives && r->occupant.recorded) {
-		status.uptime_ms = obi_clock_ms(CLOCK_BOOTTIME) - r->state.started_boot_ms;
+	if (lives && r->runner.recorded) {
+		status.uptime_ms = obi_clock_ms(CLOCK_BOOTTIME) - r->dir.state.started_boot_ms;
 	}
-	snprintf(status.address, sizeof status.address, "%s", r->state.address);
-	snprintf(status.last_error, sizeof status.last_error, "%s", r->state.last_error);
+	snprintf(status.address, sizeof status.address, "%.255s", r->dir.state.address);
+	snprintf(status.last_error, sizeof status.last_error, "%s", r->dir.state.last_error);
 	return status;
 }
 
@@ -71,38 +75,51 @@ static bool is_stale(struct ob_runtime *rt, const struct reading *r,
 {
 	struct obi_connector_settings settings;
 	bool stale = false;
-	if (options == NULL || r->occupant.kind != OBI_OCCUPANT_LIVE) {
+	if (options == NULL || !r->runner.alive) {
 		return false;
 	}
 	obi_enter(rt);
 	if (obi_connector_settings(rt, options, &settings, NULL) == OB_OK) {
-		stale = strcmp(settings.hash, r->state.config_hash) != 0;
+		stale = strcmp(settings.hash, r->dir.state.config_hash) != 0;
 	}
 	obi_arena_free(&settings.arena);
 	obi_leave(rt);
 	return stale;
 }
 
-static int read_directory(struct reading *r, struct ob_error *reterr)
+/* The process that the child itself names, for its own user. */
+static int read_own_word(struct reading *r, struct ob_error *reterr)
 {
-	int rc = obi_datadir_has_parent(&r->dir, &r->supervised, reterr);
-	if (rc < 0) {
-		return rc;
+	struct ob_config config = {.size = sizeof config};
+	int rc = obi_datadir_read_config(&r->dir.data, &config, reterr);
+	if (rc == OB_ENOENT) {
+		return OB_OK;
 	}
-	if (obi_statefile_read(&r->dir, &r->state, NULL) < 0) {
-		r->state = (struct obi_statefile){.state = OB_STATE_IDLE};
+	if (rc == OB_OK && config.pid > 0 && config.pid <= INT32_MAX) {
+		struct ob_error err;
+		r->runner.alive = obi_process_open_pid((int32_t)config.pid, UINT64_MAX,
+						       &r->runner.process, &err) == OB_OK;
 	}
-	struct obi_procid known = obi_statefile_procid(&r->state);
-	return obi_datadir_probe(&r->dir, &known, &r->occupant, reterr);
+	ob_config_clear(&config);
+	return rc;
 }
 
-int ob_child_status(ob_runtime *rt, const char *data_path,
+static int read_directory(struct reading *r, struct ob_error *reterr)
+{
+	if (r->dir.state_dir.fd < 0) {
+		return read_own_word(r, reterr);
+	}
+	int rc = obi_statedir_has_parent(&r->dir.state_dir, &r->supervised, reterr);
+	struct obi_procid known = obi_statefile_procid(&r->dir.state);
+	return rc == OB_OK ? obi_statedir_probe(&r->dir.state_dir, &known, &r->runner, reterr) : rc;
+}
+
+int ob_child_status(ob_runtime *rt, const char *data_path, const char *state_path,
 		    const struct ob_connector_options *options, struct ob_status *ret_status,
 		    bool *ret_supervised, struct ob_error *reterr)
 {
-	struct reading r = {.dir = OBI_DATADIR_NONE,
-			    .occupant = {.kind = OBI_OCCUPANT_NONE, .process = OBI_PROCESS_NONE}};
-	int rc = obi_child_directory_open(data_path, &r.dir, reterr);
+	struct reading r = {.runner = {.process = OBI_PROCESS_NONE}};
+	int rc = obi_child_directory_open(data_path, state_path, &r.dir, reterr);
 	rc = rc == OB_OK ? read_directory(&r, reterr) : rc;
 	if (rc == OB_OK) {
 		struct ob_status status = status_of(&r);
@@ -115,7 +132,7 @@ int ob_child_status(ob_runtime *rt, const char *data_path,
 			*ret_supervised = r.supervised;
 		}
 	}
-	obi_process_close(&r.occupant.process);
-	obi_datadir_close(&r.dir);
+	obi_process_close(&r.runner.process);
+	obi_child_directory_close(&r.dir);
 	return rc;
 }

@@ -83,6 +83,7 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 	setup.limits.message = o->message_max != 0 ? o->message_max : setup.limits.message;
 	setup.open_timeout_ms =
 	    o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	setup.check_owner = o->allowed_uid != 0;
 	setup.events = (struct obi_connection_events){on_opened, on_closed, NULL, NULL, c};
 	r = obi_connection_dial(&setup, o->address, &c->connection, reterr);
 	if (r < 0 && reterr != NULL) {

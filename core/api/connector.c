@@ -34,9 +34,10 @@ static void on_connection(void *user, struct obi_connection *connection)
 	obi_peer_set_connection(c->peer, connection);
 }
 
-static int on_token(void *user, const char *token, struct ob_error *reterr)
+static int on_token(void *user, const char *token, uint32_t uid, struct ob_error *reterr)
 {
 	struct ob_connector *c = user;
+	c->endpoint.auth.allowed_uid = uid != UINT32_MAX ? uid : c->settings.child_uid;
 	return obi_endpoint_set_token(&c->endpoint, token, reterr);
 }
 
@@ -142,7 +143,6 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 				      : 0;
 	/* An address that the config names is trusted as it is; the child's own is not. */
 	setup.link.check_owner = c->settings.options.connect == NULL;
-	setup.link.owner = c->settings.child_uid;
 	int r = make_place(c, &setup.place, reterr);
 	return r == OB_OK ? obi_supervisor_new(&setup, &c->supervisor, reterr) : r;
 }

@@ -74,6 +74,7 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	struct copier c = {arena, false};
 	o->name = copy_text(&c, o->name);
 	o->data_path = copy_text(&c, o->data_path);
+	o->state_path = copy_text(&c, o->state_path);
 	o->argv = copy_list(&c, o->argv);
 	o->env = copy_list(&c, o->env);
 	o->listen = copy_text(&c, o->listen);
@@ -118,6 +119,24 @@ static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 	}
 	o->listen = obi_arena_text(arena, uri, out.len);
 	return o->listen != NULL ? OB_OK : OB_ENOMEM;
+}
+
+static int fill_state_path(struct obi_arena *arena, struct ob_connector_options *o)
+{
+	char path[4200];
+	size_t len = strlen(o->data_path);
+	if (o->state_path != NULL) {
+		return OB_OK;
+	}
+	while (len > 1 && o->data_path[len - 1] == '/') {
+		len--;
+	}
+	int n = snprintf(path, sizeof path, "%.*s.state", (int)len, o->data_path);
+	if (n < 0 || (size_t)n >= sizeof path) {
+		return OB_EINVAL;
+	}
+	o->state_path = obi_arena_text(arena, path, (size_t)n);
+	return o->state_path != NULL ? OB_OK : OB_ENOMEM;
 }
 
 /* The parent may dial another transport than the child listens at. If one of them is reachable from
@@ -248,6 +267,7 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 	}
 	ret->child_uid = user.uid;
 	r = copy_options(&ret->arena, o);
+	r = r == OB_OK ? fill_state_path(&ret->arena, o) : r;
 	r = r == OB_OK ? fill_listen(&ret->arena, o) : r;
 	if (r < 0) {
 		return obi_fail(reterr, r, 0,

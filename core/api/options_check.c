@@ -51,7 +51,9 @@ static void check_path(const char *option, const char *path, struct obi_option_f
 static void check_required(const struct ob_connector_options *o, struct obi_option_faults *faults)
 {
 	if (o->name == NULL || !obi_name_is_child(ob_bytes_text(o->name))) {
-		error(faults, "name", "must be 1 to 64 of A-Z a-z 0-9 . _ -");
+		error(
+		    faults, "name",
+		    "must be 1 to 64 of A-Z a-z 0-9 . _ -, not begin with a dot or end in .state");
 	}
 	if (o->data_path == NULL) {
 		error(faults, "data_path", "is required");
@@ -112,6 +114,7 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	struct ob_error err;
 	check_required(o, faults);
 	check_path("data_path", o->data_path, faults);
+	check_path("state_path", o->state_path, faults);
 	check_path("cwd", o->cwd, faults);
 	check_path("stdin_path", o->stdin_path, faults);
 	check_env(o->env, faults);

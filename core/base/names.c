@@ -13,7 +13,10 @@ static bool is_alnum(uint8_t c)
 
 bool obi_name_is_child(struct ob_bytes name)
 {
-	if (name.len == 0 || name.len > 64 || ob_bytes_is(name, ".") || ob_bytes_is(name, "..")) {
+	static const char state[] = ".state";
+	const size_t ending = sizeof state - 1;
+	if (name.len == 0 || name.len > 64 || name.data[0] == '.' ||
+	    (name.len >= ending && memcmp(name.data + name.len - ending, state, ending) == 0)) {
 		return false;
 	}
 	for (size_t i = 0; i < name.len; i++) {

@@ -5,7 +5,8 @@
 
 #include <outboard/abi.h>
 
-/* Whether the name is valid for a child: [A-Za-z0-9._-]{1,64}, but neither "." nor "..". */
+/* Whether the name is valid for a child: [A-Za-z0-9._-]{1,64}. It must not begin with a
+ * dot or end in ".state": such names are those of state directories. */
 bool obi_name_is_child(struct ob_bytes name);
 
 /* Whether the name is valid for a plugin: [a-z][a-z0-9_-]{0,30}. */

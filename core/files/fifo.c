@@ -60,29 +60,38 @@ static int open_child_end(int dirfd, const char *name, const char *what, uid_t o
 	return is_ours(fifo->child_fd, owner, fifo->fd) ? OB_OK : refused("creating", what, reterr);
 }
 
-static int make_name(int dirfd, const char *name, const char *what, uid_t uid, gid_t gid,
-		     struct ob_error *reterr)
+static int make_name(int dirfd, const char *name, const char *what, struct ob_error *reterr)
 {
-	bool give =
-	    (uid != (uid_t)-1 && uid != geteuid()) || (gid != (gid_t)-1 && gid != getegid());
 	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT) {
 		return failed("creating", what, reterr);
 	}
 	if (OBI_FAILPOINT("fifo_make") || mkfifoat(dirfd, name, 0600) < 0) {
 		return failed("creating", what, reterr);
 	}
-	if (give && fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0) {
-		return failed("creating", what, reterr);
-	}
 	return OB_OK;
+}
+
+/* Give what was opened to the child. The directory is the child's, so what stands at the name now
+ * may be another file: it must be a FIFO of ours that has no other name. */
+static int give(int fd, const char *what, uid_t uid, gid_t gid, struct ob_error *reterr)
+{
+	struct stat st;
+	if ((uid == (uid_t)-1 || uid == geteuid()) && (gid == (gid_t)-1 || gid == getegid())) {
+		return OB_OK;
+	}
+	if (fstat(fd, &st) < 0 || st.st_uid != geteuid() || st.st_nlink != 1) {
+		return refused("creating", what, reterr);
+	}
+	return fchown(fd, uid, gid) == 0 ? OB_OK : failed("creating", what, reterr);
 }
 
 int obi_fifo_make(int dirfd, const char *name, const char *what, uint32_t bytes, uid_t uid,
 		  gid_t gid, struct obi_fifo *ret, struct ob_error *reterr)
 {
 	struct obi_fifo fifo = OBI_FIFO_NONE;
-	int r = make_name(dirfd, name, what, uid, gid, reterr);
-	r = r < 0 ? r : open_end(dirfd, name, "creating", what, uid, &fifo.fd, reterr);
+	int r = make_name(dirfd, name, what, reterr);
+	r = r < 0 ? r : open_end(dirfd, name, "creating", what, geteuid(), &fifo.fd, reterr);
+	r = r < 0 ? r : give(fifo.fd, what, uid, gid, reterr);
 	r = r < 0 ? r : open_child_end(dirfd, name, what, uid, &fifo, reterr);
 	if (r < 0) {
 		obi_fifo_close(&fifo);

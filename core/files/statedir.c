@@ -222,16 +222,42 @@ int obi_statedir_make_lock(const struct obi_statedir *dir, int *ret_fd, struct o
 
 /* ---- start ---- */
 
+/* The boot comes first: after another one, the pid and the time mean nothing. */
 int obi_statedir_make_start(const struct obi_statedir *dir, int *ret_fd, struct ob_error *reterr)
 {
-	int r = remove_file(dir, START, reterr);
-	return r == OB_OK ? open_file(dir, START, O_WRONLY | O_CREAT | O_EXCL, ret_fd, reterr) : r;
+	char text[OBI_BOOT_ID_SIZE + 1];
+	int fd = -1, r = obi_boot_id(text, reterr);
+	r = r == OB_OK ? remove_file(dir, START, reterr) : r;
+	r = r == OB_OK ? open_file(dir, START, O_WRONLY | O_CREAT | O_EXCL, &fd, reterr) : r;
+	if (r < 0) {
+		return r;
+	}
+	size_t len = strlen(text);
+	text[len++] = ' ';
+	if (write(fd, text, len) != (ssize_t)len) {
+		r = file_failed(dir, START, errno, reterr);
+		close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return OB_OK;
+}
+
+/* Whether text begins with the id of this boot and a blank; *ret_rest is what follows. */
+static bool is_of_this_boot(const char *text, const char **ret_rest)
+{
+	char boot[OBI_BOOT_ID_SIZE];
+	size_t len = sizeof boot - 1;
+	*ret_rest = text + len + 1;
+	return obi_boot_id(boot, NULL) == OB_OK && strncmp(text, boot, len) == 0 &&
+	       text[len] == ' ';
 }
 
 int obi_statedir_read_start(const struct obi_statedir *dir, int32_t *ret_pid,
 			    uint64_t *ret_noted_ns, struct ob_error *reterr)
 {
-	char text[64];
+	char text[128];
+	const char *signature;
 	int fd = -1, r = open_file(dir, START, O_RDONLY, &fd, reterr);
 	if (r < 0) {
 		return r;
@@ -239,7 +265,45 @@ int obi_statedir_read_start(const struct obi_statedir *dir, int32_t *ret_pid,
 	ssize_t n = read(fd, text, sizeof text - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = '\0';
-	return obi_signature_parse(text, ret_pid, ret_noted_ns) == OB_OK
+	return is_of_this_boot(text, &signature) &&
+		       obi_signature_parse(signature, ret_pid, ret_noted_ns) == OB_OK
 		   ? OB_OK
 		   : obi_fail(reterr, OB_ENOENT, 0, "%s/" START " names no process", dir->path);
+}
+
+/* ---- Who is there ---- */
+
+/* OB_ENOENT: it is dead, or there is none. */
+static int open_signer(const struct obi_statedir *dir, int32_t known_pid, struct obi_process *ret,
+		       struct ob_error *reterr)
+{
+	int32_t pid;
+	uint64_t noted;
+	int r = obi_statedir_read_start(dir, &pid, &noted, reterr);
+	if (r == OB_OK && pid == known_pid) {
+		return OB_ENOENT; /* that one is known, and dead */
+	}
+	return r == OB_OK ? obi_process_open_pid(pid, noted, ret, reterr) : r;
+}
+
+int obi_statedir_probe(const struct obi_statedir *dir, const struct obi_procid *known,
+		       struct obi_runner *ret, struct ob_error *reterr)
+{
+	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
+	struct ob_error err = {0};
+	int r = obi_statedir_is_held(dir, &runner.held, reterr);
+	if (r < 0) {
+		return r;
+	}
+	r = known->pid > 0 ? obi_process_open(known, &runner.process, &err) : OB_ENOENT;
+	runner.recorded = r == OB_OK;
+	if (r == OB_ENOENT) {
+		r = open_signer(dir, known->pid, &runner.process, &err);
+	}
+	if (r < 0 && r != OB_ENOENT) {
+		return obi_fail(reterr, r, err.sys, "%s", err.text);
+	}
+	runner.alive = r == OB_OK;
+	*ret = runner;
+	return OB_OK;
 }

@@ -59,10 +59,27 @@ int obi_statedir_is_held(const struct obi_statedir *dir, bool *ret_held, struct 
 /* Remove outboard.lock: whoever holds it does not count any more. parent.lock must be held. */
 int obi_statedir_drop_lock(const struct obi_statedir *dir, struct ob_error *reterr);
 
-/* Make an empty `start`. *ret_fd is given to the spawn, which closes it in the child. */
+/* Make a new `start`: "BOOT ", to which the new process appends "PID BOOTTIME_NS\n" through *ret_fd
+ * before it executes anything. It does not inherit the descriptor. */
 int obi_statedir_make_start(const struct obi_statedir *dir, int *ret_fd, struct ob_error *reterr);
 
-/* What the last process wrote into `start`. OB_ENOENT: nothing. */
+/* What lives of a child. */
+struct obi_runner {
+	bool alive;    /* the process that was started lives: `process` is open */
+	bool recorded; /* alive: state.json names it; else only `start` does */
+	bool held;     /* something that inherited the current lock lives */
+	struct obi_process process;
+};
+
+/*
+ * Look for the child. known is the process of state.json (pid 0: none); where it is dead, or is
+ * none, the process that signed `start` is looked for: its parent died before it wrote state.json.
+ * Changes nothing. A failure says nothing about the child.
+ */
+int obi_statedir_probe(const struct obi_statedir *dir, const struct obi_procid *known,
+		       struct obi_runner *ret, struct ob_error *reterr);
+
+/* What the last process wrote into `start`. OB_ENOENT: nothing, or in another boot. */
 int obi_statedir_read_start(const struct obi_statedir *dir, int32_t *ret_pid,
 			    uint64_t *ret_noted_ns, struct ob_error *reterr);
 

@@ -33,6 +33,17 @@ static const struct field {
     {"desired", DESIRED, AT(desired), 0},
     {"record", CHARS(record)},
     {"instance", CHARS(instance)},
+    {"token", CHARS(token)},
+    {"listen", CHARS(listen)},
+    {"codec", CHARS(codec)},
+    {"auth", CHARS(auth)},
+    {"transport", CHARS(transport)},
+    {"allow_plaintext", BOOL, AT(allow_plaintext), 0},
+    {"uid", U32, AT(uid), 0},
+    {"gid", U32, AT(gid), 0},
+    {"lock", CHARS(lock.text)},
+    {"made_device", U64, AT(made.device), 0},
+    {"made_inode", U64, AT(made.inode), 0},
     {"restart_count", U32, AT(restart.count), 0},
     {"restart_last_ms", TIME, AT(restart.last_ms), 0},
     {"restart_total", U64, AT(restart.total), 0},
@@ -43,7 +54,7 @@ static const struct field {
     {"adopted", BOOL, AT(adopted), 0},
     {"was_ready", BOOL, AT(was_ready), 0},
     {"version", U64, AT(version), 0},
-    {"address", MESSAGE, AT(address), ROOM(address)},
+    {"address", CHARS(address)},
     {"last_exit", EXIT, AT(last_exit), 0},
     {"last_error", MESSAGE, AT(last_error), ROOM(last_error)},
 #undef AT
@@ -276,7 +287,7 @@ static void forget_other_boots(struct obi_statefile *state)
 	}
 }
 
-int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret,
+int obi_statefile_read(const struct obi_statedir *dir, struct obi_statefile *ret,
 		       struct ob_error *reterr)
 {
 	struct ob_error err = {0};
@@ -298,7 +309,7 @@ int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret,
 	return r;
 }
 
-int obi_statefile_write(const struct obi_datadir *dir, const struct obi_statefile *state,
+int obi_statefile_write(const struct obi_statedir *dir, const struct obi_statefile *state,
 			struct ob_error *reterr)
 {
 	struct ob_error err = {0};

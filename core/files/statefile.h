@@ -8,17 +8,36 @@
 
 #include "files/restart_state.h"
 #include "files/datadir.h"
+#include "files/statedir.h"
 
-#define OBI_RECORD_SIZE	  128
-#define OBI_INSTANCE_SIZE 33 /* 32 hex digits: which start of the child it is */
+#define OBI_PLACE_RECORD_SIZE 128
+#define OBI_FILE_STATE	      "state.json"
+#define OBI_TOKEN_SIZE	      65   /* 64 hex digits */
+#define OBI_ADDRESS_SIZE      1024 /* of the longest address of a child, with its NUL */
+#define OBI_PLUGIN_NAME_SIZE  32
+#define OBI_LISTS_SIZE	      512 /* of the names of all mechanisms */
+#define OBI_INSTANCE_SIZE     33  /* 32 hex digits: which start of the child it is */
 
 enum obi_desired { OBI_DESIRED_STOPPED = 0, OBI_DESIRED_RUNNING };
 
 struct obi_statefile {
 	uint32_t state; /* enum ob_state when it was written */
 	enum obi_desired desired;
-	char record[OBI_RECORD_SIZE]; /* by which its place finds the process again; "": none */
+	char record[OBI_PLACE_RECORD_SIZE]; /* by which its place finds the process again; "": none
+					     */
 	char instance[OBI_INSTANCE_SIZE];
+	/* How the child of this start is reached: what its outboard.json was made with. */
+	char token[OBI_TOKEN_SIZE];
+	char listen[OBI_ADDRESS_SIZE];
+	char codec[OBI_PLUGIN_NAME_SIZE];
+	char auth[OBI_LISTS_SIZE];	      /* names, joined by commas */
+	char transport[OBI_PLUGIN_NAME_SIZE]; /* "": by the scheme */
+	bool allow_plaintext;
+	/* Of the local place; it fills them in. */
+	uint32_t uid; /* of the child */
+	uint32_t gid;
+	struct obi_lock_id lock;      /* of this start's outboard.lock */
+	struct obi_directory_id made; /* the data directory, if we made it */
 	struct obi_restart_state restart;
 	char restart_boot[OBI_BOOT_ID_SIZE]; /* the boot that restart.last_ms belongs to */
 	char config_hash[65];		     /* of the options that the child was started with */
@@ -26,19 +45,19 @@ struct obi_statefile {
 	int64_t started_boot_ms;	     /* the same, CLOCK_BOOTTIME */
 	bool adopted;
 	bool was_ready;
-	uint64_t version;  /* reported by the child; 0: not known */
-	char address[256]; /* where it listens */
+	uint64_t version;		/* reported by the child; 0: not known */
+	char address[OBI_ADDRESS_SIZE]; /* where it is dialled */
 	struct obi_exit last_exit;
 	char last_error[256];
 };
 
 /* Read it. OB_ENOENT: it is missing. OB_EINVAL: it is malformed; the caller goes on as if it were
  * missing. Restart counters of another boot are cleared. */
-int obi_statefile_read(const struct obi_datadir *dir, struct obi_statefile *ret,
+int obi_statefile_read(const struct obi_statedir *dir, struct obi_statefile *ret,
 		       struct ob_error *reterr);
 
 /* Write it, without fsync: after a power loss its content is void. */
-int obi_statefile_write(const struct obi_datadir *dir, const struct obi_statefile *state,
+int obi_statefile_write(const struct obi_statedir *dir, const struct obi_statefile *state,
 			struct ob_error *reterr);
 
 /* The process of a record that the local place wrote; pid 0: there is none, or it is of another

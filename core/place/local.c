@@ -19,10 +19,14 @@ enum { LOCK_LOOK_MS = 20 };
 struct local_place {
 	struct obi_place place; /* must be first */
 	struct obi_place_local_setup setup;
+	struct obi_statedir state_dir;
 	struct obi_datadir dir;
-	struct obi_procid known;     /* the last process, dead or alive; pid 0: none */
-	struct obi_procid leftovers; /* the dead leader of the group that holds the lock; pid 0 */
-	struct obi_process process;  /* found, spawned or adopted */
+	struct obi_statefile saved; /* what state.json says, or is to say */
+	struct ob_error save_error; /* why it does not; code 0: it does */
+	int lock_fd;		    /* of the lock for the next start; -1: none */
+	int start_fd;		    /* the file `start` for the next start; -1: none */
+	struct obi_procid known;    /* the last process, dead or alive; pid 0: none */
+	struct obi_process process; /* found, spawned or adopted */
 	struct obi_exit_watch exit_watch;
 	struct obi_local_pipes pipes;
 	struct obi_rename_watch config_watch;
@@ -42,7 +46,7 @@ static char *path_of(const struct local_place *l, const char *name)
 
 static bool is_in_charge(const struct local_place *l)
 {
-	return l->dir.parent_lock >= 0;
+	return l->state_dir.parent_lock >= 0;
 }
 
 static struct obi_place_child child_of(const struct obi_procid *id)
@@ -56,45 +60,47 @@ static struct obi_place_child child_of(const struct obi_procid *id)
 
 /* ---- Probe and holders ---- */
 
-static int open_directory(struct local_place *l, bool create, struct ob_error *reterr)
+/* Take charge: open the state directory, lock it, read the state. *ret_fresh: it was not ours
+ * before, and there is a state that can be read. */
+static int take_charge(struct local_place *l, bool create, uid_t child, bool *ret_fresh,
+		       struct ob_error *reterr)
 {
 	const struct ob_connector_options *o = l->setup.options;
-	struct obi_user user;
-	if (l->dir.fd >= 0) {
-		return OB_OK;
-	}
-	int r = obi_spawn_user(o, &user, reterr);
-	if (r < 0) {
-		return r;
-	}
-	r = obi_datadir_open(o->data_path, create, user.uid, user.gid, &l->dir, reterr);
-	return r == OB_ENOENT ? obi_fail(reterr, r, 0, "no existing config in %s", o->data_path)
-			      : r;
-}
-
-/* Take parent.lock. *ret_state: what was saved, if the lock was not ours already and there is a
- * state.json that can be read; else NULL. */
-static int take_charge(struct local_place *l, struct obi_statefile *memory,
-		       const struct obi_statefile **ret_state, struct ob_error *reterr)
-{
 	bool was_in_charge = is_in_charge(l);
-	int r = obi_datadir_lock(&l->dir, reterr);
-	if (r == OB_OK && !was_in_charge && obi_statefile_read(&l->dir, memory, NULL) == OB_OK) {
-		*ret_state = memory;
-		l->known = obi_statefile_procid(memory);
+	int r = OB_OK;
+	*ret_fresh = false;
+	if (l->state_dir.fd < 0) {
+		r = obi_statedir_open(o->state_path, create, child, &l->state_dir, reterr);
+	}
+	if (r == OB_ENOENT && !create) {
+		return obi_fail(reterr, r, 0, "no existing config in %s", o->data_path);
+	}
+	r = r == OB_OK ? obi_statedir_lock(&l->state_dir, reterr) : r;
+	if (r == OB_OK && !was_in_charge) {
+		l->saved = (struct obi_statefile){.uid = child};
+		*ret_fresh = obi_statefile_read(&l->state_dir, &l->saved, NULL) == OB_OK;
+		l->known = obi_statefile_procid(&l->saved);
 	}
 	return r;
 }
 
-static struct obi_place_facts take_facts(struct local_place *l, const struct obi_occupant *occupant)
+/* For a child that lives: its directory as it was at its start. Without one it is supervised all
+ * the same; it has no pipes and no config then. */
+static void open_old_directory(struct local_place *l)
 {
-	struct obi_place_facts facts = {.alive = occupant->kind == OBI_OCCUPANT_LIVE,
-					.held = occupant->kind != OBI_OCCUPANT_NONE};
+	obi_datadir_close(&l->dir);
+	(void)obi_datadir_open(l->setup.options->data_path, l->saved.uid, l->saved.gid, &l->dir,
+			       NULL);
+}
+
+static struct obi_place_facts take_facts(struct local_place *l, const struct obi_runner *runner)
+{
+	struct obi_place_facts facts = {.alive = runner->alive, .held = runner->held};
 	if (facts.alive) {
-		l->process = occupant->process;
-		l->known = occupant->process.id;
-	} else if (facts.held) {
-		l->leftovers = occupant->process.id;
+		obi_process_close(&l->process);
+		l->process = runner->process;
+		l->known = runner->process.id;
+		open_old_directory(l);
 	}
 	facts.child = child_of(&l->known);
 	return facts;
@@ -103,19 +109,19 @@ static struct obi_place_facts take_facts(struct local_place *l, const struct obi
 static void local_probe(struct obi_place *place, uint64_t op, bool create)
 {
 	struct local_place *l = local_of(place);
-	struct obi_occupant occupant = {.process = OBI_PROCESS_NONE};
-	struct obi_statefile memory;
-	const struct obi_statefile *state = NULL;
+	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
+	struct obi_user user;
 	struct ob_error err = {0};
-	int r = open_directory(l, create, &err);
-	r = r == OB_OK ? take_charge(l, &memory, &state, &err) : r;
-	r = r == OB_OK ? obi_datadir_probe(&l->dir, &l->known, &occupant, &err) : r;
+	bool fresh = false;
+	int r = obi_spawn_user(l->setup.options, &user, &err);
+	r = r == OB_OK ? take_charge(l, create, user.uid, &fresh, &err) : r;
+	r = r == OB_OK ? obi_statedir_probe(&l->state_dir, &l->known, &runner, &err) : r;
 	if (r < 0) {
 		place->events->probed(place->user, op, NULL, NULL, &err);
 		return;
 	}
-	struct obi_place_facts facts = take_facts(l, &occupant);
-	place->events->probed(place->user, op, &facts, state, NULL);
+	struct obi_place_facts facts = take_facts(l, &runner);
+	place->events->probed(place->user, op, &facts, fresh ? &l->saved : NULL, NULL);
 }
 
 /* The release of a lock makes no event, so the lock is polled. A leftover may turn out to be alive:
@@ -123,9 +129,9 @@ static void local_probe(struct obi_place *place, uint64_t op, bool create)
 static void look_at_lock(void *user)
 {
 	struct local_place *l = user;
-	struct obi_occupant now = {.process = OBI_PROCESS_NONE};
-	int r = obi_datadir_probe(&l->dir, &l->known, &now, NULL);
-	if (r < 0 || now.kind == OBI_OCCUPANT_LEFTOVERS) {
+	struct obi_runner now = {.process = OBI_PROCESS_NONE};
+	int r = obi_statedir_probe(&l->state_dir, &l->known, &now, NULL);
+	if (r < 0 || (now.held && !now.alive)) {
 		obi_timer_set(l->setup.loop, &l->lock_timer, LOCK_LOOK_MS);
 		return;
 	}
@@ -136,8 +142,8 @@ static void look_at_lock(void *user)
 static void local_end_holders(struct obi_place *place)
 {
 	struct local_place *l = local_of(place);
-	if (l->leftovers.pid > 0) {
-		(void)obi_leftovers_kill(&l->leftovers, NULL);
+	if (l->known.pid > 0) {
+		(void)obi_leftovers_kill(&l->known, NULL);
 	}
 	obi_timer_set(l->setup.loop, &l->lock_timer, LOCK_LOOK_MS);
 }
@@ -166,7 +172,7 @@ static void local_unwatch(struct obi_place *place)
 
 static int watch_config(struct local_place *l, uint32_t flags, struct ob_error *reterr)
 {
-	return (flags & OBI_PLACE_WATCH) == 0
+	return (flags & OBI_PLACE_WATCH) == 0 || l->dir.fd < 0
 		   ? OB_OK
 		   : obi_rename_watch_start(l->setup.loop, l->setup.watches, &l->config_watch,
 					    l->dir.fd, reterr);
@@ -179,8 +185,18 @@ static void local_resolve(struct obi_place *place, uint64_t op, const char *addr
 
 /* ---- The process ---- */
 
+static void close_fd(int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+	}
+	*fd = -1;
+}
+
 static void close_files(struct local_place *l)
 {
+	close_fd(&l->lock_fd);
+	close_fd(&l->start_fd);
 	obi_rename_watch_stop(&l->config_watch);
 	obi_local_pipes_close(&l->pipes);
 }
@@ -210,12 +226,32 @@ static int make_config(struct local_place *l, struct ob_config *config, struct o
 		   : obi_fail(reterr, OB_ENOMEM, 0, "writing outboard config: out of memory");
 }
 
+/* The directory of the child: that of an earlier user of it is given to the present one. */
+static int make_directory(struct local_place *l, struct ob_error *reterr)
+{
+	struct obi_user user;
+	int r = obi_spawn_user(l->setup.options, &user, reterr);
+	obi_datadir_close(&l->dir);
+	r = r == OB_OK ? obi_datadir_make(l->setup.options->data_path, user.uid, user.gid,
+					  &l->saved.made, &l->dir, reterr)
+		       : r;
+	if (r == OB_OK) {
+		obi_datadir_clean(&l->dir, true);
+	}
+	return r;
+}
+
 static int make_files(struct local_place *l, struct ob_config *config, uint32_t flags,
 		      struct ob_error *reterr)
 {
-	int r = obi_local_pipes_make(&l->pipes, l->setup.loop, &l->dir,
-				     l->setup.options->log_pipe_bytes, reterr);
+	int r = make_directory(l, reterr);
+	r = r == OB_OK ? obi_local_pipes_make(&l->pipes, l->setup.loop, &l->dir,
+					      l->setup.options->log_pipe_bytes, reterr)
+		       : r;
 	r = r == OB_OK ? make_config(l, config, reterr) : r;
+	r = r == OB_OK ? obi_statedir_make_lock(&l->state_dir, &l->lock_fd, &l->saved.lock, reterr)
+		       : r;
+	r = r == OB_OK ? obi_statedir_make_start(&l->state_dir, &l->start_fd, reterr) : r;
 	/* The watch is set before there is a process that can write. */
 	return r == OB_OK ? watch_config(l, flags, reterr) : r;
 }
@@ -226,10 +262,6 @@ static void local_prepare(struct obi_place *place, uint64_t op, struct ob_config
 	struct local_place *l = local_of(place);
 	struct ob_error err = {0};
 	obi_timer_stop(&l->lock_timer);
-	if ((flags & OBI_PLACE_REPLACE_LOCK) != 0) {
-		(void)obi_datadir_replace_lock(&l->dir, NULL);
-	}
-	obi_datadir_clean(&l->dir, true);
 	close_files(l);
 	int r = make_files(l, config, flags, &err);
 	if (r < 0) {
@@ -247,16 +279,17 @@ static int spawn(struct local_place *l, struct ob_error *reterr)
 	    .plugin_path = l->setup.plugin_path,
 	    .out_fd = l->pipes.out.fifo.child_fd,
 	    .err_fd = l->pipes.err.fifo.child_fd,
-	    .lock_fd = -1,
+	    .lock_fd = l->lock_fd,
+	    .start_fd = l->start_fd,
 	};
-	int r = path != NULL ? obi_datadir_lock_child(&l->dir, &s.lock_fd, reterr)
-			     : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	int r = path != NULL ? l->save_error.code : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	if (r == OB_OK) {
 		r = obi_spawn(&s, &l->process, reterr);
+	} else if (path != NULL && reterr != NULL) {
+		*reterr = l->save_error; /* a child that no later parent could find */
 	}
-	if (s.lock_fd >= 0) {
-		close(s.lock_fd);
-	}
+	close_fd(&l->lock_fd);
+	close_fd(&l->start_fd);
 	free(path);
 	return r;
 }
@@ -336,14 +369,25 @@ static void local_save(struct obi_place *place, const struct obi_statefile *give
 	if (obi_boot_id(state.restart_boot, NULL) < 0) {
 		state.restart_boot[0] = '\0';
 	}
-	(void)obi_statefile_write(&l->dir, &state, NULL);
+	state.lock = l->saved.lock;
+	state.made = l->saved.made;
+	state.uid = l->saved.uid;
+	state.gid = l->saved.gid;
+	if (l->dir.fd >= 0) {
+		state.made = l->dir.made;
+		state.uid = l->dir.uid;
+		state.gid = l->dir.gid;
+	}
+	l->saved = state;
+	l->save_error.code = OB_OK;
+	(void)obi_statefile_write(&l->state_dir, &state, &l->save_error);
 	OBI_CRASHPOINT("state_written");
 }
 
 static void local_clear(struct obi_place *place)
 {
 	struct local_place *l = local_of(place);
-	if (is_in_charge(l)) {
+	if (is_in_charge(l) && l->dir.fd >= 0) {
 		obi_datadir_clean(&l->dir, true);
 	}
 }
@@ -356,6 +400,8 @@ static void local_detach(struct obi_place *place)
 	close_files(l);
 	obi_orphans_add(l->setup.orphans, l->setup.loop, &l->process);
 	obi_datadir_close(&l->dir);
+	obi_statedir_close(&l->state_dir);
+	explicit_bzero(&l->saved, sizeof l->saved);
 	l->known.pid = 0;
 }
 
@@ -392,6 +438,8 @@ int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_pl
 	l->place.ops = &ops;
 	l->setup = *setup;
 	l->dir = OBI_DATADIR_NONE;
+	l->state_dir = OBI_STATEDIR_NONE;
+	l->lock_fd = l->start_fd = -1;
 	l->process = OBI_PROCESS_NONE;
 	obi_local_pipes_init(&l->pipes, &l->place);
 	l->exit_watch.fn = on_death;

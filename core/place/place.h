@@ -30,8 +30,8 @@ struct obi_place;
 
 /* A process at a place. */
 struct obi_place_child {
-	int32_t pid;		      /* 0: none */
-	char record[OBI_RECORD_SIZE]; /* finds it again, also for the next parent; "": none */
+	int32_t pid;			    /* 0: none */
+	char record[OBI_PLACE_RECORD_SIZE]; /* finds it again, also for the next parent; "": none */
 };
 
 /* Which processes of the child there are. */

@@ -67,7 +67,9 @@ int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struc
 	if (r < 0) {
 		return r;
 	}
-	if (!obi_procid_equal(id, &process.id)) {
+	/* Where the kernel numbers pidfds, a record without the number is not of our making. */
+	bool incomplete = id->inode == 0 && process.id.inode != 0;
+	if (incomplete || !obi_procid_equal(id, &process.id)) {
 		obi_process_close(&process);
 		return obi_fail(reterr, OB_ENOENT, 0,
 				"process not running (pid %d is another process now)",

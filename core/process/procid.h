@@ -34,8 +34,8 @@ bool obi_procid_equal(const struct obi_procid *a, const struct obi_procid *b);
 void obi_procid_text(const struct obi_procid *id, char text[OBI_PROCID_TEXT_SIZE]);
 int obi_procid_parse(const char *text, struct obi_procid *ret);
 
-/* What a child writes into outboard.lock before exec: "PID BOOTTIME_NS\n". OB_EINVAL: it does not
- * have this form. */
+/* What a child writes into the file `start` before exec: "PID BOOTTIME_NS\n". OB_EINVAL: it does
+ * not have this form. */
 int obi_signature_parse(const char *text, int32_t *ret_pid, uint64_t *ret_noted_ns);
 
 /* Read at most cap - 1 bytes of a file of /proc, and add a NUL. Returns 0 or a negative errno. */

@@ -167,6 +167,7 @@ static int prepare(struct job *job, struct ob_error *reterr)
 	job->child.fds[1] = job->given->out_fd;
 	job->child.fds[2] = job->given->err_fd;
 	job->child.fds[3] = job->given->lock_fd;
+	job->child.start_fd = job->given->start_fd;
 	job->child.cwd = options->cwd;
 	job->child.mask = options->umask == 0 ? -1 : options->umask > 0 ? options->umask : 0;
 	int r = prepare_exec(job, reterr);
@@ -215,9 +216,9 @@ static int code_of(const struct obi_spawn_child *child)
 /* The step that failed in the child. */
 static int tell_step(const struct obi_spawn_child *child, struct ob_error *reterr)
 {
-	const char *what[] = {"process group", "signals", "file descriptors",
-			      "outboard.lock", "limit",	  "user and group",
-			      "directory",     "exec"};
+	const char *what[] = {"session",	  "signals", "signature of the start",
+			      "file descriptors", "limit",   "user and group",
+			      "directory",	  "exec"};
 	const char *name = "";
 	char blame[128] = "";
 	switch (child->step) {

@@ -7,10 +7,10 @@
  * returns. Everything that allocates or looks something up (PATH, users, the environment, stdin)
  * happens before; between clone and exec there are plain system calls only.
  *
- * The child gets: a process group of its own, an empty signal mask, default dispositions, fds 0 to
- * 2 and outboard.lock as fd 3, nothing else; then limits, user, group, umask and directory as the
- * options say. It writes "PID BOOTTIME_NS\n" into outboard.lock before exec, so that it can be
- * found even if the parent dies at this moment.
+ * The child gets: a session of its own, an empty signal mask, default dispositions, fds 0 to
+ * 2 and the lock as fd 3, nothing else; then limits, user, group, umask and directory as the
+ * options say. It writes "PID BOOTTIME_NS\n" into the file `start` first, so that it can be found
+ * even if the parent dies at this moment.
  */
 #ifndef OBI_PROCESS_SPAWN_H
 #define OBI_PROCESS_SPAWN_H
@@ -30,6 +30,7 @@ struct obi_spawn {
 	int out_fd;		 /* becomes fd 1 */
 	int err_fd;		 /* becomes fd 2 */
 	int lock_fd;		 /* becomes fd 3; -1: none */
+	int start_fd; /* the process writes "PID BOOTTIME_NS\n" there first; -1: nowhere */
 };
 
 /*

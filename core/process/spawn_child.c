@@ -118,12 +118,13 @@ BARE static char *digits(char *at, uint64_t number)
 	return at;
 }
 
-/* "PID BOOTTIME_NS\n": from here on a later parent can find this process. */
-BARE static bool sign_lock(const struct obi_spawn_child *child)
+/* "PID BOOTTIME_NS\n": from here on a later parent can find this process. It is written before the
+ * descriptors change, and before a limit could kill us for it. */
+BARE static bool sign_start(const struct obi_spawn_child *child)
 {
 	char text[48];
 	struct timespec now = {0, 0};
-	if (child->fds[LOCK_FD] < 0) {
+	if (child->start_fd < 0) {
 		return true;
 	}
 	if (syscall(SYS_clock_gettime, CLOCK_BOOTTIME, &now) < 0) {
@@ -134,21 +135,21 @@ BARE static bool sign_lock(const struct obi_spawn_child *child)
 	at = digits(at, (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
 	*at++ = '\n';
 	long len = at - text;
-	return syscall(SYS_pwrite64, LOCK_FD, text, len, (off_t)0) == len;
+	return syscall(SYS_write, child->start_fd, text, len) == len;
 }
 
 BARE static bool take_step(struct obi_spawn_child *child, enum obi_spawn_step step)
 {
 	child->step = (int)step;
 	switch (step) {
-	case OBI_SPAWN_GROUP:
-		return syscall(SYS_setpgid, 0, 0) == 0;
+	case OBI_SPAWN_SESSION:
+		return syscall(SYS_setsid) >= 0;
 	case OBI_SPAWN_SIGNALS:
 		return set_signals();
+	case OBI_SPAWN_START:
+		return sign_start(child);
 	case OBI_SPAWN_FILES:
 		return set_files(child);
-	case OBI_SPAWN_LOCK:
-		return sign_lock(child);
 	case OBI_SPAWN_LIMIT:
 		return set_limits(child);
 	case OBI_SPAWN_USER:
@@ -164,7 +165,7 @@ BARE static bool take_step(struct obi_spawn_child *child, enum obi_spawn_step st
 BARE int obi_spawn_child(void *user)
 {
 	struct obi_spawn_child *child = user;
-	for (int step = OBI_SPAWN_GROUP; step <= OBI_SPAWN_EXEC; step++) {
+	for (int step = OBI_SPAWN_SESSION; step <= OBI_SPAWN_EXEC; step++) {
 		if (!take_step(child, (enum obi_spawn_step)step)) {
 			break;
 		}

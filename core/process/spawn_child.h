@@ -12,10 +12,10 @@
 /* In this order. Limits come after all that they could hinder, such as a write under fsize, but
  * before the change of the user, since only a privileged one may raise them. */
 enum obi_spawn_step {
-	OBI_SPAWN_GROUP = 0,
+	OBI_SPAWN_SESSION = 0,
 	OBI_SPAWN_SIGNALS,
+	OBI_SPAWN_START,
 	OBI_SPAWN_FILES,
-	OBI_SPAWN_LOCK,
 	OBI_SPAWN_LIMIT,
 	OBI_SPAWN_USER,
 	OBI_SPAWN_CWD,
@@ -33,7 +33,8 @@ struct obi_spawn_child {
 	const char *file;
 	char *const *argv;
 	char *const *envp;
-	int fds[4]; /* become 0 to 3; each is above 3, the last may be -1 */
+	int fds[4];   /* become 0 to 3; each is above 3, the last may be -1 */
+	int start_fd; /* where to write who we are; -1: nowhere. It is not inherited */
 	const struct obi_spawn_limit *limits;
 	size_t limit_count;
 	bool change_user;

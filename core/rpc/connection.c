@@ -416,20 +416,22 @@ static void on_dialed(void *user, struct ob_stream *stream, const struct ob_erro
 int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri,
 			struct obi_connection **ret_connection, struct ob_error *reterr)
 {
+	bool known = setup->auth != NULL && setup->auth->allowed_uid != UINT32_MAX;
 	struct obi_connection *conn = make(setup);
 	if (conn == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	conn->dialing = (struct obi_dialing){.loop = setup->loop,
-					     .host = setup->host,
-					     .transport = setup->transport,
-					     .params = {.size = sizeof conn->dialing.params,
-							.heartbeat_ms = setup->heartbeat_ms,
-							.check_owner = setup->check_owner,
-							.owner = setup->owner},
-					     .retry = setup->open_timeout_ms > 0,
-					     .done = on_dialed,
-					     .user = conn};
+	conn->dialing =
+	    (struct obi_dialing){.loop = setup->loop,
+				 .host = setup->host,
+				 .transport = setup->transport,
+				 .params = {.size = sizeof conn->dialing.params,
+					    .heartbeat_ms = setup->heartbeat_ms,
+					    .check_owner = setup->check_owner && known,
+					    .owner = known ? setup->auth->allowed_uid : 0},
+				 .retry = setup->open_timeout_ms > 0,
+				 .done = on_dialed,
+				 .user = conn};
 	int r = obi_dialing_begin(&conn->dialing, uri, reterr);
 	if (r < 0) {
 		obi_connection_free(conn);

@@ -40,8 +40,8 @@ struct obi_connection_setup {
 	struct obi_rpc_limits limits;
 	int64_t open_timeout_ms; /* from dial or accept until it is open */
 	uint32_t heartbeat_ms;	 /* transports may set keepalive by it */
-	bool check_owner;	 /* dial: a unix socket must belong to `owner`, and be no conn */
-	uint32_t owner;
+	/* dial: a unix socket must belong to auth->allowed_uid, and be no symbolic link */
+	bool check_owner;
 	struct obi_connection_events events;
 	struct obi_call_handler handler;
 	void *call_owner;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "files/child_address.h"
 #include "supervisor/start_config.h"
 
 static void tell(struct obi_instance *in, enum obi_life_event event, const struct ob_error *err)
@@ -69,6 +70,7 @@ void obi_instance_probe(struct obi_instance *in, bool create)
 static void report_facts(struct obi_instance *in, const struct obi_place_facts *facts)
 {
 	in->found = facts->child;
+	in->unlocked = facts->alive && !facts->held;
 	if (facts->alive) {
 		in->pid = facts->child.pid;
 		tell(in, OBI_LIFE_LOCK_LIVE, NULL);
@@ -132,23 +134,24 @@ static uint32_t watch_flag(const struct obi_instance *in)
 	return is_dialed_at_once(in->setup.options) ? 0 : OBI_PLACE_WATCH;
 }
 
-/* address may be NULL: not known. OB_ENOMEM. */
+/* OB_ENOMEM. */
 static int set_address(struct obi_instance *in, const char *address)
 {
-	char *copy = address != NULL ? strdup(address) : NULL;
+	char *copy = strdup(address);
 	free(in->address);
 	in->address = copy;
 	snprintf(in->state.address, sizeof in->state.address, "%s", copy != NULL ? copy : "");
-	return copy != NULL || address == NULL ? OB_OK : OB_ENOMEM;
+	return copy != NULL ? OB_OK : OB_ENOMEM;
 }
 
 /* What is known of an earlier process does not hold for the next one. */
 static void begin(struct obi_instance *in)
 {
-	(void)set_address(in, NULL);
+	free(in->address);
+	in->address = NULL;
 	in->exit = (struct obi_exit){0};
 	in->demand = OBI_DEMAND_NONE;
-	in->ending_holders = in->taking_over = false;
+	in->ending_holders = false;
 	in->resolve_op = 0;
 	obi_log_splitter_stop(&in->out);
 	obi_log_splitter_stop(&in->err);
@@ -161,8 +164,28 @@ static int make_config(struct obi_instance *in, struct ob_config *config, struct
 	if (r < 0) {
 		return r;
 	}
-	snprintf(in->state.instance, sizeof in->state.instance, "%s", config->instance);
-	return in->setup.events.token(in->setup.events.user, config->token, reterr);
+	const struct {
+		char *to;
+		size_t size;
+		const char *from; /* may be NULL */
+	} texts[] = {
+	    {in->state.instance, sizeof in->state.instance, config->instance},
+	    {in->state.token, sizeof in->state.token, config->token},
+	    {in->state.listen, sizeof in->state.listen, config->listen},
+	    {in->state.codec, sizeof in->state.codec, config->codec},
+	    {in->state.auth, sizeof in->state.auth, config->auth},
+	    {in->state.transport, sizeof in->state.transport, config->transport},
+	};
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		const char *from = texts[i].from != NULL ? texts[i].from : "";
+		snprintf(texts[i].to, texts[i].size, "%s", from);
+		if (strlen(from) >= texts[i].size) {
+			return obi_fail(reterr, OB_EINVAL, 0, "%.100s...: longer than %zu bytes",
+					from, texts[i].size - 1);
+		}
+	}
+	in->state.allow_plaintext = config->allow_plaintext;
+	return in->setup.events.token(in->setup.events.user, config->token, UINT32_MAX, reterr);
 }
 
 void obi_instance_spawn(struct obi_instance *in)
@@ -190,9 +213,17 @@ static void on_prepared(void *user, uint64_t op, const struct ob_error *err)
 	}
 	if (err != NULL) {
 		tell(in, OBI_LIFE_SPAWN_FAILED, err);
-	} else {
-		ops_of(in)->spawn(in->setup.place, begin_op(in));
+		return;
 	}
+	/* Saved before there is a process: a parent that comes after us must know how to reach it.
+	 */
+	in->state.record[0] = in->state.address[0] = '\0';
+	in->state.adopted = in->state.was_ready = false;
+	snprintf(in->state.config_hash, sizeof in->state.config_hash, "%s", in->setup.config_hash);
+	in->state.state = OB_STATE_STARTING;
+	in->state.desired = OBI_DESIRED_RUNNING;
+	ops_of(in)->save(in->setup.place, &in->state);
+	ops_of(in)->spawn(in->setup.place, begin_op(in));
 }
 
 static void on_spawned(void *user, uint64_t op, const struct obi_place_child *child,
@@ -211,9 +242,7 @@ static void on_spawned(void *user, uint64_t op, const struct obi_place_child *ch
 	memcpy(in->state.record, child->record, sizeof in->state.record);
 	in->state.started_ms = obi_clock_ms(CLOCK_REALTIME);
 	in->state.started_boot_ms = obi_clock_ms(CLOCK_BOOTTIME);
-	in->state.adopted = in->state.was_ready = false;
 	in->state.version = 0;
-	snprintf(in->state.config_hash, sizeof in->state.config_hash, "%s", in->setup.config_hash);
 	tell(in, OBI_LIFE_SPAWNED, NULL);
 }
 
@@ -227,16 +256,6 @@ void obi_instance_drop_spawn(struct obi_instance *in)
 
 /* ---- Readiness ---- */
 
-/* Where to dial: the option, else what the child wrote, which may be NULL; a child that writes
- * nothing listens where it was told to. NULL: not known. */
-static const char *find_address(const struct ob_connector_options *options, const char *rpc_addr)
-{
-	if (options->connect != NULL) {
-		return options->connect;
-	}
-	return rpc_addr == NULL && options->ready == OB_READY_RPC ? options->listen : rpc_addr;
-}
-
 static void dial(struct obi_instance *in, const char *address, enum obi_life_event failure)
 {
 	if (set_address(in, address) < 0) {
@@ -246,14 +265,23 @@ static void dial(struct obi_instance *in, const char *address, enum obi_life_eve
 	}
 }
 
-/* The option `connect` is meant as seen from here; the child's own words are resolved. failure: the
- * event for a failure. */
-static void reach(struct obi_instance *in, const char *address, enum obi_life_event failure)
+/* Dial the child. rpc_addr: what it wrote; NULL: nothing. failure: the event for a failure. The
+ * option `connect` is an address here; all others are those of the place, and are resolved. */
+static void reach(struct obi_instance *in, const char *rpc_addr, enum obi_life_event failure)
 {
-	if (in->setup.options->connect != NULL) {
-		dial(in, address, failure);
+	const struct ob_connector_options *o = in->setup.options;
+	char address[OBI_ADDRESS_SIZE];
+	struct ob_sink out = ob_sink_fixed(address, sizeof address - 1);
+	struct ob_error err;
+	if (o->connect != NULL) {
+		dial(in, o->connect, failure);
 		return;
 	}
+	if (obi_child_address(in->state.listen, rpc_addr, &out, &err) < 0) {
+		tell(in, failure, &err);
+		return;
+	}
+	address[out.len] = '\0';
 	in->unreachable = failure;
 	in->resolve_op = ++in->last_op;
 	ops_of(in)->resolve(in->setup.place, in->resolve_op, address);
@@ -280,10 +308,9 @@ static void look_for_readiness(struct obi_instance *in, const struct ob_config *
 	if (!own || !config->ready) {
 		return;
 	}
-	const char *address = find_address(o, config->rpc_addr);
 	ops_of(in)->unwatch(in->setup.place);
-	if (address != NULL) {
-		reach(in, address, OBI_LIFE_READY_TIMEOUT);
+	if (o->connect != NULL || config->rpc_addr != NULL) {
+		reach(in, config->rpc_addr, OBI_LIFE_READY_TIMEOUT);
 	} else if (o->ready != OB_READY_NONE) {
 		tell_failure(in, OBI_LIFE_READY_TIMEOUT, OB_EPROTO,
 			     "empty RPC address: outboard process %s is ready, but its config does "
@@ -296,7 +323,7 @@ void obi_instance_await_ready(struct obi_instance *in)
 {
 	const struct ob_connector_options *o = in->setup.options;
 	if (is_dialed_at_once(o)) {
-		reach(in, find_address(o, NULL), OBI_LIFE_READY_TIMEOUT);
+		reach(in, NULL, OBI_LIFE_READY_TIMEOUT);
 	} else {
 		ops_of(in)->read_config(in->setup.place); /* it may have changed already */
 	}
@@ -307,53 +334,11 @@ void obi_instance_await_ready(struct obi_instance *in)
 
 /* ---- Taking over ---- */
 
-/*
- * A child that was ready is dialled where it listens. One whose parent died before that is waited
- * for as after a start. In the ready mode `none`, being alive is enough.
- */
-static void take_over(struct obi_instance *in, const struct ob_config *config)
-{
-	const struct ob_connector_options *o = in->setup.options;
-	const char *address = find_address(o, config->rpc_addr);
-	if (config->instance != NULL) {
-		snprintf(in->state.instance, sizeof in->state.instance, "%s", config->instance);
-	}
-	in->state.was_ready = in->state.was_ready || config->ready;
-	if (o->ready == OB_READY_NONE) {
-		tell(in, OBI_LIFE_ADOPT_OK, NULL);
-	}
-	if (address != NULL && (config->ready || is_dialed_at_once(o))) {
-		reach(in, address, OBI_LIFE_ADOPT_FAILED);
-	} else if (config->ready && o->ready != OB_READY_NONE) {
-		tell_failure(in, OBI_LIFE_ADOPT_FAILED, OB_EINVAL,
-			     "invalid config state: pid=%lld, addr=, ready=true",
-			     (long long)config->pid);
-	}
-}
-
-static void take_over_or_fail(struct obi_instance *in, const struct ob_config *config,
-			      const struct ob_error *given)
-{
-	struct ob_error err = {0};
-	int r = given != NULL ? given->code : OB_OK;
-	if (r == OB_OK && config->token != NULL) {
-		r = in->setup.events.token(in->setup.events.user, config->token, &err);
-	}
-	if (r < 0) {
-		tell(in, OBI_LIFE_ADOPT_FAILED, given != NULL ? given : &err);
-	} else {
-		take_over(in, config);
-	}
-}
-
 static void on_config(void *user, const struct ob_config *config, const struct ob_error *err)
 {
 	struct obi_instance *in = user;
-	if (in->taking_over) {
-		in->taking_over = false;
-		take_over_or_fail(in, config, err);
-	} else if (in->watched && in->op == 0 && in->address == NULL && in->resolve_op == 0 &&
-		   err == NULL) {
+	if (in->watched && in->op == 0 && in->address == NULL && in->resolve_op == 0 &&
+	    err == NULL) {
 		look_for_readiness(in, config);
 	}
 }
@@ -367,6 +352,35 @@ void obi_instance_adopt(struct obi_instance *in)
 	ops_of(in)->adopt(in->setup.place, begin_op(in), in->found.record, watch_flag(in));
 }
 
+/*
+ * What an earlier parent saved tells how to reach the child; nothing that the child wrote since
+ * counts. A child whose parent died before it was ready is waited for as after a start. In the
+ * ready mode `none`, being alive is enough.
+ */
+static void take_over(struct obi_instance *in)
+{
+	const struct ob_connector_options *o = in->setup.options;
+	struct ob_error err = {0};
+	if (in->state.token[0] != '\0' &&
+	    in->setup.events.token(in->setup.events.user, in->state.token, in->state.uid, &err) <
+		0) {
+		tell(in, OBI_LIFE_ADOPT_FAILED, &err);
+		return;
+	}
+	if (o->ready == OB_READY_NONE) {
+		tell(in, OBI_LIFE_ADOPT_OK, NULL);
+	}
+	if (in->state.was_ready && o->connect == NULL && in->state.address[0] != '\0') {
+		char address[OBI_ADDRESS_SIZE];
+		memcpy(address, in->state.address, sizeof address);
+		dial(in, address, OBI_LIFE_ADOPT_FAILED);
+	} else if (is_dialed_at_once(o) || (in->state.was_ready && o->connect != NULL)) {
+		reach(in, NULL, OBI_LIFE_ADOPT_FAILED);
+	} else {
+		ops_of(in)->read_config(in->setup.place);
+	}
+}
+
 static void on_adopted(void *user, uint64_t op, const struct ob_error *err)
 {
 	struct obi_instance *in = user;
@@ -376,8 +390,7 @@ static void on_adopted(void *user, uint64_t op, const struct ob_error *err)
 	if (err != NULL) {
 		tell(in, OBI_LIFE_ADOPT_FAILED, err);
 	} else {
-		in->taking_over = true;
-		ops_of(in)->read_config(in->setup.place);
+		take_over(in);
 	}
 }
 
@@ -417,7 +430,7 @@ bool obi_instance_end_now(struct obi_instance *in, int64_t ms)
 /* No answer is waited for any more. */
 static void forget(struct obi_instance *in)
 {
-	in->watched = in->taking_over = in->ending_holders = false;
+	in->watched = in->ending_holders = false;
 	in->demand = OBI_DEMAND_NONE;
 	in->op = in->resolve_op = 0;
 }
@@ -433,6 +446,7 @@ static void on_exited(void *user, const struct obi_exit *how)
 	obi_log_splitter_end(&in->err);
 	in->exit = in->state.last_exit = *how;
 	in->state.record[0] = '\0';
+	explicit_bzero(in->state.token, sizeof in->state.token);
 	if (!in->quiet) {
 		tell(in, OBI_LIFE_EXITED, NULL);
 	}
@@ -520,4 +534,5 @@ void obi_instance_free(struct obi_instance *in)
 	obi_log_splitter_stop(&in->out);
 	obi_log_splitter_stop(&in->err);
 	free(in->address);
+	explicit_bzero(&in->state, sizeof in->state);
 }

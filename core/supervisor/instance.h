@@ -19,8 +19,9 @@ struct obi_instance_events {
 	void (*happened)(void *user, enum obi_life_event event, const struct ob_error *err);
 	/* Required. instance.address can be dialled. */
 	void (*reachable)(void *user);
-	/* Required. The token of the process: authenticate with it. */
-	int (*token)(void *user, const char *token, struct ob_error *reterr);
+	/* Required. The token of the process: authenticate with it. uid: its user, where an earlier
+	 * parent saved it; (uint32_t)-1: that of the options. */
+	int (*token)(void *user, const char *token, uint32_t uid, struct ob_error *reterr);
 	/* Required. The place was lost, or is back. */
 	void (*changed)(void *user);
 	void *user;
@@ -49,13 +50,13 @@ struct obi_instance {
 	struct obi_exit exit; /* of the last process */
 	char *address;	      /* where to dial; NULL: not known yet */
 	struct obi_place_child found;	 /* by the probe, to be adopted */
+	bool unlocked;			 /* it lives, and has closed the descriptor of its lock */
 	bool replace_lock;		 /* at the next start */
 	uint64_t last_op;		 /* the last number given to an operation */
 	uint64_t op;			 /* probe, prepare, spawn or adopt; 0: none is due */
 	bool preparing;			 /* op is prepare */
 	uint64_t resolve_op;		 /* 0: none is due */
 	enum obi_life_event unreachable; /* what to report if resolve fails */
-	bool taking_over;		 /* adopted, and the config is still to come */
 	bool ending_holders;		 /* the event `holders` is still to come */
 	enum obi_instance_demand demand;
 	bool quiet; /* `exited` is not reported: obi_instance_end_now() waits for it */

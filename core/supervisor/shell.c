@@ -258,7 +258,12 @@ static void do_emit_ready(void *user, enum obi_life_event event)
 static void do_emit_adopted(void *user, enum obi_life_event event)
 {
 	(void)event;
-	emit(user, OB_EVENT_ADOPTED, "taken over from an earlier parent");
+	const struct obi_supervisor *sup = user;
+	emit(user, OB_EVENT_ADOPTED,
+	     sup->instance.unlocked
+		 ? "taken over from an earlier parent; it has closed descriptor 3, so what it "
+		   "leaves behind will not be seen"
+		 : "taken over from an earlier parent");
 }
 
 static void do_emit_detached(void *user, enum obi_life_event event)

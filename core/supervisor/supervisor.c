@@ -190,10 +190,10 @@ static void on_reachable(void *user)
 	obi_link_monitor_start(&sup->link, sup->instance.address, sup->instance.state.instance);
 }
 
-static int on_token(void *user, const char *token, struct ob_error *reterr)
+static int on_token(void *user, const char *token, uint32_t uid, struct ob_error *reterr)
 {
 	struct obi_supervisor *sup = user;
-	return sup->setup.events.token(sup->setup.events.user, token, reterr);
+	return sup->setup.events.token(sup->setup.events.user, token, uid, reterr);
 }
 
 /* ---- What the link monitor reports ---- */

@@ -23,8 +23,9 @@ struct obi_supervisor_events {
 	ob_log_fn *log; /* NULL: logs are read and dropped */
 	/* The link is ready for calls, or (NULL) gone. */
 	void (*link)(void *user, struct obi_connection *link);
-	/* The child has a new token: make the link setup's auth use it. */
-	int (*token)(void *user, const char *token, struct ob_error *reterr);
+	/* The child has a new token, and runs as this user ((uint32_t)-1: that of the options):
+	 * make the link setup's auth use both. */
+	int (*token)(void *user, const char *token, uint32_t uid, struct ob_error *reterr);
 	/* What obi_supervisor_status() shows has changed. */
 	void (*changed)(void *user);
 	void *user;

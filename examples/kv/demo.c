@@ -57,25 +57,34 @@ static void say(const char *what, double ms, const char *format, ...)
 	printf("\n");
 }
 
-/* Remove the data directory. ret_left, which may be NULL, gets the names of the files in it. */
-static void remove_dir(char *ret_left, size_t size)
+/* Remove a directory. ret_left, which may be NULL, gets the names of the files in it. */
+static void empty_dir(const char *dir, char *ret_left, size_t size)
 {
 	struct dirent **entries;
-	int n = scandir(demo.dir, &entries, NULL, alphasort);
+	int n = scandir(dir, &entries, NULL, alphasort);
 	for (int i = 0; i < n; i++) {
 		char path[PATH_MAX + 300];
 		if (ret_left != NULL && entries[i]->d_name[0] != '.') {
 			strncat(ret_left, " ", size - strlen(ret_left) - 1);
 			strncat(ret_left, entries[i]->d_name, size - strlen(ret_left) - 1);
 		}
-		snprintf(path, sizeof path, "%s/%s", demo.dir, entries[i]->d_name);
+		snprintf(path, sizeof path, "%s/%s", dir, entries[i]->d_name);
 		(void)unlink(path);
 		free(entries[i]);
 	}
 	if (n >= 0) {
 		free(entries);
 	}
-	(void)rmdir(demo.dir);
+	(void)rmdir(dir);
+}
+
+/* The child's directory, and the parent's beside it. */
+static void remove_dirs(char *ret_left, char *ret_state_left, size_t size)
+{
+	char state[PATH_MAX + 16];
+	snprintf(state, sizeof state, "%s.state", demo.dir);
+	empty_dir(demo.dir, ret_left, size);
+	empty_dir(state, ret_state_left, size);
 }
 
 /* End all processes and the demo. */
@@ -95,7 +104,7 @@ static void fail(const char *format, ...)
 	if (demo.child > 0) {
 		kill(-demo.child, SIGKILL);
 	}
-	remove_dir(NULL, 0);
+	remove_dirs(NULL, NULL, 0);
 	exit(1);
 }
 
@@ -282,7 +291,7 @@ static void show_parent_crash(void)
 
 static void show_stop(void)
 {
-	char left[512] = "";
+	char left[512] = "", state[512] = "";
 	double start = now_ms();
 	check(driven_tell(&demo.parent, "stop\n"), "kv-parent did not accept a command");
 	wait_for("log bye");
@@ -298,11 +307,12 @@ static void show_stop(void)
 		     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	}
 	check(!lives(-demo.child), "a process of the child's group is still running");
-	remove_dir(left, sizeof left);
-	check(strcmp(left, " outboard.lock parent.lock state.json") == 0, left);
+	remove_dirs(left, state, sizeof left);
+	check(left[0] == '\0', left);
+	check(strcmp(state, " outboard.lock parent.lock start state.json") == 0, state);
 	say("stop", stopped - start,
 	    "kv-child logged its \"bye\" and is gone, and so is its process group");
-	say("left", -1, "no socket, no FIFO, no token; of the data directory only:%s", left);
+	say("left", -1, "nothing in the child's directory; in the parent's:%s", state);
 }
 
 /* ---- Paths ---- */

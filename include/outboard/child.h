@@ -3,8 +3,13 @@
  * outboard/child.h - a child by its data directory alone, without the connector that supervises it.
  *
  * For tools beside the supervisor: show how children are, call one, end one that has no supervisor
- * any more. data_path is the data directory of the child (ob_connector_options.data_path). It may
- * be relative. It must belong to this process's user or to the child's, and have mode 0700.
+ * any more. data_path and state_path are the two directories of the child (ob_connector_options).
+ * Both may be relative. state_path may be NULL: DATA_PATH.state, or ../.state/NAME.
+ *
+ * What a child wrote is not believed: all functions take what they need from the state directory,
+ * which must belong to this process's user, or to anybody if this process is root's. Without a
+ * state directory only the owner of the data directory, the child's own user, gets an answer, from
+ * what the child wrote.
  */
 #ifndef OUTBOARD_CHILD_H
 #define OUTBOARD_CHILD_H
@@ -16,7 +21,7 @@ extern "C" {
 #endif
 
 /* Whether a connector ever kept a child in this directory. Any thread. */
-OB_API bool ob_child_exists(const char *data_path);
+OB_API bool ob_child_exists(const char *data_path, const char *state_path);
 
 /*
  * Read the state of a child from its files, without a call to it and without a lock.
@@ -31,21 +36,24 @@ OB_API bool ob_child_exists(const char *data_path);
  *   ret_status      size must be set
  *   ret_supervised  may be NULL; whether a connector is in charge
  *
- * OB_ENOENT: there is no such directory. OB_EPERM: its owner or mode is not acceptable.
+ * OB_ENOENT: there is no such directory. OB_EPERM: it is another user's, and there is no state.
  */
-OB_API int ob_child_status(ob_runtime *runtime, const char *data_path,
+OB_API int ob_child_status(ob_runtime *runtime, const char *data_path, const char *state_path,
 			   const struct ob_connector_options *options, struct ob_status *ret_status,
 			   bool *ret_supervised, struct ob_error *reterr);
 
 /*
- * Connect to a child, with the address, token and plugins that its files name. Its connector is not
+ * Connect to a child, with the address, token and plugins that its parent
+ * saved. Its connector is not
  * disturbed. timeout_ms includes authentication; 0: 10 s. Free the client with ob_client_free().
  * OB_EDOWN: no child runs there, or it is not ready.
  */
-OB_API int ob_child_connect(ob_runtime *runtime, const char *data_path, int64_t timeout_ms,
-			    ob_cancel *cancel, ob_client **ret_client, struct ob_error *reterr);
-OB_API int ob_child_connect_async(ob_runtime *runtime, const char *data_path, int64_t timeout_ms,
-				  ob_client_fn *done, void *user, struct ob_error *reterr);
+OB_API int ob_child_connect(ob_runtime *runtime, const char *data_path, const char *state_path,
+			    int64_t timeout_ms, ob_cancel *cancel, ob_client **ret_client,
+			    struct ob_error *reterr);
+OB_API int ob_child_connect_async(ob_runtime *runtime, const char *data_path,
+				  const char *state_path, int64_t timeout_ms, ob_client_fn *done,
+				  void *user, struct ob_error *reterr);
 
 struct ob_child_end_options {
 	uint32_t size;
@@ -67,10 +75,10 @@ struct ob_child_end_options {
  *
  * OB_EBUSY: a connector is in charge of the child. OB_ENOENT: there is no such directory.
  */
-OB_API int ob_child_end(ob_runtime *runtime, const char *data_path,
+OB_API int ob_child_end(ob_runtime *runtime, const char *data_path, const char *state_path,
 			const struct ob_child_end_options *options, int64_t timeout_ms,
 			ob_cancel *cancel, struct ob_error *reterr);
-OB_API int ob_child_end_async(ob_runtime *runtime, const char *data_path,
+OB_API int ob_child_end_async(ob_runtime *runtime, const char *data_path, const char *state_path,
 			      const struct ob_child_end_options *options, ob_done_fn *done,
 			      void *user, struct ob_error *reterr);
 

@@ -89,8 +89,14 @@ typedef void ob_event_fn(void *user, const struct ob_event *event);
 
 struct ob_connector_options {
 	uint32_t size;
-	const char *name;      /* Required: for messages, events and logs; [A-Za-z0-9._-]{1,64} */
-	const char *data_path; /* Required: absolute; made with mode 0700 */
+	const char *name; /* Required: for messages, events and logs; [A-Za-z0-9._-]{1,64} */
+	/* Required: the child's directory, absolute. It is made with mode 0700 and given to the
+	 * child's user. One that exists must belong to that user. */
+	const char *data_path;
+	/* The parent's own directory for this child, absolute; default <data_path>.state. It holds
+	 * what the parent believes, so the child must have no access to it: never mount it into a
+	 * container. The directories above both must belong to root or to this user. */
+	const char *state_path;
 	/* Required: the command, ended by NULL. argv[0] is absolute, or looked up in PATH. */
 	const char *const *argv;
 	/* "NAME=value", ended by NULL: added to the parent's environment without OUTBOARD_*. */

@@ -129,7 +129,7 @@ static void fault_20_children_come_and_go_in_a_storm(void **state)
 static bool is_allowed(const char *line)
 {
 	static const char *const allowed[] = {
-	    "setpgid",	"rt_sig",    "sigaltstack", "dup",     "fcntl",		"close_range",
+	    "setsid",	"rt_sig",    "sigaltstack", "dup",     "fcntl",		"close_range",
 	    "close(",	"prlimit64", "setgroups",   "setres",  "setuid",	"setgid",
 	    "chdir",	"fchdir",    "umask",	    "getpid",  "clock_gettime", "write",
 	    "pwrite64", "ftruncate", "openat",	    "pread64", "read",		"execve"};
@@ -263,20 +263,30 @@ static void check_process(pid_t pid, const char *token)
 	}
 }
 
-static void check_directory(const struct crash *c, const char *token)
+/* How many files of the directory have the token; they must have one of these names. */
+static int count_files_with(const char *path, const char *token, const char *allowed)
 {
-	DIR *dir = opendir(c->dir);
+	DIR *dir = opendir(path);
 	int found = 0;
 	assert_non_null(dir);
 	for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		char *path = scratch_text("%s/%s", c->dir, entry->d_name);
-		bool config = strcmp(entry->d_name, "outboard.json") == 0;
-		assert_int_equal(file_has(path, token), config);
-		found += config;
-		free(path);
+		char *file = scratch_text("%s/%s", path, entry->d_name);
+		bool may = strcmp(entry->d_name, allowed) == 0;
+		assert_int_equal(file_has(file, token), may);
+		found += may;
+		free(file);
 	}
 	closedir(dir);
-	assert_int_equal(found, 1);
+	return found;
+}
+
+/* The child reads it in its directory, the next parent in the parent's own. */
+static void check_directory(const struct crash *c, const char *token)
+{
+	char *state = scratch_text("%s.state", c->dir);
+	assert_int_equal(count_files_with(c->dir, token, "outboard.json"), 1);
+	assert_int_equal(count_files_with(state, token, "state.json"), 1);
+	free(state);
 }
 
 /* Half a token, the right one with more behind it, and one that is wrong at its end: none may
@@ -340,7 +350,7 @@ static void life_with(const char *mechanism)
 	}
 	assert_true(refusals > 0);
 	assert_int_equal(program_end(&c.now), 0);
-	char *state_file = scratch_text("%s/state.json", c.dir);
+	char *state_file = scratch_text("%s.state/state.json", c.dir);
 	assert_false(file_has(state_file, token));
 	ob_config_clear(&config);
 	free(state_file);

@@ -26,7 +26,7 @@ class Running(Case):
         for pid in pids:
             pid.wait()
         self.assertEqual(self.living_children(), [])
-        self.assertEqual(sorted(os.listdir(self.root)), ["a", "b", "run.json", "run.lock"])
+        self.assertEqual(sorted(os.listdir(self.root)), [".state", "a", "b", "run.json", "run.lock"])
         self.assertNotIn("outboard.json", os.listdir(self.root + "/a"))
 
     def test_sigint_stops_too(self):

@@ -13,7 +13,7 @@ children() {
 }
 
 # A test that fails leaves no child either.
-trap 'children | xargs -r kill -KILL; rm -rf "$data"' EXIT
+trap 'children | xargs -r kill -KILL; rm -rf "$data" "$data.state"' EXIT
 
 # expect NAME ACTUAL EXPECTED
 expect() {
@@ -24,8 +24,9 @@ expect() {
 	printf '%s\n' "$2"
 }
 
-# A stop leaves the locks and the state, and no child with this data directory.
+# A stop leaves nothing in the data directory, the locks and the state in the parent's, and no child.
 expect_nothing_left() {
-	expect "what is left" "$(ls "$data")" "$(printf 'outboard.lock\nparent.lock\nstate.json')"
+	expect "what is left" "$(ls "$data")" ""
+	expect "the parent's files" "$(ls "$data.state")" "$(printf 'outboard.lock\nparent.lock\nstart\nstate.json')"
 	expect "processes left" "$(children)" ""
 }

@@ -36,7 +36,9 @@ class Child(unittest.TestCase):
         return run("kv-parent", self.data, self.child, commands="".join(c + "\n" for c in commands))
 
     def assert_nothing_left(self):
-        self.assertEqual(sorted(os.listdir(self.data)), ["outboard.lock", "parent.lock", "state.json"])
+        self.assertEqual(os.listdir(self.data), [])
+        left = sorted(os.listdir(self.data + ".state"))
+        self.assertEqual(left, ["outboard.lock", "parent.lock", "start", "state.json"])
 
     def test_it_is_started_called_and_stopped(self):
         output = self.parent("set colour blue", "get colour", "set shade", "import motto", "import none", "list", "stop")

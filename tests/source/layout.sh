@@ -109,7 +109,7 @@ must_not "The command includes more of core/ than base/ and json/" \
 
 # A supervisor reaches a process, its files and its pipes through a place only. What a place reports has types of files/.
 must_not "core/supervisor reaches past place/place.h" "$(
-	includes '"(process|files)/' core/supervisor | but_for '"files/restart_state\.h"'
+	includes '"(process|files)/' core/supervisor | but_for '"files/(restart_state|child_address)\.h"'
 	includes '"place/' core/supervisor | but_for '"place/place\.h"'
 	lines '\bobi_(process|procid|datadir|fifo|spawn|statefile|orphans|child_config|place_local)_[a-z_]+\(' core/supervisor
 )"

@@ -35,10 +35,17 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void scratch_remove(char *dir)
 {
-	if (dir != NULL) {
-		must(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, dir);
-		free(dir);
+	if (dir == NULL) {
+		return;
 	}
+	char *state = scratch_text("%s.state", dir);
+	must(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, dir);
+	/* Where the directory was the data directory of a child. */
+	if (access(state, F_OK) == 0) {
+		must(nftw(state, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, state);
+	}
+	free(state);
+	free(dir);
 }
 
 struct scratch_place scratch_make_place(void)

@@ -17,8 +17,9 @@ static void names_of_children_plugins_and_schemes_are_checked(void **unused)
 	assert_true(obi_name_is_child(ob_bytes_of(name, 64)));
 	assert_false(obi_name_is_child(ob_bytes_of(name, 65)));
 	assert_true(obi_name_is_child(ob_bytes_text("A-z_0.9")));
-	assert_true(obi_name_is_child(ob_bytes_text("...")));
-	const char *bad[] = {"", ".", "..", "a/b", "a b", "\xc3\xa9", "a\n"};
+	assert_true(obi_name_is_child(ob_bytes_text("a.state.x")));
+	const char *bad[] = {"",	".",   "..",  ".a",	  "...", ".state",
+			     "a.state", "a/b", "a b", "\xc3\xa9", "a\n"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_false(obi_name_is_child(ob_bytes_text(bad[i])));
 	}

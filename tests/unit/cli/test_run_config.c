@@ -72,12 +72,16 @@ static void least_config_is_a_command_and_a_place(void **unused)
 	assert_int_equal(web->size, sizeof *web);
 	assert_string_equal(web->name, "web");
 	assert_string_equal(web->data_path, "/var/lib/x/web");
+	assert_string_equal(web->state_path, "/var/lib/x/.state/web");
 	expect_list(web->argv, "web|");
 	expect_list(db->argv, "/bin/db||-x|");
 	assert_string_equal(db->data_path, "/var/lib/x/db-1.a_b");
 	/* All else is the default of the library. */
-	struct ob_connector_options bare = {
-	    .size = sizeof bare, .name = web->name, .data_path = web->data_path, .argv = web->argv};
+	struct ob_connector_options bare = {.size = sizeof bare,
+					    .name = web->name,
+					    .data_path = web->data_path,
+					    .state_path = web->state_path,
+					    .argv = web->argv};
 	assert_memory_equal(web, &bare, sizeof bare);
 	obi_run_config_free(&config);
 	assert_null(config.children);

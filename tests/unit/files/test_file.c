@@ -470,8 +470,7 @@ static void replay(const struct op *ops, size_t count, int content, bool renames
 		replace_file(&place, renamed ? NAME : "outboard-config-1.tmp", new, len);
 	}
 	/* And now the recovery. */
-	assert_int_equal(obi_datadir_open(place.path, false, geteuid(), getegid(), &dir, NULL),
-			 OB_OK);
+	assert_int_equal(obi_datadir_open(place.path, geteuid(), getegid(), &dir, NULL), OB_OK);
 	obi_datadir_clean(&dir, false);
 	if (obi_datadir_read_config(&dir, &config, &err) < 0) {
 		fail_msg("after %zu calls (%d, %d): %s", count, content, renames, err.text);

@@ -230,6 +230,127 @@ static void a_signature_is_read_back(void **state)
 	obi_statedir_close(&dir);
 }
 
+/* The numbers of another boot may fit any process of this one. */
+static void a_signature_of_another_boot_is_void(void **state)
+{
+	const struct bed *bed = *state;
+	static const char other[] = "00000000-0000-4000-8000-000000000000 1 99999999999999\n";
+	struct obi_statedir dir = open_dir(bed);
+	char *path = scratch_text("%s/start", bed->path);
+	int32_t pid;
+	uint64_t noted;
+	scratch_write(path, other, sizeof other - 1, 0600);
+	assert_int_equal(obi_statedir_read_start(&dir, &pid, &noted, NULL), OB_ENOENT);
+	assert_int_equal(unlink(path), 0);
+	scratch_write(path, other + 37, sizeof other - 38, 0600);
+	assert_int_equal(obi_statedir_read_start(&dir, &pid, &noted, NULL), OB_ENOENT);
+	free(path);
+	obi_statedir_close(&dir);
+}
+
+static void a_malformed_signature_is_none(void **state)
+{
+	static const char *const bad[] = {
+	    "", "1", "1 99999999999999999999999", "x 1\n", "-5 1\n", "0 1\n", "99999999999 1\n"};
+	struct obi_statedir dir = open_dir(*state);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		int32_t pid;
+		uint64_t noted;
+		int fd = -1;
+		assert_int_equal(obi_statedir_make_start(&dir, &fd, NULL), OB_OK);
+		assert_int_equal(write(fd, bad[i], strlen(bad[i])), (ssize_t)strlen(bad[i]));
+		close(fd);
+		assert_int_equal(obi_statedir_read_start(&dir, &pid, &noted, NULL), OB_ENOENT);
+	}
+	obi_statedir_close(&dir);
+}
+
+/* ---- Who is there ---- */
+
+static struct obi_procid ourselves(void)
+{
+	struct obi_process process;
+	assert_int_equal(obi_process_open_pid(getpid(), UINT64_MAX, &process, NULL), OB_OK);
+	struct obi_procid id = process.id;
+	obi_process_close(&process);
+	return id;
+}
+
+static struct obi_runner probe(const struct obi_statedir *dir, const struct obi_procid *known)
+{
+	struct obi_runner runner;
+	struct ob_error err = {0};
+	if (obi_statedir_probe(dir, known, &runner, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	struct obi_procid id = runner.process.id;
+	obi_process_close(&runner.process);
+	runner.process.id = id;
+	return runner;
+}
+
+static void sign(const struct obi_statedir *dir, int32_t pid)
+{
+	int fd = -1;
+	assert_int_equal(obi_statedir_make_start(dir, &fd, NULL), OB_OK);
+	assert_true(dprintf(fd, "%d 9999999999999999\n", (int)pid) > 0);
+	close(fd);
+}
+
+static void nothing_lives_in_a_new_directory(void **state)
+{
+	static const struct obi_procid nobody;
+	struct obi_statedir dir = open_dir(*state);
+	struct obi_runner runner = probe(&dir, &nobody);
+	assert_false(runner.alive || runner.held || runner.recorded);
+	obi_statedir_close(&dir);
+}
+
+static void a_recorded_process_lives_whether_it_holds_the_lock_or_not(void **state)
+{
+	struct obi_statedir dir = open_dir(*state);
+	struct obi_procid us = ourselves();
+	struct obi_lock_id id;
+	int lock = -1;
+	struct obi_runner runner = probe(&dir, &us);
+	assert_true(runner.alive && runner.recorded && !runner.held);
+	assert_int_equal(runner.process.id.pid, getpid());
+	assert_int_equal(obi_statedir_make_lock(&dir, &lock, &id, NULL), OB_OK);
+	runner = probe(&dir, &us);
+	assert_true(runner.alive && runner.recorded && runner.held);
+	close(lock);
+	obi_statedir_close(&dir);
+}
+
+static void fault_8_child_without_a_record_is_found_by_its_signature(void **state)
+{
+	static const struct obi_procid nobody;
+	struct obi_statedir dir = open_dir(*state);
+	struct obi_procid dead = ourselves();
+	sign(&dir, getpid());
+	struct obi_runner runner = probe(&dir, &nobody);
+	assert_true(runner.alive && !runner.recorded);
+	/* It is the recorded one, and that one is dead. */
+	dead.start++;
+	runner = probe(&dir, &dead);
+	assert_false(runner.alive || runner.recorded);
+	obi_statedir_close(&dir);
+}
+
+static void a_lock_without_a_process_is_held(void **state)
+{
+	struct obi_statedir dir = open_dir(*state);
+	struct obi_procid dead = ourselves();
+	struct obi_lock_id id;
+	int lock = -1;
+	dead.start++;
+	assert_int_equal(obi_statedir_make_lock(&dir, &lock, &id, NULL), OB_OK);
+	struct obi_runner runner = probe(&dir, &dead);
+	assert_true(!runner.alive && !runner.recorded && runner.held);
+	close(lock);
+	obi_statedir_close(&dir);
+}
+
 #define WITH_BED(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -244,6 +365,12 @@ int main(void)
 	    WITH_BED(the_lock_of_a_child_is_read_only_and_named),
 	    WITH_BED(a_holder_of_an_old_lock_does_not_count),
 	    WITH_BED(a_signature_is_read_back),
+	    WITH_BED(a_signature_of_another_boot_is_void),
+	    WITH_BED(a_malformed_signature_is_none),
+	    WITH_BED(nothing_lives_in_a_new_directory),
+	    WITH_BED(a_recorded_process_lives_whether_it_holds_the_lock_or_not),
+	    WITH_BED(fault_8_child_without_a_record_is_found_by_its_signature),
+	    WITH_BED(a_lock_without_a_process_is_held),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

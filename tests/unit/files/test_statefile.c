@@ -20,6 +20,10 @@
 #define SAMPLE                                                                                  \
 	"{\"state\":\"ready\",\"desired\":\"running\",\"record\":\"" BOOT                       \
 	":4711:99:7\",\"instance\":\"feed\","                                                   \
+	"\"token\":\"0123\",\"listen\":\"unix:///d/rpc.sock\",\"codec\":\"msgpack\","           \
+	"\"auth\":\"peercred,token\",\"transport\":\"unix\",\"allow_plaintext\":true,"          \
+	"\"uid\":65533,\"gid\":65532,\"lock\":\"fe:01:77\",\"made_device\":5,"                  \
+	"\"made_inode\":18446744073709551615,"                                                  \
 	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615," \
 	"\"restart_boot\":\"" BOOT "\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"  \
 	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"           \
@@ -33,6 +37,16 @@ static struct obi_statefile sample(void)
 	    .desired = OBI_DESIRED_RUNNING,
 	    .record = BOOT ":4711:99:7",
 	    .instance = "feed",
+	    .token = "0123",
+	    .listen = "unix:///d/rpc.sock",
+	    .codec = "msgpack",
+	    .auth = "peercred,token",
+	    .transport = "unix",
+	    .allow_plaintext = true,
+	    .uid = 65533,
+	    .gid = 65532,
+	    .lock = {"fe:01:77"},
+	    .made = {5, UINT64_MAX},
 	    .restart = {.count = 3, .last_ms = 12345, .total = UINT64_MAX},
 	    .restart_boot = BOOT,
 	    .config_hash = "abcd",
@@ -188,10 +202,10 @@ static void file_is_ours_and_counters_are_of_this_boot(void **unused)
 {
 	(void)unused;
 	struct ob_error err = {0};
-	struct obi_datadir dir;
+	struct obi_statedir dir;
 	struct obi_statefile state = sample(), back;
 	char *scratch = scratch_make();
-	assert_int_equal(obi_datadir_open(scratch, true, geteuid(), getegid(), &dir, NULL), OB_OK);
+	assert_int_equal(obi_statedir_open(scratch, true, geteuid(), &dir, NULL), OB_OK);
 	assert_int_equal(obi_statefile_read(&dir, &back, &err), OB_ENOENT);
 	assert_string_equal(err.text, "reading state: state.json: No such file or directory");
 
@@ -206,13 +220,12 @@ static void file_is_ours_and_counters_are_of_this_boot(void **unused)
 	assert_int_equal(obi_statefile_read(&dir, &back, NULL), OB_OK);
 	assert_int_equal(back.restart.count, 3);
 
-	/* The child may own the directory, but has no say in this. */
+	/* A file of another user is not the parent's. */
 	if (geteuid() == 0) {
-		dir.uid = 65533;
 		assert_int_equal(fchownat(dir.fd, OBI_FILE_STATE, 65533, 65533, 0), 0);
 		assert_int_equal(obi_statefile_read(&dir, &back, &err), OB_EPERM);
 	}
-	obi_datadir_close(&dir);
+	obi_statedir_close(&dir);
 	scratch_remove(scratch);
 }
 

@@ -25,6 +25,7 @@ static struct ob_connector_options options;
 static const char *argv[4] = {"/bin/sh", "-c", NULL, NULL};
 static struct obi_place *place;
 static char *dir;
+static char *state_dir;
 static int fds;
 
 /* What was reported. */
@@ -163,9 +164,11 @@ static int setup(void **state)
 	fds = scratch_open_fds();
 	memset(&seen, 0, sizeof seen);
 	dir = scratch_make();
+	state_dir = scratch_text("%s.state", dir);
 	options = (struct ob_connector_options){.size = sizeof options,
 						.name = "child",
 						.data_path = dir,
+						.state_path = state_dir,
 						.argv = argv,
 						.cwd = dir,
 						.log_pipe_bytes = 65536};
@@ -184,6 +187,7 @@ static int teardown(void **state)
 	watches = NULL;
 	obi_loop_close(loop);
 	scratch_remove(dir);
+	free(state_dir);
 	assert_int_equal(scratch_open_fds(), fds);
 	return 0;
 }
@@ -362,7 +366,7 @@ static void nothing_is_written_unless_we_are_in_charge(void **state)
 {
 	(void)state;
 	struct obi_statefile saved = {.version = 8};
-	char *path = scratch_text("%s/state.json", dir);
+	char *path = scratch_text("%s/state.json", state_dir);
 	place->ops->save(place, &saved);
 	place->ops->clear(place);
 	assert_int_equal(access(path, F_OK), -1);

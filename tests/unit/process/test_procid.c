@@ -32,6 +32,16 @@ enum { DEADLINE = 20000, SKIPPED = 77 };
 
 #define SHELL(script) ((const char *const[]){"/bin/sh", "-c", script, NULL})
 
+static struct obi_spawn spawn_to(const struct ob_connector_options *options, int out)
+{
+	return (struct obi_spawn){.options = options,
+				  .config_path = "/d",
+				  .out_fd = out,
+				  .err_fd = out,
+				  .lock_fd = -1,
+				  .start_fd = -1};
+}
+
 /* A child whose stdout is a pipe; *ret_out is the read end. */
 static struct obi_process start(const char *const *argv, int *ret_out)
 {
@@ -39,11 +49,7 @@ static struct obi_process start(const char *const *argv, int *ret_out)
 	struct obi_process process = OBI_PROCESS_NONE;
 	struct ob_connector_options options = {.argv = argv};
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	struct obi_spawn spawn = {.options = &options,
-				  .config_path = "/d",
-				  .out_fd = out[1],
-				  .err_fd = out[1],
-				  .lock_fd = -1};
+	struct obi_spawn spawn = spawn_to(&options, out[1]);
 	assert_int_equal(obi_spawn(&spawn, &process, NULL), OB_OK);
 	close(out[1]);
 	*ret_out = out[0];
@@ -356,11 +362,7 @@ static struct obi_process start_decoy(int *ret_out)
 	struct ob_connector_options options = {.argv =
 						   (const char *const[]){self, "--decoy", NULL}};
 	MUST(pipe2(out, O_CLOEXEC) == 0);
-	struct obi_spawn spawn = {.options = &options,
-				  .config_path = "/d",
-				  .out_fd = out[1],
-				  .err_fd = out[1],
-				  .lock_fd = -1};
+	struct obi_spawn spawn = spawn_to(&options, out[1]);
 	MUST(obi_spawn(&spawn, &process, NULL) == OB_OK);
 	close(out[1]);
 	MUST(read(out[0], &up, 1) == 1 && up == 'u');
@@ -384,11 +386,7 @@ static int inside_namespace(void)
 {
 	struct ob_connector_options options = {.argv = SHELL("exec sleep 1000")};
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), out;
-	struct obi_spawn spawn = {.options = &options,
-				  .config_path = "/d",
-				  .out_fd = null,
-				  .err_fd = null,
-				  .lock_fd = -1};
+	struct obi_spawn spawn = spawn_to(&options, null);
 	struct obi_process child, found;
 	struct obi_exit end;
 	MUST(obi_spawn(&spawn, &child, NULL) == OB_OK);

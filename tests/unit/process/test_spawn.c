@@ -52,7 +52,8 @@ static int spawn_into(const struct ob_connector_options *options, const char *pl
 				  .plugin_path = plugin_path,
 				  .out_fd = out[1],
 				  .err_fd = out[1],
-				  .lock_fd = -1};
+				  .lock_fd = -1,
+				  .start_fd = -1};
 	int r = obi_spawn(&spawn, process, err);
 	close(out[1]);
 	size_t len = 0;
@@ -299,43 +300,64 @@ static void must_be_signed_by(const char *text, const struct obi_process *proces
 	assert_int_equal(obi_process_open_pid((int32_t)pid, 1000, &found, NULL), OB_ENOENT);
 }
 
-static void lock_is_fd_3_and_signed(void **unused)
+/* A file that the process could not read if it had only this descriptor. */
+static int open_new(const char *path, int flags)
 {
-	(void)unused;
-	char *dir = scratch_make(), *path = scratch_text("%s/lock", dir), text[64] = {0};
-	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	assert_true(lock >= 0 && null >= 0);
-	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	assert_int_equal(fcntl(lock, F_OFD_SETLK, &fl), 0);
+	int fd = open(path, flags | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	return fd;
+}
 
+static struct obi_process spawn_with(int lock, int start)
+{
 	struct ob_connector_options options = {
-	    .argv = SHELL("test $OUTBOARD_LOCK_FD = 3 && exec sleep 1000")};
+	    .argv = SHELL("test $OUTBOARD_LOCK_FD = 3 && ! test -e /proc/self/fd/4 && "
+			  "exec sleep 1000")};
+	int null = open_new("/dev/null", O_WRONLY);
 	struct obi_spawn spawn = {.options = &options,
 				  .config_path = "/d",
 				  .out_fd = null,
 				  .err_fd = null,
-				  .lock_fd = lock};
+				  .lock_fd = lock,
+				  .start_fd = start};
 	struct obi_process process;
 	assert_int_equal(obi_spawn(&spawn, &process, NULL), OB_OK);
-	assert_true(pread(lock, text, sizeof text - 1, 0) > 0);
+	close(null);
+	return process;
+}
+
+static short lock_seen_at(const char *path)
+{
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open_new(path, O_RDWR);
+	assert_int_equal(fcntl(fd, F_OFD_GETLK, &fl), 0);
+	close(fd);
+	return fl.l_type;
+}
+
+static void lock_is_fd_3_and_the_start_is_signed(void **unused)
+{
+	(void)unused;
+	char *dir = scratch_make(), *path = scratch_text("%s/lock", dir),
+	     *start_path = scratch_text("%s/start", dir), text[64] = {0};
+	int lock = open_new(path, O_RDONLY), start = open_new(start_path, O_WRONLY);
+	struct flock fl = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	assert_int_equal(fcntl(lock, F_OFD_SETLK, &fl), 0);
+	struct obi_process process = spawn_with(lock, start);
 	close(lock);
-
+	close(start);
 	/* Ours is closed; the child's keeps the lock. */
-	int again = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(fcntl(again, F_OFD_GETLK, &fl), 0);
-	assert_int_equal(fl.l_type, F_WRLCK);
-
+	assert_int_equal(lock_seen_at(path), F_RDLCK);
+	int again = open_new(start_path, O_RDONLY);
+	assert_true(pread(again, text, sizeof text - 1, 0) > 0);
+	close(again);
 	must_be_signed_by(text, &process);
 	assert_int_equal(obi_process_signal(&process, SIGTERM, NULL), OB_OK);
 	struct obi_exit end = end_of(&process);
 	assert_int_equal(end.kind, OB_EXIT_SIGNAL);
 	assert_int_equal(end.value, SIGTERM);
-	fl = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	assert_int_equal(fcntl(again, F_OFD_GETLK, &fl), 0);
-	assert_int_equal(fl.l_type, F_UNLCK);
-	close(again);
-	close(null);
+	assert_int_equal(lock_seen_at(path), F_UNLCK);
+	free(start_path);
 	free(path);
 	scratch_remove(dir);
 }
@@ -373,8 +395,12 @@ static void descriptors_may_have_any_number(void **unused)
 	assert_int_equal(dup2(err[1], 0), 0);
 	assert_int_equal(dup2(out[1], 3), 3);
 	struct ob_connector_options options = {.argv = SHELL("echo out; echo err >&2; cat")};
-	struct obi_spawn spawn = {
-	    .options = &options, .config_path = "/d", .out_fd = 3, .err_fd = 0, .lock_fd = -1};
+	struct obi_spawn spawn = {.options = &options,
+				  .config_path = "/d",
+				  .out_fd = 3,
+				  .err_fd = 0,
+				  .lock_fd = -1,
+				  .start_fd = -1};
 	struct obi_process process;
 	int r = obi_spawn(&spawn, &process, NULL);
 	put_back(0, saved_0);
@@ -430,7 +456,8 @@ static void fault_96_no_limit_kills_before_exec(void **unused)
 				  .config_path = "/c",
 				  .out_fd = out[1],
 				  .err_fd = out[1],
-				  .lock_fd = lock};
+				  .lock_fd = -1,
+				  .start_fd = lock}; /* the write under fsize */
 	assert_int_equal(obi_spawn(&spawn, &process, NULL), OB_OK);
 	assert_int_equal(end_of(&process).value, 0);
 	assert_int_equal(read(out[0], text, sizeof text - 1), 2);
@@ -469,7 +496,8 @@ static void a_program_that_runs_and_dies_is_not_a_failure_of_exec(void **unused)
 	const struct ob_rlimit limits[] = {{"as", 1 << 30, 1 << 30}, {0}};
 	struct ob_connector_options options = {.argv = SHELL("sleep 0.1; kill -SEGV $$"),
 					       .limits = limits};
-	struct obi_spawn spawn = {.options = &options, .config_path = "/c", .lock_fd = -1};
+	struct obi_spawn spawn = {
+	    .options = &options, .config_path = "/c", .lock_fd = -1, .start_fd = -1};
 	struct obi_process process;
 	spawn.out_fd = spawn.err_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	assert_int_equal(obi_spawn(&spawn, &process, NULL), OB_OK);
@@ -554,7 +582,7 @@ int main(void)
 	    cmocka_unit_test(fault_71_environment_is_inherited_without_ours),
 	    cmocka_unit_test(fault_71_environment_is_empty_when_cleared),
 	    cmocka_unit_test(fault_72_only_declared_descriptors_are_open),
-	    cmocka_unit_test(lock_is_fd_3_and_signed),
+	    cmocka_unit_test(lock_is_fd_3_and_the_start_is_signed),
 	    cmocka_unit_test(descriptors_may_have_any_number),
 	    cmocka_unit_test(directory_umask_and_limits_are_set),
 	    cmocka_unit_test(fault_96_no_limit_kills_before_exec),

@@ -97,9 +97,10 @@ static inline void bed_on_link(void *user, struct obi_connection *link)
 	fail_msg("there is no connection");
 }
 
-static inline int bed_on_token(void *user, const char *token, struct ob_error *reterr)
+static inline int bed_on_token(void *user, const char *token, uint32_t uid, struct ob_error *reterr)
 {
 	(void)user;
+	(void)uid;
 	(void)reterr;
 	assert_int_equal(strlen(token), 64);
 	return OB_OK;
@@ -132,7 +133,7 @@ static inline int bed_setup(void **state)
 	    .name = "child",
 	    .data_path = "/nowhere",
 	    .argv = argv,
-	    .listen = "unix:///nowhere/rpc.sock",
+	    .listen = "unix:///inside",
 	    .codec = "msgpack",
 	    .ready = OB_READY_CONFIG,
 	    .ready_timeout_ms = -1,

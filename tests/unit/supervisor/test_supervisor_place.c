@@ -15,7 +15,10 @@ static void a_start_and_a_stop_use_the_place_only(void **state)
 	double_answer(&bed.place, DOUBLE_PROBE, NULL);
 	double_expect_calls(&bed.place, "prepare ");
 	double_answer(&bed.place, DOUBLE_PREPARE, NULL);
-	double_expect_calls(&bed.place, "spawn ");
+	/* What the next parent needs is saved before there is a process. */
+	double_expect_calls(&bed.place, "save spawn ");
+	assert_int_equal(strlen(bed.place.saved.token), 64);
+	assert_string_equal(bed.place.saved.listen, "unix:///inside");
 	bed_expect_done(&start, NOT_DONE);
 	double_answer(&bed.place, DOUBLE_SPAWN, NULL);
 	double_expect_calls(&bed.place, "read save save ");
@@ -43,7 +46,7 @@ static void a_place_may_answer_at_once(void **state)
 	bed_make();
 	bed.place.prompt = true;
 	bed_request(&start, OBI_LIFE_START);
-	double_expect_calls(&bed.place, "probe prepare spawn read save save ");
+	double_expect_calls(&bed.place, "probe prepare save spawn read save save ");
 	bed_expect_events("starting ready ");
 	bed_expect_done(&start, OB_OK);
 	bed_request(&stop, OBI_LIFE_STOP);
@@ -251,17 +254,19 @@ static void a_child_is_adopted_by_its_record(void **state)
 {
 	(void)state;
 	static struct waiter start;
-	struct obi_statefile before = {.restart = {.count = 3, .total = 7}, .was_ready = true};
+	struct obi_statefile before = {
+	    .restart = {.count = 3, .total = 7}, .was_ready = true, .address = "unix:///before"};
 	bed_make();
 	bed.place.saved_before = &before;
 	bed_adopt(&start, OBI_LIFE_RECONNECT);
 	double_expect_calls(&bed.place, "probe-only adopt:double:55 ");
+	/* What the child wrote does not matter: an earlier parent saved where it listens. */
 	bed.place.has_config = bed.place.config.ready = true;
-	assert_int_equal(ob_config_set(&bed.place.config.rpc_addr, "unix:///inside"), OB_OK);
+	assert_int_equal(ob_config_set(&bed.place.config.rpc_addr, "unix:///elsewhere"), OB_OK);
 	double_answer(&bed.place, DOUBLE_ADOPT, NULL);
-	double_expect_calls(&bed.place, "read resolve ");
-	double_answer(&bed.place, DOUBLE_RESOLVE, NULL);
+	double_expect_calls(&bed.place, "");
 	assert_int_equal(bed.dials_made, 1);
+	assert_string_equal(bed_status().address, "unix:///before");
 	assert_int_equal(bed_status().pid, 55);
 	assert_int_equal(bed_status().restarts, 7);
 	bed_expect_done(&start, NOT_DONE);
@@ -280,6 +285,24 @@ static void a_stop_while_a_child_is_adopted_ends_it(void **state)
 	double_exit(&bed.place, OB_EXIT_UNKNOWN, 0);
 	bed_expect_done(&stop, OB_OK);
 	bed_expect_events("exited stopped ");
+}
+
+static void fault_80_a_child_that_names_another_address_is_not_dialled_there(void **state)
+{
+	(void)state;
+	static struct waiter start;
+	bed_make();
+	bed_request(&start, OBI_LIFE_START);
+	double_answer(&bed.place, DOUBLE_PROBE, NULL);
+	double_answer(&bed.place, DOUBLE_PREPARE, NULL);
+	double_answer(&bed.place, DOUBLE_SPAWN, NULL);
+	bed.place.has_config = true;
+	double_ready(&bed.place, "unix:///elsewhere");
+	assert_int_equal(bed.dials_made, 0);
+	double_exit(&bed.place, OB_EXIT_SIGNAL, 2);
+	bed_expect_done(&start, OB_EPROTO);
+	assert_non_null(strstr(start.text, "unix:///elsewhere"));
+	assert_non_null(strstr(start.text, "unix:///inside"));
 }
 
 static void an_adoption_that_times_out_kills_nothing(void **state)
@@ -452,6 +475,7 @@ int main(void)
 	    BED_TEST(an_aborted_stop_kills),
 	    BED_TEST(a_child_is_adopted_by_its_record),
 	    BED_TEST(a_stop_while_a_child_is_adopted_ends_it),
+	    BED_TEST(fault_80_a_child_that_names_another_address_is_not_dialled_there),
 	    BED_TEST(an_adoption_that_times_out_kills_nothing),
 	    BED_TEST(a_child_that_dies_before_it_is_adopted_is_replaced),
 	    BED_TEST(leftovers_are_ended_before_the_start),
