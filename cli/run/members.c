@@ -57,6 +57,8 @@ int obi_members_make(struct obi_members *members, ob_runtime *rt,
 		if (r < 0) {
 			return r;
 		}
+		obi_key_add(&members->names, &member->node,
+			    obi_key_of_text(ob_bytes_text(member->options->name)));
 		members->count++;
 	}
 	return OB_OK;
@@ -124,15 +126,18 @@ void obi_members_close(struct obi_members *members)
 		ob_connector_close(members->list[i].connector);
 	}
 	members->count = 0;
+	obi_key_table_free(&members->names);
 	free(members->list);
 	members->list = NULL;
 }
 
 struct obi_member *obi_members_find(const struct obi_members *members, struct ob_bytes name)
 {
-	for (uint32_t i = 0; i < members->count; i++) {
-		if (ob_bytes_is(name, members->list[i].options->name)) {
-			return &members->list[i];
+	struct obi_key_node *node = obi_key_find(&members->names, obi_key_of_text(name));
+	for (; node != NULL; node = obi_key_again(node)) {
+		struct obi_member *member = (struct obi_member *)(void *)node;
+		if (ob_bytes_is(name, member->options->name)) {
+			return member;
 		}
 	}
 	return NULL;

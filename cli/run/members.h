@@ -3,12 +3,14 @@
 #ifndef OBI_CLI_RUN_MEMBERS_H
 #define OBI_CLI_RUN_MEMBERS_H
 
+#include "base/key_table.h"
 #include "cli/config/run_config.h"
 #include "cli/run/run_log.h"
 
 struct obi_members;
 
 struct obi_member {
+	struct obi_key_node node; /* among its members, by name */
 	struct obi_members *members;
 	const struct ob_connector_options *options;
 	ob_connector *connector;
@@ -25,6 +27,7 @@ struct obi_members {
 
 	struct obi_member *list;
 	uint32_t count;
+	struct obi_key_table names;
 	uint32_t pending; /* members that are being stopped or detached */
 	bool ending;	  /* all were told to stop or detach: none is started any more */
 };

@@ -34,31 +34,45 @@ void obi_reap_end(struct obi_reaper *reaper)
 	reaper->again = NULL;
 }
 
-static bool is_member(const struct obi_members *members, pid_t pid)
+/* The pids of the members. A search through all members for each dead process would let a child
+ * that leaves many behind hold up the loop. false: out of memory. */
+static bool index_members(struct obi_key_table *pids, struct obi_key_node **ret_nodes,
+			  const struct obi_members *members)
 {
-	for (uint32_t i = 0; i < members->count; i++) {
-		if (ob_connector_pid(members->list[i].connector) == pid) {
-			return true;
-		}
+	struct obi_key_node *nodes = calloc((size_t)members->count + 1, sizeof *nodes);
+	for (uint32_t i = 0; nodes != NULL && i < members->count; i++) {
+		obi_key_add(pids, &nodes[i],
+			    (uint64_t)ob_connector_pid(members->list[i].connector));
 	}
-	return false;
+	*ret_nodes = nodes;
+	return nodes != NULL;
 }
 
-/* The kernel shows one dead child at a time. While it shows that of a member, others may be hidden:
- * look again soon. */
+/* The kernel shows one dead child at a time, until it is reaped. Returns its pid; 0: none. */
+static pid_t dead_child(void)
+{
+	siginfo_t dead = {.si_pid = 0};
+	return waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) < 0 ? 0 : dead.si_pid;
+}
+
+/* While the kernel shows the dead child of a member, which its connector reaps, others may be
+ * hidden: look again soon. */
 void obi_reap(struct obi_reaper *reaper)
 {
-	for (;;) {
-		siginfo_t dead = {.si_pid = 0};
-		if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) < 0 || dead.si_pid == 0) {
-			return;
-		}
-		if (is_member(reaper->members, dead.si_pid)) {
-			ob_watch_set_timer(reaper->again, LOOK_AGAIN_MS);
-			return;
-		}
-		(void)waitid(P_PID, (id_t)dead.si_pid, &dead, WEXITED | WNOHANG);
+	struct obi_key_table pids = {0};
+	struct obi_key_node *nodes = NULL;
+	siginfo_t info;
+	pid_t pid = dead_child();
+	bool indexed = pid != 0 && index_members(&pids, &nodes, reaper->members);
+	while (indexed && pid != 0 && obi_key_find(&pids, (uint64_t)pid) == NULL) {
+		(void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+		pid = dead_child();
 	}
+	if (pid != 0) {
+		ob_watch_set_timer(reaper->again, LOOK_AGAIN_MS);
+	}
+	obi_key_table_free(&pids);
+	free(nodes);
 }
 
 /* ---- The end ---- */

@@ -10,10 +10,10 @@
 #include "base/error.h"
 #include "base/names.h"
 
-enum { PATH_SIZE = 4096 };
+enum { WRITE_MS = 100, PATH_SIZE = 4096 };
 
 struct obi_removed_child {
-	struct obi_removed_child *next;
+	struct obi_removed_child *next, *previous;
 	struct obi_removed *removed;   /* NULL: forgotten */
 	struct obi_record_entry entry; /* in the arena of the root */
 	int32_t pid;
@@ -60,13 +60,50 @@ static int write_record(const struct obi_removed *removed, struct ob_error *rete
 
 /* ---- Ending ---- */
 
+static void link_child(struct obi_removed *removed, struct obi_removed_child *child)
+{
+	child->next = removed->first;
+	if (child->next != NULL) {
+		child->next->previous = child;
+	}
+	removed->first = child;
+}
+
 static void unlink_child(struct obi_removed_child *child)
 {
-	struct obi_removed_child **slot = &child->removed->first;
-	while (*slot != child) {
-		slot = &(*slot)->next;
+	if (child->previous != NULL) {
+		child->previous->next = child->next;
+	} else {
+		child->removed->first = child->next;
 	}
-	*slot = child->next;
+	if (child->next != NULL) {
+		child->next->previous = child->previous;
+	}
+}
+
+/* Many may end at once, and the record names all that are left: it is written once for them. */
+static void on_write(void *user, int what)
+{
+	struct obi_removed *removed = user;
+	struct ob_error err;
+	(void)what;
+	ob_watch_free(removed->write_soon);
+	removed->write_soon = NULL;
+	if (write_record(removed, &err) < 0) {
+		obi_run_log(removed->log, NULL, OB_LOG_WARN, "the record of children is outdated",
+			    "{s:s}", "cause", err.text);
+	}
+}
+
+static void write_soon(struct obi_removed *removed)
+{
+	if (removed->pending > 0 && removed->write_soon == NULL) {
+		(void)ob_watch_timer(removed->rt, WRITE_MS, on_write, removed, &removed->write_soon,
+				     NULL);
+	}
+	if (removed->write_soon == NULL || removed->pending == 0) {
+		on_write(removed, 0);
+	}
 }
 
 static void on_log(void *user, const struct ob_log_record *record)
@@ -90,7 +127,6 @@ static void on_done(void *user, int result, const struct ob_error *err)
 {
 	struct obi_removed_child *child = user;
 	struct obi_removed *removed = child->removed;
-	struct ob_error record_err;
 	(void)result, (void)err; /* only a runtime that is freed cancels it */
 	if (removed == NULL) {
 		free(child);
@@ -99,13 +135,10 @@ static void on_done(void *user, int result, const struct ob_error *err)
 	obi_run_log(removed->log, child->entry.name, OB_LOG_INFO, "ended", "{s:i}", "pid",
 		    (int)child->pid);
 	unlink_child(child);
-	if (write_record(removed, &record_err) < 0) {
-		obi_run_log(removed->log, NULL, OB_LOG_WARN, "the record of children is outdated",
-			    "{s:s}", "cause", record_err.text);
-	}
+	removed->pending--;
+	write_soon(removed);
 	release(removed, child->entry.name);
 	free(child);
-	removed->pending--;
 	removed->on_done(removed->user);
 }
 
@@ -165,16 +198,6 @@ static bool is_member(const struct obi_removed *removed, const struct obi_record
 	return member != NULL && is_same_directory(member->options->data_path, entry->data_path);
 }
 
-static bool is_known(const struct obi_removed *removed, const char *name)
-{
-	for (const struct obi_removed_child *c = removed->first; c != NULL; c = c->next) {
-		if (strcmp(c->entry.name, name) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* OB_OK: it is being ended (*ret_lives), or was not alive. */
 static int end_child(struct obi_removed_child *child, bool *ret_lives, struct ob_error *reterr)
 {
@@ -200,7 +223,7 @@ static void consider(struct obi_removed *removed, const struct obi_record_entry 
 	char state_path[PATH_SIZE];
 	bool lives = false;
 	snprintf(state_path, sizeof state_path, "%s/.state/%s", removed->root->path, entry->name);
-	if (is_member(removed, entry) || is_known(removed, entry->name) ||
+	if (is_member(removed, entry) || obi_name_set_has(&removed->known, entry->name) ||
 	    !ob_child_exists(entry->data_path, state_path)) {
 		return;
 	}
@@ -208,9 +231,9 @@ static void consider(struct obi_removed *removed, const struct obi_record_entry 
 	if (child == NULL) {
 		return;
 	}
-	*child =
-	    (struct obi_removed_child){.next = removed->first, .removed = removed, .entry = *entry};
-	removed->first = child;
+	*child = (struct obi_removed_child){.removed = removed, .entry = *entry};
+	link_child(removed, child);
+	(void)obi_name_set_add(&removed->known, entry->name);
 	if (end_child(child, &lives, &err) < 0) {
 		obi_run_log(removed->log, entry->name, OB_LOG_WARN,
 			    "no longer in the config, and cannot be ended", "{s:s,s:s}",
@@ -242,6 +265,7 @@ static void consider_directory(struct obi_removed *removed, const char *name)
 int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr)
 {
 	const struct dirent *entry;
+	removed->known.arena = &removed->root->arena;
 	for (const struct obi_record_entry *e = removed->root->record; e != NULL; e = e->next) {
 		consider(removed, e);
 	}
@@ -254,6 +278,7 @@ int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr)
 	if (dir != NULL) {
 		closedir(dir);
 	}
+	obi_name_set_free(&removed->known);
 	return write_record(removed, reterr);
 }
 
@@ -261,6 +286,8 @@ int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr)
 void obi_removed_close(struct obi_removed *removed)
 {
 	struct obi_removed_child *child = removed->first;
+	ob_watch_free(removed->write_soon);
+	removed->write_soon = NULL;
 	while (child != NULL) {
 		struct obi_removed_child *next = child->next;
 		child->removed = NULL;

@@ -9,6 +9,7 @@
 #ifndef OBI_CLI_RUN_REMOVED_H
 #define OBI_CLI_RUN_REMOVED_H
 
+#include "cli/name_set.h"
 #include "cli/run/members.h"
 #include "cli/run/root.h"
 
@@ -24,7 +25,9 @@ struct obi_removed {
 	void *user;
 
 	struct obi_removed_child *first;
-	uint32_t pending; /* children that are being ended */
+	uint32_t pending;	   /* children that are being ended */
+	struct obi_name_set known; /* names that were considered */
+	ob_watch *write_soon;	   /* the record names children that have ended */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/args.h"
+#include "cli/name_set.h"
 #include "base/error.h"
 #include "base/value.h"
 #include "cli/commands.h"
@@ -106,24 +107,13 @@ static bool has_file(const char *dir, const char *name)
 	return n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0;
 }
 
-/* Each name has one state directory in a data_root, so a name is one child. */
-static bool is_shown(const struct asking *a, const char *name)
-{
-	for (const struct obi_row *row = a->rows.first; row != NULL; row = row->next) {
-		if (row->name != NULL && strcmp(row->name, name) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool state_path_of(const char *root, const char *name, char path[PATH_SIZE])
 {
 	int n = snprintf(path, PATH_SIZE, "%s/.state/%s", root, name);
 	return n > 0 && n < PATH_SIZE;
 }
 
-static void ask_record(struct asking *a, const char *root)
+static void ask_record(struct asking *a, const char *root, struct obi_name_set *shown)
 {
 	struct stat st;
 	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -133,39 +123,43 @@ static void ask_record(struct asking *a, const char *root)
 	for (const struct obi_record_entry *e = obi_root_read(fd, st.st_uid, &a->arena); e != NULL;
 	     e = e->next) {
 		char state_path[PATH_SIZE];
-		if (state_path_of(root, e->name, state_path)) {
+		if (state_path_of(root, e->name, state_path) && obi_name_set_add(shown, e->name)) {
 			ask_directory(a, e->name, e->data_path, state_path, NULL, true);
 		}
 	}
 	close(fd);
 }
 
-static void ask_unrecorded(struct asking *a, const char *root, const char *name)
+static void ask_unrecorded(struct asking *a, const char *root, const char *name,
+			   const struct obi_name_set *shown)
 {
 	char path[PATH_SIZE], state_path[PATH_SIZE];
 	int n = snprintf(path, sizeof path, "%s/%s", root, name);
 	if (n > 0 && (size_t)n < sizeof path && obi_name_is_child(ob_bytes_text(name)) &&
-	    state_path_of(root, name, state_path) && !is_shown(a, name) &&
+	    state_path_of(root, name, state_path) && !obi_name_set_has(shown, name) &&
 	    ob_child_exists(path, state_path)) {
 		ask_directory(a, name, path, state_path, NULL, false);
 	}
 }
 
-/* The children of a data_root: those of the record, and all that have a state directory. */
+/* The children of a data_root: those of the record, and all that have a state directory. Each name
+ * has one state directory, so a name is one child. */
 static void ask_root(struct asking *a, const char *root)
 {
 	char states[PATH_SIZE];
 	struct dirent **entries;
-	ask_record(a, root);
+	struct obi_name_set shown = {.arena = &a->arena};
+	ask_record(a, root, &shown);
 	snprintf(states, sizeof states, "%s/.state", root);
 	int count = scandir(states, &entries, NULL, alphasort);
 	for (int i = 0; i < count; i++) {
-		ask_unrecorded(a, root, entries[i]->d_name);
+		ask_unrecorded(a, root, entries[i]->d_name, &shown);
 		free(entries[i]);
 	}
 	if (count >= 0) {
 		free(entries);
 	}
+	obi_name_set_free(&shown);
 }
 
 /* ---- Targets ---- */

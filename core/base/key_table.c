@@ -20,6 +20,16 @@ static struct obi_key_node **bucket_of(const struct obi_key_table *table, uint64
 	return &buckets[(hash >> 32) & (room - 1)];
 }
 
+/* FNV-1a. */
+uint64_t obi_key_of_text(struct ob_bytes text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < text.len; i++) {
+		hash = (hash ^ text.data[i]) * UINT64_C(0x100000001b3);
+	}
+	return hash;
+}
+
 static void push(struct obi_key_table *table, struct obi_key_node *node)
 {
 	struct obi_key_node **bucket = bucket_of(table, node->key);

@@ -9,6 +9,7 @@
 #ifndef OBI_BASE_KEY_TABLE_H
 #define OBI_BASE_KEY_TABLE_H
 
+#include <outboard/abi.h>
 #include <stdint.h>
 
 enum { OBI_KEY_TABLE_FIRST = 16 };
@@ -26,6 +27,9 @@ struct obi_key_table {
 };
 
 void obi_key_add(struct obi_key_table *table, struct obi_key_node *node, uint64_t key);
+
+/* A key for a text. Different texts may have the same. */
+uint64_t obi_key_of_text(struct ob_bytes text);
 
 /* The node must be in the table. */
 void obi_key_remove(struct obi_key_table *table, struct obi_key_node *node);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """outboard status from the data directories alone, without a parent and beside one."""
 import os
+import resource
 import signal
 import unittest
 
@@ -122,6 +123,34 @@ class Status(Case):
         self.assertEqual(result.returncode, USAGE)
         self.assertIn('"name":"a"', result.stdout)
         self.end_all()
+
+    def make_root(self, count):
+        """A data_root with the directories of this many children that are not alive."""
+        root = os.path.join(self.dir, f"root{count}")
+        for directory in "", ".state":
+            os.mkdir(os.path.join(root, directory), 0o700)
+        open(f"{root}/run.lock", "w").close()
+        for i in range(count):
+            os.mkdir(f"{root}/c{i}", 0o700)
+            os.mkdir(f"{root}/.state/c{i}", 0o700)
+            with open(os.open(f"{root}/.state/c{i}/state.json", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+                file.write("{}")
+        return root
+
+    def test_the_work_for_a_root_is_linear_in_its_children(self):
+        """Measured as the time of the processor, which other processes do not change much."""
+        def work(root, count):
+            def once():
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                result = outboard("status", root)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                self.expect(result, OK)
+                self.assertEqual(result.stdout.count("\n"), count + 1)
+                return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+            return min(once() for _ in range(3))
+        few, many = 250, 2000
+        growth = work(self.make_root(many), many) / work(self.make_root(few), few)
+        self.assertLess(growth, 2 * many / few)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")
     def test_another_user_cannot_read_the_status(self):
