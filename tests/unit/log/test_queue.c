@@ -222,7 +222,6 @@ static void a_share_is_free_again_once_its_lines_are_written(void **state)
 static void lines_stay_in_the_order_of_their_arrival(void **state)
 {
 	static const char *const names[] = {"a", "b", "a", "c", NULL, "b"};
-	const char *at;
 	(void)state;
 	open_queue(MAX, false);
 	for (int i = 0; i < 6; i++) {
@@ -231,11 +230,12 @@ static void lines_stay_in_the_order_of_their_arrival(void **state)
 		put(names[i], names[i] != NULL, message, strlen(message));
 	}
 	take();
-	at = (const char *)obi_log_queue_batch(&queue).data;
+	struct ob_bytes batch = obi_log_queue_batch(&queue);
+	const uint8_t *at = batch.data, *end = at + batch.len;
 	for (int i = 0; i < 6; i++) {
 		char message[16];
-		snprintf(message, sizeof message, "number %d\n", i);
-		at = strstr(at, message);
+		int len = snprintf(message, sizeof message, "number %d\n", i);
+		at = memmem(at, (size_t)(end - at), message, (size_t)len);
 		assert_non_null(at);
 	}
 }
