@@ -62,7 +62,7 @@ static void expect_refused(const struct bed *bed, bool create, int code, const c
 	assert_int_equal(obi_statedir_open(bed->path, create, geteuid(), &dir, &err), code);
 	assert_int_equal(dir.fd, -1);
 	if (strstr(err.text, reason) == NULL ||
-	    strncmp(err.text, "opening state directory: ", 25)) {
+	    strncmp(err.text, "opening state directory: ", 25) != 0) {
 		fail_msg("\"%s\" does not say \"%s\"", err.text, reason);
 	}
 }
