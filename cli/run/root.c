@@ -17,6 +17,9 @@
 
 enum { RECORD_MAX = 16 << 20 };
 
+/* Ten years, as the longest duration of a config. */
+#define TIMEOUT_MAX_MS (INT64_C(10) * 366 * 24 * 3600 * 1000)
+
 /* ---- The directory and its lock ---- */
 
 /* Make the directory and those above it, with mode 0700. */
@@ -169,7 +172,8 @@ static struct obi_record_entry *read_entry(const struct ob_value *value, struct 
 	    signal_number <= 64) {
 		entry->stop_signal = (int)signal_number;
 	}
-	if (ob_get_int(ob_value_find(value, "stop_timeout_ms"), &timeout_ms) && timeout_ms != 0) {
+	if (ob_get_int(ob_value_find(value, "stop_timeout_ms"), &timeout_ms) && timeout_ms != 0 &&
+	    timeout_ms <= TIMEOUT_MAX_MS) {
 		entry->stop_timeout_ms = timeout_ms;
 	}
 	return entry;

@@ -31,7 +31,7 @@ struct ending {
 
 static void free_ending(struct ending *e)
 {
-	obi_leftover_remove(e->rt, &e->leftover);
+	obi_leftover_remove(&e->leftover);
 	obi_io_stop(&e->death);
 	obi_timer_stop(&e->patience);
 	obi_task_stop(&e->finish);

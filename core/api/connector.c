@@ -346,7 +346,7 @@ static void closed(void *user, int result, const struct ob_error *err)
 	if (c->freeing) {
 		return; /* the connector is being freed, which ended this request */
 	}
-	obi_leftover_remove(c->rt, &c->leftover);
+	obi_leftover_remove(&c->leftover);
 	obi_task_queue(c->rt->loop, &c->free_task);
 }
 

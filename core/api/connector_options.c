@@ -18,6 +18,7 @@ enum {
 	STOP_MS = 10000,
 	BEAT_MS = 10000,
 	MISSES = 2,
+	MISSES_MAX = 1000 * 1000,
 	CALL_MS = 30000,
 	PIPE_BYTES = 256 * 1024
 };
@@ -94,6 +95,11 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 
 /* ---- Defaults ---- */
 
+static int64_t at_most(int64_t number, int64_t max)
+{
+	return number < max ? number : max;
+}
+
 static void fill_numbers(struct ob_connector_options *o)
 {
 	o->ready_timeout_ms = o->ready_timeout_ms != 0 ? o->ready_timeout_ms : READY_MS;
@@ -104,6 +110,9 @@ static void fill_numbers(struct ob_connector_options *o)
 	o->log_pipe_bytes = o->log_pipe_bytes != 0 ? o->log_pipe_bytes : PIPE_BYTES;
 	o->message_max = o->message_max != 0 ? o->message_max : obi_rpc_limits_default().message;
 	o->call_timeout_ms = o->call_timeout_ms != 0 ? o->call_timeout_ms : CALL_MS;
+	/* Their product is a time, too. */
+	o->health_interval_ms = at_most(o->health_interval_ms, OBI_TIMER_MAX_MS);
+	o->health_misses = (uint32_t)at_most(o->health_misses, MISSES_MAX);
 }
 
 static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)

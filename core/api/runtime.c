@@ -116,7 +116,7 @@ void ob_runtime_free(ob_runtime *rt)
 	obi_loop_drain(rt->loop);
 	while (rt->leftovers != NULL) {
 		struct obi_leftover *leftover = rt->leftovers;
-		obi_leftover_remove(rt, leftover);
+		obi_leftover_remove(leftover);
 		leftover->end(leftover->user);
 	}
 	obi_orphans_free(&rt->strays);
@@ -135,18 +135,23 @@ void ob_runtime_free(ob_runtime *rt)
 void obi_leftover_add(struct ob_runtime *rt, struct obi_leftover *leftover)
 {
 	leftover->next = rt->leftovers;
+	leftover->slot = &rt->leftovers;
+	if (leftover->next != NULL) {
+		leftover->next->slot = &leftover->next;
+	}
 	rt->leftovers = leftover;
 }
 
-void obi_leftover_remove(struct ob_runtime *rt, struct obi_leftover *leftover)
+void obi_leftover_remove(struct obi_leftover *leftover)
 {
-	struct obi_leftover **slot = &rt->leftovers;
-	while (*slot != NULL && *slot != leftover) {
-		slot = &(*slot)->next;
+	if (leftover->slot == NULL) {
+		return;
 	}
-	if (*slot != NULL) {
-		*slot = leftover->next;
+	*leftover->slot = leftover->next;
+	if (leftover->next != NULL) {
+		leftover->next->slot = leftover->slot;
 	}
+	leftover->slot = NULL;
 }
 
 /* ---- Threads and callbacks ---- */

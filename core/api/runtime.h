@@ -25,6 +25,7 @@ struct obi_rename_watch_hub;
 /* Something that must end with the runtime: a connector whose close is under way. */
 struct obi_leftover {
 	struct obi_leftover *next;
+	struct obi_leftover **slot; /* points to this; NULL: not in the list */
 	void (*end)(void *user);
 	void *user;
 };
@@ -62,6 +63,6 @@ int obi_check_may_block(struct ob_runtime *rt, struct ob_error *reterr);
 
 /* Call end when the runtime is freed, unless the leftover is removed before. */
 void obi_leftover_add(struct ob_runtime *rt, struct obi_leftover *leftover);
-void obi_leftover_remove(struct ob_runtime *rt, struct obi_leftover *leftover);
+void obi_leftover_remove(struct obi_leftover *leftover);
 
 #endif

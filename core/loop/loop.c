@@ -347,6 +347,7 @@ void obi_timer_set(struct obi_loop *loop, struct obi_timer *timer, int64_t ms)
 {
 	ev_timer *watcher = (ev_timer *)(void *)timer->watcher.memory.bytes;
 	obi_timer_stop(timer);
+	ms = ms < OBI_TIMER_MAX_MS ? ms : OBI_TIMER_MAX_MS;
 	timer->loop = loop;
 	timer->at = obi_now_ms() + ms;
 	/* libev counts from the start of the turn, which may be long past. */

@@ -98,6 +98,9 @@ int64_t obi_loop_now(struct obi_loop *loop);
 void obi_io_set(struct obi_loop *loop, struct obi_io *io, int fd, int events);
 void obi_io_stop(struct obi_io *io);
 
+/* Longer times, which may be read from files, are taken for this one: a hundred years. */
+#define OBI_TIMER_MAX_MS (INT64_C(100) * 366 * 24 * 3600 * 1000)
+
 /* Set or reset the timer to ms from now; fn and user must be set. */
 void obi_timer_set(struct obi_loop *loop, struct obi_timer *timer, int64_t ms);
 void obi_timer_stop(struct obi_timer *timer);

@@ -6,8 +6,8 @@
 
 enum { TRACED_LOOK_MS = 100 };
 
-struct obi_orphan {
-	struct obi_orphan *next;
+struct orphan {
+	struct obi_key_node node;
 	struct obi_orphans *list;
 	struct obi_loop *loop;
 	struct obi_process process;
@@ -15,13 +15,9 @@ struct obi_orphan {
 	struct obi_timer look_again;
 };
 
-static void forget(struct obi_orphan *orphan)
+static void forget(struct orphan *orphan)
 {
-	struct obi_orphan **slot = &orphan->list->first;
-	while (*slot != orphan) {
-		slot = &(*slot)->next;
-	}
-	*slot = orphan->next;
+	obi_key_remove(&orphan->list->table, &orphan->node);
 	obi_io_stop(&orphan->io);
 	obi_timer_stop(&orphan->look_again);
 	obi_process_close(&orphan->process);
@@ -32,7 +28,7 @@ static void forget(struct obi_orphan *orphan)
  * until its tracer has seen it. */
 static void reap(void *user)
 {
-	struct obi_orphan *orphan = user;
+	struct orphan *orphan = user;
 	siginfo_t info = {0};
 	int r = waitid(P_PIDFD, (id_t)orphan->process.pidfd, &info, WEXITED | WNOHANG);
 	if (r == 0 && info.si_pid == 0) {
@@ -61,9 +57,9 @@ static bool is_child_of_ours(const struct obi_process *process)
 void obi_orphans_add(struct obi_orphans *orphans, struct obi_loop *loop,
 		     struct obi_process *process)
 {
-	struct obi_orphan *orphan = is_child_of_ours(process) && !obi_loop_is_default(loop)
-					? calloc(1, sizeof *orphan)
-					: NULL;
+	struct orphan *orphan = is_child_of_ours(process) && !obi_loop_is_default(loop)
+				    ? calloc(1, sizeof *orphan)
+				    : NULL;
 	if (orphan == NULL) {
 		obi_process_close(process);
 		return;
@@ -71,18 +67,19 @@ void obi_orphans_add(struct obi_orphans *orphans, struct obi_loop *loop,
 	orphan->process = *process;
 	orphan->list = orphans;
 	orphan->loop = loop;
-	orphan->next = orphans->first;
 	orphan->io.fn = on_death;
 	orphan->look_again.fn = reap;
 	orphan->io.user = orphan->look_again.user = orphan;
-	orphans->first = orphan;
+	obi_key_add(&orphans->table, &orphan->node, (uint64_t)orphan->process.id.pid);
 	*process = OBI_PROCESS_NONE;
 	obi_io_set(loop, &orphan->io, orphan->process.pidfd, OB_READABLE);
 }
 
 void obi_orphans_remove(struct obi_orphans *orphans, const struct obi_procid *id)
 {
-	for (struct obi_orphan *orphan = orphans->first; orphan != NULL; orphan = orphan->next) {
+	struct obi_key_node *node = obi_key_find(&orphans->table, (uint64_t)id->pid);
+	for (; node != NULL; node = obi_key_again(node)) {
+		struct orphan *orphan = (struct orphan *)(void *)node;
 		if (obi_procid_equal(&orphan->process.id, id)) {
 			forget(orphan);
 			return;
@@ -92,7 +89,11 @@ void obi_orphans_remove(struct obi_orphans *orphans, const struct obi_procid *id
 
 void obi_orphans_free(struct obi_orphans *orphans)
 {
-	while (orphans->first != NULL) {
-		forget(orphans->first);
+	struct obi_key_node *node = obi_key_next(&orphans->table, NULL);
+	while (node != NULL) {
+		struct orphan *orphan = (struct orphan *)(void *)node;
+		node = obi_key_next(&orphans->table, node);
+		forget(orphan);
 	}
+	obi_key_table_free(&orphans->table);
 }

@@ -7,13 +7,13 @@
 #ifndef OBI_PROCESS_ORPHANS_H
 #define OBI_PROCESS_ORPHANS_H
 
+#include "base/key_table.h"
 #include "loop/loop.h"
 #include "process/process.h"
 
-struct obi_orphan;
-
+/* Zeroed: none. */
 struct obi_orphans {
-	struct obi_orphan *first;
+	struct obi_key_table table; /* by pid */
 };
 
 /* Take over a process with its pidfd. It is only closed if it is no child of ours, or on the

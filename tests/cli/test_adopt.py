@@ -103,6 +103,23 @@ class Again(Case):
         deaf.wait()
         self.assertEqual(again.end(), OK)
 
+    def test_fault_82_extreme_numbers_in_the_record_are_ignored(self):
+        for number in 2**63 - 1, -2**63:
+            self.write({"gone": [], "near": []})
+            run, before = self.begin()
+            gone = self.detach(run, before)["gone"]
+            with open(f"{self.root}/run.json") as file:
+                record = json.load(file)
+            for entry in record["children"]:
+                entry.update(stop_signal=number, stop_timeout_ms=number)
+            with open(f"{self.root}/run.json", "w") as file:
+                json.dump(record, file)
+            self.write({"near": []})
+            again = self.run_it()
+            again.record(lambda r: r["msg"] == "ended")
+            gone.wait()
+            self.assertEqual(again.end(), OK)
+
     def test_removed_children_are_found_without_a_record(self):
         """run.json is lost or broken; children in data_root are still found."""
         self.write({"a": [], "b": []})
