@@ -106,7 +106,8 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 		ob_build(b, "s:U", "restarts", (uint64_t)event->restarts);
 	}
 	/* The cause of other events is in their message. */
-	if (words[event->type].level > OB_LOG_INFO && event->type != OB_EVENT_EXITED) {
+	bool has_cause = words[event->type].level > OB_LOG_INFO && event->type != OB_EVENT_EXITED;
+	if (has_cause || event->type == OB_EVENT_ADOPTED) {
 		ob_build(b, "s:s", "cause", event->cause);
 	}
 	ob_build(b, "}");

@@ -91,6 +91,7 @@ static void open_old_directory(struct local_place *l)
 	obi_datadir_close(&l->dir);
 	(void)obi_datadir_open(l->setup.options->data_path, l->saved.uid, l->saved.gid, &l->dir,
 			       NULL);
+	l->dir.made = l->saved.made; /* it stays known that we made it */
 }
 
 static struct obi_place_facts take_facts(struct local_place *l, const struct obi_runner *runner)
@@ -350,7 +351,9 @@ static void local_end(struct obi_place *place, int64_t wait_ms)
 	if (l->process.pidfd < 0) {
 		return;
 	}
+	/* Both: the group may be out of reach, or the process may have left it. */
 	(void)obi_process_signal_group(&l->process, SIGKILL, NULL);
+	(void)obi_process_signal(&l->process, SIGKILL, NULL);
 	if (wait_ms > 0 && obi_process_dies(&l->process, wait_ms)) {
 		obi_exit_watch_stop(&l->exit_watch);
 		on_death(l);
