@@ -247,7 +247,7 @@ static void a_config_is_reported_when_it_changes(void **state)
 	run("echo "
 	    "'{\"ready\":true,\"token\":\"00112233445566778899aabbccddeeff00112233445566778899aab"
 	    "bccddeeff\",\"stdout_fifo\":\"a\",\"stderr_fifo\":\"b\"}' >x; chmod 600 x;"
-	    "mv x outboard.json; exec cat <&3");
+	    "mv x outboard.json; exec sleep 1000");
 	await(seen.words, "config");
 }
 
