@@ -40,10 +40,10 @@ static inline uint64_t obi_text_marks(uint64_t w)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
 	uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-	/* A borrow can set a false mark, but only above a true one. */
-	return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (w - ones * 0x20) |
-		(w + ones) | w) &
-	       high;
+	/* A byte that is not ASCII is marked by the last two terms: 0x7f to 0xfe by the sum, 0xff
+	 * by the difference. A borrow or a carry can set a false mark, but only above a true
+	 * one. */
+	return ((quote - ones) | (slash - ones) | (w - ones * 0x20) | (w + ones)) & high;
 }
 
 /* The first byte from `at` on that is a control character, DEL, '"', '\\' or not ASCII; else end.
@@ -69,7 +69,9 @@ static inline const uint8_t *obi_text_plain(const uint8_t *at, const uint8_t *en
 	return at;
 }
 
-/* Make text well-formed UTF-8 in place: every malformed byte becomes '?'. */
+/* Whether the well-formed sequence of 2 or 3 bytes at `at` is a character that a terminal obeys:
+ * U+0080-U+009F (C1), U+061C, U+200E, U+200F, U+2028-U+202E, U+2066-U+206F (line separators,
+ * direction marks, overrides and isolates). */
 static inline bool obi_text_is_obeyed(const uint8_t *at, size_t step)
 {
 	if (step == 2) {
