@@ -401,6 +401,7 @@ def main():
     print(f"seed {args.seed}", flush=True)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.environ.setdefault("OUTBOARD_PLUGIN_PATH", os.path.join(args.build, "plugins"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and clean up first
     soak = Soak(args)
     try:
         soak.run()
