@@ -8,7 +8,7 @@
 #include "supervisor/machine.h"
 #include "supervisor/reports.h"
 #include "supervisor/requests.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/setup.h"
 
 struct obi_supervisor {
 	struct obi_supervisor_setup setup;

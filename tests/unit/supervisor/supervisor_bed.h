@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "supervisor/shell.h"
+#include "supervisor/supervisor.h"
 
 #define BED_TEST(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 
