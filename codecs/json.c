@@ -11,6 +11,7 @@
 #include <outboard/codec.h>
 
 #include "json/json.h"
+#include "json/json_skim.h"
 
 enum { PARSE_ERROR = -32700, INVALID_REQUEST = -32600, INTERNAL_ERROR = -32603, BATCH_MAX = 256 };
 

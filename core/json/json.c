@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "json/json_scan.h"
+#include "json/json_skim.h"
 
 enum { STACK_FIRST = 64, FEW_KEYS = 16 };
 

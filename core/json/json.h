@@ -50,19 +50,6 @@ int obi_json_write(const struct ob_value *value, struct ob_sink *out, struct ob_
 int obi_json_write_as(const struct ob_value *value, const struct obi_json_limits *limits,
 		      struct ob_sink *out, struct ob_error *reterr);
 
-/* Iterates over the texts of the items, or of the members' values, of the outermost
- * container. */
-struct obi_json_pieces {
-	const uint8_t *at;
-	const uint8_t *end;
-};
-
-/* text must be an array or an object that obi_json_parse() accepted. */
-struct obi_json_pieces obi_json_pieces_of(struct ob_bytes text);
-
-/* The next text, without the white space around it. At most one call for each item or member. */
-struct ob_bytes obi_json_piece_next(struct obi_json_pieces *pieces);
-
 /* Append text as a quoted JSON string, for people and logs; bytes that are not UTF-8 become
  * U+FFFD. */
 bool obi_json_quote(struct ob_bytes text, struct ob_sink *out);

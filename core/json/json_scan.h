@@ -44,9 +44,6 @@ bool obi_json_scan_string(struct obi_json_scan *scan, struct ob_value *ret);
 /* The number at `at`, which starts with a digit or '-'. */
 bool obi_json_scan_number(struct obi_json_scan *scan, struct ob_value *ret);
 
-/* The number of ',', ':', '[' and '{' outside of strings. */
-size_t obi_json_count_marks(const uint8_t *at, const uint8_t *end);
-
 /* The only pair of an object, under OBI_JSON_BINARY: *ret, which is that object, becomes a
  * binary, or its key loses a '$'. */
 bool obi_json_read_binary(struct obi_json_scan *scan, struct ob_pair *pair, struct ob_value *ret);

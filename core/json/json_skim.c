@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding the parts of JSON text without making values. */
-#include "json/json.h"
-#include "json/json_scan.h"
+#include "json/json_skim.h"
+
 #include "base/text.h"
 
 /* at is behind an opening quote. Returns the place behind the closing quote, or end. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "json/json.h"
 #include "json/json_scan.h"
+
 #include "base/text.h"
 
 static bool bad(struct obi_json_scan *p, const char *wrong)
@@ -249,9 +249,4 @@ bool obi_json_put_string(struct ob_bytes text, bool strict, struct ob_sink *out)
 	}
 	ob_sink_put(out, run, (size_t)(end - run));
 	return ob_sink_byte(out, '"');
-}
-
-bool obi_json_quote(struct ob_bytes text, struct ob_sink *out)
-{
-	return obi_json_put_string(text, false, out);
 }

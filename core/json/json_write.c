@@ -140,3 +140,8 @@ int obi_json_write(const struct ob_value *value, struct ob_sink *out, struct ob_
 	const struct obi_json_limits limits = {.depth = OBI_VALUE_DEPTH_MAX, .flags = 0};
 	return obi_json_write_as(value, &limits, out, reterr);
 }
+
+bool obi_json_quote(struct ob_bytes text, struct ob_sink *out)
+{
+	return obi_json_put_string(text, false, out);
+}

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "json/json.h"
+#include "json/json_skim.h"
 #include "base/value.h"
 
 static struct obi_arena arena;
