@@ -14,7 +14,8 @@
  *   closeinside        close the server inside its shutdown function
  *   stubborn           ignore SIGINT and SIGTERM
  *   badready           report ready without an address
- *   queue=BYTES auth_timeout=MS   options of the server
+ *   queue=BYTES        option queue_max of the server
+ *   auth_timeout=MS    option auth_timeout_ms of the server
  *
  * With ACTOR_AFTER=FIFO in the environment it first waits until FIFO is opened for writing.
  */
