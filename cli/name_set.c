@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-struct entry {
+struct name_entry {
 	struct obi_key_node node;
 	const char *name;
 };
@@ -12,7 +12,7 @@ bool obi_name_set_has(const struct obi_name_set *set, const char *name)
 {
 	struct obi_key_node *node = obi_key_find(&set->table, obi_key_of_text(ob_bytes_text(name)));
 	for (; node != NULL; node = obi_key_again(node)) {
-		if (strcmp(((const struct entry *)(const void *)node)->name, name) == 0) {
+		if (strcmp(((const struct name_entry *)(const void *)node)->name, name) == 0) {
 			return true;
 		}
 	}
@@ -24,7 +24,7 @@ bool obi_name_set_add(struct obi_name_set *set, const char *name)
 	if (obi_name_set_has(set, name)) {
 		return false;
 	}
-	struct entry *entry = ob_arena_alloc(&set->arena->ob, sizeof *entry);
+	struct name_entry *entry = ob_arena_alloc(&set->arena->ob, sizeof *entry);
 	if (entry != NULL) {
 		entry->name = name;
 		obi_key_add(&set->table, &entry->node, obi_key_of_text(ob_bytes_text(name)));

@@ -29,7 +29,7 @@ static const struct kind {
      " ARGUMENTS --listen skeleton://{dir}/s"},
 };
 
-struct writing {
+struct new_file {
 	const struct kind *kind;
 	const char *name;
 	const char *dir;
@@ -38,7 +38,7 @@ struct writing {
 /* ---- Texts ---- */
 
 /* The placeholder at the beginning of text: its length (0: none) and its replacement. */
-static size_t placeholder(const struct writing *w, const char *text, const char **ret)
+static size_t placeholder(const struct new_file *w, const char *text, const char **ret)
 {
 	const char *version = ob_version(), *dot = strchr(version, '.');
 	static char series[16];
@@ -60,7 +60,7 @@ static size_t placeholder(const struct writing *w, const char *text, const char 
 }
 
 /* A replacement may contain the placeholder "skeleton". */
-static void write_text(const struct writing *w, const char *text, FILE *file)
+static void write_text(const struct new_file *w, const char *text, FILE *file)
 {
 	while (*text != '\0') {
 		const char *instead;
@@ -87,7 +87,7 @@ static const char *text_of(const char *file)
 	return s->text;
 }
 
-static int write_file(const struct writing *w, const char *skeleton, const char *name,
+static int write_file(const struct new_file *w, const char *skeleton, const char *name,
 		      const char *ending, struct ob_error *reterr)
 {
 	char path[PATH_MAX];
@@ -133,7 +133,7 @@ static int make_dir(const char *dir, struct ob_error *reterr)
 				     count > 0 ? " exists and is not empty" : "");
 }
 
-static int write_all(const struct writing *w, struct ob_error *reterr)
+static int write_all(const struct new_file *w, struct ob_error *reterr)
 {
 	int rc = make_dir(w->dir, reterr);
 	rc = rc == OB_OK ? write_file(w, w->kind->source, w->name, ".c", reterr) : rc;
@@ -154,7 +154,7 @@ static const struct kind *find_kind(const char *name)
 	return NULL;
 }
 
-static bool name_is_valid(const struct writing *w)
+static bool name_is_valid(const struct new_file *w)
 {
 	bool scheme =
 	    strcmp(w->kind->name, "transport") != 0 || obi_name_is_scheme(ob_bytes_text(w->name));
@@ -190,7 +190,7 @@ int obi_plugin_new_files(int argc, char **argv)
 	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
 		return status;
 	}
-	struct writing w = {.kind = find_kind(words.items[0]), .name = words.items[1]};
+	struct new_file w = {.kind = find_kind(words.items[0]), .name = words.items[1]};
 	w.dir = words.count > 2 ? words.items[2] : w.name;
 	if (w.kind == NULL || !name_is_valid(&w)) {
 		return OBI_EXIT_USAGE;

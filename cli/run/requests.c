@@ -11,16 +11,16 @@ enum { ANSWER_MEMORY = 64 << 20 };
 
 /* What a request asks of one child. */
 struct item {
-	struct obi_request *request;
+	struct obi_run_request *request;
 	struct obi_member *member;
 	bool waiting; /* for the child to become ready */
 	bool ok;
 	char error[256];
 };
 
-struct obi_request {
-	struct obi_request *next;
-	struct obi_requests *requests;
+struct obi_run_request {
+	struct obi_run_request *next;
+	struct obi_run_requests *requests;
 	ob_call *call;
 	uint32_t open; /* items that are not done; one more while the request is carried out */
 	uint32_t count;
@@ -29,7 +29,7 @@ struct obi_request {
 
 /* ---- Answers ---- */
 
-static void answer(const struct obi_request *request)
+static void answer(const struct obi_run_request *request)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
@@ -52,9 +52,9 @@ static void answer(const struct obi_request *request)
 }
 
 /* One item is done, or all have been begun. Answers when that was the last thing to wait for. */
-static void close_one(struct obi_request *request)
+static void close_one(struct obi_run_request *request)
 {
-	struct obi_request **slot = &request->requests->first;
+	struct obi_run_request **slot = &request->requests->first;
 	if (--request->open > 0) {
 		return;
 	}
@@ -78,10 +78,10 @@ static void finish(struct item *item, const char *error)
 
 /* ---- Waiting for a child ---- */
 
-static struct item *find_waiting(const struct obi_requests *requests,
+static struct item *find_waiting(const struct obi_run_requests *requests,
 				 const struct obi_member *member)
 {
-	for (struct obi_request *r = requests->first; r != NULL; r = r->next) {
+	for (struct obi_run_request *r = requests->first; r != NULL; r = r->next) {
 		for (uint32_t i = 0; i < r->count; i++) {
 			if (r->items[i].waiting && r->items[i].member == member) {
 				return &r->items[i];
@@ -91,7 +91,7 @@ static struct item *find_waiting(const struct obi_requests *requests,
 	return NULL;
 }
 
-static void finish_waiting(const struct obi_requests *requests, const struct obi_member *member,
+static void finish_waiting(const struct obi_run_requests *requests, const struct obi_member *member,
 			   const char *error)
 {
 	struct item *item;
@@ -100,7 +100,7 @@ static void finish_waiting(const struct obi_requests *requests, const struct obi
 	}
 }
 
-void obi_requests_event(struct obi_requests *requests, const struct obi_member *member,
+void obi_requests_event(struct obi_run_requests *requests, const struct obi_member *member,
 			const struct ob_event *event)
 {
 	char text[256], delay[32];
@@ -215,7 +215,7 @@ static bool find_names(const struct ob_value *params, const struct ob_value **re
 }
 
 /* Fill in the items. False: a name is unknown, and the call was answered. */
-static bool find_members(struct obi_request *request, const struct ob_value *names)
+static bool find_members(struct obi_run_request *request, const struct ob_value *names)
 {
 	const struct obi_members *members = request->requests->members;
 	for (uint32_t i = 0; i < request->count; i++) {
@@ -234,8 +234,8 @@ static bool find_members(struct obi_request *request, const struct ob_value *nam
 	return true;
 }
 
-static void carry_out(struct obi_requests *requests, ob_call *call, const struct ob_value *params,
-		      void (*ask)(struct item *))
+static void carry_out(struct obi_run_requests *requests, ob_call *call,
+		      const struct ob_value *params, void (*ask)(struct item *))
 {
 	const struct ob_value *names;
 	if (!find_names(params, &names)) {
@@ -243,12 +243,13 @@ static void carry_out(struct obi_requests *requests, ob_call *call, const struct
 		return;
 	}
 	uint32_t count = names != NULL ? names->count : requests->members->count;
-	struct obi_request *request = calloc(1, sizeof *request + count * sizeof request->items[0]);
+	struct obi_run_request *request =
+	    calloc(1, sizeof *request + count * sizeof request->items[0]);
 	if (request == NULL) {
 		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
 		return;
 	}
-	*request = (struct obi_request){
+	*request = (struct obi_run_request){
 	    .requests = requests, .call = call, .open = count + 1, .count = count};
 	if (!find_members(request, names) || ob_call_defer(call) == NULL) {
 		free(request);
@@ -293,7 +294,7 @@ static void build_rows(struct ob_builder *b, const struct obi_members *members)
 
 static void on_status(void *user, ob_call *call, const struct ob_value *params)
 {
-	const struct obi_requests *requests = user;
+	const struct obi_run_requests *requests = user;
 	struct obi_arena arena;
 	struct ob_builder b;
 	struct ob_value list;
@@ -313,7 +314,7 @@ static void on_status(void *user, ob_call *call, const struct ob_value *params)
 
 static void on_shutdown(void *user, ob_server *server)
 {
-	struct obi_requests *requests = user;
+	struct obi_run_requests *requests = user;
 	(void)server;
 	requests->on_shutdown(requests->user);
 }
@@ -321,7 +322,7 @@ static void on_shutdown(void *user, ob_server *server)
 /* The supervisor is healthy unless a child has failed. */
 static bool is_healthy(void *user, struct ob_error *why)
 {
-	const struct obi_members *members = ((const struct obi_requests *)user)->members;
+	const struct obi_members *members = ((const struct obi_run_requests *)user)->members;
 	for (uint32_t i = 0; i < members->count; i++) {
 		struct ob_status status = {.size = sizeof status};
 		ob_connector_status(members->list[i].connector, &status);
@@ -334,7 +335,7 @@ static bool is_healthy(void *user, struct ob_error *why)
 	return true;
 }
 
-int obi_requests_serve(struct obi_requests *requests, ob_runtime *rt, const char *address,
+int obi_requests_serve(struct obi_run_requests *requests, ob_runtime *rt, const char *address,
 		       ob_logger *logger, struct ob_error *reterr)
 {
 	static const struct ob_method methods[] = {
@@ -360,10 +361,10 @@ int obi_requests_serve(struct obi_requests *requests, ob_runtime *rt, const char
 	return r == OB_OK ? ob_server_start(requests->server, reterr) : r;
 }
 
-void obi_requests_close(struct obi_requests *requests)
+void obi_requests_close(struct obi_run_requests *requests)
 {
 	while (requests->first != NULL) {
-		struct obi_request *request = requests->first;
+		struct obi_run_request *request = requests->first;
 		requests->first = request->next;
 		(void)ob_call_fail(request->call, OB_RPC_CLOSING, "the supervisor has ended");
 		free(request);

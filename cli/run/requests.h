@@ -15,25 +15,25 @@
 
 #include "cli/run/members.h"
 
-struct obi_request;
+struct obi_run_request;
 
-struct obi_requests {
+struct obi_run_requests {
 	struct obi_members *members;
 	void (*on_shutdown)(void *user); /* a client wants the supervisor to stop */
 	void *user;
 
 	ob_server *server;
-	struct obi_request *first; /* those that are not answered */
+	struct obi_run_request *first; /* those that are not answered */
 };
 
-int obi_requests_serve(struct obi_requests *requests, ob_runtime *rt, const char *address,
+int obi_requests_serve(struct obi_run_requests *requests, ob_runtime *rt, const char *address,
 		       ob_logger *logger, struct ob_error *reterr);
 
 /* An event of a member, which a request may wait for. */
-void obi_requests_event(struct obi_requests *requests, const struct obi_member *member,
+void obi_requests_event(struct obi_run_requests *requests, const struct obi_member *member,
 			const struct ob_event *event);
 
 /* Answer all requests with an error and stop serving. */
-void obi_requests_close(struct obi_requests *requests);
+void obi_requests_close(struct obi_run_requests *requests);
 
 #endif

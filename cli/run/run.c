@@ -29,7 +29,7 @@ struct run {
 	struct obi_run_log log;
 	struct obi_members members;
 	struct obi_removed removed;
-	struct obi_requests requests;
+	struct obi_run_requests requests;
 	struct obi_reaper reaper;
 	char address[4096]; /* of the socket for requests */
 	bool stopped;	    /* the children are stopped, not detached */
@@ -175,7 +175,7 @@ static void connect_parts(struct run *run)
 					    .on_done = end_if_over,
 					    .user = run};
 	run->requests =
-	    (struct obi_requests){.members = &run->members, .on_shutdown = stop, .user = run};
+	    (struct obi_run_requests){.members = &run->members, .on_shutdown = stop, .user = run};
 	run->reaper = (struct obi_reaper){.members = &run->members};
 }
 

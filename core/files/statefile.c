@@ -15,13 +15,13 @@ enum { STATE_MAX = 64 * 1024, VALUES_MAX = 1024 };
 /* The last ms of the year 9999. Sums and differences of two times do not overflow. */
 #define TIME_MAX INT64_C(253402300799999)
 
-enum kind { TEXT, MESSAGE, U32, U64, TIME, BOOL, STATE, DESIRED, EXIT };
+enum field_kind { TEXT, MESSAGE, U32, U64, TIME, BOOL, STATE, DESIRED, EXIT };
 
 /* A key and the place of its value. The restart counters are in an inner struct, but the file is
  * flat. */
 static const struct field {
 	const char *key;
-	enum kind kind;
+	enum field_kind kind;
 	size_t offset;
 	size_t
 	    cap; /* of a TEXT, which must fit, or a MESSAGE, which is for people and may be cut */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 /* A plugin followed by the text of its origin. */
-struct entry {
+struct descriptor_entry {
 	struct obi_plugin plugin;
 	char origin[];
 };
@@ -106,7 +106,7 @@ int obi_plugin_new(const struct ob_plugin *given, const char *origin,
 		   struct obi_plugin **ret_plugin, struct ob_error *reterr)
 {
 	size_t len = strlen(origin) + 1;
-	struct entry *entry = calloc(1, sizeof *entry + len);
+	struct descriptor_entry *entry = calloc(1, sizeof *entry + len);
 	if (entry == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}

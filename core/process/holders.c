@@ -128,22 +128,22 @@ static void each_in_process(int32_t pid, enum pass pass, identity_fn *fn, void *
 	each_in_file(path, pass == PASS_FD3 ? read_lock_line : read_map_line, fn, user);
 }
 
-struct check {
+struct comparison {
 	const char *wanted;
 	bool found;
 };
 
 static void compare(void *user, const char *id)
 {
-	struct check *check = user;
-	check->found = check->found || strcmp(id, check->wanted) == 0;
+	struct comparison *comparison = user;
+	comparison->found = comparison->found || strcmp(id, comparison->wanted) == 0;
 }
 
 static bool holds(int32_t pid, enum pass pass, const struct obi_lock_id *lock)
 {
-	struct check check = {.wanted = lock->text};
-	each_in_process(pid, pass, compare, &check);
-	return check.found;
+	struct comparison comparison = {.wanted = lock->text};
+	each_in_process(pid, pass, compare, &comparison);
+	return comparison.found;
 }
 
 /* Parent and session of a process. */
