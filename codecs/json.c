@@ -178,7 +178,7 @@ static int read_batch(const struct ob_value *array, struct ob_bytes text, uint32
 	uint32_t n = array->count;
 	if (n == 0 || n > most || !OB_HAS(ret, encoded)) {
 		return make_invalid(ret, &none, INVALID_REQUEST,
-				    ob_string(n > most ? "too large a batch" : NULL), arena);
+				    ob_string(n > most ? "the batch is too large" : NULL), arena);
 	}
 	struct ob_message *items = ob_arena_alloc(arena, n * sizeof *items);
 	const struct ob_message **list = ob_arena_alloc(arena, n * sizeof(*list));

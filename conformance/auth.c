@@ -103,8 +103,8 @@ static bool create_some(struct obi_mech_trial *t, int end, size_t secret)
 		return OBI_FAIL(t, "create returns OB_OK without an object");
 	}
 	if (rc > 0 || err.text[0] == '\0' || made != mark) {
-		return OBI_FAIL(t, "create with a secret of %zu bytes: %d; %s", secret, rc,
-				made != mark ? "the result is set" : "there is no error text");
+		return OBI_FAIL(t, "create with a secret of %zu bytes: code %d, but %s", secret, rc,
+				made != mark ? "it sets the result" : "there is no error text");
 	}
 	return true;
 }

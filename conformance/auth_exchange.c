@@ -16,8 +16,8 @@ static void ends_well(struct obi_mech_trial *t)
 			return;
 		}
 		OBI_REQUIRE(t, obi_mech_passed(t, talk),
-			    "two ends that agree: the dialer returns %d and the acceptor %d after "
-			    "%u messages: %s",
+			    "two ends with the same secret and prologue: the dialer returns %d and "
+			    "the acceptor %d after %u messages: %s",
 			    talk->said[0], talk->said[1], talk->count, talk->err.text);
 		obi_mech_end(t, talk);
 	}
@@ -376,8 +376,9 @@ static void keeps_to_the_room_it_has(struct obi_mech_trial *t)
 				  : ob_bytes_of(NULL, 0);
 			int rc = obi_mech_step(t, talk->end[n % 2], in, room, &out, NULL);
 			OBI_REQUIRE(t, rc < 0,
-				    "message %u of %zu bytes, into a sink of %zu bytes: code %d", n,
-				    honest->sent[n].len, room, rc);
+				    "message %u of %zu bytes into a sink of %zu bytes: code %d "
+				    "instead of an error",
+				    n, honest->sent[n].len, room, rc);
 		}
 	}
 }

@@ -193,7 +193,7 @@ bool obi_mech_pair(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
 	}
 	return obi_mech_passed(trial, talk) ||
 	       OBI_FAIL(trial,
-			"two ends that agree: the dialer returns %d and the acceptor %d after %u "
-			"messages: %s",
+			"two ends with the same secret and prologue: the dialer returns %d and the "
+			"acceptor %d after %u messages: %s",
 			talk->said[0], talk->said[1], talk->count, talk->err.text);
 }

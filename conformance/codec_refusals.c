@@ -15,7 +15,8 @@ static void must_refuse(struct obi_codec_trial *t, const struct ob_message *m, c
 	struct ob_error err = {.text = ""};
 	int r = t->ops->encode(m, &sink, &err);
 	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s: code %d instead of OB_EINVAL", what, r);
-	OBI_REQUIRE(t, !sink.failed, "encode of %s fails the sink, which is not full", what);
+	OBI_REQUIRE(t, !sink.failed, "encode of %s marks the sink as failed, but it is not full",
+		    what);
 	r = t->ops->encode(m, &sink, NULL);
 	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s with reterr NULL: code %d", what, r);
 }

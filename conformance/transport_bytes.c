@@ -63,7 +63,7 @@ static bool await_progress(struct obi_trial *trial, struct ob_stream *from, stru
 	struct pollfd wait[2] = {{.fd = trial->ops->fd(to), .events = POLLIN},
 				 {.fd = trial->ops->fd(from), .events = POLLOUT}};
 	return obi_trial_await(trial, wait, more ? 2 : 1,
-			       "neither side could go on: no read at one, no write at the other");
+			       "no progress: one end cannot read, the other cannot write");
 }
 
 static bool give_some(struct obi_trial *trial, struct ob_stream *from, const uint8_t *frame,

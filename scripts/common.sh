@@ -39,7 +39,7 @@ can_sudo() {
 install() {
 	local as_root=() log
 	if ! command -v apt-get >/dev/null; then
-		echo "there is no apt-get; please install what Debian calls: $*"
+		echo "there is no apt-get; please install these packages (names of Debian): $*"
 		return 1
 	fi
 	if [ "$(id -u)" != 0 ]; then

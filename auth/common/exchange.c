@@ -54,7 +54,8 @@ void obi_exchange_destroy(struct ob_auth *auth)
 int obi_exchange_refuse(struct ob_auth *auth, struct ob_error *reterr)
 {
 	const struct obi_exchange *exchange = exchange_of(auth);
-	return exchange->host->fail(reterr, OB_EAUTH, 0, "%s: the peer did not authenticate",
+	return exchange->host->fail(reterr, OB_EAUTH, 0,
+				    "%s: the peer did not prove that it has the token",
 				    exchange->name);
 }
 

@@ -55,7 +55,7 @@ static void check_data_path(const struct child *c, const char *root)
 	}
 	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
 		if (strcmp(c->options->data_path + len, taken[i]) == 0) {
-			add(c, c->faults, "data_path", "is where outboard run keeps its own files");
+			add(c, c->faults, "data_path", "is reserved for the files of outboard run");
 		}
 	}
 }

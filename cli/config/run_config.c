@@ -193,7 +193,7 @@ static void check_shared(struct obi_reading *r, const struct obi_run_config *con
 	for (size_t i = 1; i < count; i++) {
 		if (strcmp(sorted[i]->data_path, sorted[i - 1]->data_path) == 0) {
 			char reason[128];
-			snprintf(reason, sizeof reason, "is also that of \"%s\"",
+			snprintf(reason, sizeof reason, "is already used by \"%s\"",
 				 sorted[i - 1]->name);
 			fault_at_data_path(r, sorted[i], reason);
 		}

@@ -90,7 +90,7 @@ static void on_write(void *user, int what)
 	ob_watch_free(removed->write_soon);
 	removed->write_soon = NULL;
 	if (write_record(removed, &err) < 0) {
-		obi_run_log(removed->log, NULL, OB_LOG_WARN, "the record of children is outdated",
+		obi_run_log(removed->log, NULL, OB_LOG_WARN, "cannot write the record of children",
 			    "{s:s}", "cause", err.text);
 	}
 }

@@ -129,7 +129,7 @@ void obi_requests_event(struct obi_run_requests *requests, const struct obi_memb
 static void begin(struct item *item)
 {
 	if (item->member->members->ending) {
-		finish(item, "the supervisor is ending");
+		finish(item, "the supervisor is shutting down");
 		return;
 	}
 	item->waiting = true;

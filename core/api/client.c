@@ -377,7 +377,9 @@ static int build_params(struct obi_arena *arena, const char *format, va_list arg
 	ob_builder_init(&b, &arena->ob);
 	obi_build_format(&b, format, args);
 	int r = ob_builder_finish(&b, ret);
-	return r < 0 ? obi_fail(reterr, r, 0, "params: \"%s\" does not make one value", format)
+	return r < 0 ? obi_fail(reterr, r, 0,
+				"params: the format \"%s\" does not produce exactly one value",
+				format)
 		     : OB_OK;
 }
 

@@ -12,7 +12,7 @@ static int read_health(const struct ob_value *v, struct ob_health *ret, struct o
 	int64_t seconds = 0, nanoseconds = 0;
 	if (!ob_get_bool(ob_value_find(v, "healthy"), &h.healthy)) {
 		return obi_fail(reterr, OB_EPROTO, 0,
-				"health check failed: the answer says nothing about health");
+				"health check failed: the answer has no valid member healthy");
 	}
 	const struct ob_value *timestamp = ob_value_find(v, "timestamp");
 	(void)ob_get_int(ob_value_find(timestamp, "seconds"), &seconds);
@@ -66,8 +66,9 @@ static int read_version(const struct ob_value *v, uint64_t *ret_current, bool *r
 	bool needs;
 	if (!ob_get_uint(ob_value_find(v, "current_version"), &current) ||
 	    !ob_get_bool(ob_value_find(v, "needs_restart"), &needs)) {
-		return obi_fail(reterr, OB_EPROTO, 0,
-				"checkVersion was answered with something else");
+		return obi_fail(
+		    reterr, OB_EPROTO, 0,
+		    "the answer to checkVersion lacks a valid current_version or needs_restart");
 	}
 	*ret_current = current;
 	*ret_needs_restart = needs;

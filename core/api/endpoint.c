@@ -83,7 +83,8 @@ static int check_sealing(struct obi_endpoint *ep, bool *ret_seals, struct ob_err
 	for (uint32_t i = 0; i < ep->auth.count; i++) {
 		const struct obi_mechanism *m = &ep->mechanisms[i];
 		if (m->ops->seal != NULL && sealing != NULL) {
-			return obi_fail(reterr, OB_EINVAL, 0, "authenticators %s and %s both seal",
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"authenticators %s and %s both seal records: only one may",
 					sealing, m->name);
 		}
 		if (m->ops->seal != NULL && exchanged != NULL) {
@@ -137,10 +138,9 @@ static int read_numbers(const char *text, uint32_t *list, uint32_t *ret_count,
 		unsigned long number = strtoul(at, &end, 10);
 		if (*at < '0' || *at > '9' || number >= UINT32_MAX ||
 		    (*end != ',' && *end != '\0') || count == OBI_PEERS_MAX) {
-			return obi_fail(
-			    reterr, OB_EINVAL, 0,
-			    "\"%s\" is not a list of at most %d numbers of users or groups", text,
-			    OBI_PEERS_MAX);
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"\"%s\" is not a list of at most %d user or group ids",
+					text, OBI_PEERS_MAX);
 		}
 		list[count++] = (uint32_t)number;
 		at = *end == ',' ? end + 1 : end;

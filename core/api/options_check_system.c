@@ -130,14 +130,13 @@ static void check_connector(const struct checking *c, const struct ob_connector 
 	if (connector->settings.child_uid == OVERFLOW_UID &&
 	    has_mechanism(&connector->endpoint, "peercred")) {
 		error(c, "user",
-		      "is 65534, which stands for any unknown user: peercred refuses it; leave "
-		      "peercred out of auth");
+		      "is 65534, the id for unknown users, which peercred refuses: use another "
+		      "user, or remove peercred from auth");
 	}
 	if (connector->endpoint.plaintext) {
-		obi_option_fault(
-		    c->faults, OB_FAULT_WARNING, "allow_plaintext",
-		    "the connection is not encrypted: whoever can reach it can read and "
-		    "change the data");
+		obi_option_fault(c->faults, OB_FAULT_WARNING, "allow_plaintext",
+				 "the connection is not encrypted: anyone on the network path can "
+				 "read and change the data");
 	}
 }
 

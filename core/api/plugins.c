@@ -163,7 +163,8 @@ int ob_plugin_file_list(ob_plugin_file *file, ob_plugin_list *ret_list, struct o
 {
 	return file->handle != NULL
 		   ? obi_plugin_file_list(&file->file, file->handle, ret_list, reterr)
-		   : obi_fail(reterr, OB_EINVAL, 0, "%s: not mapped", file->file.path);
+		   : obi_fail(reterr, OB_EINVAL, 0, "%s: the plugin file is not mapped",
+			      file->file.path);
 }
 
 void ob_plugin_file_close(ob_plugin_file *file)

@@ -191,10 +191,12 @@ bool obi_in_callback(const struct ob_runtime *rt)
 int obi_check_may_block(struct ob_runtime *rt, struct ob_error *reterr)
 {
 	if (rt->mode == OB_RUNTIME_ATTACHED) {
-		return obi_fail(reterr, OB_EDEADLK, 0, "a blocking call on an attached runtime");
+		return obi_fail(reterr, OB_EDEADLK, 0,
+				"a blocking call is not allowed on an attached runtime");
 	}
 	if (rt->mode == OB_RUNTIME_INLINE ? rt->turning : on_own_thread(rt)) {
-		return obi_fail(reterr, OB_EDEADLK, 0, "a blocking call inside a callback");
+		return obi_fail(reterr, OB_EDEADLK, 0,
+				"a blocking call is not allowed inside a callback");
 	}
 	return OB_OK;
 }

@@ -64,12 +64,13 @@ static int judge(const char *listen, const char *rpc_addr, struct ob_arena *aren
 	}
 	if (rpc_addr == NULL) {
 		return obi_fail(reterr, OB_EPROTO, 0,
-				"the child names no port: it was told to listen on %s", listen);
+				"the child reported no port for its address %s", listen);
 	}
 	if (obi_uri_parse(rpc_addr, arena, &said, NULL) < 0 || !completes(&told, &said)) {
-		return obi_fail(reterr, OB_EPROTO, 0,
-				"the child names the address %.200s, but was told to listen on %s",
-				rpc_addr, listen);
+		return obi_fail(
+		    reterr, OB_EPROTO, 0,
+		    "the child reported the address %.200s, but its config says to listen on %s",
+		    rpc_addr, listen);
 	}
 	return write_address(&told, &said, out, reterr);
 }

@@ -268,7 +268,8 @@ int obi_statedir_read_start(const struct obi_statedir *dir, int32_t *ret_pid,
 	return is_of_this_boot(text, &signature) &&
 		       obi_signature_parse(signature, ret_pid, ret_noted_ns) == OB_OK
 		   ? OB_OK
-		   : obi_fail(reterr, OB_ENOENT, 0, "%s/" START " names no process", dir->path);
+		   : obi_fail(reterr, OB_ENOENT, 0,
+			      "%s/" START ": no process of this boot is recorded", dir->path);
 }
 
 /* ---- Who is there ---- */

@@ -165,7 +165,7 @@ static int take_step(struct walk *w, struct ob_error *reterr)
 	int r = fstat(fd, &st) == 0 ? OB_OK : failed(w, errno, reterr);
 	bool is_link = r == OB_OK && S_ISLNK(st.st_mode);
 	if (is_link && !is_trusted_owner(st.st_uid)) {
-		r = refuse(w, "a symbolic link of user", (unsigned)st.st_uid, reterr);
+		r = refuse(w, "a symbolic link that belongs to user", (unsigned)st.st_uid, reterr);
 	} else if (is_link) {
 		r = follow(w, fd, reterr);
 	} else if (r == OB_OK) {

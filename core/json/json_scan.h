@@ -25,7 +25,7 @@ static inline bool obi_json_refuse(struct obi_json_scan *scan, int code, const c
 
 static inline bool obi_json_no_memory(struct obi_json_scan *scan)
 {
-	return obi_json_refuse(scan, OB_ENOMEM, "too much for the memory allowed");
+	return obi_json_refuse(scan, OB_ENOMEM, "the value needs more memory than the limit");
 }
 
 /* Write a value member by member: a struct that is assembled and then copied would stall the

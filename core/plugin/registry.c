@@ -406,11 +406,11 @@ static int load_for_scheme(struct obi_registry *registry, struct ob_bytes scheme
 	char name[32];
 	file_of_scheme(scheme, name);
 	if (!obi_name_is_plugin(ob_bytes_text(name))) {
-		return obi_fail(reterr, OB_EPLUGIN, 0, "this is no valid plugin name");
+		return obi_fail(reterr, OB_EPLUGIN, 0, "the scheme is not a valid plugin name");
 	}
 	int rc = obi_registry_load(registry, name, reterr);
 	if (rc == OB_OK && by_scheme(registry->first, scheme) == NULL) {
-		return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s has none for it", name);
+		return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s has no transport for it", name);
 	}
 	return rc;
 }

@@ -216,9 +216,8 @@ static int code_of(const struct obi_spawn_child *child)
 /* The step that failed in the child. */
 static int tell_step(const struct obi_spawn_child *child, struct ob_error *reterr)
 {
-	const char *what[] = {"session",	  "signals", "signature of the start",
-			      "file descriptors", "limit",   "user and group",
-			      "directory",	  "exec"};
+	const char *what[] = {"session", "signals",	   "start file", "file descriptors",
+			      "limit",	 "user and group", "directory",	 "exec"};
 	const char *name = "";
 	char blame[128] = "";
 	switch (child->step) {

@@ -60,7 +60,7 @@ void obi_answer_batch(struct obi_session *s, struct obi_batch *batch)
 	if (r == OB_ENOMEM) {
 		obi_session_close(s, OB_EAGAIN, unread);
 	} else if (r < 0) {
-		obi_session_close(s, r, "the answers to a batch are larger than a message may be");
+		obi_session_close(s, r, "the answers to a batch are larger than the message limit");
 	}
 }
 

@@ -85,7 +85,9 @@ static void on_supervise(struct obi_session *s, const struct ob_message *m)
 		    : OB_EPERM;
 	if (r < 0) {
 		obi_answer_error(s, &m->id, OB_RPC_DENIED,
-				 r == OB_ENOENT ? "another instance" : "not to be supervised");
+				 r == OB_ENOENT
+				     ? "this child is not the instance that the parent started"
+				     : "this caller may not supervise the child");
 		return;
 	}
 	s->identity.parent = true;

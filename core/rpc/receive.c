@@ -20,7 +20,7 @@ uint8_t *obi_receive_room(struct obi_session *s, size_t *ret_room)
 	}
 	uint8_t *room = obi_buf_reserve(&s->in, want, ret_room);
 	if (room == NULL) {
-		obi_session_fail(s, OB_ENOMEM, "out of memory for what the peer sends");
+		obi_session_fail(s, OB_ENOMEM, "out of memory for data from the peer");
 	}
 	return room;
 }

@@ -150,7 +150,8 @@ int obi_sealed_records_seal(struct obi_sealed_records *r, struct obi_buf *out,
 			    struct obi_pieces *ret, struct ob_error *reterr)
 {
 	if (r->dead) {
-		return obi_fail(reterr, OB_ECLOSED, 0, "nothing can be sealed any more");
+		return obi_fail(reterr, OB_ECLOSED, 0,
+				"no record can be sealed: an earlier record failed");
 	}
 	if (r->sealed == 0) {
 		int sealed = seal_some(r, out, reterr);
@@ -220,7 +221,7 @@ static ptrdiff_t open_one(struct obi_sealed_records *r, uint8_t *record, size_t 
 {
 	ptrdiff_t n = r->ops->open(r->auth, record, whole);
 	if (n == OB_ECLOSED) {
-		return refuse(r, reterr, "the keys may open no more records");
+		return refuse(r, reterr, "no record can be opened: the keys are used up");
 	}
 	if (n < 0 || (size_t)n != whole - r->ops->overhead) {
 		return refuse(r, reterr,

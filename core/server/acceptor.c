@@ -41,7 +41,8 @@ static void refuse(struct obi_acceptor *a, struct ob_stream *stream, struct obi_
 	char why[96];
 	transport_of(a)->close(stream);
 	if (answer->verdict == OBI_ADMISSION_BLOCKED) {
-		snprintf(why, sizeof why, "too many failures from there; for %lld ms more",
+		snprintf(why, sizeof why,
+			 "too many failed attempts from this source; blocked for %lld ms more",
 			 (long long)answer->ms);
 	} else {
 		snprintf(why, sizeof why, "too many connections that have not authenticated");
@@ -74,8 +75,8 @@ static bool admit(struct obi_acceptor *a, struct ob_stream *stream)
 
 static void warn_of_pause(struct obi_acceptor *a, const char *why)
 {
-	obi_warn(&a->connections->warner, OBI_WARN_PREAUTH, NULL,
-		 "cannot accept connections for a moment", why);
+	obi_warn(&a->connections->warner, OBI_WARN_PREAUTH, NULL, "accepting connections is paused",
+		 why);
 }
 
 /*

@@ -91,7 +91,7 @@ static void warn_of_refusal(struct obi_server_connection *c, const struct ob_err
 	int64_t ms = free_preauth_slot(c, end_of(c, err));
 	if (ms > 0) {
 		obi_fail(&shown, err->code, 0,
-			 "%.400s; connections from there are refused for %lld ms", err->text,
+			 "%.400s; connections from this source are refused for %lld ms", err->text,
 			 (long long)ms);
 	}
 	obi_warn(&c->all->warner, OBI_WARN_PREAUTH, &c->from, "a connection was refused",
@@ -131,7 +131,7 @@ static void deny(struct obi_connections *cs, struct ob_call *call)
 		 (const char *)who->subject.data, (int)who->method.len,
 		 (const char *)who->method.data);
 	obi_warn(&cs->warner, OBI_WARN_AUTHENTICATED, NULL, "a call was denied", what);
-	ob_call_fail(call, OB_RPC_DENIED, "%s is not allowed to you", call->method);
+	ob_call_fail(call, OB_RPC_DENIED, "permission denied for method %s", call->method);
 }
 
 static void handle_call(void *user, struct ob_call *call)

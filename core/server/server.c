@@ -417,7 +417,7 @@ static int start_listening(struct ob_server *s, struct ob_error *reterr)
 	r = obi_acceptor_listen(&s->acceptor, s->config.listen, &params, reterr);
 	if (r == OB_OK && endpoint->plaintext) {
 		ob_log(s->logger, OB_LOG_WARN,
-		       "connections are not encrypted: whoever can reach them can read and "
+		       "connections are not encrypted: anyone on the network path can read and "
 		       "change the data",
 		       "{s:s,s:s}", "transport", endpoint->transport->name, "because",
 		       "allow_plaintext");
@@ -513,7 +513,8 @@ int ob_server_run(ob_server *s, struct ob_error *reterr)
 	struct pollfd waiting = {.fd = s->stop_fd, .events = POLLIN};
 	if (s->rt->mode == OB_RUNTIME_ATTACHED) {
 		return obi_fail(reterr, OB_ENOTSUP, 0,
-				"an attached runtime: the application runs the loop");
+				"ob_server_run() is not available on an attached runtime: the "
+				"application runs the loop");
 	}
 	int r = obi_check_may_block(s->rt, reterr);
 	if (r < 0) {

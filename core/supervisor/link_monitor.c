@@ -206,7 +206,7 @@ static void on_supervised(void *user, int code, const struct ob_value *value,
 	}
 	if (code != OB_OK) {
 		fail(m, code, "connecting to outboard-control: %s", err->text);
-		obi_connection_close(m->link, code, "the child does not accept us as its parent");
+		obi_connection_close(m->link, code, "the child refused this process as its parent");
 		return;
 	}
 	m->supervising = true;
@@ -320,8 +320,9 @@ static void on_overdue(void *user)
 {
 	struct obi_link_monitor *m = user;
 	if (m->link != NULL) {
-		obi_connection_close(m->link, OB_ETIMEDOUT,
-				     "no answer, and other children wait to be dialled");
+		obi_connection_close(
+		    m->link, OB_ETIMEDOUT,
+		    "not connected in time, and connections to other children are waiting");
 	}
 }
 
@@ -385,7 +386,7 @@ void obi_link_monitor_stop(struct obi_link_monitor *m)
 	m->down_since = 0;
 	m->error[0] = '\0';
 	/* `link` comes last: until then clients find the connection that their calls are on. */
-	obi_connection_drop(link, OB_ECONNLOST, "the child is gone, or was let go");
+	obi_connection_drop(link, OB_ECONNLOST, "the child has ended or was detached");
 	if (was_up) {
 		m->setup.events.link(m->setup.events.user, NULL);
 	}

@@ -34,7 +34,7 @@ struct ob_error obi_reports_take_note(struct obi_reports *reports)
 {
 	struct ob_error err = reports->note;
 	if (!reports->noted) {
-		obi_fail(&err, OB_ECANCELED, 0, "the start of outboard process %s was called off",
+		obi_fail(&err, OB_ECANCELED, 0, "the start of outboard process %s was canceled",
 			 reports->setup.name);
 	}
 	reports->noted = false;

@@ -261,15 +261,15 @@ static void do_emit_adopted(void *user, enum obi_life_event event)
 	const struct obi_supervisor *sup = user;
 	emit(user, OB_EVENT_ADOPTED,
 	     sup->instance.unlocked
-		 ? "taken over from an earlier parent; it has closed descriptor 3, so what it "
-		   "leaves behind will not be seen"
+		 ? "taken over from an earlier parent; the child has closed descriptor 3, so "
+		   "processes that it leaves behind cannot be found"
 		 : "taken over from an earlier parent");
 }
 
 static void do_emit_detached(void *user, enum obi_life_event event)
 {
 	(void)event;
-	emit(user, OB_EVENT_DETACHED, "let go; it goes on running");
+	emit(user, OB_EVENT_DETACHED, "detached; the process keeps running");
 }
 
 static void do_emit_failed(void *user, enum obi_life_event event)

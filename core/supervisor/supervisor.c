@@ -122,7 +122,7 @@ static void on_adopt_timeout(struct obi_supervisor *sup)
 	    &sup->reports, OB_ETIMEDOUT,
 	    "RPC connection failed: timeout waiting for outboard process %s to be ready",
 	    sup->options->name);
-	obi_reports_cause(&sup->reports, "cannot be taken over in %lld ms",
+	obi_reports_cause(&sup->reports, "not adopted in %lld ms",
 			  (long long)sup->options->ready_timeout_ms);
 	obi_machine_raise(&sup->machine, sup->instance.state.was_ready ? OBI_LIFE_ADOPT_FAILED
 								       : OBI_LIFE_READY_TIMEOUT);
@@ -222,7 +222,7 @@ static void on_good(void *user)
 	obi_machine_raise(&sup->machine, adopting ? OBI_LIFE_ADOPT_OK : OBI_LIFE_BECAME_READY);
 	/* `unhealthy` was emitted before the child was ready, when it could not be restarted. */
 	if (sup->link.healthy == 0) {
-		restart_if_wanted(sup, "not healthy from the start");
+		restart_if_wanted(sup, "not healthy when it became ready");
 	}
 }
 
@@ -245,7 +245,7 @@ static void on_version(void *user, uint64_t version)
 static void on_outdated(void *user, uint64_t version, bool was_good)
 {
 	struct obi_supervisor *sup = user;
-	obi_reports_cause(&sup->reports, "version %llu is older than %llu",
+	obi_reports_cause(&sup->reports, "version %llu is older than the required %llu",
 			  (unsigned long long)version, (unsigned long long)sup->options->version);
 	if (!was_good && !sup->instance.state.adopted) {
 		obi_reports_notef(&sup->reports, OB_EEXITED,

@@ -109,7 +109,7 @@ class JsonLines:
             raise RpcError(PARSE, "Parse error", str(error)) from None
         messages = message if isinstance(message, list) else [message]
         if len(messages) > BATCH_MAX:
-            raise RpcError(INVALID_REQUEST, "Invalid Request", "too large a batch")
+            raise RpcError(INVALID_REQUEST, "Invalid Request", "the batch is too large")
         if any(is_response(m) and not is_proper_response(m) for m in messages):
             raise ValueError("a response with both or neither of result and error, or without a proper id")
         return message
@@ -441,7 +441,7 @@ class Connection(asyncio.Protocol):
 
     def supervise(self, instance):
         if instance != self.child.config["instance"]:
-            raise RpcError(DENIED, "another instance")
+            raise RpcError(DENIED, "this child is not the instance that the parent started")
         self.child.supervised_by(self)
         return True
 

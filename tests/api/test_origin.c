@@ -281,7 +281,7 @@ static void origin_15_a_new_child_with_an_old_version_is_a_failed_start(void **s
 	f.options.version = 4;
 	family_connector(&f);
 	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_EEXITED, &err,
-	       "version 3 is older than 4");
+	       "version 3 is older than the required 4");
 	assert_int_equal(family_count(&f, OB_EVENT_STARTING), 1);
 	family_end(&f);
 }

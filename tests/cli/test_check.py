@@ -40,7 +40,7 @@ CHILDREN = [
     ({"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "connect": "unix:///run/tunnel", "auth": "token"},
      [("auth", "listen: transport tcp without encryption")]),
     ({"command": [ACTOR], "listen": "gopher://x:1"}, [("listen", "gopher")]),
-    ({"command": [ACTOR], "user": "65534", "group": "65534"}, [("user", "peercred refuses it")]),
+    ({"command": [ACTOR], "user": "65534", "group": "65534"}, [("user", "which peercred refuses")]),
     ({"command": [ACTOR], "auth": "none"}, [("auth", "none")]),
     ({"command": [ACTOR], "auth": ["token", "noise"]}, [("auth", "noise seals, so it must come before token")]),
     ({"command": [ACTOR], "parent_address": "example.org"}, [("parent_address", "neither an IPv4")]),
@@ -66,9 +66,9 @@ TEXTS = [
     ('{"data_root": "/x", "children": {}, "plugin_paths": []}', [("plugin_paths", "")]),
     ('{"data_root": "/x", "children": {"a b": {"command": ["/bin/true"]}}}', [("children.a b", "not a valid name")]),
     ('{"data_root": "/x", "children": {"run.sock": {"command": ["/bin/true"]}}}',
-     [("children.run.sock.data_path", "its own files")]),
+     [("children.run.sock.data_path", "is reserved for the files of outboard run")]),
     ('{"data_root": "/x", "children": {"a": {"command": ["/bin/true"], "data_path": "/x/b"},'
-     '"b": {"command": ["/bin/true"]}}}', [("children.", 'is also that of')]),
+     '"b": {"command": ["/bin/true"]}}}', [("children.", 'is already used by')]),
 ]
 
 
@@ -132,7 +132,7 @@ class Check(Case):
                     "c": {"command": [ACTOR], "user": "65534", "group": "65534", "auth": "token"}})
         self.expect(outboard("check", self.config), OK, f"{self.config}: fine, 3 children\n",
                     f"{self.config}: warning: children.a.allow_plaintext: the connection is not encrypted: "
-                    "whoever can reach it can read and change the data\n")
+                    "anyone on the network path can read and change the data\n")
         self.expect(outboard("check", "--json", self.config), OK, "[]\n", "")
 
     def test_files_that_cannot_be_read(self):

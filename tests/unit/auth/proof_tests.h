@@ -10,7 +10,8 @@ static void assert_refused(struct exchange *x)
 {
 	const struct auth_group *group = (const struct auth_group *)(const void *)x;
 	char text[64];
-	snprintf(text, sizeof text, "%s: the peer did not authenticate", group->name);
+	snprintf(text, sizeof text, "%s: the peer did not prove that it has the token",
+		 group->name);
 	assert_false(exchange_passed(x));
 	assert_int_equal(x->dialer < 0 ? x->dialer : x->acceptor, OB_EAUTH);
 	assert_string_equal(x->err.text, text);

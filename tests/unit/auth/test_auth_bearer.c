@@ -27,7 +27,7 @@ static void assert_refused(struct exchange *x, const void *data, size_t len)
 {
 	assert_int_equal(judge(x, data, len), OB_EAUTH);
 	assert_int_equal(x->err.code, OB_EAUTH);
-	assert_string_equal(x->err.text, "bearer: the peer did not authenticate");
+	assert_string_equal(x->err.text, "bearer: the peer did not prove that it has the token");
 }
 
 static void the_token_is_shown_as_the_origin_shows_it(void **state)

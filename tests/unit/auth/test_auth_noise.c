@@ -73,7 +73,7 @@ static void assert_acceptor_refuses(struct exchange *x, const struct exchange_me
 	struct ob_auth *acceptor = exchange_end(x, OB_AUTH_ACCEPTOR);
 	assert_int_equal(exchange_step(x, acceptor, exchange_bytes(message), &out), OB_EAUTH);
 	assert_int_equal(out.len, 0);
-	assert_string_equal(x->err.text, "noise: the peer did not authenticate");
+	assert_string_equal(x->err.text, "noise: the peer did not prove that it has the token");
 	x->ops->destroy(acceptor);
 }
 

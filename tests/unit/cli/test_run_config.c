@@ -257,7 +257,7 @@ static void two_children_never_share_a_directory(void **unused)
 	(void)unused;
 	expect_faults("{\"data_root\":\"/r\",\"children\":{\"a\":{\"command\":[\"x\"]},"
 		      "\"b\":{\"command\":[\"x\"],\"data_path\":\"/r/a\"}}}",
-		      "children.b.data_path: is also that of \"a\"\n", NULL);
+		      "children.b.data_path: is already used by \"a\"\n", NULL);
 }
 
 static void what_is_no_json_is_one_fault(void **unused)

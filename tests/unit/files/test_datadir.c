@@ -174,7 +174,7 @@ static void fault_83_a_link_of_another_user_on_the_way_is_refused(void **unused)
 	assert_int_equal(symlink("secret", link), 0);
 	assert_int_equal(lchown(link, 65533, 65533), 0);
 	assert_int_equal(obi_datadir_make(path, 65533, 65532, &NONE, &dir, &err), OB_EPERM);
-	expect_text(&err, "creating", link, ": a symbolic link of user 65533");
+	expect_text(&err, "creating", link, ": a symbolic link that belongs to user 65533");
 	assert_int_equal(owner_of(real), 0);
 	free(real);
 	free(path);

@@ -194,7 +194,8 @@ static void a_directory_or_link_of_another_user_is_refused(void **state)
 	assert_int_equal(chown(dir, OTHER_USER, OTHER_USER), 0);
 	assert_int_equal(lchown(link, OTHER_USER, OTHER_USER), 0);
 	expect_code(bed, "home/b", OTHER_USER, OB_EPERM, "/home: belongs to user 65533");
-	expect_code(bed, "link/b", OTHER_USER, OB_EPERM, "/link: a symbolic link of user 65533");
+	expect_code(bed, "link/b", OTHER_USER, OB_EPERM,
+		    "/link: a symbolic link that belongs to user 65533");
 	free(dir);
 	free(link);
 }

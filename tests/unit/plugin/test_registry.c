@@ -327,7 +327,8 @@ static void some_schemes_belong_to_a_plugin_of_another_name(void **state)
 	    strstr(err.text, "no transport for chaos+hvsock: plugin chaos: no chaos.so in "));
 	assert_int_equal(obi_registry_transport(*state, NULL, scheme("new.auth"), &plugin, &err),
 			 OB_EPLUGIN);
-	assert_string_equal(err.text, "no transport for new.auth: this is no valid plugin name");
+	assert_string_equal(err.text,
+			    "no transport for new.auth: the scheme is not a valid plugin name");
 }
 
 static void a_file_found_by_scheme_must_claim_it(void **state)
@@ -342,7 +343,8 @@ static void a_file_found_by_scheme_must_claim_it(void **state)
 	scratch_copy(from, copy, 0644);
 	assert_int_equal(obi_registry_transport(registry, NULL, scheme("novel"), &plugin, &err),
 			 OB_EPLUGIN);
-	assert_string_equal(err.text, "no transport for novel: plugin novel has none for it");
+	assert_string_equal(err.text,
+			    "no transport for novel: plugin novel has no transport for it");
 	obi_registry_free(registry);
 	free(from);
 	free(copy);

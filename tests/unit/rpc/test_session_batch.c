@@ -141,7 +141,7 @@ static void the_size_of_a_batch_is_limited(void **state)
 	say(e, more);
 	assert_non_null(strstr(
 	    heard(e), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":"
-		      "\"Invalid Request\",\"data\":\"too large a batch\"}}"));
+		      "\"Invalid Request\",\"data\":\"the batch is too large\"}}"));
 	say(e, most);
 	assert_int_equal(heard(e)[0], '[');
 	free(most);
