@@ -174,8 +174,8 @@ static int look(struct ending *e, struct ob_error *reterr)
 		stop_process(e);
 		return OB_OK;
 	}
-	if (runner.held && known.pid > 0) {
-		(void)obi_leftovers_kill(&known, NULL);
+	if (runner.held && runner.process.id.pid > 0) {
+		(void)obi_leftovers_kill(&runner.process.id, NULL);
 	}
 	tidy(e, &e->dir.state.last_exit);
 	return OB_OK;

@@ -274,7 +274,7 @@ int obi_statedir_read_start(const struct obi_statedir *dir, int32_t *ret_pid,
 
 /* ---- Who is there ---- */
 
-/* OB_ENOENT: it is dead, or there is none. */
+/* OB_ENOENT: it is dead, or there is none. ret->id is set for a dead one, too. */
 static int open_signer(const struct obi_statedir *dir, int32_t known_pid, struct obi_process *ret,
 		       struct ob_error *reterr)
 {
@@ -284,7 +284,14 @@ static int open_signer(const struct obi_statedir *dir, int32_t known_pid, struct
 	if (r == OB_OK && pid == known_pid) {
 		return OB_ENOENT; /* that one is known, and dead */
 	}
-	return r == OB_OK ? obi_process_open_pid(pid, noted, ret, reterr) : r;
+	if (r < 0) {
+		return r;
+	}
+	r = obi_process_open_pid(pid, noted, ret, reterr);
+	if (r == OB_ENOENT) {
+		(void)obi_process_identify_dead(pid, noted, &ret->id, NULL);
+	}
+	return r;
 }
 
 int obi_statedir_probe(const struct obi_statedir *dir, const struct obi_procid *known,
@@ -299,6 +306,7 @@ int obi_statedir_probe(const struct obi_statedir *dir, const struct obi_procid *
 	r = known->pid > 0 ? obi_process_open(known, &runner.process, &err) : OB_ENOENT;
 	runner.recorded = r == OB_OK;
 	if (r == OB_ENOENT) {
+		runner.process.id = *known;
 		r = open_signer(dir, known->pid, &runner.process, &err);
 	}
 	if (r < 0 && r != OB_ENOENT) {

@@ -68,6 +68,8 @@ struct obi_runner {
 	bool alive;    /* the process that was started lives: `process` is open */
 	bool recorded; /* alive: state.json names it; else only `start` does */
 	bool held;     /* something that inherited the current lock lives */
+	/* Not alive: `process.id` is the dead one, the latest that is known, or has pid 0. What it
+	 * left behind is in its group. */
 	struct obi_process process;
 };
 

@@ -21,12 +21,13 @@ struct local_place {
 	struct obi_place_local_setup setup;
 	struct obi_statedir state_dir;
 	struct obi_datadir dir;
-	struct obi_statefile saved; /* what state.json says, or is to say */
-	struct ob_error save_error; /* why it does not; code 0: it does */
-	int lock_fd;		    /* of the lock for the next start; -1: none */
-	int start_fd;		    /* the file `start` for the next start; -1: none */
-	struct obi_procid known;    /* the last process, dead or alive; pid 0: none */
-	struct obi_process process; /* found, spawned or adopted */
+	struct obi_statefile saved;  /* what state.json says, or is to say */
+	struct ob_error save_error;  /* why it does not; code 0: it does */
+	int lock_fd;		     /* of the lock for the next start; -1: none */
+	int start_fd;		     /* the file `start` for the next start; -1: none */
+	struct obi_procid known;     /* the last process, dead or alive; pid 0: none */
+	struct obi_procid leftovers; /* the dead leader of the group that holds the lock; pid 0 */
+	struct obi_process process;  /* found, spawned or adopted */
 	struct obi_exit_watch exit_watch;
 	struct obi_local_pipes pipes;
 	struct obi_rename_watch config_watch;
@@ -102,6 +103,8 @@ static struct obi_place_facts take_facts(struct local_place *l, const struct obi
 		l->process = runner->process;
 		l->known = runner->process.id;
 		open_old_directory(l);
+	} else if (facts.held) {
+		l->leftovers = runner->process.id;
 	}
 	facts.child = child_of(&l->known);
 	return facts;
@@ -143,8 +146,8 @@ static void look_at_lock(void *user)
 static void local_end_holders(struct obi_place *place)
 {
 	struct local_place *l = local_of(place);
-	if (l->known.pid > 0) {
-		(void)obi_leftovers_kill(&l->known, NULL);
+	if (l->leftovers.pid > 0) {
+		(void)obi_leftovers_kill(&l->leftovers, NULL);
 	}
 	obi_timer_set(l->setup.loop, &l->lock_timer, LOCK_LOOK_MS);
 }

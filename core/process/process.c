@@ -79,6 +79,13 @@ int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struc
 	return OB_OK;
 }
 
+/* A process that started after the pid was noted is another one. */
+static bool is_older(const struct obi_procid *id, uint64_t noted_ns)
+{
+	uint64_t tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
+	return id->start <= noted_ns / tick_ns;
+}
+
 int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret,
 			 struct ob_error *reterr)
 {
@@ -88,14 +95,31 @@ int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret
 	if (r < 0) {
 		return r;
 	}
-	uint64_t tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
-	if (process.id.start > noted_ns / tick_ns) {
+	if (!is_older(&process.id, noted_ns)) {
 		obi_process_close(&process);
 		return obi_fail(reterr, OB_ENOENT, 0,
 				"process not running (pid %d is another process now)", (int)pid);
 	}
 	*ret = process;
 	return OB_OK;
+}
+
+int obi_process_identify_dead(int32_t pid, uint64_t noted_ns, struct obi_procid *ret,
+			      struct ob_error *reterr)
+{
+	struct obi_procid id;
+	int r = obi_boot_id(ret->boot, reterr);
+	int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	ret->pid = pid;
+	ret->start = ret->inode = 0;
+	if (pidfd >= 0 && obi_procid_of(pidfd, pid, &id, NULL) == OB_OK &&
+	    is_older(&id, noted_ns)) {
+		*ret = id; /* not reaped yet */
+	}
+	if (pidfd >= 0) {
+		close(pidfd);
+	}
+	return r;
 }
 
 int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct ob_error *reterr)

@@ -31,6 +31,11 @@ int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struc
 int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret,
 			 struct ob_error *reterr);
 
+/* What is known of a process that is dead: its pid and boot, and all of it while it is not reaped.
+ */
+int obi_process_identify_dead(int32_t pid, uint64_t noted_ns, struct obi_procid *ret,
+			      struct ob_error *reterr);
+
 /* The effective user of the process. OB_ENOENT: it is dead and reaped. */
 int obi_process_user(const struct obi_process *process, uid_t *ret_uid, struct ob_error *reterr);
 

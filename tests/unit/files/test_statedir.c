@@ -337,6 +337,20 @@ static void fault_8_child_without_a_record_is_found_by_its_signature(void **stat
 	obi_statedir_close(&dir);
 }
 
+/* Its parent died before it was recorded, and then it died, too. */
+static void a_dead_process_that_only_signed_names_its_group(void **state)
+{
+	struct obi_statedir dir = open_dir(*state);
+	struct obi_procid dead = ourselves();
+	dead.pid++;
+	sign(&dir, INT32_MAX); /* no process has this pid */
+	struct obi_runner runner = probe(&dir, &dead);
+	assert_false(runner.alive);
+	assert_int_equal(runner.process.id.pid, INT32_MAX);
+	assert_string_equal(runner.process.id.boot, dead.boot);
+	obi_statedir_close(&dir);
+}
+
 static void a_lock_without_a_process_is_held(void **state)
 {
 	struct obi_statedir dir = open_dir(*state);
@@ -370,6 +384,7 @@ int main(void)
 	    WITH_BED(nothing_lives_in_a_new_directory),
 	    WITH_BED(a_recorded_process_lives_whether_it_holds_the_lock_or_not),
 	    WITH_BED(fault_8_child_without_a_record_is_found_by_its_signature),
+	    WITH_BED(a_dead_process_that_only_signed_names_its_group),
 	    WITH_BED(a_lock_without_a_process_is_held),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
