@@ -2,6 +2,7 @@
 #include "files/statedir.h"
 
 #include "base/error.h"
+#include "files/file.h"
 #include "files/trusted_path.h"
 
 #include <errno.h>
@@ -169,6 +170,7 @@ int obi_statedir_lock(struct obi_statedir *dir, struct ob_error *reterr)
 			   : file_failed(dir, PARENT_LOCK, sys, reterr);
 	}
 	dir->parent_lock = fd;
+	obi_file_sweep(dir->fd); /* what a parent that was killed had not renamed yet */
 	return OB_OK;
 }
 

@@ -38,7 +38,8 @@ int obi_statedir_open(const char *path, bool create, uid_t child, struct obi_sta
 /* Release the lock and close. */
 void obi_statedir_close(struct obi_statedir *dir);
 
-/* Take parent.lock. No error if it is ours already. OB_EBUSY: another connector holds it. */
+/* Take parent.lock, and remove temporary files of a dead parent. No error if it is ours already.
+ * OB_EBUSY: another connector holds it. */
 int obi_statedir_lock(struct obi_statedir *dir, struct ob_error *reterr);
 void obi_statedir_unlock(struct obi_statedir *dir);
 

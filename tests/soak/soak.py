@@ -133,6 +133,7 @@ class Soak:
         self.faults = []
         self.counts = {}
         self.kills = 0
+        self.killed = set()
         self.known = {}  # child -> pid, of those that nothing was done to since all was well
         self.usual = None  # resources of a supervisor when all is well
         self.memory = None  # of this supervisor, when all was well for the first time
@@ -199,6 +200,7 @@ class Soak:
 
     def kill(self, what, pid):
         if pid and self.signal(pid, signal.SIGKILL):
+            self.killed.add(pid)
             self.kills += 1
             self.count(what)
 
@@ -275,7 +277,9 @@ class Soak:
         believes. A death is seen a moment later than it happens."""
         child, state, link, pid = line.split()[1:5]
         leader = self.runner_of(int(child)) if int(child) % 2 else self.pid_of(int(child))
-        return (state, link) == ("ready", "up") and int(pid) == leader != 0
+        # A process that was killed may still be seen for a moment, and so may its state.
+        gone = {int(pid), self.pid_of(int(child))} & self.killed
+        return (state, link) == ("ready", "up") and int(pid) == leader != 0 and not gone
 
     def settle(self):
         deadline = time.monotonic() + SETTLE_S

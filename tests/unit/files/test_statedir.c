@@ -160,6 +160,18 @@ static void one_connector_is_in_charge(void **state)
 	obi_statedir_close(&one);
 }
 
+static void temporary_files_of_a_dead_parent_are_removed(void **state)
+{
+	const struct bed *bed = *state;
+	struct obi_statedir dir = open_dir(bed);
+	char *path = scratch_text("%s/outboard-config-0123.tmp", bed->path);
+	scratch_write(path, "x", 1, 0600);
+	assert_int_equal(obi_statedir_lock(&dir, NULL), OB_OK);
+	assert_int_equal(access(path, F_OK), -1);
+	obi_statedir_close(&dir);
+	free(path);
+}
+
 static void a_changed_mode_of_a_lock_is_set_back(void **state)
 {
 	const struct bed *bed = *state;
@@ -375,6 +387,7 @@ int main(void)
 	    WITH_BED(a_link_or_a_file_in_its_place_is_refused),
 	    WITH_BED(another_users_directory_is_refused_and_not_changed),
 	    WITH_BED(one_connector_is_in_charge),
+	    WITH_BED(temporary_files_of_a_dead_parent_are_removed),
 	    WITH_BED(a_changed_mode_of_a_lock_is_set_back),
 	    WITH_BED(the_lock_of_a_child_is_read_only_and_named),
 	    WITH_BED(a_holder_of_an_old_lock_does_not_count),
