@@ -393,6 +393,7 @@ class Soak:
 
 
 def main():
+    os.umask(0o077)  # a supervisor refuses directories that others can write to
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--seconds", type=float, default=600)
