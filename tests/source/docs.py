@@ -103,7 +103,7 @@ def links():
 
 
 def paths():
-    machine = re.compile(r"(?<![\w.\-/])/(?:work|root|home/\w+|Users)/\S*|/tmp/wt\S*")
+    machine = re.compile(r"(?<![\w.\-/])/(?:work|root|home/\w+|Users)/\S*")
     for path in files():
         for number, line in enumerate(read(path).split("\n"), 1):
             found = machine.search(line)
