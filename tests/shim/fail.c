@@ -4,8 +4,9 @@
  * resources, counted between fail_arm(N) and fail_disarm(), which the program finds with
  * dlsym(). With N = 0 it only counts. Programs that the process starts do not inherit it.
  *
- * Not failed: the memory of libev and its wake-up descriptor, where libev can only abort(), and
- * the calls of a sanitizer when a thread starts.
+ * Not failed: the memory of libev, its wake-up descriptor, and the epoll descriptor that it makes
+ * in place of one that it has just closed, where libev can only abort(); and the calls of a
+ * sanitizer when a thread starts.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,6 +37,7 @@ static atomic_bool armed;
 static atomic_ulong count, victim;
 static uintptr_t spared_from, spared_to;
 static _Thread_local bool spared;
+static _Thread_local bool renews_epoll; /* libev closed its epoll descriptor, and nothing since */
 static const char *_Atomic failed;
 
 /* The original function. */
@@ -48,6 +50,7 @@ static const char *_Atomic failed;
 /* Whether this call is to fail. */
 static bool is_victim(const char *name, int sys)
 {
+	renews_epoll = false;
 	if (!atomic_load(&armed) || spared) {
 		return false;
 	}
@@ -252,18 +255,32 @@ VISIBLE int fsync(int fd)
 
 /* ---- Waiting ---- */
 
+static bool is_anonymous(int fd, const char *kind)
+{
+	char path[32], target[32] = "";
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return readlink(path, target, sizeof target - 1) > 0 && strcmp(target, kind) == 0;
+}
+
+/* libev makes its epoll descriptor anew when the kernel reports a descriptor that was closed, which
+ * happens while a process that is being started still has it. */
+VISIBLE int close(int fd)
+{
+	REAL(close);
+	renews_epoll =
+	    is_of_libev(__builtin_return_address(0)) && is_anonymous(fd, "anon_inode:[eventpoll]");
+	return real(fd);
+}
+
 VISIBLE int epoll_create1(int flags)
 {
 	REAL(epoll_create1);
-	return fails(EMFILE) ? -1 : real(flags);
+	return !renews_epoll && fails(EMFILE) ? -1 : real(flags);
 }
 
 static bool is_wake_up(int fd)
 {
-	char path[32], target[32] = "";
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof target - 1) > 0 &&
-	       strcmp(target, "anon_inode:[eventfd]") == 0;
+	return is_anonymous(fd, "anon_inode:[eventfd]");
 }
 
 VISIBLE int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
