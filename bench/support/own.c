@@ -89,8 +89,8 @@ static void start(struct own *own, const struct ob_connector_options *options)
 
 static void remove_dir(const struct own *own)
 {
-	char command[96];
-	snprintf(command, sizeof command, "rm -rf %s", own->dir);
+	char command[160];
+	snprintf(command, sizeof command, "rm -rf %s %s.state", own->dir, own->dir);
 	if (system(command) != 0) {
 		fprintf(stderr, "bench: cannot remove %s\n", own->dir);
 	}

@@ -245,7 +245,8 @@ class Refused(Case):
         """Only the supervisor's user and root are admitted, even if the file modes let others connect."""
         self.write({"a": []})
         os.chmod(self.dir, 0o755)
-        os.mkdir(self.root, 0o755)
+        os.mkdir(self.root)
+        os.chmod(self.root, 0o755)
         run = self.run_it()
         run.event("a", "ready")
         os.chmod(f"{self.root}/run.sock", 0o777)

@@ -305,6 +305,7 @@ static void config_texts_are_those_of_the_origin(void **unused)
 
 int main(void)
 {
+	umask(022); /* the modes that are asked for */
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(directory_is_made_with_those_above_it),
 	    cmocka_unit_test(fault_81_a_mode_that_the_child_changed_is_set_back),
