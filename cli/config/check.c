@@ -72,11 +72,9 @@ int obi_cmd_check(int argc, char **argv)
 	    .command = "check",
 	    .words = "CONFIG",
 	    .about =
-		"Reports every fault of a config file, with its key and the reason, and plugins, "
-		"users and\n"
-		"commands that are missing. Warnings are about choices that are allowed but not "
-		"safe; --json\n"
-		"omits them. Nothing is started or changed.\n",
+		"Reports every fault of a config file, with its key and the reason, and plugins,\n"
+		"users and commands that are missing. Warnings are about choices that are\n"
+		"allowed but not safe; --json omits them. Nothing is started or changed.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = 1,

@@ -202,11 +202,9 @@ int obi_plugin_inspect(int argc, char **argv)
 	    .command = "plugin inspect",
 	    .words = "FILE",
 	    .about =
-		"Shows the content of a plugin file: kinds, names, versions, sizes, flags, and "
-		"which\n"
-		"members of its tables are set. It is loaded in a process of its own. The exit "
-		"status is 2 if\n"
-		"the file is refused.\n",
+		"Shows the content of a plugin file: kinds, names, versions, sizes, flags, and\n"
+		"which members of its tables are set. It is loaded in a process of its own. The\n"
+		"exit status is 2 if the file is refused.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = 1,

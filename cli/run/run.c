@@ -234,9 +234,8 @@ static const char about[] =
     "already run are adopted; those that are no longer in the config are ended. Logs and events\n"
     "go to stdout.\n\n"
     "SIGINT and SIGTERM stop all children, then end; SIGUSR1 detaches them: they keep running.\n"
-    "\"outboard status\", \"start\", \"stop\" and \"restart\" reach the supervisor through a "
-    "socket\n"
-    "in data_root, as the same user or root.\n";
+    "\"outboard status\", \"start\", \"stop\" and \"restart\" reach the supervisor through\n"
+    "a socket in data_root, as the same user or root.\n";
 
 int obi_cmd_run(int argc, char **argv)
 {

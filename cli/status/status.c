@@ -330,9 +330,8 @@ static void ask_all(struct asking *a, const char *const named[2], const struct o
 }
 
 static const char about[] =
-    "Shows the state of children. CONFIG is the config file of \"outboard run\": its supervisor "
-    "is\n"
-    "asked or, if it does not run, the data directories of the children and the children\n"
+    "Shows the state of children. CONFIG is the config file of \"outboard run\": its supervisor\n"
+    "is asked or, if it does not run, the data directories of the children and the children\n"
     "themselves. DATA_DIR is a data_root, or the data directory of one child.\n";
 
 int obi_cmd_status(int argc, char **argv)

@@ -1,32 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/string_list.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Returns false when out of memory. */
-static bool append(char **list, size_t n, const char *text, size_t len)
-{
-	list[n] = strndup(text, len);
-	return list[n] != NULL;
-}
-
-char **obi_string_list_copy(const char *const *list)
-{
-	size_t n = 0;
-	while (list != NULL && list[n] != NULL) {
-		n++;
-	}
-	char **copy = calloc(n + 1, sizeof *copy);
-	for (size_t i = 0; copy != NULL && i < n; i++) {
-		if (!append(copy, i, list[i], strlen(list[i]))) {
-			obi_string_list_free(copy);
-			return NULL;
-		}
-	}
-	return copy;
-}
 
 static size_t count_parts(const char *text, char separator)
 {
@@ -43,7 +19,7 @@ char **obi_string_list_split(const char *text, char separator)
 	size_t n = 0;
 	while (list != NULL && *text != '\0') {
 		size_t len = (size_t)(strchrnul(text, separator) - text);
-		if (len > 0 && !append(list, n++, text, len)) {
+		if (len > 0 && (list[n++] = strndup(text, len)) == NULL) {
 			obi_string_list_free(list);
 			return NULL;
 		}

@@ -3,10 +3,8 @@
 #ifndef OBI_BASE_STRING_LIST_H
 #define OBI_BASE_STRING_LIST_H
 
-/* A copy of the list; NULL is an empty one. All of these return NULL when out of memory. */
-char **obi_string_list_copy(const char *const *list);
-
-/* The parts of text between separator characters. Empty parts are left out. */
+/* The parts of text between separator characters. Empty parts are left out. This and the join return
+ * NULL when out of memory. */
 char **obi_string_list_split(const char *text, char separator);
 
 /* One string: the list's with `between` in between, "" for an empty list or NULL. */

@@ -194,11 +194,6 @@ int obi_statedir_is_held(const struct obi_statedir *dir, bool *ret_held, struct 
 	return is_locked(dir, CHILD_LOCK, ret_held, reterr);
 }
 
-int obi_statedir_drop_lock(const struct obi_statedir *dir, struct ob_error *reterr)
-{
-	return remove_file(dir, CHILD_LOCK, reterr);
-}
-
 int obi_statedir_make_lock(const struct obi_statedir *dir, int *ret_fd, struct obi_lock_id *ret_id,
 			   struct ob_error *reterr)
 {

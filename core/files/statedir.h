@@ -57,9 +57,6 @@ int obi_statedir_make_lock(const struct obi_statedir *dir, int *ret_fd, struct o
 /* Whether any process holds the current outboard.lock. */
 int obi_statedir_is_held(const struct obi_statedir *dir, bool *ret_held, struct ob_error *reterr);
 
-/* Remove outboard.lock: whoever holds it does not count any more. parent.lock must be held. */
-int obi_statedir_drop_lock(const struct obi_statedir *dir, struct ob_error *reterr);
-
 /* Make a new `start`: "BOOT ", to which the new process appends "PID BOOTTIME_NS\n" through *ret_fd
  * before it executes anything. It does not inherit the descriptor. */
 int obi_statedir_make_start(const struct obi_statedir *dir, int *ret_fd, struct ob_error *reterr);

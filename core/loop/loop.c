@@ -215,11 +215,6 @@ void obi_loop_set_lock(struct obi_loop *loop, pthread_mutex_t *lock)
 	ev_set_loop_release_cb(loop->ev, release, acquire);
 }
 
-bool obi_loop_is_attached(const struct obi_loop *loop)
-{
-	return loop->attached;
-}
-
 bool obi_loop_is_default(const struct obi_loop *loop)
 {
 	return ev_is_default_loop(loop->ev) != 0;

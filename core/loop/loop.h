@@ -81,8 +81,6 @@ void obi_loop_close(struct obi_loop *loop);
 /* Release lock while the loop sleeps in a turn. The caller holds it around obi_loop_turn(). */
 void obi_loop_set_lock(struct obi_loop *loop, pthread_mutex_t *lock);
 
-/* Whether the loop is the application's; then only the application may turn it. */
-bool obi_loop_is_attached(const struct obi_loop *loop);
 /* Whether it is libev's default loop, which reaps every child of the process. */
 bool obi_loop_is_default(const struct obi_loop *loop);
 

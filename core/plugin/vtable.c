@@ -217,8 +217,3 @@ void obi_vtable_members(enum ob_plugin_kind kind, const void *table,
 		tell(user, m->name, !is_zero((const uint8_t *)table + m->offset, m->size));
 	}
 }
-
-uint32_t obi_vtable_size(enum ob_plugin_kind kind)
-{
-	return (uint32_t)layout_of(kind)->size;
-}

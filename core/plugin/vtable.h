@@ -40,7 +40,4 @@ int obi_vtable_auth(const struct ob_auth_ops *given, struct ob_auth_ops *ret,
 void obi_vtable_members(enum ob_plugin_kind kind, const void *table,
 			void (*tell)(void *user, const char *member, bool there), void *user);
 
-/* The size of our tables of this kind. */
-uint32_t obi_vtable_size(enum ob_plugin_kind kind);
-
 #endif

@@ -45,23 +45,11 @@ static void join_puts_the_text_between_the_strings(void **unused)
 	free(text);
 }
 
-static void copy_is_independent_of_its_source(void **unused)
-{
-	(void)unused;
-	char first[] = "one";
-	char **copy = obi_string_list_copy((const char *[]){first, "two", NULL});
-	first[0] = 'X';
-	assert_list(copy, (const char *[]){"one", "two", NULL});
-	assert_list(obi_string_list_copy(NULL), (const char *[]){NULL});
-	obi_string_list_free(NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(split_leaves_out_empty_parts),
 	    cmocka_unit_test(join_puts_the_text_between_the_strings),
-	    cmocka_unit_test(copy_is_independent_of_its_source),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,9 +213,6 @@ static void a_holder_of_an_old_lock_does_not_count(void **state)
 	assert_string_not_equal(old_id.text, new_id.text);
 	close(new);
 	assert_false(is_held(&dir));
-	assert_int_equal(obi_statedir_drop_lock(&dir, NULL), OB_OK);
-	assert_int_equal(obi_statedir_drop_lock(&dir, NULL), OB_OK);
-	assert_false(is_held(&dir));
 	close(old);
 	obi_statedir_close(&dir);
 }
