@@ -8,6 +8,7 @@
 #include "base/string_list.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/call/connect.h"
 #include "cli/config/load.h"
@@ -66,7 +67,9 @@ static int read_token(const char *path, struct obi_buf *out, struct ob_error *re
 		text.len--;
 	}
 	obi_buf_truncate(out, text.len);
-	ob_sink_byte(obi_buf_sink(out), '\0');
+	if (!ob_sink_byte(obi_buf_sink(out), '\0')) {
+		return obi_fail(reterr, OB_ETOOBIG, 0, "%s is too long for a token", path);
+	}
 	return OB_OK;
 }
 
@@ -177,6 +180,10 @@ static bool place_words(struct call *c, const struct obi_words *words)
 		obi_complain(
 		    "call: --codec, --auth, --token-file and --allow-plaintext are only for "
 		    "--address; a data directory contains these settings");
+		return false;
+	}
+	if (c->address != NULL && c->state_path != NULL) {
+		obi_complain("call: --state is only for a TARGET");
 		return false;
 	}
 	if (c->address != NULL && c->auth == NULL && c->token_file == NULL) {

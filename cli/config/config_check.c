@@ -44,17 +44,42 @@ static void on_fault(void *user, const struct ob_fault *fault)
 	}
 }
 
+static const char *skip_separators(const char *path)
+{
+	while (path[0] == '/' || (path[0] == '.' && (path[1] == '/' || path[1] == '\0'))) {
+		path++;
+	}
+	return path;
+}
+
+/* What is left of path below the directory, "" for the directory itself; NULL: it is elsewhere.
+ * Empty and "." parts do not count. Paths with ".." are refused at the start. */
+static const char *skip_path(const char *path, const char *directory)
+{
+	for (;;) {
+		path = skip_separators(path);
+		directory = skip_separators(directory);
+		size_t len = strcspn(directory, "/");
+		if (len == 0) {
+			return path;
+		}
+		if (len != strcspn(path, "/") || strncmp(path, directory, len) != 0) {
+			return NULL;
+		}
+		path += len;
+		directory += len;
+	}
+}
+
 /* Files of `outboard run` itself lie in data_root, under these names. */
 static void check_data_path(const struct child *c, const char *root)
 {
-	static const char *const taken[] = {"", "/" OBI_ROOT_SOCKET, "/" OBI_ROOT_LOCK,
-					    "/" OBI_ROOT_RECORD, "/.state"};
-	size_t len = strlen(root);
-	if (strncmp(c->options->data_path, root, len) != 0) {
-		return;
-	}
-	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
-		if (strcmp(c->options->data_path + len, taken[i]) == 0) {
+	static const char *const taken[] = {"", OBI_ROOT_SOCKET, OBI_ROOT_LOCK, OBI_ROOT_RECORD,
+					    ".state"};
+	const char *rest = skip_path(c->options->data_path, root);
+	for (size_t i = 0; rest != NULL && i < sizeof taken / sizeof taken[0]; i++) {
+		if (strlen(taken[i]) == strcspn(rest, "/") &&
+		    strncmp(rest, taken[i], strlen(taken[i])) == 0) {
 			add(c, c->faults, "data_path", "is reserved for the files of outboard run");
 		}
 	}

@@ -187,7 +187,11 @@ static void on_stopped(void *user, int result, const struct ob_error *err)
 static void stop(struct item *item)
 {
 	struct ob_error err;
-	item->member->held = false;
+	if (item->member->held) {
+		/* Those who wait for its start: it was not begun, so no event will come. */
+		item->member->held = false;
+		finish_waiting(item->request->requests, item->member, "stopped");
+	}
 	if (ob_connector_stop_async(item->member->connector, on_stopped, item, &err) < 0) {
 		finish(item, err.text);
 	}

@@ -22,7 +22,7 @@ enum { RECORD_MAX = 16 << 20 };
 
 /* ---- The directory and its lock ---- */
 
-/* Make the directory and those above it, with mode 0700. */
+/* Make the directory and those above it, with this mode whatever the umask. */
 static int make_dirs(const char *path, mode_t mode, struct ob_error *reterr)
 {
 	char *copy = strdup(path);

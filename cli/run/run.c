@@ -128,9 +128,10 @@ static bool has_other_users(const struct obi_run_config *config)
 static int begin(struct run *run, struct ob_error *reterr)
 {
 	int r = watch_signals(run, reterr);
-	r = r == OB_OK ? obi_root_open(run->config.data_root, has_other_users(&run->config),
-				       &run->root, reterr)
-		       : r;
+	if (r < 0) {
+		return r;
+	}
+	r = obi_root_open(run->config.data_root, has_other_users(&run->config), &run->root, reterr);
 	if (r < 0) {
 		return obi_wrap(reterr, "%s: data_root: %s", run->file, run->config.data_root);
 	}

@@ -69,8 +69,8 @@ void obi_peer_unref(struct obi_peer *peer)
 
 void obi_peer_set_connection(struct obi_peer *peer, struct obi_connection *connection)
 {
+	peer->generation += connection != NULL && connection != peer->connection;
 	peer->connection = connection;
-	peer->generation += connection != NULL;
 	atomic_store(&peer->connected, connection != NULL);
 }
 

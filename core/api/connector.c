@@ -223,7 +223,8 @@ static int request_async(struct ob_connector *c, enum obi_life_event event, ob_d
 {
 	obi_enter(c->rt);
 	c->begun = true;
-	int r = obi_supervisor_request(c->supervisor, event, done, user, NULL, reterr);
+	int r = c->freeing ? obi_fail(reterr, OB_ECLOSED, 0, "the connector is being freed")
+			   : obi_supervisor_request(c->supervisor, event, done, user, NULL, reterr);
 	obi_leave(c->rt);
 	return r;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/client.h"
+#include "base/text.h"
 #include "base/error.h"
 
 static int read_health(const struct ob_value *v, struct ob_health *ret, struct ob_error *reterr)
@@ -23,6 +24,7 @@ static int read_health(const struct ob_value *v, struct ob_health *ret, struct o
 	h.timestamp = (struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)nanoseconds};
 	snprintf(h.last_error, sizeof h.last_error, "%.*s", (int)(text.len < 255 ? text.len : 255),
 		 text.data);
+	obi_text_clean(h.last_error);
 	uint32_t size = ret->size < sizeof h ? ret->size : (uint32_t)sizeof h;
 	memcpy(ret, &h, size);
 	ret->size = size;

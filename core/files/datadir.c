@@ -14,23 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPEN = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
-
 /* ---- The directory ---- */
 
 static int failed(const char *doing, const char *path, int sys, struct ob_error *reterr)
 {
 	return obi_fail(reterr, obi_code_of_errno(sys), sys, "%s data directory: %s", doing, path);
-}
-
-/* A directory of ours that was closed to us, too, is opened again. */
-static int open_directory(const struct obi_trusted_path *at)
-{
-	int fd = openat(at->parent, at->name, OPEN);
-	if (fd < 0 && errno == EACCES && fchmodat(at->parent, at->name, 0700, 0) == 0) {
-		fd = openat(at->parent, at->name, OPEN);
-	}
-	return fd;
 }
 
 static struct obi_directory_id id_of(const struct stat *st)
@@ -84,7 +72,7 @@ static int make(struct obi_datadir *dir, const struct obi_trusted_path *at,
 	if (!made && errno != EEXIST) {
 		return failed("creating", dir->path, errno, reterr);
 	}
-	dir->fd = open_directory(at);
+	dir->fd = obi_trusted_path_open(at);
 	return dir->fd >= 0 ? take_over(dir, made, known, reterr)
 			    : failed("creating", dir->path, errno, reterr);
 }
@@ -148,7 +136,7 @@ int obi_datadir_open(const char *path, uid_t uid, gid_t gid, struct obi_datadir 
 	struct obi_trusted_path at = OBI_TRUSTED_PATH_NONE;
 	int r = walk("opening", path, 0, &dir, &at, reterr);
 	if (r == OB_OK) {
-		dir.fd = open_directory(&at);
+		dir.fd = obi_trusted_path_open(&at);
 		r = check_owner(&dir, reterr);
 	}
 	return finish(r, &at, &dir, ret);

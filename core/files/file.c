@@ -206,6 +206,9 @@ static bool is_temp(const char *name)
 	       strcmp(name + len - suffix, TEMP_SUFFIX) == 0;
 }
 
+/* The owner of the directory decides how much is in it. */
+enum { SWEEP_MAX = 10000 };
+
 void obi_file_sweep(int dirfd)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -216,7 +219,11 @@ void obi_file_sweep(int dirfd)
 		}
 		return;
 	}
-	for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+	for (int i = 0; i < SWEEP_MAX; i++) {
+		const struct dirent *entry = readdir(dir);
+		if (entry == NULL) {
+			break;
+		}
 		if (is_temp(entry->d_name)) {
 			unlinkat(dirfd, entry->d_name, 0);
 		}

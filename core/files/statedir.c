@@ -45,15 +45,10 @@ static int check_dir(const struct obi_statedir *dir, struct ob_error *reterr)
 
 static int open_dir(const struct obi_trusted_path *at, bool create)
 {
-	enum { FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 	if (create && mkdirat(at->parent, at->name, 0700) < 0 && errno != EEXIST) {
 		return -1;
 	}
-	int fd = openat(at->parent, at->name, FLAGS);
-	if (fd < 0 && errno == EACCES && fchmodat(at->parent, at->name, 0700, 0) == 0) {
-		fd = openat(at->parent, at->name, FLAGS);
-	}
-	return fd;
+	return obi_trusted_path_open(at);
 }
 
 int obi_statedir_open(const char *path, bool create, uid_t child, struct obi_statedir *ret,

@@ -224,6 +224,18 @@ int obi_trusted_path_walk(const char *path, mode_t make_mode, uid_t child,
 	return keep(&w, ret, reterr);
 }
 
+int obi_trusted_path_open(const struct obi_trusted_path *path)
+{
+	enum { FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+	int fd = openat(path->parent, path->name, FLAGS);
+	/* In a sticky directory the name may be another user's, and become a link at any time. */
+	if (fd < 0 && errno == EACCES &&
+	    fchmodat(path->parent, path->name, 0700, AT_SYMLINK_NOFOLLOW) == 0) {
+		fd = openat(path->parent, path->name, FLAGS);
+	}
+	return fd;
+}
+
 void obi_trusted_path_close(struct obi_trusted_path *path)
 {
 	if (path->parent >= 0) {

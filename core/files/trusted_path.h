@@ -29,6 +29,9 @@ struct obi_trusted_path {
 int obi_trusted_path_walk(const char *path, mode_t make_mode, uid_t child,
 			  struct obi_trusted_path *ret, struct ob_error *reterr);
 
+/* Open the directory itself. One of ours that is closed to us gets mode 0700. -1: see errno. */
+int obi_trusted_path_open(const struct obi_trusted_path *path);
+
 void obi_trusted_path_close(struct obi_trusted_path *path);
 
 #endif

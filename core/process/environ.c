@@ -28,17 +28,16 @@ struct list {
 	size_t count;
 };
 
-/* Add an entry in place of an earlier one of its name. */
+/* Add an entry in place of all earlier ones of its name: what is inherited may have it twice. */
 static void add(struct list *list, const char *entry)
 {
+	size_t kept = 0;
 	for (size_t i = 0; i < list->count; i++) {
-		if (same_name(list->items[i], entry)) {
-			memmove(&list->items[i], &list->items[i + 1],
-				(list->count - i - 1) * sizeof list->items[0]);
-			list->count--;
-			break;
+		if (!same_name(list->items[i], entry)) {
+			list->items[kept++] = list->items[i];
 		}
 	}
+	list->count = kept;
 	list->items[list->count++] = (char *)(uintptr_t)entry;
 }
 

@@ -21,6 +21,7 @@ enum { PIDFS = 0x50494446 };
 int obi_proc_read(const char *path, char *text, size_t cap)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	text[0] = '\0';
 	if (fd < 0) {
 		return -errno;
 	}

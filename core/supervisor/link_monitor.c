@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -73,6 +74,7 @@ static void on_health(void *user, int code, const struct ob_value *value,
 		ob_get_string(ob_value_find(value, "last_error"), &why);
 		snprintf(text, sizeof text, "not healthy: %.*s",
 			 (int)(why.len < 200 ? why.len : 200), why.data);
+		obi_text_clean(text);
 		m->setup.events.unwell(m->setup.events.user, OB_EVENT_UNHEALTHY, text);
 	}
 }

@@ -127,6 +127,15 @@ class Call(Case):
                 self.assertEqual(call.communicate(timeout=60), (b"3\n", None))
         self.assertEqual(call.returncode, OK)
 
+    def test_a_token_file_of_any_length_is_read_within_its_bounds(self):
+        path = os.path.join(self.dir, "token")
+        for length in (4095, 4096, 4097):
+            with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+                file.write("a" * length)
+            result = self.call("--address", self.address, "--token-file", path, "act.echo")
+            self.assertNotEqual(result.returncode, OK)
+            self.assertIn(path if length > 4095 else "token", result.stderr)
+
     def test_a_token_file_that_others_can_read_is_refused(self):
         path = self.token()
         os.chmod(path, 0o644)

@@ -67,6 +67,10 @@ TEXTS = [
     ('{"data_root": "/x", "children": {"a b": {"command": ["/bin/true"]}}}', [("children.a b", "not a valid name")]),
     ('{"data_root": "/x", "children": {"run.sock": {"command": ["/bin/true"]}}}',
      [("children.run.sock.data_path", "is reserved for the files of outboard run")]),
+    *[(json.dumps({"data_root": root, "children": {"a": {"command": ["/bin/true"], "data_path": path}}}),
+       [("children.a.data_path", "is reserved for the files of outboard run")])
+      for root, path in (("/x", "/x"), ("/x", "/x/.state"), ("/x", "/x/.state/a"), ("/x/", "/x//.state/./b/"),
+                         ("/x", "/x/run.sock/"), ("/x", "/x/run.lock/a"), ("/", "/run.sock"), ("/", "/.state/a"))],
     ('{"data_root": "/x", "children": {"a": {"command": ["/bin/true"], "data_path": "/x/b"},'
      '"b": {"command": ["/bin/true"]}}}', [("children.", 'is already used by')]),
 ]

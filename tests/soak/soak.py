@@ -234,7 +234,7 @@ class Soak:
 
     def log(self, child):
         self.supervisor.ask(f"log {child} {self.dice.randint(1, 200)}")
-        self.count("lines logged")
+        self.count("asked to log")
 
     def adopt(self, child):
         self.supervisor.ask(f"adopt {child}")
@@ -365,6 +365,8 @@ class Soak:
             self.settle()
             self.count("looked")
             spent = time.monotonic() - begin
+        if self.kills < self.args.kills:
+            self.wrong(f"only {self.kills} of {self.args.kills} kills")
         after = self.stop()
         if after != files:
             self.wrong(f"files left: {sorted(set(after) - set(files))},"
@@ -398,7 +400,7 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--children", type=int, default=20, help="an even number")
+    parser.add_argument("--children", type=int, default=20, help="an odd number is rounded up")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     args = parser.parse_args()
     args.children += args.children % 2
@@ -410,7 +412,7 @@ def main():
     soak = Soak(args)
     try:
         soak.run()
-    except Ended as ended:
+    except (Ended, OSError, subprocess.TimeoutExpired) as ended:
         soak.faults.append(str(ended))
         print(f"ended early: {ended}")
     finally:
