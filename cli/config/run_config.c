@@ -15,6 +15,8 @@ enum { TEXT_MAX = 16 << 20 };
 #define AT(member) offsetof(struct ob_connector_options, member)
 
 static const char *const ready_modes[] = {"config", "rpc", "none", NULL};
+static const char *const restart_on[] = {"exit", "failure", "never", NULL};
+static const char *const leftovers[] = {"kill", "wait", "fail", NULL};
 static const char *const health_actions[] = {"event", "restart", NULL};
 static const uint32_t at_least_1 = 1, at_least_4096 = 4096;
 
@@ -24,6 +26,7 @@ static const struct obi_key ready_keys[] = {
     {0},
 };
 static const struct obi_key restart_keys[] = {
+    {"on", obi_read_word, AT(restart.on), restart_on},
     {"max_restarts", obi_read_max_restarts, AT(restart.max_restarts), NULL},
     {"backoff_base", obi_read_duration, AT(restart.backoff_base_ms), NULL},
     {"backoff_max", obi_read_duration, AT(restart.backoff_max_ms), NULL},
@@ -34,6 +37,9 @@ static const struct obi_key restart_keys[] = {
 static const struct obi_key stop_keys[] = {
     {"signal", obi_read_signal, AT(stop_signal), NULL},
     {"timeout", obi_read_duration, AT(stop_timeout_ms), NULL},
+    {"rpc", obi_read_duration, AT(stop_rpc_ms), NULL},
+    {"cleanup", obi_read_command, AT(cleanup), NULL},
+    {"cleanup_timeout", obi_read_duration, AT(cleanup_timeout_ms), NULL},
     {0},
 };
 static const struct obi_key health_keys[] = {
@@ -60,6 +66,7 @@ static const struct obi_key child_keys[] = {
     {"ready", obi_read_object, 0, ready_keys},
     {"restart", obi_read_object, 0, restart_keys},
     {"stop", obi_read_object, 0, stop_keys},
+    {"leftover", obi_read_word, AT(leftover), leftovers},
     {"health", obi_read_object, 0, health_keys},
     {"version", obi_read_u64, AT(version), NULL},
     {"user", obi_read_text, AT(user), NULL},

@@ -7,20 +7,11 @@
 
 /* ---- Events and logs ---- */
 
-/* Whether the child exits because it is being stopped. */
-static bool is_stopping(const struct obi_member *member)
-{
-	struct ob_status status = {.size = sizeof status};
-	ob_connector_status(member->connector, &status);
-	return status.state == OB_STATE_STOPPED || status.state == OB_STATE_STOPPING;
-}
-
 static void on_event(void *user, const struct ob_event *event)
 {
 	struct obi_member *member = user;
 	struct obi_members *members = member->members;
-	obi_run_log_event(members->log, event,
-			  event->type == OB_EVENT_EXITED && is_stopping(member));
+	obi_run_log_event(members->log, event);
 	members->on_event(members->user, member, event);
 }
 

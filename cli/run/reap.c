@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-enum { LOOK_AGAIN_MS = 20, KILL_ROUNDS = 64, KILL_WAIT_MS = 2000 };
+enum { LOOK_AGAIN_MS = 20, KILL_MS = 5000, KILL_LOOK_MS = 20, REAP_MAX = 64 };
 
 static void on_again(void *user, int what)
 {
@@ -25,6 +25,7 @@ int obi_reap_begin(struct obi_reaper *reaper, ob_runtime *rt, struct ob_error *r
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
 		return obi_fail(reterr, OB_EIO, errno, "becoming the parent of orphans");
 	}
+	reaper->rt = rt;
 	return ob_watch_timer(rt, -1, on_again, reaper, &reaper->again, reterr);
 }
 
@@ -64,7 +65,8 @@ void obi_reap(struct obi_reaper *reaper)
 	siginfo_t info;
 	pid_t pid = dead_child();
 	bool indexed = pid != 0 && index_members(&pids, &nodes, reaper->members);
-	while (indexed && pid != 0 && obi_key_find(&pids, (uint64_t)pid) == NULL) {
+	while (indexed && pid != 0 && obi_key_find(&pids, (uint64_t)pid) == NULL &&
+	       !ob_runtime_owns_process(reaper->rt, pid)) {
 		(void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
 		pid = dead_child();
 	}
@@ -111,36 +113,52 @@ static size_t kill_children(void)
 	return count;
 }
 
-/* Wait for each and reap it. SIGCHLD is blocked, so none is missed. */
-static void await_children(void)
+/* Reap some of those that are dead; *count grows. False: there is no child any more. */
+static bool reap_some(size_t *count)
 {
-	const struct timespec patience = {.tv_sec = KILL_WAIT_MS / 1000};
-	sigset_t children;
-	siginfo_t dead;
-	sigemptyset(&children);
-	sigaddset(&children, SIGCHLD);
-	for (;;) {
+	siginfo_t dead = {.si_pid = 1};
+	for (int i = 0; i < REAP_MAX && dead.si_pid != 0; i++) {
 		dead.si_pid = 0;
 		if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG) < 0) {
-			return;
+			return false;
 		}
-		if (dead.si_pid == 0 && sigtimedwait(&children, NULL, &patience) < 0 &&
-		    errno == EAGAIN) {
-			return;
-		}
+		*count += dead.si_pid != 0;
 	}
+	return true;
 }
 
-/* Children of a killed process become children of this one: again, until there are none. */
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Children of a killed process become children of this one, so this goes on until there are none. A
+ * process that forks and exits for ever is a new one each time: only a kill that is fast, and not
+ * kept waiting by the dead ones, reaches one before it has forked. */
 void obi_reap_kill(struct obi_run_log *log)
 {
-	for (int round = 0; round < KILL_ROUNDS; round++) {
-		size_t count = kill_children();
-		if (count == 0) {
-			return;
+	const struct timespec pause = {.tv_nsec = KILL_LOOK_MS * 1000000};
+	int64_t end = now_ms() + KILL_MS;
+	sigset_t children;
+	size_t count = 0;
+	bool left = true;
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	while (left && now_ms() < end) {
+		bool killed = kill_children() > 0;
+		left = reap_some(&count);
+		if (left && !killed) {
+			(void)sigtimedwait(&children, NULL, &pause);
 		}
+	}
+	if (count > 0) {
 		obi_run_log(log, NULL, OB_LOG_WARN, "killed processes that children left behind",
 			    "{s:U}", "processes", (uint64_t)count);
-		await_children();
+	}
+	if (left) {
+		obi_run_log(log, NULL, OB_LOG_ERROR,
+			    "processes that children left behind cannot be ended", NULL);
 	}
 }

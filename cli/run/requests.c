@@ -107,6 +107,7 @@ void obi_requests_event(struct obi_run_requests *requests, const struct obi_memb
 	switch (event->type) {
 	case OB_EVENT_READY:
 	case OB_EVENT_ADOPTED:
+	case OB_EVENT_DONE:
 		finish_waiting(requests, member, NULL);
 		break;
 	case OB_EVENT_RESTARTING:
@@ -167,6 +168,7 @@ static void start(struct item *item)
 	case OB_STATE_WAITING:
 	case OB_STATE_STARTING:
 	case OB_STATE_ADOPTING:
+	case OB_STATE_LINGERING:
 		item->waiting = true;
 		break;
 	case OB_STATE_BACKOFF: /* now, not after the delay */

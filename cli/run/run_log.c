@@ -71,6 +71,9 @@ static const struct {
     [OB_EVENT_ADOPTED] = {"adopted", OB_LOG_INFO},
     [OB_EVENT_DETACHED] = {"detached", OB_LOG_INFO},
     [OB_EVENT_STOPPED] = {"stopped", OB_LOG_INFO},
+    [OB_EVENT_STOPPING] = {"stopping", OB_LOG_INFO},
+    [OB_EVENT_LINGERING] = {"lingering", OB_LOG_WARN},
+    [OB_EVENT_DONE] = {"done", OB_LOG_INFO},
 };
 
 static void build_exit(struct ob_builder *b, const struct ob_event *event)
@@ -87,7 +90,8 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 			char delay[32])
 {
 	bool has_process = event->type != OB_EVENT_RESTARTING && event->type != OB_EVENT_FAILED &&
-			   event->type != OB_EVENT_STOPPED;
+			   event->type != OB_EVENT_STOPPED && event->type != OB_EVENT_LINGERING &&
+			   event->type != OB_EVENT_DONE;
 	ob_build(b, "{");
 	if (by_name) {
 		ob_build(b, "s:s", "event", ob_event_name(event->type));
@@ -107,13 +111,13 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 	}
 	/* The cause of other events is in their message. */
 	bool has_cause = words[event->type].level > OB_LOG_INFO && event->type != OB_EVENT_EXITED;
-	if (has_cause || event->type == OB_EVENT_ADOPTED) {
+	if (has_cause || event->type == OB_EVENT_ADOPTED || event->type == OB_EVENT_STOPPING) {
 		ob_build(b, "s:s", "cause", event->cause);
 	}
 	ob_build(b, "}");
 }
 
-void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event, bool expected)
+void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
@@ -128,7 +132,7 @@ void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event, bo
 	if (ob_builder_finish(&b, &map) < 0) {
 		map = ob_map(NULL, 0);
 	}
-	write_record(log, event->name, expected ? OB_LOG_INFO : words[event->type].level,
+	write_record(log, event->name, event->expected ? OB_LOG_INFO : words[event->type].level,
 		     words[event->type].message, map);
 	obi_arena_free(&arena);
 }

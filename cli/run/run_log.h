@@ -28,7 +28,7 @@ void obi_run_log_close(struct obi_run_log *log);
 void obi_run_log(struct obi_run_log *log, const char *name, int level, const char *message,
 		 const char *attrs, ...);
 
-/* A record of an event. expected: it is no reason for a warning. */
-void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event, bool expected);
+/* A record of an event. */
+void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event);
 
 #endif

@@ -134,10 +134,10 @@ bool obi_row_read(const struct ob_value *value, struct ob_arena *arena, struct o
 	struct ob_status *s = &ret->status;
 	ret->name = copy_text(ob_value_find(value, "name"), arena);
 	ret->data_path = copy_text(ob_value_find(value, "data_path"), arena);
-	s->state = number_of(ob_value_find(value, "state"), ob_state_name, OB_STATE_DETACHED + 1);
+	s->state = number_of(ob_value_find(value, "state"), ob_state_name, OB_STATE_DONE + 1);
 	uint32_t link =
 	    number_of(ob_value_find(value, "link"), ob_link_name, OB_LINK_UNRESPONSIVE + 1);
-	if (ret->name == NULL || ret->data_path == NULL || s->state > OB_STATE_DETACHED) {
+	if (ret->name == NULL || ret->data_path == NULL || s->state > OB_STATE_DONE) {
 		return false;
 	}
 	ret->link_unknown = link > OB_LINK_UNRESPONSIVE;

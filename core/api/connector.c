@@ -117,6 +117,7 @@ static int make_place(struct ob_connector *c, struct obi_place **ret, struct ob_
 	    .loop = c->rt->loop,
 	    .watches = &c->rt->watches,
 	    .orphans = &c->rt->strays,
+	    .remains = &c->rt->remains,
 	    .options = &c->settings.options,
 	    .plugin_path = c->rt->plugin_path_text,
 	};

@@ -16,6 +16,7 @@
 enum {
 	READY_MS = 60000,
 	STOP_MS = 10000,
+	CLEANUP_MS = 30000,
 	BEAT_MS = 10000,
 	MISSES = 2,
 	MISSES_MAX = 1000 * 1000,
@@ -90,6 +91,7 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->stdin_path = copy_text(&c, o->stdin_path);
 	o->rules = copy_list(&c, o->rules);
 	o->parent_address = copy_text(&c, o->parent_address);
+	o->cleanup = copy_list(&c, o->cleanup);
 	return c.full ? OB_ENOMEM : OB_OK;
 }
 
@@ -105,6 +107,8 @@ static void fill_numbers(struct ob_connector_options *o)
 	o->ready_timeout_ms = o->ready_timeout_ms != 0 ? o->ready_timeout_ms : READY_MS;
 	o->stop_signal = o->stop_signal != 0 ? o->stop_signal : SIGINT;
 	o->stop_timeout_ms = o->stop_timeout_ms != 0 ? o->stop_timeout_ms : STOP_MS;
+	o->stop_rpc_ms = o->stop_rpc_ms > 0 ? o->stop_rpc_ms : 0;
+	o->cleanup_timeout_ms = o->cleanup_timeout_ms != 0 ? o->cleanup_timeout_ms : CLEANUP_MS;
 	o->health_interval_ms = o->health_interval_ms != 0 ? o->health_interval_ms : BEAT_MS;
 	o->health_misses = o->health_misses != 0 ? o->health_misses : MISSES;
 	o->log_pipe_bytes = o->log_pipe_bytes != 0 ? o->log_pipe_bytes : PIPE_BYTES;

@@ -8,6 +8,7 @@
 #include "access/acl.h"
 #include "access/origin.h"
 #include "base/error.h"
+#include "files/statefile.h"
 #include "base/names.h"
 #include "base/signal_names.h"
 #include "supervisor/backoff.h"
@@ -100,11 +101,28 @@ static void check_numbers(const struct ob_connector_options *o, struct obi_optio
 		obi_option_fault(faults, OB_FAULT_ERROR, "stop_signal", "%d is not a signal",
 				 o->stop_signal);
 	}
+	if (o->leftover > OB_LEFTOVER_FAIL) {
+		error(faults, "leftover", "is not one of kill, wait and fail");
+	}
+	if (o->restart.on > OB_RESTART_NEVER) {
+		error(faults, "restart.on", "is not one of exit, failure and never");
+	}
 	if (o->umask < -1 || o->umask > 0777) {
 		error(faults, "umask", "must be 0 to 0777, or -1");
 	}
 	if (option != NULL) {
 		error(faults, option, reason);
+	}
+}
+
+static void check_cleanup(const char *const *argv, struct obi_option_faults *faults)
+{
+	struct obi_cleanup_state state = {.pending = false};
+	struct ob_error err;
+	if (argv != NULL && argv[0] == NULL) {
+		error(faults, "cleanup", "is empty");
+	} else if (obi_cleanup_state_set(&state, argv, &err) < 0) {
+		error(faults, "cleanup", err.text);
 	}
 }
 
@@ -119,6 +137,7 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	check_path("stdin_path", o->stdin_path, faults);
 	check_env(o->env, faults);
 	check_limits(o->limits, faults);
+	check_cleanup(o->cleanup, faults);
 	check_numbers(o, faults);
 	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &origin)) {
 		obi_option_fault(faults, OB_FAULT_ERROR, "parent_address",

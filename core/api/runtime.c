@@ -95,6 +95,7 @@ int ob_runtime_new(const struct ob_runtime_options *options, ob_runtime **ret_ru
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	rt->mode = o.mode;
+	rt->remains.cleanups.orphans = &rt->strays;
 	pthread_mutex_init(&rt->lock, NULL);
 	r = make_registry(rt, &o, reterr);
 	r = r == OB_OK ? obi_loop_new(o.loop, o.busy_poll_us, &rt->loop, reterr) : r;
@@ -120,6 +121,7 @@ void ob_runtime_free(ob_runtime *rt)
 		leftover->end(leftover->user);
 	}
 	obi_orphans_free(&rt->strays);
+	obi_key_table_free(&rt->remains.cleanups.pids);
 	obi_rename_watch_hub_free(rt->watches);
 	obi_loop_close(rt->loop);
 	obi_registry_free(rt->registry);
@@ -130,6 +132,12 @@ void ob_runtime_free(ob_runtime *rt)
 	free(rt->plugin_path_text);
 	pthread_mutex_destroy(&rt->lock);
 	free(rt);
+}
+
+bool ob_runtime_owns_process(const ob_runtime *rt, int32_t pid)
+{
+	return obi_key_find(&rt->remains.cleanups.pids, (uint64_t)pid) != NULL ||
+	       obi_key_find(&rt->strays.table, (uint64_t)pid) != NULL;
 }
 
 void obi_leftover_add(struct ob_runtime *rt, struct obi_leftover *leftover)

@@ -19,6 +19,7 @@
 #include "loop/loop.h"
 #include "supervisor/dial_limiter.h"
 #include "process/orphans.h"
+#include "place/remains.h"
 
 struct obi_rename_watch_hub;
 
@@ -44,6 +45,7 @@ struct ob_runtime {
 	bool ending;
 	struct obi_rename_watch_hub *watches; /* the one inotify instance */
 	struct obi_orphans strays;
+	struct obi_remains_hub remains;
 	struct obi_dial_limiter dials; /* of all its connectors */
 	struct obi_leftover *leftovers;
 };

@@ -11,7 +11,8 @@
 int obi_duration_parse(struct ob_bytes text, int64_t *ret_ms, struct ob_error *reterr);
 
 /* The shortest such text: "1m30s", "1.5s", "250ms", "1h", "0s"; "none" for a negative duration.
- * cap must be at least 32. */
+ * cap must be at least OBI_DURATION_SIZE. */
+#define OBI_DURATION_SIZE 32
 void obi_duration_text(int64_t ms, char *text, size_t cap);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/signal_names.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -65,6 +66,17 @@ int obi_signal_number(struct ob_bytes name)
 		name = ob_bytes_of(name.data + 3, name.len - 3);
 	}
 	return find(signals, sizeof signals / sizeof signals[0], name);
+}
+
+const char *obi_signal_text(int number, char text[OBI_SIGNAL_NAME_SIZE])
+{
+	snprintf(text, OBI_SIGNAL_NAME_SIZE, "signal %d", number);
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		if (signals[i].number == number) {
+			snprintf(text, OBI_SIGNAL_NAME_SIZE, "SIG%s", signals[i].text);
+		}
+	}
+	return text;
 }
 
 int obi_rlimit_number(struct ob_bytes name)

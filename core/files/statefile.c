@@ -15,7 +15,7 @@ enum { STATE_MAX = 64 * 1024, VALUES_MAX = 1024 };
 /* The last ms of the year 9999. Sums and differences of two times do not overflow. */
 #define TIME_MAX INT64_C(253402300799999)
 
-enum field_kind { TEXT, MESSAGE, U32, U64, TIME, BOOL, STATE, DESIRED, EXIT };
+enum field_kind { TEXT, MESSAGE, U32, U64, TIME, BOOL, STATE, DESIRED, EXIT, ARGV, LEFTOVER };
 
 /* A key and the place of its value. The restart counters are in an inner struct, but the file is
  * flat. */
@@ -42,6 +42,11 @@ static const struct field {
     {"uid", U32, AT(uid), 0},
     {"gid", U32, AT(gid), 0},
     {"lock", CHARS(lock.text)},
+    {"cleanup", ARGV, AT(cleanup.argv), ROOM(cleanup.argv)},
+    {"cleanup_timeout_ms", TIME, AT(cleanup.timeout_ms), 0},
+    {"cleanup_pending", BOOL, AT(cleanup.pending), 0},
+    {"cleanup_record", CHARS(cleanup.record)},
+    {"leftover", LEFTOVER, AT(leftover), 0},
     {"made_device", U64, AT(made.device), 0},
     {"made_inode", U64, AT(made.inode), 0},
     {"restart_count", U32, AT(restart.count), 0},
@@ -64,6 +69,39 @@ static const struct field {
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
 static const char *const exit_kinds[] = {"unknown", "code", "signal"};
+static const char *const leftovers[] = {"kill", "wait", "fail"};
+
+/* ---- Arguments ---- */
+
+int obi_cleanup_state_set(struct obi_cleanup_state *state, const char *const *argv,
+			  struct ob_error *reterr)
+{
+	size_t len = 0;
+	*state = (struct obi_cleanup_state){.timeout_ms = state->timeout_ms};
+	for (int i = 0; argv != NULL && argv[i] != NULL; i++) {
+		size_t size = strlen(argv[i]) + 1;
+		if (size == 1 || i >= OBI_CLEANUP_ARGS_MAX || size >= sizeof state->argv - len) {
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"cleanup: an argument is empty, or the command is longer "
+					"than %d arguments or %zu bytes",
+					OBI_CLEANUP_ARGS_MAX, sizeof state->argv - 2);
+		}
+		memcpy(state->argv + len, argv[i], size);
+		len += size;
+	}
+	return OB_OK;
+}
+
+void obi_cleanup_argv(const struct obi_cleanup_state *state,
+		      const char *argv[OBI_CLEANUP_ARGS_MAX + 1])
+{
+	const char *at = state->argv;
+	int count = 0;
+	for (; *at != '\0' && count < OBI_CLEANUP_ARGS_MAX; at += strlen(at) + 1) {
+		argv[count++] = at;
+	}
+	argv[count] = NULL;
+}
 
 /* ---- Writing ---- */
 
@@ -80,6 +118,16 @@ static void put_exit(struct ob_sink *out, const struct obi_exit *end)
 	ob_sink_text(out, ",\"value\":");
 	obi_json_write(&value, out, NULL);
 	ob_sink_byte(out, '}');
+}
+
+static void put_argv(struct ob_sink *out, const char *at)
+{
+	ob_sink_byte(out, '[');
+	for (bool more = false; *at != '\0'; at += strlen(at) + 1, more = true) {
+		ob_sink_text(out, more ? "," : "");
+		put_text(out, at);
+	}
+	ob_sink_byte(out, ']');
 }
 
 static void put_field(struct ob_sink *out, const struct field *field, const void *at)
@@ -99,6 +147,12 @@ static void put_field(struct ob_sink *out, const struct field *field, const void
 		return;
 	case EXIT:
 		put_exit(out, at);
+		return;
+	case ARGV:
+		put_argv(out, at);
+		return;
+	case LEFTOVER:
+		put_text(out, leftovers[*(const uint32_t *)at]);
 		return;
 	case U32:
 		value = ob_uint(*(const uint32_t *)at);
@@ -146,7 +200,7 @@ static bool copy_text(struct ob_bytes text, char *to, size_t cap)
 
 static bool read_state(struct ob_bytes text, uint32_t *ret)
 {
-	for (uint32_t i = OB_STATE_IDLE; i <= OB_STATE_DETACHED; i++) {
+	for (uint32_t i = OB_STATE_IDLE; i <= OB_STATE_DONE; i++) {
 		if (ob_bytes_is(text, ob_state_name(i))) {
 			*ret = i;
 			return true;
@@ -172,6 +226,34 @@ static bool read_exit(const struct ob_value *value, struct obi_exit *ret)
 	for (int i = OB_EXIT_UNKNOWN; i <= OB_EXIT_SIGNAL; i++) {
 		if (ob_bytes_is(kind, exit_kinds[i])) {
 			*ret = (struct obi_exit){(enum ob_exit_kind)i, (int)number};
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_argv(const struct ob_value *value, char *to, size_t cap)
+{
+	struct ob_bytes text;
+	size_t len = 0;
+	for (uint32_t i = 0; value->type == OB_ARRAY && i < value->count; i++) {
+		/* Two NULs must fit behind it. */
+		if (!ob_get_string(&value->as.items[i], &text) || text.len == 0 ||
+		    i >= OBI_CLEANUP_ARGS_MAX || len + text.len + 2 > cap ||
+		    !copy_text(text, to + len, cap - len)) {
+			return false;
+		}
+		len += text.len + 1;
+	}
+	to[len] = '\0';
+	return value->type == OB_ARRAY;
+}
+
+static bool read_leftover(struct ob_bytes text, uint32_t *ret)
+{
+	for (uint32_t i = OB_LEFTOVER_KILL; i <= OB_LEFTOVER_FAIL; i++) {
+		if (ob_bytes_is(text, leftovers[i])) {
+			*ret = i;
 			return true;
 		}
 	}
@@ -212,6 +294,8 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 		return ob_get_bool(value, at);
 	case EXIT:
 		return read_exit(value, at);
+	case ARGV:
+		return read_argv(value, at, field->cap);
 	default:
 		break;
 	}
@@ -223,6 +307,8 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 		return read_state(text, at);
 	case DESIRED:
 		return read_desired(text, at);
+	case LEFTOVER:
+		return read_leftover(text, at);
 	case MESSAGE:
 		text.len = text.len < field->cap ? text.len : field->cap - 1;
 		return copy_text(text, at, field->cap);

@@ -18,6 +18,25 @@
 #define OBI_LISTS_SIZE	      512 /* of the names of all mechanisms */
 #define OBI_INSTANCE_SIZE     33  /* 32 hex digits: which start of the child it is */
 
+#define OBI_CLEANUP_SIZE     4096 /* of the cleanup command with its arguments */
+#define OBI_CLEANUP_ARGS_MAX 64
+
+/* The command that cleans up after the process of this start. */
+struct obi_cleanup_state {
+	/* Its arguments, each with its NUL, and an empty one at the end. Empty: none. */
+	char argv[OBI_CLEANUP_SIZE];
+	int64_t timeout_ms;
+	bool pending;			    /* it has not succeeded yet */
+	char record[OBI_PLACE_RECORD_SIZE]; /* the process that runs it; "": none */
+};
+
+/* Copy argv, which is ended by NULL and may be NULL itself. OB_ETOOBIG: it is too long. */
+int obi_cleanup_state_set(struct obi_cleanup_state *state, const char *const *argv,
+			  struct ob_error *reterr);
+/* The arguments, ended by NULL; they point into state. */
+void obi_cleanup_argv(const struct obi_cleanup_state *state,
+		      const char *argv[OBI_CLEANUP_ARGS_MAX + 1]);
+
 enum obi_desired { OBI_DESIRED_STOPPED = 0, OBI_DESIRED_RUNNING };
 
 struct obi_statefile {
@@ -36,7 +55,9 @@ struct obi_statefile {
 	/* Of the local place; it fills them in. */
 	uint32_t uid; /* of the child */
 	uint32_t gid;
-	struct obi_lock_id lock;      /* of this start's outboard.lock */
+	struct obi_lock_id lock; /* of this start's outboard.lock */
+	struct obi_cleanup_state cleanup;
+	uint32_t leftover;	      /* enum ob_leftover of this start */
 	struct obi_directory_id made; /* the data directory, if we made it */
 	struct obi_restart_state restart;
 	char restart_boot[OBI_BOOT_ID_SIZE]; /* the boot that restart.last_ms belongs to */

@@ -11,10 +11,9 @@
 #include "files/child_config.h"
 #include "place/exit_watch.h"
 #include "place/local_pipes.h"
+#include "place/remains.h"
 #include "process/spawn.h"
 #include "process/user.h"
-
-enum { LOCK_LOOK_MS = 20 };
 
 struct local_place {
 	struct obi_place place; /* must be first */
@@ -31,7 +30,9 @@ struct local_place {
 	struct obi_exit_watch exit_watch;
 	struct obi_local_pipes pipes;
 	struct obi_rename_watch config_watch;
-	struct obi_timer lock_timer; /* looks at outboard.lock again */
+	struct obi_remains remains; /* after the death of the process */
+	bool probing;		    /* they are those of an earlier start */
+	char *config_path;	    /* of outboard.json */
 };
 
 static struct local_place *local_of(struct obi_place *place)
@@ -59,7 +60,25 @@ static struct obi_place_child child_of(const struct obi_procid *id)
 	return child;
 }
 
-/* ---- Probe and holders ---- */
+/* ---- Files ---- */
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+	}
+	*fd = -1;
+}
+
+static void close_files(struct local_place *l)
+{
+	close_fd(&l->lock_fd);
+	close_fd(&l->start_fd);
+	obi_rename_watch_stop(&l->config_watch);
+	obi_local_pipes_close(&l->pipes);
+}
+
+/* ---- Probe ---- */
 
 /* Take charge: open the state directory, lock it, read the state. *ret_fresh: it was not ours
  * before, and there is a state that can be read. */
@@ -103,8 +122,9 @@ static struct obi_place_facts take_facts(struct local_place *l, const struct obi
 		l->process = runner->process;
 		l->known = runner->process.id;
 		open_old_directory(l);
-	} else if (facts.held) {
+	} else {
 		l->leftovers = runner->process.id;
+		facts.held = facts.held || l->saved.cleanup.pending;
 	}
 	facts.child = child_of(&l->known);
 	return facts;
@@ -128,19 +148,60 @@ static void local_probe(struct obi_place *place, uint64_t op, bool create)
 	place->events->probed(place->user, op, &facts, fresh ? &l->saved : NULL, NULL);
 }
 
-/* The release of a lock makes no event, so the lock is polled. A leftover may turn out to be alive:
- * when the first probe ran, it had been cloned but had not written its pid yet. */
-static void look_at_lock(void *user)
+/* ---- What is left of a dead process ---- */
+
+/* The release of a lock makes no event, so it is looked at again and again. What an earlier start
+ * left may turn out to be alive: when the first probe ran, it had been cloned but had not written
+ * its pid yet. */
+static enum obi_lock_look look_at_lock(void *user)
 {
 	struct local_place *l = user;
 	struct obi_runner now = {.process = OBI_PROCESS_NONE};
-	int r = obi_statedir_probe(&l->state_dir, &l->known, &now, NULL);
-	if (r < 0 || (now.held && !now.alive)) {
-		obi_timer_set(l->setup.loop, &l->lock_timer, LOCK_LOOK_MS);
-		return;
+	bool held = false;
+	if (l->probing) {
+		bool failed = obi_statedir_probe(&l->state_dir, &l->known, &now, NULL) < 0;
+		obi_process_close(&now.process);
+		held = failed || now.held;
+	} else {
+		held = obi_statedir_is_held(&l->state_dir, &held, NULL) < 0 || held;
 	}
-	struct obi_place_facts facts = take_facts(l, &now);
-	l->place.events->holders(l->place.user, &facts);
+	return now.alive ? OBI_LOOK_ALIVE : held ? OBI_LOOK_HELD : OBI_LOOK_FREE;
+}
+
+static void on_said(void *user, const char *text)
+{
+	struct local_place *l = user;
+	l->place.events->remains(l->place.user, text);
+}
+
+static void on_cleanup_log(void *user, struct ob_bytes chunk)
+{
+	struct local_place *l = user;
+	l->place.events->log(l->place.user, 3, chunk, 0);
+}
+
+static void on_cleanup_changed(void *user)
+{
+	struct local_place *l = user;
+	(void)obi_statefile_write(&l->state_dir, &l->saved, NULL);
+}
+
+static void on_remains_done(void *user, const struct ob_error *err)
+{
+	struct local_place *l = user;
+	struct obi_runner now = {.process = OBI_PROCESS_NONE};
+	struct obi_place_facts facts = {.child = child_of(&l->known)};
+	struct ob_error failure;
+	if (err == NULL && l->probing &&
+	    obi_statedir_probe(&l->state_dir, &l->known, &now, &failure) < 0) {
+		err = &failure;
+	}
+	if (err == NULL && now.alive) {
+		facts = take_facts(l, &now);
+	} else {
+		close_files(l);
+	}
+	l->place.events->gone(l->place.user, err == NULL ? &facts : NULL, err);
 }
 
 static void local_end_holders(struct obi_place *place)
@@ -149,7 +210,8 @@ static void local_end_holders(struct obi_place *place)
 	if (l->leftovers.pid > 0) {
 		(void)obi_leftovers_kill(&l->leftovers, NULL);
 	}
-	obi_timer_set(l->setup.loop, &l->lock_timer, LOCK_LOOK_MS);
+	l->probing = true;
+	obi_remains_begin(&l->remains, l->leftovers.pid, false);
 }
 
 /* ---- Config ---- */
@@ -189,35 +251,23 @@ static void local_resolve(struct obi_place *place, uint64_t op, const char *addr
 
 /* ---- The process ---- */
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0) {
-		close(*fd);
-	}
-	*fd = -1;
-}
-
-static void close_files(struct local_place *l)
-{
-	close_fd(&l->lock_fd);
-	close_fd(&l->start_fd);
-	obi_rename_watch_stop(&l->config_watch);
-	obi_local_pipes_close(&l->pipes);
-}
-
 static void on_death(void *user)
 {
 	struct local_place *l = user;
+	int32_t pid = l->process.id.pid;
 	struct obi_exit how = obi_exit_watch_reap(&l->exit_watch, &l->process, l->setup.orphans);
 	l->known.pid = 0;
+	l->probing = false;
+	obi_rename_watch_stop(&l->config_watch);
 	obi_local_pipes_drain(&l->pipes);
-	close_files(l);
 	l->place.events->exited(l->place.user, &how);
+	obi_remains_begin(&l->remains, pid, how.kind == OB_EXIT_CODE && how.value == 0);
 }
 
 static void watch_process(struct local_place *l)
 {
 	l->known = l->process.id;
+	obi_remains_note_living(&l->remains, l->known.pid);
 	obi_exit_watch_start(&l->exit_watch, l->setup.loop, &l->process);
 }
 
@@ -245,6 +295,17 @@ static int make_directory(struct local_place *l, struct ob_error *reterr)
 	return r;
 }
 
+/* What is to be cleaned up belongs to the start: the options may be others when it is dead. */
+static int note_cleanup(struct local_place *l, struct ob_error *reterr)
+{
+	const struct ob_connector_options *o = l->setup.options;
+	l->saved.leftover = o->leftover;
+	l->saved.cleanup.timeout_ms = o->cleanup_timeout_ms > 0 ? o->cleanup_timeout_ms : 0;
+	int r = obi_cleanup_state_set(&l->saved.cleanup, o->cleanup, reterr);
+	l->saved.cleanup.pending = r == OB_OK && o->cleanup != NULL;
+	return r;
+}
+
 static int make_files(struct local_place *l, struct ob_config *config, uint32_t flags,
 		      struct ob_error *reterr)
 {
@@ -253,6 +314,7 @@ static int make_files(struct local_place *l, struct ob_config *config, uint32_t 
 					      l->setup.options->log_pipe_bytes, reterr)
 		       : r;
 	r = r == OB_OK ? make_config(l, config, reterr) : r;
+	r = r == OB_OK ? note_cleanup(l, reterr) : r;
 	r = r == OB_OK ? obi_statedir_make_lock(&l->state_dir, &l->lock_fd, &l->saved.lock, reterr)
 		       : r;
 	r = r == OB_OK ? obi_statedir_make_start(&l->state_dir, &l->start_fd, reterr) : r;
@@ -265,7 +327,7 @@ static void local_prepare(struct obi_place *place, uint64_t op, struct ob_config
 {
 	struct local_place *l = local_of(place);
 	struct ob_error err = {0};
-	obi_timer_stop(&l->lock_timer);
+	obi_remains_stop(&l->remains);
 	close_files(l);
 	int r = make_files(l, config, flags, &err);
 	if (r < 0) {
@@ -276,25 +338,23 @@ static void local_prepare(struct obi_place *place, uint64_t op, struct ob_config
 
 static int spawn(struct local_place *l, struct ob_error *reterr)
 {
-	char *path = path_of(l, OBI_FILE_CONFIG);
 	struct obi_spawn s = {
 	    .options = l->setup.options,
-	    .config_path = path,
+	    .config_path = l->config_path,
 	    .plugin_path = l->setup.plugin_path,
 	    .out_fd = l->pipes.out.fifo.child_fd,
 	    .err_fd = l->pipes.err.fifo.child_fd,
 	    .lock_fd = l->lock_fd,
 	    .start_fd = l->start_fd,
 	};
-	int r = path != NULL ? l->save_error.code : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	int r = l->save_error.code;
 	if (r == OB_OK) {
 		r = obi_spawn(&s, &l->process, reterr);
-	} else if (path != NULL && reterr != NULL) {
+	} else {
 		*reterr = l->save_error; /* a child that no later parent could find */
 	}
 	close_fd(&l->lock_fd);
 	close_fd(&l->start_fd);
-	free(path);
 	return r;
 }
 
@@ -305,6 +365,7 @@ static void local_spawn(struct obi_place *place, uint64_t op)
 	int r = spawn(l, &err);
 	obi_local_pipes_close_child(&l->pipes);
 	if (r < 0) {
+		l->saved.cleanup.pending = false; /* nothing ran */
 		close_files(l);
 		place->events->spawned(place->user, op, NULL, &err);
 		return;
@@ -330,10 +391,11 @@ static void local_adopt(struct obi_place *place, uint64_t op, const char *record
 	const struct obi_exit unknown = {OB_EXIT_UNKNOWN, 0};
 	struct ob_error err = {0};
 	int r = check_record(l, record, &err);
-	obi_timer_stop(&l->lock_timer);
+	obi_remains_stop(&l->remains);
 	if (l->process.pidfd < 0) {
 		place->events->adopted(place->user, op, &err);
 		place->events->exited(place->user, &unknown);
+		obi_remains_begin(&l->remains, 0, false);
 		return;
 	}
 	obi_orphans_remove(l->setup.orphans, &l->process.id);
@@ -348,18 +410,27 @@ static void local_signal(struct obi_place *place, int signal)
 	(void)obi_process_signal(&local_of(place)->process, signal, NULL);
 }
 
+/* To the group, and to the process, which may have left it. */
+static int kill_process(const struct local_place *l, struct ob_error *reterr)
+{
+	(void)obi_process_signal_group(&l->process, SIGKILL, NULL);
+	return obi_process_signal(&l->process, SIGKILL, reterr);
+}
+
 static void local_end(struct obi_place *place, int64_t wait_ms)
 {
 	struct local_place *l = local_of(place);
+	struct ob_error err;
 	if (l->process.pidfd < 0) {
+		obi_remains_hurry(&l->remains);
 		return;
 	}
-	/* Both: the group may be out of reach, or the process may have left it. */
-	(void)obi_process_signal_group(&l->process, SIGKILL, NULL);
-	(void)obi_process_signal(&l->process, SIGKILL, NULL);
+	int r = kill_process(l, &err);
 	if (wait_ms > 0 && obi_process_dies(&l->process, wait_ms)) {
 		obi_exit_watch_stop(&l->exit_watch);
 		on_death(l);
+	} else if (r < 0 && r != OB_ENOENT) {
+		place->events->stuck(place->user, &err);
 	}
 }
 
@@ -376,6 +447,8 @@ static void local_save(struct obi_place *place, const struct obi_statefile *give
 		state.restart_boot[0] = '\0';
 	}
 	state.lock = l->saved.lock;
+	state.cleanup = l->saved.cleanup;
+	state.leftover = l->saved.leftover;
 	state.made = l->saved.made;
 	state.uid = l->saved.uid;
 	state.gid = l->saved.gid;
@@ -401,7 +474,8 @@ static void local_clear(struct obi_place *place)
 static void local_detach(struct obi_place *place)
 {
 	struct local_place *l = local_of(place);
-	obi_timer_stop(&l->lock_timer);
+	obi_remains_stop(&l->remains);
+	obi_remains_note_living(&l->remains, 0);
 	obi_exit_watch_stop(&l->exit_watch);
 	close_files(l);
 	obi_orphans_add(l->setup.orphans, l->setup.loop, &l->process);
@@ -413,8 +487,11 @@ static void local_detach(struct obi_place *place)
 
 static void local_free(struct obi_place *place)
 {
+	struct local_place *l = local_of(place);
 	local_detach(place);
-	free(place);
+	obi_remains_free(&l->remains);
+	free(l->config_path);
+	free(l);
 }
 
 static const struct obi_place_ops ops = {
@@ -434,6 +511,20 @@ static const struct obi_place_ops ops = {
     .free = local_free,
 };
 
+static void init_remains(struct local_place *l)
+{
+	const struct obi_remains_setup setup = {
+	    .loop = l->setup.loop,
+	    .hub = l->setup.remains,
+	    .state = &l->saved,
+	    .config_path = l->config_path,
+	    .options = l->setup.options,
+	    .events = {look_at_lock, on_said, on_cleanup_log, on_cleanup_changed, on_remains_done,
+		       l},
+	};
+	obi_remains_init(&l->remains, &setup);
+}
+
 int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_place **ret,
 			struct ob_error *reterr)
 {
@@ -441,8 +532,13 @@ int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_pl
 	if (l == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	l->place.ops = &ops;
 	l->setup = *setup;
+	l->config_path = path_of(l, OBI_FILE_CONFIG);
+	if (l->config_path == NULL) {
+		free(l);
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	l->place.ops = &ops;
 	l->dir = OBI_DATADIR_NONE;
 	l->state_dir = OBI_STATEDIR_NONE;
 	l->lock_fd = l->start_fd = -1;
@@ -450,8 +546,8 @@ int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_pl
 	obi_local_pipes_init(&l->pipes, &l->place);
 	l->exit_watch.fn = on_death;
 	l->config_watch.fn = on_rename;
-	l->lock_timer.fn = look_at_lock;
-	l->exit_watch.user = l->config_watch.user = l->lock_timer.user = l;
+	l->exit_watch.user = l->config_watch.user = l;
+	init_remains(l);
 	*ret = &l->place;
 	return OB_OK;
 }

@@ -10,12 +10,14 @@
 
 #include "loop/rename_watch.h"
 #include "place/place.h"
+#include "place/remains.h"
 #include "process/orphans.h"
 
 struct obi_place_local_setup {
 	struct obi_loop *loop;
 	struct obi_rename_watch_hub **watches;
 	struct obi_orphans *orphans;
+	struct obi_remains_hub *remains;
 	const struct ob_connector_options *options; /* must outlive the place */
 	const char *plugin_path;		    /* for the child's environment; may be NULL */
 };

@@ -12,8 +12,9 @@
  *    when the place is back. It may come before the operation returns. A caller that does not want
  *    an answer any more ignores its number.
  *  - Other operations may be called while an answer is due.
- *  - Events of a process come after the answer to the spawn or the call of adopt; `exited` is the
- *    last of them, and comes once. All that the process wrote was logged before it.
+ *  - Events of a process come after the answer to the spawn or the call of adopt. `exited` comes
+ *    once; all that the process wrote was logged before it. It is followed by `remains` as often as
+ *    there is something to say, and by one `gone`, which is the last.
  *  - A place that is lost says nothing about the process. Signals that were sent meanwhile may be
  *    lost.
  *  - After `detach` no answer and no event follows until the next operation. A process whose spawn
@@ -37,13 +38,12 @@ struct obi_place_child {
 /* Which processes of the child there are. */
 struct obi_place_facts {
 	bool alive; /* `child` lives and can be adopted */
-	bool held;  /* something that inherited the lock of an earlier start lives */
+	bool held;  /* something of an earlier start lives, or must be cleaned up */
 	struct obi_place_child child; /* the last one that is known, dead or alive */
 };
 
 enum obi_place_flag {
-	OBI_PLACE_WATCH = 1 << 0,	 /* report when the child changes its config */
-	OBI_PLACE_REPLACE_LOCK = 1 << 1, /* whoever holds the lock does not count any more */
+	OBI_PLACE_WATCH = 1 << 0, /* report when the child changes its config */
 };
 
 /* What a place reports. All are required. err: NULL: it was done. No event may free the place. */
@@ -57,11 +57,20 @@ struct obi_place_events {
 	void (*adopted)(void *user, uint64_t op, const struct ob_error *err);
 	void (*resolved)(void *user, uint64_t op, const char *address, const struct ob_error *err);
 
-	/* After end_holders: one lives after all, or nothing holds the lock any more. */
-	void (*holders)(void *user, const struct obi_place_facts *facts);
+	/* The process is dead, and this is still there, or is done about it. */
+	void (*remains)(void *user, const char *text);
+	/*
+	 * Nothing of the child is left; or after end_holders: its process lives after all, as the
+	 * facts say. err: something is left, and nothing is done about it any more; facts is NULL
+	 * then.
+	 */
+	void (*gone)(void *user, const struct obi_place_facts *facts, const struct ob_error *err);
+	/* The process cannot be ended: it may not be signalled. */
+	void (*stuck)(void *user, const struct ob_error *err);
 	/* The config as it is now; err: it cannot be read, and config is NULL. */
 	void (*config)(void *user, const struct ob_config *config, const struct ob_error *err);
-	/* stream: 1: stdout, 2: stderr. lost: so many bytes are missing before the chunk. */
+	/* stream: 1: stdout, 2: stderr, 3: the cleanup command. lost: so many bytes are missing
+	 * before the chunk. */
 	void (*log)(void *user, int stream, struct ob_bytes chunk, uint64_t lost);
 	void (*exited)(void *user, const struct obi_exit *how);
 	void (*lost)(void *user, const struct ob_error *err);
@@ -96,10 +105,13 @@ struct obi_place_ops {
 
 	/* Send a signal to the process. It may be lost. */
 	void (*signal)(struct obi_place *place, int signal);
-	/* Kill the process and its group, and wait for at most wait_ms for the event `exited`. */
+	/* Kill the process and its group, and wait for at most wait_ms for the event `exited`.
+	 * After it, and after end_holders: kill what is left. Event: stuck, if that is not
+	 * permitted. */
 	void (*end)(struct obi_place *place, int64_t wait_ms);
 
-	/* Kill what holds the lock of an earlier start, as far as that is known. Event: holders. */
+	/* Deal with what an earlier start left, as the option `leftover` says. Events: remains,
+	 * gone. */
 	void (*end_holders)(struct obi_place *place);
 
 	/* Keep the state for the next parent. These two do nothing unless we are in charge. */

@@ -12,7 +12,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-enum { HOLDERS_MAX = 1024, ANCESTORS_MAX = 64, LINE_SIZE = 512 };
+enum { HOLDERS_MAX = 1024, ANCESTORS_MAX = 64, LINE_SIZE = 512, VARIABLES_MAX = 10000 };
 
 enum pass { PASS_FD3, PASS_ALL_FDS, PASS_MAPS, PASS_DONE };
 
@@ -320,6 +320,34 @@ void obi_holder_scan_free(struct obi_holder_scan *scan)
 
 /* ---- Whom to kill ---- */
 
+/* Whether the process was executed with this variable. */
+static bool has_variable(const struct obi_process *process, const char *name, const char *value)
+{
+	char path[64], *line = NULL;
+	size_t room = 0, len = strlen(name);
+	bool found = false;
+	snprintf(path, sizeof path, "/proc/%d/environ", (int)process->id.pid);
+	FILE *file = fopen(path, "re");
+	for (int i = 0; file != NULL && !found && i < VARIABLES_MAX; i++) {
+		if (getdelim(&line, &room, '\0', file) <= 0) {
+			break;
+		}
+		found = strncmp(line, name, len) == 0 && strcmp(line + len, value) == 0;
+	}
+	if (file != NULL) {
+		fclose(file);
+	}
+	free(line);
+	/* By now the pid may be another's. */
+	return found && !obi_process_is_dead(process);
+}
+
+static bool is_of_child(const struct obi_holder *holder, const struct obi_holder_rule *rule)
+{
+	return rule->config_path != NULL &&
+	       has_variable(&holder->process, "OUTBOARD_CONFIG=", rule->config_path);
+}
+
 bool obi_holder_may_be_killed(const struct obi_holder *holder, const struct obi_holder_rule *rule)
 {
 	bool own_user =
@@ -330,5 +358,5 @@ bool obi_holder_may_be_killed(const struct obi_holder *holder, const struct obi_
 		}
 	}
 	return (rule->session > 0 && holder->session == rule->session) || holder->descendant ||
-	       own_user;
+	       own_user || is_of_child(holder, rule);
 }

@@ -54,16 +54,19 @@ void obi_holder_scan_free(struct obi_holder_scan *scan);
 
 /* Whom of the holders a parent may kill. */
 struct obi_holder_rule {
-	int32_t session;       /* of the runner; 0: not known */
-	uid_t child_uid;       /* the user that the child was given */
+	int32_t session; /* of the runner; 0: not known */
+	uid_t child_uid; /* the user that the child was given */
+	/* OUTBOARD_CONFIG in the environment of what the child starts; NULL: not known. */
+	const char *config_path;
 	const int32_t *spared; /* sessions of other children, which are never killed for this one */
 	size_t spared_count;
 };
 
 /*
- * True for a holder that is in the runner's session, is a descendant of this process, or runs as
- * the child's own user where that is neither root nor ours. A descriptor can be passed to an
- * innocent process, so any other is not to be killed; nor is one in a spared session.
+ * True for a holder that is in the runner's session, is a descendant of this process, runs as the
+ * child's own user where that is neither root nor ours, or was executed with the child's
+ * OUTBOARD_CONFIG in its environment, which it inherited. A descriptor can be passed to an innocent
+ * process, so any other is not to be killed; nor is one in a spared session.
  */
 bool obi_holder_may_be_killed(const struct obi_holder *holder, const struct obi_holder_rule *rule);
 

@@ -77,9 +77,13 @@ static int prepare_exec(struct job *job, struct ob_error *reterr)
 	if (job->given->lock_fd >= 0) {
 		ours[count++] = "OUTBOARD_LOCK_FD=3";
 	}
-	ours[count] = variable(job, "OUTBOARD_CONFIG", job->given->config_path);
-	if (ours[count] == NULL || ours[0] == NULL) {
-		return no_memory(reterr);
+	if (job->given->config_path != NULL) {
+		ours[count++] = variable(job, "OUTBOARD_CONFIG", job->given->config_path);
+	}
+	for (int i = 0; i < count; i++) {
+		if (ours[i] == NULL) {
+			return no_memory(reterr);
+		}
 	}
 	job->child.argv = (char *const *)(uintptr_t)options->argv;
 	job->child.envp = obi_environ_make(options->env, options->env_clear, ours, &job->arena);

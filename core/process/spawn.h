@@ -25,7 +25,7 @@
 struct obi_spawn {
 	const struct ob_connector_options
 	    *options; /* argv env env_clear user group cwd umask limits stdin_path are read */
-	const char *config_path; /* of outboard.json, for OUTBOARD_CONFIG */
+	const char *config_path; /* of outboard.json, for OUTBOARD_CONFIG; NULL: not set */
 	const char *plugin_path; /* for OUTBOARD_PLUGIN_PATH; NULL: not set */
 	int out_fd;		 /* becomes fd 1 */
 	int err_fd;		 /* becomes fd 2 */

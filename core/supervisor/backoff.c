@@ -24,6 +24,7 @@ struct ob_restart_policy obi_backoff_policy(const struct ob_restart_policy *give
 	struct ob_restart_policy policy = ob_restart_policy_default();
 	policy.max_restarts = given->max_restarts;
 	policy.jitter = given->jitter;
+	policy.on = given->on;
 	if (given->backoff_base_ms != 0) {
 		policy.backoff_base_ms = given->backoff_base_ms;
 	}

@@ -55,7 +55,9 @@ static bool is_due(uint64_t *due, uint64_t op)
 static void on_log(void *user, int stream, struct ob_bytes chunk, uint64_t lost)
 {
 	struct obi_instance *in = user;
-	struct obi_log_splitter *splitter = stream == 2 ? &in->err : &in->out;
+	struct obi_log_splitter *splitter = stream == 3	  ? &in->cleanup
+					    : stream == 2 ? &in->err
+							  : &in->out;
 	obi_log_splitter_lose(splitter, lost);
 	obi_log_splitter_feed(splitter, chunk);
 }
@@ -106,18 +108,34 @@ void obi_instance_end_holders(struct obi_instance *in)
 	ops_of(in)->end_holders(in->setup.place);
 }
 
-static void on_holders(void *user, const struct obi_place_facts *facts)
+static void on_remains(void *user, const char *text)
 {
 	struct obi_instance *in = user;
-	if (in->ending_holders) {
-		in->ending_holders = facts->held && !facts->alive;
-		report_facts(in, facts);
+	if (in->leaving || in->ending_holders) {
+		in->lingering = true;
+		in->setup.events.remains(in->setup.events.user, text);
 	}
 }
 
-void obi_instance_replace_lock(struct obi_instance *in)
+static void on_gone(void *user, const struct obi_place_facts *facts, const struct ob_error *err)
 {
-	in->replace_lock = true;
+	struct obi_instance *in = user;
+	bool of_earlier = in->ending_holders;
+	if (!in->leaving && !of_earlier) {
+		return;
+	}
+	in->leaving = in->lingering = in->ending_holders = false;
+	in->demand = OBI_DEMAND_NONE;
+	obi_log_splitter_end(&in->out);
+	obi_log_splitter_end(&in->err);
+	obi_log_splitter_end(&in->cleanup);
+	if (err != NULL) {
+		tell(in, OBI_LIFE_NOT_GONE, err);
+	} else if (of_earlier) {
+		report_facts(in, facts);
+	} else {
+		tell(in, OBI_LIFE_GONE, NULL);
+	}
 }
 
 /* ---- Starting ---- */
@@ -150,11 +168,13 @@ static void begin(struct obi_instance *in)
 	free(in->address);
 	in->address = NULL;
 	in->exit = (struct obi_exit){0};
+	in->was_ended = false;
 	in->demand = OBI_DEMAND_NONE;
-	in->ending_holders = false;
+	in->ending_holders = in->leaving = in->lingering = false;
 	in->resolve_op = 0;
 	obi_log_splitter_stop(&in->out);
 	obi_log_splitter_stop(&in->err);
+	obi_log_splitter_stop(&in->cleanup);
 }
 
 static int make_config(struct obi_instance *in, struct ob_config *config, struct ob_error *reterr)
@@ -192,15 +212,13 @@ void obi_instance_spawn(struct obi_instance *in)
 {
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
-	uint32_t flags = watch_flag(in) | (in->replace_lock ? OBI_PLACE_REPLACE_LOCK : 0);
 	begin(in);
-	in->replace_lock = false;
 	if (make_config(in, &config, &err) < 0) {
 		tell(in, OBI_LIFE_SPAWN_FAILED, &err);
 	} else {
 		uint64_t op = begin_op(in);
 		in->preparing = true;
-		ops_of(in)->prepare(in->setup.place, op, &config, flags);
+		ops_of(in)->prepare(in->setup.place, op, &config, watch_flag(in));
 	}
 	ob_config_clear(&config);
 }
@@ -407,6 +425,11 @@ static void send_demand(struct obi_instance *in)
 	}
 }
 
+void obi_instance_expect_end(struct obi_instance *in)
+{
+	in->demand = OBI_DEMAND_ASKED;
+}
+
 void obi_instance_stop(struct obi_instance *in)
 {
 	in->demand = OBI_DEMAND_STOP;
@@ -430,7 +453,7 @@ bool obi_instance_end_now(struct obi_instance *in, int64_t ms)
 /* No answer is waited for any more. */
 static void forget(struct obi_instance *in)
 {
-	in->watched = in->ending_holders = false;
+	in->watched = in->ending_holders = in->leaving = in->lingering = false;
 	in->demand = OBI_DEMAND_NONE;
 	in->op = in->resolve_op = 0;
 }
@@ -441,9 +464,13 @@ static void on_exited(void *user, const struct obi_exit *how)
 	if (!in->watched) {
 		return;
 	}
+	bool killed = in->demand == OBI_DEMAND_END;
+	in->was_ended = in->demand != OBI_DEMAND_NONE;
 	forget(in);
 	obi_log_splitter_end(&in->out);
 	obi_log_splitter_end(&in->err);
+	in->leaving = !in->quiet;
+	in->demand = killed ? OBI_DEMAND_END : OBI_DEMAND_NONE;
 	in->exit = in->state.last_exit = *how;
 	in->state.record[0] = '\0';
 	explicit_bzero(in->state.token, sizeof in->state.token);
@@ -452,12 +479,18 @@ static void on_exited(void *user, const struct obi_exit *how)
 	}
 }
 
+static void on_stuck(void *user, const struct ob_error *err)
+{
+	tell(user, OBI_LIFE_STUCK, err);
+}
+
 void obi_instance_let_go(struct obi_instance *in)
 {
 	forget(in);
 	/* What was read of a line cannot go back to the place. */
 	obi_log_splitter_flush(&in->out);
 	obi_log_splitter_flush(&in->err);
+	obi_log_splitter_flush(&in->cleanup);
 	in->pid = 0;
 }
 
@@ -509,7 +542,9 @@ static const struct obi_place_events events = {
     .spawned = on_spawned,
     .adopted = on_adopted,
     .resolved = on_resolved,
-    .holders = on_holders,
+    .remains = on_remains,
+    .gone = on_gone,
+    .stuck = on_stuck,
     .config = on_config,
     .log = on_log,
     .exited = on_exited,
@@ -523,6 +558,7 @@ void obi_instance_init(struct obi_instance *in, const struct obi_instance_setup 
 	const char *name = setup->options->name;
 	obi_log_splitter_init(&in->out, setup->loop, name, 1, setup->log, setup->log_user);
 	obi_log_splitter_init(&in->err, setup->loop, name, 2, setup->log, setup->log_user);
+	obi_log_splitter_init(&in->cleanup, setup->loop, name, 3, setup->log, setup->log_user);
 	setup->place->events = &events;
 	setup->place->user = in;
 }
@@ -533,6 +569,7 @@ void obi_instance_free(struct obi_instance *in)
 	ops_of(in)->free(in->setup.place);
 	obi_log_splitter_stop(&in->out);
 	obi_log_splitter_stop(&in->err);
+	obi_log_splitter_stop(&in->cleanup);
 	free(in->address);
 	explicit_bzero(&in->state, sizeof in->state);
 }

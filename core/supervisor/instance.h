@@ -14,14 +14,16 @@
 
 struct obi_instance_events {
 	/* Required. The events that answer PROBE, SPAWN and ADOPT; BECAME_READY and READY_TIMEOUT
-	 * where the link does not decide about readiness; EXITED; PLACE_LOST. err: why, for a
-	 * failure; may be NULL. */
+	 * where the link does not decide about readiness; EXITED, then GONE or NOT_GONE; STUCK;
+	 * PLACE_LOST. err: why, for a failure; may be NULL. */
 	void (*happened)(void *user, enum obi_life_event event, const struct ob_error *err);
 	/* Required. instance.address can be dialled. */
 	void (*reachable)(void *user);
 	/* Required. The token of the process: authenticate with it. uid: its user, where an earlier
 	 * parent saved it; (uint32_t)-1: that of the options. */
 	int (*token)(void *user, const char *token, uint32_t uid, struct ob_error *reterr);
+	/* Required. The process is dead, and this is left of it, or is done about it. */
+	void (*remains)(void *user, const char *text);
 	/* Required. The place was lost, or is back. */
 	void (*changed)(void *user);
 	void *user;
@@ -38,8 +40,9 @@ struct obi_instance_setup {
 	struct obi_instance_events events;
 };
 
-/* What the process was told last, to be told again after the place was lost. */
-enum obi_instance_demand { OBI_DEMAND_NONE = 0, OBI_DEMAND_STOP, OBI_DEMAND_END };
+/* What the process was told last, to be told again after the place was lost. ASKED: by a call, or
+ * it has said itself that it ends. */
+enum obi_instance_demand { OBI_DEMAND_NONE = 0, OBI_DEMAND_ASKED, OBI_DEMAND_STOP, OBI_DEMAND_END };
 
 struct obi_instance {
 	struct obi_instance_setup setup;
@@ -47,22 +50,24 @@ struct obi_instance {
 	bool forgiven;	      /* the restart counters of state.json are void when it is read */
 	int32_t pid;	      /* of the process, dead or alive; 0: none */
 	bool watched;	      /* it is spawned or adopted, and `exited` is still to come */
+	bool leaving;	      /* it is dead, and `gone` is still to come */
+	bool lingering;	      /* of these two, and something was said about what is left */
 	struct obi_exit exit; /* of the last process */
+	bool was_ended;	      /* that one was being ended when it exited */
 	char *address;	      /* where to dial; NULL: not known yet */
 	struct obi_place_child found;	 /* by the probe, to be adopted */
 	bool unlocked;			 /* it lives, and has closed the descriptor of its lock */
-	bool replace_lock;		 /* at the next start */
 	uint64_t last_op;		 /* the last number given to an operation */
 	uint64_t op;			 /* probe, prepare, spawn or adopt; 0: none is due */
 	bool preparing;			 /* op is prepare */
 	uint64_t resolve_op;		 /* 0: none is due */
 	enum obi_life_event unreachable; /* what to report if resolve fails */
-	bool ending_holders;		 /* the event `holders` is still to come */
+	bool ending_holders;		 /* of an earlier start; `gone` is still to come */
 	enum obi_instance_demand demand;
 	bool quiet; /* `exited` is not reported: obi_instance_end_now() waits for it */
 	bool lost;
 	char lost_error[256]; /* why */
-	struct obi_log_splitter out, err;
+	struct obi_log_splitter out, err, cleanup;
 };
 
 void obi_instance_init(struct obi_instance *instance, const struct obi_instance_setup *setup);
@@ -72,10 +77,9 @@ void obi_instance_free(struct obi_instance *instance);
  * LOCK_FREE, LOCK_LIVE, LOCK_LEFTOVERS or LOCK_FAILED, unless it is released first. */
 void obi_instance_probe(struct obi_instance *instance, bool create);
 
-/* Kill the leftovers that were found. Leads to LOCK_FREE or LOCK_LIVE, unless it is released or
- * started first. */
+/* Deal with what an earlier start left. Leads to LOCK_FREE, LOCK_LIVE or NOT_GONE, unless it is
+ * released or started first. */
 void obi_instance_end_holders(struct obi_instance *instance);
-void obi_instance_replace_lock(struct obi_instance *instance);
 
 /* Make files, spawn. Leads to SPAWNED or SPAWN_FAILED. */
 void obi_instance_spawn(struct obi_instance *instance);
@@ -86,7 +90,11 @@ void obi_instance_await_ready(struct obi_instance *instance);
 /* After LOCK_LIVE: take the process over. May lead to ADOPT_OK or ADOPT_FAILED. */
 void obi_instance_adopt(struct obi_instance *instance);
 
+/* The process is about to end by itself. */
+void obi_instance_expect_end(struct obi_instance *instance);
+/* Send the stop signal. */
 void obi_instance_stop(struct obi_instance *instance);
+/* Send SIGKILL to it, or to what it left. May lead to STUCK. */
 void obi_instance_end(struct obi_instance *instance);
 /* End it and wait for at most ms. Whether it is dead. EXITED is not reported. */
 bool obi_instance_end_now(struct obi_instance *instance, int64_t ms);

@@ -8,7 +8,10 @@
  *
  *  - whether a start request is open: it is finished once, when these phases are left,
  *  - whether there is a process of ours: it is left by its exit, or by letting it go,
- *  - what follows when a process that is being ended is dead.
+ *  - what follows when a process that is being ended is gone.
+ *
+ * A process can be dead, and yet not all that it started: only when nothing is left (GONE) has the
+ * child stopped, and only then may another one be started.
  *
  * FIRST: a request waits for this start; if it fails, it ends in `stopped` and with an error.
  * AGAIN: the restart policy is at work, and goes on after a failure. The link to the child does not
@@ -37,11 +40,12 @@ enum obi_phase {
 	OBI_PHASE_WAIT_RECONNECT,
 	OBI_PHASE_WAIT_EITHER,
 	OBI_PHASE_WAIT_AGAIN,
-	/* Leftovers of a dead child hold outboard.lock. They were killed, and the lock is waited
-	   for. */
+	/* Something of an earlier start is left, and is dealt with. After that: */
 	OBI_PHASE_CLEAR_START,
 	OBI_PHASE_CLEAR_EITHER,
 	OBI_PHASE_CLEAR_AGAIN,
+	OBI_PHASE_CLEAR_STOP,  /* stopped, as asked */
+	OBI_PHASE_CLEAR_CLOSE, /* closed, as asked */
 	/* SPAWN is not answered yet. */
 	OBI_PHASE_SPAWN_FIRST,
 	OBI_PHASE_SPAWN_AGAIN,
@@ -57,16 +61,18 @@ enum obi_phase {
 	   as it is there. After that: */
 	OBI_PHASE_DROP_ASKED, /* stopped */
 	OBI_PHASE_DROP_CLOSE, /* closed, as asked */
-	/* The process is being ended. After its death: */
+	/* The process is being ended, or is dead and what it left is dealt with. After that: */
 	OBI_PHASE_STOP_ASKED,	/* stopped, as asked */
 	OBI_PHASE_STOP_CLOSE,	/* closed, as asked */
 	OBI_PHASE_STOP_FAILED,	/* stopped, and the start has failed */
 	OBI_PHASE_STOP_REPLACE, /* start a new one for the open request */
 	OBI_PHASE_STOP_RETRY,	/* let the restart policy go on, counted */
 	OBI_PHASE_STOP_VERSION, /* restart at once, uncounted */
+	OBI_PHASE_LINGER,	/* it died unasked; let the restart policy go on */
 	OBI_PHASE_STOPPED,
 	OBI_PHASE_BACKOFF,
 	OBI_PHASE_FAILED,
+	OBI_PHASE_DONE,	    /* it ended well, and the restart policy wants no more */
 	OBI_PHASE_DETACHED, /* a child may live, but is not watched */
 	OBI_PHASE_CLOSED,
 	OBI_PHASE_COUNT
@@ -84,10 +90,10 @@ enum obi_life_event {
 	OBI_LIFE_CLOSE,
 	OBI_LIFE_CANCEL, /* the start request was aborted */
 	OBI_LIFE_KILL,	 /* a stop request was aborted: kill at once */
-	/* Answers to PROBE: parent.lock is ours, and outboard.lock is ... */
-	OBI_LIFE_LOCK_FREE,	 /* also in CLEAR, when the leftovers are dead */
-	OBI_LIFE_LOCK_LIVE,	 /* held, and the recorded process lives */
-	OBI_LIFE_LOCK_LEFTOVERS, /* held, and the recorded process is dead */
+	/* Answers to PROBE: parent.lock is ours, and of an earlier start ... */
+	OBI_LIFE_LOCK_FREE,	 /* nothing is left; also in CLEAR */
+	OBI_LIFE_LOCK_LIVE,	 /* the recorded process lives; also in CLEAR */
+	OBI_LIFE_LOCK_LEFTOVERS, /* the recorded process is dead, and something is left */
 	OBI_LIFE_LOCK_FAILED,	 /* another parent is in charge, or the directory cannot be used */
 	/* Answers to SPAWN. */
 	OBI_LIFE_SPAWNED,
@@ -98,10 +104,14 @@ enum obi_life_event {
 	OBI_LIFE_ADOPT_OK,
 	OBI_LIFE_ADOPT_FAILED, /* it lives, and cannot be taken over: it refused, or was silent
 				  for too long */
-	OBI_LIFE_EXITED,       /* it is dead */
-	OBI_LIFE_STOP_TIMEOUT,
+	OBI_LIFE_EXITED,       /* its process is dead; GONE or NOT_GONE follows */
+	OBI_LIFE_GONE,	       /* nothing of it is left */
+	OBI_LIFE_NOT_GONE,     /* something is left, and nothing is done about it; also in CLEAR */
+	OBI_LIFE_STUCK,	       /* the process cannot be ended */
+	OBI_LIFE_STOP_TIMEOUT, /* the time of one step of a stop is over */
 	OBI_LIFE_BACKOFF_OVER,
 	OBI_LIFE_GAVE_UP,     /* ARM_BACKOFF: no more restarts */
+	OBI_LIFE_DONE,	      /* ARM_BACKOFF: it ended well, and no restart is wanted */
 	OBI_LIFE_UNWELL,      /* health demands a restart, or a new process has an old version */
 	OBI_LIFE_VERSION_OLD, /* its version is too old, and it ends itself */
 	OBI_LIFE_PLACE_LOST,  /* the process cannot be reached: nothing is known of it */
@@ -114,32 +124,37 @@ enum obi_life_action {
 	OBI_ACT_REFUSE,	   /* end the new request with obi_lifecycle_refusal(); the phase stays */
 	OBI_ACT_FORGIVE,   /* obi_restart_state_clear() */
 	OBI_ACT_DISARM,
-	OBI_ACT_SIGNAL_STOP,	/* the stop signal, then SIGCONT, to the process */
-	OBI_ACT_KILL_GROUP,	/* SIGKILL to its process group */
-	OBI_ACT_KILL_LEFTOVERS, /* SIGKILL to the group of the recorded process, which is dead */
-	OBI_ACT_REAP,		/* it is dead: note how it ended, close the link */
-	OBI_ACT_LET_GO,		/* it lives: close the link, forget the process */
+	OBI_ACT_END_LEFTOVERS, /* deal with what an earlier start left; answer: LOCK_FREE,
+				  LOCK_LIVE or NOT_GONE */
+	OBI_ACT_REAP,	       /* it is dead: note how it ended, close the link */
+	OBI_ACT_LET_GO,	       /* it lives: close the link, forget the process */
 	OBI_ACT_EMIT_EXITED,
 	OBI_ACT_EMIT_RESTARTING, /* with a delay of 0 */
 	OBI_ACT_PROBE,		 /* take parent.lock, look at outboard.lock; answer: LOCK_... */
-	OBI_ACT_REPLACE_LOCK,	 /* the next start makes a new outboard.lock */
 	OBI_ACT_SPAWN,		 /* make the files, spawn; answer: SPAWNED or SPAWN_FAILED */
 	OBI_ACT_DROP_SPAWN,  /* the spawn is not wanted: SPAWN_FAILED at once, if that is true */
 	OBI_ACT_ADOPT,	     /* open the FIFOs that exist, dial, ask for health and version */
 	OBI_ACT_ARM_READY,   /* the ready timeout; after a spawn, wait for readiness */
-	OBI_ACT_ARM_STOP,    /* the stop timeout */
-	OBI_ACT_ARM_BACKOFF, /* ask supervisor/backoff: arm and emit `restarting`, or GAVE_UP */
+	OBI_ACT_ARM_BACKOFF, /* ask supervisor/backoff: arm and emit `restarting`, GAVE_UP or DONE
+			      */
 	OBI_ACT_CLEANUP,     /* remove outboard.json, the FIFOs and the socket */
 	OBI_ACT_SAVE,	     /* write state.json */
 	OBI_ACT_RELEASE,     /* release parent.lock */
 	OBI_ACT_EMIT_STARTING,
+	OBI_ACT_STOP,	   /* the first step of a stop, with its timeout */
+	OBI_ACT_STOP_NEXT, /* the next step; after the last one: STUCK */
+	OBI_ACT_KILL,	   /* the last step at once: SIGKILL, also to what is left */
+	OBI_ACT_AWAIT_END, /* it ends itself: arm the timeout of a stop */
 	OBI_ACT_EMIT_READY,
 	OBI_ACT_EMIT_ADOPTED,
 	OBI_ACT_EMIT_DETACHED,
 	OBI_ACT_EMIT_FAILED,
+	OBI_ACT_EMIT_DONE,
 	OBI_ACT_EMIT_STOPPED,
 	OBI_ACT_START_OK,   /* finish the open start request */
 	OBI_ACT_START_FAIL, /* the same, with the error that the shell noted */
+	OBI_ACT_STOP_FAIL,  /* finish every open stop, detach and close request with the error
+			       that the shell noted */
 	OBI_ACT_STOP_DONE,  /* finish every open stop and detach request */
 	OBI_ACT_CLOSE_DONE, /* finish the close request: the connector may be freed */
 	OBI_ACT_COUNT
@@ -159,7 +174,7 @@ struct obi_step obi_lifecycle_step(enum obi_phase phase, enum obi_life_event eve
 /* The enum ob_state that a user sees; CLOSED shows as stopped. */
 uint32_t obi_lifecycle_state(enum obi_phase phase);
 
-/* Whether there is a process of ours: its exit will be reported. */
+/* Whether there is a process of ours, or something that it left: EXITED and GONE are reported. */
 bool obi_lifecycle_has_process(enum obi_phase phase);
 
 /* Whether there is a process that was started and is not ready yet; or one that is being taken

@@ -18,9 +18,11 @@ static const struct trait traits[OBI_PHASE_COUNT] = {
     TRAIT(WAIT_RECONNECT, WAITING, false, true),
     TRAIT(WAIT_EITHER, WAITING, false, true),
     TRAIT(WAIT_AGAIN, WAITING, false, false),
-    TRAIT(CLEAR_START, WAITING, false, true),
-    TRAIT(CLEAR_EITHER, WAITING, false, true),
-    TRAIT(CLEAR_AGAIN, WAITING, false, false),
+    TRAIT(CLEAR_START, LINGERING, false, true),
+    TRAIT(CLEAR_EITHER, LINGERING, false, true),
+    TRAIT(CLEAR_AGAIN, LINGERING, false, false),
+    TRAIT(CLEAR_STOP, LINGERING, false, false),
+    TRAIT(CLEAR_CLOSE, LINGERING, false, false),
     TRAIT(SPAWN_FIRST, STARTING, false, true),
     TRAIT(SPAWN_AGAIN, STARTING, false, false),
     TRAIT(STARTING_FIRST, STARTING, true, true),
@@ -37,9 +39,11 @@ static const struct trait traits[OBI_PHASE_COUNT] = {
     TRAIT(STOP_REPLACE, STOPPING, true, true),
     TRAIT(STOP_RETRY, STOPPING, true, false),
     TRAIT(STOP_VERSION, STOPPING, true, false),
+    TRAIT(LINGER, LINGERING, true, false),
     TRAIT(STOPPED, STOPPED, false, false),
     TRAIT(BACKOFF, BACKOFF, false, false),
     TRAIT(FAILED, FAILED, false, false),
+    TRAIT(DONE, DONE, false, false),
     TRAIT(DETACHED, DETACHED, false, false),
     TRAIT(CLOSED, STOPPED, false, false),
 };
@@ -53,9 +57,10 @@ static const char *const events[OBI_LIFE_COUNT] = {
     EVENT(LOCK_FREE),	 EVENT(LOCK_LIVE),     EVENT(LOCK_LEFTOVERS),
     EVENT(LOCK_FAILED),	 EVENT(SPAWNED),       EVENT(SPAWN_FAILED),
     EVENT(BECAME_READY), EVENT(READY_TIMEOUT), EVENT(ADOPT_OK),
-    EVENT(ADOPT_FAILED), EVENT(EXITED),	       EVENT(STOP_TIMEOUT),
-    EVENT(BACKOFF_OVER), EVENT(GAVE_UP),       EVENT(UNWELL),
-    EVENT(VERSION_OLD),	 EVENT(PLACE_LOST),
+    EVENT(ADOPT_FAILED), EVENT(EXITED),	       EVENT(GONE),
+    EVENT(NOT_GONE),	 EVENT(STUCK),	       EVENT(DONE),
+    EVENT(STOP_TIMEOUT), EVENT(BACKOFF_OVER),  EVENT(GAVE_UP),
+    EVENT(UNWELL),	 EVENT(VERSION_OLD),   EVENT(PLACE_LOST),
 };
 
 uint32_t obi_lifecycle_state(enum obi_phase phase)
@@ -90,9 +95,9 @@ static const char *pick(const char *const *names, size_t count, uint32_t number)
 
 const char *ob_state_name(uint32_t state)
 {
-	static const char *const names[] = {"idle",   "waiting",  "starting", "adopting",
-					    "ready",  "stopping", "stopped",  "backoff",
-					    "failed", "detached"};
+	static const char *const names[] = {"idle",   "waiting",  "starting",  "adopting",
+					    "ready",  "stopping", "stopped",   "backoff",
+					    "failed", "detached", "lingering", "done"};
 	return pick(names, sizeof names / sizeof names[0], state);
 }
 
@@ -106,6 +111,7 @@ const char *ob_event_name(uint32_t type)
 {
 	static const char *const names[] = {NULL,	    "starting", "ready",      "unhealthy",
 					    "unresponsive", "exited",	"restarting", "failed",
-					    "adopted",	    "detached", "stopped"};
+					    "adopted",	    "detached", "stopped",    "stopping",
+					    "lingering",    "done"};
 	return pick(names, sizeof names / sizeof names[0], type);
 }

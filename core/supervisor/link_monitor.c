@@ -399,6 +399,22 @@ void obi_link_monitor_set_awaited(struct obi_link_monitor *m, bool awaited)
 	m->awaited = awaited;
 }
 
+static void on_shutdown(void *user, int code, const struct ob_value *value,
+			const struct ob_error *err)
+{
+	struct obi_link_monitor *m = user;
+	(void)value;
+	if (code != OB_OK && code != OB_ECONNLOST && code != OB_ECLOSED) {
+		m->setup.events.shutdown_refused(m->setup.events.user, err);
+	}
+}
+
+bool obi_link_monitor_shutdown(struct obi_link_monitor *m)
+{
+	return m->supervising &&
+	       ask(m, "outboard-control.shutdown", NULL, -1, on_shutdown) == OB_OK;
+}
+
 enum ob_link obi_link_monitor_state(const struct obi_link_monitor *m)
 {
 	if (m->unresponsive) {

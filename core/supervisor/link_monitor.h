@@ -29,6 +29,8 @@ struct obi_link_monitor_events {
 	void (*failed)(void *user, const struct ob_error *err);
 	/* A dial ended with OB_EAUTH or OB_EPERM. It is repeated unless the monitor is stopped. */
 	void (*refused)(void *user, const struct ob_error *err);
+	/* The answer to obi_link_monitor_shutdown() is an error. */
+	void (*shutdown_refused)(void *user, const struct ob_error *err);
 	/* The state, the health or the error has changed. */
 	void (*changed)(void *user);
 	void *user;
@@ -77,6 +79,9 @@ void obi_link_monitor_stop(struct obi_link_monitor *monitor);
 /* Whether a request waits for the child. While one does, dials follow each other faster, and
  * silence is not judged. */
 void obi_link_monitor_set_awaited(struct obi_link_monitor *monitor, bool awaited);
+
+/* Ask the child to shut down. False: calls cannot pass now. */
+bool obi_link_monitor_shutdown(struct obi_link_monitor *monitor);
 
 enum ob_link obi_link_monitor_state(const struct obi_link_monitor *monitor);
 

@@ -2,6 +2,7 @@
 #include "supervisor/reports.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -49,6 +50,21 @@ void obi_reports_cause(struct obi_reports *reports, const char *format, ...)
 	va_end(args);
 }
 
+void obi_reports_reason(struct obi_reports *reports, const char *format, ...)
+{
+	char text[sizeof reports->reason];
+	size_t len = strlen(reports->reason);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (len == 0) {
+		memcpy(reports->reason, text, sizeof text);
+	} else if (strstr(reports->reason, text) == NULL) {
+		snprintf(reports->reason + len, sizeof reports->reason - len, "; %s", text);
+	}
+}
+
 void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int64_t delay_ms)
 {
 	const struct obi_instance *instance = reports->setup.instance;
@@ -62,9 +78,10 @@ void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int6
 	    .cause = reports->cause,
 	    .restarts = instance->state.restart.count,
 	    .delay_ms = delay_ms,
+	    .expected = type == OB_EVENT_EXITED && instance->was_ended,
 	};
 	if (type == OB_EVENT_RESTARTING || type == OB_EVENT_FAILED || type == OB_EVENT_UNHEALTHY ||
-	    type == OB_EVENT_UNRESPONSIVE) {
+	    type == OB_EVENT_UNRESPONSIVE || type == OB_EVENT_LINGERING) {
 		set_last_error(reports, reports->cause);
 	}
 	obi_reports_changed(reports);

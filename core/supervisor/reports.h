@@ -24,7 +24,8 @@ struct obi_reports {
 	struct obi_reports_setup setup;
 	struct ob_error note; /* why the open start request is about to fail */
 	bool noted;
-	char cause[256]; /* of the next event */
+	char cause[256];  /* of the next event */
+	char reason[256]; /* why the present process does not go on, as far as that is known */
 };
 
 /* Why the open start request is about to fail. The first note counts, until it is taken or
@@ -37,6 +38,11 @@ struct ob_error obi_reports_take_note(struct obi_reports *reports);
 
 /* What the next event names as its cause. */
 void obi_reports_cause(struct obi_reports *reports, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Why the present process does not go on. What was said before stays in front: the first reason
+ * is the one that a person needs. */
+void obi_reports_reason(struct obi_reports *reports, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int64_t delay_ms);

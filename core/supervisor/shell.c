@@ -6,8 +6,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/error.h"
+#include "base/signal_names.h"
 #include "supervisor/backoff.h"
+
+enum { KILLED_WAIT_MS = 10000 };
 
 static void do_never(void *user, enum obi_life_event event)
 {
@@ -67,39 +71,142 @@ static void do_disarm(void *user, enum obi_life_event event)
 	obi_timer_stop(&sup->timer);
 }
 
-static void do_signal_stop(void *user, enum obi_life_event event)
+/* ---- Stopping ---- */
+
+static void say_step(struct obi_supervisor *sup, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void say_step(struct obi_supervisor *sup, const char *format, ...)
 {
-	struct obi_supervisor *sup = user;
-	(void)event;
-	obi_instance_stop(&sup->instance);
+	char text[200];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	obi_reports_cause(&sup->reports, "%s", text);
+	obi_reports_emit(&sup->reports, OB_EVENT_STOPPING, 0);
 }
 
-static void do_kill_group(void *user, enum obi_life_event event)
+static void arm(struct obi_supervisor *sup, int64_t ms)
 {
-	struct obi_supervisor *sup = user;
-	(void)event;
+	if (ms >= 0) {
+		obi_timer_set(sup->setup.loop, &sup->timer, ms);
+	}
+}
+
+static void send_signal(struct obi_supervisor *sup)
+{
+	char name[OBI_SIGNAL_NAME_SIZE];
+	obi_instance_stop(&sup->instance);
+	arm(sup, sup->options->stop_timeout_ms);
+	say_step(sup, "sent %s", obi_signal_text(sup->options->stop_signal, name));
+}
+
+static void kill_now(struct obi_supervisor *sup)
+{
+	if (sup->instance.watched) {
+		arm(sup, KILLED_WAIT_MS);
+	}
 	obi_instance_end(&sup->instance);
 }
 
-static void do_kill_leftovers(void *user, enum obi_life_event event)
+/* A process that is dead cannot be asked to end: what it left is killed. */
+static void do_stop(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	if (!sup->instance.watched) {
+		obi_instance_end(&sup->instance);
+	} else if (sup->options->stop_rpc_ms > 0 && obi_link_monitor_shutdown(&sup->link)) {
+		obi_instance_expect_end(&sup->instance);
+		arm(sup, sup->options->stop_rpc_ms);
+		say_step(sup, "called outboard-control.shutdown");
+	} else {
+		send_signal(sup);
+	}
+}
+
+static void give_reason(struct obi_supervisor *sup, int64_t ms, const char *after, const char *then)
+{
+	char text[OBI_DURATION_SIZE];
+	obi_duration_text(ms, text, sizeof text);
+	obi_reports_reason(&sup->reports, "did not end within %s (%s)%s", text, after, then);
+}
+
+static void do_stop_next(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	const struct ob_connector_options *o = sup->options;
+	(void)event;
+	switch (sup->instance.demand) {
+	case OBI_DEMAND_ASKED:
+		send_signal(sup);
+		break;
+	case OBI_DEMAND_STOP:
+		give_reason(sup, o->stop_timeout_ms, "stop.timeout", ", killed");
+		say_step(sup, "%s", sup->reports.reason);
+		kill_now(sup);
+		break;
+	default:
+		if (sup->instance.lost) {
+			arm(sup, KILLED_WAIT_MS); /* nothing is known of it */
+			break;
+		}
+		obi_fail(&sup->end_error, OB_ETIMEDOUT, 0,
+			 "process %d does not end though SIGKILL was sent", sup->instance.pid);
+		obi_reports_reason(&sup->reports, "%s", sup->end_error.text);
+		obi_reports_note(&sup->reports, &sup->end_error);
+		obi_machine_raise(&sup->machine, OBI_LIFE_STUCK);
+		break;
+	}
+}
+
+static void do_kill(void *user, enum obi_life_event event)
+{
+	(void)event;
+	kill_now(user);
+}
+
+static void do_await_end(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	obi_instance_expect_end(&sup->instance);
+	arm(sup, sup->options->stop_timeout_ms);
+}
+
+void obi_shell_shutdown_refused(struct obi_supervisor *sup, const struct ob_error *err)
+{
+	if (obi_lifecycle_state(sup->machine.phase) == OB_STATE_STOPPING &&
+	    sup->instance.demand == OBI_DEMAND_ASKED) {
+		say_step(sup, "outboard-control.shutdown: %.150s", err->text);
+		obi_timer_stop(&sup->timer);
+		obi_machine_raise(&sup->machine, OBI_LIFE_STOP_TIMEOUT);
+	}
+}
+
+static void do_end_leftovers(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
 	obi_instance_end_holders(&sup->instance);
 }
 
+/* ---- The end of a process ---- */
+
+/* The reasons for an end that was demanded stay in front of it. */
 static void tell_exit(struct obi_supervisor *sup)
 {
 	const struct obi_exit *end = &sup->instance.exit;
 	int32_t pid = sup->instance.pid;
 	if (end->kind == OB_EXIT_CODE) {
-		obi_reports_cause(&sup->reports, "process %d exited with status %d", pid,
-				  end->value);
+		obi_reports_reason(&sup->reports, "process %d exited with status %d", pid,
+				   end->value);
 	} else if (end->kind == OB_EXIT_SIGNAL) {
-		obi_reports_cause(&sup->reports, "process %d was killed by signal %d", pid,
-				  end->value);
+		obi_reports_reason(&sup->reports, "process %d was killed by signal %d", pid,
+				   end->value);
 	} else {
-		obi_reports_cause(&sup->reports, "process %d exited; its status is not known", pid);
+		obi_reports_reason(&sup->reports, "process %d exited; its status is not known",
+				   pid);
 	}
 }
 
@@ -112,7 +219,7 @@ static void do_reap(void *user, enum obi_life_event event)
 	if (sup->requests.start != NULL) {
 		obi_reports_notef(&sup->reports, OB_EEXITED,
 				  "waiting for outboard process to be ready: %s",
-				  sup->reports.cause);
+				  sup->reports.reason);
 	}
 }
 
@@ -135,14 +242,16 @@ static void emit(struct obi_supervisor *sup, enum ob_event_type type, const char
 
 static void do_emit_exited(void *user, enum obi_life_event event)
 {
+	struct obi_supervisor *sup = user;
 	(void)event;
-	emit(user, OB_EVENT_EXITED, NULL);
+	emit(sup, OB_EVENT_EXITED, sup->reports.reason);
 }
 
 static void do_emit_restarting(void *user, enum obi_life_event event)
 {
+	struct obi_supervisor *sup = user;
 	(void)event;
-	emit(user, OB_EVENT_RESTARTING, NULL);
+	emit(sup, OB_EVENT_RESTARTING, sup->reports.reason);
 }
 
 static void do_probe(void *user, enum obi_life_event event)
@@ -150,13 +259,6 @@ static void do_probe(void *user, enum obi_life_event event)
 	struct obi_supervisor *sup = user;
 	(void)event;
 	obi_instance_probe(&sup->instance, sup->machine.phase != OBI_PHASE_WAIT_RECONNECT);
-}
-
-static void do_replace_lock(void *user, enum obi_life_event event)
-{
-	struct obi_supervisor *sup = user;
-	(void)event;
-	obi_instance_replace_lock(&sup->instance);
 }
 
 static void do_spawn(void *user, enum obi_life_event event)
@@ -192,18 +294,32 @@ static void do_arm_ready(void *user, enum obi_life_event event)
 	}
 }
 
-static void do_arm_stop(void *user, enum obi_life_event event)
-{
-	struct obi_supervisor *sup = user;
-	(void)event;
-	if (sup->options->stop_timeout_ms >= 0) {
-		obi_timer_set(sup->setup.loop, &sup->timer, sup->options->stop_timeout_ms);
-	}
-}
-
 static double dice(void)
 {
 	return (double)randombytes_random() / 4294967296.0;
+}
+
+/* Whether the exit was a success that the policy does not follow with a restart. */
+static bool is_done(const struct obi_supervisor *sup)
+{
+	const struct obi_instance *in = &sup->instance;
+	bool restarted = sup->options->restart.on == OB_RESTART_ON_EXIT &&
+			 sup->options->restart.max_restarts >= 0;
+	return !restarted && !in->was_ended && in->exit.kind == OB_EXIT_CODE && in->exit.value == 0;
+}
+
+static void tell_gave_up(struct obi_supervisor *sup)
+{
+	char last[200];
+	snprintf(last, sizeof last, "%.199s", sup->reports.reason);
+	if (sup->options->restart.on == OB_RESTART_NEVER) {
+		obi_reports_cause(&sup->reports, "not restarted (restart.on): %s", last);
+	} else if (sup->options->restart.max_restarts < 0) {
+		obi_reports_cause(&sup->reports, "not restarted (restart.max_restarts): %s", last);
+	} else {
+		obi_reports_cause(&sup->reports, "gave up after %u restarts; last: %s",
+				  sup->instance.state.restart.count, last);
+	}
 }
 
 static void do_arm_backoff(void *user, enum obi_life_event event)
@@ -211,14 +327,19 @@ static void do_arm_backoff(void *user, enum obi_life_event event)
 	struct obi_supervisor *sup = user;
 	int64_t delay_ms;
 	(void)event;
-	if (!obi_backoff_next(&sup->options->restart, &sup->instance.state.restart,
+	if (is_done(sup)) {
+		obi_machine_raise(&sup->machine, OBI_LIFE_DONE);
+		return;
+	}
+	if (sup->options->restart.on == OB_RESTART_NEVER ||
+	    !obi_backoff_next(&sup->options->restart, &sup->instance.state.restart,
 			      obi_clock_ms(CLOCK_BOOTTIME), dice(), &delay_ms)) {
-		obi_reports_cause(&sup->reports, "gave up after %u restarts",
-				  sup->instance.state.restart.count);
+		tell_gave_up(sup);
 		obi_machine_raise(&sup->machine, OBI_LIFE_GAVE_UP);
 		return;
 	}
 	obi_timer_set(sup->setup.loop, &sup->timer, delay_ms);
+	obi_reports_cause(&sup->reports, "%s", sup->reports.reason);
 	obi_reports_emit(&sup->reports, OB_EVENT_RESTARTING, delay_ms);
 }
 
@@ -245,21 +366,26 @@ static void do_release(void *user, enum obi_life_event event)
 
 static void do_emit_starting(void *user, enum obi_life_event event)
 {
+	struct obi_supervisor *sup = user;
 	(void)event;
-	emit(user, OB_EVENT_STARTING, "started");
+	sup->reports.reason[0] = '\0';
+	emit(sup, OB_EVENT_STARTING, "started");
 }
 
 static void do_emit_ready(void *user, enum obi_life_event event)
 {
+	struct obi_supervisor *sup = user;
 	(void)event;
-	emit(user, OB_EVENT_READY, "ready");
+	sup->reports.reason[0] = '\0';
+	emit(sup, OB_EVENT_READY, "ready");
 }
 
 static void do_emit_adopted(void *user, enum obi_life_event event)
 {
 	(void)event;
-	const struct obi_supervisor *sup = user;
-	emit(user, OB_EVENT_ADOPTED,
+	struct obi_supervisor *sup = user;
+	sup->reports.reason[0] = '\0';
+	emit(sup, OB_EVENT_ADOPTED,
 	     sup->instance.unlocked
 		 ? "taken over from an earlier parent; the child has closed descriptor 3, so "
 		   "processes that it leaves behind cannot be found"
@@ -268,14 +394,23 @@ static void do_emit_adopted(void *user, enum obi_life_event event)
 
 static void do_emit_detached(void *user, enum obi_life_event event)
 {
-	(void)event;
-	emit(user, OB_EVENT_DETACHED, "detached; the process keeps running");
+	struct obi_supervisor *sup = user;
+	emit(sup, OB_EVENT_DETACHED,
+	     event == OBI_LIFE_STUCK ? sup->reports.reason : "detached; the process keeps running");
 }
 
+/* After GAVE_UP the cause was set with it. */
 static void do_emit_failed(void *user, enum obi_life_event event)
 {
+	struct obi_supervisor *sup = user;
+	emit(sup, OB_EVENT_FAILED, event == OBI_LIFE_GAVE_UP ? NULL : sup->reports.reason);
+}
+
+static void do_emit_done(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
 	(void)event;
-	emit(user, OB_EVENT_FAILED, NULL);
+	emit(sup, OB_EVENT_DONE, sup->reports.reason);
 }
 
 static void do_emit_stopped(void *user, enum obi_life_event event)
@@ -306,6 +441,13 @@ static void do_start_fail(void *user, enum obi_life_event event)
 	finish_start(user, false);
 }
 
+static void do_stop_fail(void *user, enum obi_life_event event)
+{
+	struct obi_supervisor *sup = user;
+	(void)event;
+	obi_requests_finish_all(&sup->requests.stops, sup->end_error.code, &sup->end_error);
+}
+
 /* Stop, detach and close requests are kept in one list. */
 static void do_stop_done(void *user, enum obi_life_event event)
 {
@@ -319,20 +461,20 @@ obi_life_handler *const obi_shell_handlers[OBI_ACT_COUNT] = {
     [OBI_ACT_REFUSE] = do_refuse,
     [OBI_ACT_FORGIVE] = do_forgive,
     [OBI_ACT_DISARM] = do_disarm,
-    [OBI_ACT_SIGNAL_STOP] = do_signal_stop,
-    [OBI_ACT_KILL_GROUP] = do_kill_group,
-    [OBI_ACT_KILL_LEFTOVERS] = do_kill_leftovers,
+    [OBI_ACT_END_LEFTOVERS] = do_end_leftovers,
     [OBI_ACT_REAP] = do_reap,
     [OBI_ACT_LET_GO] = do_let_go,
     [OBI_ACT_EMIT_EXITED] = do_emit_exited,
     [OBI_ACT_EMIT_RESTARTING] = do_emit_restarting,
     [OBI_ACT_PROBE] = do_probe,
-    [OBI_ACT_REPLACE_LOCK] = do_replace_lock,
     [OBI_ACT_SPAWN] = do_spawn,
     [OBI_ACT_DROP_SPAWN] = do_drop_spawn,
     [OBI_ACT_ADOPT] = do_adopt,
+    [OBI_ACT_STOP] = do_stop,
+    [OBI_ACT_STOP_NEXT] = do_stop_next,
+    [OBI_ACT_KILL] = do_kill,
+    [OBI_ACT_AWAIT_END] = do_await_end,
     [OBI_ACT_ARM_READY] = do_arm_ready,
-    [OBI_ACT_ARM_STOP] = do_arm_stop,
     [OBI_ACT_ARM_BACKOFF] = do_arm_backoff,
     [OBI_ACT_CLEANUP] = do_cleanup,
     [OBI_ACT_SAVE] = do_save,
@@ -342,9 +484,11 @@ obi_life_handler *const obi_shell_handlers[OBI_ACT_COUNT] = {
     [OBI_ACT_EMIT_ADOPTED] = do_emit_adopted,
     [OBI_ACT_EMIT_DETACHED] = do_emit_detached,
     [OBI_ACT_EMIT_FAILED] = do_emit_failed,
+    [OBI_ACT_EMIT_DONE] = do_emit_done,
     [OBI_ACT_EMIT_STOPPED] = do_emit_stopped,
     [OBI_ACT_START_OK] = do_start_ok,
     [OBI_ACT_START_FAIL] = do_start_fail,
+    [OBI_ACT_STOP_FAIL] = do_stop_fail,
     [OBI_ACT_STOP_DONE] = do_stop_done,
     [OBI_ACT_CLOSE_DONE] = do_stop_done,
 };

@@ -19,9 +19,13 @@ struct obi_supervisor {
 	struct obi_task request_task;
 	struct obi_request *refused; /* the request of an event that is refused */
 	struct obi_reports reports;
+	struct ob_error end_error; /* why the child is not gone */
 	struct obi_instance instance;
 	struct obi_link_monitor link;
 };
+
+/* The child refuses to shut down: the step of the stop that asked it is over. */
+void obi_shell_shutdown_refused(struct obi_supervisor *sup, const struct ob_error *err);
 
 /* The user of each is a struct obi_supervisor. */
 extern obi_life_handler *const obi_shell_handlers[OBI_ACT_COUNT];

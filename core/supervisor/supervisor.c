@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/error.h"
 #include "supervisor/shell.h"
 
@@ -108,22 +109,27 @@ static bool is_given_more_time(struct obi_supervisor *sup)
 static void on_ready_timeout(struct obi_supervisor *sup)
 {
 	const char *name = sup->options->name, *link = sup->link.error;
+	char time[OBI_DURATION_SIZE];
+	obi_duration_text(sup->options->ready_timeout_ms, time, sizeof time);
 	obi_reports_notef(&sup->reports, OB_ETIMEDOUT,
 			  "timeout waiting for outboard process %s to be ready%s%s", name,
 			  link[0] != '\0' ? ": " : "", link);
-	obi_reports_cause(&sup->reports, "not ready in %lld ms",
-			  (long long)sup->options->ready_timeout_ms);
+	obi_reports_reason(&sup->reports, "not ready within %s (ready.timeout)%s%.100s", time,
+			   link[0] != '\0' ? "; last dial: " : "", link);
 	obi_machine_raise(&sup->machine, OBI_LIFE_READY_TIMEOUT);
 }
 
 static void on_adopt_timeout(struct obi_supervisor *sup)
 {
+	const char *link = sup->link.error;
+	char time[OBI_DURATION_SIZE];
+	obi_duration_text(sup->options->ready_timeout_ms, time, sizeof time);
 	obi_reports_notef(
 	    &sup->reports, OB_ETIMEDOUT,
 	    "RPC connection failed: timeout waiting for outboard process %s to be ready",
 	    sup->options->name);
-	obi_reports_cause(&sup->reports, "not adopted in %lld ms",
-			  (long long)sup->options->ready_timeout_ms);
+	obi_reports_reason(&sup->reports, "not adopted within %s (ready.timeout)%s%.100s", time,
+			   link[0] != '\0' ? "; last dial: " : "", link);
 	obi_machine_raise(&sup->machine, sup->instance.state.was_ready ? OBI_LIFE_ADOPT_FAILED
 								       : OBI_LIFE_READY_TIMEOUT);
 }
@@ -160,13 +166,27 @@ static void note_nobody(struct obi_supervisor *sup)
 	}
 }
 
+/* A failure to start is a reason of its own. All others add to what is known of the process. */
+static void note_failure(struct obi_supervisor *sup, enum obi_life_event event,
+			 const struct ob_error *err)
+{
+	obi_reports_note(&sup->reports, err);
+	if (event == OBI_LIFE_SPAWN_FAILED || event == OBI_LIFE_LOCK_FAILED) {
+		sup->reports.reason[0] = '\0';
+	}
+	if (event == OBI_LIFE_NOT_GONE || event == OBI_LIFE_STUCK) {
+		sup->end_error = *err;
+	}
+	obi_reports_reason(&sup->reports, "%s", err->text);
+	obi_reports_cause(&sup->reports, "%s", err->text);
+}
+
 static void on_happened(void *user, enum obi_life_event event, const struct ob_error *err)
 {
 	struct obi_supervisor *sup = user;
 	enum obi_phase phase = sup->machine.phase;
 	if (err != NULL) {
-		obi_reports_note(&sup->reports, err);
-		obi_reports_cause(&sup->reports, "%s", err->text);
+		note_failure(sup, event, err);
 	}
 	if (phase == OBI_PHASE_WAIT_RECONNECT &&
 	    (event == OBI_LIFE_LOCK_FREE || event == OBI_LIFE_LOCK_LEFTOVERS)) {
@@ -181,6 +201,18 @@ static void on_happened(void *user, enum obi_life_event event, const struct ob_e
 	bool waits = obi_lifecycle_is_starting(phase) || obi_lifecycle_is_adopting(phase);
 	if (waits || event != OBI_LIFE_READY_TIMEOUT) {
 		obi_machine_raise(&sup->machine, event);
+	}
+}
+
+/* A stop kills what is left, whatever the policy for other ends is. */
+static void on_remains(void *user, const char *text)
+{
+	struct obi_supervisor *sup = user;
+	enum obi_phase phase = sup->machine.phase;
+	obi_reports_cause(&sup->reports, "%s", text);
+	obi_reports_emit(&sup->reports, OB_EVENT_LINGERING, 0);
+	if (phase == OBI_PHASE_STOP_ASKED || phase == OBI_PHASE_STOP_CLOSE) {
+		obi_instance_end(&sup->instance);
 	}
 }
 
@@ -209,7 +241,7 @@ static void on_link(void *user, struct obi_connection *link)
 static void restart_if_wanted(struct obi_supervisor *sup, const char *why)
 {
 	if (sup->options->health_action == OB_HEALTH_RESTART && !sup->instance.lost) {
-		obi_reports_cause(&sup->reports, "%s", why);
+		obi_reports_reason(&sup->reports, "%s", why);
 		obi_machine_raise(&sup->machine, OBI_LIFE_UNWELL);
 	}
 }
@@ -245,12 +277,12 @@ static void on_version(void *user, uint64_t version)
 static void on_outdated(void *user, uint64_t version, bool was_good)
 {
 	struct obi_supervisor *sup = user;
-	obi_reports_cause(&sup->reports, "version %llu is older than the required %llu",
-			  (unsigned long long)version, (unsigned long long)sup->options->version);
+	obi_reports_reason(&sup->reports, "version %llu is older than the required %llu",
+			   (unsigned long long)version, (unsigned long long)sup->options->version);
 	if (!was_good && !sup->instance.state.adopted) {
 		obi_reports_notef(&sup->reports, OB_EEXITED,
 				  "waiting for outboard process to be ready: %s",
-				  sup->reports.cause);
+				  sup->reports.reason);
 		obi_machine_raise(&sup->machine, OBI_LIFE_UNWELL);
 	} else {
 		obi_machine_raise(&sup->machine, OBI_LIFE_VERSION_OLD);
@@ -276,10 +308,15 @@ static void on_refused(void *user, const struct ob_error *err)
 	bool matters = adopting || (starting && err->code == OB_EPERM);
 	if (matters && sup->options->ready != OB_READY_NONE) {
 		obi_reports_notef(&sup->reports, err->code, "RPC connection failed: %s", err->text);
-		obi_reports_cause(&sup->reports, "%s", err->text);
+		obi_reports_reason(&sup->reports, "%s", err->text);
 		obi_machine_raise(&sup->machine,
 				  adopting ? OBI_LIFE_ADOPT_FAILED : OBI_LIFE_READY_TIMEOUT);
 	}
+}
+
+static void on_shutdown_refused(void *user, const struct ob_error *err)
+{
+	obi_shell_shutdown_refused(user, err);
 }
 
 static void on_part_changed(void *user)
@@ -311,7 +348,7 @@ static void init_instance(struct obi_supervisor *sup)
 	    .listen_transport = s->listen_transport,
 	    .log = s->events.log,
 	    .log_user = s->events.user,
-	    .events = {on_happened, on_reachable, on_token, on_part_changed, sup},
+	    .events = {on_happened, on_reachable, on_token, on_remains, on_part_changed, sup},
 	};
 	obi_instance_init(&sup->instance, &setup);
 }
@@ -326,7 +363,7 @@ static void init_link(struct obi_supervisor *sup)
 	    .connection = s->link,
 	    .local = s->local,
 	    .events = {on_link, on_good, on_unwell, on_version, on_outdated, on_question_failed,
-		       on_refused, on_part_changed, sup},
+		       on_refused, on_shutdown_refused, on_part_changed, sup},
 	};
 	obi_link_monitor_init(&sup->link, &setup);
 }
@@ -386,8 +423,7 @@ void obi_supervisor_free(struct obi_supervisor *sup)
 
 void obi_supervisor_kill(struct obi_supervisor *sup)
 {
-	if (obi_lifecycle_has_process(sup->machine.phase) &&
-	    obi_instance_end_now(&sup->instance, KILL_WAIT_MS)) {
+	if (sup->instance.watched && obi_instance_end_now(&sup->instance, KILL_WAIT_MS)) {
 		obi_shell_handlers[OBI_ACT_REAP](sup, OBI_LIFE_EXITED);
 		obi_shell_handlers[OBI_ACT_CLEANUP](sup, OBI_LIFE_EXITED);
 		obi_shell_handlers[OBI_ACT_SAVE](sup, OBI_LIFE_EXITED);
@@ -397,10 +433,10 @@ void obi_supervisor_kill(struct obi_supervisor *sup)
 void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret)
 {
 	const struct obi_instance *in = &sup->instance;
-	bool running = obi_lifecycle_has_process(sup->machine.phase);
+	bool running = obi_lifecycle_has_process(sup->machine.phase) && in->watched;
 	memset(ret, 0, sizeof *ret);
 	ret->size = sizeof *ret;
-	ret->state = obi_lifecycle_state(sup->machine.phase);
+	ret->state = in->lingering ? OB_STATE_LINGERING : obi_lifecycle_state(sup->machine.phase);
 	ret->link = obi_link_monitor_state(&sup->link);
 	ret->pid = running ? in->pid : 0;
 	ret->uptime_ms = running ? obi_clock_ms(CLOCK_BOOTTIME) - in->state.started_boot_ms : -1;

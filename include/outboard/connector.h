@@ -14,15 +14,23 @@ extern "C" {
 
 /* ---- Options ---- */
 
-/* Automatic restart after every exit that was not requested, also with status 0. */
+/* After which exits that were not requested a child is started again. */
+enum ob_restart_on {
+	OB_RESTART_ON_EXIT = 0, /* after every one, also with status 0 */
+	OB_RESTART_ON_FAILURE,	/* not after status 0: the child is done then */
+	OB_RESTART_NEVER
+};
+
 struct ob_restart_policy {
-	/* Give up after this many restarts within the window. 0: never give up; -1: no restart. */
+	/* Give up after this many restarts within the window. 0: never give up; -1: no restart,
+	 * as with OB_RESTART_NEVER. */
 	int32_t max_restarts;
 	int64_t backoff_base_ms; /* first delay, doubled with each restart; default 2 s */
 	int64_t backoff_max_ms;	 /* longest delay; default 60 s */
 	/* A restart that comes later than this after the last one starts the count anew. */
 	int64_t reset_window_ms; /* default 5 min */
 	double jitter; /* 0 to 1: shorten each delay by a random part of this share; default 0 */
+	uint32_t on;   /* enum ob_restart_on */
 };
 
 /* The policy with all defaults filled in. */
@@ -45,6 +53,21 @@ enum ob_health_action {
 	OB_HEALTH_RESTART    /* also end the child, and apply the restart policy */
 };
 
+/*
+ * What to do with processes of a child that live on after the process that was started has ended,
+ * such as a container whose runner was killed. They are found by the descriptor 3 that they
+ * inherited, or by a mapping of its file. While one lives the child is `lingering`, and no other
+ * one is started.
+ */
+enum ob_leftover {
+	/* Kill those that are the child's beyond doubt: descendants of this process, in the session
+	 * of the child, with its own user, or with its OUTBOARD_CONFIG in their environment. Others
+	 * are named and left alone; after stop_timeout_ms they do not count any more. */
+	OB_LEFTOVER_KILL = 0,
+	OB_LEFTOVER_WAIT, /* wait until they end; a stop kills them */
+	OB_LEFTOVER_FAIL  /* the child is `failed`; a start fails while they live */
+};
+
 /* A resource limit, as in setrlimit(2). */
 struct ob_rlimit {
 	const char *name; /* the name after RLIMIT_ in lower case: "nofile", "core", "as", ... */
@@ -62,7 +85,10 @@ enum ob_event_type {
 	OB_EVENT_FAILED,       /* there will be no other start */
 	OB_EVENT_ADOPTED,      /* a child of an earlier parent was adopted */
 	OB_EVENT_DETACHED,
-	OB_EVENT_STOPPED
+	OB_EVENT_STOPPED,
+	OB_EVENT_STOPPING,  /* one step of a stop was taken; cause says which */
+	OB_EVENT_LINGERING, /* the process is dead, but not all is gone; cause says what is left */
+	OB_EVENT_DONE	    /* the child ended with status 0, and is not restarted */
 };
 
 enum ob_exit_kind { OB_EXIT_UNKNOWN = 0, OB_EXIT_CODE, OB_EXIT_SIGNAL };
@@ -79,6 +105,7 @@ struct ob_event {
 	const char *cause; /* one line for a person; never NULL */
 	uint32_t restarts; /* within the window */
 	int64_t delay_ms;  /* of RESTARTING */
+	bool expected;	   /* of EXITED: the child was being ended */
 };
 
 /* The name of an event, such as "ready" or "exited". Any thread. */
@@ -113,8 +140,22 @@ struct ob_connector_options {
 	uint32_t ready;		  /* enum ob_ready_mode */
 	int64_t ready_timeout_ms; /* default 60 s */
 	struct ob_restart_policy restart;
-	int stop_signal;	    /* default SIGINT */
-	int64_t stop_timeout_ms;    /* from stop_signal to SIGKILL; default 10 s */
+	int stop_signal;	 /* default SIGINT */
+	int64_t stop_timeout_ms; /* from stop_signal to SIGKILL; default 10 s */
+	/* Before the signal, call outboard-control.shutdown and wait so long for the child's end.
+	 * 0: no call. Left out while there is no connection. */
+	int64_t stop_rpc_ms;
+	/*
+	 * A command, ended by NULL, that removes what the child may have left outside of its
+	 * processes, such as {"/usr/bin/runc", "delete", "--force", "name", NULL}. It runs when the
+	 * process is dead, after a stop and before every restart, with the environment of the child
+	 * but without its token and its lock, as the user of this process. Its output becomes log
+	 * records with stream 3. Until it has succeeded the child is not stopped, and is not
+	 * started again; if it fails, the child is `failed`. A start tries it again. NULL: none.
+	 */
+	const char *const *cleanup;
+	int64_t cleanup_timeout_ms; /* from its start to SIGKILL; default 30 s, -1: none */
+	uint32_t leftover;	    /* enum ob_leftover */
 	int64_t health_interval_ms; /* between heartbeats; default 10 s, -1: none */
 	/* After this many unanswered heartbeats in a row it is unresponsive; default 2. */
 	uint32_t health_misses;
@@ -225,8 +266,15 @@ OB_API int ob_connector_start_async(ob_connector *connector, ob_done_fn *done, v
 				    struct ob_error *reterr);
 
 /*
- * Stop the child: stop_signal, then after stop_timeout_ms SIGKILL to its process group. Succeeds if
- * it is not running. If the call times out or is cancelled, SIGKILL is sent at once.
+ * Stop the child, in steps as far as they are needed: the call of stop_rpc_ms, stop_signal, after
+ * stop_timeout_ms SIGKILL to its process and its process group, then to what it left behind
+ * (leftover), and the cleanup command. Succeeds when all is gone, or if nothing runs. If the call
+ * times out or is cancelled, SIGKILL is sent at once.
+ *
+ *   OB_EPERM     the process cannot be signalled
+ *   OB_ETIMEDOUT it does not end though it was killed
+ *   OB_EBUSY     what it left behind still runs (OB_LEFTOVER_FAIL)
+ *   OB_EEXITED   the cleanup command failed
  */
 OB_API int ob_connector_stop(ob_connector *connector, int64_t timeout_ms, ob_cancel *cancel,
 			     struct ob_error *reterr);
@@ -282,7 +330,7 @@ OB_API int32_t ob_connector_pid(const ob_connector *connector);
 
 enum ob_state {
 	OB_STATE_IDLE = 0, /* never started */
-	OB_STATE_WAITING,  /* for what an earlier child left running to end */
+	OB_STATE_WAITING,  /* finding out whether a child runs already */
 	OB_STATE_STARTING,
 	OB_STATE_ADOPTING,
 	OB_STATE_READY,
@@ -290,7 +338,9 @@ enum ob_state {
 	OB_STATE_STOPPED,
 	OB_STATE_BACKOFF, /* the next start follows after a delay */
 	OB_STATE_FAILED,  /* not restarted any more */
-	OB_STATE_DETACHED
+	OB_STATE_DETACHED,
+	OB_STATE_LINGERING, /* the process is dead, but not all that it left is gone */
+	OB_STATE_DONE	    /* ended with status 0, and the restart policy wants no more */
 };
 
 /* The connection to the child. */

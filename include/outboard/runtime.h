@@ -127,6 +127,13 @@ OB_API void ob_runtime_free(ob_runtime *runtime);
  */
 OB_API int ob_runtime_run(ob_runtime *runtime, int64_t timeout_ms);
 
+/*
+ * Whether this runtime itself reaps the process: a cleanup command of a child, or a child that was
+ * let go. For a program that reaps all its dead children, because it is a subreaper say: it must
+ * leave these alone, and those whose pid is ob_connector_pid(). On the thread of the loop.
+ */
+OB_API bool ob_runtime_owns_process(const ob_runtime *runtime, int32_t pid);
+
 /* Make ob_runtime_run() return OB_OK. Any thread; safe in a signal handler. */
 OB_API void ob_runtime_stop(ob_runtime *runtime);
 

@@ -39,8 +39,20 @@ class Orphans(Case):
         left.wait()
         self.assertEqual(run.end(), OK)
 
-    def test_fault_15_a_grandchild_outside_the_group_ends_with_the_supervisor(self):
+    def test_fault_93_a_grandchild_outside_the_group_ends_with_the_child(self):
+        """It holds the lock of the child, and the child is stopped only when nothing of it is left."""
         self.write({"a": leaving(f"setsid sh -c 'sleep 1000 & echo $! >{self.dir}/left'")})
+        run = self.run_it()
+        run.event("a", "ready")
+        left = self.watch(self.pid_in("left"))
+        self.expect(outboard("stop", "--config", self.config), OK, "a: stopped\n")
+        left.wait()
+        self.assertIn("sleep (pid ", run.event("a", "lingering")["cause"])
+        self.assertEqual(run.end(), OK)
+
+    def test_fault_15_a_grandchild_outside_the_group_ends_with_the_supervisor(self):
+        """One that has closed the lock as well: nobody knows whose it was."""
+        self.write({"a": leaving(f"setsid sh -c 'sleep 1000 3>&- & echo $! >{self.dir}/left'")})
         run = self.run_it()
         run.event("a", "ready")
         left = self.watch(self.pid_in("left"))

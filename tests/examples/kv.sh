@@ -58,7 +58,7 @@ expect "replies to the second parent" "$(grep -E '^(reply|error|changed)' <<<"$s
 	END
 )"
 expect "events of the second parent" "$(grep -oE '^event [a-z]+' <<<"$second")" "$(
-	printf 'event adopted\nevent exited\nevent stopped'
+	printf 'event adopted\nevent stopping\nevent exited\nevent stopped'
 )"
 expect "the log, through both parents" "$(grep -hE '^log' <<<"$first$second" | sort -u)" "$(
 	printf 'log bye\nlog delete\nlog set'

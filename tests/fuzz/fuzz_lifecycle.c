@@ -13,7 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct world {
 	enum obi_phase phase;
-	bool process; /* its pidfd is open */
+	bool process;  /* it lives, or something that it left is dealt with */
+	bool dead;     /* of these two the second */
+	bool clearing; /* what an earlier start left is dealt with */
 	bool asked_probe;
 	bool asked_spawn;
 	bool asked_backoff; /* ARM_BACKOFF was said; the policy may give up */
@@ -41,10 +43,7 @@ struct world {
  * process. */
 static bool can_happen(const struct world *w, enum obi_life_event event)
 {
-	bool waiting = obi_lifecycle_state(w->phase) == OB_STATE_WAITING;
-	bool clearing = waiting && !w->asked_probe;
-	bool lock_event = event >= OBI_LIFE_LOCK_FREE && event <= OBI_LIFE_LOCK_FAILED;
-	if (w->asked_backoff && event == OBI_LIFE_GAVE_UP) {
+	if (w->asked_backoff && (event == OBI_LIFE_GAVE_UP || event == OBI_LIFE_DONE)) {
 		return true;
 	}
 	switch (event) {
@@ -52,20 +51,33 @@ static bool can_happen(const struct world *w, enum obi_life_event event)
 		return w->timer && (obi_lifecycle_state(w->phase) == OB_STATE_STARTING ||
 				    obi_lifecycle_state(w->phase) == OB_STATE_ADOPTING);
 	case OBI_LIFE_STOP_TIMEOUT:
-		return w->timer && (obi_lifecycle_state(w->phase) == OB_STATE_STOPPING || clearing);
+		return w->timer && obi_lifecycle_state(w->phase) == OB_STATE_STOPPING;
 	case OBI_LIFE_BACKOFF_OVER:
 		return w->timer && w->phase == OBI_PHASE_BACKOFF;
 	case OBI_LIFE_EXITED:
-		return w->process;
+		return w->process && !w->dead;
+	case OBI_LIFE_GONE:
+		return w->process && w->dead;
+	case OBI_LIFE_NOT_GONE:
+		return (w->process && w->dead) || w->clearing;
+	case OBI_LIFE_STUCK:
+		return w->process && !w->dead && obi_lifecycle_state(w->phase) == OB_STATE_STOPPING;
+	case OBI_LIFE_LOCK_FREE:
+	case OBI_LIFE_LOCK_LIVE:
+		return w->asked_probe || w->clearing;
+	case OBI_LIFE_LOCK_LEFTOVERS:
+	case OBI_LIFE_LOCK_FAILED:
+		return w->asked_probe;
 	case OBI_LIFE_CLOSE:
 		return !w->close_open && !w->freed;
 	case OBI_LIFE_SPAWNED:
 	case OBI_LIFE_SPAWN_FAILED:
 		return w->asked_spawn;
 	case OBI_LIFE_GAVE_UP:
+	case OBI_LIFE_DONE:
 		return false;
 	default:
-		return lock_event ? waiting : true;
+		return true;
 	}
 }
 
@@ -82,6 +94,8 @@ static void before(struct world *w, enum obi_life_event event)
 	w->asked_spawn =
 	    w->asked_spawn && event != OBI_LIFE_SPAWNED && event != OBI_LIFE_SPAWN_FAILED;
 	w->asked_backoff = false;
+	w->clearing = w->clearing && event != OBI_LIFE_LOCK_FREE && event != OBI_LIFE_LOCK_LIVE &&
+		      event != OBI_LIFE_NOT_GONE;
 	if (event == OBI_LIFE_SPAWNED || event == OBI_LIFE_LOCK_LIVE) {
 		CHECK(!w->process);
 		w->process = true;
@@ -91,17 +105,21 @@ static void before(struct world *w, enum obi_life_event event)
 
 static void touch_process(struct world *w, uint64_t actions, enum obi_life_event event)
 {
-	if (actions & (OBI_DO(SIGNAL_STOP) | OBI_DO(KILL_GROUP))) {
+	if (actions & (OBI_DO(STOP) | OBI_DO(STOP_NEXT) | OBI_DO(AWAIT_END))) {
 		CHECK(w->process);
 	}
-	if (actions & OBI_DO(REAP)) {
-		CHECK(w->process && event == OBI_LIFE_EXITED);
-		w->process = false;
+	if (actions & OBI_DO(KILL)) {
+		CHECK(w->process || w->clearing);
+	}
+	CHECK(((actions & OBI_DO(REAP)) != 0) == (event == OBI_LIFE_EXITED));
+	w->dead = w->dead || event == OBI_LIFE_EXITED;
+	if (w->process && (event == OBI_LIFE_GONE || event == OBI_LIFE_NOT_GONE)) {
+		w->process = w->dead = false;
 		w->ended++;
 	}
 	if (actions & OBI_DO(LET_GO)) {
 		CHECK(w->process);
-		w->process = false;
+		w->process = w->dead = false;
 		w->let_go++;
 	}
 	CHECK(w->process == obi_lifecycle_has_process(w->phase));
@@ -116,13 +134,15 @@ static void touch_files(struct world *w, uint64_t actions, enum obi_life_event e
 	if (event == OBI_LIFE_LOCK_FAILED) {
 		w->lock = false;
 	}
-	if (actions & (OBI_DO(SPAWN) | OBI_DO(REPLACE_LOCK) | OBI_DO(ADOPT))) {
+	w->clearing = w->clearing || (actions & OBI_DO(END_LEFTOVERS)) != 0;
+	if (actions & (OBI_DO(SPAWN) | OBI_DO(ADOPT))) {
+		CHECK(!w->clearing);
 		CHECK(w->lock && (w->process == ((actions & OBI_DO(ADOPT)) != 0)));
 		w->asked_spawn = w->asked_spawn || (actions & OBI_DO(SPAWN)) != 0;
 	}
 	if (actions & OBI_DO(RELEASE)) {
-		CHECK(!w->asked_spawn); /* its process would be forgotten */
-		w->asked_probe = false; /* its answer is ignored */
+		CHECK(!w->asked_spawn);		      /* its process would be forgotten */
+		w->asked_probe = w->clearing = false; /* their answers are ignored */
 		w->lock = false;
 	}
 	CHECK(!w->process || w->lock);
@@ -130,10 +150,13 @@ static void touch_files(struct world *w, uint64_t actions, enum obi_life_event e
 
 static void touch_timer(struct world *w, uint64_t actions)
 {
+	uint64_t arms_stop = w->process && !w->dead ? OBI_DO(STOP) | OBI_DO(STOP_NEXT) |
+							  OBI_DO(KILL) | OBI_DO(AWAIT_END)
+						    : 0;
 	if (actions & OBI_DO(DISARM)) {
 		w->timer = false;
 	}
-	if (actions & (OBI_DO(ARM_READY) | OBI_DO(ARM_STOP) | OBI_DO(ARM_BACKOFF))) {
+	if (actions & (OBI_DO(ARM_READY) | OBI_DO(ARM_BACKOFF) | arms_stop)) {
 		w->timer = true;
 	}
 	w->asked_backoff = (actions & OBI_DO(ARM_BACKOFF)) != 0;
@@ -146,7 +169,7 @@ static void finish(struct world *w, uint64_t actions, enum obi_life_event event)
 	CHECK(starts <= w->starts_open);
 	w->starts_open -= starts;
 	CHECK(w->starts_open == (int)obi_lifecycle_start_open(w->phase));
-	if (actions & OBI_DO(STOP_DONE)) {
+	if (actions & (OBI_DO(STOP_DONE) | OBI_DO(STOP_FAIL))) {
 		CHECK(!w->process);
 		w->stops_open = 0;
 	}
@@ -156,7 +179,8 @@ static void finish(struct world *w, uint64_t actions, enum obi_life_event event)
 		      w->stops_open == 0);
 		w->freed = true;
 	}
-	bool stopping = w->phase >= OBI_PHASE_DROP_ASKED && w->phase <= OBI_PHASE_STOP_CLOSE;
+	bool stopping = (w->phase >= OBI_PHASE_DROP_ASKED && w->phase <= OBI_PHASE_STOP_CLOSE) ||
+			w->phase == OBI_PHASE_CLEAR_STOP || w->phase == OBI_PHASE_CLEAR_CLOSE;
 	CHECK(w->stops_open == 0 || stopping);
 }
 
@@ -188,8 +212,10 @@ static void close_at_last(struct world *w)
 			feed(w, OBI_LIFE_SPAWNED);
 		} else if (!w->close_open) {
 			feed(w, OBI_LIFE_CLOSE);
+		} else if (w->clearing) {
+			feed(w, OBI_LIFE_LOCK_FREE);
 		} else {
-			feed(w, OBI_LIFE_EXITED);
+			feed(w, w->dead ? OBI_LIFE_GONE : OBI_LIFE_EXITED);
 		}
 	}
 }

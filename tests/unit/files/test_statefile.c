@@ -17,17 +17,20 @@
 #include <cmocka.h>
 
 #define BOOT "01234567-89ab-cdef-0123-456789abcdef"
-#define SAMPLE                                                                                  \
-	"{\"state\":\"ready\",\"desired\":\"running\",\"record\":\"" BOOT                       \
-	":4711:99:7\",\"instance\":\"feed\","                                                   \
-	"\"token\":\"0123\",\"listen\":\"unix:///d/rpc.sock\",\"codec\":\"msgpack\","           \
-	"\"auth\":\"peercred,token\",\"transport\":\"unix\",\"allow_plaintext\":true,"          \
-	"\"uid\":65533,\"gid\":65532,\"lock\":\"fe:01:77\",\"made_device\":5,"                  \
-	"\"made_inode\":18446744073709551615,"                                                  \
-	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615," \
-	"\"restart_boot\":\"" BOOT "\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"  \
-	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"           \
-	"\"address\":\"unix:///d/rpc.sock\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"   \
+#define SAMPLE                                                                                   \
+	"{\"state\":\"ready\",\"desired\":\"running\",\"record\":\"" BOOT                        \
+	":4711:99:7\",\"instance\":\"feed\","                                                    \
+	"\"token\":\"0123\",\"listen\":\"unix:///d/rpc.sock\",\"codec\":\"msgpack\","            \
+	"\"auth\":\"peercred,token\",\"transport\":\"unix\",\"allow_plaintext\":true,"           \
+	"\"uid\":65533,\"gid\":65532,\"lock\":\"fe:01:77\","                                     \
+	"\"cleanup\":[\"/bin/rm\",\"-r\",\"a b\"],\"cleanup_timeout_ms\":7000,"                  \
+	"\"cleanup_pending\":true,\"cleanup_record\":\"" BOOT ":12:3:4\",\"leftover\":\"wait\"," \
+	"\"made_device\":5,"                                                                     \
+	"\"made_inode\":18446744073709551615,"                                                   \
+	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615,"  \
+	"\"restart_boot\":\"" BOOT "\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"   \
+	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"            \
+	"\"address\":\"unix:///d/rpc.sock\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"    \
 	"\"last_error\":\"a \\\"b\\\"\"}"
 
 static struct obi_statefile sample(void)
@@ -46,6 +49,11 @@ static struct obi_statefile sample(void)
 	    .uid = 65533,
 	    .gid = 65532,
 	    .lock = {"fe:01:77"},
+	    .cleanup = {.argv = "/bin/rm\0-r\0a b\0",
+			.timeout_ms = 7000,
+			.pending = true,
+			.record = BOOT ":12:3:4"},
+	    .leftover = OB_LEFTOVER_WAIT,
 	    .made = {5, UINT64_MAX},
 	    .restart = {.count = 3, .last_ms = 12345, .total = UINT64_MAX},
 	    .restart_boot = BOOT,

@@ -41,6 +41,7 @@ struct place_double {
 	bool has_config;
 	int32_t next_pid;
 	bool running; /* a process of this place lives */
+	bool linger;  /* a process that exits leaves something: the test says when it is gone */
 	int freed;
 };
 
@@ -144,11 +145,21 @@ static inline void double_add(struct place_double *d, enum double_op op, uint64_
 
 /* ---- Events ---- */
 
+/* Nothing is left, or (err) it is and nothing is done about it. */
+static inline void double_gone(struct place_double *d, const struct ob_error *err)
+{
+	struct obi_place_facts facts = {.alive = false};
+	d->place.events->gone(d->place.user, err == NULL ? &facts : NULL, err);
+}
+
 static inline void double_exit(struct place_double *d, enum ob_exit_kind kind, int value)
 {
 	struct obi_exit how = {kind, value};
 	d->running = false;
 	d->place.events->exited(d->place.user, &how);
+	if (!d->linger) {
+		double_gone(d, NULL);
+	}
 }
 
 static inline void double_config(struct place_double *d)
@@ -186,7 +197,8 @@ static inline void double_op_prepare(struct obi_place *place, uint64_t op, struc
 				     uint32_t flags)
 {
 	struct place_double *d = double_of(place);
-	double_note(d, (flags & OBI_PLACE_REPLACE_LOCK) != 0 ? "prepare-anew " : "prepare ");
+	(void)flags;
+	double_note(d, "prepare ");
 	ob_config_clear(&d->config);
 	d->config.ready = false;
 	d->has_config = true;

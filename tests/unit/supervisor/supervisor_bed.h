@@ -35,6 +35,7 @@ struct supervisor_bed {
 	char logs[1024];    /* "message|" for each record */
 	uint64_t discarded; /* of the last record that was cut */
 	int dials_made;
+	void (*on_event)(void *user, const struct ob_event *event); /* NULL: bed_on_event */
 };
 
 static struct supervisor_bed bed;
@@ -156,7 +157,8 @@ static inline void bed_make(void)
 	    .options = &bed.options,
 	    .config_hash = "hash",
 	    .link = {.loop = bed.loop, .transport = &bed_transport},
-	    .events = {bed_on_event, bed_on_log, bed_on_link, bed_on_token, bed_on_changed, NULL},
+	    .events = {bed.on_event != NULL ? bed.on_event : bed_on_event, bed_on_log, bed_on_link,
+		       bed_on_token, bed_on_changed, NULL},
 	};
 	assert_int_equal(obi_supervisor_new(&setup, &bed.sup, NULL), OB_OK);
 }

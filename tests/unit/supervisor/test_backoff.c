@@ -172,7 +172,7 @@ static void policy_out_of_range_is_refused_by_name(void **unused)
 		assert_string_equal(obi_backoff_check(&bad[i].policy, &reason), bad[i].option);
 		assert_string_equal(reason, bad[i].reason);
 	}
-	const struct ob_restart_policy good = {-1, -1, -1, -1, 1};
+	const struct ob_restart_policy good = {-1, -1, -1, -1, 1, 0};
 	assert_null(obi_backoff_check(&good, &reason));
 }
 

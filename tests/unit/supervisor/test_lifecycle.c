@@ -23,18 +23,25 @@ static bool start_open(int phase)
 	return obi_lifecycle_start_open((enum obi_phase)phase);
 }
 
+static bool clearing(int phase)
+{
+	return phase >= OBI_PHASE_CLEAR_START && phase <= OBI_PHASE_CLEAR_CLOSE;
+}
+
 static bool is_start(int event)
 {
 	return event <= OBI_LIFE_START_OR_RECONNECT;
 }
 
-/* A process appears with SPAWNED or LOCK_LIVE, and ends with REAP or LET_GO. */
+/* A process appears with SPAWNED or LOCK_LIVE, is dead with EXITED, and ends with GONE, NOT_GONE or
+ * LET_GO. */
 static void a_process_appears_and_ends_by_its_events_only(void **unused)
 {
 	(void)unused;
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
+		bool gone = event == OBI_LIFE_GONE || event == OBI_LIFE_NOT_GONE;
 		if (!process(phase) && process(step.next)) {
 			assert_true(event == OBI_LIFE_SPAWNED || event == OBI_LIFE_LOCK_LIVE);
 		}
@@ -42,17 +49,20 @@ static void a_process_appears_and_ends_by_its_events_only(void **unused)
 		bool found_and_left = event == OBI_LIFE_LOCK_LIVE && !process(step.next) &&
 				      !(step.actions & OBI_DO(NEVER));
 		assert_int_equal((step.actions & OBI_DO(REAP)) != 0,
-				 lost && event == OBI_LIFE_EXITED);
+				 process(phase) && event == OBI_LIFE_EXITED &&
+				     !(step.actions & OBI_DO(NEVER)));
 		assert_int_equal((step.actions & OBI_DO(LET_GO)) != 0,
-				 found_and_left || (lost && event != OBI_LIFE_EXITED));
+				 found_and_left || (lost && !gone));
 		assert_int_equal((step.actions & OBI_DO(EMIT_EXITED)) != 0,
 				 (step.actions & OBI_DO(REAP)) != 0);
-		if (event == OBI_LIFE_EXITED && process(phase)) {
-			assert_false(process(step.next));
+		if (event == OBI_LIFE_EXITED) {
+			assert_int_equal(process(phase), process(step.next));
 		}
-		if (step.actions & (OBI_DO(SIGNAL_STOP) | OBI_DO(KILL_GROUP))) {
-			assert_true(process(phase) || event == OBI_LIFE_SPAWNED);
+		if (step.actions & (OBI_DO(STOP) | OBI_DO(STOP_NEXT) | OBI_DO(AWAIT_END))) {
 			assert_true(process(step.next));
+		}
+		if (step.actions & OBI_DO(KILL)) {
+			assert_true(process(phase) || clearing(phase));
 		}
 	}
 }
@@ -66,15 +76,9 @@ static void nothing_is_spawned_beside_a_process(void **unused)
 		struct obi_step step = step_of(phase, event);
 		if (step.actions & OBI_DO(SPAWN)) {
 			assert_false(process(phase));
-			assert_true(event == OBI_LIFE_LOCK_FREE ||
-				    (step.actions & OBI_DO(REPLACE_LOCK)));
+			assert_int_equal(event, OBI_LIFE_LOCK_FREE);
 			assert_true(step.next == OBI_PHASE_SPAWN_FIRST ||
 				    step.next == OBI_PHASE_SPAWN_AGAIN);
-		}
-		if (step.actions & OBI_DO(REPLACE_LOCK)) {
-			assert_int_equal(obi_lifecycle_state((enum obi_phase)phase),
-					 OB_STATE_WAITING);
-			assert_int_equal(event, OBI_LIFE_STOP_TIMEOUT);
 		}
 	}
 }
@@ -108,20 +112,34 @@ static bool dropping(int phase)
 
 static bool stop_open(int phase)
 {
-	return phase == OBI_PHASE_STOP_ASKED || phase == OBI_PHASE_STOP_CLOSE || dropping(phase);
+	return phase == OBI_PHASE_STOP_ASKED || phase == OBI_PHASE_STOP_CLOSE || dropping(phase) ||
+	       phase == OBI_PHASE_CLEAR_STOP || phase == OBI_PHASE_CLEAR_CLOSE;
 }
 
-/* Faults 1 and 3: a stop that does nothing, a stop that is forgotten. */
-static void stop_is_done_at_once_or_when_the_process_is_dead(void **unused)
+/* The events with which a stop that is under way can end. */
+static bool ends_a_stop(int phase, int event)
+{
+	if (dropping(phase)) {
+		return event == OBI_LIFE_SPAWN_FAILED;
+	}
+	return event == OBI_LIFE_NOT_GONE ||
+	       (clearing(phase) ? event == OBI_LIFE_LOCK_FREE
+				: event == OBI_LIFE_GONE || event == OBI_LIFE_STUCK);
+}
+
+/* Faults 1 and 3: a stop that does nothing, a stop that is forgotten. It succeeds when nothing is
+ * left, and fails when that cannot be had. */
+static void stop_is_done_at_once_or_when_nothing_is_left(void **unused)
 {
 	(void)unused;
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
 		if (stop_open(phase) && !stop_open(step.next)) {
-			assert_int_equal(event,
-					 dropping(phase) ? OBI_LIFE_SPAWN_FAILED : OBI_LIFE_EXITED);
-			assert_true(step.actions & OBI_DO(STOP_DONE));
+			bool failed = event == OBI_LIFE_NOT_GONE || event == OBI_LIFE_STUCK;
+			assert_true(ends_a_stop(phase, event));
+			assert_true(step.actions &
+				    (failed ? OBI_DO(STOP_FAIL) : OBI_DO(STOP_DONE)));
 		}
 		if (event == OBI_LIFE_STOP && !(step.actions & OBI_DO(NEVER))) {
 			assert_true(stop_open(step.next) || (step.actions & OBI_DO(STOP_DONE)));
@@ -130,7 +148,7 @@ static void stop_is_done_at_once_or_when_the_process_is_dead(void **unused)
 		if (event == OBI_LIFE_DETACH && !(step.actions & OBI_DO(NEVER))) {
 			assert_true(stop_open(step.next) || (step.actions & OBI_DO(STOP_DONE)));
 		}
-		if (step.actions & OBI_DO(STOP_DONE)) {
+		if (step.actions & (OBI_DO(STOP_DONE) | OBI_DO(STOP_FAIL))) {
 			assert_false(process(step.next));
 		}
 	}
@@ -139,7 +157,7 @@ static void stop_is_done_at_once_or_when_the_process_is_dead(void **unused)
 static bool resting(int phase)
 {
 	return phase == OBI_PHASE_IDLE || phase == OBI_PHASE_STOPPED || phase == OBI_PHASE_FAILED ||
-	       phase == OBI_PHASE_DETACHED || phase == OBI_PHASE_CLOSED;
+	       phase == OBI_PHASE_DONE || phase == OBI_PHASE_DETACHED || phase == OBI_PHASE_CLOSED;
 }
 
 static bool spawning(int phase)
@@ -151,13 +169,15 @@ static void close_ends_in_closed_from_everywhere(void **unused)
 {
 	(void)unused;
 	for (int phase = 0; phase < OBI_PHASE_CLOSED; phase++) {
-		if (phase == OBI_PHASE_DROP_CLOSE || phase == OBI_PHASE_STOP_CLOSE) {
+		if (phase == OBI_PHASE_DROP_CLOSE || phase == OBI_PHASE_STOP_CLOSE ||
+		    phase == OBI_PHASE_CLEAR_CLOSE) {
 			continue;
 		}
 		struct obi_step step = step_of(phase, OBI_LIFE_CLOSE);
 		enum obi_phase ended = spawning(phase) || phase == OBI_PHASE_DROP_ASKED
 					   ? OBI_PHASE_DROP_CLOSE
-					   : OBI_PHASE_CLOSED;
+				       : clearing(phase) ? OBI_PHASE_CLEAR_CLOSE
+							 : OBI_PHASE_CLOSED;
 		assert_int_equal(step.next, process(phase) ? OBI_PHASE_STOP_CLOSE : ended);
 		assert_int_equal((step.actions & OBI_DO(CLOSE_DONE)) != 0,
 				 step.next == OBI_PHASE_CLOSED);
@@ -177,18 +197,21 @@ static void close_ends_in_closed_from_everywhere(void **unused)
 static void policy_goes_on_until_its_limit_or_a_request(void **unused)
 {
 	(void)unused;
-	const int again[] = {
-	    OBI_PHASE_WAIT_AGAIN,     OBI_PHASE_CLEAR_AGAIN,	OBI_PHASE_SPAWN_AGAIN,
-	    OBI_PHASE_STARTING_AGAIN, OBI_PHASE_ADOPTING_AGAIN, OBI_PHASE_READY,
-	    OBI_PHASE_STOP_RETRY,     OBI_PHASE_STOP_VERSION,	OBI_PHASE_BACKOFF};
+	const int again[] = {OBI_PHASE_WAIT_AGAIN,     OBI_PHASE_CLEAR_AGAIN,
+			     OBI_PHASE_SPAWN_AGAIN,    OBI_PHASE_STARTING_AGAIN,
+			     OBI_PHASE_ADOPTING_AGAIN, OBI_PHASE_READY,
+			     OBI_PHASE_STOP_RETRY,     OBI_PHASE_STOP_VERSION,
+			     OBI_PHASE_LINGER,	       OBI_PHASE_BACKOFF};
 	for (size_t i = 0; i < sizeof again / sizeof again[0]; i++) {
 		for (int event = 0; event < OBI_LIFE_COUNT; event++) {
 			int next = step_of(again[i], event).next;
 			bool asked = event == OBI_LIFE_STOP || event == OBI_LIFE_DETACH ||
 				     event == OBI_LIFE_CLOSE;
 			if (resting(next) || stop_open(next)) {
-				assert_true(asked || (again[i] == OBI_PHASE_BACKOFF &&
-						      event == OBI_LIFE_GAVE_UP));
+				bool policy = again[i] == OBI_PHASE_BACKOFF &&
+					      (event == OBI_LIFE_GAVE_UP || event == OBI_LIFE_DONE);
+				assert_true(asked || policy || event == OBI_LIFE_NOT_GONE ||
+					    event == OBI_LIFE_STUCK);
 			}
 		}
 	}
@@ -207,8 +230,7 @@ static void a_spawn_is_waited_for(void **unused)
 			assert_true(step.next == phase || dropping(step.next));
 		}
 		if (dropping(phase) && event == OBI_LIFE_SPAWNED) {
-			assert_true(step.actions & OBI_DO(SIGNAL_STOP));
-			assert_true(step.actions & OBI_DO(ARM_STOP));
+			assert_true(step.actions & OBI_DO(STOP));
 		}
 	}
 }
@@ -232,24 +254,25 @@ static void first_start_never_becomes_a_restart(void **unused)
 	{
 		struct obi_step step = step_of(phase, event);
 		if (start_open(phase) && !(step.actions & OBI_DO(START_OK))) {
+			assert_int_not_equal(step.next, OBI_PHASE_LINGER);
 			assert_int_not_equal(step.next, OBI_PHASE_BACKOFF);
 			assert_int_not_equal(step.next, OBI_PHASE_READY);
 		}
 	}
 }
 
-/* The phases in which the timer runs. */
+/* The phases in which the timer runs, in those of an end until the process is dead. */
 static bool armed(int phase)
 {
-	return phase == OBI_PHASE_BACKOFF || (process(phase) && phase != OBI_PHASE_READY) ||
-	       phase == OBI_PHASE_CLEAR_START || phase == OBI_PHASE_CLEAR_EITHER ||
-	       phase == OBI_PHASE_CLEAR_AGAIN;
+	return phase == OBI_PHASE_BACKOFF ||
+	       (process(phase) && phase != OBI_PHASE_READY && phase != OBI_PHASE_LINGER);
 }
 
 static void timer_runs_in_the_phases_that_have_one_only(void **unused)
 {
 	(void)unused;
-	const uint64_t arm = OBI_DO(ARM_READY) | OBI_DO(ARM_STOP) | OBI_DO(ARM_BACKOFF);
+	const uint64_t arm = OBI_DO(ARM_READY) | OBI_DO(ARM_BACKOFF) | OBI_DO(STOP) |
+			     OBI_DO(STOP_NEXT) | OBI_DO(AWAIT_END);
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
@@ -261,11 +284,15 @@ static void timer_runs_in_the_phases_that_have_one_only(void **unused)
 		if (fired) {
 			assert_true(armed(phase));
 		}
-		if (armed(step.next) && !armed(phase)) {
+		bool dead = event == OBI_LIFE_EXITED || phase == OBI_PHASE_LINGER;
+		if (dead) {
+			assert_true(event != OBI_LIFE_EXITED || (step.actions & OBI_DO(DISARM)));
+		} else if (armed(step.next) && !armed(phase)) {
 			assert_true(step.actions & arm);
 		}
 		if (armed(phase) && !armed(step.next)) {
-			assert_true(fired || (step.actions & OBI_DO(DISARM)));
+			bool gone = event == OBI_LIFE_GONE || event == OBI_LIFE_NOT_GONE;
+			assert_true(fired || gone || (step.actions & OBI_DO(DISARM)));
 		}
 		if (step.actions & arm) {
 			assert_true(armed(step.next));
@@ -303,7 +330,7 @@ static void lock_is_released_when_a_resting_phase_is_entered(void **unused)
 		assert_true(OBI_ACT_SAVE < OBI_ACT_RELEASE && OBI_ACT_CLEANUP < OBI_ACT_RELEASE);
 		/* The files of a live child stay. */
 		if (step.actions & OBI_DO(CLEANUP)) {
-			assert_true(!process(phase) || event == OBI_LIFE_EXITED);
+			assert_true(!process(phase) || event == OBI_LIFE_GONE);
 		}
 	}
 }
@@ -326,14 +353,14 @@ static void refusals_have_their_codes(void **unused)
 static void names_are_all_there(void **unused)
 {
 	(void)unused;
-	for (uint32_t i = OB_STATE_IDLE; i <= OB_STATE_DETACHED; i++) {
+	for (uint32_t i = OB_STATE_IDLE; i <= OB_STATE_DONE; i++) {
 		assert_string_not_equal(ob_state_name(i), "?");
 	}
-	for (uint32_t i = OB_EVENT_STARTING; i <= OB_EVENT_STOPPED; i++) {
+	for (uint32_t i = OB_EVENT_STARTING; i <= OB_EVENT_DONE; i++) {
 		assert_string_not_equal(ob_event_name(i), "?");
 	}
 	assert_string_equal(ob_state_name(OB_STATE_DETACHED), "detached");
-	assert_string_equal(ob_state_name(OB_STATE_DETACHED + 1), "?");
+	assert_string_equal(ob_state_name(OB_STATE_DONE + 1), "?");
 	assert_string_equal(ob_event_name(OB_EVENT_STOPPED), "stopped");
 	assert_string_equal(ob_event_name(0), "?");
 	assert_string_equal(ob_link_name(OB_LINK_UNRESPONSIVE), "unresponsive");
@@ -348,7 +375,7 @@ int main(void)
 	    cmocka_unit_test(a_process_appears_and_ends_by_its_events_only),
 	    cmocka_unit_test(nothing_is_spawned_beside_a_process),
 	    cmocka_unit_test(start_request_finishes_exactly_when_its_phases_are_left),
-	    cmocka_unit_test(stop_is_done_at_once_or_when_the_process_is_dead),
+	    cmocka_unit_test(stop_is_done_at_once_or_when_nothing_is_left),
 	    cmocka_unit_test(close_ends_in_closed_from_everywhere),
 	    cmocka_unit_test(policy_goes_on_until_its_limit_or_a_request),
 	    cmocka_unit_test(a_spawn_is_waited_for),

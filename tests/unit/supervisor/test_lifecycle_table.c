@@ -13,12 +13,12 @@
 #include <cmocka.h>
 
 static const char *const words[] = {
-    "never",	      "refuse",	    "forgive",	  "disarm",   "signal",	     "kill",
-    "kill-leftovers", "reap",	    "let-go",	  "+exited",  "+restarting", "probe",
-    "replace-lock",   "spawn",	    "drop-spawn", "adopt",    "arm-ready",   "arm-stop",
-    "arm-backoff",    "cleanup",    "save",	  "release",  "+starting",   "+ready",
-    "+adopted",	      "+detached",  "+failed",	  "+stopped", "start-ok",    "start-fail",
-    "stop-done",      "close-done",
+    "never",	  "refuse",    "forgive",     "disarm",	    "end-leftovers", "reap",
+    "let-go",	  "+exited",   "+restarting", "probe",	    "spawn",	     "drop-spawn",
+    "adopt",	  "arm-ready", "arm-backoff", "cleanup",    "save",	     "release",
+    "+starting",  "stop",      "stop-next",   "kill",	    "await-end",     "+ready",
+    "+adopted",	  "+detached", "+failed",     "+done",	    "+stopped",	     "start-ok",
+    "start-fail", "stop-fail", "stop-done",   "close-done",
 };
 enum { WORDS = sizeof words / sizeof words[0] };
 _Static_assert((int)WORDS == (int)OBI_ACT_COUNT, "a word for each action");
@@ -46,7 +46,7 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			     "CANCEL STOPPED release start-fail\n"
 			     "LOCK_FREE SPAWN_FIRST spawn\n"
 			     "LOCK_LIVE DETACHED let-go release start-fail\n"
-			     "LOCK_LEFTOVERS CLEAR_START kill-leftovers arm-stop\n"
+			     "LOCK_LEFTOVERS CLEAR_START end-leftovers\n"
 			     "LOCK_FAILED STOPPED release start-fail\n",
     [OBI_PHASE_WAIT_RECONNECT] = "START . refuse\n"
 				 "RECONNECT . refuse\n"
@@ -70,7 +70,7 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			      "CANCEL STOPPED release start-fail\n"
 			      "LOCK_FREE SPAWN_FIRST spawn\n"
 			      "LOCK_LIVE ADOPTING_EITHER adopt arm-ready\n"
-			      "LOCK_LEFTOVERS CLEAR_EITHER kill-leftovers arm-stop\n"
+			      "LOCK_LEFTOVERS CLEAR_EITHER end-leftovers\n"
 			      "LOCK_FAILED STOPPED release start-fail\n",
     [OBI_PHASE_WAIT_AGAIN] = "START . refuse\n"
 			     "RECONNECT . refuse\n"
@@ -81,46 +81,60 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			     "CLOSE CLOSED save release +stopped close-done\n"
 			     "LOCK_FREE SPAWN_AGAIN spawn\n"
 			     "LOCK_LIVE ADOPTING_AGAIN adopt arm-ready\n"
-			     "LOCK_LEFTOVERS CLEAR_AGAIN kill-leftovers arm-stop\n"
+			     "LOCK_LEFTOVERS CLEAR_AGAIN end-leftovers\n"
 			     "LOCK_FAILED BACKOFF arm-backoff save\n",
     [OBI_PHASE_CLEAR_START] = "START . refuse\n"
 			      "RECONNECT . refuse\n"
 			      "START_OR_RECONNECT . refuse\n"
 			      "SUPERVISE . refuse\n"
-			      "STOP STOPPED disarm release start-fail stop-done\n"
-			      "DETACH STOPPED disarm release start-fail stop-done\n"
-			      "CLOSE CLOSED disarm release start-fail close-done\n"
-			      "CANCEL STOPPED disarm release start-fail\n"
-			      "LOCK_FREE SPAWN_FIRST disarm spawn\n"
-			      "LOCK_LIVE DETACHED disarm let-go release start-fail\n"
-			      "LOCK_LEFTOVERS .\n"
-			      "LOCK_FAILED STOPPED disarm release start-fail\n"
-			      "STOP_TIMEOUT SPAWN_FIRST replace-lock spawn\n",
+			      "STOP CLEAR_STOP kill start-fail\n"
+			      "DETACH DETACHED release start-fail stop-done\n"
+			      "CLOSE CLEAR_CLOSE kill start-fail\n"
+			      "CANCEL DETACHED release start-fail\n"
+			      "LOCK_FREE SPAWN_FIRST spawn\n"
+			      "LOCK_LIVE DETACHED let-go release start-fail\n"
+			      "NOT_GONE FAILED save release +failed start-fail\n",
     [OBI_PHASE_CLEAR_EITHER] = "START . refuse\n"
 			       "RECONNECT . refuse\n"
 			       "START_OR_RECONNECT . refuse\n"
 			       "SUPERVISE . refuse\n"
-			       "STOP STOPPED disarm release start-fail stop-done\n"
-			       "DETACH STOPPED disarm release start-fail stop-done\n"
-			       "CLOSE CLOSED disarm release start-fail close-done\n"
-			       "CANCEL STOPPED disarm release start-fail\n"
-			       "LOCK_FREE SPAWN_FIRST disarm spawn\n"
+			       "STOP CLEAR_STOP kill start-fail\n"
+			       "DETACH DETACHED release start-fail stop-done\n"
+			       "CLOSE CLEAR_CLOSE kill start-fail\n"
+			       "CANCEL DETACHED release start-fail\n"
+			       "LOCK_FREE SPAWN_FIRST spawn\n"
 			       "LOCK_LIVE ADOPTING_EITHER adopt arm-ready\n"
-			       "LOCK_LEFTOVERS .\n"
-			       "LOCK_FAILED STOPPED disarm release start-fail\n"
-			       "STOP_TIMEOUT SPAWN_FIRST replace-lock spawn\n",
+			       "NOT_GONE FAILED save release +failed start-fail\n",
     [OBI_PHASE_CLEAR_AGAIN] = "START . refuse\n"
 			      "RECONNECT . refuse\n"
 			      "START_OR_RECONNECT . refuse\n"
 			      "SUPERVISE . refuse\n"
-			      "STOP STOPPED disarm cleanup save release +stopped stop-done\n"
-			      "DETACH STOPPED disarm cleanup save release +stopped stop-done\n"
-			      "CLOSE CLOSED disarm cleanup save release +stopped close-done\n"
-			      "LOCK_FREE SPAWN_AGAIN disarm spawn\n"
+			      "STOP CLEAR_STOP kill\n"
+			      "DETACH DETACHED release stop-done\n"
+			      "CLOSE CLEAR_CLOSE kill\n"
+			      "LOCK_FREE SPAWN_AGAIN spawn\n"
 			      "LOCK_LIVE ADOPTING_AGAIN adopt arm-ready\n"
-			      "LOCK_LEFTOVERS .\n"
-			      "LOCK_FAILED BACKOFF arm-backoff save\n"
-			      "STOP_TIMEOUT SPAWN_AGAIN replace-lock spawn\n",
+			      "NOT_GONE FAILED save release +failed\n",
+    [OBI_PHASE_CLEAR_STOP] = "START . refuse\n"
+			     "RECONNECT . refuse\n"
+			     "START_OR_RECONNECT . refuse\n"
+			     "SUPERVISE . refuse\n"
+			     "STOP .\n"
+			     "DETACH .\n"
+			     "CLOSE CLEAR_CLOSE\n"
+			     "LOCK_FREE STOPPED cleanup save release +stopped stop-done\n"
+			     "LOCK_LIVE STOP_ASKED adopt stop\n"
+			     "NOT_GONE FAILED save release +failed stop-fail\n",
+    [OBI_PHASE_CLEAR_CLOSE] =
+	"START . refuse\n"
+	"RECONNECT . refuse\n"
+	"START_OR_RECONNECT . refuse\n"
+	"SUPERVISE . refuse\n"
+	"STOP .\n"
+	"DETACH .\n"
+	"LOCK_FREE CLOSED cleanup save release +stopped stop-done close-done\n"
+	"LOCK_LIVE STOP_CLOSE adopt stop\n"
+	"NOT_GONE CLOSED save release +failed stop-fail close-done\n",
     [OBI_PHASE_SPAWN_FIRST] = "START . refuse\n"
 			      "RECONNECT . refuse\n"
 			      "START_OR_RECONNECT . refuse\n"
@@ -145,73 +159,73 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 	"RECONNECT . refuse\n"
 	"START_OR_RECONNECT . refuse\n"
 	"SUPERVISE . refuse\n"
-	"STOP STOP_ASKED signal arm-stop start-fail\n"
+	"STOP STOP_ASKED stop start-fail\n"
 	"DETACH DETACHED disarm let-go save release +detached start-fail stop-done\n"
-	"CLOSE STOP_CLOSE signal arm-stop start-fail\n"
-	"CANCEL STOP_FAILED kill arm-stop\n"
+	"CLOSE STOP_CLOSE stop start-fail\n"
+	"CANCEL STOP_FAILED kill\n"
 	"BECAME_READY READY disarm save +ready start-ok\n"
-	"READY_TIMEOUT STOP_FAILED signal arm-stop\n"
-	"EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n",
+	"READY_TIMEOUT STOP_FAILED stop\n"
+	"EXITED STOP_FAILED disarm reap +exited\n",
     [OBI_PHASE_STARTING_AGAIN] = "START . refuse\n"
 				 "RECONNECT . refuse\n"
 				 "START_OR_RECONNECT . refuse\n"
 				 "SUPERVISE . refuse\n"
-				 "STOP STOP_ASKED signal arm-stop\n"
+				 "STOP STOP_ASKED stop\n"
 				 "DETACH DETACHED disarm let-go save release +detached stop-done\n"
-				 "CLOSE STOP_CLOSE signal arm-stop\n"
+				 "CLOSE STOP_CLOSE stop\n"
 				 "BECAME_READY READY disarm save +ready\n"
-				 "READY_TIMEOUT STOP_RETRY signal arm-stop\n"
-				 "EXITED BACKOFF reap +exited arm-backoff save\n",
+				 "READY_TIMEOUT STOP_RETRY stop\n"
+				 "EXITED LINGER disarm reap +exited\n",
     [OBI_PHASE_ADOPTING_RECONNECT] =
 	"START . refuse\n"
 	"RECONNECT . refuse\n"
 	"START_OR_RECONNECT . refuse\n"
 	"SUPERVISE . refuse\n"
-	"STOP STOP_ASKED signal arm-stop start-fail\n"
+	"STOP STOP_ASKED stop start-fail\n"
 	"DETACH DETACHED disarm let-go save release +detached start-fail stop-done\n"
-	"CLOSE STOP_CLOSE signal arm-stop start-fail\n"
+	"CLOSE STOP_CLOSE stop start-fail\n"
 	"CANCEL DETACHED disarm let-go release start-fail\n"
 	"READY_TIMEOUT DETACHED disarm let-go release start-fail\n"
 	"ADOPT_OK READY disarm save +adopted start-ok\n"
 	"ADOPT_FAILED DETACHED disarm let-go release start-fail\n"
-	"EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n"
-	"VERSION_OLD STOP_REPLACE arm-stop\n",
+	"EXITED STOP_FAILED disarm reap +exited\n"
+	"VERSION_OLD STOP_REPLACE await-end\n",
     [OBI_PHASE_ADOPTING_EITHER] =
 	"START . refuse\n"
 	"RECONNECT . refuse\n"
 	"START_OR_RECONNECT . refuse\n"
 	"SUPERVISE . refuse\n"
-	"STOP STOP_ASKED signal arm-stop start-fail\n"
+	"STOP STOP_ASKED stop start-fail\n"
 	"DETACH DETACHED disarm let-go save release +detached start-fail stop-done\n"
-	"CLOSE STOP_CLOSE signal arm-stop start-fail\n"
+	"CLOSE STOP_CLOSE stop start-fail\n"
 	"CANCEL DETACHED disarm let-go release start-fail\n"
-	"READY_TIMEOUT STOP_REPLACE signal arm-stop\n"
+	"READY_TIMEOUT STOP_REPLACE stop\n"
 	"ADOPT_OK READY disarm save +adopted start-ok\n"
 	"ADOPT_FAILED DETACHED disarm let-go release start-fail\n"
-	"EXITED WAIT_EITHER disarm reap +exited probe\n"
-	"VERSION_OLD STOP_REPLACE arm-stop\n",
+	"EXITED STOP_REPLACE disarm reap +exited\n"
+	"VERSION_OLD STOP_REPLACE await-end\n",
     [OBI_PHASE_ADOPTING_AGAIN] = "START . refuse\n"
 				 "RECONNECT . refuse\n"
 				 "START_OR_RECONNECT . refuse\n"
 				 "SUPERVISE . refuse\n"
-				 "STOP STOP_ASKED signal arm-stop\n"
+				 "STOP STOP_ASKED stop\n"
 				 "DETACH DETACHED disarm let-go save release +detached stop-done\n"
-				 "CLOSE STOP_CLOSE signal arm-stop\n"
-				 "READY_TIMEOUT STOP_RETRY signal arm-stop\n"
+				 "CLOSE STOP_CLOSE stop\n"
+				 "READY_TIMEOUT STOP_RETRY stop\n"
 				 "ADOPT_OK READY disarm save +adopted\n"
 				 "ADOPT_FAILED READY disarm save +adopted\n"
-				 "EXITED BACKOFF reap +exited arm-backoff save\n"
-				 "VERSION_OLD STOP_VERSION arm-stop\n",
+				 "EXITED LINGER disarm reap +exited\n"
+				 "VERSION_OLD STOP_VERSION await-end\n",
     [OBI_PHASE_READY] = "START . refuse\n"
 			"RECONNECT . refuse\n"
 			"START_OR_RECONNECT . refuse\n"
 			"SUPERVISE . refuse\n"
-			"STOP STOP_ASKED signal arm-stop\n"
+			"STOP STOP_ASKED stop\n"
 			"DETACH DETACHED disarm let-go save release +detached stop-done\n"
-			"CLOSE STOP_CLOSE signal arm-stop\n"
-			"EXITED BACKOFF reap +exited arm-backoff save\n"
-			"UNWELL STOP_RETRY signal arm-stop\n"
-			"VERSION_OLD STOP_VERSION arm-stop\n",
+			"CLOSE STOP_CLOSE stop\n"
+			"EXITED LINGER disarm reap +exited\n"
+			"UNWELL STOP_RETRY stop\n"
+			"VERSION_OLD STOP_VERSION await-end\n",
     [OBI_PHASE_DROP_ASKED] = "START . refuse\n"
 			     "RECONNECT . refuse\n"
 			     "START_OR_RECONNECT . refuse\n"
@@ -219,7 +233,7 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			     "STOP .\n"
 			     "DETACH .\n"
 			     "CLOSE DROP_CLOSE\n"
-			     "SPAWNED STOP_ASKED signal arm-stop save +starting\n"
+			     "SPAWNED STOP_ASKED save +starting stop\n"
 			     "SPAWN_FAILED STOPPED cleanup save release +stopped stop-done\n",
     [OBI_PHASE_DROP_CLOSE] =
 	"START . refuse\n"
@@ -228,19 +242,21 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 	"SUPERVISE . refuse\n"
 	"STOP .\n"
 	"DETACH .\n"
-	"SPAWNED STOP_CLOSE signal arm-stop save +starting\n"
+	"SPAWNED STOP_CLOSE save +starting stop\n"
 	"SPAWN_FAILED CLOSED cleanup save release +stopped stop-done close-done\n",
-    [OBI_PHASE_STOP_ASKED] =
-	"START . refuse\n"
-	"RECONNECT . refuse\n"
-	"START_OR_RECONNECT . refuse\n"
-	"SUPERVISE . refuse\n"
-	"STOP .\n"
-	"DETACH .\n"
-	"CLOSE STOP_CLOSE\n"
-	"KILL . kill\n"
-	"EXITED STOPPED disarm reap +exited cleanup save release +stopped stop-done\n"
-	"STOP_TIMEOUT . kill\n",
+    [OBI_PHASE_STOP_ASKED] = "START . refuse\n"
+			     "RECONNECT . refuse\n"
+			     "START_OR_RECONNECT . refuse\n"
+			     "SUPERVISE . refuse\n"
+			     "STOP .\n"
+			     "DETACH .\n"
+			     "CLOSE STOP_CLOSE\n"
+			     "KILL . kill\n"
+			     "EXITED . disarm reap +exited\n"
+			     "GONE STOPPED cleanup save release +stopped stop-done\n"
+			     "NOT_GONE FAILED save release +failed stop-fail\n"
+			     "STUCK DETACHED disarm let-go save release +detached stop-fail\n"
+			     "STOP_TIMEOUT . stop-next\n",
     [OBI_PHASE_STOP_CLOSE] =
 	"START . refuse\n"
 	"RECONNECT . refuse\n"
@@ -249,30 +265,38 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 	"STOP .\n"
 	"DETACH .\n"
 	"KILL . kill\n"
-	"EXITED CLOSED disarm reap +exited cleanup save release +stopped stop-done close-done\n"
-	"STOP_TIMEOUT . kill\n",
-    [OBI_PHASE_STOP_FAILED] =
-	"START . refuse\n"
-	"RECONNECT . refuse\n"
-	"START_OR_RECONNECT . refuse\n"
-	"SUPERVISE . refuse\n"
-	"STOP STOP_ASKED start-fail\n"
-	"DETACH STOP_ASKED start-fail\n"
-	"CLOSE STOP_CLOSE start-fail\n"
-	"CANCEL . kill\n"
-	"PLACE_LOST STOP_ASKED start-fail\n"
-	"EXITED STOPPED disarm reap +exited cleanup save release +stopped start-fail\n"
-	"STOP_TIMEOUT . kill\n",
+	"EXITED . disarm reap +exited\n"
+	"GONE CLOSED cleanup save release +stopped stop-done close-done\n"
+	"NOT_GONE CLOSED save release +failed stop-fail close-done\n"
+	"STUCK CLOSED disarm let-go save release +detached stop-fail close-done\n"
+	"STOP_TIMEOUT . stop-next\n",
+    [OBI_PHASE_STOP_FAILED] = "START . refuse\n"
+			      "RECONNECT . refuse\n"
+			      "START_OR_RECONNECT . refuse\n"
+			      "SUPERVISE . refuse\n"
+			      "STOP STOP_ASKED start-fail\n"
+			      "DETACH STOP_ASKED start-fail\n"
+			      "CLOSE STOP_CLOSE start-fail\n"
+			      "CANCEL . kill\n"
+			      "EXITED . disarm reap +exited\n"
+			      "GONE STOPPED cleanup save release +stopped start-fail\n"
+			      "NOT_GONE FAILED save release +failed start-fail\n"
+			      "STUCK DETACHED disarm let-go save release +detached start-fail\n"
+			      "STOP_TIMEOUT . stop-next\n"
+			      "PLACE_LOST STOP_ASKED start-fail\n",
     [OBI_PHASE_STOP_REPLACE] = "START . refuse\n"
 			       "RECONNECT . refuse\n"
 			       "START_OR_RECONNECT . refuse\n"
 			       "SUPERVISE . refuse\n"
-			       "STOP STOP_ASKED signal arm-stop start-fail\n"
+			       "STOP STOP_ASKED stop start-fail\n"
 			       "DETACH STOP_ASKED start-fail\n"
-			       "CLOSE STOP_CLOSE signal arm-stop start-fail\n"
+			       "CLOSE STOP_CLOSE stop start-fail\n"
 			       "CANCEL STOP_FAILED kill\n"
-			       "EXITED WAIT_EITHER disarm reap +exited +restarting probe\n"
-			       "STOP_TIMEOUT . kill\n",
+			       "EXITED . disarm reap +exited\n"
+			       "GONE WAIT_EITHER +restarting probe\n"
+			       "NOT_GONE FAILED save release +failed start-fail\n"
+			       "STUCK DETACHED disarm let-go save release +detached start-fail\n"
+			       "STOP_TIMEOUT . stop-next\n",
     [OBI_PHASE_STOP_RETRY] = "START . refuse\n"
 			     "RECONNECT . refuse\n"
 			     "START_OR_RECONNECT . refuse\n"
@@ -280,17 +304,30 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			     "STOP STOP_ASKED\n"
 			     "DETACH STOP_ASKED\n"
 			     "CLOSE STOP_CLOSE\n"
-			     "EXITED BACKOFF reap +exited arm-backoff save\n"
-			     "STOP_TIMEOUT . kill\n",
+			     "EXITED LINGER disarm reap +exited\n"
+			     "STUCK DETACHED disarm let-go save release +detached\n"
+			     "STOP_TIMEOUT . stop-next\n",
     [OBI_PHASE_STOP_VERSION] = "START . refuse\n"
 			       "RECONNECT . refuse\n"
 			       "START_OR_RECONNECT . refuse\n"
 			       "SUPERVISE . refuse\n"
-			       "STOP STOP_ASKED signal arm-stop\n"
+			       "STOP STOP_ASKED stop\n"
 			       "DETACH STOP_ASKED\n"
-			       "CLOSE STOP_CLOSE signal arm-stop\n"
-			       "EXITED WAIT_AGAIN disarm reap +exited +restarting probe\n"
-			       "STOP_TIMEOUT . kill\n",
+			       "CLOSE STOP_CLOSE stop\n"
+			       "EXITED . disarm reap +exited\n"
+			       "GONE WAIT_AGAIN +restarting probe\n"
+			       "NOT_GONE FAILED save release +failed\n"
+			       "STUCK DETACHED disarm let-go save release +detached\n"
+			       "STOP_TIMEOUT . stop-next\n",
+    [OBI_PHASE_LINGER] = "START . refuse\n"
+			 "RECONNECT . refuse\n"
+			 "START_OR_RECONNECT . refuse\n"
+			 "SUPERVISE . refuse\n"
+			 "STOP STOP_ASKED kill\n"
+			 "DETACH DETACHED disarm let-go save release +detached stop-done\n"
+			 "CLOSE STOP_CLOSE kill\n"
+			 "GONE BACKOFF arm-backoff save\n"
+			 "NOT_GONE FAILED save release +failed\n",
     [OBI_PHASE_STOPPED] = "START WAIT_START probe\n"
 			  "RECONNECT WAIT_RECONNECT probe\n"
 			  "START_OR_RECONNECT WAIT_EITHER probe\n"
@@ -306,7 +343,8 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			  "DETACH STOPPED disarm cleanup save release +stopped stop-done\n"
 			  "CLOSE CLOSED disarm cleanup save release +stopped close-done\n"
 			  "BACKOFF_OVER WAIT_AGAIN probe\n"
-			  "GAVE_UP FAILED disarm cleanup save release +failed\n",
+			  "GAVE_UP FAILED disarm cleanup save release +failed\n"
+			  "DONE DONE disarm cleanup save release +done\n",
     [OBI_PHASE_FAILED] = "START WAIT_START forgive probe\n"
 			 "RECONNECT WAIT_RECONNECT forgive probe\n"
 			 "START_OR_RECONNECT WAIT_EITHER forgive probe\n"
@@ -314,6 +352,13 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			 "STOP STOPPED forgive +stopped stop-done\n"
 			 "DETACH . stop-done\n"
 			 "CLOSE CLOSED close-done\n",
+    [OBI_PHASE_DONE] = "START WAIT_START probe\n"
+		       "RECONNECT WAIT_RECONNECT probe\n"
+		       "START_OR_RECONNECT WAIT_EITHER probe\n"
+		       "SUPERVISE WAIT_AGAIN probe\n"
+		       "STOP STOPPED +stopped stop-done\n"
+		       "DETACH . stop-done\n"
+		       "CLOSE CLOSED close-done\n",
     [OBI_PHASE_DETACHED] = "START WAIT_START probe\n"
 			   "RECONNECT WAIT_RECONNECT probe\n"
 			   "START_OR_RECONNECT WAIT_EITHER probe\n"
@@ -334,7 +379,8 @@ static bool late(int event)
 	return event == OBI_LIFE_CANCEL || event == OBI_LIFE_KILL ||
 	       event == OBI_LIFE_BECAME_READY || event == OBI_LIFE_ADOPT_OK ||
 	       event == OBI_LIFE_ADOPT_FAILED || event == OBI_LIFE_UNWELL ||
-	       event == OBI_LIFE_VERSION_OLD || event == OBI_LIFE_PLACE_LOST;
+	       event == OBI_LIFE_VERSION_OLD || event == OBI_LIFE_PLACE_LOST ||
+	       event == OBI_LIFE_STUCK;
 }
 
 static uint64_t action_of(const char *word)

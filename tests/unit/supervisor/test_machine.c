@@ -40,19 +40,20 @@ HANDLER(NEVER)
 HANDLER(REFUSE)
 HANDLER(FORGIVE)
 HANDLER(DISARM)
-HANDLER(SIGNAL_STOP)
-HANDLER(KILL_GROUP)
-HANDLER(KILL_LEFTOVERS)
+HANDLER(END_LEFTOVERS)
 HANDLER(REAP)
 HANDLER(LET_GO)
 HANDLER(EMIT_EXITED)
 HANDLER(EMIT_RESTARTING)
 HANDLER(PROBE)
-HANDLER(REPLACE_LOCK)
 HANDLER(SPAWN)
 HANDLER(ADOPT)
 HANDLER(ARM_READY)
-HANDLER(ARM_STOP)
+HANDLER(DROP_SPAWN)
+HANDLER(STOP)
+HANDLER(STOP_NEXT)
+HANDLER(KILL)
+HANDLER(AWAIT_END)
 HANDLER(ARM_BACKOFF)
 HANDLER(CLEANUP)
 HANDLER(SAVE)
@@ -62,22 +63,28 @@ HANDLER(EMIT_READY)
 HANDLER(EMIT_ADOPTED)
 HANDLER(EMIT_DETACHED)
 HANDLER(EMIT_FAILED)
+HANDLER(EMIT_DONE)
 HANDLER(EMIT_STOPPED)
 HANDLER(START_OK)
 HANDLER(START_FAIL)
+HANDLER(STOP_FAIL)
 HANDLER(STOP_DONE)
 HANDLER(CLOSE_DONE)
 
 #define ENTRY(act) [OBI_ACT_##act] = handle_##act
 static obi_life_handler *const handlers[OBI_ACT_COUNT] = {
-    ENTRY(NEVER),	  ENTRY(REFUSE),	ENTRY(FORGIVE),		ENTRY(DISARM),
-    ENTRY(SIGNAL_STOP),	  ENTRY(KILL_GROUP),	ENTRY(KILL_LEFTOVERS),	ENTRY(REAP),
-    ENTRY(LET_GO),	  ENTRY(EMIT_EXITED),	ENTRY(EMIT_RESTARTING), ENTRY(PROBE),
-    ENTRY(REPLACE_LOCK),  ENTRY(SPAWN),		ENTRY(ADOPT),		ENTRY(ARM_READY),
-    ENTRY(ARM_STOP),	  ENTRY(ARM_BACKOFF),	ENTRY(CLEANUP),		ENTRY(SAVE),
-    ENTRY(RELEASE),	  ENTRY(EMIT_STARTING), ENTRY(EMIT_READY),	ENTRY(EMIT_ADOPTED),
-    ENTRY(EMIT_DETACHED), ENTRY(EMIT_FAILED),	ENTRY(EMIT_STOPPED),	ENTRY(START_OK),
-    ENTRY(START_FAIL),	  ENTRY(STOP_DONE),	ENTRY(CLOSE_DONE),
+    ENTRY(NEVER),	 ENTRY(REFUSE),	       ENTRY(FORGIVE),
+    ENTRY(DISARM),	 ENTRY(END_LEFTOVERS), ENTRY(REAP),
+    ENTRY(LET_GO),	 ENTRY(EMIT_EXITED),   ENTRY(EMIT_RESTARTING),
+    ENTRY(PROBE),	 ENTRY(SPAWN),	       ENTRY(ADOPT),
+    ENTRY(ARM_READY),	 ENTRY(DROP_SPAWN),    ENTRY(STOP),
+    ENTRY(STOP_NEXT),	 ENTRY(KILL),	       ENTRY(AWAIT_END),
+    ENTRY(ARM_BACKOFF),	 ENTRY(CLEANUP),       ENTRY(SAVE),
+    ENTRY(RELEASE),	 ENTRY(EMIT_STARTING), ENTRY(EMIT_READY),
+    ENTRY(EMIT_ADOPTED), ENTRY(EMIT_DETACHED), ENTRY(EMIT_FAILED),
+    ENTRY(EMIT_DONE),	 ENTRY(EMIT_STOPPED),  ENTRY(START_OK),
+    ENTRY(START_FAIL),	 ENTRY(STOP_FAIL),     ENTRY(STOP_DONE),
+    ENTRY(CLOSE_DONE),
 };
 
 static void on_stepped(void *user)
@@ -132,13 +139,11 @@ static void an_action_raises_two_events(void **state)
 	raise_in(OBI_ACT_PROBE, OBI_LIFE_LOCK_LEFTOVERS);
 	raise_in(OBI_ACT_PROBE, OBI_LIFE_STOP);
 	obi_machine_raise(&machine, OBI_LIFE_START);
-	const char *events[] = {"START", "LOCK_LEFTOVERS", "LOCK_LEFTOVERS", "STOP", "STOP", "STOP",
-				"STOP"};
-	const enum obi_life_action acts[] = {
-	    OBI_ACT_PROBE,   OBI_ACT_KILL_LEFTOVERS, OBI_ACT_ARM_STOP, OBI_ACT_DISARM,
-	    OBI_ACT_RELEASE, OBI_ACT_START_FAIL,     OBI_ACT_STOP_DONE};
-	expect_done(events, acts, 7);
-	assert_int_equal(machine.phase, OBI_PHASE_STOPPED);
+	const char *events[] = {"START", "LOCK_LEFTOVERS", "STOP", "STOP"};
+	const enum obi_life_action acts[] = {OBI_ACT_PROBE, OBI_ACT_END_LEFTOVERS, OBI_ACT_KILL,
+					     OBI_ACT_START_FAIL};
+	expect_done(events, acts, 4);
+	assert_int_equal(machine.phase, OBI_PHASE_CLEAR_STOP);
 	assert_int_equal(steps, 3);
 }
 
@@ -150,17 +155,14 @@ static void an_event_raised_in_an_event_callback_waits(void **state)
 	machine.phase = OBI_PHASE_READY;
 	raise_in(OBI_ACT_REAP, OBI_LIFE_UNWELL); /* too late: the phase ignores it */
 	raise_in(OBI_ACT_EMIT_EXITED, OBI_LIFE_STOP);
-	raise_in(OBI_ACT_ARM_BACKOFF, OBI_LIFE_GAVE_UP);
+	raise_in(OBI_ACT_EMIT_EXITED, OBI_LIFE_GAVE_UP);
 	obi_machine_raise(&machine, OBI_LIFE_EXITED);
-	/* GAVE_UP comes third, in STOPPED, where it is impossible: it is not lost. */
-	const char *events[] = {"EXITED", "EXITED", "EXITED", "EXITED", "STOP",	  "STOP",
-				"STOP",	  "STOP",   "STOP",   "STOP",	"GAVE_UP"};
-	const enum obi_life_action acts[] = {
-	    OBI_ACT_REAP,	  OBI_ACT_EMIT_EXITED, OBI_ACT_ARM_BACKOFF, OBI_ACT_SAVE,
-	    OBI_ACT_DISARM,	  OBI_ACT_CLEANUP,     OBI_ACT_SAVE,	    OBI_ACT_RELEASE,
-	    OBI_ACT_EMIT_STOPPED, OBI_ACT_STOP_DONE,   OBI_ACT_NEVER};
-	expect_done(events, acts, 11);
-	assert_int_equal(machine.phase, OBI_PHASE_STOPPED);
+	/* GAVE_UP comes third, in STOP_ASKED, where it is impossible: it is not lost. */
+	const char *events[] = {"EXITED", "EXITED", "EXITED", "STOP", "GAVE_UP"};
+	const enum obi_life_action acts[] = {OBI_ACT_DISARM, OBI_ACT_REAP, OBI_ACT_EMIT_EXITED,
+					     OBI_ACT_KILL, OBI_ACT_NEVER};
+	expect_done(events, acts, 5);
+	assert_int_equal(machine.phase, OBI_PHASE_STOP_ASKED);
 	assert_int_equal(steps, 4);
 }
 

@@ -79,7 +79,7 @@ static void a_failed_start_does_not_wait_for_a_lost_place(void **state)
 	double_lose(&bed.place);
 	bed_expect_done(&start, OB_ETIMEDOUT);
 	double_exit(&bed.place, OB_EXIT_SIGNAL, 2);
-	bed_expect_events("exited stopped ");
+	bed_expect_events("stopping exited stopped ");
 }
 
 static void probe_and_spawn_that_the_loss_ends_are_tried_again(void **state)

@@ -32,7 +32,7 @@ static void a_start_and_a_stop_use_the_place_only(void **state)
 	bed_expect_done(&stop, NOT_DONE);
 	double_exit(&bed.place, OB_EXIT_CODE, 0);
 	double_expect_calls(&bed.place, "clear save detach ");
-	bed_expect_events("exited stopped ");
+	bed_expect_events("stopping exited stopped ");
 	bed_expect_done(&stop, OB_OK);
 	assert_string_equal(bed.place.saved.record, "");
 }
@@ -51,7 +51,7 @@ static void a_place_may_answer_at_once(void **state)
 	bed_expect_done(&start, OB_OK);
 	bed_request(&stop, OBI_LIFE_STOP);
 	double_exit(&bed.place, OB_EXIT_CODE, 0);
-	bed_expect_events("exited stopped ");
+	bed_expect_events("stopping exited stopped ");
 	bed_expect_done(&stop, OB_OK);
 }
 
@@ -139,12 +139,12 @@ static void a_spawn_that_succeeds_after_a_stop_is_ended(void **state)
 	double_expect_calls(&bed.place, "");
 
 	double_answer(&bed.place, DOUBLE_SPAWN, NULL);
-	double_expect_calls(&bed.place, "signal:2 signal:18 save ");
+	double_expect_calls(&bed.place, "save signal:2 signal:18 ");
 	assert_string_equal(bed.place.saved.record, "double:101");
 	bed_expect_done(&stop, NOT_DONE);
 	double_exit(&bed.place, OB_EXIT_SIGNAL, 2);
 	bed_expect_done(&stop, OB_OK);
-	bed_expect_events("starting exited stopped ");
+	bed_expect_events("starting stopping exited stopped ");
 	double_expect_calls(&bed.place, "clear save detach ");
 }
 
@@ -204,7 +204,7 @@ static void a_stop_that_times_out_in_the_spawn_ends_at_once(void **state)
 	obi_supervisor_abort(bed.sup, stop.id, OB_ETIMEDOUT);
 	bed_expect_done(&stop, OB_ETIMEDOUT);
 	double_answer(&bed.place, DOUBLE_SPAWN, NULL);
-	double_expect_calls(&bed.place, "signal:2 signal:18 save ");
+	double_expect_calls(&bed.place, "save signal:2 signal:18 ");
 	double_exit(&bed.place, OB_EXIT_SIGNAL, 2);
 	assert_int_equal(bed_status().state, OB_STATE_STOPPED);
 }
@@ -223,7 +223,7 @@ static void a_start_that_is_never_ready_is_ended(void **state)
 	double_answer(&bed.place, DOUBLE_RESOLVE, &(struct ob_error){.code = OB_EIO});
 	double_exit(&bed.place, OB_EXIT_SIGNAL, 9);
 	bed_expect_done(&start, OB_ETIMEDOUT);
-	bed_expect_events("exited stopped ");
+	bed_expect_events("stopping stopping exited stopped ");
 }
 
 static void an_aborted_stop_kills(void **state)
@@ -238,7 +238,7 @@ static void an_aborted_stop_kills(void **state)
 	bed_expect_done(&stop, OB_ECANCELED);
 	double_expect_calls(&bed.place, "signal:2 signal:18 end ");
 	double_exit(&bed.place, OB_EXIT_SIGNAL, 9);
-	bed_expect_events("exited stopped ");
+	bed_expect_events("stopping exited stopped ");
 }
 
 /* ---- Adopting ---- */
@@ -284,7 +284,7 @@ static void a_stop_while_a_child_is_adopted_ends_it(void **state)
 	double_answer(&bed.place, DOUBLE_ADOPT, NULL); /* late */
 	double_exit(&bed.place, OB_EXIT_UNKNOWN, 0);
 	bed_expect_done(&stop, OB_OK);
-	bed_expect_events("exited stopped ");
+	bed_expect_events("stopping exited stopped ");
 }
 
 static void fault_80_a_child_that_names_another_address_is_not_dialled_there(void **state)
@@ -347,26 +347,48 @@ static void leftovers_are_ended_before_the_start(void **state)
 	bed_request(&start, OBI_LIFE_START);
 	double_answer(&bed.place, DOUBLE_PROBE, NULL);
 	double_expect_calls(&bed.place, "probe end-holders ");
-	bed.place.place.events->holders(bed.place.place.user, &bed.place.facts); /* still held */
-	double_expect_calls(&bed.place, "");
-	bed.place.facts.held = false;
-	bed.place.place.events->holders(bed.place.place.user, &bed.place.facts);
+	bed.place.place.events->remains(bed.place.place.user, "x (pid 7) is still running");
+	assert_int_equal(bed_status().state, OB_STATE_LINGERING);
+	double_gone(&bed.place, NULL);
 	double_expect_calls(&bed.place, "prepare ");
-	bed.place.place.events->holders(bed.place.place.user, &bed.place.facts); /* once more */
+	double_gone(&bed.place, NULL); /* once more */
 	double_expect_calls(&bed.place, "");
+	bed_expect_events("lingering ");
 }
 
-static void holders_that_stay_do_not_prevent_the_start(void **state)
+static void a_start_fails_while_something_is_left(void **state)
 {
 	(void)state;
 	static struct waiter start;
-	bed.options.stop_timeout_ms = 1;
 	bed_make();
 	bed.place.facts.held = true;
 	bed_request(&start, OBI_LIFE_START);
 	double_answer(&bed.place, DOUBLE_PROBE, NULL);
-	bed_await(bed.place.calls, "prepare-anew ");
-	bed_expect_done(&start, NOT_DONE);
+	double_gone(&bed.place, &(struct ob_error){.code = OB_EBUSY, .text = "x still runs"});
+	bed_expect_done(&start, OB_EBUSY);
+	assert_string_equal(start.text, "x still runs");
+	double_expect_calls(&bed.place, "probe end-holders save detach ");
+	bed_expect_events("failed ");
+	assert_int_equal(bed_status().state, OB_STATE_FAILED);
+	assert_string_equal(bed_status().last_error, "x still runs");
+}
+
+/* A stop that comes while leftovers are dealt with is done when nothing is left. */
+static void a_stop_waits_for_what_an_earlier_start_left(void **state)
+{
+	(void)state;
+	static struct waiter start, stop;
+	bed_make();
+	bed.place.facts.held = true;
+	bed_request(&start, OBI_LIFE_START);
+	double_answer(&bed.place, DOUBLE_PROBE, NULL);
+	bed_request(&stop, OBI_LIFE_STOP);
+	bed_expect_done(&start, OB_ECANCELED);
+	bed_expect_done(&stop, NOT_DONE);
+	double_expect_calls(&bed.place, "probe end-holders end ");
+	double_gone(&bed.place, NULL);
+	bed_expect_done(&stop, OB_OK);
+	assert_int_equal(bed_status().state, OB_STATE_STOPPED);
 }
 
 /* ---- Another order ---- */
@@ -479,7 +501,8 @@ int main(void)
 	    BED_TEST(an_adoption_that_times_out_kills_nothing),
 	    BED_TEST(a_child_that_dies_before_it_is_adopted_is_replaced),
 	    BED_TEST(leftovers_are_ended_before_the_start),
-	    BED_TEST(holders_that_stay_do_not_prevent_the_start),
+	    BED_TEST(a_start_fails_while_something_is_left),
+	    BED_TEST(a_stop_waits_for_what_an_earlier_start_left),
 	    BED_TEST(a_config_that_comes_before_the_spawn_is_answered_is_not_lost),
 	    BED_TEST(logs_that_were_lost_are_told),
 	    BED_TEST(a_kill_waits_for_the_place),

@@ -55,11 +55,17 @@ static void answer_any(void)
 	double_answer_due(&bed.place, i, pick(4) == 0 ? &err : NULL);
 }
 
-static void report_holders(void)
+/* Something is left, nothing is left, or it cannot be ended. */
+static void report_remains(void)
 {
-	struct obi_place_facts facts = {.held = pick(2) == 0};
-	if (!bed.place.running) {
-		bed.place.place.events->holders(bed.place.place.user, &facts);
+	const struct ob_error err = {.code = OB_EBUSY, .text = "still there"};
+	if (bed.place.running) {
+		return;
+	}
+	if (pick(2) == 0) {
+		bed.place.place.events->remains(bed.place.place.user, "still there");
+	} else {
+		double_gone(&bed.place, pick(3) == 0 ? &err : NULL);
 	}
 }
 
@@ -95,7 +101,7 @@ static void do_anything(void)
 		double_ready(&bed.place, pick(2) == 0 ? "unix:///inside" : NULL);
 		break;
 	case 9:
-		report_holders();
+		report_remains();
 		break;
 	case 10:
 		double_lose(&bed.place);
@@ -118,9 +124,10 @@ static void close_at_last(void)
 			double_answer_due(&bed.place, 0, NULL);
 		}
 		exit_if_running();
+		double_gone(&bed.place, NULL);
 		bed_turn();
 	}
-	bed_expect_done(&close, OB_OK);
+	assert_int_not_equal(close.result, NOT_DONE);
 	for (size_t i = 0; i < waiter_count; i++) {
 		assert_int_equal(waiters[i].calls, 1);
 	}
@@ -137,6 +144,8 @@ static void run_seed(uint32_t seed)
 	bed.options.stop_timeout_ms = pick(2) == 0 ? 0 : -1;
 	bed.options.restart.max_restarts = (int32_t)pick(3);
 	bed.place.running = pick(2) == 0; /* a child of an earlier parent */
+	bed.place.linger = pick(2) == 0;
+	bed.options.restart.on = pick(3);
 	bed_make();
 	for (int i = 0; i < STEPS; i++) {
 		do_anything();

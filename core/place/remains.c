@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "place/remains.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/text.h"
+
+enum {
+	SETTLE_MS = 100,
+	LOOK_MS = 20,
+	SEARCH_MS = 200,	 /* between two searches */
+	SEARCH_CALMLY_MS = 2000, /* the same, when nothing is to be killed */
+	HURRY_MS = 2000,
+	TIMEOUT_MS = 10000, /* without a stop_timeout */
+	NAMED_MAX = 3
+};
+
+static void tick(void *user);
+
+static void look_later(struct obi_remains *r)
+{
+	obi_timer_set(r->setup.loop, &r->timer, LOOK_MS);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+say(struct obi_remains *r, const char *format, ...)
+{
+	char text[sizeof r->said];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (strcmp(text, r->said) != 0) {
+		memcpy(r->said, text, sizeof text);
+		r->setup.events.said(r->setup.events.user, text);
+	}
+}
+
+static void finish(struct obi_remains *r, const struct ob_error *err)
+{
+	obi_remains_stop(r);
+	r->setup.events.done(r->setup.events.user, err);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+fail(struct obi_remains *r, int code, const char *format, ...)
+{
+	struct ob_error err;
+	va_list args;
+	va_start(args, format);
+	obi_failv(&err, code, 0, format, args);
+	va_end(args);
+	finish(r, &err);
+}
+
+/* ---- The cleanup command ---- */
+
+/* One that an earlier parent started may still run: it is ended first. */
+static bool earlier_one_runs(struct obi_remains *r)
+{
+	struct obi_procid id;
+	struct obi_process process;
+	const char *record = r->setup.state->cleanup.record;
+	if (record[0] == '\0' || obi_procid_parse(record, &id) < 0 ||
+	    obi_process_open(&id, &process, NULL) < 0) {
+		return false;
+	}
+	(void)obi_process_signal_group(&process, SIGKILL, NULL);
+	obi_process_close(&process);
+	return true;
+}
+
+static void note_cleanup(struct obi_remains *r, bool pending, const struct obi_procid *id)
+{
+	struct obi_cleanup_state *cleanup = &r->setup.state->cleanup;
+	cleanup->pending = pending;
+	cleanup->record[0] = '\0';
+	if (id != NULL) {
+		obi_procid_text(id, cleanup->record);
+	}
+	r->setup.events.changed(r->setup.events.user);
+}
+
+static void on_cleaned(void *user, const struct ob_error *err)
+{
+	struct obi_remains *r = user;
+	r->cleaned = true;
+	note_cleanup(r, err != NULL, NULL);
+	if (err != NULL) {
+		finish(r, err);
+	} else {
+		tick(r);
+	}
+}
+
+static void start_cleanup(struct obi_remains *r)
+{
+	const char *argv[OBI_CLEANUP_ARGS_MAX + 1];
+	const struct obi_cleanup_state *state = &r->setup.state->cleanup;
+	struct ob_error err;
+	if (earlier_one_runs(r)) {
+		look_later(r);
+		return;
+	}
+	obi_cleanup_argv(state, argv);
+	int code = obi_cleanup_start(&r->cleanup, argv, r->setup.options->env,
+				     r->setup.options->env_clear, state->timeout_ms, &err);
+	if (code == OB_EAGAIN) {
+		look_later(r);
+	} else if (code < 0) {
+		finish(r, &err);
+	} else {
+		say(r, "cleaning up: %.200s", argv[0]);
+		note_cleanup(r, true, &r->cleanup.process.id);
+	}
+}
+
+static void on_cleanup_log(void *user, struct ob_bytes chunk)
+{
+	struct obi_remains *r = user;
+	r->setup.events.log(r->setup.events.user, chunk);
+}
+
+/* ---- Holders ---- */
+
+static void name_holder(struct obi_remains *r, const struct obi_holder *holder, unsigned count)
+{
+	size_t len = strlen(r->holders);
+	char name[sizeof holder->name];
+	snprintf(name, sizeof name, "%s", holder->name);
+	obi_text_clean(name); /* the process chose it */
+	if (count < NAMED_MAX) {
+		snprintf(r->holders + len, sizeof r->holders - len, "%s%s (pid %d)",
+			 count > 0 ? ", " : "", name, (int)holder->process.id.pid);
+	} else if (count == NAMED_MAX) {
+		snprintf(r->holders + len, sizeof r->holders - len, " and others");
+	}
+}
+
+/* Name all; end those that are the child's, if `kill`. */
+static void go_through(struct obi_remains *r, const struct obi_holders_found *found, bool kill)
+{
+	const struct obi_holder_rule rule = {.session = r->session,
+					     .child_uid = r->setup.state->uid,
+					     .config_path = r->setup.config_path,
+					     .spared = found->living,
+					     .spared_count = found->living_count};
+	unsigned count = 0;
+	r->holders[0] = '\0';
+	r->ours_live = false;
+	for (size_t i = 0; i < found->count; i++) {
+		const struct obi_holder *holder = &found->all[i];
+		if (holder->lock != found->lock) {
+			continue;
+		}
+		name_holder(r, holder, count++);
+		if (obi_holder_may_be_killed(holder, &rule)) {
+			r->ours_live = true;
+			if (kill) {
+				(void)obi_process_signal(&holder->process, SIGKILL, NULL);
+			}
+		}
+	}
+}
+
+static void tell_holders(struct obi_remains *r)
+{
+	if (r->holders[0] == '\0') {
+		say(r, "its process is dead, but its lock is held by a process that cannot be "
+		       "seen");
+	} else if (r->exited_well) {
+		say(r,
+		    "its process ended with status 0, but %s is still running: a command must "
+		    "stay in the foreground",
+		    r->holders);
+	} else {
+		say(r, "its process is dead, but %s is still running", r->holders);
+	}
+}
+
+static bool is_to_be_killed(const struct obi_remains *r)
+{
+	return r->hurry || r->setup.state->leftover == OB_LEFTOVER_KILL;
+}
+
+static void on_found(void *user, const struct obi_holders_found *found)
+{
+	struct obi_remains *r = user;
+	go_through(r, found, r->cleaned && is_to_be_killed(r));
+	tell_holders(r);
+	r->searched = true;
+	r->search_at = obi_now_ms() + (is_to_be_killed(r) ? SEARCH_MS : SEARCH_CALMLY_MS);
+}
+
+/* ---- The sequence ---- */
+
+/* The lock is held and the patience is over. Processes that are certainly the child's are not gone,
+ * so there must be no second one. Others are not ended, and do not count. */
+static void give_up(struct obi_remains *r)
+{
+	if (r->ours_live) {
+		fail(r, OB_ETIMEDOUT, "cannot be ended: %s", r->holders);
+		return;
+	}
+	say(r, "its lock is still held by %s, which is left alone; the next start makes a new lock",
+	    r->holders[0] != '\0' ? r->holders : "a process that cannot be seen");
+	finish(r, NULL);
+}
+
+/* Looking goes on meanwhile. */
+static void search(struct obi_remains *r)
+{
+	r->search_at = INT64_MAX; /* set anew when it is complete */
+	obi_holder_search_start(&r->search, &r->setup.state->lock);
+	look_later(r);
+}
+
+/* The lock is held, and the command has run. */
+static void apply_policy(struct obi_remains *r)
+{
+	int64_t now = obi_now_ms();
+	if (r->setup.state->leftover == OB_LEFTOVER_FAIL && !r->hurry && r->holders[0] != '\0') {
+		fail(r, OB_EBUSY, "%s is still running (leftover: fail)", r->holders);
+	} else if (now >= r->deadline && is_to_be_killed(r)) {
+		give_up(r);
+	} else if (now >= r->search_at) {
+		search(r);
+	} else {
+		look_later(r);
+	}
+}
+
+static void linger(struct obi_remains *r)
+{
+	int64_t given = r->setup.options->stop_timeout_ms;
+	int64_t patience = given > 0 ? given : TIMEOUT_MS;
+	r->lingering = true;
+	r->deadline = obi_now_ms() + (r->hurry ? HURRY_MS : patience);
+	search(r);
+}
+
+static void tick(void *user)
+{
+	struct obi_remains *r = user;
+	enum obi_lock_look look = r->setup.events.look(r->setup.events.user);
+	if (!r->active || obi_cleanup_is_running(&r->cleanup)) {
+		return;
+	}
+	if (look == OBI_LOOK_ALIVE) {
+		finish(r, NULL);
+	} else if (look == OBI_LOOK_HELD && obi_now_ms() < r->settle_at) {
+		look_later(r);
+	} else if (look == OBI_LOOK_HELD && !r->lingering) {
+		linger(r);
+	} else if (look == OBI_LOOK_HELD && !r->searched) {
+		look_later(r);
+	} else if (!r->cleaned) {
+		start_cleanup(r);
+	} else if (look == OBI_LOOK_FREE) {
+		finish(r, NULL);
+	} else {
+		apply_policy(r);
+	}
+}
+
+void obi_remains_begin(struct obi_remains *r, int32_t pid, bool well)
+{
+	obi_remains_stop(r);
+	r->active = true;
+	r->hurry = r->lingering = r->searched = r->ours_live = false;
+	r->exited_well = well;
+	r->search.session = 0;
+	r->session = pid;
+	r->cleaned = !r->setup.state->cleanup.pending;
+	r->holders[0] = r->said[0] = '\0';
+	r->settle_at = obi_now_ms() + SETTLE_MS;
+	tick(r);
+}
+
+void obi_remains_hurry(struct obi_remains *r)
+{
+	int64_t soon = obi_now_ms() + HURRY_MS;
+	if (r->active && !r->hurry) {
+		r->hurry = true;
+		r->deadline = r->lingering && r->deadline < soon ? r->deadline : soon;
+		r->search_at = r->lingering && r->search_at != INT64_MAX ? 0 : r->search_at;
+	}
+}
+
+void obi_remains_stop(struct obi_remains *r)
+{
+	r->active = false;
+	obi_timer_stop(&r->timer);
+	obi_holder_search_stop(&r->search);
+	obi_cleanup_stop(&r->cleanup);
+}
+
+void obi_remains_note_living(struct obi_remains *r, int32_t pid)
+{
+	r->search.session = pid;
+}
+
+void obi_remains_init(struct obi_remains *r, const struct obi_remains_setup *setup)
+{
+	*r = (struct obi_remains){.setup = *setup};
+	obi_holder_search_init(&r->search, setup->loop, &setup->hub->holders);
+	r->search.found = on_found;
+	obi_cleanup_init(&r->cleanup, setup->loop, &setup->hub->cleanups);
+	r->cleanup.log = on_cleanup_log;
+	r->cleanup.done = on_cleaned;
+	r->timer.fn = tick;
+	r->search.user = r->cleanup.user = r->timer.user = r;
+}
+
+void obi_remains_free(struct obi_remains *r)
+{
+	obi_remains_stop(r);
+	obi_holder_search_free(&r->search);
+}
