@@ -106,6 +106,7 @@ const char *ob_event_name(uint32_t type)
 {
 	static const char *const names[] = {NULL,	    "starting", "ready",      "unhealthy",
 					    "unresponsive", "exited",	"restarting", "failed",
-					    "adopted",	    "detached", "stopped"};
+					    "adopted",	    "detached", "stopped",    "replaced",
+					    "rewound",	    "link_up",	"link_down"};
 	return pick(names, sizeof names / sizeof names[0], type);
 }

@@ -21,6 +21,7 @@ struct obi_supervisor {
 	struct obi_reports reports;
 	struct obi_instance instance;
 	struct obi_link_monitor link;
+	int64_t well_since; /* CLOCK_BOOTTIME of this process's first link; 0: none yet */
 };
 
 /* The user of each is a struct obi_supervisor. */

@@ -201,6 +201,7 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 				 "ADOPT_OK READY disarm save +adopted\n"
 				 "ADOPT_FAILED READY disarm save +adopted\n"
 				 "EXITED BACKOFF reap +exited arm-backoff save\n"
+				 "UNWELL STOP_RETRY signal arm-stop\n"
 				 "VERSION_OLD STOP_VERSION arm-stop\n",
     [OBI_PHASE_READY] = "START . refuse\n"
 			"RECONNECT . refuse\n"
