@@ -26,21 +26,27 @@ def answer_to(method):
     return True
 
 
-def serve(connection):
+def converse(connection):
     with connection.makefile("rw") as file:
-        try:
-            for line in file:
-                message = json.loads(line)
-                if "id" not in message:
-                    continue
-                result = answer_to(message["method"])
-                reply = {"error": {"code": -32003, "message": "no"}} if result is None else {"result": result}
-                file.write(json.dumps({"jsonrpc": "2.0", "id": message["id"], **reply}) + "\n")
-                file.flush()
-                if isinstance(result, dict) and result.get("needs_restart"):
-                    os._exit(0)
-        except OSError:
-            pass
+        for line in file:
+            message = json.loads(line)
+            if "id" not in message:
+                continue
+            result = answer_to(message["method"])
+            reply = {"error": {"code": -32003, "message": "no"}} if result is None else {"result": result}
+            file.write(json.dumps({"jsonrpc": "2.0", "id": message["id"], **reply}) + "\n")
+            file.flush()
+            if isinstance(result, dict) and result.get("needs_restart"):
+                connection.shutdown(socket.SHUT_WR)
+                file.read()  # the end of the stream: the answer was read
+                os._exit(0)
+
+
+def serve(connection):
+    try:
+        converse(connection)
+    except OSError:
+        pass
     with lock:
         connections.discard(connection)
     connection.close()

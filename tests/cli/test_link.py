@@ -163,7 +163,8 @@ class Link(Case):
             os.kill(self.pid, signal.SIGKILL)
             self.pid = run.event("a", "ready")["pid"]
         self.assertEqual(run.end(), OK)
-        self.assertFalse({"link_down", "link_up"} & set(self.names(run)))
+        self.assertFalse({"link_down", "link_up", "replaced"} & set(self.names(run)))
+        self.assertEqual(self.names(run).count("ready"), 4)
 
     def test_the_first_link_of_a_child_that_is_ready_without_one(self):
         run = self.started(self.scripted(ready={"mode": "none"}))
@@ -185,9 +186,10 @@ class Link(Case):
                     return found
             self.fail(f"no {text}")
         line("ready")
-        self.order(drop=True, health=health(run=RUN))
+        self.order(drop=True, health=health(run=RUN, pid=7))
         self.assertRegex(line("link down"), r"\[a\] link down .*cause=")
         self.assertRegex(line("link up"), r"\[a\] link up .*cause=\"connected again after \d+ ms\"")
+        self.await_status(lambda row: row["inner_pid"] == 7)
         self.order(drop=True, health=health(run=OTHER))
         self.assertRegex(line("replaced"), r"\[a\] replaced .*restarts=1 cause=")
         self.assertEqual(run.end(), OK)
