@@ -74,6 +74,10 @@ static const struct {
     [OB_EVENT_STOPPING] = {"stopping", OB_LOG_INFO},
     [OB_EVENT_LINGERING] = {"lingering", OB_LOG_WARN},
     [OB_EVENT_DONE] = {"done", OB_LOG_INFO},
+    [OB_EVENT_REPLACED] = {"replaced", OB_LOG_WARN},
+    [OB_EVENT_REWOUND] = {"rewound", OB_LOG_WARN},
+    [OB_EVENT_LINK_UP] = {"link up", OB_LOG_INFO},
+    [OB_EVENT_LINK_DOWN] = {"link down", OB_LOG_WARN},
 };
 
 static void build_exit(struct ob_builder *b, const struct ob_event *event)
@@ -106,12 +110,14 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 		ob_duration_format(event->delay_ms, delay, 32);
 		ob_build(b, "s:s", "delay", delay);
 	}
-	if (event->type == OB_EVENT_RESTARTING || event->type == OB_EVENT_FAILED) {
+	if (event->type == OB_EVENT_RESTARTING || event->type == OB_EVENT_FAILED ||
+	    event->type == OB_EVENT_REPLACED) {
 		ob_build(b, "s:U", "restarts", (uint64_t)event->restarts);
 	}
 	/* The cause of other events is in their message. */
 	bool has_cause = words[event->type].level > OB_LOG_INFO && event->type != OB_EVENT_EXITED;
-	if (has_cause || event->type == OB_EVENT_ADOPTED || event->type == OB_EVENT_STOPPING) {
+	if (has_cause || event->type == OB_EVENT_ADOPTED || event->type == OB_EVENT_LINK_UP ||
+	    event->type == OB_EVENT_STOPPING) {
 		ob_build(b, "s:s", "cause", event->cause);
 	}
 	ob_build(b, "}");

@@ -14,7 +14,10 @@ static void ask_client(struct ob_status *status, ob_client *client)
 	bool restart;
 	status->link = OB_LINK_UP;
 	if (ob_control_health(client, ASK_MS, &health, &err) == OB_OK) {
+		bool is_inner = health.pid > 0 && health.pid <= INT32_MAX && status->pid != 0 &&
+				health.pid != status->pid;
 		status->healthy = health.healthy;
+		status->inner_pid = is_inner ? (int32_t)health.pid : 0;
 		if (!health.healthy) {
 			snprintf(status->last_error, sizeof status->last_error, "%s",
 				 health.last_error);

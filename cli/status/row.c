@@ -52,6 +52,7 @@ void obi_row_build(struct ob_builder *b, const struct obi_row *row)
 	build_text(b, "state", ob_state_name(s->state));
 	build_text(b, "link", row->link_unknown ? "" : ob_link_name(s->link));
 	build_known_int(b, "pid", s->pid != 0, s->pid);
+	build_known_int(b, "inner_pid", s->inner_pid != 0, s->inner_pid);
 	build_known_int(b, "uptime_ms", s->uptime_ms >= 0, s->uptime_ms);
 	ob_build_key(b, "restarts");
 	ob_build_uint(b, s->restarts);
@@ -115,16 +116,18 @@ static uint32_t number_of(const struct ob_value *value, const char *(*name_of)(u
 
 static void read_numbers(const struct ob_value *value, struct ob_status *s)
 {
-	int64_t pid = 0;
+	int64_t pid = 0, inner_pid = 0;
 	uint64_t restarts = 0;
 	bool healthy;
 	(void)ob_get_int(ob_value_find(value, "pid"), &pid);
+	(void)ob_get_int(ob_value_find(value, "inner_pid"), &inner_pid);
 	(void)ob_get_int(ob_value_find(value, "uptime_ms"), &s->uptime_ms);
 	(void)ob_get_uint(ob_value_find(value, "restarts"), &restarts);
 	(void)ob_get_uint(ob_value_find(value, "version"), &s->version);
 	(void)ob_get_bool(ob_value_find(value, "adopted"), &s->adopted);
 	(void)ob_get_bool(ob_value_find(value, "stale"), &s->stale);
 	s->pid = (int32_t)pid;
+	s->inner_pid = (int32_t)inner_pid;
 	s->restarts = (uint32_t)restarts;
 	s->healthy = ob_get_bool(ob_value_find(value, "healthy"), &healthy) ? healthy : -1;
 }

@@ -249,8 +249,10 @@ static const char *note_of(const struct obi_row *row)
 
 static void add_numbers(struct obi_table *table, const struct ob_status *s)
 {
-	char uptime[32] = "", pid[16] = "", version[24] = "";
-	if (s->pid != 0) {
+	char uptime[32] = "", pid[48] = "", version[24] = "";
+	if (s->inner_pid != 0) {
+		snprintf(pid, sizeof pid, "%" PRId32 " (inner %" PRId32 ")", s->pid, s->inner_pid);
+	} else if (s->pid != 0) {
 		snprintf(pid, sizeof pid, "%" PRId32, s->pid);
 	}
 	if (s->version != 0) {

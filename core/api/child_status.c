@@ -62,6 +62,7 @@ static struct ob_status status_of(const struct reading *r)
 	}
 	if (lives && r->runner.recorded) {
 		status.uptime_ms = obi_clock_ms(CLOCK_BOOTTIME) - r->dir.state.started_boot_ms;
+		status.inner_pid = r->dir.state.run.pid != status.pid ? r->dir.state.run.pid : 0;
 	}
 	snprintf(status.address, sizeof status.address, "%.255s", r->dir.state.address);
 	snprintf(status.last_error, sizeof status.last_error, "%s", r->dir.state.last_error);

@@ -5,6 +5,7 @@
 #include "api/client.h"
 #include "base/text.h"
 #include "base/error.h"
+#include "files/statefile.h"
 
 static int read_health(const struct ob_value *v, struct ob_health *ret, struct ob_error *reterr)
 {
@@ -25,6 +26,10 @@ static int read_health(const struct ob_value *v, struct ob_health *ret, struct o
 	snprintf(h.last_error, sizeof h.last_error, "%.*s", (int)(text.len < 255 ? text.len : 255),
 		 text.data);
 	obi_text_clean(h.last_error);
+	text = (struct ob_bytes){NULL, 0};
+	if (ob_get_string(ob_value_find(v, "run"), &text)) {
+		(void)obi_run_id_read(text, h.run);
+	}
 	uint32_t size = ret->size < sizeof h ? ret->size : (uint32_t)sizeof h;
 	memcpy(ret, &h, size);
 	ret->size = size;

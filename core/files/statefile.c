@@ -15,7 +15,21 @@ enum { STATE_MAX = 64 * 1024, VALUES_MAX = 1024 };
 /* The last ms of the year 9999. Sums and differences of two times do not overflow. */
 #define TIME_MAX INT64_C(253402300799999)
 
-enum field_kind { TEXT, MESSAGE, U32, U64, TIME, BOOL, STATE, DESIRED, EXIT, ARGV, LEFTOVER };
+enum field_kind {
+	TEXT,
+	MESSAGE,
+	RUN,
+	U32,
+	PID,
+	U64,
+	TIME,
+	BOOL,
+	STATE,
+	DESIRED,
+	EXIT,
+	ARGV,
+	LEFTOVER
+};
 
 /* A key and the place of its value. The restart counters are in an inner struct, but the file is
  * flat. */
@@ -52,6 +66,7 @@ static const struct field {
     {"restart_count", U32, AT(restart.count), 0},
     {"restart_last_ms", TIME, AT(restart.last_ms), 0},
     {"restart_total", U64, AT(restart.total), 0},
+    {"restart_versions", U32, AT(restart.versions), 0},
     {"restart_boot", CHARS(restart_boot)},
     {"config_hash", CHARS(config_hash)},
     {"started_ms", TIME, AT(started_ms), 0},
@@ -59,6 +74,9 @@ static const struct field {
     {"adopted", BOOL, AT(adopted), 0},
     {"was_ready", BOOL, AT(was_ready), 0},
     {"version", U64, AT(version), 0},
+    {"run", RUN, AT(run.id), 0},
+    {"run_pid", PID, AT(run.pid), 0},
+    {"run_uptime_ms", TIME, AT(run.uptime_ms), 0},
     {"address", CHARS(address)},
     {"last_exit", EXIT, AT(last_exit), 0},
     {"last_error", MESSAGE, AT(last_error), ROOM(last_error)},
@@ -136,6 +154,7 @@ static void put_field(struct ob_sink *out, const struct field *field, const void
 	switch (field->kind) {
 	case TEXT:
 	case MESSAGE:
+	case RUN:
 		put_text(out, at);
 		return;
 	case STATE:
@@ -156,6 +175,9 @@ static void put_field(struct ob_sink *out, const struct field *field, const void
 		return;
 	case U32:
 		value = ob_uint(*(const uint32_t *)at);
+		break;
+	case PID:
+		value = ob_int(*(const int32_t *)at);
 		break;
 	case U64:
 		value = ob_uint(*(const uint64_t *)at);
@@ -196,6 +218,20 @@ static bool copy_text(struct ob_bytes text, char *to, size_t cap)
 	}
 	to[text.len] = '\0';
 	return true;
+}
+
+bool obi_run_id_read(struct ob_bytes text, char ret[OBI_RUN_SIZE])
+{
+	if (text.len != OBI_RUN_SIZE - 1) {
+		return false;
+	}
+	for (size_t i = 0; i < text.len; i++) {
+		char c = (char)text.data[i];
+		if ((c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F')) {
+			return false;
+		}
+	}
+	return copy_text(text, ret, OBI_RUN_SIZE);
 }
 
 static bool read_state(struct ob_bytes text, uint32_t *ret)
@@ -270,6 +306,16 @@ static bool read_u32(const struct ob_value *value, uint32_t *ret)
 	return true;
 }
 
+static bool read_pid(const struct ob_value *value, int32_t *ret)
+{
+	int64_t number;
+	if (!ob_get_int(value, &number) || number < 0 || number > INT32_MAX) {
+		return false;
+	}
+	*ret = (int32_t)number;
+	return true;
+}
+
 static bool read_time(const struct ob_value *value, int64_t *ret)
 {
 	int64_t number;
@@ -286,6 +332,8 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 	switch (field->kind) {
 	case U32:
 		return read_u32(value, at);
+	case PID:
+		return read_pid(value, at);
 	case U64:
 		return ob_get_uint(value, at);
 	case TIME:
@@ -309,6 +357,9 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 		return read_desired(text, at);
 	case LEFTOVER:
 		return read_leftover(text, at);
+	case RUN:
+		return text.len == 0 ? copy_text(text, at, OBI_RUN_SIZE)
+				     : obi_run_id_read(text, at);
 	case MESSAGE:
 		text.len = text.len < field->cap ? text.len : field->cap - 1;
 		return copy_text(text, at, field->cap);

@@ -17,6 +17,15 @@
 #define OBI_PLUGIN_NAME_SIZE  32
 #define OBI_LISTS_SIZE	      512 /* of the names of all mechanisms */
 #define OBI_INSTANCE_SIZE     33  /* 32 hex digits: which start of the child it is */
+#define OBI_RUN_SIZE	      33  /* 32 hex digits: which process answers */
+
+/* What the child says of the process that answers its calls; zeroed: nothing. Nothing is signalled
+ * by it. */
+struct obi_child_run {
+	char id[OBI_RUN_SIZE]; /* `run` of health; "": it has none */
+	int32_t pid;	       /* as the child sees it; 0: not known */
+	int64_t uptime_ms;     /* when it answered last; 0: not known */
+};
 
 #define OBI_CLEANUP_SIZE     4096 /* of the cleanup command with its arguments */
 #define OBI_CLEANUP_ARGS_MAX 64
@@ -66,7 +75,8 @@ struct obi_statefile {
 	int64_t started_boot_ms;	     /* the same, CLOCK_BOOTTIME */
 	bool adopted;
 	bool was_ready;
-	uint64_t version;		/* reported by the child; 0: not known */
+	uint64_t version; /* reported by the child; 0: not known */
+	struct obi_child_run run;
 	char address[OBI_ADDRESS_SIZE]; /* where it is dialled */
 	struct obi_exit last_exit;
 	char last_error[256];
@@ -80,6 +90,9 @@ int obi_statefile_read(const struct obi_statedir *dir, struct obi_statefile *ret
 /* Write it, without fsync: after a power loss its content is void. */
 int obi_statefile_write(const struct obi_statedir *dir, const struct obi_statefile *state,
 			struct ob_error *reterr);
+
+/* Copy the `run` of a child. False: it is not 32 hex digits. */
+bool obi_run_id_read(struct ob_bytes text, char ret[OBI_RUN_SIZE]);
 
 /* The process of a record that the local place wrote; pid 0: there is none, or it is of another
  * place. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/control.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -47,10 +48,10 @@ static void on_health(void *user, ob_call *call, const struct ob_value *params)
 	bool healthy = is_healthy(control, last_error, sizeof last_error);
 	obi_text_clean(last_error);
 	clock_gettime(CLOCK_REALTIME, &now);
-	ob_call_replyf(call, "{s:b,s:{s:I,s:I},s:i,s:I,s:s}", "healthy", healthy, "timestamp",
+	ob_call_replyf(call, "{s:b,s:{s:I,s:I},s:i,s:I,s:s,s:s}", "healthy", healthy, "timestamp",
 		       "seconds", (int64_t)now.tv_sec, "nanoseconds", (int64_t)now.tv_nsec, "pid",
 		       (int)getpid(), "uptime", obi_clock_ns(CLOCK_BOOTTIME) - control->opened_ns,
-		       "last_error", last_error);
+		       "last_error", last_error, "run", control->run);
 }
 
 /* A restart is needed only if a newer version is expected. Then the server ends, after the answer
@@ -102,6 +103,7 @@ static void on_shutdown(void *user, ob_call *call, const struct ob_value *params
 
 int obi_control_expose(struct obi_control *control, struct ob_error *reterr)
 {
+	unsigned char run[16];
 	static const struct ob_method methods[] = {
 	    {"health", on_health},
 	    {"checkVersion", on_check_version},
@@ -109,6 +111,8 @@ int obi_control_expose(struct obi_control *control, struct ob_error *reterr)
 	    {"shutdown", on_shutdown},
 	    {NULL, NULL},
 	};
+	randombytes_buf(run, sizeof run);
+	sodium_bin2hex(control->run, sizeof control->run, run, sizeof run);
 	return obi_interfaces_add(&control->connections->interfaces, "outboard-control", methods,
 				  control, reterr);
 }

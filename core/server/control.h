@@ -12,10 +12,12 @@ struct obi_control {
 	struct obi_connections *connections;
 	struct obi_probe *probes;
 	uint64_t version;
-	int64_t opened_ns; /* CLOCK_BOOTTIME */
+	/* CLOCK_BOOTTIME: it never goes back, and goes on while the machine is suspended. */
+	int64_t opened_ns;
+	char run[33]; /* 32 random hex digits: tells this server from the one before it */
 };
 
-/* Expose the interface; connections must be set. */
+/* Expose the interface, with a new `run`; connections must be set. */
 int obi_control_expose(struct obi_control *control, struct ob_error *reterr);
 
 /* Let health ask fn too. OB_ENOMEM. */

@@ -79,6 +79,36 @@ static bool is_long_ago(const struct ob_restart_policy *policy,
 	return policy->reset_window_ms >= 0 && now_ms - state->last_ms > policy->reset_window_ms;
 }
 
+static void count_restart(struct obi_restart_state *state, uint32_t before, int64_t now_ms)
+{
+	state->count = before < UINT32_MAX ? before + 1 : before;
+	state->last_ms = now_ms;
+	state->total++;
+}
+
+void obi_backoff_count(const struct ob_restart_policy *given, struct obi_restart_state *state,
+		       int64_t now_ms)
+{
+	struct ob_restart_policy policy = obi_backoff_policy(given);
+	count_restart(state, is_long_ago(&policy, state, now_ms) ? 0 : state->count, now_ms);
+}
+
+bool obi_backoff_version(struct obi_restart_state *state)
+{
+	bool is_repeated = state->versions > 0;
+	state->versions += state->versions < UINT32_MAX;
+	return is_repeated;
+}
+
+void obi_backoff_lived(const struct ob_restart_policy *given, struct obi_restart_state *state,
+		       int64_t well_ms)
+{
+	struct ob_restart_policy policy = obi_backoff_policy(given);
+	if (policy.reset_window_ms >= 0 && well_ms > policy.reset_window_ms) {
+		state->versions = 0;
+	}
+}
+
 bool obi_backoff_next(const struct ob_restart_policy *given, struct obi_restart_state *state,
 		      int64_t now_ms, double random, int64_t *ret_delay_ms)
 {
@@ -90,9 +120,7 @@ bool obi_backoff_next(const struct ob_restart_policy *given, struct obi_restart_
 	}
 	int64_t delay = backoff(policy.backoff_base_ms, policy.backoff_max_ms, count);
 	delay -= (int64_t)((double)delay * policy.jitter * random);
-	state->count = count < UINT32_MAX ? count + 1 : count;
-	state->last_ms = now_ms;
-	state->total++;
+	count_restart(state, count, now_ms);
 	*ret_delay_ms = delay;
 	return true;
 }

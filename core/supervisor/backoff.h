@@ -28,4 +28,18 @@ const char *obi_backoff_check(const struct ob_restart_policy *policy, const char
 bool obi_backoff_next(const struct ob_restart_policy *policy, struct obi_restart_state *state,
 		      int64_t now_ms, double random, int64_t *ret_delay_ms);
 
+/* Count a restart that the child has done by itself: after it, obi_backoff_next() goes on as if it
+ * had decided for it. */
+void obi_backoff_count(const struct ob_restart_policy *policy, struct obi_restart_state *state,
+		       int64_t now_ms);
+
+/* Note a restart because of the version. True: it is not the first one in a row, and is to be
+ * counted like any other. */
+bool obi_backoff_version(struct obi_restart_state *state);
+
+/* A child was well for so long. If that is longer than the window, the next restart because of the
+ * version is the first one in a row. */
+void obi_backoff_lived(const struct ob_restart_policy *policy, struct obi_restart_state *state,
+		       int64_t well_ms);
+
 #endif

@@ -237,6 +237,7 @@ static void on_prepared(void *user, uint64_t op, const struct ob_error *err)
 	 */
 	in->state.record[0] = in->state.address[0] = '\0';
 	in->state.adopted = in->state.was_ready = false;
+	in->state.run = (struct obi_child_run){0};
 	snprintf(in->state.config_hash, sizeof in->state.config_hash, "%s", in->setup.config_hash);
 	in->state.state = OB_STATE_STARTING;
 	in->state.desired = OBI_DESIRED_RUNNING;

@@ -112,8 +112,8 @@ enum obi_life_event {
 	OBI_LIFE_BACKOFF_OVER,
 	OBI_LIFE_GAVE_UP,     /* ARM_BACKOFF: no more restarts */
 	OBI_LIFE_DONE,	      /* ARM_BACKOFF: it ended well, and no restart is wanted */
-	OBI_LIFE_UNWELL,      /* health demands a restart, or a new process has an old version */
-	OBI_LIFE_VERSION_OLD, /* its version is too old, and it ends itself */
+	OBI_LIFE_UNWELL,      /* health demands a restart, or its version is too old again */
+	OBI_LIFE_VERSION_OLD, /* its version is too old, for the first time; it ends itself */
 	OBI_LIFE_PLACE_LOST,  /* the process cannot be reached: nothing is known of it */
 	OBI_LIFE_COUNT
 };

@@ -109,9 +109,9 @@ const char *ob_link_name(uint32_t link)
 
 const char *ob_event_name(uint32_t type)
 {
-	static const char *const names[] = {NULL,	    "starting", "ready",      "unhealthy",
-					    "unresponsive", "exited",	"restarting", "failed",
-					    "adopted",	    "detached", "stopped",    "stopping",
-					    "lingering",    "done"};
+	static const char *const names[] = {
+	    NULL,	  "starting", "ready",	   "unhealthy", "unresponsive", "exited",
+	    "restarting", "failed",   "adopted",   "detached",	"stopped",	"replaced",
+	    "rewound",	  "link_up",  "link_down", "stopping",	"lingering",	"done"};
 	return pick(names, sizeof names / sizeof names[0], type);
 }

@@ -14,7 +14,11 @@ enum {
 	REDIAL_MAX_MS = 5000,	 /* and up to this otherwise */
 	OPEN_TIMEOUT_MS = 5000,
 	LATE_MS = 1000, /* a dial that takes so much longer was interrupted: we were stopped */
-	ASK_TIMEOUT_MS = 10000
+	ASK_TIMEOUT_MS = 10000,
+	ASK_AGAIN_MS = 100,  /* after the queue was full */
+	STABLE_MS = 5000,    /* a connection that breaks earlier makes the next dial slower, */
+	SHORT_LIVES_MAX = 7, /* doubled with each in a row, at most so often */
+	PATIENCE_MS = 500    /* for the end of a process whose connection has ended */
 };
 
 static bool is_started(const struct obi_link_monitor *m)
@@ -30,19 +34,44 @@ static void changed(struct obi_link_monitor *m)
 static void judge_good(struct obi_link_monitor *m)
 {
 	if (!m->judged) {
-		m->judged = true;
+		m->judged = m->told = true;
 		m->setup.events.good(m->setup.events.user);
 	}
+}
+
+static void report(struct obi_link_monitor *m, enum ob_event_type type, const char *why)
+{
+	m->setup.events.report(m->setup.events.user, type, why);
 }
 
 /* ---- Questions and answers ---- */
 
 static int ask(struct obi_link_monitor *m, const char *method, const struct ob_value *params,
-	       int64_t timeout_ms, ob_reply_fn *fn)
+	       int64_t timeout_ms, ob_reply_fn *fn, struct ob_error *reterr)
 {
 	int64_t deadline = timeout_ms < 0 ? INT64_MAX : obi_now_ms() + timeout_ms;
 	return obi_connection_call(m->link, ob_bytes_text(method), params, deadline, fn, m, NULL,
-				   NULL);
+				   reterr);
+}
+
+/*
+ * Ask what must be answered before the link is of use. If it cannot be asked, another connection
+ * may help; unless the queue is full, because calls of the user are in flight: these are not
+ * broken, and `again` is called later.
+ */
+static void must_ask(struct obi_link_monitor *m, const char *method, const struct ob_value *params,
+		     ob_reply_fn *fn, void (*again)(struct obi_link_monitor *))
+{
+	struct ob_error err = {0};
+	char why[sizeof err.text + 64];
+	int r = m->link != NULL ? ask(m, method, params, ASK_TIMEOUT_MS, fn, &err) : OB_OK;
+	if (r == OB_EAGAIN && again != NULL) {
+		m->question = again;
+		obi_timer_set(m->setup.loop, &m->redial, ASK_AGAIN_MS);
+	} else if (r < 0) {
+		snprintf(why, sizeof why, "%s could not be sent: %s", method, err.text);
+		obi_connection_close(m->link, r, why);
+	}
 }
 
 static void __attribute__((format(printf, 3, 4)))
@@ -56,15 +85,12 @@ fail(struct obi_link_monitor *m, int code, const char *format, ...)
 	m->setup.events.failed(m->setup.events.user, &err);
 }
 
-static void on_health(void *user, int code, const struct ob_value *value,
-		      const struct ob_error *err)
+static void note_health(struct obi_link_monitor *m, const struct ob_value *value)
 {
-	struct obi_link_monitor *m = user;
 	struct ob_bytes why = {NULL, 0};
 	bool healthy;
-	(void)err;
-	if (code != OB_OK || !ob_get_bool(ob_value_find(value, "healthy"), &healthy)) {
-		return; /* a child without the control interface does not tell its health */
+	if (!ob_get_bool(ob_value_find(value, "healthy"), &healthy)) {
+		return;
 	}
 	bool was_bad = m->healthy == 0;
 	m->healthy = healthy;
@@ -79,24 +105,66 @@ static void on_health(void *user, int code, const struct ob_value *value,
 	}
 }
 
+static enum obi_run_change identify(struct obi_link_monitor *m, const struct obi_child_run *run,
+				    char why[128])
+{
+	enum obi_run_change change =
+	    m->run_due ? obi_child_run_compare(&m->run, run, why) : OBI_RUN_SAME;
+	m->run_due = false;
+	m->run = *run;
+	m->setup.events.identified(m->setup.events.user, &m->run);
+	return change;
+}
+
+/* An answer of health. first: one of the first questions to a process. The value is read before any
+ * event, which may close the connection that it came on. */
+static void take_health(struct obi_link_monitor *m, const struct ob_value *value, bool first)
+{
+	enum obi_run_change change = OBI_RUN_SAME;
+	struct obi_child_run run;
+	char why[128];
+	bool is_named = obi_child_run_read(value, &run);
+	if (value != NULL) {
+		note_health(m, value);
+	}
+	if (is_named && is_started(m)) {
+		change = identify(m, &run, why);
+	}
+	if (first && is_started(m)) {
+		judge_good(m);
+	}
+	if (change != OBI_RUN_SAME && is_started(m)) {
+		report(m, change == OBI_RUN_REPLACED ? OB_EVENT_REPLACED : OB_EVENT_REWOUND, why);
+	}
+}
+
+/* A child without the control interface does not tell its health. */
+static void on_health(void *user, int code, const struct ob_value *value,
+		      const struct ob_error *err)
+{
+	(void)err;
+	if (code == OB_OK) {
+		take_health(user, value, false);
+	}
+}
+
 static void on_first_health(void *user, int code, const struct ob_value *value,
 			    const struct ob_error *err)
 {
 	struct obi_link_monitor *m = user;
 	if (code == OB_OK || code == OB_EREMOTE) {
-		on_health(user, code, value, err);
-		judge_good(m);
+		take_health(m, code == OB_OK ? value : NULL, true);
 	} else if (code != OB_ECONNLOST && code != OB_ECLOSED) {
 		fail(m, code, "health check failed: %s", err->text);
 		obi_connection_close(m->link, code, "health check failed");
 	}
 }
 
+/* On each connection, since another process may answer. A child that was ready need not answer. */
 static void ask_first_health(struct obi_link_monitor *m)
 {
-	if (!m->judged) {
-		(void)ask(m, "outboard-control.health", NULL, ASK_TIMEOUT_MS, on_first_health);
-	}
+	must_ask(m, "outboard-control.health", NULL, m->judged ? on_health : on_first_health,
+		 ask_first_health);
 }
 
 static void on_version(void *user, int code, const struct ob_value *value,
@@ -126,7 +194,7 @@ static void ask_version(struct obi_link_monitor *m)
 {
 	struct ob_value items[1] = {ob_uint(m->setup.options->version)};
 	struct ob_value params = ob_array(items, 1);
-	(void)ask(m, "outboard-control.checkVersion", &params, ASK_TIMEOUT_MS, on_version);
+	must_ask(m, "outboard-control.checkVersion", &params, on_version, ask_version);
 }
 
 /* ---- Heartbeats ---- */
@@ -192,11 +260,86 @@ static void on_beat(void *user)
 	}
 	int64_t patience = o->health_interval_ms * o->health_misses;
 	m->waiting = true;
-	(void)ask(m, "outboard.ping", NULL, patience, on_pong);
-	(void)ask(m, "outboard-control.health", NULL, patience, on_health);
+	(void)ask(m, "outboard.ping", NULL, patience, on_pong, NULL);
+	(void)ask(m, "outboard-control.health", NULL, patience, on_health, NULL);
+}
+
+/* ---- Losses ---- */
+
+static void report_loss(struct obi_link_monitor *m)
+{
+	obi_timer_stop(&m->patience);
+	m->lost = m->told = false;
+	report(m, OB_EVENT_LINK_DOWN, m->lost_error);
+}
+
+static void on_patience_over(void *user)
+{
+	report_loss(user);
+}
+
+static void note_loss(struct obi_link_monitor *m, const struct ob_error *why)
+{
+	int64_t now = obi_now_ms();
+	if (!m->renewing) {
+		bool is_short = now - m->up_at < STABLE_MS;
+		m->short_lives = is_short ? m->short_lives + (m->short_lives < SHORT_LIVES_MAX) : 0;
+		m->failures = m->short_lives;
+	}
+	if (m->told) {
+		m->lost = true;
+		m->lost_at = now;
+		snprintf(m->lost_error, sizeof m->lost_error, "%.255s", why->text);
+		obi_timer_set(m->setup.loop, &m->patience, PATIENCE_MS);
+	}
+}
+
+/* The link is up, perhaps again. Before the child was good nobody is told: `good` tells it. */
+static void note_up(struct obi_link_monitor *m)
+{
+	char why[64] = "connected";
+	if (m->lost && m->renewing) {
+		obi_timer_stop(&m->patience);
+		m->lost = false;
+	} else if (m->lost) {
+		report_loss(m);
+	}
+	if (m->lost_at != 0) {
+		snprintf(why, sizeof why, "connected again after %lld ms",
+			 (long long)(obi_now_ms() - m->lost_at));
+		m->lost_at = 0;
+	}
+	m->renewing = false;
+	if (m->judged && !m->told) {
+		m->told = true;
+		report(m, OB_EVENT_LINK_UP, why);
+	}
 }
 
 /* ---- Connecting ---- */
+
+/* The child has accepted us, and the first questions are on their way, unless they could not be
+ * sent. */
+static void become_up(struct obi_link_monitor *m)
+{
+	if (m->link == NULL || obi_connection_is_ending(m->link)) {
+		return;
+	}
+	m->supervising = true;
+	m->failures = m->misses = 0;
+	m->waiting = m->unresponsive = false;
+	m->down_since = 0;
+	m->up_at = obi_now_ms();
+	m->error[0] = '\0';
+	m->setup.events.link(m->setup.events.user, m->link);
+	if (m->supervising) {
+		note_up(m);
+	}
+	if (m->supervising) {
+		arm_beat(m);
+		changed(m);
+	}
+}
 
 static void on_supervised(void *user, int code, const struct ob_value *value,
 			  const struct ob_error *err)
@@ -211,19 +354,14 @@ static void on_supervised(void *user, int code, const struct ob_value *value,
 		obi_connection_close(m->link, code, "the child refused this process as its parent");
 		return;
 	}
-	m->supervising = true;
-	m->failures = m->misses = 0;
-	m->waiting = m->unresponsive = false;
-	m->down_since = 0;
-	m->error[0] = '\0';
-	m->setup.events.link(m->setup.events.user, m->link);
-	changed(m);
-	arm_beat(m);
+	m->run_due = true;
+	/* Asked first: the user's calls may fill the queue. */
 	if (m->setup.options->version > 0) {
 		ask_version(m);
 	} else {
 		ask_first_health(m);
 	}
+	become_up(m);
 }
 
 static void on_opened(void *user, struct obi_connection *link)
@@ -233,7 +371,7 @@ static void on_opened(void *user, struct obi_connection *link)
 	struct ob_value params = ob_array(items, 1);
 	(void)link;
 	obi_dial_turn_end(&m->turn);
-	(void)ask(m, "outboard.supervise", &params, ASK_TIMEOUT_MS, on_supervised);
+	must_ask(m, "outboard.supervise", &params, on_supervised, NULL);
 }
 
 /* A live child that cannot be reached is as silent as one that does not answer. */
@@ -285,9 +423,11 @@ static void on_closed(void *user, struct obi_connection *link, const struct ob_e
 	struct ob_error why = *err;
 	obi_dial_turn_end(&m->turn);
 	m->link = NULL;
-	m->supervising = false;
+	m->supervising = m->run_due = false;
+	m->question = NULL;
 	obi_timer_stop(&m->beat);
 	if (was_up) {
+		note_loss(m, &why);
 		m->setup.events.link(m->setup.events.user, NULL);
 	}
 	obi_connection_free(link);
@@ -296,8 +436,10 @@ static void on_closed(void *user, struct obi_connection *link, const struct ob_e
 
 static void on_ending(void *user, struct obi_connection *link)
 {
+	struct obi_link_monitor *m = user;
 	(void)link;
-	changed(user);
+	m->renewing = true;
+	changed(m);
 }
 
 static void dial_now(void *user)
@@ -346,7 +488,11 @@ static bool is_dialing(const struct obi_link_monitor *m)
 static void on_redial(void *user)
 {
 	struct obi_link_monitor *m = user;
-	if (!is_dialing(m)) {
+	void (*question)(struct obi_link_monitor *) = m->question;
+	m->question = NULL;
+	if (question != NULL && m->supervising) {
+		question(m);
+	} else if (!is_dialing(m)) {
 		dial(m);
 	}
 }
@@ -358,17 +504,20 @@ void obi_link_monitor_init(struct obi_link_monitor *m, const struct obi_link_mon
 	*m = (struct obi_link_monitor){.setup = *setup, .awaited = true, .healthy = -1};
 	m->redial.fn = on_redial;
 	m->beat.fn = on_beat;
+	m->patience.fn = on_patience_over;
 	m->turn.fn = dial_now;
 	m->turn.overdue = on_overdue;
-	m->redial.user = m->beat.user = m->turn.user = m;
+	m->redial.user = m->beat.user = m->patience.user = m->turn.user = m;
 }
 
-void obi_link_monitor_start(struct obi_link_monitor *m, const char *address, const char *instance)
+void obi_link_monitor_start(struct obi_link_monitor *m, const char *address, const char *instance,
+			    const struct obi_child_run *run)
 {
 	m->address = address;
 	m->instance = instance;
+	m->run = *run;
 	m->judged = m->setup.options->ready == OB_READY_NONE; /* being alive was enough */
-	m->failures = 0;
+	m->failures = m->short_lives = 0;
 	m->turn.silent = 0; /* another process may answer */
 	dial(m);
 }
@@ -379,10 +528,14 @@ void obi_link_monitor_stop(struct obi_link_monitor *m)
 	bool was_up = m->supervising;
 	obi_timer_stop(&m->redial);
 	obi_timer_stop(&m->beat);
+	obi_timer_stop(&m->patience);
 	obi_dial_turn_end(&m->turn);
 	m->address = m->instance = NULL;
 	m->link = NULL;
 	m->supervising = m->judged = m->unresponsive = m->waiting = false;
+	m->told = m->lost = m->renewing = m->run_due = false;
+	m->lost_at = 0;
+	m->question = NULL;
 	m->failures = m->misses = 0;
 	m->healthy = -1;
 	m->down_since = 0;
@@ -412,7 +565,7 @@ static void on_shutdown(void *user, int code, const struct ob_value *value,
 bool obi_link_monitor_shutdown(struct obi_link_monitor *m)
 {
 	return m->supervising &&
-	       ask(m, "outboard-control.shutdown", NULL, -1, on_shutdown) == OB_OK;
+	       ask(m, "outboard-control.shutdown", NULL, -1, on_shutdown, NULL) == OB_OK;
 }
 
 enum ob_link obi_link_monitor_state(const struct obi_link_monitor *m)

@@ -5,6 +5,9 @@
  *
  * A broken connection is a state of the link and says nothing about the process. What is reported
  * about the child is what the child says, and its silence.
+ *
+ * The end of a process closes its connection before it is reported, so a loss of the link is
+ * reported when the link is back, or when it stays away and the monitor is not stopped meanwhile.
  */
 #ifndef OBI_SUPERVISOR_LINK_MONITOR_H
 #define OBI_SUPERVISOR_LINK_MONITOR_H
@@ -12,6 +15,7 @@
 #include <outboard/outboard.h>
 
 #include "rpc/connection.h"
+#include "supervisor/child_run.h"
 #include "supervisor/dial_limiter.h"
 
 /* All are required. Each may stop the monitor; none may free it. */
@@ -31,6 +35,12 @@ struct obi_link_monitor_events {
 	void (*refused)(void *user, const struct ob_error *err);
 	/* The answer to obi_link_monitor_shutdown() is an error. */
 	void (*shutdown_refused)(void *user, const struct ob_error *err);
+	/* An answer of health told of the process: monitor->run is set. */
+	void (*identified)(void *user, const struct obi_child_run *run);
+	/* OB_EVENT_REPLACED, REWOUND: judged once on each connection, after `good`.
+	 * OB_EVENT_LINK_UP, LINK_DOWN: as in ob_event_type, except that the end of the process is
+	 * not known here. */
+	void (*report)(void *user, enum ob_event_type type, const char *why);
 	/* The state, the health or the error has changed. */
 	void (*changed)(void *user);
 	void *user;
@@ -60,6 +70,21 @@ struct obi_link_monitor {
 	int healthy;	    /* 1, 0, -1: not known */
 	int64_t down_since; /* 0: the link was up, or was not dialled yet */
 	int64_t dialed_at;  /* when the last dial began */
+	/* The process that answers, as it says. */
+	struct obi_child_run run;
+	bool run_due; /* to be compared with the first answer of health on this connection */
+	/* Losses. */
+	bool told;		   /* the user knows that calls can pass */
+	bool lost;		   /* they cannot any more, which is not reported yet */
+	bool renewing;		   /* the connection is replaced for new keys: that is no loss */
+	int64_t up_at;		   /* when the link came up */
+	int64_t lost_at;	   /* when it was lost; 0: it is back */
+	uint32_t short_lives;	   /* connections in a row that broke soon */
+	char lost_error[256];	   /* why it was lost */
+	struct obi_timer patience; /* until a loss is reported */
+	/* What could not be asked, because the queue was full; asked again with `redial`. NULL:
+	 * none */
+	void (*question)(struct obi_link_monitor *monitor);
 	struct obi_timer redial;
 	struct obi_dial_turn turn; /* held until the connection is authenticated or has failed */
 	struct obi_timer beat;
@@ -69,9 +94,10 @@ struct obi_link_monitor {
 void obi_link_monitor_init(struct obi_link_monitor *monitor,
 			   const struct obi_link_monitor_setup *setup);
 
-/* Dial until the monitor is stopped. address and instance must stay valid until then. */
+/* Dial until the monitor is stopped. address and instance must stay valid until then. run: what is
+ * known of the process from an earlier parent; zeroed: nothing. */
 void obi_link_monitor_start(struct obi_link_monitor *monitor, const char *address,
-			    const char *instance);
+			    const char *instance, const struct obi_child_run *run);
 
 /* Drop the connection and dial no more. Idempotent. */
 void obi_link_monitor_stop(struct obi_link_monitor *monitor);

@@ -22,6 +22,7 @@ struct obi_supervisor {
 	struct ob_error end_error; /* why the child is not gone */
 	struct obi_instance instance;
 	struct obi_link_monitor link;
+	int64_t well_since; /* CLOCK_BOOTTIME of this process's first link; 0: none yet */
 };
 
 /* The child refuses to shut down: the step of the stop that asked it is over. */

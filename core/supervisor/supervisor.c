@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/error.h"
+#include "supervisor/backoff.h"
 #include "supervisor/shell.h"
 
 enum { KILL_WAIT_MS = 5000, LATE_MS = 1000 };
@@ -219,7 +220,9 @@ static void on_remains(void *user, const char *text)
 static void on_reachable(void *user)
 {
 	struct obi_supervisor *sup = user;
-	obi_link_monitor_start(&sup->link, sup->instance.address, sup->instance.state.instance);
+	sup->well_since = 0;
+	obi_link_monitor_start(&sup->link, sup->instance.address, sup->instance.state.instance,
+			       &sup->instance.state.run);
 }
 
 static int on_token(void *user, const char *token, uint32_t uid, struct ob_error *reterr)
@@ -230,9 +233,26 @@ static int on_token(void *user, const char *token, uint32_t uid, struct ob_error
 
 /* ---- What the link monitor reports ---- */
 
+/* Whether this life was well for so long that what was before it does not matter any more. An
+ * adopted child has lived since its start. */
+static void judge_life(struct obi_supervisor *sup)
+{
+	if (sup->well_since > 0) {
+		obi_backoff_lived(&sup->options->restart, &sup->instance.state.restart,
+				  obi_clock_ms(CLOCK_BOOTTIME) - sup->well_since);
+	}
+}
+
 static void on_link(void *user, struct obi_connection *link)
 {
 	struct obi_supervisor *sup = user;
+	const struct obi_statefile *state = &sup->instance.state;
+	if (link == NULL) {
+		judge_life(sup);
+	} else if (sup->well_since == 0) {
+		sup->well_since = state->adopted && state->was_ready ? state->started_boot_ms
+								     : obi_clock_ms(CLOCK_BOOTTIME);
+	}
 	sup->setup.events.link(sup->setup.events.user, link);
 }
 
@@ -246,11 +266,24 @@ static void restart_if_wanted(struct obi_supervisor *sup, const char *why)
 	}
 }
 
+/* Emit an event that does not become the cause of a later one. */
+static void say(struct obi_supervisor *sup, enum ob_event_type type, const char *why)
+{
+	char cause[sizeof sup->reports.cause];
+	memcpy(cause, sup->reports.cause, sizeof cause);
+	obi_reports_cause(&sup->reports, "%s", why);
+	obi_reports_emit(&sup->reports, type, 0);
+	memcpy(sup->reports.cause, cause, sizeof cause);
+}
+
 static void on_good(void *user)
 {
 	struct obi_supervisor *sup = user;
 	bool adopting = obi_lifecycle_is_adopting(sup->machine.phase);
 	sup->instance.state.was_ready = true;
+	if (sup->machine.phase == OBI_PHASE_READY) {
+		say(sup, OB_EVENT_LINK_UP, "connected"); /* adopted when it could not be reached */
+	}
 	obi_machine_raise(&sup->machine, adopting ? OBI_LIFE_ADOPT_OK : OBI_LIFE_BECAME_READY);
 	/* `unhealthy` was emitted before the child was ready, when it could not be restarted. */
 	if (sup->link.healthy == 0) {
@@ -272,21 +305,63 @@ static void on_version(void *user, uint64_t version)
 	sup->instance.state.version = version;
 }
 
-/* A child that was just started and is still too old would be replaced for ever: that is a failed
- * start, and counts. */
+/*
+ * A child that is too old is replaced at once, and that does not count: it was asked for. If it
+ * happens again before a child was well for the window, then what is started is too old, too, and
+ * would be replaced for ever: that counts. So does a child that was just started. A request that
+ * waits for an adoption is answered by one restart.
+ */
 static void on_outdated(void *user, uint64_t version, bool was_good)
 {
 	struct obi_supervisor *sup = user;
+	bool failed = !was_good && !sup->instance.state.adopted;
+	bool is_asked = obi_lifecycle_start_open(sup->machine.phase) && !failed;
+	judge_life(sup);
+	bool is_repeated = obi_backoff_version(&sup->instance.state.restart);
+	bool counts = failed || (is_repeated && !is_asked);
 	obi_reports_reason(&sup->reports, "version %llu is older than the required %llu",
 			   (unsigned long long)version, (unsigned long long)sup->options->version);
-	if (!was_good && !sup->instance.state.adopted) {
+	if (failed) {
 		obi_reports_notef(&sup->reports, OB_EEXITED,
 				  "waiting for outboard process to be ready: %s",
 				  sup->reports.reason);
-		obi_machine_raise(&sup->machine, OBI_LIFE_UNWELL);
-	} else {
-		obi_machine_raise(&sup->machine, OBI_LIFE_VERSION_OLD);
 	}
+	obi_machine_raise(&sup->machine, counts ? OBI_LIFE_UNWELL : OBI_LIFE_VERSION_OLD);
+}
+
+static void save(struct obi_supervisor *sup)
+{
+	obi_instance_save(&sup->instance, obi_lifecycle_state(sup->machine.phase));
+}
+
+/* Before READY the next step saves it. */
+static void on_identified(void *user, const struct obi_child_run *run)
+{
+	struct obi_supervisor *sup = user;
+	struct obi_child_run *known = &sup->instance.state.run;
+	bool is_new = strcmp(known->id, run->id) != 0 || known->pid != run->pid;
+	*known = *run;
+	if (is_new) {
+		obi_reports_changed(&sup->reports);
+	}
+	if (is_new && sup->machine.phase == OBI_PHASE_READY) {
+		save(sup);
+	}
+}
+
+/* What happens while a child is started or ended is told by the events of that. */
+static void on_report(void *user, enum ob_event_type type, const char *why)
+{
+	struct obi_supervisor *sup = user;
+	if (sup->machine.phase != OBI_PHASE_READY) {
+		return;
+	}
+	if (type == OB_EVENT_REPLACED) {
+		obi_backoff_count(&sup->options->restart, &sup->instance.state.restart,
+				  obi_clock_ms(CLOCK_BOOTTIME));
+		save(sup);
+	}
+	say(sup, type, why);
 }
 
 static void on_question_failed(void *user, const struct ob_error *err)
@@ -363,7 +438,8 @@ static void init_link(struct obi_supervisor *sup)
 	    .connection = s->link,
 	    .local = s->local,
 	    .events = {on_link, on_good, on_unwell, on_version, on_outdated, on_question_failed,
-		       on_refused, on_shutdown_refused, on_part_changed, sup},
+		       on_refused, on_shutdown_refused, on_identified, on_report, on_part_changed,
+		       sup},
 	};
 	obi_link_monitor_init(&sup->link, &setup);
 }
@@ -443,6 +519,7 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->restarts = (uint32_t)in->state.restart.total;
 	ret->healthy = running ? sup->link.healthy : -1;
 	ret->version = in->state.version;
+	ret->inner_pid = obi_child_run_inner_pid(&in->state.run, ret->pid);
 	ret->adopted = running && in->state.adopted;
 	ret->stale = running && strcmp(in->state.config_hash, sup->setup.config_hash) != 0;
 	snprintf(ret->address, sizeof ret->address, "%s", in->address != NULL ? in->address : "");

@@ -216,6 +216,9 @@ struct ob_health {
 	int64_t pid;
 	int64_t uptime_ns;
 	char last_error[256]; /* of the health probes; empty: none */
+	/* 32 hex digits that the child makes when it opens its server: another value is another
+	 * process. Empty: it has none. */
+	char run[33];
 };
 
 /* Ask a child for its health. client is any client of the child. ret->size must be set. */

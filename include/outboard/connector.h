@@ -86,6 +86,18 @@ enum ob_event_type {
 	OB_EVENT_ADOPTED,      /* a child of an earlier parent was adopted */
 	OB_EVENT_DETACHED,
 	OB_EVENT_STOPPED,
+	/* Another process answers in place of the one that was supervised, for example since the
+	 * machine behind its runner has booted anew: what the child had in memory is lost. Counted
+	 * as a restart. pid is still the runner's. */
+	OB_EVENT_REPLACED,
+	OB_EVENT_REWOUND, /* the same process answers, and its clock was set back (a snapshot) */
+	/* Calls can pass again after LINK_DOWN; or for the first time, if no earlier event said so:
+	 * in the ready mode `none`, and after an adoption without a connection. */
+	OB_EVENT_LINK_UP,
+	/* Calls could pass and cannot any more, while the process lives. Not emitted for an exit, a
+	 * stop or a detach. It comes up to half a second late, until it is known that the process
+	 * has not ended. */
+	OB_EVENT_LINK_DOWN,
 	OB_EVENT_STOPPING,  /* one step of a stop was taken; cause says which */
 	OB_EVENT_LINGERING, /* the process is dead, but not all is gone; cause says what is left */
 	OB_EVENT_DONE	    /* the child ended with status 0, and is not restarted */
@@ -361,6 +373,10 @@ struct ob_status {
 	char address[256];
 	/* Why the child is not well; if it runs without a connection, why the last dial failed. */
 	char last_error[256];
+	/* The pid of the process that answers, as the child reports it, if that is another one than
+	 * pid: its own number inside a container or a guest, behind a runner. 0: unknown, or the
+	 * same. It is a claim of the child, in a namespace that is not ours: never signal it. */
+	int32_t inner_pid;
 };
 
 /* ret->size must be set. Any thread. */

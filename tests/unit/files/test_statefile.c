@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #define BOOT "01234567-89ab-cdef-0123-456789abcdef"
+#define RUN  "0123456789abcdef0123456789abcdef"
 #define SAMPLE                                                                                   \
 	"{\"state\":\"ready\",\"desired\":\"running\",\"record\":\"" BOOT                        \
 	":4711:99:7\",\"instance\":\"feed\","                                                    \
@@ -28,8 +29,10 @@
 	"\"made_device\":5,"                                                                     \
 	"\"made_inode\":18446744073709551615,"                                                   \
 	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615,"  \
-	"\"restart_boot\":\"" BOOT "\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"   \
+	"\"restart_versions\":4,\"restart_boot\":\"" BOOT                                        \
+	"\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"                              \
 	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"            \
+	"\"run\":\"" RUN "\",\"run_pid\":2147483647,\"run_uptime_ms\":9,"                        \
 	"\"address\":\"unix:///d/rpc.sock\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"    \
 	"\"last_error\":\"a \\\"b\\\"\"}"
 
@@ -55,7 +58,7 @@ static struct obi_statefile sample(void)
 			.record = BOOT ":12:3:4"},
 	    .leftover = OB_LEFTOVER_WAIT,
 	    .made = {5, UINT64_MAX},
-	    .restart = {.count = 3, .last_ms = 12345, .total = UINT64_MAX},
+	    .restart = {.count = 3, .last_ms = 12345, .total = UINT64_MAX, .versions = 4},
 	    .restart_boot = BOOT,
 	    .config_hash = "abcd",
 	    .started_ms = 1700000000000,
@@ -63,6 +66,7 @@ static struct obi_statefile sample(void)
 	    .adopted = true,
 	    .was_ready = true,
 	    .version = 8,
+	    .run = {.id = RUN, .pid = INT32_MAX, .uptime_ms = 9},
 	    .address = "unix:///d/rpc.sock",
 	    .last_exit = {OB_EXIT_SIGNAL, 9},
 	    .last_error = "a \"b\"",
@@ -140,6 +144,10 @@ static void malformed_files_are_refused(void **unused)
 	    "{\"last_exit\":{\"kind\":\"x\",\"value\":1}}",
 	    "{\"instance\":\"0123456789012345678901234567890123456789\"}",
 	    "{\"instance\":\"a\\u0000\"}",
+	    "{\"run\":\"0123456789abcdef0123456789abcde\"}",
+	    "{\"run\":\"" RUN "0\"}",
+	    "{\"run\":\"0123456789abcdef0123456789abcdeg\"}",
+	    "{\"run\":7}",
 	    "{\"state\":\"ready\",\"state\":\"ready\"}",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -163,6 +171,11 @@ static void fault_82_numbers_out_of_range_are_refused(void **unused)
 	    "{\"started_ms\":253402300800000}",
 	    "{\"started_ms\":1e3}",
 	    "{\"restart_total\":18446744073709551616}",
+	    "{\"restart_versions\":4294967296}",
+	    "{\"run_pid\":-1}",
+	    "{\"run_pid\":2147483648}",
+	    "{\"run_uptime_ms\":-1}",
+	    "{\"run_uptime_ms\":253402300800000}",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		expect_refused(bad[i]);

@@ -176,6 +176,51 @@ static void policy_out_of_range_is_refused_by_name(void **unused)
 	assert_null(obi_backoff_check(&good, &reason));
 }
 
+/* A restart that the child has done by itself. */
+static void counted_restarts_are_like_decided_ones(void **unused)
+{
+	(void)unused;
+	const struct ob_restart_policy policy = {.max_restarts = 2, .backoff_base_ms = 5};
+	struct obi_restart_state state = {0};
+	int64_t delay = -5;
+	obi_backoff_count(&policy, &state, 10 * S);
+	assert_int_equal(state.count, 1);
+	assert_int_equal(state.total, 1);
+	assert_int_equal(state.last_ms, 10 * S);
+	assert_true(obi_backoff_next(&policy, &state, 11 * S, 0, &delay));
+	assert_int_equal(delay, 10);
+	assert_false(obi_backoff_next(&policy, &state, 12 * S, 0, &delay));
+	obi_backoff_count(&policy, &state, 12 * S); /* nobody can forbid it */
+	assert_int_equal(state.count, 3);
+	obi_backoff_count(&policy, &state, 12 * S + 300 * S + 1);
+	assert_int_equal(state.count, 1);
+	assert_int_equal(state.total, 4);
+	state = (struct obi_restart_state){.count = UINT32_MAX, .last_ms = 1};
+	obi_backoff_count(&policy, &state, 1);
+	assert_int_equal(state.count, UINT32_MAX);
+}
+
+static void fault_89_the_second_version_restart_in_a_row_counts(void **unused)
+{
+	(void)unused;
+	const struct ob_restart_policy policy = {.reset_window_ms = 10 * S};
+	const struct ob_restart_policy never = {.reset_window_ms = -1};
+	struct obi_restart_state state = {0};
+	assert_false(obi_backoff_version(&state));
+	assert_true(obi_backoff_version(&state));
+	obi_backoff_lived(&policy, &state, 10 * S);
+	assert_true(obi_backoff_version(&state));
+	obi_backoff_lived(&never, &state, INT64_MAX);
+	assert_true(obi_backoff_version(&state));
+	obi_backoff_lived(&policy, &state, 10 * S + 1);
+	assert_false(obi_backoff_version(&state));
+	obi_restart_state_clear(&state);
+	assert_false(obi_backoff_version(&state));
+	state.versions = UINT32_MAX;
+	assert_true(obi_backoff_version(&state));
+	assert_int_equal(state.versions, UINT32_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +234,8 @@ int main(void)
 	    cmocka_unit_test(gives_up_at_max_and_again_after_that),
 	    cmocka_unit_test(jitter_shortens_by_its_share_at_most),
 	    cmocka_unit_test(policy_out_of_range_is_refused_by_name),
+	    cmocka_unit_test(counted_restarts_are_like_decided_ones),
+	    cmocka_unit_test(fault_89_the_second_version_restart_in_a_row_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,6 +215,7 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 				 "ADOPT_OK READY disarm save +adopted\n"
 				 "ADOPT_FAILED READY disarm save +adopted\n"
 				 "EXITED LINGER disarm reap +exited\n"
+				 "UNWELL STOP_RETRY stop\n"
 				 "VERSION_OLD STOP_VERSION await-end\n",
     [OBI_PHASE_READY] = "START . refuse\n"
 			"RECONNECT . refuse\n"
