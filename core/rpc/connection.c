@@ -348,6 +348,7 @@ static void start_session(struct obi_connection *conn, enum ob_auth_role role)
 		       session_want_timer, conn},
 	    .handler = conn->setup.handler,
 	    .call_owner = conn->setup.call_owner,
+	    .orphans = conn->setup.orphans,
 	};
 	struct ob_error err = {0};
 	if (conn->setup.transport->peer != NULL) {

@@ -278,6 +278,7 @@ void obi_connections_add(struct obi_connections *cs, struct ob_stream *stream,
 		return;
 	}
 	setup.limits = cs->limits;
+	setup.orphans = cs->orphans;
 	setup.open_timeout_ms = cs->auth_timeout_ms;
 	setup.events = (struct obi_connection_events){on_opened, on_closed, on_supervise, NULL, c};
 	setup.handler = (struct obi_call_handler){handle_call, cs};

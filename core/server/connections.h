@@ -32,8 +32,9 @@ struct obi_connections {
 	struct obi_interfaces interfaces;
 	struct obi_rpc_limits limits;
 	int64_t auth_timeout_ms;
-	const char *instance;	      /* the one that a parent has to name; NULL: any */
-	struct obi_peer *parent_peer; /* gets the connection of the parent */
+	const char *instance;		  /* the one that a parent has to name; NULL: any */
+	struct obi_peer *parent_peer;	  /* gets the connection of the parent */
+	struct obi_orphan_count *orphans; /* for all connections */
 
 	struct obi_admission admission;
 	struct obi_replay_cache replays;

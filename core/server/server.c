@@ -193,9 +193,10 @@ static int make_parts(struct ob_server *s, struct ob_error *reterr)
 {
 	struct obi_peer *peer = obi_peer_new(s->rt);
 	s->connections.parent_peer = peer;
+	s->connections.orphans = obi_orphan_count_new();
 	s->parent = peer != NULL ? obi_client_new(peer, NULL) : NULL;
 	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->parent == NULL || s->stop_fd < 0) {
+	if (s->parent == NULL || s->connections.orphans == NULL || s->stop_fd < 0) {
 		return obi_fail(reterr, OB_ENOMEM, s->stop_fd < 0 ? errno : 0,
 				"creating the server");
 	}
@@ -490,6 +491,7 @@ static void close_server(struct ob_server *s)
 		obi_task_stop(&s->close_task);
 		obi_leave(s->rt);
 	}
+	obi_orphan_count_unref(s->connections.orphans);
 	obi_interfaces_free(&s->connections.interfaces);
 	obi_control_free(&s->control);
 	if (s->own_logger) {
