@@ -152,6 +152,16 @@ static void hand_over(struct obi_session *s, const struct ob_message *m)
 }
 
 /*
+ * Handlers, interfaces and rules see a method as text that ends with a NUL. A NUL inside would show
+ * them another method than the peer named.
+ */
+static bool is_method(struct ob_bytes method)
+{
+	return method.len > 0 && method.len <= OBI_METHOD_MAX &&
+	       memchr(method.data, '\0', method.len) == NULL;
+}
+
+/*
  * Whether the calls that handlers have deferred hold too much. That is asked before a call, not
  * when it is deferred: a handler has nowhere to put an error, and one call always fits, so that a
  * limit below the size of a call cannot refuse it for ever.
@@ -167,7 +177,7 @@ static void on_request(struct obi_session *s, const struct ob_message *m)
 		on_protocol_request(s, m);
 	} else if (obi_call_find(&s->calls, &m->id) != NULL) {
 		obi_session_fail(s, OB_EPROTO, "the peer used a call id twice");
-	} else if (m->method.len > OBI_METHOD_MAX) {
+	} else if (!is_method(m->method)) {
 		obi_answer_error(s, &m->id, OB_RPC_NO_METHOD, "unknown method");
 	} else if (s->calls.deferred_count >= s->setup.limits.calls ||
 		   obi_buf_len(&s->out) + s->batches.bytes >= s->setup.limits.queue) {
@@ -188,7 +198,7 @@ static void on_notification(struct obi_session *s, const struct ob_message *m)
 		s->peer_bye = true;
 	} else if (s->calls.deferred_count >= s->setup.limits.calls || is_full(s)) {
 		s->ignored++; /* there is no answer that could say BUSY */
-	} else if (m->method.len <= OBI_METHOD_MAX &&
+	} else if (is_method(m->method) &&
 		   (m->method.len < 2 || memcmp(m->method.data, "$/", 2) != 0)) {
 		hand_over(s, m);
 	}

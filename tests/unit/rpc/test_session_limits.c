@@ -177,6 +177,41 @@ static void fault_34_too_many_calls_in_flight_are_answered_busy(void **state)
 	free_pair(p);
 }
 
+/* A method is compared with its length: what a handler sees as text is what the peer named. */
+static void fault_87_methods_that_are_no_text_are_refused(void **state)
+{
+	static const struct ob_bytes methods[] = {
+	    {NULL, 0},
+	    {(const uint8_t *)"\0", 1},
+	    {(const uint8_t *)"x.echo\0", 7},
+	    {(const uint8_t *)"x.echo\0.more", 12},
+	    {(const uint8_t *)"\0x.echo", 7},
+	    {(const uint8_t *)"outboard.ping\0", 14},
+	};
+	static const char *const codecs[] = {"msgpack", "json"};
+	const char *before = codec_name;
+	(void)state;
+	for (size_t c = 0; c < 2; c++) {
+		codec_name = codecs[c];
+		struct pair *p = connect_pair();
+		for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+			struct outcome o = {0};
+			assert_int_equal(obi_session_call(&p->parent.session, methods[i], NULL,
+							  INT64_MAX, on_reply, &o, NULL, NULL),
+					 OB_OK);
+			assert_int_equal(
+			    obi_session_notify(&p->parent.session, methods[i], NULL, NULL), OB_OK);
+			pump(&p->parent, &p->child, SIZE_MAX);
+			assert_int_equal(o.ended, 1);
+			assert_int_equal(o.remote_code, OB_RPC_NO_METHOD);
+		}
+		assert_int_equal(p->child.calls + p->child.notifications, 0);
+		assert_int_equal(p->child.closed, 0);
+		free_pair(p);
+	}
+	codec_name = before;
+}
+
 /* ---- Bytes that deferred calls hold ---- */
 
 enum { ELEMENTS_OF_8_MIB = 524288 };
@@ -431,6 +466,7 @@ int main(void)
 	    cmocka_unit_test(large_messages_in_a_row_fit),
 	    cmocka_unit_test(many_small_elements_fit),
 	    cmocka_unit_test(deferred_notifications_are_limited),
+	    cmocka_unit_test(fault_87_methods_that_are_no_text_are_refused),
 	    cmocka_unit_test(fault_84_bytes_of_deferred_calls_are_bounded),
 	    cmocka_unit_test(fault_84_bytes_of_deferred_calls_are_added_up),
 	    cmocka_unit_test(fault_84_calls_of_ended_sessions_are_counted),
