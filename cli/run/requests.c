@@ -7,7 +7,8 @@
 #include "base/arena.h"
 #include "cli/status/row.h"
 
-enum { ANSWER_MEMORY = 64 << 20 };
+/* RESERVE: connections that are served when children have taken all descriptors. */
+enum { ANSWER_MEMORY = 64 << 20, RESERVE = 4 };
 
 /* What a request asks of one child. */
 struct item {
@@ -356,7 +357,8 @@ int obi_requests_serve(struct obi_run_requests *requests, ob_runtime *rt, const 
 						  .listen = address,
 						  .auth = auth,
 						  .logger = logger,
-						  .rules = rules};
+						  .rules = rules,
+						  .reserve = RESERVE};
 	int r = ob_server_open(&options, &requests->server, reterr);
 	r = r == OB_OK ? ob_server_expose(requests->server, "run", methods, requests, reterr) : r;
 	r = r == OB_OK

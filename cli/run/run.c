@@ -128,6 +128,7 @@ static bool has_other_users(const struct obi_run_config *config)
 static int begin(struct run *run, struct ob_error *reterr)
 {
 	int r = watch_signals(run, reterr);
+	r = r == OB_OK ? ob_raise_descriptor_limit(NULL, reterr) : r;
 	if (r < 0) {
 		return r;
 	}

@@ -51,6 +51,7 @@ static void drop(struct obi_server_connection *c)
 		obi_peer_set_connection(cs->parent_peer, NULL);
 	}
 	free(c);
+	cs->events.dropped(cs->events.user);
 }
 
 static void on_opened(void *user, struct obi_connection *connection)

@@ -17,6 +17,8 @@ struct obi_server_connection;
 struct obi_connections_events {
 	/* A preauth slot is free. */
 	void (*slot_free)(void *user);
+	/* A connection has ended, and its descriptor is free. */
+	void (*dropped)(void *user);
 	/* The connection of obi_connections_end_after() has ended. */
 	void (*last_ended)(void *user);
 	void *user;

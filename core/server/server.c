@@ -154,6 +154,12 @@ static int read_rules(struct ob_server *s, struct ob_error *reterr)
 	return r < 0 && reterr != NULL ? obi_wrap(reterr, "rules of the config") : r;
 }
 
+static void on_dropped(void *user)
+{
+	struct ob_server *s = user;
+	obi_acceptor_refill(&s->acceptor);
+}
+
 static void on_slot_free(void *user)
 {
 	struct ob_server *s = user;
@@ -175,7 +181,7 @@ static void set_up_connections(struct ob_server *s)
 {
 	struct obi_connections *cs = &s->connections;
 	cs->rt = s->rt;
-	cs->events = (struct obi_connections_events){on_slot_free, shut_down, s};
+	cs->events = (struct obi_connections_events){on_slot_free, on_dropped, shut_down, s};
 	cs->warner.logger = s->logger;
 	cs->limits = obi_rpc_limits_default();
 	cs->limits.message = s->options.message_max;
@@ -184,6 +190,8 @@ static void set_up_connections(struct ob_server *s)
 	cs->auth_timeout_ms = s->options.auth_timeout_ms;
 	cs->instance = s->instance;
 	s->acceptor.connections = cs;
+	s->acceptor.reserve_want =
+	    s->options.reserve < OBI_RESERVE_MAX ? s->options.reserve : OBI_RESERVE_MAX;
 	s->control.connections = cs;
 	s->control.version = s->options.version;
 	s->control.opened_ns = obi_clock_ns(CLOCK_BOOTTIME);
@@ -237,7 +245,7 @@ int ob_server_open(const struct ob_server_options *options, ob_server **ret_serv
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	obi_standard_fds_fill();
-	s->lock_fd = s->acceptor.reserve_fd = s->stop_fd = -1;
+	s->lock_fd = s->stop_fd = -1;
 	pthread_mutex_init(&s->config_lock, NULL);
 	int r = obi_options_copy(&s->options, sizeof s->options, options, reterr);
 	fill_defaults(&s->options);

@@ -66,6 +66,12 @@ struct ob_server_options {
 	 * which a parent last supervised this child.
 	 */
 	const char *parent_address;
+	/*
+	 * Descriptors to keep for connections, at most 16: when there are no others, so many
+	 * connections are still served, and become the reserve again when they end. For a server
+	 * that must stay reachable then. Default 0: connections are refused.
+	 */
+	uint32_t reserve;
 };
 
 /*
