@@ -86,8 +86,8 @@ static void on_signal(void *user, int number)
 
 static void on_event(void *user, struct obi_member *member, const struct ob_event *event)
 {
-	struct run *run = user;
-	obi_requests_event(&run->requests, member, event);
+	(void)user;
+	obi_requests_event(member, event);
 }
 
 /* ---- Beginning ---- */

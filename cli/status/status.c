@@ -45,15 +45,44 @@ static const char *copy(struct asking *a, const char *text)
 
 /* ---- From a supervisor ---- */
 
-static int read_rows(struct asking *a, const struct ob_value *list, struct ob_error *reterr)
+static int unexpected(struct ob_error *reterr)
 {
-	for (uint32_t i = 0; ob_value_at(list, i) != NULL; i++) {
+	return obi_fail(reterr, OB_EPROTO, 0, "run.status: unexpected answer");
+}
+
+/* *cursor moves on; 0: this was the last page. */
+static int read_page(struct asking *a, const struct ob_value *page, uint64_t *cursor,
+		     struct ob_error *reterr)
+{
+	const struct ob_value *list = ob_value_find(page, "children");
+	const struct ob_value *next = ob_value_find(page, "next");
+	uint64_t before = *cursor;
+	if (list == NULL || list->type != OB_ARRAY) {
+		return unexpected(reterr);
+	}
+	for (uint32_t i = 0; i < list->count; i++) {
 		struct obi_row *row = obi_rows_add(&a->rows, &a->arena.ob);
 		if (row == NULL || !obi_row_read(ob_value_at(list, i), &a->arena.ob, row)) {
-			return obi_fail(reterr, OB_EPROTO, 0, "run.status: unexpected answer");
+			return unexpected(reterr);
 		}
 	}
-	return OB_OK;
+	*cursor = 0;
+	return ob_is_nil(next) || (ob_get_uint(next, cursor) && *cursor > before)
+		   ? OB_OK
+		   : unexpected(reterr);
+}
+
+static int read_pages(struct asking *a, ob_client *client, ob_reply *reply, struct ob_error *reterr)
+{
+	uint64_t cursor = 0;
+	int r;
+	do {
+		struct ob_value items[1] = {ob_uint(cursor)};
+		struct ob_value params = ob_array(items, 1);
+		r = ob_client_call(client, "run.status", &params, 0, NULL, reply, reterr);
+		r = r == OB_OK ? read_page(a, ob_reply_value(reply), &cursor, reterr) : r;
+	} while (r == OB_OK && cursor > 0);
+	return r;
 }
 
 /* If no supervisor runs there, *ret_runs is false; that is not an error. */
@@ -69,8 +98,7 @@ static int ask_supervisor(struct asking *a, const char *root, bool *ret_runs,
 	}
 	r = ob_reply_new(&reply, reterr);
 	if (r == OB_OK) {
-		r = ob_client_call(client, "run.status", NULL, 0, NULL, reply, reterr);
-		r = r == OB_OK ? read_rows(a, ob_reply_value(reply), reterr) : r;
+		r = read_pages(a, client, reply, reterr);
 		ob_reply_free(reply);
 	}
 	ob_client_free(client);
