@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "base/names.h"
 #include "cli/config/load.h"
 
 /* What outboard run needs beside its children: the loop, its files, connections and their reserve,
@@ -80,7 +81,7 @@ static const char *skip_path(const char *path, const char *directory)
 static void check_data_path(const struct child *c, const char *root)
 {
 	static const char *const taken[] = {"", OBI_ROOT_SOCKET, OBI_ROOT_LOCK, OBI_ROOT_RECORD,
-					    ".state"};
+					    OBI_STATES_DIRECTORY};
 	const char *rest = skip_path(c->options->data_path, root);
 	for (size_t i = 0; rest != NULL && i < sizeof taken / sizeof taken[0]; i++) {
 		if (strlen(taken[i]) == strcspn(rest, "/") &&

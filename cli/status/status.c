@@ -135,27 +135,35 @@ static bool has_file(const char *dir, const char *name)
 	return n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0;
 }
 
-static bool state_path_of(const char *root, const char *name, char path[PATH_SIZE])
+static void unreadable(struct asking *a, const char *path)
 {
-	int n = snprintf(path, PATH_SIZE, "%s/.state/%s", root, name);
-	return n > 0 && n < PATH_SIZE;
+	struct ob_error err;
+	obi_fail(&err, obi_code_of_errno(errno), errno, "cannot be read");
+	give_up(a, path, &err);
 }
 
-static void ask_record(struct asking *a, const char *root, struct obi_name_set *shown)
+/* Returns whether the data_root can be read. */
+static bool ask_record(struct asking *a, const char *root, struct obi_name_set *shown)
 {
 	struct stat st;
 	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		return;
+		unreadable(a, root);
+		if (fd >= 0) {
+			close(fd);
+		}
+		return false;
 	}
 	for (const struct obi_record_entry *e = obi_root_read(fd, st.st_uid, &a->arena); e != NULL;
 	     e = e->next) {
 		char state_path[PATH_SIZE];
-		if (state_path_of(root, e->name, state_path) && obi_name_set_add(shown, e->name)) {
+		if (obi_state_path(root, e->name, state_path, sizeof state_path) &&
+		    obi_name_set_add(shown, e->name)) {
 			ask_directory(a, e->name, e->data_path, state_path, NULL, true);
 		}
 	}
 	close(fd);
+	return true;
 }
 
 static void ask_unrecorded(struct asking *a, const char *root, const char *name,
@@ -164,8 +172,8 @@ static void ask_unrecorded(struct asking *a, const char *root, const char *name,
 	char path[PATH_SIZE], state_path[PATH_SIZE];
 	int n = snprintf(path, sizeof path, "%s/%s", root, name);
 	if (n > 0 && (size_t)n < sizeof path && obi_name_is_child(ob_bytes_text(name)) &&
-	    state_path_of(root, name, state_path) && !obi_name_set_has(shown, name) &&
-	    ob_child_exists(path, state_path)) {
+	    obi_state_path(root, name, state_path, sizeof state_path) &&
+	    !obi_name_set_has(shown, name) && ob_child_exists(path, state_path)) {
 		ask_directory(a, name, path, state_path, NULL, false);
 	}
 }
@@ -177,9 +185,12 @@ static void ask_root(struct asking *a, const char *root)
 	char states[PATH_SIZE];
 	struct dirent **entries;
 	struct obi_name_set shown = {.arena = &a->arena};
-	ask_record(a, root, &shown);
-	snprintf(states, sizeof states, "%s/.state", root);
-	int count = scandir(states, &entries, NULL, alphasort);
+	bool readable =
+	    ask_record(a, root, &shown) && obi_state_path(root, "", states, sizeof states);
+	int count = readable ? scandir(states, &entries, NULL, alphasort) : -1;
+	if (readable && count < 0 && errno != ENOENT) {
+		unreadable(a, states);
+	}
 	for (int i = 0; i < count; i++) {
 		ask_unrecorded(a, root, entries[i]->d_name, &shown);
 		free(entries[i]);
@@ -191,6 +202,8 @@ static void ask_root(struct asking *a, const char *root)
 }
 
 /* ---- Targets ---- */
+
+static const char only_for_children[] = "--state is for the data directory of a child";
 
 static void ask_config(struct asking *a, const char *path)
 {
@@ -232,7 +245,11 @@ static void ask_root_or_child(struct asking *a, const char *path)
 	struct ob_error err = {0};
 	bool runs = false;
 	int r = obi_load_runtime(NULL, &a->rt, &err);
-	if (r == OB_OK && has_file(path, OBI_ROOT_LOCK)) {
+	if (r == OB_OK && access(path, X_OK) < 0) {
+		r = obi_fail(&err, obi_code_of_errno(errno), errno, "cannot be read");
+	} else if (r == OB_OK && has_file(path, OBI_ROOT_LOCK) && a->state_path != NULL) {
+		r = obi_fail(&err, OB_EINVAL, 0, only_for_children);
+	} else if (r == OB_OK && has_file(path, OBI_ROOT_LOCK)) {
 		r = ask_supervisor(a, path, &runs, &err);
 		if (r == OB_OK && !runs) {
 			ask_root(a, path);
@@ -255,6 +272,9 @@ static void ask_target(struct asking *a, const char *target)
 	char *path = realpath(target, NULL);
 	if (path == NULL || stat(path, &st) < 0) {
 		obi_fail(&err, OB_EINVAL, errno, "cannot be opened");
+		give_up(a, target, &err);
+	} else if (!S_ISDIR(st.st_mode) && a->state_path != NULL) {
+		obi_fail(&err, OB_EINVAL, 0, only_for_children);
 		give_up(a, target, &err);
 	} else if (S_ISDIR(st.st_mode)) {
 		ask_root_or_child(a, path);
@@ -340,20 +360,21 @@ static void print_json(struct asking *a)
 /* named: the two targets that options may name, or NULL. */
 static void ask_all(struct asking *a, const char *const named[2], const struct obi_words *words)
 {
-	int count = 0;
+	int count = words->count + (named[0] != NULL) + (named[1] != NULL);
+	if (count == 0 || (count > 1 && a->state_path != NULL)) {
+		obi_complain(
+		    "%s", count == 0 ? "status: a CONFIG or a DATA_DIR is required"
+				     : "status: --state requires that there is only one DATA_DIR");
+		a->exit_status = OBI_EXIT_USAGE;
+		return;
+	}
 	for (size_t i = 0; i < 2; i++) {
 		if (named[i] != NULL) {
 			ask_target(a, named[i]);
-			count++;
 		}
 	}
 	for (int i = 0; i < words->count; i++) {
 		ask_target(a, words->items[i]);
-		count++;
-	}
-	if (count == 0) {
-		obi_complain("status: a CONFIG or a DATA_DIR is required");
-		a->exit_status = OBI_EXIT_USAGE;
 	}
 }
 

@@ -163,6 +163,30 @@ class Status(Case):
         self.expect(bad, USAGE, "")
         self.assertIn(f"{self.config}: children.a.comand: ", bad.stderr)
 
+    def test_the_option_state_is_for_one_child(self):
+        self.left_alone(a=[], b=[])
+        state = f"{self.root}/.state/a"
+        self.expect(outboard("status", f"{self.root}/a", "--state", state), OK)
+        for target in (self.config, self.root):
+            wrong = outboard("status", target, "--state", state)
+            self.expect(wrong, USAGE, "")
+            self.assertIn("--state is for the data directory of a child", wrong.stderr)
+        for more in ([f"{self.root}/b"], ["--data-root", f"{self.root}/b"], ["--config", self.config]):
+            wrong = outboard("status", f"{self.root}/a", *more, "--state", state)
+            self.expect(wrong, USAGE, "", "outboard: status: --state requires that there is only one DATA_DIR\n")
+        self.end_all()
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")
+    def test_a_data_root_that_cannot_be_read_is_an_error(self):
+        self.left_alone(a=[])
+        os.chmod(self.dir, 0o755)
+        for mode in 0o700, 0o711:
+            os.chmod(self.root, mode)
+            result = outboard_as(12345, "status", self.root)
+            self.expect(result, UNREACHABLE, "",
+                        f"outboard: {self.root}: cannot be read: Permission denied\n")
+        self.end_all()
+
     def test_an_unreadable_directory_does_not_hide_others(self):
         self.left_alone(a=[])
         result = outboard("status", "--json", f"{self.dir}/nothing", f"{self.root}/a")
