@@ -2,8 +2,14 @@
 /* The faults of a config that its text alone does not show. The library finds those of each child.
  */
 #include <stdio.h>
+#include <sys/resource.h>
 
+#include "base/names.h"
 #include "cli/config/load.h"
+
+/* What outboard run needs beside its children: the loop, its files, connections and their reserve,
+ * and what is open for the moment of a start. */
+enum { OWN_DESCRIPTORS = 40 };
 
 struct child {
 	const struct ob_connector_options *options;
@@ -75,7 +81,7 @@ static const char *skip_path(const char *path, const char *directory)
 static void check_data_path(const struct child *c, const char *root)
 {
 	static const char *const taken[] = {"", OBI_ROOT_SOCKET, OBI_ROOT_LOCK, OBI_ROOT_RECORD,
-					    ".state"};
+					    OBI_STATES_DIRECTORY};
 	const char *rest = skip_path(c->options->data_path, root);
 	for (size_t i = 0; rest != NULL && i < sizeof taken / sizeof taken[0]; i++) {
 		if (strlen(taken[i]) == strcspn(rest, "/") &&
@@ -83,6 +89,27 @@ static void check_data_path(const struct child *c, const char *root)
 			add(c, c->faults, "data_path", "is reserved for the files of outboard run");
 		}
 	}
+}
+
+/*
+ * Each child takes descriptors of the supervisor. It raises its soft limit to the hard one, so only
+ * that counts; of another session or service it may be another.
+ */
+static void check_descriptors(const struct obi_run_config *config, struct obi_faults *warnings)
+{
+	struct rlimit limit;
+	char reason[256];
+	uint64_t need = OWN_DESCRIPTORS + (uint64_t)OB_DESCRIPTORS_PER_CHILD * config->count;
+	if (warnings == NULL || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_max == RLIM_INFINITY || need <= limit.rlim_max) {
+		return;
+	}
+	snprintf(reason, sizeof reason,
+		 "outboard run needs %llu descriptors for %u children (%d for each, and %d), and "
+		 "the hard limit of descriptors (RLIMIT_NOFILE) is %llu here",
+		 (unsigned long long)need, config->count, OB_DESCRIPTORS_PER_CHILD, OWN_DESCRIPTORS,
+		 (unsigned long long)limit.rlim_max);
+	obi_faults_add(warnings, "children", reason);
 }
 
 void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
@@ -93,6 +120,7 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 		obi_faults_add(faults, "data_root",
 			       "is required: outboard run keeps its socket and its record in it");
 	}
+	check_descriptors(config, warnings);
 	for (uint32_t i = 0; i < config->count; i++) {
 		struct child c = {&config->children[i], faults, warnings, missing};
 		if (config->data_root != NULL) {

@@ -167,11 +167,10 @@ static void fill_state_path(struct obi_reading *r, const char *root,
 	if (root == NULL || child->name == NULL) {
 		return;
 	}
-	size_t len = strlen(root) + sizeof "/.state/" + strlen(child->name);
+	size_t len = strlen(root) + sizeof "/" OBI_STATES_DIRECTORY "/" + strlen(child->name);
 	char *path = obi_reading_alloc(r, len);
 	if (path != NULL) {
-		snprintf(path, len, "%s/.state/%s", strcmp(root, "/") == 0 ? "" : root,
-			 child->name);
+		(void)obi_state_path(root, child->name, path, len);
 	}
 	child->state_path = path;
 }

@@ -162,6 +162,7 @@ static void report_flags(const struct ob_plugin_info *p)
 	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_SINGLE, "single"},
 	    {OB_PLUGIN_AUTH, OB_AUTH_LOCAL_ONLY, "local-only"},
 	    {OB_PLUGIN_AUTH, OB_AUTH_NEEDS_SECRET, "needs-secret"},
+	    {OB_PLUGIN_AUTH, OB_AUTH_USES_PIDFD, "uses-pidfd"},
 	};
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
 		if (known[i].kind == p->kind && (p->flags & known[i].flag) != 0) {

@@ -43,6 +43,7 @@ int obi_members_make(struct obi_members *members, ob_runtime *rt,
 	for (uint32_t i = 0; i < config->count; i++) {
 		struct obi_member *member = &members->list[i];
 		member->members = members;
+		member->number = (uint64_t)i + 1;
 		member->options = &config->children[i];
 		int r = make_one(member, rt, reterr);
 		if (r < 0) {
@@ -120,6 +121,20 @@ void obi_members_close(struct obi_members *members)
 	obi_key_table_free(&members->names);
 	free(members->list);
 	members->list = NULL;
+}
+
+struct obi_member *obi_members_behind(const struct obi_members *members, uint64_t number)
+{
+	uint32_t begin = 0, end = members->count;
+	while (begin < end) {
+		uint32_t middle = begin + (end - begin) / 2;
+		if (members->list[middle].number > number) {
+			end = middle;
+		} else {
+			begin = middle + 1;
+		}
+	}
+	return begin < members->count ? &members->list[begin] : NULL;
 }
 
 struct obi_member *obi_members_find(const struct obi_members *members, struct ob_bytes name)

@@ -8,12 +8,15 @@
 #include "cli/run/run_log.h"
 
 struct obi_members;
+struct obi_run_item;
 
 struct obi_member {
 	struct obi_key_node node; /* among its members, by name */
 	struct obi_members *members;
 	const struct ob_connector_options *options;
 	ob_connector *connector;
+	struct obi_run_item *waiting; /* what requests ask of it, until it is ready or has failed */
+	uint64_t number;	      /* from 1, in the order of the list; not used again */
 	bool held; /* not to be started until an earlier child of its name has ended */
 };
 
@@ -47,6 +50,9 @@ void obi_members_stop(struct obi_members *members);
 void obi_members_detach(struct obi_members *members);
 
 void obi_members_close(struct obi_members *members);
+
+/* The first member with a number above this one; NULL: none. */
+struct obi_member *obi_members_behind(const struct obi_members *members, uint64_t number);
 
 /* The member of this name; NULL: none. */
 struct obi_member *obi_members_find(const struct obi_members *members, struct ob_bytes name);

@@ -142,13 +142,8 @@ static void on_done(void *user, int result, const struct ob_error *err)
 	removed->on_done(removed->user);
 }
 
-static const char *state_path_of(const struct obi_removed_child *child, char path[PATH_SIZE])
-{
-	snprintf(path, PATH_SIZE, "%s/.state/%s", child->removed->root->path, child->entry.name);
-	return path;
-}
-
-static int begin_ending(struct obi_removed_child *child, struct ob_error *reterr)
+static int begin_ending(struct obi_removed_child *child, const char *state_path,
+			struct ob_error *reterr)
 {
 	struct obi_removed *removed = child->removed;
 	const struct ob_child_end_options options = {.size = sizeof options,
@@ -158,10 +153,8 @@ static int begin_ending(struct obi_removed_child *child, struct ob_error *reterr
 							 child->entry.stop_timeout_ms,
 						     .on_log = on_log,
 						     .user_data = child};
-	char state_path[PATH_SIZE];
-	int r =
-	    ob_child_end_async(removed->rt, child->entry.data_path,
-			       state_path_of(child, state_path), &options, on_done, child, reterr);
+	int r = ob_child_end_async(removed->rt, child->entry.data_path, state_path, &options,
+				   on_done, child, reterr);
 	if (r < 0) {
 		return r;
 	}
@@ -199,11 +192,10 @@ static bool is_member(const struct obi_removed *removed, const struct obi_record
 }
 
 /* OB_OK: it is being ended (*ret_lives), or was not alive. */
-static int end_child(struct obi_removed_child *child, bool *ret_lives, struct ob_error *reterr)
+static int end_child(struct obi_removed_child *child, const char *state_path, bool *ret_lives,
+		     struct ob_error *reterr)
 {
 	struct ob_status status = {.size = sizeof status};
-	char path[PATH_SIZE];
-	const char *state_path = state_path_of(child, path);
 	int r =
 	    ob_child_status(NULL, child->entry.data_path, state_path, NULL, &status, NULL, reterr);
 	if (r < 0) {
@@ -211,7 +203,7 @@ static int end_child(struct obi_removed_child *child, bool *ret_lives, struct ob
 	}
 	child->pid = status.pid;
 	*ret_lives = status.pid != 0;
-	return *ret_lives ? begin_ending(child, reterr)
+	return *ret_lives ? begin_ending(child, state_path, reterr)
 			  : ob_child_end(child->removed->rt, child->entry.data_path, state_path,
 					 NULL, 0, NULL, reterr);
 }
@@ -222,8 +214,8 @@ static void consider(struct obi_removed *removed, const struct obi_record_entry 
 	struct ob_error err = {0};
 	char state_path[PATH_SIZE];
 	bool lives = false;
-	snprintf(state_path, sizeof state_path, "%s/.state/%s", removed->root->path, entry->name);
-	if (is_member(removed, entry) || obi_name_set_has(&removed->known, entry->name) ||
+	if (!obi_state_path(removed->root->path, entry->name, state_path, sizeof state_path) ||
+	    is_member(removed, entry) || obi_name_set_has(&removed->known, entry->name) ||
 	    !ob_child_exists(entry->data_path, state_path)) {
 		return;
 	}
@@ -234,7 +226,7 @@ static void consider(struct obi_removed *removed, const struct obi_record_entry 
 	*child = (struct obi_removed_child){.removed = removed, .entry = *entry};
 	link_child(removed, child);
 	(void)obi_name_set_add(&removed->known, entry->name);
-	if (end_child(child, &lives, &err) < 0) {
+	if (end_child(child, state_path, &lives, &err) < 0) {
 		obi_run_log(removed->log, entry->name, OB_LOG_WARN,
 			    "no longer in the config, and cannot be ended", "{s:s,s:s}",
 			    "data_path", entry->data_path, "cause", err.text);
@@ -270,8 +262,8 @@ int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr)
 		consider(removed, e);
 	}
 	char states[PATH_SIZE];
-	snprintf(states, sizeof states, "%s/.state", removed->root->path);
-	DIR *dir = opendir(states);
+	DIR *dir =
+	    obi_state_path(removed->root->path, "", states, sizeof states) ? opendir(states) : NULL;
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		consider_directory(removed, entry->d_name);
 	}

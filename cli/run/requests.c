@@ -5,15 +5,24 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "cli/status/row.h"
 
-enum { ANSWER_MEMORY = 64 << 20 };
+/* RESERVE: connections that are served when children have taken all descriptors. */
+enum { ANSWER_MEMORY = 64 << 20, RESERVE = 4 };
+
+/* What an answer may take of a message of 4 MiB: results of a request, of which one takes ROW_BYTES
+ * without its error; rows of a page of the status, in memory. */
+enum { ANSWER_BYTES = 3 << 20, ROW_BYTES = 96, PAGE_ROWS = 256, PAGE_MEMORY = 1 << 20 };
+
+/* A request may have so many names more than there are children, unknown or repeated ones. */
+enum { NAMES_SPARE = 64 };
 
 /* What a request asks of one child. */
-struct item {
+struct obi_run_item {
 	struct obi_run_request *request;
 	struct obi_member *member;
-	bool waiting; /* for the child to become ready */
+	struct obi_run_item *next; /* in the list of those that wait for the child */
 	bool ok;
 	char error[256];
 };
@@ -24,23 +33,41 @@ struct obi_run_request {
 	ob_call *call;
 	uint32_t open; /* items that are not done; one more while the request is carried out */
 	uint32_t count;
-	struct item items[];
+	struct obi_run_item items[];
 };
 
 /* ---- Answers ---- */
 
-static void answer(const struct obi_run_request *request)
+/*
+ * The answer has to fit into a message: where children are many, the texts of errors are cut to an
+ * equal share.
+ */
+static size_t error_room(const struct obi_run_request *request)
+{
+	size_t share = ANSWER_BYTES / (request->count + 1);
+	size_t room = share > ROW_BYTES ? share - ROW_BYTES : 0;
+	return room < sizeof request->items[0].error ? room : sizeof request->items[0].error - 1;
+}
+
+static void build_result(struct ob_builder *b, struct obi_run_item *item, size_t room)
+{
+	item->error[room] = '\0';
+	obi_text_clean(item->error); /* it may be cut within a character */
+	ob_build(b, "{s:s,s:b,s:s}", "name", item->member->options->name, "ok", (int)item->ok,
+		 "error", item->ok ? NULL : item->error);
+}
+
+static void answer(struct obi_run_request *request)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
 	struct ob_value list;
+	size_t room = error_room(request);
 	obi_arena_init(&arena, ANSWER_MEMORY);
 	ob_builder_init(&b, &arena.ob);
 	ob_build_array(&b);
 	for (uint32_t i = 0; i < request->count; i++) {
-		const struct item *item = &request->items[i];
-		ob_build(&b, "{s:s,s:b,s:s}", "name", item->member->options->name, "ok",
-			 (int)item->ok, "error", item->ok ? NULL : item->error);
+		build_result(&b, &request->items[i], room);
 	}
 	ob_build_end(&b);
 	if (ob_builder_finish(&b, &list) == OB_OK) {
@@ -67,9 +94,8 @@ static void close_one(struct obi_run_request *request)
 }
 
 /* error NULL: success. */
-static void finish(struct item *item, const char *error)
+static void finish(struct obi_run_item *item, const char *error)
 {
-	item->waiting = false;
 	item->ok = error == NULL;
 	snprintf(item->error, sizeof item->error, "%.*s", (int)sizeof item->error - 1,
 		 error != NULL ? error : "");
@@ -78,47 +104,39 @@ static void finish(struct item *item, const char *error)
 
 /* ---- Waiting for a child ---- */
 
-static struct item *find_waiting(const struct obi_run_requests *requests,
-				 const struct obi_member *member)
+static void wait_for(struct obi_run_item *item)
 {
-	for (struct obi_run_request *r = requests->first; r != NULL; r = r->next) {
-		for (uint32_t i = 0; i < r->count; i++) {
-			if (r->items[i].waiting && r->items[i].member == member) {
-				return &r->items[i];
-			}
-		}
-	}
-	return NULL;
+	item->next = item->member->waiting;
+	item->member->waiting = item;
 }
 
-static void finish_waiting(const struct obi_run_requests *requests, const struct obi_member *member,
-			   const char *error)
+static void finish_waiting(struct obi_member *member, const char *error)
 {
-	struct item *item;
-	while ((item = find_waiting(requests, member)) != NULL) {
+	struct obi_run_item *item;
+	while ((item = member->waiting) != NULL) {
+		member->waiting = item->next;
 		finish(item, error);
 	}
 }
 
-void obi_requests_event(struct obi_run_requests *requests, const struct obi_member *member,
-			const struct ob_event *event)
+void obi_requests_event(struct obi_member *member, const struct ob_event *event)
 {
 	char text[256], delay[32];
 	switch (event->type) {
 	case OB_EVENT_READY:
 	case OB_EVENT_ADOPTED:
 	case OB_EVENT_DONE:
-		finish_waiting(requests, member, NULL);
+		finish_waiting(member, NULL);
 		break;
 	case OB_EVENT_RESTARTING:
 		ob_duration_format(event->delay_ms, delay, sizeof delay);
 		snprintf(text, sizeof text, "%s; restarting in %s", event->cause, delay);
-		finish_waiting(requests, member, text);
+		finish_waiting(member, text);
 		break;
 	case OB_EVENT_FAILED:
 	case OB_EVENT_STOPPED:
 	case OB_EVENT_DETACHED:
-		finish_waiting(requests, member, event->cause);
+		finish_waiting(member, event->cause);
 		break;
 	default:
 		break;
@@ -127,13 +145,13 @@ void obi_requests_event(struct obi_run_requests *requests, const struct obi_memb
 
 /* ---- What is asked ---- */
 
-static void begin(struct item *item)
+static void begin(struct obi_run_item *item)
 {
 	if (item->member->members->ending) {
 		finish(item, "the supervisor is shutting down");
 		return;
 	}
-	item->waiting = true;
+	wait_for(item);
 	if (!item->member->held) {
 		obi_member_begin(item->member);
 	}
@@ -141,7 +159,7 @@ static void begin(struct item *item)
 
 static void on_stopped_first(void *user, int result, const struct ob_error *err)
 {
-	struct item *item = user;
+	struct obi_run_item *item = user;
 	if (result < 0) {
 		finish(item, err->text);
 	} else {
@@ -149,7 +167,7 @@ static void on_stopped_first(void *user, int result, const struct ob_error *err)
 	}
 }
 
-static void restart(struct item *item)
+static void restart(struct obi_run_item *item)
 {
 	struct ob_error err;
 	if (ob_connector_stop_async(item->member->connector, on_stopped_first, item, &err) < 0) {
@@ -157,7 +175,7 @@ static void restart(struct item *item)
 	}
 }
 
-static void start(struct item *item)
+static void start(struct obi_run_item *item)
 {
 	struct ob_status status = {.size = sizeof status};
 	ob_connector_status(item->member->connector, &status);
@@ -169,7 +187,7 @@ static void start(struct item *item)
 	case OB_STATE_STARTING:
 	case OB_STATE_ADOPTING:
 	case OB_STATE_LINGERING:
-		item->waiting = true;
+		wait_for(item);
 		break;
 	case OB_STATE_BACKOFF: /* now, not after the delay */
 	case OB_STATE_STOPPING:
@@ -186,13 +204,13 @@ static void on_stopped(void *user, int result, const struct ob_error *err)
 	finish(user, result < 0 ? err->text : NULL);
 }
 
-static void stop(struct item *item)
+static void stop(struct obi_run_item *item)
 {
 	struct ob_error err;
 	if (item->member->held) {
 		/* Those who wait for its start: it was not begun, so no event will come. */
 		item->member->held = false;
-		finish_waiting(item->request->requests, item->member, "stopped");
+		finish_waiting(item->member, "stopped");
 	}
 	if (ob_connector_stop_async(item->member->connector, on_stopped, item, &err) < 0) {
 		finish(item, err.text);
@@ -235,17 +253,22 @@ static bool find_members(struct obi_run_request *request, const struct ob_value 
 			    (int)(text.len < 64 ? text.len : 64), (const char *)text.data);
 			return false;
 		}
-		request->items[i] = (struct item){.request = request, .member = member};
+		request->items[i] = (struct obi_run_item){.request = request, .member = member};
 	}
 	return true;
 }
 
 static void carry_out(struct obi_run_requests *requests, ob_call *call,
-		      const struct ob_value *params, void (*ask)(struct item *))
+		      const struct ob_value *params, void (*ask)(struct obi_run_item *))
 {
 	const struct ob_value *names;
 	if (!find_names(params, &names)) {
 		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS, "names must be a list of names");
+		return;
+	}
+	if (names != NULL && names->count > requests->members->count + NAMES_SPARE) {
+		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS,
+				   "more names than there are children");
 		return;
 	}
 	uint32_t count = names != NULL ? names->count : requests->members->count;
@@ -284,32 +307,50 @@ static void on_restart(void *user, ob_call *call, const struct ob_value *params)
 	carry_out(user, call, params, restart);
 }
 
-static void build_rows(struct ob_builder *b, const struct obi_members *members)
+static void build_row(struct ob_builder *b, const struct obi_member *member)
 {
+	const struct ob_connector_options *o = member->options;
+	struct obi_row row = {.name = o->name, .data_path = o->data_path, .supervised = true};
+	row.status.size = sizeof row.status;
+	ob_connector_status(member->connector, &row.status);
+	obi_row_build(b, &row);
+}
+
+static void build_page(struct ob_builder *b, const struct obi_arena *arena,
+		       const struct obi_members *members, uint64_t after)
+{
+	const struct obi_member *member = obi_members_behind(members, after);
+	ob_build_map(b);
+	ob_build_key(b, "children");
 	ob_build_array(b);
-	for (uint32_t i = 0; i < members->count; i++) {
-		const struct ob_connector_options *o = members->list[i].options;
-		struct obi_row row = {
-		    .name = o->name, .data_path = o->data_path, .supervised = true};
-		row.status.size = sizeof row.status;
-		ob_connector_status(members->list[i].connector, &row.status);
-		obi_row_build(b, &row);
+	for (uint32_t i = 0; member != NULL && i < PAGE_ROWS && arena->used < PAGE_MEMORY; i++) {
+		build_row(b, member);
+		after = member->number;
+		member = obi_members_behind(members, after);
 	}
+	ob_build_end(b);
+	ob_build_key(b, "next");
+	ob_build_value(b, member != NULL ? ob_uint(after) : ob_nil());
 	ob_build_end(b);
 }
 
 static void on_status(void *user, ob_call *call, const struct ob_value *params)
 {
 	const struct obi_run_requests *requests = user;
+	const struct ob_value *given = ob_params_get(params, 0, "after");
 	struct obi_arena arena;
 	struct ob_builder b;
-	struct ob_value list;
-	(void)params;
+	struct ob_value page;
+	uint64_t after = 0;
+	if (!ob_is_nil(given) && !ob_get_uint(given, &after)) {
+		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS, "after must be a number");
+		return;
+	}
 	obi_arena_init(&arena, ANSWER_MEMORY);
 	ob_builder_init(&b, &arena.ob);
-	build_rows(&b, requests->members);
-	if (ob_builder_finish(&b, &list) == OB_OK) {
-		(void)ob_call_reply(call, &list);
+	build_page(&b, &arena, requests->members, after);
+	if (ob_builder_finish(&b, &page) == OB_OK) {
+		(void)ob_call_reply(call, &page);
 	} else {
 		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
 	}
@@ -358,7 +399,8 @@ int obi_requests_serve(struct obi_run_requests *requests, ob_runtime *rt, const 
 						  .listen = address,
 						  .auth = auth,
 						  .logger = logger,
-						  .rules = rules};
+						  .rules = rules,
+						  .reserve = RESERVE};
 	int r = ob_server_open(&options, &requests->server, reterr);
 	r = r == OB_OK ? ob_server_expose(requests->server, "run", methods, requests, reterr) : r;
 	r = r == OB_OK

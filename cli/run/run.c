@@ -86,8 +86,8 @@ static void on_signal(void *user, int number)
 
 static void on_event(void *user, struct obi_member *member, const struct ob_event *event)
 {
-	struct run *run = user;
-	obi_requests_event(&run->requests, member, event);
+	(void)user;
+	obi_requests_event(member, event);
 }
 
 /* ---- Beginning ---- */
@@ -128,6 +128,7 @@ static bool has_other_users(const struct obi_run_config *config)
 static int begin(struct run *run, struct ob_error *reterr)
 {
 	int r = watch_signals(run, reterr);
+	r = r == OB_OK ? ob_raise_descriptor_limit(NULL, reterr) : r;
 	if (r < 0) {
 		return r;
 	}

@@ -45,15 +45,44 @@ static const char *copy(struct asking *a, const char *text)
 
 /* ---- From a supervisor ---- */
 
-static int read_rows(struct asking *a, const struct ob_value *list, struct ob_error *reterr)
+static int unexpected(struct ob_error *reterr)
 {
-	for (uint32_t i = 0; ob_value_at(list, i) != NULL; i++) {
+	return obi_fail(reterr, OB_EPROTO, 0, "run.status: unexpected answer");
+}
+
+/* *cursor moves on; 0: this was the last page. */
+static int read_page(struct asking *a, const struct ob_value *page, uint64_t *cursor,
+		     struct ob_error *reterr)
+{
+	const struct ob_value *list = ob_value_find(page, "children");
+	const struct ob_value *next = ob_value_find(page, "next");
+	uint64_t before = *cursor;
+	if (list == NULL || list->type != OB_ARRAY) {
+		return unexpected(reterr);
+	}
+	for (uint32_t i = 0; i < list->count; i++) {
 		struct obi_row *row = obi_rows_add(&a->rows, &a->arena.ob);
 		if (row == NULL || !obi_row_read(ob_value_at(list, i), &a->arena.ob, row)) {
-			return obi_fail(reterr, OB_EPROTO, 0, "run.status: unexpected answer");
+			return unexpected(reterr);
 		}
 	}
-	return OB_OK;
+	*cursor = 0;
+	return ob_is_nil(next) || (ob_get_uint(next, cursor) && *cursor > before)
+		   ? OB_OK
+		   : unexpected(reterr);
+}
+
+static int read_pages(struct asking *a, ob_client *client, ob_reply *reply, struct ob_error *reterr)
+{
+	uint64_t cursor = 0;
+	int r;
+	do {
+		struct ob_value items[1] = {ob_uint(cursor)};
+		struct ob_value params = ob_array(items, 1);
+		r = ob_client_call(client, "run.status", &params, 0, NULL, reply, reterr);
+		r = r == OB_OK ? read_page(a, ob_reply_value(reply), &cursor, reterr) : r;
+	} while (r == OB_OK && cursor > 0);
+	return r;
 }
 
 /* If no supervisor runs there, *ret_runs is false; that is not an error. */
@@ -69,8 +98,7 @@ static int ask_supervisor(struct asking *a, const char *root, bool *ret_runs,
 	}
 	r = ob_reply_new(&reply, reterr);
 	if (r == OB_OK) {
-		r = ob_client_call(client, "run.status", NULL, 0, NULL, reply, reterr);
-		r = r == OB_OK ? read_rows(a, ob_reply_value(reply), reterr) : r;
+		r = read_pages(a, client, reply, reterr);
 		ob_reply_free(reply);
 	}
 	ob_client_free(client);
@@ -107,27 +135,35 @@ static bool has_file(const char *dir, const char *name)
 	return n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0;
 }
 
-static bool state_path_of(const char *root, const char *name, char path[PATH_SIZE])
+static void unreadable(struct asking *a, const char *path)
 {
-	int n = snprintf(path, PATH_SIZE, "%s/.state/%s", root, name);
-	return n > 0 && n < PATH_SIZE;
+	struct ob_error err;
+	obi_fail(&err, obi_code_of_errno(errno), errno, "cannot be read");
+	give_up(a, path, &err);
 }
 
-static void ask_record(struct asking *a, const char *root, struct obi_name_set *shown)
+/* Returns whether the data_root can be read. */
+static bool ask_record(struct asking *a, const char *root, struct obi_name_set *shown)
 {
 	struct stat st;
 	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		return;
+		unreadable(a, root);
+		if (fd >= 0) {
+			close(fd);
+		}
+		return false;
 	}
 	for (const struct obi_record_entry *e = obi_root_read(fd, st.st_uid, &a->arena); e != NULL;
 	     e = e->next) {
 		char state_path[PATH_SIZE];
-		if (state_path_of(root, e->name, state_path) && obi_name_set_add(shown, e->name)) {
+		if (obi_state_path(root, e->name, state_path, sizeof state_path) &&
+		    obi_name_set_add(shown, e->name)) {
 			ask_directory(a, e->name, e->data_path, state_path, NULL, true);
 		}
 	}
 	close(fd);
+	return true;
 }
 
 static void ask_unrecorded(struct asking *a, const char *root, const char *name,
@@ -136,8 +172,8 @@ static void ask_unrecorded(struct asking *a, const char *root, const char *name,
 	char path[PATH_SIZE], state_path[PATH_SIZE];
 	int n = snprintf(path, sizeof path, "%s/%s", root, name);
 	if (n > 0 && (size_t)n < sizeof path && obi_name_is_child(ob_bytes_text(name)) &&
-	    state_path_of(root, name, state_path) && !obi_name_set_has(shown, name) &&
-	    ob_child_exists(path, state_path)) {
+	    obi_state_path(root, name, state_path, sizeof state_path) &&
+	    !obi_name_set_has(shown, name) && ob_child_exists(path, state_path)) {
 		ask_directory(a, name, path, state_path, NULL, false);
 	}
 }
@@ -149,9 +185,12 @@ static void ask_root(struct asking *a, const char *root)
 	char states[PATH_SIZE];
 	struct dirent **entries;
 	struct obi_name_set shown = {.arena = &a->arena};
-	ask_record(a, root, &shown);
-	snprintf(states, sizeof states, "%s/.state", root);
-	int count = scandir(states, &entries, NULL, alphasort);
+	bool readable =
+	    ask_record(a, root, &shown) && obi_state_path(root, "", states, sizeof states);
+	int count = readable ? scandir(states, &entries, NULL, alphasort) : -1;
+	if (readable && count < 0 && errno != ENOENT) {
+		unreadable(a, states);
+	}
 	for (int i = 0; i < count; i++) {
 		ask_unrecorded(a, root, entries[i]->d_name, &shown);
 		free(entries[i]);
@@ -163,6 +202,8 @@ static void ask_root(struct asking *a, const char *root)
 }
 
 /* ---- Targets ---- */
+
+static const char only_for_children[] = "--state is for the data directory of a child";
 
 static void ask_config(struct asking *a, const char *path)
 {
@@ -204,7 +245,11 @@ static void ask_root_or_child(struct asking *a, const char *path)
 	struct ob_error err = {0};
 	bool runs = false;
 	int r = obi_load_runtime(NULL, &a->rt, &err);
-	if (r == OB_OK && has_file(path, OBI_ROOT_LOCK)) {
+	if (r == OB_OK && access(path, X_OK) < 0) {
+		r = obi_fail(&err, obi_code_of_errno(errno), errno, "cannot be read");
+	} else if (r == OB_OK && has_file(path, OBI_ROOT_LOCK) && a->state_path != NULL) {
+		r = obi_fail(&err, OB_EINVAL, 0, only_for_children);
+	} else if (r == OB_OK && has_file(path, OBI_ROOT_LOCK)) {
 		r = ask_supervisor(a, path, &runs, &err);
 		if (r == OB_OK && !runs) {
 			ask_root(a, path);
@@ -227,6 +272,9 @@ static void ask_target(struct asking *a, const char *target)
 	char *path = realpath(target, NULL);
 	if (path == NULL || stat(path, &st) < 0) {
 		obi_fail(&err, OB_EINVAL, errno, "cannot be opened");
+		give_up(a, target, &err);
+	} else if (!S_ISDIR(st.st_mode) && a->state_path != NULL) {
+		obi_fail(&err, OB_EINVAL, 0, only_for_children);
 		give_up(a, target, &err);
 	} else if (S_ISDIR(st.st_mode)) {
 		ask_root_or_child(a, path);
@@ -314,20 +362,21 @@ static void print_json(struct asking *a)
 /* named: the two targets that options may name, or NULL. */
 static void ask_all(struct asking *a, const char *const named[2], const struct obi_words *words)
 {
-	int count = 0;
+	int count = words->count + (named[0] != NULL) + (named[1] != NULL);
+	if (count == 0 || (count > 1 && a->state_path != NULL)) {
+		obi_complain(
+		    "%s", count == 0 ? "status: a CONFIG or a DATA_DIR is required"
+				     : "status: --state requires that there is only one DATA_DIR");
+		a->exit_status = OBI_EXIT_USAGE;
+		return;
+	}
 	for (size_t i = 0; i < 2; i++) {
 		if (named[i] != NULL) {
 			ask_target(a, named[i]);
-			count++;
 		}
 	}
 	for (int i = 0; i < words->count; i++) {
 		ask_target(a, words->items[i]);
-		count++;
-	}
-	if (count == 0) {
-		obi_complain("status: a CONFIG or a DATA_DIR is required");
-		a->exit_status = OBI_EXIT_USAGE;
 	}
 }
 

@@ -180,7 +180,7 @@ static bool fits(struct ob_bytes pattern, struct ob_bytes method, bool allow)
 		return last_dot(method) == dot && memcmp(pattern.data, method.data, dot) == 0 &&
 		       !(allow && is_for_the_parent(method));
 	}
-	return pattern.len == method.len && memcmp(pattern.data, method.data, method.len) == 0;
+	return ob_bytes_equal(pattern, method);
 }
 
 static bool fits_any(const struct obi_acl_rule *rule, struct ob_bytes method)
@@ -328,8 +328,7 @@ void obi_acl_free(struct obi_acl *rules)
 
 static bool same(struct ob_bytes wanted, struct ob_bytes is)
 {
-	return wanted.len == 0 ||
-	       (wanted.len == is.len && memcmp(wanted.data, is.data, is.len) == 0);
+	return wanted.len == 0 || ob_bytes_equal(wanted, is);
 }
 
 /* A condition on a fact that is not known does not hold. */

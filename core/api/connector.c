@@ -138,6 +138,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 		       on_token, on_changed, c},
 	};
 	setup.link.handler = obi_interfaces_handler(&c->interfaces);
+	setup.link.orphans = c->orphans;
 	setup.link.limits.message = c->settings.options.message_max;
 	setup.link.heartbeat_ms = c->settings.options.health_interval_ms > 0
 				      ? (uint32_t)c->settings.options.health_interval_ms
@@ -151,9 +152,10 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 static int make_clients(struct ob_connector *c, struct ob_error *reterr)
 {
 	c->peer = obi_peer_new(c->rt);
+	c->orphans = obi_orphan_count_new();
 	c->client = c->peer != NULL ? obi_client_new(c->peer, NULL) : NULL;
 	c->control = c->client != NULL ? obi_client_new(c->peer, "outboard-control") : NULL;
-	if (c->control == NULL) {
+	if (c->control == NULL || c->orphans == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	c->peer->call_timeout_ms = c->settings.options.call_timeout_ms;
@@ -167,6 +169,7 @@ static void free_connector(struct ob_connector *c)
 	obi_client_release(c->control);
 	obi_client_release(c->client);
 	obi_peer_unref(c->peer);
+	obi_orphan_count_unref(c->orphans);
 	obi_interfaces_free(&c->interfaces);
 	obi_endpoint_clear(&c->endpoint);
 	obi_arena_free(&c->settings.arena);

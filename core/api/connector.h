@@ -14,6 +14,7 @@ struct ob_connector {
 	struct obi_endpoint endpoint;
 	const char *listen_transport; /* the plugin that the child listens with; NULL: by scheme */
 	struct obi_peer *peer;
+	struct obi_orphan_count *orphans; /* of the connections to the child */
 	struct ob_client *client;
 	struct ob_client *control;
 	struct obi_interfaces interfaces;

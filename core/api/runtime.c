@@ -6,6 +6,7 @@
 
 #include "base/string_list.h"
 #include "base/error.h"
+#include "process/nofile.h"
 #include "base/options.h"
 #include "loop/rename_watch.h"
 
@@ -258,4 +259,9 @@ void ob_runtime_stop(ob_runtime *rt)
 {
 	atomic_store(&rt->stop, true);
 	obi_loop_wake(rt->loop);
+}
+
+int ob_raise_descriptor_limit(uint64_t *ret_limit, struct ob_error *reterr)
+{
+	return obi_nofile_raise(ret_limit, reterr);
 }

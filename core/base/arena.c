@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-enum { BLOCK = 4096 - 32 };
+/* KEEP: what one message took must not stay with its connection for ever. */
+enum { BLOCK = 4096 - 32, KEEP = 64 * 1024 };
 
 struct obi_block {
 	struct obi_block *older;
@@ -51,6 +52,15 @@ void obi_arena_init(struct obi_arena *arena, size_t budget)
 	arena->budget = budget;
 }
 
+size_t obi_arena_size(const struct obi_arena *arena)
+{
+	size_t size = 0;
+	for (const struct obi_block *block = arena->blocks; block != NULL; block = block->older) {
+		size += sizeof *block + block->size;
+	}
+	return size;
+}
+
 void obi_arena_reset(struct obi_arena *arena)
 {
 	struct obi_block *block = arena->blocks;
@@ -58,6 +68,10 @@ void obi_arena_reset(struct obi_arena *arena)
 		struct obi_block *older = block->older;
 		free(block);
 		block = older;
+	}
+	if (block != NULL && block->size > KEEP) {
+		free(block);
+		block = NULL;
 	}
 	arena->blocks = block;
 	arena->used = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* base/arena - the memory behind an ob_arena: a chain of blocks with a budget. A reset keeps the
- * first block, so that a steady state allocates nothing. */
+ * first block, so that a steady state allocates nothing, unless that block is a large one. */
 #ifndef OBI_BASE_ARENA_H
 #define OBI_BASE_ARENA_H
 
@@ -10,13 +10,16 @@ struct obi_block;
 
 struct obi_arena {
 	struct ob_arena ob;
-	struct obi_block *blocks; /* newest first; a reset keeps the oldest */
+	struct obi_block *blocks; /* newest first; a reset keeps the oldest, if small */
 	size_t used;		  /* bytes of all blocks but the kept one */
 	size_t budget;		  /* the maximum of `used` */
 };
 
 /* An empty arena of at most budget bytes, not counting its first block. Allocates nothing. */
 void obi_arena_init(struct obi_arena *arena, size_t budget);
+
+/* The bytes that its blocks take. */
+size_t obi_arena_size(const struct obi_arena *arena);
 
 /* Free every piece. */
 void obi_arena_reset(struct obi_arena *arena);

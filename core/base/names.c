@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/names.h"
 
+#include <stdio.h>
+
 static bool is_lower(uint8_t c)
 {
 	return c >= 'a' && c <= 'z';
@@ -24,6 +26,17 @@ bool obi_name_is_child(struct ob_bytes name)
 		if (!is_alnum(c) && c != '.' && c != '_' && c != '-') {
 			return false;
 		}
+	}
+	return true;
+}
+
+bool obi_state_path(const char *root, const char *name, char *path, size_t size)
+{
+	bool is_slash = root[0] == '/' && root[1] == '\0';
+	int n = snprintf(path, size, "%s/" OBI_STATES_DIRECTORY "/%s", is_slash ? "" : root, name);
+	if (n < 0 || (size_t)n >= size) {
+		path[0] = '\0';
+		return false;
 	}
 	return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* base/names - which names children, plugins and URI schemes may have. */
+/* base/names - which names children, plugins and URI schemes may have, and where the
+ * state of a child is by its name. */
 #ifndef OBI_BASE_NAMES_H
 #define OBI_BASE_NAMES_H
 
@@ -8,6 +9,13 @@
 /* Whether the name is valid for a child: [A-Za-z0-9._-]{1,64}. It must not begin with a
  * dot or end in ".state": such names are those of state directories. */
 bool obi_name_is_child(struct ob_bytes name);
+
+/* The state directories of `outboard run` in its data_root, one of each child's name. */
+#define OBI_STATES_DIRECTORY ".state"
+
+/* Write the path of the state directory of the child of this name in data_root. False: it does not
+ * fit, and path is empty. */
+bool obi_state_path(const char *root, const char *name, char *path, size_t size);
 
 /* Whether the name is valid for a plugin: [a-z][a-z0-9_-]{0,30}. */
 bool obi_name_is_plugin(struct ob_bytes name);

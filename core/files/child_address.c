@@ -8,16 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_same(struct ob_bytes a, struct ob_bytes b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
 /* The host is not compared: listen may have a name, and rpc_addr has its number. What is dialled is
  * the host of listen in any case. */
 static bool completes(const struct ob_uri *listen, const struct ob_uri *said)
 {
-	return is_same(listen->scheme, said->scheme) && is_same(listen->path, said->path) &&
+	return ob_bytes_equal(listen->scheme, said->scheme) &&
+	       ob_bytes_equal(listen->path, said->path) &&
 	       (listen->port == 0 ? said->port > 0 : said->port == listen->port);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The public functions for outboard.json, which take a path. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,8 +12,12 @@
 
 int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_error *reterr)
 {
-	struct ob_config config = {.size = sizeof config};
+	/* A caller with an older header gets what it knows; the rest is kept as `extra`. */
+	struct ob_config config = {.size = ret_config->size};
 	struct obi_buf text;
+	if (config.size < offsetof(struct ob_config, allow_plaintext)) {
+		return obi_fail(reterr, OB_EINVAL, 0, "reading outboard config: size is not set");
+	}
 	obi_buf_init(&text, OBI_CHILD_CONFIG_MAX);
 	int r = obi_file_read(AT_FDCWD, path, geteuid(), obi_buf_sink(&text), reterr);
 	if (r < 0 && reterr != NULL) {
@@ -21,7 +26,8 @@ int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_err
 	r = r == OB_OK ? obi_child_config_parse(obi_buf_bytes(&text), &config, reterr) : r;
 	obi_buf_free(&text);
 	if (r == OB_OK) {
-		*ret_config = config;
+		memcpy(ret_config, &config,
+		       config.size < sizeof config ? config.size : sizeof config);
 	}
 	return r;
 }
@@ -33,11 +39,19 @@ static int open_parent(const char *path, const char **ret_name, struct ob_error 
 	const char *slash = strrchr(path, '/');
 	char *dir =
 	    slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
-	int fd = dir != NULL ? open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
+	if (dir == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "creating temp config file: out of memory");
+	}
+	int fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	int sys = errno;
 	free(dir);
-	if (fd < 0) {
+	if (fd < 0 && (sys == ENOENT || sys == ENOTDIR)) {
 		return obi_fail(reterr, OB_ENOENT, 0,
 				"creating temp config file: no such directory: %s", path);
+	}
+	if (fd < 0) {
+		return obi_fail(reterr, obi_code_of_errno(sys), sys,
+				"creating temp config file: opening the directory of %s", path);
 	}
 	*ret_name = slash == NULL ? path : slash + 1;
 	return fd;

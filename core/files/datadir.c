@@ -151,6 +151,50 @@ void obi_datadir_close(struct obi_datadir *dir)
 	*dir = OBI_DATADIR_NONE;
 }
 
+void obi_datadir_rest(struct obi_datadir *dir)
+{
+	struct stat st;
+	if (dir->fd >= 0 && fstat(dir->fd, &st) == 0) {
+		dir->id = id_of(&st);
+		close(dir->fd);
+		dir->fd = -1;
+	}
+}
+
+static int check_identity(const struct obi_datadir *dir, const struct obi_datadir *was,
+			  struct ob_error *reterr)
+{
+	struct stat st;
+	if (fstat(dir->fd, &st) < 0) {
+		return failed("opening", dir->path, errno, reterr);
+	}
+	struct obi_directory_id id = id_of(&st);
+	return is_same(&id, &was->id) ? OB_OK
+				      : obi_fail(reterr, OB_ENOENT, 0,
+						 "opening data directory: %s: was replaced by "
+						 "another directory",
+						 dir->path);
+}
+
+int obi_datadir_wake(struct obi_datadir *dir, struct ob_error *reterr)
+{
+	struct obi_datadir now = OBI_DATADIR_NONE;
+	if (dir->fd >= 0) {
+		return OB_OK;
+	}
+	if (dir->path == NULL) {
+		return obi_fail(reterr, OB_ENOENT, 0, "there is no data directory");
+	}
+	int r = obi_datadir_open(dir->path, dir->uid, dir->gid, &now, reterr);
+	r = r == OB_OK ? check_identity(&now, dir, reterr) : r;
+	if (r == OB_OK) {
+		dir->fd = now.fd;
+		now.fd = -1;
+	}
+	obi_datadir_close(&now);
+	return r;
+}
+
 /* ---- Files ---- */
 
 static void remove_socket(int dirfd)

@@ -26,10 +26,11 @@ struct obi_directory_id {
 
 struct obi_datadir {
 	char *path;
-	int fd;	   /* the directory; -1: closed */
+	int fd;	   /* the directory; -1: closed, or resting (then path is set) */
 	uid_t uid; /* of the child; it gets the files that it must read */
 	gid_t gid;
 	struct obi_directory_id made; /* the directory, if we made it; else zeroed */
+	struct obi_directory_id id;   /* while it rests */
 };
 
 #define OBI_DATADIR_NONE ((struct obi_datadir){.fd = -1})
@@ -51,6 +52,14 @@ int obi_datadir_open(const char *path, uid_t uid, gid_t gid, struct obi_datadir 
 		     struct ob_error *reterr);
 
 void obi_datadir_close(struct obi_datadir *dir);
+
+/*
+ * Close the descriptor and keep all else: a child that runs costs its parent no descriptor for its
+ * directory. obi_datadir_wake() opens the same directory again, by the rules of obi_datadir_open();
+ * OB_ENOENT: another one is there now. Both do nothing where there is nothing to do.
+ */
+void obi_datadir_rest(struct obi_datadir *dir);
+int obi_datadir_wake(struct obi_datadir *dir, struct ob_error *reterr);
 
 /* Remove temporary files; with all, also the config, the FIFOs and the socket. No child may live.
  */

@@ -216,12 +216,22 @@ static void local_end_holders(struct obi_place *place)
 
 /* ---- Config ---- */
 
+/* The directory of a child that runs is open only while it is watched. */
+static void rest(struct local_place *l)
+{
+	if (l->config_watch.hub == NULL) {
+		obi_datadir_rest(&l->dir);
+	}
+}
+
 static void local_read_config(struct obi_place *place)
 {
 	struct local_place *l = local_of(place);
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
-	int r = obi_datadir_read_config(&l->dir, &config, &err);
+	int r = obi_datadir_wake(&l->dir, &err);
+	r = r == OB_OK ? obi_datadir_read_config(&l->dir, &config, &err) : r;
+	rest(l);
 	place->events->config(place->user, r == OB_OK ? &config : NULL, r == OB_OK ? NULL : &err);
 	obi_child_config_clear(&config);
 }
@@ -233,7 +243,9 @@ static void on_rename(void *user)
 
 static void local_unwatch(struct obi_place *place)
 {
-	obi_rename_watch_stop(&local_of(place)->config_watch);
+	struct local_place *l = local_of(place);
+	obi_rename_watch_stop(&l->config_watch);
+	rest(l);
 }
 
 static int watch_config(struct local_place *l, uint32_t flags, struct ob_error *reterr)
@@ -371,6 +383,7 @@ static void local_spawn(struct obi_place *place, uint64_t op)
 		return;
 	}
 	watch_process(l);
+	rest(l);
 	struct obi_place_child child = child_of(&l->process.id);
 	place->events->spawned(place->user, op, &child, NULL);
 }
@@ -402,6 +415,7 @@ static void local_adopt(struct obi_place *place, uint64_t op, const char *record
 	watch_process(l);
 	obi_local_pipes_open(&l->pipes, l->setup.loop, &l->dir);
 	r = r == OB_OK ? watch_config(l, flags, &err) : r;
+	rest(l);
 	place->events->adopted(place->user, op, r < 0 ? &err : NULL);
 }
 
@@ -452,7 +466,7 @@ static void local_save(struct obi_place *place, const struct obi_statefile *give
 	state.made = l->saved.made;
 	state.uid = l->saved.uid;
 	state.gid = l->saved.gid;
-	if (l->dir.fd >= 0) {
+	if (l->dir.path != NULL) {
 		state.made = l->dir.made;
 		state.uid = l->dir.uid;
 		state.gid = l->dir.gid;
@@ -466,7 +480,7 @@ static void local_save(struct obi_place *place, const struct obi_statefile *give
 static void local_clear(struct obi_place *place)
 {
 	struct local_place *l = local_of(place);
-	if (is_in_charge(l) && l->dir.fd >= 0) {
+	if (is_in_charge(l) && obi_datadir_wake(&l->dir, NULL) == OB_OK) {
 		obi_datadir_clean(&l->dir, true);
 	}
 }

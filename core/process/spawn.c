@@ -7,6 +7,7 @@
 #include "base/signal_names.h"
 #include "process/environ.h"
 #include "process/exec_limits.h"
+#include "process/nofile.h"
 #include "process/spawn_child.h"
 #include "process/user.h"
 
@@ -97,11 +98,14 @@ static int prepare_limits(struct job *job, struct ob_error *reterr)
 	while (given != NULL && given[count].name != NULL) {
 		count++;
 	}
-	struct obi_spawn_limit *limits =
-	    ob_arena_alloc(&job->arena.ob, (count + 1) * sizeof *limits);
-	if (limits == NULL) {
+	struct obi_spawn_limit *all = ob_arena_alloc(&job->arena.ob, (count + 1) * sizeof *all);
+	if (all == NULL) {
 		return no_memory(reterr);
 	}
+	/* First what this process has raised for itself: an option may set it again. */
+	all[0] = (struct obi_spawn_limit){.name = "nofile", .resource = RLIMIT_NOFILE};
+	size_t own = obi_nofile_of_children(&all[0].limit) ? 1 : 0;
+	struct obi_spawn_limit *limits = all + own;
 	for (size_t i = 0; i < count; i++) {
 		limits[i].name = given[i].name;
 		limits[i].resource = obi_rlimit_number(ob_bytes_text(given[i].name));
@@ -111,8 +115,8 @@ static int prepare_limits(struct job *job, struct ob_error *reterr)
 					given[i].name);
 		}
 	}
-	job->child.limits = limits;
-	job->child.limit_count = count;
+	job->child.limits = all;
+	job->child.limit_count = own + count;
 	return OB_OK;
 }
 

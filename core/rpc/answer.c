@@ -8,6 +8,20 @@ static int send_to(struct obi_session *s, struct obi_batch *batch, const struct 
 	return batch != NULL ? obi_batch_add(batch, m) : obi_session_send(s, m, NULL);
 }
 
+static struct ob_value why_not_sent(struct ob_arena *arena, int code)
+{
+	switch (code) {
+	case OB_ETOOBIG:
+		return obi_error_value(arena, OB_RPC_TOO_BIG,
+				       "the result is larger than the message limit");
+	case OB_EAGAIN:
+		return obi_error_value(arena, OB_RPC_BUSY,
+				       "the answers of open batches hold too many bytes");
+	default:
+		return obi_error_value(arena, OB_RPC_INTERNAL, "the result cannot be encoded");
+	}
+}
+
 /* Send the answer; if it cannot be sent, send an error that says why, since each id has to be
  * answered. */
 static int send_answer(struct obi_session *s, struct obi_batch *batch, const struct ob_id *id,
@@ -18,13 +32,10 @@ static int send_answer(struct obi_session *s, struct obi_batch *batch, const str
 	m.error = error != NULL ? *error : ob_nil();
 	m.result = result != NULL ? *result : ob_nil();
 	int r = send_to(s, batch, &m);
-	if (r != OB_ETOOBIG && r != OB_EINVAL) {
+	if (r != OB_ETOOBIG && r != OB_EINVAL && r != OB_EAGAIN) {
 		return r;
 	}
-	m.error = r == OB_ETOOBIG
-		      ? obi_error_value(arena, OB_RPC_TOO_BIG,
-					"the result is larger than the message limit")
-		      : obi_error_value(arena, OB_RPC_INTERNAL, "the result cannot be encoded");
+	m.error = why_not_sent(arena, r);
 	m.result = ob_nil();
 	int again = send_to(s, batch, &m);
 	return again == OB_OK ? r : again;

@@ -7,6 +7,9 @@
  * a codec may put around the answers. */
 enum { ERROR_ROOM = 256, AROUND = 64 };
 
+/* So many results that do not fit are tried at most. */
+enum { FAILURES = 16 };
+
 struct obi_batch *obi_batch_new(struct obi_batches *list, const struct ob_codec_ops *codec,
 				uint32_t count, size_t message_max)
 {
@@ -53,19 +56,51 @@ void obi_batches_free(struct obi_batches *list, const struct obi_batch *reading)
 	}
 }
 
-int obi_batch_add(struct obi_batch *batch, const struct ob_message *m)
+/* Whether a result may be encoded at all. */
+static int check_room(const struct obi_batch *batch)
 {
-	bool result = m->error.type == OB_NIL;
+	if (batch->wasted >= batch->answers.max) {
+		return OB_ETOOBIG;
+	}
+	return batch->list->max > 0 && batch->list->bytes >= batch->list->max ? OB_EAGAIN : OB_OK;
+}
+
+/* What does not fit may have cost more than the bytes that it left in the buffer: a codec looks at
+ * a text before it writes it. */
+static size_t cost_of_failure(const struct obi_batch *batch, int code, size_t written)
+{
+	size_t least = batch->answers.max / FAILURES;
+	return code != OB_EINVAL && written < least ? least : written;
+}
+
+static int encode(struct obi_batch *batch, const struct ob_message *m, bool result)
+{
 	size_t before = obi_buf_len(&batch->answers);
 	int r = batch->codec->encode(m, obi_buf_sink(&batch->answers), NULL);
-	if (r == OB_OK && result && obi_buf_len(&batch->answers) > batch->results_max) {
+	size_t len = obi_buf_len(&batch->answers);
+	if (r == OB_OK && result && len > batch->results_max) {
 		r = OB_ETOOBIG;
 	}
 	if (r == OB_OK) {
-		batch->list->bytes += obi_buf_len(&batch->answers) - before;
+		batch->list->bytes += len - before;
 		return OB_OK;
 	}
 	obi_buf_truncate(&batch->answers, before);
+	batch->wasted += cost_of_failure(batch, r, len - before);
+	return r;
+}
+
+int obi_batch_add(struct obi_batch *batch, const struct ob_message *m)
+{
+	bool result = m->error.type == OB_NIL;
+	if (batch->failed) {
+		return OB_OK; /* none of its answers will be sent */
+	}
+	int r = result ? check_room(batch) : OB_OK;
+	r = r == OB_OK ? encode(batch, m, result) : r;
+	if (r == OB_OK) {
+		return OB_OK;
+	}
 	if (!result) {
 		batch->failed = true;
 		return OB_OK;

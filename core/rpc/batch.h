@@ -6,7 +6,8 @@
  *
  * The answers wait here as encoded bytes. All answers together are one message. A result that would
  * make it larger than a message may be is replaced by the error TOO_BIG; room is reserved for such
- * errors.
+ * errors. Once as many bytes as a message may have were encoded in vain, nothing more is encoded
+ * for the batch but errors. The answers of all batches together are bounded, too.
  */
 #ifndef OBI_RPC_BATCH_H
 #define OBI_RPC_BATCH_H
@@ -21,6 +22,7 @@ struct obi_batch;
 struct obi_batches {
 	struct obi_batch *first;
 	size_t bytes; /* of the answers that wait in them */
+	size_t max;   /* from here on no results are added; 0: no limit */
 };
 
 struct obi_batch {
@@ -30,6 +32,7 @@ struct obi_batch {
 	struct obi_batch **slot;
 	struct obi_buf answers;
 	size_t results_max; /* results may fill the answers up to here; the rest is for errors */
+	size_t wasted;	    /* bytes that were encoded in vain, about */
 	uint32_t owed; /* answers that are still to come, and one while the batch is being read */
 	bool failed;   /* not even an error had room */
 };
@@ -40,7 +43,8 @@ struct obi_batch *obi_batch_new(struct obi_batches *list, const struct ob_codec_
 				uint32_t count, size_t message_max);
 void obi_batch_free(struct obi_batch *batch);
 
-/* Add an answer. OB_ETOOBIG and OB_EINVAL, for results only, leave nothing behind. */
+/* Add an answer. OB_ETOOBIG, OB_EINVAL, and OB_EAGAIN when all batches hold too much, are for
+ * results only and leave nothing behind. */
 int obi_batch_add(struct obi_batch *batch, const struct ob_message *m);
 
 /* The batch was read, or a deferred call of it was answered. Returns whether this was the last

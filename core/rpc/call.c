@@ -18,6 +18,49 @@ struct ob_value obi_error_value(struct ob_arena *arena, int64_t code, const char
 	return ob_map(pairs, 2);
 }
 
+/* ---- What orphans hold ---- */
+
+struct obi_orphan_count *obi_orphan_count_new(void)
+{
+	struct obi_orphan_count *count = calloc(1, sizeof *count);
+	if (count != NULL) {
+		atomic_store(&count->users, 1);
+	}
+	return count;
+}
+
+void obi_orphan_count_unref(struct obi_orphan_count *count)
+{
+	if (count != NULL && atomic_fetch_sub(&count->users, 1) == 1) {
+		free(count);
+	}
+}
+
+static void count_orphan(struct ob_call *call, struct obi_orphan_count *count)
+{
+	if (count != NULL) {
+		atomic_fetch_add(&count->users, 1);
+		atomic_fetch_add(&count->bytes, call->held);
+		call->orphans = count;
+	}
+}
+
+static void uncount_orphan(struct ob_call *call)
+{
+	if (call->orphans != NULL) {
+		atomic_fetch_sub(&call->orphans->bytes, call->held);
+		obi_orphan_count_unref(call->orphans);
+		call->orphans = NULL;
+	}
+}
+
+bool obi_calls_are_full(const struct obi_calls *calls, size_t max, bool is_parent)
+{
+	return calls->deferred_bytes >= max ||
+	       (!is_parent && calls->orphans != NULL &&
+		atomic_load(&calls->orphans->bytes) / OBI_ORPHAN_SHARE >= max);
+}
+
 /* ---- The calls of a session ---- */
 
 struct ob_call *obi_call_take(struct obi_calls *calls)
@@ -52,6 +95,7 @@ static void list_deferred(struct ob_call *call)
 	}
 	calls->deferred = call;
 	calls->deferred_count++;
+	calls->deferred_bytes += call->held;
 }
 
 static void unlist_deferred(struct ob_call *call)
@@ -61,6 +105,7 @@ static void unlist_deferred(struct ob_call *call)
 		call->next->slot = call->slot;
 	}
 	call->calls->deferred_count--;
+	call->calls->deferred_bytes -= call->held;
 }
 
 void obi_call_release(struct ob_call *call)
@@ -69,6 +114,7 @@ void obi_call_release(struct ob_call *call)
 	if (calls != NULL && call->deferred) {
 		unlist_deferred(call);
 	}
+	uncount_orphan(call);
 	if (calls == NULL || calls->spare != NULL) {
 		free_call(call);
 		return;
@@ -82,6 +128,7 @@ void obi_calls_orphan(struct obi_calls *calls)
 	while (calls->deferred != NULL) {
 		struct ob_call *call = calls->deferred;
 		unlist_deferred(call);
+		count_orphan(call, calls->orphans);
 		call->calls = NULL;
 		call->answer = NULL;
 		call->batch = NULL;
@@ -141,6 +188,7 @@ int obi_call_defer(struct ob_call *call)
 		return OB_ENOMEM;
 	}
 	call->deferred = true;
+	call->held = sizeof *call + obi_arena_size(&call->arena);
 	list_deferred(call);
 	if (call->batch != NULL) {
 		call->batch->owed++;

@@ -17,9 +17,24 @@
 #include "base/job.h"
 #include "rpc/batch.h"
 
-enum { OBI_METHOD_MAX = 255 };
+/* OBI_ORPHAN_SHARE: the calls of ended sessions may hold so many times what one session may. */
+enum { OBI_METHOD_MAX = 255, OBI_ORPHAN_SHARE = 8 };
 
 struct obi_session;
+
+/*
+ * What calls hold whose sessions have ended without an answer to them: a peer that connects anew
+ * must not begin with nothing to its account. Such a call may outlive its server, so whoever uses
+ * the count has a reference, and the last one frees it.
+ */
+struct obi_orphan_count {
+	atomic_uint users;
+	atomic_size_t bytes;
+};
+
+/* A count with one reference. NULL: out of memory. */
+struct obi_orphan_count *obi_orphan_count_new(void);
+void obi_orphan_count_unref(struct obi_orphan_count *count); /* may be NULL */
 
 /* The calls that the peer of one session made. Deferred ones are kept here only. */
 struct obi_calls {
@@ -28,6 +43,10 @@ struct obi_calls {
 	struct ob_call *spare;	  /* ready for the next call; may be NULL */
 	struct ob_call *deferred; /* to be answered later */
 	uint32_t deferred_count;
+	size_t deferred_bytes; /* that the deferred calls hold */
+	/* What calls hold whose sessions have ended; shared by the sessions of a server. May be
+	 * NULL: not counted. */
+	struct obi_orphan_count *orphans;
 };
 
 struct ob_call {
@@ -49,6 +68,8 @@ struct ob_call {
 	struct ob_value result;
 	struct ob_identity identity;
 	struct obi_arena arena;
+	size_t held;			  /* bytes that it took when it was deferred */
+	struct obi_orphan_count *orphans; /* it is counted there, with a reference; or NULL */
 	bool notification;
 	bool answered;
 	bool deferred;
@@ -90,6 +111,10 @@ void obi_call_release(struct ob_call *call);
 
 /* The deferred call with this id, or NULL. */
 struct ob_call *obi_call_find(const struct obi_calls *calls, const struct ob_id *id);
+
+/* The bytes that wait for answers of handlers, over which no call may be begun: those of the
+ * session, or, for a peer that is not the parent, those of sessions that have ended. */
+bool obi_calls_are_full(const struct obi_calls *calls, size_t max, bool is_parent);
 
 /* The session has ended: cancel the deferred calls, which live on without it. */
 void obi_calls_orphan(struct obi_calls *calls);

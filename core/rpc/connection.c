@@ -336,23 +336,38 @@ static struct obi_connection *make(const struct obi_connection_setup *setup)
 	return conn;
 }
 
+/* What is known of the peer. Its pidfd costs a descriptor as long as the stream lives. */
+static struct ob_peer ask_peer(struct obi_connection *conn)
+{
+	const struct obi_handshake_setup *auth = conn->setup.auth;
+	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd), .pidfd = -1};
+	struct ob_error err = {0};
+	for (uint32_t i = 0; auth != NULL && i < auth->count; i++) {
+		if ((auth->mechanisms[i].ops->flags & OB_AUTH_USES_PIDFD) != 0) {
+			peer.size = sizeof peer;
+		}
+	}
+	if (conn->setup.transport->peer != NULL) {
+		(void)conn->setup.transport->peer(conn->stream, &peer, &err);
+	}
+	peer.size = sizeof peer;
+	return peer;
+}
+
 static void start_session(struct obi_connection *conn, enum ob_auth_role role)
 {
 	struct obi_session_setup s = {
 	    .codec = conn->setup.codec,
 	    .auth = conn->setup.auth,
 	    .role = role,
-	    .peer = {.size = sizeof s.peer, .pidfd = -1},
+	    .peer = ask_peer(conn),
 	    .limits = conn->setup.limits,
 	    .events = {session_opened, session_closed, session_supervise, session_want_write,
 		       session_want_timer, conn},
 	    .handler = conn->setup.handler,
 	    .call_owner = conn->setup.call_owner,
+	    .orphans = conn->setup.orphans,
 	};
-	struct ob_error err = {0};
-	if (conn->setup.transport->peer != NULL) {
-		(void)conn->setup.transport->peer(conn->stream, &s.peer, &err);
-	}
 	obi_session_init(&conn->session, &s);
 	conn->has_session = true;
 	conn->io.fn = on_io;

@@ -151,17 +151,40 @@ static void hand_over(struct obi_session *s, const struct ob_message *m)
 	obi_call_release(call);
 }
 
+/*
+ * Handlers, interfaces and rules see a method as text that ends with a NUL. A NUL inside would show
+ * them another method than the peer named.
+ */
+static bool is_method(struct ob_bytes method)
+{
+	return method.len > 0 && method.len <= OBI_METHOD_MAX &&
+	       memchr(method.data, '\0', method.len) == NULL;
+}
+
+/*
+ * Whether the calls that handlers have deferred hold too much. That is asked before a call, not
+ * when it is deferred: a handler has nowhere to put an error, and one call always fits, so that a
+ * limit below the size of a call cannot refuse it for ever.
+ */
+static bool is_full(const struct obi_session *s)
+{
+	return obi_calls_are_full(&s->calls, s->setup.limits.queue, s->identity.parent);
+}
+
 static void on_request(struct obi_session *s, const struct ob_message *m)
 {
 	if (m->method.len > 9 && memcmp(m->method.data, "outboard.", 9) == 0) {
 		on_protocol_request(s, m);
 	} else if (obi_call_find(&s->calls, &m->id) != NULL) {
 		obi_session_fail(s, OB_EPROTO, "the peer used a call id twice");
-	} else if (m->method.len > OBI_METHOD_MAX) {
+	} else if (!is_method(m->method)) {
 		obi_answer_error(s, &m->id, OB_RPC_NO_METHOD, "unknown method");
 	} else if (s->calls.deferred_count >= s->setup.limits.calls ||
 		   obi_buf_len(&s->out) + s->batches.bytes >= s->setup.limits.queue) {
 		obi_answer_error(s, &m->id, OB_RPC_BUSY, "too many calls in flight");
+	} else if (is_full(s)) {
+		obi_answer_error(s, &m->id, OB_RPC_BUSY,
+				 "too many bytes are held by calls in flight");
 	} else {
 		hand_over(s, m);
 	}
@@ -173,9 +196,9 @@ static void on_notification(struct obi_session *s, const struct ob_message *m)
 		on_cancel(s, m);
 	} else if (ob_bytes_is(m->method, "$/bye")) {
 		s->peer_bye = true;
-	} else if (s->calls.deferred_count >= s->setup.limits.calls) {
+	} else if (s->calls.deferred_count >= s->setup.limits.calls || is_full(s)) {
 		s->ignored++; /* there is no answer that could say BUSY */
-	} else if (m->method.len <= OBI_METHOD_MAX &&
+	} else if (is_method(m->method) &&
 		   (m->method.len < 2 || memcmp(m->method.data, "$/", 2) != 0)) {
 		hand_over(s, m);
 	}
@@ -226,7 +249,8 @@ static void dispatch_batch(struct obi_session *s, const struct ob_message *m)
 		return;
 	}
 	s->reading = batch;
-	for (uint32_t i = 0; i < m->count && s->state == OBI_SESSION_OPEN; i++) {
+	/* A batch without room for an error cannot be answered: nothing more is done for it. */
+	for (uint32_t i = 0; i < m->count && s->state == OBI_SESSION_OPEN && !batch->failed; i++) {
 		dispatch_one(s, m->items[i]);
 	}
 	s->reading = NULL;

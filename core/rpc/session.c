@@ -23,7 +23,9 @@ void obi_session_init(struct obi_session *s, const struct obi_session_setup *set
 	s->codec_limits.batch = limits->calls;
 	s->codec_limits.message = limits->preauth;
 	obi_pending_init(&s->pending);
+	s->batches.max = limits->queue;
 	s->calls.session = s;
+	s->calls.orphans = setup->orphans;
 	s->calls.budget = OBI_VALUE_PER_BYTE * (size_t)limits->message + DEFERRED_CONSTANT;
 }
 

@@ -60,7 +60,8 @@ struct obi_session_setup {
 	struct obi_rpc_limits limits;
 	struct obi_session_events events;
 	struct obi_call_handler handler;
-	void *call_owner; /* for ob_call.owner */
+	void *call_owner;		  /* for ob_call.owner */
+	struct obi_orphan_count *orphans; /* for deferred calls that outlive it; may be NULL */
 };
 
 struct obi_session {

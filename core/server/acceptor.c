@@ -73,6 +73,27 @@ static bool admit(struct obi_acceptor *a, struct ob_stream *stream)
 	}
 }
 
+void obi_acceptor_refill(struct obi_acceptor *a)
+{
+	while (a->keeps_reserve && a->reserve_have <= a->reserve_want) {
+		int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			return;
+		}
+		a->reserve[a->reserve_have++] = fd;
+	}
+}
+
+/* Close one that is held in reserve, but for the last `left`. Returns whether there was one. */
+static bool spend(struct obi_acceptor *a, uint32_t left)
+{
+	if (a->reserve_have <= left) {
+		return false;
+	}
+	close(a->reserve[--a->reserve_have]);
+	return true;
+}
+
 static void warn_of_pause(struct obi_acceptor *a, const char *why)
 {
 	obi_warn(&a->connections->warner, OBI_WARN_PREAUTH, NULL, "accepting connections is paused",
@@ -87,13 +108,19 @@ static void warn_of_pause(struct obi_acceptor *a, const char *why)
 static void refuse_one(struct obi_acceptor *a)
 {
 	struct ob_stream *stream;
-	close(a->reserve_fd);
+	(void)spend(a, 0);
 	if (transport_of(a)->accept(a->listener, &stream, NULL) == OB_OK) {
 		transport_of(a)->close(stream);
 	}
-	a->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	obi_acceptor_refill(a);
 	pause_accepting(a, ACCEPT_PAUSE_MS);
 	warn_of_pause(a, "out of file descriptors or memory");
+}
+
+static int accept_one(struct obi_acceptor *a, struct ob_stream **ret, struct ob_error *err)
+{
+	int r = transport_of(a)->accept(a->listener, ret, err);
+	return r == OB_ENOMEM && spend(a, 1) ? transport_of(a)->accept(a->listener, ret, err) : r;
 }
 
 static void on_acceptable(void *user, int events)
@@ -101,9 +128,10 @@ static void on_acceptable(void *user, int events)
 	struct obi_acceptor *a = user;
 	struct ob_error err = {0};
 	(void)events;
+	obi_acceptor_refill(a);
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct ob_stream *stream;
-		int r = transport_of(a)->accept(a->listener, &stream, &err);
+		int r = accept_one(a, &stream, &err);
 		if (r == OB_EAGAIN || (r == OB_OK && !admit(a, stream))) {
 			return;
 		}
@@ -153,7 +181,8 @@ int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
 		a->listener = NULL;
 		return reterr != NULL ? obi_wrap(reterr, "listening on %s", uri) : r;
 	}
-	a->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	a->keeps_reserve = true;
+	obi_acceptor_refill(a);
 	a->io.fn = on_acceptable;
 	a->pause.fn = resume_accepting;
 	a->io.user = a->pause.user = a;
@@ -180,9 +209,8 @@ void obi_acceptor_stop(struct obi_acceptor *a)
 		transport_of(a)->close(a->waiting);
 		a->waiting = NULL;
 	}
-	if (a->reserve_fd >= 0) {
-		close(a->reserve_fd);
-		a->reserve_fd = -1;
+	a->keeps_reserve = false;
+	while (spend(a, 0)) {
 	}
 }
 

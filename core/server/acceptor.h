@@ -6,12 +6,19 @@
 
 #include "server/connections.h"
 
+enum { OBI_RESERVE_MAX = 16 };
+
 struct obi_acceptor {
 	struct obi_connections *connections;
 	struct ob_listener *listener; /* NULL: does not listen */
 	struct obi_io io;
-	struct obi_timer pause;	   /* until it accepts again */
-	int reserve_fd;		   /* freed to refuse a connection when there are no descriptors */
+	struct obi_timer pause; /* until it accepts again */
+	/* Freed when there are no descriptors: to serve a connection, and the first to refuse one.
+	 */
+	int reserve[1 + OBI_RESERVE_MAX];
+	uint32_t reserve_want;	   /* set by the owner: how many, without the first */
+	uint32_t reserve_have;	   /* with the first */
+	bool keeps_reserve;	   /* between listen and stop */
 	struct ob_stream *waiting; /* accepted, and waits for a preauth slot; NULL: none */
 };
 
@@ -24,6 +31,9 @@ char *obi_acceptor_address(const struct obi_acceptor *a);
 
 /* A preauth slot is free. */
 void obi_acceptor_slot_free(struct obi_acceptor *a);
+
+/* A connection has ended: its descriptor is free. */
+void obi_acceptor_refill(struct obi_acceptor *a);
 
 /* Stop accepting, then close the listener; both may be called again. */
 void obi_acceptor_stop(struct obi_acceptor *a);

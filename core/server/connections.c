@@ -51,6 +51,7 @@ static void drop(struct obi_server_connection *c)
 		obi_peer_set_connection(cs->parent_peer, NULL);
 	}
 	free(c);
+	cs->events.dropped(cs->events.user);
 }
 
 static void on_opened(void *user, struct obi_connection *connection)
@@ -278,6 +279,7 @@ void obi_connections_add(struct obi_connections *cs, struct ob_stream *stream,
 		return;
 	}
 	setup.limits = cs->limits;
+	setup.orphans = cs->orphans;
 	setup.open_timeout_ms = cs->auth_timeout_ms;
 	setup.events = (struct obi_connection_events){on_opened, on_closed, on_supervise, NULL, c};
 	setup.handler = (struct obi_call_handler){handle_call, cs};

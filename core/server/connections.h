@@ -17,6 +17,8 @@ struct obi_server_connection;
 struct obi_connections_events {
 	/* A preauth slot is free. */
 	void (*slot_free)(void *user);
+	/* A connection has ended, and its descriptor is free. */
+	void (*dropped)(void *user);
 	/* The connection of obi_connections_end_after() has ended. */
 	void (*last_ended)(void *user);
 	void *user;
@@ -32,8 +34,9 @@ struct obi_connections {
 	struct obi_interfaces interfaces;
 	struct obi_rpc_limits limits;
 	int64_t auth_timeout_ms;
-	const char *instance;	      /* the one that a parent has to name; NULL: any */
-	struct obi_peer *parent_peer; /* gets the connection of the parent */
+	const char *instance;		  /* the one that a parent has to name; NULL: any */
+	struct obi_peer *parent_peer;	  /* gets the connection of the parent */
+	struct obi_orphan_count *orphans; /* for all connections */
 
 	struct obi_admission admission;
 	struct obi_replay_cache replays;

@@ -154,6 +154,12 @@ static int read_rules(struct ob_server *s, struct ob_error *reterr)
 	return r < 0 && reterr != NULL ? obi_wrap(reterr, "rules of the config") : r;
 }
 
+static void on_dropped(void *user)
+{
+	struct ob_server *s = user;
+	obi_acceptor_refill(&s->acceptor);
+}
+
 static void on_slot_free(void *user)
 {
 	struct ob_server *s = user;
@@ -175,7 +181,7 @@ static void set_up_connections(struct ob_server *s)
 {
 	struct obi_connections *cs = &s->connections;
 	cs->rt = s->rt;
-	cs->events = (struct obi_connections_events){on_slot_free, shut_down, s};
+	cs->events = (struct obi_connections_events){on_slot_free, on_dropped, shut_down, s};
 	cs->warner.logger = s->logger;
 	cs->limits = obi_rpc_limits_default();
 	cs->limits.message = s->options.message_max;
@@ -184,6 +190,8 @@ static void set_up_connections(struct ob_server *s)
 	cs->auth_timeout_ms = s->options.auth_timeout_ms;
 	cs->instance = s->instance;
 	s->acceptor.connections = cs;
+	s->acceptor.reserve_want =
+	    s->options.reserve < OBI_RESERVE_MAX ? s->options.reserve : OBI_RESERVE_MAX;
 	s->control.connections = cs;
 	s->control.version = s->options.version;
 	s->control.opened_ns = obi_clock_ns(CLOCK_BOOTTIME);
@@ -193,9 +201,10 @@ static int make_parts(struct ob_server *s, struct ob_error *reterr)
 {
 	struct obi_peer *peer = obi_peer_new(s->rt);
 	s->connections.parent_peer = peer;
+	s->connections.orphans = obi_orphan_count_new();
 	s->parent = peer != NULL ? obi_client_new(peer, NULL) : NULL;
 	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->parent == NULL || s->stop_fd < 0) {
+	if (s->parent == NULL || s->connections.orphans == NULL || s->stop_fd < 0) {
 		return obi_fail(reterr, OB_ENOMEM, s->stop_fd < 0 ? errno : 0,
 				"creating the server");
 	}
@@ -236,7 +245,7 @@ int ob_server_open(const struct ob_server_options *options, ob_server **ret_serv
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	obi_standard_fds_fill();
-	s->lock_fd = s->acceptor.reserve_fd = s->stop_fd = -1;
+	s->lock_fd = s->stop_fd = -1;
 	pthread_mutex_init(&s->config_lock, NULL);
 	int r = obi_options_copy(&s->options, sizeof s->options, options, reterr);
 	fill_defaults(&s->options);
@@ -490,6 +499,7 @@ static void close_server(struct ob_server *s)
 		obi_task_stop(&s->close_task);
 		obi_leave(s->rt);
 	}
+	obi_orphan_count_unref(s->connections.orphans);
 	obi_interfaces_free(&s->connections.interfaces);
 	obi_control_free(&s->control);
 	if (s->own_logger) {

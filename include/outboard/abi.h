@@ -244,7 +244,9 @@ struct ob_peer {
 	uint32_t gid;
 	uint32_t cid;
 	char address[112]; /* printable text for logs and penalties; not to be trusted */
-	int32_t pidfd;	   /* of the peer, owned by the stream; -1: unknown */
+	/* Of the peer, owned by the stream; -1: unknown. Authenticators get it if they have the
+	 * flag OB_AUTH_USES_PIDFD. */
+	int32_t pidfd;
 };
 
 /* ---- Parsed address ---- */

@@ -44,7 +44,10 @@ enum ob_auth_flag {
 	 * of the child, and end it. If no mechanism of the list has this flag, only the child's own
 	 * user, root and those that a rule names may do that.
 	 */
-	OB_AUTH_NEEDS_SECRET = 1 << 1
+	OB_AUTH_NEEDS_SECRET = 1 << 1,
+	/* It reads the pidfd of the peer. Without this flag there is none, even where the kernel
+	 * has it: it takes a descriptor as long as the connection lives. */
+	OB_AUTH_USES_PIDFD = 1 << 2
 };
 
 /*

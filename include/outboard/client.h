@@ -165,7 +165,7 @@ enum ob_rpc_code {
 	OB_RPC_INVALID_PARAMS = -32602,
 	OB_RPC_INTERNAL = -32603,
 	OB_RPC_REFUSED = -32000,      /* authentication failed or is missing */
-	OB_RPC_BUSY = -32001,	      /* too many calls in flight, or too much queued */
+	OB_RPC_BUSY = -32001,	      /* too many calls in flight, or too many bytes */
 	OB_RPC_CANCELED = -32002,     /* the caller cancelled the call */
 	OB_RPC_NO_INTERFACE = -32003, /* "unknown object: NAME" */
 	OB_RPC_TOO_BIG = -32004,      /* the result is larger than the message limit */

@@ -43,7 +43,8 @@ struct ob_config {
 
 /*
  * Read and check the file: a regular file of this process's user, with mode 0600 or stricter, of at
- * most 256 KiB. Start with {.size = sizeof(struct ob_config)}. Error texts begin with "reading
+ * most 256 KiB. Start with {.size = sizeof(struct ob_config)}; without a size it is OB_EINVAL. Keys
+ * behind the size are kept for a rewrite. Error texts begin with "reading
  * outboard config" or "parsing outboard config". Any thread.
  */
 OB_API int ob_config_read(const char *path, struct ob_config *ret_config, struct ob_error *reterr);

@@ -126,6 +126,13 @@ OB_API const char *ob_event_name(uint32_t type);
 /* Called on the loop's thread. */
 typedef void ob_event_fn(void *user, const struct ob_event *event);
 
+/*
+ * Descriptors that a connector takes at most while its child runs: the pidfd, the connection, two
+ * FIFOs, the lock, and the state directory. Until the child has written its config the data
+ * directory is open in place of the connection. Some more are open for the moment of a start.
+ */
+#define OB_DESCRIPTORS_PER_CHILD 6
+
 struct ob_connector_options {
 	uint32_t size;
 	const char *name; /* Required: for messages, events and logs; [A-Za-z0-9._-]{1,64} */

@@ -163,6 +163,17 @@ OB_API int ob_duration_parse(const char *text, int64_t *ret_ms, struct ob_error 
  */
 OB_API void ob_duration_format(int64_t ms, char *text, size_t size);
 
+/* ---- Descriptors ---- */
+
+/*
+ * Raise the soft limit of descriptors (RLIMIT_NOFILE) of this process to the hard one, for a parent
+ * of many children. Children that connectors start get the soft limit from before, unless their
+ * option `limits` names another: a program may not expect descriptors that select() cannot take.
+ * The same holds for the calling process and its plugins. ret_limit gets the limit from then on; it
+ * may be NULL. Any thread.
+ */
+OB_API int ob_raise_descriptor_limit(uint64_t *ret_limit, struct ob_error *reterr);
+
 /* ---- Memory for values ---- */
 
 /*

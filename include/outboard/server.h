@@ -31,10 +31,17 @@ struct ob_server_options {
 	const char *config_path; /* NULL: the environment variable OUTBOARD_CONFIG */
 	uint64_t version;	 /* reported by checkVersion */
 	ob_shutdown_fn *shutdown;
-	void *user_data;	 /* for shutdown */
-	uint32_t message_max;	 /* bytes; default 4 MiB */
-	uint32_t calls_max;	 /* calls in flight on one connection; default 256 */
-	uint32_t queue_max;	 /* bytes queued for one connection; default 8 MiB */
+	void *user_data;      /* for shutdown */
+	uint32_t message_max; /* bytes; default 4 MiB */
+	uint32_t calls_max;   /* calls in flight on one connection; default 256 */
+	/*
+	 * Bytes queued for one connection; default 8 MiB. Also the bytes that its deferred calls
+	 * may hold (params take up to 20 times what they take in a message), and its answers that
+	 * wait in batches: beyond that its calls are answered OB_RPC_BUSY. Deferred calls whose
+	 * connections have ended may hold 8 times that together; handlers should therefore answer
+	 * when ob_call_is_canceled().
+	 */
+	uint32_t queue_max;
 	uint32_t preauth_max;	 /* preauth slots: connections not yet authenticated; default 64 */
 	int64_t auth_timeout_ms; /* default 5 s */
 	/* Permit mechanisms without encryption on a transport that others can reach. */
@@ -59,6 +66,12 @@ struct ob_server_options {
 	 * which a parent last supervised this child.
 	 */
 	const char *parent_address;
+	/*
+	 * Descriptors to keep for connections, at most 16: when there are no others, so many
+	 * connections are still served, and become the reserve again when they end. For a server
+	 * that must stay reachable then. Default 0: connections are refused.
+	 */
+	uint32_t reserve;
 };
 
 /*

@@ -22,9 +22,9 @@ PATIENCE = 60.0
 OK, REMOTE, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 
-def outboard(*args, **more):
+def outboard(*args, program=OUTBOARD, **more):
     """Run the command to its end; the result has .returncode, .stdout and .stderr."""
-    return subprocess.run([OUTBOARD, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    return subprocess.run([program, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=PATIENCE, **more)
 
 
@@ -110,8 +110,8 @@ class Lines:
 class Run:
     """`outboard run`, with the records that it prints."""
 
-    def __init__(self, config, *args):
-        self.process = subprocess.Popen([OUTBOARD, "run", config, *(args or ("--log-format", "json"))],
+    def __init__(self, config, *args, program=OUTBOARD):
+        self.process = subprocess.Popen([program, "run", config, *(args or ("--log-format", "json"))],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.pid = self.process.pid
         self.lines = Lines(self.process.stdout.fileno())

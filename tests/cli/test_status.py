@@ -1,14 +1,60 @@
 # SPDX-License-Identifier: MIT
 """outboard status from the data directories alone, without a parent and beside one."""
+import json
 import os
 import resource
 import signal
 import unittest
 
-from command import OK, UNREACHABLE, USAGE, Case, actor, outboard, outboard_as
+from command import OK, REMOTE, UNREACHABLE, USAGE, Case, actor, outboard, outboard_as
 
 KEYS = ["name", "state", "link", "pid", "inner_pid", "uptime_ms", "restarts", "healthy", "version", "adopted", "stale", "supervised",
         "address", "last_error", "data_path"]
+
+
+class Pages(Case):
+    NAMES = [f"c{i:03}" for i in range(300)]
+
+    def setUp(self):
+        super().setUp()
+        self.write({name: {"command": ["/bin/false"], "ready": {"mode": "none"}, "restart": {"max_restarts": -1}}
+                    for name in self.NAMES})
+        self.run = self.run_it()
+        self.run.events(**{name: "failed" for name in self.NAMES})
+
+    def page(self, *params):
+        result = outboard("call", "--address", f"unix://{self.root}/run.sock", "--auth", "peercred", "run.status", *params)
+        self.expect(result, OK)
+        page = json.loads(result.stdout)
+        return [row["name"] for row in page["children"]], page["next"]
+
+    def test_fault_84_the_status_comes_in_pages(self):
+        self.assertEqual(list(self.status()), self.NAMES)
+        names, cursor = self.page()
+        pages = [names]
+        while cursor is not None:
+            names, cursor = self.page(json.dumps([cursor]))
+            pages.append(names)
+        self.assertEqual([len(names) for names in pages], [256, 44])
+        self.assertEqual(sum(pages, []), self.NAMES)
+        # A cursor behind the end, one that was never given, and what is none.
+        self.assertEqual(self.page("[100000]"), ([], None))
+        self.assertEqual(self.page('{"after": 299}'), (["c299"], None))
+        result = outboard("call", "--address", f"unix://{self.root}/run.sock", "--auth", "peercred", "run.status",
+                          '["c100"]')
+        self.expect(result, REMOTE, "")
+        self.assertIn("after must be a number", result.stderr)
+        self.assertEqual(self.run.end(), OK)
+
+    def test_fault_84_requests_to_many_children(self):
+        result = outboard("stop", "--config", self.config)
+        self.expect(result, OK, "".join(f"{name}: stopped\n" for name in self.NAMES))
+        result = outboard("start", "--config", self.config)
+        self.assertEqual(len((result.stdout + result.stderr).splitlines()), len(self.NAMES))
+        result = outboard("stop", "--config", self.config, *["c000"] * 365)
+        self.expect(result, REMOTE, "")
+        self.assertIn("more names than there are children", result.stderr)
+        self.assertEqual(self.run.end(), OK)
 
 
 class Status(Case):
@@ -116,6 +162,30 @@ class Status(Case):
         bad = outboard("status", self.config)
         self.expect(bad, USAGE, "")
         self.assertIn(f"{self.config}: children.a.comand: ", bad.stderr)
+
+    def test_the_option_state_is_for_one_child(self):
+        self.left_alone(a=[], b=[])
+        state = f"{self.root}/.state/a"
+        self.expect(outboard("status", f"{self.root}/a", "--state", state), OK)
+        for target in (self.config, self.root):
+            wrong = outboard("status", target, "--state", state)
+            self.expect(wrong, USAGE, "")
+            self.assertIn("--state is for the data directory of a child", wrong.stderr)
+        for more in ([f"{self.root}/b"], ["--data-root", f"{self.root}/b"], ["--config", self.config]):
+            wrong = outboard("status", f"{self.root}/a", *more, "--state", state)
+            self.expect(wrong, USAGE, "", "outboard: status: --state requires that there is only one DATA_DIR\n")
+        self.end_all()
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")
+    def test_a_data_root_that_cannot_be_read_is_an_error(self):
+        self.left_alone(a=[])
+        os.chmod(self.dir, 0o755)
+        for mode in 0o700, 0o711:
+            os.chmod(self.root, mode)
+            result = outboard_as(12345, "status", self.root)
+            self.expect(result, UNREACHABLE, "",
+                        f"outboard: {self.root}: cannot be read: Permission denied\n")
+        self.end_all()
 
     def test_an_unreadable_directory_does_not_hide_others(self):
         self.left_alone(a=[])

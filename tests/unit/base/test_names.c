@@ -34,9 +34,25 @@ static void names_of_children_plugins_and_schemes_are_checked(void **unused)
 	assert_false(obi_name_is_scheme(ob_bytes_text("+a")));
 }
 
+static void the_state_of_a_child_is_found_by_its_name(void **unused)
+{
+	char path[32];
+	(void)unused;
+	assert_true(obi_state_path("/var/x", "web", path, sizeof path));
+	assert_string_equal(path, "/var/x/.state/web");
+	assert_true(obi_state_path("/", "web", path, sizeof path));
+	assert_string_equal(path, "/.state/web");
+	assert_true(obi_state_path("/var/x", "", path, sizeof path));
+	assert_string_equal(path, "/var/x/.state/");
+	assert_true(obi_state_path("/var/x", "web", path, sizeof "/var/x/.state/web"));
+	assert_false(obi_state_path("/var/x", "web", path, sizeof "/var/x/.state/web" - 1));
+	assert_string_equal(path, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_state_of_a_child_is_found_by_its_name),
 	    cmocka_unit_test(names_of_children_plugins_and_schemes_are_checked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

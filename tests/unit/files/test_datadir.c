@@ -303,12 +303,44 @@ static void config_texts_are_those_of_the_origin(void **unused)
 	scratch_remove(scratch);
 }
 
+/* While a child runs its directory costs no descriptor, and is opened again only if it is the
+ * same. */
+static void fault_88_a_directory_rests_and_wakes(void **unused)
+{
+	char *top = scratch_make();
+	char *path = scratch_text("%s/data", top), *moved = scratch_text("%s/moved", top);
+	struct ob_error err = {0};
+	(void)unused;
+	int fds = scratch_open_fds();
+	struct obi_datadir dir = open_dir(path);
+	obi_datadir_rest(&dir);
+	assert_int_equal(scratch_open_fds(), fds);
+	assert_true(dir.fd == -1 && dir.path != NULL);
+	assert_int_equal(obi_datadir_wake(&dir, &err), OB_OK);
+	assert_true(dir.fd >= 0);
+	assert_int_equal(obi_datadir_wake(&dir, &err), OB_OK);
+	obi_datadir_rest(&dir);
+	/* Another directory of the same name is not taken for it. */
+	assert_int_equal(rename(path, moved), 0);
+	assert_int_equal(obi_datadir_wake(&dir, &err), OB_ENOENT);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(obi_datadir_wake(&dir, &err), OB_ENOENT);
+	expect_text(&err, "opening", path, ": was replaced by another directory");
+	assert_int_equal(scratch_open_fds(), fds);
+	obi_datadir_close(&dir);
+	assert_int_equal(obi_datadir_wake(&dir, NULL), OB_ENOENT);
+	free(moved);
+	free(path);
+	scratch_remove(top);
+}
+
 int main(void)
 {
 	umask(022); /* the modes that are asked for */
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(directory_is_made_with_those_above_it),
 	    cmocka_unit_test(fault_81_a_mode_that_the_child_changed_is_set_back),
+	    cmocka_unit_test(fault_88_a_directory_rests_and_wakes),
 	    cmocka_unit_test(what_is_no_directory_is_refused),
 	    cmocka_unit_test(
 		fault_83_an_existing_directory_of_another_user_is_refused_and_not_changed),

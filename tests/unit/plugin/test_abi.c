@@ -266,6 +266,7 @@ IS(OB_AUTH_DONE, 0);
 IS(OB_AUTH_MORE, 1);
 IS(OB_AUTH_LOCAL_ONLY, 1);
 IS(OB_AUTH_NEEDS_SECRET, 2);
+IS(OB_AUTH_USES_PIDFD, 4);
 
 /* ---- Versions: each plugin is run ---- */
 

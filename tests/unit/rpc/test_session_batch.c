@@ -271,6 +271,74 @@ static void fault_34_open_batches_are_answered_busy(void **state)
 	free_end(e);
 }
 
+/* Results that have no room are encoded in vain only until that cost as much as a message. */
+static void fault_84_answers_without_room_are_not_encoded(void **state)
+{
+	enum { CALLS = 24 };
+	struct end *e = open_end();
+	struct ob_call *kept[CALLS];
+	size_t len = e->session.setup.limits.message / 2;
+	char *big = malloc(len), *batch_text = calloc(1, CALLS * 128);
+	(void)state;
+	memset(big, 'x', len);
+	struct ob_value value = ob_stringn(big, len);
+	for (uint32_t i = 0; i < CALLS; i++) {
+		char *piece = scratch_text("%s" ECHO("%u", ""), i == 0 ? "[" : ",", i);
+		strcat(batch_text, piece);
+		free(piece);
+	}
+	e->handler = KEEP;
+	say(e, strcat(batch_text, "]\n"));
+	for (uint32_t i = 0; i < CALLS; i++) {
+		kept[i] = in_flight(e, i);
+	}
+	const struct obi_batch *batch = e->session.batches.first;
+	for (uint32_t i = 0; i < CALLS - 1; i++) {
+		assert_int_equal(obi_call_answer(kept[i], NULL, &value),
+				 i == 0 ? OB_OK : OB_ETOOBIG);
+		assert_true(batch->wasted <= 2 * (size_t)e->session.setup.limits.message);
+	}
+	assert_true(batch->wasted >= batch->answers.max);
+	/* One that would fit is not tried either: the peer asked for too much. */
+	assert_int_equal(obi_call_answer(kept[CALLS - 1], NULL, NULL), OB_ETOOBIG);
+	assert_non_null(
+	    strstr(heard(e), ERROR("22", "-32004", "the result is larger than the message limit")));
+	free(batch_text);
+	free(big);
+	free_end(e);
+}
+
+/* The answers of all open batches are bounded together, also those of calls deferred before. */
+static void fault_84_answers_of_batches_are_bounded_together(void **state)
+{
+	struct end *e = open_end();
+	size_t len = e->session.setup.limits.message / 2;
+	char *big = malloc(len);
+	int fitted = 0;
+	(void)state;
+	memset(big, 'x', len);
+	struct ob_value value = ob_stringn(big, len);
+	e->handler = KEEP;
+	for (uint32_t i = 0; i < 10; i++) {
+		char *line = scratch_text("[" ECHO("%u", "") "," ECHO("%u", "") "]\n", i, 100 + i);
+		say(e, line);
+		free(line);
+	}
+	for (uint32_t i = 0; i < 10; i++) {
+		int r = obi_call_answer(in_flight(e, i), NULL, &value);
+		assert_true(r == OB_OK || r == OB_EAGAIN);
+		fitted += r == OB_OK;
+	}
+	assert_int_equal(fitted, 4);
+	for (uint32_t i = 100; i < 110; i++) {
+		obi_call_answer(in_flight(e, i), NULL, NULL);
+	}
+	assert_non_null(strstr(heard(e), "the answers of open batches hold too many bytes"));
+	assert_int_equal(e->closed, 0);
+	free(big);
+	free_end(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +348,8 @@ int main(void)
 	    cmocka_unit_test(an_open_batch_ends_with_its_session),
 	    cmocka_unit_test(answering_while_the_session_ends_is_safe),
 	    cmocka_unit_test(closing_inside_a_batch_is_safe),
+	    cmocka_unit_test(fault_84_answers_without_room_are_not_encoded),
+	    cmocka_unit_test(fault_84_answers_of_batches_are_bounded_together),
 	    cmocka_unit_test(the_size_of_a_batch_is_limited),
 	    cmocka_unit_test(answers_that_do_not_fit_become_errors),
 	    cmocka_unit_test(an_answer_of_the_protocol_that_does_not_fit_becomes_an_error),

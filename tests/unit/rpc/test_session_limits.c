@@ -177,6 +177,165 @@ static void fault_34_too_many_calls_in_flight_are_answered_busy(void **state)
 	free_pair(p);
 }
 
+/* A method is compared with its length: what a handler sees as text is what the peer named. */
+static void fault_87_methods_that_are_no_text_are_refused(void **state)
+{
+	static const struct ob_bytes methods[] = {
+	    {NULL, 0},
+	    {(const uint8_t *)"\0", 1},
+	    {(const uint8_t *)"x.echo\0", 7},
+	    {(const uint8_t *)"x.echo\0.more", 12},
+	    {(const uint8_t *)"\0x.echo", 7},
+	    {(const uint8_t *)"outboard.ping\0", 14},
+	};
+	static const char *const codecs[] = {"msgpack", "json"};
+	const char *before = codec_name;
+	(void)state;
+	for (size_t c = 0; c < 2; c++) {
+		codec_name = codecs[c];
+		struct pair *p = connect_pair();
+		for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+			struct outcome o = {0};
+			assert_int_equal(obi_session_call(&p->parent.session, methods[i], NULL,
+							  INT64_MAX, on_reply, &o, NULL, NULL),
+					 OB_OK);
+			assert_int_equal(
+			    obi_session_notify(&p->parent.session, methods[i], NULL, NULL), OB_OK);
+			pump(&p->parent, &p->child, SIZE_MAX);
+			assert_int_equal(o.ended, 1);
+			assert_int_equal(o.remote_code, OB_RPC_NO_METHOD);
+		}
+		assert_int_equal(p->child.calls + p->child.notifications, 0);
+		assert_int_equal(p->child.closed, 0);
+		free_pair(p);
+	}
+	codec_name = before;
+}
+
+/* ---- Bytes that deferred calls hold ---- */
+
+enum { ELEMENTS_OF_8_MIB = 524288 };
+
+/* An array of small values: one byte each in a message, and 16 each in a call that keeps them. */
+static void call_with_elements(struct pair *p, uint32_t count, struct outcome *o)
+{
+	struct ob_value *small = calloc(count, sizeof *small);
+	for (uint32_t i = 0; i < count; i++) {
+		small[i] = ob_int(1);
+	}
+	struct ob_value params = ob_array(small, count);
+	memset(o, 0, sizeof *o);
+	assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+					  INT64_MAX, on_reply, o, NULL, NULL),
+			 OB_OK);
+	pump(&p->parent, &p->child, SIZE_MAX);
+	free(small);
+}
+
+static void fault_84_bytes_of_deferred_calls_are_bounded(void **state)
+{
+	struct outcome first, second;
+	(void)state;
+	struct pair *p = connect_pair();
+	p->child.handler = KEEP;
+	/* One call is taken whatever its size is. */
+	call_with_elements(p, 2 * ELEMENTS_OF_8_MIB, &first);
+	struct ob_call *kept = p->child.kept;
+	assert_int_equal(first.ended, 0);
+	assert_true(p->child.session.calls.deferred_bytes >= 16u << 20);
+	call_with_elements(p, 1, &second);
+	assert_int_equal(second.remote_code, OB_RPC_BUSY);
+	assert_int_equal(obi_session_notify(&p->parent.session, ob_bytes_text("x.y"), NULL, NULL),
+			 OB_OK);
+	pump(&p->parent, &p->child, SIZE_MAX);
+	assert_int_equal(p->child.notifications, 0);
+	/* The protocol's own methods are answered. */
+	assert_int_equal(call(&p->parent, "outboard.ping", 1, INT64_MAX, &second, NULL), OB_OK);
+	pump(&p->parent, &p->child, SIZE_MAX);
+	assert_int_equal(second.code, OB_OK);
+	obi_call_answer(kept, NULL, NULL);
+	assert_int_equal(p->child.session.calls.deferred_bytes, 0);
+	call_with_elements(p, 1, &second);
+	assert_int_equal(second.ended, 0);
+	obi_call_answer(p->child.kept, NULL, NULL);
+	pump(&p->parent, &p->child, SIZE_MAX);
+	assert_true(first.ended == 1 && second.ended == 1);
+	free_pair(p);
+}
+
+/* Many that are small each. */
+static void fault_84_bytes_of_deferred_calls_are_added_up(void **state)
+{
+	static struct outcome o[64];
+	struct ob_call *kept[64];
+	int count = 0;
+	(void)state;
+	struct pair *p = connect_pair();
+	p->child.handler = KEEP;
+	for (; count < 64; count++) {
+		call_with_elements(p, ELEMENTS_OF_8_MIB / 8, &o[count]);
+		if (o[count].ended == 1) {
+			break;
+		}
+		kept[count] = p->child.kept;
+	}
+	assert_int_equal(count, 8);
+	assert_int_equal(o[count].remote_code, OB_RPC_BUSY);
+	for (int i = 0; i < count; i++) {
+		obi_call_answer(kept[i], NULL, NULL);
+	}
+	free_pair(p);
+}
+
+/* Who leaves and comes back does not begin with nothing: what his calls hold is counted on. */
+static void fault_84_calls_of_ended_sessions_are_counted(void **state)
+{
+	struct obi_orphan_count *orphans = obi_orphan_count_new();
+	struct ob_call *kept[64];
+	struct outcome o;
+	int count = 0;
+	(void)state;
+	for (; count < 64; count++) {
+		struct pair *p = connect_pair();
+		p->child.handler = KEEP;
+		p->child.session.calls.orphans = orphans;
+		call_with_elements(p, ELEMENTS_OF_8_MIB, &o);
+		bool refused = o.ended == 1;
+		kept[count] = p->child.kept;
+		p->child.session.identity.parent = true;
+		if (refused) { /* the parent has a limit of its own only */
+			call_with_elements(p, 1, &o);
+			assert_int_equal(o.ended, 0);
+			kept[count] = p->child.kept;
+		}
+		free_pair(p);
+		if (refused) {
+			break;
+		}
+	}
+	assert_int_equal(count, OBI_ORPHAN_SHARE);
+	for (int i = 0; i <= count; i++) {
+		obi_call_answer(kept[i], NULL, NULL);
+	}
+	assert_int_equal(atomic_load(&orphans->bytes), 0);
+	assert_int_equal(atomic_load(&orphans->users), 1);
+	obi_orphan_count_unref(orphans);
+}
+
+/* What a large message took does not stay with the connection. */
+static void fault_84_a_large_message_leaves_no_memory_behind(void **state)
+{
+	struct outcome o;
+	(void)state;
+	struct pair *p = connect_pair();
+	p->child.handler = KEEP;
+	call_with_elements(p, ELEMENTS_OF_8_MIB, &o);
+	obi_call_answer(p->child.kept, NULL, NULL);
+	assert_true(obi_arena_size(&p->child.session.arena) < 1 << 17);
+	assert_true(obi_arena_size(&p->child.session.calls.spare->arena) < 1 << 17);
+	free_pair(p);
+}
+
 static void a_call_over_the_limit_is_refused_before_it_is_sent(void **state)
 {
 	struct ob_error err;
@@ -307,6 +466,11 @@ int main(void)
 	    cmocka_unit_test(large_messages_in_a_row_fit),
 	    cmocka_unit_test(many_small_elements_fit),
 	    cmocka_unit_test(deferred_notifications_are_limited),
+	    cmocka_unit_test(fault_87_methods_that_are_no_text_are_refused),
+	    cmocka_unit_test(fault_84_bytes_of_deferred_calls_are_bounded),
+	    cmocka_unit_test(fault_84_bytes_of_deferred_calls_are_added_up),
+	    cmocka_unit_test(fault_84_calls_of_ended_sessions_are_counted),
+	    cmocka_unit_test(fault_84_a_large_message_leaves_no_memory_behind),
 	    cmocka_unit_test(fault_29_bad_values_close_the_connection),
 	    cmocka_unit_test(fault_31_a_peer_that_does_not_read_costs_only_itself),
 	    cmocka_unit_test(fault_34_too_many_calls_in_flight_are_answered_busy),
