@@ -6,6 +6,7 @@
 #include "api/client.h"
 #include "api/connector_options.h"
 #include "rpc/interfaces.h"
+#include "supervisor/reason.h"
 #include "supervisor/supervisor.h"
 
 struct ob_connector {

@@ -243,6 +243,7 @@ OB_API int ob_connector_detach_async(ob_connector *connector, ob_done_fn *done, 
 
 /*
  * Adopt a child that is running. Never starts or ends a child. Default timeout: ready_timeout_ms.
+ * OB_EEXIST, "already connected": this connector has the child already.
  */
 OB_API int ob_connector_reconnect(ob_connector *connector, int64_t timeout_ms, ob_cancel *cancel,
 				  struct ob_error *reterr);
@@ -251,7 +252,7 @@ OB_API int ob_connector_reconnect_async(ob_connector *connector, ob_done_fn *don
 
 /*
  * Adopt the child if it is running, else start it. A child that runs but does not answer is waited
- * for; a second one is never started.
+ * for; a second one is never started. OB_OK at once if this connector's child is ready already.
  */
 OB_API int ob_connector_start_or_reconnect(ob_connector *connector, int64_t timeout_ms,
 					   ob_cancel *cancel, struct ob_error *reterr);
@@ -311,6 +312,7 @@ struct ob_status {
 	char address[256];
 	/* Why the child is not well; if it runs without a connection, why the last dial failed. */
 	char last_error[256];
+	int64_t next_try_ms; /* OB_STATE_BACKOFF: until the next start; -1: none is due */
 };
 
 /* ret->size must be set. Any thread. */
