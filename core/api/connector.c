@@ -55,6 +55,7 @@ static void on_changed(void *user)
 	c->status_at = obi_now_ms();
 	pthread_mutex_unlock(&c->status_lock);
 	atomic_store(&c->pid, now.pid);
+	obi_waits_changed(c);
 }
 
 /* Why calls do not pass. An obi_reason_fn. */
@@ -170,6 +171,7 @@ static int make_clients(struct ob_connector *c, struct ob_error *reterr)
 static void free_connector(struct ob_connector *c)
 {
 	c->freeing = true;
+	obi_waits_free(c);
 	if (c->peer != NULL) {
 		obi_peer_set_reason(c->peer, NULL, NULL);
 	}
@@ -234,6 +236,9 @@ static int queue_request(struct ob_connector *c, enum obi_life_event event, ob_d
 			 void *user, uint64_t *ret_id, struct ob_error *reterr)
 {
 	c->begun = true;
+	if (event == OBI_LIFE_CLOSE) {
+		obi_waits_close(c);
+	}
 	return obi_supervisor_request(c->supervisor, event, done, user, ret_id, reterr);
 }
 

@@ -318,6 +318,36 @@ struct ob_status {
 /* ret->size must be set. Any thread. */
 OB_API void ob_connector_status(const ob_connector *connector, struct ob_status *ret);
 
+/*
+ * Wait until the child is in a state (enum ob_state). OB_OK at once if it is in it. Default
+ * timeout: none. Any number of threads may wait, for different states too.
+ *
+ *   OB_EDOWN      the state will not come unless another request is made: the child is idle,
+ *                 stopped, failed or detached, and no request is queued; the text says why. For
+ *                 OB_STATE_IDLE: a request was made
+ *   OB_ETIMEDOUT, OB_ECANCELED  the child goes on as it was
+ *   OB_ECLOSED    the connector was closed meanwhile, or is being closed
+ *
+ * Requests that were made before count: after ob_connector_supervise() or
+ * ob_connector_start_async(), a wait for OB_STATE_READY ends when the child is ready or the start
+ * has failed, and not because the child is still idle. While the restart policy is at work the wait
+ * goes on.
+ *
+ * Every state that the child enters while the wait is open ends it, however short the state is.
+ * Two waits one after the other can miss a state between them. A state that ended a wait may be
+ * over when the call returns: see ob_connector_status().
+ */
+OB_API int ob_connector_wait(ob_connector *connector, uint32_t state, int64_t timeout_ms,
+			     ob_cancel *cancel, struct ob_error *reterr);
+
+/*
+ * The same, without blocking. done (may be NULL) is called once, from the loop, with the results
+ * above; it may do anything, such as wait again or close the connector. It is not called if this
+ * returns an error: OB_EINVAL, OB_ENOMEM or OB_ECLOSED.
+ */
+OB_API int ob_connector_wait_async(ob_connector *connector, uint32_t state, int64_t timeout_ms,
+				   ob_done_fn *done, void *user, struct ob_error *reterr);
+
 /* The name of a state or link, such as "ready" or "up". Any thread. */
 OB_API const char *ob_state_name(uint32_t state);
 OB_API const char *ob_link_name(uint32_t link);
