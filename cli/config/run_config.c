@@ -68,6 +68,7 @@ static const struct obi_key child_keys[] = {
     {"umask", obi_read_umask, AT(umask), NULL},
     {"limits", obi_read_limits, AT(limits), NULL},
     {"stdin", obi_read_path, AT(stdin_path), NULL},
+    {"lock_wait", obi_read_wait, AT(lock_wait_ms), NULL},
     {"log_pipe", obi_read_u32, AT(log_pipe_bytes), &at_least_4096},
     {0},
 };

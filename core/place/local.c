@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "files/child_config.h"
@@ -14,7 +15,7 @@
 #include "process/spawn.h"
 #include "process/user.h"
 
-enum { LOCK_LOOK_MS = 20 };
+enum { LOCK_LOOK_MS = 20, PARENT_LOOK_MS = 50 };
 
 struct local_place {
 	struct obi_place place; /* must be first */
@@ -32,6 +33,13 @@ struct local_place {
 	struct obi_local_pipes pipes;
 	struct obi_rename_watch config_watch;
 	struct obi_timer lock_timer; /* looks at outboard.lock again */
+	struct {
+		struct obi_timer timer; /* tries parent.lock again */
+		uint64_t op;
+		bool create;
+		uid_t child;
+		int64_t until; /* obi_now_ms() */
+	} probe;	       /* the last one; it is under way while the timer runs */
 };
 
 static struct local_place *local_of(struct obi_place *place)
@@ -110,22 +118,52 @@ static struct obi_place_facts take_facts(struct local_place *l, const struct obi
 	return facts;
 }
 
-static void local_probe(struct obi_place *place, uint64_t op, bool create)
+/* Whether the probe goes on later: its lock is another parent's, which may be about to let go. */
+static bool tries_again(struct local_place *l, int r)
 {
-	struct local_place *l = local_of(place);
+	int64_t left = l->probe.until - obi_now_ms();
+	if (r != OB_EBUSY || left <= 0) {
+		return false;
+	}
+	obi_timer_set(l->setup.loop, &l->probe.timer,
+		      left < PARENT_LOOK_MS ? left : PARENT_LOOK_MS);
+	return true;
+}
+
+static void try_probe(void *user)
+{
+	struct local_place *l = user;
+	struct obi_place *place = &l->place;
 	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
-	struct obi_user user;
 	struct ob_error err = {0};
 	bool fresh = false;
-	int r = obi_spawn_user(l->setup.options, &user, &err);
-	r = r == OB_OK ? take_charge(l, create, user.uid, &fresh, &err) : r;
+	int r = take_charge(l, l->probe.create, l->probe.child, &fresh, &err);
+	if (tries_again(l, r)) {
+		return;
+	}
 	r = r == OB_OK ? obi_statedir_probe(&l->state_dir, &l->known, &runner, &err) : r;
 	if (r < 0) {
-		place->events->probed(place->user, op, NULL, NULL, &err);
+		place->events->probed(place->user, l->probe.op, NULL, NULL, &err);
 		return;
 	}
 	struct obi_place_facts facts = take_facts(l, &runner);
-	place->events->probed(place->user, op, &facts, fresh ? &l->saved : NULL, NULL);
+	place->events->probed(place->user, l->probe.op, &facts, fresh ? &l->saved : NULL, NULL);
+}
+
+static void local_probe(struct obi_place *place, uint64_t op, bool create)
+{
+	struct local_place *l = local_of(place);
+	struct obi_user user;
+	struct ob_error err = {0};
+	if (obi_spawn_user(l->setup.options, &user, &err) < 0) {
+		place->events->probed(place->user, op, NULL, NULL, &err);
+		return;
+	}
+	l->probe.op = op;
+	l->probe.create = create;
+	l->probe.child = user.uid;
+	l->probe.until = obi_now_ms() + l->setup.options->lock_wait_ms;
+	try_probe(l);
 }
 
 /* The release of a lock makes no event, so the lock is polled. A leftover may turn out to be alive:
@@ -402,6 +440,7 @@ static void local_detach(struct obi_place *place)
 {
 	struct local_place *l = local_of(place);
 	obi_timer_stop(&l->lock_timer);
+	obi_timer_stop(&l->probe.timer);
 	obi_exit_watch_stop(&l->exit_watch);
 	close_files(l);
 	obi_orphans_add(l->setup.orphans, l->setup.loop, &l->process);
@@ -451,7 +490,8 @@ int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_pl
 	l->exit_watch.fn = on_death;
 	l->config_watch.fn = on_rename;
 	l->lock_timer.fn = look_at_lock;
-	l->exit_watch.user = l->config_watch.user = l->lock_timer.user = l;
+	l->probe.timer.fn = try_probe;
+	l->exit_watch.user = l->config_watch.user = l->lock_timer.user = l->probe.timer.user = l;
 	*ret = &l->place;
 	return OB_OK;
 }

@@ -156,6 +156,10 @@ struct ob_connector_options {
 	/* The parent's address as the child sees it over a network:
 	 * ob_server_options.parent_address. NULL: unknown. */
 	const char *parent_address;
+	/* For a handover: while another connector has the child, a start, reconnect or supervise
+	 * waits for this long before it fails with OB_EBUSY, in OB_STATE_WAITING. A stop, detach,
+	 * close, timeout or cancel ends the waiting. Default 0: it does not wait. */
+	int64_t lock_wait_ms;
 };
 
 /* ---- Faults in options ---- */
@@ -214,7 +218,7 @@ OB_API int ob_connector_expose(ob_connector *connector, const char *interface_na
  * Start the child and wait until it is ready. Default timeout: none besides ready_timeout_ms. If
  * the call times out or is cancelled, the child is ended.
  *
- *   OB_EBUSY      another connector holds the data directory
+ *   OB_EBUSY      another connector has the child, and did not let go within lock_wait_ms
  *   OB_EEXIST     the child is running already
  *   OB_EEXITED    it exited before it was ready
  *   OB_ETIMEDOUT  it was not ready in time, and was ended

@@ -25,6 +25,7 @@ CHILDREN = [
     ({"command": [ACTOR], "umask": "999"}, [("umask", "")]),
     ({"command": [ACTOR], "limits": {"nofiles": 3}}, [("limits.nofiles", "")]),
     ({"command": [ACTOR], "log_pipe": 1}, [("log_pipe", "")]),
+    ({"command": [ACTOR], "lock_wait": 5}, [("lock_wait", "must be a duration")]),
     ({"command": [ACTOR], "listen": "no uri"}, [("listen", "")]),
     # What only the system and the plugins know.
     ({"command": [ACTOR], "user": "no-such-user-here"}, [("user", "no-such-user-here")]),

@@ -106,7 +106,7 @@ static const char every_key[] =
     "\"restart\"},\"version\":7,"
     "\"user\":\"u\",\"group\":\"g\",\"cwd\":\"/"
     "w\",\"umask\":\"027\",\"limits\":{\"nofile\":[1024,4096],"
-    "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536}}}";
+    "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536,\"lock_wait\":\"0s\"}}}";
 
 static void expect_limits(const struct ob_rlimit *limits)
 {
@@ -153,6 +153,7 @@ static void every_key_reaches_its_option(void **unused)
 	assert_int_equal(c->umask, 027);
 	assert_string_equal(c->stdin_path, "/i");
 	assert_int_equal(c->log_pipe_bytes, 65536);
+	assert_int_equal(c->lock_wait_ms, 0);
 	expect_limits(c->limits);
 	obi_run_config_free(&config);
 }
