@@ -246,8 +246,9 @@ static void add_note(struct obi_table *table, const struct ob_status *s)
 	if (s->state == OB_STATE_READY && s->healthy != 0) {
 		obi_table_cell(table, "%s", "");
 	} else if (s->next_try_ms >= 0) {
-		/* To tenths of a second: the answer was under way for longer than the rest. */
-		ob_duration_format(s->next_try_ms - s->next_try_ms % 100, delay, sizeof delay);
+		/* What is finer has passed by the time it is read. */
+		int64_t unit = s->next_try_ms < 60000 ? 100 : 1000;
+		ob_duration_format(s->next_try_ms - s->next_try_ms % unit, delay, sizeof delay);
 		obi_table_cell(table, "next try in %s%s%s", delay,
 			       s->last_error[0] != '\0' ? "; " : "", s->last_error);
 	} else {

@@ -166,7 +166,8 @@ struct ob_connector_options {
 
 enum ob_fault_kind {
 	OB_FAULT_ERROR = 0, /* the options are refused */
-	OB_FAULT_FILE,	    /* a file is missing: a start would fail now, and may succeed later */
+	OB_FAULT_FILE,	    /* a file is missing, or a directory is not the child's: a start would
+			       fail now, and may succeed later */
 	OB_FAULT_WARNING    /* allowed, but not safe */
 };
 
@@ -187,7 +188,10 @@ typedef void ob_fault_fn(void *user, const struct ob_fault *fault);
  *  - a transport of listen that is not installed here (ob_connector_new() accepts that if connect
  *    is set, since the child may be on another machine),
  *  - user 65534 together with peercred, which refuses it,
- *  - files that are missing (OB_FAULT_FILE) and unsafe choices (OB_FAULT_WARNING).
+ *  - a data_path or state_path with "..",
+ *  - files that are missing, a data_path that another user owns or that the child's user cannot
+ *    reach, directories above that others may write to (OB_FAULT_FILE),
+ *  - unsafe choices (OB_FAULT_WARNING).
  *
  * Nothing is started or made. Plugins that the options name are loaded. fault may be NULL; it must
  * not call functions of this runtime. Returns OB_OK if no fault is an OB_FAULT_ERROR; else

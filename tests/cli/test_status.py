@@ -8,7 +8,7 @@ import unittest
 from command import OK, UNREACHABLE, USAGE, Case, actor, outboard, outboard_as
 
 KEYS = ["name", "state", "link", "pid", "uptime_ms", "restarts", "healthy", "version", "adopted", "stale", "supervised",
-        "address", "last_error", "data_path"]
+        "address", "last_error", "next_try_ms", "data_path"]
 
 
 class Status(Case):
