@@ -75,10 +75,10 @@ static void readiness_is_awaited(void **state)
 		family_begin(&f, modes[i], NULL);
 		family_connector(&f);
 		expect(ob_connector_supervise(f.connector, &err), OB_OK, &err, NULL);
-		expect(ob_connector_wait(f.connector, OB_STATE_READY, 0, NULL, &err), OB_OK, &err,
-		       NULL);
-		expect(ob_connector_wait(f.connector, OB_STATE_READY, 0, NULL, &err), OB_OK, &err,
-		       NULL);
+		expect(ob_connector_wait(f.connector, OB_STATE_READY, FAMILY_WAIT_MS, NULL, &err),
+		       OB_OK, &err, NULL);
+		expect(ob_connector_wait(f.connector, OB_STATE_READY, FAMILY_WAIT_MS, NULL, &err),
+		       OB_OK, &err, NULL);
 		wait_for(&f, OB_STATE_READY, 0, &ends);
 		expect_end(&f, &ends, OB_OK, "");
 		family_call(&f, "echo", "[i]", 1);
@@ -138,7 +138,8 @@ static void a_state_that_cannot_come_ends_the_wait(void **state)
 	/* The restart policy is waited for. */
 	expect(ob_connector_supervise(f.connector, &err), OB_OK, &err, NULL);
 	wait_for(&f, OB_STATE_READY, 0, &ends);
-	expect(ob_connector_wait(f.connector, OB_STATE_FAILED, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_wait(f.connector, OB_STATE_FAILED, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	assert_int_equal(family_count(&f, OB_EVENT_RESTARTING), 2);
 	expect_end(&f, &ends, OB_EDOWN, "failed: gave up after 2 restarts");
 	expect(ob_connector_wait(f.connector, OB_STATE_IDLE, 0, NULL, &err), OB_EDOWN, &err,
@@ -163,9 +164,11 @@ static void stop_and_detach_end_the_wait_for_readiness(void **state)
 	expect(ob_connector_start_or_reconnect(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	assert_int_equal(ob_connector_pid(f.connector), pid);
 	/* What was before a stop that was asked for is not its reason. */
+	wait_for(&f, OB_STATE_BACKOFF, 0, &ends); /* before: it is over at once */
 	expect(family_try(&f, 0, &err, "exit", "[i]", 4), OB_ECONNLOST, &err, NULL);
-	expect(ob_connector_wait(f.connector, OB_STATE_BACKOFF, 0, NULL, &err), OB_OK, &err, NULL);
-	expect(ob_connector_wait(f.connector, OB_STATE_READY, 0, NULL, &err), OB_OK, &err, NULL);
+	expect_end(&f, &ends, OB_OK, "");
+	expect(ob_connector_wait(f.connector, OB_STATE_READY, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	wait_for(&f, OB_STATE_BACKOFF, 0, &ends);
 	expect(ob_connector_stop(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
 	expect_end(&f, &ends, OB_EDOWN, "to be backoff: the child is stopped");
@@ -188,7 +191,8 @@ static void a_start_that_is_cancelled_early_ends_the_wait(void **state)
 	wait_for(&f, OB_STATE_STARTING, 0, &ends);
 	expect_end(&f, &ends, OB_EDOWN, "the child was not started");
 	expect(ob_connector_start(f.connector, 0, cancel, &err), OB_ECANCELED, &err, NULL);
-	expect(ob_connector_wait(f.connector, OB_STATE_STOPPED, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_wait(f.connector, OB_STATE_STOPPED, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	ob_cancel_free(cancel);
 	family_end(&f);
 }
@@ -386,7 +390,8 @@ static void a_call_says_that_the_child_restarts_and_when(void **state)
 	family_launch(&f);
 	assert_true(family_status(&f).next_try_ms == -1);
 	expect(family_try(&f, 0, &err, "exit", "[i]", 3), OB_ECONNLOST, &err, NULL);
-	expect(ob_connector_wait(f.connector, OB_STATE_BACKOFF, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_wait(f.connector, OB_STATE_BACKOFF, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	expect_down(&f, "RPC not connected: restarting in ");
 	expect_down(&f, ", exit status 3");
 	int64_t left = family_status(&f).next_try_ms;
@@ -407,16 +412,19 @@ static void a_call_says_in_which_state_the_child_is(void **state)
 	family_connector(&f);
 	expect_down(&f, "the child was not started");
 	expect(ob_connector_supervise(f.connector, &err), OB_OK, &err, NULL);
-	expect(ob_connector_wait(f.connector, OB_STATE_STARTING, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_wait(f.connector, OB_STATE_STARTING, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	expect_down(&f, "the child is starting");
 	expect(ob_connector_detach(f.connector, &err), OB_OK, &err, NULL);
 	expect_down(&f, "the child is detached");
 	expect(ob_connector_supervise(f.connector, &err), OB_OK, &err, NULL);
-	expect(ob_connector_wait(f.connector, OB_STATE_ADOPTING, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_wait(f.connector, OB_STATE_ADOPTING, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	expect_down(&f, "the child is being adopted");
 	int32_t pid = ob_connector_pid(f.connector);
 	assert_int_equal(kill(pid, SIGKILL), 0);
-	expect(ob_connector_wait(f.connector, OB_STATE_FAILED, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_wait(f.connector, OB_STATE_FAILED, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	expect_down(&f, "failed: gave up after 0 restarts");
 	family_end(&f);
 }

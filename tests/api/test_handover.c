@@ -52,8 +52,8 @@ static void end(struct handover *h)
 static void await_waiting(struct handover *h)
 {
 	struct ob_error err;
-	expect(ob_connector_wait(h->f.connector, OB_STATE_WAITING, 0, NULL, &err), OB_OK, &err,
-	       NULL);
+	expect(ob_connector_wait(h->f.connector, OB_STATE_WAITING, FAMILY_WAIT_MS, NULL, &err),
+	       OB_OK, &err, NULL);
 	expect(ob_client_call(ob_connector_client(h->f.connector), "act.echo", NULL, 0, NULL, NULL,
 			      &err),
 	       OB_EDOWN, &err, "waits for an earlier one");
@@ -69,7 +69,8 @@ static void a_child_is_adopted_once_the_older_parent_detaches(void **state)
 	       NULL);
 	await_waiting(&h);
 	program_say(&h.older, "detach");
-	expect(ob_connector_wait(h.f.connector, OB_STATE_READY, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_wait(h.f.connector, OB_STATE_READY, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	assert_int_equal(ob_connector_pid(h.f.connector), h.pid);
 	assert_int_equal(family_count(&h.f, OB_EVENT_ADOPTED), 1);
 	end(&h);
@@ -84,7 +85,8 @@ static void a_supervisor_waits_for_an_older_parent_that_is_killed(void **state)
 	expect(ob_connector_supervise(h.f.connector, &err), OB_OK, &err, NULL);
 	await_waiting(&h);
 	program_kill(&h.older, SIGKILL);
-	expect(ob_connector_wait(h.f.connector, OB_STATE_READY, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_wait(h.f.connector, OB_STATE_READY, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	assert_int_equal(ob_connector_pid(h.f.connector), h.pid);
 	assert_int_equal(family_count(&h.f, OB_EVENT_RESTARTING), 0);
 	end(&h);
@@ -99,7 +101,8 @@ static void a_child_is_started_once_the_older_parent_has_stopped_it(void **state
 	expect(ob_connector_start_async(h.f.connector, NULL, NULL, &err), OB_OK, &err, NULL);
 	await_waiting(&h);
 	program_say(&h.older, "stop");
-	expect(ob_connector_wait(h.f.connector, OB_STATE_READY, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_wait(h.f.connector, OB_STATE_READY, FAMILY_WAIT_MS, NULL, &err), OB_OK,
+	       &err, NULL);
 	assert_int_not_equal(ob_connector_pid(h.f.connector), h.pid);
 	assert_int_equal(family_count(&h.f, OB_EVENT_STARTING), 1);
 	end(&h);
@@ -127,8 +130,8 @@ static void end_with(struct handover *h,
 	       NULL);
 	await_waiting(h);
 	expect(request(h->f.connector, NULL, NULL, &err), OB_OK, &err, NULL);
-	expect(ob_connector_wait(h->f.connector, OB_STATE_STOPPED, 0, NULL, &err), OB_OK, &err,
-	       NULL);
+	expect(ob_connector_wait(h->f.connector, OB_STATE_STOPPED, FAMILY_WAIT_MS, NULL, &err),
+	       OB_OK, &err, NULL);
 }
 
 static void requests_end_the_waiting(void **state)
