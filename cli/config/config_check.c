@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The faults of a config that its text alone does not show. The library finds those of each child.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
 #include "base/names.h"
+#include "base/uri.h"
 #include "cli/config/load.h"
+#include "cli/config/shared.h"
 
 /* What outboard run needs beside its children: the loop, its files, connections and their reserve,
  * and what is open for the moment of a start. */
@@ -21,7 +24,8 @@ struct child {
 /* Options are named by the struct of the library, keys by the config file. */
 static const char *key_of(const char *option)
 {
-	static const char *const other[][2] = {{"argv", "command"}, {"stdin_path", "stdin"}};
+	static const char *const other[][2] = {
+	    {"argv", "command"}, {"stdin_path", "stdin"}, {"lock_wait_ms", "lock_wait"}};
 	for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
 		if (strcmp(option, other[i][0]) == 0) {
 			return other[i][1];
@@ -30,13 +34,16 @@ static const char *key_of(const char *option)
 	return option;
 }
 
-static void add(const struct child *c, struct obi_faults *where, const char *key,
-		const char *reason)
+void obi_child_fault(struct obi_faults *faults, const struct ob_connector_options *child,
+		     const char *key, const char *format, ...)
 {
-	char path[256];
-	snprintf(path, sizeof path, "children.%s%s%s", c->options->name, *key != '\0' ? "." : "",
-		 key);
-	obi_faults_add(where, path, reason);
+	char path[256], reason[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(reason, sizeof reason, format, args);
+	va_end(args);
+	snprintf(path, sizeof path, "children.%s%s%s", child->name, *key != '\0' ? "." : "", key);
+	obi_faults_add(faults, path, reason);
 }
 
 static void on_fault(void *user, const struct ob_fault *fault)
@@ -46,49 +53,25 @@ static void on_fault(void *user, const struct ob_fault *fault)
 				   : fault->kind == OB_FAULT_FILE  ? c->missing
 								   : c->faults;
 	if (where != NULL) {
-		add(c, where, key_of(fault->option), fault->reason);
+		obi_child_fault(where, c->options, key_of(fault->option), "%s", fault->reason);
 	}
 }
 
-static const char *skip_separators(const char *path)
+/* ---- Between children ---- */
+
+bool obi_child_listens_here(const struct ob_connector_options *child, struct obi_arena *arena,
+			    struct ob_uri *ret_uri)
 {
-	while (path[0] == '/' || (path[0] == '.' && (path[1] == '/' || path[1] == '\0'))) {
-		path++;
-	}
-	return path;
+	return child->listen != NULL && child->connect == NULL &&
+	       obi_uri_parse(child->listen, &arena->ob, ret_uri, NULL) == OB_OK;
 }
 
-/* What is left of path below the directory, "" for the directory itself; NULL: it is elsewhere.
- * Empty and "." parts do not count. Paths with ".." are refused at the start. */
-static const char *skip_path(const char *path, const char *directory)
+struct ob_bytes obi_socket_scheme(const struct ob_uri *uri)
 {
-	for (;;) {
-		path = skip_separators(path);
-		directory = skip_separators(directory);
-		size_t len = strcspn(directory, "/");
-		if (len == 0) {
-			return path;
-		}
-		if (len != strcspn(path, "/") || strncmp(path, directory, len) != 0) {
-			return NULL;
-		}
-		path += len;
-		directory += len;
-	}
-}
-
-/* Files of `outboard run` itself lie in data_root, under these names. */
-static void check_data_path(const struct child *c, const char *root)
-{
-	static const char *const taken[] = {"", OBI_ROOT_SOCKET, OBI_ROOT_LOCK, OBI_ROOT_RECORD,
-					    OBI_STATES_DIRECTORY};
-	const char *rest = skip_path(c->options->data_path, root);
-	for (size_t i = 0; rest != NULL && i < sizeof taken / sizeof taken[0]; i++) {
-		if (strlen(taken[i]) == strcspn(rest, "/") &&
-		    strncmp(rest, taken[i], strlen(taken[i])) == 0) {
-			add(c, c->faults, "data_path", "is reserved for the files of outboard run");
-		}
-	}
+	struct ob_bytes scheme = uri->scheme;
+	const uint8_t *plus = memrchr(scheme.data, '+', scheme.len);
+	return plus != NULL ? ob_bytes_of(plus + 1, scheme.len - (size_t)(plus + 1 - scheme.data))
+			    : scheme;
 }
 
 /*
@@ -121,11 +104,10 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 			       "is required: outboard run keeps its socket and its record in it");
 	}
 	check_descriptors(config, warnings);
+	obi_check_shared_paths(config, faults);
+	obi_check_shared_ports(config, faults);
 	for (uint32_t i = 0; i < config->count; i++) {
 		struct child c = {&config->children[i], faults, warnings, missing};
-		if (config->data_root != NULL) {
-			check_data_path(&c, config->data_root);
-		}
 		(void)ob_connector_options_check(rt, c.options, on_fault, &c, NULL);
 	}
 }

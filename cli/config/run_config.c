@@ -6,7 +6,6 @@
 #include "cli/config/run_config_read.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { TEXT_MAX = 16 << 20 };
 
@@ -75,6 +74,7 @@ static const struct obi_key child_keys[] = {
     {"umask", obi_read_umask, AT(umask), NULL},
     {"limits", obi_read_limits, AT(limits), NULL},
     {"stdin", obi_read_path, AT(stdin_path), NULL},
+    {"lock_wait", obi_read_wait, AT(lock_wait_ms), NULL},
     {"log_pipe", obi_read_u32, AT(log_pipe_bytes), &at_least_4096},
     {0},
 };
@@ -175,37 +175,6 @@ static void fill_state_path(struct obi_reading *r, const char *root,
 	child->state_path = path;
 }
 
-static int by_data_path(const void *a, const void *b)
-{
-	const struct ob_connector_options *one = *(const struct ob_connector_options *const *)a;
-	const struct ob_connector_options *two = *(const struct ob_connector_options *const *)b;
-	return strcmp(one->data_path, two->data_path);
-}
-
-/* Each of two children in one directory would adopt the other. */
-static void check_shared(struct obi_reading *r, const struct obi_run_config *config)
-{
-	const struct ob_connector_options **sorted =
-	    obi_reading_alloc(r, ((size_t)config->count + 1) * sizeof *sorted);
-	size_t count = 0;
-	for (uint32_t i = 0; sorted != NULL && i < config->count; i++) {
-		if (config->children[i].data_path != NULL && config->children[i].name != NULL) {
-			sorted[count++] = &config->children[i];
-		}
-	}
-	if (count > 1) {
-		qsort(sorted, count, sizeof *sorted, by_data_path);
-	}
-	for (size_t i = 1; i < count; i++) {
-		if (strcmp(sorted[i]->data_path, sorted[i - 1]->data_path) == 0) {
-			char reason[128];
-			snprintf(reason, sizeof reason, "is already used by \"%s\"",
-				 sorted[i - 1]->name);
-			fault_at_data_path(r, sorted[i], reason);
-		}
-	}
-}
-
 static void read_tree(struct obi_reading *r, const struct ob_value *tree,
 		      struct obi_run_config *config)
 {
@@ -217,7 +186,6 @@ static void read_tree(struct obi_reading *r, const struct ob_value *tree,
 		fill_data_path(r, config->data_root, &config->children[i]);
 		fill_state_path(r, config->data_root, &config->children[i]);
 	}
-	check_shared(r, config);
 }
 
 int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_fault_fn *fault,

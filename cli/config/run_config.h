@@ -14,7 +14,7 @@
  *                 "reset_window": "5m", "jitter": 0.2},
  *     "stop":    {"signal": "SIGINT", "timeout": "10s"},
  *     "health":  {"interval": "10s", "misses": 2, "on_fail": "event" | "restart"},
- *     "version": 7, "user": "x", "group": "x", "umask": "022",
+ *     "version": 7, "lock_wait": "30s", "user": "x", "group": "x", "umask": "022",
  *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"}}}}
  *
  * Only `command` is required; the default of data_path is data_root/NAME. Durations are strings;

@@ -269,9 +269,7 @@ void obi_read_bool(struct obi_reading *r, const struct ob_value *value, void *at
 	}
 }
 
-/* "0s" means none, which is -1 in the options; there 0 is the default. */
-void obi_read_duration(struct obi_reading *r, const struct ob_value *value, void *at,
-		       const void *more)
+void obi_read_wait(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;
 	struct ob_error err = {0};
@@ -282,6 +280,15 @@ void obi_read_duration(struct obi_reading *r, const struct ob_value *value, void
 	} else if (obi_duration_parse(text, &ms, &err) < 0) {
 		obi_reading_fault(r, err.text);
 	}
+	*(int64_t *)at = ms;
+}
+
+/* "0s" means none, which is -1 in the options; there 0 is the default. */
+void obi_read_duration(struct obi_reading *r, const struct ob_value *value, void *at,
+		       const void *more)
+{
+	int64_t ms = 0;
+	obi_read_wait(r, value, &ms, more);
 	*(int64_t *)at = ms == 0 ? -1 : ms;
 }
 

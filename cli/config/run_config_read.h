@@ -58,6 +58,7 @@ obi_read_fn obi_read_env;     /* const char *const *: an object, as "NAME=value"
 
 obi_read_fn obi_read_bool;	   /* bool */
 obi_read_fn obi_read_duration;	   /* int64_t, ms; "0s" becomes -1, which is none in options */
+obi_read_fn obi_read_wait;	   /* int64_t, ms; "0s" is 0 */
 obi_read_fn obi_read_u64;	   /* uint64_t */
 obi_read_fn obi_read_u32;	   /* uint32_t; more: the smallest one allowed */
 obi_read_fn obi_read_max_restarts; /* int32_t, -1 and up */

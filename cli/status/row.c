@@ -12,7 +12,8 @@ struct obi_row *obi_rows_add(struct obi_rows *rows, struct ob_arena *arena)
 		return NULL;
 	}
 	*row = (struct obi_row){
-	    .status = {.size = sizeof row->status, .uptime_ms = -1, .healthy = -1}};
+	    .status = {
+		.size = sizeof row->status, .uptime_ms = -1, .healthy = -1, .next_try_ms = -1}};
 	if (rows->last != NULL) {
 		rows->last->next = row;
 	} else {
@@ -68,6 +69,7 @@ void obi_row_build(struct ob_builder *b, const struct obi_row *row)
 	ob_build_bool(b, row->supervised);
 	build_text(b, "address", s->address);
 	build_text(b, "last_error", s->last_error);
+	build_known_int(b, "next_try_ms", s->next_try_ms >= 0, s->next_try_ms);
 	build_text(b, "data_path", row->data_path);
 	ob_build_end(b);
 }
@@ -122,6 +124,7 @@ static void read_numbers(const struct ob_value *value, struct ob_status *s)
 	(void)ob_get_int(ob_value_find(value, "pid"), &pid);
 	(void)ob_get_int(ob_value_find(value, "inner_pid"), &inner_pid);
 	(void)ob_get_int(ob_value_find(value, "uptime_ms"), &s->uptime_ms);
+	(void)ob_get_int(ob_value_find(value, "next_try_ms"), &s->next_try_ms);
 	(void)ob_get_uint(ob_value_find(value, "restarts"), &restarts);
 	(void)ob_get_uint(ob_value_find(value, "version"), &s->version);
 	(void)ob_get_bool(ob_value_find(value, "adopted"), &s->adopted);

@@ -288,11 +288,20 @@ static void ask_target(struct asking *a, const char *target)
 
 /* ---- Showing ---- */
 
-static const char *note_of(const struct obi_row *row)
+static void add_note(struct obi_table *table, const struct ob_status *s)
 {
-	return row->status.state == OB_STATE_READY && row->status.healthy != 0
-		   ? ""
-		   : row->status.last_error;
+	char delay[48];
+	if (s->state == OB_STATE_READY && s->healthy != 0) {
+		obi_table_cell(table, "%s", "");
+	} else if (s->next_try_ms >= 0) {
+		/* What is finer has passed by the time it is read. */
+		int64_t unit = s->next_try_ms < 60000 ? 100 : 1000;
+		ob_duration_format(s->next_try_ms - s->next_try_ms % unit, delay, sizeof delay);
+		obi_table_cell(table, "next try in %s%s%s", delay,
+			       s->last_error[0] != '\0' ? "; " : "", s->last_error);
+	} else {
+		obi_table_cell(table, "%s", s->last_error);
+	}
 }
 
 static void add_numbers(struct obi_table *table, const struct ob_status *s)
@@ -334,7 +343,7 @@ static void print_table(struct asking *a)
 		obi_table_cell(&table, "%s", row->link_unknown ? "" : ob_link_name(s->link));
 		add_numbers(&table, s);
 		obi_table_cell(&table, "%s", s->address);
-		obi_table_cell(&table, "%s", note_of(row));
+		add_note(&table, s);
 	}
 	obi_table_print(&table);
 }

@@ -53,6 +53,7 @@ static struct ob_status status_of(const struct reading *r)
 				   .state = state_now(r, lives),
 				   .link = OB_LINK_DOWN,
 				   .uptime_ms = -1,
+				   .next_try_ms = -1,
 				   .restarts = (uint32_t)r->dir.state.restart.total,
 				   .healthy = -1};
 	if (lives) {

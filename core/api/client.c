@@ -74,6 +74,23 @@ void obi_peer_set_connection(struct obi_peer *peer, struct obi_connection *conne
 	atomic_store(&peer->connected, connection != NULL);
 }
 
+void obi_peer_set_reason(struct obi_peer *peer, obi_reason_fn *fn, void *user)
+{
+	peer->reason = fn;
+	peer->reason_user = user;
+}
+
+/* A call that cannot be made: nothing was sent. */
+static int not_connected(const struct obi_peer *peer, struct ob_error *reterr)
+{
+	char why[256];
+	if (peer->reason == NULL || reterr == NULL) {
+		return obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
+	}
+	peer->reason(peer->reason_user, why, sizeof why);
+	return obi_fail(reterr, OB_EDOWN, 0, "RPC not connected: %s", why);
+}
+
 /* ---- Clients ---- */
 
 struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_name)
@@ -205,7 +222,7 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 				OBI_METHOD_MAX);
 	}
 	if (peer->connection == NULL) {
-		return obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
+		return not_connected(peer, reterr);
 	}
 	int r = obi_connection_call(peer->connection, ob_bytes_of(memory, len), params,
 				    deadline_of(client, timeout_ms), fn, user, &call, reterr);
@@ -263,7 +280,7 @@ int ob_client_notify(ob_client *client, const char *method, const struct ob_valu
 			     "a method name must have 1 to %d bytes, interface included",
 			     OBI_METHOD_MAX);
 	} else if (client->peer->connection == NULL) {
-		r = obi_fail(reterr, OB_EDOWN, 0, "RPC not connected");
+		r = not_connected(client->peer, reterr);
 	} else {
 		r = obi_connection_notify(client->peer->connection, ob_bytes_of(memory, len),
 					  params, reterr);

@@ -11,6 +11,9 @@
 #include "rpc/connection.h"
 #include "api/runtime.h"
 
+/* Write why there is no connection, as one line of at most size - 1 bytes. */
+typedef void obi_reason_fn(void *user, char *text, size_t size);
+
 struct obi_peer {
 	struct ob_runtime *rt;
 	uint32_t refs;
@@ -18,6 +21,8 @@ struct obi_peer {
 	uint32_t generation; /* counts connections, so that the id of a call of an earlier one does
 				not match a call of this one */
 	atomic_bool connected;
+	obi_reason_fn *reason; /* for the errors of calls while it is down; NULL: not known */
+	void *reason_user;
 	int64_t call_timeout_ms;
 	struct obi_pending *ended; /* calls that this side ended, to be reported from the loop */
 	struct obi_task report;
@@ -30,6 +35,9 @@ void obi_peer_unref(struct obi_peer *peer);
 
 /* The connection is open, or (NULL) gone. Set NULL only after all its calls have ended. */
 void obi_peer_set_connection(struct obi_peer *peer, struct obi_connection *connection);
+
+/* From whom to learn why there is no connection. fn NULL: from nobody any more. */
+void obi_peer_set_reason(struct obi_peer *peer, obi_reason_fn *fn, void *user);
 
 /* A client of a peer. interface_name (may be NULL) is put before its method names. NULL: out of
  * memory. */

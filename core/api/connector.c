@@ -55,6 +55,14 @@ static void on_changed(void *user)
 	c->status_at = obi_now_ms();
 	pthread_mutex_unlock(&c->status_lock);
 	atomic_store(&c->pid, now.pid);
+	obi_waits_changed(c);
+}
+
+/* Why calls do not pass. An obi_reason_fn. */
+static void on_reason(void *user, char *text, size_t size)
+{
+	struct ob_connector *c = user;
+	obi_supervisor_reason(c->supervisor, text, size);
 }
 
 /* ---- New ---- */
@@ -162,9 +170,14 @@ static int make_clients(struct ob_connector *c, struct ob_error *reterr)
 	return OB_OK;
 }
 
+/* The peer lives on where a client of one interface does. */
 static void free_connector(struct ob_connector *c)
 {
 	c->freeing = true;
+	obi_waits_free(c);
+	if (c->peer != NULL) {
+		obi_peer_set_reason(c->peer, NULL, NULL);
+	}
 	obi_supervisor_free(c->supervisor);
 	obi_client_release(c->control);
 	obi_client_release(c->client);
@@ -200,6 +213,7 @@ int ob_connector_new(ob_runtime *rt, const struct ob_connector_options *options,
 	r = r == OB_OK ? make_supervisor(c, reterr) : r;
 	if (r == OB_OK) {
 		on_changed(c);
+		obi_peer_set_reason(c->peer, on_reason, c);
 		*ret_connector = c;
 	} else {
 		free_connector(c);
@@ -222,13 +236,22 @@ int ob_connector_expose(ob_connector *c, const char *interface_name,
 
 /* ---- Requests ---- */
 
+static int queue_request(struct ob_connector *c, enum obi_life_event event, ob_done_fn *done,
+			 void *user, uint64_t *ret_id, struct ob_error *reterr)
+{
+	c->begun = true;
+	if (event == OBI_LIFE_CLOSE) {
+		obi_waits_close(c);
+	}
+	return obi_supervisor_request(c->supervisor, event, done, user, ret_id, reterr);
+}
+
 static int request_async(struct ob_connector *c, enum obi_life_event event, ob_done_fn *done,
 			 void *user, struct ob_error *reterr)
 {
 	obi_enter(c->rt);
-	c->begun = true;
 	int r = c->freeing ? obi_fail(reterr, OB_ECLOSED, 0, "the connector is being freed")
-			   : obi_supervisor_request(c->supervisor, event, done, user, NULL, reterr);
+			   : queue_request(c, event, done, user, NULL, reterr);
 	obi_leave(c->rt);
 	return r;
 }
@@ -243,9 +266,8 @@ struct blocking_request {
 static int begin_request(void *user, struct ob_error *reterr)
 {
 	struct blocking_request *b = user;
-	b->connector->begun = true;
-	return obi_supervisor_request(b->connector->supervisor, b->event, obi_blocking_done,
-				      &b->blocking, &b->id, reterr);
+	return queue_request(b->connector, b->event, obi_blocking_done, &b->blocking, &b->id,
+			     reterr);
 }
 
 static void abort_request(void *user, int code)
@@ -393,8 +415,12 @@ void ob_connector_status(const ob_connector *c, struct ob_status *ret)
 	uint32_t size = ret->size < sizeof now ? ret->size : (uint32_t)sizeof now;
 	pthread_mutex_lock(&mutable->status_lock);
 	now = c->status;
+	int64_t passed = obi_now_ms() - c->status_at;
 	if (now.uptime_ms >= 0) {
-		now.uptime_ms += obi_now_ms() - c->status_at;
+		now.uptime_ms += passed;
+	}
+	if (now.next_try_ms >= 0) {
+		now.next_try_ms -= passed < now.next_try_ms ? passed : now.next_try_ms;
 	}
 	pthread_mutex_unlock(&mutable->status_lock);
 	memcpy(ret, &now, size);

@@ -5,7 +5,9 @@
 
 #include "api/client.h"
 #include "api/connector_options.h"
+#include "api/connector_wait.h"
 #include "rpc/interfaces.h"
+#include "supervisor/reason.h"
 #include "supervisor/supervisor.h"
 
 struct ob_connector {
@@ -19,6 +21,7 @@ struct ob_connector {
 	struct ob_client *control;
 	struct obi_interfaces interfaces;
 	struct obi_supervisor *supervisor;
+	struct obi_waits waits;
 	bool freeing;
 	bool begun; /* a request was made: interfaces can no longer be exposed */
 	struct obi_task free_task;

@@ -114,6 +114,7 @@ static void fill_numbers(struct ob_connector_options *o)
 	o->log_pipe_bytes = o->log_pipe_bytes != 0 ? o->log_pipe_bytes : PIPE_BYTES;
 	o->message_max = o->message_max != 0 ? o->message_max : obi_rpc_limits_default().message;
 	o->call_timeout_ms = o->call_timeout_ms != 0 ? o->call_timeout_ms : CALL_MS;
+	o->lock_wait_ms = at_most(o->lock_wait_ms, OBI_TIMER_MAX_MS);
 	/* Their product is a time, too. */
 	o->health_interval_ms = at_most(o->health_interval_ms, OBI_TIMER_MAX_MS);
 	o->health_misses = (uint32_t)at_most(o->health_misses, MISSES_MAX);

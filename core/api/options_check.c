@@ -110,6 +110,9 @@ static void check_numbers(const struct ob_connector_options *o, struct obi_optio
 	if (o->umask < -1 || o->umask > 0777) {
 		error(faults, "umask", "must be 0 to 0777, or -1");
 	}
+	if (o->lock_wait_ms < 0) {
+		error(faults, "lock_wait_ms", "must not be below 0");
+	}
 	if (option != NULL) {
 		error(faults, option, reason);
 	}

@@ -5,6 +5,8 @@
 
 #include <outboard/connector.h>
 
+#include "process/user.h"
+
 /* Where faults go. Zeroed: they are only counted. */
 struct obi_option_faults {
 	ob_fault_fn *fn; /* may be NULL */
@@ -20,5 +22,10 @@ void obi_option_fault(struct obi_option_faults *faults, uint32_t kind, const cha
 /* Report what can be told from each option alone: without users, plugins or files. */
 void obi_options_check(const struct ob_connector_options *options,
 		       struct obi_option_faults *faults);
+
+/* Report what stands in the way of the directories of a child that runs as this user. Nothing is
+ * made or changed. */
+void obi_options_check_paths(const struct ob_connector_options *options,
+			     const struct obi_user *user, struct obi_option_faults *faults);
 
 #endif

@@ -38,6 +38,8 @@ static void check_user(const struct checking *c)
 		error(c, "user", err.text);
 	} else if (obi_spawn_user(o, &user, &err) < 0) {
 		error(c, o->group != NULL ? "group" : "user", err.text);
+	} else {
+		obi_options_check_paths(o, &user, c->faults);
 	}
 }
 

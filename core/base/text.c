@@ -32,3 +32,26 @@ size_t obi_text_escape(const uint8_t *at, const uint8_t *end, char form[OBI_TEXT
 	*ret_len = (size_t)(to - form);
 	return step;
 }
+
+void obi_text_show(const char *from, char *to, size_t size)
+{
+	const uint8_t *at = (const uint8_t *)from, *end = at + strlen(from);
+	size_t room = size - 1;
+	while (at < end) {
+		char form[OBI_TEXT_ESCAPE_MAX];
+		size_t step = obi_text_shown(at, end), len = step;
+		const void *shown = at;
+		if (step == 0) {
+			step = obi_text_escape(at, end, form, &len);
+			shown = form;
+		}
+		if (len > room) {
+			break;
+		}
+		memcpy(to, shown, len);
+		to += len;
+		at += step;
+		room -= len;
+	}
+	*to = '\0';
+}

@@ -114,6 +114,10 @@ enum { OBI_TEXT_ESCAPE_MAX = 6 };
 size_t obi_text_escape(const uint8_t *at, const uint8_t *end, char form[OBI_TEXT_ESCAPE_MAX],
 		       size_t *ret_len);
 
+/* Copy text as one line that a terminal only shows: the rest is escaped. What does not fit is left
+ * out, from a whole character on. size must not be 0. */
+void obi_text_show(const char *from, char *to, size_t size);
+
 /* Make text well-formed UTF-8, in place: what is not, a character that was cut off included,
  * becomes '?'. */
 static inline void obi_text_clean(char *text)

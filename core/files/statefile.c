@@ -148,48 +148,53 @@ static void put_argv(struct ob_sink *out, const char *at)
 	ob_sink_byte(out, ']');
 }
 
+static struct ob_value number_at(enum field_kind kind, const void *at)
+{
+	switch (kind) {
+	case U32:
+		return ob_uint(*(const uint32_t *)at);
+	case PID:
+		return ob_int(*(const int32_t *)at);
+	case U64:
+		return ob_uint(*(const uint64_t *)at);
+	case TIME:
+		return ob_int(*(const int64_t *)at);
+	case BOOL:
+		return ob_bool(*(const bool *)at);
+	default:
+		return ob_nil();
+	}
+}
+
 static void put_field(struct ob_sink *out, const struct field *field, const void *at)
 {
-	struct ob_value value = ob_nil();
+	struct ob_value value = number_at(field->kind, at);
 	switch (field->kind) {
 	case TEXT:
 	case MESSAGE:
 	case RUN:
 		put_text(out, at);
-		return;
+		break;
 	case STATE:
 		put_text(out, ob_state_name(*(const uint32_t *)at));
-		return;
+		break;
 	case DESIRED:
 		put_text(out, *(const enum obi_desired *)at == OBI_DESIRED_RUNNING ? "running"
 										   : "stopped");
-		return;
+		break;
 	case EXIT:
 		put_exit(out, at);
-		return;
+		break;
 	case ARGV:
 		put_argv(out, at);
-		return;
+		break;
 	case LEFTOVER:
 		put_text(out, leftovers[*(const uint32_t *)at]);
-		return;
-	case U32:
-		value = ob_uint(*(const uint32_t *)at);
 		break;
-	case PID:
-		value = ob_int(*(const int32_t *)at);
-		break;
-	case U64:
-		value = ob_uint(*(const uint64_t *)at);
-		break;
-	case TIME:
-		value = ob_int(*(const int64_t *)at);
-		break;
-	case BOOL:
-		value = ob_bool(*(const bool *)at);
+	default:
+		obi_json_write(&value, out, NULL);
 		break;
 	}
-	obi_json_write(&value, out, NULL);
 }
 
 int obi_statefile_format(const struct obi_statefile *state, struct ob_sink *out,
@@ -326,6 +331,26 @@ static bool read_time(const struct ob_value *value, int64_t *ret)
 	return true;
 }
 
+static bool read_text(struct ob_bytes text, const struct field *field, void *at)
+{
+	switch (field->kind) {
+	case STATE:
+		return read_state(text, at);
+	case DESIRED:
+		return read_desired(text, at);
+	case LEFTOVER:
+		return read_leftover(text, at);
+	case RUN:
+		return text.len == 0 ? copy_text(text, at, OBI_RUN_SIZE)
+				     : obi_run_id_read(text, at);
+	case MESSAGE:
+		text.len = text.len < field->cap ? text.len : field->cap - 1;
+		return copy_text(text, at, field->cap);
+	default:
+		return copy_text(text, at, field->cap);
+	}
+}
+
 static bool read_field(const struct ob_value *value, const struct field *field, void *at)
 {
 	struct ob_bytes text;
@@ -345,26 +370,7 @@ static bool read_field(const struct ob_value *value, const struct field *field, 
 	case ARGV:
 		return read_argv(value, at, field->cap);
 	default:
-		break;
-	}
-	if (!ob_get_string(value, &text)) {
-		return false;
-	}
-	switch (field->kind) {
-	case STATE:
-		return read_state(text, at);
-	case DESIRED:
-		return read_desired(text, at);
-	case LEFTOVER:
-		return read_leftover(text, at);
-	case RUN:
-		return text.len == 0 ? copy_text(text, at, OBI_RUN_SIZE)
-				     : obi_run_id_read(text, at);
-	case MESSAGE:
-		text.len = text.len < field->cap ? text.len : field->cap - 1;
-		return copy_text(text, at, field->cap);
-	default:
-		return copy_text(text, at, field->cap);
+		return ob_get_string(value, &text) && read_text(text, field, at);
 	}
 }
 

@@ -6,14 +6,18 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "files/child_config.h"
 #include "place/exit_watch.h"
 #include "place/local_pipes.h"
 #include "place/remains.h"
+#include "place/start_files.h"
 #include "process/spawn.h"
 #include "process/user.h"
+
+enum { PARENT_LOOK_MS = 50 };
 
 struct local_place {
 	struct obi_place place; /* must be first */
@@ -33,17 +37,18 @@ struct local_place {
 	struct obi_remains remains; /* after the death of the process */
 	bool probing;		    /* they are those of an earlier start */
 	char *config_path;	    /* of outboard.json */
+	struct {
+		struct obi_timer timer; /* tries parent.lock again */
+		uint64_t op;
+		bool create;
+		uid_t child;
+		int64_t until; /* obi_now_ms() */
+	} probe;	       /* the last one; it is under way while the timer runs */
 };
 
 static struct local_place *local_of(struct obi_place *place)
 {
 	return (struct local_place *)place;
-}
-
-static char *path_of(const struct local_place *l, const char *name)
-{
-	char *path = NULL;
-	return asprintf(&path, "%s/%s", l->setup.options->data_path, name) < 0 ? NULL : path;
 }
 
 static bool is_in_charge(const struct local_place *l)
@@ -130,22 +135,52 @@ static struct obi_place_facts take_facts(struct local_place *l, const struct obi
 	return facts;
 }
 
-static void local_probe(struct obi_place *place, uint64_t op, bool create)
+/* Whether the probe goes on later: its lock is another parent's, which may be about to let go. */
+static bool tries_again(struct local_place *l, int r)
 {
-	struct local_place *l = local_of(place);
+	int64_t left = l->probe.until - obi_now_ms();
+	if (r != OB_EBUSY || left <= 0) {
+		return false;
+	}
+	obi_timer_set(l->setup.loop, &l->probe.timer,
+		      left < PARENT_LOOK_MS ? left : PARENT_LOOK_MS);
+	return true;
+}
+
+static void try_probe(void *user)
+{
+	struct local_place *l = user;
+	struct obi_place *place = &l->place;
 	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
-	struct obi_user user;
 	struct ob_error err = {0};
 	bool fresh = false;
-	int r = obi_spawn_user(l->setup.options, &user, &err);
-	r = r == OB_OK ? take_charge(l, create, user.uid, &fresh, &err) : r;
+	int r = take_charge(l, l->probe.create, l->probe.child, &fresh, &err);
+	if (tries_again(l, r)) {
+		return;
+	}
 	r = r == OB_OK ? obi_statedir_probe(&l->state_dir, &l->known, &runner, &err) : r;
 	if (r < 0) {
-		place->events->probed(place->user, op, NULL, NULL, &err);
+		place->events->probed(place->user, l->probe.op, NULL, NULL, &err);
 		return;
 	}
 	struct obi_place_facts facts = take_facts(l, &runner);
-	place->events->probed(place->user, op, &facts, fresh ? &l->saved : NULL, NULL);
+	place->events->probed(place->user, l->probe.op, &facts, fresh ? &l->saved : NULL, NULL);
+}
+
+static void local_probe(struct obi_place *place, uint64_t op, bool create)
+{
+	struct local_place *l = local_of(place);
+	struct obi_user user;
+	struct ob_error err = {0};
+	if (obi_spawn_user(l->setup.options, &user, &err) < 0) {
+		place->events->probed(place->user, op, NULL, NULL, &err);
+		return;
+	}
+	l->probe.op = op;
+	l->probe.create = create;
+	l->probe.child = user.uid;
+	l->probe.until = obi_now_ms() + l->setup.options->lock_wait_ms;
+	try_probe(l);
 }
 
 /* ---- What is left of a dead process ---- */
@@ -283,50 +318,16 @@ static void watch_process(struct local_place *l)
 	obi_exit_watch_start(&l->exit_watch, l->setup.loop, &l->process);
 }
 
-static int make_config(struct local_place *l, struct ob_config *config, struct ob_error *reterr)
-{
-	config->fifo_stdout = path_of(l, OBI_FILE_STDOUT);
-	config->fifo_stderr = path_of(l, OBI_FILE_STDERR);
-	return config->fifo_stdout != NULL && config->fifo_stderr != NULL
-		   ? obi_datadir_write_config(&l->dir, config, reterr)
-		   : obi_fail(reterr, OB_ENOMEM, 0, "writing outboard config: out of memory");
-}
-
-/* The directory of the child: that of an earlier user of it is given to the present one. */
-static int make_directory(struct local_place *l, struct ob_error *reterr)
-{
-	struct obi_user user;
-	int r = obi_spawn_user(l->setup.options, &user, reterr);
-	obi_datadir_close(&l->dir);
-	r = r == OB_OK ? obi_datadir_make(l->setup.options->data_path, user.uid, user.gid,
-					  &l->saved.made, &l->dir, reterr)
-		       : r;
-	if (r == OB_OK) {
-		obi_datadir_clean(&l->dir, true);
-	}
-	return r;
-}
-
-/* What is to be cleaned up belongs to the start: the options may be others when it is dead. */
-static int note_cleanup(struct local_place *l, struct ob_error *reterr)
-{
-	const struct ob_connector_options *o = l->setup.options;
-	l->saved.leftover = o->leftover;
-	l->saved.cleanup.timeout_ms = o->cleanup_timeout_ms > 0 ? o->cleanup_timeout_ms : 0;
-	int r = obi_cleanup_state_set(&l->saved.cleanup, o->cleanup, reterr);
-	l->saved.cleanup.pending = r == OB_OK && o->cleanup != NULL;
-	return r;
-}
-
 static int make_files(struct local_place *l, struct ob_config *config, uint32_t flags,
 		      struct ob_error *reterr)
 {
-	int r = make_directory(l, reterr);
-	r = r == OB_OK ? obi_local_pipes_make(&l->pipes, l->setup.loop, &l->dir,
-					      l->setup.options->log_pipe_bytes, reterr)
-		       : r;
-	r = r == OB_OK ? make_config(l, config, reterr) : r;
-	r = r == OB_OK ? note_cleanup(l, reterr) : r;
+	const struct ob_connector_options *o = l->setup.options;
+	int r = obi_start_directory(o, &l->saved.made, &l->dir, reterr);
+	r = r == OB_OK
+		? obi_local_pipes_make(&l->pipes, l->setup.loop, &l->dir, o->log_pipe_bytes, reterr)
+		: r;
+	r = r == OB_OK ? obi_start_config(o, &l->dir, config, reterr) : r;
+	r = r == OB_OK ? obi_start_cleanup(o, &l->saved, reterr) : r;
 	r = r == OB_OK ? obi_statedir_make_lock(&l->state_dir, &l->lock_fd, &l->saved.lock, reterr)
 		       : r;
 	r = r == OB_OK ? obi_statedir_make_start(&l->state_dir, &l->start_fd, reterr) : r;
@@ -490,6 +491,7 @@ static void local_detach(struct obi_place *place)
 	struct local_place *l = local_of(place);
 	obi_remains_stop(&l->remains);
 	obi_remains_note_living(&l->remains, 0);
+	obi_timer_stop(&l->probe.timer);
 	obi_exit_watch_stop(&l->exit_watch);
 	close_files(l);
 	obi_orphans_add(l->setup.orphans, l->setup.loop, &l->process);
@@ -547,8 +549,7 @@ int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_pl
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	l->setup = *setup;
-	l->config_path = path_of(l, OBI_FILE_CONFIG);
-	if (l->config_path == NULL) {
+	if (asprintf(&l->config_path, "%s/" OBI_FILE_CONFIG, setup->options->data_path) < 0) {
 		free(l);
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
@@ -560,7 +561,8 @@ int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_pl
 	obi_local_pipes_init(&l->pipes, &l->place);
 	l->exit_watch.fn = on_death;
 	l->config_watch.fn = on_rename;
-	l->exit_watch.user = l->config_watch.user = l;
+	l->probe.timer.fn = try_probe;
+	l->exit_watch.user = l->config_watch.user = l->probe.timer.user = l;
 	init_remains(l);
 	*ret = &l->place;
 	return OB_OK;

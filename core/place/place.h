@@ -79,7 +79,8 @@ struct obi_place_events {
 
 struct obi_place_ops {
 	/* Take charge of the child, and find out whether it lives. create: make the data directory
-	 * if it is missing. Answer: probed; OB_EBUSY: another parent has it. */
+	 * if it is missing. Answer: probed; OB_EBUSY: another parent has it, and had it for
+	 * lock_wait_ms. */
 	void (*probe)(struct obi_place *place, uint64_t op, bool create);
 
 	/* Make config and pipes for a start; the place adds the names of the pipes to the config.

@@ -63,9 +63,9 @@ struct cell {
 	    ON(phase, CLOSE, CLOSED, (finish) | CLOSE_DONE)
 
 /* A process of ours: it can be ended, for a stop or a close, or let go. */
-#define LIVING(phase, finish)                                      \
-	TAKEN(phase), ON(phase, STOP, STOP_ASKED, END | (finish)), \
-	    ON(phase, CLOSE, STOP_CLOSE, END | (finish)),          \
+#define LIVING(phase, finish) TAKEN(phase), ENDABLE(phase, finish)
+#define ENDABLE(phase, finish)                                                                     \
+	ON(phase, STOP, STOP_ASKED, END | (finish)), ON(phase, CLOSE, STOP_CLOSE, END | (finish)), \
 	    ON(phase, DETACH, DETACHED, ABANDON | (finish) | STOP_DONE)
 
 /* Something of an earlier start is dealt with. finish: ends the start request, if one is open. */
@@ -198,7 +198,12 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(ADOPTING_AGAIN, UNWELL, STOP_RETRY, END),
     ON(ADOPTING_AGAIN, VERSION_OLD, STOP_VERSION, OBI_DO(AWAIT_END)),
 
-    LIVING(READY, NOTHING),
+    /* TAKEN, but for the request that has what it wants. */
+    ON(READY, START, READY, REFUSE),
+    ON(READY, RECONNECT, READY, REFUSE),
+    ON(READY, START_OR_RECONNECT, READY, START_OK),
+    ON(READY, SUPERVISE, READY, REFUSE),
+    ENDABLE(READY, NOTHING),
     ON(READY, EXITED, LINGER, DEAD),
     ON(READY, UNWELL, STOP_RETRY, END),
     ON(READY, VERSION_OLD, STOP_VERSION, OBI_DO(AWAIT_END)),

@@ -18,6 +18,7 @@ struct obi_supervisor {
 	struct obi_requests requests;
 	struct obi_task request_task;
 	struct obi_request *refused; /* the request of an event that is refused */
+	bool settled;		     /* the last request was a stop, detach or close */
 	struct obi_reports reports;
 	struct ob_error end_error; /* why the child is not gone */
 	struct obi_instance instance;

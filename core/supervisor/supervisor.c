@@ -8,6 +8,7 @@
 #include "base/duration.h"
 #include "base/error.h"
 #include "supervisor/backoff.h"
+#include "supervisor/reason.h"
 #include "supervisor/shell.h"
 
 enum { KILL_WAIT_MS = 5000, LATE_MS = 1000 };
@@ -23,12 +24,14 @@ static void run_request(struct obi_supervisor *sup, struct obi_request *request)
 		sup->refused = request;
 	} else if (obi_request_is_start(event)) {
 		sup->requests.start = request;
-		sup->reports.noted = false;
+		sup->reports.noted = sup->settled = false;
 	} else if (event == OBI_LIFE_SUPERVISE) {
+		sup->settled = false;
 		obi_request_finish(request, OB_OK, NULL);
 	} else {
 		request->next = sup->requests.stops;
 		sup->requests.stops = request;
+		sup->settled = true;
 	}
 	obi_machine_raise(&sup->machine, event);
 }
@@ -56,6 +59,16 @@ int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event reque
 	return r;
 }
 
+uint32_t obi_supervisor_state(const struct obi_supervisor *sup)
+{
+	return obi_lifecycle_state(sup->machine.phase);
+}
+
+bool obi_supervisor_has_requests(const struct obi_supervisor *sup)
+{
+	return sup->requests.queue != NULL;
+}
+
 static void finish_aborted(struct obi_supervisor *sup, struct obi_request *request, int code)
 {
 	struct ob_error err;
@@ -70,6 +83,7 @@ void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code)
 {
 	struct obi_request *request = obi_requests_take(&sup->requests.queue, id);
 	if (request != NULL) {
+		obi_reports_changed(&sup->reports); /* it would have changed the state */
 		finish_aborted(sup, request, code);
 		return;
 	}
@@ -516,6 +530,7 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->link = obi_link_monitor_state(&sup->link);
 	ret->pid = running ? in->pid : 0;
 	ret->uptime_ms = running ? obi_clock_ms(CLOCK_BOOTTIME) - in->state.started_boot_ms : -1;
+	ret->next_try_ms = obi_supervisor_next_try(sup);
 	ret->restarts = (uint32_t)in->state.restart.total;
 	ret->healthy = running ? sup->link.healthy : -1;
 	ret->version = in->state.version;

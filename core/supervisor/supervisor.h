@@ -33,6 +33,11 @@ int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event reque
 /* End a request with code: a start is undone, a stop kills at once. */
 void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code);
 
+uint32_t obi_supervisor_state(const struct obi_supervisor *sup); /* enum ob_state */
+
+/* Whether requests wait to be run, which may change the state. */
+bool obi_supervisor_has_requests(const struct obi_supervisor *sup);
+
 /* Kill the child and wait for its death: for a loop that will not turn again. */
 void obi_supervisor_kill(struct obi_supervisor *sup);
 

@@ -216,13 +216,18 @@ struct ob_connector_options {
 	/* The parent's address as the child sees it over a network:
 	 * ob_server_options.parent_address. NULL: unknown. */
 	const char *parent_address;
+	/* For a handover: while another connector has the child, a start, reconnect or supervise
+	 * waits for this long before it fails with OB_EBUSY, in OB_STATE_WAITING. A stop, detach,
+	 * close, timeout or cancel ends the waiting. Default 0: it does not wait. */
+	int64_t lock_wait_ms;
 };
 
 /* ---- Faults in options ---- */
 
 enum ob_fault_kind {
 	OB_FAULT_ERROR = 0, /* the options are refused */
-	OB_FAULT_FILE,	    /* a file is missing: a start would fail now, and may succeed later */
+	OB_FAULT_FILE,	    /* a file is missing, or a directory is not the child's: a start would
+			       fail now, and may succeed later */
 	OB_FAULT_WARNING    /* allowed, but not safe */
 };
 
@@ -243,7 +248,10 @@ typedef void ob_fault_fn(void *user, const struct ob_fault *fault);
  *  - a transport of listen that is not installed here (ob_connector_new() accepts that if connect
  *    is set, since the child may be on another machine),
  *  - user 65534 together with peercred, which refuses it,
- *  - files that are missing (OB_FAULT_FILE) and unsafe choices (OB_FAULT_WARNING).
+ *  - a data_path or state_path with "..",
+ *  - files that are missing, a data_path that another user owns or that the child's user cannot
+ *    reach, directories above that others may write to (OB_FAULT_FILE),
+ *  - unsafe choices (OB_FAULT_WARNING).
  *
  * Nothing is started or made. Plugins that the options name are loaded. fault may be NULL; it must
  * not call functions of this runtime. Returns OB_OK if no fault is an OB_FAULT_ERROR; else
@@ -274,7 +282,7 @@ OB_API int ob_connector_expose(ob_connector *connector, const char *interface_na
  * Start the child and wait until it is ready. Default timeout: none besides ready_timeout_ms. If
  * the call times out or is cancelled, the child is ended.
  *
- *   OB_EBUSY      another connector holds the data directory
+ *   OB_EBUSY      another connector has the child, and did not let go within lock_wait_ms
  *   OB_EEXIST     the child is running already
  *   OB_EEXITED    it exited before it was ready
  *   OB_ETIMEDOUT  it was not ready in time, and was ended
@@ -310,6 +318,7 @@ OB_API int ob_connector_detach_async(ob_connector *connector, ob_done_fn *done, 
 
 /*
  * Adopt a child that is running. Never starts or ends a child. Default timeout: ready_timeout_ms.
+ * OB_EEXIST, "already connected": this connector has the child already.
  */
 OB_API int ob_connector_reconnect(ob_connector *connector, int64_t timeout_ms, ob_cancel *cancel,
 				  struct ob_error *reterr);
@@ -318,7 +327,7 @@ OB_API int ob_connector_reconnect_async(ob_connector *connector, ob_done_fn *don
 
 /*
  * Adopt the child if it is running, else start it. A child that runs but does not answer is waited
- * for; a second one is never started.
+ * for; a second one is never started. OB_OK at once if this connector's child is ready already.
  */
 OB_API int ob_connector_start_or_reconnect(ob_connector *connector, int64_t timeout_ms,
 					   ob_cancel *cancel, struct ob_error *reterr);
@@ -384,10 +393,41 @@ struct ob_status {
 	 * pid: its own number inside a container or a guest, behind a runner. 0: unknown, or the
 	 * same. It is a claim of the child, in a namespace that is not ours: never signal it. */
 	int32_t inner_pid;
+	int64_t next_try_ms; /* OB_STATE_BACKOFF: until the next start; -1: none is due */
 };
 
 /* ret->size must be set. Any thread. */
 OB_API void ob_connector_status(const ob_connector *connector, struct ob_status *ret);
+
+/*
+ * Wait until the child is in a state (enum ob_state). OB_OK at once if it is in it. Default
+ * timeout: none. Any number of threads may wait, for different states too.
+ *
+ *   OB_EDOWN      the state will not come unless another request is made: the child is idle,
+ *                 stopped, failed or detached, and no request is queued; the text says why. For
+ *                 OB_STATE_IDLE: a request was made
+ *   OB_ETIMEDOUT, OB_ECANCELED  the child goes on as it was
+ *   OB_ECLOSED    the connector was closed meanwhile, or is being closed
+ *
+ * Requests that were made before count: after ob_connector_supervise() or
+ * ob_connector_start_async(), a wait for OB_STATE_READY ends when the child is ready or the start
+ * has failed, and not because the child is still idle. While the restart policy is at work the wait
+ * goes on.
+ *
+ * Every state that the child enters while the wait is open ends it, however short the state is.
+ * Two waits one after the other can miss a state between them. A state that ended a wait may be
+ * over when the call returns: see ob_connector_status().
+ */
+OB_API int ob_connector_wait(ob_connector *connector, uint32_t state, int64_t timeout_ms,
+			     ob_cancel *cancel, struct ob_error *reterr);
+
+/*
+ * The same, without blocking. done (may be NULL) is called once, from the loop, with the results
+ * above; it may do anything, such as wait again or close the connector. It is not called if this
+ * returns an error: OB_EINVAL, OB_ENOMEM or OB_ECLOSED.
+ */
+OB_API int ob_connector_wait_async(ob_connector *connector, uint32_t state, int64_t timeout_ms,
+				   ob_done_fn *done, void *user, struct ob_error *reterr);
 
 /* The name of a state or link, such as "ready" or "up". Any thread. */
 OB_API const char *ob_state_name(uint32_t state);

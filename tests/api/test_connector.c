@@ -68,6 +68,11 @@ static void start_twice_is_refused(void **state)
 	       "outboard process actor is already running");
 	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_EEXIST, &err,
 	       "already connected");
+	/* This one has what it wants. */
+	int32_t pid = ob_connector_pid(f.connector);
+	expect(ob_connector_start_or_reconnect(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	assert_int_equal(ob_connector_pid(f.connector), pid);
+	assert_int_equal(f.event_count, 2);
 	family_end(&f);
 }
 

@@ -55,6 +55,42 @@ static int check(enum ob_runtime_mode mode, const struct ob_connector_options *o
 	return r;
 }
 
+/* The faults of a data_path, which a start would meet too. */
+static void expect_data_path(const char *path, const char *list, const char *reason)
+{
+	struct ob_connector_options options = good_options();
+	struct report report;
+	struct ob_error err;
+	options.data_path = path;
+	(void)check(OB_RUNTIME_INLINE, &options, &report, &err);
+	assert_string_equal(report.list, list);
+	assert_non_null(strstr(report.reason, reason));
+}
+
+static void directories_are_looked_at(void **state)
+{
+	char *dir = scratch_make();
+	char *open = scratch_text("%s/open", dir), *below = scratch_text("%s/open/x", dir);
+	char *file = scratch_text("%s/file", dir), *climbing = scratch_text("%s/no/../x", dir);
+	char *dotted = scratch_text("%s/..x/...", dir);
+	(void)state;
+	assert_int_equal(mkdir(open, 0700), 0);
+	expect_data_path(below, "", "");
+	assert_int_equal(chmod(open, 0777), 0);
+	expect_data_path(below, "file data_path\n", "writable by others (mode 0777)");
+	expect_data_path(open, "", ""); /* a start gives it its mode */
+	scratch_write(file, "", 0, 0600);
+	expect_data_path(file, "file data_path\n", "is not a directory");
+	expect_data_path(climbing, "error data_path\n", "\"..\" is not allowed");
+	expect_data_path(dotted, "", "");
+	free(dotted);
+	free(climbing);
+	free(file);
+	free(below);
+	free(open);
+	scratch_remove(dir);
+}
+
 static void good_options_have_no_fault(void **state)
 {
 	const struct ob_connector_options options = good_options();
@@ -174,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(good_options_have_no_fault),
+	    cmocka_unit_test(directories_are_looked_at),
 	    cmocka_unit_test(every_fault_is_reported_at_once),
 	    cmocka_unit_test(the_constructor_finds_the_first_of_them),
 	    cmocka_unit_test(mechanisms_that_exclude_each_other_are_a_fault_of_auth),

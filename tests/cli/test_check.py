@@ -25,6 +25,7 @@ CHILDREN = [
     ({"command": [ACTOR], "umask": "999"}, [("umask", "")]),
     ({"command": [ACTOR], "limits": {"nofiles": 3}}, [("limits.nofiles", "")]),
     ({"command": [ACTOR], "log_pipe": 1}, [("log_pipe", "")]),
+    ({"command": [ACTOR], "lock_wait": 5}, [("lock_wait", "must be a duration")]),
     ({"command": [ACTOR], "listen": "no uri"}, [("listen", "")]),
     # What only the system and the plugins know.
     ({"command": [ACTOR], "user": "no-such-user-here"}, [("user", "no-such-user-here")]),
@@ -77,6 +78,10 @@ TEXTS = [
 
 
 class Check(Case):
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.dir, 0o755)  # children of other users must get to their directories
+
     def check(self, want):
         """Text and JSON report exactly these faults."""
         result = outboard("check", self.config)
@@ -118,6 +123,57 @@ class Check(Case):
                 self.expect(result, USAGE, "")
                 self.assertEqual(result.stderr, outboard("check", self.config).stderr)
                 self.assertFalse(os.path.exists(self.root))
+
+    def test_fault_95_children_that_cannot_work_together_are_refused(self):
+        """tests/unit/cli/test_shared.c has all the ways to write one path and one port."""
+        a = {"command": [ACTOR]}
+        for b, (key, reason) in (
+                ({"data_path": f"{self.root}/./a/"}, ("data_path", 'already used by "a"')),
+                ({"data_path": f"{self.root}/a/b"}, ("data_path", 'inside the data_path of "a"')),
+                ({"listen": f"unix://{self.root}//a/rpc.sock"}, ("listen", 'the socket in the data_path of "a"')),
+                ({"listen": f"unix://{self.root}/run.sock"}, ("listen", "reserved")),
+                ({"listen": f"unix://{self.root}/.state/a/s"}, ("listen", "reserved"))):
+            with self.subTest(json.dumps(b)):
+                self.write({"a": a, "b": {**a, **b}})
+                self.check([(f"children.b.{key}", reason)])
+                ran = outboard("run", self.config)
+                self.expect(ran, USAGE, "")
+                self.assertEqual(ran.stderr, outboard("check", self.config).stderr)
+                self.assertFalse(os.path.exists(self.root))
+
+    def test_a_port_can_be_used_once(self):
+        tcp = {"command": [ACTOR], "listen": "tcp://127.0.0.1:7000"}
+        self.write({"a": tcp, "b": {**tcp, "listen": "tcp://0.0.0.0:7000"}})
+        self.check([("children.a.listen", 'the port is already used by "b"')])
+
+    def test_fault_95_a_directory_that_is_not_ours_to_give(self):
+        """A directory may be put right later: check says so, run does not refuse it."""
+        def told(child):
+            self.write({"a": {"command": [ACTOR], **child}})
+            result = outboard("check", self.config)
+            return result.returncode, result.stderr
+
+        path = f"{self.dir}/given"
+        os.mkdir(path)
+        self.assertEqual(told({"data_path": path})[0], OK)
+        os.mkdir(f"{self.dir}/open")
+        os.chmod(f"{self.dir}/open", 0o777)
+        status, text = told({"data_path": f"{self.dir}/open/a"})
+        self.assertEqual(status, USAGE)
+        self.assertIn("children.a.data_path: ", text)
+        self.assertIn("/open: writable by others (mode 0777)", text)
+        os.symlink("given", f"{self.dir}/link")
+        self.assertIn("is a symbolic link", told({"data_path": f"{self.dir}/link"})[1])
+        self.assertIn('".." is not allowed', told({"data_path": f"{self.dir}/x/../y"})[1])
+        if os.geteuid() != 0:
+            self.skipTest("the rest needs root, to have directories and children of other users")
+        os.chown(path, 1, 1)
+        self.assertIn("exists and belongs to user 1, not to the child's user 0", told({"data_path": path})[1])
+        self.assertEqual(told({"data_path": path, "user": "1", "group": "1"})[0], OK)
+        os.mkdir(f"{self.dir}/closed")
+        os.chmod(f"{self.dir}/closed", 0o700)
+        self.assertIn("/closed: the child's user 1 may not enter it (mode 0700)",
+                      told({"data_path": f"{self.dir}/closed/a", "user": "1", "group": "1"})[1])
 
     def test_all_faults_are_reported_at_once(self):
         self.write({"a": {"command": 1}, "b": {"command": [ACTOR], "user": 2, "stop": {"signal": 3, "x": 4}}})

@@ -116,6 +116,21 @@ static void text_is_made_utf8(void **state)
 	assert_string_equal(text, "caf\xc3\xa9 ? ??");
 }
 
+static void a_text_is_shown_in_one_line(void **state)
+{
+	char shown[16];
+	(void)state;
+	obi_text_show("a\nb\x1b[1m\xff", shown, sizeof shown);
+	assert_string_equal(shown, "a\\nb\\x1b[1m\\xff");
+	/* An escape or a character that does not fit is left out as a whole. */
+	obi_text_show("12345\n", shown, 7);
+	assert_string_equal(shown, "12345");
+	obi_text_show("12345\xc3\xa9", shown, 7);
+	assert_string_equal(shown, "12345");
+	obi_text_show("x", shown, 1);
+	assert_string_equal(shown, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +138,7 @@ int main(void)
 	    cmocka_unit_test(escapes_are_visible),
 	    cmocka_unit_test(plain_text_ends_at_the_first_byte_that_is_not),
 	    cmocka_unit_test(text_is_made_utf8),
+	    cmocka_unit_test(a_text_is_shown_in_one_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

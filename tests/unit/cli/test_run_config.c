@@ -106,7 +106,7 @@ static const char every_key[] =
     "\"restart\"},\"version\":7,"
     "\"user\":\"u\",\"group\":\"g\",\"cwd\":\"/"
     "w\",\"umask\":\"027\",\"limits\":{\"nofile\":[1024,4096],"
-    "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536}}}";
+    "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536,\"lock_wait\":\"0s\"}}}";
 
 static void expect_limits(const struct ob_rlimit *limits)
 {
@@ -153,6 +153,7 @@ static void every_key_reaches_its_option(void **unused)
 	assert_int_equal(c->umask, 027);
 	assert_string_equal(c->stdin_path, "/i");
 	assert_int_equal(c->log_pipe_bytes, 65536);
+	assert_int_equal(c->lock_wait_ms, 0);
 	expect_limits(c->limits);
 	obi_run_config_free(&config);
 }
@@ -252,14 +253,6 @@ static void one_fault_is_the_error(void **unused)
 		      "children...: is not a valid name: 1 to 64 of A-Z a-z 0-9 . _ -\n", NULL);
 }
 
-static void two_children_never_share_a_directory(void **unused)
-{
-	(void)unused;
-	expect_faults("{\"data_root\":\"/r\",\"children\":{\"a\":{\"command\":[\"x\"]},"
-		      "\"b\":{\"command\":[\"x\"],\"data_path\":\"/r/a\"}}}",
-		      "children.b.data_path: is already used by \"a\"\n", NULL);
-}
-
 static void what_is_no_json_is_one_fault(void **unused)
 {
 	(void)unused;
@@ -285,7 +278,6 @@ int main(void)
 	    cmocka_unit_test(none_is_minus_one_in_the_options),
 	    cmocka_unit_test(all_faults_are_told_at_once_with_their_places),
 	    cmocka_unit_test(one_fault_is_the_error),
-	    cmocka_unit_test(two_children_never_share_a_directory),
 	    cmocka_unit_test(what_is_no_json_is_one_fault),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,49 @@ static void an_operation_that_fails_is_answered_with_its_error(void **state)
 	second->ops->free(second);
 }
 
+static void on_later(void *user)
+{
+	*(bool *)user = true;
+}
+
+/* Turn the loop for longer than the place waits between two looks at a lock. */
+static void let_look(void)
+{
+	bool later = false;
+	struct obi_timer timer = {.fn = on_later, .user = &later};
+	obi_timer_set(loop, &timer, 150);
+	while (!later) {
+		obi_loop_turn(loop, true);
+	}
+}
+
+static void another_parent_is_waited_for(void **state)
+{
+	(void)state;
+	place->ops->probe(place, 1, true);
+	struct obi_place *second = make_place();
+	options.lock_wait_ms = WAIT_MS;
+	second->ops->probe(second, 2, true);
+	expect_seen("probed:1 ");
+	place->ops->detach(place);
+	await(seen.words, "probed:2");
+	/* Once the time is over, the answer is what it was without waiting. */
+	options.lock_wait_ms = 60;
+	place->ops->probe(place, 3, true);
+	await(seen.words, "no-probed:3");
+	assert_int_equal(seen.code, OB_EBUSY);
+	/* A detach ends the waiting, and no answer follows. */
+	seen.words[0] = '\0';
+	options.lock_wait_ms = WAIT_MS;
+	place->ops->probe(place, 4, true);
+	place->ops->detach(place);
+	second->ops->free(second);
+	let_look();
+	options.lock_wait_ms = 0;
+	place->ops->probe(place, 5, true);
+	expect_seen("probed:5 ");
+}
+
 static void a_missing_directory_is_made_on_request_only(void **state)
 {
 	(void)state;
@@ -140,6 +183,7 @@ int main(void)
 	    PLACE_TEST(all_that_a_process_wrote_comes_before_its_exit),
 	    PLACE_TEST(a_config_is_reported_when_it_changes),
 	    PLACE_TEST(an_operation_that_fails_is_answered_with_its_error),
+	    PLACE_TEST(another_parent_is_waited_for),
 	    PLACE_TEST(a_missing_directory_is_made_on_request_only),
 	    PLACE_TEST(a_process_is_let_go_and_adopted_by_its_record),
 	    PLACE_TEST(a_record_that_was_not_found_is_refused),

@@ -83,12 +83,23 @@ static void nothing_is_spawned_beside_a_process(void **unused)
 	}
 }
 
+/* The one start request that is done at once. */
+static bool has_what_it_wants(int phase, int event)
+{
+	return phase == OBI_PHASE_READY && event == OBI_LIFE_START_OR_RECONNECT;
+}
+
 static void start_request_finishes_exactly_when_its_phases_are_left(void **unused)
 {
 	(void)unused;
+	struct obi_step done = step_of(OBI_PHASE_READY, OBI_LIFE_START_OR_RECONNECT);
+	assert_true(done.next == OBI_PHASE_READY && done.actions == OBI_DO(START_OK));
 	EVERY_PAIR(phase, event)
 	{
 		struct obi_step step = step_of(phase, event);
+		if (has_what_it_wants(phase, event)) {
+			continue;
+		}
 		int finished = ((step.actions & OBI_DO(START_OK)) != 0) +
 			       ((step.actions & OBI_DO(START_FAIL)) != 0);
 		assert_int_equal(finished, start_open(phase) && !start_open(step.next));

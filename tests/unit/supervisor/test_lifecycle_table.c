@@ -219,7 +219,7 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 				 "VERSION_OLD STOP_VERSION await-end\n",
     [OBI_PHASE_READY] = "START . refuse\n"
 			"RECONNECT . refuse\n"
-			"START_OR_RECONNECT . refuse\n"
+			"START_OR_RECONNECT . start-ok\n"
 			"SUPERVISE . refuse\n"
 			"STOP STOP_ASKED stop\n"
 			"DETACH DETACHED disarm let-go save release +detached stop-done\n"

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* shared - what two children of a config, or a child and the supervisor, cannot share: directories
+ * and addresses. Costs n log n. */
+#ifndef OBI_CLI_CONFIG_SHARED_H
+#define OBI_CLI_CONFIG_SHARED_H
+
+#include "cli/config/load.h"
+
+/* Add a fault at children.NAME.KEY; key "": at the child as a whole. */
+void obi_child_fault(struct obi_faults *faults, const struct ob_connector_options *child,
+		     const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/*
+ * Whether the child listens here, where it would meet the others: one with `connect` may listen in
+ * a container, a virtual machine, or elsewhere. ret_uri: its address, made in arena.
+ */
+bool obi_child_listens_here(const struct ob_connector_options *child, struct obi_arena *arena,
+			    struct ob_uri *ret_uri);
+
+/* The scheme of the socket: "unix" of chaos+unix. */
+struct ob_bytes obi_socket_scheme(const struct ob_uri *uri);
+
+/* Data directories that are used twice or lie inside each other; data directories and sockets among
+ * the files of outboard run, or of another child. */
+void obi_check_shared_paths(const struct obi_run_config *config, struct obi_faults *faults);
+
+/* Ports that are listened at twice. */
+void obi_check_shared_ports(const struct obi_run_config *config, struct obi_faults *faults);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/config/shared.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/uri.h"
+#include "cli/config/resolve.h"
+
+enum { MEMORY = 1 << 30 };
+
+/* In the order in which paths that are equal are sorted. */
+enum kind {
+	RESERVED, /* files of outboard run */
+	STATES,	  /* data_root/.state: the parent's side of all children */
+	DATA,	  /* a child's directory */
+	OWN,	  /* DATA_PATH/rpc.sock, which is removed when the child ends */
+	SOCKET	  /* where a child listens, if its config says so */
+};
+
+struct item {
+	const char *path; /* resolved */
+	enum kind kind;
+	uint32_t index;				  /* of the child */
+	const struct ob_connector_options *child; /* NULL: of outboard run */
+};
+
+struct list {
+	struct obi_arena arena;
+	struct item *items;
+	size_t count;
+};
+
+/* ---- Collecting ---- */
+
+static void add(struct list *list, const struct obi_run_config *config, enum kind kind, uint32_t i,
+		const char *path)
+{
+	const char *resolved = path != NULL ? obi_path_resolve(path, &list->arena) : NULL;
+	if (resolved != NULL) {
+		list->items[list->count++] =
+		    (struct item){resolved, kind, i, kind >= DATA ? &config->children[i] : NULL};
+	}
+}
+
+/* A file of a directory. */
+static const char *file(struct list *list, const char *directory, const char *name)
+{
+	size_t size = strlen(directory) + 1 + strlen(name) + 1;
+	char *path = ob_arena_alloc(&list->arena.ob, size);
+	if (path != NULL) {
+		snprintf(path, size, "%s/%s", directory, name);
+	}
+	return path;
+}
+
+static void add_root(struct list *list, const struct obi_run_config *config)
+{
+	static const char *const names[] = {OBI_ROOT_SOCKET, OBI_ROOT_LOCK, OBI_ROOT_RECORD};
+	if (config->data_root == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		add(list, config, RESERVED, 0, file(list, config->data_root, names[i]));
+	}
+	add(list, config, STATES, 0, file(list, config->data_root, ".state"));
+}
+
+static void add_child(struct list *list, const struct obi_run_config *config, uint32_t i)
+{
+	const struct ob_connector_options *child = &config->children[i];
+	struct ob_uri uri;
+	add(list, config, DATA, i, child->data_path);
+	add(list, config, OWN, i, file(list, child->data_path, "rpc.sock"));
+	if (obi_child_listens_here(child, &list->arena, &uri) &&
+	    ob_bytes_is(obi_socket_scheme(&uri), "unix")) {
+		add(list, config, SOCKET, i, (const char *)uri.path.data);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct item *one = a, *two = b;
+	int by_path = obi_path_compare(one->path, two->path);
+	int by_kind = (int)one->kind - (int)two->kind;
+	int by_index = one->index < two->index ? -1 : one->index > two->index;
+	return by_path != 0 ? by_path : by_kind != 0 ? by_kind : by_index;
+}
+
+/* ---- Judging ---- */
+
+static const char reserved[] = "is reserved for the files of outboard run";
+
+/* item lies inside outer, the nearest directory of all. */
+static void check_inside(const struct item *item, const struct item *outer,
+			 struct obi_faults *faults)
+{
+	const char *key = item->kind == SOCKET ? "listen" : "data_path";
+	bool same = strcmp(item->path, outer->path) == 0;
+	if (item->kind == STATES && outer->kind == DATA) {
+		obi_child_fault(faults, outer->child, "data_path",
+				"%s: the child could write the supervisor's state", reserved);
+	} else if (item->kind != DATA && item->kind != SOCKET) {
+		return; /* the fault is at another item */
+	} else if (outer->kind < DATA) {
+		obi_child_fault(faults, item->child, key, "%s", reserved);
+	} else if (item->kind == DATA && same) {
+		obi_child_fault(faults, item->child, key, "is already used by \"%s\"",
+				outer->child->name);
+	} else if (item->kind == DATA) {
+		obi_child_fault(faults, item->child, key, "lies inside the data_path of \"%s\"",
+				outer->child->name);
+	}
+}
+
+/* before: the socket or the place for one that was seen last. */
+static void check_socket(const struct item *item, const struct item *before,
+			 struct obi_faults *faults)
+{
+	if (item->kind != SOCKET || before == NULL || before->child == item->child ||
+	    strcmp(item->path, before->path) != 0) {
+		return;
+	}
+	obi_child_fault(faults, item->child, "listen",
+			before->kind == OWN ? "is the socket in the data_path of \"%s\""
+					    : "is already used by \"%s\"",
+			before->child->name);
+}
+
+/* The directories around the item that is looked at, from the outermost one, are a stack. */
+static void check_all(const struct list *list, const struct item **stack, struct obi_faults *faults)
+{
+	const struct item *socket = NULL;
+	size_t depth = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct item *item = &list->items[i];
+		while (depth > 0 && !obi_path_is_inside(item->path, stack[depth - 1]->path)) {
+			depth--;
+		}
+		if (depth > 0) {
+			check_inside(item, stack[depth - 1], faults);
+		}
+		if (item->kind <= DATA) {
+			stack[depth++] = item;
+		} else {
+			check_socket(item, socket, faults);
+			socket = item;
+		}
+	}
+}
+
+void obi_check_shared_paths(const struct obi_run_config *config, struct obi_faults *faults)
+{
+	struct list list = {.count = 0};
+	size_t most = 4 + 3 * (size_t)config->count;
+	obi_arena_init(&list.arena, MEMORY);
+	list.items = calloc(most, sizeof *list.items);
+	const struct item **stack = calloc(most, sizeof *stack);
+	if (list.items == NULL || stack == NULL) {
+		obi_faults_add(faults, "children", "out of memory");
+	} else {
+		add_root(&list, config);
+		for (uint32_t i = 0; i < config->count; i++) {
+			add_child(&list, config, i);
+		}
+		qsort(list.items, list.count, sizeof *list.items, compare);
+		check_all(&list, stack, faults);
+	}
+	free(stack);
+	free(list.items);
+	obi_arena_free(&list.arena);
+}

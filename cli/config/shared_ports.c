@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/config/shared.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <strings.h>
+
+enum { MEMORY = 1 << 30 };
+
+/* How much of a port an address takes; sorted in this order. */
+enum width {
+	EVERY, /* [::], vsock://any */
+	EVERY_IPV4,
+	ONE
+};
+
+struct item {
+	struct ob_bytes scheme;
+	int32_t port;
+	enum width width;
+	bool ipv4;
+	struct ob_bytes host; /* an address as 16 bytes, or a text */
+	uint32_t index;
+	const struct ob_connector_options *child;
+};
+
+/* ---- Collecting ---- */
+
+/* An address of IPv4 as the address of IPv6 that stands for it, so that the two compare. */
+static bool read_ip(const char *host, uint8_t ip[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	memcpy(ip, mapped, sizeof mapped);
+	return inet_pton(AF_INET, host, ip + 12) == 1 || inet_pton(AF_INET6, host, ip) == 1;
+}
+
+static void set_ip(struct item *item, const uint8_t ip[16], struct obi_arena *arena)
+{
+	static const uint8_t any6[16] = {0}, any4[16] = {[10] = 0xff, [11] = 0xff};
+	item->ipv4 = memcmp(ip, any4, 12) == 0;
+	item->width = memcmp(ip, any6, 16) == 0	  ? EVERY
+		      : memcmp(ip, any4, 16) == 0 ? EVERY_IPV4
+						  : ONE;
+	item->host = ob_bytes_of(obi_arena_copy(arena, ip, 16), 16);
+}
+
+/* False: it cannot meet another one. */
+static bool read_item(const struct ob_connector_options *child, uint32_t index,
+		      struct obi_arena *arena, struct item *ret)
+{
+	struct ob_uri uri;
+	uint8_t ip[16];
+	if (!obi_child_listens_here(child, arena, &uri) || uri.port <= 0 || uri.host.len == 0) {
+		return false;
+	}
+	*ret = (struct item){.scheme = obi_socket_scheme(&uri),
+			     .port = uri.port,
+			     .width = ONE,
+			     .host = uri.host,
+			     .index = index,
+			     .child = child};
+	char *host = obi_arena_text(arena, (const char *)uri.host.data, uri.host.len);
+	if (host != NULL && ob_bytes_is(ret->scheme, "tcp")) {
+		/* The transport takes localhost for this one. */
+		const char *number = strcasecmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+		if (read_ip(number, ip)) {
+			set_ip(ret, ip, arena);
+		}
+	} else if (host != NULL && strcmp(host, "any") == 0) {
+		ret->width = EVERY;
+	}
+	return host != NULL && ret->host.data != NULL;
+}
+
+static int compare_bytes(struct ob_bytes a, struct ob_bytes b)
+{
+	int by_byte = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+	return by_byte != 0 ? by_byte : a.len < b.len ? -1 : a.len > b.len;
+}
+
+/* Those of one port stand together. */
+static int compare_port(const struct item *a, const struct item *b)
+{
+	int by_scheme = compare_bytes(a->scheme, b->scheme);
+	return by_scheme != 0 ? by_scheme : a->port < b->port ? -1 : a->port > b->port;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct item *one = a, *two = b;
+	int by_port = compare_port(one, two);
+	int by_width = (int)one->width - (int)two->width;
+	int by_host = compare_bytes(one->host, two->host);
+	int by_index = one->index < two->index ? -1 : one->index > two->index;
+	return by_port != 0    ? by_port
+	       : by_width != 0 ? by_width
+	       : by_host != 0  ? by_host
+			       : by_index;
+}
+
+/* ---- Judging ---- */
+
+/* widest, wide4: the first of the port that takes every address, and every address of IPv4. */
+static const struct item *met_by(const struct item *item, const struct item *before,
+				 const struct item *widest, const struct item *wide4)
+{
+	if (widest != NULL) {
+		return widest;
+	}
+	if (wide4 != NULL && item->ipv4) {
+		return wide4;
+	}
+	return before != NULL && compare_bytes(item->host, before->host) == 0 ? before : NULL;
+}
+
+static void check_all(const struct item *items, size_t count, struct obi_faults *faults)
+{
+	const struct item *before = NULL, *widest = NULL, *wide4 = NULL;
+	for (size_t i = 0; i < count; i++) {
+		const struct item *item = &items[i];
+		if (before != NULL && compare_port(item, before) != 0) {
+			before = widest = wide4 = NULL;
+		}
+		const struct item *met = met_by(item, before, widest, wide4);
+		if (met != NULL) {
+			obi_child_fault(faults, item->child, "listen",
+					"the port is already used by \"%s\", which listens on %s",
+					met->child->name, met->child->listen);
+		}
+		widest = widest == NULL && item->width == EVERY ? item : widest;
+		wide4 = wide4 == NULL && item->width == EVERY_IPV4 ? item : wide4;
+		before = item;
+	}
+}
+
+void obi_check_shared_ports(const struct obi_run_config *config, struct obi_faults *faults)
+{
+	struct obi_arena arena;
+	size_t count = 0;
+	struct item *items = calloc((size_t)config->count + 1, sizeof *items);
+	obi_arena_init(&arena, MEMORY);
+	if (items == NULL) {
+		obi_faults_add(faults, "children", "out of memory");
+	}
+	for (uint32_t i = 0; items != NULL && i < config->count; i++) {
+		count += read_item(&config->children[i], i, &arena, &items[count]);
+	}
+	if (count > 1) {
+		qsort(items, count, sizeof *items, compare);
+	}
+	check_all(items, count, faults);
+	free(items);
+	obi_arena_free(&arena);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* place/start_files - the files in the data directory of a local child, and what is noted of it,
+ * for a start. */
+#ifndef OBI_PLACE_START_FILES_H
+#define OBI_PLACE_START_FILES_H
+
+#include <outboard/connector.h>
+
+#include "files/datadir.h"
+#include "files/statefile.h"
+
+/* Make the directory of the child and open it: *dir is closed before. One that was made for an
+ * earlier user of the child is given to the present one. */
+int obi_start_directory(const struct ob_connector_options *options, struct obi_directory_id *made,
+			struct obi_datadir *dir, struct ob_error *reterr);
+
+/* Write the config, with the names of the pipes. */
+int obi_start_config(const struct ob_connector_options *options, const struct obi_datadir *dir,
+		     struct ob_config *config, struct ob_error *reterr);
+
+/* Note what is to be done after the death of the process. It belongs to this start: the options may
+ * be others by then. */
+int obi_start_cleanup(const struct ob_connector_options *options, struct obi_statefile *state,
+		      struct ob_error *reterr);
+
+#endif
