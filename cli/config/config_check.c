@@ -5,11 +5,14 @@
 
 #include "cli/config/load.h"
 
+enum { MACHINE_SIZE = 512 };
+
 struct child {
 	const struct ob_connector_options *options;
 	struct obi_faults *faults;
 	struct obi_faults *warnings;
 	struct obi_faults *missing;
+	char *machine; /* the last fault that is of no option, and of every child */
 };
 
 /* Options are named by the struct of the library, keys by the config file. */
@@ -28,8 +31,7 @@ static void add(const struct child *c, struct obi_faults *where, const char *key
 		const char *reason)
 {
 	char path[256];
-	snprintf(path, sizeof path, "children.%s%s%s", c->options->name, *key != '\0' ? "." : "",
-		 key);
+	snprintf(path, sizeof path, "children.%s.%s", c->options->name, key);
 	obi_faults_add(where, path, reason);
 }
 
@@ -39,8 +41,14 @@ static void on_fault(void *user, const struct ob_fault *fault)
 	struct obi_faults *where = fault->kind == OB_FAULT_WARNING ? c->warnings
 				   : fault->kind == OB_FAULT_FILE  ? c->missing
 								   : c->faults;
-	if (where != NULL) {
+	if (where == NULL) {
+		return;
+	}
+	if (fault->option[0] != '\0') {
 		add(c, where, key_of(fault->option), fault->reason);
+	} else if (strcmp(c->machine, fault->reason) != 0) {
+		snprintf(c->machine, MACHINE_SIZE, "%s", fault->reason);
+		obi_faults_add(where, "children", fault->reason);
 	}
 }
 
@@ -93,8 +101,9 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 		obi_faults_add(faults, "data_root",
 			       "is required: outboard run keeps its socket and its record in it");
 	}
+	char machine[MACHINE_SIZE] = "";
 	for (uint32_t i = 0; i < config->count; i++) {
-		struct child c = {&config->children[i], faults, warnings, missing};
+		struct child c = {&config->children[i], faults, warnings, missing, machine};
 		if (config->data_root != NULL) {
 			check_data_path(&c, config->data_root);
 		}

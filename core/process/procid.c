@@ -2,6 +2,7 @@
 #include "process/procid.h"
 
 #include "base/error.h"
+#include "process/kernel_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,6 +75,21 @@ static uint64_t inode_of(int pidfd)
 	return st.st_ino;
 }
 
+/*
+ * Whether the process behind pidfd was not reaped yet: then what was read from /proc of its pid is
+ * about it. The kernel may refuse the signal and tells us so only of a process that is there; a
+ * filter refuses it for every process, and then nothing is known.
+ */
+static int has_its_pid(int pidfd, int32_t pid, struct ob_error *reterr)
+{
+	if (pidfd_send_signal(pidfd, 0, NULL, 0) == 0) {
+		return OB_OK;
+	}
+	return errno == ESRCH
+		   ? obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid)
+		   : obi_kernel_calls_check(reterr);
+}
+
 int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_error *reterr)
 {
 	struct obi_procid id = {.pid = pid, .inode = inode_of(pidfd)};
@@ -82,9 +98,9 @@ int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_erro
 		return r;
 	}
 	int sys = -start_time(pid, &id.start);
-	/* If the process behind the pidfd still has its pid, it had it when /proc was read. */
-	if (pidfd_send_signal(pidfd, 0, NULL, 0) < 0 && errno == ESRCH) {
-		sys = ESRCH;
+	r = has_its_pid(pidfd, pid, reterr);
+	if (r < 0) {
+		return r;
 	}
 	if (sys == ENOENT || sys == ESRCH) {
 		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);

@@ -24,7 +24,8 @@ struct obi_procid {
 /* The id of this boot. OB_EIO: /proc does not have it. */
 int obi_boot_id(char boot[OBI_BOOT_ID_SIZE], struct ob_error *reterr);
 
-/* The procid of the process behind pidfd; pid is its pid. OB_ENOENT: it is dead and reaped. */
+/* The procid of the process behind pidfd; pid is its pid. OB_ENOENT: it is dead and reaped. Another
+ * error says nothing about the process. */
 int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_error *reterr);
 
 /* Whether both name the same process. An inode that is not known in one of them is not compared. */

@@ -7,6 +7,7 @@
 #include "base/signal_names.h"
 #include "process/environ.h"
 #include "process/exec_limits.h"
+#include "process/kernel_calls.h"
 #include "process/spawn_child.h"
 #include "process/user.h"
 
@@ -243,7 +244,7 @@ static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob
 	struct obi_process process = {.pidfd = -1, .own = true};
 	int pid = clone_child(child, &process.pidfd);
 	if (pid < 0) {
-		return obi_fail(reterr, obi_code_of_errno(-pid), -pid, "clone");
+		return obi_kernel_call_failed("clone", -pid, reterr);
 	}
 	if (child->sys != 0) {
 		obi_process_reap(&process);
@@ -277,7 +278,8 @@ int obi_spawn(const struct obi_spawn *spawn, struct obi_process *ret, struct ob_
 	struct job job = {.given = spawn, .made = {-1, -1, -1, -1}};
 	struct ob_error err = {0};
 	obi_arena_init(&job.arena, MEMORY);
-	int r = prepare(&job, &err);
+	int r = obi_kernel_calls_check(&err);
+	r = r == OB_OK ? prepare(&job, &err) : r;
 	if (r == OB_OK) {
 		r = run(&job.child, ret, &err);
 	}

@@ -183,6 +183,8 @@ typedef void ob_fault_fn(void *user, const struct ob_fault *fault);
  *  - a transport of listen that is not installed here (ob_connector_new() accepts that if connect
  *    is set, since the child may be on another machine),
  *  - user 65534 together with peercred, which refuses it,
+ *  - a system call that is needed to start and stop children, and that a filter (seccomp) denies:
+ *    the option is "", and every start would fail with the same reason,
  *  - files that are missing (OB_FAULT_FILE) and unsafe choices (OB_FAULT_WARNING).
  *
  * Nothing is started or made. Plugins that the options name are loaded. fault may be NULL; it must
