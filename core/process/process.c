@@ -82,8 +82,7 @@ int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struc
 /* A process that started after the pid was noted is another one. */
 static bool is_older(const struct obi_procid *id, uint64_t noted_ns)
 {
-	uint64_t tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
-	return id->start <= noted_ns / tick_ns;
+	return id->start <= noted_ns / obi_clock_tick_ns();
 }
 
 int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/procid.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "process/kernel_calls.h"
 
@@ -45,7 +46,14 @@ int obi_boot_id(char boot[OBI_BOOT_ID_SIZE], struct ob_error *reterr)
 	return OB_OK;
 }
 
-/* Field 22 of /proc/PID/stat. The name may contain any bytes, so count from the last ')'. */
+uint64_t obi_clock_tick_ns(void)
+{
+	return UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+/* Field 22 of /proc/PID/stat. The name may contain any bytes, so count from the last ')'. The
+ * kernel adds the offset of our time namespace, which another parent may not have. Unsigned
+ * numbers, since a process may have started before the zero of the namespace. */
 static int start_time(int32_t pid, uint64_t *ret_start)
 {
 	char path[32], text[1024];
@@ -61,7 +69,9 @@ static int start_time(int32_t pid, uint64_t *ret_start)
 	if (at == NULL) {
 		return -EIO;
 	}
-	*ret_start = strtoull(at + 1, NULL, 10);
+	uint64_t tick = obi_clock_tick_ns();
+	*ret_start =
+	    (strtoull(at + 1, NULL, 10) * tick - (uint64_t)obi_clock_boot_offset_ns()) / tick;
 	return 0;
 }
 
@@ -114,10 +124,11 @@ int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_erro
 
 bool obi_procid_equal(const struct obi_procid *a, const struct obi_procid *b)
 {
-	if (a->pid != b->pid || a->start != b->start || strcmp(a->boot, b->boot) != 0) {
+	uint64_t apart = a->start > b->start ? a->start - b->start : b->start - a->start;
+	if (a->pid != b->pid || strcmp(a->boot, b->boot) != 0) {
 		return false;
 	}
-	return a->inode == b->inode || a->inode == 0 || b->inode == 0;
+	return a->inode == 0 || b->inode == 0 ? apart == 0 : a->inode == b->inode && apart <= 1;
 }
 
 void obi_procid_text(const struct obi_procid *id, char text[OBI_PROCID_TEXT_SIZE])

@@ -2,6 +2,7 @@
 #include "process/spawn.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/signal_names.h"
@@ -169,6 +170,7 @@ static int prepare(struct job *job, struct ob_error *reterr)
 	job->child.fds[2] = job->given->err_fd;
 	job->child.fds[3] = job->given->lock_fd;
 	job->child.start_fd = job->given->start_fd;
+	job->child.boot_offset_ns = obi_clock_boot_offset_ns();
 	job->child.cwd = options->cwd;
 	job->child.mask = options->umask == 0 ? -1 : options->umask > 0 ? options->umask : 0;
 	int r = prepare_exec(job, reterr);
