@@ -13,12 +13,13 @@
 struct obi_loop {
 	struct ev_loop *ev;
 	bool attached;
-	ev_prepare prepare; /* attached: runs the tasks before each sleep; on our own loop
-			       obi_loop_turn() does */
-	ev_check check;	    /* clears the cached time after each sleep */
-	ev_async async;	    /* wakes the loop from other threads */
-	int64_t now;	    /* the cached time; 0 if not read in this turn */
-	bool awake;	    /* between a sleep and the end of the turn: the time is cached */
+	ev_prepare prepare;   /* attached: runs the tasks before each sleep; on our own loop
+				 obi_loop_turn() does */
+	ev_check check;	      /* clears the cached time after each sleep */
+	ev_async async;	      /* wakes the loop from other threads */
+	int64_t now;	      /* the cached time; 0 if not read in this turn */
+	int64_t timers_since; /* when the first timer of this turn was called; 0: none was */
+	bool awake;	      /* between a sleep and the end of the turn: the time is cached */
 	struct obi_task *tasks;
 	struct obi_task **tasks_end;
 	atomic_uint refs;
@@ -30,7 +31,8 @@ struct obi_loop {
 	uint32_t io_seen; /* I/O callbacks so far */
 };
 
-enum { RETRY_MS = 50 };
+/* TIMERS_MS: the timers of one turn. */
+enum { RETRY_MS = 50, TIMERS_MS = 10 };
 
 _Static_assert(sizeof(ev_io) <= sizeof(struct obi_watcher), "room for a libev watcher");
 _Static_assert(sizeof(ev_timer) <= sizeof(struct obi_watcher), "room for a libev watcher");
@@ -74,7 +76,7 @@ static void on_check(struct ev_loop *ev, ev_check *check, int events)
 	(void)ev;
 	(void)events;
 	struct obi_loop *loop = check->data;
-	loop->now = 0;
+	loop->now = loop->timers_since = 0;
 	loop->awake = true;
 }
 
@@ -329,11 +331,26 @@ void obi_io_stop(struct obi_io *io)
 
 /* ---- Timers ---- */
 
+/* Whether the timers of this turn have taken their time: a thousand children that are started again
+ * in one moment would else take seconds in which nobody is answered. */
+static bool timers_are_late(struct obi_loop *loop)
+{
+	int64_t now = obi_now_ms();
+	if (loop->timers_since == 0) {
+		loop->timers_since = now;
+	}
+	return now - loop->timers_since >= TIMERS_MS;
+}
+
 static void on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	struct obi_timer *timer = watcher->data;
-	(void)ev;
 	(void)events;
+	if (timers_are_late(timer->loop)) {
+		ev_timer_set(watcher, 0.0, 0.0); /* in the next turn, after its I/O */
+		ev_timer_start(ev, watcher);
+		return;
+	}
 	timer->loop = NULL;
 	timer->fn(timer->user);
 }

@@ -99,7 +99,8 @@ void obi_io_stop(struct obi_io *io);
 /* Longer times, which may be read from files, are taken for this one: a hundred years. */
 #define OBI_TIMER_MAX_MS (INT64_C(100) * 366 * 24 * 3600 * 1000)
 
-/* Set or reset the timer to ms from now; fn and user must be set. */
+/* Set or reset the timer to ms from now; fn and user must be set. Timers are called after the I/O
+ * of a turn. When those of one turn have taken 10 ms, the others wait for the next. */
 void obi_timer_set(struct obi_loop *loop, struct obi_timer *timer, int64_t ms);
 void obi_timer_stop(struct obi_timer *timer);
 
