@@ -23,7 +23,8 @@ struct obi_loop {
 	struct obi_task *tasks;
 	struct obi_task **tasks_end;
 	atomic_uint refs;
-	pthread_mutex_t lock; /* of closed and jobs */
+	struct obi_loop_lock *outer; /* released in sleeps; NULL: none */
+	pthread_mutex_t lock;	     /* of closed and jobs */
 	bool closed;
 	struct obi_job *jobs;
 	struct obi_job **jobs_end;
@@ -201,19 +202,29 @@ void obi_loop_close(struct obi_loop *loop)
 	obi_loop_unref(loop);
 }
 
+void obi_loop_lock(struct obi_loop_lock *lock)
+{
+	pthread_mutex_lock(&lock->gate);
+	pthread_mutex_lock(&lock->mutex);
+	pthread_mutex_unlock(&lock->gate);
+}
+
 static void release(struct ev_loop *ev) EV_NOEXCEPT
 {
-	pthread_mutex_unlock(ev_userdata(ev));
+	const struct obi_loop *loop = ev_userdata(ev);
+	pthread_mutex_unlock(&loop->outer->mutex);
 }
 
 static void acquire(struct ev_loop *ev) EV_NOEXCEPT
 {
-	pthread_mutex_lock(ev_userdata(ev));
+	const struct obi_loop *loop = ev_userdata(ev);
+	obi_loop_lock(loop->outer);
 }
 
-void obi_loop_set_lock(struct obi_loop *loop, pthread_mutex_t *lock)
+void obi_loop_set_lock(struct obi_loop *loop, struct obi_loop_lock *lock)
 {
-	ev_set_userdata(loop->ev, lock);
+	loop->outer = lock;
+	ev_set_userdata(loop->ev, loop);
 	ev_set_loop_release_cb(loop->ev, release, acquire);
 }
 
