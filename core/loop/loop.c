@@ -2,6 +2,7 @@
 #include "loop/loop.h"
 
 #include "base/error.h"
+#include "loop/spare_memory.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -120,6 +121,18 @@ static void start_own_watchers(struct obi_loop *loop)
 		ev_unref(loop->ev);
 		ev_unref(loop->ev);
 	}
+}
+
+static void *memory_for_libev(void *piece, long size) EV_NOEXCEPT
+{
+	return obi_spare_realloc(piece, (size_t)size);
+}
+
+/* When the program is loaded: before it makes loops, and before it sets an allocator of its own,
+ * which then holds. */
+__attribute__((constructor)) static void give_libev_memory(void)
+{
+	ev_set_allocator(memory_for_libev);
 }
 
 /*
