@@ -262,6 +262,7 @@ static void fault_66_a_parent_with_other_clocks_adopts_the_child(void **state)
 {
 	struct crash c;
 	(void)state;
+	timens_need();
 	for (int i = 0; i + 1 < SHIFTS; i++) {
 		crash_begin(&c);
 		shifted_parent(&c, shifts[i + 1], NULL);
@@ -280,6 +281,7 @@ static void fault_66_a_signature_is_good_for_every_clock(void **state)
 {
 	struct crash c;
 	(void)state;
+	timens_need();
 #ifndef OB_FAILPOINTS
 	print_message("skipped: built without failpoints (OUTBOARD_FAILPOINTS)\n");
 	skip();
@@ -301,6 +303,7 @@ static void fault_66_timers_are_right_under_a_shifted_clock(void **state)
 {
 	struct crash c;
 	(void)state;
+	timens_need();
 	crash_begin(&c);
 	shifted_parent(&c, (struct timens){30LL * YEAR, 20LL * YEAR, 0}, NULL);
 	assert_non_null(program_ask(&c.now, "supervise"));

@@ -15,8 +15,10 @@ struct timens {
 	int64_t boot_ns;
 };
 
-/* Processes that we start from now on have these clocks; we keep ours. Skips the test where that is
- * not permitted. */
+/* Skips the test where time namespaces are not permitted. */
+void timens_need(void);
+
+/* Processes that we start from now on have these clocks; we keep ours. */
 void timens_for_children(struct timens shift);
 
 /* Processes that we start from now on have our own clocks again. */
