@@ -14,11 +14,14 @@
  * and what is open for the moment of a start. */
 enum { OWN_DESCRIPTORS = 40 };
 
+enum { MACHINE_SIZE = 512 };
+
 struct child {
 	const struct ob_connector_options *options;
 	struct obi_faults *faults;
 	struct obi_faults *warnings;
 	struct obi_faults *missing;
+	char *machine; /* the last fault that is of no option, and of every child */
 };
 
 /* Options are named by the struct of the library, keys by the config file. */
@@ -52,8 +55,14 @@ static void on_fault(void *user, const struct ob_fault *fault)
 	struct obi_faults *where = fault->kind == OB_FAULT_WARNING ? c->warnings
 				   : fault->kind == OB_FAULT_FILE  ? c->missing
 								   : c->faults;
-	if (where != NULL) {
+	if (where == NULL) {
+		return;
+	}
+	if (fault->option[0] != '\0') {
 		obi_child_fault(where, c->options, key_of(fault->option), "%s", fault->reason);
+	} else if (strcmp(c->machine, fault->reason) != 0) {
+		snprintf(c->machine, MACHINE_SIZE, "%s", fault->reason);
+		obi_faults_add(where, "children", fault->reason);
 	}
 }
 
@@ -106,8 +115,9 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 	check_descriptors(config, warnings);
 	obi_check_shared_paths(config, faults);
 	obi_check_shared_ports(config, faults);
+	char machine[MACHINE_SIZE] = "";
 	for (uint32_t i = 0; i < config->count; i++) {
-		struct child c = {&config->children[i], faults, warnings, missing};
+		struct child c = {&config->children[i], faults, warnings, missing, machine};
 		(void)ob_connector_options_check(rt, c.options, on_fault, &c, NULL);
 	}
 }

@@ -123,22 +123,34 @@ static void release(const struct obi_removed *removed, const char *name)
 	}
 }
 
+/* It stays in the record. */
+static void tell_failure(const struct obi_removed_child *child, const struct ob_error *err)
+{
+	obi_run_log(child->removed->log, child->entry.name, OB_LOG_WARN,
+		    "no longer in the config, and cannot be ended", "{s:s,s:s}", "data_path",
+		    child->entry.data_path, "cause", err->text);
+}
+
 static void on_done(void *user, int result, const struct ob_error *err)
 {
 	struct obi_removed_child *child = user;
 	struct obi_removed *removed = child->removed;
-	(void)result, (void)err; /* only a runtime that is freed cancels it */
 	if (removed == NULL) {
-		free(child);
+		free(child); /* the runtime is being freed */
 		return;
 	}
-	obi_run_log(removed->log, child->entry.name, OB_LOG_INFO, "ended", "{s:i}", "pid",
-		    (int)child->pid);
-	unlink_child(child);
 	removed->pending--;
-	write_soon(removed);
+	child->ending = false;
 	release(removed, child->entry.name);
-	free(child);
+	if (result == OB_OK) {
+		obi_run_log(removed->log, child->entry.name, OB_LOG_INFO, "ended", "{s:i}", "pid",
+			    (int)child->pid);
+		unlink_child(child);
+		free(child);
+	} else {
+		tell_failure(child, err);
+	}
+	write_soon(removed);
 	removed->on_done(removed->user);
 }
 
@@ -227,9 +239,7 @@ static void consider(struct obi_removed *removed, const struct obi_record_entry 
 	link_child(removed, child);
 	(void)obi_name_set_add(&removed->known, entry->name);
 	if (end_child(child, state_path, &lives, &err) < 0) {
-		obi_run_log(removed->log, entry->name, OB_LOG_WARN,
-			    "no longer in the config, and cannot be ended", "{s:s,s:s}",
-			    "data_path", entry->data_path, "cause", err.text);
+		tell_failure(child, &err);
 	} else if (!lives) {
 		unlink_child(child);
 		free(child);

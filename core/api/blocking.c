@@ -17,7 +17,7 @@ void obi_blocking_done(void *blocking, int result, const struct ob_error *err)
 		b->err = *err;
 	}
 	if (b->rt->mode == OB_RUNTIME_THREADED) {
-		pthread_cond_signal(&b->changed);
+		sem_post(&b->ended);
 	}
 }
 
@@ -60,19 +60,24 @@ static void arm(struct obi_blocking *b)
 	}
 }
 
+/* Not with a condition, which comes back past the gate of the lock. */
+static void await(struct obi_blocking *b)
+{
+	obi_leave(b->rt);
+	while (sem_wait(&b->ended) < 0) {
+		; /* a signal */
+	}
+	obi_enter(b->rt);
+}
+
 static void wait_for_end(struct obi_blocking *b)
 {
 	struct ob_runtime *rt = b->rt;
 	if (!b->done) {
 		arm(b);
 	}
-	if (rt->mode == OB_RUNTIME_THREADED) {
-		pthread_cond_init(&b->changed, NULL);
-		obi_loop_wake(rt->loop);
-		while (!b->done) {
-			pthread_cond_wait(&b->changed, &rt->lock);
-		}
-		pthread_cond_destroy(&b->changed);
+	if (rt->mode == OB_RUNTIME_THREADED && !b->done) {
+		await(b);
 	}
 	while (!b->done) {
 		obi_runtime_turn(rt);
@@ -87,6 +92,7 @@ int obi_block(struct obi_blocking *b, struct ob_error *reterr)
 	if (r < 0) {
 		return r;
 	}
+	sem_init(&b->ended, 0, 0);
 	obi_enter(rt);
 	r = b->begin(b->user, reterr);
 	if (r == OB_OK) {
@@ -98,6 +104,7 @@ int obi_block(struct obi_blocking *b, struct ob_error *reterr)
 		}
 	}
 	obi_leave(rt);
+	sem_destroy(&b->ended);
 	return r;
 }
 

@@ -5,6 +5,8 @@
 
 #include "api/runtime.h"
 
+#include <semaphore.h>
+
 struct ob_cancel {
 	int fd; /* an eventfd: readable once fired */
 };
@@ -25,7 +27,7 @@ struct obi_blocking {
 	bool done;
 	int result;
 	struct ob_error err;
-	pthread_cond_t changed; /* of a threaded runtime */
+	sem_t ended; /* of a threaded runtime */
 	struct obi_timer timer;
 	struct obi_io cancel_io;
 };

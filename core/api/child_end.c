@@ -44,14 +44,14 @@ static void free_ending(struct ending *e)
 	free(e);
 }
 
-static void finish(struct ending *e, int result)
+static void finish(struct ending *e, int result, const char *why)
 {
 	ob_done_fn *done = e->done;
 	void *user = e->user;
 	struct ob_error err;
 	if (result < 0) {
 		(void)obi_fail(&err, result, 0, "ending the child of %s: %s", e->dir.state_dir.path,
-			       result == OB_ETIMEDOUT ? "it has not ended in time" : "canceled");
+			       why);
 	}
 	free_ending(e);
 	if (done != NULL) {
@@ -61,12 +61,12 @@ static void finish(struct ending *e, int result)
 
 static void on_finish(void *user)
 {
-	finish(user, OB_OK);
+	finish(user, OB_OK, NULL);
 }
 
 static void on_runtime_end(void *user)
 {
-	finish(user, OB_ECANCELED);
+	finish(user, OB_ECANCELED, "canceled");
 }
 
 /* ---- After the process ---- */
@@ -107,7 +107,7 @@ static void on_death(void *user, int events)
 	}
 	e->dir.state.state = OB_STATE_STOPPED; /* even if it had been given up: it lived */
 	tidy(e, &last_exit);
-	finish(e, OB_OK);
+	finish(e, OB_OK, NULL);
 }
 
 /* ---- The process ---- */
@@ -136,7 +136,13 @@ static void open_logs(struct ending *e)
 static void on_impatience(void *user)
 {
 	struct ending *e = user;
+	struct ob_error err;
+	/* Both: the group may be out of reach, or the process may have left it. */
 	(void)obi_process_signal_group(&e->process, SIGKILL, NULL);
+	int r = obi_process_signal(&e->process, SIGKILL, &err);
+	if (r < 0 && r != OB_ENOENT) {
+		finish(e, r, err.text); /* it would not end for us, ever */
+	}
 }
 
 static void stop_process(struct ending *e)
@@ -272,7 +278,7 @@ static int begin_blocking(void *user, struct ob_error *reterr)
 		b->ending->user = &b->blocking;
 	}
 	if (r == OB_OK && !is_alive(b->ending)) {
-		finish(b->ending, OB_OK);
+		finish(b->ending, OB_OK, NULL);
 	}
 	return r;
 }
@@ -280,7 +286,7 @@ static int begin_blocking(void *user, struct ob_error *reterr)
 static void abort_blocking(void *user, int code)
 {
 	struct blocking_end *b = user;
-	finish(b->ending, code);
+	finish(b->ending, code, code == OB_ETIMEDOUT ? "it has not ended in time" : "canceled");
 }
 
 int ob_child_end(ob_runtime *rt, const char *data_path, const char *state_path,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the options of a connector refer to: users, plugins and files. */
+/* What the options of a connector refer to: users, plugins and files; and what every start needs of
+ * the machine. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/options.h"
 #include "base/uri.h"
 #include "process/environ.h"
+#include "process/kernel_calls.h"
 #include "process/user.h"
 
 /* The kernel shows this user in place of any that has no number in a user namespace. */
@@ -198,6 +200,16 @@ static void check_files(const struct checking *c)
 	}
 }
 
+/* ---- The machine ---- */
+
+static void check_kernel(const struct checking *c)
+{
+	struct ob_error err;
+	if (obi_kernel_calls_check(&err) < 0) {
+		error(c, "", err.text);
+	}
+}
+
 int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options *options,
 			       ob_fault_fn *fault, void *user, struct ob_error *reterr)
 {
@@ -214,6 +226,7 @@ int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options
 	check_peers(&c, "peer_users", own.peer_users, obi_user_number);
 	check_peers(&c, "peer_groups", own.peer_groups, obi_group_number);
 	check_plugins(&c);
+	check_kernel(&c);
 	if (faults.count == 0) {
 		check_together(&c);
 	}

@@ -43,11 +43,11 @@ static int make_registry(struct ob_runtime *rt, const struct ob_runtime_options 
 static void *thread_main(void *arg)
 {
 	struct ob_runtime *rt = arg;
-	pthread_mutex_lock(&rt->lock);
+	obi_loop_lock(&rt->lock);
 	while (!rt->ending) {
 		obi_loop_turn(rt->loop, true);
 	}
-	pthread_mutex_unlock(&rt->lock);
+	pthread_mutex_unlock(&rt->lock.mutex);
 	return NULL;
 }
 
@@ -58,10 +58,10 @@ static int start_thread(struct ob_runtime *rt, struct ob_error *reterr)
 	obi_loop_set_lock(rt->loop, &rt->lock);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &was);
-	pthread_mutex_lock(&rt->lock);
+	obi_loop_lock(&rt->lock);
 	int r = pthread_create(&rt->thread, NULL, thread_main, rt);
 	rt->started = r == 0;
-	pthread_mutex_unlock(&rt->lock);
+	pthread_mutex_unlock(&rt->lock.mutex);
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
 	return r == 0 ? OB_OK : obi_fail(reterr, OB_EIO, r, "starting the loop's thread");
 }
@@ -71,10 +71,10 @@ static void stop_thread(struct ob_runtime *rt)
 	if (!rt->started) {
 		return;
 	}
-	pthread_mutex_lock(&rt->lock);
+	obi_loop_lock(&rt->lock);
 	rt->ending = true;
 	obi_loop_wake(rt->loop);
-	pthread_mutex_unlock(&rt->lock);
+	pthread_mutex_unlock(&rt->lock.mutex);
 	pthread_join(rt->thread, NULL);
 }
 
@@ -97,7 +97,8 @@ int ob_runtime_new(const struct ob_runtime_options *options, ob_runtime **ret_ru
 	}
 	rt->mode = o.mode;
 	rt->remains.cleanups.orphans = &rt->strays;
-	pthread_mutex_init(&rt->lock, NULL);
+	pthread_mutex_init(&rt->lock.gate, NULL);
+	pthread_mutex_init(&rt->lock.mutex, NULL);
 	r = make_registry(rt, &o, reterr);
 	r = r == OB_OK ? obi_loop_new(o.loop, o.busy_poll_us, &rt->loop, reterr) : r;
 	r = r == OB_OK && o.mode == OB_RUNTIME_THREADED ? start_thread(rt, reterr) : r;
@@ -131,7 +132,8 @@ void ob_runtime_free(ob_runtime *rt)
 	}
 	free(rt->plugin_path);
 	free(rt->plugin_path_text);
-	pthread_mutex_destroy(&rt->lock);
+	pthread_mutex_destroy(&rt->lock.mutex);
+	pthread_mutex_destroy(&rt->lock.gate);
 	free(rt);
 }
 
@@ -173,7 +175,7 @@ static bool on_own_thread(const struct ob_runtime *rt)
 void obi_enter(struct ob_runtime *rt)
 {
 	if (rt->mode == OB_RUNTIME_THREADED && !on_own_thread(rt)) {
-		pthread_mutex_lock(&rt->lock);
+		obi_loop_lock(&rt->lock);
 	}
 }
 
@@ -181,7 +183,7 @@ void obi_leave(struct ob_runtime *rt)
 {
 	if (rt->mode == OB_RUNTIME_THREADED && !on_own_thread(rt)) {
 		obi_loop_wake(rt->loop);
-		pthread_mutex_unlock(&rt->lock);
+		pthread_mutex_unlock(&rt->lock.mutex);
 	}
 }
 

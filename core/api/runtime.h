@@ -35,11 +35,11 @@ struct ob_runtime {
 	enum ob_runtime_mode mode;
 	struct obi_loop *loop;
 	struct obi_registry *registry;
-	char **plugin_path;	/* in effect; ends with NULL */
-	char *plugin_path_text; /* the same, joined by colons, for children */
-	bool turning;		/* inline: inside a turn, and so inside a callback */
-	atomic_bool stop;	/* ob_runtime_stop() was called */
-	pthread_mutex_t lock;	/* of a threaded runtime, as are the next three */
+	char **plugin_path;	   /* in effect; ends with NULL */
+	char *plugin_path_text;	   /* the same, joined by colons, for children */
+	bool turning;		   /* inline: inside a turn, and so inside a callback */
+	atomic_bool stop;	   /* ob_runtime_stop() was called */
+	struct obi_loop_lock lock; /* of a threaded runtime, as are the next three */
 	pthread_t thread;
 	bool started;
 	bool ending;

@@ -40,6 +40,7 @@ static bool grow(struct ob_sink *sink, size_t more)
 {
 	struct obi_buf *buf = of_sink(sink);
 	size_t live = sink->len - buf->start;
+	buf->starved = false;
 	if (more > buf->max - live) {
 		return false;
 	}
@@ -59,6 +60,7 @@ static bool grow(struct ob_sink *sink, size_t more)
 	cap = cap < buf->max ? cap : buf->max;
 	uint8_t *data = malloc(cap);
 	if (data == NULL) {
+		buf->starved = true;
 		return false;
 	}
 	if (live > 0) {

@@ -17,6 +17,7 @@ struct obi_buf {
 	size_t max;	/* the maximum of bytes in the queue */
 	size_t keep;	/* an empty queue frees memory beyond this */
 	size_t touched; /* bytes of the memory that were ever written */
+	bool starved;	/* the last failure was for lack of memory, and not for the maximum */
 };
 
 /* An empty queue of at most max bytes. Allocates nothing. */

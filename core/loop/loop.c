@@ -2,6 +2,7 @@
 #include "loop/loop.h"
 
 #include "base/error.h"
+#include "loop/spare_memory.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -13,16 +14,18 @@
 struct obi_loop {
 	struct ev_loop *ev;
 	bool attached;
-	ev_prepare prepare; /* attached: runs the tasks before each sleep; on our own loop
-			       obi_loop_turn() does */
-	ev_check check;	    /* clears the cached time after each sleep */
-	ev_async async;	    /* wakes the loop from other threads */
-	int64_t now;	    /* the cached time; 0 if not read in this turn */
-	bool awake;	    /* between a sleep and the end of the turn: the time is cached */
+	ev_prepare prepare;   /* attached: runs the tasks before each sleep; on our own loop
+				 obi_loop_turn() does */
+	ev_check check;	      /* clears the cached time after each sleep */
+	ev_async async;	      /* wakes the loop from other threads */
+	int64_t now;	      /* the cached time; 0 if not read in this turn */
+	int64_t timers_since; /* when the first timer of this turn was called; 0: none was */
+	bool awake;	      /* between a sleep and the end of the turn: the time is cached */
 	struct obi_task *tasks;
 	struct obi_task **tasks_end;
 	atomic_uint refs;
-	pthread_mutex_t lock; /* of closed and jobs */
+	struct obi_loop_lock *outer; /* released in sleeps; NULL: none */
+	pthread_mutex_t lock;	     /* of closed and jobs */
 	bool closed;
 	struct obi_job *jobs;
 	struct obi_job **jobs_end;
@@ -30,7 +33,8 @@ struct obi_loop {
 	uint32_t io_seen; /* I/O callbacks so far */
 };
 
-enum { RETRY_MS = 50 };
+/* TIMERS_MS: the timers of one turn. */
+enum { RETRY_MS = 50, TIMERS_MS = 10 };
 
 _Static_assert(sizeof(ev_io) <= sizeof(struct obi_watcher), "room for a libev watcher");
 _Static_assert(sizeof(ev_timer) <= sizeof(struct obi_watcher), "room for a libev watcher");
@@ -74,7 +78,7 @@ static void on_check(struct ev_loop *ev, ev_check *check, int events)
 	(void)ev;
 	(void)events;
 	struct obi_loop *loop = check->data;
-	loop->now = 0;
+	loop->now = loop->timers_since = 0;
 	loop->awake = true;
 }
 
@@ -117,6 +121,18 @@ static void start_own_watchers(struct obi_loop *loop)
 		ev_unref(loop->ev);
 		ev_unref(loop->ev);
 	}
+}
+
+static void *memory_for_libev(void *piece, long size) EV_NOEXCEPT
+{
+	return obi_spare_realloc(piece, (size_t)size);
+}
+
+/* When the program is loaded: before it makes loops, and before it sets an allocator of its own,
+ * which then holds. */
+__attribute__((constructor)) static void give_libev_memory(void)
+{
+	ev_set_allocator(memory_for_libev);
 }
 
 /*
@@ -199,19 +215,29 @@ void obi_loop_close(struct obi_loop *loop)
 	obi_loop_unref(loop);
 }
 
+void obi_loop_lock(struct obi_loop_lock *lock)
+{
+	pthread_mutex_lock(&lock->gate);
+	pthread_mutex_lock(&lock->mutex);
+	pthread_mutex_unlock(&lock->gate);
+}
+
 static void release(struct ev_loop *ev) EV_NOEXCEPT
 {
-	pthread_mutex_unlock(ev_userdata(ev));
+	const struct obi_loop *loop = ev_userdata(ev);
+	pthread_mutex_unlock(&loop->outer->mutex);
 }
 
 static void acquire(struct ev_loop *ev) EV_NOEXCEPT
 {
-	pthread_mutex_lock(ev_userdata(ev));
+	const struct obi_loop *loop = ev_userdata(ev);
+	obi_loop_lock(loop->outer);
 }
 
-void obi_loop_set_lock(struct obi_loop *loop, pthread_mutex_t *lock)
+void obi_loop_set_lock(struct obi_loop *loop, struct obi_loop_lock *lock)
 {
-	ev_set_userdata(loop->ev, lock);
+	loop->outer = lock;
+	ev_set_userdata(loop->ev, loop);
 	ev_set_loop_release_cb(loop->ev, release, acquire);
 }
 
@@ -329,11 +355,26 @@ void obi_io_stop(struct obi_io *io)
 
 /* ---- Timers ---- */
 
+/* Whether the timers of this turn have taken their time: a thousand children that are started again
+ * in one moment would else take seconds in which nobody is answered. */
+static bool timers_are_late(struct obi_loop *loop)
+{
+	int64_t now = obi_now_ms();
+	if (loop->timers_since == 0) {
+		loop->timers_since = now;
+	}
+	return now - loop->timers_since >= TIMERS_MS;
+}
+
 static void on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	struct obi_timer *timer = watcher->data;
-	(void)ev;
 	(void)events;
+	if (timers_are_late(timer->loop)) {
+		ev_timer_set(watcher, 0.0, 0.0); /* in the next turn, after its I/O */
+		ev_timer_start(ev, watcher);
+		return;
+	}
 	timer->loop = NULL;
 	timer->fn(timer->user);
 }

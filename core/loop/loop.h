@@ -78,8 +78,20 @@ void obi_loop_drain(struct obi_loop *loop);
  * loop may be NULL. */
 void obi_loop_close(struct obi_loop *loop);
 
-/* Release lock while the loop sleeps in a turn. The caller holds it around obi_loop_turn(). */
-void obi_loop_set_lock(struct obi_loop *loop, pthread_mutex_t *lock);
+/*
+ * A lock that the loop holds but for its sleeps. A loop with much to do sleeps for a moment only,
+ * and a mutex goes to whoever is quick: other threads would wait for ever. So who wants the mutex
+ * waits at the gate, and the loop comes back behind them.
+ */
+struct obi_loop_lock {
+	pthread_mutex_t gate; /* held while waiting for the mutex */
+	pthread_mutex_t mutex;
+};
+void obi_loop_lock(struct obi_loop_lock *lock);
+
+/* Release the mutex of lock while the loop sleeps in a turn. The caller holds it around
+ * obi_loop_turn(). */
+void obi_loop_set_lock(struct obi_loop *loop, struct obi_loop_lock *lock);
 
 /* Whether it is libev's default loop, which reaps every child of the process. */
 bool obi_loop_is_default(const struct obi_loop *loop);
@@ -99,7 +111,8 @@ void obi_io_stop(struct obi_io *io);
 /* Longer times, which may be read from files, are taken for this one: a hundred years. */
 #define OBI_TIMER_MAX_MS (INT64_C(100) * 366 * 24 * 3600 * 1000)
 
-/* Set or reset the timer to ms from now; fn and user must be set. */
+/* Set or reset the timer to ms from now; fn and user must be set. Timers are called after the I/O
+ * of a turn. When those of one turn have taken 10 ms, the others wait for the next. */
 void obi_timer_set(struct obi_loop *loop, struct obi_timer *timer, int64_t ms);
 void obi_timer_stop(struct obi_timer *timer);
 

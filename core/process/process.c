@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "loop/loop.h"
+#include "process/kernel_calls.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -37,8 +38,7 @@ static int open_pid(int32_t pid, struct obi_process *ret, struct ob_error *reter
 			return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)",
 					(int)pid);
 		}
-		return obi_fail(reterr, obi_code_of_errno(sys), sys, "pidfd_open of process %d",
-				(int)pid);
+		return obi_kernel_call_failed("pidfd_open", sys, reterr);
 	}
 	int r = obi_procid_of(process.pidfd, pid, &process.id, reterr);
 	if (r == OB_OK && obi_process_is_dead(&process)) {
@@ -82,8 +82,7 @@ int obi_process_open(const struct obi_procid *id, struct obi_process *ret, struc
 /* A process that started after the pid was noted is another one. */
 static bool is_older(const struct obi_procid *id, uint64_t noted_ns)
 {
-	uint64_t tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
-	return id->start <= noted_ns / tick_ns;
+	return id->start <= noted_ns / obi_clock_tick_ns();
 }
 
 int obi_process_open_pid(int32_t pid, uint64_t noted_ns, struct obi_process *ret,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/procid.h"
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "process/kernel_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +46,14 @@ int obi_boot_id(char boot[OBI_BOOT_ID_SIZE], struct ob_error *reterr)
 	return OB_OK;
 }
 
-/* Field 22 of /proc/PID/stat. The name may contain any bytes, so count from the last ')'. */
+uint64_t obi_clock_tick_ns(void)
+{
+	return UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+/* Field 22 of /proc/PID/stat. The name may contain any bytes, so count from the last ')'. The
+ * kernel adds the offset of our time namespace, which another parent may not have. Unsigned
+ * numbers, since a process may have started before the zero of the namespace. */
 static int start_time(int32_t pid, uint64_t *ret_start)
 {
 	char path[32], text[1024];
@@ -60,7 +69,9 @@ static int start_time(int32_t pid, uint64_t *ret_start)
 	if (at == NULL) {
 		return -EIO;
 	}
-	*ret_start = strtoull(at + 1, NULL, 10);
+	uint64_t tick = obi_clock_tick_ns();
+	*ret_start =
+	    (strtoull(at + 1, NULL, 10) * tick - (uint64_t)obi_clock_boot_offset_ns()) / tick;
 	return 0;
 }
 
@@ -74,6 +85,21 @@ static uint64_t inode_of(int pidfd)
 	return st.st_ino;
 }
 
+/*
+ * Whether the process behind pidfd was not reaped yet: then what was read from /proc of its pid is
+ * about it. The kernel may refuse the signal and tells us so only of a process that is there; a
+ * filter refuses it for every process, and then nothing is known.
+ */
+static int has_its_pid(int pidfd, int32_t pid, struct ob_error *reterr)
+{
+	if (pidfd_send_signal(pidfd, 0, NULL, 0) == 0) {
+		return OB_OK;
+	}
+	return errno == ESRCH
+		   ? obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid)
+		   : obi_kernel_calls_check(reterr);
+}
+
 int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_error *reterr)
 {
 	struct obi_procid id = {.pid = pid, .inode = inode_of(pidfd)};
@@ -82,9 +108,9 @@ int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_erro
 		return r;
 	}
 	int sys = -start_time(pid, &id.start);
-	/* If the process behind the pidfd still has its pid, it had it when /proc was read. */
-	if (pidfd_send_signal(pidfd, 0, NULL, 0) < 0 && errno == ESRCH) {
-		sys = ESRCH;
+	r = has_its_pid(pidfd, pid, reterr);
+	if (r < 0) {
+		return r;
 	}
 	if (sys == ENOENT || sys == ESRCH) {
 		return obi_fail(reterr, OB_ENOENT, 0, "process not running (pid %d)", (int)pid);
@@ -98,10 +124,11 @@ int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_erro
 
 bool obi_procid_equal(const struct obi_procid *a, const struct obi_procid *b)
 {
-	if (a->pid != b->pid || a->start != b->start || strcmp(a->boot, b->boot) != 0) {
+	uint64_t apart = a->start > b->start ? a->start - b->start : b->start - a->start;
+	if (a->pid != b->pid || strcmp(a->boot, b->boot) != 0) {
 		return false;
 	}
-	return a->inode == b->inode || a->inode == 0 || b->inode == 0;
+	return a->inode == 0 || b->inode == 0 ? apart == 0 : a->inode == b->inode && apart <= 1;
 }
 
 void obi_procid_text(const struct obi_procid *id, char text[OBI_PROCID_TEXT_SIZE])

@@ -16,7 +16,7 @@
 
 struct obi_procid {
 	int32_t pid;	/* 0: no process */
-	uint64_t start; /* since boot, in clock ticks, from /proc/PID/stat */
+	uint64_t start; /* since boot, in clock ticks, whatever our time namespace adds */
 	uint64_t inode; /* of its pidfd; 0: not known */
 	char boot[OBI_BOOT_ID_SIZE];
 };
@@ -24,15 +24,21 @@ struct obi_procid {
 /* The id of this boot. OB_EIO: /proc does not have it. */
 int obi_boot_id(char boot[OBI_BOOT_ID_SIZE], struct ob_error *reterr);
 
-/* The procid of the process behind pidfd; pid is its pid. OB_ENOENT: it is dead and reaped. */
+/* The procid of the process behind pidfd; pid is its pid. OB_ENOENT: it is dead and reaped. Another
+ * error says nothing about the process. */
 int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_error *reterr);
 
-/* Whether both name the same process. An inode that is not known in one of them is not compared. */
+/* Whether both name the same process. An inode that is not known in one of them is not compared.
+ * Where both are known, the start may differ by a tick: so much may be lost where a time namespace
+ * adds parts of a tick. */
 bool obi_procid_equal(const struct obi_procid *a, const struct obi_procid *b);
 
 /* "BOOT:PID:START:INODE", and back. OB_EINVAL: it does not have this form. */
 void obi_procid_text(const struct obi_procid *id, char text[OBI_PROCID_TEXT_SIZE]);
 int obi_procid_parse(const char *text, struct obi_procid *ret);
+
+/* The length of a clock tick. */
+uint64_t obi_clock_tick_ns(void);
 
 /* What a child writes into the file `start` before exec: "PID BOOTTIME_NS\n". OB_EINVAL: it does
  * not have this form. */

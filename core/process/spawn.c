@@ -2,11 +2,13 @@
 #include "process/spawn.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/signal_names.h"
 #include "process/environ.h"
 #include "process/exec_limits.h"
+#include "process/kernel_calls.h"
 #include "process/nofile.h"
 #include "process/spawn_child.h"
 #include "process/user.h"
@@ -176,6 +178,7 @@ static int prepare(struct job *job, struct ob_error *reterr)
 	job->child.fds[2] = job->given->err_fd;
 	job->child.fds[3] = job->given->lock_fd;
 	job->child.start_fd = job->given->start_fd;
+	job->child.boot_offset_ns = obi_clock_boot_offset_ns();
 	job->child.cwd = options->cwd;
 	job->child.mask = options->umask == 0 ? -1 : options->umask > 0 ? options->umask : 0;
 	int r = prepare_exec(job, reterr);
@@ -251,7 +254,7 @@ static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob
 	struct obi_process process = {.pidfd = -1, .own = true};
 	int pid = clone_child(child, &process.pidfd);
 	if (pid < 0) {
-		return obi_fail(reterr, obi_code_of_errno(-pid), -pid, "clone");
+		return obi_kernel_call_failed("clone", -pid, reterr);
 	}
 	if (child->sys != 0) {
 		obi_process_reap(&process);
@@ -285,7 +288,8 @@ int obi_spawn(const struct obi_spawn *spawn, struct obi_process *ret, struct ob_
 	struct job job = {.given = spawn, .made = {-1, -1, -1, -1}};
 	struct ob_error err = {0};
 	obi_arena_init(&job.arena, MEMORY);
-	int r = prepare(&job, &err);
+	int r = obi_kernel_calls_check(&err);
+	r = r == OB_OK ? prepare(&job, &err) : r;
 	if (r == OB_OK) {
 		r = run(&job.child, ret, &err);
 	}

@@ -132,7 +132,8 @@ BARE static bool sign_start(const struct obi_spawn_child *child)
 	}
 	char *at = digits(text, (uint64_t)syscall(SYS_getpid));
 	*at++ = ' ';
-	at = digits(at, (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
+	at = digits(at, (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec -
+			    (uint64_t)child->boot_offset_ns);
 	*at++ = '\n';
 	long len = at - text;
 	return syscall(SYS_write, child->start_fd, text, len) == len;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -33,8 +34,9 @@ struct obi_spawn_child {
 	const char *file;
 	char *const *argv;
 	char *const *envp;
-	int fds[4];   /* become 0 to 3; each is above 3, the last may be -1 */
-	int start_fd; /* where to write who we are; -1: nowhere. It is not inherited */
+	int fds[4];		/* become 0 to 3; each is above 3, the last may be -1 */
+	int start_fd;		/* where to write who we are; -1: nowhere. It is not inherited */
+	int64_t boot_offset_ns; /* of our time namespace */
 	const struct obi_spawn_limit *limits;
 	size_t limit_count;
 	bool change_user;

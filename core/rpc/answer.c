@@ -41,11 +41,22 @@ static int send_answer(struct obi_session *s, struct obi_batch *batch, const str
 	return again == OB_OK ? r : again;
 }
 
+/* Why there was no room for an answer. */
+static int shortage_code(const struct obi_session *s)
+{
+	return s->out.starved ? OB_ENOMEM : OB_EAGAIN;
+}
+
+static const char *shortage(const struct obi_session *s)
+{
+	return s->out.starved ? "out of memory for an answer" : unread;
+}
+
 void obi_answer(struct obi_session *s, const struct ob_id *id, const struct ob_value *error,
 		const struct ob_value *result)
 {
 	if (send_answer(s, s->reading, id, &s->arena.ob, error, result) == OB_ENOMEM) {
-		obi_session_fail(s, OB_EAGAIN, "%s", unread);
+		obi_session_fail(s, shortage_code(s), "%s", shortage(s));
 	}
 }
 
@@ -69,7 +80,7 @@ void obi_answer_batch(struct obi_session *s, struct obi_batch *batch)
 	}
 	obi_batch_free(batch);
 	if (r == OB_ENOMEM) {
-		obi_session_close(s, OB_EAGAIN, unread);
+		obi_session_close(s, shortage_code(s), shortage(s));
 	} else if (r < 0) {
 		obi_session_close(s, r, "the answers to a batch are larger than the message limit");
 	}
@@ -92,7 +103,7 @@ int obi_answer_call(struct ob_call *call, const struct ob_value *error,
 		}
 	}
 	if (r == OB_ENOMEM) {
-		obi_session_close(s, OB_EAGAIN, unread);
+		obi_session_close(s, shortage_code(s), shortage(s));
 	}
 	return r;
 }

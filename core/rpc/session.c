@@ -208,7 +208,9 @@ static int refuse_send(int r, struct ob_error *reterr, const struct obi_session 
 		return obi_fail(reterr, r, 0, "the message is larger than the limit of %u bytes",
 				s->setup.limits.message);
 	case OB_ENOMEM:
-		return obi_fail(reterr, OB_EAGAIN, 0, "too much is queued to the peer already");
+		return s->out.starved ? obi_fail(reterr, r, 0, "out of memory for a message")
+				      : obi_fail(reterr, OB_EAGAIN, 0,
+						 "too much is queued to the peer already");
 	default:
 		return obi_fail(reterr, r, 0, "the parameters cannot be encoded");
 	}

@@ -72,7 +72,8 @@ struct ob_child_end_options {
  * OB_ECANCELED, the signal was sent and the child may still end. When the runtime is freed, work
  * that is under way ends with OB_ECANCELED in the same way.
  *
- * OB_EBUSY: a connector is in charge of the child. OB_ENOENT: there is no such directory.
+ * OB_EBUSY: a connector is in charge of the child. OB_ENOENT: there is no such directory. OB_EPERM:
+ * the child did not end by itself, and SIGKILL is not permitted; it lives on.
  */
 OB_API int ob_child_end(ob_runtime *runtime, const char *data_path, const char *state_path,
 			const struct ob_child_end_options *options, int64_t timeout_ms,

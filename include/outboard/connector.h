@@ -248,6 +248,8 @@ typedef void ob_fault_fn(void *user, const struct ob_fault *fault);
  *  - a transport of listen that is not installed here (ob_connector_new() accepts that if connect
  *    is set, since the child may be on another machine),
  *  - user 65534 together with peercred, which refuses it,
+ *  - a system call that is needed to start and stop children, and that a filter (seccomp) denies:
+ *    the option is "", and every start would fail with the same reason,
  *  - a data_path or state_path with "..",
  *  - files that are missing, a data_path that another user owns or that the child's user cannot
  *    reach, directories above that others may write to (OB_FAULT_FILE),

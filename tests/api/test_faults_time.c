@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stopped processes, and clocks that jump: rows 12, 13 and 65. */
+/* Stopped processes, and clocks that jump: rows 12, 13, 65 and 66. */
 #include "support/crash.h"
 
 #include <setjmp.h>
@@ -21,6 +21,7 @@
 
 #include "support/family.h"
 #include "support/scratch.h"
+#include "support/timens.h"
 
 enum { BEAT_MS = 1000, STOP_CHILD_MS = 1500, STOP_PARENT_MS = 2500 };
 
@@ -216,6 +217,109 @@ static void fault_65_the_wall_clock_jumps_ten_years(void **state)
 	free(from);
 }
 
+/* ---- Time namespaces ---- */
+
+/* The next parent has these clocks. */
+static void shifted_parent(struct crash *c, struct timens shift, const char *points)
+{
+	timens_for_children(shift);
+	crash_parent(c, points, NULL);
+	timens_end();
+	/* It begins with the line that it does not know the command. */
+	assert_non_null(program_ask(&c->now, "nothing"));
+	if (timens_is_ours(c->now.pid)) {
+		program_say(&c->now, "quit");
+		(void)program_end(&c->now);
+		crash_end(c);
+		print_message("skipped: this kernel shifts the clocks of forks only\n");
+		skip();
+	}
+}
+
+static void shifted_recovery(struct crash *c, struct timens shift, pid_t was)
+{
+	timens_for_children(shift);
+	crash_recover(c, was);
+	timens_end();
+}
+
+static int64_t uptime_of(const struct crash *c)
+{
+	struct ob_status status = {.size = sizeof status};
+	assert_int_equal(ob_child_status(NULL, c->dir, NULL, NULL, &status, NULL, NULL), OB_OK);
+	assert_true(status.pid > 0);
+	return status.uptime_ms;
+}
+
+static const struct timens shifts[] = {
+    {0, 0, 0},	       {0, 1000, 0},	{0, 30LL * YEAR, 0}, {30LL * YEAR, 0, 0},
+    {0, 7, 123456789}, {0, 0, 5000000}, {-1, -1, 0},	     {0, 0, 0},
+};
+enum { SHIFTS = sizeof shifts / sizeof shifts[0] };
+
+/* Each parent has other clocks than the one that started the child. */
+static void fault_66_a_parent_with_other_clocks_adopts_the_child(void **state)
+{
+	struct crash c;
+	(void)state;
+	timens_need();
+	for (int i = 0; i + 1 < SHIFTS; i++) {
+		crash_begin(&c);
+		shifted_parent(&c, shifts[i + 1], NULL);
+		assert_non_null(program_ask(&c.now, "start"));
+		pid_t pid = crash_child(&c);
+		assert_in_range(uptime_of(&c), 0, FAMILY_WAIT_MS);
+		program_kill(&c.now, SIGKILL);
+		crash_died(&c);
+		shifted_recovery(&c, shifts[i], pid);
+		crash_end(&c);
+	}
+}
+
+/* Only the child itself has recorded when it was started, with the clocks of its parent. */
+static void fault_66_a_signature_is_good_for_every_clock(void **state)
+{
+	struct crash c;
+	(void)state;
+	timens_need();
+#ifndef OB_FAILPOINTS
+	print_message("skipped: built without failpoints (OUTBOARD_FAILPOINTS)\n");
+	skip();
+#endif
+	for (int i = 0; i + 1 < SHIFTS; i++) {
+		crash_begin(&c);
+		shifted_parent(&c, shifts[i + 1], "after_clone=kill");
+		assert_null(program_ask(&c.now, "start"));
+		crash_died(&c);
+		pid_t pid = crash_child(&c);
+		assert_true(pid > 0);
+		shifted_recovery(&c, shifts[i], pid);
+		crash_end(&c);
+	}
+}
+
+/* Delays, heartbeats and deadlines of a parent and child whose clocks are thirty years ahead. */
+static void fault_66_timers_are_right_under_a_shifted_clock(void **state)
+{
+	struct crash c;
+	(void)state;
+	timens_need();
+	crash_begin(&c);
+	shifted_parent(&c, (struct timens){30LL * YEAR, 20LL * YEAR, 0}, NULL);
+	assert_non_null(program_ask(&c.now, "supervise"));
+	assert_non_null(program_await(&c.now, "event ready"));
+	for (int i = 0; i < 3; i++) {
+		kill(crash_child(&c), SIGKILL);
+		assert_non_null(program_await(&c.now, "event restarting"));
+		assert_non_null(program_await(&c.now, "event ready"));
+	}
+	must_be_calm(&c, "call act.echo 5", "reply 5");
+	assert_string_equal(program_ask(&c.now, "stop"), "ok stop 0");
+	program_say(&c.now, "quit");
+	assert_int_equal(program_end(&c.now), 0);
+	crash_end(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +327,9 @@ int main(void)
 	    cmocka_unit_test(fault_13_a_stopped_parent_does_not_blame_its_child),
 	    cmocka_unit_test(fault_13_a_stopped_parent_does_not_give_up_a_start),
 	    cmocka_unit_test(fault_65_the_wall_clock_jumps_ten_years),
+	    cmocka_unit_test(fault_66_a_parent_with_other_clocks_adopts_the_child),
+	    cmocka_unit_test(fault_66_a_signature_is_good_for_every_clock),
+	    cmocka_unit_test(fault_66_timers_are_right_under_a_shifted_clock),
 	};
 	return cmocka_run_group_tests_name("time", tests, NULL, NULL);
 }

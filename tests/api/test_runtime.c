@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/clock.h"
 #include "support/expect.h"
 #include "support/scratch.h"
 
@@ -366,6 +367,57 @@ static void fault_63_a_loop_without_a_descriptor_is_an_error(void **state)
 	assert_null(runtime);
 }
 
+/* ---- A loop that never rests ---- */
+
+enum { ENTRIES = 100, BUSY_MS = 2 };
+
+struct restless {
+	ob_watch *timer;
+	int ended; /* stops */
+};
+
+static void on_end(void *user, int result, const struct ob_error *err)
+{
+	struct restless *r = user;
+	(void)err;
+	r->ended += result == OB_OK;
+}
+
+/* Something is to be done again at once, and takes its time. */
+static void be_busy(void *user, int what)
+{
+	struct restless *r = user;
+	int64_t end = now_ms() + BUSY_MS;
+	(void)what;
+	while (now_ms() < end) {
+		;
+	}
+	ob_watch_set_timer(r->timer, 0);
+}
+
+/* The loop sleeps for no time at all, and other threads get their turn all the same, to call and to
+ * come back from a call. If they do not, the alarm ends it. */
+static void fault_64_a_loop_that_never_rests_lets_other_threads_in(void **state)
+{
+	struct family f;
+	struct ob_error err;
+	struct restless r = {.ended = 0};
+	(void)state;
+	alarm(WAIT_S);
+	family_begin(&f, OB_RUNTIME_THREADED, NULL);
+	family_connector(&f);
+	assert_int_equal(ob_watch_timer(f.runtime, 1000, be_busy, &r, &r.timer, &err), OB_OK);
+	ob_watch_set_timer(r.timer, 0);
+	for (int i = 0; i < ENTRIES; i++) {
+		assert_int_equal(ob_connector_stop_async(f.connector, on_end, &r, &err), OB_OK);
+		assert_int_equal(ob_connector_stop(f.connector, 0, NULL, &err), OB_OK);
+	}
+	ob_watch_free(r.timer);
+	family_end(&f);
+	assert_int_equal(r.ended, ENTRIES);
+	alarm(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +425,7 @@ int main(void)
 	    cmocka_unit_test(runtime_options_are_checked),
 	    cmocka_unit_test(stop_from_a_signal_handler_and_timeouts),
 	    cmocka_unit_test(many_threads_call_at_once),
+	    cmocka_unit_test(fault_64_a_loop_that_never_rests_lets_other_threads_in),
 	    cmocka_unit_test(fault_16_200_deaths_on_an_inline_loop),
 	    cmocka_unit_test(fault_16_200_deaths_on_a_threaded_loop),
 	    cmocka_unit_test(fault_16_200_deaths_on_an_attached_loop),

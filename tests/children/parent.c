@@ -12,10 +12,11 @@
  *   quiet                    no line for a log record
  *
  * Commands: start, supervise, stop, detach, call METHOD N, keep N (N calls that are never
- * answered), signals, quit.
- * Answers: "ok COMMAND PID", "error COMMAND CODE: TEXT", "reply N".
- * Other lines: "event NAME PID KIND VALUE"; "log N" for a record with the attribute n, "dropped
- * N" for one about lost records, "raw TEXT" for any other.
+ * answered), signals, end (of a child that was detached, with ob_child_end() and 200 ms of
+ * patience), quit; deny NUMBER ERRNO, deny-signal NUMBER ERRNO (a seccomp filter, for a system call
+ * or a signal). Answers: "ok COMMAND PID", "error COMMAND CODE: TEXT", "reply N". Other lines:
+ * "event NAME PID KIND VALUE"; "log N" for a record with the attribute n, "dropped N" for one about
+ * lost records, "raw TEXT" for any other.
  */
 #include <outboard/outboard.h>
 
@@ -27,9 +28,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "support/deny.h"
+
 static ob_runtime *runtime;
 static ob_connector *connector;
 static ob_cancel *woken;
+static const char *data_path;
 static bool quiet;
 
 /* ---- Output: one write for each line, so that it is written completely or not at all ---- */
@@ -150,6 +154,20 @@ static void keep(long long count)
 	answer("keep", code, &err);
 }
 
+static void end_child(void)
+{
+	const struct ob_child_end_options options = {.size = sizeof options,
+						     .stop_timeout_ms = 200};
+	struct ob_error err;
+	answer("end", ob_child_end(runtime, data_path, NULL, &options, 0, NULL, &err), &err);
+}
+
+static void deny(const char *word, unsigned what, unsigned sys)
+{
+	bool done = strcmp(word, "deny") == 0 ? deny_call(what, sys) : deny_signal(what, sys);
+	tell(done ? "ok %s" : "error %s no filters", word);
+}
+
 static void obey(char *line)
 {
 	struct ob_error err = {0};
@@ -168,6 +186,10 @@ static void obey(char *line)
 		call(method, n);
 	} else if (strcmp(word, "keep") == 0) {
 		keep(strtoll(method, NULL, 10));
+	} else if (strcmp(word, "end") == 0) {
+		end_child();
+	} else if (strncmp(word, "deny", 4) == 0) {
+		deny(word, (unsigned)strtoul(method, NULL, 10), (unsigned)n);
 	} else if (strcmp(word, "signals") == 0) {
 		tell("signals %d %d", atomic_load(&handled), atomic_load(&spoiled));
 	} else {
@@ -242,6 +264,7 @@ static void begin(char **argv)
 	struct ob_runtime_options o = {.size = sizeof o, .mode = OB_RUNTIME_THREADED};
 	struct ob_error err;
 	auth[0] = argument(argv, "auth");
+	data_path = argument(argv, "data");
 	if (argument(argv, "fp") != NULL) {
 		snprintf(points, sizeof points, "OUTBOARD_FP=%s", argument(argv, "fp"));
 		env[0] = points;
@@ -249,7 +272,7 @@ static void begin(char **argv)
 	struct ob_connector_options options = {
 	    .size = sizeof options,
 	    .name = "actor",
-	    .data_path = argument(argv, "data"),
+	    .data_path = data_path,
 	    .argv = command(argv),
 	    .env = env,
 	    .auth = auth[0] != NULL ? auth : NULL,

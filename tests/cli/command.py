@@ -110,9 +110,9 @@ class Lines:
 class Run:
     """`outboard run`, with the records that it prints."""
 
-    def __init__(self, config, *args, program=OUTBOARD):
+    def __init__(self, config, *args, program=OUTBOARD, **more):
         self.process = subprocess.Popen([program, "run", config, *(args or ("--log-format", "json"))],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **more)
         self.pid = self.process.pid
         self.lines = Lines(self.process.stdout.fileno())
         self.records = []
@@ -203,8 +203,8 @@ class Case(unittest.TestCase):
         with open(self.config, "w") as file:
             json.dump({"data_root": self.root, "children": children, **top}, file)
 
-    def run_it(self, *args):
-        run = Run(self.config, *args)
+    def run_it(self, *args, **more):
+        run = Run(self.config, *args, **more)
         self.runs.append(run)
         return run
 

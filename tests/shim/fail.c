@@ -4,9 +4,9 @@
  * resources, counted between fail_arm(N) and fail_disarm(), which the program finds with
  * dlsym(). With N = 0 it only counts. Programs that the process starts do not inherit it.
  *
- * Not failed: the memory of libev, its wake-up descriptor, and the epoll descriptor that it makes
- * in place of one that it has just closed, where libev can only abort(); and the calls of a
- * sanitizer when a thread starts.
+ * Not failed: the wake-up descriptor of libev, and the epoll descriptor that it makes in place of
+ * one that it has just closed, where libev can only abort(); and the calls of a sanitizer when a
+ * thread starts.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -67,8 +67,7 @@ static bool is_of_libev(const void *caller)
 	return (uintptr_t)caller >= spared_from && (uintptr_t)caller < spared_to;
 }
 
-#define fails(sys)     is_victim(__func__, sys)
-#define MEMORY_FAILS() (!is_of_libev(__builtin_return_address(0)) && fails(ENOMEM))
+#define fails(sys) is_victim(__func__, sys)
 
 /* ---- Functions for the program ---- */
 
@@ -123,31 +122,31 @@ __attribute__((constructor)) static void begin(void)
 VISIBLE void *malloc(size_t size)
 {
 	REAL(malloc);
-	return MEMORY_FAILS() ? NULL : real(size);
+	return fails(ENOMEM) ? NULL : real(size);
 }
 
 VISIBLE void *calloc(size_t n, size_t size)
 {
 	REAL(calloc);
-	return MEMORY_FAILS() ? NULL : real(n, size);
+	return fails(ENOMEM) ? NULL : real(n, size);
 }
 
 VISIBLE void *realloc(void *old, size_t size)
 {
 	REAL(realloc);
-	return size > 0 && MEMORY_FAILS() ? NULL : real(old, size);
+	return size > 0 && fails(ENOMEM) ? NULL : real(old, size);
 }
 
 VISIBLE char *strdup(const char *text)
 {
 	REAL(strdup);
-	return MEMORY_FAILS() ? NULL : real(text);
+	return fails(ENOMEM) ? NULL : real(text);
 }
 
 VISIBLE char *strndup(const char *text, size_t n)
 {
 	REAL(strndup);
-	return MEMORY_FAILS() ? NULL : real(text, n);
+	return fails(ENOMEM) ? NULL : real(text, n);
 }
 
 VISIBLE int pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)

@@ -145,6 +145,43 @@ static void values(void)
 	disarm();
 }
 
+/* A long list, and a config with as many keys as it may have. */
+static void parse(void)
+{
+	enum { LIST = 200000, KEYS = 2000 };
+	static char list[2 * LIST + 2], keys[KEYS * 32 + 64];
+	struct ob_config config = {.size = sizeof config};
+	struct ob_error err = {0};
+	struct ob_arena *arena = NULL;
+	struct ob_value value;
+	char path[512];
+	for (int i = 0; i < LIST; i++) {
+		memcpy(list + 2 * i, i == 0 ? "[1" : ",1", 2);
+	}
+	memcpy(list + 2 * LIST, "]", 2);
+	size_t len = (size_t)snprintf(keys, sizeof keys, "{\"pid\":7");
+	for (int i = 0; i < KEYS; i++) {
+		len += (size_t)snprintf(keys + len, sizeof keys - len, ",\"key %d\":%d", i, i);
+	}
+	snprintf(keys + len, sizeof keys - len, "}");
+	snprintf(path, sizeof path, "%s/outboard.json", directory);
+	int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must("write", ob_file_replace(dir, "outboard.json", ob_bytes_text(keys), 0, &err), &err);
+	arm();
+	if (good("arena", ob_arena_new((size_t)64 << 20, &arena, &err), &err)) {
+		good("list", ob_value_from_json(ob_bytes_text(list), NULL, arena, &value, &err),
+		     &err);
+	}
+	ob_arena_free(arena);
+	if (good("config", ob_config_read(path, &config, &err), &err) && config.pid != 7) {
+		wrong("read %lld", (long long)config.pid);
+	}
+	ob_config_clear(&config);
+	disarm();
+	(void)unlinkat(dir, "outboard.json", 0);
+	close(dir);
+}
+
 /* ---- Watches ---- */
 
 static void on_watch(void *user, int what)
@@ -211,6 +248,7 @@ static void plugins(void)
 }
 
 const struct scenario file_scenarios[] = {
-    {"config", config}, {"log", log_some}, {"log_reader", log_reader}, {"replace", replace},
-    {"values", values}, {"watch", watch},  {"plugins", plugins},       {NULL, NULL},
+    {"config", config},	  {"log", log_some},	{"log_reader", log_reader},
+    {"replace", replace}, {"values", values},	{"parse", parse},
+    {"watch", watch},	  {"plugins", plugins}, {NULL, NULL},
 };

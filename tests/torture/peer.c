@@ -186,12 +186,44 @@ static void use_big(ob_client *client)
 		good("call",
 		     ob_client_callf(client, SHORT_MS, reply, &err, "act.echo", "[s]", text), &err);
 	}
+	if (err.code == OB_EAGAIN) {
+		wrong("a shortage of memory passes for a peer that does not read: %s", err.text);
+	}
 	ob_reply_free(reply);
 }
 
 static void big(void)
 {
 	run(&(struct bed){.scheme = "unix"}, use_big);
+}
+
+static void use_huge(ob_client *client)
+{
+	struct ob_error err = {0};
+	struct ob_bytes back;
+	static char text[3000000];
+	memset(text, 'a', sizeof text - 1);
+	ob_reply *reply = NULL;
+	if (good("reply", ob_reply_new(&reply, &err), &err) &&
+	    good("call", ob_client_callf(client, SHORT_MS, reply, &err, "act.echo", "[s]", text),
+		 &err) &&
+	    (!ob_get_string(ob_reply_value(reply), &back) || !ob_bytes_is(back, text))) {
+		wrong("another text came back");
+	}
+	if (err.code == OB_EAGAIN) {
+		wrong("a shortage of memory passes for a peer that does not read: %s", err.text);
+	}
+	ob_reply_free(reply);
+}
+
+static void huge(void)
+{
+	run(&(struct bed){.scheme = "unix"}, use_huge);
+}
+
+static void huge_json(void)
+{
+	run(&(struct bed){.scheme = "unix", .codec = "json"}, use_huge);
 }
 
 static void use_errors(ob_client *client)
@@ -345,6 +377,8 @@ const struct scenario peer_scenarios[] = {
     {"json", json},
     {"rules", rules},
     {"big", big},
+    {"huge", huge},
+    {"huge_json", huge_json},
     {"errors", errors},
     {"deferred", deferred},
     {"async", async},

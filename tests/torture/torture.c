@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * torture SCENARIO N DIRECTORY PROGRAM - do something ordinary while tests/shim/fail.c lets the Nth
- * fallible call fail. Whatever then fails must say so, and everything must be gone in the end.
+ * fallible call fail; or, without that and with OB_TORTURE_ROOM=KIB in the environment, while the
+ * process may take so much more memory only. Whatever then fails must say so, and everything must
+ * be gone in the end.
  * PROGRAM is the child of those scenarios that have one. `torture list` prints the scenarios.
  *
  * Prints "calls COUNT" and what the first failure said; exit status 1: something was left, or an
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,10 +28,36 @@ static unsigned long victim;
 static int faults;
 static struct ob_error first;
 
+/* ---- Memory ---- */
+
+static rlim_t memory_in_use(void)
+{
+	long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+	if (file == NULL || fscanf(file, "%ld", &pages) != 1) {
+		exit(2);
+	}
+	fclose(file);
+	return (rlim_t)(pages * sysconf(_SC_PAGESIZE));
+}
+
+/* The soft limit: a child may raise it again. */
+static void limit_memory(bool begin)
+{
+	const char *room = getenv("OB_TORTURE_ROOM");
+	struct rlimit limit;
+	if (room != NULL && getrlimit(RLIMIT_AS, &limit) == 0) {
+		limit.rlim_cur = begin ? memory_in_use() + ((rlim_t)strtoul(room, NULL, 10) << 10)
+				       : limit.rlim_max;
+		(void)setrlimit(RLIMIT_AS, &limit);
+	}
+}
+
 /* ---- The shim ---- */
 
 void arm(void)
 {
+	limit_memory(true);
 	void (*fn)(unsigned long) = NULL;
 	*(void **)&fn = dlsym(RTLD_DEFAULT, "fail_arm");
 	if (fn != NULL) {
@@ -38,6 +67,7 @@ void arm(void)
 
 void disarm(void)
 {
+	limit_memory(false);
 	unsigned long (*fn)(void) = NULL;
 	const char *(*name)(void) = NULL;
 	*(void **)&fn = dlsym(RTLD_DEFAULT, "fail_disarm");

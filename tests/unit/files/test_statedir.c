@@ -340,7 +340,7 @@ static void fault_8_child_without_a_record_is_found_by_its_signature(void **stat
 	struct obi_runner runner = probe(&dir, &nobody);
 	assert_true(runner.alive && !runner.recorded);
 	/* It is the recorded one, and that one is dead. */
-	dead.start++;
+	dead.start += 2;
 	runner = probe(&dir, &dead);
 	assert_false(runner.alive || runner.recorded);
 	obi_statedir_close(&dir);
@@ -366,7 +366,7 @@ static void a_lock_without_a_process_is_held(void **state)
 	struct obi_procid dead = ourselves();
 	struct obi_lock_id id;
 	int lock = -1;
-	dead.start++;
+	dead.start += 2;
 	assert_int_equal(obi_statedir_make_lock(&dir, &lock, &id, NULL), OB_OK);
 	struct obi_runner runner = probe(&dir, &dead);
 	assert_true(!runner.alive && !runner.recorded && runner.held);

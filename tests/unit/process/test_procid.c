@@ -4,6 +4,7 @@
 #include "process/spawn.h"
 #include "support/clock.h"
 #include "support/scratch.h"
+#include "support/timens.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,14 +179,86 @@ static void every_part_counts_and_an_unknown_inode_does_not(void **unused)
 	other.inode = 8;
 	assert_false(obi_procid_equal(&id, &other));
 	other = id;
-	other.start++;
+	other.start += 2;
 	assert_false(obi_procid_equal(&id, &other));
+	other.start =
+	    id.start + 1; /* the rest of a shifted clock, but only if the inode is known */
+	assert_true(obi_procid_equal(&id, &other) && obi_procid_equal(&other, &id));
+	other.inode = 0;
+	assert_false(obi_procid_equal(&id, &other) || obi_procid_equal(&other, &id));
 	other = id;
 	other.pid++;
 	assert_false(obi_procid_equal(&id, &other));
 	other = id;
 	other.boot[0] = 'c';
 	assert_false(obi_procid_equal(&id, &other));
+}
+
+/* The end of this program as another process: find the process with this procid, and print what it
+ * looks like from here. */
+static int look_from_here(const char *text)
+{
+	struct obi_procid id;
+	struct obi_process process;
+	char seen[OBI_PROCID_TEXT_SIZE];
+	if (obi_procid_parse(text, &id) < 0 || obi_process_open(&id, &process, NULL) < 0) {
+		return 1;
+	}
+	obi_process_close(&process);
+	if (obi_process_open_pid(id.pid, UINT64_MAX, &process, NULL) < 0) {
+		return 1;
+	}
+	obi_procid_text(&process.id, seen);
+	obi_process_close(&process);
+	puts(seen);
+	return 0;
+}
+
+/* What a process with these clocks reads of the process with this id, which it must find. */
+static struct obi_procid look_from(struct timens shift, const struct obi_procid *id)
+{
+	char self[4096] = "", text[OBI_PROCID_TEXT_SIZE], answer[256] = "";
+	struct obi_procid seen = {0};
+	int out;
+	assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+	obi_procid_text(id, text);
+	timens_for_children(shift);
+	struct obi_process reader = start((const char *const[]){self, "--look", text, NULL}, &out);
+	timens_end();
+	bool ours = timens_is_ours(reader.id.pid);
+	struct obi_exit end = end_of(&reader);
+	ssize_t n = read(out, answer, sizeof answer - 1);
+	close(out);
+	if (ours) {
+		(void)kill(id->pid, SIGKILL);
+		print_message("skipped: this kernel shifts the clocks of forks only\n");
+		skip();
+	}
+	assert_int_equal(end.value, 0);
+	assert_true(n > 0);
+	answer[strcspn(answer, "\n")] = '\0';
+	assert_int_equal(obi_procid_parse(answer, &seen), OB_OK);
+	return seen;
+}
+
+/* The kernel adds the offset of the reader's time namespace to what it says in /proc. */
+static void fault_66_a_procid_is_the_same_in_every_time_namespace(void **unused)
+{
+	(void)unused;
+	static const struct timens shifts[] = {
+	    {.boot = 1000}, {.boot = 20 * 365 * 86400}, {.monotonic = 77}, {.boot = -1}};
+	timens_need();
+	struct obi_process child = start_quiet(SHELL("exec sleep 1000"));
+	for (size_t i = 0; i < sizeof shifts / sizeof shifts[0]; i++) {
+		struct obi_procid seen = look_from(shifts[i], &child.id);
+		assert_int_equal(seen.start, child.id.start);
+		assert_true(obi_procid_equal(&seen, &child.id));
+	}
+	struct obi_procid seen =
+	    look_from((struct timens){.boot = 5, .boot_ns = 123456789}, &child.id);
+	assert_in_range(seen.start, child.id.start - 1, child.id.start + 1);
+	assert_int_equal(obi_process_signal(&child, SIGKILL, NULL), OB_OK);
+	(void)end_of(&child);
 }
 
 static void live_process_is_found_and_a_dead_one_is_not(void **unused)
@@ -201,7 +274,7 @@ static void live_process_is_found_and_a_dead_one_is_not(void **unused)
 	assert_int_equal(obi_process_signal(&found, 0, &err), OB_OK);
 
 	wrong = id;
-	wrong.start++;
+	wrong.start += 2;
 	assert_int_equal(obi_process_open(&wrong, &(struct obi_process){0}, &err), OB_ENOENT);
 	assert_non_null(strstr(err.text, "is another process now"));
 	wrong = id;
@@ -446,6 +519,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(procid_is_written_and_parsed),
 	    cmocka_unit_test(every_part_counts_and_an_unknown_inode_does_not),
+	    cmocka_unit_test(fault_66_a_procid_is_the_same_in_every_time_namespace),
 	    cmocka_unit_test(live_process_is_found_and_a_dead_one_is_not),
 	    cmocka_unit_test(no_process_counts_as_dead_and_takes_no_signal),
 	    cmocka_unit_test(ending_a_live_process_returns_at_once),
@@ -459,6 +533,9 @@ int main(int argc, char **argv)
 	};
 	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) {
 		return 1;
+	}
+	if (argc > 2 && strcmp(argv[1], "--look") == 0) {
+		return look_from_here(argv[2]);
 	}
 	if (argc > 1 && strcmp(argv[1], "--decoy") == 0) {
 		return be_decoy();

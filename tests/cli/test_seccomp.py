@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Under a filter that denies a needed system call, as in containers, the command says so at once."""
+import ctypes
+import errno
+import json
+import os
+import signal
+import struct
+import sys
+import unittest
+
+from command import OK, USAGE, Case, actor, is_alive, outboard
+
+PIDFD_SEND_SIGNAL, CLOSE_RANGE = 424, 436  # on every architecture but alpha
+NO_NEW_PRIVS, SECCOMP, FILTER = 38, 22, 2
+
+
+class Program(ctypes.Structure):
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+
+def deny(number, code, second=None):
+    """A function for a process that is about to execute the command. second: only with this second argument."""
+    libc = ctypes.CDLL(None)
+    low = 24 if sys.byteorder == "little" else 28
+    argument = [] if second is None else [(0x20, 0, 0, low), (0x15, 0, 1, second)]
+    code = [(0x20, 0, 0, 0), (0x15, 0, 1 + len(argument), number), *argument,
+            (6, 0, 0, 0x00050000 | code), (6, 0, 0, 0x7FFF0000)]
+    text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+    program = Program(len(code), ctypes.cast(text, ctypes.c_void_p))
+
+    def enter():
+        if libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(SECCOMP, FILTER, ctypes.byref(program), 0, 0):
+            os._exit(77)
+    return enter
+
+
+class Seccomp(Case):
+    def command(self, *args, enter):
+        result = outboard(*args, preexec_fn=enter)
+        if result.returncode == 77:
+            self.skipTest("this kernel takes no seccomp filter")
+        return result
+
+    def test_fault_92_check_and_run_name_the_call(self):
+        self.write({"one": actor(), "two": actor()})
+        for name, number in (("pidfd_send_signal", PIDFD_SEND_SIGNAL), ("close_range", CLOSE_RANGE)):
+            for code in (errno.EPERM, errno.ENOSYS):
+                want = f"children: {name}: {os.strerror(code)} (seccomp?)\n"
+                for command in "check", "run":
+                    self.expect(self.command(command, self.config, enter=deny(number, code)), USAGE, "",
+                                f"{self.config}: {want}")
+        self.assertFalse(os.path.exists(self.root))
+
+    def test_fault_92_check_names_the_call_in_json(self):
+        self.write({"one": actor(), "two": actor()})
+        result = self.command("check", "--json", self.config, enter=deny(PIDFD_SEND_SIGNAL, errno.EPERM))
+        self.assertEqual([fault["key"] for fault in json.loads(result.stdout)], ["children"])
+
+    def test_fault_92_a_removed_child_that_cannot_be_killed_is_told_and_kept_in_the_record(self):
+        deaf = {"stop": {"signal": "SIGWINCH", "timeout": "100ms"}}
+        self.write({"deaf": actor(**deaf)})
+        run = self.run_it()
+        pid = run.event("deaf", "ready")["pid"]
+        self.watch(pid)
+        self.expect(self.command("status", self.config, enter=deny(CLOSE_RANGE, errno.EPERM)), OK)
+        self.assertEqual(run.end(signal.SIGUSR1), OK)
+        self.write({"other": actor()})
+        run = self.run_it(preexec_fn=deny(PIDFD_SEND_SIGNAL, errno.EPERM, signal.SIGKILL))
+        failed = run.record(lambda r: r["msg"] == "no longer in the config, and cannot be ended")
+        self.assertEqual(failed["outboard"], "deaf")
+        self.assertIn("Operation not permitted", failed["cause"])
+        self.assertEqual(run.end(signal.SIGTERM), OK)
+        self.assertTrue(is_alive(pid))
+        run = self.run_it()
+        run.record(lambda r: r.get("outboard") == "deaf" and r["msg"] == "ended")
+        self.assertEqual(run.end(), OK)
+
+
+if __name__ == "__main__":
+    unittest.main()
