@@ -27,8 +27,8 @@ struct obi_child_run {
 	int64_t uptime_ms;     /* when it answered last; 0: not known */
 };
 
-#define OBI_CLEANUP_SIZE     4096 /* of the cleanup command with its arguments */
-#define OBI_CLEANUP_ARGS_MAX 64
+#define OBI_CLEANUP_SIZE     512 /* of the cleanup command with its arguments */
+#define OBI_CLEANUP_ARGS_MAX 32
 
 /* The command that cleans up after the process of this start. */
 struct obi_cleanup_state {

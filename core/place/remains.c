@@ -29,13 +29,14 @@ static void look_later(struct obi_remains *r)
 static void __attribute__((format(printf, 2, 3)))
 say(struct obi_remains *r, const char *format, ...)
 {
-	char text[sizeof r->said];
+	char text[256];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	if (strcmp(text, r->said) != 0) {
-		memcpy(r->said, text, sizeof text);
+	uint64_t key = obi_key_of_text(ob_bytes_text(text));
+	if (key != r->said) {
+		r->said = key;
 		r->setup.events.said(r->setup.events.user, text);
 	}
 }
@@ -276,7 +277,8 @@ void obi_remains_begin(struct obi_remains *r, int32_t pid, bool well)
 	r->search.session = 0;
 	r->session = pid;
 	r->cleaned = !r->setup.state->cleanup.pending;
-	r->holders[0] = r->said[0] = '\0';
+	r->holders[0] = '\0';
+	r->said = 0;
 	r->settle_at = obi_now_ms() + SETTLE_MS;
 	tick(r);
 }

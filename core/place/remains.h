@@ -70,7 +70,7 @@ struct obi_remains {
 	int64_t deadline;  /* when to give up */
 	bool ours_live;	   /* the last search found holders that may be killed */
 	char holders[160]; /* what the last search found */
-	char said[256];	   /* the last text of this kind */
+	uint64_t said;	   /* a key of the last text */
 };
 
 void obi_remains_init(struct obi_remains *remains, const struct obi_remains_setup *setup);

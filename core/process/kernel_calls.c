@@ -28,19 +28,20 @@ int obi_kernel_call_failed(const char *call, int sys, struct ob_error *reterr)
 	return code;
 }
 
-/* We are no child of ours: a waitid that is permitted fails with ECHILD. */
+/* Errors that are no denial, such as an interruption, say nothing. We are no child of ours: a
+ * waitid that is permitted fails with ECHILD. */
 static int try_pidfd(int pidfd, struct ob_error *reterr)
 {
 	siginfo_t info;
-	if (pidfd_send_signal(pidfd, 0, NULL, 0) < 0) {
+	if (pidfd_send_signal(pidfd, 0, NULL, 0) < 0 && is_denial(errno)) {
 		return obi_kernel_call_failed("pidfd_send_signal", errno, reterr);
 	}
 	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOWAIT | WNOHANG) < 0 &&
-	    errno != ECHILD) {
+	    is_denial(errno)) {
 		return obi_kernel_call_failed("waitid of a pidfd", errno, reterr);
 	}
 	/* No descriptor has this number. As in the child, the call is not made through libc. */
-	if (syscall(SYS_close_range, UINT_MAX, UINT_MAX, 0) < 0) {
+	if (syscall(SYS_close_range, UINT_MAX, UINT_MAX, 0) < 0 && is_denial(errno)) {
 		return obi_kernel_call_failed("close_range", errno, reterr);
 	}
 	return OB_OK;

@@ -425,7 +425,7 @@ static void a_call_says_in_which_state_the_child_is(void **state)
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	expect(ob_connector_wait(f.connector, OB_STATE_FAILED, FAMILY_WAIT_MS, NULL, &err), OB_OK,
 	       &err, NULL);
-	expect_down(&f, "failed: gave up after 0 restarts");
+	expect_down(&f, "failed: not restarted (restart.max_restarts): ");
 	family_end(&f);
 }
 

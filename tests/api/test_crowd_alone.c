@@ -38,7 +38,7 @@ enum { USUAL = 1000, MEASURES_MEMORY = 1 };
 
 /* The descriptors of a child that is not dialled: pidfd, two FIFOs, parent.lock, and the two
  * directories; and those of the parent itself. */
-enum { EACH = 6, BESIDES = 32, EACH_BYTES = 20 * 1024, PATIENCE_MS_EACH = 200 };
+enum { EACH = 6, BESIDES = 32, EACH_BYTES = 24 * 1024, PATIENCE_MS_EACH = 200 };
 
 struct member {
 	ob_connector *connector;

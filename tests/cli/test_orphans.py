@@ -2,6 +2,8 @@
 """Processes that children leave behind end with the process group, or with the supervisor that became their parent."""
 import os
 import signal
+import sys
+import time
 import unittest
 
 from command import ACTOR, OK, Case, actor, is_alive, outboard, parent_of, zombies_of
@@ -49,6 +51,34 @@ class Orphans(Case):
         left.wait()
         self.assertIn("sleep (pid ", run.event("a", "lingering")["cause"])
         self.assertEqual(run.end(), OK)
+
+    def test_fault_93_a_child_outlives_its_runner(self):
+        """A shell is killed, what it started in another session lives: it is ended before there is a second one."""
+        self.write({"a": {**leaving(""), "restart": {"backoff_base": "10ms"}, "command": [
+            "/bin/sh", "-c", 'setsid -w "$0" "$@"; exit $?', ACTOR]}})
+        run = self.run_it()
+        run.event("a", "ready")
+        status = self.status()["a"]
+        inner = self.watch(status["inner_pid"])
+        os.kill(status["pid"], signal.SIGKILL)
+        inner.wait()
+        run.event("a", "ready")
+        names = [r["event"] for r in run.records if "event" in r]
+        self.assertEqual(names, ["starting", "ready", "exited", "lingering", "restarting", "starting", "ready"])
+        self.assertEqual(run.end(), OK)
+
+    def test_fault_90_the_end_is_bounded_whatever_was_left(self):
+        """It forks and exits for ever, each time in a session of its own, and holds the lock no more."""
+        chain = "import os\nwhile True:\n    if os.fork(): os._exit(0)\n    os.setsid()"
+        self.write({"a": leaving(f"(setsid {sys.executable} -S -E -c '{chain}' 3>&- &)")})
+        run = self.run_it()
+        run.event("a", "ready")
+        begun = time.monotonic()
+        self.assertEqual(run.end(), OK)
+        self.assertLess(time.monotonic() - begun, 60)
+        texts = [r["msg"] for r in run.records]
+        left = any("cannot be ended" in text for text in texts)
+        self.assertTrue(left or any("left behind" in text for text in texts), texts)
 
     def test_fault_15_a_grandchild_outside_the_group_ends_with_the_supervisor(self):
         """One that has closed the lock as well: nobody knows whose it was."""

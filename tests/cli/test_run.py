@@ -208,7 +208,7 @@ class Logs(Case):
         numbers = [run.record(lambda r: r["msg"] == "numbered") for _ in range(2)]
         self.assertEqual([(r["n"], r["outboard"]) for r in numbers], [(41, "a"), (42, "a")])
         self.assertEqual(run.end(), OK)
-        self.assertEqual([r["event"] for r in run.records if "event" in r], ["starting", "ready", "exited", "stopped"])
+        self.assertEqual([r["event"] for r in run.records if "event" in r], ["starting", "ready", "stopping", "exited", "stopped"])
 
     def test_text_records(self):
         self.write({"a": ["say=hello"]})

@@ -127,7 +127,7 @@ class Status(Case):
         self.assertEqual(self.status()["a"]["link"], "up")
         self.assertEqual(run.end(), OK)
         self.assertEqual([r["event"] for r in run.records if "event" in r],
-                         ["starting", "ready", "exited", "stopped"])
+                         ["starting", "ready", "stopping", "exited", "stopped"])
 
     def test_the_table_is_aligned(self):
         self.write({"a-long-name": [], "b": actor("exit=1", restart={"backoff_base": "1h", "backoff_max": "1h"})})

@@ -149,9 +149,11 @@ static void end_waits_for_the_death(void **state)
 	(void)state;
 	run("trap '' INT TERM; while :; do sleep 60; done");
 	place->ops->end(place, WAIT_MS);
-	expect_seen("exited:0 gone:0 ");
+	assert_int_equal(strncmp(seen.words, "exited:0 ", 9), 0);
 	assert_int_equal(seen.how.kind, OB_EXIT_SIGNAL);
 	assert_int_equal(seen.how.value, 9);
+	await(seen.words, "gone:0"); /* the rest of its group takes some ms to die */
+	expect_seen("exited:0 gone:0 ");
 	place->ops->end(place, WAIT_MS); /* there is nothing to end */
 	expect_seen("");
 }

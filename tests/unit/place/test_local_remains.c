@@ -57,7 +57,7 @@ static void holders_of_an_earlier_start_are_waited_for(void **state)
 
 /* The holder is no descendant of this process, and not in the session of the child: what it
  * inherited shows that it is the child's. */
-static void holders_of_the_child_are_killed(void **state)
+static void fault_93_holders_of_the_child_are_killed(void **state)
 {
 	(void)state;
 	run_with_holder("");
@@ -66,7 +66,7 @@ static void holders_of_the_child_are_killed(void **state)
 }
 
 /* One that is not certainly the child's: its environment is empty. */
-static void a_holder_that_may_be_innocent_lives(void **state)
+static void fault_93_a_holder_that_may_be_innocent_lives(void **state)
 {
 	(void)state;
 	options.stop_timeout_ms = 300;
@@ -182,8 +182,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    PLACE_TEST(holders_are_waited_for),
 	    PLACE_TEST(holders_of_an_earlier_start_are_waited_for),
-	    PLACE_TEST(holders_of_the_child_are_killed),
-	    PLACE_TEST(a_holder_that_may_be_innocent_lives),
+	    PLACE_TEST(fault_93_holders_of_the_child_are_killed),
+	    PLACE_TEST(fault_93_a_holder_that_may_be_innocent_lives),
 	    PLACE_TEST(holders_can_fail_the_child),
 	    PLACE_TEST(a_daemon_is_told_to_stay_in_the_foreground),
 	    PLACE_TEST(cleanup_runs_before_the_child_is_gone),

@@ -20,7 +20,7 @@ static void make(void)
 
 /* ---- Steps of a stop ---- */
 
-static void a_stop_that_is_ignored_kills_and_says_so(void **state)
+static void fault_99_a_stop_that_is_ignored_kills_and_says_so(void **state)
 {
 	(void)state;
 	static struct waiter start, stop;
@@ -55,7 +55,7 @@ static void a_call_of_shutdown_is_left_out_while_the_link_is_down(void **state)
 	bed_expect_done(&stop, OB_OK);
 }
 
-static void a_process_that_may_not_be_signalled_fails_the_stop(void **state)
+static void fault_90_a_process_that_may_not_be_signalled_fails_the_stop(void **state)
 {
 	(void)state;
 	static struct waiter start, stop;
@@ -95,7 +95,7 @@ static void a_child_is_stopped_only_when_nothing_is_left(void **state)
 	bed_expect_events("stopping exited lingering stopped ");
 }
 
-static void nothing_is_started_while_something_is_left(void **state)
+static void fault_93_nothing_is_started_while_something_is_left(void **state)
 {
 	(void)state;
 	static struct waiter start, again;
@@ -203,7 +203,7 @@ static void a_child_that_is_never_restarted_keeps_its_reason(void **state)
 			    "not restarted (restart.on): process 101 was killed by signal 11");
 }
 
-static void giving_up_names_the_last_reason(void **state)
+static void fault_99_giving_up_names_the_last_reason(void **state)
 {
 	(void)state;
 	static struct waiter supervise;
@@ -224,7 +224,7 @@ static void giving_up_names_the_last_reason(void **state)
 }
 
 /* An end that was demanded is told with the demand's reason, not with the signal alone. */
-static void the_reason_of_a_demanded_end_survives(void **state)
+static void fault_99_the_reason_of_a_demanded_end_survives(void **state)
 {
 	(void)state;
 	static struct waiter supervise;
@@ -246,19 +246,19 @@ static void the_reason_of_a_demanded_end_survives(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    BED_TEST(a_stop_that_is_ignored_kills_and_says_so),
+	    BED_TEST(fault_99_a_stop_that_is_ignored_kills_and_says_so),
 	    BED_TEST(a_call_of_shutdown_is_left_out_while_the_link_is_down),
-	    BED_TEST(a_process_that_may_not_be_signalled_fails_the_stop),
+	    BED_TEST(fault_90_a_process_that_may_not_be_signalled_fails_the_stop),
 	    BED_TEST(a_child_is_stopped_only_when_nothing_is_left),
-	    BED_TEST(nothing_is_started_while_something_is_left),
+	    BED_TEST(fault_93_nothing_is_started_while_something_is_left),
 	    BED_TEST(a_child_that_is_not_gone_has_failed),
 	    BED_TEST(a_stop_of_a_child_that_is_not_gone_fails),
 	    BED_TEST(a_detach_leaves_alone_what_lingers),
 	    BED_TEST(a_job_that_succeeded_is_done),
 	    BED_TEST(a_job_that_failed_is_restarted),
 	    BED_TEST(a_child_that_is_never_restarted_keeps_its_reason),
-	    BED_TEST(giving_up_names_the_last_reason),
-	    BED_TEST(the_reason_of_a_demanded_end_survives),
+	    BED_TEST(fault_99_giving_up_names_the_last_reason),
+	    BED_TEST(fault_99_the_reason_of_a_demanded_end_survives),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
