@@ -89,6 +89,22 @@ static void build_exit(struct ob_builder *b, const struct ob_event *event)
 	}
 }
 
+/* The cause of other events is in their message; that of an exit is in its status, unless it was
+ * demanded for a reason. */
+static bool has_cause(const struct ob_event *event)
+{
+	switch (event->type) {
+	case OB_EVENT_EXITED:
+		return strncmp(event->cause, "process ", strlen("process ")) != 0;
+	case OB_EVENT_ADOPTED:
+	case OB_EVENT_LINK_UP:
+	case OB_EVENT_STOPPING:
+		return true;
+	default:
+		return words[event->type].level > OB_LOG_INFO;
+	}
+}
+
 /* The name of the event is for programs; the message says the same. */
 static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool by_name,
 			char delay[32])
@@ -114,10 +130,7 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 	    event->type == OB_EVENT_REPLACED) {
 		ob_build(b, "s:U", "restarts", (uint64_t)event->restarts);
 	}
-	/* The cause of other events is in their message. */
-	bool has_cause = words[event->type].level > OB_LOG_INFO && event->type != OB_EVENT_EXITED;
-	if (has_cause || event->type == OB_EVENT_ADOPTED || event->type == OB_EVENT_LINK_UP ||
-	    event->type == OB_EVENT_STOPPING) {
+	if (has_cause(event)) {
 		ob_build(b, "s:s", "cause", event->cause);
 	}
 	ob_build(b, "}");
