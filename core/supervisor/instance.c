@@ -362,13 +362,21 @@ static void on_config(void *user, const struct ob_config *config, const struct o
 	}
 }
 
+/* A child that was ready is dialled where it was; what it writes since then does not matter. */
+static bool is_where_it_was(const struct obi_instance *in)
+{
+	return in->state.was_ready &&
+	       (in->setup.options->connect != NULL || in->state.address[0] != '\0');
+}
+
 void obi_instance_adopt(struct obi_instance *in)
 {
+	uint32_t flags = is_where_it_was(in) ? 0 : watch_flag(in);
 	begin(in);
 	memcpy(in->state.record, in->found.record, sizeof in->state.record);
 	in->state.adopted = true;
 	in->watched = true;
-	ops_of(in)->adopt(in->setup.place, begin_op(in), in->found.record, watch_flag(in));
+	ops_of(in)->adopt(in->setup.place, begin_op(in), in->found.record, flags);
 }
 
 /*
