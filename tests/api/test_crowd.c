@@ -39,9 +39,9 @@ enum { MANY = 1000 };
 
 enum { AT_ONCE = 100, PATIENCE_MS = 200000, FIRST_PORT = 10000 };
 
-/* The descriptors that a child costs its parent (pidfd, socket, two FIFOs, parent.lock and the two
- * directories), and those of the parent itself. */
-enum { EACH = 7, BESIDES = 32 };
+/* The descriptors that a child costs its parent (pidfd, socket, two FIFOs, parent.lock and the
+ * state directory), and those of the parent itself. */
+enum { EACH = 6, BESIDES = 32 };
 
 struct crowd {
 	struct family f;
