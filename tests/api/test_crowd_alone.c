@@ -44,7 +44,7 @@ struct member {
 	ob_connector *connector;
 	char *dir;
 	int32_t pid;
-	unsigned counts[OB_EVENT_STOPPED + 1];
+	unsigned counts[OB_EVENT_DONE + 1];
 };
 
 struct crowd {
@@ -52,7 +52,7 @@ struct crowd {
 	struct member *all;
 	unsigned many;
 	unsigned done; /* requests that succeeded */
-	unsigned counts[OB_EVENT_STOPPED + 1];
+	unsigned counts[OB_EVENT_DONE + 1];
 	ob_watch *pulse;
 	int pulse_fd;
 	int64_t last_pulse, longest_pause; /* of the loop */
