@@ -198,7 +198,7 @@ static int begin(struct ob_connector *c, uint32_t state, ob_done_fn *done, void 
 int ob_connector_wait_async(ob_connector *c, uint32_t state, int64_t timeout_ms, ob_done_fn *done,
 			    void *user, struct ob_error *reterr)
 {
-	struct obi_wait *w;
+	struct obi_wait *w = NULL;
 	obi_enter(c->rt);
 	int r = check(c, state, reterr);
 	r = r == OB_OK ? begin(c, state, done, user, &w, reterr) : r;
@@ -222,7 +222,7 @@ static int begin_blocking(void *user, struct ob_error *reterr)
 {
 	struct blocking_wait *b = user;
 	struct ob_connector *c = b->connector;
-	struct obi_wait *w;
+	struct obi_wait *w = NULL;
 	int r = check(c, b->state, reterr);
 	r = r == OB_OK ? decide(c, b->state, reterr) : r;
 	if (r == OB_OK) {
