@@ -52,7 +52,7 @@ struct crowd {
 	int32_t started[MANY]; /* for the cleanup if the test fails */
 	unsigned start_count;
 	unsigned done; /* requests that succeeded */
-	unsigned counts[OB_EVENT_LINK_DOWN + 1];
+	unsigned counts[OB_EVENT_DONE + 1];
 	unsigned wanted;
 };
 
