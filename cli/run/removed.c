@@ -203,7 +203,7 @@ static bool is_member(const struct obi_removed *removed, const struct obi_record
 	return member != NULL && is_same_directory(member->options->data_path, entry->data_path);
 }
 
-/* OB_OK: it is being ended (*ret_lives), or was not alive. */
+/* OB_OK: it is being ended (*ret_lives), or nothing of it was left. */
 static int end_child(struct obi_removed_child *child, const char *state_path, bool *ret_lives,
 		     struct ob_error *reterr)
 {
@@ -214,7 +214,7 @@ static int end_child(struct obi_removed_child *child, const char *state_path, bo
 		return r;
 	}
 	child->pid = status.pid;
-	*ret_lives = status.pid != 0;
+	*ret_lives = status.pid != 0 || status.state == OB_STATE_LINGERING;
 	return *ret_lives ? begin_ending(child, state_path, reterr)
 			  : ob_child_end(child->removed->rt, child->entry.data_path, state_path,
 					 NULL, 0, NULL, reterr);

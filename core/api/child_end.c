@@ -3,6 +3,7 @@
 #include <outboard/child.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/blocking.h"
@@ -11,6 +12,8 @@
 #include "base/options.h"
 #include "files/fifo.h"
 #include "log/reader.h"
+#include "log/splitter.h"
+#include "place/remains.h"
 
 enum { STOP_TIMEOUT_MS = 10000 };
 
@@ -23,7 +26,11 @@ struct ending {
 	struct obi_timer patience;
 	struct obi_fifo pipes[2];
 	struct obi_log_reader *logs[2];
-	struct obi_task finish; /* where no process lives */
+	struct obi_log_splitter cleanup_log;
+	char *config_path;
+	struct obi_remains remains;
+	struct obi_exit last_exit;
+	struct obi_task begin; /* where no process lives */
 	struct obi_leftover leftover;
 	ob_done_fn *done; /* may be NULL */
 	void *user;
@@ -34,13 +41,16 @@ static void free_ending(struct ending *e)
 	obi_leftover_remove(&e->leftover);
 	obi_io_stop(&e->death);
 	obi_timer_stop(&e->patience);
-	obi_task_stop(&e->finish);
+	obi_task_stop(&e->begin);
+	obi_remains_free(&e->remains);
+	obi_log_splitter_stop(&e->cleanup_log);
 	for (size_t i = 0; i < 2; i++) {
 		obi_log_reader_free(e->logs[i]);
 		obi_fifo_close(&e->pipes[i]);
 	}
 	obi_process_close(&e->process);
 	obi_child_directory_close(&e->dir);
+	free(e->config_path);
 	free(e);
 }
 
@@ -59,11 +69,6 @@ static void finish(struct ending *e, int result, const char *why)
 	}
 }
 
-static void on_finish(void *user)
-{
-	finish(user, OB_OK, NULL);
-}
-
 static void on_runtime_end(void *user)
 {
 	finish(user, OB_ECANCELED, "canceled");
@@ -71,8 +76,9 @@ static void on_runtime_end(void *user)
 
 /* ---- After the process ---- */
 
-/* Leave the directory as a connector leaves it after a stop. A failure stays one. */
-static void tidy(struct ending *e, const struct obi_exit *last_exit)
+/* Leave the directory as a connector leaves it after a stop. A failure stays one, unless the child
+ * lived after it. */
+static void tidy(struct ending *e)
 {
 	struct obi_statefile *state = &e->dir.state;
 	if (e->dir.data.fd >= 0) {
@@ -87,17 +93,66 @@ static void tidy(struct ending *e, const struct obi_exit *last_exit)
 	state->desired = OBI_DESIRED_STOPPED;
 	state->record[0] = '\0';
 	explicit_bzero(state->token, sizeof state->token);
-	state->last_exit = *last_exit;
+	state->last_exit = e->last_exit;
 	(void)obi_statefile_write(&e->dir.state_dir, state, NULL);
+}
+
+static enum obi_lock_look on_look(void *user)
+{
+	const struct ending *e = user;
+	bool held = true;
+	return obi_statedir_is_held(&e->dir.state_dir, &held, NULL) == OB_OK && !held
+		   ? OBI_LOOK_FREE
+		   : OBI_LOOK_HELD;
+}
+
+static void on_forget_lock(void *user)
+{
+	struct ending *e = user;
+	obi_statedir_forget_lock(&e->dir.state_dir);
+}
+
+/* What matters of it is in the error. */
+static void on_said(void *user, const char *text)
+{
+	(void)user;
+	(void)text;
+}
+
+static void on_cleanup_log(void *user, struct ob_bytes chunk)
+{
+	struct ending *e = user;
+	obi_log_splitter_feed(&e->cleanup_log, chunk);
+}
+
+static void on_cleanup_changed(void *user)
+{
+	struct ending *e = user;
+	if (e->dir.has_state) {
+		(void)obi_statefile_write(&e->dir.state_dir, &e->dir.state, NULL);
+	}
+}
+
+static void on_gone(void *user, const struct ob_error *err)
+{
+	struct ending *e = user;
+	obi_log_splitter_end(&e->cleanup_log);
+	if (err != NULL) {
+		finish(e, err->code, err->text);
+	} else {
+		tidy(e);
+		finish(e, OB_OK, NULL);
+	}
 }
 
 static void on_death(void *user, int events)
 {
 	struct ending *e = user;
-	struct obi_exit last_exit = {0};
+	int32_t pid = e->process.id.pid;
 	(void)events;
 	obi_io_stop(&e->death);
-	if (obi_process_end(&e->process, &last_exit) == OB_EBUSY) {
+	obi_timer_stop(&e->patience);
+	if (obi_process_end(&e->process, &e->last_exit) == OB_EBUSY) {
 		obi_orphans_add(&e->rt->strays, e->rt->loop, &e->process);
 	}
 	for (size_t i = 0; i < 2; i++) {
@@ -106,21 +161,34 @@ static void on_death(void *user, int events)
 		}
 	}
 	e->dir.state.state = OB_STATE_STOPPED; /* even if it had been given up: it lived */
-	tidy(e, &last_exit);
-	finish(e, OB_OK, NULL);
+	/* As a stop does: what is left is killed, whatever `leftover` says. */
+	obi_remains_begin(&e->remains, pid, OBI_REMAINS_HURRY);
+}
+
+/* The process was dead before. */
+static void on_begin(void *user)
+{
+	struct ending *e = user;
+	if (e->process.id.pid > 0) {
+		(void)obi_leftovers_kill(&e->process.id, NULL);
+	}
+	obi_remains_begin(&e->remains, e->process.id.pid, OBI_REMAINS_HURRY);
 }
 
 /* ---- The process ---- */
+
+static const char *name_of(const struct ending *e)
+{
+	return e->options.name != NULL ? e->options.name : strrchr(e->dir.state_dir.path, '/') + 1;
+}
 
 /* A full pipe must not keep the child from ending. */
 static void open_logs(struct ending *e)
 {
 	static const char *const files[] = {OBI_FILE_STDOUT, OBI_FILE_STDERR};
 	static const char *const names[] = {"stdout", "stderr"};
-	const char *slash = strrchr(e->dir.state_dir.path, '/');
 	struct obi_log_reader_setup setup = {.loop = e->rt->loop,
-					     .name = e->options.name != NULL ? e->options.name
-									     : slash + 1,
+					     .name = name_of(e),
 					     .fn = e->options.on_log,
 					     .user = e->options.user_data};
 	for (int i = 0; i < 2; i++) {
@@ -169,6 +237,14 @@ static int look(struct ending *e, struct ob_error *reterr)
 		return obi_fail(reterr, OB_ENOENT, 0,
 				"%s: no state directory of this user was found", e->dir.data.path);
 	}
+	obi_log_splitter_init(&e->cleanup_log, e->rt->loop, name_of(e), 3, e->options.on_log,
+			      e->options.user_data);
+	e->last_exit = e->dir.state.last_exit;
+	if (e->dir.data.path != NULL &&
+	    asprintf(&e->config_path, "%s/" OBI_FILE_CONFIG, e->dir.data.path) < 0) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	e->remains.setup.config_path = e->config_path;
 	int r = obi_statedir_lock(&e->dir.state_dir, reterr);
 	struct obi_procid known = obi_statefile_procid(&e->dir.state);
 	r = r == OB_OK ? obi_statedir_probe(&e->dir.state_dir, &known, &runner, reterr) : r;
@@ -180,11 +256,25 @@ static int look(struct ending *e, struct ob_error *reterr)
 		stop_process(e);
 		return OB_OK;
 	}
-	if (runner.held && runner.process.id.pid > 0) {
-		(void)obi_leftovers_kill(&runner.process.id, NULL);
-	}
-	tidy(e, &e->dir.state.last_exit);
+	e->process.id = runner.process.id; /* dead: what it left is in its group */
+	obi_task_queue(e->rt->loop, &e->begin);
 	return OB_OK;
+}
+
+/* Those of the child are not known here: its cleanup command gets our environment. */
+static const struct ob_connector_options no_options;
+
+static void init_remains(struct ending *e)
+{
+	const struct obi_remains_setup setup = {
+	    .loop = e->rt->loop,
+	    .hub = &e->rt->remains,
+	    .state = &e->dir.state,
+	    .options = &no_options,
+	    .events = {on_look, on_forget_lock, on_said, on_cleanup_log, on_cleanup_changed,
+		       on_gone, e},
+	};
+	obi_remains_init(&e->remains, &setup);
 }
 
 static struct ending *make(struct ob_runtime *rt, const struct ob_child_end_options *options)
@@ -199,15 +289,16 @@ static struct ending *make(struct ob_runtime *rt, const struct ob_child_end_opti
 		e->pipes[0] = e->pipes[1] = OBI_FIFO_NONE;
 		e->death.fn = on_death;
 		e->patience.fn = on_impatience;
-		e->finish.fn = on_finish;
-		e->death.user = e->patience.user = e->finish.user = e;
+		e->begin.fn = on_begin;
+		e->death.user = e->patience.user = e->begin.user = e;
 		e->leftover.end = on_runtime_end;
 		e->leftover.user = e;
+		init_remains(e);
 	}
 	return e;
 }
 
-/* Between obi_enter() and obi_leave(). Without a process to wait for the work is over. */
+/* Between obi_enter() and obi_leave(). The end comes from the loop. */
 static int begin(struct ob_runtime *rt, const char *data_path, const char *state_path,
 		 const struct ob_child_end_options *given, struct ending **ret,
 		 struct ob_error *reterr)
@@ -236,11 +327,6 @@ static int begin(struct ob_runtime *rt, const char *data_path, const char *state
 	return OB_OK;
 }
 
-static bool is_alive(const struct ending *e)
-{
-	return e->process.pidfd >= 0;
-}
-
 int ob_child_end_async(ob_runtime *rt, const char *data_path, const char *state_path,
 		       const struct ob_child_end_options *options, ob_done_fn *done, void *user,
 		       struct ob_error *reterr)
@@ -251,9 +337,6 @@ int ob_child_end_async(ob_runtime *rt, const char *data_path, const char *state_
 	if (r == OB_OK) {
 		e->done = done;
 		e->user = user;
-	}
-	if (r == OB_OK && !is_alive(e)) {
-		obi_task_queue(rt->loop, &e->finish);
 	}
 	obi_leave(rt);
 	return r;
@@ -276,9 +359,6 @@ static int begin_blocking(void *user, struct ob_error *reterr)
 	if (r == OB_OK) {
 		b->ending->done = obi_blocking_done;
 		b->ending->user = &b->blocking;
-	}
-	if (r == OB_OK && !is_alive(b->ending)) {
-		finish(b->ending, OB_OK, NULL);
 	}
 	return r;
 }

@@ -41,9 +41,15 @@ static uint32_t state_now(const struct reading *r, bool lives)
 	if (lives) {
 		return OB_STATE_DETACHED;
 	}
-	return r->dir.state.state == OB_STATE_FAILED || r->dir.state.state == OB_STATE_IDLE
-		   ? r->dir.state.state
-		   : OB_STATE_STOPPED;
+	switch (r->dir.state.state) {
+	case OB_STATE_FAILED:
+	case OB_STATE_IDLE:
+	case OB_STATE_DONE:
+		return r->dir.state.state;
+	default:
+		return r->runner.held || r->dir.state.cleanup.pending ? OB_STATE_LINGERING
+								      : OB_STATE_STOPPED;
+	}
 }
 
 static struct ob_status status_of(const struct reading *r)

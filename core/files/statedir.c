@@ -189,6 +189,11 @@ int obi_statedir_is_held(const struct obi_statedir *dir, bool *ret_held, struct 
 	return is_locked(dir, CHILD_LOCK, ret_held, reterr);
 }
 
+void obi_statedir_forget_lock(const struct obi_statedir *dir)
+{
+	(void)remove_file(dir, CHILD_LOCK, NULL);
+}
+
 int obi_statedir_make_lock(const struct obi_statedir *dir, int *ret_fd, struct obi_lock_id *ret_id,
 			   struct ob_error *reterr)
 {

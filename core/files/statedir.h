@@ -54,6 +54,9 @@ int obi_statedir_has_parent(const struct obi_statedir *dir, bool *ret_has, struc
 int obi_statedir_make_lock(const struct obi_statedir *dir, int *ret_fd, struct obi_lock_id *ret_id,
 			   struct ob_error *reterr);
 
+/* Remove outboard.lock: whoever holds it does not count any more. parent.lock must be held. */
+void obi_statedir_forget_lock(const struct obi_statedir *dir);
+
 /* Whether any process holds the current outboard.lock. */
 int obi_statedir_is_held(const struct obi_statedir *dir, bool *ret_held, struct ob_error *reterr);
 

@@ -203,6 +203,12 @@ static enum obi_lock_look look_at_lock(void *user)
 	return now.alive ? OBI_LOOK_ALIVE : held ? OBI_LOOK_HELD : OBI_LOOK_FREE;
 }
 
+static void on_forget_lock(void *user)
+{
+	struct local_place *l = user;
+	obi_statedir_forget_lock(&l->state_dir);
+}
+
 static void on_said(void *user, const char *text)
 {
 	struct local_place *l = user;
@@ -246,7 +252,7 @@ static void local_end_holders(struct obi_place *place)
 		(void)obi_leftovers_kill(&l->leftovers, NULL);
 	}
 	l->probing = true;
-	obi_remains_begin(&l->remains, l->leftovers.pid, false);
+	obi_remains_begin(&l->remains, l->leftovers.pid, 0);
 }
 
 /* ---- Config ---- */
@@ -308,7 +314,8 @@ static void on_death(void *user)
 	obi_rename_watch_stop(&l->config_watch);
 	obi_local_pipes_drain(&l->pipes);
 	l->place.events->exited(l->place.user, &how);
-	obi_remains_begin(&l->remains, pid, how.kind == OB_EXIT_CODE && how.value == 0);
+	obi_remains_begin(&l->remains, pid,
+			  how.kind == OB_EXIT_CODE && how.value == 0 ? OBI_REMAINS_WELL : 0);
 }
 
 static void watch_process(struct local_place *l)
@@ -409,7 +416,7 @@ static void local_adopt(struct obi_place *place, uint64_t op, const char *record
 	if (l->process.pidfd < 0) {
 		place->events->adopted(place->user, op, &err);
 		place->events->exited(place->user, &unknown);
-		obi_remains_begin(&l->remains, 0, false);
+		obi_remains_begin(&l->remains, 0, 0);
 		return;
 	}
 	obi_orphans_remove(l->setup.orphans, &l->process.id);
@@ -535,8 +542,8 @@ static void init_remains(struct local_place *l)
 	    .state = &l->saved,
 	    .config_path = l->config_path,
 	    .options = l->setup.options,
-	    .events = {look_at_lock, on_said, on_cleanup_log, on_cleanup_changed, on_remains_done,
-		       l},
+	    .events = {look_at_lock, on_forget_lock, on_said, on_cleanup_log, on_cleanup_changed,
+		       on_remains_done, l},
 	};
 	obi_remains_init(&l->remains, &setup);
 }

@@ -209,6 +209,7 @@ static void give_up(struct obi_remains *r)
 	}
 	say(r, "its lock is still held by %s, which is left alone; the next start makes a new lock",
 	    r->holders[0] != '\0' ? r->holders : "a process that cannot be seen");
+	r->setup.events.forget_lock(r->setup.events.user);
 	finish(r, NULL);
 }
 
@@ -268,12 +269,13 @@ static void tick(void *user)
 	}
 }
 
-void obi_remains_begin(struct obi_remains *r, int32_t pid, bool well)
+void obi_remains_begin(struct obi_remains *r, int32_t pid, uint32_t flags)
 {
 	obi_remains_stop(r);
 	r->active = true;
-	r->hurry = r->lingering = r->searched = r->ours_live = false;
-	r->exited_well = well;
+	r->lingering = r->searched = r->ours_live = false;
+	r->hurry = (flags & OBI_REMAINS_HURRY) != 0;
+	r->exited_well = (flags & OBI_REMAINS_WELL) != 0;
 	r->search.session = 0;
 	r->session = pid;
 	r->cleaned = !r->setup.state->cleanup.pending;

@@ -27,10 +27,12 @@ struct obi_remains_hub {
 
 enum obi_lock_look { OBI_LOOK_FREE = 0, OBI_LOOK_HELD, OBI_LOOK_ALIVE };
 
-/* All are required. None may free the remains; done may begin them anew. */
+/* All are required. Only done may free the remains, or begin them anew. */
 struct obi_remains_events {
 	/* Who holds the lock. OBI_LOOK_ALIVE: the child's process lives after all. */
 	enum obi_lock_look (*look)(void *user);
+	/* Who holds the lock does not count any more. */
+	void (*forget_lock)(void *user);
 	/* Something that a person should know. */
 	void (*said)(void *user, const char *text);
 	/* Output of the cleanup command. */
@@ -79,12 +81,16 @@ void obi_remains_free(struct obi_remains *remains);
 /* A process of this child lives. It leads its session. */
 void obi_remains_note_living(struct obi_remains *remains, int32_t pid);
 
+enum obi_remains_flag {
+	OBI_REMAINS_WELL = 1 << 0,  /* the process ended with status 0 */
+	OBI_REMAINS_HURRY = 1 << 1, /* as obi_remains_hurry() */
+};
+
 /*
- * The process is dead, and its group was killed. pid: of the process, 0: not known. well: it ended
- * with status 0. Leads to one `done`, unless it is stopped first; the call of done may come before
- * this returns.
+ * The process is dead, and its group was killed. pid: of the process, 0: not known. Leads to one
+ * `done`, unless it is stopped first; the call of done may come before this returns.
  */
-void obi_remains_begin(struct obi_remains *remains, int32_t pid, bool well);
+void obi_remains_begin(struct obi_remains *remains, int32_t pid, uint32_t flags);
 
 /* Kill what may be killed now, whatever `leftover` says, and wait no longer than needed. */
 void obi_remains_hurry(struct obi_remains *remains);

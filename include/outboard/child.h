@@ -27,9 +27,10 @@ OB_API bool ob_child_exists(const char *data_path, const char *state_path);
  * Read the state of a child from its files, without a call to it and without a lock.
  *
  * While a connector is in charge of the child the state is the one that it last wrote. Otherwise it
- * is OB_STATE_DETACHED if the process lives, and OB_STATE_STOPPED, OB_STATE_FAILED or OB_STATE_IDLE
- * if not. link is always OB_LINK_DOWN and healthy is -1: use ob_child_connect() to ask the child.
- * uptime_ms is -1 also for a process that no connector has recorded.
+ * is OB_STATE_DETACHED if the process lives, OB_STATE_LINGERING if only something that it left
+ * lives or is to be cleaned up, and else OB_STATE_STOPPED, OB_STATE_DONE, OB_STATE_FAILED or
+ * OB_STATE_IDLE. link is always OB_LINK_DOWN and healthy is -1: use ob_child_connect() to ask the
+ * child. uptime_ms is -1 also for a process that no connector has recorded.
  *
  *   options         may be NULL; else `stale` says whether the child was started with other ones.
  *                   runtime finds the plugins that the options name; it may be NULL without options
@@ -59,21 +60,23 @@ struct ob_child_end_options {
 	const char *name;	 /* name of its log records; default the last part of data_path */
 	int stop_signal;	 /* default SIGINT */
 	int64_t stop_timeout_ms; /* from the signal to SIGKILL; default 10 s, -1: no SIGKILL */
-	ob_log_fn *on_log;	 /* what it still logs; NULL: thrown away */
+	ob_log_fn *on_log;	 /* what it and its cleanup command log; NULL: thrown away */
 	void *user_data;	 /* of on_log */
 };
 
 /*
  * End a child that no connector is in charge of, as a stop would: the signal, then SIGKILL to its
- * process group. The directory is left as after a stop. Succeeds if no process lives there; what
- * the child left running is killed. options may be NULL.
+ * process group, to what it left running (ob_leftover), and its cleanup command, with the
+ * environment of this process. The directory is left as after a stop. Succeeds if nothing is left.
+ * options may be NULL.
  *
  * The default timeout is none, since SIGKILL ends the child. When the call returns OB_ETIMEDOUT or
  * OB_ECANCELED, the signal was sent and the child may still end. When the runtime is freed, work
  * that is under way ends with OB_ECANCELED in the same way.
  *
  * OB_EBUSY: a connector is in charge of the child. OB_ENOENT: there is no such directory. OB_EPERM:
- * the child did not end by itself, and SIGKILL is not permitted; it lives on.
+ * the child did not end by itself, and SIGKILL is not permitted; it lives on. OB_EEXITED: its
+ * cleanup command failed; the next call tries it again.
  */
 OB_API int ob_child_end(ob_runtime *runtime, const char *data_path, const char *state_path,
 			const struct ob_child_end_options *options, int64_t timeout_ms,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "support/expect.h"
+#include "support/scratch.h"
 
 static const enum ob_runtime_mode modes[] = {OB_RUNTIME_INLINE, OB_RUNTIME_THREADED};
 
@@ -103,6 +104,39 @@ static void a_detached_child_is_seen_called_and_ended(void **state)
 		assert_false(family_has(&f, "outboard.json"));
 		expect(ob_child_end(f.runtime, f.dir, NULL, NULL, 0, NULL, &err), OB_OK, &err,
 		       NULL);
+		family_end(&f);
+	}
+}
+
+static int end_it(struct family *f, struct ob_error *reterr)
+{
+	const struct ob_child_end_options options = {.size = sizeof options};
+	return ob_child_end(f->runtime, f->dir, NULL, &options, 0, NULL, reterr);
+}
+
+/* Its cleanup command belongs to its end, whoever ends it. It is kept with the child. */
+static void a_detached_child_is_cleaned_up(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct family f;
+		struct ob_error err;
+		family_begin(&f, modes[i], NULL, NULL);
+		char *mark = scratch_text("%s.mark", f.dir);
+		const char *cleanup[] = {"rmdir", mark, NULL};
+		f.options.cleanup = cleanup;
+		family_launch(&f);
+		expect(ob_connector_detach(f.connector, &err), OB_OK, &err, NULL);
+		ob_connector_close(f.connector);
+		f.connector = NULL;
+
+		expect(end_it(&f, &err), OB_EEXITED, &err, "cleanup: exited with status 1");
+		assert_int_equal(status_of(&f, NULL, NULL).state, OB_STATE_LINGERING);
+		assert_int_equal(mkdir(mark, 0700), 0);
+		expect(end_it(&f, &err), OB_OK, &err, NULL);
+		assert_int_equal(access(mark, F_OK), -1);
+		assert_int_equal(status_of(&f, NULL, NULL).state, OB_STATE_STOPPED);
+		free(mark);
 		family_end(&f);
 	}
 }
@@ -246,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_supervised_child_is_seen_and_called_but_not_ended),
 	    cmocka_unit_test(a_detached_child_is_seen_called_and_ended),
+	    cmocka_unit_test(a_detached_child_is_cleaned_up),
 	    cmocka_unit_test(other_options_make_it_stale),
 	    cmocka_unit_test(a_stubborn_child_is_killed),
 	    cmocka_unit_test(waiting_for_the_end_has_a_limit),
