@@ -30,7 +30,8 @@ struct obi_loop {
 	struct obi_job *jobs;
 	struct obi_job **jobs_end;
 	uint32_t busy_poll_us;
-	uint32_t io_seen; /* I/O callbacks so far */
+	uint32_t io_seen; /* I/O callbacks since the last sleep */
+	uint32_t ran;	  /* callbacks of any kind so far */
 };
 
 /* TIMERS_MS: the timers of one turn. */
@@ -100,6 +101,7 @@ static void on_async(struct ev_loop *ev, ev_async *async, int events)
 {
 	(void)ev;
 	(void)events;
+	((struct obi_loop *)async->data)->ran++;
 	run_jobs(async->data);
 }
 
@@ -252,15 +254,16 @@ static int64_t now_us(void)
 }
 
 /* Poll without sleeping while I/O keeps coming. Yield between polls: the peer may need this
- * processor. */
+ * processor. Any callback ends it, also that of a timer or a wake: it may have queued a task, which
+ * must run before a sleep. */
 static bool busy_poll(struct obi_loop *loop)
 {
-	uint32_t seen = loop->io_seen;
+	uint32_t ran = loop->ran;
 	int64_t until = now_us() + loop->busy_poll_us;
 	do {
 		ev_run(loop->ev, EVRUN_NOWAIT);
 		loop->awake = false;
-		if (loop->io_seen != seen) {
+		if (loop->ran != ran) {
 			return true;
 		}
 		sched_yield();
@@ -325,6 +328,7 @@ static void on_io(struct ev_loop *ev, ev_io *watcher, int events)
 		return;
 	}
 	io->loop->io_seen++;
+	io->loop->ran++;
 	io->fn(io->user, events & (EV_READ | EV_WRITE));
 }
 
@@ -375,6 +379,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 		ev_timer_start(ev, watcher);
 		return;
 	}
+	timer->loop->ran++;
 	timer->loop = NULL;
 	timer->fn(timer->user);
 }

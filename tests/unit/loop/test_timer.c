@@ -97,11 +97,70 @@ static void fault_67_input_does_not_wait_for_a_storm_of_timers(void **unused)
 	close(s.pipe[1]);
 }
 
+/* ---- A loop that polls busily ---- */
+
+struct busy {
+	struct obi_loop *loop;
+	struct obi_task task;
+	struct obi_timer timer; /* queues the task */
+	struct obi_timer alarm; /* the next thing that wakes the loop */
+	int pipe[2];
+	struct obi_io io;
+	bool done, alarmed;
+};
+
+static void set_true(void *user)
+{
+	*(bool *)user = true;
+}
+
+static void queue_task(void *user)
+{
+	struct busy *b = user;
+	obi_task_queue(b->loop, &b->task);
+}
+
+static void read_byte(void *user, int events)
+{
+	struct busy *b = user;
+	char byte;
+	(void)events;
+	assert_int_equal(read(b->pipe[0], &byte, 1), 1);
+	obi_timer_set(b->loop, &b->timer, 1);
+}
+
+/* What a timer queues within the time of busy polling runs before the loop sleeps. */
+static void a_task_that_a_timer_queues_is_not_slept_over(void **unused)
+{
+	(void)unused;
+	struct busy b = {.done = false};
+	assert_int_equal(obi_loop_new(NULL, 500000, &b.loop, NULL), OB_OK);
+	assert_int_equal(pipe2(b.pipe, O_NONBLOCK | O_CLOEXEC), 0);
+	b.task = (struct obi_task){.fn = set_true, .user = &b.done};
+	b.timer = (struct obi_timer){.fn = queue_task, .user = &b};
+	b.alarm = (struct obi_timer){.fn = set_true, .user = &b.alarmed};
+	b.io = (struct obi_io){.fn = read_byte, .user = &b};
+	obi_io_set(b.loop, &b.io, b.pipe[0], OB_READABLE);
+	obi_timer_set(b.loop, &b.alarm, 20000);
+	assert_int_equal(write(b.pipe[1], "x", 1), 1);
+	while (!b.done) {
+		assert_false(b.alarmed);
+		obi_loop_turn(b.loop, true);
+	}
+	assert_false(b.alarmed);
+	obi_timer_stop(&b.alarm);
+	obi_io_stop(&b.io);
+	close(b.pipe[0]);
+	close(b.pipe[1]);
+	obi_loop_close(b.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fault_82_a_time_without_end_is_a_long_one),
 	    cmocka_unit_test(fault_67_input_does_not_wait_for_a_storm_of_timers),
+	    cmocka_unit_test(a_task_that_a_timer_queues_is_not_slept_over),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
