@@ -48,6 +48,8 @@ if(OB_SHARED)
   foreach(lib ${OB_LIBS})
     target_link_libraries(outboard PRIVATE $<BUILD_INTERFACE:${lib}>)
   endforeach()
+  # libev keeps the allocator that it was given, so the library stays when it is closed.
+  target_link_options(outboard PRIVATE -Wl,-z,nodelete)
   # With clang, the program contains the runtime of the sanitizers, so a library has undefined symbols.
   if(NOT OUTBOARD_SANITIZE)
     target_link_options(outboard PRIVATE -Wl,--no-undefined)
