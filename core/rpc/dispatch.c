@@ -161,6 +161,15 @@ static bool is_method(struct ob_bytes method)
 	       memchr(method.data, '\0', method.len) == NULL;
 }
 
+/* The parent's questions to the library are answered at once. They pass while its other calls take
+ * all the room: whether the child is well, and that it is to shut down, is not for later. */
+static bool is_control(const struct obi_session *s, struct ob_bytes method)
+{
+	static const char control[] = "outboard-control.";
+	return s->identity.parent && method.len > sizeof control - 1 &&
+	       memcmp(method.data, control, sizeof control - 1) == 0;
+}
+
 /*
  * Whether the calls that handlers have deferred hold too much. That is asked before a call, not
  * when it is deferred: a handler has nowhere to put an error, and one call always fits, so that a
@@ -179,10 +188,11 @@ static void on_request(struct obi_session *s, const struct ob_message *m)
 		obi_session_fail(s, OB_EPROTO, "the peer used a call id twice");
 	} else if (!is_method(m->method)) {
 		obi_answer_error(s, &m->id, OB_RPC_NO_METHOD, "unknown method");
-	} else if (s->calls.deferred_count >= s->setup.limits.calls ||
-		   obi_buf_len(&s->out) + s->batches.bytes >= s->setup.limits.queue) {
+	} else if (obi_buf_len(&s->out) + s->batches.bytes >= s->setup.limits.queue ||
+		   (s->calls.deferred_count >= s->setup.limits.calls &&
+		    !is_control(s, m->method))) {
 		obi_answer_error(s, &m->id, OB_RPC_BUSY, "too many calls in flight");
-	} else if (is_full(s)) {
+	} else if (is_full(s) && !is_control(s, m->method)) {
 		obi_answer_error(s, &m->id, OB_RPC_BUSY,
 				 "too many bytes are held by calls in flight");
 	} else {

@@ -156,6 +156,7 @@ int obi_session_send(struct obi_session *s, const struct ob_message *m, struct o
 		return OB_ENOMEM;
 	}
 	size_t begin = obi_buf_len(&s->out);
+	s->out.starved = false; /* of an earlier message: a full queue does not touch it */
 	int r = s->setup.codec->encode(m, obi_buf_sink(&s->out), reterr);
 	if (r == OB_OK && obi_buf_len(&s->out) - begin > s->setup.limits.message) {
 		r = OB_ETOOBIG;
