@@ -61,11 +61,12 @@ static const struct stream {
 	const char *text, *json;
 } streams[] = {{"stdout", ",\"stream\":\"stdout\","},
 	       {"stderr", ",\"stream\":\"stderr\","},
+	       {"cleanup", ",\"stream\":\"cleanup\","},
 	       {"other", ",\"stream\":\"other\","}};
 
 static const struct stream *stream_of(int stream)
 {
-	return &streams[stream == 1 || stream == 2 ? stream - 1 : 2];
+	return &streams[stream >= 1 && stream <= 3 ? stream - 1 : 3];
 }
 
 const char *obi_log_stream_name(int stream)

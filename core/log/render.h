@@ -28,7 +28,7 @@ bool obi_log_render_human(const struct ob_log_record *record, bool color, struct
 /* How many bytes of a message, whole characters, take at most room bytes when they are rendered. */
 size_t obi_log_message_fit(struct ob_bytes message, bool json, size_t room);
 
-/* "stdout", "stderr". */
+/* "stdout", "stderr", "cleanup". */
 const char *obi_log_stream_name(int stream);
 
 #endif

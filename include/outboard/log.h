@@ -33,10 +33,10 @@ enum ob_log_flag {
 /* One record. Everything in it is valid for the length of the callback. */
 struct ob_log_record {
 	uint32_t size;
-	uint32_t flags;	      /* bits of enum ob_log_flag */
-	const char *name;     /* of the child; shown as the attribute outboard=<name> */
-	int stream;	      /* 1: stdout, 2: stderr, 0: a record of the parent itself */
-	int level;	      /* enum ob_log_level, or an offset */
+	uint32_t flags;	  /* bits of enum ob_log_flag */
+	const char *name; /* of the child; shown as the attribute outboard=<name> */
+	int stream;	  /* 1: stdout, 2: stderr, 3: the cleanup command, 0: the parent itself */
+	int level;	  /* enum ob_log_level, or an offset */
 	struct timespec time; /* UTC */
 	int32_t utc_offset;   /* the zone in which the child wrote the time: seconds east of UTC */
 	struct ob_bytes message;
