@@ -256,7 +256,9 @@ static int look(struct ending *e, struct ob_error *reterr)
 		stop_process(e);
 		return OB_OK;
 	}
-	e->process.id = runner.process.id; /* dead: what it left is in its group */
+	if (runner.held) {
+		e->process.id = runner.process.id; /* dead: what it left is in its group */
+	}
 	obi_task_queue(e->rt->loop, &e->begin);
 	return OB_OK;
 }

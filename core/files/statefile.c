@@ -405,6 +405,7 @@ int obi_statefile_parse(struct ob_bytes text, struct obi_statefile *ret, struct 
 		r = read_fields(&tree, &state, &err);
 	}
 	obi_arena_free(&arena);
+	state.cleanup.pending = state.cleanup.pending && state.cleanup.argv[0] != '\0';
 	if (r < 0) {
 		return obi_fail(reterr, OB_EINVAL, 0, "parsing " OBI_FILE_STATE ": %s", err.text);
 	}

@@ -39,7 +39,7 @@ struct obi_cleanup_state {
 	char record[OBI_PLACE_RECORD_SIZE]; /* the process that runs it; "": none */
 };
 
-/* Copy argv, which is ended by NULL and may be NULL itself. OB_ETOOBIG: it is too long. */
+/* Copy argv, which is ended by NULL and may be NULL itself. OB_EINVAL: it is too long. */
 int obi_cleanup_state_set(struct obi_cleanup_state *state, const char *const *argv,
 			  struct ob_error *reterr);
 /* The arguments, ended by NULL; they point into state. */

@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "process/spawn.h"
 
+enum { KILLED_WAIT_MS = 10000 };
+
 static void close_pipe(struct obi_cleanup *c)
 {
 	obi_log_pipe_stop(&c->pipe);
@@ -60,8 +62,16 @@ static void on_exit_of(void *user)
 static void on_impatience(void *user)
 {
 	struct obi_cleanup *c = user;
+	struct ob_error err;
+	if (c->timed_out) {
+		obi_cleanup_let_go(c);
+		obi_fail(&err, OB_ETIMEDOUT, 0, "cleanup: does not end though SIGKILL was sent");
+		c->done(c->user, &err);
+		return;
+	}
 	c->timed_out = true;
 	(void)obi_process_signal_group(&c->process, SIGKILL, NULL);
+	obi_timer_set(c->loop, &c->patience, KILLED_WAIT_MS);
 }
 
 static bool on_chunk(void *user, struct ob_bytes chunk)
@@ -106,9 +116,6 @@ int obi_cleanup_start(struct obi_cleanup *c, const char *const *argv, const char
 {
 	const struct ob_connector_options options = {
 	    .argv = argv, .env = env, .env_clear = env_clear};
-	if (c->hub->count >= OBI_CLEANUPS_MAX) {
-		return obi_fail(reterr, OB_EAGAIN, 0, "cleanup: too many run at once");
-	}
 	int r = spawn(c, &options, reterr);
 	if (r < 0) {
 		return obi_wrap(reterr, "cleanup");
@@ -129,13 +136,11 @@ bool obi_cleanup_is_running(const struct obi_cleanup *c)
 	return c->process.pidfd >= 0;
 }
 
-void obi_cleanup_stop(struct obi_cleanup *c)
+void obi_cleanup_let_go(struct obi_cleanup *c)
 {
-	if (!obi_cleanup_is_running(c)) {
-		return;
+	if (obi_cleanup_is_running(c)) {
+		obi_exit_watch_stop(&c->exit_watch);
+		leave_hub(c);
+		obi_orphans_add(c->hub->orphans, c->loop, &c->process);
 	}
-	(void)obi_process_signal_group(&c->process, SIGKILL, NULL);
-	obi_exit_watch_stop(&c->exit_watch);
-	leave_hub(c);
-	obi_orphans_add(c->hub->orphans, c->loop, &c->process);
 }

@@ -4,7 +4,7 @@
  *
  * The command has a session of its own, the user and the directory of this process, and neither the
  * child's lock nor its token. Both of its outputs go into one pipe. At its timeout its process
- * group gets SIGKILL.
+ * group gets SIGKILL; if that does not end it, it is given up.
  */
 #ifndef OBI_PLACE_CLEANUP_H
 #define OBI_PLACE_CLEANUP_H
@@ -45,14 +45,20 @@ struct obi_cleanup {
 void obi_cleanup_init(struct obi_cleanup *cleanup, struct obi_loop *loop,
 		      struct obi_cleanup_hub *hub);
 
-/* Start the command. env and env_clear as in the options of a connector. OB_EAGAIN: too many run;
- * try again later. */
+/* Whether so many commands run that no other one may be started now. */
+static inline bool obi_cleanup_is_full(const struct obi_cleanup_hub *hub)
+{
+	return hub->count >= OBI_CLEANUPS_MAX;
+}
+
+/* Start the command. env and env_clear as in the options of a connector. */
 int obi_cleanup_start(struct obi_cleanup *cleanup, const char *const *argv, const char *const *env,
 		      bool env_clear, int64_t timeout_ms, struct ob_error *reterr);
 
 bool obi_cleanup_is_running(const struct obi_cleanup *cleanup);
 
-/* Kill it if it runs. done is not called. */
-void obi_cleanup_stop(struct obi_cleanup *cleanup);
+/* Wait for it no more; done is not called. The command goes on, without a timeout: its record tells
+ * the next parent of it. */
+void obi_cleanup_let_go(struct obi_cleanup *cleanup);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-/* Processes looked at in one turn of the loop: well under a millisecond. */
-enum { STEP_PROCESSES = 32 };
+/* Files looked at in one turn of the loop: well under a millisecond, unless a process has many. */
+enum { STEP_FILES = 32 };
 
 static void begin_scan(struct obi_holder_hub *hub);
 
@@ -33,13 +33,14 @@ static bool note_living(struct obi_holder_hub *hub)
 	return hub->living != NULL;
 }
 
-static void report(struct obi_holder_search *search, struct obi_holder_scan *scan, bool complete)
+static void report(struct obi_holder_search *search, struct obi_holder_scan *scan, bool usable)
 {
 	struct obi_holders_found found = {.lock = search->index,
 					  .living = search->hub->living,
 					  .living_count = search->hub->living_count};
-	if (complete) {
+	if (usable) {
 		found.all = obi_holder_scan_results(scan, &found.count);
+		found.complete = obi_holder_scan_is_complete(scan);
 	}
 	search->scanned = false;
 	search->found(search->user, &found);
@@ -48,16 +49,18 @@ static void report(struct obi_holder_search *search, struct obi_holder_scan *sca
 static void end_scan(struct obi_holder_hub *hub)
 {
 	struct obi_holder_scan *scan = hub->scan;
-	bool complete = note_living(hub) && scan != NULL;
+	bool usable = note_living(hub) && scan != NULL;
 	hub->scan = NULL;
+	hub->reporting = true;
 	for (struct obi_holder_search *s = hub->first; s != NULL; s = s->next) {
 		if (s->scanned) {
-			report(s, scan, complete);
+			report(s, scan, usable);
 		}
 	}
 	obi_holder_scan_free(scan);
 	free(hub->living);
 	hub->living = NULL;
+	hub->reporting = false;
 	begin_scan(hub);
 }
 
@@ -66,7 +69,7 @@ static void end_scan(struct obi_holder_hub *hub)
 static void step(void *user)
 {
 	struct obi_holder_hub *hub = user;
-	if (hub->scan != NULL && obi_holder_scan_step(hub->scan, STEP_PROCESSES)) {
+	if (hub->scan != NULL && obi_holder_scan_step(hub->scan, STEP_FILES)) {
 		obi_timer_set(hub->loop, &hub->step, 0);
 	} else {
 		end_scan(hub);
@@ -77,11 +80,13 @@ static void step(void *user)
 static void begin_scan(struct obi_holder_hub *hub)
 {
 	size_t count = 0;
+	bool thorough = false;
 	struct obi_lock_id *locks = calloc(count_all(hub) + 1, sizeof *locks);
 	for (struct obi_holder_search *s = hub->first; s != NULL; s = s->next) {
 		if (s->wanted) {
 			s->wanted = false;
 			s->scanned = true;
+			thorough = thorough || s->thorough;
 			s->index = count;
 			if (locks != NULL) {
 				locks[count] = s->lock;
@@ -90,7 +95,8 @@ static void begin_scan(struct obi_holder_hub *hub)
 		}
 	}
 	if (count > 0) {
-		if (locks == NULL || obi_holder_scan_new(locks, count, &hub->scan, NULL) < 0) {
+		if (locks == NULL ||
+		    obi_holder_scan_new(locks, count, thorough, &hub->scan, NULL) < 0) {
 			hub->scan = NULL;
 		}
 		hub->step.fn = step;
@@ -126,12 +132,14 @@ void obi_holder_search_free(struct obi_holder_search *search)
 	}
 }
 
-void obi_holder_search_start(struct obi_holder_search *search, const struct obi_lock_id *lock)
+void obi_holder_search_start(struct obi_holder_search *search, const struct obi_lock_id *lock,
+			     bool thorough)
 {
 	struct obi_holder_hub *hub = search->hub;
-	bool idle = hub->step.loop == NULL && hub->living == NULL;
+	bool idle = hub->step.loop == NULL && !hub->reporting;
 	search->lock = *lock;
 	search->wanted = true;
+	search->thorough = thorough;
 	if (idle) {
 		begin_scan(hub);
 	}

@@ -18,6 +18,7 @@ struct obi_holder_hub {
 	struct obi_holder_search *first; /* one for each place */
 	struct obi_holder_scan *scan;	 /* NULL: none is in progress */
 	struct obi_timer step;
+	bool reporting;
 	int32_t *living; /* sessions of the children that live, during the reports of a scan */
 	size_t living_count;
 };
@@ -29,6 +30,7 @@ struct obi_holders_found {
 	size_t lock;	       /* those with this index are of this lock */
 	const int32_t *living; /* sessions of other children: for obi_holder_rule.spared */
 	size_t living_count;
+	bool complete; /* there are no others that could be seen */
 };
 
 struct obi_holder_search {
@@ -38,6 +40,7 @@ struct obi_holder_search {
 	int32_t session;	 /* of the living child; 0: none */
 	struct obi_lock_id lock; /* what is searched for */
 	bool wanted;		 /* in the next scan */
+	bool thorough;		 /* that one is to be */
 	bool scanned;		 /* in the present one */
 	size_t index;		 /* there */
 	/* A scan is complete. It must not free a search. */
@@ -50,8 +53,10 @@ void obi_holder_search_init(struct obi_holder_search *search, struct obi_loop *l
 			    struct obi_holder_hub *hub);
 void obi_holder_search_free(struct obi_holder_search *search);
 
-/* Search for the holders of this lock. Leads to one call of found. */
-void obi_holder_search_start(struct obi_holder_search *search, const struct obi_lock_id *lock);
+/* Search for the holders of this lock. Leads to one call of found. thorough: in all places, also
+ * when one is found early. */
+void obi_holder_search_start(struct obi_holder_search *search, const struct obi_lock_id *lock,
+			     bool thorough);
 void obi_holder_search_stop(struct obi_holder_search *search);
 
 #endif

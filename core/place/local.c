@@ -128,7 +128,8 @@ static struct obi_place_facts take_facts(struct local_place *l, const struct obi
 		l->known = runner->process.id;
 		open_old_directory(l);
 	} else {
-		l->leftovers = runner->process.id;
+		/* A lock that is free proves nothing about who is in the group now. */
+		l->leftovers = facts.held ? runner->process.id : (struct obi_procid){0};
 		facts.held = facts.held || l->saved.cleanup.pending;
 	}
 	facts.child = child_of(&l->known);
@@ -227,6 +228,9 @@ static void on_cleanup_changed(void *user)
 	(void)obi_statefile_write(&l->state_dir, &l->saved, NULL);
 }
 
+static void local_end_holders(struct obi_place *place);
+
+/* One that turned out to be alive may have died since. */
 static void on_remains_done(void *user, const struct ob_error *err)
 {
 	struct local_place *l = user;
@@ -237,9 +241,14 @@ static void on_remains_done(void *user, const struct ob_error *err)
 	    obi_statedir_probe(&l->state_dir, &l->known, &now, &failure) < 0) {
 		err = &failure;
 	}
-	if (err == NULL && now.alive) {
+	if (err == NULL && l->probing) {
 		facts = take_facts(l, &now);
-	} else {
+	}
+	if (facts.held && !facts.alive) {
+		local_end_holders(&l->place);
+		return;
+	}
+	if (!facts.alive) {
 		close_files(l);
 	}
 	l->place.events->gone(l->place.user, err == NULL ? &facts : NULL, err);
@@ -351,6 +360,7 @@ static void local_prepare(struct obi_place *place, uint64_t op, struct ob_config
 	close_files(l);
 	int r = make_files(l, config, flags, &err);
 	if (r < 0) {
+		l->saved.cleanup.pending = false; /* nothing ran */
 		close_files(l);
 	}
 	place->events->prepared(place->user, op, r < 0 ? &err : NULL);
@@ -385,7 +395,9 @@ static void local_spawn(struct obi_place *place, uint64_t op)
 	int r = spawn(l, &err);
 	obi_local_pipes_close_child(&l->pipes);
 	if (r < 0) {
-		l->saved.cleanup.pending = false; /* nothing ran */
+		/* One that was executed may have made something before it was ended. */
+		l->saved.cleanup.pending = l->saved.cleanup.pending && l->process.id.pid > 0;
+		l->process = OBI_PROCESS_NONE;
 		close_files(l);
 		place->events->spawned(place->user, op, NULL, &err);
 		return;

@@ -15,15 +15,23 @@ enum {
 	SEARCH_MS = 200,	 /* between two searches */
 	SEARCH_CALMLY_MS = 2000, /* the same, when nothing is to be killed */
 	HURRY_MS = 2000,
-	TIMEOUT_MS = 10000, /* without a stop_timeout */
+	LOOK_CALMLY_MS = 200, /* between two looks, when nothing is to be killed */
+	TIMEOUT_MS = 10000,   /* without a stop_timeout */
+	RETRY_MS = 5000,      /* for a command that cannot be started for want of resources */
 	NAMED_MAX = 3
 };
 
 static void tick(void *user);
 
+static bool is_to_be_killed(const struct obi_remains *r)
+{
+	return r->hurry || r->setup.state->leftover == OB_LEFTOVER_KILL;
+}
+
 static void look_later(struct obi_remains *r)
 {
-	obi_timer_set(r->setup.loop, &r->timer, LOOK_MS);
+	bool calm = r->searched && r->cleaned && !is_to_be_killed(r);
+	obi_timer_set(r->setup.loop, &r->timer, calm ? LOOK_CALMLY_MS : LOOK_MS);
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -60,19 +68,24 @@ fail(struct obi_remains *r, int code, const char *format, ...)
 
 /* ---- The cleanup command ---- */
 
-/* One that an earlier parent started may still run: it is ended first. */
-static bool earlier_one_runs(struct obi_remains *r)
+/* One that an earlier parent started may still run. OB_OK: it does not; OB_EAGAIN: it was killed,
+ * and is not dead yet. */
+static int end_earlier_one(const struct obi_remains *r, struct ob_error *reterr)
 {
 	struct obi_procid id;
 	struct obi_process process;
 	const char *record = r->setup.state->cleanup.record;
-	if (record[0] == '\0' || obi_procid_parse(record, &id) < 0 ||
-	    obi_process_open(&id, &process, NULL) < 0) {
-		return false;
+	if (record[0] == '\0' || obi_procid_parse(record, &id) < 0) {
+		return OB_OK;
+	}
+	int found = obi_process_open(&id, &process, reterr);
+	if (found < 0) {
+		return found == OB_ENOENT ? OB_OK : found;
 	}
 	(void)obi_process_signal_group(&process, SIGKILL, NULL);
+	int r2 = obi_process_signal(&process, SIGKILL, reterr);
 	obi_process_close(&process);
-	return true;
+	return r2 == OB_OK || r2 == OB_ENOENT ? OB_EAGAIN : r2;
 }
 
 static void note_cleanup(struct obi_remains *r, bool pending, const struct obi_procid *id)
@@ -86,6 +99,7 @@ static void note_cleanup(struct obi_remains *r, bool pending, const struct obi_p
 	r->setup.events.changed(r->setup.events.user);
 }
 
+/* What was found before does not count any more: the command ends what it is made to end. */
 static void on_cleaned(void *user, const struct ob_error *err)
 {
 	struct obi_remains *r = user;
@@ -93,30 +107,49 @@ static void on_cleaned(void *user, const struct ob_error *err)
 	note_cleanup(r, err != NULL, NULL);
 	if (err != NULL) {
 		finish(r, err);
-	} else {
-		tick(r);
+		return;
 	}
+	r->lingering = r->searched = r->ours_live = false;
+	r->holders[0] = '\0';
+	r->settle_at = obi_now_ms() + SETTLE_MS;
+	tick(r);
 }
 
-static void start_cleanup(struct obi_remains *r)
+static int try_cleanup(struct obi_remains *r, struct ob_error *reterr)
 {
 	const char *argv[OBI_CLEANUP_ARGS_MAX + 1];
 	const struct obi_cleanup_state *state = &r->setup.state->cleanup;
-	struct ob_error err;
-	if (earlier_one_runs(r)) {
-		look_later(r);
-		return;
+	const struct ob_connector_options *o = r->setup.options;
+	int code = end_earlier_one(r, reterr);
+	if (code < 0) {
+		return code;
 	}
 	obi_cleanup_argv(state, argv);
-	int code = obi_cleanup_start(&r->cleanup, argv, r->setup.options->env,
-				     r->setup.options->env_clear, state->timeout_ms, &err);
-	if (code == OB_EAGAIN) {
+	code =
+	    obi_cleanup_start(&r->cleanup, argv, o->env, o->env_clear, state->timeout_ms, reterr);
+	if (code == OB_OK) {
+		note_cleanup(r, true, &r->cleanup.process.id);
+		say(r, "cleaning up: %.200s", argv[0]);
+	}
+	return code;
+}
+
+/* Processes, descriptors or memory may be there again in a moment. */
+static void start_cleanup(struct obi_remains *r)
+{
+	struct ob_error err = {0};
+	int code = obi_cleanup_is_full(&r->setup.hub->cleanups) ? 1 : try_cleanup(r, &err);
+	bool passing = code == OB_EAGAIN || code == OB_ENOMEM;
+	if (r->cleanup_by == 0) {
+		r->cleanup_by = obi_now_ms() + RETRY_MS;
+	}
+	if (code > 0) {
+		r->cleanup_by = 0; /* its turn has not come */
+		look_later(r);
+	} else if (passing && obi_now_ms() < r->cleanup_by) {
 		look_later(r);
 	} else if (code < 0) {
 		finish(r, &err);
-	} else {
-		say(r, "cleaning up: %.200s", argv[0]);
-		note_cleanup(r, true, &r->cleanup.process.id);
 	}
 }
 
@@ -135,7 +168,7 @@ static void name_holder(struct obi_remains *r, const struct obi_holder *holder, 
 	snprintf(name, sizeof name, "%s", holder->name);
 	obi_text_clean(name); /* the process chose it */
 	if (count < NAMED_MAX) {
-		snprintf(r->holders + len, sizeof r->holders - len, "%s%s (pid %d)",
+		snprintf(r->holders + len, sizeof r->holders - len, "%s\"%s\" (pid %d)",
 			 count > 0 ? ", " : "", name, (int)holder->process.id.pid);
 	} else if (count == NAMED_MAX) {
 		snprintf(r->holders + len, sizeof r->holders - len, " and others");
@@ -183,28 +216,31 @@ static void tell_holders(struct obi_remains *r)
 	}
 }
 
-static bool is_to_be_killed(const struct obi_remains *r)
-{
-	return r->hurry || r->setup.state->leftover == OB_LEFTOVER_KILL;
-}
-
 static void on_found(void *user, const struct obi_holders_found *found)
 {
 	struct obi_remains *r = user;
 	go_through(r, found, r->cleaned && is_to_be_killed(r));
 	tell_holders(r);
 	r->searched = true;
+	r->complete = found->complete;
 	r->search_at = obi_now_ms() + (is_to_be_killed(r) ? SEARCH_MS : SEARCH_CALMLY_MS);
 }
 
 /* ---- The sequence ---- */
 
 /* The lock is held and the patience is over. Processes that are certainly the child's are not gone,
- * so there must be no second one. Others are not ended, and do not count. */
+ * so there must be no second one; nor may there be one if it is not known who holds the lock for
+ * want of descriptors. Others are not ended, and do not count. */
 static void give_up(struct obi_remains *r)
 {
 	if (r->ours_live) {
 		fail(r, OB_ETIMEDOUT, "cannot be ended: %s", r->holders);
+		return;
+	}
+	if (!r->complete) {
+		fail(r, OB_ENOMEM,
+		     "its lock is held, and the holders could not all be searched "
+		     "for: out of descriptors or memory");
 		return;
 	}
 	say(r, "its lock is still held by %s, which is left alone; the next start makes a new lock",
@@ -217,7 +253,8 @@ static void give_up(struct obi_remains *r)
 static void search(struct obi_remains *r)
 {
 	r->search_at = INT64_MAX; /* set anew when it is complete */
-	obi_holder_search_start(&r->search, &r->setup.state->lock);
+	/* If nobody was found who may be killed, one may hide behind one who may not. */
+	obi_holder_search_start(&r->search, &r->setup.state->lock, r->searched && !r->ours_live);
 	look_later(r);
 }
 
@@ -225,10 +262,11 @@ static void search(struct obi_remains *r)
 static void apply_policy(struct obi_remains *r)
 {
 	int64_t now = obi_now_ms();
-	if (r->setup.state->leftover == OB_LEFTOVER_FAIL && !r->hurry && r->holders[0] != '\0') {
-		fail(r, OB_EBUSY, "%s is still running (leftover: fail)", r->holders);
-	} else if (now >= r->deadline && is_to_be_killed(r)) {
-		give_up(r);
+	if (r->setup.state->leftover == OB_LEFTOVER_FAIL && !r->hurry) {
+		fail(r, OB_EBUSY, "%s is still running (leftover: fail)",
+		     r->holders[0] != '\0' ? r->holders : "a process that cannot be seen");
+	} else if (now >= r->deadline && is_to_be_killed(r) && r->search_at != INT64_MAX) {
+		give_up(r); /* no search is under way */
 	} else if (now >= r->search_at) {
 		search(r);
 	} else {
@@ -281,6 +319,7 @@ void obi_remains_begin(struct obi_remains *r, int32_t pid, uint32_t flags)
 	r->cleaned = !r->setup.state->cleanup.pending;
 	r->holders[0] = '\0';
 	r->said = 0;
+	r->cleanup_by = 0;
 	r->settle_at = obi_now_ms() + SETTLE_MS;
 	tick(r);
 }
@@ -300,7 +339,7 @@ void obi_remains_stop(struct obi_remains *r)
 	r->active = false;
 	obi_timer_stop(&r->timer);
 	obi_holder_search_stop(&r->search);
-	obi_cleanup_stop(&r->cleanup);
+	obi_cleanup_let_go(&r->cleanup);
 }
 
 void obi_remains_note_living(struct obi_remains *r, int32_t pid)

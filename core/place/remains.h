@@ -62,17 +62,19 @@ struct obi_remains {
 	struct obi_timer timer; /* looks at the lock */
 	bool active;
 	bool hurry;
-	bool lingering;	   /* the 100 ms are over */
-	bool searched;	   /* its holders were searched for once */
-	bool cleaned;	   /* the command has run, or there is none */
-	bool exited_well;  /* the dead process ended with status 0 */
-	int32_t session;   /* that the dead process led; 0: not known */
-	int64_t settle_at; /* until then no more than looking */
-	int64_t search_at; /* when to search next */
-	int64_t deadline;  /* when to give up */
-	bool ours_live;	   /* the last search found holders that may be killed */
-	char holders[160]; /* what the last search found */
-	uint64_t said;	   /* a key of the last text */
+	bool lingering;	    /* the 100 ms are over */
+	bool searched;	    /* its holders were searched for once */
+	bool cleaned;	    /* the command has run, or there is none */
+	bool exited_well;   /* the dead process ended with status 0 */
+	int32_t session;    /* that the dead process led; 0: not known */
+	int64_t settle_at;  /* until then no more than looking */
+	int64_t search_at;  /* when to search next */
+	int64_t deadline;   /* when to give up */
+	bool complete;	    /* the last search saw all that can be seen */
+	int64_t cleanup_by; /* until then a command that cannot be started is tried again */
+	bool ours_live;	    /* the last search found holders that may be killed */
+	char holders[160];  /* what the last search found */
+	uint64_t said;	    /* a key of the last text */
 };
 
 void obi_remains_init(struct obi_remains *remains, const struct obi_remains_setup *setup);

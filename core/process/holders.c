@@ -12,7 +12,15 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-enum { HOLDERS_MAX = 1024, ANCESTORS_MAX = 64, LINE_SIZE = 512, VARIABLES_MAX = 10000 };
+enum {
+	HOLDERS_MAX = 512, /* of all locks: each has a pidfd */
+	OF_LOCK_MAX = 64,  /* of one lock */
+	FDS_MAX = 1024,	   /* of one process that are looked at */
+	LINES_MAX = 8192,  /* of one file */
+	ANCESTORS_MAX = 64,
+	LINE_SIZE = 512,
+	VARIABLES_MAX = 10000
+};
 
 enum pass { PASS_FD3, PASS_ALL_FDS, PASS_MAPS, PASS_DONE };
 
@@ -20,6 +28,7 @@ struct lock {
 	struct obi_lock_id id;
 	bool found; /* in an earlier pass */
 	bool found_now;
+	size_t holders;	 /* how many were found */
 	int32_t seen_in; /* the last process it was seen in */
 };
 
@@ -31,6 +40,8 @@ struct obi_holder_scan {
 	size_t holder_room;
 	DIR *proc;
 	enum pass pass;
+	bool thorough;
+	bool incomplete;
 };
 
 /* ---- Lines of /proc ---- */
@@ -62,7 +73,8 @@ static void each_in_file(const char *path, bool (*read)(const char *line, char *
 {
 	char line[LINE_SIZE], id[OBI_LOCK_ID_SIZE];
 	FILE *file = fopen(path, "re");
-	while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+	for (int i = 0; file != NULL && i < LINES_MAX && fgets(line, sizeof line, file) != NULL;
+	     i++) {
 		if (read(line, id)) {
 			fn(user, id);
 		}
@@ -97,35 +109,40 @@ int obi_lock_id_of(int fd, struct obi_lock_id *ret, struct ob_error *reterr)
 
 /* ---- One process ---- */
 
-static void each_in_all_fds(int32_t pid, identity_fn *fn, void *user)
+/* Returns the number of files that were looked at. */
+static unsigned each_in_all_fds(int32_t pid, identity_fn *fn, void *user)
 {
 	char path[64];
+	unsigned files = 1;
 	const struct dirent *entry;
 	snprintf(path, sizeof path, "/proc/%d/fdinfo", (int)pid);
 	DIR *dir = opendir(path);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+	while (dir != NULL && files <= FDS_MAX && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] != '.') {
 			snprintf(path, sizeof path, "/proc/%d/fdinfo/%.16s", (int)pid,
 				 entry->d_name);
 			each_in_file(path, read_lock_line, fn, user);
+			files++;
 		}
 	}
 	if (dir != NULL) {
 		closedir(dir);
 	}
+	return files;
 }
 
-/* All identities that this pass sees in the process. */
-static void each_in_process(int32_t pid, enum pass pass, identity_fn *fn, void *user)
+/* All identities that this pass sees in the process. Returns the number of files that were looked
+ * at. */
+static unsigned each_in_process(int32_t pid, enum pass pass, identity_fn *fn, void *user)
 {
 	char path[64];
 	if (pass == PASS_ALL_FDS) {
-		each_in_all_fds(pid, fn, user);
-		return;
+		return each_in_all_fds(pid, fn, user);
 	}
 	snprintf(path, sizeof path, pass == PASS_FD3 ? "/proc/%d/fdinfo/3" : "/proc/%d/maps",
 		 (int)pid);
 	each_in_file(path, pass == PASS_FD3 ? read_lock_line : read_map_line, fn, user);
+	return 1;
 }
 
 struct comparison {
@@ -142,7 +159,7 @@ static void compare(void *user, const char *id)
 static bool holds(int32_t pid, enum pass pass, const struct obi_lock_id *lock)
 {
 	struct comparison comparison = {.wanted = lock->text};
-	each_in_process(pid, pass, compare, &comparison);
+	(void)each_in_process(pid, pass, compare, &comparison);
 	return comparison.found;
 }
 
@@ -220,19 +237,36 @@ struct look {
 	int32_t pid;
 };
 
+static bool is_known(const struct obi_holder_scan *scan, size_t index, int32_t pid)
+{
+	for (size_t i = 0; i < scan->holder_count; i++) {
+		if (scan->holders[i].lock == index && scan->holders[i].process.id.pid == pid) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void take_holder(struct obi_holder_scan *scan, size_t index, int32_t pid)
 {
 	struct lock *lock = &scan->locks[index];
 	struct obi_holder holder;
 	lock->seen_in = pid;
-	if (!open_holder(pid, scan->pass, &lock->id, &holder)) {
+	if (lock->holders >= OF_LOCK_MAX) {
+		scan->incomplete = true;
+		return;
+	}
+	if (is_known(scan, index, pid) || !open_holder(pid, scan->pass, &lock->id, &holder)) {
 		return;
 	}
 	holder.lock = index;
-	lock->found_now = true;
 	if (!add_holder(scan, &holder)) {
+		scan->incomplete = true;
 		obi_process_close(&holder.process);
+		return;
 	}
+	lock->found_now = true;
+	lock->holders++;
 }
 
 static void match(void *user, const char *id)
@@ -250,7 +284,8 @@ static void next_pass(struct obi_holder_scan *scan)
 {
 	bool all = true;
 	for (size_t i = 0; i < scan->lock_count; i++) {
-		scan->locks[i].found = scan->locks[i].found || scan->locks[i].found_now;
+		scan->locks[i].found =
+		    scan->locks[i].found || (scan->locks[i].found_now && !scan->thorough);
 		scan->locks[i].seen_in = 0;
 		all = all && scan->locks[i].found;
 	}
@@ -258,8 +293,8 @@ static void next_pass(struct obi_holder_scan *scan)
 	rewinddir(scan->proc);
 }
 
-int obi_holder_scan_new(const struct obi_lock_id *locks, size_t count, struct obi_holder_scan **ret,
-			struct ob_error *reterr)
+int obi_holder_scan_new(const struct obi_lock_id *locks, size_t count, bool thorough,
+			struct obi_holder_scan **ret, struct ob_error *reterr)
 {
 	struct obi_holder_scan *scan = calloc(1, sizeof *scan);
 	if (scan != NULL) {
@@ -276,24 +311,42 @@ int obi_holder_scan_new(const struct obi_lock_id *locks, size_t count, struct ob
 		scan->locks[i].found = locks[i].text[0] == '\0';
 	}
 	scan->lock_count = count;
+	scan->thorough = thorough;
 	*ret = scan;
 	return OB_OK;
 }
 
-bool obi_holder_scan_step(struct obi_holder_scan *scan, unsigned processes)
+/* Files that cannot be opened are those of processes that have ended, or of other users; or there
+ * is no descriptor left, and then nothing was seen. */
+static bool has_descriptors(void)
 {
-	while (processes > 0 && scan->pass != PASS_DONE) {
+	int fd = open("/", O_PATH | O_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+	}
+	return fd >= 0;
+}
+
+bool obi_holder_scan_step(struct obi_holder_scan *scan, unsigned files)
+{
+	unsigned done = 0;
+	while (done < files && scan->pass != PASS_DONE) {
 		const struct dirent *entry = readdir(scan->proc);
 		int32_t pid = entry != NULL ? (int32_t)strtol(entry->d_name, NULL, 10) : 0;
 		if (entry == NULL) {
 			next_pass(scan);
 		} else if (pid > 0 && pid != getpid()) {
 			struct look look = {scan, pid};
-			each_in_process(pid, scan->pass, match, &look);
-			processes--;
+			done += each_in_process(pid, scan->pass, match, &look);
 		}
 	}
+	scan->incomplete = scan->incomplete || !has_descriptors();
 	return scan->pass != PASS_DONE;
+}
+
+bool obi_holder_scan_is_complete(const struct obi_holder_scan *scan)
+{
+	return scan->pass == PASS_DONE && !scan->incomplete;
 }
 
 struct obi_holder *obi_holder_scan_results(struct obi_holder_scan *scan, size_t *ret_count)

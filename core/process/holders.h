@@ -39,12 +39,18 @@ struct obi_holder {
 
 struct obi_holder_scan;
 
-/* Begin a scan for these locks; they are copied. */
-int obi_holder_scan_new(const struct obi_lock_id *locks, size_t count, struct obi_holder_scan **ret,
-			struct ob_error *reterr);
+/* Begin a scan for these locks; they are copied. thorough: do not leave out a lock in the later
+ * passes because it was found in an earlier one. */
+int obi_holder_scan_new(const struct obi_lock_id *locks, size_t count, bool thorough,
+			struct obi_holder_scan **ret, struct ob_error *reterr);
 
-/* Look at up to `processes` more processes. False: the scan is complete. */
-bool obi_holder_scan_step(struct obi_holder_scan *scan, unsigned processes);
+/* Look at up to `files` more files of /proc, or a little more: one process is looked at in one go,
+ * at most 1024 of its descriptors and 8192 lines of a file. False: the scan is over. */
+bool obi_holder_scan_step(struct obi_holder_scan *scan, unsigned files);
+
+/* Whether everything could be looked at: false, if descriptors or memory ran out, or a lock has
+ * more than 64 holders. */
+bool obi_holder_scan_is_complete(const struct obi_holder_scan *scan);
 
 /* What was found so far. The processes stay the scan's; a caller that wants to keep one takes it
  * out by setting its pidfd to -1. */

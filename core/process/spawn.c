@@ -277,6 +277,8 @@ static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob
 		obi_process_signal_group(&process, SIGKILL, NULL);
 		obi_process_reap(&process);
 		obi_process_close(&process);
+		*ret = OBI_PROCESS_NONE;
+		ret->id.pid = pid;
 		return r;
 	}
 	*ret = process;

@@ -36,7 +36,8 @@ struct obi_spawn {
 /*
  * Start the child. On failure there is no process and no zombie; the text is "starting outboard
  * process: STEP: reason", where STEP names what failed ("exec /bin/x", "directory /y"), and err.sys
- * is the errno of the child.
+ * is the errno of the child. If the command was executed nevertheless, and was killed since it
+ * could not be identified, ret->id.pid is set.
  */
 int obi_spawn(const struct obi_spawn *spawn, struct obi_process *ret, struct ob_error *reterr);
 

@@ -473,13 +473,11 @@ static void on_exited(void *user, const struct obi_exit *how)
 	if (!in->watched) {
 		return;
 	}
-	bool killed = in->demand == OBI_DEMAND_END;
 	in->was_ended = in->demand != OBI_DEMAND_NONE;
 	forget(in);
 	obi_log_splitter_end(&in->out);
 	obi_log_splitter_end(&in->err);
 	in->leaving = !in->quiet;
-	in->demand = killed ? OBI_DEMAND_END : OBI_DEMAND_NONE;
 	in->exit = in->state.last_exit = *how;
 	in->state.record[0] = '\0';
 	explicit_bzero(in->state.token, sizeof in->state.token);

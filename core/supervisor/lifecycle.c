@@ -116,6 +116,15 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(WAIT_AGAIN, LOCK_LEFTOVERS, CLEAR_AGAIN, CLEAR),
     ON(WAIT_AGAIN, LOCK_FAILED, BACKOFF, RETRY),
 
+    TAKEN(WAIT_STOP),
+    ON(WAIT_STOP, STOP, WAIT_STOP, NOTHING),
+    ON(WAIT_STOP, DETACH, WAIT_STOP, NOTHING),
+    ON(WAIT_STOP, CLOSE, CLOSED, RELEASE | STOP_DONE | CLOSE_DONE),
+    ON(WAIT_STOP, LOCK_FREE, STOPPED, PUT_AWAY | SAY_STOPPED | STOP_DONE),
+    ON(WAIT_STOP, LOCK_LIVE, STOP_ASKED, OBI_DO(ADOPT) | END),
+    ON(WAIT_STOP, LOCK_LEFTOVERS, CLEAR_STOP, CLEAR),
+    ON(WAIT_STOP, LOCK_FAILED, FAILED, RELEASE | STOP_FAIL),
+
     /* The process may turn out to be alive: it was cloned, but had not written its pid yet. */
     CLEARING(CLEAR_START, START_FAIL),
     ON(CLEAR_START, CANCEL, DETACHED, RELEASE | START_FAIL),
@@ -285,7 +294,7 @@ static const struct cell table[OBI_PHASE_COUNT][OBI_LIFE_COUNT] = {
     ON(BACKOFF, GAVE_UP, FAILED, DISARM | PUT_AWAY | OBI_DO(EMIT_FAILED)),
 
     RESTING(FAILED, FORGIVE),
-    ON(FAILED, STOP, STOPPED, FORGIVE | SAY_STOPPED | STOP_DONE),
+    ON(FAILED, STOP, WAIT_STOP, FORGIVE | PROBE),
 
     RESTING(DONE, NOTHING),
     ON(DONE, STOP, STOPPED, SAY_STOPPED | STOP_DONE),
@@ -329,11 +338,14 @@ struct obi_step obi_lifecycle_step(enum obi_phase phase, enum obi_life_event eve
 int obi_lifecycle_refusal(enum obi_phase phase, enum obi_life_event event)
 {
 	if (phase == OBI_PHASE_CLOSED || phase == OBI_PHASE_STOP_CLOSE ||
-	    phase == OBI_PHASE_DROP_CLOSE) {
+	    phase == OBI_PHASE_DROP_CLOSE || phase == OBI_PHASE_CLEAR_CLOSE) {
 		return OB_ECLOSED;
 	}
 	if (phase == OBI_PHASE_BACKOFF && event == OBI_LIFE_RECONNECT) {
 		return OB_EDOWN;
+	}
+	if (phase == OBI_PHASE_WAIT_STOP || phase == OBI_PHASE_CLEAR_STOP) {
+		return OB_EBUSY;
 	}
 	return phase >= OBI_PHASE_DROP_ASKED && phase <= OBI_PHASE_LINGER ? OB_EBUSY : OB_EEXIST;
 }

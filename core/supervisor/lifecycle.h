@@ -40,6 +40,7 @@ enum obi_phase {
 	OBI_PHASE_WAIT_RECONNECT,
 	OBI_PHASE_WAIT_EITHER,
 	OBI_PHASE_WAIT_AGAIN,
+	OBI_PHASE_WAIT_STOP, /* to stop what a failed child may have left */
 	/* Something of an earlier start is left, and is dealt with. After that: */
 	OBI_PHASE_CLEAR_START,
 	OBI_PHASE_CLEAR_EITHER,

@@ -18,6 +18,7 @@ static const struct trait traits[OBI_PHASE_COUNT] = {
     TRAIT(WAIT_RECONNECT, WAITING, false, true),
     TRAIT(WAIT_EITHER, WAITING, false, true),
     TRAIT(WAIT_AGAIN, WAITING, false, false),
+    TRAIT(WAIT_STOP, STOPPING, false, false),
     TRAIT(CLEAR_START, LINGERING, false, true),
     TRAIT(CLEAR_EITHER, LINGERING, false, true),
     TRAIT(CLEAR_AGAIN, LINGERING, false, false),

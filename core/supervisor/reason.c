@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "supervisor/shell.h"
+#include "supervisor/supervisor.h"
 
 int64_t obi_supervisor_next_try(const struct obi_supervisor *sup)
 {
@@ -28,7 +29,7 @@ static void write_delay(int64_t ms, char *text, size_t size)
 static void write_error(const struct obi_supervisor *sup, char *text, size_t size)
 {
 	const struct obi_instance *in = &sup->instance;
-	const char *error = in->state.last_error;
+	const char *error = in->lingering ? sup->reports.cause : in->state.last_error;
 	char process[32];
 	int n = snprintf(process, sizeof process, "process %d ", in->pid);
 	bool is_exit = n > 0 && strncmp(error, process, (size_t)n) == 0;
@@ -48,7 +49,7 @@ static void join(char *text, size_t size, const char *what, const char *between,
 
 static void write_state(const struct obi_supervisor *sup, char *text, size_t size)
 {
-	uint32_t state = obi_lifecycle_state(sup->machine.phase);
+	uint32_t state = obi_supervisor_state(sup);
 	const char *link = sup->link.error;
 	char what[64], last[256];
 	write_error(sup, last, sizeof last);

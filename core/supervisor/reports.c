@@ -78,12 +78,13 @@ void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int6
 	    .cause = reports->cause,
 	    .restarts = instance->state.restart.count,
 	    .delay_ms = delay_ms,
-	    .expected = type == OB_EVENT_EXITED && instance->was_ended,
+	    .expected = reports->expected,
 	};
 	if (type == OB_EVENT_RESTARTING || type == OB_EVENT_FAILED || type == OB_EVENT_UNHEALTHY ||
-	    type == OB_EVENT_UNRESPONSIVE || type == OB_EVENT_LINGERING) {
+	    type == OB_EVENT_UNRESPONSIVE) {
 		set_last_error(reports, reports->cause);
 	}
+	reports->expected = false;
 	obi_reports_changed(reports);
 	if (reports->setup.event != NULL) {
 		reports->setup.event(reports->setup.user, &event);

@@ -25,6 +25,7 @@ struct obi_reports {
 	struct ob_error note; /* why the open start request is about to fail */
 	bool noted;
 	char cause[256];  /* of the next event */
+	bool expected;	  /* the next event was asked for, or is no failure */
 	char reason[256]; /* why the present process does not go on, as far as that is known */
 };
 

@@ -90,6 +90,8 @@ static void arm(struct obi_supervisor *sup, int64_t ms)
 {
 	if (ms >= 0) {
 		obi_timer_set(sup->setup.loop, &sup->timer, ms);
+	} else {
+		obi_timer_stop(&sup->timer); /* that of the step before */
 	}
 }
 
@@ -227,6 +229,7 @@ static void do_let_go(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
+	sup->left_dead = sup->instance.leaving;
 	obi_link_monitor_stop(&sup->link);
 	obi_instance_let_go(&sup->instance);
 }
@@ -240,10 +243,20 @@ static void emit(struct obi_supervisor *sup, enum ob_event_type type, const char
 	obi_reports_emit(&sup->reports, type, 0);
 }
 
+/* Whether the exit was a success that the policy does not follow with a restart. */
+static bool is_done(const struct obi_supervisor *sup)
+{
+	const struct obi_instance *in = &sup->instance;
+	bool restarted = sup->options->restart.on == OB_RESTART_ON_EXIT &&
+			 sup->options->restart.max_restarts >= 0;
+	return !restarted && !in->was_ended && in->exit.kind == OB_EXIT_CODE && in->exit.value == 0;
+}
+
 static void do_emit_exited(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
+	sup->reports.expected = sup->instance.was_ended || is_done(sup);
 	emit(sup, OB_EVENT_EXITED, sup->reports.reason);
 }
 
@@ -299,15 +312,6 @@ static double dice(void)
 	return (double)randombytes_random() / 4294967296.0;
 }
 
-/* Whether the exit was a success that the policy does not follow with a restart. */
-static bool is_done(const struct obi_supervisor *sup)
-{
-	const struct obi_instance *in = &sup->instance;
-	bool restarted = sup->options->restart.on == OB_RESTART_ON_EXIT &&
-			 sup->options->restart.max_restarts >= 0;
-	return !restarted && !in->was_ended && in->exit.kind == OB_EXIT_CODE && in->exit.value == 0;
-}
-
 static void tell_gave_up(struct obi_supervisor *sup)
 {
 	char last[200];
@@ -326,8 +330,7 @@ static void do_arm_backoff(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	int64_t delay_ms;
-	(void)event;
-	if (is_done(sup)) {
+	if (event == OBI_LIFE_GONE && is_done(sup)) {
 		obi_machine_raise(&sup->machine, OBI_LIFE_DONE);
 		return;
 	}
@@ -395,8 +398,11 @@ static void do_emit_adopted(void *user, enum obi_life_event event)
 static void do_emit_detached(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
+	sup->reports.expected = event != OBI_LIFE_STUCK;
 	emit(sup, OB_EVENT_DETACHED,
-	     event == OBI_LIFE_STUCK ? sup->reports.reason : "detached; the process keeps running");
+	     event == OBI_LIFE_STUCK ? sup->reports.reason
+	     : sup->left_dead	     ? "detached; what the process left may keep running"
+				     : "detached; the process keeps running");
 }
 
 /* After GAVE_UP the cause was set with it. */

@@ -21,6 +21,7 @@ struct obi_supervisor {
 	bool settled;		     /* the last request was a stop, detach or close */
 	struct obi_reports reports;
 	struct ob_error end_error; /* why the child is not gone */
+	bool left_dead;		   /* what was let go was what a dead process left */
 	struct obi_instance instance;
 	struct obi_link_monitor link;
 	int64_t well_since; /* CLOCK_BOOTTIME of this process's first link; 0: none yet */

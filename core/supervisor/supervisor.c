@@ -61,7 +61,8 @@ int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event reque
 
 uint32_t obi_supervisor_state(const struct obi_supervisor *sup)
 {
-	return obi_lifecycle_state(sup->machine.phase);
+	return sup->instance.lingering ? (uint32_t)OB_STATE_LINGERING
+				       : obi_lifecycle_state(sup->machine.phase);
 }
 
 bool obi_supervisor_has_requests(const struct obi_supervisor *sup)
@@ -189,7 +190,8 @@ static void note_failure(struct obi_supervisor *sup, enum obi_life_event event,
 	if (event == OBI_LIFE_SPAWN_FAILED || event == OBI_LIFE_LOCK_FAILED) {
 		sup->reports.reason[0] = '\0';
 	}
-	if (event == OBI_LIFE_NOT_GONE || event == OBI_LIFE_STUCK) {
+	if (event == OBI_LIFE_NOT_GONE || event == OBI_LIFE_STUCK ||
+	    event == OBI_LIFE_LOCK_FAILED) {
 		sup->end_error = *err;
 	}
 	obi_reports_reason(&sup->reports, "%s", err->text);
@@ -219,16 +221,24 @@ static void on_happened(void *user, enum obi_life_event event, const struct ob_e
 	}
 }
 
-/* A stop kills what is left, whatever the policy for other ends is. */
+/* A stop, and the end of a start that failed, kill what is left, whatever the policy for other ends
+ * is. */
+static void hurry_if_stopping(struct obi_supervisor *sup)
+{
+	enum obi_phase phase = sup->machine.phase;
+	bool stopping = phase == OBI_PHASE_STOP_ASKED || phase == OBI_PHASE_STOP_CLOSE ||
+			phase == OBI_PHASE_STOP_FAILED;
+	if (stopping && sup->instance.lingering && sup->instance.demand != OBI_DEMAND_END) {
+		obi_instance_end(&sup->instance);
+	}
+}
+
 static void on_remains(void *user, const char *text)
 {
 	struct obi_supervisor *sup = user;
-	enum obi_phase phase = sup->machine.phase;
 	obi_reports_cause(&sup->reports, "%s", text);
 	obi_reports_emit(&sup->reports, OB_EVENT_LINGERING, 0);
-	if (phase == OBI_PHASE_STOP_ASKED || phase == OBI_PHASE_STOP_CLOSE) {
-		obi_instance_end(&sup->instance);
-	}
+	hurry_if_stopping(sup);
 }
 
 static void on_reachable(void *user)
@@ -418,6 +428,7 @@ static void on_stepped(void *user)
 {
 	struct obi_supervisor *sup = user;
 	obi_link_monitor_set_awaited(&sup->link, sup->machine.phase != OBI_PHASE_READY);
+	hurry_if_stopping(sup);
 	if (sup->instance.lost && sup->machine.phase == OBI_PHASE_STOP_FAILED) {
 		obi_machine_raise(&sup->machine, OBI_LIFE_PLACE_LOST);
 	}
@@ -526,7 +537,7 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	bool running = obi_lifecycle_has_process(sup->machine.phase) && in->watched;
 	memset(ret, 0, sizeof *ret);
 	ret->size = sizeof *ret;
-	ret->state = in->lingering ? OB_STATE_LINGERING : obi_lifecycle_state(sup->machine.phase);
+	ret->state = obi_supervisor_state(sup);
 	ret->link = obi_link_monitor_state(&sup->link);
 	ret->pid = running ? in->pid : 0;
 	ret->uptime_ms = running ? obi_clock_ms(CLOCK_BOOTTIME) - in->state.started_boot_ms : -1;
@@ -539,7 +550,9 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->stale = running && strcmp(in->state.config_hash, sup->setup.config_hash) != 0;
 	snprintf(ret->address, sizeof ret->address, "%s", in->address != NULL ? in->address : "");
 	bool cut_off = running && ret->link != OB_LINK_UP && sup->link.error[0] != '\0';
-	const char *last_error = cut_off ? sup->link.error : in->state.last_error;
+	const char *last_error = cut_off	 ? sup->link.error
+				 : in->lingering ? sup->reports.cause
+						 : in->state.last_error;
 	snprintf(ret->last_error, sizeof ret->last_error, "%s",
 		 in->lost ? in->lost_error : last_error);
 }

@@ -84,7 +84,7 @@ enum ob_event_type {
 	OB_EVENT_RESTARTING,   /* another start follows after delay_ms */
 	OB_EVENT_FAILED,       /* there will be no other start */
 	OB_EVENT_ADOPTED,      /* a child of an earlier parent was adopted */
-	OB_EVENT_DETACHED,
+	OB_EVENT_DETACHED,     /* not supervised any more; its process lives */
 	OB_EVENT_STOPPED,
 	/* Another process answers in place of the one that was supervised, for example since the
 	 * machine behind its runner has booted anew: what the child had in memory is lost. Counted
@@ -117,7 +117,9 @@ struct ob_event {
 	const char *cause; /* one line for a person; never NULL */
 	uint32_t restarts; /* within the window */
 	int64_t delay_ms;  /* of RESTARTING */
-	bool expected;	   /* of EXITED: the child was being ended */
+	/* Of EXITED: the child was being ended, or is done. Of DETACHED: it was asked for;
+	 * otherwise the child could not be ended. */
+	bool expected;
 };
 
 /* The name of an event, such as "ready" or "exited". Any thread. */

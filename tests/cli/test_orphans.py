@@ -49,7 +49,7 @@ class Orphans(Case):
         left = self.watch(self.pid_in("left"))
         self.expect(outboard("stop", "--config", self.config), OK, "a: stopped\n")
         left.wait()
-        self.assertIn("sleep (pid ", run.event("a", "lingering")["cause"])
+        self.assertIn('"sleep" (pid ', run.event("a", "lingering")["cause"])
         self.assertEqual(run.end(), OK)
 
     def test_fault_93_a_child_outlives_its_runner(self):

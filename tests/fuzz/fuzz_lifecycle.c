@@ -180,7 +180,8 @@ static void finish(struct world *w, uint64_t actions, enum obi_life_event event)
 		w->freed = true;
 	}
 	bool stopping = (w->phase >= OBI_PHASE_DROP_ASKED && w->phase <= OBI_PHASE_STOP_CLOSE) ||
-			w->phase == OBI_PHASE_CLEAR_STOP || w->phase == OBI_PHASE_CLEAR_CLOSE;
+			w->phase == OBI_PHASE_CLEAR_STOP || w->phase == OBI_PHASE_CLEAR_CLOSE ||
+			w->phase == OBI_PHASE_WAIT_STOP;
 	CHECK(w->stops_open == 0 || stopping);
 }
 

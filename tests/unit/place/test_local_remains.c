@@ -3,6 +3,8 @@
  * cleanup command has to clean up. Real processes. */
 #include "unit/place/local_bed.h"
 
+#include <sys/stat.h>
+
 /* ---- What a dead process leaves ---- */
 
 /* It leaves one behind in another session, which holds outboard.lock through fd 3 and ends when its
@@ -32,7 +34,7 @@ static void holders_are_waited_for(void **state)
 	options.leftover = OB_LEFTOVER_WAIT;
 	run_with_holder("");
 	assert_non_null(strstr(seen.remains, "is still running"));
-	assert_non_null(strstr(seen.remains, "sh (pid "));
+	assert_non_null(strstr(seen.remains, "\"sh\" (pid "));
 	let_holder_go();
 	await(seen.words, "gone:0");
 	assert_false(seen.facts.held || seen.facts.alive);
@@ -76,7 +78,7 @@ static void fault_93_a_holder_that_may_be_innocent_lives(void **state)
 	assert_non_null(strstr(seen.remains, "is left alone"));
 	place->ops->probe(place, 4, true);
 	assert_false(seen.facts.held); /* it does not count for the next start either */
-	let_holder_go(); /* it reads: it lives */
+	let_holder_go();	       /* it reads: it lives */
 }
 
 static void holders_can_fail_the_child(void **state)
@@ -135,6 +137,50 @@ static void a_cleanup_that_fails_is_tried_again_by_the_next_start(void **state)
 	free(mark);
 }
 
+/* The command takes longer than what is left may take: that is measured from its end. */
+static void a_slow_cleanup_takes_no_time_from_the_holders(void **state)
+{
+	(void)state;
+	static const char *const cleanup[] = {"sh", "-c", "sleep 0.5", NULL};
+	options.cleanup = cleanup;
+	options.stop_timeout_ms = 200;
+	run_with_holder("");
+	await(seen.words, "gone:0");
+	assert_string_equal(seen.failure.text, "");
+}
+
+/* What the command ends does not fail the child. */
+static void holders_that_cleanup_ends_do_not_count(void **state)
+{
+	(void)state;
+	char *script = scratch_text("echo >%s/go", dir);
+	const char *cleanup[] = {"sh", "-c", script, NULL};
+	options.cleanup = cleanup;
+	options.leftover = OB_LEFTOVER_FAIL;
+	run_with_holder("");
+	await(seen.words, "gone:0");
+	assert_string_equal(seen.failure.text, "");
+	free(script);
+}
+
+static void nothing_is_to_be_cleaned_up_after_a_start_that_failed(void **state)
+{
+	(void)state;
+	static const char *const cleanup[] = {"false", NULL};
+	char *obstacle = scratch_text("%s/start", state_dir);
+	options.cleanup = cleanup;
+	place->ops->probe(place, 1, true);
+	assert_int_equal(mkdir(obstacle, 0700), 0);
+	prepare(2, 0);
+	assert_non_null(strstr(seen.words, "no-prepared:2"));
+	rmdir(obstacle);
+	place->ops->save(place, &(struct obi_statefile){.version = 1});
+	place->ops->detach(place);
+	place->ops->probe(place, 3, true);
+	assert_false(seen.facts.held);
+	free(obstacle);
+}
+
 static void a_cleanup_that_hangs_is_killed(void **state)
 {
 	(void)state;
@@ -190,6 +236,9 @@ int main(void)
 	    PLACE_TEST(a_daemon_is_told_to_stay_in_the_foreground),
 	    PLACE_TEST(cleanup_runs_before_the_child_is_gone),
 	    PLACE_TEST(a_cleanup_that_fails_is_tried_again_by_the_next_start),
+	    PLACE_TEST(a_slow_cleanup_takes_no_time_from_the_holders),
+	    PLACE_TEST(holders_that_cleanup_ends_do_not_count),
+	    PLACE_TEST(nothing_is_to_be_cleaned_up_after_a_start_that_failed),
 	    PLACE_TEST(a_cleanup_that_hangs_is_killed),
 	    PLACE_TEST(a_cleanup_that_cannot_be_executed_is_an_error),
 	    PLACE_TEST(a_cleanup_of_an_earlier_parent_is_run_again),

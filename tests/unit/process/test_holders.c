@@ -114,7 +114,7 @@ static void end_process(pid_t pid)
 static struct obi_holder_scan *scan(const struct obi_lock_id *locks, size_t count, unsigned step)
 {
 	struct obi_holder_scan *scan = NULL;
-	assert_int_equal(obi_holder_scan_new(locks, count, &scan, NULL), OB_OK);
+	assert_int_equal(obi_holder_scan_new(locks, count, false, &scan, NULL), OB_OK);
 	while (obi_holder_scan_step(scan, step)) {
 	}
 	return scan;

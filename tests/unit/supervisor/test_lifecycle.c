@@ -124,7 +124,8 @@ static bool dropping(int phase)
 static bool stop_open(int phase)
 {
 	return phase == OBI_PHASE_STOP_ASKED || phase == OBI_PHASE_STOP_CLOSE || dropping(phase) ||
-	       phase == OBI_PHASE_CLEAR_STOP || phase == OBI_PHASE_CLEAR_CLOSE;
+	       phase == OBI_PHASE_CLEAR_STOP || phase == OBI_PHASE_CLEAR_CLOSE ||
+	       phase == OBI_PHASE_WAIT_STOP;
 }
 
 /* The events with which a stop that is under way can end. */
@@ -132,6 +133,10 @@ static bool ends_a_stop(int phase, int event)
 {
 	if (dropping(phase)) {
 		return event == OBI_LIFE_SPAWN_FAILED;
+	}
+	if (phase == OBI_PHASE_WAIT_STOP) {
+		return event == OBI_LIFE_LOCK_FREE || event == OBI_LIFE_LOCK_FAILED ||
+		       event == OBI_LIFE_CLOSE;
 	}
 	return event == OBI_LIFE_NOT_GONE ||
 	       (clearing(phase) ? event == OBI_LIFE_LOCK_FREE
@@ -147,7 +152,8 @@ static void stop_is_done_at_once_or_when_nothing_is_left(void **unused)
 	{
 		struct obi_step step = step_of(phase, event);
 		if (stop_open(phase) && !stop_open(step.next)) {
-			bool failed = event == OBI_LIFE_NOT_GONE || event == OBI_LIFE_STUCK;
+			bool failed = event == OBI_LIFE_NOT_GONE || event == OBI_LIFE_STUCK ||
+				      event == OBI_LIFE_LOCK_FAILED;
 			assert_true(ends_a_stop(phase, event));
 			assert_true(step.actions &
 				    (failed ? OBI_DO(STOP_FAIL) : OBI_DO(STOP_DONE)));

@@ -83,6 +83,17 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			     "LOCK_LIVE ADOPTING_AGAIN adopt arm-ready\n"
 			     "LOCK_LEFTOVERS CLEAR_AGAIN end-leftovers\n"
 			     "LOCK_FAILED BACKOFF arm-backoff save\n",
+    [OBI_PHASE_WAIT_STOP] = "START . refuse\n"
+			    "RECONNECT . refuse\n"
+			    "START_OR_RECONNECT . refuse\n"
+			    "SUPERVISE . refuse\n"
+			    "STOP .\n"
+			    "DETACH .\n"
+			    "CLOSE CLOSED release stop-done close-done\n"
+			    "LOCK_FREE STOPPED cleanup save release +stopped stop-done\n"
+			    "LOCK_LIVE STOP_ASKED adopt stop\n"
+			    "LOCK_LEFTOVERS CLEAR_STOP end-leftovers\n"
+			    "LOCK_FAILED FAILED release stop-fail\n",
     [OBI_PHASE_CLEAR_START] = "START . refuse\n"
 			      "RECONNECT . refuse\n"
 			      "START_OR_RECONNECT . refuse\n"
@@ -350,7 +361,7 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			 "RECONNECT WAIT_RECONNECT forgive probe\n"
 			 "START_OR_RECONNECT WAIT_EITHER forgive probe\n"
 			 "SUPERVISE WAIT_AGAIN forgive probe\n"
-			 "STOP STOPPED forgive +stopped stop-done\n"
+			 "STOP WAIT_STOP forgive probe\n"
 			 "DETACH . stop-done\n"
 			 "CLOSE CLOSED close-done\n",
     [OBI_PHASE_DONE] = "START WAIT_START probe\n"

@@ -72,7 +72,44 @@ static void fault_90_a_process_that_may_not_be_signalled_fails_the_stop(void **s
 	assert_non_null(strstr(causes[OB_EVENT_DETACHED], err.text));
 }
 
+/* The timer of the step before must not end a step that has none. */
+static void a_stop_without_a_timeout_is_not_ended_by_the_ready_timer(void **state)
+{
+	(void)state;
+	static struct waiter start, stop;
+	bed.options.ready_timeout_ms = 20;
+	bed_make();
+	bed_spawn(&start);
+	bed_request(&stop, OBI_LIFE_STOP);
+	double_expect_calls(&bed.place, "signal:2 signal:18 ");
+	struct obi_timer end = {.fn = bed_on_changed};
+	obi_timer_set(bed.loop, &end, 60);
+	while (end.loop != NULL) {
+		obi_loop_turn(bed.loop, true);
+	}
+	double_expect_calls(&bed.place, ""); /* it is not killed */
+	double_exit(&bed.place, OB_EXIT_CODE, 0);
+	bed_expect_done(&stop, OB_OK);
+}
+
 /* ---- What is left ---- */
+
+/* It lingers already when the stop comes: nothing new is said of it. */
+static void a_stop_of_a_failed_start_does_not_wait_for_what_it_left(void **state)
+{
+	(void)state;
+	static struct waiter start, stop;
+	bed.place.linger = true;
+	bed_make();
+	bed_spawn(&start);
+	double_exit(&bed.place, OB_EXIT_CODE, 1);
+	bed.place.place.events->remains(bed.place.place.user, "x (pid 7) is still running");
+	double_expect_calls(&bed.place, "end "); /* a failed start does not wait either */
+	bed_request(&stop, OBI_LIFE_STOP);
+	bed_expect_done(&start, OB_EEXITED);
+	double_gone(&bed.place, NULL);
+	bed_expect_done(&stop, OB_OK);
+}
 
 static void a_child_is_stopped_only_when_nothing_is_left(void **state)
 {
@@ -128,8 +165,20 @@ static void a_child_that_is_not_gone_has_failed(void **state)
 	assert_string_equal(bed_status().last_error,
 			    "process 101 exited with status 3; cleanup: exited with status 1");
 
-	bed_request(&stop, OBI_LIFE_STOP); /* nothing is running any more */
+	/* A stop looks for what is left. */
+	bed_request(&stop, OBI_LIFE_STOP);
+	bed_expect_done(&stop, NOT_DONE);
+	bed.place.facts.held = true;
+	double_answer(&bed.place, DOUBLE_PROBE, NULL);
+	double_gone(&bed.place, &err);
+	bed_expect_done(&stop, OB_EEXITED);
+	assert_int_equal(bed_status().state, OB_STATE_FAILED);
+
+	bed_request(&stop, OBI_LIFE_STOP);
+	double_answer(&bed.place, DOUBLE_PROBE, NULL);
+	double_gone(&bed.place, NULL);
 	bed_expect_done(&stop, OB_OK);
+	assert_int_equal(bed_status().state, OB_STATE_STOPPED);
 }
 
 static void a_stop_of_a_child_that_is_not_gone_fails(void **state)
@@ -249,6 +298,8 @@ int main(void)
 	    BED_TEST(fault_99_a_stop_that_is_ignored_kills_and_says_so),
 	    BED_TEST(a_call_of_shutdown_is_left_out_while_the_link_is_down),
 	    BED_TEST(fault_90_a_process_that_may_not_be_signalled_fails_the_stop),
+	    BED_TEST(a_stop_without_a_timeout_is_not_ended_by_the_ready_timer),
+	    BED_TEST(a_stop_of_a_failed_start_does_not_wait_for_what_it_left),
 	    BED_TEST(a_child_is_stopped_only_when_nothing_is_left),
 	    BED_TEST(fault_93_nothing_is_started_while_something_is_left),
 	    BED_TEST(a_child_that_is_not_gone_has_failed),
