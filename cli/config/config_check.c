@@ -27,8 +27,13 @@ struct child {
 /* Options are named by the struct of the library, keys by the config file. */
 static const char *key_of(const char *option)
 {
-	static const char *const other[][2] = {
-	    {"argv", "command"}, {"stdin_path", "stdin"}, {"lock_wait_ms", "lock_wait"}};
+	static const char *const other[][2] = {{"argv", "command"},
+					       {"stdin_path", "stdin"},
+					       {"lock_wait_ms", "lock_wait"},
+					       {"cleanup", "stop.cleanup"},
+					       {"stop_signal", "stop.signal"},
+					       {"health_action", "health.on_fail"},
+					       {"ready", "ready.mode"}};
 	for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
 		if (strcmp(option, other[i][0]) == 0) {
 			return other[i][1];

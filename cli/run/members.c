@@ -56,21 +56,26 @@ int obi_members_make(struct obi_members *members, ob_runtime *rt,
 	return OB_OK;
 }
 
-void obi_member_begin(struct obi_member *member)
+int obi_member_begin(struct obi_member *member, struct ob_error *reterr)
 {
-	struct ob_error err;
 	member->held = false;
-	if (!member->members->ending && ob_connector_supervise(member->connector, &err) < 0) {
-		obi_run_log(member->members->log, member->options->name, OB_LOG_ERROR,
-			    "cannot be supervised", "{s:s}", "cause", err.text);
+	if (member->members->ending) {
+		return obi_fail(reterr, OB_ECLOSED, 0, "the supervisor is shutting down");
 	}
+	int r = ob_connector_supervise(member->connector, reterr);
+	if (r < 0) {
+		obi_run_log(member->members->log, member->options->name, OB_LOG_ERROR,
+			    "cannot be supervised", "{s:s}", "cause", reterr->text);
+	}
+	return r;
 }
 
 void obi_members_begin(struct obi_members *members)
 {
+	struct ob_error err;
 	for (uint32_t i = 0; i < members->count; i++) {
 		if (!members->list[i].held) {
-			obi_member_begin(&members->list[i]);
+			(void)obi_member_begin(&members->list[i], &err);
 		}
 	}
 }
@@ -112,13 +117,15 @@ void obi_members_detach(struct obi_members *members)
 	end_all(members, ob_connector_detach_async);
 }
 
+/* A close turns the loop, in which requests are still served: they find no member any more. */
 void obi_members_close(struct obi_members *members)
 {
-	for (uint32_t i = 0; i < members->count; i++) {
-		ob_connector_close(members->list[i].connector);
-	}
+	uint32_t count = members->count;
 	members->count = 0;
 	obi_key_table_free(&members->names);
+	for (uint32_t i = 0; i < count; i++) {
+		ob_connector_close(members->list[i].connector);
+	}
 	free(members->list);
 	members->list = NULL;
 }

@@ -17,6 +17,7 @@ struct obi_member {
 	ob_connector *connector;
 	struct obi_run_item *waiting; /* what requests ask of it, until it is ready or has failed */
 	uint64_t number;	      /* from 1, in the order of the list; not used again */
+	uint32_t stopping;	      /* requests that wait for its stop */
 	bool held; /* not to be started until an earlier child of its name has ended */
 };
 
@@ -43,7 +44,7 @@ int obi_members_make(struct obi_members *members, ob_runtime *rt,
 void obi_members_begin(struct obi_members *members);
 
 /* Start or adopt one member, held or not. */
-void obi_member_begin(struct obi_member *member);
+int obi_member_begin(struct obi_member *member, struct ob_error *reterr);
 
 /* Stop, or detach, all members. */
 void obi_members_stop(struct obi_members *members);

@@ -147,9 +147,12 @@ void obi_reap_kill(struct obi_run_log *log)
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
 	while (left && now_ms() < end) {
-		bool killed = kill_children() > 0;
-		left = reap_some(&count);
-		if (left && !killed) {
+		size_t before = count;
+		(void)kill_children();
+		while ((left = reap_some(&count)) && count - before >= REAP_MAX) {
+			before = count; /* many are dead: there is no need to kill them again */
+		}
+		if (left && count == before) {
 			(void)sigtimedwait(&children, NULL, &pause);
 		}
 	}

@@ -114,12 +114,13 @@ static void on_log(void *user, const struct ob_log_record *record)
 	}
 }
 
-/* A member that waited for this child may start. */
+/* A member that waited for this child may start; if the child lives on, it is adopted. */
 static void release(const struct obi_removed *removed, const char *name)
 {
 	struct obi_member *member = obi_members_find(removed->members, ob_bytes_text(name));
+	struct ob_error err;
 	if (member != NULL && member->held) {
-		obi_member_begin(member);
+		(void)obi_member_begin(member, &err);
 	}
 }
 

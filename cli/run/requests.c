@@ -121,7 +121,7 @@ static void finish_waiting(struct obi_member *member, const char *error)
 
 void obi_requests_event(struct obi_member *member, const struct ob_event *event)
 {
-	char text[256], delay[32];
+	char text[320], delay[32];
 	switch (event->type) {
 	case OB_EVENT_READY:
 	case OB_EVENT_ADOPTED:
@@ -130,7 +130,7 @@ void obi_requests_event(struct obi_member *member, const struct ob_event *event)
 		break;
 	case OB_EVENT_RESTARTING:
 		ob_duration_format(event->delay_ms, delay, sizeof delay);
-		snprintf(text, sizeof text, "%s; restarting in %s", event->cause, delay);
+		snprintf(text, sizeof text, "restarting in %s: %s", delay, event->cause);
 		finish_waiting(member, text);
 		break;
 	case OB_EVENT_FAILED:
@@ -147,19 +147,28 @@ void obi_requests_event(struct obi_member *member, const struct ob_event *event)
 
 static void begin(struct obi_run_item *item)
 {
-	if (item->member->members->ending) {
-		finish(item, "the supervisor is shutting down");
-		return;
-	}
+	struct ob_error err;
 	wait_for(item);
-	if (!item->member->held) {
-		obi_member_begin(item->member);
+	if (!item->member->held && obi_member_begin(item->member, &err) < 0) {
+		finish_waiting(item->member, err.text);
+	}
+}
+
+/* Ask for a stop, with this callback. */
+static void ask_stop(struct obi_run_item *item, ob_done_fn *done)
+{
+	struct ob_error err;
+	item->member->stopping++;
+	if (ob_connector_stop_async(item->member->connector, done, item, &err) < 0) {
+		item->member->stopping--;
+		finish(item, err.text);
 	}
 }
 
 static void on_stopped_first(void *user, int result, const struct ob_error *err)
 {
 	struct obi_run_item *item = user;
+	item->member->stopping--;
 	if (result < 0) {
 		finish(item, err->text);
 	} else {
@@ -169,10 +178,7 @@ static void on_stopped_first(void *user, int result, const struct ob_error *err)
 
 static void restart(struct obi_run_item *item)
 {
-	struct ob_error err;
-	if (ob_connector_stop_async(item->member->connector, on_stopped_first, item, &err) < 0) {
-		finish(item, err.text);
-	}
+	ask_stop(item, on_stopped_first);
 }
 
 static void start(struct obi_run_item *item)
@@ -186,8 +192,14 @@ static void start(struct obi_run_item *item)
 	case OB_STATE_WAITING:
 	case OB_STATE_STARTING:
 	case OB_STATE_ADOPTING:
-	case OB_STATE_LINGERING:
 		wait_for(item);
+		break;
+	case OB_STATE_LINGERING:
+		if (item->member->stopping > 0) {
+			restart(item);
+		} else {
+			wait_for(item); /* the restart policy goes on after it */
+		}
 		break;
 	case OB_STATE_BACKOFF: /* now, not after the delay */
 	case OB_STATE_STOPPING:
@@ -201,20 +213,19 @@ static void start(struct obi_run_item *item)
 
 static void on_stopped(void *user, int result, const struct ob_error *err)
 {
-	finish(user, result < 0 ? err->text : NULL);
+	struct obi_run_item *item = user;
+	item->member->stopping--;
+	finish(item, result < 0 ? err->text : NULL);
 }
 
 static void stop(struct obi_run_item *item)
 {
-	struct ob_error err;
 	if (item->member->held) {
 		/* Those who wait for its start: it was not begun, so no event will come. */
 		item->member->held = false;
 		finish_waiting(item->member, "stopped");
 	}
-	if (ob_connector_stop_async(item->member->connector, on_stopped, item, &err) < 0) {
-		finish(item, err.text);
-	}
+	ask_stop(item, on_stopped);
 }
 
 /* ---- Reading a request ---- */

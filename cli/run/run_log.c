@@ -69,7 +69,7 @@ static const struct {
     [OB_EVENT_RESTARTING] = {"restarting", OB_LOG_WARN},
     [OB_EVENT_FAILED] = {"failed", OB_LOG_ERROR},
     [OB_EVENT_ADOPTED] = {"adopted", OB_LOG_INFO},
-    [OB_EVENT_DETACHED] = {"detached", OB_LOG_INFO},
+    [OB_EVENT_DETACHED] = {"detached", OB_LOG_WARN},
     [OB_EVENT_STOPPED] = {"stopped", OB_LOG_INFO},
     [OB_EVENT_STOPPING] = {"stopping", OB_LOG_INFO},
     [OB_EVENT_LINGERING] = {"lingering", OB_LOG_WARN},
@@ -96,6 +96,8 @@ static bool has_cause(const struct ob_event *event)
 	switch (event->type) {
 	case OB_EVENT_EXITED:
 		return strncmp(event->cause, "process ", strlen("process ")) != 0;
+	case OB_EVENT_DETACHED:
+		return !event->expected;
 	case OB_EVENT_ADOPTED:
 	case OB_EVENT_LINK_UP:
 	case OB_EVENT_STOPPING:

@@ -67,7 +67,8 @@ static int read_page(struct asking *a, const struct ob_value *page, uint64_t *cu
 		}
 	}
 	*cursor = 0;
-	return ob_is_nil(next) || (ob_get_uint(next, cursor) && *cursor > before)
+	/* Each page that is not the last one brings something: there is an end. */
+	return ob_is_nil(next) || (list->count > 0 && ob_get_uint(next, cursor) && *cursor > before)
 		   ? OB_OK
 		   : unexpected(reterr);
 }

@@ -96,7 +96,7 @@ class Running(Case):
         run.events(bad="restarting", good="ready")
         result = self.request("start", "bad", "good")
         self.expect(result, REMOTE, "good: ready\n")
-        self.assertRegex(result.stderr, r"^bad: process \d+ exited with status 4; restarting in 1h\n$")
+        self.assertRegex(result.stderr, r"^bad: restarting in 1h: process \d+ exited with status 4\n$")
         row = self.status()["bad"]
         self.assertEqual((row["state"], row["pid"]), ("backoff", None))
         self.assertRegex(row["last_error"], "exited with status 4")
