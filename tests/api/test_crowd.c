@@ -2,7 +2,6 @@
 /* Many children behind one VMM, which counts connections: a parent that detaches a thousand
  * children, and the next parent, which reconnects to all of them at once; and as many
  * connections as a VMM has room for, and one more. */
-#include "support/clock.h"
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -18,30 +17,12 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "support/crowd.h"
+#include "support/event_types.h"
 #include "support/scratch.h"
 #include "support/vmm.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#endif
-
-/* A process with a sanitizer needs about ten times the memory. */
-#ifdef SANITIZED
-enum { MANY = 120 };
-#else
-enum { MANY = 1000 };
-#endif
-
-enum { AT_ONCE = 100, PATIENCE_MS = 200000, FIRST_PORT = 10000 };
-
-/* The descriptors that a child costs its parent (pidfd, socket, two FIFOs, parent.lock and the
- * state directory), and those of the parent itself. */
-enum { EACH = 6, BESIDES = 32 };
+enum { MANY = CROWD_MANY, AT_ONCE = 100, PATIENCE_MS = 200000, FIRST_PORT = 10000 };
 
 struct crowd {
 	struct family f;
@@ -52,41 +33,20 @@ struct crowd {
 	int32_t started[MANY]; /* for the cleanup if the test fails */
 	unsigned start_count;
 	unsigned done; /* requests that succeeded */
-	unsigned counts[OB_EVENT_DONE + 1];
-	unsigned wanted;
+	unsigned counts[EVENT_TYPES];
 };
 
 static struct crowd crowd;
 
-static void crowd_until(struct crowd *c, bool (*done)(struct crowd *c), const char *what)
+static void await_all(struct crowd *c, const char *what)
 {
-	int64_t deadline = now_ms() + PATIENCE_MS;
-	while (!done(c)) {
-		if (now_ms() > deadline) {
-			fail_msg("%s: waited for too long, %u of %d done", what, c->done, MANY);
-		}
-		(void)ob_runtime_run(c->f.runtime, 20);
-	}
-}
-
-static bool all_done(struct crowd *c)
-{
-	return c->done == MANY;
-}
-
-static void on_done(void *user, int result, const struct ob_error *err)
-{
-	struct crowd *c = user;
-	if (result != OB_OK) {
-		fail_msg("%s: %s", ob_result_name(result), err->text);
-	}
-	c->done++;
+	crowd_until(c->f.runtime, &c->done, MANY, PATIENCE_MS, what);
 }
 
 static void on_event(void *user, const struct ob_event *event)
 {
 	struct crowd *c = user;
-	c->counts[event->type]++;
+	c->counts[event_type(event)]++;
 	if (event->type == OB_EVENT_STARTING && c->start_count < MANY) {
 		c->started[c->start_count++] = event->pid;
 	}
@@ -94,15 +54,12 @@ static void on_event(void *user, const struct ob_event *event)
 
 /* ---- Parents ---- */
 
-typedef int order_fn(ob_connector *connector, ob_done_fn *done, void *user,
-		     struct ob_error *reterr);
-
-static void order_all(struct crowd *c, order_fn *order)
+static void order_all(struct crowd *c, crowd_order_fn *order)
 {
 	struct ob_error err;
 	c->done = 0;
 	for (int i = 0; i < MANY; i++) {
-		if (order(c->all[i], on_done, c, &err) != OB_OK) {
+		if (order(c->all[i], crowd_on_done, &c->done, &err) != OB_OK) {
 			fail_msg("child %d: %s", i, err.text);
 		}
 	}
@@ -166,9 +123,10 @@ static const char *raise_limits(void)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
 	files.rlim_cur = files.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
-	if (files.rlim_max < EACH * MANY + BESIDES) {
+	if (files.rlim_max < CROWD_EACH * MANY + CROWD_BESIDES) {
 		snprintf(why, sizeof why, "%d children take %d descriptors, and the limit is %llu",
-			 MANY, EACH * MANY + BESIDES, (unsigned long long)files.rlim_max);
+			 MANY, CROWD_EACH * MANY + CROWD_BESIDES,
+			 (unsigned long long)files.rlim_max);
 		return why;
 	}
 	return NULL;
@@ -181,7 +139,7 @@ static void first_life(struct crowd *c)
 	struct ob_error err;
 	parent_begin(c);
 	order_all(c, ob_connector_start_async);
-	crowd_until(c, all_done, "starting");
+	await_all(c, "starting");
 	for (int i = 0; i < MANY; i++) {
 		c->pids[i] = ob_connector_pid(c->all[i]);
 		assert_int_equal(ob_connector_detach(c->all[i], &err), OB_OK);
@@ -189,16 +147,23 @@ static void first_life(struct crowd *c)
 	parent_end(c);
 }
 
-static bool all_turns_are_taken(struct crowd *c)
+static void await_all_turns(struct crowd *c)
 {
-	return vmm_order(&c->vmm, "dialing") >= AT_ONCE;
+	unsigned dialing;
+	int64_t deadline = now_ms() + PATIENCE_MS;
+	while ((dialing = (unsigned)vmm_order(&c->vmm, "dialing")) < AT_ONCE) {
+		if (now_ms() > deadline) {
+			fail_msg("waited for too long, %u dial", dialing);
+		}
+		(void)ob_runtime_run(c->f.runtime, 20);
+	}
 }
 
 static void on_echo(void *user, int result, const struct ob_value *value,
 		    const struct ob_error *err)
 {
 	(void)value;
-	on_done(user, result, err);
+	crowd_on_done(user, result, err);
 }
 
 static void call_all(struct crowd *c)
@@ -210,10 +175,10 @@ static void call_all(struct crowd *c)
 	for (int i = 0; i < MANY; i++) {
 		ob_client *client = ob_connector_client(c->all[i]);
 		assert_int_equal(ob_client_call_async(client, "act.echo", &params, PATIENCE_MS,
-						      on_echo, c, NULL, &err),
+						      on_echo, &c->done, NULL, &err),
 				 OB_OK);
 	}
-	crowd_until(c, all_done, "calling");
+	await_all(c, "calling");
 }
 
 static void must_be_the_same_children(struct crowd *c)
@@ -243,16 +208,17 @@ static void fault_39_a_parent_reconnects_to_a_thousand_children(void **state)
 	(void)vmm_order(&c->vmm, "hold");
 	parent_begin(c);
 	order_all(c, ob_connector_reconnect_async);
-	crowd_until(c, all_turns_are_taken, "dialing");
+	await_all_turns(c);
 	(void)vmm_order(&c->vmm, "normal");
-	crowd_until(c, all_done, "adopting");
+	await_all(c, "adopting");
 	at[2] = now_ms();
 	assert_int_equal(vmm_order(&c->vmm, "dialing"), AT_ONCE);
 	must_be_the_same_children(c);
 	call_all(c);
-	assert_in_range(scratch_open_fds() - c->f.fds, EACH * MANY, EACH * MANY + BESIDES);
+	assert_in_range(scratch_open_fds() - c->f.fds, CROWD_EACH * MANY,
+			CROWD_EACH * MANY + CROWD_BESIDES);
 	order_all(c, ob_connector_stop_async);
-	crowd_until(c, all_done, "stopping");
+	await_all(c, "stopping");
 	parent_end(c);
 	c->start_count = 0; /* dead and reaped */
 	at[3] = now_ms();

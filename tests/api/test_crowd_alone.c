@@ -2,7 +2,6 @@
 /* A thousand children that are processes and nothing else (ready mode none): what each costs its
  * parent, all of them killed at once, and all of them stopped. Row 67 of the table of faults.
  * OB_CROWD=10000 takes as many. */
-#include "support/clock.h"
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -19,32 +18,17 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "support/crowd.h"
+#include "support/event_types.h"
 #include "support/scratch.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#endif
-
-#ifdef SANITIZED
-enum { USUAL = 120, MEASURES_MEMORY = 0 };
-#else
-enum { USUAL = 1000, MEASURES_MEMORY = 1 };
-#endif
-
-/* The descriptors of a child that is not dialled: pidfd, two FIFOs, parent.lock, and the two
- * directories; and those of the parent itself. */
-enum { EACH = 6, BESIDES = 32, EACH_BYTES = 24 * 1024, PATIENCE_MS_EACH = 200 };
+enum { EACH_BYTES = 24 * 1024, PATIENCE_MS_EACH = 200 };
 
 struct member {
 	ob_connector *connector;
 	char *dir;
 	int32_t pid;
-	unsigned counts[OB_EVENT_DONE + 1];
+	unsigned counts[EVENT_TYPES];
 };
 
 struct crowd {
@@ -52,7 +36,7 @@ struct crowd {
 	struct member *all;
 	unsigned many;
 	unsigned done; /* requests that succeeded */
-	unsigned counts[OB_EVENT_DONE + 1];
+	unsigned counts[EVENT_TYPES];
 	ob_watch *pulse;
 	int pulse_fd;
 	int64_t last_pulse, longest_pause; /* of the loop */
@@ -99,29 +83,15 @@ static int longest_pause(struct crowd *c)
 
 static void until(struct crowd *c, const unsigned *counter, unsigned wanted, const char *what)
 {
-	int64_t deadline = now_ms() + (int64_t)c->many * PATIENCE_MS_EACH;
-	while (*counter < wanted) {
-		if (now_ms() > deadline) {
-			fail_msg("%s: waited for too long, %u of %u done", what, *counter, wanted);
-		}
-		(void)ob_runtime_run(c->f.runtime, 20);
-	}
-}
-
-static void on_done(void *user, int result, const struct ob_error *err)
-{
-	struct crowd *c = user;
-	if (result != OB_OK) {
-		fail_msg("%s: %s", ob_result_name(result), err->text);
-	}
-	c->done++;
+	crowd_until(c->f.runtime, counter, wanted, (int64_t)c->many * PATIENCE_MS_EACH, what);
 }
 
 static void on_event(void *user, const struct ob_event *event)
 {
 	struct member *m = user;
-	crowd.counts[event->type]++;
-	m->counts[event->type]++;
+	uint32_t type = event_type(event);
+	crowd.counts[type]++;
+	m->counts[type]++;
 	if (event->type == OB_EVENT_STARTING) {
 		m->pid = event->pid;
 	}
@@ -133,13 +103,13 @@ static unsigned wanted_number(void)
 {
 	const char *text = getenv("OB_CROWD");
 	unsigned long n = text != NULL ? strtoul(text, NULL, 10) : 0;
-	return n > 0 && n <= 30000 ? (unsigned)n : USUAL;
+	return n > 0 && n <= 30000 ? (unsigned)n : CROWD_MANY;
 }
 
 static void raise_limits(unsigned many)
 {
 	struct rlimit files;
-	rlim_t need = (rlim_t)EACH * many + BESIDES;
+	rlim_t need = (rlim_t)CROWD_EACH * many + CROWD_BESIDES;
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
 	files.rlim_max = files.rlim_max < need ? need : files.rlim_max; /* root may */
 	files.rlim_cur = files.rlim_max;
@@ -186,6 +156,7 @@ static void crowd_end(struct crowd *c)
 {
 	for (unsigned i = 0; i < c->many; i++) {
 		ob_connector_close(c->all[i].connector);
+		c->all[i].connector = NULL; /* for end_all() */
 		free(c->all[i].dir);
 	}
 	ob_watch_free(c->pulse);
@@ -195,15 +166,12 @@ static void crowd_end(struct crowd *c)
 	family_end(&c->f);
 }
 
-typedef int order_fn(ob_connector *connector, ob_done_fn *done, void *user,
-		     struct ob_error *reterr);
-
-static void order_all(struct crowd *c, order_fn *order, const char *what)
+static void order_all(struct crowd *c, crowd_order_fn *order, const char *what)
 {
 	struct ob_error err;
 	c->done = 0;
 	for (unsigned i = 0; i < c->many; i++) {
-		if (order(c->all[i].connector, on_done, c, &err) != OB_OK) {
+		if (order(c->all[i].connector, crowd_on_done, &c->done, &err) != OB_OK) {
 			fail_msg("child %u: %s", i, err.text);
 		}
 	}
@@ -279,8 +247,8 @@ static void fault_67_a_thousand_children_cost_little_and_stop_together(void **st
 		      "%.2f descriptors each\n",
 		      c->many, (int)(at[1] - at[0]), (int)(at[2] - at[1]), (int)(at[3] - at[2]),
 		      pauses[0], pauses[1], pauses[2], each, (double)fds / c->many);
-	assert_in_range(fds, EACH * c->many, EACH * c->many + BESIDES);
-	if (MEASURES_MEMORY) {
+	assert_in_range(fds, CROWD_EACH * c->many, CROWD_EACH * c->many + CROWD_BESIDES);
+	if (CROWD_MEASURES_MEMORY) {
 		assert_in_range(each, 0, EACH_BYTES);
 	}
 	crowd_end(c);
@@ -291,8 +259,10 @@ static int end_all(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; crowd.all != NULL && i < crowd.many; i++) {
-		if (crowd.all[i].pid > 0) {
-			kill(crowd.all[i].pid, SIGKILL);
+		const ob_connector *connector = crowd.all[i].connector;
+		int32_t pid = connector != NULL ? ob_connector_pid(connector) : 0;
+		if (pid > 0) { /* not one that is dead, whose number may be another's by now */
+			kill(pid, SIGKILL);
 		}
 	}
 	return 0;

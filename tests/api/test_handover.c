@@ -48,12 +48,27 @@ static void end(struct handover *h)
 	family_end(&h->f);
 }
 
+typedef int request_fn(ob_connector *connector, ob_done_fn *done, void *user,
+		       struct ob_error *reterr);
+
+static void request(struct handover *h, request_fn *fn)
+{
+	struct ob_error err;
+	expect(fn(h->f.connector, NULL, NULL, &err), OB_OK, &err, NULL);
+}
+
+static void await_state(struct handover *h, uint32_t state)
+{
+	struct ob_error err;
+	expect(ob_connector_wait(h->f.connector, state, FAMILY_WAIT_MS, NULL, &err), OB_OK, &err,
+	       NULL);
+}
+
 /* The second parent is waiting when the first one lets go. */
 static void await_waiting(struct handover *h)
 {
 	struct ob_error err;
-	expect(ob_connector_wait(h->f.connector, OB_STATE_WAITING, FAMILY_WAIT_MS, NULL, &err),
-	       OB_OK, &err, NULL);
+	await_state(h, OB_STATE_WAITING);
 	expect(ob_client_call(ob_connector_client(h->f.connector), "act.echo", NULL, 0, NULL, NULL,
 			      &err),
 	       OB_EDOWN, &err, "waits for an earlier one");
@@ -62,15 +77,12 @@ static void await_waiting(struct handover *h)
 static void a_child_is_adopted_once_the_older_parent_detaches(void **state)
 {
 	struct handover h;
-	struct ob_error err;
 	(void)state;
 	begin(&h, FAMILY_WAIT_MS);
-	expect(ob_connector_start_or_reconnect_async(h.f.connector, NULL, NULL, &err), OB_OK, &err,
-	       NULL);
+	request(&h, ob_connector_start_or_reconnect_async);
 	await_waiting(&h);
 	program_say(&h.older, "detach");
-	expect(ob_connector_wait(h.f.connector, OB_STATE_READY, FAMILY_WAIT_MS, NULL, &err), OB_OK,
-	       &err, NULL);
+	await_state(&h, OB_STATE_READY);
 	assert_int_equal(ob_connector_pid(h.f.connector), h.pid);
 	assert_int_equal(family_count(&h.f, OB_EVENT_ADOPTED), 1);
 	end(&h);
@@ -85,8 +97,7 @@ static void a_supervisor_waits_for_an_older_parent_that_is_killed(void **state)
 	expect(ob_connector_supervise(h.f.connector, &err), OB_OK, &err, NULL);
 	await_waiting(&h);
 	program_kill(&h.older, SIGKILL);
-	expect(ob_connector_wait(h.f.connector, OB_STATE_READY, FAMILY_WAIT_MS, NULL, &err), OB_OK,
-	       &err, NULL);
+	await_state(&h, OB_STATE_READY);
 	assert_int_equal(ob_connector_pid(h.f.connector), h.pid);
 	assert_int_equal(family_count(&h.f, OB_EVENT_RESTARTING), 0);
 	end(&h);
@@ -95,14 +106,12 @@ static void a_supervisor_waits_for_an_older_parent_that_is_killed(void **state)
 static void a_child_is_started_once_the_older_parent_has_stopped_it(void **state)
 {
 	struct handover h;
-	struct ob_error err;
 	(void)state;
 	begin(&h, FAMILY_WAIT_MS);
-	expect(ob_connector_start_async(h.f.connector, NULL, NULL, &err), OB_OK, &err, NULL);
+	request(&h, ob_connector_start_async);
 	await_waiting(&h);
 	program_say(&h.older, "stop");
-	expect(ob_connector_wait(h.f.connector, OB_STATE_READY, FAMILY_WAIT_MS, NULL, &err), OB_OK,
-	       &err, NULL);
+	await_state(&h, OB_STATE_READY);
 	assert_int_not_equal(ob_connector_pid(h.f.connector), h.pid);
 	assert_int_equal(family_count(&h.f, OB_EVENT_STARTING), 1);
 	end(&h);
@@ -122,16 +131,12 @@ static void a_reconnect_fails_when_the_wait_is_over(void **state)
 	end(&h);
 }
 
-static void end_with(struct handover *h,
-		     int (*request)(ob_connector *, ob_done_fn *, void *, struct ob_error *))
+static void end_with(struct handover *h, request_fn *fn)
 {
-	struct ob_error err;
-	expect(ob_connector_start_or_reconnect_async(h->f.connector, NULL, NULL, &err), OB_OK, &err,
-	       NULL);
+	request(h, ob_connector_start_or_reconnect_async);
 	await_waiting(h);
-	expect(request(h->f.connector, NULL, NULL, &err), OB_OK, &err, NULL);
-	expect(ob_connector_wait(h->f.connector, OB_STATE_STOPPED, FAMILY_WAIT_MS, NULL, &err),
-	       OB_OK, &err, NULL);
+	request(h, fn);
+	await_state(h, OB_STATE_STOPPED);
 }
 
 static void requests_end_the_waiting(void **state)

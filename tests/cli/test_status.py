@@ -19,8 +19,8 @@ class Pages(Case):
         super().setUp()
         self.write({name: {"command": ["/bin/false"], "ready": {"mode": "none"}, "restart": {"max_restarts": -1}}
                     for name in self.NAMES})
-        self.run = self.run_it()
-        self.run.events(**{name: "failed" for name in self.NAMES})
+        self.supervisor = self.run_it()
+        self.supervisor.events(**{name: "failed" for name in self.NAMES})
 
     def page(self, *params):
         result = outboard("call", "--address", f"unix://{self.root}/run.sock", "--auth", "peercred", "run.status", *params)
@@ -44,17 +44,39 @@ class Pages(Case):
                           '["c100"]')
         self.expect(result, REMOTE, "")
         self.assertIn("after must be a number", result.stderr)
-        self.assertEqual(self.run.end(), OK)
+        self.assertEqual(self.supervisor.end(), OK)
 
     def test_fault_84_requests_to_many_children(self):
         result = outboard("stop", "--config", self.config)
         self.expect(result, OK, "".join(f"{name}: stopped\n" for name in self.NAMES))
         result = outboard("start", "--config", self.config)
-        self.assertEqual(len((result.stdout + result.stderr).splitlines()), len(self.NAMES))
+        answers = dict(line.split(": ", 1) for line in (result.stdout + result.stderr).splitlines())
+        self.assertEqual(sorted(answers), self.NAMES)
+        for answer in answers.values():
+            self.assertRegex(answer, "^(ready|.*exited with status 1.*)$")
         result = outboard("stop", "--config", self.config, *["c000"] * 365)
         self.expect(result, REMOTE, "")
         self.assertIn("more names than there are children", result.stderr)
-        self.assertEqual(self.run.end(), OK)
+        self.assertEqual(self.supervisor.end(), OK)
+
+
+class LongAnswers(Case):
+    def test_fault_84_long_errors_of_many_children_are_cut_to_fit_into_an_answer(self):
+        names = [f"c{i:04}" for i in range(9500)]
+        nowhere = f"/proc/{'x' * 250}/{'y' * 250}"
+        self.write({name: {"command": ["/bin/false"], "data_path": f"{nowhere}/{name}", "ready": {"mode": "none"},
+                           "restart": {"max_restarts": -1}} for name in names})
+        supervisor = self.run_it()
+        supervisor.events(**{name: "failed" for name in names})
+        result = outboard("start", "--config", self.config)
+        self.expect(result, REMOTE, "")
+        answers = dict(line.split(": ", 1) for line in result.stderr.splitlines())
+        self.assertEqual(list(answers), names)
+        for answer in answers.values():
+            self.assertIn("x" * 100, answer)
+        # A message has at most 4 MiB, of which all answers together take 3, each with 96 bytes beside its error.
+        self.assertLess(sum(96 + len(answer) for answer in answers.values()), 3 << 20)
+        self.assertEqual(supervisor.end(), OK)
 
 
 class Status(Case):

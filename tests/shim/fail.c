@@ -8,12 +8,11 @@
  * one that it has just closed, where libev can only abort(); and the calls of a sanitizer when a
  * thread starts.
  */
-#include <dlfcn.h>
+#include "shim.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,11 +26,8 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#define VISIBLE __attribute__((visibility("default")))
 
 static atomic_bool armed;
 static atomic_ulong count, victim;
@@ -39,13 +35,6 @@ static uintptr_t spared_from, spared_to;
 static _Thread_local bool spared;
 static _Thread_local bool renews_epoll; /* libev closed its epoll descriptor, and nothing since */
 static const char *_Atomic failed;
-
-/* The original function. */
-#define REAL(name)                                         \
-	static __typeof__(name) *real;                     \
-	if (real == NULL) {                                \
-		*(void **)&real = dlsym(RTLD_NEXT, #name); \
-	}
 
 /* Whether this call is to fail. */
 static bool is_victim(const char *name, int sys)
@@ -166,11 +155,6 @@ VISIBLE int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 }
 
 /* ---- Files and descriptors ---- */
-
-static mode_t mode_of(int flags, va_list args)
-{
-	return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;
-}
 
 VISIBLE int open(const char *path, int flags, ...)
 {

@@ -11,11 +11,10 @@
  * Calls that failed are not recorded. What a process does by plain system calls, without the C
  * library, is not seen.
  */
-#include <dlfcn.h>
+#include "shim.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,16 +26,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define VISIBLE __attribute__((visibility("default")))
-
 enum { LINE = 160 * 1024 };
-
-/* The original function. */
-#define REAL(name)                                         \
-	static __typeof__(name) *real;                     \
-	if (real == NULL) {                                \
-		*(void **)&real = dlsym(RTLD_NEXT, #name); \
-	}
 
 static int log_fd = -1;
 static char root[PATH_MAX];
@@ -140,11 +130,6 @@ static int note_open(int fd, bool created, int flags)
 		record("truncate %lu 0\n", inode_of(fd));
 	}
 	return fd;
-}
-
-static mode_t mode_of(int flags, va_list args)
-{
-	return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;
 }
 
 VISIBLE int open(const char *path, int flags, ...)

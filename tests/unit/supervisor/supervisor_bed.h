@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "supervisor/shell.h"
 #include "supervisor/supervisor.h"
+#include "support/event_types.h"
 
 #define BED_TEST(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 
@@ -31,11 +32,11 @@ struct supervisor_bed {
 	struct place_double place;
 	struct ob_connector_options options;
 	struct obi_supervisor *sup;
-	char events[2048];  /* "starting ready ", in their order */
-	char logs[1024];    /* "message|" for each record */
-	uint64_t discarded; /* of the last record that was cut */
+	char events[2048];	       /* "starting ready ", in their order */
+	char causes[EVENT_TYPES][256]; /* of the last event of each type */
+	char logs[1024];	       /* "message|" for each record */
+	uint64_t discarded;	       /* of the last record that was cut */
 	int dials_made;
-	void (*on_event)(void *user, const struct ob_event *event); /* NULL: bed_on_event */
 };
 
 static struct supervisor_bed bed;
@@ -79,6 +80,7 @@ static inline void bed_on_event(void *user, const struct ob_event *event)
 	size_t len = strlen(bed.events);
 	(void)user;
 	snprintf(bed.events + len, sizeof bed.events - len, "%s ", ob_event_name(event->type));
+	snprintf(bed.causes[event_type(event)], sizeof bed.causes[0], "%s", event->cause);
 }
 
 static inline void bed_on_log(void *user, const struct ob_log_record *record)
@@ -157,8 +159,7 @@ static inline void bed_make(void)
 	    .options = &bed.options,
 	    .config_hash = "hash",
 	    .link = {.loop = bed.loop, .transport = &bed_transport},
-	    .events = {bed.on_event != NULL ? bed.on_event : bed_on_event, bed_on_log, bed_on_link,
-		       bed_on_token, bed_on_changed, NULL},
+	    .events = {bed_on_event, bed_on_log, bed_on_link, bed_on_token, bed_on_changed, NULL},
 	};
 	assert_int_equal(obi_supervisor_new(&setup, &bed.sup, NULL), OB_OK);
 }

@@ -277,44 +277,45 @@ static void expect_events(const char *want)
 
 /* ---- Tests ---- */
 
+/* Start with a method that cannot be sent. */
+static void start_broken(const char *method, int code, int times)
+{
+	bed.broken = method;
+	bed.code = code;
+	bed.broken_times = times;
+	start();
+}
+
+static void expect_good(int dials)
+{
+	become_good();
+	assert_int_equal(bed.dials_made, dials);
+	assert_int_equal(bed.broken_times, 0);
+	expect_events("link good ");
+}
+
 /* The question to be the parent cannot be sent on the first connection: another one is made. */
 static void a_supervise_that_cannot_be_sent_is_tried_on_another_connection(void **state)
 {
 	(void)state;
-	bed.broken = "outboard.supervise";
-	bed.code = OB_ENOMEM;
-	bed.broken_times = 1;
-	start();
-	become_good();
-	assert_int_equal(bed.dials_made, 2);
-	expect_events("link good ");
+	start_broken("outboard.supervise", OB_ENOMEM, 1);
+	expect_good(2);
 }
 
 static void a_version_that_cannot_be_asked_is_asked_on_another_connection(void **state)
 {
 	(void)state;
-	bed.broken = "outboard-control.checkVersion";
-	bed.code = OB_EINVAL;
-	bed.broken_times = 1;
-	start();
+	start_broken("outboard-control.checkVersion", OB_EINVAL, 1);
 	answer("outboard.supervise", "true");
-	become_good();
-	assert_int_equal(bed.dials_made, 2);
-	expect_events("link good ");
+	expect_good(2);
 }
 
 /* The queue is full of the user's calls: they are not broken. */
 static void health_is_asked_again_when_the_queue_was_full(void **state)
 {
 	(void)state;
-	bed.broken = "outboard-control.health";
-	bed.code = OB_EAGAIN;
-	bed.broken_times = 3;
-	start();
-	become_good();
-	assert_int_equal(bed.dials_made, 1);
-	assert_int_equal(bed.broken_times, 0);
-	expect_events("link good ");
+	start_broken("outboard-control.health", OB_EAGAIN, 3);
+	expect_good(1);
 }
 
 static void a_loss_is_told_when_the_link_is_back(void **state)

@@ -2,20 +2,18 @@
 /* The end of a child: the steps of a stop, what a dead process leaves, and what is told of it. */
 #include "supervisor_bed.h"
 
-static char causes[32][256]; /* of the last event of each type */
-
-static void note_event(void *user, const struct ob_event *event)
-{
-	bed_on_event(user, event);
-	snprintf(causes[event->type % 32], sizeof causes[0], "%s", event->cause);
-}
-
 static void make(void)
 {
-	memset(causes, 0, sizeof causes);
 	bed.options.ready = OB_READY_NONE;
-	bed.on_event = note_event;
 	bed_make();
+}
+
+/* A child that runs, and whose exit is not the end of all that it started. */
+static void make_lingering(struct waiter *start)
+{
+	bed.place.linger = true;
+	make();
+	bed_run(start);
 }
 
 /* ---- Steps of a stop ---- */
@@ -29,13 +27,13 @@ static void fault_99_a_stop_that_is_ignored_kills_and_says_so(void **state)
 	bed_run(&start);
 	bed_request(&stop, OBI_LIFE_STOP);
 	double_expect_calls(&bed.place, "signal:2 signal:18 ");
-	assert_string_equal(causes[OB_EVENT_STOPPING], "sent SIGINT");
+	assert_string_equal(bed.causes[OB_EVENT_STOPPING], "sent SIGINT");
 	bed_await(bed.place.calls, "end ");
-	assert_string_equal(causes[OB_EVENT_STOPPING],
+	assert_string_equal(bed.causes[OB_EVENT_STOPPING],
 			    "did not end within 1ms (stop.timeout), killed");
 	double_exit(&bed.place, OB_EXIT_SIGNAL, 9);
 	bed_expect_done(&stop, OB_OK);
-	assert_string_equal(causes[OB_EVENT_EXITED],
+	assert_string_equal(bed.causes[OB_EVENT_EXITED],
 			    "did not end within 1ms (stop.timeout), killed; process 101 was killed "
 			    "by signal 9");
 	bed_expect_events("stopping stopping exited stopped ");
@@ -69,7 +67,7 @@ static void fault_90_a_process_that_may_not_be_signalled_fails_the_stop(void **s
 	bed_expect_done(&stop, OB_EPERM);
 	assert_string_equal(stop.text, err.text);
 	assert_int_equal(bed_status().state, OB_STATE_DETACHED);
-	assert_non_null(strstr(causes[OB_EVENT_DETACHED], err.text));
+	assert_non_null(strstr(bed.causes[OB_EVENT_DETACHED], err.text));
 }
 
 /* The timer of the step before must not end a step that has none. */
@@ -115,9 +113,7 @@ static void a_child_is_stopped_only_when_nothing_is_left(void **state)
 {
 	(void)state;
 	static struct waiter start, stop;
-	bed.place.linger = true;
-	make();
-	bed_run(&start);
+	make_lingering(&start);
 	bed_request(&stop, OBI_LIFE_STOP);
 	bed.place.calls[0] = '\0';
 	double_exit(&bed.place, OB_EXIT_CODE, 0);
@@ -136,9 +132,7 @@ static void fault_93_nothing_is_started_while_something_is_left(void **state)
 {
 	(void)state;
 	static struct waiter start, again;
-	bed.place.linger = true;
-	make();
-	bed_run(&start);
+	make_lingering(&start);
 	double_exit(&bed.place, OB_EXIT_CODE, 3);
 	bed.place.place.events->remains(bed.place.place.user, "x (pid 7) is still running");
 	double_expect_calls(&bed.place, "");
@@ -146,7 +140,7 @@ static void fault_93_nothing_is_started_while_something_is_left(void **state)
 	bed_expect_done(&again, OB_EBUSY);
 	double_gone(&bed.place, NULL);
 	bed_expect_events("exited lingering restarting ");
-	assert_string_equal(causes[OB_EVENT_RESTARTING], "process 101 exited with status 3");
+	assert_string_equal(bed.causes[OB_EVENT_RESTARTING], "process 101 exited with status 3");
 	bed_await(bed.place.calls, "probe ");
 }
 
@@ -155,9 +149,7 @@ static void a_child_that_is_not_gone_has_failed(void **state)
 	(void)state;
 	static struct waiter start, stop;
 	const struct ob_error err = {.code = OB_EEXITED, .text = "cleanup: exited with status 1"};
-	bed.place.linger = true;
-	make();
-	bed_run(&start);
+	make_lingering(&start);
 	double_exit(&bed.place, OB_EXIT_CODE, 3);
 	double_gone(&bed.place, &err);
 	bed_expect_events("exited failed ");
@@ -186,9 +178,7 @@ static void a_stop_of_a_child_that_is_not_gone_fails(void **state)
 	(void)state;
 	static struct waiter start, stop;
 	const struct ob_error err = {.code = OB_EEXITED, .text = "cleanup: exited with status 1"};
-	bed.place.linger = true;
-	make();
-	bed_run(&start);
+	make_lingering(&start);
 	bed_request(&stop, OBI_LIFE_STOP);
 	double_exit(&bed.place, OB_EXIT_CODE, 0);
 	double_gone(&bed.place, &err);
@@ -201,9 +191,7 @@ static void a_detach_leaves_alone_what_lingers(void **state)
 {
 	(void)state;
 	static struct waiter start, detach;
-	bed.place.linger = true;
-	make();
-	bed_run(&start);
+	make_lingering(&start);
 	double_exit(&bed.place, OB_EXIT_CODE, 3);
 	bed_request(&detach, OBI_LIFE_DETACH);
 	bed_expect_done(&detach, OB_OK);
@@ -278,7 +266,6 @@ static void fault_99_the_reason_of_a_demanded_end_survives(void **state)
 	(void)state;
 	static struct waiter supervise;
 	bed.options.ready_timeout_ms = 1;
-	bed.on_event = note_event;
 	bed_make();
 	bed_request(&supervise, OBI_LIFE_SUPERVISE);
 	double_answer(&bed.place, DOUBLE_PROBE, NULL);
@@ -286,10 +273,10 @@ static void fault_99_the_reason_of_a_demanded_end_survives(void **state)
 	double_answer(&bed.place, DOUBLE_SPAWN, NULL);
 	bed_await(bed.place.calls, "signal:2 ");
 	double_exit(&bed.place, OB_EXIT_SIGNAL, 2);
-	assert_string_equal(causes[OB_EVENT_RESTARTING],
+	assert_string_equal(bed.causes[OB_EVENT_RESTARTING],
 			    "not ready within 1ms (ready.timeout); process 101 was killed by "
 			    "signal 2");
-	assert_string_equal(bed_status().last_error, causes[OB_EVENT_RESTARTING]);
+	assert_string_equal(bed_status().last_error, bed.causes[OB_EVENT_RESTARTING]);
 }
 
 int main(void)
