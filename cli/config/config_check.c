@@ -21,7 +21,7 @@ struct child {
 	struct obi_faults *faults;
 	struct obi_faults *warnings;
 	struct obi_faults *missing;
-	char *machine; /* the last fault that is of no option, and of every child */
+	char *machine; /* last fault of the machine as a whole, to report it once */
 };
 
 /* Options are named by the struct of the library, keys by the config file. */
@@ -90,7 +90,7 @@ struct ob_bytes obi_socket_scheme(const struct ob_uri *uri)
 
 /*
  * Each child takes descriptors of the supervisor. It raises its soft limit to the hard one, so only
- * that counts; of another session or service it may be another.
+ * that counts; another session or service may have another limit.
  */
 static void check_descriptors(const struct obi_run_config *config, struct obi_faults *warnings)
 {
@@ -102,9 +102,9 @@ static void check_descriptors(const struct obi_run_config *config, struct obi_fa
 		return;
 	}
 	snprintf(reason, sizeof reason,
-		 "outboard run needs %llu descriptors for %u children (%d for each, and %d), and "
-		 "the hard limit of descriptors (RLIMIT_NOFILE) is %llu here",
-		 (unsigned long long)need, config->count, OB_DESCRIPTORS_PER_CHILD, OWN_DESCRIPTORS,
+		 "%u children need %llu descriptors (%d each, plus %d); the hard limit "
+		 "RLIMIT_NOFILE is %llu",
+		 config->count, (unsigned long long)need, OB_DESCRIPTORS_PER_CHILD, OWN_DESCRIPTORS,
 		 (unsigned long long)limit.rlim_max);
 	obi_faults_add(warnings, "children", reason);
 }

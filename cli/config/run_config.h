@@ -10,15 +10,18 @@
  *     "parent_address": "192.0.2.1" | "2", "rules": ["deny *"],
  *     "peer_users": ["x"], "peer_groups": ["x"],
  *     "ready":   {"mode": "config" | "rpc" | "none", "timeout": "60s"},
- *     "restart": {"max_restarts": 0, "backoff_base": "2s", "backoff_max": "60s",
- *                 "reset_window": "5m", "jitter": 0.2},
- *     "stop":    {"signal": "SIGINT", "timeout": "10s"},
+ *     "restart": {"on": "exit" | "failure" | "never", "max_restarts": 0,
+ *                 "backoff_base": "2s", "backoff_max": "60s", "reset_window": "5m",
+ *                 "jitter": 0.2},
+ *     "stop":    {"signal": "SIGINT", "timeout": "10s", "rpc": "2s",
+ *                 "cleanup": ["/usr/bin/x", "arg"], "cleanup_timeout": "30s"},
+ *     "leftover": "kill" | "wait" | "fail",
  *     "health":  {"interval": "10s", "misses": 2, "on_fail": "event" | "restart"},
  *     "version": 7, "lock_wait": "30s", "user": "x", "group": "x", "umask": "022",
  *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"}}}}
  *
  * Only `command` is required; the default of data_path is data_root/NAME. Durations are strings;
- * "0s" means none, which is -1 in the options. Unknown keys are faults.
+ * "0s" means none, which is -1 in the options, and 0 for lock_wait. Unknown keys are faults.
  */
 #ifndef OBI_CLI_CONFIG_RUN_CONFIG_H
 #define OBI_CLI_CONFIG_RUN_CONFIG_H

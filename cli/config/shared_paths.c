@@ -113,7 +113,7 @@ static void check_inside(const struct item *item, const struct item *outer,
 	}
 }
 
-/* before: the socket or the place for one that was seen last. */
+/* before: the previous OWN or SOCKET item. */
 static void check_socket(const struct item *item, const struct item *before,
 			 struct obi_faults *faults)
 {
@@ -122,7 +122,7 @@ static void check_socket(const struct item *item, const struct item *before,
 		return;
 	}
 	obi_child_fault(faults, item->child, "listen",
-			before->kind == OWN ? "is the socket in the data_path of \"%s\""
+			before->kind == OWN ? "is already used by \"%s\": rpc.sock in its data_path"
 					    : "is already used by \"%s\"",
 			before->child->name);
 }

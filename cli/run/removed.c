@@ -128,7 +128,7 @@ static void release(const struct obi_removed *removed, const char *name)
 static void tell_failure(const struct obi_removed_child *child, const struct ob_error *err)
 {
 	obi_run_log(child->removed->log, child->entry.name, OB_LOG_WARN,
-		    "no longer in the config, and cannot be ended", "{s:s,s:s}", "data_path",
+		    "removed from the config, but cannot be stopped", "{s:s,s:s}", "data_path",
 		    child->entry.data_path, "cause", err->text);
 }
 

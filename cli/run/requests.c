@@ -15,7 +15,7 @@ enum { ANSWER_MEMORY = 64 << 20, RESERVE = 4 };
  * without its error; rows of a page of the status, in memory. */
 enum { ANSWER_BYTES = 3 << 20, ROW_BYTES = 96, PAGE_ROWS = 256, PAGE_MEMORY = 1 << 20 };
 
-/* A request may have so many names more than there are children, unknown or repeated ones. */
+/* How many names a request may have beyond the number of children (unknown or repeated ones). */
 enum { NAMES_SPARE = 64 };
 
 /* What a request asks of one child. */

@@ -374,9 +374,8 @@ static void ask_all(struct asking *a, const char *const named[2], const struct o
 {
 	int count = words->count + (named[0] != NULL) + (named[1] != NULL);
 	if (count == 0 || (count > 1 && a->state_path != NULL)) {
-		obi_complain(
-		    "%s", count == 0 ? "status: a CONFIG or a DATA_DIR is required"
-				     : "status: --state requires that there is only one DATA_DIR");
+		obi_complain("%s", count == 0 ? "status: a CONFIG or a DATA_DIR is required"
+					      : "status: --state requires exactly one DATA_DIR");
 		a->exit_status = OBI_EXIT_USAGE;
 		return;
 	}

@@ -362,7 +362,8 @@ OB_API int32_t ob_connector_pid(const ob_connector *connector);
 
 enum ob_state {
 	OB_STATE_IDLE = 0, /* never started */
-	OB_STATE_WAITING,  /* finding out whether a child runs already */
+	/* Looking for a child that runs already, or waiting for its lock (lock_wait_ms). */
+	OB_STATE_WAITING,
 	OB_STATE_STARTING,
 	OB_STATE_ADOPTING,
 	OB_STATE_READY,

@@ -130,7 +130,7 @@ class Check(Case):
         for b, (key, reason) in (
                 ({"data_path": f"{self.root}/./a/"}, ("data_path", 'already used by "a"')),
                 ({"data_path": f"{self.root}/a/b"}, ("data_path", 'inside the data_path of "a"')),
-                ({"listen": f"unix://{self.root}//a/rpc.sock"}, ("listen", 'the socket in the data_path of "a"')),
+                ({"listen": f"unix://{self.root}//a/rpc.sock"}, ("listen", 'used by "a": rpc.sock in its data_path')),
                 ({"listen": f"unix://{self.root}/run.sock"}, ("listen", "reserved")),
                 ({"listen": f"unix://{self.root}/.state/a/s"}, ("listen", "reserved"))):
             with self.subTest(json.dumps(b)):

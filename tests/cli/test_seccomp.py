@@ -67,7 +67,7 @@ class Seccomp(Case):
         self.assertEqual(run.end(signal.SIGUSR1), OK)
         self.write({"other": actor()})
         run = self.run_it(preexec_fn=deny(PIDFD_SEND_SIGNAL, errno.EPERM, signal.SIGKILL))
-        failed = run.record(lambda r: r["msg"] == "no longer in the config, and cannot be ended")
+        failed = run.record(lambda r: r["msg"] == "removed from the config, but cannot be stopped")
         self.assertEqual(failed["outboard"], "deaf")
         self.assertIn("Operation not permitted", failed["cause"])
         self.assertEqual(run.end(signal.SIGTERM), OK)

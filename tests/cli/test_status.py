@@ -195,7 +195,7 @@ class Status(Case):
             self.assertIn("--state is for the data directory of a child", wrong.stderr)
         for more in ([f"{self.root}/b"], ["--data-root", f"{self.root}/b"], ["--config", self.config]):
             wrong = outboard("status", f"{self.root}/a", *more, "--state", state)
-            self.expect(wrong, USAGE, "", "outboard: status: --state requires that there is only one DATA_DIR\n")
+            self.expect(wrong, USAGE, "", "outboard: status: --state requires exactly one DATA_DIR\n")
         self.end_all()
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")

@@ -155,7 +155,7 @@ static void one_socket_is_found_however_it_is_written(void **state)
 	       {.listen = "unix://ROOT/x/..//%73?mode=0660"});
 	EXPECT("b.listen: is already used by \"a\"\n", {.listen = "unix://ROOT/s"},
 	       {.listen = "chaos+unix://ROOT/s"});
-	EXPECT("b.listen: is the socket in the data_path of \"a\"\n", {0},
+	EXPECT("b.listen: is already used by \"a\": rpc.sock in its data_path\n", {0},
 	       {.listen = "unix://ROOT/alias/rpc.sock"});
 	/* A child may name what is its own, and use its directory for more. */
 	EXPECT("", {.listen = "unix://ROOT/a/rpc.sock"}, {.listen = "unix://ROOT/b/other.sock"});
