@@ -172,7 +172,9 @@ struct ob_connector_options {
 	 * process is dead, after a stop and before every restart, with the environment of the child
 	 * but without its token and its lock, as the user of this process. Its output becomes log
 	 * records with stream 3. Until it has succeeded the child is not stopped, and is not
-	 * started again; if it fails, the child is `failed`. A start tries it again. NULL: none.
+	 * started again; if it fails, the child is `failed`, and a start or stop tries it again.
+	 * It must be able to run twice, and for a child of which nothing was made yet. At most 32
+	 * arguments and 510 bytes. NULL: none.
 	 */
 	const char *const *cleanup;
 	int64_t cleanup_timeout_ms; /* from its start to SIGKILL; default 30 s, -1: none */
