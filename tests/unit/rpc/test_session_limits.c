@@ -177,6 +177,32 @@ static void fault_34_too_many_calls_in_flight_are_answered_busy(void **state)
 	free_pair(p);
 }
 
+/* Heartbeats and the questions of the parent pass beside as many calls as there may be, at both
+ * ends: the silence would be taken for the child's. */
+static void fault_34_heartbeats_pass_a_full_session(void **state)
+{
+	static struct outcome o[256], extra, ping;
+	struct ob_call *kept[256];
+	(void)state;
+	struct pair *p = connect_pair();
+	p->child.handler = KEEP;
+	for (int i = 0; i < 256; i++) {
+		assert_int_equal(call(&p->parent, "x.later", i, INT64_MAX, &o[i], NULL), OB_OK);
+		pump(&p->parent, &p->child, SIZE_MAX);
+		kept[i] = p->child.kept;
+	}
+	assert_int_equal(call(&p->parent, "x.later", 0, INT64_MAX, &extra, NULL), OB_EAGAIN);
+	assert_int_equal(call(&p->parent, "outboard.ping", 0, INT64_MAX, &ping, NULL), OB_OK);
+	pump(&p->parent, &p->child, SIZE_MAX);
+	assert_int_equal(ping.ended, 1);
+	assert_int_equal(ping.code, OB_OK);
+	for (int i = 0; i < 256; i++) {
+		obi_call_answer(kept[i], NULL, NULL);
+	}
+	pump(&p->parent, &p->child, SIZE_MAX);
+	free_pair(p);
+}
+
 /* A method is compared with its length: what a handler sees as text is what the peer named. */
 static void fault_87_methods_that_are_no_text_are_refused(void **state)
 {
@@ -466,6 +492,7 @@ int main(void)
 	    cmocka_unit_test(large_messages_in_a_row_fit),
 	    cmocka_unit_test(many_small_elements_fit),
 	    cmocka_unit_test(deferred_notifications_are_limited),
+	    cmocka_unit_test(fault_34_heartbeats_pass_a_full_session),
 	    cmocka_unit_test(fault_87_methods_that_are_no_text_are_refused),
 	    cmocka_unit_test(fault_84_bytes_of_deferred_calls_are_bounded),
 	    cmocka_unit_test(fault_84_bytes_of_deferred_calls_are_added_up),
