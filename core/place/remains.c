@@ -99,6 +99,14 @@ static void note_cleanup(struct obi_remains *r, bool pending, const struct obi_p
 	r->setup.events.changed(r->setup.events.user);
 }
 
+/* Nothing is known of the holders, and they get their time. */
+static void begin_lingering(struct obi_remains *r)
+{
+	r->lingering = r->searched = r->ours_live = r->thorough = false;
+	r->holders[0] = '\0';
+	r->settle_at = obi_now_ms() + SETTLE_MS;
+}
+
 /* What was found before does not count any more: the command ends what it is made to end. */
 static void on_cleaned(void *user, const struct ob_error *err)
 {
@@ -109,9 +117,8 @@ static void on_cleaned(void *user, const struct ob_error *err)
 		finish(r, err);
 		return;
 	}
-	r->lingering = r->searched = r->ours_live = false;
-	r->holders[0] = '\0';
-	r->settle_at = obi_now_ms() + SETTLE_MS;
+	obi_holder_search_stop(&r->search);
+	begin_lingering(r);
 	tick(r);
 }
 
@@ -254,7 +261,8 @@ static void search(struct obi_remains *r)
 {
 	r->search_at = INT64_MAX; /* set anew when it is complete */
 	/* If nobody was found who may be killed, one may hide behind one who may not. */
-	obi_holder_search_start(&r->search, &r->setup.state->lock, r->searched && !r->ours_live);
+	r->thorough = r->searched && !r->ours_live;
+	obi_holder_search_start(&r->search, &r->setup.state->lock, r->thorough);
 	look_later(r);
 }
 
@@ -262,12 +270,15 @@ static void search(struct obi_remains *r)
 static void apply_policy(struct obi_remains *r)
 {
 	int64_t now = obi_now_ms();
+	bool late = now >= r->deadline && is_to_be_killed(r);
 	if (r->setup.state->leftover == OB_LEFTOVER_FAIL && !r->hurry) {
 		fail(r, OB_EBUSY, "%s is still running (leftover: fail)",
 		     r->holders[0] != '\0' ? r->holders : "a process that cannot be seen");
-	} else if (now >= r->deadline && is_to_be_killed(r) && r->search_at != INT64_MAX) {
-		give_up(r); /* no search is under way */
-	} else if (now >= r->search_at) {
+	} else if (r->search_at == INT64_MAX) {
+		look_later(r); /* a search is under way */
+	} else if (late && (r->ours_live || r->thorough)) {
+		give_up(r);
+	} else if (late || now >= r->search_at) {
 		search(r);
 	} else {
 		look_later(r);
@@ -311,16 +322,14 @@ void obi_remains_begin(struct obi_remains *r, int32_t pid, uint32_t flags)
 {
 	obi_remains_stop(r);
 	r->active = true;
-	r->lingering = r->searched = r->ours_live = false;
+	begin_lingering(r);
 	r->hurry = (flags & OBI_REMAINS_HURRY) != 0;
 	r->exited_well = (flags & OBI_REMAINS_WELL) != 0;
 	r->search.session = 0;
 	r->session = pid;
 	r->cleaned = !r->setup.state->cleanup.pending;
-	r->holders[0] = '\0';
 	r->said = 0;
 	r->cleanup_by = 0;
-	r->settle_at = obi_now_ms() + SETTLE_MS;
 	tick(r);
 }
 

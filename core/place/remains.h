@@ -71,6 +71,7 @@ struct obi_remains {
 	int64_t search_at;  /* when to search next */
 	int64_t deadline;   /* when to give up */
 	bool complete;	    /* the last search saw all that can be seen */
+	bool thorough;	    /* and it did not stop at the first place with a holder */
 	int64_t cleanup_by; /* until then a command that cannot be started is tried again */
 	bool ours_live;	    /* the last search found holders that may be killed */
 	char holders[160];  /* what the last search found */
