@@ -271,14 +271,13 @@ static void apply_policy(struct obi_remains *r)
 {
 	int64_t now = obi_now_ms();
 	bool late = now >= r->deadline && is_to_be_killed(r);
+	bool searching = r->search_at == INT64_MAX;
 	if (r->setup.state->leftover == OB_LEFTOVER_FAIL && !r->hurry) {
 		fail(r, OB_EBUSY, "%s is still running (leftover: fail)",
 		     r->holders[0] != '\0' ? r->holders : "a process that cannot be seen");
-	} else if (r->search_at == INT64_MAX) {
-		look_later(r); /* a search is under way */
-	} else if (late && (r->ours_live || r->thorough)) {
+	} else if (!searching && late && (r->ours_live || r->thorough)) {
 		give_up(r);
-	} else if (late || now >= r->search_at) {
+	} else if (!searching && (late || now >= r->search_at)) {
 		search(r);
 	} else {
 		look_later(r);
@@ -301,18 +300,16 @@ static void tick(void *user)
 	if (!r->active || obi_cleanup_is_running(&r->cleanup)) {
 		return;
 	}
-	if (look == OBI_LOOK_ALIVE) {
+	bool held = look == OBI_LOOK_HELD;
+	bool settling = held && obi_now_ms() < r->settle_at;
+	if (look == OBI_LOOK_ALIVE || (look == OBI_LOOK_FREE && r->cleaned)) {
 		finish(r, NULL);
-	} else if (look == OBI_LOOK_HELD && obi_now_ms() < r->settle_at) {
+	} else if (settling || (held && r->lingering && !r->searched)) {
 		look_later(r);
-	} else if (look == OBI_LOOK_HELD && !r->lingering) {
+	} else if (held && !r->lingering) {
 		linger(r);
-	} else if (look == OBI_LOOK_HELD && !r->searched) {
-		look_later(r);
 	} else if (!r->cleaned) {
 		start_cleanup(r);
-	} else if (look == OBI_LOOK_FREE) {
-		finish(r, NULL);
 	} else {
 		apply_policy(r);
 	}

@@ -145,7 +145,7 @@ static void malformed_files_are_refused(void **unused)
 	    "{\"instance\":\"0123456789012345678901234567890123456789\"}",
 	    "{\"instance\":\"a\\u0000\"}",
 	    "{\"run\":\"0123456789abcdef0123456789abcde\"}",
-	    "{\"run\":\"" RUN "0\"}",
+	    "{\"run\":\"0123456789abcdef0123456789abcdef0\"}",
 	    "{\"run\":\"0123456789abcdef0123456789abcdeg\"}",
 	    "{\"run\":7}",
 	    "{\"state\":\"ready\",\"state\":\"ready\"}",
