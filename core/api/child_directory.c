@@ -55,7 +55,7 @@ static int open_state(const char *path, struct obi_child_directory *dir)
 	dir->state_dir = (struct obi_statedir){.path = strdup(path), .fd = fd, .parent_lock = -1};
 	dir->has_state = obi_statefile_read(&dir->state_dir, &dir->state, NULL) == OB_OK;
 	/* Only root can have a child of another user. */
-	dir->believed_uid = st.st_uid == 0 && dir->has_state ? dir->state.uid : st.st_uid;
+	dir->believed_uid = st.st_uid == 0 && dir->has_state ? dir->state.local.uid : st.st_uid;
 	return dir->state_dir.path != NULL ? OB_OK : OB_ENOMEM;
 }
 

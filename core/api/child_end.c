@@ -271,7 +271,7 @@ static void init_remains(struct ending *e)
 	const struct obi_remains_setup setup = {
 	    .loop = e->rt->loop,
 	    .hub = &e->rt->remains,
-	    .state = &e->dir.state,
+	    .state = &e->dir.state.local,
 	    .options = &no_options,
 	    .events = {on_look, on_forget_lock, on_said, on_cleanup_log, on_cleanup_changed,
 		       on_gone, e},

@@ -47,8 +47,8 @@ static uint32_t state_now(const struct reading *r, bool lives)
 	case OB_STATE_DONE:
 		return r->dir.state.state;
 	default:
-		return r->runner.held || r->dir.state.cleanup.pending ? OB_STATE_LINGERING
-								      : OB_STATE_STOPPED;
+		return r->runner.held || r->dir.state.local.cleanup.pending ? OB_STATE_LINGERING
+									    : OB_STATE_STOPPED;
 	}
 }
 

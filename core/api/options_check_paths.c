@@ -19,8 +19,9 @@ static bool was_made_by_us(const struct ob_connector_options *o, const struct st
 	if (obi_child_directory_open(o->data_path, o->state_path, &dir, NULL) < 0) {
 		return false;
 	}
-	bool made = dir.has_state && dir.state.made.inode != 0 &&
-		    dir.state.made.inode == st->st_ino && dir.state.made.device == st->st_dev;
+	bool made = dir.has_state && dir.state.local.made.inode != 0 &&
+		    dir.state.local.made.inode == st->st_ino &&
+		    dir.state.local.made.device == st->st_dev;
 	obi_child_directory_close(&dir);
 	return made;
 }

@@ -53,16 +53,16 @@ static const struct field {
     {"auth", CHARS(auth)},
     {"transport", CHARS(transport)},
     {"allow_plaintext", BOOL, AT(allow_plaintext), 0},
-    {"uid", U32, AT(uid), 0},
-    {"gid", U32, AT(gid), 0},
-    {"lock", CHARS(lock.text)},
-    {"cleanup", ARGV, AT(cleanup.argv), ROOM(cleanup.argv)},
-    {"cleanup_timeout_ms", TIME, AT(cleanup.timeout_ms), 0},
-    {"cleanup_pending", BOOL, AT(cleanup.pending), 0},
-    {"cleanup_record", CHARS(cleanup.record)},
-    {"leftover", LEFTOVER, AT(leftover), 0},
-    {"made_device", U64, AT(made.device), 0},
-    {"made_inode", U64, AT(made.inode), 0},
+    {"uid", U32, AT(local.uid), 0},
+    {"gid", U32, AT(local.gid), 0},
+    {"lock", CHARS(local.lock.text)},
+    {"cleanup", ARGV, AT(local.cleanup.argv), ROOM(local.cleanup.argv)},
+    {"cleanup_timeout_ms", TIME, AT(local.cleanup.timeout_ms), 0},
+    {"cleanup_pending", BOOL, AT(local.cleanup.pending), 0},
+    {"cleanup_record", CHARS(local.cleanup.record)},
+    {"leftover", LEFTOVER, AT(local.leftover), 0},
+    {"made_device", U64, AT(local.made.device), 0},
+    {"made_inode", U64, AT(local.made.inode), 0},
     {"restart_count", U32, AT(restart.count), 0},
     {"restart_last_ms", TIME, AT(restart.last_ms), 0},
     {"restart_total", U64, AT(restart.total), 0},
@@ -405,7 +405,8 @@ int obi_statefile_parse(struct ob_bytes text, struct obi_statefile *ret, struct 
 		r = read_fields(&tree, &state, &err);
 	}
 	obi_arena_free(&arena);
-	state.cleanup.pending = state.cleanup.pending && state.cleanup.argv[0] != '\0';
+	struct obi_cleanup_state *cleanup = &state.local.cleanup;
+	cleanup->pending = cleanup->pending && cleanup->argv[0] != '\0';
 	if (r < 0) {
 		return obi_fail(reterr, OB_EINVAL, 0, "parsing " OBI_FILE_STATE ": %s", err.text);
 	}

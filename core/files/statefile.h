@@ -46,6 +46,16 @@ int obi_cleanup_state_set(struct obi_cleanup_state *state, const char *const *ar
 void obi_cleanup_argv(const struct obi_cleanup_state *state,
 		      const char *argv[OBI_CLEANUP_ARGS_MAX + 1]);
 
+/* What the local place keeps of a start. */
+struct obi_local_state {
+	uint32_t uid; /* of the child */
+	uint32_t gid;
+	struct obi_lock_id lock; /* of this start's outboard.lock */
+	struct obi_cleanup_state cleanup;
+	uint32_t leftover;	      /* enum ob_leftover of this start */
+	struct obi_directory_id made; /* the data directory, if we made it */
+};
+
 enum obi_desired { OBI_DESIRED_STOPPED = 0, OBI_DESIRED_RUNNING };
 
 struct obi_statefile {
@@ -61,13 +71,7 @@ struct obi_statefile {
 	char auth[OBI_LISTS_SIZE];	      /* names, joined by commas */
 	char transport[OBI_PLUGIN_NAME_SIZE]; /* "": by the scheme */
 	bool allow_plaintext;
-	/* Of the local place; it fills them in. */
-	uint32_t uid; /* of the child */
-	uint32_t gid;
-	struct obi_lock_id lock; /* of this start's outboard.lock */
-	struct obi_cleanup_state cleanup;
-	uint32_t leftover;	      /* enum ob_leftover of this start */
-	struct obi_directory_id made; /* the data directory, if we made it */
+	struct obi_local_state local; /* the place fills it in */
 	struct obi_restart_state restart;
 	char restart_boot[OBI_BOOT_ID_SIZE]; /* the boot that restart.last_ms belongs to */
 	char config_hash[65];		     /* of the options that the child was started with */

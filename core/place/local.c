@@ -24,13 +24,13 @@ struct local_place {
 	struct obi_place_local_setup setup;
 	struct obi_statedir state_dir;
 	struct obi_datadir dir;
-	struct obi_statefile saved;  /* what state.json says, or is to say */
-	struct ob_error save_error;  /* why it does not; code 0: it does */
-	int lock_fd;		     /* of the lock for the next start; -1: none */
-	int start_fd;		     /* the file `start` for the next start; -1: none */
-	struct obi_procid known;     /* the last process, dead or alive; pid 0: none */
-	struct obi_procid leftovers; /* the dead leader of the group that holds the lock; pid 0 */
-	struct obi_process process;  /* found, spawned or adopted */
+	struct obi_local_state saved; /* what state.json says, or is to say */
+	struct ob_error save_error;   /* why it does not; code 0: it does */
+	int lock_fd;		      /* of the lock for the next start; -1: none */
+	int start_fd;		      /* the file `start` for the next start; -1: none */
+	struct obi_procid known;      /* the last process, dead or alive; pid 0: none */
+	struct obi_procid leftovers;  /* the dead leader of the group that holds the lock; pid 0 */
+	struct obi_process process;   /* found, spawned or adopted */
 	struct obi_exit_watch exit_watch;
 	struct obi_local_pipes pipes;
 	struct obi_rename_watch config_watch;
@@ -87,11 +87,12 @@ static void close_files(struct local_place *l)
 
 /* Take charge: open the state directory, lock it, read the state. *ret_fresh: it was not ours
  * before, and there is a state that can be read. */
-static int take_charge(struct local_place *l, bool create, uid_t child, bool *ret_fresh,
+static int take_charge(struct local_place *l, struct obi_statefile *ret, bool *ret_fresh,
 		       struct ob_error *reterr)
 {
 	const struct ob_connector_options *o = l->setup.options;
-	bool was_in_charge = is_in_charge(l);
+	bool was_in_charge = is_in_charge(l), create = l->probe.create;
+	uid_t child = l->probe.child;
 	int r = OB_OK;
 	*ret_fresh = false;
 	if (l->state_dir.fd < 0) {
@@ -102,9 +103,10 @@ static int take_charge(struct local_place *l, bool create, uid_t child, bool *re
 	}
 	r = r == OB_OK ? obi_statedir_lock(&l->state_dir, reterr) : r;
 	if (r == OB_OK && !was_in_charge) {
-		l->saved = (struct obi_statefile){.uid = child};
-		*ret_fresh = obi_statefile_read(&l->state_dir, &l->saved, NULL) == OB_OK;
-		l->known = obi_statefile_procid(&l->saved);
+		*ret = (struct obi_statefile){.local.uid = child};
+		*ret_fresh = obi_statefile_read(&l->state_dir, ret, NULL) == OB_OK;
+		l->saved = ret->local;
+		l->known = obi_statefile_procid(ret);
 	}
 	return r;
 }
@@ -153,19 +155,22 @@ static void try_probe(void *user)
 	struct local_place *l = user;
 	struct obi_place *place = &l->place;
 	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
+	struct obi_statefile state = {0};
 	struct ob_error err = {0};
 	bool fresh = false;
-	int r = take_charge(l, l->probe.create, l->probe.child, &fresh, &err);
+	int r = take_charge(l, &state, &fresh, &err);
 	if (tries_again(l, r)) {
 		return;
 	}
 	r = r == OB_OK ? obi_statedir_probe(&l->state_dir, &l->known, &runner, &err) : r;
 	if (r < 0) {
 		place->events->probed(place->user, l->probe.op, NULL, NULL, &err);
-		return;
+	} else {
+		struct obi_place_facts facts = take_facts(l, &runner);
+		place->events->probed(place->user, l->probe.op, &facts, fresh ? &state : NULL,
+				      NULL);
 	}
-	struct obi_place_facts facts = take_facts(l, &runner);
-	place->events->probed(place->user, l->probe.op, &facts, fresh ? &l->saved : NULL, NULL);
+	explicit_bzero(&state, sizeof state);
 }
 
 static void local_probe(struct obi_place *place, uint64_t op, bool create)
@@ -225,7 +230,7 @@ static void on_cleanup_log(void *user, struct ob_bytes chunk)
 static void on_cleanup_changed(void *user)
 {
 	struct local_place *l = user;
-	(void)obi_statefile_write(&l->state_dir, &l->saved, NULL);
+	l->place.events->unsaved(l->place.user);
 }
 
 static void local_end_holders(struct obi_place *place);
@@ -480,18 +485,12 @@ static void local_save(struct obi_place *place, const struct obi_statefile *give
 	if (obi_boot_id(state.restart_boot, NULL) < 0) {
 		state.restart_boot[0] = '\0';
 	}
-	state.lock = l->saved.lock;
-	state.cleanup = l->saved.cleanup;
-	state.leftover = l->saved.leftover;
-	state.made = l->saved.made;
-	state.uid = l->saved.uid;
-	state.gid = l->saved.gid;
 	if (l->dir.path != NULL) {
-		state.made = l->dir.made;
-		state.uid = l->dir.uid;
-		state.gid = l->dir.gid;
+		l->saved.made = l->dir.made;
+		l->saved.uid = l->dir.uid;
+		l->saved.gid = l->dir.gid;
 	}
-	l->saved = state;
+	state.local = l->saved;
 	l->save_error.code = OB_OK;
 	(void)obi_statefile_write(&l->state_dir, &state, &l->save_error);
 	OBI_CRASHPOINT("state_written");
@@ -516,7 +515,6 @@ static void local_detach(struct obi_place *place)
 	obi_orphans_add(l->setup.orphans, l->setup.loop, &l->process);
 	obi_datadir_close(&l->dir);
 	obi_statedir_close(&l->state_dir);
-	explicit_bzero(&l->saved, sizeof l->saved);
 	l->known.pid = 0;
 }
 

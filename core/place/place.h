@@ -59,6 +59,8 @@ struct obi_place_events {
 
 	/* The process is dead, and this is still there, or is done about it. */
 	void (*remains)(void *user, const char *text);
+	/* What the place keeps in the state has changed: save it. */
+	void (*unsaved)(void *user);
 	/*
 	 * Nothing of the child is left; or after end_holders: its process lives after all, as the
 	 * facts say. err: something is left, and nothing is done about it any more; facts is NULL

@@ -48,8 +48,8 @@ struct obi_remains_events {
 struct obi_remains_setup {
 	struct obi_loop *loop;
 	struct obi_remains_hub *hub;
-	struct obi_statefile *state; /* uid, lock and cleanup are read, cleanup is written */
-	const char *config_path;     /* OUTBOARD_CONFIG of the child */
+	struct obi_local_state *state; /* uid, lock and cleanup are read, cleanup is written */
+	const char *config_path;       /* OUTBOARD_CONFIG of the child */
 	/* env, env_clear (of the cleanup command) and stop_timeout_ms. */
 	const struct ob_connector_options *options;
 	struct obi_remains_events events;

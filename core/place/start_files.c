@@ -35,7 +35,7 @@ int obi_start_directory(const struct ob_connector_options *o, struct obi_directo
 	return r;
 }
 
-int obi_start_cleanup(const struct ob_connector_options *o, struct obi_statefile *state,
+int obi_start_cleanup(const struct ob_connector_options *o, struct obi_local_state *state,
 		      struct ob_error *reterr)
 {
 	state->leftover = o->leftover;

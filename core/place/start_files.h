@@ -20,7 +20,7 @@ int obi_start_config(const struct ob_connector_options *options, const struct ob
 
 /* Note what is to be done after the death of the process. It belongs to this start: the options may
  * be others by then. */
-int obi_start_cleanup(const struct ob_connector_options *options, struct obi_statefile *state,
+int obi_start_cleanup(const struct ob_connector_options *options, struct obi_local_state *state,
 		      struct ob_error *reterr);
 
 #endif

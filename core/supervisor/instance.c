@@ -117,6 +117,12 @@ static void on_remains(void *user, const char *text)
 	}
 }
 
+static void on_unsaved(void *user)
+{
+	struct obi_instance *in = user;
+	ops_of(in)->save(in->setup.place, &in->state);
+}
+
 static void on_gone(void *user, const struct obi_place_facts *facts, const struct ob_error *err)
 {
 	struct obi_instance *in = user;
@@ -389,8 +395,8 @@ static void take_over(struct obi_instance *in)
 	const struct ob_connector_options *o = in->setup.options;
 	struct ob_error err = {0};
 	if (in->state.token[0] != '\0' &&
-	    in->setup.events.token(in->setup.events.user, in->state.token, in->state.uid, &err) <
-		0) {
+	    in->setup.events.token(in->setup.events.user, in->state.token, in->state.local.uid,
+				   &err) < 0) {
 		tell(in, OBI_LIFE_ADOPT_FAILED, &err);
 		return;
 	}
@@ -550,6 +556,7 @@ static const struct obi_place_events events = {
     .adopted = on_adopted,
     .resolved = on_resolved,
     .remains = on_remains,
+    .unsaved = on_unsaved,
     .gone = on_gone,
     .stuck = on_stuck,
     .config = on_config,

@@ -158,6 +158,12 @@ static inline void on_back(void *user)
 	fail_msg("the local place was not lost");
 }
 
+static inline void on_unsaved(void *user)
+{
+	(void)user;
+	place->ops->save(place, &(struct obi_statefile){.version = 1});
+}
+
 static const struct obi_place_events events = {
     .probed = on_probed,
     .prepared = on_prepared,
@@ -165,6 +171,7 @@ static const struct obi_place_events events = {
     .adopted = on_adopted,
     .resolved = on_resolved,
     .remains = on_remains,
+    .unsaved = on_unsaved,
     .gone = on_gone,
     .stuck = on_stuck,
     .config = on_config,
