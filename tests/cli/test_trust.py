@@ -24,6 +24,29 @@ print("done", flush=True)
 signal.pause()
 """
 
+# A service of root, and a child's code that gives it the descriptor of the lock.
+SERVICE = """
+import os, signal, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o777)
+server.listen()
+print("listening", flush=True)
+while True:
+    peer, _ = server.accept()
+    kept = socket.recv_fds(peer, 1, 1)[1]
+    print("holding", flush=True)
+    peer.close()
+    while kept:
+        signal.pause()
+"""
+GIVE = """
+import socket
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[1])
+socket.send_fds(peer, [b"x"], [3])
+"""
+
 
 def child(code, *arguments, **more):
     return {"command": [PYTHON, "-S", "-c", PRELUDE + code + ENDING, *map(str, arguments)],
@@ -122,6 +145,24 @@ with open(config, "w") as file:
             self.write({"a": child(code)})
             run, pid = self.begin()
             self.adopt(run, pid)
+
+    def test_fault_93_a_service_that_was_given_the_lock_lives(self):
+        address = f"{self.dir}/service"
+        service = subprocess.Popen([PYTHON, "-S", "-c", SERVICE, address], stdout=subprocess.PIPE,
+                                   start_new_session=True)
+        self.addCleanup(service.stdout.close)
+        self.addCleanup(service.wait)
+        self.addCleanup(service.kill)
+        self.assertEqual(service.stdout.readline(), b"listening\n")
+        self.write({"a": child(GIVE, address, restart={"backoff_base": "10ms"})})
+        run, pid = self.begin()
+        self.assertEqual(service.stdout.readline(), b"holding\n")
+        os.kill(pid, signal.SIGKILL)
+        self.assertIn(f"(pid {service.pid})", run.event("a", "lingering")["cause"])
+        self.assertNotEqual(run.event("a", "ready")["pid"], pid)
+        self.assertIsNone(service.poll())
+        self.assertEqual(run.end(), OK)
+        self.assertIsNone(service.poll())
 
     def test_fault_94_a_child_that_closed_descriptor_3_is_not_doubled(self):
         self.write({"a": child("os.close(3)")})
