@@ -243,7 +243,8 @@ class PowerLoss(Case):
         for first in range(0, len(unlike), AT_ONCE):
             some = unlike[first:first + AT_ONCE]
             self.root = os.path.join(self.dir, f"root{first}")
-            os.makedirs(f"{self.root}/.state", 0o700)
+            os.mkdir(self.root, 0o700)
+            os.mkdir(f"{self.root}/.state", 0o700)
             for number, state in enumerate(some):
                 to = {data: f"{self.root}/s{number}", state_dir: f"{self.root}/.state/s{number}"}
                 moved = {}
