@@ -9,7 +9,7 @@
 
 #include <outboard/abi.h>
 
-/* Raise the soft limit to the hard one. *ret is the limit from then on. */
+/* Raise the soft limit to the hard one. *ret (may be NULL) is the limit from then on. */
 int obi_nofile_raise(uint64_t *ret, struct ob_error *reterr);
 
 /* The limit that a new process gets unless its options name one: the soft limit from before it was

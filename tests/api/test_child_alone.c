@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,20 +43,26 @@ static int32_t begin_alone(struct family *f, enum ob_runtime_mode mode, const ch
 	return pid;
 }
 
-static void call_it(struct family *f)
+static void call(ob_client *client)
 {
-	ob_client *client;
 	ob_reply *reply;
 	int64_t echoed = 0;
 	struct ob_error err;
-	expect(ob_child_connect(f->runtime, f->dir, NULL, 0, NULL, &client, &err), OB_OK, &err,
-	       NULL);
 	assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);
 	expect(ob_client_callf(client, 0, reply, &err, "act.echo", "[i]", 7), OB_OK, &err, NULL);
 	assert_true(ob_get_int(ob_reply_value(reply), &echoed));
 	assert_int_equal(echoed, 7);
 	ob_reply_free(reply);
 	ob_client_free(client);
+}
+
+static void call_it(struct family *f)
+{
+	ob_client *client;
+	struct ob_error err;
+	expect(ob_child_connect(f->runtime, f->dir, NULL, 0, NULL, &client, &err), OB_OK, &err,
+	       NULL);
+	call(client);
 }
 
 static void a_supervised_child_is_seen_and_called_but_not_ended(void **state)
@@ -195,6 +202,7 @@ struct outcome {
 	ob_runtime *runtime;
 	int calls;
 	int result;
+	ob_client *client;
 };
 
 static void on_done(void *user, int result, const struct ob_error *err)
@@ -246,6 +254,67 @@ static void a_runtime_that_is_freed_cancels_it(void **state)
 	family_end(&f);
 }
 
+/* ---- Without the state ---- */
+
+/* Where nothing was saved for us, the child's own word counts, if the directory is ours. */
+static void a_child_is_reached_by_what_it_wrote(void **state)
+{
+	struct family f;
+	struct ob_error err;
+	ob_client *client;
+	(void)state;
+	(void)begin_alone(&f, OB_RUNTIME_INLINE, NULL);
+	char *saved = scratch_text("%s.state", f.dir), *away = scratch_text("%s.away", f.dir);
+	char *config = family_path(&f, "outboard.json");
+	assert_int_equal(rename(saved, away), 0);
+	call_it(&f);
+	assert_int_equal(unlink(config), 0);
+	scratch_write(config, "{}", 2, 0600);
+	expect(ob_child_connect(f.runtime, f.dir, NULL, 0, NULL, &client, &err), OB_EDOWN, &err,
+	       "the child is not ready");
+	assert_int_equal(unlink(config), 0);
+	scratch_write(config, "{", 1, 0600);
+	expect(ob_child_connect(f.runtime, f.dir, NULL, 0, NULL, &client, &err), OB_EINVAL, &err,
+	       "parsing outboard config");
+	assert_int_equal(rename(away, saved), 0);
+	expect(ob_child_end(f.runtime, f.dir, NULL, NULL, 0, NULL, &err), OB_OK, &err, NULL);
+	free(config);
+	free(saved);
+	free(away);
+	family_end(&f);
+}
+
+static void on_client(void *user, ob_client *client, int result, const struct ob_error *err)
+{
+	struct outcome *outcome = user;
+	assert_true((result < 0) == (err != NULL));
+	outcome->calls++;
+	outcome->result = result;
+	outcome->client = client;
+	ob_runtime_stop(outcome->runtime);
+}
+
+static void a_connection_can_be_waited_for_on_the_loop(void **state)
+{
+	struct family f;
+	struct ob_error err;
+	(void)state;
+	(void)begin_alone(&f, OB_RUNTIME_INLINE, NULL);
+	struct outcome outcome = {.runtime = f.runtime};
+	expect(ob_child_connect_async(f.runtime, f.dir, NULL, 0, on_client, &outcome, &err), OB_OK,
+	       &err, NULL);
+	assert_int_equal(outcome.calls, 0);
+	assert_int_equal(ob_runtime_run(f.runtime, FAMILY_WAIT_MS), OB_OK);
+	assert_int_equal(outcome.calls, 1);
+	assert_int_equal(outcome.result, OB_OK);
+	call(outcome.client);
+	expect(ob_child_end(f.runtime, f.dir, NULL, NULL, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_child_connect_async(f.runtime, f.dir, NULL, 0, on_client, &outcome, &err),
+	       OB_EDOWN, &err, "no child is running");
+	assert_int_equal(outcome.calls, 1);
+	family_end(&f);
+}
+
 /* ---- No child ---- */
 
 static void what_is_not_a_child_is_an_error(void **state)
@@ -286,6 +355,8 @@ int main(void)
 	    cmocka_unit_test(waiting_for_the_end_has_a_limit),
 	    cmocka_unit_test(an_end_can_be_waited_for_on_the_loop),
 	    cmocka_unit_test(a_runtime_that_is_freed_cancels_it),
+	    cmocka_unit_test(a_child_is_reached_by_what_it_wrote),
+	    cmocka_unit_test(a_connection_can_be_waited_for_on_the_loop),
 	    cmocka_unit_test(what_is_not_a_child_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,10 +56,31 @@ static void closed_ones_become_dev_null(void **unused)
 	}
 }
 
+/* Where nothing can be opened, the descriptors stay closed and nothing else happens. */
+static void without_descriptors_nothing_is_opened(void **unused)
+{
+	struct rlimit limit, none;
+	(void)unused;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(dup2(STDIN_FILENO, SAVED), SAVED);
+	close(STDIN_FILENO);
+	none = (struct rlimit){0, limit.rlim_max};
+	int limited = setrlimit(RLIMIT_NOFILE, &none);
+	obi_standard_fds_fill();
+	int restored = setrlimit(RLIMIT_NOFILE, &limit);
+	bool open = fcntl(STDIN_FILENO, F_GETFD) >= 0;
+	dup2(SAVED, STDIN_FILENO);
+	close(SAVED);
+	assert_int_equal(limited, 0);
+	assert_int_equal(restored, 0);
+	assert_false(open);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(closed_ones_become_dev_null),
+	    cmocka_unit_test(without_descriptors_nothing_is_opened),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
