@@ -18,6 +18,7 @@ enum { STACK_FIRST = 64, FEW_KEYS = 16 };
 
 struct parser {
 	struct obi_json_scan scan;
+	const uint8_t *start;
 	uint32_t depth;
 	uint32_t depth_max;
 	uint32_t flags;
@@ -33,6 +34,12 @@ struct parser {
 static bool bad(struct parser *p, const char *wrong)
 {
 	return obi_json_refuse(&p->scan, OB_EPROTO, wrong);
+}
+
+/* What is at scan.at does not belong there. */
+static bool misplaced(struct parser *p, const char *wrong)
+{
+	return bad(p, obi_json_explain(&p->scan, p->start, wrong));
 }
 
 static bool no_memory(struct parser *p)
@@ -128,14 +135,26 @@ static int compare_keys(const struct ob_value *a, const struct ob_value *b)
 	return a->count > 0 ? memcmp(a->as.string, b->as.string, a->count) : 0;
 }
 
-/* Merge two sorted runs. Returns false when they share a key. */
-static bool merge(const struct ob_pair **from, size_t n1, size_t n, const struct ob_pair **to)
+/* The refusal is at the later of two equal keys, unless it has escapes: then at the object's end.
+ */
+static bool repeated(struct parser *p, const struct ob_value *a, const struct ob_value *b)
+{
+	const uint8_t *text = (const uint8_t *)(a > b ? a : b)->as.string;
+	if (text > p->start && text <= p->scan.at) {
+		p->scan.at = text - 1;
+	}
+	return bad(p, "duplicate key in an object");
+}
+
+/* Merge two sorted runs. Returns false when they share a key; that is refused. */
+static bool merge(struct parser *p, const struct ob_pair **from, size_t n1, size_t n,
+		  const struct ob_pair **to)
 {
 	size_t i = 0, k = n1;
 	while (i < n1 && k < n) {
 		int order = compare_keys(&from[i]->key, &from[k]->key);
 		if (order == 0) {
-			return false;
+			return repeated(p, &from[i]->key, &from[k]->key);
 		}
 		*to++ = order < 0 ? from[i++] : from[k++];
 	}
@@ -159,9 +178,9 @@ static bool check_many_keys(struct parser *p, const struct ob_pair *pairs, size_
 	for (size_t run = 1; run < n; run *= 2) {
 		for (size_t i = 0; i < n; i += 2 * run) {
 			size_t left = n - i;
-			if (!merge(from + i, run < left ? run : left,
+			if (!merge(p, from + i, run < left ? run : left,
 				   2 * run < left ? 2 * run : left, to + i)) {
-				return bad(p, "duplicate key in an object");
+				return false;
 			}
 		}
 		const struct ob_pair **swap = from;
@@ -182,7 +201,7 @@ static bool check_keys(struct parser *p, const struct ob_pair *pairs, size_t n)
 	for (size_t i = 1; i < n; i++) {
 		for (size_t k = 0; k < i; k++) {
 			if (compare_keys(&pairs[i].key, &pairs[k].key) == 0) {
-				return bad(p, "duplicate key in an object");
+				return repeated(p, &pairs[i].key, &pairs[k].key);
 			}
 		}
 	}
@@ -255,7 +274,7 @@ static bool parse_word(struct parser *p, const char *word, struct ob_value value
 {
 	size_t len = strlen(word);
 	if ((size_t)(p->scan.end - p->scan.at) < len || memcmp(p->scan.at, word, len) != 0) {
-		return bad(p, "not a value");
+		return misplaced(p, "not a value");
 	}
 	p->scan.at += len;
 	return push(p, value);
@@ -290,21 +309,21 @@ static bool begin_value(struct parser *p)
 	case '9':
 		return push_number(p);
 	default:
-		return bad(p, p->scan.at < p->scan.end ? "not a value" : "unexpected end");
+		return misplaced(p, p->scan.at < p->scan.end ? "not a value" : "unexpected end");
 	}
 }
 
 static bool parse_key(struct parser *p)
 {
 	if (p->scan.at == p->scan.end || *p->scan.at != '"') {
-		return bad(p, "a key is missing");
+		return misplaced(p, "a key is missing");
 	}
 	if (!push_string(p)) {
 		return false;
 	}
 	skip_space(p);
 	if (p->scan.at == p->scan.end || *p->scan.at != ':') {
-		return bad(p, "':' is missing");
+		return misplaced(p, "':' is missing");
 	}
 	p->scan.at++;
 	skip_space(p);
@@ -316,14 +335,14 @@ static bool step(struct parser *p)
 {
 	skip_space(p);
 	if (p->scan.at == p->scan.end) {
-		return bad(p, "unexpected end");
+		return misplaced(p, "unexpected end");
 	}
 	if (*p->scan.at == (p->type == OB_MAP ? '}' : ']')) {
 		return close_container(p);
 	}
 	if (p->count > 0) {
 		if (*p->scan.at != ',') {
-			return bad(p, "',' is missing");
+			return misplaced(p, "',' is missing");
 		}
 		p->scan.at++;
 		skip_space(p);
@@ -344,7 +363,7 @@ static bool parse(struct parser *p, struct ob_value *ret)
 	}
 	skip_space(p);
 	if (p->scan.at < p->scan.end) {
-		return bad(p, "unexpected text after the value");
+		return misplaced(p, "unexpected text after the value");
 	}
 	*ret = p->values[0];
 	return true;
@@ -358,6 +377,7 @@ int obi_json_parse(struct ob_bytes text, struct ob_arena *arena,
 	const uint8_t *start = text.len > 0 ? text.data : nothing;
 	struct parser p; /* not cleared: first is large, and is written before it is read */
 	p.scan = (struct obi_json_scan){start, start + text.len, arena, OB_OK, NULL};
+	p.start = start;
 	p.depth = 0;
 	p.depth_max = limits != NULL ? limits->depth : OB_DEPTH_MAX;
 	p.flags = limits != NULL ? limits->flags : 0;
@@ -372,6 +392,9 @@ int obi_json_parse(struct ob_bytes text, struct ob_arena *arena,
 	} else if (parse(&p, ret)) {
 		return OB_OK;
 	}
-	return obi_fail(reterr, p.scan.code, 0, "JSON, byte %zu: %s", (size_t)(p.scan.at - start),
-			p.scan.wrong);
+	size_t offset = (size_t)(p.scan.at - start);
+	if (limits != NULL && limits->fault != NULL) {
+		*limits->fault = (struct obi_json_fault){offset, p.scan.wrong};
+	}
+	return obi_fail(reterr, p.scan.code, 0, "JSON, byte %zu: %s", offset, p.scan.wrong);
 }

@@ -14,10 +14,17 @@ enum obi_json_flag {
 	OBI_JSON_BINARY = 1 << 1
 };
 
+/* Why a text was refused. */
+struct obi_json_fault {
+	size_t offset; /* at most the length of the text */
+	const char *reason;
+};
+
 struct obi_json_limits {
-	uint32_t depth;	 /* levels of containers, including the outermost */
-	uint32_t flags;	 /* enum obi_json_flag */
-	uint32_t values; /* in all, keys and containers included; 0: no limit */
+	uint32_t depth;		      /* levels of containers, including the outermost */
+	uint32_t flags;		      /* enum obi_json_flag */
+	uint32_t values;	      /* in all, keys and containers included; 0: no limit */
+	struct obi_json_fault *fault; /* set when the text is refused; may be NULL */
 };
 
 /*

@@ -28,6 +28,13 @@ static inline bool obi_json_no_memory(struct obi_json_scan *scan)
 	return obi_json_refuse(scan, OB_ENOMEM, "the value needs more memory than the limit");
 }
 
+/*
+ * A better reason than `wrong` for what is at `at`, where it does not belong; start is the start of
+ * the text. Knows what people and editors write that is not JSON: a byte order mark, comments,
+ * trailing commas, other quotes. `at` moves to the comma of a trailing one.
+ */
+const char *obi_json_explain(struct obi_json_scan *scan, const uint8_t *start, const char *wrong);
+
 /* Write a value member by member: a struct that is assembled and then copied would stall the
  * store queue at every value. */
 static inline void obi_json_set(struct ob_value *ret, uint8_t type, uint32_t count)
