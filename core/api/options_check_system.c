@@ -169,8 +169,8 @@ static void check_command(const struct checking *c)
 	struct obi_arena arena;
 	struct ob_error err;
 	const char *file;
-	obi_arena_init(&arena, 64 * 1024);
-	int r = obi_environ_find(c->options->argv[0], &arena, &file, &err);
+	obi_arena_init(&arena, 1 << 20);
+	int r = obi_environ_find(c->options->argv[0], c->options->env, &arena, &file, &err);
 	if (r == OB_OK && access(file, X_OK) < 0) {
 		r = obi_fail(&err, OB_ENOENT, errno, "%s", file);
 	}

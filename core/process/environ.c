@@ -97,12 +97,23 @@ static int try_file(const char *path)
 	return S_ISREG(st.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
 }
 
-static int search(const char *command, struct obi_arena *arena, const char **ret_file,
-		  struct ob_error *reterr)
+/* PATH in "NAME=value" entries: the last one, which the child gets; NULL: there is none. */
+static const char *path_of(const char *const *env)
 {
-	const char *at = getenv("PATH");
+	const char *path = NULL;
+	for (; env != NULL && *env != NULL; env++) {
+		path = strncmp(*env, "PATH=", 5) == 0 ? *env + 5 : path;
+	}
+	return path;
+}
+
+static int search(const char *command, const char *const *env, struct obi_arena *arena,
+		  const char **ret_file, struct ob_error *reterr)
+{
+	const char *given = path_of(env), *own = getenv("PATH");
+	const char *at = given != NULL ? given : own != NULL ? own : DEFAULT_PATH;
 	int sys = ENOENT;
-	for (at = at != NULL ? at : DEFAULT_PATH; *at != '\0'; at += strspn(at, ":")) {
+	for (; *at != '\0'; at += strspn(at, ":")) {
 		size_t len = strcspn(at, ":");
 		char *path = join(at, len, command, arena);
 		if (path == NULL) {
@@ -117,11 +128,12 @@ static int search(const char *command, struct obi_arena *arena, const char **ret
 		sys = wrong == EACCES ? EACCES : sys;
 		at += len;
 	}
-	return obi_fail(reterr, obi_code_of_errno(sys), sys, "\"%s\" in PATH", command);
+	return obi_fail(reterr, obi_code_of_errno(sys), sys, "\"%s\" in PATH of %s", command,
+			given != NULL ? "its env" : "the parent");
 }
 
-int obi_environ_find(const char *command, struct obi_arena *arena, const char **ret_file,
-		     struct ob_error *reterr)
+int obi_environ_find(const char *command, const char *const *env, struct obi_arena *arena,
+		     const char **ret_file, struct ob_error *reterr)
 {
 	if (command[0] == '/') {
 		*ret_file = command;
@@ -132,5 +144,5 @@ int obi_environ_find(const char *command, struct obi_arena *arena, const char **
 				"\"%s\": neither an absolute path nor a name to be found in PATH",
 				command);
 	}
-	return search(command, arena, ret_file, reterr);
+	return search(command, env, arena, ret_file, reterr);
 }

@@ -17,10 +17,11 @@ char **obi_environ_make(const char *const *env, bool env_clear, const char *cons
 
 /*
  * The file of a command: the command itself if it is absolute, else the first regular file of that
- * name in PATH that can be executed. The text is made in arena. OB_EINVAL: a relative path;
- * OB_ENOENT: not found; OB_EPERM: found, but not executable.
+ * name that can be executed, in the PATH of env (the options', may be NULL), or in that of this
+ * process if env has none. The text is made in arena. OB_EINVAL: a relative path; OB_ENOENT: not
+ * found; OB_EPERM: found, but not executable.
  */
-int obi_environ_find(const char *command, struct obi_arena *arena, const char **ret_file,
-		     struct ob_error *reterr);
+int obi_environ_find(const char *command, const char *const *env, struct obi_arena *arena,
+		     const char **ret_file, struct ob_error *reterr);
 
 #endif

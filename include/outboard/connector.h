@@ -145,7 +145,8 @@ struct ob_connector_options {
 	 * what the parent believes, so the child must have no access to it: never mount it into a
 	 * container. The directories above both must belong to root or to this user. */
 	const char *state_path;
-	/* Required: the command, ended by NULL. argv[0] is absolute, or looked up in PATH. */
+	/* Required: the command, ended by NULL. argv[0] is absolute, or a name that is looked up in
+	 * the PATH of env, or in that of this process if env has none. */
 	const char *const *argv;
 	/* "NAME=value", ended by NULL: added to the parent's environment without OUTBOARD_*. */
 	const char *const *env;

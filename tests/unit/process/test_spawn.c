@@ -110,8 +110,8 @@ static void fault_1_program_is_missing(void **unused)
 	setenv("PATH", "/usr/bin:/bin", 1);
 	options.argv = COMMAND("no-such-command-anywhere");
 	expect_failure(&options, OB_ENOENT, ENOENT,
-		       "starting outboard process: \"no-such-command-anywhere\" in PATH: No such "
-		       "file or directory");
+		       "starting outboard process: \"no-such-command-anywhere\" in PATH of the "
+		       "parent: No such file or directory");
 	setenv("PATH", path, 1);
 	free(path);
 	options.argv = COMMAND("./relative");
