@@ -114,7 +114,8 @@ static int request_of_config(const struct request *req)
 	if (!obi_load_config(req->config, &config, &faults)) {
 		obi_faults_print(&faults);
 	} else if (config.data_root == NULL) {
-		obi_complain("%s: data_root: is required to find the supervisor", req->config);
+		obi_complain("%s: data_root: is required to find the supervisor",
+			     obi_input_name(req->config));
 		obi_run_config_free(&config);
 	} else {
 		status = request_of_root(req, config.data_root, &config);

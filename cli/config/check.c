@@ -25,7 +25,12 @@ static void check(const char *path, struct obi_faults *faults, struct obi_faults
 	obi_run_config_free(&config);
 }
 
-/* [{"file", "key", "reason"}, ...]; empty if there is no fault. */
+static struct ob_value number_or_nil(uint32_t number)
+{
+	return number > 0 ? ob_int(number) : ob_nil();
+}
+
+/* [{"file", "line", "column", "key", "reason"}, ...]; empty if there is no fault. */
 static int print_json(struct obi_faults *faults)
 {
 	struct ob_error err = {0};
@@ -33,9 +38,12 @@ static int print_json(struct obi_faults *faults)
 	struct ob_value list;
 	ob_builder_init(&b, &faults->arena.ob);
 	ob_build_array(&b);
+	obi_faults_locate(faults);
 	for (const struct obi_fault *f = faults->first; f != NULL; f = f->next) {
-		ob_build(&b, "{s:s,s:s,s:s}", "file", faults->file, "key", f->key, "reason",
-			 f->reason);
+		const struct ob_value line = number_or_nil(f->place.line);
+		const struct ob_value column = number_or_nil(f->place.column);
+		ob_build(&b, "{s:s,s:v,s:v,s:s,s:s}", "file", faults->file, "line", &line, "column",
+			 &column, "key", f->key, "reason", f->reason);
 	}
 	ob_build_end(&b);
 	int r = ob_builder_finish(&b, &list);
@@ -47,8 +55,7 @@ static int print_json(struct obi_faults *faults)
 	return faults->count == 0 ? OBI_EXIT_OK : OBI_EXIT_USAGE;
 }
 
-static int print_text(const struct obi_faults *faults, const struct obi_faults *warnings,
-		      uint32_t children)
+static int print_text(struct obi_faults *faults, struct obi_faults *warnings, uint32_t children)
 {
 	obi_faults_print(warnings);
 	if (faults->count > 0) {
@@ -64,7 +71,7 @@ int obi_cmd_check(int argc, char **argv)
 {
 	bool json = false;
 	const struct obi_option options[] = {
-	    {"json", NULL, "print the faults as a JSON array of {file, key, reason}",
+	    {"json", NULL, "print the faults as a JSON array of {file, line, column, key, reason}",
 	     OBI_OPTION_FLAG, &json},
 	    {0},
 	};
@@ -72,9 +79,12 @@ int obi_cmd_check(int argc, char **argv)
 	    .command = "check",
 	    .words = "CONFIG",
 	    .about =
-		"Reports every fault of a config file, with its key and the reason, and plugins,\n"
-		"users and commands that are missing. Warnings are about choices that are\n"
-		"allowed but not safe; --json omits them. Nothing is started or changed.\n",
+		"Reports every fault of a config file, with its place, its key and the reason, "
+		"and\n"
+		"plugins, users and commands that are missing. Warnings are about choices that\n"
+		"are allowed but not safe;\n"
+		"--json omits them. CONFIG may be a pipe, or - for standard input. Nothing is\n"
+		"started or changed. The exit status is 0 if there is no fault, else 2.\n",
 	    .options = options,
 	    .min_words = 1,
 	    .max_words = 1,

@@ -97,8 +97,8 @@ static void check_descriptors(const struct obi_run_config *config, struct obi_fa
 	struct rlimit limit;
 	char reason[256];
 	uint64_t need = OWN_DESCRIPTORS + (uint64_t)OB_DESCRIPTORS_PER_CHILD * config->count;
-	if (warnings == NULL || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-	    limit.rlim_max == RLIM_INFINITY || need <= limit.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max == RLIM_INFINITY ||
+	    need <= limit.rlim_max) {
 		return;
 	}
 	snprintf(reason, sizeof reason,
@@ -117,6 +117,7 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 		obi_faults_add(faults, "data_root",
 			       "is required: outboard run keeps its socket and its record in it");
 	}
+	warnings->text = faults->text;
 	check_descriptors(config, warnings);
 	obi_check_shared_paths(config, faults);
 	obi_check_shared_ports(config, faults);

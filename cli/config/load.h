@@ -4,7 +4,9 @@
 #ifndef OBI_CLI_CONFIG_LOAD_H
 #define OBI_CLI_CONFIG_LOAD_H
 
+#include "base/buf.h"
 #include "cli/config/run_config.h"
+#include "cli/input.h"
 
 /* Files of `outboard run` in data_root, beside the directories of the children. */
 #define OBI_ROOT_SOCKET "run.sock"
@@ -15,27 +17,41 @@ struct obi_fault {
 	struct obi_fault *next;
 	const char *key; /* "children.web.stop.signal"; "" for the file as a whole */
 	const char *reason;
+	struct obi_place place; /* unknown until obi_faults_locate() */
 };
 
 struct obi_faults {
-	const char *file;
-	const char *word; /* printed before each fault: "warning: "; NULL: none */
+	const char *file;     /* as it is shown */
+	const char *word;     /* printed before each fault: "warning: "; NULL: none */
+	struct obi_buf read;  /* what obi_load_config() has read */
+	struct ob_bytes text; /* for places: of `read`, or borrowed. Empty: not JSON, or none */
 	struct obi_arena arena;
 	struct obi_fault *first;
 	struct obi_fault *last;
 	uint32_t count;
 };
 
+/* file: the path as the user gave it. */
 void obi_faults_init(struct obi_faults *faults, const char *file);
 void obi_faults_free(struct obi_faults *faults);
 
-/* Add a fault. An obi_fault_fn. */
-void obi_faults_add(void *faults, const char *key, const char *reason);
+/* Add a fault. */
+void obi_faults_add(struct obi_faults *faults, const char *key, const char *reason);
 
-/* Print a line for each on stderr: file, word, key, reason. */
-void obi_faults_print(const struct obi_faults *faults);
+/*
+ * Find the place of each fault in the text: that of its key, or of an item of a list; if it is not
+ * there, that of what would hold it. Takes one pass over the text.
+ */
+void obi_faults_locate(struct obi_faults *faults);
 
-/* Read and parse the file. False: faults were added. Free *ret with obi_run_config_free(). */
+/* Print a line for each on stderr: FILE:LINE:COLUMN: word, key: reason. */
+void obi_faults_print(struct obi_faults *faults);
+
+/*
+ * Read and parse what is at path: a file, a pipe, or "-" for standard input (cli/input.h). False:
+ * faults were added. Free *ret with obi_run_config_free(); ret->is_file says whether it can be read
+ * again. The text stays in faults.
+ */
 bool obi_load_config(const char *path, struct obi_run_config *ret, struct obi_faults *faults);
 
 /* Make a runtime with the plugin path of the config. config may be NULL: the default path. */
@@ -45,7 +61,8 @@ int obi_load_runtime(const struct obi_run_config *config, ob_runtime **ret,
 /*
  * Find the faults that the text alone does not show: users, plugins, and options that exclude each
  * other. Nothing is started or made. Choices that are allowed but not safe go to warnings; files
- * that are missing, which may be there when a child is started, to missing (may be NULL).
+ * that are missing, which may be there when a child is started, to missing (may be NULL). warnings
+ * borrows the text of faults.
  */
 void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 		      struct obi_faults *faults, struct obi_faults *warnings,

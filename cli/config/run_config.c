@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "cli/config/run_config_read.h"
+#include "json/json.h"
 
 #include <stdio.h>
 
@@ -188,24 +189,29 @@ static void read_tree(struct obi_reading *r, const struct ob_value *tree,
 	}
 }
 
-int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_fault_fn *fault,
-			 void *user, struct ob_error *reterr)
+static void read_text(struct obi_reading *r, struct ob_bytes text, struct obi_run_config *config)
 {
-	struct obi_run_config config = {.count = 0};
-	struct obi_reading r = {.arena = &config.arena, .fault = fault, .user = user};
+	struct obi_json_fault wrong = {TEXT_MAX, "is larger than 16 MiB"};
+	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX, .fault = &wrong};
 	struct obi_arena arena;
 	struct ob_value tree;
-	struct ob_error err = {0};
 	obi_arena_init(&arena, 64 * (size_t)TEXT_MAX);
-	obi_arena_init(&config.arena, 64 * (size_t)TEXT_MAX);
-	if (text.len > TEXT_MAX) {
-		obi_reading_fault(&r, "is larger than 16 MiB");
-	} else if (ob_value_from_json(text, NULL, &arena.ob, &tree, &err) < 0) {
-		obi_reading_fault(&r, err.text);
+	if (text.len > TEXT_MAX || obi_json_parse(text, &arena.ob, &limits, &tree, NULL) < 0) {
+		obi_reading_fault_at(r, wrong.reason, &wrong.offset);
 	} else {
-		read_tree(&r, &tree, &config);
+		read_tree(r, &tree, config);
 	}
 	obi_arena_free(&arena);
+}
+
+int obi_run_config_parse(struct ob_bytes text, const struct obi_run_config_setup *setup,
+			 struct obi_run_config *ret, struct ob_error *reterr)
+{
+	static const struct obi_run_config_setup nothing;
+	struct obi_run_config config = {.count = 0};
+	struct obi_reading r = {.arena = &config.arena, .setup = setup != NULL ? setup : &nothing};
+	obi_arena_init(&config.arena, 64 * (size_t)TEXT_MAX);
+	read_text(&r, text, &config);
 	if (r.count > 0) {
 		obi_run_config_free(&config);
 		return r.count == 1 ? obi_fail(reterr, OB_EINVAL, 0, "%s", r.first)

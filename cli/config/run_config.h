@@ -36,19 +36,28 @@ struct obi_run_config {
 	const char *const *plugin_path;	       /* ended by NULL; NULL: the default */
 	struct ob_connector_options *children; /* in the order of the file */
 	uint32_t count;
+	bool is_file; /* it was read from a regular file, and can be read again by its name */
 };
 
-/* A fault: its key, such as "children.web.stop.signal" ("" for the whole text), and the reason.
- * Both are valid for the length of the call. */
-typedef void obi_fault_fn(void *user, const char *key, const char *reason);
+/*
+ * A fault: its key, such as "children.web.stop.signal" ("" for the whole text), and the reason. A
+ * text that is refused as a whole has no keys: then offset is where it is wrong, else NULL. All are
+ * valid for the length of the call.
+ */
+typedef void obi_fault_fn(void *user, const char *key, const char *reason, const size_t *offset);
+
+struct obi_run_config_setup {
+	obi_fault_fn *fault; /* may be NULL */
+	void *user;
+};
 
 /*
- * Parse text. Each fault is reported by a call of fault (may be NULL); then this returns OB_EINVAL,
- * with their number and the first one in *reterr. On success free *ret with obi_run_config_free();
- * it does not depend on text.
+ * Parse text. Each fault is reported by a call of setup->fault; then this returns OB_EINVAL, with
+ * their number and the first one in *reterr. On success free *ret with obi_run_config_free(); it
+ * does not depend on text. setup may be NULL.
  */
-int obi_run_config_parse(struct ob_bytes text, struct obi_run_config *ret, obi_fault_fn *fault,
-			 void *user, struct ob_error *reterr);
+int obi_run_config_parse(struct ob_bytes text, const struct obi_run_config_setup *setup,
+			 struct obi_run_config *ret, struct ob_error *reterr);
 
 void obi_run_config_free(struct obi_run_config *config);
 

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-void obi_reading_fault(struct obi_reading *r, const char *reason)
+void obi_reading_fault_at(struct obi_reading *r, const char *reason, const size_t *offset)
 {
 	if (r->count++ == 0) {
 		struct ob_sink first = ob_sink_fixed(r->first, sizeof r->first - 1);
@@ -17,9 +17,14 @@ void obi_reading_fault(struct obi_reading *r, const char *reason)
 		ob_sink_text(&first, reason);
 		r->first[first.len] = '\0';
 	}
-	if (r->fault != NULL) {
-		r->fault(r->user, r->key, reason);
+	if (r->setup->fault != NULL) {
+		r->setup->fault(r->setup->user, r->key, reason, offset);
 	}
+}
+
+void obi_reading_fault(struct obi_reading *r, const char *reason)
+{
+	obi_reading_fault_at(r, reason, NULL);
 }
 
 size_t obi_reading_enter(struct obi_reading *r, struct ob_bytes key)
@@ -91,6 +96,16 @@ void obi_read_object(struct obi_reading *r, const struct ob_value *value, void *
 
 /* ---- Text ---- */
 
+/* A C string with these bytes. */
+static const char *copy_text(struct obi_reading *r, struct ob_bytes text)
+{
+	char *copy = obi_arena_text(r->arena, (const char *)text.data, text.len);
+	if (copy == NULL) {
+		obi_reading_fault(r, "out of memory");
+	}
+	return copy;
+}
+
 const char *obi_reading_text(struct obi_reading *r, const struct ob_value *value)
 {
 	struct ob_bytes text;
@@ -102,11 +117,7 @@ const char *obi_reading_text(struct obi_reading *r, const struct ob_value *value
 		obi_reading_fault(r, "must not contain a NUL character");
 		return NULL;
 	}
-	char *copy = obi_arena_text(r->arena, (const char *)text.data, text.len);
-	if (copy == NULL) {
-		obi_reading_fault(r, "out of memory");
-	}
-	return copy;
+	return copy_text(r, text);
 }
 
 void obi_read_text(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)

@@ -11,8 +11,7 @@ enum { OBI_READING_KEY_MAX = 256 };
 /* The state of reading. After a fault the reading goes on. */
 struct obi_reading {
 	struct obi_arena *arena; /* of the results */
-	obi_fault_fn *fault;
-	void *user;
+	const struct obi_run_config_setup *setup;
 	char key[OBI_READING_KEY_MAX]; /* the current key: "children.web.stop" */
 	size_t key_len;
 	unsigned count;
@@ -21,6 +20,9 @@ struct obi_reading {
 
 /* Report a fault at the current key. */
 void obi_reading_fault(struct obi_reading *r, const char *reason);
+
+/* The same, of a text that is not JSON: offset is where it is wrong. NULL: it is JSON. */
+void obi_reading_fault_at(struct obi_reading *r, const char *reason, const size_t *offset);
 
 /* Enter a key; returns the argument for obi_reading_leave(). Long keys are cut. */
 size_t obi_reading_enter(struct obi_reading *r, struct ob_bytes key);

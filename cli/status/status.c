@@ -212,6 +212,11 @@ static void ask_config(struct asking *a, const char *path)
 	struct obi_faults faults;
 	struct ob_error err = {0};
 	bool runs = false;
+	if (a->state_path != NULL) {
+		obi_fail(&err, OB_EINVAL, 0, only_for_children);
+		give_up(a, path, &err);
+		return;
+	}
 	obi_faults_init(&faults, path);
 	if (!obi_load_config(path, &config, &faults)) {
 		obi_faults_print(&faults);
@@ -270,17 +275,18 @@ static void ask_target(struct asking *a, const char *target)
 {
 	struct ob_error err;
 	struct stat st;
-	char *path = realpath(target, NULL);
-	if (path == NULL || stat(path, &st) < 0) {
+	char *path = NULL;
+	bool standard = strcmp(target, "-") == 0;
+	if (!standard && stat(target, &st) < 0) {
 		obi_fail(&err, OB_EINVAL, errno, "cannot be opened");
 		give_up(a, target, &err);
-	} else if (!S_ISDIR(st.st_mode) && a->state_path != NULL) {
-		obi_fail(&err, OB_EINVAL, 0, only_for_children);
-		give_up(a, target, &err);
-	} else if (S_ISDIR(st.st_mode)) {
-		ask_root_or_child(a, path);
-	} else {
+	} else if (standard || !S_ISDIR(st.st_mode)) {
 		ask_config(a, target);
+	} else if ((path = realpath(target, NULL)) == NULL) {
+		obi_fail(&err, OB_EINVAL, errno, "cannot be opened");
+		give_up(a, target, &err);
+	} else {
+		ask_root_or_child(a, path);
 	}
 	ob_runtime_free(a->rt);
 	a->rt = NULL;

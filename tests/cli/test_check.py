@@ -96,8 +96,14 @@ class Check(Case):
             self.assertTrue(fault["key"].startswith(key), (fault, key))
             self.assertIn(reason, fault["reason"])
             self.assertNotEqual(fault["reason"], "")
-            self.assertEqual(line, ": ".join(filter(None, (self.config, fault["key"], fault["reason"]))))
+            place = f"{self.config}:{fault['line']}:{fault['column']}"
+            self.assertEqual(line, ": ".join(filter(None, (place, fault["key"], fault["reason"]))))
         self.assertFalse(os.path.exists(self.root))
+
+    def place_of(self, key):
+        """FILE:LINE:COLUMN of the only such key of the config, which is one line."""
+        with open(self.config) as file:
+            return f"{self.config}:1:{file.read().index(json.dumps(key)) + 1}"
 
     def test_faults_of_a_child(self):
         for child, want in CHILDREN:
@@ -191,20 +197,18 @@ class Check(Case):
                     "b": {"command": [ACTOR], "listen": "tcp://127.0.0.1:0", "allow_plaintext": True},
                     "c": {"command": [ACTOR], "user": "65534", "group": "65534", "auth": "token"}})
         self.expect(outboard("check", self.config), OK, f"{self.config}: fine, 3 children\n",
-                    f"{self.config}: warning: children.a.allow_plaintext: the connection is not encrypted: "
-                    "anyone on the network path can read and change the data\n")
+                    f"{self.place_of('allow_plaintext')}: warning: children.a.allow_plaintext: the connection is not "
+                    "encrypted: anyone on the network path can read and change the data\n")
         self.expect(outboard("check", "--json", self.config), OK, "[]\n", "")
 
     def test_files_that_cannot_be_read(self):
-        for path, reason in ((f"{self.dir}/missing", "No such file"), (self.dir, "is not a regular file"),
-                             ("/dev/zero", "is not a regular file")):
+        for path, reason in ((f"{self.dir}/missing", "cannot be read: No such file"),
+                             (self.dir, "cannot be read: Is a directory"),
+                             ("/dev/null", "the text is empty"), ("/dev/zero", "is larger than 16 MiB")):
             result = outboard("check", path)
             self.expect(result, USAGE, "")
-            self.assertTrue(result.stderr.startswith(f"{path}: "), result.stderr)
-            self.assertIn(reason, result.stderr)
-        fifo = f"{self.dir}/fifo"
-        os.mkfifo(fifo)
-        self.expect(outboard("check", fifo), USAGE, "")
+            self.assertTrue(result.stderr.startswith(f"{path}:"), result.stderr)
+            self.assertIn(f": {reason}", result.stderr)
 
     def test_a_fault_cannot_move_the_cursor(self):
         with open(self.config, "w") as file:

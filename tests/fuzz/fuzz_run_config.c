@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The config of `outboard run`: faults are reported if and only if it is refused, and an
- * accepted config is complete. */
+/* The config of `outboard run`: faults are reported if and only if it is refused, each with a place
+ * in the text, and an accepted config is complete. */
 #include "base/names.h"
 #include "supervisor/backoff.h"
-#include "cli/config/run_config.h"
+#include "cli/config/load.h"
 
 #include <stdlib.h>
 
@@ -16,10 +16,27 @@ static void must(bool promise)
 	}
 }
 
-static void count(void *user, const char *key, const char *reason)
+/* What is not JSON has an offset, and no key; the rest gets its place from its key. */
+static void collect(void *user, const char *key, const char *reason, const size_t *offset)
 {
+	struct obi_faults *faults = user;
 	must(strlen(key) < 256 && reason[0] != '\0');
-	(*(unsigned *)user)++;
+	must(offset == NULL || (*offset <= faults->text.len && key[0] == '\0'));
+	obi_faults_add(faults, key, reason);
+	if (offset != NULL) {
+		faults->last->place = obi_place_of(faults->text, *offset);
+		faults->text.len = 0;
+	}
+}
+
+static void check_places(struct obi_faults *faults, struct ob_bytes text)
+{
+	obi_faults_locate(faults);
+	struct obi_place end = obi_place_of(text, text.len);
+	for (const struct obi_fault *f = faults->first; f != NULL; f = f->next) {
+		must(f->place.line >= 1 && f->place.line <= end.line && f->place.column >= 1);
+		must(f->place.line < end.line || f->place.column <= end.column);
+	}
 }
 
 static void check_list(const char *const *list)
@@ -50,10 +67,15 @@ static void check_child(const struct ob_connector_options *child)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct obi_run_config config;
+	struct obi_faults faults;
+	const struct obi_run_config_setup setup = {.fault = collect, .user = &faults};
 	struct ob_error err = {0};
-	unsigned faults = 0;
-	int r = obi_run_config_parse(ob_bytes_of(data, size), &config, count, &faults, &err);
-	must((r == OB_OK) == (faults == 0));
+	obi_faults_init(&faults, "-");
+	faults.text = ob_bytes_of(data, size);
+	int r = obi_run_config_parse(faults.text, &setup, &config, &err);
+	must((r == OB_OK) == (faults.count == 0));
+	check_places(&faults, ob_bytes_of(data, size));
+	obi_faults_free(&faults);
 	must(r == OB_OK || (r == OB_EINVAL && err.text[0] != '\0'));
 	for (uint32_t i = 0; r == OB_OK && i < config.count; i++) {
 		check_child(&config.children[i]);

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""How a config is read: the place of each fault, pipes in place of files, the variables of `env`, and warnings."""
+import json
+import os
+import subprocess
+import threading
+import unittest
+
+from command import ACTOR, OK, OUTBOARD, PATIENCE, UNREACHABLE, USAGE, Case, outboard
+
+BOM = "begins with a byte order mark"
+
+# Bytes, and the place and the reason of the only fault.
+BROKEN = [
+    (b'{\n  "data_root": "/x",\n  "children": {\n    "x": {"command": ["sleep", "9"],}\n  }\n}\n', "4:36: trailing comma"),
+    (b'{\n  "children": {},\n}', "2:17: trailing comma"),
+    (b'\xef\xbb\xbf{"children": {}}', f"1:1: {BOM}: save it as UTF-8 without one"),
+    ('{"children": {}}'.encode("utf-16"), f"1:1: {BOM} of UTF-16: save it as UTF-8 without one"),
+    (b'{\n  // the root\n  "data_root": "/x"}', "2:3: not a value: JSON has no comments"),
+    (b'{"data_root": "/x",\r\n"children": {},\r\n  "data_root": "/y"}', "3:3: duplicate key in an object"),
+    ('{"data_root": "/é", "children": {}, \'x\': 1}'.encode(), "1:37: not a value: strings are in double quotes"),
+    (b'{"data_root": "/x"\n"children": {}}', "2:1: ',' is missing"),
+    (b'{"children":\n', "2:1: unexpected end"),
+    (b"", "1:1: the text is empty"),
+]
+
+FAULTY = """{
+  "data_root": "root",
+  "children": {
+    "web": {
+      "command": ["x",
+        7],
+      "stop": {"timeout": "3s",
+               "signal": "SIGFOO"},
+      "éé": 1, "user": 5
+    },
+    "a.b": {"data_path": "/x"}
+  }
+}
+"""
+PLACES = [
+    "2:3: data_root: must be an absolute path",
+    "6:9: children.web.command.1: must be a string",
+    "8:16: children.web.stop.signal: must be a signal, such as \"SIGTERM\"",
+    "9:7: children.web.éé: is not a known key",
+    "9:16: children.web.user: must be a string",
+    "11:5: children.a.b.command: is required",
+]
+
+
+class Config(Case):
+    def text(self, text):
+        with open(self.config, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+
+    def child(self, **more):
+        self.write({"x": {"command": ["sleep", "1000"], "ready": {"mode": "none"}, **more}})
+
+
+class Places(Config):
+    def test_a_text_that_is_not_json(self):
+        for text, fault in BROKEN:
+            with self.subTest(text):
+                self.text(text)
+                self.expect(outboard("check", self.config), USAGE, "", f"{self.config}:{fault}\n")
+                line, column, reason = fault.split(":", 2)
+                self.assertEqual(json.loads(outboard("check", "--json", self.config).stdout),
+                                 [{"file": self.config, "line": int(line), "column": int(column), "key": "",
+                                   "reason": reason[1:]}])
+
+    def test_every_fault_of_the_content(self):
+        self.text(FAULTY)
+        want = "".join(f"{self.config}:{fault}\n" for fault in PLACES)
+        for command in ("check",), ("run",), ("status",), ("stop", "--config"):
+            result = outboard(*command, self.config)
+            self.expect(result, USAGE, None, want)
+
+    def test_no_place_without_a_text(self):
+        missing = f"{self.dir}/missing"
+        self.assertEqual(json.loads(outboard("check", "--json", missing).stdout),
+                         [{"file": missing, "line": None, "column": None, "key": "",
+                           "reason": "cannot be read: No such file or directory"}])
+
+
+class Pipes(Config):
+    def check_fd(self, data, *args):
+        """`check /dev/fd/N`, with a pipe there."""
+        reader, writer = os.pipe()
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(data)
+        try:
+            return outboard("check", f"/dev/fd/{reader}", *args, pass_fds=[reader])
+        finally:
+            os.close(reader)
+
+    def test_standard_input(self):
+        self.child()
+        for name, shown in ("-", "standard input"), ("/dev/stdin", "/dev/stdin"):
+            for data, status, out, err in ((open(self.config, "rb").read(), OK, f"{shown}: fine, 1 child\n", ""),
+                                           (b"{\n,", USAGE, "", f"{shown}:2:1: a key is missing\n")):
+                result = subprocess.run([OUTBOARD, "check", name], input=data, capture_output=True, timeout=PATIENCE)
+                self.assertEqual((result.returncode, result.stdout.decode(), result.stderr.decode()), (status, out, err))
+
+    def test_a_pipe_as_the_shell_makes_it(self):
+        self.child()
+        with open(self.config, "rb") as file:
+            result = self.check_fd(file.read())
+        self.assertEqual((result.returncode, result.stderr), (OK, ""))
+        result = self.check_fd(b"{} {}")
+        self.assertEqual(result.returncode, USAGE)
+        self.assertRegex(result.stderr, r"^/dev/fd/\d+:1:4: unexpected text after the value\n$")
+
+    def test_a_fifo_is_read_when_its_writer_comes(self):
+        self.child()
+        fifo = f"{self.dir}/fifo"
+        os.mkfifo(fifo)
+        check = subprocess.Popen([OUTBOARD, "check", fifo], stdout=subprocess.PIPE)
+        with open(self.config, "rb") as file, open(fifo, "wb") as pipe:  # opens when the reader does
+            pipe.write(file.read())
+        self.assertEqual(check.communicate(timeout=PATIENCE)[0].decode(), f"{fifo}: fine, 1 child\n")
+        self.assertEqual(check.returncode, OK)
+
+    def test_what_has_no_end_is_read_up_to_the_limit(self):
+        endless = subprocess.Popen(["yes", "[1,"], stdout=subprocess.PIPE)
+        with endless:
+            result = subprocess.run([OUTBOARD, "check", "-"], stdin=endless.stdout, capture_output=True, text=True,
+                                    timeout=PATIENCE)
+            endless.stdout.close()
+        self.expect(result, USAGE, "", "standard input: is larger than 16 MiB\n")
+
+    def test_a_text_at_the_limit(self):
+        text = b'{"data_root": "/x", "children": {}}'
+        for size, status in (16 << 20, OK), ((16 << 20) + 1, USAGE):
+            self.text(text + b" " * (size - len(text)))
+            self.assertEqual(outboard("check", self.config).returncode, status)
+
+    def test_the_commands_take_a_pipe(self):
+        self.child()
+        with open(self.config) as file:
+            config = file.read()
+
+        def with_input(*args):
+            return subprocess.run([OUTBOARD, *args], input=config, capture_output=True, text=True, timeout=PATIENCE)
+
+        os.rename(self.config, f"{self.dir}/elsewhere")
+        os.mkfifo(self.config)
+        feeder = threading.Thread(target=lambda: open(self.config, "w").write(config))
+        feeder.start()
+        run = self.run_it()
+        feeder.join()
+        run.event("x", "ready")
+        for target in "-", "/dev/stdin":
+            status = with_input("status", "--json", target)
+            self.expect(status, OK, None, "")
+            self.assertEqual([row["state"] for row in json.loads(status.stdout)], ["ready"])
+        self.expect(with_input("stop", "--config", "-", "x"), OK, "x: stopped\n", "")
+        self.assertEqual(run.end(), OK)
+        self.expect(with_input("stop", "--config", "-"), UNREACHABLE, "")
+        self.expect(with_input("status", "--state", "/x", "-"), USAGE)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
