@@ -111,6 +111,7 @@ static int request_of_config(const struct request *req)
 	struct obi_faults faults;
 	int status = OBI_EXIT_USAGE;
 	obi_faults_init(&faults, req->config);
+	faults.other_environment = true;
 	if (!obi_load_config(req->config, &config, &faults)) {
 		obi_faults_print(&faults);
 	} else if (config.data_root == NULL) {

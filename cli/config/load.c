@@ -79,7 +79,7 @@ static void on_fault(void *user, const char *key, const char *reason, const size
 
 bool obi_load_config(const char *path, struct obi_run_config *ret, struct obi_faults *faults)
 {
-	const struct obi_run_config_setup setup = {on_fault, faults};
+	const struct obi_run_config_setup setup = {on_fault, faults, faults->other_environment};
 	struct ob_error err = {0};
 	uint32_t before = faults->count;
 	bool is_file = false;

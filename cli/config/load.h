@@ -21,8 +21,13 @@ struct obi_fault {
 };
 
 struct obi_faults {
-	const char *file;     /* as it is shown */
-	const char *word;     /* printed before each fault: "warning: "; NULL: none */
+	const char *file; /* as it is shown */
+	const char *word; /* printed before each fault: "warning: "; NULL: none */
+	/*
+	 * Whoever only looks for the supervisor may have another environment: a variable that is
+	 * not set is then no fault, and the value that refers to it stays as it is written.
+	 */
+	bool other_environment;
 	struct obi_buf read;  /* what obi_load_config() has read */
 	struct ob_bytes text; /* for places: of `read`, or borrowed. Empty: not JSON, or none */
 	struct obi_arena arena;

@@ -3,7 +3,7 @@
  * run_config - the config of `outboard run`: from JSON text to the options of each child.
  *
  *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "children": {"NAME": {
- *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b"}, "env_clear": false,
+ *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b ${HOME} $$"}, "env_clear": false,
  *     "data_path": "/...", "cwd": "/...", "stdin": "/...", "log_pipe": 262144,
  *     "transport": "unix", "listen": "unix:///...", "connect": "...", "codec": "msgpack",
  *     "auth": "token" | ["noise", "token"], "allow_plaintext": false,
@@ -21,7 +21,8 @@
  *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"}}}}
  *
  * Only `command` is required; the default of data_path is data_root/NAME. Durations are strings;
- * "0s" means none, which is -1 in the options, and 0 for lock_wait. Unknown keys are faults.
+ * "0s" means none, which is -1 in the options, and 0 for lock_wait. Unknown keys are faults. In the
+ * values of env ${NAME} is a variable of this process, and $$ a dollar (cli/config/expand.h).
  */
 #ifndef OBI_CLI_CONFIG_RUN_CONFIG_H
 #define OBI_CLI_CONFIG_RUN_CONFIG_H
@@ -49,6 +50,7 @@ typedef void obi_fault_fn(void *user, const char *key, const char *reason, const
 struct obi_run_config_setup {
 	obi_fault_fn *fault; /* may be NULL */
 	void *user;
+	bool other_environment; /* a variable that is not set is no fault (cli/config/load.h) */
 };
 
 /*

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/config/run_config_read.h"
 
+#include "base/buf.h"
+#include "base/error.h"
 #include "base/names.h"
 #include "base/duration.h"
 #include "base/uri.h"
 #include "base/signal_names.h"
+#include "cli/config/expand.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+/* No kernel takes a longer variable: 32 pages of at most 64 KiB. */
+enum { VARIABLE_MAX = 2 << 20 };
 
 void obi_reading_fault_at(struct obi_reading *r, const char *reason, const size_t *offset)
 {
@@ -232,26 +239,54 @@ static bool is_variable(const struct ob_value *name)
 	       memchr(name->as.string, '\0', name->count) == NULL;
 }
 
+static const char *environment(void *user, const char *name)
+{
+	(void)user;
+	return getenv(name);
+}
+
+/* Append the value with what it refers to. */
+static bool put_value(struct obi_reading *r, struct ob_bytes value, struct ob_sink *out)
+{
+	struct ob_error err = {0};
+	size_t before = out->len;
+	int why = obi_expand(value, environment, NULL, out, &err);
+	if (why == OB_ENOENT && r->setup->other_environment) {
+		out->len = before;
+		why = value.len == 0 || ob_sink_put(out, value.data, value.len)
+			  ? OB_OK
+			  : obi_fail(&err, OB_ETOOBIG, 0, "is too long");
+	}
+	if (why < 0) {
+		obi_reading_fault(r, err.text);
+	}
+	return why == OB_OK;
+}
+
 /* One pair as "NAME=value". */
 static const char *variable(struct obi_reading *r, const struct ob_pair *pair)
 {
 	struct ob_bytes value;
+	struct obi_buf text;
+	const char *copy = NULL;
 	if (!is_variable(&pair->key)) {
 		obi_reading_fault(r, "is not a valid name of a variable");
-	} else if (!ob_get_string(&pair->value, &value) ||
-		   (value.len > 0 && memchr(value.data, '\0', value.len) != NULL)) {
-		obi_reading_fault(r, "must be a string without NUL characters");
-	} else {
-		size_t name = pair->key.count;
-		char *text = obi_reading_alloc(r, name + 1 + value.len + 1);
-		if (text != NULL) {
-			memcpy(text, pair->key.as.string, name);
-			text[name] = '=';
-			memcpy(text + name + 1, value.data, value.len);
-		}
-		return text;
+		return NULL;
 	}
-	return NULL;
+	if (!ob_get_string(&pair->value, &value) ||
+	    (value.len > 0 && memchr(value.data, '\0', value.len) != NULL)) {
+		obi_reading_fault(r, "must be a string without NUL characters");
+		return NULL;
+	}
+	obi_buf_init(&text, VARIABLE_MAX);
+	if (!ob_sink_put(obi_buf_sink(&text), pair->key.as.string, pair->key.count) ||
+	    !ob_sink_byte(obi_buf_sink(&text), '=')) {
+		obi_reading_fault(r, "is too long");
+	} else if (put_value(r, value, obi_buf_sink(&text))) {
+		copy = copy_text(r, obi_buf_bytes(&text));
+	}
+	obi_buf_free(&text);
+	return copy;
 }
 
 void obi_read_env(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)

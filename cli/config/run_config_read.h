@@ -56,7 +56,7 @@ obi_read_fn obi_read_command; /* const char *const *: argv */
 obi_read_fn obi_read_paths;   /* const char *const *: absolute paths */
 obi_read_fn obi_read_texts;   /* const char *const *: any strings */
 obi_read_fn obi_read_auth;    /* const char *const *: one plugin's name, or a list */
-obi_read_fn obi_read_env;     /* const char *const *: an object, as "NAME=value" */
+obi_read_fn obi_read_env;     /* const char *const *: an object, as "NAME=value"; expanded */
 
 obi_read_fn obi_read_bool;	   /* bool */
 obi_read_fn obi_read_duration;	   /* int64_t, ms; "0s" becomes -1, which is none in options */

@@ -218,6 +218,7 @@ static void ask_config(struct asking *a, const char *path)
 		return;
 	}
 	obi_faults_init(&faults, path);
+	faults.other_environment = true;
 	if (!obi_load_config(path, &config, &faults)) {
 		obi_faults_print(&faults);
 		obi_faults_free(&faults);

@@ -159,5 +159,58 @@ class Pipes(Config):
         self.expect(with_input("status", "--state", "/x", "-"), USAGE)
 
 
+class Environment(Config):
+    def setUp(self):
+        super().setUp()
+        self.environ = {**os.environ, "OB_ONE": "1 $$ ${OB_ONE}"}
+        self.environ.pop("OB_NONE", None)
+
+    def test_values_of_env_reach_the_child(self):
+        script = 'printf "%s|" "$A" "$B" "$C"; echo; exec sleep 1000'
+        self.write({"x": {"command": ["/bin/sh", "-c", script], "ready": {"mode": "none"},
+                          "env": {"A": "<${OB_ONE}>", "B": "$${OB_ONE}", "C": "5 $$"}}})
+        run = self.run_it(env=self.environ)
+        record = run.record(lambda r: r.get("outboard") == "x" and "msg" in r and "|" in r["msg"])
+        self.assertEqual(record["msg"], "<1 $$ ${OB_ONE}>|${OB_ONE}|5 $|")
+        self.assertEqual(run.end(), OK)
+
+    def test_what_refers_to_nothing_is_a_fault(self):
+        for value, reason in (("${OB_NONE}", "the variable OB_NONE is not set in the environment"),
+                              ("$OB_ONE", 'has a single "$"'), ("${OB_ONE", 'has "${" without "}"')):
+            self.child(env={"A": value})
+            for command in "check", "run":
+                result = outboard(command, self.config, env=self.environ)
+                self.expect(result, USAGE, "")
+                self.assertRegex(result.stderr, r":1:\d+: children\.x\.env\.A: ")
+                self.assertIn(reason, result.stderr)
+
+    def test_who_looks_for_the_supervisor_needs_no_variables(self):
+        self.child(env={"A": "${OB_ONE}"})
+        run = self.run_it(env=self.environ)
+        run.event("x", "ready")
+        other = {name: value for name, value in self.environ.items() if name != "OB_ONE"}
+        self.expect(outboard("check", self.config, env=other), USAGE, "")
+        self.expect(outboard("status", self.config, env=other), OK, None, "")
+        self.expect(outboard("stop", "--config", self.config, env=other), OK, "x: stopped\n", "")
+        self.assertEqual(run.end(), OK)
+
+    def test_the_path_of_env_is_searched(self):
+        tool = f"{self.dir}/bin/ob-tool-of-the-child"
+        os.mkdir(os.path.dirname(tool))
+        with open(tool, "w") as file:
+            file.write("#!/bin/sh\necho found\nexec sleep 1000\n")
+        os.chmod(tool, 0o755)
+        command = {"command": [os.path.basename(tool)], "ready": {"mode": "none"}}
+        self.write({"x": {**command, "env": {"PATH": f"{self.dir}/bin:${{PATH}}"}}})
+        self.expect(outboard("check", self.config), OK, None, "")
+        run = self.run_it()
+        run.record(lambda r: r.get("outboard") == "x" and r.get("msg") == "found")
+        self.assertEqual(run.end(), OK)
+        self.write({"x": command})
+        self.assertIn("in PATH of the parent: No such file", outboard("check", self.config).stderr)
+        self.write({"x": {"command": ["sh"], "env": {"PATH": "/nonexistent"}}})
+        self.assertIn("in PATH of its env: No such file", outboard("check", self.config).stderr)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -70,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct obi_faults faults;
 	const struct obi_run_config_setup setup = {.fault = collect, .user = &faults};
 	struct ob_error err = {0};
+	setenv("OB_FUZZ", "$value", 1);
 	obi_faults_init(&faults, "-");
 	faults.text = ob_bytes_of(data, size);
 	int r = obi_run_config_parse(faults.text, &setup, &config, &err);

@@ -275,6 +275,82 @@ static void what_is_no_json_is_one_fault_with_its_offset(void **unused)
 	}
 }
 
+/* ---- Variables ---- */
+
+static const char with_value[] =
+    "{\"data_root\":\"/\",\"children\":{\"c\":{\"command\":[\"c\"],\"env\":{\"A\":\"%s\"}}}}";
+
+static void values_of_env_are_expanded(void **unused)
+{
+	(void)unused;
+	static const char *const good[][2] = {
+	    {"", "A="},
+	    {"plain", "A=plain"},
+	    {"${OB_ONE}", "A=1"},
+	    {"<${OB_ONE}${OB_ONE}>", "A=<11>"},
+	    {"$$", "A=$"},
+	    {"$${OB_ONE}", "A=${OB_ONE}"},
+	    {"${ob_2}", "A=$$ ${OB_ONE}"}, /* what a value contains is taken as it is */
+	    {"${OB_EMPTY}", "A="},
+	    {"}{ \\u0024{OB_ONE}", "A=}{ 1"},
+	};
+	setenv("OB_ONE", "1", 1);
+	setenv("ob_2", "$$ ${OB_ONE}", 1);
+	setenv("OB_EMPTY", "", 1);
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		char text[512];
+		snprintf(text, sizeof text, with_value, good[i][0]);
+		struct obi_run_config config = parsed(text);
+		assert_string_equal(config.children[0].env[0], good[i][1]);
+		obi_run_config_free(&config);
+	}
+}
+
+static void what_refers_to_nothing_is_a_fault(void **unused)
+{
+	(void)unused;
+	static const char single[] = "has a single \"$\": write \"$$\" for a dollar, \"${NAME}\" "
+				     "for a variable";
+	static const char open[] = "has \"${\" without \"}\": write \"$${\" if it is no variable";
+	static const char *const bad[][2] = {
+	    {"${OB_NONE}", "the variable OB_NONE is not set in the environment"},
+	    {"$", single},
+	    {"a$b", single},
+	    {"$(ls)", single},
+	    {"$$$", single},
+	    {"${", open},
+	    {"${OB_ONE", open},
+	    {"${}", "\"${}\" does not contain the name of a variable"},
+	    {"${1}", "\"${1}\" does not contain the name of a variable"},
+	    {"${A-b}", "\"${A-b}\" does not contain the name of a variable"},
+	    {"${${OB_ONE}}", "\"${${OB_ONE}\" does not contain the name of a variable"},
+	};
+	unsetenv("OB_NONE");
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		char text[512], want[512];
+		snprintf(text, sizeof text, with_value, bad[i][0]);
+		snprintf(want, sizeof want, "children.c.env.A: %s\n", bad[i][1]);
+		expect_faults(text, want, NULL);
+	}
+}
+
+static void another_environment_may_lack_a_variable(void **unused)
+{
+	(void)unused;
+	const struct obi_run_config_setup setup = {.other_environment = true};
+	struct obi_run_config config;
+	char text[512];
+	unsetenv("OB_NONE");
+	setenv("OB_ONE", "1", 1);
+	snprintf(text, sizeof text, with_value, "${OB_ONE} ${OB_NONE}");
+	assert_int_equal(obi_run_config_parse(ob_bytes_text(text), &setup, &config, NULL), OB_OK);
+	assert_string_equal(config.children[0].env[0], "A=${OB_ONE} ${OB_NONE}");
+	obi_run_config_free(&config);
+	snprintf(text, sizeof text, with_value, "${");
+	assert_int_equal(obi_run_config_parse(ob_bytes_text(text), &setup, &config, NULL),
+			 OB_EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +360,9 @@ int main(void)
 	    cmocka_unit_test(all_faults_are_told_at_once_with_their_places),
 	    cmocka_unit_test(one_fault_is_the_error),
 	    cmocka_unit_test(what_is_no_json_is_one_fault_with_its_offset),
+	    cmocka_unit_test(values_of_env_are_expanded),
+	    cmocka_unit_test(what_refers_to_nothing_is_a_fault),
+	    cmocka_unit_test(another_environment_may_lack_a_variable),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
