@@ -6,6 +6,7 @@
 #include "cli/config/load.h"
 #include "cli/report.h"
 
+/* warnings may be the same as faults. */
 static void check(const char *path, struct obi_faults *faults, struct obi_faults *warnings,
 		  uint32_t *ret_children)
 {
@@ -69,20 +70,20 @@ static int print_text(struct obi_faults *faults, struct obi_faults *warnings, ui
 
 int obi_cmd_check(int argc, char **argv)
 {
-	bool json = false;
+	bool json = false, strict = false;
 	const struct obi_option options[] = {
 	    {"json", NULL, "print the faults as a JSON array of {file, line, column, key, reason}",
 	     OBI_OPTION_FLAG, &json},
+	    {"strict", NULL, "treat warnings as faults", OBI_OPTION_FLAG, &strict},
 	    {0},
 	};
 	const struct obi_usage usage = {
 	    .command = "check",
 	    .words = "CONFIG",
 	    .about =
-		"Reports every fault of a config file, with its place, its key and the reason, "
-		"and\n"
+		"Reports every fault of a config file, with its place, key and reason, and\n"
 		"plugins, users and commands that are missing. Warnings are about choices that\n"
-		"are allowed but not safe;\n"
+		"are allowed but not safe, and about restarts and heartbeats without a pause;\n"
 		"--json omits them. CONFIG may be a pipe, or - for standard input. Nothing is\n"
 		"started or changed. The exit status is 0 if there is no fault, else 2.\n",
 	    .options = options,
@@ -99,7 +100,7 @@ int obi_cmd_check(int argc, char **argv)
 	obi_faults_init(&faults, words.items[0]);
 	obi_faults_init(&warnings, words.items[0]);
 	warnings.word = "warning: ";
-	check(words.items[0], &faults, &warnings, &children);
+	check(words.items[0], &faults, strict ? &faults : &warnings, &children);
 	status = json ? print_json(&faults) : print_text(&faults, &warnings, children);
 	obi_faults_free(&warnings);
 	obi_faults_free(&faults);

@@ -109,6 +109,56 @@ static void check_descriptors(const struct obi_run_config *config, struct obi_fa
 	obi_faults_add(warnings, "children", reason);
 }
 
+/* ---- Without a pause ---- */
+
+/* Below these, in ms, a delay or an interval is none: a child that ends at once, or one that is
+ * asked, would keep a processor busy. */
+enum { LEAST_BASE = 10, LEAST_MAX = 100, LEAST_INTERVAL = 100 };
+
+/* As the library does: 0 is the default, below 0 is none. */
+static int64_t given_or(int64_t given, int64_t by_default)
+{
+	return given != 0 ? given : by_default;
+}
+
+static void check_restarts(const struct ob_connector_options *child, struct obi_faults *warnings)
+{
+	const struct ob_restart_policy *given = &child->restart;
+	struct ob_restart_policy usual = ob_restart_policy_default();
+	int64_t base = given_or(given->backoff_base_ms, usual.backoff_base_ms);
+	int64_t max = given_or(given->backoff_max_ms, usual.backoff_max_ms);
+	int64_t window = given_or(given->reset_window_ms, usual.reset_window_ms);
+	bool forgets = window >= 0 && window <= base;
+	if (given->on == OB_RESTART_NEVER || given->max_restarts < 0) {
+		return;
+	}
+	if (forgets) {
+		obi_child_fault(warnings, child, "restart.reset_window",
+				"is not longer than backoff_base: every restart counts as the "
+				"first one, so the delay stays and max_restarts is never reached");
+	}
+	if (given->max_restarts > 0 && !forgets) {
+		return; /* it gives up soon */
+	}
+	if (base < LEAST_BASE) {
+		obi_child_fault(warnings, child, "restart.backoff_base",
+				"a child that ends at once is started again without a pause");
+	} else if (max >= 0 && max < LEAST_MAX) {
+		obi_child_fault(
+		    warnings, child, "restart.backoff_max",
+		    "a child that ends at once is started more than ten times a second");
+	}
+}
+
+static void check_pace(const struct ob_connector_options *child, struct obi_faults *warnings)
+{
+	check_restarts(child, warnings);
+	if (child->health_interval_ms > 0 && child->health_interval_ms < LEAST_INTERVAL) {
+		obi_child_fault(warnings, child, "health.interval",
+				"the child is asked more than ten times a second");
+	}
+}
+
 void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 		      struct obi_faults *faults, struct obi_faults *warnings,
 		      struct obi_faults *missing)
@@ -125,5 +175,6 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 	for (uint32_t i = 0; i < config->count; i++) {
 		struct child c = {&config->children[i], faults, warnings, missing, machine};
 		(void)ob_connector_options_check(rt, c.options, on_fault, &c, NULL);
+		check_pace(c.options, warnings);
 	}
 }

@@ -65,9 +65,9 @@ int obi_load_runtime(const struct obi_run_config *config, ob_runtime **ret,
 
 /*
  * Find the faults that the text alone does not show: users, plugins, and options that exclude each
- * other. Nothing is started or made. Choices that are allowed but not safe go to warnings; files
- * that are missing, which may be there when a child is started, to missing (may be NULL). warnings
- * borrows the text of faults.
+ * other. Nothing is started or made. Choices that are allowed but not safe, or make a loop without
+ * a pause, go to warnings; files that are missing, which may be there when a child is started, to
+ * missing (may be NULL). warnings borrows the text of faults, and may be the same.
  */
 void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 		      struct obi_faults *faults, struct obi_faults *warnings,

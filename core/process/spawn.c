@@ -70,8 +70,8 @@ static int prepare_exec(struct job *job, struct ob_error *reterr)
 	const struct ob_connector_options *options = job->given->options;
 	const char *ours[4] = {NULL};
 	int count = 0;
-	int r = obi_environ_find(options->argv[0], options->env, &job->arena, &job->child.file,
-				 reterr);
+	int r =
+	    obi_environ_find(options->argv[0], options->env, &job->arena, &job->child.file, reterr);
 	if (r < 0) {
 		return r;
 	}

@@ -75,6 +75,13 @@ class Places(Config):
             result = outboard(*command, self.config)
             self.expect(result, USAGE, None, want)
 
+    def test_faults_and_warnings_that_the_system_knows(self):
+        self.text('{"data_root": "%s", "children": {\n"a": {"command": ["sh"],\n"user": "no-such-user-here"},\n'
+                  '"b": {"command": ["/no/such/program"],\n"health": {"interval": "1ms"}}}}' % self.root)
+        lines = [line[len(self.config):] for line in outboard("check", self.config).stderr.splitlines()]
+        self.assertEqual([line.split(": ")[:2] for line in lines],
+                         [[":5:12", "warning"], [":3:1", "children.a.user"], [":4:7", "children.b.command"]], lines)
+
     def test_no_place_without_a_text(self):
         missing = f"{self.dir}/missing"
         self.assertEqual(json.loads(outboard("check", "--json", missing).stdout),
@@ -210,6 +217,57 @@ class Environment(Config):
         self.assertIn("in PATH of the parent: No such file", outboard("check", self.config).stderr)
         self.write({"x": {"command": ["sh"], "env": {"PATH": "/nonexistent"}}})
         self.assertIn("in PATH of its env: No such file", outboard("check", self.config).stderr)
+
+
+class Warnings(Config):
+    BUSY = [
+        ({"restart": {"backoff_base": "0s"}}, "restart.backoff_base"),
+        ({"restart": {"backoff_base": "1ms", "on": "failure"}}, "restart.backoff_base"),
+        ({"restart": {"backoff_base": "20ms", "backoff_max": "50ms"}}, "restart.backoff_max"),
+        ({"restart": {"backoff_max": "99ms"}}, "restart.backoff_max"),
+        ({"restart": {"backoff_base": "10s", "reset_window": "10s", "max_restarts": 3}}, "restart.reset_window"),
+        ({"health": {"interval": "99ms"}}, "health.interval"),
+    ]
+    CALM = [
+        {"restart": {"backoff_base": "0s", "on": "never"}},
+        {"restart": {"backoff_base": "0s", "max_restarts": 3}},
+        {"restart": {"backoff_base": "0s", "max_restarts": -1}},
+        {"restart": {"backoff_base": "10ms", "backoff_max": "0s", "reset_window": "0s"}},
+        {"restart": {"backoff_max": "100ms"}},
+        {"health": {"interval": "100ms"}},
+        {"health": {"interval": "0s"}},
+    ]
+
+    def test_what_has_no_pause_is_a_warning(self):
+        for more, key in self.BUSY:
+            with self.subTest(more):
+                self.child(**more)
+                result = outboard("check", self.config)
+                self.expect(result, OK, f"{self.config}: fine, 1 child\n")
+                self.assertRegex(result.stderr, rf"^{self.config}:1:\d+: warning: children\.x\.{key}: [^\n]+\n$")
+
+    def test_what_has_one_is_not(self):
+        for more in self.CALM:
+            with self.subTest(more):
+                self.child(**more)
+                self.expect(outboard("check", "--strict", self.config), OK, f"{self.config}: fine, 1 child\n", "")
+
+    def test_strict_makes_warnings_faults(self):
+        self.child(health={"interval": "1ms"})
+        lenient = outboard("check", self.config)
+        self.expect(lenient, OK)
+        self.expect(outboard("check", "--strict", self.config), USAGE, "", lenient.stderr.replace("warning: ", ""))
+        faults = json.loads(outboard("check", "--strict", "--json", self.config).stdout)
+        self.assertEqual([fault["key"] for fault in faults], ["children.x.health.interval"])
+        self.expect(outboard("check", "--json", self.config), OK, "[]\n", "")
+
+    def test_one_warning_for_a_child_without_encryption(self):
+        tcp = {"command": [ACTOR], "listen": "tcp://127.0.0.1:7001", "connect": "tcp://127.0.0.1:7002",
+               "auth": ["token"], "allow_plaintext": True}
+        self.write({"a": tcp, "b": {**tcp, "listen": "chaos+tcp://127.0.0.1:7003"}})
+        lines = outboard("check", self.config).stderr.splitlines()
+        self.assertEqual([line.split(": ")[1:3] for line in lines],
+                         [["warning", "children.a.allow_plaintext"], ["warning", "children.b.allow_plaintext"]])
 
 
 if __name__ == "__main__":
