@@ -35,7 +35,9 @@ static void print_help(FILE *file)
 	fputs("\n\"outboard COMMAND --help\" shows the options of a command, and \"outboard "
 	      "--version\"\nthe version.\n\n"
 	      "Exit status: 0 success; 1 the remote side answered with an error; 2 the command\n"
-	      "line or a config is not acceptable; 3 no connection, or it was refused.\n",
+	      "line or a config is not acceptable; 3 no connection, or refused: nothing was\n"
+	      "executed; 4 it is not known whether a call was executed; 5 done, but the output\n"
+	      "could not be written.\n",
 	      file);
 }
 
@@ -69,7 +71,7 @@ int main(int argc, char **argv)
 	int status = run(argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		obi_complain("writing the output: %s", strerror(errno));
-		return status != OBI_EXIT_OK ? status : OBI_EXIT_UNREACHABLE;
+		return status != OBI_EXIT_OK ? status : OBI_EXIT_UNPRINTED;
 	}
 	return status;
 }

@@ -23,7 +23,9 @@ int obi_exit_of(const struct ob_error *err)
 	case OB_OK:
 		return OBI_EXIT_OK;
 	case OB_EREMOTE:
-		return err->remote_code == OB_RPC_REFUSED ? OBI_EXIT_UNREACHABLE : OBI_EXIT_REMOTE;
+		return err->remote_code == OB_RPC_REFUSED || err->remote_code == OB_RPC_BUSY
+			   ? OBI_EXIT_UNREACHABLE
+			   : OBI_EXIT_REMOTE;
 	case OB_EINVAL:
 	case OB_ENOMEM:
 	case OB_ETOOBIG:
@@ -38,6 +40,23 @@ int obi_exit_of(const struct ob_error *err)
 	}
 }
 
+int obi_exit_of_call(const struct ob_error *err)
+{
+	switch (err->code) {
+	case OB_EREMOTE:
+		/* A peer that ends answers so to what it has begun, too. */
+		return err->remote_code == OB_RPC_CLOSING ? OBI_EXIT_UNKNOWN : obi_exit_of(err);
+	case OB_OK:
+	case OB_EINVAL:
+	case OB_ETOOBIG:
+	case OB_EDOWN:
+	case OB_EAGAIN:
+		return obi_exit_of(err); /* found before it was sent */
+	default:
+		return OBI_EXIT_UNKNOWN;
+	}
+}
+
 int obi_give_up(const char *what, const struct ob_error *err)
 {
 	if (what != NULL) {
@@ -46,6 +65,12 @@ int obi_give_up(const char *what, const struct ob_error *err)
 		obi_complain("%s", err->text);
 	}
 	return obi_exit_of(err);
+}
+
+int obi_give_up_call(const char *what, const struct ob_error *err)
+{
+	(void)obi_give_up(what, err);
+	return obi_exit_of_call(err);
 }
 
 /* ---- Text for a terminal ---- */
@@ -75,7 +100,7 @@ size_t obi_columns(struct ob_bytes text)
 	return columns;
 }
 
-int obi_print_json(const struct ob_value *value, struct ob_error *reterr)
+int obi_print_json(FILE *file, const struct ob_value *value, struct ob_error *reterr)
 {
 	struct ob_arena *arena;
 	struct ob_bytes text;
@@ -85,8 +110,8 @@ int obi_print_json(const struct ob_value *value, struct ob_error *reterr)
 	}
 	r = ob_value_to_json(value, NULL, arena, &text, reterr);
 	if (r == OB_OK) {
-		fwrite(text.data, 1, text.len, stdout);
-		fputc('\n', stdout);
+		fwrite(text.data, 1, text.len, file);
+		fputc('\n', file);
 	}
 	ob_arena_free(arena);
 	return r;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* outboard call: one call, and its result as JSON. */
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,10 +14,11 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/call/connect.h"
+#include "cli/call/params.h"
 #include "cli/config/load.h"
 #include "cli/report.h"
 
-enum { PARAMS_MEMORY = 1 << 30, TOKEN_FILE_MAX = 4096 };
+enum { TOKEN_FILE_MAX = 4096 };
 
 struct call {
 	const char *address; /* NULL: target is a data directory */
@@ -26,31 +30,13 @@ struct call {
 	const char *target;
 	const char *state_path; /* NULL: beside the target */
 	const char *method;
-	const char *text; /* JSON; NULL: none */
-	struct obi_arena arena;
-	struct ob_value item;
-	struct ob_value params;
+	const char *text;	    /* of the params; NULL: none */
+	const char *plugin_path;    /* NULL: that of the config, or the default */
+	const char *config;	    /* NULL: none */
+	struct obi_run_config read; /* what it says */
+	struct obi_params params;
 	int64_t began_ms;
 };
-
-/* ---- Params ---- */
-
-/* An array or an object is the params; any other value is the only parameter. */
-static int read_params(struct call *c, struct ob_error *reterr)
-{
-	struct ob_value value;
-	c->params = ob_array(NULL, 0);
-	if (c->text == NULL) {
-		return OB_OK;
-	}
-	int r = ob_value_from_json(ob_bytes_text(c->text), NULL, &c->arena.ob, &value, reterr);
-	if (r < 0) {
-		return r;
-	}
-	c->item = value;
-	c->params = value.type == OB_ARRAY || value.type == OB_MAP ? value : ob_array(&c->item, 1);
-	return OB_OK;
-}
 
 /* ---- Connecting ---- */
 
@@ -110,51 +96,136 @@ static int64_t time_left(const struct call *c)
 	return c->timeout_ms <= 0 ? c->timeout_ms : left > 0 ? left : 1;
 }
 
+/* The call was executed, so whatever happens to its result has an exit status of its own. */
+static int print_result(const struct call *c, const struct ob_value *result)
+{
+	struct ob_error err = {0};
+	const char *why = NULL;
+	if (obi_print_json(stdout, result, &err) < 0) {
+		why = err.text;
+	} else if (fflush(stdout) != 0 || ferror(stdout)) {
+		why = strerror(errno);
+		__fpurge(stdout);
+		clearerr(stdout);
+	}
+	if (why != NULL) {
+		obi_complain("%s: was executed, but the result cannot be printed: %s", c->method,
+			     why);
+	}
+	return why != NULL ? OBI_EXIT_UNPRINTED : OBI_EXIT_OK;
+}
+
+/* The data of an error: a member of an object, or the third item of a list. */
+static void print_data(const struct ob_value *error)
+{
+	const struct ob_value *data = ob_value_find(error, "data");
+	data = data != NULL ? data : ob_value_at(error, 2);
+	if (!ob_is_nil(data)) {
+		fputs("outboard: data: ", stderr);
+		if (obi_print_json(stderr, data, NULL) < 0) {
+			fputs("cannot be shown as JSON\n", stderr);
+		}
+	}
+}
+
+static int fail(const struct call *c, const ob_reply *reply, const struct ob_error *err)
+{
+	if (err->code != OB_EREMOTE) {
+		return obi_give_up_call(c->method, err);
+	}
+	obi_complain("%s: %s (error %lld)", c->method, err->text, (long long)err->remote_code);
+	print_data(ob_reply_value(reply));
+	return obi_exit_of_call(err);
+}
+
 static int send(const struct call *c, ob_client *client)
 {
 	struct ob_error err = {0};
 	ob_reply *reply;
-	int r = ob_reply_new(&reply, &err);
-	if (r == OB_OK) {
-		r = ob_client_call(client, c->method, &c->params, time_left(c), NULL, reply, &err);
-		r = r == OB_OK ? obi_print_json(ob_reply_value(reply), &err) : r;
-		ob_reply_free(reply);
+	if (ob_reply_new(&reply, &err) < 0) {
+		return obi_give_up(c->method, &err);
 	}
-	if (r == OB_EREMOTE) {
-		obi_complain("%s: %s (error %lld)", c->method, err.text,
-			     (long long)err.remote_code);
-		return obi_exit_of(&err);
-	}
-	return r < 0 ? obi_give_up(c->method, &err) : OBI_EXIT_OK;
+	int r =
+	    ob_client_call(client, c->method, &c->params.value, time_left(c), NULL, reply, &err);
+	int status = r == OB_OK ? print_result(c, ob_reply_value(reply)) : fail(c, reply, &err);
+	ob_reply_free(reply);
+	return status;
 }
 
-static int connect_and_call(struct call *c)
+static int connect_and_call(struct call *c, ob_runtime *rt)
 {
 	struct ob_error err = {0};
-	ob_runtime *rt = NULL;
 	ob_client *client = NULL;
-	int status;
-	if (read_params(c, &err) < 0) {
-		obi_complain("call: the JSON argument: %s", err.text);
-		return OBI_EXIT_USAGE;
-	}
-	int r = obi_load_runtime(NULL, &rt, &err);
-	if (r == OB_OK) {
-		c->began_ms = obi_now_ms();
-		r = c->address != NULL ? connect_address(c, rt, &client, &err)
-				       : connect_directory(c, rt, &client, &err);
-	}
-	status = r == OB_OK ? send(c, client) : obi_give_up(NULL, &err);
+	c->began_ms = obi_now_ms();
+	int r = c->address != NULL ? connect_address(c, rt, &client, &err)
+				   : connect_directory(c, rt, &client, &err);
+	int status = r == OB_OK ? send(c, client) : obi_give_up(NULL, &err);
 	ob_client_free(client);
-	ob_runtime_free(rt);
 	return status;
+}
+
+/* ---- What comes before ---- */
+
+/* A name is a child of the config; a word with a slash is a directory. */
+static bool find_child(struct call *c)
+{
+	if (c->target == NULL || strchr(c->target, '/') != NULL) {
+		return true;
+	}
+	for (uint32_t i = 0; i < c->read.count; i++) {
+		const struct ob_connector_options *child = &c->read.children[i];
+		if (strcmp(child->name, c->target) == 0) {
+			c->target = child->data_path;
+			c->state_path = c->state_path != NULL ? c->state_path : child->state_path;
+			return true;
+		}
+	}
+	obi_complain("call: %s: has no child \"%s\"; a directory is written with a slash",
+		     obi_input_name(c->config), c->target);
+	return false;
+}
+
+static bool read_config(struct call *c)
+{
+	struct obi_faults faults;
+	if (c->config == NULL) {
+		return true;
+	}
+	obi_faults_init(&faults, c->config);
+	faults.other_environment = true;
+	bool good = obi_load_config(c->config, &c->read, &faults);
+	obi_faults_print(&faults);
+	obi_faults_free(&faults);
+	return good && find_child(c);
+}
+
+static int make_runtime(const struct call *c, ob_runtime **ret, struct ob_error *reterr)
+{
+	char **path = c->plugin_path != NULL ? obi_string_list_split(c->plugin_path, ':') : NULL;
+	struct obi_run_config given = c->read;
+	if (c->plugin_path != NULL && path == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	given.plugin_path = path != NULL ? (const char *const *)path : given.plugin_path;
+	int r = obi_load_runtime(&given, ret, reterr);
+	obi_string_list_free(path);
+	return r;
 }
 
 static int call(struct call *c)
 {
-	obi_arena_init(&c->arena, PARAMS_MEMORY);
-	int status = connect_and_call(c);
-	obi_arena_free(&c->arena);
+	struct ob_error err = {0};
+	ob_runtime *rt = NULL;
+	int status = OBI_EXIT_USAGE;
+	bool good = obi_params_read(c->text, &c->params) && read_config(c);
+	if (good && make_runtime(c, &rt, &err) < 0) {
+		status = obi_give_up(NULL, &err);
+	} else if (good) {
+		status = connect_and_call(c, rt);
+	}
+	ob_runtime_free(rt);
+	obi_run_config_free(&c->read);
+	obi_params_free(&c->params);
 	return status;
 }
 
@@ -182,6 +253,11 @@ static bool place_words(struct call *c, const struct obi_words *words)
 		    "--address; a data directory contains these settings");
 		return false;
 	}
+	if (c->config != NULL && strcmp(c->config, "-") == 0 && c->text != NULL &&
+	    (strcmp(c->text, "-") == 0 || strcmp(c->text, "@-") == 0)) {
+		obi_complain("call: only one of the config and the parameters can be -");
+		return false;
+	}
 	if (c->address != NULL && c->state_path != NULL) {
 		obi_complain("call: --state is only for a TARGET");
 		return false;
@@ -196,9 +272,15 @@ static bool place_words(struct call *c, const struct obi_words *words)
 
 static const char about[] =
     "Calls METHOD (\"interface.method\") of a child and prints the result as JSON. TARGET is the\n"
-    "data directory of the child; with --address there is no TARGET. JSON is an array or an\n"
-    "object of parameters; any other value is the only parameter. The parent of the child is not\n"
-    "disturbed.\n";
+    "data directory of the child, or with --config also its name; with --address there is no\n"
+    "TARGET. JSON is an array or an object of parameters; any other value is the only parameter.\n"
+    "@FILE reads it from a file, and - from standard input. The parent of the child is not\n"
+    "disturbed.\n\n"
+    "Exit status: 0 the result was printed; 1 the remote side answered with an error, which is\n"
+    "printed with its data; 2 nothing was sent: the arguments or the config are not acceptable;\n"
+    "3 nothing was executed: no connection, refused, or too busy; 4 it is not known whether the\n"
+    "call was executed: the connection was lost, or the time was over; 5 the call was executed,\n"
+    "but the result could not be printed.\n";
 
 int obi_cmd_call(int argc, char **argv)
 {
@@ -218,13 +300,17 @@ int obi_cmd_call(int argc, char **argv)
 	     OBI_OPTION_FLAG, &c.allow_plaintext},
 	    {"state", "DIR", "state directory of TARGET, if it is not found beside it",
 	     OBI_OPTION_TEXT, &c.state_path},
+	    {"config", "CONFIG", "config of the supervisor: for names of children and plugin_path",
+	     OBI_OPTION_TEXT, &c.config},
+	    {"plugin-path", "DIR[:DIR...]", "directories of plugins, in place of the usual ones",
+	     OBI_OPTION_TEXT, &c.plugin_path},
 	    {"timeout", "D",
 	     "limit for connecting and calling, such as 500ms; default 30s, 0s none",
 	     OBI_OPTION_DURATION, &timeout_ms},
 	    {0},
 	};
 	const struct obi_usage usage = {.command = "call",
-					.words = "TARGET METHOD [JSON]",
+					.words = "TARGET METHOD [JSON|@FILE|-]",
 					.about = about,
 					.options = options,
 					.min_words = 1,
@@ -238,5 +324,7 @@ int obi_cmd_call(int argc, char **argv)
 		return OBI_EXIT_USAGE;
 	}
 	c.timeout_ms = timeout_ms == INT64_MIN ? 0 : timeout_ms == 0 ? -1 : timeout_ms;
+	signal(SIGPIPE,
+	       SIG_IGN); /* a reader that is gone is an error of writing, with its status */
 	return call(&c);
 }

@@ -84,8 +84,8 @@ static int send(const struct request *req, ob_client *client)
 	r = r == OB_OK ? ob_reply_new(&reply, &err) : r;
 	r = r == OB_OK ? ob_client_call(client, method, &params, req->timeout_ms, NULL, reply, &err)
 		       : r;
-	int status =
-	    r == OB_OK ? print_results(req, ob_reply_value(reply)) : obi_give_up(req->verb, &err);
+	int status = r == OB_OK ? print_results(req, ob_reply_value(reply))
+				: obi_give_up_call(req->verb, &err);
 	ob_reply_free(reply);
 	obi_arena_free(&arena);
 	return status;

@@ -48,7 +48,7 @@ static int print_json(struct obi_faults *faults)
 	}
 	ob_build_end(&b);
 	int r = ob_builder_finish(&b, &list);
-	r = r == OB_OK ? obi_print_json(&list, &err) : r;
+	r = r == OB_OK ? obi_print_json(stdout, &list, &err) : r;
 	if (r < 0) {
 		obi_complain("%s", err.text[0] != '\0' ? err.text : "out of memory");
 		return OBI_EXIT_USAGE;

@@ -87,7 +87,7 @@ static int print_list(struct check *c)
 	struct ob_error err = {0};
 	struct ob_value list;
 	ob_build_end(&c->list);
-	if (ob_builder_finish(&c->list, &list) < 0 || obi_print_json(&list, &err) < 0) {
+	if (ob_builder_finish(&c->list, &list) < 0 || obi_print_json(stdout, &list, &err) < 0) {
 		obi_complain("%s", err.text[0] != '\0' ? err.text : "out of memory");
 		return OBI_EXIT_USAGE;
 	}

@@ -161,7 +161,7 @@ static int print_json(struct inspection *in)
 		ob_build_end(&b);
 	}
 	ob_build_end(&b);
-	if (ob_builder_finish(&b, &list) < 0 || obi_print_json(&list, &err) < 0) {
+	if (ob_builder_finish(&b, &list) < 0 || obi_print_json(stdout, &list, &err) < 0) {
 		obi_complain("%s", err.text[0] != '\0' ? err.text : "out of memory");
 		return OBI_EXIT_USAGE;
 	}

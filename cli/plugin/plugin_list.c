@@ -117,7 +117,7 @@ static int show(struct listing *l, bool json)
 	ob_build_array(&l->json);
 	(void)ob_plugin_each(l->rt, add_json, l);
 	ob_build_end(&l->json);
-	if (ob_builder_finish(&l->json, &list) < 0 || obi_print_json(&list, &err) < 0) {
+	if (ob_builder_finish(&l->json, &list) < 0 || obi_print_json(stdout, &list, &err) < 0) {
 		obi_complain("%s", err.text[0] != '\0' ? err.text : "out of memory");
 		return OBI_EXIT_USAGE;
 	}

@@ -370,7 +370,8 @@ static void print_json(struct asking *a)
 	}
 	ob_build_end(&b);
 	int r = ob_builder_finish(&b, &list);
-	r = r == OB_OK ? obi_print_json(&list, &err) : obi_fail(&err, r, 0, "out of memory");
+	r = r == OB_OK ? obi_print_json(stdout, &list, &err)
+		       : obi_fail(&err, r, 0, "out of memory");
 	if (r < 0) {
 		give_up(a, NULL, &err);
 	}

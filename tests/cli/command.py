@@ -19,7 +19,7 @@ OUTBOARD = os.path.join(BUILD, "bin", "outboard")
 ACTOR = os.path.join(BUILD, "children", "child-actor")
 PATIENCE = 60.0
 
-OK, REMOTE, USAGE, UNREACHABLE = 0, 1, 2, 3
+OK, REMOTE, USAGE, UNREACHABLE, UNKNOWN, UNPRINTED = range(6)
 
 
 def outboard(*args, program=OUTBOARD, **more):

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from command import OK, OUTBOARD, REMOTE, UNREACHABLE, USAGE, Case, outboard
+from command import OK, OUTBOARD, REMOTE, UNKNOWN, UNREACHABLE, USAGE, Case, outboard
 
 
 class Call(Case):
@@ -143,17 +143,17 @@ class Call(Case):
         self.expect(result, USAGE, "")
         self.assertIn("accessible to group or others", result.stderr)
 
-    def test_a_timeout_is_3(self):
+    def test_a_timeout_after_the_call_was_sent_is_4(self):
         began = time.monotonic()
         result = self.call(self.target, "act.keep", "--timeout", "200ms")
-        self.expect(result, UNREACHABLE, "")
+        self.expect(result, UNKNOWN, "")
         self.assertLess(time.monotonic() - began, 20)
 
-    def test_a_connection_that_breaks_is_3(self):
+    def test_a_connection_that_breaks_is_4(self):
         result = self.call(self.target, "act.exit", "0")
-        self.expect(result, UNREACHABLE, "")
+        self.expect(result, UNKNOWN, "")
 
-    def test_a_hung_child_is_3(self):
+    def test_a_hung_child_cannot_be_reached(self):
         os.kill(self.pid, signal.SIGSTOP)
         result = self.call(self.target, "act.echo", "--timeout", "300ms")
         os.kill(self.pid, signal.SIGCONT)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import unittest
 
-from command import BUILD, OK, OUTBOARD, UNREACHABLE, USAGE, Case, outboard
+from command import BUILD, OK, OUTBOARD, UNPRINTED, USAGE, Case, outboard
 
 COMMANDS = "run", "status", "start", "stop", "restart", "call", "check", "plugin"
 
@@ -48,7 +48,7 @@ class Usage(unittest.TestCase):
     def test_a_full_disk_is_an_error(self):
         with open("/dev/full", "w") as full:
             result = subprocess.run([OUTBOARD, "--version"], stdout=full, stderr=subprocess.PIPE, text=True)
-        self.assertEqual(result.returncode, UNREACHABLE)
+        self.assertEqual(result.returncode, UNPRINTED)
         self.assertIn("No space left", result.stderr)
 
 
