@@ -282,31 +282,30 @@ static const char about[] =
     "call was executed: the connection was lost, or the time was over; 5 the call was executed,\n"
     "but the result could not be printed.\n";
 
-int obi_cmd_call(int argc, char **argv)
+static bool read_arguments(struct call *c, int64_t *timeout_ms, int argc, char **argv,
+			   struct obi_words *words, int *ret_exit)
 {
-	struct call c = {.timeout_ms = 0};
-	int64_t timeout_ms = INT64_MIN;
 	const struct obi_option options[] = {
 	    {"address", "URI", "call the server at this address instead of a TARGET",
-	     OBI_OPTION_TEXT, &c.address},
+	     OBI_OPTION_TEXT, &c->address},
 	    {"codec", "NAME", "with --address: the codec; default msgpack", OBI_OPTION_TEXT,
-	     &c.codec},
+	     &c->codec},
 	    {"auth", "NAME[,NAME...]", "with --address: mechanisms; \"none\" for foreign servers",
-	     OBI_OPTION_TEXT, &c.auth},
+	     OBI_OPTION_TEXT, &c->auth},
 	    {"token-file", "FILE", "with --address: file with the token, 64 hex digits, mode 0600",
-	     OBI_OPTION_TEXT, &c.token_file},
+	     OBI_OPTION_TEXT, &c->token_file},
 	    {"allow-plaintext", NULL,
 	     "with --address: permit an unencrypted connection that others can reach",
-	     OBI_OPTION_FLAG, &c.allow_plaintext},
+	     OBI_OPTION_FLAG, &c->allow_plaintext},
 	    {"state", "DIR", "state directory of TARGET, if it is not found beside it",
-	     OBI_OPTION_TEXT, &c.state_path},
+	     OBI_OPTION_TEXT, &c->state_path},
 	    {"config", "CONFIG", "config of the supervisor: for names of children and plugin_path",
-	     OBI_OPTION_TEXT, &c.config},
+	     OBI_OPTION_TEXT, &c->config},
 	    {"plugin-path", "DIR[:DIR...]", "directories of plugins, in place of the usual ones",
-	     OBI_OPTION_TEXT, &c.plugin_path},
+	     OBI_OPTION_TEXT, &c->plugin_path},
 	    {"timeout", "D",
 	     "limit for connecting and calling, such as 500ms; default 30s, 0s none",
-	     OBI_OPTION_DURATION, &timeout_ms},
+	     OBI_OPTION_DURATION, timeout_ms},
 	    {0},
 	};
 	const struct obi_usage usage = {.command = "call",
@@ -315,16 +314,23 @@ int obi_cmd_call(int argc, char **argv)
 					.options = options,
 					.min_words = 1,
 					.max_words = 3};
+	return obi_args_read(&usage, argc, argv, words, ret_exit);
+}
+
+int obi_cmd_call(int argc, char **argv)
+{
+	struct call c = {.timeout_ms = 0};
+	int64_t timeout_ms = INT64_MIN;
 	struct obi_words words;
 	int status;
-	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
+	if (!read_arguments(&c, &timeout_ms, argc, argv, &words, &status)) {
 		return status;
 	}
 	if (!place_words(&c, &words)) {
 		return OBI_EXIT_USAGE;
 	}
 	c.timeout_ms = timeout_ms == INT64_MIN ? 0 : timeout_ms == 0 ? -1 : timeout_ms;
-	signal(SIGPIPE,
-	       SIG_IGN); /* a reader that is gone is an error of writing, with its status */
+	/* So that a reader that is gone is an error of writing, which has its exit status. */
+	signal(SIGPIPE, SIG_IGN);
 	return call(&c);
 }
