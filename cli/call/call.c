@@ -159,6 +159,9 @@ static int connect_and_call(struct call *c, ob_runtime *rt)
 	c->began_ms = obi_now_ms();
 	int r = c->address != NULL ? connect_address(c, rt, &client, &err)
 				   : connect_directory(c, rt, &client, &err);
+	if (r == OB_OK && (c->auth == NULL || strcmp(c->auth, "none") != 0)) {
+		r = obi_connection_confirm(client, time_left(c), &err);
+	}
 	int status = r == OB_OK ? send(c, client) : obi_give_up(NULL, &err);
 	ob_client_free(client);
 	return status;

@@ -42,3 +42,15 @@ int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret,
 	    .size = sizeof options, .address = address, .auth = peercred, .allowed_uid = st.st_uid};
 	return ob_client_connect(rt, &options, NULL, ret, reterr);
 }
+
+int obi_connection_confirm(ob_client *client, int64_t timeout_ms, struct ob_error *reterr)
+{
+	struct ob_error err = {0};
+	int r = ob_client_call(client, "outboard.ping", NULL, timeout_ms, NULL, NULL, &err);
+	if (r == OB_OK || (r == OB_EREMOTE && err.remote_code != OB_RPC_REFUSED)) {
+		return OB_OK; /* whatever it answers, it takes calls */
+	}
+	obi_wrap(&err, "not called");
+	*reterr = err;
+	return r;
+}

@@ -13,4 +13,11 @@ int obi_unix_address(const char *dir, const char *file, char *address, size_t si
 int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret,
 			   struct ob_error *reterr);
 
+/*
+ * Whether the peer answers on a new connection. Without an exchange of its own, as with `peercred`
+ * alone, a connection that is refused is open at first, and a call on it would be lost: was it
+ * executed? So ask before the call. Not for servers of another make (mechanism "none").
+ */
+int obi_connection_confirm(ob_client *client, int64_t timeout_ms, struct ob_error *reterr);
+
 #endif

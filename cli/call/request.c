@@ -99,6 +99,7 @@ static int request_of_root(const struct request *req, const char *root,
 	ob_client *client = NULL;
 	int r = obi_load_runtime(config, &rt, &err);
 	r = r == OB_OK ? obi_connect_supervisor(rt, root, &client, &err) : r;
+	r = r == OB_OK ? obi_connection_confirm(client, req->timeout_ms, &err) : r;
 	int status = r == OB_OK ? send(req, client) : obi_give_up("no supervisor answers", &err);
 	ob_client_free(client);
 	ob_runtime_free(rt);

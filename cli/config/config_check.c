@@ -132,7 +132,7 @@ static void check_restarts(const struct ob_connector_options *child, struct obi_
 	if (given->on == OB_RESTART_NEVER || given->max_restarts < 0) {
 		return;
 	}
-	if (forgets) {
+	if (forgets && (given->max_restarts > 0 || base < LEAST_MAX)) {
 		obi_child_fault(warnings, child, "restart.reset_window",
 				"is not longer than backoff_base: every restart counts as the "
 				"first one, so the delay stays and max_restarts is never reached");

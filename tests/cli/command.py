@@ -203,6 +203,11 @@ class Case(unittest.TestCase):
         with open(self.config, "w") as file:
             json.dump({"data_root": self.root, "children": children, **top}, file)
 
+    def place_of(self, key):
+        """FILE:LINE:COLUMN of the only such key of the config, which is one line."""
+        with open(self.config) as file:
+            return f"{self.config}:1:{file.read().index(json.dumps(key)) + 1}"
+
     def run_it(self, *args, **more):
         run = Run(self.config, *args, **more)
         self.runs.append(run)

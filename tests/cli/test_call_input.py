@@ -131,6 +131,43 @@ class Results(WithChild):
         self.assertIn("Broken pipe", result.stderr)
 
 
+class Refused(Case):
+    """With peercred alone a refused connection is open at first: it must not look like a call that was lost."""
+
+    def answer(self, method, reply):
+        path = f"{self.dir}/s.sock"
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen()
+            server.settimeout(PATIENCE)
+            seen = []
+
+            def serve():
+                connection, _ = server.accept()
+                with connection, connection.makefile("rw") as file:
+                    for line in file:
+                        seen.append(json.loads(line)["method"])
+                        if seen[-1] == method:
+                            return
+                        file.write(json.dumps({"jsonrpc": "2.0", "id": json.loads(line)["id"], **reply}) + "\n")
+                        file.flush()
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            result = outboard("call", "--address", f"unix://{path}", "--codec", "json", "--auth", "peercred", "x.y")
+            thread.join()
+        os.unlink(path)
+        return result.returncode, seen
+
+    def test_a_connection_that_ends_before_the_call_is_3_and_after_it_4(self):
+        denied = {"error": {"code": -32005, "message": "denied"}}
+        self.assertEqual(self.answer("outboard.ping", {}), (UNREACHABLE, ["outboard.ping"]))
+        self.assertEqual(self.answer("", {"error": {"code": -32000, "message": "refused"}}),
+                         (UNREACHABLE, ["outboard.ping"]))
+        for reply in {"result": True}, denied:
+            self.assertEqual(self.answer("x.y", reply), (UNKNOWN, ["outboard.ping", "x.y"]))
+
+
 class Foreign(Case):
     """A JSON-RPC server of another make, which answers a call as the test says."""
 

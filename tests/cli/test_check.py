@@ -100,11 +100,6 @@ class Check(Case):
             self.assertEqual(line, ": ".join(filter(None, (place, fault["key"], fault["reason"]))))
         self.assertFalse(os.path.exists(self.root))
 
-    def place_of(self, key):
-        """FILE:LINE:COLUMN of the only such key of the config, which is one line."""
-        with open(self.config) as file:
-            return f"{self.config}:1:{file.read().index(json.dumps(key)) + 1}"
-
     def test_faults_of_a_child(self):
         for child, want in CHILDREN:
             with self.subTest(json.dumps(child)):

@@ -226,9 +226,12 @@ class Warnings(Config):
         ({"restart": {"backoff_base": "20ms", "backoff_max": "50ms"}}, "restart.backoff_max"),
         ({"restart": {"backoff_max": "99ms"}}, "restart.backoff_max"),
         ({"restart": {"backoff_base": "10s", "reset_window": "10s", "max_restarts": 3}}, "restart.reset_window"),
+        ({"restart": {"backoff_base": "99ms", "reset_window": "50ms"}}, "restart.reset_window"),
         ({"health": {"interval": "99ms"}}, "health.interval"),
     ]
     CALM = [
+        {"restart": {"backoff_base": "1h"}},  # longer than the default window; nobody waits for a count
+        {"restart": {"backoff_base": "100ms", "reset_window": "50ms"}},
         {"restart": {"backoff_base": "0s", "on": "never"}},
         {"restart": {"backoff_base": "0s", "max_restarts": 3}},
         {"restart": {"backoff_base": "0s", "max_restarts": -1}},

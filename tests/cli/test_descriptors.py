@@ -91,7 +91,7 @@ class Descriptors(Case):
         for limit, warned in (need - 1, True), (need, False):
             result = outboard("check", self.config, program=self.limited(64, limit))
             self.expect(result, OK, f"{self.config}: fine, 20 children\n")
-            said = (f"{self.config}: warning: children: 20 children need {need} descriptors "
+            said = (f"{self.place_of('children')}: warning: children: 20 children need {need} descriptors "
                     f"(6 each, plus 40); the hard limit RLIMIT_NOFILE is {limit}\n")
             self.assertEqual(result.stderr, said if warned else "")
 

@@ -175,7 +175,7 @@ class Running(Case):
         self.write({"a": [], "b": {"command": []}})
         result = outboard("run", self.config)
         self.expect(result, USAGE, "")
-        self.assertIn(f"{self.config}: children.b.command: ", result.stderr)
+        self.assertRegex(result.stderr, rf"^{self.config}:1:\d+: children\.b\.command: ")
         self.assertFalse(os.path.exists(self.root))
 
     def test_a_data_root_that_others_can_write_is_refused(self):

@@ -49,7 +49,7 @@ class Seccomp(Case):
                 want = f"children: {name}: {os.strerror(code)} (seccomp?)\n"
                 for command in "check", "run":
                     self.expect(self.command(command, self.config, enter=deny(number, code)), USAGE, "",
-                                f"{self.config}: {want}")
+                                f"{self.place_of('children')}: {want}")
         self.assertFalse(os.path.exists(self.root))
 
     def test_fault_92_check_names_the_call_in_json(self):

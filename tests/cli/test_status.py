@@ -183,7 +183,7 @@ class Status(Case):
             file.write('{"children": {"a": {"comand": ["x"]}}, "data_root": "/x"}')
         bad = outboard("status", self.config)
         self.expect(bad, USAGE, "")
-        self.assertIn(f"{self.config}: children.a.comand: ", bad.stderr)
+        self.assertIn(f"{self.place_of('comand')}: children.a.comand: ", bad.stderr)
 
     def test_the_option_state_is_for_one_child(self):
         self.left_alone(a=[], b=[])
