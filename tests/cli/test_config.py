@@ -214,7 +214,8 @@ class Environment(Config):
         run.record(lambda r: r.get("outboard") == "x" and r.get("msg") == "found")
         self.assertEqual(run.end(), OK)
         self.write({"x": command})
-        self.assertIn("in PATH of the parent: No such file", outboard("check", self.config).stderr)
+        plain = {**os.environ, "PATH": "/usr/bin:/bin"}  # a directory that may not be entered would make it EACCES
+        self.assertIn("in PATH of the parent: No such file", outboard("check", self.config, env=plain).stderr)
         self.write({"x": {"command": ["sh"], "env": {"PATH": "/nonexistent"}}})
         self.assertIn("in PATH of its env: No such file", outboard("check", self.config).stderr)
 
