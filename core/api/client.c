@@ -208,23 +208,16 @@ static int64_t deadline_of(const struct ob_client *client, int64_t timeout_ms)
 	return ms < 0 || ms > INT64_MAX - now ? INT64_MAX : now + ms;
 }
 
-int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params,
-		     int64_t timeout_ms, ob_reply_fn *fn, void *user, uint64_t *ret_id,
-		     struct ob_error *reterr)
+int obi_client_begin_whole(struct ob_client *client, struct ob_bytes method,
+			   const struct ob_value *params, int64_t timeout_ms, ob_reply_fn *fn,
+			   void *user, uint64_t *ret_id, struct ob_error *reterr)
 {
-	char memory[OBI_METHOD_MAX + 1];
 	struct obi_peer *peer = client->peer;
 	struct obi_pending *call;
-	size_t len = whole_method(client, method, memory, sizeof memory);
-	if (len == 0) {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"a method name must have 1 to %d bytes, interface included",
-				OBI_METHOD_MAX);
-	}
 	if (peer->connection == NULL) {
 		return not_connected(peer, reterr);
 	}
-	int r = obi_connection_call(peer->connection, ob_bytes_of(memory, len), params,
+	int r = obi_connection_call(peer->connection, method, params,
 				    deadline_of(client, timeout_ms), fn, user, &call, reterr);
 	if (r < 0) {
 		return r;
@@ -234,6 +227,21 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 		*ret_id = (uint64_t)peer->generation << 32 | call->id;
 	}
 	return OB_OK;
+}
+
+int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params,
+		     int64_t timeout_ms, ob_reply_fn *fn, void *user, uint64_t *ret_id,
+		     struct ob_error *reterr)
+{
+	char memory[OBI_METHOD_MAX + 1];
+	size_t len = whole_method(client, method, memory, sizeof memory);
+	if (len == 0) {
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"a method name must have 1 to %d bytes, interface included",
+				OBI_METHOD_MAX);
+	}
+	return obi_client_begin_whole(client, ob_bytes_of(memory, len), params, timeout_ms, fn,
+				      user, ret_id, reterr);
 }
 
 void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code)

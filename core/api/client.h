@@ -61,6 +61,10 @@ struct ob_runtime *obi_client_runtime(const struct ob_client *client);
 int obi_client_begin(struct ob_client *client, const char *method, const struct ob_value *params,
 		     int64_t timeout_ms, ob_reply_fn *fn, void *user, uint64_t *ret_id,
 		     struct ob_error *reterr);
+/* The same by the complete name of the method, whatever the interface of the client. */
+int obi_client_begin_whole(struct ob_client *client, struct ob_bytes method,
+			   const struct ob_value *params, int64_t timeout_ms, ob_reply_fn *fn,
+			   void *user, uint64_t *ret_id, struct ob_error *reterr);
 void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Typed calls to outboard-control, the interface that every child has. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api/client.h"
 #include "base/text.h"
@@ -66,6 +67,57 @@ int ob_control_health(ob_client *client, int64_t timeout_ms, struct ob_health *r
 	return r;
 }
 
+/* ---- Without waiting ---- */
+
+/* Who waits for an answer: one of the two. */
+struct question {
+	ob_health_fn *health;
+	ob_version_fn *version;
+	void *user;
+};
+
+static int ask(ob_client *client, const char *method, const struct ob_value *params,
+	       int64_t timeout_ms, ob_reply_fn *fn, const struct question *question,
+	       struct ob_error *reterr)
+{
+	struct ob_runtime *rt = obi_client_runtime(client);
+	struct question *copy = malloc(sizeof *copy);
+	if (copy == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	*copy = *question;
+	obi_enter(rt);
+	int r = obi_client_begin_whole(client, ob_bytes_text(method), params, timeout_ms, fn, copy,
+				       NULL, reterr);
+	obi_leave(rt);
+	if (r < 0) {
+		free(copy);
+	}
+	return r;
+}
+
+static void on_health(void *user, int result, const struct ob_value *value,
+		      const struct ob_error *err)
+{
+	struct question question = *(struct question *)user;
+	struct ob_health health = {.size = sizeof health};
+	struct ob_error bad;
+	free(user);
+	if (result == OB_OK && (result = read_health(value, &health, &bad)) < 0) {
+		err = &bad;
+	}
+	question.health(question.user, result, result == OB_OK ? &health : NULL, err);
+}
+
+int ob_control_health_async(ob_client *client, int64_t timeout_ms, ob_health_fn *done, void *user,
+			    struct ob_error *reterr)
+{
+	return ask(client, "outboard-control.health", NULL, timeout_ms, on_health,
+		   &(struct question){.health = done, .user = user}, reterr);
+}
+
+/* ---- The version ---- */
+
 static int read_version(const struct ob_value *v, uint64_t *ret_current, bool *ret_needs_restart,
 			struct ob_error *reterr)
 {
@@ -98,4 +150,27 @@ int ob_control_check_version(ob_client *client, uint64_t expected, int64_t timeo
 		       : r;
 	ob_reply_free(reply);
 	return r;
+}
+
+static void on_version(void *user, int result, const struct ob_value *value,
+		       const struct ob_error *err)
+{
+	struct question question = *(struct question *)user;
+	uint64_t current = 0;
+	bool needs_restart = false;
+	struct ob_error bad;
+	free(user);
+	if (result == OB_OK && (result = read_version(value, &current, &needs_restart, &bad)) < 0) {
+		err = &bad;
+	}
+	question.version(question.user, result, current, needs_restart, err);
+}
+
+int ob_control_check_version_async(ob_client *client, uint64_t expected, int64_t timeout_ms,
+				   ob_version_fn *done, void *user, struct ob_error *reterr)
+{
+	struct ob_value items[1] = {ob_uint(expected)};
+	struct ob_value params = ob_array(items, 1);
+	return ask(client, "outboard-control.checkVersion", &params, timeout_ms, on_version,
+		   &(struct question){.version = done, .user = user}, reterr);
 }

@@ -225,6 +225,15 @@ struct ob_health {
 OB_API int ob_control_health(ob_client *client, int64_t timeout_ms, struct ob_health *ret,
 			     struct ob_error *reterr);
 
+/* The end of an asynchronous question for the health. health and err are valid for the length of
+ * the callback; health is NULL unless result is OB_OK, err is NULL if it is. */
+typedef void ob_health_fn(void *user, int result, const struct ob_health *health,
+			  const struct ob_error *err);
+
+/* The same without waiting. done is Required. */
+OB_API int ob_control_health_async(ob_client *client, int64_t timeout_ms, ob_health_fn *done,
+				   void *user, struct ob_error *reterr);
+
 /*
  * Ask a child for its version. If `expected` is higher, the child answers that it needs a restart,
  * and shuts down.
@@ -232,6 +241,15 @@ OB_API int ob_control_health(ob_client *client, int64_t timeout_ms, struct ob_he
 OB_API int ob_control_check_version(ob_client *client, uint64_t expected, int64_t timeout_ms,
 				    uint64_t *ret_current, bool *ret_needs_restart,
 				    struct ob_error *reterr);
+
+/* The end of an asynchronous question for the version. current and needs_restart count only if
+ * result is OB_OK; err is NULL then. */
+typedef void ob_version_fn(void *user, int result, uint64_t current, bool needs_restart,
+			   const struct ob_error *err);
+
+/* The same without waiting. done is Required. */
+OB_API int ob_control_check_version_async(ob_client *client, uint64_t expected, int64_t timeout_ms,
+					  ob_version_fn *done, void *user, struct ob_error *reterr);
 
 #ifdef __cplusplus
 }

@@ -150,6 +150,76 @@ static void control_interface(void **state)
 	family_end(&f);
 }
 
+struct asked {
+	int health, version; /* results; 1: none yet */
+	int64_t pid;
+	uint64_t current;
+};
+
+static void on_health(void *user, int result, const struct ob_health *health,
+		      const struct ob_error *err)
+{
+	struct asked *asked = user;
+	assert_int_equal(err == NULL, result == OB_OK);
+	assert_int_equal(health != NULL, result == OB_OK);
+	asked->health = result;
+	asked->pid = health != NULL ? health->pid : 0;
+}
+
+static void on_version(void *user, int result, uint64_t current, bool needs_restart,
+		       const struct ob_error *err)
+{
+	struct asked *asked = user;
+	assert_int_equal(err == NULL, result == OB_OK);
+	assert_false(needs_restart);
+	asked->version = result;
+	asked->current = current;
+}
+
+static bool is_answered(void *user)
+{
+	const struct asked *asked = user;
+	return asked->health != 1 && asked->version != 1;
+}
+
+static void ask_control(ob_client *client, struct asked *asked)
+{
+	struct ob_error err;
+	*asked = (struct asked){.health = 1, .version = 1};
+	expect(ob_control_health_async(client, 0, on_health, asked, &err), OB_OK, &err, NULL);
+	expect(ob_control_check_version_async(client, 7, 0, on_version, asked, &err), OB_OK, &err,
+	       NULL);
+}
+
+/* Through any client, one of an interface too; they end with their client. */
+static void control_interface_without_waiting(void **state)
+{
+	struct family f;
+	struct asked asked;
+	ob_client *act = NULL;
+	struct ob_error err;
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, "version=7", NULL);
+	family_launch(&f);
+	ask_control(ob_connector_client(f.connector), &asked);
+	family_until(&f, is_answered, &asked);
+	assert_int_equal(asked.health, OB_OK);
+	assert_int_equal(asked.pid, ob_connector_pid(f.connector));
+	assert_int_equal(asked.version, OB_OK);
+	assert_int_equal(asked.current, 7);
+	expect(ob_connector_connect_interface(f.connector, "act", 0, &act, &err), OB_OK, &err,
+	       NULL);
+	ask_control(act, &asked);
+	family_until(&f, is_answered, &asked);
+	assert_int_equal(asked.health, OB_OK);
+	ask_control(act, &asked);
+	ob_client_free(act);
+	family_until(&f, is_answered, &asked);
+	assert_int_equal(asked.health, OB_ECLOSED);
+	assert_int_equal(asked.version, OB_ECLOSED);
+	family_end(&f);
+}
+
 static void deferred_answers_come_from_any_thread(void **state)
 {
 	struct family f;
@@ -354,6 +424,7 @@ int main(void)
 	    cmocka_unit_test(calls_to_a_child_that_is_down_fail_at_once),
 	    cmocka_unit_test(interfaces_are_found_by_name),
 	    cmocka_unit_test(control_interface),
+	    cmocka_unit_test(control_interface_without_waiting),
 	    cmocka_unit_test(deferred_answers_come_from_any_thread),
 	    cmocka_unit_test(the_child_calls_its_parent),
 	    cmocka_unit_test(the_last_lines_of_a_dead_child_are_read),
