@@ -12,6 +12,7 @@ struct obi_row {
 	const char *state_path; /* NULL: beside the data directory */
 	bool supervised;	/* a parent supervises it */
 	bool link_unknown;	/* the child was not asked */
+	ob_runtime *rt; /* that is to ask the child; NULL: it is not to be asked (any more) */
 	struct ob_status status;
 };
 

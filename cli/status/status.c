@@ -27,7 +27,8 @@ enum { ROWS_MEMORY = 256 << 20, PATH_SIZE = 4096 };
 struct asking {
 	struct obi_arena arena;
 	struct obi_rows rows;
-	ob_runtime *rt;		/* with the plugin path of the config */
+	ob_runtime *rt;		/* of the target: with the plugin path of its config, or plain */
+	ob_runtime *plain;	/* for targets without a config; NULL: there was none yet */
 	const char *state_path; /* of one child's directory; NULL: beside it */
 	int exit_status;
 };
@@ -236,6 +237,10 @@ static void ask_config(struct asking *a, const char *path)
 		const struct ob_connector_options *o = &config.children[i];
 		ask_directory(a, o->name, o->data_path, o->state_path, o, true);
 	}
+	if (a->rt != NULL) {
+		obi_status_ask(a->rt, &a->rows);
+		ob_runtime_free(a->rt);
+	}
 	obi_run_config_free(&config);
 	obi_faults_free(&faults);
 }
@@ -251,7 +256,8 @@ static void ask_root_or_child(struct asking *a, const char *path)
 {
 	struct ob_error err = {0};
 	bool runs = false;
-	int r = obi_load_runtime(NULL, &a->rt, &err);
+	int r = a->plain != NULL ? OB_OK : obi_load_runtime(NULL, &a->plain, &err);
+	a->rt = a->plain;
 	if (r == OB_OK && access(path, X_OK) < 0) {
 		r = obi_fail(&err, obi_code_of_errno(errno), errno, "cannot be read");
 	} else if (r == OB_OK && has_file(path, OBI_ROOT_LOCK) && a->state_path != NULL) {
@@ -289,7 +295,6 @@ static void ask_target(struct asking *a, const char *target)
 	} else {
 		ask_root_or_child(a, path);
 	}
-	ob_runtime_free(a->rt);
 	a->rt = NULL;
 	free(path);
 }
@@ -299,8 +304,9 @@ static void ask_target(struct asking *a, const char *target)
 static void add_note(struct obi_table *table, const struct ob_status *s)
 {
 	char delay[48];
-	if (s->state == OB_STATE_READY && s->healthy != 0) {
-		obi_table_cell(table, "%s", "");
+	bool runs = s->pid != 0 && (s->state == OB_STATE_READY || s->state == OB_STATE_DETACHED);
+	if (runs && s->link == OB_LINK_DOWN && s->address[0] == '\0') {
+		obi_table_cell(table, "%s", "it has reported no address");
 	} else if (s->next_try_ms >= 0) {
 		/* What is finer has passed by the time it is read. */
 		int64_t unit = s->next_try_ms < 60000 ? 100 : 1000;
@@ -394,6 +400,10 @@ static void ask_all(struct asking *a, const char *const named[2], const struct o
 	}
 	for (int i = 0; i < words->count; i++) {
 		ask_target(a, words->items[i]);
+	}
+	if (a->plain != NULL) {
+		obi_status_ask(a->plain, &a->rows);
+		ob_runtime_free(a->plain);
 	}
 }
 

@@ -27,6 +27,14 @@ static const char *text_or_null(const char *text)
 	return text[0] != '\0' ? text : NULL;
 }
 
+/* The ready mode `none` does not ask for one. */
+static int no_address(const char *path, struct ob_error *reterr)
+{
+	return obi_fail(reterr, OB_EDOWN, 0,
+			"%s: the child has reported no address: it is not ready, or takes no calls",
+			path);
+}
+
 /* What the parent saved. */
 static int believe_state(struct target *t, struct ob_error *reterr)
 {
@@ -44,8 +52,7 @@ static int believe_state(struct target *t, struct ob_error *reterr)
 				t->dir.state_dir.path);
 	}
 	if (state->address[0] == '\0') {
-		return obi_fail(reterr, OB_EDOWN, 0, "%s: the child is not ready",
-				t->dir.state_dir.path);
+		return no_address(t->dir.state_dir.path, reterr);
 	}
 	t->options.address = state->address;
 	t->options.codec = text_or_null(state->codec);
@@ -70,7 +77,7 @@ static int believe_child(struct target *t, struct ob_error *reterr)
 		return r;
 	}
 	if (t->config.rpc_addr == NULL || !t->config.ready) {
-		return obi_fail(reterr, OB_EDOWN, 0, "%s: the child is not ready", path);
+		return no_address(path, reterr);
 	}
 	t->options.address = t->config.rpc_addr;
 	t->options.codec = t->config.codec;

@@ -531,6 +531,23 @@ void obi_supervisor_kill(struct obi_supervisor *sup)
 	}
 }
 
+/* What went wrong before the child was well is history. */
+static const char *why_not_well(const struct obi_supervisor *sup, const struct ob_status *status)
+{
+	const struct obi_instance *in = &sup->instance;
+	bool cut_off = status->pid != 0 && status->link != OB_LINK_UP && sup->link.error[0] != '\0';
+	if (in->lost) {
+		return in->lost_error;
+	}
+	if (cut_off) {
+		return sup->link.error;
+	}
+	if (in->lingering) {
+		return sup->reports.cause;
+	}
+	return status->state == OB_STATE_READY && status->healthy != 0 ? "" : in->state.last_error;
+}
+
 void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret)
 {
 	const struct obi_instance *in = &sup->instance;
@@ -549,10 +566,5 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->adopted = running && in->state.adopted;
 	ret->stale = running && strcmp(in->state.config_hash, sup->setup.config_hash) != 0;
 	snprintf(ret->address, sizeof ret->address, "%s", in->address != NULL ? in->address : "");
-	bool cut_off = running && ret->link != OB_LINK_UP && sup->link.error[0] != '\0';
-	const char *last_error = cut_off	 ? sup->link.error
-				 : in->lingering ? sup->reports.cause
-						 : in->state.last_error;
-	snprintf(ret->last_error, sizeof ret->last_error, "%s",
-		 in->lost ? in->lost_error : last_error);
+	snprintf(ret->last_error, sizeof ret->last_error, "%s", why_not_well(sup, ret));
 }

@@ -46,7 +46,7 @@ OB_API int ob_child_status(ob_runtime *runtime, const char *data_path, const cha
 /*
  * Connect to a child, with the address, token and plugins that its parent saved. Its connector is
  * not disturbed. timeout_ms includes authentication; 0: 10 s. Free the client with
- * ob_client_free(). OB_EDOWN: no child runs there, or it is not ready.
+ * ob_client_free(). OB_EDOWN: no child runs there, or it has reported no address (yet).
  */
 OB_API int ob_child_connect(ob_runtime *runtime, const char *data_path, const char *state_path,
 			    int64_t timeout_ms, ob_cancel *cancel, ob_client **ret_client,

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+import time
 import unittest
 
 from command import OK, REMOTE, UNREACHABLE, USAGE, Case, actor, outboard, outboard_as
@@ -127,6 +128,49 @@ class Status(Case):
         row = self.status(f"{self.root}/a")["a"]
         self.assertEqual((row["state"], row["link"], row["pid"]), ("detached", "unresponsive", pids["a"]))
         os.kill(pids["a"], signal.SIGCONT)
+        self.end_all()
+
+    def test_fault_109_many_that_hang_cost_one_timeout(self):
+        """One after the other they would take 2 s each."""
+        hung = [f"h{i}" for i in range(16)]
+        pids = self.left_alone(**{name: [] for name in hung}, well=[])
+        for name in hung:
+            os.kill(pids[name], signal.SIGSTOP)
+        for targets in [self.config], [self.root], [f"{self.root}/{name}" for name in (*hung, "well")]:
+            before = time.monotonic()
+            rows = self.status(*targets)
+            self.assertLess(time.monotonic() - before, 16)
+            self.assertEqual({rows[name]["link"] for name in hung}, {"unresponsive"})
+            self.assertEqual((rows["well"]["link"], rows["well"]["healthy"]), ("up", True))
+        for name in hung:
+            os.kill(pids[name], signal.SIGCONT)
+        run = self.run_it()
+        run.events(**{name: "adopted" for name in (*hung, "well")})
+        self.assertEqual(run.end(), OK)
+
+    def test_a_child_without_an_address_is_told_as_that(self):
+        """It speaks no protocol, so it is neither unready nor cut off."""
+        self.write({"mute": {"command": ["/bin/sleep", "1000"], "ready": {"mode": "none"}, "stop": {"signal": "SIGTERM"}}})
+        run = self.run_it()
+        self.watch(run.event("mute", "ready")["pid"])
+        note = r"(?m)^mute +{} +down .* it has reported no address$"
+        self.assertRegex(outboard("status", self.config).stdout, note.format("ready"))
+        self.assertIsNone(self.status()["mute"]["last_error"])
+        self.assertEqual(run.end(signal.SIGUSR1), OK)
+        self.assertRegex(outboard("status", self.config).stdout, note.format("detached"))
+        self.assertIn("takes no calls", self.status()["mute"]["last_error"])
+        self.end_all()
+
+    def test_an_error_of_the_past_is_no_error(self):
+        """A child that died and runs again is well, whoever is asked."""
+        self.write({"a": actor(restart={"backoff_base": "1ms"})})
+        run = self.run_it()
+        os.kill(run.event("a", "ready")["pid"], signal.SIGKILL)
+        self.watch(run.event("a", "ready")["pid"])
+        self.assertEqual((self.status()["a"]["restarts"], self.status()["a"]["last_error"]), (1, None))
+        self.assertEqual(run.end(signal.SIGUSR1), OK)
+        self.assertEqual((self.status()["a"]["restarts"], self.status()["a"]["last_error"]), (1, None))
+        self.assertRegex(outboard("status", self.config).stdout, r"(?m)rpc.sock$")
         self.end_all()
 
     def test_a_child_that_was_never_started(self):
