@@ -321,8 +321,9 @@ static void tell_gave_up(struct obi_supervisor *sup)
 	} else if (sup->options->restart.max_restarts < 0) {
 		obi_reports_cause(&sup->reports, "not restarted (restart.max_restarts): %s", last);
 	} else {
-		obi_reports_cause(&sup->reports, "gave up after %u restarts; last: %s",
-				  sup->instance.state.restart.count, last);
+		uint32_t count = sup->instance.state.restart.count;
+		obi_reports_cause(&sup->reports, "gave up after %u restart%s; last: %s", count,
+				  count == 1 ? "" : "s", last);
 	}
 }
 

@@ -257,7 +257,7 @@ static void fault_99_giving_up_names_the_last_reason(void **state)
 	}
 	bed_expect_events("restarting failed ");
 	assert_string_equal(bed_status().last_error,
-			    "gave up after 1 restarts; last: exec /x: Exec format error");
+			    "gave up after 1 restart; last: exec /x: Exec format error");
 }
 
 /* An end that was demanded is told with the demand's reason, not with the signal alone. */
