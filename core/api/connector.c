@@ -408,6 +408,19 @@ int32_t ob_connector_pid(const ob_connector *c)
 	return atomic_load(&c->pid);
 }
 
+int ob_connector_renew(ob_connector *c, bool *ret_renewed, struct ob_error *reterr)
+{
+	bool renewed = false;
+	obi_enter(c->rt);
+	int r =
+	    c->supervisor != NULL ? obi_supervisor_renew(c->supervisor, &renewed, reterr) : OB_OK;
+	obi_leave(c->rt);
+	if (ret_renewed != NULL) {
+		*ret_renewed = renewed;
+	}
+	return r;
+}
+
 void ob_connector_status(const ob_connector *c, struct ob_status *ret)
 {
 	struct ob_connector *mutable = (struct ob_connector *)(uintptr_t)c;

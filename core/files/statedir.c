@@ -182,6 +182,22 @@ int obi_statedir_has_parent(const struct obi_statedir *dir, bool *ret_has, struc
 	return is_locked(dir, PARENT_LOCK, ret_has, reterr);
 }
 
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+bool obi_statedir_is_in_place(const struct obi_statedir *dir, const char *path)
+{
+	struct stat ours, there;
+	if (fstat(dir->fd, &ours) < 0 || stat(path, &there) < 0 || !is_same_file(&ours, &there)) {
+		return false;
+	}
+	return fstat(dir->parent_lock, &ours) == 0 &&
+	       fstatat(dir->fd, PARENT_LOCK, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       is_same_file(&ours, &there);
+}
+
 /* ---- outboard.lock ---- */
 
 int obi_statedir_is_held(const struct obi_statedir *dir, bool *ret_held, struct ob_error *reterr)

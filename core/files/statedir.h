@@ -43,6 +43,9 @@ void obi_statedir_close(struct obi_statedir *dir);
 int obi_statedir_lock(struct obi_statedir *dir, struct ob_error *reterr);
 void obi_statedir_unlock(struct obi_statedir *dir);
 
+/* Whether path still leads to this directory, and parent.lock in it is the one that we hold. */
+bool obi_statedir_is_in_place(const struct obi_statedir *dir, const char *path);
+
 /* Whether any process holds parent.lock. Takes nothing. */
 int obi_statedir_has_parent(const struct obi_statedir *dir, bool *ret_has, struct ob_error *reterr);
 

@@ -14,6 +14,7 @@
 #include "place/local_pipes.h"
 #include "place/remains.h"
 #include "place/start_files.h"
+#include "place/state_renewal.h"
 #include "process/spawn.h"
 #include "process/user.h"
 
@@ -496,6 +497,22 @@ static void local_save(struct obi_place *place, const struct obi_statefile *give
 	OBI_CRASHPOINT("state_written");
 }
 
+static int local_renew(struct obi_place *place, const struct obi_statefile *given,
+		       bool *ret_renewed, struct ob_error *reterr)
+{
+	struct local_place *l = local_of(place);
+	struct obi_statefile state = *given;
+	*ret_renewed = false;
+	if (!is_in_charge(l)) {
+		return OB_OK;
+	}
+	state.local = l->saved;
+	int r = obi_state_renew(&l->state_dir, l->setup.options->state_path, &state,
+				l->process.pidfd >= 0, ret_renewed, reterr);
+	explicit_bzero(&state, sizeof state);
+	return r;
+}
+
 static void local_clear(struct obi_place *place)
 {
 	struct local_place *l = local_of(place);
@@ -539,6 +556,7 @@ static const struct obi_place_ops ops = {
     .end = local_end,
     .end_holders = local_end_holders,
     .save = local_save,
+    .renew = local_renew,
     .clear = local_clear,
     .detach = local_detach,
     .free = local_free,

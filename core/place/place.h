@@ -117,8 +117,12 @@ struct obi_place_ops {
 	 * gone. */
 	void (*end_holders)(struct obi_place *place);
 
-	/* Keep the state for the next parent. These two do nothing unless we are in charge. */
+	/* Keep the state for the next parent. These three do nothing unless we are in charge. */
 	void (*save)(struct obi_place *place, const struct obi_statefile *state);
+	/* Make what was saved anew, where somebody removed it: in *ret_renewed whether something
+	 * was made. OB_OK also where nothing is saved, or a place cannot tell. */
+	int (*renew)(struct obi_place *place, const struct obi_statefile *state, bool *ret_renewed,
+		     struct ob_error *reterr);
 	/* Remove the files of the dead process. */
 	void (*clear)(struct obi_place *place);
 

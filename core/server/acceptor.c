@@ -165,21 +165,29 @@ void obi_acceptor_slot_free(struct obi_acceptor *a)
 	}
 }
 
-int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
-			const struct ob_stream_params *params, struct ob_error *reterr)
+static int open_listener(const struct obi_acceptor *a, const char *uri,
+			 const struct ob_stream_params *params, struct ob_listener **ret,
+			 struct ob_error *reterr)
 {
 	struct obi_arena arena;
 	struct ob_uri parsed;
 	obi_arena_init(&arena, 64 * 1024);
 	int r = obi_uri_parse(uri, &arena.ob, &parsed, reterr);
 	if (r == OB_OK) {
-		r = transport_of(a)->listen(a->connections->endpoint.host, &parsed, params,
-					    &a->listener, reterr);
+		r = transport_of(a)->listen(a->connections->endpoint.host, &parsed, params, ret,
+					    reterr);
 	}
 	obi_arena_free(&arena);
+	return r < 0 && reterr != NULL ? obi_wrap(reterr, "listening on %s", uri) : r;
+}
+
+int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
+			const struct ob_stream_params *params, struct ob_error *reterr)
+{
+	int r = open_listener(a, uri, params, &a->listener, reterr);
 	if (r < 0) {
 		a->listener = NULL;
-		return reterr != NULL ? obi_wrap(reterr, "listening on %s", uri) : r;
+		return r;
 	}
 	a->keeps_reserve = true;
 	obi_acceptor_refill(a);
@@ -187,6 +195,26 @@ int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
 	a->pause.fn = resume_accepting;
 	a->io.user = a->pause.user = a;
 	resume_accepting(a);
+	return OB_OK;
+}
+
+/* Who has connected to the old socket already is still let in, as far as there is room now. */
+int obi_acceptor_listen_again(struct obi_acceptor *a, const char *uri,
+			      const struct ob_stream_params *params, struct ob_error *reterr)
+{
+	struct ob_listener *fresh;
+	int r = open_listener(a, uri, params, &fresh, reterr);
+	if (r < 0) {
+		return r;
+	}
+	on_acceptable(a, 0);
+	obi_io_stop(&a->io);
+	transport_of(a)->listener_close(a->listener);
+	a->listener = fresh;
+	if (a->waiting == NULL) {
+		obi_timer_stop(&a->pause);
+		resume_accepting(a);
+	}
 	return OB_OK;
 }
 

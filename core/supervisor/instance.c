@@ -541,6 +541,11 @@ void obi_instance_save(struct obi_instance *in, uint32_t state)
 	ops_of(in)->save(in->setup.place, &in->state);
 }
 
+int obi_instance_renew(struct obi_instance *in, bool *ret_renewed, struct ob_error *reterr)
+{
+	return ops_of(in)->renew(in->setup.place, &in->state, ret_renewed, reterr);
+}
+
 void obi_instance_release(struct obi_instance *in)
 {
 	forget(in);

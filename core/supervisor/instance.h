@@ -103,6 +103,8 @@ void obi_instance_let_go(struct obi_instance *instance);
 
 void obi_instance_clear(struct obi_instance *instance);
 void obi_instance_save(struct obi_instance *instance, uint32_t state);
+/* Make what was saved anew, where somebody removed it. */
+int obi_instance_renew(struct obi_instance *instance, bool *ret_renewed, struct ob_error *reterr);
 void obi_instance_release(struct obi_instance *instance);
 
 #endif

@@ -391,7 +391,8 @@ static void do_emit_adopted(void *user, enum obi_life_event event)
 	sup->reports.reason[0] = '\0';
 	emit(sup, OB_EVENT_ADOPTED,
 	     sup->instance.unlocked
-		 ? "taken over from an earlier parent; the child has closed descriptor 3, so "
+		 ? "taken over from an earlier parent; the child holds no lock (it has closed "
+		   "descriptor 3, or its state directory was removed), so "
 		   "processes that it leaves behind cannot be found"
 		 : "taken over from an earlier parent");
 }

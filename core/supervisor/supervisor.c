@@ -531,6 +531,11 @@ void obi_supervisor_kill(struct obi_supervisor *sup)
 	}
 }
 
+int obi_supervisor_renew(struct obi_supervisor *sup, bool *ret_renewed, struct ob_error *reterr)
+{
+	return obi_instance_renew(&sup->instance, ret_renewed, reterr);
+}
+
 /* What went wrong before the child was well is history. */
 static const char *why_not_well(const struct obi_supervisor *sup, const struct ob_status *status)
 {

@@ -41,6 +41,9 @@ bool obi_supervisor_has_requests(const struct obi_supervisor *sup);
 /* Kill the child and wait for its death: for a loop that will not turn again. */
 void obi_supervisor_kill(struct obi_supervisor *sup);
 
+/* Make the state of the child anew, where somebody removed it. */
+int obi_supervisor_renew(struct obi_supervisor *sup, bool *ret_renewed, struct ob_error *reterr);
+
 void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret);
 
 #endif

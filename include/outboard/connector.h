@@ -408,6 +408,18 @@ struct ob_status {
 OB_API void ob_connector_status(const ob_connector *connector, struct ob_status *ret);
 
 /*
+ * See whether the state directory of the child is still where the next parent looks for it, with
+ * what that needs to find the child; make it anew if somebody removed it or moved it away. For
+ * directories that a cleaner of temporary files can reach: call it from time to time. It does
+ * nothing while the connector is not in charge of a child. What processes leave behind that live
+ * when the directory is removed cannot be seen any more: outboard.lock cannot be made anew.
+ *
+ * *ret_renewed (may be NULL): something was made. OB_EBUSY, OB_EEXIST, OB_EPERM: there is another
+ * directory at that path, which belongs to somebody else; it is left alone.
+ */
+OB_API int ob_connector_renew(ob_connector *connector, bool *ret_renewed, struct ob_error *reterr);
+
+/*
  * Wait until the child is in a state (enum ob_state). OB_OK at once if it is in it. Default
  * timeout: none. Any number of threads may wait, for different states too.
  *

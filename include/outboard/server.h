@@ -103,6 +103,14 @@ OB_API int ob_server_add_probe(ob_server *server, const char *name, ob_probe_fn 
 OB_API int ob_server_start(ob_server *server, struct ob_error *reterr);
 
 /*
+ * Listen anew at the same address, for a server whose socket file was removed or replaced: nobody
+ * can connect to it any more. Its connections stay. If the address is taken the error says so, and
+ * the server stays as it was; so call this only when the socket file is not the server's own any
+ * more. On the thread of the loop, after ob_server_start().
+ */
+OB_API int ob_server_listen_again(ob_server *server, struct ob_error *reterr);
+
+/*
  * Serve until ob_server_stop() or a shutdown: turn the loop of an inline runtime, wait on a
  * threaded one.
  */

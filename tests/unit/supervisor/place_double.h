@@ -263,6 +263,16 @@ static inline void double_op_save(struct obi_place *place, const struct obi_stat
 	double_of(place)->saved = *state;
 }
 
+static inline int double_op_renew(struct obi_place *place, const struct obi_statefile *state,
+				  bool *ret_renewed, struct ob_error *reterr)
+{
+	(void)state;
+	(void)reterr;
+	double_note(double_of(place), "renew ");
+	*ret_renewed = false;
+	return OB_OK;
+}
+
 static inline void double_op_clear(struct obi_place *place)
 {
 	double_note(double_of(place), "clear ");
@@ -292,6 +302,7 @@ static const struct obi_place_ops double_ops = {
     .end = double_op_end,
     .end_holders = double_op_end_holders,
     .save = double_op_save,
+    .renew = double_op_renew,
     .clear = double_op_clear,
     .detach = double_op_detach,
     .free = double_op_free,

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* place/state_renewal - the state directory of a child that is supervised, after somebody removed
+ * it or a file in it: a cleaner of temporary files, say. */
+#ifndef OBI_PLACE_STATE_RENEWAL_H
+#define OBI_PLACE_STATE_RENEWAL_H
+
+#include "files/statefile.h"
+
+/*
+ * Make the directory at path (absolute), parent.lock and state.json anew where they are missing, or
+ * where path leads to another directory than dir, which is then closed. parent.lock of dir must be
+ * held. saved is what state.json is to say, and lives: there is a process, so it must be there.
+ * *ret_renewed: something was made. What belongs to somebody else is left alone: OB_EBUSY, another
+ * connector holds it; OB_EEXIST, its state.json names another process that lives.
+ */
+int obi_state_renew(struct obi_statedir *dir, const char *path, const struct obi_statefile *saved,
+		    bool lives, bool *ret_renewed, struct ob_error *reterr);
+
+#endif
