@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/uri.h"
 #include "cli/config/load.h"
+#include "cli/run/root_lock.h"
 
 enum { PATH_SIZE = 4096, ADDRESS_MAX = 3 * PATH_SIZE + 16 };
 
@@ -26,8 +27,7 @@ int obi_unix_address(const char *dir, const char *file, char *address, size_t si
 	return OB_OK;
 }
 
-int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret,
-			   struct ob_error *reterr)
+static int connect_to(ob_runtime *rt, const char *root, ob_client **ret, struct ob_error *reterr)
 {
 	char address[ADDRESS_MAX];
 	struct stat st;
@@ -53,4 +53,39 @@ int obi_connection_confirm(ob_client *client, int64_t timeout_ms, struct ob_erro
 	obi_wrap(&err, "not called");
 	*reterr = err;
 	return r;
+}
+
+static void name_holder(const struct obi_root_holder *holder, struct ob_error *err)
+{
+	char who[48];
+	obi_root_holder_text(holder, who, sizeof who);
+	obi_wrap(err, "%s cannot be reached", who);
+}
+
+int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret, bool *ret_runs,
+			   struct ob_error *reterr)
+{
+	int r = connect_to(rt, root, ret, reterr);
+	struct obi_root_holder holder = {.held = r == OB_OK};
+	if (r < 0) {
+		holder = obi_root_holder(root);
+	}
+	if (r < 0 && holder.held) {
+		name_holder(&holder, reterr);
+	}
+	if (ret_runs != NULL) {
+		*ret_runs = holder.held;
+	}
+	return r;
+}
+
+void obi_name_supervisor(const char *root, struct ob_error *err)
+{
+	struct obi_root_holder holder = {.held = false};
+	if (err->code != OB_EREMOTE) {
+		holder = obi_root_holder(root);
+	}
+	if (holder.held) {
+		name_holder(&holder, err);
+	}
 }

@@ -9,8 +9,12 @@
 int obi_unix_address(const char *dir, const char *file, char *address, size_t size,
 		     struct ob_error *reterr);
 
-/* Connect to the `outboard run` of this data_root. OB_ENOENT or OB_EREFUSED: none runs there. */
-int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret,
+/*
+ * Connect to the `outboard run` of this data_root. *ret_runs (may be NULL), on failure: it runs all
+ * the same, since it has the lock, and the error names its pid where that is known. Else OB_ENOENT
+ * or OB_EREFUSED: none runs there.
+ */
+int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret, bool *ret_runs,
 			   struct ob_error *reterr);
 
 /*
@@ -19,5 +23,9 @@ int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret,
  * executed? So ask before the call. Not for servers of another make (mechanism "none").
  */
 int obi_connection_confirm(ob_client *client, int64_t timeout_ms, struct ob_error *reterr);
+
+/* Put who supervises this data_root before the error of a call to it, if the error is not an answer
+ * of it. */
+void obi_name_supervisor(const char *root, struct ob_error *err);
 
 #endif

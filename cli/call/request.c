@@ -71,7 +71,7 @@ static int build_params(const struct request *req, struct obi_arena *arena, stru
 	return r == OB_OK ? r : obi_fail(reterr, r, 0, "out of memory");
 }
 
-static int send(const struct request *req, ob_client *client)
+static int send(const struct request *req, const char *root, ob_client *client)
 {
 	char method[32];
 	struct ob_error err = {0};
@@ -84,6 +84,9 @@ static int send(const struct request *req, ob_client *client)
 	r = r == OB_OK ? ob_reply_new(&reply, &err) : r;
 	r = r == OB_OK ? ob_client_call(client, method, &params, req->timeout_ms, NULL, reply, &err)
 		       : r;
+	if (r < 0) {
+		obi_name_supervisor(root, &err);
+	}
 	int status = r == OB_OK ? print_results(req, ob_reply_value(reply))
 				: obi_give_up_call(req->verb, &err);
 	ob_reply_free(reply);
@@ -98,9 +101,18 @@ static int request_of_root(const struct request *req, const char *root,
 	ob_runtime *rt = NULL;
 	ob_client *client = NULL;
 	int r = obi_load_runtime(config, &rt, &err);
-	r = r == OB_OK ? obi_connect_supervisor(rt, root, &client, &err) : r;
-	r = r == OB_OK ? obi_connection_confirm(client, req->timeout_ms, &err) : r;
-	int status = r == OB_OK ? send(req, client) : obi_give_up("no supervisor answers", &err);
+	bool runs = true;
+	r = r == OB_OK ? obi_connect_supervisor(rt, root, &client, &runs, &err) : r;
+	if (!runs && (r == OB_ENOENT || r == OB_EREFUSED)) {
+		obi_wrap(&err, "no outboard run supervises %s", root);
+	}
+	if (r == OB_OK) {
+		r = obi_connection_confirm(client, req->timeout_ms, &err);
+		if (r < 0) {
+			obi_name_supervisor(root, &err);
+		}
+	}
+	int status = r == OB_OK ? send(req, root, client) : obi_give_up(req->verb, &err);
 	ob_client_free(client);
 	ob_runtime_free(rt);
 	return status;

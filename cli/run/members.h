@@ -18,7 +18,8 @@ struct obi_member {
 	struct obi_run_item *waiting; /* what requests ask of it, until it is ready or has failed */
 	uint64_t number;	      /* from 1, in the order of the list; not used again */
 	uint32_t stopping;	      /* requests that wait for its stop */
-	bool held; /* not to be started until an earlier child of its name has ended */
+	bool unsaved; /* its state was removed and cannot be made again, which was told */
+	bool held;    /* not to be started until an earlier child of its name has ended */
 };
 
 struct obi_members {

@@ -33,7 +33,7 @@ static struct obi_record_entry entry_of(const struct ob_connector_options *o)
 }
 
 /* The members, and the removed children that live. */
-static int write_record(const struct obi_removed *removed, struct ob_error *reterr)
+int obi_removed_write(const struct obi_removed *removed, struct ob_error *reterr)
 {
 	const struct obi_members *members = removed->members;
 	size_t count = members->count, at = 0;
@@ -89,7 +89,7 @@ static void on_write(void *user, int what)
 	(void)what;
 	ob_watch_free(removed->write_soon);
 	removed->write_soon = NULL;
-	if (write_record(removed, &err) < 0) {
+	if (obi_removed_write(removed, &err) < 0) {
 		obi_run_log(removed->log, NULL, OB_LOG_WARN, "cannot write the record of children",
 			    "{s:s}", "cause", err.text);
 	}
@@ -282,7 +282,7 @@ int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr)
 		closedir(dir);
 	}
 	obi_name_set_free(&removed->known);
-	return write_record(removed, reterr);
+	return obi_removed_write(removed, reterr);
 }
 
 /* Those that are being ended are freed in on_done(): at the latest when the runtime is freed. */

@@ -36,6 +36,9 @@ struct obi_removed {
  */
 int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr);
 
+/* Write the record anew. */
+int obi_removed_write(const struct obi_removed *removed, struct ob_error *reterr);
+
 /* Forget them. What is being ended is cancelled when the runtime is freed. */
 void obi_removed_close(struct obi_removed *removed);
 

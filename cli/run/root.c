@@ -14,6 +14,7 @@
 #include "base/value.h"
 #include "base/names.h"
 #include "cli/config/load.h"
+#include "cli/run/root_lock.h"
 
 enum { RECORD_MAX = 16 << 20 };
 
@@ -62,45 +63,9 @@ static int check_root(int fd, struct ob_error *reterr)
 	return OB_OK;
 }
 
-static int busy(int fd, struct ob_error *reterr)
+static int open_root(struct obi_root *root, int kept, struct ob_error *reterr)
 {
-	char text[16];
-	ssize_t n = pread(fd, text, sizeof text - 1, 0);
-	text[n > 0 ? n : 0] = '\0';
-	return obi_fail(reterr, OB_EBUSY, 0, "another outboard run (pid %ld) uses it",
-			strtol(text, NULL, 10));
-}
-
-/* The pid in the file is only for messages. */
-static int take_lock(struct obi_root *root, struct ob_error *reterr)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	char text[16];
-	int fd = openat(root->fd, OBI_ROOT_LOCK,
-			O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		return obi_fail(reterr, obi_code_of_errno(errno), errno,
-				OBI_ROOT_LOCK " cannot be opened");
-	}
-	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
-		int sys = errno;
-		int r = sys == EAGAIN || sys == EACCES
-			    ? busy(fd, reterr)
-			    : obi_fail(reterr, OB_EIO, sys, "cannot be locked");
-		close(fd);
-		return r;
-	}
-	root->lock = fd;
-	int len = snprintf(text, sizeof text, "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len) {
-		return obi_fail(reterr, OB_EIO, errno, OBI_ROOT_LOCK " cannot be written");
-	}
-	return OB_OK;
-}
-
-static int open_root(struct obi_root *root, mode_t mode, struct ob_error *reterr)
-{
-	int r = make_dirs(root->path, mode, reterr);
+	int r = make_dirs(root->path, root->shared ? 0711 : 0700, reterr);
 	if (r < 0) {
 		return r;
 	}
@@ -109,37 +74,77 @@ static int open_root(struct obi_root *root, mode_t mode, struct ob_error *reterr
 		return obi_fail(reterr, obi_code_of_errno(errno), errno, "cannot be opened");
 	}
 	r = check_root(root->fd, reterr);
-	r = r == OB_OK ? take_lock(root, reterr) : r;
-	if (r == OB_OK) {
-		ob_file_sweep(root->fd);
-		root->record = obi_root_read(root->fd, geteuid(), &root->arena);
-	}
-	return r;
+	return r == OB_OK ? obi_root_lock(root->fd, kept, &root->lock, reterr) : r;
 }
 
 int obi_root_open(const char *path, bool shared, struct obi_root *ret, struct ob_error *reterr)
 {
 	*ret = OBI_ROOT_NONE;
 	ret->path = path;
+	ret->shared = shared;
 	obi_arena_init(&ret->arena, RECORD_MAX);
-	int r = open_root(ret, shared ? 0711 : 0700, reterr);
+	int r = open_root(ret, -1, reterr);
 	if (r < 0) {
 		obi_root_close(ret);
+		return r;
 	}
-	return r;
+	ob_file_sweep(ret->fd);
+	ret->record = obi_root_read(ret->fd, geteuid(), &ret->arena);
+	return OB_OK;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+	}
+	*fd = -1;
+}
+
+static void close_files(struct obi_root *root)
+{
+	close_fd(&root->lock);
+	close_fd(&root->fd);
 }
 
 void obi_root_close(struct obi_root *root)
 {
-	if (root->lock >= 0) {
-		close(root->lock);
-	}
-	if (root->fd >= 0) {
-		close(root->fd);
-	}
+	close_files(root);
+	close_fd(&root->kept_lock);
 	obi_arena_free(&root->arena);
-	root->fd = root->lock = -1;
 	root->record = NULL;
+}
+
+/* ---- Removed while it is in use ---- */
+
+bool obi_root_is_in_place(const struct obi_root *root)
+{
+	struct stat ours, there;
+	return fstat(root->fd, &ours) == 0 && stat(root->path, &there) == 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino &&
+	       obi_root_lock_is_in_place(root->fd, root->lock);
+}
+
+int obi_root_renew(struct obi_root *root, struct ob_error *reterr)
+{
+	struct obi_root fresh = OBI_ROOT_NONE;
+	struct stat st;
+	fresh.path = root->path;
+	fresh.shared = root->shared;
+	int r = open_root(&fresh, root->kept_lock, reterr);
+	if (r < 0) {
+		close_files(&fresh);
+		return r;
+	}
+	if (fstat(root->lock, &st) == 0 && st.st_nlink > 0) {
+		close_fd(&root->kept_lock);
+		root->kept_lock = root->lock;
+		root->lock = -1;
+	}
+	close_files(root);
+	root->fd = fresh.fd;
+	root->lock = fresh.lock;
+	return OB_OK;
 }
 
 /* ---- The record ---- */

@@ -14,6 +14,7 @@
 #include "cli/run/removed.h"
 #include "cli/run/requests.h"
 #include "cli/run/root.h"
+#include "cli/run/root_watch.h"
 #include "cli/run/run_log.h"
 
 static const int signals[] = {SIGINT, SIGTERM, SIGUSR1, SIGCHLD};
@@ -31,6 +32,7 @@ struct run {
 	struct obi_removed removed;
 	struct obi_run_requests requests;
 	struct obi_reaper reaper;
+	struct obi_root_watch root_watch;
 	char address[4096]; /* of the socket for requests */
 	bool stopped;	    /* the children are stopped, not detached */
 };
@@ -144,11 +146,13 @@ static int begin(struct run *run, struct ob_error *reterr)
 	r = r == OB_OK ? obi_requests_serve(&run->requests, run->rt, run->address,
 					    run->log.server_logger, reterr)
 		       : r;
+	r = r == OB_OK ? obi_root_watch_begin(&run->root_watch, reterr) : r;
 	return r == OB_OK ? begin_children(run, reterr) : r;
 }
 
 static void end(struct run *run)
 {
+	obi_root_watch_end(&run->root_watch);
 	obi_reap_end(&run->reaper);
 	for (size_t i = 0; i < SIGNALS; i++) {
 		ob_watch_free(run->signals[i]);
@@ -179,6 +183,12 @@ static void connect_parts(struct run *run)
 	run->requests =
 	    (struct obi_run_requests){.members = &run->members, .on_shutdown = stop, .user = run};
 	run->reaper = (struct obi_reaper){.members = &run->members};
+	run->root_watch = (struct obi_root_watch){.rt = run->rt,
+						  .root = &run->root,
+						  .log = &run->log,
+						  .members = &run->members,
+						  .removed = &run->removed,
+						  .requests = &run->requests};
 }
 
 static int supervise(struct run *run)

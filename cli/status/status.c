@@ -87,16 +87,22 @@ static int read_pages(struct asking *a, ob_client *client, ob_reply *reply, stru
 	return r;
 }
 
-/* If no supervisor runs there, *ret_runs is false; that is not an error. */
-static int ask_supervisor(struct asking *a, const char *root, bool *ret_runs,
+/* *ret_answers: it runs, and has answered. One that runs and cannot be reached is told here, and
+ * the children are asked without it. That none runs is no error. */
+static int ask_supervisor(struct asking *a, const char *root, bool *ret_answers,
 			  struct ob_error *reterr)
 {
 	ob_client *client;
 	ob_reply *reply;
-	int r = obi_connect_supervisor(a->rt, root, &client, reterr);
-	*ret_runs = r != OB_ENOENT && r != OB_EREFUSED;
+	bool runs;
+	int r = obi_connect_supervisor(a->rt, root, &client, &runs, reterr);
+	*ret_answers = r == OB_OK;
+	if (r < 0 && runs) {
+		give_up(a, root, reterr);
+		return OB_OK;
+	}
 	if (r < 0) {
-		return *ret_runs ? r : OB_OK;
+		return r == OB_ENOENT || r == OB_EREFUSED ? OB_OK : r;
 	}
 	r = ob_reply_new(&reply, reterr);
 	if (r == OB_OK) {
@@ -104,6 +110,9 @@ static int ask_supervisor(struct asking *a, const char *root, bool *ret_runs,
 		ob_reply_free(reply);
 	}
 	ob_client_free(client);
+	if (r < 0) {
+		obi_name_supervisor(root, reterr);
+	}
 	return r;
 }
 
@@ -212,7 +221,7 @@ static void ask_config(struct asking *a, const char *path)
 	struct obi_run_config config;
 	struct obi_faults faults;
 	struct ob_error err = {0};
-	bool runs = false;
+	bool answers = false;
 	if (a->state_path != NULL) {
 		obi_fail(&err, OB_EINVAL, 0, only_for_children);
 		give_up(a, path, &err);
@@ -228,12 +237,12 @@ static void ask_config(struct asking *a, const char *path)
 	}
 	int r = obi_load_runtime(&config, &a->rt, &err);
 	if (r == OB_OK && config.data_root != NULL) {
-		r = ask_supervisor(a, config.data_root, &runs, &err);
+		r = ask_supervisor(a, config.data_root, &answers, &err);
 	}
 	if (r < 0) {
 		give_up(a, path, &err);
 	}
-	for (uint32_t i = 0; r == OB_OK && !runs && i < config.count; i++) {
+	for (uint32_t i = 0; r == OB_OK && !answers && i < config.count; i++) {
 		const struct ob_connector_options *o = &config.children[i];
 		ask_directory(a, o->name, o->data_path, o->state_path, o, true);
 	}
@@ -255,7 +264,7 @@ static const char *last_part(const char *path)
 static void ask_root_or_child(struct asking *a, const char *path)
 {
 	struct ob_error err = {0};
-	bool runs = false;
+	bool answers = false;
 	int r = a->plain != NULL ? OB_OK : obi_load_runtime(NULL, &a->plain, &err);
 	a->rt = a->plain;
 	if (r == OB_OK && access(path, X_OK) < 0) {
@@ -263,8 +272,8 @@ static void ask_root_or_child(struct asking *a, const char *path)
 	} else if (r == OB_OK && has_file(path, OBI_ROOT_LOCK) && a->state_path != NULL) {
 		r = obi_fail(&err, OB_EINVAL, 0, only_for_children);
 	} else if (r == OB_OK && has_file(path, OBI_ROOT_LOCK)) {
-		r = ask_supervisor(a, path, &runs, &err);
-		if (r == OB_OK && !runs) {
+		r = ask_supervisor(a, path, &answers, &err);
+		if (r == OB_OK && !answers) {
 			ask_root(a, path);
 		}
 	} else if (r == OB_OK && ob_child_exists(path, a->state_path)) {
