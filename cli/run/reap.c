@@ -23,7 +23,7 @@ static void on_again(void *user, int what)
 int obi_reap_begin(struct obi_reaper *reaper, ob_runtime *rt, struct ob_error *reterr)
 {
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
-		return obi_fail(reterr, OB_EIO, errno, "becoming the parent of orphans");
+		return obi_fail(reterr, OB_EIO, errno, "becoming the parent of orphans: prctl");
 	}
 	reaper->rt = rt;
 	return ob_watch_timer(rt, -1, on_again, reaper, &reaper->again, reterr);

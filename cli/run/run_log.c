@@ -172,7 +172,7 @@ static int open_server_log(struct obi_run_log *log, ob_runtime *rt, struct ob_er
 {
 	if (pipe2(log->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
 		log->pipe[0] = log->pipe[1] = -1;
-		return obi_fail(reterr, OB_EIO, errno, "pipe");
+		return obi_fail(reterr, OB_EIO, errno, "a pipe for own records: pipe2");
 	}
 	const struct ob_log_reader_options options = {.size = sizeof options,
 						      .fd = log->pipe[0],

@@ -7,7 +7,7 @@
 
 struct obi_row {
 	struct obi_row *next;
-	const char *name;
+	const char *name; /* NULL: not to be shown */
 	const char *data_path;
 	const char *state_path; /* NULL: beside the data directory */
 	bool supervised;	/* a parent supervises it */

@@ -134,6 +134,7 @@ static void ask_directory(struct asking *a, const char *name, const char *path,
 	row->state_path = state_path != NULL ? copy(a, state_path) : NULL;
 	int r = obi_status_probe(a->rt, options, row, &err);
 	if (r < 0 && !(r == OB_ENOENT && missing_ok)) {
+		row->name = NULL; /* its state is not known, so it is not shown as one */
 		give_up(a, path, &err);
 	}
 }
@@ -392,6 +393,15 @@ static void print_json(struct asking *a)
 	}
 }
 
+static bool has_rows(const struct asking *a)
+{
+	const struct obi_row *row = a->rows.first;
+	while (row != NULL && row->name == NULL) {
+		row = row->next;
+	}
+	return row != NULL;
+}
+
 /* named: the two targets that options may name, or NULL. */
 static void ask_all(struct asking *a, const char *const named[2], const struct obi_words *words)
 {
@@ -447,7 +457,7 @@ int obi_cmd_status(int argc, char **argv)
 	a.state_path = state;
 	const char *named[] = {config, root};
 	ask_all(&a, named, &words);
-	if (a.rows.first != NULL || a.exit_status == OBI_EXIT_OK) {
+	if (has_rows(&a) || a.exit_status == OBI_EXIT_OK) {
 		json ? print_json(&a) : print_table(&a);
 	}
 	obi_arena_free(&a.arena);

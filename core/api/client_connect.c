@@ -86,7 +86,7 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 	setup.check_owner = o->allowed_uid != 0;
 	setup.events = (struct obi_connection_events){on_opened, on_closed, NULL, NULL, c};
 	r = obi_connection_dial(&setup, o->address, &c->connection, reterr);
-	if (r < 0 && reterr != NULL) {
+	if (r < 0 && reterr != NULL && strncmp(reterr->text, "connecting to ", 14) != 0) {
 		obi_wrap(reterr, "connecting to %s", o->address);
 	}
 	return r;

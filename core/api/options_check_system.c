@@ -8,6 +8,7 @@
 #include "api/connector.h"
 #include "api/options_check.h"
 #include "base/error.h"
+#include "base/proc_mount.h"
 #include "base/options.h"
 #include "base/uri.h"
 #include "process/environ.h"
@@ -225,8 +226,10 @@ int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options
 	check_user(&c);
 	check_peers(&c, "peer_users", own.peer_users, obi_user_number);
 	check_peers(&c, "peer_groups", own.peer_groups, obi_group_number);
-	check_plugins(&c);
 	check_kernel(&c);
+	if (obi_proc_is_mounted()) { /* without it no plugin can be loaded, which is told already */
+		check_plugins(&c);
+	}
 	if (faults.count == 0) {
 		check_together(&c);
 	}

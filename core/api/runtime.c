@@ -63,7 +63,7 @@ static int start_thread(struct ob_runtime *rt, struct ob_error *reterr)
 	rt->started = r == 0;
 	pthread_mutex_unlock(&rt->lock.mutex);
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
-	return r == 0 ? OB_OK : obi_fail(reterr, OB_EIO, r, "starting the loop's thread");
+	return r == 0 ? OB_OK : obi_fail(reterr, OB_EIO, r, "starting the loop's thread (clone3)");
 }
 
 static void stop_thread(struct ob_runtime *rt)

@@ -119,7 +119,7 @@ static int create_temp(struct writing *w, uid_t uid, gid_t gid, struct ob_error 
 {
 	uint64_t nonce;
 	if (getrandom(&nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce) {
-		return failed(w, "creating", reterr);
+		return obi_fail(reterr, OB_EIO, errno, "naming temp %s file: getrandom", w->what);
 	}
 	snprintf(w->temp, sizeof w->temp, TEMP_PREFIX "%016" PRIx64 TEMP_SUFFIX, nonce);
 	w->fd = point(w, "create")

@@ -323,7 +323,10 @@ int obi_statedir_probe(const struct obi_statedir *dir, const struct obi_procid *
 		r = open_signer(dir, known->pid, &runner.process, &err);
 	}
 	if (r < 0 && r != OB_ENOENT) {
-		return obi_fail(reterr, r, err.sys, "%s", err.text);
+		if (reterr != NULL) {
+			*reterr = err;
+		}
+		return r;
 	}
 	runner.alive = r == OB_OK;
 	*ret = runner;

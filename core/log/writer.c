@@ -308,10 +308,12 @@ static int open_writer(struct ob_log_writer *writer, int fd, bool direct, struct
 	writer->direct = direct && !writer->sink.may_block;
 	writer->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (writer->wake < 0) {
-		return obi_fail(reterr, OB_ENOMEM, errno, "making a log writer");
+		return obi_fail(reterr, OB_ENOMEM, errno, "making a log writer: eventfd");
 	}
 	int sys = start_thread(writer);
-	return sys == 0 ? OB_OK : obi_fail(reterr, OB_ENOMEM, sys, "making a log writer");
+	return sys == 0 ? OB_OK
+			: obi_fail(reterr, OB_ENOMEM, sys,
+				   "making a log writer: starting its thread (clone3)");
 }
 
 static int new_writer(int fd, const struct ob_log_writer_options *options, bool direct,

@@ -159,7 +159,7 @@ int obi_loop_new(struct ev_loop *given, uint32_t busy_poll_us, struct obi_loop *
 	if (loop->ev == NULL) {
 		int sys = errno;
 		free(loop);
-		return obi_fail(reterr, OB_ENOMEM, sys, "creating an event loop");
+		return obi_fail(reterr, OB_ENOMEM, sys, "creating an event loop (epoll)");
 	}
 	atomic_init(&loop->refs, 1);
 	pthread_mutex_init(&loop->lock, NULL);

@@ -160,7 +160,8 @@ int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **
 	int sys = -enter_kernel(watch);
 	if (sys != 0) {
 		watch->hub = NULL;
-		return obi_fail(reterr, obi_code_of_errno(sys), sys, "watching the data directory");
+		return obi_fail(reterr, obi_code_of_errno(sys), sys,
+				"watching the data directory: inotify_add_watch");
 	}
 	/* A watched descriptor keeps the application's loop running: watch it only while there are
 	 * watches. */

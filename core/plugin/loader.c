@@ -2,6 +2,7 @@
 #include "plugin/loader.h"
 
 #include "base/error.h"
+#include "base/proc_mount.h"
 #include "base/names.h"
 #include "plugin/descriptor.h"
 
@@ -249,6 +250,9 @@ static const char *why(const char *name)
 {
 	const char *text = dlerror();
 	size_t len = strlen(name);
+	if (!obi_proc_is_mounted()) {
+		return OBI_PROC_MISSING;
+	}
 	if (text == NULL) {
 		return "the dynamic linker refused it";
 	}

@@ -2,6 +2,7 @@
 #include "process/kernel_calls.h"
 
 #include "base/error.h"
+#include "base/proc_mount.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -23,7 +24,9 @@ int obi_kernel_call_failed(const char *call, int sys, struct ob_error *reterr)
 	int code = obi_fail(reterr, obi_code_of_errno(sys), sys, "%s", call);
 	if (reterr != NULL && is_denial(sys)) {
 		size_t len = strlen(reterr->text);
-		snprintf(reterr->text + len, sizeof reterr->text - len, " (seccomp?)");
+		snprintf(reterr->text + len, sizeof reterr->text - len,
+			 " (seccomp?); Linux 5.9 or later is required, and a filter must allow "
+			 "the call");
 	}
 	return code;
 }
@@ -49,6 +52,9 @@ static int try_pidfd(int pidfd, struct ob_error *reterr)
 
 int obi_kernel_calls_check(struct ob_error *reterr)
 {
+	if (!obi_proc_is_mounted()) {
+		return obi_fail(reterr, OB_ENOTSUP, 0, OBI_PROC_MISSING);
+	}
 	int pidfd = pidfd_open(getpid(), 0);
 	if (pidfd < 0) {
 		return obi_kernel_call_failed("pidfd_open", errno, reterr);

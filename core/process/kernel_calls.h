@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process/kernel_calls - the system calls without which a process must not be started, because it
+ * process/kernel_calls - /proc, and the system calls without which a process must not be started, because it
  * could not be stopped. A kernel may be too old for them, and a filter (seccomp) may deny them.
  */
 #ifndef OBI_PROCESS_KERNEL_CALLS_H
@@ -9,8 +9,9 @@
 #include <outboard/abi.h>
 
 /*
- * Try pidfd_open, pidfd_send_signal, waitid(P_PIDFD) and close_range on ourselves; nothing is
- * changed. An error names the call: "pidfd_send_signal: Operation not permitted (seccomp?)".
+ * See whether /proc is mounted, and try pidfd_open, pidfd_send_signal, waitid(P_PIDFD) and
+ * close_range on ourselves; nothing is changed. An error names what is missing:
+ * "pidfd_send_signal: Operation not permitted (seccomp?); ...".
  *
  * The answer is not kept: a filter may be added at any time, and to one thread only. It takes some
  * microseconds.

@@ -13,7 +13,8 @@ int obi_nofile_raise(uint64_t *ret, struct ob_error *reterr)
 {
 	struct rlimit64 limit, raised;
 	if (getrlimit64(RLIMIT_NOFILE, &limit) < 0) {
-		return obi_fail(reterr, OB_EIO, errno, "reading the limit of descriptors");
+		return obi_fail(reterr, OB_EIO, errno,
+				"reading the limit of descriptors: prlimit64");
 	}
 	raised = (struct rlimit64){limit.rlim_max, limit.rlim_max};
 	if (limit.rlim_cur != limit.rlim_max) {

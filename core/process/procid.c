@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/proc_mount.h"
 #include "process/kernel_calls.h"
 
 #include <errno.h>
@@ -34,13 +35,17 @@ int obi_proc_read(const char *path, char *text, size_t cap)
 	return -sys;
 }
 
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
 int obi_boot_id(char boot[OBI_BOOT_ID_SIZE], struct ob_error *reterr)
 {
 	char text[64];
-	int sys = obi_proc_read("/proc/sys/kernel/random/boot_id", text, sizeof text);
+	int sys = obi_proc_read(BOOT_ID, text, sizeof text);
 	text[strcspn(text, "\n")] = '\0';
 	if (sys < 0 || strlen(text) != OBI_BOOT_ID_SIZE - 1) {
-		return obi_fail(reterr, OB_EIO, -sys, "reading the boot id");
+		return obi_proc_is_mounted()
+			   ? obi_fail(reterr, OB_EIO, -sys, BOOT_ID ": cannot be read")
+			   : obi_fail(reterr, OB_ENOTSUP, 0, OBI_PROC_MISSING);
 	}
 	memcpy(boot, text, OBI_BOOT_ID_SIZE);
 	return OB_OK;

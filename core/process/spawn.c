@@ -228,8 +228,14 @@ static int code_of(const struct obi_spawn_child *child)
 /* The step that failed in the child. */
 static int tell_step(const struct obi_spawn_child *child, struct ob_error *reterr)
 {
-	const char *what[] = {"session", "signals",	   "start file", "file descriptors",
-			      "limit",	 "user and group", "directory",	 "exec"};
+	const char *what[] = {"session (setsid)",
+			      "signals",
+			      "start file",
+			      "file descriptors (dup3, close_range)",
+			      "limit",
+			      "user and group",
+			      "directory",
+			      "exec"};
 	const char *name = "";
 	char blame[128] = "";
 	switch (child->step) {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -178,7 +179,10 @@ static int open_listener(const struct obi_acceptor *a, const char *uri,
 					    reterr);
 	}
 	obi_arena_free(&arena);
-	return r < 0 && reterr != NULL ? obi_wrap(reterr, "listening on %s", uri) : r;
+	/* Most transports say so themselves. */
+	return r < 0 && reterr != NULL && strncmp(reterr->text, "listening on ", 13) != 0
+		   ? obi_wrap(reterr, "listening on %s", uri)
+		   : r;
 }
 
 int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,

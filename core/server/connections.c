@@ -86,10 +86,28 @@ static enum obi_admission_end end_of(const struct obi_server_connection *c,
 	}
 }
 
+/* The peer went by itself; we refused nothing. Who said nothing is not worth a line. The parent
+ * goes when it has dialled before this process was there to answer. */
+static void tell_of_leaving(struct obi_server_connection *c, const struct ob_error *err)
+{
+	bool trusted = obi_admission_trusts(&c->all->admission, c->from);
+	obi_warn_at(&c->all->warner, trusted ? OB_LOG_INFO : OB_LOG_WARN, OBI_WARN_PREAUTH,
+		    &c->from, "a connection was given up by the peer", err->text);
+}
+
 static void warn_of_refusal(struct obi_server_connection *c, const struct ob_error *err)
 {
 	struct ob_error shown = *err;
-	int64_t ms = free_preauth_slot(c, end_of(c, err));
+	enum obi_admission_end how = end_of(c, err);
+	bool left = err->code == OB_ECONNLOST;
+	int64_t ms = free_preauth_slot(c, how);
+	if (left && how == OBI_ADMISSION_GONE) {
+		return;
+	}
+	if (left && ms == 0) {
+		tell_of_leaving(c, err);
+		return;
+	}
 	if (ms > 0) {
 		obi_fail(&shown, err->code, 0,
 			 "%.400s; connections from this source are refused for %lld ms", err->text,

@@ -23,5 +23,8 @@ struct obi_warner {
 /* Log a warning, at most one a second of each kind. from may be NULL. */
 void obi_warn(struct obi_warner *warner, enum obi_warning kind, const struct obi_origin *from,
 	      const char *what, const char *why);
+/* The same at another level. */
+void obi_warn_at(struct obi_warner *warner, int level, enum obi_warning kind,
+		 const struct obi_origin *from, const char *what, const char *why);
 
 #endif

@@ -6,12 +6,15 @@ import json
 import os
 import signal
 import struct
+import subprocess
 import sys
 import unittest
 
-from command import OK, USAGE, Case, actor, is_alive, outboard
+from command import OK, OUTBOARD, PATIENCE, UNREACHABLE, USAGE, Case, actor, is_alive, outboard
 
-PIDFD_SEND_SIGNAL, CLOSE_RANGE = 424, 436  # on every architecture but alpha
+PIDFD_SEND_SIGNAL, PIDFD_OPEN, CLOSE_RANGE = 424, 434, 436  # on every architecture but alpha
+WHAT_TO_DO = "(seccomp?); Linux 5.9 or later is required, and a filter must allow the call"
+NO_PROC = "/proc is not mounted; mount it: mount -t proc proc /proc"
 NO_NEW_PRIVS, SECCOMP, FILTER = 38, 22, 2
 
 
@@ -44,13 +47,64 @@ class Seccomp(Case):
 
     def test_fault_92_check_and_run_name_the_call(self):
         self.write({"one": actor(), "two": actor()})
-        for name, number in (("pidfd_send_signal", PIDFD_SEND_SIGNAL), ("close_range", CLOSE_RANGE)):
+        for name, number in (("pidfd_send_signal", PIDFD_SEND_SIGNAL), ("pidfd_open", PIDFD_OPEN), ("close_range", CLOSE_RANGE)):
             for code in (errno.EPERM, errno.ENOSYS):
-                want = f"children: {name}: {os.strerror(code)} (seccomp?)\n"
+                want = f"children: {name}: {os.strerror(code)} {WHAT_TO_DO}\n"
                 for command in "check", "run":
                     self.expect(self.command(command, self.config, enter=deny(number, code)), USAGE, "",
                                 f"{self.place_of('children')}: {want}")
         self.assertFalse(os.path.exists(self.root))
+
+    def left_alone(self):
+        """A child that a supervisor has detached; returns its pid."""
+        self.write({"one": actor()})
+        run = self.run_it()
+        pid = run.event("one", "ready")["pid"]
+        self.watch(pid)
+        self.assertEqual(run.end(signal.SIGUSR1), OK)
+        return pid
+
+    def end_it(self, pid):
+        run = self.run_it()
+        self.assertEqual(run.event("one", "adopted")["pid"], pid)
+        self.assertEqual(run.end(), OK)
+
+    def test_fault_92_status_names_the_call_and_shows_no_state(self):
+        pid = self.left_alone()
+        for name, number in (("pidfd_send_signal", PIDFD_SEND_SIGNAL), ("pidfd_open", PIDFD_OPEN)):
+            for code in (errno.EPERM, errno.ENOSYS):
+                self.expect(self.command("status", self.config, enter=deny(number, code)), UNREACHABLE, "",
+                            f"outboard: {self.root}/one: {name}: {os.strerror(code)} {WHAT_TO_DO}\n")
+        self.expect(self.command("status", self.config, enter=deny(CLOSE_RANGE, errno.EPERM)), OK)
+        self.end_it(pid)
+
+    def without_proc(self, *args):
+        """The command in a mount namespace of its own, where something empty lies over /proc."""
+        hidden = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+        hide = 'mount -t tmpfs none /proc || exit 77; exec "$0" "$@"'
+        try:
+            result = subprocess.run([*hidden, "sh", "-c", hide, OUTBOARD, *args], stdin=subprocess.DEVNULL,
+                                    capture_output=True, text=True, timeout=PATIENCE)
+        except FileNotFoundError:
+            self.skipTest("there is no unshare(1)")
+        if result.returncode == 77 or result.stderr.startswith("unshare: "):
+            self.skipTest("this user cannot make a mount namespace: " + result.stderr)
+        return result
+
+    def test_fault_92_a_missing_proc_is_named(self):
+        self.write({"one": actor(), "two": actor()})
+        for command in "check", "run":
+            self.expect(self.without_proc(command, self.config), USAGE, "", f"{self.config}: children: {NO_PROC}\n")
+        self.assertFalse(os.path.exists(self.root))
+        pid = self.left_alone()
+        for target in self.config, self.root:
+            result = self.without_proc("status", target)
+            self.expect(result, USAGE, "")
+            self.assertIn(NO_PROC, result.stderr)
+        result = self.without_proc("stop", "--config", self.config)
+        self.expect(result, USAGE, "")
+        self.assertIn(NO_PROC, result.stderr)
+        self.end_it(pid)
 
     def test_fault_92_check_names_the_call_in_json(self):
         self.write({"one": actor(), "two": actor()})

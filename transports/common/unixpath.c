@@ -123,6 +123,10 @@ int obi_unixpath_connect(const struct ob_host *host, const char *path, uid_t own
 			return r;
 		}
 	}
+	if (sys == ENOENT && file >= 0 && access("/proc/self/fd", X_OK) != 0) {
+		return host->fail(reterr, OB_ENOTSUP, 0, "connecting to %s: /proc is not mounted",
+				  path);
+	}
 	if (sys != 0) {
 		return host->fail(reterr, obi_socket_code(sys), sys, "connecting to %s", path);
 	}
@@ -210,14 +214,18 @@ static int split(const struct ob_host *host, struct obi_unixpath *place, struct 
 
 /* bind() gives the file the mode of the socket, less the umask. Set before bind(), the mode leaves
  * no moment in which others can connect. */
-static int bind_once(struct obi_unixpath *place, const struct sockaddr_un *address)
+static int bind_once(struct obi_unixpath *place, const struct sockaddr_un *address,
+		     const char **ret_step)
 {
-	if (place->fd < 0) {
-		place->fd = new_socket();
-	}
-	if (place->fd < 0 || fchmod(place->fd, S_IRUSR | S_IWUSR) != 0) {
+	*ret_step = "socket";
+	if (place->fd < 0 && (place->fd = new_socket()) < 0) {
 		return errno;
 	}
+	*ret_step = "fchmod";
+	if (fchmod(place->fd, S_IRUSR | S_IWUSR) != 0) {
+		return errno;
+	}
+	*ret_step = "bind";
 	return bind(place->fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
 }
 
@@ -226,20 +234,21 @@ static int bind_place(const struct ob_host *host, struct obi_unixpath *place, bo
 {
 	struct sockaddr_un address;
 	struct stat st;
+	const char *step;
 	if (!address_of(place, &address)) {
 		return host->fail(reterr, OB_EINVAL, ENAMETOOLONG, "listening on %s", place->path);
 	}
-	int sys = bind_once(place, &address);
+	int sys = bind_once(place, &address, &step);
 	if (sys == EADDRINUSE) {
 		int rc = make_way(host, place, lock_held, reterr);
 		if (rc != OB_OK) {
 			return rc;
 		}
-		sys = bind_once(place, &address);
+		sys = bind_once(place, &address, &step);
 	}
 	if (sys != 0) {
-		return host->fail(reterr, obi_socket_code(sys), sys, "listening on %s: binding",
-				  place->path);
+		return host->fail(reterr, obi_socket_code(sys), sys, "listening on %s: %s",
+				  place->path, step);
 	}
 	if (look(place, &st) == 0) {
 		place->bound = true;
@@ -261,7 +270,8 @@ int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_
 		rc = bind_place(host, &place, lock_held, reterr);
 	}
 	if (rc == OB_OK && listen(place.fd, backlog < INT_MAX ? (int)backlog : INT_MAX) != 0) {
-		rc = host->fail(reterr, obi_socket_code(errno), errno, "listening on %s", path);
+		rc = host->fail(reterr, obi_socket_code(errno), errno, "listening on %s: listen",
+				path);
 	}
 	if (rc != OB_OK) {
 		obi_unixpath_close(&place);
