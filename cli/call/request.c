@@ -104,7 +104,7 @@ static int request_of_root(const struct request *req, const char *root,
 	bool runs = true;
 	r = r == OB_OK ? obi_connect_supervisor(rt, root, &client, &runs, &err) : r;
 	if (!runs && (r == OB_ENOENT || r == OB_EREFUSED)) {
-		obi_wrap(&err, "no outboard run supervises %s", root);
+		obi_wrap(&err, "no supervisor runs there");
 	}
 	if (r == OB_OK) {
 		r = obi_connection_confirm(client, req->timeout_ms, &err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process/kernel_calls - /proc, and the system calls without which a process must not be started, because it
- * could not be stopped. A kernel may be too old for them, and a filter (seccomp) may deny them.
+ * process/kernel_calls - /proc, and the system calls without which a process must not be started,
+ * because it could not be found again or stopped. A kernel may be too old for them, and a filter
+ * (seccomp) may deny them.
  */
 #ifndef OBI_PROCESS_KERNEL_CALLS_H
 #define OBI_PROCESS_KERNEL_CALLS_H

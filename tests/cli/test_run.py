@@ -168,7 +168,7 @@ class Running(Case):
         for verb in "start", "stop", "restart":
             result = self.request(verb, "a")
             self.expect(result, UNREACHABLE, "")
-            self.assertIn("no supervisor answers", result.stderr)
+            self.assertIn("no supervisor runs there: ", result.stderr)
         self.assertFalse(os.path.exists(self.root))
 
     def test_a_bad_config_starts_nothing(self):

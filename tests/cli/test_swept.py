@@ -202,7 +202,7 @@ class Swept(Case):
         self.assertEqual(run.end(), OK)
         result = outboard("stop", "--config", self.config)
         self.expect(result, UNREACHABLE, "")
-        self.assertIn(f"no outboard run supervises {self.root}: ", result.stderr)
+        self.assertIn("no supervisor runs there: connecting to ", result.stderr)
 
 
 if __name__ == "__main__":
