@@ -18,7 +18,7 @@ static void check(const char *path, struct obi_faults *faults, struct obi_faults
 	}
 	*ret_children = config.count;
 	if (obi_load_runtime(&config, &rt, &err) < 0) {
-		obi_faults_add(faults, "plugin_path", err.text);
+		obi_faults_add(faults, "", err.text);
 	} else {
 		obi_config_check(rt, &config, faults, warnings, faults);
 		ob_runtime_free(rt);

@@ -215,7 +215,7 @@ static bool load(struct run *run)
 	warnings.word = "warning: ";
 	if (obi_load_config(run->file, &run->config, &faults)) {
 		if (obi_load_runtime(&run->config, &run->rt, &err) < 0) {
-			obi_faults_add(&faults, "plugin_path", err.text);
+			obi_faults_add(&faults, "", err.text);
 		} else {
 			obi_config_check(run->rt, &run->config, &faults, &warnings, NULL);
 		}

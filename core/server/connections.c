@@ -99,7 +99,7 @@ static void warn_of_refusal(struct obi_server_connection *c, const struct ob_err
 {
 	struct ob_error shown = *err;
 	enum obi_admission_end how = end_of(c, err);
-	bool left = err->code == OB_ECONNLOST;
+	bool left = err->code == OB_ECONNLOST || err->code == OB_EREFUSED;
 	int64_t ms = free_preauth_slot(c, how);
 	if (left && how == OBI_ADMISSION_GONE) {
 		return;

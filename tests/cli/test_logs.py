@@ -3,6 +3,7 @@
 """What becomes of the output of children in `outboard run`: rows 85, 86, 97 and 108."""
 import json
 import os
+import socket
 import time
 import unittest
 
@@ -56,6 +57,33 @@ class Logs(Case):
             self.assertEqual(len(cut["msg"]) + cut["discarded"], 1572864)
             run.record(lambda r: r["msg"] == "after")
             self.assertEqual(run.end(), OK)
+
+    def test_fault_97_a_cut_line_is_marked_in_text(self):
+        self.write({"a": shell("head -c 1572864 /dev/zero | tr '\\000' A; echo; echo after; exec sleep 1000")})
+        run = self.run_it("--log-format", "text")
+        deadline = time.monotonic() + PATIENCE
+        while "[a stdout truncated] AAAA" not in (line := run.lines.next(deadline)):
+            self.assertNotIn("after", line)
+        self.assertRegex(line, r" discarded=\d+$")
+        while not run.lines.next(deadline).endswith("[a stdout] after"):
+            pass
+        self.assertEqual(run.end(), OK)
+
+    def test_a_peer_that_leaves_was_not_refused(self):
+        """The child's own user, as its parent is: it may have dialled too early."""
+        self.write({"a": []})
+        run = self.run_it()
+        run.event("a", "ready")
+        for said in b"", b"\x94\x00":
+            peer = socket.socket(socket.AF_UNIX)
+            peer.connect(f"{self.root}/a/rpc.sock")
+            peer.sendall(said)
+            peer.close()
+        told = run.record(lambda r: "connection" in r["msg"])
+        self.assertEqual((told["msg"], told["level"]), ("a connection was given up by the peer", "INFO"))
+        self.assertEqual(run.end(), OK)
+        self.assertEqual([r["msg"] for r in run.records if "connection" in r["msg"]], [told["msg"]])
+        self.assertEqual(told["suppressed"], 0)
 
     def test_fault_108_a_prompt_is_seen(self):
         """It has no newline, and the child waits for an answer."""
