@@ -55,11 +55,12 @@ int obi_connection_confirm(ob_client *client, int64_t timeout_ms, struct ob_erro
 	return r;
 }
 
-static void name_holder(const struct obi_root_holder *holder, struct ob_error *err)
+static void name_holder(const struct obi_root_holder *holder, const char *what,
+			struct ob_error *err)
 {
 	char who[48];
 	obi_root_holder_text(holder, who, sizeof who);
-	obi_wrap(err, "%s cannot be reached", who);
+	obi_wrap(err, "%s%s", who, what);
 }
 
 int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret, bool *ret_runs,
@@ -71,7 +72,7 @@ int obi_connect_supervisor(ob_runtime *rt, const char *root, ob_client **ret, bo
 		holder = obi_root_holder(root);
 	}
 	if (r < 0 && holder.held) {
-		name_holder(&holder, reterr);
+		name_holder(&holder, " cannot be reached", reterr);
 	}
 	if (ret_runs != NULL) {
 		*ret_runs = holder.held;
@@ -86,6 +87,6 @@ void obi_name_supervisor(const char *root, struct ob_error *err)
 		holder = obi_root_holder(root);
 	}
 	if (holder.held) {
-		name_holder(&holder, err);
+		name_holder(&holder, "", err);
 	}
 }

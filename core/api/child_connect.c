@@ -71,7 +71,8 @@ static int believe_child(struct target *t, struct ob_error *reterr)
 	const char *path = t->dir.data.path;
 	int r = obi_datadir_read_config(&t->dir.data, &t->config, reterr);
 	if (r == OB_ENOENT) {
-		return obi_fail(reterr, OB_EDOWN, 0, "%s: no child is running", path);
+		return obi_fail(reterr, OB_EDOWN, 0,
+				"%s: no child is running: there is no outboard.json", path);
 	}
 	if (r < 0) {
 		return r;

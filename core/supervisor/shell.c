@@ -354,11 +354,22 @@ static void do_cleanup(void *user, enum obi_life_event event)
 	obi_instance_clear(&sup->instance);
 }
 
+/* Why the child has failed; it is saved before the event tells it. */
+static const char *why_failed(const struct obi_supervisor *sup, enum obi_life_event event)
+{
+	return event == OBI_LIFE_GAVE_UP ? sup->reports.cause : sup->reports.reason;
+}
+
 static void do_save(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
-	(void)event;
-	obi_instance_save(&sup->instance, obi_lifecycle_state(sup->machine.phase));
+	uint32_t state = obi_lifecycle_state(sup->machine.phase);
+	const char *why = why_failed(sup, event);
+	if (state == OB_STATE_FAILED && why[0] != '\0') {
+		snprintf(sup->instance.state.last_error, sizeof sup->instance.state.last_error,
+			 "%.255s", why);
+	}
+	obi_instance_save(&sup->instance, state);
 }
 
 static void do_release(void *user, enum obi_life_event event)

@@ -536,7 +536,7 @@ int obi_supervisor_renew(struct obi_supervisor *sup, bool *ret_renewed, struct o
 	return obi_instance_renew(&sup->instance, ret_renewed, reterr);
 }
 
-/* What went wrong before the child was well is history. */
+/* What went wrong before the child was well, or was stopped as asked, is history. */
 static const char *why_not_well(const struct obi_supervisor *sup, const struct ob_status *status)
 {
 	const struct obi_instance *in = &sup->instance;
@@ -550,7 +550,10 @@ static const char *why_not_well(const struct obi_supervisor *sup, const struct o
 	if (in->lingering) {
 		return sup->reports.cause;
 	}
-	return status->state == OB_STATE_READY && status->healthy != 0 ? "" : in->state.last_error;
+	bool well = (status->state == OB_STATE_READY && status->healthy != 0) ||
+		    (status->state == OB_STATE_STOPPED && sup->settled) ||
+		    status->state == OB_STATE_DONE;
+	return well ? "" : in->state.last_error;
 }
 
 void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret)

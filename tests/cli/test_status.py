@@ -173,6 +173,24 @@ class Status(Case):
         self.assertRegex(outboard("status", self.config).stdout, r"(?m)rpc.sock$")
         self.end_all()
 
+    def test_a_failed_child_keeps_its_reason_and_a_stopped_one_has_none(self):
+        """With the supervisor and without it."""
+        quick = {"ready": {"mode": "none"}, "restart": {"max_restarts": 1, "backoff_base": "1ms"}}
+        self.write({"failed": {"command": ["/bin/false"], **quick}, "never": {"command": ["/bin/false"], "ready": {"mode": "none"},
+                    "restart": {"on": "never"}}, "stopped": {"command": ["/bin/false"], **quick}})
+        run = self.run_it()
+        run.events(failed="failed", never="failed", stopped="failed")
+        self.expect(outboard("stop", "--config", self.config, "stopped"), OK)
+        for supervised in True, False:
+            rows = self.status()
+            self.assertEqual({row["supervised"] for row in rows.values()}, {supervised})
+            self.assertRegex(rows["failed"]["last_error"],
+                             r"^gave up after 1 restart; last: process \d+ exited with status 1$")
+            self.assertRegex(rows["never"]["last_error"], r"^not restarted \(restart.on\): process \d+ exited with status 1$")
+            self.assertEqual((rows["stopped"]["state"], rows["stopped"]["last_error"]), ("stopped", None))
+            if supervised:
+                self.assertEqual(run.end(signal.SIGUSR1), OK)
+
     def test_a_child_that_was_never_started(self):
         self.write({"a": []})
         row = self.status()["a"]
