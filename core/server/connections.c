@@ -86,13 +86,16 @@ static enum obi_admission_end end_of(const struct obi_server_connection *c,
 	}
 }
 
-/* The peer went by itself; we refused nothing. Who said nothing is not worth a line. The parent
- * goes when it has dialled before this process was there to answer. */
+/*
+ * The peer went by itself; we refused nothing. Who said nothing is not worth a line. The parent
+ * goes when it has dialled before this process was there to answer: then our answer finds nobody.
+ * One that goes after our answer did not like it, our proof say.
+ */
 static void tell_of_leaving(struct obi_server_connection *c, const struct ob_error *err)
 {
-	bool trusted = obi_admission_trusts(&c->all->admission, c->from);
-	obi_warn_at(&c->all->warner, trusted ? OB_LOG_INFO : OB_LOG_WARN, OBI_WARN_PREAUTH,
-		    &c->from, "a connection was given up by the peer", err->text);
+	bool early = err->code == OB_ECONNLOST && obi_admission_trusts(&c->all->admission, c->from);
+	obi_warn_at(&c->all->warner, early ? OB_LOG_INFO : OB_LOG_WARN, OBI_WARN_PREAUTH, &c->from,
+		    "a connection was given up by the peer", err->text);
 }
 
 static void warn_of_refusal(struct obi_server_connection *c, const struct ob_error *err)

@@ -3,6 +3,7 @@
 """What becomes of the output of children in `outboard run`: rows 85, 86, 97 and 108."""
 import json
 import os
+import signal
 import socket
 import time
 import unittest
@@ -70,20 +71,21 @@ class Logs(Case):
         self.assertEqual(run.end(), OK)
 
     def test_a_peer_that_leaves_was_not_refused(self):
-        """The child's own user, as its parent is: it may have dialled too early."""
+        """Of the child's own user, as its parent is: it dials before the child answers, and goes."""
         self.write({"a": []})
         run = self.run_it()
-        run.event("a", "ready")
-        for said in b"", b"\x94\x00":
-            peer = socket.socket(socket.AF_UNIX)
-            peer.connect(f"{self.root}/a/rpc.sock")
-            peer.sendall(said)
-            peer.close()
+        pid = run.event("a", "ready")["pid"]
+        silent = socket.socket(socket.AF_UNIX)
+        silent.connect(f"{self.root}/a/rpc.sock")
+        silent.close()
+        os.kill(pid, signal.SIGSTOP)
+        self.assertEqual(json.loads(outboard("status", "--json", f"{self.root}/a").stdout)[0]["link"], "unresponsive")
+        os.kill(pid, signal.SIGCONT)
         told = run.record(lambda r: "connection" in r["msg"])
         self.assertEqual((told["msg"], told["level"]), ("a connection was given up by the peer", "INFO"))
+        self.assertEqual(told["suppressed"], 0)
         self.assertEqual(run.end(), OK)
         self.assertEqual([r["msg"] for r in run.records if "connection" in r["msg"]], [told["msg"]])
-        self.assertEqual(told["suppressed"], 0)
 
     def test_fault_108_a_prompt_is_seen(self):
         """It has no newline, and the child waits for an answer."""

@@ -227,18 +227,19 @@ class Logs(Case):
         while not re.search(rf"\b{word}\b", run.lines.next(deadline) or word):
             pass
 
-    def test_a_refused_connection_is_logged(self):
+    def test_a_peer_with_another_token_is_logged(self):
+        """It finds the child's proof to be wrong, and goes."""
         self.write({"a": []})
         run = self.run_it()
         run.event("a", "ready")
-        # The list of mechanisms is not the server's: a request of outboard.auth to one that needs none.
         token = os.path.join(self.dir, "token")
         with open(os.open(token, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write("0" * 64 + "\n")
         self.expect(outboard("call", "--address", f"unix://{self.root}/a/rpc.sock", "--token-file", token, "act.echo"),
                     UNREACHABLE, "")
-        refused = run.record(lambda r: "refused" in r["msg"])
-        self.assertEqual((refused["outboard"], refused["level"]), ("a", "WARN"))
+        told = run.record(lambda r: "connection" in r["msg"])
+        self.assertEqual((told["outboard"], told["level"], told["msg"]),
+                         ("a", "WARN", "a connection was given up by the peer"))
         self.assertEqual(run.end(), OK)
 
 
