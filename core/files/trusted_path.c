@@ -24,10 +24,16 @@ struct walk {
 	int links;
 };
 
+/* Between the two parts of a path, of which both may be empty. */
+static const char *slash(const struct walk *w)
+{
+	return w->name[0] != '\0' || w->at[0] == '\0' ? "/" : "";
+}
+
 static int refuse(const struct walk *w, const char *why, unsigned number, struct ob_error *reterr)
 {
-	return obi_fail(reterr, OB_EPERM, 0, "%s%s%s: %s %u", w->at, w->name[0] != '\0' ? "/" : "",
-			w->name, why, number);
+	return obi_fail(reterr, OB_EPERM, 0, "%s%s%s: %s %u", w->at, slash(w), w->name, why,
+			number);
 }
 
 static int failed(const struct walk *w, int sys, struct ob_error *reterr)
@@ -57,8 +63,7 @@ static int check_directory(const struct walk *w, const struct stat *st, struct o
 	}
 	if (others_can_write(w, st)) {
 		return obi_fail(reterr, OB_EPERM, 0, "%s%s%s: writable by others (mode %04o)",
-				w->at, w->name[0] != '\0' ? "/" : "", w->name,
-				(unsigned)st->st_mode & 07777);
+				w->at, slash(w), w->name, (unsigned)st->st_mode & 07777);
 	}
 	return OB_OK;
 }
