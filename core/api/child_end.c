@@ -344,6 +344,18 @@ int ob_child_end_async(ob_runtime *rt, const char *data_path, const char *state_
 	return r;
 }
 
+void ob_child_end_hurry(ob_runtime *rt)
+{
+	obi_enter(rt);
+	for (const struct obi_leftover *l = rt->leftovers; l != NULL; l = l->next) {
+		struct ending *e = l->end == on_runtime_end ? l->user : NULL;
+		if (e != NULL && e->death.loop != NULL) {
+			obi_timer_set(rt->loop, &e->patience, 0); /* it may end here otherwise */
+		}
+	}
+	obi_leave(rt);
+}
+
 /* ---- The blocking twin ---- */
 
 struct blocking_end {

@@ -314,6 +314,15 @@ int ob_connector_stop_async(ob_connector *c, ob_done_fn *done, void *user, struc
 	return request_async(c, OBI_LIFE_STOP, done, user, reterr);
 }
 
+void ob_connector_hurry(ob_connector *c)
+{
+	obi_enter(c->rt);
+	if (!c->freeing) {
+		obi_supervisor_hurry(c->supervisor);
+	}
+	obi_leave(c->rt);
+}
+
 int ob_connector_detach(ob_connector *c, struct ob_error *reterr)
 {
 	return request(c, OBI_LIFE_DETACH, 0, NULL, reterr);

@@ -111,6 +111,14 @@ static void kill_now(struct obi_supervisor *sup)
 	obi_instance_end(&sup->instance);
 }
 
+static void kill_in_haste(struct obi_supervisor *sup)
+{
+	if (sup->instance.watched && sup->instance.demand != OBI_DEMAND_END) {
+		say_step(sup, "killed at once, as asked");
+	}
+	kill_now(sup);
+}
+
 /* A process that is dead cannot be asked to end: what it left is killed. */
 static void do_stop(void *user, enum obi_life_event event)
 {
@@ -118,6 +126,8 @@ static void do_stop(void *user, enum obi_life_event event)
 	(void)event;
 	if (!sup->instance.watched) {
 		obi_instance_end(&sup->instance);
+	} else if (sup->haste) {
+		kill_in_haste(sup);
 	} else if (sup->options->stop_rpc_ms > 0 && obi_link_monitor_shutdown(&sup->link)) {
 		obi_instance_expect_end(&sup->instance);
 		arm(sup, sup->options->stop_rpc_ms);
@@ -164,8 +174,12 @@ static void do_stop_next(void *user, enum obi_life_event event)
 
 static void do_kill(void *user, enum obi_life_event event)
 {
-	(void)event;
-	kill_now(user);
+	struct obi_supervisor *sup = user;
+	if (event == OBI_LIFE_KILL && sup->haste) {
+		kill_in_haste(sup);
+	} else {
+		kill_now(sup);
+	}
 }
 
 static void do_await_end(void *user, enum obi_life_event event)

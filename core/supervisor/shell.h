@@ -19,6 +19,7 @@ struct obi_supervisor {
 	struct obi_task request_task;
 	struct obi_request *refused; /* the request of an event that is refused */
 	bool settled;		     /* the last request was a stop, detach or close */
+	bool haste; /* the stop that was asked for skips all before SIGKILL, until the next start */
 	struct obi_reports reports;
 	struct ob_error end_error; /* why the child is not gone */
 	bool left_dead;		   /* what was let go was what a dead process left */

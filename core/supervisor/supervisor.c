@@ -24,9 +24,9 @@ static void run_request(struct obi_supervisor *sup, struct obi_request *request)
 		sup->refused = request;
 	} else if (obi_request_is_start(event)) {
 		sup->requests.start = request;
-		sup->reports.noted = sup->settled = false;
+		sup->reports.noted = sup->settled = sup->haste = false;
 	} else if (event == OBI_LIFE_SUPERVISE) {
-		sup->settled = false;
+		sup->settled = sup->haste = false;
 		obi_request_finish(request, OB_OK, NULL);
 	} else {
 		request->next = sup->requests.stops;
@@ -34,6 +34,9 @@ static void run_request(struct obi_supervisor *sup, struct obi_request *request)
 		sup->settled = true;
 	}
 	obi_machine_raise(&sup->machine, event);
+	if (sup->haste) {
+		obi_machine_raise(&sup->machine, OBI_LIFE_KILL);
+	}
 }
 
 static void run_requests(void *user)
@@ -102,6 +105,18 @@ void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code)
 	if (request != NULL) {
 		obi_machine_raise(&sup->machine, OBI_LIFE_KILL);
 		finish_aborted(sup, request, code);
+	}
+}
+
+void obi_supervisor_hurry(struct obi_supervisor *sup)
+{
+	bool asked = sup->requests.stops != NULL;
+	for (const struct obi_request *r = sup->requests.queue; r != NULL; r = r->next) {
+		asked = asked || r->event == OBI_LIFE_STOP || r->event == OBI_LIFE_CLOSE;
+	}
+	if (asked && !sup->haste) {
+		sup->haste = true;
+		obi_machine_raise(&sup->machine, OBI_LIFE_KILL);
 	}
 }
 

@@ -33,6 +33,9 @@ int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event reque
 /* End a request with code: a start is undone, a stop kills at once. */
 void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code);
 
+/* Shorten the stop or close that was asked for: SIGKILL at once. Without one it does nothing. */
+void obi_supervisor_hurry(struct obi_supervisor *sup);
+
 uint32_t obi_supervisor_state(const struct obi_supervisor *sup); /* enum ob_state */
 
 /* Whether requests wait to be run, which may change the state. */

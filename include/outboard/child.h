@@ -85,6 +85,13 @@ OB_API int ob_child_end_async(ob_runtime *runtime, const char *data_path, const 
 			      const struct ob_child_end_options *options, ob_done_fn *done,
 			      void *user, struct ob_error *reterr);
 
+/*
+ * Shorten every ob_child_end() and ob_child_end_async() that is under way in this runtime: SIGKILL
+ * is sent at once to a process that still lives. Cleanup commands run as without this. Any thread;
+ * never blocks.
+ */
+OB_API void ob_child_end_hurry(ob_runtime *runtime);
+
 #ifdef __cplusplus
 }
 #endif

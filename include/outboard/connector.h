@@ -316,6 +316,14 @@ OB_API int ob_connector_stop_async(ob_connector *connector, ob_done_fn *done, vo
 				   struct ob_error *reterr);
 
 /*
+ * Shorten the stop (or close) that was asked for: SIGKILL is sent at once, to what the child left
+ * running too. The call of stop_rpc_ms and stop_signal are skipped, the cleanup command never is.
+ * Those who wait for the stop get its result, as without this. Does nothing if no stop is under
+ * way. Any thread; never blocks.
+ */
+OB_API void ob_connector_hurry(ob_connector *connector);
+
+/*
  * Stop supervising the child, which keeps running; another connector can adopt it. Succeeds if it
  * is not running.
  */

@@ -254,6 +254,26 @@ static void a_runtime_that_is_freed_cancels_it(void **state)
 	family_end(&f);
 }
 
+static void fault_106_an_end_in_haste_kills_at_once(void **state)
+{
+	struct ob_child_end_options options = {.size = sizeof options, .stop_timeout_ms = -1};
+	struct family f;
+	struct ob_error err;
+	(void)state;
+	int32_t pid = begin_alone(&f, OB_RUNTIME_INLINE, "stubborn");
+	struct outcome outcome = {.runtime = f.runtime};
+	ob_child_end_hurry(f.runtime); /* nothing is under way */
+	expect(ob_child_end_async(f.runtime, f.dir, NULL, &options, on_done, &outcome, &err), OB_OK,
+	       &err, NULL);
+	ob_child_end_hurry(f.runtime);
+	assert_int_equal(outcome.calls, 0);
+	assert_int_equal(ob_runtime_run(f.runtime, FAMILY_WAIT_MS), OB_OK);
+	assert_int_equal(outcome.calls, 1);
+	assert_int_equal(outcome.result, OB_OK);
+	assert_false(family_alive(pid));
+	family_end(&f);
+}
+
 /* ---- Without the state ---- */
 
 /* Where nothing was saved for us, the child's own word counts, if the directory is ours. */
@@ -355,6 +375,7 @@ int main(void)
 	    cmocka_unit_test(waiting_for_the_end_has_a_limit),
 	    cmocka_unit_test(an_end_can_be_waited_for_on_the_loop),
 	    cmocka_unit_test(a_runtime_that_is_freed_cancels_it),
+	    cmocka_unit_test(fault_106_an_end_in_haste_kills_at_once),
 	    cmocka_unit_test(a_child_is_reached_by_what_it_wrote),
 	    cmocka_unit_test(a_connection_can_be_waited_for_on_the_loop),
 	    cmocka_unit_test(what_is_not_a_child_is_an_error),

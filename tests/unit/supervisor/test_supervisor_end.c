@@ -39,6 +39,45 @@ static void fault_99_a_stop_that_is_ignored_kills_and_says_so(void **state)
 	bed_expect_events("stopping stopping exited stopped ");
 }
 
+static void fault_106_a_stop_in_haste_kills_at_once(void **state)
+{
+	(void)state;
+	static struct waiter start, stop;
+	make();
+	bed_run(&start);
+	obi_supervisor_hurry(bed.sup); /* no stop is under way */
+	double_expect_calls(&bed.place, "");
+	bed_request(&stop, OBI_LIFE_STOP);
+	double_expect_calls(&bed.place, "signal:2 signal:18 ");
+	obi_supervisor_hurry(bed.sup);
+	double_expect_calls(&bed.place, "end ");
+	assert_string_equal(bed.causes[OB_EVENT_STOPPING], "killed at once, as asked");
+	obi_supervisor_hurry(bed.sup); /* once is enough */
+	double_expect_calls(&bed.place, "");
+	double_exit(&bed.place, OB_EXIT_SIGNAL, 9);
+	bed_expect_done(&stop, OB_OK);
+	bed_expect_events("stopping stopping exited stopped ");
+}
+
+/* The haste is not forgotten where the process comes only after it. */
+static void fault_106_haste_holds_for_a_process_that_is_being_spawned(void **state)
+{
+	(void)state;
+	static struct waiter start, stop;
+	make();
+	bed_request(&start, OBI_LIFE_START);
+	double_answer(&bed.place, DOUBLE_PROBE, NULL);
+	double_answer(&bed.place, DOUBLE_PREPARE, NULL);
+	bed_request(&stop, OBI_LIFE_STOP);
+	obi_supervisor_hurry(bed.sup);
+	bed.place.calls[0] = '\0';
+	double_answer(&bed.place, DOUBLE_SPAWN, NULL);
+	assert_non_null(strstr(bed.place.calls, "end "));
+	assert_null(strstr(bed.place.calls, "signal:"));
+	double_exit(&bed.place, OB_EXIT_SIGNAL, 9);
+	bed_expect_done(&stop, OB_OK);
+}
+
 /* Without a connection there is nobody to ask, so the signal is the first step. */
 static void a_call_of_shutdown_is_left_out_while_the_link_is_down(void **state)
 {
@@ -283,6 +322,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    BED_TEST(fault_99_a_stop_that_is_ignored_kills_and_says_so),
+	    BED_TEST(fault_106_a_stop_in_haste_kills_at_once),
+	    BED_TEST(fault_106_haste_holds_for_a_process_that_is_being_spawned),
 	    BED_TEST(a_call_of_shutdown_is_left_out_while_the_link_is_down),
 	    BED_TEST(fault_90_a_process_that_may_not_be_signalled_fails_the_stop),
 	    BED_TEST(a_stop_without_a_timeout_is_not_ended_by_the_ready_timer),
