@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/names.h"
+#include "cli/config/canonical.h"
 #include "cli/config/run_config_read.h"
 #include "json/json.h"
 
@@ -114,12 +115,17 @@ static void read_children(struct obi_reading *r, const struct ob_value *value, v
 	}
 	config->children =
 	    obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->children);
-	config->count = config->children != NULL ? value->count : 0;
+	config->texts = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->texts);
+	config->count = config->children != NULL && config->texts != NULL ? value->count : 0;
 	for (uint32_t i = 0; i < config->count; i++) {
 		const struct ob_pair *pair = &value->as.pairs[i];
 		size_t was =
 		    obi_reading_enter(r, ob_bytes_of(pair->key.as.string, pair->key.count));
 		read_child(r, pair, &config->children[i]);
+		config->texts[i] = obi_canonical_text(&pair->value, r->arena);
+		if (config->texts[i] == NULL) {
+			obi_reading_fault(r, "out of memory");
+		}
 		obi_reading_leave(r, was);
 	}
 }

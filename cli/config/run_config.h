@@ -38,6 +38,7 @@ struct obi_run_config {
 	struct ob_connector_options *children; /* in the order of the file */
 	uint32_t count;
 	bool is_file; /* it was read from a regular file, and can be read again by its name */
+	const char **texts; /* of each child: what the file says, equal if it means the same */
 };
 
 /*
