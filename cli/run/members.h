@@ -4,7 +4,7 @@
 #define OBI_CLI_RUN_MEMBERS_H
 
 #include "base/key_table.h"
-#include "cli/config/run_config.h"
+#include "cli/run/generation.h"
 #include "cli/run/run_log.h"
 
 struct obi_members;
@@ -13,43 +13,75 @@ struct obi_run_item;
 struct obi_member {
 	struct obi_key_node node; /* among its members, by name */
 	struct obi_members *members;
-	const struct ob_connector_options *options;
+	uint32_t refs;		      /* one of its members, one of each request */
+	struct obi_child_config now;  /* what its connector has */
+	struct obi_child_config next; /* for its next start, where the config has changed */
+	const struct ob_connector_options *options; /* of now */
 	ob_connector *connector;
 	struct obi_run_item *waiting; /* what requests ask of it, until it is ready or has failed */
-	uint64_t number;	      /* from 1, in the order of the list; not used again */
+	uint64_t number;	      /* from 1, growing in the order of the list; not used again */
 	uint32_t stopping;	      /* requests that wait for its stop */
 	bool unsaved; /* its state was removed and cannot be made again, which was told */
-	bool held;    /* not to be started until an earlier child of its name has ended */
+	bool begun;		      /* it was started or adopted, at least once */
+	bool held;   /* not to be started until an earlier child of its name has ended */
+	bool ending; /* it is being stopped or detached with all others */
+	bool edited; /* the config file says something else by now */
+	struct obi_member *next_leaving;
+	bool left; /* it is no longer in the config, and is being ended */
 };
 
 struct obi_members {
+	ob_runtime *rt;
 	struct obi_run_log *log;
 	/* An event of a member, after it was logged. */
 	void (*on_event)(void *user, struct obi_member *member, const struct ob_event *event);
 	/* A member was stopped or detached: pending became less. */
 	void (*on_done)(void *user);
-	void *user; /* of both */
+	/* A member has the options of its new config. */
+	void (*on_renewed)(void *user);
+	void *user; /* of all three */
 
-	struct obi_member *list;
+	struct obi_member **list; /* in the order of the config */
 	uint32_t count;
+	struct obi_member *leaving; /* no longer in the list, and not found by name */
+	uint32_t leaving_count;
+	uint64_t last_number;
 	struct obi_key_table names;
 	uint32_t pending; /* members that are being stopped or detached */
 	bool ending;	  /* all were told to stop or detach: none is started any more */
 };
 
 /* Make a connector for each child of the config; nothing is started. On failure too, close them. */
-int obi_members_make(struct obi_members *members, ob_runtime *rt,
-		     const struct obi_run_config *config, struct ob_error *reterr);
+int obi_members_make(struct obi_members *members, struct obi_generation *generation,
+		     struct ob_error *reterr);
+
+/* Make one that is not a member yet, with one reference. */
+int obi_member_new(struct obi_members *members, struct obi_generation *generation, uint32_t index,
+		   struct obi_member **ret, struct ob_error *reterr);
+
+/* Take over a new list. Those of the old one that are not in it are leaving. */
+void obi_members_replace(struct obi_members *members, struct obi_member **list, uint32_t count);
 
 /* Start or adopt all members but those that are held. */
 void obi_members_begin(struct obi_members *members);
 
-/* Start or adopt one member, held or not. */
+/* Start or adopt one member, held or not, with its newest config. Its connector rests. */
 int obi_member_begin(struct obi_member *member, struct ob_error *reterr);
 
-/* Stop, or detach, all members. */
+/* Stop it if need be, and start it with its newest config, without waiting. */
+void obi_member_restart(struct obi_member *member);
+
+/* A member that is leaving has ended, or cannot be ended: close its connector. */
+void obi_member_close(struct obi_member *member);
+
+/* The last reference frees it: the connector is closed by then. */
+struct obi_member *obi_member_ref(struct obi_member *member);
+void obi_member_unref(struct obi_member *member);
+
+/* Stop, or detach, all members; make a stop short. */
 void obi_members_stop(struct obi_members *members);
 void obi_members_detach(struct obi_members *members);
+void obi_members_hurry(struct obi_members *members);
 
 void obi_members_close(struct obi_members *members);
 
@@ -58,5 +90,8 @@ struct obi_member *obi_members_behind(const struct obi_members *members, uint64_
 
 /* The member of this name; NULL: none. */
 struct obi_member *obi_members_find(const struct obi_members *members, struct ob_bytes name);
+
+/* The status of a member: stale also if its config has changed since it was started. */
+void obi_member_status(const struct obi_member *member, struct ob_status *ret);
 
 #endif

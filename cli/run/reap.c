@@ -40,10 +40,14 @@ void obi_reap_end(struct obi_reaper *reaper)
 static bool index_members(struct obi_key_table *pids, struct obi_key_node **ret_nodes,
 			  const struct obi_members *members)
 {
-	struct obi_key_node *nodes = calloc((size_t)members->count + 1, sizeof *nodes);
+	size_t count = (size_t)members->count + members->leaving_count;
+	struct obi_key_node *nodes = calloc(count + 1, sizeof *nodes), *node = nodes;
 	for (uint32_t i = 0; nodes != NULL && i < members->count; i++) {
-		obi_key_add(pids, &nodes[i],
-			    (uint64_t)ob_connector_pid(members->list[i].connector));
+		obi_key_add(pids, node++, (uint64_t)ob_connector_pid(members->list[i]->connector));
+	}
+	for (const struct obi_member *m = members->leaving; nodes != NULL && m != NULL;
+	     m = m->next_leaving) {
+		obi_key_add(pids, node++, (uint64_t)ob_connector_pid(m->connector));
 	}
 	*ret_nodes = nodes;
 	return nodes != NULL;

@@ -15,7 +15,8 @@ enum { WRITE_MS = 100, PATH_SIZE = 4096 };
 struct obi_removed_child {
 	struct obi_removed_child *next, *previous;
 	struct obi_removed *removed;   /* NULL: forgotten */
-	struct obi_record_entry entry; /* in the arena of the root */
+	struct obi_record_entry entry; /* in the arena of the root, or of the member */
+	struct obi_member *member;     /* a reference, where a reload has removed it; else NULL */
 	int32_t pid;
 	bool ending; /* on_done() follows; else it cannot be ended, and only the record has it */
 };
@@ -45,7 +46,7 @@ int obi_removed_write(const struct obi_removed *removed, struct ob_error *reterr
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	for (uint32_t i = 0; i < members->count; i++) {
-		entries[at++] = entry_of(members->list[i].options);
+		entries[at++] = entry_of(members->list[i]->options);
 	}
 	for (const struct obi_removed_child *c = removed->first; c != NULL; c = c->next) {
 		entries[at++] = c->entry;
@@ -81,6 +82,14 @@ static void unlink_child(struct obi_removed_child *child)
 	}
 }
 
+static void forget(struct obi_removed_child *child)
+{
+	if (child->member != NULL) {
+		obi_member_unref(child->member);
+	}
+	free(child);
+}
+
 /* Many may end at once, and the record names all that are left: it is written once for them. */
 static void on_write(void *user, int what)
 {
@@ -95,13 +104,13 @@ static void on_write(void *user, int what)
 	}
 }
 
-static void write_soon(struct obi_removed *removed)
+void obi_removed_write_soon(struct obi_removed *removed)
 {
-	if (removed->pending > 0 && removed->write_soon == NULL) {
+	if (removed->write_soon == NULL) {
 		(void)ob_watch_timer(removed->rt, WRITE_MS, on_write, removed, &removed->write_soon,
 				     NULL);
 	}
-	if (removed->write_soon == NULL || removed->pending == 0) {
+	if (removed->write_soon == NULL) {
 		on_write(removed, 0);
 	}
 }
@@ -111,6 +120,13 @@ static void on_log(void *user, const struct ob_log_record *record)
 	struct obi_removed_child *child = user;
 	if (child->removed != NULL) {
 		ob_log_writer_record(child->removed->log->writer, record);
+	}
+}
+
+void obi_removed_flush(struct obi_removed *removed)
+{
+	if (removed->write_soon != NULL) {
+		on_write(removed, 0);
 	}
 }
 
@@ -137,22 +153,45 @@ static void on_done(void *user, int result, const struct ob_error *err)
 	struct obi_removed_child *child = user;
 	struct obi_removed *removed = child->removed;
 	if (removed == NULL) {
-		free(child); /* the runtime is being freed */
+		forget(child); /* the runtime is being freed */
 		return;
 	}
 	removed->pending--;
 	child->ending = false;
+	if (child->member != NULL) {
+		obi_member_close(child->member);
+	}
 	release(removed, child->entry.name);
 	if (result == OB_OK) {
 		obi_run_log(removed->log, child->entry.name, OB_LOG_INFO, "ended", "{s:i}", "pid",
 			    (int)child->pid);
 		unlink_child(child);
-		free(child);
+		forget(child);
 	} else {
 		tell_failure(child, err);
 	}
-	write_soon(removed);
+	if (removed->pending > 0) {
+		obi_removed_write_soon(removed);
+	} else {
+		on_write(removed, 0);
+	}
 	removed->on_done(removed->user);
+}
+
+/* The end was asked for. */
+static void begun(struct obi_removed_child *child)
+{
+	struct obi_removed *removed = child->removed;
+	struct obi_member *namesake =
+	    obi_members_find(removed->members, ob_bytes_text(child->entry.name));
+	if (namesake != NULL) {
+		namesake->held = true;
+	}
+	child->ending = true;
+	removed->pending++;
+	obi_run_log(removed->log, child->entry.name, OB_LOG_INFO,
+		    "no longer in the config, ending it", "{s:i,s:s}", "pid", (int)child->pid,
+		    "data_path", child->entry.data_path);
 }
 
 static int begin_ending(struct obi_removed_child *child, const char *state_path,
@@ -171,16 +210,7 @@ static int begin_ending(struct obi_removed_child *child, const char *state_path,
 	if (r < 0) {
 		return r;
 	}
-	struct obi_member *namesake =
-	    obi_members_find(removed->members, ob_bytes_text(child->entry.name));
-	if (namesake != NULL) {
-		namesake->held = true;
-	}
-	child->ending = true;
-	removed->pending++;
-	obi_run_log(removed->log, child->entry.name, OB_LOG_INFO,
-		    "no longer in the config, ending it", "{s:i,s:s}", "pid", (int)child->pid,
-		    "data_path", child->entry.data_path);
+	begun(child);
 	return OB_OK;
 }
 
@@ -285,6 +315,58 @@ int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr)
 	return obi_removed_write(removed, reterr);
 }
 
+/* ---- After a reload ---- */
+
+int obi_removed_member(struct obi_removed *removed, struct obi_member *member,
+		       struct ob_error *reterr)
+{
+	struct obi_removed_child *child = calloc(1, sizeof *child);
+	if (child == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	*child = (struct obi_removed_child){.removed = removed,
+					    .entry = entry_of(member->options),
+					    .member = obi_member_ref(member),
+					    .pid = ob_connector_pid(member->connector)};
+	int r = ob_connector_stop_async(member->connector, on_done, child, reterr);
+	if (r < 0) {
+		forget(child);
+		return r;
+	}
+	link_child(removed, child);
+	begun(child);
+	return OB_OK;
+}
+
+void obi_removed_hold(struct obi_removed *removed)
+{
+	for (const struct obi_removed_child *c = removed->first; c != NULL; c = c->next) {
+		struct obi_member *member =
+		    c->ending ? obi_members_find(removed->members, ob_bytes_text(c->entry.name))
+			      : NULL;
+		if (member != NULL && !member->begun) {
+			member->held = true;
+		}
+	}
+}
+
+void obi_removed_hurry(struct obi_removed *removed)
+{
+	ob_child_end_hurry(removed->rt);
+}
+
+uint32_t obi_removed_names(const struct obi_removed *removed, const char **names, uint32_t room)
+{
+	uint32_t count = 0;
+	for (const struct obi_removed_child *c = removed->first; c != NULL && count < room;
+	     c = c->next) {
+		if (c->ending) {
+			names[count++] = c->entry.name;
+		}
+	}
+	return count;
+}
+
 /* Those that are being ended are freed in on_done(): at the latest when the runtime is freed. */
 void obi_removed_close(struct obi_removed *removed)
 {
@@ -295,7 +377,7 @@ void obi_removed_close(struct obi_removed *removed)
 		struct obi_removed_child *next = child->next;
 		child->removed = NULL;
 		if (!child->ending) {
-			free(child);
+			forget(child);
 		}
 		child = next;
 	}

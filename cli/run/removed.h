@@ -2,9 +2,10 @@
 /*
  * removed - children that live and are no longer in the config.
  *
- * Their name was removed from it, or has another data directory now. They are known from the record
- * and from the directories in data_root, and are ended as the config that started them would have
- * ended them. A child that another connector supervises is left alone.
+ * Their name was removed from it, or has another data directory now. They are members that a reload
+ * has removed; or they are known from the record and from the directories in data_root. They are
+ * ended as the config that started them would have ended them. A child that another connector
+ * supervises is left alone.
  */
 #ifndef OBI_CLI_RUN_REMOVED_H
 #define OBI_CLI_RUN_REMOVED_H
@@ -36,7 +37,26 @@ struct obi_removed {
  */
 int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr);
 
-/* Write the record anew. */
+/* End a member that is leaving. Its connector is closed when it has ended. */
+int obi_removed_member(struct obi_removed *removed, struct obi_member *member,
+		       struct ob_error *reterr);
+
+/* Hold the members that were never begun and have the name of one that is being ended. */
+void obi_removed_hold(struct obi_removed *removed);
+
+/* The names of those that are being ended, as many as there is room for; returns their number. */
+uint32_t obi_removed_names(const struct obi_removed *removed, const char **names, uint32_t room);
+
+/* Make the ends short of those that have no connector; obi_members_hurry() has the others. */
+void obi_removed_hurry(struct obi_removed *removed);
+
+/* The members have changed: write the record anew, a little later. */
+void obi_removed_write_soon(struct obi_removed *removed);
+
+/* Write it now, if that is due. While there are members. */
+void obi_removed_flush(struct obi_removed *removed);
+
+/* Write the record anew, now. */
 int obi_removed_write(const struct obi_removed *removed, struct ob_error *reterr);
 
 /* Forget them. What is being ended is cancelled when the runtime is freed. */

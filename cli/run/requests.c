@@ -6,23 +6,28 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cli/status/row.h"
+#include "cli/run/pages.h"
+#include "cli/run/reload_report.h"
 
 /* RESERVE: connections that are served when children have taken all descriptors. */
 enum { ANSWER_MEMORY = 64 << 20, RESERVE = 4 };
 
 /* What an answer may take of a message of 4 MiB: results of a request, of which one takes ROW_BYTES
- * without its error; rows of a page of the status, in memory. */
-enum { ANSWER_BYTES = 3 << 20, ROW_BYTES = 96, PAGE_ROWS = 256, PAGE_MEMORY = 1 << 20 };
+ * without its error. */
+enum { ANSWER_BYTES = 3 << 20, ROW_BYTES = 192 };
 
 /* How many names a request may have beyond the number of children (unknown or repeated ones). */
-enum { NAMES_SPARE = 64 };
+enum { NAMES_SPARE = 64, WAITING_NAMES = 8 };
+
+static const char note[] = "its config has changed in the file: outboard reload";
 
 /* What a request asks of one child. */
 struct obi_run_item {
 	struct obi_run_request *request;
 	struct obi_member *member;
 	struct obi_run_item *next; /* in the list of those that wait for the child */
+	enum obi_change change;	   /* of a reload */
+	bool done;
 	bool ok;
 	char error[256];
 };
@@ -30,8 +35,10 @@ struct obi_run_item {
 struct obi_run_request {
 	struct obi_run_request *next;
 	struct obi_run_requests *requests;
-	ob_call *call;
-	uint32_t open; /* items that are not done; one more while the request is carried out */
+	ob_call *call;	    /* NULL: nobody waits for an answer */
+	bool reload;	    /* which tells what has changed, too */
+	uint32_t unchanged; /* children that a reload did not touch */
+	uint32_t open;	    /* items that are not done; one more while the request is carried out */
 	uint32_t count;
 	struct obi_run_item items[];
 };
@@ -53,8 +60,31 @@ static void build_result(struct ob_builder *b, struct obi_run_item *item, size_t
 {
 	item->error[room] = '\0';
 	obi_text_clean(item->error); /* it may be cut within a character */
-	ob_build(b, "{s:s,s:b,s:s}", "name", item->member->options->name, "ok", (int)item->ok,
+	ob_build(b, "{s:s,s:b,s:s", "name", item->member->options->name, "ok", (int)item->ok,
 		 "error", item->ok ? NULL : item->error);
+	if (item->change != OBI_CHANGE_NONE) {
+		ob_build(b, "s:s", "change", obi_change_name(item->change));
+	} else if (item->member->edited) {
+		ob_build(b, "s:s", "note", note);
+	}
+	ob_build(b, "}");
+}
+
+/* A list; that of a reload in an object. */
+static void build_answer(struct ob_builder *b, struct obi_run_request *request)
+{
+	size_t room = error_room(request);
+	if (request->reload) {
+		ob_build(b, "{s:U,s:", "unchanged", (uint64_t)request->unchanged, "children");
+	}
+	ob_build_array(b);
+	for (uint32_t i = 0; i < request->count; i++) {
+		build_result(b, &request->items[i], room);
+	}
+	ob_build_end(b);
+	if (request->reload) {
+		ob_build(b, "}");
+	}
 }
 
 static void answer(struct obi_run_request *request)
@@ -62,20 +92,28 @@ static void answer(struct obi_run_request *request)
 	struct obi_arena arena;
 	struct ob_builder b;
 	struct ob_value list;
-	size_t room = error_room(request);
+	if (request->call == NULL) {
+		return;
+	}
 	obi_arena_init(&arena, ANSWER_MEMORY);
 	ob_builder_init(&b, &arena.ob);
-	ob_build_array(&b);
-	for (uint32_t i = 0; i < request->count; i++) {
-		build_result(&b, &request->items[i], room);
-	}
-	ob_build_end(&b);
+	build_answer(&b, request);
 	if (ob_builder_finish(&b, &list) == OB_OK) {
 		(void)ob_call_reply(request->call, &list);
 	} else {
 		(void)ob_call_fail(request->call, OB_RPC_INTERNAL, "out of memory");
 	}
 	obi_arena_free(&arena);
+}
+
+static void free_request(struct obi_run_request *request)
+{
+	for (uint32_t i = 0; i < request->count; i++) {
+		if (request->items[i].member != NULL) {
+			obi_member_unref(request->items[i].member);
+		}
+	}
+	free(request);
 }
 
 /* One item is done, or all have been begun. Answers when that was the last thing to wait for. */
@@ -90,12 +128,13 @@ static void close_one(struct obi_run_request *request)
 	}
 	*slot = request->next;
 	answer(request);
-	free(request);
+	free_request(request);
 }
 
 /* error NULL: success. */
 static void finish(struct obi_run_item *item, const char *error)
 {
+	item->done = true;
 	item->ok = error == NULL;
 	snprintf(item->error, sizeof item->error, "%.*s", (int)sizeof item->error - 1,
 		 error != NULL ? error : "");
@@ -249,6 +288,20 @@ static bool find_names(const struct ob_value *params, const struct ob_value **re
 	return *ret != NULL;
 }
 
+static void refuse_name(struct obi_run_request *request, struct ob_bytes text)
+{
+	char name[65];
+	snprintf(name, sizeof name, "%.*s", (int)(text.len < 64 ? text.len : 64),
+		 (const char *)text.data);
+	if (obi_reload_compare(request->requests->reload, name)) {
+		(void)ob_call_fail(request->call, OB_RPC_INVALID_PARAMS,
+				   "%s: not loaded yet: outboard reload", name);
+	} else {
+		(void)ob_call_fail(request->call, OB_RPC_INVALID_PARAMS, "there is no child \"%s\"",
+				   name);
+	}
+}
+
 /* Fill in the items. False: a name is unknown, and the call was answered. */
 static bool find_members(struct obi_run_request *request, const struct ob_value *names)
 {
@@ -257,16 +310,26 @@ static bool find_members(struct obi_run_request *request, const struct ob_value 
 		struct ob_bytes text = ob_bytes_text("");
 		(void)ob_get_string(ob_value_at(names, i), &text);
 		struct obi_member *member =
-		    names != NULL ? obi_members_find(members, text) : &members->list[i];
+		    names != NULL ? obi_members_find(members, text) : members->list[i];
 		if (member == NULL) {
-			(void)ob_call_fail(
-			    request->call, OB_RPC_INVALID_PARAMS, "there is no child \"%.*s\"",
-			    (int)(text.len < 64 ? text.len : 64), (const char *)text.data);
+			refuse_name(request, text);
 			return false;
 		}
-		request->items[i] = (struct obi_run_item){.request = request, .member = member};
+		request->items[i] =
+		    (struct obi_run_item){.request = request, .member = obi_member_ref(member)};
 	}
 	return true;
+}
+
+/* Takes over the request. */
+static void ask_all(struct obi_run_request *request, void (*ask)(struct obi_run_item *))
+{
+	request->next = request->requests->first;
+	request->requests->first = request;
+	for (uint32_t i = 0; i < request->count; i++) {
+		ask(&request->items[i]);
+	}
+	close_one(request);
 }
 
 static void carry_out(struct obi_run_requests *requests, ob_call *call,
@@ -292,15 +355,11 @@ static void carry_out(struct obi_run_requests *requests, ob_call *call,
 	*request = (struct obi_run_request){
 	    .requests = requests, .call = call, .open = count + 1, .count = count};
 	if (!find_members(request, names) || ob_call_defer(call) == NULL) {
-		free(request);
+		free_request(request);
 		return;
 	}
-	request->next = requests->first;
-	requests->first = request;
-	for (uint32_t i = 0; i < count; i++) {
-		ask(&request->items[i]);
-	}
-	close_one(request);
+	(void)obi_reload_compare(requests->reload, NULL);
+	ask_all(request, ask);
 }
 
 static void on_start(void *user, ob_call *call, const struct ob_value *params)
@@ -318,50 +377,139 @@ static void on_restart(void *user, ob_call *call, const struct ob_value *params)
 	carry_out(user, call, params, restart);
 }
 
-static void build_row(struct ob_builder *b, const struct obi_member *member)
+/* ---- Reload ---- */
+
+/* Those who wait for its start wait in vain. */
+static void end_member(struct obi_run_item *item)
 {
-	const struct ob_connector_options *o = member->options;
-	struct obi_row row = {.name = o->name, .data_path = o->data_path, .supervised = true};
-	row.status.size = sizeof row.status;
-	ob_connector_status(member->connector, &row.status);
-	obi_row_build(b, &row);
+	struct ob_error err;
+	finish_waiting(item->member, "no longer in the config");
+	if (obi_removed_member(item->request->requests->removed, item->member, &err) < 0) {
+		finish(item, err.text);
+	} else {
+		ask_stop(item, on_stopped);
+	}
 }
 
-static void build_page(struct ob_builder *b, const struct obi_arena *arena,
-		       const struct obi_members *members, uint64_t after)
+static void carry_out_change(struct obi_run_item *item)
 {
-	const struct obi_member *member = obi_members_behind(members, after);
-	ob_build_map(b);
-	ob_build_key(b, "children");
-	ob_build_array(b);
-	for (uint32_t i = 0; member != NULL && i < PAGE_ROWS && arena->used < PAGE_MEMORY; i++) {
-		build_row(b, member);
-		after = member->number;
-		member = obi_members_behind(members, after);
+	switch (item->change) {
+	case OBI_CHANGE_STARTED:
+		begin(item);
+		break;
+	case OBI_CHANGE_ENDED:
+		end_member(item);
+		break;
+	case OBI_CHANGE_RESTARTED:
+		restart(item);
+		break;
+	default:
+		finish(item, NULL);
+		break;
 	}
-	ob_build_end(b);
-	ob_build_key(b, "next");
-	ob_build_value(b, member != NULL ? ob_uint(after) : ob_nil());
-	ob_build_end(b);
 }
+
+/* Takes over the references of the changes. */
+static struct obi_run_request *request_of(struct obi_run_requests *requests, ob_call *call,
+					  struct obi_changes *changes)
+{
+	struct obi_run_request *request =
+	    calloc(1, sizeof *request + changes->count * sizeof request->items[0]);
+	if (request == NULL) {
+		return NULL;
+	}
+	*request = (struct obi_run_request){.requests = requests,
+					    .call = call,
+					    .reload = true,
+					    .unchanged = changes->unchanged,
+					    .open = changes->count + 1,
+					    .count = changes->count};
+	for (uint32_t i = 0; i < changes->count; i++) {
+		request->items[i] = (struct obi_run_item){.request = request,
+							  .member = changes->members[i],
+							  .change = changes->changes[i]};
+	}
+	changes->count = 0;
+	return request;
+}
+
+/* call: NULL, or deferred. */
+static void reload(struct obi_run_requests *requests, ob_call *call, bool restart_changed)
+{
+	struct obi_faults faults;
+	struct obi_changes changes;
+	obi_faults_init(&faults, requests->reload->file);
+	if (requests->members->ending) {
+		obi_faults_add(&faults, "", "the supervisor is shutting down");
+	}
+	if (faults.count > 0 ||
+	    !obi_reload_apply(requests->reload, restart_changed, &changes, &faults)) {
+		obi_report_faults(requests->reload->log, &faults);
+		if (call != NULL) {
+			obi_answer_faults(call, &faults);
+		}
+	} else {
+		obi_report_changes(requests->reload->log, &changes);
+		struct obi_run_request *request = request_of(requests, call, &changes);
+		if (request != NULL) {
+			ask_all(request, carry_out_change);
+		}
+		obi_changes_free(&changes);
+	}
+	obi_faults_free(&faults);
+}
+
+void obi_requests_reload(struct obi_run_requests *requests)
+{
+	reload(requests, NULL, false);
+}
+
+static void on_reload(void *user, ob_call *call, const struct ob_value *params)
+{
+	const struct ob_value *given = ob_params_get(params, 0, "restart_changed");
+	bool restart_changed = false;
+	if (!ob_is_nil(given) && !ob_get_bool(given, &restart_changed)) {
+		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS,
+				   "restart_changed must be true or false");
+	} else if (ob_call_defer(call) != NULL) {
+		reload(user, call, restart_changed);
+	}
+}
+
+/* ---- Status ---- */
 
 static void on_status(void *user, ob_call *call, const struct ob_value *params)
 {
 	const struct obi_run_requests *requests = user;
-	const struct ob_value *given = ob_params_get(params, 0, "after");
+	obi_page_answer(requests->members, call, params);
+}
+
+static void on_waiting(void *user, ob_call *call, const struct ob_value *params)
+{
+	const struct obi_run_requests *requests = user;
+	const char *names[WAITING_NAMES + 1] = {NULL};
+	uint64_t count = 0;
+	(void)params;
+	for (const struct obi_run_request *r = requests->first; r != NULL; r = r->next) {
+		for (uint32_t i = 0; i < r->count; i++) {
+			if (!r->items[i].done && count < WAITING_NAMES) {
+				names[count] = r->items[i].member->options->name;
+			}
+			count += !r->items[i].done;
+		}
+	}
 	struct obi_arena arena;
 	struct ob_builder b;
-	struct ob_value page;
-	uint64_t after = 0;
-	if (!ob_is_nil(given) && !ob_get_uint(given, &after)) {
-		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS, "after must be a number");
-		return;
-	}
+	struct ob_value answer;
 	obi_arena_init(&arena, ANSWER_MEMORY);
 	ob_builder_init(&b, &arena.ob);
-	build_page(&b, &arena, requests->members, after);
-	if (ob_builder_finish(&b, &page) == OB_OK) {
-		(void)ob_call_reply(call, &page);
+	ob_build(&b, "{s:U,s:[", "count", count, "names");
+	for (size_t i = 0; names[i] != NULL; i++) {
+		ob_build(&b, "s", names[i]);
+	}
+	ob_build(&b, "]}");
+	if (ob_builder_finish(&b, &answer) == OB_OK) {
+		(void)ob_call_reply(call, &answer);
 	} else {
 		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
 	}
@@ -383,10 +531,10 @@ static bool is_healthy(void *user, struct ob_error *why)
 	const struct obi_members *members = ((const struct obi_run_requests *)user)->members;
 	for (uint32_t i = 0; i < members->count; i++) {
 		struct ob_status status = {.size = sizeof status};
-		ob_connector_status(members->list[i].connector, &status);
+		ob_connector_status(members->list[i]->connector, &status);
 		if (status.state == OB_STATE_FAILED) {
 			snprintf(why->text, sizeof why->text, "%s has failed",
-				 members->list[i].options->name);
+				 members->list[i]->options->name);
 			return false;
 		}
 	}
@@ -397,8 +545,10 @@ int obi_requests_serve(struct obi_run_requests *requests, ob_runtime *rt, const 
 		       ob_logger *logger, struct ob_error *reterr)
 {
 	static const struct ob_method methods[] = {
-	    {"status", on_status},   {"start", on_start}, {"stop", on_stop},
-	    {"restart", on_restart}, {NULL, NULL},
+	    {"status", on_status}, {"start", on_start},
+	    {"stop", on_stop},	   {"restart", on_restart},
+	    {"reload", on_reload}, {"waiting", on_waiting},
+	    {NULL, NULL},
 	};
 	static const char *const auth[] = {"peercred", NULL};
 	/* The server has no parent, and whoever may start and stop children may shut it down. */
@@ -425,8 +575,11 @@ void obi_requests_close(struct obi_run_requests *requests)
 	while (requests->first != NULL) {
 		struct obi_run_request *request = requests->first;
 		requests->first = request->next;
-		(void)ob_call_fail(request->call, OB_RPC_CLOSING, "the supervisor has ended");
-		free(request);
+		if (request->call != NULL) {
+			(void)ob_call_fail(request->call, OB_RPC_CLOSING,
+					   "the supervisor has ended");
+		}
+		free_request(request);
 	}
 	ob_server_close(requests->server);
 	requests->server = NULL;

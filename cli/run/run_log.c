@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-enum { ATTRS_MEMORY = 64 * 1024, FLUSH_MS = 5000 };
+enum { ATTRS_MEMORY = 64 * 1024, FLUSH_MS = 5000, MOVE_MS = 1000 };
 
 /* ---- Records ---- */
 
@@ -185,13 +185,30 @@ static int open_server_log(struct obi_run_log *log, ob_runtime *rt, struct ob_er
 
 /* ---- Open and close ---- */
 
+static int open_writer(struct obi_run_log *log, int fd, struct ob_error *reterr)
+{
+	const struct ob_log_writer_options options = {.size = sizeof options,
+						      .format = log->format};
+	return ob_log_writer_new(fd, &options, &log->writer, reterr);
+}
+
 int obi_run_log_open(struct obi_run_log *log, ob_runtime *rt, uint32_t format,
 		     struct ob_error *reterr)
 {
-	const struct ob_log_writer_options options = {.size = sizeof options, .format = format};
 	log->format = format;
-	int r = ob_log_writer_new(STDOUT_FILENO, &options, &log->writer, reterr);
+	int r = open_writer(log, log->fd, reterr);
 	return r == OB_OK ? open_server_log(log, rt, reterr) : r;
+}
+
+int obi_run_log_move(struct obi_run_log *log, int fd, struct ob_error *reterr)
+{
+	ob_log_writer *was = log->writer;
+	int r = open_writer(log, fd, reterr);
+	if (r == OB_OK) {
+		log->fd = fd;
+		ob_log_writer_close(was, MOVE_MS);
+	}
+	return r;
 }
 
 void obi_run_log_close(struct obi_run_log *log)
