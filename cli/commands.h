@@ -9,6 +9,7 @@ int obi_cmd_status(int argc, char **argv);
 int obi_cmd_start(int argc, char **argv);
 int obi_cmd_stop(int argc, char **argv);
 int obi_cmd_restart(int argc, char **argv);
+int obi_cmd_reload(int argc, char **argv);
 int obi_cmd_call(int argc, char **argv);
 int obi_cmd_check(int argc, char **argv);
 int obi_cmd_plugin(int argc, char **argv);

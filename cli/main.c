@@ -17,6 +17,7 @@ static const struct command {
     {"start", "start children of a running supervisor", obi_cmd_start},
     {"stop", "stop children of a running supervisor", obi_cmd_stop},
     {"restart", "stop children and start them again", obi_cmd_restart},
+    {"reload", "make a running supervisor read its config again", obi_cmd_reload},
     {"call", "call a method of a child", obi_cmd_call},
     {"check", "check a config file", obi_cmd_check},
     {"plugin", "list, check, inspect and create plugins", obi_cmd_plugin},
