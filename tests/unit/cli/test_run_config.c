@@ -235,6 +235,28 @@ static void all_faults_are_told_at_once_with_their_places(void **unused)
 		      "27 faults; the first: data_rot: is not a known key");
 }
 
+static void a_child_has_one_text_however_it_is_written(void **unused)
+{
+	(void)unused;
+	struct obi_run_config one =
+	    parsed("{\"data_root\": \"/d\", \"children\": {"
+		   "\"a\": {\"command\": [\"/x\", \"y\"], \"env\": {\"B\": \"1\", \"A\": \"2\"}},"
+		   "\"b\": {\"restart\": {\"jitter\": 0.5, \"max_restarts\": 3}, \"command\": "
+		   "[\"/x\"]}}}");
+	struct obi_run_config other =
+	    parsed("{\"children\": {"
+		   "\"a\":{\"env\":{\"A\":\"2\",\"B\":\"1\"},\"command\":[\"/x\",\"y\"]},\n"
+		   "\"b\":{\"command\":[\"/x\"], \"restart\":{\"max_restarts\":3,\"jitter\":0.50}},"
+		   "\"c\":{\"command\":[\"y\",\"/x\"]}}, \"data_root\": \"/d\"}");
+	assert_string_equal(one.texts[0], "{\"command\":[\"/x\",\"y\"],"
+					  "\"env\":{\"A\":\"2\",\"B\":\"1\"}}");
+	assert_string_equal(one.texts[0], other.texts[0]);
+	assert_string_equal(one.texts[1], other.texts[1]);
+	assert_string_equal(other.texts[2], "{\"command\":[\"y\",\"/x\"]}");
+	obi_run_config_free(&one);
+	obi_run_config_free(&other);
+}
+
 static void one_fault_is_the_error(void **unused)
 {
 	(void)unused;
@@ -358,6 +380,7 @@ int main(void)
 	    cmocka_unit_test(every_key_reaches_its_option),
 	    cmocka_unit_test(none_is_minus_one_in_the_options),
 	    cmocka_unit_test(all_faults_are_told_at_once_with_their_places),
+	    cmocka_unit_test(a_child_has_one_text_however_it_is_written),
 	    cmocka_unit_test(one_fault_is_the_error),
 	    cmocka_unit_test(what_is_no_json_is_one_fault_with_its_offset),
 	    cmocka_unit_test(values_of_env_are_expanded),
