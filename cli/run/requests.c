@@ -13,8 +13,8 @@
 enum { ANSWER_MEMORY = 64 << 20, RESERVE = 4 };
 
 /* What an answer may take of a message of 4 MiB: results of a request, of which one takes ROW_BYTES
- * without its error. */
-enum { ANSWER_BYTES = 3 << 20, ROW_BYTES = 192 };
+ * without its error, and NOTE_BYTES what it has beside. */
+enum { ANSWER_BYTES = 3 << 20, ROW_BYTES = 96, NOTE_BYTES = 80 };
 
 /* How many names a request may have beyond the number of children (unknown or repeated ones). */
 enum { NAMES_SPARE = 64, WAITING_NAMES = 8 };
@@ -51,8 +51,13 @@ struct obi_run_request {
  */
 static size_t error_room(const struct obi_run_request *request)
 {
-	size_t share = ANSWER_BYTES / (request->count + 1);
-	size_t room = share > ROW_BYTES ? share - ROW_BYTES : 0;
+	size_t share = ANSWER_BYTES / (request->count + 1), others = ROW_BYTES;
+	for (uint32_t i = 0; i < request->count && others == ROW_BYTES; i++) {
+		bool more =
+		    request->items[i].change != OBI_CHANGE_NONE || request->items[i].member->edited;
+		others += more ? NOTE_BYTES : 0;
+	}
+	size_t room = share > others ? share - others : 0;
 	return room < sizeof request->items[0].error ? room : sizeof request->items[0].error - 1;
 }
 
