@@ -459,6 +459,7 @@ static void reload(struct obi_run_requests *requests, ob_call *call, bool restar
 		if (request != NULL) {
 			ask_all(request, carry_out_change);
 		}
+		obi_removed_flush(requests->removed); /* now those that leave are in it */
 		obi_changes_free(&changes);
 	}
 	obi_faults_free(&faults);

@@ -37,6 +37,7 @@ class Terminal(Case):
 
     def run_on_terminal(self, **more):
         run = self.run_it(preexec_fn=self.adopt_terminal, **more)
+        self.watch(run.record(lambda r: r["msg"] == "supervising")["pid"])
         self.pid = run.event("a", "ready")["pid"]
         return run
 
