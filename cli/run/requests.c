@@ -157,10 +157,12 @@ static void wait_for(struct obi_run_item *item)
 static void finish_waiting(struct obi_member *member, const char *error)
 {
 	struct obi_run_item *item;
+	obi_member_ref(member); /* the last item may have the last one */
 	while ((item = member->waiting) != NULL) {
 		member->waiting = item->next;
 		finish(item, error);
 	}
+	obi_member_unref(member);
 }
 
 void obi_requests_event(struct obi_member *member, const struct ob_event *event)

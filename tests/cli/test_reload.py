@@ -203,6 +203,20 @@ class Reloading(Case):
         self.assertNotEqual(self.status()["a"]["pid"], old.pid)
         self.assertEqual(run.end(), OK)
 
+    def test_a_restart_of_a_child_that_is_removed_meanwhile_fails(self):
+        run = self.begin({"a": STUBBORN}, a="starting")
+        run.record(up("a"))
+        request = subprocess.Popen([OUTBOARD, "restart", "--config", self.config, "a"], stdin=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        run.event("a", "stopping")
+        self.write({})
+        run.process.send_signal(signal.SIGHUP)
+        run.record(lambda r: r["msg"] == "reloaded the config")
+        os.kill(self.pids["a"], signal.SIGKILL)
+        _, stderr = request.communicate(timeout=PATIENCE)
+        self.assertEqual((request.returncode, stderr), (REMOTE, "a: no longer in the config\n"))
+        self.assertEqual(run.end(), OK)
+
     def test_a_directory_is_not_given_to_another_child_while_it_is_used(self):
         path = os.path.join(self.dir, "data")
         run = self.begin({"a": actor(data_path=path)})
