@@ -144,6 +144,22 @@ class Run:
         self.record(take)
         return found
 
+    def all_of(self, *wanted):
+        """Wait for records that match, one for each, in any order."""
+        left = list(wanted)
+
+        def take(record):
+            for matches in left:
+                if matches(record):
+                    left.remove(matches)
+                    break
+            return not left
+        self.record(take)
+
+    def await_stubborn(self, *names):
+        """Wait until these children ignore signals."""
+        self.all_of(*[lambda r, name=name: r.get("outboard") == name and r["msg"] == "up" for name in names])
+
     def end(self, number=signal.SIGTERM):
         """Send the signal, read to the end, and return the exit status."""
         self.process.send_signal(number)
@@ -239,3 +255,7 @@ def actor(*args, **more):
 
 # A restart policy under which nothing is tried again while a test runs.
 ONCE = {"restart": {"backoff_base": "1h", "backoff_max": "1h"}}
+
+# A child that never ends by itself, nor by SIGINT or SIGTERM once it has said so: Run.await_stubborn().
+STUBBORN = {"command": ["/bin/sh", "-c", "trap '' INT TERM; echo up; while :; do sleep 1000; done"],
+            "ready": {"mode": "none"}, "stop": {"timeout": "1h"}}

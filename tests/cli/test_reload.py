@@ -6,28 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from command import OK, ONCE, OUTBOARD, PATIENCE, REMOTE, UNREACHABLE, USAGE, Case, actor, is_alive, outboard
-
-# Never ends by itself, nor by SIGINT or SIGTERM.
-STUBBORN = {"command": ["/bin/sh", "-c", "trap '' INT TERM; echo up; while :; do sleep 1000; done"],
-            "ready": {"mode": "none"}, "stop": {"timeout": "1h"}}
-
-
-def all_of(run, *wanted):
-    """Wait for records that match, one for each, in any order."""
-    left = list(wanted)
-
-    def take(record):
-        for matches in left:
-            if matches(record):
-                left.remove(matches)
-                break
-        return not left
-    run.record(take)
-
-
-def up(name):
-    return lambda r: r.get("outboard") == name and r["msg"] == "up"
+from command import OK, ONCE, OUTBOARD, PATIENCE, REMOTE, STUBBORN, UNREACHABLE, USAGE, Case, actor, is_alive, outboard
 
 
 class Reloading(Case):
@@ -185,7 +164,7 @@ class Reloading(Case):
 
     def test_a_child_that_is_removed_and_added_again_waits_for_its_end(self):
         run = self.begin({"a": STUBBORN}, a="starting")
-        run.record(up("a"))
+        run.await_stubborn("a")
         old = self.watch(self.pids["a"])
         self.write({})
         run.process.send_signal(signal.SIGHUP)
@@ -205,7 +184,7 @@ class Reloading(Case):
 
     def test_a_restart_of_a_child_that_is_removed_meanwhile_fails(self):
         run = self.begin({"a": STUBBORN}, a="starting")
-        run.record(up("a"))
+        run.await_stubborn("a")
         request = subprocess.Popen([OUTBOARD, "restart", "--config", self.config, "a"], stdin=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True)
         run.event("a", "stopping")
@@ -260,7 +239,7 @@ class Signals(Case):
         """Children that do not end."""
         self.write({name: {**STUBBORN, **child} for name in names})
         run = self.run_it()
-        all_of(run, *map(up, names))
+        run.await_stubborn(*names)
         return run
 
     def test_fault_106_the_second_sigint_kills(self):
@@ -282,7 +261,7 @@ class Signals(Case):
         self.assertEqual(run.end(signal.SIGUSR1), OK)
         self.write({"keep": STUBBORN, "loaded": STUBBORN})
         run = self.run_it()
-        all_of(run, up("loaded"), lambda r: r.get("event") == "adopted")
+        run.all_of(lambda r: r.get("event") == "adopted", lambda r: r["msg"] == "up")
         self.write({"keep": STUBBORN})
         run.process.send_signal(signal.SIGHUP)
         run.event("loaded", "stopping")

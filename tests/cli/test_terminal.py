@@ -10,11 +10,9 @@ import termios
 import time
 import unittest
 
-from command import OK, OUTBOARD, PATIENCE, Case, is_alive, outboard
+from command import OK, OUTBOARD, PATIENCE, STUBBORN, Case, is_alive, outboard
 
 SLEEPER = {"command": ["/bin/sleep", "1000"], "ready": {"mode": "none"}}
-STUBBORN = {"command": ["/bin/sh", "-c", "trap '' INT TERM; while :; do sleep 1000; done"],
-            "ready": {"mode": "none"}, "stop": {"timeout": "1h"}}
 
 
 class Terminal(Case):
@@ -116,7 +114,8 @@ class Terminal(Case):
     def test_fault_106_a_request_that_takes_long_shows_whom_it_waits_for(self):
         self.write({f"x{i}": STUBBORN for i in range(10)})
         run = self.run_it()
-        pids = [r["pid"] for r in run.events(**{f"x{i}": "ready" for i in range(10)}).values()]
+        run.await_stubborn(*[f"x{i}" for i in range(10)])
+        pids = [row["pid"] for row in self.status().values()]
         process = self.request("stop")
         self.read_until("waiting for x0, x1, x2, x3, x4, x5, x6, x7 and 2 others")
         for pid in pids[2:]:
@@ -133,7 +132,8 @@ class Terminal(Case):
     def test_a_reload_shows_whom_it_waits_for(self):
         self.write({"a": STUBBORN})
         run = self.run_it()
-        pid = run.event("a", "ready")["pid"]
+        run.await_stubborn("a")
+        pid = self.status()["a"]["pid"]
         self.write({})
         process = self.request("reload")
         self.read_until("waiting for a")
@@ -144,7 +144,7 @@ class Terminal(Case):
     def test_where_there_is_no_terminal_nothing_is_shown(self):
         self.write({"a": {**STUBBORN, "stop": {"timeout": "2s"}}})
         run = self.run_it()
-        run.event("a", "ready")
+        run.await_stubborn("a")
         self.expect(outboard("stop", "--config", self.config), OK, "a: stopped\n", "")
         self.assertEqual(run.end(), OK)
 
