@@ -25,10 +25,21 @@ static void print_part(const struct ob_value *fault, const char *key, const char
 	}
 }
 
+static void print_place(const struct ob_value *fault)
+{
+	uint64_t line, column;
+	if (ob_get_uint(ob_value_find(fault, "line"), &line) &&
+	    ob_get_uint(ob_value_find(fault, "column"), &column)) {
+		fprintf(stderr, ":%llu:%llu", (unsigned long long)line, (unsigned long long)column);
+	}
+	fputs(": ", stderr);
+}
+
 static void print_faults(const struct ob_value *faults)
 {
 	for (uint32_t i = 0; ob_value_at(faults, i) != NULL; i++) {
-		print_part(ob_value_at(faults, i), "file", ": ");
+		print_part(ob_value_at(faults, i), "file", "");
+		print_place(ob_value_at(faults, i));
 		print_part(ob_value_at(faults, i), "key", ": ");
 		print_part(ob_value_at(faults, i), "reason", "\n");
 	}
@@ -82,7 +93,7 @@ static int print(const struct obi_request *req, const struct ob_value *answer)
 	struct ob_error err = {0};
 	bool good;
 	if (asked->json) {
-		if (obi_print_json(answer, &err) < 0) {
+		if (obi_print_json(stdout, answer, &err) < 0) {
 			return obi_give_up(req->verb, &err);
 		}
 		good = is_good(answer);

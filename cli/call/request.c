@@ -68,8 +68,8 @@ static int send(struct obi_request *req, const char *root, ob_runtime *rt, ob_cl
 	if (r < 0) {
 		obi_name_supervisor(root, &err);
 	}
-	int status = r == OB_OK ? req->print(req, ob_reply_value(reply))
-				: obi_give_up_call(req->verb, &err);
+	int status =
+	    r == OB_OK ? req->print(req, ob_reply_value(reply)) : obi_give_up_call(req->verb, &err);
 	ob_reply_free(reply);
 	obi_arena_free(&arena);
 	return status;

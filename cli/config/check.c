@@ -26,11 +26,6 @@ static void check(const char *path, struct obi_faults *faults, struct obi_faults
 	obi_run_config_free(&config);
 }
 
-static struct ob_value number_or_nil(uint32_t number)
-{
-	return number > 0 ? ob_int(number) : ob_nil();
-}
-
 /* [{"file", "line", "column", "key", "reason"}, ...]; empty if there is no fault. */
 static int print_json(struct obi_faults *faults)
 {
@@ -41,10 +36,7 @@ static int print_json(struct obi_faults *faults)
 	ob_build_array(&b);
 	obi_faults_locate(faults);
 	for (const struct obi_fault *f = faults->first; f != NULL; f = f->next) {
-		const struct ob_value line = number_or_nil(f->place.line);
-		const struct ob_value column = number_or_nil(f->place.column);
-		ob_build(&b, "{s:s,s:v,s:v,s:s,s:s}", "file", faults->file, "line", &line, "column",
-			 &column, "key", f->key, "reason", f->reason);
+		obi_fault_build(&b, faults, f);
 	}
 	ob_build_end(&b);
 	int r = ob_builder_finish(&b, &list);

@@ -64,6 +64,20 @@ void obi_faults_print(struct obi_faults *faults)
 	}
 }
 
+static struct ob_value number_or_nil(uint32_t number)
+{
+	return number > 0 ? ob_int(number) : ob_nil();
+}
+
+void obi_fault_build(struct ob_builder *b, const struct obi_faults *faults,
+		     const struct obi_fault *fault)
+{
+	const struct ob_value line = number_or_nil(fault->place.line);
+	const struct ob_value column = number_or_nil(fault->place.column);
+	ob_build(b, "{s:s,s:v,s:v,s:s,s:s}", "file", faults->file, "line", &line, "column", &column,
+		 "key", fault->key, "reason", fault->reason);
+}
+
 /* ---- Reading ---- */
 
 static void on_fault(void *user, const char *key, const char *reason, const size_t *offset)

@@ -37,7 +37,7 @@ struct obi_run_config {
 	const char *const *plugin_path;	       /* ended by NULL; NULL: the default */
 	struct ob_connector_options *children; /* in the order of the file */
 	uint32_t count;
-	bool is_file; /* it was read from a regular file, and can be read again by its name */
+	bool is_file;	    /* it was read from a regular file, and can be read again by its name */
 	const char **texts; /* of each child: what the file says, equal if it means the same */
 };
 

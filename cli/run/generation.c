@@ -31,14 +31,14 @@ void obi_generation_unref(struct obi_generation *generation)
 	}
 }
 
-bool obi_child_config_equals(const struct obi_child_config *a, const struct obi_child_config *b)
+bool obi_member_config_equals(const struct obi_member_config *a, const struct obi_member_config *b)
 {
 	return strcmp(a->generation->config.texts[a->index],
 		      b->generation->config.texts[b->index]) == 0;
 }
 
-void obi_child_config_set(struct obi_child_config *config, struct obi_generation *generation,
-			  uint32_t index)
+void obi_member_config_set(struct obi_member_config *config, struct obi_generation *generation,
+			   uint32_t index)
 {
 	struct obi_generation *was = config->generation;
 	config->generation = obi_generation_ref(generation);

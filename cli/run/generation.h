@@ -18,22 +18,22 @@ struct obi_generation *obi_generation_ref(struct obi_generation *generation);
 void obi_generation_unref(struct obi_generation *generation);
 
 /* The config of one child. */
-struct obi_child_config {
+struct obi_member_config {
 	struct obi_generation *generation; /* a reference; NULL: none */
 	uint32_t index;
 };
 
 static inline const struct ob_connector_options *
-obi_child_config_options(const struct obi_child_config *config)
+obi_member_config_options(const struct obi_member_config *config)
 {
 	return &config->generation->config.children[config->index];
 }
 
 /* Whether both say the same, however it is written. */
-bool obi_child_config_equals(const struct obi_child_config *a, const struct obi_child_config *b);
+bool obi_member_config_equals(const struct obi_member_config *a, const struct obi_member_config *b);
 
 /* Make it that of a generation (NULL: none), with a reference to it. */
-void obi_child_config_set(struct obi_child_config *config, struct obi_generation *generation,
-			  uint32_t index);
+void obi_member_config_set(struct obi_member_config *config, struct obi_generation *generation,
+			   uint32_t index);
 
 #endif

@@ -26,7 +26,7 @@ static void on_log(void *user, const struct ob_log_record *record)
 /* A connector with the options of member->now. */
 static int connect_member(struct obi_member *member, struct ob_error *reterr)
 {
-	struct ob_connector_options options = *obi_child_config_options(&member->now);
+	struct ob_connector_options options = *obi_member_config_options(&member->now);
 	options.on_event = on_event;
 	options.on_log = on_log;
 	options.user_data = member;
@@ -34,7 +34,7 @@ static int connect_member(struct obi_member *member, struct ob_error *reterr)
 	if (r < 0) {
 		return obi_wrap(reterr, "children.%s", options.name);
 	}
-	member->options = obi_child_config_options(&member->now);
+	member->options = obi_member_config_options(&member->now);
 	return OB_OK;
 }
 
@@ -47,7 +47,7 @@ int obi_member_new(struct obi_members *members, struct obi_generation *generatio
 	}
 	member->members = members;
 	member->refs = 1;
-	obi_child_config_set(&member->now, generation, index);
+	obi_member_config_set(&member->now, generation, index);
 	int r = connect_member(member, reterr);
 	if (r < 0) {
 		obi_member_unref(member);
@@ -66,8 +66,8 @@ struct obi_member *obi_member_ref(struct obi_member *member)
 void obi_member_unref(struct obi_member *member)
 {
 	if (--member->refs == 0) {
-		obi_child_config_set(&member->now, NULL, 0);
-		obi_child_config_set(&member->next, NULL, 0);
+		obi_member_config_set(&member->now, NULL, 0);
+		obi_member_config_set(&member->next, NULL, 0);
 		free(member);
 	}
 }
@@ -142,15 +142,15 @@ int obi_members_make(struct obi_members *members, struct obi_generation *generat
 static int renew(struct obi_member *member, struct ob_error *reterr)
 {
 	ob_connector *old = member->connector;
-	struct obi_child_config was = member->now;
+	struct obi_member_config was = member->now;
 	member->now = member->next;
 	int r = connect_member(member, reterr);
 	if (r < 0) {
 		member->now = was;
 		return r;
 	}
-	member->next = (struct obi_child_config){0};
-	obi_child_config_set(&was, NULL, 0);
+	member->next = (struct obi_member_config){0};
+	obi_member_config_set(&was, NULL, 0);
 	ob_connector_close(old);
 	member->members->on_renewed(member->members->user);
 	return OB_OK;

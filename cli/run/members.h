@@ -13,19 +13,19 @@ struct obi_run_item;
 struct obi_member {
 	struct obi_key_node node; /* among its members, by name */
 	struct obi_members *members;
-	uint32_t refs;		      /* one of its members, one of each request */
-	struct obi_child_config now;  /* what its connector has */
-	struct obi_child_config next; /* for its next start, where the config has changed */
+	uint32_t refs;		       /* one of its members, one of each request */
+	struct obi_member_config now;  /* what its connector has */
+	struct obi_member_config next; /* for its next start, where the config has changed */
 	const struct ob_connector_options *options; /* of now */
 	ob_connector *connector;
 	struct obi_run_item *waiting; /* what requests ask of it, until it is ready or has failed */
 	uint64_t number;	      /* from 1, growing in the order of the list; not used again */
 	uint32_t stopping;	      /* requests that wait for its stop */
 	bool unsaved; /* its state was removed and cannot be made again, which was told */
-	bool begun;		      /* it was started or adopted, at least once */
-	bool held;   /* not to be started until an earlier child of its name has ended */
-	bool ending; /* it is being stopped or detached with all others */
-	bool edited; /* the config file says something else by now */
+	bool begun;   /* it was started or adopted, at least once */
+	bool held;    /* not to be started until an earlier child of its name has ended */
+	bool ending;  /* it is being stopped or detached with all others */
+	bool edited;  /* the config file says something else by now */
 	struct obi_member *next_leaving;
 	bool left; /* it is no longer in the config, and is being ended */
 };

@@ -119,9 +119,11 @@ static void check_directories(const struct obi_members *members,
 
 /* ---- Reading ---- */
 
-static bool can_be_read_again(const char *file, struct stat *ret)
+/* It was a file at the start, and is no pipe now, which could block. */
+static bool can_be_read_again(const struct obi_reload *reload, struct stat *ret)
 {
-	return strcmp(file, "-") != 0 && (stat(file, ret) < 0 || S_ISREG(ret->st_mode));
+	return reload->current->config.is_file &&
+	       (stat(reload->file, ret) < 0 || S_ISREG(ret->st_mode));
 }
 
 static void log_warnings(struct obi_reload *reload, const struct obi_faults *warnings)
@@ -153,7 +155,7 @@ static struct obi_generation *read_file(struct obi_reload *reload, struct stat *
 {
 	struct obi_run_config config;
 	*seen = (struct stat){.st_ino = 0};
-	if (!can_be_read_again(reload->file, seen)) {
+	if (!can_be_read_again(reload, seen)) {
 		obi_faults_add(faults, "", "was not read from a file, and cannot be read again");
 		return NULL;
 	}
@@ -243,14 +245,14 @@ static void add_change(struct obi_changes *changes, struct obi_member *member,
 static void take_config(struct obi_member *member, struct obi_generation *generation,
 			uint32_t index)
 {
-	const struct obi_child_config wanted = {generation, index};
+	const struct obi_member_config wanted = {generation, index};
 	member->edited = false;
-	if (obi_child_config_equals(&member->now, &wanted)) {
-		obi_child_config_set(&member->now, generation, index);
-		obi_child_config_set(&member->next, NULL, 0);
-		member->options = obi_child_config_options(&member->now);
+	if (obi_member_config_equals(&member->now, &wanted)) {
+		obi_member_config_set(&member->now, generation, index);
+		obi_member_config_set(&member->next, NULL, 0);
+		member->options = obi_member_config_options(&member->now);
 	} else {
-		obi_child_config_set(&member->next, generation, index);
+		obi_member_config_set(&member->next, generation, index);
 	}
 }
 
@@ -323,11 +325,11 @@ static bool is_unchanged(const struct stat *a, const struct stat *b)
 
 static void compare_child(struct obi_members *members, struct obi_generation *file, uint32_t index)
 {
-	const struct obi_child_config says = {file, index};
+	const struct obi_member_config says = {file, index};
 	struct obi_member *member =
 	    obi_members_find(members, ob_bytes_text(file->config.children[index].name));
 	if (member != NULL) {
-		member->edited = !obi_child_config_equals(
+		member->edited = !obi_member_config_equals(
 		    member->next.generation != NULL ? &member->next : &member->now, &says);
 	}
 }
@@ -340,7 +342,7 @@ bool obi_reload_compare(struct obi_reload *reload, const char *name)
 	struct obi_faults faults;
 	struct stat now = {.st_ino = 0};
 	bool found = false;
-	if (!can_be_read_again(reload->file, &now) ||
+	if (!can_be_read_again(reload, &now) ||
 	    (name == NULL && is_unchanged(&now, &reload->seen))) {
 		return false;
 	}

@@ -6,11 +6,14 @@
 /* What the faults may take of a message of 4 MiB, and one of them beside its texts. */
 enum { ANSWER_MEMORY = 64 << 20, ANSWER_BYTES = 1 << 20, ROW_BYTES = 64 };
 
-void obi_report_faults(struct obi_run_log *log, const struct obi_faults *faults)
+void obi_report_faults(struct obi_run_log *log, struct obi_faults *faults)
 {
+	obi_faults_locate(faults);
 	for (const struct obi_fault *f = faults->first; f != NULL; f = f->next) {
-		obi_run_log(log, NULL, OB_LOG_ERROR, "a fault in the config", "{s:s,s:s,s:s}",
-			    "file", faults->file, "key", f->key, "reason", f->reason);
+		obi_run_log(log, NULL, OB_LOG_ERROR, "a fault in the config",
+			    "{s:s,s:U,s:U,s:s,s:s}", "file", faults->file, "line",
+			    (uint64_t)f->place.line, "column", (uint64_t)f->place.column, "key",
+			    f->key, "reason", f->reason);
 	}
 	obi_run_log(log, NULL, OB_LOG_ERROR, "nothing was reloaded", "{s:U}", "faults",
 		    (uint64_t)faults->count);
@@ -44,8 +47,7 @@ void obi_answer_faults(ob_call *call, const struct obi_faults *faults)
 	size_t used = 0;
 	for (const struct obi_fault *f = faults->first; f != NULL && used < ANSWER_BYTES;
 	     f = f->next) {
-		ob_build(&b, "{s:s,s:s,s:s}", "file", faults->file, "key", f->key, "reason",
-			 f->reason);
+		obi_fault_build(&b, faults, f);
 		used += strlen(faults->file) + strlen(f->key) + strlen(f->reason) + ROW_BYTES;
 	}
 	ob_build(&b, "]}");

@@ -27,8 +27,7 @@ struct local_place {
 	struct obi_datadir dir;
 	struct obi_local_state saved; /* what state.json says, or is to say */
 	struct ob_error save_error;   /* why it does not; code 0: it does */
-	int lock_fd;		      /* of the lock for the next start; -1: none */
-	int start_fd;		      /* the file `start` for the next start; -1: none */
+	int lock_fd, start_fd;	      /* the lock and the file `start` of the next start; -1 */
 	struct obi_procid known;      /* the last process, dead or alive; pid 0: none */
 	struct obi_procid leftovers;  /* the dead leader of the group that holds the lock; pid 0 */
 	struct obi_process process;   /* found, spawned or adopted */
@@ -502,15 +501,12 @@ static int local_renew(struct obi_place *place, const struct obi_statefile *give
 {
 	struct local_place *l = local_of(place);
 	struct obi_statefile state = *given;
+	bool lives = l->process.pidfd >= 0;
 	*ret_renewed = false;
-	if (!is_in_charge(l)) {
-		return OB_OK;
-	}
 	state.local = l->saved;
-	int r = obi_state_renew(&l->state_dir, l->setup.options->state_path, &state,
-				l->process.pidfd >= 0, ret_renewed, reterr);
-	explicit_bzero(&state, sizeof state);
-	return r;
+	return is_in_charge(l) ? obi_state_renew(&l->state_dir, l->setup.options->state_path,
+						 &state, lives, ret_renewed, reterr)
+			       : OB_OK;
 }
 
 static void local_clear(struct obi_place *place)

@@ -291,7 +291,7 @@ static void a_child_is_reached_by_what_it_wrote(void **state)
 	assert_int_equal(unlink(config), 0);
 	scratch_write(config, "{}", 2, 0600);
 	expect(ob_child_connect(f.runtime, f.dir, NULL, 0, NULL, &client, &err), OB_EDOWN, &err,
-	       "the child is not ready");
+	       "the child has reported no address");
 	assert_int_equal(unlink(config), 0);
 	scratch_write(config, "{", 1, 0600);
 	expect(ob_child_connect(f.runtime, f.dir, NULL, 0, NULL, &client, &err), OB_EINVAL, &err,

@@ -74,6 +74,8 @@ class Reloading(Case):
         result = self.reload("--json")
         self.expect(result, USAGE, stderr="")
         self.assertEqual(json.loads(result.stdout)["faults"][0]["key"], "children.b.user")
+        self.assertEqual(json.loads(result.stdout)["faults"][0]["line"], 1)
+        self.assertGreater(json.loads(result.stdout)["faults"][0]["column"], 1)
         run.process.send_signal(signal.SIGHUP)
         for _ in range(3):
             run.record(lambda r: r["msg"] == "a fault in the config" and r["level"] == "ERROR")
@@ -200,8 +202,9 @@ class Reloading(Case):
         path = os.path.join(self.dir, "data")
         run = self.begin({"a": actor(data_path=path)})
         self.write({"b": actor(data_path=path)})
-        self.expect(self.reload(), USAGE, "",
-                    f'{self.config}: children.b.data_path: is still that of "a": end that one first\n')
+        result = self.reload()
+        self.expect(result, USAGE, "")
+        self.assertRegex(result.stderr, r'json:1:\d+: children.b.data_path: is still that of "a": end that one first\n$')
         self.write({})
         self.expect(self.reload(), OK, "a: ended\n0 unchanged\n")
         self.write({"b": actor(data_path=path)})
