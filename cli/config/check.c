@@ -32,11 +32,12 @@ static int print_json(struct obi_faults *faults)
 	struct ob_error err = {0};
 	struct ob_builder b;
 	struct ob_value list;
-	ob_builder_init(&b, &faults->arena.ob);
+	struct obi_arena *arena = &faults->arena;
+	ob_builder_init(&b, &arena->ob);
 	ob_build_array(&b);
 	obi_faults_locate(faults);
 	for (const struct obi_fault *f = faults->first; f != NULL; f = f->next) {
-		obi_fault_build(&b, faults, f);
+		obi_fault_build(&b, arena, faults, f);
 	}
 	ob_build_end(&b);
 	int r = ob_builder_finish(&b, &list);

@@ -2,8 +2,11 @@
 #include "cli/config/load.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "base/value.h"
 #include "cli/report.h"
 
 enum { CONFIG_MAX = 16 << 20, FAULTS_MEMORY = 64 << 20 };
@@ -69,13 +72,31 @@ static struct ob_value number_or_nil(uint32_t number)
 	return number > 0 ? ob_int(number) : ob_nil();
 }
 
-void obi_fault_build(struct ob_builder *b, const struct obi_faults *faults,
+/* JSON is UTF-8, but names of files need not be, and a message may be cut within a character: such
+ * bytes become U+FFFD, since a list with one replaced is better than none. */
+static const char *as_utf8(struct obi_arena *arena, const char *text)
+{
+	const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text);
+	char *copy = ob_arena_alloc(&arena->ob, 3 * strlen(text) + 1), *to = copy;
+	while (copy != NULL && at < end) {
+		size_t step = obi_utf8_step(at, end);
+		to = mempcpy(to, step > 0 ? (const char *)at : "\xef\xbf\xbd", step > 0 ? step : 3);
+		at += step > 0 ? step : 1;
+	}
+	if (copy != NULL) {
+		*to = '\0';
+	}
+	return copy != NULL ? copy : "";
+}
+
+void obi_fault_build(struct ob_builder *b, struct obi_arena *arena, const struct obi_faults *faults,
 		     const struct obi_fault *fault)
 {
 	const struct ob_value line = number_or_nil(fault->place.line);
 	const struct ob_value column = number_or_nil(fault->place.column);
-	ob_build(b, "{s:s,s:v,s:v,s:s,s:s}", "file", faults->file, "line", &line, "column", &column,
-		 "key", fault->key, "reason", fault->reason);
+	ob_build(b, "{s:s,s:v,s:v,s:s,s:s}", "file", as_utf8(arena, faults->file), "line", &line,
+		 "column", &column, "key", as_utf8(arena, fault->key), "reason",
+		 as_utf8(arena, fault->reason));
 }
 
 /* ---- Reading ---- */

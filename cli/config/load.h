@@ -49,8 +49,9 @@ void obi_faults_add(struct obi_faults *faults, const char *key, const char *reas
  */
 void obi_faults_locate(struct obi_faults *faults);
 
-/* Build {"file", "line", "column", "key", "reason"}; a place that is not known is null. */
-void obi_fault_build(struct ob_builder *b, const struct obi_faults *faults,
+/* Build {"file", "line", "column", "key", "reason"}; a place that is not known is null. Texts that
+ * are not UTF-8 are copied into arena. */
+void obi_fault_build(struct ob_builder *b, struct obi_arena *arena, const struct obi_faults *faults,
 		     const struct obi_fault *fault);
 
 /* Print a line for each on stderr: FILE:LINE:COLUMN: word, key: reason. */

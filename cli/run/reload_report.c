@@ -47,7 +47,7 @@ void obi_answer_faults(ob_call *call, const struct obi_faults *faults)
 	size_t used = 0;
 	for (const struct obi_fault *f = faults->first; f != NULL && used < ANSWER_BYTES;
 	     f = f->next) {
-		obi_fault_build(&b, faults, f);
+		obi_fault_build(&b, &arena, faults, f);
 		used += strlen(faults->file) + strlen(f->key) + strlen(f->reason) + ROW_BYTES;
 	}
 	ob_build(&b, "]}");

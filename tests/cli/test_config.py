@@ -82,6 +82,19 @@ class Places(Config):
         self.assertEqual([line.split(": ")[:2] for line in lines],
                          [[":5:12", "warning"], [":3:1", "children.a.user"], [":4:7", "children.b.command"]], lines)
 
+    def test_what_is_no_utf8_does_not_hide_the_faults(self):
+        """Names of files may be any bytes, and messages and keys are cut within a character."""
+        name = f"{self.dir}/\udcff.json"
+        for more in {"env": {"A": "${x" + "é" * 50 + "}"}}, {"x" + "é" * 200: 1}, {"user": "é" * 600}:
+            self.child(**more)
+            os.rename(self.config, name)
+            result = outboard("check", "--json", name)
+            self.expect(result, USAGE, None, "")
+            [fault] = json.loads(result.stdout)
+            self.assertEqual(fault["file"], f"{self.dir}/\ufffd.json")
+            self.assertTrue(fault["key"].startswith("children.x."), fault)
+            self.assertIn("\ufffd", fault["key"] + fault["reason"])
+
     def test_no_place_without_a_text(self):
         missing = f"{self.dir}/missing"
         self.assertEqual(json.loads(outboard("check", "--json", missing).stdout),
