@@ -121,29 +121,67 @@ static int64_t given_or(int64_t given, int64_t by_default)
 	return given != 0 ? given : by_default;
 }
 
+static struct ob_restart_policy complete(const struct ob_restart_policy *given)
+{
+	struct ob_restart_policy policy = *given, usual = ob_restart_policy_default();
+	policy.backoff_base_ms = given_or(given->backoff_base_ms, usual.backoff_base_ms);
+	policy.backoff_max_ms = given_or(given->backoff_max_ms, usual.backoff_max_ms);
+	policy.reset_window_ms = given_or(given->reset_window_ms, usual.reset_window_ms);
+	return policy;
+}
+
+/* Whether the count of restarts begins anew after this delay, though jitter makes it shorter. */
+static bool is_forgotten(const struct ob_restart_policy *policy, int64_t delay)
+{
+	return policy->reset_window_ms >= 0 &&
+	       (double)policy->reset_window_ms <= (double)delay * (1 - policy->jitter);
+}
+
+/* The longest delay before a child has failed so many times in a row; 0: any number. */
+static int64_t longest_delay(const struct ob_restart_policy *policy)
+{
+	int64_t delay = policy->backoff_base_ms > 0 ? policy->backoff_base_ms : 0;
+	int64_t max = policy->backoff_max_ms >= 0 ? policy->backoff_max_ms : INT64_MAX / 2;
+	for (int32_t count = 1; count != policy->max_restarts && delay > 0 && delay < max &&
+				!is_forgotten(policy, delay);
+	     count++) {
+		delay *= 2;
+	}
+	return delay < max ? delay : max;
+}
+
+static void check_window(const struct ob_connector_options *child, int64_t delay,
+			 struct obi_faults *warnings)
+{
+	char text[48];
+	ob_duration_format(delay, text, sizeof text);
+	obi_child_fault(warnings, child, "restart.reset_window",
+			"the delay of %s is not shorter: the count of restarts begins anew after "
+			"it, and %s",
+			text,
+			child->restart.max_restarts > 0
+			    ? "max_restarts is never reached"
+			    : "a child that ends at once is started more than ten times a second");
+}
+
 static void check_restarts(const struct ob_connector_options *child, struct obi_faults *warnings)
 {
-	const struct ob_restart_policy *given = &child->restart;
-	struct ob_restart_policy usual = ob_restart_policy_default();
-	int64_t base = given_or(given->backoff_base_ms, usual.backoff_base_ms);
-	int64_t max = given_or(given->backoff_max_ms, usual.backoff_max_ms);
-	int64_t window = given_or(given->reset_window_ms, usual.reset_window_ms);
-	bool forgets = window >= 0 && window <= base;
-	if (given->on == OB_RESTART_NEVER || given->max_restarts < 0) {
+	struct ob_restart_policy policy = complete(&child->restart);
+	if (policy.on == OB_RESTART_NEVER || policy.max_restarts < 0) {
 		return;
 	}
-	if (forgets && (given->max_restarts > 0 || base < LEAST_MAX)) {
-		obi_child_fault(warnings, child, "restart.reset_window",
-				"is not longer than backoff_base: every restart counts as the "
-				"first one, so the delay stays and max_restarts is never reached");
+	int64_t delay = longest_delay(&policy);
+	bool forgotten = is_forgotten(&policy, delay);
+	if (forgotten && (policy.max_restarts > 0 || delay < LEAST_MAX)) {
+		check_window(child, delay, warnings);
 	}
-	if (given->max_restarts > 0 && !forgets) {
+	if (policy.max_restarts > 0 && !forgotten) {
 		return; /* it gives up soon */
 	}
-	if (base < LEAST_BASE) {
+	if (policy.backoff_base_ms < LEAST_BASE) {
 		obi_child_fault(warnings, child, "restart.backoff_base",
 				"a child that ends at once is started again without a pause");
-	} else if (max >= 0 && max < LEAST_MAX) {
+	} else if (policy.backoff_max_ms >= 0 && policy.backoff_max_ms < LEAST_MAX) {
 		obi_child_fault(
 		    warnings, child, "restart.backoff_max",
 		    "a child that ends at once is started more than ten times a second");

@@ -241,6 +241,9 @@ class Warnings(Config):
         ({"restart": {"backoff_max": "99ms"}}, "restart.backoff_max"),
         ({"restart": {"backoff_base": "10s", "reset_window": "10s", "max_restarts": 3}}, "restart.reset_window"),
         ({"restart": {"backoff_base": "99ms", "reset_window": "50ms"}}, "restart.reset_window"),
+        ({"restart": {"backoff_base": "20ms", "reset_window": "60ms"}}, "restart.reset_window"),
+        ({"restart": {"backoff_base": "50ms", "reset_window": "300ms", "max_restarts": 5}}, "restart.reset_window"),
+        ({"restart": {"backoff_base": "50ms", "reset_window": "50ms", "max_restarts": 1}}, "restart.reset_window"),
         ({"health": {"interval": "99ms"}}, "health.interval"),
     ]
     CALM = [
@@ -251,6 +254,9 @@ class Warnings(Config):
         {"restart": {"backoff_base": "0s", "max_restarts": -1}},
         {"restart": {"backoff_base": "10ms", "backoff_max": "0s", "reset_window": "0s"}},
         {"restart": {"backoff_max": "100ms"}},
+        {"restart": {"backoff_base": "50ms", "reset_window": "300ms", "max_restarts": 3}},  # 50, 100, 200
+        {"restart": {"backoff_base": "50ms", "reset_window": "300ms", "backoff_max": "299ms", "max_restarts": 9}},
+        {"restart": {"backoff_base": "50ms", "reset_window": "300ms", "max_restarts": 5, "jitter": 0.7}},
         {"health": {"interval": "100ms"}},
         {"health": {"interval": "0s"}},
     ]
