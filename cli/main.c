@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command `outboard`: finds the subcommand and runs it. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/standard_fds.h"
@@ -69,6 +70,8 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	obi_standard_fds_fill();
+	/* A message is one write: it is not mixed with those of others, and costs little. */
+	(void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 	int status = run(argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		obi_complain("writing the output: %s", strerror(errno));

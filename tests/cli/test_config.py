@@ -95,6 +95,16 @@ class Places(Config):
             self.assertTrue(fault["key"].startswith("children.x."), fault)
             self.assertIn("\ufffd", fault["key"] + fault["reason"])
 
+    def test_each_fault_is_one_write(self):
+        self.text('{"children": {"x": {"command": 1, "user": 2}}, "é": 3}')
+        reader, writer = os.pipe2(os.O_DIRECT)  # a read gives what one write has put there
+        with os.fdopen(writer, "wb") as pipe:
+            subprocess.run([OUTBOARD, "check", self.config], stderr=pipe, timeout=PATIENCE)
+        with os.fdopen(reader, "rb", buffering=0) as pipe:
+            writes = list(iter(lambda: pipe.read(4096), b""))
+        self.assertEqual([write.count(b"\n") for write in writes], [1] * 4, writes)
+        self.assertTrue(all(write.endswith(b"\n") for write in writes), writes)
+
     def test_no_place_without_a_text(self):
         missing = f"{self.dir}/missing"
         self.assertEqual(json.loads(outboard("check", "--json", missing).stdout),
