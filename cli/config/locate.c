@@ -103,7 +103,9 @@ static bool item(struct locating *l, bool is_object, uint32_t number)
 	}
 	skip(l, is_object ? " \t\r\n:" : "");
 	size_t was = obi_reading_enter(&l->path, key);
-	found(l, start);
+	if (was < OBI_READING_KEY_MAX - 1) { /* else it was cut, and all keys inside are the same */
+		found(l, start);
+	}
 	bool good = walk(l);
 	obi_reading_leave(&l->path, was);
 	return good;

@@ -81,6 +81,18 @@ static void without_text_there_is_no_place(void **unused)
 	expect_place(" 7", "children", 1, 2);
 }
 
+/* A key that is cut is that of the outermost item that it is cut in. */
+static void the_place_of_a_long_key_is_not_inside_it(void **unused)
+{
+	(void)unused;
+	char name[301], key[256], long_text[512];
+	memset(name, 'x', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	snprintf(key, sizeof key, "a.%.253s", name);
+	snprintf(long_text, sizeof long_text, "{\"a\":{\n\"%s\":[\n1,\n{\"b\":2}]}}", name);
+	expect_place(long_text, key, 2, 1);
+}
+
 /* One pass, whatever the number of faults: with a search for each this would take hours. */
 static void many_faults_take_one_pass(void **unused)
 {
@@ -115,6 +127,7 @@ int main(void)
 	    cmocka_unit_test(what_is_missing_is_at_what_would_hold_it),
 	    cmocka_unit_test(names_with_dots_are_found_whole),
 	    cmocka_unit_test(without_text_there_is_no_place),
+	    cmocka_unit_test(the_place_of_a_long_key_is_not_inside_it),
 	    cmocka_unit_test(many_faults_take_one_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
