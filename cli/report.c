@@ -23,7 +23,8 @@ int obi_exit_of(const struct ob_error *err)
 	case OB_OK:
 		return OBI_EXIT_OK;
 	case OB_EREMOTE:
-		return err->remote_code == OB_RPC_REFUSED || err->remote_code == OB_RPC_BUSY
+		return err->remote_code == OB_RPC_REFUSED || err->remote_code == OB_RPC_BUSY ||
+			       err->remote_code == OB_RPC_CLOSING
 			   ? OBI_EXIT_UNREACHABLE
 			   : OBI_EXIT_REMOTE;
 	case OB_EINVAL:

@@ -47,8 +47,9 @@ int obi_connection_confirm(ob_client *client, int64_t timeout_ms, struct ob_erro
 {
 	struct ob_error err = {0};
 	int r = ob_client_call(client, "outboard.ping", NULL, timeout_ms, NULL, NULL, &err);
-	if (r == OB_OK || (r == OB_EREMOTE && err.remote_code != OB_RPC_REFUSED)) {
-		return OB_OK; /* whatever it answers, it takes calls */
+	if (r == OB_OK || (r == OB_EREMOTE && err.remote_code != OB_RPC_REFUSED &&
+			   err.remote_code != OB_RPC_CLOSING)) {
+		return OB_OK; /* whatever else it answers, it takes calls */
 	}
 	obi_wrap(&err, "not called");
 	*reterr = err;
