@@ -165,18 +165,19 @@ static void missing(const struct checking *c, const char *option, const char *re
 	obi_option_fault(c->faults, OB_FAULT_FILE, option, "%s", reason);
 }
 
-static void check_command(const struct checking *c)
+/* argv[0] of this option. */
+static void check_command(const struct checking *c, const char *option, const char *const *argv)
 {
 	struct obi_arena arena;
 	struct ob_error err;
 	const char *file;
 	obi_arena_init(&arena, 1 << 20);
-	int r = obi_environ_find(c->options->argv[0], c->options->env, &arena, &file, &err);
+	int r = obi_environ_find(argv[0], c->options->env, &arena, &file, &err);
 	if (r == OB_OK && access(file, X_OK) < 0) {
 		r = obi_fail(&err, OB_ENOENT, errno, "%s", file);
 	}
 	if (r < 0) {
-		missing(c, "argv", err.text);
+		missing(c, option, err.text);
 	}
 	obi_arena_free(&arena);
 }
@@ -187,7 +188,10 @@ static void check_files(const struct checking *c)
 	struct ob_error err;
 	struct stat st;
 	if (o->argv != NULL && o->argv[0] != NULL) {
-		check_command(c);
+		check_command(c, "argv", o->argv);
+	}
+	if (o->cleanup != NULL && o->cleanup[0] != NULL) {
+		check_command(c, "cleanup", o->cleanup);
 	}
 	if (o->cwd != NULL && stat(o->cwd, &st) < 0) {
 		(void)obi_fail(&err, OB_ENOENT, errno, "%s", o->cwd);

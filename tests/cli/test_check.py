@@ -106,6 +106,14 @@ class Check(Case):
                 self.write({"x": child})
                 self.check([(f"children.x.{key}", reason) for key, reason in want])
 
+    def test_a_program_for_cleanup_that_is_missing(self):
+        """It is searched as the command is."""
+        for cleanup, reason in (["/no/such/program"], "/no/such/program: No such file"), (["sh"], "in PATH of its env"):
+            self.write({"x": {"command": [ACTOR], "env": {"PATH": "/nonexistent"}, "stop": {"cleanup": cleanup}}})
+            self.check([("children.x.stop.cleanup", reason)])
+        self.write({"x": {"command": [ACTOR], "stop": {"cleanup": ["sh"]}}})
+        self.expect(outboard("check", self.config), OK)
+
     def test_faults_of_the_whole_file(self):
         for text, want in TEXTS:
             with self.subTest(text):
