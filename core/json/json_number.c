@@ -73,6 +73,7 @@ static bool scan_number(struct obi_json_scan *p, struct number *n)
 		return false;
 	}
 	if (zero && p->at - n->text > (n->negative ? 2 : 1)) {
+		p->at = n->text;
 		return bad(p, "a number with a leading 0");
 	}
 	n->integer = true;
@@ -119,7 +120,11 @@ static bool slow_double(struct obi_json_scan *p, const struct number *n, double 
 	copy[len] = '\0';
 	*ret = strtod_l(copy, NULL, plain);
 	freelocale(plain);
-	return isfinite(*ret) || bad(p, "a number too large for a double");
+	if (!isfinite(*ret)) {
+		p->at = n->text;
+		return bad(p, "a number too large for a double");
+	}
+	return true;
 }
 
 /* An integer that fits into 64 bits. */

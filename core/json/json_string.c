@@ -70,6 +70,7 @@ static uint8_t *unescape_unicode(struct obi_json_scan *p, const uint8_t *end, ui
 		    point < 0xdc00 && end - p->at >= 6 && p->at[0] == '\\' && p->at[1] == 'u';
 		int32_t low = pair ? hex4(p->at + 2, end) : -1;
 		if (low < 0xdc00 || low > 0xdfff) {
+			p->at -= strlen("\\uxxxx");
 			bad(p, "a lone surrogate");
 			return NULL;
 		}
@@ -110,6 +111,7 @@ static uint8_t *unescape_one(struct obi_json_scan *p, const uint8_t *end, uint8_
 		return unescape_unicode(p, end, to);
 	}
 	if (plain == '\0') {
+		p->at -= strlen("\\x");
 		bad(p, "unknown escape");
 		return NULL;
 	}

@@ -68,6 +68,18 @@ static void what_people_write_has_a_reason_of_its_own(void **unused)
 	}
 }
 
+/* Where it begins, not where the reader saw that it is wrong. */
+static void a_number_and_an_escape_have_their_places(void **unused)
+{
+	(void)unused;
+	expect(ob_bytes_text("[0123]"), 1, "a number with a leading 0");
+	expect(ob_bytes_text("[-01]"), 1, "a number with a leading 0");
+	expect(ob_bytes_text("[1e999]"), 1, "a number too large for a double");
+	expect(ob_bytes_text("[\"ab\\qc\"]"), 4, "unknown escape");
+	expect(ob_bytes_text("[\"ab\\ud800c\"]"), 4, "a lone surrogate");
+	expect(ob_bytes_text("[\"\\ud800\\u0041\"]"), 2, "a lone surrogate");
+}
+
 static void marks_and_other_encodings_are_named(void **unused)
 {
 	(void)unused;
@@ -104,6 +116,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_people_write_has_a_reason_of_its_own),
+	    cmocka_unit_test(a_number_and_an_escape_have_their_places),
 	    cmocka_unit_test(marks_and_other_encodings_are_named),
 	    cmocka_unit_test(the_place_of_a_duplicate_is_the_second_key),
 	};
