@@ -18,14 +18,14 @@
 #include "cli/config/load.h"
 #include "cli/report.h"
 
-enum { TOKEN_FILE_MAX = 4096 };
+enum { TOKEN_FILE_MAX = 4096, TIMEOUT_MS = 30000 };
 
 struct call {
 	const char *address; /* NULL: target is a data directory */
 	const char *codec;
 	const char *auth;
 	const char *token_file;
-	int64_t timeout_ms; /* 0: the default; negative: none */
+	int64_t timeout_ms; /* of all; negative: none */
 	bool allow_plaintext;
 	const char *target;
 	const char *state_path; /* NULL: beside the target */
@@ -89,13 +89,6 @@ static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **r
 
 /* ---- The call ---- */
 
-/* The time that is left after connecting. */
-static int64_t time_left(const struct call *c)
-{
-	int64_t left = c->timeout_ms - (obi_now_ms() - c->began_ms);
-	return c->timeout_ms <= 0 ? c->timeout_ms : left > 0 ? left : 1;
-}
-
 /* The call was executed, so whatever happens to its result has an exit status of its own. */
 static int print_result(const struct call *c, const struct ob_value *result)
 {
@@ -145,8 +138,8 @@ static int send(const struct call *c, ob_client *client)
 	if (ob_reply_new(&reply, &err) < 0) {
 		return obi_give_up(c->method, &err);
 	}
-	int r =
-	    ob_client_call(client, c->method, &c->params.value, time_left(c), NULL, reply, &err);
+	int r = ob_client_call(client, c->method, &c->params.value,
+			       obi_time_left(c->timeout_ms, c->began_ms), NULL, reply, &err);
 	int status = r == OB_OK ? print_result(c, ob_reply_value(reply)) : fail(c, reply, &err);
 	ob_reply_free(reply);
 	return status;
@@ -160,7 +153,7 @@ static int connect_and_call(struct call *c, ob_runtime *rt)
 	int r = c->address != NULL ? connect_address(c, rt, &client, &err)
 				   : connect_directory(c, rt, &client, &err);
 	if (r == OB_OK && (c->auth == NULL || strcmp(c->auth, "none") != 0)) {
-		r = obi_connection_confirm(client, time_left(c), &err);
+		r = obi_connection_confirm(client, obi_time_left(c->timeout_ms, c->began_ms), &err);
 	}
 	int status = r == OB_OK ? send(c, client) : obi_give_up(NULL, &err);
 	ob_client_free(client);
@@ -322,8 +315,8 @@ static bool read_arguments(struct call *c, int64_t *timeout_ms, int argc, char *
 
 int obi_cmd_call(int argc, char **argv)
 {
-	struct call c = {.timeout_ms = 0};
-	int64_t timeout_ms = INT64_MIN;
+	struct call c = {.timeout_ms = -1};
+	int64_t timeout_ms = TIMEOUT_MS;
 	struct obi_words words;
 	int status;
 	if (!read_arguments(&c, &timeout_ms, argc, argv, &words, &status)) {
@@ -332,7 +325,7 @@ int obi_cmd_call(int argc, char **argv)
 	if (!place_words(&c, &words)) {
 		return OBI_EXIT_USAGE;
 	}
-	c.timeout_ms = timeout_ms == INT64_MIN ? 0 : timeout_ms == 0 ? -1 : timeout_ms;
+	c.timeout_ms = timeout_ms > 0 ? timeout_ms : -1;
 	/* So that a reader that is gone is an error of writing, which has its exit status. */
 	signal(SIGPIPE, SIG_IGN);
 	return call(&c);

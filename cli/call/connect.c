@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/uri.h"
 #include "cli/config/load.h"
@@ -90,4 +91,10 @@ void obi_name_supervisor(const char *root, struct ob_error *err)
 	if (holder.held) {
 		name_holder(&holder, "", err);
 	}
+}
+
+int64_t obi_time_left(int64_t limit_ms, int64_t began_ms)
+{
+	int64_t left = limit_ms - (obi_now_ms() - began_ms);
+	return limit_ms < 0 ? limit_ms : left > 0 ? left : 1;
 }

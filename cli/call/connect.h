@@ -28,4 +28,7 @@ int obi_connection_confirm(ob_client *client, int64_t timeout_ms, struct ob_erro
  * of it. */
 void obi_name_supervisor(const char *root, struct ob_error *err);
 
+/* What is left of a limit that began at began_ms of obi_now_ms(), at least 1. Below 0: no limit. */
+int64_t obi_time_left(int64_t limit_ms, int64_t began_ms);
+
 #endif

@@ -2,6 +2,7 @@
 /* outboard start, stop and restart: requests to a running supervisor. */
 #include "cli/call/request.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/value.h"
 #include "cli/commands.h"
@@ -62,7 +63,8 @@ static int send(struct obi_request *req, const char *root, ob_runtime *rt, ob_cl
 	if (r == OB_OK) {
 		obi_progress_begin(&req->progress, rt, client);
 		r = ob_client_call(client, method, &params,
-				   req->timeout_ms == 0 ? -1 : req->timeout_ms, NULL, reply, &err);
+				   obi_time_left(req->timeout_ms, req->began_ms), NULL, reply,
+				   &err);
 		obi_progress_end(&req->progress);
 	}
 	if (r < 0) {
@@ -88,7 +90,8 @@ static int request_of_root(struct obi_request *req, const char *root,
 		obi_wrap(&err, "no supervisor runs there");
 	}
 	if (r == OB_OK) {
-		r = obi_connection_confirm(client, req->timeout_ms, &err);
+		int64_t left = obi_time_left(req->timeout_ms, req->began_ms);
+		r = obi_connection_confirm(client, left > 0 ? left : 0, &err);
 		if (r < 0) {
 			obi_name_supervisor(root, &err);
 		}
@@ -127,6 +130,8 @@ int obi_request_send(struct obi_request *req)
 			     req->verb);
 		return OBI_EXIT_USAGE;
 	}
+	req->timeout_ms = req->timeout_ms == 0 ? -1 : req->timeout_ms;
+	req->began_ms = obi_now_ms();
 	return req->config != NULL ? request_of_config(req) : request_of_root(req, req->root, NULL);
 }
 

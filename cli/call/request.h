@@ -10,7 +10,8 @@ struct obi_request {
 	const char *verb;   /* "start": it calls run.start */
 	const char *config; /* of the supervisor, or */
 	const char *root;   /* its data_root */
-	int64_t timeout_ms; /* 0: none */
+	int64_t timeout_ms; /* of all; 0: none */
+	int64_t began_ms;
 	/* Build the params: one array. */
 	void (*build)(const struct obi_request *req, struct ob_builder *b);
 	/* Print the answer and return the exit status. */
