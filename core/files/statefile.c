@@ -454,6 +454,13 @@ int obi_statefile_read(const struct obi_statedir *dir, struct obi_statefile *ret
 	return r;
 }
 
+void obi_statefile_note_boot(struct obi_statefile *state)
+{
+	if (obi_boot_id(state->restart_boot, NULL) < 0) {
+		state->restart_boot[0] = '\0';
+	}
+}
+
 int obi_statefile_write(const struct obi_statedir *dir, const struct obi_statefile *state,
 			struct ob_error *reterr)
 {

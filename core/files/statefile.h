@@ -91,6 +91,9 @@ struct obi_statefile {
 int obi_statefile_read(const struct obi_statedir *dir, struct obi_statefile *ret,
 		       struct ob_error *reterr);
 
+/* Set restart_boot: the restart counters that are to be written are of this boot. */
+void obi_statefile_note_boot(struct obi_statefile *state);
+
 /* Write it, without fsync: after a power loss its content is void. */
 int obi_statefile_write(const struct obi_statedir *dir, const struct obi_statefile *state,
 			struct ob_error *reterr);

@@ -482,9 +482,7 @@ static void local_save(struct obi_place *place, const struct obi_statefile *give
 	if (!is_in_charge(l)) {
 		return;
 	}
-	if (obi_boot_id(state.restart_boot, NULL) < 0) {
-		state.restart_boot[0] = '\0';
-	}
+	obi_statefile_note_boot(&state);
 	if (l->dir.path != NULL) {
 		l->saved.made = l->dir.made;
 		l->saved.uid = l->dir.uid;
@@ -503,6 +501,7 @@ static int local_renew(struct obi_place *place, const struct obi_statefile *give
 	struct obi_statefile state = *given;
 	bool lives = l->process.pidfd >= 0;
 	*ret_renewed = false;
+	obi_statefile_note_boot(&state);
 	state.local = l->saved;
 	return is_in_charge(l) ? obi_state_renew(&l->state_dir, l->setup.options->state_path,
 						 &state, lives, ret_renewed, reterr)

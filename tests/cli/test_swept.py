@@ -140,6 +140,22 @@ class Swept(Case):
         self.expect_supervised(pids)
         self.assertEqual(run.end(), OK)
 
+    def test_fault_107_the_count_of_restarts_is_made_again(self):
+        """The next supervisor goes on counting."""
+        child = {"a": actor(restart={"max_restarts": 1, "backoff_base": "1ms"})}
+        self.write(child)
+        run = self.run_it()
+        os.kill(run.event("a", "ready")["pid"], signal.SIGKILL)
+        self.watch(run.event("a", "ready")["pid"])
+        shutil.rmtree(f"{self.root}/.state")
+        run.record(lambda r: r["msg"].startswith("state directory removed"))
+        run.process.kill()
+        run.process.wait()
+        run = self.run_it()
+        os.kill(run.event("a", "adopted")["pid"], signal.SIGKILL)
+        self.assertIn("gave up after 1 restart; ", run.record(lambda r: r.get("event") in ("failed", "ready"))["cause"])
+        self.assertEqual(run.end(), OK)
+
     def test_fault_107_a_data_root_of_another_supervisor_is_left_alone(self):
         run, pids = self.started("a")
         run.process.send_signal(signal.SIGSTOP)
