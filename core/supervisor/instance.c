@@ -218,8 +218,10 @@ void obi_instance_spawn(struct obi_instance *in)
 {
 	struct ob_config config = {.size = sizeof config};
 	struct ob_error err = {0};
+	bool renewed;
 	begin(in);
-	if (make_config(in, &config, &err) < 0) {
+	/* The state directory may have been removed since the last start. */
+	if (obi_instance_renew(in, &renewed, &err) < 0 || make_config(in, &config, &err) < 0) {
 		tell(in, OBI_LIFE_SPAWN_FAILED, &err);
 	} else {
 		uint64_t op = begin_op(in);

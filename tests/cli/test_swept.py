@@ -156,6 +156,23 @@ class Swept(Case):
         self.assertIn("gave up after 1 restart; ", run.record(lambda r: r.get("event") in ("failed", "ready"))["cause"])
         self.assertEqual(run.end(), OK)
 
+    def test_fault_107_a_child_that_dies_before_the_look_is_started_again(self):
+        """No start is lost on a state directory that can be made again."""
+        self.write({"a": actor(restart={"max_restarts": 1, "backoff_base": "1ms"})})
+        run = self.run_it()
+        pid = run.event("a", "ready")["pid"]
+        run.process.send_signal(signal.SIGSTOP)
+        shutil.rmtree(f"{self.root}/.state")
+        os.kill(pid, signal.SIGKILL)
+        run.process.send_signal(signal.SIGCONT)
+        pids = {"a": run.record(lambda r: r.get("event") in ("failed", "ready")).get("pid")}
+        self.expect_supervised(pids)
+        run.process.kill()
+        run.process.wait()
+        run = self.run_it()
+        self.assertEqual(run.event("a", "adopted")["pid"], pids["a"])
+        self.assertEqual(run.end(), OK)
+
     def test_fault_107_a_data_root_of_another_supervisor_is_left_alone(self):
         run, pids = self.started("a")
         run.process.send_signal(signal.SIGSTOP)

@@ -268,7 +268,7 @@ static inline int double_op_renew(struct obi_place *place, const struct obi_stat
 {
 	(void)state;
 	(void)reterr;
-	double_note(double_of(place), "renew ");
+	(void)place;
 	*ret_renewed = false;
 	return OB_OK;
 }
