@@ -23,29 +23,6 @@ enum { RECORD_MAX = 16 << 20 };
 
 /* ---- The directory and its lock ---- */
 
-/* Make the directory and those above it, with this mode whatever the umask. */
-static int make_dirs(const char *path, mode_t mode, struct ob_error *reterr)
-{
-	char *copy = strdup(path);
-	if (copy == NULL) {
-		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
-	}
-	int sys = 0;
-	for (char *at = copy; sys == 0 && *at != '\0';) {
-		at += strspn(at, "/");
-		at += strcspn(at, "/");
-		char was = *at;
-		*at = '\0';
-		bool made = mkdir(copy, mode) == 0;
-		sys = made || errno == EEXIST ? 0 : errno;
-		/* The umask must not close it to those it is made for. */
-		sys = made && chmod(copy, mode) < 0 ? errno : sys;
-		*at = was;
-	}
-	free(copy);
-	return sys == 0 ? OB_OK : obi_fail(reterr, obi_code_of_errno(sys), sys, "cannot be made");
-}
-
 /* Others who can write there could replace the directory of a child. */
 static int check_root(int fd, struct ob_error *reterr)
 {
@@ -65,16 +42,13 @@ static int check_root(int fd, struct ob_error *reterr)
 
 static int open_root(struct obi_root *root, int kept, struct ob_error *reterr)
 {
-	int r = make_dirs(root->path, root->shared ? 0711 : 0700, reterr);
+	int r = ob_directory_open(root->path, root->shared ? 0711 : 0700, &root->fd, reterr);
 	if (r < 0) {
-		return r;
-	}
-	root->fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (root->fd < 0) {
-		return obi_fail(reterr, obi_code_of_errno(errno), errno, "cannot be opened");
+		return r; /* the error names the path, or a part of it */
 	}
 	r = check_root(root->fd, reterr);
-	return r == OB_OK ? obi_root_lock(root->fd, kept, &root->lock, reterr) : r;
+	r = r == OB_OK ? obi_root_lock(root->fd, kept, &root->lock, reterr) : r;
+	return r == OB_OK ? OB_OK : obi_wrap(reterr, "%s", root->path);
 }
 
 int obi_root_open(const char *path, bool shared, struct obi_root *ret, struct ob_error *reterr)

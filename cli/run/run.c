@@ -218,7 +218,7 @@ static int begin(struct run *run, struct ob_error *reterr)
 	const struct obi_run_config *config = &run->generation->config;
 	r = obi_root_open(config->data_root, has_other_users(config), &run->root, reterr);
 	if (r < 0) {
-		return obi_wrap(reterr, "%s: data_root: %s", run->file, config->data_root);
+		return obi_wrap(reterr, "%s: data_root", run->file);
 	}
 	r = obi_unix_address(run->root.path, OBI_ROOT_SOCKET, run->address, sizeof run->address,
 			     reterr);

@@ -47,6 +47,20 @@ OB_API int ob_file_replace(int dirfd, const char *name, struct ob_bytes data, ui
  */
 OB_API void ob_file_sweep(int dirfd);
 
+/*
+ * Open a directory by a path that no other user can redirect, and make it, and those above it, with
+ * make_mode whatever the umask (0: make none). Each must belong to root or to this process's user,
+ * and others must not be able to write to it unless it is sticky, as /tmp is. Symbolic links are
+ * followed if root or this user owns them. *ret_fd is the caller's to close.
+ *
+ *   OB_EINVAL   the path is not absolute, is too long, or has a ".."
+ *   OB_ENOENT   it does not exist
+ *   OB_EPERM    a directory or link is another user's, or one can be written by others; the error
+ *               names it. Or one cannot be opened
+ */
+OB_API int ob_directory_open(const char *path, uint32_t make_mode, int *ret_fd,
+			     struct ob_error *reterr);
+
 #ifdef __cplusplus
 }
 #endif

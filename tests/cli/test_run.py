@@ -185,7 +185,7 @@ class Running(Case):
         result = outboard("run", self.config)
         self.expect(result, USAGE, "")
         self.assertIn("data_root", result.stderr)
-        self.assertIn("can be written by others (mode 0777)", result.stderr)
+        self.assertIn(f"data_root: {self.root}: writable by others (mode 0777)", result.stderr)
         self.assertEqual(os.listdir(self.root), [])
 
     def test_a_long_data_root(self):

@@ -191,6 +191,31 @@ class Swept(Case):
         self.expect_supervised(pids)
         self.assertEqual(run.end(), OK)
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")
+    def test_fault_107_a_link_of_another_user_is_not_followed(self):
+        """In a sticky directory, as /tmp is, anybody may put one in place of a removed data_root."""
+        run, pids = self.started("a")
+        os.chmod(self.dir, 0o1777)
+        precious = f"{self.dir}/precious"
+        os.mkdir(precious, 0o755)
+        link = f"{self.dir}/link"
+        os.symlink(precious, link)
+        os.lchown(link, 12345, 12345)
+        run.process.send_signal(signal.SIGSTOP)
+        shutil.rmtree(self.root)
+        os.rename(link, self.root)
+        run.process.send_signal(signal.SIGCONT)
+        self.assertIn(f"{self.root}: a symbolic link that belongs to user 12345", self.not_again(run, "data_root"))
+        self.assertEqual(os.listdir(precious), [])
+        other = outboard("run", self.config)
+        self.expect(other, USAGE, "")
+        self.assertIn(f"data_root: {self.root}: a symbolic link that belongs to user 12345", other.stderr)
+        os.unlink(self.root)
+        self.again(run, "data_root")
+        self.again(run, "run.sock")
+        self.expect_supervised(pids)
+        self.assertEqual(run.end(), OK)
+
     def test_fault_107_a_data_root_that_was_moved_is_held_at_both_places(self):
         run, pids = self.started("a")
         moved = f"{self.dir}/moved"
