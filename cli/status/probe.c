@@ -157,7 +157,8 @@ void obi_status_ask(ob_runtime *rt, const struct obi_rows *rows)
 		round.patience_ms += row->rt == rt ? ASK_MORE_MS : 0;
 	}
 	(void)ob_raise_descriptor_limit(&limit, NULL);
-	round.room = limit > 2 * OTHER_DESCRIPTORS ? limit - OTHER_DESCRIPTORS : OTHER_DESCRIPTORS;
+	round.room = limit > 2 * OTHER_DESCRIPTORS ? limit - OTHER_DESCRIPTORS : limit / 2;
+	round.room = round.room > 0 ? round.room : 1;
 	begin_some(&round);
 	while (round.open > 0) {
 		(void)ob_runtime_run(rt, -1);

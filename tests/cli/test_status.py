@@ -148,6 +148,22 @@ class Status(Case):
         run.events(**{name: "adopted" for name in (*hung, "well")})
         self.assertEqual(run.end(), OK)
 
+    def test_fault_109_few_descriptors_are_enough(self):
+        """More children that hang than there may be files open: some are asked later."""
+        names = [f"h{i}" for i in range(60)]
+        pids = self.left_alone(**{name: [] for name in names})
+        for pid in pids.values():
+            os.kill(pid, signal.SIGSTOP)
+        result = outboard("status", "--json", self.config,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+        self.expect(result, OK, stderr="")
+        self.assertEqual([row["link"] for row in json.loads(result.stdout)], ["unresponsive"] * len(names))
+        for pid in pids.values():
+            os.kill(pid, signal.SIGCONT)
+        run = self.run_it()
+        run.events(**{name: "adopted" for name in names})
+        self.assertEqual(run.end(), OK)
+
     def test_a_child_without_an_address_is_told_as_that(self):
         """It speaks no protocol, so it is neither unready nor cut off."""
         self.write({"mute": {"command": ["/bin/sleep", "1000"], "ready": {"mode": "none"}, "stop": {"signal": "SIGTERM"}}})
