@@ -95,7 +95,8 @@ class Seccomp(Case):
     def test_fault_92_a_missing_proc_is_named(self):
         self.write({"one": actor(), "two": actor()})
         for command in "check", "run":
-            self.expect(self.without_proc(command, self.config), USAGE, "", f"{self.config}: children: {NO_PROC}\n")
+            self.expect(self.without_proc(command, self.config), USAGE, "",
+                        f"{self.place_of('children')}: children: {NO_PROC}\n")
         self.assertFalse(os.path.exists(self.root))
         pid = self.left_alone()
         for target in self.config, self.root:
