@@ -95,8 +95,7 @@ bool obi_root_is_in_place(const struct obi_root *root)
 {
 	struct stat ours, there;
 	return fstat(root->fd, &ours) == 0 && stat(root->path, &there) == 0 &&
-	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino &&
-	       obi_root_lock_is_in_place(root->fd, root->lock);
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
 int obi_root_renew(struct obi_root *root, struct ob_error *reterr)

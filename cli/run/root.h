@@ -40,7 +40,7 @@ struct obi_root {
 int obi_root_open(const char *path, bool shared, struct obi_root *ret, struct ob_error *reterr);
 void obi_root_close(struct obi_root *root);
 
-/* Whether the path still leads to this directory, and run.lock in it is ours. */
+/* Whether the path still leads to this directory. */
 bool obi_root_is_in_place(const struct obi_root *root);
 
 /*

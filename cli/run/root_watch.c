@@ -8,12 +8,14 @@
 
 #include "base/error.h"
 #include "cli/config/load.h"
+#include "cli/run/root_lock.h"
 
 /* All states are looked at within so many looks. */
 enum { LOOK_MS = 1000, STATES_LOOKS = 30 };
 
 static const char *const parts[] = {
     [OBI_ROOT_ITSELF] = "data_root",
+    [OBI_ROOT_ITS_LOCK] = OBI_ROOT_LOCK,
     [OBI_ROOT_ITS_RECORD] = OBI_ROOT_RECORD,
     [OBI_ROOT_ITS_SOCKET] = OBI_ROOT_SOCKET,
 };
@@ -45,14 +47,18 @@ static void tell_failure(struct obi_root_watch *w, enum obi_root_part part,
 static bool look_at_root(struct obi_root_watch *w)
 {
 	struct ob_error err;
-	if (obi_root_is_in_place(w->root)) {
+	bool in_place = obi_root_is_in_place(w->root);
+	enum obi_root_part part = in_place ? OBI_ROOT_ITS_LOCK : OBI_ROOT_ITSELF;
+	if (in_place && obi_root_lock_is_in_place(w->root->fd, w->root->lock)) {
+		/* It may have been moved back. */
+		w->told[OBI_ROOT_ITSELF][0] = w->told[OBI_ROOT_ITS_LOCK][0] = '\0';
 		return true;
 	}
 	if (obi_root_renew(w->root, &err) < 0) {
-		tell_failure(w, OBI_ROOT_ITSELF, &err);
+		tell_failure(w, part, &err);
 		return false;
 	}
-	tell_renewed(w, OBI_ROOT_ITSELF);
+	tell_renewed(w, part);
 	return true;
 }
 

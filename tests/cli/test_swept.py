@@ -135,7 +135,7 @@ class Swept(Case):
             run.record(lambda r: r["msg"].startswith("state directory removed"))
             self.assertTrue(os.path.exists(f"{self.root}/.state/a/{name}"))
         os.unlink(f"{self.root}/run.lock")
-        self.again(run, "data_root")
+        self.again(run, "run.lock")
         self.assertIn(f"(pid {run.pid})", outboard("run", self.config).stderr)
         self.expect_supervised(pids)
         self.assertEqual(run.end(), OK)
