@@ -34,8 +34,8 @@ static size_t build_text(const struct ob_value *answer, char text[TEXT_SIZE])
 	}
 	if (count > shown) {
 		char more[48];
-		snprintf(more, sizeof more, " and %llu others",
-			 (unsigned long long)(count - shown));
+		snprintf(more, sizeof more, " and %llu other%s",
+			 (unsigned long long)(count - shown), count - shown > 1 ? "s" : "");
 		ob_sink_text(&out, more);
 	}
 	return shown > 0 ? out.len : 0;

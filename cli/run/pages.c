@@ -7,6 +7,8 @@
 /* What a page may take of a message of 4 MiB: rows, and memory. */
 enum { ANSWER_MEMORY = 64 << 20, PAGE_ROWS = 256, PAGE_MEMORY = 1 << 20 };
 
+enum { WAITING_NAMES = 8 };
+
 static void build_row(struct ob_builder *b, const struct obi_member *member)
 {
 	const struct ob_connector_options *o = member->options;
@@ -51,6 +53,54 @@ void obi_page_answer(const struct obi_members *members, ob_call *call,
 	build_page(&b, &arena, members, after);
 	if (ob_builder_finish(&b, &page) == OB_OK) {
 		(void)ob_call_reply(call, &page);
+	} else {
+		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
+	}
+	obi_arena_free(&arena);
+}
+
+/* ---- Who is waited for ---- */
+
+static bool is_awaited(const struct obi_member *member)
+{
+	return member != NULL && (member->waiting != NULL || member->stopping > 0);
+}
+
+/* Each child once, however many requests wait for it. Returns the number of all. */
+static uint64_t find_awaited(const struct obi_members *members, const char *names[WAITING_NAMES])
+{
+	uint64_t count = 0;
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (is_awaited(members->list[i]) && count++ < WAITING_NAMES) {
+			names[count - 1] = members->list[i]->options->name;
+		}
+	}
+	for (const struct obi_member *m = members->leaving; m != NULL; m = m->next_leaving) {
+		const char *name = m->options->name;
+		if (is_awaited(m) && !is_awaited(obi_members_find(members, ob_bytes_text(name))) &&
+		    count++ < WAITING_NAMES) {
+			names[count - 1] = name;
+		}
+	}
+	return count;
+}
+
+void obi_waiting_answer(const struct obi_members *members, ob_call *call)
+{
+	const char *names[WAITING_NAMES + 1] = {NULL};
+	uint64_t count = find_awaited(members, names);
+	struct obi_arena arena;
+	struct ob_builder b;
+	struct ob_value answer;
+	obi_arena_init(&arena, ANSWER_MEMORY);
+	ob_builder_init(&b, &arena.ob);
+	ob_build(&b, "{s:U,s:[", "count", count, "names");
+	for (size_t i = 0; names[i] != NULL; i++) {
+		ob_build(&b, "s", names[i]);
+	}
+	ob_build(&b, "]}");
+	if (ob_builder_finish(&b, &answer) == OB_OK) {
+		(void)ob_call_reply(call, &answer);
 	} else {
 		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
 	}

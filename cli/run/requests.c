@@ -17,7 +17,7 @@ enum { ANSWER_MEMORY = 64 << 20, RESERVE = 4 };
 enum { ANSWER_BYTES = 3 << 20, ROW_BYTES = 96, NOTE_BYTES = 80 };
 
 /* How many names a request may have beyond the number of children (unknown or repeated ones). */
-enum { NAMES_SPARE = 64, WAITING_NAMES = 8 };
+enum { NAMES_SPARE = 64 };
 
 static const char note[] = "its config has changed in the file: outboard reload";
 
@@ -27,7 +27,6 @@ struct obi_run_item {
 	struct obi_member *member;
 	struct obi_run_item *next; /* in the list of those that wait for the child */
 	enum obi_change change;	   /* of a reload */
-	bool done;
 	bool ok;
 	char error[256];
 };
@@ -139,7 +138,6 @@ static void close_one(struct obi_run_request *request)
 /* error NULL: success. */
 static void finish(struct obi_run_item *item, const char *error)
 {
-	item->done = true;
 	item->ok = error == NULL;
 	snprintf(item->error, sizeof item->error, "%.*s", (int)sizeof item->error - 1,
 		 error != NULL ? error : "");
@@ -495,33 +493,8 @@ static void on_status(void *user, ob_call *call, const struct ob_value *params)
 static void on_waiting(void *user, ob_call *call, const struct ob_value *params)
 {
 	const struct obi_run_requests *requests = user;
-	const char *names[WAITING_NAMES + 1] = {NULL};
-	uint64_t count = 0;
 	(void)params;
-	for (const struct obi_run_request *r = requests->first; r != NULL; r = r->next) {
-		for (uint32_t i = 0; i < r->count; i++) {
-			if (!r->items[i].done && count < WAITING_NAMES) {
-				names[count] = r->items[i].member->options->name;
-			}
-			count += !r->items[i].done;
-		}
-	}
-	struct obi_arena arena;
-	struct ob_builder b;
-	struct ob_value answer;
-	obi_arena_init(&arena, ANSWER_MEMORY);
-	ob_builder_init(&b, &arena.ob);
-	ob_build(&b, "{s:U,s:[", "count", count, "names");
-	for (size_t i = 0; names[i] != NULL; i++) {
-		ob_build(&b, "s", names[i]);
-	}
-	ob_build(&b, "]}");
-	if (ob_builder_finish(&b, &answer) == OB_OK) {
-		(void)ob_call_reply(call, &answer);
-	} else {
-		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
-	}
-	obi_arena_free(&arena);
+	obi_waiting_answer(requests->members, call);
 }
 
 /* ---- Serving ---- */

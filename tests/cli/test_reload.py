@@ -4,9 +4,11 @@ import json
 import os
 import signal
 import subprocess
+import time
 import unittest
 
-from command import OK, ONCE, OUTBOARD, PATIENCE, REMOTE, STUBBORN, UNREACHABLE, USAGE, Case, actor, is_alive, outboard
+from command import (OK, ONCE, OUTBOARD, PATIENCE, REMOTE, STUBBORN, UNREACHABLE, USAGE, Case, actor, is_alive,
+                     outboard)
 
 
 class Reloading(Case):
@@ -182,6 +184,38 @@ class Reloading(Case):
         os.kill(old.pid, signal.SIGKILL)
         run.event("a", "ready")
         self.assertNotEqual(self.status()["a"]["pid"], old.pid)
+        self.assertEqual(run.end(), OK)
+
+    def request(self, *args):
+        """A request that is not waited for."""
+        process = subprocess.Popen([OUTBOARD, *args, "--data-root", self.root], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        return process
+
+    def await_waiting(self, names):
+        """Until requests wait for these children, and for no others."""
+        deadline, found = time.monotonic() + PATIENCE, None
+        while found != {"count": len(names), "names": names}:
+            self.assertLess(time.monotonic(), deadline, found)
+            result = outboard("call", "--auth", "peercred", "--address", f"unix://{self.root}/run.sock", "run.waiting")
+            self.expect(result, OK)
+            found = json.loads(result.stdout)
+
+    def test_each_child_that_requests_wait_for_is_told_once(self):
+        run = self.begin({"a": STUBBORN, "b": STUBBORN}, a="starting", b="starting")
+        run.await_stubborn("a", "b")
+        requests = [self.request("stop", "a")]
+        self.await_waiting(["a"])
+        requests.append(self.request("stop"))
+        self.await_waiting(["a", "b"])
+        self.write({"b": STUBBORN})
+        requests.append(self.request("reload"))
+        self.await_waiting(["b", "a"])
+        for pid in self.pids.values():
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual([r.communicate(timeout=PATIENCE)[0] for r in requests],
+                         ["a: stopped\n", "a: stopped\nb: stopped\n", "a: ended\n1 unchanged\n"])
         self.assertEqual(run.end(), OK)
 
     def test_a_restart_of_a_child_that_is_removed_meanwhile_fails(self):
