@@ -158,14 +158,16 @@ static int renew(struct obi_member *member, struct ob_error *reterr)
 
 int obi_member_begin(struct obi_member *member, struct ob_error *reterr)
 {
-	member->held = false;
 	if (member->members->ending) {
 		return obi_fail(reterr, OB_ECLOSED, 0, "the supervisor is shutting down");
 	}
 	if (member->left) {
 		return obi_fail(reterr, OB_ENOENT, 0, "no longer in the config");
 	}
-	member->begun = true;
+	member->held = member->blocked;
+	if (member->held) {
+		return OB_OK;
+	}
 	int r = member->next.generation != NULL ? renew(member, reterr) : OB_OK;
 	r = r == OB_OK ? ob_connector_supervise(member->connector, reterr) : r;
 	if (r < 0) {
@@ -179,9 +181,7 @@ void obi_members_begin(struct obi_members *members)
 {
 	struct ob_error err;
 	for (uint32_t i = 0; i < members->count; i++) {
-		if (!members->list[i]->held) {
-			(void)obi_member_begin(members->list[i], &err);
-		}
+		(void)obi_member_begin(members->list[i], &err);
 	}
 }
 

@@ -22,8 +22,8 @@ struct obi_member {
 	uint64_t number;	      /* from 1, growing in the order of the list; not used again */
 	uint32_t stopping;	      /* requests that wait for its stop */
 	bool unsaved; /* its state was removed and cannot be made again, which was told */
-	bool begun;   /* it was started or adopted, at least once */
-	bool held;    /* not to be started until an earlier child of its name has ended */
+	bool blocked; /* an earlier child of its name is being ended */
+	bool held;    /* to be started when that one has ended */
 	bool ending;  /* it is being stopped or detached with all others */
 	bool edited;  /* the config file says something else by now */
 	struct obi_member *next_leaving;
@@ -62,10 +62,12 @@ int obi_member_new(struct obi_members *members, struct obi_generation *generatio
 /* Take over a new list. Those of the old one that are not in it are leaving. */
 void obi_members_replace(struct obi_members *members, struct obi_member **list, uint32_t count);
 
-/* Start or adopt all members but those that are held. */
+/* Start or adopt all members. */
 void obi_members_begin(struct obi_members *members);
 
-/* Start or adopt one member, held or not, with its newest config. Its connector rests. */
+/* Start or adopt one member with its newest config; one that is blocked is held. Its connector
+ * rests.
+ */
 int obi_member_begin(struct obi_member *member, struct ob_error *reterr);
 
 /* Stop it if need be, and start it with its newest config, without waiting. */

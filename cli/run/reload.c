@@ -270,7 +270,7 @@ static void apply(struct obi_reload *reload, struct obi_generation *generation,
 	for (struct obi_member *m = members->leaving; m != before; m = m->next_leaving) {
 		add_change(ret, m, OBI_CHANGE_ENDED);
 	}
-	obi_removed_hold(reload->removed);
+	obi_removed_block(reload->removed);
 	obi_removed_write_soon(reload->removed);
 }
 

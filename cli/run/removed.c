@@ -130,12 +130,25 @@ void obi_removed_flush(struct obi_removed *removed)
 	}
 }
 
+static bool is_being_ended(const struct obi_removed *removed, const char *name)
+{
+	const struct obi_removed_child *c = removed->first;
+	while (c != NULL && !(c->ending && strcmp(c->entry.name, name) == 0)) {
+		c = c->next;
+	}
+	return c != NULL;
+}
+
 /* A member that waited for this child may start; if the child lives on, it is adopted. */
 static void release(const struct obi_removed *removed, const char *name)
 {
 	struct obi_member *member = obi_members_find(removed->members, ob_bytes_text(name));
 	struct ob_error err;
-	if (member != NULL && member->held) {
+	if (member == NULL || !member->blocked || is_being_ended(removed, name)) {
+		return;
+	}
+	member->blocked = false;
+	if (member->held) {
 		(void)obi_member_begin(member, &err);
 	}
 }
@@ -185,7 +198,7 @@ static void begun(struct obi_removed_child *child)
 	struct obi_member *namesake =
 	    obi_members_find(removed->members, ob_bytes_text(child->entry.name));
 	if (namesake != NULL) {
-		namesake->held = true;
+		namesake->blocked = true;
 	}
 	child->ending = true;
 	removed->pending++;
@@ -338,14 +351,14 @@ int obi_removed_member(struct obi_removed *removed, struct obi_member *member,
 	return OB_OK;
 }
 
-void obi_removed_hold(struct obi_removed *removed)
+void obi_removed_block(struct obi_removed *removed)
 {
 	for (const struct obi_removed_child *c = removed->first; c != NULL; c = c->next) {
 		struct obi_member *member =
 		    c->ending ? obi_members_find(removed->members, ob_bytes_text(c->entry.name))
 			      : NULL;
-		if (member != NULL && !member->begun) {
-			member->held = true;
+		if (member != NULL) {
+			member->blocked = true;
 		}
 	}
 }

@@ -33,7 +33,7 @@ struct obi_removed {
 
 /*
  * Find them and begin to end them, then write the record. Members with the name of one that is
- * being ended are held until it has ended.
+ * being ended are blocked until it has ended.
  */
 int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr);
 
@@ -41,8 +41,8 @@ int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr);
 int obi_removed_member(struct obi_removed *removed, struct obi_member *member,
 		       struct ob_error *reterr);
 
-/* Hold the members that were never begun and have the name of one that is being ended. */
-void obi_removed_hold(struct obi_removed *removed);
+/* Block the members that have the name of one that is being ended. */
+void obi_removed_block(struct obi_removed *removed);
 
 /* The names of those that are being ended, as many as there is room for; returns their number. */
 uint32_t obi_removed_names(const struct obi_removed *removed, const char **names, uint32_t room);

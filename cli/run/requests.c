@@ -193,7 +193,7 @@ static void begin(struct obi_run_item *item)
 {
 	struct ob_error err;
 	wait_for(item);
-	if (!item->member->held && obi_member_begin(item->member, &err) < 0) {
+	if (obi_member_begin(item->member, &err) < 0) {
 		finish_waiting(item->member, err.text);
 	}
 }

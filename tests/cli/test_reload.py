@@ -218,6 +218,39 @@ class Reloading(Case):
                          ["a: stopped\n", "a: stopped\nb: stopped\n", "a: ended\n1 unchanged\n"])
         self.assertEqual(run.end(), OK)
 
+    def begin_again(self):
+        """A child was removed and added again; the earlier one has not ended."""
+        run = self.begin({"a": STUBBORN}, a="starting")
+        run.await_stubborn("a")
+        self.write({})
+        run.process.send_signal(signal.SIGHUP)
+        run.event("a", "stopping")
+        self.write({"a": []})
+        run.process.send_signal(signal.SIGHUP)
+        run.record(lambda r: r["msg"] == "reloaded the config")
+        return run, self.watch(self.pids["a"])
+
+    def test_a_child_that_was_stopped_before_it_could_be_started_stays_stopped(self):
+        run, old = self.begin_again()
+        self.expect(outboard("stop", "--config", self.config), OK, "a: stopped\n", "")
+        self.expect(self.reload(), OK, "1 unchanged\n", "")
+        os.kill(old.pid, signal.SIGKILL)
+        run.record(lambda r: r["msg"] == "ended")
+        self.assertEqual(self.status()["a"]["state"], "idle")
+        self.assertEqual(run.end(), OK)
+
+    def test_a_start_waits_for_the_end_of_an_earlier_child(self):
+        run, old = self.begin_again()
+        self.expect(outboard("stop", "--config", self.config), OK, "a: stopped\n", "")
+        request = self.request("start")
+        self.await_waiting(["a"])
+        self.assertTrue(is_alive(old.pid))
+        self.assertEqual(self.status()["a"]["state"], "idle")
+        os.kill(old.pid, signal.SIGKILL)
+        self.assertEqual(request.communicate(timeout=PATIENCE), ("a: ready\n", None))
+        self.assertEqual(self.status()["a"]["restarts"], 0)
+        self.assertEqual(run.end(), OK)
+
     def test_a_restart_of_a_child_that_is_removed_meanwhile_fails(self):
         run = self.begin({"a": STUBBORN}, a="starting")
         run.await_stubborn("a")
