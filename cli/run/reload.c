@@ -80,41 +80,50 @@ static const struct place *find_place(const struct obi_key_table *table, const c
 	return NULL;
 }
 
-static void add_place(struct obi_key_table *table, const struct ob_connector_options *options,
-		      struct obi_arena *arena)
+struct places {
+	struct obi_key_table table;
+	struct obi_arena arena;
+};
+
+static void add_place(struct places *places, const char *name, const char *data_path)
 {
-	struct place *place = ob_arena_alloc(&arena->ob, sizeof *place);
-	const char *path = obi_path_resolve(options->data_path, arena);
+	struct place *place = ob_arena_alloc(&places->arena.ob, sizeof *place);
+	const char *path = obi_path_resolve(data_path, &places->arena);
 	if (place != NULL && path != NULL) {
-		*place = (struct place){.path = path, .name = options->name};
-		obi_key_add(table, &place->node, obi_key_of_text(ob_bytes_text(path)));
+		*place = (struct place){.path = path, .name = name};
+		obi_key_add(&places->table, &place->node, obi_key_of_text(ob_bytes_text(path)));
 	}
 }
 
-/* Two children must not be in one directory, not even while one of them ends. */
-static void check_directories(const struct obi_members *members,
-			      const struct obi_run_config *wanted, struct obi_faults *faults)
+static void add_removed(void *user, const struct obi_record_entry *entry)
 {
-	struct obi_key_table table = {0};
-	struct obi_arena arena;
-	obi_arena_init(&arena, PATHS_MEMORY);
+	add_place(user, entry->name, entry->data_path);
+}
+
+/* Two children must not be in one directory, not even while one of them ends. */
+static void check_directories(const struct obi_reload *reload, const struct obi_run_config *wanted,
+			      struct obi_faults *faults)
+{
+	const struct obi_members *members = reload->members;
+	struct places places = {.table = {0}};
+	obi_arena_init(&places.arena, PATHS_MEMORY);
 	for (uint32_t i = 0; i < members->count; i++) {
-		add_place(&table, members->list[i]->options, &arena);
+		const struct ob_connector_options *o = members->list[i]->options;
+		add_place(&places, o->name, o->data_path);
 	}
-	for (const struct obi_member *m = members->leaving; m != NULL; m = m->next_leaving) {
-		add_place(&table, m->options, &arena);
-	}
+	obi_removed_each(reload->removed, add_removed, &places);
 	for (uint32_t i = 0; i < wanted->count; i++) {
 		const struct ob_connector_options *o = &wanted->children[i];
-		const char *path = obi_path_resolve(o->data_path, &arena);
-		const struct place *place = path != NULL ? find_place(&table, path, o->name) : NULL;
+		const char *path = obi_path_resolve(o->data_path, &places.arena);
+		const struct place *place =
+		    path != NULL ? find_place(&places.table, path, o->name) : NULL;
 		if (place != NULL) {
 			obi_child_fault(faults, o, "data_path",
 					"is still that of \"%s\": end that one first", place->name);
 		}
 	}
-	obi_key_table_free(&table);
-	obi_arena_free(&arena);
+	obi_key_table_free(&places.table);
+	obi_arena_free(&places.arena);
 }
 
 /* ---- Reading ---- */
@@ -143,7 +152,7 @@ static void check(struct obi_reload *reload, const struct obi_run_config *config
 	check_top(&reload->current->config, config, faults);
 	obi_config_check(reload->rt, config, faults, &warnings, NULL);
 	if (faults->count == 0) {
-		check_directories(reload->members, config, faults);
+		check_directories(reload, config, faults);
 	}
 	log_warnings(reload, &warnings);
 	obi_faults_free(&warnings);

@@ -368,6 +368,16 @@ void obi_removed_hurry(struct obi_removed *removed)
 	ob_child_end_hurry(removed->rt);
 }
 
+void obi_removed_each(const struct obi_removed *removed,
+		      void (*fn)(void *user, const struct obi_record_entry *entry), void *user)
+{
+	for (const struct obi_removed_child *c = removed->first; c != NULL; c = c->next) {
+		if (c->ending) {
+			fn(user, &c->entry);
+		}
+	}
+}
+
 uint32_t obi_removed_names(const struct obi_removed *removed, const char **names, uint32_t room)
 {
 	uint32_t count = 0;

@@ -44,6 +44,10 @@ int obi_removed_member(struct obi_removed *removed, struct obi_member *member,
 /* Block the members that have the name of one that is being ended. */
 void obi_removed_block(struct obi_removed *removed);
 
+/* Call fn for each that is being ended. */
+void obi_removed_each(const struct obi_removed *removed,
+		      void (*fn)(void *user, const struct obi_record_entry *entry), void *user);
+
 /* The names of those that are being ended, as many as there is room for; returns their number. */
 uint32_t obi_removed_names(const struct obi_removed *removed, const char **names, uint32_t room);
 

@@ -278,6 +278,23 @@ class Reloading(Case):
         self.expect(self.reload(), OK, "b: started\n0 unchanged\n")
         self.assertEqual(run.end(), OK)
 
+    def test_a_directory_is_not_given_away_while_a_child_that_was_found_ends(self):
+        path = os.path.join(self.dir, "data")
+        run = self.begin({"a": {**STUBBORN, "data_path": path}}, a="starting")
+        run.await_stubborn("a")
+        self.assertEqual(run.end(signal.SIGUSR1), OK)
+        self.write({})
+        run = self.run_it()
+        run.record(lambda r: r["msg"] == "no longer in the config, ending it")
+        self.write({"b": actor(data_path=path)})
+        result = self.reload()
+        self.expect(result, USAGE, "")
+        self.assertIn('data_path: is still that of "a": end that one first\n', result.stderr)
+        os.kill(self.pids["a"], signal.SIGKILL)
+        run.record(lambda r: r["msg"] == "ended")
+        self.expect(self.reload(), OK, "b: started\n0 unchanged\n")
+        self.assertEqual(run.end(), OK)
+
     def test_fault_106_an_edited_config_that_was_not_loaded_is_told(self):
         run = self.begin({"a": []})
         self.write({"a": ["version=2"], "b": []})
