@@ -2,6 +2,7 @@
 """The config of a running supervisor is read again; the signals that outboard run takes."""
 import json
 import os
+import select
 import signal
 import subprocess
 import time
@@ -404,14 +405,16 @@ class LogFiles(Case):
         """Run until the child has started."""
         fifo = os.path.join(self.dir, "fifo")
         os.mkfifo(fifo)
+        heard = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, heard)
         self.write({"a": {"command": ["/bin/sh", "-c", "echo up >$0; exec sleep 1000", fifo],
                           "ready": {"mode": "none"}}})
         process = subprocess.Popen([OUTBOARD, "run", "--log-format", "json", *args, self.config],
                                    stdin=subprocess.DEVNULL, **more)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
-        with open(fifo) as file:
-            self.assertEqual(file.read(), "up\n")
+        ended = self.watch(process.pid).fd
+        self.assertEqual(select.select([heard, ended], [], [], PATIENCE)[0], [heard], "it has ended, or does nothing")
         return process
 
     def rotate(self, process, log):
