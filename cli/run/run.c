@@ -92,7 +92,9 @@ static void stop_or_hurry(struct run *run)
 	} else if (!run->hurried) {
 		run->hurried = true;
 		obi_run_log(&run->log, NULL, OB_LOG_WARN,
-			    "asked again: killing the children that still run", NULL);
+			    run->stopped ? "asked again: killing the children that still run"
+					 : "killing the removed children that still run",
+			    NULL);
 		obi_members_hurry(&run->members);
 		obi_removed_hurry(&run->removed);
 	}

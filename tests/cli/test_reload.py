@@ -360,6 +360,21 @@ class Signals(Case):
         self.assertEqual({r["outboard"] for r in run.records if r["msg"] in ("ended", "stopped")},
                          {"found", "keep", "loaded"})
 
+    def test_sigint_while_all_are_detached_kills_removed_children_only(self):
+        run = self.begin("keep", "gone")
+        pids = {name: row["pid"] for name, row in self.status().items()}
+        self.write({"keep": STUBBORN})
+        run.process.send_signal(signal.SIGHUP)
+        run.event("gone", "stopping")
+        run.process.send_signal(signal.SIGUSR1)
+        run.event("keep", "detached")
+        self.assertEqual(run.end(signal.SIGINT), OK)
+        self.assertIn("killing the removed children that still run", [r["msg"] for r in run.records])
+        self.assertEqual([is_alive(pids[name]) for name in ("keep", "gone")], [True, False])
+        keep = self.watch(pids["keep"])
+        os.kill(keep.pid, signal.SIGKILL)
+        keep.wait()
+
     def test_nothing_is_reloaded_while_all_is_ending(self):
         run = self.begin("a")
         run.process.send_signal(signal.SIGTERM)
