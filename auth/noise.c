@@ -132,6 +132,12 @@ static ptrdiff_t seal(struct ob_auth *auth, uint8_t *data, size_t len)
 	return obi_noise_seal(&auth->noise, data, len);
 }
 
+/* Section 11.2 of Noise: the hash of the handshake identifies the session. */
+static int binding(struct ob_auth *auth, struct ob_sink *out)
+{
+	return ob_sink_put(out, auth->noise.hash, sizeof auth->noise.hash) ? OB_OK : OB_ENOMEM;
+}
+
 static ptrdiff_t open(struct ob_auth *auth, uint8_t *data, size_t len)
 {
 	return obi_noise_open(&auth->noise, data, len);
@@ -146,6 +152,7 @@ static const struct ob_auth_ops ops = {
     .overhead = OBI_NOISE_TAG,
     .seal = seal,
     .open = open,
+    .binding = binding,
     .records_max = OBI_NOISE_RECORDS_MAX,
 };
 

@@ -146,6 +146,7 @@ static void split(struct obi_noise *noise)
 	hkdf(out, 2, noise->shake.ck, ob_bytes_of(NULL, 0));
 	set_key(&noise->seal, out[noise->initiator ? 0 : 1]);
 	set_key(&noise->open, out[noise->initiator ? 1 : 0]);
+	memcpy(noise->hash, noise->shake.h, sizeof noise->hash);
 	noise->phase = OBI_NOISE_OPEN;
 	sodium_memzero(out, sizeof out);
 	sodium_memzero(&noise->shake, sizeof noise->shake);

@@ -55,6 +55,7 @@ struct obi_noise {
 	bool initiator;
 	struct obi_noise_cipher seal; /* for records, one a direction */
 	struct obi_noise_cipher open;
+	uint8_t hash[OBI_NOISE_HASH]; /* of the whole handshake, once records may cross */
 	struct {
 		uint8_t psk[OBI_NOISE_KEY];
 		uint8_t e[OBI_NOISE_KEY];  /* our private key */

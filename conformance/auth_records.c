@@ -210,7 +210,47 @@ static void refuses_records_of_others(struct obi_mech_trial *t)
 	}
 }
 
+/* ---- Channel binding ---- */
+
+struct bindings {
+	uint8_t bytes[2][OB_BINDING_MAX];
+	size_t len[2];
+};
+
+/* Those of both ends of a new exchange. */
+static bool bind(struct obi_mech_trial *t, struct bindings *ret)
+{
+	struct obi_mech_talk *talk = &t->talk[0];
+	obi_mech_agree(t, talk);
+	bool fine = obi_mech_run(t, talk, OBI_MECH_MESSAGES);
+	for (int i = 0; fine && i < 2; i++) {
+		struct ob_sink out = ob_sink_fixed(ret->bytes[i], sizeof ret->bytes[i]);
+		int r = t->ops->binding(talk->end[i], &out);
+		ret->len[i] = out.len;
+		fine = (r == OB_OK && !out.failed && out.len >= OB_BINDING_MIN) ||
+		       OBI_FAIL(t, "binding of the %s: code %d, %zu bytes, of %d to %d",
+				obi_mech_end_text(i), r, out.len, OB_BINDING_MIN, OB_BINDING_MAX);
+	}
+	obi_mech_end(t, talk);
+	return fine;
+}
+
+static void binds_its_channel(struct obi_mech_trial *t)
+{
+	struct bindings one, two;
+	if (!bind(t, &one) || !bind(t, &two)) {
+		return;
+	}
+	OBI_REQUIRE(t,
+		    one.len[0] == one.len[1] && memcmp(one.bytes[0], one.bytes[1], one.len[0]) == 0,
+		    "the channel bindings of both ends differ");
+	OBI_REQUIRE(t,
+		    one.len[0] != two.len[0] || memcmp(one.bytes[0], two.bytes[0], one.len[0]) != 0,
+		    "two exchanges have the same channel binding");
+}
+
 const struct obi_mech_promise obi_mech_promises_of_records[] = {
+    {"binds its channel", binds_its_channel},
     {"seals and opens records in place", records_come_back},
     {"keeps the directions independent", directions_are_independent},
     {"seals 70000 records", goes_on},

@@ -66,11 +66,12 @@ static const struct layout codec_layout = LAYOUT("codec table", struct ob_codec_
 /* The required members of an authenticator depend on each other: they are checked after the copy.
  */
 static const struct member auth_members[] = {
-    MEMBER(struct ob_auth_ops, flags, false),	 MEMBER(struct ob_auth_ops, admit, false),
-    MEMBER(struct ob_auth_ops, create, false),	 MEMBER(struct ob_auth_ops, step, false),
-    MEMBER(struct ob_auth_ops, identity, false), MEMBER(struct ob_auth_ops, destroy, false),
-    MEMBER(struct ob_auth_ops, overhead, false), MEMBER(struct ob_auth_ops, seal, false),
-    MEMBER(struct ob_auth_ops, open, false),	 MEMBER(struct ob_auth_ops, records_max, false),
+    MEMBER(struct ob_auth_ops, flags, false),	    MEMBER(struct ob_auth_ops, admit, false),
+    MEMBER(struct ob_auth_ops, create, false),	    MEMBER(struct ob_auth_ops, step, false),
+    MEMBER(struct ob_auth_ops, identity, false),    MEMBER(struct ob_auth_ops, destroy, false),
+    MEMBER(struct ob_auth_ops, overhead, false),    MEMBER(struct ob_auth_ops, seal, false),
+    MEMBER(struct ob_auth_ops, open, false),	    MEMBER(struct ob_auth_ops, binding, false),
+    MEMBER(struct ob_auth_ops, records_max, false),
 };
 static const struct layout auth_layout = LAYOUT("auth table", struct ob_auth_ops, auth_members);
 
@@ -152,7 +153,8 @@ static int auth_lacks(struct ob_error *reterr, const char *has, const char *memb
 
 static int judge_auth(const struct ob_auth_ops *ops, uint32_t given_size, struct ob_error *reterr)
 {
-	bool seals = ops->overhead != 0 || ops->seal != NULL || ops->open != NULL;
+	bool seals =
+	    ops->overhead != 0 || ops->seal != NULL || ops->open != NULL || ops->binding != NULL;
 	if (ops->admit == NULL && ops->create == NULL) {
 		return obi_fail(reterr, OB_EPLUGIN, 0,
 				"its auth table (%u bytes) has neither admit nor create",
@@ -179,7 +181,10 @@ static int judge_auth(const struct ob_auth_ops *ops, uint32_t given_size, struct
 	if (seals && ops->seal == NULL) {
 		return auth_lacks(reterr, "sealing", "seal");
 	}
-	return seals && ops->open == NULL ? auth_lacks(reterr, "sealing", "open") : OB_OK;
+	if (seals && ops->open == NULL) {
+		return auth_lacks(reterr, "sealing", "open");
+	}
+	return seals && ops->binding == NULL ? auth_lacks(reterr, "sealing", "binding") : OB_OK;
 }
 
 int obi_vtable_auth(const struct ob_auth_ops *given, struct ob_auth_ops *ret,

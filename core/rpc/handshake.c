@@ -27,7 +27,32 @@ static int build_prologue(struct obi_handshake *auth, struct ob_error *reterr)
 		return obi_fail(reterr, OB_EINVAL, 0,
 				"the names of the authenticators are too long");
 	}
+	auth->prologue_len = out.len;
 	auth->params.prologue = ob_bytes_of(auth->prologue, out.len);
+	return OB_OK;
+}
+
+/* The mechanisms behind this one, which seals, prove something of this connection only. */
+static int bind_prologue(struct obi_handshake *auth, const struct ob_auth_ops *ops,
+			 struct ob_error *reterr)
+{
+	uint8_t bytes[OB_BINDING_MAX];
+	struct ob_sink binding = ob_sink_fixed(bytes, sizeof bytes);
+	struct ob_sink out = ob_sink_fixed(auth->prologue + auth->prologue_len,
+					   sizeof auth->prologue - auth->prologue_len);
+	int r = ops->binding(auth->exchange, &binding);
+	if (r < 0 || binding.failed || binding.len < OB_BINDING_MIN) {
+		return obi_fail(reterr, OB_EPLUGIN, 0,
+				"authenticator %s returned no valid channel binding",
+				obi_handshake_mechanism(auth));
+	}
+	put_counted(&out, ob_bytes_text("seal"));
+	put_counted(&out, ob_bytes_of(bytes, binding.len));
+	if (out.failed) {
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"the names of the authenticators are too long");
+	}
+	auth->params.prologue = ob_bytes_of(auth->prologue, auth->prologue_len + out.len);
 	return OB_OK;
 }
 
@@ -59,6 +84,9 @@ static int pass(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
 	int r = take_identity(auth, reterr);
+	if (ops->seal != NULL && r == OB_OK) {
+		r = bind_prologue(auth, ops, reterr);
+	}
 	if (ops->seal != NULL && r == OB_OK) {
 		auth->sealer = auth->exchange;
 		auth->sealer_ops = ops;

@@ -49,7 +49,8 @@ struct obi_handshake {
 	bool repeated;		/* the first message of a sealing mechanism may be a replay */
 	struct ob_auth *sealer; /* the exchange of a sealing mechanism that has passed */
 	const struct ob_auth_ops *sealer_ops;
-	uint8_t prologue[512];
+	uint8_t prologue[640];
+	size_t prologue_len;		   /* of its part that does not depend on the connection */
 	char subject[OBI_SUBJECT_MAX + 1]; /* of the last mechanism that passed */
 	size_t subject_len;
 };

@@ -33,7 +33,7 @@ enum ob_auth_state {
 	OB_AUTH_MORE = 1  /* this end needs another message of the peer */
 };
 
-enum { OB_AUTH_OVERHEAD_MAX = 256 };
+enum { OB_AUTH_OVERHEAD_MAX = 256, OB_BINDING_MIN = 16, OB_BINDING_MAX = 64 };
 
 enum ob_auth_flag {
 	/* It shows a secret to the peer, or proves nothing across a network: it is refused on a
@@ -60,7 +60,12 @@ struct ob_auth_params {
 	uint32_t role;		    /* enum ob_auth_role */
 	struct ob_bytes secret;	    /* 32 bytes that both ends share; empty: none */
 	const struct ob_peer *peer; /* never NULL; its `known` says which members are set */
-	struct ob_bytes prologue; /* what both ends must agree on; the exchange must depend on it */
+	/*
+	 * What both ends must agree on; what an end proves must depend on it. Behind a mechanism
+	 * that seals it contains the channel binding: a proof cannot be relayed into another
+	 * connection.
+	 */
+	struct ob_bytes prologue;
 	/* false if the child is the dialer. Separates the keys of the two directions. */
 	bool parent_dials;
 	/* For admit(). Acceptor: a user to admit besides its own and root. Dialer: the user that
@@ -108,7 +113,7 @@ struct ob_auth_ops {
 	void (*destroy)(struct ob_auth *auth);
 
 	/*
-	 * Sealing: all three members are set or none, and only with create. After the exchange
+	 * Sealing: these four members are set or none, and only with create. After the exchange
 	 * every byte is sent in records. The other end opens them in the order in which they were
 	 * sealed. The two directions are independent. The object of the exchange seals and opens
 	 * from its OB_AUTH_DONE until destroy(); step() is not called any more.
@@ -127,6 +132,14 @@ struct ob_auth_ops {
 	uint32_t overhead;
 	ptrdiff_t (*seal)(struct ob_auth *auth, uint8_t *data, size_t len);
 	ptrdiff_t (*open)(struct ob_auth *auth, uint8_t *data, size_t len);
+
+	/*
+	 * The channel binding: called once, after OB_AUTH_DONE. Write OB_BINDING_MIN to
+	 * OB_BINDING_MAX bytes that are the same at both ends, and that no one can make equal for
+	 * two exchanges, whatever he sends: a hash of all messages of the exchange and of both
+	 * fresh keys, for example. It needs not be secret.
+	 */
+	int (*binding)(struct ob_auth *auth, struct ob_sink *out);
 
 	/*
 	 * How many records one end may seal, and open, before OB_ECLOSED; 0: unknown. After three

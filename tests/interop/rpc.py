@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: MIT
+#SPDX - License - Identifier : MIT
 """MessagePack-RPC and the authenticator `token`, as docs/PROTOCOL.md describes them, for the client and the child here."""
 import hashlib
 import hmac
@@ -11,10 +11,10 @@ MORE, DONE = "more", "done"
 REFUSED = {"code": -32000, "message": "refused"}
 
 
-def prologue(codec, mechanisms):
-    """The prologue: three texts, each behind its length."""
-    texts = ("outboard/1", codec, mechanisms)
-    return b"".join(struct.pack(">H", len(t)) + t.encode() for t in texts)
+def prologue(codec, mechanisms, binding=None):
+    """The prologue: three texts, each behind its length; inside records also the binding of the channel."""
+    texts = [text.encode() for text in ("outboard/1", codec, mechanisms)] + ([b"seal", binding] if binding else [])
+    return b"".join(struct.pack(">H", len(t)) + t for t in texts)
 
 
 def proof(token, side, prologue_bytes, c, s):
@@ -64,10 +64,10 @@ class Connection:
             raise RemoteError(error)
         return result
 
-    def authenticate(self, token, codec, mechanisms):
+    def authenticate(self, token, codec, mechanisms, binding=None):
         """The dialer's side of `token`."""
         c = os.urandom(32)
-        bound = prologue(codec, mechanisms)
+        bound = prologue(codec, mechanisms, binding)
         word, data = self.call("outboard.auth", "token", c)
         s, theirs = data[:32], data[32:]
         if word != MORE or not hmac.compare_digest(theirs, proof(token, b"S", bound, c, s)):

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: MIT
+#SPDX - License - Identifier : MIT
 """A client that knows only docs/PROTOCOL.md talks to a child of the library over tcp, sealed by noise; others are refused."""
 import json
 import os
@@ -114,6 +114,7 @@ class WithChild(unittest.TestCase):
         e = second[:32]
         self.assertEqual(noise.message(e, noise_by_hand.x25519(private, e)), second)
         connection.sock = Sealed(connection.sock, *noise.keys())
+        return noise.h
 
     def open(self):
         connection = self.connect()
@@ -141,7 +142,7 @@ class Client(WithChild):
         self.assertIs(connection.call("outboard-control.health")["healthy"], True)
         self.assertEqual(connection.call("kv.set", "colour", "blue"), "blue")
         self.assertEqual(connection.call("kv.get", "colour"), "blue")
-        # More than one record, both ways.
+#More than one record, both ways.
         long = "long " * 13000
         connection.call("kv.set", "text", long)
         self.assertEqual(connection.call("kv.get", "text"), long)
@@ -201,7 +202,7 @@ class Client(WithChild):
             self.shake_hands(connection)
             if opened:
                 self.assertIs(connection.call("outboard.ping"), True)
-            # As a record its first bytes announce 37888 bytes, which only an authenticated peer may do.
+#As a record its first bytes announce 37888 bytes, which only an authenticated peer may do.
             self.send_all(connection.sock.wire, [b"\x94\x00\x07\xadoutboard.ping\x90" * (4000 if opened else 1)])
             self.assert_closed(connection)
 
@@ -218,9 +219,15 @@ class ClientWithTwo(WithChild):
 
     def test_the_second_mechanism_is_inside_the_records(self):
         connection = self.connect()
-        self.shake_hands(connection)
-        connection.authenticate(self.config["token"], self.config["codec"], self.config["auth"])
+        binding = self.shake_hands(connection)
+        connection.authenticate(self.config["token"], self.config["codec"], self.config["auth"], binding)
         self.assertIs(connection.call("outboard.ping"), True)
+
+    def test_fault_103_the_second_mechanism_proves_something_of_this_connection_only(self):
+        connection = self.connect()
+        self.shake_hands(connection)
+        with self.assertRaises(rpc.RemoteError):
+            connection.authenticate(self.config["token"], self.config["codec"], self.config["auth"], bytes(64))
 
     def test_fault_48_the_second_mechanism_cannot_be_left_out(self):
         connection = self.connect()

@@ -92,6 +92,9 @@ enum fault {
 	TAKES_LONG_RECORDS,
 	TAKES_OLD_RECORDS,
 	HAS_NO_SESSION_KEY,
+	BINDS_EACH_END_APART,
+	BINDS_TO_NO_EXCHANGE,
+	BINDS_SHORT,
 	FAULTS
 };
 
@@ -125,6 +128,9 @@ static const char *const broken_by[FAULTS] = {
     [TAKES_LONG_RECORDS] = "refuses records of other lengths",
     [TAKES_OLD_RECORDS] = "refuses replayed and reordered records",
     [HAS_NO_SESSION_KEY] = "refuses its own records, and those of other exchanges",
+    [BINDS_EACH_END_APART] = "binds its channel",
+    [BINDS_TO_NO_EXCHANGE] = "binds its channel",
+    [BINDS_SHORT] = "binds its channel",
 };
 
 static enum fault fault;
@@ -383,6 +389,18 @@ static ptrdiff_t toy_open(struct ob_auth *a, uint8_t *data, size_t len)
 	return (ptrdiff_t)(len - TAG);
 }
 
+static int toy_binding(struct ob_auth *a, struct ob_sink *out)
+{
+	uint64_t binding[2] = {a->c, a->s};
+	if (fault == BINDS_EACH_END_APART) {
+		binding[0] ^= a->role;
+	} else if (fault == BINDS_TO_NO_EXCHANGE) {
+		binding[0] = binding[1] = 0;
+	}
+	size_t len = sizeof binding - (fault == BINDS_SHORT);
+	return ob_sink_put(out, binding, len) ? OB_OK : OB_ENOMEM;
+}
+
 static const struct ob_auth_ops toy = {
     .size = sizeof toy,
     .admit = toy_admit,
@@ -393,6 +411,7 @@ static const struct ob_auth_ops toy = {
     .overhead = TAG,
     .seal = toy_seal,
     .open = toy_open,
+    .binding = toy_binding,
 };
 
 /* ---- Results ---- */

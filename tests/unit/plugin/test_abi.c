@@ -199,8 +199,9 @@ AT(ob_auth_ops, destroy, 40);
 AT(ob_auth_ops, overhead, 48);
 AT(ob_auth_ops, seal, 56);
 AT(ob_auth_ops, open, 64);
-AT(ob_auth_ops, records_max, 72);
-SIZE(ob_auth_ops, 80);
+AT(ob_auth_ops, binding, 72);
+AT(ob_auth_ops, records_max, 80);
+SIZE(ob_auth_ops, 88);
 
 /* ---- Numbers ---- */
 

@@ -227,6 +227,7 @@ static struct ob_auth_ops plain_auth(void)
 	ops.overhead = 0;
 	ops.seal = NULL;
 	ops.open = NULL;
+	ops.binding = NULL;
 	return ops;
 }
 
@@ -286,6 +287,9 @@ static void auth_has_all_of_sealing_or_none(void **state)
 	ops = sealing_auth();
 	ops.open = NULL;
 	assert_auth(&ops, OB_EPLUGIN, "its auth table has sealing but lacks open");
+	ops = sealing_auth();
+	ops.binding = NULL;
+	assert_auth(&ops, OB_EPLUGIN, "its auth table has sealing but lacks binding");
 	ops = sealing_auth();
 	ops.create = NULL;
 	assert_auth(&ops, OB_EPLUGIN, "its auth table has sealing but lacks create");

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Somebody who knows the token stands between a dialer and an acceptor, with a sealed connection to
+ * each, and passes on what the one says to the other. */
+#include "unit/rpc/session_bed.h"
+
+static const uint8_t secret[32] = {7};
+
+/* A handshake of its own, with the list noise, token. */
+struct side {
+	struct end end; /* of which only the setup is used */
+	struct ob_peer peer;
+	struct obi_handshake handshake;
+	uint8_t said[OBI_HANDSHAKE_DATA_MAX];
+	struct ob_bytes message;
+};
+
+static void begin(struct side *s, enum ob_auth_role role)
+{
+	struct ob_error err;
+	init_end(&s->end, role, "noise,token", secret);
+	s->peer = (struct ob_peer){.size = sizeof s->peer, .pidfd = -1};
+	assert_int_equal(obi_handshake_begin(&s->handshake, &s->end.auth, role, &s->peer, &err),
+			 OB_OK);
+}
+
+static void end(struct side *s)
+{
+	obi_handshake_end(&s->handshake);
+	obi_session_free(&s->end.session);
+}
+
+static int ask(struct side *dialer, struct ob_bytes in)
+{
+	struct ob_error err;
+	struct ob_sink out = ob_sink_fixed(dialer->said, sizeof dialer->said);
+	int r = obi_handshake_ask(&dialer->handshake, in, &out, &err);
+	dialer->message = ob_bytes_of(dialer->said, out.len);
+	return r;
+}
+
+static int answer(struct side *acceptor, const char *name, struct ob_bytes in)
+{
+	struct ob_error err;
+	struct ob_sink out = ob_sink_fixed(acceptor->said, sizeof acceptor->said);
+	int r = obi_handshake_answer(&acceptor->handshake, ob_bytes_text(name), in, &out, &err);
+	acceptor->message = ob_bytes_of(acceptor->said, out.len);
+	return r;
+}
+
+/* The two have a sealed connection; token comes next. */
+static void seal(struct side *dialer, struct side *acceptor)
+{
+	struct ob_error err;
+	begin(dialer, OB_AUTH_DIALER);
+	begin(acceptor, OB_AUTH_ACCEPTOR);
+	assert_int_equal(ask(dialer, ob_bytes_text("")), OB_OK);
+	assert_int_equal(answer(acceptor, "noise", dialer->message), OB_AUTH_DONE);
+	assert_int_equal(obi_handshake_told_done(&dialer->handshake, acceptor->message, &err),
+			 OB_OK);
+}
+
+static void the_ends_of_one_connection_agree(void **state)
+{
+	static struct side dialer, acceptor;
+	struct ob_error err;
+	(void)state;
+	seal(&dialer, &acceptor);
+	assert_int_equal(ask(&dialer, ob_bytes_text("")), OB_OK);
+	assert_int_equal(answer(&acceptor, "token", dialer.message), OB_AUTH_MORE);
+	assert_int_equal(ask(&dialer, acceptor.message), OB_OK);
+	assert_int_equal(answer(&acceptor, "token", dialer.message), OB_AUTH_DONE);
+	assert_int_equal(obi_handshake_told_done(&dialer.handshake, acceptor.message, &err), OB_OK);
+	assert_true(obi_handshake_passed(&dialer.handshake));
+	end(&dialer);
+	end(&acceptor);
+}
+
+static void fault_103_a_proof_cannot_be_relayed_into_another_connection(void **state)
+{
+	static struct side victim, to_victim, to_child, child;
+	(void)state;
+	seal(&victim, &to_victim);
+	seal(&to_child, &child);
+	assert_int_equal(ask(&victim, ob_bytes_text("")), OB_OK);
+	assert_int_equal(answer(&child, "token", victim.message), OB_AUTH_MORE);
+	assert_int_equal(ask(&victim, child.message), OB_EAUTH);
+	end(&victim);
+	end(&to_victim);
+	end(&to_child);
+	end(&child);
+}
+
+/* The one in between makes the acceptor's part of the exchange himself, to get a proof. */
+static void fault_103_a_proof_that_was_got_by_deceit_is_refused(void **state)
+{
+	static struct side victim, to_victim, to_child, child;
+	(void)state;
+	seal(&victim, &to_victim);
+	seal(&to_child, &child);
+	assert_int_equal(ask(&victim, ob_bytes_text("")), OB_OK);
+	assert_int_equal(answer(&child, "token", victim.message), OB_AUTH_MORE);
+	assert_int_equal(answer(&to_victim, "token", victim.message), OB_AUTH_MORE);
+	assert_int_equal(ask(&victim, to_victim.message), OB_OK);
+	assert_int_equal(answer(&child, "token", victim.message), OB_EAUTH);
+	end(&victim);
+	end(&to_victim);
+	end(&to_child);
+	end(&child);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_ends_of_one_connection_agree),
+	    cmocka_unit_test(fault_103_a_proof_cannot_be_relayed_into_another_connection),
+	    cmocka_unit_test(fault_103_a_proof_that_was_got_by_deceit_is_refused),
+	};
+	return cmocka_run_group_tests(tests, registry_setup, registry_teardown);
+}
