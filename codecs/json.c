@@ -18,8 +18,8 @@ enum { PARSE_ERROR = -32700, INVALID_REQUEST = -32600, INTERNAL_ERROR = -32603, 
 /* ---- scan ---- */
 
 /* notes[0] records whether only white space has been seen so far. */
-static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
-		size_t *ret_len)
+static int scan(struct ob_bytes bytes, struct ob_scan *progress,
+		const struct ob_codec_params *limits, size_t *ret_len)
 {
 	size_t at = progress->seen;
 	const uint8_t *newline = NULL;
@@ -221,8 +221,9 @@ static bool begins_with_bracket(struct ob_bytes bytes)
 	return pieces.at < pieces.end && *pieces.at == '[';
 }
 
-static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-		  struct ob_message *ret, struct ob_error *reterr)
+static int decode(struct ob_bytes bytes, struct ob_arena *arena,
+		  const struct ob_codec_params *limits, struct ob_message *ret,
+		  struct ob_error *reterr)
 {
 	struct ob_value root;
 	struct ob_error err;
@@ -350,8 +351,10 @@ static int put_batch(const struct ob_message *m, struct ob_sink *out, struct ob_
 	return r;
 }
 
-static int encode(const struct ob_message *message, struct ob_sink *out, struct ob_error *reterr)
+static int encode(const struct ob_message *message, const struct ob_codec_params *params,
+		  struct ob_sink *out, struct ob_error *reterr)
 {
+	(void)params;
 	bool batch = OB_HAS(message, encoded) && message->kind == OB_BATCH;
 	int r = batch ? put_batch(message, out, reterr) : put_message(message, out, reterr);
 	ob_sink_byte(out, '\n');

@@ -296,8 +296,9 @@ static bool take_message(const struct ob_value *root, struct ob_message *m)
 	return true;
 }
 
-static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-		  struct ob_message *ret, struct ob_error *reterr)
+static int decode(struct ob_bytes bytes, struct ob_arena *arena,
+		  const struct ob_codec_params *limits, struct ob_message *ret,
+		  struct ob_error *reterr)
 {
 	struct ob_value root;
 	(void)limits;
@@ -419,8 +420,10 @@ static int pack_message(msgpack_packer *p, const struct ob_message *m)
 	return r;
 }
 
-static int encode(const struct ob_message *message, struct ob_sink *out, struct ob_error *reterr)
+static int encode(const struct ob_message *message, const struct ob_codec_params *params,
+		  struct ob_sink *out, struct ob_error *reterr)
 {
+	(void)params;
 	msgpack_packer packer;
 	(void)reterr;
 	msgpack_packer_init(&packer, out, write_sink);

@@ -141,7 +141,7 @@ static int scan_element(struct ob_bytes bytes, struct notes *n, uint32_t depth_l
 }
 
 int obi_msgpack_scan(struct ob_bytes bytes, struct ob_scan *progress,
-		     const struct ob_limits *limits, size_t *ret_len)
+		     const struct ob_codec_params *limits, size_t *ret_len)
 {
 	struct notes *n = (struct notes *)(void *)progress->notes;
 	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;

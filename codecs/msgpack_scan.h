@@ -11,6 +11,6 @@ enum { OBI_MSGPACK_LEVELS = OB_DEPTH_MAX + 1 };
 /* scan() of struct ob_codec_ops. A message that it accepts has no extensions, no more than
  * OBI_MSGPACK_LEVELS levels, and as many bytes as its counts and lengths say. */
 int obi_msgpack_scan(struct ob_bytes bytes, struct ob_scan *progress,
-		     const struct ob_limits *limits, size_t *ret_len);
+		     const struct ob_codec_params *limits, size_t *ret_len);
 
 #endif

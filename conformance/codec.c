@@ -309,7 +309,7 @@ static void batches_come_back(struct obi_codec_trial *t)
 	uint8_t lines[1024];
 	struct ob_sink sink = ob_sink_fixed(lines, sizeof lines);
 	for (int i = 0; i < 3; i++) {
-		OBI_REQUIRE(t, t->ops->encode(items[i], &sink, NULL) == OB_OK,
+		OBI_REQUIRE(t, t->ops->encode(items[i], &t->limits, &sink, NULL) == OB_OK,
 			    "encode of a small message fails");
 	}
 	struct ob_message encoded = {

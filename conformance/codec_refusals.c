@@ -13,11 +13,11 @@ static void must_refuse(struct obi_codec_trial *t, const struct ob_message *m, c
 	uint8_t memory[4096];
 	struct ob_sink sink = ob_sink_fixed(memory, sizeof memory);
 	struct ob_error err = {.text = ""};
-	int r = t->ops->encode(m, &sink, &err);
+	int r = t->ops->encode(m, &t->limits, &sink, &err);
 	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s: code %d instead of OB_EINVAL", what, r);
 	OBI_REQUIRE(t, !sink.failed, "encode of %s marks the sink as failed, but it is not full",
 		    what);
-	r = t->ops->encode(m, &sink, NULL);
+	r = t->ops->encode(m, &t->limits, &sink, NULL);
 	OBI_REQUIRE(t, r == OB_EINVAL, "encode of %s with reterr NULL: code %d", what, r);
 }
 
@@ -69,14 +69,14 @@ static void a_full_sink_can_be_used_again(struct obi_codec_trial *t)
 		memset(memory, 0xee, whole.len + 2);
 		struct ob_sink sink = ob_sink_fixed(memory, cap + 1);
 		ob_sink_byte(&sink, 0x11);
-		int r = t->ops->encode(&m, &sink, NULL);
+		int r = t->ops->encode(&m, &t->limits, &sink, NULL);
 		OBI_REQUIRE(t, r == OB_ENOMEM,
 			    "encode into a sink of %zu bytes, of %zu needed: code %d", cap,
 			    whole.len, r);
 		OBI_REQUIRE(t, memory[0] == 0x11 && memory[cap + 1] == 0xee,
 			    "encode writes beyond its sink");
 		sink = ob_sink_fixed(memory, whole.len);
-		r = t->ops->encode(&m, &sink, NULL);
+		r = t->ops->encode(&m, &t->limits, &sink, NULL);
 		OBI_REQUIRE(t, r == OB_OK && ob_bytes_equal(whole, ob_bytes_of(memory, sink.len)),
 			    "encode after a full sink: code %d, or other bytes", r);
 		obi_codec_give_back(t, memory);
@@ -294,9 +294,9 @@ static void garbage_does_no_harm(struct obi_codec_trial *t)
 static int decode_as_before(struct obi_codec_trial *t, struct ob_bytes bytes,
 			    struct ob_message *ret)
 {
-	uint32_t limits_size = offsetof(struct ob_limits, batch),
+	uint32_t limits_size = offsetof(struct ob_codec_params, batch),
 		 message_size = offsetof(struct ob_message, items);
-	struct ob_limits *limits = obi_codec_memory(t, limits_size);
+	struct ob_codec_params *limits = obi_codec_memory(t, limits_size);
 	struct ob_message *m = obi_codec_memory(t, message_size);
 	struct ob_arena arena = {.next = NULL};
 	size_t room = 64 * 1024;

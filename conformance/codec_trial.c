@@ -73,7 +73,7 @@ int obi_codec_encode(struct obi_codec_trial *trial, const struct ob_codec_ops *o
 	for (;;) {
 		uint8_t *memory = obi_codec_memory(trial, room);
 		struct ob_sink sink = ob_sink_fixed(memory, room);
-		int r = ops->encode(m, &sink, &err);
+		int r = ops->encode(m, &trial->limits, &sink, &err);
 		if (r == OB_OK) {
 			*ret = ob_bytes_of(sink.data, sink.len);
 			return r;

@@ -13,8 +13,8 @@ enum { OBI_BUDGET_PER_BYTE = 8, OBI_BUDGET_CONSTANT = 64 * 1024 };
 struct obi_codec_trial {
 	const struct ob_codec_ops *ops;
 	const struct ob_codec_ops *other;
-	struct ob_limits limits; /* generous; the promises about limits change them */
-	void *blocks;		 /* all memory of the trial, freed at its end */
+	struct ob_codec_params limits; /* generous; the promises about limits change them */
+	void *blocks;		       /* all memory of the trial, freed at its end */
 	struct obi_outcome outcome;
 };
 

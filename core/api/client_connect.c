@@ -76,6 +76,7 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 					       o->allowed_uid != 0 ? o->allowed_uid : UINT32_MAX};
 	int r = obi_endpoint_init(c->rt, &names, &c->endpoint, reterr);
 	r = r == OB_OK ? obi_endpoint_set_token(&c->endpoint, o->token, reterr) : r;
+	r = r == OB_OK ? obi_endpoint_configure(&c->endpoint, o->settings, reterr) : r;
 	if (r < 0) {
 		return r;
 	}

@@ -109,6 +109,7 @@ static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
 				? obi_endpoint_transport_of(c->rt, o->transport, dialled)
 				: o->transport;
 	int r = make_endpoint_at(c, dialled, named, &c->endpoint, reterr);
+	r = r == OB_OK ? obi_endpoint_configure(&c->endpoint, o->settings, reterr) : r;
 	return r == OB_OK && o->connect != NULL ? check_listen(c, c->listen_transport, reterr) : r;
 }
 

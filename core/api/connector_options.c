@@ -92,6 +92,8 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->rules = copy_list(&c, o->rules);
 	o->parent_address = copy_text(&c, o->parent_address);
 	o->cleanup = copy_list(&c, o->cleanup);
+	o->settings = copy_text(&c, o->settings);
+	o->child_settings = copy_text(&c, o->child_settings);
 	return c.full ? OB_ENOMEM : OB_OK;
 }
 
@@ -246,7 +248,8 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	hash_list(&h, o->rules);
 	hash_list(&h, o->peer_users);
 	hash_list(&h, o->peer_groups);
-	const char *const texts[] = {o->listen, o->codec, o->user, o->group, o->cwd, o->stdin_path};
+	const char *const texts[] = {o->listen, o->codec,      o->user,	    o->group,
+				     o->cwd,	o->stdin_path, o->settings, o->child_settings};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		hash_text(&h, texts[i]);
 	}

@@ -50,7 +50,8 @@ static int find_mechanisms(struct ob_runtime *rt, const char *const *list, struc
 		if (r < 0) {
 			return r;
 		}
-		ep->mechanisms[i] = (struct obi_mechanism){plugin->name, &plugin->as.auth};
+		ep->mechanisms[i] = (struct obi_mechanism){
+		    .name = plugin->name, .ops = &plugin->as.auth, .plugin = plugin};
 		ep->auth.count = i + 1;
 	}
 	return ep->auth.count > 0
@@ -211,6 +212,7 @@ int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob
 
 void obi_endpoint_clear(struct obi_endpoint *ep)
 {
+	obi_endpoint_unconfigure(ep);
 	sodium_memzero(ep->secret, sizeof ep->secret);
 }
 
@@ -221,7 +223,9 @@ struct obi_connection_setup obi_endpoint_connection(struct ob_runtime *rt,
 	    .loop = rt->loop,
 	    .host = ep->host,
 	    .transport = &ep->transport->as.transport,
+	    .transport_state = ep->transport_state,
 	    .codec = &ep->codec->as.codec,
+	    .codec_state = ep->codec_state,
 	    .auth = ep->foreign ? NULL : &ep->auth,
 	    .limits = obi_rpc_limits_default(),
 	    .call_owner = rt,

@@ -26,6 +26,12 @@ struct obi_endpoint_names {
 	const char *peer_gids;
 };
 
+/* A plugin that was configured, to be unconfigured. */
+struct obi_configured {
+	void (*unconfigure)(void *state);
+	void *state;
+};
+
 struct obi_endpoint {
 	const struct ob_host *host;
 	const struct obi_plugin *transport;
@@ -37,10 +43,15 @@ struct obi_endpoint {
 	bool foreign;	/* no authentication */
 	bool plaintext; /* not encrypted on a transport that others can reach, as allowed */
 	uint8_t secret[32];
+	/* Set by obi_endpoint_configure(). */
+	void *transport_state;
+	void *codec_state;
+	struct obi_configured configured[OBI_MECHANISMS_MAX + 2];
+	uint32_t configured_count;
 };
 
-/* Resolve and check the names. *ret must not be moved afterwards: it points into itself. Only the
- * secret has to be cleared. */
+/* Resolve and check the names. *ret must not be moved afterwards: it points into itself. Call
+ * obi_endpoint_clear() if the secret is set, or it is configured. */
 int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *names,
 		      struct obi_endpoint *ret, struct ob_error *reterr);
 
@@ -58,7 +69,17 @@ const char *obi_endpoint_transport_of(struct ob_runtime *rt, const char *name, c
 /* Set the secret from 64 hex digits; NULL: none. */
 int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob_error *reterr);
 
-/* Wipe the secret. */
+/*
+ * Configure the plugins. settings is JSON text: {"auth": {"NAME": {...}}, "codec": {...},
+ * "transport": {...}}, each key optional; NULL: none. OB_EINVAL: not such a text, settings for a
+ * plugin that takes none or is not in use; else what a plugin reports.
+ */
+int obi_endpoint_configure(struct obi_endpoint *ep, const char *settings, struct ob_error *reterr);
+
+/* The inverse, a part of obi_endpoint_clear(). */
+void obi_endpoint_unconfigure(struct obi_endpoint *ep);
+
+/* Wipe the secret, and unconfigure the plugins: no object of theirs may be left. */
 void obi_endpoint_clear(struct obi_endpoint *ep);
 
 /* The setup of a connection to this endpoint, with default limits; timeouts, events and handler are

@@ -2,12 +2,14 @@
 #include "files/child_config.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "json/json.h"
 
 #include <stdlib.h>
 
-enum kind { TEXT, LIST, TOKEN, NUMBER, FLAG };
+/* OBJECT: the text of a JSON object. */
+enum kind { TEXT, LIST, TOKEN, OBJECT, NUMBER, FLAG };
 
 /* The keys, in the order in which they are written. */
 static const struct field {
@@ -34,6 +36,7 @@ static const struct field {
     {"parent_address", offsetof(struct ob_config, parent_address), TEXT, false},
     {"transport", offsetof(struct ob_config, transport), TEXT, false},
     {"heartbeat_ms", offsetof(struct ob_config, heartbeat_ms), NUMBER, false},
+    {"settings", offsetof(struct ob_config, settings), OBJECT, false},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
@@ -65,12 +68,14 @@ static size_t size_of(const struct ob_config *config)
 
 static bool is_text(const struct field *field)
 {
-	return field->kind == TEXT || field->kind == LIST || field->kind == TOKEN;
+	return field->kind == TEXT || field->kind == LIST || field->kind == TOKEN ||
+	       field->kind == OBJECT;
 }
 
 static size_t text_max(const struct field *field)
 {
-	return field->kind == LIST ? OBI_CHILD_CONFIG_LIST_MAX : OBI_CHILD_CONFIG_TEXT_MAX;
+	return field->kind == LIST || field->kind == OBJECT ? OBI_CHILD_CONFIG_LIST_MAX
+							    : OBI_CHILD_CONFIG_TEXT_MAX;
 }
 
 static void wipe(char *text)
@@ -158,6 +163,27 @@ static int take_text(const struct field *field, const struct ob_value *value,
 	return OB_OK;
 }
 
+static int take_object(const struct field *field, const struct ob_value *value,
+		       struct ob_config *config, struct ob_error *reterr)
+{
+	struct ob_error err = {0};
+	struct obi_buf text;
+	if (value->type != OB_MAP) {
+		return obi_fail(reterr, OB_EINVAL, 0, "%s: must be an object", field->key);
+	}
+	obi_buf_init(&text, text_max(field));
+	int r = obi_json_write(value, obi_buf_sink(&text), &err);
+	if (r < 0) {
+		r = obi_buf_sink(&text)->failed
+			? too_long(field, reterr)
+			: obi_fail(reterr, r, 0, "%s: %s", field->key, err.text);
+	} else if (set_bytes(text_of(config, field), obi_buf_bytes(&text)) < 0) {
+		r = obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	obi_buf_free(&text);
+	return r;
+}
+
 static int take_number(const struct field *field, const struct ob_value *value, int64_t *ret,
 		       struct ob_error *reterr)
 {
@@ -177,6 +203,8 @@ static int take(const struct field *field, const struct ob_value *value, struct 
 		return OB_OK;
 	}
 	switch (field->kind) {
+	case OBJECT:
+		return take_object(field, value, config, reterr);
 	case NUMBER:
 		return take_number(field, value, number_of(config, field), reterr);
 	case FLAG:
@@ -332,6 +360,27 @@ static struct ob_value value_of(const struct ob_config *config, const struct fie
 	}
 }
 
+/* The text comes from a program: it must not break the file. */
+static int put_object(const struct field *field, const char *text, struct ob_sink *out,
+		      struct ob_error *reterr)
+{
+	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX - 1,
+					       .values = OBI_CHILD_CONFIG_VALUES};
+	struct ob_error err = {0};
+	struct obi_arena arena;
+	struct ob_value tree;
+	obi_arena_init(&arena, 64 * (size_t)OBI_CHILD_CONFIG_MAX);
+	int r = obi_json_parse(ob_bytes_text(text), &arena.ob, &limits, &tree, &err);
+	if (r == OB_OK && tree.type != OB_MAP) {
+		r = obi_fail(&err, OB_EINVAL, 0, "must be an object");
+	}
+	r = r == OB_OK ? obi_json_write(&tree, out, &err) : r;
+	obi_arena_free(&arena);
+	return r < 0 && !out->failed
+		   ? obi_fail(reterr, OB_EINVAL, 0, "%s: %s", field->key, err.text)
+		   : OB_OK;
+}
+
 static int put(const struct ob_config *config, const struct field *field, struct ob_sink *out,
 	       struct ob_error *reterr)
 {
@@ -345,6 +394,9 @@ static int put(const struct ob_config *config, const struct field *field, struct
 	ob_sink_text(out, field == fields ? "{\"" : ",\"");
 	ob_sink_text(out, field->key);
 	ob_sink_text(out, "\":");
+	if (field->kind == OBJECT) {
+		return put_object(field, *text_of(config, field), out, reterr);
+	}
 	struct ob_error err = {0};
 	int r = obi_json_write(&value, out, &err);
 	if (r < 0 && !out->failed) {

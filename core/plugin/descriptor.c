@@ -95,6 +95,8 @@ static int fill(const struct ob_plugin *given, struct obi_plugin *plugin, struct
 	plugin->version = own.version;
 	plugin->kind = own.kind;
 	plugin->descriptor_size = given->size;
+	plugin->configure = own.configure;
+	plugin->unconfigure = own.unconfigure;
 	rc = copy_ops(&own, plugin, reterr);
 	if (rc == OB_OK) {
 		memcpy(&plugin->table_size, own.ops, sizeof plugin->table_size);

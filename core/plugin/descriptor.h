@@ -22,6 +22,10 @@ struct obi_plugin {
 	uint32_t kind;		  /* enum ob_plugin_kind: selects the member of `as` */
 	uint32_t descriptor_size; /* sizes with which the plugin was compiled */
 	uint32_t table_size;
+	/* Both are NULL if it takes no settings. */
+	int (*configure)(const struct ob_host *host, const struct ob_value *settings,
+			 void **ret_state, struct ob_error *reterr);
+	void (*unconfigure)(void *state);
 	union {
 		struct ob_transport_ops transport;
 		struct ob_codec_ops codec;

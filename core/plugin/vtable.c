@@ -28,14 +28,14 @@ struct layout {
 	}
 
 static const struct member plugin_members[] = {
-    MEMBER(struct ob_plugin, kind, false),
-    MEMBER(struct ob_plugin, name, true),
-    MEMBER(struct ob_plugin, version, true),
-    MEMBER(struct ob_plugin, ops, true),
+    MEMBER(struct ob_plugin, kind, false),	MEMBER(struct ob_plugin, name, true),
+    MEMBER(struct ob_plugin, version, true),	MEMBER(struct ob_plugin, ops, true),
+    MEMBER(struct ob_plugin, configure, false), MEMBER(struct ob_plugin, unconfigure, false),
 };
 static const struct layout plugin_layout = LAYOUT("descriptor", struct ob_plugin, plugin_members);
 
 static const struct member transport_members[] = {
+    MEMBER(struct ob_transport_ops, flags, false),
     MEMBER(struct ob_transport_ops, schemes, true),
     MEMBER(struct ob_transport_ops, listen, true),
     MEMBER(struct ob_transport_ops, listener_fd, true),
@@ -49,14 +49,14 @@ static const struct member transport_members[] = {
     MEMBER(struct ob_transport_ops, readv, true),
     MEMBER(struct ob_transport_ops, writev, true),
     MEMBER(struct ob_transport_ops, shutdown_write, true),
-    MEMBER(struct ob_transport_ops, peer, false),
     MEMBER(struct ob_transport_ops, close, true),
-    MEMBER(struct ob_transport_ops, flags, false),
+    MEMBER(struct ob_transport_ops, peer, false),
 };
 static const struct layout transport_layout =
     LAYOUT("transport table", struct ob_transport_ops, transport_members);
 
 static const struct member codec_members[] = {
+    MEMBER(struct ob_codec_ops, flags, false),
     MEMBER(struct ob_codec_ops, scan, true),
     MEMBER(struct ob_codec_ops, decode, true),
     MEMBER(struct ob_codec_ops, encode, true),
@@ -118,6 +118,11 @@ int obi_vtable_plugin(const struct ob_plugin *given, struct ob_plugin *ret, stru
 {
 	struct ob_plugin own;
 	int rc = copy_table(&plugin_layout, given, &own, reterr);
+	if (rc == OB_OK && (own.configure == NULL) != (own.unconfigure == NULL)) {
+		rc = obi_fail(reterr, OB_EPLUGIN, 0,
+			      "its descriptor has only one of configure and "
+			      "unconfigure");
+	}
 	if (rc == OB_OK) {
 		*ret = own;
 	}

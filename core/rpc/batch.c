@@ -11,7 +11,8 @@ enum { ERROR_ROOM = 256, AROUND = 64 };
 enum { FAILURES = 16 };
 
 struct obi_batch *obi_batch_new(struct obi_batches *list, const struct ob_codec_ops *codec,
-				uint32_t count, size_t message_max)
+				const struct ob_codec_params *params, uint32_t count,
+				size_t message_max)
 {
 	struct obi_batch *batch = calloc(1, sizeof *batch);
 	if (batch == NULL) {
@@ -23,6 +24,7 @@ struct obi_batch *obi_batch_new(struct obi_batches *list, const struct ob_codec_
 	batch->results_max = most - (errors < most / 2 ? errors : most / 2);
 	batch->list = list;
 	batch->codec = codec;
+	batch->params = params;
 	batch->owed = 1;
 	batch->next = list->first;
 	batch->slot = &list->first;
@@ -76,7 +78,7 @@ static size_t cost_of_failure(const struct obi_batch *batch, int code, size_t wr
 static int encode(struct obi_batch *batch, const struct ob_message *m, bool result)
 {
 	size_t before = obi_buf_len(&batch->answers);
-	int r = batch->codec->encode(m, obi_buf_sink(&batch->answers), NULL);
+	int r = batch->codec->encode(m, batch->params, obi_buf_sink(&batch->answers), NULL);
 	size_t len = obi_buf_len(&batch->answers);
 	if (r == OB_OK && result && len > batch->results_max) {
 		r = OB_ETOOBIG;

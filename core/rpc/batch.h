@@ -28,6 +28,7 @@ struct obi_batches {
 struct obi_batch {
 	struct obi_batches *list;
 	const struct ob_codec_ops *codec;
+	const struct ob_codec_params *params;
 	struct obi_batch *next;
 	struct obi_batch **slot;
 	struct obi_buf answers;
@@ -37,10 +38,11 @@ struct obi_batch {
 	bool failed;   /* not even an error had room */
 };
 
-/* A batch of count messages, which is being read. message_max limits its answer. NULL: out of
- * memory. */
+/* A batch of count messages, which is being read. params must outlive it. message_max limits its
+ * answer. NULL: out of memory. */
 struct obi_batch *obi_batch_new(struct obi_batches *list, const struct ob_codec_ops *codec,
-				uint32_t count, size_t message_max);
+				const struct ob_codec_params *params, uint32_t count,
+				size_t message_max);
 void obi_batch_free(struct obi_batch *batch);
 
 /* Add an answer. OB_ETOOBIG, OB_EINVAL, and OB_EAGAIN when all batches hold too much, are for

@@ -357,7 +357,9 @@ static struct ob_peer ask_peer(struct obi_connection *conn)
 static void start_session(struct obi_connection *conn, enum ob_auth_role role)
 {
 	struct obi_session_setup s = {
+	    .host = conn->setup.host,
 	    .codec = conn->setup.codec,
+	    .codec_state = conn->setup.codec_state,
 	    .auth = conn->setup.auth,
 	    .role = role,
 	    .peer = ask_peer(conn),
@@ -443,7 +445,8 @@ int obi_connection_dial(const struct obi_connection_setup *setup, const char *ur
 				 .params = {.size = sizeof conn->dialing.params,
 					    .heartbeat_ms = setup->heartbeat_ms,
 					    .check_owner = setup->check_owner && known,
-					    .owner = known ? setup->auth->allowed_uid : 0},
+					    .owner = known ? setup->auth->allowed_uid : 0,
+					    .state = setup->transport_state},
 				 .retry = setup->open_timeout_ms > 0,
 				 .done = on_dialed,
 				 .user = conn};

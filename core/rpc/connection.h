@@ -35,7 +35,9 @@ struct obi_connection_setup {
 	struct obi_loop *loop;
 	const struct ob_host *host;
 	const struct ob_transport_ops *transport;
+	void *transport_state; /* for its params */
 	const struct ob_codec_ops *codec;
+	void *codec_state;			/* for its params */
 	const struct obi_handshake_setup *auth; /* NULL: a foreign server */
 	struct obi_rpc_limits limits;
 	int64_t open_timeout_ms; /* from dial or accept until it is open */

@@ -252,8 +252,8 @@ static void dispatch_one(struct obi_session *s, const struct ob_message *m)
 
 static void dispatch_batch(struct obi_session *s, const struct ob_message *m)
 {
-	struct obi_batch *batch =
-	    obi_batch_new(&s->batches, s->setup.codec, m->count, s->setup.limits.message);
+	struct obi_batch *batch = obi_batch_new(&s->batches, s->setup.codec, &s->codec_params,
+						m->count, s->setup.limits.message);
 	if (batch == NULL) {
 		obi_session_fail(s, OB_ENOMEM, "out of memory");
 		return;

@@ -56,14 +56,21 @@ static int bind_prologue(struct obi_handshake *auth, const struct ob_auth_ops *o
 	return OB_OK;
 }
 
+/* The params for this mechanism: each has a state of its own. */
+static const struct ob_auth_params *params_of(struct obi_handshake *auth, uint32_t index)
+{
+	auth->params.state = auth->setup->mechanisms[index].state;
+	return &auth->params;
+}
+
 static int take_identity(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
 	struct ob_sink out = ob_sink_fixed(auth->subject, OBI_SUBJECT_MAX);
 	if (ops->identity == NULL) {
 		ob_sink_text(&out, "outboard");
-	} else if (ops->identity(auth->exchange, &auth->params, &out) < 0 || out.failed ||
-		   out.len == 0) {
+	} else if (ops->identity(auth->exchange, params_of(auth, auth->at), &out) < 0 ||
+		   out.failed || out.len == 0) {
 		return obi_fail(reterr, OB_EAUTH, 0, "authenticator %s returned no valid subject",
 				obi_handshake_mechanism(auth));
 	}
@@ -124,7 +131,8 @@ int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_s
 	int r = build_prologue(auth, reterr);
 	for (uint32_t i = 0; r == OB_OK && i < setup->count; i++) {
 		const struct ob_auth_ops *ops = setup->mechanisms[i].ops;
-		r = ops->admit != NULL ? ops->admit(setup->host, &auth->params, reterr) : OB_OK;
+		r = ops->admit != NULL ? ops->admit(setup->host, params_of(auth, i), reterr)
+				       : OB_OK;
 	}
 	while (r == OB_OK && auth->at < setup->count &&
 	       setup->mechanisms[auth->at].ops->create == NULL) {
@@ -171,7 +179,8 @@ static int step(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
 	if (auth->exchange == NULL) {
-		int r = ops->create(auth->setup->host, &auth->params, &auth->exchange, reterr);
+		int r = ops->create(auth->setup->host, params_of(auth, auth->at), &auth->exchange,
+				    reterr);
 		if (r < 0) {
 			auth->exchange = NULL;
 			return r;

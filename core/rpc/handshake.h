@@ -11,11 +11,15 @@
 
 #include "rpc/replay_cache.h"
 
+struct obi_plugin;
+
 enum { OBI_MECHANISMS_MAX = 8, OBI_HANDSHAKE_DATA_MAX = 4096, OBI_SUBJECT_MAX = 255 };
 
 struct obi_mechanism {
 	const char *name;
 	const struct ob_auth_ops *ops; /* complete: the host has filled in what the plugin lacks */
+	const struct obi_plugin *plugin; /* of the table; may be NULL */
+	void *state;			 /* for its params */
 };
 
 /* What a peer that is not authenticated yet has done: begun an exchange; shown that it knows the

@@ -32,7 +32,7 @@ static void handle(struct obi_session *s, struct ob_bytes bytes, bool more)
 	m.size = sizeof m;
 	err.text[0] = '\0'; /* clearing all of it costs half a kilobyte a message */
 	s->arena.budget = ARENA_CONSTANT + OBI_VALUE_PER_BYTE * bytes.len;
-	int r = s->setup.codec->decode(bytes, &s->arena.ob, &s->codec_limits, &m, &err);
+	int r = s->setup.codec->decode(bytes, &s->arena.ob, &s->codec_params, &m, &err);
 	if (r == OB_OK) {
 		obi_dispatch(s, &m, more);
 	} else {
@@ -84,7 +84,7 @@ static void refuse(struct obi_session *s, int code)
 {
 	if (code == OB_ETOOBIG) {
 		obi_session_fail(s, code, "the peer sent a message over the limit of %u bytes",
-				 s->codec_limits.message);
+				 s->codec_params.message);
 	} else {
 		obi_session_fail(s, code, "the peer sent bytes that are not a message");
 	}
@@ -95,7 +95,7 @@ static bool handle_next(struct obi_session *s)
 {
 	struct ob_bytes bytes = readable(s);
 	size_t len = 0;
-	int r = s->setup.codec->scan(bytes, &s->scan, &s->codec_limits, &len);
+	int r = s->setup.codec->scan(bytes, &s->scan, &s->codec_params, &len);
 	if (r == 0) {
 		s->need = len > bytes.len ? len : bytes.len + 1;
 		return false;

@@ -21,10 +21,12 @@ void obi_session_init(struct obi_session *s, const struct obi_session_setup *set
 		     (size_t)limits->message + OBI_RECORD_HEADER + OBI_RECORD_MAX + OBI_READ_SIZE);
 	obi_arena_init(&s->arena, 0);
 	s->need = 1;
-	s->codec_limits.size = sizeof s->codec_limits;
-	s->codec_limits.depth = limits->depth;
-	s->codec_limits.batch = limits->calls;
-	s->codec_limits.message = limits->preauth;
+	s->codec_params.size = sizeof s->codec_params;
+	s->codec_params.host = setup->host;
+	s->codec_params.state = setup->codec_state;
+	s->codec_params.depth = limits->depth;
+	s->codec_params.batch = limits->calls;
+	s->codec_params.message = limits->preauth;
 	obi_pending_init(&s->pending);
 	s->batches.max = limits->queue;
 	s->calls.session = s;
@@ -66,7 +68,7 @@ void obi_session_open(struct obi_session *s)
 {
 	set_identity(s);
 	s->state = OBI_SESSION_OPEN;
-	s->codec_limits.message = s->setup.limits.message;
+	s->codec_params.message = s->setup.limits.message;
 	s->setup.events.opened(s->setup.events.user);
 }
 
@@ -160,7 +162,7 @@ int obi_session_send(struct obi_session *s, const struct ob_message *m, struct o
 	}
 	size_t begin = obi_buf_len(&s->out);
 	s->out.starved = false; /* of an earlier message: a full queue does not touch it */
-	int r = s->setup.codec->encode(m, obi_buf_sink(&s->out), reterr);
+	int r = s->setup.codec->encode(m, &s->codec_params, obi_buf_sink(&s->out), reterr);
 	if (r == OB_OK && obi_buf_len(&s->out) - begin > s->setup.limits.message) {
 		r = OB_ETOOBIG;
 	}

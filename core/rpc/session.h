@@ -51,7 +51,9 @@ struct obi_session_events {
 };
 
 struct obi_session_setup {
+	const struct ob_host *host;
 	const struct ob_codec_ops *codec;
+	void *codec_state; /* for its params */
 	/* NULL: no authentication. The peer is then a foreign server, and gets no messages of the
 	 * protocol itself. */
 	const struct obi_handshake_setup *auth;
@@ -77,7 +79,7 @@ struct obi_session {
 	struct ob_identity identity; /* of the peer, once the session is OPEN */
 	size_t need; /* bytes that must be in the input before it makes sense to scan it again */
 	struct ob_scan scan;
-	struct ob_limits codec_limits;
+	struct ob_codec_params codec_params;
 	struct obi_arena arena; /* of the message that is being handled */
 	struct obi_handshake auth;
 	struct obi_sealed_records records;

@@ -101,6 +101,7 @@ static int config_of_options(struct ob_server *s, struct ob_error *reterr)
 		       : r;
 	r = r == OB_OK ? ob_config_set(&s->config.token, o->token) : r;
 	r = r == OB_OK ? ob_config_set(&s->config.parent_address, o->parent_address) : r;
+	r = r == OB_OK ? ob_config_set(&s->config.settings, o->settings) : r;
 	free(auth);
 	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "out of memory");
 }
@@ -363,7 +364,8 @@ static int set_up_endpoint(struct ob_server *s, struct ob_error *reterr)
 	int r = obi_endpoint_init(s->rt, &names, &cs->endpoint, reterr);
 	obi_string_list_free(auth);
 	cs->endpoint.auth.replays = &cs->replays;
-	return r == OB_OK ? obi_endpoint_set_token(&cs->endpoint, s->config.token, reterr) : r;
+	r = r == OB_OK ? obi_endpoint_set_token(&cs->endpoint, s->config.token, reterr) : r;
+	return r == OB_OK ? obi_endpoint_configure(&cs->endpoint, s->config.settings, reterr) : r;
 }
 
 static bool requires_secret(const struct obi_endpoint *endpoint)
@@ -428,6 +430,7 @@ static int start_listening(struct ob_server *s, struct ob_error *reterr)
 		return r;
 	}
 	params.lock_held = lock_covers(s, s->config.listen);
+	params.state = endpoint->transport_state;
 	r = obi_acceptor_listen(&s->acceptor, s->config.listen, &params, reterr);
 	if (r == OB_OK && endpoint->plaintext) {
 		ob_log(s->logger, OB_LOG_WARN,

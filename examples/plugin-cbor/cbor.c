@@ -177,8 +177,8 @@ static int count_item(struct notes *n, const struct item *item, uint32_t depth_l
 	return OB_OK;
 }
 
-static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
-		size_t *ret_len)
+static int scan(struct ob_bytes bytes, struct ob_scan *progress,
+		const struct ob_codec_params *limits, size_t *ret_len)
 {
 	struct notes *n = (struct notes *)(void *)progress->notes;
 	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;
@@ -278,8 +278,9 @@ static bool to_message(const struct ob_value *v, struct ob_message *m)
 	       (m->params.type == OB_ARRAY || m->params.type == OB_MAP);
 }
 
-static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-		  struct ob_message *ret_message, struct ob_error *reterr)
+static int decode(struct ob_bytes bytes, struct ob_arena *arena,
+		  const struct ob_codec_params *limits, struct ob_message *ret_message,
+		  struct ob_error *reterr)
 {
 	struct reader r = {.bytes = bytes, .arena = arena};
 	struct ob_value v;
@@ -425,8 +426,10 @@ static int put_message(struct ob_sink *out, const struct ob_message *m)
 	return m->kind == OB_RESPONSE ? put_outcome(out, m) : put_call(out, m);
 }
 
-static int encode(const struct ob_message *message, struct ob_sink *out, struct ob_error *reterr)
+static int encode(const struct ob_message *message, const struct ob_codec_params *params,
+		  struct ob_sink *out, struct ob_error *reterr)
 {
+	(void)params;
 	(void)reterr;
 	return put_message(out, message);
 }

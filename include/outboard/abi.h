@@ -268,6 +268,7 @@ struct ob_uri {
 /* ---- Host services ---- */
 
 struct ob_transport_ops;
+struct ob_value;
 
 /* What the library offers to plugins. It lives longer than every object of the plugin. */
 struct ob_host {
@@ -304,6 +305,20 @@ struct ob_plugin {
 	const char *name;
 	const char *version; /* Required: for people */
 	const void *ops;     /* Required: ob_transport_ops, ob_codec_ops or ob_auth_ops, by kind */
+
+	/*
+	 * Settings; both may be NULL: the plugin takes none. configure() is called once for each
+	 * use of the plugin, a connector, a client or a server, before any other function, and for
+	 * a check of a config. settings is a map of what the config says, nil if it says nothing,
+	 * and valid for the length of the call. *ret_state is the `state` of the params of all
+	 * later calls; it may be NULL. Files may be read here. A failure leaves nothing behind, and
+	 * its text names the key: "key: /etc/x: No such file or directory".
+	 *
+	 * unconfigure() frees the state when no object is left that was made with it.
+	 */
+	int (*configure)(const struct ob_host *host, const struct ob_value *settings,
+			 void **ret_state, struct ob_error *reterr);
+	void (*unconfigure)(void *state);
 };
 
 /* The list that a plugin returns: pointers to descriptors, ended by NULL. */

@@ -76,6 +76,7 @@ struct ob_auth_params {
 	const uint32_t *gids;
 	uint32_t uid_count;
 	uint32_t gid_count;
+	void *state; /* from configure() of the plugin; NULL: it has none */
 };
 
 struct ob_auth_ops {

@@ -43,6 +43,11 @@ struct ob_client_options {
 	bool allow_plaintext;
 	uint32_t allowed_uid; /* for peercred: the user that the peer must be; 0: our own or root */
 	const char *transport; /* name of a plugin; NULL: by the scheme of the address */
+	/*
+	 * Settings of plugins, as JSON: {"auth": {"NAME": {...}}, "codec": {...}, "transport":
+	 * {...}}, each key optional. NULL: none. What a plugin takes is in its documentation.
+	 */
+	const char *settings;
 };
 
 /*

@@ -44,20 +44,22 @@ struct ob_message {
 	struct ob_value error;
 	struct ob_value result; /* meaningful if error is nil */
 	/* The messages of a batch, none of which is a batch. decode makes at least one and at most
-	 * ob_limits.batch. */
+	 * ob_codec_params.batch. */
 	const struct ob_message *const *items;
 	uint32_t count;
 	/* For encode, in place of items: what encode() appended for each of them, in a row. */
 	struct ob_bytes encoded;
 };
 
-/* Limits that a codec enforces. Read each member under OB_HAS(). */
-struct ob_limits {
+/* Limits that a codec enforces, and what it may need. Read each member under OB_HAS(). */
+struct ob_codec_params {
 	uint32_t size;
 	uint32_t message; /* bytes of one message */
 	/* Containers within containers; params and result are the first. At most OB_DEPTH_MAX. */
 	uint32_t depth;
 	uint32_t batch; /* messages in a batch */
+	const struct ob_host *host;
+	void *state; /* from configure() of the plugin; NULL: it has none */
 };
 
 /*
@@ -72,6 +74,7 @@ struct ob_scan {
 
 struct ob_codec_ops {
 	uint32_t size;
+	uint32_t flags; /* none are defined: 0 */
 
 	/*
 	 * Find the end of the first message in bytes, and validate its whole structure, without
@@ -86,8 +89,8 @@ struct ob_codec_ops {
 	 * slowly a message arrives. Counts that a peer announces must not exceed the bytes that are
 	 * left, summed over all levels.
 	 */
-	int (*scan)(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
-		    size_t *ret_len);
+	int (*scan)(struct ob_bytes bytes, struct ob_scan *progress,
+		    const struct ob_codec_params *params, size_t *ret_len);
 
 	/*
 	 * Decode exactly one message that scan found into *ret_message. The caller has set its
@@ -101,8 +104,9 @@ struct ob_codec_ops {
 	 * of OB_EPROTO. That kind and OB_BATCH are only for callers whose ob_message has them: test
 	 * with OB_HAS(ret_message, encoded).
 	 */
-	int (*decode)(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-		      struct ob_message *ret_message, struct ob_error *reterr);
+	int (*decode)(struct ob_bytes bytes, struct ob_arena *arena,
+		      const struct ob_codec_params *params, struct ob_message *ret_message,
+		      struct ob_error *reterr);
 
 	/*
 	 * Append the message to out, with its terminator. After a failure the caller removes what
@@ -111,8 +115,8 @@ struct ob_codec_ops {
 	 *   OB_EINVAL  a value that the codec cannot represent, such as an infinity or bad UTF-8
 	 *   OB_ENOMEM  out is full
 	 */
-	int (*encode)(const struct ob_message *message, struct ob_sink *out,
-		      struct ob_error *reterr);
+	int (*encode)(const struct ob_message *message, const struct ob_codec_params *params,
+		      struct ob_sink *out, struct ob_error *reterr);
 };
 
 #ifdef __cplusplus

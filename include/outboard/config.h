@@ -39,6 +39,7 @@ struct ob_config {
 	char *parent_address;
 	char *transport;      /* plugin for listen; NULL: by the scheme of listen */
 	int64_t heartbeat_ms; /* the parent sends something at least this often; 0: unknown */
+	char *settings;	      /* of plugins: a JSON object, as in ob_client_options */
 };
 
 /*

@@ -225,6 +225,11 @@ struct ob_connector_options {
 	 * waits for this long before it fails with OB_EBUSY, in OB_STATE_WAITING. A stop, detach,
 	 * close, timeout or cancel ends the waiting. Default 0: it does not wait. */
 	int64_t lock_wait_ms;
+	/* Settings of the plugins on the parent's side, as in ob_client_options. NULL: none. */
+	const char *settings;
+	/* The same for the child, which gets them in its outboard.json. NULL: none: what the parent
+	 * knows, such as its key, is not for the child. */
+	const char *child_settings;
 };
 
 /* ---- Faults in options ---- */

@@ -72,6 +72,8 @@ struct ob_server_options {
 	 * that must stay reachable then. Default 0: connections are refused.
 	 */
 	uint32_t reserve;
+	/* Settings of plugins, as in ob_client_options. Only if listen is set. */
+	const char *settings;
 };
 
 /*

@@ -46,10 +46,14 @@ struct ob_stream_params {
 	 * of this user, and not a symbolic link. */
 	uint32_t owner;
 	bool check_owner;
+	void *state; /* from configure() of the plugin; NULL: it has none */
 };
 
 struct ob_transport_ops {
 	uint32_t size;
+	/* Bits of enum ob_transport_flag. 0: others can reach it, so the library requires
+	 * encryption. */
+	uint32_t flags;
 
 	/*
 	 * The schemes that it claims: lower case, ended by NULL. Required, with at least one. A
@@ -144,19 +148,15 @@ struct ob_transport_ops {
 	/* Send the end of the stream; reading goes on. Required. */
 	int (*shutdown_write)(struct ob_stream *stream, struct ob_error *reterr);
 
+	/* Close at once and free. stream may be NULL. Required. */
+	void (*close)(struct ob_stream *stream);
+
 	/*
 	 * Fill in the facts about the peer that the kernel guarantees. ret->size is set by the
 	 * caller. A failure means that the peer is gone: the acceptor closes the stream. May be
 	 * NULL: nothing is known.
 	 */
 	int (*peer)(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr);
-
-	/* Close at once and free. stream may be NULL. Required. */
-	void (*close)(struct ob_stream *stream);
-
-	/* Bits of enum ob_transport_flag. Default 0: others can reach it, so the library requires
-	 * encryption. */
-	uint32_t flags;
 };
 
 enum ob_transport_flag {

@@ -212,7 +212,7 @@ static void begin(struct world *w, uint8_t flags)
 	};
 	w->authenticates = (flags & AUTH) != 0;
 	if (w->authenticates) {
-		w->mechanism = (struct obi_mechanism){"token", token()};
+		w->mechanism = (struct obi_mechanism){.name = "token", .ops = token()};
 		w->auth = (struct obi_handshake_setup){.host = obi_registry_host(registry),
 						       .mechanisms = &w->mechanism,
 						       .count = 1,

@@ -187,10 +187,10 @@ static void begin(struct end *e, enum ob_auth_role role)
 	e->opened = e->closed = 0;
 	e->touched = false;
 	e->begun = e->ended = e->last_id = 0;
-	e->mechanisms[0] =
-	    (struct obi_mechanism){"noise", (const struct ob_auth_ops *)spied_noise()[0]->ops};
-	e->mechanisms[1] =
-	    (struct obi_mechanism){"token", (const struct ob_auth_ops *)fuzzed_token()[0]->ops};
+	e->mechanisms[0] = (struct obi_mechanism){
+	    .name = "noise", .ops = (const struct ob_auth_ops *)spied_noise()[0]->ops};
+	e->mechanisms[1] = (struct obi_mechanism){
+	    .name = "token", .ops = (const struct ob_auth_ops *)fuzzed_token()[0]->ops};
 	e->auth = (struct obi_handshake_setup){.host = &host,
 					       .mechanisms = e->mechanisms,
 					       .count = (flags & TOKEN) != 0 ? 2 : 1,
@@ -237,7 +237,7 @@ static void must_wait(const struct obi_session *s)
 	size_t len = s->records.auth != NULL ? s->records.opened : obi_buf_len(&s->in), need;
 	if (s->state != OBI_SESSION_CLOSED && len > 0) {
 		struct ob_bytes bytes = ob_bytes_of(obi_buf_bytes(&s->in).data, len);
-		must(s->setup.codec->scan(bytes, &scan, &s->codec_limits, &need) <= 0);
+		must(s->setup.codec->scan(bytes, &scan, &s->codec_params, &need) <= 0);
 	}
 }
 

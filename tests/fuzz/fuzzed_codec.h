@@ -31,7 +31,7 @@ static inline void must(bool promise)
 
 enum { FUZZED_PER_BYTE = 8, FUZZED_CONSTANT = 64 * 1024 };
 
-static const struct ob_limits fuzzed_limits = {
+static const struct ob_codec_params fuzzed_limits = {
     .size = sizeof fuzzed_limits, .message = 1 << 20, .depth = OB_DEPTH_MAX, .batch = 16};
 
 /* ---- scan ---- */
@@ -91,7 +91,7 @@ static inline void fuzzed_again(const struct ob_codec_ops *ops, const struct ob_
 	struct obi_buf out;
 	size_t len;
 	obi_buf_init(&out, 1 << 22);
-	int r = ops->encode(m, obi_buf_sink(&out), NULL);
+	int r = ops->encode(m, &fuzzed_limits, obi_buf_sink(&out), NULL);
 	if (m->kind == OB_RESPONSE && m->error.type != OB_NIL && m->error.type != OB_MAP &&
 	    r == OB_EINVAL) {
 		obi_buf_free(&out); /* which may make it too deep */

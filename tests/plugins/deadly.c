@@ -79,8 +79,8 @@ __attribute__((destructor)) static void destructor(void)
 
 /* ---- A codec ---- */
 
-static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
-		size_t *ret_len)
+static int scan(struct ob_bytes bytes, struct ob_scan *progress,
+		const struct ob_codec_params *limits, size_t *ret_len)
 {
 	(void)progress, (void)limits;
 	at("scan");
@@ -88,16 +88,19 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 	return bytes.len > 0 ? 1 : OB_EPROTO;
 }
 
-static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-		  struct ob_message *ret_message, struct ob_error *reterr)
+static int decode(struct ob_bytes bytes, struct ob_arena *arena,
+		  const struct ob_codec_params *limits, struct ob_message *ret_message,
+		  struct ob_error *reterr)
 {
 	(void)bytes, (void)arena, (void)limits, (void)ret_message, (void)reterr;
 	at("decode");
 	return OB_EPROTO;
 }
 
-static int encode(const struct ob_message *message, struct ob_sink *out, struct ob_error *reterr)
+static int encode(const struct ob_message *message, const struct ob_codec_params *params,
+		  struct ob_sink *out, struct ob_error *reterr)
 {
+	(void)params;
 	(void)message, (void)reterr;
 	at("encode");
 	return ob_sink_text(out, "message") ? OB_OK : OB_ENOMEM;
@@ -105,7 +108,11 @@ static int encode(const struct ob_message *message, struct ob_sink *out, struct 
 
 static const struct ob_codec_ops codec_ops = {
     .size = sizeof codec_ops, .scan = scan, .decode = decode, .encode = encode};
-static const struct ob_plugin codec = {sizeof codec, OB_PLUGIN_CODEC, "deadly", "1", &codec_ops};
+static const struct ob_plugin codec = {.size = sizeof codec,
+				       .kind = OB_PLUGIN_CODEC,
+				       .name = "deadly",
+				       .version = "1",
+				       .ops = &codec_ops};
 
 /* ---- An authenticator ---- */
 
@@ -138,7 +145,11 @@ static void destroy(struct ob_auth *auth)
 
 static const struct ob_auth_ops auth_ops = {
     .size = sizeof auth_ops, .admit = admit, .create = create, .step = step, .destroy = destroy};
-static const struct ob_plugin auth = {sizeof auth, OB_PLUGIN_AUTH, "deadly", "1", &auth_ops};
+static const struct ob_plugin auth = {.size = sizeof auth,
+				      .kind = OB_PLUGIN_AUTH,
+				      .name = "deadly",
+				      .version = "1",
+				      .ops = &auth_ops};
 
 /* ---- A transport ---- */
 
@@ -240,8 +251,11 @@ static const struct ob_transport_ops transport_ops = {
     .shutdown_write = shutdown_write,
     .close = close_it,
 };
-static const struct ob_plugin transport = {sizeof transport, OB_PLUGIN_TRANSPORT, "deadly", "1",
-					   &transport_ops};
+static const struct ob_plugin transport = {.size = sizeof transport,
+					   .kind = OB_PLUGIN_TRANSPORT,
+					   .name = "deadly",
+					   .version = "1",
+					   .ops = &transport_ops};
 
 /* ---- The list ---- */
 

@@ -10,7 +10,15 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 }
 
 static const struct ob_auth_ops ops = {.size = sizeof ops, .admit = admit};
-static const struct ob_plugin one = {sizeof one, OB_PLUGIN_AUTH, "duplicate_name", "1", &ops};
-static const struct ob_plugin other = {sizeof other, OB_PLUGIN_AUTH, "duplicate_name", "2", &ops};
+static const struct ob_plugin one = {.size = sizeof one,
+				     .kind = OB_PLUGIN_AUTH,
+				     .name = "duplicate_name",
+				     .version = "1",
+				     .ops = &ops};
+static const struct ob_plugin other = {.size = sizeof other,
+				       .kind = OB_PLUGIN_AUTH,
+				       .name = "duplicate_name",
+				       .version = "2",
+				       .ops = &ops};
 
 OB_PLUGIN_ENTRY(&one, &other);

@@ -17,6 +17,10 @@ static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
 }
 
 static const struct ob_auth_ops ops = {.size = sizeof ops, .create = create, .step = step};
-static const struct ob_plugin plugin = {sizeof plugin, OB_PLUGIN_AUTH, "missing_member", "1", &ops};
+static const struct ob_plugin plugin = {.size = sizeof plugin,
+					.kind = OB_PLUGIN_AUTH,
+					.name = "missing_member",
+					.version = "1",
+					.ops = &ops};
 
 OB_PLUGIN_ENTRY(&plugin);

@@ -33,6 +33,11 @@ static const struct {
 static const struct {
 	struct ob_plugin known;
 	const char *license;
-} newer = {{sizeof newer, OB_PLUGIN_TRANSPORT, "newer_transport", "99", &newer_ops}, "MIT"};
+} newer = {.known = {.size = sizeof newer,
+		     .kind = OB_PLUGIN_TRANSPORT,
+		     .name = "newer_transport",
+		     .version = "99",
+		     .ops = &newer_ops},
+	   .license = "MIT"};
 
 ENTRY_OF(&newer.known);

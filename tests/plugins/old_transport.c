@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin for an older library: its table was compiled before `flags` was added. It must work,
- * without the flag.
+ * A plugin for an older library: its table was compiled before `peer` was added. It must work.
  *
  * The transport connects a dial and a listener of one process by a socket pair; one dial waits
  * at a time.
@@ -16,6 +15,7 @@
 
 struct old_transport_ops {
 	uint32_t size;
+	uint32_t flags;
 	const char *const *schemes;
 	int (*listen)(const struct ob_host *host, const struct ob_uri *uri,
 		      const struct ob_stream_params *params, struct ob_listener **ret_listener,
@@ -37,7 +37,6 @@ struct old_transport_ops {
 	ptrdiff_t (*writev)(struct ob_stream *stream, const struct iovec *pieces, int count,
 			    struct ob_error *reterr);
 	int (*shutdown_write)(struct ob_stream *stream, struct ob_error *reterr);
-	int (*peer)(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr);
 	void (*close)(struct ob_stream *stream);
 };
 
@@ -190,6 +189,7 @@ static const char *const schemes[] = {"old", NULL};
 
 static const struct old_transport_ops ops = {
     sizeof ops,
+    0,
     schemes,
     old_listen,
     old_listener_fd,
@@ -203,11 +203,13 @@ static const struct old_transport_ops ops = {
     old_readv,
     old_writev,
     old_shutdown_write,
-    NULL,
     old_close,
 };
 
-static const struct ob_plugin plugin = {sizeof plugin, OB_PLUGIN_TRANSPORT, "old_transport", "0",
-					&ops};
+static const struct ob_plugin plugin = {.size = sizeof plugin,
+					.kind = OB_PLUGIN_TRANSPORT,
+					.name = "old_transport",
+					.version = "0",
+					.ops = &ops};
 
 OB_PLUGIN_ENTRY(&plugin);

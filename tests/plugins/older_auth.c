@@ -11,6 +11,10 @@ static const struct ob_auth_ops older_ops = {
     .overhead = 77, /* behind the end: must not be read */
 };
 
-static const struct ob_plugin older = {sizeof older, OB_PLUGIN_AUTH, "older_auth", "0", &older_ops};
+static const struct ob_plugin older = {.size = sizeof older,
+				       .kind = OB_PLUGIN_AUTH,
+				       .name = "older_auth",
+				       .version = "0",
+				       .ops = &older_ops};
 
 ENTRY_OF(&older);

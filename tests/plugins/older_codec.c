@@ -6,15 +6,20 @@
 
 static const struct older_codec_ops {
 	uint32_t size;
-	int (*scan)(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
-		    size_t *ret_len);
-	int (*decode)(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-		      struct ob_message *ret_message, struct ob_error *reterr);
-	int (*encode)(const struct ob_message *message, struct ob_sink *out,
+	uint32_t flags;
+	int (*scan)(struct ob_bytes bytes, struct ob_scan *progress,
+		    const struct ob_codec_params *limits, size_t *ret_len);
+	int (*decode)(struct ob_bytes bytes, struct ob_arena *arena,
+		      const struct ob_codec_params *limits, struct ob_message *ret_message,
 		      struct ob_error *reterr);
-} older_ops = {sizeof older_ops, scan, decode, encode};
+	int (*encode)(const struct ob_message *message, const struct ob_codec_params *params,
+		      struct ob_sink *out, struct ob_error *reterr);
+} older_ops = {sizeof older_ops, 0, scan, decode, encode};
 
-static const struct ob_plugin older = {sizeof older, OB_PLUGIN_CODEC, "older_codec", "0",
-				       &older_ops};
+static const struct ob_plugin older = {.size = sizeof older,
+				       .kind = OB_PLUGIN_CODEC,
+				       .name = "older_codec",
+				       .version = "0",
+				       .ops = &older_ops};
 
 ENTRY_OF(&older);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A transport for an older library: its table was compiled before `flags` was added. It must
- * work, and counts as reachable by others. */
+/* A transport for an older library: its table was compiled before `peer` was added. It must
+ * work; nothing is known about its peers. */
 #define SKELETON "skeletons/transport.c"
 #include "skeleton.h"
 
 static const struct ob_transport_ops older_ops = {
-    .size = offsetof(struct ob_transport_ops, flags),
+    .size = offsetof(struct ob_transport_ops, peer),
+    .flags = OB_TRANSPORT_LOCAL,
     .schemes = schemes,
     .listen = listen_at,
     .listener_fd = listener_fd,
@@ -19,12 +20,14 @@ static const struct ob_transport_ops older_ops = {
     .readv = stream_readv,
     .writev = stream_writev,
     .shutdown_write = shutdown_write,
-    .peer = peer,
     .close = stream_close,
-    .flags = OB_TRANSPORT_LOCAL, /* behind the end: must not be read */
+    .peer = peer, /* behind the end: must not be read */
 };
 
-static const struct ob_plugin older = {sizeof older, OB_PLUGIN_TRANSPORT, "older_transport", "0",
-				       &older_ops};
+static const struct ob_plugin older = {.size = sizeof older,
+				       .kind = OB_PLUGIN_TRANSPORT,
+				       .name = "older_transport",
+				       .version = "0",
+				       .ops = &older_ops};
 
 ENTRY_OF(&older);

@@ -3,6 +3,7 @@
 #include <outboard/abi.h>
 
 static const uint32_t ops = sizeof ops;
-static const struct ob_plugin plugin = {sizeof plugin, 9, "wrong_kind", "1", &ops};
+static const struct ob_plugin plugin = {
+    .size = sizeof plugin, .kind = 9, .name = "wrong_kind", .version = "1", .ops = &ops};
 
 OB_PLUGIN_ENTRY(&plugin);

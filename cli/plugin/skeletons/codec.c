@@ -167,7 +167,7 @@ static int read_message(struct reader *r, uint32_t kind, struct ob_value values[
 }
 
 static struct reader reader_of(struct ob_bytes message, struct ob_arena *arena,
-			       const struct ob_limits *limits)
+			       const struct ob_codec_params *limits)
 {
 	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;
 	return (struct reader){message.data + HEAD, message.data + message.len, arena, depth};
@@ -175,8 +175,8 @@ static struct reader reader_of(struct ob_bytes message, struct ob_arena *arena,
 
 /* Called with the bytes received so far. Validates once, when the message is complete, so that it
  * looks at no byte twice. */
-static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob_limits *limits,
-		size_t *ret_len)
+static int scan(struct ob_bytes bytes, struct ob_scan *progress,
+		const struct ob_codec_params *limits, size_t *ret_len)
 {
 	struct ob_value values[2];
 	if (bytes.len < PREFIX) {
@@ -197,8 +197,9 @@ static int scan(struct ob_bytes bytes, struct ob_scan *progress, const struct ob
 	return rc == OB_OK ? 1 : rc;
 }
 
-static int decode(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-		  struct ob_message *ret_message, struct ob_error *reterr)
+static int decode(struct ob_bytes bytes, struct ob_arena *arena,
+		  const struct ob_codec_params *limits, struct ob_message *ret_message,
+		  struct ob_error *reterr)
 {
 	struct reader r = reader_of(bytes, arena, limits);
 	struct ob_value values[2];
@@ -306,8 +307,10 @@ static int put_body(struct ob_sink *out, const struct ob_message *m)
 }
 
 /* The length is written last, at its index: the memory of a sink may move while it grows. */
-static int encode(const struct ob_message *message, struct ob_sink *out, struct ob_error *reterr)
+static int encode(const struct ob_message *message, const struct ob_codec_params *params,
+		  struct ob_sink *out, struct ob_error *reterr)
 {
+	(void)params;
 	size_t start = out->len;
 	(void)reterr;
 	if (message->kind > OB_NOTIFY || message->id.foreign) {

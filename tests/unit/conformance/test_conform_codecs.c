@@ -49,7 +49,7 @@ static void json_keeps_its_promises(void **state)
 static const struct ob_codec_ops *sound;
 
 static int scan_again(struct ob_bytes bytes, struct ob_scan *progress,
-		      const struct ob_limits *limits, size_t *ret_len)
+		      const struct ob_codec_params *limits, size_t *ret_len)
 {
 	size_t seen = progress->seen;
 	progress->seen = 0;
@@ -59,7 +59,7 @@ static int scan_again(struct ob_bytes bytes, struct ob_scan *progress,
 }
 
 static int scan_beyond(struct ob_bytes bytes, struct ob_scan *progress,
-		       const struct ob_limits *limits, size_t *ret_len)
+		       const struct ob_codec_params *limits, size_t *ret_len)
 {
 	int r = sound->scan(bytes, progress, limits, ret_len);
 	*ret_len = r == 0 ? bytes.len + 100 : *ret_len;
@@ -67,24 +67,24 @@ static int scan_beyond(struct ob_bytes bytes, struct ob_scan *progress,
 }
 
 static int scan_unlimited(struct ob_bytes bytes, struct ob_scan *progress,
-			  const struct ob_limits *limits, size_t *ret_len)
+			  const struct ob_codec_params *limits, size_t *ret_len)
 {
-	struct ob_limits none = *limits;
+	struct ob_codec_params none = *limits;
 	none.message = UINT32_MAX;
 	return sound->scan(bytes, progress, &none, ret_len);
 }
 
 static int decode_deep(struct ob_bytes bytes, struct ob_arena *arena,
-		       const struct ob_limits *limits, struct ob_message *ret,
+		       const struct ob_codec_params *limits, struct ob_message *ret,
 		       struct ob_error *reterr)
 {
-	struct ob_limits none = {
+	struct ob_codec_params none = {
 	    .size = limits->size, .message = limits->message, .depth = OB_DEPTH_MAX, .batch = 256};
 	return sound->decode(bytes, arena, &none, ret, reterr);
 }
 
 static int decode_greedy(struct ob_bytes bytes, struct ob_arena *arena,
-			 const struct ob_limits *limits, struct ob_message *ret,
+			 const struct ob_codec_params *limits, struct ob_message *ret,
 			 struct ob_error *reterr)
 {
 	return ob_arena_alloc(arena, 8 * bytes.len) != NULL
@@ -93,7 +93,7 @@ static int decode_greedy(struct ob_bytes bytes, struct ob_arena *arena,
 }
 
 static int decode_wrong(struct ob_bytes bytes, struct ob_arena *arena,
-			const struct ob_limits *limits, struct ob_message *ret,
+			const struct ob_codec_params *limits, struct ob_message *ret,
 			struct ob_error *reterr)
 {
 	int r = sound->decode(bytes, arena, limits, ret, reterr);
@@ -103,8 +103,9 @@ static int decode_wrong(struct ob_bytes bytes, struct ob_arena *arena,
 	return r;
 }
 
-static int decode_new(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_limits *limits,
-		      struct ob_message *ret, struct ob_error *reterr)
+static int decode_new(struct ob_bytes bytes, struct ob_arena *arena,
+		      const struct ob_codec_params *limits, struct ob_message *ret,
+		      struct ob_error *reterr)
 {
 	struct ob_message whole = {.size = sizeof whole};
 	int r = sound->decode(bytes, arena, limits, &whole, reterr);
@@ -112,15 +113,17 @@ static int decode_new(struct ob_bytes bytes, struct ob_arena *arena, const struc
 	return r;
 }
 
-static int encode_silent(const struct ob_message *m, struct ob_sink *out, struct ob_error *reterr)
+static int encode_silent(const struct ob_message *m, const struct ob_codec_params *params,
+			 struct ob_sink *out, struct ob_error *reterr)
 {
-	int r = sound->encode(m, out, reterr);
+	int r = sound->encode(m, params, out, reterr);
 	return r == OB_ENOMEM ? OB_OK : r;
 }
 
-static int encode_anything(const struct ob_message *m, struct ob_sink *out, struct ob_error *reterr)
+static int encode_anything(const struct ob_message *m, const struct ob_codec_params *params,
+			   struct ob_sink *out, struct ob_error *reterr)
 {
-	int r = sound->encode(m, out, reterr);
+	int r = sound->encode(m, params, out, reterr);
 	return r == OB_EINVAL ? OB_OK : r;
 }
 

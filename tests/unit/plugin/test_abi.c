@@ -85,7 +85,9 @@ AT(ob_plugin, kind, 4);
 AT(ob_plugin, name, 8);
 AT(ob_plugin, version, 16);
 AT(ob_plugin, ops, 24);
-SIZE(ob_plugin, 32);
+AT(ob_plugin, configure, 32);
+AT(ob_plugin, unconfigure, 40);
+SIZE(ob_plugin, 48);
 
 /* ---- value.h ---- */
 
@@ -122,9 +124,11 @@ AT(ob_stream_params, lock_held, 8);
 AT(ob_stream_params, backlog, 12);
 AT(ob_stream_params, owner, 16);
 AT(ob_stream_params, check_owner, 20);
-SIZE(ob_stream_params, 24);
+AT(ob_stream_params, state, 24);
+SIZE(ob_stream_params, 32);
 
 AT(ob_transport_ops, size, 0);
+AT(ob_transport_ops, flags, 4);
 AT(ob_transport_ops, schemes, 8);
 AT(ob_transport_ops, listen, 16);
 AT(ob_transport_ops, listener_fd, 24);
@@ -138,10 +142,9 @@ AT(ob_transport_ops, fd, 80);
 AT(ob_transport_ops, readv, 88);
 AT(ob_transport_ops, writev, 96);
 AT(ob_transport_ops, shutdown_write, 104);
-AT(ob_transport_ops, peer, 112);
-AT(ob_transport_ops, close, 120);
-AT(ob_transport_ops, flags, 128);
-SIZE(ob_transport_ops, 136);
+AT(ob_transport_ops, close, 112);
+AT(ob_transport_ops, peer, 120);
+SIZE(ob_transport_ops, 128);
 
 /* ---- codec.h ---- */
 
@@ -162,13 +165,16 @@ AT(ob_message, count, 104);
 AT(ob_message, encoded, 112);
 SIZE(ob_message, 128);
 
-AT(ob_limits, size, 0);
-AT(ob_limits, message, 4);
-AT(ob_limits, depth, 8);
-AT(ob_limits, batch, 12);
-SIZE(ob_limits, 16);
+AT(ob_codec_params, size, 0);
+AT(ob_codec_params, message, 4);
+AT(ob_codec_params, depth, 8);
+AT(ob_codec_params, batch, 12);
+AT(ob_codec_params, host, 16);
+AT(ob_codec_params, state, 24);
+SIZE(ob_codec_params, 32);
 
 AT(ob_codec_ops, size, 0);
+AT(ob_codec_ops, flags, 4);
 AT(ob_codec_ops, scan, 8);
 AT(ob_codec_ops, decode, 16);
 AT(ob_codec_ops, encode, 24);
@@ -187,7 +193,8 @@ AT(ob_auth_params, uids, 56);
 AT(ob_auth_params, gids, 64);
 AT(ob_auth_params, uid_count, 72);
 AT(ob_auth_params, gid_count, 76);
-SIZE(ob_auth_params, 80);
+AT(ob_auth_params, state, 80);
+SIZE(ob_auth_params, 88);
 
 AT(ob_auth_ops, size, 0);
 AT(ob_auth_ops, flags, 4);

@@ -18,8 +18,13 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 }
 
 static const struct ob_auth_ops ops = {.size = sizeof ops, .admit = admit};
-static const struct ob_plugin new_auth = {sizeof new_auth, OB_PLUGIN_AUTH, "new_auth", "b", &ops};
-static const struct ob_plugin second = {sizeof second, OB_PLUGIN_AUTH, "second", "b", &ops};
+static const struct ob_plugin new_auth = {.size = sizeof new_auth,
+					  .kind = OB_PLUGIN_AUTH,
+					  .name = "new_auth",
+					  .version = "b",
+					  .ops = &ops};
+static const struct ob_plugin second = {
+    .size = sizeof second, .kind = OB_PLUGIN_AUTH, .name = "second", .version = "b", .ops = &ops};
 
 static ob_plugin_list first_entry(void)
 {

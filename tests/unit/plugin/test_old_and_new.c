@@ -62,7 +62,7 @@ static void check_auth(const char *name)
 static void an_older_transport(void **state)
 {
 	(void)state;
-	check_transport("older_transport", 0);
+	check_transport("older_transport", OB_TRANSPORT_LOCAL);
 }
 
 static void a_newer_transport(void **state)

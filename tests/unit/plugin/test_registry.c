@@ -46,12 +46,20 @@ static int admit_all(const struct ob_host *host, const struct ob_auth_params *pa
 }
 
 static const struct ob_auth_ops all_ops = {.size = sizeof all_ops, .admit = admit_all};
-static const struct ob_plugin all = {sizeof all, OB_PLUGIN_AUTH, "all", "7", &all_ops};
-static const struct ob_plugin other = {sizeof other, OB_PLUGIN_AUTH, "other", "8", &all_ops};
-static const struct ob_plugin bad_name = {sizeof bad_name, OB_PLUGIN_AUTH, "Bad Name", "1",
-					  &all_ops};
-static const struct ob_plugin no_version = {sizeof no_version, OB_PLUGIN_AUTH, "no_version", NULL,
-					    &all_ops};
+static const struct ob_plugin all = {
+    .size = sizeof all, .kind = OB_PLUGIN_AUTH, .name = "all", .version = "7", .ops = &all_ops};
+static const struct ob_plugin other = {
+    .size = sizeof other, .kind = OB_PLUGIN_AUTH, .name = "other", .version = "8", .ops = &all_ops};
+static const struct ob_plugin bad_name = {.size = sizeof bad_name,
+					  .kind = OB_PLUGIN_AUTH,
+					  .name = "Bad Name",
+					  .version = "1",
+					  .ops = &all_ops};
+static const struct ob_plugin no_version = {.size = sizeof no_version,
+					    .kind = OB_PLUGIN_AUTH,
+					    .name = "no_version",
+					    .version = NULL,
+					    .ops = &all_ops};
 
 static void a_linked_in_list_is_registered_in_order(void **state)
 {
@@ -109,8 +117,11 @@ static void a_scheme_belongs_to_one_transport(void **state)
 	struct ob_error err;
 	assert_int_equal(obi_registry_load(*state, "old_transport", NULL), OB_OK);
 	assert_int_equal(obi_registry_transport(*state, NULL, scheme("old"), &first, NULL), OB_OK);
-	struct ob_plugin second = {sizeof second, OB_PLUGIN_TRANSPORT, "second", "1",
-				   &first->as.transport};
+	struct ob_plugin second = {.size = sizeof second,
+				   .kind = OB_PLUGIN_TRANSPORT,
+				   .name = "second",
+				   .version = "1",
+				   .ops = &first->as.transport};
 	const struct ob_plugin *const list[] = {&second, NULL};
 	assert_int_equal(obi_registry_add(*state, list, "here", &err), OB_EEXIST);
 	assert_non_null(
@@ -129,8 +140,16 @@ static void a_claim_may_be_for_all_of_a_kind(void **state)
 	assert_int_equal(obi_registry_transport(*state, "old_transport", scheme("old"), &old, NULL),
 			 OB_OK);
 	struct ob_transport_ops all_ops_of = old->as.transport, one_ops = all_ops_of;
-	struct ob_plugin wide = {sizeof wide, OB_PLUGIN_TRANSPORT, "wide", "1", &all_ops_of};
-	struct ob_plugin narrow = {sizeof narrow, OB_PLUGIN_TRANSPORT, "narrow", "1", &one_ops};
+	struct ob_plugin wide = {.size = sizeof wide,
+				 .kind = OB_PLUGIN_TRANSPORT,
+				 .name = "wide",
+				 .version = "1",
+				 .ops = &all_ops_of};
+	struct ob_plugin narrow = {.size = sizeof narrow,
+				   .kind = OB_PLUGIN_TRANSPORT,
+				   .name = "narrow",
+				   .version = "1",
+				   .ops = &one_ops};
 	const struct ob_plugin *const list[] = {&wide, &narrow, NULL};
 	all_ops_of.schemes = all_kinds;
 	one_ops.schemes = one_kind;
@@ -159,7 +178,11 @@ static void a_transport_needs_schemes_that_are_schemes(void **state)
 	assert_int_equal(obi_registry_transport(*state, "old_transport", scheme("old"), &old, NULL),
 			 OB_OK);
 	struct ob_transport_ops ops = old->as.transport;
-	struct ob_plugin plugin = {sizeof plugin, OB_PLUGIN_TRANSPORT, "mine", "1", &ops};
+	struct ob_plugin plugin = {.size = sizeof plugin,
+				   .kind = OB_PLUGIN_TRANSPORT,
+				   .name = "mine",
+				   .version = "1",
+				   .ops = &ops};
 	const struct ob_plugin *const list[] = {&plugin, NULL};
 	ops.schemes = none;
 	assert_int_equal(obi_registry_add(*state, list, "here", &err), OB_EPLUGIN);

@@ -53,9 +53,9 @@ static void a_shorter_table_lacks_only_its_tail(void **state)
 	struct ob_transport_ops ret;
 	struct ob_error err;
 	(void)state;
-	assert_int_equal(transport_of_size(offsetof(struct ob_transport_ops, flags), &ret, &err),
+	assert_int_equal(transport_of_size(offsetof(struct ob_transport_ops, peer), &ret, &err),
 			 OB_OK);
-	assert_int_equal(ret.flags, 0);
+	assert_null(ret.peer);
 	assert_non_null(ret.close);
 	assert_int_equal(ret.size, sizeof ret);
 }
@@ -80,11 +80,11 @@ static void a_member_cut_in_two_is_absent(void **state)
 	struct ob_transport_ops ret;
 	struct ob_error err;
 	(void)state;
-	for (uint32_t cut = 1; cut < sizeof ret.flags; cut++) {
+	for (uint32_t cut = 1; cut < sizeof ret.peer; cut++) {
 		assert_int_equal(
-		    transport_of_size(offsetof(struct ob_transport_ops, flags) + cut, &ret, &err),
+		    transport_of_size(offsetof(struct ob_transport_ops, peer) + cut, &ret, &err),
 		    OB_OK);
-		assert_int_equal(ret.flags, 0);
+		assert_null(ret.peer);
 	}
 	assert_int_equal(
 	    transport_of_size(offsetof(struct ob_transport_ops, close) + 4, &ret, &err),
@@ -97,7 +97,7 @@ static void every_size_too_short_is_refused_and_names_a_member(void **state)
 	struct ob_transport_ops ret;
 	struct ob_error err;
 	(void)state;
-	for (uint32_t size = sizeof size; size < offsetof(struct ob_transport_ops, flags); size++) {
+	for (uint32_t size = sizeof size; size < offsetof(struct ob_transport_ops, peer); size++) {
 		assert_int_equal(transport_of_size(size, &ret, &err), OB_EPLUGIN);
 		assert_non_null(strstr(err.text, "transport table is too short"));
 	}

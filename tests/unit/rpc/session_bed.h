@@ -118,7 +118,7 @@ static inline void set_mechanisms(struct end *e, const char *list)
 	     name = strtok_r(NULL, ",", &save)) {
 		assert_int_equal(obi_registry_auth(registry, name, &plugin, &err), OB_OK);
 		e->mechanisms[e->auth.count++] =
-		    (struct obi_mechanism){plugin->name, &plugin->as.auth};
+		    (struct obi_mechanism){.name = plugin->name, .ops = &plugin->as.auth};
 	}
 }
 

@@ -29,8 +29,8 @@ static struct {
 	struct obi_dial_limiter dials;
 	struct ob_connector_options options;
 	struct ob_codec_ops codec;
-	int (*encode)(const struct ob_message *message, struct ob_sink *out,
-		      struct ob_error *reterr);
+	int (*encode)(const struct ob_message *message, const struct ob_codec_params *params,
+		      struct ob_sink *out, struct ob_error *reterr);
 	struct obi_link_monitor monitor;
 	char events[1024];  /* "link good LINK_UP " */
 	char why[256];	    /* of the last report */
@@ -44,14 +44,15 @@ static struct {
 
 /* ---- A codec that fails on order ---- */
 
-static int encode(const struct ob_message *message, struct ob_sink *out, struct ob_error *reterr)
+static int encode(const struct ob_message *message, const struct ob_codec_params *params,
+		  struct ob_sink *out, struct ob_error *reterr)
 {
 	if (bed.broken != NULL && message->kind == OB_REQUEST && bed.broken_times > 0 &&
 	    ob_bytes_is(message->method, bed.broken)) {
 		bed.broken_times--;
 		return obi_fail(reterr, bed.code, 0, "broken on order");
 	}
-	return bed.encode(message, out, reterr);
+	return bed.encode(message, params, out, reterr);
 }
 
 /* ---- A transport of socket pairs ---- */

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* The settings of the plugins of an endpoint. */
+#include "api/endpoint.h"
+
+#include "base/error.h"
+#include "json/json.h"
+
+enum { SETTINGS_DEPTH = 16, SETTINGS_VALUES = 16 * 1024 };
+
+static const char *const kinds[] = {
+    [OB_PLUGIN_TRANSPORT] = "transport",
+    [OB_PLUGIN_CODEC] = "codec",
+    [OB_PLUGIN_AUTH] = "auth",
+};
+
+/* Configure one plugin, and remember it for obi_endpoint_clear(). settings may be NULL: none. */
+static int configure(struct obi_endpoint *ep, const struct obi_plugin *plugin,
+		     const struct ob_value *settings, void **ret_state, struct ob_error *reterr)
+{
+	const struct ob_value none = ob_nil();
+	struct ob_error err = {0};
+	*ret_state = NULL;
+	settings = settings != NULL ? settings : &none;
+	if (!ob_is_nil(settings) && settings->type != OB_MAP) {
+		return obi_fail(reterr, OB_EINVAL, 0, "%s %s: settings: not an object",
+				kinds[plugin->kind], plugin->name);
+	}
+	if (plugin->configure == NULL) {
+		return ob_is_nil(settings)
+			   ? OB_OK
+			   : obi_fail(reterr, OB_EINVAL, 0, "%s %s takes no settings",
+				      kinds[plugin->kind], plugin->name);
+	}
+	int r = plugin->configure(ep->host, settings, ret_state, &err);
+	if (r < 0) {
+		return obi_fail(reterr, r, err.sys, "%s %s: settings: %s", kinds[plugin->kind],
+				plugin->name, err.text);
+	}
+	ep->configured[ep->configured_count++] =
+	    (struct obi_configured){plugin->unconfigure, *ret_state};
+	return OB_OK;
+}
+
+static struct ob_bytes text_of(const struct ob_value *key)
+{
+	return ob_bytes_of(key->as.string, key->count);
+}
+
+static bool has_mechanism(const struct obi_endpoint *ep, struct ob_bytes name)
+{
+	for (uint32_t i = 0; i < ep->auth.count; i++) {
+		if (ob_bytes_is(name, ep->mechanisms[i].name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A mistyped name must not leave a mechanism without its settings. */
+static int check_names(const struct obi_endpoint *ep, const struct ob_value *tree,
+		       struct ob_error *reterr)
+{
+	const struct ob_value *auth = ob_value_find(tree, "auth");
+	if (!ob_is_nil(tree) && tree->type != OB_MAP) {
+		return obi_fail(reterr, OB_EINVAL, 0, "settings: not an object");
+	}
+	for (uint32_t i = 0; tree->type == OB_MAP && i < tree->count; i++) {
+		const struct ob_value *key = &tree->as.pairs[i].key;
+		bool known = false;
+		for (size_t k = 1; k < sizeof kinds / sizeof kinds[0]; k++) {
+			known = known || ob_bytes_is(text_of(key), kinds[k]);
+		}
+		if (!known) {
+			return obi_fail(reterr, OB_EINVAL, 0, "settings: unknown key \"%.*s\"",
+					(int)key->count, key->as.string);
+		}
+	}
+	if (!ob_is_nil(auth) && auth->type != OB_MAP) {
+		return obi_fail(reterr, OB_EINVAL, 0, "settings: auth: not an object");
+	}
+	for (uint32_t i = 0; !ob_is_nil(auth) && i < auth->count; i++) {
+		struct ob_bytes name = text_of(&auth->as.pairs[i].key);
+		if (!has_mechanism(ep, name)) {
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"settings: auth: %.*s is not among the authenticators",
+					(int)name.len, (const char *)name.data);
+		}
+	}
+	return OB_OK;
+}
+
+static int configure_all(struct obi_endpoint *ep, const struct ob_value *tree,
+			 struct ob_error *reterr)
+{
+	const struct ob_value *auth = ob_value_find(tree, "auth");
+	int r = check_names(ep, tree, reterr);
+	r = r == OB_OK ? configure(ep, ep->transport, ob_value_find(tree, "transport"),
+				   &ep->transport_state, reterr)
+		       : r;
+	r = r == OB_OK
+		? configure(ep, ep->codec, ob_value_find(tree, "codec"), &ep->codec_state, reterr)
+		: r;
+	for (uint32_t i = 0; r == OB_OK && i < ep->auth.count; i++) {
+		struct obi_mechanism *m = &ep->mechanisms[i];
+		r = configure(ep, m->plugin, ob_value_find(auth, m->name), &m->state, reterr);
+	}
+	return r;
+}
+
+int obi_endpoint_configure(struct obi_endpoint *ep, const char *settings, struct ob_error *reterr)
+{
+	const struct obi_json_limits limits = {.depth = SETTINGS_DEPTH, .values = SETTINGS_VALUES};
+	struct ob_value tree = ob_nil();
+	struct obi_arena arena;
+	struct ob_error err = {0};
+	int r = OB_OK;
+	obi_arena_init(&arena, 4 << 20);
+	if (settings != NULL) {
+		r = obi_json_parse(ob_bytes_text(settings), &arena.ob, &limits, &tree, &err);
+		r = r < 0 ? obi_fail(reterr, OB_EINVAL, 0, "settings: %s", err.text) : r;
+	}
+	r = r == OB_OK ? configure_all(ep, &tree, reterr) : r;
+	obi_arena_free(&arena);
+	return r;
+}
+
+void obi_endpoint_unconfigure(struct obi_endpoint *ep)
+{
+	while (ep->configured_count > 0) {
+		struct obi_configured *last = &ep->configured[--ep->configured_count];
+		last->unconfigure(last->state);
+	}
+}
