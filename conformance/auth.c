@@ -241,8 +241,10 @@ const struct obi_mech_promise obi_mech_promises_of_ends[] = {
 
 static void begin(struct obi_mech_trial *trial, const struct obi_conform_auth *it)
 {
-	*trial = (struct obi_mech_trial){
-	    .ops = it->ops, .host = it->host, .talk = calloc(2, sizeof *trial->talk)};
+	*trial = (struct obi_mech_trial){.ops = it->ops,
+					 .host = it->host,
+					 .state = {it->state[0], it->state[1]},
+					 .talk = calloc(2, sizeof *trial->talk)};
 	if (trial->talk == NULL) {
 		fprintf(stderr, "out of memory\n");
 		abort();

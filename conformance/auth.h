@@ -19,6 +19,7 @@
 struct obi_conform_auth {
 	const struct ob_auth_ops *ops;
 	const struct ob_host *host;
+	void *state[2];	     /* from configure(): of the dialer, of the acceptor; NULL: none */
 	obi_begin_fn *begin; /* called with `user` before each promise; NULL: all are tried */
 };
 

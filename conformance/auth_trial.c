@@ -25,6 +25,7 @@ void obi_mech_agree(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
 		talk->params[i] = (struct ob_auth_params){
 		    .size = sizeof talk->params[i],
 		    .role = roles[i],
+		    .state = trial->state[i],
 		    .secret = ob_bytes_of(trial->secret[0], OBI_MECH_SECRET),
 		    .peer = &trial->peer,
 		    .prologue = ob_bytes_text("outboard/1, a codec, a list of mechanisms"),

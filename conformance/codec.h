@@ -16,6 +16,8 @@ struct obi_conform_codec {
 	const struct ob_codec_ops *ops;
 	const struct ob_codec_ops
 	    *other; /* a codec to compare with: both must preserve the same; NULL: not compared */
+	const struct ob_host *host; /* may be NULL */
+	void *state;		    /* from configure(); NULL: none */
 	obi_begin_fn *begin; /* called with `user` before each promise; NULL: all are tried */
 };
 

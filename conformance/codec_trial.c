@@ -51,6 +51,8 @@ void obi_codec_trial_begin(struct obi_codec_trial *trial, const struct obi_confo
 	trial->ops = it->ops;
 	trial->other = it->other;
 	trial->limits.size = sizeof trial->limits;
+	trial->limits.host = it->host;
+	trial->limits.state = it->state;
 	trial->limits.message = 16u << 20;
 	trial->limits.depth = OB_DEPTH_MAX;
 	trial->limits.batch = 256;

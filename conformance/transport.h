@@ -18,6 +18,7 @@
 struct obi_conform_transport {
 	const struct ob_transport_ops *ops;
 	const struct ob_host *host;
+	void *state[2]; /* from configure(): to dial, to listen; NULL: none */
 	const char
 	    *listen;	  /* a URI to listen on, many times; port 0 is best where there are ports */
 	const char *dial; /* a URI that reaches it; NULL: the one of local_uri() */

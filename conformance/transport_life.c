@@ -159,18 +159,21 @@ static void frees_its_address(struct obi_trial *trial)
 
 static void works_for_an_older_host(struct obi_trial *trial)
 {
-	struct ob_stream_params old = {
-	    .size = sizeof(uint32_t), .heartbeat_ms = 1, .backlog = UINT32_MAX};
+	struct ob_stream_params old = {.size = offsetof(struct ob_stream_params, lock_held),
+				       .heartbeat_ms = 1,
+				       .backlog = UINT32_MAX};
 	struct ob_error err = {.text = ""};
 	struct ob_stream *stream = NULL;
 	int rc = obi_trial_listen_at(trial, trial->it->listen, &old, &trial->listener, &err);
-	OBI_REQUIRE(trial, rc == OB_OK, "listen with params of size 4: code %d: %s", rc, err.text);
+	OBI_REQUIRE(trial, rc == OB_OK, "listen with params of an older host: code %d: %s", rc,
+		    err.text);
 	struct ob_sink out = ob_sink_fixed(trial->uri, sizeof trial->uri - 1);
 	OBI_REQUIRE(trial, trial->ops->local_uri(trial->listener, &out) == OB_OK,
 		    "local_uri() failed");
 	trial->uri[out.len] = '\0';
 	rc = obi_trial_dial_at(trial, obi_trial_address(trial), &old, &err);
-	OBI_REQUIRE(trial, rc == OB_OK, "dial with params of size 4: code %d: %s", rc, err.text);
+	OBI_REQUIRE(trial, rc == OB_OK, "dial with params of an older host: code %d: %s", rc,
+		    err.text);
 	(void)obi_trial_finish(trial, &stream, &err); /* may wait where a dial needs an accept */
 	trial->ops->close(stream);
 }

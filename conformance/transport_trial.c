@@ -77,26 +77,29 @@ int obi_trial_listen_at(struct obi_trial *trial, const char *text,
 			const struct ob_stream_params *params, struct ob_listener **ret,
 			struct ob_error *reterr)
 {
-	struct ob_stream_params plain = {.size = sizeof plain};
+	struct ob_stream_params full = {.size = sizeof full};
 	struct parsed parsed;
+	full = params != NULL ? *params : full;
+	full.state = trial->it->state[1];
 	int rc = parse(trial, text, &parsed, reterr);
-	return rc == OB_OK ? trial->ops->listen(trial->it->host, &parsed.uri,
-						params != NULL ? params : &plain, ret, reterr)
+	return rc == OB_OK ? trial->ops->listen(trial->it->host, &parsed.uri, &full, ret, reterr)
 			   : rc;
 }
 
 int obi_trial_dial_at(struct obi_trial *trial, const char *text,
 		      const struct ob_stream_params *params, struct ob_error *reterr)
 {
-	struct ob_stream_params plain = {.size = sizeof plain};
+	struct ob_stream_params full = {.size = sizeof full};
 	struct parsed parsed;
+	full = params != NULL ? *params : full;
+	full.state = trial->it->state[0];
 	int rc = parse(trial, text, &parsed, reterr);
 	if (rc != OB_OK) {
 		return rc;
 	}
 	trial->want = (struct ob_want){.fd = -1, .deadline = -1};
-	return trial->ops->dial(trial->it->host, &parsed.uri, params != NULL ? params : &plain,
-				&trial->dial, &trial->want, reterr);
+	return trial->ops->dial(trial->it->host, &parsed.uri, &full, &trial->dial, &trial->want,
+				reterr);
 }
 
 bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_stream_params *params)

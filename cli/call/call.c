@@ -16,9 +16,10 @@
 #include "cli/call/connect.h"
 #include "cli/call/params.h"
 #include "cli/config/load.h"
+#include "cli/input.h"
 #include "cli/report.h"
 
-enum { TOKEN_FILE_MAX = 4096, TIMEOUT_MS = 30000 };
+enum { TOKEN_FILE_MAX = 4096, SETTINGS_MAX = 1 << 20, TIMEOUT_MS = 30000 };
 
 struct call {
 	const char *address; /* NULL: target is a data directory */
@@ -30,7 +31,10 @@ struct call {
 	const char *target;
 	const char *state_path; /* NULL: beside the target */
 	const char *method;
-	const char *text;	    /* of the params; NULL: none */
+	const char *text;	   /* of the params; NULL: none */
+	const char *settings_file; /* NULL: none */
+	const char *settings;	   /* of plugins; NULL: none */
+	struct obi_buf settings_text;
 	const char *plugin_path;    /* NULL: that of the config, or the default */
 	const char *config;	    /* NULL: none */
 	struct obi_run_config read; /* what it says */
@@ -69,7 +73,8 @@ static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret
 					    .codec = c->codec,
 					    .auth = (const char *const *)auth,
 					    .connect_timeout_ms = c->timeout_ms,
-					    .allow_plaintext = c->allow_plaintext};
+					    .allow_plaintext = c->allow_plaintext,
+					    .settings = c->settings};
 	obi_buf_init(&token, TOKEN_FILE_MAX);
 	int r = c->token_file != NULL ? read_token(c->token_file, &token, reterr) : OB_OK;
 	if (r == OB_OK) {
@@ -84,7 +89,8 @@ static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret
 static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **ret,
 			     struct ob_error *reterr)
 {
-	return ob_child_connect(rt, c->target, c->state_path, c->timeout_ms, NULL, ret, reterr);
+	return ob_child_connect(rt, c->target, c->state_path, c->settings, c->timeout_ms, NULL, ret,
+				reterr);
 }
 
 /* ---- The call ---- */
@@ -173,6 +179,7 @@ static bool find_child(struct call *c)
 		if (strcmp(child->name, c->target) == 0) {
 			c->target = child->data_path;
 			c->state_path = c->state_path != NULL ? c->state_path : child->state_path;
+			c->settings = child->settings;
 			return true;
 		}
 	}
@@ -195,6 +202,25 @@ static bool read_config(struct call *c)
 	return good && find_child(c);
 }
 
+/* Those of a file come before those of the config. */
+static bool read_settings(struct call *c)
+{
+	struct ob_error err = {0};
+	obi_buf_init(&c->settings_text, SETTINGS_MAX);
+	if (c->settings_file == NULL) {
+		return true;
+	}
+	int r = obi_input_read(c->settings_file, &c->settings_text, NULL, &err);
+	if (r == OB_OK && !ob_sink_byte(obi_buf_sink(&c->settings_text), '\0')) {
+		r = obi_fail(&err, OB_ETOOBIG, 0, "is too long");
+	}
+	if (r < 0) {
+		obi_complain("call: %s: %s", obi_input_name(c->settings_file), err.text);
+	}
+	c->settings = (const char *)obi_buf_bytes(&c->settings_text).data;
+	return r == OB_OK;
+}
+
 static int make_runtime(const struct call *c, ob_runtime **ret, struct ob_error *reterr)
 {
 	char **path = c->plugin_path != NULL ? obi_string_list_split(c->plugin_path, ':') : NULL;
@@ -213,7 +239,7 @@ static int call(struct call *c)
 	struct ob_error err = {0};
 	ob_runtime *rt = NULL;
 	int status = OBI_EXIT_USAGE;
-	bool good = obi_params_read(c->text, &c->params) && read_config(c);
+	bool good = obi_params_read(c->text, &c->params) && read_config(c) && read_settings(c);
 	if (good && make_runtime(c, &rt, &err) < 0) {
 		status = obi_give_up(NULL, &err);
 	} else if (good) {
@@ -222,6 +248,7 @@ static int call(struct call *c)
 	ob_runtime_free(rt);
 	obi_run_config_free(&c->read);
 	obi_params_free(&c->params);
+	obi_buf_free(&c->settings_text);
 	return status;
 }
 
@@ -295,10 +322,13 @@ static bool read_arguments(struct call *c, int64_t *timeout_ms, int argc, char *
 	     OBI_OPTION_FLAG, &c->allow_plaintext},
 	    {"state", "DIR", "state directory of TARGET, if it is not found beside it",
 	     OBI_OPTION_TEXT, &c->state_path},
-	    {"config", "CONFIG", "config of the supervisor: for names of children and plugin_path",
-	     OBI_OPTION_TEXT, &c->config},
+	    {"config", "CONFIG",
+	     "config of the supervisor: names of children, plugin_path, settings", OBI_OPTION_TEXT,
+	     &c->config},
 	    {"plugin-path", "DIR[:DIR...]", "directories of plugins, in place of the usual ones",
 	     OBI_OPTION_TEXT, &c->plugin_path},
+	    {"settings", "FILE", "JSON with settings of plugins, in place of those of the config",
+	     OBI_OPTION_TEXT, &c->settings_file},
 	    {"timeout", "D",
 	     "limit for connecting and calling, such as 500ms; default 30s, 0s none",
 	     OBI_OPTION_DURATION, timeout_ms},

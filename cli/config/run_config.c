@@ -99,6 +99,7 @@ static void read_child(struct obi_reading *r, const struct ob_pair *pair,
 	}
 	child->name = obi_reading_text(r, &pair->key);
 	obi_read_object(r, &pair->value, child, child_keys);
+	obi_read_all_settings(r, &pair->value, child);
 	if (pair->value.type == OB_MAP && ob_value_find(&pair->value, "command") == NULL) {
 		fault_at(r, "command", "is required");
 	}

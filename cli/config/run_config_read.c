@@ -159,8 +159,8 @@ void obi_read_uri(struct obi_reading *r, const struct ob_value *value, void *at,
 	*(const char **)at = text;
 }
 
-void obi_read_plugin(struct obi_reading *r, const struct ob_value *value, void *at,
-		     const void *more)
+void obi_read_plugin_name(struct obi_reading *r, const struct ob_value *value, void *at,
+			  const void *more)
 {
 	(void)more;
 	const char *text = obi_reading_text(r, value);
@@ -221,12 +221,12 @@ void obi_read_paths(struct obi_reading *r, const struct ob_value *value, void *a
 	read_list(r, value, at, obi_read_path);
 }
 
-/* One name, or a list of them. */
+/* One plugin, or a list of them. */
 void obi_read_auth(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;
 	const struct ob_value one = ob_array(value, 1);
-	if (value->type == OB_STRING) {
+	if (value->type == OB_STRING || value->type == OB_MAP) {
 		read_list(r, &one, at, obi_read_plugin);
 	} else {
 		read_list(r, value, at, obi_read_plugin);

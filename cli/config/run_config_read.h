@@ -48,15 +48,20 @@ struct obi_key {
 
 obi_read_fn obi_read_object; /* more: the table of its keys */
 
-obi_read_fn obi_read_text;    /* const char *: not empty */
-obi_read_fn obi_read_path;    /* const char *: absolute */
-obi_read_fn obi_read_uri;     /* const char * */
-obi_read_fn obi_read_plugin;  /* const char *: a plugin's name */
+obi_read_fn obi_read_text; /* const char *: not empty */
+obi_read_fn obi_read_path; /* const char *: absolute */
+obi_read_fn obi_read_uri;  /* const char * */
+obi_read_fn obi_read_plugin_name;
+obi_read_fn obi_read_plugin;  /* const char *: a plugin's name, alone or with settings */
 obi_read_fn obi_read_command; /* const char *const *: argv */
 obi_read_fn obi_read_paths;   /* const char *const *: absolute paths */
 obi_read_fn obi_read_texts;   /* const char *const *: any strings */
 obi_read_fn obi_read_auth;    /* const char *const *: one plugin's name, or a list */
 obi_read_fn obi_read_env;     /* const char *const *: an object, as "NAME=value"; expanded */
+
+/* The settings of all plugins of a child, which was read without a fault or with some. */
+void obi_read_all_settings(struct obi_reading *r, const struct ob_value *child,
+			   struct ob_connector_options *options);
 
 obi_read_fn obi_read_bool;	   /* bool */
 obi_read_fn obi_read_duration;	   /* int64_t, ms; "0s" becomes -1, which is none in options */

@@ -14,7 +14,7 @@
 #include "base/names.h"
 #include "cli/plugin/check_worker.h"
 
-enum { HANGS_MAX = 3, WORDS_MAX = 8 + 2 * OBI_LIST_MAX + 1, TEXT_MAX = 256, DIR_LENGTH_MAX = 60 };
+enum { HANGS_MAX = 3, WORDS_MAX = 10 + 2 * OBI_LIST_MAX + 1, TEXT_MAX = 256, DIR_LENGTH_MAX = 60 };
 
 struct state {
 	const struct obi_check_runner *runner;
@@ -108,6 +108,9 @@ static bool end_worker(struct state *s, const struct obi_check_process_end *end)
 	bool died = end->fate != OBI_CHECK_PROCESS_EXITED || end->number != 0;
 	bool of_file = s->name[0] == '\0';
 	describe_end(s, end, why, sizeof why);
+	if (s->ended && s->runner->only != NULL && !died) {
+		return false;
+	}
 	if (s->ended) {
 		find(s, OBI_PROMISE_END, died ? "broken" : "held", died ? why : "");
 		return false;
@@ -178,8 +181,16 @@ static int make_dir(char *dir, size_t size, struct ob_error *reterr)
 static void make_words(struct state *s)
 {
 	const struct obi_check_runner *w = s->runner;
-	char *words[] = {"outboard", "plugin", "check-worker", (char *)(uintptr_t)w->mode,
-			 s->parent,  s->path,  s->from,	       s->dir};
+	char *words[] = {"outboard",
+			 "plugin",
+			 "check-worker",
+			 (char *)(uintptr_t)w->mode,
+			 s->parent,
+			 s->path,
+			 s->from,
+			 s->dir,
+			 (char *)(uintptr_t)(w->only != NULL ? w->only : ""),
+			 (char *)(uintptr_t)(w->settings != NULL ? w->settings : "")};
 	int n = sizeof words / sizeof words[0];
 	memcpy(s->argv, words, sizeof words);
 	for (int i = 0; w->listen != NULL && i < w->listen->count; i++) {

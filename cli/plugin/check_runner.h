@@ -21,6 +21,8 @@ struct obi_check_runner {
 	const char *mode; /* "check" or "inspect" */
 	const char *file; /* a bare name, or a path */
 	int64_t patience_ms;
+	const char *only;	       /* the promise to try; NULL: all */
+	const char *settings;	       /* a file; NULL: none */
 	const struct obi_list *listen; /* NULL: none */
 	const struct obi_list *dial;   /* as many as listen, or fewer */
 	void (*found)(void *user, const struct obi_finding *finding);

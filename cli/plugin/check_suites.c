@@ -17,7 +17,8 @@ static void tell(void *user, const char *promise, enum obi_verdict verdict, cons
 /* ---- Codecs ---- */
 
 /* It is compared with a shipped codec, if that can be loaded. */
-static void try_codec(struct obi_check_worker *worker, const struct ob_plugin_info *plugin)
+static void try_codec(struct obi_check_worker *worker, const struct ob_plugin_info *plugin,
+		      const struct obi_check_settings *settings)
 {
 	const char *name = strcmp(plugin->name, "json") == 0 ? "msgpack" : "json";
 	struct ob_plugin_info other = {.size = sizeof other};
@@ -26,6 +27,8 @@ static void try_codec(struct obi_check_worker *worker, const struct ob_plugin_in
 	struct obi_conform_codec it = {
 	    .ops = plugin->ops,
 	    .other = found ? other.ops : NULL,
+	    .host = ob_plugin_host(worker->rt),
+	    .state = settings->state[0],
 	    .begin = obi_check_worker_try,
 	};
 	(void)obi_conform_codec(&it, tell, worker);
@@ -34,11 +37,13 @@ static void try_codec(struct obi_check_worker *worker, const struct ob_plugin_in
 /* ---- Transports ---- */
 
 static void try_transport_at(struct obi_check_worker *worker, const struct ob_plugin_info *plugin,
-			     const char *listen, const char *dial)
+			     const struct obi_check_settings *settings, const char *listen,
+			     const char *dial)
 {
 	struct obi_conform_transport it = {
 	    .ops = plugin->ops,
 	    .host = ob_plugin_host(worker->rt),
+	    .state = {settings->state[0], settings->state[1]},
 	    .listen = listen,
 	    .dial = dial != NULL && *dial != '\0' ? dial : NULL,
 	    .begin = obi_check_worker_try,
@@ -83,7 +88,7 @@ static void expand(const struct obi_check_worker *worker, const char *given, cha
 }
 
 static void try_scheme(struct obi_check_worker *worker, const struct ob_plugin_info *plugin,
-		       const char *scheme)
+		       const struct obi_check_settings *settings, const char *scheme)
 {
 	char uri[4300], dial[4300], why[128];
 	bool given = false;
@@ -91,12 +96,12 @@ static void try_scheme(struct obi_check_worker *worker, const struct ob_plugin_i
 		if (is_of(*at, scheme)) {
 			expand(worker, *at, uri, sizeof uri);
 			expand(worker, at[1], dial, sizeof dial);
-			try_transport_at(worker, plugin, uri, dial);
+			try_transport_at(worker, plugin, settings, uri, dial);
 			given = true;
 		}
 	}
 	if (!given && address_of(worker, scheme, uri, sizeof uri)) {
-		try_transport_at(worker, plugin, uri, NULL);
+		try_transport_at(worker, plugin, settings, uri, NULL);
 	} else if (!given && obi_check_worker_try(worker, "connects")) {
 		snprintf(why, sizeof why,
 			 "no address to listen at; give one with --listen %s://...", scheme);
@@ -104,18 +109,21 @@ static void try_scheme(struct obi_check_worker *worker, const struct ob_plugin_i
 	}
 }
 
-static void try_transport(struct obi_check_worker *worker, const struct ob_plugin_info *plugin)
+static void try_transport(struct obi_check_worker *worker, const struct ob_plugin_info *plugin,
+			  const struct obi_check_settings *settings)
 {
 	for (const char *const *scheme = plugin->schemes; *scheme != NULL; scheme++) {
-		try_scheme(worker, plugin, *scheme);
+		try_scheme(worker, plugin, settings, *scheme);
 	}
 }
 
-static void try_auth(struct obi_check_worker *worker, const struct ob_plugin_info *plugin)
+static void try_auth(struct obi_check_worker *worker, const struct ob_plugin_info *plugin,
+		     const struct obi_check_settings *settings)
 {
 	struct obi_conform_auth it = {
 	    .ops = plugin->ops,
 	    .host = ob_plugin_host(worker->rt),
+	    .state = {settings->state[0], settings->state[1]},
 	    .begin = obi_check_worker_try,
 	};
 	(void)obi_conform_auth(&it, tell, worker);
@@ -123,18 +131,22 @@ static void try_auth(struct obi_check_worker *worker, const struct ob_plugin_inf
 
 void obi_check_worker_suite(struct obi_check_worker *worker, const struct ob_plugin_info *plugin)
 {
+	struct obi_check_settings settings;
 	worker->kind = ob_plugin_kind_name(plugin->kind);
 	worker->name = plugin->name;
-	switch (plugin->kind) {
-	case OB_PLUGIN_TRANSPORT:
-		try_transport(worker, plugin);
-		break;
-	case OB_PLUGIN_CODEC:
-		try_codec(worker, plugin);
-		break;
-	default:
-		try_auth(worker, plugin);
-		break;
+	if (obi_check_settings_begin(worker, plugin, &settings)) {
+		switch (plugin->kind) {
+		case OB_PLUGIN_TRANSPORT:
+			try_transport(worker, plugin, &settings);
+			break;
+		case OB_PLUGIN_CODEC:
+			try_codec(worker, plugin, &settings);
+			break;
+		default:
+			try_auth(worker, plugin, &settings);
+			break;
+		}
+		obi_check_settings_end(&settings);
 	}
 	worker->kind = worker->name = "";
 }

@@ -19,7 +19,8 @@
 bool obi_check_worker_try(void *user, const char *promise)
 {
 	struct obi_check_worker *worker = user;
-	worker->announced = worker->at++ >= worker->from;
+	bool wanted = *worker->only == '\0' || strcmp(worker->only, promise) == 0;
+	worker->announced = wanted && worker->at++ >= worker->from;
 	if (worker->announced) {
 		obi_check_process_report("try", worker->kind, worker->name, worker->address,
 					 promise, NULL);
@@ -186,6 +187,9 @@ static void inspect(const struct ob_plugin_info *p)
 	}
 	report_flags(p);
 	ob_plugin_members(p, report_member, NULL);
+	if (p->configure != NULL) {
+		report_member(NULL, "configure", true);
+	}
 }
 
 /* ---- The process ---- */
@@ -225,7 +229,7 @@ static int try_file(struct obi_check_worker *worker, const char *what)
 
 int obi_plugin_check_worker(int argc, char **argv)
 {
-	if (argc < 5 || !obi_check_process_begin(atoi(argv[1]))) {
+	if (argc < 7 || !obi_check_process_begin(atoi(argv[1]))) {
 		obi_complain("plugin check-worker: only \"outboard plugin check\" may run this");
 		return OBI_EXIT_USAGE;
 	}
@@ -233,7 +237,9 @@ int obi_plugin_check_worker(int argc, char **argv)
 	    .inspect = strcmp(argv[0], "inspect") == 0,
 	    .from = (uint32_t)strtoul(argv[3], NULL, 10),
 	    .dir = argv[4],
-	    .addresses = argv + 5,
+	    .only = argv[5],
+	    .settings = argv[6],
+	    .addresses = argv + 7,
 	    .kind = "",
 	    .name = "",
 	    .address = "",

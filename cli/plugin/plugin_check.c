@@ -14,7 +14,7 @@ struct check {
 	bool verbose;
 	bool json;
 	uint32_t held, broken, skipped; /* of this file */
-	uint32_t broken_in_all;
+	uint32_t broken_in_all, tried_in_all;
 	char subject[4800]; /* the current heading */
 	struct obi_arena arena;
 	struct ob_builder list;
@@ -118,6 +118,7 @@ static int check_file(struct check *c, struct obi_check_runner *runner, const ch
 		return obi_give_up(file, &err);
 	}
 	c->broken_in_all += c->broken;
+	c->tried_in_all += c->held + c->broken + c->skipped;
 	if (!c->json) {
 		print_summary(c);
 	}
@@ -138,6 +139,10 @@ static int check_files(struct check *c, struct obi_check_runner *runner,
 		status = print_list(c);
 	}
 	obi_arena_free(&c->arena);
+	if (status == OBI_EXIT_OK && c->tried_in_all == 0) {
+		obi_complain("plugin check: nothing was tried");
+		return OBI_EXIT_USAGE;
+	}
 	return status == OBI_EXIT_OK && c->broken_in_all > 0 ? OBI_EXIT_REMOTE : status;
 }
 
@@ -161,7 +166,10 @@ static const char about[] =
     "promise. A FILE is a path, or the bare name of a plugin in the plugin path. If a plugin\n"
     "crashes, hangs or exits, the promise being tried is broken, and the others are still tried.\n"
     "Transports other than unix, tcp and wrappers of them (x+tcp) need --listen, in which {dir}\n"
-    "is a directory made for the check. The exit status is 1 if a promise is broken.\n";
+    "is a directory made for the check. A plugin with settings gets those of a file such as\n"
+    "{\"settings\": {...}, \"child_settings\": {...}}: the first for the end that dials, the\n"
+    "second, by default the same, for the one that listens. The exit status is 1 if a promise is\n"
+    "broken, 2 if none was tried.\n";
 
 int obi_plugin_check(int argc, char **argv)
 {
@@ -182,18 +190,19 @@ int obi_plugin_check(int argc, char **argv)
 	     &listen},
 	    {"dial", "URI", "address for the --listen in the same position, if it differs",
 	     OBI_OPTION_LIST, &dial},
+	    {"settings", "FILE", "JSON: settings, and child_settings if they differ",
+	     OBI_OPTION_TEXT, &runner.settings},
+	    {"only", "PROMISE", "try only this promise", OBI_OPTION_TEXT, &runner.only},
 	    {"timeout", "D", "limit for one promise; default 60s", OBI_OPTION_DURATION,
 	     &runner.patience_ms},
 	    {0},
 	};
-	const struct obi_usage usage = {
-	    .command = "plugin check",
-	    .words = "FILE...",
-	    .about = about,
-	    .options = options,
-	    .min_words = 1,
-	    .max_words = -1,
-	};
+	const struct obi_usage usage = {.command = "plugin check",
+					.words = "FILE...",
+					.about = about,
+					.options = options,
+					.min_words = 1,
+					.max_words = -1};
 	struct obi_words words;
 	int status;
 	if (!obi_args_read(&usage, argc, argv, &words, &status)) {

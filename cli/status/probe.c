@@ -128,7 +128,8 @@ static void begin(struct round *round, struct obi_row *row)
 		*q = (struct question){
 		    .round = round, .row = row, .end_ms = obi_now_ms() + round->patience_ms};
 		r = ob_child_connect_async(round->rt, row->data_path, row->state_path,
-					   round->patience_ms, on_connected, q, &err);
+					   row->settings, round->patience_ms, on_connected, q,
+					   &err);
 	}
 	if (r < 0) {
 		tell_failure(row, r, &err);
@@ -168,6 +169,7 @@ void obi_status_ask(ob_runtime *rt, const struct obi_rows *rows)
 int obi_status_probe(ob_runtime *rt, const struct ob_connector_options *options,
 		     struct obi_row *row, struct ob_error *reterr)
 {
+	row->settings = options != NULL ? options->settings : NULL;
 	int r = ob_child_status(rt, row->data_path, row->state_path, options, &row->status,
 				&row->supervised, reterr);
 	struct ob_status *s = &row->status;

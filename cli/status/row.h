@@ -10,6 +10,7 @@ struct obi_row {
 	const char *name; /* NULL: not to be shown */
 	const char *data_path;
 	const char *state_path; /* NULL: beside the data directory */
+	const char *settings;	/* of plugins, to ask the child; NULL: none */
 	bool supervised;	/* a parent supervises it */
 	bool link_unknown;	/* the child was not asked */
 	ob_runtime *rt; /* that is to ask the child; NULL: it is not to be asked (any more) */

@@ -93,11 +93,13 @@ static int believe_child(struct target *t, struct ob_error *reterr)
 
 /* On failure *t needs no clear(). */
 static int find_target(struct ob_runtime *rt, const char *data_path, const char *state_path,
-		       int64_t timeout_ms, struct target *t, struct ob_error *reterr)
+		       const char *settings, int64_t timeout_ms, struct target *t,
+		       struct ob_error *reterr)
 {
-	*t = (struct target){
-	    .config = {.size = sizeof t->config},
-	    .options = {.size = sizeof t->options, .connect_timeout_ms = timeout_ms}};
+	*t = (struct target){.config = {.size = sizeof t->config},
+			     .options = {.size = sizeof t->options,
+					 .connect_timeout_ms = timeout_ms,
+					 .settings = settings}};
 	int r = obi_child_directory_open(data_path, state_path, &t->dir, reterr);
 	if (r < 0) {
 		return r;
@@ -117,11 +119,11 @@ static int find_target(struct ob_runtime *rt, const char *data_path, const char 
 }
 
 int ob_child_connect(ob_runtime *rt, const char *data_path, const char *state_path,
-		     int64_t timeout_ms, ob_cancel *cancel, ob_client **ret_client,
-		     struct ob_error *reterr)
+		     const char *settings, int64_t timeout_ms, ob_cancel *cancel,
+		     ob_client **ret_client, struct ob_error *reterr)
 {
 	struct target t;
-	int r = find_target(rt, data_path, state_path, timeout_ms, &t, reterr);
+	int r = find_target(rt, data_path, state_path, settings, timeout_ms, &t, reterr);
 	if (r == OB_OK) {
 		r = ob_client_connect(rt, &t.options, cancel, ret_client, reterr);
 		clear(&t);
@@ -130,11 +132,11 @@ int ob_child_connect(ob_runtime *rt, const char *data_path, const char *state_pa
 }
 
 int ob_child_connect_async(ob_runtime *rt, const char *data_path, const char *state_path,
-			   int64_t timeout_ms, ob_client_fn *done, void *user,
+			   const char *settings, int64_t timeout_ms, ob_client_fn *done, void *user,
 			   struct ob_error *reterr)
 {
 	struct target t;
-	int r = find_target(rt, data_path, state_path, timeout_ms, &t, reterr);
+	int r = find_target(rt, data_path, state_path, settings, timeout_ms, &t, reterr);
 	if (r == OB_OK) {
 		r = ob_client_connect_async(rt, &t.options, done, user, reterr);
 		clear(&t);

@@ -37,7 +37,9 @@ static struct ob_plugin_info info_of(const struct obi_plugin *p)
 				      .origin = p->origin,
 				      .descriptor_size = p->descriptor_size,
 				      .table_size = p->table_size,
-				      .ops = &p->as};
+				      .ops = &p->as,
+				      .configure = p->configure,
+				      .unconfigure = p->unconfigure};
 	if (p->kind == OB_PLUGIN_TRANSPORT) {
 		info.schemes = p->as.transport.schemes;
 		info.flags = p->as.transport.flags;

@@ -58,6 +58,7 @@ enum ob_auth_flag {
 struct ob_auth_params {
 	uint32_t size;
 	uint32_t role;		    /* enum ob_auth_role */
+	void *state;		    /* from configure() of the plugin; NULL: it has none */
 	struct ob_bytes secret;	    /* 32 bytes that both ends share; empty: none */
 	const struct ob_peer *peer; /* never NULL; its `known` says which members are set */
 	/*
@@ -76,7 +77,6 @@ struct ob_auth_params {
 	const uint32_t *gids;
 	uint32_t uid_count;
 	uint32_t gid_count;
-	void *state; /* from configure() of the plugin; NULL: it has none */
 };
 
 struct ob_auth_ops {

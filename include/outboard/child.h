@@ -44,16 +44,17 @@ OB_API int ob_child_status(ob_runtime *runtime, const char *data_path, const cha
 			   bool *ret_supervised, struct ob_error *reterr);
 
 /*
- * Connect to a child, with the address, token and plugins that its parent saved. Its connector is
- * not disturbed. timeout_ms includes authentication; 0: 10 s. Free the client with
+ * Connect to a child, with the address, token and plugins that its parent saved. settings of these
+ * plugins are for the caller to know, as in ob_client_options; NULL: none. Its connector is not
+ * disturbed. timeout_ms includes authentication; 0: 10 s. Free the client with
  * ob_client_free(). OB_EDOWN: no child runs there, or it has reported no address (yet).
  */
 OB_API int ob_child_connect(ob_runtime *runtime, const char *data_path, const char *state_path,
-			    int64_t timeout_ms, ob_cancel *cancel, ob_client **ret_client,
-			    struct ob_error *reterr);
+			    const char *settings, int64_t timeout_ms, ob_cancel *cancel,
+			    ob_client **ret_client, struct ob_error *reterr);
 OB_API int ob_child_connect_async(ob_runtime *runtime, const char *data_path,
-				  const char *state_path, int64_t timeout_ms, ob_client_fn *done,
-				  void *user, struct ob_error *reterr);
+				  const char *state_path, const char *settings, int64_t timeout_ms,
+				  ob_client_fn *done, void *user, struct ob_error *reterr);
 
 struct ob_child_end_options {
 	uint32_t size;

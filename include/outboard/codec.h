@@ -55,11 +55,11 @@ struct ob_message {
 struct ob_codec_params {
 	uint32_t size;
 	uint32_t message; /* bytes of one message */
+	const struct ob_host *host;
+	void *state; /* from configure() of the plugin; NULL: it has none */
 	/* Containers within containers; params and result are the first. At most OB_DEPTH_MAX. */
 	uint32_t depth;
 	uint32_t batch; /* messages in a batch */
-	const struct ob_host *host;
-	void *state; /* from configure() of the plugin; NULL: it has none */
 };
 
 /*

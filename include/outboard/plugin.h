@@ -51,6 +51,10 @@ struct ob_plugin_info {
 	 * ob_auth_ops, by kind. Members that the plugin lacks are NULL or zero.
 	 */
 	const void *ops;
+	/* See struct ob_plugin; both are NULL if it takes no settings. */
+	int (*configure)(const struct ob_host *host, const struct ob_value *settings,
+			 void **ret_state, struct ob_error *reterr);
+	void (*unconfigure)(void *state);
 };
 
 /*

@@ -37,6 +37,7 @@ struct ob_stream_params {
 	uint32_t size;
 	/* The heartbeat interval, from which keepalive or user timeouts may be set; 0: none. */
 	uint32_t heartbeat_ms;
+	void *state; /* from configure() of the plugin; NULL: it has none */
 	/* listen only: the caller holds the lock of the address's directory, so a socket that is
 	 * left there is stale without further proof. */
 	bool lock_held;
@@ -46,7 +47,6 @@ struct ob_stream_params {
 	 * of this user, and not a symbolic link. */
 	uint32_t owner;
 	bool check_owner;
-	void *state; /* from configure() of the plugin; NULL: it has none */
 };
 
 struct ob_transport_ops {

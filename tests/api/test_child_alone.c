@@ -60,8 +60,8 @@ static void call_it(struct family *f)
 {
 	ob_client *client;
 	struct ob_error err;
-	expect(ob_child_connect(f->runtime, f->dir, NULL, 0, NULL, &client, &err), OB_OK, &err,
-	       NULL);
+	expect(ob_child_connect(f->runtime, f->dir, NULL, NULL, 0, NULL, &client, &err), OB_OK,
+	       &err, NULL);
 	call(client);
 }
 
@@ -290,12 +290,12 @@ static void a_child_is_reached_by_what_it_wrote(void **state)
 	call_it(&f);
 	assert_int_equal(unlink(config), 0);
 	scratch_write(config, "{}", 2, 0600);
-	expect(ob_child_connect(f.runtime, f.dir, NULL, 0, NULL, &client, &err), OB_EDOWN, &err,
-	       "the child has reported no address");
+	expect(ob_child_connect(f.runtime, f.dir, NULL, NULL, 0, NULL, &client, &err), OB_EDOWN,
+	       &err, "the child has reported no address");
 	assert_int_equal(unlink(config), 0);
 	scratch_write(config, "{", 1, 0600);
-	expect(ob_child_connect(f.runtime, f.dir, NULL, 0, NULL, &client, &err), OB_EINVAL, &err,
-	       "parsing outboard config");
+	expect(ob_child_connect(f.runtime, f.dir, NULL, NULL, 0, NULL, &client, &err), OB_EINVAL,
+	       &err, "parsing outboard config");
 	assert_int_equal(rename(away, saved), 0);
 	expect(ob_child_end(f.runtime, f.dir, NULL, NULL, 0, NULL, &err), OB_OK, &err, NULL);
 	free(config);
@@ -321,15 +321,15 @@ static void a_connection_can_be_waited_for_on_the_loop(void **state)
 	(void)state;
 	(void)begin_alone(&f, OB_RUNTIME_INLINE, NULL);
 	struct outcome outcome = {.runtime = f.runtime};
-	expect(ob_child_connect_async(f.runtime, f.dir, NULL, 0, on_client, &outcome, &err), OB_OK,
-	       &err, NULL);
+	expect(ob_child_connect_async(f.runtime, f.dir, NULL, NULL, 0, on_client, &outcome, &err),
+	       OB_OK, &err, NULL);
 	assert_int_equal(outcome.calls, 0);
 	assert_int_equal(ob_runtime_run(f.runtime, FAMILY_WAIT_MS), OB_OK);
 	assert_int_equal(outcome.calls, 1);
 	assert_int_equal(outcome.result, OB_OK);
 	call(outcome.client);
 	expect(ob_child_end(f.runtime, f.dir, NULL, NULL, 0, NULL, &err), OB_OK, &err, NULL);
-	expect(ob_child_connect_async(f.runtime, f.dir, NULL, 0, on_client, &outcome, &err),
+	expect(ob_child_connect_async(f.runtime, f.dir, NULL, NULL, 0, on_client, &outcome, &err),
 	       OB_EDOWN, &err, "no child is running");
 	assert_int_equal(outcome.calls, 1);
 	family_end(&f);
@@ -349,14 +349,14 @@ static void what_is_not_a_child_is_an_error(void **state)
 	assert_false(ob_child_exists(f.dir, NULL));
 	expect(ob_child_status(NULL, f.dir, NULL, NULL, &status, NULL, &err), OB_ENOENT, &err,
 	       f.dir);
-	expect(ob_child_connect(f.runtime, f.dir, NULL, 0, NULL, &client, &err), OB_ENOENT, &err,
-	       f.dir);
+	expect(ob_child_connect(f.runtime, f.dir, NULL, NULL, 0, NULL, &client, &err), OB_ENOENT,
+	       &err, f.dir);
 	expect(ob_child_end(f.runtime, f.dir, NULL, NULL, 0, NULL, &err), OB_ENOENT, &err, f.dir);
 	assert_int_equal(mkdir(f.dir, 0755), 0);
 	expect(ob_child_status(NULL, f.dir, NULL, NULL, &status, NULL, &err), OB_OK, &err, NULL);
 	assert_int_equal(status.state, OB_STATE_IDLE);
-	expect(ob_child_connect(f.runtime, f.dir, NULL, 0, NULL, &client, &err), OB_EDOWN, &err,
-	       "no child is running");
+	expect(ob_child_connect(f.runtime, f.dir, NULL, NULL, 0, NULL, &client, &err), OB_EDOWN,
+	       &err, "no child is running");
 	expect(ob_child_end(f.runtime, f.dir, NULL, &options, 0, NULL, &err), OB_EINVAL, &err,
 	       "stop_signal: 99 is not a signal");
 	expect(ob_child_end(f.runtime, f.dir, NULL, NULL, 0, NULL, &err), OB_ENOENT, &err,

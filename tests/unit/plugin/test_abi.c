@@ -120,11 +120,11 @@ SIZE(ob_want, 16);
 
 AT(ob_stream_params, size, 0);
 AT(ob_stream_params, heartbeat_ms, 4);
-AT(ob_stream_params, lock_held, 8);
-AT(ob_stream_params, backlog, 12);
-AT(ob_stream_params, owner, 16);
-AT(ob_stream_params, check_owner, 20);
-AT(ob_stream_params, state, 24);
+AT(ob_stream_params, state, 8);
+AT(ob_stream_params, lock_held, 16);
+AT(ob_stream_params, backlog, 20);
+AT(ob_stream_params, owner, 24);
+AT(ob_stream_params, check_owner, 28);
 SIZE(ob_stream_params, 32);
 
 AT(ob_transport_ops, size, 0);
@@ -167,10 +167,10 @@ SIZE(ob_message, 128);
 
 AT(ob_codec_params, size, 0);
 AT(ob_codec_params, message, 4);
-AT(ob_codec_params, depth, 8);
-AT(ob_codec_params, batch, 12);
-AT(ob_codec_params, host, 16);
-AT(ob_codec_params, state, 24);
+AT(ob_codec_params, host, 8);
+AT(ob_codec_params, state, 16);
+AT(ob_codec_params, depth, 24);
+AT(ob_codec_params, batch, 28);
 SIZE(ob_codec_params, 32);
 
 AT(ob_codec_ops, size, 0);
@@ -184,16 +184,16 @@ SIZE(ob_codec_ops, 32);
 
 AT(ob_auth_params, size, 0);
 AT(ob_auth_params, role, 4);
-AT(ob_auth_params, secret, 8);
-AT(ob_auth_params, peer, 24);
-AT(ob_auth_params, prologue, 32);
-AT(ob_auth_params, parent_dials, 48);
-AT(ob_auth_params, allowed_uid, 52);
-AT(ob_auth_params, uids, 56);
-AT(ob_auth_params, gids, 64);
-AT(ob_auth_params, uid_count, 72);
-AT(ob_auth_params, gid_count, 76);
-AT(ob_auth_params, state, 80);
+AT(ob_auth_params, state, 8);
+AT(ob_auth_params, secret, 16);
+AT(ob_auth_params, peer, 32);
+AT(ob_auth_params, prologue, 40);
+AT(ob_auth_params, parent_dials, 56);
+AT(ob_auth_params, allowed_uid, 60);
+AT(ob_auth_params, uids, 64);
+AT(ob_auth_params, gids, 72);
+AT(ob_auth_params, uid_count, 80);
+AT(ob_auth_params, gid_count, 84);
 SIZE(ob_auth_params, 88);
 
 AT(ob_auth_ops, size, 0);
