@@ -64,7 +64,8 @@ static void a_kernel_that_refuses_is_an_error(void **state)
 		skip();
 	}
 	assert_int_equal(obi_nofile_raise(NULL, &err), OB_EIO);
-	assert_string_equal(err.text, "reading the limit of descriptors: Operation not permitted");
+	assert_string_equal(err.text,
+			    "reading the limit of descriptors: prlimit64: Operation not permitted");
 	assert_false(obi_nofile_of_children(&childs));
 }
 
