@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "conformance/auth_trial.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 enum { CANARY = 0xc7, CANARIES = 16 };
+
+/* step() may be slow, but may not sleep for so long; and no wait of a suite takes longer. */
+enum { AWAKE_MS = 20, WAIT_MAX_MS = 10000 };
 
 const char *obi_mech_end_text(int end)
 {
@@ -61,13 +66,56 @@ bool obi_mech_needs_no_secret(struct obi_mech_trial *trial)
 	return rc == OB_OK;
 }
 
+/* Waiting in step() holds up the whole program. Whoever is only slow is not asleep meanwhile. */
+static int step_awake(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_bytes in,
+		      struct ob_sink *out, struct ob_error *reterr)
+{
+	struct rusage before, after;
+	int64_t began = trial->host->now_ms();
+	getrusage(RUSAGE_THREAD, &before);
+	int rc = trial->ops->step(end, in, out, reterr);
+	getrusage(RUSAGE_THREAD, &after);
+	int64_t took = trial->host->now_ms() - began;
+	if (took > AWAKE_MS && after.ru_nvcsw > before.ru_nvcsw) {
+		OBI_FAIL(trial, "step slept for %d ms: return OB_AUTH_WAIT", (int)took);
+	}
+	return rc;
+}
+
+/* Wait for what the end waits for. False: the trial failed. */
+static bool wait_for(struct obi_mech_trial *trial, struct ob_auth *end, const struct ob_sink *out,
+		     int64_t until)
+{
+	struct ob_want want = {.fd = -1, .deadline = -1};
+	int64_t now = trial->host->now_ms();
+	int rc = trial->ops->wait != NULL ? trial->ops->wait(end, &want) : OB_EPLUGIN;
+	if (rc != OB_OK || (want.fd < 0 && want.deadline < 0)) {
+		return OBI_FAIL(trial, "step returns OB_AUTH_WAIT, and wait() names nothing: %d",
+				rc);
+	}
+	if (out->len > 0 || now >= until) {
+		return OBI_FAIL(trial, out->len > 0 ? "step writes a message and waits"
+						    : "it waits for more than 10 s");
+	}
+	int64_t end_ms = want.deadline >= 0 && want.deadline < until ? want.deadline : until;
+	struct pollfd p = {.fd = want.fd,
+			   .events = (short)((want.events & OB_READABLE ? POLLIN : 0) |
+					     (want.events & OB_WRITABLE ? POLLOUT : 0))};
+	(void)poll(&p, want.fd >= 0, end_ms > now ? (int)(end_ms - now) : 0);
+	return true;
+}
+
 int obi_mech_step(struct obi_mech_trial *trial, struct ob_auth *end, struct ob_bytes in,
 		  size_t room, struct obi_mech_message *ret, struct ob_error *reterr)
 {
 	uint8_t memory[OBI_MECH_MESSAGE + CANARIES];
 	memset(memory, CANARY, sizeof memory);
 	struct ob_sink out = ob_sink_fixed(memory, room);
-	int rc = trial->ops->step(end, in, &out, reterr);
+	int rc = step_awake(trial, end, in, &out, reterr);
+	for (int64_t until = trial->host->now_ms() + WAIT_MAX_MS;
+	     rc == OB_AUTH_WAIT && wait_for(trial, end, &out, until);) {
+		rc = step_awake(trial, end, ob_bytes_of(NULL, 0), &out, reterr);
+	}
 	for (size_t i = room; i < sizeof memory; i++) {
 		if (memory[i] != CANARY) {
 			OBI_FAIL(trial, "step writes beyond the %zu bytes of its sink", room);

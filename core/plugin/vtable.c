@@ -66,12 +66,12 @@ static const struct layout codec_layout = LAYOUT("codec table", struct ob_codec_
 /* The required members of an authenticator depend on each other: they are checked after the copy.
  */
 static const struct member auth_members[] = {
-    MEMBER(struct ob_auth_ops, flags, false),	    MEMBER(struct ob_auth_ops, admit, false),
-    MEMBER(struct ob_auth_ops, create, false),	    MEMBER(struct ob_auth_ops, step, false),
-    MEMBER(struct ob_auth_ops, identity, false),    MEMBER(struct ob_auth_ops, destroy, false),
-    MEMBER(struct ob_auth_ops, overhead, false),    MEMBER(struct ob_auth_ops, seal, false),
-    MEMBER(struct ob_auth_ops, open, false),	    MEMBER(struct ob_auth_ops, binding, false),
-    MEMBER(struct ob_auth_ops, records_max, false),
+    MEMBER(struct ob_auth_ops, flags, false),	MEMBER(struct ob_auth_ops, admit, false),
+    MEMBER(struct ob_auth_ops, create, false),	MEMBER(struct ob_auth_ops, step, false),
+    MEMBER(struct ob_auth_ops, wait, false),	MEMBER(struct ob_auth_ops, identity, false),
+    MEMBER(struct ob_auth_ops, destroy, false), MEMBER(struct ob_auth_ops, overhead, false),
+    MEMBER(struct ob_auth_ops, seal, false),	MEMBER(struct ob_auth_ops, open, false),
+    MEMBER(struct ob_auth_ops, binding, false), MEMBER(struct ob_auth_ops, records_max, false),
 };
 static const struct layout auth_layout = LAYOUT("auth table", struct ob_auth_ops, auth_members);
 
@@ -170,6 +170,9 @@ static int judge_auth(const struct ob_auth_ops *ops, uint32_t given_size, struct
 	}
 	if (ops->create != NULL && ops->destroy == NULL) {
 		return auth_lacks(reterr, "create", "destroy");
+	}
+	if (ops->wait != NULL && ops->create == NULL) {
+		return auth_lacks(reterr, "wait", "create");
 	}
 	if (seals && ops->create == NULL) {
 		return auth_lacks(reterr, "sealing", "create");

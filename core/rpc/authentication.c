@@ -22,6 +22,45 @@ void obi_authentication_begin(struct obi_session *s)
 	}
 }
 
+/* ---- Waiting ---- */
+
+/* The peer must be silent until this end has gone on. */
+static void wait_to(struct obi_session *s, enum obi_auth_waiting what)
+{
+	struct ob_want want;
+	struct ob_error err = {0};
+	if (s->setup.events.auth_wait == NULL || obi_handshake_want(&s->auth, &want, &err) < 0) {
+		obi_session_fail(s, OB_EAUTH, "%s",
+				 err.text[0] != '\0' ? err.text : "nothing can wait here");
+		return;
+	}
+	s->waiting = what;
+	s->setup.events.auth_wait(s->setup.events.user, &want);
+}
+
+/* The request that is to be answered later: its message does not live as long. */
+static void keep_id(struct obi_session *s, const struct ob_id *id)
+{
+	if (id == &s->waiting_id) {
+		return; /* it waits again */
+	}
+	s->waiting_id = *id;
+	if (id->foreign) {
+		size_t len = id->raw.len < OB_ID_MAX ? id->raw.len : OB_ID_MAX;
+		memcpy(s->waiting_raw, id->raw.data, len);
+		s->waiting_id.raw = ob_bytes_of(s->waiting_raw, len);
+	}
+}
+
+void obi_authentication_end(struct obi_session *s)
+{
+	if (s->waiting != OBI_WAITING_NOT) {
+		s->waiting = OBI_WAITING_NOT;
+		s->setup.events.auth_wait(s->setup.events.user, NULL);
+	}
+	obi_handshake_end(&s->auth);
+}
+
 /* ---- A mechanism has passed ---- */
 
 /* The first record of a dialer is empty and shows that the dialer has the keys. It is sealed now so
@@ -100,7 +139,7 @@ static void refuse(struct obi_session *s, const struct ob_id *id, const char *wh
 }
 
 /* Take one step and answer the request. */
-static void answer(struct obi_session *s, const struct ob_message *m, struct ob_bytes name,
+static void answer(struct obi_session *s, const struct ob_id *id, struct ob_bytes name,
 		   struct ob_bytes data, bool more)
 {
 	uint8_t memory[OBI_HANDSHAKE_DATA_MAX];
@@ -108,13 +147,16 @@ static void answer(struct obi_session *s, const struct ob_message *m, struct ob_
 	struct ob_error err = {0};
 	int r = obi_handshake_answer(&s->auth, name, data, &out, &err);
 	if (r < 0 || more) {
-		refuse(s, &m->id,
+		refuse(s, id,
 		       r < 0 ? err.text : "the peer sent more than its authentication request");
+	} else if (r == OB_AUTH_WAIT) {
+		keep_id(s, id);
+		wait_to(s, OBI_WAITING_ANSWER);
 	} else {
 		struct ob_value items[2] = {ob_string(r == OB_AUTH_DONE ? "done" : "more"),
 					    ob_binary(memory, out.len)};
 		struct ob_value result = ob_array(items, 2);
-		obi_answer(s, &m->id, NULL, &result);
+		obi_answer(s, id, NULL, &result);
 	}
 	explicit_bzero(memory, sizeof memory);
 	if (s->state == OBI_SESSION_AUTH && r == OB_AUTH_DONE) {
@@ -125,13 +167,15 @@ static void answer(struct obi_session *s, const struct ob_message *m, struct ob_
 void obi_authentication_request(struct obi_session *s, const struct ob_message *m, bool more)
 {
 	struct ob_bytes name, data;
-	if (!ob_bytes_is(m->method, "outboard.auth")) {
+	if (s->waiting != OBI_WAITING_NOT) {
+		refuse(s, &m->id, "the peer did not wait for the answer to its request");
+	} else if (!ob_bytes_is(m->method, "outboard.auth")) {
 		refuse(s, &m->id, "the peer called before it authenticated");
 	} else if (!ob_get_string(ob_value_at(&m->params, 0), &name) ||
 		   !ob_get_binary(ob_value_at(&m->params, 1), &data)) {
 		refuse(s, &m->id, "malformed outboard.auth request");
 	} else {
-		answer(s, m, name, data, more);
+		answer(s, &m->id, name, data, more);
 	}
 }
 
@@ -140,8 +184,13 @@ void obi_authentication_request(struct obi_session *s, const struct ob_message *
 static void on_done(struct obi_session *s, struct ob_bytes data)
 {
 	struct ob_error err = {0};
-	if (obi_handshake_told_done(&s->auth, data, &err) < 0) {
+	int r = obi_handshake_told_done(&s->auth, data, &err);
+	if (r < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", err.text);
+		return;
+	}
+	if (r == OB_AUTH_WAIT) {
+		wait_to(s, OBI_WAITING_DONE);
 		return;
 	}
 	on_passed(s);
@@ -195,13 +244,41 @@ static void ask(struct obi_session *s, struct ob_bytes in)
 	uint8_t memory[OBI_HANDSHAKE_DATA_MAX];
 	struct ob_sink out = ob_sink_fixed(memory, sizeof memory);
 	struct ob_error err = {0};
-	if (obi_handshake_ask(&s->auth, in, &out, &err) < 0) {
+	int r = obi_handshake_ask(&s->auth, in, &out, &err);
+	if (r < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", err.text);
 		return;
 	}
-	int r = send_request(s, ob_bytes_of(memory, out.len));
+	if (r == OB_AUTH_WAIT) {
+		wait_to(s, OBI_WAITING_ASK);
+		return;
+	}
+	r = send_request(s, ob_bytes_of(memory, out.len));
 	explicit_bzero(memory, sizeof memory);
 	if (r < 0) {
 		obi_session_fail(s, r, "cannot send the authentication request");
+	}
+}
+
+/* ---- Going on ---- */
+
+void obi_authentication_continue(struct obi_session *s)
+{
+	const struct ob_bytes nothing = ob_bytes_of(NULL, 0);
+	enum obi_auth_waiting what = s->waiting;
+	s->waiting = OBI_WAITING_NOT;
+	switch (what) {
+	case OBI_WAITING_ANSWER:
+		answer(s, &s->waiting_id, ob_bytes_text(obi_handshake_mechanism(&s->auth)), nothing,
+		       false);
+		break;
+	case OBI_WAITING_ASK:
+		ask(s, nothing);
+		break;
+	case OBI_WAITING_DONE:
+		on_done(s, nothing);
+		break;
+	default:
+		break;
 	}
 }

@@ -20,4 +20,10 @@ void obi_authentication_request(struct obi_session *s, const struct ob_message *
 /* CONFIRMING: the first record of the dialer was opened. */
 void obi_authentication_confirm(struct obi_session *s);
 
+/* The authenticator that waits need not any more: take its next step. */
+void obi_authentication_continue(struct obi_session *s);
+
+/* The session ends, or an exchange is given up. May be called again. */
+void obi_authentication_end(struct obi_session *s);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "rpc/auth_wait.h"
 #include "rpc/authentication.h"
 #include "rpc/dialing.h"
 #include "rpc/receive.h"
@@ -27,6 +28,7 @@ struct obi_connection {
 	struct obi_timer open_timer;
 	struct obi_timer call_timer;
 	struct obi_task flush;
+	struct obi_auth_wait auth_wait;
 };
 
 static void enter(struct obi_connection *conn)
@@ -51,6 +53,7 @@ static void drop_stream(struct obi_connection *conn)
 	obi_io_stop(&conn->io);
 	obi_timer_stop(&conn->open_timer);
 	obi_timer_stop(&conn->call_timer);
+	obi_auth_wait_for(&conn->auth_wait, conn->setup.loop, NULL);
 	obi_task_stop(&conn->flush);
 	obi_dialing_end(&conn->dialing);
 	t->close(conn->stream);
@@ -301,6 +304,20 @@ static void session_want_timer(void *user)
 	arm_calls(user);
 }
 
+static void session_auth_wait(void *user, const struct ob_want *want)
+{
+	struct obi_connection *conn = user;
+	obi_auth_wait_for(&conn->auth_wait, conn->setup.loop, want);
+}
+
+static void on_auth_ready(void *user)
+{
+	struct obi_connection *conn = user;
+	enter(conn);
+	obi_authentication_continue(&conn->session);
+	leave(conn);
+}
+
 static void on_call_timer(void *user)
 {
 	struct obi_connection *conn = user;
@@ -326,6 +343,8 @@ static struct obi_connection *make(const struct obi_connection_setup *setup)
 		return NULL;
 	}
 	conn->setup = *setup;
+	conn->auth_wait.ready = on_auth_ready;
+	conn->auth_wait.user = conn;
 	conn->io.user = conn->open_timer.user = conn->call_timer.user = conn->flush.user = conn;
 	conn->open_timer.fn = on_open_timer;
 	conn->call_timer.fn = on_call_timer;
@@ -365,7 +384,7 @@ static void start_session(struct obi_connection *conn, enum ob_auth_role role)
 	    .peer = ask_peer(conn),
 	    .limits = conn->setup.limits,
 	    .events = {session_opened, session_closed, session_supervise, session_want_write,
-		       session_want_timer, conn},
+		       session_want_timer, session_auth_wait, conn},
 	    .handler = conn->setup.handler,
 	    .call_owner = conn->setup.call_owner,
 	    .orphans = conn->setup.orphans,

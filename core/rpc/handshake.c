@@ -192,10 +192,15 @@ static int step(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *
 				"authenticator %s wrote a message that is too long",
 				obi_handshake_mechanism(auth));
 	}
-	return r > OB_AUTH_MORE
-		   ? obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s returned an unknown state",
-			      obi_handshake_mechanism(auth))
-		   : r;
+	if (r > OB_AUTH_WAIT || (r == OB_AUTH_WAIT && ops->wait == NULL)) {
+		return obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s returned an unknown state",
+				obi_handshake_mechanism(auth));
+	}
+	if (r == OB_AUTH_WAIT && out->len > 0) {
+		return obi_fail(reterr, OB_EPLUGIN, 0, "authenticator %s wrote a message and waits",
+				obi_handshake_mechanism(auth));
+	}
+	return r;
 }
 
 int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out,
@@ -208,7 +213,7 @@ int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_
 	}
 	int r = step(auth, in, out, reterr);
 	auth->satisfied = r == OB_AUTH_DONE;
-	return r < 0 ? r : OB_OK;
+	return r < 0 || r == OB_AUTH_WAIT ? r : OB_OK;
 }
 
 int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in, struct ob_error *reterr)
@@ -226,7 +231,20 @@ int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in, stru
 				"authenticator %s: the peer ended the exchange too early",
 				obi_handshake_mechanism(auth));
 	}
-	return r < 0 ? r : pass(auth, reterr);
+	return r < 0 || r == OB_AUTH_WAIT ? r : pass(auth, reterr);
+}
+
+int obi_handshake_want(struct obi_handshake *auth, struct ob_want *ret, struct ob_error *reterr)
+{
+	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
+	*ret = (struct ob_want){.fd = -1, .deadline = -1};
+	int r = ops->wait(auth->exchange, ret);
+	if (r == OB_OK && ret->fd < 0 && ret->deadline < 0) {
+		r = OB_EPLUGIN;
+	}
+	return r < 0 ? obi_fail(reterr, r, 0, "authenticator %s cannot wait",
+				obi_handshake_mechanism(auth))
+		     : OB_OK;
 }
 
 int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struct ob_bytes in,

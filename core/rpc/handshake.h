@@ -84,17 +84,21 @@ struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth,
 const char *obi_handshake_mechanism(const struct obi_handshake *auth);
 
 /* Dialer: make the next message. in is the last message of the peer, empty at the start of a
- * mechanism. */
+ * mechanism. OB_AUTH_WAIT: nothing was made; call it again, without input, when it is time. */
 int obi_handshake_ask(struct obi_handshake *auth, struct ob_bytes in, struct ob_sink *out,
 		      struct ob_error *reterr);
 
-/* Dialer: the peer answered "done" with these data; go on to the next mechanism. */
+/* Dialer: the peer answered "done" with these data; go on to the next mechanism. OB_AUTH_WAIT as
+ * above. */
 int obi_handshake_told_done(struct obi_handshake *auth, struct ob_bytes in,
 			    struct ob_error *reterr);
 
 /* Acceptor: read the data of a request and write those of the answer. Returns the enum
- * ob_auth_state of this mechanism, or OB_EAUTH. */
+ * ob_auth_state of this mechanism, or OB_EAUTH. OB_AUTH_WAIT as above: there is no answer yet. */
 int obi_handshake_answer(struct obi_handshake *auth, struct ob_bytes name, struct ob_bytes in,
 			 struct ob_sink *out, struct ob_error *reterr);
+
+/* After OB_AUTH_WAIT: when it is time. */
+int obi_handshake_want(struct obi_handshake *auth, struct ob_want *ret, struct ob_error *reterr);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/session.h"
 
+#include "rpc/authentication.h"
 #include "base/error.h"
 
 /* Memory that a deferred call may take, beside OBI_VALUE_PER_BYTE for each byte of a message. */
@@ -37,7 +38,7 @@ void obi_session_init(struct obi_session *s, const struct obi_session_setup *set
 void obi_session_free(struct obi_session *s)
 {
 	obi_session_fail(s, OB_ECLOSED, "closed");
-	obi_handshake_end(&s->auth);
+	obi_authentication_end(s);
 	obi_sealed_records_end(&s->records);
 	obi_pending_free(&s->pending);
 	obi_calls_free(&s->calls);
@@ -91,7 +92,7 @@ static void finish(struct obi_session *s, const struct ob_error *err)
 	}
 	s->state = OBI_SESSION_CLOSED;
 	/* The callbacks below may free what the authentication was set up with. */
-	obi_handshake_end(&s->auth);
+	obi_authentication_end(s);
 	struct ob_error lost = *err;
 	lost.code = err->code == OB_ECLOSED ? OB_ECLOSED : OB_ECONNLOST;
 	while ((call = obi_pending_take_any(&s->pending)) != NULL) {

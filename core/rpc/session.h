@@ -47,6 +47,9 @@ struct obi_session_events {
 	void (*want_write)(void *user);
 	/* obi_session_deadline() may be earlier than before. */
 	void (*want_timer)(void *user);
+	/* An authenticator waits: call obi_authentication_continue() when it is time. want NULL:
+	 * it waits no more, and its descriptor is about to be closed. */
+	void (*auth_wait)(void *user, const struct ob_want *want);
 	void *user;
 };
 
@@ -66,6 +69,13 @@ struct obi_session_setup {
 	struct obi_orphan_count *orphans; /* for deferred calls that outlive it; may be NULL */
 };
 
+enum obi_auth_waiting {
+	OBI_WAITING_NOT = 0,
+	OBI_WAITING_ANSWER,
+	OBI_WAITING_ASK,
+	OBI_WAITING_DONE
+};
+
 struct obi_session {
 	struct obi_session_setup setup;
 	enum obi_session_state state;
@@ -82,6 +92,9 @@ struct obi_session {
 	struct ob_codec_params codec_params;
 	struct obi_arena arena; /* of the message that is being handled */
 	struct obi_handshake auth;
+	enum obi_auth_waiting waiting; /* what a waiting authenticator is to go on with */
+	struct ob_id waiting_id;       /* ANSWER: of the request; its raw bytes are below */
+	uint8_t waiting_raw[OB_ID_MAX];
 	struct obi_sealed_records records;
 	struct obi_pending_table pending; /* calls of ours */
 	struct obi_calls calls;		  /* calls of the peer */

@@ -224,6 +224,14 @@ static inline void *ob_arena_alloc(struct ob_arena *arena, size_t size)
 /* What a descriptor is ready for, as in poll(2). Bits. */
 enum ob_io { OB_READABLE = 1, OB_WRITABLE = 2 };
 
+/* What an object of a plugin waits for: a descriptor, a time, or whichever comes first. */
+struct ob_want {
+	int fd;	    /* descriptor to watch; -1: only the deadline. May differ from call to call */
+	int events; /* bits of enum ob_io */
+	/* CLOCK_MONOTONIC in ms at which the wait ends; -1: none. */
+	int64_t deadline;
+};
+
 /* ---- Peer facts ---- */
 
 /* Which members of ob_peer are known. A transport sets only bits that the kernel guarantees. */

@@ -30,7 +30,8 @@ enum ob_auth_role { OB_AUTH_DIALER = 1, OB_AUTH_ACCEPTOR = 2 };
 
 enum ob_auth_state {
 	OB_AUTH_DONE = 0, /* this end has authenticated the peer */
-	OB_AUTH_MORE = 1  /* this end needs another message of the peer */
+	OB_AUTH_MORE = 1, /* this end needs another message of the peer */
+	OB_AUTH_WAIT = 2  /* this end waits for something of its own: see wait() */
 };
 
 enum { OB_AUTH_OVERHEAD_MAX = 256, OB_BINDING_MIN = 16, OB_BINDING_MAX = 64 };
@@ -102,6 +103,15 @@ struct ob_auth_ops {
 	 */
 	int (*step)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
 		    struct ob_error *reterr);
+
+	/*
+	 * After OB_AUTH_WAIT, with which step() writes nothing: what this end waits for, a
+	 * descriptor of its own, non-blocking and close-on-exec, that stays open until the next
+	 * step() or destroy(), or a deadline. Then step() is called again, with an empty message.
+	 * The whole exchange has a deadline, after which it is destroyed. May be NULL if step()
+	 * never returns OB_AUTH_WAIT. OB_OK, or a code that ends the exchange.
+	 */
+	int (*wait)(struct ob_auth *auth, struct ob_want *ret_want);
 
 	/*
 	 * After OB_AUTH_DONE: write the subject of the peer, UTF-8, 1 to 255 bytes. auth is NULL

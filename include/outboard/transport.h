@@ -24,14 +24,6 @@ struct ob_listener; /* a bound, listening address */
 struct ob_dial;	    /* an attempt to connect */
 struct ob_stream;   /* a connection */
 
-/* What a dial waits for next. */
-struct ob_want {
-	int fd;	    /* descriptor to watch; -1: only the deadline. May differ from call to call */
-	int events; /* bits of enum ob_io */
-	/* CLOCK_MONOTONIC in ms at which finish_dial() is called with revents 0; -1: none. */
-	int64_t deadline;
-};
-
 /* Facts for listen() and dial(). Read each member under OB_HAS(). */
 struct ob_stream_params {
 	uint32_t size;

@@ -84,8 +84,8 @@ class Settings(Case):
 
 
 class PluginCheck(Case):
-    def check(self, *args):
-        return outboard("plugin", "check", *args, f"{BUILD}/test-plugins/phrase.so")
+    def check(self, *args, plugin="phrase"):
+        return outboard("plugin", "check", *args, f"{BUILD}/test-plugins/{plugin}.so")
 
     def settings(self, **more):
         path = f"{self.dir}/settings.json"
@@ -115,6 +115,21 @@ class PluginCheck(Case):
         result = self.check("--settings", f"{self.dir}/none.json")
         self.expect(result, REMOTE)
         self.assertIn("No such file", result.stdout)
+
+    def test_a_mechanism_that_waits_is_waited_for(self):
+        agree = "--only", "accepts a peer with the same secret and prologue"
+        for by in ("deadline", "descriptor"):
+            self.expect(self.check(*agree, *self.settings(settings={"ms": 5, "by": by}), plugin="patient"), OK)
+        for by, why in (("nothing", "names nothing"), ("words", "writes a message and waits")):
+            result = self.check(*agree, *self.settings(settings={"ms": 5, "by": by}), plugin="patient")
+            self.expect(result, REMOTE)
+            self.assertIn(why, result.stdout)
+
+    def test_a_mechanism_that_sleeps_is_told(self):
+        result = self.check("--only", "accepts a peer with the same secret and prologue",
+                            *self.settings(settings={"ms": 40, "by": "sleep"}), plugin="patient")
+        self.expect(result, REMOTE)
+        self.assertRegex(result.stdout, r"step slept for \d+ ms: return OB_AUTH_WAIT")
 
     def test_an_unknown_promise_is_an_error(self):
         self.expect(self.check("--only", "makes coffee"), USAGE, None, "outboard: plugin check: nothing was tried\n")

@@ -207,7 +207,7 @@ static void begin(struct world *w, uint8_t flags)
 	    .role = (flags & DIAL) != 0 ? OB_AUTH_DIALER : OB_AUTH_ACCEPTOR,
 	    .peer = {.size = sizeof setup.peer, .pidfd = -1},
 	    .limits = {.message = 32768, .preauth = 4096, .depth = 8, .calls = 8, .queue = 65536},
-	    .events = {on_opened, on_closed, on_supervise, on_want, on_want, w},
+	    .events = {on_opened, on_closed, on_supervise, on_want, on_want, NULL, w},
 	    .handler = {on_called, w},
 	};
 	w->authenticates = (flags & AUTH) != 0;

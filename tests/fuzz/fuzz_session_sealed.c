@@ -205,7 +205,7 @@ static void begin(struct end *e, enum ob_auth_role role)
 	    .peer = {.size = sizeof setup.peer, .pidfd = -1},
 	    .limits =
 		{.message = 32768, .preauth = 4096, .depth = 8, .calls = KEPT, .queue = 131072},
-	    .events = {on_opened, on_closed, on_supervise, on_want, on_want, e},
+	    .events = {on_opened, on_closed, on_supervise, on_want, on_want, NULL, e},
 	    .handler = {on_called, e},
 	};
 	obi_session_init(&e->session, &setup);

@@ -201,14 +201,15 @@ AT(ob_auth_ops, flags, 4);
 AT(ob_auth_ops, admit, 8);
 AT(ob_auth_ops, create, 16);
 AT(ob_auth_ops, step, 24);
-AT(ob_auth_ops, identity, 32);
-AT(ob_auth_ops, destroy, 40);
-AT(ob_auth_ops, overhead, 48);
-AT(ob_auth_ops, seal, 56);
-AT(ob_auth_ops, open, 64);
-AT(ob_auth_ops, binding, 72);
-AT(ob_auth_ops, records_max, 80);
-SIZE(ob_auth_ops, 88);
+AT(ob_auth_ops, wait, 32);
+AT(ob_auth_ops, identity, 40);
+AT(ob_auth_ops, destroy, 48);
+AT(ob_auth_ops, overhead, 56);
+AT(ob_auth_ops, seal, 64);
+AT(ob_auth_ops, open, 72);
+AT(ob_auth_ops, binding, 80);
+AT(ob_auth_ops, records_max, 88);
+SIZE(ob_auth_ops, 96);
 
 /* ---- Numbers ---- */
 

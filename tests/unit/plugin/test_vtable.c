@@ -248,6 +248,8 @@ static void auth_needs_admit_or_create(void **state)
 	assert_auth(&ops, OB_OK, "");
 	ops = plain_auth();
 	ops.create = NULL;
+	assert_auth(&ops, OB_EPLUGIN, "its auth table has wait but lacks create");
+	ops.wait = NULL;
 	assert_auth(&ops, OB_OK, "");
 	ops.step = NULL;
 	ops.destroy = NULL;
@@ -292,6 +294,7 @@ static void auth_has_all_of_sealing_or_none(void **state)
 	assert_auth(&ops, OB_EPLUGIN, "its auth table has sealing but lacks binding");
 	ops = sealing_auth();
 	ops.create = NULL;
+	ops.wait = NULL;
 	assert_auth(&ops, OB_EPLUGIN, "its auth table has sealing but lacks create");
 }
 

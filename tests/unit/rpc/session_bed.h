@@ -131,7 +131,7 @@ static inline void init_end(struct end *e, enum ob_auth_role role, const char *m
 	    .role = role,
 	    .peer = {.size = sizeof setup.peer, .pidfd = -1},
 	    .limits = obi_rpc_limits_default(),
-	    .events = {on_opened, on_closed, on_supervise, on_want_write, on_want_timer, e},
+	    .events = {on_opened, on_closed, on_supervise, on_want_write, on_want_timer, NULL, e},
 	    .handler = {on_called, e},
 	};
 	if (mechanisms != NULL) {
