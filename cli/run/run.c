@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "cli/args.h"
 #include "cli/call/connect.h"
@@ -22,7 +23,7 @@
 #include "cli/run/terminal.h"
 
 static const int signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
-enum { SIGNALS = sizeof signals / sizeof signals[0] };
+enum { SIGNALS = sizeof signals / sizeof signals[0], AGAIN_MS = 200 };
 
 struct run {
 	const char *file; /* of the config */
@@ -45,6 +46,7 @@ struct run {
 	char address[4096]; /* of the socket for requests */
 	bool stopped;	    /* the children are stopped, not detached */
 	bool hurried;
+	int64_t asked_ms; /* when a signal asked for the end first */
 };
 
 /* ---- Ending ---- */
@@ -84,12 +86,14 @@ static void detach(struct run *run, const char *why)
 	}
 }
 
-/* Whoever asks a second time does not want to wait. */
+/* Whoever asks a second time does not want to wait. timeout(1) sends its signal to the process and
+ * then to its group, which is one request. */
 static void stop_or_hurry(struct run *run)
 {
 	if (!run->members.ending) {
 		stop(run);
-	} else if (!run->hurried) {
+		run->asked_ms = obi_now_ms();
+	} else if (!run->hurried && obi_now_ms() - run->asked_ms >= AGAIN_MS) {
 		run->hurried = true;
 		obi_run_log(&run->log, NULL, OB_LOG_WARN,
 			    run->stopped ? "asked again: killing the children that still run"

@@ -54,12 +54,17 @@ static void answered(struct question *q)
 	}
 }
 
+static void tell_failure(struct obi_row *row, int result, const struct ob_error *err)
+{
+	row->status.link = result == OB_ETIMEDOUT ? OB_LINK_UNRESPONSIVE : OB_LINK_DOWN;
+	snprintf(row->status.last_error, sizeof row->status.last_error, "%.255s", err->text);
+}
+
 static void on_health(void *user, int result, const struct ob_health *health,
 		      const struct ob_error *err)
 {
 	struct question *q = user;
 	struct ob_status *status = &q->row->status;
-	(void)err;
 	if (result == OB_OK) {
 		bool is_inner = health->pid > 0 && health->pid <= INT32_MAX && status->pid != 0 &&
 				health->pid != status->pid;
@@ -69,6 +74,8 @@ static void on_health(void *user, int result, const struct ob_health *health,
 			 health->healthy ? "" : health->last_error);
 	} else if (result == OB_ETIMEDOUT) {
 		status->link = OB_LINK_UNRESPONSIVE;
+	} else if (result == OB_ECONNLOST || result == OB_EDOWN) {
+		tell_failure(q->row, result, err);
 	}
 	answered(q);
 }
@@ -99,12 +106,6 @@ static void ask(struct question *q)
 }
 
 /* ---- The connection ---- */
-
-static void tell_failure(struct obi_row *row, int result, const struct ob_error *err)
-{
-	row->status.link = result == OB_ETIMEDOUT ? OB_LINK_UNRESPONSIVE : OB_LINK_DOWN;
-	snprintf(row->status.last_error, sizeof row->status.last_error, "%.255s", err->text);
-}
 
 static void on_connected(void *user, ob_client *client, int result, const struct ob_error *err)
 {

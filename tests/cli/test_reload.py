@@ -344,6 +344,15 @@ class Signals(Case):
         self.assertIn("cleaned", said)
         self.assertEqual(said[-1], "stopped")
 
+    def test_two_signals_at_once_are_one_request(self):
+        self.write({"a": []})
+        run = self.run_it()
+        run.event("a", "ready")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            run.process.send_signal(number)
+        self.assertEqual(run.wait(), OK)
+        self.assertNotIn("asked again: killing the children that still run", [r["msg"] for r in run.records])
+
     def test_fault_106_the_second_sigterm_kills_removed_children_too(self):
         run = self.begin("found", "keep")
         self.assertEqual(run.end(signal.SIGUSR1), OK)
@@ -383,6 +392,7 @@ class Signals(Case):
         run.process.send_signal(signal.SIGHUP)
         self.assertEqual(run.record(lambda r: r["msg"] == "a fault in the config")["reason"],
                          "the supervisor is shutting down")
+        run.record(lambda r: r["msg"] == "waiting for children to end")
         self.assertEqual(run.end(), OK)
 
     def test_sigquit_detaches(self):

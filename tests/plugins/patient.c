@@ -8,6 +8,7 @@
  */
 #include <outboard/auth.h>
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -91,7 +92,7 @@ static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
 {
 	uint64_t times;
 	if (is_due(auth) && auth->state->by_sleep) {
-		usleep((useconds_t)auth->state->ms * 1000);
+		(void)poll(NULL, 0, (int)auth->state->ms);
 		auth->waited = true;
 	}
 	if (is_due(auth) && !auth->waiting) {
