@@ -100,24 +100,39 @@ static int check_sealing(struct obi_endpoint *ep, bool *ret_seals, struct ob_err
 	return OB_OK;
 }
 
-/* On transports that others can reach, connections must be sealed, and some mechanisms must not be
- * used. */
-static int check_policy(const struct obi_endpoint_names *names, struct obi_endpoint *ep,
-			struct ob_error *reterr)
+/* On a transport that others can reach: some mechanisms must not be used there, and some only
+ * behind one that seals. */
+static int check_mechanisms(const struct obi_endpoint *ep, struct ob_error *reterr)
 {
-	bool local = is_local(ep->transport), seals = false;
-	int r = check_sealing(ep, &seals, reterr);
-	if (r < 0) {
-		return r;
-	}
+	bool sealed = false;
 	for (uint32_t i = 0; i < ep->auth.count; i++) {
 		const struct ob_auth_ops *ops = ep->mechanisms[i].ops;
-		if (!local && (ops->flags & OB_AUTH_LOCAL_ONLY) != 0) {
+		if ((ops->flags & OB_AUTH_LOCAL_ONLY) != 0) {
 			return obi_fail(reterr, OB_EPERM, 0,
 					"authenticator %s is refused on transport %s: it is for "
 					"local transports only",
 					ep->mechanisms[i].name, ep->transport->name);
 		}
+		if ((ops->flags & OB_AUTH_NEEDS_SEAL) != 0 && !sealed) {
+			return obi_fail(reterr, OB_EPERM, 0,
+					"authenticator %s is refused on transport %s without "
+					"encryption: put noise before it",
+					ep->mechanisms[i].name, ep->transport->name);
+		}
+		sealed = sealed || ops->seal != NULL;
+	}
+	return OB_OK;
+}
+
+/* On transports that others can reach, connections must be sealed. */
+static int check_policy(const struct obi_endpoint_names *names, struct obi_endpoint *ep,
+			struct ob_error *reterr)
+{
+	bool local = is_local(ep->transport), seals = false;
+	int r = check_sealing(ep, &seals, reterr);
+	r = r == OB_OK && !local ? check_mechanisms(ep, reterr) : r;
+	if (r < 0) {
+		return r;
 	}
 	if (!local && !seals && !names->allow_plaintext) {
 		return obi_fail(reterr, OB_EPERM, 0,

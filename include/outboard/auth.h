@@ -48,7 +48,13 @@ enum ob_auth_flag {
 	OB_AUTH_NEEDS_SECRET = 1 << 1,
 	/* It reads the pidfd of the peer. Without this flag there is none, even where the kernel
 	 * has it: it takes a descriptor as long as the connection lives. */
-	OB_AUTH_USES_PIDFD = 1 << 2
+	OB_AUTH_USES_PIDFD = 1 << 2,
+	/*
+	 * It is refused on a transport that is not OB_TRANSPORT_LOCAL unless a mechanism before it
+	 * in the list seals, even if plaintext is allowed: without a seal, one in the middle could
+	 * use the connection after the exchange, and there would be no channel binding.
+	 */
+	OB_AUTH_NEEDS_SEAL = 1 << 3
 };
 
 /*

@@ -276,6 +276,7 @@ IS(OB_AUTH_MORE, 1);
 IS(OB_AUTH_LOCAL_ONLY, 1);
 IS(OB_AUTH_NEEDS_SECRET, 2);
 IS(OB_AUTH_USES_PIDFD, 4);
+IS(OB_AUTH_NEEDS_SEAL, 8);
 
 /* ---- Versions: each plugin is run ---- */
 
