@@ -17,6 +17,13 @@ int obi_exchange_new(const struct ob_host *host, const struct ob_auth_params *pa
 		return host->fail(reterr, OB_EINVAL, 0, "%s: a token of %d bytes is required", name,
 				  OBI_TOKEN_BYTES);
 	}
+	return obi_exchange_make(host, params, name, first, size, ret_auth, reterr);
+}
+
+int obi_exchange_make(const struct ob_host *host, const struct ob_auth_params *params,
+		      const char *name, obi_auth_step *const first[2], size_t size,
+		      struct ob_auth **ret_auth, struct ob_error *reterr)
+{
 	if (sodium_init() < 0) {
 		return host->fail(reterr, OB_EIO, 0, "%s: libsodium cannot be initialized", name);
 	}
@@ -27,6 +34,7 @@ int obi_exchange_new(const struct ob_host *host, const struct ob_auth_params *pa
 	*exchange = (struct obi_exchange){
 	    .host = host,
 	    .name = name,
+	    .proof = "the token",
 	    .size = size,
 	    .next = first[params->role == OB_AUTH_DIALER ? 0 : 1],
 	};
@@ -55,8 +63,8 @@ int obi_exchange_refuse(struct ob_auth *auth, struct ob_error *reterr)
 {
 	const struct obi_exchange *exchange = exchange_of(auth);
 	return exchange->host->fail(reterr, OB_EAUTH, 0,
-				    "%s: the peer did not prove that it has the token",
-				    exchange->name);
+				    "%s: the peer did not prove that it has %s", exchange->name,
+				    exchange->proof);
 }
 
 int obi_exchange_no_room(struct ob_auth *auth, struct ob_error *reterr)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * auth/common/exchange - what the mechanisms share that exchange messages and need the token.
+ * auth/common/exchange - what the mechanisms share that exchange messages.
  *
  * struct ob_auth of such a mechanism begins with a struct obi_exchange. Each step names its
  * successor; where it names none, the exchange is over, and every further message is refused.
@@ -18,6 +18,7 @@ typedef int obi_auth_step(struct ob_auth *auth, struct ob_bytes in, struct ob_si
 struct obi_exchange {
 	const struct ob_host *host;
 	const char *name;    /* of the mechanism, static */
+	const char *proof;   /* what a peer must prove to have, static; "the token" */
 	size_t size;	     /* of its struct ob_auth */
 	obi_auth_step *next; /* NULL: the exchange is over */
 };
@@ -30,6 +31,11 @@ struct obi_exchange {
 int obi_exchange_new(const struct ob_host *host, const struct ob_auth_params *params,
 		     const char *name, obi_auth_step *const first[2], size_t size,
 		     struct ob_auth **ret_auth, struct ob_error *reterr);
+
+/* The same without a token. */
+int obi_exchange_make(const struct ob_host *host, const struct ob_auth_params *params,
+		      const char *name, obi_auth_step *const first[2], size_t size,
+		      struct ob_auth **ret_auth, struct ob_error *reterr);
 
 /* For ob_auth_ops. */
 int obi_exchange_step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
