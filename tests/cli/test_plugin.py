@@ -193,6 +193,8 @@ class Inspect(Case):
         self.assertRegex(text.stdout, r"^peercred \(authenticator\), version 1\n")
         self.assertRegex(text.stdout, r"(?m)^  has +flags admit identity$")
         self.assertEqual(len(json.loads(self.inspect("--json", "vsock").stdout)), 2)
+        keys, = json.loads(self.inspect("--json", "keys").stdout)
+        self.assertEqual(keys["flags"], ["needs-seal"])
 
     def test_older_and_newer_plugins(self):
         old, = json.loads(self.inspect("--json", f"{MADE}/old_transport.so").stdout)

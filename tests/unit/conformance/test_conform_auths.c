@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "conformance/auth.h"
-#include "unit/registry_bed.h"
+#include "unit/keys_bed.h"
 
 static void report(void *user, const char *promise, enum obi_verdict verdict, const char *why)
 {
@@ -56,6 +56,17 @@ static void noise_keeps_its_promises(void **state)
 {
 	(void)state;
 	conforms("noise");
+}
+
+static void keys_keeps_its_promises(void **state)
+{
+	struct obi_conform_auth it = {.ops = &keys_plugin->as.auth,
+				      .host = obi_registry_host(registry),
+				      .state = {keys_state(1), keys_state(2)}};
+	(void)state;
+	assert_int_equal(obi_conform_auth(&it, report, NULL), 0);
+	keys_plugin->unconfigure(it.state[0]);
+	keys_plugin->unconfigure(it.state[1]);
 }
 
 /* ---- A mechanism with faults ---- */
@@ -475,9 +486,9 @@ int main(void)
 	    cmocka_unit_test(token_keeps_its_promises),
 	    cmocka_unit_test(peercred_keeps_its_promises),
 	    cmocka_unit_test(noise_keeps_its_promises),
+	    cmocka_unit_test(keys_keeps_its_promises),
 	    cmocka_unit_test(a_correct_mechanism_passes),
 	    cmocka_unit_test(broken_mechanisms_are_caught),
 	};
-	return cmocka_run_group_tests_name("authenticators", tests, registry_setup,
-					   registry_teardown);
+	return cmocka_run_group_tests_name("authenticators", tests, keys_setup, keys_teardown);
 }

@@ -3,9 +3,15 @@
  * each, and passes on what the one says to the other. */
 #include "unit/rpc/session_bed.h"
 
+#include "unit/keys_bed.h"
+
 static const uint8_t secret[32] = {7};
 
-/* A handshake of its own, with the list noise, token. */
+/* The mechanism behind noise. */
+static const char *behind;
+static void *states[2]; /* of the one with key 1, of the one with key 2 */
+
+/* A handshake of its own, with the list noise and `behind`. */
 struct side {
 	struct end end; /* of which only the setup is used */
 	struct ob_peer peer;
@@ -17,7 +23,11 @@ struct side {
 static void begin(struct side *s, enum ob_auth_role role)
 {
 	struct ob_error err;
-	init_end(&s->end, role, "noise,token", secret);
+	char list[32];
+	snprintf(list, sizeof list, "noise,%s", behind);
+	init_end(&s->end, role, list, secret);
+	/* The one in the middle has a key of neither: he can only pass on what they say. */
+	s->end.mechanisms[1].state = states[role == OB_AUTH_ACCEPTOR];
 	s->peer = (struct ob_peer){.size = sizeof s->peer, .pidfd = -1};
 	assert_int_equal(obi_handshake_begin(&s->handshake, &s->end.auth, role, &s->peer, &err),
 			 OB_OK);
@@ -47,7 +57,7 @@ static int answer(struct side *acceptor, const char *name, struct ob_bytes in)
 	return r;
 }
 
-/* The two have a sealed connection; token comes next. */
+/* The two have a sealed connection; the other mechanism comes next. */
 static void seal(struct side *dialer, struct side *acceptor)
 {
 	struct ob_error err;
@@ -66,9 +76,9 @@ static void the_ends_of_one_connection_agree(void **state)
 	(void)state;
 	seal(&dialer, &acceptor);
 	assert_int_equal(ask(&dialer, ob_bytes_text("")), OB_OK);
-	assert_int_equal(answer(&acceptor, "token", dialer.message), OB_AUTH_MORE);
+	assert_int_equal(answer(&acceptor, behind, dialer.message), OB_AUTH_MORE);
 	assert_int_equal(ask(&dialer, acceptor.message), OB_OK);
-	assert_int_equal(answer(&acceptor, "token", dialer.message), OB_AUTH_DONE);
+	assert_int_equal(answer(&acceptor, behind, dialer.message), OB_AUTH_DONE);
 	assert_int_equal(obi_handshake_told_done(&dialer.handshake, acceptor.message, &err), OB_OK);
 	assert_true(obi_handshake_passed(&dialer.handshake));
 	end(&dialer);
@@ -82,7 +92,7 @@ static void fault_103_a_proof_cannot_be_relayed_into_another_connection(void **s
 	seal(&victim, &to_victim);
 	seal(&to_child, &child);
 	assert_int_equal(ask(&victim, ob_bytes_text("")), OB_OK);
-	assert_int_equal(answer(&child, "token", victim.message), OB_AUTH_MORE);
+	assert_int_equal(answer(&child, behind, victim.message), OB_AUTH_MORE);
 	assert_int_equal(ask(&victim, child.message), OB_EAUTH);
 	end(&victim);
 	end(&to_victim);
@@ -98,14 +108,37 @@ static void fault_103_a_proof_that_was_got_by_deceit_is_refused(void **state)
 	seal(&victim, &to_victim);
 	seal(&to_child, &child);
 	assert_int_equal(ask(&victim, ob_bytes_text("")), OB_OK);
-	assert_int_equal(answer(&child, "token", victim.message), OB_AUTH_MORE);
-	assert_int_equal(answer(&to_victim, "token", victim.message), OB_AUTH_MORE);
+	assert_int_equal(answer(&child, behind, victim.message), OB_AUTH_MORE);
+	assert_int_equal(answer(&to_victim, behind, victim.message), OB_AUTH_MORE);
 	assert_int_equal(ask(&victim, to_victim.message), OB_OK);
-	assert_int_equal(answer(&child, "token", victim.message), OB_EAUTH);
+	assert_int_equal(answer(&child, behind, victim.message), OB_EAUTH);
 	end(&victim);
 	end(&to_victim);
 	end(&to_child);
 	end(&child);
+}
+
+static int with_token(void **state)
+{
+	behind = "token";
+	states[0] = states[1] = NULL;
+	return keys_setup(state);
+}
+
+static int with_keys(void **state)
+{
+	int r = keys_setup(state);
+	behind = "keys";
+	states[0] = keys_state(1);
+	states[1] = keys_state(2);
+	return r;
+}
+
+static int without_keys(void **state)
+{
+	keys_plugin->unconfigure(states[0]);
+	keys_plugin->unconfigure(states[1]);
+	return keys_teardown(state);
 }
 
 int main(void)
@@ -115,5 +148,6 @@ int main(void)
 	    cmocka_unit_test(fault_103_a_proof_cannot_be_relayed_into_another_connection),
 	    cmocka_unit_test(fault_103_a_proof_that_was_got_by_deceit_is_refused),
 	};
-	return cmocka_run_group_tests(tests, registry_setup, registry_teardown);
+	int bad = cmocka_run_group_tests_name("token", tests, with_token, keys_teardown);
+	return bad + cmocka_run_group_tests_name("keys", tests, with_keys, without_keys);
 }

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "auth/keys/small_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Coarser than the timestamps of any file system in use. */
+enum { SETTLE_SECONDS = 3 };
+
+static bool bad(const char *path, const char *reason, char why[OBI_KEYS_WHY])
+{
+	snprintf(why, OBI_KEYS_WHY, "%s: %s", path, reason);
+	return false;
+}
+
+static bool check(const char *path, const struct stat *st, mode_t forbidden, size_t room,
+		  char why[OBI_KEYS_WHY])
+{
+	char text[80];
+	if (!S_ISREG(st->st_mode)) {
+		return bad(path, "not a regular file", why);
+	}
+	if (st->st_uid != geteuid() && st->st_uid != 0) {
+		return bad(path, "it belongs neither to root nor to this user", why);
+	}
+	if ((st->st_mode & forbidden) != 0) {
+		snprintf(text, sizeof text, "its mode is %04o, and must not have any of %04o",
+			 (unsigned)(st->st_mode & 07777), (unsigned)forbidden);
+		return bad(path, text, why);
+	}
+	if ((uintmax_t)st->st_size > room) {
+		snprintf(text, sizeof text, "it is larger than %zu bytes", room);
+		return bad(path, text, why);
+	}
+	return true;
+}
+
+static struct obi_keys_stamp stamp_of(const struct stat *st, const struct timespec *now)
+{
+	struct obi_keys_stamp stamp = {
+	    .dev = st->st_dev,
+	    .ino = st->st_ino,
+	    .size = st->st_size,
+	    .modified = st->st_mtim,
+	    .changed = st->st_ctim,
+	    .settled = st->st_ctim.tv_sec + SETTLE_SECONDS < now->tv_sec,
+	};
+	return stamp;
+}
+
+/* The file may grow while it is read: one byte more than there is room for is asked for. */
+static bool read_all(int fd, const char *path, struct ob_sink *out, char why[OBI_KEYS_WHY])
+{
+	for (;;) {
+		uint8_t beyond;
+		size_t room = out->cap - out->len;
+		ssize_t n =
+		    read(fd, room > 0 ? out->data + out->len : &beyond, room > 0 ? room : 1);
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n < 0) {
+			return bad(path, strerror(errno), why);
+		}
+		if (n == 0) {
+			return true;
+		}
+		if (room == 0) {
+			return bad(path, "it grew while it was read", why);
+		}
+		ob_sink_commit(out, (size_t)n);
+	}
+}
+
+bool obi_keys_read(const char *path, mode_t forbidden, struct ob_sink *out,
+		   struct obi_keys_stamp *ret_stamp, char why[OBI_KEYS_WHY])
+{
+	struct stat st;
+	struct timespec now;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
+	if (fd < 0) {
+		return bad(path, errno == ELOOP ? "a symbolic link" : strerror(errno), why);
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	bool good = fstat(fd, &st) == 0 || bad(path, strerror(errno), why);
+	good = good && check(path, &st, forbidden, out->cap - out->len, why) &&
+	       read_all(fd, path, out, why);
+	close(fd);
+	if (good && ret_stamp != NULL) {
+		*ret_stamp = stamp_of(&st, &now);
+	}
+	return good;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool obi_keys_unchanged(const char *path, const struct obi_keys_stamp *stamp)
+{
+	struct stat st;
+	return stamp->settled && lstat(path, &st) == 0 && st.st_dev == stamp->dev &&
+	       st.st_ino == stamp->ino && st.st_size == stamp->size &&
+	       same_time(&st.st_mtim, &stamp->modified) && same_time(&st.st_ctim, &stamp->changed);
+}

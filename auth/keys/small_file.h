@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* auth/keys/small_file - files that decide who is let in: read with checks, and told from what they
+ * were. */
+#ifndef OB_AUTH_KEYS_SMALL_FILE_H
+#define OB_AUTH_KEYS_SMALL_FILE_H
+
+#include <outboard/abi.h>
+
+#include <sys/stat.h>
+#include <time.h>
+
+enum { OBI_KEYS_WHY = 400 }; /* bytes of a reason, with its NUL */
+
+/* Tells one content of a file from another. */
+struct obi_keys_stamp {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec modified;
+	struct timespec changed;
+	/* false: it was changed so shortly before it was read that another change may leave the
+	 * same stamp. */
+	bool settled;
+};
+
+/*
+ * Append a whole file to out. It must be a regular file, not a symbolic link, belong to this
+ * process's user or to root, have none of the mode bits in forbidden, and fit into out. Never waits
+ * for a writer. ret_stamp may be NULL. On failure *why is the reason, with the path.
+ */
+bool obi_keys_read(const char *path, mode_t forbidden, struct ob_sink *out,
+		   struct obi_keys_stamp *ret_stamp, char why[OBI_KEYS_WHY]);
+
+/* Whether the file at path is certainly the one of the stamp, unchanged. */
+bool obi_keys_unchanged(const char *path, const struct obi_keys_stamp *stamp);
+
+#endif
