@@ -12,6 +12,7 @@ int obi_cmd_restart(int argc, char **argv);
 int obi_cmd_reload(int argc, char **argv);
 int obi_cmd_call(int argc, char **argv);
 int obi_cmd_check(int argc, char **argv);
+int obi_cmd_key(int argc, char **argv);
 int obi_cmd_plugin(int argc, char **argv);
 
 #endif

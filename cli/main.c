@@ -21,6 +21,7 @@ static const struct command {
     {"reload", "make a running supervisor read its config again", obi_cmd_reload},
     {"call", "call a method of a child", obi_cmd_call},
     {"check", "check a config file", obi_cmd_check},
+    {"key", "make and authorize keys for the authenticator keys", obi_cmd_key},
     {"plugin", "list, check, inspect and create plugins", obi_cmd_plugin},
 };
 
