@@ -9,14 +9,16 @@
 
 #include "base/error.h"
 #include "base/names.h"
+#include "cli/config/resolve.h"
 
-enum { WRITE_MS = 100, PATH_SIZE = 4096 };
+enum { WRITE_MS = 100, PATH_SIZE = 4096, PLACES_MEMORY = 64 << 20 };
 
 struct obi_removed_child {
 	struct obi_removed_child *next, *previous;
 	struct obi_removed *removed;   /* NULL: forgotten */
 	struct obi_record_entry entry; /* in the arena of the root, or of the member */
 	struct obi_member *member;     /* a reference, where a reload has removed it; else NULL */
+	struct obi_member *neighbour; /* another name in the same directory, which waits; or NULL */
 	int32_t pid;
 	bool ending; /* on_done() follows; else it cannot be ended, and only the record has it */
 };
@@ -87,6 +89,9 @@ static void forget(struct obi_removed_child *child)
 	if (child->member != NULL) {
 		obi_member_unref(child->member);
 	}
+	if (child->neighbour != NULL) {
+		obi_member_unref(child->neighbour);
+	}
 	free(child);
 }
 
@@ -130,25 +135,26 @@ void obi_removed_flush(struct obi_removed *removed)
 	}
 }
 
-static bool is_being_ended(const struct obi_removed *removed, const char *name)
+/* Whether a child of its name, or in its directory, is still being ended. */
+static bool must_wait(const struct obi_removed *removed, const struct obi_member *member)
 {
 	const struct obi_removed_child *c = removed->first;
-	while (c != NULL && !(c->ending && strcmp(c->entry.name, name) == 0)) {
+	while (c != NULL && !(c->ending && (c->neighbour == member ||
+					    strcmp(c->entry.name, member->options->name) == 0))) {
 		c = c->next;
 	}
 	return c != NULL;
 }
 
-/* A member that waited for this child may start; if the child lives on, it is adopted. */
-static void release(const struct obi_removed *removed, const char *name)
+/* A member (or NULL) that waited for a child may start; if the child lives on, it is adopted. */
+static void release(const struct obi_removed *removed, struct obi_member *member)
 {
-	struct obi_member *member = obi_members_find(removed->members, ob_bytes_text(name));
 	struct ob_error err;
-	if (member == NULL || !member->blocked || is_being_ended(removed, name)) {
+	if (member == NULL || !member->blocked || must_wait(removed, member)) {
 		return;
 	}
 	member->blocked = false;
-	if (member->held) {
+	if (member->held && !member->left) {
 		(void)obi_member_begin(member, &err);
 	}
 }
@@ -174,7 +180,8 @@ static void on_done(void *user, int result, const struct ob_error *err)
 	if (child->member != NULL) {
 		obi_member_close(child->member);
 	}
-	release(removed, child->entry.name);
+	release(removed, obi_members_find(removed->members, ob_bytes_text(child->entry.name)));
+	release(removed, result == OB_OK ? child->neighbour : NULL);
 	if (result == OB_OK) {
 		obi_run_log(removed->log, child->entry.name, OB_LOG_INFO, "ended", "{s:i}", "pid",
 			    (int)child->pid);
@@ -308,6 +315,51 @@ static void consider_directory(struct obi_removed *removed, const char *name)
 	}
 }
 
+/* A child that is being ended, by its resolved directory. */
+struct place {
+	struct obi_key_node node;
+	const char *path;
+	struct obi_removed_child *child;
+};
+
+static void add_places(struct obi_removed *removed, struct obi_key_table *table,
+		       struct obi_arena *arena)
+{
+	for (struct obi_removed_child *c = removed->first; c != NULL; c = c->next) {
+		struct place *place = ob_arena_alloc(&arena->ob, sizeof *place);
+		const char *path = obi_path_resolve(c->entry.data_path, arena);
+		if (c->ending && place != NULL && path != NULL) {
+			*place = (struct place){.path = path, .child = c};
+			obi_key_add(table, &place->node, obi_key_of_text(ob_bytes_text(path)));
+		}
+	}
+}
+
+/* Members of other names whose directories are still in use: what ends there removes its files. */
+static void block_neighbours(struct obi_removed *removed)
+{
+	struct obi_key_table table = {0};
+	struct obi_arena arena;
+	obi_arena_init(&arena, PLACES_MEMORY);
+	add_places(removed, &table, &arena);
+	for (uint32_t i = 0; removed->first != NULL && i < removed->members->count; i++) {
+		struct obi_member *member = removed->members->list[i];
+		const char *path = obi_path_resolve(member->options->data_path, &arena);
+		struct obi_key_node *node =
+		    path != NULL ? obi_key_find(&table, obi_key_of_text(ob_bytes_text(path)))
+				 : NULL;
+		for (; node != NULL; node = obi_key_again(node)) {
+			const struct place *place = (const struct place *)(const void *)node;
+			if (strcmp(place->path, path) == 0 && place->child->neighbour == NULL) {
+				place->child->neighbour = obi_member_ref(member);
+				member->blocked = true;
+			}
+		}
+	}
+	obi_key_table_free(&table);
+	obi_arena_free(&arena);
+}
+
 int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr)
 {
 	const struct dirent *entry;
@@ -325,6 +377,7 @@ int obi_removed_begin(struct obi_removed *removed, struct ob_error *reterr)
 		closedir(dir);
 	}
 	obi_name_set_free(&removed->known);
+	block_neighbours(removed);
 	return obi_removed_write(removed, reterr);
 }
 

@@ -344,6 +344,18 @@ class Signals(Case):
         self.assertIn("cleaned", said)
         self.assertEqual(said[-1], "stopped")
 
+    def test_a_renamed_child_waits_for_the_directory(self):
+        child = {"data_path": os.path.join(self.dir, "data"), "stop": {"timeout": "300ms"}}
+        run = self.begin("a", **child)
+        self.assertEqual(run.end(signal.SIGUSR1), OK)
+        self.write({"b": actor(**child)})
+        run = self.run_it()
+        run.event("b", "ready")
+        told = [(r.get("outboard"), r.get("event") or r["msg"]) for r in run.records]
+        self.assertLess(told.index(("a", "ended")), told.index(("b", "starting")))
+        self.assertIn("outboard.json", os.listdir(child["data_path"]))
+        self.assertEqual(run.end(), OK)
+
     def test_two_signals_at_once_are_one_request(self):
         self.write({"a": []})
         run = self.run_it()
