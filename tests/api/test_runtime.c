@@ -363,7 +363,7 @@ static void fault_63_a_loop_without_a_descriptor_is_an_error(void **state)
 	int code = ob_runtime_new(NULL, &runtime, &err);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_int_equal(code, OB_ENOMEM);
-	assert_string_equal(err.text, "creating an event loop: Too many open files");
+	assert_string_equal(err.text, "creating an event loop (epoll): Too many open files");
 	assert_null(runtime);
 }
 
