@@ -67,7 +67,11 @@ static const struct future_ops ops = {
 };
 
 static const struct future_plugin plugin = {
-    .known = {sizeof plugin, OB_PLUGIN_AUTH, "new_auth", "99", &ops},
+    .known = {.size = sizeof plugin,
+	      .kind = OB_PLUGIN_AUTH,
+	      .name = "new_auth",
+	      .version = "99",
+	      .ops = &ops},
     .license = "MIT",
 };
 
