@@ -361,6 +361,7 @@ static int set_up_endpoint(struct ob_server *s, struct ob_error *reterr)
 	}
 	char **auth = s->config.auth != NULL ? obi_string_list_split(s->config.auth, ',') : NULL;
 	names.auth = (const char *const *)auth;
+	obi_endpoint_clear(&cs->endpoint); /* of a start that failed */
 	int r = obi_endpoint_init(s->rt, &names, &cs->endpoint, reterr);
 	obi_string_list_free(auth);
 	cs->endpoint.auth.replays = &cs->replays;

@@ -142,6 +142,34 @@ static void a_server_compares_what_it_was_given(void **state)
 	scratch_remove(dir);
 }
 
+/* A start that failed is tried again: what was configured for the first one is not lost. */
+static void a_server_that_starts_at_last_leaks_nothing(void **state)
+{
+	struct ob_error err;
+	ob_server *server;
+	(void)state;
+	char *dir = scratch_make();
+	char *path = scratch_text("%s/s", dir), *diary = scratch_text("%s/diary", dir);
+	char *address = scratch_text("unix://%s", path);
+	char *settings =
+	    scratch_text("{\"auth\":{\"phrase\":{\"phrase\":\"x\",\"diary\":\"%s\"}}}", diary);
+	const struct ob_server_options options = {
+	    .size = sizeof options, .listen = address, .auth = auth, .settings = settings};
+	scratch_write(path, "", 0, 0600);
+	expect(ob_server_open(&options, &server, &err), OB_OK, &err, NULL);
+	expect(ob_server_start(server, &err), OB_EEXIST, &err, path);
+	assert_int_equal(unlink(path), 0);
+	expect(ob_server_start(server, &err), OB_OK, &err, NULL);
+	ob_server_close(server);
+	assert_int_equal(noted(diary, '+'), 2);
+	assert_int_equal(noted(diary, '-'), 2);
+	free(settings);
+	free(address);
+	free(diary);
+	free(path);
+	scratch_remove(dir);
+}
+
 /* ---- What is refused ---- */
 
 static void wrong_settings_are_refused_with_their_reason(void **state)
@@ -204,6 +232,7 @@ int main(void)
 	    cmocka_unit_test(both_ends_get_their_settings),
 	    cmocka_unit_test(a_child_with_wrong_settings_does_not_start),
 	    cmocka_unit_test(a_server_compares_what_it_was_given),
+	    cmocka_unit_test(a_server_that_starts_at_last_leaks_nothing),
 	    cmocka_unit_test(wrong_settings_are_refused_with_their_reason),
 	    cmocka_unit_test(settings_of_the_child_must_be_an_object),
 	};
