@@ -2,6 +2,7 @@
 #include "cli/run/pages.h"
 
 #include "base/arena.h"
+#include "cli/run/answer.h"
 #include "cli/status/row.h"
 
 /* What a page may take of a message of 4 MiB: rows, and memory. */
@@ -42,7 +43,6 @@ void obi_page_answer(const struct obi_members *members, ob_call *call,
 	const struct ob_value *given = ob_params_get(params, 0, "after");
 	struct obi_arena arena;
 	struct ob_builder b;
-	struct ob_value page;
 	uint64_t after = 0;
 	if (!ob_is_nil(given) && !ob_get_uint(given, &after)) {
 		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS, "after must be a number");
@@ -51,11 +51,7 @@ void obi_page_answer(const struct obi_members *members, ob_call *call,
 	obi_arena_init(&arena, ANSWER_MEMORY);
 	ob_builder_init(&b, &arena.ob);
 	build_page(&b, &arena, members, after);
-	if (ob_builder_finish(&b, &page) == OB_OK) {
-		(void)ob_call_reply(call, &page);
-	} else {
-		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
-	}
+	obi_answer_built(call, &b);
 	obi_arena_free(&arena);
 }
 
@@ -91,7 +87,6 @@ void obi_waiting_answer(const struct obi_members *members, ob_call *call)
 	uint64_t count = find_awaited(members, names);
 	struct obi_arena arena;
 	struct ob_builder b;
-	struct ob_value answer;
 	obi_arena_init(&arena, ANSWER_MEMORY);
 	ob_builder_init(&b, &arena.ob);
 	ob_build(&b, "{s:U,s:[", "count", count, "names");
@@ -99,10 +94,6 @@ void obi_waiting_answer(const struct obi_members *members, ob_call *call)
 		ob_build(&b, "s", names[i]);
 	}
 	ob_build(&b, "]}");
-	if (ob_builder_finish(&b, &answer) == OB_OK) {
-		(void)ob_call_reply(call, &answer);
-	} else {
-		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
-	}
+	obi_answer_built(call, &b);
 	obi_arena_free(&arena);
 }

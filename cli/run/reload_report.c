@@ -2,6 +2,7 @@
 #include "cli/run/reload_report.h"
 
 #include "base/arena.h"
+#include "cli/run/answer.h"
 
 /* What the faults may take of a message of 4 MiB, and one of them beside its texts. */
 enum { ANSWER_MEMORY = 64 << 20, ANSWER_BYTES = 1 << 20, ROW_BYTES = 64 };
@@ -40,7 +41,6 @@ void obi_answer_faults(ob_call *call, const struct obi_faults *faults)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
-	struct ob_value answer;
 	obi_arena_init(&arena, ANSWER_MEMORY);
 	ob_builder_init(&b, &arena.ob);
 	ob_build(&b, "{s:[", "faults");
@@ -51,10 +51,6 @@ void obi_answer_faults(ob_call *call, const struct obi_faults *faults)
 		used += strlen(faults->file) + strlen(f->key) + strlen(f->reason) + ROW_BYTES;
 	}
 	ob_build(&b, "]}");
-	if (ob_builder_finish(&b, &answer) == OB_OK) {
-		(void)ob_call_reply(call, &answer);
-	} else {
-		(void)ob_call_fail(call, OB_RPC_INTERNAL, "out of memory");
-	}
+	obi_answer_built(call, &b);
 	obi_arena_free(&arena);
 }

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "cli/run/pages.h"
+#include "cli/run/answer.h"
 #include "cli/run/reload_report.h"
 
 /* RESERVE: connections that are served when children have taken all descriptors. */
@@ -95,18 +96,13 @@ static void answer(struct obi_run_request *request)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
-	struct ob_value list;
 	if (request->call == NULL) {
 		return;
 	}
 	obi_arena_init(&arena, ANSWER_MEMORY);
 	ob_builder_init(&b, &arena.ob);
 	build_answer(&b, request);
-	if (ob_builder_finish(&b, &list) == OB_OK) {
-		(void)ob_call_reply(request->call, &list);
-	} else {
-		(void)ob_call_fail(request->call, OB_RPC_INTERNAL, "out of memory");
-	}
+	obi_answer_built(request->call, &b);
 	obi_arena_free(&arena);
 }
 
