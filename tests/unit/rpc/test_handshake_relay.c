@@ -85,37 +85,45 @@ static void the_ends_of_one_connection_agree(void **state)
 	end(&acceptor);
 }
 
+/* The victim and the child, and the ends of the one in between. */
+static struct {
+	struct side victim, to_victim, to_child, child;
+} relay;
+
+/* The victim has begun, and the child has answered what was passed on. */
+static void begin_relay(void)
+{
+	seal(&relay.victim, &relay.to_victim);
+	seal(&relay.to_child, &relay.child);
+	assert_int_equal(ask(&relay.victim, ob_bytes_text("")), OB_OK);
+	assert_int_equal(answer(&relay.child, behind, relay.victim.message), OB_AUTH_MORE);
+}
+
+static void end_relay(void)
+{
+	end(&relay.victim);
+	end(&relay.to_victim);
+	end(&relay.to_child);
+	end(&relay.child);
+}
+
 static void fault_103_a_proof_cannot_be_relayed_into_another_connection(void **state)
 {
-	static struct side victim, to_victim, to_child, child;
 	(void)state;
-	seal(&victim, &to_victim);
-	seal(&to_child, &child);
-	assert_int_equal(ask(&victim, ob_bytes_text("")), OB_OK);
-	assert_int_equal(answer(&child, behind, victim.message), OB_AUTH_MORE);
-	assert_int_equal(ask(&victim, child.message), OB_EAUTH);
-	end(&victim);
-	end(&to_victim);
-	end(&to_child);
-	end(&child);
+	begin_relay();
+	assert_int_equal(ask(&relay.victim, relay.child.message), OB_EAUTH);
+	end_relay();
 }
 
 /* The one in between makes the acceptor's part of the exchange himself, to get a proof. */
 static void fault_103_a_proof_that_was_got_by_deceit_is_refused(void **state)
 {
-	static struct side victim, to_victim, to_child, child;
 	(void)state;
-	seal(&victim, &to_victim);
-	seal(&to_child, &child);
-	assert_int_equal(ask(&victim, ob_bytes_text("")), OB_OK);
-	assert_int_equal(answer(&child, behind, victim.message), OB_AUTH_MORE);
-	assert_int_equal(answer(&to_victim, behind, victim.message), OB_AUTH_MORE);
-	assert_int_equal(ask(&victim, to_victim.message), OB_OK);
-	assert_int_equal(answer(&child, behind, victim.message), OB_EAUTH);
-	end(&victim);
-	end(&to_victim);
-	end(&to_child);
-	end(&child);
+	begin_relay();
+	assert_int_equal(answer(&relay.to_victim, behind, relay.victim.message), OB_AUTH_MORE);
+	assert_int_equal(ask(&relay.victim, relay.to_victim.message), OB_OK);
+	assert_int_equal(answer(&relay.child, behind, relay.victim.message), OB_EAUTH);
+	end_relay();
 }
 
 static int with_token(void **state)
