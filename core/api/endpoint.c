@@ -168,11 +168,18 @@ static int read_numbers(const char *text, uint32_t *list, uint32_t *ret_count,
 static int set_peers(const struct obi_endpoint_names *names, struct obi_endpoint *ep,
 		     struct ob_error *reterr)
 {
-	ep->auth.uids = ep->uids;
-	ep->auth.gids = ep->gids;
-	int r = read_numbers(names->peer_uids, ep->uids, &ep->auth.uid_count, reterr);
-	return r == OB_OK ? read_numbers(names->peer_gids, ep->gids, &ep->auth.gid_count, reterr)
-			  : r;
+	if (names->peer_uids == NULL && names->peer_gids == NULL) {
+		return OB_OK;
+	}
+	ep->peers = calloc((size_t)2 * OBI_PEERS_MAX, sizeof *ep->peers);
+	if (ep->peers == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	uint32_t *gids = ep->peers + OBI_PEERS_MAX;
+	ep->auth.uids = ep->peers;
+	ep->auth.gids = gids;
+	int r = read_numbers(names->peer_uids, ep->peers, &ep->auth.uid_count, reterr);
+	return r == OB_OK ? read_numbers(names->peer_gids, gids, &ep->auth.gid_count, reterr) : r;
 }
 
 static bool says_none(const char *const *list)
@@ -228,6 +235,8 @@ int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob
 void obi_endpoint_clear(struct obi_endpoint *ep)
 {
 	obi_endpoint_unconfigure(ep);
+	free(ep->peers);
+	ep->peers = NULL;
 	sodium_memzero(ep->secret, sizeof ep->secret);
 }
 

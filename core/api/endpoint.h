@@ -26,32 +26,24 @@ struct obi_endpoint_names {
 	const char *peer_gids;
 };
 
-/* A plugin that was configured, to be unconfigured. */
-struct obi_configured {
-	void (*unconfigure)(void *state);
-	void *state;
-};
-
 struct obi_endpoint {
 	const struct ob_host *host;
 	const struct obi_plugin *transport;
 	const struct obi_plugin *codec;
 	struct obi_mechanism mechanisms[OBI_MECHANISMS_MAX];
 	struct obi_handshake_setup auth;
-	uint32_t uids[OBI_PEERS_MAX];
-	uint32_t gids[OBI_PEERS_MAX];
-	bool foreign;	/* no authentication */
-	bool plaintext; /* not encrypted on a transport that others can reach, as allowed */
+	uint32_t *peers; /* what auth.uids and auth.gids point into; NULL: none */
+	bool foreign;	 /* no authentication */
+	bool plaintext;	 /* not encrypted on a transport that others can reach, as allowed */
 	uint8_t secret[32];
 	/* Set by obi_endpoint_configure(). */
 	void *transport_state;
 	void *codec_state;
-	struct obi_configured configured[OBI_MECHANISMS_MAX + 2];
-	uint32_t configured_count;
+	uint32_t configured; /* plugins: the transport, the codec, then the mechanisms */
 };
 
 /* Resolve and check the names. *ret must not be moved afterwards: it points into itself. Call
- * obi_endpoint_clear() if the secret is set, or it is configured. */
+ * obi_endpoint_clear() if the secret or peers are set, or it is configured. */
 int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *names,
 		      struct obi_endpoint *ret, struct ob_error *reterr);
 

@@ -13,7 +13,7 @@ static const char *const kinds[] = {
     [OB_PLUGIN_AUTH] = "auth",
 };
 
-/* Configure one plugin, and remember it for obi_endpoint_clear(). settings may be NULL: none. */
+/* Configure one plugin. settings may be NULL: none. */
 static int configure(struct obi_endpoint *ep, const struct obi_plugin *plugin,
 		     const struct ob_value *settings, void **ret_state, struct ob_error *reterr)
 {
@@ -26,6 +26,7 @@ static int configure(struct obi_endpoint *ep, const struct obi_plugin *plugin,
 				kinds[plugin->kind], plugin->name);
 	}
 	if (plugin->configure == NULL) {
+		ep->configured++;
 		return ob_is_nil(settings)
 			   ? OB_OK
 			   : obi_fail(reterr, OB_EINVAL, 0, "%s %s takes no settings",
@@ -33,11 +34,13 @@ static int configure(struct obi_endpoint *ep, const struct obi_plugin *plugin,
 	}
 	int r = plugin->configure(ep->host, settings, ret_state, &err);
 	if (r < 0) {
-		return obi_fail(reterr, r, err.sys, "%s %s: settings: %s", kinds[plugin->kind],
-				plugin->name, err.text);
+		obi_wrap(&err, "%s %s: settings", kinds[plugin->kind], plugin->name);
+		if (reterr != NULL) {
+			*reterr = err;
+		}
+		return r;
 	}
-	ep->configured[ep->configured_count++] =
-	    (struct obi_configured){plugin->unconfigure, *ret_state};
+	ep->configured++;
 	return OB_OK;
 }
 
@@ -124,10 +127,24 @@ int obi_endpoint_configure(struct obi_endpoint *ep, const char *settings, struct
 	return r;
 }
 
+static void unconfigure(const struct obi_plugin *plugin, void *state)
+{
+	if (plugin->unconfigure != NULL) {
+		plugin->unconfigure(state);
+	}
+}
+
 void obi_endpoint_unconfigure(struct obi_endpoint *ep)
 {
-	while (ep->configured_count > 0) {
-		struct obi_configured *last = &ep->configured[--ep->configured_count];
-		last->unconfigure(last->state);
+	while (ep->configured > 0) {
+		uint32_t last = --ep->configured;
+		const struct obi_mechanism *m = last >= 2 ? &ep->mechanisms[last - 2] : NULL;
+		if (m != NULL) {
+			unconfigure(m->plugin, m->state);
+		} else if (last == 1) {
+			unconfigure(ep->codec, ep->codec_state);
+		} else {
+			unconfigure(ep->transport, ep->transport_state);
+		}
 	}
 }

@@ -15,7 +15,7 @@
 #define OBI_TOKEN_SIZE	      65   /* 64 hex digits */
 #define OBI_ADDRESS_SIZE      1024 /* of the longest address of a child, with its NUL */
 #define OBI_PLUGIN_NAME_SIZE  32
-#define OBI_LISTS_SIZE	      512 /* of the names of all mechanisms */
+#define OBI_LISTS_SIZE	      256 /* of the names of eight mechanisms, with commas */
 #define OBI_INSTANCE_SIZE     33  /* 32 hex digits: which start of the child it is */
 #define OBI_RUN_SIZE	      33  /* 32 hex digits: which process answers */
 

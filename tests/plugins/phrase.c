@@ -2,10 +2,11 @@
 /*
  * An authenticator with settings: {"phrase": TEXT, "diary": PATH}. The dialer shows its phrase,
  * and the acceptor compares it with its own. If there is a diary, it gets a '+' for each
- * configure() and a '-' for each unconfigure().
+ * configure() and a '-' for each unconfigure(). {"file": PATH} must be readable.
  */
 #include <outboard/auth.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -48,6 +49,11 @@ static int configure(const struct ob_host *host, const struct ob_value *settings
 	struct state *state = calloc(1, sizeof *state);
 	if (state == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	if (take(settings, "file", state->diary) && access(state->diary, R_OK) < 0) {
+		int r = host->fail(reterr, OB_EIO, errno, "file: %s", state->diary);
+		free(state);
+		return r;
 	}
 	if (!take(settings, "phrase", state->phrase)) {
 		free(state);
