@@ -11,7 +11,7 @@ enum {
 	SPIN = 100	  /* successive calls without anything to wait for */
 };
 
-static const struct ob_stream_params backlog_of_one = {.size = sizeof backlog_of_one, .backlog = 1};
+static const struct ob_listen_params backlog_of_one = {.size = sizeof backlog_of_one, .backlog = 1};
 
 static void says_when_a_dial_is_refused(struct obi_trial *trial)
 {

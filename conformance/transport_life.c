@@ -59,15 +59,16 @@ static void refuses_what_is_no_address_of_its_own(struct obi_trial *trial)
 			     .port = -1,
 			     .text = ob_bytes_text("nonsense"),
 			     .path = {(const uint8_t *)"", 0}};
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_listen_params here = {.size = sizeof here};
+	struct ob_dial_params there = {.size = sizeof there, .owner = UINT32_MAX};
 	struct ob_error err = {.text = ""};
-	int rc = trial->ops->listen(trial->it->host, &uri, &params, &trial->second, &err);
+	int rc = trial->ops->listen(trial->it->host, &uri, &here, &trial->second, &err);
 	OBI_REQUIRE(trial, rc == OB_EINVAL, "listen on an empty URI: code %d instead of OB_EINVAL",
 		    rc);
 	OBI_REQUIRE(trial, err.text[0] != '\0' && trial->second == NULL,
 		    "listen on an empty URI: no error text, or a result");
 	err.text[0] = '\0';
-	rc = trial->ops->dial(trial->it->host, &uri, &params, &trial->dial, &trial->want, &err);
+	rc = trial->ops->dial(trial->it->host, &uri, &there, &trial->dial, &trial->want, &err);
 	OBI_REQUIRE(trial, rc == OB_EINVAL, "dial of an empty URI: code %d instead of OB_EINVAL",
 		    rc);
 	OBI_REQUIRE(trial, err.text[0] != '\0' && trial->dial == NULL,
@@ -159,7 +160,7 @@ static void frees_its_address(struct obi_trial *trial)
 
 static void works_for_an_older_host(struct obi_trial *trial)
 {
-	struct ob_stream_params old = {.size = offsetof(struct ob_stream_params, lock_held),
+	struct ob_listen_params old = {.size = offsetof(struct ob_listen_params, backlog),
 				       .heartbeat_ms = 1,
 				       .backlog = UINT32_MAX};
 	struct ob_error err = {.text = ""};

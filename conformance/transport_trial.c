@@ -74,10 +74,10 @@ static int parse(const struct obi_trial *trial, const char *text, struct parsed 
 }
 
 int obi_trial_listen_at(struct obi_trial *trial, const char *text,
-			const struct ob_stream_params *params, struct ob_listener **ret,
+			const struct ob_listen_params *params, struct ob_listener **ret,
 			struct ob_error *reterr)
 {
-	struct ob_stream_params full = {.size = sizeof full};
+	struct ob_listen_params full = {.size = sizeof full};
 	struct parsed parsed;
 	full = params != NULL ? *params : full;
 	full.state = trial->it->state[1];
@@ -87,9 +87,9 @@ int obi_trial_listen_at(struct obi_trial *trial, const char *text,
 }
 
 int obi_trial_dial_at(struct obi_trial *trial, const char *text,
-		      const struct ob_stream_params *params, struct ob_error *reterr)
+		      const struct ob_dial_params *params, struct ob_error *reterr)
 {
-	struct ob_stream_params full = {.size = sizeof full};
+	struct ob_dial_params full = {.size = sizeof full, .owner = UINT32_MAX};
 	struct parsed parsed;
 	full = params != NULL ? *params : full;
 	full.state = trial->it->state[0];
@@ -102,7 +102,7 @@ int obi_trial_dial_at(struct obi_trial *trial, const char *text,
 				reterr);
 }
 
-bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_stream_params *params)
+bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_listen_params *params)
 {
 	struct ob_sink out = ob_sink_fixed(trial->uri, sizeof trial->uri - 1);
 	struct ob_error err = {.text = ""};

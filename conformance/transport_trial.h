@@ -44,14 +44,14 @@ bool obi_trial_is_single(const struct obi_trial *trial);
 
 /* Parse text and call listen, or dial. The codes are those of the transport. */
 int obi_trial_listen_at(struct obi_trial *trial, const char *text,
-			const struct ob_stream_params *params, struct ob_listener **ret,
+			const struct ob_listen_params *params, struct ob_listener **ret,
 			struct ob_error *reterr);
 int obi_trial_dial_at(struct obi_trial *trial, const char *text,
-		      const struct ob_stream_params *params, struct ob_error *reterr);
+		      const struct ob_dial_params *params, struct ob_error *reterr);
 
 /* Listen into trial->listener, and set trial->uri. params may be NULL. */
 bool obi_trial_listen(struct obi_trial *trial);
-bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_stream_params *params);
+bool obi_trial_listen_with(struct obi_trial *trial, const struct ob_listen_params *params);
 
 /* The address that reaches the listener. */
 const char *obi_trial_address(const struct obi_trial *trial);

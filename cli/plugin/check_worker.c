@@ -161,6 +161,7 @@ static void report_flags(const struct ob_plugin_info *p)
 	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_LOCAL, "local"},
 	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_MAY_FALL_SILENT, "may-fall-silent"},
 	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_SINGLE, "single"},
+	    {OB_PLUGIN_TRANSPORT, OB_TRANSPORT_SEALED, "sealed"},
 	    {OB_PLUGIN_AUTH, OB_AUTH_LOCAL_ONLY, "local-only"},
 	    {OB_PLUGIN_AUTH, OB_AUTH_NEEDS_SECRET, "needs-secret"},
 	    {OB_PLUGIN_AUTH, OB_AUTH_USES_PIDFD, "uses-pidfd"},

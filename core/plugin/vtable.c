@@ -51,6 +51,10 @@ static const struct member transport_members[] = {
     MEMBER(struct ob_transport_ops, shutdown_write, true),
     MEMBER(struct ob_transport_ops, close, true),
     MEMBER(struct ob_transport_ops, peer, false),
+    MEMBER(struct ob_transport_ops, handshake, false),
+    MEMBER(struct ob_transport_ops, want, false),
+    MEMBER(struct ob_transport_ops, pending, false),
+    MEMBER(struct ob_transport_ops, binding, false),
 };
 static const struct layout transport_layout =
     LAYOUT("transport table", struct ob_transport_ops, transport_members);
@@ -134,6 +138,10 @@ int obi_vtable_transport(const struct ob_transport_ops *given, struct ob_transpo
 {
 	struct ob_transport_ops own;
 	int rc = copy_table(&transport_layout, given, &own, reterr);
+	if (rc == OB_OK && (own.flags & OB_TRANSPORT_SEALED) != 0 && own.binding == NULL) {
+		rc = obi_fail(reterr, OB_EPLUGIN, 0,
+			      "its transport table has OB_TRANSPORT_SEALED but lacks binding");
+	}
 	if (rc == OB_OK) {
 		*ret = own;
 	}

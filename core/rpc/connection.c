@@ -452,7 +452,7 @@ static void on_dialed(void *user, struct ob_stream *stream, const struct ob_erro
 int obi_connection_dial(const struct obi_connection_setup *setup, const char *uri,
 			struct obi_connection **ret_connection, struct ob_error *reterr)
 {
-	bool known = setup->auth != NULL && setup->auth->allowed_uid != UINT32_MAX;
+	bool known = setup->check_owner && setup->auth != NULL;
 	struct obi_connection *conn = make(setup);
 	if (conn == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
@@ -463,8 +463,7 @@ int obi_connection_dial(const struct obi_connection_setup *setup, const char *ur
 				 .transport = setup->transport,
 				 .params = {.size = sizeof conn->dialing.params,
 					    .heartbeat_ms = setup->heartbeat_ms,
-					    .check_owner = setup->check_owner && known,
-					    .owner = known ? setup->auth->allowed_uid : 0,
+					    .owner = known ? setup->auth->allowed_uid : UINT32_MAX,
 					    .state = setup->transport_state},
 				 .retry = setup->open_timeout_ms > 0,
 				 .done = on_dialed,

@@ -13,7 +13,7 @@ struct obi_dialing {
 	struct obi_loop *loop;
 	const struct ob_host *host;
 	const struct ob_transport_ops *transport;
-	struct ob_stream_params params;
+	struct ob_dial_params params;
 	bool retry; /* while the backlog of the listener is full; the owner has a timeout */
 	/* Called once, from the loop: with the stream, or with the error. The owner may end and
 	 * free the dialing in it. */

@@ -167,7 +167,7 @@ void obi_acceptor_slot_free(struct obi_acceptor *a)
 }
 
 static int open_listener(const struct obi_acceptor *a, const char *uri,
-			 const struct ob_stream_params *params, struct ob_listener **ret,
+			 const struct ob_listen_params *params, struct ob_listener **ret,
 			 struct ob_error *reterr)
 {
 	struct obi_arena arena;
@@ -186,7 +186,7 @@ static int open_listener(const struct obi_acceptor *a, const char *uri,
 }
 
 int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
-			const struct ob_stream_params *params, struct ob_error *reterr)
+			const struct ob_listen_params *params, struct ob_error *reterr)
 {
 	int r = open_listener(a, uri, params, &a->listener, reterr);
 	if (r < 0) {
@@ -204,7 +204,7 @@ int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
 
 /* Who has connected to the old socket already is still let in, as far as there is room now. */
 int obi_acceptor_listen_again(struct obi_acceptor *a, const char *uri,
-			      const struct ob_stream_params *params, struct ob_error *reterr)
+			      const struct ob_listen_params *params, struct ob_error *reterr)
 {
 	struct ob_listener *fresh;
 	int r = open_listener(a, uri, params, &fresh, reterr);

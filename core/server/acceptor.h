@@ -24,11 +24,11 @@ struct obi_acceptor {
 
 /* Listen at uri, and begin to accept. */
 int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
-			const struct ob_stream_params *params, struct ob_error *reterr);
+			const struct ob_listen_params *params, struct ob_error *reterr);
 
 /* Listen at the same place anew, with another socket. On failure nothing has changed. */
 int obi_acceptor_listen_again(struct obi_acceptor *a, const char *uri,
-			      const struct ob_stream_params *params, struct ob_error *reterr);
+			      const struct ob_listen_params *params, struct ob_error *reterr);
 
 /* The address that it listens at, as a new string. NULL: out of memory. */
 char *obi_acceptor_address(const struct obi_acceptor *a);

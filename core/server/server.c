@@ -414,17 +414,17 @@ static bool lock_covers(const struct ob_server *s, const char *listen)
 	return covers;
 }
 
-static struct ob_stream_params stream_params(const struct ob_server *s)
+static struct ob_listen_params listen_params(const struct ob_server *s)
 {
 	int64_t beat = s->config.heartbeat_ms;
-	return (struct ob_stream_params){.size = sizeof(struct ob_stream_params),
+	return (struct ob_listen_params){.size = sizeof(struct ob_listen_params),
 					 .heartbeat_ms = beat > 0 ? (uint32_t)beat : HEARTBEAT_MS};
 }
 
 static int start_listening(struct ob_server *s, struct ob_error *reterr)
 {
 	const struct obi_endpoint *endpoint = &s->connections.endpoint;
-	struct ob_stream_params params = stream_params(s);
+	struct ob_listen_params params = listen_params(s);
 	int r = set_up_endpoint(s, reterr);
 	r = r == OB_OK ? set_up_access(s, reterr) : r;
 	if (r < 0) {
@@ -482,7 +482,7 @@ int ob_server_start(ob_server *s, struct ob_error *reterr)
 
 int ob_server_listen_again(ob_server *s, struct ob_error *reterr)
 {
-	struct ob_stream_params params = stream_params(s);
+	struct ob_listen_params params = listen_params(s);
 	obi_enter(s->rt);
 	int r = s->started
 		    ? obi_acceptor_listen_again(&s->acceptor, s->config.listen, &params, reterr)

@@ -91,7 +91,7 @@ static void listener_close(struct ob_listener *l)
 }
 
 static int listen_on(const struct ob_host *host, const struct ob_uri *uri,
-		     const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		     const struct ob_listen_params *params, struct ob_listener **ret_listener,
 		     struct ob_error *reterr)
 {
 	(void)params;
@@ -191,7 +191,7 @@ static void call(struct ob_dial *d, struct ob_want *want)
 }
 
 static int dial_on(const struct ob_host *host, const struct ob_uri *uri,
-		   const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		   const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		   struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)params;

@@ -232,15 +232,20 @@ struct ob_want {
 	int64_t deadline;
 };
 
+/* The length of a channel binding, in bytes: see binding() in transport.h and auth.h. */
+enum { OB_BINDING_MIN = 16, OB_BINDING_MAX = 64 };
+
 /* ---- Peer facts ---- */
 
-/* Which members of ob_peer are known. A transport sets only bits that the kernel guarantees. */
+/* Which members of ob_peer are known. A transport sets only bits that the kernel guarantees, or
+ * that its handshake has proved. */
 enum ob_peer_known {
 	OB_PEER_PID = 1 << 0,
 	OB_PEER_UID = 1 << 1, /* uid and gid */
 	OB_PEER_CID = 1 << 2, /* the vsock context id */
 	OB_PEER_ADDRESS = 1 << 3,
-	OB_PEER_PIDFD = 1 << 4
+	OB_PEER_PIDFD = 1 << 4,
+	OB_PEER_SUBJECT = 1 << 5
 };
 
 /* Facts about the other end of a connection. Read each member under OB_HAS() and its known bit. */
@@ -255,6 +260,9 @@ struct ob_peer {
 	/* Of the peer, owned by the stream; -1: unknown. Authenticators get it if they have the
 	 * flag OB_AUTH_USES_PIDFD. */
 	int32_t pidfd;
+	/* Who the peer is, as the handshake of the transport has proved: UTF-8, 1 to 255 bytes;
+	 * valid as long as the stream. It is the subject, unless a mechanism says another. */
+	struct ob_bytes subject;
 };
 
 /* ---- Parsed address ---- */

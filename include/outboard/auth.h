@@ -34,7 +34,7 @@ enum ob_auth_state {
 	OB_AUTH_WAIT = 2  /* this end waits for something of its own: see wait() */
 };
 
-enum { OB_AUTH_OVERHEAD_MAX = 256, OB_BINDING_MIN = 16, OB_BINDING_MAX = 64 };
+enum { OB_AUTH_OVERHEAD_MAX = 256 };
 
 enum ob_auth_flag {
 	/* It shows a secret to the peer, or proves nothing across a network: it is refused on a
@@ -50,9 +50,10 @@ enum ob_auth_flag {
 	 * has it: it takes a descriptor as long as the connection lives. */
 	OB_AUTH_USES_PIDFD = 1 << 2,
 	/*
-	 * It is refused on a transport that is not OB_TRANSPORT_LOCAL unless a mechanism before it
-	 * in the list seals, even if plaintext is allowed: without a seal, one in the middle could
-	 * use the connection after the exchange, and there would be no channel binding.
+	 * It is refused on a transport that is neither OB_TRANSPORT_LOCAL nor OB_TRANSPORT_SEALED
+	 * unless a mechanism before it in the list seals, even if plaintext is allowed: without a
+	 * seal, one in the middle could use the connection after the exchange, and there would be
+	 * no channel binding.
 	 */
 	OB_AUTH_NEEDS_SEAL = 1 << 3
 };
@@ -69,9 +70,9 @@ struct ob_auth_params {
 	struct ob_bytes secret;	    /* 32 bytes that both ends share; empty: none */
 	const struct ob_peer *peer; /* never NULL; its `known` says which members are set */
 	/*
-	 * What both ends must agree on; what an end proves must depend on it. Behind a mechanism
-	 * that seals it contains the channel binding: a proof cannot be relayed into another
-	 * connection.
+	 * What both ends must agree on; what an end proves must depend on it. On a transport that
+	 * seals, and behind a mechanism that seals, it contains the channel binding: a proof cannot
+	 * be relayed into another connection.
 	 */
 	struct ob_bytes prologue;
 	/* false if the child is the dialer. Separates the keys of the two directions. */

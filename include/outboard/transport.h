@@ -6,9 +6,27 @@
  * returns is non-blocking and close-on-exec from its creation on; the library does all the
  * watching. The plugin defines the three incomplete structs as it likes.
  *
- * The life of a connection that is dialled:
+ * The life of a connection:
  *
- *   dial() -> finish_dial() until it returns 0 -> readv()/writev() -> shutdown_write() -> close()
+ *   dial() -> finish_dial() until it returns 0, or accept()
+ *   -> handshake() until it returns OB_HANDSHAKE_DONE, if the table has one
+ *   -> peer() and binding() -> readv()/writev() -> shutdown_write() -> close()
+ *
+ * The contract of a stream:
+ *
+ *  - The library drives: a plugin never calls back, and starts nothing by itself. close() may come
+ *    at any moment, also during the handshake.
+ *  - readv() may return fewer bytes than there are. The library reads again when the descriptor is
+ *    readable, or when pending() says so.
+ *  - writev() may take fewer bytes than it is given. After OB_EAGAIN the next writev() begins with
+ *    the same bytes, which may be at another address, cut into other pieces, and more.
+ *  - 0 of readv() is an end that the peer has announced. A transport that seals returns
+ * OB_ECONNLOST for a stream that was cut.
+ *  - A wrapper reaches the transport below it by that one's table only, its descriptor included: it
+ *    may wait for the descriptor, but not read, write or shut it down.
+ *
+ * The form of addresses is that of struct ob_uri: SCHEME://HOST:PORT or SCHEME:///PATH, with an
+ * optional ?QUERY. local_uri() writes an address that another process can dial.
  */
 #ifndef OUTBOARD_TRANSPORT_H
 #define OUTBOARD_TRANSPORT_H
@@ -24,27 +42,44 @@ struct ob_listener; /* a bound, listening address */
 struct ob_dial;	    /* an attempt to connect */
 struct ob_stream;   /* a connection */
 
-/* Facts for listen() and dial(). Read each member under OB_HAS(). */
-struct ob_stream_params {
+/* Facts for listen(). Read each member under OB_HAS(). */
+struct ob_listen_params {
 	uint32_t size;
 	/* The heartbeat interval, from which keepalive or user timeouts may be set; 0: none. */
 	uint32_t heartbeat_ms;
 	void *state; /* from configure() of the plugin; NULL: it has none */
-	/* listen only: the caller holds the lock of the address's directory, so a socket that is
-	 * left there is stale without further proof. */
-	bool lock_held;
-	/* listen only: connections that may wait to be accepted; 0: the transport's default. */
+	/* Connections that may wait to be accepted; 0: the transport's default. */
 	uint32_t backlog;
-	/* dial only, for unix sockets, and only if check_owner is set: the address must be a socket
-	 * of this user, and not a symbolic link. */
-	uint32_t owner;
-	bool check_owner;
+	/* The caller holds the lock of the address's directory, so a socket that is left there is
+	 * stale without further proof. */
+	bool lock_held;
 };
+
+/* Facts for dial(). Read each member under OB_HAS(). */
+struct ob_dial_params {
+	uint32_t size;
+	uint32_t heartbeat_ms; /* as above */
+	void *state;	       /* as above */
+	/* For unix sockets: the address must be a socket of this user, and not a symbolic link.
+	 * (uint32_t)-1: any user, and links are followed. */
+	uint32_t owner;
+};
+
+/* How far a handshake has come. A peer that has shown nothing is the first to lose its preauth
+ * slot, and one that has proved who it is the last. */
+enum ob_handshake_state {
+	OB_HANDSHAKE_DONE = 0,	  /* the stream can be used */
+	OB_HANDSHAKE_SILENT = 1,  /* nothing of it has arrived */
+	OB_HANDSHAKE_TALKING = 2, /* the beginning of a valid handshake has arrived */
+	OB_HANDSHAKE_PROVEN = 3	  /* the peer is who its certificate says; messages are missing */
+};
+
+enum { OB_HANDSHAKE_MAX = 16384 };
 
 struct ob_transport_ops {
 	uint32_t size;
-	/* Bits of enum ob_transport_flag. 0: others can reach it, so the library requires
-	 * encryption. */
+	/* Bits of enum ob_transport_flag. 0: others can reach it, so the library requires a
+	 * mechanism that seals. */
 	uint32_t flags;
 
 	/*
@@ -63,7 +98,7 @@ struct ob_transport_ops {
 	 *   OB_EINVAL  the URI is not one of this transport, or is too long
 	 */
 	int (*listen)(const struct ob_host *host, const struct ob_uri *uri,
-		      const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		      const struct ob_listen_params *params, struct ob_listener **ret_listener,
 		      struct ob_error *reterr);
 
 	/* The descriptor to watch for OB_READABLE. Required. */
@@ -98,7 +133,7 @@ struct ob_transport_ops {
 	 *   OB_EAGAIN    the backlog of the peer is full: dial again later, nothing to watch
 	 */
 	int (*dial)(const struct ob_host *host, const struct ob_uri *uri,
-		    const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		    const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		    struct ob_want *ret_want, struct ob_error *reterr);
 
 	/*
@@ -137,18 +172,56 @@ struct ob_transport_ops {
 	ptrdiff_t (*writev)(struct ob_stream *stream, const struct iovec *pieces, int count,
 			    struct ob_error *reterr);
 
-	/* Send the end of the stream; reading goes on. Required. */
+	/*
+	 * Send the end of the stream; reading goes on. OB_EAGAIN: call it again when the descriptor
+	 * is writable. Required.
+	 */
 	int (*shutdown_write)(struct ob_stream *stream, struct ob_error *reterr);
 
 	/* Close at once and free. stream may be NULL. Required. */
 	void (*close)(struct ob_stream *stream);
 
 	/*
-	 * Fill in the facts about the peer that the kernel guarantees. ret->size is set by the
-	 * caller. A failure means that the peer is gone: the acceptor closes the stream. May be
+	 * Fill in the facts about the peer that the kernel guarantees, or that the handshake has
+	 * proved. ret->size is set by the caller. Called after accept(), and again after the
+	 * handshake. A failure means that the peer is gone: the acceptor closes the stream. May be
 	 * NULL: nothing is known.
 	 */
 	int (*peer)(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr);
+
+	/*
+	 * Take one step of the handshake, at either end: read at most once what has arrived, and
+	 * write what there is to say. First called with revents 0, then after the wanted event;
+	 * revents are bits of enum ob_io, or 0 when the deadline has passed. Returns enum
+	 * ob_handshake_state, and unless it is OB_HANDSHAKE_DONE, *ret_want says what to wait for;
+	 * or the code of a failure, with a reason for the log. The plugin refuses a peer that sends
+	 * more than OB_HANDSHAKE_MAX bytes, and sends no more itself. The library limits the time,
+	 * and closes the stream after a failure: what the peer shall learn of it is written before.
+	 * NULL: there is no handshake.
+	 */
+	int (*handshake)(struct ob_stream *stream, int revents, struct ob_want *ret_want,
+			 struct ob_error *reterr);
+
+	/*
+	 * What to watch the descriptor for, bits of enum ob_io, so that the stream can do what
+	 * `events` says: to read may need a write first. The library asks each time that it begins
+	 * to wait; after any event it tries both reading and writing. NULL: `events` as they are.
+	 */
+	int (*want)(struct ob_stream *stream, int events);
+
+	/*
+	 * Whether readv() has something to return though the descriptor does not become readable:
+	 * bytes that were read already, or an end or failure behind them. NULL: it never has.
+	 */
+	bool (*pending)(struct ob_stream *stream);
+
+	/*
+	 * The channel binding, after the handshake: write OB_BINDING_MIN to OB_BINDING_MAX bytes
+	 * (auth.h) that are the same at both ends, and that no one can make equal for two
+	 * connections, whatever he sends. Required with OB_TRANSPORT_SEALED. A wrapper of a
+	 * transport that seals passes it on. Else NULL.
+	 */
+	int (*binding)(struct ob_stream *stream, struct ob_sink *out);
 };
 
 enum ob_transport_flag {
@@ -159,7 +232,10 @@ enum ob_transport_flag {
 	OB_TRANSPORT_MAY_FALL_SILENT = 1 << 1,
 	/* One connection at a time, as on a serial line: another dial waits or fails in the
 	 * meantime. An address has no file that a dead process could leave behind. */
-	OB_TRANSPORT_SINGLE = 1 << 2
+	OB_TRANSPORT_SINGLE = 1 << 2,
+	/* After its handshake every byte is encrypted and authenticated, and the acceptor has
+	 * proved who it is: it needs no mechanism that seals, and no leave to send in the clear. */
+	OB_TRANSPORT_SEALED = 1 << 3
 };
 
 #ifdef __cplusplus

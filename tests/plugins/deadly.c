@@ -154,7 +154,7 @@ static const struct ob_plugin auth = {.size = sizeof auth,
 /* ---- A transport ---- */
 
 static int bind_it(const struct ob_host *host, const struct ob_uri *uri,
-		   const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		   const struct ob_listen_params *params, struct ob_listener **ret_listener,
 		   struct ob_error *reterr)
 {
 	(void)params, (void)ret_listener;
@@ -188,7 +188,7 @@ static void listener_close(struct ob_listener *listener)
 }
 
 static int dial(const struct ob_host *host, const struct ob_uri *uri,
-		const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)uri, (void)params, (void)ret_dial, (void)ret_want;

@@ -18,7 +18,7 @@ struct old_transport_ops {
 	uint32_t flags;
 	const char *const *schemes;
 	int (*listen)(const struct ob_host *host, const struct ob_uri *uri,
-		      const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		      const struct ob_listen_params *params, struct ob_listener **ret_listener,
 		      struct ob_error *reterr);
 	int (*listener_fd)(struct ob_listener *listener);
 	int (*accept)(struct ob_listener *listener, struct ob_stream **ret_stream,
@@ -26,7 +26,7 @@ struct old_transport_ops {
 	int (*local_uri)(struct ob_listener *listener, struct ob_sink *out);
 	void (*listener_close)(struct ob_listener *listener);
 	int (*dial)(const struct ob_host *host, const struct ob_uri *uri,
-		    const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		    const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		    struct ob_want *ret_want, struct ob_error *reterr);
 	int (*finish_dial)(struct ob_dial *dial, int revents, struct ob_stream **ret_stream,
 			   struct ob_want *ret_want, struct ob_error *reterr);
@@ -61,7 +61,7 @@ static int fail_here(const struct ob_host *host, struct ob_error *reterr)
 }
 
 static int old_listen(const struct ob_host *host, const struct ob_uri *uri,
-		      const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		      const struct ob_listen_params *params, struct ob_listener **ret_listener,
 		      struct ob_error *reterr)
 {
 	(void)uri, (void)params;
@@ -111,7 +111,7 @@ static void old_listener_close(struct ob_listener *listener)
 }
 
 static int old_dial(const struct ob_host *host, const struct ob_uri *uri,
-		    const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		    const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		    struct ob_want *ret_want, struct ob_error *reterr)
 {
 	int pair[2];

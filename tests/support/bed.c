@@ -51,7 +51,7 @@ static int parse(const struct bed *bed, const char *rest, struct address *ret,
 	return bed->host->parse_uri(ret->text, &ret->arena, &ret->uri, reterr);
 }
 
-int bed_listen(const struct bed *bed, const char *address, struct ob_stream_params params,
+int bed_listen(const struct bed *bed, const char *address, struct ob_listen_params params,
 	       struct ob_listener **ret_listener, struct ob_error *reterr)
 {
 	struct address parsed;
@@ -77,7 +77,7 @@ static int wait_for(const struct bed *bed, const struct ob_want *want)
 	       (wait.revents & POLLOUT ? OB_WRITABLE : 0);
 }
 
-int bed_dial_with(const struct bed *bed, const char *address, const struct ob_stream_params *params,
+int bed_dial_with(const struct bed *bed, const char *address, const struct ob_dial_params *params,
 		  struct ob_stream **ret_stream, struct ob_error *reterr)
 {
 	struct address parsed;
@@ -101,7 +101,7 @@ int bed_dial_with(const struct bed *bed, const char *address, const struct ob_st
 int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_stream,
 	     struct ob_error *reterr)
 {
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_dial_params params = {.size = sizeof params, .owner = UINT32_MAX};
 	return bed_dial_with(bed, address, &params, ret_stream, reterr);
 }
 
@@ -111,7 +111,7 @@ struct ob_listener *must_listen(const struct bed *bed, const char *address)
 {
 	struct ob_error err = {.text = ""};
 	struct ob_listener *listener = NULL;
-	bed_listen(bed, address, (struct ob_stream_params){0}, &listener, &err);
+	bed_listen(bed, address, (struct ob_listen_params){0}, &listener, &err);
 	assert_string_equal(err.text, "");
 	assert_non_null(listener);
 	return listener;

@@ -23,9 +23,9 @@ int bed_end(struct bed *bed);
 char *bed_path(const struct bed *bed, const char *name);
 
 /* The functions of the transport, by address. A dial is completed, waiting as it wants. */
-int bed_listen(const struct bed *bed, const char *address, struct ob_stream_params params,
+int bed_listen(const struct bed *bed, const char *address, struct ob_listen_params params,
 	       struct ob_listener **ret_listener, struct ob_error *reterr);
-int bed_dial_with(const struct bed *bed, const char *address, const struct ob_stream_params *params,
+int bed_dial_with(const struct bed *bed, const char *address, const struct ob_dial_params *params,
 		  struct ob_stream **ret_stream, struct ob_error *reterr);
 int bed_dial(const struct bed *bed, const char *address, struct ob_stream **ret_stream,
 	     struct ob_error *reterr);

@@ -115,7 +115,7 @@ static void chaos_listener_close(struct ob_listener *listener)
 }
 
 static int chaos_listen(const struct ob_host *host, const struct ob_uri *uri,
-			const struct ob_stream_params *params, struct ob_listener **ret_listener,
+			const struct ob_listen_params *params, struct ob_listener **ret_listener,
 			struct ob_error *reterr)
 {
 	struct address address;
@@ -234,7 +234,7 @@ static void chaos_dial_close(struct ob_dial *dial)
 }
 
 static int chaos_dial(const struct ob_host *host, const struct ob_uri *uri,
-		      const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		      const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		      struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct address address;

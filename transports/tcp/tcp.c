@@ -33,11 +33,6 @@ struct ob_dial {
 	struct ob_stream *stream; /* allocated before the connection exists */
 };
 
-static uint32_t heartbeat_of(const struct ob_stream_params *params)
-{
-	return OB_HAS(params, heartbeat_ms) ? params->heartbeat_ms : 0;
-}
-
 static int check_form(const struct ob_host *host, const struct ob_uri *uri, bool listening,
 		      struct ob_error *reterr)
 {
@@ -107,7 +102,7 @@ static int find_place(const struct ob_host *host, const struct ob_uri *uri,
 }
 
 static int tcp_listen(const struct ob_host *host, const struct ob_uri *uri,
-		      const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		      const struct ob_listen_params *params, struct ob_listener **ret_listener,
 		      struct ob_error *reterr)
 {
 	uint32_t backlog =
@@ -121,8 +116,10 @@ static int tcp_listen(const struct ob_host *host, const struct ob_uri *uri,
 	if (listener == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "listening: out of memory");
 	}
-	*listener =
-	    (struct ob_listener){.host = host, .fd = -1, .heartbeat_ms = heartbeat_of(params)};
+	*listener = (struct ob_listener){
+	    .host = host,
+	    .fd = -1,
+	    .heartbeat_ms = OB_HAS(params, heartbeat_ms) ? params->heartbeat_ms : 0};
 	int sys = bind_and_listen(listener, &place, backlog < INT_MAX ? (int)backlog : INT_MAX);
 	if (sys != 0) {
 		tcp_listener_close(listener);
@@ -173,13 +170,13 @@ static void tcp_dial_close(struct ob_dial *dial)
 	}
 }
 
-static struct ob_dial *new_dial(const struct ob_host *host, const struct ob_stream_params *params)
+static struct ob_dial *new_dial(const struct ob_host *host, const struct ob_dial_params *params)
 {
 	struct ob_dial *dial = calloc(1, sizeof *dial);
 	if (dial != NULL) {
 		dial->host = host;
 		dial->race.epoll = -1;
-		dial->heartbeat_ms = heartbeat_of(params);
+		dial->heartbeat_ms = OB_HAS(params, heartbeat_ms) ? params->heartbeat_ms : 0;
 		dial->stream = obi_stream_new(host);
 	}
 	if (dial != NULL && dial->stream == NULL) {
@@ -209,7 +206,7 @@ static int begin(struct ob_dial *dial, const struct ob_uri *uri, struct ob_want 
 }
 
 static int tcp_dial(const struct ob_host *host, const struct ob_uri *uri,
-		    const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		    const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		    struct ob_want *ret_want, struct ob_error *reterr)
 {
 	int rc = check_form(host, uri, false, reterr);

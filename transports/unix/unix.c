@@ -75,7 +75,7 @@ static void unix_listener_close(struct ob_listener *listener)
 }
 
 static int unix_listen(const struct ob_host *host, const struct ob_uri *uri,
-		       const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		       const struct ob_listen_params *params, struct ob_listener **ret_listener,
 		       struct ob_error *reterr)
 {
 	bool lock_held = OB_HAS(params, lock_held) && params->lock_held;
@@ -133,13 +133,12 @@ static void unix_dial_close(struct ob_dial *dial)
 }
 
 static int unix_dial(const struct ob_host *host, const struct ob_uri *uri,
-		     const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		     const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		     struct ob_want *ret_want, struct ob_error *reterr)
 {
 	mode_t mode;
 	const char *path = path_of(host, uri, &mode, reterr);
-	bool check = OB_HAS(params, check_owner) && params->check_owner;
-	uid_t owner = check ? params->owner : OBI_UNIXPATH_ANY_OWNER;
+	uid_t owner = OB_HAS(params, owner) ? params->owner : OBI_UNIXPATH_ANY_OWNER;
 	if (path == NULL) {
 		return OB_EINVAL;
 	}

@@ -67,7 +67,7 @@ static void hvsock_listener_close(struct ob_listener *listener)
 }
 
 static int listen_at(struct ob_listener *listener, int32_t port,
-		     const struct ob_stream_params *params, struct ob_error *reterr)
+		     const struct ob_listen_params *params, struct ob_error *reterr)
 {
 	bool lock_held = OB_HAS(params, lock_held) && params->lock_held;
 	uint32_t backlog =
@@ -84,7 +84,7 @@ static int listen_at(struct ob_listener *listener, int32_t port,
 }
 
 static int listen_somewhere(struct ob_listener *listener, int32_t port,
-			    const struct ob_stream_params *params, struct ob_error *reterr)
+			    const struct ob_listen_params *params, struct ob_error *reterr)
 {
 	int rc = OB_EEXIST;
 	if (port != 0) {
@@ -97,7 +97,7 @@ static int listen_somewhere(struct ob_listener *listener, int32_t port,
 }
 
 static int hvsock_listen(const struct ob_host *host, const struct ob_uri *uri,
-			 const struct ob_stream_params *params, struct ob_listener **ret_listener,
+			 const struct ob_listen_params *params, struct ob_listener **ret_listener,
 			 struct ob_error *reterr)
 {
 	int rc = check_form(host, uri, 0, reterr);
@@ -175,7 +175,7 @@ static int say_connect(struct ob_dial *dial, struct ob_error *reterr)
 }
 
 static int hvsock_dial(const struct ob_host *host, const struct ob_uri *uri,
-		       const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		       const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		       struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)params;

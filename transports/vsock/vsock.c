@@ -180,7 +180,7 @@ static int bind_and_listen(int fd, struct sockaddr_vm *place, int backlog)
 }
 
 static int vsock_listen(const struct ob_host *host, const struct ob_uri *uri,
-			const struct ob_stream_params *params, struct ob_listener **ret_listener,
+			const struct ob_listen_params *params, struct ob_listener **ret_listener,
 			struct ob_error *reterr)
 {
 	uint32_t backlog =
@@ -270,7 +270,7 @@ static int begin(struct ob_dial *dial, struct ob_error *reterr)
 }
 
 static int vsock_dial(const struct ob_host *host, const struct ob_uri *uri,
-		      const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		      const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		      struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct sockaddr_vm to;

@@ -139,7 +139,7 @@ static int start(struct ob_listener *l, uint32_t backlog)
 }
 
 static int listen_at(const struct ob_host *host, const struct ob_uri *uri,
-		     const struct ob_stream_params *params, struct ob_listener **ret_listener,
+		     const struct ob_listen_params *params, struct ob_listener **ret_listener,
 		     struct ob_error *reterr)
 {
 	uint32_t backlog =
@@ -287,7 +287,7 @@ static void stream_close(struct ob_stream *s)
 /* ---- Dials ---- */
 
 static int dial(const struct ob_host *host, const struct ob_uri *uri,
-		const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct sockaddr_un address;

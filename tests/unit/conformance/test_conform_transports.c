@@ -130,7 +130,7 @@ static const struct ob_host *sound_host;
 static char bound[256]; /* the path of the last listener */
 
 static int listen_over(const struct ob_host *host, const struct ob_uri *uri,
-		       const struct ob_stream_params *params, struct ob_listener **ret,
+		       const struct ob_listen_params *params, struct ob_listener **ret,
 		       struct ob_error *reterr)
 {
 	if (uri->path.len > 1) {
@@ -140,7 +140,7 @@ static int listen_over(const struct ob_host *host, const struct ob_uri *uri,
 }
 
 static int listen_once(const struct ob_host *host, const struct ob_uri *uri,
-		       const struct ob_stream_params *params, struct ob_listener **ret,
+		       const struct ob_listen_params *params, struct ob_listener **ret,
 		       struct ob_error *reterr)
 {
 	if (uri->path.len > 1 && access((const char *)uri->path.data, F_OK) == 0) {
@@ -150,7 +150,7 @@ static int listen_once(const struct ob_host *host, const struct ob_uri *uri,
 }
 
 static int listen_anywhere(const struct ob_host *host, const struct ob_uri *uri,
-			   const struct ob_stream_params *params, struct ob_listener **ret,
+			   const struct ob_listen_params *params, struct ob_listener **ret,
 			   struct ob_error *reterr)
 {
 	int rc = sound->listen(host, uri, params, ret, reterr);
@@ -159,7 +159,7 @@ static int listen_anywhere(const struct ob_host *host, const struct ob_uri *uri,
 }
 
 static int listen_demanding(const struct ob_host *host, const struct ob_uri *uri,
-			    const struct ob_stream_params *params, struct ob_listener **ret,
+			    const struct ob_listen_params *params, struct ob_listener **ret,
 			    struct ob_error *reterr)
 {
 	return params->size < sizeof *params ? (host->fail)(reterr, OB_EINVAL, 0, "old host")
@@ -181,7 +181,7 @@ static int local_uri_silent(struct ob_listener *listener, struct ob_sink *out)
 }
 
 static int dial_mute(const struct ob_host *host, const struct ob_uri *uri,
-		     const struct ob_stream_params *params, struct ob_dial **ret,
+		     const struct ob_dial_params *params, struct ob_dial **ret,
 		     struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)reterr;
@@ -189,7 +189,7 @@ static int dial_mute(const struct ob_host *host, const struct ob_uri *uri,
 }
 
 static int dial_slowly(const struct ob_host *host, const struct ob_uri *uri,
-		       const struct ob_stream_params *params, struct ob_dial **ret,
+		       const struct ob_dial_params *params, struct ob_dial **ret,
 		       struct ob_want *ret_want, struct ob_error *reterr)
 {
 	poll(NULL, 0, 1100); /* the fault */
@@ -460,7 +460,7 @@ static void broken_streams_are_caught(void **state)
 static int left; /* deadlines that a patient dial passes before it fails */
 
 static int dial_patiently(const struct ob_host *host, const struct ob_uri *uri,
-			  const struct ob_stream_params *params, struct ob_dial **ret,
+			  const struct ob_dial_params *params, struct ob_dial **ret,
 			  struct ob_want *ret_want, struct ob_error *reterr)
 {
 	int rc = sound->dial(host, uri, params, ret, ret_want, reterr);

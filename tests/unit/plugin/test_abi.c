@@ -62,7 +62,8 @@ AT(ob_peer, gid, 16);
 AT(ob_peer, cid, 20);
 AT(ob_peer, address, 24);
 AT(ob_peer, pidfd, 136);
-SIZE(ob_peer, 140);
+AT(ob_peer, subject, 144);
+SIZE(ob_peer, 160);
 
 AT(ob_uri, size, 0);
 AT(ob_uri, port, 4);
@@ -118,14 +119,18 @@ AT(ob_want, events, 4);
 AT(ob_want, deadline, 8);
 SIZE(ob_want, 16);
 
-AT(ob_stream_params, size, 0);
-AT(ob_stream_params, heartbeat_ms, 4);
-AT(ob_stream_params, state, 8);
-AT(ob_stream_params, lock_held, 16);
-AT(ob_stream_params, backlog, 20);
-AT(ob_stream_params, owner, 24);
-AT(ob_stream_params, check_owner, 28);
-SIZE(ob_stream_params, 32);
+AT(ob_listen_params, size, 0);
+AT(ob_listen_params, heartbeat_ms, 4);
+AT(ob_listen_params, state, 8);
+AT(ob_listen_params, backlog, 16);
+AT(ob_listen_params, lock_held, 20);
+SIZE(ob_listen_params, 24);
+
+AT(ob_dial_params, size, 0);
+AT(ob_dial_params, heartbeat_ms, 4);
+AT(ob_dial_params, state, 8);
+AT(ob_dial_params, owner, 16);
+SIZE(ob_dial_params, 24);
 
 AT(ob_transport_ops, size, 0);
 AT(ob_transport_ops, flags, 4);
@@ -144,7 +149,11 @@ AT(ob_transport_ops, writev, 96);
 AT(ob_transport_ops, shutdown_write, 104);
 AT(ob_transport_ops, close, 112);
 AT(ob_transport_ops, peer, 120);
-SIZE(ob_transport_ops, 128);
+AT(ob_transport_ops, handshake, 128);
+AT(ob_transport_ops, want, 136);
+AT(ob_transport_ops, pending, 144);
+AT(ob_transport_ops, binding, 152);
+SIZE(ob_transport_ops, 160);
 
 /* ---- codec.h ---- */
 
@@ -246,6 +255,7 @@ IS(OB_PEER_UID, 2);
 IS(OB_PEER_CID, 4);
 IS(OB_PEER_ADDRESS, 8);
 IS(OB_PEER_PIDFD, 16);
+IS(OB_PEER_SUBJECT, 32);
 
 IS(OB_NIL, 0);
 IS(OB_BOOL, 1);
@@ -261,6 +271,13 @@ IS(OB_READABLE, 1);
 IS(OB_WRITABLE, 2);
 IS(OB_TRANSPORT_LOCAL, 1);
 IS(OB_TRANSPORT_MAY_FALL_SILENT, 2);
+IS(OB_TRANSPORT_SINGLE, 4);
+IS(OB_TRANSPORT_SEALED, 8);
+
+IS(OB_HANDSHAKE_DONE, 0);
+IS(OB_HANDSHAKE_SILENT, 1);
+IS(OB_HANDSHAKE_TALKING, 2);
+IS(OB_HANDSHAKE_PROVEN, 3);
 
 IS(OB_REQUEST, 0);
 IS(OB_RESPONSE, 1);
@@ -283,7 +300,7 @@ IS(OB_AUTH_NEEDS_SEAL, 8);
 static struct ob_stream *dial_old(struct obi_registry *registry, const struct ob_transport_ops *ops)
 {
 	struct ob_uri uri = {.size = sizeof uri, .port = -1};
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_dial_params params = {.size = sizeof params, .owner = UINT32_MAX};
 	struct ob_dial *dial;
 	struct ob_stream *stream;
 	struct ob_want want;
@@ -298,7 +315,7 @@ static void an_old_plugin_works_with_missing_members(void **state)
 {
 	const struct obi_plugin *plugin;
 	struct ob_uri uri = {.size = sizeof uri, .port = -1};
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_listen_params params = {.size = sizeof params};
 	struct ob_listener *listener;
 	struct ob_stream *accepted;
 	char text[8];

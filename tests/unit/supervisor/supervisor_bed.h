@@ -44,7 +44,7 @@ static struct supervisor_bed bed;
 /* ---- A transport that reaches nobody ---- */
 
 static inline int bed_dial(const struct ob_host *host, const struct ob_uri *uri,
-			   const struct ob_stream_params *params, struct ob_dial **ret_dial,
+			   const struct ob_dial_params *params, struct ob_dial **ret_dial,
 			   struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)host;

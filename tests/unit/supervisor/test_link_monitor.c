@@ -58,7 +58,7 @@ static int encode(const struct ob_message *message, const struct ob_codec_params
 /* ---- A transport of socket pairs ---- */
 
 static int dial(const struct ob_host *host, const struct ob_uri *uri,
-		const struct ob_stream_params *params, struct ob_dial **ret_dial,
+		const struct ob_dial_params *params, struct ob_dial **ret_dial,
 		struct ob_want *ret_want, struct ob_error *reterr)
 {
 	(void)host;

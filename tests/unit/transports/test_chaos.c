@@ -330,7 +330,7 @@ static void assert_refused(const struct bed *bed, const char *address, int code,
 	for (int i = 0; i < 2; i++) {
 		err.text[0] = '\0';
 		int rc =
-		    i == 0 ? bed_listen(bed, address, (struct ob_stream_params){0}, &listener, &err)
+		    i == 0 ? bed_listen(bed, address, (struct ob_listen_params){0}, &listener, &err)
 			   : bed_dial(bed, address, &stream, &err);
 		if (rc != code || strstr(err.text, why) == NULL) {
 			fail_msg("%s: code %d: %s", address, rc, err.text);

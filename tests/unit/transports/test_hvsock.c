@@ -33,7 +33,7 @@ static int listen_at(const char *path)
 
 static int begin_dial(struct talk *t)
 {
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_dial_params params = {.size = sizeof params, .owner = UINT32_MAX};
 	_Alignas(16) uint8_t memory[1024];
 	struct ob_arena arena = {.next = memory, .end = memory + sizeof memory};
 	struct ob_uri uri;
@@ -240,7 +240,7 @@ static void only_a_path_and_a_port_are_an_address(void **state)
 		struct ob_stream *stream;
 		struct ob_error err;
 		assert_int_equal(
-		    bed_listen(bed, bad[i], (struct ob_stream_params){0}, &listener, &err),
+		    bed_listen(bed, bad[i], (struct ob_listen_params){0}, &listener, &err),
 		    OB_EINVAL);
 		assert_non_null(
 		    strstr(err.text, "is not of the form hvsock:///path/to/v.sock:port"));

@@ -61,7 +61,7 @@ static void a_name_with_several_addresses_is_tried_at_all_of_them(void **state)
 static int dial_name(const struct bed *bed, const char *text, struct ob_dial **ret,
 		     struct ob_want *want)
 {
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_dial_params params = {.size = sizeof params, .owner = UINT32_MAX};
 	_Alignas(16) uint8_t memory[256];
 	struct ob_arena arena = {.next = memory, .end = memory + sizeof memory};
 	struct ob_uri uri;

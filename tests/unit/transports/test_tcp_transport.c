@@ -74,7 +74,7 @@ static void only_a_host_and_a_port_are_an_address(void **state)
 		struct ob_stream *stream;
 		struct ob_error err;
 		assert_int_equal(
-		    bed_listen(bed, bad[i], (struct ob_stream_params){0}, &listener, &err),
+		    bed_listen(bed, bad[i], (struct ob_listen_params){0}, &listener, &err),
 		    OB_EINVAL);
 		assert_non_null(strstr(err.text, "is not of the form tcp://host:port"));
 		assert_int_equal(bed_dial(bed, bad[i], &stream, &err), OB_EINVAL);
@@ -95,7 +95,7 @@ static void a_name_is_refused_for_listening(void **state)
 	struct ob_listener *listener;
 	struct ob_error err;
 	assert_int_equal(
-	    bed_listen(bed, "some.host:0", (struct ob_stream_params){0}, &listener, &err),
+	    bed_listen(bed, "some.host:0", (struct ob_listen_params){0}, &listener, &err),
 	    OB_EINVAL);
 	assert_non_null(strstr(err.text, "must be an address"));
 }
@@ -121,7 +121,7 @@ static void a_port_in_use_is_reported(void **state)
 	struct ob_listener *listener = must_listen(bed, "127.0.0.1:0"), *second = NULL;
 	char *address = bound(bed, listener);
 	struct ob_error err;
-	assert_int_equal(bed_listen(bed, address, (struct ob_stream_params){0}, &second, &err),
+	assert_int_equal(bed_listen(bed, address, (struct ob_listen_params){0}, &second, &err),
 			 OB_EEXIST);
 	assert_non_null(strstr(err.text, address));
 	/* A connection in TIME_WAIT does not block the port of a restarted server. */
@@ -182,7 +182,7 @@ static void zones_are_taken_in_either_form(void **state)
 
 static struct ob_dial *begin_dial(const struct bed *bed, const char *rest, struct ob_want *want)
 {
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_dial_params params = {.size = sizeof params, .owner = UINT32_MAX};
 	_Alignas(16) uint8_t memory[256];
 	struct ob_arena arena = {.next = memory, .end = memory + sizeof memory};
 	struct ob_uri uri;
@@ -244,7 +244,7 @@ static void a_family_that_is_silent_costs_a_quarter_of_a_second(void **state)
 		skip();
 	}
 	assert_int_equal(
-	    bed_listen(bed, "[::1]:0", (struct ob_stream_params){.backlog = 1}, &dead, NULL),
+	    bed_listen(bed, "[::1]:0", (struct ob_listen_params){.backlog = 1}, &dead, NULL),
 	    OB_OK);
 	char *v6 = bound(bed, dead), *v4 = scratch_text("127.0.0.1:%d", port_of(v6));
 	char *both = scratch_text("localhost:%d", port_of(v6));
@@ -293,7 +293,8 @@ static void assert_tuned(int fd)
 static struct ob_stream *dial_with_heartbeat(const struct bed *bed, const char *address,
 					     uint32_t ms)
 {
-	struct ob_stream_params params = {.size = sizeof params, .heartbeat_ms = ms};
+	struct ob_dial_params params = {
+	    .size = sizeof params, .heartbeat_ms = ms, .owner = UINT32_MAX};
 	struct ob_arena arena;
 	struct ob_uri uri;
 	struct ob_dial *dial;
@@ -314,7 +315,7 @@ static struct ob_stream *dial_with_heartbeat(const struct bed *bed, const char *
 static void options_follow_the_heartbeat(void **state)
 {
 	struct bed *bed = *state;
-	struct ob_stream_params params = {.heartbeat_ms = 7000};
+	struct ob_listen_params params = {.heartbeat_ms = 7000};
 	struct ob_listener *listener;
 	assert_int_equal(bed_listen(bed, "127.0.0.1:0", params, &listener, NULL), OB_OK);
 	char *address = bound(bed, listener);

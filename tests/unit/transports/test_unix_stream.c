@@ -56,7 +56,7 @@ static void dial_to_a_full_backlog_says_again_at_once(void **state)
 	size_t n = 0;
 	int rc = OB_OK;
 	assert_int_equal(
-	    bed_listen(bed, path, (struct ob_stream_params){.backlog = 1}, &listener, NULL), OB_OK);
+	    bed_listen(bed, path, (struct ob_listen_params){.backlog = 1}, &listener, NULL), OB_OK);
 	while (n < 8 && (rc = bed_dial(bed, path, &streams[n], NULL)) == OB_OK) {
 		n++;
 	}
@@ -76,7 +76,7 @@ static void a_dial_given_up_closes_its_connection(void **state)
 {
 	struct bed *bed = *state;
 	char *path = bed_path(bed, "s");
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_dial_params params = {.size = sizeof params, .owner = UINT32_MAX};
 	struct ob_listener *listener = must_listen(bed, path);
 	struct ob_uri uri = {.size = sizeof uri, .port = -1, .path = ob_bytes_text(path)};
 	struct ob_dial *dialing;

@@ -44,7 +44,8 @@ static void leave_dead_socket(const char *path)
 static void only_absolute_unix_paths_are_addresses(void **state)
 {
 	struct bed *bed = *state;
-	struct ob_stream_params params = {.size = sizeof params};
+	struct ob_listen_params here = {.size = sizeof here};
+	struct ob_dial_params there = {.size = sizeof there, .owner = UINT32_MAX};
 	struct ob_uri good = {.size = sizeof good,
 			      .port = -1,
 			      .text = ob_bytes_text("it"),
@@ -60,11 +61,11 @@ static void only_absolute_unix_paths_are_addresses(void **state)
 		struct ob_dial *dial;
 		struct ob_want want;
 		struct ob_error err;
-		assert_int_equal(bed->ops->listen(bed->host, &bad[i], &params, &listener, &err),
+		assert_int_equal(bed->ops->listen(bed->host, &bad[i], &here, &listener, &err),
 				 OB_EINVAL);
 		assert_string_equal(err.text,
 				    "'it' is not of the form unix:///absolute/path[?mode=0660]");
-		assert_int_equal(bed->ops->dial(bed->host, &bad[i], &params, &dial, &want, &err),
+		assert_int_equal(bed->ops->dial(bed->host, &bad[i], &there, &dial, &want, &err),
 				 OB_EINVAL);
 		assert_string_equal(err.text,
 				    "'it' is not of the form unix:///absolute/path[?mode=0660]");
@@ -113,7 +114,7 @@ static void fault_54_long_socket_path_works(void **state)
 		/* A dead socket is recognized there, too. */
 		listener = must_listen(bed, path);
 		struct ob_listener *second = NULL;
-		assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, NULL),
+		assert_int_equal(bed_listen(bed, path, (struct ob_listen_params){0}, &second, NULL),
 				 OB_EEXIST);
 		bed->ops->listener_close(listener);
 	}
@@ -128,7 +129,7 @@ static void fault_54_a_name_too_long_for_the_kernel_is_refused_clearly(void **st
 	memset(name, 'n', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
 	char *path = bed_path(bed, name);
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &listener, &err),
+	assert_int_equal(bed_listen(bed, path, (struct ob_listen_params){0}, &listener, &err),
 			 OB_EINVAL);
 	assert_int_equal(err.sys, ENAMETOOLONG);
 	assert_non_null(strstr(err.text, path));
@@ -143,7 +144,7 @@ static void fault_55_a_live_server_is_left_alone(void **state)
 	char *path = bed_path(bed, "s");
 	struct ob_listener *listener = must_listen(bed, path), *second = NULL;
 	struct ob_error err;
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, &err),
+	assert_int_equal(bed_listen(bed, path, (struct ob_listen_params){0}, &second, &err),
 			 OB_EEXIST);
 	assert_non_null(strstr(err.text, "another server is listening"));
 	bed->ops->close(must_accept(bed, listener)); /* the probe */
@@ -160,12 +161,12 @@ static void fault_55_a_live_server_with_a_full_backlog_is_live(void **state)
 	struct ob_listener *listener, *second = NULL;
 	size_t n = 0;
 	assert_int_equal(
-	    bed_listen(bed, path, (struct ob_stream_params){.backlog = 1}, &listener, NULL), OB_OK);
+	    bed_listen(bed, path, (struct ob_listen_params){.backlog = 1}, &listener, NULL), OB_OK);
 	while (n < 8 && bed_dial(bed, path, &streams[n], NULL) == OB_OK) {
 		n++;
 	}
 	assert_true(n < 8);
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &second, NULL),
+	assert_int_equal(bed_listen(bed, path, (struct ob_listen_params){0}, &second, NULL),
 			 OB_EEXIST);
 	while (n > 0) {
 		bed->ops->close(streams[--n]);
@@ -193,7 +194,7 @@ static void fault_55_with_the_lock_an_old_socket_is_dead(void **state)
 	 */
 	struct ob_listener *zombie = must_listen(bed, path), *listener;
 	assert_int_equal(
-	    bed_listen(bed, path, (struct ob_stream_params){.lock_held = true}, &listener, NULL),
+	    bed_listen(bed, path, (struct ob_listen_params){.lock_held = true}, &listener, NULL),
 	    OB_OK);
 	assert_works(bed, listener, path);
 	/* When it is closed later, it does not remove the socket of the new server. */
@@ -211,7 +212,7 @@ static void assert_not_removed(const struct bed *bed, const char *path, const ch
 	for (int lock = 0; lock < 2; lock++) {
 		struct ob_listener *listener;
 		struct ob_error err;
-		struct ob_stream_params params = {.lock_held = lock != 0};
+		struct ob_listen_params params = {.lock_held = lock != 0};
 		assert_int_equal(bed_listen(bed, path, params, &listener, &err), OB_EEXIST);
 		assert_non_null(strstr(err.text, reason));
 	}
@@ -260,8 +261,7 @@ static void fault_55_the_socket_of_another_user_is_never_removed(void **state)
 
 static int dial_owned(const struct bed *bed, const char *path, uint32_t owner, struct ob_error *err)
 {
-	struct ob_stream_params params = {
-	    .size = sizeof params, .check_owner = true, .owner = owner};
+	struct ob_dial_params params = {.size = sizeof params, .owner = owner};
 	struct ob_stream *stream = NULL;
 	int rc = bed_dial_with(bed, path, &params, &stream, err);
 	if (rc == OB_OK) {
@@ -301,7 +301,7 @@ static void fault_55_a_socket_of_another_type_is_never_removed(void **state)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	strcpy(address.sun_path, path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &listener, NULL),
+	assert_int_equal(bed_listen(bed, path, (struct ob_listen_params){0}, &listener, NULL),
 			 OB_EEXIST);
 	assert_true(exists(path));
 	close(fd);
@@ -345,7 +345,7 @@ static void a_missing_directory_is_reported(void **state)
 	char *path = bed_path(bed, "no/such/s");
 	struct ob_listener *listener;
 	struct ob_error err;
-	assert_int_equal(bed_listen(bed, path, (struct ob_stream_params){0}, &listener, &err),
+	assert_int_equal(bed_listen(bed, path, (struct ob_listen_params){0}, &listener, &err),
 			 OB_ENOENT);
 	assert_non_null(strstr(err.text, path));
 	free(path);

@@ -23,7 +23,7 @@ static void assert_refused(const struct bed *bed, const char *address, bool list
 	struct ob_listener *listener;
 	struct ob_stream *stream;
 	struct ob_error err = {.text = ""};
-	int rc = listening ? bed_listen(bed, address, (struct ob_stream_params){0}, &listener, &err)
+	int rc = listening ? bed_listen(bed, address, (struct ob_listen_params){0}, &listener, &err)
 			   : bed_dial(bed, address, &stream, &err);
 	assert_int_equal(rc, OB_EINVAL);
 	if (strstr(err.text, why) == NULL) {
@@ -64,7 +64,7 @@ static void a_filter_that_forbids_vsock_is_reported(void **state)
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
 		struct ob_error err = {.text = ""};
 		assert_int_equal(
-		    bed_listen(bed, places[i], (struct ob_stream_params){0}, &listener, &err),
+		    bed_listen(bed, places[i], (struct ob_listen_params){0}, &listener, &err),
 		    OB_EPERM);
 		assert_non_null(strstr(err.text, "seccomp"));
 		if (i > 0) {
