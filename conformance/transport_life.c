@@ -163,6 +163,8 @@ static void works_for_an_older_host(struct obi_trial *trial)
 	struct ob_listen_params old = {.size = offsetof(struct ob_listen_params, backlog),
 				       .heartbeat_ms = 1,
 				       .backlog = UINT32_MAX};
+	struct ob_dial_params older = {.size = offsetof(struct ob_dial_params, state),
+				       .heartbeat_ms = 1};
 	struct ob_error err = {.text = ""};
 	struct ob_stream *stream = NULL;
 	int rc = obi_trial_listen_at(trial, trial->it->listen, &old, &trial->listener, &err);
@@ -172,7 +174,7 @@ static void works_for_an_older_host(struct obi_trial *trial)
 	OBI_REQUIRE(trial, trial->ops->local_uri(trial->listener, &out) == OB_OK,
 		    "local_uri() failed");
 	trial->uri[out.len] = '\0';
-	rc = obi_trial_dial_at(trial, obi_trial_address(trial), &old, &err);
+	rc = obi_trial_dial_at(trial, obi_trial_address(trial), &older, &err);
 	OBI_REQUIRE(trial, rc == OB_OK, "dial with params of an older host: code %d: %s", rc,
 		    err.text);
 	(void)obi_trial_finish(trial, &stream, &err); /* may wait where a dial needs an accept */

@@ -27,8 +27,9 @@ static void fill(void *table, size_t size, uint32_t says)
 
 static int transport_of_size(uint32_t size, struct ob_transport_ops *ret, struct ob_error *err)
 {
-	uint8_t table[2 * sizeof *ret];
+	struct ob_transport_ops table[2];
 	fill(table, sizeof table, size);
+	table[0].flags &= ~(uint32_t)OB_TRANSPORT_SEALED; /* it would require binding */
 	void *given = exact(table, size);
 	int rc = obi_vtable_transport(given, ret, err);
 	free(given);
@@ -169,6 +170,21 @@ static void transport_may_lack_peer_and_flags(void **state)
 	given.peer = NULL;
 	given.flags = 0;
 	assert_int_equal(obi_vtable_transport(&given, &ret, NULL), OB_OK);
+}
+
+static void a_transport_that_seals_needs_a_binding(void **state)
+{
+	struct ob_transport_ops given, ret;
+	struct ob_error err;
+	(void)state;
+	fill(&given, sizeof given, sizeof given);
+	given.binding = NULL;
+	given.flags = OB_TRANSPORT_SEALED;
+	assert_int_equal(obi_vtable_transport(&given, &ret, &err), OB_EPLUGIN);
+	assert_string_equal(err.text,
+			    "its transport table has OB_TRANSPORT_SEALED but lacks binding");
+	given.flags = 0;
+	assert_int_equal(obi_vtable_transport(&given, &ret, &err), OB_OK);
 }
 
 static void codec_names_what_it_lacks(void **state)
@@ -322,6 +338,7 @@ int main(void)
 	    cmocka_unit_test(a_refusal_leaves_the_result_alone),
 	    cmocka_unit_test(transport_names_what_it_lacks),
 	    cmocka_unit_test(transport_may_lack_peer_and_flags),
+	    cmocka_unit_test(a_transport_that_seals_needs_a_binding),
 	    cmocka_unit_test(codec_names_what_it_lacks),
 	    cmocka_unit_test(descriptor_names_what_it_lacks),
 	    cmocka_unit_test(auth_needs_admit_or_create),
