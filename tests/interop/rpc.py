@@ -1,4 +1,4 @@
-#SPDX - License - Identifier : MIT
+# SPDX-License-Identifier: MIT
 """MessagePack-RPC and the authenticator `token`, as docs/PROTOCOL.md describes them, for the client and the child here."""
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-#SPDX - License - Identifier : MIT
+# SPDX-License-Identifier: MIT
 """A client that knows only docs/PROTOCOL.md talks to a child of the library over tcp, sealed by noise; others are refused."""
 import json
 import os
@@ -142,7 +142,7 @@ class Client(WithChild):
         self.assertIs(connection.call("outboard-control.health")["healthy"], True)
         self.assertEqual(connection.call("kv.set", "colour", "blue"), "blue")
         self.assertEqual(connection.call("kv.get", "colour"), "blue")
-#More than one record, both ways.
+        # More than one record, both ways.
         long = "long " * 13000
         connection.call("kv.set", "text", long)
         self.assertEqual(connection.call("kv.get", "text"), long)
@@ -202,7 +202,7 @@ class Client(WithChild):
             self.shake_hands(connection)
             if opened:
                 self.assertIs(connection.call("outboard.ping"), True)
-#As a record its first bytes announce 37888 bytes, which only an authenticated peer may do.
+            # As a record its first bytes announce 37888 bytes, which only an authenticated peer may do.
             self.send_all(connection.sock.wire, [b"\x94\x00\x07\xadoutboard.ping\x90" * (4000 if opened else 1)])
             self.assert_closed(connection)
 
