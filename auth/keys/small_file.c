@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@ enum { SETTLE_SECONDS = 3 };
 
 static bool bad(const char *path, const char *reason, char why[OBI_KEYS_WHY])
 {
-	snprintf(why, OBI_KEYS_WHY, "%s: %s", path, reason);
+	snprintf(why, OBI_KEYS_WHY, "%.300s: %s", path, reason);
 	return false;
 }
 
@@ -36,6 +37,46 @@ static bool check(const char *path, const struct stat *st, mode_t forbidden, siz
 	}
 	return true;
 }
+
+/* ---- The directories above ---- */
+
+static const char *directory_fault(const struct stat *st)
+{
+	if (S_ISLNK(st->st_mode)) {
+		return "a symbolic link above the file: its path must have none";
+	}
+	if (st->st_uid != geteuid() && st->st_uid != 0) {
+		return "a directory above the file belongs neither to root nor to this user";
+	}
+	return (st->st_mode & 0022) != 0 && (st->st_mode & S_ISVTX) == 0
+		   ? "others can write to a directory above the file"
+		   : NULL;
+}
+
+/* Whoever can write to a directory above could put an older list in the place of the file. */
+static bool check_directories(const char *path, char why[OBI_KEYS_WHY])
+{
+	char above[PATH_MAX];
+	struct stat st;
+	for (const char *end = path; (end = strchr(end, '/')) != NULL; end++) {
+		size_t len = end > path ? (size_t)(end - path) : 1;
+		if (len >= sizeof above) {
+			return bad(path, strerror(ENAMETOOLONG), why);
+		}
+		memcpy(above, path, len);
+		above[len] = '\0';
+		if (lstat(above, &st) != 0) {
+			return bad(path, strerror(errno), why);
+		}
+		const char *fault = directory_fault(&st);
+		if (fault != NULL) {
+			return bad(above, fault, why);
+		}
+	}
+	return true;
+}
+
+/* ---- The file ---- */
 
 static struct obi_keys_stamp stamp_of(const struct stat *st, const struct timespec *now)
 {
@@ -79,6 +120,9 @@ bool obi_keys_read(const char *path, mode_t forbidden, struct ob_sink *out,
 {
 	struct stat st;
 	struct timespec now;
+	if (path[0] == '/' && !check_directories(path, why)) {
+		return false;
+	}
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
 	if (fd < 0) {
 		return bad(path, errno == ELOOP ? "a symbolic link" : strerror(errno), why);

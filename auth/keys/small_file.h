@@ -25,8 +25,10 @@ struct obi_keys_stamp {
 
 /*
  * Append a whole file to out. It must be a regular file, not a symbolic link, belong to this
- * process's user or to root, have none of the mode bits in forbidden, and fit into out. Never waits
- * for a writer. ret_stamp may be NULL. On failure *why is the reason, with the path.
+ * process's user or to root, have none of the mode bits in forbidden, and fit into out. If the path
+ * is absolute, the directories above the file must be no links, belong to this user or to root, and
+ * not be writable by others unless they are sticky. Never waits for a writer. ret_stamp may be
+ * NULL. On failure *why is the reason, with the path.
  */
 bool obi_keys_read(const char *path, mode_t forbidden, struct ob_sink *out,
 		   struct obi_keys_stamp *ret_stamp, char why[OBI_KEYS_WHY]);

@@ -112,6 +112,36 @@ static void other_kinds_of_files_are_refused(void **state)
 	scratch_remove(dir);
 }
 
+static void the_directories_above_are_checked(void **state)
+{
+	char *dir = scratch_make(), *above = scratch_text("%s/above", dir);
+	char *path = scratch_text("%s/key", above), *link = scratch_text("%s/link", dir);
+	char *through = scratch_text("%s/key", link), why[OBI_KEYS_WHY];
+	struct obi_key_pair pair;
+	(void)state;
+	assert_int_equal(mkdir(above, 0700), 0);
+	scratch_write(path, KEYS_SECRET_1, strlen(KEYS_SECRET_1), 0600);
+	assert_true(obi_key_pair_load(path, &pair, why));
+	assert_int_equal(chmod(above, 0770), 0);
+	assert_false(obi_key_pair_load(path, &pair, why));
+	assert_non_null(strstr(why, "/above: others can write to a directory above the file"));
+	assert_int_equal(chmod(above, 01777), 0);
+	assert_true(obi_key_pair_load(path, &pair, why));
+	assert_int_equal(symlink(above, link), 0);
+	assert_false(obi_key_pair_load(through, &pair, why));
+	assert_non_null(strstr(why, "/link: a symbolic link above the file"));
+	if (geteuid() == 0) {
+		assert_int_equal(chown(above, 12345, 12345), 0);
+		assert_false(obi_key_pair_load(path, &pair, why));
+		assert_non_null(strstr(why, "above the file belongs neither to root"));
+	}
+	free(through);
+	free(link);
+	free(path);
+	free(above);
+	scratch_remove(dir);
+}
+
 /* ---- Authorized keys ---- */
 
 static void good_lists_are_read(void **state)
@@ -366,6 +396,7 @@ int main(void)
 	    cmocka_unit_test(bad_secret_keys_are_refused),
 	    cmocka_unit_test(files_that_others_can_reach_are_refused),
 	    cmocka_unit_test(other_kinds_of_files_are_refused),
+	    cmocka_unit_test(the_directories_above_are_checked),
 	    cmocka_unit_test(good_lists_are_read),
 	    cmocka_unit_test(bad_lists_are_refused_with_the_line),
 	    cmocka_unit_test(comments_have_a_limit),
