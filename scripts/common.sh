@@ -89,7 +89,7 @@ to_build=(gcc:gcc stdlib.h:libc6-dev cmake:cmake ninja:ninja-build pkg-config:pk
 to_lint=(cmocka.pc:libcmocka-dev python3:python3 clang:clang clang-format:clang-format clang-tidy:clang-tidy
 	shellcheck:shellcheck)
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
-to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format shellcheck:shellcheck msgpack.py:python3-msgpack strace:strace
+to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format shellcheck:shellcheck msgpack.py:python3-msgpack cryptography.py:python3-cryptography strace:strace
 	faketime:faketime node:nodejs npm:npm /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux
 	libcbor.pc:libcbor-dev dissononce.py:python3-dissononce
 	go:golang-go /usr/share/gocode/src/github.com/flynn/noise:golang-github-flynn-noise-dev

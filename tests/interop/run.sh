@@ -4,13 +4,14 @@
 set -euo pipefail
 
 case $1 in
-test_noise_python) module=dissononce ;;
-*) module=msgpack ;;
+test_noise_python) modules=(dissononce) ;;
+test_keys_*) modules=(msgpack cryptography) ;;
+*) modules=(msgpack) ;;
 esac
 for python in /usr/bin/python3 python3; do
-	if "$python" -c "import $module" 2>/dev/null; then
+	if "$python" -c "import $(IFS=, && echo "${modules[*]}")" 2>/dev/null; then
 		PYTHONDONTWRITEBYTECODE=1 exec "$python" "$(dirname "$0")/$1.py"
 	fi
 done
-echo "skipped: no Python has the module $module (Debian: python3-$module)"
+echo "skipped: no Python has the modules ${modules[*]} (Debian: ${modules[*]/#/python3-})"
 exit 77

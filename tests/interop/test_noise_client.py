@@ -72,6 +72,7 @@ class WithChild(unittest.TestCase):
     auth = "noise"
     command = [os.path.join(BIN, "kv-child")]
     status = 0  # when it is ended by SIGINT
+    settings = None
 
     def setUp(self):
         scratch = tempfile.TemporaryDirectory()
@@ -83,6 +84,7 @@ class WithChild(unittest.TestCase):
             "codec": "msgpack",
             "auth": self.auth,
             "instance": secrets.token_hex(16),
+            "settings": self.settings,
         }
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             json.dump(config, file)
