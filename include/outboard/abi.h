@@ -257,12 +257,12 @@ struct ob_peer {
 	uint32_t gid;
 	uint32_t cid;
 	char address[112]; /* printable text for logs and penalties; not to be trusted */
-	/* Of the peer, owned by the stream; -1: unknown. Authenticators get it if they have the
-	 * flag OB_AUTH_USES_PIDFD. */
-	int32_t pidfd;
 	/* Who the peer is, as the handshake of the transport has proved: UTF-8, 1 to 255 bytes;
 	 * valid as long as the stream. It is the subject, unless a mechanism says another. */
 	struct ob_bytes subject;
+	/* Of the peer, owned by the stream; -1: unknown. Authenticators get it if they have the
+	 * flag OB_AUTH_USES_PIDFD. */
+	int32_t pidfd;
 };
 
 /* ---- Parsed address ---- */

@@ -61,8 +61,8 @@ AT(ob_peer, uid, 12);
 AT(ob_peer, gid, 16);
 AT(ob_peer, cid, 20);
 AT(ob_peer, address, 24);
-AT(ob_peer, pidfd, 136);
-AT(ob_peer, subject, 144);
+AT(ob_peer, subject, 136);
+AT(ob_peer, pidfd, 152);
 SIZE(ob_peer, 160);
 
 AT(ob_uri, size, 0);
