@@ -155,21 +155,6 @@ static int fill_state_path(struct obi_arena *arena, struct ob_connector_options 
 	return o->state_path != NULL ? OB_OK : OB_ENOMEM;
 }
 
-/* The parent may dial another transport than the child listens at. If one of them is reachable from
- * other machines, it decides. */
-static void fill_auth(struct ob_runtime *rt, struct ob_connector_options *o)
-{
-	if (o->auth != NULL) {
-		return;
-	}
-	const char *uri = o->connect != NULL ? o->connect : o->listen;
-	const char *const *dialled =
-	    obi_endpoint_default_auth(rt, uri, obi_endpoint_transport_of(rt, o->transport, uri));
-	const char *const *heard = obi_endpoint_default_auth(
-	    rt, o->listen, obi_endpoint_transport_of(rt, o->transport, o->listen));
-	o->auth = strcmp(heard[0], "noise") == 0 ? heard : dialled;
-}
-
 /* Replace names by numbers: where the child runs, such as in a container, a name may have another
  * number. */
 static int number_peers(struct obi_arena *arena, const char *const **list, const char *what,
@@ -294,7 +279,9 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 	if (r < 0) {
 		return r;
 	}
-	fill_auth(rt, o);
+	if (o->auth == NULL) {
+		o->auth = obi_endpoint_default_auth(rt, o->listen, o->connect, o->transport);
+	}
 	fill_numbers(o);
 	hash_options(o, ret->hash);
 	return OB_OK;

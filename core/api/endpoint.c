@@ -8,8 +8,9 @@
 #include "base/uri.h"
 
 /* On a local transport the kernel vouches for the user of the peer. Other connections must be
- * sealed. */
+ * sealed. What a transport that seals proves of a peer need not mean that it may come in. */
 static const char *const local_auth[] = {"peercred", "token", NULL};
+static const char *const sealed_auth[] = {"token", NULL};
 static const char *const remote_auth[] = {"noise", NULL};
 
 static bool is_local(const struct obi_plugin *transport)
@@ -17,9 +18,14 @@ static bool is_local(const struct obi_plugin *transport)
 	return (transport->as.transport.flags & OB_TRANSPORT_LOCAL) != 0;
 }
 
+static bool is_sealed(const struct obi_plugin *transport)
+{
+	return (transport->as.transport.flags & OB_TRANSPORT_SEALED) != 0;
+}
+
 static const char *const *default_auth(const struct obi_plugin *transport)
 {
-	return is_local(transport) ? local_auth : remote_auth;
+	return is_local(transport) ? local_auth : is_sealed(transport) ? sealed_auth : remote_auth;
 }
 
 static int find_transport(struct ob_runtime *rt, const struct obi_endpoint_names *names,
@@ -59,8 +65,16 @@ static int find_mechanisms(struct ob_runtime *rt, const char *const *list, struc
 		   : obi_fail(reterr, OB_EINVAL, 0, "the list of authenticators is empty");
 }
 
-const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *uri,
-					     const char *transport)
+const char *obi_endpoint_transport_of(struct ob_runtime *rt, const char *name, const char *uri)
+{
+	struct obi_endpoint_names names = {.uri = uri, .transport = name};
+	struct obi_endpoint ep = {0};
+	struct ob_error err;
+	return name != NULL && find_transport(rt, &names, &ep, &err) == OB_OK ? name : NULL;
+}
+
+static const char *const *default_auth_at(struct ob_runtime *rt, const char *uri,
+					  const char *transport)
 {
 	struct obi_endpoint_names names = {.uri = uri, .transport = transport};
 	struct obi_endpoint ep = {0};
@@ -69,12 +83,20 @@ const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *
 							      : remote_auth;
 }
 
-const char *obi_endpoint_transport_of(struct ob_runtime *rt, const char *name, const char *uri)
+const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *listen,
+					     const char *connect, const char *transport)
 {
-	struct obi_endpoint_names names = {.uri = uri, .transport = name};
-	struct obi_endpoint ep = {0};
-	struct ob_error err;
-	return name != NULL && find_transport(rt, &names, &ep, &err) == OB_OK ? name : NULL;
+	const char *const *heard =
+	    default_auth_at(rt, listen, obi_endpoint_transport_of(rt, transport, listen));
+	if (connect == NULL) {
+		return heard;
+	}
+	const char *const *dialled =
+	    default_auth_at(rt, connect, obi_endpoint_transport_of(rt, transport, connect));
+	if (heard == remote_auth || dialled == remote_auth) {
+		return remote_auth;
+	}
+	return heard == sealed_auth || dialled == sealed_auth ? sealed_auth : local_auth;
 }
 
 /* At most one mechanism may seal, and no other may exchange messages before it. */
@@ -104,7 +126,7 @@ static int check_sealing(struct obi_endpoint *ep, bool *ret_seals, struct ob_err
  * behind one that seals. */
 static int check_mechanisms(const struct obi_endpoint *ep, struct ob_error *reterr)
 {
-	bool sealed = false;
+	bool sealed = is_sealed(ep->transport);
 	for (uint32_t i = 0; i < ep->auth.count; i++) {
 		const struct ob_auth_ops *ops = ep->mechanisms[i].ops;
 		if ((ops->flags & OB_AUTH_LOCAL_ONLY) != 0) {
@@ -134,6 +156,7 @@ static int check_policy(const struct obi_endpoint_names *names, struct obi_endpo
 	if (r < 0) {
 		return r;
 	}
+	seals = seals || is_sealed(ep->transport);
 	if (!local && !seals && !names->allow_plaintext) {
 		return obi_fail(reterr, OB_EPERM, 0,
 				"transport %s without encryption is refused: use noise, or set "

@@ -16,7 +16,8 @@ struct obi_endpoint_names {
 	const char *uri;       /* its scheme selects the transport, ... */
 	const char *transport; /* ... unless this names one; may be NULL */
 	const char *codec;     /* NULL: "msgpack" */
-	/* NULL: obi_endpoint_default_auth(). {"none"}: no authentication, if allow_none is set. */
+	/* NULL: that of obi_endpoint_default_auth(). {"none"}: no authentication, if allow_none is
+	 * set. */
 	const char *const *auth;
 	bool allow_none;
 	bool allow_plaintext;
@@ -48,11 +49,13 @@ int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *na
 		      struct obi_endpoint *ret, struct ob_error *reterr);
 
 /*
- * The authenticators if none are configured: {"peercred", "token"} on a local transport; {"noise"}
- * on transports that others can reach, and on unknown ones.
+ * The authenticators if none are configured: {"peercred", "token"} on a local transport; {"token"}
+ * on one that seals; {"noise"} on others, and on unknown ones. A parent may dial another transport
+ * (connect, or NULL) than the child listens at: the one that needs more decides. transport applies
+ * to those of the two with a scheme of this plugin; it may be NULL.
  */
-const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *uri,
-					     const char *transport);
+const char *const *obi_endpoint_default_auth(struct ob_runtime *rt, const char *listen,
+					     const char *connect, const char *transport);
 
 /* Returns name if the plugin of that name exists and has the scheme of this address; else NULL: the
  * scheme selects the plugin. name may be NULL. */
