@@ -9,9 +9,24 @@ static bool put_counted(struct ob_sink *out, struct ob_bytes text)
 	return ob_sink_put(out, len, 2) && ob_sink_put(out, text.data, text.len);
 }
 
+static int too_long(struct ob_error *reterr)
+{
+	return obi_fail(reterr, OB_EINVAL, 0, "the names of the authenticators are too long");
+}
+
+/* What ties a proof to this connection. An empty binding: nothing does. */
+static void put_binding(struct ob_sink *out, const char *of, struct ob_bytes binding)
+{
+	if (binding.len > 0) {
+		put_counted(out, ob_bytes_text(of));
+		put_counted(out, binding);
+	}
+}
+
 /* "outboard/1", the codec, and the mechanisms joined by commas; each is preceded by its length in
- * two bytes, big-endian. */
-static int build_prologue(struct obi_handshake *auth, struct ob_error *reterr)
+ * two bytes, big-endian. The binding of the transport follows. */
+static int build_prologue(struct obi_handshake *auth, struct ob_bytes binding,
+			  struct ob_error *reterr)
 {
 	char list[OBI_MECHANISMS_MAX * 32];
 	struct ob_sink names = ob_sink_fixed(list, sizeof list);
@@ -23,9 +38,9 @@ static int build_prologue(struct obi_handshake *auth, struct ob_error *reterr)
 	put_counted(&out, ob_bytes_text("outboard/1"));
 	put_counted(&out, ob_bytes_text(auth->setup->codec));
 	put_counted(&out, ob_bytes_of(list, names.len));
+	put_binding(&out, "transport", binding);
 	if (names.failed || out.failed) {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"the names of the authenticators are too long");
+		return too_long(reterr);
 	}
 	auth->prologue_len = out.len;
 	auth->params.prologue = ob_bytes_of(auth->prologue, out.len);
@@ -46,11 +61,9 @@ static int bind_prologue(struct obi_handshake *auth, const struct ob_auth_ops *o
 				"authenticator %s returned no valid channel binding",
 				obi_handshake_mechanism(auth));
 	}
-	put_counted(&out, ob_bytes_text("seal"));
-	put_counted(&out, ob_bytes_of(bytes, binding.len));
+	put_binding(&out, "seal", ob_bytes_of(bytes, binding.len));
 	if (out.failed) {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"the names of the authenticators are too long");
+		return too_long(reterr);
 	}
 	auth->params.prologue = ob_bytes_of(auth->prologue, auth->prologue_len + out.len);
 	return OB_OK;
@@ -63,16 +76,30 @@ static const struct ob_auth_params *params_of(struct obi_handshake *auth, uint32
 	return &auth->params;
 }
 
+/* Who the peer is if the mechanism does not say. */
+static void put_subject_of(const struct ob_peer *peer, struct ob_sink *out)
+{
+	if ((peer->known & OB_PEER_SUBJECT) != 0) {
+		ob_sink_put(out, peer->subject.data, peer->subject.len);
+	} else {
+		ob_sink_text(out, "outboard");
+	}
+}
+
 static int take_identity(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
 	struct ob_sink out = ob_sink_fixed(auth->subject, OBI_SUBJECT_MAX);
 	if (ops->identity == NULL) {
-		ob_sink_text(&out, "outboard");
-	} else if (ops->identity(auth->exchange, params_of(auth, auth->at), &out) < 0 ||
-		   out.failed || out.len == 0) {
-		return obi_fail(reterr, OB_EAUTH, 0, "authenticator %s returned no valid subject",
-				obi_handshake_mechanism(auth));
+		put_subject_of(auth->params.peer, &out);
+	} else if (ops->identity(auth->exchange, params_of(auth, auth->at), &out) < 0) {
+		out.failed = true;
+	}
+	if (out.failed || out.len == 0) {
+		return obi_fail(reterr, OB_EAUTH, 0, "%s%s returned no valid subject",
+				ops->identity != NULL ? "authenticator " : "",
+				ops->identity != NULL ? obi_handshake_mechanism(auth)
+						      : "the transport");
 	}
 	auth->subject_len = out.len;
 	return OB_OK;
@@ -112,7 +139,8 @@ static int pass(struct obi_handshake *auth, struct ob_error *reterr)
 }
 
 int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup,
-			enum ob_auth_role role, const struct ob_peer *peer, struct ob_error *reterr)
+			enum ob_auth_role role, const struct ob_peer *peer, struct ob_bytes binding,
+			struct ob_error *reterr)
 {
 	memset(auth, 0, sizeof *auth);
 	auth->setup = setup;
@@ -128,7 +156,7 @@ int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_s
 		auth->params.gids = setup->gids;
 		auth->params.gid_count = setup->gid_count;
 	}
-	int r = build_prologue(auth, reterr);
+	int r = build_prologue(auth, binding, reterr);
 	for (uint32_t i = 0; r == OB_OK && i < setup->count; i++) {
 		const struct ob_auth_ops *ops = setup->mechanisms[i].ops;
 		r = ops->admit != NULL ? ops->admit(setup->host, params_of(auth, i), reterr)

@@ -54,18 +54,19 @@ struct obi_handshake {
 	struct ob_auth *sealer; /* the exchange of a sealing mechanism that has passed */
 	const struct ob_auth_ops *sealer_ops;
 	uint8_t prologue[640];
-	size_t prologue_len;		   /* of its part that does not depend on the connection */
+	size_t prologue_len;		   /* without the binding of a sealing mechanism */
 	char subject[OBI_SUBJECT_MAX + 1]; /* of the last mechanism that passed */
 	size_t subject_len;
 };
 
 /*
  * Begin: build the prologue, and ask every mechanism that decides by the facts about the peer.
+ * binding is that of the transport, and empty if it has none.
  * OB_EAUTH: one of them refuses. setup and peer must outlive the handshake. Call
  * obi_handshake_end() in any case.
  */
 int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup,
-			enum ob_auth_role role, const struct ob_peer *peer,
+			enum ob_auth_role role, const struct ob_peer *peer, struct ob_bytes binding,
 			struct ob_error *reterr);
 
 /* Wipe and free. auth may be all zero, or ended already. Afterwards its fields may be read, but no

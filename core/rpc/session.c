@@ -52,7 +52,7 @@ static void set_identity(struct obi_session *s)
 	const struct obi_handshake *auth = &s->auth;
 	s->identity = (struct ob_identity){
 	    .size = sizeof s->identity,
-	    .known = s->setup.peer.known,
+	    .known = s->setup.peer.known & ~(uint32_t)OB_PEER_SUBJECT,
 	    .uid = s->setup.peer.uid,
 	    .gid = s->setup.peer.gid,
 	    .pid = s->setup.peer.pid,
@@ -68,6 +68,8 @@ static void set_identity(struct obi_session *s)
 void obi_session_open(struct obi_session *s)
 {
 	set_identity(s);
+	s->setup.peer.known &= ~(uint32_t)OB_PEER_SUBJECT; /* it is valid as long as the stream */
+	s->setup.peer.subject = ob_bytes_of(NULL, 0);
 	s->state = OBI_SESSION_OPEN;
 	s->codec_params.message = s->setup.limits.message;
 	s->setup.events.opened(s->setup.events.user);

@@ -62,6 +62,7 @@ struct obi_session_setup {
 	const struct obi_handshake_setup *auth;
 	enum ob_auth_role role;
 	struct ob_peer peer;
+	struct ob_bytes binding; /* of the transport; empty: it has none */
 	struct obi_rpc_limits limits;
 	struct obi_session_events events;
 	struct obi_call_handler handler;

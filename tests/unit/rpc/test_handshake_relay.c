@@ -29,7 +29,8 @@ static void begin(struct side *s, enum ob_auth_role role)
 	/* The one in the middle has a key of neither: he can only pass on what they say. */
 	s->end.mechanisms[1].state = states[role == OB_AUTH_ACCEPTOR];
 	s->peer = (struct ob_peer){.size = sizeof s->peer, .pidfd = -1};
-	assert_int_equal(obi_handshake_begin(&s->handshake, &s->end.auth, role, &s->peer, &err),
+	assert_int_equal(obi_handshake_begin(&s->handshake, &s->end.auth, role, &s->peer,
+					     ob_bytes_of(NULL, 0), &err),
 			 OB_OK);
 }
 
