@@ -4,31 +4,31 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "rpc/auth_wait.h"
 #include "rpc/authentication.h"
 #include "rpc/dialing.h"
-#include "rpc/receive.h"
-#include "rpc/session.h"
+#include "rpc/stream_facts.h"
+#include "rpc/stream_handshake.h"
+#include "rpc/stream_io.h"
 
 enum { RENEW_MS = 1000 };
 
 struct obi_connection {
 	struct obi_connection_setup setup;
 	struct obi_dialing dialing;
-	struct ob_stream *stream;
+	struct obi_stream_io wire;
+	enum ob_auth_role role;
+	struct obi_stream_handshake handshake;
+	uint8_t binding[OB_BINDING_MAX]; /* of the stream */
 	struct obi_session session;
+	bool begun; /* with the stream: the handshake, or the session at once */
 	bool has_session;
 	bool closed;
-	bool draining; /* shutting down: write all, then wait for the end of the stream */
-	bool half_closed;
-	bool freed; /* by its owner: released when the last callback has returned */
-	bool has_heard;
+	bool freed;    /* by its owner: released when the last callback has returned */
 	uint32_t busy; /* functions of this file on the stack */
-	struct obi_io io;
 	struct obi_timer open_timer;
 	struct obi_timer call_timer;
 	struct obi_task flush;
-	struct obi_auth_wait auth_wait;
+	struct obi_waiter auth_waiter;
 };
 
 static void enter(struct obi_connection *conn)
@@ -49,18 +49,25 @@ static void leave(struct obi_connection *conn)
 
 static void drop_stream(struct obi_connection *conn)
 {
-	const struct ob_transport_ops *t = conn->setup.transport;
-	obi_io_stop(&conn->io);
+	obi_stream_io_stop(&conn->wire);
 	obi_timer_stop(&conn->open_timer);
 	obi_timer_stop(&conn->call_timer);
-	obi_auth_wait_for(&conn->auth_wait, conn->setup.loop, NULL);
+	obi_waiter_wait(&conn->auth_waiter, conn->setup.loop, NULL);
 	obi_task_stop(&conn->flush);
 	obi_dialing_end(&conn->dialing);
-	t->close(conn->stream);
-	conn->stream = NULL;
+	obi_stream_handshake_end(&conn->handshake);
+	conn->setup.transport->close(conn->wire.stream);
+	conn->wire.stream = NULL;
 }
 
-static void flush_some(struct obi_connection *conn);
+static void write_the_last(struct obi_connection *conn)
+{
+	struct ob_error err;
+	if (conn->has_session && conn->wire.stream != NULL) {
+		(void)obi_stream_io_write(&conn->wire, &err);
+		obi_stream_io_announce_end(&conn->wire);
+	}
+}
 
 /* The session or the dial has ended: report it, once. */
 static void end(struct obi_connection *conn, const struct ob_error *err)
@@ -69,9 +76,7 @@ static void end(struct obi_connection *conn, const struct ob_error *err)
 		return;
 	}
 	conn->closed = true;
-	if (conn->stream != NULL) {
-		flush_some(conn);
-	}
+	write_the_last(conn);
 	drop_stream(conn);
 	if (!conn->freed && conn->setup.events.closed != NULL) {
 		conn->setup.events.closed(conn->setup.events.user, conn, err);
@@ -118,51 +123,7 @@ void obi_connection_close(struct obi_connection *conn, int code, const char *tex
 	leave(conn);
 }
 
-/* ---- Writing: once a turn; the socket is watched only while it is full ---- */
-
-static void half_close(struct obi_connection *conn)
-{
-	if (conn->draining && !conn->half_closed) {
-		conn->half_closed = true;
-		(void)conn->setup.transport->shutdown_write(conn->stream, NULL);
-	}
-}
-
-static ptrdiff_t write_pieces(struct obi_connection *conn, const struct obi_pieces *pieces,
-			      struct ob_error *err)
-{
-	struct iovec list[OBI_SEALED_RECORDS_PIECES];
-	for (int i = 0; i < pieces->count; i++) {
-		list[i] =
-		    (struct iovec){(void *)(uintptr_t)pieces->piece[i].data, pieces->piece[i].len};
-	}
-	return conn->setup.transport->writev(conn->stream, list, pieces->count, err);
-}
-
-/* Returns false when the connection broke. */
-static bool flush_out(struct obi_connection *conn, struct ob_error *err)
-{
-	for (;;) {
-		struct obi_pieces out;
-		obi_session_pieces(&conn->session, &out);
-		if (conn->stream == NULL) {
-			return true;
-		}
-		if (out.count == 0) {
-			half_close(conn);
-			return true;
-		}
-		ptrdiff_t n = write_pieces(conn, &out, err);
-		if (n == 0) {
-			n = obi_fail(err, OB_EIO, 0,
-				     "the transport wrote nothing and reported no error");
-		}
-		if (n < 0) {
-			return n == OB_EAGAIN;
-		}
-		obi_session_wrote(&conn->session, (size_t)n);
-	}
-}
+/* ---- Reading and writing: each once a turn ---- */
 
 /* The keys have sealed enough: shut down; the dialer then dials again, with new keys. */
 static void end_to_renew(struct obi_connection *conn)
@@ -176,7 +137,7 @@ static void end_to_renew(struct obi_connection *conn)
 bool obi_connection_renew_keys(struct obi_connection *conn)
 {
 	bool due = obi_sealed_records_key_state(&conn->session.records) != OBI_KEYS_GOOD;
-	if (!due || conn->draining || !obi_session_is_quiet(&conn->session)) {
+	if (!due || conn->wire.closing || !obi_session_is_quiet(&conn->session)) {
 		return false;
 	}
 	end_to_renew(conn);
@@ -185,78 +146,46 @@ bool obi_connection_renew_keys(struct obi_connection *conn)
 
 static void end_if_exhausted(struct obi_connection *conn)
 {
-	if (!conn->draining &&
+	if (!conn->wire.closing &&
 	    obi_sealed_records_key_state(&conn->session.records) == OBI_KEYS_EXHAUSTED) {
 		end_to_renew(conn);
 	}
-}
-
-static void watch(struct obi_connection *conn)
-{
-	bool waiting = obi_session_has_output(&conn->session);
-	if (conn->stream == NULL) {
-		return; /* sealing failed, which closed the session */
-	}
-	obi_io_set(conn->setup.loop, &conn->io, conn->setup.transport->fd(conn->stream),
-		   OB_READABLE | (waiting ? OB_WRITABLE : 0));
-}
-
-static void flush_some(struct obi_connection *conn)
-{
-	struct ob_error err;
-	(void)flush_out(conn, &err);
 }
 
 static void on_flush(void *user)
 {
 	struct obi_connection *conn = user;
 	struct ob_error err;
-	if (conn->stream == NULL) {
+	if (conn->wire.stream == NULL) {
 		return;
 	}
 	enter(conn);
-	if (!flush_out(conn, &err)) {
+	if (!obi_stream_io_write(&conn->wire, &err)) {
 		obi_session_ended(&conn->session, &err);
 	} else {
-		watch(conn);
+		obi_stream_io_watch(&conn->wire);
 		end_if_exhausted(conn);
 	}
 	leave(conn);
-}
-
-/* ---- Reading: one read a turn, so that no connection starves the others ---- */
-
-static void on_readable(struct obi_connection *conn)
-{
-	struct ob_error err;
-	size_t room;
-	uint8_t *data = obi_receive_room(&conn->session, &room);
-	if (data == NULL) {
-		return;
-	}
-	struct iovec piece = {data, room};
-	ptrdiff_t n = conn->setup.transport->readv(conn->stream, &piece, 1, &err);
-	if (n > 0) {
-		conn->has_heard = true;
-		obi_receive(&conn->session, (size_t)n);
-	} else if (n == 0) {
-		obi_session_ended(&conn->session, NULL);
-	} else if (n != OB_EAGAIN) {
-		obi_session_ended(&conn->session, &err);
-	}
 }
 
 static void on_io(void *user, int events)
 {
 	struct obi_connection *conn = user;
 	enter(conn);
+	events = obi_stream_io_due(&conn->wire, events);
 	if ((events & OB_WRITABLE) != 0) {
 		on_flush(conn);
 	}
 	if ((events & OB_READABLE) != 0 && !conn->closed) {
-		on_readable(conn);
+		obi_stream_io_read(&conn->wire);
 	}
 	leave(conn);
+}
+
+static void on_more_to_read(void *user)
+{
+	on_io(user, OB_READABLE);
 }
 
 /* ---- Events of the session ---- */
@@ -285,7 +214,7 @@ static int session_supervise(void *user, struct ob_bytes instance)
 static void session_want_write(void *user)
 {
 	struct obi_connection *conn = user;
-	if (conn->stream != NULL) {
+	if (conn->wire.stream != NULL) {
 		obi_task_queue(conn->setup.loop, &conn->flush);
 	}
 }
@@ -307,12 +236,13 @@ static void session_want_timer(void *user)
 static void session_auth_wait(void *user, const struct ob_want *want)
 {
 	struct obi_connection *conn = user;
-	obi_auth_wait_for(&conn->auth_wait, conn->setup.loop, want);
+	obi_waiter_wait(&conn->auth_waiter, conn->setup.loop, want);
 }
 
-static void on_auth_ready(void *user)
+static void on_auth_ready(void *user, int revents)
 {
 	struct obi_connection *conn = user;
+	(void)revents;
 	enter(conn);
 	obi_authentication_continue(&conn->session);
 	leave(conn);
@@ -330,8 +260,11 @@ static void on_call_timer(void *user)
 static void on_open_timer(void *user)
 {
 	struct obi_connection *conn = user;
+	bool shaking = conn->begun && !conn->has_session;
 	obi_connection_close(conn, OB_ETIMEDOUT,
-			     conn->draining ? "closed" : "not connected and authenticated in time");
+			     conn->wire.closing ? "closed"
+			     : shaking		? "handshake: not completed in time"
+						: "not connected and authenticated in time");
 }
 
 /* ---- The beginning ---- */
@@ -343,9 +276,14 @@ static struct obi_connection *make(const struct obi_connection_setup *setup)
 		return NULL;
 	}
 	conn->setup = *setup;
-	conn->auth_wait.ready = on_auth_ready;
-	conn->auth_wait.user = conn;
-	conn->io.user = conn->open_timer.user = conn->call_timer.user = conn->flush.user = conn;
+	conn->wire = (struct obi_stream_io){.loop = setup->loop,
+					    .transport = setup->transport,
+					    .session = &conn->session,
+					    .io = {.fn = on_io, .user = conn},
+					    .again = {.fn = on_more_to_read, .user = conn}};
+	conn->auth_waiter.ready = on_auth_ready;
+	conn->auth_waiter.user = conn->flush.user = conn;
+	conn->open_timer.user = conn->call_timer.user = conn;
 	conn->open_timer.fn = on_open_timer;
 	conn->call_timer.fn = on_call_timer;
 	conn->flush.fn = on_flush;
@@ -355,33 +293,15 @@ static struct obi_connection *make(const struct obi_connection_setup *setup)
 	return conn;
 }
 
-/* What is known of the peer. Its pidfd costs a descriptor as long as the stream lives. */
-static struct ob_peer ask_peer(struct obi_connection *conn)
+static void start_session(struct obi_connection *conn)
 {
-	const struct obi_handshake_setup *auth = conn->setup.auth;
-	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd), .pidfd = -1};
-	struct ob_error err = {0};
-	for (uint32_t i = 0; auth != NULL && i < auth->count; i++) {
-		if ((auth->mechanisms[i].ops->flags & OB_AUTH_USES_PIDFD) != 0) {
-			peer.size = sizeof peer;
-		}
-	}
-	if (conn->setup.transport->peer != NULL) {
-		(void)conn->setup.transport->peer(conn->stream, &peer, &err);
-	}
-	peer.size = sizeof peer;
-	return peer;
-}
-
-static void start_session(struct obi_connection *conn, enum ob_auth_role role)
-{
+	struct ob_error err;
 	struct obi_session_setup s = {
 	    .host = conn->setup.host,
 	    .codec = conn->setup.codec,
 	    .codec_state = conn->setup.codec_state,
 	    .auth = conn->setup.auth,
-	    .role = role,
-	    .peer = ask_peer(conn),
+	    .role = conn->role,
 	    .limits = conn->setup.limits,
 	    .events = {session_opened, session_closed, session_supervise, session_want_write,
 		       session_want_timer, session_auth_wait, conn},
@@ -389,13 +309,49 @@ static void start_session(struct obi_connection *conn, enum ob_auth_role role)
 	    .call_owner = conn->setup.call_owner,
 	    .orphans = conn->setup.orphans,
 	};
+	struct ob_sink binding = ob_sink_fixed(conn->binding, sizeof conn->binding);
+	if (s.auth != NULL &&
+	    obi_stream_binding(conn->setup.transport, conn->wire.stream, &binding, &err) < 0) {
+		end(conn, &err);
+		return;
+	}
+	s.binding = ob_bytes_of(conn->binding, binding.len);
+	s.peer = obi_stream_peer_facts(conn->setup.transport, conn->wire.stream, s.auth);
 	obi_session_init(&conn->session, &s);
 	conn->has_session = true;
-	conn->io.fn = on_io;
-	obi_io_set(conn->setup.loop, &conn->io, conn->setup.transport->fd(conn->stream),
-		   OB_READABLE);
-	enter(conn);
+	obi_stream_io_watch(&conn->wire);
 	obi_authentication_begin(&conn->session);
+}
+
+static void on_handshake_done(void *user, const struct ob_error *err)
+{
+	struct obi_connection *conn = user;
+	enter(conn);
+	if (err != NULL) {
+		end(conn, err);
+	} else {
+		conn->wire.heard = true;
+		start_session(conn);
+	}
+	leave(conn);
+}
+
+/* Begin with the stream. */
+static void begin(struct obi_connection *conn, enum ob_auth_role role)
+{
+	conn->begun = true;
+	conn->role = role;
+	enter(conn);
+	if (conn->setup.transport->handshake == NULL) {
+		start_session(conn);
+	} else {
+		conn->handshake = (struct obi_stream_handshake){.loop = conn->setup.loop,
+								.transport = conn->setup.transport,
+								.stream = conn->wire.stream,
+								.done = on_handshake_done,
+								.user = conn};
+		obi_stream_handshake_begin(&conn->handshake);
+	}
 	leave(conn);
 }
 
@@ -405,18 +361,20 @@ static void on_accepted(void *user)
 {
 	struct obi_connection *conn = user;
 	conn->flush.fn = on_flush;
-	start_session(conn, OB_AUTH_ACCEPTOR);
+	begin(conn, OB_AUTH_ACCEPTOR);
 }
 
 void obi_connection_look(struct obi_connection *conn)
 {
 	enter(conn);
-	if (!conn->closed && !conn->has_session) {
+	if (!conn->closed && !conn->begun) {
 		obi_task_stop(&conn->flush);
 		on_accepted(conn);
+	} else if (!conn->closed && !conn->has_session) {
+		obi_stream_handshake_look(&conn->handshake);
 	}
-	if (!conn->closed) {
-		on_readable(conn);
+	if (!conn->closed && conn->has_session) {
+		obi_stream_io_read(&conn->wire);
 	}
 	leave(conn);
 }
@@ -429,7 +387,7 @@ int obi_connection_accept(const struct obi_connection_setup *setup, struct ob_st
 		setup->transport->close(stream);
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	conn->stream = stream;
+	conn->wire.stream = stream;
 	conn->flush.fn = on_accepted;
 	obi_task_queue(setup->loop, &conn->flush);
 	*ret_connection = conn;
@@ -440,8 +398,8 @@ static void on_dialed(void *user, struct ob_stream *stream, const struct ob_erro
 {
 	struct obi_connection *conn = user;
 	if (err == NULL) {
-		conn->stream = stream;
-		start_session(conn, OB_AUTH_DIALER);
+		conn->wire.stream = stream;
+		begin(conn, OB_AUTH_DIALER);
 		return;
 	}
 	enter(conn);
@@ -525,12 +483,26 @@ bool obi_connection_is_open(const struct obi_connection *conn)
 
 bool obi_connection_has_heard(const struct obi_connection *conn)
 {
-	return conn->has_heard;
+	return conn->wire.heard || conn->handshake.state > OB_HANDSHAKE_SILENT;
+}
+
+/* What the handshake of the transport has shown. */
+static enum obi_handshake_progress shown(const struct obi_connection *conn)
+{
+	bool known = conn->has_session && (conn->session.setup.peer.known & OB_PEER_SUBJECT) != 0;
+	if (known || (!conn->has_session && conn->handshake.state == OB_HANDSHAKE_PROVEN)) {
+		return OBI_PROGRESS_PROVEN;
+	}
+	return conn->handshake.state > OB_HANDSHAKE_SILENT ? OBI_PROGRESS_TALKING
+							   : OBI_PROGRESS_NONE;
 }
 
 enum obi_handshake_progress obi_connection_progress(const struct obi_connection *conn)
 {
-	return conn->has_session ? obi_session_progress(&conn->session) : OBI_PROGRESS_NONE;
+	enum obi_handshake_progress by_session =
+	    conn->has_session ? obi_session_progress(&conn->session) : OBI_PROGRESS_NONE;
+	enum obi_handshake_progress by_transport = shown(conn);
+	return by_session > by_transport ? by_session : by_transport;
 }
 
 void obi_connection_shutdown(struct obi_connection *conn, int64_t ms)
@@ -540,7 +512,7 @@ void obi_connection_shutdown(struct obi_connection *conn, int64_t ms)
 		return;
 	}
 	obi_session_bye(&conn->session);
-	conn->draining = true;
+	conn->wire.closing = true;
 	obi_timer_set(conn->setup.loop, &conn->open_timer, ms);
 	obi_task_queue(conn->setup.loop, &conn->flush);
 }

@@ -9,12 +9,11 @@
 enum { DIAL_AGAIN_MS = 10 };
 
 static int dial(struct obi_dialing *d, struct ob_error *reterr);
-static void proceed(struct obi_dialing *d, int revents);
+static void proceed(void *user, int revents);
 
 void obi_dialing_end(struct obi_dialing *d)
 {
-	obi_io_stop(&d->io);
-	obi_timer_stop(&d->timer);
+	obi_waiter_wait(&d->waiter, d->loop, NULL);
 	if (d->dial != NULL) {
 		d->transport->dial_close(d->dial);
 		d->dial = NULL;
@@ -30,20 +29,11 @@ static void finish(struct obi_dialing *d, struct ob_stream *stream, const struct
 	d->done(d->user, stream, err);
 }
 
-static void on_io(void *user, int events)
-{
-	proceed(user, events);
-}
-
-static void on_timer(void *user)
-{
-	proceed(user, 0);
-}
-
-static void on_retry(void *user)
+static void on_retry(void *user, int revents)
 {
 	struct obi_dialing *d = user;
 	struct ob_error err = {0};
+	(void)revents;
 	if (dial(d, &err) < 0) {
 		finish(d, NULL, &err);
 	}
@@ -51,20 +41,13 @@ static void on_retry(void *user)
 
 static void wait_for(struct obi_dialing *d, const struct ob_want *want)
 {
-	obi_io_stop(&d->io);
-	if (want->fd >= 0 && want->events != 0) {
-		obi_io_set(d->loop, &d->io, want->fd, want->events);
-	}
-	obi_timer_stop(&d->timer);
-	d->timer.fn = on_timer;
-	if (want->deadline >= 0) {
-		int64_t ms = want->deadline - obi_now_ms();
-		obi_timer_set(d->loop, &d->timer, ms > 0 ? ms : 0);
-	}
+	d->waiter.ready = proceed;
+	obi_waiter_wait(&d->waiter, d->loop, want);
 }
 
-static void proceed(struct obi_dialing *d, int revents)
+static void proceed(void *user, int revents)
 {
+	struct obi_dialing *d = user;
 	struct ob_want want = {.fd = -1, .deadline = -1};
 	struct ob_stream *stream = NULL;
 	struct ob_error err = {0};
@@ -97,16 +80,16 @@ static int dial(struct obi_dialing *d, struct ob_error *reterr)
 		return r;
 	}
 	/* The backlog of the listener is full. There is no event to wait for, so try again soon. */
-	d->timer.fn = on_retry;
-	obi_timer_set(d->loop, &d->timer, DIAL_AGAIN_MS);
+	want = (struct ob_want){.fd = -1, .deadline = obi_now_ms() + DIAL_AGAIN_MS};
+	d->waiter.ready = on_retry;
+	obi_waiter_wait(&d->waiter, d->loop, &want);
 	return OB_OK;
 }
 
 int obi_dialing_begin(struct obi_dialing *d, const char *uri, struct ob_error *reterr)
 {
 	obi_arena_init(&d->arena, 64 * 1024);
-	d->io.fn = on_io;
-	d->io.user = d->timer.user = d;
+	d->waiter.user = d;
 	d->uri = strdup(uri);
 	int r = d->uri != NULL ? dial(d, reterr) : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	if (r < 0) {

@@ -6,7 +6,7 @@
 #include <outboard/transport.h>
 
 #include "base/arena.h"
-#include "loop/loop.h"
+#include "rpc/waiter.h"
 
 /* The owner sets the first part before obi_dialing_begin(). All zero: nothing to end. */
 struct obi_dialing {
@@ -23,8 +23,7 @@ struct obi_dialing {
 	char *uri;
 	struct obi_arena arena; /* of the parsed URI */
 	struct ob_dial *dial;
-	struct obi_io io;
-	struct obi_timer timer;
+	struct obi_waiter waiter;
 };
 
 /* If this returns OB_OK, done is called later, unless obi_dialing_end() is called before. */

@@ -19,9 +19,12 @@
  *  - readv() may return fewer bytes than there are. The library reads again when the descriptor is
  *    readable, or when pending() says so.
  *  - writev() may take fewer bytes than it is given. After OB_EAGAIN the next writev() begins with
- *    the same bytes, which may be at another address, cut into other pieces, and more.
- *  - 0 of readv() is an end that the peer has announced. A transport that seals returns
- * OB_ECONNLOST for a stream that was cut.
+ *    the same bytes, which may be at another address, cut into other pieces, and more. What it has
+ *    returned a count for reaches the peer also if the stream is closed next.
+ *  - 0 of readv() is an end that the peer has announced, by shutdown_write(). A transport that
+ *    seals returns OB_ECONNLOST if the stream was cut: close() alone announces nothing. The library
+ *    calls shutdown_write() before it closes such a stream, unless the stream has failed or cannot
+ *    take all that is to be written.
  *  - A wrapper reaches the transport below it by that one's table only, its descriptor included: it
  *    may wait for the descriptor, but not read, write or shut it down.
  *
@@ -160,7 +163,8 @@ struct ob_transport_ops {
 
 	/*
 	 * Read into the pieces. Returns a positive count; 0 at the end of the stream; OB_EAGAIN;
-	 * OB_ECONNLOST if the connection broke; else OB_EIO. EINTR is handled inside. Required.
+	 * OB_ECONNLOST if the connection broke; OB_EAUTH if the peer has refused this end after its
+	 * own handshake was done; else OB_EIO. EINTR is handled inside. Required.
 	 */
 	ptrdiff_t (*readv)(struct ob_stream *stream, const struct iovec *pieces, int count,
 			   struct ob_error *reterr);
@@ -192,11 +196,20 @@ struct ob_transport_ops {
 	/*
 	 * Take one step of the handshake, at either end: read at most once what has arrived, and
 	 * write what there is to say. First called with revents 0, then after the wanted event;
-	 * revents are bits of enum ob_io, or 0 when the deadline has passed. Returns enum
+	 * revents are bits of enum ob_io, or 0 when the deadline has passed, or when the library
+	 * looks whether something has arrived, which it may do at any time. Returns enum
 	 * ob_handshake_state, and unless it is OB_HANDSHAKE_DONE, *ret_want says what to wait for;
-	 * or the code of a failure, with a reason for the log. The plugin refuses a peer that sends
-	 * more than OB_HANDSHAKE_MAX bytes, and sends no more itself. The library limits the time,
-	 * and closes the stream after a failure: what the peer shall learn of it is written before.
+	 * or the code of a failure, with a reason for the log:
+	 *
+	 *   OB_EREFUSED, OB_ECONNLOST   the peer has ended, or the connection broke; who leaves
+	 *                               while the state is OB_HANDSHAKE_SILENT has done no wrong
+	 *   OB_EPROTO    not a handshake of this transport
+	 *   OB_EAUTH     the peer is not who it should be, or says so of this end
+	 *   OB_ETOOBIG   the peer sends more than OB_HANDSHAKE_MAX bytes
+	 *   OB_EIO, OB_ENOMEM   no fault of the peer
+	 *
+	 * The plugin sends at most OB_HANDSHAKE_MAX bytes itself. The library limits the time, and
+	 * closes the stream after a failure: what the peer shall learn of it is written before.
 	 * NULL: there is no handshake.
 	 */
 	int (*handshake)(struct ob_stream *stream, int revents, struct ob_want *ret_want,
@@ -211,7 +224,9 @@ struct ob_transport_ops {
 
 	/*
 	 * Whether readv() has something to return though the descriptor does not become readable:
-	 * bytes that were read already, or an end or failure behind them. NULL: it never has.
+	 * bytes that were read already, or an end or failure behind them. Then the library reads
+	 * again without waiting. Asked after the handshake, and after each read or write. NULL: it
+	 * never has.
 	 */
 	bool (*pending)(struct ob_stream *stream);
 
