@@ -122,7 +122,8 @@ struct ob_auth_ops {
 
 	/*
 	 * After OB_AUTH_DONE: write the subject of the peer, UTF-8, 1 to 255 bytes. auth is NULL
-	 * for a mechanism without create. May be NULL: the subject is "outboard".
+	 * for a mechanism without create. May be NULL: the subject is the one that the transport
+	 * has proved (ob_peer.subject), or else "outboard".
 	 */
 	int (*identity)(struct ob_auth *auth, const struct ob_auth_params *params,
 			struct ob_sink *out);

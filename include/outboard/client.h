@@ -136,9 +136,11 @@ OB_API int ob_client_notifyf(ob_client *client, struct ob_error *reterr, const c
 /* What is known about a peer. The views are valid as long as the call they were read from. */
 struct ob_identity {
 	uint32_t size;
-	uint32_t known;		 /* bits of enum ob_peer_known */
-	struct ob_bytes subject; /* from authentication; "outboard" after token and bearer */
-	struct ob_bytes method;	 /* name of the authenticator */
+	uint32_t known; /* bits of enum ob_peer_known */
+	/* From authentication. After token, noise and bearer: who the peer is by its certificate,
+	 * on a transport that has proved it, or else "outboard". */
+	struct ob_bytes subject;
+	struct ob_bytes method; /* name of the authenticator */
 	uint32_t uid;
 	uint32_t gid;
 	int32_t pid;

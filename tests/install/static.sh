@@ -34,7 +34,7 @@ done
 # Every shipped plugin is built in, needs no file, and no file can be loaded beside them.
 link_static "$work/consumer" "$OB_TEST_SOURCE/tests/install/consumer/consumer.c"
 OUTBOARD_PLUGIN_PATH=/nonexistent "$work/consumer" >"$work/listed"
-for name in unix tcp vsock hvsock chaos chaos-local msgpack json peercred token noise bearer keys; do
+for name in unix tcp vsock hvsock chaos chaos-local msgpack json peercred token noise bearer keys certificate; do
 	grep -xE "$name [0-9.]+ from built in" "$work/listed" || fail "$name is not built in: $(cat "$work/listed")"
 done
 expect "number of plugins" "$(grep -c ' from ' "$work/listed")" 13
