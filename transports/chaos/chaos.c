@@ -51,6 +51,25 @@ static bool begins_with(struct ob_bytes text, const char *beginning)
 	return text.len > len && memcmp(text.data, beginning, len) == 0;
 }
 
+/* Its handshake would be made by this end of the faults, and so would not be tested. */
+static int refuse_outside(const struct ob_host *host, struct ob_bytes scheme,
+			  struct ob_error *reterr)
+{
+	const uint8_t *plus = memchr(scheme.data, '+', scheme.len);
+	int name = (int)(plus != NULL ? (size_t)(plus - scheme.data) : scheme.len);
+	const char *all = (const char *)scheme.data;
+	if (plus == NULL) {
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "chaos: it cannot wrap %.*s, which makes a handshake of its own",
+				  name, all);
+	}
+	int rest = (int)scheme.len - name - 1;
+	return host->fail(reterr, OB_EINVAL, 0,
+			  "chaos: it cannot wrap %.*s, which makes a handshake of its own: write "
+			  "%.*s+chaos+%.*s instead of chaos+%.*s",
+			  name, all, name, all, rest, (const char *)plus + 1, (int)scheme.len, all);
+}
+
 static int find_inner(const struct ob_host *host, struct ob_bytes scheme,
 		      const struct ob_transport_ops **ret, struct ob_error *reterr)
 {
@@ -61,6 +80,9 @@ static int find_inner(const struct ob_host *host, struct ob_bytes scheme,
 	if (*ret == NULL) {
 		return host->fail(reterr, OB_EPLUGIN, 0, "chaos: no transport for %.*s",
 				  (int)scheme.len, (const char *)scheme.data);
+	}
+	if ((*ret)->handshake != NULL || (*ret)->binding != NULL) {
+		return refuse_outside(host, scheme, reterr);
 	}
 	/* The table for chaos+unix has OB_TRANSPORT_LOCAL. */
 	if (ob_bytes_is(scheme, "unix") && ((*ret)->flags & OB_TRANSPORT_LOCAL) == 0) {

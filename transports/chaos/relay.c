@@ -61,10 +61,13 @@ static void tell(struct obi_chaos_carrier *c, const struct ob_error *err)
 static void finish(struct obi_chaos_relay *r, int way)
 {
 	struct obi_chaos_carrier *c = &r->carriers[way];
-	c->finished = true;
 	if (way == OBI_CHAOS_LANE_OUT) {
-		(void)r->inner->shutdown_write(r->stream, NULL);
-	} else if (c->failure.code != 0) {
+		c->finished = r->inner->shutdown_write(r->stream, NULL) != OB_EAGAIN;
+		c->wants_sink = !c->finished;
+		return;
+	}
+	c->finished = true;
+	if (c->failure.code != 0) {
 		tell(c, &c->failure);
 		tell(&r->carriers[OBI_CHAOS_LANE_OUT], &c->failure);
 		r->carriers[OBI_CHAOS_LANE_OUT].finished = true;
@@ -86,10 +89,11 @@ static void break_off(struct obi_chaos_relay *r, int way, const struct ob_error 
 }
 
 /*
- * End the stream like a crashed peer: a TCP socket sends a reset, any other socket ends. On a
- * descriptor that is not a socket both calls fail. The raw system call is for ThreadSanitizer: it
- * treats connect() as the creation of a descriptor and reports a race with the loop, which may
- * still remove its watch of the dial.
+ * To break the stream is the fault itself, so it goes by the descriptor, and not by the table of
+ * the transport inside. End the stream like a crashed peer: a TCP socket sends a reset, any other
+ * socket ends. On a descriptor that is not a socket both calls fail. The raw system call is for
+ * ThreadSanitizer: it treats connect() as the creation of a descriptor and reports a race with the
+ * loop, which may still remove its watch of the dial.
  */
 static void reset_stream(struct obi_chaos_relay *r)
 {
@@ -222,6 +226,16 @@ static short poll_events(bool in, bool out)
 	return (short)((in ? POLLIN : 0) | (out ? POLLOUT : 0));
 }
 
+/* What to wait for at the stream. */
+static short stream_events(const struct obi_chaos_relay *r, bool in, bool out)
+{
+	int events = (in ? OB_READABLE : 0) | (out ? OB_WRITABLE : 0);
+	if (events != 0 && r->inner->want != NULL) {
+		events = r->inner->want(r->stream, events);
+	}
+	return poll_events((events & OB_READABLE) != 0, (events & OB_WRITABLE) != 0);
+}
+
 /* A descriptor without events is left out: poll() would report its end again and again. */
 static struct pollfd watch(int fd, short events)
 {
@@ -235,7 +249,7 @@ static void wait_for_more(const struct obi_chaos_relay *r)
 	struct pollfd fds[] = {
 	    {.fd = r->wake, .events = POLLIN},
 	    watch(r->far, poll_events(out->wants_source, in->wants_sink)),
-	    watch(r->inner->fd(r->stream), poll_events(in->wants_source, out->wants_sink)),
+	    watch(r->inner->fd(r->stream), stream_events(r, in->wants_source, out->wants_sink)),
 	};
 	int64_t ms = r->deadline < 0 ? -1 : r->deadline - r->host->now_ms();
 	ms = r->deadline >= 0 && ms < 0 ? 0 : ms;
