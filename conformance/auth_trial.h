@@ -40,7 +40,9 @@ struct obi_mech_trial {
 	const struct ob_auth_ops *ops;
 	const struct ob_host *host;
 	void *state[2];
-	struct ob_peer peer; /* this process, as a socket would report it */
+	/* This process, as a socket would report it; with a subject if the mechanism needs a seal.
+	 */
+	struct ob_peer peer;
 	uint8_t secret[2][OBI_MECH_SECRET];
 	struct obi_mech_talk *talk; /* an array of two */
 	struct obi_outcome outcome;

@@ -47,6 +47,12 @@ uint32_t obi_conform_transport(const struct obi_conform_transport *it, obi_verdi
 	struct obi_suite suite = {.begin = it->begin, .tell = tell, .user = user};
 	run_all(it, obi_promises_of_life, &suite);
 	run_all(it, obi_promises_of_dials, &suite);
+	if (it->ops->handshake != NULL) {
+		run_all(it, obi_promises_of_handshakes, &suite);
+	} else {
+		obi_suite_skip(&suite, "handshake", "it makes none");
+	}
 	run_all(it, obi_promises_of_bytes, &suite);
+	run_all(it, obi_promises_of_ends, &suite);
 	return suite.broken;
 }

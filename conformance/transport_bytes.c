@@ -60,10 +60,12 @@ static void carries_single_bytes(struct obi_trial *trial)
 static bool await_progress(struct obi_trial *trial, struct ob_stream *from, struct ob_stream *to,
 			   bool more)
 {
-	struct pollfd wait[2] = {{.fd = trial->ops->fd(to), .events = POLLIN},
-				 {.fd = trial->ops->fd(from), .events = POLLOUT}};
-	return obi_trial_await(trial, wait, more ? 2 : 1,
-			       "no progress: one end cannot read, the other cannot write");
+	struct pollfd wait[2] = {obi_trial_watch(trial, to, OB_READABLE),
+				 obi_trial_watch(trial, from, OB_WRITABLE)};
+	return obi_trial_pending(trial, to)
+		   ? obi_trial_goes_on(trial)
+		   : obi_trial_await(trial, wait, more ? 2 : 1,
+				     "no progress: one end cannot read, the other cannot write");
 }
 
 static bool give_some(struct obi_trial *trial, struct ob_stream *from, const uint8_t *frame,
@@ -150,7 +152,7 @@ static void gathers_and_scatters(struct obi_trial *trial)
 	}
 	struct iovec two[] = {{in, 3}, {in + 100, 50}};
 	if (!obi_trial_write(trial, server, "abcdef", 6) ||
-	    !obi_trial_wait(trial, trial->ops->fd(client), OB_READABLE)) {
+	    !obi_trial_wait_stream(trial, client, OB_READABLE)) {
 		return;
 	}
 	n = trial->ops->readv(client, two, 2, &err);
@@ -238,7 +240,7 @@ static void holds_back_for_a_slow_peer(struct obi_trial *trial)
 				 "OB_EAGAIN",
 				 sent);
 		} else if (drain(trial, server, sent)) {
-			(void)obi_trial_wait(trial, trial->ops->fd(client), OB_WRITABLE);
+			(void)obi_trial_wait_stream(trial, client, OB_WRITABLE);
 		}
 	}
 	free(chunk);
@@ -249,14 +251,11 @@ static void holds_back_for_a_slow_peer(struct obi_trial *trial)
 static void half_closes(struct obi_trial *trial)
 {
 	struct ob_stream *client, *server;
-	struct ob_error err = {.text = ""};
 	char word[8];
 	if (!obi_trial_pair(trial, &client, &server) ||
-	    !obi_trial_write(trial, client, "question", 8)) {
+	    !obi_trial_write(trial, client, "question", 8) || !obi_trial_announce(trial, client)) {
 		return;
 	}
-	int rc = trial->ops->shutdown_write(client, &err);
-	OBI_REQUIRE(trial, rc == OB_OK, "shutdown_write: code %d: %s", rc, err.text);
 	if (!obi_trial_read(trial, server, word, 8) || !obi_trial_expect_end(trial, server) ||
 	    !obi_trial_write(trial, server, "answer", 6) ||
 	    !obi_trial_read(trial, client, word, 6)) {
@@ -264,8 +263,7 @@ static void half_closes(struct obi_trial *trial)
 	}
 	OBI_REQUIRE(trial, memcmp(word, "answer", 6) == 0,
 		    "the bytes after the half-close are different");
-	obi_trial_close(trial, server);
-	(void)obi_trial_expect_end(trial, client);
+	(void)(obi_trial_depart(trial, server) && obi_trial_expect_end(trial, client));
 }
 
 static void delivers_what_was_written_before_the_close(struct obi_trial *trial)
@@ -273,8 +271,7 @@ static void delivers_what_was_written_before_the_close(struct obi_trial *trial)
 	struct ob_stream *client, *server;
 	char word[8];
 	if (obi_trial_pair(trial, &client, &server) &&
-	    obi_trial_write(trial, server, "farewell", 8)) {
-		obi_trial_close(trial, server);
+	    obi_trial_write(trial, server, "farewell", 8) && obi_trial_depart(trial, server)) {
 		(void)(obi_trial_read(trial, client, word, 8) &&
 		       obi_trial_expect_end(trial, client));
 	}
@@ -298,7 +295,7 @@ static void says_when_the_peer_dies_in_a_write(struct obi_trial *trial)
 				sent += (size_t)n;
 				obi_trial_moved(trial);
 			} else if (n == OB_EAGAIN) {
-				(void)obi_trial_wait(trial, trial->ops->fd(client), OB_WRITABLE);
+				(void)obi_trial_wait_stream(trial, client, OB_WRITABLE);
 			}
 		}
 		if (n != OB_ECONNLOST) {
@@ -317,12 +314,12 @@ static void ends_reading_when_the_peer_dies(struct obi_trial *trial)
 	ptrdiff_t n;
 	if (!obi_trial_pair(trial, &client, &server) ||
 	    !obi_trial_write(trial, client, "unread", 6) ||
-	    !obi_trial_wait(trial, trial->ops->fd(server), OB_READABLE)) {
+	    !obi_trial_wait_stream(trial, server, OB_READABLE)) {
 		return;
 	}
 	obi_trial_close(trial, server);
 	while ((n = trial->ops->readv(client, &piece, 1, NULL)) == OB_EAGAIN) {
-		if (!obi_trial_wait(trial, trial->ops->fd(client), OB_READABLE)) {
+		if (!obi_trial_wait_stream(trial, client, OB_READABLE)) {
 			return;
 		}
 	}

@@ -200,7 +200,7 @@ static ptrdiff_t read_first(struct obi_trial *trial, struct ob_stream *server, c
 	struct iovec piece = {byte, 1};
 	ptrdiff_t n;
 	while ((n = trial->ops->readv(server, &piece, 1, NULL)) == OB_EAGAIN) {
-		if (!obi_trial_wait(trial, trial->ops->fd(server), OB_READABLE)) {
+		if (!obi_trial_wait_stream(trial, server, OB_READABLE)) {
 			return n;
 		}
 	}
@@ -212,6 +212,14 @@ static bool arrives(struct obi_trial *trial, struct ob_stream *client)
 {
 	struct ob_stream *server = NULL;
 	char word[4];
+	if (obi_trial_shakes(trial)) { /* nothing can be written before */
+		while (server == NULL) {
+			if (!obi_trial_accept(trial, true, &server)) {
+				return false;
+			}
+		}
+		return obi_trial_greet(trial, client, server);
+	}
 	if (!obi_trial_write(trial, client, "ping", 4)) {
 		return false;
 	}

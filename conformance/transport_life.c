@@ -283,11 +283,16 @@ static void survives_a_thousand_connections(struct obi_trial *trial)
 
 static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
 {
-	/* An older host's struct: without the last member. */
-	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd), .pidfd = -7};
+	/* An older host's struct: without the last member, or the last two. */
+	struct ob_peer peer = {.size = offsetof(struct ob_peer, subject)};
+	if (trial->ops->peer(stream, &peer, NULL) != OB_OK || peer.subject.data != NULL ||
+	    (peer.known & OB_PEER_SUBJECT) != 0) {
+		return OBI_FAIL(trial, "peer() for an older host writes a subject");
+	}
+	peer = (struct ob_peer){.size = offsetof(struct ob_peer, pidfd), .pidfd = -7};
 	struct ob_error err = {.text = ""};
-	const uint32_t all =
-	    OB_PEER_PID | OB_PEER_UID | OB_PEER_CID | OB_PEER_ADDRESS | OB_PEER_PIDFD;
+	const uint32_t all = OB_PEER_PID | OB_PEER_UID | OB_PEER_CID | OB_PEER_ADDRESS |
+			     OB_PEER_PIDFD | OB_PEER_SUBJECT;
 	int rc = trial->ops->peer(stream, &peer, &err);
 	if (rc != OB_OK || peer.pidfd != -7 || (peer.known & OB_PEER_PIDFD) != 0) {
 		return OBI_FAIL(
@@ -302,6 +307,12 @@ static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
 	if ((peer.known & OB_PEER_PID) != 0 && peer.pid <= 0) {
 		return OBI_FAIL(trial, "peer(): the pid %d is invalid, but marked as known",
 				peer.pid);
+	}
+	if ((peer.known & OB_PEER_SUBJECT) != 0 &&
+	    (peer.subject.len > 255 || !obi_is_subject(peer.subject.data, peer.subject.len))) {
+		return OBI_FAIL(trial,
+				"peer(): the subject must be 1 to 255 bytes of UTF-8, not %zu",
+				peer.subject.len);
 	}
 	if ((peer.known & OB_PEER_PIDFD) != 0 && fcntl(peer.pidfd, F_GETFD) != FD_CLOEXEC) {
 		return OBI_FAIL(trial, "peer(): the pidfd %d is not open, or not close-on-exec",

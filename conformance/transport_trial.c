@@ -31,18 +31,25 @@ void obi_trial_moved(struct obi_trial *trial)
 	trial->still_since = 0;
 }
 
-bool obi_trial_await(struct obi_trial *trial, struct pollfd *wait, nfds_t count, const char *what)
+bool obi_trial_goes_on(struct obi_trial *trial)
 {
 	int patience = obi_trial_patience(trial);
 	int64_t now = trial->it->host->now_ms();
 	trial->still_since = trial->still_since != 0 ? trial->still_since : now;
-	int64_t end = trial->still_since + patience;
-	if (now >= end) {
-		return OBI_FAIL(trial,
-				"OB_EAGAIN repeatedly although the descriptor is ready: "
-				"no progress in %d ms",
-				patience);
+	return now < trial->still_since + patience ||
+	       OBI_FAIL(trial,
+			"OB_EAGAIN repeatedly although the descriptor is ready, or pending() says "
+			"so: no progress in %d ms",
+			patience);
+}
+
+bool obi_trial_await(struct obi_trial *trial, struct pollfd *wait, nfds_t count, const char *what)
+{
+	if (!obi_trial_goes_on(trial)) {
+		return false;
 	}
+	int patience = obi_trial_patience(trial);
+	int64_t end = trial->still_since + patience;
 	return obi_trial_poll(trial, wait, count, end) > 0 ||
 	       OBI_FAIL(trial, "in %d ms %s", patience, what);
 }
@@ -227,7 +234,7 @@ static void drop_older(struct obi_trial *trial, struct ob_stream **server)
 }
 
 /* Go on once with each end that is missing. */
-static bool meet(struct obi_trial *trial, struct ob_stream **client, struct ob_stream **server)
+static bool bring_on(struct obi_trial *trial, struct ob_stream **client, struct ob_stream **server)
 {
 	if (*client == NULL && !dial_some(trial, client)) {
 		return false;
@@ -235,14 +242,15 @@ static bool meet(struct obi_trial *trial, struct ob_stream **client, struct ob_s
 	if (*server == NULL && !obi_trial_accept(trial, *client != NULL, server)) {
 		return false;
 	}
-	if (obi_trial_is_single(trial) && *server != NULL && *client == NULL) {
+	if (obi_trial_is_single(trial) && !obi_trial_shakes(trial) && *server != NULL &&
+	    *client == NULL) {
 		drop_older(trial, server);
 	}
 	return OBI_PASSED(trial);
 }
 
-bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
-		       struct ob_stream **ret_server)
+bool obi_trial_meet(struct obi_trial *trial, struct ob_stream **ret_client,
+		    struct ob_stream **ret_server)
 {
 	int64_t end = trial->it->host->now_ms() + obi_trial_patience(trial);
 	struct ob_error err = {.text = ""};
@@ -254,7 +262,7 @@ bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
 				err.text);
 	}
 	while (*ret_client == NULL || *ret_server == NULL) {
-		if (!meet(trial, ret_client, ret_server)) {
+		if (!bring_on(trial, ret_client, ret_server)) {
 			return false;
 		}
 		if (trial->it->host->now_ms() > end) {
@@ -263,6 +271,13 @@ bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
 		}
 	}
 	return true;
+}
+
+bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
+		       struct ob_stream **ret_server)
+{
+	return obi_trial_meet(trial, ret_client, ret_server) &&
+	       obi_trial_greet(trial, *ret_client, *ret_server);
 }
 
 bool obi_trial_pair(struct obi_trial *trial, struct ob_stream **ret_client,
@@ -293,7 +308,7 @@ bool obi_trial_write(struct obi_trial *trial, struct ob_stream *stream, const vo
 		struct iovec piece = {(void *)(uintptr_t)at, len};
 		ptrdiff_t n = trial->ops->writev(stream, &piece, 1, &err);
 		if (n == OB_EAGAIN) {
-			if (!obi_trial_wait(trial, trial->ops->fd(stream), OB_WRITABLE)) {
+			if (!obi_trial_wait_stream(trial, stream, OB_WRITABLE)) {
 				return false;
 			}
 			continue;
@@ -316,7 +331,7 @@ bool obi_trial_read(struct obi_trial *trial, struct ob_stream *stream, void *dat
 		struct iovec piece = {at, len};
 		ptrdiff_t n = trial->ops->readv(stream, &piece, 1, &err);
 		if (n == OB_EAGAIN) {
-			if (!obi_trial_wait(trial, trial->ops->fd(stream), OB_READABLE)) {
+			if (!obi_trial_wait_stream(trial, stream, OB_READABLE)) {
 				return false;
 			}
 			continue;
@@ -338,7 +353,7 @@ bool obi_trial_expect_end(struct obi_trial *trial, struct ob_stream *stream)
 	struct iovec piece = {&byte, 1};
 	ptrdiff_t n;
 	while ((n = trial->ops->readv(stream, &piece, 1, &err)) == OB_EAGAIN) {
-		if (!obi_trial_wait(trial, trial->ops->fd(stream), OB_READABLE)) {
+		if (!obi_trial_wait_stream(trial, stream, OB_READABLE)) {
 			return false;
 		}
 	}

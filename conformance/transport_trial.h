@@ -10,6 +10,7 @@
 #include <poll.h>
 
 enum { OBI_TRIAL_STREAMS = 64, OBI_TRIAL_PATIENCE_MS = 10000 };
+enum { OBI_EVENTS = OB_READABLE | OB_WRITABLE };
 
 struct obi_trial {
 	const struct obi_conform_transport *it;
@@ -33,10 +34,12 @@ struct obi_promise {
 	obi_promise_fn *fn;
 };
 
-/* Promises about addresses and peers, about dials, and about bytes; each list ends with a NULL
- * name. */
+/* Promises about addresses and peers, about dials, about handshakes, and about bytes; each list
+ * ends with a NULL name. */
 extern const struct obi_promise obi_promises_of_life[];
 extern const struct obi_promise obi_promises_of_dials[];
+extern const struct obi_promise obi_promises_of_handshakes[];
+extern const struct obi_promise obi_promises_of_ends[];
 extern const struct obi_promise obi_promises_of_bytes[];
 
 /* Whether the transport has one connection at a time. */
@@ -71,8 +74,10 @@ bool obi_trial_keep(struct obi_trial *trial, struct ob_stream *stream);
  * *ret_server unset, try again. */
 bool obi_trial_accept(struct obi_trial *trial, bool wait, struct ob_stream **ret_server);
 
-/* Dial and accept at the same time, as two processes would. Both streams are in
- * trial->streams. */
+/* Dial and accept at the same time, as two processes would. Both streams are in trial->streams.
+ * obi_trial_meet() leaves out the handshake. */
+bool obi_trial_meet(struct obi_trial *trial, struct ob_stream **ret_client,
+		    struct ob_stream **ret_server);
 bool obi_trial_connect(struct obi_trial *trial, struct ob_stream **ret_client,
 		       struct ob_stream **ret_server);
 
@@ -81,6 +86,52 @@ bool obi_trial_pair(struct obi_trial *trial, struct ob_stream **ret_client,
 		    struct ob_stream **ret_server);
 
 void obi_trial_close(struct obi_trial *trial, struct ob_stream *stream);
+
+/* ---- Handshakes ---- */
+
+/* Whether the transport has a handshake. */
+bool obi_trial_shakes(const struct obi_trial *trial);
+
+/* One end of a handshake. stream is set by the caller. */
+struct obi_shake {
+	struct ob_stream *stream;
+	struct ob_want want;
+	int state; /* of the last step: enum ob_handshake_state, or a code */
+	uint32_t steps;
+	struct ob_error err;
+};
+
+/* Take one step. Returns the state. */
+int obi_trial_step(struct obi_trial *trial, struct obi_shake *s, int revents);
+
+/* Whether it is neither done nor failed. */
+bool obi_trial_shaking(const struct obi_shake *s);
+
+/* Wait until `end` for what the ends want, and take a step with those that have it. other may be
+ * NULL. Returns false if neither had. */
+bool obi_trial_shake_on(struct obi_trial *trial, struct obi_shake *one, struct obi_shake *other,
+			int64_t end);
+
+/* The whole handshake of both ends, which must not fail. */
+bool obi_trial_greet(struct obi_trial *trial, struct ob_stream *client, struct ob_stream *server);
+
+/* Let one end go on alone for ms. It must not spin. */
+bool obi_trial_rests(struct obi_trial *trial, struct obi_shake *s, int64_t ms);
+
+/* ---- Streams ---- */
+
+/* What the transport wants to be polled, and whether it has something to read in memory. */
+struct pollfd obi_trial_watch(const struct obi_trial *trial, struct ob_stream *stream, int events);
+bool obi_trial_pending(const struct obi_trial *trial, struct ob_stream *stream);
+
+/* Wait for a stream, as obi_trial_wait() does. */
+bool obi_trial_wait_stream(struct obi_trial *trial, struct ob_stream *stream, int events);
+
+/* shutdown_write(), until it is done. */
+bool obi_trial_announce(struct obi_trial *trial, struct ob_stream *stream);
+
+/* Close the stream, with an end that is announced where the transport tells it from a cut. */
+bool obi_trial_depart(struct obi_trial *trial, struct ob_stream *stream);
 
 /* How long a lack of progress is tolerated, in ms. */
 int obi_trial_patience(const struct obi_trial *trial);
@@ -92,6 +143,7 @@ int obi_trial_poll(const struct obi_trial *trial, struct pollfd *wait, nfds_t co
  * waits: a descriptor that is always ready without any progress fails, too. `what` completes the
  * failure: "in N ms WHAT". */
 bool obi_trial_await(struct obi_trial *trial, struct pollfd *wait, nfds_t count, const char *what);
+bool obi_trial_goes_on(struct obi_trial *trial); /* the same without a wait */
 void obi_trial_moved(struct obi_trial *trial);
 
 /* The same for one descriptor and events (enum ob_io). */

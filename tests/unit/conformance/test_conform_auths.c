@@ -58,6 +58,12 @@ static void noise_keeps_its_promises(void **state)
 	conforms("noise");
 }
 
+static void certificate_keeps_its_promises(void **state)
+{
+	(void)state;
+	conforms("certificate");
+}
+
 static void keys_keeps_its_promises(void **state)
 {
 	struct obi_conform_auth it = {.ops = &keys_plugin->as.auth,
@@ -486,6 +492,7 @@ int main(void)
 	    cmocka_unit_test(token_keeps_its_promises),
 	    cmocka_unit_test(peercred_keeps_its_promises),
 	    cmocka_unit_test(noise_keeps_its_promises),
+	    cmocka_unit_test(certificate_keeps_its_promises),
 	    cmocka_unit_test(keys_keeps_its_promises),
 	    cmocka_unit_test(a_correct_mechanism_passes),
 	    cmocka_unit_test(broken_mechanisms_are_caught),

@@ -24,11 +24,33 @@ static void tell(void *user, const char *promise, enum obi_verdict verdict, cons
 	printf("    %s %s%s%s\n", words[verdict], promise, why[0] != '\0' ? ": " : "", why);
 }
 
+/* The plugins of the tests are found, too. */
+static int made_begin(void **state, const char *scheme)
+{
+	char *was = scratch_text("%s", scratch_env("OUTBOARD_PLUGIN_PATH"));
+	char *path = scratch_text("%s/test-plugins", scratch_env("OB_TEST_BUILD"));
+	const char *dirs[] = {path, was, NULL};
+	struct wire_bed *wire = calloc(1, sizeof *wire);
+	const struct obi_plugin *plugin = NULL;
+	int rc = wire != NULL ? obi_registry_new(dirs, &wire->registry, NULL) : OB_ENOMEM;
+	rc = rc == OB_OK ? obi_registry_transport(wire->registry, NULL, ob_bytes_text(scheme),
+						  &plugin, NULL)
+			 : rc;
+	free(was);
+	free(path);
+	if (rc == OB_OK) {
+		wire->bed.ops = &plugin->as.transport;
+		wire->bed.host = obi_registry_host(wire->registry);
+	}
+	*state = wire;
+	return rc;
+}
+
 static uint32_t conform(const char *listen, const char *dial)
 {
 	void *state = NULL;
 	char *scheme = strndup(listen, strcspn(listen, ":"));
-	int rc = wire_begin(&state, scheme, "");
+	int rc = made_begin(&state, scheme);
 	free(scheme);
 	if (rc != 0) {
 		return 1;
@@ -121,6 +143,21 @@ static void chaos_over_hvsock_conforms(void **state)
 	free(listen);
 	free(dial);
 	scratch_remove(dir);
+}
+
+/* A wrapper with a handshake, outside of chaos, whose small pieces and delays it has to bear. */
+static void hello_conforms(void **state)
+{
+	static const char *const below[] = {"unix", "chaos+unix"};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char *dir = scratch_make(),
+		     *uri = scratch_text("hello+%s://%s/s%s%s", below[i], dir, i > 0 ? "?" : "",
+					 i > 0 ? mild : "");
+		assert_int_equal(conform(uri, NULL), 0);
+		free(uri);
+		scratch_remove(dir);
+	}
 }
 
 /* ---- With faults: unix with one fault each ---- */
@@ -586,6 +623,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(chaos_over_unix_conforms),
 	    cmocka_unit_test(chaos_over_tcp_conforms),
 	    cmocka_unit_test(chaos_over_hvsock_conforms),
+	    cmocka_unit_test(hello_conforms),
 	};
 	if (argc > 1) {
 		return conform(argv[1], argc > 2 ? argv[2] : NULL) == 0 ? 0 : 1;
