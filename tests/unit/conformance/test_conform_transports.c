@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The conformance suite on each shipped transport; or, with a URI to listen on as argument, on
  * the transport that it names. */
-#include "unit/transports/wire_bed.h"
+#include "unit/conformance/conform_bed.h"
 
-#include "conformance/transport.h"
 #include "support/vmm.h"
 
 #include <fcntl.h>
@@ -16,53 +15,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static void tell(void *user, const char *promise, enum obi_verdict verdict, const char *why)
-{
-	static const char *const words[] = {"holds  ", "BROKEN ", "skipped"};
-	(void)user;
-	printf("    %s %s%s%s\n", words[verdict], promise, why[0] != '\0' ? ": " : "", why);
-}
-
-/* The plugins of the tests are found, too. */
-static int made_begin(void **state, const char *scheme)
-{
-	char *was = scratch_text("%s", scratch_env("OUTBOARD_PLUGIN_PATH"));
-	char *path = scratch_text("%s/test-plugins", scratch_env("OB_TEST_BUILD"));
-	const char *dirs[] = {path, was, NULL};
-	struct wire_bed *wire = calloc(1, sizeof *wire);
-	const struct obi_plugin *plugin = NULL;
-	int rc = wire != NULL ? obi_registry_new(dirs, &wire->registry, NULL) : OB_ENOMEM;
-	rc = rc == OB_OK ? obi_registry_transport(wire->registry, NULL, ob_bytes_text(scheme),
-						  &plugin, NULL)
-			 : rc;
-	free(was);
-	free(path);
-	if (rc == OB_OK) {
-		wire->bed.ops = &plugin->as.transport;
-		wire->bed.host = obi_registry_host(wire->registry);
-	}
-	*state = wire;
-	return rc;
-}
-
-static uint32_t conform(const char *listen, const char *dial)
-{
-	void *state = NULL;
-	char *scheme = strndup(listen, strcspn(listen, ":"));
-	int rc = made_begin(&state, scheme);
-	free(scheme);
-	if (rc != 0) {
-		return 1;
-	}
-	struct wire_bed *wire = state;
-	struct obi_conform_transport it = {
-	    .ops = wire->bed.ops, .host = wire->bed.host, .listen = listen, .dial = dial};
-	printf("  %s\n", listen);
-	uint32_t broken = obi_conform_transport(&it, tell, NULL);
-	wire_end(&state);
-	return broken;
-}
 
 static void unix_conforms(void **state)
 {
@@ -107,9 +59,6 @@ static void hvsock_conforms(void **state)
 	scratch_remove(dir);
 }
 
-/* A wrapper keeps the promises of the transport inside, even with delays and small pieces. */
-static const char mild[] = "seed=7&delay=0..1ms&chop=1..5000&pause=1/100000:1ms..5ms";
-
 static void chaos_over_unix_conforms(void **state)
 {
 	char *dir = scratch_make(), *uri = scratch_text("chaos+unix://%s/s?%s", dir, mild);
@@ -145,25 +94,8 @@ static void chaos_over_hvsock_conforms(void **state)
 	scratch_remove(dir);
 }
 
-/* A wrapper with a handshake, outside of chaos, whose small pieces and delays it has to bear. */
-static void hello_conforms(void **state)
-{
-	static const char *const below[] = {"unix", "chaos+unix"};
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		char *dir = scratch_make(),
-		     *uri = scratch_text("hello+%s://%s/s%s%s", below[i], dir, i > 0 ? "?" : "",
-					 i > 0 ? mild : "");
-		assert_int_equal(conform(uri, NULL), 0);
-		free(uri);
-		scratch_remove(dir);
-	}
-}
-
 /* ---- With faults: unix with one fault each ---- */
 
-static const struct ob_transport_ops *sound;
-static const struct ob_host *sound_host;
 static char bound[256]; /* the path of the last listener */
 
 static int listen_over(const struct ob_host *host, const struct ob_uri *uri,
@@ -388,55 +320,9 @@ static int shutdown_both(struct ob_stream *stream, struct ob_error *reterr)
 	return shutdown(sound->fd(stream), SHUT_RDWR) == 0 ? OB_OK : OB_EIO;
 }
 
-static bool only_that(void *user, const char *promise)
-{
-	return strcmp(promise, *(const char **)user) == 0;
-}
-
-static void note(void *user, const char *promise, enum obi_verdict verdict, const char *why)
-{
-	const char **wanted = user;
-	(void)why;
-	if (strcmp(promise, *wanted) == 0 && verdict == OBI_VERDICT_FAIL) {
-		*wanted = "";
-	}
-}
-
-static void assert_broken(const struct wire_bed *wire, const struct ob_transport_ops *ops,
-			  int patience_ms, const char *promise)
-{
-	char *dir = scratch_make(), *uri = scratch_text("unix://%s/s", dir);
-	const char *wanted = promise;
-	struct obi_conform_transport it = {.ops = ops,
-					   .host = wire->bed.host,
-					   .listen = uri,
-					   .begin = only_that,
-					   .patience_ms = patience_ms};
-	(void)obi_conform_transport(&it, note, &wanted);
-	free(uri);
-	scratch_remove(dir);
-	if (*wanted != '\0') {
-		fail_msg("a fault does not break \"%s\"", promise);
-	}
-}
-
-#define BREAK_IN(patience_ms, promise, ...)                              \
-	do {                                                             \
-		struct ob_transport_ops ops = *sound;                    \
-		__VA_ARGS__;                                             \
-		assert_broken(state_of, &ops, (patience_ms), (promise)); \
-	} while (0)
-#define BREAK(promise, ...) BREAK_IN(0, promise, __VA_ARGS__)
-/* Faults that end only by the suite's patience. */
-#define STALL(promise, ...) BREAK_IN(300, promise, __VA_ARGS__)
-
 static void *begin_sound(void)
 {
-	void *bed = NULL;
-	assert_int_equal(wire_begin(&bed, "unix", ""), 0);
-	sound = ((const struct wire_bed *)bed)->bed.ops;
-	sound_host = ((const struct wire_bed *)bed)->bed.host;
-	return bed;
+	return begin_sound_of("unix");
 }
 
 static void broken_transports_are_caught(void **state)
@@ -623,7 +509,6 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(chaos_over_unix_conforms),
 	    cmocka_unit_test(chaos_over_tcp_conforms),
 	    cmocka_unit_test(chaos_over_hvsock_conforms),
-	    cmocka_unit_test(hello_conforms),
 	};
 	if (argc > 1) {
 		return conform(argv[1], argc > 2 ? argv[2] : NULL) == 0 ? 0 : 1;
