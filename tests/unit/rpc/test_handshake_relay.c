@@ -7,11 +7,12 @@
 
 static const uint8_t secret[32] = {7};
 
-/* The mechanism behind noise. */
+/* The mechanism behind noise, or on a transport that seals. */
 static const char *behind;
+static bool by_transport;
 static void *states[2]; /* of the one with key 1, of the one with key 2 */
 
-/* A handshake of its own, with the list noise and `behind`. */
+/* A handshake of its own. */
 struct side {
 	struct end end; /* of which only the setup is used */
 	struct ob_peer peer;
@@ -20,18 +21,17 @@ struct side {
 	struct ob_bytes message;
 };
 
-static void begin(struct side *s, enum ob_auth_role role)
+static void begin(struct side *s, enum ob_auth_role role, struct ob_bytes channel)
 {
 	struct ob_error err;
 	char list[32];
-	snprintf(list, sizeof list, "noise,%s", behind);
+	snprintf(list, sizeof list, "%s%s", by_transport ? "" : "noise,", behind);
 	init_end(&s->end, role, list, secret);
 	/* The one in the middle has a key of neither: he can only pass on what they say. */
-	s->end.mechanisms[1].state = states[role == OB_AUTH_ACCEPTOR];
+	s->end.mechanisms[!by_transport].state = states[role == OB_AUTH_ACCEPTOR];
 	s->peer = (struct ob_peer){.size = sizeof s->peer, .pidfd = -1};
-	assert_int_equal(obi_handshake_begin(&s->handshake, &s->end.auth, role, &s->peer,
-					     ob_bytes_of(NULL, 0), &err),
-			 OB_OK);
+	assert_int_equal(
+	    obi_handshake_begin(&s->handshake, &s->end.auth, role, &s->peer, channel, &err), OB_OK);
 }
 
 static void end(struct side *s)
@@ -61,9 +61,15 @@ static int answer(struct side *acceptor, const char *name, struct ob_bytes in)
 /* The two have a sealed connection; the other mechanism comes next. */
 static void seal(struct side *dialer, struct side *acceptor)
 {
+	static uint8_t number[OB_BINDING_MIN];
 	struct ob_error err;
-	begin(dialer, OB_AUTH_DIALER);
-	begin(acceptor, OB_AUTH_ACCEPTOR);
+	number[0]++; /* each connection has a channel of its own */
+	struct ob_bytes channel = ob_bytes_of(number, by_transport ? sizeof number : 0);
+	begin(dialer, OB_AUTH_DIALER, channel);
+	begin(acceptor, OB_AUTH_ACCEPTOR, channel);
+	if (by_transport) {
+		return;
+	}
 	assert_int_equal(ask(dialer, ob_bytes_text("")), OB_OK);
 	assert_int_equal(answer(acceptor, "noise", dialer->message), OB_AUTH_DONE);
 	assert_int_equal(obi_handshake_told_done(&dialer->handshake, acceptor->message, &err),
@@ -127,6 +133,33 @@ static void fault_103_a_proof_that_was_got_by_deceit_is_refused(void **state)
 	end_relay();
 }
 
+/* As docs/PROTOCOL.md says. */
+static void the_prologue_has_the_channel_bindings(void **state)
+{
+	static const uint8_t channel[OB_BINDING_MIN] = "0123456789abcdef";
+	static const uint8_t expected[] = "\0\012outboard/1\0\007msgpack\0\013noise,token"
+					  "\0\011transport\0\020"
+					  "0123456789abcdef"
+					  "\0\004seal\0\100";
+	static struct side dialer, acceptor;
+	struct ob_error err;
+	(void)state;
+	begin(&dialer, OB_AUTH_DIALER, ob_bytes_of(channel, sizeof channel));
+	begin(&acceptor, OB_AUTH_ACCEPTOR, ob_bytes_of(channel, sizeof channel));
+	struct ob_bytes before = dialer.handshake.params.prologue;
+	size_t plain = sizeof expected - 1 - 8; /* without what follows behind noise */
+	assert_true(ob_bytes_equal(before, ob_bytes_of(expected, plain)));
+	assert_int_equal(ask(&dialer, ob_bytes_text("")), OB_OK);
+	assert_int_equal(answer(&acceptor, "noise", dialer.message), OB_AUTH_DONE);
+	assert_int_equal(obi_handshake_told_done(&dialer.handshake, acceptor.message, &err), OB_OK);
+	struct ob_bytes behind_noise = dialer.handshake.params.prologue;
+	assert_int_equal(behind_noise.len, sizeof expected - 1 + 64);
+	assert_memory_equal(behind_noise.data, expected, sizeof expected - 1);
+	assert_true(ob_bytes_equal(behind_noise, acceptor.handshake.params.prologue));
+	end(&dialer);
+	end(&acceptor);
+}
+
 static int with_token(void **state)
 {
 	behind = "token";
@@ -157,6 +190,16 @@ int main(void)
 	    cmocka_unit_test(fault_103_a_proof_cannot_be_relayed_into_another_connection),
 	    cmocka_unit_test(fault_103_a_proof_that_was_got_by_deceit_is_refused),
 	};
-	int bad = cmocka_run_group_tests_name("token", tests, with_token, keys_teardown);
-	return bad + cmocka_run_group_tests_name("keys", tests, with_keys, without_keys);
+	const struct CMUnitTest prologue[] = {
+	    cmocka_unit_test(the_prologue_has_the_channel_bindings),
+	};
+	int bad = cmocka_run_group_tests_name("prologue", prologue, with_token, keys_teardown);
+	for (int i = 0; i < 2; i++) {
+		by_transport = i == 1;
+		bad += cmocka_run_group_tests_name(i == 0 ? "token" : "token on a transport", tests,
+						   with_token, keys_teardown);
+		bad += cmocka_run_group_tests_name(i == 0 ? "keys" : "keys on a transport", tests,
+						   with_keys, without_keys);
+	}
+	return bad;
 }
