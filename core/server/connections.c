@@ -76,6 +76,7 @@ static enum obi_admission_end end_of(const struct obi_server_connection *c,
 	case OB_ENOMEM:
 	case OB_ECLOSED:
 	case OB_EIO:
+	case OB_EPLUGIN:
 		return OBI_ADMISSION_GONE;
 	case OB_EREFUSED:
 	case OB_ECONNLOST:
