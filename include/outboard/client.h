@@ -32,8 +32,9 @@ struct ob_client_options {
 	const char *codec;   /* default "msgpack" */
 	/*
 	 * Authentication mechanisms in order, ended by NULL. Default: {"peercred", "token"} on a
-	 * local transport, {"noise"} on one that others can reach. {"none"}: no authentication, for
-	 * foreign servers only; nothing of outboard's own protocol is then sent.
+	 * local transport, {"token"} on one that seals, {"noise"} on others. {"none"}: no
+	 * authentication, for foreign servers only; nothing of outboard's own protocol is then
+	 * sent.
 	 */
 	const char *const *auth;
 	const char *token;	    /* 64 hexadecimal digits; NULL: none */
