@@ -95,7 +95,8 @@ const struct ob_identity *obi_connection_identity(const struct obi_connection *c
 /* Whether any bytes have arrived. */
 bool obi_connection_has_heard(const struct obi_connection *conn);
 
-/* What the peer of an accepted connection has done so far to authenticate. */
+/* What the peer of an accepted connection has done so far to authenticate, in the handshake of the
+ * transport or behind it. */
 enum obi_handshake_progress obi_connection_progress(const struct obi_connection *conn);
 
 /* Read what has arrived at once, without waiting for the loop. The connection may end, and be
