@@ -64,7 +64,9 @@ static void put(struct queue *q, const void *data, size_t len)
 	if (len > ROOM - q->end) {
 		abort(); /* the caller knows how much there can be */
 	}
-	memcpy(q->data + q->end, data, len);
+	if (len > 0) {
+		memcpy(q->data + q->end, data, len);
+	}
 	q->end += len;
 }
 
