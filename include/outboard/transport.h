@@ -231,10 +231,10 @@ struct ob_transport_ops {
 	bool (*pending)(struct ob_stream *stream);
 
 	/*
-	 * The channel binding, after the handshake: write OB_BINDING_MIN to OB_BINDING_MAX bytes
-	 * (auth.h) that are the same at both ends, and that no one can make equal for two
-	 * connections, whatever he sends. Required with OB_TRANSPORT_SEALED. A wrapper of a
-	 * transport that seals passes it on. Else NULL.
+	 * The channel binding, after the handshake, as often as it is asked for: write
+	 * OB_BINDING_MIN to OB_BINDING_MAX bytes (abi.h) that are the same at both ends, and that
+	 * no one can make equal for two connections, whatever he sends. Required with
+	 * OB_TRANSPORT_SEALED. A wrapper of a transport that seals passes it on. Else NULL.
 	 */
 	int (*binding)(struct ob_stream *stream, struct ob_sink *out);
 };
