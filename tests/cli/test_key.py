@@ -12,6 +12,13 @@ LINE = "ed25519 iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="
 OTHER = "ed25519 gTl3Dqh9F19Wo1Rmw0x+zMuNipG07jeiXfYPW4/Js5Q="
 
 
+def write(path, text):
+    """A file that others may read and not write, whatever the umask is."""
+    with open(path, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(text)
+
+
 def read(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
@@ -97,8 +104,7 @@ class Lists(Keys):
         self.assertEqual(read(self.path("list")), line)
 
     def test_what_is_in_the_file_stays(self):
-        with open(self.path("list"), "w", encoding="utf-8") as file:
-            file.write(f"# mine\n\n{LINE} a")
+        write(self.path("list"), f"# mine\n\n{LINE} a")
         self.expect(self.authorize(f'expires="2027-01-31T00:00:00Z" {OTHER} b', "--from", "::1"), OK, "", "")
         self.assertEqual(read(self.path("list")),
                          f'# mine\n\n{LINE} a\nfrom="::1",expires="2027-01-31T00:00:00Z" {OTHER} b\n')
@@ -123,8 +129,7 @@ class Lists(Keys):
                 self.assertEqual(read(self.path("list")), f"{LINE} a\n")
 
     def test_refused_files(self):
-        with open(self.path("list"), "w", encoding="utf-8") as file:
-            file.write("x\n")
+        write(self.path("list"), "x\n")
         self.refused(self.authorize(f"{LINE} a"), "list: 1: it begins neither")
         os.chmod(self.path("list"), 0o666)
         self.refused(self.authorize(f"{LINE} a"), "its mode is 0666")
