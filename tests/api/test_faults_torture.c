@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows 63 and 64, the ordinary run: each scenario of tests/torture runs once to count its fallible
- * calls, and then with one of them failing, for some chosen at random with a fixed seed.
- * OB_TORTURE=all tries every one; OB_TORTURE_SEED is another seed. Then each runs with a limit of
- * memory. */
+ * calls, and then with one of them failing: the first at each place of the code that no earlier
+ * scenario tried, and some chosen at random with a fixed seed. OB_TORTURE=all tries every one;
+ * OB_TORTURE_SEED is another seed. Then each runs with a limit of memory. */
 #include "support/program.h"
 
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 #include "support/scratch.h"
 
 /* Several at once, since most of them wait for a timeout. */
-enum { TRIES = 25, AT_ONCE = 8, SEED = 20231107, OUTPUT = 4096 };
+enum { TRIES = 10, AT_ONCE = 8, SEED = 20231107, OUTPUT = 4096, PLACES = 4096 };
 
 static uint64_t dice;
 
@@ -32,6 +32,25 @@ static uint64_t roll(void)
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
 	return z ^ (z >> 31);
+}
+
+/* ---- Places: the callers of a call that fails ---- */
+
+static unsigned long tried[PLACES]; /* the places of all scenarios */
+static size_t tried_count;
+static unsigned long fresh[PLACES]; /* the first call at each place that is new */
+static size_t fresh_count;
+
+static void take_place(unsigned long call, unsigned long id)
+{
+	for (size_t i = 0; i < tried_count; i++) {
+		if (tried[i] == id) {
+			return;
+		}
+	}
+	assert_true(tried_count < PLACES);
+	tried[tried_count++] = id;
+	fresh[fresh_count++] = call;
 }
 
 /* ---- One run of a scenario ---- */
@@ -72,10 +91,14 @@ static void begin(struct trial *t, const char *scenario, unsigned long n, long r
 static unsigned long end(struct trial *t)
 {
 	char told[OUTPUT] = "";
-	unsigned long calls = 0;
+	unsigned long calls = 0, call = 0, place = 0;
 	struct program *p = &t->program;
 	for (const char *line = program_line(p); line != NULL; line = program_line(p)) {
 		size_t len = strlen(told);
+		if (sscanf(line, "place %lu %lx", &call, &place) == 2) {
+			take_place(call, place);
+			continue;
+		}
 		(void)sscanf(line, "calls %lu", &calls);
 		snprintf(told + len, sizeof told - len, "    %s\n", line);
 	}
@@ -91,10 +114,11 @@ static unsigned long end(struct trial *t)
 
 /* ---- Many ---- */
 
-/* Which calls fail: each once where there are no more than tries, else some at random. */
+/* Which calls fail: each once where there are no more than tries, else the first at each new place
+ * and some at random. */
 static unsigned long pick(unsigned long i, unsigned long calls, unsigned long tries)
 {
-	return tries >= calls ? i + 1 : 1 + roll() % calls;
+	return tries >= calls ? i + 1 : i < fresh_count ? fresh[i] : 1 + roll() % calls;
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -113,10 +137,12 @@ static void torture(const char *scenario, bool every)
 	}
 	const char *seed = getenv("OB_TORTURE_SEED");
 	dice = seed != NULL ? strtoull(seed, NULL, 10) : SEED;
+	fresh_count = 0;
 	begin(&trials[0], scenario, 0, -1);
 	unsigned long calls = end(&trials[0]);
-	every = every || getenv("OB_TORTURE") != NULL || calls < TRIES;
-	unsigned long tries = every ? calls : TRIES;
+	unsigned long tries = fresh_count + TRIES;
+	every = every || getenv("OB_TORTURE") != NULL || calls < tries;
+	tries = every ? calls : tries;
 	print_message("  %s: %lu of %lu calls, seed %llu\n", scenario, tries, calls,
 		      (unsigned long long)dice);
 	assert_true(calls > 0);

@@ -2,7 +2,13 @@
 /*
  * An LD_PRELOAD library that makes one call fail: the Nth of the calls that can fail for lack of
  * resources, counted between fail_arm(N) and fail_disarm(), which the program finds with
- * dlsym(). With N = 0 it only counts. Programs that the process starts do not inherit it.
+ * dlsym(). With N = 0 it only counts, and notes the first call at each place of the code:
+ * fail_print_places(). Programs that the process starts do not inherit it.
+ *
+ * A program that knows nothing of this is armed while its main() runs by OB_FAIL_CALL=N in the
+ * environment. With N = 0 and OB_FAIL_PLACE=ID the first call at this place fails. The file
+ * OB_FAIL_REPORT then gets what is to tell: "calls COUNT", "failed FUNCTION" and the places. With
+ * OB_FAIL_TRACE stderr gets the callers of the call that failed.
  *
  * Not failed: the wake-up descriptor of libev, and the epoll descriptor that it makes in place of
  * one that it has just closed, where libev can only abort(); and the calls of a sanitizer when a
@@ -10,7 +16,9 @@
  */
 #include "shim.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,6 +29,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -35,18 +44,86 @@ static uintptr_t spared_from, spared_to;
 static _Thread_local bool spared;
 static _Thread_local bool renews_epoll; /* libev closed its epoll descriptor, and nothing since */
 static const char *_Atomic failed;
+static unsigned long victim_place; /* the first call there fails; 0: none */
+static bool traced;
+
+/* ---- Places: which callers called ---- */
+
+enum { PLACES = 4096, OURS = 3, CALLERS = 3 }; /* OURS: frames, with the function that fails */
+
+#define OWN_FRAME __attribute__((noinline))
+
+static struct place {
+	atomic_ulong id; /* the same in each process; 0: free */
+	unsigned long first;
+} places[PLACES];
+
+static unsigned long mix(unsigned long hash, unsigned long more)
+{
+	return (hash ^ more) * 0x100000001b3 + (hash >> 29);
+}
+
+/* Of the addresses relative to their libraries. */
+static OWN_FRAME unsigned long id_of_callers(void)
+{
+	void *frames[OURS + CALLERS];
+	unsigned long id = 0xcbf29ce484222325;
+	spared = true;
+	int n = backtrace(frames, OURS + CALLERS);
+	for (int i = OURS; i < n; i++) {
+		Dl_info info;
+		if (dladdr(frames[i], &info) != 0) {
+			const char *slash = strrchr(info.dli_fname, '/');
+			for (const char *at = slash != NULL ? slash : info.dli_fname; *at != '\0';
+			     at++) {
+				id = mix(id, (unsigned char)*at);
+			}
+			id = mix(id, (uintptr_t)frames[i] - (uintptr_t)info.dli_fbase);
+		}
+	}
+	spared = false;
+	return id != 0 ? id : 1;
+}
+
+static void note_place(unsigned long id, unsigned long call)
+{
+	for (unsigned long i = 0; i < PLACES; i++) {
+		struct place *place = &places[(id + i) % PLACES];
+		unsigned long free_id = 0;
+		if (atomic_compare_exchange_strong(&place->id, &free_id, id)) {
+			place->first = call;
+			return;
+		}
+		if (free_id == id) {
+			return;
+		}
+	}
+}
 
 /* Whether this call is to fail. */
-static bool is_victim(const char *name, int sys)
+static OWN_FRAME bool is_victim(const char *name, int sys)
 {
 	renews_epoll = false;
 	if (!atomic_load(&armed) || spared) {
 		return false;
 	}
-	if (atomic_fetch_add(&count, 1) + 1 != atomic_load(&victim)) {
+	unsigned long call = atomic_fetch_add(&count, 1) + 1, only = atomic_load(&victim);
+	if (only == 0) {
+		unsigned long id = id_of_callers();
+		if (victim_place == 0) {
+			note_place(id, call);
+		}
+		if (id != victim_place || atomic_load(&failed) != NULL) {
+			return false;
+		}
+	} else if (call != only) {
 		return false;
 	}
 	atomic_store(&failed, name);
+	if (traced) {
+		void *frames[32];
+		backtrace_symbols_fd(frames, backtrace(frames, 32), STDERR_FILENO);
+	}
 	errno = sys;
 	return true;
 }
@@ -80,6 +157,7 @@ static int find_libev(struct dl_phdr_info *info, size_t size, void *unused)
 VISIBLE void fail_arm(unsigned long n);
 VISIBLE unsigned long fail_disarm(void);
 VISIBLE const char *fail_name(void);
+VISIBLE void fail_print_places(FILE *file);
 
 void fail_arm(unsigned long n)
 {
@@ -101,9 +179,63 @@ const char *fail_name(void)
 	return atomic_load(&failed);
 }
 
+/* A line "place CALL ID" for each place, with the first call there. */
+void fail_print_places(FILE *file)
+{
+	for (int i = 0; i < PLACES; i++) {
+		if (atomic_load(&places[i].id) != 0) {
+			fprintf(file, "place %lu %lx\n", places[i].first,
+				atomic_load(&places[i].id));
+		}
+	}
+}
+
 __attribute__((constructor)) static void begin(void)
 {
+	void *frame;
+	(void)backtrace(&frame, 1); /* its first call allocates */
 	unsetenv("LD_PRELOAD");
+	traced = getenv("OB_FAIL_TRACE") != NULL;
+}
+
+/* ---- A program that knows nothing of this ---- */
+
+typedef int main_fn(int argc, char **argv, char **env);
+
+static main_fn *main_of_program;
+
+static void tell(void)
+{
+	unsigned long calls = fail_disarm();
+	const char *report = getenv("OB_FAIL_REPORT");
+	FILE *file = report != NULL ? fopen(report, "we") : NULL;
+	if (file != NULL) {
+		fprintf(file, "calls %lu\nfailed %s\n", calls, failed != NULL ? failed : "nothing");
+		fail_print_places(file);
+		fclose(file);
+	}
+}
+
+static int run_armed(int argc, char **argv, char **env)
+{
+	atexit(tell);
+	const char *place = getenv("OB_FAIL_PLACE");
+	victim_place = place != NULL ? strtoul(place, NULL, 16) : 0;
+	fail_arm(strtoul(getenv("OB_FAIL_CALL"), NULL, 10));
+	return main_of_program(argc, argv, env);
+}
+
+/* Calls main(). */
+VISIBLE int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void),
+			      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+
+int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+		      void (*rtld_fini)(void), void *stack_end)
+{
+	REAL(__libc_start_main);
+	main_of_program = main;
+	return real(getenv("OB_FAIL_CALL") != NULL ? run_armed : main, argc, argv, init, fini,
+		    rtld_fini, stack_end);
 }
 
 /* ---- Memory ---- */
@@ -234,6 +366,108 @@ VISIBLE int fsync(int fd)
 {
 	REAL(fsync);
 	return fails(EIO) ? -1 : real(fd);
+}
+
+VISIBLE FILE *fopen(const char *path, const char *mode)
+{
+	REAL(fopen);
+	return fails(EMFILE) ? NULL : real(path, mode);
+}
+
+VISIBLE DIR *opendir(const char *path)
+{
+	REAL(opendir);
+	return fails(EMFILE) ? NULL : real(path);
+}
+
+VISIBLE DIR *fdopendir(int fd)
+{
+	REAL(fdopendir);
+	return fails(ENOMEM) ? NULL : real(fd);
+}
+
+VISIBLE char *realpath(const char *path, char *room)
+{
+	REAL(realpath);
+	return fails(EIO) ? NULL : real(path, room);
+}
+
+VISIBLE int mkostemp(char *path, int flags)
+{
+	REAL(mkostemp);
+	return fails(ENOSPC) ? -1 : real(path, flags);
+}
+
+VISIBLE int fstat(int fd, struct stat *st)
+{
+	REAL(fstat);
+	return fails(EIO) ? -1 : real(fd, st);
+}
+
+VISIBLE int stat(const char *path, struct stat *st)
+{
+	REAL(stat);
+	return fails(EIO) ? -1 : real(path, st);
+}
+
+VISIBLE int lstat(const char *path, struct stat *st)
+{
+	REAL(lstat);
+	return fails(EIO) ? -1 : real(path, st);
+}
+
+VISIBLE int fchmod(int fd, mode_t mode)
+{
+	REAL(fchmod);
+	return fails(EROFS) ? -1 : real(fd, mode);
+}
+
+VISIBLE int fchown(int fd, uid_t user, gid_t group)
+{
+	REAL(fchown);
+	return fails(EROFS) ? -1 : real(fd, user, group);
+}
+
+VISIBLE int rename(const char *from, const char *to)
+{
+	REAL(rename);
+	return fails(ENOSPC) ? -1 : real(from, to);
+}
+
+VISIBLE int ftruncate(int fd, off_t size)
+{
+	REAL(ftruncate);
+	return fails(EIO) ? -1 : real(fd, size);
+}
+
+VISIBLE ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
+{
+	REAL(pwrite);
+	return fails(ENOSPC) ? -1 : real(fd, data, size, at);
+}
+
+VISIBLE int flock(int fd, int what)
+{
+	REAL(flock);
+	return fails(ENOLCK) ? -1 : real(fd, what);
+}
+
+static bool is_file(int fd)
+{
+	struct stat st;
+	return fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISREG(st.st_mode);
+}
+
+VISIBLE ssize_t write(int fd, const void *data, size_t size)
+{
+	REAL(write);
+	return is_file(fd) && fails(ENOSPC) ? -1 : real(fd, data, size);
+}
+
+VISIBLE ssize_t read(int fd, void *room, size_t size)
+{
+	REAL(read);
+	return is_file(fd) && fails(EIO) ? -1 : real(fd, room, size);
 }
 
 /* ---- Waiting ---- */

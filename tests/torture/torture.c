@@ -6,8 +6,8 @@
  * be gone in the end.
  * PROGRAM is the child of those scenarios that have one. `torture list` prints the scenarios.
  *
- * Prints "calls COUNT" and what the first failure said; exit status 1: something was left, or an
- * error said nothing.
+ * Prints "calls COUNT", the places of the calls, and what the first failure said; exit status 1:
+ * something was left, or an error said nothing.
  */
 #include "torture/torture.h"
 
@@ -70,11 +70,14 @@ void disarm(void)
 	limit_memory(false);
 	unsigned long (*fn)(void) = NULL;
 	const char *(*name)(void) = NULL;
+	void (*print_places)(FILE *) = NULL;
 	*(void **)&fn = dlsym(RTLD_DEFAULT, "fail_disarm");
 	*(void **)&name = dlsym(RTLD_DEFAULT, "fail_name");
-	if (fn != NULL && name != NULL) {
+	*(void **)&print_places = dlsym(RTLD_DEFAULT, "fail_print_places");
+	if (fn != NULL && name != NULL && print_places != NULL) {
 		printf("calls %lu\n", fn());
 		printf("failed %s\n", name() != NULL ? name() : "nothing");
+		print_places(stdout);
 	}
 }
 
