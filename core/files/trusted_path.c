@@ -185,7 +185,7 @@ static int take_step(struct walk *w, struct ob_error *reterr)
 static int walk_all(struct walk *w, struct ob_error *reterr)
 {
 	struct stat st;
-	int r = fstat(w->fd, &st) == 0 ? check_directory(w, &st, reterr) : OB_EIO;
+	int r = fstat(w->fd, &st) == 0 ? check_directory(w, &st, reterr) : failed(w, errno, reterr);
 	r = r == OB_OK ? next_name(w, reterr) : r;
 	while (r == OB_OK && !is_last(w)) {
 		r = take_step(w, reterr);
