@@ -76,17 +76,15 @@ static int take_lock_fd(void)
 static void clear_environment(void)
 {
 	for (size_t i = 0; environ != NULL && environ[i] != NULL;) {
-		const char *equals = strchr(environ[i], '=');
-		char name[64];
-		if (equals == NULL || strncmp(environ[i], "OUTBOARD_", 9) != 0 ||
+		size_t len = strcspn(environ[i], "=");
+		char name[64]; /* none of ours is longer */
+		if (len >= sizeof name || strncmp(environ[i], "OUTBOARD_", 9) != 0 ||
 		    strncmp(environ[i], "OUTBOARD_PLUGIN_PATH=", 21) == 0) {
 			i++;
 			continue;
 		}
-		snprintf(name, sizeof name, "%.*s", (int)(equals - environ[i]), environ[i]);
-		if (unsetenv(name) != 0 || (size_t)(equals - environ[i]) >= sizeof name) {
-			i++;
-		}
+		snprintf(name, sizeof name, "%.*s", (int)len, environ[i]);
+		i += unsetenv(name) != 0; /* else the next one has its place */
 	}
 }
 

@@ -5,8 +5,10 @@
 
 #include <outboard/outboard.h>
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -139,6 +141,116 @@ static void a_server_without_config_and_address_is_an_error(void **state)
 	assert_null(server);
 }
 
+static void must_open(struct bench *bench)
+{
+	struct ob_error err = {0};
+	struct ob_server_options options = {.size = sizeof options,
+					    .runtime = bench->runtime,
+					    .listen = bench->address,
+					    .auth = peercred};
+	if (ob_server_open(&options, &bench->server, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+}
+
+static void what_comes_too_early_or_too_late_is_refused(void **state)
+{
+	static const struct ob_method methods[] = {{NULL, NULL}};
+	struct bench *bench = *state;
+	struct ob_error err = {0};
+	must_open(bench);
+	assert_int_equal(ob_server_listen_again(bench->server, &err), OB_EINVAL);
+	assert_string_equal(err.text, "the server was not started");
+	assert_int_equal(ob_server_expose(bench->server, "outboard-mine", methods, NULL, &err),
+			 OB_EINVAL);
+	assert_int_equal(ob_server_expose(bench->server, "a.b", methods, NULL, &err), OB_EINVAL);
+	assert_int_equal(ob_server_expose(bench->server, NULL, methods, NULL, &err), OB_EINVAL);
+	assert_int_equal(ob_server_start(bench->server, &err), OB_OK);
+	assert_int_equal(ob_server_start(bench->server, &err), OB_EBUSY);
+	assert_string_equal(err.text, "the server is started already");
+	assert_int_equal(ob_server_expose(bench->server, "late", methods, NULL, &err), OB_EBUSY);
+	ob_client *client = NULL;
+	assert_int_equal(dial(bench, peercred, NULL, &client, &err), OB_OK);
+	ob_client_free(client);
+}
+
+/* With a config file, as a child has one. */
+static void must_open_config(struct bench *bench)
+{
+	struct ob_error err = {0};
+	char *path = scratch_text("%s/outboard.json", bench->dir);
+	struct ob_server_options options = {
+	    .size = sizeof options, .runtime = bench->runtime, .config_path = path};
+	unlink(path);
+	scratch_write(path, "{}", 2, 0600);
+	if (ob_server_open(&options, &bench->server, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	free(path);
+}
+
+static void a_config_without_an_address_is_an_error(void **state)
+{
+	struct bench *bench = *state;
+	struct ob_error err = {0};
+	must_open_config(bench);
+	assert_int_equal(ob_server_start(bench->server, &err), OB_EINVAL);
+	assert_string_equal(err.text, "the config names no address to listen on");
+}
+
+/* Programs that this one starts would take them for theirs; and no number is believed in part. */
+static void the_environment_of_a_child_ends_with_it(void **state)
+{
+	static const char *const not_a_lock[] = {
+	    "", "x", "40x", "2", "-1", "1048577", "99999999999999999999"};
+	struct bench *bench = *state;
+	char long_name[100] = "OUTBOARD_";
+	assert_int_equal(dup2(STDOUT_FILENO, 40), 40);
+	memset(long_name + 9, 'X', sizeof long_name - 10);
+	long_name[sizeof long_name - 1] = '\0';
+	for (size_t i = 0; i < sizeof not_a_lock / sizeof not_a_lock[0]; i++) {
+		setenv("OUTBOARD_LOCK_FD", not_a_lock[i], 1);
+		setenv("OUTBOARD_MINE", "1", 1);
+		setenv(long_name, "1", 1);
+		setenv("NOT_OUTBOARD_S", "1", 1);
+		must_open_config(bench);
+		assert_int_equal(fcntl(40, F_GETFD), 0);
+		assert_null(getenv("OUTBOARD_LOCK_FD"));
+		assert_null(getenv("OUTBOARD_MINE"));
+		assert_non_null(getenv("NOT_OUTBOARD_S"));
+		ob_server_close(bench->server);
+	}
+	setenv("OUTBOARD_LOCK_FD", "40", 1);
+	must_open_config(bench);
+	assert_int_equal(fcntl(40, F_GETFD), FD_CLOEXEC);
+}
+
+static void on_close(void *user, ob_call *call, const struct ob_value *params)
+{
+	struct bench *bench = user;
+	(void)params;
+	ob_server_close(bench->server); /* in use by the functions on the stack */
+	bench->server = NULL;
+	(void)ob_call_replyf(call, "s", "closed");
+}
+
+/* The answer is sent all the same, and then nobody listens. */
+static void a_server_may_be_closed_in_a_call(void **state)
+{
+	static const struct ob_method methods[] = {{"close", on_close}, {NULL, NULL}};
+	struct bench *bench = *state;
+	struct ob_error err = {0};
+	ob_client *client = NULL, *late = NULL;
+	must_open(bench);
+	assert_int_equal(ob_server_expose(bench->server, "bed", methods, bench, &err), OB_OK);
+	assert_int_equal(ob_server_start(bench->server, &err), OB_OK);
+	assert_int_equal(dial(bench, peercred, NULL, &client, &err), OB_OK);
+	(void)ob_client_call(client, "bed.close", NULL, 0, NULL, NULL, &err);
+	ob_client_free(client);
+	assert_null(bench->server);
+	assert_int_not_equal(dial(bench, peercred, NULL, &late, &err), OB_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +258,11 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(the_default_is_peercred_and_token, begin, end),
 	    cmocka_unit_test_setup_teardown(it_returns_its_address_and_has_no_file, begin, end),
 	    cmocka_unit_test(a_server_without_config_and_address_is_an_error),
+	    cmocka_unit_test_setup_teardown(what_comes_too_early_or_too_late_is_refused, begin,
+					    end),
+	    cmocka_unit_test_setup_teardown(a_config_without_an_address_is_an_error, begin, end),
+	    cmocka_unit_test_setup_teardown(the_environment_of_a_child_ends_with_it, begin, end),
+	    cmocka_unit_test_setup_teardown(a_server_may_be_closed_in_a_call, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
