@@ -358,6 +358,9 @@ static int set_up_endpoint(struct ob_server *s, struct ob_error *reterr)
 		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
 	}
 	char **auth = s->config.auth != NULL ? obi_string_list_split(s->config.auth, ',') : NULL;
+	if (s->config.auth != NULL && auth == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
 	names.auth = (const char *const *)auth;
 	obi_endpoint_clear(&cs->endpoint); /* of a start that failed */
 	int r = obi_endpoint_init(s->rt, &names, &cs->endpoint, reterr);
