@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 /* The interval of reports for a directory that the kernel does not watch any more, because the user
- * has no watches left. */
+ * has no watches left; and the time until a report that comes again. */
 enum { POLL_MS = 1000 };
 
 struct obi_rename_watch_hub {
@@ -171,6 +171,23 @@ int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **
 	return OB_OK;
 }
 
+static void leave_kernel(struct obi_rename_watch *watch)
+{
+	leave_table(watch);
+	if (obi_key_find(&watch->hub->table, watch->node.key) == NULL) {
+		(void)inotify_rm_watch(watch->hub->fd, (int)watch->node.key);
+	}
+}
+
+void obi_rename_watch_again(struct obi_rename_watch *watch)
+{
+	/* Outside the kernel a report is due anyway. */
+	if (watch->hub != NULL && watch->in_kernel) {
+		leave_kernel(watch);
+		obi_timer_set(watch->hub->loop, &watch->timer, POLL_MS);
+	}
+}
+
 void obi_rename_watch_stop(struct obi_rename_watch *watch)
 {
 	struct obi_rename_watch_hub *hub = watch->hub;
@@ -180,10 +197,7 @@ void obi_rename_watch_stop(struct obi_rename_watch *watch)
 	obi_task_stop(&watch->task);
 	obi_timer_stop(&watch->timer);
 	if (watch->in_kernel) {
-		leave_table(watch);
-		if (obi_key_find(&hub->table, watch->node.key) == NULL) {
-			(void)inotify_rm_watch(hub->fd, (int)watch->node.key);
-		}
+		leave_kernel(watch);
 	}
 	watch->hub = NULL;
 	if (--hub->watches == 0) {

@@ -37,6 +37,11 @@ struct obi_rename_watch {
 int obi_rename_watch_start(struct obi_loop *loop, struct obi_rename_watch_hub **hub,
 			   struct obi_rename_watch *watch, int dir_fd, struct ob_error *reterr);
 
+/* Report once more within a second, though nothing changes: what has changed could not be looked
+ * at.
+ */
+void obi_rename_watch_again(struct obi_rename_watch *watch);
+
 /* No callback comes after it. */
 void obi_rename_watch_stop(struct obi_rename_watch *watch);
 

@@ -286,6 +286,9 @@ static void local_read_config(struct obi_place *place)
 	struct ob_error err = {0};
 	int r = obi_datadir_wake(&l->dir, &err);
 	r = r == OB_OK ? obi_datadir_read_config(&l->dir, &config, &err) : r;
+	if (r < 0) {
+		obi_rename_watch_again(&l->config_watch);
+	}
 	rest(l);
 	place->events->config(place->user, r == OB_OK ? &config : NULL, r == OB_OK ? NULL : &err);
 	obi_child_config_clear(&config);
@@ -575,14 +578,12 @@ int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_pl
 			struct ob_error *reterr)
 {
 	struct local_place *l = calloc(1, sizeof *l);
-	if (l == NULL) {
-		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
-	}
-	l->setup = *setup;
-	if (asprintf(&l->config_path, "%s/" OBI_FILE_CONFIG, setup->options->data_path) < 0) {
+	if (l == NULL ||
+	    asprintf(&l->config_path, "%s/" OBI_FILE_CONFIG, setup->options->data_path) < 0) {
 		free(l);
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
+	l->setup = *setup;
 	l->place.ops = &ops;
 	l->dir = OBI_DATADIR_NONE;
 	l->state_dir = OBI_STATEDIR_NONE;

@@ -25,6 +25,7 @@ struct place {
 	int reports;
 	int content; /* of the file at the last report */
 	bool stop;   /* in the next report */
+	bool again;  /* in the next report: it could not look */
 };
 
 static struct obi_loop *loop;
@@ -48,6 +49,11 @@ static void on_change(void *user)
 {
 	struct place *place = user;
 	place->reports++;
+	if (place->again) {
+		place->again = false;
+		obi_rename_watch_again(&place->watch);
+		return;
+	}
 	place->content = read_content(place->fd);
 	if (place->stop) {
 		obi_rename_watch_stop(&place->watch);
@@ -237,6 +243,34 @@ static void a_watch_may_be_stopped_in_its_report(void **state)
 	close_place(place);
 }
 
+/* Its neighbour of the same directory goes on. */
+static void a_change_that_could_not_be_looked_at_is_reported_again(void **state)
+{
+	(void)state;
+	open_place(&places[0], "a");
+	open_place(&places[1], "a");
+	places[0].again = true;
+	replace(&places[0], 1);
+	await_content(&places[0], 1);
+	assert_int_equal(places[0].reports, 2);
+	assert_int_equal(places[1].content, 1);
+	replace(&places[0], 2);
+	await_content(&places[1], 2);
+	await_content(&places[0], 2);
+
+	places[0].again = true;
+	places[0].content = 0;
+	replace(&places[0], 3);
+	await_content(&places[1], 3);
+	obi_rename_watch_stop(&places[0].watch);
+	obi_rename_watch_again(&places[0].watch); /* of no consequence */
+	replace(&places[1], 4);
+	await_content(&places[1], 4);
+	assert_int_equal(places[0].content, 0);
+	close_place(&places[0]);
+	close_place(&places[1]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -248,6 +282,7 @@ int main(void)
 	    TEST(fault_82_changes_without_pause_do_not_fill_the_queue_of_the_kernel),
 	    TEST(many_watches_are_told_apart),
 	    TEST(a_watch_may_be_stopped_in_its_report),
+	    TEST(a_change_that_could_not_be_looked_at_is_reported_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
