@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/error.h"
 #include "cli/report.h"
 
 enum { GAP = 2, CELL_MAX = 512 };
@@ -81,8 +82,11 @@ static void print_cell(const struct obi_table *table, const struct obi_table_row
 	*pending = table->widths[i] - (width < table->widths[i] ? width : table->widths[i]) + GAP;
 }
 
-void obi_table_print(const struct obi_table *table)
+int obi_table_print(const struct obi_table *table, struct ob_error *reterr)
 {
+	if (table->full) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
 	for (const struct obi_table_row *row = table->first; row != NULL; row = row->next) {
 		size_t pending = 0;
 		for (uint32_t i = 0; i < table->columns; i++) {
@@ -90,4 +94,5 @@ void obi_table_print(const struct obi_table *table)
 		}
 		putchar('\n');
 	}
+	return OB_OK;
 }

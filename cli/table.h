@@ -16,7 +16,7 @@ struct obi_table {
 	struct obi_table_row *last;
 	size_t widths[OBI_TABLE_COLUMNS_MAX];
 	uint32_t columns;
-	bool full; /* the arena is full; the rest of the table is missing */
+	bool full; /* the arena is full: a part of the table is missing */
 };
 
 /* Make a table with these headings, ended by NULL. */
@@ -27,7 +27,8 @@ void obi_table_row(struct obi_table *table);
 void obi_table_cell(struct obi_table *table, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Print it on stdout. Empty cells are shown as "-", except in the last column. */
-void obi_table_print(const struct obi_table *table);
+/* Print it on stdout. Empty cells are shown as "-", except in the last column. OB_ENOMEM: there was
+ * no memory for all of it, and nothing was printed. */
+int obi_table_print(const struct obi_table *table, struct ob_error *reterr);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cli/args.h"
+#include "base/error.h"
 #include "base/text.h"
 #include "base/value.h"
 #include "cli/plugin/plugin.h"
@@ -41,21 +42,25 @@ struct inspection {
 	struct obi_arena arena;
 	struct known *first, *last;
 	bool refused;
+	bool full; /* there was no memory for all that was reported */
 };
 
 static const char *keep(struct inspection *in, const char *text)
 {
 	char *copy = obi_arena_text(&in->arena, text, strlen(text));
-	if (copy != NULL) {
-		obi_text_clean(copy);
+	if (copy == NULL) {
+		in->full = true;
+		return "";
 	}
-	return copy != NULL ? copy : "";
+	obi_text_clean(copy);
+	return copy;
 }
 
 static void add_plugin(struct inspection *in, const char *const *fields)
 {
 	struct known *k = ob_arena_alloc(&in->arena.ob, sizeof *k);
 	if (k == NULL) {
+		in->full = true;
 		return;
 	}
 	memset(k, 0, sizeof *k);
@@ -181,6 +186,9 @@ static int inspect(const char *file, bool json)
 	int status = OBI_EXIT_OK;
 	obi_arena_init(&in.arena, INSPECT_MEMORY);
 	if (obi_check_runner_run(&runner, &err) < 0) {
+		status = obi_give_up(file, &err);
+	} else if (in.full) {
+		obi_fail(&err, OB_ENOMEM, 0, "out of memory");
 		status = obi_give_up(file, &err);
 	} else if (in.first != NULL && json) {
 		status = print_json(&in);

@@ -110,8 +110,8 @@ static int show(struct listing *l, bool json)
 	if (!json) {
 		obi_table_init(&l->table, &l->arena, headings);
 		(void)ob_plugin_each(l->rt, add_row, l);
-		obi_table_print(&l->table);
-		return OBI_EXIT_OK;
+		return obi_table_print(&l->table, &err) == OB_OK ? OBI_EXIT_OK
+								 : obi_give_up(NULL, &err);
 	}
 	ob_builder_init(&l->json, &l->arena.ob);
 	ob_build_array(&l->json);

@@ -63,7 +63,10 @@ static int read_page(struct asking *a, const struct ob_value *page, uint64_t *cu
 	}
 	for (uint32_t i = 0; i < list->count; i++) {
 		struct obi_row *row = obi_rows_add(&a->rows, &a->arena.ob);
-		if (row == NULL || !obi_row_read(ob_value_at(list, i), &a->arena.ob, row)) {
+		if (row == NULL) {
+			return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+		}
+		if (!obi_row_read(ob_value_at(list, i), &a->arena.ob, row)) {
 			return unexpected(reterr);
 		}
 	}
@@ -126,12 +129,16 @@ static void ask_directory(struct asking *a, const char *name, const char *path,
 	struct ob_error err = {0};
 	struct obi_row *row = obi_rows_add(&a->rows, &a->arena.ob);
 	const char *name_copy = copy(a, name), *path_copy = copy(a, path);
-	if (row == NULL || name_copy == NULL || path_copy == NULL) {
+	const char *state_copy = state_path != NULL ? copy(a, state_path) : NULL;
+	if (row == NULL || name_copy == NULL || path_copy == NULL ||
+	    (state_path != NULL && state_copy == NULL)) {
+		obi_fail(&err, OB_ENOMEM, 0, "out of memory");
+		give_up(a, path, &err);
 		return;
 	}
 	row->name = name_copy;
 	row->data_path = path_copy;
-	row->state_path = state_path != NULL ? copy(a, state_path) : NULL;
+	row->state_path = state_copy;
 	int r = obi_status_probe(a->rt, options, row, &err);
 	if (r < 0 && !(r == OB_ENOENT && missing_ok)) {
 		row->name = NULL; /* its state is not known, so it is not shown as one */
@@ -369,7 +376,10 @@ static void print_table(struct asking *a)
 		obi_table_cell(&table, "%s", s->address);
 		add_note(&table, s);
 	}
-	obi_table_print(&table);
+	struct ob_error err;
+	if (obi_table_print(&table, &err) < 0) {
+		give_up(a, NULL, &err);
+	}
 }
 
 static void print_json(struct asking *a)
