@@ -45,14 +45,13 @@ int obi_input_read(const char *path, struct obi_buf *out, bool *ret_is_file,
 	struct stat st;
 	bool standard = strcmp(path, "-") == 0;
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0) {
-		return obi_fail(reterr, obi_code_of_errno(errno), errno, "cannot be read");
+	int r = fd >= 0 && fstat(fd, &st) == 0
+		    ? read_all(fd, out, reterr)
+		    : obi_fail(reterr, obi_code_of_errno(errno), errno, "cannot be read");
+	if (r == OB_OK && ret_is_file != NULL) {
+		*ret_is_file = !standard && S_ISREG(st.st_mode);
 	}
-	if (ret_is_file != NULL) {
-		*ret_is_file = !standard && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-	}
-	int r = read_all(fd, out, reterr);
-	if (!standard) {
+	if (!standard && fd >= 0) {
 		close(fd);
 	}
 	return r;

@@ -159,12 +159,18 @@ static void release(const struct obi_removed *removed, struct obi_member *member
 	}
 }
 
-/* It stays in the record. */
-static void tell_failure(const struct obi_removed_child *child, const struct ob_error *err)
+static void tell_failure(const struct obi_removed *removed, const char *name, const char *data_path,
+			 const char *cause)
 {
-	obi_run_log(child->removed->log, child->entry.name, OB_LOG_WARN,
+	obi_run_log(removed->log, name, OB_LOG_WARN,
 		    "removed from the config, but cannot be stopped", "{s:s,s:s}", "data_path",
-		    child->entry.data_path, "cause", err->text);
+		    data_path, "cause", cause);
+}
+
+/* It stays in the record. */
+static void tell_failed_end(const struct obi_removed_child *child, const struct ob_error *err)
+{
+	tell_failure(child->removed, child->entry.name, child->entry.data_path, err->text);
 }
 
 static void on_done(void *user, int result, const struct ob_error *err)
@@ -188,7 +194,7 @@ static void on_done(void *user, int result, const struct ob_error *err)
 		unlink_child(child);
 		forget(child);
 	} else {
-		tell_failure(child, err);
+		tell_failed_end(child, err);
 	}
 	if (removed->pending > 0) {
 		obi_removed_write_soon(removed);
@@ -284,13 +290,14 @@ static void consider(struct obi_removed *removed, const struct obi_record_entry 
 	}
 	struct obi_removed_child *child = calloc(1, sizeof *child);
 	if (child == NULL) {
+		tell_failure(removed, entry->name, entry->data_path, "out of memory");
 		return;
 	}
 	*child = (struct obi_removed_child){.removed = removed, .entry = *entry};
 	link_child(removed, child);
 	(void)obi_name_set_add(&removed->known, entry->name);
 	if (end_child(child, state_path, &lives, &err) < 0) {
-		tell_failure(child, &err);
+		tell_failed_end(child, &err);
 	} else if (!lives) {
 		unlink_child(child);
 		free(child);
@@ -312,6 +319,8 @@ static void consider_directory(struct obi_removed *removed, const char *name)
 					       .stop_timeout_ms = OBI_STOP_TIMEOUT_MS};
 	if (entry.name != NULL && entry.data_path != NULL) {
 		consider(removed, &entry);
+	} else {
+		tell_failure(removed, name, path, "out of memory");
 	}
 }
 

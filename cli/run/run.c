@@ -335,6 +335,9 @@ static bool load(struct run *run)
 	if (run->generation == NULL) {
 		obi_run_config_free(&config);
 	}
+	if (run->generation == NULL && faults.count == 0) {
+		obi_faults_add(&faults, "", "out of memory");
+	}
 	obi_faults_print(&warnings);
 	obi_faults_print(&faults);
 	obi_faults_free(&warnings);
