@@ -64,8 +64,12 @@ static bool put_option(struct ob_sink *out, const char *name, const char *value)
 		obi_complain("key authorize: --%s: it has a quotation mark", name);
 		return false;
 	}
-	return (out->len == 0 || ob_sink_byte(out, ',')) && ob_sink_text(out, name) &&
-	       ob_sink_text(out, "=\"") && ob_sink_text(out, value) && ob_sink_byte(out, '"');
+	ob_sink_text(out, out->len > 0 ? "," : "");
+	ob_sink_text(out, name);
+	ob_sink_text(out, "=\"");
+	ob_sink_text(out, value);
+	ob_sink_text(out, "\"");
+	return true;
 }
 
 /* The options given go before those that the line has. */
@@ -75,7 +79,7 @@ static bool make_line(struct addition *a, const char *text)
 	struct ob_bytes rest = obi_key_trimmed(ob_bytes_text(text)), left = rest;
 	bool has_options = !ob_bytes_is(obi_key_word(&left), "ed25519");
 	struct obi_authorized_key key;
-	char why[OBI_KEYS_WHY];
+	char why[OBI_KEYS_WHY] = "too long";
 	if (!put_option(&out, "from", a->from) || !put_option(&out, "expires", a->expires)) {
 		return false;
 	}
@@ -83,7 +87,7 @@ static bool make_line(struct addition *a, const char *text)
 		ob_sink_byte(&out, has_options ? ',' : ' ');
 	}
 	ob_sink_put(&out, rest.data, rest.len);
-	bool good = obi_authorized_line(ob_bytes_of(a->line, out.len), &key, why);
+	bool good = !out.failed && obi_authorized_line(ob_bytes_of(a->line, out.len), &key, why);
 	if (good && !crypto_core_ed25519_is_valid_point(key.key)) {
 		snprintf(why, sizeof why, "its key is not a public key of Ed25519");
 		good = false;

@@ -85,6 +85,18 @@ class Secret(Keys):
         self.refused(outboard_as(12346, "key", "show", self.path("a")), "Permission denied")
 
 
+class Usage(Keys):
+    def test_help(self):
+        for args in (), ("--help",), ("-h",):
+            result = outboard("key", *args)
+            text, other = (result.stdout, result.stderr) if args else (result.stderr, result.stdout)
+            self.assertEqual((result.returncode, other), (OK if args else USAGE, ""))
+            self.assertTrue(all(f"\n  {name} " in text for name in ("new", "show", "authorize")), text)
+        for name in "new", "show", "authorize":
+            self.expect(outboard("key", name, "--help"), OK, None, "")
+            self.assertEqual(outboard("key", name).returncode, USAGE)
+
+
 class Lists(Keys):
     def test_lines_are_added(self):
         self.expect(self.authorize(f"{LINE} a"), OK, "", "")
@@ -123,7 +135,8 @@ class Lists(Keys):
                 (f"{OTHER} b", ("--from", f'::1" {LINE} c "'), "quotation mark"),
                 (f"{OTHER} b", ("--expires", "tomorrow"), "expires: not a time"),
                 (f'from="::1" {OTHER} b', ("--from", "::1"), "from: given twice"),
-                (f"{OTHER} {'b' * 5000}", (), "too long")):
+                (f"{OTHER} {'b' * 5000}", (), "too long"),
+                (f"{OTHER} b", ("--from", "::1," * 1200 + "::1"), "too long")):
             with self.subTest(line=line, args=args):
                 self.refused(self.authorize(line, *args), reason)
                 self.assertEqual(read(self.path("list")), f"{LINE} a\n")
@@ -137,6 +150,21 @@ class Lists(Keys):
         os.symlink("elsewhere", self.path("list"))
         self.refused(self.authorize(f"{LINE} a"), "a symbolic link")
         self.refused(outboard("key", "authorize", self.path("no/list"), f"{LINE} a"), "No such file or directory")
+
+    def test_list_that_is_full(self):
+        full = "# " + "x" * 4000 + "\n"
+        write(self.path("list"), full * (262144 // len(full)) + "#" * (262144 % len(full)))
+        before = read(self.path("list"))
+        self.refused(self.authorize(f"{LINE} a"), "it would be larger than 262144 bytes")
+        self.assertEqual(read(self.path("list")), before)
+
+    def test_line_from_standard_input_ends_once(self):
+        for text in "", "\0", "x" * 5000, f"{LINE} a\n{OTHER} b\n", LINE:
+            result = subprocess.run([OUTBOARD, "key", "authorize", self.path("list"), "-"], input=text, capture_output=True,
+                                    text=True, timeout=PATIENCE)
+            self.expect(result, USAGE, "")
+            self.assertTrue(result.stderr)
+            self.assertFalse(os.path.exists(self.path("list")))
 
     def test_many_at_once(self):
         """Each waits for the others: no line is lost."""
