@@ -8,7 +8,7 @@ import signal
 import socket
 import unittest
 
-from command import OK, UNREACHABLE, USAGE, Case, actor, outboard
+from command import OK, UNREACHABLE, USAGE, Case, Run, actor, outboard
 
 AGAIN, NOT_AGAIN = "removed by somebody, and made again", "removed by somebody, and cannot be made again"
 
@@ -126,6 +126,29 @@ class Swept(Case):
         self.assertEqual({name: row["pid"] for name, row in self.status().items()}, pids)
         run = self.run_it()
         run.events(a="adopted", b="adopted")
+        self.assertEqual(run.end(), OK)
+
+    def test_fault_107_a_state_of_another_child_is_left_alone(self):
+        run, pids = self.started("a")
+        elsewhere = os.path.join(self.dir, "elsewhere")
+        config = os.path.join(self.dir, "elsewhere.json")
+        with open(config, "w") as file:
+            json.dump({"data_root": elsewhere, "children": {"a": actor()}}, file)
+        other = Run(config)
+        self.runs.append(other)
+        stranger = other.event("a", "ready")["pid"]
+        watched = self.watch(stranger)
+        other.process.kill()
+        other.process.wait()
+        # The lock is free, but the process of this state lives.
+        os.rename(f"{self.root}/.state/a", f"{self.dir}/mine")
+        os.rename(f"{elsewhere}/.state/a", f"{self.root}/.state/a")
+        told = run.record(lambda r: r["msg"] == "state directory removed by somebody, and cannot be made again")
+        self.assertIn(f"belongs to process {stranger}", told["cause"])
+        os.kill(stranger, signal.SIGKILL)
+        watched.wait()
+        run.record(lambda r: r["msg"] == "state directory removed by somebody, and made again")
+        self.expect_supervised(pids)
         self.assertEqual(run.end(), OK)
 
     def test_fault_107_single_files_of_the_state_are_made_again(self):
