@@ -80,14 +80,21 @@ static int start_time(int32_t pid, uint64_t *ret_start)
 	return 0;
 }
 
-static uint64_t inode_of(int pidfd)
+/* 0: the kernel has none. A number that could not be read must not look like that: the process
+ * would be taken for another one. */
+static int inode_of(int pidfd, uint64_t *ret, struct ob_error *reterr)
 {
 	struct statfs fs;
 	struct stat st;
-	if (fstatfs(pidfd, &fs) < 0 || fs.f_type != PIDFS || fstat(pidfd, &st) < 0) {
-		return 0;
+	*ret = 0;
+	if (fstatfs(pidfd, &fs) < 0 || fs.f_type != PIDFS) {
+		return OB_OK;
 	}
-	return st.st_ino;
+	if (fstat(pidfd, &st) < 0) {
+		return obi_fail(reterr, OB_EIO, errno, "reading the inode of a pidfd");
+	}
+	*ret = st.st_ino;
+	return OB_OK;
 }
 
 /*
@@ -107,8 +114,9 @@ static int has_its_pid(int pidfd, int32_t pid, struct ob_error *reterr)
 
 int obi_procid_of(int pidfd, int32_t pid, struct obi_procid *ret, struct ob_error *reterr)
 {
-	struct obi_procid id = {.pid = pid, .inode = inode_of(pidfd)};
-	int r = obi_boot_id(id.boot, reterr);
+	struct obi_procid id = {.pid = pid};
+	int r = inode_of(pidfd, &id.inode, reterr);
+	r = r == OB_OK ? obi_boot_id(id.boot, reterr) : r;
 	if (r < 0) {
 		return r;
 	}
