@@ -273,6 +273,46 @@ static bool take_method(const struct ob_value *method, const struct ob_value *pa
 	       (params->type == OB_ARRAY || params->type == OB_MAP);
 }
 
+/* ---- Errors: [code, message] or [code, message, data] on the wire, a map in the tree ---- */
+
+static const char *const error_keys[] = {"code", "message", "data"};
+
+/* Whether this is the map that is written as an array. Another map stays one. */
+static bool is_standard(const struct ob_value *error)
+{
+	if (error->type != OB_MAP || error->count < 2 || error->count > 3) {
+		return false;
+	}
+	for (uint32_t i = 0; i < error->count; i++) {
+		const struct ob_value *key = &error->as.pairs[i].key;
+		if (!ob_bytes_is(ob_bytes_of(key->as.string, key->count), error_keys[i])) {
+			return false;
+		}
+	}
+	return error->as.pairs[0].value.type == OB_INT &&
+	       error->as.pairs[1].value.type == OB_STRING;
+}
+
+/* Any other value stays what it is. */
+static int take_error(const struct ob_value *error, struct ob_arena *arena, struct ob_value *ret)
+{
+	*ret = *error;
+	if (error->type != OB_ARRAY || error->count < 2 || error->count > 3 ||
+	    error->as.items[0].type != OB_INT || error->as.items[1].type != OB_STRING) {
+		return OB_OK;
+	}
+	struct ob_pair *pairs = ob_arena_alloc(arena, error->count * sizeof *pairs);
+	if (pairs == NULL) {
+		return OB_ENOMEM;
+	}
+	for (uint32_t i = 0; i < error->count; i++) {
+		pairs[i].key = ob_string(error_keys[i]);
+		pairs[i].value = error->as.items[i];
+	}
+	*ret = ob_map(pairs, error->count);
+	return OB_OK;
+}
+
 /* [0,id,method,params], [1,id,error,result], [2,method,params] */
 static bool take_message(const struct ob_value *root, struct ob_message *m)
 {
@@ -291,7 +331,6 @@ static bool take_message(const struct ob_value *root, struct ob_message *m)
 	if (kind == OB_REQUEST) {
 		return take_method(&item[2], &item[3], m);
 	}
-	m->error = item[2];
 	m->result = item[3];
 	return true;
 }
@@ -308,7 +347,10 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena,
 		return r;
 	}
 	ret->id = (struct ob_id){0};
-	return take_message(&root, ret) ? OB_OK : OB_EPROTO;
+	if (!take_message(&root, ret)) {
+		return OB_EPROTO;
+	}
+	return ret->kind == OB_RESPONSE ? take_error(&root.as.items[2], arena, &ret->error) : OB_OK;
 }
 
 /* ---- encode ---- */
@@ -400,6 +442,18 @@ static int pack_params(msgpack_packer *p, const struct ob_message *m)
 	return r == 0 ? pack(p, &m->params, 0) : r;
 }
 
+static int pack_error(msgpack_packer *p, const struct ob_value *error)
+{
+	if (!is_standard(error)) {
+		return pack(p, error, 0);
+	}
+	int r = msgpack_pack_array(p, error->count);
+	for (uint32_t i = 0; r == 0 && i < error->count; i++) {
+		r = pack(p, &error->as.pairs[i].value, 1);
+	}
+	return r;
+}
+
 static int pack_message(msgpack_packer *p, const struct ob_message *m)
 {
 	if (m->kind > OB_NOTIFY) {
@@ -413,7 +467,7 @@ static int pack_message(msgpack_packer *p, const struct ob_message *m)
 	if (r != 0 || m->kind != OB_RESPONSE) {
 		return r == 0 ? pack_params(p, m) : r;
 	}
-	r = pack(p, &m->error, 0);
+	r = pack_error(p, &m->error);
 	if (r == 0) {
 		r = m->error.type != OB_NIL ? msgpack_pack_nil(p) : pack(p, &m->result, 0);
 	}

@@ -39,8 +39,11 @@ struct ob_message {
 	struct ob_id id;
 	struct ob_bytes method; /* UTF-8 */
 	struct ob_value params; /* an array or a map */
-	/* nil: none. This library writes the map {"code": int, "message": string, ...}; another
-	 * peer may send any value. */
+	/* nil: none. This library makes the map {"code": int, "message": string}, with "data" as a
+	 * third key where there is more to say; another peer may send any value. A codec whose
+	 * protocol has a form of its own for errors translates, both ways: msgpack writes the map
+	 * as the array [code, message] or [code, message, data], and reads such an array as the
+	 * map. */
 	struct ob_value error;
 	struct ob_value result; /* meaningful if error is nil */
 	/* The messages of a batch, none of which is a batch. decode makes at least one and at most

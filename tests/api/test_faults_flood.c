@@ -249,10 +249,10 @@ static void fault_34_a_flood_of_calls_is_answered_busy(void **state)
 	for (uint32_t i = 0; i < MORE; i++) {
 		assert_true(peer_send(
 		    fd, request, peer_request(request, 10000 + i, "act.keep", none, sizeof none)));
-		/* [1, 10000 + i, {"code": -32001, "message": busy}, nil] */
+		/* [1, 10000 + i, [-32001, busy], nil] */
 		const uint8_t head[] = {
-		    0x94, 0x01, 0xcd, (uint8_t)((10000 + i) >> 8), (uint8_t)(10000 + i), 0x82};
-		size_t len = sizeof head + 5 + 3 + 8 + 1 + strlen(busy) + 1;
+		    0x94, 0x01, 0xcd, (uint8_t)((10000 + i) >> 8), (uint8_t)(10000 + i), 0x92};
+		size_t len = sizeof head + 3 + 2 + strlen(busy) + 1;
 		assert_true(peer_read(fd, reply, len));
 		assert_memory_equal(reply, head, sizeof head);
 		assert_memory_equal(reply + len - 1 - strlen(busy), busy, strlen(busy));

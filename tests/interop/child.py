@@ -40,11 +40,13 @@ class MsgpackRpc:
             return dict(zip(("id", "method", "params"), rest), jsonrpc="2.0")
         if kind == NOTIFICATION:
             return dict(zip(("method", "params"), rest), jsonrpc="2.0")
-        return dict(zip(("id", "error", "result"), rest))
+        call_id, error, result = rest
+        return {"id": call_id, "error": error and dict(zip(("code", "message", "data"), error)), "result": result}
 
     def encode(self, m):
         if "method" not in m:
-            array = [RESPONSE, m["id"], m.get("error"), m.get("result")]
+            error = m.get("error")
+            array = [RESPONSE, m["id"], error and list(error.values()), m.get("result")]
         elif "id" in m:
             array = [REQUEST, m["id"], m["method"], m["params"]]
         else:

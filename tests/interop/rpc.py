@@ -8,7 +8,7 @@ import struct
 import msgpack
 
 MORE, DONE = "more", "done"
-REFUSED = {"code": -32000, "message": "refused"}
+REFUSED = [-32000, "refused"]
 
 
 def prologue(codec, mechanisms, binding=None):
@@ -30,7 +30,7 @@ class RemoteError(Exception):
 
     def __init__(self, error):
         super().__init__(str(error))
-        self.code = error.get("code") if isinstance(error, dict) else None
+        self.code = error[0] if isinstance(error, list) else None
 
 
 class Connection:
@@ -71,6 +71,6 @@ class Connection:
         word, data = self.call("outboard.auth", "token", c)
         s, theirs = data[:32], data[32:]
         if word != MORE or not hmac.compare_digest(theirs, proof(token, b"S", bound, c, s)):
-            raise RemoteError({"code": None, "message": "the listener does not know the token"})
+            raise RemoteError([None, "the listener does not know the token"])
         if self.call("outboard.auth", "token", proof(token, b"C", bound, c, s)) != [DONE, b""]:
             raise ValueError("the acceptor is not done")

@@ -99,6 +99,12 @@ class Client(WithChild):
             self.connection.call("outboard.supervise", "of another start")
         self.assertEqual(caught.exception.code, -32005)
 
+    def test_errors_have_the_form_that_other_clients_show(self):
+        """Neovim and its clients show `[code, message]`, and "unknown error" for a map."""
+        self.authenticate()
+        self.connection.send(0, 9, "nobody.has", [])
+        self.assertEqual(self.connection.receive(), [1, 9, [-32003, "unknown object: nobody"], None])
+
     def test_its_parent_is_not_disturbed(self):
         self.authenticate()
         self.assertEqual(self.connection.call("kv.get", "colour"), "blue")

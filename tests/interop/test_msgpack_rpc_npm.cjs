@@ -26,7 +26,8 @@ class Peer {
     const [kind, id, error, result] = await this.receive();
     assert.deepEqual([kind, id], [1, this.id]);
     if (error !== null) {
-      throw Object.assign(new Error(error.message), { code: error.code });
+      const [code, message] = error;
+      throw Object.assign(new Error(message), { code });
     }
     return result;
   }

@@ -2,6 +2,8 @@
 /* A session over msgpack. What JSON-RPC adds is tested in test_session_json.c. */
 #include "unit/rpc/session_bed.h"
 
+#include "json/json.h"
+
 static void calls_pass_both_ways_in_chunks_of_any_size(void **state)
 {
 	(void)state;
@@ -236,6 +238,67 @@ static void a_foreign_error_is_shown_as_json(void **state)
 	free_pair(p);
 }
 
+/* Keeps the JSON of the error value of a reply. */
+static void on_error_value(void *user, int code, const struct ob_value *value,
+			   const struct ob_error *err)
+{
+	char *text = user;
+	struct ob_sink out = ob_sink_fixed((uint8_t *)text, 63);
+	assert_int_equal(code, OB_EREMOTE);
+	assert_int_equal(obi_json_write(value, &out, NULL), OB_OK);
+	snprintf(text + out.len, 64 - out.len, " %d", (int)err->remote_code);
+}
+
+/* An array is the same value as the map of JSON. */
+static void errors_are_read_in_any_form(void **state)
+{
+	static const struct {
+		const char *wire;
+		size_t len;
+		const char *json;
+	} forms[] = {
+	    {"\x92\x07\xa2no", 5, "{\"code\":7,\"message\":\"no\"} 7"},
+	    {"\x93\x07\xa2no\xc3", 6, "{\"code\":7,\"message\":\"no\",\"data\":true} 7"},
+	    {"\x82\xa4"
+	     "code\x07\xa7message\xa2no",
+	     18, "{\"code\":7,\"message\":\"no\"} 7"},
+	    {"\x94\x07\xa2no\xc3\xc3", 7, "[7,\"no\",true,true] 0"},
+	    {"\x92\xa2no\x07", 5, "[\"no\",7] 0"},
+	    {"\xa2no", 3, "\"no\" 0"},
+	};
+	(void)state;
+	struct pair *p = connect_pair();
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		struct obi_pending *pending;
+		char text[64];
+		uint8_t reply[64] = {0x94, 1};
+		assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.a"), NULL,
+						  INT64_MAX, on_error_value, text, &pending, NULL),
+				 OB_OK);
+		reply[2] = (uint8_t)pending->id;
+		memcpy(reply + 3, forms[i].wire, forms[i].len);
+		reply[3 + forms[i].len] = 0xc0;
+		give(&p->parent, reply, 4 + forms[i].len, SIZE_MAX);
+		assert_string_equal(text, forms[i].json);
+	}
+	free_pair(p);
+}
+
+static void an_error_is_written_as_an_array(void **state)
+{
+	/* [1, 99, [7, "seven"], nil] */
+	static const uint8_t request[] = {0x94, 0, 99, 0xa3, 'x', '.', 'y', 0x90};
+	(void)state;
+	struct pair *p = connect_pair();
+	p->child.handler = FAIL_7;
+	pump(&p->parent, &p->child, SIZE_MAX);
+	give(&p->child, request, sizeof request, SIZE_MAX);
+	struct ob_bytes out = obi_session_output(&p->child.session);
+	assert_int_equal(out.len, 12);
+	assert_memory_equal(out.data, "\x94\x01\x63\x92\x07\xa5seven\xc0", 12);
+	free_pair(p);
+}
+
 static void a_duplicate_id_in_flight_closes(void **state)
 {
 	static const uint8_t request[] = {0x94, 0, 9, 0xa3, 'x', '.', 'y', 0x90};
@@ -326,6 +389,8 @@ int main(void)
 	    cmocka_unit_test(a_call_that_is_taken_out_is_cancelled_at_the_peer),
 	    cmocka_unit_test(errors_carry_code_and_message),
 	    cmocka_unit_test(a_foreign_error_is_shown_as_json),
+	    cmocka_unit_test(errors_are_read_in_any_form),
+	    cmocka_unit_test(an_error_is_written_as_an_array),
 	    cmocka_unit_test(a_duplicate_id_in_flight_closes),
 	    cmocka_unit_test(ping_supervise_and_unknown_reserved_methods),
 	    cmocka_unit_test(closing_inside_a_handler_is_safe),
