@@ -19,7 +19,8 @@ static const char *const ready_modes[] = {"config", "rpc", "none", NULL};
 static const char *const restart_on[] = {"exit", "failure", "never", NULL};
 static const char *const leftovers[] = {"kill", "wait", "fail", NULL};
 static const char *const health_actions[] = {"event", "restart", NULL};
-static const uint32_t at_least_1 = 1, at_least_4096 = 4096;
+static const struct obi_range misses = {1, INT32_MAX}, pipe_bytes = {4096, INT32_MAX},
+			      message_bytes = {OB_MESSAGE_MAX_LOWEST, OB_MESSAGE_MAX_HIGHEST};
 
 static const struct obi_key ready_keys[] = {
     {"mode", obi_read_word, AT(ready), ready_modes},
@@ -45,7 +46,7 @@ static const struct obi_key stop_keys[] = {
 };
 static const struct obi_key health_keys[] = {
     {"interval", obi_read_duration, AT(health_interval_ms), NULL},
-    {"misses", obi_read_u32, AT(health_misses), &at_least_1},
+    {"misses", obi_read_u32, AT(health_misses), &misses},
     {"on_fail", obi_read_word, AT(health_action), health_actions},
     {0},
 };
@@ -77,7 +78,8 @@ static const struct obi_key child_keys[] = {
     {"limits", obi_read_limits, AT(limits), NULL},
     {"stdin", obi_read_path, AT(stdin_path), NULL},
     {"lock_wait", obi_read_wait, AT(lock_wait_ms), NULL},
-    {"log_pipe", obi_read_u32, AT(log_pipe_bytes), &at_least_4096},
+    {"log_pipe", obi_read_u32, AT(log_pipe_bytes), &pipe_bytes},
+    {"message_max", obi_read_u32, AT(message_max), &message_bytes},
     {0},
 };
 #undef AT

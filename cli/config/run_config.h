@@ -5,6 +5,7 @@
  *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "children": {"NAME": {
  *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b ${HOME} $$"}, "env_clear": false,
  *     "data_path": "/...", "cwd": "/...", "stdin": "/...", "log_pipe": 262144,
+ *     "message_max": 4194304,
  *     "transport": "unix", "listen": "unix:///...", "connect": "...", "codec": "msgpack",
  *     "auth": "token" | ["noise", {"use": "x", "settings": {...}, "child_settings": {...}}],
  *     "allow_plaintext": false,

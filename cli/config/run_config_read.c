@@ -346,14 +346,14 @@ void obi_read_u64(struct obi_reading *r, const struct ob_value *value, void *at,
 	}
 }
 
-/* more: the smallest valid number. */
 void obi_read_u32(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	uint64_t number = 0;
-	uint32_t least = *(const uint32_t *)more;
-	if (!ob_get_uint(value, &number) || number < least || number > INT32_MAX) {
+	const struct obi_range *range = more;
+	if (!ob_get_uint(value, &number) || number < range->least || number > range->most) {
 		char reason[64];
-		snprintf(reason, sizeof reason, "must be an integer from %u to 2147483647", least);
+		snprintf(reason, sizeof reason, "must be an integer from %u to %u", range->least,
+			 range->most);
 		obi_reading_fault(r, reason);
 		return;
 	}

@@ -63,11 +63,17 @@ obi_read_fn obi_read_env;     /* const char *const *: an object, as "NAME=value"
 void obi_read_all_settings(struct obi_reading *r, const struct ob_value *child,
 			   struct ob_connector_options *options);
 
+/* The smallest and the largest number allowed. */
+struct obi_range {
+	uint32_t least;
+	uint32_t most;
+};
+
 obi_read_fn obi_read_bool;	   /* bool */
 obi_read_fn obi_read_duration;	   /* int64_t, ms; "0s" becomes -1, which is none in options */
 obi_read_fn obi_read_wait;	   /* int64_t, ms; "0s" is 0 */
 obi_read_fn obi_read_u64;	   /* uint64_t */
-obi_read_fn obi_read_u32;	   /* uint32_t; more: the smallest one allowed */
+obi_read_fn obi_read_u32;	   /* uint32_t; more: struct obi_range */
 obi_read_fn obi_read_max_restarts; /* int32_t, -1 and up */
 obi_read_fn obi_read_jitter;	   /* double, 0 to 1 */
 obi_read_fn obi_read_word;	   /* uint32_t: its index in more, words ended by NULL */

@@ -59,6 +59,7 @@ static int believe_state(struct target *t, struct ob_error *reterr)
 	t->options.token = text_or_null(state->token);
 	t->options.transport = text_or_null(state->transport);
 	t->options.allow_plaintext = state->allow_plaintext; /* what its parent allows */
+	t->options.message_max = state->message_max;
 	t->auth = state->auth[0] != '\0' ? obi_string_list_split(state->auth, ',') : NULL;
 	return state->auth[0] == '\0' || t->auth != NULL
 		   ? OB_OK
@@ -85,6 +86,7 @@ static int believe_child(struct target *t, struct ob_error *reterr)
 	t->options.token = t->config.token;
 	t->options.transport = t->config.transport;
 	t->options.allow_plaintext = t->config.allow_plaintext;
+	t->options.message_max = (uint32_t)t->config.message_max;
 	t->auth = t->config.auth != NULL ? obi_string_list_split(t->config.auth, ',') : NULL;
 	return t->config.auth == NULL || t->auth != NULL
 		   ? OB_OK

@@ -81,9 +81,13 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 		return r;
 	}
 	struct obi_connection_setup setup = obi_endpoint_connection(c->rt, &c->endpoint);
-	setup.limits.message = o->message_max != 0 ? o->message_max : setup.limits.message;
+	r = obi_rpc_limits_message(0, o->message_max, &setup.limits.message, reterr);
+	if (r < 0) {
+		return r;
+	}
 	setup.open_timeout_ms =
 	    o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	setup.open_timeout_name = "connect_timeout_ms";
 	setup.check_owner = o->allowed_uid != 0;
 	setup.events = (struct obi_connection_events){on_opened, on_closed, NULL, NULL, c};
 	r = obi_connection_dial(&setup, o->address, &c->connection, reterr);

@@ -114,7 +114,7 @@ static void fill_numbers(struct ob_connector_options *o)
 	o->health_interval_ms = o->health_interval_ms != 0 ? o->health_interval_ms : BEAT_MS;
 	o->health_misses = o->health_misses != 0 ? o->health_misses : MISSES;
 	o->log_pipe_bytes = o->log_pipe_bytes != 0 ? o->log_pipe_bytes : PIPE_BYTES;
-	o->message_max = o->message_max != 0 ? o->message_max : obi_rpc_limits_default().message;
+	o->message_max = o->message_max != 0 ? o->message_max : OB_MESSAGE_MAX_DEFAULT;
 	o->call_timeout_ms = o->call_timeout_ms != 0 ? o->call_timeout_ms : CALL_MS;
 	o->lock_wait_ms = at_most(o->lock_wait_ms, OBI_TIMER_MAX_MS);
 	/* Their product is a time, too. */
@@ -250,6 +250,10 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	}
 	if (o->transport != NULL) {
 		hash_text(&h, o->transport);
+	}
+	if (o->message_max != OB_MESSAGE_MAX_DEFAULT) {
+		crypto_generichash_update(&h, (const unsigned char *)&o->message_max,
+					  sizeof o->message_max);
 	}
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);

@@ -110,6 +110,12 @@ static void check_numbers(const struct ob_connector_options *o, struct obi_optio
 	if (o->umask < -1 || o->umask > 0777) {
 		error(faults, "umask", "must be 0 to 0777, or -1");
 	}
+	if (o->message_max != 0 &&
+	    (o->message_max < OB_MESSAGE_MAX_LOWEST || o->message_max > OB_MESSAGE_MAX_HIGHEST)) {
+		obi_option_fault(faults, OB_FAULT_ERROR, "message_max",
+				 "must be from %d to %u bytes", OB_MESSAGE_MAX_LOWEST,
+				 OB_MESSAGE_MAX_HIGHEST);
+	}
 	if (o->lock_wait_ms < 0) {
 		error(faults, "lock_wait_ms", "must not be below 0");
 	}

@@ -37,6 +37,7 @@ static const struct field {
     {"transport", offsetof(struct ob_config, transport), TEXT, false},
     {"heartbeat_ms", offsetof(struct ob_config, heartbeat_ms), NUMBER, false},
     {"settings", offsetof(struct ob_config, settings), OBJECT, false},
+    {"message_max", offsetof(struct ob_config, message_max), NUMBER, false},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 

@@ -71,6 +71,7 @@ struct obi_statefile {
 	char auth[OBI_LISTS_SIZE];	      /* names, joined by commas */
 	char transport[OBI_PLUGIN_NAME_SIZE]; /* "": by the scheme */
 	bool allow_plaintext;
+	uint32_t message_max;	      /* 0: the default */
 	struct obi_local_state local; /* the place fills it in */
 	struct obi_restart_state restart;
 	char restart_boot[OBI_BOOT_ID_SIZE]; /* the boot that restart.last_ms belongs to */

@@ -1,22 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/answer.h"
 
-static const char unread[] = "the peer does not read: too much is queued";
+#include "base/error.h"
 
-static int send_to(struct obi_session *s, struct obi_batch *batch, const struct ob_message *m)
+static const char unread[] = "the peer does not read: too much is queued (queue_max)";
+
+/* OB_ETOOBIG and OB_EAGAIN are explained in *err. */
+static int send_to(struct obi_session *s, struct obi_batch *batch, const struct ob_message *m,
+		   struct ob_error *err)
 {
-	return batch != NULL ? obi_batch_add(batch, m) : obi_session_send(s, m, NULL);
+	if (batch == NULL) {
+		return obi_session_send(s, m, err);
+	}
+	int r = obi_batch_add(batch, m);
+	if (r == OB_ETOOBIG) {
+		obi_fail(err, r, 0, "the answers to the batch are larger than message_max (%u)",
+			 s->setup.limits.message);
+	} else if (r == OB_EAGAIN) {
+		obi_fail(err, r, 0,
+			 "the answers of open batches hold too many bytes (queue_max %u)",
+			 s->setup.limits.queue);
+	}
+	return r;
 }
 
-static struct ob_value why_not_sent(struct ob_arena *arena, int code)
+static struct ob_value why_not_sent(struct ob_arena *arena, int code, const struct ob_error *err)
 {
 	switch (code) {
 	case OB_ETOOBIG:
-		return obi_error_value(arena, OB_RPC_TOO_BIG,
-				       "the result is larger than the message limit");
+		return obi_error_value(arena, OB_RPC_TOO_BIG, err->text);
 	case OB_EAGAIN:
-		return obi_error_value(arena, OB_RPC_BUSY,
-				       "the answers of open batches hold too many bytes");
+		return obi_error_value(arena, OB_RPC_BUSY, err->text);
 	default:
 		return obi_error_value(arena, OB_RPC_INTERNAL, "the result cannot be encoded");
 	}
@@ -31,13 +45,15 @@ static int send_answer(struct obi_session *s, struct obi_batch *batch, const str
 	struct ob_message m = {.size = sizeof m, .kind = OB_RESPONSE, .id = *id};
 	m.error = error != NULL ? *error : ob_nil();
 	m.result = result != NULL ? *result : ob_nil();
-	int r = send_to(s, batch, &m);
+	struct ob_error err;
+	int r = send_to(s, batch, &m, &err);
 	if (r != OB_ETOOBIG && r != OB_EINVAL && r != OB_EAGAIN) {
 		return r;
 	}
-	m.error = why_not_sent(arena, r);
+	m.error = why_not_sent(arena, r, &err);
 	m.result = ob_nil();
-	int again = send_to(s, batch, &m);
+	struct ob_error ignored;
+	int again = send_to(s, batch, &m, &ignored);
 	return again == OB_OK ? r : again;
 }
 
@@ -82,7 +98,7 @@ void obi_answer_batch(struct obi_session *s, struct obi_batch *batch)
 	if (r == OB_ENOMEM) {
 		obi_session_close(s, shortage_code(s), shortage(s));
 	} else if (r < 0) {
-		obi_session_close(s, r, "the answers to a batch are larger than the message limit");
+		obi_session_close(s, r, "the answers to a batch are larger than message_max");
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/connection.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -261,10 +262,15 @@ static void on_open_timer(void *user)
 {
 	struct obi_connection *conn = user;
 	bool shaking = conn->begun && !conn->has_session;
-	obi_connection_close(conn, OB_ETIMEDOUT,
-			     conn->wire.closing ? "closed"
-			     : shaking		? "handshake: not completed in time"
-						: "not connected and authenticated in time");
+	const char *name = conn->setup.open_timeout_name;
+	char text[128] = "closed";
+	if (!conn->wire.closing) {
+		snprintf(text, sizeof text, "%s within %lld ms%s%s%s",
+			 shaking ? "handshake: not completed" : "not connected and authenticated",
+			 (long long)conn->setup.open_timeout_ms, name != NULL ? " (" : "",
+			 name != NULL ? name : "", name != NULL ? ")" : "");
+	}
+	obi_connection_close(conn, OB_ETIMEDOUT, text);
 }
 
 /* ---- The beginning ---- */

@@ -40,8 +40,9 @@ struct obi_connection_setup {
 	void *codec_state;			/* for its params */
 	const struct obi_handshake_setup *auth; /* NULL: a foreign server */
 	struct obi_rpc_limits limits;
-	int64_t open_timeout_ms; /* from dial or accept until it is open */
-	uint32_t heartbeat_ms;	 /* transports may set keepalive by it */
+	int64_t open_timeout_ms;       /* from dial or accept until it is open */
+	const char *open_timeout_name; /* the option that says so, for errors; NULL: none does */
+	uint32_t heartbeat_ms;	       /* transports may set keepalive by it */
 	/* dial: a unix socket must belong to auth->allowed_uid, and be no symbolic link */
 	bool check_owner;
 	struct obi_connection_events events;

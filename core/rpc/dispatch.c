@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/dispatch.h"
 
+#include <stdio.h>
+
 #include "base/error.h"
 #include "json/json.h"
 #include "rpc/answer.h"
@@ -180,21 +182,32 @@ static bool is_full(const struct obi_session *s)
 	return obi_calls_are_full(&s->calls, s->setup.limits.queue, s->identity.parent);
 }
 
+/* setting: the option that is the limit. */
+static void refuse_busy(struct obi_session *s, const struct ob_message *m, const char *what,
+			const char *setting, uint32_t limit)
+{
+	char text[96];
+	snprintf(text, sizeof text, "%s (%s %u)", what, setting, limit);
+	obi_answer_error(s, &m->id, OB_RPC_BUSY, text);
+}
+
 static void on_request(struct obi_session *s, const struct ob_message *m)
 {
+	const struct obi_rpc_limits *limits = &s->setup.limits;
 	if (m->method.len > 9 && memcmp(m->method.data, "outboard.", 9) == 0) {
 		on_protocol_request(s, m);
 	} else if (obi_call_find(&s->calls, &m->id) != NULL) {
 		obi_session_fail(s, OB_EPROTO, "the peer used a call id twice");
 	} else if (!is_method(m->method)) {
 		obi_answer_error(s, &m->id, OB_RPC_NO_METHOD, "unknown method");
-	} else if (obi_buf_len(&s->out) + s->batches.bytes >= s->setup.limits.queue ||
-		   (s->calls.deferred_count >= s->setup.limits.calls &&
-		    !is_control(s, m->method))) {
-		obi_answer_error(s, &m->id, OB_RPC_BUSY, "too many calls in flight");
+	} else if (obi_buf_len(&s->out) + s->batches.bytes >= limits->queue) {
+		refuse_busy(s, m, "too many bytes are queued for the answers", "queue_max",
+			    limits->queue);
+	} else if (s->calls.deferred_count >= limits->calls && !is_control(s, m->method)) {
+		refuse_busy(s, m, "too many calls in flight", "calls_max", limits->calls);
 	} else if (is_full(s) && !is_control(s, m->method)) {
-		obi_answer_error(s, &m->id, OB_RPC_BUSY,
-				 "too many bytes are held by calls in flight");
+		refuse_busy(s, m, "too many bytes are held by calls in flight", "queue_max",
+			    limits->queue);
 	} else {
 		hand_over(s, m);
 	}

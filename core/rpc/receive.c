@@ -82,8 +82,10 @@ static bool goes_on(struct obi_session *s)
 
 static void refuse(struct obi_session *s, int code)
 {
+	bool open = s->state == OBI_SESSION_OPEN;
 	if (code == OB_ETOOBIG) {
-		obi_session_fail(s, code, "the peer sent a message over the limit of %u bytes",
+		obi_session_fail(s, code, "the peer sent a message that is larger than %s (%u)",
+				 open ? "message_max" : "it may be before authentication",
 				 s->codec_params.message);
 	} else {
 		obi_session_fail(s, code, "the peer sent bytes that are not a message");

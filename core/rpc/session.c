@@ -156,6 +156,24 @@ void obi_session_close(struct obi_session *s, int code, const char *text)
 
 /* ---- Output ---- */
 
+/* A message was encoded, and is larger than it may be, or failed with code. What does not fit where
+ * a message of the largest size would is too large, too. */
+static int refuse_size(const struct obi_session *s, int code, size_t begin, struct ob_error *reterr)
+{
+	uint32_t max = s->setup.limits.message;
+	if (code == OB_OK) {
+		return obi_fail(reterr, OB_ETOOBIG, 0,
+				"message of %zu bytes is larger than message_max (%u)",
+				obi_buf_len(&s->out) - begin, max);
+	}
+	if (code == OB_ETOOBIG ||
+	    (code == OB_ENOMEM && !s->out.starved && s->out.max - begin >= max)) {
+		return obi_fail(reterr, OB_ETOOBIG, 0, "message is larger than message_max (%u)",
+				max);
+	}
+	return code;
+}
+
 int obi_session_send(struct obi_session *s, const struct ob_message *m, struct ob_error *reterr)
 {
 	size_t before = obi_buf_len(&s->out);
@@ -166,10 +184,8 @@ int obi_session_send(struct obi_session *s, const struct ob_message *m, struct o
 	size_t begin = obi_buf_len(&s->out);
 	s->out.starved = false; /* of an earlier message: a full queue does not touch it */
 	int r = s->setup.codec->encode(m, &s->codec_params, obi_buf_sink(&s->out), reterr);
-	if (r == OB_OK && obi_buf_len(&s->out) - begin > s->setup.limits.message) {
-		r = OB_ETOOBIG;
-	}
-	if (r < 0) {
+	if (r < 0 || obi_buf_len(&s->out) - begin > s->setup.limits.message) {
+		r = refuse_size(s, r, begin, reterr);
 		obi_buf_truncate(&s->out, before);
 		return r;
 	}
@@ -210,16 +226,21 @@ void obi_session_wrote(struct obi_session *s, size_t n)
 	}
 }
 
+static int refuse_queue(const struct obi_session *s, struct ob_error *reterr)
+{
+	return obi_fail(reterr, OB_EAGAIN, 0,
+			"too much is queued to the peer already (queue_max %u)",
+			s->setup.limits.queue);
+}
+
 static int refuse_send(int r, struct ob_error *reterr, const struct obi_session *s)
 {
 	switch (r) {
 	case OB_ETOOBIG:
-		return obi_fail(reterr, r, 0, "the message is larger than the limit of %u bytes",
-				s->setup.limits.message);
+		return r; /* reterr says it */
 	case OB_ENOMEM:
 		return s->out.starved ? obi_fail(reterr, r, 0, "out of memory for a message")
-				      : obi_fail(reterr, OB_EAGAIN, 0,
-						 "too much is queued to the peer already");
+				      : refuse_queue(s, reterr);
 	default:
 		return obi_fail(reterr, r, 0, "the parameters cannot be encoded");
 	}
@@ -236,7 +257,7 @@ static int check_open(struct obi_session *s, const struct ob_value *params, stru
 		return obi_fail(reterr, OB_EINVAL, 0, "params must be an array or a map");
 	}
 	if (obi_buf_len(&s->out) >= s->setup.limits.queue) {
-		return obi_fail(reterr, OB_EAGAIN, 0, "too much is queued to the peer already");
+		return refuse_queue(s, reterr);
 	}
 	return OB_OK;
 }
@@ -275,8 +296,9 @@ int obi_session_call(struct obi_session *s, struct ob_bytes method, const struct
 		return r;
 	}
 	if (s->pending.used >= calls_at_most(s, method)) {
-		return obi_fail(reterr, OB_EAGAIN, 0, "%u calls are in flight already",
-				s->pending.used);
+		return obi_fail(reterr, OB_EAGAIN, 0,
+				"%u calls are in flight already (calls_max %u)", s->pending.used,
+				s->setup.limits.calls);
 	}
 	bool sooner = deadline < s->pending.earliest;
 	struct obi_pending *call = obi_pending_add(&s->pending, deadline);

@@ -185,7 +185,8 @@ void obi_session_expire(struct obi_session *s, int64_t now);
 /* Go to OPEN. */
 void obi_session_open(struct obi_session *s);
 
-/* Queue a message. OB_ETOOBIG and OB_EINVAL leave nothing behind; OB_ENOMEM: the queue is full. */
+/* Queue a message. OB_ETOOBIG, which *reterr explains, and OB_EINVAL leave nothing behind;
+ * OB_ENOMEM: the queue is full, or there is no memory (out.starved). */
 int obi_session_send(struct obi_session *s, const struct ob_message *m, struct ob_error *reterr);
 
 /* The peer broke the protocol, or is refused: close without a bye. */

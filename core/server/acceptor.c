@@ -46,7 +46,8 @@ static void refuse(struct obi_acceptor *a, struct ob_stream *stream, struct obi_
 			 "too many failed attempts from this source; blocked for %lld ms more",
 			 (long long)answer->ms);
 	} else {
-		snprintf(why, sizeof why, "too many connections that have not authenticated");
+		snprintf(why, sizeof why,
+			 "too many connections that have not authenticated (preauth_max)");
 	}
 	obi_warn(&a->connections->warner, OBI_WARN_PREAUTH, &from, "a connection was refused", why);
 }

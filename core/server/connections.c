@@ -266,7 +266,7 @@ struct obi_admission_answer obi_connections_admit(struct obi_connections *cs,
 			return answer;
 		}
 		obi_warn(&cs->warner, OBI_WARN_PREAUTH, &c->from, "a connection was refused",
-			 "too many connections that have not authenticated");
+			 "too many connections that have not authenticated (preauth_max)");
 		drop(c);
 	}
 }
@@ -303,6 +303,7 @@ void obi_connections_add(struct obi_connections *cs, struct ob_stream *stream,
 	setup.limits = cs->limits;
 	setup.orphans = cs->orphans;
 	setup.open_timeout_ms = cs->auth_timeout_ms;
+	setup.open_timeout_name = "auth_timeout_ms";
 	setup.events = (struct obi_connection_events){on_opened, on_closed, on_supervise, NULL, c};
 	setup.handler = (struct obi_call_handler){handle_call, cs};
 	if (obi_connection_accept(&setup, stream, &c->connection, NULL) < 0) {

@@ -51,7 +51,6 @@ enum { HEARTBEAT_MS = 10000 };
 static void fill_defaults(struct ob_server_options *o)
 {
 	struct obi_rpc_limits limits = obi_rpc_limits_default();
-	o->message_max = o->message_max != 0 ? o->message_max : limits.message;
 	o->calls_max = o->calls_max != 0 ? o->calls_max : limits.calls;
 	o->queue_max = o->queue_max != 0 ? o->queue_max : limits.queue;
 	o->preauth_max = o->preauth_max != 0 ? o->preauth_max : 64;
@@ -182,8 +181,6 @@ static void set_up_connections(struct ob_server *s)
 	cs->rt = s->rt;
 	cs->events = (struct obi_connections_events){on_slot_free, on_dropped, shut_down, s};
 	cs->warner.logger = s->logger;
-	cs->limits = obi_rpc_limits_default();
-	cs->limits.message = s->options.message_max;
 	cs->limits.calls = s->options.calls_max;
 	cs->limits.queue = s->options.queue_max;
 	cs->auth_timeout_ms = s->options.auth_timeout_ms;
@@ -227,6 +224,10 @@ static int open_server(struct ob_server *s, struct ob_error *reterr)
 	s->rt = s->options.runtime;
 	signal(SIGPIPE, SIG_IGN);
 	int r = find_config(s, reterr);
+	s->connections.limits = obi_rpc_limits_default();
+	r = r == OB_OK ? obi_rpc_limits_message(s->config.message_max, s->options.message_max,
+						&s->connections.limits.message, reterr)
+		       : r;
 	r = r == OB_OK ? read_rules(s, reterr) : r;
 	r = r == OB_OK ? make_parts(s, reterr) : r;
 	if (r == OB_OK && s->config_path != NULL) {
@@ -329,7 +330,8 @@ int ob_server_update_config(ob_server *s, int (*fn)(void *user, struct ob_config
 
 static int mark_ready(void *user, struct ob_config *config)
 {
-	char *address = obi_acceptor_address(&((struct ob_server *)user)->acceptor);
+	struct ob_server *s = user;
+	char *address = obi_acceptor_address(&s->acceptor);
 	if (address == NULL) {
 		return OB_ENOMEM;
 	}
@@ -337,6 +339,7 @@ static int mark_ready(void *user, struct ob_config *config)
 	config->rpc_addr = address;
 	config->pid = getpid();
 	config->ready = true;
+	config->message_max = s->connections.limits.message;
 	return OB_OK;
 }
 

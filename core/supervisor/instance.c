@@ -211,6 +211,7 @@ static int make_config(struct obi_instance *in, struct ob_config *config, struct
 		}
 	}
 	in->state.allow_plaintext = config->allow_plaintext;
+	in->state.message_max = (uint32_t)config->message_max;
 	return in->setup.events.token(in->setup.events.user, config->token, UINT32_MAX, reterr);
 }
 

@@ -260,6 +260,10 @@ static void on_reachable(void *user)
 {
 	struct obi_supervisor *sup = user;
 	sup->well_since = 0;
+	/* The limit of the child that runs, which an earlier parent may have started. */
+	if (sup->instance.state.message_max != 0) {
+		sup->link.setup.connection.limits.message = sup->instance.state.message_max;
+	}
 	obi_link_monitor_start(&sup->link, sup->instance.address, sup->instance.state.instance,
 			       &sup->instance.state.run);
 }

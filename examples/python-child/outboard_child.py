@@ -334,7 +334,7 @@ class Connection(asyncio.Protocol):
         self.codec.feed(data)
         try:
             while not self.transport.is_closing():
-                raw = self.codec.take(PREAUTH_MAX if self.authentication.left else MESSAGE_MAX)
+                raw = self.codec.take(PREAUTH_MAX if self.authentication.left else self.child.message_max)
                 if raw is None:
                     break
                 (self.authenticate if self.authentication.left else self.receive)(raw)
@@ -395,11 +395,11 @@ class Connection(asyncio.Protocol):
 
     def encoded(self, answers):
         """A result that cannot be sent becomes an error, for which there is always room. Two bytes are for the brackets of a batch."""
-        room = MESSAGE_MAX - 2 - ERROR_ROOM * (len(answers) - 1)
+        room = self.child.message_max - 2 - ERROR_ROOM * (len(answers) - 1)
         for answer in answers:
             try:
                 line = self.codec.encode(answer)
-                error = RpcError(TOO_BIG, "the result is larger than the message limit") if len(line) > room else None
+                error = RpcError(TOO_BIG, "message is larger than message_max (%d)" % self.child.message_max) if len(line) > room else None
             except (RecursionError, TypeError, ValueError):
                 error = RpcError(INTERNAL, "the result cannot be encoded")
             if error:
@@ -515,6 +515,7 @@ class Child:
             del os.environ[name]
         with open(self.path, encoding="utf-8") as file:
             self.config = json.load(file)
+        self.message_max = self.config.get("message_max") or MESSAGE_MAX
         self.version = version
         self.codec = self.choose(codecs or {"json": JsonLines})
         self.connections = set()
@@ -602,7 +603,7 @@ class Child:
 
     def tell_ready(self, address):
         """A reader sees the old file or the new one, never a part of it."""
-        self.config.update(rpc_addr=address, pid=os.getpid(), ready=True)
+        self.config.update(rpc_addr=address, pid=os.getpid(), ready=True, message_max=self.message_max)
         fd, temporary = tempfile.mkstemp(".tmp", "outboard-config-", os.path.dirname(self.path))
         with open(fd, "w", encoding="utf-8") as file:
             json.dump(self.config, file)

@@ -39,7 +39,7 @@ struct ob_client_options {
 	const char *const *auth;
 	const char *token;	    /* 64 hexadecimal digits; NULL: none */
 	int64_t connect_timeout_ms; /* includes authentication; default 10 s */
-	uint32_t message_max;	    /* bytes; default 4 MiB */
+	uint32_t message_max;	    /* see OB_MESSAGE_MAX_DEFAULT: the peer's */
 	/* Permit mechanisms without encryption on a transport that others can reach. */
 	bool allow_plaintext;
 	uint32_t allowed_uid; /* for peercred: the user that the peer must be; 0: our own or root */
@@ -94,7 +94,7 @@ OB_API const struct ob_value *ob_reply_value(const ob_reply *reply);
  *   OB_EDOWN      there is no connection
  *   OB_ECONNLOST  the connection broke; whether the method ran is unknown
  *   OB_EAGAIN     too many bytes are queued for the peer, or too many calls are in flight
- *   OB_ETOOBIG    the call is larger than the message limit
+ *   OB_ETOOBIG    the call is larger than message_max
  */
 OB_API int ob_client_call(ob_client *client, const char *method, const struct ob_value *params,
 			  int64_t timeout_ms, ob_cancel *cancel, ob_reply *reply,
@@ -176,7 +176,7 @@ enum ob_rpc_code {
 	OB_RPC_BUSY = -32001,	      /* too many calls in flight, or too many bytes */
 	OB_RPC_CANCELED = -32002,     /* the caller cancelled the call */
 	OB_RPC_NO_INTERFACE = -32003, /* "unknown object: NAME" */
-	OB_RPC_TOO_BIG = -32004,      /* the result is larger than the message limit */
+	OB_RPC_TOO_BIG = -32004,      /* the result is larger than message_max */
 	OB_RPC_DENIED = -32005,	      /* the ACL denies the call */
 	OB_RPC_CLOSING = -32006	      /* the peer is shutting down */
 };

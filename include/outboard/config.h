@@ -40,6 +40,9 @@ struct ob_config {
 	char *transport;      /* plugin for listen; NULL: by the scheme of listen */
 	int64_t heartbeat_ms; /* the parent sends something at least this often; 0: unknown */
 	char *settings;	      /* of plugins: a JSON object, as in ob_client_options */
+	/* The message limit: see OB_MESSAGE_MAX_DEFAULT. The parent's, for the child to use; the
+	 * child writes the one that it uses. 0: unknown. */
+	int64_t message_max;
 };
 
 /*

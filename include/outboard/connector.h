@@ -193,7 +193,7 @@ struct ob_connector_options {
 	const struct ob_rlimit *limits; /* ended by a NULL name */
 	const char *stdin_path;		/* default /dev/null */
 	uint32_t log_pipe_bytes;	/* default 256 KiB */
-	uint32_t message_max;		/* bytes; default 4 MiB */
+	uint32_t message_max;		/* also the child's: see OB_MESSAGE_MAX_DEFAULT */
 	int64_t call_timeout_ms;	/* default 30 s */
 	ob_event_fn *on_event;		/* may be NULL */
 	ob_log_fn *on_log;		/* may be NULL */

@@ -148,6 +148,18 @@ OB_API void ob_cancel_fire(ob_cancel *cancel);
 /* Free the flag. No call may be watching it. */
 OB_API void ob_cancel_free(ob_cancel *cancel);
 
+/* ---- The message limit ---- */
+
+/*
+ * The option message_max, in bytes: the largest message that is sent or accepted after
+ * authentication. Both ends of a connection should have the same. A connector writes its own into
+ * outboard.json, for the child, and into its state, for ob_child_connect(); so it is set there and
+ * nowhere else. Memory is taken as messages need it, not for the limit.
+ */
+#define OB_MESSAGE_MAX_DEFAULT 4194304	   /* 4 MiB: what 0 means */
+#define OB_MESSAGE_MAX_LOWEST  4096	   /* smaller and larger options are refused, OB_EINVAL */
+#define OB_MESSAGE_MAX_HIGHEST 1073741824u /* 1 GiB */
+
 /* ---- Durations as text ---- */
 
 /*

@@ -31,9 +31,11 @@ struct ob_server_options {
 	const char *config_path; /* NULL: the environment variable OUTBOARD_CONFIG */
 	uint64_t version;	 /* reported by checkVersion */
 	ob_shutdown_fn *shutdown;
-	void *user_data;      /* for shutdown */
-	uint32_t message_max; /* bytes; default 4 MiB */
-	uint32_t calls_max;   /* calls in flight on one connection; default 256 */
+	void *user_data; /* for shutdown */
+	/* See OB_MESSAGE_MAX_DEFAULT. It counts only if the config file says nothing, that is
+	 * without a parent: a parent writes its own limit there, and that wins. */
+	uint32_t message_max;
+	uint32_t calls_max; /* calls in flight on one connection; default 256 */
 	/*
 	 * Bytes queued for one connection; default 8 MiB. Also the bytes that its deferred calls
 	 * may hold (params take up to 20 times what they take in a message), and its answers that

@@ -235,7 +235,7 @@ static void fault_34_a_flood_of_calls_is_answered_busy(void **state)
 {
 	enum { CALLS = 256, MORE = 1000 };
 	static const uint8_t none[] = {0x90}, seven[] = {0x91, 0x07}, seven_back[] = {0x07};
-	static const char busy[] = "too many calls in flight";
+	static const char busy[] = "too many calls in flight (calls_max 256)";
 	uint8_t request[128], reply[128];
 	struct reachable bed;
 	(void)state;

@@ -16,6 +16,7 @@
  *   badready           report ready without an address
  *   queue=BYTES        option queue_max of the server
  *   auth_timeout=MS    option auth_timeout_ms of the server
+ *   message_max=BYTES  option message_max of the server
  *
  * With ACTOR_AFTER=FIFO in the environment it first waits until FIFO is opened for writing.
  */
@@ -68,6 +69,16 @@ static void on_echo(void *user, ob_call *call, const struct ob_value *params)
 {
 	(void)user;
 	ob_call_reply(call, ob_value_at(params, 0));
+}
+
+/* blank(size): so many zero bytes, at most 4 MiB */
+static void on_blank(void *user, ob_call *call, const struct ob_value *params)
+{
+	static uint8_t zeros[4 << 20];
+	int64_t size = number(params, 0);
+	(void)user;
+	ob_call_replyf(call, "B", (void *)zeros,
+		       (size_t)(size >= 0 && size <= (int64_t)sizeof zeros ? size : 0));
 }
 
 static void on_exit_now(void *user, ob_call *call, const struct ob_value *params)
@@ -405,31 +416,19 @@ static void on_who(void *user, ob_call *call, const struct ob_value *params)
 }
 
 static const struct ob_method methods[] = {
-    {"echo", on_echo},
-    {"exit", on_exit_now},
-    {"signal", on_signal_self},
-    {"hang", on_hang},
-    {"keep", on_keep},
-    {"canceled", on_canceled},
-    {"later", on_later},
-    {"log", on_log},
-    {"raw", on_raw},
-    {"stream", on_stream},
-    {"hush", on_hush},
-    {"mark", on_mark},
-    {"environment", on_environment},
-    {"file", on_file},
-    {"descriptors", on_descriptors},
-    {"open", on_open},
-    {"stop", on_stop},
-    {"deathsig", on_deathsig},
-    {"time", on_time},
-    {"cut", on_cut},
-    {"health", on_set_health},
-    {"ask", on_ask},
-    {"tell", on_tell},
-    {"who", on_who},
-    {NULL, NULL},
+    {"echo", on_echo},	       {"blank", on_blank},
+    {"exit", on_exit_now},     {"signal", on_signal_self},
+    {"hang", on_hang},	       {"keep", on_keep},
+    {"canceled", on_canceled}, {"later", on_later},
+    {"log", on_log},	       {"raw", on_raw},
+    {"stream", on_stream},     {"hush", on_hush},
+    {"mark", on_mark},	       {"environment", on_environment},
+    {"file", on_file},	       {"descriptors", on_descriptors},
+    {"open", on_open},	       {"stop", on_stop},
+    {"deathsig", on_deathsig}, {"time", on_time},
+    {"cut", on_cut},	       {"health", on_set_health},
+    {"ask", on_ask},	       {"tell", on_tell},
+    {"who", on_who},	       {NULL, NULL},
 };
 
 /* ---- Before it is ready ---- */
@@ -555,6 +554,7 @@ int main(int argc, char **argv)
 	struct ob_server_options options = {
 	    .size = sizeof options,
 	    .version = version != NULL ? strtoul(version, NULL, 10) : 0,
+	    .message_max = (uint32_t)number_argument(argc, argv, "message_max"),
 	    .queue_max = (uint32_t)number_argument(argc, argv, "queue"),
 	    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout")};
 	healthy = argument(argc, argv, "ill") == NULL;

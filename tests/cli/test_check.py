@@ -25,6 +25,8 @@ CHILDREN = [
     ({"command": [ACTOR], "umask": "999"}, [("umask", "")]),
     ({"command": [ACTOR], "limits": {"nofiles": 3}}, [("limits.nofiles", "")]),
     ({"command": [ACTOR], "log_pipe": 1}, [("log_pipe", "")]),
+    ({"command": [ACTOR], "message_max": 4095}, [("message_max", "from 4096 to 1073741824")]),
+    ({"command": [ACTOR], "message_max": 1073741825}, [("message_max", "from 4096 to 1073741824")]),
     ({"command": [ACTOR], "lock_wait": 5}, [("lock_wait", "must be a duration")]),
     ({"command": [ACTOR], "listen": "no uri"}, [("listen", "")]),
     # What only the system and the plugins know.

@@ -113,7 +113,8 @@ static const char every_key[] =
     "\"restart\"},\"version\":7,"
     "\"user\":\"u\",\"group\":\"g\",\"cwd\":\"/"
     "w\",\"umask\":\"027\",\"limits\":{\"nofile\":[1024,4096],"
-    "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/i\",\"log_pipe\":65536,\"lock_wait\":\"0s\"}}}";
+    "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/"
+    "i\",\"log_pipe\":65536,\"message_max\":65536,\"lock_wait\":\"0s\"}}}";
 
 static void expect_limits(const struct ob_rlimit *limits)
 {
@@ -160,6 +161,7 @@ static void every_key_reaches_its_option(void **unused)
 	assert_int_equal(c->umask, 027);
 	assert_string_equal(c->stdin_path, "/i");
 	assert_int_equal(c->log_pipe_bytes, 65536);
+	assert_int_equal(c->message_max, 65536);
 	assert_int_equal(c->lock_wait_ms, 0);
 	expect_limits(c->limits);
 	obi_run_config_free(&config);
@@ -197,7 +199,7 @@ static const char many_faults[] =
     ",\"auth\":[],"
     "\"codec\":\"../x\",\"listen\":\"no "
     "uri\",\"cwd\":\"w\",\"version\":-1,\"user\":\"\",\"ready\":[],"
-    "\"log_pipe\":1,\"env_clear\":1}}}";
+    "\"log_pipe\":1,\"message_max\":1073741825,\"env_clear\":1}}}";
 
 static void all_faults_are_told_at_once_with_their_places(void **unused)
 {
@@ -229,10 +231,11 @@ static void all_faults_are_told_at_once_with_their_places(void **unused)
 		      "children.web.user: must not be empty\n"
 		      "children.web.ready: must be an object\n"
 		      "children.web.log_pipe: must be an integer from 4096 to 2147483647\n"
+		      "children.web.message_max: must be an integer from 4096 to 1073741824\n"
 		      "children.web.env_clear: must be true or false\n"
 		      "children.web.command: is required\n"
 		      "children.web.data_path: is required where there is no data_root\n",
-		      "27 faults; the first: data_rot: is not a known key");
+		      "28 faults; the first: data_rot: is not a known key");
 }
 
 static void a_child_has_one_text_however_it_is_written(void **unused)

@@ -68,6 +68,7 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    .instance = (char *)(uintptr_t) "feed",
 	    .allow_plaintext = true,
 	    .parent_address = (char *)(uintptr_t) "192.0.2.1",
+	    .message_max = 65536,
 	};
 	expect_text(
 	    &config,
@@ -77,7 +78,7 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    "rpc.sock\",\"ready\":true,\"name\":\"web\",\"listen\":\"unix:///d/rpc.sock\","
 	    "\"codec\":\"msgpack\",\"auth\":\"noise,token\",\"instance\":\"feed\",\"allow_"
 	    "plaintext\":true,"
-	    "\"parent_address\":\"192.0.2.1\"}");
+	    "\"parent_address\":\"192.0.2.1\",\"message_max\":65536}");
 }
 
 static void zero_empty_and_false_are_left_out(void **unused)

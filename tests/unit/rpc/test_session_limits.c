@@ -165,6 +165,7 @@ static void fault_34_too_many_calls_in_flight_are_answered_busy(void **state)
 	}
 	assert_int_equal(o[256].ended, 1);
 	assert_int_equal(o[256].remote_code, OB_RPC_BUSY);
+	assert_string_equal(o[256].text, "too many calls in flight (calls_max 256)");
 	assert_int_equal(p->child.session.calls.deferred_count, 256);
 	for (int i = 0; i < 256; i++) {
 		obi_call_answer(kept[i], NULL, NULL);
@@ -375,6 +376,8 @@ static void a_call_over_the_limit_is_refused_before_it_is_sent(void **state)
 	assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
 					  INT64_MAX, on_reply, &o, NULL, &err),
 			 OB_ETOOBIG);
+	assert_string_equal(err.text,
+			    "message of 4194318 bytes is larger than message_max (4194304)");
 	assert_int_equal(obi_session_output(&p->parent.session).len, 0);
 	assert_int_equal(p->parent.session.pending.used, 0);
 	items[0] = ob_binary(big, n / 2);
@@ -384,6 +387,53 @@ static void a_call_over_the_limit_is_refused_before_it_is_sent(void **state)
 	pump(&p->parent, &p->child, 65536);
 	assert_int_equal(o.code, OB_OK);
 	free(big);
+	free_pair(p);
+}
+
+/* Also one that has no room in the queue, although that is empty: nothing else is to blame. */
+static void a_result_over_the_limit_is_answered_with_the_name_of_the_limit(void **state)
+{
+	static const size_t sizes[] = {(4u << 20) + 1, 64u << 20};
+	char *big = calloc(1, 64u << 20);
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct outcome o;
+		struct pair *p = connect_pair();
+		struct ob_value result = ob_binary(big, sizes[i]);
+		p->child.handler = KEEP;
+		call(&p->parent, "x.y", 1, INT64_MAX, &o, NULL);
+		pump(&p->parent, &p->child, SIZE_MAX);
+		assert_int_equal(obi_call_answer(p->child.kept, NULL, &result), OB_ETOOBIG);
+		pump(&p->parent, &p->child, SIZE_MAX);
+		assert_int_equal(o.code, OB_EREMOTE);
+		assert_int_equal(o.remote_code, OB_RPC_TOO_BIG);
+		assert_string_equal(o.text, i == 0
+						? "message of 4194314 bytes is larger than "
+						  "message_max (4194304)"
+						: "message is larger than message_max (4194304)");
+		free_pair(p);
+	}
+	free(big);
+}
+
+static void a_message_over_the_limit_of_the_receiver_ends_the_session(void **state)
+{
+	struct outcome o;
+	(void)state;
+	struct pair *p = connect_pair();
+	char big[5000] = "";
+	struct ob_value items[1] = {ob_binary(big, sizeof big)};
+	struct ob_value params = ob_array(items, 1);
+	p->child.session.codec_params.message = 4096;
+	memset(&o, 0, sizeof o);
+	assert_int_equal(obi_session_call(&p->parent.session, ob_bytes_text("x.y"), &params,
+					  INT64_MAX, on_reply, &o, NULL, NULL),
+			 OB_OK);
+	pump(&p->parent, &p->child, SIZE_MAX);
+	assert_int_equal(p->child.why.code, OB_ETOOBIG);
+	assert_string_equal(p->child.why.text,
+			    "the peer sent a message that is larger than message_max (4096)");
+	obi_session_ended(&p->parent.session, NULL);
 	free_pair(p);
 }
 
@@ -502,6 +552,8 @@ int main(void)
 	    cmocka_unit_test(fault_31_a_peer_that_does_not_read_costs_only_itself),
 	    cmocka_unit_test(fault_34_too_many_calls_in_flight_are_answered_busy),
 	    cmocka_unit_test(a_call_over_the_limit_is_refused_before_it_is_sent),
+	    cmocka_unit_test(a_result_over_the_limit_is_answered_with_the_name_of_the_limit),
+	    cmocka_unit_test(a_message_over_the_limit_of_the_receiver_ends_the_session),
 	};
 	return cmocka_run_group_tests_name("session, limits", tests, setup, teardown);
 }

@@ -47,6 +47,7 @@ static void options_become_fields(void **state)
 	o.parent_address = "10.0.0.1";
 	o.allow_plaintext = true;
 	o.health_interval_ms = 250;
+	o.message_max = 65536;
 	assert_int_equal(obi_start_config_make(&o, "chaos", &config, NULL), OB_OK);
 	assert_string_equal(config.name, "child");
 	assert_string_equal(config.listen, "unix:///d/rpc.sock");
@@ -59,6 +60,7 @@ static void options_become_fields(void **state)
 	assert_string_equal(config.parent_address, "10.0.0.1");
 	assert_true(config.allow_plaintext);
 	assert_int_equal(config.heartbeat_ms, 250);
+	assert_int_equal(config.message_max, 65536);
 	assert_false(config.ready);
 	ob_config_clear(&config);
 }
