@@ -51,10 +51,9 @@ static bool grow(struct ob_sink *sink, size_t more)
 		sink->len = live;
 		return true;
 	}
-	size_t cap = sink->cap > FIRST ? sink->cap : FIRST;
-	while (cap < live + more) {
-		cap *= 2;
-	}
+	/* At least twice as much as before; more at once where it is known how much is needed. */
+	size_t cap = sink->cap > FIRST / 2 ? 2 * sink->cap : FIRST;
+	cap = cap > live + more ? cap : live + more;
 	/* A writer uses the room up to cap without asking, so the maximum must hold for cap
 	 * too. */
 	cap = cap < buf->max ? cap : buf->max;

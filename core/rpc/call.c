@@ -69,6 +69,8 @@ struct ob_call *obi_call_take(struct obi_calls *calls)
 	calls->spare = NULL;
 	if (call == NULL && (call = calloc(1, sizeof *call)) != NULL) {
 		obi_arena_init(&call->arena, 0);
+		obi_arena_init(&call->tree, 0);
+		obi_buf_init(&call->message, 0);
 	}
 	if (call != NULL) {
 		call->calls = calls;
@@ -77,6 +79,26 @@ struct ob_call *obi_call_take(struct obi_calls *calls)
 		call->arena.budget = calls->budget;
 	}
 	return call;
+}
+
+static void drop_message(struct ob_call *call)
+{
+	if (call->giver != NULL) {
+		call->giver->taker = NULL;
+		call->giver = NULL;
+	}
+	if (call->message.sink.data == NULL) {
+		return;
+	}
+	/* The session gets its buffer back, if it has taken no other one: so that a large call
+	 * after the other takes no new memory. A very large one is freed by this. */
+	obi_buf_consume(&call->message, obi_buf_len(&call->message));
+	if (call->calls != NULL && call->calls->input->sink.data == NULL) {
+		*call->calls->input = call->message;
+		obi_buf_init(&call->message, 0);
+	}
+	obi_buf_free(&call->message);
+	obi_arena_free(&call->tree);
 }
 
 static void free_call(struct ob_call *call)
@@ -115,6 +137,7 @@ void obi_call_release(struct ob_call *call)
 		unlist_deferred(call);
 	}
 	uncount_orphan(call);
+	drop_message(call);
 	if (calls == NULL || calls->spare != NULL) {
 		free_call(call);
 		return;
@@ -161,10 +184,18 @@ struct ob_call *obi_call_find(const struct obi_calls *calls, const struct ob_id 
 
 /* ---- Deferring and answering ---- */
 
-static int copy_borrowed(struct ob_call *call)
+/* Whether the call takes over the message. */
+static bool takes_over(const struct ob_call *call)
 {
-	struct ob_value params;
-	int r = obi_value_copy(&call->params, &call->arena, &params);
+	const struct obi_calls *calls = call->calls;
+	return calls->message >= OBI_LARGE && calls->taker == NULL &&
+	       calls->message >= calls->input->sink.cap / OBI_LARGE_SHARE;
+}
+
+static int copy_borrowed(struct ob_call *call, bool with_params)
+{
+	struct ob_value params = call->params;
+	int r = with_params ? obi_value_copy(&call->params, &call->arena, &params) : OB_OK;
 	void *subject =
 	    obi_arena_copy(&call->arena, call->identity.subject.data, call->identity.subject.len);
 	char *method = obi_arena_text(&call->arena, (const char *)call->identity.method.data,
@@ -183,17 +214,44 @@ int obi_call_defer(struct ob_call *call)
 	if (call->deferred) {
 		return OB_OK;
 	}
-	if (copy_borrowed(call) < 0) {
+	struct obi_calls *calls = call->calls;
+	bool taken = takes_over(call);
+	if (copy_borrowed(call, !taken) < 0) {
 		obi_call_answer_error(call, OB_RPC_INTERNAL, "out of memory");
 		return OB_ENOMEM;
 	}
 	call->deferred = true;
 	call->held = sizeof *call + obi_arena_size(&call->arena);
+	if (taken) {
+		call->giver = calls;
+		calls->taker = call;
+		call->held += calls->input->sink.cap + obi_arena_size(calls->tree);
+	}
 	list_deferred(call);
 	if (call->batch != NULL) {
 		call->batch->owed++;
 	}
 	return OB_OK;
+}
+
+int obi_calls_hand_over(struct obi_calls *calls)
+{
+	struct ob_call *call = calls->taker;
+	size_t len = calls->message;
+	calls->message = 0;
+	if (call == NULL) {
+		return OB_OK;
+	}
+	calls->taker = NULL;
+	call->giver = NULL;
+	call->message = *calls->input;
+	call->tree = *calls->tree;
+	obi_arena_init(calls->tree, call->tree.budget);
+	obi_buf_init(calls->input, call->message.max);
+	/* What follows the message. */
+	struct ob_bytes all = obi_buf_bytes(&call->message);
+	return ob_sink_put(obi_buf_sink(calls->input), all.data + len, all.len - len) ? OB_OK
+										      : OB_ENOMEM;
 }
 
 int obi_call_answer(struct ob_call *call, const struct ob_value *error,

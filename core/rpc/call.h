@@ -3,7 +3,9 @@
  * rpc/call - a call that a peer made, until it is answered.
  *
  * While its handler runs, the call borrows everything from the session. Once deferred it owns
- * copies, and may outlive the session; then its answer goes nowhere. All of it but `canceled` and
+ * copies, and may outlive the session; then its answer goes nowhere. Of a large message it makes no
+ * copy, but takes over the memory: the input buffer, and the arena of the tree. The session gets
+ * others when the message has been handled. All of it but `canceled` and
  * the arena of a deferred call belongs to the thread of the loop.
  */
 #ifndef OBI_RPC_CALL_H
@@ -14,11 +16,16 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/job.h"
 #include "rpc/batch.h"
 
 /* OBI_ORPHAN_SHARE: the calls of ended sessions may hold so many times what one session may. */
 enum { OBI_METHOD_MAX = 255, OBI_ORPHAN_SHARE = 8 };
+
+/* OBI_LARGE: from this size on the memory of a message is taken over, if the message takes at least
+ * one part in OBI_LARGE_SHARE of the buffer: the call must not hold many times what it needs. */
+enum { OBI_LARGE = 64 * 1024, OBI_LARGE_SHARE = 4 };
 
 struct obi_session;
 
@@ -39,6 +46,12 @@ void obi_orphan_count_unref(struct obi_orphan_count *count); /* may be NULL */
 /* The calls that the peer of one session made. Deferred ones are kept here only. */
 struct obi_calls {
 	struct obi_session *session;
+	/* The message that is being handled, if a call may take it over: its bytes, where they are,
+	 * and the arena of its tree. 0 bytes: it may not. */
+	size_t message;
+	struct obi_buf *input;
+	struct obi_arena *tree;
+	struct ob_call *taker;	  /* that takes it over as soon as it was handled; or NULL */
 	size_t budget;		  /* bytes that the copies of one deferred call may take */
 	struct ob_call *spare;	  /* ready for the next call; may be NULL */
 	struct ob_call *deferred; /* to be answered later */
@@ -68,6 +81,9 @@ struct ob_call {
 	struct ob_value result;
 	struct ob_identity identity;
 	struct obi_arena arena;
+	struct obi_calls *giver; /* whose `taker` it is; or NULL */
+	struct obi_buf message;	 /* that it took over, with the tree of its params */
+	struct obi_arena tree;
 	size_t held;			  /* bytes that it took when it was deferred */
 	struct obi_orphan_count *orphans; /* it is counted there, with a reference; or NULL */
 	bool notification;
@@ -87,8 +103,8 @@ struct obi_call_handler {
 
 /* ---- For handlers, on the thread of the loop ---- */
 
-/* Keep the call after its handler has returned: copy what it borrows. OB_ENOMEM: it has been
- * answered with an error. */
+/* Keep the call after its handler has returned: copy what it borrows, or take over the message.
+ * OB_ENOMEM: it has been answered with an error. */
 int obi_call_defer(struct ob_call *call);
 
 /* Answer with error, or with result when error is NULL. Do not use the call afterwards. Returns
@@ -108,6 +124,10 @@ struct ob_call *obi_call_take(struct obi_calls *calls);
 /* The call was answered: take it out of the deferred ones, if it is deferred, and keep it for the
  * next request or free it. */
 void obi_call_release(struct ob_call *call);
+
+/* The message was handled. If a call takes it over, its memory is the call's now; `input` and
+ * `tree` are empty, but for what follows the message in the input. OB_ENOMEM: that is lost. */
+int obi_calls_hand_over(struct obi_calls *calls);
 
 /* The deferred call with this id, or NULL. */
 struct ob_call *obi_call_find(const struct obi_calls *calls, const struct ob_id *id);

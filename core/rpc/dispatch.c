@@ -272,6 +272,7 @@ static void dispatch_batch(struct obi_session *s, const struct ob_message *m)
 		return;
 	}
 	s->reading = batch;
+	s->calls.message = 0; /* its calls share it, so none takes it over */
 	/* A batch without room for an error cannot be answered: nothing more is done for it. */
 	for (uint32_t i = 0; i < m->count && s->state == OBI_SESSION_OPEN && !batch->failed; i++) {
 		dispatch_one(s, m->items[i]);

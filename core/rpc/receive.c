@@ -15,8 +15,10 @@ uint8_t *obi_receive_room(struct obi_session *s, size_t *ret_room)
 {
 	size_t want = s->state == OBI_SESSION_OPEN ? OBI_READ_SIZE : READ_SIZE_PREAUTH;
 	size_t have = obi_buf_len(&s->in);
+	/* Room for a read beside what is known to come, so that its end does not need new memory.
+	 */
 	if (s->need > have && s->need - have > want) {
-		want = s->need - have;
+		want += s->need - have;
 	}
 	uint8_t *room = obi_buf_reserve(&s->in, want, ret_room);
 	if (room == NULL) {
@@ -25,12 +27,30 @@ uint8_t *obi_receive_room(struct obi_session *s, size_t *ret_room)
 	return room;
 }
 
+/* The message was handled: remove it from the input, unless a call takes it over with the buffer.
+ */
+static void remove_message(struct obi_session *s, size_t len, bool sealed)
+{
+	bool taken = s->calls.taker != NULL;
+	if (obi_calls_hand_over(&s->calls) < 0) {
+		obi_session_fail(s, OB_ENOMEM, "out of memory for data from the peer");
+	}
+	if (!taken) {
+		obi_arena_reset(&s->arena);
+		obi_buf_consume(&s->in, len);
+	}
+	if (sealed) {
+		s->records.opened -= len;
+	}
+}
+
 static void handle(struct obi_session *s, struct ob_bytes bytes, bool more)
 {
 	struct ob_message m;
 	struct ob_error err;
 	m.size = sizeof m;
 	err.text[0] = '\0'; /* clearing all of it costs half a kilobyte a message */
+	s->calls.message = bytes.len;
 	s->arena.budget = ARENA_CONSTANT + OBI_VALUE_PER_BYTE * bytes.len;
 	int r = s->setup.codec->decode(bytes, &s->arena.ob, &s->codec_params, &m, &err);
 	if (r == OB_OK) {
@@ -42,7 +62,6 @@ static void handle(struct obi_session *s, struct ob_bytes bytes, bool more)
 				     ? "the peer sent a message that needs too much memory"
 				     : "the peer sent an invalid message");
 	}
-	obi_arena_reset(&s->arena);
 }
 
 /* The bytes that may be scanned: of a sealed stream, the part that was opened. */
@@ -106,12 +125,9 @@ static bool handle_next(struct obi_session *s)
 		refuse(s, r < 0 ? r : OB_EPROTO);
 		return false;
 	}
-	bool sealed = s->records.auth != NULL;
+	bool sealed = s->records.auth != NULL; /* the message may change that */
 	handle(s, ob_bytes_of(bytes.data, len), obi_buf_len(&s->in) > len);
-	if (sealed) {
-		s->records.opened -= len;
-	}
-	obi_buf_consume(&s->in, len);
+	remove_message(s, len, sealed);
 	s->scan.seen = 0;
 	s->need = 1;
 	return s->state != OBI_SESSION_CLOSED;

@@ -191,9 +191,10 @@ OB_API bool ob_call_is_notification(const ob_call *call);
 OB_API void ob_call_identity(const ob_call *call, struct ob_identity *ret);
 
 /*
- * Keep a call beyond its handler. Returns a copy of the params that is valid until the call is
- * answered. NULL: out of memory; the call has been answered with an error and must not be used any
- * more. The answer may come from any thread.
+ * Keep a call beyond its handler. Returns the params in memory of the call, valid until the call is
+ * answered: a copy, or, if the message is larger than 64 KiB, the buffer in which it arrived, so
+ * that nothing is copied. Both count for queue_max. NULL: out of memory; the call has been answered
+ * with an error and must not be used any more. The answer may come from any thread.
  */
 OB_API const struct ob_value *ob_call_defer(ob_call *call);
 
