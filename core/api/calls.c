@@ -28,7 +28,7 @@ void ob_call_identity(const ob_call *call, struct ob_identity *ret)
 
 bool ob_call_is_canceled(const ob_call *call)
 {
-	return atomic_load(&call->canceled);
+	return atomic_load(&call->canceled) != OB_OK;
 }
 
 /* A deferred call holds a reference to the loop, because it may outlive the runtime. */

@@ -178,6 +178,11 @@ void ob_client_free(ob_client *client)
 	}
 }
 
+void *obi_client_owned(const struct ob_client *client, void (*free_own)(void *own))
+{
+	return client->free_own == free_own ? client->own : NULL;
+}
+
 void obi_client_own(struct ob_client *client, void *own, void (*free_own)(void *own))
 {
 	client->own = own;
@@ -244,13 +249,22 @@ int obi_client_begin(struct ob_client *client, const char *method, const struct 
 				      user, ret_id, reterr);
 }
 
+struct obi_peer *obi_client_peer(const struct ob_client *client)
+{
+	return client->peer;
+}
+
 void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code)
 {
-	struct obi_peer *peer = client->peer;
+	obi_peer_cancel(client->peer, client, id, code);
+}
+
+void obi_peer_cancel(struct obi_peer *peer, const struct ob_client *owner, uint64_t id, int code)
+{
 	if (peer->connection == NULL || id >> 32 != peer->generation) {
 		return;
 	}
-	struct obi_pending *call = obi_connection_take(peer->connection, (uint32_t)id, client);
+	struct obi_pending *call = obi_connection_take(peer->connection, (uint32_t)id, owner);
 	if (call != NULL) {
 		end_call(peer, call, code);
 	}
@@ -390,9 +404,8 @@ int ob_client_call(ob_client *client, const char *method, const struct ob_value 
 
 /* ---- With a format ---- */
 
-/* Build params in arena. format NULL: none. */
-static int build_params(struct obi_arena *arena, const char *format, va_list args,
-			struct ob_value *ret, struct ob_error *reterr)
+int obi_build_params(struct obi_arena *arena, const char *format, va_list args,
+		     struct ob_value *ret, struct ob_error *reterr)
 {
 	struct ob_builder b;
 	*ret = ob_nil();
@@ -408,20 +421,38 @@ static int build_params(struct obi_arena *arena, const char *format, va_list arg
 		     : OB_OK;
 }
 
-int ob_client_callf(ob_client *client, int64_t timeout_ms, ob_reply *reply, struct ob_error *reterr,
-		    const char *method, const char *format, ...)
+static int call_built(ob_client *client, const char *method, const char *format, va_list args,
+		      int64_t timeout_ms, ob_cancel *cancel, ob_reply *reply,
+		      struct ob_error *reterr)
 {
 	struct obi_arena arena;
 	struct ob_value params;
-	va_list args;
 	obi_arena_init(&arena, SIZE_MAX / 4);
-	va_start(args, format);
-	int r = build_params(&arena, format, args, &params, reterr);
-	va_end(args);
-	if (r == OB_OK) {
-		r = ob_client_call(client, method, &params, timeout_ms, NULL, reply, reterr);
-	}
+	int r = obi_build_params(&arena, format, args, &params, reterr);
+	r = r == OB_OK ? ob_client_call(client, method, &params, timeout_ms, cancel, reply, reterr)
+		       : r;
 	obi_arena_free(&arena);
+	return r;
+}
+
+int ob_client_callf(ob_client *client, int64_t timeout_ms, ob_reply *reply, struct ob_error *reterr,
+		    const char *method, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int r = call_built(client, method, format, args, timeout_ms, NULL, reply, reterr);
+	va_end(args);
+	return r;
+}
+
+int ob_client_callf_cancelable(ob_client *client, int64_t timeout_ms, ob_cancel *cancel,
+			       ob_reply *reply, struct ob_error *reterr, const char *method,
+			       const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int r = call_built(client, method, format, args, timeout_ms, cancel, reply, reterr);
+	va_end(args);
 	return r;
 }
 
@@ -433,7 +464,7 @@ int ob_client_notifyf(ob_client *client, struct ob_error *reterr, const char *me
 	va_list args;
 	obi_arena_init(&arena, SIZE_MAX / 4);
 	va_start(args, format);
-	int r = build_params(&arena, format, args, &params, reterr);
+	int r = obi_build_params(&arena, format, args, &params, reterr);
 	va_end(args);
 	if (r == OB_OK) {
 		r = ob_client_notify(client, method, &params, reterr);

@@ -46,6 +46,9 @@ struct ob_client *obi_client_new(struct obi_peer *peer, const char *interface_na
 /* Free what the client owns (own) together with the client. */
 void obi_client_own(struct ob_client *client, void *own, void (*free_own)(void *own));
 
+/* What it owns, if it was given with this function; else NULL. */
+void *obi_client_owned(const struct ob_client *client, void (*free_own)(void *own));
+
 /* Another client of the same peer. */
 struct ob_client *obi_client_sibling(struct ob_client *client, const char *interface_name);
 
@@ -66,5 +69,13 @@ int obi_client_begin_whole(struct ob_client *client, struct ob_bytes method,
 			   const struct ob_value *params, int64_t timeout_ms, ob_reply_fn *fn,
 			   void *user, uint64_t *ret_id, struct ob_error *reterr);
 void obi_client_cancel_code(struct ob_client *client, uint64_t id, int code);
+
+/* The same for a call whose client may have been freed meanwhile: owner is only compared. */
+void obi_peer_cancel(struct obi_peer *peer, const struct ob_client *owner, uint64_t id, int code);
+struct obi_peer *obi_client_peer(const struct ob_client *client);
+
+/* Build params in arena. format NULL: none. */
+int obi_build_params(struct obi_arena *arena, const char *format, va_list args,
+		     struct ob_value *ret, struct ob_error *reterr);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "api/blocking.h"
 #include "api/client.h"
+#include "rpc/interfaces.h"
 
 enum { CONNECT_TIMEOUT_MS = 10000 };
 
@@ -14,8 +15,9 @@ struct obi_client_connection {
 	struct obi_endpoint endpoint;
 	struct obi_connection *connection;
 	struct obi_peer *peer;
-	struct ob_client *client; /* until it is handed to the caller */
-	ob_client_fn *done;	  /* NULL: it was called */
+	struct ob_client *client;	  /* until it is handed to the caller */
+	struct obi_interfaces interfaces; /* for calls and notifications of the peer */
+	ob_client_fn *done;		  /* NULL: it was called */
 	void *user;
 };
 
@@ -24,6 +26,7 @@ static void free_connection(void *own)
 	struct obi_client_connection *c = own;
 	obi_peer_set_connection(c->peer, NULL);
 	obi_connection_free(c->connection);
+	obi_interfaces_free(&c->interfaces);
 	obi_endpoint_clear(&c->endpoint);
 	obi_peer_unref(c->peer);
 	free(c);
@@ -90,6 +93,7 @@ static int begin(struct obi_client_connection *c, const struct ob_client_options
 	setup.open_timeout_name = "connect_timeout_ms";
 	setup.check_owner = o->allowed_uid != 0;
 	setup.events = (struct obi_connection_events){on_opened, on_closed, NULL, NULL, c};
+	setup.handler = obi_interfaces_handler(&c->interfaces);
 	r = obi_connection_dial(&setup, o->address, &c->connection, reterr);
 	if (r < 0 && reterr != NULL && strncmp(reterr->text, "connecting to ", 14) != 0) {
 		obi_wrap(reterr, "connecting to %s", o->address);
@@ -196,5 +200,20 @@ int ob_client_connect(ob_runtime *rt, const struct ob_client_options *options, o
 	if (r == OB_OK) {
 		*ret_client = b.client;
 	}
+	return r;
+}
+
+int ob_client_expose(ob_client *client, const char *interface_name, const struct ob_method *methods,
+		     void *user, struct ob_error *reterr)
+{
+	struct ob_runtime *rt = obi_client_runtime(client);
+	obi_enter(rt);
+	struct obi_client_connection *c = obi_client_owned(client, free_connection);
+	int r = c != NULL
+		    ? obi_interfaces_add(&c->interfaces, interface_name, methods, user, reterr)
+		    : obi_fail(reterr, OB_EINVAL, 0,
+			       "the client shares the connection of a connector or server: methods "
+			       "are exposed there");
+	obi_leave(rt);
 	return r;
 }

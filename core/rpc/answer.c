@@ -102,6 +102,14 @@ void obi_answer_batch(struct obi_session *s, struct obi_batch *batch)
 	}
 }
 
+int obi_answer_notify(struct ob_call *call, struct ob_bytes method, const struct ob_value *params,
+		      struct ob_error *reterr)
+{
+	int r = obi_session_notify(call->calls->session, method, params, reterr);
+	return r == OB_EDOWN ? obi_fail(reterr, OB_ECLOSED, 0, "the connection is being closed")
+			     : r;
+}
+
 int obi_answer_call(struct ob_call *call, const struct ob_value *error,
 		    const struct ob_value *result)
 {

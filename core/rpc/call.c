@@ -75,7 +75,7 @@ struct ob_call *obi_call_take(struct obi_calls *calls)
 	if (call != NULL) {
 		call->calls = calls;
 		call->notification = call->answered = call->deferred = false;
-		atomic_store_explicit(&call->canceled, false, memory_order_relaxed);
+		atomic_store_explicit(&call->canceled, OB_OK, memory_order_relaxed);
 		call->arena.budget = calls->budget;
 	}
 	return call;
@@ -155,7 +155,7 @@ void obi_calls_orphan(struct obi_calls *calls)
 		call->calls = NULL;
 		call->answer = NULL;
 		call->batch = NULL;
-		atomic_store(&call->canceled, true);
+		atomic_store(&call->canceled, OB_ECLOSED);
 	}
 }
 
@@ -221,6 +221,8 @@ int obi_call_defer(struct ob_call *call)
 		return OB_ENOMEM;
 	}
 	call->deferred = true;
+	call->notices_max = calls->queue_max;
+	atomic_store(&call->notice_error, OB_OK);
 	call->held = sizeof *call + obi_arena_size(&call->arena);
 	if (taken) {
 		call->giver = calls;

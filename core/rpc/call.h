@@ -5,7 +5,7 @@
  * While its handler runs, the call borrows everything from the session. Once deferred it owns
  * copies, and may outlive the session; then its answer goes nowhere. Of a large message it makes no
  * copy, but takes over the memory: the input buffer, and the arena of the tree. The session gets
- * others when the message has been handled. All of it but `canceled` and
+ * others when the message has been handled. All of it but the atomics and
  * the arena of a deferred call belongs to the thread of the loop.
  */
 #ifndef OBI_RPC_CALL_H
@@ -53,6 +53,8 @@ struct obi_calls {
 	struct obi_arena *tree;
 	struct ob_call *taker;	  /* that takes it over as soon as it was handled; or NULL */
 	size_t budget;		  /* bytes that the copies of one deferred call may take */
+	size_t queue_max;	  /* bytes of notifications that a deferred call may have on their
+				     way to the thread of the loop */
 	struct ob_call *spare;	  /* ready for the next call; may be NULL */
 	struct ob_call *deferred; /* to be answered later */
 	uint32_t deferred_count;
@@ -71,6 +73,9 @@ struct ob_call {
 	 * NULL: the session has ended. */
 	int (*answer)(struct ob_call *call, const struct ob_value *error,
 		      const struct ob_value *result);
+	/* Sends a notification to the caller, on the thread of the loop. `calls` must be set. */
+	int (*notify)(struct ob_call *call, struct ob_bytes method, const struct ob_value *params,
+		      struct ob_error *reterr);
 	struct obi_batch *batch; /* the batch that it came in; NULL: none */
 	struct ob_call *next;	 /* in the list of deferred calls */
 	struct ob_call **slot;
@@ -89,7 +94,10 @@ struct ob_call {
 	bool notification;
 	bool answered;
 	bool deferred;
-	atomic_bool canceled;
+	atomic_int canceled; /* OB_OK; OB_ECANCELED: by the caller; OB_ECLOSED: its session ended */
+	atomic_size_t noticed;	 /* bytes of its notifications on their way to that thread */
+	atomic_int notice_error; /* why the last one was not sent, to be told by the next */
+	size_t notices_max;
 	uint8_t id_raw[OB_ID_MAX];
 	char method[OBI_METHOD_MAX + 1];
 };

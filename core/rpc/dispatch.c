@@ -73,7 +73,7 @@ static void on_cancel(struct obi_session *s, const struct ob_message *m)
 	}
 	struct ob_call *call = obi_call_find(&s->calls, &id);
 	if (call != NULL) {
-		atomic_store(&call->canceled, true);
+		atomic_store(&call->canceled, OB_ECANCELED);
 	}
 }
 
@@ -132,6 +132,7 @@ static void hand_over(struct obi_session *s, const struct ob_message *m)
 	}
 	keep_id(call, &m->id);
 	call->answer = obi_answer_call;
+	call->notify = obi_answer_notify;
 	call->owner = s->setup.call_owner;
 	call->batch = m->kind == OB_REQUEST ? s->reading : NULL;
 	call->notification = m->kind == OB_NOTIFY;

@@ -34,6 +34,7 @@ void obi_session_init(struct obi_session *s, const struct obi_session_setup *set
 	s->calls.orphans = setup->orphans;
 	s->calls.input = &s->in;
 	s->calls.tree = &s->arena;
+	s->calls.queue_max = limits->queue;
 	s->calls.budget = OBI_VALUE_PER_BYTE * (size_t)limits->message + DEFERRED_CONSTANT;
 }
 

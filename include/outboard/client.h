@@ -104,6 +104,12 @@ OB_API int ob_client_call(ob_client *client, const char *method, const struct ob
 OB_API int ob_client_callf(ob_client *client, int64_t timeout_ms, ob_reply *reply,
 			   struct ob_error *reterr, const char *method, const char *format, ...);
 
+/* The same, and a cancel ends it: the call returns OB_ECANCELED at once, and the peer is told that
+ * the result is not needed (if it is an outboard). cancel may be NULL. */
+OB_API int ob_client_callf_cancelable(ob_client *client, int64_t timeout_ms, ob_cancel *cancel,
+				      ob_reply *reply, struct ob_error *reterr, const char *method,
+				      const char *format, ...);
+
 /*
  * The end of an asynchronous call. value is valid for the length of the callback; it is NULL unless
  * result is OB_OK or OB_EREMOTE.
@@ -122,9 +128,20 @@ OB_API int ob_client_call_async(ob_client *client, const char *method,
 
 /*
  * End a call in flight with OB_ECANCELED, and tell the peer that the result is not needed (if the
- * peer is an outboard). Has no effect on an unknown id.
+ * peer is an outboard). Has no effect on an unknown id. On the thread of the loop of an inline or
+ * attached runtime; for other threads see ob_client_call_async_cancelable().
  */
 OB_API void ob_client_cancel(ob_client *client, uint64_t id);
+
+/*
+ * The same with a cancel, which any thread may fire, in any runtime: the call then ends with
+ * OB_ECANCELED. One cancel may be given to any number of calls. It must not be freed before they
+ * have ended. NULL: as ob_client_call_async().
+ */
+OB_API int ob_client_call_async_cancelable(ob_client *client, const char *method,
+					   const struct ob_value *params, int64_t timeout_ms,
+					   ob_cancel *cancel, ob_reply_fn *done, void *user,
+					   struct ob_error *reterr);
 
 /* Send a notification. There is no reply, and it is not known whether it arrives. */
 OB_API int ob_client_notify(ob_client *client, const char *method, const struct ob_value *params,
@@ -161,6 +178,15 @@ struct ob_method {
 	const char *name;
 	ob_handler_fn *handler;
 };
+
+/*
+ * Offer methods to the peer of a client from ob_client_connect() or ob_child_connect(): its calls,
+ * and its notifications such as those of ob_call_notifyf(), go to these handlers. The table and
+ * user must outlive the client. OB_EINVAL: a client of a connector or of a server, which share a
+ * connection; use ob_connector_expose() or ob_server_expose().
+ */
+OB_API int ob_client_expose(ob_client *client, const char *interface_name,
+			    const struct ob_method *methods, void *user, struct ob_error *reterr);
 
 /*
  * Error numbers on the wire: those of JSON-RPC, and outboard's own. Applications use positive
@@ -214,6 +240,29 @@ OB_API int ob_call_replyf(ob_call *call, const char *format, ...);
 
 /* Answer with an error: a number (enum ob_rpc_code or your own) and a message. */
 OB_API int ob_call_fail(ob_call *call, int64_t code, const char *format, ...) OB_PRINTF(3, 4);
+
+/*
+ * Send a notification to the caller of a call that is not answered yet, on its connection: how far
+ * the work is, say. It arrives before the answer. Any thread once deferred, but not while another
+ * thread answers the call. The caller receives it as any notification, with the methods that it
+ * exposes (ob_connector_expose(), ob_client_expose(), ob_server_expose()). `method` is complete,
+ * "interface.method". What tells calls apart, such as a number that the caller chose, belongs into
+ * params.
+ *
+ *   OB_ECANCELED  the caller has canceled the call; the call must still be answered
+ *   OB_ECLOSED    its connection has ended; the same holds
+ *   OB_EAGAIN     too much is queued for the caller, or on its way to the loop (queue_max)
+ *   OB_ETOOBIG    the notification is larger than message_max
+ *   OB_EINVAL     params are no array or map, or cannot be encoded
+ *
+ * Once the call is deferred, the notification is sent from the loop. If it turns out there that it
+ * cannot be sent, it is dropped, and the next call of these functions returns the code and sends
+ * nothing.
+ */
+OB_API int ob_call_notify(ob_call *call, const char *method, const struct ob_value *params,
+			  struct ob_error *reterr);
+OB_API int ob_call_notifyf(ob_call *call, struct ob_error *reterr, const char *method,
+			   const char *format, ...);
 
 /* ---- Control calls ---- */
 

@@ -137,15 +137,15 @@ OB_API bool ob_runtime_owns_process(const ob_runtime *runtime, int32_t pid);
 /* Make ob_runtime_run() return OB_OK. Any thread; safe in a signal handler. */
 OB_API void ob_runtime_stop(ob_runtime *runtime);
 
-/* ---- Cancelling a blocking call ---- */
+/* ---- Cancelling a call ---- */
 
-/* A flag that any number of blocking calls may watch. Once fired it stays fired. */
+/* A flag that any number of calls may watch. Once fired it stays fired. */
 OB_API int ob_cancel_new(ob_cancel **ret_cancel, struct ob_error *reterr);
 
 /* End every call that watches the flag with OB_ECANCELED. Any thread; safe in a signal handler. */
 OB_API void ob_cancel_fire(ob_cancel *cancel);
 
-/* Free the flag. No call may be watching it. */
+/* Free the flag. No call may be watching it. cancel may be NULL. */
 OB_API void ob_cancel_free(ob_cancel *cancel);
 
 /* ---- The message limit ---- */

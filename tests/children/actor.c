@@ -142,6 +142,46 @@ static void on_later(void *user, ob_call *call, const struct ob_value *params)
 	}
 }
 
+/* work(count, later): notify the caller so often of job.progress, from this handler or from a
+ * thread; the answer is how often it was sent */
+struct work {
+	ob_call *call;
+	int64_t count;
+};
+
+static void *do_work(void *arg)
+{
+	struct work *work = arg;
+	int64_t sent = 0;
+	int r = OB_OK;
+	while (sent < work->count && (r == OB_OK || r == OB_EAGAIN)) {
+		r = ob_call_notifyf(work->call, NULL, "job.progress", "[I]", sent);
+		sent += r == OB_OK;
+	}
+	ob_call_replyf(work->call, "I", sent);
+	free(work);
+	return NULL;
+}
+
+static void on_work(void *user, ob_call *call, const struct ob_value *params)
+{
+	struct work *work = malloc(sizeof *work);
+	bool later = false;
+	pthread_t thread;
+	(void)user;
+	if (work == NULL) {
+		return;
+	}
+	*work = (struct work){call, number(params, 0)};
+	(void)ob_get_bool(ob_value_at(params, 1), &later);
+	if (!later) {
+		do_work(work);
+	} else if (ob_call_defer(call) != NULL &&
+		   pthread_create(&thread, NULL, do_work, work) == 0) {
+		pthread_detach(thread);
+	}
+}
+
 /* log(count, first): numbered records */
 static void on_log(void *user, ob_call *call, const struct ob_value *params)
 {
@@ -416,19 +456,33 @@ static void on_who(void *user, ob_call *call, const struct ob_value *params)
 }
 
 static const struct ob_method methods[] = {
-    {"echo", on_echo},	       {"blank", on_blank},
-    {"exit", on_exit_now},     {"signal", on_signal_self},
-    {"hang", on_hang},	       {"keep", on_keep},
-    {"canceled", on_canceled}, {"later", on_later},
-    {"log", on_log},	       {"raw", on_raw},
-    {"stream", on_stream},     {"hush", on_hush},
-    {"mark", on_mark},	       {"environment", on_environment},
-    {"file", on_file},	       {"descriptors", on_descriptors},
-    {"open", on_open},	       {"stop", on_stop},
-    {"deathsig", on_deathsig}, {"time", on_time},
-    {"cut", on_cut},	       {"health", on_set_health},
-    {"ask", on_ask},	       {"tell", on_tell},
-    {"who", on_who},	       {NULL, NULL},
+    {"echo", on_echo},
+    {"blank", on_blank},
+    {"exit", on_exit_now},
+    {"signal", on_signal_self},
+    {"hang", on_hang},
+    {"keep", on_keep},
+    {"canceled", on_canceled},
+    {"later", on_later},
+    {"work", on_work},
+    {"log", on_log},
+    {"raw", on_raw},
+    {"stream", on_stream},
+    {"hush", on_hush},
+    {"mark", on_mark},
+    {"environment", on_environment},
+    {"file", on_file},
+    {"descriptors", on_descriptors},
+    {"open", on_open},
+    {"stop", on_stop},
+    {"deathsig", on_deathsig},
+    {"time", on_time},
+    {"cut", on_cut},
+    {"health", on_set_health},
+    {"ask", on_ask},
+    {"tell", on_tell},
+    {"who", on_who},
+    {NULL, NULL},
 };
 
 /* ---- Before it is ready ---- */
