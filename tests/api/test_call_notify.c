@@ -48,6 +48,7 @@ static void a_connector_hears_progress_before_the_answer(void **state)
 		struct ob_error err = {0};
 		int64_t sent = 0;
 		family_begin(&f, modes[i], NULL);
+		family_child(&f, "worker");
 		family_connector(&f);
 		expect(ob_connector_expose(f.connector, "job", progress, &heard, &err), OB_OK, &err,
 		       NULL);

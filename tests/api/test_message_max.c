@@ -20,6 +20,7 @@ enum { SMALL = 64 << 10, LARGE = 12 << 20 };
 static void launch(struct family *f, uint32_t message_max, const char *argument)
 {
 	family_begin(f, OB_RUNTIME_INLINE, argument, NULL);
+	family_child(f, "worker");
 	f->options.message_max = message_max;
 	family_launch(f);
 }

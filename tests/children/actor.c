@@ -16,7 +16,6 @@
  *   badready           report ready without an address
  *   queue=BYTES        option queue_max of the server
  *   auth_timeout=MS    option auth_timeout_ms of the server
- *   message_max=BYTES  option message_max of the server
  *
  * With ACTOR_AFTER=FIFO in the environment it first waits until FIFO is opened for writing.
  */
@@ -69,16 +68,6 @@ static void on_echo(void *user, ob_call *call, const struct ob_value *params)
 {
 	(void)user;
 	ob_call_reply(call, ob_value_at(params, 0));
-}
-
-/* blank(size): so many zero bytes, at most 4 MiB */
-static void on_blank(void *user, ob_call *call, const struct ob_value *params)
-{
-	static uint8_t zeros[4 << 20];
-	int64_t size = number(params, 0);
-	(void)user;
-	ob_call_replyf(call, "B", (void *)zeros,
-		       (size_t)(size >= 0 && size <= (int64_t)sizeof zeros ? size : 0));
 }
 
 static void on_exit_now(void *user, ob_call *call, const struct ob_value *params)
@@ -138,46 +127,6 @@ static void on_later(void *user, ob_call *call, const struct ob_value *params)
 	(void)user;
 	(void)params;
 	if (ob_call_defer(call) != NULL && pthread_create(&thread, NULL, answer_later, call) == 0) {
-		pthread_detach(thread);
-	}
-}
-
-/* work(count, later): notify the caller so often of job.progress, from this handler or from a
- * thread; the answer is how often it was sent */
-struct work {
-	ob_call *call;
-	int64_t count;
-};
-
-static void *do_work(void *arg)
-{
-	struct work *work = arg;
-	int64_t sent = 0;
-	int r = OB_OK;
-	while (sent < work->count && (r == OB_OK || r == OB_EAGAIN)) {
-		r = ob_call_notifyf(work->call, NULL, "job.progress", "[I]", sent);
-		sent += r == OB_OK;
-	}
-	ob_call_replyf(work->call, "I", sent);
-	free(work);
-	return NULL;
-}
-
-static void on_work(void *user, ob_call *call, const struct ob_value *params)
-{
-	struct work *work = malloc(sizeof *work);
-	bool later = false;
-	pthread_t thread;
-	(void)user;
-	if (work == NULL) {
-		return;
-	}
-	*work = (struct work){call, number(params, 0)};
-	(void)ob_get_bool(ob_value_at(params, 1), &later);
-	if (!later) {
-		do_work(work);
-	} else if (ob_call_defer(call) != NULL &&
-		   pthread_create(&thread, NULL, do_work, work) == 0) {
 		pthread_detach(thread);
 	}
 }
@@ -457,14 +406,12 @@ static void on_who(void *user, ob_call *call, const struct ob_value *params)
 
 static const struct ob_method methods[] = {
     {"echo", on_echo},
-    {"blank", on_blank},
     {"exit", on_exit_now},
     {"signal", on_signal_self},
     {"hang", on_hang},
     {"keep", on_keep},
     {"canceled", on_canceled},
     {"later", on_later},
-    {"work", on_work},
     {"log", on_log},
     {"raw", on_raw},
     {"stream", on_stream},
@@ -608,7 +555,6 @@ int main(int argc, char **argv)
 	struct ob_server_options options = {
 	    .size = sizeof options,
 	    .version = version != NULL ? strtoul(version, NULL, 10) : 0,
-	    .message_max = (uint32_t)number_argument(argc, argv, "message_max"),
 	    .queue_max = (uint32_t)number_argument(argc, argv, "queue"),
 	    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout")};
 	healthy = argument(argc, argv, "ill") == NULL;

@@ -79,9 +79,9 @@ static void on_log(void *user, const struct ob_log_record *record)
 
 /* ---- Start ---- */
 
-static char *actor_path(void)
+static char *child_path(const char *name)
 {
-	return scratch_text("%s/children/child-actor", scratch_env("OB_TEST_BUILD"));
+	return scratch_text("%s/children/child-%s", scratch_env("OB_TEST_BUILD"), name);
 }
 
 void family_begin(struct family *f, enum ob_runtime_mode mode, const char *argument, ...)
@@ -98,7 +98,7 @@ void family_begin(struct family *f, enum ob_runtime_mode mode, const char *argum
 	f->fds = scratch_open_fds();
 	f->scratch = scratch_make();
 	f->dir = scratch_text("%s/child", f->scratch);
-	f->argv[0] = actor_path();
+	f->argv[0] = child_path("actor");
 	va_start(args, argument);
 	for (const char *a = argument; a != NULL && n < 11; a = va_arg(args, const char *)) {
 		f->argv[n++] = a;
@@ -118,6 +118,12 @@ void family_begin(struct family *f, enum ob_runtime_mode mode, const char *argum
 	    .on_log = on_log,
 	    .user_data = f,
 	};
+}
+
+void family_child(struct family *f, const char *name)
+{
+	free((char *)(uintptr_t)f->argv[0]);
+	f->argv[0] = child_path(name);
 }
 
 void family_connector(struct family *f)

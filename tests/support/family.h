@@ -34,6 +34,9 @@ struct family {
  * NULL. */
 void family_begin(struct family *f, enum ob_runtime_mode mode, const char *argument, ...);
 
+/* Run another child of tests/children, with the same arguments. */
+void family_child(struct family *f, const char *name);
+
 /* Make the connector from f->options. */
 void family_connector(struct family *f);
 
