@@ -280,7 +280,7 @@ static void the_time_of_a_handshake_is_limited(void **state)
 		begin(&b);
 		connect_line(&b, &line, 30);
 		say(&line, greeting, said[i]);
-		expect_end(&b, &line, OB_ETIMEDOUT, "handshake: not completed in time");
+		expect_end(&b, &line, OB_ETIMEDOUT, "handshake: not completed within 30 ms");
 	}
 }
 
