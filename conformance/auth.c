@@ -189,10 +189,116 @@ static void names_a_subject(struct obi_mech_trial *t)
 	}
 }
 
+/* ---- Claims ---- */
+
+static bool is_name_of_claim(struct ob_bytes name)
+{
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.data[i] == '\0' || strchr(letters, name.data[i]) == NULL) {
+			return false;
+		}
+	}
+	return name.len > 0 && name.len <= OB_CLAIM_NAME_MAX;
+}
+
+static void check_claim(struct obi_mech_trial *t, const struct ob_value *claims, uint32_t i,
+			size_t *bytes)
+{
+	struct ob_bytes name = {NULL, 0}, value = {NULL, 0};
+	bool texts = ob_get_string(&claims->as.pairs[i].key, &name) &&
+		     ob_get_string(&claims->as.pairs[i].value, &value);
+	OBI_REQUIRE(t, texts, "claim %u: not a string", i);
+	OBI_REQUIRE(t, is_name_of_claim(name),
+		    "claim %u: its name is not 1 to %d of A-Z a-z 0-9 _ . -", i, OB_CLAIM_NAME_MAX);
+	OBI_REQUIRE(t, value.len <= OB_CLAIM_VALUE_MAX && ob_is_utf8(value),
+		    "claim %u: not UTF-8 of at most %d bytes", i, OB_CLAIM_VALUE_MAX);
+	*bytes += name.len + value.len;
+}
+
+/* The claims of an end, made in arena; nil: none. */
+static void claim(struct obi_mech_trial *t, int i, struct ob_arena *arena, struct ob_value *ret)
+{
+	struct obi_mech_talk *talk = &t->talk[0];
+	struct ob_builder b;
+	*ret = ob_nil();
+	ob_builder_init(&b, arena);
+	int rc = t->ops->claims(talk->end[i], &talk->params[i], &b);
+	OBI_REQUIRE(t, rc == OB_OK, "claims as %s: code %d", obi_mech_end_text(i), rc);
+	if (b.used > 0 || b.depth > 0 || b.error != OB_OK) {
+		rc = ob_builder_finish(&b, ret);
+		OBI_REQUIRE(t, rc == OB_OK && ret->type == OB_MAP,
+			    "claims as %s: not one map: code %d", obi_mech_end_text(i), rc);
+	}
+}
+
+static bool same_claims(const struct ob_value *a, const struct ob_value *b)
+{
+	bool same = a->type == b->type && a->count == b->count;
+	for (uint32_t i = 0; same && i < a->count; i++) {
+		const struct ob_pair *x = &a->as.pairs[i], *y = &b->as.pairs[i];
+		same = ob_key_compare(&x->key, &y->key) == 0 &&
+		       ob_key_compare(&x->value, &y->value) == 0;
+	}
+	return same;
+}
+
+static void claim_twice(struct obi_mech_trial *t, int i, struct ob_arena arenas[2])
+{
+	struct ob_value claims, again;
+	size_t bytes = 0;
+	claim(t, i, &arenas[0], &claims);
+	claim(t, i, &arenas[1], &again);
+	if (!OBI_PASSED(t)) {
+		return;
+	}
+	OBI_REQUIRE(t, claims.count <= OB_CLAIMS_MAX, "%u claims, more than %d", claims.count,
+		    OB_CLAIMS_MAX);
+	for (uint32_t n = 0; n < claims.count && OBI_PASSED(t); n++) {
+		check_claim(t, &claims, n, &bytes);
+	}
+	OBI_REQUIRE(t, bytes <= OB_CLAIMS_BYTES_MAX, "%zu bytes of claims, more than %d", bytes,
+		    OB_CLAIMS_BYTES_MAX);
+	if (!OBI_PASSED(t)) {
+		return;
+	}
+	OBI_REQUIRE(t, same_claims(&claims, &again), "a second call of claims gives other ones");
+	OBI_REQUIRE(t,
+		    claims.count == 0 ||
+			ob_map_has_duplicates(claims.as.pairs, claims.count, &arenas[1]) == 0,
+		    "a claim occurs twice");
+}
+
+static void claims_what_fits(struct obi_mech_trial *t)
+{
+	enum { ROOM = 32 * 1024 };
+	if (t->ops->claims == NULL) {
+		OBI_SKIP(t, "it has no claims()");
+		return;
+	}
+	if (t->ops->create == NULL && admit(t, 0, &t->peer, NULL) != OB_OK) {
+		OBI_SKIP(t, "admit refuses this user");
+		return;
+	}
+	obi_mech_agree(t, &t->talk[0]);
+	if (t->ops->create != NULL && !obi_mech_pair(t, &t->talk[0])) {
+		return;
+	}
+	uint8_t *memory = aligned_alloc(16, (size_t)2 * ROOM);
+	for (int i = 0; memory != NULL && i < 2; i++) {
+		struct ob_arena arenas[] = {{.next = memory, .end = memory + ROOM},
+					    {.next = memory + ROOM, .end = memory + 2 * ROOM}};
+		claim_twice(t, i, arenas);
+	}
+	free(memory);
+}
+
 const struct obi_mech_promise obi_mech_promises_of_facts[] = {
     {"refuses a peer without known facts", refuses_whom_nobody_knows},
     {"works with an older host", works_for_an_older_host},
     {"names a subject", names_a_subject},
+    {"claims what fits", claims_what_fits},
     {NULL, NULL},
 };
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/acl.h"
 
+#include <outboard/auth.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/names.h"
 
 /* ---- Words ---- */
 
@@ -62,6 +64,15 @@ static bool has_only_blanks(struct ob_bytes text)
 
 /* ---- Conditions ---- */
 
+enum reading { CONDITION, NO_CONDITION, BAD_CONDITION };
+
+static struct ob_bytes without_quotes(struct ob_bytes value)
+{
+	return value.len >= 2 && value.data[0] == '"' && value.data[value.len - 1] == '"'
+		   ? ob_bytes_of(value.data + 1, value.len - 2)
+		   : value;
+}
+
 /* "KEY=value": take the value, without its quotes. */
 static bool value_of(struct ob_bytes word, const char *key, struct ob_bytes *ret)
 {
@@ -69,16 +80,18 @@ static bool value_of(struct ob_bytes word, const char *key, struct ob_bytes *ret
 	if (word.len <= n || memcmp(word.data, key, n) != 0 || word.data[n] != '=') {
 		return false;
 	}
-	*ret = ob_bytes_of(word.data + n + 1, word.len - n - 1);
-	if (ret->len >= 2 && ret->data[0] == '"' && ret->data[ret->len - 1] == '"') {
-		*ret = ob_bytes_of(ret->data + 1, ret->len - 2);
-	}
+	*ret = without_quotes(ob_bytes_of(word.data + n + 1, word.len - n - 1));
 	return true;
+}
+
+static bool has_quote(struct ob_bytes value)
+{
+	return value.len > 0 && memchr(value.data, '"', value.len) != NULL;
 }
 
 static bool is_text(struct ob_bytes value)
 {
-	return value.len > 0 && memchr(value.data, '"', value.len) == NULL;
+	return value.len > 0 && !has_quote(value);
 }
 
 /* UINT32_MAX is not a valid uid, gid or context id. */
@@ -95,7 +108,25 @@ static bool read_number(struct ob_bytes value, uint32_t *ret)
 	return value.len > 0 && n < UINT32_MAX;
 }
 
-enum reading { CONDITION, NO_CONDITION, BAD_CONDITION };
+/* "claim.NAME=value": split it. An empty value has quotes, so that none is left out by mistake. */
+static enum reading read_claim(struct ob_bytes word, struct ob_bytes *ret_name,
+			       struct ob_bytes *ret_value)
+{
+	static const char prefix[] = "claim.";
+	const size_t begin = sizeof prefix - 1;
+	const uint8_t *equals = word.len > 0 ? memchr(word.data, '=', word.len) : NULL;
+	if (equals == NULL || word.len < begin || memcmp(word.data, prefix, begin) != 0) {
+		return NO_CONDITION;
+	}
+	struct ob_bytes value =
+	    ob_bytes_of(equals + 1, word.len - (size_t)(equals + 1 - word.data));
+	*ret_name = ob_bytes_of(word.data + begin, (size_t)(equals - word.data) - begin);
+	*ret_value = without_quotes(value);
+	return obi_name_is_claim(*ret_name) && value.len > 0 &&
+		       ret_value->len <= OB_CLAIM_VALUE_MAX && !has_quote(*ret_value)
+		   ? CONDITION
+		   : BAD_CONDITION;
+}
 
 static enum reading read_condition(struct obi_acl_rule *rule, struct ob_bytes word)
 {
@@ -106,7 +137,12 @@ static enum reading read_condition(struct obi_acl_rule *rule, struct ob_bytes wo
 	} numbers[] = {{"uid", OB_PEER_UID, &rule->uid},
 		       {"gid", OB_PEER_UID, &rule->gid},
 		       {"cid", OB_PEER_CID, &rule->cid}};
-	struct ob_bytes value;
+	struct ob_bytes name, value;
+	enum reading claim = read_claim(word, &name, &value);
+	if (claim != NO_CONDITION) {
+		rule->claims = true;
+		return claim;
+	}
 	if (ob_bytes_is(word, "parent")) {
 		rule->parent = true;
 		return CONDITION;
@@ -227,10 +263,12 @@ static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_acl_rule
 	if (!rule->allow && !ob_bytes_is(word, "deny")) {
 		return wrong(reterr, number, "neither allow nor deny:", word);
 	}
+	rule->conditions = text;
 	while (reading == CONDITION) {
 		rule->patterns = text;
 		reading = next_word(&text, &word) ? read_condition(rule, word) : NO_CONDITION;
 	}
+	rule->conditions.len -= rule->patterns.len;
 	return reading == BAD_CONDITION
 		   ? wrong(reterr, number, "a condition without a valid value:", word)
 		   : parse_patterns(rule, number, reterr);
@@ -239,7 +277,7 @@ static int parse_rule(struct ob_bytes text, uint32_t number, struct obi_acl_rule
 static bool fits_all(const struct obi_acl_rule *rule)
 {
 	struct ob_bytes rest = rule->patterns, word;
-	if (rule->parent || rule->numbers != 0 || rule->subject.len != 0 || rule->method.len != 0) {
+	if (rule->conditions.len > 0 && !has_only_blanks(rule->conditions)) {
 		return false;
 	}
 	while (next_word(&rest, &word)) {
@@ -331,6 +369,30 @@ static bool same(struct ob_bytes wanted, struct ob_bytes is)
 	return wanted.len == 0 || ob_bytes_equal(wanted, is);
 }
 
+static bool claims_have(const struct ob_value *claims, struct ob_bytes name, struct ob_bytes value)
+{
+	struct ob_bytes key, is;
+	for (uint32_t i = 0; claims != NULL && i < claims->count; i++) {
+		const struct ob_pair *pair = &claims->as.pairs[i];
+		if (ob_get_string(&pair->key, &key) && ob_bytes_equal(key, name)) {
+			return ob_get_string(&pair->value, &is) && ob_bytes_equal(is, value);
+		}
+	}
+	return false;
+}
+
+static bool has_claims(const struct obi_acl_rule *rule, const struct ob_value *claims)
+{
+	struct ob_bytes rest = rule->conditions, word, name, value;
+	while (rule->claims && next_word(&rest, &word)) {
+		if (read_claim(word, &name, &value) == CONDITION &&
+		    !claims_have(claims, name, value)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* A condition on a fact that is not known does not hold. */
 static bool is_meant(const struct obi_acl_rule *rule, const struct ob_identity *who)
 {
@@ -338,7 +400,8 @@ static bool is_meant(const struct obi_acl_rule *rule, const struct ob_identity *
 	       ((rule->numbers & 1) == 0 || rule->uid == who->uid) &&
 	       ((rule->numbers & 2) == 0 || rule->gid == who->gid) &&
 	       ((rule->numbers & 4) == 0 || rule->cid == who->cid) &&
-	       same(rule->subject, who->subject) && same(rule->method, who->method);
+	       same(rule->subject, who->subject) && same(rule->method, who->method) &&
+	       has_claims(rule, who->claims);
 }
 
 enum obi_acl_verdict obi_acl_judge(const struct obi_acl *rules, const struct ob_identity *who,

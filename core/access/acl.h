@@ -4,8 +4,9 @@
  *
  *     allow|deny [CONDITION...] METHOD...
  *
- * CONDITION is one of subject=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER parent. All of them
- * must hold. TEXT may be in double quotes. METHOD is "interface.method", "interface.*", or "*".
+ * CONDITION is one of subject=TEXT claim.NAME=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER
+ * parent. All of them must hold. TEXT may be in double quotes; that of a claim may be "". METHOD is
+ * "interface.method", "interface.*", or "*".
  *
  * The first rule that matches decides. The last rule must match everything: "allow *" or "deny *".
  *
@@ -28,6 +29,8 @@ struct obi_acl_rule {
 	uint32_t known;	  /* enum ob_peer_known: the facts that the comparison needs */
 	uint32_t uid, gid, cid;
 	struct ob_bytes subject, method; /* empty: any */
+	bool claims;			 /* claims are compared: those of `conditions` */
+	struct ob_bytes conditions;	 /* as written */
 	struct ob_bytes patterns;	 /* as written */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/names.h"
 
+#include <outboard/auth.h>
 #include <stdio.h>
 
 static bool is_lower(uint8_t c)
@@ -13,6 +14,17 @@ static bool is_alnum(uint8_t c)
 	return is_lower(c) || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+static bool has_only_name_characters(struct ob_bytes name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		uint8_t c = name.data[i];
+		if (!is_alnum(c) && c != '.' && c != '_' && c != '-') {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool obi_name_is_child(struct ob_bytes name)
 {
 	static const char state[] = ".state";
@@ -21,13 +33,12 @@ bool obi_name_is_child(struct ob_bytes name)
 	    (name.len >= ending && memcmp(name.data + name.len - ending, state, ending) == 0)) {
 		return false;
 	}
-	for (size_t i = 0; i < name.len; i++) {
-		uint8_t c = name.data[i];
-		if (!is_alnum(c) && c != '.' && c != '_' && c != '-') {
-			return false;
-		}
-	}
-	return true;
+	return has_only_name_characters(name);
+}
+
+bool obi_name_is_claim(struct ob_bytes name)
+{
+	return name.len > 0 && name.len <= OB_CLAIM_NAME_MAX && has_only_name_characters(name);
 }
 
 bool obi_state_path(const char *root, const char *name, char *path, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base/names - which names children, plugins and URI schemes may have, and where the
+/* base/names - which names children, plugins, URI schemes and claims may have, and where the
  * state of a child is by its name. */
 #ifndef OBI_BASE_NAMES_H
 #define OBI_BASE_NAMES_H
@@ -19,6 +19,9 @@ bool obi_state_path(const char *root, const char *name, char *path, size_t size)
 
 /* Whether the name is valid for a plugin: [a-z][a-z0-9_-]{0,30}. */
 bool obi_name_is_plugin(struct ob_bytes name);
+
+/* Whether the name is valid for a claim: [A-Za-z0-9_.-]{1,63}. */
+bool obi_name_is_claim(struct ob_bytes name);
 
 /* Whether the name is valid for a URI scheme of a transport: [a-z][a-z0-9+.-]{0,30}. */
 bool obi_name_is_scheme(struct ob_bytes name);

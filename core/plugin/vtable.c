@@ -76,6 +76,7 @@ static const struct member auth_members[] = {
     MEMBER(struct ob_auth_ops, destroy, false), MEMBER(struct ob_auth_ops, overhead, false),
     MEMBER(struct ob_auth_ops, seal, false),	MEMBER(struct ob_auth_ops, open, false),
     MEMBER(struct ob_auth_ops, binding, false), MEMBER(struct ob_auth_ops, records_max, false),
+    MEMBER(struct ob_auth_ops, claims, false),
 };
 static const struct layout auth_layout = LAYOUT("auth table", struct ob_auth_ops, auth_members);
 

@@ -184,6 +184,20 @@ struct ob_call *obi_call_find(const struct obi_calls *calls, const struct ob_id 
 
 /* ---- Deferring and answering ---- */
 
+static int copy_claims(struct ob_call *call)
+{
+	struct ob_value *copy;
+	if (call->identity.claims == NULL) {
+		return OB_OK;
+	}
+	copy = ob_arena_alloc(&call->arena.ob, sizeof *copy);
+	if (copy == NULL || obi_value_copy(call->identity.claims, &call->arena, copy) < 0) {
+		return OB_ENOMEM;
+	}
+	call->identity.claims = copy;
+	return OB_OK;
+}
+
 /* Whether the call takes over the message. */
 static bool takes_over(const struct ob_call *call)
 {
@@ -200,7 +214,7 @@ static int copy_borrowed(struct ob_call *call, bool with_params)
 	    obi_arena_copy(&call->arena, call->identity.subject.data, call->identity.subject.len);
 	char *method = obi_arena_text(&call->arena, (const char *)call->identity.method.data,
 				      call->identity.method.len);
-	if (r < 0 || subject == NULL || method == NULL) {
+	if (r < 0 || subject == NULL || method == NULL || copy_claims(call) < 0) {
 		return OB_ENOMEM;
 	}
 	call->params = params;

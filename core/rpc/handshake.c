@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/handshake.h"
 
+#include "base/arena.h"
 #include "base/error.h"
+
+enum { CLAIMS_MEMORY = 64 * 1024 };
 
 static bool put_counted(struct ob_sink *out, struct ob_bytes text)
 {
@@ -105,6 +108,46 @@ static int take_identity(struct obi_handshake *auth, struct ob_error *reterr)
 	return OB_OK;
 }
 
+static int call_claims(struct obi_handshake *auth, struct obi_arena *arena, struct ob_error *err)
+{
+	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
+	struct ob_builder builder;
+	struct ob_value said;
+	ob_builder_init(&builder, &arena->ob);
+	int r = ops->claims(auth->exchange, params_of(auth, auth->at), &builder);
+	if (r < 0) {
+		return obi_fail(err, OB_EAUTH, 0, "its claims failed with code %d", r);
+	}
+	if (builder.used == 0 && builder.depth == 0 && builder.error == OB_OK) {
+		return OB_OK;
+	}
+	return ob_builder_finish(&builder, &said) < 0
+		   ? obi_fail(err, OB_EAUTH, 0, "it returned malformed claims")
+		   : obi_claims_add(&auth->claims, &said, err);
+}
+
+static int take_claims(struct obi_handshake *auth, struct ob_error *reterr)
+{
+	struct obi_arena arena;
+	struct ob_error err;
+	if (auth->setup->mechanisms[auth->at].ops->claims == NULL) {
+		return OB_OK;
+	}
+	obi_arena_init(&arena, CLAIMS_MEMORY);
+	int r = call_claims(auth, &arena, &err);
+	obi_arena_free(&arena);
+	return r == OB_OK ? OB_OK
+			  : obi_fail(reterr, r, 0, "authenticator %s: %s",
+				     obi_handshake_mechanism(auth), err.text);
+}
+
+/* Who the peer is, by the current mechanism. */
+static int take_facts(struct obi_handshake *auth, struct ob_error *reterr)
+{
+	int r = take_identity(auth, reterr);
+	return r == OB_OK ? take_claims(auth, reterr) : r;
+}
+
 static void end_exchange(struct obi_handshake *auth)
 {
 	if (auth->exchange != NULL) {
@@ -117,7 +160,7 @@ static void end_exchange(struct obi_handshake *auth)
 static int pass(struct obi_handshake *auth, struct ob_error *reterr)
 {
 	const struct ob_auth_ops *ops = auth->setup->mechanisms[auth->at].ops;
-	int r = take_identity(auth, reterr);
+	int r = take_facts(auth, reterr);
 	if (ops->seal != NULL && r == OB_OK) {
 		r = bind_prologue(auth, ops, reterr);
 	}
@@ -132,7 +175,7 @@ static int pass(struct obi_handshake *auth, struct ob_error *reterr)
 	auth->at++;
 	while (r == OB_OK && auth->at < auth->setup->count &&
 	       auth->setup->mechanisms[auth->at].ops->create == NULL) {
-		r = take_identity(auth, reterr);
+		r = take_facts(auth, reterr);
 		auth->at++;
 	}
 	return r;
@@ -164,7 +207,7 @@ int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_s
 	}
 	while (r == OB_OK && auth->at < setup->count &&
 	       setup->mechanisms[auth->at].ops->create == NULL) {
-		r = take_identity(auth, reterr);
+		r = take_facts(auth, reterr);
 		auth->at++;
 	}
 	return r < 0 ? r : OB_OK;
@@ -179,8 +222,16 @@ struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth,
 	return sealer;
 }
 
+struct obi_claims *obi_handshake_take_claims(struct obi_handshake *auth)
+{
+	struct obi_claims *claims = auth->claims;
+	auth->claims = NULL;
+	return claims;
+}
+
 void obi_handshake_end(struct obi_handshake *auth)
 {
+	obi_claims_free(obi_handshake_take_claims(auth));
 	if (auth->setup != NULL && auth->at < auth->setup->count) {
 		end_exchange(auth);
 	}

@@ -9,6 +9,7 @@
 
 #include <outboard/auth.h>
 
+#include "rpc/claims.h"
 #include "rpc/replay_cache.h"
 
 struct obi_plugin;
@@ -57,6 +58,7 @@ struct obi_handshake {
 	size_t prologue_len;		   /* without the binding of a sealing mechanism */
 	char subject[OBI_SUBJECT_MAX + 1]; /* of the last mechanism that passed */
 	size_t subject_len;
+	struct obi_claims *claims; /* of all that passed; NULL: none */
 };
 
 /*
@@ -80,6 +82,9 @@ bool obi_handshake_passed(const struct obi_handshake *auth);
  * NULL. */
 struct ob_auth *obi_handshake_take_sealer(struct obi_handshake *auth,
 					  const struct ob_auth_ops **ret_ops);
+
+/* The claims of all mechanisms that have passed, which the caller frees; NULL: none. */
+struct obi_claims *obi_handshake_take_claims(struct obi_handshake *auth);
 
 /* The name of the current mechanism. */
 const char *obi_handshake_mechanism(const struct obi_handshake *auth);

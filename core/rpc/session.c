@@ -42,6 +42,7 @@ void obi_session_free(struct obi_session *s)
 {
 	obi_session_fail(s, OB_ECLOSED, "closed");
 	obi_authentication_end(s);
+	obi_claims_free(s->claims);
 	obi_sealed_records_end(&s->records);
 	obi_pending_free(&s->pending);
 	obi_calls_free(&s->calls);
@@ -52,7 +53,8 @@ void obi_session_free(struct obi_session *s)
 
 static void set_identity(struct obi_session *s)
 {
-	const struct obi_handshake *auth = &s->auth;
+	struct obi_handshake *auth = &s->auth;
+	s->claims = obi_handshake_take_claims(auth);
 	s->identity = (struct ob_identity){
 	    .size = sizeof s->identity,
 	    .known = s->setup.peer.known & ~(uint32_t)OB_PEER_SUBJECT,
@@ -61,6 +63,7 @@ static void set_identity(struct obi_session *s)
 	    .pid = s->setup.peer.pid,
 	    .cid = s->setup.peer.cid,
 	    .subject = ob_bytes_of(auth->subject, auth->subject_len),
+	    .claims = s->claims != NULL ? &s->claims->map : NULL,
 	};
 	if (auth->setup != NULL && auth->setup->count > 0) {
 		s->identity.method =

@@ -88,6 +88,7 @@ struct obi_session {
 	struct obi_buf in;
 	struct obi_buf out;
 	struct ob_identity identity; /* of the peer, once the session is OPEN */
+	struct obi_claims *claims;   /* of that identity; NULL: none */
 	size_t need; /* bytes that must be in the input before it makes sense to scan it again */
 	struct ob_scan scan;
 	struct ob_codec_params codec_params;

@@ -36,6 +36,14 @@ enum ob_auth_state {
 
 enum { OB_AUTH_OVERHEAD_MAX = 256 };
 
+/* Limits of the claims about one peer: how many, their names, their values, and all together. */
+enum {
+	OB_CLAIMS_MAX = 32,
+	OB_CLAIM_NAME_MAX = 63,
+	OB_CLAIM_VALUE_MAX = 255,
+	OB_CLAIMS_BYTES_MAX = 4096
+};
+
 enum ob_auth_flag {
 	/* It shows a secret to the peer, or proves nothing across a network: it is refused on a
 	 * transport that is not OB_TRANSPORT_LOCAL, when the config is read. */
@@ -60,8 +68,8 @@ enum ob_auth_flag {
 
 /*
  * Facts about one connection. Read each member under OB_HAS(). All views are valid until the
- * exchange has failed, or has passed and identity() was called. The plugin copies what it needs
- * later for sealing.
+ * exchange has failed, or has passed and identity() and claims() were called. The plugin copies
+ * what it needs later for sealing.
  */
 struct ob_auth_params {
 	uint32_t size;
@@ -166,6 +174,22 @@ struct ob_auth_ops {
 	 * is quiet next; shortly before the last one at any moment.
 	 */
 	uint64_t records_max;
+
+	/*
+	 * After identity(): write what else is known of the peer, a map of strings such as
+	 * {"role": "admin"}, or nothing. Rules see it (claim.NAME=VALUE), and handlers
+	 * (ob_identity). A name is 1 to OB_CLAIM_NAME_MAX characters of [A-Za-z0-9_.-], a value is
+	 * UTF-8 of at most OB_CLAIM_VALUE_MAX bytes. What the builder borrows is copied after the
+	 * return: it must not lie on the stack of claims(). auth is NULL for a mechanism without
+	 * create.
+	 *
+	 * The claims of all mechanisms of the list are added up, at most OB_CLAIMS_MAX with
+	 * OB_CLAIMS_BYTES_MAX bytes of names and values. One of a mechanism replaces that of the
+	 * same name of a mechanism before it. A peer whose claims are malformed or too many is
+	 * refused, and so it is if this returns a negative code. May be NULL: no claims.
+	 */
+	int (*claims)(struct ob_auth *auth, const struct ob_auth_params *params,
+		      struct ob_builder *builder);
 };
 
 #ifdef __cplusplus

@@ -164,6 +164,9 @@ struct ob_identity {
 	int32_t pid;
 	uint32_t cid;
 	bool parent; /* the connection is the one that supervises this child */
+	/* What the authenticators say of the peer besides: a map of strings. NULL: nothing. It may
+	 * be passed to ob_value_find() in any case. */
+	const struct ob_value *claims;
 };
 
 /*

@@ -105,7 +105,7 @@ static void members_of_a_table_are_listed(void **state)
 	assert_int_equal(ob_plugin_find(runtime, OB_PLUGIN_AUTH, "peercred", &info, NULL), OB_OK);
 	ob_plugin_members(&info, collect, list);
 	assert_string_equal(list, "flags admit !create !step !wait identity !destroy !overhead "
-				  "!seal !open !binding !records_max ");
+				  "!seal !open !binding !records_max !claims ");
 }
 
 static void kinds_have_names(void **state)

@@ -17,11 +17,15 @@ static void must(bool promise)
 
 static void judge(const struct obi_acl *rules, const char *method)
 {
+	const struct ob_pair pairs[] = {{ob_string("role"), ob_string("admin")},
+					{ob_string("x"), ob_string("")}};
+	const struct ob_value claims = ob_map(pairs, 2);
 	struct ob_identity who = {.size = sizeof who,
 				  .subject = ob_bytes_text("uid:7"),
 				  .method = ob_bytes_text("token")};
-	for (uint32_t known = 0; known < 16; known++) {
-		who.known = known;
+	for (uint32_t known = 0; known < 32; known++) {
+		who.known = known % 16;
+		who.claims = known < 16 ? NULL : &claims;
 		who.uid = who.gid = who.cid = 7;
 		who.parent = known % 2 == 1;
 		enum obi_acl_verdict verdict = obi_acl_judge(rules, &who, ob_bytes_text(method));

@@ -155,6 +155,57 @@ static void all_conditions_must_hold(void **state)
 	}
 }
 
+/* ---- Claims ---- */
+
+/* Each row: conditions, and whether they hold for a peer with the claims below, and for one with
+ * none. */
+static const struct {
+	const char *text;
+	bool with, without;
+} claims[] = {
+    {"claim.role=admin", true, false},
+    {"claim.role=\"admin\"", true, false},
+    {"claim.role=Admin", false, false},
+    {"claim.role=admi", false, false},
+    {"claim.role=admins", false, false},
+    {"claim.Role=admin", false, false},
+    {"claim.rol=admin", false, false},
+    {"claim.full_name=\"Ada; Countess\"", true, false},
+    {"claim.a.b-c=x=y", true, false},
+    {"claim.none=\"\"", true, false},
+    {"claim.missing=\"\"", false, false},
+    {"claim.role=admin claim.none=\"\"", true, false},
+    {"claim.role=admin claim.role=other", false, false},
+    {"claim.role=other claim.none=\"\"", false, false},
+    {"subject=ada claim.role=admin", true, false},
+    {"claim.role=admin subject=eve", false, false},
+    {"parent claim.role=admin", false, false},
+    {"subject=ada", true, true},
+};
+
+static void claims_are_compared(void **state)
+{
+	const struct ob_pair pairs[] = {
+	    {ob_string("role"), ob_string("admin")},
+	    {ob_string("full_name"), ob_string("Ada; Countess")},
+	    {ob_string("a.b-c"), ob_string("x=y")},
+	    {ob_string("none"), ob_string("")},
+	};
+	const struct ob_value map = ob_map(pairs, 4);
+	struct ob_identity with = somebody("ada", "ask"), without = with;
+	(void)state;
+	with.claims = &map;
+	for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+		char text[160];
+		snprintf(text, sizeof text, "allow %s *; deny *", claims[i].text);
+		bool said[] = {judge(text, &with, "a.b") == OBI_ACL_ALLOWED,
+			       judge(text, &without, "a.b") == OBI_ACL_ALLOWED};
+		if (said[0] != claims[i].with || said[1] != claims[i].without) {
+			fail_msg("%s: %d %d", claims[i].text, said[0], said[1]);
+		}
+	}
+}
+
 static const struct {
 	const char *text;
 	const char *why;
@@ -184,6 +235,13 @@ static const struct {
      "rule 1: a condition without a valid value: \"cid=99999999999\""},
     {"allow subject=\"\" * ; deny *",
      "rule 1: a condition without a valid value: \"subject=\"\"\""},
+    {"deny *; allow claim.role=admin *", "the last rule must be \"allow *\" or \"deny *\""},
+    {"allow claim.role= * ; deny *", "rule 1: a condition without a valid value: \"claim.role=\""},
+    {"allow claim.=x * ; deny *", "rule 1: a condition without a valid value: \"claim.=x\""},
+    {"allow claim.r\xc3\xb6le=x * ; deny *",
+     "rule 1: a condition without a valid value: \"claim.r\xc3\xb6le=x\""},
+    {"allow claim.role=\"a\"b * ; deny *",
+     "rule 1: a condition without a valid value: \"claim.role=\"a\"b\""},
     {"allow subject=\"a * ; deny *",
      "rule 1: neither a condition nor a method: \"subject=\"a * ; deny *\""},
 };
@@ -228,6 +286,7 @@ int main(void)
 	    cmocka_unit_test(a_pattern_names_a_method_or_an_interface),
 	    cmocka_unit_test(methods_of_the_parent_must_be_named_to_be_allowed),
 	    cmocka_unit_test(all_conditions_must_hold),
+	    cmocka_unit_test(claims_are_compared),
 	    cmocka_unit_test(errors_name_the_wrong_rule),
 	    cmocka_unit_test(the_size_of_a_list_is_limited),
 	};

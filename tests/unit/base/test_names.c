@@ -29,6 +29,11 @@ static void names_of_children_plugins_and_schemes_are_checked(void **unused)
 	assert_false(obi_name_is_plugin(ob_bytes_text("9a")));
 	assert_false(obi_name_is_plugin(ob_bytes_text("a.so")));
 	assert_false(obi_name_is_plugin(ob_bytes_of("a\0b", 3)));
+	assert_true(obi_name_is_claim(ob_bytes_of(name, 63)));
+	assert_false(obi_name_is_claim(ob_bytes_of(name, 64)));
+	assert_false(obi_name_is_claim(ob_bytes_text("")));
+	assert_true(obi_name_is_claim(ob_bytes_text(".A-z_0.9")));
+	assert_false(obi_name_is_claim(ob_bytes_text("a=b")));
 	assert_true(obi_name_is_scheme(ob_bytes_text("a+b.c-9")));
 	assert_false(obi_name_is_scheme(ob_bytes_text("a_b")));
 	assert_false(obi_name_is_scheme(ob_bytes_text("+a")));

@@ -9,7 +9,9 @@
 #undef fail /* a member of ob_host has the same name */
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "conformance/auth.h"
@@ -88,6 +90,16 @@ enum fault {
 	LEAKS_A_DESCRIPTOR,
 	NO_SUBJECT,
 	SUBJECT_IS_NOT_UTF8,
+	CLAIMS_A_NUMBER,
+	CLAIMS_NO_MAP,
+	CLAIMS_A_BAD_NAME,
+	CLAIMS_NO_UTF8,
+	CLAIMS_TOO_MANY,
+	CLAIMS_TOO_LONG,
+	CLAIMS_TOO_MUCH,
+	CLAIMS_TWICE,
+	CLAIMS_OTHERS_EACH_TIME,
+	CLAIMS_FAIL,
 	NEVER_ENDS,
 	IGNORES_THE_SECRET,
 	IGNORES_A_BYTE_OF_THE_SECRET,
@@ -124,6 +136,16 @@ static const char *const broken_by[FAULTS] = {
     [LEAKS_A_DESCRIPTOR] = "can be destroyed in any state",
     [NO_SUBJECT] = "names a subject",
     [SUBJECT_IS_NOT_UTF8] = "names a subject",
+    [CLAIMS_A_NUMBER] = "claims what fits",
+    [CLAIMS_NO_MAP] = "claims what fits",
+    [CLAIMS_A_BAD_NAME] = "claims what fits",
+    [CLAIMS_NO_UTF8] = "claims what fits",
+    [CLAIMS_TOO_MANY] = "claims what fits",
+    [CLAIMS_TOO_LONG] = "claims what fits",
+    [CLAIMS_TOO_MUCH] = "claims what fits",
+    [CLAIMS_TWICE] = "claims what fits",
+    [CLAIMS_OTHERS_EACH_TIME] = "claims what fits",
+    [CLAIMS_FAIL] = "claims what fits",
     [NEVER_ENDS] = "accepts a peer with the same secret and prologue",
     [IGNORES_THE_SECRET] = "refuses another secret",
     [IGNORES_A_BYTE_OF_THE_SECRET] = "refuses another secret",
@@ -342,6 +364,48 @@ static int toy_identity(struct ob_auth *a, const struct ob_auth_params *params, 
 		   : OB_ENOMEM;
 }
 
+/* Claims of 200 bytes each. */
+static void claim_many(struct ob_builder *b, int count)
+{
+	static const char text[] = "0123456789012345678901234567890123456789"
+				   "0123456789012345678901234567890123456789"
+				   "0123456789012345678901234567890123456789"
+				   "0123456789012345678901234567890123456789"
+				   "0123456789012345678901234567890123456789";
+	for (int i = 0; i < count; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "n%d", i);
+		ob_build_copy(b, name, strlen(name));
+		ob_build_stringn(b, text, fault == CLAIMS_TOO_MUCH ? sizeof text - 1 : 1);
+	}
+}
+
+static int toy_claims(struct ob_auth *a, const struct ob_auth_params *params, struct ob_builder *b)
+{
+	static char long_text[OB_CLAIM_VALUE_MAX + 1];
+	static int calls;
+	(void)a, (void)params;
+	memset(long_text, 'x', sizeof long_text);
+	if (fault == CLAIMS_NO_MAP) {
+		ob_build_string(b, "role=admin");
+		return OB_OK;
+	}
+	ob_build_map(b);
+	ob_build_key(b, fault == CLAIMS_A_BAD_NAME ? "the role" : "role");
+	if (fault == CLAIMS_A_NUMBER) {
+		ob_build_int(b, 7);
+	} else {
+		ob_build_stringn(b, long_text, OB_CLAIM_VALUE_MAX + (fault == CLAIMS_TOO_LONG));
+	}
+	ob_build_key(b, fault == CLAIMS_TWICE ? "role" : "team");
+	ob_build_string(b, fault == CLAIMS_NO_UTF8			     ? "\xff"
+			   : fault == CLAIMS_OTHERS_EACH_TIME && calls++ % 2 ? "a"
+									     : "");
+	claim_many(b, fault == CLAIMS_TOO_MANY ? OB_CLAIMS_MAX - 1 : OB_CLAIMS_MAX - 2);
+	ob_build_end(b);
+	return fault == CLAIMS_FAIL ? OB_EIO : OB_OK;
+}
+
 static void toy_destroy(struct ob_auth *a)
 {
 	free(a);
@@ -429,6 +493,7 @@ static const struct ob_auth_ops toy = {
     .seal = toy_seal,
     .open = toy_open,
     .binding = toy_binding,
+    .claims = toy_claims,
 };
 
 /* ---- Results ---- */

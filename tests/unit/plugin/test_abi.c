@@ -218,7 +218,8 @@ AT(ob_auth_ops, seal, 64);
 AT(ob_auth_ops, open, 72);
 AT(ob_auth_ops, binding, 80);
 AT(ob_auth_ops, records_max, 88);
-SIZE(ob_auth_ops, 96);
+AT(ob_auth_ops, claims, 96);
+SIZE(ob_auth_ops, 104);
 
 /* ---- Numbers ---- */
 
