@@ -68,7 +68,8 @@ static void on_closed(void *user, struct obi_connection *connection, const struc
 static int begin(struct obi_client_connection *c, const struct ob_client_options *o,
 		 struct ob_error *reterr)
 {
-	struct obi_endpoint_names names = {.uri = o->address,
+	struct obi_endpoint_names names = {.use = OBI_ENDPOINT_DIALER,
+					   .uri = o->address,
 					   .transport = o->transport,
 					   .codec = o->codec,
 					   .auth = o->auth,

@@ -98,6 +98,24 @@ static int check_listen(struct ob_connector *c, const char *transport, struct ob
 	return obi_fail(reterr, r, 0, "listen: %s", err.text);
 }
 
+/* What the child would refuse of its listener for clients. A plugin that is not installed here may
+ * be installed where the child runs. */
+static int check_clients(const struct ob_connector *c, struct ob_error *reterr)
+{
+	const struct ob_connector_options *o = &c->settings.options;
+	struct obi_endpoint clients;
+	struct ob_error err = {0};
+	if (o->client_listen == NULL) {
+		return OB_OK;
+	}
+	int r = obi_endpoint_of_clients(c->rt, o, &clients, &err);
+	obi_endpoint_clear(&clients);
+	if (r == OB_OK || (r == OB_EPLUGIN && o->connect != NULL)) {
+		return OB_OK;
+	}
+	return obi_fail(reterr, r, 0, "client_listen: %s", err.text);
+}
+
 /* The option `transport` applies to those of the two addresses with a scheme of this plugin. If it
  * has the scheme of neither, the error is about the address that is dialled. */
 static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
@@ -110,7 +128,8 @@ static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
 				: o->transport;
 	int r = make_endpoint_at(c, dialled, named, &c->endpoint, reterr);
 	r = r == OB_OK ? obi_endpoint_configure(&c->endpoint, o->settings, reterr) : r;
-	return r == OB_OK && o->connect != NULL ? check_listen(c, c->listen_transport, reterr) : r;
+	r = r == OB_OK && o->connect != NULL ? check_listen(c, c->listen_transport, reterr) : r;
+	return r == OB_OK ? check_clients(c, reterr) : r;
 }
 
 /* On such a transport only the child can be the cause of silence, not the connection. */

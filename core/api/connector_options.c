@@ -94,6 +94,9 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->cleanup = copy_list(&c, o->cleanup);
 	o->settings = copy_text(&c, o->settings);
 	o->child_settings = copy_text(&c, o->child_settings);
+	o->client_listen = copy_text(&c, o->client_listen);
+	o->client_auth = copy_list(&c, o->client_auth);
+	o->client_transport = copy_text(&c, o->client_transport);
 	return c.full ? OB_ENOMEM : OB_OK;
 }
 
@@ -124,16 +127,14 @@ static void fill_numbers(struct ob_connector_options *o)
 
 static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 {
-	char path[4200], uri[12800];
-	struct ob_sink out = ob_sink_fixed(uri, sizeof uri);
+	char uri[OBI_LISTEN_SIZE];
 	if (o->listen != NULL) {
 		return OB_OK;
 	}
-	int n = snprintf(path, sizeof path, "%s/rpc.sock", o->data_path);
-	if (n < 0 || (size_t)n >= sizeof path || !obi_uri_unix(path, &out)) {
+	if (!obi_options_default_listen(o->data_path, uri)) {
 		return OB_EINVAL;
 	}
-	o->listen = obi_arena_text(arena, uri, out.len);
+	o->listen = obi_arena_text(arena, uri, strlen(uri));
 	return o->listen != NULL ? OB_OK : OB_ENOMEM;
 }
 
@@ -254,6 +255,11 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	if (o->message_max != OB_MESSAGE_MAX_DEFAULT) {
 		crypto_generichash_update(&h, (const unsigned char *)&o->message_max,
 					  sizeof o->message_max);
+	}
+	if (o->client_listen != NULL) {
+		hash_text(&h, o->client_listen);
+		hash_list(&h, o->client_auth);
+		hash_text(&h, o->client_transport);
 	}
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);

@@ -56,6 +56,13 @@ static int find_mechanisms(struct ob_runtime *rt, const char *const *list, struc
 		if (r < 0) {
 			return r;
 		}
+		if (ep->use == OBI_ENDPOINT_PARENT &&
+		    (plugin->as.auth.flags & OB_AUTH_CLIENTS_ONLY) != 0) {
+			return obi_fail(reterr, OB_EPERM, 0,
+					"authenticator %s may only be in client_auth: it must not "
+					"stand between parent and child",
+					plugin->name);
+		}
 		ep->mechanisms[i] = (struct obi_mechanism){
 		    .name = plugin->name, .ops = &plugin->as.auth, .plugin = plugin};
 		ep->auth.count = i + 1;
@@ -216,6 +223,8 @@ int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *na
 	const char *codec = names->codec != NULL ? names->codec : "msgpack";
 	memset(ret, 0, sizeof *ret);
 	ret->host = obi_registry_host(rt->registry);
+	ret->use = names->use;
+	ret->has_clients = names->has_clients;
 	int r = find_transport(rt, names, ret, reterr);
 	r = r == OB_OK ? obi_registry_codec(rt->registry, codec, &ret->codec, reterr) : r;
 	if (r < 0) {
@@ -236,6 +245,20 @@ int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *na
 	r = find_mechanisms(rt, list, ret, reterr);
 	r = r == OB_OK ? set_peers(names, ret, reterr) : r;
 	return r == OB_OK ? check_policy(names, ret, reterr) : r;
+}
+
+int obi_endpoint_of_clients(struct ob_runtime *rt, const struct ob_connector_options *options,
+			    struct obi_endpoint *ret, struct ob_error *reterr)
+{
+	struct obi_endpoint_names names = {.use = OBI_ENDPOINT_CLIENTS,
+					   .uri = options->client_listen,
+					   .transport = options->client_transport,
+					   .codec = options->codec,
+					   .auth = options->client_auth,
+					   .allow_plaintext = options->allow_plaintext,
+					   .parent_dials = true,
+					   .allowed_uid = UINT32_MAX};
+	return obi_endpoint_init(rt, &names, ret, reterr);
 }
 
 int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob_error *reterr)

@@ -12,8 +12,19 @@
 
 enum { OBI_PEERS_MAX = 32 };
 
+/* Who uses an endpoint. */
+enum obi_endpoint_use {
+	/* Parent and child, and whoever else comes by the listener of the parent. Mechanisms that
+	 * are for clients only are refused. */
+	OBI_ENDPOINT_PARENT,
+	OBI_ENDPOINT_CLIENTS, /* a child, for the listener of its clients */
+	OBI_ENDPOINT_DIALER   /* a client */
+};
+
 struct obi_endpoint_names {
-	const char *uri;       /* its scheme selects the transport, ... */
+	enum obi_endpoint_use use;
+	bool has_clients; /* PARENT: the settings may have those of the endpoint CLIENTS, too */
+	const char *uri;  /* its scheme selects the transport, ... */
 	const char *transport; /* ... unless this names one; may be NULL */
 	const char *codec;     /* NULL: "msgpack" */
 	/* NULL: that of obi_endpoint_default_auth(). {"none"}: no authentication, if allow_none is
@@ -36,6 +47,8 @@ struct obi_endpoint {
 	uint32_t *peers; /* what auth.uids and auth.gids point into; NULL: none */
 	bool foreign;	 /* no authentication */
 	bool plaintext;	 /* not encrypted on a transport that others can reach, as allowed */
+	enum obi_endpoint_use use;
+	bool has_clients;
 	uint8_t secret[32];
 	/* Set by obi_endpoint_configure(). */
 	void *transport_state;
@@ -47,6 +60,11 @@ struct obi_endpoint {
  * obi_endpoint_clear() if the secret or peers are set, or it is configured. */
 int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *names,
 		      struct obi_endpoint *ret, struct ob_error *reterr);
+
+/* The endpoint of a child for its clients, by its options. Nothing is set or configured; clear it
+ * in any case. */
+int obi_endpoint_of_clients(struct ob_runtime *rt, const struct ob_connector_options *options,
+			    struct obi_endpoint *ret, struct ob_error *reterr);
 
 /*
  * The authenticators if none are configured: {"peercred", "token"} on a local transport; {"token"}
@@ -66,8 +84,9 @@ int obi_endpoint_set_token(struct obi_endpoint *ep, const char *token, struct ob
 
 /*
  * Configure the plugins. settings is JSON text: {"auth": {"NAME": {...}}, "codec": {...},
- * "transport": {...}}, each key optional; NULL: none. OB_EINVAL: not such a text, settings for a
- * plugin that takes none or is not in use; else what a plugin reports.
+ * "transport": {...}}, each key optional; NULL: none. An endpoint for CLIENTS reads client_auth and
+ * client_transport instead; the text of a child with both has both. OB_EINVAL: not such a text,
+ * settings for a plugin that takes none or is not in use; else what a plugin reports.
  */
 int obi_endpoint_configure(struct obi_endpoint *ep, const char *settings, struct ob_error *reterr);
 

@@ -49,6 +49,22 @@ static struct ob_bytes text_of(const struct ob_value *key)
 	return ob_bytes_of(key->as.string, key->count);
 }
 
+/* Where the settings of an endpoint are; the codec is shared. */
+static const char *auth_key(bool of_clients)
+{
+	return of_clients ? "client_auth" : "auth";
+}
+
+static const char *transport_key(bool of_clients)
+{
+	return of_clients ? "client_transport" : "transport";
+}
+
+static bool is_for_clients(const struct obi_endpoint *ep)
+{
+	return ep->use == OBI_ENDPOINT_CLIENTS;
+}
+
 static bool has_mechanism(const struct obi_endpoint *ep, struct ob_bytes name)
 {
 	for (uint32_t i = 0; i < ep->auth.count; i++) {
@@ -59,45 +75,58 @@ static bool has_mechanism(const struct obi_endpoint *ep, struct ob_bytes name)
 	return false;
 }
 
-/* A mistyped name must not leave a mechanism without its settings. */
-static int check_names(const struct obi_endpoint *ep, const struct ob_value *tree,
-		       struct ob_error *reterr)
+/* Keys of the other endpoint of a child are not read here. */
+static bool is_known(const struct obi_endpoint *ep, struct ob_bytes key)
 {
-	const struct ob_value *auth = ob_value_find(tree, "auth");
-	if (!ob_is_nil(tree) && tree->type != OB_MAP) {
-		return obi_fail(reterr, OB_EINVAL, 0, "settings: not an object");
-	}
-	for (uint32_t i = 0; tree->type == OB_MAP && i < tree->count; i++) {
-		const struct ob_value *key = &tree->as.pairs[i].key;
-		bool known = false;
-		for (size_t k = 1; k < sizeof kinds / sizeof kinds[0]; k++) {
-			known = known || ob_bytes_is(text_of(key), kinds[k]);
-		}
-		if (!known) {
-			return obi_fail(reterr, OB_EINVAL, 0, "settings: unknown key \"%.*s\"",
-					(int)key->count, key->as.string);
-		}
-	}
+	bool clients = is_for_clients(ep);
+	return ob_bytes_is(key, "codec") || ob_bytes_is(key, auth_key(clients)) ||
+	       ob_bytes_is(key, transport_key(clients)) ||
+	       ((clients || ep->has_clients) && (ob_bytes_is(key, auth_key(!clients)) ||
+						 ob_bytes_is(key, transport_key(!clients))));
+}
+
+static int check_auth(const struct obi_endpoint *ep, const char *key, const struct ob_value *auth,
+		      struct ob_error *reterr)
+{
 	if (!ob_is_nil(auth) && auth->type != OB_MAP) {
-		return obi_fail(reterr, OB_EINVAL, 0, "settings: auth: not an object");
+		return obi_fail(reterr, OB_EINVAL, 0, "settings: %s: not an object", key);
 	}
 	for (uint32_t i = 0; !ob_is_nil(auth) && i < auth->count; i++) {
 		struct ob_bytes name = text_of(&auth->as.pairs[i].key);
 		if (!has_mechanism(ep, name)) {
 			return obi_fail(reterr, OB_EINVAL, 0,
-					"settings: auth: %.*s is not among the authenticators",
+					"settings: %s: %.*s is not among the authenticators", key,
 					(int)name.len, (const char *)name.data);
 		}
 	}
 	return OB_OK;
 }
 
+/* A mistyped name must not leave a mechanism without its settings. */
+static int check_names(const struct obi_endpoint *ep, const struct ob_value *tree,
+		       struct ob_error *reterr)
+{
+	const char *auth = auth_key(is_for_clients(ep));
+	if (!ob_is_nil(tree) && tree->type != OB_MAP) {
+		return obi_fail(reterr, OB_EINVAL, 0, "settings: not an object");
+	}
+	for (uint32_t i = 0; tree->type == OB_MAP && i < tree->count; i++) {
+		const struct ob_value *key = &tree->as.pairs[i].key;
+		if (!is_known(ep, text_of(key))) {
+			return obi_fail(reterr, OB_EINVAL, 0, "settings: unknown key \"%.*s\"",
+					(int)key->count, key->as.string);
+		}
+	}
+	return check_auth(ep, auth, ob_value_find(tree, auth), reterr);
+}
+
 static int configure_all(struct obi_endpoint *ep, const struct ob_value *tree,
 			 struct ob_error *reterr)
 {
-	const struct ob_value *auth = ob_value_find(tree, "auth");
+	bool clients = is_for_clients(ep);
+	const struct ob_value *auth = ob_value_find(tree, auth_key(clients));
 	int r = check_names(ep, tree, reterr);
-	r = r == OB_OK ? configure(ep, ep->transport, ob_value_find(tree, "transport"),
+	r = r == OB_OK ? configure(ep, ep->transport, ob_value_find(tree, transport_key(clients)),
 				   &ep->transport_state, reterr)
 		       : r;
 	r = r == OB_OK

@@ -8,6 +8,7 @@
 #include "access/acl.h"
 #include "access/origin.h"
 #include "base/error.h"
+#include "base/uri.h"
 #include "files/statefile.h"
 #include "base/names.h"
 #include "base/signal_names.h"
@@ -135,6 +136,52 @@ static void check_cleanup(const char *const *argv, struct obi_option_faults *fau
 	}
 }
 
+/* ---- The listener for clients ---- */
+
+bool obi_options_default_listen(const char *data_path, char ret[OBI_LISTEN_SIZE])
+{
+	char path[4200];
+	struct ob_sink out = ob_sink_fixed(ret, OBI_LISTEN_SIZE - 1);
+	int n = snprintf(path, sizeof path, "%s/rpc.sock", data_path);
+	if (n < 0 || (size_t)n >= sizeof path || !obi_uri_unix(path, &out)) {
+		return false;
+	}
+	ret[out.len] = '\0';
+	return true;
+}
+
+/* Whether nobody can listen at both. Parameters do not make another address. */
+static bool is_one_address(const char *a, const char *b)
+{
+	struct obi_arena arena;
+	struct ob_uri one, two;
+	obi_arena_init(&arena, 64 * 1024);
+	bool same = obi_uri_parse(a, &arena.ob, &one, NULL) == OB_OK &&
+		    obi_uri_parse(b, &arena.ob, &two, NULL) == OB_OK &&
+		    ob_bytes_equal(one.scheme, two.scheme) && ob_bytes_equal(one.host, two.host) &&
+		    ob_bytes_equal(one.path, two.path) && one.port == two.port && one.port != 0;
+	obi_arena_free(&arena);
+	return same;
+}
+
+static void check_clients(const struct ob_connector_options *o, struct obi_option_faults *faults)
+{
+	char listen[OBI_LISTEN_SIZE] = "";
+	if (o->client_listen == NULL && o->client_auth != NULL) {
+		error(faults, "client_auth", "requires client_listen");
+	}
+	if (o->client_listen == NULL && o->client_transport != NULL) {
+		error(faults, "client_transport", "requires client_listen");
+	}
+	if (o->listen == NULL && o->data_path != NULL) {
+		(void)obi_options_default_listen(o->data_path, listen);
+	}
+	if (o->client_listen != NULL &&
+	    is_one_address(o->client_listen, o->listen != NULL ? o->listen : listen)) {
+		error(faults, "client_listen", "is the address of listen");
+	}
+}
+
 void obi_options_check(const struct ob_connector_options *o, struct obi_option_faults *faults)
 {
 	struct obi_origin origin;
@@ -148,6 +195,7 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	check_limits(o->limits, faults);
 	check_cleanup(o->cleanup, faults);
 	check_numbers(o, faults);
+	check_clients(o, faults);
 	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &origin)) {
 		obi_option_fault(faults, OB_FAULT_ERROR, "parent_address",
 				 "\"%s\" is neither an IPv4 or IPv6 address nor a context id",

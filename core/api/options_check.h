@@ -19,6 +19,10 @@ struct obi_option_faults {
 void obi_option_fault(struct obi_option_faults *faults, uint32_t kind, const char *option,
 		      const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Where a child with this directory listens by default. False: the path is too long. */
+enum { OBI_LISTEN_SIZE = 12800 };
+bool obi_options_default_listen(const char *data_path, char ret[OBI_LISTEN_SIZE]);
+
 /* Report what can be told from each option alone: without users, plugins or files. */
 void obi_options_check(const struct ob_connector_options *options,
 		       struct obi_option_faults *faults);

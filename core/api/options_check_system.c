@@ -94,8 +94,24 @@ static void check_transports(const struct checking *c)
 	if (o->connect != NULL) {
 		check_transport(c, "connect", dials, connect);
 	}
+	if (o->client_listen != NULL) {
+		check_transport(c,
+				o->client_transport != NULL ? "client_transport" : "client_listen",
+				o->client_transport, o->client_listen);
+	}
 	if (o->transport != NULL && listens == NULL && dials == NULL) {
 		check_transport(c, "transport", o->transport, connect);
+	}
+}
+
+static void check_list(const struct checking *c, const char *option, const char *const *list)
+{
+	const struct obi_plugin *plugin;
+	struct ob_error err;
+	for (; list != NULL && *list != NULL; list++) {
+		if (obi_registry_auth(c->rt->registry, *list, &plugin, &err) < 0) {
+			error(c, option, err.text);
+		}
 	}
 }
 
@@ -110,11 +126,8 @@ static void check_plugins(const struct checking *c)
 			       &err) < 0) {
 		error(c, "codec", err.text);
 	}
-	for (const char *const *name = o->auth; name != NULL && *name != NULL; name++) {
-		if (obi_registry_auth(c->rt->registry, *name, &plugin, &err) < 0) {
-			error(c, "auth", err.text);
-		}
-	}
+	check_list(c, "auth", o->auth);
+	check_list(c, "client_auth", o->client_auth);
 	obi_leave(c->rt);
 }
 
@@ -130,6 +143,14 @@ static bool has_mechanism(const struct obi_endpoint *ep, const char *name)
 	return false;
 }
 
+static void warn_of_plaintext(const struct checking *c, const char *what)
+{
+	obi_option_fault(c->faults, OB_FAULT_WARNING, "allow_plaintext",
+			 "%s not encrypted: anyone on the network path can read and change the "
+			 "data",
+			 what);
+}
+
 static void check_connector(const struct checking *c, const struct ob_connector *connector)
 {
 	if (connector->settings.child_uid == OVERFLOW_UID &&
@@ -139,18 +160,53 @@ static void check_connector(const struct checking *c, const struct ob_connector 
 		      "user, or remove peercred from auth");
 	}
 	if (connector->endpoint.plaintext) {
-		obi_option_fault(c->faults, OB_FAULT_WARNING, "allow_plaintext",
-				 "the connection is not encrypted: anyone on the network path can "
-				 "read and change the data");
+		warn_of_plaintext(c, "the connection is");
 	}
 }
 
-/* What is left is which mechanisms may be combined: the constructor knows. */
+/*
+ * The plugins for clients are configured by the child. What is wrong with their settings is wrong
+ * here, too; files that they name are looked at only if the child is to read them here, as the same
+ * user.
+ */
+static bool is_fault_here(const struct checking *c, int code)
+{
+	struct obi_user user;
+	return code == OB_EINVAL ||
+	       (c->options->connect == NULL && obi_spawn_user(c->options, &user, NULL) == OB_OK &&
+		user.uid == geteuid());
+}
+
+static void check_clients(const struct checking *c)
+{
+	struct obi_endpoint clients;
+	struct ob_error err;
+	obi_enter(c->rt);
+	if (obi_endpoint_of_clients(c->rt, c->options, &clients, &err) < 0) {
+		error(c, "client_auth", err.text);
+	} else {
+		int r = obi_endpoint_configure(&clients, c->options->child_settings, &err);
+		if (r < 0 && is_fault_here(c, r)) {
+			error(c, "client_auth", err.text);
+		}
+		if (clients.plaintext) {
+			warn_of_plaintext(c, "connections of clients are");
+		}
+	}
+	obi_endpoint_clear(&clients);
+	obi_leave(c->rt);
+}
+
+/* What is left is which mechanisms may be combined: the constructor knows. The list for clients is
+ * checked apart. */
 static void check_together(const struct checking *c)
 {
+	struct ob_connector_options options = *c->options;
 	ob_connector *connector;
 	struct ob_error err;
-	if (ob_connector_new(c->rt, c->options, &connector, &err) == OB_OK) {
+	options.client_listen = options.client_transport = NULL;
+	options.client_auth = NULL;
+	if (ob_connector_new(c->rt, &options, &connector, &err) == OB_OK) {
 		check_connector(c, connector);
 		ob_connector_close(connector);
 	} else {
@@ -236,6 +292,9 @@ int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options
 	}
 	if (faults.count == 0) {
 		check_together(&c);
+		if (own.client_listen != NULL) {
+			check_clients(&c);
+		}
 	}
 	check_files(&c);
 	if (faults.count == 0) {

@@ -38,6 +38,10 @@ static const struct field {
     {"heartbeat_ms", offsetof(struct ob_config, heartbeat_ms), NUMBER, false},
     {"settings", offsetof(struct ob_config, settings), OBJECT, false},
     {"message_max", offsetof(struct ob_config, message_max), NUMBER, false},
+    {"client_listen", offsetof(struct ob_config, client_listen), TEXT, false},
+    {"client_auth", offsetof(struct ob_config, client_auth), LIST, false},
+    {"client_transport", offsetof(struct ob_config, client_transport), TEXT, false},
+    {"client_addr", offsetof(struct ob_config, client_addr), TEXT, false},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 

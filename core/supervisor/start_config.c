@@ -58,6 +58,9 @@ static int set_all(const struct ob_connector_options *o, const char *listen_tran
 	r = r == OB_OK ? ob_config_set(&config->transport, listen_transport) : r;
 	r = r == OB_OK ? ob_config_set(&config->parent_address, o->parent_address) : r;
 	r = r == OB_OK ? ob_config_set(&config->settings, o->child_settings) : r;
+	r = r == OB_OK ? ob_config_set(&config->client_listen, o->client_listen) : r;
+	r = r == OB_OK ? ob_config_set(&config->client_transport, o->client_transport) : r;
+	r = r == OB_OK ? set_list(&config->client_auth, o->client_auth, ",") : r;
 	config->message_max = o->message_max;
 	config->heartbeat_ms = o->health_interval_ms > 0 ? o->health_interval_ms : 0;
 	return r == OB_OK ? set_access(o, config) : r;

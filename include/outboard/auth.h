@@ -63,7 +63,13 @@ enum ob_auth_flag {
 	 * seal, one in the middle could use the connection after the exchange, and there would be
 	 * no channel binding.
 	 */
-	OB_AUTH_NEEDS_SEAL = 1 << 3
+	OB_AUTH_NEEDS_SEAL = 1 << 3,
+	/*
+	 * It is refused between parent and child: it may only be in the list for others,
+	 * client_auth. For a mechanism that asks people or another program, which may be slow or
+	 * not there: a parent must always reach its child.
+	 */
+	OB_AUTH_CLIENTS_ONLY = 1 << 4
 };
 
 /*

@@ -39,10 +39,15 @@ struct ob_config {
 	char *parent_address;
 	char *transport;      /* plugin for listen; NULL: by the scheme of listen */
 	int64_t heartbeat_ms; /* the parent sends something at least this often; 0: unknown */
-	char *settings;	      /* of plugins: a JSON object, as in ob_client_options */
+	char *settings;	      /* of plugins: a JSON object, as in ob_server_options */
 	/* The message limit: see OB_MESSAGE_MAX_DEFAULT. The parent's, for the child to use; the
 	 * child writes the one that it uses. 0: unknown. */
 	int64_t message_max;
+	/* The listener for others than the parent: see ob_connector_options. */
+	char *client_listen;	/* URI; NULL: there is none */
+	char *client_auth;	/* mechanisms in order, separated by commas; NULL: the default */
+	char *client_transport; /* plugin for client_listen; NULL: by its scheme */
+	char *client_addr;	/* URI where the child listens for them */
 };
 
 /*

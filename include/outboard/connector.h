@@ -204,7 +204,8 @@ struct ob_connector_options {
 	 *
 	 *   allow|deny [CONDITION...] METHOD...
 	 *
-	 *   CONDITION  subject=TEXT, method=NAME, uid=NUMBER, gid=NUMBER, cid=NUMBER or parent
+	 *   CONDITION  subject=TEXT, claim.NAME=TEXT, method=NAME, uid=NUMBER, gid=NUMBER,
+	 *              cid=NUMBER, listener=parent, listener=client or parent
 	 *   METHOD     "interface.method", "interface.*" or "*"
 	 *
 	 * The first rule that matches decides; the last one must be "allow *" or "deny *". The
@@ -214,7 +215,7 @@ struct ob_connector_options {
 	 */
 	const char *const *rules;
 	/* Users that peercred admits to the child besides its own, root and the parent's: names or
-	 * numbers, ended by NULL. */
+	 * numbers, ended by NULL. If there is a client_listen, they are admitted there only. */
 	const char *const *peer_users;
 	/* The same for groups: the one that the peer ran with when it connected. */
 	const char *const *peer_groups;
@@ -230,6 +231,16 @@ struct ob_connector_options {
 	/* The same for the child, which gets them in its outboard.json. NULL: none: what the parent
 	 * knows, such as its key, is not for the child. */
 	const char *child_settings;
+	/*
+	 * A second listener of the child, for everybody but the parent. auth and listen are between
+	 * parent and child: here others come in, with a list of their own, so that a mechanism that
+	 * asks people, or is not available, never stands between parent and child. Who comes by it
+	 * can never supervise the child. All three are for the child alone: nothing dials there.
+	 * Settings of the plugins are in child_settings, as client_auth and client_transport.
+	 */
+	const char *client_listen;	/* URI, another one than listen; NULL: none */
+	const char *const *client_auth; /* ended by NULL; default as for auth, by client_listen */
+	const char *client_transport;	/* name of a plugin; NULL: by the scheme of client_listen */
 };
 
 /* ---- Faults in options ---- */
@@ -415,6 +426,9 @@ struct ob_status {
 	 * same. It is a claim of the child, in a namespace that is not ours: never signal it. */
 	int32_t inner_pid;
 	int64_t next_try_ms; /* OB_STATE_BACKOFF: until the next start; -1: none is due */
+	/* Where others connect, client_listen with the port that the child reports if that was left
+	 * open. To be shown: the port is a claim of the child. Empty: none, or unknown. */
+	char client_address[256];
 };
 
 /* ret->size must be set. Any thread. */
