@@ -73,11 +73,11 @@ static void on_fault(void *user, const struct ob_fault *fault)
 
 /* ---- Between children ---- */
 
-bool obi_child_listens_here(const struct ob_connector_options *child, struct obi_arena *arena,
-			    struct ob_uri *ret_uri)
+bool obi_child_listens_here(const struct ob_connector_options *child, const char *address,
+			    struct obi_arena *arena, struct ob_uri *ret_uri)
 {
-	return child->listen != NULL && child->connect == NULL &&
-	       obi_uri_parse(child->listen, &arena->ob, ret_uri, NULL) == OB_OK;
+	return address != NULL && child->connect == NULL &&
+	       obi_uri_parse(address, &arena->ob, ret_uri, NULL) == OB_OK;
 }
 
 struct ob_bytes obi_socket_scheme(const struct ob_uri *uri)

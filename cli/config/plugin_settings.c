@@ -2,7 +2,7 @@
 /*
  * Plugins of a child that have settings: {"use": NAME, "settings": {...}, "child_settings": {...}}
  * in place of NAME. Without child_settings the child gets none; "same" gives it those of the
- * parent.
+ * parent. Those of a plugin for clients are the child's.
  */
 #include "base/arena.h"
 #include "base/value.h"
@@ -36,15 +36,18 @@ static void read_child_settings(struct obi_reading *r, const struct ob_value *va
 	}
 }
 
-void obi_read_plugin(struct obi_reading *r, const struct ob_value *value, void *at,
-		     const void *more)
+static void refuse_child_settings(struct obi_reading *r, const struct ob_value *value, void *at,
+				  const void *more)
 {
-	static const struct obi_key keys[] = {
-	    {"use", obi_read_plugin_name, 0, NULL},
-	    {"settings", read_settings, 0, NULL},
-	    {"child_settings", read_child_settings, 0, NULL},
-	    {0},
-	};
+	(void)value, (void)at, (void)more;
+	obi_reading_fault(r,
+			  "is not for a plugin for clients: its settings are those of the child");
+}
+
+/* A name, or an object with these keys. */
+static void read_plugin(struct obi_reading *r, const struct ob_value *value, void *at,
+			const void *more, const struct obi_key *keys)
+{
 	if (value->type != OB_MAP) {
 		obi_read_plugin_name(r, value, at, more);
 		return;
@@ -55,6 +58,30 @@ void obi_read_plugin(struct obi_reading *r, const struct ob_value *value, void *
 		obi_reading_fault(r, "is required");
 		obi_reading_leave(r, was);
 	}
+}
+
+void obi_read_plugin(struct obi_reading *r, const struct ob_value *value, void *at,
+		     const void *more)
+{
+	static const struct obi_key keys[] = {
+	    {"use", obi_read_plugin_name, 0, NULL},
+	    {"settings", read_settings, 0, NULL},
+	    {"child_settings", read_child_settings, 0, NULL},
+	    {0},
+	};
+	read_plugin(r, value, at, more, keys);
+}
+
+void obi_read_client_plugin(struct obi_reading *r, const struct ob_value *value, void *at,
+			    const void *more)
+{
+	static const struct obi_key keys[] = {
+	    {"use", obi_read_plugin_name, 0, NULL},
+	    {"settings", read_settings, 0, NULL},
+	    {"child_settings", refuse_child_settings, 0, NULL},
+	    {0},
+	};
+	read_plugin(r, value, at, more, keys);
 }
 
 /* ---- All of a child ---- */
@@ -77,13 +104,13 @@ static void add(struct ob_builder *b, struct ob_bytes key, const struct ob_value
 	}
 }
 
-static void add_auth(struct ob_builder *b, const struct ob_value *list, bool of_child,
-		     bool *ret_any)
+static void add_auth(struct ob_builder *b, const char *key, const struct ob_value *list,
+		     bool of_child, bool *ret_any)
 {
 	const struct ob_value one = list != NULL ? ob_array(list, 1) : ob_nil();
 	struct ob_bytes name;
 	list = list != NULL && list->type == OB_MAP ? &one : list;
-	ob_build_key(b, "auth");
+	ob_build_key(b, key);
 	ob_build_map(b);
 	for (uint32_t i = 0; ob_value_at(list, i) != NULL; i++) {
 		const struct ob_value *plugin = ob_value_at(list, i);
@@ -107,10 +134,15 @@ static const char *settings_text(struct obi_reading *r, const struct ob_value *c
 	obi_arena_init(&scratch, SCRATCH_MAX);
 	ob_builder_init(&b, &scratch.ob);
 	ob_build_map(&b);
-	add_auth(&b, ob_value_find(child, "auth"), of_child, &any);
+	add_auth(&b, "auth", ob_value_find(child, "auth"), of_child, &any);
 	add(&b, ob_bytes_text("codec"), settings_of(ob_value_find(child, "codec"), of_child), &any);
 	add(&b, ob_bytes_text("transport"),
 	    settings_of(ob_value_find(child, "transport"), of_child), &any);
+	if (of_child && ob_value_find(child, "client_listen") != NULL) {
+		add_auth(&b, "client_auth", ob_value_find(child, "client_auth"), false, &any);
+		add(&b, ob_bytes_text("client_transport"),
+		    settings_of(ob_value_find(child, "client_transport"), false), &any);
+	}
 	ob_build_end(&b);
 	if (any) {
 		bool made = ob_builder_finish(&b, &tree) == OB_OK &&

@@ -9,6 +9,8 @@
  *     "transport": "unix", "listen": "unix:///...", "connect": "...", "codec": "msgpack",
  *     "auth": "token" | ["noise", {"use": "x", "settings": {...}, "child_settings": {...}}],
  *     "allow_plaintext": false,
+ *     "client_listen": "tcp://...", "client_auth": ["noise", {"use": "x", "settings": {...}}],
+ *     "client_transport": "x",
  *     "parent_address": "192.0.2.1" | "2", "rules": ["deny *"],
  *     "peer_users": ["x"], "peer_groups": ["x"],
  *     "ready":   {"mode": "config" | "rpc" | "none", "timeout": "60s"},
@@ -22,10 +24,10 @@
  *     "version": 7, "lock_wait": "30s", "user": "x", "group": "x", "umask": "022",
  *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"}}}}
  *
- * codec and transport may be such objects, too. Only `command` is required; the default of
- * data_path is data_root/NAME. Durations are strings; "0s" means none, which is -1 in the options,
- * and 0 for lock_wait. Unknown keys are faults. In the values of env ${NAME} is a variable of this
- * process, and $$ a dollar (cli/config/expand.h).
+ * codec, transport and client_transport may be such objects, too. Only `command` is required; the
+ * default of data_path is data_root/NAME. Durations are strings; "0s" means none, which is -1 in
+ * the options, and 0 for lock_wait. Unknown keys are faults. In the values of env ${NAME} is a
+ * variable of this process, and $$ a dollar (cli/config/expand.h).
  */
 #ifndef OBI_CLI_CONFIG_RUN_CONFIG_H
 #define OBI_CLI_CONFIG_RUN_CONFIG_H

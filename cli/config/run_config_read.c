@@ -222,15 +222,25 @@ void obi_read_paths(struct obi_reading *r, const struct ob_value *value, void *a
 }
 
 /* One plugin, or a list of them. */
+static void read_plugins(struct obi_reading *r, const struct ob_value *value, void *at,
+			 obi_read_fn *read)
+{
+	const struct ob_value one = ob_array(value, 1);
+	bool alone = value->type == OB_STRING || value->type == OB_MAP;
+	read_list(r, alone ? &one : value, at, read);
+}
+
 void obi_read_auth(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;
-	const struct ob_value one = ob_array(value, 1);
-	if (value->type == OB_STRING || value->type == OB_MAP) {
-		read_list(r, &one, at, obi_read_plugin);
-	} else {
-		read_list(r, value, at, obi_read_plugin);
-	}
+	read_plugins(r, value, at, obi_read_plugin);
+}
+
+void obi_read_client_auth(struct obi_reading *r, const struct ob_value *value, void *at,
+			  const void *more)
+{
+	(void)more;
+	read_plugins(r, value, at, obi_read_client_plugin);
 }
 
 static bool is_variable(const struct ob_value *name)

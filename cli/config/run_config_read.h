@@ -57,7 +57,10 @@ obi_read_fn obi_read_command; /* const char *const *: argv */
 obi_read_fn obi_read_paths;   /* const char *const *: absolute paths */
 obi_read_fn obi_read_texts;   /* const char *const *: any strings */
 obi_read_fn obi_read_auth;    /* const char *const *: one plugin's name, or a list */
-obi_read_fn obi_read_env;     /* const char *const *: an object, as "NAME=value"; expanded */
+/* The same for the clients of the child: all settings are the child's. */
+obi_read_fn obi_read_client_plugin;
+obi_read_fn obi_read_client_auth;
+obi_read_fn obi_read_env; /* const char *const *: an object, as "NAME=value"; expanded */
 
 /* The settings of all plugins of a child, which was read without a fault or with some. */
 void obi_read_all_settings(struct obi_reading *r, const struct ob_value *child,

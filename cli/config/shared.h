@@ -12,11 +12,12 @@ void obi_child_fault(struct obi_faults *faults, const struct ob_connector_option
     __attribute__((format(printf, 4, 5)));
 
 /*
- * Whether the child listens here, where it would meet the others: one with `connect` may listen in
- * a container, a virtual machine, or elsewhere. ret_uri: its address, made in arena.
+ * Whether the child listens here at this address of its (NULL: none), where it would meet the
+ * others: one with `connect` may listen in a container, a virtual machine, or elsewhere. ret_uri:
+ * the address, made in arena.
  */
-bool obi_child_listens_here(const struct ob_connector_options *child, struct obi_arena *arena,
-			    struct ob_uri *ret_uri);
+bool obi_child_listens_here(const struct ob_connector_options *child, const char *address,
+			    struct obi_arena *arena, struct ob_uri *ret_uri);
 
 /* The scheme of the socket: "unix" of chaos+unix. */
 struct ob_bytes obi_socket_scheme(const struct ob_uri *uri);

@@ -15,11 +15,13 @@ enum kind {
 	STATES,	  /* data_root/.state: the parent's side of all children */
 	DATA,	  /* a child's directory */
 	OWN,	  /* DATA_PATH/rpc.sock, which is removed when the child ends */
-	SOCKET	  /* where a child listens, if its config says so */
+	SOCKET,	  /* where a child listens, if its config says so */
+	CLIENTS	  /* client_listen */
 };
 
 struct item {
-	const char *path; /* resolved */
+	const char *path;    /* resolved */
+	const char *written; /* as the config says */
 	enum kind kind;
 	uint32_t index;				  /* of the child */
 	const struct ob_connector_options *child; /* NULL: of outboard run */
@@ -38,8 +40,8 @@ static void add(struct list *list, const struct obi_run_config *config, enum kin
 {
 	const char *resolved = path != NULL ? obi_path_resolve(path, &list->arena) : NULL;
 	if (resolved != NULL) {
-		list->items[list->count++] =
-		    (struct item){resolved, kind, i, kind >= DATA ? &config->children[i] : NULL};
+		list->items[list->count++] = (struct item){
+		    resolved, path, kind, i, kind >= DATA ? &config->children[i] : NULL};
 	}
 }
 
@@ -66,16 +68,23 @@ static void add_root(struct list *list, const struct obi_run_config *config)
 	add(list, config, STATES, 0, file(list, config->data_root, ".state"));
 }
 
+static void add_socket(struct list *list, const struct obi_run_config *config, enum kind kind,
+		       uint32_t i, const char *address)
+{
+	struct ob_uri uri;
+	if (obi_child_listens_here(&config->children[i], address, &list->arena, &uri) &&
+	    ob_bytes_is(obi_socket_scheme(&uri), "unix")) {
+		add(list, config, kind, i, (const char *)uri.path.data);
+	}
+}
+
 static void add_child(struct list *list, const struct obi_run_config *config, uint32_t i)
 {
 	const struct ob_connector_options *child = &config->children[i];
-	struct ob_uri uri;
 	add(list, config, DATA, i, child->data_path);
 	add(list, config, OWN, i, file(list, child->data_path, "rpc.sock"));
-	if (obi_child_listens_here(child, &list->arena, &uri) &&
-	    ob_bytes_is(obi_socket_scheme(&uri), "unix")) {
-		add(list, config, SOCKET, i, (const char *)uri.path.data);
-	}
+	add_socket(list, config, SOCKET, i, child->listen);
+	add_socket(list, config, CLIENTS, i, child->client_listen);
 }
 
 static int compare(const void *a, const void *b)
@@ -91,16 +100,23 @@ static int compare(const void *a, const void *b)
 
 static const char reserved[] = "is reserved for the files of outboard run";
 
+static const char *key_of(const struct item *item)
+{
+	return item->kind == CLIENTS  ? "client_listen"
+	       : item->kind == SOCKET ? "listen"
+				      : "data_path";
+}
+
 /* item lies inside outer, the nearest directory of all. */
 static void check_inside(const struct item *item, const struct item *outer,
 			 struct obi_faults *faults)
 {
-	const char *key = item->kind == SOCKET ? "listen" : "data_path";
+	const char *key = key_of(item);
 	bool same = strcmp(item->path, outer->path) == 0;
 	if (item->kind == STATES && outer->kind == DATA) {
 		obi_child_fault(faults, outer->child, "data_path",
 				"%s: the child could write the supervisor's state", reserved);
-	} else if (item->kind != DATA && item->kind != SOCKET) {
+	} else if (item->kind == OWN || item->kind < DATA) {
 		return; /* the fault is at another item */
 	} else if (outer->kind < DATA) {
 		obi_child_fault(faults, item->child, key, "%s", reserved);
@@ -117,11 +133,20 @@ static void check_inside(const struct item *item, const struct item *outer,
 static void check_socket(const struct item *item, const struct item *before,
 			 struct obi_faults *faults)
 {
-	if (item->kind != SOCKET || before == NULL || before->child == item->child ||
-	    strcmp(item->path, before->path) != 0) {
+	if (item->kind < SOCKET || before == NULL || strcmp(item->path, before->path) != 0) {
 		return;
 	}
-	obi_child_fault(faults, item->child, "listen",
+	if (before->child == item->child) {
+		/* Nobody listens at rpc.sock if listen is elsewhere. The library finds paths that
+		 * are written alike. */
+		if (item->kind == CLIENTS && strcmp(item->written, before->written) != 0 &&
+		    (before->kind == SOCKET || item->child->listen == NULL)) {
+			obi_child_fault(faults, item->child, "client_listen",
+					"is the address of listen");
+		}
+		return;
+	}
+	obi_child_fault(faults, item->child, key_of(item),
 			before->kind == OWN ? "is already used by \"%s\": rpc.sock in its data_path"
 					    : "is already used by \"%s\"",
 			before->child->name);
@@ -152,7 +177,7 @@ static void check_all(const struct list *list, const struct item **stack, struct
 void obi_check_shared_paths(const struct obi_run_config *config, struct obi_faults *faults)
 {
 	struct list list = {.count = 0};
-	size_t most = 4 + 3 * (size_t)config->count;
+	size_t most = 4 + 4 * (size_t)config->count;
 	obi_arena_init(&list.arena, MEMORY);
 	list.items = calloc(most, sizeof *list.items);
 	const struct item **stack = calloc(most, sizeof *stack);

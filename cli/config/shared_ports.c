@@ -20,8 +20,9 @@ struct item {
 	enum width width;
 	bool ipv4;
 	struct ob_bytes host; /* an address as 16 bytes, or a text */
-	uint32_t index;
+	uint32_t index;	      /* of the child, and of its two addresses */
 	const struct ob_connector_options *child;
+	bool is_for_clients;
 };
 
 /* ---- Collecting ---- */
@@ -44,21 +45,29 @@ static void set_ip(struct item *item, const uint8_t ip[16], struct obi_arena *ar
 	item->host = ob_bytes_of(obi_arena_copy(arena, ip, 16), 16);
 }
 
+static const char *address_of(const struct item *item)
+{
+	return item->is_for_clients ? item->child->client_listen : item->child->listen;
+}
+
 /* False: it cannot meet another one. */
-static bool read_item(const struct ob_connector_options *child, uint32_t index,
+static bool read_item(const struct ob_connector_options *child, bool is_for_clients, uint32_t index,
 		      struct obi_arena *arena, struct item *ret)
 {
+	const char *address = is_for_clients ? child->client_listen : child->listen;
 	struct ob_uri uri;
 	uint8_t ip[16];
-	if (!obi_child_listens_here(child, arena, &uri) || uri.port <= 0 || uri.host.len == 0) {
+	if (!obi_child_listens_here(child, address, arena, &uri) || uri.port <= 0 ||
+	    uri.host.len == 0) {
 		return false;
 	}
 	*ret = (struct item){.scheme = obi_socket_scheme(&uri),
 			     .port = uri.port,
 			     .width = ONE,
 			     .host = uri.host,
-			     .index = index,
-			     .child = child};
+			     .index = 2 * index + is_for_clients,
+			     .child = child,
+			     .is_for_clients = is_for_clients};
 	char *host = obi_arena_text(arena, (const char *)uri.host.data, uri.host.len);
 	if (host != NULL && ob_bytes_is(ret->scheme, "tcp")) {
 		/* The transport takes localhost for this one. */
@@ -113,6 +122,25 @@ static const struct item *met_by(const struct item *item, const struct item *bef
 	return before != NULL && compare_bytes(item->host, before->host) == 0 ? before : NULL;
 }
 
+static void tell(const struct item *item, const struct item *met, struct obi_faults *faults)
+{
+	bool one_child = item->child == met->child;
+	/* Of one child the fault is at client_listen, whichever is sorted first. */
+	const char *key = item->is_for_clients || one_child ? "client_listen" : "listen";
+	if (one_child && strcmp(item->child->client_listen, item->child->listen) == 0) {
+		return; /* the library tells */
+	}
+	if (one_child) {
+		obi_child_fault(faults, item->child, key,
+				"the port is already used by listen, which is %s",
+				item->child->listen);
+	} else {
+		obi_child_fault(faults, item->child, key,
+				"the port is already used by \"%s\", which listens on %s",
+				met->child->name, address_of(met));
+	}
+}
+
 static void check_all(const struct item *items, size_t count, struct obi_faults *faults)
 {
 	const struct item *before = NULL, *widest = NULL, *wide4 = NULL;
@@ -123,9 +151,7 @@ static void check_all(const struct item *items, size_t count, struct obi_faults 
 		}
 		const struct item *met = met_by(item, before, widest, wide4);
 		if (met != NULL) {
-			obi_child_fault(faults, item->child, "listen",
-					"the port is already used by \"%s\", which listens on %s",
-					met->child->name, met->child->listen);
+			tell(item, met, faults);
 		}
 		widest = widest == NULL && item->width == EVERY ? item : widest;
 		wide4 = wide4 == NULL && item->width == EVERY_IPV4 ? item : wide4;
@@ -137,13 +163,14 @@ void obi_check_shared_ports(const struct obi_run_config *config, struct obi_faul
 {
 	struct obi_arena arena;
 	size_t count = 0;
-	struct item *items = calloc((size_t)config->count + 1, sizeof *items);
+	struct item *items = calloc(2 * (size_t)config->count + 1, sizeof *items);
 	obi_arena_init(&arena, MEMORY);
 	if (items == NULL) {
 		obi_faults_add(faults, "children", "out of memory");
 	}
 	for (uint32_t i = 0; items != NULL && i < config->count; i++) {
-		count += read_item(&config->children[i], i, &arena, &items[count]);
+		count += read_item(&config->children[i], false, i, &arena, &items[count]);
+		count += read_item(&config->children[i], true, i, &arena, &items[count]);
 	}
 	if (count > 1) {
 		qsort(items, count, sizeof *items, compare);

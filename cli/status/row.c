@@ -68,6 +68,7 @@ void obi_row_build(struct ob_builder *b, const struct obi_row *row)
 	ob_build_key(b, "supervised");
 	ob_build_bool(b, row->supervised);
 	build_text(b, "address", s->address);
+	build_text(b, "client_address", s->client_address);
 	build_text(b, "last_error", s->last_error);
 	build_known_int(b, "next_try_ms", s->next_try_ms >= 0, s->next_try_ms);
 	build_text(b, "data_path", row->data_path);
@@ -151,6 +152,8 @@ bool obi_row_read(const struct ob_value *value, struct ob_arena *arena, struct o
 	read_numbers(value, s);
 	(void)ob_get_bool(ob_value_find(value, "supervised"), &ret->supervised);
 	read_text(ob_value_find(value, "address"), s->address, sizeof s->address);
+	read_text(ob_value_find(value, "client_address"), s->client_address,
+		  sizeof s->client_address);
 	read_text(ob_value_find(value, "last_error"), s->last_error, sizeof s->last_error);
 	return true;
 }

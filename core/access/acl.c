@@ -147,6 +147,12 @@ static enum reading read_condition(struct obi_acl_rule *rule, struct ob_bytes wo
 		rule->parent = true;
 		return CONDITION;
 	}
+	if (value_of(word, "listener", &value)) {
+		rule->listener = ob_bytes_is(value, "parent")	? OB_LISTENER_PARENT
+				 : ob_bytes_is(value, "client") ? OB_LISTENER_CLIENT
+								: OB_LISTENER_NONE;
+		return rule->listener != OB_LISTENER_NONE ? CONDITION : BAD_CONDITION;
+	}
 	if (value_of(word, "subject", &rule->subject)) {
 		return is_text(rule->subject) ? CONDITION : BAD_CONDITION;
 	}
@@ -396,7 +402,9 @@ static bool has_claims(const struct obi_acl_rule *rule, const struct ob_value *c
 /* A condition on a fact that is not known does not hold. */
 static bool is_meant(const struct obi_acl_rule *rule, const struct ob_identity *who)
 {
-	return (!rule->parent || who->parent) && (who->known & rule->known) == rule->known &&
+	return (!rule->parent || who->parent) &&
+	       (rule->listener == OB_LISTENER_NONE || rule->listener == who->listener) &&
+	       (who->known & rule->known) == rule->known &&
 	       ((rule->numbers & 1) == 0 || rule->uid == who->uid) &&
 	       ((rule->numbers & 2) == 0 || rule->gid == who->gid) &&
 	       ((rule->numbers & 4) == 0 || rule->cid == who->cid) &&

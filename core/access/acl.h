@@ -5,8 +5,8 @@
  *     allow|deny [CONDITION...] METHOD...
  *
  * CONDITION is one of subject=TEXT claim.NAME=TEXT method=NAME uid=NUMBER gid=NUMBER cid=NUMBER
- * parent. All of them must hold. TEXT may be in double quotes; that of a claim may be "". METHOD is
- * "interface.method", "interface.*", or "*".
+ * listener=parent listener=client parent. All of them must hold. TEXT may be in double quotes; that
+ * of a claim may be "". METHOD is "interface.method", "interface.*", or "*".
  *
  * The first rule that matches decides. The last rule must match everything: "allow *" or "deny *".
  *
@@ -24,9 +24,10 @@ enum obi_acl_verdict { OBI_ACL_ALLOWED, OBI_ACL_DENIED, OBI_ACL_NO_MATCH };
 
 struct obi_acl_rule {
 	bool allow;
-	bool parent;	  /* only for the connection that supervises */
-	uint32_t numbers; /* bits: which of uid, gid and cid are compared */
-	uint32_t known;	  /* enum ob_peer_known: the facts that the comparison needs */
+	bool parent;	   /* only for the connection that supervises */
+	uint32_t listener; /* enum ob_listener_kind; OB_LISTENER_NONE: any */
+	uint32_t numbers;  /* bits: which of uid, gid and cid are compared */
+	uint32_t known;	   /* enum ob_peer_known: the facts that the comparison needs */
 	uint32_t uid, gid, cid;
 	struct ob_bytes subject, method; /* empty: any */
 	bool claims;			 /* claims are compared: those of `conditions` */

@@ -27,7 +27,9 @@ int obi_admission_init(struct obi_admission *a, const struct obi_admission_setup
 {
 	memset(a, 0, sizeof *a);
 	a->setup = *setup;
-	a->reserved = setup->slots < 2 ? 0 : setup->slots < 8 ? 1 : setup->slots / 4;
+	a->reserved = setup->strangers || setup->slots < 2 ? 0
+		      : setup->slots < 8		   ? 1
+							   : setup->slots / 4;
 	a->has_parent = setup->parent != NULL;
 	if (a->has_parent && !obi_origin_parse(setup->parent, &a->parent)) {
 		return OB_EINVAL;
@@ -40,6 +42,9 @@ int obi_admission_init(struct obi_admission *a, const struct obi_admission_setup
 bool obi_admission_trusts(const struct obi_admission *a, struct obi_origin from)
 {
 	uint32_t number = obi_origin_number(from);
+	if (a->setup.strangers) {
+		return false;
+	}
 	return (from.kind == OBI_ORIGIN_UID &&
 		obi_uid_is_trusted(number, a->setup.own_uid, a->setup.allowed_uid)) ||
 	       (from.kind == OBI_ORIGIN_CID && number == CID_HOST) ||

@@ -55,6 +55,8 @@ struct obi_admission_setup {
 	uint32_t own_uid;     /* trusted, as are root and allowed_uid */
 	uint32_t allowed_uid; /* UINT32_MAX: none */
 	const char *parent;   /* an address or context id; NULL: not known */
+	/* The parent does not come here: no source is trusted, and no slot is reserved. */
+	bool strangers;
 };
 
 struct obi_admission {

@@ -72,6 +72,8 @@ static struct ob_status status_of(const struct reading *r)
 		status.inner_pid = r->dir.state.run.pid != status.pid ? r->dir.state.run.pid : 0;
 	}
 	snprintf(status.address, sizeof status.address, "%.255s", r->dir.state.address);
+	snprintf(status.client_address, sizeof status.client_address, "%.255s",
+		 lives ? r->dir.state.client_address : "");
 	bool over = status.state == OB_STATE_STOPPED || status.state == OB_STATE_DONE;
 	snprintf(status.last_error, sizeof status.last_error, "%s",
 		 over ? "" : r->dir.state.last_error);

@@ -83,6 +83,8 @@ struct obi_statefile {
 	uint64_t version; /* reported by the child; 0: not known */
 	struct obi_child_run run;
 	char address[OBI_ADDRESS_SIZE]; /* where it is dialled */
+	/* Where others are said to dial: to be shown. "": nowhere, or not known. */
+	char client_address[OBI_ADDRESS_SIZE];
 	struct obi_exit last_exit;
 	char last_error[256];
 };

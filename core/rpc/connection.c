@@ -314,6 +314,7 @@ static void start_session(struct obi_connection *conn)
 	    .handler = conn->setup.handler,
 	    .call_owner = conn->setup.call_owner,
 	    .orphans = conn->setup.orphans,
+	    .listener = conn->setup.listener,
 	};
 	struct ob_sink binding = ob_sink_fixed(conn->binding, sizeof conn->binding);
 	if (s.auth != NULL &&

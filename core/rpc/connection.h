@@ -49,6 +49,7 @@ struct obi_connection_setup {
 	struct obi_call_handler handler;
 	void *call_owner;
 	struct obi_orphan_count *orphans; /* see struct obi_session_setup; may be NULL */
+	uint32_t listener;		  /* accept: enum ob_listener_kind */
 };
 
 /* Begin on an accepted stream, which belongs to the connection from here on, also on failure. */

@@ -86,10 +86,11 @@ static void on_supervise(struct obi_session *s, const struct ob_message *m)
 		    ? s->setup.events.supervise(s->setup.events.user, instance)
 		    : OB_EPERM;
 	if (r < 0) {
-		obi_answer_error(s, &m->id, OB_RPC_DENIED,
-				 r == OB_ENOENT
-				     ? "this child is not the instance that the parent started"
-				     : "this caller may not supervise the child");
+		obi_answer_error(
+		    s, &m->id, OB_RPC_DENIED,
+		    r == OB_ENOENT    ? "this child is not the instance that the parent started"
+		    : r == OB_ENOTSUP ? "a parent does not come by the listener for clients"
+				      : "this caller may not supervise the child");
 		return;
 	}
 	s->identity.parent = true;

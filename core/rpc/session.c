@@ -64,6 +64,7 @@ static void set_identity(struct obi_session *s)
 	    .cid = s->setup.peer.cid,
 	    .subject = ob_bytes_of(auth->subject, auth->subject_len),
 	    .claims = s->claims != NULL ? &s->claims->map : NULL,
+	    .listener = s->setup.listener,
 	};
 	if (auth->setup != NULL && auth->setup->count > 0) {
 		s->identity.method =

@@ -68,6 +68,7 @@ struct obi_session_setup {
 	struct obi_call_handler handler;
 	void *call_owner;		  /* for ob_call.owner */
 	struct obi_orphan_count *orphans; /* for deferred calls that outlive it; may be NULL */
+	uint32_t listener;		  /* enum ob_listener_kind, for the identity of the peer */
 };
 
 enum obi_auth_waiting {

@@ -13,7 +13,7 @@ enum { ACCEPT_PAUSE_MS = 100, ACCEPTS_A_TURN = 64, ADDRESS_MAX = 4096 };
 
 static const struct ob_transport_ops *transport_of(const struct obi_acceptor *a)
 {
-	return &a->connections->endpoint.transport->as.transport;
+	return &a->entry->endpoint.transport->as.transport;
 }
 
 static void pause_accepting(struct obi_acceptor *a, int64_t ms)
@@ -60,10 +60,10 @@ static bool admit(struct obi_acceptor *a, struct ob_stream *stream)
 		transport_of(a)->close(stream);
 		return true;
 	}
-	struct obi_admission_answer answer = obi_connections_admit(a->connections, from);
+	struct obi_admission_answer answer = obi_connections_admit(a->connections, a->entry, from);
 	switch (answer.verdict) {
 	case OBI_ADMISSION_ENTER:
-		obi_connections_add(a->connections, stream, from);
+		obi_connections_add(a->connections, a->entry, stream, from);
 		return true;
 	case OBI_ADMISSION_WAIT:
 		a->waiting = stream;
@@ -176,8 +176,7 @@ static int open_listener(const struct obi_acceptor *a, const char *uri,
 	obi_arena_init(&arena, 64 * 1024);
 	int r = obi_uri_parse(uri, &arena.ob, &parsed, reterr);
 	if (r == OB_OK) {
-		r = transport_of(a)->listen(a->connections->endpoint.host, &parsed, params, ret,
-					    reterr);
+		r = transport_of(a)->listen(a->entry->endpoint.host, &parsed, params, ret, reterr);
 	}
 	obi_arena_free(&arena);
 	/* Most transports say so themselves. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* server/acceptor - the listener of a child: takes connections from it as far as admission and the
+/* server/acceptor - a listener of a child: takes connections from it as far as admission and the
  * supply of descriptors allow. */
 #ifndef OBI_SERVER_ACCEPTOR_H
 #define OBI_SERVER_ACCEPTOR_H
@@ -10,6 +10,7 @@ enum { OBI_RESERVE_MAX = 16 };
 
 struct obi_acceptor {
 	struct obi_connections *connections;
+	struct obi_entry *entry;      /* of these connections */
 	struct ob_listener *listener; /* NULL: does not listen */
 	struct obi_io io;
 	struct obi_timer pause; /* until it accepts again */

@@ -12,6 +12,7 @@ struct obi_server_connection {
 	struct obi_server_connection *next;
 	struct obi_server_connection **slot;
 	struct obi_connections *all;
+	struct obi_entry *entry;
 	struct obi_connection *connection;
 	struct obi_origin from;
 	struct obi_admission_slot preauth; /* until it is open */
@@ -26,9 +27,9 @@ static int64_t free_preauth_slot(struct obi_server_connection *c, enum obi_admis
 {
 	struct obi_connections *cs = c->all;
 	bool held = obi_admission_is_admitted(&c->preauth);
-	int64_t ms = obi_admission_leave(&cs->admission, &c->preauth, end, obi_now_ms());
+	int64_t ms = obi_admission_leave(&c->entry->admission, &c->preauth, end, obi_now_ms());
 	if (held) {
-		cs->events.slot_free(cs->events.user);
+		cs->events.slot_free(cs->events.user, c->entry);
 	}
 	return ms;
 }
@@ -94,7 +95,8 @@ static enum obi_admission_end end_of(const struct obi_server_connection *c,
  */
 static void tell_of_leaving(struct obi_server_connection *c, const struct ob_error *err)
 {
-	bool early = err->code == OB_ECONNLOST && obi_admission_trusts(&c->all->admission, c->from);
+	bool early =
+	    err->code == OB_ECONNLOST && obi_admission_trusts(&c->entry->admission, c->from);
 	obi_warn_at(&c->all->warner, early ? OB_LOG_INFO : OB_LOG_WARN, OBI_WARN_PREAUTH, &c->from,
 		    "a connection was given up by the peer", err->text);
 }
@@ -176,6 +178,9 @@ static int on_supervise(void *user, struct obi_connection *connection, struct ob
 	struct obi_server_connection *c = user;
 	struct obi_connections *cs = c->all;
 	struct obi_server_connection *before = cs->parent;
+	if (c->entry->kind != OB_LISTENER_PARENT) {
+		return OB_ENOTSUP; /* whatever a rule says */
+	}
 	if (cs->instance != NULL && !ob_bytes_is(instance, cs->instance)) {
 		return OB_ENOENT;
 	}
@@ -184,7 +189,7 @@ static int on_supervise(void *user, struct obi_connection *connection, struct ob
 		return OB_EPERM;
 	}
 	cs->parent = c;
-	obi_admission_learn(&cs->admission, c->from);
+	obi_admission_learn(&c->entry->admission, c->from);
 	obi_peer_set_connection(cs->parent_peer, connection);
 	if (before != NULL && before != c) {
 		obi_connection_close(before->connection, OB_ECLOSED, "replaced by a newer parent");
@@ -226,9 +231,9 @@ static bool update_rank(struct obi_server_connection *c)
 }
 
 /* The ranks in admission are old: connections were read from since. */
-static void update_ranks(struct obi_connections *cs)
+static void update_ranks(struct obi_entry *entry)
 {
-	struct obi_admission_slot *slot = cs->admission.first;
+	struct obi_admission_slot *slot = entry->admission.first;
 	for (; slot != NULL; slot = slot->next) {
 		(void)update_rank(connection_of(slot));
 	}
@@ -248,15 +253,16 @@ static bool read_now(struct obi_connections *cs, struct obi_server_connection *c
 }
 
 struct obi_admission_answer obi_connections_admit(struct obi_connections *cs,
-						  struct obi_origin from)
+						  struct obi_entry *entry, struct obi_origin from)
 {
-	struct obi_admission_answer answer = obi_admission_ask(&cs->admission, from, obi_now_ms());
+	struct obi_admission_answer answer =
+	    obi_admission_ask(&entry->admission, from, obi_now_ms());
 	if (answer.verdict == OBI_ADMISSION_ENTER || answer.verdict == OBI_ADMISSION_BLOCKED) {
 		return answer;
 	}
-	update_ranks(cs);
+	update_ranks(entry);
 	for (;;) {
-		answer = obi_admission_ask(&cs->admission, from, obi_now_ms());
+		answer = obi_admission_ask(&entry->admission, from, obi_now_ms());
 		struct obi_server_connection *c =
 		    answer.victim != NULL ? connection_of(answer.victim) : NULL;
 		if (c != NULL && read_now(cs, c)) {
@@ -273,13 +279,15 @@ struct obi_admission_answer obi_connections_admit(struct obi_connections *cs,
 
 /* ---- Beginning and end ---- */
 
-static struct obi_server_connection *list(struct obi_connections *cs, struct obi_origin from)
+static struct obi_server_connection *list(struct obi_connections *cs, struct obi_entry *entry,
+					  struct obi_origin from)
 {
 	struct obi_server_connection *c = calloc(1, sizeof *c);
 	if (c == NULL) {
 		return NULL;
 	}
 	c->all = cs;
+	c->entry = entry;
 	c->from = from;
 	c->next = cs->first;
 	c->slot = &cs->first;
@@ -287,21 +295,22 @@ static struct obi_server_connection *list(struct obi_connections *cs, struct obi
 		c->next->slot = &c->next;
 	}
 	cs->first = c;
-	obi_admission_enter(&cs->admission, from, obi_now_ms(), &c->preauth);
+	obi_admission_enter(&entry->admission, from, obi_now_ms(), &c->preauth);
 	return c;
 }
 
-void obi_connections_add(struct obi_connections *cs, struct ob_stream *stream,
-			 struct obi_origin from)
+void obi_connections_add(struct obi_connections *cs, struct obi_entry *entry,
+			 struct ob_stream *stream, struct obi_origin from)
 {
-	struct obi_connection_setup setup = obi_endpoint_connection(cs->rt, &cs->endpoint);
-	struct obi_server_connection *c = list(cs, from);
+	struct obi_connection_setup setup = obi_endpoint_connection(cs->rt, &entry->endpoint);
+	struct obi_server_connection *c = list(cs, entry, from);
 	if (c == NULL) {
 		setup.transport->close(stream);
 		return;
 	}
 	setup.limits = cs->limits;
 	setup.orphans = cs->orphans;
+	setup.listener = entry->kind;
 	setup.open_timeout_ms = cs->auth_timeout_ms;
 	setup.open_timeout_name = "auth_timeout_ms";
 	setup.events = (struct obi_connection_events){on_opened, on_closed, on_supervise, NULL, c};

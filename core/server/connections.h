@@ -14,9 +14,20 @@
 
 struct obi_server_connection;
 
+/* One of the two listeners of a child: how connections get in there. Each has preauth slots of its
+ * own, so that clients cannot take those of the parent. */
+struct obi_entry {
+	uint32_t kind; /* enum ob_listener_kind; OB_LISTENER_NONE: there is no such listener */
+	struct obi_endpoint endpoint;
+	struct obi_admission admission;
+	struct obi_replay_cache replays;
+};
+
+enum { OBI_ENTRY_PARENT, OBI_ENTRY_CLIENTS, OBI_ENTRIES };
+
 struct obi_connections_events {
-	/* A preauth slot is free. */
-	void (*slot_free)(void *user);
+	/* A preauth slot of this entry is free. */
+	void (*slot_free)(void *user, struct obi_entry *entry);
 	/* A connection has ended, and its descriptor is free. */
 	void (*dropped)(void *user);
 	/* The connection of obi_connections_end_after() has ended. */
@@ -29,7 +40,6 @@ struct obi_connections {
 	struct ob_runtime *rt;
 	struct obi_connections_events events;
 	struct obi_warner warner;
-	struct obi_endpoint endpoint;
 	struct obi_permissions permissions;
 	struct obi_interfaces interfaces;
 	struct obi_rpc_limits limits;
@@ -38,22 +48,22 @@ struct obi_connections {
 	struct obi_peer *parent_peer;	  /* gets the connection of the parent */
 	struct obi_orphan_count *orphans; /* for all connections */
 
-	struct obi_admission admission;
-	struct obi_replay_cache replays;
+	struct obi_entry entries[OBI_ENTRIES];
 	struct obi_server_connection *first;
 	struct obi_server_connection *parent;  /* that supervises; NULL: none */
 	struct obi_server_connection *reading; /* NULL: it has opened or ended while it was read */
 	bool ending;			       /* the server shuts down: calls are refused */
 };
 
-/* Ask admission for a preauth slot for a connection from there. Connections that are in its way are
- * read from once more, and closed if they have to make room; this never answers EVICT. */
+/* Ask the admission of the entry for a preauth slot for a connection from there. Connections that
+ * are in its way are read from once more, and closed if they have to make room; this never answers
+ * EVICT. */
 struct obi_admission_answer obi_connections_admit(struct obi_connections *cs,
-						  struct obi_origin from);
+						  struct obi_entry *entry, struct obi_origin from);
 
 /* Serve a stream that was admitted. The stream belongs to the connection from here on. */
-void obi_connections_add(struct obi_connections *cs, struct ob_stream *stream,
-			 struct obi_origin from);
+void obi_connections_add(struct obi_connections *cs, struct obi_entry *entry,
+			 struct ob_stream *stream, struct obi_origin from);
 
 /* Close every connection and free what the connections hold. */
 void obi_connections_free(struct obi_connections *cs);

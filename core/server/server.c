@@ -37,7 +37,7 @@ struct ob_server {
 	atomic_bool stop;
 	int stop_fd; /* an eventfd, for an ob_server_run() that does not turn the loop */
 	struct obi_connections connections;
-	struct obi_acceptor acceptor;
+	struct obi_acceptor acceptors[OBI_ENTRIES];
 	struct obi_control control;
 	struct ob_client *parent;
 };
@@ -87,6 +87,16 @@ static void clear_environment(void)
 	}
 }
 
+static int take_clients_of_options(struct ob_server *s)
+{
+	const struct ob_server_options *o = &s->options;
+	char *auth = o->client_auth != NULL ? obi_string_list_join(o->client_auth, ",") : NULL;
+	int r = o->client_auth == NULL || auth != NULL ? ob_config_set(&s->config.client_auth, auth)
+						       : OB_ENOMEM;
+	free(auth);
+	return r == OB_OK ? ob_config_set(&s->config.client_listen, o->client_listen) : r;
+}
+
 /* Make the config from the options. */
 static int config_of_options(struct ob_server *s, struct ob_error *reterr)
 {
@@ -100,6 +110,7 @@ static int config_of_options(struct ob_server *s, struct ob_error *reterr)
 	r = r == OB_OK ? ob_config_set(&s->config.parent_address, o->parent_address) : r;
 	r = r == OB_OK ? ob_config_set(&s->config.settings, o->settings) : r;
 	free(auth);
+	r = r == OB_OK ? take_clients_of_options(s) : r;
 	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "out of memory");
 }
 
@@ -152,16 +163,19 @@ static int read_rules(struct ob_server *s, struct ob_error *reterr)
 	return r < 0 && reterr != NULL ? obi_wrap(reterr, "rules of the config") : r;
 }
 
+/* The parent's comes first. */
 static void on_dropped(void *user)
 {
 	struct ob_server *s = user;
-	obi_acceptor_refill(&s->acceptor);
+	for (int i = 0; i < OBI_ENTRIES; i++) {
+		obi_acceptor_refill(&s->acceptors[i]);
+	}
 }
 
-static void on_slot_free(void *user)
+static void on_slot_free(void *user, struct obi_entry *entry)
 {
 	struct ob_server *s = user;
-	obi_acceptor_slot_free(&s->acceptor);
+	obi_acceptor_slot_free(&s->acceptors[entry - s->connections.entries]);
 }
 
 /* The shutdown function of the program, or by default the end of ob_server_run(). */
@@ -175,6 +189,23 @@ static void shut_down(void *user)
 	}
 }
 
+static bool has_clients(const struct ob_server *s)
+{
+	return s->config.client_listen != NULL;
+}
+
+static void set_up_acceptors(struct ob_server *s)
+{
+	uint32_t reserve =
+	    s->options.reserve < OBI_RESERVE_MAX ? s->options.reserve : OBI_RESERVE_MAX;
+	for (int i = 0; i < OBI_ENTRIES; i++) {
+		s->acceptors[i].connections = &s->connections;
+		s->acceptors[i].entry = &s->connections.entries[i];
+	}
+	/* Clients may take all other descriptors, but not the last one of the parent. */
+	s->acceptors[OBI_ENTRY_PARENT].reserve_want = has_clients(s) && reserve == 0 ? 1 : reserve;
+}
+
 static void set_up_connections(struct ob_server *s)
 {
 	struct obi_connections *cs = &s->connections;
@@ -185,9 +216,7 @@ static void set_up_connections(struct ob_server *s)
 	cs->limits.queue = s->options.queue_max;
 	cs->auth_timeout_ms = s->options.auth_timeout_ms;
 	cs->instance = s->instance;
-	s->acceptor.connections = cs;
-	s->acceptor.reserve_want =
-	    s->options.reserve < OBI_RESERVE_MAX ? s->options.reserve : OBI_RESERVE_MAX;
+	set_up_acceptors(s);
 	s->control.connections = cs;
 	s->control.version = s->options.version;
 	s->control.opened_ns = obi_clock_ns(CLOCK_BOOTTIME);
@@ -328,15 +357,26 @@ int ob_server_update_config(ob_server *s, int (*fn)(void *user, struct ob_config
 	return r;
 }
 
-static int mark_ready(void *user, struct ob_config *config)
+/* Where it listens, if it does. */
+static int set_address(const struct obi_acceptor *a, char **field)
 {
-	struct ob_server *s = user;
-	char *address = obi_acceptor_address(&s->acceptor);
-	if (address == NULL) {
+	char *address = a->listener != NULL ? obi_acceptor_address(a) : NULL;
+	if (a->listener != NULL && address == NULL) {
 		return OB_ENOMEM;
 	}
-	free(config->rpc_addr);
-	config->rpc_addr = address;
+	free(*field);
+	*field = address;
+	return OB_OK;
+}
+
+static int mark_ready(void *user, struct ob_config *config)
+{
+	const struct ob_server *s = user;
+	int r = set_address(&s->acceptors[OBI_ENTRY_PARENT], &config->rpc_addr);
+	r = r == OB_OK ? set_address(&s->acceptors[OBI_ENTRY_CLIENTS], &config->client_addr) : r;
+	if (r < 0) {
+		return r;
+	}
 	config->pid = getpid();
 	config->ready = true;
 	config->message_max = s->connections.limits.message;
@@ -345,32 +385,42 @@ static int mark_ready(void *user, struct ob_config *config)
 
 /* ---- Listening ---- */
 
-static int set_up_endpoint(struct ob_server *s, struct ob_error *reterr)
+/* Users that are admitted besides the parent's come by the listener for clients, if there is one.
+ */
+static struct obi_endpoint_names names_of(const struct ob_server *s, int which)
 {
-	struct obi_connections *cs = &s->connections;
-	struct obi_endpoint_names names = {.uri = s->config.listen,
-					   .transport = s->config.transport,
-					   .codec = s->config.codec,
-					   .allow_plaintext = s->options.allow_plaintext ||
-							      s->config.allow_plaintext,
-					   .parent_dials = true,
-					   .allowed_uid = s->options.allowed_uid,
-					   .peer_uids = s->config.peer_uids,
-					   .peer_gids = s->config.peer_gids};
-	if (s->config.listen == NULL) {
-		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
-	}
-	char **auth = s->config.auth != NULL ? obi_string_list_split(s->config.auth, ',') : NULL;
-	if (s->config.auth != NULL && auth == NULL) {
+	const struct ob_config *config = &s->config;
+	bool clients = which == OBI_ENTRY_CLIENTS, others = clients == has_clients(s);
+	return (struct obi_endpoint_names){
+	    .use = clients ? OBI_ENDPOINT_CLIENTS : OBI_ENDPOINT_PARENT,
+	    .has_clients = has_clients(s),
+	    .uri = clients ? config->client_listen : config->listen,
+	    .transport = clients ? config->client_transport : config->transport,
+	    .codec = config->codec,
+	    .allow_plaintext = s->options.allow_plaintext || config->allow_plaintext,
+	    .parent_dials = true,
+	    .allowed_uid = s->options.allowed_uid,
+	    .peer_uids = others ? config->peer_uids : NULL,
+	    .peer_gids = others ? config->peer_gids : NULL};
+}
+
+static int set_up_endpoint(struct ob_server *s, int which, struct ob_error *reterr)
+{
+	struct obi_entry *entry = &s->connections.entries[which];
+	struct obi_endpoint_names names = names_of(s, which);
+	const char *list = which == OBI_ENTRY_CLIENTS ? s->config.client_auth : s->config.auth;
+	char **auth = list != NULL ? obi_string_list_split(list, ',') : NULL;
+	if (list != NULL && auth == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	names.auth = (const char *const *)auth;
-	obi_endpoint_clear(&cs->endpoint); /* of a start that failed */
-	int r = obi_endpoint_init(s->rt, &names, &cs->endpoint, reterr);
+	obi_endpoint_clear(&entry->endpoint); /* of a start that failed */
+	int r = obi_endpoint_init(s->rt, &names, &entry->endpoint, reterr);
 	obi_string_list_free(auth);
-	cs->endpoint.auth.replays = &cs->replays;
-	r = r == OB_OK ? obi_endpoint_set_token(&cs->endpoint, s->config.token, reterr) : r;
-	return r == OB_OK ? obi_endpoint_configure(&cs->endpoint, s->config.settings, reterr) : r;
+	entry->endpoint.auth.replays = &entry->replays;
+	r = r == OB_OK ? obi_endpoint_set_token(&entry->endpoint, s->config.token, reterr) : r;
+	return r == OB_OK ? obi_endpoint_configure(&entry->endpoint, s->config.settings, reterr)
+			  : r;
 }
 
 static bool requires_secret(const struct obi_endpoint *endpoint)
@@ -383,21 +433,31 @@ static bool requires_secret(const struct obi_endpoint *endpoint)
 	return false;
 }
 
-static int set_up_access(struct ob_server *s, struct ob_error *reterr)
+static int set_up_access(struct ob_server *s, int which, struct ob_error *reterr)
 {
-	struct obi_connections *cs = &s->connections;
+	struct obi_entry *entry = &s->connections.entries[which];
+	bool clients = which == OBI_ENTRY_CLIENTS;
 	struct obi_admission_setup setup = {.slots = s->options.preauth_max,
 					    .own_uid = (uint32_t)geteuid(),
-					    .allowed_uid = cs->endpoint.auth.allowed_uid,
-					    .parent = s->config.parent_address};
-	cs->permissions.secret_required = requires_secret(&cs->endpoint);
-	cs->permissions.own_uid = setup.own_uid;
-	cs->permissions.allowed_uid = setup.allowed_uid;
-	int r = obi_admission_init(&cs->admission, &setup);
+					    .allowed_uid = entry->endpoint.auth.allowed_uid,
+					    .parent = clients ? NULL : s->config.parent_address,
+					    .strangers = clients};
+	entry->kind = clients ? OB_LISTENER_CLIENT : OB_LISTENER_PARENT;
+	int r = obi_admission_init(&entry->admission, &setup);
 	return r == OB_OK ? OB_OK
 			  : obi_fail(reterr, r, 0,
 				     "parent_address \"%s\" is neither an address nor a context id",
 				     s->config.parent_address);
+}
+
+/* Who may supervise comes by the listener of the parent. */
+static void set_up_permissions(struct ob_server *s)
+{
+	struct obi_permissions *permissions = &s->connections.permissions;
+	const struct obi_endpoint *endpoint = &s->connections.entries[OBI_ENTRY_PARENT].endpoint;
+	permissions->secret_required = requires_secret(endpoint);
+	permissions->own_uid = (uint32_t)geteuid();
+	permissions->allowed_uid = endpoint->auth.allowed_uid;
 }
 
 /* The lock says that sockets in the directory of the config belong to this process; it says nothing
@@ -418,25 +478,27 @@ static bool lock_covers(const struct ob_server *s, const char *listen)
 	return covers;
 }
 
-static struct ob_listen_params listen_params(const struct ob_server *s)
+static struct ob_listen_params listen_params(const struct ob_server *s, int which)
 {
 	int64_t beat = s->config.heartbeat_ms;
-	return (struct ob_listen_params){.size = sizeof(struct ob_listen_params),
-					 .heartbeat_ms = beat > 0 ? (uint32_t)beat : HEARTBEAT_MS};
+	return (struct ob_listen_params){
+	    .size = sizeof(struct ob_listen_params),
+	    .heartbeat_ms = beat > 0 ? (uint32_t)beat : HEARTBEAT_MS,
+	    .state = s->connections.entries[which].endpoint.transport_state};
 }
 
-static int start_listening(struct ob_server *s, struct ob_error *reterr)
+static const char *address_of(const struct ob_server *s, int which)
 {
-	const struct obi_endpoint *endpoint = &s->connections.endpoint;
-	struct ob_listen_params params = listen_params(s);
-	int r = set_up_endpoint(s, reterr);
-	r = r == OB_OK ? set_up_access(s, reterr) : r;
-	if (r < 0) {
-		return r;
-	}
-	params.lock_held = lock_covers(s, s->config.listen);
-	params.state = endpoint->transport_state;
-	r = obi_acceptor_listen(&s->acceptor, s->config.listen, &params, reterr);
+	return which == OBI_ENTRY_CLIENTS ? s->config.client_listen : s->config.listen;
+}
+
+static int listen_at(struct ob_server *s, int which, struct ob_error *reterr)
+{
+	const struct obi_endpoint *endpoint = &s->connections.entries[which].endpoint;
+	const char *address = address_of(s, which);
+	struct ob_listen_params params = listen_params(s, which);
+	params.lock_held = lock_covers(s, address);
+	int r = obi_acceptor_listen(&s->acceptors[which], address, &params, reterr);
 	if (r == OB_OK && endpoint->plaintext) {
 		ob_log(s->logger, OB_LOG_WARN,
 		       "connections are not encrypted: anyone on the network path can read and "
@@ -447,12 +509,44 @@ static int start_listening(struct ob_server *s, struct ob_error *reterr)
 	return r;
 }
 
+static int set_up_entry(struct ob_server *s, int which, struct ob_error *reterr)
+{
+	int r = set_up_endpoint(s, which, reterr);
+	r = r == OB_OK ? set_up_access(s, which, reterr) : r;
+	return r < 0 && which == OBI_ENTRY_CLIENTS && reterr != NULL
+		   ? obi_wrap(reterr, "client_listen")
+		   : r;
+}
+
+/* Clients first: when the parent gets through, all is there. */
+static int start_listening(struct ob_server *s, struct ob_error *reterr)
+{
+	if (s->config.listen == NULL) {
+		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
+	}
+	if (s->config.client_auth != NULL && !has_clients(s)) {
+		return obi_fail(reterr, OB_EINVAL, 0, "client_auth requires client_listen");
+	}
+	int r = set_up_entry(s, OBI_ENTRY_PARENT, reterr);
+	r = r == OB_OK && has_clients(s) ? set_up_entry(s, OBI_ENTRY_CLIENTS, reterr) : r;
+	if (r < 0) {
+		return r;
+	}
+	set_up_permissions(s);
+	r = has_clients(s) ? listen_at(s, OBI_ENTRY_CLIENTS, reterr) : OB_OK;
+	return r == OB_OK ? listen_at(s, OBI_ENTRY_PARENT, reterr) : r;
+}
+
 static void hang_up(struct ob_server *s)
 {
-	obi_acceptor_stop(&s->acceptor);
+	for (int i = 0; i < OBI_ENTRIES; i++) {
+		obi_acceptor_stop(&s->acceptors[i]);
+	}
 	obi_connections_free(&s->connections);
-	obi_acceptor_close(&s->acceptor);
-	obi_endpoint_clear(&s->connections.endpoint);
+	for (int i = 0; i < OBI_ENTRIES; i++) {
+		obi_acceptor_close(&s->acceptors[i]);
+		obi_endpoint_clear(&s->connections.entries[i].endpoint);
+	}
 }
 
 /* ---- Running ---- */
@@ -475,22 +569,31 @@ int ob_server_start(ob_server *s, struct ob_error *reterr)
 	if (r == OB_OK) {
 		OBI_CRASHPOINT("server_listening");
 		r = publish(s, reterr);
-		if (r < 0) {
-			hang_up(s);
-		}
+	}
+	if (r < 0 && !s->started) {
+		hang_up(s);
 	}
 	s->started = s->started || r == OB_OK;
 	obi_leave(s->rt);
 	return r;
 }
 
+static int listen_again(struct ob_server *s, int which, struct ob_error *reterr)
+{
+	struct ob_listen_params params = listen_params(s, which);
+	return obi_acceptor_listen_again(&s->acceptors[which], address_of(s, which), &params,
+					 reterr);
+}
+
 int ob_server_listen_again(ob_server *s, struct ob_error *reterr)
 {
-	struct ob_listen_params params = listen_params(s);
 	obi_enter(s->rt);
-	int r = s->started
-		    ? obi_acceptor_listen_again(&s->acceptor, s->config.listen, &params, reterr)
-		    : obi_fail(reterr, OB_EINVAL, 0, "the server was not started");
+	int r = s->started ? listen_again(s, OBI_ENTRY_PARENT, reterr)
+			   : obi_fail(reterr, OB_EINVAL, 0, "the server was not started");
+	/* Where its own socket is still there, the address is taken. */
+	if (s->started && has_clients(s) && listen_again(s, OBI_ENTRY_CLIENTS, NULL) == OB_OK) {
+		r = OB_OK;
+	}
 	obi_leave(s->rt);
 	return r;
 }

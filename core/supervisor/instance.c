@@ -183,6 +183,17 @@ static void begin(struct obi_instance *in)
 	obi_log_splitter_stop(&in->cleanup);
 }
 
+/* Where clients dial, as far as it can be told: of what the child wrote (NULL: nothing) only a port
+ * counts that client_listen left open. Nothing is dialled there by us. */
+static void note_client_address(struct obi_instance *in, const char *client_addr)
+{
+	const char *listen = in->setup.options->client_listen;
+	struct ob_sink out =
+	    ob_sink_fixed(in->state.client_address, sizeof in->state.client_address - 1);
+	bool known = listen != NULL && obi_child_address(listen, client_addr, &out, NULL) == OB_OK;
+	in->state.client_address[known ? out.len : 0] = '\0';
+}
+
 static int make_config(struct obi_instance *in, struct ob_config *config, struct ob_error *reterr)
 {
 	int r =
@@ -212,6 +223,7 @@ static int make_config(struct obi_instance *in, struct ob_config *config, struct
 	}
 	in->state.allow_plaintext = config->allow_plaintext;
 	in->state.message_max = (uint32_t)config->message_max;
+	note_client_address(in, NULL);
 	return in->setup.events.token(in->setup.events.user, config->token, UINT32_MAX, reterr);
 }
 
@@ -337,6 +349,10 @@ static void look_for_readiness(struct obi_instance *in, const struct ob_config *
 		return;
 	}
 	ops_of(in)->unwatch(in->setup.place);
+	/* The options of this parent may be other ones than those of the start. */
+	if (strcmp(in->state.config_hash, in->setup.config_hash) == 0) {
+		note_client_address(in, config->client_addr);
+	}
 	if (o->connect != NULL || config->rpc_addr != NULL) {
 		reach(in, config->rpc_addr, OBI_LIFE_READY_TIMEOUT);
 	} else if (o->ready != OB_READY_NONE) {

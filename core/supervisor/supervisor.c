@@ -593,5 +593,7 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 	ret->adopted = running && in->state.adopted;
 	ret->stale = running && strcmp(in->state.config_hash, sup->setup.config_hash) != 0;
 	snprintf(ret->address, sizeof ret->address, "%s", in->address != NULL ? in->address : "");
+	snprintf(ret->client_address, sizeof ret->client_address, "%.255s",
+		 running ? in->state.client_address : "");
 	snprintf(ret->last_error, sizeof ret->last_error, "%s", why_not_well(sup, ret));
 }

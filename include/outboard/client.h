@@ -151,6 +151,13 @@ OB_API int ob_client_notifyf(ob_client *client, struct ob_error *reterr, const c
 
 /* ---- Calls in: handlers ---- */
 
+/* By which listener of this process a peer came in. */
+enum ob_listener_kind {
+	OB_LISTENER_NONE = 0, /* none: this process dialled */
+	OB_LISTENER_PARENT,   /* listen */
+	OB_LISTENER_CLIENT    /* client_listen */
+};
+
 /* What is known about a peer. The views are valid as long as the call they were read from. */
 struct ob_identity {
 	uint32_t size;
@@ -167,6 +174,7 @@ struct ob_identity {
 	/* What the authenticators say of the peer besides: a map of strings. NULL: nothing. It may
 	 * be passed to ob_value_find() in any case. */
 	const struct ob_value *claims;
+	uint32_t listener; /* enum ob_listener_kind */
 };
 
 /*

@@ -71,11 +71,19 @@ struct ob_server_options {
 	/*
 	 * Descriptors to keep for connections, at most 16: when there are no others, so many
 	 * connections are still served, and become the reserve again when they end. For a server
-	 * that must stay reachable then. Default 0: connections are refused.
+	 * that must stay reachable then. Default 0: connections are refused. They are for listen;
+	 * if there is a client_listen, at least one is kept, so that clients cannot take the last.
 	 */
 	uint32_t reserve;
-	/* Settings of plugins, as in ob_client_options. Only if listen is set. */
+	/*
+	 * Settings of plugins, as in ob_client_options, and besides them client_auth and
+	 * client_transport, for the plugins of client_listen. Only if listen is set.
+	 */
 	const char *settings;
+	/* A second listener, whose connections can never supervise; see ob_connector_options. Only
+	 * if listen is set. It has preauth_max slots of its own. */
+	const char *client_listen;
+	const char *const *client_auth;
 };
 
 /*
@@ -103,7 +111,7 @@ OB_API int ob_server_expose(ob_server *server, const char *interface_name,
 OB_API int ob_server_add_probe(ob_server *server, const char *name, ob_probe_fn *probe, void *user,
 			       struct ob_error *reterr);
 
-/* Listen; then write rpc_addr, pid and ready into the config file, if there is one. */
+/* Listen; then write rpc_addr, client_addr, pid and ready into the config file, if there is one. */
 OB_API int ob_server_start(ob_server *server, struct ob_error *reterr);
 
 /*
@@ -111,6 +119,9 @@ OB_API int ob_server_start(ob_server *server, struct ob_error *reterr);
  * can connect to it any more. Its connections stay. If the address is taken the error says so, and
  * the server stays as it was; so call this only when the socket file is not the server's own any
  * more. On the thread of the loop, after ob_server_start().
+ *
+ * With a client_listen both are tried. An address that is taken, as it is by this server if only
+ * the other socket was lost, stays as it is; it is an error if neither can be listened at anew.
  */
 OB_API int ob_server_listen_again(ob_server *server, struct ob_error *reterr);
 
