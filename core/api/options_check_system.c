@@ -165,16 +165,23 @@ static void check_connector(const struct checking *c, const struct ob_connector 
 }
 
 /*
- * The plugins for clients are configured by the child. What is wrong with their settings is wrong
- * here, too; files that they name are looked at only if the child is to read them here, as the same
- * user.
+ * The plugins for clients are configured by the child, so their settings are tried here only if the
+ * child runs here. As another user it may be able to read other files.
  */
-static bool is_fault_here(const struct checking *c, int code)
+static void try_settings(const struct checking *c, struct obi_endpoint *clients)
 {
 	struct obi_user user;
-	return code == OB_EINVAL ||
-	       (c->options->connect == NULL && obi_spawn_user(c->options, &user, NULL) == OB_OK &&
-		user.uid == geteuid());
+	struct ob_error err;
+	if (c->options->connect != NULL ||
+	    obi_endpoint_configure(clients, c->options->child_settings, &err) == OB_OK) {
+		return;
+	}
+	if (obi_spawn_user(c->options, &user, NULL) == OB_OK && user.uid == geteuid()) {
+		error(c, "client_auth", err.text);
+	} else {
+		obi_option_fault(c->faults, OB_FAULT_WARNING, "client_auth",
+				 "%s (tried as another user than the child's)", err.text);
+	}
 }
 
 static void check_clients(const struct checking *c)
@@ -185,10 +192,7 @@ static void check_clients(const struct checking *c)
 	if (obi_endpoint_of_clients(c->rt, c->options, &clients, &err) < 0) {
 		error(c, "client_auth", err.text);
 	} else {
-		int r = obi_endpoint_configure(&clients, c->options->child_settings, &err);
-		if (r < 0 && is_fault_here(c, r)) {
-			error(c, "client_auth", err.text);
-		}
+		try_settings(c, &clients);
 		if (clients.plaintext) {
 			warn_of_plaintext(c, "connections of clients are");
 		}

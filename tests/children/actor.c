@@ -365,12 +365,13 @@ static void on_tell(void *user, ob_call *call, const struct ob_value *params)
 	ob_call_replyf(call, "i", r);
 }
 
-/* The caller: [subject, method, uid or null, whether it is the parent]. With the parameter true
+/* The caller: [subject, method, uid or null, whether it is the parent, its listener, its claims or
+ * null]. With the parameter true
  * the facts are read after the handler. */
 static void say_who(ob_call *call)
 {
 	struct ob_identity who = {.size = sizeof who};
-	struct ob_value items[4];
+	struct ob_value items[6];
 	ob_call_identity(call, &who);
 	items[0] = (struct ob_value){.type = OB_STRING,
 				     .count = (uint32_t)who.subject.len,
@@ -380,7 +381,9 @@ static void say_who(ob_call *call)
 				     .as.string = (const char *)who.method.data};
 	items[2] = (who.known & OB_PEER_UID) != 0 ? ob_uint(who.uid) : ob_nil();
 	items[3] = ob_bool(who.parent);
-	struct ob_value list = ob_array(items, 4);
+	items[4] = ob_uint(who.listener);
+	items[5] = who.claims != NULL ? *who.claims : ob_nil();
+	struct ob_value list = ob_array(items, 6);
 	ob_call_reply(call, &list);
 }
 

@@ -25,6 +25,7 @@ static void judge(const struct obi_acl *rules, const char *method)
 				  .method = ob_bytes_text("token")};
 	for (uint32_t known = 0; known < 32; known++) {
 		who.known = known % 16;
+		who.listener = known % 3;
 		who.claims = known < 16 ? NULL : &claims;
 		who.uid = who.gid = who.cid = 7;
 		who.parent = known % 2 == 1;

@@ -124,6 +124,9 @@ static const struct {
     {"parent", false, false, false, true},
     {"parent method=noise", false, false, false, false},
     {"method=noise cid=3 subject=\"host 3\"", false, true, false, false},
+    {"listener=parent", true, false, false, true},
+    {"listener=client", false, true, false, false},
+    {"listener=\"client\" cid=3", false, true, false, false},
 };
 
 static void all_conditions_must_hold(void **state)
@@ -137,6 +140,8 @@ static void all_conditions_must_hold(void **state)
 	local.gid = unknown.gid = 8;
 	guest.known = OB_PEER_CID;
 	guest.cid = 3;
+	local.listener = parent.listener = OB_LISTENER_PARENT;
+	guest.listener = OB_LISTENER_CLIENT;
 	parent.gid = 9;
 	parent.parent = true;
 	unknown.known = 0;
@@ -236,6 +241,10 @@ static const struct {
     {"allow subject=\"\" * ; deny *",
      "rule 1: a condition without a valid value: \"subject=\"\"\""},
     {"deny *; allow claim.role=admin *", "the last rule must be \"allow *\" or \"deny *\""},
+    {"deny *; allow listener=client *", "the last rule must be \"allow *\" or \"deny *\""},
+    {"allow listener=child * ; deny *",
+     "rule 1: a condition without a valid value: \"listener=child\""},
+    {"allow listener= * ; deny *", "rule 1: a condition without a valid value: \"listener=\""},
     {"allow claim.role= * ; deny *", "rule 1: a condition without a valid value: \"claim.role=\""},
     {"allow claim.=x * ; deny *", "rule 1: a condition without a valid value: \"claim.=x\""},
     {"allow claim.r\xc3\xb6le=x * ; deny *",

@@ -324,6 +324,29 @@ static void a_quarter_is_reserved_for_trusted_sources(void **state)
 	must_evict(uid(OWN), &slots[1]);
 }
 
+/* Where the parent does not connect, nobody has a slot before the others. */
+static void among_strangers_nothing_is_reserved(void **state)
+{
+	const struct obi_admission_setup setup = {.slots = SEATS,
+						  .own_uid = OWN,
+						  .allowed_uid = UINT32_MAX,
+						  .parent = "192.0.2.7",
+						  .strangers = true};
+	(void)state;
+	begin(SEATS, NULL);
+	assert_int_equal(obi_admission_init(&admission, &setup), OB_OK);
+	assert_false(obi_admission_trusts(&admission, uid(OWN)));
+	assert_false(obi_admission_trusts(&admission, uid(0)));
+	assert_false(obi_admission_trusts(&admission, cid(2)));
+	assert_false(obi_admission_trusts(&admission, address("192.0.2.7:1")));
+	obi_admission_learn(&admission, uid(7));
+	assert_false(obi_admission_trusts(&admission, uid(7)));
+	for (uint32_t i = 0; i < SEATS; i++) {
+		must_enter(uid(5000 + i), &slots[i]);
+	}
+	assert_int_equal(asked(uid(OWN)), OBI_ADMISSION_FULL);
+}
+
 static void with_one_slot_no_source_is_kept_out(void **state)
 {
 	(void)state;
@@ -481,6 +504,7 @@ int main(void)
 	    cmocka_unit_test(the_table_is_bounded_and_keeps_the_latest),
 	    cmocka_unit_test(sources_without_an_entry_share_one),
 	    cmocka_unit_test(a_quarter_is_reserved_for_trusted_sources),
+	    cmocka_unit_test(among_strangers_nothing_is_reserved),
 	    cmocka_unit_test(with_one_slot_no_source_is_kept_out),
 	    cmocka_unit_test(the_source_with_the_most_slots_yields_at_once),
 	    cmocka_unit_test(a_proven_connection_is_evicted_last),

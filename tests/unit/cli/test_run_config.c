@@ -116,6 +116,42 @@ static const char every_key[] =
     "\"core\":0,\"as\":\"unlimited\"},\"stdin\":\"/"
     "i\",\"log_pipe\":65536,\"message_max\":65536,\"lock_wait\":\"0s\"}}}";
 
+static void clients_of_a_child_have_a_list_of_their_own(void **unused)
+{
+	(void)unused;
+	struct obi_run_config config = parsed(
+	    "{\"children\":{\"c\":{\"command\":[\"/c\"],\"data_path\":\"/d\","
+	    "\"auth\":[\"peercred\",{\"use\":\"x\",\"settings\":{\"a\":1},\"child_settings\":"
+	    "\"same\"}],\"client_listen\":\"tcp://0.0.0.0:7\",\"client_auth\":[\"noise\","
+	    "{\"use\":\"ask\",\"settings\":{\"b\":2}}],\"client_transport\":{\"use\":\"tcp\","
+	    "\"settings\":{\"c\":3}}},"
+	    "\"d\":{\"command\":[\"/c\"],\"data_path\":\"/e\",\"client_listen\":\"unix:///s\","
+	    "\"client_auth\":\"peercred\"}}}");
+	const struct ob_connector_options *c = config.children;
+	expect_list(c->auth, "peercred|x|");
+	expect_list(c->client_auth, "noise|ask|");
+	assert_string_equal(c->client_listen, "tcp://0.0.0.0:7");
+	assert_string_equal(c->client_transport, "tcp");
+	/* All settings for clients are the child's. */
+	assert_string_equal(c->settings, "{\"auth\":{\"x\":{\"a\":1}}}");
+	assert_string_equal(c->child_settings,
+			    "{\"auth\":{\"x\":{\"a\":1}},\"client_auth\":{\"ask\":{\"b\":2}},"
+			    "\"client_transport\":{\"c\":3}}");
+	expect_list(c[1].client_auth, "peercred|");
+	assert_null(c[1].child_settings);
+	obi_run_config_free(&config);
+	expect_faults(
+	    "{\"children\":{\"c\":{\"command\":[\"/c\"],\"data_path\":\"/d\","
+	    "\"client_listen\":7,\"client_auth\":[{\"use\":\"x\",\"child_settings\":{}},"
+	    "{\"settings\":{}}],\"client_transport\":\"\"}}}",
+	    "children.c.client_listen: must be a string\n"
+	    "children.c.client_auth.0.child_settings: is not for a plugin for clients: its "
+	    "settings are those of the child\n"
+	    "children.c.client_auth.1.use: is required\n"
+	    "children.c.client_transport: must be the name of a plugin\n",
+	    NULL);
+}
+
 static void expect_limits(const struct ob_rlimit *limits)
 {
 	assert_string_equal(limits[0].name, "nofile");
@@ -381,6 +417,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(least_config_is_a_command_and_a_place),
 	    cmocka_unit_test(every_key_reaches_its_option),
+	    cmocka_unit_test(clients_of_a_child_have_a_list_of_their_own),
 	    cmocka_unit_test(none_is_minus_one_in_the_options),
 	    cmocka_unit_test(all_faults_are_told_at_once_with_their_places),
 	    cmocka_unit_test(a_child_has_one_text_however_it_is_written),

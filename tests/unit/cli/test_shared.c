@@ -29,6 +29,7 @@ struct given {
 	const char *data_path;
 	const char *listen;
 	const char *connect;
+	const char *clients; /* client_listen */
 };
 
 static const char *const names[CHILDREN_MAX] = {"a", "b", "c", "d", "e", "f", "g", "h"};
@@ -53,6 +54,7 @@ static void make(const struct given *given, uint32_t count)
 		    .name = names[i],
 		    .data_path = whole(given[i].data_path, names[i]),
 		    .listen = given[i].listen != NULL ? whole(given[i].listen, "") : NULL,
+		    .client_listen = given[i].clients != NULL ? whole(given[i].clients, "") : NULL,
 		    .connect = given[i].connect};
 	}
 }
@@ -62,6 +64,7 @@ static void unmake(void)
 	for (uint32_t i = 0; i < config.count; i++) {
 		free((char *)(uintptr_t)children[i].data_path);
 		free((char *)(uintptr_t)children[i].listen);
+		free((char *)(uintptr_t)children[i].client_listen);
 	}
 }
 
@@ -168,6 +171,28 @@ static void one_socket_is_found_however_it_is_written(void **state)
 	       {.listen = "unix://ROOT/a/rpc.sock", .connect = "unix:///run/c"});
 }
 
+static void the_second_socket_is_looked_at_too(void **state)
+{
+	(void)state;
+	EXPECT("b.client_listen: is already used by \"a\"\n", {.clients = "unix://ROOT/s"},
+	       {.clients = "unix://ROOT/x/../s"});
+	EXPECT("b.client_listen: is already used by \"a\"\n", {.listen = "unix://ROOT/s"},
+	       {.clients = "unix://ROOT/s"});
+	EXPECT("a.client_listen: is already used by \"b\"\n", {.clients = "unix://ROOT/s"},
+	       {.listen = "unix://ROOT/s"});
+	EXPECT("b.client_listen: is already used by \"a\": rpc.sock in its data_path\n", {0},
+	       {.clients = "unix://ROOT/alias/rpc.sock"});
+	EXPECT("a.client_listen: is reserved for the files of outboard run\n",
+	       {.clients = "unix://ROOT/./run.sock"});
+	EXPECT("a.client_listen: is the address of listen\n",
+	       {.listen = "unix://ROOT/s", .clients = "unix://ROOT/x/../s"});
+	EXPECT("a.client_listen: is the address of listen\n",
+	       {.clients = "unix://ROOT/alias/rpc.sock"});
+	EXPECT("", {.clients = "unix://ROOT/a/clients.sock"},
+	       {.listen = "unix://ROOT/s", .clients = "unix://ROOT/b/rpc.sock"},
+	       {.connect = "unix:///run/c", .clients = "unix://ROOT/s"});
+}
+
 /* ---- Ports ---- */
 
 struct two {
@@ -195,6 +220,17 @@ static void one_port_is_found_however_it_is_written(void **state)
 					  "listens on %s\n",
 					  meet[i].a);
 		EXPECT(want, {.listen = meet[i].a}, {.listen = meet[i].b});
+		free(want);
+		want = scratch_text("b.client_listen: the port is already used by \"a\", which "
+				    "listens on %s\n",
+				    meet[i].a);
+		EXPECT(want, {.clients = meet[i].a}, {.clients = meet[i].b});
+		free(want);
+		want = scratch_text("a.client_listen: the port is already used by listen, which is "
+				    "%s\n",
+				    meet[i].a);
+		bool alike = strcmp(meet[i].a, meet[i].b) == 0; /* the library tells that */
+		EXPECT(alike ? "" : want, {.listen = meet[i].a, .clients = meet[i].b});
 		free(want);
 	}
 }
@@ -267,6 +303,7 @@ int main(void)
 	    cmocka_unit_test(directories_do_not_lie_inside_each_other),
 	    cmocka_unit_test(the_files_of_the_supervisor_are_its_own),
 	    cmocka_unit_test(one_socket_is_found_however_it_is_written),
+	    cmocka_unit_test(the_second_socket_is_looked_at_too),
 	    cmocka_unit_test(one_port_is_found_however_it_is_written),
 	    cmocka_unit_test(other_ports_do_not_meet),
 	    cmocka_unit_test(the_widest_address_of_a_port_meets_all),

@@ -69,6 +69,10 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    .allow_plaintext = true,
 	    .parent_address = (char *)(uintptr_t) "192.0.2.1",
 	    .message_max = 65536,
+	    .client_listen = (char *)(uintptr_t) "tcp://0.0.0.0:0",
+	    .client_auth = (char *)(uintptr_t) "noise,ask",
+	    .client_transport = (char *)(uintptr_t) "tcp",
+	    .client_addr = (char *)(uintptr_t) "tcp://0.0.0.0:7",
 	};
 	expect_text(
 	    &config,
@@ -78,7 +82,9 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    "rpc.sock\",\"ready\":true,\"name\":\"web\",\"listen\":\"unix:///d/rpc.sock\","
 	    "\"codec\":\"msgpack\",\"auth\":\"noise,token\",\"instance\":\"feed\",\"allow_"
 	    "plaintext\":true,"
-	    "\"parent_address\":\"192.0.2.1\",\"message_max\":65536}");
+	    "\"parent_address\":\"192.0.2.1\",\"message_max\":65536,\"client_listen\":\"tcp://0.0.0.0:0\","
+	    "\"client_auth\":\"noise,ask\",\"client_transport\":\"tcp\","
+	    "\"client_addr\":\"tcp://0.0.0.0:7\"}");
 }
 
 static void zero_empty_and_false_are_left_out(void **unused)

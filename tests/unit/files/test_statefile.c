@@ -34,7 +34,8 @@
 	"\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"                              \
 	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"            \
 	"\"run\":\"" RUN "\",\"run_pid\":2147483647,\"run_uptime_ms\":9,"                        \
-	"\"address\":\"unix:///d/rpc.sock\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"    \
+	"\"address\":\"unix:///d/rpc.sock\",\"client_address\":\"tcp://"                         \
+	"0.0.0.0:7\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"                           \
 	"\"last_error\":\"a \\\"b\\\"\"}"
 
 static struct obi_statefile sample(void)
@@ -70,6 +71,7 @@ static struct obi_statefile sample(void)
 	    .version = 8,
 	    .run = {.id = RUN, .pid = INT32_MAX, .uptime_ms = 9},
 	    .address = "unix:///d/rpc.sock",
+	    .client_address = "tcp://0.0.0.0:7",
 	    .last_exit = {OB_EXIT_SIGNAL, 9},
 	    .last_error = "a \"b\"",
 	};
