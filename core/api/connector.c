@@ -77,6 +77,7 @@ static int make_endpoint_at(struct ob_connector *c, const char *uri, const char 
 	    .auth = c->settings.options.auth,
 	    .allow_plaintext = c->settings.options.allow_plaintext,
 	    .parent_dials = true,
+	    .target = c->settings.options.name,
 	    .allowed_uid = c->settings.child_uid,
 	};
 	return obi_endpoint_init(c->rt, &names, ret, reterr);

@@ -233,6 +233,7 @@ int obi_endpoint_init(struct ob_runtime *rt, const struct obi_endpoint_names *na
 	ret->auth.host = ret->host;
 	ret->auth.mechanisms = ret->mechanisms;
 	ret->auth.codec = ret->codec->name;
+	ret->auth.target = names->target;
 	ret->auth.allowed_uid = names->allowed_uid;
 	ret->auth.parent_dials = names->parent_dials;
 	const char *const *list = names->auth != NULL ? names->auth : default_auth(ret->transport);

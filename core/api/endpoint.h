@@ -33,6 +33,7 @@ struct obi_endpoint_names {
 	bool allow_none;
 	bool allow_plaintext;
 	bool parent_dials;
+	const char *target; /* the name of the child that is dialled; NULL: not known. It is kept */
 	uint32_t allowed_uid;
 	const char *peer_uids; /* numbers joined by commas; NULL: none */
 	const char *peer_gids;

@@ -14,7 +14,7 @@ void obi_authentication_begin(struct obi_session *s)
 		return;
 	}
 	if (obi_handshake_begin(&s->auth, s->setup.auth, s->setup.role, &s->setup.peer,
-				s->setup.binding, &err) < 0) {
+				s->setup.binding, ob_bytes_text(s->setup.uri), &err) < 0) {
 		obi_session_fail(s, OB_EAUTH, "%s", err.text);
 	} else if (obi_handshake_passed(&s->auth)) {
 		obi_session_open(s);

@@ -15,6 +15,7 @@ enum { RENEW_MS = 1000 };
 
 struct obi_connection {
 	struct obi_connection_setup setup;
+	char *uri; /* that is dialled, or was; NULL: accepted */
 	struct obi_dialing dialing;
 	struct obi_stream_io wire;
 	enum ob_auth_role role;
@@ -90,6 +91,7 @@ static void release(struct obi_connection *conn)
 	if (conn->has_session) {
 		obi_session_free(&conn->session);
 	}
+	free(conn->uri);
 	free(conn);
 }
 
@@ -308,6 +310,7 @@ static void start_session(struct obi_connection *conn)
 	    .codec_state = conn->setup.codec_state,
 	    .auth = conn->setup.auth,
 	    .role = conn->role,
+	    .uri = conn->uri,
 	    .limits = conn->setup.limits,
 	    .events = {session_opened, session_closed, session_supervise, session_want_write,
 		       session_want_timer, session_auth_wait, conn},
@@ -433,7 +436,9 @@ int obi_connection_dial(const struct obi_connection_setup *setup, const char *ur
 				 .retry = setup->open_timeout_ms > 0,
 				 .done = on_dialed,
 				 .user = conn};
-	int r = obi_dialing_begin(&conn->dialing, uri, reterr);
+	conn->uri = strdup(uri);
+	int r = conn->uri != NULL ? obi_dialing_begin(&conn->dialing, conn->uri, reterr)
+				  : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	if (r < 0) {
 		obi_connection_free(conn);
 		return r;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/dialing.h"
 
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "base/uri.h"
 
@@ -19,8 +17,6 @@ void obi_dialing_end(struct obi_dialing *d)
 		d->dial = NULL;
 	}
 	obi_arena_free(&d->arena);
-	free(d->uri);
-	d->uri = NULL;
 }
 
 static void finish(struct obi_dialing *d, struct ob_stream *stream, const struct ob_error *err)
@@ -90,8 +86,8 @@ int obi_dialing_begin(struct obi_dialing *d, const char *uri, struct ob_error *r
 {
 	obi_arena_init(&d->arena, 64 * 1024);
 	d->waiter.user = d;
-	d->uri = strdup(uri);
-	int r = d->uri != NULL ? dial(d, reterr) : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	d->uri = uri;
+	int r = dial(d, reterr);
 	if (r < 0) {
 		obi_dialing_end(d);
 	}

@@ -20,13 +20,14 @@ struct obi_dialing {
 	void (*done)(void *user, struct ob_stream *stream, const struct ob_error *err);
 	void *user;
 
-	char *uri;
+	const char *uri;
 	struct obi_arena arena; /* of the parsed URI */
 	struct ob_dial *dial;
 	struct obi_waiter waiter;
 };
 
-/* If this returns OB_OK, done is called later, unless obi_dialing_end() is called before. */
+/* If this returns OB_OK, done is called later, unless obi_dialing_end() is called before. uri must
+ * stay valid until then. */
 int obi_dialing_begin(struct obi_dialing *d, const char *uri, struct ob_error *reterr);
 
 /* Stop and free. May be called again. */

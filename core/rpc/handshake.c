@@ -181,24 +181,34 @@ static int pass(struct obi_handshake *auth, struct ob_error *reterr)
 	return r;
 }
 
-int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup,
-			enum ob_auth_role role, const struct ob_peer *peer, struct ob_bytes binding,
-			struct ob_error *reterr)
+static void set_params(struct obi_handshake *auth, enum ob_auth_role role,
+		       const struct ob_peer *peer, struct ob_bytes uri)
 {
-	memset(auth, 0, sizeof *auth);
-	auth->setup = setup;
-	auth->params.size = sizeof auth->params;
-	auth->params.role = role;
-	auth->params.secret = setup->secret;
-	auth->params.peer = peer;
-	auth->params.parent_dials = setup->parent_dials;
-	auth->params.allowed_uid = setup->allowed_uid;
+	const struct obi_handshake_setup *setup = auth->setup;
+	auth->params = (struct ob_auth_params){.size = sizeof auth->params,
+					       .role = role,
+					       .secret = setup->secret,
+					       .peer = peer,
+					       .parent_dials = setup->parent_dials,
+					       .allowed_uid = setup->allowed_uid};
 	if (role == OB_AUTH_ACCEPTOR) {
 		auth->params.uids = setup->uids;
 		auth->params.uid_count = setup->uid_count;
 		auth->params.gids = setup->gids;
 		auth->params.gid_count = setup->gid_count;
+	} else {
+		auth->params.target_name = ob_bytes_text(setup->target);
+		auth->params.target_uri = uri;
 	}
+}
+
+int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup,
+			enum ob_auth_role role, const struct ob_peer *peer, struct ob_bytes binding,
+			struct ob_bytes uri, struct ob_error *reterr)
+{
+	memset(auth, 0, sizeof *auth);
+	auth->setup = setup;
+	set_params(auth, role, peer, uri);
 	int r = build_prologue(auth, binding, reterr);
 	for (uint32_t i = 0; r == OB_OK && i < setup->count; i++) {
 		const struct ob_auth_ops *ops = setup->mechanisms[i].ops;

@@ -33,6 +33,7 @@ struct obi_handshake_setup {
 	const struct obi_mechanism *mechanisms;
 	uint32_t count;
 	const char *codec;	/* its name, a part of the prologue */
+	const char *target;	/* of a dialer: the name of the child; NULL: not known */
 	struct ob_bytes secret; /* 32 bytes, or empty */
 	uint32_t allowed_uid;	/* trusted, as are root and the own user; UINT32_MAX: none */
 	bool parent_dials;
@@ -63,13 +64,13 @@ struct obi_handshake {
 
 /*
  * Begin: build the prologue, and ask every mechanism that decides by the facts about the peer.
- * binding is that of the transport, and empty if it has none.
- * OB_EAUTH: one of them refuses. setup and peer must outlive the handshake. Call
+ * binding is that of the transport, and empty if it has none. uri is what a dialer has dialled.
+ * OB_EAUTH: one of them refuses. All but reterr must outlive the handshake. Call
  * obi_handshake_end() in any case.
  */
 int obi_handshake_begin(struct obi_handshake *auth, const struct obi_handshake_setup *setup,
 			enum ob_auth_role role, const struct ob_peer *peer, struct ob_bytes binding,
-			struct ob_error *reterr);
+			struct ob_bytes uri, struct ob_error *reterr);
 
 /* Wipe and free. auth may be all zero, or ended already. Afterwards its fields may be read, but no
  * other function be called. */

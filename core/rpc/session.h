@@ -61,6 +61,7 @@ struct obi_session_setup {
 	 * protocol itself. */
 	const struct obi_handshake_setup *auth;
 	enum ob_auth_role role;
+	const char *uri; /* that a dialer has dialled; NULL: not known */
 	struct ob_peer peer;
 	struct ob_bytes binding; /* of the transport; empty: it has none */
 	struct obi_rpc_limits limits;

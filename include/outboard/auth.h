@@ -99,6 +99,10 @@ struct ob_auth_params {
 	const uint32_t *gids;
 	uint32_t uid_count;
 	uint32_t gid_count;
+	/* Dialer: whom it has dialled, the name of the child (empty: not known) and the URI.
+	 * Acceptor: both are empty. */
+	struct ob_bytes target_name;
+	struct ob_bytes target_uri;
 };
 
 struct ob_auth_ops {

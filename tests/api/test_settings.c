@@ -170,6 +170,53 @@ static void a_server_that_starts_at_last_leaks_nothing(void **state)
 	scratch_remove(dir);
 }
 
+/* ---- What was dialled ---- */
+
+static void assert_file(const char *path, const char *text)
+{
+	char is[1024] = "";
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	is[fread(is, 1, sizeof is - 1, file)] = '\0';
+	fclose(file);
+	assert_string_equal(is, text);
+}
+
+static void a_dialer_is_told_whom_it_has_dialled(void **state)
+{
+	struct family f;
+	struct ob_error err;
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	char *parents = scratch_text("%s/parents", f.scratch);
+	char *childs = scratch_text("%s/childs", f.scratch);
+	char *settings =
+	    scratch_text("{\"auth\":{\"phrase\":{\"phrase\":\"x\",\"target\":\"%s\"}}}", parents);
+	char *child_settings =
+	    scratch_text("{\"auth\":{\"phrase\":{\"phrase\":\"x\",\"target\":\"%s\"}}}", childs);
+	f.options.auth = auth;
+	f.options.settings = settings;
+	f.options.child_settings = child_settings;
+	family_launch(&f);
+	char *want = scratch_text("[%s] [unix://%s/rpc.sock]\n", f.options.name, f.dir);
+	assert_file(parents, want);
+	assert_file(childs, "[] []\n");
+	free(want);
+	/* A client knows an address only. */
+	assert_int_equal(unlink(parents), 0);
+	char *address = scratch_text("%s", family_status(&f).address);
+	expect(dial(f.runtime, address, settings, &err), OB_OK, &err, NULL);
+	want = scratch_text("[] [%s]\n", address);
+	assert_file(parents, want);
+	free(want);
+	free(address);
+	family_end(&f);
+	free(child_settings);
+	free(settings);
+	free(childs);
+	free(parents);
+}
+
 /* ---- What is refused ---- */
 
 static void wrong_settings_are_refused_with_their_reason(void **state)
@@ -237,6 +284,7 @@ int main(void)
 	    cmocka_unit_test(a_child_with_wrong_settings_does_not_start),
 	    cmocka_unit_test(a_server_compares_what_it_was_given),
 	    cmocka_unit_test(a_server_that_starts_at_last_leaks_nothing),
+	    cmocka_unit_test(a_dialer_is_told_whom_it_has_dialled),
 	    cmocka_unit_test(wrong_settings_are_refused_with_their_reason),
 	    cmocka_unit_test(settings_of_the_child_must_be_an_object),
 	};

@@ -2,12 +2,14 @@
 /*
  * An authenticator with settings: {"phrase": TEXT, "diary": PATH}. The dialer shows its phrase,
  * and the acceptor compares it with its own. If there is a diary, it gets a '+' for each
- * configure() and a '-' for each unconfigure(). {"file": PATH} must be readable.
+ * configure() and a '-' for each unconfigure(). {"file": PATH} must be readable. {"target": PATH}
+ * gets a line "[NAME] [URI]" for each exchange: the target of its params.
  */
 #include <outboard/auth.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@ enum { ROOM = 128 };
 struct state {
 	char phrase[ROOM];
 	char diary[ROOM];
+	char target[ROOM];
 };
 
 struct ob_auth {
@@ -60,6 +63,7 @@ static int configure(const struct ob_host *host, const struct ob_value *settings
 		return host->fail(reterr, OB_EINVAL, 0, "phrase: required");
 	}
 	(void)take(settings, "diary", state->diary);
+	(void)take(settings, "target", state->target);
 	note(state->diary, '+');
 	*ret_state = state;
 	return OB_OK;
@@ -69,6 +73,17 @@ static void unconfigure(void *state)
 {
 	note(((struct state *)state)->diary, '-');
 	free(state);
+}
+
+static void note_target(const struct state *state, const struct ob_auth_params *params)
+{
+	FILE *file = state->target[0] != '\0' ? fopen(state->target, "ae") : NULL;
+	if (file != NULL) {
+		fprintf(file, "[%.*s] [%.*s]\n", (int)params->target_name.len,
+			(const char *)params->target_name.data, (int)params->target_uri.len,
+			(const char *)params->target_uri.data);
+		fclose(file);
+	}
 }
 
 static int create(const struct ob_host *host, const struct ob_auth_params *params,
@@ -81,6 +96,7 @@ static int create(const struct ob_host *host, const struct ob_auth_params *param
 	(*ret_auth)->host = host;
 	(*ret_auth)->state = params->state;
 	(*ret_auth)->dialer = params->role == OB_AUTH_DIALER;
+	note_target(params->state, params);
 	return OB_OK;
 }
 

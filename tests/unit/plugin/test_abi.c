@@ -203,7 +203,9 @@ AT(ob_auth_params, uids, 64);
 AT(ob_auth_params, gids, 72);
 AT(ob_auth_params, uid_count, 80);
 AT(ob_auth_params, gid_count, 84);
-SIZE(ob_auth_params, 88);
+AT(ob_auth_params, target_name, 88);
+AT(ob_auth_params, target_uri, 104);
+SIZE(ob_auth_params, 120);
 
 AT(ob_auth_ops, size, 0);
 AT(ob_auth_ops, flags, 4);
@@ -295,6 +297,7 @@ IS(OB_AUTH_LOCAL_ONLY, 1);
 IS(OB_AUTH_NEEDS_SECRET, 2);
 IS(OB_AUTH_USES_PIDFD, 4);
 IS(OB_AUTH_NEEDS_SEAL, 8);
+IS(OB_AUTH_CLIENTS_ONLY, 16);
 
 /* ---- Versions: each plugin is run ---- */
 

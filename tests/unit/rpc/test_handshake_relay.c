@@ -30,8 +30,9 @@ static void begin(struct side *s, enum ob_auth_role role, struct ob_bytes channe
 	/* The one in the middle has a key of neither: he can only pass on what they say. */
 	s->end.mechanisms[!by_transport].state = states[role == OB_AUTH_ACCEPTOR];
 	s->peer = (struct ob_peer){.size = sizeof s->peer, .pidfd = -1};
-	assert_int_equal(
-	    obi_handshake_begin(&s->handshake, &s->end.auth, role, &s->peer, channel, &err), OB_OK);
+	assert_int_equal(obi_handshake_begin(&s->handshake, &s->end.auth, role, &s->peer, channel,
+					     ob_bytes_of(NULL, 0), &err),
+			 OB_OK);
 }
 
 static void end(struct side *s)
