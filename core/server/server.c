@@ -17,8 +17,8 @@
 #include "base/failpoint.h"
 #include "server/acceptor.h"
 #include "server/control.h"
-
-extern char **environ;
+#include "server/entries.h"
+#include "server/inherited.h"
 
 struct ob_server {
 	struct ob_runtime *rt;
@@ -55,36 +55,6 @@ static void fill_defaults(struct ob_server_options *o)
 	o->queue_max = o->queue_max != 0 ? o->queue_max : limits.queue;
 	o->preauth_max = o->preauth_max != 0 ? o->preauth_max : 64;
 	o->auth_timeout_ms = o->auth_timeout_ms != 0 ? o->auth_timeout_ms : 5000;
-}
-
-/* The descriptor of the lock that shows that this process lives. Programs that it starts do not get
- * it. */
-static int take_lock_fd(void)
-{
-	const char *text = getenv("OUTBOARD_LOCK_FD");
-	char *end = NULL;
-	long fd = text != NULL ? strtol(text, &end, 10) : -1;
-	if (text == NULL || end == text || *end != '\0' || fd < 3 || fd > 1 << 20) {
-		return -1;
-	}
-	return fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0 ? (int)fd : -1;
-}
-
-/* Programs that this process starts must not take its settings for theirs, except for the path of
- * the plugins. */
-static void clear_environment(void)
-{
-	for (size_t i = 0; environ != NULL && environ[i] != NULL;) {
-		size_t len = strcspn(environ[i], "=");
-		char name[64]; /* none of ours is longer */
-		if (len >= sizeof name || strncmp(environ[i], "OUTBOARD_", 9) != 0 ||
-		    strncmp(environ[i], "OUTBOARD_PLUGIN_PATH=", 21) == 0) {
-			i++;
-			continue;
-		}
-		snprintf(name, sizeof name, "%.*s", (int)len, environ[i]);
-		i += unsetenv(name) != 0; /* else the next one has its place */
-	}
 }
 
 static int take_clients_of_options(struct ob_server *s)
@@ -260,8 +230,8 @@ static int open_server(struct ob_server *s, struct ob_error *reterr)
 	r = r == OB_OK ? read_rules(s, reterr) : r;
 	r = r == OB_OK ? make_parts(s, reterr) : r;
 	if (r == OB_OK && s->config_path != NULL) {
-		s->lock_fd = take_lock_fd();
-		clear_environment();
+		s->lock_fd = obi_inherited_lock_fd();
+		obi_inherited_clear();
 	}
 	return r;
 }
@@ -385,81 +355,6 @@ static int mark_ready(void *user, struct ob_config *config)
 
 /* ---- Listening ---- */
 
-/* Users that are admitted besides the parent's come by the listener for clients, if there is one.
- */
-static struct obi_endpoint_names names_of(const struct ob_server *s, int which)
-{
-	const struct ob_config *config = &s->config;
-	bool clients = which == OBI_ENTRY_CLIENTS, others = clients == has_clients(s);
-	return (struct obi_endpoint_names){
-	    .use = clients ? OBI_ENDPOINT_CLIENTS : OBI_ENDPOINT_PARENT,
-	    .has_clients = has_clients(s),
-	    .uri = clients ? config->client_listen : config->listen,
-	    .transport = clients ? config->client_transport : config->transport,
-	    .codec = config->codec,
-	    .allow_plaintext = s->options.allow_plaintext || config->allow_plaintext,
-	    .parent_dials = true,
-	    .allowed_uid = s->options.allowed_uid,
-	    .peer_uids = others ? config->peer_uids : NULL,
-	    .peer_gids = others ? config->peer_gids : NULL};
-}
-
-static int set_up_endpoint(struct ob_server *s, int which, struct ob_error *reterr)
-{
-	struct obi_entry *entry = &s->connections.entries[which];
-	struct obi_endpoint_names names = names_of(s, which);
-	const char *list = which == OBI_ENTRY_CLIENTS ? s->config.client_auth : s->config.auth;
-	char **auth = list != NULL ? obi_string_list_split(list, ',') : NULL;
-	if (list != NULL && auth == NULL) {
-		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
-	}
-	names.auth = (const char *const *)auth;
-	obi_endpoint_clear(&entry->endpoint); /* of a start that failed */
-	int r = obi_endpoint_init(s->rt, &names, &entry->endpoint, reterr);
-	obi_string_list_free(auth);
-	entry->endpoint.auth.replays = &entry->replays;
-	r = r == OB_OK ? obi_endpoint_set_token(&entry->endpoint, s->config.token, reterr) : r;
-	return r == OB_OK ? obi_endpoint_configure(&entry->endpoint, s->config.settings, reterr)
-			  : r;
-}
-
-static bool requires_secret(const struct obi_endpoint *endpoint)
-{
-	for (uint32_t i = 0; i < endpoint->auth.count; i++) {
-		if ((endpoint->mechanisms[i].ops->flags & OB_AUTH_NEEDS_SECRET) != 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static int set_up_access(struct ob_server *s, int which, struct ob_error *reterr)
-{
-	struct obi_entry *entry = &s->connections.entries[which];
-	bool clients = which == OBI_ENTRY_CLIENTS;
-	struct obi_admission_setup setup = {.slots = s->options.preauth_max,
-					    .own_uid = (uint32_t)geteuid(),
-					    .allowed_uid = entry->endpoint.auth.allowed_uid,
-					    .parent = clients ? NULL : s->config.parent_address,
-					    .strangers = clients};
-	entry->kind = clients ? OB_LISTENER_CLIENT : OB_LISTENER_PARENT;
-	int r = obi_admission_init(&entry->admission, &setup);
-	return r == OB_OK ? OB_OK
-			  : obi_fail(reterr, r, 0,
-				     "parent_address \"%s\" is neither an address nor a context id",
-				     s->config.parent_address);
-}
-
-/* Who may supervise comes by the listener of the parent. */
-static void set_up_permissions(struct ob_server *s)
-{
-	struct obi_permissions *permissions = &s->connections.permissions;
-	const struct obi_endpoint *endpoint = &s->connections.entries[OBI_ENTRY_PARENT].endpoint;
-	permissions->secret_required = requires_secret(endpoint);
-	permissions->own_uid = (uint32_t)geteuid();
-	permissions->allowed_uid = endpoint->auth.allowed_uid;
-}
-
 /* The lock says that sockets in the directory of the config belong to this process; it says nothing
  * of sockets elsewhere. */
 static bool lock_covers(const struct ob_server *s, const char *listen)
@@ -509,30 +404,13 @@ static int listen_at(struct ob_server *s, int which, struct ob_error *reterr)
 	return r;
 }
 
-static int set_up_entry(struct ob_server *s, int which, struct ob_error *reterr)
-{
-	int r = set_up_endpoint(s, which, reterr);
-	r = r == OB_OK ? set_up_access(s, which, reterr) : r;
-	return r < 0 && which == OBI_ENTRY_CLIENTS && reterr != NULL
-		   ? obi_wrap(reterr, "client_listen")
-		   : r;
-}
-
 /* Clients first: when the parent gets through, all is there. */
 static int start_listening(struct ob_server *s, struct ob_error *reterr)
 {
-	if (s->config.listen == NULL) {
-		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
-	}
-	if (s->config.client_auth != NULL && !has_clients(s)) {
-		return obi_fail(reterr, OB_EINVAL, 0, "client_auth requires client_listen");
-	}
-	int r = set_up_entry(s, OBI_ENTRY_PARENT, reterr);
-	r = r == OB_OK && has_clients(s) ? set_up_entry(s, OBI_ENTRY_CLIENTS, reterr) : r;
+	int r = obi_entries_set_up(&s->connections, &s->config, &s->options, reterr);
 	if (r < 0) {
 		return r;
 	}
-	set_up_permissions(s);
 	r = has_clients(s) ? listen_at(s, OBI_ENTRY_CLIENTS, reterr) : OB_OK;
 	return r == OB_OK ? listen_at(s, OBI_ENTRY_PARENT, reterr) : r;
 }

@@ -183,48 +183,14 @@ static void begin(struct obi_instance *in)
 	obi_log_splitter_stop(&in->cleanup);
 }
 
-/* Where clients dial, as far as it can be told: of what the child wrote (NULL: nothing) only a port
- * counts that client_listen left open. Nothing is dialled there by us. */
-static void note_client_address(struct obi_instance *in, const char *client_addr)
-{
-	const char *listen = in->setup.options->client_listen;
-	struct ob_sink out =
-	    ob_sink_fixed(in->state.client_address, sizeof in->state.client_address - 1);
-	bool known = listen != NULL && obi_child_address(listen, client_addr, &out, NULL) == OB_OK;
-	in->state.client_address[known ? out.len : 0] = '\0';
-}
-
 static int make_config(struct obi_instance *in, struct ob_config *config, struct ob_error *reterr)
 {
-	int r =
-	    obi_start_config_make(in->setup.options, in->setup.listen_transport, config, reterr);
-	if (r < 0) {
-		return r;
-	}
-	const struct {
-		char *to;
-		size_t size;
-		const char *from; /* may be NULL */
-	} texts[] = {
-	    {in->state.instance, sizeof in->state.instance, config->instance},
-	    {in->state.token, sizeof in->state.token, config->token},
-	    {in->state.listen, sizeof in->state.listen, config->listen},
-	    {in->state.codec, sizeof in->state.codec, config->codec},
-	    {in->state.auth, sizeof in->state.auth, config->auth},
-	    {in->state.transport, sizeof in->state.transport, config->transport},
-	};
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		const char *from = texts[i].from != NULL ? texts[i].from : "";
-		snprintf(texts[i].to, texts[i].size, "%s", from);
-		if (strlen(from) >= texts[i].size) {
-			return obi_fail(reterr, OB_EINVAL, 0, "%.100s...: longer than %zu bytes",
-					from, texts[i].size - 1);
-		}
-	}
-	in->state.allow_plaintext = config->allow_plaintext;
-	in->state.message_max = (uint32_t)config->message_max;
-	note_client_address(in, NULL);
-	return in->setup.events.token(in->setup.events.user, config->token, UINT32_MAX, reterr);
+	const struct ob_connector_options *o = in->setup.options;
+	int r = obi_start_config_make(o, in->setup.listen_transport, config, reterr);
+	r = r == OB_OK ? obi_start_config_keep(config, &in->state, reterr) : r;
+	return r == OB_OK ? in->setup.events.token(in->setup.events.user, config->token, UINT32_MAX,
+						   reterr)
+			  : r;
 }
 
 void obi_instance_spawn(struct obi_instance *in)
@@ -351,7 +317,7 @@ static void look_for_readiness(struct obi_instance *in, const struct ob_config *
 	ops_of(in)->unwatch(in->setup.place);
 	/* The options of this parent may be other ones than those of the start. */
 	if (strcmp(in->state.config_hash, in->setup.config_hash) == 0) {
-		note_client_address(in, config->client_addr);
+		obi_start_config_keep_clients(o->client_listen, config->client_addr, &in->state);
 	}
 	if (o->connect != NULL || config->rpc_addr != NULL) {
 		reach(in, config->rpc_addr, OBI_LIFE_READY_TIMEOUT);

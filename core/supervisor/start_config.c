@@ -2,11 +2,13 @@
 #include "supervisor/start_config.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "access/acl.h"
 #include "base/error.h"
 #include "base/string_list.h"
+#include "files/child_address.h"
 
 enum { TOKEN_BYTES = 32, INSTANCE_BYTES = 16 };
 
@@ -83,4 +85,42 @@ int obi_start_config_make(const struct ob_connector_options *options, const char
 	default:
 		return obi_fail(reterr, r, 0, "writing outboard config: out of memory");
 	}
+}
+
+void obi_start_config_keep_clients(const char *client_listen, const char *client_addr,
+				   struct obi_statefile *state)
+{
+	struct ob_sink out = ob_sink_fixed(state->client_address, sizeof state->client_address - 1);
+	bool known = client_listen != NULL &&
+		     obi_child_address(client_listen, client_addr, &out, NULL) == OB_OK;
+	state->client_address[known ? out.len : 0] = '\0';
+}
+
+int obi_start_config_keep(const struct ob_config *config, struct obi_statefile *state,
+			  struct ob_error *reterr)
+{
+	const struct {
+		char *to;
+		size_t size;
+		const char *from; /* may be NULL */
+	} texts[] = {
+	    {state->instance, sizeof state->instance, config->instance},
+	    {state->token, sizeof state->token, config->token},
+	    {state->listen, sizeof state->listen, config->listen},
+	    {state->codec, sizeof state->codec, config->codec},
+	    {state->auth, sizeof state->auth, config->auth},
+	    {state->transport, sizeof state->transport, config->transport},
+	};
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		const char *from = texts[i].from != NULL ? texts[i].from : "";
+		snprintf(texts[i].to, texts[i].size, "%s", from);
+		if (strlen(from) >= texts[i].size) {
+			return obi_fail(reterr, OB_EINVAL, 0, "%.100s...: longer than %zu bytes",
+					from, texts[i].size - 1);
+		}
+	}
+	state->allow_plaintext = config->allow_plaintext;
+	state->message_max = (uint32_t)config->message_max;
+	obi_start_config_keep_clients(config->client_listen, NULL, state);
+	return OB_OK;
 }
