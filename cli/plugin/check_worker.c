@@ -166,6 +166,7 @@ static void report_flags(const struct ob_plugin_info *p)
 	    {OB_PLUGIN_AUTH, OB_AUTH_NEEDS_SECRET, "needs-secret"},
 	    {OB_PLUGIN_AUTH, OB_AUTH_USES_PIDFD, "uses-pidfd"},
 	    {OB_PLUGIN_AUTH, OB_AUTH_NEEDS_SEAL, "needs-seal"},
+	    {OB_PLUGIN_AUTH, OB_AUTH_CLIENTS_ONLY, "clients-only"},
 	};
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
 		if (known[i].kind == p->kind && (p->flags & known[i].flag) != 0) {

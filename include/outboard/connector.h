@@ -268,6 +268,8 @@ typedef void ob_fault_fn(void *user, const struct ob_fault *fault);
  *
  *  - a transport of listen that is not installed here (ob_connector_new() accepts that if connect
  *    is set, since the child may be on another machine),
+ *  - settings of the plugins for clients (client_listen), if connect is not set: a warning if the
+ *    child runs as another user, who may be able to read other files,
  *  - user 65534 together with peercred, which refuses it,
  *  - a system call that is needed to start and stop children, and that a filter (seccomp) denies:
  *    the option is "", and every start would fail with the same reason,

@@ -195,6 +195,9 @@ class Inspect(Case):
         self.assertEqual(len(json.loads(self.inspect("--json", "vsock").stdout)), 2)
         keys, = json.loads(self.inspect("--json", "keys").stdout)
         self.assertEqual(keys["flags"], ["needs-seal"])
+        visitor, = json.loads(self.inspect("--json", f"{MADE}/visitor.so").stdout)
+        self.assertEqual(visitor["flags"], ["clients-only"])
+        self.assertIn("claims", json.loads(self.inspect("--json", f"{MADE}/tagger.so").stdout)[0]["has"])
 
     def test_older_and_newer_plugins(self):
         old, = json.loads(self.inspect("--json", f"{MADE}/old_transport.so").stdout)

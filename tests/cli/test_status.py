@@ -10,7 +10,7 @@ import unittest
 from command import OK, REMOTE, UNREACHABLE, USAGE, Case, actor, outboard, outboard_as
 
 KEYS = ["name", "state", "link", "pid", "inner_pid", "uptime_ms", "restarts", "healthy", "version", "adopted", "stale", "supervised",
-        "address", "last_error", "next_try_ms", "data_path"]
+        "address", "client_address", "last_error", "next_try_ms", "data_path"]
 
 
 class Pages(Case):
