@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,7 +53,7 @@ struct bed {
 
 static void begin(struct bed *bed)
 {
-	family_begin(&bed->f, OB_RUNTIME_INLINE, NULL);
+	family_begin(&bed->f, OB_RUNTIME_INLINE, "auth_timeout=60000", NULL);
 	bed->socket = scratch_text("%s/clients.sock", bed->f.scratch);
 	bed->address = scratch_text("unix://%s", bed->socket);
 	bed->f.options.client_listen = bed->address;
@@ -200,28 +201,46 @@ static void rules_tell_the_listeners_apart(void **state)
 
 /* ---- The parent gets through ---- */
 
-/* So many silent clients that they would take every slot there is. */
+/* So many silent clients that they would take every slot there is: a connection that has said
+ * nothing at the listener of the parent keeps its own. */
 static void fault_104_silent_clients_do_not_keep_the_parent_out(void **state)
 {
 	enum { MANY = 300 };
+	static const char *const token[] = {"token", NULL};
 	struct ob_error err;
 	struct bed bed;
-	int silent[MANY];
+	int silent[MANY], refused = 0;
 	(void)state;
+	char byte;
 	begin(&bed);
+	bed.f.options.client_auth = token;
+	bed.f.options.child_settings = NULL;
 	family_launch(&bed.f);
+	char *path = family_path(&bed.f, "rpc.sock");
+	int first = peer_dial(path);
 	for (int i = 0; i < MANY; i++) {
 		silent[i] = peer_dial(bed.socket);
 	}
+	for (int i = 0; i < 10; i++) {
+		(void)family_call(&bed.f, "echo", "[i]", i); /* all are accepted meanwhile */
+	}
+	assert_int_equal(recv(first, &byte, 1, MSG_PEEK | MSG_DONTWAIT), -1);
+	for (int i = 0; i < MANY; i++) {
+		refused += recv(silent[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	}
+	assert_true(refused > 0); /* their slots are taken */
 	expect(ob_connector_detach(bed.f.connector, &err), OB_OK, &err, NULL);
 	ob_connector *next = family_another(&bed.f);
 	expect(ob_connector_reconnect(next, 0, NULL, &err), OB_OK, &err, NULL);
 	assert_int_equal(ask(ob_connector_client(next), "act.echo", "x", &err), OB_OK);
 	ob_connector_close(bed.f.connector);
 	bed.f.connector = next;
+	assert_int_equal(recv(first, &byte, 1, MSG_PEEK | MSG_DONTWAIT), -1);
 	for (int i = 0; i < MANY; i++) {
 		close(silent[i]);
 	}
+	close(first);
+	free(path);
 	end(&bed);
 }
 
