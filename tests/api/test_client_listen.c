@@ -146,7 +146,7 @@ static void clients_come_by_a_listener_of_their_own(void **state)
 }
 
 /* Whatever the rules say, and whatever the peer knows. */
-static void fault_104_clients_can_never_supervise(void **state)
+static void fault_111_clients_can_never_supervise(void **state)
 {
 	static const char *const rules[] = {"allow outboard.supervise outboard-control.shutdown",
 					    "allow *", NULL};
@@ -203,7 +203,7 @@ static void rules_tell_the_listeners_apart(void **state)
 
 /* So many silent clients that they would take every slot there is: a connection that has said
  * nothing at the listener of the parent keeps its own. */
-static void fault_104_silent_clients_do_not_keep_the_parent_out(void **state)
+static void fault_111_silent_clients_do_not_keep_the_parent_out(void **state)
 {
 	enum { MANY = 300 };
 	static const char *const token[] = {"token", NULL};
@@ -245,7 +245,7 @@ static void fault_104_silent_clients_do_not_keep_the_parent_out(void **state)
 }
 
 /* Clients that have authenticated, until the child has no descriptor left for another one. */
-static void fault_104_clients_do_not_take_the_last_descriptor(void **state)
+static void fault_111_clients_do_not_take_the_last_descriptor(void **state)
 {
 	enum { MOST = 40 };
 	static const struct ob_rlimit limits[] = {{"nofile", MOST, MOST}, {NULL, 0, 0}};
@@ -566,10 +566,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(clients_come_by_a_listener_of_their_own),
-	    cmocka_unit_test(fault_104_clients_can_never_supervise),
+	    cmocka_unit_test(fault_111_clients_can_never_supervise),
 	    cmocka_unit_test(rules_tell_the_listeners_apart),
-	    cmocka_unit_test(fault_104_silent_clients_do_not_keep_the_parent_out),
-	    cmocka_unit_test(fault_104_clients_do_not_take_the_last_descriptor),
+	    cmocka_unit_test(fault_111_silent_clients_do_not_keep_the_parent_out),
+	    cmocka_unit_test(fault_111_clients_do_not_take_the_last_descriptor),
 	    cmocka_unit_test(the_address_of_clients_is_kept_for_the_next_parent),
 	    cmocka_unit_test(a_server_may_have_clients_only_at_the_second_listener),
 	    cmocka_unit_test(both_listen_or_none),
