@@ -21,7 +21,7 @@ static bool load(struct obi_authorized_file *file, char why[OBI_KEYS_WHY])
 		return false;
 	}
 	struct ob_sink text = ob_sink_fixed(file->text, OBI_AUTHORIZED_BYTES);
-	if (!obi_keys_read(file->path, 0022, &text, &file->stamp, why)) {
+	if (!obi_small_file_read(file->path, 0022, &text, &file->stamp, why)) {
 		return false;
 	}
 	uint8_t *smaller = realloc(file->text, text.len > 0 ? text.len : 1);
@@ -35,7 +35,7 @@ static bool load(struct obi_authorized_file *file, char why[OBI_KEYS_WHY])
 
 bool obi_authorized_file_refresh(struct obi_authorized_file *file, char why[OBI_KEYS_WHY])
 {
-	if (file->good && obi_keys_unchanged(file->path, &file->stamp)) {
+	if (file->good && obi_small_file_unchanged(file->path, &file->stamp)) {
 		return true;
 	}
 	forget(file);

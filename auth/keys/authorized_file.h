@@ -9,7 +9,7 @@ struct obi_authorized_file {
 	char *path;
 	uint8_t *text; /* what the list borrows from */
 	struct obi_authorized list;
-	struct obi_keys_stamp stamp; /* of the list */
+	struct obi_small_file_stamp stamp; /* of the list */
 	bool good;
 };
 

@@ -11,9 +11,10 @@
 #ifndef OB_AUTH_KEYS_KEY_TEXT_H
 #define OB_AUTH_KEYS_KEY_TEXT_H
 
-#include "auth/keys/small_file.h"
+#include "auth/common/small_file.h"
 
 enum {
+	OBI_KEYS_WHY = OBI_SMALL_FILE_WHY, /* bytes of a reason, with its NUL */
 	OBI_KEYS_KEY = 32,
 	OBI_KEYS_SECRET = 64, /* as libsodium has it: the seed and the public key */
 	OBI_KEYS_COMMENT = 255,

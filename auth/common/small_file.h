@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* auth/keys/small_file - files that decide who is let in: read with checks, and told from what they
- * were. */
-#ifndef OB_AUTH_KEYS_SMALL_FILE_H
-#define OB_AUTH_KEYS_SMALL_FILE_H
+/* auth/common/small_file - files that decide who is let in: read with checks, and told from what
+ * they were. */
+#ifndef OB_AUTH_COMMON_SMALL_FILE_H
+#define OB_AUTH_COMMON_SMALL_FILE_H
 
 #include <outboard/abi.h>
 
 #include <sys/stat.h>
 #include <time.h>
 
-enum { OBI_KEYS_WHY = 400 }; /* bytes of a reason, with its NUL */
+enum { OBI_SMALL_FILE_WHY = 400 }; /* bytes of a reason, with its NUL */
 
 /* Tells one content of a file from another. */
-struct obi_keys_stamp {
+struct obi_small_file_stamp {
 	dev_t dev;
 	ino_t ino;
 	off_t size;
@@ -30,10 +30,10 @@ struct obi_keys_stamp {
  * not be writable by others unless they are sticky. Never waits for a writer. ret_stamp may be
  * NULL. On failure *why is the reason, with the path.
  */
-bool obi_keys_read(const char *path, mode_t forbidden, struct ob_sink *out,
-		   struct obi_keys_stamp *ret_stamp, char why[OBI_KEYS_WHY]);
+bool obi_small_file_read(const char *path, mode_t forbidden, struct ob_sink *out,
+			 struct obi_small_file_stamp *ret_stamp, char why[OBI_SMALL_FILE_WHY]);
 
 /* Whether the file at path is certainly the one of the stamp, unchanged. */
-bool obi_keys_unchanged(const char *path, const struct obi_keys_stamp *stamp);
+bool obi_small_file_unchanged(const char *path, const struct obi_small_file_stamp *stamp);
 
 #endif

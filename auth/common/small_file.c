@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "auth/keys/small_file.h"
+#include "auth/common/small_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,14 +10,14 @@
 /* Coarser than the timestamps of any file system in use. */
 enum { SETTLE_SECONDS = 3 };
 
-static bool bad(const char *path, const char *reason, char why[OBI_KEYS_WHY])
+static bool bad(const char *path, const char *reason, char why[OBI_SMALL_FILE_WHY])
 {
-	snprintf(why, OBI_KEYS_WHY, "%.300s: %s", path, reason);
+	snprintf(why, OBI_SMALL_FILE_WHY, "%.300s: %s", path, reason);
 	return false;
 }
 
 static bool check(const char *path, const struct stat *st, mode_t forbidden, size_t room,
-		  char why[OBI_KEYS_WHY])
+		  char why[OBI_SMALL_FILE_WHY])
 {
 	char text[80];
 	if (!S_ISREG(st->st_mode)) {
@@ -54,7 +54,7 @@ static const char *directory_fault(const struct stat *st)
 }
 
 /* Whoever can write to a directory above could put an older list in the place of the file. */
-static bool check_directories(const char *path, char why[OBI_KEYS_WHY])
+static bool check_directories(const char *path, char why[OBI_SMALL_FILE_WHY])
 {
 	char above[PATH_MAX];
 	struct stat st;
@@ -78,9 +78,9 @@ static bool check_directories(const char *path, char why[OBI_KEYS_WHY])
 
 /* ---- The file ---- */
 
-static struct obi_keys_stamp stamp_of(const struct stat *st, const struct timespec *now)
+static struct obi_small_file_stamp stamp_of(const struct stat *st, const struct timespec *now)
 {
-	struct obi_keys_stamp stamp = {
+	struct obi_small_file_stamp stamp = {
 	    .dev = st->st_dev,
 	    .ino = st->st_ino,
 	    .size = st->st_size,
@@ -92,7 +92,7 @@ static struct obi_keys_stamp stamp_of(const struct stat *st, const struct timesp
 }
 
 /* The file may grow while it is read: one byte more than there is room for is asked for. */
-static bool read_all(int fd, const char *path, struct ob_sink *out, char why[OBI_KEYS_WHY])
+static bool read_all(int fd, const char *path, struct ob_sink *out, char why[OBI_SMALL_FILE_WHY])
 {
 	for (;;) {
 		uint8_t beyond;
@@ -115,8 +115,8 @@ static bool read_all(int fd, const char *path, struct ob_sink *out, char why[OBI
 	}
 }
 
-bool obi_keys_read(const char *path, mode_t forbidden, struct ob_sink *out,
-		   struct obi_keys_stamp *ret_stamp, char why[OBI_KEYS_WHY])
+bool obi_small_file_read(const char *path, mode_t forbidden, struct ob_sink *out,
+			 struct obi_small_file_stamp *ret_stamp, char why[OBI_SMALL_FILE_WHY])
 {
 	struct stat st;
 	struct timespec now;
@@ -143,7 +143,7 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-bool obi_keys_unchanged(const char *path, const struct obi_keys_stamp *stamp)
+bool obi_small_file_unchanged(const char *path, const struct obi_small_file_stamp *stamp)
 {
 	struct stat st;
 	return stamp->settled && lstat(path, &st) == 0 && st.st_dev == stamp->dev &&
