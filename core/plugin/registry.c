@@ -42,6 +42,14 @@ static const struct ob_transport_ops *find_transport(const struct ob_host *host,
 	return rc == OB_OK ? &plugin->as.transport : NULL;
 }
 
+/* A codec with settings would have to be configured first. */
+static const struct ob_codec_ops *find_codec(const struct ob_host *host, const char *name)
+{
+	const struct obi_plugin *plugin = NULL;
+	int rc = obi_registry_codec(registry_of(host), name, &plugin, NULL);
+	return rc == OB_OK && plugin->configure == NULL ? &plugin->as.codec : NULL;
+}
+
 const struct ob_host *obi_registry_host(const struct obi_registry *registry)
 {
 	return &registry->host;
@@ -254,7 +262,8 @@ int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry
 					  .fail = obi_fail,
 					  .now_ms = obi_now_ms,
 					  .find_transport = find_transport,
-					  .parse_uri = obi_uri_parse};
+					  .parse_uri = obi_uri_parse,
+					  .find_codec = find_codec};
 	int rc = copy_dirs(registry, dirs, reterr);
 	if (rc == OB_OK) {
 		rc = add_builtin(registry, reterr);

@@ -283,6 +283,7 @@ struct ob_uri {
 
 /* ---- Host services ---- */
 
+struct ob_codec_ops;
 struct ob_transport_ops;
 struct ob_value;
 
@@ -307,6 +308,11 @@ struct ob_host {
 	 * The decoded path is made in `arena`. */
 	int (*parse_uri)(const char *text, struct ob_arena *arena, struct ob_uri *ret_uri,
 			 struct ob_error *reterr);
+	/*
+	 * The codec of this name, for plugins that talk to a program of their own. The caller
+	 * passes params of its own, without a state. NULL: there is none, or it takes settings.
+	 */
+	const struct ob_codec_ops *(*find_codec)(const struct ob_host *host, const char *name);
 };
 
 /* ---- Descriptor and entry ---- */

@@ -79,7 +79,8 @@ AT(ob_host, fail, 8);
 AT(ob_host, now_ms, 16);
 AT(ob_host, find_transport, 24);
 AT(ob_host, parse_uri, 32);
-SIZE(ob_host, 40);
+AT(ob_host, find_codec, 40);
+SIZE(ob_host, 48);
 
 AT(ob_plugin, size, 0);
 AT(ob_plugin, kind, 4);

@@ -416,6 +416,42 @@ static void the_host_finds_transports_for_plugins(void **state)
 	assert_ptr_equal(host->find_transport(host, scheme("old")), &plugin->as.transport);
 }
 
+static int nothing_to_configure(const struct ob_host *host, const struct ob_value *settings,
+				void **ret_state, struct ob_error *reterr)
+{
+	(void)host, (void)settings, (void)ret_state, (void)reterr;
+	return OB_OK;
+}
+
+static void nothing_to_free(void *data)
+{
+	(void)data;
+}
+
+static void the_host_finds_codecs_for_plugins(void **state)
+{
+	const struct ob_host *host = obi_registry_host(*state);
+	const struct obi_plugin *plugin;
+	assert_null(host->find_codec(host, "nosuch"));
+	assert_null(host->find_codec(host, "../older_codec"));
+	assert_null(host->find_codec(host, "new_auth"));
+	const struct ob_codec_ops *found = host->find_codec(host, "older_codec");
+	assert_non_null(found);
+	assert_int_equal(obi_registry_codec(*state, "older_codec", &plugin, NULL), OB_OK);
+	assert_ptr_equal(found, &plugin->as.codec);
+	/* It would be called without a state. */
+	const struct ob_plugin configured = {.size = sizeof configured,
+					     .kind = OB_PLUGIN_CODEC,
+					     .name = "configured",
+					     .version = "1",
+					     .ops = found,
+					     .configure = nothing_to_configure,
+					     .unconfigure = nothing_to_free};
+	const struct ob_plugin *const list[] = {&configured, NULL};
+	assert_int_equal(obi_registry_add(*state, list, NULL, NULL), OB_OK);
+	assert_null(host->find_codec(host, "configured"));
+}
+
 static void the_host_writes_errors_parses_addresses_and_tells_the_time(void **state)
 {
 	const struct ob_host *host = obi_registry_host(*state);
@@ -469,6 +505,7 @@ int main(void)
 	    TEST(fault_70_a_scheme_is_never_a_path),
 	    TEST(a_named_transport_must_support_the_scheme),
 	    TEST(the_host_finds_transports_for_plugins),
+	    TEST(the_host_finds_codecs_for_plugins),
 	    TEST(the_host_writes_errors_parses_addresses_and_tells_the_time),
 	};
 	made = scratch_text("%s/test-plugins", scratch_env("OB_TEST_BUILD"));
