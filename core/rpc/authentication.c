@@ -133,10 +133,21 @@ void obi_authentication_confirm(struct obi_session *s)
 
 /* ---- Acceptor ---- */
 
-static void refuse(struct obi_session *s, const struct ob_id *id, const char *why)
+static void refuse_with(struct obi_session *s, const struct ob_id *id, int code, const char *why)
 {
 	obi_answer_error(s, id, OB_RPC_REFUSED, "refused");
-	obi_session_fail(s, OB_EAUTH, "%s", why);
+	obi_session_fail(s, code, "%s", why);
+}
+
+static void refuse(struct obi_session *s, const struct ob_id *id, const char *why)
+{
+	refuse_with(s, id, OB_EAUTH, why);
+}
+
+/* Failures of what a mechanism needs are told from those of the peer. */
+static int refusal_of(int r)
+{
+	return r == OB_EDOWN || r == OB_EREMOTE ? r : OB_EAUTH;
 }
 
 /* Take one step and answer the request. */
@@ -147,9 +158,10 @@ static void answer(struct obi_session *s, const struct ob_id *id, struct ob_byte
 	struct ob_sink out = ob_sink_fixed(memory, sizeof memory);
 	struct ob_error err = {0};
 	int r = obi_handshake_answer(&s->auth, name, data, &out, &err);
-	if (r < 0 || more) {
-		refuse(s, id,
-		       r < 0 ? err.text : "the peer sent more than its authentication request");
+	if (r < 0) {
+		refuse_with(s, id, refusal_of(r), err.text);
+	} else if (more) {
+		refuse(s, id, "the peer sent more than its authentication request");
 	} else if (r == OB_AUTH_WAIT) {
 		keep_id(s, id);
 		wait_to(s, OBI_WAITING_ANSWER);

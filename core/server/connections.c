@@ -78,6 +78,7 @@ static enum obi_admission_end end_of(const struct obi_server_connection *c,
 	case OB_ECLOSED:
 	case OB_EIO:
 	case OB_EPLUGIN:
+	case OB_EDOWN: /* what a mechanism needs is not there */
 		return OBI_ADMISSION_GONE;
 	case OB_EREFUSED:
 	case OB_ECONNLOST:
@@ -101,6 +102,13 @@ static void tell_of_leaving(struct obi_server_connection *c, const struct ob_err
 		    "a connection was given up by the peer", err->text);
 }
 
+/* A mechanism that cannot decide must be heard of, however many others are refused. */
+static enum obi_warning kind_of(const struct ob_error *err)
+{
+	return err->code == OB_EDOWN || err->code == OB_EREMOTE ? OBI_WARN_UNDECIDED
+								: OBI_WARN_PREAUTH;
+}
+
 static void warn_of_refusal(struct obi_server_connection *c, const struct ob_error *err)
 {
 	struct ob_error shown = *err;
@@ -119,8 +127,7 @@ static void warn_of_refusal(struct obi_server_connection *c, const struct ob_err
 			 "%.400s; connections from this source are refused for %lld ms", err->text,
 			 (long long)ms);
 	}
-	obi_warn(&c->all->warner, OBI_WARN_PREAUTH, &c->from, "a connection was refused",
-		 shown.text);
+	obi_warn(&c->all->warner, kind_of(err), &c->from, "a connection was refused", shown.text);
 }
 
 static void on_closed(void *user, struct obi_connection *connection, const struct ob_error *err)

@@ -9,8 +9,8 @@
 #include "access/origin.h"
 
 /* Each kind has a limit of its own, so that warnings about unauthenticated peers do not suppress
- * those about authenticated ones. */
-enum obi_warning { OBI_WARN_PREAUTH, OBI_WARN_AUTHENTICATED, OBI_WARN_KINDS };
+ * those about authenticated ones, or those about a mechanism that cannot decide. */
+enum obi_warning { OBI_WARN_PREAUTH, OBI_WARN_UNDECIDED, OBI_WARN_AUTHENTICATED, OBI_WARN_KINDS };
 
 struct obi_warner {
 	struct ob_logger *logger;

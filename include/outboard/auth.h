@@ -125,6 +125,10 @@ struct ob_auth_ops {
 	 * Take a message (empty in the first call of the dialer) and write the next one into out,
 	 * at most 4096 bytes. Returns enum ob_auth_state or a negative code: OB_EAUTH if the peer
 	 * has failed. The peer learns only that it was refused. Required with create.
+	 *
+	 * Where it needs something else than the peer and does not get it: OB_EDOWN if that could
+	 * not be asked, which does not count against the peer; OB_EREMOTE if it has been asked and
+	 * gives no proper answer, which counts. An acceptor logs both apart from other refusals.
 	 */
 	int (*step)(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
 		    struct ob_error *reterr);
