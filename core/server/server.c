@@ -266,7 +266,8 @@ int ob_server_expose(ob_server *s, const char *interface_name, const struct ob_m
 		return obi_fail(reterr, OB_EBUSY, 0,
 				"interfaces must be exposed before the server starts");
 	}
-	if (interface_name != NULL && strncmp(interface_name, "outboard", 8) == 0) {
+	if (interface_name != NULL && strncmp(interface_name, "outboard", 8) == 0 &&
+	    strcmp(interface_name, "outboard-ask") != 0) {
 		return obi_fail(reterr, OB_EINVAL, 0,
 				"interface names that begin with outboard are reserved");
 	}

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "conformance/auth.h"
+#include "unit/ask_bed.h"
 #include "unit/keys_bed.h"
 
 static void report(void *user, const char *promise, enum obi_verdict verdict, const char *why)
@@ -75,6 +76,18 @@ static void keys_keeps_its_promises(void **state)
 	assert_int_equal(obi_conform_auth(&it, report, NULL), 0);
 	keys_plugin->unconfigure(it.state[0]);
 	keys_plugin->unconfigure(it.state[1]);
+}
+
+/* Through a real helper, at both ends. */
+static void ask_keeps_its_promises(void **state)
+{
+	void *settings = ask_state();
+	struct obi_conform_auth it = {.ops = &ask_plugin->as.auth,
+				      .host = obi_registry_host(registry),
+				      .state = {settings, settings}};
+	(void)state;
+	assert_int_equal(obi_conform_auth(&it, report, NULL), 0);
+	ask_plugin->unconfigure(settings);
 }
 
 /* ---- A mechanism with faults ---- */
@@ -562,5 +575,7 @@ int main(void)
 	    cmocka_unit_test(a_correct_mechanism_passes),
 	    cmocka_unit_test(broken_mechanisms_are_caught),
 	};
-	return cmocka_run_group_tests_name("authenticators", tests, keys_setup, keys_teardown);
+	const struct CMUnitTest of_ask[] = {cmocka_unit_test(ask_keeps_its_promises)};
+	int bad = cmocka_run_group_tests_name("authenticators", tests, keys_setup, keys_teardown);
+	return bad + cmocka_run_group_tests_name("ask", of_ask, ask_setup, ask_teardown);
 }
