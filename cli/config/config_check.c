@@ -209,6 +209,7 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 	check_descriptors(config, warnings);
 	obi_check_shared_paths(config, faults);
 	obi_check_shared_ports(config, faults);
+	obi_check_askers(config, faults);
 	char machine[MACHINE_SIZE] = "";
 	for (uint32_t i = 0; i < config->count; i++) {
 		struct child c = {&config->children[i], faults, warnings, missing, machine};

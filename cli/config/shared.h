@@ -29,4 +29,8 @@ void obi_check_shared_paths(const struct obi_run_config *config, struct obi_faul
 /* Ports that are listened at twice. */
 void obi_check_shared_ports(const struct obi_run_config *config, struct obi_faults *faults);
 
+/* Helpers of the authenticator ask that are children: those that need each other, and those that do
+ * not let ask in. */
+void obi_check_askers(const struct obi_run_config *config, struct obi_faults *faults);
+
 #endif
