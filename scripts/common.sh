@@ -91,7 +91,7 @@ to_lint=(cmocka.pc:libcmocka-dev python3:python3 clang:clang clang-format:clang-
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
 to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format shellcheck:shellcheck msgpack.py:python3-msgpack cryptography.py:python3-cryptography strace:strace
 	faketime:faketime node:nodejs npm:npm /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux
-	libcbor.pc:libcbor-dev dissononce.py:python3-dissononce
+	libcbor.pc:libcbor-dev pam.pc:libpam0g-dev dissononce.py:python3-dissononce
 	go:golang-go /usr/share/gocode/src/github.com/flynn/noise:golang-github-flynn-noise-dev
 	linux.uml:user-mode-linux /sbin/insmod:kmod qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio ip:iproute2)
 
