@@ -151,7 +151,8 @@ class Pam(Asking):
         os.mkdir(f"{self.dir}/pam")
         self.put("pam/store", f"auth required pam_exec.so expose_authtok quiet {script}\naccount required pam_permit.so\n".encode())
         self.write({"store": self.store(f"{self.dir}/ask", "allow subject=alice kv.*", timeout="1m"),
-                    "pam": self.helper(PAM, "store", f"{self.dir}/pam")})
+                    "pam": {"command": [PAM, "store", f"{self.dir}/pam"], "codec": "json",
+                            "client_listen": f"unix://{self.dir}/ask", "client_auth": "peercred"}})
         run = self.run_it()
         run.events(store="ready", pam="ready")
         settings = self.put("slow.json", json.dumps(
