@@ -5,6 +5,7 @@
 #include "base/proc_mount.h"
 #include "base/names.h"
 #include "plugin/descriptor.h"
+#include "plugin/sanitizer.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -301,6 +303,39 @@ static bool is_static_program(void)
 }
 
 /*
+ * The runtime of a sanitizer that is not in the process yet ends it, or the linker names a symbol
+ * that says little. So this is found before.
+ */
+static int refuse_sanitizer(const struct obi_plugin_file *file, const char *name,
+			    struct ob_error *reterr)
+{
+	struct stat st;
+	void *bytes = MAP_FAILED;
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0) {
+		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	if (bytes == MAP_FAILED) {
+		return OB_OK; /* dlopen() will say why */
+	}
+	const struct obi_sanitizer *s = obi_sanitizer_of(ob_bytes_of(bytes, (size_t)st.st_size));
+	munmap(bytes, (size_t)st.st_size);
+	if (s == NULL || dlsym(RTLD_DEFAULT, s->symbol) != NULL) {
+		return OB_OK;
+	}
+	char text[256];
+	snprintf(text, sizeof text,
+		 s->library != NULL ? "it was built with %s: run the command with LD_PRELOAD=$(gcc "
+				      "-print-file-name=%s), or build outboard with it"
+				    : "it was built with %s: build outboard with it",
+		 s->name, s->library);
+	return refuse(file->path, OB_EPLUGIN, 0, reterr, text);
+}
+
+/*
  * glibc's dlopen() in a static program needs the very same glibc on the machine and crashes with
  * another, so it is not tried.
  */
@@ -314,6 +349,10 @@ int obi_plugin_file_map(const struct obi_plugin_file *file, void **ret_handle,
 	}
 	char name[NAME_MAX + 300];
 	name_through(file, name, sizeof name);
+	int rc = refuse_sanitizer(file, name, reterr);
+	if (rc < 0) {
+		return rc;
+	}
 	/* RTLD_NODELETE and no dlclose: code that was once handed out stays. */
 	void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (handle == NULL) {

@@ -41,7 +41,8 @@ struct obi_plugin_file {
 int obi_plugin_file_open(const char *const *dirs, const char *name_or_path,
 			 struct obi_plugin_file *ret, struct ob_error *reterr);
 
-/* Map an open file: its constructors run. OB_EPLUGIN: the dynamic linker refused it. */
+/* Map an open file: its constructors run. OB_EPLUGIN: the dynamic linker refused it, or it needs
+ * the runtime of a sanitizer, which this process does not have. */
 int obi_plugin_file_map(const struct obi_plugin_file *file, void **ret_handle,
 			struct ob_error *reterr);
 
