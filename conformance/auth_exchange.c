@@ -68,7 +68,7 @@ static void refuses_another_secret(struct obi_mech_trial *t)
 	}
 }
 
-static void refuses_another_prologue(struct obi_mech_trial *t)
+static void try_prologues(struct obi_mech_trial *t)
 {
 	static const char *const others[] = {"", "outboard/1, a codec, a list of mechanism",
 					     "outboard/1, a codec, a list of mechanismz"};
@@ -84,6 +84,12 @@ static void refuses_another_prologue(struct obi_mech_trial *t)
 			return;
 		}
 	}
+}
+
+static void refuses_another_prologue(struct obi_mech_trial *t)
+{
+	try_prologues(t);
+	obi_mech_lift(t);
 }
 
 /* Two ends of the same role, each given the other's messages. The first input of an acceptor is
@@ -102,7 +108,9 @@ static void refuses_its_own_role(struct obi_mech_trial *t)
 		    !obi_mech_make(t, &talk->params[role], &talk->end[1])) {
 			return;
 		}
-		for (int i = 0; i < OBI_MECH_MESSAGES && state[i % 2] == OB_AUTH_MORE; i++) {
+		for (int i = 0;
+		     i < OBI_MECH_MESSAGES && state[i % 2] == OB_AUTH_MORE && state[1 - i % 2] >= 0;
+		     i++) {
 			/* The first messages of both: each begins as its role requires. */
 			struct ob_bytes in =
 			    i < 2 && role == OBI_DIALER
@@ -220,7 +228,7 @@ static void replay(struct obi_mech_trial *t, uint32_t who, const struct obi_mech
 		    obi_mech_end_text((int)listener));
 }
 
-static void refuses_an_earlier_exchange(struct obi_mech_trial *t)
+static void try_replays(struct obi_mech_trial *t)
 {
 	struct obi_mech_talk *old = &t->talk[1];
 	if (obi_mech_is_local(t)) {
@@ -242,6 +250,12 @@ static void refuses_an_earlier_exchange(struct obi_mech_trial *t)
 		}
 		replay(t, who, old, record, (size_t)len);
 	}
+}
+
+static void refuses_an_earlier_exchange(struct obi_mech_trial *t)
+{
+	try_replays(t);
+	obi_mech_lift(t);
 }
 
 /* ---- Damage ---- */

@@ -15,6 +15,28 @@ const char *obi_mech_end_text(int end)
 	return end == OBI_DIALER ? "dialer" : "acceptor";
 }
 
+bool obi_mech_needs_seal(const struct obi_mech_trial *trial)
+{
+	return (trial->ops->flags & OB_AUTH_NEEDS_SEAL) != 0;
+}
+
+/* Behind what seals, the channel binding is a part of it. */
+static struct ob_bytes prologue_of(const struct obi_mech_trial *trial)
+{
+	static const char plain[] = "outboard/1, a codec, a list of mechanisms";
+	static const char bound[] = "outboard/1, a codec, a list of mechanisms\0\4seal\0\40"
+				    "a channel binding of 32 bytes...";
+	return obi_mech_needs_seal(trial) ? ob_bytes_of(bound, sizeof bound - 1)
+					  : ob_bytes_of(plain, sizeof plain - 1);
+}
+
+void obi_mech_lift(struct obi_mech_trial *trial)
+{
+	if (trial->outcome.verdict == OBI_VERDICT_FAIL && obi_mech_needs_seal(trial)) {
+		OBI_SKIP(trial, "it is used behind a seal only, which protects what it sends");
+	}
+}
+
 bool obi_mech_is_local(const struct obi_mech_trial *trial)
 {
 	return (trial->ops->flags & OB_AUTH_LOCAL_ONLY) != 0;
@@ -33,7 +55,7 @@ void obi_mech_agree(struct obi_mech_trial *trial, struct obi_mech_talk *talk)
 		    .state = trial->state[i],
 		    .secret = ob_bytes_of(trial->secret[0], OBI_MECH_SECRET),
 		    .peer = &trial->peer,
-		    .prologue = ob_bytes_text("outboard/1, a codec, a list of mechanisms"),
+		    .prologue = prologue_of(trial),
 		    .parent_dials = true,
 		    .allowed_uid = (uint32_t)-1,
 		};

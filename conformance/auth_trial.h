@@ -62,6 +62,10 @@ extern const struct obi_mech_promise obi_mech_promises_of_exchange[]; /* about b
 extern const struct obi_mech_promise obi_mech_promises_of_records[];
 
 bool obi_mech_is_local(const struct obi_mech_trial *trial);
+bool obi_mech_needs_seal(const struct obi_mech_trial *trial);
+
+/* What a mechanism with OB_AUTH_NEEDS_SEAL need not do: a broken promise becomes a skipped one. */
+void obi_mech_lift(struct obi_mech_trial *trial);
 
 /* Whether create() succeeds without a secret. */
 bool obi_mech_needs_no_secret(struct obi_mech_trial *trial);

@@ -3,9 +3,10 @@
 import json
 import os
 import signal
+import subprocess
 import unittest
 
-from command import BUILD, OK, REMOTE, USAGE, Case, actor, outboard
+from command import BUILD, OK, OUTBOARD, REMOTE, USAGE, Case, actor, outboard
 
 PLUGINS = [f"{BUILD}/plugins", f"{BUILD}/test-plugins"]
 PHRASE = {"use": "phrase", "settings": {"phrase": "sesame"}}
@@ -130,6 +131,39 @@ class PluginCheck(Case):
                             *self.settings(settings={"ms": 40, "by": "sleep"}), plugin="patient")
         self.expect(result, REMOTE)
         self.assertRegex(result.stdout, r"step slept for \d+ ms: return OB_AUTH_WAIT")
+
+    def test_what_shows_a_password_may_do_so_behind_a_seal(self):
+        """The plugin has it twice, with OB_AUTH_NEEDS_SEAL and without."""
+        rows = json.loads(self.check("--json", plugin="password").stdout)
+        lifted = "refuses another prologue", "refuses the messages of an earlier exchange"
+        broken = [(row["name"], row["promise"]) for row in rows if row["verdict"] == "broken"]
+        self.assertEqual(broken, [("password-bare", promise) for promise in lifted])
+        reasons = {row["promise"]: row["reason"] for row in rows
+                   if (row["name"], row["verdict"]) == ("password", "skipped")}
+        for promise in lifted:
+            self.assertIn("behind a seal only", reasons[promise])
+
+    def test_a_plugin_with_a_sanitizer_says_what_to_do(self):
+        plugin = f"{self.dir}/strict.so"
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+        made = subprocess.run(["cc", "-std=c11", "-shared", "-fPIC", "-fsanitize=address", f"-I{source}/include",
+                               f"{source}/tests/plugins/password.c", "-o", plugin], capture_output=True, text=True)
+        library = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
+        if made.returncode != 0 or not os.path.isabs(library):
+            self.skipTest("the compiler makes no shared objects with AddressSanitizer")
+        with open(OUTBOARD, "rb") as file:
+            if b"__asan_init" in file.read():
+                self.skipTest("the command is built with AddressSanitizer itself")
+        os.chmod(plugin, 0o755)
+        result = outboard("plugin", "check", plugin)
+        self.expect(result, REMOTE, None, "")
+        self.assertIn(f"plugin strict ({plugin}): it was built with AddressSanitizer: run the command with "
+                      "LD_PRELOAD=$(gcc -print-file-name=libasan.so), or build outboard with it", result.stdout)
+        only = "--only", "accepts a peer with the same secret and prologue"
+        result = outboard("plugin", "check", *only, plugin, env={**os.environ, "LD_PRELOAD": library,
+                                                                 "ASAN_OPTIONS": "detect_leaks=0"})
+        self.expect(result, OK)
+        self.assertIn("2 held, 0 broken", result.stdout)
 
     def test_an_unknown_promise_is_an_error(self):
         self.expect(self.check("--only", "makes coffee"), USAGE, None, "outboard: plugin check: nothing was tried\n")
