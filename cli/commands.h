@@ -14,5 +14,6 @@ int obi_cmd_call(int argc, char **argv);
 int obi_cmd_check(int argc, char **argv);
 int obi_cmd_key(int argc, char **argv);
 int obi_cmd_plugin(int argc, char **argv);
+int obi_cmd_child(int argc, char **argv);
 
 #endif
