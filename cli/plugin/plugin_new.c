@@ -16,17 +16,38 @@
 #include "cli/report.h"
 #include "cli/plugin/skeletons.h"
 
+/* What a plugin that uses libsodium has in its CMakeLists.txt. */
+#define FIND_SODIUM                          \
+	"find_package(PkgConfig REQUIRED)\n" \
+	"pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)\n"
+
 static const struct kind {
 	const char *name;
+	const char *form; /* the option that asks for it; NULL: none is needed */
 	const char *source;
 	const char *title;
 	const char *config;
 	const char *check; /* arguments of outboard_check_plugin() */
+	bool sodium;
 } kinds[] = {
-    {"auth", "auth.c", "An authenticator", "\"auth\": [\"skeleton\", \"token\"]", ""},
-    {"codec", "codec.c", "A codec", "\"codec\": \"skeleton\"", ""},
-    {"transport", "transport.c", "A transport", "\"listen\": \"skeleton:///run/example/socket\"",
-     " ARGUMENTS --listen skeleton://{dir}/s"},
+    {"auth", "exchange", "auth_exchange.c", "An authenticator",
+     "\"auth\": [\"peercred\", \"skeleton\"]", "", true},
+    {"auth", "seal", "auth_seal.c", "An authenticator that encrypts", "\"auth\": [\"skeleton\"]",
+     "", true},
+    {"auth", "admit", "auth.c", "An authenticator", "\"auth\": [\"skeleton\", \"token\"]", "",
+     false},
+    {"codec", NULL, "codec.c", "A codec", "\"codec\": \"skeleton\"", "", false},
+    {"transport", NULL, "transport.c", "A transport",
+     "\"listen\": \"skeleton:///run/example/socket\"", " ARGUMENTS --listen skeleton://{dir}/s",
+     false},
+    {"transport", "wrapper", "transport_wrapper.c", "A transport that wraps others",
+     "\"listen\": \"skeleton+unix:///run/example/socket\"", "", false},
+};
+
+/* A form of a kind, and whether it was asked for. */
+struct form {
+	const char *name;
+	bool given;
 };
 
 struct new_file {
@@ -44,11 +65,14 @@ static size_t placeholder(const struct new_file *w, const char *text, const char
 	static char series[16];
 	snprintf(series, sizeof series, "%.*s",
 		 (int)strcspn(dot + 1, ".") + (int)(dot + 1 - version), version);
-	const char *const words[][2] = {{"skeleton", w->name},
-					{"@KIND@", w->kind->title},
-					{"@CONFIG@", w->kind->config},
-					{"@CHECK@", w->kind->check},
-					{"@VERSION@", series}};
+	const char *const words[][2] = {
+	    {"skeleton", w->name},
+	    {"@KIND@", w->kind->title},
+	    {"@CONFIG@", w->kind->config},
+	    {"@CHECK@", w->kind->check},
+	    {"@FIND@\n", w->kind->sodium ? FIND_SODIUM : ""},
+	    {"@LIBRARIES@", w->kind->sodium ? " LIBRARIES PkgConfig::sodium" : ""},
+	    {"@VERSION@", series}};
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
 		size_t len = strlen(words[i][0]);
 		if (strncmp(text, words[i][0], len) == 0) {
@@ -143,14 +167,29 @@ static int write_all(const struct new_file *w, struct ob_error *reterr)
 
 /* ---- The command ---- */
 
-static const struct kind *find_kind(const char *name)
+/* Without an option it is the first of its kind that needs none, or the first. */
+static const struct kind *find_kind(const char *name, const struct form *forms)
 {
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		if (strcmp(kinds[i].name, name) == 0) {
+	const char *form = NULL;
+	int given = 0;
+	for (const struct form *f = forms; f->name != NULL; f++) {
+		form = f->given ? f->name : form;
+		given += f->given;
+	}
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && given <= 1; i++) {
+		bool is_it =
+		    form == NULL || (kinds[i].form != NULL && strcmp(kinds[i].form, form) == 0);
+		if (strcmp(kinds[i].name, name) == 0 && is_it) {
 			return &kinds[i];
 		}
 	}
-	obi_complain("plugin new: \"%s\" is not auth, transport or codec", name);
+	if (given > 1) {
+		obi_complain("plugin new: more than one form is given");
+	} else if (given == 1) {
+		obi_complain("plugin new: --%s is no form of \"%s\"", form, name);
+	} else {
+		obi_complain("plugin new: \"%s\" is not auth, transport or codec", name);
+	}
 	return NULL;
 }
 
@@ -168,9 +207,38 @@ static bool name_is_valid(const struct new_file *w)
 	return true;
 }
 
+static int write_plugin(const struct obi_words *words, const struct form *forms)
+{
+	struct ob_error err = {0};
+	struct new_file w = {.kind = find_kind(words->items[0], forms), .name = words->items[1]};
+	w.dir = words->count > 2 ? words->items[2] : w.name;
+	if (w.kind == NULL || !name_is_valid(&w)) {
+		return OBI_EXIT_USAGE;
+	}
+	if (write_all(&w, &err) < 0) {
+		obi_complain("plugin new: %s", err.text);
+		return OBI_EXIT_USAGE;
+	}
+	return OBI_EXIT_OK;
+}
+
 int obi_plugin_new_files(int argc, char **argv)
 {
-	const struct obi_option options[] = {{0}};
+	struct form forms[] = {{"exchange", false},
+			       {"seal", false},
+			       {"admit", false},
+			       {"wrapper", false},
+			       {NULL, false}};
+	const struct obi_option options[] = {
+	    {"exchange", NULL, "of auth: exchanges messages (the default)", OBI_OPTION_FLAG,
+	     &forms[0].given},
+	    {"seal", NULL, "of auth: exchanges keys, and encrypts", OBI_OPTION_FLAG,
+	     &forms[1].given},
+	    {"admit", NULL, "of auth: decides by what the kernel says of the peer", OBI_OPTION_FLAG,
+	     &forms[2].given},
+	    {"wrapper", NULL, "of transport: wraps other transports", OBI_OPTION_FLAG,
+	     &forms[3].given},
+	    {0}};
 	const struct obi_usage usage = {
 	    .command = "plugin new",
 	    .words = "auth|transport|codec NAME [DIR]",
@@ -185,19 +253,7 @@ int obi_plugin_new_files(int argc, char **argv)
 	    .max_words = 3,
 	};
 	struct obi_words words;
-	struct ob_error err = {0};
 	int status;
-	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
-		return status;
-	}
-	struct new_file w = {.kind = find_kind(words.items[0]), .name = words.items[1]};
-	w.dir = words.count > 2 ? words.items[2] : w.name;
-	if (w.kind == NULL || !name_is_valid(&w)) {
-		return OBI_EXIT_USAGE;
-	}
-	if (write_all(&w, &err) < 0) {
-		obi_complain("plugin new: %s", err.text);
-		return OBI_EXIT_USAGE;
-	}
-	return OBI_EXIT_OK;
+	return obi_args_read(&usage, argc, argv, &words, &status) ? write_plugin(&words, forms)
+								  : status;
 }
