@@ -20,6 +20,9 @@ export OUTBOARD_PLUGIN_PATH=$OUTBOARD_PLUGIN_PATH:$plugins
 expect "check" "$("$bin/outboard" check "$data/config.json")" "$data/config.json: fine, 1 child"
 expect "plugin list" "$("$bin/outboard" plugin list | awk '$1 == "samegroup" { print $1, $2, $3 }')" "samegroup authenticator 1"
 
+expect "plugin check" "$("$bin/outboard" plugin check "$plugins/samegroup.so" | tail -1)" \
+	"$plugins/samegroup.so: 8 held, 0 broken, 3 skipped"
+
 mkfifo "$data/log"
 "$bin/outboard" run "$data/config.json" >"$data/log" &
 run=$!

@@ -3,7 +3,8 @@
 """
 What can be checked of the pages without reading them. docs.py CHECK, in the root of the sources:
 
-    blocks    a code block behind <!-- file: PATH --> is that file, one behind <!-- lines: PATH --> is in it
+    blocks    a code block behind <!-- file: PATH --> is that file, one behind <!-- lines: PATH --> is in it;
+              in PLUGINS.md all code has such a mark
     links     every link inside the tree leads somewhere, anchors too
     paths     nothing in the tree names a directory of somebody's machine
     protocol  the worked examples of PROTOCOL.md are computed anew
@@ -57,6 +58,10 @@ def blocks():
                 yield "%s: no code block behind the mark of %s" % (page, match[1])
             elif block[1] != read(match[1]):
                 yield "%s: the block is not %s" % (page, match[1])
+    # What a tutorial shows is compiled and run: it is part of a source that a test builds.
+    for match in re.finditer(r"^(.*)\n```(?:c|cmake)\n", read("docs/PLUGINS.md"), re.M):
+        if not match[1].startswith("<!-- "):
+            yield "docs/PLUGINS.md: a code block is of no source, below: %s" % match[1]
 
 
 def write_blocks():
