@@ -85,7 +85,7 @@ want() {
 
 # The packages for a build, for the tests, and for the tests with optional packages.
 to_build=(gcc:gcc stdlib.h:libc6-dev cmake:cmake ninja:ninja-build pkg-config:pkg-config ev.h:libev-dev
-	msgpack.pc:libmsgpack-dev libsodium.pc:libsodium-dev)
+	msgpack.pc:libmsgpack-dev libsodium.pc:libsodium-dev openssl.pc:libssl-dev)
 to_lint=(cmocka.pc:libcmocka-dev python3:python3 clang:clang clang-format:clang-format clang-tidy:clang-tidy
 	shellcheck:shellcheck)
 to_test=("${to_build[@]}" cmocka.pc:libcmocka-dev python3:python3 nm:binutils)
