@@ -163,7 +163,7 @@ static void works_for_an_older_host(struct obi_trial *trial)
 	struct ob_listen_params old = {.size = offsetof(struct ob_listen_params, backlog),
 				       .heartbeat_ms = 1,
 				       .backlog = UINT32_MAX};
-	struct ob_dial_params older = {.size = offsetof(struct ob_dial_params, state),
+	struct ob_dial_params older = {.size = offsetof(struct ob_dial_params, owner),
 				       .heartbeat_ms = 1};
 	struct ob_error err = {.text = ""};
 	struct ob_stream *stream = NULL;

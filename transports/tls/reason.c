@@ -59,6 +59,10 @@ static int of_the_wire(const struct obi_tls_wire *wire, bool ready, char why[OBI
 			 OB_HANDSHAKE_MAX);
 		return OB_ETOOBIG;
 	}
+	if (wire->foreign) {
+		snprintf(why, OBI_TLS_WHY, "the peer does not speak TLS");
+		return OB_EPROTO;
+	}
 	if (wire->broken.code != 0) {
 		snprintf(why, OBI_TLS_WHY, "%.390s", wire->broken.text);
 		return wire->broken.code;

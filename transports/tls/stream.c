@@ -162,7 +162,11 @@ ptrdiff_t obi_tls_stream_readv(struct ob_stream *stream, const struct iovec *pie
 		return got > 0 ? (ptrdiff_t)got : OB_EAGAIN;
 	}
 	stream->told = true;
-	return rc == 0 ? 0 : obi_tls_stream_failed(stream, reterr);
+	if (rc == 0) {
+		return 0;
+	}
+	(void)obi_tls_wire_flush(&stream->wire, NULL); /* what the peer shall learn of it */
+	return obi_tls_stream_failed(stream, reterr);
 }
 
 /* Looking at a byte decrypts a record if all of it is there. It may also meet the end. */

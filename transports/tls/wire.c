@@ -13,7 +13,7 @@ static int bio_read(BIO *bio, char *data, int len)
 	struct obi_tls_wire *wire = BIO_get_data(bio);
 	struct iovec piece = {data, len > 0 ? (size_t)len : 0};
 	BIO_clear_retry_flags(bio);
-	if (wire->ended || wire->broken.code != 0 || wire->excess) {
+	if (wire->ended || wire->broken.code != 0 || wire->excess || wire->foreign) {
 		return wire->ended ? 0 : -1;
 	}
 	if (wire->limited && wire->received + piece.iov_len > OB_HANDSHAKE_MAX) {
@@ -34,9 +34,12 @@ static int bio_read(BIO *bio, char *data, int len)
 	} else if (n < 0) {
 		wire->broken.code = (int)n;
 	}
+	/* OpenSSL would take this for the length of a message of SSL 2, and wait for the rest.
+	 * MessagePack-RPC begins like that. */
+	wire->foreign = n > 0 && wire->limited && wire->received == 0 && (data[0] & 0x80) != 0;
 	wire->ended = n == 0;
 	wire->received += wire->limited && n > 0 ? (uint32_t)n : 0;
-	return n > 0 ? (int)n : n == 0 ? 0 : -1;
+	return n > 0 && !wire->foreign ? (int)n : n == 0 ? 0 : -1;
 }
 
 /* ---- Writing ---- */

@@ -27,6 +27,7 @@ struct obi_tls_wire {
 	bool limited;
 	bool may_read; /* the next read may call the inner stream; it takes the permission away */
 	bool ended;    /* the inner stream has ended */
+	bool foreign;  /* what the peer sends is no TLS */
 	bool excess;   /* the handshake is larger than OB_HANDSHAKE_MAX */
 	struct ob_error broken; /* the failure of reading; code 0: none */
 };

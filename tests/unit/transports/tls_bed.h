@@ -4,6 +4,7 @@
 #ifndef OB_TESTS_UNIT_TLS_BED_H
 #define OB_TESTS_UNIT_TLS_BED_H
 
+#include "base/arena.h"
 #include "json/json.h"
 #include "unit/transports/wire_bed.h"
 
