@@ -85,7 +85,8 @@ static int of_openssl(unsigned long error, bool ready, char why[OBI_TLS_WHY])
 		snprintf(why, OBI_TLS_WHY, "the peer refused: %s",
 			 alert != NULL ? alert
 				       : SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
-		return ready ? OB_ECONNLOST : OB_EAUTH;
+		/* Any other alert ends a connection that was good. */
+		return ready && alert == NULL ? OB_ECONNLOST : OB_EAUTH;
 	}
 	const char *plain = ERR_GET_LIB(error) == ERR_LIB_SSL ? find(reasons, reason) : NULL;
 	snprintf(why, OBI_TLS_WHY, "%s",

@@ -71,15 +71,11 @@ static void notify(struct ob_stream *stream)
 	stream->notified = true;
 }
 
-/* An end that was not sent yet is sent if that is possible at once, and if nothing is left before
- * it: the peer must not take half of a message for all of it. */
+/* An end is announced by shutdown_write() only. An alert may be left in the wire. */
 void obi_tls_stream_close(struct ob_stream *stream)
 {
 	if (stream == NULL) {
 		return;
-	}
-	if (stream->wire.stream != NULL && !obi_tls_wire_waits(&stream->wire)) {
-		notify(stream);
 	}
 	if (stream->wire.stream != NULL) {
 		(void)obi_tls_wire_flush(&stream->wire, NULL);

@@ -219,7 +219,7 @@ static void check_told(struct ends *e, int which, const char *told)
 	char byte;
 	struct ob_error err = e->errors[which];
 	if (e->codes[which] == OB_HANDSHAKE_DONE) {
-		assert_int_equal(read_one(e, which, &byte, 1, &err), OB_ECONNLOST);
+		assert_int_equal(read_one(e, which, &byte, 1, &err), OB_EAUTH);
 	}
 	if (strstr(err.text, told) == NULL) {
 		fail_msg("'%s' instead of '%s'", err.text, told);

@@ -175,7 +175,8 @@ static void an_end_is_announced_and_the_other_way_stays_open(void **state)
 	end_ends(&e);
 }
 
-static void a_close_is_an_end(void **state)
+/* close() writes what was taken, and announces nothing. */
+static void a_close_is_no_end(void **state)
 {
 	struct ends e = ready_at(*state, "tls+tcp://127.0.0.1:0");
 	char byte;
@@ -183,7 +184,7 @@ static void a_close_is_an_end(void **state)
 	ops_of(&e)->close(e.streams[DIALER]);
 	e.streams[DIALER] = NULL;
 	must_get(&e, ACCEPTOR, "bye");
-	assert_int_equal(read_one(&e, ACCEPTOR, &byte, 1, NULL), 0);
+	assert_int_equal(read_one(&e, ACCEPTOR, &byte, 1, NULL), OB_ECONNLOST);
 	end_ends(&e);
 }
 
@@ -385,7 +386,7 @@ int main(void)
 	    WIRE_TEST(what_was_read_already_is_pending),
 	    WIRE_TEST(an_end_behind_data_is_pending),
 	    WIRE_TEST(an_end_is_announced_and_the_other_way_stays_open),
-	    WIRE_TEST(a_close_is_an_end),
+	    WIRE_TEST(a_close_is_no_end),
 	    WIRE_TEST(a_cut_is_no_end),
 	    WIRE_TEST(a_damaged_record_ends_the_connection),
 	    WIRE_TEST(an_end_waits_for_room),
