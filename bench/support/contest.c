@@ -14,7 +14,7 @@ enum {
 	FLOORS = 3,
 	OWNS = BENCH_WORDS * BENCH_WORDS,
 	CONTESTANTS = FLOORS + 1 + 2 * OWNS,
-	COMPARED = 4
+	COMPARED = 5
 };
 
 /* The contestant that another is compared with. */
@@ -79,15 +79,21 @@ static void open_floors(struct field *f, const struct bench_options *o)
 	}
 }
 
-static bool seals(const char *auth)
+/* With the cipher of raw+cipher. */
+static bool is_noise(const char *auth)
 {
 	return strstr(auth, "noise") != NULL;
+}
+
+static bool seals(const char *auth)
+{
+	return is_noise(auth) || strcmp(auth, "tls") == 0;
 }
 
 static void open_cipher(struct field *f, const struct bench_options *o)
 {
 	for (size_t a = 0; a < o->auths.count && f->cipher == NULL; a++) {
-		if (seals(o->auths.word[a])) {
+		if (is_noise(o->auths.word[a])) {
 			f->cipher = cipher_open(f->wire);
 			f->cipher_at = f->count;
 			join_in(f, "raw+cipher", cipher_run, f->cipher, true, true);
@@ -95,17 +101,27 @@ static void open_cipher(struct field *f, const struct bench_options *o)
 	}
 }
 
-/* plain: the index of the first of the two plaintext contestants; negative: there are none. */
-static void compare_sealed(const struct field *f, struct contestant *c, ptrdiff_t plain)
+/* The first of the two contestants of an authenticator; negative: there are none. */
+struct twins {
+	ptrdiff_t plain, noise;
+};
+
+/* after: 0 for the first of the twins, 1 for the second. */
+static void compare_sealed(const struct field *f, struct contestant *c, const char *auth,
+			   struct twins with, size_t after)
 {
-	compare(c, f->cipher_at, "cipher");
-	if (plain >= 0) {
-		compare(c, (size_t)plain, "plain");
+	if (is_noise(auth)) {
+		compare(c, f->cipher_at, "cipher");
+	} else if (with.noise >= 0) {
+		compare(c, (size_t)with.noise + after, "noise");
+	}
+	if (with.plain >= 0) {
+		compare(c, (size_t)with.plain + after, "plain");
 	}
 }
 
 static void open_own(struct field *f, const struct bench_options *o, const char *codec,
-		     const char *auth, ptrdiff_t plain)
+		     const char *auth, struct twins with)
 {
 	char name[64], kind[48];
 	struct own *own = f->owns[f->owned++] = own_open(f->wire, codec, auth);
@@ -117,21 +133,22 @@ static void open_own(struct field *f, const struct bench_options *o, const char 
 	snprintf(name, sizeof name, "%s async", kind);
 	async = join_in(f, name, own_run_async, own, false, true);
 	if (seals(auth)) {
-		compare_sealed(f, inlined, plain);
-		compare_sealed(f, async, plain >= 0 ? plain + 1 : plain);
+		compare_sealed(f, inlined, auth, with, 0);
+		compare_sealed(f, async, auth, with, 1);
 	}
 }
 
-/* The contestants of one codec. A sealed one is compared with the first plaintext one. */
+/* The contestants of one codec. A sealed one is compared with the first plaintext one, and tls with
+ * noise. */
 static void open_codec(struct field *f, const struct bench_options *o, const char *codec)
 {
-	ptrdiff_t plain = -1;
+	struct twins with = {-1, -1};
 	for (size_t a = 0; a < o->auths.count; a++) {
+		const char *auth = o->auths.word[a];
 		ptrdiff_t at = (ptrdiff_t)f->count;
-		open_own(f, o, codec, o->auths.word[a], plain);
-		if (plain < 0 && !seals(o->auths.word[a])) {
-			plain = at;
-		}
+		open_own(f, o, codec, auth, with);
+		with.plain = with.plain < 0 && !seals(auth) ? at : with.plain;
+		with.noise = with.noise < 0 && is_noise(auth) ? at : with.noise;
 	}
 }
 

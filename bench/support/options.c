@@ -13,8 +13,8 @@ static _Noreturn void usage(const char *program, int status)
 		"  --transport LIST  of unix, tcp (default: both)\n"
 		"  --codec LIST      of codecs (default: msgpack,json)\n"
 		"  --auth LIST       of authenticators; several that are used together are joined "
-		"by '+' (default: "
-		"token,noise)\n"
+		"by '+'; tls: token over tls (default: "
+		"token,noise,tls)\n"
 		"  --row LIST        only these rows\n"
 		"  --rounds N        each figure is the median of N rounds (default: 7)\n"
 		"  --amount PERCENT  of the usual number of messages (default: 100)\n"
@@ -111,7 +111,8 @@ static void take(int c, const char *program, struct bench_options *ret)
 
 void bench_options_read(int argc, char **argv, const char *program, struct bench_options *ret)
 {
-	static char transports[] = "unix,tcp", codecs[] = "msgpack,json", auths[] = "token,noise";
+	static char transports[] = "unix,tcp", codecs[] = "msgpack,json",
+		    auths[] = "token,noise,tls";
 	*ret = (struct bench_options){.rounds = 7, .amount = 100};
 	split(transports, &ret->transports);
 	split(codecs, &ret->codecs);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LARGEST = 1 << 20, MECHANISMS = 4 };
+enum { LARGEST = 1 << 20, MECHANISMS = 4, SETTINGS = 512 };
 
 struct own {
 	struct own *next; /* in the list of open ones */
@@ -89,11 +89,36 @@ static void start(struct own *own, const struct ob_connector_options *options)
 
 static void remove_dir(const struct own *own)
 {
-	char command[160];
-	snprintf(command, sizeof command, "rm -rf %s %s.state", own->dir, own->dir);
+	char command[256];
+	snprintf(command, sizeof command, "rm -rf %s %s.state %s.tls", own->dir, own->dir,
+		 own->dir);
 	if (system(command) != 0) {
 		fprintf(stderr, "bench: cannot remove %s\n", own->dir);
 	}
+}
+
+/* ---- TLS ---- */
+
+/* One certificate for both ends, which is its own CA. */
+static void make_certificate(const struct own *own)
+{
+	char command[512];
+	snprintf(command, sizeof command,
+		 "mkdir -m 700 %s.tls && openssl req -x509 -newkey ec -pkeyopt "
+		 "ec_paramgen_curve:P-256 -nodes -keyout %s.tls/key -out %s.tls/certificate "
+		 "-subj /CN=bench -days 30 2>%s.tls/said",
+		 own->dir, own->dir, own->dir, own->dir);
+	if (system(command) != 0) {
+		bench_die("the openssl command", "cannot make a certificate");
+	}
+}
+
+static void write_settings(const struct own *own, char ret[SETTINGS])
+{
+	snprintf(ret, SETTINGS,
+		 "{\"transport\":{\"certificate\":\"%s.tls/certificate\",\"key\":\"%s.tls/key\","
+		 "\"ca\":\"%s.tls/certificate\",\"names\":[\"bench\"]}}",
+		 own->dir, own->dir, own->dir);
 }
 
 /* ---- Further clients of the child ---- */
@@ -186,20 +211,32 @@ static struct own *make(void)
 
 struct own *own_open(enum bench_wire wire, const char *codec, const char *auth)
 {
-	char self[4096], mechanisms[128];
+	char self[4096], mechanisms[128], listen[160], settings[SETTINGS];
 	const char *list[MECHANISMS + 1];
 	struct own *own = make();
+	bool tls = strcmp(auth, "tls") == 0;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 	self[n > 0 ? n : 0] = '\0';
-	snprintf(mechanisms, sizeof mechanisms, "%s", auth);
+	snprintf(mechanisms, sizeof mechanisms, "%s", tls ? "token" : auth);
 	split(mechanisms, list);
+	if (tls) {
+		make_certificate(own);
+		write_settings(own, settings);
+	}
+	if (wire == BENCH_TCP) {
+		snprintf(listen, sizeof listen, "%stcp://127.0.0.1:0", tls ? "tls+" : "");
+	} else {
+		snprintf(listen, sizeof listen, "%sunix://%s/rpc.sock", tls ? "tls+" : "",
+			 own->dir);
+	}
 	const char *argv[] = {self, "serve", NULL};
 	struct ob_connector_options options = {.size = sizeof options,
 					       .name = "bench",
 					       .data_path = own->dir,
 					       .argv = argv,
-					       .listen =
-						   wire == BENCH_TCP ? "tcp://127.0.0.1:0" : NULL,
+					       .listen = listen,
+					       .settings = tls ? settings : NULL,
+					       .child_settings = tls ? settings : NULL,
 					       .codec = codec,
 					       .auth = list,
 					       .allow_plaintext = wire != BENCH_UNIX,

@@ -9,7 +9,7 @@
 struct own; /* one child */
 
 /* Start the child in a scratch directory of its own. codec is a name, auth the mechanisms joined
- * by '+'. The payload is binary; for json it is text, JSON's own type. */
+ * by '+', or "tls": token over tls. The payload is binary; for json it is text, JSON's own type. */
 struct own *own_open(enum bench_wire wire, const char *codec, const char *auth);
 void own_close(struct own *own);
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 FLOORS = ["raw", "libev", "libev+mp", "raw+cipher"]
-AUTHS = ["token", "noise"]
+AUTHS = ["token", "noise", "tls"]
 ASYNC = ["%s,%s async" % (codec, auth) for codec in ("msgpack", "json") for auth in AUTHS]
 OURS = ["%s,%s %s" % (codec, auth, how) for codec in ("msgpack", "json") for auth in AUTHS for how in ("inline", "async")]
 ROWS = {
@@ -43,9 +43,10 @@ def check_json(program, name):
         check(names == ROWS[name][row["row"]], "others take part in %s: %s" % (row["row"], names))
         for c in row["contestants"]:
             check(c["per_second"] > 0 and c["x_libev"] > 0, "no figure: %s" % c)
-            sealed = "noise" in c["name"]
-            check(("x_plain" in c) == sealed, "beside its plain twin, or not: %s" % c)
-            check(("x_cipher" in c) == (sealed and row["outstanding"] < 2), "beside the cipher, or not: %s" % c)
+            noise, tls = "noise" in c["name"], "tls" in c["name"]
+            check(("x_plain" in c) == (noise or tls), "beside its plain twin, or not: %s" % c)
+            check(("x_noise" in c) == tls, "beside noise, or not: %s" % c)
+            check(("x_cipher" in c) == (noise and row["outstanding"] < 2), "beside the cipher, or not: %s" % c)
             check((c["p50_ns"] > 0) == (row["outstanding"] == 1), "a time of one call, or none: %s" % c)
 
 

@@ -155,7 +155,7 @@ static int give_up(struct ob_stream *stream, struct ob_error *reterr)
 
 static int step(struct ob_stream *stream, struct ob_want *ret_want, struct ob_error *reterr)
 {
-	stream->wire.may_read = true;
+	stream->wire.reads = 1;
 	ERR_clear_error();
 	int rc = SSL_do_handshake(stream->ssl);
 	int problem = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(stream->ssl, rc);

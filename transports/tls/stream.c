@@ -8,6 +8,9 @@
 /* AES-GCM may protect 2^24.5 full records with one key (RFC 8446, 5.5). */
 enum { RECORDS_PER_KEY = 1 << 22, BINDING = 32, RECORD_OVERHEAD = 64 };
 
+/* Reads of the inner stream for one of ours, while it has as much as there is room for. */
+enum { READS = 4 };
+
 /* ---- Life ---- */
 
 /* An acceptor that is not mutual asks for no certificate. */
@@ -113,7 +116,7 @@ static bool talks_too_much(struct ob_stream *stream)
 	return stream->failure != 0;
 }
 
-/* Read from what has arrived, and at most once from the inner stream. */
+/* Read from what has arrived, and from the inner stream as permitted. */
 static ptrdiff_t read_some(struct ob_stream *stream, void *to, size_t room)
 {
 	size_t n = 0;
@@ -137,7 +140,7 @@ static size_t fill(struct ob_stream *stream, const struct iovec *piece, ptrdiff_
 	while (got<piece->iov_len && * ret_rc> 0) {
 		*ret_rc = read_some(stream, (uint8_t *)piece->iov_base + got, piece->iov_len - got);
 		got += *ret_rc > 0 ? (size_t)*ret_rc : 0;
-		if (*ret_rc > 0 && !stream->wire.may_read && !SSL_has_pending(stream->ssl)) {
+		if (*ret_rc > 0 && stream->wire.reads == 0 && !SSL_has_pending(stream->ssl)) {
 			*ret_rc = OB_EAGAIN; /* without another attempt */
 		}
 	}
@@ -150,7 +153,7 @@ ptrdiff_t obi_tls_stream_readv(struct ob_stream *stream, const struct iovec *pie
 	ptrdiff_t rc = 1;
 	size_t got = 0;
 	(void)obi_tls_wire_flush(&stream->wire, NULL); /* writev() reports a failure */
-	stream->wire.may_read = true;
+	stream->wire.reads = READS;
 	for (int i = 0; i < count && rc > 0; i++) {
 		got += fill(stream, &pieces[i], &rc);
 	}
@@ -176,7 +179,7 @@ bool obi_tls_stream_pending(struct ob_stream *stream)
 	}
 	if (stream->failure == 0 && !stream->ended && SSL_pending(stream->ssl) == 0 &&
 	    SSL_has_pending(stream->ssl)) {
-		stream->wire.may_read = false;
+		stream->wire.reads = 0;
 		ERR_clear_error();
 		if (SSL_peek_ex(stream->ssl, &byte, 1, &n) != 1) {
 			(void)outcome(stream);
@@ -259,7 +262,7 @@ static ptrdiff_t write_failed(struct ob_stream *stream, struct ob_error *reterr,
 {
 	uint8_t byte;
 	size_t n;
-	stream->wire.may_read = true;
+	stream->wire.reads = 1;
 	ERR_clear_error();
 	if (stream->failure == 0 && SSL_peek_ex(stream->ssl, &byte, 1, &n) != 1) {
 		(void)outcome(stream);

@@ -23,12 +23,12 @@ static int bio_read(BIO *bio, char *data, int len)
 		wire->excess = true;
 		return -1;
 	}
-	if (!wire->may_read) {
+	if (wire->reads == 0) {
 		BIO_set_retry_read(bio);
 		return -1;
 	}
-	wire->may_read = false;
 	ptrdiff_t n = wire->inner->readv(wire->stream, &piece, 1, &wire->broken);
+	wire->reads = n == (ptrdiff_t)piece.iov_len ? wire->reads - 1 : 0;
 	if (n == OB_EAGAIN) {
 		BIO_set_retry_read(bio);
 	} else if (n < 0) {

@@ -2,7 +2,7 @@
 /*
  * tls/wire - OpenSSL's way to the transport below: a BIO over its table.
  *
- * Reads go straight to the inner stream, at most one for each permission. Writes are collected, so
+ * Reads go straight to the inner stream, as often as is permitted. Writes are collected, so
  * that several records leave with one call, until obi_tls_wire_flush().
  */
 #ifndef OB_TRANSPORTS_TLS_WIRE_H
@@ -25,10 +25,12 @@ struct obi_tls_wire {
 	/* Bytes of the handshake in both directions, while it is limited. */
 	uint32_t received, sent;
 	bool limited;
-	bool may_read; /* the next read may call the inner stream; it takes the permission away */
-	bool ended;    /* the inner stream has ended */
-	bool foreign;  /* what the peer sends is no TLS */
-	bool excess;   /* the handshake is larger than OB_HANDSHAKE_MAX */
+	/* How often the inner stream may be read. One that has less than there is room for is not
+	 * read again. */
+	uint32_t reads;
+	bool ended;		/* the inner stream has ended */
+	bool foreign;		/* what the peer sends is no TLS */
+	bool excess;		/* the handshake is larger than OB_HANDSHAKE_MAX */
 	struct ob_error broken; /* the failure of reading; code 0: none */
 };
 
