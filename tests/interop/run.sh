@@ -5,6 +5,7 @@ set -euo pipefail
 
 case $1 in
 test_noise_python) modules=(dissononce) ;;
+test_tls) modules=(ssl) ;;
 test_keys_*) modules=(msgpack cryptography) ;;
 *) modules=(msgpack) ;;
 esac
