@@ -68,16 +68,21 @@ static void watch_descriptor(struct obi_stream_io *io)
 		   t->want != NULL ? t->want(io->stream, events) : events);
 }
 
-void obi_stream_io_watch(struct obi_stream_io *io)
+static void watch_pending(struct obi_stream_io *io)
 {
 	const struct ob_transport_ops *t = io->transport;
+	if (t->pending != NULL && t->pending(io->stream)) {
+		obi_timer_set(io->loop, &io->again, 0); /* in the next turn */
+	}
+}
+
+void obi_stream_io_watch(struct obi_stream_io *io)
+{
 	if (io->stream == NULL) {
 		return; /* sealing failed, which closed the session */
 	}
 	watch_descriptor(io);
-	if (t->pending != NULL && t->pending(io->stream)) {
-		obi_timer_set(io->loop, &io->again, 0); /* in the next turn */
-	}
+	watch_pending(io);
 }
 
 void obi_stream_io_stop(struct obi_stream_io *io)
@@ -110,6 +115,15 @@ static bool read_once(struct obi_stream_io *io)
 	return n != OB_EAGAIN;
 }
 
+/* What was read may have changed what the transport wants. Output is left to the write that is due:
+ * watching for it now, and not after that write, would cost two calls of the kernel. */
+static void watch_after_read(struct obi_stream_io *io)
+{
+	if (!obi_session_has_output(io->session)) {
+		watch_descriptor(io);
+	}
+}
+
 /* A transport that had nothing is not asked again before the next event, whatever pending() says.
  */
 void obi_stream_io_read(struct obi_stream_io *io)
@@ -120,9 +134,8 @@ void obi_stream_io_read(struct obi_stream_io *io)
 	if (io->stream == NULL || (t->want == NULL && t->pending == NULL)) {
 		return;
 	}
+	watch_after_read(io);
 	if (had) {
-		obi_stream_io_watch(io);
-	} else {
-		watch_descriptor(io);
+		watch_pending(io);
 	}
 }
