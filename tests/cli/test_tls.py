@@ -2,6 +2,7 @@
 """Children behind tls: by config alone, over links that break, and with certificates that are renewed."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from command import BUILD, OK, ONCE, PATIENCE, REMOTE, USAGE, Case, actor, outboard
+from command import ACTOR, BUILD, OK, ONCE, PATIENCE, REMOTE, USAGE, Case, actor, outboard
 
 SOURCE = os.environ["OB_TEST_SOURCE"]
 SCRIPT = os.path.join(SOURCE, "tests/support/certificates.sh")
@@ -156,6 +157,20 @@ class Tls(Case):
                               "token,certificate", "--token-file", f"{self.dir}/token", "--address", config["rpc_addr"],
                               "act.echo", "7")
             self.assertEqual(result.returncode, status, result.stderr)
+        self.assertEqual(run.end(), OK)
+
+    # ---- The docs ----
+
+    def test_the_documented_commands_make_certificates_that_work(self):
+        with open(os.path.join(SOURCE, "docs/TRANSPORTS.md"), encoding="utf-8") as page:
+            section = page.read().partition("\n## With certificates\n")[2].partition("\n## ")[0]
+        commands = re.search(r"^```sh\n(.*?)^```$", section, re.M | re.S)[1]
+        done = subprocess.run(["bash", "-ec", commands], cwd=self.dir, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"^[0-9a-f]{64} ")
+        child = re.search(r"^```\n(.*?)^```$", section, re.M | re.S)[1].replace("/etc/example", self.dir)
+        run, _ = self.started({**json.loads("{%s}" % child)["worker"], "command": [ACTOR]})
+        self.ping()
         self.assertEqual(run.end(), OK)
 
     # ---- The suite ----

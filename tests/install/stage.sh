@@ -14,7 +14,7 @@ for header in "$OB_TEST_SOURCE"/include/outboard/*.h; do
 done
 for file in "$library"/liboutboard.a "$library"/cmake/outboard/outboardConfig.cmake \
 	"$library"/cmake/outboard/outboardConfigVersion.cmake "$library"/cmake/outboard/OutboardPlugin.cmake "$library"/pkgconfig/outboard.pc \
-	"$library"/outboard/plugins/{unix,msgpack,token,bearer,peercred,noise,keys,certificate}.so "$OB_TEST_STAGE"/bin/outboard; do
+	"$library"/outboard/plugins/{unix,msgpack,token,bearer,peercred,noise,keys,certificate,tls}.so "$OB_TEST_STAGE"/bin/outboard; do
 	[ -e "$file" ] || { echo "not installed: ${file#"$OB_TEST_STAGE"/}" && bad=1; }
 done
 # Others may write nothing that was installed, and no run path leads to the build tree: only the command has one, to its library.
