@@ -77,7 +77,7 @@ class Tls(Case):
     def test_links_that_break(self):
         """Each connection of the acceptor is reset once it has sent so much."""
         run, pid = self.started(tls(listen="tls+chaos+tcp://127.0.0.1:0?seed=9&delay=0..1ms&chop=1..300&reset=@5000&side=acceptor&way=out",
-                                    health={"interval": "50ms"}))
+                                    health={"interval": "100ms"}))
         for _ in range(3):
             run.event("a", "link_down")
             run.event("a", "link_up")

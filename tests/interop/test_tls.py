@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """tls with other implementations at the other end: the command `openssl`, and Python's ssl."""
+import base64
 import contextlib
 import hashlib
 import hmac
-import base64
 import json
 import os
 import re
@@ -302,7 +302,7 @@ REFUSED = [
     (says(b"GET / HTTP/1.1\r\n\r\n"), "the peer speaks plain HTTP, not TLS", None),
     (says(request(1, "outboard.ping")), "the peer does not speak TLS", None),
     (says(b"\x94\x00\x01\xa1x\x90"), "the peer does not speak TLS", None),
-    (says(lambda: first_bytes()), "the connection ended during the handshake", None),
+    (says(first_bytes), "the connection ended during the handshake", None),
     (says(lambda: first_bytes()[:-1] + b"\x00" * 40000), ".", None),
     (leaves_after_data, "cut: it ended without a close_notify", None),
 ]
@@ -333,15 +333,26 @@ class Refusals(unittest.TestCase):
 # ---- Servers ----
 
 
-def call(address, *arguments, name="client", **more):
+@contextlib.contextmanager
+def calling(address, name="client", **more):
+    """`outboard call`, running."""
     with tempfile.TemporaryDirectory() as place:
         for what, content in ("settings", json.dumps(settings(name, **more))), ("token", TOKEN.hex()):
             with open(os.open(os.path.join(place, what), os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
                 out.write(content)
-        return subprocess.run(
-            [OUTBOARD, "call", "--settings", place + "/settings", "--codec", "json", "--auth", "token", "--token-file",
-             place + "/token", "--timeout", "10s", "--address", address, "act.echo", *(arguments or ["7"])],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        command = [OUTBOARD, "call", "--settings", place + "/settings", "--codec", "json", "--auth", "token", "--token-file",
+                   place + "/token", "--address", address, "act.echo", "7"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+def call(address, **more):
+    with calling(address, **more) as process:
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 class Server:
@@ -427,24 +438,12 @@ class Servers(unittest.TestCase):
         for name, reason in ("server", None), ("expired", "it expired at"), ("foreign", "no CA of the setting ca"):
             with Openssl("s_server", name, "-accept", "127.0.0.1:0", "-Verify", "1", "-naccept", "1") as server:
                 port = server.await_line(r"ACCEPT 127\.0\.0\.1:(\d+)")[1]
-                client = subprocess.Popen  # the call waits for an answer that the server does not give
-                with tempfile.TemporaryDirectory() as place:
-                    for what, content in ("settings", json.dumps(settings("client"))), ("token", TOKEN.hex()):
-                        with open(os.open(os.path.join(place, what), os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-                            out.write(content)
-                    client = subprocess.Popen(
-                        [OUTBOARD, "call", "--settings", place + "/settings", "--codec", "json", "--auth", "token",
-                         "--token-file", place + "/token", "--address", "tls+tcp://127.0.0.1:" + port, "act.echo"],
-                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-                    try:
-                        if reason is None:
-                            server.binding()
-                            self.assertEqual(json.loads(server.hear())["method"], "outboard.auth")
-                        else:
-                            self.assertIn(reason, client.communicate(timeout=PATIENCE)[1])
-                    finally:
-                        client.kill()
-                        client.communicate()
+                with calling("tls+tcp://127.0.0.1:" + port) as client:
+                    if reason is None:
+                        server.binding()
+                        self.assertEqual(json.loads(server.hear())["method"], "outboard.auth")
+                    else:
+                        self.assertIn(reason, client.communicate(timeout=PATIENCE)[1])
 
 
 # ---- Attacks ----
