@@ -200,8 +200,12 @@ static size_t gather(const struct iovec *pieces, int count, size_t skip, uint8_t
 	size_t len = 0;
 	for (int i = 0; i < count && len < OBI_TLS_RECORD; i++) {
 		size_t left = pieces[i].iov_len > skip ? pieces[i].iov_len - skip : 0;
-		const uint8_t *from = (const uint8_t *)pieces[i].iov_base + (left > 0 ? skip : 0);
-		skip -= left > 0 ? skip : pieces[i].iov_len;
+		if (left == 0) {
+			skip -= pieces[i].iov_len;
+			continue;
+		}
+		const uint8_t *from = (const uint8_t *)pieces[i].iov_base + skip;
+		skip = 0;
 		if (len == 0 && (left >= OBI_TLS_RECORD || i == count - 1)) {
 			*ret = from;
 			return left < OBI_TLS_RECORD ? left : OBI_TLS_RECORD;
