@@ -228,14 +228,23 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	crypto_generichash_state h;
 	unsigned char sum[32];
 	crypto_generichash_init(&h, NULL, 0, sizeof sum);
-	hash_list(&h, o->argv);
-	hash_list(&h, o->env);
-	hash_list(&h, o->auth);
-	hash_list(&h, o->rules);
-	hash_list(&h, o->peer_users);
-	hash_list(&h, o->peer_groups);
-	const char *const texts[] = {o->listen, o->codec,      o->user,	    o->group,
-				     o->cwd,	o->stdin_path, o->settings, o->child_settings};
+	const char *const *const lists[] = {o->argv,	   o->env,	   o->auth,	  o->rules,
+					    o->peer_users, o->peer_groups, o->client_auth};
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+		hash_list(&h, lists[i]);
+	}
+	const char *const texts[] = {o->listen,
+				     o->codec,
+				     o->user,
+				     o->group,
+				     o->cwd,
+				     o->stdin_path,
+				     o->settings,
+				     o->child_settings,
+				     o->parent_address,
+				     o->transport,
+				     o->client_listen,
+				     o->client_transport};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		hash_text(&h, texts[i]);
 	}
@@ -244,23 +253,9 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 		crypto_generichash_update(&h, (const unsigned char *)&o->limits[i].soft,
 					  2 * sizeof(uint64_t));
 	}
-	const int64_t numbers[] = {o->env_clear, o->umask, o->log_pipe_bytes, o->allow_plaintext};
+	const int64_t numbers[] = {o->env_clear, o->umask, o->log_pipe_bytes, o->allow_plaintext,
+				   o->message_max};
 	crypto_generichash_update(&h, (const unsigned char *)numbers, sizeof numbers);
-	if (o->parent_address != NULL) {
-		hash_text(&h, o->parent_address);
-	}
-	if (o->transport != NULL) {
-		hash_text(&h, o->transport);
-	}
-	if (o->message_max != OB_MESSAGE_MAX_DEFAULT) {
-		crypto_generichash_update(&h, (const unsigned char *)&o->message_max,
-					  sizeof o->message_max);
-	}
-	if (o->client_listen != NULL) {
-		hash_text(&h, o->client_listen);
-		hash_list(&h, o->client_auth);
-		hash_text(&h, o->client_transport);
-	}
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);
 }

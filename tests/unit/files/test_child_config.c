@@ -82,7 +82,8 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    "rpc.sock\",\"ready\":true,\"name\":\"web\",\"listen\":\"unix:///d/rpc.sock\","
 	    "\"codec\":\"msgpack\",\"auth\":\"noise,token\",\"instance\":\"feed\",\"allow_"
 	    "plaintext\":true,"
-	    "\"parent_address\":\"192.0.2.1\",\"message_max\":65536,\"client_listen\":\"tcp://0.0.0.0:0\","
+	    "\"parent_address\":\"192.0.2.1\",\"message_max\":65536,\"client_listen\":\"tcp://"
+	    "0.0.0.0:0\","
 	    "\"client_auth\":\"noise,ask\",\"client_transport\":\"tcp\","
 	    "\"client_addr\":\"tcp://0.0.0.0:7\"}");
 }
