@@ -37,7 +37,7 @@ OUTBOARD_PLUGIN_PATH=/nonexistent "$work/consumer" >"$work/listed"
 for name in unix tcp vsock hvsock chaos chaos-local msgpack json peercred token noise bearer keys certificate; do
 	grep -xE "$name [0-9.]+ from built in" "$work/listed" || fail "$name is not built in: $(cat "$work/listed")"
 done
-expect "number of plugins" "$(grep -c ' from ' "$work/listed")" 13
+expect "number of plugins" "$(grep -c ' from ' "$work/listed")" 15
 status=0
 "$work/consumer" "$shipped/json.so" 2>"$work/refusal" || status=$?
 expect "status of a file in a static program" "$status" 1
