@@ -34,10 +34,14 @@ static void build_known_int(struct ob_builder *b, const char *key, bool known, i
 static void build_text(struct ob_builder *b, const char *key, const char *text)
 {
 	size_t len = strlen(text);
-	char *copy = len > 0 ? ob_arena_alloc(b->arena, len + 1) : NULL;
 	ob_build_key(b, key);
-	if (copy == NULL) {
+	if (len == 0) {
 		ob_build_nil(b);
+		return;
+	}
+	char *copy = ob_arena_alloc(b->arena, len + 1);
+	if (copy == NULL) {
+		b->error = OB_ENOMEM; /* a row without its name or state would be another one */
 		return;
 	}
 	memcpy(copy, text, len + 1);

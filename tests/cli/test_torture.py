@@ -128,7 +128,9 @@ class Files(Torture):
         self.torture("plugin", "check", "token")
 
     def test_fault_63_plugin_new(self):
-        self.torture("plugin", "new", "codec", "mine", "{dir}/mine", before=self.directory)
+        names = ["mine/mine.c", "mine/CMakeLists.txt", "mine/README.md"]
+        self.torture("plugin", "new", "codec", "mine", "{dir}/mine", before=self.directory,
+                     good=lambda result: self.assertEqual(["/".join(line.split("/")[-2:]) for line in result.stdout.splitlines()], names))
 
 
 class Supervised(Torture):
