@@ -193,15 +193,24 @@ void obi_loop_drain(struct obi_loop *loop)
 	}
 }
 
+/* Only when no job waits: whoever is refused may then free what his earlier jobs use. */
+static bool close_for_jobs(struct obi_loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	loop->closed = loop->jobs == NULL;
+	bool closed = loop->closed;
+	pthread_mutex_unlock(&loop->lock);
+	return closed;
+}
+
 void obi_loop_close(struct obi_loop *loop)
 {
 	if (loop == NULL) {
 		return;
 	}
-	pthread_mutex_lock(&loop->lock);
-	loop->closed = true;
-	pthread_mutex_unlock(&loop->lock);
-	run_jobs(loop);
+	while (!close_for_jobs(loop)) {
+		run_jobs(loop);
+	}
 	(void)run_tasks(loop);
 	if (loop->attached) {
 		ev_ref(loop->ev);

@@ -126,7 +126,8 @@ void obi_child_watcher_stop(struct obi_child_watcher *child);
 
 /*
  * Queue job and wake the loop, which calls job->fn on its thread. Any thread. The job belongs to
- * the caller and may be freed in fn. Returns false, and does nothing, if the loop is closed.
+ * the caller and may be freed in fn. Returns false, and does nothing, if the loop is closed; all
+ * jobs that were posted before have then been run.
  */
 bool obi_loop_post(struct obi_loop *loop, struct obi_job *job);
 
