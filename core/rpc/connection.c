@@ -80,6 +80,11 @@ static void end(struct obi_connection *conn, const struct ob_error *err)
 	conn->closed = true;
 	write_the_last(conn);
 	drop_stream(conn);
+	/* What was made with settings of plugins: the owner may free these in a callback that is
+	 * still on the stack. */
+	if (conn->has_session) {
+		obi_sealed_records_end(&conn->session.records);
+	}
 	if (!conn->freed && conn->setup.events.closed != NULL) {
 		conn->setup.events.closed(conn->setup.events.user, conn, err);
 	}

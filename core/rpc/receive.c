@@ -39,7 +39,7 @@ static void remove_message(struct obi_session *s, size_t len, bool sealed)
 		obi_arena_reset(&s->arena);
 		obi_buf_consume(&s->in, len);
 	}
-	if (sealed) {
+	if (sealed && s->state != OBI_SESSION_CLOSED) {
 		s->records.opened -= len;
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys that are used up: a new connection is made before the last record, and nothing is
- * reported as an attack. */
+ * reported as an attack. And keys that are not needed any more. */
 #include "support/family.h"
 
 #include <setjmp.h>
@@ -9,9 +9,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "support/expect.h"
 #include "support/scratch.h"
 
 /* The plugin's: three quarters of them make a connection due for renewal; the last few are kept
@@ -20,15 +23,26 @@ enum { RECORDS = 400, RENEW_AT = RECORDS * 3 / 4, BEAT_MS = 100 };
 
 static char *before;
 
-static void begin(struct family *f)
+static const char *const auth[] = {"short_lived", NULL};
+
+static void find_plugins(void)
 {
-	static const char *const auth[] = {"short_lived", NULL};
-	struct ob_error err;
-	char *plugins;
 	before = scratch_text("%s", scratch_env("OUTBOARD_PLUGIN_PATH"));
-	plugins = scratch_text("%s:%s/test-plugins", before, scratch_env("OB_TEST_BUILD"));
+	char *plugins = scratch_text("%s:%s/test-plugins", before, scratch_env("OB_TEST_BUILD"));
 	setenv("OUTBOARD_PLUGIN_PATH", plugins, 1);
 	free(plugins);
+}
+
+static void leave_plugins(void)
+{
+	setenv("OUTBOARD_PLUGIN_PATH", before, 1);
+	free(before);
+}
+
+static void begin(struct family *f)
+{
+	struct ob_error err;
+	find_plugins();
 	family_begin(f, OB_RUNTIME_INLINE, NULL);
 	f->options.auth = auth;
 	f->options.health_interval_ms = BEAT_MS;
@@ -49,8 +63,7 @@ static void end(struct family *f, int32_t pid)
 		assert_null(strstr(f->lines[i], "a connection was"));
 	}
 	family_end(f);
-	setenv("OUTBOARD_PLUGIN_PATH", before, 1);
-	free(before);
+	leave_plugins();
 }
 
 static bool is_over(void *user)
@@ -109,11 +122,74 @@ static void fault_47_spent_keys_are_replaced_at_any_moment(void **state)
 	end(&f, pid);
 }
 
+/* ---- The end ---- */
+
+static void say_one(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user, (void)params;
+	ob_call_replyf(call, "i", 1);
+}
+
+static void free_client(void *user, int result, const struct ob_value *value,
+			const struct ob_error *err)
+{
+	ob_client **client = user;
+	(void)value, (void)err;
+	if (*client != NULL && result == OB_OK) {
+		ob_client *freed = *client;
+		*client = NULL;
+		ob_client_free(freed);
+	}
+}
+
+/* A client is freed in a callback, while its connection is on the stack: its plugin gets back all
+ * that was made with the settings before the settings themselves. */
+static void keys_end_before_their_settings(void **state)
+{
+	static const struct ob_method methods[] = {{"one", say_one}, {NULL, NULL}};
+	struct ob_error err = {.text = ""};
+	ob_runtime *runtime;
+	ob_server *server;
+	ob_client *client;
+	char diary[8] = "";
+	(void)state;
+	find_plugins();
+	char *dir = scratch_make(), *address = scratch_text("unix://%s/s", dir);
+	char *path = scratch_text("%s/diary", dir);
+	char *settings = scratch_text("{\"auth\":{\"short_lived\":{\"diary\":\"%s\"}}}", path);
+	expect(ob_runtime_new(NULL, &runtime, &err), OB_OK, &err, NULL);
+	const struct ob_server_options served = {
+	    .size = sizeof served, .runtime = runtime, .listen = address, .auth = auth};
+	const struct ob_client_options dialled = {
+	    .size = sizeof dialled, .address = address, .auth = auth, .settings = settings};
+	expect(ob_server_open(&served, &server, &err), OB_OK, &err, NULL);
+	expect(ob_server_expose(server, "say", methods, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_server_start(server, &err), OB_OK, &err, NULL);
+	expect(ob_client_connect(runtime, &dialled, NULL, &client, &err), OB_OK, &err, NULL);
+	int r = ob_client_call_async(client, "say.one", NULL, 0, free_client, &client, NULL, &err);
+	expect(r, OB_OK, &err, NULL);
+	while (client != NULL) {
+		(void)ob_runtime_run(runtime, 10);
+	}
+	ob_server_close(server);
+	ob_runtime_free(runtime);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, diary, sizeof diary - 1), 2);
+	assert_string_equal(diary, ".-");
+	close(fd);
+	free(settings);
+	free(path);
+	free(address);
+	scratch_remove(dir);
+	leave_plugins();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fault_47_worn_keys_are_replaced_when_it_is_quiet),
 	    cmocka_unit_test(fault_47_spent_keys_are_replaced_at_any_moment),
+	    cmocka_unit_test(keys_end_before_their_settings),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,27 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /* An authenticator whose keys are used up soon: it pretends to seal a given number of records
- * and no more. It proves nothing. */
+ * and no more. It proves nothing. With the setting {"diary": PATH} the file gets a '.' for each
+ * destroy(), and a '-' for each unconfigure(). */
 #include <outboard/auth.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { TAG = 8, RECORDS = 400 };
+enum { TAG = 8, RECORDS = 400, ROOM = 128 };
+
+struct state {
+	char diary[ROOM];
+};
 
 struct ob_auth {
 	const struct ob_host *host;
+	const struct state *state;
 	uint64_t sealed, opened;
 };
+
+static void note(const struct state *state, char what)
+{
+	int fd = state->diary[0] != '\0'
+		     ? open(state->diary, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)
+		     : -1;
+	if (fd >= 0 && write(fd, &what, 1) != 1) {
+		abort();
+	}
+	close(fd);
+}
+
+static int configure(const struct ob_host *host, const struct ob_value *settings, void **ret_state,
+		     struct ob_error *reterr)
+{
+	struct state *state = calloc(1, sizeof *state);
+	struct ob_bytes text;
+	if (state == NULL) {
+		return host->fail(reterr, OB_ENOMEM, 0, "short_lived: out of memory");
+	}
+	if (ob_get_string(ob_value_find(settings, "diary"), &text) && text.len < ROOM) {
+		memcpy(state->diary, text.data, text.len);
+	}
+	*ret_state = state;
+	return OB_OK;
+}
+
+static void unconfigure(void *state)
+{
+	note(state, '-');
+	free(state);
+}
 
 static int create(const struct ob_host *host, const struct ob_auth_params *params,
 		  struct ob_auth **ret_auth, struct ob_error *reterr)
 {
-	(void)params;
 	*ret_auth = calloc(1, sizeof **ret_auth);
 	if (*ret_auth == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "short_lived: out of memory");
 	}
 	(*ret_auth)->host = host;
+	(*ret_auth)->state = params->state;
 	return OB_OK;
 }
 
@@ -34,6 +74,7 @@ static int step(struct ob_auth *auth, struct ob_bytes in, struct ob_sink *out,
 
 static void destroy(struct ob_auth *auth)
 {
+	note(auth->state, '.');
 	free(auth);
 }
 
@@ -48,7 +89,7 @@ static ptrdiff_t seal(struct ob_auth *auth, uint8_t *data, size_t len)
 	return (ptrdiff_t)(len + TAG);
 }
 
-static ptrdiff_t open(struct ob_auth *auth, uint8_t *data, size_t len)
+static ptrdiff_t open_one(struct ob_auth *auth, uint8_t *data, size_t len)
 {
 	if (auth->opened == RECORDS) {
 		return OB_ECLOSED;
@@ -76,7 +117,7 @@ static const struct ob_auth_ops ops = {
     .overhead = TAG,
     .seal = seal,
     .binding = binding,
-    .open = open,
+    .open = open_one,
     .records_max = RECORDS,
 };
 
@@ -84,6 +125,8 @@ static const struct ob_plugin plugin = {.size = sizeof plugin,
 					.kind = OB_PLUGIN_AUTH,
 					.name = "short_lived",
 					.version = "1",
-					.ops = &ops};
+					.ops = &ops,
+					.configure = configure,
+					.unconfigure = unconfigure};
 
 OB_PLUGIN_ENTRY(&plugin);
