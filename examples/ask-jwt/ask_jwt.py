@@ -61,8 +61,11 @@ def load(part):
             raise ValueError("a name occurs twice")
         return dict(found)
 
+    def constant(name):
+        raise ValueError("%s is not JSON" % name)  # no time is before or after NaN
+
     try:
-        value = json.loads(unpack(part).decode(), object_pairs_hook=pairs)
+        value = json.loads(unpack(part).decode(), object_pairs_hook=pairs, parse_constant=constant)
     except (ValueError, RecursionError):
         raise Refused("a part of the token is not JSON") from None
     if not isinstance(value, dict):

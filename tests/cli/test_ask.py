@@ -104,6 +104,7 @@ class Jwt(Asking):
             token(key=bytes(32)): "signature", token(header={"alg": "none"}): "HS256", token(header={"alg": "RS256"}): "HS256",
             token(header={"alg": "HS256", "crit": ["x"]}): "HS256", token(iss="other"): "issuer", token(aud="other"): "audience",
             token(aud=None): "audience", token(exp=None): "exp is missing", token(exp=True): "exp is missing",
+            token(exp=float("nan")): "not JSON", token(nbf=float("nan")): "not JSON",
             token(exp=time.time() - 60): "expired", token(nbf=time.time() + 60): "not valid yet", token(nbf="x"): "nbf is",
             token(sub=None): "sub", token(sub="a\nb"): "sub", token(sub="x" * 256): "sub", token(sub=7): "sub",
         }
