@@ -229,7 +229,7 @@ OB_API void ob_call_identity(const ob_call *call, struct ob_identity *ret);
 
 /*
  * Keep a call beyond its handler. Returns the params in memory of the call, valid until the call is
- * answered: a copy, or, if the message is larger than 64 KiB, the buffer in which it arrived, so
+ * answered: a copy, or, of most messages of 64 KiB and more, the buffer in which it arrived, so
  * that nothing is copied. Both count for queue_max. NULL: out of memory; the call has been answered
  * with an error and must not be used any more. The answer may come from any thread.
  */
