@@ -107,19 +107,34 @@ static void emptied(struct obi_tls_wire *wire)
 	}
 }
 
+/* What is dropped cannot be made up for: each later call fails, too. */
+static int lose(struct obi_tls_wire *wire, struct ob_error *reterr)
+{
+	emptied(wire);
+	if (reterr != NULL) {
+		*reterr = wire->lost;
+	}
+	return wire->lost.code;
+}
+
 int obi_tls_wire_flush(struct obi_tls_wire *wire, struct ob_error *reterr)
 {
-	while (obi_tls_wire_waits(wire)) {
+	while (wire->lost.code == 0 && obi_tls_wire_waits(wire)) {
 		struct iovec piece = {wire->out + wire->gone, wire->len - wire->gone};
-		ptrdiff_t n = wire->inner->writev(wire->stream, &piece, 1, reterr);
+		struct ob_error err = {.text = ""};
+		ptrdiff_t n = wire->inner->writev(wire->stream, &piece, 1, &err);
 		if (n == OB_EAGAIN) {
 			return OB_EAGAIN;
 		}
 		if (n <= 0) {
-			emptied(wire);
-			return n < 0 ? (int)n : OB_EIO;
+			wire->lost = err;
+			wire->lost.code = n < 0 ? (int)n : OB_EIO;
+		} else {
+			wire->gone += (size_t)n;
 		}
-		wire->gone += (size_t)n;
+	}
+	if (wire->lost.code != 0) {
+		return lose(wire, reterr);
 	}
 	emptied(wire);
 	return OB_OK;

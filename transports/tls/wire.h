@@ -32,6 +32,7 @@ struct obi_tls_wire {
 	bool foreign;		/* what the peer sends is no TLS */
 	bool excess;		/* the handshake is larger than OB_HANDSHAKE_MAX */
 	struct ob_error broken; /* the failure of reading; code 0: none */
+	struct ob_error lost;	/* that of writing */
 };
 
 /* The method of the BIOs; NULL: out of memory. Freed with BIO_meth_free() after them. */
@@ -48,7 +49,7 @@ bool obi_tls_wire_waits(const struct obi_tls_wire *wire);
 void obi_tls_wire_reserve(struct obi_tls_wire *wire, size_t more);
 
 /* Write what is collected. OB_OK: all of it is written. OB_EAGAIN, or the failure of the inner
- * stream; what was collected is dropped then. */
+ * stream: what was collected is dropped then, and every later call fails likewise. */
 int obi_tls_wire_flush(struct obi_tls_wire *wire, struct ob_error *reterr);
 
 /* Close the inner stream and free the collected bytes. */

@@ -268,6 +268,25 @@ static void an_end_waits_for_room(void **state)
 	end_ends(&e);
 }
 
+/* A read writes what waits, too. If that fails, the next write must not count it as written. */
+static void what_a_read_could_not_write_is_not_reported_as_written(void **state)
+{
+	struct ends e = ready_at(*state, "tls+unix://@/lost");
+	const struct ob_transport_ops *ops = ops_of(&e);
+	struct ob_error err = {.text = ""};
+	char byte = 'x';
+	struct iovec piece = {&byte, 1};
+	fill_up(&e);
+	assert_int_equal(shutdown(ops->fd(e.streams[ACCEPTOR]), SHUT_RD), 0);
+	assert_int_equal(ops->readv(e.streams[DIALER], &piece, 1, NULL), OB_EAGAIN);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ops->writev(e.streams[DIALER], &piece, 1, &err), OB_ECONNLOST);
+		assert_string_not_equal(err.text, "");
+	}
+	assert_int_equal(ops->want(e.streams[DIALER], OB_READABLE), OB_READABLE);
+	end_ends(&e);
+}
+
 /* ---- Messages without data ---- */
 
 /* The end of a peer that uses OpenSSL as it likes: an SSL over the socket of a raw connection. */
@@ -390,6 +409,7 @@ int main(void)
 	    WIRE_TEST(a_cut_is_no_end),
 	    WIRE_TEST(a_damaged_record_ends_the_connection),
 	    WIRE_TEST(an_end_waits_for_room),
+	    WIRE_TEST(what_a_read_could_not_write_is_not_reported_as_written),
 	    WIRE_TEST(new_keys_are_taken_with_data_between_them),
 	    WIRE_TEST(a_flood_of_new_keys_ends_the_connection),
 	    WIRE_TEST(no_session_can_be_resumed),
