@@ -69,6 +69,13 @@ static bool check_name(struct ob_stream *stream, X509_STORE_CTX *store, X509 *ce
 	return true;
 }
 
+/* Who has a pinned key can put any name beside it, if no CA and no digest says which. */
+static bool is_name_known(const struct ob_stream *stream, const X509 *certificate)
+{
+	return stream->state->files[OBI_TLS_CA].path != NULL ||
+	       obi_tls_is_pinned_whole(certificate, &stream->state->accepted);
+}
+
 static int verify(X509_STORE_CTX *store, void *unused)
 {
 	(void)unused;
@@ -80,7 +87,7 @@ static int verify(X509_STORE_CTX *store, void *unused)
 			   "its name is not 1 to 255 bytes of UTF-8 without control characters");
 	good = good && check_chain(stream, store, certificate) &&
 	       check_name(stream, store, certificate);
-	if (!good) {
+	if (!good || !is_name_known(stream, certificate)) {
 		stream->subject[0] = '\0';
 	}
 	ERR_clear_error();

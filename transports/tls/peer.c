@@ -139,10 +139,16 @@ static bool is_listed(const struct obi_tls_accepted *accepted, const uint8_t *di
 	return false;
 }
 
-bool obi_tls_is_pinned(X509 *certificate, const struct obi_tls_accepted *accepted)
+bool obi_tls_is_pinned_whole(const X509 *certificate, const struct obi_tls_accepted *accepted)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	return X509_digest(certificate, EVP_sha256(), digest, NULL) && is_listed(accepted, digest);
+}
+
+bool obi_tls_is_pinned(const X509 *certificate, const struct obi_tls_accepted *accepted)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE], *spki = NULL;
-	if (X509_digest(certificate, EVP_sha256(), digest, NULL) && is_listed(accepted, digest)) {
+	if (obi_tls_is_pinned_whole(certificate, accepted)) {
 		return true;
 	}
 	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &spki);

@@ -34,7 +34,10 @@ bool obi_tls_is_for(X509 *certificate, const char *name, bool common);
 bool obi_tls_is_for_any(X509 *certificate, char *const *names);
 
 /* Whether the SHA-256 of the certificate or of its public key is in the list. */
-bool obi_tls_is_pinned(X509 *certificate, const struct obi_tls_accepted *accepted);
+bool obi_tls_is_pinned(const X509 *certificate, const struct obi_tls_accepted *accepted);
+
+/* Whether the SHA-256 of the certificate is: then its names are as known as its key. */
+bool obi_tls_is_pinned_whole(const X509 *certificate, const struct obi_tls_accepted *accepted);
 
 /* Read 64 hex digits; colons between bytes are skipped. */
 bool obi_tls_fingerprint_parse(struct ob_bytes text, uint8_t ret[OBI_TLS_FINGERPRINT]);

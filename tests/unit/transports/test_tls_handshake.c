@@ -133,10 +133,12 @@ static void digest(const struct tls_bed *bed, const char *command, char ret[80])
 
 static void a_fingerprint_stands_for_a_ca(void **state)
 {
+	/* A key says nothing of the name that its owner has put beside it. */
 	static const char *const commands[] = {
 	    "openssl x509 -in @/foreign.pem -outform DER | sha256sum",
 	    "openssl pkey -in @/foreign.key -pubout -outform DER | sha256sum",
 	};
+	static const char *const subjects[] = {"localhost", ""};
 	for (size_t i = 0; i < 2; i++) {
 		char hex[80], text[256];
 		digest(*state, commands[i], hex);
@@ -144,7 +146,7 @@ static void a_fingerprint_stands_for_a_ca(void **state)
 		    scratch_text("{" SHOW("server") ",\"fingerprints\":[\"%s\"]}", hex);
 		struct ends e = ends_of(*state, "{" SHOW("foreign") "," CA "}", acceptor);
 		must_shake(&e);
-		assert_string_equal(subject_of(&e, ACCEPTOR, text), "localhost");
+		assert_string_equal(subject_of(&e, ACCEPTOR, text), subjects[i]);
 		end_ends(&e);
 		e = ends_of(*state, CLIENT, acceptor);
 		shake(&e);
