@@ -296,13 +296,12 @@ struct own_peer {
 	int fd;
 };
 
-static struct own_peer own_peer(const struct tls_bed *bed, struct ends *e)
+static struct own_peer own_peer_of(const struct tls_bed *bed, const char *settings, struct ends *e)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	struct own_peer p = {.context = SSL_CTX_new(TLS_client_method()),
 			     .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-	struct ob_listen_params here = {
-	    .state = must_configure(bed, "{\"mutual\":false," SHOW("server") "}")};
+	struct ob_listen_params here = {.state = must_configure(bed, settings)};
 	char *place = placed(bed, "tls+unix://@/own");
 	*e = (struct ends){.bed = bed, .states = {NULL, here.state}};
 	assert_int_equal(bed_listen(&bed->wire.bed, place, here, &e->listener, NULL), OB_OK);
@@ -319,6 +318,11 @@ static struct own_peer own_peer(const struct tls_bed *bed, struct ends *e)
 	assert_int_equal(e->codes[ACCEPTOR], OB_HANDSHAKE_DONE);
 	free(place);
 	return p;
+}
+
+static struct own_peer own_peer(const struct tls_bed *bed, struct ends *e)
+{
+	return own_peer_of(bed, "{\"mutual\":false," SHOW("server") "}", e);
 }
 
 static void end_own_peer(struct own_peer *p, struct ends *e)
@@ -382,6 +386,17 @@ static void a_flood_of_new_keys_ends_the_connection(void **state)
 	end_own_peer(&p, &e);
 }
 
+/* What is sent is what the file has, whatever could be found among the CAs. */
+static void the_ca_is_not_sent_with_the_certificate(void **state)
+{
+	struct ends e;
+	struct own_peer p = own_peer_of(*state, "{\"mutual\":false," SHOW("server") "," CA "}", &e);
+	assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(p.ssl)), 1);
+	ops_of(&e)->close(e.streams[ACCEPTOR]);
+	ops_of(&e)->listener_close(e.listener);
+	end_own_peer(&p, &e);
+}
+
 /* An old session is of no use: there are no tickets. */
 static void no_session_can_be_resumed(void **state)
 {
@@ -412,6 +427,7 @@ int main(void)
 	    WIRE_TEST(what_a_read_could_not_write_is_not_reported_as_written),
 	    WIRE_TEST(new_keys_are_taken_with_data_between_them),
 	    WIRE_TEST(a_flood_of_new_keys_ends_the_connection),
+	    WIRE_TEST(the_ca_is_not_sent_with_the_certificate),
 	    WIRE_TEST(no_session_can_be_resumed),
 	};
 	return cmocka_run_group_tests(tests, tls_group_setup, tls_group_teardown);
