@@ -125,6 +125,9 @@ static ptrdiff_t read_some(struct ob_stream *stream, void *to, size_t room)
 	}
 	ERR_clear_error();
 	if (SSL_read_ex(stream->ssl, to, room, &n) == 1) {
+		if (talks_too_much(stream)) {
+			return stream->failure;
+		}
 		stream->chatter = 0;
 		return (ptrdiff_t)n;
 	}

@@ -386,6 +386,23 @@ static void a_flood_of_new_keys_ends_the_connection(void **state)
 	end_own_peer(&p, &e);
 }
 
+/* A byte behind each flood does not make up for it. */
+static void a_flood_before_a_byte_ends_the_connection(void **state)
+{
+	struct ends e;
+	struct own_peer p = own_peer(*state, &e);
+	struct ob_error err = {.text = ""};
+	for (int i = 0; i < 33; i++) {
+		update_key(&p);
+	}
+	assert_int_equal(SSL_write(p.ssl, "x", 1), 1);
+	assert_int_equal(read_up(&e, &err), OB_ECONNLOST);
+	assert_non_null(strstr(err.text, "messages of the protocol without data"));
+	ops_of(&e)->close(e.streams[ACCEPTOR]);
+	ops_of(&e)->listener_close(e.listener);
+	end_own_peer(&p, &e);
+}
+
 /* What is sent is what the file has, whatever could be found among the CAs. */
 static void the_ca_is_not_sent_with_the_certificate(void **state)
 {
@@ -427,6 +444,7 @@ int main(void)
 	    WIRE_TEST(what_a_read_could_not_write_is_not_reported_as_written),
 	    WIRE_TEST(new_keys_are_taken_with_data_between_them),
 	    WIRE_TEST(a_flood_of_new_keys_ends_the_connection),
+	    WIRE_TEST(a_flood_before_a_byte_ends_the_connection),
 	    WIRE_TEST(the_ca_is_not_sent_with_the_certificate),
 	    WIRE_TEST(no_session_can_be_resumed),
 	};
