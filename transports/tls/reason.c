@@ -51,8 +51,10 @@ static const char *find(const struct words *words, int number)
 	return words->text;
 }
 
-/* The error of the wire, which explains the one of OpenSSL. */
-static int of_the_wire(const struct obi_tls_wire *wire, bool ready, char why[OBI_TLS_WHY])
+/* The error of the wire, which explains the one of OpenSSL. `closed`: the peer has announced its
+ * end. */
+static int of_the_wire(const struct obi_tls_wire *wire, bool ready, bool closed,
+		       char why[OBI_TLS_WHY])
 {
 	if (wire->excess) {
 		snprintf(why, OBI_TLS_WHY, "the handshake is larger than %d bytes",
@@ -67,7 +69,7 @@ static int of_the_wire(const struct obi_tls_wire *wire, bool ready, char why[OBI
 		snprintf(why, OBI_TLS_WHY, "%.390s", wire->broken.text);
 		return wire->broken.code;
 	}
-	if (wire->ended) {
+	if (wire->ended || closed) {
 		snprintf(why, OBI_TLS_WHY,
 			 ready ? "the connection was cut: it ended without a close_notify"
 			       : "the connection ended during the handshake");
@@ -103,7 +105,11 @@ void obi_tls_stream_fail(struct ob_stream *stream)
 {
 	unsigned long error = ERR_peek_error();
 	if (stream->failure == 0) {
-		stream->failure = of_the_wire(&stream->wire, stream->ready, stream->why);
+		/* A fatal alert would have left an error. */
+		bool closed =
+		    error == 0 && (SSL_get_shutdown(stream->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+		stream->failure = of_the_wire(&stream->wire, stream->ready,
+					      closed && !stream->ready, stream->why);
 	}
 	if (stream->failure == 0) {
 		stream->failure = of_openssl(error, stream->ready, stream->why);

@@ -378,6 +378,28 @@ static void progress_is_told_byte_by_byte(void **state)
 	end_ends(&e);
 }
 
+/* A close_notify in place of the server's part. */
+static void a_peer_that_closes_during_the_handshake_has_ended(void **state)
+{
+	const struct tls_bed *bed = *state;
+	int door = listen_raw(bed, "shut");
+	struct ends e = ends_of_states(
+	    bed,
+	    must_configure(bed, "{" SHOW("client") "," CA
+						   ",\"names\":[\"spiffe://example.org/server\"]}"),
+	    must_configure(bed, SERVER), "tls+unix://@/unused", "tls+unix://@/shut");
+	int far = accept(door, NULL, NULL);
+	step(&e, DIALER, 0);
+	assert_int_equal(write(far, "\x15\x03\x03\x00\x02\x01\x00", 7), 7);
+	step(&e, DIALER, OB_READABLE);
+	assert_string_equal(e.errors[DIALER].text,
+			    "tls: the connection ended during the handshake");
+	assert_int_equal(e.codes[DIALER], OB_ECONNLOST);
+	close(far);
+	close(door);
+	end_ends(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +415,7 @@ int main(void)
 	    WIRE_TEST(a_connection_that_ends_early_says_so),
 	    WIRE_TEST(a_handshake_has_a_limit),
 	    WIRE_TEST(progress_is_told_byte_by_byte),
+	    WIRE_TEST(a_peer_that_closes_during_the_handshake_has_ended),
 	};
 	return cmocka_run_group_tests(tests, tls_group_setup, tls_group_teardown);
 }
