@@ -105,14 +105,14 @@ static bool has_common_name(const X509 *certificate, const char *name)
 
 bool obi_tls_is_for(X509 *certificate, const char *name, bool common)
 {
-	const unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
-			       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-			       X509_CHECK_FLAG_SINGLE_LABEL_SUBDOMAINS;
+	const unsigned flags =
+	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
 	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 	struct ob_bytes text;
 	bool bare = !first_of(names, GEN_URI, &text) && !first_of(names, GEN_DNS, &text);
 	bool good = has_uri(names, name) || X509_check_ip_asc(certificate, name, 0) == 1 ||
-		    X509_check_host(certificate, name, 0, flags, NULL) == 1 ||
+		    /* ".example.org" would stand for all that is below. */
+		    (name[0] != '.' && X509_check_host(certificate, name, 0, flags, NULL) == 1) ||
 		    (common && bare && has_common_name(certificate, name));
 	GENERAL_NAMES_free(names);
 	ERR_clear_error();

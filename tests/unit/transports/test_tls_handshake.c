@@ -193,6 +193,10 @@ static const struct refusal refusals[] = {
     {"{" SHOW("client") "," CA ",\"names\":[\"b.a.example.org\",\"example.org\"]}",
      "{" SHOW("wildcard") "," CA "}", DIALER, "it is for none of the setting names",
      "the peer refused: it does not accept our certificate"},
+    /* OpenSSL would take this for all that is below. */
+    {"{" SHOW("client") "," CA ",\"names\":[\".example.org\"]}", "{" SHOW("elsewhere") "," CA "}",
+     DIALER, "it is for none of the setting names",
+     "the peer refused: it does not accept our certificate"},
     {"{" SHOW("expired") "," CA "}", SERVER, ACCEPTOR, "it expired at 2020-02-01",
      "the peer refused: our certificate has expired"},
     {"{" SHOW("foreign") "," CA "}", SERVER, ACCEPTOR, "no CA of the setting ca has signed it",
