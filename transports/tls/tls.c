@@ -85,14 +85,24 @@ static void tls_listener_close(struct ob_listener *listener)
 	}
 }
 
+/* A list that would not be looked at is refused. */
 static int check_acceptor(const struct ob_host *host, const struct obi_tls_state *state,
 			  struct ob_error *reterr)
 {
-	return state == NULL ? host->fail(reterr, OB_EINVAL, 0, "tls: there are no settings")
-	       : state->files[OBI_TLS_CERTIFICATE].path == NULL
-		   ? host->fail(reterr, OB_EINVAL, 0,
-				"tls: listening needs the settings certificate and key")
-		   : OB_OK;
+	if (state == NULL) {
+		return host->fail(reterr, OB_EINVAL, 0, "tls: there are no settings");
+	}
+	if (state->files[OBI_TLS_CERTIFICATE].path == NULL) {
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "tls: listening needs the settings certificate and key");
+	}
+	if (!state->mutual &&
+	    (state->accepted.names != NULL || state->accepted.fingerprint_count > 0)) {
+		return host->fail(reterr, OB_EINVAL, 0,
+				  "tls: listening with mutual false asks for no certificate: names "
+				  "and fingerprints are of no use");
+	}
+	return OB_OK;
 }
 
 /* The settings are ours, not of the inner transport. */

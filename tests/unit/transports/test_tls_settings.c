@@ -85,7 +85,9 @@ static void each_end_says_what_it_lacks(void **state)
 	const struct tls_bed *bed = *state;
 	const struct bed *wire = &bed->wire.bed;
 	void *dials = must_configure(bed, "{\"mutual\":false," CA "}"),
-	     *listens = must_configure(bed, "{\"mutual\":false," SHOW("server") "}");
+	     *listens = must_configure(bed, "{\"mutual\":false," SHOW("server") "}"),
+	     *lists = must_configure(
+		 bed, "{\"mutual\":false," SHOW("server") "," CA ",\"names\":[\"alice\"]}");
 	struct ob_listen_params here = {.state = dials};
 	struct ob_dial_params there = {.size = sizeof there, .owner = UINT32_MAX, .state = listens};
 	struct ob_listener *listener = NULL;
@@ -94,6 +96,10 @@ static void each_end_says_what_it_lacks(void **state)
 	assert_int_equal(bed_listen(wire, "tls+tcp://127.0.0.1:0", here, &listener, &err),
 			 OB_EINVAL);
 	assert_non_null(strstr(err.text, "listening needs the settings certificate and key"));
+	here.state = lists;
+	assert_int_equal(bed_listen(wire, "tls+tcp://127.0.0.1:0", here, &listener, &err),
+			 OB_EINVAL);
+	assert_non_null(strstr(err.text, "listening with mutual false asks for no certificate"));
 	assert_int_equal(bed_dial_with(wire, "tls+tcp://127.0.0.1:1", &there, &stream, &err),
 			 OB_EINVAL);
 	assert_non_null(strstr(err.text, "dialing needs the setting ca or fingerprints"));
@@ -105,6 +111,7 @@ static void each_end_says_what_it_lacks(void **state)
 	assert_non_null(strstr(err.text, "it cannot wrap itself"));
 	bed->plugin->unconfigure(dials);
 	bed->plugin->unconfigure(listens);
+	bed->plugin->unconfigure(lists);
 }
 
 /* ---- Files that change ---- */
