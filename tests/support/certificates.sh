@@ -65,4 +65,13 @@ issue between /CN=between "basicConstraints=critical,CA:true\nkeyUsage=critical,
 issue below /CN=below "subjectAltName=$at_home,URI:spiffe://example.org/below" between
 cat below.pem between.pem >chain.pem
 cp below.key chain.key
+issue faded /CN=faded "basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign" ca 20200101000000Z 20200201000000Z
+issue stale-end /CN=stale "subjectAltName=$at_home" faded
+cat stale-end.pem faded.pem >stale.pem
+cp stale-end.key stale.key
+issue forged-end /CN=forged "subjectAltName=$at_home" server
+cat forged-end.pem server.pem >forged.pem
+cp forged-end.key forged.key
+issue caller /CN=caller "subjectAltName=$at_home\nextendedKeyUsage=clientAuth"
+issue number /CN=127.0.0.1 "basicConstraints=CA:false"
 openssl pkey -in server.key -aes256 -passout pass:secret -out encrypted.key

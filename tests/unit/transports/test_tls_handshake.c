@@ -193,6 +193,15 @@ static const struct refusal refusals[] = {
     {"{" SHOW("client") "," CA ",\"names\":[\"b.a.example.org\",\"example.org\"]}",
      "{" SHOW("wildcard") "," CA "}", DIALER, "it is for none of the setting names",
      "the peer refused: it does not accept our certificate"},
+    {CLIENT, "{" SHOW("caller") "," CA "}", DIALER, "its extended key usage",
+     "the peer refused: it does not accept certificates of this kind or purpose"},
+    /* Below a CA that has expired, and below who is no CA. */
+    {CLIENT, "{" SHOW("stale") "," CA "}", DIALER, "a CA certificate above it has expired",
+     "the peer refused: our certificate has expired"},
+    {CLIENT, "{" SHOW("forged") "," CA "}", DIALER, "invalid CA certificate", "the peer refused"},
+    /* A common name is no host. */
+    {CLIENT, "{" SHOW("number") "," CA "}", DIALER, "it is not for 127.0.0.1",
+     "the peer refused: it does not accept our certificate"},
     /* OpenSSL would take this for all that is below. */
     {"{" SHOW("client") "," CA ",\"names\":[\".example.org\"]}", "{" SHOW("elsewhere") "," CA "}",
      DIALER, "it is for none of the setting names",
