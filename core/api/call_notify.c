@@ -94,7 +94,7 @@ static int earlier_error(struct ob_call *call, struct ob_error *reterr)
 static int notify_later(struct ob_call *call, const char *method, const struct ob_value *params,
 			struct ob_error *reterr)
 {
-	struct notice *n;
+	struct notice *n = NULL;
 	int r = earlier_error(call, reterr);
 	if (r == OB_OK && atomic_load(&call->noticed) >= call->notices_max) {
 		r = obi_fail(reterr, OB_EAGAIN, 0,
