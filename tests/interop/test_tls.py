@@ -405,6 +405,19 @@ class Servers(unittest.TestCase):
         self.assertNotEqual(result.returncode, 0)
         self.assertNotIn("cut", result.stderr)
 
+    def test_the_name_that_is_dialled_is_told_and_no_address(self):
+        for host, told in ("localhost", "localhost"), ("127.0.0.1", None):
+            names = []
+
+            def serve(sock, names=names):
+                secured = context("server", ssl.PROTOCOL_TLS_SERVER)
+                secured.sni_callback = lambda stream, name, _: names.append(name)
+                with secured.wrap_socket(sock, server_side=True) as stream:
+                    stream.recv(4096)
+            with Server(serve) as server:
+                call(server.address.replace("127.0.0.1", host))
+            self.assertEqual(names, [told])
+
     def test_an_end_without_close_notify_is_a_cut(self):
         with Server(tls_server("server", lambda stream: stream.recv(4096))) as server:
             self.assert_told(call(server.address), "tls: the connection was cut: it ended without a close_notify")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tls/stream.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,14 @@ enum { RECORDS_PER_KEY = 1 << 22, BINDING = 32, RECORD_OVERHEAD = 64 };
 enum { READS = 4 };
 
 /* ---- Life ---- */
+
+/* Only names are told to the acceptor, and no addresses (RFC 6066). */
+static bool is_host_name(const char *name)
+{
+	uint8_t address[16];
+	return name[0] != '\0' && inet_pton(AF_INET, name, address) != 1 &&
+	       inet_pton(AF_INET6, name, address) != 1;
+}
 
 /* An acceptor that is not mutual asks for no certificate. */
 static void set_role(struct ob_stream *stream, const char *name)
@@ -25,6 +34,9 @@ static void set_role(struct ob_stream *stream, const char *name)
 	SSL_set_verify(stream->ssl, SSL_VERIFY_PEER, NULL);
 	SSL_set_connect_state(stream->ssl);
 	snprintf(stream->name, sizeof stream->name, "%s", name != NULL ? name : "");
+	if (is_host_name(stream->name)) {
+		(void)SSL_set_tlsext_host_name(stream->ssl, stream->name);
+	}
 }
 
 struct ob_stream *obi_tls_stream_new(struct obi_tls_state *state,

@@ -226,9 +226,9 @@ static int group_setup(void **state)
 {
 	int rc = tls_group_setup(state);
 	const struct tls_bed *bed = *state;
-	char *command =
-	    placed(bed, "head -c 300 @/server.pem >@/torn.pem; cp @/server.key @/open.key;"
-			"chmod 640 @/open.key; cp @/ca.pem @/shared.pem; chmod 666 @/shared.pem");
+	char *command = placed(
+	    bed, "umask 022; head -c 300 @/server.pem >@/torn.pem; cp @/server.key @/open.key;"
+		 "chmod 640 @/open.key; cp @/ca.pem @/shared.pem; chmod 666 @/shared.pem");
 	rc = rc != 0 ? rc : system(command);
 	free(command);
 	return rc;
