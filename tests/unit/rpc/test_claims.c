@@ -22,7 +22,7 @@ static int set_up(void **state)
 
 static void assert_claim(const struct obi_claims *claims, const char *name, const char *value)
 {
-	struct ob_bytes text;
+	struct ob_bytes text = {NULL, 0};
 	assert_true(ob_get_string(ob_value_find(&claims->map, name), &text));
 	assert_true(ob_bytes_is(text, value));
 }
