@@ -125,7 +125,7 @@ static void assert_seen(ob_client *client, const char *json)
 {
 	struct ob_error err;
 	ob_reply *reply;
-	struct ob_bytes text;
+	struct ob_bytes text = {NULL, 0};
 	struct ob_arena *arena;
 	assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);
 	expect(ob_client_call(client, "t.claims", NULL, 0, NULL, reply, &err), OB_OK, &err, NULL);
@@ -198,7 +198,7 @@ static void claims_are_of_one_connection(void **state)
 static void a_deferred_call_outlives_its_connection_with_its_claims(void **state)
 {
 	struct ob_error err;
-	struct ob_bytes text;
+	struct ob_bytes text = {NULL, 0};
 	(void)state;
 	begin(both, "{\"auth\":{\"tagger\":{\"role\":\"guest\"}}}", NULL);
 	ob_client *one = must_dial(both), *two = must_dial(both);

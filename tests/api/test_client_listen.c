@@ -110,7 +110,7 @@ static int64_t ask(ob_client *client, const char *method, const char *text, stru
 static void assert_known_as(ob_client *client, const char *subject, uint64_t listener)
 {
 	struct ob_error err;
-	struct ob_bytes text;
+	struct ob_bytes text = {NULL, 0};
 	uint64_t number = 99;
 	ob_reply *reply;
 	assert_int_equal(ob_reply_new(&reply, NULL), OB_OK);

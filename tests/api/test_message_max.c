@@ -29,7 +29,7 @@ static void launch(struct family *f, uint32_t message_max, const char *argument)
 static int echo(ob_client *client, size_t size, struct ob_error *err)
 {
 	ob_reply *reply;
-	struct ob_bytes back;
+	struct ob_bytes back = {NULL, 0};
 	char *text = malloc(size);
 	assert_non_null(text);
 	memset(text, 'x', size);

@@ -406,7 +406,7 @@ static void large_messages_cross_both_ways(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct bench b;
 		struct ob_error err = {.text = ""};
-		struct ob_bytes back;
+		struct ob_bytes back = {NULL, 0};
 		ob_client *client = NULL;
 		ob_reply *reply;
 		uint8_t *big = malloc(BIG);

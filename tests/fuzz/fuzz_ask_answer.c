@@ -24,7 +24,7 @@ static void check_claims(const struct ob_value *claims)
 	size_t bytes = 0;
 	must(claims->type == OB_MAP && claims->count <= OB_CLAIMS_MAX);
 	for (uint32_t i = 0; i < claims->count; i++) {
-		struct ob_bytes name, text;
+		struct ob_bytes name = {NULL, 0}, text = {NULL, 0};
 		must(ob_get_string(&claims->as.pairs[i].key, &name) && name.len > 0);
 		must(ob_get_string(&claims->as.pairs[i].value, &text));
 		check_text(name, OB_CLAIM_NAME_MAX);

@@ -41,7 +41,7 @@ static const struct settings none;
 
 static struct ob_bytes text_of(const struct ob_value *settings, const char *key, char room[64])
 {
-	struct ob_bytes text;
+	struct ob_bytes text = {NULL, 0};
 	if (!ob_get_string(ob_value_find(settings, key), &text) || text.len > 64) {
 		return ob_bytes_of(NULL, 0);
 	}

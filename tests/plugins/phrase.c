@@ -38,7 +38,7 @@ static void note(const char *diary, char what)
 
 static bool take(const struct ob_value *settings, const char *key, char ret[ROOM])
 {
-	struct ob_bytes text;
+	struct ob_bytes text = {NULL, 0};
 	if (!ob_get_string(ob_value_find(settings, key), &text) || text.len >= ROOM) {
 		return false;
 	}

@@ -36,7 +36,7 @@ static int configure(const struct ob_host *host, const struct ob_value *settings
 		     struct ob_error *reterr)
 {
 	struct state *state = calloc(1, sizeof *state);
-	struct ob_bytes text;
+	struct ob_bytes text = {NULL, 0};
 	if (state == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "short_lived: out of memory");
 	}

@@ -32,7 +32,7 @@ static bool is_taken(const struct ob_call *call)
 
 static void expect_bytes(const struct ob_call *call, const uint8_t *bytes, size_t size)
 {
-	struct ob_bytes kept, text;
+	struct ob_bytes kept = {NULL, 0}, text = {NULL, 0};
 	assert_true(ob_get_binary(ob_value_at(&call->params, 0), &kept));
 	assert_true(ob_bytes_equal(kept, ob_bytes_of(bytes, size)));
 	assert_true(ob_get_string(ob_value_at(&call->params, 1), &text));
