@@ -241,39 +241,46 @@ static void a_helper_of_another_user_is_refused(void **state)
 
 /* ---- Settings ---- */
 
+static const struct {
+	const char *settings, *why;
+} faults[] = {
+    {"{}", "socket: exactly one of socket, send and send_file is required"},
+    {"{\"socket\":\"/s\",\"send\":\"x\"}", "socket: exactly one of"},
+    {"{\"socket\":\"s\"}", "socket: neither an absolute path nor a unix:// URI"},
+    {"{\"socket\":\"tcp://127.0.0.1:1\"}", "socket: neither an absolute path nor"},
+    {"{\"socket\":7}", "socket: not a string of 1 to 4095 bytes"},
+    {"{\"socket\":\"unix://%zz\"}", "socket: "},
+    {"{\"socket\":\"/s\",\"codec\":\"morse\"}", "codec: no such codec"},
+    {"{\"socket\":\"/s\",\"timeout\":\"3\"}", "timeout: not a duration up to one minute"},
+    {"{\"socket\":\"/s\",\"timeout\":\"0s\"}", "timeout: not a duration"},
+    {"{\"socket\":\"/s\",\"timeout\":\"61s\"}", "timeout: not a duration"},
+    {"{\"socket\":\"/s\",\"timeout\":\"x\"}", "timeout: not a duration"},
+    {"{\"socket\":\"/s\",\"timeout\":\"3h\"}", "timeout: not a duration"},
+    {"{\"socket\":\"/s\",\"timeout\":\"99999999999999999999s\"}", "timeout: not a duration"},
+    {"{\"socket\":\"/s\",\"timeout\":\"-1s\"}", "timeout: not a duration"},
+    {"{\"socket\":\"/s\\u0000t\"}", "socket: not a string of 1 to 4095 bytes"},
+    {"{\"socket\":\"\"}", "socket: not a string of 1 to 4095 bytes"},
+    {"{\"socket\":\"/s\",\"user\":\"nosuchuser\"}", "user: no user nosuchuser"},
+    {"{\"socket\":\"/s\",\"user\":4294967295}", "user: not a user id"},
+    {"{\"socket\":\"/s\",\"user\":-1}", "user: not a string"},
+    {"{\"send\":\"\"}", "send: not a string of 1 to 4095 bytes"},
+    {"{\"send\":\"x\",\"timeout\":\"1s\"}", "timeout: has no effect without socket"},
+    {"{\"send_file\":\"x\"}", "send_file: not an absolute path"},
+    {"{\"send_file\":\"/dev/null\"}", "send_file: /dev/null: not a regular file"},
+    {"{\"socket\":\"/s\",\"more\":1}", "more: is not a known key"},
+};
+
 static void faults_of_settings_are_named(void **state)
 {
-	static const struct {
-		const char *settings, *why;
-	} table[] = {
-	    {"{}", "socket: exactly one of socket, send and send_file is required"},
-	    {"{\"socket\":\"/s\",\"send\":\"x\"}", "socket: exactly one of"},
-	    {"{\"socket\":\"s\"}", "socket: neither an absolute path nor a unix:// URI"},
-	    {"{\"socket\":\"tcp://127.0.0.1:1\"}", "socket: neither an absolute path nor"},
-	    {"{\"socket\":7}", "socket: not a string of 1 to 4095 bytes"},
-	    {"{\"socket\":\"unix://%zz\"}", "socket: "},
-	    {"{\"socket\":\"/s\",\"codec\":\"morse\"}", "codec: no such codec"},
-	    {"{\"socket\":\"/s\",\"timeout\":\"3\"}", "timeout: not a duration up to one minute"},
-	    {"{\"socket\":\"/s\",\"timeout\":\"0s\"}", "timeout: not a duration"},
-	    {"{\"socket\":\"/s\",\"timeout\":\"61s\"}", "timeout: not a duration"},
-	    {"{\"socket\":\"/s\",\"user\":\"nosuchuser\"}", "user: no user nosuchuser"},
-	    {"{\"socket\":\"/s\",\"user\":4294967295}", "user: not a user id"},
-	    {"{\"socket\":\"/s\",\"user\":-1}", "user: not a string"},
-	    {"{\"send\":\"\"}", "send: not a string of 1 to 4095 bytes"},
-	    {"{\"send\":\"x\",\"timeout\":\"1s\"}", "timeout: has no effect without socket"},
-	    {"{\"send_file\":\"x\"}", "send_file: not an absolute path"},
-	    {"{\"send_file\":\"/dev/null\"}", "send_file: /dev/null: not a regular file"},
-	    {"{\"socket\":\"/s\",\"more\":1}", "more: is not a known key"},
-	};
 	struct asking a;
 	(void)state;
 	asking_begin(&a, NULL);
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
 		struct ob_error err = {.text = ""};
-		char *settings = scratch_text("{\"client_auth\":{\"ask\":%s}}", table[i].settings);
+		char *settings = scratch_text("{\"client_auth\":{\"ask\":%s}}", faults[i].settings);
 		a.options.settings = settings;
 		expect(ob_server_open(&a.options, &a.server, &err), OB_OK, &err, NULL);
-		expect(ob_server_start(a.server, &err), OB_EINVAL, &err, table[i].why);
+		expect(ob_server_start(a.server, &err), OB_EINVAL, &err, faults[i].why);
 		asking_close(&a);
 		free(settings);
 	}

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "support/scratch.h"
+
 /* Collects "key: reason\n" of each fault, with its offset before it where it has one. */
 static void collect(void *user, const char *key, const char *reason, const size_t *offset)
 {
@@ -321,6 +323,52 @@ static void one_fault_is_the_error(void **unused)
 		      "children...: is not a valid name: 1 to 64 of A-Z a-z 0-9 . _ -\n", NULL);
 }
 
+#define LIMIT "limits.nofile: must be a number, \"unlimited\", or a list [soft, hard] of these"
+
+static const struct {
+	const char *member, *fault;
+} wrong_kinds[] = {
+    {"\"umask\":22", "umask: must be octal digits in quotes, such as \"022\""},
+    {"\"umask\":\"\"", "umask: must be octal digits in quotes, such as \"022\""},
+    {"\"umask\":\"00022\"", "umask: must be octal digits in quotes, such as \"022\""},
+    {"\"umask\":\"028\"", "umask: must be octal digits in quotes, such as \"022\""},
+    {"\"umask\":\"02/\"", "umask: must be octal digits in quotes, such as \"022\""},
+    {"\"umask\":\"7777\"", "umask: must be octal digits in quotes, such as \"022\""},
+    {"\"restart\":{\"max_restarts\":\"3\"}",
+     "restart.max_restarts: must be an integer, not below -1"},
+    {"\"restart\":{\"max_restarts\":2147483648}",
+     "restart.max_restarts: must be an integer, not below -1"},
+    {"\"restart\":{\"jitter\":\"x\"}", "restart.jitter: must be a number from 0 to 1"},
+    {"\"restart\":{\"jitter\":-0.1}", "restart.jitter: must be a number from 0 to 1"},
+    {"\"health\":{\"misses\":\"x\"}", "health.misses: must be an integer from 1 to 2147483647"},
+    {"\"health\":{\"misses\":2147483648}",
+     "health.misses: must be an integer from 1 to 2147483647"},
+    {"\"restart\":{\"on\":7}", "restart.on: must be \"exit\" or \"failure\" or \"never\""},
+    {"\"limits\":{\"nofile\":[1]}", LIMIT},
+    {"\"limits\":{\"nofile\":[1,2,3]}", LIMIT},
+    {"\"limits\":{\"nofile\":[\"x\",1]}", LIMIT},
+    {"\"limits\":{\"nofile\":[1,\"x\"]}", LIMIT},
+    {"\"limits\":{\"nofile\":\"unlimite\"}", LIMIT},
+    {"\"limits\":{\"nofile\":true}", LIMIT},
+    {"\"limits\":[]", "limits: must be an object"},
+    {"\"env\":[]", "env: must be an object of strings"},
+};
+
+static void values_of_a_wrong_kind_are_refused(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < sizeof wrong_kinds / sizeof wrong_kinds[0]; i++) {
+		char *text =
+		    scratch_text("{\"data_root\":\"/\",\"children\":{\"a\":{\"command\":[\"x\"],"
+				 "%s}}}",
+				 wrong_kinds[i].member);
+		char *fault = scratch_text("children.a.%s\n", wrong_kinds[i].fault);
+		expect_faults(text, fault, NULL);
+		free(fault);
+		free(text);
+	}
+}
+
 static void what_is_no_json_is_one_fault_with_its_offset(void **unused)
 {
 	(void)unused;
@@ -422,6 +470,7 @@ int main(void)
 	    cmocka_unit_test(all_faults_are_told_at_once_with_their_places),
 	    cmocka_unit_test(a_child_has_one_text_however_it_is_written),
 	    cmocka_unit_test(one_fault_is_the_error),
+	    cmocka_unit_test(values_of_a_wrong_kind_are_refused),
 	    cmocka_unit_test(what_is_no_json_is_one_fault_with_its_offset),
 	    cmocka_unit_test(values_of_env_are_expanded),
 	    cmocka_unit_test(what_refers_to_nothing_is_a_fault),

@@ -23,6 +23,34 @@ static const char *const wrong[][2] = {
      "names: item 2 is not a string of 1 to 255 bytes"},
     {"{" SHOW("server") "," CA ",\"fingerprints\":[\"00:11\"]}",
      "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
+    {"{" SHOW("server") "," CA
+			",\"fingerprints\":["
+			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeg\"]}",
+     "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
+    {"{" SHOW("server") "," CA
+			",\"fingerprints\":["
+			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeG\"]}",
+     "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
+    {"{" SHOW("server") "," CA
+			",\"fingerprints\":["
+			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde/\"]}",
+     "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
+    {"{" SHOW("server") "," CA
+			",\"fingerprints\":["
+			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde@\"]}",
+     "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
+    {"{" SHOW("server") "," CA
+			",\"fingerprints\":["
+			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde`\"]}",
+     "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
+    {"{" SHOW("server") "," CA
+			",\"fingerprints\":["
+			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde:\"]}",
+     "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
+    {"{" SHOW("server") "," CA ",\"fingerprints\":[7]}",
+     "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
+    {"{" SHOW("server") "," CA ",\"names\":[\"a\\u0000b\"]}",
+     "names: item 1 is not a string of 1 to 255 bytes"},
     {"{\"mutual\":false," SHOW("server") ",\"names\":[\"x\"]}",
      "names: of no use without ca or fingerprints"},
     {"{\"certificate\":\"@/none\",\"key\":\"@/server.key\"," CA "}",
