@@ -40,23 +40,43 @@ static int resolve(const char *path, char real[PATH_MAX], struct ob_error *reter
 	return OB_OK;
 }
 
-/* Open a state directory that this process may believe. OB_ENOENT: it is missing, or not ours. */
-static int open_state(const char *path, struct obi_child_directory *dir)
+static bool is_missing(int sys)
+{
+	return sys == ENOENT || sys == ENOTDIR || sys == ELOOP || sys == EACCES ||
+	       sys == ENAMETOOLONG;
+}
+
+/* Open a state directory that this process may believe. OB_ENOENT: it is missing, or not ours. Any
+ * other failure is none of that: the child's own word must not take the place of the state. */
+static int open_state(const char *path, struct obi_child_directory *dir, struct ob_error *reterr)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
-		return OB_ENOENT;
+		return is_missing(errno)
+			   ? OB_ENOENT
+			   : obi_fail(reterr, obi_code_of_errno(errno), errno, "%s", path);
 	}
-	if (fstat(fd, &st) < 0 || (st.st_uid != geteuid() && geteuid() != 0)) {
+	if (fstat(fd, &st) < 0) {
+		int sys = errno;
+		close(fd);
+		return obi_fail(reterr, OB_EIO, sys, "%s", path);
+	}
+	if (st.st_uid != geteuid() && geteuid() != 0) {
 		close(fd);
 		return OB_ENOENT;
 	}
 	dir->state_dir = (struct obi_statedir){.path = strdup(path), .fd = fd, .parent_lock = -1};
-	dir->has_state = obi_statefile_read(&dir->state_dir, &dir->state, NULL) == OB_OK;
+	int r = obi_statefile_read(&dir->state_dir, &dir->state, reterr);
+	if (r == OB_ENOMEM || r == OB_EIO) {
+		return r;
+	}
+	dir->has_state = r == OB_OK;
 	/* Only root can have a child of another user. */
 	dir->believed_uid = st.st_uid == 0 && dir->has_state ? dir->state.local.uid : st.st_uid;
-	return dir->state_dir.path != NULL ? OB_OK : OB_ENOMEM;
+	return dir->state_dir.path != NULL
+		   ? OB_OK
+		   : obi_fail(reterr, OB_ENOMEM, 0, "%s: out of memory", path);
 }
 
 static int find_state(const char *real, const char *state_path, struct obi_child_directory *dir,
@@ -65,16 +85,16 @@ static int find_state(const char *real, const char *state_path, struct obi_child
 	char path[PATH_MAX + 16];
 	const char *slash = strrchr(real, '/');
 	if (state_path != NULL) {
-		int r = open_state(state_path, dir);
+		int r = open_state(state_path, dir, reterr);
 		return r == OB_ENOENT ? obi_fail(reterr, r, 0,
 						 "%s: no state directory of this user", state_path)
 				      : r;
 	}
 	snprintf(path, sizeof path, "%s.state", real);
-	int r = open_state(path, dir);
+	int r = open_state(path, dir, reterr);
 	if (r == OB_ENOENT) {
 		snprintf(path, sizeof path, "%.*s/.state%s", (int)(slash - real), real, slash);
-		r = open_state(path, dir);
+		r = open_state(path, dir, reterr);
 	}
 	return r == OB_ENOENT ? OB_OK : r;
 }

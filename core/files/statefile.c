@@ -410,7 +410,8 @@ int obi_statefile_parse(struct ob_bytes text, struct obi_statefile *ret, struct 
 	struct obi_cleanup_state *cleanup = &state.local.cleanup;
 	cleanup->pending = cleanup->pending && cleanup->argv[0] != '\0';
 	if (r < 0) {
-		return obi_fail(reterr, OB_EINVAL, 0, "parsing " OBI_FILE_STATE ": %s", err.text);
+		return obi_fail(reterr, r == OB_ENOMEM ? r : OB_EINVAL, 0,
+				"parsing " OBI_FILE_STATE ": %s", err.text);
 	}
 	*ret = state;
 	return OB_OK;
