@@ -23,28 +23,22 @@ static const char *const wrong[][2] = {
      "names: item 2 is not a string of 1 to 255 bytes"},
     {"{" SHOW("server") "," CA ",\"fingerprints\":[\"00:11\"]}",
      "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
-    {"{" SHOW("server") "," CA
-			",\"fingerprints\":["
+    {"{" SHOW("server") "," CA ",\"fingerprints\":["
 			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeg\"]}",
      "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
-    {"{" SHOW("server") "," CA
-			",\"fingerprints\":["
+    {"{" SHOW("server") "," CA ",\"fingerprints\":["
 			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeG\"]}",
      "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
-    {"{" SHOW("server") "," CA
-			",\"fingerprints\":["
+    {"{" SHOW("server") "," CA ",\"fingerprints\":["
 			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde/\"]}",
      "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
-    {"{" SHOW("server") "," CA
-			",\"fingerprints\":["
+    {"{" SHOW("server") "," CA ",\"fingerprints\":["
 			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde@\"]}",
      "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
-    {"{" SHOW("server") "," CA
-			",\"fingerprints\":["
+    {"{" SHOW("server") "," CA ",\"fingerprints\":["
 			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde`\"]}",
      "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
-    {"{" SHOW("server") "," CA
-			",\"fingerprints\":["
+    {"{" SHOW("server") "," CA ",\"fingerprints\":["
 			"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde:\"]}",
      "fingerprints: item 1 is not a SHA-256 in 64 hex digits"},
     {"{" SHOW("server") "," CA ",\"fingerprints\":[7]}",
