@@ -514,7 +514,8 @@ class Flood(unittest.TestCase):
                 if i % 1000 == 999:
                     result = call("tls+tcp://127.0.0.1:%d" % child.port)
                     self.assertEqual((result.returncode, result.stdout), (0, "7\n"), result.stderr)
-            self.assertLess(memory_of(child.pid) - before, 32 * 1024)
+            if "ASAN_OPTIONS" not in os.environ:  # AddressSanitizer keeps what is freed
+                self.assertLess(memory_of(child.pid) - before, 32 * 1024)
             child.log.await_reason(".")
             for sock in held:
                 sock.close()
