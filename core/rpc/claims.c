@@ -117,7 +117,7 @@ static struct ob_value copy(const struct ob_value *text, char **at)
 
 int obi_claims_add(struct obi_claims **claims, const struct ob_value *said, struct ob_error *reterr)
 {
-	struct sum sum;
+	struct sum sum = {0};
 	int r = check(said, reterr);
 	r = r == OB_OK ? add_up(*claims, said, &sum, reterr) : r;
 	if (r < 0 || sum.count == 0) {
