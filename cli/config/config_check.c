@@ -7,6 +7,7 @@
 
 #include "base/names.h"
 #include "base/uri.h"
+#include "cli/config/expanded.h"
 #include "cli/config/load.h"
 #include "cli/config/shared.h"
 
@@ -14,7 +15,7 @@
  * and what is open for the moment of a start. */
 enum { OWN_DESCRIPTORS = 40 };
 
-enum { MACHINE_SIZE = 512 };
+enum { MACHINE_SIZE = 512, EXPANDED_MEMORY = 1 << 30 };
 
 struct child {
 	const struct ob_connector_options *options;
@@ -197,6 +198,21 @@ static void check_pace(const struct ob_connector_options *child, struct obi_faul
 	}
 }
 
+static void check_between(const struct obi_run_config *config, struct obi_faults *faults)
+{
+	struct obi_arena arena;
+	struct obi_run_config expanded;
+	obi_arena_init(&arena, EXPANDED_MEMORY);
+	if (obi_config_expand(config, &arena, &expanded)) {
+		obi_check_shared_paths(&expanded, faults);
+		obi_check_shared_ports(&expanded, faults);
+		obi_check_askers(&expanded, faults);
+	} else {
+		obi_faults_add(faults, "children", "out of memory");
+	}
+	obi_arena_free(&arena);
+}
+
 void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 		      struct obi_faults *faults, struct obi_faults *warnings,
 		      struct obi_faults *missing)
@@ -207,9 +223,7 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 	}
 	warnings->text = faults->text;
 	check_descriptors(config, warnings);
-	obi_check_shared_paths(config, faults);
-	obi_check_shared_ports(config, faults);
-	obi_check_askers(config, faults);
+	check_between(config, faults);
 	char machine[MACHINE_SIZE] = "";
 	for (uint32_t i = 0; i < config->count; i++) {
 		struct child c = {&config->children[i], faults, warnings, missing, machine};

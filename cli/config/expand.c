@@ -2,6 +2,7 @@
 #include "cli/config/expand.h"
 
 #include "base/error.h"
+#include "base/placeholders.h"
 
 enum { NAME_MAX_LENGTH = 255 };
 
@@ -24,6 +25,22 @@ static int put(struct ob_sink *out, const void *data, size_t len, struct ob_erro
 		   : obi_fail(reterr, OB_ETOOBIG, 0, "is too long");
 }
 
+/* A dollar is none for whoever replaces placeholders. */
+static int put_value(const char *value, struct ob_sink *out, struct ob_error *reterr)
+{
+	int r = OB_OK;
+	while (r == OB_OK && *value != '\0') {
+		size_t plain = strcspn(value, "$");
+		r = put(out, value, plain, reterr);
+		value += plain;
+		if (r == OB_OK && *value == '$') {
+			r = put(out, "$$", 2, reterr);
+			value++;
+		}
+	}
+	return r;
+}
+
 static int put_variable(struct ob_bytes name, obi_variable_fn *find, void *user,
 			struct ob_sink *out, struct ob_error *reterr)
 {
@@ -33,10 +50,13 @@ static int put_variable(struct ob_bytes name, obi_variable_fn *find, void *user,
 				"\"${%.*s}\" does not contain the name of a variable",
 				(int)(name.len < 64 ? name.len : 64), (const char *)name.data);
 	}
+	if (obi_placeholder_find(name) != OBI_PLACEHOLDERS) {
+		return put(out, name.data - 2, name.len + 3, reterr);
+	}
 	memcpy(text, name.data, name.len);
 	text[name.len] = '\0';
 	const char *value = find(user, text);
-	return value != NULL ? put(out, value, strlen(value), reterr)
+	return value != NULL ? put_value(value, out, reterr)
 			     : obi_fail(reterr, OB_ENOENT, 0,
 					"the variable %s is not set in the environment", text);
 }
@@ -48,7 +68,7 @@ static int put_reference(const uint8_t **at, const uint8_t *end, obi_variable_fn
 	const uint8_t *name = *at + 2;
 	if (end - *at >= 2 && (*at)[1] == '$') {
 		*at += 2;
-		return put(out, "$", 1, reterr);
+		return put(out, "$$", 2, reterr);
 	}
 	if (end - *at < 2 || (*at)[1] != '{') {
 		return obi_fail(reterr, OB_EINVAL, 0,

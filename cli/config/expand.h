@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* expand - what the values of a config refer to: ${NAME} is the value of a variable, $$ is a
- * dollar. Anything else behind a dollar is a fault, so that it can get a meaning later. */
+/* expand - what the values of env in a config refer to: ${NAME} is the value of a variable, $$ is a
+ * dollar, and ${name} and the like are placeholders (base/placeholders), which the library replaces
+ * later. Anything else behind a dollar is a fault, so that it can get a meaning later. */
 #ifndef OBI_CLI_CONFIG_EXPAND_H
 #define OBI_CLI_CONFIG_EXPAND_H
 
@@ -10,8 +11,9 @@
 typedef const char *obi_variable_fn(void *user, const char *name);
 
 /*
- * Append text to out, with the values of its variables. What a value contains is not expanded
- * again. A name is 1 to 255 letters, digits and underscores, and no digit at the beginning.
+ * Append text to out, with the values of its variables, as a text with placeholders: these and $$
+ * stay, and a dollar in a value becomes $$. A name is 1 to 255 letters, digits and underscores, and
+ * no digit at the beginning.
  *
  *   OB_ENOENT   a variable is not set; the message names it
  *   OB_EINVAL   "${" without "}", something that is not a name in between, or a single dollar

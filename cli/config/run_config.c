@@ -99,6 +99,7 @@ static void read_child(struct obi_reading *r, const struct ob_pair *pair,
 		       struct ob_connector_options *child)
 {
 	child->size = sizeof *child;
+	child->placeholders = true;
 	if (!obi_name_is_child(ob_bytes_of(pair->key.as.string, pair->key.count))) {
 		obi_reading_fault(r, "is not a valid name: 1 to 64 of A-Z a-z 0-9 . _ -");
 	}

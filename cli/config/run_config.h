@@ -26,8 +26,10 @@
  *
  * codec, transport and client_transport may be such objects, too. Only `command` is required; the
  * default of data_path is data_root/NAME. Durations are strings; "0s" means none, which is -1 in
- * the options, and 0 for lock_wait. Unknown keys are faults. In the values of env ${NAME} is a
- * variable of this process, and $$ a dollar (cli/config/expand.h).
+ * the options, and 0 for lock_wait. Unknown keys are faults. command, env, listen, connect,
+ * client_listen and stop.cleanup may have placeholders (base/placeholders.h), which the library
+ * replaces. In the values of env any other ${NAME} is a variable of this process
+ * (cli/config/expand.h).
  */
 #ifndef OBI_CLI_CONFIG_RUN_CONFIG_H
 #define OBI_CLI_CONFIG_RUN_CONFIG_H

@@ -137,23 +137,14 @@ void obi_read_text(struct obi_reading *r, const struct ob_value *value, void *at
 	*(const char **)at = text;
 }
 
-void obi_read_path(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
-{
-	(void)more;
-	const char *text = obi_reading_text(r, value);
-	if (text != NULL && text[0] != '/') {
-		obi_reading_fault(r, "must be an absolute path");
-	}
-	*(const char **)at = text;
-}
-
 void obi_read_uri(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;
 	struct ob_uri uri;
 	struct ob_error err = {0};
 	const char *text = obi_reading_text(r, value);
-	if (text != NULL && obi_uri_parse(text, &r->arena->ob, &uri, &err) < 0) {
+	const char *sample = text != NULL ? obi_reading_sample(r, text) : NULL;
+	if (sample != NULL && obi_uri_parse(sample, &r->arena->ob, &uri, &err) < 0) {
 		obi_reading_fault(r, err.text);
 	}
 	*(const char **)at = text;
@@ -196,14 +187,28 @@ static void read_any_text(struct obi_reading *r, const struct ob_value *value, v
 	*(const char **)at = obi_reading_text(r, value);
 }
 
+static void read_argument(struct obi_reading *r, const struct ob_value *value, void *at,
+			  const void *more)
+{
+	const char **text = at;
+	read_any_text(r, value, at, more);
+	if (*text != NULL && obi_reading_sample(r, *text) == NULL) {
+		*text = NULL; /* the fault was reported */
+	}
+}
+
+static bool is_program(const char *text)
+{
+	return text[0] == '/' || (text[0] != '\0' && strchr(text, '/') == NULL);
+}
+
 void obi_read_command(struct obi_reading *r, const struct ob_value *value, void *at,
 		      const void *more)
 {
 	(void)more;
-	read_list(r, value, at, read_any_text);
+	read_list(r, value, at, read_argument);
 	const char *const *argv = *(const char *const **)at;
-	if (argv != NULL && argv[0] != NULL &&
-	    (argv[0][0] == '\0' || (argv[0][0] != '/' && strchr(argv[0], '/') != NULL))) {
+	if (argv != NULL && argv[0] != NULL && !is_program(obi_reading_sample(r, argv[0]))) {
 		obi_reading_fault(r,
 				  "must begin with an absolute path, or a name to look up in PATH");
 	}
@@ -273,7 +278,16 @@ static bool put_value(struct obi_reading *r, struct ob_bytes value, struct ob_si
 	return why == OB_OK;
 }
 
-/* One pair as "NAME=value". */
+static bool put_name(const char *name, size_t len, struct ob_sink *out)
+{
+	for (size_t i = 0; i < len; i++) {
+		ob_sink_text(out, name[i] == '$' ? "$" : "");
+		ob_sink_byte(out, (uint8_t)name[i]);
+	}
+	return !out->failed;
+}
+
+/* One pair as "NAME=value", a text with placeholders: a dollar in the name is none. */
 static const char *variable(struct obi_reading *r, const struct ob_pair *pair)
 {
 	struct ob_bytes value;
@@ -289,7 +303,7 @@ static const char *variable(struct obi_reading *r, const struct ob_pair *pair)
 		return NULL;
 	}
 	obi_buf_init(&text, VARIABLE_MAX);
-	if (!ob_sink_put(obi_buf_sink(&text), pair->key.as.string, pair->key.count) ||
+	if (!put_name(pair->key.as.string, pair->key.count, obi_buf_sink(&text)) ||
 	    !ob_sink_byte(obi_buf_sink(&text), '=')) {
 		obi_reading_fault(r, "is too long");
 	} else if (put_value(r, value, obi_buf_sink(&text))) {

@@ -34,6 +34,12 @@ void *obi_reading_alloc(struct obi_reading *r, size_t size);
 /* The value as a C string. NULL: it is not one; a fault was reported. */
 const char *obi_reading_text(struct obi_reading *r, const struct ob_value *value);
 
+/*
+ * The text with examples in place of its placeholders (base/placeholders): to see whether it is
+ * good. The text itself if it has none; NULL: a fault was reported.
+ */
+const char *obi_reading_sample(struct obi_reading *r, const char *text);
+
 /* Reads a value into what `at` points to. What `more` is depends on the reader. */
 typedef void obi_read_fn(struct obi_reading *r, const struct ob_value *value, void *at,
 			 const void *more);
@@ -49,11 +55,11 @@ struct obi_key {
 obi_read_fn obi_read_object; /* more: the table of its keys */
 
 obi_read_fn obi_read_text; /* const char *: not empty */
-obi_read_fn obi_read_path; /* const char *: absolute */
-obi_read_fn obi_read_uri;  /* const char * */
+obi_read_fn obi_read_path; /* const char *: absolute, without placeholders */
+obi_read_fn obi_read_uri;  /* const char *: with placeholders */
 obi_read_fn obi_read_plugin_name;
 obi_read_fn obi_read_plugin;  /* const char *: a plugin's name, alone or with settings */
-obi_read_fn obi_read_command; /* const char *const *: argv */
+obi_read_fn obi_read_command; /* const char *const *: argv, with placeholders */
 obi_read_fn obi_read_paths;   /* const char *const *: absolute paths */
 obi_read_fn obi_read_texts;   /* const char *const *: any strings */
 obi_read_fn obi_read_auth;    /* const char *const *: one plugin's name, or a list */

@@ -149,6 +149,7 @@ static int make_place(struct ob_connector *c, struct obi_place **ret, struct ob_
 	    .remains = &c->rt->remains,
 	    .options = &c->settings.options,
 	    .plugin_path = c->rt->plugin_path_text,
+	    .token_file = c->settings.uses_token_file,
 	};
 	return obi_place_local_new(&setup, ret, reterr);
 }

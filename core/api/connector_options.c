@@ -9,7 +9,7 @@
 #include "base/options.h"
 #include "base/uri.h"
 #include "api/endpoint.h"
-#include "api/options_check.h"
+#include "api/options_expand.h"
 #include "supervisor/backoff.h"
 #include "process/user.h"
 
@@ -195,9 +195,14 @@ static int fill_peers(struct obi_arena *arena, struct ob_connector_options *o,
 
 /* ---- Checks ---- */
 
-static int check(const struct ob_connector_options *o, struct ob_error *reterr)
+/* Replace placeholders, and check. */
+static int check(struct obi_connector_settings *settings, struct ob_error *reterr)
 {
+	struct ob_connector_options *o = &settings->options;
 	struct obi_option_faults faults = {.fn = NULL};
+	uint32_t used;
+	obi_options_expand(o, &settings->arena, &used, &faults);
+	settings->uses_token_file = (used & 1u << OBI_PLACEHOLDER_TOKEN_FILE) != 0;
 	obi_options_check(o, &faults);
 	return faults.count == 0 ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "%s", faults.first.text);
 }
@@ -267,7 +272,7 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 	struct obi_user user;
 	obi_arena_init(&ret->arena, 64u << 20);
 	int r = obi_options_copy(o, sizeof *o, given, reterr);
-	r = r == OB_OK ? check(o, reterr) : r;
+	r = r == OB_OK ? check(ret, reterr) : r;
 	r = r == OB_OK ? obi_spawn_user(o, &user, reterr) : r;
 	if (r < 0) {
 		return r;

@@ -8,7 +8,8 @@
 
 struct obi_connector_settings {
 	struct obi_arena arena;		     /* of the copies */
-	struct ob_connector_options options; /* with the defaults filled in */
+	struct ob_connector_options options; /* with the defaults filled in, without placeholders */
+	bool uses_token_file;		     /* ${token_file} was in one of them */
 	uint32_t child_uid;
 	char hash[65]; /* of the options that a running child depends on; hexadecimal */
 };

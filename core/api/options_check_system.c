@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "api/connector.h"
-#include "api/options_check.h"
+#include "api/options_expand.h"
 #include "base/error.h"
 #include "base/proc_mount.h"
 #include "base/options.h"
@@ -16,7 +16,7 @@
 #include "process/user.h"
 
 /* The kernel shows this user in place of any that has no number in a user namespace. */
-enum { OVERFLOW_UID = 65534 };
+enum { OVERFLOW_UID = 65534, EXPANDED_MAX = 64 << 20 };
 
 struct checking {
 	struct ob_runtime *rt;
@@ -275,32 +275,44 @@ static void check_kernel(const struct checking *c)
 	}
 }
 
+static void check_all(const struct checking *c)
+{
+	const struct ob_connector_options *o = c->options;
+	obi_options_check(o, c->faults);
+	check_user(c);
+	check_peers(c, "peer_users", o->peer_users, obi_user_number);
+	check_peers(c, "peer_groups", o->peer_groups, obi_group_number);
+	check_kernel(c);
+	if (obi_proc_is_mounted()) { /* without it no plugin can be loaded, which is told already */
+		check_plugins(c);
+	}
+	if (c->faults->count == 0) {
+		check_together(c);
+		if (o->client_listen != NULL) {
+			check_clients(c);
+		}
+	}
+	check_files(c);
+}
+
 int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options *options,
 			       ob_fault_fn *fault, void *user, struct ob_error *reterr)
 {
 	struct obi_option_faults faults = {.fn = fault, .user = user};
 	struct ob_connector_options own;
+	struct obi_arena arena;
+	uint32_t used;
 	int r = obi_options_copy(&own, sizeof own, options, reterr);
 	if (r < 0) {
 		return r;
 	}
 	const struct checking c = {rt, &own, &faults};
 	own.size = sizeof own;
-	obi_options_check(&own, &faults);
-	check_user(&c);
-	check_peers(&c, "peer_users", own.peer_users, obi_user_number);
-	check_peers(&c, "peer_groups", own.peer_groups, obi_group_number);
-	check_kernel(&c);
-	if (obi_proc_is_mounted()) { /* without it no plugin can be loaded, which is told already */
-		check_plugins(&c);
-	}
-	if (faults.count == 0) {
-		check_together(&c);
-		if (own.client_listen != NULL) {
-			check_clients(&c);
-		}
-	}
-	check_files(&c);
+	obi_arena_init(&arena, EXPANDED_MAX);
+	obi_options_expand(&own, &arena, &used, &faults);
+	own.placeholders = false; /* they are replaced */
+	check_all(&c);
+	obi_arena_free(&arena);
 	if (faults.count == 0) {
 		return OB_OK;
 	}

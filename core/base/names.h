@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* base/names - which names children, plugins, URI schemes and claims may have, and where the
- * state of a child is by its name. */
+/* base/names - which names children, plugins, URI schemes and claims may have, where the state of a
+ * child is by its name, and what its files are called. */
 #ifndef OBI_BASE_NAMES_H
 #define OBI_BASE_NAMES_H
 
@@ -9,6 +9,13 @@
 /* Whether the name is valid for a child: [A-Za-z0-9._-]{1,64}. It must not begin with a
  * dot or end in ".state": such names are those of state directories. */
 bool obi_name_is_child(struct ob_bytes name);
+
+/* Files in the data directory of a child. */
+#define OBI_FILE_CONFIG "outboard.json"
+#define OBI_FILE_TOKEN	"token" /* made where ${token_file} refers to it */
+#define OBI_FILE_STDOUT "stdout.fifo"
+#define OBI_FILE_STDERR "stderr.fifo"
+#define OBI_FILE_SOCKET "rpc.sock"
 
 /* The state directories of `outboard run` in its data_root, one of each child's name. */
 #define OBI_STATES_DIRECTORY ".state"

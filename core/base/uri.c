@@ -300,10 +300,9 @@ int obi_uri_parse(const char *text, struct ob_arena *arena, struct ob_uri *ret,
 	return OB_OK;
 }
 
-bool obi_uri_unix(const char *path, struct ob_sink *out)
+bool obi_uri_path(const char *path, struct ob_sink *out)
 {
 	static const char hex[] = "0123456789ABCDEF";
-	ob_sink_text(out, "unix://");
 	for (; *path != '\0'; path++) {
 		uint8_t byte = (uint8_t)*path;
 		if (is_plain(*path, "/:@")) {
@@ -314,4 +313,9 @@ bool obi_uri_unix(const char *path, struct ob_sink *out)
 		}
 	}
 	return !out->failed;
+}
+
+bool obi_uri_unix(const char *path, struct ob_sink *out)
+{
+	return ob_sink_text(out, "unix://") && obi_uri_path(path, out);
 }

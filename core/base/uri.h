@@ -17,6 +17,9 @@
 int obi_uri_parse(const char *text, struct ob_arena *arena, struct ob_uri *ret,
 		  struct ob_error *reterr);
 
+/* Append the path, percent-encoded as needed. */
+bool obi_uri_path(const char *path, struct ob_sink *out);
+
 /* Append "unix://" and the path, percent-encoded as needed. */
 bool obi_uri_unix(const char *path, struct ob_sink *out);
 

@@ -211,6 +211,7 @@ void obi_datadir_clean(const struct obi_datadir *dir, bool all)
 	obi_file_sweep(dir->fd);
 	if (all) {
 		unlinkat(dir->fd, OBI_FILE_CONFIG, 0);
+		unlinkat(dir->fd, OBI_FILE_TOKEN, 0);
 		unlinkat(dir->fd, OBI_FILE_STDOUT, 0);
 		unlinkat(dir->fd, OBI_FILE_STDERR, 0);
 		remove_socket(dir->fd);
@@ -250,6 +251,21 @@ int obi_datadir_write_config(const struct obi_datadir *dir, const struct ob_conf
 	obi_buf_free(&text);
 	if (r < 0) {
 		obi_wrap(&err, "writing outboard config");
+		if (reterr != NULL) {
+			*reterr = err;
+		}
+	}
+	return r;
+}
+
+int obi_datadir_write_token(const struct obi_datadir *dir, const char *token,
+			    struct ob_error *reterr)
+{
+	struct ob_error err;
+	int r = obi_file_replace(dir->fd, OBI_FILE_TOKEN, "token", ob_bytes_text(token), 0,
+				 dir->uid, dir->gid, &err);
+	if (r < 0) {
+		obi_wrap(&err, "writing token file");
 		if (reterr != NULL) {
 			*reterr = err;
 		}

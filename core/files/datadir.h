@@ -13,10 +13,7 @@
 #include <outboard/config.h>
 #include <sys/types.h>
 
-#define OBI_FILE_CONFIG "outboard.json"
-#define OBI_FILE_STDOUT "stdout.fifo"
-#define OBI_FILE_STDERR "stderr.fifo"
-#define OBI_FILE_SOCKET "rpc.sock"
+#include "base/names.h"
 
 /* Which directory is meant, whatever its name is now. Zeroed: none. */
 struct obi_directory_id {
@@ -61,8 +58,8 @@ void obi_datadir_close(struct obi_datadir *dir);
 void obi_datadir_rest(struct obi_datadir *dir);
 int obi_datadir_wake(struct obi_datadir *dir, struct ob_error *reterr);
 
-/* Remove temporary files; with all, also the config, the FIFOs and the socket. No child may live.
- */
+/* Remove temporary files; with all, also the config, the token, the FIFOs and the socket. No child
+ * may live. */
 void obi_datadir_clean(const struct obi_datadir *dir, bool all);
 
 /* Read and write outboard.json; see files/child_config. It is written without fsync: its content is
@@ -71,5 +68,9 @@ int obi_datadir_read_config(const struct obi_datadir *dir, struct ob_config *ret
 			    struct ob_error *reterr);
 int obi_datadir_write_config(const struct obi_datadir *dir, const struct ob_config *config,
 			     struct ob_error *reterr);
+
+/* Write the file with the token alone, 0600, for the child's user. "writing token file: ..." */
+int obi_datadir_write_token(const struct obi_datadir *dir, const char *token,
+			    struct ob_error *reterr);
 
 #endif

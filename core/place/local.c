@@ -350,7 +350,7 @@ static int make_files(struct local_place *l, struct ob_config *config, uint32_t 
 	r = r == OB_OK
 		? obi_local_pipes_make(&l->pipes, l->setup.loop, &l->dir, o->log_pipe_bytes, reterr)
 		: r;
-	r = r == OB_OK ? obi_start_config(o, &l->dir, config, reterr) : r;
+	r = r == OB_OK ? obi_start_config(o, &l->dir, l->setup.token_file, config, reterr) : r;
 	r = r == OB_OK ? obi_start_cleanup(o, &l->saved, reterr) : r;
 	r = r == OB_OK ? obi_statedir_make_lock(&l->state_dir, &l->lock_fd, &l->saved.lock, reterr)
 		       : r;

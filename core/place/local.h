@@ -20,6 +20,7 @@ struct obi_place_local_setup {
 	struct obi_remains_hub *remains;
 	const struct ob_connector_options *options; /* must outlive the place */
 	const char *plugin_path;		    /* for the child's environment; may be NULL */
+	bool token_file;			    /* write the token into a file of its own */
 };
 
 /* OB_ENOMEM. */

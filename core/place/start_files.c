@@ -13,13 +13,15 @@ static char *path_of(const struct ob_connector_options *o, const char *name)
 }
 
 int obi_start_config(const struct ob_connector_options *o, const struct obi_datadir *dir,
-		     struct ob_config *config, struct ob_error *reterr)
+		     bool token_file, struct ob_config *config, struct ob_error *reterr)
 {
 	config->fifo_stdout = path_of(o, OBI_FILE_STDOUT);
 	config->fifo_stderr = path_of(o, OBI_FILE_STDERR);
-	return config->fifo_stdout != NULL && config->fifo_stderr != NULL
-		   ? obi_datadir_write_config(dir, config, reterr)
-		   : obi_fail(reterr, OB_ENOMEM, 0, "writing outboard config: out of memory");
+	if (config->fifo_stdout == NULL || config->fifo_stderr == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "writing outboard config: out of memory");
+	}
+	int r = obi_datadir_write_config(dir, config, reterr);
+	return r == OB_OK && token_file ? obi_datadir_write_token(dir, config->token, reterr) : r;
 }
 
 int obi_start_directory(const struct ob_connector_options *o, struct obi_directory_id *made,

@@ -14,9 +14,9 @@
 int obi_start_directory(const struct ob_connector_options *options, struct obi_directory_id *made,
 			struct obi_datadir *dir, struct ob_error *reterr);
 
-/* Write the config, with the names of the pipes. */
+/* Write the config, with the names of the pipes. token_file: write the token alone, too. */
 int obi_start_config(const struct ob_connector_options *options, const struct obi_datadir *dir,
-		     struct ob_config *config, struct ob_error *reterr);
+		     bool token_file, struct ob_config *config, struct ob_error *reterr);
 
 /* Note what is to be done after the death of the process. It belongs to this start: the options may
  * be others by then. */

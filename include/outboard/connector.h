@@ -241,6 +241,21 @@ struct ob_connector_options {
 	const char *client_listen;	/* URI, another one than listen; NULL: none */
 	const char *const *client_auth; /* ended by NULL; default as for auth, by client_listen */
 	const char *client_transport;	/* name of a plugin; NULL: by the scheme of client_listen */
+	/*
+	 * Replace placeholders in argv, env, listen, connect, client_listen and cleanup:
+	 *
+	 *   ${name}        name
+	 *   ${data_path}   data_path
+	 *   ${config}      <data_path>/outboard.json
+	 *   ${token_file}  <data_path>/token: a file that holds only the token of this start, 64
+	 *                  hex digits, with mode 0600, of the child's user. It is made only if
+	 *                  one of these options refers to it, and removed with the other files
+	 *
+	 * "$$" is a dollar; a dollar before anything but "{" and "$" stands for itself. "${" with
+	 * anything else behind it is refused. In addresses paths are percent-encoded as needed.
+	 * Default false: every text is taken as it is.
+	 */
+	bool placeholders;
 };
 
 /* ---- Faults in options ---- */

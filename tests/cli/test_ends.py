@@ -82,7 +82,7 @@ class Ends(Case):
 
     def test_a_cleanup_that_a_killed_supervisor_left_is_run_again(self):
         """The first one hangs; the next supervisor ends it."""
-        script = "mkdir $0/once 2>/dev/null && echo hangs $$ && exec sleep 1000; echo again"
+        script = "mkdir $0/once 2>/dev/null && echo hangs $$$$ && exec sleep 1000; echo again"
         self.write({"a": actor(restart={"backoff_base": "1h"},
                                stop={"cleanup": ["/bin/sh", "-c", script, self.dir]})})
         run = self.run_it()

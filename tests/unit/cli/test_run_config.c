@@ -90,7 +90,8 @@ static void least_config_is_a_command_and_a_place(void **unused)
 					    .name = web->name,
 					    .data_path = web->data_path,
 					    .state_path = web->state_path,
-					    .argv = web->argv};
+					    .argv = web->argv,
+					    .placeholders = true};
 	assert_memory_equal(web, &bare, sizeof bare);
 	obi_run_config_free(&config);
 	assert_null(config.children);
@@ -397,15 +398,18 @@ static void values_of_env_are_expanded(void **unused)
 	    {"plain", "A=plain"},
 	    {"${OB_ONE}", "A=1"},
 	    {"<${OB_ONE}${OB_ONE}>", "A=<11>"},
-	    {"$$", "A=$"},
-	    {"$${OB_ONE}", "A=${OB_ONE}"},
-	    {"${ob_2}", "A=$$ ${OB_ONE}"}, /* what a value contains is taken as it is */
+	    /* Placeholders, and dollars before they are replaced. */
+	    {"$$", "A=$$"},
+	    {"$${OB_ONE}", "A=$${OB_ONE}"},
+	    {"${name}-${token_file}", "A=${name}-${token_file}"},
+	    {"${ob_2}", "A=$$$$ $${OB_ONE}"}, /* what a value contains is taken as it is */
 	    {"${OB_EMPTY}", "A="},
 	    {"}{ \\u0024{OB_ONE}", "A=}{ 1"},
 	};
 	setenv("OB_ONE", "1", 1);
 	setenv("ob_2", "$$ ${OB_ONE}", 1);
 	setenv("OB_EMPTY", "", 1);
+	setenv("name", "of the environment", 1);
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		char text[512];
 		snprintf(text, sizeof text, with_value, good[i][0]);

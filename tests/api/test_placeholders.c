@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Placeholders in the options of a connector: only where they are asked for. */
+#include "support/family.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/expect.h"
+#include "support/scratch.h"
+
+static void texts_are_taken_as_they_are(void **state)
+{
+	struct family f;
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, "say=${name} $$ ${x}", NULL);
+	family_launch(&f);
+	family_await_lines(&f, 1);
+	assert_string_equal(f.lines[0], "${name} $$ ${x}");
+	assert_false(family_has(&f, "token"));
+	family_end(&f);
+}
+
+static void placeholders_are_replaced_where_they_are_asked_for(void **state)
+{
+	struct family f;
+	struct stat st;
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, "say=${name} $$ ${config}", NULL);
+	const char *const env[] = {"TOKEN=${token_file}", NULL};
+	char *config = family_path(&f, "outboard.json"), *token = family_path(&f, "token");
+	char *address = scratch_text("unix://%s/other.sock", f.dir);
+	char *said = scratch_text("actor $ %s", config);
+	f.options.placeholders = true;
+	f.options.env = env;
+	f.options.listen = "unix://${data_path}/other.sock";
+	family_launch(&f);
+	family_await_lines(&f, 1);
+	assert_string_equal(f.lines[0], said);
+	assert_string_equal(family_status(&f).address, address);
+	assert_int_equal(lstat(token, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+	assert_int_equal(st.st_size, 64);
+	family_end(&f);
+	assert_int_equal(access(token, F_OK), -1);
+	free(said);
+	free(address);
+	free(token);
+	free(config);
+}
+
+/* "OPTION: REASON\n" of each fault. */
+static void collect(void *user, const struct ob_fault *fault)
+{
+	char *text = user;
+	size_t len = strlen(text);
+	snprintf(text + len, 1024 - len, "%s: %s\n", fault->option, fault->reason);
+}
+
+static void what_is_no_placeholder_is_refused(void **state)
+{
+	struct family f;
+	struct ob_error err;
+	ob_connector *connector;
+	char faults[1024] = "";
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, "say=${x}", NULL);
+	const char *const env[] = {"A=${name", NULL};
+	f.options.placeholders = true;
+	f.options.env = env;
+	expect(ob_connector_new(f.runtime, &f.options, &connector, &err), OB_EINVAL, &err,
+	       "argv: \"${x}\" is not a placeholder: write \"$${x}\" for the text");
+	expect(ob_connector_options_check(f.runtime, &f.options, collect, faults, &err), OB_EINVAL,
+	       &err, "2 faults");
+	assert_string_equal(
+	    faults, "argv: \"${x}\" is not a placeholder: write \"$${x}\" for the text\n"
+		    "env: has \"${\" without \"}\": write \"$${\" if it is no placeholder\n");
+	f.options.placeholders = false;
+	expect(ob_connector_options_check(f.runtime, &f.options, NULL, NULL, &err), OB_OK, &err,
+	       NULL);
+	family_end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(texts_are_taken_as_they_are),
+	    cmocka_unit_test(placeholders_are_replaced_where_they_are_asked_for),
+	    cmocka_unit_test(what_is_no_placeholder_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
