@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "auth/ask/answer.h"
-#include "auth/common/small_file.h"
+#include "shared/small_file.h"
 
 enum {
 	URI_BUDGET = 16 * 1024,
@@ -239,7 +239,7 @@ static int read_message(const struct obi_ask_settings *s, struct ob_sink *out, i
 	struct ob_sink text = ob_sink_fixed(memory, sizeof memory);
 	char why[OBI_SMALL_FILE_WHY];
 	int r = OB_OK;
-	if (!obi_small_file_read(s->file, 07177, &text, NULL, why)) {
+	if (!obi_small_file_read(s->file, OBI_LINKS_REFUSED, 07177, &text, NULL, why)) {
 		r = s->host->fail(reterr, code, 0, "send_file: %s", why);
 	} else {
 		size_t len = text.len > 0 && memory[text.len - 1] == '\n' ? text.len - 1 : text.len;

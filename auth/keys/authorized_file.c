@@ -21,7 +21,7 @@ static bool load(struct obi_authorized_file *file, char why[OBI_KEYS_WHY])
 		return false;
 	}
 	struct ob_sink text = ob_sink_fixed(file->text, OBI_AUTHORIZED_BYTES);
-	if (!obi_small_file_read(file->path, 0022, &text, &file->stamp, why)) {
+	if (!obi_small_file_read(file->path, OBI_LINKS_REFUSED, 0022, &text, &file->stamp, why)) {
 		return false;
 	}
 	uint8_t *smaller = realloc(file->text, text.len > 0 ? text.len : 1);

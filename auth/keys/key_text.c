@@ -123,7 +123,7 @@ bool obi_key_pair_load(const char *path, struct obi_key_pair *ret, char why[OBI_
 	uint8_t memory[OBI_KEYS_SECRET_FILE];
 	char fault[OBI_KEYS_WHY];
 	struct ob_sink text = ob_sink_fixed(memory, sizeof memory);
-	bool good = obi_small_file_read(path, 07177, &text, NULL, why);
+	bool good = obi_small_file_read(path, OBI_LINKS_REFUSED, 07177, &text, NULL, why);
 	if (good && !obi_key_pair_parse(ob_bytes_of(memory, text.len), ret, fault)) {
 		snprintf(why, OBI_KEYS_WHY, "%.300s: %.90s", path, fault);
 		good = false;

@@ -109,7 +109,8 @@ static bool extend(const struct addition *a, struct ob_sink *text, bool *ret_is_
 	char why[OBI_KEYS_WHY];
 	struct stat st;
 	*ret_is_new = lstat(a->path, &st) != 0 && errno == ENOENT;
-	if (!*ret_is_new && !obi_small_file_read(a->path, 0022, text, NULL, why)) {
+	if (!*ret_is_new &&
+	    !obi_small_file_read(a->path, OBI_LINKS_REFUSED, 0022, text, NULL, why)) {
 		obi_complain("key authorize: %s", why);
 		return false;
 	}

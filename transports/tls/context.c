@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
 	PEM_MAX = 65536,
@@ -163,27 +164,42 @@ static bool set_rules(SSL_CTX *context)
 	       SSL_CTX_set_max_early_data(context, 0) == 1;
 }
 
+/* Symbolic links are followed: tools that renew certificates replace links. */
+static bool read_file(struct obi_tls_state *state, enum obi_tls_files file, struct ob_sink *out,
+		      char why[OBI_TLS_WHY])
+{
+	char reason[OBI_SMALL_FILE_WHY];
+	bool good =
+	    obi_small_file_read(state->files[file].path, OBI_LINKS_FOLLOWED, kinds[file].forbidden,
+				out, &state->files[file].stamp, reason);
+	if (!good) {
+		snprintf(why, OBI_TLS_WHY, "%s: %.380s", kinds[file].name, reason);
+	}
+	return good;
+}
+
 static bool take_file(struct obi_tls_state *state, enum obi_tls_files file, SSL_CTX *context,
 		      char why[OBI_TLS_WHY])
 {
 	static bool (*const take[])(struct obi_tls_state *, SSL_CTX *, BIO *,
 				    char *) = {take_chain, take_key, take_ca};
-	struct obi_tls_content content;
-	char reason[OBI_TLS_WHY];
 	if (state->files[file].path == NULL) {
 		return true;
 	}
-	if (!obi_tls_read(state->files[file].path, kinds[file].forbidden, kinds[file].max, &content,
-			  reason)) {
-		snprintf(why, OBI_TLS_WHY, "%s: %.380s", kinds[file].name, reason);
-		return false;
+	void *memory = malloc(kinds[file].max);
+	if (memory == NULL) {
+		return bad(state, file, "out of memory", why);
 	}
-	state->files[file].stamp = content.stamp;
-	BIO *pem = BIO_new_mem_buf(content.data, (int)content.len);
-	bool good = pem != NULL ? take[file](state, context, pem, why)
-				: bad(state, file, "out of memory", why);
-	BIO_free(pem);
-	obi_tls_content_free(&content);
+	struct ob_sink text = ob_sink_fixed(memory, kinds[file].max);
+	bool good = read_file(state, file, &text, why);
+	if (good) {
+		BIO *pem = BIO_new_mem_buf(memory, (int)text.len);
+		good = pem != NULL ? take[file](state, context, pem, why)
+				   : bad(state, file, "out of memory", why);
+		BIO_free(pem);
+	}
+	OPENSSL_cleanse(memory, text.len);
+	free(memory);
 	return good;
 }
 

@@ -3,10 +3,11 @@
 #ifndef OB_TRANSPORTS_TLS_PEER_H
 #define OB_TRANSPORTS_TLS_PEER_H
 
-#include "tls/file.h"
+#include <outboard/abi.h>
 
 #include <openssl/x509.h>
 
+enum { OBI_TLS_WHY = 400 }; /* bytes of a reason, with its NUL */
 enum { OBI_TLS_SUBJECT = 255, OBI_TLS_FINGERPRINT = 32 };
 
 /* Who is accepted. Empty lists accept everybody whom the CA vouches for. */

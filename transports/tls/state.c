@@ -245,9 +245,9 @@ void obi_tls_state_refresh(struct obi_tls_state *state)
 	}
 	state->next_look = now + LOOK_MS;
 	for (int file = 0; file < OBI_TLS_FILES; file++) {
-		same =
-		    same && (state->files[file].path == NULL ||
-			     obi_tls_unchanged(state->files[file].path, &state->files[file].stamp));
+		same = same && (state->files[file].path == NULL ||
+				obi_small_file_unchanged(state->files[file].path,
+							 &state->files[file].stamp));
 	}
 	if (!same && obi_tls_context(state, &context, state->fault)) {
 		SSL_CTX_free(state->context);

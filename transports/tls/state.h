@@ -3,7 +3,7 @@
 #ifndef OB_TRANSPORTS_TLS_STATE_H
 #define OB_TRANSPORTS_TLS_STATE_H
 
-#include "tls/file.h"
+#include "shared/small_file.h"
 #include "tls/peer.h"
 
 #include <outboard/value.h>
@@ -16,7 +16,7 @@ struct obi_tls_state {
 	const struct ob_host *host;
 	struct {
 		char *path; /* NULL: not set */
-		struct obi_tls_stamp stamp;
+		struct obi_small_file_stamp stamp;
 	} files[OBI_TLS_FILES];
 	bool mutual;
 	struct obi_tls_accepted accepted;

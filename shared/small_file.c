@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "auth/common/small_file.h"
+#include "shared/small_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +78,8 @@ static bool check_directories(const char *path, char why[OBI_SMALL_FILE_WHY])
 
 /* ---- The file ---- */
 
-static struct obi_small_file_stamp stamp_of(const struct stat *st, const struct timespec *now)
+static struct obi_small_file_stamp stamp_of(const struct stat *st, enum obi_links links,
+					    const struct timespec *now)
 {
 	struct obi_small_file_stamp stamp = {
 	    .dev = st->st_dev,
@@ -86,6 +87,7 @@ static struct obi_small_file_stamp stamp_of(const struct stat *st, const struct 
 	    .size = st->st_size,
 	    .modified = st->st_mtim,
 	    .changed = st->st_ctim,
+	    .links = links,
 	    .settled = st->st_ctim.tv_sec + SETTLE_SECONDS < now->tv_sec,
 	};
 	return stamp;
@@ -115,17 +117,21 @@ static bool read_all(int fd, const char *path, struct ob_sink *out, char why[OBI
 	}
 }
 
-bool obi_small_file_read(const char *path, mode_t forbidden, struct ob_sink *out,
-			 struct obi_small_file_stamp *ret_stamp, char why[OBI_SMALL_FILE_WHY])
+bool obi_small_file_read(const char *path, enum obi_links links, mode_t forbidden,
+			 struct ob_sink *out, struct obi_small_file_stamp *ret_stamp,
+			 char why[OBI_SMALL_FILE_WHY])
 {
+	bool refused = links == OBI_LINKS_REFUSED;
 	struct stat st;
 	struct timespec now;
-	if (path[0] == '/' && !check_directories(path, why)) {
+	if (refused && path[0] == '/' && !check_directories(path, why)) {
 		return false;
 	}
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
+	int fd =
+	    open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (refused ? O_NOFOLLOW : 0));
 	if (fd < 0) {
-		return bad(path, errno == ELOOP ? "a symbolic link" : strerror(errno), why);
+		return bad(path, refused && errno == ELOOP ? "a symbolic link" : strerror(errno),
+			   why);
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	bool good = fstat(fd, &st) == 0 || bad(path, strerror(errno), why);
@@ -133,7 +139,7 @@ bool obi_small_file_read(const char *path, mode_t forbidden, struct ob_sink *out
 	       read_all(fd, path, out, why);
 	close(fd);
 	if (good && ret_stamp != NULL) {
-		*ret_stamp = stamp_of(&st, &now);
+		*ret_stamp = stamp_of(&st, links, &now);
 	}
 	return good;
 }
@@ -146,7 +152,8 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 bool obi_small_file_unchanged(const char *path, const struct obi_small_file_stamp *stamp)
 {
 	struct stat st;
-	return stamp->settled && lstat(path, &st) == 0 && st.st_dev == stamp->dev &&
-	       st.st_ino == stamp->ino && st.st_size == stamp->size &&
+	const int flags = stamp->links == OBI_LINKS_REFUSED ? AT_SYMLINK_NOFOLLOW : 0;
+	return stamp->settled && fstatat(AT_FDCWD, path, &st, flags) == 0 &&
+	       st.st_dev == stamp->dev && st.st_ino == stamp->ino && st.st_size == stamp->size &&
 	       same_time(&st.st_mtim, &stamp->modified) && same_time(&st.st_ctim, &stamp->changed);
 }
