@@ -330,8 +330,7 @@ static void end_own_peer(struct own_peer *p, struct ends *e)
 	SSL_free(p->ssl);
 	SSL_CTX_free(p->context);
 	close(p->fd);
-	e->bed->plugin->unconfigure(e->states[ACCEPTOR]);
-	e->states[ACCEPTOR] = NULL;
+	end_ends(e);
 }
 
 static void update_key(struct own_peer *p)
@@ -364,8 +363,6 @@ static void new_keys_are_taken_with_data_between_them(void **state)
 		must_put(&e, ACCEPTOR, "y");
 		assert_int_equal(SSL_read(p.ssl, &byte, 1), 1);
 	}
-	ops_of(&e)->close(e.streams[ACCEPTOR]);
-	ops_of(&e)->listener_close(e.listener);
 	end_own_peer(&p, &e);
 }
 
@@ -381,8 +378,6 @@ static void a_flood_of_new_keys_ends_the_connection(void **state)
 	}
 	assert_int_equal(n, OB_ECONNLOST);
 	assert_non_null(strstr(err.text, "messages of the protocol without data"));
-	ops_of(&e)->close(e.streams[ACCEPTOR]);
-	ops_of(&e)->listener_close(e.listener);
 	end_own_peer(&p, &e);
 }
 
@@ -398,8 +393,6 @@ static void a_flood_before_a_byte_ends_the_connection(void **state)
 	assert_int_equal(SSL_write(p.ssl, "x", 1), 1);
 	assert_int_equal(read_up(&e, &err), OB_ECONNLOST);
 	assert_non_null(strstr(err.text, "messages of the protocol without data"));
-	ops_of(&e)->close(e.streams[ACCEPTOR]);
-	ops_of(&e)->listener_close(e.listener);
 	end_own_peer(&p, &e);
 }
 
@@ -409,8 +402,6 @@ static void the_ca_is_not_sent_with_the_certificate(void **state)
 	struct ends e;
 	struct own_peer p = own_peer_of(*state, "{\"mutual\":false," SHOW("server") "," CA "}", &e);
 	assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(p.ssl)), 1);
-	ops_of(&e)->close(e.streams[ACCEPTOR]);
-	ops_of(&e)->listener_close(e.listener);
 	end_own_peer(&p, &e);
 }
 
@@ -424,8 +415,6 @@ static void no_session_can_be_resumed(void **state)
 	assert_int_equal(SSL_read(p.ssl, &byte, 1), 1);
 	assert_false(SSL_SESSION_is_resumable(SSL_get0_session(p.ssl)));
 	assert_string_equal(SSL_get_version(p.ssl), "TLSv1.3");
-	ops_of(&e)->close(e.streams[ACCEPTOR]);
-	ops_of(&e)->listener_close(e.listener);
 	end_own_peer(&p, &e);
 }
 
