@@ -67,11 +67,10 @@ static int open_state(const char *path, struct obi_child_directory *dir, struct 
 		return OB_ENOENT;
 	}
 	dir->state_dir = (struct obi_statedir){.path = strdup(path), .fd = fd, .parent_lock = -1};
-	int r = obi_statefile_read(&dir->state_dir, &dir->state, reterr);
-	if (r == OB_ENOMEM || r == OB_EIO) {
+	int r = obi_statefile_find(&dir->state_dir, &dir->state, &dir->has_state, reterr);
+	if (r < 0) {
 		return r;
 	}
-	dir->has_state = r == OB_OK;
 	/* Only root can have a child of another user. */
 	dir->believed_uid = st.st_uid == 0 && dir->has_state ? dir->state.local.uid : st.st_uid;
 	return dir->state_dir.path != NULL

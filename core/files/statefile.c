@@ -457,6 +457,14 @@ int obi_statefile_read(const struct obi_statedir *dir, struct obi_statefile *ret
 	return r;
 }
 
+int obi_statefile_find(const struct obi_statedir *dir, struct obi_statefile *ret, bool *ret_has,
+		       struct ob_error *reterr)
+{
+	int r = obi_statefile_read(dir, ret, reterr);
+	*ret_has = r == OB_OK;
+	return r == OB_ENOMEM || r == OB_EIO ? r : OB_OK;
+}
+
 void obi_statefile_note_boot(struct obi_statefile *state)
 {
 	if (obi_boot_id(state->restart_boot, NULL) < 0) {

@@ -89,9 +89,14 @@ struct obi_statefile {
 	char last_error[256];
 };
 
-/* Read it. OB_ENOENT: it is missing. OB_EINVAL: it is malformed; the caller goes on as if it were
- * missing. Restart counters of another boot are cleared. */
+/* Read it. OB_ENOENT: it is missing. OB_EINVAL, OB_ETOOBIG, OB_EPERM: it is malformed, or not ours.
+ * Restart counters of another boot are cleared. */
 int obi_statefile_read(const struct obi_statedir *dir, struct obi_statefile *ret,
+		       struct ob_error *reterr);
+
+/* The same for whoever goes on without one: *ret_has is false, and *ret as it was, if there is none
+ * that can be believed. Fails if that cannot be told: OB_ENOMEM, OB_EIO. */
+int obi_statefile_find(const struct obi_statedir *dir, struct obi_statefile *ret, bool *ret_has,
 		       struct ob_error *reterr);
 
 /* Set restart_boot: the restart counters that are to be written are of this boot. */

@@ -103,8 +103,7 @@ static int take_charge(struct local_place *l, struct obi_statefile *ret, bool *r
 	}
 	r = r == OB_OK ? obi_statedir_lock(&l->state_dir, reterr) : r;
 	if (r == OB_OK && !was_in_charge) {
-		*ret = (struct obi_statefile){.local.uid = child};
-		*ret_fresh = obi_statefile_read(&l->state_dir, ret, NULL) == OB_OK;
+		r = obi_state_take(&l->state_dir, child, ret, ret_fresh, reterr);
 		l->saved = ret->local;
 		l->known = obi_statefile_procid(ret);
 	}

@@ -8,18 +8,30 @@
 
 #include "base/error.h"
 
+int obi_state_take(struct obi_statedir *dir, uid_t uid, struct obi_statefile *ret, bool *ret_has,
+		   struct ob_error *reterr)
+{
+	*ret = (struct obi_statefile){.local.uid = uid};
+	int r = obi_statefile_find(dir, ret, ret_has, reterr);
+	if (r < 0) {
+		obi_statedir_unlock(dir);
+	}
+	return r;
+}
+
 /* A state.json that another connector left there, and whose process lives, is its. */
 static int check_state(const struct obi_statedir *dir, const struct obi_statefile *saved,
 		       struct ob_error *reterr)
 {
 	struct obi_statefile found = {0};
 	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
-	int r = obi_statefile_read(dir, &found, NULL);
-	bool other = r == OB_OK && strcmp(found.record, saved->record) != 0;
+	bool has;
+	int r = obi_statefile_find(dir, &found, &has, reterr);
+	bool other = has && strcmp(found.record, saved->record) != 0;
 	struct obi_procid known = obi_statefile_procid(&found);
 	explicit_bzero(&found, sizeof found);
-	if (!other) {
-		return OB_OK;
+	if (r < 0 || !other) {
+		return r;
 	}
 	r = obi_statedir_probe(dir, &known, &runner, reterr);
 	if (r == OB_OK && runner.alive) {

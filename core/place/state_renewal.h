@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* place/state_renewal - the state directory of a child that is supervised, after somebody removed
- * it or a file in it: a cleaner of temporary files, say. */
+/* place/state_renewal - reading the state of a child that we begin to supervise, and making its
+ * directory anew after somebody removed it or a file in it: a cleaner of temporary files, say. */
 #ifndef OBI_PLACE_STATE_RENEWAL_H
 #define OBI_PLACE_STATE_RENEWAL_H
 
 #include "files/statefile.h"
+
+/*
+ * Read the state of a directory that was locked just now. uid is the child's user as long as no
+ * state says another. *ret_has: there is a state that can be believed. If that cannot be told, the
+ * directory is unlocked again, so that the next attempt reads it: OB_ENOMEM, OB_EIO.
+ */
+int obi_state_take(struct obi_statedir *dir, uid_t uid, struct obi_statefile *ret, bool *ret_has,
+		   struct ob_error *reterr);
 
 /*
  * Make the directory at path (absolute), parent.lock and state.json anew where they are missing, or

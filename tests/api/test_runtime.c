@@ -351,15 +351,9 @@ static void many_threads_call_at_once(void **state)
 static void fault_63_a_loop_without_a_descriptor_is_an_error(void **state)
 {
 	struct ob_error err = {.text = ""};
-	struct rlimit was, none;
 	ob_runtime *runtime = NULL;
 	(void)state;
-	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	assert_true(next >= 0);
-	close(next);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
-	none = (struct rlimit){(rlim_t)next, was.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	struct rlimit was = scratch_limit_fds(0);
 	int code = ob_runtime_new(NULL, &runtime, &err);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_int_equal(code, OB_ENOMEM);

@@ -105,6 +105,24 @@ int scratch_open_fds(void)
 	return count;
 }
 
+struct rlimit scratch_limit_fds(int spare)
+{
+	struct rlimit was, now;
+	int held[16] = {0};
+	must(getrlimit(RLIMIT_NOFILE, &was) == 0, "getrlimit");
+	must(spare < (int)(sizeof held / sizeof held[0]), "so many descriptors");
+	for (int i = 0; i <= spare; i++) {
+		held[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		must(held[i] >= 0, "/dev/null");
+	}
+	now = (struct rlimit){(rlim_t)held[spare], was.rlim_max};
+	for (int i = 0; i <= spare; i++) {
+		close(held[i]);
+	}
+	must(setrlimit(RLIMIT_NOFILE, &now) == 0, "setrlimit");
+	return was;
+}
+
 const char *scratch_env(const char *name)
 {
 	const char *value = getenv(name);

@@ -5,6 +5,7 @@
 #define OB_TESTS_SUPPORT_SCRATCH_H
 
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* A new directory, mode 0700, owned by us. scratch_remove() frees the text. */
@@ -32,6 +33,10 @@ void scratch_copy(const char *from, const char *to, mode_t mode);
 
 /* The number of open descriptors of this process. */
 int scratch_open_fds(void);
+
+/* From now on only so many more descriptors can be opened. Returns the limit to be set afterwards.
+ */
+struct rlimit scratch_limit_fds(int spare);
 
 /* An environment variable that must be set, as ctest does. */
 const char *scratch_env(const char *name);

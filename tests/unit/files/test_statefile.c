@@ -254,6 +254,36 @@ static void file_is_ours_and_counters_are_of_this_boot(void **unused)
 	scratch_remove(scratch);
 }
 
+/* What cannot be told is not taken for a missing file. */
+static void a_file_is_found_or_not_or_that_cannot_be_told(void **unused)
+{
+	(void)unused;
+	bool has = true;
+	struct ob_error err = {0};
+	struct obi_statedir dir;
+	struct obi_statefile state = sample(), back = {.version = 1};
+	char *scratch = scratch_make(), *path = scratch_text("%s/" OBI_FILE_STATE, scratch);
+	assert_int_equal(obi_statedir_open(scratch, true, geteuid(), &dir, NULL), OB_OK);
+	assert_int_equal(obi_statefile_find(&dir, &back, &has, NULL), OB_OK);
+	assert_false(has);
+	scratch_write(path, "{", 1, 0600);
+	assert_int_equal(obi_statefile_find(&dir, &back, &has, NULL), OB_OK);
+	assert_false(has);
+	assert_int_equal(back.version, 1);
+	assert_int_equal(obi_statefile_write(&dir, &state, NULL), OB_OK);
+	struct rlimit was = scratch_limit_fds(0);
+	int r = obi_statefile_find(&dir, &back, &has, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(r, OB_ENOMEM);
+	assert_string_equal(err.text, "reading state: state.json: Too many open files");
+	assert_int_equal(obi_statefile_find(&dir, &back, &has, NULL), OB_OK);
+	assert_true(has);
+	assert_int_equal(back.version, state.version);
+	obi_statedir_close(&dir);
+	free(path);
+	scratch_remove(scratch);
+}
+
 static void a_record_of_another_place_is_kept_and_is_no_procid(void **unused)
 {
 	(void)unused;
@@ -275,6 +305,7 @@ int main(void)
 	    cmocka_unit_test(an_error_text_of_invalid_utf8_keeps_the_file_readable),
 	    cmocka_unit_test(a_record_of_another_place_is_kept_and_is_no_procid),
 	    cmocka_unit_test(file_is_ours_and_counters_are_of_this_boot),
+	    cmocka_unit_test(a_file_is_found_or_not_or_that_cannot_be_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,7 @@ static inline void on_probed(void *user, uint64_t op, const struct obi_place_fac
 {
 	(void)user;
 	note("probed", op, err);
+	seen.failure = err != NULL ? *err : (struct ob_error){0};
 	seen.has_state = state != NULL;
 	if (state != NULL) {
 		seen.state = *state;

@@ -120,6 +120,27 @@ static void a_process_is_let_go_and_adopted_by_its_record(void **state)
 	assert_int_equal(seen.how.value, 3);
 }
 
+/* With room for the state directory and its lock, but not for state.json: its process must not be
+ * taken for a new one. */
+static void a_state_that_cannot_be_read_now_is_read_later(void **state)
+{
+	(void)state;
+	struct obi_statefile saved = {.version = 8};
+	place->ops->probe(place, 1, true);
+	place->ops->save(place, &saved);
+	place->ops->detach(place);
+	struct rlimit was = scratch_limit_fds(2);
+	place->ops->probe(place, 2, true);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	expect_seen("probed:1 no-probed:2 ");
+	assert_int_equal(seen.code, OB_ENOMEM);
+	assert_string_equal(seen.failure.text, "reading state: state.json: Too many open files");
+	place->ops->probe(place, 3, true);
+	expect_seen("probed:3 ");
+	assert_true(seen.has_state);
+	assert_int_equal(seen.state.version, 8);
+}
+
 /* The process is watched, so that its death cannot be missed. */
 static void a_record_that_was_not_found_is_refused(void **state)
 {
@@ -188,6 +209,7 @@ int main(void)
 	    PLACE_TEST(another_parent_is_waited_for),
 	    PLACE_TEST(a_missing_directory_is_made_on_request_only),
 	    PLACE_TEST(a_process_is_let_go_and_adopted_by_its_record),
+	    PLACE_TEST(a_state_that_cannot_be_read_now_is_read_later),
 	    PLACE_TEST(a_record_that_was_not_found_is_refused),
 	    PLACE_TEST(a_process_that_is_not_there_is_dead),
 	    PLACE_TEST(end_waits_for_the_death),
