@@ -60,6 +60,9 @@ static int read_all(int fd, const char *name, struct ob_sink *out, struct ob_err
 		}
 		bool fits = ob_sink_put(out, piece, (size_t)n);
 		explicit_bzero(piece, (size_t)n);
+		if (!fits && (size_t)n <= out->max - out->len) {
+			return obi_fail(reterr, OB_ENOMEM, 0, "%s: out of memory", name);
+		}
 		if (!fits) {
 			return obi_fail(reterr, OB_ETOOBIG, 0, "%s: larger than %zu bytes", name,
 					out->max);

@@ -22,6 +22,7 @@ extern "C" {
  *   OB_ENOENT   there is no such file
  *   OB_EPERM    its type, owner or mode is not acceptable, or it cannot be opened
  *   OB_ETOOBIG  it is larger than out->max
+ *   OB_ENOMEM   there is no memory for it, or no descriptor
  */
 OB_API int ob_file_read(int dirfd, const char *name, uint32_t owner, struct ob_sink *out,
 			struct ob_error *reterr);

@@ -156,6 +156,24 @@ static void fault_52_larger_than_allowed_is_refused_without_reading(void **unuse
 	scratch_remove_place(&place);
 }
 
+static bool never_grow(struct ob_sink *sink, size_t more)
+{
+	(void)sink, (void)more;
+	return false;
+}
+
+static void a_file_without_memory_for_it_is_not_too_large(void **unused)
+{
+	(void)unused;
+	struct scratch_place place = scratch_make_place();
+	struct ob_sink full = {.max = 1024, .grow = never_grow};
+	struct ob_error err = {0};
+	put(&place, "x", 0600);
+	assert_int_equal(obi_file_read(place.fd, NAME, geteuid(), &full, &err), OB_ENOMEM);
+	assert_string_equal(err.text, NAME ": out of memory");
+	scratch_remove_place(&place);
+}
+
 static void fault_52_owner_is_us_or_the_one_named(void **unused)
 {
 	(void)unused;
@@ -510,6 +528,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(regular_file_of_ours_is_read),
 	    cmocka_unit_test(fault_52_what_is_no_file_of_ours_is_refused),
 	    cmocka_unit_test(fault_52_larger_than_allowed_is_refused_without_reading),
+	    cmocka_unit_test(a_file_without_memory_for_it_is_not_too_large),
 	    cmocka_unit_test(fault_52_owner_is_us_or_the_one_named),
 	    cmocka_unit_test(new_content_replaces_the_old_at_once),
 	    cmocka_unit_test(file_can_be_given_to_the_child),
