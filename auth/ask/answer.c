@@ -3,38 +3,32 @@
 
 #include <stdio.h>
 
+#include "shared/text.h"
+
 static bool bad(char why[OBI_ASK_WHY], const char *reason)
 {
 	snprintf(why, OBI_ASK_WHY, "%s", reason);
 	return false;
 }
 
-static bool is_control(uint8_t c)
-{
-	return c < 0x20 || c == 0x7f;
-}
-
 static bool is_printable(struct ob_bytes text)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		if (is_control(text.data[i])) {
-			return false;
-		}
-	}
-	return ob_is_utf8(text);
+	return ob_is_utf8(text) && !obi_has_control(text);
 }
 
-/* Copy text for the log: cut between characters, control characters replaced. */
+/* Copy UTF-8 for the log: cut between characters, control characters replaced. */
 static void copy_printable(struct ob_bytes text, char *ret, size_t room)
 {
-	size_t len = text.len < room - 1 ? text.len : room - 1;
+	size_t len = text.len < room - 1 ? text.len : room - 1, n = 0;
 	while (len < text.len && len > 0 && (text.data[len] & 0xc0) == 0x80) {
 		len--;
 	}
 	for (size_t i = 0; i < len; i++) {
-		ret[i] = is_control(text.data[i]) ? '?' : (char)text.data[i];
+		bool control = obi_is_control_at(text, i);
+		ret[n++] = control ? '?' : (char)text.data[i];
+		i += control && text.data[i] == 0xc2; /* one of two bytes */
 	}
-	ret[len] = '\0';
+	ret[n] = '\0';
 }
 
 /* ---- Members ---- */

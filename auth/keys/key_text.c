@@ -6,6 +6,8 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "shared/text.h"
+
 _Static_assert(OBI_KEYS_KEY == crypto_sign_PUBLICKEYBYTES, "a public key");
 _Static_assert(OBI_KEYS_KEY == crypto_sign_SEEDBYTES, "a seed");
 _Static_assert(OBI_KEYS_SECRET == crypto_sign_SECRETKEYBYTES, "a secret key");
@@ -55,19 +57,6 @@ bool obi_key_decode(struct ob_bytes text, uint8_t ret[OBI_KEYS_KEY])
 
 /* ---- Comments ---- */
 
-/* Of ASCII, or U+0080 to U+009F, in UTF-8. */
-static bool has_control(struct ob_bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t byte = text.data[i];
-		if (byte < 0x20 || byte == 0x7f ||
-		    (byte == 0xc2 && i + 1 < text.len && text.data[i + 1] < 0xa0)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 const char *obi_key_comment_fault(struct ob_bytes comment)
 {
 	if (comment.len == 0) {
@@ -79,7 +68,7 @@ const char *obi_key_comment_fault(struct ob_bytes comment)
 	if (!ob_is_utf8(comment)) {
 		return "its comment is not UTF-8";
 	}
-	return has_control(comment) ? "its comment has a control character" : NULL;
+	return obi_has_control(comment) ? "its comment has a control character" : NULL;
 }
 
 /* ---- Secret keys ---- */

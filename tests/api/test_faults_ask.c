@@ -124,6 +124,7 @@ static void fault_105_a_lie_is_a_refusal(void **state)
 	    {"say", "{\"word\":\"done\",\"subject\":7}", "subject: not a string"},
 	    {"say", "{\"word\":\"done\",\"subject\":\"\"}", "subject: not of 1 to 255 bytes"},
 	    {"say", "{\"word\":\"done\",\"subject\":\"a\\nb\"}", "subject: not a string of pr"},
+	    {"say", "{\"word\":\"done\",\"subject\":\"a\\u009b\"}", "subject: not a string"},
 	    {"say", "{\"word\":\"done\",\"subject\":\"a\",\"data\":7}", "data: neither binary"},
 	    {"say", "{\"word\":\"done\",\"subject\":\"a\",\"claims\":7}", "claims: not a map"},
 	    {"say", "{\"word\":\"done\",\"subject\":\"a\",\"claims\":{\"a b\":\"\"}}", "a name is"},
@@ -136,6 +137,7 @@ static void fault_105_a_lie_is_a_refusal(void **state)
 	    {"raw", "{\"jsonrpc\":\"2.0\",\"id\":ID,\"error\":{\"code\":1,\"message\":\"no\"}}",
 	     "answers an error: no"},
 	    {"say", "{\"word\":\"refused\",\"reason\":\"a\\u0007b\"}", "refuses: a?b"},
+	    {"say", "{\"word\":\"refused\",\"reason\":\"a\\u009bb\"}", "refuses: a?b"},
 	};
 	struct asking a;
 	struct log log;

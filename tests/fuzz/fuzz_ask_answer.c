@@ -16,6 +16,7 @@ static void check_text(struct ob_bytes text, size_t max)
 	must(text.len <= max && ob_is_utf8(text));
 	for (size_t i = 0; i < text.len; i++) {
 		must(text.data[i] >= 0x20 && text.data[i] != 0x7f);
+		must(text.data[i] != 0xc2 || text.data[i + 1] >= 0xa0);
 	}
 }
 

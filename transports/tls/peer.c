@@ -7,6 +7,8 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
+#include "shared/text.h"
+
 /* ---- Names of a certificate ---- */
 
 /* The first alternative name of this kind, as a borrowed view. */
@@ -38,21 +40,10 @@ static uint8_t *common_name(const X509 *certificate, size_t *ret_len)
 	return len >= 0 ? text : NULL;
 }
 
-static bool is_printable(struct ob_bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		/* U+0080 to U+009F are control characters, too. */
-		if (text.data[i] < 0x20 || text.data[i] == 0x7f ||
-		    (text.data[i] == 0xc2 && i + 1 < text.len && text.data[i + 1] < 0xa0)) {
-			return false;
-		}
-	}
-	return text.len > 0 && text.len <= OBI_TLS_SUBJECT && ob_is_utf8(text);
-}
-
 static bool put(struct ob_bytes text, char ret[OBI_TLS_SUBJECT + 1])
 {
-	bool good = is_printable(text);
+	bool good = text.len > 0 && text.len <= OBI_TLS_SUBJECT && ob_is_utf8(text) &&
+		    !obi_has_control(text);
 	size_t len = good ? text.len : 0;
 	memcpy(ret, len > 0 ? text.data : (const uint8_t *)"", len);
 	ret[len] = '\0';
