@@ -45,7 +45,7 @@ static int check_names(const struct obi_ask_settings *s, const struct ob_value *
 
 /* A string without NUL, as a new string with one. Sets nothing if there is no such key. */
 static int take_text(const struct obi_ask_settings *s, const struct ob_value *value,
-		     const char *key, char **ret, size_t *ret_len, struct ob_error *reterr)
+		     const char *key, char **ret, struct ob_error *reterr)
 {
 	const struct ob_value *found = ob_value_find(value, key);
 	struct ob_bytes text;
@@ -61,7 +61,6 @@ static int take_text(const struct obi_ask_settings *s, const struct ob_value *va
 		return s->host->fail(reterr, OB_ENOMEM, 0, "%s: out of memory", key);
 	}
 	memcpy(*ret, text.data, text.len);
-	*ret_len = text.len;
 	return OB_OK;
 }
 
@@ -134,11 +133,10 @@ static int take_codec(struct obi_ask_settings *s, const struct ob_value *value,
 		      struct ob_error *reterr)
 {
 	char *name = NULL;
-	size_t len;
 	if (!OB_HAS(s->host, find_codec)) {
 		return fault(s, "codec", "this program is too old for ask", reterr);
 	}
-	int r = take_text(s, value, "codec", &name, &len, reterr);
+	int r = take_text(s, value, "codec", &name, reterr);
 	if (r == OB_OK) {
 		s->codec = s->host->find_codec(s->host, name != NULL ? name : "json");
 		if (s->codec == NULL) {
@@ -171,7 +169,6 @@ static int take_user(struct obi_ask_settings *s, const struct ob_value *value,
 	const struct ob_value *user = ob_value_find(value, "user");
 	uint64_t number;
 	char *name = NULL;
-	size_t len;
 	s->user = (uint32_t)-1;
 	if (ob_is_nil(user)) {
 		return OB_OK;
@@ -180,7 +177,7 @@ static int take_user(struct obi_ask_settings *s, const struct ob_value *value,
 		s->user = number < (uint32_t)-1 ? (uint32_t)number : (uint32_t)-1;
 		return s->user != (uint32_t)-1 ? OB_OK : fault(s, "user", "not a user id", reterr);
 	}
-	int r = take_text(s, value, "user", &name, &len, reterr);
+	int r = take_text(s, value, "user", &name, reterr);
 	r = r == OB_OK ? find_user(s, name, reterr) : r;
 	free(name);
 	return r;
@@ -207,9 +204,8 @@ static int take_timeout(struct obi_ask_settings *s, const struct ob_value *value
 			struct ob_error *reterr)
 {
 	char *text = NULL;
-	size_t len;
 	s->timeout_ms = TIMEOUT_MS;
-	int r = take_text(s, value, "timeout", &text, &len, reterr);
+	int r = take_text(s, value, "timeout", &text, reterr);
 	if (r == OB_OK && text != NULL) {
 		s->timeout_ms = duration_of(text);
 	}
@@ -260,7 +256,7 @@ int obi_ask_settings_message(const struct obi_ask_settings *s, struct ob_sink *o
 	if (s->file != NULL) {
 		return read_message(s, out, OB_EDOWN, reterr);
 	}
-	return ob_sink_put(out, s->text, s->text_len)
+	return ob_sink_text(out, s->text)
 		   ? OB_OK
 		   : s->host->fail(reterr, OB_ENOMEM, 0, "no room for a message");
 }
@@ -306,12 +302,11 @@ static int take_all(struct obi_ask_settings *s, const struct ob_value *value,
 		    struct ob_error *reterr)
 {
 	char *socket = NULL;
-	size_t len;
 	int r = check_names(s, value, reterr);
 	r = r == OB_OK ? check_together(s, value, reterr) : r;
-	r = r == OB_OK ? take_text(s, value, "socket", &socket, &len, reterr) : r;
-	r = r == OB_OK ? take_text(s, value, "send", &s->text, &s->text_len, reterr) : r;
-	r = r == OB_OK ? take_text(s, value, "send_file", &s->file, &len, reterr) : r;
+	r = r == OB_OK ? take_text(s, value, "socket", &socket, reterr) : r;
+	r = r == OB_OK ? take_text(s, value, "send", &s->text, reterr) : r;
+	r = r == OB_OK ? take_text(s, value, "send_file", &s->file, reterr) : r;
 	if (r == OB_OK && socket != NULL) {
 		r = take_helper(s, value, socket, reterr);
 	} else if (r == OB_OK && s->file != NULL) {
@@ -345,7 +340,7 @@ void obi_ask_settings_free(struct obi_ask_settings *s)
 		return;
 	}
 	if (s->text != NULL) {
-		explicit_bzero(s->text, s->text_len);
+		explicit_bzero(s->text, strlen(s->text));
 	}
 	free(s->text);
 	free(s->file);

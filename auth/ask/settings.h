@@ -22,7 +22,6 @@ struct obi_ask_settings {
 
 	/* Without a helper, what a dialer sends: this text, or what is in this file. */
 	char *text;
-	size_t text_len;
 	char *file;
 };
 
