@@ -147,7 +147,7 @@ static int wait_on(struct ob_stream *stream, int events, struct ob_want *ret_wan
 	*ret_want = (struct ob_want){
 	    .fd = inner->fd(stream->wire.stream),
 	    .events = obi_tls_stream_want(stream, events),
-	    .deadline = due ? stream->host->now_ms() : -1,
+	    .deadline = due ? stream->state->host->now_ms() : -1,
 	};
 	return state_of(stream);
 }

@@ -120,6 +120,7 @@ void obi_tls_stream_fail(struct ob_stream *stream)
 int obi_tls_stream_failed(struct ob_stream *stream, struct ob_error *reterr)
 {
 	const char *fault = !stream->ready ? stream->state->fault : "";
-	return stream->host->fail(reterr, stream->failure, 0, "tls: %.230s%s%.200s", stream->why,
-				  fault[0] != '\0' ? "; changed files are not used: " : "", fault);
+	return stream->state->host->fail(
+	    reterr, stream->failure, 0, "tls: %.230s%s%.200s", stream->why,
+	    fault[0] != '\0' ? "; changed files are not used: " : "", fault);
 }

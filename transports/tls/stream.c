@@ -47,7 +47,6 @@ struct ob_stream *obi_tls_stream_new(struct obi_tls_state *state,
 	if (stream == NULL) {
 		return NULL;
 	}
-	stream->host = state->host;
 	stream->state = state;
 	stream->dialer = dialer;
 	stream->wire.inner = inner;
@@ -152,7 +151,7 @@ static size_t fill(struct ob_stream *stream, const struct iovec *piece, ptrdiff_
 {
 	size_t got = 0;
 	*ret_rc = 1;
-	while (got<piece->iov_len && * ret_rc> 0) {
+	while (*ret_rc > 0 && got < piece->iov_len) {
 		*ret_rc = read_some(stream, (uint8_t *)piece->iov_base + got, piece->iov_len - got);
 		got += *ret_rc > 0 ? (size_t)*ret_rc : 0;
 		if (*ret_rc > 0 && stream->wire.reads == 0 && !SSL_has_pending(stream->ssl)) {

@@ -12,7 +12,6 @@
 enum { OBI_TLS_CHATTER = 32 };
 
 struct ob_stream {
-	const struct ob_host *host;
 	struct obi_tls_state *state;
 	struct obi_tls_wire wire;
 	SSL *ssl;

@@ -21,14 +21,12 @@ struct address {
 };
 
 struct ob_listener {
-	const struct ob_host *host;
 	const struct ob_transport_ops *inner;
 	struct ob_listener *listener; /* of inner */
 	struct obi_tls_state *state;
 };
 
 struct ob_dial {
-	const struct ob_host *host;
 	const struct ob_transport_ops *inner;
 	struct ob_dial *dial;	  /* of inner */
 	struct ob_stream *stream; /* allocated before the connection exists */
@@ -122,7 +120,7 @@ static int tls_listen(const struct ob_host *host, const struct ob_uri *uri,
 	if (listener == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "tls: out of memory");
 	}
-	*listener = (struct ob_listener){.host = host, .inner = address.inner, .state = state};
+	*listener = (struct ob_listener){.inner = address.inner, .state = state};
 	memcpy(&below, params, params->size < sizeof below ? params->size : sizeof below);
 	below.size = params->size < sizeof below ? params->size : (uint32_t)sizeof below;
 	below.state = NULL;
@@ -150,7 +148,7 @@ static int tls_accept(struct ob_listener *listener, struct ob_stream **ret_strea
 	struct ob_stream *stream =
 	    obi_tls_stream_new(listener->state, listener->inner, false, NULL);
 	if (stream == NULL) {
-		return listener->host->fail(reterr, OB_ENOMEM, 0, "tls: out of memory");
+		return listener->state->host->fail(reterr, OB_ENOMEM, 0, "tls: out of memory");
 	}
 	int rc = listener->inner->accept(listener->listener, &inner, reterr);
 	if (rc != OB_OK) {
@@ -208,16 +206,16 @@ static int name_of(const struct ob_host *host, const struct ob_uri *uri,
 	return OB_OK;
 }
 
-static struct ob_dial *new_dial(const struct ob_host *host, const struct address *address,
-				struct obi_tls_state *state, const char *name)
+static struct ob_dial *new_dial(const struct ob_transport_ops *inner, struct obi_tls_state *state,
+				const char *name)
 {
 	struct ob_dial *dial = calloc(1, sizeof *dial);
 	if (dial == NULL) {
 		return NULL;
 	}
-	*dial = (struct ob_dial){.host = host, .inner = address->inner};
+	dial->inner = inner;
 	obi_tls_state_refresh(state);
-	dial->stream = obi_tls_stream_new(state, address->inner, true, name);
+	dial->stream = obi_tls_stream_new(state, inner, true, name);
 	if (dial->stream == NULL) {
 		free(dial);
 		dial = NULL;
@@ -238,7 +236,7 @@ static int tls_dial(const struct ob_host *host, const struct ob_uri *uri,
 	if (rc != OB_OK) {
 		return rc;
 	}
-	struct ob_dial *dial = new_dial(host, &address, state, name);
+	struct ob_dial *dial = new_dial(address.inner, state, name);
 	if (dial == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "tls: out of memory");
 	}
