@@ -3,7 +3,6 @@
 #ifndef OB_CONFORMANCE_SUITE_H
 #define OB_CONFORMANCE_SUITE_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "conformance/verdict.h"
@@ -50,8 +49,5 @@ void obi_suite_skip(struct obi_suite *suite, const char *promises, const char *w
 
 /* The number of open descriptors of this process. */
 int obi_open_descriptors(void);
-
-/* Whether it may be the subject of a peer, but for its length: UTF-8, and not empty. */
-bool obi_is_subject(const uint8_t *text, size_t len);
 
 #endif

@@ -2,6 +2,8 @@
 /* The promises about addresses, accepting and peers. */
 #include "conformance/transport_trial.h"
 
+#include <outboard/value.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -313,7 +315,7 @@ static bool facts_hold(struct obi_trial *trial, struct ob_stream *stream)
 				peer.pid);
 	}
 	if ((peer.known & OB_PEER_SUBJECT) != 0 &&
-	    (peer.subject.len > 255 || !obi_is_subject(peer.subject.data, peer.subject.len))) {
+	    (peer.subject.len == 0 || peer.subject.len > 255 || !ob_is_utf8(peer.subject))) {
 		return OBI_FAIL(trial,
 				"peer(): the subject must be 1 to 255 bytes of UTF-8, not %zu",
 				peer.subject.len);
