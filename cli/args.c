@@ -61,6 +61,10 @@ static bool set_duration(const struct obi_usage *usage, const struct obi_option 
 		obi_complain("%s: --%s: %s", usage->command, option->name, err.text);
 		return false;
 	}
+	if (option->kind == OBI_OPTION_LIMIT && *(const int64_t *)option->into == 0) {
+		obi_complain("%s: --%s: it must be longer than 0", usage->command, option->name);
+		return false;
+	}
 	return true;
 }
 
@@ -88,6 +92,7 @@ static bool set_option(const struct obi_usage *usage, const struct obi_option *o
 		*(const char **)option->into = value;
 		return true;
 	case OBI_OPTION_DURATION:
+	case OBI_OPTION_LIMIT:
 		return set_duration(usage, option, value);
 	case OBI_OPTION_LIST:
 		return add_to_list(usage, option, value);

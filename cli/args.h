@@ -11,6 +11,7 @@ enum obi_option_kind {
 	OBI_OPTION_FLAG = 0, /* bool */
 	OBI_OPTION_TEXT,     /* const char *, borrowed from argv */
 	OBI_OPTION_DURATION, /* int64_t, in ms */
+	OBI_OPTION_LIMIT,    /* the same, but not 0 */
 	OBI_OPTION_LIST,     /* struct obi_list: may be repeated */
 };
 

@@ -46,8 +46,10 @@ struct check {
 	const char *refusing[2];
 };
 
-static volatile sig_atomic_t stopped_by;
-static ob_cancel *stopped;
+static bool is_stopped(void)
+{
+	return obi_scratch_stopped_by != 0;
+}
 
 /* ---- Reporting ---- */
 
@@ -67,6 +69,17 @@ static void report(struct check *c, const char *group, const char *promise, enum
 static bool is_wanted(const struct check *c, const char *group, const char *promise)
 {
 	return c->only == NULL || strcmp(c->only, group) == 0 || strcmp(c->only, promise) == 0;
+}
+
+static bool is_anything_wanted(const struct check *c)
+{
+	bool wanted = is_wanted(c, groups[0].name, STARTS);
+	for (int i = 0; i < GROUPS; i++) {
+		for (const struct obi_promise *p = groups[i].promises; p->name != NULL; p++) {
+			wanted |= is_wanted(c, groups[i].name, p->name);
+		}
+	}
+	return wanted;
 }
 
 /* ---- One promise ---- */
@@ -130,7 +143,7 @@ static void try_group(struct check *c, const struct group *group)
 		const char *lacks = missing(c, p->needs);
 		enum obi_verdict v =
 		    lacks != NULL ? obi_skipped(&c->exam, "%s", lacks) : try_promise(c, p);
-		if (stopped_by != 0) {
+		if (is_stopped()) {
 			return;
 		}
 		report(c, group->name, p->name, v, c->exam.why);
@@ -176,7 +189,7 @@ static int check_codec(struct check *c, const char *codec, struct ob_error *rete
 	}
 	if (need_child(c, &err) < 0) {
 		obi_subject_end(&c->subject);
-		if (stopped_by == 0) {
+		if (!is_stopped()) {
 			refuse_codec(c, err.text);
 		}
 		return OB_OK;
@@ -186,7 +199,7 @@ static int check_codec(struct check *c, const char *codec, struct ob_error *rete
 		report(c, groups[0].name, STARTS, OBI_VERDICT_PASS, "");
 	}
 	look_for_control(c);
-	for (int i = 0; i < GROUPS && stopped_by == 0; i++) {
+	for (int i = 0; i < GROUPS && !is_stopped(); i++) {
 		try_group(c, &groups[i]);
 	}
 	obi_subject_end(&c->subject);
@@ -205,42 +218,12 @@ static void report_refusals(struct check *c)
 
 /* ---- The command ---- */
 
-static void note_signal(int number)
-{
-	stopped_by = number;
-	ob_cancel_fire(stopped);
-}
-
-/* When interrupted, end the child and clean up first. SIGPIPE: stdout may be closed. */
-static void catch_signals(bool begin)
-{
-	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
-	static struct sigaction before[sizeof ends / sizeof ends[0]];
-	struct sigaction note = {.sa_handler = note_signal};
-	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-		if (begin) {
-			sigaction(ends[i], NULL, &before[i]);
-			sigaction(ends[i], before[i].sa_handler == SIG_IGN ? NULL : &note, NULL);
-		} else {
-			sigaction(ends[i], &before[i], NULL);
-		}
-	}
-	if (!begin && stopped_by != 0) {
-		raise(stopped_by);
-	}
-}
-
 static int check_codecs(struct check *c, const struct obi_list *codecs)
 {
 	struct ob_error err = {0};
 	int r = obi_subject_init(&c->subject, &err);
-	stopped = c->subject.cancel;
-	if (r == OB_OK) {
-		catch_signals(true);
-		for (int i = 0; r == OB_OK && stopped_by == 0 && i < codecs->count; i++) {
-			r = check_codec(c, codecs->items[i], &err);
-		}
+	for (int i = 0; r == OB_OK && !is_stopped() && i < codecs->count; i++) {
+		r = check_codec(c, codecs->items[i], &err);
 	}
 	obi_subject_end(&c->subject);
 	if (r < 0) {
@@ -254,17 +237,14 @@ static int check_child(struct check *c, const struct obi_list *codecs)
 {
 	obi_findings_begin(&c->findings);
 	int status = check_codecs(c, codecs);
-	bool nothing = status == OBI_EXIT_OK && c->findings.tried_in_all == 0 && stopped_by == 0;
+	bool nothing = status == OBI_EXIT_OK && c->findings.tried_in_all == 0;
 	if (status == OBI_EXIT_OK) {
 		obi_findings_sum(&c->findings, c->subject.command[0]);
 	}
 	obi_subject_free(&c->subject);
-	if (status == OBI_EXIT_OK || c->subject.rt != NULL) {
-		catch_signals(false);
-	}
 	status = obi_findings_end(&c->findings, status);
 	if (nothing) {
-		obi_complain("child check: no such promise: %s", c->only);
+		obi_complain("child check: nothing was tried");
 		return OBI_EXIT_USAGE;
 	}
 	return status;
@@ -272,6 +252,10 @@ static int check_child(struct check *c, const struct obi_list *codecs)
 
 static int check_words(struct check *c, struct obi_list *codecs, const struct obi_words *words)
 {
+	if (!is_anything_wanted(c)) {
+		obi_complain("child check: no such promise: %s", c->only);
+		return OBI_EXIT_USAGE;
+	}
 	c->named = codecs->count > 0;
 	if (!c->named) {
 		*codecs = (struct obi_list){.items = {"msgpack", "json"}, .count = 2};
@@ -300,8 +284,9 @@ static const char about[] =
 
 int obi_child_check(int argc, char **argv)
 {
-	static struct check c = {
-	    .subject = {.auth = "peercred,token", .patience = PATIENCE_MS, .stop = &stopped_by}};
+	static struct check c = {.subject = {.auth = "peercred,token",
+					     .patience = PATIENCE_MS,
+					     .stop = &obi_scratch_stopped_by}};
 	struct obi_list codecs = {.count = 0};
 	const char *ready = "config";
 	const struct obi_option options[] = {
@@ -314,7 +299,7 @@ int obi_child_check(int argc, char **argv)
 	    {"only", "PROMISE", "try only this promise, or the promises of this subject",
 	     OBI_OPTION_TEXT, &c.only},
 	    {"timeout", "D", "limit for a start, an answer or an end; default 30s",
-	     OBI_OPTION_DURATION, &c.subject.patience},
+	     OBI_OPTION_LIMIT, &c.subject.patience},
 	    {"verbose", NULL, "also show promises that are kept", OBI_OPTION_FLAG,
 	     &c.findings.verbose},
 	    {"json", NULL, "print a JSON array: codec, subject, promise, verdict, reason",

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,20 +21,14 @@ enum { ARENA_MAX = 8 << 20, TEXT_MAX = 1 << 20, END_MS = 2000, SLICE_MS = 100, L
 
 /* ---- Before and after ---- */
 
-/* The path of a socket must be short, so a long TMPDIR is not used. */
-static int make_dir(struct obi_subject *s, struct ob_error *reterr)
+static int make_dirs(struct obi_subject *s, struct ob_error *reterr)
 {
-	const char *tmp = getenv("TMPDIR");
-	bool usable = tmp != NULL && tmp[0] == '/' && strlen(tmp) <= 60;
-	snprintf(s->dir, sizeof s->dir, "%s/outboard-child-XXXXXX", usable ? tmp : "/tmp");
-	if (mkdtemp(s->dir) == NULL) {
-		int sys = errno;
-		obi_fail(reterr, OB_EIO, sys, "%s", s->dir);
-		s->dir[0] = '\0';
-		return OB_EIO;
+	int r = obi_scratch_make("outboard-child", s->dir, reterr);
+	if (r < 0) {
+		return r;
 	}
-	snprintf(s->data, sizeof s->data, "%.90s/data", s->dir);
-	snprintf(s->state, sizeof s->state, "%.90s/state", s->dir);
+	snprintf(s->data, sizeof s->data, "%s/data", s->dir);
+	snprintf(s->state, sizeof s->state, "%s/state", s->dir);
 	return mkdir(s->data, 0700) == 0 ? OB_OK : obi_fail(reterr, OB_EIO, errno, "%s", s->data);
 }
 
@@ -61,13 +54,11 @@ int obi_subject_init(struct obi_subject *s, struct ob_error *reterr)
 	s->program[n] = '\0';
 	int r = make_runtime(s, reterr);
 	r = r == OB_OK ? ob_cancel_new(&s->cancel, reterr) : r;
-	return r == OB_OK ? make_dir(s, reterr) : r;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
+	if (r == OB_OK) {
+		obi_scratch_catch(s->cancel);
+		r = make_dirs(s, reterr);
+	}
+	return r;
 }
 
 void obi_subject_free(struct obi_subject *s)
@@ -76,14 +67,15 @@ void obi_subject_free(struct obi_subject *s)
 	if (s->rt != NULL) {
 		ob_runtime_free(s->rt);
 	}
-	ob_cancel_free(s->cancel);
-	if (s->dir[0] != '\0') {
-		nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	}
+	obi_scratch_remove(s->dir);
 	obi_buf_free(&s->texts[0]);
 	obi_buf_free(&s->texts[1]);
 	obi_arena_free(&s->arena);
 	pthread_mutex_destroy(&s->lock);
+	if (s->cancel != NULL) {
+		obi_scratch_release();
+	}
+	ob_cancel_free(s->cancel);
 }
 
 /* ---- Its connector ---- */

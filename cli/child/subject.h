@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "cli/scratch.h"
 
 /* The keys that cli/child/launch.c adds to outboard.json. No child knows them. */
 #define OBI_SUBJECT_KEY "outboard-check"
@@ -22,12 +23,11 @@ enum { OBI_SUBJECT_MARK = 512, OBI_SUBJECT_PATH_MAX = 128 };
 
 /* How it was seen to become ready. */
 struct obi_readiness {
-	bool told;	  /* outboard.json says ready: true, with the instance of this start */
-	bool in_place;	  /* outboard.json was written into */
-	uint32_t mode;	  /* of outboard.json, as stat() says */
-	uint32_t owner;	  /* of outboard.json */
-	uint32_t strays;  /* temporary files that are left beside it */
-	char broken[160]; /* why it could not be read at some time; empty: it always could */
+	bool told;	 /* outboard.json says ready: true, with the instance of this start */
+	bool in_place;	 /* outboard.json was written into */
+	uint32_t mode;	 /* of outboard.json, as stat() says */
+	uint32_t owner;	 /* of outboard.json */
+	uint32_t strays; /* temporary files that are left beside it */
 };
 
 /* What its output was. Under the lock. */
@@ -54,7 +54,7 @@ struct obi_subject {
 	const char *codec;
 	ob_runtime *rt;
 	ob_cancel *cancel;
-	char dir[OBI_SUBJECT_PATH_MAX];
+	char dir[OBI_SCRATCH_MAX];
 	char data[OBI_SUBJECT_PATH_MAX];
 	char state[OBI_SUBJECT_PATH_MAX];
 	char program[4096]; /* of this process */
@@ -81,10 +81,11 @@ struct obi_subject {
 	int exit_value;
 };
 
-/* Make the runtime and the directory. On failure obi_subject_free() is still required. */
+/* Make the runtime and the directory, and catch signals that would end the process. On failure
+ * obi_subject_free() is still required. */
 int obi_subject_init(struct obi_subject *s, struct ob_error *reterr);
 
-/* End what runs, and remove the directory. */
+/* End what runs, and remove the directory. A signal that was caught ends the process here. */
 void obi_subject_free(struct obi_subject *s);
 
 /*

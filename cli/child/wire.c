@@ -49,16 +49,19 @@ int obi_wire_plugins_find(const struct obi_subject *s, struct obi_wire_plugins *
 	ret->host = ob_plugin_host(s->rt);
 	int r = ob_plugin_find(s->rt, OB_PLUGIN_CODEC, s->codec, &codec, reterr);
 	ret->codec = r == OB_OK ? codec.ops : NULL;
-	for (const char *at = s->auth; r == OB_OK && *at != '\0';) {
+	const char *at = s->auth;
+	do {
 		size_t len = strcspn(at, ",");
-		if (len >= sizeof ret->auth[0].name || ret->count == OBI_WIRE_MECHANISMS_MAX) {
-			return obi_fail(reterr, OB_EINVAL, 0, "%s: not a list of mechanisms",
+		if (len == 0 || len >= sizeof ret->auth[0].name ||
+		    ret->count == OBI_WIRE_MECHANISMS_MAX) {
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"--auth \"%s\" is not a list such as peercred,token",
 					s->auth);
 		}
 		memcpy(ret->auth[ret->count].name, at, len);
-		r = find_mechanism(s, ret->auth[ret->count].name, ret, reterr);
+		r = r == OB_OK ? find_mechanism(s, ret->auth[ret->count].name, ret, reterr) : r;
 		at += len + (at[len] == ',');
-	}
+	} while (r == OB_OK && *at != '\0');
 	return r;
 }
 
@@ -238,11 +241,18 @@ int obi_wire_await_close(struct obi_wire *w)
 
 /* ---- Messages ---- */
 
+static int put_message(struct obi_wire *w, const struct ob_message *message)
+{
+	obi_buf_truncate(&w->out, 0);
+	int r = w->plugins->codec->encode(message, &w->params, obi_buf_sink(&w->out), NULL);
+	struct ob_bytes bytes = obi_buf_bytes(&w->out);
+	return r == OB_OK ? obi_wire_put(w, bytes.data, bytes.len) : r;
+}
+
 static int send_message(struct obi_wire *w, struct ob_message *message, const char *format,
 			va_list args)
 {
 	struct ob_builder b;
-	obi_buf_truncate(&w->out, 0);
 	ob_builder_init(&b, &w->arena.ob);
 	message->size = sizeof *message;
 	message->params = ob_array(NULL, 0);
@@ -252,20 +262,7 @@ static int send_message(struct obi_wire *w, struct ob_message *message, const ch
 			return OB_ENOMEM;
 		}
 	}
-	int r = w->plugins->codec->encode(message, &w->params, obi_buf_sink(&w->out), NULL);
-	struct ob_bytes bytes = obi_buf_bytes(&w->out);
-	return r == OB_OK ? obi_wire_put(w, bytes.data, bytes.len) : r;
-}
-
-int obi_wire_request(struct obi_wire *w, const char *method, const char *format, ...)
-{
-	struct ob_message message = {
-	    .kind = OB_REQUEST, .id = {.number = ++w->id}, .method = ob_bytes_text(method)};
-	va_list args;
-	va_start(args, format);
-	int r = send_message(w, &message, format, args);
-	va_end(args);
-	return r;
+	return put_message(w, message);
 }
 
 int obi_wire_notify(struct obi_wire *w, const char *method, const char *format, ...)
@@ -320,10 +317,7 @@ static int refuse(struct obi_wire *w)
 	if (ob_builder_finish(&b, &answer.error) < 0) {
 		return OB_ENOMEM;
 	}
-	obi_buf_truncate(&w->out, 0);
-	int r = w->plugins->codec->encode(&answer, &w->params, obi_buf_sink(&w->out), NULL);
-	struct ob_bytes bytes = obi_buf_bytes(&w->out);
-	return r == OB_OK ? obi_wire_put(w, bytes.data, bytes.len) : r;
+	return put_message(w, &answer);
 }
 
 int obi_wire_answer(struct obi_wire *w)

@@ -61,9 +61,7 @@ void obi_wire_close(struct obi_wire *w);
 /* Send bytes as they are, in records once there is a seal. */
 int obi_wire_put(struct obi_wire *w, const void *data, size_t len);
 
-/* Send a request with the next id, or a notification. format makes the params, as ob_build(); NULL:
- * none. */
-int obi_wire_request(struct obi_wire *w, const char *method, const char *format, ...);
+/* Send a notification. format makes the params, as ob_build(); NULL: none. */
 int obi_wire_notify(struct obi_wire *w, const char *method, const char *format, ...);
 
 /* Wait for the next message, into w->message; it is valid until the next call. */
@@ -72,7 +70,7 @@ int obi_wire_next(struct obi_wire *w);
 /* The next response or batch; others are passed over, and requests of the child are refused. */
 int obi_wire_answer(struct obi_wire *w);
 
-/* Send a request and wait for its response. */
+/* Send a request with the next id, and wait for its response. */
 int obi_wire_call(struct obi_wire *w, const char *method, const char *format, ...);
 
 /* Whether the last message is an error, and with which number (0: none that is understood). */

@@ -2,9 +2,7 @@
 #include "cli/plugin/check_runner.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +11,14 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "cli/plugin/check_worker.h"
+#include "cli/scratch.h"
 
-enum { HANGS_MAX = 3, WORDS_MAX = 10 + 2 * OBI_LIST_MAX + 1, TEXT_MAX = 256, DIR_LENGTH_MAX = 60 };
+enum { HANGS_MAX = 3, WORDS_MAX = 10 + 2 * OBI_LIST_MAX + 1, TEXT_MAX = 256 };
 
 struct state {
 	const struct obi_check_runner *runner;
 	char path[PATH_MAX];
-	char dir[DIR_LENGTH_MAX + 32];
+	char dir[OBI_SCRATCH_MAX];
 	char parent[16];
 	char from[16];
 	char *argv[WORDS_MAX];
@@ -34,13 +33,6 @@ struct state {
 	char address[4300];
 	char promise[TEXT_MAX];
 };
-
-static volatile sig_atomic_t stopped_by;
-
-static void note_signal(int number)
-{
-	stopped_by = number;
-}
 
 /* ---- Lines of a worker ---- */
 
@@ -133,7 +125,7 @@ static int run_workers(struct state *s, struct ob_error *reterr)
 					   .patience_ms = s->runner->patience_ms,
 					   .line = take_line,
 					   .user = s,
-					   .stop = &stopped_by};
+					   .stop = &obi_scratch_stopped_by};
 	struct obi_check_process_end end;
 	do {
 		snprintf(s->from, sizeof s->from, "%u", s->tried);
@@ -143,7 +135,7 @@ static int run_workers(struct state *s, struct ob_error *reterr)
 		if (rc != OB_OK) {
 			return rc;
 		}
-	} while (stopped_by == 0 && end_worker(s, &end));
+	} while (obi_scratch_stopped_by == 0 && end_worker(s, &end));
 	return OB_OK;
 }
 
@@ -161,21 +153,6 @@ static int find_file(const char *file, char *path, size_t size, struct ob_error 
 	return n > 0 && (size_t)n < size
 		   ? OB_OK
 		   : obi_fail(reterr, OB_EINVAL, 0, "%.100s...: the path is too long", file);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
-/* The path of a socket must be short, so a long TMPDIR is not used. */
-static int make_dir(char *dir, size_t size, struct ob_error *reterr)
-{
-	const char *tmp = getenv("TMPDIR");
-	bool usable = tmp != NULL && tmp[0] == '/' && strlen(tmp) <= DIR_LENGTH_MAX;
-	snprintf(dir, size, "%s/outboard-check-XXXXXX", usable ? tmp : "/tmp");
-	return mkdtemp(dir) != NULL ? OB_OK : obi_fail(reterr, OB_EIO, errno, "%s", dir);
 }
 
 static void make_words(struct state *s)
@@ -200,27 +177,6 @@ static void make_words(struct state *s)
 	s->argv[n] = NULL;
 }
 
-/* When interrupted, clean up first. SIGPIPE: stdout may be closed before this ends, as by
- * `head`. */
-static void catch_signals(bool begin)
-{
-	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
-	static struct sigaction before[sizeof ends / sizeof ends[0]];
-	struct sigaction note = {.sa_handler = note_signal};
-	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-		if (begin) {
-			sigaction(ends[i], NULL, &before[i]);
-			sigaction(ends[i], before[i].sa_handler == SIG_IGN ? NULL : &note, NULL);
-		} else {
-			sigaction(ends[i], &before[i], NULL);
-		}
-	}
-	if (!begin && stopped_by != 0) {
-		raise(stopped_by);
-	}
-}
-
 int obi_check_runner_run(const struct obi_check_runner *runner, struct ob_error *reterr)
 {
 	struct state *s = calloc(1, sizeof *s);
@@ -230,13 +186,13 @@ int obi_check_runner_run(const struct obi_check_runner *runner, struct ob_error 
 	s->runner = runner;
 	snprintf(s->parent, sizeof s->parent, "%d", (int)getpid());
 	int rc = find_file(runner->file, s->path, sizeof s->path, reterr);
-	rc = rc == OB_OK ? make_dir(s->dir, sizeof s->dir, reterr) : rc;
 	if (rc == OB_OK) {
 		make_words(s);
-		catch_signals(true);
-		rc = run_workers(s, reterr);
-		nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-		catch_signals(false);
+		obi_scratch_catch(NULL);
+		rc = obi_scratch_make("outboard-check", s->dir, reterr);
+		rc = rc == OB_OK ? run_workers(s, reterr) : rc;
+		obi_scratch_remove(s->dir);
+		obi_scratch_release();
 	}
 	free(s);
 	return rc;

@@ -111,7 +111,7 @@ int obi_plugin_check(int argc, char **argv)
 	    {"settings", "FILE", "JSON: settings, and child_settings if they differ",
 	     OBI_OPTION_TEXT, &runner.settings},
 	    {"only", "PROMISE", "try only this promise", OBI_OPTION_TEXT, &runner.only},
-	    {"timeout", "D", "limit for one promise; default 60s", OBI_OPTION_DURATION,
+	    {"timeout", "D", "limit for one promise; default 60s", OBI_OPTION_LIMIT,
 	     &runner.patience_ms},
 	    {0},
 	};

@@ -19,13 +19,17 @@ OUTBOARD = os.path.join(BUILD, "bin", "outboard")
 ACTOR = os.path.join(BUILD, "children", "child-actor")
 PATIENCE = 60.0
 
+# For the cases that put a library of tests/shim before the command.
+with_shim = unittest.skipIf("ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ,
+                            "a sanitizer and the shim cannot both stand before the C library")
+
 OK, REMOTE, USAGE, UNREACHABLE, UNKNOWN, UNPRINTED = range(6)
 
 
-def outboard(*args, program=OUTBOARD, **more):
+def outboard(*args, program=OUTBOARD, timeout=PATIENCE, **more):
     """Run the command to its end; the result has .returncode, .stdout and .stderr."""
     return subprocess.run([program, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=PATIENCE, **more)
+                          timeout=timeout, **more)
 
 
 def outboard_as(user, *args):

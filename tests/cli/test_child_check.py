@@ -10,7 +10,7 @@ import time
 import unittest
 
 from child_faults import FAULTS, NOT_IN_JSON, STARTS
-from command import BUILD, OK, OUTBOARD, REMOTE, USAGE, Case, Lines, Watched, outboard
+from command import BUILD, OK, OUTBOARD, PATIENCE, REMOTE, USAGE, Case, Lines, Watched, outboard
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BROKEN = [sys.executable, "-B", os.path.join(HERE, "broken_child.py")]
@@ -19,7 +19,8 @@ HELLO, KV = os.path.join(BUILD, "bin/hello-child"), os.path.join(BUILD, "bin/kv-
 
 
 def findings(*args, **more):
-    result = outboard("child", "check", "--json", *args, **more)
+    """Of a whole check, which has a hundred promises, and waits for some seconds at a few."""
+    result = outboard("child", "check", "--json", *args, timeout=4 * PATIENCE, **more)
     return result, json.loads(result.stdout)
 
 
@@ -101,22 +102,32 @@ class ChildCheck(Case):
             process = subprocess.Popen([OUTBOARD, "child", "check", "--verbose", "--", KV], env=self.env,
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
             lines = Lines(process.stdout.fileno())
-            while "admits a peer" not in lines.next(time.monotonic() + 60):
+            while "admits a peer" not in lines.next(time.monotonic() + PATIENCE):
                 pass
             [config] = glob.glob(f"{self.dir}/outboard-child-*/data/outboard.json")
             with open(config) as file:
                 child = Watched(json.load(file)["pid"])
             process.send_signal(number)
-            self.assertEqual(process.wait(60), -number)
+            self.assertEqual(process.wait(PATIENCE), -number)
             process.stdout.close()
             child.wait()
             child.close()
             self.assert_clean()
 
+    def test_a_promise_of_another_codec(self):
+        result = outboard("child", "check", "--codec", "msgpack", "--only", "answers batches", "--", KV, env=self.env)
+        self.expect(result, USAGE, None, "outboard: child check: nothing was tried\n")
+
     def test_misuse(self):
-        for args in [], ["--ready", "soon", "--", KV], ["--only", "no such promise", "--codec", "json", "--", KV], \
-                ["--auth", "no-such", "--", KV], ["--codec", "no-such", "--", KV]:
-            self.assertEqual(outboard("child", "check", *args, env=self.env).returncode, USAGE, args)
+        """Nothing is said of the child, which is not even started."""
+        for reason, *args in ["too few arguments"], ["--ready soon is neither", "--ready", "soon"], \
+                ["no such promise: make coffee", "--only", "make coffee"], ["no no-such.so in", "--auth", "no-such"], \
+                ['--auth "" is not a list', "--auth", ""], ['--auth "token,,noise" is not a list', "--auth", "token,,noise"], \
+                ["keys: mechanisms with settings", "--auth", "keys"], ["no no-such.so in", "--codec", "no-such"], \
+                ["--timeout: it must be longer than 0", "--timeout", "0s"]:
+            result = outboard("child", "check", *args, *(["--", *PYTHON] if args else []), env=self.env)
+            self.expect(result, USAGE, "")
+            self.assertIn(reason, result.stderr)
         self.assertEqual(outboard("child", "launch", "1", "/tmp/x", "", "true").returncode, USAGE)
         self.assert_clean()
 

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 from child_faults import FAULTS
-from command import REMOTE, Case, outboard
+from command import PATIENCE, REMOTE, Case, outboard
 
 CHILD = [sys.executable, "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "broken_child.py")]
 # They mostly wait: for a child that starts, or for one that does not do what it should.
@@ -18,7 +18,7 @@ AT_ONCE = 8
 class ChildFaults(Case):
     def verdicts(self, fault, promise):
         result = outboard("child", "check", "--json", "--codec", "json", "--timeout", "20s", "--only", promise, "--",
-                          *CHILD, fault, env={**os.environ, "TMPDIR": self.dir})
+                          *CHILD, fault, env={**os.environ, "TMPDIR": self.dir}, timeout=4 * PATIENCE)
         return result.returncode, [(row["promise"], row["verdict"]) for row in json.loads(result.stdout)]
 
     def test_each_broken_promise_is_noticed(self):

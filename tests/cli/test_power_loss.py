@@ -15,7 +15,7 @@ import socket
 import subprocess
 import unittest
 
-from command import BUILD, OK, Case, Watched, actor, is_alive, outboard
+from command import BUILD, OK, Case, Watched, actor, is_alive, outboard, with_shim
 
 OTHER_BOOT = b"00000000-0000-4000-8000-000000000000"
 FULL, HALF, NONE = 2, 1, 0
@@ -171,11 +171,10 @@ class Bystander:
         return self.process.wait()
 
 
+@with_shim
 class PowerLoss(Case):
     def setUp(self):
         super().setUp()
-        if "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ:
-            self.skipTest("a sanitizer and the shim cannot both stand before the C library")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))

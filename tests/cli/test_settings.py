@@ -168,6 +168,11 @@ class PluginCheck(Case):
     def test_an_unknown_promise_is_an_error(self):
         self.expect(self.check("--only", "makes coffee"), USAGE, None, "outboard: plugin check: nothing was tried\n")
 
+    def test_a_limit_that_nothing_can_keep_is_an_error(self):
+        result = self.check("--timeout", "0s")
+        self.expect(result, USAGE, "")
+        self.assertIn("--timeout: it must be longer than 0", result.stderr)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from command import BUILD, OK, OUTBOARD, PATIENCE, UNPRINTED, Case, Run, actor, is_alive, outboard
+from command import BUILD, OK, OUTBOARD, PATIENCE, UNPRINTED, Case, Run, actor, is_alive, outboard, with_shim
 
 # The places of the code are tried, each by the first command that comes there, and not all where there are many;
 # OB_TORTURE=all: by every command, and all.
@@ -27,13 +27,12 @@ def failing(place, report):
             **({"OB_FAIL_PLACE": place} if place is not None else {"OB_FAIL_REPORT": report})}
 
 
+@with_shim
 class Torture(Case):
     seen = set()  # the places that were tried
 
     def setUp(self):
         super().setUp()
-        if "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ:
-            self.skipTest("a sanitizer and the shim cannot both stand before the C library")
         self.report = os.path.join(self.dir, "report")
 
     def pick(self, most):
