@@ -78,7 +78,7 @@ static int begin_wait(struct ob_auth *auth)
 {
 	struct itimerspec time = {.it_value = {.tv_sec = auth->state->ms / 1000,
 					       .tv_nsec = auth->state->ms % 1000 * 1000000}};
-	auth->deadline = auth->host->now_ms() + auth->state->ms;
+	auth->deadline = auth->state->by_nothing ? -1 : auth->host->now_ms() + auth->state->ms;
 	if (auth->state->by_descriptor) {
 		auth->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 		timerfd_settime(auth->fd, 0, &time, NULL);
@@ -120,7 +120,7 @@ static int wait_for(struct ob_auth *auth, struct ob_want *ret_want)
 	if (auth->fd >= 0) {
 		ret_want->fd = auth->fd;
 		ret_want->events = OB_READABLE;
-	} else if (!auth->state->by_nothing) {
+	} else {
 		ret_want->deadline = auth->deadline;
 	}
 	return OB_OK;
