@@ -224,7 +224,7 @@ class Soak:
         pid = self.pid_of(child)
         if pid and self.signal(pid, signal.SIGSTOP):
             self.count("child stopped and continued")
-            time.sleep(self.dice.uniform(0, 0.05))
+            time.sleep(self.dice.uniform(0, 0.05))  # of the load: so long it is stopped
             self.signal(pid, signal.SIGCONT)
 
     def call(self, child):
@@ -287,7 +287,8 @@ class Soak:
         while ill and time.monotonic() < deadline:
             self.reap()
             ill = [line for line in self.supervisor.ask("status")[:-1] if not self.is_well(line)]
-            time.sleep(0.02 if ill else 0)
+            if ill:
+                self.supervisor.ask("wait")
         for line in ill:
             self.wrong(f"not well after {SETTLE_S} s: {line}")
         self.look_at_children()
@@ -315,7 +316,7 @@ class Soak:
             self.usual = now
         deadline = time.monotonic() + 10
         while now != self.usual and time.monotonic() < deadline:
-            time.sleep(0.05)  # a connection may still be ending
+            time.sleep(0.05)  # a connection may still be ending, of which no event tells
             now = self.supervisor.resources()
         if now != self.usual:
             self.wrong(f"supervisor: {now}, and at first {self.usual}")
@@ -361,7 +362,7 @@ class Soak:
         while (spent < seconds or self.kills < self.args.kills) and spent < 3 * seconds:
             for _ in range(self.dice.randint(1, 30)):
                 self.act(quiet=spent > 0.6 * seconds)
-                time.sleep(self.dice.choice((0, 0, 0, 0.01, 0.1)))
+                time.sleep(self.dice.choice((0, 0, 0, 0.01, 0.1)))  # of the load: how dense it is
             self.settle()
             self.count("looked")
             spent = time.monotonic() - begin
@@ -376,10 +377,13 @@ class Soak:
         if self.supervisor and self.supervisor.process.poll() is None:
             self.supervisor.kill()
         for pid in self.ours():
+            try:
+                end = os.pidfd_open(pid)
+            except ProcessLookupError:
+                continue
             self.signal(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while self.ours() and time.monotonic() < deadline:
-            time.sleep(0.01)
+            select.select([end], [], [], 10)
+            os.close(end)
         self.reap()
         if self.faults:
             print(f"the files are kept in {self.root}")

@@ -5,6 +5,7 @@
  * one begins with "ok":
  *
  *   status        "child I STATE LINK PID" for each
+ *   wait          wait for an event since the last status, for a second at most; "ok"
  *   call I N      N calls of child I; "ok ANSWERED"
  *   log I N       child I logs N numbered records; "ok"
  *   adopt I       detach child I and supervise it with a new connector
@@ -16,11 +17,13 @@
 #include <outboard/outboard.h>
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CHILDREN = 64, PATH = 512, CALL_MS = 5000 };
@@ -39,6 +42,11 @@ static int count;
 static const char *root, *program, *runner;
 static ob_runtime *runtime;
 static ob_reply *reply;
+
+/* Whether a child had an event since the last status. */
+static bool happened;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t happens = PTHREAD_COND_INITIALIZER;
 
 static int open_fds(void)
 {
@@ -78,6 +86,15 @@ static void on_log(void *user, const struct ob_log_record *record)
 	child->line = line;
 }
 
+static void on_event(void *user, const struct ob_event *event)
+{
+	(void)user, (void)event;
+	pthread_mutex_lock(&lock);
+	happened = true;
+	pthread_cond_signal(&happens);
+	pthread_mutex_unlock(&lock);
+}
+
 static void supervise(struct child *child, int index)
 {
 	const char *plain[] = {program, child->witness, NULL};
@@ -90,6 +107,7 @@ static void supervise(struct child *child, int index)
 	    .restart = {.backoff_base_ms = 10, .backoff_max_ms = 200},
 	    .health_interval_ms = 1000,
 	    .health_misses = 20,
+	    .on_event = on_event,
 	    .on_log = on_log,
 	    .user_data = child,
 	};
@@ -136,8 +154,24 @@ static void end(bool detach)
 
 /* ---- Commands ---- */
 
+/* What a killed process was may be seen for a moment behind the event, so not for ever. */
+static void wait_for_event(void)
+{
+	struct timespec end;
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec++;
+	pthread_mutex_lock(&lock);
+	while (!happened && pthread_cond_timedwait(&happens, &lock, &end) == 0) {
+	}
+	pthread_mutex_unlock(&lock);
+	printf("ok\n");
+}
+
 static void status(void)
 {
+	pthread_mutex_lock(&lock);
+	happened = false;
+	pthread_mutex_unlock(&lock);
 	for (int i = 0; i < count; i++) {
 		struct ob_status s = {.size = sizeof s};
 		ob_connector_status(children[i].connector, &s);
@@ -195,6 +229,8 @@ static bool obey(const char *line, bool *ret_detach)
 	*ret_detach = strcmp(word, "stop") != 0;
 	if (strcmp(word, "status") == 0) {
 		status();
+	} else if (strcmp(word, "wait") == 0) {
+		wait_for_event();
 	} else if (strcmp(word, "call") == 0) {
 		call(&children[index], n);
 	} else if (strcmp(word, "log") == 0) {
