@@ -83,11 +83,11 @@ static bool put(struct sum *sum, const struct ob_pair *pair)
 	return true;
 }
 
+/* *sum is empty. */
 static int add_up(const struct obi_claims *before, const struct ob_value *said, struct sum *sum,
 		  struct ob_error *reterr)
 {
 	bool fits = true;
-	*sum = (struct sum){.count = 0};
 	for (uint32_t i = 0; before != NULL && i < before->map.count; i++) {
 		if (find(said->as.pairs, said->count, &before->pairs[i].key) == NULL) {
 			fits = put(sum, &before->pairs[i]) && fits;
