@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -185,6 +186,35 @@ static int open_listener(const struct obi_acceptor *a, const char *uri,
 		   : r;
 }
 
+/* ---- The socket file ---- */
+
+static bool find_file(const char *uri, struct stat *ret)
+{
+	struct obi_arena arena;
+	struct ob_uri parsed;
+	obi_arena_init(&arena, 64 * 1024);
+	bool found = obi_uri_parse(uri, &arena.ob, &parsed, NULL) == OB_OK && parsed.path.len > 0 &&
+		     lstat((const char *)parsed.path.data, ret) == 0 && S_ISSOCK(ret->st_mode);
+	obi_arena_free(&arena);
+	return found;
+}
+
+static void note_file(struct obi_acceptor *a, const char *uri)
+{
+	struct stat st;
+	bool found = find_file(uri, &st);
+	a->dev = found ? st.st_dev : 0;
+	a->ino = found ? st.st_ino : 0;
+}
+
+bool obi_acceptor_is_in_place(const struct obi_acceptor *a, const char *uri)
+{
+	struct stat st;
+	return a->ino != 0 && find_file(uri, &st) && st.st_dev == a->dev && st.st_ino == a->ino;
+}
+
+/* ---- Listening ---- */
+
 int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
 			const struct ob_listen_params *params, struct ob_error *reterr)
 {
@@ -193,6 +223,7 @@ int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
 		a->listener = NULL;
 		return r;
 	}
+	note_file(a, uri);
 	a->keeps_reserve = true;
 	obi_acceptor_refill(a);
 	a->io.fn = on_acceptable;
@@ -215,6 +246,7 @@ int obi_acceptor_listen_again(struct obi_acceptor *a, const char *uri,
 	obi_io_stop(&a->io);
 	transport_of(a)->listener_close(a->listener);
 	a->listener = fresh;
+	note_file(a, uri);
 	if (a->waiting == NULL) {
 		obi_timer_stop(&a->pause);
 		resume_accepting(a);

@@ -4,6 +4,8 @@
 #ifndef OBI_SERVER_ACCEPTOR_H
 #define OBI_SERVER_ACCEPTOR_H
 
+#include <sys/types.h>
+
 #include "server/connections.h"
 
 enum { OBI_RESERVE_MAX = 16 };
@@ -12,6 +14,8 @@ struct obi_acceptor {
 	struct obi_connections *connections;
 	struct obi_entry *entry;      /* of these connections */
 	struct ob_listener *listener; /* NULL: does not listen */
+	dev_t dev;		      /* of its socket file; 0, 0: it has none */
+	ino_t ino;
 	struct obi_io io;
 	struct obi_timer pause; /* until it accepts again */
 	/* Freed when there are no descriptors: to serve a connection, and the first to refuse one.
@@ -30,6 +34,9 @@ int obi_acceptor_listen(struct obi_acceptor *a, const char *uri,
 /* Listen at the same place anew, with another socket. On failure nothing has changed. */
 int obi_acceptor_listen_again(struct obi_acceptor *a, const char *uri,
 			      const struct ob_listen_params *params, struct ob_error *reterr);
+
+/* Whether the socket file of uri, where it has one, is the one that was made for this listener. */
+bool obi_acceptor_is_in_place(const struct obi_acceptor *a, const char *uri);
 
 /* The address that it listens at, as a new string. NULL: out of memory. */
 char *obi_acceptor_address(const struct obi_acceptor *a);

@@ -464,15 +464,36 @@ static int listen_again(struct ob_server *s, int which, struct ob_error *reterr)
 					 reterr);
 }
 
+/* An address that is taken by the socket that listens there already is no fault. */
+static bool is_fault(const struct ob_server *s, int which, int r)
+{
+	return r < 0 && !(r == OB_EEXIST &&
+			  obi_acceptor_is_in_place(&s->acceptors[which], address_of(s, which)));
+}
+
+/* Both are tried, whatever becomes of the first. */
+static int listen_again_at_all(struct ob_server *s, struct ob_error *reterr)
+{
+	struct ob_error other = {0};
+	int r = listen_again(s, OBI_ENTRY_PARENT, reterr);
+	if (!has_clients(s)) {
+		return r;
+	}
+	int clients = listen_again(s, OBI_ENTRY_CLIENTS, &other);
+	if (is_fault(s, OBI_ENTRY_PARENT, r)) {
+		return r;
+	}
+	if (is_fault(s, OBI_ENTRY_CLIENTS, clients)) {
+		return obi_fail(reterr, clients, 0, "%s", other.text);
+	}
+	return r == OB_OK || clients == OB_OK ? OB_OK : r;
+}
+
 int ob_server_listen_again(ob_server *s, struct ob_error *reterr)
 {
 	obi_enter(s->rt);
-	int r = s->started ? listen_again(s, OBI_ENTRY_PARENT, reterr)
+	int r = s->started ? listen_again_at_all(s, reterr)
 			   : obi_fail(reterr, OB_EINVAL, 0, "the server was not started");
-	/* Where its own socket is still there, the address is taken. */
-	if (s->started && has_clients(s) && listen_again(s, OBI_ENTRY_CLIENTS, NULL) == OB_OK) {
-		r = OB_OK;
-	}
 	obi_leave(s->rt);
 	return r;
 }

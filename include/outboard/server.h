@@ -120,8 +120,9 @@ OB_API int ob_server_start(ob_server *server, struct ob_error *reterr);
  * the server stays as it was; so call this only when the socket file is not the server's own any
  * more. On the thread of the loop, after ob_server_start().
  *
- * With a client_listen both are tried. An address that is taken, as it is by this server if only
- * the other socket was lost, stays as it is; it is an error if neither can be listened at anew.
+ * With a client_listen both are tried. An address that is taken by this server's own socket, as it
+ * is if only the other socket was lost, stays as it is; it is an error if both are. Any other
+ * failure is an error, also if the other address could be listened at.
  */
 OB_API int ob_server_listen_again(ob_server *server, struct ob_error *reterr);
 

@@ -15,13 +15,30 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int peer_dial(const char *path)
+static int new_socket(const char *path, struct sockaddr_un *ret_address)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(fd >= 0);
-	assert_true(strlen(path) < sizeof address.sun_path);
-	memcpy(address.sun_path, path, strlen(path) + 1);
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	assert_true(strlen(path) < sizeof ret_address->sun_path);
+	memcpy(ret_address->sun_path, path, strlen(path) + 1);
+	return fd;
+}
+
+int peer_listen(const char *path)
+{
+	struct sockaddr_un address;
+	int fd = new_socket(path, &address);
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0) {
+		fail_msg("listen %s: %m", path);
+	}
+	return fd;
+}
+
+int peer_dial(const char *path)
+{
+	struct sockaddr_un address;
+	int fd = new_socket(path, &address);
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
 		fail_msg("connect %s: %m", path);
 	}

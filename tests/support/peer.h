@@ -10,6 +10,9 @@
 
 enum { PEER_WAIT_MS = 10000 };
 
+/* A socket that listens at path, and nobody accepts from. */
+int peer_listen(const char *path);
+
 /* A blocking connection to the socket at path. */
 int peer_dial(const char *path);
 
