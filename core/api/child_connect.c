@@ -6,6 +6,7 @@
 #include "api/endpoint.h"
 #include "base/error.h"
 #include "base/string_list.h"
+#include "rpc/limits.h"
 
 /* What leads to the child; the options borrow from the rest. */
 struct target {
@@ -86,7 +87,10 @@ static int believe_child(struct target *t, struct ob_error *reterr)
 	t->options.token = t->config.token;
 	t->options.transport = t->config.transport;
 	t->options.allow_plaintext = t->config.allow_plaintext;
-	t->options.message_max = (uint32_t)t->config.message_max;
+	r = obi_rpc_limits_message(t->config.message_max, 0, &t->options.message_max, reterr);
+	if (r < 0) {
+		return r;
+	}
 	t->auth = t->config.auth != NULL ? obi_string_list_split(t->config.auth, ',') : NULL;
 	return t->config.auth == NULL || t->auth != NULL
 		   ? OB_OK

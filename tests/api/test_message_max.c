@@ -172,6 +172,33 @@ static void a_server_refuses_a_config_with_such_a_limit(void **state)
 	scratch_remove(dir);
 }
 
+/* Nor does a client take it from a child, not even where its lower bits would do. */
+static void a_client_refuses_a_child_with_such_a_limit(void **state)
+{
+	static const int64_t wrong[] = {-1, 5, OB_MESSAGE_MAX_HIGHEST + INT64_C(1),
+					INT64_C(1) << 32, (INT64_C(1) << 32) + SMALL};
+	char *dir = scratch_make(), *path = scratch_text("%s/outboard.json", dir), *address;
+	struct ob_error err = {0};
+	ob_runtime *runtime = NULL;
+	ob_client *client = NULL;
+	(void)state;
+	address = scratch_text("unix://%s/rpc.sock", dir);
+	assert_int_equal(ob_runtime_new(NULL, &runtime, NULL), OB_OK);
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		struct ob_config config = {.size = sizeof config,
+					   .rpc_addr = address,
+					   .ready = true,
+					   .message_max = wrong[i]};
+		expect(ob_config_write(path, &config, &err), OB_OK, &err, NULL);
+		expect(ob_child_connect(runtime, dir, NULL, NULL, 0, NULL, &client, &err),
+		       OB_EINVAL, &err, "message_max: must be ");
+	}
+	ob_runtime_free(runtime);
+	free(address);
+	free(path);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +208,7 @@ int main(void)
 	    cmocka_unit_test(an_adopted_child_keeps_its_limit),
 	    cmocka_unit_test(limits_out_of_range_are_refused),
 	    cmocka_unit_test(a_server_refuses_a_config_with_such_a_limit),
+	    cmocka_unit_test(a_client_refuses_a_child_with_such_a_limit),
 	};
 	return cmocka_run_group_tests_name("message_max", tests, NULL, NULL);
 }
