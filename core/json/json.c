@@ -50,11 +50,12 @@ static bool no_memory(struct parser *p)
 /* ---- The stack of values ---- */
 
 /* There is no room for the value at scan.at: switch to a pool. Each further value has a ',',
- * ':', '[' or '{' before it. */
+ * ':', '[' or '{' before it. Of a word scan.at is behind it, so the value may need nothing of what
+ * is left. */
 static bool open_pool(struct parser *p)
 {
 	size_t left = (size_t)(p->scan.end - p->scan.at);
-	size_t most = (left + 1) / 2;
+	size_t most = 1 + left / 2;
 	size_t coming = 1 + obi_json_count_marks(p->scan.at, p->scan.end);
 	size_t room = p->used + (coming < most ? coming : most);
 	struct ob_value *pool =
