@@ -98,6 +98,10 @@ static void check_descriptors(const struct obi_run_config *config, struct obi_fa
 	struct rlimit limit;
 	char reason[256];
 	uint64_t need = OWN_DESCRIPTORS + (uint64_t)OB_DESCRIPTORS_PER_CHILD * config->count;
+	for (uint32_t i = 0; i < config->count; i++) {
+		need += config->children[i].ports != NULL ? 1 : 0;
+		need += config->children[i].cids != NULL ? 1 : 0;
+	}
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max == RLIM_INFINITY ||
 	    need <= limit.rlim_max) {
 		return;

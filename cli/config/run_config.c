@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/names.h"
+#include "base/placeholders.h"
 #include "cli/config/canonical.h"
 #include "cli/config/run_config_read.h"
 #include "json/json.h"
@@ -100,6 +101,7 @@ static void read_child(struct obi_reading *r, const struct ob_pair *pair,
 {
 	child->size = sizeof *child;
 	child->placeholders = true;
+	r->used = 0;
 	if (!obi_name_is_child(ob_bytes_of(pair->key.as.string, pair->key.count))) {
 		obi_reading_fault(r, "is not a valid name: 1 to 64 of A-Z a-z 0-9 . _ -");
 	}
@@ -109,6 +111,13 @@ static void read_child(struct obi_reading *r, const struct ob_pair *pair,
 	if (pair->value.type == OB_MAP && ob_value_find(&pair->value, "command") == NULL) {
 		fault_at(r, "command", "is required");
 	}
+}
+
+/* Numbers come from the ranges at the top, which may be read later. */
+static void note_numbers(const struct obi_reading *r, struct ob_connector_options *child)
+{
+	child->ports = (r->used & 1u << OBI_PLACEHOLDER_PORT) != 0 ? "" : NULL;
+	child->cids = (r->used & 1u << OBI_PLACEHOLDER_CID) != 0 ? "" : NULL;
 }
 
 static void read_children(struct obi_reading *r, const struct ob_value *value, void *at,
@@ -129,6 +138,7 @@ static void read_children(struct obi_reading *r, const struct ob_value *value, v
 		size_t was =
 		    obi_reading_enter(r, ob_bytes_of(pair->key.as.string, pair->key.count));
 		read_child(r, pair, &config->children[i]);
+		note_numbers(r, &config->children[i]);
 		config->texts[i] = obi_canonical_text(&pair->value, r->arena);
 		if (config->texts[i] == NULL) {
 			obi_reading_fault(r, "out of memory");
@@ -142,18 +152,38 @@ static void read_children(struct obi_reading *r, const struct ob_value *value, v
 static const struct obi_key top_keys[] = {
     {"data_root", obi_read_path, offsetof(struct obi_run_config, data_root), NULL},
     {"plugin_path", obi_read_paths, offsetof(struct obi_run_config, plugin_path), NULL},
+    {"ports", obi_read_ports, offsetof(struct obi_run_config, ports), NULL},
+    {"cids", obi_read_cids, offsetof(struct obi_run_config, cids), NULL},
     {"children", read_children, 0, NULL},
     {0},
 };
 
-static void fault_at_data_path(struct obi_reading *r, const struct ob_connector_options *child,
-			       const char *reason)
+/* key: of the child; NULL: the fault is at the child as a whole. */
+static void fault_at_child(struct obi_reading *r, const struct ob_connector_options *child,
+			   const char *key, const char *reason)
 {
 	size_t was = obi_reading_enter(r, ob_bytes_text("children"));
 	size_t inner = obi_reading_enter(r, ob_bytes_text(child->name));
-	fault_at(r, "data_path", reason);
+	if (key != NULL) {
+		fault_at(r, key, reason);
+	} else {
+		obi_reading_fault(r, reason);
+	}
 	obi_reading_leave(r, inner);
 	obi_reading_leave(r, was);
+}
+
+static void fill_ranges(struct obi_reading *r, const struct obi_run_config *config,
+			struct ob_connector_options *child)
+{
+	if (child->ports != NULL && config->ports == NULL && child->name != NULL) {
+		fault_at_child(r, child, NULL, "refers to ${port}, and there is no \"ports\"");
+	}
+	if (child->cids != NULL && config->cids == NULL && child->name != NULL) {
+		fault_at_child(r, child, NULL, "refers to ${cid}, and there is no \"cids\"");
+	}
+	child->ports = child->ports != NULL ? config->ports : NULL;
+	child->cids = child->cids != NULL ? config->cids : NULL;
 }
 
 static void fill_data_path(struct obi_reading *r, const char *root,
@@ -163,7 +193,7 @@ static void fill_data_path(struct obi_reading *r, const char *root,
 		return;
 	}
 	if (root == NULL) {
-		fault_at_data_path(r, child, "is required where there is no data_root");
+		fault_at_child(r, child, "data_path", "is required where there is no data_root");
 		return;
 	}
 	size_t len = strlen(root) + 1 + strlen(child->name) + 1;
@@ -199,6 +229,7 @@ static void read_tree(struct obi_reading *r, const struct ob_value *tree,
 	for (uint32_t i = 0; i < config->count; i++) {
 		fill_data_path(r, config->data_root, &config->children[i]);
 		fill_state_path(r, config->data_root, &config->children[i]);
+		fill_ranges(r, config, &config->children[i]);
 	}
 }
 

@@ -2,7 +2,8 @@
 /*
  * run_config - the config of `outboard run`: from JSON text to the options of each child.
  *
- *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "children": {"NAME": {
+ *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "ports": "20000-20999",
+ *   "cids": "100-999", "children": {"NAME": {
  *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b ${HOME} $$"}, "env_clear": false,
  *     "data_path": "/...", "cwd": "/...", "stdin": "/...", "log_pipe": 262144,
  *     "message_max": 4194304,
@@ -42,6 +43,7 @@ struct obi_run_config {
 	struct obi_arena arena;		       /* of all that follows */
 	const char *data_root;		       /* NULL: none */
 	const char *const *plugin_path;	       /* ended by NULL; NULL: the default */
+	const char *ports, *cids;	       /* ranges; NULL: none */
 	struct ob_connector_options *children; /* in the order of the file */
 	uint32_t count;
 	bool is_file;	    /* it was read from a regular file, and can be read again by its name */

@@ -309,6 +309,9 @@ static const char *variable(struct obi_reading *r, const struct ob_pair *pair)
 	} else if (put_value(r, value, obi_buf_sink(&text))) {
 		copy = copy_text(r, obi_buf_bytes(&text));
 	}
+	if (copy != NULL) {
+		obi_reading_note(r, copy);
+	}
 	obi_buf_free(&text);
 	return copy;
 }

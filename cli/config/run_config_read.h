@@ -14,6 +14,7 @@ struct obi_reading {
 	const struct obi_run_config_setup *setup;
 	char key[OBI_READING_KEY_MAX]; /* the current key: "children.web.stop" */
 	size_t key_len;
+	uint32_t used; /* 1 << enum obi_placeholder of those that obi_reading_sample() found */
 	unsigned count;
 	char first[512]; /* the first fault */
 };
@@ -40,6 +41,9 @@ const char *obi_reading_text(struct obi_reading *r, const struct ob_value *value
  */
 const char *obi_reading_sample(struct obi_reading *r, const char *text);
 
+/* Note the placeholders of a text that was read in another way. */
+void obi_reading_note(struct obi_reading *r, const char *text);
+
 /* Reads a value into what `at` points to. What `more` is depends on the reader. */
 typedef void obi_read_fn(struct obi_reading *r, const struct ob_value *value, void *at,
 			 const void *more);
@@ -54,9 +58,11 @@ struct obi_key {
 
 obi_read_fn obi_read_object; /* more: the table of its keys */
 
-obi_read_fn obi_read_text; /* const char *: not empty */
-obi_read_fn obi_read_path; /* const char *: absolute, without placeholders */
-obi_read_fn obi_read_uri;  /* const char *: with placeholders */
+obi_read_fn obi_read_text;  /* const char *: not empty */
+obi_read_fn obi_read_path;  /* const char *: absolute, without placeholders */
+obi_read_fn obi_read_uri;   /* const char *: with placeholders */
+obi_read_fn obi_read_ports; /* const char *: a range */
+obi_read_fn obi_read_cids;  /* const char *: a range */
 obi_read_fn obi_read_plugin_name;
 obi_read_fn obi_read_plugin;  /* const char *: a plugin's name, alone or with settings */
 obi_read_fn obi_read_command; /* const char *const *: argv, with placeholders */

@@ -46,6 +46,11 @@ static bool is_same_list(const char *const *a, const char *const *b)
 	return a[i] == NULL && b[i] == NULL;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* What this process was started with. */
 static void check_top(const struct obi_run_config *is, const struct obi_run_config *wanted,
 		      struct obi_faults *faults)
@@ -53,6 +58,12 @@ static void check_top(const struct obi_run_config *is, const struct obi_run_conf
 	static const char reason[] = "cannot change while outboard run runs: start it anew";
 	if (wanted->data_root != NULL && strcmp(is->data_root, wanted->data_root) != 0) {
 		obi_faults_add(faults, "data_root", reason);
+	}
+	if (!is_same_text(is->ports, wanted->ports)) {
+		obi_faults_add(faults, "ports", reason);
+	}
+	if (!is_same_text(is->cids, wanted->cids)) {
+		obi_faults_add(faults, "cids", reason);
 	}
 	if (!is_same_list(is->plugin_path, wanted->plugin_path)) {
 		obi_faults_add(faults, "plugin_path", reason);

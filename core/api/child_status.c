@@ -94,7 +94,7 @@ static bool is_stale(struct ob_runtime *rt, const struct reading *r,
 	if (obi_connector_settings(rt, options, &settings, NULL) == OB_OK) {
 		stale = strcmp(settings.hash, r->dir.state.config_hash) != 0;
 	}
-	obi_arena_free(&settings.arena);
+	obi_connector_settings_free(&settings);
 	obi_leave(rt);
 	return stale;
 }

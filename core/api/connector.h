@@ -4,7 +4,7 @@
 #define OBI_API_CONNECTOR_H
 
 #include "api/client.h"
-#include "api/connector_options.h"
+#include "api/connector_numbers.h"
 #include "api/connector_wait.h"
 #include "rpc/interfaces.h"
 #include "supervisor/reason.h"
@@ -13,6 +13,7 @@
 struct ob_connector {
 	struct ob_runtime *rt;
 	struct obi_connector_settings settings;
+	struct obi_connector_numbers numbers;
 	struct obi_endpoint endpoint;
 	const char *listen_transport; /* the plugin that the child listens with; NULL: by scheme */
 	struct obi_peer *peer;

@@ -9,7 +9,6 @@
 #include "base/options.h"
 #include "base/uri.h"
 #include "api/endpoint.h"
-#include "api/options_expand.h"
 #include "supervisor/backoff.h"
 #include "process/user.h"
 
@@ -21,7 +20,8 @@ enum {
 	MISSES = 2,
 	MISSES_MAX = 1000 * 1000,
 	CALL_MS = 30000,
-	PIPE_BYTES = 256 * 1024
+	PIPE_BYTES = 256 * 1024,
+	TEXTS_MAX = 64 << 20
 };
 
 /* ---- Copying ---- */
@@ -97,6 +97,8 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->client_listen = copy_text(&c, o->client_listen);
 	o->client_auth = copy_list(&c, o->client_auth);
 	o->client_transport = copy_text(&c, o->client_transport);
+	o->ports = copy_text(&c, o->ports);
+	o->cids = copy_text(&c, o->cids);
 	return c.full ? OB_ENOMEM : OB_OK;
 }
 
@@ -200,9 +202,7 @@ static int check(struct obi_connector_settings *settings, struct ob_error *reter
 {
 	struct ob_connector_options *o = &settings->options;
 	struct obi_option_faults faults = {.fn = NULL};
-	uint32_t used;
-	obi_options_expand(o, &settings->arena, &used, &faults);
-	settings->uses_token_file = (used & 1u << OBI_PLACEHOLDER_TOKEN_FILE) != 0;
+	obi_options_expand_first(o, &settings->arena, &settings->expansion, &faults);
 	obi_options_check(o, &faults);
 	return faults.count == 0 ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "%s", faults.first.text);
 }
@@ -265,21 +265,90 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 	sodium_bin2hex(hex, 65, sum, sizeof sum);
 }
 
+/* ---- Numbers ---- */
+
+static bool has_numbers(const struct obi_connector_settings *settings)
+{
+	return obi_expansion_uses(&settings->expansion, OBI_PLACEHOLDER_PORT) ||
+	       obi_expansion_uses(&settings->expansion, OBI_PLACEHOLDER_CID);
+}
+
+/* Set the texts of `to` that may have placeholders, with these numbers. */
+static int set_texts(const struct obi_connector_settings *settings,
+		     const struct obi_numbers *numbers, struct obi_arena *arena,
+		     struct ob_connector_options *to, struct ob_error *reterr)
+{
+	struct ob_connector_options from = settings->raw;
+	struct obi_option_faults faults = {.fn = NULL};
+	struct obi_expansion unused;
+	obi_options_expand(&from, numbers, arena, &unused, &faults);
+	if (faults.count > 0) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "%s", faults.first.text);
+	}
+	to->argv = from.argv;
+	to->env = from.env;
+	to->cleanup = from.cleanup;
+	to->listen = from.listen != NULL ? from.listen : to->listen;
+	to->connect = from.connect;
+	to->client_listen = from.client_listen;
+	return OB_OK;
+}
+
+int obi_connector_settings_number(struct obi_connector_settings *settings,
+				  const struct obi_numbers *numbers, struct ob_error *reterr)
+{
+	struct obi_arena texts;
+	if (!has_numbers(settings)) {
+		return OB_OK;
+	}
+	obi_arena_init(&texts, TEXTS_MAX);
+	int r = set_texts(settings, numbers, &texts, &settings->options, reterr);
+	if (r < 0) {
+		obi_arena_free(&texts);
+		return r;
+	}
+	obi_arena_free(&settings->texts);
+	settings->texts = texts;
+	return OB_OK;
+}
+
+/* Which numbers a child has is no change of its options. */
+static int hash_settings(struct obi_connector_settings *settings, struct ob_error *reterr)
+{
+	const struct obi_numbers unknown = {0};
+	struct ob_connector_options hashed = settings->options;
+	int r = has_numbers(settings)
+		    ? set_texts(settings, &unknown, &settings->arena, &hashed, reterr)
+		    : OB_OK;
+	hash_options(&hashed, settings->hash);
+	return r;
+}
+
+void obi_connector_settings_free(struct obi_connector_settings *settings)
+{
+	obi_arena_free(&settings->texts);
+	obi_arena_free(&settings->arena);
+}
+
 int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_options *given,
 			   struct obi_connector_settings *ret, struct ob_error *reterr)
 {
 	struct ob_connector_options *o = &ret->options;
 	struct obi_user user;
 	obi_arena_init(&ret->arena, 64u << 20);
+	obi_arena_init(&ret->texts, TEXTS_MAX);
 	int r = obi_options_copy(o, sizeof *o, given, reterr);
+	if (r == OB_OK && copy_options(&ret->arena, o) < 0) {
+		r = obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	ret->raw = *o;
 	r = r == OB_OK ? check(ret, reterr) : r;
 	r = r == OB_OK ? obi_spawn_user(o, &user, reterr) : r;
 	if (r < 0) {
 		return r;
 	}
 	ret->child_uid = user.uid;
-	r = copy_options(&ret->arena, o);
-	r = r == OB_OK ? fill_state_path(&ret->arena, o) : r;
+	r = fill_state_path(&ret->arena, o);
 	r = r == OB_OK ? fill_listen(&ret->arena, o) : r;
 	if (r < 0) {
 		return obi_fail(reterr, r, 0,
@@ -293,6 +362,5 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 		o->auth = obi_endpoint_default_auth(rt, o->listen, o->connect, o->transport);
 	}
 	fill_numbers(o);
-	hash_options(o, ret->hash);
-	return OB_OK;
+	return hash_settings(ret, reterr);
 }

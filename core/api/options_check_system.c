@@ -301,7 +301,7 @@ int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options
 	struct obi_option_faults faults = {.fn = fault, .user = user};
 	struct ob_connector_options own;
 	struct obi_arena arena;
-	uint32_t used;
+	struct obi_expansion expansion;
 	int r = obi_options_copy(&own, sizeof own, options, reterr);
 	if (r < 0) {
 		return r;
@@ -309,7 +309,7 @@ int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options
 	const struct checking c = {rt, &own, &faults};
 	own.size = sizeof own;
 	obi_arena_init(&arena, EXPANDED_MAX);
-	obi_options_expand(&own, &arena, &used, &faults);
+	obi_options_expand_first(&own, &arena, &expansion, &faults);
 	own.placeholders = false; /* they are replaced */
 	check_all(&c);
 	obi_arena_free(&arena);

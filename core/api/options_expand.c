@@ -27,24 +27,74 @@ static void expand_list(struct expanding *e, const char *option, const char *con
 	}
 }
 
-void obi_options_expand(struct ob_connector_options *o, struct obi_arena *arena, uint32_t *ret_used,
-			struct obi_option_faults *faults)
+static void expand_all(struct expanding *e, struct ob_connector_options *o)
+{
+	expand_list(e, "argv", &o->argv);
+	expand_list(e, "env", &o->env);
+	expand_list(e, "cleanup", &o->cleanup);
+	expand_uri(e, "listen", &o->listen);
+	expand_uri(e, "connect", &o->connect);
+	expand_uri(e, "client_listen", &o->client_listen);
+}
+
+/* ---- Ranges ---- */
+
+typedef int range_fn(const char *text, struct obi_number_range *ret, struct ob_error *reterr);
+
+static void read_range(struct expanding *e, const char *option, const char *text, range_fn *read,
+		       struct obi_number_range *ret)
+{
+	struct ob_error err;
+	*ret = (struct obi_number_range){0};
+	if (text != NULL && read(text, ret, &err) < 0) {
+		report(e, option, &err);
+	}
+}
+
+static void require(struct expanding *e, enum obi_placeholder which, const char *option,
+		    const char *text)
+{
+	if ((e->names.used & 1u << which) != 0 && text == NULL) {
+		obi_option_fault(e->faults, OB_FAULT_ERROR, option,
+				 "is required: ${%s} refers to it",
+				 which == OBI_PLACEHOLDER_PORT ? "port" : "cid");
+	}
+}
+
+/* numbers: NULL: the first of each range. */
+static void expand(struct ob_connector_options *o, const struct obi_numbers *numbers,
+		   struct obi_arena *arena, struct obi_expansion *ret,
+		   struct obi_option_faults *faults)
 {
 	struct expanding e = {.faults = faults};
 	struct ob_error err;
-	*ret_used = 0;
+	*ret = (struct obi_expansion){0};
 	if (!o->placeholders || o->name == NULL || o->data_path == NULL) {
 		return; /* what is missing is reported elsewhere */
 	}
-	if (obi_placeholders_init(&e.names, o->name, o->data_path, arena, &err) < 0) {
+	read_range(&e, "ports", o->ports, obi_range_of_ports, &ret->ports);
+	read_range(&e, "cids", o->cids, obi_range_of_cids, &ret->cids);
+	const struct obi_numbers first = {ret->ports.first, ret->cids.first};
+	if (obi_placeholders_init(&e.names, o->name, o->data_path, arena, &err) < 0 ||
+	    obi_placeholders_number(&e.names, numbers != NULL ? numbers : &first, &err) < 0) {
 		report(&e, "", &err);
 		return;
 	}
-	expand_list(&e, "argv", &o->argv);
-	expand_list(&e, "env", &o->env);
-	expand_list(&e, "cleanup", &o->cleanup);
-	expand_uri(&e, "listen", &o->listen);
-	expand_uri(&e, "connect", &o->connect);
-	expand_uri(&e, "client_listen", &o->client_listen);
-	*ret_used = e.names.used;
+	expand_all(&e, o);
+	require(&e, OBI_PLACEHOLDER_PORT, "ports", o->ports);
+	require(&e, OBI_PLACEHOLDER_CID, "cids", o->cids);
+	ret->used = e.names.used;
+}
+
+void obi_options_expand(struct ob_connector_options *o, const struct obi_numbers *numbers,
+			struct obi_arena *arena, struct obi_expansion *ret,
+			struct obi_option_faults *faults)
+{
+	expand(o, numbers, arena, ret, faults);
+}
+
+void obi_options_expand_first(struct ob_connector_options *o, struct obi_arena *arena,
+			      struct obi_expansion *ret, struct obi_option_faults *faults)
+{
+	expand(o, NULL, arena, ret, faults);
 }

@@ -46,6 +46,25 @@ int obi_placeholders_init(struct obi_placeholders *p, const char *name, const ch
 		   : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 }
 
+static bool set_number(struct obi_placeholders *p, enum obi_placeholder which, uint32_t number)
+{
+	char text[16];
+	int len = snprintf(text, sizeof text, "%u", number);
+	if (number != 0) {
+		p->values[which] = obi_arena_text(p->arena, text, (size_t)len);
+	}
+	return number == 0 || p->values[which] != NULL;
+}
+
+int obi_placeholders_number(struct obi_placeholders *p, const struct obi_numbers *numbers,
+			    struct ob_error *reterr)
+{
+	return set_number(p, OBI_PLACEHOLDER_PORT, numbers->port) &&
+		       set_number(p, OBI_PLACEHOLDER_CID, numbers->cid)
+		   ? OB_OK
+		   : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+}
+
 static int result(bool fits, struct ob_error *reterr)
 {
 	return fits ? OB_OK

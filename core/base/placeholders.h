@@ -19,6 +19,12 @@ enum obi_placeholder {
 	OBI_PLACEHOLDERS
 };
 
+/* What ${port} and ${cid} stand for; 0: not known. */
+struct obi_numbers {
+	uint32_t port;
+	uint32_t cid;
+};
+
 /* What the placeholders stand for. NULL: a text with this one keeps it as it is written. */
 struct obi_placeholders {
 	const char *values[OBI_PLACEHOLDERS];
@@ -33,6 +39,10 @@ enum obi_placeholder obi_placeholder_find(struct ob_bytes name);
  * NULL. OB_ENOMEM. */
 int obi_placeholders_init(struct obi_placeholders *p, const char *name, const char *data_path,
 			  struct obi_arena *arena, struct ob_error *reterr);
+
+/* Set the values of the numbers that are known. OB_ENOMEM. */
+int obi_placeholders_number(struct obi_placeholders *p, const struct obi_numbers *numbers,
+			    struct ob_error *reterr);
 
 enum obi_placeholder_flag {
 	OBI_PLACEHOLDER_IN_URI = 1 << 0 /* percent-encode paths as needed */

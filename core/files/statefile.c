@@ -53,6 +53,8 @@ static const struct field {
     {"auth", CHARS(auth)},
     {"transport", CHARS(transport)},
     {"allow_plaintext", BOOL, AT(allow_plaintext), 0},
+    {"port", U32, AT(numbers.port), 0},
+    {"cid", U32, AT(numbers.cid), 0},
     {"message_max", U32, AT(message_max), 0},
     {"uid", U32, AT(local.uid), 0},
     {"gid", U32, AT(local.gid), 0},

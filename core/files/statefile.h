@@ -6,6 +6,7 @@
 #ifndef OBI_FILES_STATEFILE_H
 #define OBI_FILES_STATEFILE_H
 
+#include "base/placeholders.h"
 #include "files/restart_state.h"
 #include "files/datadir.h"
 #include "files/statedir.h"
@@ -71,6 +72,7 @@ struct obi_statefile {
 	char auth[OBI_LISTS_SIZE];	      /* names, joined by commas */
 	char transport[OBI_PLUGIN_NAME_SIZE]; /* "": by the scheme */
 	bool allow_plaintext;
+	struct obi_numbers numbers;   /* that were allocated to it; they are kept after its end */
 	uint32_t message_max;	      /* 0: the default */
 	struct obi_local_state local; /* the place fills it in */
 	struct obi_restart_state restart;

@@ -81,6 +81,14 @@ static void report_facts(struct obi_instance *in, const struct obi_place_facts *
 	}
 }
 
+static void know_numbers(const struct obi_instance *in)
+{
+	const struct obi_number_source *numbers = &in->setup.numbers;
+	if (numbers->known != NULL) {
+		numbers->known(numbers->user, &in->state);
+	}
+}
+
 static void on_probed(void *user, uint64_t op, const struct obi_place_facts *facts,
 		      const struct obi_statefile *state, const struct ob_error *err)
 {
@@ -94,6 +102,7 @@ static void on_probed(void *user, uint64_t op, const struct obi_place_facts *fac
 	}
 	if (state != NULL) {
 		in->state = *state;
+		know_numbers(in);
 	}
 	if (in->forgiven) {
 		obi_restart_state_clear(&in->state.restart);
@@ -186,7 +195,10 @@ static void begin(struct obi_instance *in)
 static int make_config(struct obi_instance *in, struct ob_config *config, struct ob_error *reterr)
 {
 	const struct ob_connector_options *o = in->setup.options;
-	int r = obi_start_config_make(o, in->setup.listen_transport, config, reterr);
+	const struct obi_number_source *numbers = &in->setup.numbers;
+	int r = numbers->choose != NULL ? numbers->choose(numbers->user, &in->state.numbers, reterr)
+					: OB_OK;
+	r = r == OB_OK ? obi_start_config_make(o, in->setup.listen_transport, config, reterr) : r;
 	r = r == OB_OK ? obi_start_config_keep(config, &in->state, reterr) : r;
 	return r == OB_OK ? in->setup.events.token(in->setup.events.user, config->token, UINT32_MAX,
 						   reterr)

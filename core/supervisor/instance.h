@@ -11,6 +11,7 @@
 #include "log/splitter.h"
 #include "place/place.h"
 #include "supervisor/lifecycle.h"
+#include "supervisor/number_source.h"
 
 struct obi_instance_events {
 	/* Required. The events that answer PROBE, SPAWN and ADOPT; BECAME_READY and READY_TIMEOUT
@@ -35,7 +36,8 @@ struct obi_instance_setup {
 	const struct ob_connector_options *options;
 	const char *config_hash;      /* of the options, 64 hex digits */
 	const char *listen_transport; /* for the child's config; NULL: by scheme */
-	ob_log_fn *log;		      /* NULL: logs are dropped */
+	struct obi_number_source numbers;
+	ob_log_fn *log; /* NULL: logs are dropped */
 	void *log_user;
 	struct obi_instance_events events;
 };

@@ -8,6 +8,7 @@
 #include "place/place.h"
 #include "rpc/connection.h"
 #include "supervisor/dial_limiter.h"
+#include "supervisor/number_source.h"
 
 struct obi_supervisor_events {
 	void (*event)(void *user, const struct ob_event *event);
@@ -31,6 +32,7 @@ struct obi_supervisor_setup {
 	    *options;		      /* defaults filled in; must outlive the supervisor */
 	const char *config_hash;      /* of the options, 64 hex digits */
 	const char *listen_transport; /* what the child is told to listen with; NULL: by scheme */
+	struct obi_number_source numbers;
 	struct obi_connection_setup link; /* without events */
 	bool local;			  /* the transport cannot break while both ends live */
 	struct obi_supervisor_events events;

@@ -465,6 +465,7 @@ static void init_instance(struct obi_supervisor *sup)
 	    .options = s->options,
 	    .config_hash = s->config_hash,
 	    .listen_transport = s->listen_transport,
+	    .numbers = s->numbers,
 	    .log = s->events.log,
 	    .log_user = s->events.user,
 	    .events = {on_happened, on_reachable, on_token, on_remains, on_part_changed, sup},

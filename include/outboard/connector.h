@@ -131,7 +131,8 @@ typedef void ob_event_fn(void *user, const struct ob_event *event);
 /*
  * Descriptors that a connector takes at most while its child runs: the pidfd, the connection, two
  * FIFOs, the lock, and the state directory. Until the child has written its config the data
- * directory is open in place of the connection. Some more are open for the moment of a start.
+ * directory is open in place of the connection. Some more are open for the moment of a start. A
+ * number that is allocated (ports, cids) takes one more.
  */
 #define OB_DESCRIPTORS_PER_CHILD 6
 
@@ -250,12 +251,24 @@ struct ob_connector_options {
 	 *   ${token_file}  <data_path>/token: a file that holds only the token of this start, 64
 	 *                  hex digits, with mode 0600, of the child's user. It is made only if
 	 *                  one of these options refers to it, and removed with the other files
+	 *   ${port}        a number from the range `ports`
+	 *   ${cid}         a number from the range `cids`
 	 *
 	 * "$$" is a dollar; a dollar before anything but "{" and "$" stands for itself. "${" with
 	 * anything else behind it is refused. In addresses paths are percent-encoded as needed.
 	 * Default false: every text is taken as it is.
 	 */
 	bool placeholders;
+	/*
+	 * Ranges for ${port} and ${cid}, such as "20000-20999" and "100-999", of at most 65536
+	 * numbers. Required where one of the options refers to it. A start takes the number of the
+	 * last start, which is kept in the state directory, or else a free one: no other connector
+	 * in this network namespace has it, of any process, and nobody listens on the port. If none
+	 * is free the start fails with OB_EBUSY. It is held until the connector is closed. That a
+	 * child has another number than before is no change of its options.
+	 */
+	const char *ports;
+	const char *cids;
 };
 
 /* ---- Faults in options ---- */

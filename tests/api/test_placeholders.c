@@ -57,6 +57,44 @@ static void placeholders_are_replaced_where_they_are_asked_for(void **state)
 	free(config);
 }
 
+static void numbers_are_allocated(void **state)
+{
+	struct family f;
+	struct ob_error err;
+	ob_connector *another;
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, "say=${cid}", NULL);
+	f.options.placeholders = true;
+	expect(ob_connector_new(f.runtime, &f.options, &another, &err), OB_EINVAL, &err,
+	       "cids: is required: ${cid} refers to it");
+	f.options.cids = "2-9";
+	expect(ob_connector_new(f.runtime, &f.options, &another, &err), OB_EINVAL, &err,
+	       "cids: must be a range from 3 to 4294967294");
+	f.options.cids = "70001-70002";
+	family_launch(&f);
+	family_await_lines(&f, 1);
+	bool first = strcmp(f.lines[0], "70001") == 0;
+	assert_true(first || strcmp(f.lines[0], "70002") == 0);
+	/* Where none is free a start fails. Another child has another directory. */
+	struct ob_connector_options other = f.options;
+	char *place = scratch_text("%s/other", f.scratch);
+	other.data_path = place;
+	other.state_path = NULL;
+	other.cids = first ? "70001" : "70002";
+	expect(ob_connector_new(f.runtime, &other, &another, &err), OB_OK, &err, NULL);
+	expect(ob_connector_start(another, 0, NULL, &err), OB_EBUSY, &err, "no free cid in 7000");
+	ob_connector_close(another);
+	/* The number is given back with the connector. */
+	ob_connector_close(f.connector);
+	f.connector = NULL;
+	expect(ob_connector_new(f.runtime, &other, &another, &err), OB_OK, &err, NULL);
+	expect(ob_connector_start(another, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_stop(another, 0, NULL, &err), OB_OK, &err, NULL);
+	ob_connector_close(another);
+	free(place);
+	family_end(&f);
+}
+
 /* "OPTION: REASON\n" of each fault. */
 static void collect(void *user, const struct ob_fault *fault)
 {
@@ -94,6 +132,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(texts_are_taken_as_they_are),
 	    cmocka_unit_test(placeholders_are_replaced_where_they_are_asked_for),
+	    cmocka_unit_test(numbers_are_allocated),
 	    cmocka_unit_test(what_is_no_placeholder_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

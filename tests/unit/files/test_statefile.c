@@ -23,7 +23,7 @@
 	":4711:99:7\",\"instance\":\"feed\","                                                    \
 	"\"token\":\"0123\",\"listen\":\"unix:///d/rpc.sock\",\"codec\":\"msgpack\","            \
 	"\"auth\":\"peercred,token\",\"transport\":\"unix\",\"allow_plaintext\":true,"           \
-	"\"message_max\":65536,"                                                                 \
+	"\"port\":20001,\"cid\":4294967294,\"message_max\":65536,"                               \
 	"\"uid\":65533,\"gid\":65532,\"lock\":\"fe:01:77\","                                     \
 	"\"cleanup\":[\"/bin/rm\",\"-r\",\"a b\"],\"cleanup_timeout_ms\":7000,"                  \
 	"\"cleanup_pending\":true,\"cleanup_record\":\"" BOOT ":12:3:4\",\"leftover\":\"wait\"," \
@@ -51,6 +51,7 @@ static struct obi_statefile sample(void)
 	    .auth = "peercred,token",
 	    .transport = "unix",
 	    .allow_plaintext = true,
+	    .numbers = {20001, 4294967294},
 	    .message_max = 65536,
 	    .local.uid = 65533,
 	    .local.gid = 65532,
