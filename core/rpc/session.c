@@ -84,7 +84,8 @@ void obi_session_open(struct obi_session *s)
 
 enum obi_handshake_progress obi_session_progress(const struct obi_session *s)
 {
-	if (s->auth.proved && !(s->state == OBI_SESSION_CONFIRMING && s->auth.repeated)) {
+	bool unconfirmed = s->state == OBI_SESSION_CONFIRMING || s->state == OBI_SESSION_CLOSED;
+	if (s->auth.proved && !(unconfirmed && s->auth.repeated)) {
 		return OBI_PROGRESS_PROVEN;
 	}
 	return s->auth.proved || s->auth.exchange != NULL ? OBI_PROGRESS_TALKING

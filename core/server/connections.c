@@ -89,17 +89,30 @@ static enum obi_admission_end end_of(const struct obi_server_connection *c,
 	}
 }
 
+/* A peer that had shown that it knows the secret, and left before it was let in. */
+static bool has_proved(const struct obi_server_connection *c)
+{
+	return obi_connection_progress(c->connection) == OBI_PROGRESS_PROVEN;
+}
+
 /*
- * The peer went by itself; we refused nothing. Who said nothing is not worth a line. The parent
- * goes when it has dialled before this process was there to answer: then our answer finds nobody.
- * One that goes after our answer did not like it, our proof say.
+ * The parent dials before this process is there to answer, gives up, and dials again. What accepts
+ * for a virtual machine keeps such connections, and hands them over when the machine has booted,
+ * with all that was sent. The answer may find nobody, or an end.
  */
+static bool left_early(const struct obi_server_connection *c, const struct ob_error *err)
+{
+	bool parent = obi_admission_trusts(&c->entry->admission, c->from);
+	bool local = c->from.kind == OBI_ORIGIN_UID;
+	return has_proved(c) || (parent && (err->code == OB_ECONNLOST || !local));
+}
+
+/* The peer went by itself; we refused nothing. Who said nothing is not worth a line. One that goes
+ * after our answer did not like it, our proof say. */
 static void tell_of_leaving(struct obi_server_connection *c, const struct ob_error *err)
 {
-	bool early =
-	    err->code == OB_ECONNLOST && obi_admission_trusts(&c->entry->admission, c->from);
-	obi_warn_at(&c->all->warner, early ? OB_LOG_INFO : OB_LOG_WARN, OBI_WARN_PREAUTH, &c->from,
-		    "a connection was given up by the peer", err->text);
+	obi_warn_at(&c->all->warner, left_early(c, err) ? OB_LOG_INFO : OB_LOG_WARN,
+		    OBI_WARN_PREAUTH, &c->from, "a connection was given up by the peer", err->text);
 }
 
 /* A mechanism that cannot decide must be heard of, however many others are refused. */
@@ -114,7 +127,8 @@ static void warn_of_refusal(struct obi_server_connection *c, const struct ob_err
 	struct ob_error shown = *err;
 	enum obi_admission_end how = end_of(c, err);
 	bool left = err->code == OB_ECONNLOST || err->code == OB_EREFUSED;
-	int64_t ms = free_preauth_slot(c, how);
+	bool spared = left && has_proved(c);
+	int64_t ms = free_preauth_slot(c, spared ? OBI_ADMISSION_GONE : how);
 	if (left && how == OBI_ADMISSION_GONE) {
 		return;
 	}

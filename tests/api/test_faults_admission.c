@@ -255,6 +255,48 @@ static void fault_42_the_address_of_the_parent_is_spared(void **state)
 	reachable_end(&bed);
 }
 
+/* A dial that the child does not answer in time, as while a virtual machine boots. */
+static void dial_in_vain(struct reachable *bed, const char *address, const char *token)
+{
+	struct ob_error err = {0};
+	char *uri = scratch_text("tcp://%s%s", address, strrchr(bed->config.rpc_addr, ':'));
+	struct ob_client_options options = {.size = sizeof options,
+					    .address = uri,
+					    .auth = bed->auth,
+					    .token = token,
+					    .connect_timeout_ms = 50};
+	ob_client *client = NULL;
+	assert_true(ob_client_connect(bed->f.runtime, &options, NULL, &client, &err) < 0);
+	free(uri);
+}
+
+static bool has_told_of_the_early_ones(void *user)
+{
+	return reachable_told(user, "a connection was given up by the peer");
+}
+
+/* A parent that shows in its first message that it knows the token, and is gone before it is
+ * answered, did nothing wrong: it gets no penalty, and there is no warning. */
+static void fault_42_who_has_proved_itself_and_left_is_spared(void **state)
+{
+	struct reachable bed = {0};
+	(void)state;
+	reachable_network();
+	family_begin(&bed.f, OB_RUNTIME_INLINE, NULL);
+	bed.bind = scratch_text("tcp://0.0.0.0:0");
+	reachable_start(&bed, "noise");
+	assert_int_equal(kill(bed.pid, SIGSTOP), 0);
+	for (int i = 0; i < 12; i++) {
+		dial_in_vain(&bed, "192.0.2.1", bed.config.token);
+	}
+	assert_int_equal(kill(bed.pid, SIGCONT), 0);
+	family_until(&bed.f, has_told_of_the_early_ones, &bed.f);
+	assert_int_equal(count_closed(&bed, NULL, 0), 0); /* all are dealt with */
+	assert_int_equal(call_over(&bed, "192.0.2.1", bed.config.token), OB_OK);
+	assert_false(reachable_told(&bed.f, "\"WARN\""));
+	reachable_end(&bed);
+}
+
 static void parent_address_must_be_an_address(void **state)
 {
 	struct reachable bed = {0};
@@ -280,6 +322,7 @@ int main(void)
 	    cmocka_unit_test(fault_32_a_slow_authentication_is_penalized),
 	    cmocka_unit_test(parent_address_must_be_an_address),
 	    cmocka_unit_test(fault_42_the_address_of_the_parent_is_spared),
+	    cmocka_unit_test(fault_42_who_has_proved_itself_and_left_is_spared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,8 @@ static void fault_43_a_recorded_dialer_opens_nothing(void **state)
 	assert_int_equal(victim.calls, 0);
 	assert_int_equal(victim.closed, 1);
 	assert_int_equal(victim.why.code, OB_EAUTH);
+	/* Nor does the end make the recording a proof. */
+	assert_int_equal(obi_session_progress(&victim.session), OBI_PROGRESS_TALKING);
 	obi_session_free(&victim.session);
 	free_pair(p);
 }
