@@ -5,7 +5,7 @@
 #include "base/names.h"
 #include "base/placeholders.h"
 #include "cli/config/canonical.h"
-#include "cli/config/run_config_read.h"
+#include "cli/config/templates.h"
 #include "json/json.h"
 
 #include <stdio.h>
@@ -137,9 +137,11 @@ static void read_children(struct obi_reading *r, const struct ob_value *value, v
 		const struct ob_pair *pair = &value->as.pairs[i];
 		size_t was =
 		    obi_reading_enter(r, ob_bytes_of(pair->key.as.string, pair->key.count));
-		read_child(r, pair, &config->children[i]);
+		const struct ob_pair whole = {pair->key,
+					      obi_templates_apply(r, r->templates, &pair->value)};
+		read_child(r, &whole, &config->children[i]);
 		note_numbers(r, &config->children[i]);
-		config->texts[i] = obi_canonical_text(&pair->value, r->arena);
+		config->texts[i] = obi_canonical_text(&whole.value, r->arena);
 		if (config->texts[i] == NULL) {
 			obi_reading_fault(r, "out of memory");
 		}
@@ -154,6 +156,7 @@ static const struct obi_key top_keys[] = {
     {"plugin_path", obi_read_paths, offsetof(struct obi_run_config, plugin_path), NULL},
     {"ports", obi_read_ports, offsetof(struct obi_run_config, ports), NULL},
     {"cids", obi_read_cids, offsetof(struct obi_run_config, cids), NULL},
+    {"templates", obi_read_nothing, 0, NULL}, /* before all else */
     {"children", read_children, 0, NULL},
     {0},
 };
@@ -219,9 +222,12 @@ static void fill_state_path(struct obi_reading *r, const char *root,
 	child->state_path = path;
 }
 
-static void read_tree(struct obi_reading *r, const struct ob_value *tree,
+static void read_tree(struct obi_reading *r, const struct ob_value *tree, struct ob_arena *arena,
 		      struct obi_run_config *config)
 {
+	struct obi_templates templates;
+	obi_templates_read(r, tree, child_keys, arena, &templates);
+	r->templates = &templates;
 	obi_read_object(r, tree, config, top_keys);
 	if (tree->type == OB_MAP && ob_value_find(tree, "children") == NULL) {
 		fault_at(r, "children", "is required");
@@ -243,7 +249,7 @@ static void read_text(struct obi_reading *r, struct ob_bytes text, struct obi_ru
 	if (text.len > TEXT_MAX || obi_json_parse(text, &arena.ob, &limits, &tree, NULL) < 0) {
 		obi_reading_fault_at(r, wrong.reason, &wrong.offset);
 	} else {
-		read_tree(r, &tree, config);
+		read_tree(r, &tree, &arena.ob, config);
 	}
 	obi_arena_free(&arena);
 }
@@ -256,6 +262,9 @@ int obi_run_config_parse(struct ob_bytes text, const struct obi_run_config_setup
 	struct obi_reading r = {.arena = &config.arena, .setup = setup != NULL ? setup : &nothing};
 	obi_arena_init(&config.arena, 64 * (size_t)TEXT_MAX);
 	read_text(&r, text, &config);
+	if (r.count == 0 && r.hidden) {
+		obi_reading_fault(&r, "out of memory"); /* where a template was read again */
+	}
 	if (r.count > 0) {
 		obi_run_config_free(&config);
 		return r.count == 1 ? obi_fail(reterr, OB_EINVAL, 0, "%s", r.first)

@@ -17,6 +17,10 @@ enum { VARIABLE_MAX = 2 << 20 };
 
 void obi_reading_fault_at(struct obi_reading *r, const char *reason, const size_t *offset)
 {
+	if (r->quiet > 0) {
+		r->hidden = true;
+		return;
+	}
 	if (r->count++ == 0) {
 		struct ob_sink first = ob_sink_fixed(r->first, sizeof r->first - 1);
 		ob_sink_text(&first, r->key);
@@ -80,6 +84,28 @@ static const struct obi_key *find_key(const struct obi_key *keys, struct ob_byte
 	return keys;
 }
 
+bool obi_reading_hush(struct obi_reading *r, const struct ob_value *object, uint32_t i)
+{
+	const struct obi_merged *merged = r->merged;
+	while (merged != NULL && merged->pairs != object->as.pairs) {
+		merged = merged->next;
+	}
+	bool inherited = merged != NULL && merged->inherited[i];
+	r->quiet += inherited ? 1 : 0;
+	return inherited;
+}
+
+void obi_reading_speak(struct obi_reading *r, bool hushed)
+{
+	r->quiet -= hushed ? 1 : 0;
+}
+
+void obi_read_nothing(struct obi_reading *r, const struct ob_value *value, void *at,
+		      const void *more)
+{
+	(void)r, (void)value, (void)at, (void)more;
+}
+
 /* more: the table of the object's keys. */
 void obi_read_object(struct obi_reading *r, const struct ob_value *value, void *at,
 		     const void *more)
@@ -92,11 +118,13 @@ void obi_read_object(struct obi_reading *r, const struct ob_value *value, void *
 		const struct ob_pair *pair = &value->as.pairs[i];
 		const struct obi_key *key = find_key(more, key_of(pair));
 		size_t was = obi_reading_enter(r, key_of(pair));
+		bool hushed = obi_reading_hush(r, value, i);
 		if (key->name == NULL) {
 			obi_reading_fault(r, "is not a known key");
 		} else {
 			key->read(r, &pair->value, (char *)at + key->offset, key->more);
 		}
+		obi_reading_speak(r, hushed);
 		obi_reading_leave(r, was);
 	}
 }
@@ -326,7 +354,9 @@ void obi_read_env(struct obi_reading *r, const struct ob_value *value, void *at,
 	const char **list = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *list);
 	for (uint32_t i = 0; list != NULL && i < value->count; i++) {
 		size_t was = obi_reading_enter(r, key_of(&value->as.pairs[i]));
+		bool hushed = obi_reading_hush(r, value, i);
 		list[i] = variable(r, &value->as.pairs[i]);
+		obi_reading_speak(r, hushed);
 		obi_reading_leave(r, was);
 	}
 	*(const char *const **)at = list;
@@ -501,7 +531,9 @@ void obi_read_limits(struct obi_reading *r, const struct ob_value *value, void *
 	    obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *limits);
 	for (uint32_t i = 0; limits != NULL && i < value->count; i++) {
 		size_t was = obi_reading_enter(r, key_of(&value->as.pairs[i]));
+		bool hushed = obi_reading_hush(r, value, i);
 		read_limit(r, &value->as.pairs[i], &limits[i]);
+		obi_reading_speak(r, hushed);
 		obi_reading_leave(r, was);
 	}
 	*(const struct ob_rlimit **)at = limits;

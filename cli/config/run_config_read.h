@@ -8,6 +8,14 @@
 
 enum { OBI_READING_KEY_MAX = 256 };
 
+/* The pairs of an object that was merged from several (cli/config/templates). */
+struct obi_merged {
+	struct obi_merged *next;
+	struct ob_pair *pairs;
+	bool *inherited; /* of each: it is a template's, and was read there */
+	uint32_t count;
+};
+
 /* The state of reading. After a fault the reading goes on. */
 struct obi_reading {
 	struct obi_arena *arena; /* of the results */
@@ -15,6 +23,10 @@ struct obi_reading {
 	char key[OBI_READING_KEY_MAX]; /* the current key: "children.web.stop" */
 	size_t key_len;
 	uint32_t used; /* 1 << enum obi_placeholder of those that obi_reading_sample() found */
+	struct obi_templates *templates;
+	struct obi_merged *merged; /* objects of the current child */
+	unsigned quiet;		   /* faults are not reported: they were already */
+	bool hidden;		   /* there was one that was not reported */
 	unsigned count;
 	char first[512]; /* the first fault */
 };
@@ -28,6 +40,11 @@ void obi_reading_fault_at(struct obi_reading *r, const char *reason, const size_
 /* Enter a key; returns the argument for obi_reading_leave(). Long keys are cut. */
 size_t obi_reading_enter(struct obi_reading *r, struct ob_bytes key);
 void obi_reading_leave(struct obi_reading *r, size_t was);
+
+/* Whether the pair of an object is a template's: then its faults are not reported until the return
+ * value is given to obi_reading_speak(). */
+bool obi_reading_hush(struct obi_reading *r, const struct ob_value *object, uint32_t i);
+void obi_reading_speak(struct obi_reading *r, bool hushed);
 
 /* Zeroed memory. NULL: out of memory; a fault was reported. */
 void *obi_reading_alloc(struct obi_reading *r, size_t size);
@@ -56,7 +73,8 @@ struct obi_key {
 	const void *more;
 };
 
-obi_read_fn obi_read_object; /* more: the table of its keys */
+obi_read_fn obi_read_nothing; /* what is read elsewhere */
+obi_read_fn obi_read_object;  /* more: the table of its keys */
 
 obi_read_fn obi_read_text;  /* const char *: not empty */
 obi_read_fn obi_read_path;  /* const char *: absolute, without placeholders */
