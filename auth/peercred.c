@@ -7,11 +7,16 @@
  * An acceptor admits its own effective user, root, and the users and groups that the host
  * configured. A dialer admits the user that the host expects; where it expects none, its own user
  * and root.
+ *
+ * In another user namespace a user may have no number: then the peer cannot be told from others,
+ * and is refused. A dialer looks whether it is itself such a user for its peer, which refuses it
+ * without a word.
  */
 #include <outboard/auth.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OVERFLOW_ID = 65534 };
@@ -30,6 +35,38 @@ static bool is_overflow(uint32_t id, const char *path)
 	text[n > 0 ? n : 0] = '\0';
 	unsigned long shown = strtoul(text, &end, 10);
 	return id == OVERFLOW_ID || (end != text && id == shown);
+}
+
+/* Whether the process is in another user namespace than we. False where that cannot be found out.
+ */
+static bool is_elsewhere(int32_t pid)
+{
+	char path[32];
+	struct stat its, own;
+	snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+	return stat(path, &its) == 0 && stat("/proc/self/ns/user", &own) == 0 &&
+	       (its.st_ino != own.st_ino || its.st_dev != own.st_dev);
+}
+
+/* Whether our user has no number in the user namespace of the process, so that the kernel shows it
+ * the overflow uid in place of ours. False where that cannot be found out. */
+static bool is_unmapped_for(int32_t pid)
+{
+	char path[32], line[128];
+	unsigned inside, outside, count;
+	bool found = false, readable = true;
+	snprintf(path, sizeof path, "/proc/%d/uid_map", (int)pid);
+	FILE *map = is_elsewhere(pid) ? fopen(path, "re") : NULL;
+	while (map != NULL && !found && readable && fgets(line, sizeof line, map) != NULL) {
+		/* In the map of another namespace `outside` is a number of ours. */
+		readable = sscanf(line, "%u %u %u", &inside, &outside, &count) == 3;
+		found = readable && geteuid() >= outside && geteuid() - outside < count;
+	}
+	readable = readable && map != NULL && ferror(map) == 0;
+	if (map != NULL) {
+		fclose(map);
+	}
+	return readable && !found;
 }
 
 static bool is_one_of(uint32_t id, const uint32_t *ids, uint32_t count)
@@ -72,13 +109,22 @@ static int admit(const struct ob_host *host, const struct ob_auth_params *params
 	if (is_overflow(peer->uid, "/proc/sys/kernel/overflowuid")) {
 		return host->fail(reterr, OB_EAUTH, 0,
 				  "peercred: the peer's user %u is the overflow uid, which stands "
-				  "for unknown users",
+				  "for users without a number in this user namespace: use token or "
+				  "noise instead",
 				  peer->uid);
 	}
 	if (!is_trusted(params, peer)) {
 		return host->fail(reterr, OB_EAUTH, 0,
 				  "peercred: user %u of group %u is not allowed", peer->uid,
 				  peer->gid);
+	}
+	if (params->role == OB_AUTH_DIALER && (peer->known & OB_PEER_PID) != 0 &&
+	    is_unmapped_for(peer->pid)) {
+		return host->fail(
+		    reterr, OB_EAUTH, 0,
+		    "peercred: our user %u has no number in the peer's user namespace: "
+		    "use token or noise instead",
+		    (unsigned)geteuid());
 	}
 	return OB_OK;
 }

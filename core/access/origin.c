@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/origin.h"
 
+#include "base/id_map.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 
@@ -111,6 +113,8 @@ bool obi_origin_is_shared(struct obi_origin source)
 		return memcmp(source.bytes, loopback, sizeof loopback) == 0;
 	case OBI_ORIGIN_CID:
 		return obi_origin_number(source) == CID_LOCAL;
+	case OBI_ORIGIN_UID:
+		return obi_origin_number(source) == OBI_OVERFLOW_ID;
 	default:
 		return source.kind == OBI_ORIGIN_UNKNOWN;
 	}

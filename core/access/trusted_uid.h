@@ -5,11 +5,15 @@
 
 #include <outboard/abi.h>
 
+#include "base/id_map.h"
+
 /* Whether uid is root, the user that this process runs as (own), or the user that was configured
- * (allowed; UINT32_MAX: none). */
+ * (allowed; UINT32_MAX: none). The overflow id is nobody's: in a user namespace all users without a
+ * number have it, and we may be one of them. */
 static inline bool obi_uid_is_trusted(uint32_t uid, uint32_t own, uint32_t allowed)
 {
-	return uid == 0 || uid == own || (uid == allowed && allowed != UINT32_MAX);
+	return uid != OBI_OVERFLOW_ID &&
+	       (uid == 0 || uid == own || (uid == allowed && allowed != UINT32_MAX));
 }
 
 #endif

@@ -2,6 +2,7 @@
 #include "process/holders.h"
 
 #include "base/error.h"
+#include "base/id_map.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -403,8 +404,9 @@ static bool is_of_child(const struct obi_holder *holder, const struct obi_holder
 
 bool obi_holder_may_be_killed(const struct obi_holder *holder, const struct obi_holder_rule *rule)
 {
-	bool own_user =
-	    rule->child_uid != 0 && rule->child_uid != geteuid() && holder->uid == rule->child_uid;
+	/* The overflow id may be any user's. */
+	bool own_user = rule->child_uid != 0 && rule->child_uid != geteuid() &&
+			rule->child_uid != OBI_OVERFLOW_ID && holder->uid == rule->child_uid;
 	for (size_t i = 0; i < rule->spared_count; i++) {
 		if (holder->session == rule->spared[i]) {
 			return false;

@@ -80,6 +80,7 @@ pure="core/json/*.[ch] core/access/*.[ch] core/base/uri.[ch] core/base/value.[ch
 	core/base/buf.[ch] core/base/duration.[ch] core/base/names.[ch] core/base/string_list.[ch] core/base/text.[ch]
 	core/base/number_range.[ch] core/base/options.[ch] core/base/placeholders.[ch] core/base/signal_names.[ch] core/log/line.[ch] core/log/render.[ch] core/log/time.[ch]
 	core/log/queue.[ch]
+	core/base/id_map.[ch]
 	core/rpc/session.[ch] core/rpc/answer.[ch] core/rpc/authentication.[ch] core/rpc/dispatch.[ch] core/rpc/receive.[ch]
 	core/rpc/limits.h core/rpc/call.[ch] core/rpc/batch.[ch] core/rpc/pending.[ch]
 	core/rpc/handshake.[ch] core/rpc/sealed_records.[ch] core/rpc/replay_cache.[ch] core/files/child_config.[ch] core/files/child_address.[ch]

@@ -128,6 +128,7 @@ static void loopback_and_unknown_origins_are_shared(void **state)
 	assert_true(obi_origin_is_shared(cid(1)));
 	assert_false(obi_origin_is_shared(cid(2)));
 	assert_false(obi_origin_is_shared(uid(0)));
+	assert_true(obi_origin_is_shared(uid(65534)));
 	assert_false(obi_origin_is_shared(address("128.0.0.1:1")));
 	assert_false(obi_origin_is_shared(address("[::2]:1")));
 }

@@ -99,7 +99,8 @@ static void fault_49_a_user_without_a_number_is_refused_even_if_configured(void 
 	assert_int_equal(judge(x, OB_PEER_UID, OVERFLOW_ID, OVERFLOW_ID), OB_EAUTH);
 	assert_string_equal(
 	    x->err.text,
-	    "peercred: the peer's user 65534 is the overflow uid, which stands for unknown users");
+	    "peercred: the peer's user 65534 is the overflow uid, which stands for users without a "
+	    "number in this user namespace: use token or noise instead");
 }
 
 /* Continue in a user namespace in which no other user has a number. */

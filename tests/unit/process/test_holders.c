@@ -246,6 +246,8 @@ static void an_innocent_holder_is_spared(void **state)
 	assert_false(may_kill(0, 7, false, 0, 500));
 	assert_false(may_kill(geteuid(), 7, false, geteuid(), 500));
 	assert_false(may_kill(0, 0, false, child, 0));
+	/* The overflow id, behind which any user may be. */
+	assert_false(may_kill(65534, 7, false, 65534, 500));
 }
 
 static void what_belongs_to_the_child_may_be_killed(void **state)
