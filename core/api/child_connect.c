@@ -111,6 +111,7 @@ static int find_target(struct ob_runtime *rt, const char *data_path, const char 
 		return r;
 	}
 	r = t->dir.state_dir.fd >= 0 ? believe_state(t, reterr) : believe_child(t, reterr);
+	r = r == OB_OK ? obi_runtime_take_trust(rt, t->config.plugin_trust, reterr) : r;
 	if (r < 0) {
 		clear(t);
 		return r;

@@ -130,6 +130,20 @@ const struct ob_host *ob_plugin_host(const ob_runtime *rt)
 
 /* ---- Plugin files ---- */
 
+int obi_runtime_take_trust(struct ob_runtime *rt, const char *word, struct ob_error *reterr)
+{
+	if (word == NULL) {
+		return OB_OK;
+	}
+	if (strcmp(word, "unmapped") != 0) {
+		return obi_fail(reterr, OB_EINVAL, 0, "plugin_trust of the config: not known");
+	}
+	obi_enter(rt);
+	obi_registry_set_trust(rt->registry, OB_PLUGIN_TRUST_UNMAPPED);
+	obi_leave(rt);
+	return OB_OK;
+}
+
 struct ob_plugin_file {
 	struct obi_plugin_file file;
 	void *handle; /* NULL: not mapped */
@@ -142,7 +156,8 @@ int ob_plugin_file_open(ob_runtime *rt, const char *name_or_path, ob_plugin_file
 	if (file == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	int r = obi_plugin_file_open(ob_plugin_path(rt), name_or_path, &file->file, reterr);
+	int r = obi_plugin_file_open(ob_plugin_path(rt), name_or_path,
+				     obi_registry_trust(rt->registry), &file->file, reterr);
 	if (r < 0) {
 		free(file);
 		return r;

@@ -35,7 +35,11 @@ static int make_registry(struct ob_runtime *rt, const struct ob_runtime_options 
 	if (rt->plugin_path == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	return obi_registry_new((const char *const *)rt->plugin_path, &rt->registry, reterr);
+	int r = obi_registry_new((const char *const *)rt->plugin_path, &rt->registry, reterr);
+	if (r == OB_OK) {
+		obi_registry_set_trust(rt->registry, o->plugin_trust);
+	}
+	return r;
 }
 
 /* ---- The thread ---- */
@@ -90,6 +94,9 @@ int ob_runtime_new(const struct ob_runtime_options *options, ob_runtime **ret_ru
 		return obi_fail(
 		    reterr, OB_EINVAL, 0,
 		    "options: loop must be set if mode is OB_RUNTIME_ATTACHED, and only then");
+	}
+	if (o.plugin_trust > OB_PLUGIN_TRUST_UNMAPPED) {
+		return obi_fail(reterr, OB_EINVAL, 0, "options: plugin_trust is not known");
 	}
 	struct ob_runtime *rt = calloc(1, sizeof *rt);
 	if (rt == NULL) {

@@ -63,6 +63,10 @@ bool obi_in_callback(const struct ob_runtime *rt);
 /* OB_EDEADLK if a blocking call is not allowed here. */
 int obi_check_may_block(struct ob_runtime *rt, struct ob_error *reterr);
 
+/* Take over what an outboard.json says of plugin_trust; NULL: nothing. OB_EINVAL: another word than
+ * "unmapped". It can only add to what is trusted. */
+int obi_runtime_take_trust(struct ob_runtime *rt, const char *word, struct ob_error *reterr);
+
 /* Call end when the runtime is freed, unless the leftover is removed before. */
 void obi_leftover_add(struct ob_runtime *rt, struct obi_leftover *leftover);
 void obi_leftover_remove(struct obi_leftover *leftover);

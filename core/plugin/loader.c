@@ -5,6 +5,7 @@
 #include "base/proc_mount.h"
 #include "base/names.h"
 #include "plugin/descriptor.h"
+#include "plugin/file_trust.h"
 #include "plugin/sanitizer.h"
 
 #include <dlfcn.h>
@@ -48,33 +49,6 @@ static int not_found(const char *const *dirs, const char *name, struct ob_error 
 
 /* ---- Checks ---- */
 
-static bool is_ours(const struct stat *st)
-{
-	return st->st_uid == 0 || st->st_uid == geteuid();
-}
-
-static bool others_write(const struct stat *st)
-{
-	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
-}
-
-static int check_dir(const char *path, int dir, struct ob_error *reterr)
-{
-	struct stat st;
-	if (fstat(dir, &st) != 0) {
-		return refuse(path, OB_EIO, errno, reterr, "cannot stat its directory");
-	}
-	if (!is_ours(&st)) {
-		return refuse(path, OB_EPERM, 0, reterr,
-			      "its directory belongs neither to root nor to this user");
-	}
-	if (others_write(&st)) {
-		return refuse(path, OB_EPERM, 0, reterr,
-			      "its directory is writable by group or others");
-	}
-	return OB_OK;
-}
-
 static int check_elf(const char *path, int fd, struct ob_error *reterr)
 {
 	char magic[4];
@@ -91,9 +65,10 @@ static int check_elf(const char *path, int fd, struct ob_error *reterr)
 	return OB_OK;
 }
 
-static int check_file(const char *path, int fd, struct obi_plugin_file *ret,
+static int check_file(const char *path, int fd, uint32_t trust, struct obi_plugin_file *ret,
 		      struct ob_error *reterr)
 {
+	char why[OBI_FILE_TRUST_WHY];
 	struct stat st;
 	if (fstat(fd, &st) != 0) {
 		return refuse(path, OB_EIO, errno, reterr, "cannot stat it");
@@ -101,12 +76,9 @@ static int check_file(const char *path, int fd, struct obi_plugin_file *ret,
 	if (!S_ISREG(st.st_mode)) {
 		return refuse(path, OB_EPLUGIN, 0, reterr, "not a regular file");
 	}
-	if (!is_ours(&st)) {
-		return refuse(path, OB_EPERM, 0, reterr,
-			      "it belongs neither to root nor to this user");
-	}
-	if (others_write(&st)) {
-		return refuse(path, OB_EPERM, 0, reterr, "it is writable by group or others");
+	int rc = obi_file_trust_check(ret->dir, fd, trust, why);
+	if (rc < 0) {
+		return refuse(path, rc, 0, reterr, why);
 	}
 	ret->dev = st.st_dev;
 	ret->ino = st.st_ino;
@@ -145,27 +117,26 @@ static int open_failure(const char *path, int sys, struct ob_error *reterr)
 }
 
 /* O_NONBLOCK: open() must not wait on a FIFO. */
-static int open_in(const char *path, struct obi_plugin_file *ret, struct ob_error *reterr)
+static int open_in(const char *path, uint32_t trust, struct obi_plugin_file *ret,
+		   struct ob_error *reterr)
 {
 	int fd = openat(ret->dir, strrchr(path, '/') + 1,
 			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		return open_failure(path, errno, reterr);
 	}
-	int rc = check_dir(path, ret->dir, reterr);
-	if (rc == OB_OK) {
-		rc = check_file(path, fd, ret, reterr);
-	}
+	int rc = check_file(path, fd, trust, ret, reterr);
 	close(fd);
 	return rc;
 }
 
 /* OB_ENOENT, without an error text, if there is no such file. Takes path over. */
-static int open_path(char *path, struct obi_plugin_file *ret, struct ob_error *reterr)
+static int open_path(char *path, uint32_t trust, struct obi_plugin_file *ret,
+		     struct ob_error *reterr)
 {
 	struct ob_error err;
 	struct obi_plugin_file file = {.path = path, .dir = open_dir_of(path)};
-	int rc = file.dir < 0 ? open_failure(path, errno, &err) : open_in(path, &file, &err);
+	int rc = file.dir < 0 ? open_failure(path, errno, &err) : open_in(path, trust, &file, &err);
 	if (rc == OB_OK) {
 		*ret = file;
 		return rc;
@@ -179,15 +150,15 @@ static int open_path(char *path, struct obi_plugin_file *ret, struct ob_error *r
 	return rc;
 }
 
-static int open_named(const char *const *dirs, const char *name, struct obi_plugin_file *ret,
-		      struct ob_error *reterr)
+static int open_named(const char *const *dirs, const char *name, uint32_t trust,
+		      struct obi_plugin_file *ret, struct ob_error *reterr)
 {
 	for (const char *const *dir = dirs; dir != NULL && *dir != NULL; dir++) {
 		char *path;
 		if (asprintf(&path, "%s/%s.so", *dir, name) < 0) {
 			return obi_fail(reterr, OB_ENOMEM, 0, "plugin %s: out of memory", name);
 		}
-		int rc = open_path(path, ret, reterr);
+		int rc = open_path(path, trust, ret, reterr);
 		if (rc != OB_ENOENT) {
 			return rc;
 		}
@@ -195,11 +166,11 @@ static int open_named(const char *const *dirs, const char *name, struct obi_plug
 	return not_found(dirs, name, reterr);
 }
 
-int obi_plugin_file_open(const char *const *dirs, const char *name_or_path,
+int obi_plugin_file_open(const char *const *dirs, const char *name_or_path, uint32_t trust,
 			 struct obi_plugin_file *ret, struct ob_error *reterr)
 {
 	if (obi_name_is_plugin(ob_bytes_text(name_or_path))) {
-		return open_named(dirs, name_or_path, ret, reterr);
+		return open_named(dirs, name_or_path, trust, ret, reterr);
 	}
 	if (name_or_path[0] != '/') {
 		return obi_fail(reterr, OB_EINVAL, 0,
@@ -210,7 +181,7 @@ int obi_plugin_file_open(const char *const *dirs, const char *name_or_path,
 	if (path == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "plugin %.200s: out of memory", name_or_path);
 	}
-	int rc = open_path(path, ret, reterr);
+	int rc = open_path(path, trust, ret, reterr);
 	return rc != OB_ENOENT ? rc : refuse(name_or_path, OB_EPLUGIN, 0, reterr, "no such file");
 }
 

@@ -6,9 +6,9 @@
  * Who can write a plugin runs code as us. So a plugin is found by a bare name in one of the given
  * directories, or by an absolute path, never relative to the working directory, never by the
  * dynamic linker's own search; it is a regular file (no symbolic link); and it and its directory
- * belong to root or to us and are not writable by group or others. Both are checked on open
- * descriptors, and what is loaded is that name in that very directory, so that nobody can put
- * another file in between.
+ * belong to root or to us (plugin/file_trust) and are not writable by group or others. Both are
+ * checked on open descriptors, and what is loaded is that name in that very directory, so that
+ * nobody can put another file in between.
  *
  * A loaded file stays mapped until the process ends: pointers into it never dangle, and leak
  * reports keep their symbols.
@@ -31,14 +31,15 @@ struct obi_plugin_file {
 };
 
 /*
- * Find name_or_path and check it. dirs are absolute, ended by NULL, tried in order; the first that
- * has the file decides, even if the file is then refused. On success *ret must be closed.
+ * Find name_or_path and check it; trust is an enum ob_plugin_trust. dirs are absolute, ended by
+ * NULL, tried in order; the first that has the file decides, even if the file is then refused. On
+ * success *ret must be closed.
  *
  * OB_EINVAL: neither a plugin's bare name nor an absolute path. OB_EPLUGIN: no such file, not a
  * regular file, or not ELF. OB_EPERM: owner or mode of the file or of its directory. OB_ENOMEM,
  * OB_EIO. Each message names the plugin and the path.
  */
-int obi_plugin_file_open(const char *const *dirs, const char *name_or_path,
+int obi_plugin_file_open(const char *const *dirs, const char *name_or_path, uint32_t trust,
 			 struct obi_plugin_file *ret, struct ob_error *reterr);
 
 /* Map an open file: its constructors run. OB_EPLUGIN: the dynamic linker refused it, or it needs

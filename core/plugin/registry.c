@@ -24,6 +24,7 @@ struct obi_registry {
 	struct obi_plugin *first; /* the built-in plugins come first */
 	size_t builtin_count;
 	struct file *files;
+	uint32_t trust; /* enum ob_plugin_trust */
 };
 
 static struct obi_registry *registry_of(const struct ob_host *host)
@@ -104,6 +105,16 @@ void obi_registry_free(struct obi_registry *registry)
 	}
 	free(registry->dirs);
 	free(registry);
+}
+
+void obi_registry_set_trust(struct obi_registry *registry, uint32_t trust)
+{
+	registry->trust = trust;
+}
+
+uint32_t obi_registry_trust(const struct obi_registry *registry)
+{
+	return registry->trust;
 }
 
 /* ---- Lookup ---- */
@@ -315,8 +326,8 @@ int obi_registry_load(struct obi_registry *registry, const char *name_or_path,
 	if (is_builtin(registry, name_or_path)) {
 		return OB_OK;
 	}
-	int rc =
-	    obi_plugin_file_open((const char *const *)registry->dirs, name_or_path, &file, reterr);
+	int rc = obi_plugin_file_open((const char *const *)registry->dirs, name_or_path,
+				      registry->trust, &file, reterr);
 	if (rc != OB_OK) {
 		return rc;
 	}

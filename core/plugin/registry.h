@@ -25,6 +25,10 @@ int obi_registry_new(const char *const *dirs, struct obi_registry **ret_registry
 /* registry may be NULL. All objects of its plugins must be freed before. */
 void obi_registry_free(struct obi_registry *registry);
 
+/* Whose files are loaded from now on: enum ob_plugin_trust. At first OB_PLUGIN_TRUST_OWNED. */
+void obi_registry_set_trust(struct obi_registry *registry, uint32_t trust);
+uint32_t obi_registry_trust(const struct obi_registry *registry);
+
 /* The services for plugins. Valid as long as the registry. */
 const struct ob_host *obi_registry_host(const struct obi_registry *registry);
 

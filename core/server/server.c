@@ -223,6 +223,7 @@ static int open_server(struct ob_server *s, struct ob_error *reterr)
 	s->rt = s->options.runtime;
 	signal(SIGPIPE, SIG_IGN);
 	int r = find_config(s, reterr);
+	r = r == OB_OK ? obi_runtime_take_trust(s->rt, s->config.plugin_trust, reterr) : r;
 	s->connections.limits = obi_rpc_limits_default();
 	r = r == OB_OK ? obi_rpc_limits_message(s->config.message_max, s->options.message_max,
 						&s->connections.limits.message, reterr)

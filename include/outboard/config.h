@@ -48,6 +48,7 @@ struct ob_config {
 	char *client_auth;	/* mechanisms in order, separated by commas; NULL: the default */
 	char *client_transport; /* plugin for client_listen; NULL: by its scheme */
 	char *client_addr;	/* URI where the child listens for them */
+	char *plugin_trust;	/* "unmapped": see enum ob_plugin_trust; NULL: owned */
 };
 
 /*

@@ -93,6 +93,21 @@ typedef void ob_done_fn(void *user, int result, const struct ob_error *err);
  */
 enum ob_runtime_mode { OB_RUNTIME_INLINE = 0, OB_RUNTIME_THREADED, OB_RUNTIME_ATTACHED };
 
+/* Whose plugin files are loaded. */
+enum ob_plugin_trust {
+	/* Those of root and of the own user, in a directory of root or of the own user. */
+	OB_PLUGIN_TRUST_OWNED = 0,
+	/*
+	 * Also those of users that have no number in the user namespace of this process, if root of
+	 * the namespace above has none there either: so the files of root look in a sandbox of an
+	 * ordinary user. Neither the file nor a directory of its path may be writable for this
+	 * process, unless the directory is its own, nor for a group or others. Other users without
+	 * a number cannot be told from root: only directories that root alone can change should be
+	 * in plugin_path. Without effect in a setuid program.
+	 */
+	OB_PLUGIN_TRUST_UNMAPPED
+};
+
 struct ob_runtime_options {
 	uint32_t size;
 	uint32_t mode;	      /* enum ob_runtime_mode */
@@ -109,6 +124,8 @@ struct ob_runtime_options {
 	 * time. Default 0: off.
 	 */
 	uint32_t busy_poll_us;
+	/* enum ob_plugin_trust. A server whose outboard.json says so trusts unmapped users, too. */
+	uint32_t plugin_trust;
 };
 
 /* Make a runtime. options may be NULL: an inline runtime. */

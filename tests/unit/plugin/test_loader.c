@@ -39,7 +39,7 @@ static const char *load(const char *const *dirs, const char *name_or_path, int *
 {
 	struct obi_plugin_file file;
 	ob_plugin_list list = NULL;
-	*ret_rc = obi_plugin_file_open(dirs, name_or_path, &file, err);
+	*ret_rc = obi_plugin_file_open(dirs, name_or_path, 0, &file, err);
 	if (*ret_rc == OB_OK) {
 		*ret_rc = obi_plugin_file_load(&file, &list, err);
 		obi_plugin_file_close(&file);
@@ -309,7 +309,7 @@ static void a_file_replaced_between_check_and_load_is_the_one_in_the_same_direct
 	ob_plugin_list list;
 	assert_int_equal(mkdir(dir, 0700), 0);
 	char *path = place_as(dir, "it", "new_auth", 0644);
-	assert_int_equal(obi_plugin_file_open(NULL, path, &file, NULL), OB_OK);
+	assert_int_equal(obi_plugin_file_open(NULL, path, 0, &file, NULL), OB_OK);
 	/* An attacker who owns a directory above replaces the directory. */
 	assert_int_equal(rename(dir, away), 0);
 	assert_int_equal(mkdir(dir, 0700), 0);
@@ -328,8 +328,8 @@ static void the_same_file_has_the_same_identity(void **state)
 	char *path = place(*state, "new_auth", 0644);
 	char *other = scratch_text("%s/other.so", (char *)*state);
 	assert_int_equal(link(path, other), 0);
-	assert_int_equal(obi_plugin_file_open(NULL, path, &a, NULL), OB_OK);
-	assert_int_equal(obi_plugin_file_open(NULL, other, &b, NULL), OB_OK);
+	assert_int_equal(obi_plugin_file_open(NULL, path, 0, &a, NULL), OB_OK);
+	assert_int_equal(obi_plugin_file_open(NULL, other, 0, &b, NULL), OB_OK);
 	assert_int_equal(a.dev, b.dev);
 	assert_int_equal(a.ino, b.ino);
 	assert_string_equal(a.path, path);
