@@ -18,6 +18,7 @@ enum { TEXT_MAX = 16 << 20 };
 
 static const char *const ready_modes[] = {"config", "rpc", "none", NULL};
 static const char *const restart_on[] = {"exit", "failure", "never", NULL};
+static const char *const trusts[] = {"owned", "unmapped", NULL};
 static const char *const leftovers[] = {"kill", "wait", "fail", NULL};
 static const char *const health_actions[] = {"event", "restart", NULL};
 static const struct obi_range misses = {1, INT32_MAX}, pipe_bytes = {4096, INT32_MAX},
@@ -77,6 +78,8 @@ static const struct obi_key child_keys[] = {
     {"version", obi_read_u64, AT(version), NULL},
     {"user", obi_read_text, AT(user), NULL},
     {"group", obi_read_text, AT(group), NULL},
+    {"run_as", obi_read_run_as, AT(run_as), NULL},
+    {"plugin_trust", obi_read_word, AT(plugin_trust), trusts},
     {"cwd", obi_read_path, AT(cwd), NULL},
     {"umask", obi_read_umask, AT(umask), NULL},
     {"limits", obi_read_limits, AT(limits), NULL},

@@ -23,6 +23,7 @@
  *     "leftover": "kill" | "wait" | "fail",
  *     "health":  {"interval": "10s", "misses": 2, "on_fail": "event" | "restart"},
  *     "version": 7, "lock_wait": "30s", "user": "x", "group": "x", "umask": "022",
+ *     "run_as":  {"uid": 1234, "gid": 1234}, "plugin_trust": "owned" | "unmapped",
  *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"}}}}
  *
  * codec, transport and client_transport may be such objects, too. Only `command` is required; the

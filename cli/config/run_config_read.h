@@ -112,6 +112,7 @@ obi_read_fn obi_read_jitter;	   /* double, 0 to 1 */
 obi_read_fn obi_read_word;	   /* uint32_t: its index in more, words ended by NULL */
 obi_read_fn obi_read_signal;	   /* int */
 obi_read_fn obi_read_umask;	   /* int32_t; "000" becomes -1 */
+obi_read_fn obi_read_run_as;	   /* const struct ob_run_as * */
 obi_read_fn obi_read_limits;	   /* const struct ob_rlimit *, ended by a NULL name */
 
 #endif

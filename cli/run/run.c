@@ -209,7 +209,8 @@ static bool has_other_users(const struct obi_run_config *config)
 {
 	bool found = false;
 	for (uint32_t i = 0; i < config->count; i++) {
-		found = found || config->children[i].user != NULL;
+		const struct ob_connector_options *child = &config->children[i];
+		found = found || child->user != NULL || child->run_as != NULL;
 	}
 	return found;
 }

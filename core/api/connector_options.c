@@ -71,6 +71,14 @@ static const struct ob_rlimit *copy_limits(struct copier *copier, const struct o
 	return copy;
 }
 
+static const struct ob_run_as *copy_run_as(struct copier *copier, const struct ob_run_as *as)
+{
+	const struct ob_run_as *copy =
+	    as != NULL ? obi_arena_copy(copier->arena, as, sizeof *as) : NULL;
+	copier->full = copier->full || (as != NULL && copy == NULL);
+	return copy;
+}
+
 static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 {
 	struct copier c = {arena, false};
@@ -99,6 +107,7 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->client_transport = copy_text(&c, o->client_transport);
 	o->ports = copy_text(&c, o->ports);
 	o->cids = copy_text(&c, o->cids);
+	o->run_as = copy_run_as(&c, o->run_as);
 	return c.full ? OB_ENOMEM : OB_OK;
 }
 
@@ -226,6 +235,20 @@ static void hash_list(crypto_generichash_state *h, const char *const *list)
 	hash_text(h, NULL);
 }
 
+static void hash_numbers(crypto_generichash_state *h, const struct ob_connector_options *o)
+{
+	const struct ob_run_as *as = o->run_as;
+	const int64_t numbers[] = {o->env_clear,
+				   o->umask,
+				   o->log_pipe_bytes,
+				   o->allow_plaintext,
+				   o->message_max,
+				   o->plugin_trust,
+				   as != NULL ? (int64_t)as->uid : -1,
+				   as != NULL ? (int64_t)as->gid : -1};
+	crypto_generichash_update(h, (const unsigned char *)numbers, sizeof numbers);
+}
+
 /* Only the options that the child was started with. Settings of restart, stop and health take
  * effect without a new start. */
 static void hash_options(const struct ob_connector_options *o, char hex[65])
@@ -258,9 +281,7 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 		crypto_generichash_update(&h, (const unsigned char *)&o->limits[i].soft,
 					  2 * sizeof(uint64_t));
 	}
-	const int64_t numbers[] = {o->env_clear, o->umask, o->log_pipe_bytes, o->allow_plaintext,
-				   o->message_max};
-	crypto_generichash_update(&h, (const unsigned char *)numbers, sizeof numbers);
+	hash_numbers(&h, o);
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);
 }
@@ -343,7 +364,7 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 	}
 	ret->raw = *o;
 	r = r == OB_OK ? check(ret, reterr) : r;
-	r = r == OB_OK ? obi_spawn_user(o, &user, reterr) : r;
+	r = r == OB_OK ? obi_child_user(o, &user, reterr) : r;
 	if (r < 0) {
 		return r;
 	}

@@ -102,6 +102,9 @@ static void check_numbers(const struct ob_connector_options *o, struct obi_optio
 		obi_option_fault(faults, OB_FAULT_ERROR, "stop_signal", "%d is not a signal",
 				 o->stop_signal);
 	}
+	if (o->plugin_trust > OB_PLUGIN_TRUST_UNMAPPED) {
+		error(faults, "plugin_trust", "is not one of owned and unmapped");
+	}
 	if (o->leftover > OB_LEFTOVER_FAIL) {
 		error(faults, "leftover", "is not one of kill, wait and fail");
 	}
@@ -204,4 +207,5 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	if (obi_acl_check(o->rules, &err) < 0) {
 		error(faults, "rules", err.text);
 	}
+	obi_options_check_run_as(o, faults);
 }

@@ -23,9 +23,14 @@ void obi_option_fault(struct obi_option_faults *faults, uint32_t kind, const cha
 enum { OBI_LISTEN_SIZE = 12800 };
 bool obi_options_default_listen(const char *data_path, char ret[OBI_LISTEN_SIZE]);
 
-/* Report what can be told from each option alone: without users, plugins or files. */
+/* Report what can be told from each option alone, without the user database, plugins or files; and
+ * of run_as what this process may do. */
 void obi_options_check(const struct ob_connector_options *options,
 		       struct obi_option_faults *faults);
+
+/* Report what stands against run_as on this machine, as this user. */
+void obi_options_check_run_as(const struct ob_connector_options *options,
+			      struct obi_option_faults *faults);
 
 /* Report what stands in the way of the directories of a child that runs as this user. Nothing is
  * made or changed. */

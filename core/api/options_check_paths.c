@@ -120,7 +120,8 @@ void obi_options_check_paths(const struct ob_connector_options *o, const struct 
 	}
 	if (can_be_walked("data_path", o->data_path, faults)) {
 		check_walk("data_path", o->data_path, user->uid, o, faults);
-		if (user->change && user->uid != 0) {
+		/* With run_as a container has directories of its own above. */
+		if (user->change && user->uid != 0 && o->run_as == NULL) {
 			check_above(o->data_path, user, faults);
 		}
 	}

@@ -8,6 +8,7 @@
 #include "api/connector.h"
 #include "api/options_expand.h"
 #include "base/error.h"
+#include "base/id_map.h"
 #include "base/proc_mount.h"
 #include "base/options.h"
 #include "base/uri.h"
@@ -15,8 +16,7 @@
 #include "process/kernel_calls.h"
 #include "process/user.h"
 
-/* The kernel shows this user in place of any that has no number in a user namespace. */
-enum { OVERFLOW_UID = 65534, EXPANDED_MAX = 64 << 20 };
+enum { EXPANDED_MAX = 64 << 20 };
 
 struct checking {
 	struct ob_runtime *rt;
@@ -39,7 +39,7 @@ static void check_user(const struct checking *c)
 	uint32_t uid;
 	if (o->user != NULL && obi_user_number(o->user, &uid, &err) < 0) {
 		error(c, "user", err.text);
-	} else if (obi_spawn_user(o, &user, &err) < 0) {
+	} else if (obi_child_user(o, &user, &err) < 0) {
 		error(c, o->group != NULL ? "group" : "user", err.text);
 	} else {
 		obi_options_check_paths(o, &user, c->faults);
@@ -153,9 +153,9 @@ static void warn_of_plaintext(const struct checking *c, const char *what)
 
 static void check_connector(const struct checking *c, const struct ob_connector *connector)
 {
-	if (connector->settings.child_uid == OVERFLOW_UID &&
+	if (connector->settings.child_uid == OBI_OVERFLOW_ID &&
 	    has_mechanism(&connector->endpoint, "peercred")) {
-		error(c, "user",
+		error(c, c->options->run_as != NULL ? "run_as" : "user",
 		      "is 65534, the id for unknown users, which peercred refuses: use another "
 		      "user, or remove peercred from auth");
 	}
@@ -176,7 +176,7 @@ static void try_settings(const struct checking *c, struct obi_endpoint *clients)
 	    obi_endpoint_configure(clients, c->options->child_settings, &err) == OB_OK) {
 		return;
 	}
-	if (obi_spawn_user(c->options, &user, NULL) == OB_OK && user.uid == geteuid()) {
+	if (obi_child_user(c->options, &user, NULL) == OB_OK && user.uid == geteuid()) {
 		error(c, "client_auth", err.text);
 	} else {
 		obi_option_fault(c->faults, OB_FAULT_WARNING, "client_auth",

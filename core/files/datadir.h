@@ -34,7 +34,7 @@ struct obi_datadir {
 
 /*
  * Make the directory at path (absolute) if it is missing, and those above it, and open it. uid and
- * gid are the child's (obi_spawn_user). A directory that this call makes is given to the child. One
+ * gid are the child's (obi_child_user). A directory that this call makes is given to the child. One
  * that is there must belong to the child, or be `made`, which an earlier call made (the child was
  * of another user then): that is given to the child, too. Any other is refused and not changed. The
  * mode is set to 0700. No directory above may be one that others can redirect (files/trusted_path).

@@ -177,7 +177,7 @@ static void local_probe(struct obi_place *place, uint64_t op, bool create)
 	struct local_place *l = local_of(place);
 	struct obi_user user;
 	struct ob_error err = {0};
-	if (obi_spawn_user(l->setup.options, &user, &err) < 0) {
+	if (obi_child_user(l->setup.options, &user, &err) < 0) {
 		place->events->probed(place->user, op, NULL, NULL, &err);
 		return;
 	}

@@ -28,7 +28,7 @@ int obi_start_directory(const struct ob_connector_options *o, struct obi_directo
 			struct obi_datadir *dir, struct ob_error *reterr)
 {
 	struct obi_user user;
-	int r = obi_spawn_user(o, &user, reterr);
+	int r = obi_child_user(o, &user, reterr);
 	obi_datadir_close(dir);
 	r = r == OB_OK ? obi_datadir_make(o->data_path, user.uid, user.gid, made, dir, reterr) : r;
 	if (r == OB_OK) {

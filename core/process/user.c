@@ -133,6 +133,18 @@ int obi_spawn_user(const struct ob_connector_options *options, struct obi_user *
 	return r;
 }
 
+int obi_child_user(const struct ob_connector_options *options, struct obi_user *ret,
+		   struct ob_error *reterr)
+{
+	const struct ob_run_as *as = options->run_as;
+	if (as == NULL) {
+		return obi_spawn_user(options, ret, reterr);
+	}
+	*ret = (struct obi_user){.uid = as->uid, .gid = as->gid};
+	ret->change = ret->uid != geteuid() || ret->gid != getegid();
+	return OB_OK;
+}
+
 int obi_user_groups(const char *user, gid_t gid, struct obi_arena *arena, const gid_t **ret_groups,
 		    size_t *ret_count, struct ob_error *reterr)
 {

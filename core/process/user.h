@@ -8,13 +8,17 @@
 #include <outboard/outboard.h>
 #include <sys/types.h>
 
-/* The user and group of the options; those of this process where they are not set. */
+/* The user and group of the command; those of this process where they are not set. */
 struct obi_user {
 	uid_t uid;
 	gid_t gid;
 	bool change; /* they differ from those of this process */
 };
 int obi_spawn_user(const struct ob_connector_options *options, struct obi_user *ret,
+		   struct ob_error *reterr);
+
+/* Whom the child is: run_as, or the user of the command. */
+int obi_child_user(const struct ob_connector_options *options, struct obi_user *ret,
 		   struct ob_error *reterr);
 
 /* The number of a user or group that is given by name or number. */

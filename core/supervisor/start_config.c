@@ -63,6 +63,9 @@ static int set_all(const struct ob_connector_options *o, const char *listen_tran
 	r = r == OB_OK ? ob_config_set(&config->client_listen, o->client_listen) : r;
 	r = r == OB_OK ? ob_config_set(&config->client_transport, o->client_transport) : r;
 	r = r == OB_OK ? set_list(&config->client_auth, o->client_auth, ",") : r;
+	r = r == OB_OK && o->plugin_trust == OB_PLUGIN_TRUST_UNMAPPED
+		? ob_config_set(&config->plugin_trust, "unmapped")
+		: r;
 	config->message_max = o->message_max;
 	config->heartbeat_ms = o->health_interval_ms > 0 ? o->health_interval_ms : 0;
 	return r == OB_OK ? set_access(o, config) : r;

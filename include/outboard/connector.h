@@ -75,6 +75,12 @@ struct ob_rlimit {
 	uint64_t hard;
 };
 
+/* A user and a group, by the numbers that they have in the user namespace of this process. */
+struct ob_run_as {
+	uint32_t uid;
+	uint32_t gid;
+};
+
 enum ob_event_type {
 	OB_EVENT_STARTING = 1, /* a process was started; pid is set */
 	OB_EVENT_READY,
@@ -140,7 +146,7 @@ struct ob_connector_options {
 	uint32_t size;
 	const char *name; /* Required: for messages, events and logs; [A-Za-z0-9._-]{1,64} */
 	/* Required: the child's directory, absolute. It is made with mode 0700 and given to the
-	 * child's user. One that exists must belong to that user. */
+	 * child's user (run_as or user). One that exists must belong to that user. */
 	const char *data_path;
 	/* The parent's own directory for this child, absolute; default <data_path>.state. It holds
 	 * what the parent believes, so the child must have no access to it: never mount it into a
@@ -269,6 +275,18 @@ struct ob_connector_options {
 	 */
 	const char *ports;
 	const char *cids;
+	/*
+	 * Whom the child is, where the command changes the user itself: a container whose process
+	 * runs as another user, or a user namespace that maps users. data_path and what is in it
+	 * belong to this user, peercred expects it, and what a dead child leaves may be killed if
+	 * it runs as this user (unless that is root or our own). The command keeps the user of this
+	 * process, so it excludes user and group. Another user than our own requires root. NULL:
+	 * the child is whom the command runs as.
+	 */
+	const struct ob_run_as *run_as;
+	/* enum ob_plugin_trust, for the child, which gets it in its outboard.json: what it needs in
+	 * a user namespace without root. */
+	uint32_t plugin_trust;
 };
 
 /* ---- Faults in options ---- */
@@ -298,7 +316,7 @@ typedef void ob_fault_fn(void *user, const struct ob_fault *fault);
  *    is set, since the child may be on another machine),
  *  - settings of the plugins for clients (client_listen), if connect is not set: a warning if the
  *    child runs as another user, who may be able to read other files,
- *  - user 65534 together with peercred, which refuses it,
+ *  - user or run_as 65534 together with peercred, which refuses it,
  *  - a system call that is needed to start and stop children, and that a filter (seccomp) denies:
  *    the option is "", and every start would fail with the same reason,
  *  - a data_path or state_path with "..",

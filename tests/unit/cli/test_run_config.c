@@ -155,6 +155,35 @@ static void clients_of_a_child_have_a_list_of_their_own(void **unused)
 	    NULL);
 }
 
+static void a_child_inside_is_a_user_and_a_group(void **unused)
+{
+	(void)unused;
+	struct obi_run_config config =
+	    parsed("{\"data_root\":\"/d\",\"children\":{\"a\":{\"command\":[\"/c\"],"
+		   "\"plugin_trust\":\"unmapped\",\"run_as\":{\"gid\":5,\"uid\":4294967294}},"
+		   "\"b\":{\"command\":[\"/c\"]}}}");
+	assert_int_equal(config.children[0].run_as->uid, UINT32_MAX - 1);
+	assert_int_equal(config.children[0].run_as->gid, 5);
+	assert_null(config.children[1].run_as);
+	assert_int_equal(config.children[0].plugin_trust, OB_PLUGIN_TRUST_UNMAPPED);
+	assert_int_equal(config.children[1].plugin_trust, OB_PLUGIN_TRUST_OWNED);
+	obi_run_config_free(&config);
+	expect_faults("{\"data_root\":\"/d\",\"children\":{"
+		      "\"a\":{\"command\":[\"/c\"],\"run_as\":{\"uid\":4294967295}},"
+		      "\"b\":{\"command\":[\"/c\"],\"run_as\":{\"uid\":\"x\",\"gid\":-1,\"c\":1}},"
+		      "\"c\":{\"command\":[\"/c\"],\"run_as\":7},"
+		      "\"d\":{\"command\":[\"/c\"],\"run_as\":null,\"plugin_trust\":\"all\"}}}",
+		      "children.a.run_as.uid: must be an integer from 0 to 4294967294\n"
+		      "children.a.run_as.gid: is required\n"
+		      "children.b.run_as.uid: must be an integer from 0 to 4294967294\n"
+		      "children.b.run_as.gid: must be an integer from 0 to 4294967294\n"
+		      "children.b.run_as.c: is not a known key\n"
+		      "children.c.run_as: must be an object\n"
+		      "children.d.run_as: must be an object\n"
+		      "children.d.plugin_trust: must be \"owned\" or \"unmapped\"\n",
+		      NULL);
+}
+
 static void expect_limits(const struct ob_rlimit *limits)
 {
 	assert_string_equal(limits[0].name, "nofile");
@@ -470,6 +499,7 @@ int main(void)
 	    cmocka_unit_test(least_config_is_a_command_and_a_place),
 	    cmocka_unit_test(every_key_reaches_its_option),
 	    cmocka_unit_test(clients_of_a_child_have_a_list_of_their_own),
+	    cmocka_unit_test(a_child_inside_is_a_user_and_a_group),
 	    cmocka_unit_test(none_is_minus_one_in_the_options),
 	    cmocka_unit_test(all_faults_are_told_at_once_with_their_places),
 	    cmocka_unit_test(a_child_has_one_text_however_it_is_written),

@@ -55,6 +55,22 @@ static void the_user_of_the_options_is_ours_by_default(void **state)
 	expect(obi_spawn_user(&options, &user, &err), OB_EINVAL, &err, "no such group");
 }
 
+static void run_as_is_whom_the_child_is_and_not_the_command(void **state)
+{
+	const struct ob_run_as as = {4000000, 4000001};
+	struct ob_connector_options options = {.size = sizeof options};
+	struct obi_user user;
+	struct ob_error err;
+	(void)state;
+	expect(obi_child_user(&options, &user, &err), OB_OK, &err, NULL);
+	assert_true(user.uid == geteuid() && user.gid == getegid() && !user.change);
+	options.run_as = &as;
+	expect(obi_child_user(&options, &user, &err), OB_OK, &err, NULL);
+	assert_true(user.uid == 4000000 && user.gid == 4000001 && user.change);
+	expect(obi_spawn_user(&options, &user, &err), OB_OK, &err, NULL);
+	assert_true(user.uid == geteuid() && !user.change);
+}
+
 static void a_user_without_an_account_has_one_group(void **state)
 {
 	struct obi_arena arena;
@@ -78,6 +94,7 @@ int main(void)
 	    cmocka_unit_test(numbers_need_no_account),
 	    cmocka_unit_test(what_is_no_number_is_a_name),
 	    cmocka_unit_test(the_user_of_the_options_is_ours_by_default),
+	    cmocka_unit_test(run_as_is_whom_the_child_is_and_not_the_command),
 	    cmocka_unit_test(a_user_without_an_account_has_one_group),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
