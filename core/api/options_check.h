@@ -32,6 +32,11 @@ void obi_options_check(const struct ob_connector_options *options,
 void obi_options_check_run_as(const struct ob_connector_options *options,
 			      struct obi_option_faults *faults);
 
+/* Warn of the user namespace that the command makes, as far as its arguments tell. child: whom the
+ * data directory will belong to; peercred: it is in the list between parent and child. */
+void obi_options_check_sandbox(const struct ob_connector_options *options, uint32_t child,
+			       bool peercred, struct obi_option_faults *faults);
+
 /* Report what stands in the way of the directories of a child that runs as this user. Nothing is
  * made or changed. */
 void obi_options_check_paths(const struct ob_connector_options *options,

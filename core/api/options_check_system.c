@@ -153,8 +153,9 @@ static void warn_of_plaintext(const struct checking *c, const char *what)
 
 static void check_connector(const struct checking *c, const struct ob_connector *connector)
 {
-	if (connector->settings.child_uid == OBI_OVERFLOW_ID &&
-	    has_mechanism(&connector->endpoint, "peercred")) {
+	bool peercred = has_mechanism(&connector->endpoint, "peercred");
+	obi_options_check_sandbox(c->options, connector->settings.child_uid, peercred, c->faults);
+	if (connector->settings.child_uid == OBI_OVERFLOW_ID && peercred) {
 		error(c, c->options->run_as != NULL ? "run_as" : "user",
 		      "is 65534, the id for unknown users, which peercred refuses: use another "
 		      "user, or remove peercred from auth");

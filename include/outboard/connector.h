@@ -322,6 +322,9 @@ typedef void ob_fault_fn(void *user, const struct ob_fault *fault);
  *  - a data_path or state_path with "..",
  *  - files that are missing, a data_path that another user owns or that the child's user cannot
  *    reach, directories above that others may write to (OB_FAULT_FILE),
+ *  - what the arguments of bwrap, unshare and `runc run` tell of the child's users: a user
+ *    namespace in which peercred cannot work, a bundle with another user than run_as
+ *    (OB_FAULT_WARNING),
  *  - unsafe choices (OB_FAULT_WARNING).
  *
  * Nothing is started or made. Plugins that the options name are loaded. fault may be NULL; it must

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Shared by the tests of children in sandboxes: copies of the programs that every user can reach, and users to run as."""
 import glob
+import json
 import os
 import shutil
 import subprocess
+import tempfile
 
 from command import BUILD, OUTBOARD, PATIENCE, Case, Run
 
@@ -20,6 +22,41 @@ def works(*command, **more):
 def as_user(uid):
     """Arguments of subprocess; None: this user."""
     return {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+
+
+def write_bundle(path, args, mounts, **more):
+    """A bundle for runc, with /usr of this machine and these directories, (source, destination, mode) each."""
+    for name in ("usr", "proc", "dev", "tmp", "etc"):
+        os.makedirs(os.path.join(path, "rootfs", name), mode=0o755, exist_ok=True)
+    for name in ("lib", "lib64", "bin"):
+        os.symlink(f"usr/{name}", os.path.join(path, "rootfs", name))
+    binds = [("/usr", "/usr", "ro"), *mounts]
+    if os.path.exists("/etc/ld.so.cache"):
+        binds.append(("/etc/ld.so.cache", "/etc/ld.so.cache", "ro"))
+    config = {"ociVersion": "1.0.2", "root": {"path": "rootfs"},
+              "process": {"user": {"uid": more.get("uid", 0), "gid": more.get("gid", 0)}, "args": args, "cwd": "/",
+                          "env": ["PATH=/usr/bin", *more.get("env", [])], "noNewPrivileges": True},
+              "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
+                         {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+                         *({"destination": to, "type": "bind", "source": source, "options": ["rbind", mode]}
+                           for source, to, mode in binds)],
+              "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]}}
+    if "outside" in more:
+        config["linux"]["namespaces"].append({"type": "user"})
+        for key in ("uidMappings", "gidMappings"):
+            config["linux"][key] = [{"containerID": 0, "hostID": more["outside"], "size": 65536}]
+    with open(os.path.join(path, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file)
+
+
+def runc_works(**more):
+    """Whether containers can be made here."""
+    if os.geteuid() != 0 or shutil.which("runc") is None:
+        return False
+    with tempfile.TemporaryDirectory(prefix="ob-runc-") as scratch:
+        os.chmod(scratch, 0o755)
+        write_bundle(scratch, ["/usr/bin/true"], [], **more)
+        return works("runc", "run", "--bundle", scratch, os.path.basename(scratch))
 
 
 class Sandboxed(Case):

@@ -7,7 +7,7 @@ import stat
 import unittest
 
 from command import OK, UNREACHABLE, USAGE
-from sandboxed import Sandboxed, works
+from sandboxed import INSIDE, Sandboxed, runc_works, works, write_bundle
 
 UID, GID = 1234, 1235
 AS = {"uid": UID, "gid": GID}
@@ -162,6 +162,60 @@ class RunAsOfAnOrdinaryUser(Sandboxed):
         run = self.run_it()
         run.event("a", "ready")
         self.assertEqual(run.end(), OK)
+
+
+@unittest.skipUnless(runc_works(), "runc is not installed, or makes no containers here")
+class Contained(Sandboxed):
+    def contained(self, run_as, **more):
+        """A child in a container of runc, and its config."""
+        self.name = os.path.basename(self.dir)
+        data = f"{self.root}/a"
+        bundle = f"{self.dir}/bundle"
+        env = [f"OUTBOARD_CONFIG={data}/outboard.json", "OUTBOARD_LOCK_FD=3", f"OUTBOARD_PLUGIN_PATH={INSIDE}",
+               f"LD_LIBRARY_PATH={INSIDE}"]
+        write_bundle(bundle, [f"{INSIDE}/kv-child"], [(self.bin, INSIDE, "ro"), (data, data, "rw")], env=env, **more)
+        child = {"command": ["runc", "run", "--preserve-fds", "1", "--bundle", bundle, self.name],
+                 "stop": {"cleanup": ["runc", "delete", "--force", self.name]}, "restart": {"backoff_base": "10ms"}}
+        return {**child, "run_as": {"uid": run_as, "gid": run_as}} if run_as is not None else child
+
+    def live(self):
+        """Start, call, adopt, lose the runner, restart, stop."""
+        run = self.run_it()
+        pid = run.event("a", "ready")["pid"]
+        row = self.status()["a"]
+        self.assertEqual((row["pid"], row["inner_pid"]), (pid, 1))
+        self.assertEqual(run.end(signal.SIGUSR1), OK)
+        run = self.run_it()
+        run.event("a", "adopted")
+        os.kill(pid, signal.SIGKILL)
+        run.event("a", "exited")
+        again = run.event("a", "ready")["pid"]
+        done = self.outboard("call", f"{self.root}/a", "kv.set", '["colour", "red"]')
+        self.assertEqual((done.returncode, done.stderr), (OK, ""))
+        watched = self.watch(again)
+        self.assertEqual(run.end(), OK)
+        watched.wait()
+        self.assertFalse(works("runc", "state", self.name))
+
+    def test_as_a_user_of_the_image(self):
+        self.write({"a": self.contained(UID, uid=UID, gid=UID)})
+        self.expect(self.outboard("check", "--strict", self.config), OK)
+        self.live()
+
+    @unittest.skipUnless(runc_works(outside=100000), "runc makes no user namespaces here")
+    def test_as_root_of_a_user_namespace(self):
+        self.write({"a": {**self.contained(100000, outside=100000), "auth": "token", "plugin_trust": "unmapped"}})
+        self.expect(self.outboard("check", "--strict", self.config), OK)
+        self.live()
+
+    def test_check_reads_the_bundle(self):
+        child = self.contained(None, uid=UID, gid=GID, outside=100000)
+        self.write({"a": child})
+        done = self.outboard("check", self.config)
+        self.assertEqual(done.returncode, OK, done.stderr)
+        self.assertIn("children.a.auth: peercred cannot work", done.stderr)
+        self.assertIn(f'children.a.run_as: {self.dir}/bundle/config.json runs the child as user {100000 + UID}', done.stderr)
+        self.assertIn(f'set run_as to {{"uid": {100000 + UID}, "gid": {100000 + GID}}}', done.stderr)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ class Inside(Sandboxed):
         self.assertEqual((done.returncode, done.stderr), (OK, ""))
 
     def live(self, name):
-        """Start, call, adopt, stop."""
+        """Check, start, call, adopt, stop."""
+        self.expect(self.outboard("check", "--strict", self.config), OK)
         run = self.run_it()
         pid = run.event(name, "ready")["pid"]
         self.call(name)
@@ -34,7 +35,10 @@ class Inside(Sandboxed):
         watched.wait()
 
     def expect_refusals(self, name):
-        """Both ends say what is wrong, and what to use."""
+        """Check, and both ends, say what is wrong and what to use."""
+        checked = self.outboard("check", self.config)
+        self.assertEqual(checked.returncode, OK, checked.stderr)
+        self.assertIn(f"warning: children.{name}.auth: peercred cannot work", checked.stderr)
         run = self.run_it()
         parent = ""
         while "peercred" not in parent:
