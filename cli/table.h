@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 
-enum { OBI_TABLE_COLUMNS_MAX = 12 };
+enum { OBI_TABLE_COLUMNS_MAX = 16 };
 
 struct obi_table_row;
 

@@ -5,6 +5,7 @@
 #include "base/names.h"
 #include "base/placeholders.h"
 #include "cli/config/canonical.h"
+#include "cli/config/cgroup_read.h"
 #include "cli/config/templates.h"
 #include "json/json.h"
 
@@ -83,6 +84,7 @@ static const struct obi_key child_keys[] = {
     {"cwd", obi_read_path, AT(cwd), NULL},
     {"umask", obi_read_umask, AT(umask), NULL},
     {"limits", obi_read_limits, AT(limits), NULL},
+    {"cgroup", obi_read_cgroup, AT(cgroup), NULL},
     {"stdin", obi_read_path, AT(stdin_path), NULL},
     {"lock_wait", obi_read_wait, AT(lock_wait_ms), NULL},
     {"log_pipe", obi_read_u32, AT(log_pipe_bytes), &pipe_bytes},
@@ -160,6 +162,7 @@ static const struct obi_key top_keys[] = {
     {"ports", obi_read_ports, offsetof(struct obi_run_config, ports), NULL},
     {"cids", obi_read_cids, offsetof(struct obi_run_config, cids), NULL},
     {"templates", obi_read_nothing, 0, NULL}, /* before all else */
+    {"cgroup_root", obi_read_path, offsetof(struct obi_run_config, cgroup_root), NULL},
     {"children", read_children, 0, NULL},
     {0},
 };
@@ -239,6 +242,7 @@ static void read_tree(struct obi_reading *r, const struct ob_value *tree, struct
 		fill_data_path(r, config->data_root, &config->children[i]);
 		fill_state_path(r, config->data_root, &config->children[i]);
 		fill_ranges(r, config, &config->children[i]);
+		obi_cgroup_fill_parent(config->cgroup_root, &config->children[i]);
 	}
 }
 

@@ -3,7 +3,7 @@
  * run_config - the config of `outboard run`: from JSON text to the options of each child.
  *
  *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "ports": "20000-20999",
- *   "cids": "100-999", "children": {"NAME": {
+ *   "cids": "100-999", "cgroup_root": "/sys/fs/cgroup/x", "children": {"NAME": {
  *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b ${HOME} $$"}, "env_clear": false,
  *     "data_path": "/...", "cwd": "/...", "stdin": "/...", "log_pipe": 262144,
  *     "message_max": 4194304,
@@ -24,7 +24,10 @@
  *     "health":  {"interval": "10s", "misses": 2, "on_fail": "event" | "restart"},
  *     "version": 7, "lock_wait": "30s", "user": "x", "group": "x", "umask": "022",
  *     "run_as":  {"uid": 1234, "gid": 1234}, "plugin_trust": "owned" | "unmapped",
- *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"}}}}
+ *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"},
+ *     "cgroup":  {"memory.max": "64M", "memory.high": 1000000, "pids.max": 100,
+ *                 "cpu.max": "50000 100000", "cpu.weight": 100, "io.weight": 100,
+ *                 "oom.group": true}}}}
  *
  * codec, transport and client_transport may be such objects, too. Only `command` is required; the
  * default of data_path is data_root/NAME. Durations are strings; "0s" means none, which is -1 in
@@ -45,6 +48,7 @@ struct obi_run_config {
 	const char *data_root;		       /* NULL: none */
 	const char *const *plugin_path;	       /* ended by NULL; NULL: the default */
 	const char *ports, *cids;	       /* ranges; NULL: none */
+	const char *cgroup_root;	       /* NULL: the cgroup of the supervisor */
 	struct ob_connector_options *children; /* in the order of the file */
 	uint32_t count;
 	bool is_file;	    /* it was read from a regular file, and can be read again by its name */

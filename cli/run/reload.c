@@ -65,6 +65,9 @@ static void check_top(const struct obi_run_config *is, const struct obi_run_conf
 	if (!is_same_text(is->cids, wanted->cids)) {
 		obi_faults_add(faults, "cids", reason);
 	}
+	if (!is_same_text(is->cgroup_root, wanted->cgroup_root)) {
+		obi_faults_add(faults, "cgroup_root", reason);
+	}
 	if (!is_same_list(is->plugin_path, wanted->plugin_path)) {
 		obi_faults_add(faults, "plugin_path", reason);
 	}

@@ -192,12 +192,25 @@ static int watch_signals(struct run *run, struct ob_error *reterr)
 	return r;
 }
 
+/* Before there is a child without a cgroup beside us. What fails here fails at the start of the
+ * child, too, which tells it. */
+static void prepare_cgroups(struct run *run)
+{
+	const struct obi_run_config *config = &run->generation->config;
+	for (uint32_t i = 0; i < config->count; i++) {
+		if (config->children[i].cgroup != NULL) {
+			(void)ob_cgroup_prepare(config->children[i].cgroup, NULL);
+		}
+	}
+}
+
 /* Children that are no longer in the config first: a child may have to wait for one of them. */
 static int begin_children(struct run *run, struct ob_error *reterr)
 {
 	obi_run_log(&run->log, NULL, OB_LOG_INFO, "supervising", "{s:i,s:U,s:s}", "pid",
 		    (int)getpid(), "children", (uint64_t)run->members.count, "socket",
 		    run->address);
+	prepare_cgroups(run);
 	int r = obi_removed_begin(&run->removed, reterr);
 	if (r == OB_OK) {
 		obi_members_begin(&run->members);

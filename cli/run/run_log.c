@@ -89,13 +89,24 @@ static void build_exit(struct ob_builder *b, const struct ob_event *event)
 	}
 }
 
+static void build_usage(struct ob_builder *b, const struct ob_cgroup_usage *usage)
+{
+	if (usage->memory_peak >= 0) {
+		ob_build(b, "s:I", "memory_peak", usage->memory_peak);
+	}
+	if (usage->cpu_us >= 0) {
+		ob_build(b, "s:I", "cpu_us", usage->cpu_us);
+	}
+}
+
 /* The cause of other events is in their message; that of an exit is in its status, unless it was
  * demanded for a reason. */
 static bool has_cause(const struct ob_event *event)
 {
 	switch (event->type) {
 	case OB_EVENT_EXITED:
-		return strncmp(event->cause, "process ", strlen("process ")) != 0;
+		return strncmp(event->cause, "process ", strlen("process ")) != 0 ||
+		       event->usage.oom_kills > 0;
 	case OB_EVENT_DETACHED:
 		return !event->expected;
 	case OB_EVENT_ADOPTED:
@@ -123,6 +134,7 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 	}
 	if (event->type == OB_EVENT_EXITED) {
 		build_exit(b, event);
+		build_usage(b, &event->usage);
 	}
 	if (event->type == OB_EVENT_RESTARTING) {
 		ob_duration_format(event->delay_ms, delay, 32);

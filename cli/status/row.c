@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "cli/status/usage.h"
 
 struct obi_row *obi_rows_add(struct obi_rows *rows, struct ob_arena *arena)
 {
@@ -11,9 +12,11 @@ struct obi_row *obi_rows_add(struct obi_rows *rows, struct ob_arena *arena)
 	if (row == NULL) {
 		return NULL;
 	}
-	*row = (struct obi_row){
-	    .status = {
-		.size = sizeof row->status, .uptime_ms = -1, .healthy = -1, .next_try_ms = -1}};
+	*row = (struct obi_row){.status = {.size = sizeof row->status,
+					   .uptime_ms = -1,
+					   .healthy = -1,
+					   .next_try_ms = -1,
+					   .usage = {-1, -1, -1, -1, -1}}};
 	if (rows->last != NULL) {
 		rows->last->next = row;
 	} else {
@@ -75,6 +78,8 @@ void obi_row_build(struct ob_builder *b, const struct obi_row *row)
 	build_text(b, "client_address", s->client_address);
 	build_text(b, "last_error", s->last_error);
 	build_known_int(b, "next_try_ms", s->next_try_ms >= 0, s->next_try_ms);
+	ob_build_key(b, "cgroup");
+	obi_usage_build(b, &s->usage);
 	build_text(b, "data_path", row->data_path);
 	ob_build_end(b);
 }
@@ -134,6 +139,7 @@ static void read_numbers(const struct ob_value *value, struct ob_status *s)
 	(void)ob_get_uint(ob_value_find(value, "version"), &s->version);
 	(void)ob_get_bool(ob_value_find(value, "adopted"), &s->adopted);
 	(void)ob_get_bool(ob_value_find(value, "stale"), &s->stale);
+	obi_usage_read(ob_value_find(value, "cgroup"), &s->usage);
 	s->pid = (int32_t)pid;
 	s->inner_pid = (int32_t)inner_pid;
 	s->restarts = (uint32_t)restarts;

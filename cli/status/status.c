@@ -20,6 +20,7 @@
 #include "cli/report.h"
 #include "cli/run/root.h"
 #include "cli/status/probe.h"
+#include "cli/status/usage.h"
 #include "cli/table.h"
 
 enum { ROWS_MEMORY = 256 << 20, PATH_SIZE = 4096 };
@@ -356,11 +357,21 @@ static void add_numbers(struct obi_table *table, const struct ob_status *s)
 	obi_table_cell(table, "%s", version);
 }
 
+static bool has_usage(const struct asking *a)
+{
+	const struct obi_row *row = a->rows.first;
+	while (row != NULL && (row->name == NULL || !obi_usage_is_known(&row->status.usage))) {
+		row = row->next;
+	}
+	return row != NULL;
+}
+
 static void print_table(struct asking *a)
 {
-	static const char *const headings[] = {"NAME",	  "STATE",    "LINK",	 "PID",
-					       "UPTIME",  "RESTARTS", "HEALTHY", "VERSION",
-					       "ADDRESS", "NOTE",     NULL};
+	const char *headings[OBI_TABLE_COLUMNS_MAX + 1] = {
+	    "NAME", "STATE", "LINK", "PID", "UPTIME", "RESTARTS", "HEALTHY", "VERSION"};
+	bool usage = has_usage(a);
+	obi_usage_headings(headings, usage);
 	struct obi_table table;
 	obi_table_init(&table, &a->arena, headings);
 	for (const struct obi_row *row = a->rows.first; row != NULL; row = row->next) {
@@ -373,6 +384,9 @@ static void print_table(struct asking *a)
 		obi_table_cell(&table, "%s%s", ob_state_name(s->state), s->stale ? " (stale)" : "");
 		obi_table_cell(&table, "%s", row->link_unknown ? "" : ob_link_name(s->link));
 		add_numbers(&table, s);
+		if (usage) {
+			obi_usage_cells(&table, &s->usage);
+		}
 		obi_table_cell(&table, "%s", s->address);
 		add_note(&table, s);
 	}

@@ -61,7 +61,8 @@ static struct ob_status status_of(const struct reading *r)
 				   .uptime_ms = -1,
 				   .next_try_ms = -1,
 				   .restarts = (uint32_t)r->dir.state.restart.total,
-				   .healthy = -1};
+				   .healthy = -1,
+				   .usage = obi_cgroup_usage(&r->dir.state.local.cgroup)};
 	if (lives) {
 		status.pid = r->runner.process.id.pid;
 		status.version = r->dir.state.version;

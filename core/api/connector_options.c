@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "base/uri.h"
+#include "api/cgroup_options.h"
 #include "api/endpoint.h"
 #include "supervisor/backoff.h"
 #include "process/user.h"
@@ -282,6 +283,9 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 					  2 * sizeof(uint64_t));
 	}
 	hash_numbers(&h, o);
+	uint64_t limits[OBI_CGROUP_NUMBERS];
+	size_t count = obi_cgroup_options_numbers(o->cgroup, limits);
+	crypto_generichash_update(&h, (const unsigned char *)limits, count * sizeof limits[0]);
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);
 }
@@ -362,6 +366,7 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 	if (r == OB_OK && copy_options(&ret->arena, o) < 0) {
 		r = obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
+	r = r == OB_OK ? obi_cgroup_options_copy(&ret->arena, o->cgroup, &o->cgroup, reterr) : r;
 	ret->raw = *o;
 	r = r == OB_OK ? check(ret, reterr) : r;
 	r = r == OB_OK ? obi_child_user(o, &user, reterr) : r;

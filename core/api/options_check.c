@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "access/acl.h"
+#include "api/cgroup_options.h"
 #include "access/origin.h"
 #include "base/error.h"
 #include "base/uri.h"
@@ -198,6 +199,7 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	check_limits(o->limits, faults);
 	check_cleanup(o->cleanup, faults);
 	check_numbers(o, faults);
+	obi_cgroup_options_check(o->cgroup, faults);
 	check_clients(o, faults);
 	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &origin)) {
 		obi_option_fault(faults, OB_FAULT_ERROR, "parent_address",

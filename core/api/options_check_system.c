@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/cgroup_options.h"
 #include "api/connector.h"
 #include "api/options_expand.h"
 #include "base/error.h"
@@ -294,6 +295,7 @@ static void check_all(const struct checking *c)
 		}
 	}
 	check_files(c);
+	obi_cgroup_options_check_system(c->options->cgroup, c->faults);
 }
 
 int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options *options,

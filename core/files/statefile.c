@@ -59,6 +59,8 @@ static const struct field {
     {"uid", U32, AT(local.uid), 0},
     {"gid", U32, AT(local.gid), 0},
     {"lock", CHARS(local.lock.text)},
+    {"cgroup", CHARS(local.cgroup.path)},
+    {"cgroup_inode", U64, AT(local.cgroup.inode), 0},
     {"cleanup", ARGV, AT(local.cleanup.argv), ROOM(local.cleanup.argv)},
     {"cleanup_timeout_ms", TIME, AT(local.cleanup.timeout_ms), 0},
     {"cleanup_pending", BOOL, AT(local.cleanup.pending), 0},

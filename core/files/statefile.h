@@ -10,6 +10,7 @@
 #include "files/restart_state.h"
 #include "files/datadir.h"
 #include "files/statedir.h"
+#include "process/cgroup.h"
 
 #define OBI_PLACE_RECORD_SIZE 128
 #define OBI_FILE_STATE	      "state.json"
@@ -51,7 +52,8 @@ void obi_cleanup_argv(const struct obi_cleanup_state *state,
 struct obi_local_state {
 	uint32_t uid; /* of the child */
 	uint32_t gid;
-	struct obi_lock_id lock; /* of this start's outboard.lock */
+	struct obi_lock_id lock;     /* of this start's outboard.lock */
+	struct obi_cgroup_id cgroup; /* of this start; path "": none, or it was removed */
 	struct obi_cleanup_state cleanup;
 	uint32_t leftover;	      /* enum ob_leftover of this start */
 	struct obi_directory_id made; /* the data directory, if we made it */

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "files/child_config.h"
+#include "place/child_cgroup.h"
 #include "place/exit_watch.h"
 #include "place/local_pipes.h"
 #include "place/remains.h"
@@ -27,11 +27,12 @@ struct local_place {
 	struct obi_datadir dir;
 	struct obi_local_state saved; /* what state.json says, or is to say */
 	struct ob_error save_error;   /* why it does not; code 0: it does */
-	int lock_fd, start_fd;	      /* the lock and the file `start` of the next start; -1 */
+	struct obi_start_fds fds;     /* of the next start */
 	struct obi_procid known;      /* the last process, dead or alive; pid 0: none */
 	struct obi_procid leftovers;  /* the dead leader of the group that holds the lock; pid 0 */
 	struct obi_process process;   /* found, spawned or adopted */
 	struct obi_exit_watch exit_watch;
+	struct obi_usage_watch usage;
 	struct obi_local_pipes pipes;
 	struct obi_rename_watch config_watch;
 	struct obi_remains remains; /* after the death of the process */
@@ -67,18 +68,9 @@ static struct obi_place_child child_of(const struct obi_procid *id)
 
 /* ---- Files ---- */
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0) {
-		close(*fd);
-	}
-	*fd = -1;
-}
-
 static void close_files(struct local_place *l)
 {
-	close_fd(&l->lock_fd);
-	close_fd(&l->start_fd);
+	obi_start_fds_close(&l->fds);
 	obi_rename_watch_stop(&l->config_watch);
 	obi_local_pipes_close(&l->pipes);
 }
@@ -123,6 +115,7 @@ static void open_old_directory(struct local_place *l)
 static struct obi_place_facts take_facts(struct local_place *l, const struct obi_runner *runner)
 {
 	struct obi_place_facts facts = {.alive = runner->alive, .held = runner->held};
+	facts.held = facts.held || (!facts.alive && obi_cgroup_is_populated(&l->saved.cgroup));
 	if (facts.alive) {
 		obi_process_close(&l->process);
 		l->process = runner->process;
@@ -320,10 +313,17 @@ static void local_resolve(struct obi_place *place, uint64_t op, const char *addr
 
 /* ---- The process ---- */
 
+static void on_usage(void *user, const struct ob_cgroup_usage *usage)
+{
+	struct local_place *l = user;
+	l->place.events->usage(l->place.user, usage);
+}
+
 static void on_death(void *user)
 {
 	struct local_place *l = user;
 	int32_t pid = l->process.id.pid;
+	obi_usage_watch_finish(&l->usage);
 	struct obi_exit how = obi_exit_watch_reap(&l->exit_watch, &l->process, l->setup.orphans);
 	l->known.pid = 0;
 	l->probing = false;
@@ -337,6 +337,7 @@ static void on_death(void *user)
 static void watch_process(struct local_place *l)
 {
 	l->known = l->process.id;
+	obi_usage_watch_start(&l->usage, l->setup.loop);
 	obi_remains_note_living(&l->remains, l->known.pid);
 	obi_exit_watch_start(&l->exit_watch, l->setup.loop, &l->process);
 }
@@ -351,9 +352,7 @@ static int make_files(struct local_place *l, struct ob_config *config, uint32_t 
 		: r;
 	r = r == OB_OK ? obi_start_config(o, &l->dir, l->setup.token_file, config, reterr) : r;
 	r = r == OB_OK ? obi_start_cleanup(o, &l->saved, reterr) : r;
-	r = r == OB_OK ? obi_statedir_make_lock(&l->state_dir, &l->lock_fd, &l->saved.lock, reterr)
-		       : r;
-	r = r == OB_OK ? obi_statedir_make_start(&l->state_dir, &l->start_fd, reterr) : r;
+	r = r == OB_OK ? obi_start_fds_make(o, &l->state_dir, &l->saved, &l->fds, reterr) : r;
 	/* The watch is set before there is a process that can write. */
 	return r == OB_OK ? watch_config(l, flags, reterr) : r;
 }
@@ -369,6 +368,7 @@ static void local_prepare(struct obi_place *place, uint64_t op, struct ob_config
 	if (r < 0) {
 		l->saved.cleanup.pending = false; /* nothing ran */
 		close_files(l);
+		obi_child_cgroup_remove(&l->saved);
 	}
 	place->events->prepared(place->user, op, r < 0 ? &err : NULL);
 }
@@ -381,8 +381,9 @@ static int spawn(struct local_place *l, struct ob_error *reterr)
 	    .plugin_path = l->setup.plugin_path,
 	    .out_fd = l->pipes.out.fifo.child_fd,
 	    .err_fd = l->pipes.err.fifo.child_fd,
-	    .lock_fd = l->lock_fd,
-	    .start_fd = l->start_fd,
+	    .lock_fd = l->fds.lock,
+	    .start_fd = l->fds.start,
+	    .cgroup_fd = l->fds.cgroup,
 	};
 	int r = l->save_error.code;
 	if (r == OB_OK) {
@@ -390,8 +391,7 @@ static int spawn(struct local_place *l, struct ob_error *reterr)
 	} else {
 		*reterr = l->save_error; /* a child that no later parent could find */
 	}
-	close_fd(&l->lock_fd);
-	close_fd(&l->start_fd);
+	obi_start_fds_close(&l->fds);
 	return r;
 }
 
@@ -406,6 +406,8 @@ static void local_spawn(struct obi_place *place, uint64_t op)
 		l->saved.cleanup.pending = l->saved.cleanup.pending && l->process.id.pid > 0;
 		l->process = OBI_PROCESS_NONE;
 		close_files(l);
+		obi_cgroup_kill(&l->saved.cgroup);
+		obi_child_cgroup_remove(&l->saved);
 		place->events->spawned(place->user, op, NULL, &err);
 		return;
 	}
@@ -415,22 +417,13 @@ static void local_spawn(struct obi_place *place, uint64_t op)
 	place->events->spawned(place->user, op, &child, NULL);
 }
 
-/* The process of this record must be the one that was found. */
-static int check_record(const struct local_place *l, const char *record, struct ob_error *reterr)
-{
-	char text[OBI_PROCID_TEXT_SIZE];
-	obi_procid_text(&l->process.id, text);
-	return strcmp(text, record) == 0
-		   ? OB_OK
-		   : obi_fail(reterr, OB_EINVAL, 0, "process %s was not found", record);
-}
-
 static void local_adopt(struct obi_place *place, uint64_t op, const char *record, uint32_t flags)
 {
 	struct local_place *l = local_of(place);
 	const struct obi_exit unknown = {OB_EXIT_UNKNOWN, 0};
 	struct ob_error err = {0};
-	int r = check_record(l, record, &err);
+	/* The process of this record must be the one that was found. */
+	int r = obi_procid_expect(&l->process.id, record, &err);
 	obi_remains_stop(&l->remains);
 	if (l->process.pidfd < 0) {
 		place->events->adopted(place->user, op, &err);
@@ -451,9 +444,10 @@ static void local_signal(struct obi_place *place, int signal)
 	(void)obi_process_signal(&local_of(place)->process, signal, NULL);
 }
 
-/* To the group, and to the process, which may have left it. */
+/* To its cgroup, to the group, and to the process, which may have left both. */
 static int kill_process(const struct local_place *l, struct ob_error *reterr)
 {
+	obi_cgroup_kill(&l->saved.cgroup);
 	(void)obi_process_signal_group(&l->process, SIGKILL, NULL);
 	return obi_process_signal(&l->process, SIGKILL, reterr);
 }
@@ -524,6 +518,7 @@ static void local_detach(struct obi_place *place)
 	obi_remains_stop(&l->remains);
 	obi_remains_note_living(&l->remains, 0);
 	obi_timer_stop(&l->probe.timer);
+	obi_usage_watch_stop(&l->usage);
 	obi_exit_watch_stop(&l->exit_watch);
 	close_files(l);
 	obi_orphans_add(l->setup.orphans, l->setup.loop, &l->process);
@@ -586,13 +581,15 @@ int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_pl
 	l->place.ops = &ops;
 	l->dir = OBI_DATADIR_NONE;
 	l->state_dir = OBI_STATEDIR_NONE;
-	l->lock_fd = l->start_fd = -1;
+	l->fds = OBI_START_FDS_NONE;
+	l->usage.id = &l->saved.cgroup;
+	l->usage.fn = on_usage;
 	l->process = OBI_PROCESS_NONE;
 	obi_local_pipes_init(&l->pipes, &l->place);
 	l->exit_watch.fn = on_death;
 	l->config_watch.fn = on_rename;
 	l->probe.timer.fn = try_probe;
-	l->exit_watch.user = l->config_watch.user = l->probe.timer.user = l;
+	l->exit_watch.user = l->config_watch.user = l->probe.timer.user = l->usage.user = l;
 	init_remains(l);
 	*ret = &l->place;
 	return OB_OK;

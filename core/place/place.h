@@ -74,6 +74,9 @@ struct obi_place_events {
 	/* stream: 1: stdout, 2: stderr, 3: the cleanup command. lost: so many bytes are missing
 	 * before the chunk. */
 	void (*log)(void *user, int stream, struct ob_bytes chunk, uint64_t lost);
+	/* What its cgroup uses: from time to time, and before `exited`. Not called without a
+	 * cgroup. */
+	void (*usage)(void *user, const struct ob_cgroup_usage *usage);
 	void (*exited)(void *user, const struct obi_exit *how);
 	void (*lost)(void *user, const struct ob_error *err);
 	void (*back)(void *user);
@@ -108,9 +111,9 @@ struct obi_place_ops {
 
 	/* Send a signal to the process. It may be lost. */
 	void (*signal)(struct obi_place *place, int signal);
-	/* Kill the process and its group, and wait for at most wait_ms for the event `exited`.
-	 * After it, and after end_holders: kill what is left. Event: stuck, if that is not
-	 * permitted. */
+	/* Kill the process, its group and its cgroup, and wait for at most wait_ms for the event
+	 * `exited`. After it, and after end_holders: kill what is left. Event: stuck, if that is
+	 * not permitted. */
 	void (*end)(struct obi_place *place, int64_t wait_ms);
 
 	/* Deal with what an earlier start left, as the option `leftover` says. Events: remains,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "place/child_cgroup.h"
 
 enum {
 	SETTLE_MS = 100,
@@ -49,9 +50,13 @@ say(struct obi_remains *r, const char *format, ...)
 	}
 }
 
+/* Without an error nothing is in the cgroup any more, or the process lives after all. */
 static void finish(struct obi_remains *r, const struct ob_error *err)
 {
 	obi_remains_stop(r);
+	if (err == NULL && !r->lives) {
+		obi_child_cgroup_remove(r->setup.state);
+	}
 	r->setup.events.done(r->setup.events.user, err);
 }
 
@@ -208,6 +213,17 @@ static void go_through(struct obi_remains *r, const struct obi_holders_found *fo
 	}
 }
 
+/* Who is in the cgroup is the child's, also without the lock. */
+static void add_members(struct obi_remains *r)
+{
+	if (obi_cgroup_is_populated(&r->setup.state->cgroup)) {
+		r->ours_live = true;
+		if (r->holders[0] == '\0') {
+			obi_cgroup_names(&r->setup.state->cgroup, r->holders, sizeof r->holders);
+		}
+	}
+}
+
 static void tell_holders(struct obi_remains *r)
 {
 	if (r->holders[0] == '\0') {
@@ -227,6 +243,7 @@ static void on_found(void *user, const struct obi_holders_found *found)
 {
 	struct obi_remains *r = user;
 	go_through(r, found, r->cleaned && is_to_be_killed(r));
+	add_members(r);
 	tell_holders(r);
 	r->searched = true;
 	r->complete = found->complete;
@@ -259,10 +276,15 @@ static void give_up(struct obi_remains *r)
 /* Looking goes on meanwhile. */
 static void search(struct obi_remains *r)
 {
+	static const struct obi_holders_found nobody = {.complete = true};
 	r->search_at = INT64_MAX; /* set anew when it is complete */
 	/* If nobody was found who may be killed, one may hide behind one who may not. */
 	r->thorough = r->searched && !r->ours_live;
-	obi_holder_search_start(&r->search, &r->setup.state->lock, r->thorough);
+	if (r->only_cgroup) {
+		on_found(r, &nobody);
+	} else {
+		obi_holder_search_start(&r->search, &r->setup.state->lock, r->thorough);
+	}
 	look_later(r);
 }
 
@@ -293,13 +315,30 @@ static void linger(struct obi_remains *r)
 	search(r);
 }
 
+/* What is in the cgroup counts as a holder. It is killed as the process group was: at once if the
+ * process is known to be dead. */
+static enum obi_lock_look look_at_all(struct obi_remains *r)
+{
+	enum obi_lock_look look = r->setup.events.look(r->setup.events.user);
+	r->lives = look == OBI_LOOK_ALIVE;
+	r->only_cgroup = look == OBI_LOOK_FREE;
+	if (look == OBI_LOOK_FREE && obi_cgroup_is_populated(&r->setup.state->cgroup)) {
+		look = OBI_LOOK_HELD;
+	}
+	bool settled = r->session > 0 || obi_now_ms() >= r->settle_at;
+	if (look == OBI_LOOK_HELD && settled && r->cleaned && is_to_be_killed(r)) {
+		obi_cgroup_kill(&r->setup.state->cgroup);
+	}
+	return look;
+}
+
 static void tick(void *user)
 {
 	struct obi_remains *r = user;
-	enum obi_lock_look look = r->setup.events.look(r->setup.events.user);
 	if (!r->active || obi_cleanup_is_running(&r->cleanup)) {
 		return;
 	}
+	enum obi_lock_look look = look_at_all(r);
 	bool held = look == OBI_LOOK_HELD;
 	bool settling = held && obi_now_ms() < r->settle_at;
 	if (look == OBI_LOOK_ALIVE || (look == OBI_LOOK_FREE && r->cleaned)) {
@@ -319,6 +358,7 @@ void obi_remains_begin(struct obi_remains *r, int32_t pid, uint32_t flags)
 {
 	obi_remains_stop(r);
 	r->active = true;
+	r->lives = false;
 	begin_lingering(r);
 	r->hurry = (flags & OBI_REMAINS_HURRY) != 0;
 	r->exited_well = (flags & OBI_REMAINS_WELL) != 0;

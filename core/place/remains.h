@@ -11,6 +11,9 @@
  *  4. What still holds the lock is treated as the option `leftover` says. To kill means SIGKILL to
  *     those holders that are the child's beyond doubt (process/holders). Others are named and left
  *     alone, and do not count any more after stop_timeout.
+ *
+ * Who is in the child's cgroup counts as a holder that is the child's, with or without the lock.
+ * When the child is gone, its cgroup is removed.
  */
 #ifndef OBI_PLACE_REMAINS_H
 #define OBI_PLACE_REMAINS_H
@@ -48,8 +51,9 @@ struct obi_remains_events {
 struct obi_remains_setup {
 	struct obi_loop *loop;
 	struct obi_remains_hub *hub;
-	struct obi_local_state *state; /* uid, lock and cleanup are read, cleanup is written */
-	const char *config_path;       /* OUTBOARD_CONFIG of the child */
+	struct obi_local_state
+	    *state; /* uid, lock, cgroup and cleanup are read; cleanup, cgroup are written */
+	const char *config_path; /* OUTBOARD_CONFIG of the child */
 	/* env, env_clear (of the cleanup command) and stop_timeout_ms. */
 	const struct ob_connector_options *options;
 	struct obi_remains_events events;
@@ -66,6 +70,8 @@ struct obi_remains {
 	bool searched;	    /* its holders were searched for once */
 	bool cleaned;	    /* the command has run, or there is none */
 	bool exited_well;   /* the dead process ended with status 0 */
+	bool lives;	    /* by the last look: its process lives after all */
+	bool only_cgroup;   /* by the last look: the lock is free */
 	int32_t session;    /* that the dead process led; 0: not known */
 	int64_t settle_at;  /* until then no more than looking */
 	int64_t search_at;  /* when to search next */

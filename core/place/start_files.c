@@ -2,8 +2,10 @@
 #include "place/start_files.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "place/child_cgroup.h"
 #include "process/user.h"
 
 static char *path_of(const struct ob_connector_options *o, const char *name)
@@ -45,4 +47,24 @@ int obi_start_cleanup(const struct ob_connector_options *o, struct obi_local_sta
 	int r = obi_cleanup_state_set(&state->cleanup, o->cleanup, reterr);
 	state->cleanup.pending = r == OB_OK && o->cleanup != NULL;
 	return r;
+}
+
+int obi_start_fds_make(const struct ob_connector_options *o, const struct obi_statedir *dir,
+		       struct obi_local_state *state, struct obi_start_fds *ret,
+		       struct ob_error *reterr)
+{
+	int r = obi_statedir_make_lock(dir, &ret->lock, &state->lock, reterr);
+	r = r == OB_OK ? obi_statedir_make_start(dir, &ret->start, reterr) : r;
+	return r == OB_OK ? obi_child_cgroup_make(o, dir, state, &ret->cgroup, reterr) : r;
+}
+
+void obi_start_fds_close(struct obi_start_fds *fds)
+{
+	const int all[] = {fds->lock, fds->start, fds->cgroup > 0 ? fds->cgroup : -1};
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (all[i] >= 0) {
+			close(all[i]);
+		}
+	}
+	*fds = OBI_START_FDS_NONE;
 }

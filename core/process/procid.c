@@ -213,3 +213,12 @@ int obi_signature_parse(const char *text, int32_t *ret_pid, uint64_t *ret_noted_
 	*ret_noted_ns = noted;
 	return OB_OK;
 }
+
+int obi_procid_expect(const struct obi_procid *id, const char *text, struct ob_error *reterr)
+{
+	char own[OBI_PROCID_TEXT_SIZE];
+	obi_procid_text(id, own);
+	return strcmp(own, text) == 0
+		   ? OB_OK
+		   : obi_fail(reterr, OB_EINVAL, 0, "process %s was not found", text);
+}

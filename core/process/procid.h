@@ -44,6 +44,9 @@ uint64_t obi_clock_tick_ns(void);
  * not have this form. */
 int obi_signature_parse(const char *text, int32_t *ret_pid, uint64_t *ret_noted_ns);
 
+/* OB_EINVAL: the text is not that of this process. */
+int obi_procid_expect(const struct obi_procid *id, const char *text, struct ob_error *reterr);
+
 /* Read at most cap - 1 bytes of a file of /proc, and add a NUL. Returns 0 or a negative errno. */
 int obi_proc_read(const char *path, char *text, size_t cap);
 

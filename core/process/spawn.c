@@ -179,6 +179,7 @@ static int prepare(struct job *job, struct ob_error *reterr)
 	job->child.fds[2] = job->given->err_fd;
 	job->child.fds[3] = job->given->lock_fd;
 	job->child.start_fd = job->given->start_fd;
+	job->child.cgroup_fd = job->given->cgroup_fd;
 	job->child.boot_offset_ns = obi_clock_boot_offset_ns();
 	job->child.cwd = options->cwd;
 	job->child.mask = options->umask == 0 ? -1 : options->umask > 0 ? options->umask : 0;
@@ -231,6 +232,7 @@ static int tell_step(const struct obi_spawn_child *child, struct ob_error *reter
 	const char *what[] = {"session (setsid)",
 			      "signals",
 			      "start file",
+			      "joining its cgroup (cgroup.procs)",
 			      "file descriptors (dup3, close_range)",
 			      "limit",
 			      "user and group",

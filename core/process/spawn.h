@@ -30,7 +30,8 @@ struct obi_spawn {
 	int out_fd;		 /* becomes fd 1 */
 	int err_fd;		 /* becomes fd 2 */
 	int lock_fd;		 /* becomes fd 3; -1: none */
-	int start_fd; /* the process writes "PID BOOTTIME_NS\n" there first; -1: nowhere */
+	int start_fd;  /* the process writes "PID BOOTTIME_NS\n" there first; -1: nowhere */
+	int cgroup_fd; /* cgroup.procs of the cgroup that it joins; 0: it stays in ours */
 };
 
 /*

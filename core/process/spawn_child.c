@@ -139,6 +139,17 @@ BARE static bool sign_start(const struct obi_spawn_child *child)
 	return syscall(SYS_write, child->start_fd, text, len) == len;
 }
 
+/*
+ * "0" is the process that writes. It comes behind the signature: who is in the cgroup can be found.
+ * It comes before the change of the user, who may not write there. Until exec the memory is the
+ * parent's and stays charged to it, and when the cgroup runs out of memory the kernel spares who is
+ * in a vfork.
+ */
+BARE static bool join_cgroup(const struct obi_spawn_child *child)
+{
+	return child->cgroup_fd == 0 || syscall(SYS_write, child->cgroup_fd, "0", 1) == 1;
+}
+
 BARE static bool take_step(struct obi_spawn_child *child, enum obi_spawn_step step)
 {
 	child->step = (int)step;
@@ -149,6 +160,8 @@ BARE static bool take_step(struct obi_spawn_child *child, enum obi_spawn_step st
 		return set_signals();
 	case OBI_SPAWN_START:
 		return sign_start(child);
+	case OBI_SPAWN_CGROUP:
+		return join_cgroup(child);
 	case OBI_SPAWN_FILES:
 		return set_files(child);
 	case OBI_SPAWN_LIMIT:

@@ -16,6 +16,7 @@ enum obi_spawn_step {
 	OBI_SPAWN_SESSION = 0,
 	OBI_SPAWN_SIGNALS,
 	OBI_SPAWN_START,
+	OBI_SPAWN_CGROUP,
 	OBI_SPAWN_FILES,
 	OBI_SPAWN_LIMIT,
 	OBI_SPAWN_USER,
@@ -36,6 +37,7 @@ struct obi_spawn_child {
 	char *const *envp;
 	int fds[4];		/* become 0 to 3; each is above 3, the last may be -1 */
 	int start_fd;		/* where to write who we are; -1: nowhere. It is not inherited */
+	int cgroup_fd;		/* of cgroup.procs of its cgroup; 0: none. It is not inherited */
 	int64_t boot_offset_ns; /* of our time namespace */
 	const struct obi_spawn_limit *limits;
 	size_t limit_count;

@@ -183,6 +183,7 @@ static void begin(struct obi_instance *in)
 	free(in->address);
 	in->address = NULL;
 	in->exit = (struct obi_exit){0};
+	in->usage = OBI_CGROUP_USAGE_NONE;
 	in->was_ended = false;
 	in->demand = OBI_DEMAND_NONE;
 	in->ending_holders = in->leaving = in->lingering = false;
@@ -489,6 +490,13 @@ static void on_exited(void *user, const struct obi_exit *how)
 	}
 }
 
+static void on_usage(void *user, const struct ob_cgroup_usage *usage)
+{
+	struct obi_instance *in = user;
+	in->usage = *usage;
+	in->setup.events.changed(in->setup.events.user);
+}
+
 static void on_stuck(void *user, const struct ob_error *err)
 {
 	tell(user, OBI_LIFE_STUCK, err);
@@ -563,6 +571,7 @@ static const struct obi_place_events events = {
     .stuck = on_stuck,
     .config = on_config,
     .log = on_log,
+    .usage = on_usage,
     .exited = on_exited,
     .lost = on_lost,
     .back = on_back,
@@ -570,7 +579,7 @@ static const struct obi_place_events events = {
 
 void obi_instance_init(struct obi_instance *in, const struct obi_instance_setup *setup)
 {
-	*in = (struct obi_instance){.setup = *setup};
+	*in = (struct obi_instance){.setup = *setup, .usage = OBI_CGROUP_USAGE_NONE};
 	const char *name = setup->options->name;
 	obi_log_splitter_init(&in->out, setup->loop, name, 1, setup->log, setup->log_user);
 	obi_log_splitter_init(&in->err, setup->loop, name, 2, setup->log, setup->log_user);

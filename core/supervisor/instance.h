@@ -55,8 +55,9 @@ struct obi_instance {
 	bool leaving;	      /* it is dead, and `gone` is still to come */
 	bool lingering;	      /* of these two, and something was said about what is left */
 	struct obi_exit exit; /* of the last process */
-	bool was_ended;	      /* that one was being ended when it exited */
-	char *address;	      /* where to dial; NULL: not known yet */
+	struct ob_cgroup_usage usage;	 /* of its cgroup, as it was read last */
+	bool was_ended;			 /* that one was being ended when it exited */
+	char *address;			 /* where to dial; NULL: not known yet */
 	struct obi_place_child found;	 /* by the probe, to be adopted */
 	bool unlocked;			 /* it lives, and has closed the descriptor of its lock */
 	uint64_t last_op;		 /* the last number given to an operation */

@@ -32,7 +32,8 @@ static void write_error(const struct obi_supervisor *sup, char *text, size_t siz
 	const char *error = in->lingering ? sup->reports.cause : in->state.last_error;
 	char process[32];
 	int n = snprintf(process, sizeof process, "process %d ", in->pid);
-	bool is_exit = n > 0 && strncmp(error, process, (size_t)n) == 0;
+	bool is_exit = n > 0 && strncmp(error, process, (size_t)n) == 0 &&
+		       strstr(error, "out of memory") == NULL;
 	if (is_exit && in->exit.kind == OB_EXIT_CODE) {
 		snprintf(text, size, "exit status %d", in->exit.value);
 	} else if (is_exit && in->exit.kind == OB_EXIT_SIGNAL) {

@@ -79,6 +79,7 @@ void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int6
 	    .restarts = instance->state.restart.count,
 	    .delay_ms = delay_ms,
 	    .expected = reports->expected,
+	    .usage = instance->usage,
 	};
 	if (type == OB_EVENT_RESTARTING || type == OB_EVENT_FAILED || type == OB_EVENT_UNHEALTHY ||
 	    type == OB_EVENT_UNRESPONSIVE) {

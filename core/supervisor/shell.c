@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/signal_names.h"
 #include "supervisor/backoff.h"
+#include "supervisor/exit_reason.h"
 
 enum { KILLED_WAIT_MS = 10000 };
 
@@ -212,18 +213,10 @@ static void do_end_leftovers(void *user, enum obi_life_event event)
 /* The reasons for an end that was demanded stay in front of it. */
 static void tell_exit(struct obi_supervisor *sup)
 {
-	const struct obi_exit *end = &sup->instance.exit;
-	int32_t pid = sup->instance.pid;
-	if (end->kind == OB_EXIT_CODE) {
-		obi_reports_reason(&sup->reports, "process %d exited with status %d", pid,
-				   end->value);
-	} else if (end->kind == OB_EXIT_SIGNAL) {
-		obi_reports_reason(&sup->reports, "process %d was killed by signal %d", pid,
-				   end->value);
-	} else {
-		obi_reports_reason(&sup->reports, "process %d exited; its status is not known",
-				   pid);
-	}
+	const struct obi_instance *in = &sup->instance;
+	char text[OBI_EXIT_REASON_SIZE];
+	obi_exit_reason(in->pid, &in->exit, in->was_ended, &in->usage, text);
+	obi_reports_reason(&sup->reports, "%s", text);
 }
 
 static void do_reap(void *user, enum obi_life_event event)

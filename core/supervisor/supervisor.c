@@ -242,7 +242,8 @@ static void hurry_if_stopping(struct obi_supervisor *sup)
 {
 	enum obi_phase phase = sup->machine.phase;
 	bool stopping = phase == OBI_PHASE_STOP_ASKED || phase == OBI_PHASE_STOP_CLOSE ||
-			phase == OBI_PHASE_STOP_FAILED;
+			phase == OBI_PHASE_STOP_FAILED || phase == OBI_PHASE_CLEAR_STOP ||
+			phase == OBI_PHASE_CLEAR_CLOSE;
 	if (stopping && sup->instance.lingering && sup->instance.demand != OBI_DEMAND_END) {
 		obi_instance_end(&sup->instance);
 	}
@@ -580,8 +581,7 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 {
 	const struct obi_instance *in = &sup->instance;
 	bool running = obi_lifecycle_has_process(sup->machine.phase) && in->watched;
-	memset(ret, 0, sizeof *ret);
-	ret->size = sizeof *ret;
+	*ret = (struct ob_status){.size = sizeof *ret, .usage = in->usage};
 	ret->state = obi_supervisor_state(sup);
 	ret->link = obi_link_monitor_state(&sup->link);
 	ret->pid = running ? in->pid : 0;

@@ -45,6 +45,7 @@ static struct {
 	struct obi_place_child child;
 	bool ready; /* the last config says so */
 	struct obi_exit how;
+	struct ob_cgroup_usage usage;
 	char remains[256];
 	struct ob_error failure;
 } seen;
@@ -140,6 +141,12 @@ static inline void on_log(void *user, int stream, struct ob_bytes chunk, uint64_
 		 (const char *)chunk.data);
 }
 
+static inline void on_usage(void *user, const struct ob_cgroup_usage *usage)
+{
+	(void)user;
+	seen.usage = *usage;
+}
+
 static inline void on_exited(void *user, const struct obi_exit *how)
 {
 	(void)user;
@@ -177,6 +184,7 @@ static const struct obi_place_events events = {
     .stuck = on_stuck,
     .config = on_config,
     .log = on_log,
+    .usage = on_usage,
     .exited = on_exited,
     .lost = on_lost,
     .back = on_back,
