@@ -11,6 +11,7 @@
  *
  *   runtime.h    the event loop, and the conventions of all headers
  *   connector.h  the parent: start, supervise, adopt and stop a child
+ *   cgroup.h     the control group of a child
  *   client.h     calls to a peer, and handlers of calls from it
  *   server.h     the child: expose interfaces and serve them
  *   log.h        log records
@@ -26,6 +27,7 @@
 #ifndef OUTBOARD_OUTBOARD_H
 #define OUTBOARD_OUTBOARD_H
 
+#include <outboard/cgroup.h>
 #include <outboard/child.h>
 #include <outboard/client.h>
 #include <outboard/config.h>
