@@ -342,6 +342,8 @@ static void do_arm_backoff(void *user, enum obi_life_event event)
 		obi_machine_raise(&sup->machine, OBI_LIFE_DONE);
 		return;
 	}
+	sup->uncounted = sup->instance.state.restart;
+	sup->can_uncount = false;
 	if (sup->options->restart.on == OB_RESTART_NEVER ||
 	    !obi_backoff_next(&sup->options->restart, &sup->instance.state.restart,
 			      obi_clock_ms(CLOCK_BOOTTIME), dice(), &delay_ms)) {
@@ -349,6 +351,7 @@ static void do_arm_backoff(void *user, enum obi_life_event event)
 		obi_machine_raise(&sup->machine, OBI_LIFE_GAVE_UP);
 		return;
 	}
+	sup->can_uncount = true;
 	obi_timer_set(sup->setup.loop, &sup->timer, delay_ms);
 	obi_reports_cause(&sup->reports, "%s", sup->reports.reason);
 	obi_reports_emit(&sup->reports, OB_EVENT_RESTARTING, delay_ms);

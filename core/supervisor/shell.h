@@ -25,6 +25,8 @@ struct obi_supervisor {
 	bool left_dead;		   /* what was let go was what a dead process left */
 	struct obi_instance instance;
 	struct obi_link_monitor link;
+	struct obi_restart_state uncounted; /* before the last restart was counted */
+	bool can_uncount;		    /* that was the last thing counted */
 	int64_t well_since; /* CLOCK_BOOTTIME of this process's first link; 0: none yet */
 };
 

@@ -36,6 +36,9 @@ void obi_supervisor_abort(struct obi_supervisor *sup, uint64_t id, int code);
 /* Shorten the stop or close that was asked for: SIGKILL at once. Without one it does nothing. */
 void obi_supervisor_hurry(struct obi_supervisor *sup);
 
+/* In backoff: take back the restart that was counted last. False: there is none. */
+bool obi_supervisor_uncount(struct obi_supervisor *sup);
+
 uint32_t obi_supervisor_state(const struct obi_supervisor *sup); /* enum ob_state */
 
 /* Whether requests wait to be run, which may change the state. */

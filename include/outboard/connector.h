@@ -395,6 +395,15 @@ OB_API int ob_connector_stop_async(ob_connector *connector, ob_done_fn *done, vo
 OB_API void ob_connector_hurry(ob_connector *connector);
 
 /*
+ * In OB_STATE_BACKOFF: take back the restart that was counted last, because the child was not the
+ * cause of its end; the machine or the container that it ran in has ended, say. It then counts
+ * neither for max_restarts nor for the length of later delays, nor in ob_status.restarts. The delay
+ * that runs already stays; a stop and another start end it. False: there is nothing to take back.
+ * Any thread; never blocks.
+ */
+OB_API bool ob_connector_uncount(ob_connector *connector);
+
+/*
  * Stop supervising the child, which keeps running; another connector can adopt it. Succeeds if it
  * is not running.
  */

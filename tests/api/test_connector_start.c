@@ -71,6 +71,37 @@ static void fault_17_a_crash_loop_ends_in_failed(void **state)
 	family_end(&f);
 }
 
+/* A restart that is taken back is as if it had not been: in the status, for the limit, and for a
+ * later connector, which reads it in state.json. */
+static void a_restart_can_be_taken_back_while_it_is_delayed(void **state)
+{
+	struct family f;
+	struct ob_error err;
+	(void)state;
+	family_start(&f, OB_RUNTIME_INLINE);
+	assert_false(ob_connector_uncount(f.connector));
+	ob_connector_close(f.connector);
+	f.options.restart = (struct ob_restart_policy){
+	    .max_restarts = 1, .backoff_base_ms = 3600000, .backoff_max_ms = 3600000};
+	f.argv[1] = "exit=9";
+	family_connector(&f);
+	for (uint32_t i = 1; i <= 3; i++) {
+		expect(ob_connector_supervise(f.connector, &err), OB_OK, &err, NULL);
+		family_await(&f, OB_EVENT_RESTARTING, i);
+		assert_int_equal(family_status(&f).restarts, 1);
+		assert_true(ob_connector_uncount(f.connector));
+		assert_int_equal(family_status(&f).restarts, 0);
+		assert_false(ob_connector_uncount(f.connector));
+		expect(ob_connector_stop(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	}
+	ob_connector_close(f.connector);
+	family_connector(&f);
+	expect(ob_connector_supervise(f.connector, &err), OB_OK, &err, NULL);
+	family_await(&f, OB_EVENT_RESTARTING, 4);
+	assert_int_equal(family_status(&f).restarts, 1);
+	family_end(&f);
+}
+
 static void fault_14_a_hung_handler_is_ended_where_health_says_restart(void **state)
 {
 	struct family f;
@@ -212,6 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_dead_child_is_replaced_and_calls_go_on),
 	    cmocka_unit_test(fault_17_a_crash_loop_ends_in_failed),
+	    cmocka_unit_test(a_restart_can_be_taken_back_while_it_is_delayed),
 	    cmocka_unit_test(fault_14_a_hung_handler_is_ended_where_health_says_restart),
 	    cmocka_unit_test(a_start_that_times_out_leaves_nothing),
 	    cmocka_unit_test(a_ready_child_without_address_is_refused),
