@@ -9,6 +9,7 @@
 #include "base/uri.h"
 #include "cli/config/expanded.h"
 #include "cli/config/load.h"
+#include "cli/config/order.h"
 #include "cli/config/shared.h"
 
 /* What outboard run needs beside its children: the loop, its files, connections and their reserve,
@@ -228,6 +229,7 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 	warnings->text = faults->text;
 	check_descriptors(config, warnings);
 	check_between(config, faults);
+	obi_check_order(config, faults);
 	char machine[MACHINE_SIZE] = "";
 	for (uint32_t i = 0; i < config->count; i++) {
 		struct child c = {&config->children[i], faults, warnings, missing, machine};

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "base/placeholders.h"
-#include "cli/config/canonical.h"
 #include "cli/config/cgroup_read.h"
 #include "cli/config/templates.h"
 #include "json/json.h"
@@ -76,6 +75,9 @@ static const struct obi_key child_keys[] = {
     {"stop", obi_read_object, 0, stop_keys},
     {"leftover", obi_read_word, AT(leftover), leftovers},
     {"health", obi_read_object, 0, health_keys},
+    {"after", obi_check_order_key, 0, "after"},
+    {"within", obi_check_order_key, 0, "within"},
+    {"where", obi_check_order_key, 0, "where"},
     {"version", obi_read_u64, AT(version), NULL},
     {"user", obi_read_text, AT(user), NULL},
     {"group", obi_read_text, AT(group), NULL},
@@ -137,7 +139,9 @@ static void read_children(struct obi_reading *r, const struct ob_value *value, v
 	config->children =
 	    obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->children);
 	config->texts = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->texts);
-	config->count = config->children != NULL && config->texts != NULL ? value->count : 0;
+	config->orders = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->orders);
+	bool good = config->children != NULL && config->texts != NULL && config->orders != NULL;
+	config->count = good ? value->count : 0;
 	for (uint32_t i = 0; i < config->count; i++) {
 		const struct ob_pair *pair = &value->as.pairs[i];
 		size_t was =
@@ -146,7 +150,8 @@ static void read_children(struct obi_reading *r, const struct ob_value *value, v
 					      obi_templates_apply(r, r->templates, &pair->value)};
 		read_child(r, &whole, &config->children[i]);
 		note_numbers(r, &config->children[i]);
-		config->texts[i] = obi_canonical_text(&whole.value, r->arena);
+		obi_read_order(r, &whole.value, &config->orders[i]);
+		config->texts[i] = obi_text_without_order(r, &whole.value);
 		if (config->texts[i] == NULL) {
 			obi_reading_fault(r, "out of memory");
 		}

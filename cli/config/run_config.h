@@ -22,6 +22,8 @@
  *                 "cleanup": ["/usr/bin/x", "arg"], "cleanup_timeout": "30s"},
  *     "leftover": "kill" | "wait" | "fail",
  *     "health":  {"interval": "10s", "misses": 2, "on_fail": "event" | "restart"},
+ *     "after": ["NAME"], "within": "NAME",
+ *     "where": "host" | "bwrap" | "container" | "vm" | "far",
  *     "version": 7, "lock_wait": "30s", "user": "x", "group": "x", "umask": "022",
  *     "run_as":  {"uid": 1234, "gid": 1234}, "plugin_trust": "owned" | "unmapped",
  *     "limits":  {"nofile": 1024 | [1024, 4096] | "unlimited"},
@@ -43,6 +45,15 @@
 
 #include <outboard/outboard.h>
 
+/* What the config says of a child to the command, and not to its connector. */
+struct obi_child_order {
+	const char *const *after; /* names, ended by NULL; NULL: none */
+	const char *within;	  /* NULL: none */
+	uint32_t where;		  /* enum obi_where; 0: it is found out */
+};
+
+bool obi_child_order_equals(const struct obi_child_order *a, const struct obi_child_order *b);
+
 struct obi_run_config {
 	struct obi_arena arena;		       /* of all that follows */
 	const char *data_root;		       /* NULL: none */
@@ -50,9 +61,11 @@ struct obi_run_config {
 	const char *ports, *cids;	       /* ranges; NULL: none */
 	const char *cgroup_root;	       /* NULL: the cgroup of the supervisor */
 	struct ob_connector_options *children; /* in the order of the file */
+	struct obi_child_order *orders;	       /* of each child */
 	uint32_t count;
 	bool is_file;	    /* it was read from a regular file, and can be read again by its name */
-	const char **texts; /* of each child: what the file says, equal if it means the same */
+	const char **texts; /* of each child: what the file says, equal if it means the same;
+			       without what is in orders */
 };
 
 /*

@@ -189,9 +189,7 @@ void obi_read_plugin_name(struct obi_reading *r, const struct ob_value *value, v
 	*(const char **)at = text;
 }
 
-/* A list of values for `read`, ended by NULL; not empty. */
-static void read_list(struct obi_reading *r, const struct ob_value *value, void *at,
-		      obi_read_fn *read)
+void obi_read_list(struct obi_reading *r, const struct ob_value *value, void *at, obi_read_fn *read)
 {
 	if (value->type != OB_ARRAY || value->count == 0) {
 		obi_reading_fault(r, "must be a list of strings that is not empty");
@@ -234,7 +232,7 @@ void obi_read_command(struct obi_reading *r, const struct ob_value *value, void 
 		      const void *more)
 {
 	(void)more;
-	read_list(r, value, at, read_argument);
+	obi_read_list(r, value, at, read_argument);
 	const char *const *argv = *(const char *const **)at;
 	if (argv != NULL && argv[0] != NULL && !is_program(obi_reading_sample(r, argv[0]))) {
 		obi_reading_fault(r,
@@ -245,13 +243,13 @@ void obi_read_command(struct obi_reading *r, const struct ob_value *value, void 
 void obi_read_texts(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;
-	read_list(r, value, at, read_any_text);
+	obi_read_list(r, value, at, read_any_text);
 }
 
 void obi_read_paths(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;
-	read_list(r, value, at, obi_read_path);
+	obi_read_list(r, value, at, obi_read_path);
 }
 
 /* One plugin, or a list of them. */
@@ -260,7 +258,7 @@ static void read_plugins(struct obi_reading *r, const struct ob_value *value, vo
 {
 	const struct ob_value one = ob_array(value, 1);
 	bool alone = value->type == OB_STRING || value->type == OB_MAP;
-	read_list(r, alone ? &one : value, at, read);
+	obi_read_list(r, alone ? &one : value, at, read);
 }
 
 void obi_read_auth(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)

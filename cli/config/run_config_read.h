@@ -96,6 +96,19 @@ obi_read_fn obi_read_env; /* const char *const *: an object, as "NAME=value"; ex
 void obi_read_all_settings(struct obi_reading *r, const struct ob_value *child,
 			   struct ob_connector_options *options);
 
+obi_read_fn obi_check_order_key; /* nothing; more: a key that obi_read_order() reads */
+
+/* The keys of a child that are no options of its connector, which were checked before. */
+void obi_read_order(struct obi_reading *r, const struct ob_value *child,
+		    struct obi_child_order *order);
+
+/* The canonical text of a child without these keys. NULL: out of memory. */
+const char *obi_text_without_order(struct obi_reading *r, const struct ob_value *child);
+
+/* A list of values for `read`, as an array of pointers ended by NULL; not empty. */
+void obi_read_list(struct obi_reading *r, const struct ob_value *value, void *at,
+		   obi_read_fn *read);
+
 /* The smallest and the largest number allowed. */
 struct obi_range {
 	uint32_t least;

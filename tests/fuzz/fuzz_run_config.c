@@ -4,6 +4,8 @@
 #include "base/names.h"
 #include "supervisor/backoff.h"
 #include "cli/config/load.h"
+#include "cli/config/order.h"
+#include "cli/config/where.h"
 
 #include <stdlib.h>
 
@@ -64,6 +66,25 @@ static void check_child(const struct ob_connector_options *child)
 	}
 }
 
+/* What the text shows of an order is a name; what only all children show is a fault in addition. */
+static void check_order(const struct obi_run_config *config, struct ob_bytes text)
+{
+	struct obi_faults faults;
+	obi_faults_init(&faults, "-");
+	faults.text = text;
+	for (uint32_t i = 0; i < config->count; i++) {
+		const struct obi_child_order *order = &config->orders[i];
+		must(order->where < OBI_WHERES && obi_child_order_equals(order, order));
+		must(order->within == NULL || obi_name_is_child(ob_bytes_text(order->within)));
+		for (size_t k = 0; order->after != NULL && order->after[k] != NULL; k++) {
+			must(obi_name_is_child(ob_bytes_text(order->after[k])));
+		}
+	}
+	obi_check_order(config, &faults);
+	check_places(&faults, text);
+	obi_faults_free(&faults);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct obi_run_config config;
@@ -82,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_child(&config.children[i]);
 	}
 	if (r == OB_OK) {
+		check_order(&config, ob_bytes_of(data, size));
 		obi_run_config_free(&config);
 	}
 	return 0;
