@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/call/connect.h"
 #include "cli/call/params.h"
+#include "cli/call/why_down.h"
 #include "cli/config/load.h"
 #include "cli/input.h"
 #include "cli/report.h"
@@ -89,8 +90,12 @@ static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret
 static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **ret,
 			     struct ob_error *reterr)
 {
-	return ob_child_connect(rt, c->target, c->state_path, c->settings, c->timeout_ms, NULL, ret,
-				reterr);
+	int r = ob_child_connect(rt, c->target, c->state_path, c->settings, c->timeout_ms, NULL,
+				 ret, reterr);
+	if ((r == OB_EDOWN || r == OB_ENOENT) && c->read.data_root != NULL) {
+		obi_explain_down(rt, c->read.data_root, c->target, reterr);
+	}
+	return r;
 }
 
 /* ---- The call ---- */

@@ -4,14 +4,27 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "cli/run/edges.h"
+#include "cli/run/order.h"
 
 /* ---- Events and logs ---- */
+
+static struct obi_event_place place_of(const struct obi_member *member)
+{
+	struct ob_status status = {.size = sizeof status};
+	ob_connector_status(member->connector, &status);
+	return (struct obi_event_place){.where = obi_where_name(obi_member_where(member)),
+					.inner_pid = status.inner_pid};
+}
 
 static void on_event(void *user, const struct ob_event *event)
 {
 	struct obi_member *member = user;
 	struct obi_members *members = member->members;
-	obi_run_log_event(members->log, event);
+	member->begun = false;
+	const struct obi_event_place place = place_of(member);
+	obi_run_log_event(members->log, event, &place);
+	obi_order_event(member, event);
 	members->on_event(members->user, member, event);
 }
 
@@ -97,7 +110,8 @@ static void name_members(struct obi_members *members)
 	}
 }
 
-void obi_members_replace(struct obi_members *members, struct obi_member **list, uint32_t count)
+void obi_members_replace(struct obi_members *members, struct obi_member **list, uint32_t count,
+			 struct obi_edge *edges)
 {
 	struct obi_member **old = members->list;
 	uint32_t old_count = members->count;
@@ -116,14 +130,17 @@ void obi_members_replace(struct obi_members *members, struct obi_member **list, 
 		}
 	}
 	free(old);
+	obi_edges_connect(members, edges);
+	obi_order_changed(members);
 }
 
 int obi_members_make(struct obi_members *members, struct obi_generation *generation,
 		     struct ob_error *reterr)
 {
 	uint32_t count = generation->config.count;
+	struct obi_edge *edges = NULL;
 	members->list = calloc((size_t)count + 1, sizeof(struct obi_member *));
-	if (members->list == NULL) {
+	if (members->list == NULL || !obi_edges_reserve(&generation->config, &edges)) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	int r = OB_OK;
@@ -133,6 +150,7 @@ int obi_members_make(struct obi_members *members, struct obi_generation *generat
 	}
 	name_members(members);
 	number_members(members);
+	obi_edges_connect(members, edges);
 	return r;
 }
 
@@ -156,20 +174,31 @@ static int renew(struct obi_member *member, struct ob_error *reterr)
 	return OB_OK;
 }
 
-int obi_member_begin(struct obi_member *member, struct ob_error *reterr)
+/* *ret_held: it is not to be started now. */
+static int hold(struct obi_member *member, bool *ret_held, struct ob_error *reterr)
 {
+	char reason[160];
+	bool was = member->held;
 	if (member->members->ending) {
 		return obi_fail(reterr, OB_ECLOSED, 0, "the supervisor is shutting down");
 	}
 	if (member->left) {
 		return obi_fail(reterr, OB_ENOENT, 0, "no longer in the config");
 	}
-	member->held = member->blocked;
-	if (member->held) {
-		return OB_OK;
+	*ret_held = member->held = member->blocked || obi_order_must_wait(member);
+	if (member->held && !was) {
+		obi_order_reason(member, reason, sizeof reason);
+		obi_run_log_blocked(member->members->log, member->options->name, reason);
 	}
+	return OB_OK;
+}
+
+/* Start or adopt it now. */
+static int supervise(struct obi_member *member, struct ob_error *reterr)
+{
 	int r = member->next.generation != NULL ? renew(member, reterr) : OB_OK;
 	r = r == OB_OK ? ob_connector_supervise(member->connector, reterr) : r;
+	member->begun = r == OB_OK;
 	if (r < 0) {
 		obi_run_log(member->members->log, member->options->name, OB_LOG_ERROR,
 			    "cannot be supervised", "{s:s}", "cause", reterr->text);
@@ -177,11 +206,24 @@ int obi_member_begin(struct obi_member *member, struct ob_error *reterr)
 	return r;
 }
 
+int obi_member_begin(struct obi_member *member, struct ob_error *reterr)
+{
+	bool held = false;
+	int r = hold(member, &held, reterr);
+	return r == OB_OK && !held ? supervise(member, reterr) : r;
+}
+
+/* One that runs already is adopted at once: it is to be supervised, whatever it is after. */
 void obi_members_begin(struct obi_members *members)
 {
 	struct ob_error err;
 	for (uint32_t i = 0; i < members->count; i++) {
-		(void)obi_member_begin(members->list[i], &err);
+		struct obi_member *member = members->list[i];
+		if (!member->blocked && obi_order_is_running(member)) {
+			(void)supervise(member, &err);
+		} else {
+			(void)obi_member_begin(member, &err);
+		}
 	}
 }
 
@@ -226,7 +268,7 @@ static void on_done(void *user, int result, const struct ob_error *err)
 }
 
 static void end_all(struct obi_members *members,
-		    int (*end)(ob_connector *, ob_done_fn *, void *, struct ob_error *))
+		    int (*end)(struct obi_member *, ob_done_fn *, void *, struct ob_error *))
 {
 	members->ending = true;
 	members->pending += members->count;
@@ -234,7 +276,7 @@ static void end_all(struct obi_members *members,
 		struct obi_member *member = members->list[i];
 		struct ob_error err;
 		member->ending = true;
-		if (end(member->connector, on_done, member, &err) < 0) {
+		if (end(member, on_done, member, &err) < 0) {
 			on_done(member, err.code, &err);
 		}
 	}
@@ -242,16 +284,22 @@ static void end_all(struct obi_members *members,
 
 void obi_members_stop(struct obi_members *members)
 {
-	end_all(members, ob_connector_stop_async);
+	end_all(members, obi_order_stop);
+}
+
+static int detach(struct obi_member *member, ob_done_fn *done, void *user, struct ob_error *reterr)
+{
+	return ob_connector_detach_async(member->connector, done, user, reterr);
 }
 
 void obi_members_detach(struct obi_members *members)
 {
-	end_all(members, ob_connector_detach_async);
+	end_all(members, detach);
 }
 
 void obi_members_hurry(struct obi_members *members)
 {
+	obi_order_hurry(members);
 	for (uint32_t i = 0; i < members->count; i++) {
 		ob_connector_hurry(members->list[i]->connector);
 	}
@@ -268,6 +316,7 @@ void obi_member_close(struct obi_member *member)
 	if (connector == NULL) {
 		return; /* the close that is under way ended what asks for this one */
 	}
+	obi_order_close(member);
 	member->connector = NULL;
 	while (*slot != NULL && *slot != member) {
 		slot = &(*slot)->next_leaving;
@@ -294,6 +343,31 @@ void obi_members_close(struct obi_members *members)
 	}
 	free(members->list);
 	members->list = NULL;
+}
+
+struct obi_member *obi_members_find_failed(const struct obi_members *members)
+{
+	for (uint32_t i = 0; i < members->count; i++) {
+		struct ob_status status = {.size = sizeof status};
+		ob_connector_status(members->list[i]->connector, &status);
+		if (status.state == OB_STATE_FAILED) {
+			return members->list[i];
+		}
+	}
+	return NULL;
+}
+
+const struct obi_child_order *obi_member_order(const struct obi_member *member)
+{
+	const struct obi_member_config *config =
+	    member->next.generation != NULL ? &member->next : &member->now;
+	return &config->generation->config.orders[config->index];
+}
+
+enum obi_where obi_member_where(const struct obi_member *member)
+{
+	uint32_t said = obi_member_order(member)->where;
+	return said != OBI_WHERE_UNKNOWN ? (enum obi_where)said : obi_where_of(member->options);
 }
 
 void obi_member_status(const struct obi_member *member, struct ob_status *ret)

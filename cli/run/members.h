@@ -4,11 +4,14 @@
 #define OBI_CLI_RUN_MEMBERS_H
 
 #include "base/key_table.h"
+#include "cli/config/where.h"
 #include "cli/run/generation.h"
 #include "cli/run/run_log.h"
 
 struct obi_members;
 struct obi_run_item;
+struct obi_edge;
+struct obi_order_stop;
 
 struct obi_member {
 	struct obi_key_node node; /* among its members, by name */
@@ -23,9 +26,16 @@ struct obi_member {
 	uint32_t stopping;	      /* requests that wait for its stop */
 	bool unsaved; /* its state was removed and cannot be made again, which was told */
 	bool blocked; /* an earlier child of its name is being ended */
-	bool held;    /* to be started when that one has ended */
-	bool ending;  /* it is being stopped or detached with all others */
-	bool edited;  /* the config file says something else by now */
+	bool held; /* to be started when that one has ended, and those that it is after are ready */
+	bool begun;  /* it was begun, and had no event since */
+	bool again;  /* to be started after it was stopped because of one that it is after */
+	bool ending; /* it is being stopped or detached with all others */
+	bool edited; /* the config file says something else by now */
+	struct obi_edge *after; /* edges to those that it is after (cli/run/edges.h) */
+	struct obi_edge *followers;
+	struct obi_order_stop *stops; /* that wait for the stop of its followers */
+	int64_t exited_ms;	      /* when its process ended unasked; 0: it did not */
+	uint64_t visit;		      /* the last walk along edges that came by */
 	struct obi_member *next_leaving;
 	bool left; /* it is no longer in the config, and is being ended */
 };
@@ -49,6 +59,8 @@ struct obi_members {
 	struct obi_key_table names;
 	uint32_t pending; /* members that are being stopped or detached */
 	bool ending;	  /* all were told to stop or detach: none is started any more */
+	bool hurried;	  /* stops do not wait for each other any more */
+	uint64_t visits;  /* walks along edges so far */
 };
 
 /* Make a connector for each child of the config; nothing is started. On failure too, close them. */
@@ -59,15 +71,16 @@ int obi_members_make(struct obi_members *members, struct obi_generation *generat
 int obi_member_new(struct obi_members *members, struct obi_generation *generation, uint32_t index,
 		   struct obi_member **ret, struct ob_error *reterr);
 
-/* Take over a new list. Those of the old one that are not in it are leaving. */
-void obi_members_replace(struct obi_members *members, struct obi_member **list, uint32_t count);
+/* Take over a new list, with the edges that were reserved for it (cli/run/edges.h). Those of the
+ * old one that are not in it are leaving. */
+void obi_members_replace(struct obi_members *members, struct obi_member **list, uint32_t count,
+			 struct obi_edge *edges);
 
 /* Start or adopt all members. */
 void obi_members_begin(struct obi_members *members);
 
-/* Start or adopt one member with its newest config; one that is blocked is held. Its connector
- * rests.
- */
+/* Start or adopt one member with its newest config. One that is blocked, or is after others that
+ * are not ready, is held. Its connector rests. */
 int obi_member_begin(struct obi_member *member, struct ob_error *reterr);
 
 /* Stop it if need be, and start it with its newest config, without waiting. */
@@ -92,6 +105,14 @@ struct obi_member *obi_members_behind(const struct obi_members *members, uint64_
 
 /* The member of this name; NULL: none. */
 struct obi_member *obi_members_find(const struct obi_members *members, struct ob_bytes name);
+
+/* The first member that has failed; NULL: none. */
+struct obi_member *obi_members_find_failed(const struct obi_members *members);
+
+/* What its newest config says of its order. */
+const struct obi_child_order *obi_member_order(const struct obi_member *member);
+
+enum obi_where obi_member_where(const struct obi_member *member);
 
 /* The status of a member: stale also if its config has changed since it was started. */
 void obi_member_status(const struct obi_member *member, struct ob_status *ret);

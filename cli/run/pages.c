@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "cli/run/answer.h"
+#include "cli/run/order.h"
 #include "cli/status/row.h"
 
 /* What a page may take of a message of 4 MiB: rows, and memory. */
@@ -16,6 +17,11 @@ static void build_row(struct ob_builder *b, const struct obi_member *member)
 	struct obi_row row = {.name = o->name, .data_path = o->data_path, .supervised = true};
 	row.status.size = sizeof row.status;
 	obi_member_status(member, &row.status);
+	row.where = obi_where_name(obi_member_where(member));
+	row.blocked = member->held;
+	if (row.blocked) {
+		obi_order_reason(member, row.status.last_error, sizeof row.status.last_error);
+	}
 	obi_row_build(b, &row);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/config/resolve.h"
 #include "cli/config/shared.h"
 #include "cli/name_set.h"
+#include "cli/run/edges.h"
 
 enum { PATHS_MEMORY = 64 << 20 };
 
@@ -280,7 +281,8 @@ static void take_config(struct obi_member *member, struct obi_generation *genera
 }
 
 static void apply(struct obi_reload *reload, struct obi_generation *generation,
-		  struct obi_member **list, bool restart, struct obi_changes *ret)
+		  struct obi_member **list, struct obi_edge *edges, bool restart,
+		  struct obi_changes *ret)
 {
 	struct obi_members *members = reload->members;
 	const struct obi_member *before = members->leaving;
@@ -289,7 +291,7 @@ static void apply(struct obi_reload *reload, struct obi_generation *generation,
 		take_config(list[i], generation, i);
 		add_change(ret, list[i], change_of(list[i], restart));
 	}
-	obi_members_replace(members, list, count);
+	obi_members_replace(members, list, count, edges);
 	for (struct obi_member *m = members->leaving; m != before; m = m->next_leaving) {
 		add_change(ret, m, OBI_CHANGE_ENDED);
 	}
@@ -309,17 +311,20 @@ bool obi_reload_apply(struct obi_reload *reload, bool restart, struct obi_change
 	struct obi_member **list = calloc(count, sizeof(struct obi_member *));
 	*ret = (struct obi_changes){.members = calloc(count, sizeof(struct obi_member *)),
 				    .changes = calloc(count, sizeof *ret->changes)};
-	bool good = list != NULL && ret->members != NULL && ret->changes != NULL;
+	struct obi_edge *edges = NULL;
+	bool good = list != NULL && ret->members != NULL && ret->changes != NULL &&
+		    obi_edges_reserve(&generation->config, &edges);
 	if (!good) {
 		obi_faults_add(faults, "", "out of memory");
 	}
 	good = good && make_list(reload->members, generation, list, faults);
 	if (good) {
-		apply(reload, generation, list, restart, ret);
+		apply(reload, generation, list, edges, restart, ret);
 		obi_generation_unref(reload->current);
 		reload->current = obi_generation_ref(generation);
 		reload->seen = seen;
 	} else {
+		obi_edges_free(edges);
 		free(list);
 		obi_changes_free(ret);
 	}
@@ -352,8 +357,11 @@ static void compare_child(struct obi_members *members, struct obi_generation *fi
 	struct obi_member *member =
 	    obi_members_find(members, ob_bytes_text(file->config.children[index].name));
 	if (member != NULL) {
-		member->edited = !obi_member_config_equals(
-		    member->next.generation != NULL ? &member->next : &member->now, &says);
+		const struct obi_member_config *has =
+		    member->next.generation != NULL ? &member->next : &member->now;
+		member->edited =
+		    !obi_member_config_equals(has, &says) ||
+		    !obi_child_order_equals(obi_member_order(member), &file->config.orders[index]);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "cli/config/resolve.h"
+#include "cli/run/order.h"
 
 enum { WRITE_MS = 100, PATH_SIZE = 4096, PLACES_MEMORY = 64 << 20 };
 
@@ -403,7 +404,7 @@ int obi_removed_member(struct obi_removed *removed, struct obi_member *member,
 					    .entry = entry_of(member->options),
 					    .member = obi_member_ref(member),
 					    .pid = ob_connector_pid(member->connector)};
-	int r = ob_connector_stop_async(member->connector, on_done, child, reterr);
+	int r = obi_order_stop(member, on_done, child, reterr);
 	if (r < 0) {
 		forget(child);
 		return r;

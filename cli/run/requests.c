@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "cli/run/pages.h"
 #include "cli/run/answer.h"
+#include "cli/run/edges.h"
+#include "cli/run/order.h"
 #include "cli/run/reload_report.h"
 
 /* RESERVE: connections that are served when children have taken all descriptors. */
@@ -159,6 +161,29 @@ static void finish_waiting(struct obi_member *member, const char *error)
 	obi_member_unref(member);
 }
 
+/* Those who wait for the start of a member that waits for this one. */
+static void finish_held(struct obi_member *member, const char *error, uint64_t visit)
+{
+	char text[320];
+	snprintf(text, sizeof text, "blocked: %.64s: %.220s", member->options->name, error);
+	for (struct obi_edge *e = member->followers, *next; e != NULL; e = next) {
+		next = e->next_follower;
+		if (e->member->held && e->member->visit != visit) {
+			e->member->visit = visit;
+			finish_waiting(e->member, text);
+			finish_held(e->member, "blocked", visit);
+		}
+	}
+}
+
+static void finish_failed(struct obi_member *member, const char *error)
+{
+	obi_member_ref(member);
+	finish_waiting(member, error);
+	finish_held(member, error, ++member->members->visits);
+	obi_member_unref(member);
+}
+
 void obi_requests_event(struct obi_member *member, const struct ob_event *event)
 {
 	char text[320], delay[32];
@@ -171,12 +196,14 @@ void obi_requests_event(struct obi_member *member, const struct ob_event *event)
 	case OB_EVENT_RESTARTING:
 		ob_duration_format(event->delay_ms, delay, sizeof delay);
 		snprintf(text, sizeof text, "restarting in %s: %s", delay, event->cause);
-		finish_waiting(member, text);
+		finish_failed(member, text);
 		break;
 	case OB_EVENT_FAILED:
-	case OB_EVENT_STOPPED:
 	case OB_EVENT_DETACHED:
-		finish_waiting(member, event->cause);
+		finish_failed(member, event->cause);
+		break;
+	case OB_EVENT_STOPPED:
+		finish_waiting(member, event->cause); /* it may be a part of a restart */
 		break;
 	default:
 		break;
@@ -185,13 +212,23 @@ void obi_requests_event(struct obi_member *member, const struct ob_event *event)
 
 /* ---- What is asked ---- */
 
+/* A request for a child is one for those that it is after; a reload starts only what is new. */
 static void begin(struct obi_run_item *item)
 {
+	struct obi_member *member = obi_member_ref(item->member);
+	char reason[192] = "blocked: ";
 	struct ob_error err;
 	wait_for(item);
-	if (obi_member_begin(item->member, &err) < 0) {
-		finish_waiting(item->member, err.text);
+	if (!item->request->reload) {
+		obi_order_begin_hosts(member);
 	}
+	if (obi_member_begin(member, &err) < 0) {
+		finish_waiting(member, err.text);
+	} else if (member->held && obi_order_waits_in_vain(member)) {
+		obi_order_reason(member, reason + strlen(reason), sizeof reason - strlen(reason));
+		finish_waiting(member, reason);
+	}
+	obi_member_unref(member);
 }
 
 /* Ask for a stop, with this callback. */
@@ -199,7 +236,7 @@ static void ask_stop(struct obi_run_item *item, ob_done_fn *done)
 {
 	struct ob_error err;
 	item->member->stopping++;
-	if (ob_connector_stop_async(item->member->connector, done, item, &err) < 0) {
+	if (obi_order_stop(item->member, done, item, &err) < 0) {
 		item->member->stopping--;
 		finish(item, err.text);
 	}
@@ -227,7 +264,8 @@ static void start(struct obi_run_item *item)
 	ob_connector_status(item->member->connector, &status);
 	switch (status.state) {
 	case OB_STATE_READY:
-		finish(item, NULL);
+		/* Its stop may wait for others. */
+		item->member->stopping > 0 ? restart(item) : finish(item, NULL);
 		break;
 	case OB_STATE_WAITING:
 	case OB_STATE_STARTING:
@@ -255,11 +293,15 @@ static void on_stopped(void *user, int result, const struct ob_error *err)
 {
 	struct obi_run_item *item = user;
 	item->member->stopping--;
+	if (result == OB_OK) {
+		finish_held(item->member, "stopped", ++item->member->members->visits);
+	}
 	finish(item, result < 0 ? err->text : NULL);
 }
 
 static void stop(struct obi_run_item *item)
 {
+	item->member->again = false;
 	if (item->member->held) {
 		/* Those who wait for its start: it was not begun, so no event will come. */
 		item->member->held = false;
@@ -505,17 +547,12 @@ static void on_shutdown(void *user, ob_server *server)
 /* The supervisor is healthy unless a child has failed. */
 static bool is_healthy(void *user, struct ob_error *why)
 {
-	const struct obi_members *members = ((const struct obi_run_requests *)user)->members;
-	for (uint32_t i = 0; i < members->count; i++) {
-		struct ob_status status = {.size = sizeof status};
-		ob_connector_status(members->list[i]->connector, &status);
-		if (status.state == OB_STATE_FAILED) {
-			snprintf(why->text, sizeof why->text, "%s has failed",
-				 members->list[i]->options->name);
-			return false;
-		}
+	const struct obi_run_requests *requests = user;
+	const struct obi_member *failed = obi_members_find_failed(requests->members);
+	if (failed != NULL) {
+		snprintf(why->text, sizeof why->text, "%s has failed", failed->options->name);
 	}
-	return true;
+	return failed == NULL;
 }
 
 int obi_requests_serve(struct obi_run_requests *requests, ob_runtime *rt, const char *address,

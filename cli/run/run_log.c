@@ -125,7 +125,6 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 	bool has_process = event->type != OB_EVENT_RESTARTING && event->type != OB_EVENT_FAILED &&
 			   event->type != OB_EVENT_STOPPED && event->type != OB_EVENT_LINGERING &&
 			   event->type != OB_EVENT_DONE;
-	ob_build(b, "{");
 	if (by_name) {
 		ob_build(b, "s:s", "event", ob_event_name(event->type));
 	}
@@ -147,10 +146,42 @@ static void build_attrs(struct ob_builder *b, const struct ob_event *event, bool
 	if (has_cause(event)) {
 		ob_build(b, "s:s", "cause", event->cause);
 	}
-	ob_build(b, "}");
 }
 
-void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event)
+/* With the events that tell of a process, or of another one inside. */
+static void build_place(struct ob_builder *b, const struct ob_event *event,
+			const struct obi_event_place *place)
+{
+	switch (event->type) {
+	case OB_EVENT_STARTING:
+	case OB_EVENT_READY:
+	case OB_EVENT_ADOPTED:
+	case OB_EVENT_REPLACED:
+	case OB_EVENT_LINK_UP:
+		break;
+	default:
+		return;
+	}
+	if (place->where != NULL && strcmp(place->where, "host") != 0) {
+		ob_build(b, "s:s", "where", place->where);
+	}
+	if (place->inner_pid != 0 && event->type != OB_EVENT_STARTING) {
+		ob_build(b, "s:i", "inner_pid", (int)place->inner_pid);
+	}
+}
+
+void obi_run_log_blocked(struct obi_run_log *log, const char *name, const char *cause)
+{
+	if (log->format == OB_LOG_FORMAT_JSON) {
+		obi_run_log(log, name, OB_LOG_INFO, "blocked", "{s:s,s:s}", "event", "blocked",
+			    "cause", cause);
+	} else {
+		obi_run_log(log, name, OB_LOG_INFO, "blocked", "{s:s}", "cause", cause);
+	}
+}
+
+void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event,
+		       const struct obi_event_place *place)
 {
 	struct obi_arena arena;
 	struct ob_builder b;
@@ -161,7 +192,10 @@ void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event)
 	}
 	obi_arena_init(&arena, ATTRS_MEMORY);
 	ob_builder_init(&b, &arena.ob);
+	ob_build(&b, "{");
 	build_attrs(&b, event, log->format == OB_LOG_FORMAT_JSON, delay);
+	build_place(&b, event, place);
+	ob_build(&b, "}");
 	if (ob_builder_finish(&b, &map) < 0) {
 		map = ob_map(NULL, 0);
 	}

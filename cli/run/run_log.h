@@ -33,7 +33,17 @@ void obi_run_log_close(struct obi_run_log *log);
 void obi_run_log(struct obi_run_log *log, const char *name, int level, const char *message,
 		 const char *attrs, ...);
 
+/* Where a child lives. */
+struct obi_event_place {
+	const char *where; /* "host"; NULL: unknown */
+	int32_t inner_pid; /* of ob_status */
+};
+
 /* A record of an event. */
-void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event);
+void obi_run_log_event(struct obi_run_log *log, const struct ob_event *event,
+		       const struct obi_event_place *place);
+
+/* The same for the event that no connector has: the child waits for others. */
+void obi_run_log_blocked(struct obi_run_log *log, const char *name, const char *cause);
 
 #endif

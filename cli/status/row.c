@@ -26,6 +26,13 @@ struct obi_row *obi_rows_add(struct obi_rows *rows, struct ob_arena *arena)
 	return row;
 }
 
+static const char blocked[] = "blocked";
+
+const char *obi_row_state(const struct obi_row *row)
+{
+	return row->blocked ? blocked : ob_state_name(row->status.state);
+}
+
 /* ---- To a value ---- */
 
 static void build_known_int(struct ob_builder *b, const char *key, bool known, int64_t value)
@@ -57,9 +64,10 @@ void obi_row_build(struct ob_builder *b, const struct obi_row *row)
 	const struct ob_status *s = &row->status;
 	ob_build_map(b);
 	build_text(b, "name", row->name);
-	build_text(b, "state", ob_state_name(s->state));
+	build_text(b, "state", obi_row_state(row));
 	build_text(b, "link", row->link_unknown ? "" : ob_link_name(s->link));
 	build_known_int(b, "pid", s->pid != 0, s->pid);
+	build_text(b, "where", row->where != NULL ? row->where : "");
 	build_known_int(b, "inner_pid", s->inner_pid != 0, s->inner_pid);
 	build_known_int(b, "uptime_ms", s->uptime_ms >= 0, s->uptime_ms);
 	ob_build_key(b, "restarts");
@@ -149,9 +157,14 @@ static void read_numbers(const struct ob_value *value, struct ob_status *s)
 bool obi_row_read(const struct ob_value *value, struct ob_arena *arena, struct obi_row *ret)
 {
 	struct ob_status *s = &ret->status;
+	struct ob_bytes state;
 	ret->name = copy_text(ob_value_find(value, "name"), arena);
 	ret->data_path = copy_text(ob_value_find(value, "data_path"), arena);
+	ret->where = copy_text(ob_value_find(value, "where"), arena);
 	s->state = number_of(ob_value_find(value, "state"), ob_state_name, OB_STATE_DONE + 1);
+	ret->blocked =
+	    ob_get_string(ob_value_find(value, "state"), &state) && ob_bytes_is(state, blocked);
+	s->state = ret->blocked ? OB_STATE_IDLE : s->state;
 	uint32_t link =
 	    number_of(ob_value_find(value, "link"), ob_link_name, OB_LINK_UNRESPONSIVE + 1);
 	if (ret->name == NULL || ret->data_path == NULL || s->state > OB_STATE_DONE) {

@@ -13,6 +13,8 @@ struct obi_row {
 	const char *settings;	/* of plugins, to ask the child; NULL: none */
 	bool supervised;	/* a parent supervises it */
 	bool link_unknown;	/* the child was not asked */
+	bool blocked;		/* it waits for others before it is started */
+	const char *where;	/* "host"; NULL: unknown */
 	ob_runtime *rt; /* that is to ask the child; NULL: it is not to be asked (any more) */
 	struct ob_status status;
 };
@@ -25,6 +27,9 @@ struct obi_rows {
 
 /* Append an empty row, made in arena. NULL: out of memory. */
 struct obi_row *obi_rows_add(struct obi_rows *rows, struct ob_arena *arena);
+
+/* The name of its state. */
+const char *obi_row_state(const struct obi_row *row);
 
 /* Append the row to a builder as a map, as `status --json` prints it and run.status answers it.
  * Unknown values are nil. */

@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/call/connect.h"
 #include "cli/config/load.h"
+#include "cli/config/where.h"
 #include "base/names.h"
 #include "cli/report.h"
 #include "cli/run/root.h"
@@ -147,6 +148,15 @@ static void ask_directory(struct asking *a, const char *name, const char *path,
 	}
 }
 
+/* Of the last row. The names are not the config's, which is freed before they are shown. */
+static void note_where(struct asking *a, const struct ob_connector_options *options, uint32_t said)
+{
+	if (a->rows.last != NULL) {
+		a->rows.last->where = obi_where_name(
+		    said != OBI_WHERE_UNKNOWN ? (enum obi_where)said : obi_where_of(options));
+	}
+}
+
 static bool has_file(const char *dir, const char *name)
 {
 	char path[PATH_SIZE];
@@ -254,6 +264,7 @@ static void ask_config(struct asking *a, const char *path)
 	for (uint32_t i = 0; r == OB_OK && !answers && i < config.count; i++) {
 		const struct ob_connector_options *o = &config.children[i];
 		ask_directory(a, o->name, o->data_path, o->state_path, o, true);
+		note_where(a, o, config.orders[i].where);
 	}
 	if (a->rt != NULL) {
 		obi_status_ask(a->rt, &a->rows);
@@ -369,7 +380,7 @@ static bool has_usage(const struct asking *a)
 static void print_table(struct asking *a)
 {
 	const char *headings[OBI_TABLE_COLUMNS_MAX + 1] = {
-	    "NAME", "STATE", "LINK", "PID", "UPTIME", "RESTARTS", "HEALTHY", "VERSION"};
+	    "NAME", "STATE", "LINK", "WHERE", "PID", "UPTIME", "RESTARTS", "HEALTHY", "VERSION"};
 	bool usage = has_usage(a);
 	obi_usage_headings(headings, usage);
 	struct obi_table table;
@@ -381,8 +392,9 @@ static void print_table(struct asking *a)
 		const struct ob_status *s = &row->status;
 		obi_table_row(&table);
 		obi_table_cell(&table, "%s", row->name);
-		obi_table_cell(&table, "%s%s", ob_state_name(s->state), s->stale ? " (stale)" : "");
+		obi_table_cell(&table, "%s%s", obi_row_state(row), s->stale ? " (stale)" : "");
 		obi_table_cell(&table, "%s", row->link_unknown ? "" : ob_link_name(s->link));
+		obi_table_cell(&table, "%s", row->where != NULL ? row->where : "");
 		add_numbers(&table, s);
 		if (usage) {
 			obi_usage_cells(&table, &s->usage);

@@ -9,8 +9,8 @@ import unittest
 
 from command import OK, REMOTE, UNREACHABLE, USAGE, Case, actor, outboard, outboard_as
 
-KEYS = ["name", "state", "link", "pid", "inner_pid", "uptime_ms", "restarts", "healthy", "version", "adopted", "stale", "supervised",
-        "address", "client_address", "last_error", "next_try_ms", "data_path"]
+KEYS = ["name", "state", "link", "pid", "where", "inner_pid", "uptime_ms", "restarts", "healthy", "version", "adopted",
+        "stale", "supervised", "address", "client_address", "last_error", "next_try_ms", "data_path"]
 
 
 class Pages(Case):
@@ -234,8 +234,8 @@ class Status(Case):
         run = self.run_it()
         run.events(**{"a-long-name": "ready", "b": "restarting"})
         lines = outboard("status", self.config).stdout.splitlines()
-        self.assertEqual(lines[0].split(), ["NAME", "STATE", "LINK", "PID", "UPTIME", "RESTARTS", "HEALTHY", "VERSION",
-                                            "ADDRESS", "NOTE"])
+        self.assertEqual(lines[0].split(), ["NAME", "STATE", "LINK", "WHERE", "PID", "UPTIME", "RESTARTS", "HEALTHY",
+                                            "VERSION", "ADDRESS", "NOTE"])
         for heading, words in ("STATE", ("ready", "backoff")), ("LINK", ("up", "down")), ("RESTARTS", ("0", "1")):
             at = lines[0].index(heading)
             self.assertEqual([line[at:].split()[0] for line in lines[1:]], list(words))
