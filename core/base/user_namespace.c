@@ -69,5 +69,5 @@ bool obi_root_is_unmapped(void)
 	if (fd >= 0) {
 		close(fd);
 	}
-	return known && st.st_uid == obi_overflow_uid() && !obi_user_has_number(st.st_uid);
+	return known && st.st_uid == obi_overflow_uid();
 }

@@ -26,7 +26,7 @@ enum obi_owner obi_owner_of_facts(const struct obi_owner_facts *f)
 	if (f->euid == f->overflow && f->proven) {
 		return OBI_OWNER_TRUSTED;
 	}
-	return f->root_is_unmapped && !f->overflow_is_user ? OBI_OWNER_UNMAPPED : OBI_OWNER_OTHER;
+	return f->root_is_unmapped ? OBI_OWNER_UNMAPPED : OBI_OWNER_OTHER;
 }
 
 static void name_of(int fd, char name[NAME_SIZE])
@@ -51,7 +51,6 @@ static enum obi_owner owner_of(int fd, const struct stat *st)
 	struct obi_owner_facts facts = {
 	    .owner = st->st_uid, .euid = geteuid(), .overflow = obi_overflow_uid()};
 	if (facts.owner == facts.overflow) {
-		facts.overflow_is_user = obi_user_has_number(facts.overflow);
 		facts.root_is_unmapped = obi_root_is_unmapped();
 		facts.proven = facts.euid == facts.overflow && is_really_ours(fd);
 	}

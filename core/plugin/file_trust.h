@@ -22,8 +22,7 @@ enum obi_owner {
 struct obi_owner_facts {
 	uint32_t owner;
 	uint32_t euid;
-	uint32_t overflow;     /* obi_overflow_uid() */
-	bool overflow_is_user; /* a user of our namespace has that number */
+	uint32_t overflow; /* obi_overflow_uid() */
 	bool root_is_unmapped;
 	bool proven;
 };

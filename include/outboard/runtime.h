@@ -99,11 +99,12 @@ enum ob_plugin_trust {
 	OB_PLUGIN_TRUST_OWNED = 0,
 	/*
 	 * Also those of users that have no number in the user namespace of this process, if root of
-	 * the namespace above has none there either: so the files of root look in a sandbox of an
+	 * the machine has none there either: so the files of root look in a sandbox of an
 	 * ordinary user. Neither the file nor a directory of its path may be writable for this
 	 * process, unless the directory is its own, nor for a group or others. Other users without
-	 * a number cannot be told from root: only directories that root alone can change should be
-	 * in plugin_path. Without effect in a setuid program.
+	 * a number, and a user `nobody` of the namespace, cannot be told from root: only
+	 * directories that root alone can change should be in plugin_path. Without effect in a
+	 * setuid program.
 	 */
 	OB_PLUGIN_TRUST_UNMAPPED
 };

@@ -33,6 +33,10 @@ def write_bundle(path, args, mounts, **more):
     binds = [("/usr", "/usr", "ro"), *mounts]
     if os.path.exists("/etc/ld.so.cache"):
         binds.append(("/etc/ld.so.cache", "/etc/ld.so.cache", "ro"))
+        with open(os.path.join(path, "rootfs/etc/ld.so.cache"), "w", encoding="ascii"):
+            pass
+    for _, to, _ in mounts:  # root of a user namespace cannot make them
+        os.makedirs(f"{path}/rootfs{to}", mode=0o755, exist_ok=True)
     config = {"ociVersion": "1.0.2", "root": {"path": "rootfs"},
               "process": {"user": {"uid": more.get("uid", 0), "gid": more.get("gid", 0)}, "args": args, "cwd": "/",
                           "env": ["PATH=/usr/bin", *more.get("env", [])], "noNewPrivileges": True},

@@ -15,27 +15,25 @@ static void an_owner_is_judged_by_what_the_numbers_mean(void **state)
 {
 	static const struct {
 		const char *what;
-		/* owner, euid, overflow, overflow_is_user, root_is_unmapped, proven */
+		/* owner, euid, overflow, root_is_unmapped, proven */
 		struct obi_owner_facts facts;
 		enum obi_owner is;
 	} table[] = {
-	    {"root", {ROOT, US, NOBODY, true, false, false}, OBI_OWNER_TRUSTED},
-	    {"root inside", {ROOT, US, NOBODY, false, true, false}, OBI_OWNER_TRUSTED},
-	    {"we", {US, US, NOBODY, true, false, false}, OBI_OWNER_TRUSTED},
-	    {"we, inside", {US, US, NOBODY, false, true, false}, OBI_OWNER_TRUSTED},
-	    {"somebody", {OTHER, US, NOBODY, true, false, false}, OBI_OWNER_OTHER},
-	    {"somebody inside", {OTHER, US, NOBODY, false, true, false}, OBI_OWNER_OTHER},
-	    {"the user nobody", {NOBODY, US, NOBODY, true, false, false}, OBI_OWNER_OTHER},
-	    {"nobody or unmapped", {NOBODY, US, NOBODY, true, true, false}, OBI_OWNER_OTHER},
-	    {"unmapped, not root", {NOBODY, US, NOBODY, false, false, false}, OBI_OWNER_OTHER},
-	    {"unmapped", {NOBODY, US, NOBODY, false, true, false}, OBI_OWNER_UNMAPPED},
-	    {"unmapped, other number", {77, US, 77, false, true, false}, OBI_OWNER_UNMAPPED},
-	    {"other number in use", {NOBODY, US, 77, false, true, false}, OBI_OWNER_OTHER},
+	    {"root", {ROOT, US, NOBODY, false, false}, OBI_OWNER_TRUSTED},
+	    {"root inside", {ROOT, US, NOBODY, true, false}, OBI_OWNER_TRUSTED},
+	    {"we", {US, US, NOBODY, false, false}, OBI_OWNER_TRUSTED},
+	    {"we, inside", {US, US, NOBODY, true, false}, OBI_OWNER_TRUSTED},
+	    {"somebody", {OTHER, US, NOBODY, false, false}, OBI_OWNER_OTHER},
+	    {"somebody inside", {OTHER, US, NOBODY, true, false}, OBI_OWNER_OTHER},
+	    {"the user nobody", {NOBODY, US, NOBODY, false, false}, OBI_OWNER_OTHER},
+	    {"unmapped", {NOBODY, US, NOBODY, true, false}, OBI_OWNER_UNMAPPED},
+	    {"unmapped, other number", {77, US, 77, true, false}, OBI_OWNER_UNMAPPED},
+	    {"other number in use", {NOBODY, US, 77, true, false}, OBI_OWNER_OTHER},
 	    /* We have no number ourselves, so it does not say that a file is ours. */
-	    {"maybe we", {NOBODY, NOBODY, NOBODY, false, true, false}, OBI_OWNER_UNMAPPED},
-	    {"we indeed", {NOBODY, NOBODY, NOBODY, false, true, true}, OBI_OWNER_TRUSTED},
-	    {"we, nobody", {NOBODY, NOBODY, NOBODY, true, false, true}, OBI_OWNER_TRUSTED},
-	    {"not we", {NOBODY, NOBODY, NOBODY, true, true, false}, OBI_OWNER_OTHER},
+	    {"maybe we", {NOBODY, NOBODY, NOBODY, true, false}, OBI_OWNER_UNMAPPED},
+	    {"we indeed", {NOBODY, NOBODY, NOBODY, true, true}, OBI_OWNER_TRUSTED},
+	    {"we, nobody", {NOBODY, NOBODY, NOBODY, false, true}, OBI_OWNER_TRUSTED},
+	    {"not we", {NOBODY, NOBODY, NOBODY, false, false}, OBI_OWNER_OTHER},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
