@@ -26,6 +26,14 @@ def as_user(uid):
 
 def write_bundle(path, args, mounts, **more):
     """A bundle for runc, with /usr of this machine and these directories, (source, destination, mode) each."""
+    was = os.umask(0o022)  # others must be able to pass what is made
+    try:
+        make_bundle(path, args, mounts, **more)
+    finally:
+        os.umask(was)
+
+
+def make_bundle(path, args, mounts, **more):
     for name in ("usr", "proc", "dev", "tmp", "etc"):
         os.makedirs(os.path.join(path, "rootfs", name), mode=0o755, exist_ok=True)
     for name in ("lib", "lib64", "bin"):
