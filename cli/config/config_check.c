@@ -211,6 +211,8 @@ static void check_between(const struct obi_run_config *config, struct obi_faults
 	if (obi_config_expand(config, &arena, &expanded)) {
 		obi_check_shared_paths(&expanded, faults);
 		obi_check_shared_ports(&expanded, faults);
+		obi_check_shared_cids(&expanded, faults);
+		obi_check_containers(&expanded, faults);
 		obi_check_askers(&expanded, faults);
 	} else {
 		obi_faults_add(faults, "children", "out of memory");

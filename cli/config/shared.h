@@ -26,7 +26,14 @@ struct ob_bytes obi_socket_scheme(const struct ob_uri *uri);
  * the files of outboard run, or of another child. */
 void obi_check_shared_paths(const struct obi_run_config *config, struct obi_faults *faults);
 
-/* Ports that are listened at twice. */
+/* Context ids of virtual machines that are used twice: guest-cid=NUMBER in the commands. */
+void obi_check_shared_cids(const struct obi_run_config *config, struct obi_faults *faults);
+
+/* Containers, as far as the command tells of them: whether the child sees its config and its
+ * sockets, and can write its config; and children in virtual machines, which cannot. */
+void obi_check_containers(const struct obi_run_config *config, struct obi_faults *faults);
+
+/* Ports that are listened at, or dialled, twice. */
 void obi_check_shared_ports(const struct obi_run_config *config, struct obi_faults *faults);
 
 /* Helpers of the authenticator ask that are children: those that need each other, and those that do

@@ -16,7 +16,8 @@ enum kind {
 	DATA,	  /* a child's directory */
 	OWN,	  /* DATA_PATH/rpc.sock, which is removed when the child ends */
 	SOCKET,	  /* where a child listens, if its config says so */
-	CLIENTS	  /* client_listen */
+	CLIENTS,  /* client_listen */
+	DIALLED	  /* connect */
 };
 
 struct item {
@@ -78,6 +79,25 @@ static void add_socket(struct list *list, const struct obi_run_config *config, e
 	}
 }
 
+/* The socket of a virtual machine is one for each port. */
+static void add_dialled(struct list *list, const struct obi_run_config *config, uint32_t i)
+{
+	const char *connect = config->children[i].connect;
+	struct ob_uri uri;
+	char *path;
+	if (connect == NULL || obi_uri_parse(connect, &list->arena.ob, &uri, NULL) < 0) {
+		return;
+	}
+	if (ob_bytes_is(obi_socket_scheme(&uri), "unix")) {
+		add(list, config, DIALLED, i, (const char *)uri.path.data);
+	} else if (ob_bytes_is(obi_socket_scheme(&uri), "hvsock") &&
+		   (path = ob_arena_alloc(&list->arena.ob, uri.path.len + 16)) != NULL) {
+		snprintf(path, uri.path.len + 16, "%s_%d", (const char *)uri.path.data,
+			 (int)uri.port);
+		add(list, config, DIALLED, i, path);
+	}
+}
+
 static void add_child(struct list *list, const struct obi_run_config *config, uint32_t i)
 {
 	const struct ob_connector_options *child = &config->children[i];
@@ -85,6 +105,7 @@ static void add_child(struct list *list, const struct obi_run_config *config, ui
 	add(list, config, OWN, i, file(list, child->data_path, "rpc.sock"));
 	add_socket(list, config, SOCKET, i, child->listen);
 	add_socket(list, config, CLIENTS, i, child->client_listen);
+	add_dialled(list, config, i);
 }
 
 static int compare(const void *a, const void *b)
@@ -102,9 +123,10 @@ static const char reserved[] = "is reserved for the files of outboard run";
 
 static const char *key_of(const struct item *item)
 {
-	return item->kind == CLIENTS  ? "client_listen"
-	       : item->kind == SOCKET ? "listen"
-				      : "data_path";
+	return item->kind == DIALLED   ? "connect"
+	       : item->kind == CLIENTS ? "client_listen"
+	       : item->kind == SOCKET  ? "listen"
+				       : "data_path";
 }
 
 /* item lies inside outer, the nearest directory of all. */
@@ -177,7 +199,7 @@ static void check_all(const struct list *list, const struct item **stack, struct
 void obi_check_shared_paths(const struct obi_run_config *config, struct obi_faults *faults)
 {
 	struct list list = {.count = 0};
-	size_t most = 4 + 4 * (size_t)config->count;
+	size_t most = 4 + 5 * (size_t)config->count;
 	obi_arena_init(&list.arena, MEMORY);
 	list.items = calloc(most, sizeof *list.items);
 	const struct item **stack = calloc(most, sizeof *stack);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/config/shared.h"
 
+#include "base/number_range.h"
+#include "base/uri.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -23,6 +26,7 @@ struct item {
 	uint32_t index;	      /* of the child, and of its two addresses */
 	const struct ob_connector_options *child;
 	bool is_for_clients;
+	bool is_far; /* an address to dial that is not this machine's: only the same one meets it */
 };
 
 /* ---- Collecting ---- */
@@ -45,20 +49,48 @@ static void set_ip(struct item *item, const uint8_t ip[16], struct obi_arena *ar
 	item->host = ob_bytes_of(obi_arena_copy(arena, ip, 16), 16);
 }
 
+static const char *key_of(const struct item *item)
+{
+	return item->is_for_clients	      ? "client_listen"
+	       : item->child->connect != NULL ? "connect"
+					      : "listen";
+}
+
 static const char *address_of(const struct item *item)
 {
-	return item->is_for_clients ? item->child->client_listen : item->child->listen;
+	return item->is_for_clients	      ? item->child->client_listen
+	       : item->child->connect != NULL ? item->child->connect
+					      : item->child->listen;
+}
+
+/* One that is dialled is taken as well, by a virtual machine or a container that forwards it. */
+static bool is_taken(const struct ob_connector_options *child, bool is_for_clients,
+		     struct obi_arena *arena, struct ob_uri *ret)
+{
+	const char *listen = is_for_clients ? child->client_listen : child->listen;
+	return child->connect != NULL && !is_for_clients
+		   ? obi_uri_parse(child->connect, &arena->ob, ret, NULL) == OB_OK
+		   : obi_child_listens_here(child, listen, arena, ret);
+}
+
+static bool is_loopback(const struct item *item)
+{
+	static const uint8_t mapped[13] = {[10] = 0xff, [11] = 0xff, [12] = 127};
+	static const uint8_t six[16] = {[15] = 1}, any[16] = {0},
+			     any4[16] = {[10] = 0xff, [11] = 0xff};
+	const uint8_t *ip = item->host.data;
+	return ob_bytes_is(item->scheme, "tcp") && item->host.len == 16 &&
+	       (memcmp(ip, mapped, 13) == 0 || memcmp(ip, six, 16) == 0 ||
+		memcmp(ip, any, 16) == 0 || memcmp(ip, any4, 16) == 0);
 }
 
 /* False: it cannot meet another one. */
 static bool read_item(const struct ob_connector_options *child, bool is_for_clients, uint32_t index,
 		      struct obi_arena *arena, struct item *ret)
 {
-	const char *address = is_for_clients ? child->client_listen : child->listen;
 	struct ob_uri uri;
 	uint8_t ip[16];
-	if (!obi_child_listens_here(child, address, arena, &uri) || uri.port <= 0 ||
-	    uri.host.len == 0) {
+	if (!is_taken(child, is_for_clients, arena, &uri) || uri.port <= 0 || uri.host.len == 0) {
 		return false;
 	}
 	*ret = (struct item){.scheme = obi_socket_scheme(&uri),
@@ -78,6 +110,7 @@ static bool read_item(const struct ob_connector_options *child, bool is_for_clie
 	} else if (host != NULL && strcmp(host, "any") == 0) {
 		ret->width = EVERY;
 	}
+	ret->is_far = child->connect != NULL && !is_for_clients && !is_loopback(ret);
 	return host != NULL && ret->host.data != NULL;
 }
 
@@ -113,10 +146,10 @@ static int compare(const void *a, const void *b)
 static const struct item *met_by(const struct item *item, const struct item *before,
 				 const struct item *widest, const struct item *wide4)
 {
-	if (widest != NULL) {
+	if (widest != NULL && !item->is_far) {
 		return widest;
 	}
-	if (wide4 != NULL && item->ipv4) {
+	if (wide4 != NULL && item->ipv4 && !item->is_far) {
 		return wide4;
 	}
 	return before != NULL && compare_bytes(item->host, before->host) == 0 ? before : NULL;
@@ -126,7 +159,7 @@ static void tell(const struct item *item, const struct item *met, struct obi_fau
 {
 	bool one_child = item->child == met->child;
 	/* Of one child the fault is at client_listen, whichever is sorted first. */
-	const char *key = item->is_for_clients || one_child ? "client_listen" : "listen";
+	const char *key = one_child ? "client_listen" : key_of(item);
 	if (one_child && strcmp(item->child->client_listen, item->child->listen) == 0) {
 		return; /* the library tells */
 	}
@@ -136,8 +169,10 @@ static void tell(const struct item *item, const struct item *met, struct obi_fau
 				item->child->listen);
 	} else {
 		obi_child_fault(faults, item->child, key,
-				"the port is already used by \"%s\", which listens on %s",
-				met->child->name, address_of(met));
+				"the port is already used by \"%s\", which %s %s", met->child->name,
+				strcmp(key_of(met), "connect") == 0 ? "is dialled at"
+								    : "listens on",
+				address_of(met));
 	}
 }
 
@@ -159,6 +194,31 @@ static void check_all(const struct item *items, size_t count, struct obi_faults 
 	}
 }
 
+/* A port that a child has in any case may be given to another one while it is free. */
+static void check_range(const struct obi_run_config *config, const struct item *items, size_t count,
+			struct obi_faults *faults)
+{
+	struct obi_number_range range;
+	bool is_used = false;
+	for (uint32_t i = 0; i < config->count; i++) {
+		is_used = is_used || config->children[i].ports != NULL;
+	}
+	if (!is_used || config->ports == NULL ||
+	    obi_range_of_ports(config->ports, &range, NULL) < 0) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct item *item = &items[i];
+		if (ob_bytes_is(item->scheme, "tcp") && !item->is_far &&
+		    obi_range_has(&range, (uint32_t)item->port)) {
+			obi_child_fault(faults, item->child, key_of(item),
+					"port %d is in the range \"ports\", and may be given to "
+					"another child: use ${port}, or a port outside of %s",
+					(int)item->port, config->ports);
+		}
+	}
+}
+
 void obi_check_shared_ports(const struct obi_run_config *config, struct obi_faults *faults)
 {
 	struct obi_arena arena;
@@ -176,6 +236,7 @@ void obi_check_shared_ports(const struct obi_run_config *config, struct obi_faul
 		qsort(items, count, sizeof *items, compare);
 	}
 	check_all(items, count, faults);
+	check_range(config, items, count, faults);
 	free(items);
 	obi_arena_free(&arena);
 }

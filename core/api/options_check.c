@@ -140,6 +140,43 @@ static void check_cleanup(const char *const *argv, struct obi_option_faults *fau
 	}
 }
 
+/* ---- Addresses ---- */
+
+/* What stands behind the last "+": "vsock" of chaos+vsock. */
+static bool is_socket_of(const struct ob_uri *uri, const char *scheme)
+{
+	const uint8_t *plus = memrchr(uri->scheme.data, '+', uri->scheme.len);
+	const uint8_t *begin = plus != NULL ? plus + 1 : uri->scheme.data;
+	size_t len = uri->scheme.len - (size_t)(begin - uri->scheme.data);
+	return ob_bytes_is(ob_bytes_of(begin, len), scheme);
+}
+
+/* Addresses that one can listen at and nobody can dial. */
+static void check_dialled(const struct ob_connector_options *o, struct obi_option_faults *faults)
+{
+	struct obi_arena arena;
+	struct ob_uri uri;
+	obi_arena_init(&arena, 64 * 1024);
+	if (o->listen == NULL || o->connect != NULL ||
+	    obi_uri_parse(o->listen, &arena.ob, &uri, NULL) < 0) {
+		uri = (struct ob_uri){.size = sizeof uri};
+	}
+	if (uri.text.len == 0) {
+		/* another fault, or none */
+	} else if (is_socket_of(&uri, "vsock") && ob_bytes_is(uri.host, "any")) {
+		obi_option_fault(faults, OB_FAULT_ERROR, "connect",
+				 "is required: %s cannot be dialled, only vsock://CID:PORT",
+				 o->listen);
+	} else if (is_socket_of(&uri, "hvsock")) {
+		obi_option_fault(
+		    faults, OB_FAULT_ERROR, "connect",
+		    "is required: a child that listens at %s is for guests, and cannot "
+		    "be dialled there",
+		    o->listen);
+	}
+	obi_arena_free(&arena);
+}
+
 /* ---- The listener for clients ---- */
 
 bool obi_options_default_listen(const char *data_path, char ret[OBI_LISTEN_SIZE])
@@ -200,6 +237,7 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	check_cleanup(o->cleanup, faults);
 	check_numbers(o, faults);
 	obi_cgroup_options_check(o->cgroup, faults);
+	check_dialled(o, faults);
 	check_clients(o, faults);
 	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &origin)) {
 		obi_option_fault(faults, OB_FAULT_ERROR, "parent_address",

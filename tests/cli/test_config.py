@@ -297,7 +297,7 @@ class Warnings(Config):
     def test_one_warning_for_a_child_without_encryption(self):
         tcp = {"command": [ACTOR], "listen": "tcp://127.0.0.1:7001", "connect": "tcp://127.0.0.1:7002",
                "auth": ["token"], "allow_plaintext": True}
-        self.write({"a": tcp, "b": {**tcp, "listen": "chaos+tcp://127.0.0.1:7003"}})
+        self.write({"a": tcp, "b": {**tcp, "listen": "chaos+tcp://127.0.0.1:7003", "connect": "tcp://127.0.0.1:7004"}})
         lines = outboard("check", self.config).stderr.splitlines()
         self.assertEqual([line.split(": ")[1:3] for line in lines],
                          [["warning", "children.a.allow_plaintext"], ["warning", "children.b.allow_plaintext"]])
