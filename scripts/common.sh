@@ -93,7 +93,9 @@ to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format shellch
 	faketime:faketime node:nodejs npm:npm /usr/share/i18n/locales/de_DE:locales unshare:util-linux prlimit:util-linux
 	libcbor.pc:libcbor-dev pam.pc:libpam0g-dev dissononce.py:python3-dissononce
 	go:golang-go /usr/share/gocode/src/github.com/flynn/noise:golang-github-flynn-noise-dev
-	linux.uml:user-mode-linux /sbin/insmod:kmod qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio ip:iproute2)
+	linux.uml:user-mode-linux /sbin/insmod:kmod qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio ip:iproute2
+	bwrap:bubblewrap /usr/sbin/runc:runc podman:podman systemd-nspawn:systemd-container newuidmap:uidmap fuse-overlayfs:fuse-overlayfs
+	slirp4netns:slirp4netns jq:jq)
 
 # build PRESET [TARGET...]: configure and build. The output goes to build/PRESET.log.
 build() {

@@ -325,6 +325,25 @@ static void on_set_health(void *user, ob_call *call, const struct ob_value *para
 	ob_call_replyf(call, "b", 1);
 }
 
+static bool says_bye;
+
+static void on_end(int number_of)
+{
+	(void)number_of;
+	ob_server_stop(server);
+}
+
+/* bye(): end by SIGINT and SIGTERM in good order, and log "bye" as the last words */
+static void on_bye(void *user, ob_call *call, const struct ob_value *params)
+{
+	(void)user;
+	(void)params;
+	says_bye = true;
+	signal(SIGINT, on_end);
+	signal(SIGTERM, on_end);
+	ob_call_replyf(call, "b", 1);
+}
+
 /* ask(method, value): call the parent, and answer with its result */
 static void on_parents_reply(void *user, int result, const struct ob_value *value,
 			     const struct ob_error *err)
@@ -432,6 +451,7 @@ static const struct ob_method methods[] = {
     {"ask", on_ask},
     {"tell", on_tell},
     {"who", on_who},
+    {"bye", on_bye},
     {NULL, NULL},
 };
 
@@ -566,6 +586,9 @@ int main(int argc, char **argv)
 	}
 	start(argc, argv, &options);
 	(void)ob_server_run(server, NULL);
+	if (says_bye) {
+		ob_log(ob_server_logger(server), OB_LOG_INFO, "bye", NULL);
+	}
 	if (options.shutdown == NULL) {
 		ob_server_close(server);
 	}

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""A child in a container of systemd-nspawn, on a machine that need not run systemd."""
+from bed import Life, main
+
+
+class Nspawn(Life):
+    recipe, child, tools = "nspawn", "spawned", ("systemd-nspawn",)
+
+    def prepare(self):
+        self.names = {"/usr/local/share/example": f"{self.dir}/share", "example-spawned": f"spawned-{self.tag}"}
+
+
+if __name__ == "__main__":
+    main()
