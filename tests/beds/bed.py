@@ -31,12 +31,13 @@ RECORDS = 1200
 
 
 class Recipe:
-    """The blocks of a page behind <!-- recipe: NAME -->: the config (json) and the commands to run before it (sh)."""
+    """The blocks of a page behind <!-- recipe: NAME... -->: the config (json) and the commands to run before it (sh)."""
 
     def __init__(self, page, name):
         with open(os.path.join(SOURCE, "docs", page), encoding="utf-8") as file:
             text = file.read()
-        blocks = re.findall(r"^<!-- recipe: %s -->\n```(\w+)\n(.*?)^```$" % re.escape(name), text, re.M | re.S)
+        blocks = re.findall(r"^<!-- recipe: ([^\n]*) -->\n```(\w+)\n(.*?)^```$", text, re.M | re.S)
+        blocks = [(kind, block) for names, kind, block in blocks if name in names.split()]
         self.config = "".join(block for kind, block in blocks if kind == "json")
         self.script = "".join(block for kind, block in blocks if kind == "sh")
         if self.config == "":
@@ -106,6 +107,7 @@ class Life(unittest.TestCase):
     recipe = None  # the name on the page
     child = None  # the name of the child in the config
     user = None  # run the supervisor as this user
+    places = {"/var/lib/example": "data", "/usr/local/bin": "bin"}  # of the page, and what they are in the test's directory
     names = {}  # further texts of the page to replace
     more = {}  # further keys of the child in the config
     tools = ()  # commands that must be there
@@ -139,8 +141,6 @@ class Life(unittest.TestCase):
     # ---- Set up ----
 
     def setUp(self):
-        if type(self) is Life:
-            self.skipTest("has no bed")
         if self.root_only and os.geteuid() != 0:
             self.skipTest("root is required")
         if self.user is not None and os.geteuid() != 0:
@@ -154,7 +154,9 @@ class Life(unittest.TestCase):
             if done.returncode != 0:
                 self.skipTest(f"{self.probe[0]} does not work here: {done.stderr.strip()[-200:]}")
         self.runs, self.numbers = [], []
+        self.mounted = [self.child]  # in data_root, as the child sees it
         self.dir = tempfile.mkdtemp(prefix="ob-bed-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         os.chmod(self.dir, 0o755)
         self.tag = os.path.basename(self.dir).replace("_", "x").lower()
         self.root = os.path.join(self.dir, "data")
@@ -181,11 +183,16 @@ class Life(unittest.TestCase):
 
     def install_for_others(self):
         """Another user may not be able to enter the directory of the build."""
-        for file in [OUTBOARD, *glob.glob(os.path.join(BUILD, "liboutboard.so.*")),
-                     *glob.glob(os.path.join(BUILD, "plugins", "*.so"))]:
-            os.chmod(shutil.copy(file, os.path.join(self.dir, "bin")), 0o755)
-        self.command = os.path.join(self.dir, "bin", "outboard")
+        for file in [*glob.glob(os.path.join(BUILD, "liboutboard.so.*")), *glob.glob(os.path.join(BUILD, "plugins", "*.so"))]:
+            self.lend(file)
+        self.command = self.lend(OUTBOARD)
         self.env.update(LD_LIBRARY_PATH=f"{self.dir}/bin", OUTBOARD_PLUGIN_PATH=f"{self.dir}/bin")
+
+    def lend(self, file):
+        """A copy that everybody can run."""
+        copy = shutil.copy(file, os.path.join(self.dir, "bin"))
+        os.chmod(copy, 0o755)
+        return copy
 
     def own(self, path):
         if self.user is not None:
@@ -196,8 +203,8 @@ class Life(unittest.TestCase):
 
     def write_recipe(self):
         """The recipe, with the directories of this test; its commands are run."""
-        names = {"/var/lib/example": self.root, "/usr/local/bin": f"{self.dir}/bin", **self.names}
-        recipe = Recipe(self.page, self.recipe).replaced(names)
+        places = {place: os.path.join(self.dir, name) for place, name in self.places.items()}
+        recipe = Recipe(self.page, self.recipe).replaced({**places, **self.names})
         self.text = merged(json.loads(recipe.config), {"children": {self.child: merged(dict(BRISK), self.more)}})
         self.config = os.path.join(self.dir, "config.json")
         self.write()
@@ -223,11 +230,7 @@ class Life(unittest.TestCase):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.sweep()
-        shutil.rmtree(self.dir, ignore_errors=not self.passed())
         self.assertEqual(left, set(), "processes were left running")
-
-    def passed(self):
-        return all(error is None for _, error in getattr(self._outcome, "errors", []))
 
     # ---- What a user does ----
 
@@ -278,6 +281,14 @@ class Life(unittest.TestCase):
         self.call("act.bye")
         self.assertEqual(self.call("act.echo", "hello"), "hello")
         self.assertIs(self.call("act.ask", "outboard.ping"), True)
+
+    def is_confined(self):
+        """Its root is read-only, and what the supervisor believes is not there."""
+        pid = self.inner()
+        with open(f"/proc/{pid}/mounts", encoding="utf-8") as file:
+            roots = [line.split()[3].split(",") for line in file if line.split()[1] == "/"]
+        self.assertIn("ro", roots[-1])
+        self.assertEqual(sorted(os.listdir(f"/proc/{pid}/root{self.root}")), self.mounted)
 
     def logs(self, run):
         """Every record arrives once, in order."""
@@ -335,6 +346,7 @@ class Life(unittest.TestCase):
             run, how = self.supervise()
             self.assertEqual(how, "ready")
             self.works()
+            self.is_confined()
         with self.part("logs"):
             self.logs(run)
         with self.part("health"):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A child in bubblewrap."""
-from bed import Life, main
+import bed
 
 
-class AsRoot(Life):
+class AsRoot(bed.Life):
     recipe, child, tools = "bubblewrap", "boxed", ("bwrap",)
     probe = ("bwrap", "--unshare-all", "--ro-bind", "/", "/", "true")
 
@@ -13,4 +13,4 @@ class Unprivileged(AsRoot):
 
 
 if __name__ == "__main__":
-    main()
+    bed.main()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A child in a container of systemd-nspawn, on a machine that need not run systemd."""
-from bed import Life, main
+import bed
 
 
-class Nspawn(Life):
+class Nspawn(bed.Life):
     recipe, child, tools = "nspawn", "spawned", ("systemd-nspawn",)
 
     def prepare(self):
@@ -11,4 +11,4 @@ class Nspawn(Life):
 
 
 if __name__ == "__main__":
-    main()
+    bed.main()

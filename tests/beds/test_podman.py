@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from bed import PATIENCE, Life, main
+import bed
 
 STORAGE = """[storage]
 driver = "%(driver)s"
@@ -22,7 +22,7 @@ events_logger = "none"
 """
 
 
-class Rootful(Life):
+class Rootful(bed.Life):
     recipe, child, tools = "podman", "poddy", ("podman", "runc")
     driver = "overlay"
 
@@ -43,7 +43,7 @@ class Rootful(Life):
 
     def podman(self, *args):
         return subprocess.run(["podman", *args], env=self.env, cwd="/", stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=PATIENCE, check=False, **self.as_user())
+                              text=True, timeout=bed.PATIENCE, check=False, **self.as_user())
 
     def leftovers(self):
         listed = self.podman("ps", "--all", "--format", "json")
@@ -72,4 +72,4 @@ class Rootless(Rootful):
 
 
 if __name__ == "__main__":
-    main()
+    bed.main()

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A child in a container of runc."""
 import json
+import os
 import subprocess
 
-from bed import Life, main
+import bed
 
 
-class Runc(Life):
+class Runc(bed.Life):
     recipe, child, tools = "runc", "contained", ("runc", "jq")
     burst = 200  # runc copies the output, through a pipe of 64 KiB
 
@@ -26,5 +27,31 @@ class Runc(Life):
             subprocess.run(["runc", "delete", "--force", name], check=False)
 
 
+class Exec(Runc):
+    """A second child in the same container."""
+
+    recipe, child = "runc-exec", "second"
+
+    def setUp(self):
+        super().setUp()
+        self.mounted = ["contained", "second"]
+
+    def works(self):
+        """As pid 1 the first child ends by a signal only if it has a handler."""
+        super().works()
+        done = self.outboard("call", os.path.join(self.root, "contained"), "act.bye")
+        self.assertEqual(done.returncode, bed.OK, done.stderr)
+
+    def up(self, run):
+        """It may have been tried before the container was there."""
+        ends = ("ready", "adopted", "failed")
+        event = run.record(lambda r: r.get("outboard") == self.child and r.get("event") in ends)
+        return event["event"]
+
+    def is_gone(self):
+        """Its container lives on, until the supervisor ends."""
+        self.assertEqual(os.listdir(self.data_path()), [])
+
+
 if __name__ == "__main__":
-    main()
+    bed.main()
