@@ -4,8 +4,9 @@
  *
  *   bench-ready [--rounds N] [--rpc MS] [--signal N] [--cleanup "COMMAND..."] DATA_PATH COMMAND...
  *
- * Prints one line: the medians of both in milliseconds, and the shortest and longest start.
- * bench/beds.py does so for each recipe of the docs.
+ * The commands may have the placeholders of a config. Prints one line: the medians of both in
+ * milliseconds, and the shortest and longest start. bench/beds.py does so for each recipe of the
+ * docs.
  */
 #include <outboard/outboard.h>
 
@@ -104,7 +105,8 @@ int main(int argc, char **argv)
 {
 	static struct figures figures;
 	static const char *cleanup[WORDS_MAX + 1];
-	struct ob_connector_options options = {.size = sizeof options, .name = "bed"};
+	struct ob_connector_options options = {
+	    .size = sizeof options, .name = "bed", .placeholders = true};
 	int rounds = ROUNDS, i = 1;
 	for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
 		if (strcmp(argv[i], "--rounds") == 0) {

@@ -7,7 +7,7 @@ class Nspawn(bed.Life):
     recipe, child, tools = "nspawn", "spawned", ("systemd-nspawn",)
 
     def prepare(self):
-        self.names = {"/usr/local/share/example": f"{self.dir}/share", "example-spawned": f"spawned-{self.tag}"}
+        self.names = {"/usr/local/share/example": f"{self.dir}/share", "example-": f"{self.tag}-"}
 
 
 if __name__ == "__main__":

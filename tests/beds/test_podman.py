@@ -27,8 +27,7 @@ class Rootful(bed.Life):
     driver = "overlay"
 
     def prepare(self):
-        self.container = f"poddy-{self.tag}"
-        self.names = {"example-poddy": self.container}
+        self.names = {"example-": f"{self.tag}-"}
         self.own(os.path.join(self.dir, "share"))
 
     def environment(self):

@@ -12,8 +12,7 @@ class Runc(bed.Life):
     burst = 200  # runc copies the output, through a pipe of 64 KiB
 
     def prepare(self):
-        self.container = f"contained-{self.tag}"
-        self.names = {"/usr/local/share/example": f"{self.dir}/share", "example-contained": self.container}
+        self.names = {"/usr/local/share/example": f"{self.dir}/share", "example-": f"{self.tag}-"}
 
     def containers(self):
         listed = subprocess.run(["runc", "list", "--format", "json"], capture_output=True, text=True, check=True).stdout
