@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""kernel.py DIRECTORY: unpack Debian's kernel for virtual machines there, with the modules that a guest needs.
+"""guest-kernel.py DIRECTORY: unpack Debian's kernel for virtual machines there, with the modules that a guest needs.
 
 Writes DIRECTORY/vmlinuz and DIRECTORY/modules, and installs nothing. A complete DIRECTORY is left as it is. Status 77, with the
 reason, if the kernel cannot be downloaded.
@@ -18,6 +18,7 @@ MODULES = [
     "drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_modern_dev.ko",
     "drivers/virtio/virtio_pci_legacy_dev.ko", "drivers/virtio/virtio_pci.ko", "net/core/failover.ko",
     "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko", "drivers/firmware/qemu_fw_cfg.ko",
+    "drivers/char/virtio_console.ko", "drivers/block/virtio_blk.ko", "drivers/virtio/virtio_mmio.ko",
     "net/vmw_vsock/vsock.ko", "net/vmw_vsock/vmw_vsock_virtio_transport_common.ko",
     "net/vmw_vsock/vmw_vsock_virtio_transport.ko", "net/vmw_vsock/vsock_loopback.ko", "drivers/vhost/vhost_iotlb.ko",
     "drivers/vhost/vhost.ko", "drivers/vhost/vhost_vsock.ko", "virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko",
