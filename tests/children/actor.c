@@ -209,11 +209,9 @@ static void on_raw(void *user, ob_call *call, const struct ob_value *params)
 
 static void on_environment(void *user, ob_call *call, const struct ob_value *params)
 {
-	struct ob_builder *unused = NULL;
 	char joined[32768] = "";
 	(void)user;
 	(void)params;
-	(void)unused;
 	for (size_t i = 0;
 	     environ[i] != NULL && strlen(joined) + strlen(environ[i]) + 2 < sizeof joined; i++) {
 		strcat(strcat(joined, environ[i]), "\n");
@@ -221,15 +219,19 @@ static void on_environment(void *user, ob_call *call, const struct ob_value *par
 	ob_call_replyf(call, "s", joined);
 }
 
-/* file(path): the content of a file, as the child sees it */
+/* file(path): the content of a file, as the child sees it. file(path, text): write it there */
 static void on_file(void *user, ob_call *call, const struct ob_value *params)
 {
 	char path[1024], content[16384];
+	bool writes = params->count > 1;
+	ssize_t n = -1;
 	(void)user;
 	text(params, 0, path, sizeof path);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, content, sizeof content - 1) : -1;
+	text(params, 1, content, sizeof content);
+	int fd = open(path, (writes ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 	if (fd >= 0) {
+		n = writes ? write(fd, content, strlen(content))
+			   : read(fd, content, sizeof content - 1);
 		close(fd);
 	}
 	content[n > 0 ? n : 0] = '\0';

@@ -17,7 +17,7 @@ import unittest
 BUILD = os.environ["OB_TEST_BUILD"]
 OUTBOARD = os.path.join(BUILD, "bin", "outboard")
 ACTOR = os.path.join(BUILD, "children", "child-actor")
-PATIENCE = 60.0
+PATIENCE = 60.0 * float(os.environ.get("OB_TEST_PATIENCE", "1"))
 
 # For the cases that put a library of tests/shim before the command.
 with_shim = unittest.skipIf("ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ,

@@ -3,7 +3,8 @@
  * vm - a child in a virtual machine. The connector starts, watches and ends the process of the
  * machine, and dials the child inside while the machine boots. From the environment:
  * OB_TEST_LISTEN and OB_TEST_CONNECT, the two addresses, and OB_TEST_BOOT, the command, one word
- * per line. "%d" in any of them is replaced by a free port.
+ * per line. "%d" in any of them is replaced by a free port, and placeholders in the command as
+ * everywhere. With OB_TEST_AGAIN the child dies once, and its machine is started again.
  */
 #include "support/family.h"
 
@@ -23,7 +24,7 @@
 
 #include "support/scratch.h"
 
-enum { WORDS = 16, READY_MS = 300000, BEAT_MS = 3000 };
+enum { WORDS = 64, READY_MS = 300000, BEAT_MS = 3000 };
 
 static struct family f;
 static char *listen_uri, *connect_uri, *words[WORDS + 1];
@@ -104,6 +105,8 @@ static int boot(void **state)
 	f.options.health_interval_ms = BEAT_MS;
 	f.options.call_timeout_ms = READY_MS;
 	f.options.stop_signal = SIGTERM;
+	f.options.stop_rpc_ms = READY_MS;
+	f.options.placeholders = true;
 	make_connector();
 	return ob_connector_start_async(f.connector, NULL, NULL, &err);
 }
@@ -246,6 +249,45 @@ static void the_next_parent_finds_it(void **state)
 	tell_the_log();
 }
 
+/* The child is killed: the machine ends with it, and another one is started. */
+static void a_child_that_dies_is_started_again(void **state)
+{
+	struct ob_error err;
+	(void)state;
+	if (getenv("OB_TEST_AGAIN") == NULL) {
+		skip();
+	}
+	(void)family_try(&f, READY_MS, &err, "signal", "[i]", SIGKILL);
+	family_await(&f, OB_EVENT_EXITED, 1);
+	assert_false(family_alive(machine));
+	family_await(&f, OB_EVENT_STARTING, 2);
+	machine = ob_connector_pid(f.connector);
+	family_await_state(&f, OB_STATE_READY, OB_LINK_UP);
+	family_call(&f, "echo", "[i]", 42);
+	assert_int_equal(family_status(&f).restarts, 1);
+}
+
+static bool said_bye(void)
+{
+	for (uint32_t i = 0; i < f.line_count; i++) {
+		if (strstr(f.lines[i], "\"msg\":\"bye\"") != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The child ends in good order, and the machine with it. */
+static void a_stop_is_the_guests_own_end(void **state)
+{
+	struct ob_error err;
+	(void)state;
+	family_call(&f, "bye", NULL);
+	assert_int_equal(ob_connector_stop(f.connector, READY_MS, NULL, &err), OB_OK);
+	assert_false(family_alive(machine));
+	assert_true(said_bye());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +297,8 @@ int main(void)
 	    cmocka_unit_test(fault_74_a_connection_reset_by_the_guest_is_dialled_again),
 	    cmocka_unit_test(fault_73_a_paused_machine_costs_the_connection_only),
 	    cmocka_unit_test(the_next_parent_finds_it),
+	    cmocka_unit_test(a_child_that_dies_is_started_again),
+	    cmocka_unit_test(a_stop_is_the_guests_own_end),
 	};
 	return cmocka_run_group_tests(tests, boot, power_off);
 }
