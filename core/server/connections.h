@@ -6,9 +6,10 @@
 #ifndef OBI_SERVER_CONNECTIONS_H
 #define OBI_SERVER_CONNECTIONS_H
 
-#include "access/admission.h"
 #include "api/client.h"
+#include "rpc/acceptor.h"
 #include "rpc/interfaces.h"
+#include "rpc/preauth.h"
 #include "server/permissions.h"
 #include "server/warner.h"
 
@@ -18,8 +19,9 @@ struct obi_server_connection;
  * own, so that clients cannot take those of the parent. */
 struct obi_entry {
 	uint32_t kind; /* enum ob_listener_kind; OB_LISTENER_NONE: there is no such listener */
+	struct obi_connections *all;
 	struct obi_endpoint endpoint;
-	struct obi_admission admission;
+	struct obi_preauth_line preauth;
 	struct obi_replay_cache replays;
 };
 
@@ -50,20 +52,15 @@ struct obi_connections {
 
 	struct obi_entry entries[OBI_ENTRIES];
 	struct obi_server_connection *first;
-	struct obi_server_connection *parent;  /* that supervises; NULL: none */
-	struct obi_server_connection *reading; /* NULL: it has opened or ended while it was read */
-	bool ending;			       /* the server shuts down: calls are refused */
+	struct obi_server_connection *parent; /* that supervises; NULL: none */
+	bool ending;			      /* the server shuts down: calls are refused */
 };
 
-/* Ask the admission of the entry for a preauth slot for a connection from there. Connections that
- * are in its way are read from once more, and closed if they have to make room; this never answers
- * EVICT. */
-struct obi_admission_answer obi_connections_admit(struct obi_connections *cs,
-						  struct obi_entry *entry, struct obi_origin from);
+/* Set up the entries: each with `all`, and the events of its preauth line. */
+void obi_connections_init_entries(struct obi_connections *cs);
 
-/* Serve a stream that was admitted. The stream belongs to the connection from here on. */
-void obi_connections_add(struct obi_connections *cs, struct obi_entry *entry,
-			 struct ob_stream *stream, struct obi_origin from);
+/* The events of the acceptor of this entry. */
+struct obi_acceptor_events obi_connections_acceptor_events(struct obi_entry *entry);
 
 /* Close every connection and free what the connections hold. */
 void obi_connections_free(struct obi_connections *cs);

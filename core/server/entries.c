@@ -61,7 +61,7 @@ static int set_up_admission(const struct source *s, struct obi_entry *entry, boo
 						  .parent = clients ? NULL : parent,
 						  .strangers = clients};
 	entry->kind = clients ? OB_LISTENER_CLIENT : OB_LISTENER_PARENT;
-	int r = obi_admission_init(&entry->admission, &setup);
+	int r = obi_admission_init(&entry->preauth.admission, &setup);
 	return r == OB_OK ? OB_OK
 			  : obi_fail(reterr, r, 0,
 				     "parent_address \"%s\" is neither an address nor a context id",

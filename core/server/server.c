@@ -15,7 +15,6 @@
 #include "base/options.h"
 #include "base/standard_fds.h"
 #include "base/failpoint.h"
-#include "server/acceptor.h"
 #include "server/control.h"
 #include "server/entries.h"
 #include "server/inherited.h"
@@ -169,8 +168,9 @@ static void set_up_acceptors(struct ob_server *s)
 	uint32_t reserve =
 	    s->options.reserve < OBI_RESERVE_MAX ? s->options.reserve : OBI_RESERVE_MAX;
 	for (int i = 0; i < OBI_ENTRIES; i++) {
-		s->acceptors[i].connections = &s->connections;
-		s->acceptors[i].entry = &s->connections.entries[i];
+		s->acceptors[i].loop = s->rt->loop;
+		s->acceptors[i].events =
+		    obi_connections_acceptor_events(&s->connections.entries[i]);
 	}
 	/* Clients may take all other descriptors, but not the last one of the parent. */
 	s->acceptors[OBI_ENTRY_PARENT].reserve_want = has_clients(s) && reserve == 0 ? 1 : reserve;
@@ -187,6 +187,7 @@ static void set_up_connections(struct ob_server *s)
 	cs->auth_timeout_ms = s->options.auth_timeout_ms;
 	cs->instance = s->instance;
 	set_up_acceptors(s);
+	obi_connections_init_entries(cs);
 	s->control.connections = cs;
 	s->control.version = s->options.version;
 	s->control.opened_ns = obi_clock_ns(CLOCK_BOOTTIME);
@@ -395,6 +396,8 @@ static int listen_at(struct ob_server *s, int which, struct ob_error *reterr)
 	const char *address = address_of(s, which);
 	struct ob_listen_params params = listen_params(s, which);
 	params.lock_held = lock_covers(s, address);
+	s->acceptors[which].host = endpoint->host;
+	s->acceptors[which].transport = &endpoint->transport->as.transport;
 	int r = obi_acceptor_listen(&s->acceptors[which], address, &params, reterr);
 	if (r == OB_OK && endpoint->plaintext) {
 		ob_log(s->logger, OB_LOG_WARN,

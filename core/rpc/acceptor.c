@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/acceptor.h"
+#include "rpc/acceptor.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,20 +7,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/uri.h"
 
 enum { ACCEPT_PAUSE_MS = 100, ACCEPTS_A_TURN = 64, ADDRESS_MAX = 4096 };
 
-static const struct ob_transport_ops *transport_of(const struct obi_acceptor *a)
-{
-	return &a->entry->endpoint.transport->as.transport;
-}
-
 static void pause_accepting(struct obi_acceptor *a, int64_t ms)
 {
 	obi_io_stop(&a->io);
-	obi_timer_set(a->connections->rt->loop, &a->pause, ms);
+	obi_timer_set(a->loop, &a->pause, ms);
 }
 
 /* Find out where the connection comes from, without a pidfd, which would cost a descriptor each.
@@ -30,7 +26,7 @@ static bool find_origin(const struct obi_acceptor *a, struct ob_stream *stream,
 {
 	struct ob_peer peer = {.size = offsetof(struct ob_peer, pidfd)};
 	struct ob_error err;
-	if (transport_of(a)->peer != NULL && transport_of(a)->peer(stream, &peer, &err) < 0) {
+	if (a->transport->peer != NULL && a->transport->peer(stream, &peer, &err) < 0) {
 		return false;
 	}
 	*ret = obi_origin_of_peer(&peer);
@@ -41,7 +37,7 @@ static void refuse(struct obi_acceptor *a, struct ob_stream *stream, struct obi_
 		   const struct obi_admission_answer *answer)
 {
 	char why[96];
-	transport_of(a)->close(stream);
+	a->transport->close(stream);
 	if (answer->verdict == OBI_ADMISSION_BLOCKED) {
 		snprintf(why, sizeof why,
 			 "too many failed attempts from this source; blocked for %lld ms more",
@@ -50,7 +46,7 @@ static void refuse(struct obi_acceptor *a, struct ob_stream *stream, struct obi_
 		snprintf(why, sizeof why,
 			 "too many connections that have not authenticated (preauth_max)");
 	}
-	obi_warn(&a->connections->warner, OBI_WARN_PREAUTH, &from, "a connection was refused", why);
+	a->events.warn(a->events.user, &from, "a connection was refused", why);
 }
 
 /* Admit or refuse an accepted stream. false: it has to wait, and all behind it. */
@@ -58,13 +54,13 @@ static bool admit(struct obi_acceptor *a, struct ob_stream *stream)
 {
 	struct obi_origin from;
 	if (!find_origin(a, stream, &from)) {
-		transport_of(a)->close(stream);
+		a->transport->close(stream);
 		return true;
 	}
-	struct obi_admission_answer answer = obi_connections_admit(a->connections, a->entry, from);
+	struct obi_admission_answer answer = a->events.admit(a->events.user, from);
 	switch (answer.verdict) {
 	case OBI_ADMISSION_ENTER:
-		obi_connections_add(a->connections, a->entry, stream, from);
+		a->events.accepted(a->events.user, stream, from);
 		return true;
 	case OBI_ADMISSION_WAIT:
 		a->waiting = stream;
@@ -99,8 +95,7 @@ static bool spend(struct obi_acceptor *a, uint32_t left)
 
 static void warn_of_pause(struct obi_acceptor *a, const char *why)
 {
-	obi_warn(&a->connections->warner, OBI_WARN_PREAUTH, NULL, "accepting connections is paused",
-		 why);
+	a->events.warn(a->events.user, NULL, "accepting connections is paused", why);
 }
 
 /*
@@ -112,8 +107,8 @@ static void refuse_one(struct obi_acceptor *a)
 {
 	struct ob_stream *stream;
 	(void)spend(a, 0);
-	if (transport_of(a)->accept(a->listener, &stream, NULL) == OB_OK) {
-		transport_of(a)->close(stream);
+	if (a->transport->accept(a->listener, &stream, NULL) == OB_OK) {
+		a->transport->close(stream);
 	}
 	obi_acceptor_refill(a);
 	pause_accepting(a, ACCEPT_PAUSE_MS);
@@ -122,8 +117,8 @@ static void refuse_one(struct obi_acceptor *a)
 
 static int accept_one(struct obi_acceptor *a, struct ob_stream **ret, struct ob_error *err)
 {
-	int r = transport_of(a)->accept(a->listener, ret, err);
-	return r == OB_ENOMEM && spend(a, 1) ? transport_of(a)->accept(a->listener, ret, err) : r;
+	int r = a->transport->accept(a->listener, ret, err);
+	return r == OB_ENOMEM && spend(a, 1) ? a->transport->accept(a->listener, ret, err) : r;
 }
 
 static void on_acceptable(void *user, int events)
@@ -156,15 +151,14 @@ static void resume_accepting(void *user)
 	struct ob_stream *stream = a->waiting;
 	a->waiting = NULL;
 	if (stream == NULL || admit(a, stream)) {
-		obi_io_set(a->connections->rt->loop, &a->io,
-			   transport_of(a)->listener_fd(a->listener), OB_READABLE);
+		obi_io_set(a->loop, &a->io, a->transport->listener_fd(a->listener), OB_READABLE);
 	}
 }
 
 void obi_acceptor_slot_free(struct obi_acceptor *a)
 {
 	if (a->waiting != NULL) {
-		obi_timer_set(a->connections->rt->loop, &a->pause, 0);
+		obi_timer_set(a->loop, &a->pause, 0);
 	}
 }
 
@@ -177,7 +171,7 @@ static int open_listener(const struct obi_acceptor *a, const char *uri,
 	obi_arena_init(&arena, 64 * 1024);
 	int r = obi_uri_parse(uri, &arena.ob, &parsed, reterr);
 	if (r == OB_OK) {
-		r = transport_of(a)->listen(a->entry->endpoint.host, &parsed, params, ret, reterr);
+		r = a->transport->listen(a->host, &parsed, params, ret, reterr);
 	}
 	obi_arena_free(&arena);
 	/* Most transports say so themselves. */
@@ -244,7 +238,7 @@ int obi_acceptor_listen_again(struct obi_acceptor *a, const char *uri,
 	}
 	on_acceptable(a, 0);
 	obi_io_stop(&a->io);
-	transport_of(a)->listener_close(a->listener);
+	a->transport->listener_close(a->listener);
 	a->listener = fresh;
 	note_file(a, uri);
 	if (a->waiting == NULL) {
@@ -258,7 +252,7 @@ char *obi_acceptor_address(const struct obi_acceptor *a)
 {
 	char memory[ADDRESS_MAX];
 	struct ob_sink out = ob_sink_fixed(memory, sizeof memory - 1);
-	if (transport_of(a)->local_uri(a->listener, &out) < 0 || out.failed) {
+	if (a->transport->local_uri(a->listener, &out) < 0 || out.failed) {
 		return NULL;
 	}
 	memory[out.len] = '\0';
@@ -270,7 +264,7 @@ void obi_acceptor_stop(struct obi_acceptor *a)
 	obi_io_stop(&a->io);
 	obi_timer_stop(&a->pause);
 	if (a->waiting != NULL) {
-		transport_of(a)->close(a->waiting);
+		a->transport->close(a->waiting);
 		a->waiting = NULL;
 	}
 	a->keeps_reserve = false;
@@ -281,7 +275,7 @@ void obi_acceptor_stop(struct obi_acceptor *a)
 void obi_acceptor_close(struct obi_acceptor *a)
 {
 	if (a->listener != NULL) {
-		transport_of(a)->listener_close(a->listener);
+		a->transport->listener_close(a->listener);
 		a->listener = NULL;
 	}
 }

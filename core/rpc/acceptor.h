@@ -1,18 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* server/acceptor - a listener of a child: takes connections from it as far as admission and the
- * supply of descriptors allow. */
-#ifndef OBI_SERVER_ACCEPTOR_H
-#define OBI_SERVER_ACCEPTOR_H
+/* rpc/acceptor - a listener: takes connections from it as far as admission and the supply of
+ * descriptors allow. */
+#ifndef OBI_RPC_ACCEPTOR_H
+#define OBI_RPC_ACCEPTOR_H
 
 #include <sys/types.h>
 
-#include "server/connections.h"
+#include <outboard/transport.h>
+
+#include "access/admission.h"
+#include "loop/loop.h"
 
 enum { OBI_RESERVE_MAX = 16 };
 
+/* All are required. */
+struct obi_acceptor_events {
+	/* Whether a connection from there gets a preauth slot. The answer is never EVICT. */
+	struct obi_admission_answer (*admit)(void *user, struct obi_origin from);
+	/* Serve a stream that was admitted. It belongs to the owner from here on. */
+	void (*accepted)(void *user, struct ob_stream *stream, struct obi_origin from);
+	/* A warning: a connection was refused, or none is accepted for a moment. from: NULL: not
+	 * about one source. */
+	void (*warn)(void *user, const struct obi_origin *from, const char *what, const char *why);
+	void *user;
+};
+
+/* The owner sets the first part. */
 struct obi_acceptor {
-	struct obi_connections *connections;
-	struct obi_entry *entry;      /* of these connections */
+	struct obi_loop *loop;
+	const struct ob_host *host;
+	const struct ob_transport_ops *transport;
+	struct obi_acceptor_events events;
+
 	struct ob_listener *listener; /* NULL: does not listen */
 	dev_t dev;		      /* of its socket file; 0, 0: it has none */
 	ino_t ino;
