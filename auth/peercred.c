@@ -5,8 +5,8 @@
  * dials it.
  *
  * An acceptor admits its own effective user, root, and the users and groups that the host
- * configured. A dialer admits the user that the host expects; where it expects none, its own user
- * and root.
+ * configured. A dialer, and a parent whose child dials, admits the user that the host expects;
+ * where it expects none, its own user and root.
  *
  * In another user namespace a user may have no number: then the peer cannot be told from others,
  * and is refused. A dialer looks whether it is itself such a user for its peer, which refuses it
@@ -82,9 +82,10 @@ static bool is_one_of(uint32_t id, const uint32_t *ids, uint32_t count)
 static bool is_trusted(const struct ob_auth_params *params, const struct ob_peer *peer)
 {
 	bool configured = OB_HAS(params, allowed_uid) && params->allowed_uid != UINT32_MAX;
-	/* A dialer knows whom it dials. "Ours or root" would let a child of another user redirect
-	 * us to a socket of ours. */
-	if (configured && params->role == OB_AUTH_DIALER) {
+	bool home = OB_HAS(params, parent_dials) && !params->parent_dials;
+	/* A dialer knows whom it dials, and a parent its child. "Ours or root" would let a child of
+	 * another user redirect us to a socket of ours. */
+	if (configured && (params->role == OB_AUTH_DIALER || home)) {
 		return peer->uid == params->allowed_uid;
 	}
 	if (peer->uid == (uint32_t)geteuid() || peer->uid == 0 ||

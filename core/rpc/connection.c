@@ -320,6 +320,7 @@ static void start_session(struct obi_connection *conn)
 	    .events = {session_opened, session_closed, session_supervise, session_want_write,
 		       session_want_timer, session_auth_wait, conn},
 	    .handler = conn->setup.handler,
+	    .hello = conn->setup.hello,
 	    .call_owner = conn->setup.call_owner,
 	    .orphans = conn->setup.orphans,
 	    .listener = conn->setup.listener,
@@ -453,6 +454,15 @@ int obi_connection_dial(const struct obi_connection_setup *setup, const char *ur
 }
 
 /* ---- Calls and facts ---- */
+
+void obi_connection_hand_over(struct obi_connection *conn,
+			      const struct obi_connection_events *events,
+			      const struct obi_call_handler *handler)
+{
+	conn->setup.events = *events;
+	conn->session.setup.handler = *handler;
+	conn->session.setup.hello = (struct obi_hello_handler){.judge = NULL};
+}
 
 bool obi_connection_is_ending(const struct obi_connection *conn)
 {

@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 #include "rpc/call.h"
 #include "rpc/handshake.h"
+#include "rpc/hello.h"
 #include "rpc/limits.h"
 #include "rpc/pending.h"
 
@@ -47,6 +48,7 @@ struct obi_connection_setup {
 	bool check_owner;
 	struct obi_connection_events events;
 	struct obi_call_handler handler;
+	struct obi_hello_handler hello;
 	void *call_owner;
 	struct obi_orphan_count *orphans; /* see struct obi_session_setup; may be NULL */
 	uint32_t listener;		  /* accept: enum ob_listener_kind */
@@ -61,6 +63,12 @@ int obi_connection_dial(const struct obi_connection_setup *setup, const char *ur
 			struct obi_connection **ret_connection, struct ob_error *reterr);
 
 bool obi_connection_is_open(const struct obi_connection *conn);
+
+/* The connection, which is open, has another owner from here on: these are its events, and this
+ * handles the calls of the peer. outboard.hello is not taken any more. */
+void obi_connection_hand_over(struct obi_connection *conn,
+			      const struct obi_connection_events *events,
+			      const struct obi_call_handler *handler);
 
 /* Whether the connection is closed or being shut down, so that no new calls can be made. */
 bool obi_connection_is_ending(const struct obi_connection *conn);

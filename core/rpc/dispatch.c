@@ -98,6 +98,27 @@ static void on_supervise(struct obi_session *s, const struct ob_message *m)
 	obi_answer(s, &m->id, NULL, &yes);
 }
 
+static void on_hello(struct obi_session *s, const struct ob_message *m)
+{
+	const struct obi_hello_handler hello = s->setup.hello;
+	struct ob_bytes instance = {NULL, 0}, run = {NULL, 0};
+	struct ob_value yes = ob_bool(true);
+	struct ob_error err = {0};
+	ob_get_string(ob_params_get(&m->params, 0, "instance"), &instance);
+	ob_get_string(ob_params_get(&m->params, 1, "run"), &run);
+	int r = hello.judge(hello.user, instance, run, &err);
+	if (r < 0) {
+		obi_answer_error(s, &m->id, OB_RPC_DENIED, err.text);
+		obi_session_fail(s, r, "%s", err.text);
+		return;
+	}
+	s->peer_is_ours = true;
+	obi_answer(s, &m->id, NULL, &yes);
+	if (s->state == OBI_SESSION_OPEN) {
+		hello.welcome(hello.user);
+	}
+}
+
 static void on_protocol_request(struct obi_session *s, const struct ob_message *m)
 {
 	struct ob_value yes = ob_bool(true);
@@ -105,6 +126,8 @@ static void on_protocol_request(struct obi_session *s, const struct ob_message *
 		obi_answer(s, &m->id, NULL, &yes);
 	} else if (ob_bytes_is(m->method, "outboard.supervise")) {
 		on_supervise(s, m);
+	} else if (ob_bytes_is(m->method, "outboard.hello") && s->setup.hello.judge != NULL) {
+		on_hello(s, m);
 	} else if (ob_bytes_is(m->method, "outboard.auth")) {
 		obi_answer_error(s, &m->id, OB_RPC_INVALID_REQUEST, "authenticated already");
 	} else {

@@ -27,7 +27,8 @@ static void put_binding(struct ob_sink *out, const char *of, struct ob_bytes bin
 }
 
 /* "outboard/1", the codec, and the mechanisms joined by commas; each is preceded by its length in
- * two bytes, big-endian. The binding of the transport follows. */
+ * two bytes, big-endian. If the child dials, "dial-home" follows: what proves something when one
+ * end dials proves nothing when the other does. Then the binding of the transport. */
 static int build_prologue(struct obi_handshake *auth, struct ob_bytes binding,
 			  struct ob_error *reterr)
 {
@@ -41,6 +42,9 @@ static int build_prologue(struct obi_handshake *auth, struct ob_bytes binding,
 	put_counted(&out, ob_bytes_text("outboard/1"));
 	put_counted(&out, ob_bytes_text(auth->setup->codec));
 	put_counted(&out, ob_bytes_of(list, names.len));
+	if (!auth->setup->parent_dials) {
+		put_counted(&out, ob_bytes_text("dial-home"));
+	}
 	put_binding(&out, "transport", binding);
 	if (names.failed || out.failed) {
 		return too_long(reterr);

@@ -19,6 +19,7 @@
 #include "rpc/batch.h"
 #include "rpc/call.h"
 #include "rpc/handshake.h"
+#include "rpc/hello.h"
 #include "rpc/limits.h"
 #include "rpc/pending.h"
 #include "rpc/sealed_records.h"
@@ -67,6 +68,7 @@ struct obi_session_setup {
 	struct obi_rpc_limits limits;
 	struct obi_session_events events;
 	struct obi_call_handler handler;
+	struct obi_hello_handler hello;
 	void *call_owner;		  /* for ob_call.owner */
 	struct obi_orphan_count *orphans; /* for deferred calls that outlive it; may be NULL */
 	uint32_t listener;		  /* enum ob_listener_kind, for the identity of the peer */

@@ -3,7 +3,8 @@
  * A session, and a peer that sends any bytes. Every call of ours ends once, the session ends
  * once, nothing is served before authentication, and queues stay within their limits.
  *
- * Input: a byte of flags (1: json; 2: with authentication; 4: we dial), then steps. A step below
+ * Input: a byte of flags (1: json; 2: with authentication; 4: we dial; 8: we take outboard.hello),
+ * then steps. A step below
  * 0xf0 is the number of bytes from the peer, which follow; the others are actions of our side.
  */
 #include <stdio.h>
@@ -17,7 +18,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { JSON = 1, AUTH = 2, DIAL = 4, KEPT = 32, OWN_STEPS = 0xf0 };
+enum { JSON = 1, AUTH = 2, DIAL = 4, HELLO = 8, KEPT = 32, OWN_STEPS = 0xf0 };
 enum {
 	CALL = OWN_STEPS,
 	NOTIFY,
@@ -38,6 +39,7 @@ struct world {
 	bool authenticates;
 	int opened;
 	int closed;
+	int welcomed;
 	int64_t now;
 	uint32_t begun; /* calls of ours */
 	uint32_t ended;
@@ -84,6 +86,25 @@ static int on_supervise(void *user, struct ob_bytes instance)
 {
 	(void)user;
 	return instance.len > 0 ? OB_OK : OB_ENOENT;
+}
+
+static int on_hello(void *user, struct ob_bytes instance, struct ob_bytes run,
+		    struct ob_error *reterr)
+{
+	const struct world *w = user;
+	must(w->closed == 0 && w->opened == 1);
+	return instance.len > 0 && instance.len != run.len ? OB_OK
+							   : obi_fail(reterr, OB_EPERM, 0, "no");
+}
+
+/* As a parent does: whoever owns it now sends the first request, or closes it. */
+static void on_welcome(void *user)
+{
+	struct world *w = user;
+	w->welcomed++;
+	must(w->welcomed == 1 && w->session.state == OBI_SESSION_OPEN);
+	w->session.setup.hello = (struct obi_hello_handler){.judge = NULL};
+	(void)obi_session_notify(&w->session, ob_bytes_text("a.d"), NULL, NULL);
 }
 
 static void on_want(void *user)
@@ -210,6 +231,9 @@ static void begin(struct world *w, uint8_t flags)
 	    .events = {on_opened, on_closed, on_supervise, on_want, on_want, NULL, w},
 	    .handler = {on_called, w},
 	};
+	if ((flags & HELLO) != 0) {
+		setup.hello = (struct obi_hello_handler){on_hello, on_welcome, w};
+	}
 	w->authenticates = (flags & AUTH) != 0;
 	if (w->authenticates) {
 		w->mechanism = (struct obi_mechanism){.name = "token", .ops = token()};
@@ -219,7 +243,7 @@ static void begin(struct world *w, uint8_t flags)
 						       .codec = json ? "json" : "msgpack",
 						       .secret = ob_bytes_of(secret, sizeof secret),
 						       .allowed_uid = UINT32_MAX,
-						       .parent_dials = true};
+						       .parent_dials = (flags & HELLO) == 0};
 		setup.auth = &w->auth;
 	}
 	obi_session_init(&w->session, &setup);
