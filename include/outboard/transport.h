@@ -56,6 +56,10 @@ struct ob_listen_params {
 	/* The caller holds the lock of the address's directory, so a socket that is left there is
 	 * stale without further proof. */
 	bool lock_held;
+	/* For socket files: give it to this user, and take over a dead one of this user as well.
+	 * The caller vouches for the directory: this user cannot change what is in it. 0 and
+	 * (uint32_t)-1: it stays ours. */
+	uint32_t owner;
 };
 
 /* Facts for dial(). Read each member under OB_HAS(). */

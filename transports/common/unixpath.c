@@ -154,19 +154,36 @@ static bool is_live(const struct obi_unixpath *place)
 	return sys != ECONNREFUSED && sys != ENOENT;
 }
 
+/* What the caller asks for. */
+struct wishes {
+	bool lock_held;
+	uint32_t backlog;
+	uid_t owner;
+};
+
+static struct wishes wishes_of(const struct ob_listen_params *params)
+{
+	bool given = OB_HAS(params, owner) && params->owner != 0 && params->owner != UINT32_MAX;
+	return (struct wishes){
+	    .lock_held = OB_HAS(params, lock_held) && params->lock_held,
+	    .backlog = OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN,
+	    .owner = given ? (uid_t)params->owner : geteuid(),
+	};
+}
+
 static int judge(const struct ob_host *host, const struct obi_unixpath *place,
-		 const struct stat *st, bool lock_held, struct ob_error *reterr)
+		 const struct stat *st, const struct wishes *wishes, struct ob_error *reterr)
 {
 	if (!S_ISSOCK(st->st_mode)) {
 		return host->fail(reterr, OB_EEXIST, 0, "listening on %s: the file is not a socket",
 				  place->path);
 	}
-	if (st->st_uid != geteuid()) {
+	if (st->st_uid != geteuid() && st->st_uid != wishes->owner) {
 		return host->fail(reterr, OB_EEXIST, 0,
 				  "listening on %s: the socket belongs to user %u", place->path,
 				  st->st_uid);
 	}
-	if (!lock_held && is_live(place)) {
+	if (!wishes->lock_held && is_live(place)) {
 		return host->fail(reterr, OB_EEXIST, 0,
 				  "listening on %s: another server is listening", place->path);
 	}
@@ -174,14 +191,14 @@ static int judge(const struct ob_host *host, const struct obi_unixpath *place,
 }
 
 /* Remove a dead socket at place. */
-static int make_way(const struct ob_host *host, const struct obi_unixpath *place, bool lock_held,
-		    struct ob_error *reterr)
+static int make_way(const struct ob_host *host, const struct obi_unixpath *place,
+		    const struct wishes *wishes, struct ob_error *reterr)
 {
 	struct stat judged, now;
 	if (look(place, &judged) == ENOENT) {
 		return OB_OK;
 	}
-	int rc = judge(host, place, &judged, lock_held, reterr);
+	int rc = judge(host, place, &judged, wishes, reterr);
 	if (rc != OB_OK) {
 		return rc;
 	}
@@ -229,8 +246,8 @@ static int bind_once(struct obi_unixpath *place, const struct sockaddr_un *addre
 	return bind(place->fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
 }
 
-static int bind_place(const struct ob_host *host, struct obi_unixpath *place, bool lock_held,
-		      struct ob_error *reterr)
+static int bind_place(const struct ob_host *host, struct obi_unixpath *place,
+		      const struct wishes *wishes, struct ob_error *reterr)
 {
 	struct sockaddr_un address;
 	struct stat st;
@@ -240,7 +257,7 @@ static int bind_place(const struct ob_host *host, struct obi_unixpath *place, bo
 	}
 	int sys = bind_once(place, &address, &step);
 	if (sys == EADDRINUSE) {
-		int rc = make_way(host, place, lock_held, reterr);
+		int rc = make_way(host, place, wishes, reterr);
 		if (rc != OB_OK) {
 			return rc;
 		}
@@ -258,18 +275,52 @@ static int bind_place(const struct ob_host *host, struct obi_unixpath *place, bo
 	return OB_OK;
 }
 
-int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_held,
-			uint32_t backlog, struct obi_unixpath *ret, struct ob_error *reterr)
+/* A descriptor of the file, if it is still the one that we created: in a directory that others can
+ * write to, the name may belong to another file by now. -1: see errno. */
+static int open_ours(const struct obi_unixpath *place)
 {
+	struct stat st;
+	int fd = openat(place->dir, strrchr(place->path, '/') + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !place->bound || !S_ISSOCK(st.st_mode) ||
+			st.st_dev != place->dev || st.st_ino != place->ino)) {
+		close(fd);
+		errno = ENOENT;
+		fd = -1;
+	}
+	return fd;
+}
+
+static int give_away(const struct ob_host *host, const struct obi_unixpath *place, uid_t owner,
+		     struct ob_error *reterr)
+{
+	if (owner == geteuid()) {
+		return OB_OK;
+	}
+	int fd = open_ours(place);
+	int sys = fd >= 0 && fchownat(fd, "", owner, (gid_t)-1, AT_EMPTY_PATH) == 0 ? 0 : errno;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return sys == 0 ? OB_OK
+			: host->fail(reterr, obi_socket_code(sys), sys,
+				     "listening on %s: giving it to user %u", place->path,
+				     (unsigned)owner);
+}
+
+int obi_unixpath_listen(const struct ob_host *host, const char *path,
+			const struct ob_listen_params *params, struct obi_unixpath *ret,
+			struct ob_error *reterr)
+{
+	const struct wishes wishes = wishes_of(params);
 	struct obi_unixpath place = {.fd = -1, .dir = -1, .path = strdup(path)};
 	if (place.path == NULL) {
 		return host->fail(reterr, OB_ENOMEM, 0, "listening on %s: out of memory", path);
 	}
 	int rc = split(host, &place, reterr);
-	if (rc == OB_OK) {
-		rc = bind_place(host, &place, lock_held, reterr);
-	}
-	if (rc == OB_OK && listen(place.fd, backlog < INT_MAX ? (int)backlog : INT_MAX) != 0) {
+	rc = rc == OB_OK ? bind_place(host, &place, &wishes, reterr) : rc;
+	rc = rc == OB_OK ? give_away(host, &place, wishes.owner, reterr) : rc;
+	if (rc == OB_OK &&
+	    listen(place.fd, wishes.backlog < INT_MAX ? (int)wishes.backlog : INT_MAX) != 0) {
 		rc = host->fail(reterr, obi_socket_code(errno), errno, "listening on %s: listen",
 				path);
 	}
@@ -281,18 +332,13 @@ int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_
 	return OB_OK;
 }
 
-/* Through a descriptor of the file: in a directory that others can write to, the name may belong to
- * another file by now. */
 int obi_unixpath_set_mode(const struct ob_host *host, const struct obi_unixpath *place, mode_t mode,
 			  struct ob_error *reterr)
 {
 	char self[40];
-	struct stat st;
-	int fd = openat(place->dir, strrchr(place->path, '/') + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open_ours(place);
 	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-	bool ours = fd >= 0 && fstat(fd, &st) == 0 && place->bound && st.st_dev == place->dev &&
-		    st.st_ino == place->ino;
-	int sys = !ours ? ENOENT : chmod(self, mode) == 0 ? 0 : errno;
+	int sys = fd >= 0 && chmod(self, mode) == 0 ? 0 : errno;
 	if (fd >= 0) {
 		close(fd);
 	}

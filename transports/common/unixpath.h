@@ -25,17 +25,18 @@ struct obi_unixpath {
  * Bind and listen. The socket has mode 0600 (less the umask) from the beginning. The umask of the
  * process, which other threads share, is not changed.
  *
- * An existing file at path is removed only if it is a dead socket of our user. It is dead if
- * lock_held is set or a connect is refused. Without the lock, two servers that start at the same
- * moment may both find the old socket dead; the later one then gets the path. A server that must
- * exclude this takes a lock.
+ * An existing file at path is removed only if it is a dead socket of our user, or of params->owner,
+ * who also gets the new one. It is dead if lock_held is set or a connect is refused. Without the
+ * lock, two servers that start at the same moment may both find the old socket dead; the later one
+ * then gets the path. A server that must exclude this takes a lock.
  *
  * OB_EEXIST: the file at path belongs to a live server or another user, or is not a socket.
  * OB_ENOENT: no such directory. OB_EINVAL: path is not absolute, ends in '/', or its last part is
  * too long. Otherwise as obi_socket_code(). On success, close *ret.
  */
-int obi_unixpath_listen(const struct ob_host *host, const char *path, bool lock_held,
-			uint32_t backlog, struct obi_unixpath *ret, struct ob_error *reterr);
+int obi_unixpath_listen(const struct ob_host *host, const char *path,
+			const struct ob_listen_params *params, struct obi_unixpath *ret,
+			struct ob_error *reterr);
 
 /* Change the mode of the socket file, whatever the umask. The file must still be the one that we
  * created. */

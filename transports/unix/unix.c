@@ -78,9 +78,6 @@ static int unix_listen(const struct ob_host *host, const struct ob_uri *uri,
 		       const struct ob_listen_params *params, struct ob_listener **ret_listener,
 		       struct ob_error *reterr)
 {
-	bool lock_held = OB_HAS(params, lock_held) && params->lock_held;
-	uint32_t backlog =
-	    OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
 	mode_t mode;
 	const char *path = path_of(host, uri, &mode, reterr);
 	if (path == NULL) {
@@ -91,7 +88,7 @@ static int unix_listen(const struct ob_host *host, const struct ob_uri *uri,
 		return host->fail(reterr, OB_ENOMEM, 0, "listening on %s: out of memory", path);
 	}
 	listener->host = host;
-	int rc = obi_unixpath_listen(host, path, lock_held, backlog, &listener->place, reterr);
+	int rc = obi_unixpath_listen(host, path, params, &listener->place, reterr);
 	if (rc != OB_OK) {
 		free(listener);
 		return rc;

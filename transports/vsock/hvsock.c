@@ -69,15 +69,11 @@ static void hvsock_listener_close(struct ob_listener *listener)
 static int listen_at(struct ob_listener *listener, int32_t port,
 		     const struct ob_listen_params *params, struct ob_error *reterr)
 {
-	bool lock_held = OB_HAS(params, lock_held) && params->lock_held;
-	uint32_t backlog =
-	    OB_HAS(params, backlog) && params->backlog > 0 ? params->backlog : SOMAXCONN;
 	char *path;
 	if (asprintf(&path, "%s_%d", listener->path, port) < 0) {
 		return listener->host->fail(reterr, OB_ENOMEM, 0, "listening: out of memory");
 	}
-	int rc =
-	    obi_unixpath_listen(listener->host, path, lock_held, backlog, &listener->place, reterr);
+	int rc = obi_unixpath_listen(listener->host, path, params, &listener->place, reterr);
 	listener->port = port;
 	free(path);
 	return rc;

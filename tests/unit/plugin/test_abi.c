@@ -125,7 +125,8 @@ AT(ob_listen_params, heartbeat_ms, 4);
 AT(ob_listen_params, state, 8);
 AT(ob_listen_params, backlog, 16);
 AT(ob_listen_params, lock_held, 20);
-SIZE(ob_listen_params, 24);
+AT(ob_listen_params, owner, 24);
+SIZE(ob_listen_params, 32);
 
 AT(ob_dial_params, size, 0);
 AT(ob_dial_params, heartbeat_ms, 4);
