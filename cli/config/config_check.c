@@ -213,6 +213,7 @@ static void check_between(const struct obi_run_config *config, struct obi_faults
 		obi_check_shared_ports(&expanded, faults);
 		obi_check_shared_cids(&expanded, faults);
 		obi_check_containers(&expanded, faults);
+		obi_check_shared_accepts(&expanded, faults);
 		obi_check_askers(&expanded, faults);
 	} else {
 		obi_faults_add(faults, "children", "out of memory");

@@ -16,7 +16,7 @@ enum { TEXT_MAX = 16 << 20 };
 
 #define AT(member) offsetof(struct ob_connector_options, member)
 
-static const char *const ready_modes[] = {"config", "rpc", "none", NULL};
+static const char *const ready_modes[] = {"config", "rpc", "none", "dial-home", NULL};
 static const char *const restart_on[] = {"exit", "failure", "never", NULL};
 static const char *const trusts[] = {"owned", "unmapped", NULL};
 static const char *const leftovers[] = {"kill", "wait", "fail", NULL};
@@ -63,6 +63,8 @@ static const struct obi_key child_keys[] = {
     {"codec", obi_read_plugin, AT(codec), NULL},
     {"auth", obi_read_auth, AT(auth), NULL},
     {"allow_plaintext", obi_read_bool, AT(allow_plaintext), NULL},
+    {"accept", obi_read_uri, AT(accept), NULL},
+    {"dial", obi_read_uri, AT(dial), NULL},
     {"client_listen", obi_read_uri, AT(client_listen), NULL},
     {"client_auth", obi_read_client_auth, AT(client_auth), NULL},
     {"client_transport", obi_read_client_plugin, AT(client_transport), NULL},

@@ -36,6 +36,9 @@ void obi_check_containers(const struct obi_run_config *config, struct obi_faults
 /* Ports that are listened at, or dialled, twice. */
 void obi_check_shared_ports(const struct obi_run_config *config, struct obi_faults *faults);
 
+/* Addresses at which the supervisor would listen for two children. */
+void obi_check_shared_accepts(const struct obi_run_config *config, struct obi_faults *faults);
+
 /* Helpers of the authenticator ask that are children: those that need each other, and those that do
  * not let ask in. */
 void obi_check_askers(const struct obi_run_config *config, struct obi_faults *faults);

@@ -36,6 +36,15 @@ static int no_address(const char *path, struct ob_error *reterr)
 			path);
 }
 
+/* Only its parent has a connection to it. */
+static int not_dialled(const char *path, struct ob_error *reterr)
+{
+	return obi_fail(reterr, OB_EDOWN, 0,
+			"%s: the child dials its parent and does not listen: give it a listen of "
+			"its own for others",
+			path);
+}
+
 /* What the parent saved. */
 static int believe_state(struct target *t, struct ob_error *reterr)
 {
@@ -51,6 +60,9 @@ static int believe_state(struct target *t, struct ob_error *reterr)
 	if (!lives) {
 		return obi_fail(reterr, OB_EDOWN, 0, "%s: no child is running",
 				t->dir.state_dir.path);
+	}
+	if (state->address[0] == '\0' && state->accept[0] != '\0') {
+		return not_dialled(t->dir.state_dir.path, reterr);
 	}
 	if (state->address[0] == '\0') {
 		return no_address(t->dir.state_dir.path, reterr);
@@ -78,6 +90,9 @@ static int believe_child(struct target *t, struct ob_error *reterr)
 	}
 	if (r < 0) {
 		return r;
+	}
+	if (t->config.dial != NULL && t->config.listen == NULL) {
+		return not_dialled(path, reterr);
 	}
 	if (t->config.rpc_addr == NULL || !t->config.ready) {
 		return no_address(path, reterr);

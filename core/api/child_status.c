@@ -72,7 +72,9 @@ static struct ob_status status_of(const struct reading *r)
 		status.uptime_ms = obi_clock_ms(CLOCK_BOOTTIME) - r->dir.state.started_boot_ms;
 		status.inner_pid = r->dir.state.run.pid != status.pid ? r->dir.state.run.pid : 0;
 	}
-	snprintf(status.address, sizeof status.address, "%.255s", r->dir.state.address);
+	const struct obi_statefile *state = &r->dir.state;
+	snprintf(status.address, sizeof status.address, "%.255s",
+		 state->address[0] != '\0' ? state->address : state->accept);
 	snprintf(status.client_address, sizeof status.client_address, "%.255s",
 		 lives ? r->dir.state.client_address : "");
 	bool over = status.state == OB_STATE_STOPPED || status.state == OB_STATE_DONE;

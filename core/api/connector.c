@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "api/blocking.h"
+#include "api/connector_endpoint.h"
+#include "api/dial_home.h"
 #include "base/error.h"
 #include "place/local.h"
 
@@ -67,72 +69,6 @@ static void on_reason(void *user, char *text, size_t size)
 
 /* ---- New ---- */
 
-static int make_endpoint_at(struct ob_connector *c, const char *uri, const char *transport,
-			    struct obi_endpoint *ret, struct ob_error *reterr)
-{
-	struct obi_endpoint_names names = {
-	    .uri = uri,
-	    .transport = transport,
-	    .codec = c->settings.options.codec,
-	    .auth = c->settings.options.auth,
-	    .allow_plaintext = c->settings.options.allow_plaintext,
-	    .parent_dials = true,
-	    .target = c->settings.options.name,
-	    .allowed_uid = c->settings.child_uid,
-	};
-	return obi_endpoint_init(c->rt, &names, ret, reterr);
-}
-
-/*
- * The child checks the endpoint that it listens at. Check it here as well, so that what the child
- * would refuse is reported now. A transport that is not installed here cannot be checked; it may
- * be installed where the child runs, such as in a guest.
- */
-static int check_listen(struct ob_connector *c, const char *transport, struct ob_error *reterr)
-{
-	struct obi_endpoint heard;
-	struct ob_error err = {0};
-	int r = make_endpoint_at(c, c->settings.options.listen, transport, &heard, &err);
-	if (r != OB_EPERM) {
-		return OB_OK;
-	}
-	return obi_fail(reterr, r, 0, "listen: %s", err.text);
-}
-
-/* What the child would refuse of its listener for clients. A plugin that is not installed here may
- * be installed where the child runs. */
-static int check_clients(const struct ob_connector *c, struct ob_error *reterr)
-{
-	const struct ob_connector_options *o = &c->settings.options;
-	struct obi_endpoint clients;
-	struct ob_error err = {0};
-	if (o->client_listen == NULL) {
-		return OB_OK;
-	}
-	int r = obi_endpoint_of_clients(c->rt, o, &clients, &err);
-	obi_endpoint_clear(&clients);
-	if (r == OB_OK || (r == OB_EPLUGIN && o->connect != NULL)) {
-		return OB_OK;
-	}
-	return obi_fail(reterr, r, 0, "client_listen: %s", err.text);
-}
-
-/* The option `transport` applies to those of the two addresses with a scheme of this plugin. If it
- * has the scheme of neither, the error is about the address that is dialled. */
-static int make_endpoint(struct ob_connector *c, struct ob_error *reterr)
-{
-	const struct ob_connector_options *o = &c->settings.options;
-	const char *dialled = o->connect != NULL ? o->connect : o->listen;
-	c->listen_transport = obi_endpoint_transport_of(c->rt, o->transport, o->listen);
-	const char *named = c->listen_transport != NULL
-				? obi_endpoint_transport_of(c->rt, o->transport, dialled)
-				: o->transport;
-	int r = make_endpoint_at(c, dialled, named, &c->endpoint, reterr);
-	r = r == OB_OK ? obi_endpoint_configure(&c->endpoint, o->settings, reterr) : r;
-	r = r == OB_OK && o->connect != NULL ? check_listen(c, c->listen_transport, reterr) : r;
-	return r == OB_OK ? check_clients(c, reterr) : r;
-}
-
 /* On such a transport only the child can be the cause of silence, not the connection. */
 static bool never_falls_silent(const struct ob_transport_ops *transport)
 {
@@ -165,6 +101,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .numbers = obi_connector_numbers_source(&c->numbers),
 	    .link = obi_endpoint_connection(c->rt, &c->endpoint),
 	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
+	    .check_accept = obi_dial_home_check_accept,
 	    .events = {on_event, c->settings.options.on_log != NULL ? on_log : NULL, on_connection,
 		       on_token, on_changed, c},
 	};
@@ -233,7 +170,7 @@ int ob_connector_new(ob_runtime *rt, const struct ob_connector_options *options,
 	obi_connector_numbers_init(&c->numbers, &c->settings);
 	obi_enter(rt);
 	int r = obi_connector_settings(rt, options, &c->settings, reterr);
-	r = r == OB_OK ? make_endpoint(c, reterr) : r;
+	r = r == OB_OK ? obi_connector_endpoint(c, reterr) : r;
 	r = r == OB_OK ? make_clients(c, reterr) : r;
 	r = r == OB_OK ? make_supervisor(c, reterr) : r;
 	if (r == OB_OK) {

@@ -15,7 +15,9 @@ struct ob_connector {
 	struct obi_connector_settings settings;
 	struct obi_connector_numbers numbers;
 	struct obi_endpoint endpoint;
-	const char *listen_transport; /* the plugin that the child listens with; NULL: by scheme */
+	struct obi_replay_cache replays; /* where the child dials */
+	/* The plugin that the child listens with, or dials; NULL: by scheme. */
+	const char *listen_transport;
 	struct obi_peer *peer;
 	struct obi_orphan_count *orphans; /* of the connections to the child */
 	struct ob_client *client;

@@ -9,6 +9,7 @@
 #include "base/options.h"
 #include "base/uri.h"
 #include "api/cgroup_options.h"
+#include "api/dial_home.h"
 #include "api/endpoint.h"
 #include "supervisor/backoff.h"
 #include "process/user.h"
@@ -109,6 +110,8 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->ports = copy_text(&c, o->ports);
 	o->cids = copy_text(&c, o->cids);
 	o->run_as = copy_run_as(&c, o->run_as);
+	o->accept = copy_text(&c, o->accept);
+	o->dial = copy_text(&c, o->dial);
 	return c.full ? OB_ENOMEM : OB_OK;
 }
 
@@ -140,8 +143,8 @@ static void fill_numbers(struct ob_connector_options *o)
 static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 {
 	char uri[OBI_LISTEN_SIZE];
-	if (o->listen != NULL) {
-		return OB_OK;
+	if (o->listen != NULL || obi_options_dial_home(o)) {
+		return obi_dial_home_fill(arena, o);
 	}
 	if (!obi_options_default_listen(o->data_path, uri)) {
 		return OB_EINVAL;
@@ -273,7 +276,9 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 				     o->parent_address,
 				     o->transport,
 				     o->client_listen,
-				     o->client_transport};
+				     o->client_transport,
+				     o->accept,
+				     o->dial};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		hash_text(&h, texts[i]);
 	}
@@ -316,7 +321,11 @@ static int set_texts(const struct obi_connector_settings *settings,
 	to->listen = from.listen != NULL ? from.listen : to->listen;
 	to->connect = from.connect;
 	to->client_listen = from.client_listen;
-	return OB_OK;
+	to->accept = from.accept;
+	to->dial = from.dial;
+	return obi_dial_home_fill(arena, to) == OB_OK
+		   ? OB_OK
+		   : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 }
 
 int obi_connector_settings_number(struct obi_connector_settings *settings,
@@ -385,7 +394,9 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 		return r;
 	}
 	if (o->auth == NULL) {
-		o->auth = obi_endpoint_default_auth(rt, o->listen, o->connect, o->transport);
+		bool home = obi_options_dial_home(o);
+		o->auth = obi_endpoint_default_auth(rt, home ? o->accept : o->listen,
+						    home ? o->dial : o->connect, o->transport);
 	}
 	fill_numbers(o);
 	return hash_settings(ret, reterr);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The options of a connector, each for itself. */
-#include "api/options_check.h"
+#include "api/dial_home.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -93,7 +93,7 @@ static void check_limits(const struct ob_rlimit *limits, struct obi_option_fault
 static void check_numbers(const struct ob_connector_options *o, struct obi_option_faults *faults)
 {
 	const char *reason, *option = obi_backoff_check(&o->restart, &reason);
-	if (o->ready > OB_READY_NONE) {
+	if (o->ready > OB_READY_DIAL_HOME) {
 		error(faults, "ready", "is not a ready mode");
 	}
 	if (o->health_action > OB_HEALTH_RESTART) {
@@ -214,7 +214,7 @@ static void check_clients(const struct ob_connector_options *o, struct obi_optio
 	if (o->client_listen == NULL && o->client_transport != NULL) {
 		error(faults, "client_transport", "requires client_listen");
 	}
-	if (o->listen == NULL && o->data_path != NULL) {
+	if (o->listen == NULL && o->data_path != NULL && !obi_options_dial_home(o)) {
 		(void)obi_options_default_listen(o->data_path, listen);
 	}
 	if (o->client_listen != NULL &&
@@ -239,6 +239,7 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	obi_cgroup_options_check(o->cgroup, faults);
 	check_dialled(o, faults);
 	check_clients(o, faults);
+	obi_dial_home_check(o, faults);
 	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &origin)) {
 		obi_option_fault(faults, OB_FAULT_ERROR, "parent_address",
 				 "\"%s\" is neither an IPv4 or IPv6 address nor a context id",

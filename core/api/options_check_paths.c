@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #include "api/child_directory.h"
+#include "api/dial_home.h"
 #include "api/options_check.h"
 #include "files/trusted_path.h"
 
@@ -124,5 +125,11 @@ void obi_options_check_paths(const struct ob_connector_options *o, const struct 
 		if (user->change && user->uid != 0 && o->run_as == NULL) {
 			check_above(o->data_path, user, faults);
 		}
+	}
+	struct ob_error err;
+	if (o->accept != NULL && o->data_path != NULL &&
+	    obi_dial_home_check_accept(o, o->accept, &err) < 0) {
+		obi_option_fault(faults, OB_FAULT_FILE, "accept", "%s",
+				 err.text + strlen("accept: "));
 	}
 }

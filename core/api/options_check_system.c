@@ -7,6 +7,8 @@
 
 #include "api/cgroup_options.h"
 #include "api/connector.h"
+#include "api/dial_home.h"
+#include "api/options_check.h"
 #include "api/options_expand.h"
 #include "base/error.h"
 #include "base/id_map.h"
@@ -87,13 +89,16 @@ static void check_transport(const struct checking *c, const char *option, const 
 static void check_transports(const struct checking *c)
 {
 	const struct ob_connector_options *o = c->options;
-	const char *listen = o->listen != NULL ? o->listen : "unix:///";
-	const char *connect = o->connect != NULL ? o->connect : listen;
+	bool home = obi_options_dial_home(o) && o->accept != NULL;
+	const char *listen = o->listen != NULL ? o->listen : home ? o->accept : "unix:///";
+	const char *connect = home ? o->accept : o->connect != NULL ? o->connect : listen;
 	const char *listens = obi_endpoint_transport_of(c->rt, o->transport, listen);
 	const char *dials = obi_endpoint_transport_of(c->rt, o->transport, connect);
-	check_transport(c, "listen", listens, listen);
-	if (o->connect != NULL) {
-		check_transport(c, "connect", dials, connect);
+	if (o->listen != NULL || !home) {
+		check_transport(c, "listen", listens, listen);
+	}
+	if (home || o->connect != NULL) {
+		check_transport(c, home ? "accept" : "connect", dials, connect);
 	}
 	if (o->client_listen != NULL) {
 		check_transport(c,
@@ -174,7 +179,7 @@ static void try_settings(const struct checking *c, struct obi_endpoint *clients)
 {
 	struct obi_user user;
 	struct ob_error err;
-	if (c->options->connect != NULL ||
+	if (c->options->connect != NULL || c->options->accept != NULL ||
 	    obi_endpoint_configure(clients, c->options->child_settings, &err) == OB_OK) {
 		return;
 	}

@@ -35,6 +35,8 @@ static void expand_all(struct expanding *e, struct ob_connector_options *o)
 	expand_uri(e, "listen", &o->listen);
 	expand_uri(e, "connect", &o->connect);
 	expand_uri(e, "client_listen", &o->client_listen);
+	expand_uri(e, "accept", &o->accept);
+	expand_uri(e, "dial", &o->dial);
 }
 
 /* ---- Ranges ---- */

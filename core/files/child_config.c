@@ -43,6 +43,7 @@ static const struct field {
     {"client_transport", offsetof(struct ob_config, client_transport), TEXT, false},
     {"client_addr", offsetof(struct ob_config, client_addr), TEXT, false},
     {"plugin_trust", offsetof(struct ob_config, plugin_trust), TEXT, false},
+    {"dial", offsetof(struct ob_config, dial), TEXT, false},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 

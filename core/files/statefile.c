@@ -83,6 +83,7 @@ static const struct field {
     {"run_pid", PID, AT(run.pid), 0},
     {"run_uptime_ms", TIME, AT(run.uptime_ms), 0},
     {"address", CHARS(address)},
+    {"accept", CHARS(accept)},
     {"client_address", CHARS(client_address)},
     {"last_exit", EXIT, AT(last_exit), 0},
     {"last_error", MESSAGE, AT(last_error), ROOM(last_error)},

@@ -87,6 +87,8 @@ struct obi_statefile {
 	uint64_t version; /* reported by the child; 0: not known */
 	struct obi_child_run run;
 	char address[OBI_ADDRESS_SIZE]; /* where it is dialled */
+	/* Where the parent listens for the child, which dials; "": it is dialled. */
+	char accept[OBI_ADDRESS_SIZE];
 	/* Where others are said to dial: to be shown. "": nowhere, or not known. */
 	char client_address[OBI_ADDRESS_SIZE];
 	struct obi_exit last_exit;

@@ -127,7 +127,8 @@ static void on_acceptable(void *user, int events)
 	struct ob_error err = {0};
 	(void)events;
 	obi_acceptor_refill(a);
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+	/* Whoever reads a connection to make room may close the listener. */
+	for (int i = 0; i < ACCEPTS_A_TURN && a->listener != NULL; i++) {
 		struct ob_stream *stream;
 		int r = accept_one(a, &stream, &err);
 		if (r == OB_EAGAIN || (r == OB_OK && !admit(a, stream))) {

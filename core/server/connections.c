@@ -42,9 +42,12 @@ static void drop(struct obi_server_connection *c)
 static void on_opened(void *user, struct obi_connection *connection)
 {
 	struct obi_server_connection *c = user;
-	(void)connection;
+	const struct obi_dialed_events *dialed = &c->entry->dialed;
 	c->open = true;
 	(void)obi_preauth_leave(&c->entry->preauth, &c->peer, OBI_ADMISSION_PASSED);
+	if (dialed->opened != NULL) {
+		dialed->opened(dialed->user, connection);
+	}
 }
 
 /* A peer that had shown that it knows the secret, and left before it was let in. */
@@ -101,17 +104,22 @@ static void on_closed(void *user, struct obi_connection *connection, const struc
 {
 	struct obi_server_connection *c = user;
 	struct obi_connections *cs = c->all;
+	const struct obi_dialed_events *dialed = &c->entry->dialed;
+	const struct ob_error why = *err;
 	bool last = c->last;
 	(void)connection;
-	if (!c->open) {
+	if (!c->open && dialed->ended == NULL) {
 		warn_of_refusal(c, err);
-	} else if (err->code != OB_ECONNLOST && err->code != OB_ECLOSED) {
+	} else if (c->open && dialed->ended == NULL && err->code != OB_ECONNLOST &&
+		   err->code != OB_ECLOSED) {
 		obi_warn(&cs->warner, OBI_WARN_AUTHENTICATED, &c->peer.from,
 			 "a connection was closed", err->text);
 	}
 	drop(c);
 	if (last) {
 		cs->events.last_ended(cs->events.user);
+	} else if (dialed->ended != NULL) {
+		dialed->ended(dialed->user, &why);
 	}
 }
 
@@ -260,6 +268,22 @@ static void on_accepted(void *user, struct ob_stream *stream, struct obi_origin 
 	if (obi_connection_accept(&setup, stream, &c->peer.connection, NULL) < 0) {
 		drop(c);
 	}
+}
+
+int obi_connections_dial(struct obi_entry *entry, const char *uri, uint32_t heartbeat_ms,
+			 struct ob_error *reterr)
+{
+	struct obi_server_connection *c = list(entry);
+	if (c == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	struct obi_connection_setup setup = setup_of(c);
+	setup.heartbeat_ms = heartbeat_ms;
+	int r = obi_connection_dial(&setup, uri, &c->peer.connection, reterr);
+	if (r < 0) {
+		drop(c);
+	}
+	return r;
 }
 
 static struct obi_admission_answer on_admit(void *user, struct obi_origin from)

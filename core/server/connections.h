@@ -15,17 +15,25 @@
 
 struct obi_server_connection;
 
-/* One of the two listeners of a child: how connections get in there. Each has preauth slots of its
- * own, so that clients cannot take those of the parent. */
+/* What becomes of a connection that this process has dialled. */
+struct obi_dialed_events {
+	void (*opened)(void *user, struct obi_connection *connection);
+	void (*ended)(void *user, const struct ob_error *err);
+	void *user;
+};
+
+/* One of the two listeners of a child, or where it dials its parent: how connections get in there.
+ * Each has preauth slots of its own, so that clients cannot take those of the parent. */
 struct obi_entry {
 	uint32_t kind; /* enum ob_listener_kind; OB_LISTENER_NONE: there is no such listener */
 	struct obi_connections *all;
 	struct obi_endpoint endpoint;
 	struct obi_preauth_line preauth;
 	struct obi_replay_cache replays;
+	struct obi_dialed_events dialed; /* where it dials; else NULL */
 };
 
-enum { OBI_ENTRY_PARENT, OBI_ENTRY_CLIENTS, OBI_ENTRIES };
+enum { OBI_ENTRY_PARENT, OBI_ENTRY_CLIENTS, OBI_ENTRY_HOME, OBI_ENTRIES };
 
 struct obi_connections_events {
 	/* A preauth slot of this entry is free. */
@@ -61,6 +69,11 @@ void obi_connections_init_entries(struct obi_connections *cs);
 
 /* The events of the acceptor of this entry. */
 struct obi_acceptor_events obi_connections_acceptor_events(struct obi_entry *entry);
+
+/* Dial from this entry. If this returns OB_OK its event `ended` follows, but not before this
+ * returns. */
+int obi_connections_dial(struct obi_entry *entry, const char *uri, uint32_t heartbeat_ms,
+			 struct ob_error *reterr);
 
 /* Close every connection and free what the connections hold. */
 void obi_connections_free(struct obi_connections *cs);

@@ -13,17 +13,41 @@ struct source {
 	bool clients; /* there are entries for both */
 };
 
+/* Of a child that dials, the plugin may be meant for that. */
+static const char *transport_to_listen(struct ob_runtime *rt, const struct ob_config *config)
+{
+	return config->dial == NULL
+		   ? config->transport
+		   : obi_endpoint_transport_of(rt, config->transport, config->listen);
+}
+
+/* A child that dials its parent expects it to be of its own user, or root. */
+static struct obi_endpoint_names names_of_home(struct ob_runtime *rt, const struct source *s)
+{
+	const struct ob_config *config = s->config;
+	return (struct obi_endpoint_names){
+	    .use = OBI_ENDPOINT_PARENT,
+	    .has_clients = s->clients,
+	    .uri = config->dial,
+	    .transport = obi_endpoint_transport_of(rt, config->transport, config->dial),
+	    .codec = config->codec,
+	    .allow_plaintext = s->options->allow_plaintext || config->allow_plaintext,
+	    .parent_dials = false,
+	    .allowed_uid = UINT32_MAX};
+}
+
 /* Users that are admitted besides the parent's come by the listener for clients, if there is one.
  */
-static struct obi_endpoint_names names_of(const struct source *s, bool clients)
+static struct obi_endpoint_names names_of(struct ob_runtime *rt, const struct source *s, int which)
 {
+	bool clients = which == OBI_ENTRY_CLIENTS;
 	const struct ob_config *config = s->config;
 	bool others = clients == s->clients;
 	return (struct obi_endpoint_names){
 	    .use = clients ? OBI_ENDPOINT_CLIENTS : OBI_ENDPOINT_PARENT,
 	    .has_clients = s->clients,
 	    .uri = clients ? config->client_listen : config->listen,
-	    .transport = clients ? config->client_transport : config->transport,
+	    .transport = clients ? config->client_transport : transport_to_listen(rt, config),
 	    .codec = config->codec,
 	    .allow_plaintext = s->options->allow_plaintext || config->allow_plaintext,
 	    .parent_dials = true,
@@ -33,10 +57,12 @@ static struct obi_endpoint_names names_of(const struct source *s, bool clients)
 }
 
 static int set_up_endpoint(struct ob_runtime *rt, const struct source *s, struct obi_entry *entry,
-			   bool clients, struct ob_error *reterr)
+			   int which, struct ob_error *reterr)
 {
 	const struct ob_config *config = s->config;
-	struct obi_endpoint_names names = names_of(s, clients);
+	bool clients = which == OBI_ENTRY_CLIENTS;
+	struct obi_endpoint_names names =
+	    which == OBI_ENTRY_HOME ? names_of_home(rt, s) : names_of(rt, s, which);
 	const char *list = clients ? config->client_auth : config->auth;
 	char **auth = list != NULL ? obi_string_list_split(list, ',') : NULL;
 	if (list != NULL && auth == NULL) {
@@ -68,11 +94,12 @@ static int set_up_admission(const struct source *s, struct obi_entry *entry, boo
 				     parent);
 }
 
-static int set_up(struct ob_runtime *rt, const struct source *s, struct obi_entry *entry,
-		  bool clients, struct ob_error *reterr)
+static int set_up(struct obi_connections *cs, const struct source *s, int which,
+		  struct ob_error *reterr)
 {
-	int r = set_up_endpoint(rt, s, entry, clients, reterr);
-	return r == OB_OK ? set_up_admission(s, entry, clients, reterr) : r;
+	struct obi_entry *entry = &cs->entries[which];
+	int r = set_up_endpoint(cs->rt, s, entry, which, reterr);
+	return r == OB_OK ? set_up_admission(s, entry, which == OBI_ENTRY_CLIENTS, reterr) : r;
 }
 
 static bool requires_secret(const struct obi_endpoint *endpoint)
@@ -85,10 +112,10 @@ static bool requires_secret(const struct obi_endpoint *endpoint)
 	return false;
 }
 
-/* Who may supervise comes by the entry of the parent. */
-static void set_up_permissions(struct obi_connections *cs)
+/* Who may supervise comes by an entry of the parent; both have the same mechanisms. */
+static void set_up_permissions(struct obi_connections *cs, int which)
 {
-	const struct obi_endpoint *endpoint = &cs->entries[OBI_ENTRY_PARENT].endpoint;
+	const struct obi_endpoint *endpoint = &cs->entries[which].endpoint;
 	cs->permissions.secret_required = requires_secret(endpoint);
 	cs->permissions.own_uid = (uint32_t)geteuid();
 	cs->permissions.allowed_uid = endpoint->auth.allowed_uid;
@@ -98,17 +125,19 @@ int obi_entries_set_up(struct obi_connections *cs, const struct ob_config *confi
 		       const struct ob_server_options *options, struct ob_error *reterr)
 {
 	const struct source s = {config, options, config->client_listen != NULL};
-	if (config->listen == NULL) {
-		return obi_fail(reterr, OB_EINVAL, 0, "the config names no address to listen on");
+	if (config->listen == NULL && config->dial == NULL) {
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"the config names no address to listen on, and none to dial");
 	}
 	if (config->client_auth != NULL && !s.clients) {
 		return obi_fail(reterr, OB_EINVAL, 0, "client_auth requires client_listen");
 	}
-	int r = set_up(cs->rt, &s, &cs->entries[OBI_ENTRY_PARENT], false, reterr);
+	int r = config->dial != NULL ? set_up(cs, &s, OBI_ENTRY_HOME, reterr) : OB_OK;
+	r = r == OB_OK && config->listen != NULL ? set_up(cs, &s, OBI_ENTRY_PARENT, reterr) : r;
 	if (r < 0) {
 		return r;
 	}
-	set_up_permissions(cs);
-	r = s.clients ? set_up(cs->rt, &s, &cs->entries[OBI_ENTRY_CLIENTS], true, reterr) : r;
+	set_up_permissions(cs, config->listen != NULL ? OBI_ENTRY_PARENT : OBI_ENTRY_HOME);
+	r = s.clients ? set_up(cs, &s, OBI_ENTRY_CLIENTS, reterr) : r;
 	return r < 0 && reterr != NULL ? obi_wrap(reterr, "client_listen") : r;
 }

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "base/uri.h"
+
 extern char **environ;
 
 int obi_inherited_lock_fd(void)
@@ -33,4 +36,20 @@ void obi_inherited_clear(void)
 		snprintf(name, sizeof name, "%.*s", (int)len, environ[i]);
 		i += unsetenv(name) != 0; /* else the next one has its place */
 	}
+}
+
+bool obi_inherited_lock_covers(int lock_fd, const char *config_path, const char *listen)
+{
+	const char *end = config_path != NULL ? strrchr(config_path, '/') : NULL;
+	size_t len = end != NULL ? (size_t)(end - config_path) : 0;
+	struct obi_arena arena;
+	struct ob_uri uri;
+	obi_arena_init(&arena, 64 * 1024);
+	bool covers = lock_fd >= 0 && len > 0 &&
+		      obi_uri_parse(listen, &arena.ob, &uri, NULL) == OB_OK &&
+		      uri.path.len > len + 1 && memcmp(uri.path.data, config_path, len) == 0 &&
+		      uri.path.data[len] == '/' &&
+		      memchr(uri.path.data + len + 1, '/', uri.path.len - len - 1) == NULL;
+	obi_arena_free(&arena);
+	return covers;
 }

@@ -16,8 +16,10 @@
 #include "base/standard_fds.h"
 #include "base/failpoint.h"
 #include "server/control.h"
+#include "server/dialer.h"
 #include "server/entries.h"
 #include "server/inherited.h"
+#include "server/options_config.h"
 
 struct ob_server {
 	struct ob_runtime *rt;
@@ -27,6 +29,7 @@ struct ob_server {
 	struct ob_config config;
 	pthread_mutex_t config_lock;
 	char *instance;	  /* of the config at the start; another thread may replace the config */
+	char *dial;	  /* the same; NULL: it does not dial */
 	bool close_asked; /* inside a callback */
 	struct obi_task close_task;
 	int lock_fd; /* outboard.lock, held as long as the process lives; -1: none */
@@ -37,6 +40,7 @@ struct ob_server {
 	int stop_fd; /* an eventfd, for an ob_server_run() that does not turn the loop */
 	struct obi_connections connections;
 	struct obi_acceptor acceptors[OBI_ENTRIES];
+	struct obi_dialer dialer;
 	struct obi_control control;
 	struct ob_client *parent;
 };
@@ -47,47 +51,20 @@ enum { HEARTBEAT_MS = 10000 };
 
 /* ---- Open ---- */
 
-static void fill_defaults(struct ob_server_options *o)
+static int keep_instance(struct ob_server *s, struct ob_error *reterr)
 {
-	struct obi_rpc_limits limits = obi_rpc_limits_default();
-	o->calls_max = o->calls_max != 0 ? o->calls_max : limits.calls;
-	o->queue_max = o->queue_max != 0 ? o->queue_max : limits.queue;
-	o->preauth_max = o->preauth_max != 0 ? o->preauth_max : 64;
-	o->auth_timeout_ms = o->auth_timeout_ms != 0 ? o->auth_timeout_ms : 5000;
-}
-
-static int take_clients_of_options(struct ob_server *s)
-{
-	const struct ob_server_options *o = &s->options;
-	char *auth = o->client_auth != NULL ? obi_string_list_join(o->client_auth, ",") : NULL;
-	int r = o->client_auth == NULL || auth != NULL ? ob_config_set(&s->config.client_auth, auth)
-						       : OB_ENOMEM;
-	free(auth);
-	return r == OB_OK ? ob_config_set(&s->config.client_listen, o->client_listen) : r;
-}
-
-/* Make the config from the options. */
-static int config_of_options(struct ob_server *s, struct ob_error *reterr)
-{
-	const struct ob_server_options *o = &s->options;
-	char *auth = o->auth != NULL ? obi_string_list_join(o->auth, ",") : NULL;
-	int r = o->auth == NULL || auth != NULL ? ob_config_set(&s->config.auth, auth) : OB_ENOMEM;
-	r = r == OB_OK ? ob_config_set(&s->config.listen, o->listen) : r;
-	r = r == OB_OK ? ob_config_set(&s->config.codec, o->codec != NULL ? o->codec : "msgpack")
-		       : r;
-	r = r == OB_OK ? ob_config_set(&s->config.token, o->token) : r;
-	r = r == OB_OK ? ob_config_set(&s->config.parent_address, o->parent_address) : r;
-	r = r == OB_OK ? ob_config_set(&s->config.settings, o->settings) : r;
-	free(auth);
-	r = r == OB_OK ? take_clients_of_options(s) : r;
-	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "out of memory");
+	if (s->config.instance != NULL && (s->instance = strdup(s->config.instance)) == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	return OB_OK;
 }
 
 static int find_config(struct ob_server *s, struct ob_error *reterr)
 {
 	s->config.size = sizeof s->config;
-	if (s->options.listen != NULL) {
-		return config_of_options(s, reterr);
+	if (s->options.listen != NULL || s->options.dial != NULL) {
+		int r = obi_config_of_options(&s->options, &s->config, reterr);
+		return r == OB_OK ? keep_instance(s, reterr) : r;
 	}
 	const char *path =
 	    s->options.config_path != NULL ? s->options.config_path : getenv("OUTBOARD_CONFIG");
@@ -101,11 +78,7 @@ static int find_config(struct ob_server *s, struct ob_error *reterr)
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	int r = ob_config_read(path, &s->config, reterr);
-	if (r == OB_OK && s->config.instance != NULL &&
-	    (s->instance = strdup(s->config.instance)) == NULL) {
-		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
-	}
-	return r;
+	return r == OB_OK ? keep_instance(s, reterr) : r;
 }
 
 static int take_rules_of_options(struct ob_server *s, struct ob_error *reterr)
@@ -249,7 +222,7 @@ int ob_server_open(const struct ob_server_options *options, ob_server **ret_serv
 	s->lock_fd = s->stop_fd = -1;
 	pthread_mutex_init(&s->config_lock, NULL);
 	int r = obi_options_copy(&s->options, sizeof s->options, options, reterr);
-	fill_defaults(&s->options);
+	obi_server_options_fill(&s->options);
 	r = r == OB_OK ? open_server(s, reterr) : r;
 	if (r < 0) {
 		ob_server_close(s);
@@ -358,30 +331,17 @@ static int mark_ready(void *user, struct ob_config *config)
 
 /* ---- Listening ---- */
 
-/* The lock says that sockets in the directory of the config belong to this process; it says nothing
- * of sockets elsewhere. */
-static bool lock_covers(const struct ob_server *s, const char *listen)
+static uint32_t heartbeat_of(const struct ob_server *s)
 {
-	const char *end = s->config_path != NULL ? strrchr(s->config_path, '/') : NULL;
-	size_t len = end != NULL ? (size_t)(end - s->config_path) : 0;
-	struct obi_arena arena;
-	struct ob_uri uri;
-	obi_arena_init(&arena, 64 * 1024);
-	bool covers = s->lock_fd >= 0 && len > 0 &&
-		      obi_uri_parse(listen, &arena.ob, &uri, NULL) == OB_OK &&
-		      uri.path.len > len + 1 && memcmp(uri.path.data, s->config_path, len) == 0 &&
-		      uri.path.data[len] == '/' &&
-		      memchr(uri.path.data + len + 1, '/', uri.path.len - len - 1) == NULL;
-	obi_arena_free(&arena);
-	return covers;
+	int64_t beat = s->config.heartbeat_ms;
+	return beat > 0 && beat <= INT32_MAX ? (uint32_t)beat : HEARTBEAT_MS;
 }
 
 static struct ob_listen_params listen_params(const struct ob_server *s, int which)
 {
-	int64_t beat = s->config.heartbeat_ms;
 	return (struct ob_listen_params){
 	    .size = sizeof(struct ob_listen_params),
-	    .heartbeat_ms = beat > 0 ? (uint32_t)beat : HEARTBEAT_MS,
+	    .heartbeat_ms = heartbeat_of(s),
 	    .state = s->connections.entries[which].endpoint.transport_state};
 }
 
@@ -390,21 +350,25 @@ static const char *address_of(const struct ob_server *s, int which)
 	return which == OBI_ENTRY_CLIENTS ? s->config.client_listen : s->config.listen;
 }
 
+static void warn_of_plaintext(const struct ob_server *s, const struct obi_endpoint *endpoint)
+{
+	ob_log(s->logger, OB_LOG_WARN,
+	       "connections are not encrypted: anyone on the network path can read and change the "
+	       "data",
+	       "{s:s,s:s}", "transport", endpoint->transport->name, "because", "allow_plaintext");
+}
+
 static int listen_at(struct ob_server *s, int which, struct ob_error *reterr)
 {
 	const struct obi_endpoint *endpoint = &s->connections.entries[which].endpoint;
 	const char *address = address_of(s, which);
 	struct ob_listen_params params = listen_params(s, which);
-	params.lock_held = lock_covers(s, address);
+	params.lock_held = obi_inherited_lock_covers(s->lock_fd, s->config_path, address);
 	s->acceptors[which].host = endpoint->host;
 	s->acceptors[which].transport = &endpoint->transport->as.transport;
 	int r = obi_acceptor_listen(&s->acceptors[which], address, &params, reterr);
 	if (r == OB_OK && endpoint->plaintext) {
-		ob_log(s->logger, OB_LOG_WARN,
-		       "connections are not encrypted: anyone on the network path can read and "
-		       "change the data",
-		       "{s:s,s:s}", "transport", endpoint->transport->name, "because",
-		       "allow_plaintext");
+		warn_of_plaintext(s, endpoint);
 	}
 	return r;
 }
@@ -417,11 +381,38 @@ static int start_listening(struct ob_server *s, struct ob_error *reterr)
 		return r;
 	}
 	r = has_clients(s) ? listen_at(s, OBI_ENTRY_CLIENTS, reterr) : OB_OK;
-	return r == OB_OK ? listen_at(s, OBI_ENTRY_PARENT, reterr) : r;
+	return r == OB_OK && s->config.listen != NULL ? listen_at(s, OBI_ENTRY_PARENT, reterr) : r;
+}
+
+static int start_to_dial(struct ob_server *s, struct ob_error *reterr)
+{
+	struct obi_entry *entry = &s->connections.entries[OBI_ENTRY_HOME];
+	if (s->config.dial == NULL) {
+		return OB_OK;
+	}
+	free(s->dial);
+	s->dial = strdup(s->config.dial); /* the config may be replaced */
+	if (s->dial == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
+	if (entry->endpoint.plaintext) {
+		warn_of_plaintext(s, &entry->endpoint);
+	}
+	s->dialer = (struct obi_dialer){
+	    .connections = &s->connections,
+	    .entry = entry,
+	    .uri = s->dial,
+	    .run = s->control.run,
+	    .instance = s->instance != NULL ? s->instance : "",
+	    .heartbeat_ms = heartbeat_of(s),
+	};
+	obi_dialer_start(&s->dialer);
+	return OB_OK;
 }
 
 static void hang_up(struct ob_server *s)
 {
+	obi_dialer_stop(&s->dialer);
 	for (int i = 0; i < OBI_ENTRIES; i++) {
 		obi_acceptor_stop(&s->acceptors[i]);
 	}
@@ -452,6 +443,7 @@ int ob_server_start(ob_server *s, struct ob_error *reterr)
 	if (r == OB_OK) {
 		OBI_CRASHPOINT("server_listening");
 		r = publish(s, reterr);
+		r = r == OB_OK ? start_to_dial(s, reterr) : r;
 	}
 	if (r < 0 && !s->started) {
 		hang_up(s);
@@ -479,6 +471,11 @@ static bool is_fault(const struct ob_server *s, int which, int r)
 static int listen_again_at_all(struct ob_server *s, struct ob_error *reterr)
 {
 	struct ob_error other = {0};
+	if (s->config.listen == NULL) {
+		return has_clients(s)
+			   ? listen_again(s, OBI_ENTRY_CLIENTS, reterr)
+			   : obi_fail(reterr, OB_EINVAL, 0, "the server listens nowhere");
+	}
 	int r = listen_again(s, OBI_ENTRY_PARENT, reterr);
 	if (!has_clients(s)) {
 		return r;
@@ -546,6 +543,7 @@ static void close_server(struct ob_server *s)
 	close_fd(s->stop_fd);
 	free(s->config_path);
 	free(s->instance);
+	free(s->dial);
 	free(s);
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "files/child_address.h"
+#include "supervisor/await_dial.h"
 #include "supervisor/start_config.h"
 
 static void tell(struct obi_instance *in, enum obi_life_event event, const struct ob_error *err)
@@ -157,7 +158,7 @@ static void on_gone(void *user, const struct obi_place_facts *facts, const struc
 
 static bool is_dialed_at_once(const struct ob_connector_options *options)
 {
-	return options->ready == OB_READY_RPC ||
+	return options->ready == OB_READY_RPC || obi_is_home_dialer(options) ||
 	       (options->ready == OB_READY_NONE && options->connect != NULL);
 }
 
@@ -213,7 +214,8 @@ void obi_instance_spawn(struct obi_instance *in)
 	bool renewed;
 	begin(in);
 	/* The state directory may have been removed since the last start. */
-	if (obi_instance_renew(in, &renewed, &err) < 0 || make_config(in, &config, &err) < 0) {
+	if (obi_instance_renew(in, &renewed, &err) < 0 || make_config(in, &config, &err) < 0 ||
+	    obi_await_dial_start(in, &err) < 0) {
 		tell(in, OBI_LIFE_SPAWN_FAILED, &err);
 	} else {
 		uint64_t op = begin_op(in);
@@ -292,6 +294,10 @@ static void reach(struct obi_instance *in, const char *rpc_addr, enum obi_life_e
 	char address[OBI_ADDRESS_SIZE];
 	struct ob_sink out = ob_sink_fixed(address, sizeof address - 1);
 	struct ob_error err;
+	if (obi_is_home_dialer(o)) {
+		obi_await_dial_begin(in, failure);
+		return;
+	}
 	if (o->connect != NULL) {
 		dial(in, o->connect, failure);
 		return;
@@ -392,16 +398,19 @@ static void take_over(struct obi_instance *in)
 {
 	const struct ob_connector_options *o = in->setup.options;
 	struct ob_error err = {0};
-	if (in->state.token[0] != '\0' &&
-	    in->setup.events.token(in->setup.events.user, in->state.token, in->state.local.uid,
-				   &err) < 0) {
+	if ((in->state.token[0] != '\0' &&
+	     in->setup.events.token(in->setup.events.user, in->state.token, in->state.local.uid,
+				    &err) < 0) ||
+	    obi_await_dial_adopt(in, &err) < 0) {
 		tell(in, OBI_LIFE_ADOPT_FAILED, &err);
 		return;
 	}
 	if (o->ready == OB_READY_NONE) {
 		tell(in, OBI_LIFE_ADOPT_OK, NULL);
 	}
-	if (in->state.was_ready && o->connect == NULL && in->state.address[0] != '\0') {
+	if (obi_is_home_dialer(o)) {
+		reach(in, NULL, OBI_LIFE_ADOPT_FAILED);
+	} else if (in->state.was_ready && o->connect == NULL && in->state.address[0] != '\0') {
 		char address[OBI_ADDRESS_SIZE];
 		memcpy(address, in->state.address, sizeof address);
 		dial(in, address, OBI_LIFE_ADOPT_FAILED);

@@ -23,6 +23,8 @@ struct obi_instance_events {
 	/* Required. The token of the process: authenticate with it. uid: its user, where an earlier
 	 * parent saved it; (uint32_t)-1: that of the options. */
 	int (*token)(void *user, const char *token, uint32_t uid, struct ob_error *reterr);
+	/* Required. The child is going to dial: listen there, until it is gone. */
+	int (*listen)(void *user, const char *uri, struct ob_error *reterr);
 	/* Required. The process is dead, and this is left of it, or is done about it. */
 	void (*remains)(void *user, const char *text);
 	/* Required. The place was lost, or is back. */
@@ -55,9 +57,9 @@ struct obi_instance {
 	bool leaving;	      /* it is dead, and `gone` is still to come */
 	bool lingering;	      /* of these two, and something was said about what is left */
 	struct obi_exit exit; /* of the last process */
-	struct ob_cgroup_usage usage;	 /* of its cgroup, as it was read last */
-	bool was_ended;			 /* that one was being ended when it exited */
-	char *address;			 /* where to dial; NULL: not known yet */
+	struct ob_cgroup_usage usage; /* of its cgroup, as it was read last */
+	bool was_ended;		      /* that one was being ended when it exited */
+	char *address; /* where to dial, or where the child dials; NULL: not known yet */
 	struct obi_place_child found;	 /* by the probe, to be adopted */
 	bool unlocked;			 /* it lives, and has closed the descriptor of its lock */
 	uint64_t last_op;		 /* the last number given to an operation */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "supervisor/link_losses.h"
 
 enum {
 	REDIAL_FIRST_MS = 10,	 /* doubled with each failure, */
@@ -15,10 +16,7 @@ enum {
 	OPEN_TIMEOUT_MS = 5000,
 	LATE_MS = 1000, /* a dial that takes so much longer was interrupted: we were stopped */
 	ASK_TIMEOUT_MS = 10000,
-	ASK_AGAIN_MS = 100,  /* after the queue was full */
-	STABLE_MS = 5000,    /* a connection that breaks earlier makes the next dial slower, */
-	SHORT_LIVES_MAX = 7, /* doubled with each in a row, at most so often */
-	PATIENCE_MS = 500    /* for the end of a process whose connection has ended */
+	ASK_AGAIN_MS = 100 /* after the queue was full */
 };
 
 static bool is_started(const struct obi_link_monitor *m)
@@ -264,58 +262,6 @@ static void on_beat(void *user)
 	(void)ask(m, "outboard-control.health", NULL, patience, on_health, NULL);
 }
 
-/* ---- Losses ---- */
-
-static void report_loss(struct obi_link_monitor *m)
-{
-	obi_timer_stop(&m->patience);
-	m->lost = m->told = false;
-	report(m, OB_EVENT_LINK_DOWN, m->lost_error);
-}
-
-static void on_patience_over(void *user)
-{
-	report_loss(user);
-}
-
-static void note_loss(struct obi_link_monitor *m, const struct ob_error *why)
-{
-	int64_t now = obi_now_ms();
-	if (!m->renewing) {
-		bool is_short = now - m->up_at < STABLE_MS;
-		m->short_lives = is_short ? m->short_lives + (m->short_lives < SHORT_LIVES_MAX) : 0;
-		m->failures = m->short_lives;
-	}
-	if (m->told) {
-		m->lost = true;
-		m->lost_at = now;
-		snprintf(m->lost_error, sizeof m->lost_error, "%.255s", why->text);
-		obi_timer_set(m->setup.loop, &m->patience, PATIENCE_MS);
-	}
-}
-
-/* The link is up, perhaps again. Before the child was good nobody is told: `good` tells it. */
-static void note_up(struct obi_link_monitor *m)
-{
-	char why[64] = "connected";
-	if (m->lost && m->renewing) {
-		obi_timer_stop(&m->patience);
-		m->lost = false;
-	} else if (m->lost) {
-		report_loss(m);
-	}
-	if (m->lost_at != 0) {
-		snprintf(why, sizeof why, "connected again after %lld ms",
-			 (long long)(obi_now_ms() - m->lost_at));
-		m->lost_at = 0;
-	}
-	m->renewing = false;
-	if (m->judged && !m->told) {
-		m->told = true;
-		report(m, OB_EVENT_LINK_UP, why);
-	}
-}
-
 /* ---- Connecting ---- */
 
 /* The child has accepted us, and the first questions are on their way, unless they could not be
@@ -333,7 +279,7 @@ static void become_up(struct obi_link_monitor *m)
 	m->error[0] = '\0';
 	m->setup.events.link(m->setup.events.user, m->link);
 	if (m->supervising) {
-		note_up(m);
+		obi_link_losses_over(m);
 	}
 	if (m->supervising) {
 		arm_beat(m);
@@ -427,7 +373,7 @@ static void on_closed(void *user, struct obi_connection *link, const struct ob_e
 	m->question = NULL;
 	obi_timer_stop(&m->beat);
 	if (was_up) {
-		note_loss(m, &why);
+		obi_link_losses_note(m, &why);
 		m->setup.events.link(m->setup.events.user, NULL);
 	}
 	obi_connection_free(link);
@@ -470,10 +416,14 @@ static void on_overdue(void *user)
 	}
 }
 
-/* Dial when this runtime has a turn for it. */
+/* Dial when this runtime has a turn for it. A child that dials itself is waited for. */
 static void dial(struct obi_link_monitor *m)
 {
-	if (obi_dial_limiter_ask(m->setup.dials, m->setup.loop, &m->turn)) {
+	if (m->home != NULL) {
+		m->dialed_at = obi_now_ms();
+		redial_later(m); /* judges the silence */
+		changed(m);
+	} else if (obi_dial_limiter_ask(m->setup.dials, m->setup.loop, &m->turn)) {
 		dial_now(m);
 	} else {
 		changed(m);
@@ -497,6 +447,24 @@ static void on_redial(void *user)
 	}
 }
 
+/* From here on a connection by the child is as one that was dialled. */
+void obi_link_monitor_take(struct obi_link_monitor *m, struct obi_connection *connection)
+{
+	const struct obi_connection_events events = {on_opened, on_closed, NULL, on_ending, m};
+	if (m->link != NULL) {
+		obi_connection_close(m->link, OB_ECONNLOST,
+				     "replaced by a newer connection of the same process");
+	}
+	obi_connection_hand_over(connection, &events, &m->setup.connection.handler);
+	if (!is_started(m) || m->link != NULL) {
+		obi_connection_free(connection);
+		return;
+	}
+	obi_timer_stop(&m->redial);
+	m->link = connection;
+	on_opened(m, connection);
+}
+
 /* ---- Life ---- */
 
 void obi_link_monitor_init(struct obi_link_monitor *m, const struct obi_link_monitor_setup *setup)
@@ -504,10 +472,10 @@ void obi_link_monitor_init(struct obi_link_monitor *m, const struct obi_link_mon
 	*m = (struct obi_link_monitor){.setup = *setup, .awaited = true, .healthy = -1};
 	m->redial.fn = on_redial;
 	m->beat.fn = on_beat;
-	m->patience.fn = on_patience_over;
 	m->turn.fn = dial_now;
 	m->turn.overdue = on_overdue;
-	m->redial.user = m->beat.user = m->patience.user = m->turn.user = m;
+	m->redial.user = m->beat.user = m->turn.user = m;
+	obi_link_losses_init(m);
 }
 
 void obi_link_monitor_start(struct obi_link_monitor *m, const char *address, const char *instance,
@@ -519,6 +487,10 @@ void obi_link_monitor_start(struct obi_link_monitor *m, const char *address, con
 	m->judged = m->setup.options->ready == OB_READY_NONE; /* being alive was enough */
 	m->failures = m->short_lives = 0;
 	m->turn.silent = 0; /* another process may answer */
+	if (m->home != NULL) {
+		snprintf(m->error, sizeof m->error, "the child has not dialled %.200s yet",
+			 address);
+	}
 	dial(m);
 }
 
@@ -539,7 +511,9 @@ void obi_link_monitor_stop(struct obi_link_monitor *m)
 	m->failures = m->misses = 0;
 	m->healthy = -1;
 	m->down_since = 0;
-	m->error[0] = '\0';
+	m->error[0] = m->caller[0] = '\0';
+	obi_home_close(m->home);
+	m->home = NULL;
 	/* `link` comes last: until then clients find the connection that their calls are on. */
 	obi_connection_drop(link, OB_ECONNLOST, "the child has ended or was detached");
 	if (was_up) {

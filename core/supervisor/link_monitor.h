@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * supervisor/link_monitor - the connection to a child: dials for as long as it is started, sends
- * heartbeats, and asks for health and version.
+ * supervisor/link_monitor - the connection to a child: dials for as long as it is started, or waits
+ * for the child to dial, sends heartbeats, and asks for health and version.
  *
  * A broken connection is a state of the link and says nothing about the process. What is reported
  * about the child is what the child says, and its silence.
@@ -17,6 +17,7 @@
 #include "rpc/connection.h"
 #include "supervisor/child_run.h"
 #include "supervisor/dial_limiter.h"
+#include "supervisor/home.h"
 
 /* All are required. Each may stop the monitor; none may free it. */
 struct obi_link_monitor_events {
@@ -43,6 +44,8 @@ struct obi_link_monitor_events {
 	void (*report)(void *user, enum ob_event_type type, const char *why);
 	/* The state, the health or the error has changed. */
 	void (*changed)(void *user);
+	/* Somebody who dialled was refused; at most once a second. */
+	void (*warn)(void *user, const char *text);
 	void *user;
 };
 
@@ -60,6 +63,8 @@ struct obi_link_monitor {
 	const char *address;	     /* where to dial; NULL: stopped */
 	const char *instance;	     /* of the child */
 	struct obi_connection *link; /* dialling or open; NULL: down */
+	struct obi_home *home;	     /* where the child dials; NULL: it is dialled */
+	char caller[OBI_RUN_SIZE];   /* the run that the child said there; "": none */
 	bool supervising;	     /* the child has accepted us as its parent: calls may pass */
 	bool judged;		     /* `good` was reported */
 	bool awaited;		     /* a request waits for the child: redial fast */
@@ -94,12 +99,17 @@ struct obi_link_monitor {
 void obi_link_monitor_init(struct obi_link_monitor *monitor,
 			   const struct obi_link_monitor_setup *setup);
 
-/* Dial until the monitor is stopped. address and instance must stay valid until then. run: what is
- * known of the process from an earlier parent; zeroed: nothing. */
+/* Dial until the monitor is stopped; or expect the child, if it listens. address and instance must
+ * stay valid until then. run: what is known of the process from an earlier parent; zeroed: nothing.
+ */
 void obi_link_monitor_start(struct obi_link_monitor *monitor, const char *address,
 			    const char *instance, const struct obi_child_run *run);
 
-/* Drop the connection and dial no more. Idempotent. */
+/* The child has dialled (supervisor/link_home): the connection, which is open, belongs to the
+ * monitor, and replaces the present one. */
+void obi_link_monitor_take(struct obi_link_monitor *monitor, struct obi_connection *connection);
+
+/* Drop the connection, stop listening, and dial no more. Idempotent. */
 void obi_link_monitor_stop(struct obi_link_monitor *monitor);
 
 /* Whether a request waits for the child. While one does, dials follow each other faster, and

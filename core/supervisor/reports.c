@@ -97,20 +97,30 @@ void obi_reports_changed(struct obi_reports *reports)
 	reports->setup.changed(reports->setup.user);
 }
 
-void obi_reports_fault(struct obi_reports *reports, const char *text)
+static void log_line(const struct obi_reports *reports, int level, const char *text)
 {
 	struct ob_log_record record = {
 	    .size = sizeof record,
 	    .name = reports->setup.name,
 	    .stream = 2,
-	    .level = OB_LOG_ERROR,
+	    .level = level,
 	    .message = ob_bytes_text(text),
 	    .attrs = ob_map(NULL, 0),
 	    .line = ob_bytes_text(text),
 	};
 	clock_gettime(CLOCK_REALTIME, &record.time);
-	set_last_error(reports, text);
 	if (reports->setup.log != NULL) {
 		reports->setup.log(reports->setup.user, &record);
 	}
+}
+
+void obi_reports_warn(struct obi_reports *reports, const char *text)
+{
+	log_line(reports, OB_LOG_WARN, text);
+}
+
+void obi_reports_fault(struct obi_reports *reports, const char *text)
+{
+	set_last_error(reports, text);
+	log_line(reports, OB_LOG_ERROR, text);
 }

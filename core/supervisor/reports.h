@@ -51,6 +51,9 @@ void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int6
 /* What obi_supervisor_status() shows has changed. */
 void obi_reports_changed(struct obi_reports *reports);
 
+/* What an operator should know, as a log record. */
+void obi_reports_warn(struct obi_reports *reports, const char *text);
+
 /* A fault of this library: as a log record, and as the last error. */
 void obi_reports_fault(struct obi_reports *reports, const char *text);
 

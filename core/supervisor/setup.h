@@ -35,6 +35,10 @@ struct obi_supervisor_setup {
 	struct obi_number_source numbers;
 	struct obi_connection_setup link; /* without events */
 	bool local;			  /* the transport cannot break while both ends live */
+	/* Before it listens at the address `accept` of these options: whether that is safe. NULL:
+	 * it is not asked. */
+	int (*check_accept)(const struct ob_connector_options *options, const char *uri,
+			    struct ob_error *reterr);
 	struct obi_supervisor_events events;
 };
 

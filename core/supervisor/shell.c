@@ -11,6 +11,7 @@
 #include "base/signal_names.h"
 #include "supervisor/backoff.h"
 #include "supervisor/exit_reason.h"
+#include "supervisor/link_home.h"
 
 enum { KILLED_WAIT_MS = 10000 };
 
@@ -70,6 +71,22 @@ static void do_disarm(void *user, enum obi_life_event event)
 	struct obi_supervisor *sup = user;
 	(void)event;
 	obi_timer_stop(&sup->timer);
+}
+
+/* ---- A child that dials ---- */
+
+int obi_shell_listen(void *user, const char *uri, struct ob_error *reterr)
+{
+	struct obi_supervisor *sup = user;
+	int r = sup->setup.check_accept != NULL ? sup->setup.check_accept(sup->options, uri, reterr)
+						: OB_OK;
+	return r == OB_OK ? obi_link_monitor_listen(&sup->link, uri, reterr) : r;
+}
+
+void obi_shell_warn(void *user, const char *text)
+{
+	struct obi_supervisor *sup = user;
+	obi_reports_warn(&sup->reports, text);
 }
 
 /* ---- Stopping ---- */
@@ -191,8 +208,9 @@ static void do_await_end(void *user, enum obi_life_event event)
 	arm(sup, sup->options->stop_timeout_ms);
 }
 
-void obi_shell_shutdown_refused(struct obi_supervisor *sup, const struct ob_error *err)
+void obi_shell_shutdown_refused(void *user, const struct ob_error *err)
 {
+	struct obi_supervisor *sup = user;
 	if (obi_lifecycle_state(sup->machine.phase) == OB_STATE_STOPPING &&
 	    sup->instance.demand == OBI_DEMAND_ASKED) {
 		say_step(sup, "outboard-control.shutdown: %.150s", err->text);
@@ -338,6 +356,7 @@ static void do_arm_backoff(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	int64_t delay_ms;
+	(void)obi_link_monitor_listen(&sup->link, NULL, NULL); /* of a start that failed */
 	if (event == OBI_LIFE_GONE && is_done(sup)) {
 		obi_machine_raise(&sup->machine, OBI_LIFE_DONE);
 		return;
@@ -386,6 +405,7 @@ static void do_release(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
+	(void)obi_link_monitor_listen(&sup->link, NULL, NULL); /* of a start that failed */
 	obi_instance_release(&sup->instance);
 }
 

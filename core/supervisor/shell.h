@@ -31,7 +31,13 @@ struct obi_supervisor {
 };
 
 /* The child refuses to shut down: the step of the stop that asked it is over. */
-void obi_shell_shutdown_refused(struct obi_supervisor *sup, const struct ob_error *err);
+void obi_shell_shutdown_refused(void *user, const struct ob_error *err);
+
+/* The child is going to dial: listen there. The user is a struct obi_supervisor. */
+int obi_shell_listen(void *user, const char *uri, struct ob_error *reterr);
+
+/* Somebody who dialled in place of the child was refused. */
+void obi_shell_warn(void *user, const char *text);
 
 /* The user of each is a struct obi_supervisor. */
 extern obi_life_handler *const obi_shell_handlers[OBI_ACT_COUNT];

@@ -66,6 +66,7 @@ static int set_all(const struct ob_connector_options *o, const char *listen_tran
 	r = r == OB_OK && o->plugin_trust == OB_PLUGIN_TRUST_UNMAPPED
 		? ob_config_set(&config->plugin_trust, "unmapped")
 		: r;
+	r = r == OB_OK ? ob_config_set(&config->dial, o->dial) : r;
 	config->message_max = o->message_max;
 	config->heartbeat_ms = o->health_interval_ms > 0 ? o->health_interval_ms : 0;
 	return r == OB_OK ? set_access(o, config) : r;

@@ -433,11 +433,6 @@ static void on_refused(void *user, const struct ob_error *err)
 	}
 }
 
-static void on_shutdown_refused(void *user, const struct ob_error *err)
-{
-	obi_shell_shutdown_refused(user, err);
-}
-
 static void on_part_changed(void *user)
 {
 	struct obi_supervisor *sup = user;
@@ -469,7 +464,8 @@ static void init_instance(struct obi_supervisor *sup)
 	    .numbers = s->numbers,
 	    .log = s->events.log,
 	    .log_user = s->events.user,
-	    .events = {on_happened, on_reachable, on_token, on_remains, on_part_changed, sup},
+	    .events = {on_happened, on_reachable, on_token, obi_shell_listen, on_remains,
+		       on_part_changed, sup},
 	};
 	obi_instance_init(&sup->instance, &setup);
 }
@@ -484,8 +480,8 @@ static void init_link(struct obi_supervisor *sup)
 	    .connection = s->link,
 	    .local = s->local,
 	    .events = {on_link, on_good, on_unwell, on_version, on_outdated, on_question_failed,
-		       on_refused, on_shutdown_refused, on_identified, on_report, on_part_changed,
-		       sup},
+		       on_refused, obi_shell_shutdown_refused, on_identified, on_report,
+		       on_part_changed, obi_shell_warn, sup},
 	};
 	obi_link_monitor_init(&sup->link, &setup);
 }

@@ -6,8 +6,8 @@ A child of outboard in Python, without the library: docs/PROTOCOL.md, line by li
     child.expose("hello", {"greet": lambda name: "Hello, %s!" % name})
     child.run()
 
-Transports unix and tcp, codec json, mechanisms token, bearer and peercred. A method may be a coroutine function; it may raise
-RpcError. kv_child.py is a whole one.
+Transports unix and tcp, codec json, mechanisms token, bearer and peercred; it dials its parent where the config says so. A method may
+be a coroutine function; it may raise RpcError. kv_child.py is a whole one.
 """
 import asyncio
 import base64
@@ -19,6 +19,7 @@ import json
 import logging
 import math
 import os
+import random
 import re
 import signal
 import socket
@@ -31,6 +32,7 @@ import urllib.parse
 MESSAGE_MAX, PREAUTH_MAX, QUEUE_MAX, CALLS_MAX, UNAUTHENTICATED_MAX = 4 << 20, 4096, 8 << 20, 256, 16
 BATCH_MAX, DEPTH_MAX, ID_MAX, ERROR_ROOM = 256, 24, 64, 256
 AUTH_SECONDS, CALL_SECONDS, GOODBYE_SECONDS = 5, 30, 1
+PAUSE_FIRST, PAUSE_MAX, STABLE_SECONDS = 0.05, 2, 5
 PARSE, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
 REFUSED, BUSY, CANCELED, NO_INTERFACE, TOO_BIG, DENIED, CLOSING = -32000, -32001, -32002, -32003, -32004, -32005, -32006
 
@@ -234,15 +236,18 @@ def response(message, result):
 # ---- Authentication. A mechanism is a generator: it receives the dialer's messages and yields the answers with "more" ----
 
 
+def prologue(config, home=False):
+    texts = ("outboard/1", config["codec"], config["auth"]) + (("dial-home",) if home else ())
+    return b"".join(struct.pack(">H", len(text)) + text.encode() for text in texts)
+
+
 def token(config):
-    texts = ("outboard/1", config["codec"], config["auth"])
-    prologue = b"".join(struct.pack(">H", len(text)) + text.encode() for text in texts)
-    key, s = bytes.fromhex(config["token"]), os.urandom(32)
+    bound, key, s = prologue(config), bytes.fromhex(config["token"]), os.urandom(32)
     c = yield
     if len(c) != 32:
         raise RpcError(REFUSED, "refused")
-    proof = yield s + hmac.digest(key, b"S" + prologue + c + s, "sha256")
-    if not hmac.compare_digest(proof, hmac.digest(key, b"C" + prologue + c + s, "sha256")):
+    proof = yield s + hmac.digest(key, b"S" + bound + c + s, "sha256")
+    if not hmac.compare_digest(proof, hmac.digest(key, b"C" + bound + c + s, "sha256")):
         raise RpcError(REFUSED, "refused")
 
 
@@ -260,6 +265,25 @@ def is_one_of_us(sock):
 
 
 MECHANISMS = {"token": token, "bearer": bearer}
+
+
+# The same from the dialer's side, for a child that dials: a generator yields what to send, and receives the answers.
+
+
+def proof_of_token(config):
+    bound, key, c = prologue(config, home=True), bytes.fromhex(config["token"]), os.urandom(32)
+    answer = yield c
+    s = answer[:32]
+    if not hmac.compare_digest(answer[32:], hmac.digest(key, b"S" + bound + c + s, "sha256")):
+        raise ValueError("the parent did not prove that it has the token")
+    yield hmac.digest(key, b"C" + bound + c + s, "sha256")
+
+
+def show_bearer(config):
+    yield b"Bearer " + config["token"].encode()
+
+
+PROOFS = {"token": proof_of_token, "bearer": show_bearer}
 
 
 class Authentication:
@@ -286,6 +310,28 @@ class Authentication:
             self.left.pop(0)
             self.exchange = None
             return ["done", b""]
+
+
+class Proof(Authentication):
+    """The dialer's side."""
+
+    def begin(self):
+        self.exchange = PROOFS[self.left[0]](self.config)
+        return next(self.exchange)
+
+    def go_on(self, word, data):
+        """The next message; None: this mechanism has passed."""
+        if not isinstance(data, bytes):
+            raise ValueError("a malformed answer to outboard.auth")
+        try:
+            message = self.exchange.send(data)
+        except StopIteration:
+            message = None
+        if (word, message is None) not in (("more", False), ("done", True)):
+            raise ValueError("the parent ends the exchange too early or too late")
+        if message is None:
+            self.left.pop(0)
+        return message
 
 
 # ---- A connection ----
@@ -500,6 +546,58 @@ class Connection(asyncio.Protocol):
         asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self.child.stop.set)
 
 
+class HomeConnection(Connection):
+    """One that we have dialled: we authenticate, and say of which start we are. From then on it is as any other."""
+
+    def __init__(self, child):
+        super().__init__(child)
+        self.authentication = Proof(child.config)
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.deadline = asyncio.get_running_loop().call_later(AUTH_SECONDS, self.too_late)
+        self.child.connections.add(self)
+        if not self.authentication.admits(transport.get_extra_info("socket")):
+            transport.abort()
+        else:
+            self.prove()
+
+    def connection_lost(self, error):
+        super().connection_lost(error)
+        self.lost.set()
+
+    def ask(self, data):
+        self.send({"id": next(self.ids), "method": "outboard.auth", "params": [self.authentication.left[0], data]})
+
+    def prove(self):
+        """With the next mechanism; after the last one comes the hello."""
+        if self.authentication.left:
+            self.ask(self.authentication.begin())
+            return
+        task = asyncio.ensure_future(self.hello())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def authenticate(self, raw):
+        message = self.codec.decode(raw)
+        result = message.get("result") if is_response(message) else None
+        if not isinstance(result, list) or len(result) != 2:
+            raise ValueError("the parent refuses")
+        data = self.authentication.go_on(*result)
+        if data is None:
+            self.prove()
+        else:
+            self.ask(data)
+
+    async def hello(self):
+        try:
+            await self.call("outboard.hello", self.child.config["instance"], self.child.run_id)
+        except (RpcError, asyncio.TimeoutError) as error:
+            log.warning("the parent refuses: %s", error)
+            self.transport.abort()
+
+
 # ---- The child ----
 
 
@@ -522,6 +620,7 @@ class Child:
         self.parent = None  # the connection that supervises
         self.ending = False
         self.started = time.monotonic_ns()
+        self.run_id = os.urandom(16).hex()
         self.interfaces = {}
         self.expose("outboard-control", {"health": self.health, "interfaces": lambda: list(self.interfaces)})
 
@@ -566,6 +665,7 @@ class Child:
             "pid": os.getpid(),
             "uptime": time.monotonic_ns() - self.started,
             "last_error": "",
+            "run": self.run_id,
         }
 
     def check_version(self, expected_version):
@@ -584,8 +684,41 @@ class Child:
         self.stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.stop.set)
-        self.tell_ready(await self.listen())
+        self.tell_ready(await self.listen() if self.config.get("listen") else None)
+        dialing = asyncio.ensure_future(self.dial_home()) if self.config.get("dial") else None
         await self.stop.wait()
+        if dialing is not None:
+            dialing.cancel()
+
+    async def dial_home(self):
+        """For as long as we live: a parent that is away comes back. The pause doubles, and half of it is random."""
+        failures, said = 0, None
+        while not self.ending:
+            begun = time.monotonic()
+            try:
+                connection = await self.dial()
+                await connection.lost.wait()
+            except OSError as error:
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("cannot reach the parent: %s", error)
+            failures = 0 if time.monotonic() - begun > STABLE_SECONDS else failures + 1
+            pause = min(PAUSE_FIRST * 2 ** min(failures, 10), PAUSE_MAX)
+            await asyncio.sleep(random.uniform(pause / 2, pause))
+
+    async def dial(self):
+        loop, uri = asyncio.get_running_loop(), urllib.parse.urlsplit(self.config["dial"])
+        if uri.scheme == "unix":
+            sock = connect_unix(urllib.parse.unquote(uri.path))
+            return (await loop.create_unix_connection(lambda: HomeConnection(self), sock=sock))[1]
+        self.check_network(uri)
+        return (await loop.create_connection(lambda: HomeConnection(self), uri.hostname, uri.port))[1]
+
+    def check_network(self, uri):
+        if uri.scheme != "tcp":
+            raise SystemExit("not known here: transport %s" % uri.scheme)
+        if not self.config.get("allow_plaintext"):
+            raise SystemExit("tcp without encryption: the parent's config does not say allow_plaintext")
 
     async def listen(self):
         """Returns the address that it is bound to."""
@@ -593,10 +726,7 @@ class Child:
         if uri.scheme == "unix":
             await loop.create_unix_server(lambda: Connection(self), sock=bind_unix(urllib.parse.unquote(uri.path)))
             return self.config["listen"]
-        if uri.scheme != "tcp":
-            raise SystemExit("not known here: transport %s" % uri.scheme)
-        if not self.config.get("allow_plaintext"):
-            raise SystemExit("tcp without encryption: the parent's config does not say allow_plaintext")
+        self.check_network(uri)
         server = await loop.create_server(lambda: Connection(self), uri.hostname, uri.port)
         host, port = server.sockets[0].getsockname()[:2]
         return ("tcp://[%s]:%d" if ":" in host else "tcp://%s:%d") % (host, port)
@@ -604,10 +734,25 @@ class Child:
     def tell_ready(self, address):
         """A reader sees the old file or the new one, never a part of it."""
         self.config.update(rpc_addr=address, pid=os.getpid(), ready=True, message_max=self.message_max)
+        self.config = {key: value for key, value in self.config.items() if value is not None}
         fd, temporary = tempfile.mkstemp(".tmp", "outboard-config-", os.path.dirname(self.path))
         with open(fd, "w", encoding="utf-8") as file:
             json.dump(self.config, file)
         os.rename(temporary, self.path)
+
+
+def connect_unix(path):
+    """Also to a path that is longer than an address."""
+    directory = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.connect("/proc/self/fd/%d/%s" % (directory, os.path.basename(path)))
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        os.close(directory)
+    return sock
 
 
 def bind_unix(path):

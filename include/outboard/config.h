@@ -49,6 +49,8 @@ struct ob_config {
 	char *client_transport; /* plugin for client_listen; NULL: by its scheme */
 	char *client_addr;	/* URI where the child listens for them */
 	char *plugin_trust;	/* "unmapped": see enum ob_plugin_trust; NULL: owned */
+	/* URI that the child dials to reach its parent; NULL: the parent dials the child. */
+	char *dial;
 };
 
 /*

@@ -45,7 +45,10 @@ enum ob_ready_mode {
 	 * write to the data directory. */
 	OB_READY_RPC,
 	/* As soon as its process runs. */
-	OB_READY_NONE
+	OB_READY_NONE,
+	/* When it has dialled its parent, at `accept`, authenticates and answers health: for a
+	 * child that cannot be dialled, such as one in a guest or behind a network. */
+	OB_READY_DIAL_HOME
 };
 
 /* What to do when a child is unhealthy or does not answer. */
@@ -141,7 +144,7 @@ typedef void ob_event_fn(void *user, const struct ob_event *event);
  * Descriptors that a connector takes at most while its child runs: the pidfd, the connection, two
  * FIFOs, the lock, and the state directory. Until the child has written its config the data
  * directory is open in place of the connection. Some more are open for the moment of a start. A
- * number that is allocated (ports, cids) takes one more.
+ * number that is allocated (ports, cids) takes one more, and `accept` three.
  */
 #define OB_DESCRIPTORS_PER_CHILD 6
 
@@ -252,7 +255,8 @@ struct ob_connector_options {
 	const char *const *client_auth; /* ended by NULL; default as for auth, by client_listen */
 	const char *client_transport;	/* name of a plugin; NULL: by the scheme of client_listen */
 	/*
-	 * Replace placeholders in argv, env, listen, connect, client_listen and cleanup:
+	 * Replace placeholders in argv, env, listen, connect, client_listen, accept, dial and
+	 * cleanup:
 	 *
 	 *   ${name}        name
 	 *   ${data_path}   data_path
@@ -291,6 +295,21 @@ struct ob_connector_options {
 	 * a user namespace without root. */
 	uint32_t plugin_trust;
 	const struct ob_cgroup *cgroup; /* NULL: the child stays in the cgroup of this process */
+	/*
+	 * OB_READY_DIAL_HOME, and only then. Required: where this process listens for the child, as
+	 * a URI with a fixed port; for the hybrid vsock of a VMM hvsock:///path:port. It listens
+	 * from before the start until the child is gone, and again after an adoption. Nobody else
+	 * is let in: the connection must authenticate, as a child that dials, and name the
+	 * instance. A socket file is given to the user of the child; it must not lie in data_path,
+	 * nor in a directory that another user can write to (except a sticky one).
+	 *
+	 * `listen` has no default then, and `connect` is refused. With a `listen` of its own, whose
+	 * port must be fixed, the child also listens there, for others.
+	 */
+	const char *accept;
+	/* What the child dials to reach accept. NULL: accept itself; for hvsock and vsock
+	 * vsock://host:PORT, as a guest sees its host. */
+	const char *dial;
 };
 
 /* ---- Faults in options ---- */

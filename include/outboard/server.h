@@ -84,6 +84,16 @@ struct ob_server_options {
 	 * if listen is set. It has preauth_max slots of its own. */
 	const char *client_listen;
 	const char *const *client_auth;
+	/*
+	 * For a child that dials its parent (OB_READY_DIAL_HOME) without a config file: the URI to
+	 * dial. The options from listen on count if this is set, too; listen may then be NULL. The
+	 * server dials from ob_server_start() on for as long as it lives, with backoff; the parent
+	 * must prove that it has the token, as a parent that is dialled.
+	 */
+	const char *dial;
+	/* The instance that the parent knows this child by: 32 hexadecimal digits. With it, only a
+	 * parent that names it can supervise. NULL: none, which no parent takes from a dialler. */
+	const char *instance;
 };
 
 /*
@@ -111,7 +121,8 @@ OB_API int ob_server_expose(ob_server *server, const char *interface_name,
 OB_API int ob_server_add_probe(ob_server *server, const char *name, ob_probe_fn *probe, void *user,
 			       struct ob_error *reterr);
 
-/* Listen; then write rpc_addr, client_addr, pid and ready into the config file, if there is one. */
+/* Listen; then write rpc_addr, client_addr, pid and ready into the config file, if there is one;
+ * and dial the parent, if the config says where. */
 OB_API int ob_server_start(ob_server *server, struct ob_error *reterr);
 
 /*

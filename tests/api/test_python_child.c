@@ -14,6 +14,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "support/scratch.h"
@@ -21,6 +23,7 @@
 struct python {
 	struct family family;
 	char *program;
+	char *accept; /* where it dials; NULL: it listens */
 	const char *argv[6];
 	ob_reply *reply;
 	uint32_t changed; /* kv-events.changed */
@@ -56,6 +59,29 @@ static const struct ob_method events[] = {{"changed", on_changed}, {NULL, NULL}}
 static const char *interpreter(void)
 {
 	return access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
+}
+
+/* A port that is free now. */
+static int free_port(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	close(fd);
+	return ntohs(at.sin_port);
+}
+
+/* The child dials its parent. */
+static void come_home(struct python *p, bool over_tcp)
+{
+	struct ob_connector_options *o = &p->family.options;
+	p->accept = over_tcp ? scratch_text("tcp://127.0.0.1:%d", free_port())
+			     : scratch_text("unix://%s/home.sock", p->family.scratch);
+	o->ready = OB_READY_DIAL_HOME;
+	o->accept = p->accept;
+	o->allow_plaintext = over_tcp;
 }
 
 static void begin(struct python *p, const char *listen, const char *const *auth)
@@ -99,6 +125,7 @@ static void end(struct python *p)
 {
 	ob_reply_free(p->reply);
 	free(p->program);
+	free(p->accept);
 	family_end(&p->family);
 }
 
@@ -222,27 +249,32 @@ static void outdate_it(struct python *p)
 	family_await(&p->family, OB_EVENT_READY, 3);
 }
 
+static void live_on(struct python *p)
+{
+	struct ob_error err;
+	start(p);
+	is_well(p);
+	calls(p);
+	logged(p, "\"msg\": \"set\", \"key\": \"motto\"", 1);
+	kill_it(p);
+	calls(p);
+	let_it_go_and_find_it(p);
+	outdate_it(p);
+	calls(p);
+	logged(p, "\"msg\": \"set\", \"key\": \"motto\"", 3);
+	int32_t pid = ob_connector_pid(p->family.connector);
+	expect(ob_connector_stop(p->family.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	assert_false(family_alive(pid));
+	logged(p, "\"msg\": \"bye\"", 2); /* one was killed, and could not log it */
+	assert_false(family_has(&p->family, "rpc.sock"));
+	end(p);
+}
+
 static void live(const char *listen, const char *const *auth)
 {
 	struct python p;
-	struct ob_error err;
 	begin(&p, listen, auth);
-	start(&p);
-	is_well(&p);
-	calls(&p);
-	logged(&p, "\"msg\": \"set\", \"key\": \"motto\"", 1);
-	kill_it(&p);
-	calls(&p);
-	let_it_go_and_find_it(&p);
-	outdate_it(&p);
-	calls(&p);
-	logged(&p, "\"msg\": \"set\", \"key\": \"motto\"", 3);
-	int32_t pid = ob_connector_pid(p.family.connector);
-	expect(ob_connector_stop(p.family.connector, 0, NULL, &err), OB_OK, &err, NULL);
-	assert_false(family_alive(pid));
-	logged(&p, "\"msg\": \"bye\"", 2); /* one was killed, and could not log it */
-	assert_false(family_has(&p.family, "rpc.sock"));
-	end(&p);
+	live_on(&p);
 }
 
 static void a_life_over_unix(void **state)
@@ -256,6 +288,20 @@ static void a_life_over_tcp(void **state)
 	static const char *const auth[] = {"token", NULL};
 	(void)state;
 	live("tcp://127.0.0.1:0", auth);
+}
+
+static void a_life_that_dials_home(void **state)
+{
+	static const char *const token[] = {"token", NULL};
+	static const char *const bearer[] = {"peercred", "bearer", NULL};
+	static const char *const *const lists[] = {NULL, token, bearer};
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct python p;
+		begin(&p, NULL, lists[i]);
+		come_home(&p, i == 1);
+		live_on(&p);
+	}
 }
 
 static void a_life_with_peercred_and_bearer(void **state)
@@ -312,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_life_over_unix),
 	    cmocka_unit_test(a_life_over_tcp),
+	    cmocka_unit_test(a_life_that_dials_home),
 	    cmocka_unit_test(a_life_with_peercred_and_bearer),
 	    cmocka_unit_test(an_old_version_is_replaced_at_adoption),
 	    cmocka_unit_test(it_reports_what_it_does_not_support),

@@ -21,9 +21,10 @@
  * for its end. */
 enum { RECORDS = 400, RENEW_AT = RECORDS * 3 / 4, BEAT_MS = 100 };
 
-static char *before;
+static char *before, *home;
 
 static const char *const auth[] = {"short_lived", NULL};
+static bool dials_home; /* the child does */
 
 static void find_plugins(void)
 {
@@ -46,6 +47,10 @@ static void begin(struct family *f)
 	family_begin(f, OB_RUNTIME_INLINE, NULL);
 	f->options.auth = auth;
 	f->options.health_interval_ms = BEAT_MS;
+	if (dials_home) {
+		f->options.ready = OB_READY_DIAL_HOME;
+		f->options.accept = home = scratch_text("unix://%s/home.sock", f->scratch);
+	}
 	family_connector(f);
 	if (ob_connector_start(f->connector, 0, NULL, &err) != OB_OK) {
 		fail_msg("%s", err.text);
@@ -63,6 +68,8 @@ static void end(struct family *f, int32_t pid)
 		assert_null(strstr(f->lines[i], "a connection was"));
 	}
 	family_end(f);
+	free(home);
+	home = NULL;
 	leave_plugins();
 }
 
@@ -96,6 +103,23 @@ static void fault_47_worn_keys_are_replaced_when_it_is_quiet(void **state)
 		}
 		rest(&f);
 	}
+	end(&f, pid);
+}
+
+static void fault_47_a_child_that_dials_does_so_again_for_new_keys(void **state)
+{
+	struct family f;
+	(void)state;
+	dials_home = true;
+	begin(&f);
+	dials_home = false;
+	int32_t pid = ob_connector_pid(f.connector);
+	for (int i = 0; i < RENEW_AT + 10; i++) {
+		family_call(&f, "echo", "[i]", i);
+	}
+	rest(&f);
+	family_call(&f, "echo", "[i]", 0);
+	assert_int_equal(family_count(&f, OB_EVENT_LINK_DOWN), 0);
 	end(&f, pid);
 }
 
@@ -188,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fault_47_worn_keys_are_replaced_when_it_is_quiet),
+	    cmocka_unit_test(fault_47_a_child_that_dials_does_so_again_for_new_keys),
 	    cmocka_unit_test(fault_47_spent_keys_are_replaced_at_any_moment),
 	    cmocka_unit_test(keys_end_before_their_settings),
 	};

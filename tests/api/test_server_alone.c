@@ -195,7 +195,7 @@ static void a_config_without_an_address_is_an_error(void **state)
 	struct ob_error err = {0};
 	must_open_config(bench);
 	assert_int_equal(ob_server_start(bench->server, &err), OB_EINVAL);
-	assert_string_equal(err.text, "the config names no address to listen on");
+	assert_string_equal(err.text, "the config names no address to listen on, and none to dial");
 }
 
 /* Programs that this one starts would take them for theirs; and no number is believed in part. */

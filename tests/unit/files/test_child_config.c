@@ -73,6 +73,7 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    .client_auth = (char *)(uintptr_t) "noise,ask",
 	    .client_transport = (char *)(uintptr_t) "tcp",
 	    .client_addr = (char *)(uintptr_t) "tcp://0.0.0.0:7",
+	    .dial = (char *)(uintptr_t) "vsock://host:9",
 	};
 	expect_text(
 	    &config,
@@ -85,7 +86,7 @@ static void keys_are_written_compactly_in_the_origins_order(void **unused)
 	    "\"parent_address\":\"192.0.2.1\",\"message_max\":65536,\"client_listen\":\"tcp://"
 	    "0.0.0.0:0\","
 	    "\"client_auth\":\"noise,ask\",\"client_transport\":\"tcp\","
-	    "\"client_addr\":\"tcp://0.0.0.0:7\"}");
+	    "\"client_addr\":\"tcp://0.0.0.0:7\",\"dial\":\"vsock://host:9\"}");
 }
 
 static void zero_empty_and_false_are_left_out(void **unused)

@@ -18,25 +18,37 @@
 
 #define BOOT "01234567-89ab-cdef-0123-456789abcdef"
 #define RUN  "0123456789abcdef0123456789abcdef"
-#define SAMPLE                                                                                   \
-	"{\"state\":\"ready\",\"desired\":\"running\",\"record\":\"" BOOT                        \
-	":4711:99:7\",\"instance\":\"feed\","                                                    \
-	"\"token\":\"0123\",\"listen\":\"unix:///d/rpc.sock\",\"codec\":\"msgpack\","            \
-	"\"auth\":\"peercred,token\",\"transport\":\"unix\",\"allow_plaintext\":true,"           \
-	"\"port\":20001,\"cid\":4294967294,\"message_max\":65536,"                               \
-	"\"uid\":65533,\"gid\":65532,\"lock\":\"fe:01:77\","                                     \
-	"\"cleanup\":[\"/bin/rm\",\"-r\",\"a b\"],\"cleanup_timeout_ms\":7000,"                  \
-	"\"cleanup_pending\":true,\"cleanup_record\":\"" BOOT ":12:3:4\",\"leftover\":\"wait\"," \
-	"\"made_device\":5,"                                                                     \
-	"\"made_inode\":18446744073709551615,"                                                   \
-	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615,"  \
-	"\"restart_versions\":4,\"restart_boot\":\"" BOOT                                        \
-	"\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"                              \
-	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"            \
-	"\"run\":\"" RUN "\",\"run_pid\":2147483647,\"run_uptime_ms\":9,"                        \
-	"\"address\":\"unix:///d/rpc.sock\",\"client_address\":\"tcp://"                         \
-	"0.0.0.0:7\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"                           \
+#define SAMPLE                                                                                    \
+	"{\"state\":\"ready\",\"desired\":\"running\",\"record\":\"" BOOT                         \
+	":4711:99:7\",\"instance\":\"feed\","                                                     \
+	"\"token\":\"0123\",\"listen\":\"unix:///d/rpc.sock\",\"codec\":\"msgpack\","             \
+	"\"auth\":\"peercred,token\",\"transport\":\"unix\",\"allow_plaintext\":true,"            \
+	"\"port\":20001,\"cid\":4294967294,\"message_max\":65536,"                                \
+	"\"uid\":65533,\"gid\":65532,\"lock\":\"fe:01:77\","                                      \
+	"\"cleanup\":[\"/bin/rm\",\"-r\",\"a b\"],\"cleanup_timeout_ms\":7000,"                   \
+	"\"cleanup_pending\":true,\"cleanup_record\":\"" BOOT ":12:3:4\",\"leftover\":\"wait\","  \
+	"\"made_device\":5,"                                                                      \
+	"\"made_inode\":18446744073709551615,"                                                    \
+	"\"restart_count\":3,\"restart_last_ms\":12345,\"restart_total\":18446744073709551615,"   \
+	"\"restart_versions\":4,\"restart_boot\":\"" BOOT                                         \
+	"\",\"config_hash\":\"abcd\",\"started_ms\":1700000000000,"                               \
+	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"             \
+	"\"run\":\"" RUN "\",\"run_pid\":2147483647,\"run_uptime_ms\":9,"                         \
+	"\"address\":\"unix:///d/rpc.sock\",\"accept\":\"unix:///h\",\"client_address\":\"tcp://" \
+	"0.0.0.0:7\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"                            \
 	"\"last_error\":\"a \\\"b\\\"\"}"
+
+static const struct obi_local_state local_sample = {
+    .uid = 65533,
+    .gid = 65532,
+    .lock = {"fe:01:77"},
+    .cleanup = {.argv = "/bin/rm\0-r\0a b\0",
+		.timeout_ms = 7000,
+		.pending = true,
+		.record = BOOT ":12:3:4"},
+    .leftover = OB_LEFTOVER_WAIT,
+    .made = {5, UINT64_MAX},
+};
 
 static struct obi_statefile sample(void)
 {
@@ -53,15 +65,7 @@ static struct obi_statefile sample(void)
 	    .allow_plaintext = true,
 	    .numbers = {20001, 4294967294},
 	    .message_max = 65536,
-	    .local.uid = 65533,
-	    .local.gid = 65532,
-	    .local.lock = {"fe:01:77"},
-	    .local.cleanup = {.argv = "/bin/rm\0-r\0a b\0",
-			      .timeout_ms = 7000,
-			      .pending = true,
-			      .record = BOOT ":12:3:4"},
-	    .local.leftover = OB_LEFTOVER_WAIT,
-	    .local.made = {5, UINT64_MAX},
+	    .local = local_sample,
 	    .restart = {.count = 3, .last_ms = 12345, .total = UINT64_MAX, .versions = 4},
 	    .restart_boot = BOOT,
 	    .config_hash = "abcd",
@@ -72,6 +76,7 @@ static struct obi_statefile sample(void)
 	    .version = 8,
 	    .run = {.id = RUN, .pid = INT32_MAX, .uptime_ms = 9},
 	    .address = "unix:///d/rpc.sock",
+	    .accept = "unix:///h",
 	    .client_address = "tcp://0.0.0.0:7",
 	    .last_exit = {OB_EXIT_SIGNAL, 9},
 	    .last_error = "a \"b\"",

@@ -63,6 +63,24 @@ static void fault_174_a_proof_is_worth_nothing_in_the_other_direction(void **sta
 	}
 }
 
+/* As docs/PROTOCOL.md has it. */
+static void the_direction_is_in_the_prologue(void **state)
+{
+	static const char dialled[] = "\0\x0aoutboard/1\0\x07msgpack\0\x05token";
+	static const char dials[] = "\0\x0aoutboard/1\0\x07msgpack\0\x05token\0\x09"
+				    "dial-home";
+	(void)state;
+	for (int parent = 0; parent < 2; parent++) {
+		begin("token", parent != 0, parent != 0);
+		obi_authentication_begin(&dialer.session);
+		struct ob_bytes is = dialer.session.auth.params.prologue;
+		size_t len = parent ? sizeof dialled - 1 : sizeof dials - 1;
+		assert_int_equal(is.len, len);
+		assert_memory_equal(is.data, parent ? dialled : dials, len);
+		end_both();
+	}
+}
+
 /* ---- Hello ---- */
 
 static struct {
@@ -202,6 +220,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(both_directions_authenticate),
 	    cmocka_unit_test(fault_174_a_proof_is_worth_nothing_in_the_other_direction),
+	    cmocka_unit_test(the_direction_is_in_the_prologue),
 	    cmocka_unit_test(the_instance_is_judged_and_the_answer_comes_before_all_else),
 	    cmocka_unit_test(who_is_refused_gets_the_reason_and_the_end),
 	    cmocka_unit_test(params_that_are_no_texts_name_no_instance),
