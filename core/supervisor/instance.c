@@ -408,9 +408,7 @@ static void take_over(struct obi_instance *in)
 	if (o->ready == OB_READY_NONE) {
 		tell(in, OBI_LIFE_ADOPT_OK, NULL);
 	}
-	if (obi_is_home_dialer(o)) {
-		reach(in, NULL, OBI_LIFE_ADOPT_FAILED);
-	} else if (in->state.was_ready && o->connect == NULL && in->state.address[0] != '\0') {
+	if (is_where_it_was(in) && o->connect == NULL && !obi_is_home_dialer(o)) {
 		char address[OBI_ADDRESS_SIZE];
 		memcpy(address, in->state.address, sizeof address);
 		dial(in, address, OBI_LIFE_ADOPT_FAILED);
@@ -445,11 +443,6 @@ static void send_demand(struct obi_instance *in)
 	} else if (in->demand == OBI_DEMAND_END) {
 		ops_of(in)->end(in->setup.place, 0);
 	}
-}
-
-void obi_instance_expect_end(struct obi_instance *in)
-{
-	in->demand = OBI_DEMAND_ASKED;
 }
 
 void obi_instance_stop(struct obi_instance *in)
@@ -538,11 +531,6 @@ static void on_back(void *user)
 	in->lost = false;
 	in->setup.events.changed(in->setup.events.user);
 	send_demand(in);
-}
-
-void obi_instance_clear(struct obi_instance *in)
-{
-	ops_of(in)->clear(in->setup.place);
 }
 
 void obi_instance_save(struct obi_instance *in, uint32_t state)

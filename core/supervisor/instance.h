@@ -96,7 +96,10 @@ void obi_instance_await_ready(struct obi_instance *instance);
 void obi_instance_adopt(struct obi_instance *instance);
 
 /* The process is about to end by itself. */
-void obi_instance_expect_end(struct obi_instance *instance);
+static inline void obi_instance_expect_end(struct obi_instance *instance)
+{
+	instance->demand = OBI_DEMAND_ASKED;
+}
 /* Send the stop signal. */
 void obi_instance_stop(struct obi_instance *instance);
 /* Send SIGKILL to it, or to what it left. May lead to STUCK. */
@@ -106,7 +109,11 @@ bool obi_instance_end_now(struct obi_instance *instance, int64_t ms);
 /* Forget a process that lives; obi_instance_release() lets go of it. */
 void obi_instance_let_go(struct obi_instance *instance);
 
-void obi_instance_clear(struct obi_instance *instance);
+static inline void obi_instance_clear(struct obi_instance *instance)
+{
+	instance->setup.place->ops->clear(instance->setup.place);
+}
+
 void obi_instance_save(struct obi_instance *instance, uint32_t state);
 /* Make what was saved anew, where somebody removed it. */
 int obi_instance_renew(struct obi_instance *instance, bool *ret_renewed, struct ob_error *reterr);

@@ -10,6 +10,7 @@
  * This header includes all headers for users:
  *
  *   runtime.h    the event loop, and the conventions of all headers
+ *   check.h      the options of a parent, checked
  *   connector.h  the parent: start, supervise, adopt and stop a child
  *   cgroup.h     the control group of a child
  *   client.h     calls to a peer, and handlers of calls from it
@@ -31,6 +32,7 @@
 #include <outboard/child.h>
 #include <outboard/client.h>
 #include <outboard/config.h>
+#include <outboard/check.h>
 #include <outboard/connector.h>
 #include <outboard/file.h>
 #include <outboard/json.h>

@@ -8,7 +8,7 @@ cd "${OB_TEST_SOURCE:-$(dirname "$0")/../..}"
 mapfile -t everything <tests/source/directories.txt
 plugins=(shared transports codecs auth)
 plugin_headers="abi|value|transport|codec|auth"
-user_headers="outboard|cgroup|child|client|config|connector|file|json|log|plugin|runtime|server|watch"
+user_headers="outboard|cgroup|check|child|client|config|connector|file|json|log|plugin|runtime|server|watch"
 core="base|json|loop|plugin|access|process|log|rpc|files|place|supervisor|api|server"
 bad=0
 
