@@ -5,7 +5,7 @@
 #ifndef OUTBOARD_CGROUP_H
 #define OUTBOARD_CGROUP_H
 
-#include <outboard/abi.h>
+#include <outboard/runtime.h>
 
 #ifdef __cplusplus
 extern "C" {
