@@ -34,9 +34,17 @@ class Library(bed.Life):
 
     def environment(self):
         """Without OUTBOARD_PLUGIN_PATH the installed plugins are used, in the box as well."""
-        del self.env["OUTBOARD_PLUGIN_PATH"]
+        for name in ("OUTBOARD_PLUGIN_PATH", "LD_LIBRARY_PATH"):
+            self.env.pop(name, None)
         self.command = "/usr/local/bin/outboard"
         return {}
+
+
+class Unprivileged(Library):
+    """The box has no number for root, to whom the plugins belong."""
+
+    user = "daemon"
+    more = {"plugin_trust": "unmapped"}
 
 
 def main():

@@ -26,6 +26,19 @@ class Runc(bed.Life):
             subprocess.run(["runc", "delete", "--force", name], check=False)
 
 
+class AnotherUser(Runc):
+    """Inside it is neither root nor anybody else of this machine, and can do nothing that needs root."""
+
+    recipe = "runc-user"
+
+    def is_confined(self):
+        super().is_confined()
+        with open(f"/proc/{self.inner()}/status", encoding="utf-8") as file:
+            status = dict(line.split(":\t", 1) for line in file)
+        self.assertEqual(status["Uid"].split(), ["51234"] * 4)
+        self.assertEqual(int(status["CapEff"], 16) | int(status["CapPrm"], 16), 0)
+
+
 class Exec(Runc):
     """A second child in the same container."""
 
