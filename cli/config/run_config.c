@@ -53,7 +53,8 @@ static const struct obi_key health_keys[] = {
     {0},
 };
 static const struct obi_key child_keys[] = {
-    {"command", obi_read_command, AT(argv), NULL},
+    {"command", obi_read_command_or_null, AT(argv), NULL},
+    {"token_file", obi_read_path, AT(token_file), NULL},
     {"env", obi_read_env, AT(env), NULL},
     {"env_clear", obi_read_bool, AT(env_clear), NULL},
     {"data_path", obi_read_path, AT(data_path), NULL},

@@ -4,7 +4,8 @@
  *
  *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "ports": "20000-20999",
  *   "cids": "100-999", "cgroup_root": "/sys/fs/cgroup/x", "children": {"NAME": {
- *     "command": ["/usr/bin/x", "arg"], "env": {"A": "b ${HOME} $$"}, "env_clear": false,
+ *     "command": ["/usr/bin/x", "arg"] | null, "token_file": "/...",
+ *     "env": {"A": "b ${HOME} $$"}, "env_clear": false,
  *     "data_path": "/...", "cwd": "/...", "stdin": "/...", "log_pipe": 262144,
  *     "message_max": 4194304,
  *     "transport": "unix", "listen": "unix:///...", "connect": "...", "codec": "msgpack",

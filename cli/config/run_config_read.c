@@ -240,6 +240,14 @@ void obi_read_command(struct obi_reading *r, const struct ob_value *value, void 
 	}
 }
 
+void obi_read_command_or_null(struct obi_reading *r, const struct ob_value *value, void *at,
+			      const void *more)
+{
+	if (!ob_is_nil(value)) {
+		obi_read_command(r, value, at, more);
+	}
+}
+
 void obi_read_texts(struct obi_reading *r, const struct ob_value *value, void *at, const void *more)
 {
 	(void)more;

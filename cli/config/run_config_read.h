@@ -82,11 +82,12 @@ obi_read_fn obi_read_uri;   /* const char *: with placeholders */
 obi_read_fn obi_read_ports; /* const char *: a range */
 obi_read_fn obi_read_cids;  /* const char *: a range */
 obi_read_fn obi_read_plugin_name;
-obi_read_fn obi_read_plugin;  /* const char *: a plugin's name, alone or with settings */
-obi_read_fn obi_read_command; /* const char *const *: argv, with placeholders */
-obi_read_fn obi_read_paths;   /* const char *const *: absolute paths */
-obi_read_fn obi_read_texts;   /* const char *const *: any strings */
-obi_read_fn obi_read_auth;    /* const char *const *: one plugin's name, or a list */
+obi_read_fn obi_read_plugin;	      /* const char *: a plugin's name, alone or with settings */
+obi_read_fn obi_read_command;	      /* const char *const *: argv, with placeholders */
+obi_read_fn obi_read_command_or_null; /* the same; null leaves it as it is */
+obi_read_fn obi_read_paths;	      /* const char *const *: absolute paths */
+obi_read_fn obi_read_texts;	      /* const char *const *: any strings */
+obi_read_fn obi_read_auth;	      /* const char *const *: one plugin's name, or a list */
 /* The same for the clients of the child: all settings are the child's. */
 obi_read_fn obi_read_client_plugin;
 obi_read_fn obi_read_client_auth;

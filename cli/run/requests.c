@@ -184,12 +184,22 @@ static void finish_failed(struct obi_member *member, const char *error)
 	obi_member_unref(member);
 }
 
+/* One that others start is supervised, whether it can be reached or not. */
+static bool is_unreachable(const struct obi_member *member)
+{
+	struct ob_status status = {.size = sizeof status};
+	ob_connector_status(member->connector, &status);
+	return status.state == OB_STATE_RECONNECTING;
+}
+
 void obi_requests_event(struct obi_member *member, const struct ob_event *event)
 {
 	char text[320], delay[32];
 	switch (event->type) {
-	case OB_EVENT_READY:
 	case OB_EVENT_ADOPTED:
+		finish_waiting(member, is_unreachable(member) ? event->cause : NULL);
+		break;
+	case OB_EVENT_READY:
 	case OB_EVENT_DONE:
 		finish_waiting(member, NULL);
 		break;
@@ -258,6 +268,19 @@ static void restart(struct obi_run_item *item)
 	ask_stop(item, on_stopped_first);
 }
 
+/* A child that others start can at most be asked to end, and they start it again. */
+static void restart_as_asked(struct obi_run_item *item)
+{
+	const struct ob_connector_options *o = item->member->options;
+	if (o->argv == NULL && o->stop_rpc_ms <= 0) {
+		finish(item,
+		       "others start this child (its command is null), so it is not restarted "
+		       "here; stop.rpc would let it be asked to shut down");
+	} else {
+		restart(item);
+	}
+}
+
 static void start(struct obi_run_item *item)
 {
 	struct ob_status status = {.size = sizeof status};
@@ -282,6 +305,9 @@ static void start(struct obi_run_item *item)
 	case OB_STATE_BACKOFF: /* now, not after the delay */
 	case OB_STATE_STOPPING:
 		restart(item);
+		break;
+	case OB_STATE_RECONNECTING:
+		finish(item, status.last_error[0] != '\0' ? status.last_error : "not connected");
 		break;
 	default:
 		begin(item);
@@ -417,7 +443,7 @@ static void on_stop(void *user, ob_call *call, const struct ob_value *params)
 
 static void on_restart(void *user, ob_call *call, const struct ob_value *params)
 {
-	carry_out(user, call, params, restart);
+	carry_out(user, call, params, restart_as_asked);
 }
 
 /* ---- Reload ---- */

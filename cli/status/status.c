@@ -350,7 +350,9 @@ static void add_note(struct obi_table *table, const struct ob_status *s)
 static void add_numbers(struct obi_table *table, const struct ob_status *s)
 {
 	char uptime[32] = "", pid[48] = "", version[24] = "";
-	if (s->inner_pid != 0) {
+	if (s->inner_pid != 0 && s->pid == 0) {
+		snprintf(pid, sizeof pid, "(inner %" PRId32 ")", s->inner_pid);
+	} else if (s->inner_pid != 0) {
 		snprintf(pid, sizeof pid, "%" PRId32 " (inner %" PRId32 ")", s->pid, s->inner_pid);
 	} else if (s->pid != 0) {
 		snprintf(pid, sizeof pid, "%" PRId32, s->pid);

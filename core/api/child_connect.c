@@ -6,6 +6,7 @@
 #include "api/endpoint.h"
 #include "base/error.h"
 #include "base/string_list.h"
+#include "place/attached.h"
 #include "rpc/limits.h"
 
 /* What leads to the child; the options borrow from the rest. */
@@ -52,7 +53,7 @@ static int believe_state(struct target *t, struct ob_error *reterr)
 	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
 	struct obi_procid known = obi_statefile_procid(state);
 	int r = obi_statedir_probe(&t->dir.state_dir, &known, &runner, reterr);
-	bool lives = runner.alive || runner.held;
+	bool lives = runner.alive || runner.held || strcmp(state->record, OBI_ATTACHED_RECORD) == 0;
 	obi_process_close(&runner.process);
 	if (r < 0) {
 		return r;

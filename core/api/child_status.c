@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "files/statefile.h"
+#include "place/attached.h"
 
 struct reading {
 	struct obi_child_directory dir;
@@ -38,7 +39,9 @@ static uint32_t state_now(const struct reading *r, bool lives)
 	if (r->supervised) {
 		return r->dir.state.state;
 	}
-	if (lives) {
+	/* Others start it, so whether it lives is not known. */
+	bool attached = strcmp(r->dir.state.record, OBI_ATTACHED_RECORD) == 0;
+	if (lives || attached) {
 		return OB_STATE_DETACHED;
 	}
 	switch (r->dir.state.state) {

@@ -9,8 +9,8 @@
 #include "api/blocking.h"
 #include "api/connector_endpoint.h"
 #include "api/dial_home.h"
+#include "api/connector_place.h"
 #include "base/error.h"
-#include "place/local.h"
 
 enum { CLOSE_TIMEOUT_MS = 15000 };
 
@@ -76,20 +76,6 @@ static bool never_falls_silent(const struct ob_transport_ops *transport)
 	       (transport->flags & OB_TRANSPORT_MAY_FALL_SILENT) == 0;
 }
 
-static int make_place(struct ob_connector *c, struct obi_place **ret, struct ob_error *reterr)
-{
-	struct obi_place_local_setup setup = {
-	    .loop = c->rt->loop,
-	    .watches = &c->rt->watches,
-	    .orphans = &c->rt->strays,
-	    .remains = &c->rt->remains,
-	    .options = &c->settings.options,
-	    .plugin_path = c->rt->plugin_path_text,
-	    .token_file = obi_expansion_uses(&c->settings.expansion, OBI_PLACEHOLDER_TOKEN_FILE),
-	};
-	return obi_place_local_new(&setup, ret, reterr);
-}
-
 static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 {
 	struct obi_supervisor_setup setup = {
@@ -103,7 +89,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 	    .local = never_falls_silent(&c->endpoint.transport->as.transport),
 	    .check_accept = obi_dial_home_check_accept,
 	    .events = {on_event, c->settings.options.on_log != NULL ? on_log : NULL, on_connection,
-		       on_token, on_changed, c},
+		       on_token, on_changed, c, obi_connector_renew_token},
 	};
 	setup.link.handler = obi_interfaces_handler(&c->interfaces);
 	setup.link.orphans = c->orphans;
@@ -113,7 +99,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 				      : 0;
 	/* An address that the config names is trusted as it is; the child's own is not. */
 	setup.link.check_owner = c->settings.options.connect == NULL;
-	int r = make_place(c, &setup.place, reterr);
+	int r = obi_connector_place(c, &setup.place, reterr);
 	return r == OB_OK ? obi_supervisor_new(&setup, &c->supervisor, reterr) : r;
 }
 
@@ -171,6 +157,7 @@ int ob_connector_new(ob_runtime *rt, const struct ob_connector_options *options,
 	obi_enter(rt);
 	int r = obi_connector_settings(rt, options, &c->settings, reterr);
 	r = r == OB_OK ? obi_connector_endpoint(c, reterr) : r;
+	r = r == OB_OK ? obi_connector_check_token(c, reterr) : r;
 	r = r == OB_OK ? make_clients(c, reterr) : r;
 	r = r == OB_OK ? make_supervisor(c, reterr) : r;
 	if (r == OB_OK) {

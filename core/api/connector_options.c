@@ -112,6 +112,7 @@ static int copy_options(struct obi_arena *arena, struct ob_connector_options *o)
 	o->run_as = copy_run_as(&c, o->run_as);
 	o->accept = copy_text(&c, o->accept);
 	o->dial = copy_text(&c, o->dial);
+	o->token_file = copy_text(&c, o->token_file);
 	return c.full ? OB_ENOMEM : OB_OK;
 }
 
@@ -143,6 +144,10 @@ static void fill_numbers(struct ob_connector_options *o)
 static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 {
 	char uri[OBI_LISTEN_SIZE];
+	if (o->argv == NULL) { /* where others let the child listen is not known */
+		o->listen = o->connect;
+		o->ready = OB_READY_RPC;
+	}
 	if (o->listen != NULL || obi_options_dial_home(o)) {
 		return obi_dial_home_fill(arena, o);
 	}
@@ -156,10 +161,10 @@ static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 static int fill_state_path(struct obi_arena *arena, struct ob_connector_options *o)
 {
 	char path[4200];
-	size_t len = strlen(o->data_path);
 	if (o->state_path != NULL) {
 		return OB_OK;
 	}
+	size_t len = strlen(o->data_path);
 	while (len > 1 && o->data_path[len - 1] == '/') {
 		len--;
 	}
@@ -278,7 +283,10 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 				     o->client_listen,
 				     o->client_transport,
 				     o->accept,
-				     o->dial};
+				     o->dial,
+
+				     o->argv == NULL ? o->connect : NULL,
+				     o->token_file};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		hash_text(&h, texts[i]);
 	}

@@ -58,11 +58,11 @@ static void check_required(const struct ob_connector_options *o, struct obi_opti
 		    faults, "name",
 		    "must be 1 to 64 of A-Z a-z 0-9 . _ -, not begin with a dot or end in .state");
 	}
-	if (o->data_path == NULL) {
+	if (o->data_path == NULL && (o->argv != NULL || o->state_path == NULL)) {
 		error(faults, "data_path", "is required");
 	}
-	if (o->argv == NULL || o->argv[0] == NULL || o->argv[0][0] == '\0') {
-		error(faults, "argv", "is required");
+	if (o->argv != NULL && (o->argv[0] == NULL || o->argv[0][0] == '\0')) {
+		error(faults, "argv", "is empty");
 	}
 }
 
@@ -240,6 +240,7 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	check_dialled(o, faults);
 	check_clients(o, faults);
 	obi_dial_home_check(o, faults);
+	obi_options_check_attached(o, faults);
 	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &origin)) {
 		obi_option_fault(faults, OB_FAULT_ERROR, "parent_address",
 				 "\"%s\" is neither an IPv4 or IPv6 address nor a context id",

@@ -37,6 +37,10 @@ void obi_options_check_run_as(const struct ob_connector_options *options,
 void obi_options_check_sandbox(const struct ob_connector_options *options, uint32_t child,
 			       bool peercred, struct obi_option_faults *faults);
 
+/* Report what makes no sense for a child that others start (argv is NULL), or only for that. */
+void obi_options_check_attached(const struct ob_connector_options *options,
+				struct obi_option_faults *faults);
+
 /* Report what stands in the way of the directories of a child that runs as this user. Nothing is
  * made or changed. */
 void obi_options_check_paths(const struct ob_connector_options *options,

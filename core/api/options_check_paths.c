@@ -119,7 +119,8 @@ void obi_options_check_paths(const struct ob_connector_options *o, const struct 
 	if (can_be_walked("state_path", o->state_path, faults)) {
 		check_walk("state_path", o->state_path, user->uid, o, faults);
 	}
-	if (can_be_walked("data_path", o->data_path, faults)) {
+	/* Without a command no data directory is made. */
+	if (o->argv != NULL && can_be_walked("data_path", o->data_path, faults)) {
 		check_walk("data_path", o->data_path, user->uid, o, faults);
 		/* With run_as a container has directories of its own above. */
 		if (user->change && user->uid != 0 && o->run_as == NULL) {

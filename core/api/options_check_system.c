@@ -16,6 +16,7 @@
 #include "base/options.h"
 #include "base/uri.h"
 #include "process/environ.h"
+#include "files/token_file.h"
 #include "process/kernel_calls.h"
 #include "process/user.h"
 
@@ -160,7 +161,10 @@ static void warn_of_plaintext(const struct checking *c, const char *what)
 static void check_connector(const struct checking *c, const struct ob_connector *connector)
 {
 	bool peercred = has_mechanism(&connector->endpoint, "peercred");
-	obi_options_check_sandbox(c->options, connector->settings.child_uid, peercred, c->faults);
+	if (c->options->argv != NULL) {
+		obi_options_check_sandbox(c->options, connector->settings.child_uid, peercred,
+					  c->faults);
+	}
 	if (connector->settings.child_uid == OBI_OVERFLOW_ID && peercred) {
 		error(c, c->options->run_as != NULL ? "run_as" : "user",
 		      "is 65534, the id for unknown users, which peercred refuses: use another "
@@ -221,7 +225,12 @@ static void check_together(const struct checking *c)
 		check_connector(c, connector);
 		ob_connector_close(connector);
 	} else {
-		error(c, err.code == OB_ENOMEM ? "" : "auth", err.text);
+		bool of_token = strncmp(err.text, "token_file: ", 12) == 0;
+		error(c,
+		      err.code == OB_ENOMEM ? ""
+		      : of_token	    ? "token_file"
+					    : "auth",
+		      of_token ? err.text + 12 : err.text);
 	}
 }
 
@@ -259,6 +268,13 @@ static void check_files(const struct checking *c)
 	}
 	if (o->cleanup != NULL && o->cleanup[0] != NULL) {
 		check_command(c, "cleanup", o->cleanup);
+	}
+	if (o->argv == NULL && o->token_file != NULL) {
+		char token[OBI_TOKEN_SIZE];
+		if (obi_token_file_read(o->token_file, token, &err) < 0) {
+			missing(c, "token_file", err.text);
+		}
+		explicit_bzero(token, sizeof token);
 	}
 	if (o->cwd != NULL && stat(o->cwd, &st) < 0) {
 		(void)obi_fail(&err, OB_ENOENT, errno, "%s", o->cwd);

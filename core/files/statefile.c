@@ -248,7 +248,7 @@ bool obi_run_id_read(struct ob_bytes text, char ret[OBI_RUN_SIZE])
 
 static bool read_state(struct ob_bytes text, uint32_t *ret)
 {
-	for (uint32_t i = OB_STATE_IDLE; i <= OB_STATE_DONE; i++) {
+	for (uint32_t i = OB_STATE_IDLE; i <= OB_STATE_RECONNECTING; i++) {
 		if (ob_bytes_is(text, ob_state_name(i))) {
 			*ret = i;
 			return true;

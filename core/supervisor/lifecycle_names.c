@@ -96,9 +96,9 @@ static const char *pick(const char *const *names, size_t count, uint32_t number)
 
 const char *ob_state_name(uint32_t state)
 {
-	static const char *const names[] = {"idle",   "waiting",  "starting",  "adopting",
-					    "ready",  "stopping", "stopped",   "backoff",
-					    "failed", "detached", "lingering", "done"};
+	static const char *const names[] = {
+	    "idle",    "waiting", "starting", "adopting",  "ready", "stopping",	   "stopped",
+	    "backoff", "failed",  "detached", "lingering", "done",  "reconnecting"};
 	return pick(names, sizeof names / sizeof names[0], state);
 }
 

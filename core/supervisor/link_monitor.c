@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "supervisor/attach.h"
 #include "supervisor/link_losses.h"
 
 enum {
@@ -190,7 +191,9 @@ static void on_version(void *user, int code, const struct ob_value *value,
 
 static void ask_version(struct obi_link_monitor *m)
 {
-	struct ob_value items[1] = {ob_uint(m->setup.options->version)};
+	/* One that is too old ends itself, which nobody asks of a child that others start. */
+	bool attached = obi_is_attached(m->setup.options);
+	struct ob_value items[1] = {ob_uint(attached ? 0 : m->setup.options->version)};
 	struct ob_value params = ob_array(items, 1);
 	must_ask(m, "outboard-control.checkVersion", &params, on_version, ask_version);
 }
@@ -302,7 +305,7 @@ static void on_supervised(void *user, int code, const struct ob_value *value,
 	}
 	m->run_due = true;
 	/* Asked first: the user's calls may fill the queue. */
-	if (m->setup.options->version > 0) {
+	if (m->setup.options->version > 0 || obi_is_attached(m->setup.options)) {
 		ask_version(m);
 	} else {
 		ask_first_health(m);
@@ -396,7 +399,10 @@ static void dial_now(void *user)
 	m->dialed_at = obi_now_ms();
 	setup.events = (struct obi_connection_events){on_opened, on_closed, NULL, on_ending, m};
 	setup.open_timeout_ms = OPEN_TIMEOUT_MS;
-	if (obi_connection_dial(&setup, m->address, &m->link, &err) < 0) {
+	int r = m->setup.events.dialing != NULL
+		    ? m->setup.events.dialing(m->setup.events.user, &err)
+		    : OB_OK;
+	if (r < 0 || obi_connection_dial(&setup, m->address, &m->link, &err) < 0) {
 		obi_dial_turn_end(&m->turn);
 		m->link = NULL;
 		dial_failed(m, &err);
@@ -531,13 +537,17 @@ static void on_shutdown(void *user, int code, const struct ob_value *value,
 {
 	struct obi_link_monitor *m = user;
 	(void)value;
+	m->shutdown_agreed = code == OB_OK;
 	if (code != OB_OK && code != OB_ECONNLOST && code != OB_ECLOSED) {
+		snprintf(m->shutdown_error, sizeof m->shutdown_error, "%.255s", err->text);
 		m->setup.events.shutdown_refused(m->setup.events.user, err);
 	}
 }
 
 bool obi_link_monitor_shutdown(struct obi_link_monitor *m)
 {
+	m->shutdown_agreed = false;
+	m->shutdown_error[0] = '\0';
 	return m->supervising &&
 	       ask(m, "outboard-control.shutdown", NULL, -1, on_shutdown, NULL) == OB_OK;
 }

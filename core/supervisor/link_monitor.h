@@ -19,7 +19,7 @@
 #include "supervisor/dial_limiter.h"
 #include "supervisor/home.h"
 
-/* All are required. Each may stop the monitor; none may free it. */
+/* All but `dialing` are required. Each may stop the monitor; none may free it. */
 struct obi_link_monitor_events {
 	/* Calls may pass on this connection; NULL: no longer. */
 	void (*link)(void *user, struct obi_connection *link);
@@ -34,6 +34,8 @@ struct obi_link_monitor_events {
 	void (*failed)(void *user, const struct ob_error *err);
 	/* A dial ended with OB_EAUTH or OB_EPERM. It is repeated unless the monitor is stopped. */
 	void (*refused)(void *user, const struct ob_error *err);
+	/* Before each dial, which an error fails. May be NULL. */
+	int (*dialing)(void *user, struct ob_error *reterr);
 	/* The answer to obi_link_monitor_shutdown() is an error. */
 	void (*shutdown_refused)(void *user, const struct ob_error *err);
 	/* An answer of health told of the process: monitor->run is set. */
@@ -94,6 +96,9 @@ struct obi_link_monitor {
 	struct obi_dial_turn turn; /* held until the connection is authenticated or has failed */
 	struct obi_timer beat;
 	char error[256]; /* why the last dial failed; "" while the link is up */
+	/* The answer to obi_link_monitor_shutdown(): neither, until it is there. */
+	bool shutdown_agreed;
+	char shutdown_error[256];
 };
 
 void obi_link_monitor_init(struct obi_link_monitor *monitor,

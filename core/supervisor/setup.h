@@ -21,6 +21,9 @@ struct obi_supervisor_events {
 	/* What obi_supervisor_status() shows has changed. */
 	void (*changed)(void *user);
 	void *user;
+	/* For a child that others start, before each dial: read its token, and make the link
+	 * setup's auth use it. "": it needs none. */
+	int (*renewed)(void *user, char ret_token[OBI_TOKEN_SIZE], struct ob_error *reterr);
 };
 
 struct obi_supervisor_setup {

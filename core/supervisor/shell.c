@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/error.h"
 #include "base/signal_names.h"
+#include "supervisor/attach.h"
 #include "supervisor/backoff.h"
 #include "supervisor/exit_reason.h"
 #include "supervisor/link_home.h"
@@ -144,6 +145,8 @@ static void do_stop(void *user, enum obi_life_event event)
 	(void)event;
 	if (!sup->instance.watched) {
 		obi_instance_end(&sup->instance);
+	} else if (obi_is_attached(sup->options)) {
+		obi_attach_stop(sup);
 	} else if (sup->haste) {
 		kill_in_haste(sup);
 	} else if (sup->options->stop_rpc_ms > 0 && obi_link_monitor_shutdown(&sup->link)) {
@@ -167,6 +170,10 @@ static void do_stop_next(void *user, enum obi_life_event event)
 	struct obi_supervisor *sup = user;
 	const struct ob_connector_options *o = sup->options;
 	(void)event;
+	if (obi_is_attached(o)) {
+		obi_attach_stop_next(sup);
+		return;
+	}
 	switch (sup->instance.demand) {
 	case OBI_DEMAND_ASKED:
 		send_signal(sup);
@@ -193,7 +200,9 @@ static void do_stop_next(void *user, enum obi_life_event event)
 static void do_kill(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
-	if (event == OBI_LIFE_KILL && sup->haste) {
+	if (obi_is_attached(sup->options)) {
+		obi_attach_kill(sup);
+	} else if (event == OBI_LIFE_KILL && sup->haste) {
 		kill_in_haste(sup);
 	} else {
 		kill_now(sup);
@@ -234,7 +243,8 @@ static void tell_exit(struct obi_supervisor *sup)
 	const struct obi_instance *in = &sup->instance;
 	char text[OBI_EXIT_REASON_SIZE];
 	obi_exit_reason(in->pid, &in->exit, in->was_ended, &in->usage, text);
-	obi_reports_reason(&sup->reports, "%s", text);
+	obi_reports_reason(&sup->reports, "%s",
+			   obi_is_attached(sup->options) ? "shut down, as asked" : text);
 }
 
 static void do_reap(void *user, enum obi_life_event event)
@@ -429,9 +439,11 @@ static void do_emit_adopted(void *user, enum obi_life_event event)
 {
 	(void)event;
 	struct obi_supervisor *sup = user;
+	char text[256];
 	sup->reports.reason[0] = '\0';
 	emit(sup, OB_EVENT_ADOPTED,
-	     sup->instance.unlocked
+	     obi_is_attached(sup->options) ? obi_attach_cause(sup, text, sizeof text)
+	     : sup->instance.unlocked
 		 ? "taken over from an earlier parent; the child holds no lock (it has closed "
 		   "descriptor 3, or its state directory was removed), so "
 		   "processes that it leaves behind cannot be found"
@@ -445,7 +457,9 @@ static void do_emit_detached(void *user, enum obi_life_event event)
 	emit(sup, OB_EVENT_DETACHED,
 	     event == OBI_LIFE_STUCK ? sup->reports.reason
 	     : sup->left_dead	     ? "detached; what the process left may keep running"
-				     : "detached; the process keeps running");
+	     : obi_is_attached(sup->options)
+		 ? "let go of a child that others have started; it keeps running"
+		 : "detached; the process keeps running");
 }
 
 /* After GAVE_UP the cause was set with it. */

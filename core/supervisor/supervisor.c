@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/error.h"
+#include "supervisor/attach.h"
 #include "supervisor/backoff.h"
 #include "supervisor/reason.h"
 #include "supervisor/shell.h"
@@ -52,7 +53,12 @@ int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event reque
 			   ob_done_fn *done, void *user, uint64_t *ret_id, struct ob_error *reterr)
 {
 	uint64_t id;
-	int r = obi_requests_add(&sup->requests, request, done, user, &id, reterr);
+	enum obi_life_event event = obi_attach_request(sup->options, request);
+	if (event == OBI_LIFE_DETACH && request == OBI_LIFE_CLOSE) {
+		(void)obi_requests_add(&sup->requests, event, NULL, NULL, &id, NULL);
+		event = request;
+	}
+	int r = obi_requests_add(&sup->requests, event, done, user, &id, reterr);
 	if (r == OB_OK) {
 		obi_task_queue(sup->setup.loop, &sup->request_task);
 	}
@@ -60,12 +66,6 @@ int obi_supervisor_request(struct obi_supervisor *sup, enum obi_life_event reque
 		*ret_id = id;
 	}
 	return r;
-}
-
-uint32_t obi_supervisor_state(const struct obi_supervisor *sup)
-{
-	return sup->instance.lingering ? (uint32_t)OB_STATE_LINGERING
-				       : obi_lifecycle_state(sup->machine.phase);
 }
 
 bool obi_supervisor_has_requests(const struct obi_supervisor *sup)
@@ -261,6 +261,9 @@ static void on_reachable(void *user)
 {
 	struct obi_supervisor *sup = user;
 	sup->well_since = 0;
+	if (obi_is_attached(sup->options)) {
+		obi_attach_note(sup->options, sup->setup.config_hash, &sup->instance.state);
+	}
 	/* The limit of the child that runs, which an earlier parent may have started. */
 	if (sup->instance.state.message_max != 0) {
 		sup->link.setup.connection.limits.message = sup->instance.state.message_max;
@@ -298,6 +301,7 @@ static void on_link(void *user, struct obi_connection *link)
 								     : obi_clock_ms(CLOCK_BOOTTIME);
 	}
 	sup->setup.events.link(sup->setup.events.user, link);
+	obi_attach_link(sup, link != NULL);
 }
 
 /* The phases other than READY ignore UNWELL. While the place is lost, silence says nothing about
@@ -346,7 +350,19 @@ static void on_unwell(void *user, enum ob_event_type type, const char *why)
 static void on_version(void *user, uint64_t version)
 {
 	struct obi_supervisor *sup = user;
+	char why[128];
 	sup->instance.state.version = version;
+	if (obi_is_attached(sup->options) && version < sup->options->version) {
+		snprintf(why, sizeof why, "version %llu is older than the expected %llu",
+			 (unsigned long long)version, (unsigned long long)sup->options->version);
+		say(sup, OB_EVENT_UNHEALTHY, why);
+	}
+}
+
+static int on_dialing(void *user, struct ob_error *reterr)
+{
+	struct obi_supervisor *sup = user;
+	return obi_is_attached(sup->options) ? obi_attach_token(sup, reterr) : OB_OK;
 }
 
 /*
@@ -480,7 +496,7 @@ static void init_link(struct obi_supervisor *sup)
 	    .connection = s->link,
 	    .local = s->local,
 	    .events = {on_link, on_good, on_unwell, on_version, on_outdated, on_question_failed,
-		       on_refused, obi_shell_shutdown_refused, on_identified, on_report,
+		       on_refused, on_dialing, obi_shell_shutdown_refused, on_identified, on_report,
 		       on_part_changed, obi_shell_warn, sup},
 	};
 	obi_link_monitor_init(&sup->link, &setup);
@@ -551,46 +567,4 @@ void obi_supervisor_kill(struct obi_supervisor *sup)
 int obi_supervisor_renew(struct obi_supervisor *sup, bool *ret_renewed, struct ob_error *reterr)
 {
 	return obi_instance_renew(&sup->instance, ret_renewed, reterr);
-}
-
-/* What went wrong before the child was well, or was stopped as asked, is history. */
-static const char *why_not_well(const struct obi_supervisor *sup, const struct ob_status *status)
-{
-	const struct obi_instance *in = &sup->instance;
-	bool cut_off = status->pid != 0 && status->link != OB_LINK_UP && sup->link.error[0] != '\0';
-	if (in->lost) {
-		return in->lost_error;
-	}
-	if (cut_off) {
-		return sup->link.error;
-	}
-	if (in->lingering) {
-		return sup->reports.cause;
-	}
-	bool well = (status->state == OB_STATE_READY && status->healthy != 0) ||
-		    (status->state == OB_STATE_STOPPED && sup->settled) ||
-		    status->state == OB_STATE_DONE;
-	return well ? "" : in->state.last_error;
-}
-
-void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret)
-{
-	const struct obi_instance *in = &sup->instance;
-	bool running = obi_lifecycle_has_process(sup->machine.phase) && in->watched;
-	*ret = (struct ob_status){.size = sizeof *ret, .usage = in->usage};
-	ret->state = obi_supervisor_state(sup);
-	ret->link = obi_link_monitor_state(&sup->link);
-	ret->pid = running ? in->pid : 0;
-	ret->uptime_ms = running ? obi_clock_ms(CLOCK_BOOTTIME) - in->state.started_boot_ms : -1;
-	ret->next_try_ms = obi_supervisor_next_try(sup);
-	ret->restarts = (uint32_t)in->state.restart.total;
-	ret->healthy = running ? sup->link.healthy : -1;
-	ret->version = in->state.version;
-	ret->inner_pid = obi_child_run_inner_pid(&in->state.run, ret->pid);
-	ret->adopted = running && in->state.adopted;
-	ret->stale = running && strcmp(in->state.config_hash, sup->setup.config_hash) != 0;
-	snprintf(ret->address, sizeof ret->address, "%s", in->address != NULL ? in->address : "");
-	snprintf(ret->client_address, sizeof ret->client_address, "%.255s",
-		 running ? in->state.client_address : "");
-	snprintf(ret->last_error, sizeof ret->last_error, "%s", why_not_well(sup, ret));
 }

@@ -153,14 +153,25 @@ struct ob_connector_options {
 	uint32_t size;
 	const char *name; /* Required: for messages, events and logs; [A-Za-z0-9._-]{1,64} */
 	/* Required: the child's directory, absolute. It is made with mode 0700 and given to the
-	 * child's user (run_as or user). One that exists must belong to that user. */
+	 * child's user (run_as or user). One that exists must belong to that user. Without argv
+	 * nothing is made: it only names the default of state_path, and may be NULL if that is set.
+	 */
 	const char *data_path;
 	/* The parent's own directory for this child, absolute; default <data_path>.state. It holds
 	 * what the parent believes, so the child must have no access to it: never mount it into a
 	 * container. The directories above both must belong to root or to this user. */
 	const char *state_path;
-	/* Required: the command, ended by NULL. argv[0] is absolute, or a name that is looked up in
-	 * the PATH of env, or in that of this process if env has none. */
+	/*
+	 * The command, ended by NULL. argv[0] is absolute, or a name that is looked up in the PATH
+	 * of env, or in that of this process if env has none.
+	 *
+	 * NULL: the child is started by others, and the connector attaches to it: connect is
+	 * required, and token_file where a mechanism needs a secret. Whatever is about a process,
+	 * its directory or its config must then be left out (env, listen, user, limits, cleanup,
+	 * rules, ...). A start waits until the child answers. A stop lets go of it, or calls
+	 * outboard-control.shutdown if stop_rpc_ms is set; it never sends a signal. A lost
+	 * connection is never its end: the state is OB_STATE_RECONNECTING until it is back.
+	 */
 	const char *const *argv;
 	/* "NAME=value", ended by NULL: added to the parent's environment without OUTBOARD_*. */
 	const char *const *env;
@@ -311,6 +322,12 @@ struct ob_connector_options {
 	/* What the child dials to reach accept. NULL: accept itself; for hvsock and vsock
 	 * vsock://host:PORT, as a guest sees its host. */
 	const char *dial;
+	/*
+	 * Without argv: a file with the token of the child, 64 hex digits, that belongs to root or
+	 * to this user and has no permissions for others. It is read again for each connection, so
+	 * that whoever starts the child can renew it. Absolute. NULL: none.
+	 */
+	const char *token_file;
 };
 
 /* ---- The connector ---- */
@@ -437,8 +454,9 @@ enum ob_state {
 	OB_STATE_BACKOFF, /* the next start follows after a delay */
 	OB_STATE_FAILED,  /* not restarted any more */
 	OB_STATE_DETACHED,
-	OB_STATE_LINGERING, /* the process is dead, but not all that it left is gone */
-	OB_STATE_DONE	    /* ended with status 0, and the restart policy wants no more */
+	OB_STATE_LINGERING,   /* the process is dead, but not all that it left is gone */
+	OB_STATE_DONE,	      /* ended with status 0, and the restart policy wants no more */
+	OB_STATE_RECONNECTING /* of a child that others start: it cannot be reached */
 };
 
 /* The connection to the child. */

@@ -111,9 +111,9 @@ static void every_fault_is_reported_at_once(void **state)
 	static const struct ob_rlimit limits[] = {
 	    {"nofile", 2, 1}, {"nonsense", 1, 1}, {"as", 1, 1}, {NULL, 0, 0}};
 	static const char *const auth[] = {"nonsense", NULL};
-	static const char *const rules[] = {"nonsense", NULL};
 	static const char *const peers[] = {"root", "no-such-user-here", NULL};
 	const struct ob_connector_options options = {.size = sizeof options,
+						     .argv = &peers[2],
 						     .name = "a/b",
 						     .data_path = "data",
 						     .env = env,
@@ -126,7 +126,7 @@ static void every_fault_is_reported_at_once(void **state)
 						     .umask = -2,
 						     .restart = {.jitter = 2},
 						     .parent_address = "example.org",
-						     .rules = rules,
+						     .rules = auth,
 						     .user = "no-such-user-here",
 						     .peer_users = peers,
 						     .listen = "gopher://x",

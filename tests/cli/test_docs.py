@@ -9,7 +9,7 @@ import unittest
 from command import OK, USAGE, Case, outboard
 
 SOURCE = os.environ["OB_TEST_SOURCE"]
-ELSEWHERE = re.compile(r"\.(command|cleanup|user|group|cgroup|cwd|stdin)$")
+ELSEWHERE = re.compile(r"\.(command|cleanup|user|group|cgroup|cwd|stdin|token_file)$")
 
 
 def pages():

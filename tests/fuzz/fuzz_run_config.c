@@ -52,7 +52,7 @@ static void check_child(const struct ob_connector_options *child)
 {
 	must(obi_name_is_child(ob_bytes_text(child->name)));
 	must(child->data_path != NULL && child->data_path[0] == '/');
-	must(child->argv != NULL && child->argv[0] != NULL && child->argv[0][0] != '\0');
+	must(child->argv == NULL || (child->argv[0] != NULL && child->argv[0][0] != '\0'));
 	const char *reason;
 	must(obi_backoff_check(&child->restart, &reason) == NULL);
 	must(child->umask >= -1 && child->umask <= 0777);

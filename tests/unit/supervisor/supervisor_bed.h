@@ -159,7 +159,8 @@ static inline void bed_make(void)
 	    .options = &bed.options,
 	    .config_hash = "hash",
 	    .link = {.loop = bed.loop, .transport = &bed_transport},
-	    .events = {bed_on_event, bed_on_log, bed_on_link, bed_on_token, bed_on_changed, NULL},
+	    .events = {bed_on_event, bed_on_log, bed_on_link, bed_on_token, bed_on_changed, NULL,
+		       NULL},
 	};
 	assert_int_equal(obi_supervisor_new(&setup, &bed.sup, NULL), OB_OK);
 }

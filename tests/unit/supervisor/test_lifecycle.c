@@ -370,14 +370,14 @@ static void refusals_have_their_codes(void **unused)
 static void names_are_all_there(void **unused)
 {
 	(void)unused;
-	for (uint32_t i = OB_STATE_IDLE; i <= OB_STATE_DONE; i++) {
+	for (uint32_t i = OB_STATE_IDLE; i <= OB_STATE_RECONNECTING; i++) {
 		assert_string_not_equal(ob_state_name(i), "?");
 	}
 	for (uint32_t i = OB_EVENT_STARTING; i <= OB_EVENT_DONE; i++) {
 		assert_string_not_equal(ob_event_name(i), "?");
 	}
 	assert_string_equal(ob_state_name(OB_STATE_DETACHED), "detached");
-	assert_string_equal(ob_state_name(OB_STATE_DONE + 1), "?");
+	assert_string_equal(ob_state_name(OB_STATE_RECONNECTING + 1), "?");
 	assert_string_equal(ob_event_name(OB_EVENT_STOPPED), "stopped");
 	assert_string_equal(ob_event_name(0), "?");
 	assert_string_equal(ob_link_name(OB_LINK_UNRESPONSIVE), "unresponsive");

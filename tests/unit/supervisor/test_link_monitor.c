@@ -180,8 +180,12 @@ static int setup(void **state)
 	bed.codec = plugin->as.codec;
 	bed.encode = bed.codec.encode;
 	bed.codec.encode = encode;
-	bed.options = (struct ob_connector_options){
-	    .size = sizeof bed.options, .health_interval_ms = -1, .health_misses = 1, .version = 2};
+	static const char *const argv[] = {"/bin/true", NULL};
+	bed.options = (struct ob_connector_options){.argv = argv,
+						    .size = sizeof bed.options,
+						    .health_interval_ms = -1,
+						    .health_misses = 1,
+						    .version = 2};
 	return obi_loop_new(NULL, 0, &bed.loop, NULL);
 }
 
@@ -211,7 +215,7 @@ static void start(void)
 			   .codec = &bed.codec,
 			   .limits = obi_rpc_limits_default()},
 	    .local = true,
-	    .events = {on_link, on_good, NULL, on_version, on_outdated, on_error, on_error,
+	    .events = {on_link, on_good, NULL, on_version, on_outdated, on_error, on_error, NULL,
 		       on_error, on_identified, on_report, on_changed, NULL},
 	};
 	obi_link_monitor_init(&bed.monitor, &monitor);

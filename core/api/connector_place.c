@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/connector_place.h"
+
+#include "base/error.h"
+#include "files/token_file.h"
+#include "place/attached.h"
+#include "place/local.h"
+
+int obi_connector_place(struct ob_connector *c, struct obi_place **ret, struct ob_error *reterr)
+{
+	const struct ob_connector_options *options = &c->settings.options;
+	struct obi_place_local_setup setup = {
+	    .loop = c->rt->loop,
+	    .watches = &c->rt->watches,
+	    .orphans = &c->rt->strays,
+	    .remains = &c->rt->remains,
+	    .options = options,
+	    .plugin_path = c->rt->plugin_path_text,
+	    .token_file = obi_expansion_uses(&c->settings.expansion, OBI_PLACEHOLDER_TOKEN_FILE),
+	};
+	return options->argv != NULL ? obi_place_local_new(&setup, ret, reterr)
+				     : obi_place_attached_new(c->rt->loop, options, ret, reterr);
+}
+
+int obi_connector_check_token(const struct ob_connector *c, struct ob_error *reterr)
+{
+	const struct ob_connector_options *o = &c->settings.options;
+	const struct obi_endpoint *ep = &c->endpoint;
+	for (uint32_t i = 0; o->argv == NULL && o->token_file == NULL && i < ep->auth.count; i++) {
+		if ((ep->mechanisms[i].ops->flags & OB_AUTH_NEEDS_SECRET) != 0) {
+			return obi_fail(reterr, OB_EINVAL, 0,
+					"token_file: is required without a command: mechanism %s "
+					"needs the token of the child",
+					ep->mechanisms[i].name);
+		}
+	}
+	return OB_OK;
+}
+
+int obi_connector_renew_token(void *user, char ret_token[OBI_TOKEN_SIZE], struct ob_error *reterr)
+{
+	struct ob_connector *c = user;
+	const char *path = c->settings.options.token_file;
+	if (path == NULL) {
+		return OB_OK;
+	}
+	int r = obi_token_file_read(path, ret_token, reterr);
+	if (r < 0) {
+		return reterr != NULL ? obi_wrap(reterr, "token_file") : r;
+	}
+	c->endpoint.auth.allowed_uid = c->settings.child_uid;
+	return obi_endpoint_set_token(&c->endpoint, ret_token, reterr);
+}
