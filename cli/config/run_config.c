@@ -16,6 +16,7 @@ enum { TEXT_MAX = 16 << 20 };
 
 #define AT(member) offsetof(struct ob_connector_options, member)
 
+static const char *const log_ways[] = {"auto", "output", "rpc", NULL};
 static const char *const ready_modes[] = {"config", "rpc", "none", "dial-home", NULL};
 static const char *const restart_on[] = {"exit", "failure", "never", NULL};
 static const char *const trusts[] = {"owned", "unmapped", NULL};
@@ -92,6 +93,7 @@ static const struct obi_key child_keys[] = {
     {"cgroup", obi_read_cgroup, AT(cgroup), NULL},
     {"stdin", obi_read_path, AT(stdin_path), NULL},
     {"lock_wait", obi_read_wait, AT(lock_wait_ms), NULL},
+    {"logs", obi_read_word, AT(logs), log_ways},
     {"log_pipe", obi_read_u32, AT(log_pipe_bytes), &pipe_bytes},
     {"message_max", obi_read_u32, AT(message_max), &message_bytes},
     {0},

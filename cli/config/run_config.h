@@ -7,7 +7,7 @@
  *     "command": ["/usr/bin/x", "arg"] | null, "token_file": "/...",
  *     "env": {"A": "b ${HOME} $$"}, "env_clear": false,
  *     "data_path": "/...", "cwd": "/...", "stdin": "/...", "log_pipe": 262144,
- *     "message_max": 4194304,
+ *     "logs": "auto" | "output" | "rpc", "message_max": 4194304,
  *     "transport": "unix", "listen": "unix:///...", "connect": "...", "codec": "msgpack",
  *     "auth": "token" | ["noise", {"use": "x", "settings": {...}, "child_settings": {...}}],
  *     "allow_plaintext": false,

@@ -253,6 +253,7 @@ static void hash_numbers(crypto_generichash_state *h, const struct ob_connector_
 				   o->allow_plaintext,
 				   o->message_max,
 				   o->plugin_trust,
+				   o->logs == OB_LOGS_RPC,
 				   as != NULL ? (int64_t)as->uid : -1,
 				   as != NULL ? (int64_t)as->gid : -1};
 	crypto_generichash_update(h, (const unsigned char *)numbers, sizeof numbers);

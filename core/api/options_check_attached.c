@@ -63,6 +63,9 @@ static void check_config(const struct ob_connector_options *o, struct obi_option
 void obi_options_check_attached(const struct ob_connector_options *o,
 				struct obi_option_faults *faults)
 {
+	if (o->logs > OB_LOGS_RPC) {
+		obi_option_fault(faults, OB_FAULT_ERROR, "logs", "is not one of output and rpc");
+	}
 	if (o->argv != NULL) {
 		if (o->token_file != NULL) {
 			obi_option_fault(faults, OB_FAULT_ERROR, "token_file",

@@ -44,6 +44,7 @@ static const struct field {
     {"client_addr", offsetof(struct ob_config, client_addr), TEXT, false},
     {"plugin_trust", offsetof(struct ob_config, plugin_trust), TEXT, false},
     {"dial", offsetof(struct ob_config, dial), TEXT, false},
+    {"logs", offsetof(struct ob_config, logs), TEXT, false},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 

@@ -30,6 +30,10 @@ struct ob_logger {
 	struct obi_arena arena; /* attributes of the current record */
 	struct obi_buf line;	/* the current record; between calls, the unwritten rest of one */
 	uint64_t dropped;
+	void (*tap)(void *user, struct ob_bytes line); /* NULL: none */
+	void *tap_user;
+	bool tap_only;
+	struct obi_buf shown; /* the line for it */
 };
 
 /* A pipe that cannot be opened again blocks only if another process is faster, and is used as it is
@@ -61,6 +65,7 @@ int ob_logger_new(int fd, ob_logger **ret_logger, struct ob_error *reterr)
 	pthread_mutex_init(&logger->lock, NULL);
 	obi_arena_init(&logger->arena, ATTRS_MAX);
 	obi_buf_init(&logger->line, OBI_LOG_LINE_MAX + 1);
+	obi_buf_init(&logger->shown, OBI_LOG_LINE_MAX + 1);
 	*ret_logger = logger;
 	return OB_OK;
 }
@@ -74,6 +79,7 @@ void ob_logger_free(ob_logger *logger)
 	ob_log_writer_close(logger->writer, FREE_WAIT_MS);
 	obi_log_sink_close(&logger->sink);
 	obi_buf_free(&logger->line);
+	obi_buf_free(&logger->shown);
 	obi_arena_free(&logger->arena);
 	pthread_mutex_destroy(&logger->lock);
 	free(logger);
@@ -102,22 +108,22 @@ static bool write_rest(struct ob_logger *logger)
 
 /* A record that exceeds the limit of a parent loses its attributes and the end of its
  * message. */
-static bool render(struct ob_logger *logger, struct ob_log_record *record)
+static bool render(struct obi_buf *line, struct ob_log_record *record)
 {
-	if (obi_log_render_json(record, obi_buf_sink(&logger->line))) {
+	if (obi_log_render_json(record, obi_buf_sink(line))) {
 		return true;
 	}
-	obi_buf_truncate(&logger->line, 0);
+	obi_buf_truncate(line, 0);
 	record->flags |= OB_LOG_TRUNCATED;
 	record->attrs = ob_map(NULL, 0);
 	record->message.len = record->message.len < MESSAGE_CUT ? record->message.len : MESSAGE_CUT;
-	return obi_log_render_json(record, obi_buf_sink(&logger->line));
+	return obi_log_render_json(record, obi_buf_sink(line));
 }
 
 /* Never waits. Returns false when no byte of the record was written. */
 static bool write_record(struct ob_logger *logger, struct ob_log_record *record)
 {
-	bool rendered = render(logger, record);
+	bool rendered = render(&logger->line, record);
 	struct ob_bytes line = obi_buf_bytes(&logger->line);
 	ssize_t n = rendered ? obi_log_sink_write(&logger->sink, line.data, line.len) : -ENOMEM;
 	if (n < 0) {
@@ -194,6 +200,48 @@ static bool hand_on(struct ob_logger *logger, const struct ob_log_record *record
 	return true;
 }
 
+/* One for which there is no memory is lost to the tap. */
+static void show(struct ob_logger *logger, struct ob_log_record *record)
+{
+	obi_buf_truncate(&logger->shown, 0);
+	if (render(&logger->shown, record)) {
+		logger->tap(logger->tap_user, obi_buf_bytes(&logger->shown));
+	}
+}
+
+static void log_to_tap(struct ob_logger *logger, int level, const char *message, const char *attrs,
+		       va_list args)
+{
+	obi_arena_reset(&logger->arena);
+	struct ob_log_record record = new_record(level, message, build_attrs(logger, attrs, args));
+	show(logger, &record);
+}
+
+void obi_logger_set_tap(struct ob_logger *logger, void (*fn)(void *user, struct ob_bytes line),
+			void *user, bool only)
+{
+	pthread_mutex_lock(&logger->lock);
+	logger->tap = fn;
+	logger->tap_user = user;
+	logger->tap_only = only;
+	pthread_mutex_unlock(&logger->lock);
+}
+
+void obi_logger_put(struct ob_logger *logger, struct ob_bytes lines)
+{
+	pthread_mutex_lock(&logger->lock);
+	if (logger->writer == NULL && write_waiting(logger)) {
+		while (lines.len > 0) {
+			ssize_t n = obi_log_sink_write(&logger->sink, lines.data, lines.len);
+			if (n <= 0) {
+				break;
+			}
+			lines = ob_bytes_of(lines.data + n, lines.len - (size_t)n);
+		}
+	}
+	pthread_mutex_unlock(&logger->lock);
+}
+
 void ob_log(ob_logger *logger, int level, const char *message, const char *attrs, ...)
 {
 	va_list args;
@@ -202,8 +250,14 @@ void ob_log(ob_logger *logger, int level, const char *message, const char *attrs
 	}
 	va_start(args, attrs);
 	pthread_mutex_lock(&logger->lock);
-	bool written = false;
-	if (write_waiting(logger)) {
+	bool written = logger->tap != NULL && logger->tap_only;
+	if (logger->tap != NULL) {
+		va_list again;
+		va_copy(again, args);
+		log_to_tap(logger, level, message, attrs, again);
+		va_end(again);
+	}
+	if (!written && write_waiting(logger)) {
 		obi_arena_reset(&logger->arena);
 		struct ob_log_record record =
 		    new_record(level, message, build_attrs(logger, attrs, args));

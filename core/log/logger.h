@@ -11,4 +11,15 @@
  * record; this is for the timer of a program that logs nothing at the moment. */
 bool obi_logger_flush(struct ob_logger *logger);
 
+/*
+ * Show each record to fn, as its JSON line with the newline: on the thread that logs it, within the
+ * lock of the logger, so fn must not log. only: the record goes nowhere else. fn NULL: no more.
+ */
+void obi_logger_set_tap(struct ob_logger *logger, void (*fn)(void *user, struct ob_bytes line),
+			void *user, bool only);
+
+/* Write whole lines where the records go. What does not fit is lost. Does nothing for a descriptor
+ * that may block. */
+void obi_logger_put(struct ob_logger *logger, struct ob_bytes lines);
+
 #endif

@@ -101,20 +101,45 @@ static void on_shutdown(void *user, ob_call *call, const struct ob_value *params
 	obi_connections_end_after(control->connections, call);
 }
 
-int obi_control_expose(struct obi_control *control, struct ob_error *reterr)
+static void on_logs(void *user, ob_call *call, const struct ob_value *params)
+{
+	struct obi_control *control = user;
+	if (control->logs == NULL) {
+		ob_call_fail(call, OB_RPC_NO_METHOD,
+			     "logs are not kept here: they are written to stdout");
+		return;
+	}
+	obi_kept_logs_call(control->logs, call, params);
+}
+
+static int keep_logs(struct obi_control *control, struct ob_logger *logger,
+		     const struct ob_config *config, uint32_t log_bytes, struct ob_error *reterr)
+{
+	const struct obi_kept_logs_setup setup = {
+	    .loop = control->connections->rt->loop,
+	    .logger = logger,
+	    .run = control->run,
+	    .bytes = log_bytes,
+	    .message_max = control->connections->limits.message,
+	};
+	return obi_kept_logs_new(&setup, config, &control->logs, reterr);
+}
+
+int obi_control_expose(struct obi_control *control, struct ob_logger *logger,
+		       const struct ob_config *config, uint32_t log_bytes, struct ob_error *reterr)
 {
 	unsigned char run[16];
 	static const struct ob_method methods[] = {
-	    {"health", on_health},
-	    {"checkVersion", on_check_version},
-	    {"interfaces", on_interfaces},
-	    {"shutdown", on_shutdown},
-	    {NULL, NULL},
+	    {"health", on_health},	   {"checkVersion", on_check_version},
+	    {"interfaces", on_interfaces}, {"logs", on_logs},
+	    {"shutdown", on_shutdown},	   {NULL, NULL},
 	};
 	randombytes_buf(run, sizeof run);
 	sodium_bin2hex(control->run, sizeof control->run, run, sizeof run);
-	return obi_interfaces_add(&control->connections->interfaces, "outboard-control", methods,
-				  control, reterr);
+	control->opened_ns = obi_clock_ns(CLOCK_BOOTTIME);
+	int r = obi_interfaces_add(&control->connections->interfaces, "outboard-control", methods,
+				   control, reterr);
+	return r == OB_OK ? keep_logs(control, logger, config, log_bytes, reterr) : r;
 }
 
 int obi_control_add_probe(struct obi_control *control, const char *name, ob_probe_fn *fn,

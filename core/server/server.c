@@ -163,7 +163,6 @@ static void set_up_connections(struct ob_server *s)
 	obi_connections_init_entries(cs);
 	s->control.connections = cs;
 	s->control.version = s->options.version;
-	s->control.opened_ns = obi_clock_ns(CLOCK_BOOTTIME);
 }
 
 static int make_parts(struct ob_server *s, struct ob_error *reterr)
@@ -181,7 +180,9 @@ static int make_parts(struct ob_server *s, struct ob_error *reterr)
 	s->own_logger = s->logger == NULL;
 	int r = s->own_logger ? ob_logger_new(STDOUT_FILENO, &s->logger, reterr) : OB_OK;
 	set_up_connections(s);
-	return r == OB_OK ? obi_control_expose(&s->control, reterr) : r;
+	return r == OB_OK ? obi_control_expose(&s->control, s->logger, &s->config,
+					       s->options.log_ring_bytes, reterr)
+			  : r;
 }
 
 static int open_server(struct ob_server *s, struct ob_error *reterr)
@@ -521,6 +522,7 @@ static void close_server(struct ob_server *s)
 {
 	if (s->rt != NULL) {
 		obi_enter(s->rt);
+		obi_kept_logs_close(s->control.logs);
 		obi_client_release(s->parent); /* first, so that its calls end from the loop */
 		hang_up(s);
 		obi_peer_unref(s->connections.parent_peer);
@@ -530,9 +532,7 @@ static void close_server(struct ob_server *s)
 	obi_orphan_count_unref(s->connections.orphans);
 	obi_interfaces_free(&s->connections.interfaces);
 	obi_control_free(&s->control);
-	if (s->own_logger) {
-		ob_logger_free(s->logger);
-	}
+	ob_logger_free(s->own_logger ? s->logger : NULL);
 	if (s->own_runtime) {
 		ob_runtime_free(s->rt);
 	}

@@ -252,6 +252,7 @@ static void do_reap(void *user, enum obi_life_event event)
 	struct obi_supervisor *sup = user;
 	(void)event;
 	obi_link_monitor_stop(&sup->link);
+	obi_log_fetch_end(&sup->logs);
 	tell_exit(sup);
 	if (sup->requests.start != NULL) {
 		obi_reports_notef(&sup->reports, OB_EEXITED,
@@ -266,6 +267,7 @@ static void do_let_go(void *user, enum obi_life_event event)
 	(void)event;
 	sup->left_dead = sup->instance.leaving;
 	obi_link_monitor_stop(&sup->link);
+	obi_log_fetch_end(&sup->logs);
 	obi_instance_let_go(&sup->instance);
 }
 

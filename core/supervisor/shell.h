@@ -5,6 +5,7 @@
 
 #include "supervisor/instance.h"
 #include "supervisor/link_monitor.h"
+#include "supervisor/log_fetch.h"
 #include "supervisor/machine.h"
 #include "supervisor/reports.h"
 #include "supervisor/requests.h"
@@ -27,6 +28,7 @@ struct obi_supervisor {
 	struct obi_link_monitor link;
 	struct obi_restart_state uncounted; /* before the last restart was counted */
 	bool can_uncount;		    /* that was the last thing counted */
+	struct obi_log_fetch logs;
 	int64_t well_since; /* CLOCK_BOOTTIME of this process's first link; 0: none yet */
 };
 

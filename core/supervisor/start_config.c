@@ -67,6 +67,7 @@ static int set_all(const struct ob_connector_options *o, const char *listen_tran
 		? ob_config_set(&config->plugin_trust, "unmapped")
 		: r;
 	r = r == OB_OK ? ob_config_set(&config->dial, o->dial) : r;
+	r = r == OB_OK && o->logs == OB_LOGS_RPC ? ob_config_set(&config->logs, "rpc") : r;
 	config->message_max = o->message_max;
 	config->heartbeat_ms = o->health_interval_ms > 0 ? o->health_interval_ms : 0;
 	return r == OB_OK ? set_access(o, config) : r;

@@ -301,6 +301,7 @@ static void on_link(void *user, struct obi_connection *link)
 								     : obi_clock_ms(CLOCK_BOOTTIME);
 	}
 	sup->setup.events.link(sup->setup.events.user, link);
+	obi_log_fetch_link(&sup->logs, link);
 	obi_attach_link(sup, link != NULL);
 }
 
@@ -533,6 +534,8 @@ int obi_supervisor_new(const struct obi_supervisor_setup *setup, struct obi_supe
 			 &(struct obi_machine_setup){obi_shell_handlers, on_stepped, sup});
 	init_link(sup);
 	init_instance(sup);
+	obi_log_fetch_init(&sup->logs, setup->loop, setup->options, setup->events.log,
+			   setup->events.user);
 	init_reports(sup);
 	*ret = sup;
 	return OB_OK;
@@ -548,6 +551,7 @@ void obi_supervisor_free(struct obi_supervisor *sup)
 	obi_timer_stop(&sup->timer);
 	obi_task_stop(&sup->request_task);
 	obi_link_monitor_stop(&sup->link);
+	obi_log_fetch_stop(&sup->logs);
 	obi_instance_free(&sup->instance);
 	obi_requests_finish_all(&sup->requests.start, OB_ECLOSED, &err);
 	obi_requests_finish_all(&sup->requests.stops, OB_ECLOSED, &err);

@@ -11,6 +11,7 @@ be a coroutine function; it may raise RpcError. kv_child.py is a whole one.
 """
 import asyncio
 import base64
+import collections
 import datetime
 import hmac
 import inspect
@@ -31,6 +32,7 @@ import urllib.parse
 
 MESSAGE_MAX, PREAUTH_MAX, QUEUE_MAX, CALLS_MAX, UNAUTHENTICATED_MAX = 4 << 20, 4096, 8 << 20, 256, 16
 BATCH_MAX, DEPTH_MAX, ID_MAX, ERROR_ROOM = 256, 24, 64, 256
+KEPT_MAX, PART_MAX, LINE_MAX = 256 << 10, 64 << 10, 16 << 10
 AUTH_SECONDS, CALL_SECONDS, GOODBYE_SECONDS = 5, 30, 1
 PAUSE_FIRST, PAUSE_MAX, STABLE_SECONDS = 0.05, 2, 5
 PARSE, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
@@ -48,22 +50,63 @@ class RpcError(Exception):
         self.data = data
 
 
-# ---- Logs: one JSON object a line on stdout ----
+# ---- Logs: one JSON object a line, on stdout, or kept until the parent asks for it ----
+
+
+class Kept:
+    """The newest lines, for outboard-control.logs. What the reader has acknowledged is forgotten; what does not fit is counted."""
+
+    def __init__(self):
+        self.lines, self.begin, self.end, self.sent_end = collections.deque(), 0, 0, 0
+        self.before = self.sent = self.unsent = 0  # dropped: before the last answer; of those that it had; behind it
+        self.news = asyncio.Event()
+
+    def add(self, line):
+        if len(line) > LINE_MAX:
+            line = b'{"level":"WARN","msg":"a record was too long to be kept"}\n'
+        self.lines.append(line)
+        self.end += len(line)
+        while self.end - self.begin > KEPT_MAX:
+            self.sent, self.unsent = self.sent + (self.begin < self.sent_end), self.unsent + (self.begin >= self.sent_end)
+            self.begin += len(self.lines.popleft())
+        self.news.set()
+
+    def has_news(self, offset):
+        return offset != self.end or self.unsent > 0
+
+    def read(self, offset, most):
+        """offset: up to there the reader has all; None: it has nothing."""
+        self.before = self.unsent if offset == self.sent_end else self.before + self.sent + self.unsent
+        self.sent = self.unsent = 0
+        while self.lines and offset is not None and self.begin + len(self.lines[0]) <= offset:
+            self.begin += len(self.lines.popleft())
+        data = bytearray()
+        for line in self.lines:
+            if data and len(data) + len(line) > most:
+                break
+            data += line
+        self.sent_end = self.begin + len(data)
+        self.news.clear()
+        return {"offset": self.begin, "data": bytes(data), "dropped": self.before}
 
 
 class Records(logging.Handler):
     """Never waits for the parent: while nothing reads the pipe, lines that do not fit are dropped."""
 
-    def __init__(self):
+    def __init__(self, kept, only):
         super().__init__()
+        self.kept, self.only = kept, only
         self.fd = os.open("/proc/self/fd/1", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def emit(self, record):
         now = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc).isoformat()
         level = {"WARNING": "WARN", "CRITICAL": "ERROR"}.get(record.levelname, record.levelname)
         line = {"time": now, "level": level, "msg": record.getMessage(), **getattr(record, "attributes", {})}
+        text = json.dumps(line).encode() + b"\n"
+        if self.kept is not None:
+            self.kept.add(text)
         try:
-            os.write(self.fd, json.dumps(line).encode() + b"\n")
+            self.only or os.write(self.fd, text)
         except OSError:
             pass
 
@@ -345,6 +388,7 @@ class Connection(asyncio.Protocol):
         self.own = {
             "outboard.auth": self.auth_again,
             "outboard-control.checkVersion": self.check_version,
+            "outboard-control.logs": self.logs,
             "outboard-control.shutdown": self.shutdown,
             "outboard.ping": lambda: True,
             "outboard.supervise": self.supervise,
@@ -486,12 +530,26 @@ class Connection(asyncio.Protocol):
             self.running[call_id].cancel()
 
     def supervise(self, instance):
-        if instance != self.child.config["instance"]:
+        if self.child.config.get("instance") not in (None, "", instance):
             raise RpcError(DENIED, "this child is not the instance that the parent started")
         self.child.supervised_by(self)
         return True
 
-    # Only the parent may end the child
+    # Only the parent may read the logs, and end the child
+
+    async def logs(self, run="", offset=0, wait_ms=0, max=PART_MAX):
+        kept = self.child.kept
+        if self is not self.child.parent:
+            raise RpcError(DENIED, "only the parent may")
+        if kept is None:
+            raise RpcError(NO_METHOD, "logs are not kept here: they are written to stdout")
+        offset = offset if run == self.child.run_id and offset <= kept.end else None
+        try:
+            if wait_ms > 0 and not kept.has_news(offset):
+                await asyncio.wait_for(kept.news.wait(), min(wait_ms, 60000) / 1000)
+        except asyncio.TimeoutError:
+            pass
+        return {"run": self.child.run_id, **kept.read(offset, min(max, PART_MAX, self.child.message_max // 4))}
 
     def check_version(self, expected_version):
         answer = self.child.check_version(expected_version)
@@ -621,6 +679,8 @@ class Child:
         self.ending = False
         self.started = time.monotonic_ns()
         self.run_id = os.urandom(16).hex()
+        self.only_kept = self.config.get("logs") == "rpc"
+        self.kept = Kept() if self.only_kept or not self.config.get("fifo_stdout") else None
         self.interfaces = {}
         self.expose("outboard-control", {"health": self.health, "interfaces": lambda: list(self.interfaces)})
 
@@ -677,7 +737,7 @@ class Child:
 
     def run(self):
         log.setLevel(logging.INFO)
-        log.addHandler(Records())
+        log.addHandler(Records(self.kept, self.only_kept))
         asyncio.run(self.serve())
 
     async def serve(self):

@@ -51,6 +51,9 @@ struct ob_config {
 	char *plugin_trust;	/* "unmapped": see enum ob_plugin_trust; NULL: owned */
 	/* URI that the child dials to reach its parent; NULL: the parent dials the child. */
 	char *dial;
+	/* "rpc": the parent reads the child's records by outboard-control.logs; NULL: from the
+	 * pipes, if there are any. */
+	char *logs;
 };
 
 /*

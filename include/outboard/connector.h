@@ -74,6 +74,16 @@ enum ob_leftover {
 	OB_LEFTOVER_FAIL  /* the child is `failed`; a start fails while they live */
 };
 
+/* How the records of a child's logger come to its parent. */
+enum ob_logs {
+	OB_LOGS_DEFAULT = 0, /* OB_LOGS_OUTPUT; OB_LOGS_RPC for a child that others start */
+	OB_LOGS_OUTPUT,	     /* by its stdout and stderr: pipes that its parent has made */
+	/* By calls of outboard-control.logs, for a child whose stdout does not reach the parent or
+	 * is shared, as in a virtual machine. What else the child prints still comes by the pipes.
+	 */
+	OB_LOGS_RPC
+};
+
 /* A resource limit, as in setrlimit(2). */
 struct ob_rlimit {
 	const char *name; /* the name after RLIMIT_ in lower case: "nofile", "core", "as", ... */
@@ -328,6 +338,7 @@ struct ob_connector_options {
 	 * that whoever starts the child can renew it. Absolute. NULL: none.
 	 */
 	const char *token_file;
+	uint32_t logs; /* enum ob_logs */
 };
 
 /* ---- The connector ---- */

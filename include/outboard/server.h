@@ -94,6 +94,14 @@ struct ob_server_options {
 	/* The instance that the parent knows this child by: 32 hexadecimal digits. With it, only a
 	 * parent that names it can supervise. NULL: none, which no parent takes from a dialler. */
 	const char *instance;
+	/*
+	 * How much is kept of the newest records of the logger, for a parent that reads them by
+	 * outboard-control.logs: default 256 KiB; UINT32_MAX: nothing. They are kept where the
+	 * config names no pipe for stdout, and are written to it, too; or where it says that the
+	 * parent reads them in this way, which UINT32_MAX does not change: then they are not
+	 * written to stdout, but for those that nobody has read when the server is closed.
+	 */
+	uint32_t log_ring_bytes;
 };
 
 /*

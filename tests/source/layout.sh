@@ -79,7 +79,7 @@ must_not "A session is used outside core/rpc" "$(includes '"rpc/(session|answer|
 pure="core/json/*.[ch] core/access/*.[ch] core/base/uri.[ch] core/base/value.[ch] core/base/arena.[ch]
 	core/base/buf.[ch] core/base/duration.[ch] core/base/names.[ch] core/base/string_list.[ch] core/base/text.[ch]
 	core/base/number_range.[ch] core/base/options.[ch] core/base/placeholders.[ch] core/base/signal_names.[ch] core/log/line.[ch] core/log/render.[ch] core/log/time.[ch]
-	core/log/queue.[ch] core/process/cgroup_text.[ch] core/process/cgroup_limits.[ch] core/supervisor/exit_reason.[ch]
+	core/log/queue.[ch] core/log/ring.[ch] core/process/cgroup_text.[ch] core/process/cgroup_limits.[ch] core/supervisor/exit_reason.[ch]
 	core/base/id_map.[ch]
 	core/rpc/session.[ch] core/rpc/answer.[ch] core/rpc/authentication.[ch] core/rpc/dispatch.[ch] core/rpc/receive.[ch]
 	core/rpc/limits.h core/rpc/hello.h core/rpc/call.[ch] core/rpc/batch.[ch] core/rpc/pending.[ch]
