@@ -401,3 +401,19 @@ struct obi_member *obi_members_find(const struct obi_members *members, struct ob
 	}
 	return NULL;
 }
+
+bool obi_member_is_unreachable(const struct obi_member *member)
+{
+	struct ob_status status = {.size = sizeof status};
+	ob_connector_status(member->connector, &status);
+	return status.state == OB_STATE_RECONNECTING;
+}
+
+const char *obi_member_restart_refusal(const struct obi_member *member)
+{
+	const struct ob_connector_options *o = member->options;
+	return o->argv == NULL && o->stop_rpc_ms <= 0
+		   ? "others start this child (its command is null), so it is not restarted here; "
+		     "stop.rpc would let it be asked to shut down"
+		   : NULL;
+}

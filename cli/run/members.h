@@ -117,4 +117,11 @@ enum obi_where obi_member_where(const struct obi_member *member);
 /* The status of a member: stale also if its config has changed since it was started. */
 void obi_member_status(const struct obi_member *member, struct ob_status *ret);
 
+/* Of a child that others start: it is supervised, and cannot be reached. */
+bool obi_member_is_unreachable(const struct obi_member *member);
+
+/* Why it is not restarted on request: others start it, and it is not to be asked to end. NULL: it
+ * can be. */
+const char *obi_member_restart_refusal(const struct obi_member *member);
+
 #endif

@@ -184,20 +184,12 @@ static void finish_failed(struct obi_member *member, const char *error)
 	obi_member_unref(member);
 }
 
-/* One that others start is supervised, whether it can be reached or not. */
-static bool is_unreachable(const struct obi_member *member)
-{
-	struct ob_status status = {.size = sizeof status};
-	ob_connector_status(member->connector, &status);
-	return status.state == OB_STATE_RECONNECTING;
-}
-
 void obi_requests_event(struct obi_member *member, const struct ob_event *event)
 {
 	char text[320], delay[32];
 	switch (event->type) {
 	case OB_EVENT_ADOPTED:
-		finish_waiting(member, is_unreachable(member) ? event->cause : NULL);
+		finish_waiting(member, obi_member_is_unreachable(member) ? event->cause : NULL);
 		break;
 	case OB_EVENT_READY:
 	case OB_EVENT_DONE:
@@ -271,11 +263,9 @@ static void restart(struct obi_run_item *item)
 /* A child that others start can at most be asked to end, and they start it again. */
 static void restart_as_asked(struct obi_run_item *item)
 {
-	const struct ob_connector_options *o = item->member->options;
-	if (o->argv == NULL && o->stop_rpc_ms <= 0) {
-		finish(item,
-		       "others start this child (its command is null), so it is not restarted "
-		       "here; stop.rpc would let it be asked to shut down");
+	const char *why = obi_member_restart_refusal(item->member);
+	if (why != NULL) {
+		finish(item, why);
 	} else {
 		restart(item);
 	}
@@ -338,25 +328,6 @@ static void stop(struct obi_run_item *item)
 
 /* ---- Reading a request ---- */
 
-/*
- * The names as an array in *ret; NULL: none are given, which means every child. They come as a list
- * or one by one. False: as something else.
- */
-static bool find_names(const struct ob_value *params, const struct ob_value **ret)
-{
-	const struct ob_value *names = ob_params_get(params, 0, "names");
-	*ret = NULL;
-	if (ob_is_nil(names)) {
-		return true;
-	}
-	if (names->type == OB_STRING && params->type == OB_ARRAY) {
-		*ret = params;
-	} else if (names->type == OB_ARRAY) {
-		*ret = names;
-	}
-	return *ret != NULL;
-}
-
 static void refuse_name(struct obi_run_request *request, struct ob_bytes text)
 {
 	char name[65];
@@ -405,7 +376,7 @@ static void carry_out(struct obi_run_requests *requests, ob_call *call,
 		      const struct ob_value *params, void (*ask)(struct obi_run_item *))
 {
 	const struct ob_value *names;
-	if (!find_names(params, &names)) {
+	if (!obi_find_names(params, &names)) {
 		(void)ob_call_fail(call, OB_RPC_INVALID_PARAMS, "names must be a list of names");
 		return;
 	}

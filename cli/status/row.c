@@ -161,7 +161,8 @@ bool obi_row_read(const struct ob_value *value, struct ob_arena *arena, struct o
 	ret->name = copy_text(ob_value_find(value, "name"), arena);
 	ret->data_path = copy_text(ob_value_find(value, "data_path"), arena);
 	ret->where = copy_text(ob_value_find(value, "where"), arena);
-	s->state = number_of(ob_value_find(value, "state"), ob_state_name, OB_STATE_RECONNECTING + 1);
+	s->state =
+	    number_of(ob_value_find(value, "state"), ob_state_name, OB_STATE_RECONNECTING + 1);
 	ret->blocked =
 	    ob_get_string(ob_value_find(value, "state"), &state) && ob_bytes_is(state, blocked);
 	s->state = ret->blocked ? OB_STATE_IDLE : s->state;

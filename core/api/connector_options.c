@@ -285,8 +285,6 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 				     o->client_transport,
 				     o->accept,
 				     o->dial,
-
-				     o->argv == NULL ? o->connect : NULL,
 				     o->token_file};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		hash_text(&h, texts[i]);
