@@ -154,5 +154,8 @@ enum obi_where obi_where_of(const struct ob_connector_options *options)
 	if (where == OBI_WHERE_UNKNOWN) {
 		where = by_address(options->listen, false);
 	}
+	if (where == OBI_WHERE_UNKNOWN) {
+		where = by_address(options->accept, false);
+	}
 	return where != OBI_WHERE_UNKNOWN ? where : OBI_WHERE_HOST;
 }

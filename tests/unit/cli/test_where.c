@@ -71,6 +71,8 @@ static void a_child_without_a_command_is_where_its_address_is(void **state)
 	assert_int_equal(obi_where_of(&options), OBI_WHERE_FAR);
 	options.connect = NULL;
 	assert_int_equal(obi_where_of(&options), OBI_WHERE_HOST);
+	options.accept = "vsock://host:5000"; /* it dials home */
+	assert_int_equal(obi_where_of(&options), OBI_WHERE_VM);
 }
 
 static void every_place_has_a_name(void **state)
