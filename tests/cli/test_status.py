@@ -10,7 +10,7 @@ import unittest
 from command import OK, REMOTE, UNREACHABLE, USAGE, Case, actor, outboard, outboard_as
 
 KEYS = ["name", "state", "link", "pid", "where", "inner_pid", "uptime_ms", "restarts", "healthy", "version", "adopted",
-        "stale", "supervised", "address", "client_address", "last_error", "next_try_ms", "data_path"]
+        "stale", "supervised", "address", "client_address", "last_error", "next_try_ms", "cgroup", "data_path"]
 
 
 class Pages(Case):
