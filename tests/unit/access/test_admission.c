@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Admission to the preauth slots, with exact times; and how origins are told apart. */
 #include "access/admission.h"
+#include "access/trusted_uid.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,6 +96,17 @@ static void an_origin_is_what_the_kernel_vouches_for(void **state)
 	must_show(address("[no end"), "unknown");
 	must_show(address(""), "unknown");
 	must_show(obi_origin_of_peer(&nothing), "unknown");
+}
+
+/* In a user namespace it stands for all users without a number, and we may be one of them. */
+static void the_overflow_id_is_nobodys(void **state)
+{
+	(void)state;
+	assert_true(obi_uid_is_trusted(0, OWN, 7));
+	assert_true(obi_uid_is_trusted(OWN, OWN, 7));
+	assert_true(obi_uid_is_trusted(7, OWN, 7));
+	assert_false(obi_uid_is_trusted(8, OWN, 7));
+	assert_false(obi_uid_is_trusted(65534, 65534, 65534));
 }
 
 static void a_port_is_not_part_of_an_origin(void **state)
@@ -492,6 +504,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_origin_is_what_the_kernel_vouches_for),
+	    cmocka_unit_test(the_overflow_id_is_nobodys),
 	    cmocka_unit_test(a_port_is_not_part_of_an_origin),
 	    cmocka_unit_test(a_host_has_a_whole_network_of_ipv6),
 	    cmocka_unit_test(loopback_and_unknown_origins_are_shared),
