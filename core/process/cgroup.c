@@ -177,8 +177,8 @@ static int64_t read_number(int dir, const char *file)
 	char text[TEXT_SIZE];
 	struct ob_bytes bytes;
 	uint64_t number = 0;
-	return signed_of(read_file(dir, file, text, &bytes) && obi_cgroup_number(bytes, &number),
-			 number);
+	bool known = read_file(dir, file, text, &bytes) && obi_cgroup_number(bytes, &number);
+	return signed_of(known, number);
 }
 
 static int64_t read_value(int dir, const char *file, const char *key)
@@ -186,8 +186,8 @@ static int64_t read_value(int dir, const char *file, const char *key)
 	char text[TEXT_SIZE];
 	struct ob_bytes bytes;
 	uint64_t number = 0;
-	return signed_of(
-	    read_file(dir, file, text, &bytes) && obi_cgroup_value(bytes, key, &number), number);
+	bool known = read_file(dir, file, text, &bytes) && obi_cgroup_value(bytes, key, &number);
+	return signed_of(known, number);
 }
 
 struct ob_cgroup_usage obi_cgroup_usage(const struct obi_cgroup_id *id)

@@ -25,6 +25,7 @@
 	"\"auth\":\"peercred,token\",\"transport\":\"unix\",\"allow_plaintext\":true,"            \
 	"\"port\":20001,\"cid\":4294967294,\"message_max\":65536,"                                \
 	"\"uid\":65533,\"gid\":65532,\"lock\":\"fe:01:77\","                                      \
+	"\"cgroup\":\"/sys/fs/cgroup/x\",\"cgroup_inode\":18446744073709551614,"                  \
 	"\"cleanup\":[\"/bin/rm\",\"-r\",\"a b\"],\"cleanup_timeout_ms\":7000,"                   \
 	"\"cleanup_pending\":true,\"cleanup_record\":\"" BOOT ":12:3:4\",\"leftover\":\"wait\","  \
 	"\"made_device\":5,"                                                                      \
@@ -42,6 +43,7 @@ static const struct obi_local_state local_sample = {
     .uid = 65533,
     .gid = 65532,
     .lock = {"fe:01:77"},
+    .cgroup = {"/sys/fs/cgroup/x", UINT64_MAX - 1},
     .cleanup = {.argv = "/bin/rm\0-r\0a b\0",
 		.timeout_ms = 7000,
 		.pending = true,
@@ -52,7 +54,7 @@ static const struct obi_local_state local_sample = {
 
 static struct obi_statefile sample(void)
 {
-	struct obi_statefile state = {
+	return (struct obi_statefile){
 	    .state = OB_STATE_READY,
 	    .desired = OBI_DESIRED_RUNNING,
 	    .record = BOOT ":4711:99:7",
@@ -81,7 +83,6 @@ static struct obi_statefile sample(void)
 	    .last_exit = {OB_EXIT_SIGNAL, 9},
 	    .last_error = "a \"b\"",
 	};
-	return state;
 }
 
 static void expect_text(const struct obi_statefile *state, const char *want)
