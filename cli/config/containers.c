@@ -99,8 +99,8 @@ static void check_container(const struct container *c)
 	check_config(c);
 	if (child->listen != NULL) {
 		check_socket(c, "listen", child->listen, child->connect);
-	} else if (own != NULL && child->ready != OB_READY_NONE && is_same(c, own, own, &seen) &&
-		   !seen) {
+	} else if (own != NULL && child->ready != OB_READY_NONE && child->accept == NULL &&
+		   is_same(c, own, own, &seen) && !seen) {
 		obi_child_fault(c->faults, child, "command",
 				"the container can only read %s, where the child is to listen",
 				child->data_path);

@@ -6,7 +6,8 @@
 static bool expand_child(struct ob_connector_options *child, struct obi_arena *arena)
 {
 	struct obi_placeholders names;
-	const char **const uris[] = {&child->listen, &child->connect, &child->client_listen};
+	const char **const uris[] = {&child->listen, &child->connect, &child->client_listen,
+				     &child->accept, &child->dial};
 	const char *const **const lists[] = {&child->argv, &child->env, &child->cleanup};
 	int r = obi_placeholders_init(&names, child->name, child->data_path, arena, NULL);
 	for (size_t i = 0; r == OB_OK && i < sizeof uris / sizeof uris[0]; i++) {

@@ -21,7 +21,9 @@ void obi_check_shared_accepts(const struct obi_run_config *config, struct obi_fa
 		return;
 	}
 	for (uint32_t i = 0; i < config->count; i++) {
-		if (config->children[i].accept != NULL) {
+		/* A port that is allocated is another one for each. */
+		const char *accept = config->children[i].accept;
+		if (accept != NULL && strstr(accept, "${") == NULL) {
 			list[count++] = &config->children[i];
 		}
 	}

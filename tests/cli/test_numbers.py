@@ -6,7 +6,7 @@ import signal
 import socket
 import unittest
 
-from command import OK, REMOTE, USAGE, Case, actor, outboard
+from command import ACTOR, OK, REMOTE, USAGE, Case, actor, outboard
 
 # Above the ports that the kernel gives away.
 PORTS = "62000-62999"
@@ -78,6 +78,27 @@ class Numbers(Case):
         run.event("a", "adopted")
         self.assertEqual(self.status()["a"]["address"], f"tcp://127.0.0.1:{before['port']}")
         self.assertEqual((self.state("a")["port"], self.state("a")["cid"]), (before["port"], before["cid"]))
+        self.assertEqual(run.end(), OK)
+
+    def test_children_that_dial_home(self):
+        home = {"command": [ACTOR], "ready": {"mode": "dial-home"}}
+        self.write({"a": {"use": "tcp"}, "b": {"use": "tcp"}, "c": {"use": "unix"}, "d": {"use": "unix"}}, ports=PORTS,
+                   templates={"tcp": {**home, "accept": TCP}, "unix": {**home, "accept": f"unix://{self.dir}/${{name}}.home"}})
+        self.expect(outboard("check", self.config), OK, None, "")
+        run = self.run_it()
+        run.events(a="ready", b="ready", c="ready", d="ready")
+        rows = self.status()
+        ports = {name: port_of(rows[name]) for name in ("a", "b")}
+        self.assertEqual(len(set(ports.values())), 2)
+        self.expect(outboard("restart", "--config", self.config, "a"), OK, None, "")
+        self.assertEqual(port_of(self.status()["a"]), ports["a"])
+        run.process.kill()
+        run.wait()
+        run = self.run_it()
+        run.events(a="adopted", b="adopted", c="adopted", d="adopted")
+        rows = self.status()
+        self.assertEqual({name: port_of(rows[name]) for name in ("a", "b")}, ports)
+        self.assertEqual([row["stale"] for row in rows.values()], [False] * 4)
         self.assertEqual(run.end(), OK)
 
     def test_a_port_of_somebody_else_is_passed_over(self):

@@ -58,6 +58,7 @@ CASES = [
     ({"a": {"command": [*BWRAP, "--bind", "/srv", "${data_path}", "kv"]}}, {}, [("a.command", SEEN)]),
     ({"a": {"command": [*BWRAP, "--ro-bind", "/", "/", "kv"]}}, {},
      [("a.ready.mode", 'the container can only read ROOT/a: use "rpc"'), ("a.command", "can only read ROOT/a, where the child is to listen")]),
+    ({"a": {"command": [*BWRAP, "--ro-bind", "/", "/", "kv"], "ready": {"mode": "dial-home"}, "accept": "unix:///run/${name}.home"}}, {}, []),
     ({"a": {"command": [*BWRAP, *OWN, "--remount-ro", "${data_path}", "kv"], "listen": "tcp://127.0.0.1:0", **RPC}}, {}, []),
     ({"a": {"command": [*BWRAP, *OWN, "kv"], "listen": "unix:///run/x/a.sock"}}, {}, [("a.listen", f"{SEEN} /run/x/a.sock of the host")]),
     ({"a": {"command": [*BWRAP, *OWN, "--bind", "/run/x", "/run/x", "kv"], "listen": "unix:///run/x/a.sock"}}, {}, []),
