@@ -4,13 +4,16 @@ import os
 import shutil
 import signal
 
-from bed import Life, inner_process, main
+import bed
 
 
-class Firecracker(Life):
+class Firecracker(bed.Life):
     page, recipe, child, vmm = "VMS.md", "firecracker", "microvm", "firecracker"
+    places = {"/var/lib/example": "data"}  # the child is in the guest's image
     root_only = False
-    places = {"/var/lib/example": "data"}  # the child is in the image of the guest
+
+    def prepare(self):
+        self.names = {"/usr/local/share/example": f"{self.dir}/share"} if self.recipe == "firecracker" else {}
 
     def environment(self):
         """The VMM is found in the PATH."""
@@ -22,7 +25,10 @@ class Firecracker(Life):
                 "BED_CHILD": f"{self.dir}/bin/kv-child"}
 
     def inner(self):
-        return inner_process(f"{self.dir}/inside/outboard.json")
+        return bed.inner_process(f"{self.dir}/inside/outboard.json")
+
+    def is_confined(self):
+        """The guest is a process of ours."""
 
     def test_is_restored(self):
         """A snapshot is restored: the connections are reset, and the listener is there. Nothing is restarted."""
@@ -36,13 +42,10 @@ class Firecracker(Life):
         self.assertEqual((self.inner(), self.status()["restarts"]), (before, 0))
         self.end(run)
 
-    def prepare(self):
-        self.names = {"/usr/local/share/example": f"{self.dir}/share"} if self.recipe == "firecracker" else {}
-
 
 class CloudHypervisor(Firecracker):
     recipe, child, vmm = "cloud-hypervisor", "machine", "cloud-hypervisor"
 
 
 if __name__ == "__main__":
-    main()
+    bed.main()

@@ -2,16 +2,15 @@
 """A child in a virtual machine that QEMU emulates, over a forwarded port."""
 import os
 import signal
-import subprocess
 import time
 
-from bed import OK, SOURCE, Life, main
+import bed
 
 KERNEL = os.environ.get("OB_TEST_KERNEL", "")
 BEAT = 10  # seconds
 
 
-class Machine(Life):
+class Machine(bed.Life):
     page, recipe, child = "VMS.md", "qemu-tcp", "guest"
     tools = ("qemu-system-x86_64", "cpio")
     root_only = False
@@ -21,12 +20,16 @@ class Machine(Life):
         if not os.path.exists(os.path.join(KERNEL, "vmlinuz")):
             self.skipTest("no kernel for a guest")
         self.names = {"/usr/local/share/example": f"{self.dir}/share",
-                      "scripts/make-guest": f"{SOURCE}/scripts/make-guest --kernel {KERNEL}"}
+                      "scripts/make-guest": f"{bed.SOURCE}/scripts/make-guest --kernel {KERNEL}"}
         self.inside = True
 
     def inner(self):
         """The machine: what is in it, the host does not see."""
         return self.status()["pid"]
+
+    def is_confined(self):
+        """It sees a machine of its own."""
+        self.assertIn("OUTBOARD_EXIT=0xf4", self.call("act.file", "/proc/cmdline"))
 
     def dies(self, run, pid):
         """First the child dies in the machine, then the machine itself."""
@@ -95,4 +98,4 @@ class Machine(Life):
 
 
 if __name__ == "__main__":
-    main()
+    bed.main()
