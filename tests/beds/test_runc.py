@@ -2,6 +2,7 @@
 """A child in a container of runc."""
 import json
 import os
+import signal
 import subprocess
 
 import bed
@@ -54,15 +55,21 @@ class Exec(Runc):
         done = self.outboard("call", os.path.join(self.root, "contained"), "act.bye")
         self.assertEqual(done.returncode, bed.OK, done.stderr)
 
-    def up(self, run):
-        """It may have been tried before the container was there."""
-        ends = ("ready", "adopted", "failed")
-        event = run.record(lambda r: r.get("outboard") == self.child and r.get("event") in ends)
-        return event["event"]
-
     def is_gone(self):
         """Its container lives on, until the supervisor ends."""
         self.assertEqual(os.listdir(self.data_path()), [])
+
+    def test_ends_with_its_container(self):
+        """SIGKILL to the process of the first child, which is pid 1: both are restarted, the second after the first."""
+        run, _ = self.supervise()
+        before = bed.Watched(self.inner())
+        os.kill(bed.inner_process(os.path.join(self.root, "contained", "outboard.json")), signal.SIGKILL)
+        run.event("contained", "ready")
+        self.up(run)
+        before.wait()
+        before.close()
+        self.works()
+        self.end(run)
 
 
 if __name__ == "__main__":
