@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "shared/text.h"
+#include "common/text.h"
 
 static bool bad(char why[OBI_ASK_WHY], const char *reason)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "auth/ask/answer.h"
-#include "shared/small_file.h"
+#include "common/small_file.h"
 
 enum {
 	URI_BUDGET = 16 * 1024,

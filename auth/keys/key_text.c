@@ -6,7 +6,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "shared/text.h"
+#include "common/text.h"
 
 _Static_assert(OBI_KEYS_KEY == crypto_sign_PUBLICKEYBYTES, "a public key");
 _Static_assert(OBI_KEYS_KEY == crypto_sign_SEEDBYTES, "a seed");

@@ -11,7 +11,7 @@
 #ifndef OB_AUTH_KEYS_KEY_TEXT_H
 #define OB_AUTH_KEYS_KEY_TEXT_H
 
-#include "shared/small_file.h"
+#include "common/small_file.h"
 
 enum {
 	OBI_KEYS_WHY = OBI_SMALL_FILE_WHY, /* bytes of a reason, with its NUL */

@@ -6,7 +6,7 @@ export LC_ALL=C
 
 cd "${OB_TEST_SOURCE:-$(dirname "$0")/../..}"
 mapfile -t everything <tests/source/directories.txt
-plugins=(shared transports codecs auth)
+plugins=(common transports codecs auth)
 plugin_headers="abi|value|transport|codec|auth"
 user_headers="outboard|cgroup|check|child|client|config|connector|file|json|log|plugin|runtime|server|watch"
 core="base|json|loop|plugin|access|process|log|rpc|files|place|supervisor|api|server"
@@ -100,7 +100,7 @@ must_not "A public header is not in the list" \
 # A plugin includes the public headers for plugins and its own files. The one exception is core/json for the codec json.
 must_not "A plugin includes a header of the core" \
 	"$(includes "\"($core)/" "${plugins[@]}" | but_for '^codecs/json\.c:.*"json/json(_skim)?\.h"')"
-must_not "What plugins share includes more than a plugin may" "$(includes '"' shared | but_for '"shared/')"
+must_not "What plugins share includes more than a plugin may" "$(includes '"' common | but_for '"common/')"
 must_not "A conformance suite includes more than a plugin may" \
 	"$(includes '"' conformance | but_for '"conformance/')"
 must_not "A plugin includes a header for users" "$(includes "<outboard/($user_headers)\\.h>" "${plugins[@]}")"

@@ -7,7 +7,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
-#include "shared/text.h"
+#include "common/text.h"
 
 /* ---- Names of a certificate ---- */
 

@@ -3,7 +3,7 @@
 #ifndef OB_TRANSPORTS_TLS_STATE_H
 #define OB_TRANSPORTS_TLS_STATE_H
 
-#include "shared/small_file.h"
+#include "common/small_file.h"
 #include "tls/peer.h"
 
 #include <outboard/value.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* shared/text - text that others have written, and that people will read. */
-#ifndef OB_SHARED_TEXT_H
-#define OB_SHARED_TEXT_H
+/* common/text - text that others have written, and that people will read. */
+#ifndef OB_COMMON_TEXT_H
+#define OB_COMMON_TEXT_H
 
 #include <outboard/abi.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "shared/small_file.h"
+#include "common/small_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

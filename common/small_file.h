@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* shared/small_file - files that decide who is let in: read with checks, and told from what they
+/* common/small_file - files that decide who is let in: read with checks, and told from what they
  * were. */
-#ifndef OB_SHARED_SMALL_FILE_H
-#define OB_SHARED_SMALL_FILE_H
+#ifndef OB_COMMON_SMALL_FILE_H
+#define OB_COMMON_SMALL_FILE_H
 
 #include <outboard/abi.h>
 
