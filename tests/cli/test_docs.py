@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""outboard check finds no fault in the configs of the docs, except that programs, users and cgroups are not on this machine."""
+"""outboard check finds no fault in the configs of the docs, except that programs, users, directories and cgroups are not on this machine."""
 import glob
 import json
 import os
@@ -9,7 +9,7 @@ import unittest
 from command import OK, USAGE, Case, outboard
 
 SOURCE = os.environ["OB_TEST_SOURCE"]
-ELSEWHERE = re.compile(r"\.(command|cleanup|user|group|cgroup|cwd|stdin|token_file)$")
+ELSEWHERE = re.compile(r"\.(command|cleanup|user|group|cgroup|cwd|stdin|token_file|accept)$")
 
 
 def pages():
