@@ -76,8 +76,8 @@ static int take_charge(struct attached_place *a, struct obi_statefile *ret, bool
 	int r = open_state_dir(a, reterr);
 	r = r == OB_OK ? obi_statedir_lock(&a->state_dir, reterr) : r;
 	if (r == OB_OK && !was_in_charge) {
-		*ret_fresh = obi_statefile_read(&a->state_dir, ret, NULL) == OB_OK;
-		r = check_no_process(a, ret, reterr);
+		r = obi_state_take(&a->state_dir, geteuid(), ret, ret_fresh, reterr);
+		r = r == OB_OK ? check_no_process(a, ret, reterr) : r;
 	}
 	return r;
 }
