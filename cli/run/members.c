@@ -12,7 +12,9 @@
 static struct obi_event_place place_of(const struct obi_member *member)
 {
 	struct ob_status status = {.size = sizeof status};
-	ob_connector_status(member->connector, &status);
+	if (member->connector != NULL) { /* events of a close come without */
+		ob_connector_status(member->connector, &status);
+	}
 	return (struct obi_event_place){.where = obi_where_name(obi_member_where(member)),
 					.inner_pid = status.inner_pid};
 }

@@ -243,10 +243,14 @@ int obi_order_stop(struct obi_member *member, ob_done_fn *done, void *user, stru
 	}
 	if (has_open_follower(member) && !member->members->hurried) {
 		add_stop(member, stop);
-	} else {
-		issue(stop);
+		return OB_OK;
 	}
-	return OB_OK;
+	int r = ob_connector_stop_async(member->connector, on_stopped, stop, reterr);
+	if (r < 0) { /* the caller is told, and not called back */
+		free(stop);
+		obi_member_unref(member);
+	}
+	return r;
 }
 
 void obi_order_hurry(struct obi_members *members)
