@@ -42,7 +42,7 @@ struct obi_home {
 static void warn(struct obi_home *home, const struct obi_origin *from, const char *what,
 		 const char *why)
 {
-	char source[OBI_ORIGIN_TEXT] = "", text[256], more[48] = "";
+	char source[OBI_ORIGIN_TEXT] = "", text[320], more[48] = "";
 	int64_t now = obi_now_ms();
 	if (home->warned_at != 0 && now - home->warned_at < WARN_EVERY_MS) {
 		home->suppressed++;
