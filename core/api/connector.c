@@ -131,6 +131,7 @@ static void free_connector(struct ob_connector *c)
 	obi_orphan_count_unref(c->orphans);
 	obi_interfaces_free(&c->interfaces);
 	obi_endpoint_clear(&c->endpoint);
+	free(c->replays);
 	obi_connector_numbers_free(&c->numbers);
 	obi_connector_settings_free(&c->settings);
 	pthread_mutex_destroy(&c->status_lock);

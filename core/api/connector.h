@@ -15,7 +15,7 @@ struct ob_connector {
 	struct obi_connector_settings settings;
 	struct obi_connector_numbers numbers;
 	struct obi_endpoint endpoint;
-	struct obi_replay_cache replays; /* where the child dials */
+	struct obi_replay_cache *replays; /* where the child dials; else NULL */
 	/* The plugin that the child listens with, or dials; NULL: by scheme. */
 	const char *listen_transport;
 	struct obi_peer *peer;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/connector_endpoint.h"
 
+#include <stdlib.h>
+
 #include "api/dial_home.h"
 #include "base/error.h"
 
@@ -67,8 +69,12 @@ static int make_home(struct ob_connector *c, struct ob_error *reterr)
 	const char *named = c->listen_transport != NULL
 				? obi_endpoint_transport_of(c->rt, o->transport, o->accept)
 				: o->transport;
+	c->replays = calloc(1, sizeof *c->replays);
+	if (c->replays == NULL) {
+		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
 	int r = make_endpoint_at(c, o->accept, named, &c->endpoint, reterr);
-	c->endpoint.auth.replays = &c->replays;
+	c->endpoint.auth.replays = c->replays;
 	r = r == OB_OK ? obi_endpoint_configure(&c->endpoint, o->settings, reterr) : r;
 	r = r == OB_OK ? check_end_of_child(c, "dial", o->dial, dials, reterr) : r;
 	return r == OB_OK && o->listen != NULL

@@ -6,7 +6,7 @@
 
 #include <outboard/abi.h>
 
-#define OBI_CGROUP_PATH_SIZE 1024 /* of the longest path of a directory, with its NUL */
+#define OBI_CGROUP_PATH_SIZE 512 /* of the longest path of a directory, with its NUL */
 
 /* The path in the v2 hierarchy, of the line "0::/a/b" of /proc/PID/cgroup. False: there is no such
  * line, or the path is longer than size - 1. */

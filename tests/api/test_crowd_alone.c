@@ -22,7 +22,7 @@
 #include "support/event_types.h"
 #include "support/scratch.h"
 
-enum { EACH_BYTES = 21 * 1024, PATIENCE_MS_EACH = 200 };
+enum { EACH_BYTES = 26 * 1024, PATIENCE_MS_EACH = 200 };
 
 struct member {
 	ob_connector *connector;
