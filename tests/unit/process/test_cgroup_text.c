@@ -98,7 +98,7 @@ static void directories_are_found_below_mounts(void **state)
 static void a_directory_that_does_not_fit_is_not_found(void **state)
 {
 	(void)state;
-	char dir[8];
+	char dir[9];
 	bool mounted;
 	struct ob_bytes text = ob_bytes_text("40 30 0:37 / /mnt rw - cgroup2 cgroup2 rw\n");
 	assert_true(obi_cgroup_directory(text, "/abc", dir, 9, &mounted));

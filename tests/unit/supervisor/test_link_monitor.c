@@ -216,7 +216,7 @@ static void start(void)
 			   .limits = obi_rpc_limits_default()},
 	    .local = true,
 	    .events = {on_link, on_good, NULL, on_version, on_outdated, on_error, on_error, NULL,
-		       on_error, on_identified, on_report, on_changed, NULL},
+		       on_error, on_identified, on_report, on_changed, NULL, NULL},
 	};
 	obi_link_monitor_init(&bed.monitor, &monitor);
 	obi_link_monitor_start(&bed.monitor, "pair://", "feed", &nothing);
