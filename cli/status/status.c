@@ -310,19 +310,18 @@ static void ask_root_or_child(struct asking *a, const char *path)
 static void ask_target(struct asking *a, const char *target)
 {
 	struct ob_error err;
-	struct stat st;
-	char *path = NULL;
+	struct stat st = {.st_mode = 0};
 	bool standard = strcmp(target, "-") == 0;
-	if (!standard && stat(target, &st) < 0) {
-		obi_fail(&err, OB_EINVAL, errno, "cannot be opened");
-		give_up(a, target, &err);
-	} else if (standard || !S_ISDIR(st.st_mode)) {
+	bool there = standard || stat(target, &st) == 0;
+	bool is_directory = there && !standard && S_ISDIR(st.st_mode);
+	char *path = is_directory ? realpath(target, NULL) : NULL;
+	if (there && !is_directory) {
 		ask_config(a, target);
-	} else if ((path = realpath(target, NULL)) == NULL) {
+	} else if (path != NULL) {
+		ask_root_or_child(a, path);
+	} else {
 		obi_fail(&err, OB_EINVAL, errno, "cannot be opened");
 		give_up(a, target, &err);
-	} else {
-		ask_root_or_child(a, path);
 	}
 	a->rt = NULL;
 	free(path);
