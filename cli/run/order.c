@@ -375,9 +375,13 @@ static void lose_inner(struct obi_member *host)
 
 /* ---- Events ---- */
 
-/* Its restart policy would start it without those that it is after. */
+/* Its restart policy would start it without those that it is after. One that died before it could
+ * be killed with what it is within is not counted. */
 static void hold_restart(struct obi_member *member)
 {
+	if (member->again && member->stopping > 0) {
+		(void)ob_connector_uncount(member->connector);
+	}
 	if (member->stopping == 0 && !member->members->ending && !member->left &&
 	    obi_order_must_wait(member)) {
 		obi_member_restart(member);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Children that dial their supervisor: by config alone, kills of either side, tls, and what the command says of them."""
+import glob
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,11 +23,13 @@ def free_port():
 
 
 class Home(Case):
+    plugins = PLUGINS
+
     def home(self, *args, **more):
         return actor(*args, ready=HOME, accept=f"unix://{self.dir}/a.home", **more)
 
     def started(self, child):
-        self.write({"a": child}, plugin_path=PLUGINS)
+        self.write({"a": child}, plugin_path=self.plugins)
         self.expect(outboard("check", self.config), OK)
         run = self.run_it()
         return run, run.event("a", "ready")["pid"]
@@ -132,9 +136,17 @@ class OtherUser(Home):
     def setUp(self):
         super().setUp()
         os.chmod(self.dir, 0o755)
+        # The user may not be able to enter the directory of the build: copies are used.
+        self.bin = f"{self.dir}/bin"
+        self.plugins = [self.bin]
+        os.mkdir(self.bin)
+        os.chmod(self.bin, 0o755)
+        for file in [actor()["command"][0], *glob.glob(f"{BUILD}/liboutboard.so.*"), *glob.glob(f"{BUILD}/plugins/*.so")]:
+            os.chmod(shutil.copy(file, self.bin), 0o755)
 
     def home(self, *args, **more):
-        return super().home(*args, user="daemon", **more)
+        child = super().home(*args, user="daemon", env={"LD_LIBRARY_PATH": self.bin}, **more)
+        return {**child, "command": [f"{self.bin}/child-actor", *child["command"][1:]]}
 
     def test_fault_175_kills_of_either_side(self):
         self.kill_either_side()

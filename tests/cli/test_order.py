@@ -153,6 +153,23 @@ class Order(Case):
         self.assertEqual({n: r["restarts"] for n, r in self.status().items()}, {"vm": 1, "app": 0, "once": 0})
         self.assertEqual(run.end(), OK)
 
+    def test_ends_at_once_are_not_counted_either(self):
+        """The supervisor learns of both in one turn, in either order."""
+        names = [f"app{n}" for n in range(4)]
+        run = self.begin({names[0]: actor(within="vm"), names[1]: actor(within="vm"), "vm": actor(restart=SOON),
+                          names[2]: actor(within="vm"), names[3]: actor(within="vm")})
+        for before in True, False:
+            dying = [self.watch(self.pids[name]) for name in (*names, "vm")]
+            run.process.send_signal(signal.SIGSTOP)
+            for name in (*names, "vm") if before else ("vm", *names):
+                self.kill(name)
+            for process in dying:
+                process.wait()
+            run.process.send_signal(signal.SIGCONT)
+            self.found(run, vm="ready", **{name: "ready" for name in names})
+        self.assertEqual({n: r["restarts"] for n, r in self.status().items()}, {"vm": 2, **{name: 0 for name in names}})
+        self.assertEqual(run.end(), OK)
+
     def test_what_is_within_is_killed_when_its_host_is_another_one(self):
         loop = {"command": ["/bin/sh", "-c", "trap 'kill $!; exit 0' INT TERM; while :; do \"$0\" & wait $!; done",
                             actor()["command"][0]], "ready": {"mode": "rpc"}}
