@@ -2,14 +2,14 @@
 #include "cli/config/mounts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "base/buf.h"
+#include "base/bundle.h"
 #include "base/value.h"
 #include "cli/config/resolve.h"
-#include "cli/input.h"
 #include "json/json.h"
 
-enum { MOUNTS_MAX = 1024, BUNDLE_MAX = 1 << 20 };
+enum { MOUNTS_MAX = 1024 };
 
 static bool add(struct obi_mounts *mounts, struct obi_arena *arena, const char *inside,
 		const char *source, bool writable)
@@ -209,38 +209,14 @@ static bool read_bundle(const char *bundle, const struct ob_value *tree, struct 
 static bool read_bundle_at(const char *bundle, struct obi_arena *arena, struct obi_mounts *ret)
 {
 	const char *path = in_bundle(bundle, "config.json", arena);
-	struct obi_buf text;
 	struct ob_value tree;
-	obi_buf_init(&text, BUNDLE_MAX);
-	bool good = path != NULL && has_room(ret, arena) &&
-		    obi_input_read(path, &text, NULL, NULL) == OB_OK;
-	struct ob_bytes json = obi_buf_bytes(&text);
-	const char *copy = good ? obi_arena_text(arena, (const char *)json.data, json.len) : NULL;
-	good = copy != NULL &&
-	       obi_json_parse(ob_bytes_of(copy, json.len), &arena->ob, NULL, &tree, NULL) == OB_OK;
-	obi_buf_free(&text);
-	return good && read_bundle(bundle, &tree, arena, ret);
-}
-
-/* The value of --bundle or -b, which stands behind the command; without one it is the working
- * directory. */
-static const char *bundle_of(const char *const *argv, const char *cwd)
-{
-	bool runs = false;
-	for (size_t i = 1; argv[i] != NULL; i++) {
-		const char *word = argv[i];
-		runs = runs || strcmp(word, "run") == 0 || strcmp(word, "create") == 0;
-		if (!runs) {
-			continue;
-		}
-		if (strncmp(word, "--bundle=", 9) == 0) {
-			return word + 9;
-		}
-		if ((strcmp(word, "--bundle") == 0 || strcmp(word, "-b") == 0)) {
-			return argv[i + 1];
-		}
-	}
-	return runs ? cwd : NULL;
+	size_t len = 0;
+	uint8_t *text = path != NULL && has_room(ret, arena) ? obi_bundle_read(path, &len) : NULL;
+	const char *copy = text != NULL ? obi_arena_text(arena, (const char *)text, len) : NULL;
+	free(text);
+	return copy != NULL &&
+	       obi_json_parse(ob_bytes_of(copy, len), &arena->ob, NULL, &tree, NULL) == OB_OK &&
+	       read_bundle(bundle, &tree, arena, ret);
 }
 
 /* ---- Both ---- */
@@ -260,8 +236,11 @@ bool obi_mounts_of_command(const char *const *argv, const char *cwd, struct obi_
 	if (strcmp(program_of(argv[0]), "bwrap") == 0) {
 		return read_bwrap(argv, arena, ret);
 	}
-	const char *bundle = strcmp(program_of(argv[0]), "runc") == 0 ? bundle_of(argv, cwd) : NULL;
-	return bundle != NULL && bundle[0] == '/' && read_bundle_at(bundle, arena, ret);
+	const char *bundle = obi_bundle_of(argv);
+	if (bundle != NULL && bundle[0] != '/') {
+		bundle = cwd != NULL ? in_bundle(cwd, bundle, arena) : NULL;
+	}
+	return bundle != NULL && read_bundle_at(bundle, arena, ret);
 }
 
 const char *obi_mounts_outside(const struct obi_mounts *mounts, const char *inside,

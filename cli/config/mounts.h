@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mounts - what a container sees of the host's files, as its command says. Known are bubblewrap
- * (its options) and `runc run` and `create` (the config.json of the bundle).
+ * (its options), and `run` and `create` of runc and crun (the config.json of the bundle).
  */
 #ifndef OBI_CLI_CONFIG_MOUNTS_H
 #define OBI_CLI_CONFIG_MOUNTS_H

@@ -1,43 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The user namespace that the command makes, as far as its arguments tell: whether the child can be
  * whom its options say, and peercred can work. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/options_check.h"
 #include "base/arena.h"
+#include "base/bundle.h"
 #include "json/json.h"
 #include "process/sandbox.h"
 
 enum { BUNDLE_MAX = 1 << 20, VALUES_MAX = 100000, DEPTH = 32 };
 
 /* ---- The config of a bundle ---- */
-
-/* A regular file of at most BUNDLE_MAX bytes; free it. */
-static uint8_t *read_file(const char *path, size_t *ret_len)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	bool good = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-		    st.st_size <= BUNDLE_MAX;
-	size_t size = good ? (size_t)st.st_size : 0;
-	uint8_t *text = good ? malloc(size) : NULL;
-	ssize_t n = 1;
-	*ret_len = 0;
-	while (text != NULL && n > 0 && *ret_len < size) {
-		n = read(fd, text + *ret_len, size - *ret_len);
-		*ret_len += n > 0 ? (size_t)n : 0;
-		n = n < 0 && errno == EINTR ? 1 : n;
-	}
-	if (fd >= 0) {
-		close(fd);
-	}
-	return text;
-}
 
 /* What this file says of users; called with the tree. */
 typedef void bundle_fn(const struct ob_value *config, void *user);
@@ -48,7 +24,7 @@ static void with_bundle(const char *path, bundle_fn *fn, void *user)
 	struct obi_arena arena;
 	struct ob_value config;
 	size_t len;
-	uint8_t *text = read_file(path, &len);
+	uint8_t *text = obi_bundle_read(path, &len);
 	obi_arena_init(&arena, 16 * (size_t)BUNDLE_MAX);
 	if (text != NULL &&
 	    obi_json_parse(ob_bytes_of(text, len), &arena.ob, &limits, &config, NULL) == OB_OK) {
@@ -62,7 +38,7 @@ static void with_bundle(const char *path, bundle_fn *fn, void *user)
 
 struct checking {
 	const struct ob_connector_options *options;
-	const char *bundle; /* of runc */
+	const char *bundle; /* of runc or crun */
 	uint32_t child;	    /* to whom data_path belongs */
 	bool peercred;
 	struct obi_option_faults *faults;
@@ -109,7 +85,7 @@ void obi_options_check_sandbox(const struct ob_connector_options *o, uint32_t ch
 {
 	struct checking c = {.options = o, .child = child, .peercred = peercred, .faults = faults};
 	struct obi_user runner;
-	const char *bundle = obi_sandbox_bundle(o->argv);
+	const char *bundle = obi_bundle_of(o->argv);
 	if (obi_spawn_user(o, &runner, NULL) < 0) {
 		return;
 	}

@@ -154,33 +154,6 @@ enum obi_sandbox_users obi_sandbox_of(const char *const *argv, bool as_root)
 					     : OBI_SANDBOX_UNKNOWN;
 }
 
-/* ---- runc ---- */
-
-static bool is_subcommand(const char *word)
-{
-	return strcmp(word, "run") == 0 || strcmp(word, "create") == 0;
-}
-
-const char *obi_sandbox_bundle(const char *const *argv)
-{
-	const char *bundle = ".";
-	bool runs = false;
-	if (!is_command(argv, "runc") && !is_command(argv, "crun")) {
-		return NULL;
-	}
-	for (int i = 1; argv[i] != NULL; i++) {
-		runs = runs || is_subcommand(argv[i]);
-		const char *value = strchr(argv[i], '=');
-		if (is_option(argv[i], "--bundle") && value != NULL) {
-			bundle = value + 1;
-		} else if ((strcmp(argv[i], "--bundle") == 0 || strcmp(argv[i], "-b") == 0) &&
-			   argv[i + 1] != NULL) {
-			bundle = argv[++i];
-		}
-	}
-	return runs ? bundle : NULL;
-}
-
 /* ---- The bundle of runc ---- */
 
 static bool has_user_namespace(const struct ob_value *config)

@@ -24,7 +24,4 @@ enum obi_sandbox_users obi_sandbox_of(const char *const *argv, bool as_root);
 bool obi_bundle_shows(const struct ob_value *config, uint32_t uid);
 bool obi_bundle_user(const struct ob_value *config, uint32_t *ret_uid, uint32_t *ret_gid);
 
-/* The bundle that `runc run` is to start: NULL if it is another command; "." by default. */
-const char *obi_sandbox_bundle(const char *const *argv);
-
 #endif

@@ -125,6 +125,17 @@ class Reach(Case):
                 self.check({"a": {"command": command, **more}}, {}, faults)
                 if not faults:
                     self.check({"a": {"command": ["runc", "run", "a"], "cwd": bundle, **more}}, {}, [])
+                else:
+                    command = ["crun", "create", "--bundle=bundle", "a"]
+                    self.check({"a": {"command": command, "cwd": self.dir, **more}}, {}, faults)
+
+    def test_bundles_that_cannot_be_read(self):
+        bundle = f"{self.dir}/bundle"
+        os.mkdir(bundle)
+        os.mkfifo(f"{bundle}/config.json")  # nobody writes into it
+        for where in ({"command": ["runc", "run", "-b", bundle, "a"]}, {"command": ["crun", "run", "a"], "cwd": bundle}):
+            with self.subTest(where):
+                self.check({"a": where}, {}, [])
 
     def test_run_refuses_as_check_does(self):
         self.write({"a": actor(listen="vsock://any:5000"), "b": {"command": ["vmm"], "listen": "vsock://any:1", "connect": "vsock://9:1"}})

@@ -86,35 +86,6 @@ static void users_are_told_by_the_arguments(void **state)
 	}
 }
 
-static void the_bundle_is_told_by_the_arguments(void **state)
-{
-	static const struct {
-		const char *line;
-		const char *bundle; /* NULL: none */
-	} table[] = {
-	    {"runc run --preserve-fds 1 --bundle /b name", "/b"},
-	    {"runc --root /r run -b /b name", "/b"},
-	    {"/usr/sbin/runc run --bundle=/b name", "/b"},
-	    {"crun run --bundle b name", "b"},
-	    {"runc run name", "."},
-	    {"runc delete --force name", NULL},
-	    {"runc run --bundle", "."},
-	    {"podman run --bundle /b", NULL},
-	};
-	struct words words;
-	(void)state;
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-		print_message("%s\n", table[i].line);
-		split(table[i].line, &words);
-		const char *bundle = obi_sandbox_bundle(words.argv);
-		if (table[i].bundle == NULL) {
-			assert_null(bundle);
-		} else {
-			assert_string_equal(bundle, table[i].bundle);
-		}
-	}
-}
-
 struct bundle {
 	const char *config;
 	uint32_t host; /* a user of the host, and whether it has a number inside */
@@ -168,7 +139,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(users_are_told_by_the_arguments),
-	    cmocka_unit_test(the_bundle_is_told_by_the_arguments),
 	    cmocka_unit_test(a_bundle_tells_users),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
