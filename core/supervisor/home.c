@@ -194,12 +194,12 @@ static struct caller *list(struct obi_home *home)
 static void on_accepted(void *user, struct ob_stream *stream, struct obi_origin from)
 {
 	struct obi_home *home = user;
-	struct obi_connection_setup setup = home->setup.connection;
 	struct caller *c = home->closed ? NULL : list(home);
 	if (c == NULL) {
-		setup.transport->close(stream);
+		home->acceptor.transport->close(stream);
 		return;
 	}
+	struct obi_connection_setup setup = *home->setup.connection;
 	setup.open_timeout_ms = 0; /* the patience of this file takes in the hello */
 	setup.events = (struct obi_connection_events){on_opened, on_closed, NULL, NULL, c};
 	setup.handler = (struct obi_call_handler){on_early_call, c};
@@ -215,7 +215,7 @@ static void on_accepted(void *user, struct ob_stream *stream, struct obi_origin 
 
 static int listen_at(struct obi_home *home, const char *uri, struct ob_error *reterr)
 {
-	const struct obi_connection_setup *setup = &home->setup.connection;
+	const struct obi_connection_setup *setup = home->setup.connection;
 	const struct ob_listen_params params = {
 	    .size = sizeof params,
 	    .heartbeat_ms = setup->heartbeat_ms,
@@ -235,7 +235,7 @@ int obi_home_open(const struct obi_home_setup *setup, const char *uri, struct ob
 	const struct obi_admission_setup admission = {.slots = SLOTS,
 						      .own_uid = (uint32_t)geteuid(),
 						      .allowed_uid =
-							  setup->connection.auth->allowed_uid};
+							  setup->connection->auth->allowed_uid};
 	struct obi_home *home = calloc(1, sizeof *home);
 	if (home == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");

@@ -24,9 +24,10 @@ struct obi_home_events {
 
 struct obi_home_setup {
 	struct obi_loop *loop;
-	/* Of the connections, without events. auth->allowed_uid is the user of the child: a socket
-	 * file is given to it. */
-	struct obi_connection_setup connection;
+	/* Of the connections, without events: as it is when each comes in. It must stay valid until
+	 * the home is closed. auth->allowed_uid is the user of the child: a socket file is given to
+	 * it. */
+	const struct obi_connection_setup *connection;
 	struct obi_home_events events;
 };
 

@@ -35,7 +35,7 @@ static void on_stranger(void *user, const char *text)
 int obi_link_monitor_listen(struct obi_link_monitor *m, const char *uri, struct ob_error *reterr)
 {
 	const struct obi_home_setup setup = {.loop = m->setup.loop,
-					     .connection = m->setup.connection,
+					     .connection = &m->setup.connection,
 					     .events = {on_known, on_arrived, on_stranger, m}};
 	obi_home_close(m->home);
 	m->home = NULL;

@@ -126,6 +126,34 @@ static void an_adopted_child_keeps_its_limit(void **state)
 	family_end(&f);
 }
 
+/* Also one that dials its parent, which listens before it looks at the limit; and the next start
+ * has the parent's again. */
+static void an_adopted_child_that_dials_keeps_its_limit(void **state)
+{
+	struct family f;
+	struct ob_error err = {0};
+	(void)state;
+	family_begin(&f, OB_RUNTIME_INLINE, NULL);
+	family_child(&f, "worker");
+	char *accept = scratch_text("unix://%s/home.sock", f.scratch);
+	f.options.ready = OB_READY_DIAL_HOME;
+	f.options.accept = accept;
+	f.options.message_max = SMALL;
+	family_launch(&f);
+	expect(ob_connector_detach(f.connector, &err), OB_OK, &err, NULL);
+	ob_connector_close(f.connector);
+	f.options.message_max = LARGE;
+	family_connector(&f);
+	expect(ob_connector_reconnect(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(echo(ob_connector_client(f.connector), SMALL, &err), OB_ETOOBIG, &err,
+	       "message_max (65536)");
+	expect(ob_connector_stop(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_start(f.connector, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(echo(ob_connector_client(f.connector), LARGE - 100, &err), OB_OK, &err, NULL);
+	family_end(&f);
+	free(accept);
+}
+
 static void limits_out_of_range_are_refused(void **state)
 {
 	static const uint32_t wrong[] = {1, OB_MESSAGE_MAX_LOWEST - 1, OB_MESSAGE_MAX_HIGHEST + 1,
@@ -206,6 +234,7 @@ int main(void)
 	    cmocka_unit_test(the_parent_wins_over_the_child),
 	    cmocka_unit_test(the_default_is_written_too),
 	    cmocka_unit_test(an_adopted_child_keeps_its_limit),
+	    cmocka_unit_test(an_adopted_child_that_dials_keeps_its_limit),
 	    cmocka_unit_test(limits_out_of_range_are_refused),
 	    cmocka_unit_test(a_server_refuses_a_config_with_such_a_limit),
 	    cmocka_unit_test(a_client_refuses_a_child_with_such_a_limit),
