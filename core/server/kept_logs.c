@@ -166,8 +166,8 @@ void obi_kept_logs_call(struct obi_kept_logs *logs, ob_call *call, const struct 
 			     "below 0)");
 		return;
 	}
-	answer_waiting(
-	    logs); /* one call waits at a time: that of a connection that was lost ends */
+	/* One call waits at a time: that of a connection that was lost ends. */
+	answer_waiting(logs);
 	if (wait_ms == 0 || has_news(logs, &q)) {
 		answer(logs, &q);
 	} else if (ob_call_defer(call) != NULL) {
