@@ -78,7 +78,7 @@ static void on_fault(void *user, const struct ob_fault *fault)
 bool obi_child_listens_here(const struct ob_connector_options *child, const char *address,
 			    struct obi_arena *arena, struct ob_uri *ret_uri)
 {
-	return address != NULL && child->connect == NULL &&
+	return address != NULL && child->connect == NULL && child->accept == NULL &&
 	       obi_uri_parse(address, &arena->ob, ret_uri, NULL) == OB_OK;
 }
 
@@ -213,7 +213,6 @@ static void check_between(const struct obi_run_config *config, struct obi_faults
 		obi_check_shared_ports(&expanded, faults);
 		obi_check_shared_cids(&expanded, faults);
 		obi_check_containers(&expanded, faults);
-		obi_check_shared_accepts(&expanded, faults);
 		obi_check_askers(&expanded, faults);
 	} else {
 		obi_faults_add(faults, "children", "out of memory");

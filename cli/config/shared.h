@@ -13,8 +13,8 @@ void obi_child_fault(struct obi_faults *faults, const struct ob_connector_option
 
 /*
  * Whether the child listens here at this address of its (NULL: none), where it would meet the
- * others: one with `connect` may listen in a container, a virtual machine, or elsewhere. ret_uri:
- * the address, made in arena.
+ * others: one with `connect` or `accept` may listen in a container, a virtual machine, or
+ * elsewhere. ret_uri: the address, made in arena.
  */
 bool obi_child_listens_here(const struct ob_connector_options *child, const char *address,
 			    struct obi_arena *arena, struct ob_uri *ret_uri);
@@ -33,11 +33,9 @@ void obi_check_shared_cids(const struct obi_run_config *config, struct obi_fault
  * sockets, and can write its config; and children in virtual machines, which cannot. */
 void obi_check_containers(const struct obi_run_config *config, struct obi_faults *faults);
 
-/* Ports that are listened at, or dialled, twice. */
+/* Ports that are listened at, or dialled, twice. That the supervisor listens at one for a child is
+ * the same. */
 void obi_check_shared_ports(const struct obi_run_config *config, struct obi_faults *faults);
-
-/* Addresses at which the supervisor would listen for two children. */
-void obi_check_shared_accepts(const struct obi_run_config *config, struct obi_faults *faults);
 
 /* Helpers of the authenticator ask that are children: those that need each other, and those that do
  * not let ask in. */

@@ -17,7 +17,8 @@ enum kind {
 	OWN,	  /* DATA_PATH/rpc.sock, which is removed when the child ends */
 	SOCKET,	  /* where a child listens, if its config says so */
 	CLIENTS,  /* client_listen */
-	DIALLED	  /* connect */
+	DIALLED,  /* connect */
+	ACCEPTED  /* accept */
 };
 
 struct item {
@@ -79,22 +80,23 @@ static void add_socket(struct list *list, const struct obi_run_config *config, e
 	}
 }
 
-/* The socket of a virtual machine is one for each port. */
-static void add_dialled(struct list *list, const struct obi_run_config *config, uint32_t i)
+/* The socket of a virtual machine is one for each port: to dial it all have one file, and each that
+ * listens there has a file of its own. */
+static void add_outer(struct list *list, const struct obi_run_config *config, enum kind kind,
+		      uint32_t i, const char *address)
 {
-	const char *connect = config->children[i].connect;
 	struct ob_uri uri;
 	char *path;
-	if (connect == NULL || obi_uri_parse(connect, &list->arena.ob, &uri, NULL) < 0) {
+	if (address == NULL || obi_uri_parse(address, &list->arena.ob, &uri, NULL) < 0) {
 		return;
 	}
 	if (ob_bytes_is(obi_socket_scheme(&uri), "unix")) {
-		add(list, config, DIALLED, i, (const char *)uri.path.data);
+		add(list, config, kind, i, (const char *)uri.path.data);
 	} else if (ob_bytes_is(obi_socket_scheme(&uri), "hvsock") &&
 		   (path = ob_arena_alloc(&list->arena.ob, uri.path.len + 16)) != NULL) {
-		snprintf(path, uri.path.len + 16, "%s_%d", (const char *)uri.path.data,
-			 (int)uri.port);
-		add(list, config, DIALLED, i, path);
+		snprintf(path, uri.path.len + 16, "%s%c%d", (const char *)uri.path.data,
+			 kind == DIALLED ? ':' : '_', (int)uri.port);
+		add(list, config, kind, i, path);
 	}
 }
 
@@ -105,7 +107,8 @@ static void add_child(struct list *list, const struct obi_run_config *config, ui
 	add(list, config, OWN, i, file(list, child->data_path, "rpc.sock"));
 	add_socket(list, config, SOCKET, i, child->listen);
 	add_socket(list, config, CLIENTS, i, child->client_listen);
-	add_dialled(list, config, i);
+	add_outer(list, config, DIALLED, i, child->connect);
+	add_outer(list, config, ACCEPTED, i, child->accept);
 }
 
 static int compare(const void *a, const void *b)
@@ -123,7 +126,8 @@ static const char reserved[] = "is reserved for the files of outboard run";
 
 static const char *key_of(const struct item *item)
 {
-	return item->kind == DIALLED   ? "connect"
+	return item->kind == ACCEPTED  ? "accept"
+	       : item->kind == DIALLED ? "connect"
 	       : item->kind == CLIENTS ? "client_listen"
 	       : item->kind == SOCKET  ? "listen"
 				       : "data_path";
@@ -199,7 +203,7 @@ static void check_all(const struct list *list, const struct item **stack, struct
 void obi_check_shared_paths(const struct obi_run_config *config, struct obi_faults *faults)
 {
 	struct list list = {.count = 0};
-	size_t most = 4 + 5 * (size_t)config->count;
+	size_t most = 4 + 6 * (size_t)config->count;
 	obi_arena_init(&list.arena, MEMORY);
 	list.items = calloc(most, sizeof *list.items);
 	const struct item **stack = calloc(most, sizeof *stack);

@@ -49,28 +49,35 @@ static void set_ip(struct item *item, const uint8_t ip[16], struct obi_arena *ar
 	item->host = ob_bytes_of(obi_arena_copy(arena, ip, 16), 16);
 }
 
+/* Of its two addresses the one that is not for clients. */
+static const char *key_of_own(const struct ob_connector_options *child)
+{
+	return child->connect != NULL ? "connect" : child->accept != NULL ? "accept" : "listen";
+}
+
 static const char *key_of(const struct item *item)
 {
-	return item->is_for_clients	      ? "client_listen"
-	       : item->child->connect != NULL ? "connect"
-					      : "listen";
+	return item->is_for_clients ? "client_listen" : key_of_own(item->child);
 }
 
 static const char *address_of(const struct item *item)
 {
-	return item->is_for_clients	      ? item->child->client_listen
-	       : item->child->connect != NULL ? item->child->connect
-					      : item->child->listen;
+	const struct ob_connector_options *child = item->child;
+	return item->is_for_clients	? child->client_listen
+	       : child->connect != NULL ? child->connect
+	       : child->accept != NULL	? child->accept
+					: child->listen;
 }
 
-/* One that is dialled is taken as well, by a virtual machine or a container that forwards it. */
-static bool is_taken(const struct ob_connector_options *child, bool is_for_clients,
-		     struct obi_arena *arena, struct ob_uri *ret)
+/* One that is dialled is taken as well, by a virtual machine or a container that forwards it; and
+ * at the one of accept the supervisor listens. */
+static bool is_taken(const struct item *item, struct obi_arena *arena, struct ob_uri *ret)
 {
-	const char *listen = is_for_clients ? child->client_listen : child->listen;
-	return child->connect != NULL && !is_for_clients
-		   ? obi_uri_parse(child->connect, &arena->ob, ret, NULL) == OB_OK
-		   : obi_child_listens_here(child, listen, arena, ret);
+	const struct ob_connector_options *child = item->child;
+	bool elsewhere = child->connect != NULL || child->accept != NULL;
+	return elsewhere && !item->is_for_clients
+		   ? obi_uri_parse(address_of(item), &arena->ob, ret, NULL) == OB_OK
+		   : obi_child_listens_here(child, address_of(item), arena, ret);
 }
 
 static bool is_loopback(const struct item *item)
@@ -90,16 +97,16 @@ static bool read_item(const struct ob_connector_options *child, bool is_for_clie
 {
 	struct ob_uri uri;
 	uint8_t ip[16];
-	if (!is_taken(child, is_for_clients, arena, &uri) || uri.port <= 0 || uri.host.len == 0) {
-		return false;
-	}
-	*ret = (struct item){.scheme = obi_socket_scheme(&uri),
-			     .port = uri.port,
-			     .width = ONE,
-			     .host = uri.host,
+	*ret = (struct item){.width = ONE,
 			     .index = 2 * index + is_for_clients,
 			     .child = child,
 			     .is_for_clients = is_for_clients};
+	if (!is_taken(ret, arena, &uri) || uri.port <= 0 || uri.host.len == 0) {
+		return false;
+	}
+	ret->scheme = obi_socket_scheme(&uri);
+	ret->port = uri.port;
+	ret->host = uri.host;
 	char *host = obi_arena_text(arena, (const char *)uri.host.data, uri.host.len);
 	if (host != NULL && ob_bytes_is(ret->scheme, "tcp")) {
 		/* The transport takes localhost for this one. */
@@ -170,8 +177,9 @@ static void tell(const struct item *item, const struct item *met, struct obi_fau
 	} else {
 		obi_child_fault(faults, item->child, key,
 				"the port is already used by \"%s\", which %s %s", met->child->name,
-				strcmp(key_of(met), "connect") == 0 ? "is dialled at"
-								    : "listens on",
+				strcmp(key_of(met), "connect") == 0  ? "is dialled at"
+				: strcmp(key_of(met), "accept") == 0 ? "dials"
+								     : "listens on",
 				address_of(met));
 	}
 }

@@ -151,13 +151,14 @@ static bool is_socket_of(const struct ob_uri *uri, const char *scheme)
 	return ob_bytes_is(ob_bytes_of(begin, len), scheme);
 }
 
-/* Addresses that one can listen at and nobody can dial. */
+/* Addresses that one can listen at and nobody can dial. A child that dials may listen for others.
+ */
 static void check_dialled(const struct ob_connector_options *o, struct obi_option_faults *faults)
 {
 	struct obi_arena arena;
 	struct ob_uri uri;
 	obi_arena_init(&arena, 64 * 1024);
-	if (o->listen == NULL || o->connect != NULL ||
+	if (o->listen == NULL || o->connect != NULL || o->accept != NULL ||
 	    obi_uri_parse(o->listen, &arena.ob, &uri, NULL) < 0) {
 		uri = (struct ob_uri){.size = sizeof uri};
 	}

@@ -18,6 +18,10 @@ def vm(connect, cid=None, **more):
     return {"command": command, "listen": "vsock://any:5000", "connect": connect, **RPC, **more}
 
 
+def home(accept, **more):
+    return actor(ready={"mode": "dial-home"}, accept=accept, **more)
+
+
 # Children, keys at the top, and the faults: a key and a part of the reason.
 CASES = [
     # Two at one address, whether they listen there or are dialled there.
@@ -34,6 +38,19 @@ CASES = [
     ({"a": actor(listen="unix:///run/x"), "b": actor(listen="unix:///y", connect="unix:///run/x")}, {}, [("b.connect", 'already used by "a"')]),
     ({"a": actor(connect="unix://ROOT/a/rpc.sock")}, {}, []),
     ({"a": actor(connect="unix://ROOT/run.sock")}, {}, [("a.connect", "is reserved for the files of outboard run")]),
+    # The supervisor listens for one that dials, which may itself listen elsewhere.
+    ({"a": home("tcp://127.0.0.1:7000"), "b": actor(listen="tcp://0.0.0.0:7000")}, {},
+     [("a.accept", 'already used by "b", which listens on tcp://0.0.0.0:7000')]),
+    ({"a": home("tcp://0.0.0.0:7000", dial="tcp://far.example:7000"), "b": actor(listen="tcp://127.0.0.1:7000")}, {},
+     [("b.listen", 'already used by "a", which dials tcp://0.0.0.0:7000')]),
+    ({"a": home("vsock://any:5000"), "b": home("vsock://any:5000")}, {}, [("b.accept", 'already used by "a"')]),
+    ({"a": home("unix:///run/x.home"), "b": home("unix:///run//x.home")}, {}, [("b.accept", 'already used by "a"')]),
+    ({"a": home("hvsock:///run/v.sock:5000"), "b": home("unix:///run/v.sock_5000")}, {}, [("b.accept", 'already used by "a"')]),
+    ({"a": home("hvsock:///run/v.sock:5000"), "b": vm("hvsock:///run/v.sock:5000"), "c": home("hvsock:///run/v.sock:5001")}, {}, []),
+    ({"a": home("unix://ROOT/run.sock")}, {}, [("a.accept", "is reserved for the files of outboard run")]),
+    ({"a": home("hvsock:///run/a:5000", listen="vsock://any:7000"), "b": home("hvsock:///run/b:5000", listen="vsock://any:7000")}, {}, []),
+    ({"a": home("tcp://127.0.0.1:7005"), "b": actor(listen="tcp://127.0.0.1:${port}")}, {"ports": "7000-7009"},
+     [("a.accept", 'port 7005 is in the range "ports"')]),
     # Context ids.
     ({"a": vm("vsock://42:5000", 42), "b": vm("vsock://43:5000", 42)}, {}, [("b.command", 'guest-cid=42 is already used by "a"')]),
     ({"a": vm("vsock://42:5000", 42), "b": vm("vsock://43:5000", 43)}, {}, []),
