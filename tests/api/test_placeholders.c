@@ -70,19 +70,23 @@ static void numbers_are_allocated(void **state)
 	f.options.cids = "2-9";
 	expect(ob_connector_new(f.runtime, &f.options, &another, &err), OB_EINVAL, &err,
 	       "cids: must be a range from 3 to 4294967294");
-	f.options.cids = "70001-70002";
+	/* Of this process, since the same test may run twice at once. */
+	uint32_t cid = 3100000000u + 2 * (uint32_t)getpid();
+	char *low = scratch_text("%u", cid), *high = scratch_text("%u", cid + 1);
+	char *both = scratch_text("%s-%s", low, high);
+	f.options.cids = both;
 	family_launch(&f);
 	family_await_lines(&f, 1);
-	bool first = strcmp(f.lines[0], "70001") == 0;
-	assert_true(first || strcmp(f.lines[0], "70002") == 0);
+	bool first = strcmp(f.lines[0], low) == 0;
+	assert_true(first || strcmp(f.lines[0], high) == 0);
 	/* Where none is free a start fails. Another child has another directory. */
 	struct ob_connector_options other = f.options;
 	char *place = scratch_text("%s/other", f.scratch);
 	other.data_path = place;
 	other.state_path = NULL;
-	other.cids = first ? "70001" : "70002";
+	other.cids = first ? low : high;
 	expect(ob_connector_new(f.runtime, &other, &another, &err), OB_OK, &err, NULL);
-	expect(ob_connector_start(another, 0, NULL, &err), OB_EBUSY, &err, "no free cid in 7000");
+	expect(ob_connector_start(another, 0, NULL, &err), OB_EBUSY, &err, "no free cid in 31");
 	ob_connector_close(another);
 	/* The number is given back with the connector. */
 	ob_connector_close(f.connector);
@@ -92,6 +96,9 @@ static void numbers_are_allocated(void **state)
 	expect(ob_connector_stop(another, 0, NULL, &err), OB_OK, &err, NULL);
 	ob_connector_close(another);
 	free(place);
+	free(both);
+	free(high);
+	free(low);
 	family_end(&f);
 }
 
