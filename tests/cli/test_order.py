@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import time
 import unittest
 
 from command import OK, ONCE, REMOTE, STUBBORN, UNREACHABLE, USAGE, Case, actor, is_alive, outboard
@@ -125,9 +126,10 @@ class Order(Case):
                           "inner": actor(within="app", restart={"on": "never"}), "other": actor(after=["vm"])})
         other = self.pids["other"]
         for _ in range(3):
+            since = len(run.records)
             self.kill("vm")
-            self.assertEqual(run.event("app", "exited")["signal"], signal.SIGKILL)
-            self.found(run, vm="ready", app="ready", inner="ready")
+            self.found(run, vm="ready", app="ready", inner="ready")  # the host may be so first
+            self.assertEqual(run.records[self.place(run, "app", "exited", since)]["signal"], signal.SIGKILL)
         rows = self.status()
         self.assertEqual([rows[n]["restarts"] for n in ("vm", "app", "inner", "other")], [3, 0, 0, 0])
         self.assertEqual(rows["other"]["pid"], other)
@@ -140,15 +142,29 @@ class Order(Case):
         self.kill("app")
         self.assertEqual(run.wait(), OK)
 
-    def test_an_end_shortly_before_is_not_counted_either(self):
-        run = self.begin({"vm": actor(restart=SOON), "app": actor(within="vm", restart={"max_restarts": 5}),
+    def end_before_the_host(self, place):
+        """Children in this place that end, and then the host: the supervisor, and how long that took."""
+        self.root = os.path.join(self.dir, place)
+        run = self.begin({"vm": actor(restart=SOON), "app": actor(within="vm", restart={"max_restarts": 5, **ONCE["restart"]}),
                           "once": actor(within="vm", restart={"on": "never"})})
         dying = [self.watch(self.pids[name]) for name in ("app", "once")]
+        begin = time.monotonic()
         self.kill("app")
         self.kill("once")
         for process in dying:
             process.wait()
         self.kill("vm")
+        run.event("vm", "exited")
+        return run, time.monotonic() - begin
+
+    def test_an_end_shortly_before_is_not_counted_either(self):
+        """Within two seconds: if this machine was so busy that it took longer, it is tried again."""
+        run, seconds = self.end_before_the_host("first")
+        for again in range(5):
+            if seconds < 2:
+                break
+            self.assertEqual(run.end(), OK)
+            run, seconds = self.end_before_the_host(f"again{again}")
         self.found(run, vm="ready", app="ready", once="ready")
         self.assertEqual({n: r["restarts"] for n, r in self.status().items()}, {"vm": 1, "app": 0, "once": 0})
         self.assertEqual(run.end(), OK)
