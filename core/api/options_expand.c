@@ -53,14 +53,42 @@ static void read_range(struct expanding *e, const char *option, const char *text
 	}
 }
 
-static void require(struct expanding *e, enum obi_placeholder which, const char *option,
-		    const char *text)
+static bool uses(const struct expanding *e, enum obi_placeholder which)
 {
-	if ((e->names.used & 1u << which) != 0 && text == NULL) {
+	return (e->names.used & 1u << which) != 0;
+}
+
+/* `text` is what the option says. */
+static void require(struct expanding *e, enum obi_placeholder which, const char *name,
+		    const char *option, const char *text)
+{
+	if (uses(e, which) && text == NULL) {
 		obi_option_fault(e->faults, OB_FAULT_ERROR, option,
-				 "is required: ${%s} refers to it",
-				 which == OBI_PLACEHOLDER_PORT ? "port" : "cid");
+				 "is required: ${%s} refers to it", name);
 	}
+}
+
+/* A child that others start has its numbers from them. */
+static void refuse_numbers(struct expanding *e)
+{
+	if (uses(e, OBI_PLACEHOLDER_PORT) || uses(e, OBI_PLACEHOLDER_CID)) {
+		obi_option_fault(e->faults, OB_FAULT_ERROR, "connect",
+				 "has ${port} or ${cid}, which are chosen for a child that is "
+				 "started here: without a command write the number");
+	}
+}
+
+static void check_used(struct expanding *e, const struct ob_connector_options *o)
+{
+	require(e, OBI_PLACEHOLDER_DATA_PATH, "data_path", "data_path", o->data_path);
+	require(e, OBI_PLACEHOLDER_CONFIG, "config", "data_path", o->data_path);
+	require(e, OBI_PLACEHOLDER_TOKEN_FILE, "token_file", "data_path", o->data_path);
+	if (o->argv == NULL) {
+		refuse_numbers(e);
+		return;
+	}
+	require(e, OBI_PLACEHOLDER_PORT, "port", "ports", o->ports);
+	require(e, OBI_PLACEHOLDER_CID, "cid", "cids", o->cids);
 }
 
 /* numbers: NULL: the first of each range. */
@@ -71,7 +99,7 @@ static void expand(struct ob_connector_options *o, const struct obi_numbers *num
 	struct expanding e = {.faults = faults};
 	struct ob_error err;
 	*ret = (struct obi_expansion){0};
-	if (!o->placeholders || o->name == NULL || o->data_path == NULL) {
+	if (!o->placeholders || o->name == NULL || (o->data_path == NULL && o->argv != NULL)) {
 		return; /* what is missing is reported elsewhere */
 	}
 	read_range(&e, "ports", o->ports, obi_range_of_ports, &ret->ports);
@@ -83,8 +111,7 @@ static void expand(struct ob_connector_options *o, const struct obi_numbers *num
 		return;
 	}
 	expand_all(&e, o);
-	require(&e, OBI_PLACEHOLDER_PORT, "ports", o->ports);
-	require(&e, OBI_PLACEHOLDER_CID, "cids", o->cids);
+	check_used(&e, o);
 	ret->used = e.names.used;
 }
 

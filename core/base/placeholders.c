@@ -37,6 +37,9 @@ int obi_placeholders_init(struct obi_placeholders *p, const char *name, const ch
 {
 	*p = (struct obi_placeholders){.arena = arena};
 	p->values[OBI_PLACEHOLDER_NAME] = name;
+	if (data_path == NULL) {
+		return OB_OK;
+	}
 	p->values[OBI_PLACEHOLDER_DATA_PATH] = data_path;
 	p->values[OBI_PLACEHOLDER_CONFIG] = file_of(data_path, OBI_FILE_CONFIG, arena);
 	p->values[OBI_PLACEHOLDER_TOKEN_FILE] = file_of(data_path, OBI_FILE_TOKEN, arena);

@@ -35,8 +35,8 @@ struct obi_placeholders {
 /* The placeholder of this name; OBI_PLACEHOLDERS: there is none. */
 enum obi_placeholder obi_placeholder_find(struct ob_bytes name);
 
-/* Set the values that a name and a data directory give, with texts made in arena; the others are
- * NULL. OB_ENOMEM. */
+/* Set the values that a name and a data directory (may be NULL) give, with texts made in arena; the
+ * others are NULL. OB_ENOMEM. */
 int obi_placeholders_init(struct obi_placeholders *p, const char *name, const char *data_path,
 			  struct obi_arena *arena, struct ob_error *reterr);
 

@@ -300,7 +300,8 @@ struct ob_connector_options {
 	 * last start, which is kept in the state directory, or else a free one: no other connector
 	 * in this network namespace has it, of any process, and nobody listens on the port. If none
 	 * is free the start fails with OB_EBUSY. It is held until the connector is closed. That a
-	 * child has another number than before is no change of its options.
+	 * child has another number than before is no change of its options. Without argv neither
+	 * may be referred to: whoever starts the child chooses its numbers.
 	 */
 	const char *ports;
 	const char *cids;

@@ -134,6 +134,37 @@ static void what_is_no_placeholder_is_refused(void **state)
 	family_end(&f);
 }
 
+/* A child that others start has no data directory here, perhaps, and no numbers. */
+static void addresses_of_other_starters_have_placeholders_too(void **state)
+{
+	static const struct {
+		const char *connect, *fault;
+	} cases[] = {
+	    {"${name}://x", "no transport for child"},
+	    {"unix://${data_path}/rpc.sock", "data_path: is required: ${data_path} refers to it"},
+	    {"tcp://127.0.0.1:${port}", "connect: has ${port} or ${cid}, which are chosen for"},
+	};
+	char *dir = scratch_make(), *state_path = scratch_text("%s/state", dir);
+	struct ob_connector_options o = {.size = sizeof o,
+					 .name = "child",
+					 .state_path = state_path,
+					 .ports = "20000-20999",
+					 .placeholders = true};
+	struct ob_error err;
+	ob_runtime *runtime;
+	ob_connector *connector;
+	(void)state;
+	assert_int_equal(ob_runtime_new(NULL, &runtime, NULL), OB_OK);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		o.connect = cases[i].connect;
+		int r = ob_connector_new(runtime, &o, &connector, &err);
+		expect(r, i == 0 ? OB_EPLUGIN : OB_EINVAL, &err, cases[i].fault);
+	}
+	ob_runtime_free(runtime);
+	free(state_path);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +172,7 @@ int main(void)
 	    cmocka_unit_test(placeholders_are_replaced_where_they_are_asked_for),
 	    cmocka_unit_test(numbers_are_allocated),
 	    cmocka_unit_test(what_is_no_placeholder_is_refused),
+	    cmocka_unit_test(addresses_of_other_starters_have_placeholders_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
