@@ -57,6 +57,29 @@ static void placeholders_are_replaced_where_they_are_asked_for(void **state)
 	free(config);
 }
 
+/* Where no number is free a start fails. The number is given back with the connector. */
+static void another_waits_for_the_number(struct family *f, const char *number)
+{
+	struct ob_error err;
+	ob_connector *another;
+	/* Another child has another directory. */
+	struct ob_connector_options other = f->options;
+	char *place = scratch_text("%s/other", f->scratch);
+	other.data_path = place;
+	other.state_path = NULL;
+	other.cids = number;
+	expect(ob_connector_new(f->runtime, &other, &another, &err), OB_OK, &err, NULL);
+	expect(ob_connector_start(another, 0, NULL, &err), OB_EBUSY, &err, "no free cid in 31");
+	ob_connector_close(another);
+	ob_connector_close(f->connector);
+	f->connector = NULL;
+	expect(ob_connector_new(f->runtime, &other, &another, &err), OB_OK, &err, NULL);
+	expect(ob_connector_start(another, 0, NULL, &err), OB_OK, &err, NULL);
+	expect(ob_connector_stop(another, 0, NULL, &err), OB_OK, &err, NULL);
+	ob_connector_close(another);
+	free(place);
+}
+
 static void numbers_are_allocated(void **state)
 {
 	struct family f;
@@ -79,23 +102,7 @@ static void numbers_are_allocated(void **state)
 	family_await_lines(&f, 1);
 	bool first = strcmp(f.lines[0], low) == 0;
 	assert_true(first || strcmp(f.lines[0], high) == 0);
-	/* Where none is free a start fails. Another child has another directory. */
-	struct ob_connector_options other = f.options;
-	char *place = scratch_text("%s/other", f.scratch);
-	other.data_path = place;
-	other.state_path = NULL;
-	other.cids = first ? low : high;
-	expect(ob_connector_new(f.runtime, &other, &another, &err), OB_OK, &err, NULL);
-	expect(ob_connector_start(another, 0, NULL, &err), OB_EBUSY, &err, "no free cid in 31");
-	ob_connector_close(another);
-	/* The number is given back with the connector. */
-	ob_connector_close(f.connector);
-	f.connector = NULL;
-	expect(ob_connector_new(f.runtime, &other, &another, &err), OB_OK, &err, NULL);
-	expect(ob_connector_start(another, 0, NULL, &err), OB_OK, &err, NULL);
-	expect(ob_connector_stop(another, 0, NULL, &err), OB_OK, &err, NULL);
-	ob_connector_close(another);
-	free(place);
+	another_waits_for_the_number(&f, first ? low : high);
 	free(both);
 	free(high);
 	free(low);
