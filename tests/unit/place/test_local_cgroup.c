@@ -127,11 +127,9 @@ static void the_next_parent_finds_the_cgroup(void **state)
 	(void)state;
 	NEED_V2();
 	run("mkfifo up; env -i setsid sh -c 'echo >up; exec sleep 1000' 3<&- & read x <up; "
-	    "exec sleep 1000");
+	    "echo both; exec sleep 1000");
 	char *path = v2_only(root, "outboard-child-");
-	while (v2_count(path) < 2) {
-		obi_loop_turn(loop, false);
-	}
+	await(seen.logs, "both");
 	save_child();
 	place->ops->free(place); /* it detaches */
 	assert_int_equal(v2_count(path), 2);

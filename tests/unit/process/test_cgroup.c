@@ -66,8 +66,9 @@ static pid_t run_two(const struct obi_cgroup_id *id)
 				    "exec sleep 1000",
 				    inner, up);
 	pid_t pid = v2_run(id->path, script);
-	FILE *wait = fopen(up, "re"); /* opens when the inner one has moved */
+	FILE *wait = fopen(up, "re");
 	assert_non_null(wait);
+	assert_int_equal(fgetc(wait), '\n'); /* the inner one has moved, and written */
 	fclose(wait);
 	free(script);
 	free(up);
