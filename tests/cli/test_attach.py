@@ -6,10 +6,12 @@ import signal
 import unittest
 
 from attached import AttachCase, free_port
-from command import OK, REMOTE, USAGE, outboard
+from command import OK, PATIENCE, REMOTE, USAGE, outboard
 
-# A heartbeat that notices a silent child soon; a wait for an unreachable one that is over at once.
-QUICK = {"health": {"interval": "100ms"}, "ready": {"timeout": "300ms"}}
+# A heartbeat that notices a silent child soon, and not one that had to wait for a busy processor.
+BRISK = {"health": {"interval": "500ms"}}
+# A wait for a child that does not run, or whose token cannot be read: it is over at once.
+IN_VAIN = {**BRISK, "ready": {"timeout": "300ms"}}
 
 
 class Attach(AttachCase):
@@ -37,7 +39,7 @@ class Attach(AttachCase):
         self.assertIsNone(far.process.poll())
 
     def test_fault_120_a_lost_child_is_waited_for_and_another_one_is_told(self):
-        far, run = self.attach(**QUICK)
+        far, run = self.attach(**BRISK)
         far.kill()
         run.all_of(*[lambda r, word=word: r.get("event") == word for word in ("link_down", "unresponsive")])
         row = self.status()["far"]
@@ -52,7 +54,7 @@ class Attach(AttachCase):
 
     def test_fault_120_it_is_waited_for_where_it_does_not_run_yet(self):
         far = self.other()
-        self.write({"far": far.child(**QUICK)})
+        self.write({"far": far.child(**IN_VAIN)})
         run = self.run_it()
         self.assertIn("not connected yet: connecting to ", run.event("far", "adopted")["cause"])
         self.assertEqual(self.status()["far"]["state"], "reconnecting")
@@ -93,7 +95,7 @@ class Attach(AttachCase):
         asking = self.start_command("restart", "--config", self.config, "far")
         self.assertEqual(far.wait(), 0)
         far.start()
-        self.assertEqual(asking.wait(60), 0)
+        self.assertEqual(asking.wait(PATIENCE), 0)
         run.event("far", "adopted")
         self.assertEqual(self.status()["far"]["state"], "ready")
 
@@ -124,7 +126,7 @@ class Attach(AttachCase):
     def test_fault_121_over_tcp_the_token_is_read_again_for_each_connection(self):
         far = self.other(listen=f"tcp://127.0.0.1:{free_port()}")
         far.start()
-        self.write({"far": far.child(**QUICK)})
+        self.write({"far": far.child(**BRISK)})
         run = self.run_it()
         run.event("far", "adopted")
         for _ in range(3):
@@ -177,7 +179,7 @@ class Refused(AttachCase):
         far = self.other()
         far.start()
         far.renew()  # the child has the one before
-        self.write({"far": far.child(**QUICK)})
+        self.write({"far": far.child(**BRISK)})
         run = self.run_it()
         self.status_says(run, "the peer did not prove that it has the token")
 
@@ -192,7 +194,7 @@ class Refused(AttachCase):
             else:
                 far.secret(far.token_file, text)
                 os.chmod(far.token_file, mode)
-            self.write({"far": far.child(**QUICK)})
+            self.write({"far": far.child(**IN_VAIN)})
             found = outboard("check", self.config)
             self.assertEqual(found.returncode, USAGE)
             self.assertIn(f"children.far.token_file: {far.token_file}: {said}", found.stderr)
