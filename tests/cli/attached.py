@@ -4,16 +4,9 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 
 from command import ACTOR, Case, OUTBOARD, PATIENCE
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Other:

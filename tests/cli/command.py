@@ -3,12 +3,14 @@
 
 Nothing here sleeps: every wait is for something to become readable (a line, the end of a process), with a deadline.
 """
+import contextlib
 import glob
 import json
 import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -69,6 +71,17 @@ def zombies_of(pid):
         if fields[0] == "Z" and int(fields[1]) == pid:
             found.append(int(entry))
     return found
+
+
+def free_port(count=1):
+    """The first of so many neighbouring ports, at most two, that nobody uses: above those that the kernel gives away, and where
+    no other process looks first."""
+    for port in range(63000 + 2 * (os.getpid() % 1000), 65534, 2):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for each in range(port, port + count):
+                stack.enter_context(socket.create_server(("", each)))
+            return port
+    raise AssertionError("no free port")
 
 
 class Watched:

@@ -5,8 +5,8 @@ import os
 import signal
 import unittest
 
-from attached import AttachCase, free_port
-from command import OK, PATIENCE, REMOTE, USAGE, outboard
+from attached import AttachCase
+from command import OK, PATIENCE, REMOTE, USAGE, free_port, outboard
 
 # A heartbeat that notices a silent child soon, and not one that had to wait for a busy processor.
 BRISK = {"health": {"interval": "500ms"}}

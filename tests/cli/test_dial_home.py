@@ -10,16 +10,11 @@ import subprocess
 import tempfile
 import unittest
 
-from command import BUILD, OK, UNREACHABLE, USAGE, Case, actor, outboard
+from command import BUILD, OK, UNREACHABLE, USAGE, Case, actor, free_port, outboard
 
 SOURCE = os.environ["OB_TEST_SOURCE"]
 PLUGINS = [f"{BUILD}/plugins"]
 HOME = {"mode": "dial-home"}
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 class Home(Case):

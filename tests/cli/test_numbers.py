@@ -6,7 +6,7 @@ import signal
 import socket
 import unittest
 
-from command import ACTOR, OK, REMOTE, USAGE, Case, actor, outboard
+from command import ACTOR, OK, REMOTE, USAGE, Case, actor, free_port, outboard
 
 # Above the ports that the kernel gives away.
 PORTS = "62000-62999"
@@ -15,17 +15,6 @@ TCP = "tcp://127.0.0.1:${port}"
 
 def port_of(row):
     return int(row["address"].rsplit(":", 1)[1])
-
-
-def free_pair():
-    """Two neighbouring ports that nobody uses."""
-    for port in range(63000 + os.getpid() % 1000, 65534):
-        try:
-            with socket.create_server(("", port)), socket.create_server(("", port + 1)):
-                return port
-        except OSError:
-            continue
-    raise unittest.SkipTest("no two free ports")
 
 
 class Numbers(Case):
@@ -115,7 +104,7 @@ class Numbers(Case):
         self.assertEqual(run.end(), OK)
 
     def test_two_supervisors_share_a_range_until_it_is_exhausted(self):
-        port = free_pair()
+        port = free_port(2)
         first = self.start_all({"a": actor(listen=TCP)}, ports=f"{port}-{port + 1}")
         taken = {port_of(self.status()["a"])}
         self.config, self.root = f"{self.dir}/other.json", f"{self.dir}/other"
@@ -131,7 +120,7 @@ class Numbers(Case):
         self.assertEqual(second.end(), OK)
 
     def test_a_child_that_was_started_without_numbers_is_found(self):
-        port = free_pair()
+        port = free_port()
         run = self.start_all({"a": actor(listen=f"tcp://127.0.0.1:{port}", connect=f"tcp://127.0.0.1:{port}")})
         self.assertEqual(run.end(signal.SIGUSR1), OK)
         self.write({"a": actor(listen=TCP, connect=TCP)}, ports=PORTS)
