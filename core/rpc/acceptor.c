@@ -49,7 +49,8 @@ static void refuse(struct obi_acceptor *a, struct ob_stream *stream, struct obi_
 	a->events.warn(a->events.user, &from, "a connection was refused", why);
 }
 
-/* Admit or refuse an accepted stream. false: it has to wait, and all behind it. */
+/* Admit or refuse an accepted stream. false: it has to wait, and all behind it. Whoever reads a
+ * connection to make room may close the listener. */
 static bool admit(struct obi_acceptor *a, struct ob_stream *stream)
 {
 	struct obi_origin from;
@@ -127,7 +128,6 @@ static void on_acceptable(void *user, int events)
 	struct ob_error err = {0};
 	(void)events;
 	obi_acceptor_refill(a);
-	/* Whoever reads a connection to make room may close the listener. */
 	for (int i = 0; i < ACCEPTS_A_TURN && a->listener != NULL; i++) {
 		struct ob_stream *stream;
 		int r = accept_one(a, &stream, &err);
@@ -139,8 +139,8 @@ static void on_acceptable(void *user, int events)
 			return;
 		}
 		if (r < 0) {
-			warn_of_pause(a, err.text);
 			pause_accepting(a, ACCEPT_PAUSE_MS);
+			warn_of_pause(a, err.text);
 			return;
 		}
 	}
@@ -151,7 +151,7 @@ static void resume_accepting(void *user)
 	struct obi_acceptor *a = user;
 	struct ob_stream *stream = a->waiting;
 	a->waiting = NULL;
-	if (stream == NULL || admit(a, stream)) {
+	if ((stream == NULL || admit(a, stream)) && a->listener != NULL) {
 		obi_io_set(a->loop, &a->io, a->transport->listener_fd(a->listener), OB_READABLE);
 	}
 }

@@ -94,22 +94,22 @@ static void on_opened(void *user, struct obi_connection *connection)
 	(void)connection;
 }
 
+/* The warning comes last: whoever hears it may close the home. */
 static void on_closed(void *user, struct obi_connection *connection, const struct ob_error *err)
 {
 	struct caller *c = user;
+	struct obi_home *home = c->home;
+	const struct obi_origin from = c->peer.from;
 	struct ob_error shown;
 	(void)connection;
-	switch (obi_preauth_ended(&c->home->preauth, &c->peer, err, &shown)) {
-	case OBI_PREAUTH_SAY_LEFT:
-		warn(c->home, &c->peer.from, "a connection was given up by the peer", shown.text);
-		break;
-	case OBI_PREAUTH_SAY_REFUSED:
-		warn(c->home, &c->peer.from, "a connection was refused", shown.text);
-		break;
-	default:
-		break;
-	}
+	enum obi_preauth_say say = obi_preauth_ended(&home->preauth, &c->peer, err, &shown);
 	drop(c);
+	if (say != OBI_PREAUTH_SAY_NOTHING) {
+		warn(home, &from,
+		     say == OBI_PREAUTH_SAY_LEFT ? "a connection was given up by the peer"
+						 : "a connection was refused",
+		     shown.text);
+	}
 }
 
 static void on_patience_over(void *user)
@@ -162,9 +162,10 @@ static struct obi_admission_answer on_admit(void *user, struct obi_origin from)
 static void on_evict(void *user, struct obi_preauth *who)
 {
 	struct caller *c = (struct caller *)(void *)((char *)who - offsetof(struct caller, peer));
-	warn(user, &who->from, "a connection was refused",
-	     "too many connections that have not authenticated");
+	const struct obi_origin from = who->from;
 	drop(c);
+	warn(user, &from, "a connection was refused",
+	     "too many connections that have not authenticated");
 }
 
 static void on_slot_free(void *user)

@@ -10,7 +10,7 @@
 #include "rpc/connection.h"
 #include "supervisor/hello_judge.h"
 
-/* All are required. None may close the home. */
+/* All are required. Each may close the home, but for `known`. */
 struct obi_home_events {
 	/* To judge a hello by. */
 	struct obi_hello_known (*known)(void *user);
