@@ -43,7 +43,7 @@ static void add_socket(struct askers *a, uint32_t child, const char *address, bo
 	struct ob_uri uri;
 	const char *path = NULL;
 	if (obi_child_listens_here(&a->config->children[child], address, &a->arena, &uri) &&
-	    ob_bytes_is(obi_socket_scheme(&uri), "unix")) {
+	    ob_bytes_is(obi_uri_socket(&uri), "unix")) {
 		path = obi_path_resolve((const char *)uri.path.data, &a->arena);
 	}
 	if (path != NULL) {

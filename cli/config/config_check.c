@@ -82,14 +82,6 @@ bool obi_child_listens_here(const struct ob_connector_options *child, const char
 	       obi_uri_parse(address, &arena->ob, ret_uri, NULL) == OB_OK;
 }
 
-struct ob_bytes obi_socket_scheme(const struct ob_uri *uri)
-{
-	struct ob_bytes scheme = uri->scheme;
-	const uint8_t *plus = memrchr(scheme.data, '+', scheme.len);
-	return plus != NULL ? ob_bytes_of(plus + 1, scheme.len - (size_t)(plus + 1 - scheme.data))
-			    : scheme;
-}
-
 /*
  * Each child takes descriptors of the supervisor. It raises its soft limit to the hard one, so only
  * that counts; another session or service may have another limit.

@@ -69,12 +69,12 @@ static void check_socket(const struct container *c, const char *key, const char 
 	struct ob_uri at, from;
 	bool writable = false;
 	if (listen == NULL || obi_uri_parse(listen, &c->arena->ob, &at, NULL) < 0 ||
-	    !ob_bytes_is(obi_socket_scheme(&at), "unix")) {
+	    !ob_bytes_is(obi_uri_socket(&at), "unix")) {
 		return;
 	}
 	from = at;
 	if (dialled != NULL && (obi_uri_parse(dialled, &c->arena->ob, &from, NULL) < 0 ||
-				!ob_bytes_is(obi_socket_scheme(&from), "unix"))) {
+				!ob_bytes_is(obi_uri_socket(&from), "unix"))) {
 		return; /* somebody forwards it */
 	}
 	const char *inside = (const char *)at.path.data, *outside = (const char *)from.path.data;
@@ -113,14 +113,9 @@ static void check_machine(const struct ob_connector_options *child, struct obi_a
 			  struct obi_faults *faults)
 {
 	struct ob_uri uri;
-	if (child->ready != OB_READY_CONFIG || child->connect == NULL ||
-	    obi_uri_parse(child->connect, &arena->ob, &uri, NULL) < 0) {
-		return;
-	}
-	struct ob_bytes scheme = obi_socket_scheme(&uri);
-	if (ob_bytes_is(scheme, "hvsock") ||
-	    (ob_bytes_is(scheme, "vsock") && !ob_bytes_is(uri.host, "local") &&
-	     !ob_bytes_is(uri.host, "1"))) {
+	if (child->ready == OB_READY_CONFIG && child->connect != NULL &&
+	    obi_uri_parse(child->connect, &arena->ob, &uri, NULL) == OB_OK &&
+	    obi_uri_is_of_machine(&uri)) {
 		obi_child_fault(
 		    faults, child, "ready.mode",
 		    "\"config\" requires that the child writes its outboard.json here, and "

@@ -75,7 +75,7 @@ static void add_socket(struct list *list, const struct obi_run_config *config, e
 {
 	struct ob_uri uri;
 	if (obi_child_listens_here(&config->children[i], address, &list->arena, &uri) &&
-	    ob_bytes_is(obi_socket_scheme(&uri), "unix")) {
+	    ob_bytes_is(obi_uri_socket(&uri), "unix")) {
 		add(list, config, kind, i, (const char *)uri.path.data);
 	}
 }
@@ -90,9 +90,9 @@ static void add_outer(struct list *list, const struct obi_run_config *config, en
 	if (address == NULL || obi_uri_parse(address, &list->arena.ob, &uri, NULL) < 0) {
 		return;
 	}
-	if (ob_bytes_is(obi_socket_scheme(&uri), "unix")) {
+	if (ob_bytes_is(obi_uri_socket(&uri), "unix")) {
 		add(list, config, kind, i, (const char *)uri.path.data);
-	} else if (ob_bytes_is(obi_socket_scheme(&uri), "hvsock") &&
+	} else if (ob_bytes_is(obi_uri_socket(&uri), "hvsock") &&
 		   (path = ob_arena_alloc(&list->arena.ob, uri.path.len + 16)) != NULL) {
 		snprintf(path, uri.path.len + 16, "%s%c%d", (const char *)uri.path.data,
 			 kind == DIALLED ? ':' : '_', (int)uri.port);

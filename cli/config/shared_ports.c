@@ -104,7 +104,7 @@ static bool read_item(const struct ob_connector_options *child, bool is_for_clie
 	if (!is_taken(ret, arena, &uri) || uri.port <= 0 || uri.host.len == 0) {
 		return false;
 	}
-	ret->scheme = obi_socket_scheme(&uri);
+	ret->scheme = obi_uri_socket(&uri);
 	ret->port = uri.port;
 	ret->host = uri.host;
 	char *host = obi_arena_text(arena, (const char *)uri.host.data, uri.host.len);

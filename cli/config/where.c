@@ -69,24 +69,10 @@ static enum obi_where by_program(const char *const *argv)
 
 /* ---- The address ---- */
 
-/* "vsock" of "chaos+vsock". */
-static struct ob_bytes socket_of(struct ob_bytes scheme)
-{
-	const uint8_t *plus = memrchr(scheme.data, '+', scheme.len);
-	size_t skipped = plus != NULL ? (size_t)(plus + 1 - scheme.data) : 0;
-	return ob_bytes_of(scheme.data + skipped, scheme.len - skipped);
-}
-
 static bool begins_with(struct ob_bytes text, const char *what)
 {
 	size_t len = strlen(what);
 	return text.len >= len && memcmp(text.data, what, len) == 0;
-}
-
-/* "local" is the CID of this machine. */
-static bool is_local_cid(struct ob_bytes host)
-{
-	return ob_bytes_is(host, "1") || ob_bytes_is(host, "local");
 }
 
 /* Digits and dots that begin with 127. */
@@ -108,12 +94,10 @@ static bool is_loopback(struct ob_bytes host)
 
 static enum obi_where by_uri(const struct ob_uri *uri, bool is_dialled)
 {
-	struct ob_bytes scheme = socket_of(uri->scheme);
-	if (ob_bytes_is(scheme, "hvsock") ||
-	    (ob_bytes_is(scheme, "vsock") && !is_local_cid(uri->host))) {
+	if (obi_uri_is_of_machine(uri)) {
 		return OBI_WHERE_VM;
 	}
-	return is_dialled && ob_bytes_is(scheme, "tcp") && !is_loopback(uri->host)
+	return is_dialled && ob_bytes_is(obi_uri_socket(uri), "tcp") && !is_loopback(uri->host)
 		   ? OBI_WHERE_FAR
 		   : OBI_WHERE_UNKNOWN;
 }

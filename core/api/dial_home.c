@@ -17,30 +17,10 @@ static void fault(struct obi_option_faults *faults, const char *option, const ch
 
 /* ---- The child's view of accept ---- */
 
-/* The scheme behind the last '+', and the length of what stands before it. */
-static struct ob_bytes inner_scheme(const struct ob_uri *uri, size_t *ret_before)
-{
-	size_t at = uri->scheme.len;
-	while (at > 0 && uri->scheme.data[at - 1] != '+') {
-		at--;
-	}
-	*ret_before = at;
-	return ob_bytes_of(uri->scheme.data + at, uri->scheme.len - at);
-}
-
-/* A guest sees its host at another address than the one where that listens. */
-static bool is_of_a_host(const struct ob_uri *uri)
-{
-	size_t before;
-	struct ob_bytes scheme = inner_scheme(uri, &before);
-	return ob_bytes_is(scheme, "hvsock") ||
-	       (ob_bytes_is(scheme, "vsock") && !ob_bytes_is(uri->host, "local"));
-}
-
 /* Who listens on all addresses cannot be dialled there. */
 static bool can_be_dialled(const struct ob_uri *uri)
 {
-	return is_of_a_host(uri) ||
+	return obi_uri_is_of_machine(uri) ||
 	       (!ob_bytes_is(uri->host, "0.0.0.0") && !ob_bytes_is(uri->host, "::"));
 }
 
@@ -49,14 +29,15 @@ int obi_dial_home_fill(struct obi_arena *arena, struct ob_connector_options *o)
 	char text[320];
 	struct obi_arena memory;
 	struct ob_uri uri;
-	size_t before = 0;
 	if (!obi_options_dial_home(o) || o->dial != NULL) {
 		return OB_OK;
 	}
 	obi_arena_init(&memory, URI_MEMORY);
 	o->dial = o->accept;
-	if (obi_uri_parse(o->accept, &memory.ob, &uri, NULL) == OB_OK && is_of_a_host(&uri)) {
-		(void)inner_scheme(&uri, &before);
+	/* A guest sees its host at another address than the one where that listens. */
+	if (obi_uri_parse(o->accept, &memory.ob, &uri, NULL) == OB_OK &&
+	    obi_uri_is_of_machine(&uri)) {
+		size_t before = uri.scheme.len - obi_uri_socket(&uri).len;
 		snprintf(text, sizeof text, "%.*svsock://host:%d",
 			 (int)(before < 256 ? before : 256), (const char *)uri.scheme.data,
 			 uri.port);

@@ -142,15 +142,6 @@ static void check_cleanup(const char *const *argv, struct obi_option_faults *fau
 
 /* ---- Addresses ---- */
 
-/* What stands behind the last "+": "vsock" of chaos+vsock. */
-static bool is_socket_of(const struct ob_uri *uri, const char *scheme)
-{
-	const uint8_t *plus = memrchr(uri->scheme.data, '+', uri->scheme.len);
-	const uint8_t *begin = plus != NULL ? plus + 1 : uri->scheme.data;
-	size_t len = uri->scheme.len - (size_t)(begin - uri->scheme.data);
-	return ob_bytes_is(ob_bytes_of(begin, len), scheme);
-}
-
 /* Addresses that one can listen at and nobody can dial. A child that dials may listen for others.
  */
 static void check_dialled(const struct ob_connector_options *o, struct obi_option_faults *faults)
@@ -164,11 +155,11 @@ static void check_dialled(const struct ob_connector_options *o, struct obi_optio
 	}
 	if (uri.text.len == 0) {
 		/* another fault, or none */
-	} else if (is_socket_of(&uri, "vsock") && ob_bytes_is(uri.host, "any")) {
+	} else if (ob_bytes_is(obi_uri_socket(&uri), "vsock") && ob_bytes_is(uri.host, "any")) {
 		obi_option_fault(faults, OB_FAULT_ERROR, "connect",
 				 "is required: %s cannot be dialled, only vsock://CID:PORT",
 				 o->listen);
-	} else if (is_socket_of(&uri, "hvsock")) {
+	} else if (ob_bytes_is(obi_uri_socket(&uri), "hvsock")) {
 		obi_option_fault(
 		    faults, OB_FAULT_ERROR, "connect",
 		    "is required: a child that listens at %s is for guests, and cannot "

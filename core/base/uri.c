@@ -319,3 +319,20 @@ bool obi_uri_unix(const char *path, struct ob_sink *out)
 {
 	return ob_sink_text(out, "unix://") && obi_uri_path(path, out);
 }
+
+/* ---- What it is of ---- */
+
+struct ob_bytes obi_uri_socket(const struct ob_uri *uri)
+{
+	struct ob_bytes scheme = uri->scheme;
+	const uint8_t *plus = memrchr(scheme.data, '+', scheme.len);
+	size_t skipped = plus != NULL ? (size_t)(plus + 1 - scheme.data) : 0;
+	return ob_bytes_of(scheme.data + skipped, scheme.len - skipped);
+}
+
+bool obi_uri_is_of_machine(const struct ob_uri *uri)
+{
+	struct ob_bytes socket = obi_uri_socket(uri);
+	bool here = ob_bytes_is(uri->host, "local") || ob_bytes_is(uri->host, "1");
+	return ob_bytes_is(socket, "hvsock") || (ob_bytes_is(socket, "vsock") && !here);
+}

@@ -17,6 +17,13 @@
 int obi_uri_parse(const char *text, struct ob_arena *arena, struct ob_uri *ret,
 		  struct ob_error *reterr);
 
+/* The scheme of its socket: "vsock" of chaos+vsock. */
+struct ob_bytes obi_uri_socket(const struct ob_uri *uri);
+
+/* Whether it leads into a virtual machine, or out of one: hvsock, and vsock but for the CID of this
+ * machine, which is "local" or "1". */
+bool obi_uri_is_of_machine(const struct ob_uri *uri);
+
 /* Append the path, percent-encoded as needed. */
 bool obi_uri_path(const char *path, struct ob_sink *out);
 

@@ -167,10 +167,39 @@ static void every_path_survives_as_a_unix_uri(void **state)
 	assert_true(same(uri.path, ended));
 }
 
+static void tells_the_socket_and_whose_it_is(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *socket;
+		bool is_of_machine;
+	} table[] = {
+	    {"unix:///x", "unix", false},
+	    {"tls+tcp://10.0.2.2:5", "tcp", false},
+	    {"chaos+tls+tcp://h:5", "tcp", false},
+	    {"hvsock:///x:5", "hvsock", true},
+	    {"chaos+hvsock:///x:5", "hvsock", true},
+	    {"vsock://any:5", "vsock", true},
+	    {"vsock://host:5", "vsock", true},
+	    {"vsock://11:5", "vsock", true},
+	    {"vsock://local:5", "vsock", false},
+	    {"tls+vsock://1:5", "vsock", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct ob_uri uri;
+		print_message("%s\n", table[i].text);
+		assert_int_equal(obi_uri_parse(table[i].text, &arena.ob, &uri, NULL), OB_OK);
+		assert_true(same(obi_uri_socket(&uri), table[i].socket));
+		assert_int_equal(obi_uri_is_of_machine(&uri), table[i].is_of_machine);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(splits_every_form),
+	    cmocka_unit_test(tells_the_socket_and_whose_it_is),
 	    cmocka_unit_test(refuses_invalid_uris_and_quotes_them),
 	    cmocka_unit_test(refuses_a_uri_without_end),
 	    cmocka_unit_test(reports_a_full_arena),
