@@ -20,7 +20,6 @@ struct attached_place {
 	struct {
 		struct obi_timer timer; /* tries parent.lock again */
 		uint64_t op;
-		bool create;
 		int64_t until; /* obi_now_ms() */
 	} probe;
 };
@@ -37,13 +36,14 @@ static bool is_in_charge(const struct attached_place *a)
 
 /* ---- Probe ---- */
 
+/* It is made for a reconnect, too: that the child lives does not depend on it. */
 static int open_state_dir(struct attached_place *a, struct ob_error *reterr)
 {
 	const char *path = a->options->state_path;
 	if (a->state_dir.fd >= 0) {
 		return OB_OK;
 	}
-	return obi_statedir_open(path, a->probe.create, geteuid(), &a->state_dir, reterr);
+	return obi_statedir_open(path, true, geteuid(), &a->state_dir, reterr);
 }
 
 /* The config had a command before: its process must not be forgotten. */
@@ -128,13 +128,11 @@ static void try_probe(void *user)
 	explicit_bzero(&state, sizeof state);
 }
 
-/* The state directory is made for a reconnect, too: that the child lives does not depend on it. */
 static void attached_probe(struct obi_place *place, uint64_t op, bool create)
 {
 	struct attached_place *a = attached_of(place);
 	(void)create;
 	a->probe.op = op;
-	a->probe.create = true;
 	a->probe.until = obi_now_ms() + a->options->lock_wait_ms;
 	try_probe(a);
 }

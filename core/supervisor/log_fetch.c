@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "supervisor/attach.h"
 
 enum {
 	WAIT_MS = 20000,      /* how long the child may keep a call while it has nothing */
@@ -18,7 +19,7 @@ static void ask(struct obi_log_fetch *f);
 
 static bool is_wanted(const struct obi_log_fetch *f)
 {
-	bool attached = f->options->argv == NULL;
+	bool attached = obi_is_attached(f->options);
 	return f->lines.fn != NULL && (f->options->logs == OB_LOGS_RPC ||
 				       (f->options->logs == OB_LOGS_DEFAULT && attached));
 }
