@@ -125,7 +125,9 @@ struct ob_runtime_options {
 	 * time. Default 0: off.
 	 */
 	uint32_t busy_poll_us;
-	/* enum ob_plugin_trust. A server whose outboard.json says so trusts unmapped users, too. */
+	/* enum ob_plugin_trust. A server whose outboard.json says so trusts unmapped users, too; so
+	 * does a runtime, from then on, that ob_child_connect() finds a child for by such a file of
+	 * its own user, where there is no state directory. */
 	uint32_t plugin_trust;
 };
 
