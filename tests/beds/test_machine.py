@@ -2,7 +2,6 @@
 """A child in a virtual machine that QEMU emulates, over a forwarded port."""
 import os
 import signal
-import time
 
 import bed
 
@@ -62,14 +61,12 @@ class Machine(bed.Life):
     def trigger(self, letter):
         """What the kernel of the guest is to do: c, panic; b, boot."""
         self.send("act.file", "/proc/sysrq-trigger", letter)
-        return time.monotonic()
 
     def test_panics(self):
-        """A guest that panics ends its machine, and is started again."""
+        """A guest that panics ends its machine, before heartbeats are missed, and is started again."""
         run, _ = self.supervise()
-        begin = self.trigger("c")
-        self.event(run, "exited")
-        self.assertLess(time.monotonic() - begin, 2 * BEAT)
+        self.trigger("c")
+        self.assertEqual(run.record(lambda r: r.get("event") in ("exited", "unresponsive"))["event"], "exited")
         self.assertEqual(self.up(run), "ready")
         self.assertEqual(self.status()["restarts"], 1)
         self.works()
@@ -88,9 +85,8 @@ class Machine(bed.Life):
             self.event(run, "link_up")
             self.assertEqual((self.inner(), self.status()["restarts"]), (pid, 0))
         with self.part("boot"):
-            begin = self.trigger("b")
-            run.record(lambda r: r.get("event") in ("link_down", "unresponsive", "replaced"))
-            self.assertLess(time.monotonic() - begin, 3 * 2 + 2)
+            self.trigger("b")
+            run.record(lambda r: r.get("event") in ("link_down", "unresponsive"))
             self.event(run, "replaced")
             self.assertEqual((self.inner(), self.status()["restarts"]), (pid, 1))
             self.works()
