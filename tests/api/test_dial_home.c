@@ -155,23 +155,6 @@ static void over_unix(void **state)
 	end(&h);
 }
 
-/* A port that is free now. */
-static int free_port(struct home *h)
-{
-	struct ob_server_options options = {.size = sizeof options,
-					    .runtime = h->f.runtime,
-					    .listen = "tcp://127.0.0.1:0",
-					    .token = "00000000000000000000000000000000"
-						     "00000000000000000000000000000000"};
-	struct ob_error err;
-	ob_server *server;
-	expect(ob_server_open(&options, &server, &err), OB_OK, &err, NULL);
-	expect(ob_server_start(server, &err), OB_OK, &err, NULL);
-	int port = atoi(strrchr(ob_server_config(server)->rpc_addr, ':') + 1);
-	ob_server_close(server);
-	return port;
-}
-
 static void over_tcp(void **state)
 {
 	static struct home h;
@@ -179,7 +162,7 @@ static void over_tcp(void **state)
 	for (int plain = 0; plain < 2; plain++) {
 		begin(&h, NULL);
 		free(h.accept);
-		h.accept = scratch_text("tcp://127.0.0.1:%d", free_port(&h));
+		h.accept = scratch_text("tcp://127.0.0.1:%d", peer_free_port());
 		h.f.options.accept = h.accept;
 		h.auth[0] = "token";
 		h.f.options.auth = plain ? h.auth : NULL;

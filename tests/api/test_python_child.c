@@ -14,10 +14,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <arpa/inet.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/peer.h"
 #include "support/scratch.h"
 
 struct python {
@@ -61,23 +60,11 @@ static const char *interpreter(void)
 	return access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
 }
 
-/* A port that is free now. */
-static int free_port(void)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	close(fd);
-	return ntohs(at.sin_port);
-}
-
 /* The child dials its parent. */
 static void come_home(struct python *p, bool over_tcp)
 {
 	struct ob_connector_options *o = &p->family.options;
-	p->accept = over_tcp ? scratch_text("tcp://127.0.0.1:%d", free_port())
+	p->accept = over_tcp ? scratch_text("tcp://127.0.0.1:%d", peer_free_port())
 			     : scratch_text("unix://%s/home.sock", p->family.scratch);
 	o->ready = OB_READY_DIAL_HOME;
 	o->accept = p->accept;

@@ -14,14 +14,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/peer.h"
 #include "support/scratch.h"
 
 enum { WORDS = 64, READY_MS = 300000, BEAT_MS = 3000 };
@@ -29,19 +28,6 @@ enum { WORDS = 64, READY_MS = 300000, BEAT_MS = 3000 };
 static struct family f;
 static char *listen_uri, *connect_uri, *words[WORDS + 1];
 static int32_t machine; /* the pid of the machine */
-
-/* A TCP port that is free at this moment. */
-static int free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	close(fd);
-	return ntohs(address.sin_port);
-}
 
 /* text with each "%d" replaced by the port. Free it. */
 static char *with_port(const char *text, int port)
@@ -87,7 +73,7 @@ static void tell_the_log(void)
 static int boot(void **state)
 {
 	struct ob_error err;
-	int port = free_port(), n = 0;
+	int port = peer_free_port(), n = 0;
 	char *command = with_port(scratch_env("OB_TEST_BOOT"), port), *rest = command;
 	(void)state;
 	listen_uri = with_port(scratch_env("OB_TEST_LISTEN"), port);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
@@ -33,6 +34,21 @@ int peer_listen(const char *path)
 		fail_msg("listen %s: %m", path);
 	}
 	return fd;
+}
+
+int peer_free_port(void)
+{
+	for (int port = 63000 + 2 * (int)(getpid() % 1000); port < 65535; port++) {
+		struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int r = bind(fd, (struct sockaddr *)&at, sizeof at);
+		close(fd);
+		if (r == 0) {
+			return port;
+		}
+	}
+	fail_msg("no free port");
+	return 0;
 }
 
 int peer_dial(const char *path)

@@ -13,6 +13,10 @@ enum { PEER_WAIT_MS = 10000 };
 /* A socket that listens at path, and nobody accepts from. */
 int peer_listen(const char *path);
 
+/* A TCP port that nobody uses now: above those that the kernel gives away, and where no other
+ * process looks first. */
+int peer_free_port(void);
+
 /* A blocking connection to the socket at path. */
 int peer_dial(const char *path);
 
