@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/bundle.h"
+#include "base/runner.h"
 #include "base/value.h"
 #include "cli/config/resolve.h"
 #include "json/json.h"
@@ -33,34 +33,13 @@ static bool has_room(struct obi_mounts *mounts, struct obi_arena *arena)
 	return mounts->list != NULL;
 }
 
-static bool is_one_of(const char *word, const char *const *words)
-{
-	while (*words != NULL && strcmp(*words, word) != 0) {
-		words++;
-	}
-	return *words != NULL;
-}
-
 /* ---- bubblewrap ---- */
 
-static const char *const without_arguments[] = {
-    "--unshare-all",	 "--share-net",	     "--unshare-user",	     "--unshare-user-try",
-    "--unshare-ipc",	 "--unshare-pid",    "--unshare-net",	     "--unshare-uts",
-    "--unshare-cgroup",	 "--disable-userns", "--unshare-cgroup-try", "--assert-userns-disabled",
-    "--die-with-parent", "--new-session",    "--as-pid-1",	     NULL};
-static const char *const with_one[] = {
-    "--userns",	   "--userns2",		"--pidns",	"--uid",
-    "--gid",	   "--hostname",	"--chdir",	"--unsetenv",
-    "--lock-file", "--sync-fd",		"--exec-label", "--file-label",
-    "--seccomp",   "--cap-add",		"--cap-drop",	"--add-seccomp-fd",
-    "--block-fd",  "--userns-block-fd", "--info-fd",	"--dir",
-    "--perms",	   "--json-status-fd",	"--size",	"--argv0",
-    NULL};
-static const char *const with_two[] = {"--file",    "--bind-data", "--ro-bind-data",
-				       "--symlink", "--chmod",	   NULL};
 static const char *const of_no_host[] = {"--proc", "--dev", "--tmpfs", "--mqueue", NULL};
 static const char *const binds[] = {"--bind", "--bind-try", "--dev-bind", "--dev-bind-try", NULL};
 static const char *const read_only[] = {"--ro-bind", "--ro-bind-try", NULL};
+/* What is behind a descriptor cannot be told. */
+static const char *const unknown[] = {"--bind-fd", "--ro-bind-fd", NULL};
 
 static void remount(struct obi_mounts *mounts, const char *inside, struct obi_arena *arena)
 {
@@ -73,38 +52,22 @@ static void remount(struct obi_mounts *mounts, const char *inside, struct obi_ar
 	}
 }
 
-/* The arguments that an option takes; -1: it is not known. */
-static int read_option(const char *const *at, struct obi_arena *arena, struct obi_mounts *ret)
+/* An option with its arguments. False: what it mounts is not known. */
+static bool read_option(const char *const *at, struct obi_arena *arena, struct obi_mounts *ret)
 {
-	const char *one = at[1], *two = one != NULL ? at[2] : NULL;
-	if (is_one_of(at[0], without_arguments)) {
-		return 0;
-	}
+	bool writable = obi_runner_word_is_in(at[0], binds);
 	if (strcmp(at[0], "--clearenv") == 0) {
 		ret->config = "";
-		return 0;
+	} else if (strcmp(at[0], "--remount-ro") == 0) {
+		remount(ret, at[1], arena);
+	} else if (strcmp(at[0], "--setenv") == 0) {
+		ret->config = strcmp(at[1], "OUTBOARD_CONFIG") == 0 ? at[2] : ret->config;
+	} else if (obi_runner_word_is_in(at[0], of_no_host)) {
+		return add(ret, arena, at[1], NULL, true);
+	} else if (writable || obi_runner_word_is_in(at[0], read_only)) {
+		return add(ret, arena, at[2], at[1], writable);
 	}
-	if (one == NULL || is_one_of(at[0], with_one)) {
-		return one != NULL ? 1 : -1;
-	}
-	if (strcmp(at[0], "--remount-ro") == 0) {
-		remount(ret, one, arena);
-		return 1;
-	}
-	if (is_one_of(at[0], of_no_host)) {
-		return add(ret, arena, one, NULL, true) ? 1 : -1;
-	}
-	if (two == NULL || is_one_of(at[0], with_two)) {
-		return two != NULL ? 2 : -1;
-	}
-	if (strcmp(at[0], "--setenv") == 0) {
-		ret->config = strcmp(one, "OUTBOARD_CONFIG") == 0 ? two : ret->config;
-		return 2;
-	}
-	bool writable = is_one_of(at[0], binds);
-	return (writable || is_one_of(at[0], read_only)) && add(ret, arena, two, one, writable)
-		   ? 2
-		   : -1;
+	return !obi_runner_word_is_in(at[0], unknown);
 }
 
 static bool read_bwrap(const char *const *argv, struct obi_arena *arena, struct obi_mounts *ret)
@@ -114,8 +77,11 @@ static bool read_bwrap(const char *const *argv, struct obi_arena *arena, struct 
 		return false;
 	}
 	while (*at != NULL && (*at)[0] == '-' && strcmp(*at, "--") != 0) {
-		int count = read_option(at, arena, ret);
-		if (count < 0) {
+		int count = obi_bwrap_arity(*at), given = 0;
+		while (given < count && at[1 + given] != NULL) {
+			given++;
+		}
+		if (given != count || !read_option(at, arena, ret)) {
 			return false;
 		}
 		at += 1 + count;
@@ -221,19 +187,13 @@ static bool read_bundle_at(const char *bundle, struct obi_arena *arena, struct o
 
 /* ---- Both ---- */
 
-static const char *program_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash != NULL ? slash + 1 : path;
-}
-
 bool obi_mounts_of_command(const char *const *argv, const char *cwd, struct obi_arena *arena,
 			   struct obi_mounts *ret)
 {
 	if (argv == NULL || argv[0] == NULL) {
 		return false;
 	}
-	if (strcmp(program_of(argv[0]), "bwrap") == 0) {
+	if (strcmp(obi_runner_name(argv), "bwrap") == 0) {
 		return read_bwrap(argv, arena, ret);
 	}
 	const char *bundle = obi_bundle_of(argv);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/placeholders.h"
+#include "base/runner.h"
 #include "base/uri.h"
 
 enum { ARENA_MAX = 64 * 1024 };
@@ -54,11 +55,10 @@ static bool is_named(const char *program, const char *name)
 
 static enum obi_where by_program(const char *const *argv)
 {
-	if (argv == NULL || argv[0] == NULL) {
+	if (argv == NULL) {
 		return OBI_WHERE_UNKNOWN;
 	}
-	const char *slash = strrchr(argv[0], '/');
-	const char *program = slash != NULL ? slash + 1 : argv[0];
+	const char *program = obi_runner_name(argv);
 	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
 		if (is_named(program, programs[i].name)) {
 			return programs[i].where;

@@ -7,11 +7,11 @@
 
 #include "api/options_check.h"
 #include "base/arena.h"
-#include "base/bundle.h"
+#include "base/runner.h"
 #include "json/json.h"
 #include "process/sandbox.h"
 
-enum { BUNDLE_MAX = 1 << 20, VALUES_MAX = 100000, DEPTH = 32 };
+enum { MEMORY = 16 << 20, VALUES_MAX = 100000, DEPTH = 32 };
 
 /* ---- The config of a bundle ---- */
 
@@ -25,7 +25,7 @@ static void with_bundle(const char *path, bundle_fn *fn, void *user)
 	struct ob_value config;
 	size_t len;
 	uint8_t *text = obi_bundle_read(path, &len);
-	obi_arena_init(&arena, 16 * (size_t)BUNDLE_MAX);
+	obi_arena_init(&arena, MEMORY);
 	if (text != NULL &&
 	    obi_json_parse(ob_bytes_of(text, len), &arena.ob, &limits, &config, NULL) == OB_OK) {
 		fn(&config, user);

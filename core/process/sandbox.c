@@ -1,90 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/sandbox.h"
 
+#include "base/runner.h"
+
 #include <stddef.h>
 #include <string.h>
 
-static bool is_command(const char *const *argv, const char *name)
-{
-	const char *slash = argv[0] != NULL ? strrchr(argv[0], '/') : NULL;
-	return argv[0] != NULL && strcmp(slash != NULL ? slash + 1 : argv[0], name) == 0;
-}
-
-static bool is_in(const char *word, const char *const *list)
-{
-	while (*list != NULL && strcmp(word, *list) != 0) {
-		list++;
-	}
-	return *list != NULL;
-}
-
 /* ---- bubblewrap ---- */
 
-static const char *const bwrap_none[] = {"--unshare-ipc",
-					 "--unshare-pid",
-					 "--unshare-net",
-					 "--unshare-uts",
-					 "--unshare-cgroup",
-					 "--unshare-cgroup-try",
-					 "--share-net",
-					 "--disable-userns",
-					 "--clearenv",
-					 "--new-session",
-					 "--die-with-parent",
-					 "--as-pid-1",
-					 "--assert-userns-disabled",
-					 NULL};
-static const char *const bwrap_one[] = {"--pidns",
-					"--uid",
-					"--gid",
-					"--hostname",
-					"--chdir",
-					"--unsetenv",
-					"--lock-file",
-					"--sync-fd",
-					"--remount-ro",
-					"--exec-label",
-					"--file-label",
-					"--proc",
-					"--dev",
-					"--tmpfs",
-					"--mqueue",
-					"--dir",
-					"--seccomp",
-					"--add-seccomp-fd",
-					"--block-fd",
-					"--userns-block-fd",
-					"--info-fd",
-					"--json-status-fd",
-					"--cap-add",
-					"--cap-drop",
-					"--perms",
-					"--size",
-					NULL};
-static const char *const bwrap_two[] = {
-    "--setenv",	   "--bind",	     "--bind-try", "--dev-bind",   "--dev-bind-try",
-    "--ro-bind",   "--ro-bind-try",  "--bind-fd",  "--ro-bind-fd", "--file",
-    "--bind-data", "--ro-bind-data", "--symlink",  "--chmod",	   NULL};
-static const char *const bwrap_user[] = {"--unshare-all", "--unshare-user", "--unshare-user-try",
-					 NULL};
-
-/* How many arguments the option has; -1: not known. */
-static int arity_of(const char *option)
-{
-	if (is_in(option, bwrap_none) || is_in(option, bwrap_user)) {
-		return 0;
-	}
-	return is_in(option, bwrap_one) ? 1 : is_in(option, bwrap_two) ? 2 : -1;
-}
+/* In a namespace that is given by a descriptor anybody may have a number. */
+static const char *const bwrap_joins[] = {"--userns", "--userns2", NULL};
+static const char *const bwrap_makes[] = {"--unshare-all", "--unshare-user", "--unshare-user-try",
+					  NULL};
 
 /* It makes a user namespace for everybody but root, and for root if it is asked to. */
 static enum obi_sandbox_users of_bwrap(const char *const *argv, bool as_root)
 {
 	bool makes = !as_root;
 	for (int i = 1; argv[i] != NULL && argv[i][0] == '-' && strcmp(argv[i], "--") != 0; i++) {
-		int arity = arity_of(argv[i]);
-		makes = makes || is_in(argv[i], bwrap_user);
-		if (arity < 0) {
+		int arity = obi_bwrap_arity(argv[i]);
+		makes = makes || obi_runner_word_is_in(argv[i], bwrap_makes);
+		if (arity < 0 || obi_runner_word_is_in(argv[i], bwrap_joins)) {
 			return OBI_SANDBOX_UNKNOWN;
 		}
 		for (; arity > 0 && argv[i + 1] != NULL; arity--) {
@@ -119,7 +55,7 @@ static bool take_long(const char *word, struct unshared *u)
 		     is_option(word, "--map-current-user") || is_option(word, "--map-user");
 	u->others = u->others || is_option(word, "--map-auto") || is_option(word, "--map-users");
 	u->user = u->user || is_option(word, "--user") || u->current || u->others;
-	return is_in(word, with_argument);
+	return obi_runner_word_is_in(word, with_argument);
 }
 
 static bool take_short(const char *word, struct unshared *u)
@@ -149,9 +85,10 @@ static enum obi_sandbox_users of_unshare(const char *const *argv)
 
 enum obi_sandbox_users obi_sandbox_of(const char *const *argv, bool as_root)
 {
-	return is_command(argv, "bwrap")     ? of_bwrap(argv, as_root)
-	       : is_command(argv, "unshare") ? of_unshare(argv)
-					     : OBI_SANDBOX_UNKNOWN;
+	const char *name = obi_runner_name(argv);
+	return strcmp(name, "bwrap") == 0     ? of_bwrap(argv, as_root)
+	       : strcmp(name, "unshare") == 0 ? of_unshare(argv)
+					      : OBI_SANDBOX_UNKNOWN;
 }
 
 /* ---- The bundle of runc ---- */

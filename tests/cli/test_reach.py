@@ -73,6 +73,8 @@ CASES = [
     ({"a": {"command": [*BWRAP, "kv"]}}, {}, [("a.command", f"{SEEN} the child's data directory ROOT/a, with its outboard.json")]),
     ({"a": {"command": [*BWRAP, *OWN, "--tmpfs", "ROOT", "kv"]}}, {}, [("a.command", SEEN)]),
     ({"a": {"command": [*BWRAP, "--bind", "/srv", "${data_path}", "kv"]}}, {}, [("a.command", SEEN)]),
+    ({"a": {"command": [*BWRAP, "--bind-fd", "9", "${data_path}", "kv"]}}, {}, []),
+    ({"a": {"command": [*BWRAP, "--bind", "${data_path}"]}}, {}, []),
     ({"a": {"command": [*BWRAP, "--ro-bind", "/", "/", "kv"]}}, {},
      [("a.ready.mode", 'the container can only read ROOT/a: use "rpc"'), ("a.command", "can only read ROOT/a, where the child is to listen")]),
     ({"a": {"command": [*BWRAP, "--ro-bind", "/", "/", "kv"], "ready": {"mode": "dial-home"}, "accept": "unix:///run/${name}.home"}}, {}, []),

@@ -46,6 +46,7 @@ static const struct {
 	enum obi_sandbox_users users;
 } arguments[] = {
     {"kv-child --unshare-all", true, OBI_SANDBOX_UNKNOWN},
+    {"bwrap --argv0 x --unshare-all x", true, OBI_SANDBOX_ONE},
     {"bwrap --unshare-all --ro-bind / / kv-child", true, OBI_SANDBOX_ONE},
     {"/usr/bin/bwrap --proc /proc --unshare-user --uid 0 kv-child", true, OBI_SANDBOX_ONE},
     {"bwrap --unshare-user-try kv-child", true, OBI_SANDBOX_ONE},

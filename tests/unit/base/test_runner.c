@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The bundle that a command of runc starts. */
-#include "base/bundle.h"
+/* What the arguments of commands that make a container mean. */
+#include "base/runner.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,6 +38,19 @@ static void the_bundle_is_told_by_the_arguments(void **state)
 	}
 }
 
+static void a_program_is_known_by_its_name(void **state)
+{
+	const char *const path[] = {"/usr/bin/bwrap", NULL}, *const name[] = {"bwrap", NULL};
+	(void)state;
+	assert_string_equal(obi_runner_name(path), "bwrap");
+	assert_string_equal(obi_runner_name(name), "bwrap");
+	assert_string_equal(obi_runner_name(name + 1), "");
+	assert_int_equal(obi_bwrap_arity("--unshare-all"), 0);
+	assert_int_equal(obi_bwrap_arity("--tmpfs"), 1);
+	assert_int_equal(obi_bwrap_arity("--bind"), 2);
+	assert_int_equal(obi_bwrap_arity("--args"), -1);
+}
+
 static void what_is_no_regular_file_is_not_read(void **state)
 {
 	size_t len = 1;
@@ -52,6 +65,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_bundle_is_told_by_the_arguments),
+	    cmocka_unit_test(a_program_is_known_by_its_name),
 	    cmocka_unit_test(what_is_no_regular_file_is_not_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
