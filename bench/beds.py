@@ -9,7 +9,6 @@ in which `ctest -R bed-child` has made the child. bench-ready measures. As root;
 """
 import argparse
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -23,7 +22,7 @@ def arguments():
     parser.add_argument("build")
     parser.add_argument("--rounds", default="9")
     parser.add_argument("beds", nargs="*", metavar="BED")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def beds():
@@ -50,11 +49,11 @@ def beds():
 def measure(case, program, rounds):
     child = case.text["children"][case.child]
     stop = child.get("stop", {})
-    options = ["--rounds", rounds, "--signal", str(int(signal.Signals[stop.get("signal", "SIGINT")]))]
+    options = ["--rounds", rounds, "--name", case.child, "--signal", str(int(signal.Signals[stop.get("signal", "SIGINT")]))]
     # The child has no handler of signals before it is told, and as pid 1 ignores them: all are stopped by the call.
     options += ["--rpc", "10000"]
-    if "cleanup" in stop:
-        options += ["--cleanup", shlex.join(stop["cleanup"])]
+    for word in stop.get("cleanup", []):
+        options += ["--cleanup", word]
     done = subprocess.run([program, *options, case.data_path(), *child["command"]], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, text=True, env=case.env, check=True, **case.as_user())
     return done.stdout.strip()

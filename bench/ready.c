@@ -2,11 +2,12 @@
 /*
  * ready - from the start of a child to the answer of its first call, and the time of its stop.
  *
- *   bench-ready [--rounds N] [--rpc MS] [--signal N] [--cleanup "COMMAND..."] DATA_PATH COMMAND...
+ *   bench-ready [--rounds N] [--name NAME] [--rpc MS] [--signal N] [--cleanup WORD]...
+ *               DATA_PATH COMMAND...
  *
- * The commands may have the placeholders of a config. Prints one line: the medians of both in
- * milliseconds, and the shortest and longest start. bench/beds.py does so for each recipe of the
- * docs.
+ * Each --cleanup adds a word to the cleanup command. Both commands may have the placeholders of a
+ * config. Prints one line: the medians of both in milliseconds, and the shortest and longest start.
+ * bench/beds.py does so for each recipe of the docs.
  */
 #include <outboard/outboard.h>
 
@@ -85,40 +86,45 @@ static double median(double *values, int count)
 	return values[count / 2];
 }
 
-/* The words of a command, in the text itself. */
-static void split(char *text, const char *words[WORDS_MAX + 1])
-{
-	char *rest = text;
-	for (int n = 0; n < WORDS_MAX && (words[n] = strtok_r(rest, " ", &rest)) != NULL; n++) {
-	}
-}
-
 static int usage(void)
 {
-	fputs("usage: bench-ready [--rounds N] [--rpc MS] [--signal N] [--cleanup \"COMMAND...\"] "
-	      "DATA_PATH COMMAND...\n",
+	fputs("usage: bench-ready [--rounds N] [--name NAME] [--rpc MS] [--signal N] "
+	      "[--cleanup WORD]... DATA_PATH COMMAND...\n",
 	      stderr);
 	return 2;
+}
+
+/* Read one option and its value. False: it is none of ours, or one word too many. */
+static bool read_option(const char *name, const char *value, struct ob_connector_options *options,
+			int *rounds)
+{
+	static const char *cleanup[WORDS_MAX + 1];
+	static int words;
+	if (strcmp(name, "--rounds") == 0) {
+		*rounds = atoi(value);
+	} else if (strcmp(name, "--name") == 0) {
+		options->name = value;
+	} else if (strcmp(name, "--rpc") == 0) {
+		options->stop_rpc_ms = atoi(value);
+	} else if (strcmp(name, "--signal") == 0) {
+		options->stop_signal = atoi(value);
+	} else if (strcmp(name, "--cleanup") == 0 && words < WORDS_MAX) {
+		cleanup[words++] = value;
+		options->cleanup = cleanup;
+	} else {
+		return false;
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
 {
 	static struct figures figures;
-	static const char *cleanup[WORDS_MAX + 1];
 	struct ob_connector_options options = {
 	    .size = sizeof options, .name = "bed", .placeholders = true};
 	int rounds = ROUNDS, i = 1;
 	for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
-		if (strcmp(argv[i], "--rounds") == 0) {
-			rounds = atoi(argv[i + 1]);
-		} else if (strcmp(argv[i], "--rpc") == 0) {
-			options.stop_rpc_ms = atoi(argv[i + 1]);
-		} else if (strcmp(argv[i], "--signal") == 0) {
-			options.stop_signal = atoi(argv[i + 1]);
-		} else if (strcmp(argv[i], "--cleanup") == 0) {
-			split(argv[i + 1], cleanup);
-			options.cleanup = cleanup;
-		} else {
+		if (!read_option(argv[i], argv[i + 1], &options, &rounds)) {
 			return usage();
 		}
 	}
