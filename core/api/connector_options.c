@@ -259,6 +259,14 @@ static void hash_numbers(crypto_generichash_state *h, const struct ob_connector_
 	crypto_generichash_update(h, (const unsigned char *)numbers, sizeof numbers);
 }
 
+static void hash_cgroup(crypto_generichash_state *h, const struct ob_cgroup *cgroup)
+{
+	uint64_t limits[OBI_CGROUP_NUMBERS];
+	size_t count = obi_cgroup_options_numbers(cgroup, limits);
+	crypto_generichash_update(h, (const unsigned char *)limits, count * sizeof limits[0]);
+	hash_text(h, cgroup != NULL ? cgroup->parent : NULL);
+}
+
 /* Only the options that the child was started with. Settings of restart, stop and health take
  * effect without a new start. */
 static void hash_options(const struct ob_connector_options *o, char hex[65])
@@ -295,9 +303,7 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 					  2 * sizeof(uint64_t));
 	}
 	hash_numbers(&h, o);
-	uint64_t limits[OBI_CGROUP_NUMBERS];
-	size_t count = obi_cgroup_options_numbers(o->cgroup, limits);
-	crypto_generichash_update(&h, (const unsigned char *)limits, count * sizeof limits[0]);
+	hash_cgroup(&h, o->cgroup);
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);
 }
