@@ -82,6 +82,7 @@ pure="core/json/*.[ch] core/access/*.[ch] core/base/uri.[ch] core/base/value.[ch
 	core/log/queue.[ch] core/log/ring.[ch] core/process/cgroup_text.[ch] core/process/cgroup_limits.[ch] core/supervisor/exit_reason.[ch]
 	core/base/id_map.[ch]
 	core/rpc/session.[ch] core/rpc/answer.[ch] core/rpc/authentication.[ch] core/rpc/dispatch.[ch] core/rpc/receive.[ch]
+	core/place/agent_options.[ch] core/place/agent_wire.[ch]
 	core/rpc/limits.h core/rpc/hello.h core/rpc/call.[ch] core/rpc/batch.[ch] core/rpc/pending.[ch]
 	core/rpc/handshake.[ch] core/rpc/sealed_records.[ch] core/rpc/replay_cache.[ch] core/files/child_config.[ch] core/files/child_address.[ch]
 	core/supervisor/lifecycle.[ch] core/supervisor/lifecycle_names.c core/supervisor/machine.[ch] core/supervisor/backoff.[ch]
