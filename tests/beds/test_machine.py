@@ -2,11 +2,13 @@
 """A child in a virtual machine that QEMU emulates, over a forwarded port."""
 import os
 import signal
+import time
 
 import bed
 
 KERNEL = os.environ.get("OB_TEST_KERNEL", "")
 BEAT = 10  # seconds
+PAUSE = 10
 
 
 class Machine(bed.Life):
@@ -80,7 +82,9 @@ class Machine(bed.Life):
         pid = self.inner()
         with self.part("pause"):
             os.kill(pid, signal.SIGSTOP)
+            end = time.monotonic() + PAUSE
             self.event(run, "unresponsive")
+            time.sleep(max(0, end - time.monotonic()))  # the pause itself is what is tested, and not waited for
             os.kill(pid, signal.SIGCONT)
             self.event(run, "link_up")
             self.assertEqual((self.inner(), self.status()["restarts"]), (pid, 0))
