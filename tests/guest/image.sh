@@ -9,6 +9,7 @@ shift 3
 
 umask 022 # the loader refuses plugins that others can write to
 root=$(mktemp -d)
+chmod 755 "$root" # an ordinary user of the guest must get to what is below
 trap 'rm -rf "$root"' EXIT
 
 put() {
