@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # run.sh KERNEL COMMAND ARGUMENT...: run the command in a guest that has its own AF_VSOCK, which reaches only the guest itself
 # (vsock_loopback). The guest is user-mode Linux with the files of this machine as its root. If that does not start (it has no
-# room for the registers of some processors), the guest is an emulated machine with KERNEL. The guest ends with the command. The
-# status is that of the command; 77, with the reason, if no guest can be started.
+# room for the registers of some processors), or if OB_TEST_GUEST_KIND is "machine", the guest is an emulated machine with KERNEL.
+# The guest ends with the command. The status is that of the command; 77, with the reason, if no guest can be started.
 set -euo pipefail
 . "$(dirname "$0")/qemu.sh"
 kernel=$1
@@ -60,6 +60,6 @@ in_an_emulated_machine() {
 	echo "$status" >"$dir/status"
 }
 
-in_user_mode "$@" 2>"$dir/errors" || in_an_emulated_machine "$@"
+{ [ "${OB_TEST_GUEST_KIND:-}" != machine ] && in_user_mode "$@" 2>"$dir/errors"; } || in_an_emulated_machine "$@"
 cat "$dir/output"
 exit "$(cat "$dir/status" 2>/dev/null || echo 1)"
