@@ -62,11 +62,12 @@ struct cell {
 	    ON(phase, DETACH, STOPPED, (finish) | STOP_DONE),         \
 	    ON(phase, CLOSE, CLOSED, (finish) | CLOSE_DONE)
 
-/* A process of ours: it can be ended, for a stop or a close, or let go. */
+/* A process of ours: it can be ended, for a stop or a close, or let go; or it is another's. */
 #define LIVING(phase, finish) TAKEN(phase), ENDABLE(phase, finish)
 #define ENDABLE(phase, finish)                                                                     \
 	ON(phase, STOP, STOP_ASKED, END | (finish)), ON(phase, CLOSE, STOP_CLOSE, END | (finish)), \
-	    ON(phase, DETACH, DETACHED, ABANDON | (finish) | STOP_DONE)
+	    ON(phase, DETACH, DETACHED, ABANDON | (finish) | STOP_DONE),                           \
+	    ON(phase, STUCK, DETACHED, ABANDON | (finish))
 
 /* Something of an earlier start is dealt with. finish: ends the start request, if one is open. */
 #define CLEARING(phase, finish)                                     \

@@ -176,7 +176,8 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 	"CANCEL STOP_FAILED kill\n"
 	"BECAME_READY READY disarm save +ready start-ok\n"
 	"READY_TIMEOUT STOP_FAILED stop\n"
-	"EXITED STOP_FAILED disarm reap +exited\n",
+	"EXITED STOP_FAILED disarm reap +exited\n"
+	"STUCK DETACHED disarm let-go save release +detached start-fail\n",
     [OBI_PHASE_STARTING_AGAIN] = "START . refuse\n"
 				 "RECONNECT . refuse\n"
 				 "START_OR_RECONNECT . refuse\n"
@@ -186,7 +187,8 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 				 "CLOSE STOP_CLOSE stop\n"
 				 "BECAME_READY READY disarm save +ready\n"
 				 "READY_TIMEOUT STOP_RETRY stop\n"
-				 "EXITED LINGER disarm reap +exited\n",
+				 "EXITED LINGER disarm reap +exited\n"
+				 "STUCK DETACHED disarm let-go save release +detached\n",
     [OBI_PHASE_ADOPTING_RECONNECT] =
 	"START . refuse\n"
 	"RECONNECT . refuse\n"
@@ -200,7 +202,8 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 	"ADOPT_OK READY disarm save +adopted start-ok\n"
 	"ADOPT_FAILED DETACHED disarm let-go release start-fail\n"
 	"EXITED STOP_FAILED disarm reap +exited\n"
-	"VERSION_OLD STOP_REPLACE await-end\n",
+	"VERSION_OLD STOP_REPLACE await-end\n"
+	"STUCK DETACHED disarm let-go save release +detached start-fail\n",
     [OBI_PHASE_ADOPTING_EITHER] =
 	"START . refuse\n"
 	"RECONNECT . refuse\n"
@@ -214,7 +217,8 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 	"ADOPT_OK READY disarm save +adopted start-ok\n"
 	"ADOPT_FAILED DETACHED disarm let-go release start-fail\n"
 	"EXITED STOP_REPLACE disarm reap +exited\n"
-	"VERSION_OLD STOP_REPLACE await-end\n",
+	"VERSION_OLD STOP_REPLACE await-end\n"
+	"STUCK DETACHED disarm let-go save release +detached start-fail\n",
     [OBI_PHASE_ADOPTING_AGAIN] = "START . refuse\n"
 				 "RECONNECT . refuse\n"
 				 "START_OR_RECONNECT . refuse\n"
@@ -227,7 +231,8 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 				 "ADOPT_FAILED READY disarm save +adopted\n"
 				 "EXITED LINGER disarm reap +exited\n"
 				 "UNWELL STOP_RETRY stop\n"
-				 "VERSION_OLD STOP_VERSION await-end\n",
+				 "VERSION_OLD STOP_VERSION await-end\n"
+				 "STUCK DETACHED disarm let-go save release +detached\n",
     [OBI_PHASE_READY] = "START . refuse\n"
 			"RECONNECT . refuse\n"
 			"START_OR_RECONNECT . start-ok\n"
@@ -237,7 +242,8 @@ static const char *const expected[OBI_PHASE_COUNT] = {
 			"CLOSE STOP_CLOSE stop\n"
 			"EXITED LINGER disarm reap +exited\n"
 			"UNWELL STOP_RETRY stop\n"
-			"VERSION_OLD STOP_VERSION await-end\n",
+			"VERSION_OLD STOP_VERSION await-end\n"
+			"STUCK DETACHED disarm let-go save release +detached\n",
     [OBI_PHASE_DROP_ASKED] = "START . refuse\n"
 			     "RECONNECT . refuse\n"
 			     "START_OR_RECONNECT . refuse\n"
