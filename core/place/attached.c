@@ -3,25 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/error.h"
-#include "place/state_renewal.h"
-
-enum { PARENT_LOOK_MS = 50 };
+#include "place/state_charge.h"
 
 struct attached_place {
 	struct obi_place place; /* must be first */
-	struct obi_loop *loop;
-	const struct ob_connector_options *options;
-	struct obi_statedir state_dir;
+	struct obi_state_charge charge;
+	uint64_t probe_op;
 	bool adopted; /* `exited` is still to come, if the child is ended */
-	struct {
-		struct obi_timer timer; /* tries parent.lock again */
-		uint64_t op;
-		int64_t until; /* obi_now_ms() */
-	} probe;
 };
 
 static struct attached_place *attached_of(struct obi_place *place)
@@ -29,70 +19,7 @@ static struct attached_place *attached_of(struct obi_place *place)
 	return (struct attached_place *)place;
 }
 
-static bool is_in_charge(const struct attached_place *a)
-{
-	return a->state_dir.parent_lock >= 0;
-}
-
 /* ---- Probe ---- */
-
-/* It is made for a reconnect, too: that the child lives does not depend on it. */
-static int open_state_dir(struct attached_place *a, struct ob_error *reterr)
-{
-	const char *path = a->options->state_path;
-	if (a->state_dir.fd >= 0) {
-		return OB_OK;
-	}
-	return obi_statedir_open(path, true, geteuid(), &a->state_dir, reterr);
-}
-
-/* The config had a command before: its process must not be forgotten. */
-static int check_no_process(const struct attached_place *a, const struct obi_statefile *state,
-			    struct ob_error *reterr)
-{
-	struct obi_procid known = obi_statefile_procid(state);
-	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
-	int r = obi_statedir_probe(&a->state_dir, &known, &runner, reterr);
-	bool left = runner.alive || runner.held || state->local.cleanup.pending;
-	if (r == OB_OK && left) {
-		r = obi_fail(reterr, OB_EEXIST, 0,
-			     "a process that was started as %s %s (pid %d): stop that with its "
-			     "command in the config before attaching to another one",
-			     a->options->name,
-			     runner.alive || runner.held ? "still runs"
-							 : "was not cleaned up after",
-			     (int)runner.process.id.pid);
-	}
-	obi_process_close(&runner.process);
-	return r;
-}
-
-/* *ret_fresh: it was not ours before, and there is a state that can be read. */
-static int take_charge(struct attached_place *a, struct obi_statefile *ret, bool *ret_fresh,
-		       struct ob_error *reterr)
-{
-	bool was_in_charge = is_in_charge(a);
-	*ret_fresh = false;
-	int r = open_state_dir(a, reterr);
-	r = r == OB_OK ? obi_statedir_lock(&a->state_dir, reterr) : r;
-	if (r == OB_OK && !was_in_charge) {
-		r = obi_state_take(&a->state_dir, geteuid(), ret, ret_fresh, reterr);
-		r = r == OB_OK ? check_no_process(a, ret, reterr) : r;
-	}
-	return r;
-}
-
-/* Whether the probe goes on later: the lock is another supervisor's, which may be about to let go.
- */
-static bool tries_again(struct attached_place *a, int r)
-{
-	int64_t left = a->probe.until - obi_now_ms();
-	if (r != OB_EBUSY || left <= 0) {
-		return false;
-	}
-	obi_timer_set(a->loop, &a->probe.timer, left < PARENT_LOOK_MS ? left : PARENT_LOOK_MS);
-	return true;
-}
 
 /* What is known of a process that was started here says nothing about this child. */
 static void forget_other(struct obi_statefile *state)
@@ -104,27 +31,19 @@ static void forget_other(struct obi_statefile *state)
 	}
 }
 
-static void try_probe(void *user)
+static void on_taken(void *user, const struct obi_statefile *known, const struct ob_error *err)
 {
 	static const struct obi_place_facts facts = {
 	    .alive = true, .held = true, .child = {.record = OBI_ATTACHED_RECORD}};
 	struct attached_place *a = user;
 	struct obi_place *place = &a->place;
 	struct obi_statefile state = {0};
-	struct ob_error err = {0};
-	bool fresh = false;
-	int r = take_charge(a, &state, &fresh, &err);
-	if (tries_again(a, r)) {
-		return;
-	}
-	if (r < 0) {
-		obi_statedir_close(&a->state_dir); /* what it says is not overwritten */
-		place->events->probed(place->user, a->probe.op, NULL, NULL, &err);
-	} else {
+	if (known != NULL) {
+		state = *known;
 		forget_other(&state);
-		place->events->probed(place->user, a->probe.op, &facts, fresh ? &state : NULL,
-				      NULL);
 	}
+	place->events->probed(place->user, a->probe_op, err == NULL ? &facts : NULL,
+			      known != NULL ? &state : NULL, err);
 	explicit_bzero(&state, sizeof state);
 }
 
@@ -132,9 +51,8 @@ static void attached_probe(struct obi_place *place, uint64_t op, bool create)
 {
 	struct attached_place *a = attached_of(place);
 	(void)create;
-	a->probe.op = op;
-	a->probe.until = obi_now_ms() + a->options->lock_wait_ms;
-	try_probe(a);
+	a->probe_op = op;
+	obi_state_charge_begin(&a->charge);
 }
 
 /* ---- Nothing is started or touched ---- */
@@ -143,7 +61,7 @@ static int not_here(const struct attached_place *a, struct ob_error *reterr)
 {
 	return obi_fail(reterr, OB_ENOTSUP, 0,
 			"outboard process %s is started by others: it has no command",
-			a->options->name);
+			a->charge.options->name);
 }
 
 static void attached_prepare(struct obi_place *place, uint64_t op, struct ob_config *config,
@@ -215,29 +133,16 @@ static void attached_end_holders(struct obi_place *place)
 
 /* ---- State, and the end ---- */
 
-static void attached_save(struct obi_place *place, const struct obi_statefile *given)
+static void attached_save(struct obi_place *place, const struct obi_statefile *state)
 {
-	struct attached_place *a = attached_of(place);
-	struct obi_statefile state = *given;
-	if (is_in_charge(a)) {
-		obi_statefile_note_boot(&state);
-		state.local = (struct obi_local_state){.uid = geteuid(), .gid = getegid()};
-		(void)obi_statefile_write(&a->state_dir, &state, NULL);
-	}
-	explicit_bzero(&state, sizeof state);
+	obi_state_charge_save(&attached_of(place)->charge, state);
 }
 
-static int attached_renew(struct obi_place *place, const struct obi_statefile *given,
+static int attached_renew(struct obi_place *place, const struct obi_statefile *state,
 			  bool *ret_renewed, struct ob_error *reterr)
 {
 	struct attached_place *a = attached_of(place);
-	struct obi_statefile state = *given;
-	*ret_renewed = false;
-	obi_statefile_note_boot(&state);
-	state.local = (struct obi_local_state){.uid = geteuid(), .gid = getegid()};
-	return is_in_charge(a) ? obi_state_renew(&a->state_dir, a->options->state_path, &state,
-						 a->adopted, ret_renewed, reterr)
-			       : OB_OK;
+	return obi_state_charge_renew(&a->charge, state, a->adopted, ret_renewed, reterr);
 }
 
 static void attached_clear(struct obi_place *place)
@@ -248,9 +153,8 @@ static void attached_clear(struct obi_place *place)
 static void attached_detach(struct obi_place *place)
 {
 	struct attached_place *a = attached_of(place);
-	obi_timer_stop(&a->probe.timer);
 	a->adopted = false;
-	obi_statedir_close(&a->state_dir);
+	obi_state_charge_release(&a->charge);
 }
 
 static void attached_free(struct obi_place *place)
@@ -284,12 +188,10 @@ int obi_place_attached_new(struct obi_loop *loop, const struct ob_connector_opti
 	if (a == NULL) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	a->loop = loop;
-	a->options = options;
 	a->place.ops = &ops;
-	a->state_dir = OBI_STATEDIR_NONE;
-	a->probe.timer.fn = try_probe;
-	a->probe.timer.user = a;
+	a->charge = (struct obi_state_charge){
+	    .loop = loop, .options = options, .taken = on_taken, .user = a};
+	obi_state_charge_init(&a->charge);
 	*ret = &a->place;
 	return OB_OK;
 }
