@@ -77,6 +77,9 @@ struct obi_place_events {
 	/* What its cgroup uses: from time to time, and before `exited`. Not called without a
 	 * cgroup. */
 	void (*usage)(void *user, const struct ob_cgroup_usage *usage);
+	/* Just before `exited`: why, as one line for a person, where the place knows more than
+	 * `how` says. */
+	void (*cause)(void *user, const char *text);
 	void (*exited)(void *user, const struct obi_exit *how);
 	void (*lost)(void *user, const struct ob_error *err);
 	void (*back)(void *user);

@@ -184,6 +184,7 @@ static void begin(struct obi_instance *in)
 	free(in->address);
 	in->address = NULL;
 	in->exit = (struct obi_exit){0};
+	in->exit_cause[0] = '\0';
 	in->usage = OBI_CGROUP_USAGE_NONE;
 	in->was_ended = false;
 	in->demand = OBI_DEMAND_NONE;
@@ -569,6 +570,7 @@ static const struct obi_place_events events = {
     .config = on_config,
     .log = on_log,
     .usage = on_usage,
+    .cause = obi_instance_note_cause,
     .exited = on_exited,
     .lost = on_lost,
     .back = on_back,

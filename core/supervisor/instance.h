@@ -7,6 +7,7 @@
 #define OBI_SUPERVISOR_INSTANCE_H
 
 #include <outboard/outboard.h>
+#include <stdio.h>
 
 #include "log/splitter.h"
 #include "place/place.h"
@@ -57,6 +58,7 @@ struct obi_instance {
 	bool leaving;	      /* it is dead, and `gone` is still to come */
 	bool lingering;	      /* of these two, and something was said about what is left */
 	struct obi_exit exit; /* of the last process */
+	char exit_cause[256]; /* of the same, where its place knows; "": it does not */
 	struct ob_cgroup_usage usage; /* of its cgroup, as it was read last */
 	bool was_ended;		      /* that one was being ended when it exited */
 	char *address; /* where to dial, or where the child dials; NULL: not known yet */
@@ -99,6 +101,12 @@ void obi_instance_adopt(struct obi_instance *instance);
 static inline void obi_instance_expect_end(struct obi_instance *instance)
 {
 	instance->demand = OBI_DEMAND_ASKED;
+}
+/* An event of the place: why the process has exited. */
+static inline void obi_instance_note_cause(void *user, const char *text)
+{
+	struct obi_instance *in = (struct obi_instance *)user;
+	snprintf(in->exit_cause, sizeof in->exit_cause, "%.255s", text);
 }
 /* Send the stop signal. */
 void obi_instance_stop(struct obi_instance *instance);

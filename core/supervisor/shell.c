@@ -244,7 +244,9 @@ static void tell_exit(struct obi_supervisor *sup)
 	char text[OBI_EXIT_REASON_SIZE];
 	obi_exit_reason(in->pid, &in->exit, in->was_ended, &in->usage, text);
 	obi_reports_reason(&sup->reports, "%s",
-			   obi_is_attached(sup->options) ? "shut down, as asked" : text);
+			   obi_is_attached(sup->options) ? "shut down, as asked"
+			   : in->exit_cause[0] != '\0'	 ? in->exit_cause
+							 : text);
 }
 
 static void do_reap(void *user, enum obi_life_event event)
