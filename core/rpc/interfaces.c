@@ -39,6 +39,29 @@ int obi_interfaces_add(struct obi_interfaces *list, const char *name,
 	return OB_OK;
 }
 
+int obi_interfaces_expose(struct obi_interfaces *list, const char *name,
+			  const struct ob_method *methods, void *user, struct ob_error *reterr)
+{
+	if (name != NULL && strncmp(name, "outboard", 8) == 0 &&
+	    strcmp(name, "outboard-ask") != 0) {
+		return obi_fail(reterr, OB_EINVAL, 0,
+				"interface names that begin with outboard are reserved");
+	}
+	return obi_interfaces_add(list, name, methods, user, reterr);
+}
+
+void obi_interfaces_remove(struct obi_interfaces *list, const char *name)
+{
+	for (struct obi_interface **i = &list->first; *i != NULL; i = &(*i)->next) {
+		if (strcmp((*i)->name, name) == 0) {
+			struct obi_interface *gone = *i;
+			*i = gone->next;
+			free(gone);
+			return;
+		}
+	}
+}
+
 void obi_interfaces_free(struct obi_interfaces *list)
 {
 	while (list->first != NULL) {

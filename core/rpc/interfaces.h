@@ -22,6 +22,12 @@ struct obi_interfaces {
 /* OB_EINVAL: the name is empty, has a dot, or is too long; OB_EEXIST: it is taken. */
 int obi_interfaces_add(struct obi_interfaces *list, const char *name,
 		       const struct ob_method *methods, void *user, struct ob_error *reterr);
+/* The same for a program: names that begin with "outboard" are the library's, but for
+ * outboard-ask. */
+int obi_interfaces_expose(struct obi_interfaces *list, const char *name,
+			  const struct ob_method *methods, void *user, struct ob_error *reterr);
+/* Nothing happens if there is none of this name. */
+void obi_interfaces_remove(struct obi_interfaces *list, const char *name);
 void obi_interfaces_free(struct obi_interfaces *list);
 
 /* Run the handler of the call's method, or answer that there is none. */

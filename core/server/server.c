@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "server/entries.h"
 #include "server/inherited.h"
 #include "server/options_config.h"
+#include "server/server_parts.h"
 
 struct ob_server {
 	struct ob_runtime *rt;
@@ -242,16 +242,16 @@ int ob_server_expose(ob_server *s, const char *interface_name, const struct ob_m
 		return obi_fail(reterr, OB_EBUSY, 0,
 				"interfaces must be exposed before the server starts");
 	}
-	if (interface_name != NULL && strncmp(interface_name, "outboard", 8) == 0 &&
-	    strcmp(interface_name, "outboard-ask") != 0) {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"interface names that begin with outboard are reserved");
-	}
 	obi_enter(s->rt);
-	int r =
-	    obi_interfaces_add(&s->connections.interfaces, interface_name, methods, user, reterr);
+	int r = obi_interfaces_expose(&s->connections.interfaces, interface_name, methods, user,
+				      reterr);
 	obi_leave(s->rt);
 	return r;
+}
+
+struct obi_connections *obi_server_connections(struct ob_server *s)
+{
+	return s->started ? NULL : &s->connections;
 }
 
 int ob_server_add_probe(ob_server *s, const char *name, ob_probe_fn *fn, void *user,
