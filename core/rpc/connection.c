@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "rpc/authentication.h"
 #include "rpc/dialing.h"
+#include "rpc/receive.h"
 #include "rpc/stream_facts.h"
 #include "rpc/stream_handshake.h"
 #include "rpc/stream_io.h"
@@ -542,4 +543,37 @@ void obi_connection_shutdown(struct obi_connection *conn, int64_t ms)
 	conn->wire.closing = true;
 	obi_timer_set(conn->setup.loop, &conn->open_timer, ms);
 	obi_task_queue(conn->setup.loop, &conn->flush);
+}
+
+/* ---- Becoming a byte stream ---- */
+
+bool obi_connection_has_only(const struct obi_connection *conn, const struct ob_call *call)
+{
+	const struct obi_session *s = &conn->session;
+	return call->batch == NULL && s->pending.used == 0 && s->batches.first == NULL &&
+	       s->calls.deferred == call && s->calls.deferred_count == 1;
+}
+
+void obi_connection_hold(struct obi_connection *conn)
+{
+	conn->session.held = true;
+}
+
+void obi_connection_resume(struct obi_connection *conn)
+{
+	enter(conn);
+	conn->session.held = false;
+	if (!conn->session.receiving) {
+		obi_receive(&conn->session, 0);
+	}
+	obi_stream_io_watch(&conn->wire);
+	leave(conn);
+}
+
+void obi_connection_take_stream(struct obi_connection *conn, struct obi_raw_stream *ret)
+{
+	struct ob_stream *stream = conn->wire.stream;
+	conn->wire.stream = NULL;
+	drop_stream(conn); /* and everything else that waits */
+	obi_raw_stream_begin(ret, conn->setup.transport, stream, &conn->session);
 }

@@ -18,6 +18,7 @@
 #include "rpc/hello.h"
 #include "rpc/limits.h"
 #include "rpc/pending.h"
+#include "rpc/raw_stream.h"
 
 struct obi_connection;
 
@@ -123,6 +124,19 @@ void obi_connection_shutdown(struct obi_connection *conn, int64_t ms);
 /* Shut down for new keys, with the event `ending`, if the keys are due to be renewed and no call is
  * in flight. Returns whether it did. The connection must be open. */
 bool obi_connection_renew_keys(struct obi_connection *conn);
+
+/* ---- Becoming a byte stream ---- */
+
+/* Whether nothing is in flight either way but this call of the peer, which was deferred. */
+bool obi_connection_has_only(const struct obi_connection *conn, const struct ob_call *call);
+
+/* Handle no message behind the one that is being handled, and read none, until it is resumed. */
+void obi_connection_hold(struct obi_connection *conn);
+void obi_connection_resume(struct obi_connection *conn);
+
+/* Take the stream of the connection, which is open and held, with what was read and queued. The
+ * connection is of no use any more; it is still to be freed. Not inside one of its callbacks. */
+void obi_connection_take_stream(struct obi_connection *conn, struct obi_raw_stream *ret);
 
 /* Close without a callback, and free. Calls in flight end with code, OB_ECLOSED or OB_ECONNLOST.
  * conn may be NULL. */

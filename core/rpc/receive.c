@@ -93,6 +93,9 @@ static bool open_records(struct obi_session *s)
 /* Whether there may be another message in the buffer. */
 static bool goes_on(struct obi_session *s)
 {
+	if (s->held) {
+		return false;
+	}
 	while (s->records.auth != NULL && s->state != OBI_SESSION_CLOSED && open_records(s) &&
 	       readable(s).len < s->need) {
 	}

@@ -243,7 +243,7 @@ int obi_sealed_records_open(struct obi_sealed_records *r, struct obi_buf *in, si
 		return 0;
 	}
 	uint8_t *front = obi_buf_sink(in)->data + in->start;
-	while (count < most && len - at >= OBI_RECORD_HEADER) {
+	for (bool go_on = true; go_on && count < most && len - at >= OBI_RECORD_HEADER;) {
 		uint8_t *record = front + at + OBI_RECORD_HEADER;
 		size_t whole = (size_t)(front[at] << 8 | front[at + 1]);
 		if (whole < r->ops->overhead || whole > max) {
@@ -258,6 +258,8 @@ int obi_sealed_records_open(struct obi_sealed_records *r, struct obi_buf *in, si
 		}
 		memmove(front + r->opened, record, (size_t)n);
 		r->opened += (size_t)n;
+		r->blank = n == 0;
+		go_on = !r->blank || !r->ends;
 		at += OBI_RECORD_HEADER + whole;
 		count++;
 		r->taken++;

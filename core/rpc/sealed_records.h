@@ -43,6 +43,8 @@ struct obi_sealed_records {
 	bool outgoing;	      /* the output is sealed: all plain messages were written */
 	uint64_t made, taken; /* records that were sealed, and opened */
 	bool dead;     /* a record could not be opened or sealed: neither is possible any more */
+	bool blank;    /* the last record that was opened was empty */
+	bool ends;     /* set by the owner: nothing is opened behind an empty record */
 	size_t opened; /* bytes of plaintext at the front of the input */
 	size_t sealed; /* bytes of all sealed records at the front of the output; 0: none */
 	size_t sent;   /* of these bytes */

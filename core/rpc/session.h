@@ -85,6 +85,7 @@ struct obi_session {
 	struct obi_session_setup setup;
 	enum obi_session_state state;
 	bool receiving;	   /* inside obi_receive() */
+	bool held;	   /* no further message is handled, and none is read, until it is reset */
 	bool peer_is_ours; /* completed outboard.auth, so it knows $/cancel and $/bye */
 	bool peer_bye;	   /* the peer sent $/bye */
 	bool said_bye;	   /* this side sent it: nothing new can be sent */

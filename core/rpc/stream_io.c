@@ -63,7 +63,7 @@ static void watch_descriptor(struct obi_stream_io *io)
 {
 	const struct ob_transport_ops *t = io->transport;
 	bool waiting = obi_session_has_output(io->session) || (io->closing && !io->half_closed);
-	int events = OB_READABLE | (waiting ? OB_WRITABLE : 0);
+	int events = (io->session->held ? 0 : OB_READABLE) | (waiting ? OB_WRITABLE : 0);
 	obi_io_set(io->loop, &io->io, t->fd(io->stream),
 		   t->want != NULL ? t->want(io->stream, events) : events);
 }
@@ -71,7 +71,7 @@ static void watch_descriptor(struct obi_stream_io *io)
 static void watch_pending(struct obi_stream_io *io)
 {
 	const struct ob_transport_ops *t = io->transport;
-	if (t->pending != NULL && t->pending(io->stream)) {
+	if (t->pending != NULL && !io->session->held && t->pending(io->stream)) {
 		obi_timer_set(io->loop, &io->again, 0); /* in the next turn */
 	}
 }
@@ -130,6 +130,10 @@ void obi_stream_io_read(struct obi_stream_io *io)
 {
 	const struct ob_transport_ops *t = io->transport;
 	obi_timer_stop(&io->again);
+	if (io->session->held) {
+		watch_descriptor(io);
+		return;
+	}
 	bool had = read_once(io);
 	if (io->stream == NULL || (t->want == NULL && t->pending == NULL)) {
 		return;

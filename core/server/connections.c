@@ -13,7 +13,8 @@ struct obi_server_connection {
 	struct obi_server_connection **slot;
 	struct obi_connections *all;
 	struct obi_entry *entry;
-	struct obi_preauth peer; /* the connection; it has a slot until it is open */
+	struct obi_preauth peer;	  /* the connection; it has a slot until it is open */
+	struct obi_held_connection *held; /* that knows of it; NULL: none */
 	bool open;
 	bool last; /* the server shuts down when it has ended */
 };
@@ -26,6 +27,9 @@ static void drop(struct obi_server_connection *c)
 	*c->slot = c->next;
 	if (c->next != NULL) {
 		c->next->slot = c->slot;
+	}
+	if (c->held != NULL) {
+		c->held->connection = NULL;
 	}
 	(void)obi_preauth_leave(&c->entry->preauth, &c->peer, OBI_ADMISSION_GONE);
 	/* The peer keeps the connection until the calls of its clients have ended. */
@@ -180,17 +184,57 @@ static int on_supervise(void *user, struct obi_connection *connection, struct ob
 	return OB_OK;
 }
 
-void obi_connections_end_after(struct obi_connections *cs, const struct ob_call *call)
+static struct obi_server_connection *carrier(struct obi_connections *cs, const struct ob_call *call)
 {
 	struct obi_server_connection *c = cs->first;
 	while (c != NULL && !(c->open && obi_connection_carries(c->peer.connection, call))) {
 		c = c->next;
 	}
+	return c;
+}
+
+void obi_connections_end_after(struct obi_connections *cs, const struct ob_call *call)
+{
+	struct obi_server_connection *c = carrier(cs, call);
 	if (c != NULL) {
 		cs->ending = true;
 		c->last = true;
 		obi_connection_shutdown(c->peer.connection, GOODBYE_MS);
 	}
+}
+
+/* ---- Leaving the server ---- */
+
+int obi_connections_hold(struct obi_connections *cs, const struct ob_call *call,
+			 struct obi_held_connection *held, struct ob_error *reterr)
+{
+	struct obi_server_connection *c = carrier(cs, call);
+	if (c == NULL || c == cs->parent || c->held != NULL ||
+	    !obi_connection_has_only(c->peer.connection, call)) {
+		return obi_fail(reterr, OB_EBUSY, 0,
+				"the connection is used for something else, too");
+	}
+	c->held = held;
+	held->connection = c;
+	obi_connection_hold(c->peer.connection);
+	return OB_OK;
+}
+
+void obi_connections_resume(struct obi_held_connection *held)
+{
+	struct obi_server_connection *c = held->connection;
+	if (c != NULL) {
+		held->connection = NULL;
+		c->held = NULL;
+		obi_connection_resume(c->peer.connection);
+	}
+}
+
+void obi_connections_take(struct obi_held_connection *held, struct obi_raw_stream *ret)
+{
+	struct obi_server_connection *c = held->connection;
+	obi_connection_take_stream(c->peer.connection, ret);
+	drop(c);
 }
 
 /* ---- Admission ---- */

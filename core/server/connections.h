@@ -15,6 +15,11 @@
 
 struct obi_server_connection;
 
+/* A connection that is about to leave the server. It ends at any time, like others. */
+struct obi_held_connection {
+	struct obi_server_connection *connection; /* NULL: it has ended */
+};
+
 /* What becomes of a connection that this process has dialled. */
 struct obi_dialed_events {
 	void (*opened)(void *user, struct obi_connection *connection);
@@ -84,5 +89,17 @@ bool obi_connections_may_end(const struct obi_connections *cs, const struct ob_c
 /* Refuse new calls, and close the connection that carries this call as soon as its output is
  * written. Then the event last_ended follows. */
 void obi_connections_end_after(struct obi_connections *cs, const struct ob_call *call);
+
+/*
+ * Hold the connection that carries this call, which was deferred: no message behind it is handled,
+ * until it is resumed or taken. OB_EBUSY: the call is not the only thing that goes on there, or the
+ * connection is that of the parent. *held must stay where it is until then, or be released.
+ */
+int obi_connections_hold(struct obi_connections *cs, const struct ob_call *call,
+			 struct obi_held_connection *held, struct ob_error *reterr);
+void obi_connections_resume(struct obi_held_connection *held);
+
+/* Take the stream of the connection, which is not ended. It is in no list any more. */
+void obi_connections_take(struct obi_held_connection *held, struct obi_raw_stream *ret);
 
 #endif

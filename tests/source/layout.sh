@@ -9,7 +9,7 @@ mapfile -t everything <tests/source/directories.txt
 plugins=(common transports codecs auth)
 plugin_headers="abi|value|transport|codec|auth"
 user_headers="outboard|cgroup|check|child|client|config|connector|file|json|log|plugin|runtime|server|watch"
-core="base|json|loop|plugin|access|process|log|rpc|files|place|supervisor|api|server"
+core="base|json|loop|plugin|access|process|log|rpc|files|place|supervisor|api|server|agent"
 bad=0
 
 # must_not RULE FOUND: report the rule as broken unless FOUND is empty.
@@ -48,6 +48,7 @@ rank_of() {
 	supervisor) echo 5 ;;
 	api) echo 6 ;;
 	server) echo 7 ;;
+	agent) echo 8 ;;
 	*) echo 99 ;;
 	esac
 }
