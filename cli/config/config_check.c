@@ -14,7 +14,7 @@
 
 /* What outboard run needs beside its children: the loop, its files, connections and their reserve,
  * and what is open for the moment of a start. */
-enum { OWN_DESCRIPTORS = 40 };
+enum { OWN_DESCRIPTORS = 45 };
 
 enum { MACHINE_SIZE = 512, EXPANDED_MEMORY = 1 << 30 };
 

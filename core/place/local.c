@@ -15,6 +15,7 @@
 #include "place/remains.h"
 #include "place/start_files.h"
 #include "place/state_renewal.h"
+#include "process/low_files.h"
 #include "process/spawn.h"
 #include "process/user.h"
 
@@ -532,6 +533,7 @@ static void local_free(struct obi_place *place)
 	struct local_place *l = local_of(place);
 	local_detach(place);
 	obi_remains_free(&l->remains);
+	obi_low_files_release();
 	free(l->config_path);
 	free(l);
 }
@@ -591,6 +593,7 @@ int obi_place_local_new(const struct obi_place_local_setup *setup, struct obi_pl
 	l->probe.timer.fn = try_probe;
 	l->exit_watch.user = l->config_watch.user = l->probe.timer.user = l->usage.user = l;
 	init_remains(l);
+	obi_low_files_hold();
 	*ret = &l->place;
 	return OB_OK;
 }

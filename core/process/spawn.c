@@ -9,6 +9,7 @@
 #include "process/environ.h"
 #include "process/exec_limits.h"
 #include "process/kernel_calls.h"
+#include "process/low_files.h"
 #include "process/nofile.h"
 #include "process/spawn_child.h"
 #include "process/user.h"
@@ -207,10 +208,11 @@ static int clone_child(struct obi_spawn_child *child, int *ret_pidfd)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &was);
 	OBI_CRASHPOINT("before_fork");
+	int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+	flags |= child->unshare_from > 0 ? CLONE_FILES : 0;
 	int pid = OBI_FAILPOINT("clone")
 		      ? -1
-		      : clone(obi_spawn_child, (char *)stack + STACK,
-			      CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child, ret_pidfd);
+		      : clone(obi_spawn_child, (char *)stack + STACK, flags, child, ret_pidfd);
 	int sys = errno;
 	OBI_CRASHPOINT("after_clone");
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
@@ -219,6 +221,20 @@ static int clone_child(struct obi_spawn_child *child, int *ret_pidfd)
 	}
 	munmap(stack, STACK);
 	return pid < 0 ? -sys : pid;
+}
+
+/* The table of descriptors is shared until the child has a small one, if that is possible. */
+static int clone_cheaply(struct obi_spawn_child *child, int *ret_pidfd)
+{
+	int low[OBI_LOW_FILES];
+	child->unshare_from = (unsigned)obi_low_files_borrow(child->fds, low);
+	if (child->unshare_from == 0) {
+		return clone_child(child, ret_pidfd);
+	}
+	memcpy(child->fds, low, sizeof low);
+	int pid = clone_child(child, ret_pidfd);
+	obi_low_files_return();
+	return pid;
 }
 
 static int code_of(const struct obi_spawn_child *child)
@@ -261,7 +277,7 @@ static int tell_step(const struct obi_spawn_child *child, struct ob_error *reter
 static int run(struct obi_spawn_child *child, struct obi_process *ret, struct ob_error *reterr)
 {
 	struct obi_process process = {.pidfd = -1, .own = true};
-	int pid = clone_child(child, &process.pidfd);
+	int pid = clone_cheaply(child, &process.pidfd);
 	if (pid < 0) {
 		return obi_kernel_call_failed("clone", -pid, reterr);
 	}

@@ -2,10 +2,11 @@
 /*
  * process/spawn - starts a child process.
  *
- * It uses clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): the pidfd exists from the beginning, so the
- * child cannot be reaped before; and a failure in the child, exec included, is known when the call
- * returns. Everything that allocates or looks something up (PATH, users, the environment, stdin)
- * happens before; between clone and exec there are plain system calls only.
+ * It uses clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD), and CLONE_FILES where process/low_files has
+ * numbers: the pidfd exists from the beginning, so the child cannot be reaped before; and a failure
+ * in the child, exec included, is known when the call returns. Everything that allocates or looks
+ * something up (PATH, users, the environment, stdin) happens before; between clone and exec there
+ * are plain system calls only.
  *
  * The child gets: a session of its own, an empty signal mask, default dispositions, fds 0 to
  * 2 and the lock as fd 3, nothing else; then limits, user, group, umask and directory as the

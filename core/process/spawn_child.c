@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -65,6 +66,11 @@ BARE static bool set_signals(void)
 BARE static bool set_files(const struct obi_spawn_child *child)
 {
 	unsigned int first = child->fds[LOCK_FD] < 0 ? LOCK_FD : LOCK_FD + 1;
+	/* Before this the table is the parent's, and must not be changed. */
+	if (child->unshare_from > 0 &&
+	    syscall(SYS_close_range, child->unshare_from, ~0U, CLOSE_RANGE_UNSHARE) < 0) {
+		return false;
+	}
 	for (unsigned int i = 0; i < first; i++) {
 		if (syscall(SYS_dup3, child->fds[i], i, 0) < 0) {
 			return false;

@@ -35,7 +35,10 @@ struct obi_spawn_child {
 	const char *file;
 	char *const *argv;
 	char *const *envp;
-	int fds[4];		/* become 0 to 3; each is above 3, the last may be -1 */
+	int fds[4]; /* become 0 to 3; each is above 3, the last may be -1 */
+	/* The table of descriptors is the parent's, until the child makes one of the numbers below
+	 * this, among which are fds. 0: it has its own from the beginning. */
+	unsigned unshare_from;
 	int start_fd;		/* where to write who we are; -1: nowhere. It is not inherited */
 	int cgroup_fd;		/* of cgroup.procs of its cgroup; 0: none. It is not inherited */
 	int64_t boot_offset_ns; /* of our time namespace */

@@ -87,12 +87,12 @@ class Descriptors(Case):
 
     def test_fault_88_check_computes_the_need(self):
         self.write({f"c{i}": SLEEPER for i in range(20)})
-        need = 20 * PER_CHILD + 40
+        need = 20 * PER_CHILD + 45
         for limit, warned in (need - 1, True), (need, False):
             result = outboard("check", self.config, program=self.limited(64, limit))
             self.expect(result, OK, f"{self.config}: fine, 20 children\n")
             said = (f"{self.place_of('children')}: warning: children: 20 children need {need} descriptors "
-                    f"(6 each, plus 40); the hard limit RLIMIT_NOFILE is {limit}\n")
+                    f"(6 each, plus 45); the hard limit RLIMIT_NOFILE is {limit}\n")
             self.assertEqual(result.stderr, said if warned else "")
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Real children: what they inherit, and the error when a start fails. */
+#include "process/low_files.h"
 #include "process/spawn.h"
 #include "support/scratch.h"
 
@@ -514,8 +515,7 @@ static void stdin_is_dev_null_or_the_given_file(void **unused)
 	scratch_write(path, "hello\n", 6, 0600);
 	options = (struct ob_connector_options){.argv = COMMAND("cat"), .stdin_path = path};
 	expect_output(&options, "hello\n");
-	/* A FIFO that nobody writes to does not hold up the spawn; the child sees its end at once.
-	 */
+	/* A FIFO that nobody writes to does not hold up the spawn. */
 	unlink(path);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	expect_output(&options, "");
@@ -592,5 +592,9 @@ int main(void)
 	    cmocka_unit_test(user_and_group_of_the_parent_stay_unchanged),
 	    cmocka_unit_test(simultaneous_deaths_are_all_reported),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("with a copy of the table", tests, NULL, NULL);
+	obi_low_files_hold();
+	failed += cmocka_run_group_tests_name("with a part of it", tests, NULL, NULL);
+	obi_low_files_release();
+	return failed;
 }
