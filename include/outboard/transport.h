@@ -26,7 +26,8 @@
  *    calls shutdown_write() before it closes such a stream, unless the stream has failed or cannot
  *    take all that is to be written.
  *  - A wrapper reaches the transport below it by that one's table only, its descriptor included: it
- *    may wait for the descriptor, but not read, write or shut it down.
+ *    may wait for the descriptor and ask for the size of its buffers, but not read, write or shut
+ *    it down.
  *
  * The form of addresses is that of struct ob_uri: SCHEME://HOST:PORT or SCHEME:///PATH, with an
  * optional ?QUERY. local_uri() writes an address that another process can dial.

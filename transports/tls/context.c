@@ -154,8 +154,6 @@ static bool set_rules(SSL_CTX *context)
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-	SSL_CTX_set_read_ahead(context, 1);
-	SSL_CTX_set_default_read_buffer_len(context, OBI_TLS_READ);
 	SSL_CTX_set_max_cert_list(context, OB_HANDSHAKE_MAX);
 	obi_tls_watch(context);
 	return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&

@@ -7,9 +7,6 @@
 
 #include <openssl/ssl.h>
 
-/* What is read from the inner stream at once: some full records with their overhead. */
-enum { OBI_TLS_READ = 4 * (16384 + 22) };
-
 /* Install the callbacks of a context. Its connections have a struct ob_stream as app data. */
 void obi_tls_watch(SSL_CTX *context);
 

@@ -5,9 +5,10 @@
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* AES-GCM may protect 2^24.5 full records with one key (RFC 8446, 5.5). */
-enum { RECORDS_PER_KEY = 1 << 22, BINDING = 32, RECORD_OVERHEAD = 64 };
+enum { RECORDS_PER_KEY = 1 << 22, BINDING = 32 };
 
 /* Reads of the inner stream for one of ours, while it has as much as there is room for. */
 enum { READS = 4 };
@@ -99,6 +100,16 @@ void obi_tls_stream_close(struct ob_stream *stream)
 	free(stream);
 }
 
+/* The bytes of the pieces, `most` at most. */
+static size_t total_of(const struct iovec *pieces, int count, size_t most)
+{
+	size_t total = 0;
+	for (int i = 0; i < count && total < most; i++) {
+		total += pieces[i].iov_len;
+	}
+	return total < most ? total : most;
+}
+
 /* ---- Reading ---- */
 
 /* After a read that returned nothing: OB_EAGAIN, 0 or the failure. */
@@ -110,6 +121,7 @@ static ptrdiff_t outcome(struct ob_stream *stream)
 		return OB_EAGAIN;
 	case SSL_ERROR_ZERO_RETURN:
 		stream->ended = true;
+		obi_tls_block_end(&stream->wire.in); /* what is behind an end is not read */
 		return 0;
 	default:
 		obi_tls_stream_fail(stream);
@@ -146,6 +158,12 @@ static ptrdiff_t read_some(struct ob_stream *stream, void *to, size_t room)
 	return rc == OB_EAGAIN && talks_too_much(stream) ? stream->failure : rc;
 }
 
+/* Whether bytes of a record, or all of it, were read that are not decrypted. */
+static bool has_input(struct ob_stream *stream)
+{
+	return SSL_has_pending(stream->ssl) || obi_tls_wire_has_input(&stream->wire);
+}
+
 /* Fill one piece. *ret_rc is what stopped it: 1, or the result of a read without bytes. */
 static size_t fill(struct ob_stream *stream, const struct iovec *piece, ptrdiff_t *ret_rc)
 {
@@ -154,7 +172,7 @@ static size_t fill(struct ob_stream *stream, const struct iovec *piece, ptrdiff_
 	while (*ret_rc > 0 && got < piece->iov_len) {
 		*ret_rc = read_some(stream, (uint8_t *)piece->iov_base + got, piece->iov_len - got);
 		got += *ret_rc > 0 ? (size_t)*ret_rc : 0;
-		if (*ret_rc > 0 && stream->wire.reads == 0 && !SSL_has_pending(stream->ssl)) {
+		if (*ret_rc > 0 && stream->wire.reads == 0 && !has_input(stream)) {
 			*ret_rc = OB_EAGAIN; /* without another attempt */
 		}
 	}
@@ -167,7 +185,7 @@ ptrdiff_t obi_tls_stream_readv(struct ob_stream *stream, const struct iovec *pie
 	ptrdiff_t rc = 1;
 	size_t got = 0;
 	(void)obi_tls_wire_flush(&stream->wire, NULL); /* writev() reports a failure */
-	stream->wire.reads = READS;
+	obi_tls_wire_permit(&stream->wire, READS, total_of(pieces, count, SIZE_MAX));
 	for (int i = 0; i < count && rc > 0; i++) {
 		got += fill(stream, &pieces[i], &rc);
 	}
@@ -192,7 +210,7 @@ bool obi_tls_stream_pending(struct ob_stream *stream)
 		return false;
 	}
 	if (stream->failure == 0 && !stream->ended && SSL_pending(stream->ssl) == 0 &&
-	    SSL_has_pending(stream->ssl)) {
+	    has_input(stream)) {
 		stream->wire.reads = 0;
 		ERR_clear_error();
 		if (SSL_peek_ex(stream->ssl, &byte, 1, &n) != 1) {
@@ -251,21 +269,35 @@ static size_t write_record(struct ob_stream *stream, const uint8_t *data, size_t
 	return 0;
 }
 
-static size_t total_of(const struct iovec *pieces, int count)
+/* Plain bytes that are encrypted before any is written. None of them is reported before all are
+ * written, so they must fit into a socket of which the peer has read what was reported. */
+static size_t batch_of(struct ob_stream *stream)
 {
-	size_t total = 0;
-	for (int i = 0; i < count && total < OBI_TLS_BATCH; i++) {
-		total += pieces[i].iov_len;
+	int room = 0;
+	socklen_t len = sizeof room;
+	if (getsockopt(obi_tls_stream_fd(stream), SOL_SOCKET, SO_SNDBUF, &room, &len) != 0) {
+		room = 0; /* no socket */
 	}
-	return total < OBI_TLS_BATCH ? total : OBI_TLS_BATCH;
+	int records = room / 2 / OBI_TLS_RECORD;
+	records = records > OBI_TLS_BATCH_MIN ? records : OBI_TLS_BATCH_MIN;
+	records = records < OBI_TLS_BATCH_MAX ? records : OBI_TLS_BATCH_MAX;
+	return (size_t)records * OBI_TLS_RECORD;
 }
 
-/* Encrypt up to OBI_TLS_BATCH bytes into the wire, which is empty. */
+/* The bytes of the pieces, a batch at most. */
+static size_t to_encrypt(struct ob_stream *stream, const struct iovec *pieces, int count)
+{
+	size_t least = (size_t)OBI_TLS_BATCH_MIN * OBI_TLS_RECORD;
+	size_t total = total_of(pieces, count, least + 1);
+	return total <= least ? total : total_of(pieces, count, batch_of(stream));
+}
+
+/* Encrypt up to a batch into the wire, which is empty. */
 static size_t encrypt(struct ob_stream *stream, const struct iovec *pieces, int count)
 {
 	uint8_t scratch[OBI_TLS_RECORD];
-	size_t total = total_of(pieces, count), done = 0, n = 1;
-	obi_tls_wire_reserve(&stream->wire, total + (total / OBI_TLS_RECORD + 1) * RECORD_OVERHEAD);
+	size_t total = to_encrypt(stream, pieces, count), done = 0, n = 1;
+	obi_tls_wire_reserve(&stream->wire, total);
 	while (done < total && n > 0) {
 		const uint8_t *data;
 		size_t len = gather(pieces, count, done, scratch, &data);
@@ -280,7 +312,7 @@ static ptrdiff_t write_failed(struct ob_stream *stream, struct ob_error *reterr,
 {
 	uint8_t byte;
 	size_t n;
-	stream->wire.reads = 1;
+	obi_tls_wire_permit(&stream->wire, 1, 0);
 	ERR_clear_error();
 	if (stream->failure == 0 && SSL_peek_ex(stream->ssl, &byte, 1, &n) != 1) {
 		(void)outcome(stream);

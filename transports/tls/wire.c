@@ -1,72 +1,100 @@
 /* SPDX-License-Identifier: MIT */
 #include "tls/wire.h"
 
-#include <stdlib.h>
-
-/* A buffer of this size is kept while it is empty, so that small messages allocate nothing. */
-enum { KEEP = 2048 };
+enum {
+	RECORD_MAX = 5 + OBI_TLS_RECORD + 256, /* RFC 8446, 5.2 */
+	OVERHEAD = 22,			       /* of a record without padding */
+	READ_MAX = 16 * OBI_TLS_RECORD	       /* plain bytes: with more the caches are left */
+};
 
 /* ---- Reading ---- */
+
+bool obi_tls_wire_has_input(const struct obi_tls_wire *wire)
+{
+	return obi_tls_block_waiting(&wire->in) > 0;
+}
+
+void obi_tls_wire_permit(struct obi_tls_wire *wire, uint32_t reads, size_t room)
+{
+	size_t plain = room < READ_MAX ? room : READ_MAX;
+	size_t bytes = plain + (plain / OBI_TLS_RECORD + 1) * OVERHEAD;
+	wire->ahead = bytes > RECORD_MAX ? bytes : RECORD_MAX;
+	wire->reads = reads;
+}
+
+/* OpenSSL would take this for the length of a message of SSL 2, and wait for the rest.
+ * MessagePack-RPC begins like that. */
+static bool is_foreign(const struct obi_tls_wire *wire)
+{
+	return wire->limited && wire->received == 0 && (wire->in.data[0] & 0x80) != 0;
+}
+
+/* After a read of the inner stream into the block. */
+static ptrdiff_t take_input(struct obi_tls_wire *wire, ptrdiff_t n)
+{
+	if (n <= 0) {
+		obi_tls_block_empty(&wire->in);
+		wire->ended = n == 0;
+		wire->broken.code = n < 0 && n != OB_EAGAIN ? (int)n : 0;
+		return n;
+	}
+	wire->foreign = is_foreign(wire);
+	wire->in.len = (size_t)n;
+	wire->received += wire->limited ? (uint32_t)n : 0;
+	return wire->foreign ? OB_EPROTO : n;
+}
+
+/* Read once, if it is permitted. As readv(). */
+static ptrdiff_t refill(struct obi_tls_wire *wire)
+{
+	size_t room = wire->limited ? OB_HANDSHAKE_MAX - wire->received : wire->ahead;
+	if (wire->limited && room == 0) {
+		wire->excess = true;
+		return OB_ETOOBIG;
+	}
+	if (wire->reads == 0) {
+		return OB_EAGAIN;
+	}
+	if (!obi_tls_block_reserve(&wire->in, room)) {
+		wire->broken = (struct ob_error){.code = OB_ENOMEM, .text = "out of memory"};
+		return OB_ENOMEM;
+	}
+	struct iovec piece = {wire->in.data, room};
+	ptrdiff_t n = wire->inner->readv(wire->stream, &piece, 1, &wire->broken);
+	wire->reads = n == (ptrdiff_t)room ? wire->reads - 1 : 0;
+	return take_input(wire, n);
+}
 
 static int bio_read(BIO *bio, char *data, int len)
 {
 	struct obi_tls_wire *wire = BIO_get_data(bio);
-	struct iovec piece = {data, len > 0 ? (size_t)len : 0};
+	size_t room = len > 0 ? (size_t)len : 0;
 	BIO_clear_retry_flags(bio);
 	if (wire->ended || wire->broken.code != 0 || wire->excess || wire->foreign) {
 		return wire->ended ? 0 : -1;
 	}
-	if (wire->limited && wire->received + piece.iov_len > OB_HANDSHAKE_MAX) {
-		piece.iov_len = OB_HANDSHAKE_MAX - wire->received;
+	ptrdiff_t rc = obi_tls_wire_has_input(wire) ? 1 : refill(wire);
+	if (rc <= 0) {
+		if (rc == OB_EAGAIN) {
+			BIO_set_retry_read(bio);
+		}
+		return rc == 0 ? 0 : -1;
 	}
-	if (piece.iov_len == 0) {
-		wire->excess = true;
-		return -1;
+	size_t have = obi_tls_block_waiting(&wire->in), n = have < room ? have : room;
+	memcpy(data, wire->in.data + wire->in.gone, n);
+	wire->in.gone += n;
+	if (!obi_tls_wire_has_input(wire)) {
+		obi_tls_block_empty(&wire->in);
 	}
-	if (wire->reads == 0) {
-		BIO_set_retry_read(bio);
-		return -1;
-	}
-	ptrdiff_t n = wire->inner->readv(wire->stream, &piece, 1, &wire->broken);
-	wire->reads = n == (ptrdiff_t)piece.iov_len ? wire->reads - 1 : 0;
-	if (n == OB_EAGAIN) {
-		BIO_set_retry_read(bio);
-	} else if (n < 0) {
-		wire->broken.code = (int)n;
-	}
-	/* OpenSSL would take this for the length of a message of SSL 2, and wait for the rest.
-	 * MessagePack-RPC begins like that. */
-	wire->foreign = n > 0 && wire->limited && wire->received == 0 && (data[0] & 0x80) != 0;
-	wire->ended = n == 0;
-	wire->received += wire->limited && n > 0 ? (uint32_t)n : 0;
-	return n > 0 && !wire->foreign ? (int)n : n == 0 ? 0 : -1;
+	return (int)n;
 }
 
 /* ---- Writing ---- */
 
-static bool make_room(struct obi_tls_wire *wire, size_t more)
+void obi_tls_wire_reserve(struct obi_tls_wire *wire, size_t plain)
 {
-	if (wire->gone > 0) {
-		memmove(wire->out, wire->out + wire->gone, wire->len - wire->gone);
-		wire->len -= wire->gone;
-		wire->gone = 0;
-	}
-	size_t want = wire->len + more, cap = want > KEEP ? want : KEEP;
-	if (want <= wire->cap) {
-		return true;
-	}
-	uint8_t *out = realloc(wire->out, cap);
-	if (out == NULL) {
-		return false;
-	}
-	wire->out = out;
-	wire->cap = cap;
-	return true;
-}
-
-void obi_tls_wire_reserve(struct obi_tls_wire *wire, size_t more)
-{
-	(void)make_room(wire, more);
+	size_t records = plain / OBI_TLS_RECORD + 1;
+	(void)obi_tls_block_reserve(&wire->out, plain + records * OVERHEAD);
 }
 
 static int bio_write(BIO *bio, const char *data, int len)
@@ -78,39 +106,29 @@ static int bio_write(BIO *bio, const char *data, int len)
 		wire->excess = true;
 		return -1;
 	}
-	if (n > OBI_TLS_OUT_MAX - (wire->len - wire->gone)) {
+	if (n > OBI_TLS_BLOCK - obi_tls_block_waiting(&wire->out)) {
 		BIO_set_retry_write(bio);
 		return -1;
 	}
-	if (!make_room(wire, n)) {
+	if (!obi_tls_block_reserve(&wire->out, n)) {
 		wire->broken = (struct ob_error){.code = OB_ENOMEM, .text = "out of memory"};
 		return -1;
 	}
-	memcpy(wire->out + wire->len, data, n);
-	wire->len += n;
+	memcpy(wire->out.data + wire->out.len, data, n);
+	wire->out.len += n;
 	wire->sent += wire->limited ? (uint32_t)n : 0;
 	return len;
 }
 
 bool obi_tls_wire_waits(const struct obi_tls_wire *wire)
 {
-	return wire->gone < wire->len;
-}
-
-static void emptied(struct obi_tls_wire *wire)
-{
-	wire->len = wire->gone = 0;
-	if (wire->cap > KEEP) {
-		free(wire->out);
-		wire->out = NULL;
-		wire->cap = 0;
-	}
+	return obi_tls_block_waiting(&wire->out) > 0;
 }
 
 /* What is dropped cannot be made up for: each later call fails, too. */
 static int lose(struct obi_tls_wire *wire, struct ob_error *reterr)
 {
-	emptied(wire);
+	obi_tls_block_empty(&wire->out);
 	if (reterr != NULL) {
 		*reterr = wire->lost;
 	}
@@ -120,7 +138,8 @@ static int lose(struct obi_tls_wire *wire, struct ob_error *reterr)
 int obi_tls_wire_flush(struct obi_tls_wire *wire, struct ob_error *reterr)
 {
 	while (wire->lost.code == 0 && obi_tls_wire_waits(wire)) {
-		struct iovec piece = {wire->out + wire->gone, wire->len - wire->gone};
+		struct iovec piece = {wire->out.data + wire->out.gone,
+				      obi_tls_block_waiting(&wire->out)};
 		struct ob_error err = {.text = ""};
 		ptrdiff_t n = wire->inner->writev(wire->stream, &piece, 1, &err);
 		if (n == OB_EAGAIN) {
@@ -130,21 +149,20 @@ int obi_tls_wire_flush(struct obi_tls_wire *wire, struct ob_error *reterr)
 			wire->lost = err;
 			wire->lost.code = n < 0 ? (int)n : OB_EIO;
 		} else {
-			wire->gone += (size_t)n;
+			wire->out.gone += (size_t)n;
 		}
 	}
 	if (wire->lost.code != 0) {
 		return lose(wire, reterr);
 	}
-	emptied(wire);
+	obi_tls_block_empty(&wire->out);
 	return OB_OK;
 }
 
 void obi_tls_wire_close(struct obi_tls_wire *wire)
 {
-	free(wire->out);
-	wire->out = NULL;
-	wire->len = wire->gone = wire->cap = 0;
+	obi_tls_block_end(&wire->in);
+	obi_tls_block_end(&wire->out);
 	if (wire->stream != NULL) {
 		wire->inner->close(wire->stream);
 		wire->stream = NULL;

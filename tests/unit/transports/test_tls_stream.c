@@ -103,6 +103,41 @@ static void much_data_arrives_whole(void **state)
 	}
 }
 
+/* What one call takes of 2 MiB, when the other end has read what there was. */
+static size_t take_batch(const struct ends *e)
+{
+	static uint8_t data[2 * MEGABYTE], to[65536];
+	const struct ob_transport_ops *ops = ops_of(e);
+	struct iovec piece = {data, sizeof data}, room = {to, sizeof to};
+	ptrdiff_t n;
+	while ((n = ops->writev(e->streams[DIALER], &piece, 1, NULL)) == OB_EAGAIN) {
+		while (ops->readv(e->streams[ACCEPTOR], &room, 1, NULL) > 0) {
+		}
+	}
+	assert_true(n > 0);
+	return (size_t)n;
+}
+
+/* A peer that reads is not woken for each small part. Of one that does not, no more is kept before
+ * it is reported than the socket can hold. */
+static void the_socket_decides_how_much_leaves_at_once(void **state)
+{
+	static const int sizes[] = {1, 130000, 200000, 4 * MEGABYTE};
+	struct ends e = ready_at(*state, "tls+unix://@/batch");
+	int fd = ops_of(&e)->fd(e.streams[DIALER]);
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		int room = 0;
+		socklen_t len = sizeof room;
+		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sizes[i], sizeof sizes[i]),
+				 0);
+		assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, &len), 0);
+		int records = room / 2 / RECORD;
+		records = records < 4 ? 4 : records > 66 ? 66 : records;
+		assert_int_equal(take_batch(&e), records * RECORD);
+	}
+	end_ends(&e);
+}
+
 /* ---- Records ---- */
 
 /* What the peer's socket has, without taking it. */
@@ -422,6 +457,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    WIRE_TEST(much_data_arrives_whole),
+	    WIRE_TEST(the_socket_decides_how_much_leaves_at_once),
 	    WIRE_TEST(small_pieces_are_one_record),
 	    WIRE_TEST(what_was_read_already_is_pending),
 	    WIRE_TEST(an_end_behind_data_is_pending),
