@@ -12,7 +12,7 @@ static struct obi_preauth *owner_of(struct obi_admission_slot *slot)
 	return (struct obi_preauth *)(void *)((char *)slot - offsetof(struct obi_preauth, slot));
 }
 
-static bool update_rank(struct obi_preauth *who)
+static bool update_rank(struct obi_preauth *who, int64_t now)
 {
 	static const enum obi_admission_rank rank_of[] = {
 	    [OBI_PROGRESS_NONE] = OBI_ADMISSION_SILENT,
@@ -20,14 +20,16 @@ static bool update_rank(struct obi_preauth *who)
 	    [OBI_PROGRESS_PROVEN] = OBI_ADMISSION_PROVEN,
 	};
 	return obi_admission_advance(&who->slot, rank_of[obi_connection_progress(who->connection)],
-				     obi_now_ms());
+				     now);
 }
 
-/* The ranks in admission are old: connections were read from since. */
+/* The ranks in admission are old: connections were read from since. The clock is asked once: where
+ * that takes a system call, a flood would spend most of its time on it. */
 static void update_ranks(struct obi_preauth_line *line)
 {
+	int64_t now = obi_now_ms();
 	for (struct obi_admission_slot *s = line->admission.first; s != NULL; s = s->next) {
-		(void)update_rank(owner_of(s));
+		(void)update_rank(owner_of(s), now);
 	}
 }
 
@@ -41,7 +43,7 @@ static bool read_now(struct obi_preauth_line *line, struct obi_preauth *who)
 		return true;
 	}
 	line->reading = NULL;
-	return update_rank(who);
+	return update_rank(who, obi_now_ms());
 }
 
 struct obi_admission_answer obi_preauth_admit(struct obi_preauth_line *line, struct obi_origin from)
