@@ -16,6 +16,7 @@
  *   badready           report ready without an address
  *   queue=BYTES        option queue_max of the server
  *   auth_timeout=MS    option auth_timeout_ms of the server
+ *   seats=N            option preauth_max of the server
  *
  * With ACTOR_AFTER=FIFO in the environment it first waits until FIFO is opened for writing.
  */
@@ -581,7 +582,8 @@ int main(int argc, char **argv)
 	    .size = sizeof options,
 	    .version = version != NULL ? strtoul(version, NULL, 10) : 0,
 	    .queue_max = (uint32_t)number_argument(argc, argv, "queue"),
-	    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout")};
+	    .auth_timeout_ms = number_argument(argc, argv, "auth_timeout"),
+	    .preauth_max = (uint32_t)number_argument(argc, argv, "seats")};
 	healthy = argument(argc, argv, "ill") == NULL;
 	if (argument(argc, argv, "closeinside") != NULL) {
 		options.shutdown = close_inside;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flooder - a client without the token that dials a child repeatedly, and holds up to HELD
- * connections at once:
+ * flooder - a client without the token that dials a child repeatedly, and holds up to `most`
+ * connections at once, by default HELD:
  *
- *   flooder MODE unix:PATH|tcp:ADDRESS:PORT [uid=N] [from=ADDRESS]
+ *   flooder MODE unix:PATH|tcp:ADDRESS:PORT|vsock:PORT [uid=N] [from=ADDRESS] [most=N]
+ *
+ * On vsock it dials this machine itself (CID 1), so only in a guest.
  *
  *   silent   sends nothing
  *   drip     sends a byte of a request of authentication from time to time
@@ -12,8 +14,8 @@
  *   wrong    `token` with a wrong proof
  *   noise    a first message of `noise` that does not decrypt
  *
- * It prints "made N" at every 500th connection, and "done N" at the end: when its stdin ends, or
- * after LIFE_MS.
+ * It prints "made N" at every 500th connection, or every `most`th if that is less, and "done N" at
+ * the end: when its stdin ends, or after LIFE_MS.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,6 +32,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/vm_sockets.h> /* needs struct sockaddr from above */
+
 #include "support/clock.h"
 
 enum { HELD = 5000, LIFE_MS = 120000, TELL_EVERY = 500, DRIP_MS = 20, FIRST_MAX = 128 };
@@ -42,11 +46,12 @@ struct connection {
 };
 
 static struct connection held[HELD], *spare[HELD];
-static size_t spares;
+static size_t spares, most_held = HELD;
 static union {
 	struct sockaddr any;
 	struct sockaddr_un local;
 	struct sockaddr_in ip;
+	struct sockaddr_vm vm;
 } place, from;
 static socklen_t place_len, from_len;
 static const char *mode;
@@ -118,7 +123,7 @@ static void note_made(struct connection *c)
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
 	c->made = true;
 	epoll_ctl(poller, EPOLL_CTL_MOD, c->fd, &event);
-	if (++made % TELL_EVERY == 0) {
+	if (++made % (most_held < TELL_EVERY ? (long)most_held : TELL_EVERY) == 0) {
 		printf("made %ld\n", made);
 		fflush(stdout);
 	}
@@ -207,6 +212,12 @@ static bool read_place(const char *text)
 	if (strncmp(text, "tcp:", 4) == 0) {
 		return read_ip(text + 4, &place.ip, &place_len);
 	}
+	if (sscanf(text, "vsock:%u", &place.vm.svm_port) == 1) {
+		place.vm.svm_family = AF_VSOCK;
+		place.vm.svm_cid = VMADDR_CID_LOCAL;
+		place_len = sizeof place.vm;
+		return true;
+	}
 	place.local.sun_family = AF_UNIX;
 	place_len = sizeof place.local;
 	snprintf(place.local.sun_path, sizeof place.local.sun_path, "%s", text + 5);
@@ -219,6 +230,11 @@ static bool read_options(int argc, char **argv)
 		if (strncmp(argv[i], "uid=", 4) == 0) {
 			uid_t uid = (uid_t)strtoul(argv[i] + 4, NULL, 10);
 			if (setresuid(uid, uid, uid) < 0) {
+				return false;
+			}
+		} else if (strncmp(argv[i], "most=", 5) == 0) {
+			most_held = strtoul(argv[i] + 5, NULL, 10);
+			if (most_held < 1 || most_held > HELD) {
 				return false;
 			}
 		} else if (strncmp(argv[i], "from=", 5) != 0 ||
@@ -245,7 +261,10 @@ int main(int argc, char **argv)
 	prepare();
 	for (size_t i = 0; i < HELD; i++) {
 		held[i].fd = -1;
-		spare[spares++] = &held[i];
+	}
+	while (spares < most_held) {
+		spare[spares] = &held[spares];
+		spares++;
 	}
 	while (poll(&in, 1, 0) == 0 && now_ms() < end) {
 		turn();

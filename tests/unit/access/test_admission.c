@@ -260,6 +260,27 @@ static void trusted_and_shared_sources_get_no_penalty(void **state)
 	}
 }
 
+/* What no guest of the tests can show, since all in it have one CID. */
+static void a_guest_is_limited_by_its_cid_alone(void **state)
+{
+	uint32_t count = 0;
+	(void)state;
+	begin(SEATS, NULL);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(fail_once(cid(7)), i < 2 ? 0 : 100);
+	}
+	assert_int_equal(asked(cid(7)), OBI_ADMISSION_BLOCKED);
+	assert_int_equal(asked(cid(8)), OBI_ADMISSION_ENTER);
+	assert_int_equal(asked(cid(2)), OBI_ADMISSION_ENTER);
+	/* One that takes all slots makes room for another one, and for the host. */
+	for (; count < SEATS && asked(cid(9)) == OBI_ADMISSION_ENTER; count++) {
+		must_enter(cid(9), &slots[count]);
+	}
+	assert_in_range(count, 1, SEATS - 1);
+	must_evict(cid(8), &slots[0]);
+	assert_int_equal(asked(cid(2)), OBI_ADMISSION_ENTER);
+}
+
 /* The neighbours of a trusted address are not trusted. */
 static void an_untrusted_network_is_one_source(void **state)
 {
@@ -514,6 +535,7 @@ int main(void)
 	    cmocka_unit_test(the_penalty_doubles_with_each_failure),
 	    cmocka_unit_test(failures_are_forgotten_in_time_and_by_success),
 	    cmocka_unit_test(trusted_and_shared_sources_get_no_penalty),
+	    cmocka_unit_test(a_guest_is_limited_by_its_cid_alone),
 	    cmocka_unit_test(an_untrusted_network_is_one_source),
 	    cmocka_unit_test(the_table_is_bounded_and_keeps_the_latest),
 	    cmocka_unit_test(sources_without_an_entry_share_one),
