@@ -28,6 +28,7 @@ static const struct group {
     {"limits", obi_promises_limits},
     {"hostile input", obi_promises_hostile},
     {"logs", obi_promises_logs},
+    {"logs by calls", obi_promises_kept_logs},
     {"end", obi_promises_end},
 };
 

@@ -42,6 +42,7 @@ extern const struct obi_promise obi_promises_supervise[];
 extern const struct obi_promise obi_promises_limits[];
 extern const struct obi_promise obi_promises_hostile[];
 extern const struct obi_promise obi_promises_logs[];
+extern const struct obi_promise obi_promises_kept_logs[];
 extern const struct obi_promise obi_promises_end[];
 
 /* Set the reason, and return the verdict. */
@@ -65,6 +66,9 @@ enum obi_verdict obi_exam_connect(struct obi_exam *t, struct obi_wire *w);
 
 /* The same, and say that it is the parent. */
 enum obi_verdict obi_exam_parent(struct obi_exam *t, struct obi_wire *w);
+
+/* Do things that a child may log. It need not answer while nobody reads its output. */
+void obi_exam_provoke(struct obi_exam *t);
 
 /* Whether a new connection is served. Else broken: `after` says after what. */
 enum obi_verdict obi_exam_serves(struct obi_exam *t, const char *after);

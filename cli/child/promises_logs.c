@@ -55,8 +55,7 @@ static uint32_t fill(const struct obi_subject *s, const char *name)
 	return count;
 }
 
-/* Things that a child may log. It need not answer while nobody reads. */
-static void provoke(struct obi_exam *t)
+void obi_exam_provoke(struct obi_exam *t)
 {
 	struct obi_wire w;
 	struct obi_login wrong = {.token = "no"};
@@ -89,7 +88,7 @@ static enum obi_verdict survives_full_pipe(struct obi_exam *t)
 	struct obi_output out;
 	obi_subject_pause_reading(t->s);
 	uint32_t sent[2] = {fill(t->s, "stdout"), fill(t->s, "stderr")};
-	provoke(t);
+	obi_exam_provoke(t);
 	if (obi_subject_read_on(t->s, &err) < 0) {
 		return obi_broken(t, "%.400s", err.text);
 	}

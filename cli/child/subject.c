@@ -145,6 +145,7 @@ static int make_connector(struct obi_subject *s, bool socket, struct ob_error *r
 	    .stop_timeout_ms = END_MS,
 	    .health_interval_ms = -1,
 	    .message_max = 0,
+	    .logs = s->keeps_logs ? OB_LOGS_RPC : OB_LOGS_OUTPUT,
 	    .call_timeout_ms = s->patience,
 	    .on_event = note_event,
 	    .on_log = obi_subject_note_line,

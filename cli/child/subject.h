@@ -52,6 +52,7 @@ struct obi_subject {
 	const volatile sig_atomic_t *stop;
 
 	const char *codec;
+	bool keeps_logs; /* the next one that starts keeps its records until it is asked */
 	ob_runtime *rt;
 	ob_cancel *cancel;
 	char dir[OBI_SCRATCH_MAX];

@@ -334,6 +334,17 @@ int obi_wire_answer(struct obi_wire *w)
 	}
 }
 
+int obi_wire_ask(struct obi_wire *w, const char *method, const char *format, ...)
+{
+	struct ob_message message = {
+	    .kind = OB_REQUEST, .id = {.number = ++w->id}, .method = ob_bytes_text(method)};
+	va_list args;
+	va_start(args, format);
+	int r = send_message(w, &message, format, args);
+	va_end(args);
+	return r;
+}
+
 int obi_wire_call(struct obi_wire *w, const char *method, const char *format, ...)
 {
 	struct ob_message message = {

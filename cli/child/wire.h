@@ -70,7 +70,10 @@ int obi_wire_next(struct obi_wire *w);
 /* The next response or batch; others are passed over, and requests of the child are refused. */
 int obi_wire_answer(struct obi_wire *w);
 
-/* Send a request with the next id, and wait for its response. */
+/* Send a request with the next id, and do not wait. */
+int obi_wire_ask(struct obi_wire *w, const char *method, const char *format, ...);
+
+/* The same, and wait for its response. */
 int obi_wire_call(struct obi_wire *w, const char *method, const char *format, ...);
 
 /* Whether the last message is an error, and with which number (0: none that is understood). */

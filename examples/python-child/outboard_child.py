@@ -67,9 +67,16 @@ class Kept:
         self.lines.append(line)
         self.end += len(line)
         while self.end - self.begin > KEPT_MAX:
-            self.sent, self.unsent = self.sent + (self.begin < self.sent_end), self.unsent + (self.begin >= self.sent_end)
             self.begin += len(self.lines.popleft())
+            # The last answer may have had a part of it only.
+            self.sent, self.unsent = self.sent + (self.begin <= self.sent_end), self.unsent + (self.begin > self.sent_end)
         self.news.set()
+
+    def next(self):
+        """An event for the next line. One call waits at a time: a further one ends it."""
+        self.news.set()
+        self.news = asyncio.Event()
+        return self.news
 
     def has_news(self, offset):
         return offset != self.end or self.unsent > 0
@@ -78,15 +85,18 @@ class Kept:
         """offset: up to there the reader has all; None: it has nothing."""
         self.before = self.unsent if offset == self.sent_end else self.before + self.sent + self.unsent
         self.sent = self.unsent = 0
-        while self.lines and offset is not None and self.begin + len(self.lines[0]) <= offset:
-            self.begin += len(self.lines.popleft())
+        while self.lines and offset is not None and offset > self.begin:
+            line = self.lines.popleft()
+            rest = line[offset - self.begin:]
+            self.begin += len(line) - len(rest)
+            if rest:
+                self.lines.appendleft(rest)
         data = bytearray()
         for line in self.lines:
-            if data and len(data) + len(line) > most:
+            data += line[:most - len(data)]
+            if len(data) == most:
                 break
-            data += line
         self.sent_end = self.begin + len(data)
-        self.news.clear()
         return {"offset": self.begin, "data": bytes(data), "dropped": self.before}
 
 
@@ -545,8 +555,9 @@ class Connection(asyncio.Protocol):
             raise RpcError(NO_METHOD, "logs are not kept here: they are written to stdout")
         offset = offset if run == self.child.run_id and offset <= kept.end else None
         try:
+            news = kept.next()
             if wait_ms > 0 and not kept.has_news(offset):
-                await asyncio.wait_for(kept.news.wait(), min(wait_ms, 60000) / 1000)
+                await asyncio.wait_for(news.wait(), min(wait_ms, 60000) / 1000)
         except asyncio.TimeoutError:
             pass
         return {"run": self.child.run_id, **kept.read(offset, min(max, PART_MAX, self.child.message_max // 4))}

@@ -367,6 +367,67 @@ def odd_records():
     after(ob.Child, "tell_ready", lambda *_: os.write(1, b'{"time":"today","level":"LOUD","msg":"x"}\n'))
 
 
+# ---- Logs by calls ----
+
+
+def log_each_parent():
+    """So that there are records."""
+    before(ob.Child, "supervised_by", lambda *_: ob.log.info("a parent came"))
+
+
+def change_logs(change):
+    """Another run, offset, wait_ms and max than the caller has sent."""
+    whole = ob.Connection.logs
+
+    async def logs(self, run="", offset=0, wait_ms=0, max=ob.PART_MAX):
+        return await whole(self, *change(self, run, offset, wait_ms, max))
+    ob.Connection.logs = logs
+
+
+@fault
+def records_for_all():
+    whole = ob.Connection.logs
+
+    async def logs(self, *args, **named):
+        parent, self.child.parent = self.child.parent, self
+        try:
+            return await whole(self, *args, **named)
+        finally:
+            self.child.parent = parent
+    ob.Connection.logs = logs
+
+
+@fault
+def forgets_what_it_sent():
+    def forget(self, *_):
+        self.begin = self.end
+        self.lines.clear()
+    after(ob.Kept, "read", forget)
+    log_each_parent()
+
+
+@fault
+def whole_lines():
+    change_logs(lambda self, run, offset, wait_ms, max: (run, offset, wait_ms, max + 200))
+    log_each_parent()
+
+
+@fault
+def any_run():
+    change_logs(lambda self, _, *rest: (self.child.run_id, *rest))
+    log_each_parent()
+
+
+@fault
+def waits_for_long():
+    change_logs(lambda self, run, offset, wait_ms, max: (run, offset, wait_ms * 200, max))
+
+
+@fault
+def lets_two_wait():
+    ob.Kept.next = lambda self: asyncio.Event()
+
+
 # ---- The end ----
 
 
