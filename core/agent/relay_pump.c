@@ -55,10 +55,7 @@ static void give_host(struct obi_relay_pump *p)
 	if (p->host_lost) {
 		return;
 	}
-	/* What was sent to a child that took no more is lost: then this is no end, but a cut. */
-	if (p->child_ended && p->child_deaf) {
-		p->child_lost = true;
-	} else if (p->child_ended) {
+	if (p->child_ended && !p->child_deaf) {
 		obi_raw_stream_finish(&p->host);
 	}
 	int r = obi_raw_stream_flush(&p->host, NULL);
@@ -139,6 +136,8 @@ static void watch(struct obi_relay_pump *p)
 static void settle(struct obi_relay_pump *p)
 {
 	tell_child(p);
+	/* What was sent to a child that took no more is lost: then this is no end, but a cut. */
+	p->child_lost = p->child_lost || (p->child_ended && p->child_deaf);
 	if (is_over(p)) {
 		obi_relay_pump_end(p);
 		p->done(p->user);

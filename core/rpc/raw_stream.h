@@ -20,7 +20,7 @@
 struct obi_session;
 
 /* OBI_RAW_QUEUE: the most bytes that are kept for either way. */
-enum { OBI_RAW_QUEUE = 256 * 1024, OBI_RAW_READ = 64 * 1024 };
+enum { OBI_RAW_QUEUE = 256 * 1024, OBI_RAW_READ = 96 * 1024 };
 
 /* All zero: there is none. */
 struct obi_raw_stream {
