@@ -15,6 +15,7 @@
  *   cgroup.h     the control group of a child
  *   client.h     calls to a peer, and handlers of calls from it
  *   server.h     the child: expose interfaces and serve them
+ *   agent.h      an agent: children for a host that is elsewhere
  *   log.h        log records
  *   child.h      a child by its data directory alone
  *   config.h     outboard.json, which parent and child share
@@ -28,6 +29,7 @@
 #ifndef OUTBOARD_OUTBOARD_H
 #define OUTBOARD_OUTBOARD_H
 
+#include <outboard/agent.h>
 #include <outboard/cgroup.h>
 #include <outboard/child.h>
 #include <outboard/client.h>

@@ -8,7 +8,7 @@ cd "${OB_TEST_SOURCE:-$(dirname "$0")/../..}"
 mapfile -t everything <tests/source/directories.txt
 plugins=(common transports codecs auth)
 plugin_headers="abi|value|transport|codec|auth"
-user_headers="outboard|cgroup|check|child|client|config|connector|file|json|log|plugin|runtime|server|watch"
+user_headers="outboard|agent|cgroup|check|child|client|config|connector|file|json|log|plugin|runtime|server|watch"
 core="base|json|loop|plugin|access|process|log|rpc|files|place|supervisor|api|server|agent"
 bad=0
 
@@ -83,6 +83,7 @@ pure="core/json/*.[ch] core/access/*.[ch] core/base/uri.[ch] core/base/value.[ch
 	core/log/queue.[ch] core/log/ring.[ch] core/process/cgroup_text.[ch] core/process/cgroup_limits.[ch] core/supervisor/exit_reason.[ch]
 	core/base/id_map.[ch]
 	core/rpc/session.[ch] core/rpc/answer.[ch] core/rpc/authentication.[ch] core/rpc/dispatch.[ch] core/rpc/receive.[ch]
+	core/agent/agent_hosts.[ch] core/agent/agent_spool.[ch]
 	core/place/agent_options.[ch] core/place/agent_wire.[ch]
 	core/rpc/limits.h core/rpc/hello.h core/rpc/call.[ch] core/rpc/batch.[ch] core/rpc/pending.[ch]
 	core/rpc/handshake.[ch] core/rpc/sealed_records.[ch] core/rpc/replay_cache.[ch] core/files/child_config.[ch] core/files/child_address.[ch]
