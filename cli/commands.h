@@ -14,6 +14,7 @@ int obi_cmd_call(int argc, char **argv);
 int obi_cmd_check(int argc, char **argv);
 int obi_cmd_key(int argc, char **argv);
 int obi_cmd_plugin(int argc, char **argv);
+int obi_cmd_agent(int argc, char **argv);
 int obi_cmd_child(int argc, char **argv);
 
 #endif

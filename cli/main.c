@@ -21,6 +21,7 @@ static const struct command {
     {"reload", "make a running supervisor read its config again", obi_cmd_reload},
     {"call", "call a method of a child", obi_cmd_call},
     {"check", "check a config file", obi_cmd_check},
+    {"agent", "start children for a host that is elsewhere", obi_cmd_agent},
     {"key", "make and authorize keys for the authenticator keys", obi_cmd_key},
     {"child", "check programs that are to run as children", obi_cmd_child},
     {"plugin", "list, check, inspect and create plugins", obi_cmd_plugin},

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* outboard agent: starts and watches children for a host that is elsewhere. */
+#include "cli/agent/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/string_list.h"
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+
+enum { TOKEN_FILE_MAX = 4096, RESERVE = 4 };
+
+struct arguments {
+	const char *listen; /* NULL: from OUTBOARD_CONFIG */
+	const char *root;
+	const char *codec;
+	const char *auth;
+	const char *token_file;
+	const char *log_memory;
+	const char *children_max;
+	struct obi_list allow;
+	bool allow_plaintext;
+};
+
+/* What runs. */
+struct serving {
+	ob_runtime *rt;
+	ob_server *server;
+	ob_agent *agent;
+	ob_watch *signals[2];
+};
+
+int obi_agent_token(const char *path, struct obi_buf *out, struct ob_error *reterr)
+{
+	if (path == NULL) {
+		return OB_OK;
+	}
+	int r = ob_file_read(AT_FDCWD, path, (uint32_t)-1, obi_buf_sink(out), reterr);
+	if (r < 0) {
+		return r;
+	}
+	struct ob_bytes text = obi_buf_bytes(out);
+	while (text.len > 0 &&
+	       (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) {
+		text.len--;
+	}
+	obi_buf_truncate(out, text.len);
+	return ob_sink_byte(obi_buf_sink(out), '\0')
+		   ? OB_OK
+		   : obi_fail(reterr, OB_ETOOBIG, 0, "%s: is too long for a token", path);
+}
+
+/* ---- Serving ---- */
+
+static int open_server(struct serving *s, const struct arguments *a, const char *token,
+		       struct ob_error *reterr)
+{
+	char **auth = a->auth != NULL ? obi_string_list_split(a->auth, ',') : NULL;
+	const struct ob_server_options options = {
+	    .size = sizeof options,
+	    .runtime = s->rt,
+	    .listen = a->listen,
+	    .codec = a->codec,
+	    .auth = (const char *const *)auth,
+	    .token = token,
+	    .allow_plaintext = a->allow_plaintext,
+	    .reserve = RESERVE,
+	};
+	int r = ob_server_open(&options, &s->server, reterr);
+	obi_string_list_free(auth);
+	return r;
+}
+
+static int read_and_open(struct serving *s, const struct arguments *a, struct ob_error *reterr)
+{
+	struct obi_buf token;
+	obi_buf_init(&token, TOKEN_FILE_MAX);
+	int r = obi_agent_token(a->token_file, &token, reterr);
+	const char *text = a->token_file != NULL ? (const char *)obi_buf_bytes(&token).data : NULL;
+	r = r == OB_OK ? open_server(s, a, text, reterr) : r;
+	obi_buf_free(&token);
+	return r;
+}
+
+static void on_signal(void *user, int number)
+{
+	struct serving *s = user;
+	(void)number;
+	ob_server_stop(s->server);
+}
+
+static int watch_signals(struct serving *s, struct ob_error *reterr)
+{
+	int r = ob_watch_signal(s->rt, SIGTERM, on_signal, s, &s->signals[0], reterr);
+	return r == OB_OK ? ob_watch_signal(s->rt, SIGINT, on_signal, s, &s->signals[1], reterr)
+			  : r;
+}
+
+static int serve(const struct arguments *a, const struct ob_agent_options *options,
+		 struct ob_error *reterr)
+{
+	struct serving s = {0};
+	int r = ob_runtime_new(NULL, &s.rt, reterr);
+	r = r == OB_OK ? watch_signals(&s, reterr) : r;
+	r = r == OB_OK ? read_and_open(&s, a, reterr) : r;
+	r = r == OB_OK ? ob_agent_new(s.server, options, &s.agent, reterr) : r;
+	r = r == OB_OK ? ob_server_start(s.server, reterr) : r;
+	if (r == OB_OK) {
+		ob_log(ob_server_logger(s.server), OB_LOG_INFO, "the agent listens", "{s:s,s:s}",
+		       "address", ob_server_config(s.server)->rpc_addr, "root", options->root);
+		r = ob_server_run(s.server, reterr);
+	}
+	ob_agent_free(s.agent);
+	ob_server_close(s.server);
+	ob_watch_free(s.signals[0]);
+	ob_watch_free(s.signals[1]);
+	ob_runtime_free(s.rt);
+	return r;
+}
+
+/* ---- The command line ---- */
+
+/* A number of an option; NULL: 0. */
+static bool read_number(const char *option, const char *text, uint64_t max, uint64_t *ret)
+{
+	char *end = NULL;
+	errno = 0;
+	unsigned long long number = text != NULL ? strtoull(text, &end, 10) : 0;
+	*ret = number;
+	if (text == NULL || (errno == 0 && end != text && *end == '\0' && text[0] >= '0' &&
+			     text[0] <= '9' && number > 0 && number <= max)) {
+		return true;
+	}
+	obi_complain("agent: --%s: must be an integer from 1 to %llu", option,
+		     (unsigned long long)max);
+	return false;
+}
+
+/* OUTBOARD_CONFIG says where to listen, and with what. */
+static bool check_source(const struct arguments *a)
+{
+	const char *config = getenv("OUTBOARD_CONFIG");
+	bool is_child = config != NULL && *config != '\0';
+	if (a->root == NULL) {
+		obi_complain("agent: --root is required");
+	} else if (!is_child && a->listen == NULL) {
+		obi_complain("agent: --listen is required, unless the agent is itself a child");
+	} else if (is_child && (a->listen != NULL || a->codec != NULL || a->auth != NULL ||
+				a->token_file != NULL)) {
+		obi_complain("agent: OUTBOARD_CONFIG is set: --listen, --codec, --auth and "
+			     "--token-file come from there");
+	} else {
+		return true;
+	}
+	return false;
+}
+
+static int run(const struct arguments *a)
+{
+	struct ob_error err = {0};
+	const char *allow[OBI_LIST_MAX + 1] = {NULL};
+	uint64_t log_memory, children_max;
+	if (!check_source(a) ||
+	    !read_number("log-memory", a->log_memory, UINT64_C(1) << 40, &log_memory) ||
+	    !read_number("children-max", a->children_max, 65536, &children_max)) {
+		return OBI_EXIT_USAGE;
+	}
+	memcpy(allow, a->allow.items, (size_t)a->allow.count * sizeof allow[0]);
+	const struct ob_agent_options options = {
+	    .size = sizeof options,
+	    .root = a->root,
+	    .allow = allow,
+	    .log_memory = (size_t)log_memory,
+	    .children_max = (uint32_t)children_max,
+	};
+	return serve(a, &options, &err) < 0 ? obi_give_up("agent", &err) : OBI_EXIT_OK;
+}
+
+static const char about[] =
+    "Starts and watches children for a host that is elsewhere, as it is told by the interface\n"
+    "outboard-agent. Children of an agent that was killed, or that ended with SIGTERM, live on;\n"
+    "the next one with the same root finds them again. If OUTBOARD_CONFIG is set the agent is\n"
+    "itself a child, and its address, mechanisms and token come from there.\n\n"
+    "\"outboard agent list\" shows the children of an agent, \"outboard agent ping\" asks whether\n"
+    "it is there; both have a --help of their own.\n";
+
+int obi_cmd_agent(int argc, char **argv)
+{
+	struct arguments a = {0};
+	struct obi_words words;
+	int status;
+	if (argc > 0 && strcmp(argv[0], "list") == 0) {
+		return obi_agent_list(argc - 1, argv + 1);
+	}
+	if (argc > 0 && strcmp(argv[0], "ping") == 0) {
+		return obi_agent_ping(argc - 1, argv + 1);
+	}
+	const struct obi_option options[] = {
+	    {"listen", "URI", "where to listen", OBI_OPTION_TEXT, &a.listen},
+	    {"root", "DIR", "directory of the children, absolute", OBI_OPTION_TEXT, &a.root},
+	    {"codec", "NAME", "the codec; default msgpack", OBI_OPTION_TEXT, &a.codec},
+	    {"auth", "NAME[,NAME...]", "mechanisms; default by --listen", OBI_OPTION_TEXT, &a.auth},
+	    {"token-file", "FILE", "file with the token, 64 hex digits, mode 0600", OBI_OPTION_TEXT,
+	     &a.token_file},
+	    {"allow", "COMMAND", "path or pattern of a command that may run; default DIR/bin/*",
+	     OBI_OPTION_LIST, &a.allow},
+	    {"allow-plaintext", NULL, "permit an unencrypted connection that others can reach",
+	     OBI_OPTION_FLAG, &a.allow_plaintext},
+	    {"log-memory", "BYTES", "kept of what each child writes; default 1048576",
+	     OBI_OPTION_TEXT, &a.log_memory},
+	    {"children-max", "N", "how many children there may be; default 256", OBI_OPTION_TEXT,
+	     &a.children_max},
+	    {0},
+	};
+	const struct obi_usage usage = {.command = "agent",
+					.words = "",
+					.about = about,
+					.options = options,
+					.min_words = 0,
+					.max_words = 0};
+	return obi_args_read(&usage, argc, argv, &words, &status) ? run(&a) : status;
+}

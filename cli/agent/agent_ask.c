@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* outboard agent list, outboard agent ping: ask an agent. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/string_list.h"
+#include "cli/agent/agent.h"
+#include "cli/args.h"
+#include "cli/report.h"
+#include "cli/table.h"
+
+enum { TOKEN_FILE_MAX = 4096, TIMEOUT_MS = 30000, TABLE_MAX = 4 << 20 };
+
+struct asking {
+	const char *address;
+	const char *codec;
+	const char *auth;
+	const char *token_file;
+	int64_t timeout_ms;
+	bool allow_plaintext;
+	bool json;
+};
+
+static int connect_to(const struct asking *a, ob_runtime *rt, ob_client **ret,
+		      struct ob_error *reterr)
+{
+	struct obi_buf token;
+	char **auth = a->auth != NULL ? obi_string_list_split(a->auth, ',') : NULL;
+	struct ob_client_options options = {.size = sizeof options,
+					    .address = a->address,
+					    .codec = a->codec,
+					    .auth = (const char *const *)auth,
+					    .connect_timeout_ms = a->timeout_ms,
+					    .allow_plaintext = a->allow_plaintext};
+	obi_buf_init(&token, TOKEN_FILE_MAX);
+	int r = obi_agent_token(a->token_file, &token, reterr);
+	if (r == OB_OK) {
+		options.token =
+		    a->token_file != NULL ? (const char *)obi_buf_bytes(&token).data : NULL;
+		r = ob_client_connect(rt, &options, NULL, ret, reterr);
+	}
+	obi_buf_free(&token);
+	obi_string_list_free(auth);
+	return r;
+}
+
+/* ---- What is printed ---- */
+
+/* A member of the facts as a cell; "" if it is not there. What an agent says is not trusted. */
+static void add_cell(struct obi_table *table, const struct ob_value *facts, const char *key)
+{
+	const struct ob_value *value = ob_value_find(facts, key);
+	struct ob_bytes text;
+	int64_t number;
+	if (ob_get_string(value, &text)) {
+		obi_table_cell(table, "%.*s", (int)text.len, (const char *)text.data);
+	} else if (ob_get_int(value, &number) && number != 0) {
+		obi_table_cell(table, "%lld", (long long)number);
+	} else {
+		obi_table_cell(table, "%s", "");
+	}
+}
+
+static void add_exit(struct obi_table *table, const struct ob_value *facts)
+{
+	const struct ob_value *end = ob_value_find(facts, "exit");
+	int64_t kind = OB_EXIT_UNKNOWN, value = 0;
+	(void)ob_get_int(ob_value_find(end, "kind"), &kind);
+	(void)ob_get_int(ob_value_find(end, "value"), &value);
+	if (ob_is_nil(end)) {
+		obi_table_cell(table, "%s", "");
+	} else if (kind == OB_EXIT_UNKNOWN) {
+		obi_table_cell(table, "%s", "unknown");
+	} else {
+		obi_table_cell(table, "%s %lld", kind == OB_EXIT_CODE ? "status" : "signal",
+			       (long long)value);
+	}
+}
+
+static int print_list(const struct ob_value *list, struct ob_error *reterr)
+{
+	static const char *const headings[] = {"NAME", "STATE", "PID", "EXIT", "ERROR", NULL};
+	struct obi_arena arena;
+	struct obi_table table;
+	obi_arena_init(&arena, TABLE_MAX);
+	obi_table_init(&table, &arena, headings);
+	for (uint32_t i = 0; i < list->count && list->type == OB_ARRAY; i++) {
+		const struct ob_value *facts = ob_value_at(list, i);
+		obi_table_row(&table);
+		add_cell(&table, facts, "name");
+		add_cell(&table, facts, "state");
+		add_cell(&table, facts, "pid");
+		add_exit(&table, facts);
+		add_cell(&table, facts, "error");
+	}
+	int r = obi_table_print(&table, reterr);
+	obi_arena_free(&arena);
+	return r;
+}
+
+/* ---- Asking ---- */
+
+static int ask(const struct asking *a, ob_client *client, const char *method)
+{
+	struct ob_error err = {0};
+	ob_reply *reply = NULL;
+	int status = OBI_EXIT_OK;
+	int r = ob_reply_new(&reply, &err);
+	if (r < 0) {
+		return obi_give_up(method, &err);
+	}
+	r = ob_client_call(client, method, NULL, a->timeout_ms, NULL, reply, &err);
+	const struct ob_value *result = ob_reply_value(reply);
+	if (r < 0) {
+		status = obi_give_up_call(method, &err);
+	} else if (a->json) {
+		r = obi_print_json(stdout, result, &err);
+	} else if (result->type == OB_ARRAY) {
+		r = print_list(result, &err);
+	}
+	if (r < 0 && status == OBI_EXIT_OK) {
+		status = obi_give_up(method, &err);
+	}
+	ob_reply_free(reply);
+	return status;
+}
+
+static int connect_and_ask(const struct asking *a, const char *method)
+{
+	struct ob_error err = {0};
+	ob_runtime *rt = NULL;
+	ob_client *client = NULL;
+	signal(SIGPIPE, SIG_IGN);
+	int r = ob_runtime_new(NULL, &rt, &err);
+	r = r == OB_OK ? connect_to(a, rt, &client, &err) : r;
+	int status = r == OB_OK ? ask(a, client, method) : obi_give_up(NULL, &err);
+	ob_client_free(client);
+	ob_runtime_free(rt);
+	return status;
+}
+
+static int run(const char *command, const char *about, const char *method, int argc, char **argv)
+{
+	struct asking a = {.timeout_ms = TIMEOUT_MS};
+	struct obi_words words;
+	int status;
+	const struct obi_option options[] = {
+	    {"codec", "NAME", "the codec; default msgpack", OBI_OPTION_TEXT, &a.codec},
+	    {"auth", "NAME[,NAME...]", "mechanisms; default by the address", OBI_OPTION_TEXT,
+	     &a.auth},
+	    {"token-file", "FILE", "file with the token, 64 hex digits, mode 0600", OBI_OPTION_TEXT,
+	     &a.token_file},
+	    {"allow-plaintext", NULL, "permit an unencrypted connection that others can reach",
+	     OBI_OPTION_FLAG, &a.allow_plaintext},
+	    {"json", NULL, "print the answer as JSON", OBI_OPTION_FLAG, &a.json},
+	    {"timeout", "D", "limit for connecting and calling; default 30s", OBI_OPTION_LIMIT,
+	     &a.timeout_ms},
+	    {0},
+	};
+	const struct obi_usage usage = {.command = command,
+					.words = "URI",
+					.about = about,
+					.options = options,
+					.min_words = 1,
+					.max_words = 1};
+	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
+		return status;
+	}
+	a.address = words.items[0];
+	return connect_and_ask(&a, method);
+}
+
+int obi_agent_list(int argc, char **argv)
+{
+	return run("agent list",
+		   "Shows the children of the agent at URI. The host that it serves is not "
+		   "disturbed.\n",
+		   "outboard-agent.list", argc, argv);
+}
+
+int obi_agent_ping(int argc, char **argv)
+{
+	return run("agent ping",
+		   "Exits with 0 if the agent at URI answers. With --json its health is printed.\n",
+		   "outboard-control.health", argc, argv);
+}
