@@ -6,6 +6,7 @@
 #include "api/endpoint.h"
 #include "base/error.h"
 #include "base/string_list.h"
+#include "place/agent_place.h"
 #include "place/attached.h"
 #include "rpc/limits.h"
 
@@ -57,6 +58,11 @@ static int believe_state(struct target *t, struct ob_error *reterr)
 	obi_process_close(&runner.process);
 	if (r < 0) {
 		return r;
+	}
+	if (obi_is_agent_record(state->record)) {
+		return obi_fail(reterr, OB_ENOTSUP, 0,
+				"%s: the child is behind an agent: only its parent can call it",
+				t->dir.state_dir.path);
 	}
 	if (!lives) {
 		return obi_fail(reterr, OB_EDOWN, 0, "%s: no child is running",

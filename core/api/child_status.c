@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "files/statefile.h"
+#include "place/agent_place.h"
 #include "place/attached.h"
 
 struct reading {
@@ -39,9 +40,10 @@ static uint32_t state_now(const struct reading *r, bool lives)
 	if (r->supervised) {
 		return r->dir.state.state;
 	}
-	/* Others start it, so whether it lives is not known. */
-	bool attached = strcmp(r->dir.state.record, OBI_ATTACHED_RECORD) == 0;
-	if (lives || attached) {
+	/* Others start it, or it is elsewhere: whether it lives is not known. */
+	bool elsewhere = strcmp(r->dir.state.record, OBI_ATTACHED_RECORD) == 0 ||
+			 obi_is_agent_record(r->dir.state.record);
+	if (lives || elsewhere) {
 		return OB_STATE_DETACHED;
 	}
 	switch (r->dir.state.state) {

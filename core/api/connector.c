@@ -10,6 +10,7 @@
 #include "api/connector_endpoint.h"
 #include "api/dial_home.h"
 #include "api/connector_place.h"
+#include "api/connector_via.h"
 #include "base/error.h"
 
 enum { CLOSE_TIMEOUT_MS = 15000 };
@@ -22,6 +23,7 @@ static void on_event(void *user, const struct ob_event *event)
 	if (c->settings.options.on_event != NULL) {
 		c->settings.options.on_event(c->settings.options.user_data, event);
 	}
+	obi_via_event(c, event);
 }
 
 static void on_log(void *user, const struct ob_log_record *record)
@@ -34,6 +36,7 @@ static void on_connection(void *user, struct obi_connection *connection)
 {
 	struct ob_connector *c = user;
 	obi_peer_set_connection(c->peer, connection);
+	obi_via_link(c, connection != NULL);
 }
 
 static int on_token(void *user, const char *token, uint32_t uid, struct ob_error *reterr)
@@ -99,6 +102,10 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 				      : 0;
 	/* An address that the config names is trusted as it is; the child's own is not. */
 	setup.link.check_owner = c->settings.options.connect == NULL;
+	if (c->settings.options.via != NULL) {
+		obi_via_connection(c, &setup.link);
+		setup.local = false;
+	}
 	int r = obi_connector_place(c, &setup.place, reterr);
 	return r == OB_OK ? obi_supervisor_new(&setup, &c->supervisor, reterr) : r;
 }
@@ -120,6 +127,7 @@ static int make_clients(struct ob_connector *c, struct ob_error *reterr)
 static void free_connector(struct ob_connector *c)
 {
 	c->freeing = true;
+	obi_via_agent_free(c);
 	obi_waits_free(c);
 	if (c->peer != NULL) {
 		obi_peer_set_reason(c->peer, NULL, NULL);
@@ -129,6 +137,7 @@ static void free_connector(struct ob_connector *c)
 	obi_client_release(c->client);
 	obi_peer_unref(c->peer);
 	obi_orphan_count_unref(c->orphans);
+	obi_via_end(c);
 	obi_interfaces_free(&c->interfaces);
 	obi_endpoint_clear(&c->endpoint);
 	free(c->replays);
@@ -157,6 +166,7 @@ int ob_connector_new(ob_runtime *rt, const struct ob_connector_options *options,
 	obi_connector_numbers_init(&c->numbers, &c->settings);
 	obi_enter(rt);
 	int r = obi_connector_settings(rt, options, &c->settings, reterr);
+	r = r == OB_OK ? obi_via_begin(c, reterr) : r;
 	r = r == OB_OK ? obi_connector_endpoint(c, reterr) : r;
 	r = r == OB_OK ? obi_connector_check_token(c, reterr) : r;
 	r = r == OB_OK ? make_clients(c, reterr) : r;
@@ -315,13 +325,22 @@ int ob_connector_supervise(ob_connector *c, struct ob_error *reterr)
 
 /* ---- Close ---- */
 
-/* The runtime is being freed while the close is under way. */
-static void end_now(void *user)
+static void end(struct ob_connector *c)
 {
-	struct ob_connector *c = user;
 	obi_task_stop(&c->free_task);
 	obi_supervisor_kill(c->supervisor);
 	free_connector(c);
+}
+
+/* The runtime is being freed while the close is under way; those behind an agent are ended, too. */
+static void end_now(void *user)
+{
+	struct ob_connector *c = user;
+	if (c->via_children > 0) {
+		c->via_last = end;
+	} else {
+		end(c);
+	}
 }
 
 static void closed(void *user, int result, const struct ob_error *err)
@@ -336,19 +355,39 @@ static void closed(void *user, int result, const struct ob_error *err)
 	obi_task_queue(c->rt->loop, &c->free_task);
 }
 
+/* Close without waiting. */
+static void close_later(struct ob_connector *c)
+{
+	c->via_last = NULL;
+	(void)queue_request(c, OBI_LIFE_CLOSE, closed, c, NULL, NULL);
+}
+
+/* Those behind an agent that are being closed need it until they have ended. */
+static bool closes_later(struct ob_connector *c)
+{
+	obi_enter(c->rt);
+	bool has_children = c->via_children > 0;
+	bool later = has_children || obi_check_may_block(c->rt, NULL) < 0;
+	if (later) {
+		c->leftover.end = end_now;
+		c->leftover.user = c;
+		obi_leftover_add(c->rt, &c->leftover);
+	}
+	if (has_children) {
+		c->via_last = close_later;
+	} else if (later) {
+		close_later(c);
+	}
+	obi_leave(c->rt);
+	return later;
+}
+
 void ob_connector_close(ob_connector *c)
 {
-	if (c == NULL) {
+	if (c == NULL || closes_later(c)) {
 		return;
 	}
 	struct ob_runtime *rt = c->rt;
-	if (obi_check_may_block(rt, NULL) < 0) {
-		c->leftover.end = end_now;
-		c->leftover.user = c;
-		obi_leftover_add(rt, &c->leftover);
-		(void)request_async(c, OBI_LIFE_CLOSE, closed, c, NULL);
-		return;
-	}
 	(void)request(c, OBI_LIFE_CLOSE, CLOSE_TIMEOUT_MS, NULL, NULL);
 	obi_enter(rt);
 	free_connector(c);

@@ -6,7 +6,9 @@
 #include "api/client.h"
 #include "api/connector_numbers.h"
 #include "api/connector_wait.h"
+#include "place/agent_hub.h"
 #include "rpc/interfaces.h"
+#include "rpc/via_stream.h"
 #include "supervisor/reason.h"
 #include "supervisor/supervisor.h"
 
@@ -33,6 +35,14 @@ struct ob_connector {
 	struct ob_status status;
 	int64_t status_at;
 	_Atomic int32_t pid;
+	/* Of an agent: api/connector_via. */
+	struct obi_agent_hub *hub; /* NULL: no child is behind it */
+	uint32_t via_children;
+	void (*via_last)(struct ob_connector *agent); /* when the last of them is freed; or NULL */
+	char via_uri[OBI_ADDRESS_SIZE];		      /* where it is dialled */
+	/* Of a child behind an agent. */
+	bool counted; /* in via_children */
+	struct obi_via_setup via;
 };
 
 #endif

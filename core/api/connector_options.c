@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/options.h"
 #include "base/uri.h"
 #include "api/cgroup_options.h"
 #include "api/dial_home.h"
+#include "api/connector.h"
 #include "api/endpoint.h"
 #include "supervisor/backoff.h"
 #include "process/user.h"
@@ -148,6 +150,9 @@ static int fill_listen(struct obi_arena *arena, struct ob_connector_options *o)
 		o->listen = o->connect;
 		o->ready = OB_READY_RPC;
 	}
+	if (o->via != NULL) { /* the agent says where; a unix socket it is */
+		o->listen = "unix:///rpc.sock";
+	}
 	if (o->listen != NULL || obi_options_dial_home(o)) {
 		return obi_dial_home_fill(arena, o);
 	}
@@ -220,7 +225,9 @@ static int check(struct obi_connector_settings *settings, struct ob_error *reter
 {
 	struct ob_connector_options *o = &settings->options;
 	struct obi_option_faults faults = {.fn = NULL};
-	obi_options_expand_first(o, &settings->arena, &settings->expansion, &faults);
+	if (o->via == NULL) {
+		obi_options_expand_first(o, &settings->arena, &settings->expansion, &faults);
+	}
 	obi_options_check(o, &faults);
 	return faults.count == 0 ? OB_OK : obi_fail(reterr, OB_EINVAL, 0, "%s", faults.first.text);
 }
@@ -242,6 +249,15 @@ static void hash_list(crypto_generichash_state *h, const char *const *list)
 		hash_text(h, list[i]);
 	}
 	hash_text(h, NULL);
+}
+
+/* Where it runs is an option of the child, too. */
+static void hash_via(crypto_generichash_state *h, const struct ob_connector *via)
+{
+	if (via != NULL) {
+		hash_text(h, "via");
+		hash_text(h, via->settings.options.name);
+	}
 }
 
 static void hash_numbers(crypto_generichash_state *h, const struct ob_connector_options *o)
@@ -303,6 +319,7 @@ static void hash_options(const struct ob_connector_options *o, char hex[65])
 					  2 * sizeof(uint64_t));
 	}
 	hash_numbers(&h, o);
+	hash_via(&h, o->via);
 	hash_cgroup(&h, o->cgroup);
 	crypto_generichash_final(&h, sum, sizeof sum);
 	sodium_bin2hex(hex, 65, sum, sizeof sum);
@@ -371,6 +388,14 @@ static int hash_settings(struct obi_connector_settings *settings, struct ob_erro
 	return r;
 }
 
+/* The users of an agent are not known here. */
+static int find_user(const struct ob_connector_options *o, struct obi_user *ret,
+		     struct ob_error *reterr)
+{
+	*ret = (struct obi_user){.uid = geteuid(), .gid = getegid()};
+	return o->via != NULL ? OB_OK : obi_child_user(o, ret, reterr);
+}
+
 void obi_connector_settings_free(struct obi_connector_settings *settings)
 {
 	obi_arena_free(&settings->texts);
@@ -391,7 +416,7 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 	r = r == OB_OK ? obi_cgroup_options_copy(&ret->arena, o->cgroup, &o->cgroup, reterr) : r;
 	ret->raw = *o;
 	r = r == OB_OK ? check(ret, reterr) : r;
-	r = r == OB_OK ? obi_child_user(o, &user, reterr) : r;
+	r = r == OB_OK ? find_user(o, &user, reterr) : r;
 	if (r < 0) {
 		return r;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/connector_place.h"
 
+#include "api/connector_via.h"
 #include "base/error.h"
 #include "files/token_file.h"
 #include "place/attached.h"
@@ -18,6 +19,9 @@ int obi_connector_place(struct ob_connector *c, struct obi_place **ret, struct o
 	    .plugin_path = c->rt->plugin_path_text,
 	    .token_file = obi_expansion_uses(&c->settings.expansion, OBI_PLACEHOLDER_TOKEN_FILE),
 	};
+	if (options->via != NULL) {
+		return obi_via_place(c, ret, reterr);
+	}
 	return options->argv != NULL ? obi_place_local_new(&setup, ret, reterr)
 				     : obi_place_attached_new(c->rt->loop, options, ret, reterr);
 }

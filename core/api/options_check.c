@@ -58,7 +58,8 @@ static void check_required(const struct ob_connector_options *o, struct obi_opti
 		    faults, "name",
 		    "must be 1 to 64 of A-Z a-z 0-9 . _ -, not begin with a dot or end in .state");
 	}
-	if (o->data_path == NULL && (o->argv != NULL || o->state_path == NULL)) {
+	bool here = o->argv != NULL && o->via == NULL;
+	if (o->data_path == NULL && (here || o->state_path == NULL)) {
 		error(faults, "data_path", "is required");
 	}
 	if (o->argv != NULL && (o->argv[0] == NULL || o->argv[0][0] == '\0')) {
@@ -232,7 +233,10 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	check_dialled(o, faults);
 	check_clients(o, faults);
 	obi_dial_home_check(o, faults);
-	obi_options_check_attached(o, faults);
+	if (o->via == NULL) {
+		obi_options_check_attached(o, faults);
+	}
+	obi_options_check_via(o, faults);
 	if (o->parent_address != NULL && !obi_origin_parse(o->parent_address, &origin)) {
 		obi_option_fault(faults, OB_FAULT_ERROR, "parent_address",
 				 "\"%s\" is neither an IPv4 or IPv6 address nor a context id",
@@ -241,5 +245,7 @@ void obi_options_check(const struct ob_connector_options *o, struct obi_option_f
 	if (obi_acl_check(o->rules, &err) < 0) {
 		error(faults, "rules", err.text);
 	}
-	obi_options_check_run_as(o, faults);
+	if (o->via == NULL) { /* else it is for the user database of the agent */
+		obi_options_check_run_as(o, faults);
+	}
 }

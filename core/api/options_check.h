@@ -41,6 +41,11 @@ void obi_options_check_sandbox(const struct ob_connector_options *options, uint3
 void obi_options_check_attached(const struct ob_connector_options *options,
 				struct obi_option_faults *faults);
 
+/* Report what makes no sense for a child behind an agent (via is set), and the faults in its
+ * placeholders, which the agent replaces. */
+void obi_options_check_via(const struct ob_connector_options *options,
+			   struct obi_option_faults *faults);
+
 /* Report what stands in the way of the directories of a child that runs as this user. Nothing is
  * made or changed. */
 void obi_options_check_paths(const struct ob_connector_options *options,

@@ -161,7 +161,7 @@ static void warn_of_plaintext(const struct checking *c, const char *what)
 static void check_connector(const struct checking *c, const struct ob_connector *connector)
 {
 	bool peercred = has_mechanism(&connector->endpoint, "peercred");
-	if (c->options->argv != NULL) {
+	if (c->options->argv != NULL && c->options->via == NULL) {
 		obi_options_check_sandbox(c->options, connector->settings.child_uid, peercred,
 					  c->faults);
 	}
@@ -226,11 +226,15 @@ static void check_together(const struct checking *c)
 		ob_connector_close(connector);
 	} else {
 		bool of_token = strncmp(err.text, "token_file: ", 12) == 0;
+		bool of_via = strncmp(err.text, "via: ", 5) == 0;
 		error(c,
 		      err.code == OB_ENOMEM ? ""
 		      : of_token	    ? "token_file"
+		      : of_via		    ? "via"
 					    : "auth",
-		      of_token ? err.text + 12 : err.text);
+		      of_token ? err.text + 12
+		      : of_via ? err.text + 5
+			       : err.text);
 	}
 }
 
@@ -301,8 +305,11 @@ static void check_kernel(const struct checking *c)
 static void check_all(const struct checking *c)
 {
 	const struct ob_connector_options *o = c->options;
+	bool here = o->via == NULL; /* else the agent knows its users and files */
 	obi_options_check(o, c->faults);
-	check_user(c);
+	if (here) {
+		check_user(c);
+	}
 	check_peers(c, "peer_users", o->peer_users, obi_user_number);
 	check_peers(c, "peer_groups", o->peer_groups, obi_group_number);
 	check_kernel(c);
@@ -315,8 +322,10 @@ static void check_all(const struct checking *c)
 			check_clients(c);
 		}
 	}
-	check_files(c);
-	obi_cgroup_options_check_system(c->options->cgroup, c->faults);
+	if (here) {
+		check_files(c);
+		obi_cgroup_options_check_system(c->options->cgroup, c->faults);
+	}
 }
 
 int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options *options,
@@ -333,8 +342,10 @@ int ob_connector_options_check(ob_runtime *rt, const struct ob_connector_options
 	const struct checking c = {rt, &own, &faults};
 	own.size = sizeof own;
 	obi_arena_init(&arena, EXPANDED_MAX);
-	obi_options_expand_first(&own, &arena, &expansion, &faults);
-	own.placeholders = false; /* they are replaced */
+	if (own.via == NULL) { /* else the agent replaces them */
+		obi_options_expand_first(&own, &arena, &expansion, &faults);
+		own.placeholders = false; /* they are replaced */
+	}
 	check_all(&c);
 	obi_arena_free(&arena);
 	if (faults.count == 0) {

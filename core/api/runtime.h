@@ -48,6 +48,8 @@ struct ob_runtime {
 	struct obi_remains_hub remains;
 	struct obi_dial_limiter dials; /* of all its connectors */
 	struct obi_leftover *leftovers;
+	char host_id[33];     /* for agents: 32 hex digits; "": not made yet */
+	char host_label[128]; /* the same for people */
 };
 
 void obi_enter(struct ob_runtime *rt);

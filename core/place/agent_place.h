@@ -15,11 +15,18 @@
 
 #include <outboard/connector.h>
 
+#include <string.h>
+
 #include "place/agent_hub.h"
 #include "place/place.h"
 
 /* What records of such a place begin with, in state.json. */
-#define OBI_AGENT_RECORD "agent:"
+#define OBI_AGENT_RECORD "agent/"
+
+static inline bool obi_is_agent_record(const char *record)
+{
+	return strncmp(record, OBI_AGENT_RECORD, sizeof OBI_AGENT_RECORD - 1) == 0;
+}
 
 struct obi_place_agent_setup {
 	struct obi_loop *loop;

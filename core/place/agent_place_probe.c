@@ -120,10 +120,9 @@ void obi_agent_place_inspected(void *user, const struct obi_agent_request *reque
 
 static void keep_state(struct obi_agent_place *a, const struct obi_statefile *state)
 {
-	static const char mine[] = OBI_AGENT_RECORD;
 	a->has_state = true;
 	a->state = *state;
-	if (state->record[0] != '\0' && strncmp(state->record, mine, sizeof mine - 1) != 0) {
+	if (state->record[0] != '\0' && !obi_is_agent_record(state->record)) {
 		/* What is known of another place says nothing about this child. */
 		explicit_bzero(&a->state, sizeof a->state);
 		a->state.restart = state->restart;

@@ -52,4 +52,7 @@ int obi_supervisor_renew(struct obi_supervisor *sup, bool *ret_renewed, struct o
 
 void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *ret);
 
+/* Where the child is dialled; NULL: not known yet. Valid until the next turn of the loop. */
+const char *obi_supervisor_address(const struct obi_supervisor *sup);
+
 #endif

@@ -65,3 +65,8 @@ void obi_supervisor_status(const struct obi_supervisor *sup, struct ob_status *r
 		 running ? in->state.client_address : "");
 	snprintf(ret->last_error, sizeof ret->last_error, "%s", why_not_well(sup, ret));
 }
+
+const char *obi_supervisor_address(const struct obi_supervisor *sup)
+{
+	return sup->instance.address;
+}

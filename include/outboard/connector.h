@@ -340,6 +340,23 @@ struct ob_connector_options {
 	 */
 	const char *token_file;
 	uint32_t logs; /* enum ob_logs */
+	/*
+	 * The agent that runs the child: `outboard agent` in a guest, in a container or on another
+	 * machine, as another connector of this runtime sees it. The agent starts the process,
+	 * reads its pipes and ends it, as this connector says; calls go through connections to the
+	 * agent. All paths, users and limits are the agent's, which also decides what may be
+	 * started. A connection to the agent that is lost is never the end of the child. When the
+	 * agent has started anew and does not know the child any more, the child has exited, with
+	 * "AGENT is gone" as the cause.
+	 *
+	 * The connector of the agent must be made before this one, and closed after it; it must not
+	 * dial home, nor be behind an agent itself. argv is required. data_path may be NULL if
+	 * state_path is set: nothing is made there. listen, connect, transport, client_listen,
+	 * accept, ports, cids and parent_address are refused. peer_users and peer_groups are names
+	 * of this machine: write numbers. pid in events and in the status is the process's number
+	 * where the agent is: never signal it. NULL: the child runs here.
+	 */
+	ob_connector *via;
 };
 
 /* ---- The connector ---- */

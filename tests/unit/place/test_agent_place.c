@@ -29,7 +29,7 @@ static void a_child_is_prepared_and_spawned(void **state)
 	bed_answer_spawn();
 	bed_expect("prepared spawned ");
 	assert_int_equal(bed.child.pid, 77);
-	assert_string_equal(bed.child.record, "agent:12:34:boot");
+	assert_string_equal(bed.child.record, "agent/12:34:boot");
 	bed.place->ops->resolve(bed.place, 9, "unix:///there/rpc.sock");
 	bed_expect("resolved ");
 	assert_string_equal(bed.address, "via://guest1/worker");
@@ -336,7 +336,7 @@ static void a_child_that_runs_is_adopted(void **state)
 	bed_expect("lost back probed ");
 	assert_true(bed.facts.alive && bed.facts.held && bed.has_state);
 	assert_string_equal(bed.state.token, TOKEN);
-	assert_string_equal(bed.facts.child.record, "agent:12:34:boot");
+	assert_string_equal(bed.facts.child.record, "agent/12:34:boot");
 	bed.place->ops->adopt(bed.place, 4, bed.facts.child.record, 0);
 	bed_expect("adopted ");
 	assert_true(bed_has_text(bed_due("logs"), "instance", OURS));
