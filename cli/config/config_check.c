@@ -52,7 +52,8 @@ void obi_child_fault(struct obi_faults *faults, const struct ob_connector_option
 	va_start(args, format);
 	vsnprintf(reason, sizeof reason, format, args);
 	va_end(args);
-	snprintf(path, sizeof path, "children.%s%s%s", child->name, *key != '\0' ? "." : "", key);
+	snprintf(path, sizeof path, "%s.%s%s%s", obi_child_object(child), child->name,
+		 *key != '\0' ? "." : "", key);
 	obi_faults_add(faults, path, reason);
 }
 
@@ -212,6 +213,24 @@ static void check_between(const struct obi_run_config *config, struct obi_faults
 	obi_arena_free(&arena);
 }
 
+/* The options are checked together with the agent, if the child is behind one that has no faults of
+ * its own. */
+static void check_child(ob_runtime *rt, const struct obi_run_config *config, uint32_t i,
+			struct child *c)
+{
+	const char *via = config->orders[i].via;
+	uint32_t agent = via != NULL ? obi_run_config_find(config, via) : config->count;
+	struct ob_connector_options options = *c->options;
+	options.user_data = NULL;
+	if (via == NULL) {
+		(void)ob_connector_options_check(rt, &options, on_fault, c, NULL);
+	} else if (agent < config->count && config->orders[agent].via == NULL &&
+		   ob_connector_new(rt, &config->children[agent], &options.via, NULL) == OB_OK) {
+		(void)ob_connector_options_check(rt, &options, on_fault, c, NULL);
+		ob_connector_close(options.via);
+	}
+}
+
 void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 		      struct obi_faults *faults, struct obi_faults *warnings,
 		      struct obi_faults *missing)
@@ -227,7 +246,7 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 	char machine[MACHINE_SIZE] = "";
 	for (uint32_t i = 0; i < config->count; i++) {
 		struct child c = {&config->children[i], faults, warnings, missing, machine};
-		(void)ob_connector_options_check(rt, c.options, on_fault, &c, NULL);
+		check_child(rt, config, i, &c);
 		check_pace(c.options, warnings);
 	}
 }

@@ -78,6 +78,23 @@ static void add(struct checking *c, uint32_t child, const char *key, const char 
 	}
 }
 
+/* A child behind an agent is within it. */
+static void add_via(struct checking *c, uint32_t child, const struct obi_child_order *order)
+{
+	const struct ob_connector_options *options = &c->config->children[child];
+	uint32_t agent = find(c, order->via);
+	add(c, child, "via", order->via);
+	if (strcmp(order->within, order->via) != 0) {
+		obi_child_fault(c->faults, options, "within",
+				"must be \"%s\" or left out, since the child is via that",
+				order->via);
+	}
+	if (agent < c->config->count && c->config->orders[agent].via != NULL) {
+		obi_child_fault(c->faults, options, "via", "\"%s\" is behind an agent itself",
+				order->via);
+	}
+}
+
 static void add_all(struct checking *c, uint32_t child)
 {
 	const struct obi_child_order *order = &c->config->orders[child];
@@ -86,7 +103,9 @@ static void add_all(struct checking *c, uint32_t child)
 		snprintf(key, sizeof key, "after.%u", k);
 		add(c, child, key, order->after[k]);
 	}
-	if (order->within != NULL) {
+	if (order->via != NULL) {
+		add_via(c, child, order);
+	} else if (order->within != NULL) {
 		add(c, child, "within", order->within);
 	}
 }
@@ -104,7 +123,7 @@ static void key_of(const struct obi_child_order *order, const char *name, char k
 	if (order->after != NULL && order->after[k] != NULL) {
 		snprintf(key, KEY_SIZE, "after.%u", k);
 	} else {
-		snprintf(key, KEY_SIZE, "within");
+		snprintf(key, KEY_SIZE, order->via != NULL ? "via" : "within");
 	}
 }
 

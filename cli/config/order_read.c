@@ -37,6 +37,7 @@ static void read_where(struct obi_reading *r, const struct ob_value *value, void
 static const struct obi_key keys[] = {
     {"after", read_names, AT(after), NULL},
     {"within", read_name, AT(within), NULL},
+    {"via", read_name, AT(via), NULL},
     {"where", read_where, AT(where), NULL},
     {0},
 };
@@ -78,6 +79,7 @@ void obi_read_order(struct obi_reading *r, const struct ob_value *child,
 				  NULL);
 		}
 	}
+	order->within = order->within != NULL ? order->within : order->via;
 	if (silent.count > 0 && r->count == 0) {
 		obi_reading_fault(r, silent.first); /* out of memory */
 	}
@@ -91,7 +93,7 @@ static bool is_same(const char *a, const char *b)
 bool obi_child_order_equals(const struct obi_child_order *a, const struct obi_child_order *b)
 {
 	size_t i = 0;
-	if (!is_same(a->within, b->within) || a->where != b->where ||
+	if (!is_same(a->within, b->within) || !is_same(a->via, b->via) || a->where != b->where ||
 	    (a->after == NULL) != (b->after == NULL)) {
 		return false;
 	}
@@ -99,6 +101,13 @@ bool obi_child_order_equals(const struct obi_child_order *a, const struct obi_ch
 		i++;
 	}
 	return a->after == NULL || (a->after[i] == NULL && b->after[i] == NULL);
+}
+
+/* Where it runs is an option of the child, too. */
+static bool is_order(const struct ob_pair *pair)
+{
+	const struct obi_key *key = find_key(pair);
+	return key != NULL && strcmp(key->name, "via") != 0;
 }
 
 const char *obi_text_without_order(struct obi_reading *r, const struct ob_value *child)
@@ -112,7 +121,7 @@ const char *obi_text_without_order(struct obi_reading *r, const struct ob_value 
 		}
 		kept = ob_map(pairs, 0);
 		for (uint32_t i = 0; i < child->count; i++) {
-			if (find_key(&child->as.pairs[i]) == NULL) {
+			if (!is_order(&child->as.pairs[i])) {
 				pairs[kept.count++] = child->as.pairs[i];
 			}
 		}

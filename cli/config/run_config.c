@@ -82,6 +82,7 @@ static const struct obi_key child_keys[] = {
     {"after", obi_check_order_key, 0, "after"},
     {"within", obi_check_order_key, 0, "within"},
     {"where", obi_check_order_key, 0, "where"},
+    {"via", obi_check_order_key, 0, "via"},
     {"version", obi_read_u64, AT(version), NULL},
     {"user", obi_read_text, AT(user), NULL},
     {"group", obi_read_text, AT(group), NULL},
@@ -108,7 +109,22 @@ static void fault_at(struct obi_reading *r, const char *key, const char *reason)
 	obi_reading_leave(r, was);
 }
 
-static void read_child(struct obi_reading *r, const struct ob_pair *pair,
+/* starts: it is of "children", which says how it is started. */
+static void check_command(struct obi_reading *r, const struct ob_value *child, bool starts)
+{
+	bool has_command = ob_value_find(child, "command") != NULL;
+	if (child->type != OB_MAP) {
+		return;
+	}
+	if (starts && !has_command) {
+		fault_at(r, "command", "is required");
+	} else if (!starts && has_command) {
+		fault_at(r, "command",
+			 "is not for an agent that others start: put it into \"children\"");
+	}
+}
+
+static void read_child(struct obi_reading *r, const struct ob_pair *pair, bool starts,
 		       struct ob_connector_options *child)
 {
 	child->size = sizeof *child;
@@ -120,9 +136,7 @@ static void read_child(struct obi_reading *r, const struct ob_pair *pair,
 	child->name = obi_reading_text(r, &pair->key);
 	obi_read_object(r, &pair->value, child, child_keys);
 	obi_read_all_settings(r, &pair->value, child);
-	if (pair->value.type == OB_MAP && ob_value_find(&pair->value, "command") == NULL) {
-		fault_at(r, "command", "is required");
-	}
+	check_command(r, &pair->value, starts);
 }
 
 /* Numbers come from the ranges at the top, which may be read later. */
@@ -132,36 +146,90 @@ static void note_numbers(const struct obi_reading *r, struct ob_connector_option
 	child->cids = (r->used & 1u << OBI_PLACEHOLDER_CID) != 0 ? "" : NULL;
 }
 
-static void read_children(struct obi_reading *r, const struct ob_value *value, void *at,
-			  const void *more)
+/* Room for this many more children. */
+static bool reserve(struct obi_reading *r, struct obi_run_config *config, uint32_t more)
 {
-	(void)more;
-	struct obi_run_config *config = at;
+	size_t count = (size_t)config->count + more + 1;
+	struct ob_connector_options *children = obi_reading_alloc(r, count * sizeof *children);
+	const char **texts = obi_reading_alloc(r, count * sizeof *texts);
+	struct obi_child_order *orders = obi_reading_alloc(r, count * sizeof *orders);
+	if (children == NULL || texts == NULL || orders == NULL) {
+		return false;
+	}
+	if (config->count > 0) {
+		memcpy(children, config->children, config->count * sizeof *children);
+		memcpy(texts, config->texts, config->count * sizeof *texts);
+		memcpy(orders, config->orders, config->count * sizeof *orders);
+	}
+	config->children = children;
+	config->texts = texts;
+	config->orders = orders;
+	return true;
+}
+
+static void read_entry(struct obi_reading *r, const struct ob_pair *pair, bool starts,
+		       struct obi_run_config *config)
+{
+	uint32_t i = config->count++;
+	const struct ob_pair whole = {pair->key,
+				      obi_templates_apply(r, r->templates, &pair->value)};
+	read_child(r, &whole, starts, &config->children[i]);
+	config->children[i].user_data = starts ? NULL : config;
+	note_numbers(r, &config->children[i]);
+	obi_read_order(r, &whole.value, &config->orders[i]);
+	config->texts[i] = obi_text_without_order(r, &whole.value);
+	if (config->texts[i] == NULL) {
+		obi_reading_fault(r, "out of memory");
+	}
+}
+
+static void read_entries(struct obi_reading *r, const struct ob_value *value, bool starts,
+			 struct obi_run_config *config)
+{
 	if (value->type != OB_MAP) {
 		obi_reading_fault(r, "must be an object");
 		return;
 	}
-	config->children =
-	    obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->children);
-	config->texts = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->texts);
-	config->orders = obi_reading_alloc(r, ((size_t)value->count + 1) * sizeof *config->orders);
-	bool good = config->children != NULL && config->texts != NULL && config->orders != NULL;
-	config->count = good ? value->count : 0;
-	for (uint32_t i = 0; i < config->count; i++) {
+	bool room = reserve(r, config, value->count);
+	for (uint32_t i = 0; room && i < value->count; i++) {
 		const struct ob_pair *pair = &value->as.pairs[i];
 		size_t was =
 		    obi_reading_enter(r, ob_bytes_of(pair->key.as.string, pair->key.count));
-		const struct ob_pair whole = {pair->key,
-					      obi_templates_apply(r, r->templates, &pair->value)};
-		read_child(r, &whole, &config->children[i]);
-		note_numbers(r, &config->children[i]);
-		obi_read_order(r, &whole.value, &config->orders[i]);
-		config->texts[i] = obi_text_without_order(r, &whole.value);
-		if (config->texts[i] == NULL) {
-			obi_reading_fault(r, "out of memory");
-		}
+		read_entry(r, pair, starts, config);
 		obi_reading_leave(r, was);
 	}
+}
+
+static void read_children(struct obi_reading *r, const struct ob_value *value, void *at,
+			  const void *more)
+{
+	(void)more;
+	read_entries(r, value, true, at);
+}
+
+/* Children that others start. */
+static void read_agents(struct obi_reading *r, const struct ob_value *value, void *at,
+			const void *more)
+{
+	(void)more;
+	read_entries(r, value, false, at);
+}
+
+/* Two of one name: an object has each of its keys once. */
+static void check_names(struct obi_reading *r, const struct ob_value *tree)
+{
+	const struct ob_value *agents = ob_value_find(tree, "agents");
+	const struct ob_value *children = ob_value_find(tree, "children");
+	size_t was = obi_reading_enter(r, ob_bytes_text("agents"));
+	for (uint32_t i = 0; agents != NULL && agents->type == OB_MAP && i < agents->count; i++) {
+		char name[OBI_READING_KEY_MAX];
+		const struct ob_value *key = &agents->as.pairs[i].key;
+		snprintf(name, sizeof name, "%.*s", (int)key->count, key->as.string);
+		if (ob_value_find(children, name) != NULL) {
+			fault_at(r, name, "is the name of a child, too");
+		}
+	}
+	obi_reading_leave(r, was);
 }
 
 /* ---- The whole ---- */
@@ -174,6 +242,7 @@ static const struct obi_key top_keys[] = {
     {"templates", obi_read_nothing, 0, NULL}, /* before all else */
     {"cgroup_root", obi_read_path, offsetof(struct obi_run_config, cgroup_root), NULL},
     {"children", read_children, 0, NULL},
+    {"agents", read_agents, 0, NULL},
     {0},
 };
 
@@ -181,7 +250,7 @@ static const struct obi_key top_keys[] = {
 static void fault_at_child(struct obi_reading *r, const struct ob_connector_options *child,
 			   const char *key, const char *reason)
 {
-	size_t was = obi_reading_enter(r, ob_bytes_text("children"));
+	size_t was = obi_reading_enter(r, ob_bytes_text(obi_child_object(child)));
 	size_t inner = obi_reading_enter(r, ob_bytes_text(child->name));
 	if (key != NULL) {
 		fault_at(r, key, reason);
@@ -248,11 +317,14 @@ static void read_tree(struct obi_reading *r, const struct ob_value *tree, struct
 	if (tree->type == OB_MAP && ob_value_find(tree, "children") == NULL) {
 		fault_at(r, "children", "is required");
 	}
+	check_names(r, tree);
 	for (uint32_t i = 0; i < config->count; i++) {
 		fill_data_path(r, config->data_root, &config->children[i]);
 		fill_state_path(r, config->data_root, &config->children[i]);
 		fill_ranges(r, config, &config->children[i]);
-		obi_cgroup_fill_parent(config->cgroup_root, &config->children[i]);
+		if (config->orders[i].via == NULL) { /* else it is for the cgroups there */
+			obi_cgroup_fill_parent(config->cgroup_root, &config->children[i]);
+		}
 	}
 }
 
@@ -290,6 +362,15 @@ int obi_run_config_parse(struct ob_bytes text, const struct obi_run_config_setup
 	}
 	*ret = config;
 	return OB_OK;
+}
+
+uint32_t obi_run_config_find(const struct obi_run_config *config, const char *name)
+{
+	uint32_t i = 0;
+	while (i < config->count && strcmp(config->children[i].name, name) != 0) {
+		i++;
+	}
+	return i;
 }
 
 void obi_run_config_free(struct obi_run_config *config)

@@ -3,7 +3,8 @@
  * run_config - the config of `outboard run`: from JSON text to the options of each child.
  *
  *   {"data_root": "/var/lib/x", "plugin_path": ["/usr/lib/x"], "ports": "20000-20999",
- *   "cids": "100-999", "cgroup_root": "/sys/fs/cgroup/x", "children": {"NAME": {
+ *   "cids": "100-999", "cgroup_root": "/sys/fs/cgroup/x",
+ *   "agents": {"NAME": {"connect": "...", "token_file": "/...", ...}}, "children": {"NAME": {
  *     "command": ["/usr/bin/x", "arg"] | null, "token_file": "/...",
  *     "env": {"A": "b ${HOME} $$"}, "env_clear": false,
  *     "data_path": "/...", "cwd": "/...", "stdin": "/...", "log_pipe": 262144,
@@ -23,7 +24,7 @@
  *                 "cleanup": ["/usr/bin/x", "arg"], "cleanup_timeout": "30s"},
  *     "leftover": "kill" | "wait" | "fail",
  *     "health":  {"interval": "10s", "misses": 2, "on_fail": "event" | "restart"},
- *     "after": ["NAME"], "within": "NAME",
+ *     "after": ["NAME"], "within": "NAME", "via": "NAME",
  *     "where": "host" | "bwrap" | "container" | "vm" | "far",
  *     "version": 7, "lock_wait": "30s", "user": "x", "group": "x", "umask": "022",
  *     "run_as":  {"uid": 1234, "gid": 1234}, "plugin_trust": "owned" | "unmapped",
@@ -31,6 +32,8 @@
  *     "cgroup":  {"memory.max": "64M", "memory.high": 1000000, "pids.max": 100,
  *                 "cpu.max": "50000 100000", "cpu.weight": 100, "io.weight": 100,
  *                 "oom.group": true}}}}
+ *
+ * An entry of "agents" is a child with "command": null.
  *
  * codec, transport and client_transport may be such objects, too. Only `command` is required; the
  * default of data_path is data_root/NAME. Durations are strings; "0s" means none, which is -1 in
@@ -50,7 +53,8 @@
 struct obi_child_order {
 	const char *const *after; /* names, ended by NULL; NULL: none */
 	const char *within;	  /* NULL: none */
-	uint32_t where;		  /* enum obi_where; 0: it is found out */
+	const char *via; /* the child that is its agent, which it is within, too; NULL: none */
+	uint32_t where;	 /* enum obi_where; 0: it is found out */
 };
 
 bool obi_child_order_equals(const struct obi_child_order *a, const struct obi_child_order *b);
@@ -91,5 +95,14 @@ int obi_run_config_parse(struct ob_bytes text, const struct obi_run_config_setup
 			 struct obi_run_config *ret, struct ob_error *reterr);
 
 void obi_run_config_free(struct obi_run_config *config);
+
+/* The object of the config that the child is in: "children", or "agents" (its user_data is set). */
+static inline const char *obi_child_object(const struct ob_connector_options *child)
+{
+	return child->user_data != NULL ? "agents" : "children";
+}
+
+/* The number of the child of this name; config->count: there is none. */
+uint32_t obi_run_config_find(const struct obi_run_config *config, const char *name);
 
 #endif

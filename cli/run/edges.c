@@ -104,7 +104,9 @@ void obi_edges_connect(struct obi_members *members, struct obi_edge *spare)
 			connect(members->list[i], order->after[k], false, &spare);
 		}
 		if (order->within != NULL) {
-			connect(members->list[i], order->within, true, &spare);
+			/* An agent that has ended may have children that live: their places know.
+			 */
+			connect(members->list[i], order->within, order->via == NULL, &spare);
 		}
 	}
 	obi_edges_free(spare);

@@ -15,7 +15,7 @@ static struct obi_event_place place_of(const struct obi_member *member)
 	if (member->connector != NULL) { /* events of a close come without */
 		ob_connector_status(member->connector, &status);
 	}
-	return (struct obi_event_place){.where = obi_where_name(obi_member_where(member)),
+	return (struct obi_event_place){.where = obi_member_where_name(member),
 					.inner_pid = status.inner_pid};
 }
 
@@ -38,23 +38,28 @@ static void on_log(void *user, const struct ob_log_record *record)
 
 /* ---- Making ---- */
 
-/* A connector with the options of member->now. */
-static int connect_member(struct obi_member *member, struct ob_error *reterr)
+/* A connector with the options of member->now; agent is that of its agent, or NULL. */
+static int connect_member(struct obi_member *member, ob_connector *agent, struct ob_error *reterr)
 {
 	struct ob_connector_options options = *obi_member_config_options(&member->now);
 	options.on_event = on_event;
 	options.on_log = on_log;
 	options.user_data = member;
+	options.via = agent;
 	int r = ob_connector_new(member->members->rt, &options, &member->connector, reterr);
 	if (r < 0) {
-		return obi_wrap(reterr, "children.%s", options.name);
+		return obi_wrap(reterr, "%s.%s",
+				obi_child_object(obi_member_config_options(&member->now)),
+				options.name);
 	}
 	member->options = obi_member_config_options(&member->now);
+	member->via = agent;
 	return OB_OK;
 }
 
-int obi_member_new(struct obi_members *members, struct obi_generation *generation, uint32_t index,
-		   struct obi_member **ret, struct ob_error *reterr)
+static int new_member(struct obi_members *members, struct obi_generation *generation,
+		      uint32_t index, ob_connector *agent, struct obi_member **ret,
+		      struct ob_error *reterr)
 {
 	struct obi_member *member = calloc(1, sizeof *member);
 	if (member == NULL) {
@@ -63,13 +68,36 @@ int obi_member_new(struct obi_members *members, struct obi_generation *generatio
 	member->members = members;
 	member->refs = 1;
 	obi_member_config_set(&member->now, generation, index);
-	int r = connect_member(member, reterr);
+	int r = connect_member(member, agent, reterr);
 	if (r < 0) {
 		obi_member_unref(member);
 		return r;
 	}
 	*ret = member;
 	return OB_OK;
+}
+
+/* Those that are behind agents come after all others. */
+int obi_members_complete(struct obi_members *members, struct obi_generation *generation,
+			 struct obi_member **list, struct ob_error *reterr)
+{
+	const struct obi_run_config *config = &generation->config;
+	int r = OB_OK;
+	for (uint32_t i = 0; r == OB_OK && i < config->count; i++) {
+		if (list[i] == NULL && config->orders[i].via == NULL) {
+			r = new_member(members, generation, i, NULL, &list[i], reterr);
+		}
+	}
+	for (uint32_t i = 0; r == OB_OK && i < config->count; i++) {
+		if (list[i] == NULL) {
+			uint32_t agent = obi_run_config_find(config, config->orders[i].via);
+			r = agent == config->count
+				? obi_fail(reterr, OB_ENOENT, 0, "no agent")
+				: new_member(members, generation, i, list[agent]->connector,
+					     &list[i], reterr);
+		}
+	}
+	return r;
 }
 
 struct obi_member *obi_member_ref(struct obi_member *member)
@@ -145,10 +173,11 @@ int obi_members_make(struct obi_members *members, struct obi_generation *generat
 	if (members->list == NULL || !obi_edges_reserve(&generation->config, &edges)) {
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
-	int r = OB_OK;
-	for (uint32_t i = 0; r == OB_OK && i < count; i++) {
-		r = obi_member_new(members, generation, i, &members->list[i], reterr);
-		members->count += r == OB_OK;
+	int r = obi_members_complete(members, generation, members->list, reterr);
+	for (uint32_t i = 0; i < count; i++) { /* without the gaps of a failure */
+		if (members->list[i] != NULL) {
+			members->list[members->count++] = members->list[i];
+		}
 	}
 	name_members(members);
 	number_members(members);
@@ -158,22 +187,41 @@ int obi_members_make(struct obi_members *members, struct obi_generation *generat
 
 /* ---- Beginning ---- */
 
-/* Its connector runs nothing: another one takes its place, with the new config. */
+/* The connector of the agent that its next start is to go through. */
+static ob_connector *agent_of(const struct obi_member *member)
+{
+	const char *via = obi_member_order(member)->via;
+	const struct obi_member *agent =
+	    via != NULL ? obi_members_find(member->members, ob_bytes_text(via)) : NULL;
+	return agent != NULL ? agent->connector : NULL;
+}
+
+/* Its connector runs nothing: another one takes its place, with the new config, or through the new
+ * connector of its agent. */
 static int renew(struct obi_member *member, struct ob_error *reterr)
 {
 	ob_connector *old = member->connector;
 	struct obi_member_config was = member->now;
-	member->now = member->next;
-	int r = connect_member(member, reterr);
+	ob_connector *agent = agent_of(member);
+	bool edited = member->next.generation != NULL;
+	member->now = edited ? member->next : member->now;
+	int r = connect_member(member, agent, reterr);
 	if (r < 0) {
 		member->now = was;
 		return r;
 	}
-	member->next = (struct obi_member_config){0};
-	obi_member_config_set(&was, NULL, 0);
+	if (edited) {
+		member->next = (struct obi_member_config){0};
+		obi_member_config_set(&was, NULL, 0);
+	}
 	ob_connector_close(old);
 	member->members->on_renewed(member->members->user);
 	return OB_OK;
+}
+
+static bool must_be_renewed(const struct obi_member *member)
+{
+	return member->next.generation != NULL || member->via != agent_of(member);
 }
 
 /* *ret_held: it is not to be started now. */
@@ -198,7 +246,7 @@ static int hold(struct obi_member *member, bool *ret_held, struct ob_error *rete
 /* Start or adopt it now. */
 static int supervise(struct obi_member *member, struct ob_error *reterr)
 {
-	int r = member->next.generation != NULL ? renew(member, reterr) : OB_OK;
+	int r = must_be_renewed(member) ? renew(member, reterr) : OB_OK;
 	r = r == OB_OK ? ob_connector_supervise(member->connector, reterr) : r;
 	member->begun = r == OB_OK;
 	if (r < 0) {
@@ -337,8 +385,16 @@ void obi_members_close(struct obi_members *members)
 	uint32_t count = members->count;
 	members->count = 0;
 	obi_key_table_free(&members->names);
+	for (uint32_t i = 0; i < count; i++) { /* an agent is closed after those behind it */
+		if (members->list[i]->via != NULL) {
+			obi_member_close(members->list[i]);
+			members->list[i] = NULL;
+		}
+	}
 	for (uint32_t i = 0; i < count; i++) {
-		obi_member_close(members->list[i]);
+		if (members->list[i] != NULL) {
+			obi_member_close(members->list[i]);
+		}
 	}
 	while (members->leaving != NULL) {
 		obi_member_close(members->leaving);
@@ -370,6 +426,12 @@ enum obi_where obi_member_where(const struct obi_member *member)
 {
 	uint32_t said = obi_member_order(member)->where;
 	return said != OBI_WHERE_UNKNOWN ? (enum obi_where)said : obi_where_of(member->options);
+}
+
+const char *obi_member_where_name(const struct obi_member *member)
+{
+	const char *via = obi_member_order(member)->via;
+	return via != NULL ? via : obi_where_name(obi_member_where(member));
 }
 
 void obi_member_status(const struct obi_member *member, struct ob_status *ret)

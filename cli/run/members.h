@@ -21,6 +21,7 @@ struct obi_member {
 	struct obi_member_config next; /* for its next start, where the config has changed */
 	const struct ob_connector_options *options; /* of now */
 	ob_connector *connector;
+	ob_connector *via; /* that of its agent when the connector was made; NULL: it has none */
 	struct obi_run_item *waiting; /* what requests ask of it, until it is ready or has failed */
 	uint64_t number;	      /* from 1, growing in the order of the list; not used again */
 	uint32_t stopping;	      /* requests that wait for its stop */
@@ -67,9 +68,13 @@ struct obi_members {
 int obi_members_make(struct obi_members *members, struct obi_generation *generation,
 		     struct ob_error *reterr);
 
-/* Make one that is not a member yet, with one reference. */
-int obi_member_new(struct obi_members *members, struct obi_generation *generation, uint32_t index,
-		   struct obi_member **ret, struct ob_error *reterr);
+/*
+ * Complete a list for a generation, in its order: a member for each child that has none in it yet.
+ * They have one reference, and are no members yet. On failure those that were made stay in the
+ * list, which may have gaps.
+ */
+int obi_members_complete(struct obi_members *members, struct obi_generation *generation,
+			 struct obi_member **list, struct ob_error *reterr);
 
 /* Take over a new list, with the edges that were reserved for it (cli/run/edges.h). Those of the
  * old one that are not in it are leaving. */
@@ -113,6 +118,9 @@ struct obi_member *obi_members_find_failed(const struct obi_members *members);
 const struct obi_child_order *obi_member_order(const struct obi_member *member);
 
 enum obi_where obi_member_where(const struct obi_member *member);
+
+/* The same as it is shown: of a child behind an agent, the name of the agent. NULL: unknown. */
+const char *obi_member_where_name(const struct obi_member *member);
 
 /* The status of a member: stale also if its config has changed since it was started. */
 void obi_member_status(const struct obi_member *member, struct ob_status *ret);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/run/order.h"
 
+#include <string.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -375,11 +377,19 @@ static void lose_inner(struct obi_member *host)
 
 /* ---- Events ---- */
 
+/* The cause that the place of a child behind an agent gives. */
+static bool went_with_agent(const struct obi_member *member, const char *cause)
+{
+	const char *via = obi_member_order(member)->via;
+	size_t len = via != NULL ? strlen(via) : 0;
+	return len > 0 && strncmp(cause, via, len) == 0 && strcmp(cause + len, " is gone") == 0;
+}
+
 /* Its restart policy would start it without those that it is after. One that died before it could
  * be killed with what it is within is not counted. */
-static void hold_restart(struct obi_member *member)
+static void hold_restart(struct obi_member *member, const char *cause)
 {
-	if (member->again && member->stopping > 0) {
+	if ((member->again && member->stopping > 0) || went_with_agent(member, cause)) {
 		(void)ob_connector_uncount(member->connector);
 	}
 	if (member->stopping == 0 && !member->members->ending && !member->left &&
@@ -413,7 +423,7 @@ void obi_order_event(struct obi_member *member, const struct ob_event *event)
 		has_stopped(member);
 		break;
 	case OB_EVENT_RESTARTING:
-		hold_restart(member);
+		hold_restart(member, event->cause);
 		break;
 	default:
 		break;

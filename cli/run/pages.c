@@ -17,7 +17,7 @@ static void build_row(struct ob_builder *b, const struct obi_member *member)
 	struct obi_row row = {.name = o->name, .data_path = o->data_path, .supervised = true};
 	row.status.size = sizeof row.status;
 	obi_member_status(member, &row.status);
-	row.where = obi_where_name(obi_member_where(member));
+	row.where = obi_member_where_name(member);
 	row.blocked = member->held;
 	if (row.blocked) {
 		obi_order_reason(member, row.status.last_error, sizeof row.status.last_error);

@@ -199,12 +199,12 @@ static struct obi_generation *read_file(struct obi_reload *reload, struct stat *
 
 /* ---- The new list ---- */
 
-static void free_list(struct obi_changes *made)
+static void free_list(struct obi_member **list, uint32_t count)
 {
-	for (uint32_t i = 0; i < made->count; i++) {
-		if (made->members[i]->number == 0) {
-			ob_connector_close(made->members[i]->connector);
-			obi_member_unref(made->members[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		if (list[i] != NULL && list[i]->number == 0) {
+			ob_connector_close(list[i]->connector);
+			obi_member_unref(list[i]);
 		}
 	}
 }
@@ -215,15 +215,13 @@ static bool make_list(struct obi_members *members, struct obi_generation *genera
 {
 	const struct obi_run_config *config = &generation->config;
 	struct ob_error err = {0};
-	struct obi_changes made = {.members = list};
 	for (uint32_t i = 0; i < config->count; i++) {
 		list[i] = obi_members_find(members, ob_bytes_text(config->children[i].name));
-		if (list[i] == NULL && obi_member_new(members, generation, i, &list[i], &err) < 0) {
-			obi_faults_add(faults, "", err.text);
-			free_list(&made);
-			return false;
-		}
-		made.count++;
+	}
+	if (obi_members_complete(members, generation, list, &err) < 0) {
+		obi_faults_add(faults, "", err.text);
+		free_list(list, config->count);
+		return false;
 	}
 	return true;
 }

@@ -149,12 +149,17 @@ static void ask_directory(struct asking *a, const char *name, const char *path,
 }
 
 /* Of the last row. The names are not the config's, which is freed before they are shown. */
-static void note_where(struct asking *a, const struct ob_connector_options *options, uint32_t said)
+static void note_where(struct asking *a, const struct ob_connector_options *options,
+		       const struct obi_child_order *order)
 {
-	if (a->rows.last != NULL) {
-		a->rows.last->where = obi_where_name(
-		    said != OBI_WHERE_UNKNOWN ? (enum obi_where)said : obi_where_of(options));
+	enum obi_where said = (enum obi_where)order->where;
+	if (a->rows.last == NULL) {
+		return;
 	}
+	a->rows.last->where =
+	    order->via != NULL
+		? copy(a, order->via)
+		: obi_where_name(said != OBI_WHERE_UNKNOWN ? said : obi_where_of(options));
 }
 
 static bool has_file(const char *dir, const char *name)
@@ -264,7 +269,7 @@ static void ask_config(struct asking *a, const char *path)
 	for (uint32_t i = 0; r == OB_OK && !answers && i < config.count; i++) {
 		const struct ob_connector_options *o = &config.children[i];
 		ask_directory(a, o->name, o->data_path, o->state_path, o, true);
-		note_where(a, o, config.orders[i].where);
+		note_where(a, o, &config.orders[i]);
 	}
 	if (a->rt != NULL) {
 		obi_status_ask(a->rt, &a->rows);

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""Children behind an agent: `via` and `agents` in the config of `outboard run`."""
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import unittest
+
+from command import ACTOR, Case, OK, OUTBOARD, PATIENCE, USAGE, free_port, is_alive, outboard
+
+QUICK = {"restart": {"backoff_base": "10ms", "backoff_max": "10ms"}}
+
+
+class Agent:
+    """`outboard agent`, as a guest or another machine would have it."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.address = f"tcp://127.0.0.1:{free_port()}"
+        self.token_file = os.path.join(directory, "agent.token")
+        with open(os.open(self.token_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [OUTBOARD, "agent", "--listen", self.address, "--root", os.path.join(self.directory, "far"), "--auth", "noise",
+             "--token-file", self.token_file, "--allow", ACTOR], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+            self.process = None
+
+    def entry(self, **more):
+        return {"connect": self.address, "auth": "noise", "token_file": self.token_file,
+                "health": {"interval": "500ms"}, **more}
+
+
+class AgentChildren(Case):
+    def setUp(self):
+        super().setUp()
+        self.agent = Agent(self.dir)
+        self.agent.start()
+
+    def tearDown(self):
+        try:
+            super().tearDown()
+        finally:
+            self.agent.kill()
+
+    def behind(self, *args, **more):
+        """A config with one child behind the agent."""
+        self.write({"worker": {"command": [ACTOR, *args], "via": "guest1", **QUICK, **more}},
+                   agents={"guest1": self.agent.entry()})
+
+    def begin(self, *args, **more):
+        self.behind(*args, **more)
+        run = self.run_it()
+        run.event("worker", "ready")
+        return run, self.watch(self.status()["worker"]["pid"])
+
+    def test_a_child_is_started_shown_and_stopped(self):
+        run, child = self.begin("say=hello from far away")
+        row = self.status()["worker"]
+        self.assertEqual((row["state"], row["link"], row["healthy"], row["where"], row["address"]),
+                         ("ready", "up", True, "guest1", "via://guest1/worker"))
+        self.assertEqual(self.status()["guest1"]["state"], "ready")
+        self.assertTrue([r for r in run.records if "hello from far away" in r["msg"]])
+        self.assertFalse(os.path.exists(os.path.join(self.root, "worker")), "a data directory was made here")
+        self.expect(outboard("stop", "--config", self.config, "worker"), OK)
+        child.wait()
+        self.expect(outboard("start", "--config", self.config, "worker"), OK)
+        again = self.watch(self.status()["worker"]["pid"])
+        self.assertEqual(run.end(), 0)
+        again.wait()
+
+    def test_a_child_that_is_killed_is_started_again(self):
+        run, child = self.begin()
+        os.kill(child.pid, signal.SIGKILL)
+        self.assertEqual(run.event("worker", "exited")["signal"], 9)
+        run.event("worker", "ready")
+        self.watch(self.status()["worker"]["pid"])
+        self.assertEqual(run.end(), 0)
+
+    def test_an_agent_that_is_killed_finds_its_child(self):
+        run, child = self.begin()
+        self.agent.kill()
+        run.event("worker", "link_down")
+        self.assertTrue(is_alive(child.pid))
+        self.assertIn("guest1", self.status()["worker"]["last_error"])
+        self.agent.start()
+        run.event("worker", "link_up")
+        row = self.status()["worker"]
+        self.assertEqual((row["pid"], row["state"], row["restarts"]), (child.pid, "ready", 0))
+        self.assertFalse([r for r in run.records if r.get("event") in ("exited", "restarting")])
+        self.assertEqual(run.end(), 0)
+        child.wait()
+
+    def test_a_guest_that_boots_starts_its_children_anew(self):
+        run, child = self.begin()
+        self.agent.kill()
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        shutil.rmtree(os.path.join(self.dir, "far"))  # a new machine
+        self.agent.start()
+        self.assertEqual(run.event("worker", "exited")["cause"], "guest1 is gone")
+        run.event("worker", "ready")
+        row = self.status()["worker"]
+        self.watch(row["pid"])
+        self.assertEqual(row["restarts"], 0)  # its policy does not count it
+        self.assertEqual(run.end(), 0)
+
+    def test_without_a_supervisor_it_is_shown_and_not_called(self):
+        run, child = self.begin()
+        self.assertEqual(run.end(signal.SIGUSR1), 0)
+        row = self.status()["worker"]
+        self.assertEqual((row["state"], row["pid"], row["where"]), ("detached", None, "guest1"))
+        result = outboard("call", "--config", self.config, "worker", "act.echo", "[1]")
+        self.assertIn("is behind an agent: only its parent can call it", result.stderr)
+        self.assertEqual(result.stdout, "")
+        self.run_it().event("worker", "adopted")
+        self.assertEqual(self.runs[-1].end(), 0)
+        child.wait()
+
+    def test_the_next_supervisor_adopts_it(self):
+        run, child = self.begin()
+        run.process.kill()
+        run.process.wait(PATIENCE)
+        self.assertTrue(is_alive(child.pid))
+        run = self.run_it()
+        run.event("worker", "adopted")
+        self.assertEqual(self.status()["worker"]["pid"], child.pid)
+        self.assertEqual(run.end(), 0)
+        child.wait()
+
+    def test_a_detach_leaves_it_running(self):
+        run, child = self.begin()
+        self.assertEqual(run.end(signal.SIGUSR1), 0)
+        self.assertTrue(is_alive(child.pid))
+        run = self.run_it()
+        run.event("worker", "adopted")
+        self.assertEqual(run.end(), 0)
+        child.wait()
+
+    def test_a_supervisor_waits_for_the_agent(self):
+        self.agent.kill()
+        self.behind()
+        run = self.run_it()
+        run.record(lambda r: r.get("outboard") == "worker" and "blocked" in r["msg"])
+        self.agent.start()
+        run.event("worker", "ready")
+        self.watch(self.status()["worker"]["pid"])
+        self.assertEqual(run.end(), 0)
+
+    def test_a_reload_moves_it(self):
+        run, child = self.begin()
+        other = os.path.join(self.dir, "other")
+        os.mkdir(other)
+        second = Agent(other)
+        second.address = second.address.replace("127.0.0.1", "127.0.0.2")
+        second.start()
+        self.addCleanup(second.kill)
+        self.write({"worker": {"command": [ACTOR], "via": "guest2", **QUICK}},
+                   agents={"guest1": self.agent.entry(), "guest2": second.entry()})
+        self.expect(outboard("reload", "--config", self.config, "--restart-changed"), OK)
+        child.wait()
+        run.event("worker", "ready")
+        row = self.status()["worker"]
+        self.watch(row["pid"])
+        self.assertEqual((row["where"], row["address"]), ("guest2", "via://guest2/worker"))
+        self.assertEqual(run.end(), 0)
+
+    # ---- The config ----
+
+    def faults(self, children, **top):
+        self.write(children, **top)
+        result = outboard("check", self.config)
+        self.assertEqual(result.returncode, USAGE, result.stdout)
+        return result.stderr
+
+    def test_check_finds_no_fault(self):
+        self.behind()
+        self.expect(outboard("check", self.config), OK)
+
+    def test_check_says_where_the_fault_is(self):
+        worker = {"command": [ACTOR], "via": "nobody"}
+        self.assertIn(f'{self.config}:1:', text := self.faults({"worker": worker}))
+        self.assertIn('children.worker.via: there is no child "nobody"', text)
+        self.assertIn(self.place_of("via"), text)
+        agents = {"guest1": self.agent.entry()}
+        for key, value in (("listen", "tcp://127.0.0.1:7"), ("connect", "tcp://127.0.0.1:7"),
+                           ("client_listen", "tcp://127.0.0.1:7"), ("parent_address", "127.0.0.1")):
+            text = self.faults({"worker": {"command": [ACTOR], "via": "guest1", key: value}}, agents=agents)
+            self.assertIn(f"{self.place_of(key)}: children.worker.{key}: is not for a child behind an agent", text)
+        text = self.faults({"worker": {"command": [ACTOR], "via": "guest1", "within": "other"},
+                            "other": {"command": [ACTOR]}}, agents=agents)
+        self.assertIn(f'{self.place_of("within")}: children.worker.within: must be "guest1" or left out', text)
+        text = self.faults({"worker": {"command": [ACTOR], "via": "inner"},
+                            "inner": {"command": [ACTOR], "via": "guest1"}}, agents=agents)
+        self.assertIn('children.worker.via: "inner" is behind an agent itself', text)
+        text = self.faults({"worker": {"command": None, "via": "guest1"}}, agents=agents)
+        self.assertIn("children.worker.command: is required: the agent (via) starts the child", text)
+
+    def test_check_reads_agents(self):
+        text = self.faults({}, agents={"guest1": {"connect": "nowhere"}})
+        self.assertIn(f'{self.place_of("connect")}: agents.guest1.connect:', text)
+        text = self.faults({}, agents={"guest1": {"command": [ACTOR]}})
+        self.assertIn(f'{self.place_of("command")}: agents.guest1.command: is not for an agent', text)
+        entry = self.agent.entry()
+        del entry["token_file"]
+        self.assertIn("agents.guest1.token_file: is required", self.faults({}, agents={"guest1": entry}))
+        text = self.faults({"guest1": {"command": [ACTOR]}}, agents={"guest1": self.agent.entry()})
+        self.assertIn("agents.guest1: is the name of a child, too", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
