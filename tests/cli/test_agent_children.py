@@ -158,7 +158,7 @@ class AgentChildren(Case):
     def test_a_reload_moves_it(self):
         run, child = self.begin()
         other = os.path.join(self.dir, "other")
-        os.mkdir(other)
+        os.mkdir(other, 0o700)
         second = Agent(other)
         second.address = second.address.replace("127.0.0.1", "127.0.0.2")
         second.start()
