@@ -15,18 +15,28 @@ class Agents(Case):
         super().setUp()
         self.root = os.path.join(self.dir, "root")
         self.address = f"unix://{self.dir}/agent.sock"
+        self.agents, self.children = [], []
         self.token = os.path.join(self.dir, "token")
         with open(os.open(self.token, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
             file.write(TOKEN + "\n")
         self.auth = "--auth=token", f"--token-file={self.token}"
 
+    def tearDown(self):
+        """Nobody writes to the directory when it is removed."""
+        for agent in self.agents:
+            agent.kill()
+            agent.wait()
+            agent.stdout.close()
+        for pid in self.children:
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        super().tearDown()
+
     def begin(self, *args):
         """An agent that listens."""
         agent = subprocess.Popen([OUTBOARD, "agent", "--listen", self.address, "--root", self.root, *self.auth, *args],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        self.addCleanup(agent.stdout.close)
-        self.addCleanup(agent.wait)
-        self.addCleanup(agent.kill)
+        self.agents.append(agent)
         line = agent.stdout.readline()
         self.assertIn(b"the agent listens", line)
         return agent
@@ -44,7 +54,7 @@ class Agents(Case):
         child = {"host": HOST, "name": "web", "instance": INSTANCE}
         self.answer("prepare", **child, options={"argv": argv}, config={})
         pid = self.answer("spawn", **child)["pid"]
-        self.addCleanup(lambda: is_alive(pid) and os.kill(pid, signal.SIGKILL))
+        self.children.append(pid)
         return pid
 
     def test_a_child_outlives_its_agent(self):

@@ -42,14 +42,20 @@ class Agent:
 class AgentChildren(Case):
     def setUp(self):
         super().setUp()
-        self.agent = Agent(self.dir)
-        self.agent.start()
+        self.agents = [self.begin_agent(self.dir, "127.0.0.1")]
+        self.agent = self.agents[0]
+
+    def begin_agent(self, directory, host):
+        agent = Agent(directory)
+        agent.address = agent.address.replace("127.0.0.1", host)
+        agent.start()
+        return agent
 
     def tearDown(self):
-        try:
-            super().tearDown()
-        finally:
-            self.agent.kill()
+        """Nobody writes to the directory when it is removed."""
+        for agent in self.agents:
+            agent.kill()
+        super().tearDown()
 
     def behind(self, *args, **more):
         """A config with one child behind the agent."""
@@ -158,11 +164,9 @@ class AgentChildren(Case):
     def test_a_reload_moves_it(self):
         run, child = self.begin()
         other = os.path.join(self.dir, "other")
-        os.mkdir(other, 0o700)
-        second = Agent(other)
-        second.address = second.address.replace("127.0.0.1", "127.0.0.2")
-        second.start()
-        self.addCleanup(second.kill)
+        os.mkdir(other)
+        second = self.begin_agent(other, "127.0.0.2")
+        self.agents.append(second)
         self.write({"worker": {"command": [ACTOR], "via": "guest2", **QUICK}},
                    agents={"guest1": self.agent.entry(), "guest2": second.entry()})
         self.expect(outboard("reload", "--config", self.config, "--restart-changed"), OK)
