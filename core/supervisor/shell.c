@@ -122,10 +122,16 @@ static void send_signal(struct obi_supervisor *sup)
 	say_step(sup, "sent %s", obi_signal_text(sup->options->stop_signal, name));
 }
 
+/* Nothing is known of a process whose place is lost: who is in haste does not wait for it. */
+static bool gives_up(const struct obi_supervisor *sup)
+{
+	return sup->instance.lost && sup->haste;
+}
+
 static void kill_now(struct obi_supervisor *sup)
 {
 	if (sup->instance.watched) {
-		arm(sup, KILLED_WAIT_MS);
+		arm(sup, gives_up(sup) ? 0 : KILLED_WAIT_MS);
 	}
 	obi_instance_end(&sup->instance);
 }
@@ -165,6 +171,17 @@ static void give_reason(struct obi_supervisor *sup, int64_t ms, const char *afte
 	obi_reports_reason(&sup->reports, "did not end within %s (%s)%s", text, after, then);
 }
 
+static void fail_to_end(struct obi_supervisor *sup)
+{
+	if (gives_up(sup)) {
+		obi_fail(&sup->end_error, OB_ECONNLOST, 0, "not stopped, it may run on: %s",
+			 sup->instance.lost_error);
+	} else {
+		obi_fail(&sup->end_error, OB_ETIMEDOUT, 0,
+			 "process %d does not end though SIGKILL was sent", sup->instance.pid);
+	}
+}
+
 static void do_stop_next(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
@@ -184,12 +201,11 @@ static void do_stop_next(void *user, enum obi_life_event event)
 		kill_now(sup);
 		break;
 	default:
-		if (sup->instance.lost) {
-			arm(sup, KILLED_WAIT_MS); /* nothing is known of it */
+		if (sup->instance.lost && !sup->haste) {
+			arm(sup, KILLED_WAIT_MS);
 			break;
 		}
-		obi_fail(&sup->end_error, OB_ETIMEDOUT, 0,
-			 "process %d does not end though SIGKILL was sent", sup->instance.pid);
+		fail_to_end(sup);
 		obi_reports_reason(&sup->reports, "%s", sup->end_error.text);
 		obi_reports_note(&sup->reports, &sup->end_error);
 		obi_machine_raise(&sup->machine, OBI_LIFE_STUCK);

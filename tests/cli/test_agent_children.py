@@ -161,6 +161,18 @@ class AgentChildren(Case):
         self.watch(self.status()["worker"]["pid"])
         self.assertEqual(run.end(), 0)
 
+    def test_a_second_signal_does_not_wait_for_the_agent(self):
+        run, child = self.begin()
+        self.agent.kill()
+        run.event("worker", "link_down")
+        run.process.send_signal(signal.SIGTERM)
+        run.record(lambda r: r["msg"] == "waiting for children to end")  # an earlier signal would be taken for the same one
+        self.assertNotEqual(run.end(), None)
+        self.assertTrue([r for r in run.records if r.get("event") == "detached" and r["outboard"] == "worker"])
+        self.assertTrue(is_alive(child.pid))
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+
     def test_a_reload_moves_it(self):
         run, child = self.begin()
         other = os.path.join(self.dir, "other")

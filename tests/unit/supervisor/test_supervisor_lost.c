@@ -46,6 +46,24 @@ static void a_stop_goes_on_when_the_place_is_back(void **state)
 	bed_expect_done(&stop, OB_OK);
 }
 
+/* Who asks twice does not wait for a place that may not come back. */
+static void a_stop_in_haste_lets_go_of_a_lost_place(void **state)
+{
+	(void)state;
+	static struct waiter start, stop;
+	bed.options.ready = OB_READY_NONE;
+	bed_make();
+	bed_run(&start);
+	double_lose(&bed.place);
+	bed_request(&stop, OBI_LIFE_STOP);
+	bed_expect_done(&stop, NOT_DONE);
+	obi_supervisor_hurry(bed.sup);
+	bed_await(bed.events, "detached ");
+	bed_expect_done(&stop, OB_ECONNLOST);
+	assert_string_equal(stop.text, "not stopped, it may run on: the double is lost");
+	assert_int_equal(bed_status().state, OB_STATE_DETACHED);
+}
+
 /* Whoever starts a child is not kept waiting for a place; the process is ended all the same. */
 static void a_canceled_start_does_not_wait_for_a_lost_place(void **state)
 {
@@ -144,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    BED_TEST(a_lost_place_is_no_death),
 	    BED_TEST(a_stop_goes_on_when_the_place_is_back),
+	    BED_TEST(a_stop_in_haste_lets_go_of_a_lost_place),
 	    BED_TEST(a_canceled_start_does_not_wait_for_a_lost_place),
 	    BED_TEST(a_failed_start_does_not_wait_for_a_lost_place),
 	    BED_TEST(probe_and_spawn_that_the_loss_ends_are_tried_again),
