@@ -141,21 +141,25 @@ static void a_start_that_fails_says_why(void **unused)
 
 /* ---- Signals and the end ---- */
 
+static const struct ob_value *ask_for_signal(struct agent_bed *bed)
+{
+	return agent_ask(bed, "signal", "{s:s,s:s,s:s,s:i}", "host", AGENT_HOST, "name", "web",
+			 "instance", AGENT_FIRST, "signal", SIGUSR1);
+}
+
 static void a_signal_reaches_the_process(void **unused)
 {
 	(void)unused;
 	struct agent_bed bed = {0};
 	agent_bed_begin(&bed);
 	start_waiting(&bed, "web", AGENT_FIRST, "trap 'exit 7' USR1");
-	const struct ob_value *done =
-	    agent_ask(&bed, "signal", "{s:s,s:s,s:s,s:i}", "host", AGENT_HOST, "name", "web",
-		      "instance", AGENT_FIRST, "signal", SIGUSR1);
-	assert_non_null(done);
+	assert_non_null(ask_for_signal(&bed));
+	/* One that comes just before the shell waits is handled after the next one. */
+	while (ask_for_signal(&bed) != NULL) {
+		program_let_pass(1);
+	}
 	agent_expect_exit(agent_await(&bed, "web", "ended"), OB_EXIT_CODE, 7);
-	agent_expect_error(&bed,
-			   agent_ask(&bed, "signal", "{s:s,s:s,s:s,s:i}", "host", AGENT_HOST,
-				     "name", "web", "instance", AGENT_FIRST, "signal", SIGUSR1),
-			   STATE, "web is ended");
+	agent_expect_error(&bed, ask_for_signal(&bed), STATE, "web is ended");
 	agent_bed_end(&bed);
 }
 

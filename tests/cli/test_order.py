@@ -274,7 +274,7 @@ class Order(Case):
 
     def test_status_and_events_say_where_a_child_lives(self):
         run = self.begin({"a": [], "b": actor(where="vm"),
-                          "c": {"command": ["/bin/sh", "-c", f"{actor()['command'][0]} & wait"], "where": "container"}})
+                          "c": {"command": ["/bin/sh", "-c", '"$0" & wait', actor()["command"][0]], "where": "container"}})
         rows = self.status()
         self.assertEqual([rows[n]["where"] for n in "abc"], ["host", "vm", "container"])
         self.assertNotEqual(rows["c"]["inner_pid"], None)

@@ -113,7 +113,8 @@ static void a_child_behind_an_agent_is_called(void **state)
 	struct ob_error err = {.text = ""};
 	(void)state;
 	agent_bed_begin(&bed);
-	char *script = scratch_text("exec %s/children/child-worker", scratch_env("OB_TEST_BUILD"));
+	char *script =
+	    scratch_text("exec '%s/children/child-worker'", scratch_env("OB_TEST_BUILD"));
 	(void)agent_start(&bed, "worker", AGENT_FIRST, script);
 	await_ready(&bed);
 	dial(&bed, &link);
