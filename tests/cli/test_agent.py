@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """outboard agent: it serves a host, which is `outboard call` here; `agent list` and `agent ping` ask it."""
+import contextlib
 import json
 import os
 import signal
 import subprocess
 
-from command import OK, OUTBOARD, PATIENCE, REMOTE, UNREACHABLE, USAGE, Case, is_alive, outboard
+from command import OK, OUTBOARD, PATIENCE, REMOTE, UNREACHABLE, USAGE, Case, Watched, is_alive, outboard
 
 HOST, INSTANCE, TOKEN = "0f" * 16, "1e" * 16, "2d" * 32
 
@@ -28,8 +29,11 @@ class Agents(Case):
             agent.wait()
             agent.stdout.close()
         for pid in self.children:
-            if is_alive(pid):
+            with contextlib.suppress(ProcessLookupError):
+                watched = Watched(pid)
                 os.kill(pid, signal.SIGKILL)
+                watched.wait()
+                watched.close()
         super().tearDown()
 
     def begin(self, *args):

@@ -12,6 +12,7 @@
 #include "api/client.h"
 #include "rpc/via_stream.h"
 #include "support/agent_bed.h"
+#include "support/program.h"
 #include "support/scratch.h"
 
 enum { WAIT_MS = 20000 };
@@ -135,8 +136,15 @@ static void a_child_behind_an_agent_is_called(void **state)
 	agent_bed_end(&bed);
 }
 
+static int adopt(void **state)
+{
+	(void)state;
+	program_adopt_orphans();
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(a_child_behind_an_agent_is_called)};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, adopt, NULL);
 }
