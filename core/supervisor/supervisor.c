@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "supervisor/attach.h"
 #include "supervisor/backoff.h"
+#include "supervisor/give_up.h"
+#include "supervisor/give_up.h"
 #include "supervisor/reason.h"
 #include "supervisor/shell.h"
 
@@ -456,6 +458,18 @@ static void on_part_changed(void *user)
 	obi_reports_changed(&sup->reports);
 }
 
+static void give_up_lost(struct obi_supervisor *sup)
+{
+	enum obi_life_event event;
+	struct ob_error err;
+	if (sup->instance.lost && sup->haste &&
+	    obi_give_up_event(sup->machine.phase, sup->instance.watched, &event)) {
+		obi_fail(&err, OB_ECONNLOST, 0, "not stopped, it may run on: %s",
+			 sup->instance.lost_error);
+		on_happened(sup, event, &err);
+	}
+}
+
 static void on_stepped(void *user)
 {
 	struct obi_supervisor *sup = user;
@@ -464,6 +478,7 @@ static void on_stepped(void *user)
 	if (sup->instance.lost && sup->machine.phase == OBI_PHASE_STOP_FAILED) {
 		obi_machine_raise(&sup->machine, OBI_LIFE_PLACE_LOST);
 	}
+	give_up_lost(sup);
 	obi_reports_changed(&sup->reports);
 }
 

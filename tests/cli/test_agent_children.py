@@ -173,6 +173,17 @@ class AgentChildren(Case):
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
 
+    def test_a_second_signal_does_not_wait_for_a_look_at_one_that_failed(self):
+        """To stop it, what is left of it is looked for, at an agent that is not there."""
+        self.behind("exit=1", restart={"on": "never"})
+        run = self.run_it()
+        run.event("worker", "failed")
+        self.agent.kill()
+        run.event("guest1", "link_down")
+        run.process.send_signal(signal.SIGTERM)
+        run.record(lambda r: r["msg"] == "waiting for children to end")  # an earlier signal would be taken for the same one
+        self.assertNotEqual(run.end(), None)
+
     def test_a_reload_moves_it(self):
         run, child = self.begin()
         other = os.path.join(self.dir, "other")

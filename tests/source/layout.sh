@@ -88,7 +88,7 @@ pure="core/json/*.[ch] core/access/*.[ch] core/base/uri.[ch] core/base/value.[ch
 	core/rpc/limits.h core/rpc/hello.h core/rpc/call.[ch] core/rpc/batch.[ch] core/rpc/pending.[ch]
 	core/rpc/handshake.[ch] core/rpc/sealed_records.[ch] core/rpc/replay_cache.[ch] core/files/child_config.[ch] core/files/child_address.[ch]
 	core/supervisor/lifecycle.[ch] core/supervisor/lifecycle_names.c core/supervisor/machine.[ch] core/supervisor/backoff.[ch]
-	core/supervisor/child_run.[ch] core/supervisor/hello_judge.[ch] cli/config/order_graph.[ch] cli/config/where.[ch]"
+	core/supervisor/child_run.[ch] core/supervisor/hello_judge.[ch] core/supervisor/give_up.[ch] cli/config/order_graph.[ch] cli/config/where.[ch]"
 for file in $pure; do
 	[ -e "$file" ] || must_not "The list of pure files names a missing file" "$file"
 done
