@@ -14,8 +14,7 @@
 enum {
 	/* The agent waits so much longer than stop_timeout_ms before it kills: a supervisor that is
 	 * there does so first, and says why. */
-	STOP_MARGIN_MS = 1000,
-	STOP_MAX_MS = 24 * 3600 * 1000
+	STOP_MARGIN_MS = 1000
 };
 
 static struct obi_agent_place *child_of(struct obi_place *place)
@@ -206,6 +205,7 @@ static void on_config(void *user, const struct obi_agent_request *request,
 	}
 	a->place.events->config(a->place.user, err == NULL ? &config : NULL, err);
 	obi_child_config_clear(&config);
+	obi_agent_place_step(a); /* it may have changed meanwhile */
 }
 
 static void agent_read_config(struct obi_place *place)
@@ -274,11 +274,8 @@ static void agent_signal(struct obi_place *place, int signal)
 		return;
 	}
 	if (signal == o->stop_signal) {
-		int64_t ms = o->stop_timeout_ms < 0 || o->stop_timeout_ms > STOP_MAX_MS
-				 ? STOP_MAX_MS
-				 : o->stop_timeout_ms;
 		a->stopping = true;
-		send_end(a, a->instance, signal, ms + STOP_MARGIN_MS);
+		send_end(a, a->instance, signal, obi_agent_place_stop_ms(a) + STOP_MARGIN_MS);
 		return;
 	}
 	struct obi_agent_request *request =
@@ -301,35 +298,16 @@ static void agent_end(struct obi_place *place, int64_t wait_ms)
 	}
 }
 
-static void on_holders_asked(void *user, const struct obi_agent_request *request,
-			     const struct ob_value *result, const struct ob_error *err)
-{
-	struct obi_agent_place *a = user;
-	(void)request;
-	(void)result;
-	(void)err; /* the facts say what is there */
-	a->holders_asked = true;
-	obi_agent_place_inspect(a);
-}
-
 static void agent_end_holders(struct obi_place *place)
 {
 	struct obi_agent_place *a = child_of(place);
-	struct ob_error err;
 	begin(a, 0);
 	a->life = OBI_AGENT_OF_EARLIER;
 	if (a->known && a->facts.state == OBI_AGENT_RUNNING) {
 		obi_agent_place_step(a);
 		return;
 	}
-	struct obi_agent_request *request =
-	    obi_agent_place_request(a, "end_holders", "", on_holders_asked);
-	if (request == NULL) {
-		out_of_memory(a, &err);
-		obi_agent_place_fail(a, err.code, err.text);
-	} else {
-		obi_agent_queue_add(&a->queue, request);
-	}
+	obi_agent_place_ask_holders(a);
 }
 
 /* ---- State, and letting go ---- */
@@ -411,6 +389,7 @@ static void on_up(void *user, bool fresh)
 		return;
 	}
 	a->fresh = a->fresh || fresh;
+	a->holders_asked = a->holders_asked && !fresh;
 	a->known = a->known && !fresh; /* its versions begin anew */
 	obi_agent_queue_resume(&a->queue);
 	obi_agent_place_inspect(a); /* it is back when this is answered */
@@ -467,6 +446,7 @@ static void on_taken(void *user, const char *why)
 	obi_fail(&err, OB_EBUSY, 0, "%s: %s", agent_name(a), why);
 	a->life = OBI_AGENT_AT_REST;
 	obi_agent_log_reader_stop(&a->logs);
+	obi_agent_place_set_lost(a, false, NULL); /* it is known where the child is */
 	fail_requests(a, OB_EBUSY, why);
 	if (a->probe_op != 0) {
 		obi_agent_probe_answer(a, NULL, &err);

@@ -6,6 +6,9 @@
 
 #include "base/error.h"
 
+/* An agent waits for at most a day. */
+enum { STOP_MAX_MS = 23 * 3600 * 1000 };
+
 static bool is_up(const struct obi_agent_place *a)
 {
 	return obi_agent_hub_link(a->setup.hub) == OBI_AGENT_UP;
@@ -56,6 +59,12 @@ void obi_agent_place_inspect(struct obi_agent_place *a)
 	if (request != NULL) {
 		obi_agent_queue_add(&a->queue, request);
 	}
+}
+
+int64_t obi_agent_place_stop_ms(const struct obi_agent_place *a)
+{
+	int64_t ms = a->setup.options->stop_timeout_ms;
+	return ms < 0 || ms > STOP_MAX_MS ? STOP_MAX_MS : ms;
 }
 
 /* ---- Facts ---- */
@@ -163,7 +172,8 @@ static void step_living(struct obi_agent_place *a)
 		obi_fail(&err, OB_EPERM, 0, "%s: %s", obi_agent_hub_name(a->setup.hub), f->error);
 		a->killed = false;
 		events_of(a)->stuck(a->place.user, &err);
-	} else if (a->watch_config && f->config_version != a->config_version) {
+	} else if (a->watch_config && f->config_version != a->config_version &&
+		   !obi_agent_queue_has(&a->queue, "read_config")) {
 		a->config_version = f->config_version;
 		a->place.ops->read_config(&a->place);
 	}
@@ -184,12 +194,41 @@ static void step_watched(struct obi_agent_place *a)
 	}
 }
 
+static void on_holders_asked(void *user, const struct obi_agent_request *request,
+			     const struct ob_value *result, const struct ob_error *err)
+{
+	struct obi_agent_place *a = user;
+	(void)request;
+	(void)result;
+	(void)err; /* the facts say what is there */
+	a->holders_asked = true;
+	a->known = false; /* the facts are older than the request */
+	obi_agent_place_inspect(a);
+}
+
+void obi_agent_place_ask_holders(struct obi_agent_place *a)
+{
+	if (obi_agent_queue_has(&a->queue, "end_holders")) {
+		return;
+	}
+	struct obi_agent_request *request =
+	    obi_agent_place_request(a, "end_holders", "", on_holders_asked);
+	if (request == NULL) {
+		obi_agent_place_fail(a, OB_ENOMEM, "out of memory for a request");
+	} else {
+		obi_agent_queue_add(&a->queue, request);
+	}
+}
+
 static void step_dead(struct obi_agent_place *a)
 {
 	const struct obi_place_facts facts = {.alive = false};
 	if (a->facts.state == OBI_AGENT_LINGERING) {
 		a->drained = false;
 		say_remains(a);
+	} else if (a->facts.state == OBI_AGENT_HELD && !a->holders_asked) {
+		a->drained = false;
+		obi_agent_place_ask_holders(a); /* another agent has found it */
 	} else if (!is_dead(&a->facts) || !is_drained(a)) {
 		return;
 	} else if (a->facts.state == OBI_AGENT_ENDED) {
@@ -202,13 +241,16 @@ static void step_dead(struct obi_agent_place *a)
 
 /* ---- What an earlier start left ---- */
 
-static void ignore_answer(void *user, const struct obi_agent_request *request,
+static void on_other_told(void *user, const struct obi_agent_request *request,
 			  const struct ob_value *result, const struct ob_error *err)
 {
-	(void)user;
+	struct obi_agent_place *a = user;
 	(void)request;
 	(void)result;
-	(void)err;
+	if (err != NULL && a->life == OBI_AGENT_OF_EARLIER &&
+	    err->remote_code == OBI_AGENT_REFUSED) {
+		obi_agent_place_fail(a, OB_EPERM, err->text);
+	}
 }
 
 /* The process of another start, whose token is not known here. */
@@ -223,11 +265,10 @@ static void end_other(struct obi_agent_place *a)
 		return;
 	}
 	struct obi_agent_request *request =
-	    obi_agent_place_request(a, "end", a->facts.instance, ignore_answer);
+	    obi_agent_place_request(a, "end", a->facts.instance, on_other_told);
 	if (request != NULL) {
 		obi_agent_request_put(request, "signal", o->stop_signal);
-		obi_agent_request_put(request, "timeout_ms",
-				      o->stop_timeout_ms > 0 ? o->stop_timeout_ms : 0);
+		obi_agent_request_put(request, "timeout_ms", obi_agent_place_stop_ms(a));
 		a->stopping = true;
 		obi_agent_queue_add(&a->queue, request);
 	}
@@ -256,8 +297,13 @@ static void step_of_earlier(struct obi_agent_place *a)
 			obi_agent_place_fail(a, OB_EBUSY, a->facts.error);
 		}
 		break;
-	case OBI_AGENT_LINGERING:
 	case OBI_AGENT_HELD:
+		say_remains(a);
+		if (!a->holders_asked) {
+			obi_agent_place_ask_holders(a);
+		}
+		break;
+	case OBI_AGENT_LINGERING:
 		say_remains(a);
 		break;
 	case OBI_AGENT_ENDED:

@@ -69,6 +69,12 @@ void obi_agent_request_put(struct obi_agent_request *request, const char *key, i
  */
 void obi_agent_place_tell(struct obi_agent_place *child, const char *method, const char *instance);
 
+/* How long the agent is to wait before it kills: stop_timeout_ms, within its limit. */
+int64_t obi_agent_place_stop_ms(const struct obi_agent_place *child);
+
+/* Have the agent deal with what is left of the child. */
+void obi_agent_place_ask_holders(struct obi_agent_place *child);
+
 /* Ask for the facts, behind all that was asked before. */
 void obi_agent_place_inspect(struct obi_agent_place *child);
 
