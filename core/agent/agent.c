@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,6 +27,11 @@ enum {
 };
 
 /* ---- Children ---- */
+
+bool obi_agent_name_is_good(const char *name)
+{
+	return obi_name_is_child(ob_bytes_text(name)) && strcmp(name, "bin") != 0;
+}
 
 struct obi_agent_child *obi_agent_find(const struct ob_agent *agent, const char *name)
 {
@@ -224,11 +230,11 @@ static void find_children(struct ob_agent *agent, int states)
 {
 	struct dirent *entry;
 	uint32_t max = agent->children_max;
-	int copy = dup(states);
+	int copy = fcntl(states, F_DUPFD_CLOEXEC, 0);
 	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
 	agent->children_max = UINT32_MAX;
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (obi_name_is_child(ob_bytes_text(entry->d_name))) {
+		if (obi_agent_name_is_good(entry->d_name)) {
 			find_child(agent, entry->d_name);
 		}
 	}

@@ -45,6 +45,9 @@ struct ob_agent {
 
 /* ---- Children ---- */
 
+/* A name of a child; not "bin", the directory of what may be started. */
+bool obi_agent_name_is_good(const char *name);
+
 /* NULL: it is not known. */
 struct obi_agent_child *obi_agent_find(const struct ob_agent *agent, const char *name);
 

@@ -142,6 +142,21 @@ void obi_agent_child_find(struct obi_agent_child *child)
 
 /* ---- Prepare ---- */
 
+/* There is no process, and this instance is over. */
+static void give_up(struct obi_agent_child *child)
+{
+	child->spawned = false;
+	child->facts.state = OBI_AGENT_ABSENT;
+	child->state.state = OB_STATE_STOPPED;
+	child->state.desired = OBI_DESIRED_STOPPED;
+	explicit_bzero(child->state.token, sizeof child->state.token);
+	child->place->ops->clear(child->place);
+	child->place->ops->save(child->place, &child->state);
+	obi_agent_child_close(child);
+	(void)obi_agent_child_keep(child, NULL);
+	obi_agent_child_changed(child);
+}
+
 /* Nothing of the last start holds any more. */
 static void forget(struct obi_agent_child *child, const char *instance)
 {
@@ -228,8 +243,10 @@ int obi_agent_child_prepare(struct obi_agent_child *child, const char *instance,
 	if (state != OBI_AGENT_ABSENT && state != OBI_AGENT_PREPARED) {
 		return not_in_this_state(child, reterr);
 	}
+	if (state == OBI_AGENT_PREPARED) {
+		give_up(child);
+	}
 	obi_agent_child_close(child);
-	child->facts.state = OBI_AGENT_ABSENT;
 	int r = take_charge(child, options, reterr);
 	if (r == OB_OK) {
 		forget(child, instance);
@@ -248,21 +265,6 @@ int obi_agent_child_prepare(struct obi_agent_child *child, const char *instance,
 }
 
 /* ---- Spawn ---- */
-
-/* There is no process, and this instance is over. */
-static void give_up(struct obi_agent_child *child)
-{
-	child->spawned = false;
-	child->facts.state = OBI_AGENT_ABSENT;
-	child->state.state = OB_STATE_STOPPED;
-	child->state.desired = OBI_DESIRED_STOPPED;
-	explicit_bzero(child->state.token, sizeof child->state.token);
-	child->place->ops->save(child->place, &child->state);
-	child->place->ops->clear(child->place);
-	obi_agent_child_close(child);
-	(void)obi_agent_child_keep(child, NULL);
-	obi_agent_child_changed(child);
-}
 
 static int spawn(struct obi_agent_child *child, struct ob_error *reterr)
 {

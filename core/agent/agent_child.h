@@ -43,6 +43,7 @@ struct obi_agent_log_wait {
 	uint64_t offset;
 	size_t max;
 	struct obi_timer timer;
+	bool due; /* it is answered when the timer is over, which is not put off */
 };
 
 struct obi_agent_child {

@@ -88,7 +88,7 @@ static bool take_child(struct request *r, unsigned needs)
 {
 	struct ob_error err = {0};
 	if (!obi_agent_text(ob_value_find(r->params, "name"), r->name, sizeof r->name) ||
-	    !obi_name_is_child(ob_bytes_text(r->name))) {
+	    !obi_agent_name_is_good(r->name)) {
 		return bad(r->call, "name: is no name of a child");
 	}
 	if ((needs & INSTANCE) != 0 &&

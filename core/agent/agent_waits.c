@@ -130,6 +130,7 @@ static struct ob_call *take_logs(struct obi_agent_child *child)
 {
 	struct ob_call *call = child->waiting.call;
 	child->waiting.call = NULL;
+	child->waiting.due = false;
 	obi_timer_stop(&child->waiting.timer);
 	return call;
 }
@@ -146,7 +147,8 @@ static void answer_waiting_logs(void *user)
 void obi_agent_logs_wake(struct obi_agent_child *child)
 {
 	/* Not within the event: what comes in the same turn goes with it. */
-	if (child->waiting.call != NULL) {
+	if (child->waiting.call != NULL && !child->waiting.due) {
+		child->waiting.due = true;
 		obi_timer_set(child->setup->rt->loop, &child->waiting.timer, 0);
 	}
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/relay_pump.h"
 
+/* How long a child may go without moving anything when its host has gone, or has ended its side:
+ * where nothing seals, a host that has closed looks like one that still reads. */
 enum { LINGER_MS = 60000 };
 
 /* ---- From the host to the child ---- */
@@ -128,7 +130,7 @@ static void watch(struct obi_relay_pump *p)
 	if (reads && t->pending != NULL && t->pending(p->host.stream)) {
 		obi_timer_set(p->loop, &p->again, 0);
 	}
-	if (p->host_lost) {
+	if (p->host_lost || p->child_told) {
 		obi_timer_set(p->loop, &p->linger, LINGER_MS);
 	}
 }
@@ -182,7 +184,7 @@ static void on_child(void *user, int events)
 static void on_linger(void *user)
 {
 	struct obi_relay_pump *p = user;
-	p->child_deaf = true;
+	p->child_deaf = p->child_lost = p->host_lost = true;
 	settle(p);
 }
 

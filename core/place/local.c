@@ -204,8 +204,7 @@ static enum obi_lock_look look_at_lock(void *user)
 
 static void on_forget_lock(void *user)
 {
-	struct local_place *l = user;
-	obi_statedir_forget_lock(&l->state_dir);
+	obi_statedir_forget_lock(&((struct local_place *)user)->state_dir);
 }
 
 static void on_said(void *user, const char *text)
@@ -445,7 +444,7 @@ static void local_signal(struct obi_place *place, int signal)
 	(void)obi_process_signal(&local_of(place)->process, signal, NULL);
 }
 
-/* To its cgroup, to the group, and to the process, which may have left both. */
+/* All of it, and the process, which may have left its group and cgroup. */
 static int kill_process(const struct local_place *l, struct ob_error *reterr)
 {
 	obi_cgroup_kill(&l->saved.cgroup);
@@ -508,6 +507,8 @@ static int local_renew(struct obi_place *place, const struct obi_statefile *give
 static void local_clear(struct obi_place *place)
 {
 	struct local_place *l = local_of(place);
+	/* One that was prepared only never ran. */
+	l->saved.cleanup.pending = l->saved.cleanup.pending && l->fds.lock < 0;
 	if (is_in_charge(l) && obi_datadir_wake(&l->dir, NULL) == OB_OK) {
 		obi_datadir_clean(&l->dir, true);
 	}
