@@ -87,11 +87,11 @@ static inline void relay_connect(void *user, ob_call *call, const struct ob_valu
 	} else if (ob_bytes_is(name, "nobody")) {
 		ob_call_fail(call, -32010, "unknown child");
 	} else {
-		char *shown = strndup((const char *)name.data, name.len);
+		char shown[65] = "";
+		memcpy(shown, name.data, name.len < 64 ? name.len : 64); /* no NUL ends it */
 		char *path = scratch_text("%s/%s", relay_dir, shown);
 		obi_agent_relay_begin(&relay_all, call, shown, path, (uint32_t)geteuid());
 		free(path);
-		free(shown);
 	}
 }
 
