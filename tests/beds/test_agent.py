@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A child behind an agent in a virtual machine that QEMU emulates: one that is started, watched and ended by itself there."""
 import os
+import shlex
 import signal
 
 import bed
@@ -20,8 +21,8 @@ class Agent(bed.Life):
     def prepare(self):
         if not os.path.exists(os.path.join(KERNEL, "vmlinuz")):
             self.skipTest("no kernel for a guest")
-        self.names = {"/usr/local/lib/liboutboard.a": LIBRARY, "/usr/local/share/example": f"{self.dir}/share",
-                      "scripts/make-guest": f"{bed.SOURCE}/scripts/make-guest --kernel {KERNEL}"}
+        self.names = {"/usr/local/lib/liboutboard.a": shlex.quote(LIBRARY), "/usr/local/share/example": f"{self.dir}/share",
+                      "scripts/make-guest": shlex.join([f"{bed.SOURCE}/scripts/make-guest", "--kernel", KERNEL])}
 
     def write(self, **more):
         bed.merged(self.text, {"children": {self.worker: bed.BRISK}})

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A child in a virtual machine that QEMU emulates, over a forwarded port."""
 import os
+import shlex
 import signal
 import time
 
@@ -21,7 +22,7 @@ class Machine(bed.Life):
         if not os.path.exists(os.path.join(KERNEL, "vmlinuz")):
             self.skipTest("no kernel for a guest")
         self.names = {"/usr/local/share/example": f"{self.dir}/share",
-                      "scripts/make-guest": f"{bed.SOURCE}/scripts/make-guest --kernel {KERNEL}"}
+                      "scripts/make-guest": shlex.join([f"{bed.SOURCE}/scripts/make-guest", "--kernel", KERNEL])}
         self.inside = True
 
     def inner(self):
