@@ -349,13 +349,6 @@ static void a_child_serves_on_its_socket(void **unused)
 	agent_bed_end(&bed);
 }
 
-static int adopt(void **unused)
-{
-	(void)unused;
-	program_adopt_orphans();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,5 +364,5 @@ int main(void)
 	    cmocka_unit_test(a_damaged_state_is_told_and_starts_nothing),
 	    cmocka_unit_test(a_child_serves_on_its_socket),
 	};
-	return cmocka_run_group_tests(tests, adopt, NULL);
+	return cmocka_run_group_tests(tests, program_adopt_setup, NULL);
 }

@@ -335,6 +335,7 @@ static const struct {
     {"spawn", "{\"host\":\"" AGENT_HOST "\"}", INVALID},
     {"spawn", "{\"host\":\"" AGENT_HOST "\",\"name\":\"../x\"}", INVALID},
     {"spawn", "{\"host\":\"" AGENT_HOST "\",\"name\":\"x.state\"}", INVALID},
+    {"spawn", "{\"host\":\"" AGENT_HOST "\",\"name\":\"bin\"}", INVALID},
     {"spawn", "{\"host\":\"" AGENT_HOST "\",\"name\":\"x\"}", INVALID},
     {"spawn", "{\"host\":\"" AGENT_HOST "\",\"name\":\"x\",\"instance\":\"" AGENT_FIRST "\"}",
      UNKNOWN},
@@ -394,11 +395,29 @@ static void there_is_room_for_so_many_children(void **unused)
 	agent_bed_end(&bed);
 }
 
-static int adopt(void **unused)
+static const struct ob_value *prepare_with_cleanup(struct agent_bed *bed, const char *instance)
+{
+	return agent_ask(bed, "prepare", "{s:s,s:s,s:s,s:{s:[s,s,s],s:[s,s,s]},s:{s:s,s:s}}",
+			 "host", AGENT_HOST, "name", "web", "instance", instance, "options", "argv",
+			 "/bin/sh", "-c", "exit 0", "cleanup", "/bin/sh", "-c", "exit 1", "config",
+			 "token", AGENT_TOKEN, "auth", "token");
+}
+
+/* Nothing ran, so nothing is left of it. */
+static void what_was_only_prepared_is_not_cleaned_up(void **unused)
 {
 	(void)unused;
-	program_adopt_orphans();
-	return 0;
+	struct agent_bed bed = {0};
+	agent_bed_begin(&bed);
+	assert_non_null(prepare_with_cleanup(&bed, AGENT_FIRST));
+	assert_non_null(agent_ask(&bed, "end", "{s:s,s:s,s:s,s:i,s:i}", "host", AGENT_HOST, "name",
+				  "web", "instance", AGENT_FIRST, "signal", 15, "timeout_ms", 1));
+	assert_non_null(prepare_with_cleanup(&bed, AGENT_SECOND));
+	/* Another start takes the place of one that was not spawned. */
+	assert_non_null(agent_prepare(&bed, "web", AGENT_OTHER, "exit 0"));
+	assert_non_null(agent_tell(&bed, "spawn", "web", AGENT_OTHER));
+	agent_expect_exit(agent_await(&bed, "web", "ended"), OB_EXIT_CODE, 0);
+	agent_bed_end(&bed);
 }
 
 int main(void)
@@ -413,6 +432,7 @@ int main(void)
 	    cmocka_unit_test(only_what_is_allowed_runs),
 	    cmocka_unit_test(hostile_params_are_refused),
 	    cmocka_unit_test(there_is_room_for_so_many_children),
+	    cmocka_unit_test(what_was_only_prepared_is_not_cleaned_up),
 	};
-	return cmocka_run_group_tests(tests, adopt, NULL);
+	return cmocka_run_group_tests(tests, program_adopt_setup, NULL);
 }

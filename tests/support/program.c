@@ -202,6 +202,13 @@ void program_adopt_orphans(void)
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 }
 
+int program_adopt_setup(void **state)
+{
+	(void)state;
+	program_adopt_orphans();
+	return 0;
+}
+
 /* Our first child in the kernel's list; 0: none. */
 static pid_t first_child(void)
 {

@@ -45,6 +45,7 @@ int program_count(const char *program, const char *argument, pid_t *ret_pid);
 /* In the setup of a group: adopt orphans. At the end of a test: wait for all our children, which
  * must be dead or dying. */
 void program_adopt_orphans(void);
+int program_adopt_setup(void **state); /* that, as a setup of cmocka */
 void program_reap_orphans(void);
 
 /* Whether strace is installed and permitted. With -D the tracer is a grandchild, so that the

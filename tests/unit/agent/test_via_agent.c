@@ -136,15 +136,8 @@ static void a_child_behind_an_agent_is_called(void **state)
 	agent_bed_end(&bed);
 }
 
-static int adopt(void **state)
-{
-	(void)state;
-	program_adopt_orphans();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(a_child_behind_an_agent_is_called)};
-	return cmocka_run_group_tests(tests, adopt, NULL);
+	return cmocka_run_group_tests(tests, program_adopt_setup, NULL);
 }

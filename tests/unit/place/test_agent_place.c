@@ -182,6 +182,24 @@ static void an_agent_that_starts_anew_keeps_the_child(void **state)
 	assert_int_equal(bed_int(bed_due("changes"), "seen"), 0);
 }
 
+/* The child died, and has left something, or its cleanup is due: nobody has told the new agent what
+ * to do about it. */
+static void a_new_agent_is_told_what_to_do_with_what_is_left(void **state)
+{
+	(void)state;
+	bed_run();
+	bed_cut();
+	bed_connect(RUN_2);
+	bed_answer("inspect", FACTS, FACTS_OF(OURS, "held", 1, 77));
+	answer_logs();
+	bed_expect("lost back exited ");
+	bed_expect_methods("inspect end_holders ");
+	bed_answer("end_holders", "{}");
+	bed_answer("inspect", FACTS, FACTS_OF(OURS, "ended", 3, 77));
+	answer_logs();
+	bed_expect("gone ");
+}
+
 static void a_guest_that_boots_has_ended_the_child(void **state)
 {
 	(void)state;
@@ -392,6 +410,26 @@ static void what_an_earlier_start_left_is_dealt_with(void **state)
 	bed_expect("gone ");
 }
 
+/* The agent is killed before it has dealt with that. */
+static void a_new_agent_is_told_to_go_on(void **state)
+{
+	(void)state;
+	bed_probe();
+	bed_connect(RUN_1);
+	bed_answer("inspect", FACTS, FACTS_OF(OURS, "held", 5, 77));
+	bed_expect("lost back probed ");
+	bed.place->ops->end_holders(bed.place);
+	bed_answer("end_holders", "{}");
+	bed_expect_methods("inspect end_holders inspect ");
+	bed_cut();
+	bed_connect(RUN_2);
+	bed_answer("inspect", FACTS, FACTS_OF(OURS, "held", 1, 77));
+	bed_expect_methods("inspect end_holders ");
+	bed_answer("end_holders", "{}");
+	bed_answer("inspect", ABSENT);
+	bed_expect("lost back gone ");
+}
+
 /* The state of a child that ran here before says nothing about one at an agent. */
 static void a_local_record_is_not_believed(void **state)
 {
@@ -475,6 +513,7 @@ int main(void)
 	    AGENT_TEST(a_lost_answer_is_asked_for_again),
 	    AGENT_TEST(a_lost_connection_is_no_death),
 	    AGENT_TEST(an_agent_that_starts_anew_keeps_the_child),
+	    AGENT_TEST(a_new_agent_is_told_what_to_do_with_what_is_left),
 	    AGENT_TEST(a_guest_that_boots_has_ended_the_child),
 	    AGENT_TEST(a_guest_that_does_not_come_back_has_ended_the_child),
 	    AGENT_TEST(old_facts_are_no_death),
@@ -487,6 +526,7 @@ int main(void)
 	    AGENT_TEST(an_end_in_between_is_known),
 	    AGENT_TEST(a_child_of_another_start_is_ended),
 	    AGENT_TEST(what_an_earlier_start_left_is_dealt_with),
+	    AGENT_TEST(a_new_agent_is_told_to_go_on),
 	    AGENT_TEST(a_local_record_is_not_believed),
 	    AGENT_TEST(one_supervisor_has_the_child),
 	    AGENT_TEST(a_host_that_was_superseded_lets_go),
