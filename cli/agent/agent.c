@@ -3,7 +3,6 @@
 #include "cli/agent/agent.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +11,11 @@
 #include "base/error.h"
 #include "base/string_list.h"
 #include "cli/args.h"
+#include "cli/call/address.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 
-enum { TOKEN_FILE_MAX = 4096, RESERVE = 4 };
+enum { RESERVE = 4 };
 
 struct arguments {
 	const char *listen; /* NULL: from OUTBOARD_CONFIG */
@@ -36,26 +36,6 @@ struct serving {
 	ob_agent *agent;
 	ob_watch *signals[2];
 };
-
-int obi_agent_token(const char *path, struct obi_buf *out, struct ob_error *reterr)
-{
-	if (path == NULL) {
-		return OB_OK;
-	}
-	int r = ob_file_read(AT_FDCWD, path, (uint32_t)-1, obi_buf_sink(out), reterr);
-	if (r < 0) {
-		return r;
-	}
-	struct ob_bytes text = obi_buf_bytes(out);
-	while (text.len > 0 &&
-	       (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) {
-		text.len--;
-	}
-	obi_buf_truncate(out, text.len);
-	return ob_sink_byte(obi_buf_sink(out), '\0')
-		   ? OB_OK
-		   : obi_fail(reterr, OB_ETOOBIG, 0, "%s: is too long for a token", path);
-}
 
 /* ---- Serving ---- */
 
@@ -81,8 +61,8 @@ static int open_server(struct serving *s, const struct arguments *a, const char 
 static int read_and_open(struct serving *s, const struct arguments *a, struct ob_error *reterr)
 {
 	struct obi_buf token;
-	obi_buf_init(&token, TOKEN_FILE_MAX);
-	int r = obi_agent_token(a->token_file, &token, reterr);
+	obi_buf_init(&token, OBI_TOKEN_FILE_MAX);
+	int r = a->token_file != NULL ? obi_token_read(a->token_file, &token, reterr) : OB_OK;
 	const char *text = a->token_file != NULL ? (const char *)obi_buf_bytes(&token).data : NULL;
 	r = r == OB_OK ? open_server(s, a, text, reterr) : r;
 	obi_buf_free(&token);

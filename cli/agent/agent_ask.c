@@ -5,46 +5,18 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "base/string_list.h"
 #include "cli/agent/agent.h"
 #include "cli/args.h"
+#include "cli/call/address.h"
 #include "cli/report.h"
 #include "cli/table.h"
 
-enum { TOKEN_FILE_MAX = 4096, TIMEOUT_MS = 30000, TABLE_MAX = 4 << 20 };
+enum { TIMEOUT_MS = 30000, TABLE_MAX = 4 << 20 };
 
 struct asking {
-	const char *address;
-	const char *codec;
-	const char *auth;
-	const char *token_file;
-	int64_t timeout_ms;
-	bool allow_plaintext;
+	struct obi_address to;
 	bool json;
 };
-
-static int connect_to(const struct asking *a, ob_runtime *rt, ob_client **ret,
-		      struct ob_error *reterr)
-{
-	struct obi_buf token;
-	char **auth = a->auth != NULL ? obi_string_list_split(a->auth, ',') : NULL;
-	struct ob_client_options options = {.size = sizeof options,
-					    .address = a->address,
-					    .codec = a->codec,
-					    .auth = (const char *const *)auth,
-					    .connect_timeout_ms = a->timeout_ms,
-					    .allow_plaintext = a->allow_plaintext};
-	obi_buf_init(&token, TOKEN_FILE_MAX);
-	int r = obi_agent_token(a->token_file, &token, reterr);
-	if (r == OB_OK) {
-		options.token =
-		    a->token_file != NULL ? (const char *)obi_buf_bytes(&token).data : NULL;
-		r = ob_client_connect(rt, &options, NULL, ret, reterr);
-	}
-	obi_buf_free(&token);
-	obi_string_list_free(auth);
-	return r;
-}
 
 /* ---- What is printed ---- */
 
@@ -111,7 +83,7 @@ static int ask(const struct asking *a, ob_client *client, const char *method)
 	if (r < 0) {
 		return obi_give_up(method, &err);
 	}
-	r = ob_client_call(client, method, NULL, a->timeout_ms, NULL, reply, &err);
+	r = ob_client_call(client, method, NULL, a->to.timeout_ms, NULL, reply, &err);
 	const struct ob_value *result = ob_reply_value(reply);
 	if (r < 0) {
 		status = obi_give_up_call(method, &err);
@@ -134,7 +106,7 @@ static int connect_and_ask(const struct asking *a, const char *method)
 	ob_client *client = NULL;
 	signal(SIGPIPE, SIG_IGN);
 	int r = ob_runtime_new(NULL, &rt, &err);
-	r = r == OB_OK ? connect_to(a, rt, &client, &err) : r;
+	r = r == OB_OK ? obi_connect_address(rt, &a->to, &client, &err) : r;
 	int status = r == OB_OK ? ask(a, client, method) : obi_give_up(NULL, &err);
 	ob_client_free(client);
 	ob_runtime_free(rt);
@@ -143,20 +115,20 @@ static int connect_and_ask(const struct asking *a, const char *method)
 
 static int run(const char *command, const char *about, const char *method, int argc, char **argv)
 {
-	struct asking a = {.timeout_ms = TIMEOUT_MS};
+	struct asking a = {.to = {.timeout_ms = TIMEOUT_MS}};
 	struct obi_words words;
 	int status;
 	const struct obi_option options[] = {
-	    {"codec", "NAME", "the codec; default msgpack", OBI_OPTION_TEXT, &a.codec},
+	    {"codec", "NAME", "the codec; default msgpack", OBI_OPTION_TEXT, &a.to.codec},
 	    {"auth", "NAME[,NAME...]", "mechanisms; default by the address", OBI_OPTION_TEXT,
-	     &a.auth},
+	     &a.to.auth},
 	    {"token-file", "FILE", "file with the token, 64 hex digits, mode 0600", OBI_OPTION_TEXT,
-	     &a.token_file},
+	     &a.to.token_file},
 	    {"allow-plaintext", NULL, "permit an unencrypted connection that others can reach",
-	     OBI_OPTION_FLAG, &a.allow_plaintext},
+	     OBI_OPTION_FLAG, &a.to.allow_plaintext},
 	    {"json", NULL, "print the answer as JSON", OBI_OPTION_FLAG, &a.json},
 	    {"timeout", "D", "limit for connecting and calling; default 30s", OBI_OPTION_LIMIT,
-	     &a.timeout_ms},
+	     &a.to.timeout_ms},
 	    {0},
 	};
 	const struct obi_usage usage = {.command = command,
@@ -168,7 +140,7 @@ static int run(const char *command, const char *about, const char *method, int a
 	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
 		return status;
 	}
-	a.address = words.items[0];
+	a.to.address = words.items[0];
 	return connect_and_ask(&a, method);
 }
 

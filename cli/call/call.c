@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/call/address.h"
 #include "cli/call/connect.h"
 #include "cli/call/params.h"
 #include "cli/call/why_down.h"
@@ -20,7 +21,7 @@
 #include "cli/input.h"
 #include "cli/report.h"
 
-enum { TOKEN_FILE_MAX = 4096, SETTINGS_MAX = 1 << 20, TIMEOUT_MS = 30000 };
+enum { SETTINGS_MAX = 1 << 20, TIMEOUT_MS = 30000 };
 
 struct call {
 	const char *address; /* NULL: target is a data directory */
@@ -45,46 +46,17 @@ struct call {
 
 /* ---- Connecting ---- */
 
-/* The file contains only the token, and perhaps a newline. */
-static int read_token(const char *path, struct obi_buf *out, struct ob_error *reterr)
-{
-	int r = ob_file_read(AT_FDCWD, path, (uint32_t)-1, obi_buf_sink(out), reterr);
-	if (r < 0) {
-		return r;
-	}
-	struct ob_bytes text = obi_buf_bytes(out);
-	while (text.len > 0 &&
-	       (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) {
-		text.len--;
-	}
-	obi_buf_truncate(out, text.len);
-	if (!ob_sink_byte(obi_buf_sink(out), '\0')) {
-		return obi_fail(reterr, OB_ETOOBIG, 0, "%s is too long for a token", path);
-	}
-	return OB_OK;
-}
-
 static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret,
 			   struct ob_error *reterr)
 {
-	struct obi_buf token;
-	char **auth = c->auth != NULL ? obi_string_list_split(c->auth, ',') : NULL;
-	struct ob_client_options options = {.size = sizeof options,
-					    .address = c->address,
-					    .codec = c->codec,
-					    .auth = (const char *const *)auth,
-					    .connect_timeout_ms = c->timeout_ms,
-					    .allow_plaintext = c->allow_plaintext,
-					    .settings = c->settings};
-	obi_buf_init(&token, TOKEN_FILE_MAX);
-	int r = c->token_file != NULL ? read_token(c->token_file, &token, reterr) : OB_OK;
-	if (r == OB_OK) {
-		options.token = c->token_file != NULL ? (const char *)token.sink.data : NULL;
-		r = ob_client_connect(rt, &options, NULL, ret, reterr);
-	}
-	obi_buf_free(&token);
-	obi_string_list_free(auth);
-	return r;
+	const struct obi_address to = {.address = c->address,
+				       .codec = c->codec,
+				       .auth = c->auth,
+				       .token_file = c->token_file,
+				       .settings = c->settings,
+				       .timeout_ms = c->timeout_ms,
+				       .allow_plaintext = c->allow_plaintext};
+	return obi_connect_address(rt, &to, ret, reterr);
 }
 
 static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **ret,
