@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 #include "agent/agent_file.h"
+#include "api/connector_place.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "place/local.h"
 
 void obi_agent_child_changed(struct obi_agent_child *child)
 {
@@ -238,17 +238,7 @@ int obi_agent_child_open(struct obi_agent_child *child, const struct ob_connecto
 	options.data_path = child->data_path;
 	options.state_path = child->state_path;
 	int r = obi_connector_settings(rt, &options, &child->settings, reterr);
-	struct obi_place_local_setup setup = {
-	    .loop = rt->loop,
-	    .watches = &rt->watches,
-	    .orphans = &rt->strays,
-	    .remains = &rt->remains,
-	    .options = &child->settings.options,
-	    .plugin_path = rt->plugin_path_text,
-	    .token_file =
-		obi_expansion_uses(&child->settings.expansion, OBI_PLACEHOLDER_TOKEN_FILE),
-	};
-	r = r == OB_OK ? obi_place_local_new(&setup, &child->place, reterr) : r;
+	r = r == OB_OK ? obi_settings_local_place(rt, &child->settings, &child->place, reterr) : r;
 	if (r < 0) {
 		obi_connector_settings_free(&child->settings);
 		return r;

@@ -21,20 +21,6 @@ static void build_text(struct ob_builder *b, const char *key, const char *text)
 	}
 }
 
-static void build_exit(struct ob_builder *b, const struct obi_agent_file *file)
-{
-	ob_build_key(b, "exit");
-	ob_build_map(b);
-	ob_build_key(b, "kind");
-	ob_build_int(b, file->exit.how.kind);
-	ob_build_key(b, "value");
-	ob_build_int(b, file->exit.how.value);
-	build_text(b, "cause", file->exit.cause);
-	ob_build_key(b, "at_ms");
-	ob_build_int(b, file->exited_at);
-	ob_build_end(b);
-}
-
 static void build(struct ob_builder *b, const struct obi_agent_file *file)
 {
 	ob_build_map(b);
@@ -45,7 +31,8 @@ static void build(struct ob_builder *b, const struct obi_agent_file *file)
 	ob_build_key(b, "spawned");
 	ob_build_bool(b, file->spawned);
 	if (file->exit.known) {
-		build_exit(b, file);
+		ob_build_key(b, "exit");
+		obi_agent_exit_build(b, &file->exit, "at_ms", file->exited_at);
 	}
 	if (file->options.argv != NULL) {
 		ob_build_key(b, "options");
@@ -100,27 +87,6 @@ static bool read_id(const struct ob_value *map, const char *key, char ret[OBI_AG
 	return ob_is_nil(value) || obi_agent_id(value, ret);
 }
 
-static bool read_exit(const struct ob_value *map, struct obi_agent_file *ret)
-{
-	const struct ob_value *end = ob_value_find(map, "exit");
-	const struct ob_value *cause = ob_value_find(end, "cause");
-	int64_t kind, value;
-	char text[OBI_AGENT_TEXT_SIZE] = "";
-	if (ob_is_nil(end)) {
-		return true;
-	}
-	if (!ob_get_int(ob_value_find(end, "kind"), &kind) || kind < OB_EXIT_UNKNOWN ||
-	    kind > OB_EXIT_SIGNAL || !ob_get_int(ob_value_find(end, "value"), &value) ||
-	    value < 0 || value > 255 || !ob_get_int(ob_value_find(end, "at_ms"), &ret->exited_at) ||
-	    (!ob_is_nil(cause) && !obi_agent_text(cause, text, sizeof text))) {
-		return false;
-	}
-	ret->exit.known = true;
-	ret->exit.how = (struct obi_exit){(enum ob_exit_kind)kind, (int)value};
-	obi_agent_text_set(ret->exit.cause, text);
-	return true;
-}
-
 static int take(const struct ob_value *map, struct obi_arena *arena, struct obi_agent_file *ret,
 		struct ob_error *reterr)
 {
@@ -132,7 +98,8 @@ static int take(const struct ob_value *map, struct obi_arena *arena, struct obi_
 	if (!ob_get_bool(ob_value_find(map, "spawned"), &ret->spawned)) {
 		return malformed(reterr, "spawned");
 	}
-	if (!read_exit(map, ret)) {
+	if (!obi_agent_exit_read(ob_value_find(map, "exit"), "at_ms", &ret->exit,
+				 &ret->exited_at)) {
 		return malformed(reterr, "exit");
 	}
 	return ob_is_nil(options) ? OB_OK

@@ -7,22 +7,28 @@
 #include "place/attached.h"
 #include "place/local.h"
 
+int obi_settings_local_place(struct ob_runtime *rt, const struct obi_connector_settings *settings,
+			     struct obi_place **ret, struct ob_error *reterr)
+{
+	const struct obi_place_local_setup setup = {
+	    .loop = rt->loop,
+	    .watches = &rt->watches,
+	    .orphans = &rt->strays,
+	    .remains = &rt->remains,
+	    .options = &settings->options,
+	    .plugin_path = rt->plugin_path_text,
+	    .token_file = obi_expansion_uses(&settings->expansion, OBI_PLACEHOLDER_TOKEN_FILE),
+	};
+	return obi_place_local_new(&setup, ret, reterr);
+}
+
 int obi_connector_place(struct ob_connector *c, struct obi_place **ret, struct ob_error *reterr)
 {
 	const struct ob_connector_options *options = &c->settings.options;
-	struct obi_place_local_setup setup = {
-	    .loop = c->rt->loop,
-	    .watches = &c->rt->watches,
-	    .orphans = &c->rt->strays,
-	    .remains = &c->rt->remains,
-	    .options = options,
-	    .plugin_path = c->rt->plugin_path_text,
-	    .token_file = obi_expansion_uses(&c->settings.expansion, OBI_PLACEHOLDER_TOKEN_FILE),
-	};
 	if (options->via != NULL) {
 		return obi_via_place(c, ret, reterr);
 	}
-	return options->argv != NULL ? obi_place_local_new(&setup, ret, reterr)
+	return options->argv != NULL ? obi_settings_local_place(c->rt, &c->settings, ret, reterr)
 				     : obi_place_attached_new(c->rt->loop, options, ret, reterr);
 }
 

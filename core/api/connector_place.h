@@ -5,6 +5,10 @@
 
 #include "api/connector.h"
 
+/* This machine, as the place of a child with these settings, which must outlive it. OB_ENOMEM. */
+int obi_settings_local_place(struct ob_runtime *rt, const struct obi_connector_settings *settings,
+			     struct obi_place **ret, struct ob_error *reterr);
+
 int obi_connector_place(struct ob_connector *connector, struct obi_place **ret,
 			struct ob_error *reterr);
 

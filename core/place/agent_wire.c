@@ -64,20 +64,17 @@ static void build_text(struct ob_builder *b, const char *key, const char *text)
 	}
 }
 
-static void build_exit(struct ob_builder *b, const struct obi_agent_exit *end)
+void obi_agent_exit_build(struct ob_builder *b, const struct obi_agent_exit *end,
+			  const char *time_key, int64_t time_ms)
 {
-	if (!end->known) {
-		return;
-	}
-	ob_build_key(b, "exit");
 	ob_build_map(b);
 	ob_build_key(b, "kind");
 	ob_build_int(b, end->how.kind);
 	ob_build_key(b, "value");
 	ob_build_int(b, end->how.value);
 	build_text(b, "cause", end->cause);
-	ob_build_key(b, "ago_ms");
-	ob_build_int(b, end->ago_ms);
+	ob_build_key(b, time_key);
+	ob_build_int(b, time_ms);
 	ob_build_end(b);
 }
 
@@ -124,7 +121,10 @@ void obi_agent_facts_build(struct ob_builder *b, const struct obi_agent_facts *f
 	ob_build_key(b, "pid");
 	ob_build_int(b, facts->pid);
 	build_text(b, "record", facts->record);
-	build_exit(b, &facts->exit);
+	if (facts->exit.known) {
+		ob_build_key(b, "exit");
+		obi_agent_exit_build(b, &facts->exit, "ago_ms", facts->exit.ago_ms);
+	}
 	build_text(b, "remains", facts->remains);
 	build_text(b, "error", facts->error);
 	ob_build_key(b, "config_version");
@@ -183,23 +183,24 @@ static bool read_pid(const struct ob_value *value, int32_t *ret)
 	return true;
 }
 
-static int read_exit(const struct ob_value *map, struct obi_agent_exit *ret,
-		     struct ob_error *reterr)
+bool obi_agent_exit_read(const struct ob_value *value, const char *time_key,
+			 struct obi_agent_exit *ret, int64_t *ret_time_ms)
 {
-	const struct ob_value *end = ob_value_find(map, "exit");
-	int64_t kind, value;
-	if (ob_is_nil(end)) {
-		return OB_OK;
+	int64_t kind, number;
+	*ret = (struct obi_agent_exit){.known = false};
+	if (ob_is_nil(value)) {
+		return true;
 	}
-	if (!ob_get_int(ob_value_find(end, "kind"), &kind) || kind < OB_EXIT_UNKNOWN ||
-	    kind > OB_EXIT_SIGNAL || !ob_get_int(ob_value_find(end, "value"), &value) ||
-	    value < 0 || value > 255 || !ob_get_int(ob_value_find(end, "ago_ms"), &ret->ago_ms) ||
-	    ret->ago_ms < 0 || !read_shown(end, "cause", ret->cause)) {
-		return wrong(reterr, "exit");
+	if (!ob_get_int(ob_value_find(value, "kind"), &kind) || kind < OB_EXIT_UNKNOWN ||
+	    kind > OB_EXIT_SIGNAL || !ob_get_int(ob_value_find(value, "value"), &number) ||
+	    number < 0 || number > 255 ||
+	    !ob_get_int(ob_value_find(value, time_key), ret_time_ms) || *ret_time_ms < 0 ||
+	    !read_shown(value, "cause", ret->cause)) {
+		return false;
 	}
-	ret->how = (struct obi_exit){(enum ob_exit_kind)kind, (int)value};
+	ret->how = (struct obi_exit){(enum ob_exit_kind)kind, (int)number};
 	ret->known = true;
-	return OB_OK;
+	return true;
 }
 
 static int read_usage(const struct ob_value *map, struct obi_agent_facts *ret,
@@ -285,8 +286,12 @@ int obi_agent_facts_read(const struct ob_value *value, struct obi_agent_facts *r
 	if (bad != NULL) {
 		return wrong(reterr, bad);
 	}
-	int r = read_exit(value, &ret->exit, reterr);
-	return r == OB_OK ? read_usage(value, ret, reterr) : r;
+	int64_t ago_ms = 0;
+	if (!obi_agent_exit_read(ob_value_find(value, "exit"), "ago_ms", &ret->exit, &ago_ms)) {
+		return wrong(reterr, "exit");
+	}
+	ret->exit.ago_ms = ago_ms;
+	return read_usage(value, ret, reterr);
 }
 
 /* ---- outboard.json ---- */

@@ -76,6 +76,13 @@ struct obi_agent_facts {
 /* Copy a text into a member of facts, made to be printed. text may be NULL: "". */
 void obi_agent_text_set(char to[OBI_AGENT_TEXT_SIZE], const char *text);
 
+/* A map with kind, value, cause, and the time under this key. */
+void obi_agent_exit_build(struct ob_builder *b, const struct obi_agent_exit *end,
+			  const char *time_key, int64_t time_ms);
+/* value NULL or nil: no exit is known. False: malformed. */
+bool obi_agent_exit_read(const struct ob_value *value, const char *time_key,
+			 struct obi_agent_exit *ret, int64_t *ret_time_ms);
+
 /* The texts are borrowed. */
 void obi_agent_facts_build(struct ob_builder *b, const struct obi_agent_facts *facts);
 
