@@ -335,7 +335,7 @@ static void end(struct obi_agent_child *child, int signal, int64_t timeout_ms)
 	if (signal == SIGKILL || timeout_ms == 0) {
 		child->hurry = true;
 		ops->end(child->place, 0);
-	} else if (running) {
+	} else if (running && !child->ending) {
 		ops->signal(child->place, signal);
 		/* A process that is stopped handles the signal only when it goes on. */
 		ops->signal(child->place, SIGCONT);
@@ -443,9 +443,13 @@ int obi_agent_child_read_config(struct obi_agent_child *child, const char *insta
 
 void obi_agent_child_shut_down(struct obi_agent_child *child, int signal, int64_t timeout_ms)
 {
-	if (child->facts.state == OBI_AGENT_RUNNING || child->facts.state == OBI_AGENT_LINGERING) {
+	if (child->facts.state == OBI_AGENT_RUNNING) {
 		end(child, signal, timeout_ms);
 	} else if (child->facts.state == OBI_AGENT_HELD) {
 		(void)obi_agent_child_end_holders(child, NULL);
+	}
+	child->ending = true;
+	if (child->facts.state == OBI_AGENT_LINGERING) {
+		end(child, SIGKILL, 0);
 	}
 }

@@ -70,8 +70,9 @@ struct obi_agent_child {
 		obi_agent_config_fn *fn; /* NULL: nobody asks */
 		void *user;
 	} reader;
-	bool stuck; /* it may not be signalled */
-	bool hurry; /* also what the process leaves is to be killed at once */
+	bool stuck;  /* it may not be signalled */
+	bool ending; /* the agent shuts down: what the process leaves ends with it */
+	bool hurry;  /* also what the process leaves is to be killed at once */
 	struct obi_timer end_timer;
 	struct obi_task later; /* kill what is left, or free the place */
 };

@@ -190,6 +190,7 @@ static void on_exited(void *user, const struct obi_exit *how)
 	obi_timer_stop(&child->end_timer);
 	note_exit(child, *how);
 	child->facts.state = OBI_AGENT_LINGERING;
+	child->hurry = child->hurry || child->ending;
 	/* In this order: a record of a dead process does no harm, and the exit is not forgotten. */
 	(void)obi_agent_child_keep(child, NULL);
 	save(child);
