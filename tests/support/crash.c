@@ -72,6 +72,17 @@ pid_t crash_child(const struct crash *c)
 	return pid;
 }
 
+pid_t crash_new_child(const struct crash *c)
+{
+	pid_t pid = crash_child(c);
+	for (int left = FAMILY_WAIT_MS; pid == 0 && left > 0; left--) {
+		program_let_pass(1);
+		pid = crash_child(c);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
 static void check_config(const struct crash *c)
 {
 	char *path = scratch_text("%s/outboard.json", c->dir);

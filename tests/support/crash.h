@@ -29,6 +29,9 @@ void crash_died(struct crash *c);
 
 /* The running children, of any parent: 0, or the only one. */
 pid_t crash_child(const struct crash *c);
+/* The same right after the clone: a child that is about to execute its command has no arguments to
+ * be found by, and no event tells when it has. It must come. */
+pid_t crash_new_child(const struct crash *c);
 
 /* A new parent must have a working child within 5 s, and then end it. was: the child that it
  * must take over, or 0. */
