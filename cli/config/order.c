@@ -78,7 +78,7 @@ static void add(struct checking *c, uint32_t child, const char *key, const char 
 	}
 }
 
-/* A child behind an agent is within it. */
+/* A child behind an agent is after it; `within` can say no other name. */
 static void add_via(struct checking *c, uint32_t child, const struct obi_child_order *order)
 {
 	const struct ob_connector_options *options = &c->config->children[child];

@@ -78,8 +78,7 @@ void obi_via_link(struct ob_connector *agent, bool up)
 	}
 	if (up) {
 		const char *address = obi_supervisor_address(agent->supervisor);
-		snprintf(agent->via_uri, sizeof agent->via_uri, "%s",
-			 address != NULL ? address : "");
+		snprintf(agent->via_uri, OBI_ADDRESS_SIZE, "%s", address != NULL ? address : "");
 		obi_agent_hub_link_up(agent->hub);
 	} else {
 		obi_supervisor_reason(agent->supervisor, why, sizeof why);
@@ -104,6 +103,8 @@ void obi_via_agent_free(struct ob_connector *agent)
 		obi_agent_hub_unref(agent->hub);
 		agent->hub = NULL;
 	}
+	free(agent->via_uri);
+	agent->via_uri = NULL;
 }
 
 /* ---- The connector of a child ---- */
@@ -137,6 +138,11 @@ int obi_via_begin(struct ob_connector *child, struct ob_error *reterr)
 {
 	struct ob_connector *agent = child->settings.options.via;
 	int r = agent != NULL ? check(child, reterr) : OB_OK;
+	if (r == OB_OK && agent != NULL && agent->via_uri == NULL) {
+		agent->via_uri = calloc(1, OBI_ADDRESS_SIZE);
+		r = agent->via_uri != NULL ? OB_OK
+					   : obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
+	}
 	if (r == OB_OK && agent != NULL) {
 		agent->via_children++;
 		child->counted = true;
