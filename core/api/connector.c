@@ -61,6 +61,7 @@ static void on_changed(void *user)
 	pthread_mutex_unlock(&c->status_lock);
 	atomic_store(&c->pid, now.pid);
 	obi_waits_changed(c);
+	obi_via_changed(c, now.link);
 }
 
 /* Why calls do not pass. An obi_reason_fn. */

@@ -39,8 +39,8 @@ struct ob_connector {
 	struct obi_agent_hub *hub; /* NULL: no child is behind it */
 	uint32_t via_children;
 	void (*via_last)(struct ob_connector *agent); /* when the last of them is freed; or NULL */
-	char *
-	    via_uri; /* where it is dialled, OBI_ADDRESS_SIZE bytes; NULL: no child was behind it */
+	/* Where it is dialled, OBI_ADDRESS_SIZE bytes; NULL: no child was behind it. */
+	char *via_uri;
 	/* Of a child behind an agent. */
 	bool counted; /* in via_children */
 	struct obi_via_setup via;

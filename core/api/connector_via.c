@@ -86,6 +86,16 @@ void obi_via_link(struct ob_connector *agent, bool up)
 	}
 }
 
+void obi_via_changed(struct ob_connector *agent, enum ob_link link)
+{
+	if (agent->hub != NULL && link == OB_LINK_UNRESPONSIVE) {
+		obi_agent_hub_link_down(agent->hub, "it does not answer");
+	} else if (agent->hub != NULL && link == OB_LINK_UP &&
+		   ob_client_is_connected(agent->client)) {
+		obi_via_link(agent, true);
+	}
+}
+
 /* An agent that others start may go on without us. */
 void obi_via_event(struct ob_connector *agent, const struct ob_event *event)
 {

@@ -12,6 +12,9 @@
 
 /* Calls pass now, or do not. */
 void obi_via_link(struct ob_connector *agent, bool up);
+/* The state of its link, as it was reported. An agent that does not answer cannot be reached, also
+ * where its connection is kept. */
+void obi_via_changed(struct ob_connector *agent, enum ob_link link);
 /* An event of its own. */
 void obi_via_event(struct ob_connector *agent, const struct ob_event *event);
 /* It is being freed: its children lose their place. */

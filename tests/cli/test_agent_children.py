@@ -173,6 +173,30 @@ class AgentChildren(Case):
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
 
+    def test_a_local_agent_that_hangs_is_as_one_that_is_lost(self):
+        """Its connection is kept: a new one to a local agent would not help."""
+        self.agent.kill()
+        self.agent.address = "unix://" + os.path.join(self.dir, "agent.sock")
+        self.agent.start()
+        run, child = self.begin()
+        os.kill(self.agent.process.pid, signal.SIGSTOP)
+        run.event("guest1", "unresponsive")
+        os.kill(self.agent.process.pid, signal.SIGCONT)
+        os.kill(child.pid, signal.SIGKILL)
+        self.assertEqual(run.event("worker", "exited")["signal"], 9)
+        run.event("worker", "ready")
+        child = self.watch(self.status()["worker"]["pid"])
+        os.kill(self.agent.process.pid, signal.SIGSTOP)
+        run.event("guest1", "unresponsive")
+        run.process.send_signal(signal.SIGTERM)
+        run.record(lambda r: r["msg"] == "waiting for children to end")  # an earlier signal would be taken for the same one
+        self.assertNotEqual(run.end(), None)
+        end = [r for r in run.records if r.get("event") == "detached" and r["outboard"] == "worker"]
+        self.assertIn("guest1: it does not answer", end[0]["cause"])
+        self.assertTrue(is_alive(child.pid))
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+
     def test_a_second_signal_does_not_wait_for_a_look_at_one_that_failed(self):
         """To stop it, what is left of it is looked for, at an agent that is not there."""
         self.behind("exit=1", restart={"on": "never"})
