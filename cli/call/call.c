@@ -33,9 +33,10 @@ struct call {
 	const char *target;
 	const char *state_path; /* NULL: beside the target */
 	const char *method;
-	const char *text;	   /* of the params; NULL: none */
-	const char *settings_file; /* NULL: none */
-	const char *settings;	   /* of plugins; NULL: none */
+	const char *text;	    /* of the params; NULL: none */
+	const char *settings_file;  /* NULL: none */
+	const char *settings;	    /* of plugins; NULL: none */
+	const char *agent_settings; /* the same, of the agent that the child is behind */
 	struct obi_buf settings_text;
 	const char *plugin_path;    /* NULL: that of the config, or the default */
 	const char *config;	    /* NULL: none */
@@ -62,8 +63,13 @@ static int connect_address(const struct call *c, ob_runtime *rt, ob_client **ret
 static int connect_directory(const struct call *c, ob_runtime *rt, ob_client **ret,
 			     struct ob_error *reterr)
 {
-	int r = ob_child_connect(rt, c->target, c->state_path, c->settings, c->timeout_ms, NULL,
-				 ret, reterr);
+	const struct ob_child_connect_options options = {.size = sizeof options,
+							 .data_path = c->target,
+							 .state_path = c->state_path,
+							 .settings = c->settings,
+							 .agent_settings = c->agent_settings,
+							 .timeout_ms = c->timeout_ms};
+	int r = ob_child_connect_with(rt, &options, NULL, ret, reterr);
 	if ((r == OB_EDOWN || r == OB_ENOENT) && c->read.data_root != NULL) {
 		obi_explain_down(rt, c->read.data_root, c->target, reterr);
 	}
@@ -157,6 +163,7 @@ static bool find_child(struct call *c)
 			c->target = child->data_path;
 			c->state_path = c->state_path != NULL ? c->state_path : child->state_path;
 			c->settings = child->settings;
+			c->agent_settings = obi_run_config_agent_settings(&c->read, i);
 			return true;
 		}
 	}

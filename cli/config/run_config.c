@@ -373,6 +373,13 @@ uint32_t obi_run_config_find(const struct obi_run_config *config, const char *na
 	return i;
 }
 
+const char *obi_run_config_agent_settings(const struct obi_run_config *config, uint32_t child)
+{
+	const char *via = config->orders[child].via;
+	uint32_t agent = via != NULL ? obi_run_config_find(config, via) : config->count;
+	return agent < config->count ? config->children[agent].settings : NULL;
+}
+
 void obi_run_config_free(struct obi_run_config *config)
 {
 	obi_arena_free(&config->arena);

@@ -105,4 +105,7 @@ static inline const char *obi_child_object(const struct ob_connector_options *ch
 /* The number of the child of this name; config->count: there is none. */
 uint32_t obi_run_config_find(const struct obi_run_config *config, const char *name);
 
+/* The settings of the agent that this child is behind; NULL: it has none, or there is no agent. */
+const char *obi_run_config_agent_settings(const struct obi_run_config *config, uint32_t child);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -128,9 +129,14 @@ static void begin(struct round *round, struct obi_row *row)
 	if (q != NULL) {
 		*q = (struct question){
 		    .round = round, .row = row, .end_ms = obi_now_ms() + round->patience_ms};
-		r = ob_child_connect_async(round->rt, row->data_path, row->state_path,
-					   row->settings, round->patience_ms, on_connected, q,
-					   &err);
+		const struct ob_child_connect_options options = {.size = sizeof options,
+								 .data_path = row->data_path,
+								 .state_path = row->state_path,
+								 .settings = row->settings,
+								 .agent_settings =
+								     row->agent_settings,
+								 .timeout_ms = round->patience_ms};
+		r = ob_child_connect_with_async(round->rt, &options, on_connected, q, &err);
 	}
 	if (r < 0) {
 		tell_failure(row, r, &err);
@@ -167,6 +173,12 @@ void obi_status_ask(ob_runtime *rt, const struct obi_rows *rows)
 	}
 }
 
+/* Its process is elsewhere: whether it lives is known by asking it. */
+static bool is_behind_agent(const struct ob_status *s)
+{
+	return s->state == OB_STATE_DETACHED && strncmp(s->address, "via://", 6) == 0;
+}
+
 int obi_status_probe(ob_runtime *rt, const struct ob_connector_options *options,
 		     struct obi_row *row, struct ob_error *reterr)
 {
@@ -174,7 +186,7 @@ int obi_status_probe(ob_runtime *rt, const struct ob_connector_options *options,
 	int r = ob_child_status(rt, row->data_path, row->state_path, options, &row->status,
 				&row->supervised, reterr);
 	struct ob_status *s = &row->status;
-	bool runs = r == OB_OK && s->pid != 0;
+	bool runs = r == OB_OK && (s->pid != 0 || is_behind_agent(s));
 	row->rt = runs ? rt : NULL;
 	if (runs && (s->state == OB_STATE_DETACHED || s->state == OB_STATE_READY)) {
 		s->last_error[0] = '\0'; /* of an earlier process, or it is told again */

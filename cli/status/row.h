@@ -9,12 +9,13 @@ struct obi_row {
 	struct obi_row *next;
 	const char *name; /* NULL: not to be shown */
 	const char *data_path;
-	const char *state_path; /* NULL: beside the data directory */
-	const char *settings;	/* of plugins, to ask the child; NULL: none */
-	bool supervised;	/* a parent supervises it */
-	bool link_unknown;	/* the child was not asked */
-	bool blocked;		/* it waits for others before it is started */
-	const char *where;	/* "host"; NULL: unknown */
+	const char *state_path;	    /* NULL: beside the data directory */
+	const char *settings;	    /* of plugins, to ask the child; NULL: none */
+	const char *agent_settings; /* the same, of the agent that the child is behind */
+	bool supervised;	    /* a parent supervises it */
+	bool link_unknown;	    /* the child was not asked */
+	bool blocked;		    /* it waits for others before it is started */
+	const char *where;	    /* "host"; NULL: unknown */
 	ob_runtime *rt; /* that is to ask the child; NULL: it is not to be asked (any more) */
 	struct ob_status status;
 };

@@ -240,6 +240,16 @@ static void ask_root(struct asking *a, const char *root)
 
 static const char only_for_children[] = "--state is for the data directory of a child";
 
+static void ask_child(struct asking *a, const struct obi_run_config *config, uint32_t i)
+{
+	const struct ob_connector_options *o = &config->children[i];
+	ask_directory(a, o->name, o->data_path, o->state_path, o, true);
+	note_where(a, o, &config->orders[i]);
+	if (a->rows.last != NULL) {
+		a->rows.last->agent_settings = obi_run_config_agent_settings(config, i);
+	}
+}
+
 static void ask_config(struct asking *a, const char *path)
 {
 	struct obi_run_config config;
@@ -267,9 +277,7 @@ static void ask_config(struct asking *a, const char *path)
 		give_up(a, path, &err);
 	}
 	for (uint32_t i = 0; r == OB_OK && !answers && i < config.count; i++) {
-		const struct ob_connector_options *o = &config.children[i];
-		ask_directory(a, o->name, o->data_path, o->state_path, o, true);
-		note_where(a, o, &config.orders[i]);
+		ask_child(a, &config, i);
 	}
 	if (a->rt != NULL) {
 		obi_status_ask(a->rt, &a->rows);

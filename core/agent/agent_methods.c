@@ -17,7 +17,7 @@ enum {
 };
 
 /* What a method needs in its params. */
-enum need { HOST = 1, NAME = 2, INSTANCE = 4, MAKE = 8 };
+enum need { HOST = 1, NAME = 2, INSTANCE = 4, MAKE = 8, KNOWN = 16 };
 
 struct request {
 	struct ob_agent *agent;
@@ -103,7 +103,7 @@ static bool take_child(struct request *r, unsigned needs)
 		return true;
 	}
 	r->child = obi_agent_find(r->agent, r->name);
-	if (r->child == NULL && (needs & HOST) != 0) {
+	if (r->child == NULL && (needs & (HOST | KNOWN)) != 0) {
 		ob_call_fail(r->call, OBI_AGENT_UNKNOWN, "unknown child %s", r->name);
 		return false;
 	}
@@ -390,15 +390,26 @@ static void on_changes(void *user, ob_call *call, const struct ob_value *params)
 
 /* ---- Streams to the children ---- */
 
+/* Who only talks to a child need not be the host, and may name the start that he knows. */
+static unsigned needs_of_connect(const struct ob_value *params)
+{
+	bool of_host = !ob_is_nil(ob_value_find(params, "host"));
+	bool of_start = !ob_is_nil(ob_value_find(params, "instance"));
+	return NAME | KNOWN | (of_host ? HOST : 0) | (of_start ? INSTANCE : 0);
+}
+
 static void on_connect(void *user, ob_call *call, const struct ob_value *params)
 {
 	struct request r;
 	char path[4200];
-	if (!begin(user, call, params, HOST | NAME, &r)) {
+	if (!begin(user, call, params, needs_of_connect(params), &r)) {
 		return;
 	}
 	int n = snprintf(path, sizeof path, "%s/" OBI_FILE_SOCKET, r.child->data_path);
-	if (r.child->facts.state != OBI_AGENT_RUNNING) {
+	if (r.instance[0] != '\0' && strcmp(r.instance, r.child->facts.instance) != 0) {
+		ob_call_fail(call, OBI_AGENT_UNKNOWN, "%s: unknown instance %s", r.name,
+			     r.instance);
+	} else if (r.child->facts.state != OBI_AGENT_RUNNING) {
 		ob_call_fail(call, OBI_AGENT_STATE, "%s is %s", r.name,
 			     obi_agent_state_name(r.child->facts.state));
 	} else if (n < 0 || (size_t)n >= sizeof path) {

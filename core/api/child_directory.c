@@ -78,16 +78,21 @@ static int open_state(const char *path, struct obi_child_directory *dir, struct 
 		   : obi_fail(reterr, OB_ENOMEM, 0, "%s: out of memory", path);
 }
 
+static int open_named_state(const char *path, struct obi_child_directory *dir,
+			    struct ob_error *reterr)
+{
+	int r = open_state(path, dir, reterr);
+	return r == OB_ENOENT ? obi_fail(reterr, r, 0, "%s: no state directory of this user", path)
+			      : r;
+}
+
 static int find_state(const char *real, const char *state_path, struct obi_child_directory *dir,
 		      struct ob_error *reterr)
 {
 	char path[PATH_MAX + 16];
 	const char *slash = strrchr(real, '/');
 	if (state_path != NULL) {
-		int r = open_state(state_path, dir, reterr);
-		return r == OB_ENOENT ? obi_fail(reterr, r, 0,
-						 "%s: no state directory of this user", state_path)
-				      : r;
+		return open_named_state(state_path, dir, reterr);
 	}
 	snprintf(path, sizeof path, "%s.state", real);
 	int r = open_state(path, dir, reterr);
@@ -138,6 +143,18 @@ int obi_child_directory_open(const char *data_path, const char *state_path,
 	int r = resolve(data_path, real, reterr);
 	r = r == OB_OK ? find_state(real, state_path, ret, reterr) : r;
 	r = r == OB_OK ? open_data(real, ret, reterr) : r;
+	if (r < 0) {
+		obi_child_directory_close(ret);
+	}
+	return r;
+}
+
+int obi_child_directory_open_state(const char *state_path, struct obi_child_directory *ret,
+				   struct ob_error *reterr)
+{
+	*ret =
+	    (struct obi_child_directory){.state_dir = OBI_STATEDIR_NONE, .data = OBI_DATADIR_NONE};
+	int r = open_named_state(state_path, ret, reterr);
 	if (r < 0) {
 		obi_child_directory_close(ret);
 	}

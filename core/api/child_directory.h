@@ -25,6 +25,10 @@ struct obi_child_directory {
 int obi_child_directory_open(const char *data_path, const char *state_path,
 			     struct obi_child_directory *ret, struct ob_error *reterr);
 
+/* The same for the state alone: OB_ENOENT also if this user must not believe it. */
+int obi_child_directory_open_state(const char *state_path, struct obi_child_directory *ret,
+				   struct ob_error *reterr);
+
 void obi_child_directory_close(struct obi_child_directory *dir);
 
 #endif

@@ -173,6 +173,7 @@ int obi_via_place(struct ob_connector *child, struct obi_place **ret, struct ob_
 	    .options = &child->settings.options,
 	    .raw = &child->settings.raw,
 	    .answer_max = agent->settings.options.message_max,
+	    .agent_state = agent->settings.options.state_path,
 	};
 	return obi_place_agent_new(&setup, ret, reterr);
 }

@@ -85,6 +85,7 @@ static const struct field {
     {"address", CHARS(address)},
     {"accept", CHARS(accept)},
     {"client_address", CHARS(client_address)},
+    {"agent", CHARS(agent)},
     {"last_exit", EXIT, AT(last_exit), 0},
     {"last_error", MESSAGE, AT(last_error), ROOM(last_error)},
 #undef AT

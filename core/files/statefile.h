@@ -91,6 +91,9 @@ struct obi_statefile {
 	char accept[OBI_ADDRESS_SIZE];
 	/* Where others are said to dial: to be shown. "": nowhere, or not known. */
 	char client_address[OBI_ADDRESS_SIZE];
+	/* The state directory of the agent that the child is behind; its place fills it in. "": it
+	 * is behind none, or the path is too long. Of a record of another place it says nothing. */
+	char agent[OBI_ADDRESS_SIZE];
 	struct obi_exit last_exit;
 	char last_error[256];
 };

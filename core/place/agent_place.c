@@ -476,6 +476,7 @@ int obi_place_agent_new(const struct obi_place_agent_setup *setup, struct obi_pl
 					      .user = a};
 	a->charge = (struct obi_state_charge){.loop = setup->loop,
 					      .options = setup->options,
+					      .agent = setup->agent_state,
 					      .taken = obi_agent_probe_charged,
 					      .user = a};
 	obi_state_charge_init(&a->charge);

@@ -34,7 +34,9 @@ struct obi_place_agent_setup {
 	const struct ob_connector_options *options; /* complete; must outlive the place */
 	/* The same as they were given, with their placeholders: what the agent is sent. */
 	const struct ob_connector_options *raw;
-	uint32_t answer_max; /* bytes of a message from the agent */
+	uint32_t answer_max;	 /* bytes of a message from the agent */
+	const char *agent_state; /* the state directory of the agent's connector: for other clients
+				  * of the child, who find in it how the agent is reached */
 };
 
 /* OB_ENOMEM. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "place/state_charge.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -101,8 +102,12 @@ void obi_state_charge_begin(struct obi_state_charge *charge)
 	try_take(charge);
 }
 
-static void complete(struct obi_statefile *state)
+/* A path that does not fit is left out: it is for clients only. */
+static void complete(const struct obi_state_charge *charge, struct obi_statefile *state)
 {
+	const char *agent = charge->agent != NULL ? charge->agent : "";
+	bool fits = strlen(agent) < sizeof state->agent;
+	snprintf(state->agent, sizeof state->agent, "%s", fits ? agent : "");
 	obi_statefile_note_boot(state);
 	state->local = (struct obi_local_state){.uid = geteuid(), .gid = getegid()};
 }
@@ -111,7 +116,7 @@ void obi_state_charge_save(struct obi_state_charge *charge, const struct obi_sta
 {
 	struct obi_statefile state = *given;
 	if (obi_state_charge_is_ours(charge)) {
-		complete(&state);
+		complete(charge, &state);
 		(void)obi_statefile_write(&charge->dir, &state, NULL);
 	}
 	explicit_bzero(&state, sizeof state);
@@ -122,7 +127,7 @@ int obi_state_charge_renew(struct obi_state_charge *charge, const struct obi_sta
 {
 	struct obi_statefile state = *given;
 	*ret_renewed = false;
-	complete(&state);
+	complete(charge, &state);
 	int r = obi_state_charge_is_ours(charge)
 		    ? obi_state_renew(&charge->dir, charge->options->state_path, &state, lives,
 				      ret_renewed, reterr)

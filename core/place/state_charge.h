@@ -17,6 +17,7 @@ struct obi_state_charge {
 	 * lock_wait_ms; OB_EEXIST, a process that was started here still runs. */
 	void (*taken)(void *user, const struct obi_statefile *state, const struct ob_error *err);
 	void *user;
+	const char *agent; /* obi_statefile.agent; NULL: none */
 	struct obi_statedir dir;
 	struct obi_timer timer; /* tries parent.lock again */
 	int64_t until;		/* obi_now_ms() */

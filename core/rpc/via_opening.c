@@ -38,11 +38,16 @@ static void on_answer(void *user, int code, const struct ob_value *value,
 static void on_opened(void *user)
 {
 	struct obi_via_opening *o = user;
-	struct ob_pair pairs[2] = {
-	    {ob_string("host"), ob_string(o->setup->host_id)},
-	    {ob_string("name"), ob_string(o->setup->child)},
-	};
-	struct ob_value params = ob_map(pairs, 2);
+	const struct obi_via_setup *via = o->setup;
+	struct ob_pair pairs[3] = {{ob_string("name"), ob_string(via->child)}};
+	uint32_t count = 1;
+	if (via->host_id != NULL) {
+		pairs[count++] = (struct ob_pair){ob_string("host"), ob_string(via->host_id)};
+	}
+	if (via->instance != NULL) {
+		pairs[count++] = (struct ob_pair){ob_string("instance"), ob_string(via->instance)};
+	}
+	struct ob_value params = ob_map(pairs, count);
 	struct ob_error err;
 	if (obi_session_call(&o->session, ob_bytes_text("outboard-agent.connect"), &params,
 			     INT64_MAX, on_answer, o, NULL, &err) < 0) {

@@ -28,10 +28,12 @@ struct obi_via_setup {
 	void *codec_state;
 	const struct obi_handshake_setup *auth; /* with the agent, and its secret */
 	const char *uri;			/* of the agent */
-	uint32_t owner;	     /* whom a unix socket at uri must belong to; UINT32_MAX: anyone */
-	const char *agent;   /* its name, for errors */
-	const char *child;   /* the name of the child there */
-	const char *host_id; /* of this supervisor; see PROTOCOL.md */
+	uint32_t owner;	   /* whom a unix socket at uri must belong to; UINT32_MAX: anyone */
+	const char *agent; /* its name, for errors */
+	const char *child; /* the name of the child there */
+	const char
+	    *host_id; /* of this supervisor; see PROTOCOL.md; NULL: this process is no host */
+	const char *instance; /* the start of the child that is meant; NULL: whichever runs */
 };
 
 /* Only to dial: listen() and what belongs to it fail. */

@@ -56,6 +56,29 @@ OB_API int ob_child_connect_async(ob_runtime *runtime, const char *data_path,
 				  const char *state_path, const char *settings, int64_t timeout_ms,
 				  ob_client_fn *done, void *user, struct ob_error *reterr);
 
+/* Which child, and what is not in its files. */
+struct ob_child_connect_options {
+	uint32_t size;
+	const char *data_path;	/* Required */
+	const char *state_path; /* NULL: DATA_PATH.state, or ../.state/NAME */
+	const char *settings;	/* of the plugins that the child uses; NULL: none */
+	/* Of the plugins that reach the agent, if the child is behind one (`via`); NULL: none. */
+	const char *agent_settings;
+	int64_t timeout_ms; /* includes authentication; 0: 10 s */
+};
+
+/*
+ * The same by options. A child behind an agent is reached through the agent, with the address and
+ * the token that the connector of the agent saved: its state directory is read, too. Whom the agent
+ * serves is not changed. OB_ENOTSUP: the child was started by an older version of the library.
+ */
+OB_API int ob_child_connect_with(ob_runtime *runtime,
+				 const struct ob_child_connect_options *options, ob_cancel *cancel,
+				 ob_client **ret_client, struct ob_error *reterr);
+OB_API int ob_child_connect_with_async(ob_runtime *runtime,
+				       const struct ob_child_connect_options *options,
+				       ob_client_fn *done, void *user, struct ob_error *reterr);
+
 struct ob_child_end_options {
 	uint32_t size;
 	const char *name;	 /* name of its log records; default the last part of data_path */

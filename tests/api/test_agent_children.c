@@ -296,6 +296,52 @@ static void the_next_supervisor_adopts_it(void **state)
 	end(&b);
 }
 
+static void expect_echo(ob_client *client, int64_t number)
+{
+	struct ob_error err = {0};
+	ob_reply *reply = NULL;
+	int64_t n = 0;
+	expect(ob_reply_new(&reply, &err), OB_OK, &err, NULL);
+	expect(ob_client_callf(client, 0, reply, &err, "act.echo", "[I]", number), OB_OK, &err,
+	       NULL);
+	assert_true(ob_get_int(ob_reply_value(reply), &n) && n == number);
+	ob_reply_free(reply);
+}
+
+/* A client beside the supervisor finds the way in the two states, and takes nothing over. */
+static void a_client_of_the_child_goes_through_the_agent(void **state)
+{
+	struct behind b;
+	struct ob_error err = {0};
+	ob_client *client = NULL;
+	(void)state;
+	begin(&b);
+	launch(&b);
+	struct ob_child_connect_options options = {
+	    .size = sizeof options, .data_path = b.f.dir, .state_path = b.state};
+	expect(ob_child_connect_with(b.f.runtime, &options, NULL, &client, &err), OB_OK, &err,
+	       NULL);
+	expect_echo(client, 17);
+	family_call(&b.f, "echo", "[i]", 18);
+	ob_client_free(client);
+	/* Settings are those of the one or the other. */
+	options.agent_settings = "{\"auth\": {\"peercred\": {\"x\": 1}}}";
+	expect(ob_child_connect_with(b.f.runtime, &options, NULL, &client, &err), OB_EINVAL, &err,
+	       "agent guest1: ");
+	options.agent_settings = NULL;
+	options.settings = "{\"auth\": {\"noise\": {\"x\": 1}}}";
+	expect(ob_child_connect_with(b.f.runtime, &options, NULL, &client, &err), OB_EINVAL, &err,
+	       "noise is not among the authenticators");
+	options.settings = NULL;
+	options.data_path = NULL;
+	expect(ob_child_connect_with(b.f.runtime, &options, NULL, &client, &err), OB_EINVAL, &err,
+	       "data_path is not set");
+	stop(&b);
+	expect(ob_child_connect(b.f.runtime, b.f.dir, b.state, NULL, 0, NULL, &client, &err),
+	       OB_EDOWN, &err, "no child is running");
+	end(&b);
+}
+
 /* Another supervisor, with another child behind the same agent. */
 struct other {
 	ob_runtime *rt;
@@ -415,6 +461,7 @@ int main(void)
 	    cmocka_unit_test(an_end_without_the_agent_is_noticed),
 	    cmocka_unit_test(a_stop_waits_for_the_agent),
 	    cmocka_unit_test(the_next_supervisor_adopts_it),
+	    cmocka_unit_test(a_client_of_the_child_goes_through_the_agent),
 	    cmocka_unit_test(a_host_that_takes_over_fences_the_first),
 	    cmocka_unit_test(what_is_not_for_an_agent_is_refused),
 	    cmocka_unit_test(the_agent_is_closed_after_its_children),

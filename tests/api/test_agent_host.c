@@ -323,6 +323,33 @@ static void only_what_is_allowed_runs(void **unused)
 	agent_bed_end(&bed);
 }
 
+/* Who is no host may connect to a child, and names no host then; and the start that is meant. */
+static void a_stream_is_for_others_than_the_host_too(void **unused)
+{
+	(void)unused;
+	struct agent_bed bed = {0};
+	agent_bed_begin(&bed);
+	assert_non_null(agent_prepare(&bed, "web", AGENT_FIRST, "exit 0"));
+	const char *const name = "web";
+	agent_expect_error(&bed, agent_ask(&bed, "connect", "{s:s}", "name", name), STATE,
+			   "web is prepared");
+	agent_expect_error(
+	    &bed, agent_ask(&bed, "connect", "{s:s,s:s}", "name", name, "instance", AGENT_FIRST),
+	    STATE, "web is prepared");
+	agent_expect_error(
+	    &bed, agent_ask(&bed, "connect", "{s:s,s:s}", "name", name, "instance", AGENT_OTHER),
+	    UNKNOWN, "web: unknown instance");
+	agent_expect_error(&bed,
+			   agent_ask(&bed, "connect", "{s:s,s:s}", "name", name, "instance", "1"),
+			   INVALID, "instance: ");
+	agent_expect_error(&bed, agent_ask(&bed, "connect", "{s:s,s:s}", "name", name, "host", "x"),
+			   INVALID, "host: ");
+	agent_expect_error(
+	    &bed, agent_ask(&bed, "connect", "{s:s,s:s}", "name", name, "host", AGENT_OTHER), TAKEN,
+	    "taken over");
+	agent_bed_end(&bed);
+}
+
 static const struct {
 	const char *method, *json;
 	int64_t number;
@@ -353,6 +380,7 @@ static const struct {
      "\",\"options\":{\"argv\":[\"/bin/sh\"]},\"config\":{\"token\":\"short\"}}",
      INVALID},
     {"connect", "{\"host\":\"" AGENT_HOST "\",\"name\":\"y\"}", UNKNOWN},
+    {"connect", "{\"name\":\"y\"}", UNKNOWN},
     {"changes", "{\"host\":\"" AGENT_HOST "\",\"run\":\"\",\"seen\":0,\"wait_ms\":30001}", INVALID},
 };
 
@@ -430,6 +458,7 @@ int main(void)
 	    cmocka_unit_test(what_is_dropped_is_counted),
 	    cmocka_unit_test(a_waiting_call_ends_with_a_line),
 	    cmocka_unit_test(only_what_is_allowed_runs),
+	    cmocka_unit_test(a_stream_is_for_others_than_the_host_too),
 	    cmocka_unit_test(hostile_params_are_refused),
 	    cmocka_unit_test(there_is_room_for_so_many_children),
 	    cmocka_unit_test(what_was_only_prepared_is_not_cleaned_up),

@@ -1,73 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Children behind an agent: `via` and `agents` in the config of `outboard run`."""
 import os
-import secrets
 import shutil
 import signal
-import subprocess
 import unittest
 
-from command import ACTOR, Case, OK, OUTBOARD, PATIENCE, USAGE, free_port, is_alive, outboard
-
-QUICK = {"restart": {"backoff_base": "10ms", "backoff_max": "10ms"}}
-
-
-class Agent:
-    """`outboard agent`, as a guest or another machine would have it."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        self.address = f"tcp://127.0.0.1:{free_port()}"
-        self.token_file = os.path.join(directory, "agent.token")
-        with open(os.open(self.token_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [OUTBOARD, "agent", "--listen", self.address, "--root", os.path.join(self.directory, "far"), "--auth", "noise",
-             "--token-file", self.token_file, "--allow", ACTOR], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-    def kill(self):
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(PATIENCE)
-            self.process = None
-
-    def entry(self, **more):
-        return {"connect": self.address, "auth": "noise", "token_file": self.token_file,
-                "health": {"interval": "500ms"}, **more}
+from agents import QUICK, AgentCase
+from command import ACTOR, OK, PATIENCE, is_alive, outboard
 
 
-class AgentChildren(Case):
-    def setUp(self):
-        super().setUp()
-        self.agents = [self.begin_agent(self.dir, "127.0.0.1")]
-        self.agent = self.agents[0]
-
-    def begin_agent(self, directory, host):
-        agent = Agent(directory)
-        agent.address = agent.address.replace("127.0.0.1", host)
-        agent.start()
-        return agent
-
-    def tearDown(self):
-        """Nobody writes to the directory when it is removed."""
-        for agent in self.agents:
-            agent.kill()
-        super().tearDown()
-
-    def behind(self, *args, **more):
-        """A config with one child behind the agent."""
-        self.write({"worker": {"command": [ACTOR, *args], "via": "guest1", **QUICK, **more}},
-                   agents={"guest1": self.agent.entry()})
-
-    def begin(self, *args, **more):
-        self.behind(*args, **more)
-        run = self.run_it()
-        run.event("worker", "ready")
-        return run, self.watch(self.status()["worker"]["pid"])
-
+class AgentChildren(AgentCase):
     def test_a_child_is_started_shown_and_stopped(self):
         run, child = self.begin("say=hello from far away")
         row = self.status()["worker"]
@@ -118,18 +60,6 @@ class AgentChildren(Case):
         self.watch(row["pid"])
         self.assertEqual(row["restarts"], 0)  # its policy does not count it
         self.assertEqual(run.end(), 0)
-
-    def test_without_a_supervisor_it_is_shown_and_not_called(self):
-        run, child = self.begin()
-        self.assertEqual(run.end(signal.SIGUSR1), 0)
-        row = self.status()["worker"]
-        self.assertEqual((row["state"], row["pid"], row["where"]), ("detached", None, "guest1"))
-        result = outboard("call", "--config", self.config, "worker", "act.echo", "[1]")
-        self.assertIn("is behind an agent: only its parent can call it", result.stderr)
-        self.assertEqual(result.stdout, "")
-        self.run_it().event("worker", "adopted")
-        self.assertEqual(self.runs[-1].end(), 0)
-        child.wait()
 
     def test_the_next_supervisor_adopts_it(self):
         run, child = self.begin()
@@ -225,12 +155,6 @@ class AgentChildren(Case):
         self.assertEqual(run.end(), 0)
 
     # ---- The config ----
-
-    def faults(self, children, **top):
-        self.write(children, **top)
-        result = outboard("check", self.config)
-        self.assertEqual(result.returncode, USAGE, result.stdout)
-        return result.stderr
 
     def test_check_finds_no_fault(self):
         self.behind()

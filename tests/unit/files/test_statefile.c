@@ -36,7 +36,7 @@
 	"\"started_boot_ms\":5000,\"adopted\":true,\"was_ready\":true,\"version\":8,"             \
 	"\"run\":\"" RUN "\",\"run_pid\":2147483647,\"run_uptime_ms\":9,"                         \
 	"\"address\":\"unix:///d/rpc.sock\",\"accept\":\"unix:///h\",\"client_address\":\"tcp://" \
-	"0.0.0.0:7\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"                            \
+	"0.0.0.0:7\",\"agent\":\"/s/guest1\",\"last_exit\":{\"kind\":\"signal\",\"value\":9},"    \
 	"\"last_error\":\"a \\\"b\\\"\"}"
 
 static const struct obi_local_state local_sample = {
@@ -80,6 +80,7 @@ static struct obi_statefile sample(void)
 	    .address = "unix:///d/rpc.sock",
 	    .accept = "unix:///h",
 	    .client_address = "tcp://0.0.0.0:7",
+	    .agent = "/s/guest1",
 	    .last_exit = {OB_EXIT_SIGNAL, 9},
 	    .last_error = "a \"b\"",
 	};
