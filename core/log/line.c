@@ -236,6 +236,18 @@ static bool parse_object(struct ob_bytes line, struct ob_arena *arena, struct ob
 	       ret->type == OB_MAP;
 }
 
+struct ob_log_record obi_log_line_text(const char *name, int stream, struct timespec read_at)
+{
+	return (struct ob_log_record){
+	    .size = sizeof(struct ob_log_record),
+	    .name = name,
+	    .stream = stream,
+	    .time = read_at,
+	    .level = OB_LOG_INFO,
+	    .attrs = ob_map(NULL, 0),
+	};
+}
+
 bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes line,
 			struct ob_arena *arena, struct ob_log_record *ret)
 {
@@ -244,16 +256,9 @@ bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes li
 	if (line.len == 0) {
 		return false;
 	}
-	*ret = (struct ob_log_record){
-	    .size = sizeof *ret,
-	    .flags = from->flags,
-	    .name = from->name,
-	    .stream = from->stream,
-	    .time = from->read_at,
-	    .level = OB_LOG_INFO,
-	    .attrs = ob_map(NULL, 0),
-	    .line = line,
-	};
+	*ret = obi_log_line_text(from->name, from->stream, from->read_at);
+	ret->flags = from->flags;
+	ret->line = line;
 	if ((from->flags & OB_LOG_TRUNCATED) == 0 && parse_object(line, arena, &object)) {
 		take_object(&object, ret);
 	} else {

@@ -40,6 +40,16 @@ size_t obi_log_line_skip(struct ob_bytes line);
 bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes line,
 			struct ob_arena *arena, struct ob_log_record *ret);
 
+/* Whether the line is text beyond doubt, as nearly all text is: it is not empty, and begins with
+ * neither an object nor what may stand before one. */
+static inline bool obi_log_line_is_text(struct ob_bytes line)
+{
+	return line.len > 0 && line.data[0] > ' ' && line.data[0] != '{';
+}
+
+/* The record of a line of text, without its message and line. */
+struct ob_log_record obi_log_line_text(const char *name, int stream, struct timespec read_at);
+
 /* "INFO", "DEBUG-4", "warn+1" -> its number. */
 bool obi_log_level_parse(struct ob_bytes text, int *ret_level);
 

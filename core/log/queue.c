@@ -19,10 +19,11 @@ struct obi_log_channel {
 	char name[];
 };
 
+/* Lines that follow each other, of one channel. */
 struct entry {
 	struct obi_log_channel *channel;
-	size_t left;   /* bytes of the line that are not written yet */
-	uint64_t lost; /* records that are lost if this line is: 1, or those it reports */
+	size_t left;	   /* bytes that are not written yet */
+	uint64_t reported; /* 0: each line is a record. Else it is one line, and reports so many */
 };
 
 /* ---- Channels ---- */
@@ -73,6 +74,7 @@ static struct obi_log_channel *new_channel(struct obi_log_queue *queue, const ch
 	size_t len = name != NULL ? strlen(name) : 0;
 	if (queue->channels >= queue->sweep_at) {
 		queue->latest = queue->own;
+		queue->head.channel = NULL;
 		sweep(queue);
 	}
 	struct obi_log_channel *channel = calloc(1, sizeof *channel + len + 1);
@@ -103,10 +105,16 @@ static struct obi_log_channel *channel_of(struct obi_log_queue *queue, const cha
 	return queue->latest;
 }
 
-static size_t share_of(const struct obi_log_queue *queue, const struct obi_log_channel *channel)
+/* A division takes as long as much of the rest of a short line. */
+static size_t share_of(struct obi_log_queue *queue, const struct obi_log_channel *channel)
 {
-	size_t share = queue->max / (queue->busy + (channel->bytes == 0));
-	return share > OBI_LOG_SHARE_MIN ? share : OBI_LOG_SHARE_MIN;
+	uint32_t busy = queue->busy + (channel->bytes == 0);
+	if (queue->shared_by != busy) {
+		size_t share = queue->max / busy;
+		queue->share = share > OBI_LOG_SHARE_MIN ? share : OBI_LOG_SHARE_MIN;
+		queue->shared_by = busy;
+	}
+	return queue->share;
 }
 
 static void charge(struct obi_log_queue *queue, struct obi_log_channel *channel, size_t bytes)
@@ -178,6 +186,17 @@ void obi_log_queue_free(struct obi_log_queue *queue)
 
 /* ---- Lines ---- */
 
+/* malloc() aligns the memory, and entries are all that is in it. */
+static struct entry *first_entry(struct obi_log_lines *lines)
+{
+	return (struct entry *)(void *)(lines->entries.sink.data + lines->entries.start);
+}
+
+static struct entry *last_entry(struct obi_log_lines *lines)
+{
+	return (struct entry *)(void *)(lines->entries.sink.data + lines->entries.sink.len) - 1;
+}
+
 /* Render the record into queue->line. Returns whether it fits into a whole queue. */
 static bool render(struct obi_log_queue *queue, const struct ob_log_record *record)
 {
@@ -218,15 +237,30 @@ static bool render_cut(struct obi_log_queue *queue, const struct ob_log_record *
 	return render(queue, &cut) && obi_buf_len(&queue->line) <= room;
 }
 
+/* Account for len bytes that were appended to the text. Returns false when there is no memory. */
+static bool add_entry(struct obi_log_lines *to, struct obi_log_channel *channel, size_t len,
+		      uint64_t reported)
+{
+	struct obi_buf *entries = &to->entries;
+	struct entry entry = {channel, len, reported};
+	if (reported == 0 && obi_buf_len(entries) > 0) {
+		struct entry *last = last_entry(to);
+		if (last->channel == channel && last->reported == 0) {
+			last->left += len;
+			return true;
+		}
+	}
+	return ob_sink_put(obi_buf_sink(entries), &entry, sizeof entry);
+}
+
 /* Append queue->line. Returns false when there is no memory. */
 static bool append(struct obi_log_queue *queue, struct obi_log_lines *to,
-		   struct obi_log_channel *channel, uint64_t lost)
+		   struct obi_log_channel *channel, uint64_t reported)
 {
 	struct ob_bytes line = obi_buf_bytes(&queue->line);
-	struct entry entry = {channel, line.len, lost};
 	size_t before = obi_buf_len(&to->text), entries = obi_buf_len(&to->entries);
 	if (!ob_sink_put(obi_buf_sink(&to->text), line.data, line.len) ||
-	    !ob_sink_put(obi_buf_sink(&to->entries), &entry, sizeof entry)) {
+	    !add_entry(to, channel, line.len, reported)) {
 		obi_buf_truncate(&to->text, before);
 		obi_buf_truncate(&to->entries, entries);
 		return false;
@@ -256,10 +290,80 @@ static bool make_line(struct obi_log_queue *queue, const struct obi_log_channel 
 	       (len > share / 4 && room >= share / 4 && render_cut(queue, record, room));
 }
 
+/* ---- Lines that are a head and a message ---- */
+
+static bool is_head_of(const struct obi_log_head *head, const struct obi_log_channel *channel,
+		       const struct ob_log_record *record)
+{
+	return head->channel == channel && head->time.tv_sec == record->time.tv_sec &&
+	       head->time.tv_nsec == record->time.tv_nsec &&
+	       head->utc_offset == record->utc_offset && head->level == record->level &&
+	       head->flags == record->flags;
+}
+
+/* NULL: it is too long to be kept. */
+static const struct obi_log_head *head_of(struct obi_log_queue *queue,
+					  const struct obi_log_channel *channel,
+					  const struct ob_log_record *record)
+{
+	struct obi_log_head *head = &queue->head;
+	struct ob_sink out = ob_sink_fixed(head->text, sizeof head->text);
+	if (is_head_of(head, channel, record)) {
+		return head;
+	}
+	head->channel = NULL;
+	/* One that takes in the records of others has no name of its own. */
+	if (!is_of(channel, record->name, record->stream) ||
+	    !obi_log_render_head(record, queue->json, queue->color, &out)) {
+		return NULL;
+	}
+	head->channel = channel;
+	head->time = record->time;
+	head->utc_offset = record->utc_offset;
+	head->level = record->level;
+	head->flags = record->flags;
+	head->len = out.len;
+	return head;
+}
+
+/* Put the line together where it waits, if that is all there is to it and it is short. */
+static bool put_plain(struct obi_log_queue *queue, struct obi_log_channel *channel,
+		      const struct ob_log_record *record)
+{
+	struct obi_buf *text = &queue->waiting.text;
+	const struct obi_log_head *head = head_of(queue, channel, record);
+	if (head == NULL || !obi_log_is_plain(record, queue->json)) {
+		return false;
+	}
+	struct ob_bytes end = ob_bytes_text(queue->json ? OBI_LOG_END_JSON : "\n");
+	size_t before = obi_buf_len(text), message = record->message.len;
+	size_t len = head->len + message + end.len, share = share_of(queue, channel);
+	bool fits = len <= share / 4 && len <= room_for(channel, share, len);
+	uint8_t *at = fits ? obi_buf_reserve(text, len, NULL) : NULL;
+	if (at == NULL) {
+		obi_buf_truncate(text, before);
+		return false;
+	}
+	memcpy(at, head->text, head->len);
+	memcpy(at + head->len, record->message.data, message);
+	memcpy(at + head->len + message, end.data, end.len);
+	ob_sink_commit(obi_buf_sink(text), len);
+	if (!add_entry(&queue->waiting, channel, len, 0)) {
+		obi_buf_truncate(&queue->waiting.entries, obi_buf_len(&queue->waiting.entries));
+		obi_buf_truncate(text, before);
+		return false;
+	}
+	charge(queue, channel, len);
+	return true;
+}
+
 void obi_log_queue_put(struct obi_log_queue *queue, const struct ob_log_record *record)
 {
 	struct obi_log_channel *channel = channel_of(queue, record->name, record->stream);
-	if (!make_line(queue, channel, record) || !append(queue, &queue->waiting, channel, 1)) {
+	if (put_plain(queue, channel, record)) {
+		return;
+	}
+	if (!make_line(queue, channel, record) || !append(queue, &queue->waiting, channel, 0)) {
 		count_lost(queue, channel, 1);
 	}
 	if (queue->line.sink.cap > KEPT) {
@@ -307,12 +411,6 @@ void obi_log_queue_take(struct obi_log_queue *queue, struct timespec now)
 	}
 }
 
-/* malloc() aligns the memory, and entries are all that is in it. */
-static struct entry *first_entry(struct obi_log_lines *lines)
-{
-	return (struct entry *)(void *)(lines->entries.sink.data + lines->entries.start);
-}
-
 void obi_log_queue_written(struct obi_log_queue *queue, size_t n)
 {
 	obi_buf_consume(&queue->batch.text, n);
@@ -328,11 +426,25 @@ void obi_log_queue_written(struct obi_log_queue *queue, size_t n)
 	}
 }
 
+/* How many of the lines that the entry has left are not written completely. */
+static uint64_t lines_of(const struct ob_bytes batch, const struct entry *entry)
+{
+	uint64_t lines = 0;
+	const uint8_t *at = batch.data, *end = at + entry->left;
+	while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		lines++;
+		at++;
+	}
+	return lines;
+}
+
 void obi_log_queue_lost(struct obi_log_queue *queue)
 {
 	while (obi_buf_len(&queue->batch.entries) > 0) {
 		const struct entry *entry = first_entry(&queue->batch);
-		count_lost(queue, entry->channel, entry->lost);
+		count_lost(queue, entry->channel,
+			   entry->reported > 0 ? entry->reported
+					       : lines_of(obi_log_queue_batch(queue), entry));
 		obi_log_queue_written(queue, entry->left);
 	}
 }

@@ -26,10 +26,25 @@ enum { OBI_LOG_SHARE_MIN = 4096, OBI_LOG_CHANNEL_BUCKETS = 256 };
 
 struct obi_log_channel;
 
-/* Lines, and for each of them an entry: its length and its channel. */
+/* Lines, and for those that follow each other and are of one channel an entry: their length and the
+ * channel. */
 struct obi_log_lines {
 	struct obi_buf text;
 	struct obi_buf entries;
+};
+
+enum { OBI_LOG_HEAD_MAX = 256 };
+
+/* The head of the line before: most lines have the same one, since what is read at once has one
+ * time. */
+struct obi_log_head {
+	const struct obi_log_channel *channel; /* NULL: there is none */
+	struct timespec time;
+	int32_t utc_offset;
+	int level;
+	uint32_t flags;
+	size_t len;
+	uint8_t text[OBI_LOG_HEAD_MAX];
 };
 
 struct obi_log_queue {
@@ -38,14 +53,17 @@ struct obi_log_queue {
 	bool color;
 	struct obi_log_lines waiting;
 	struct obi_log_lines batch;
-	struct obi_buf line;	     /* the record at hand */
+	struct obi_buf line; /* the record at hand */
+	struct obi_log_head head;
 	struct obi_log_channel *own; /* of records without a name; it takes in the others when there
 					is no memory for a channel */
 	struct obi_log_channel *latest; /* of the record before */
 	struct obi_log_channel *buckets[OBI_LOG_CHANNEL_BUCKETS];
 	uint32_t channels;
-	uint32_t sweep_at;		/* so many channels: free those that are idle */
-	uint32_t busy;			/* channels that have lines waiting */
+	uint32_t sweep_at;  /* so many channels: free those that are idle */
+	uint32_t busy;	    /* channels that have lines waiting */
+	uint32_t shared_by; /* so many had `share` */
+	size_t share;
 	struct obi_log_channel *losers; /* channels that lost records; not reported yet */
 	struct obi_log_channel **losers_end;
 };

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/value.h"
 #include "log/line.h"
+#include "log/printable.h"
 #include "log/time.h"
 
 /* All or nothing: part of a line would corrupt the next one. */
@@ -165,9 +166,9 @@ static void json_head(const struct ob_log_record *record, struct ob_sink *out)
 	}
 }
 
-bool obi_log_render_json(const struct ob_log_record *record, struct ob_sink *out)
+/* Up to the key of the message. */
+static void json_beginning(const struct ob_log_record *record, struct ob_sink *out)
 {
-	size_t start = out->len;
 	char level[24];
 	obi_log_level_text(record->level, level, sizeof level);
 	json_head(record, out);
@@ -175,7 +176,14 @@ bool obi_log_render_json(const struct ob_log_record *record, struct ob_sink *out
 	obi_log_time_put(record->time, record->utc_offset, OBI_LOG_TIME_NANO, out);
 	ob_sink_text(out, "\",\"level\":\"");
 	ob_sink_text(out, level);
-	json_text("\",\"msg\":", record->message, out);
+	ob_sink_text(out, "\",\"msg\":");
+}
+
+bool obi_log_render_json(const struct ob_log_record *record, struct ob_sink *out)
+{
+	size_t start = out->len;
+	json_beginning(record, out);
+	obi_json_quote(record->message, out);
 	json_source(record, out);
 	json_attrs(record, out);
 	ob_sink_byte(out, '}');
@@ -401,16 +409,22 @@ static void put_name(const struct human *h)
 	ob_sink_text(h->out, "] ");
 }
 
+static void put_beginning(const struct human *h)
+{
+	const struct ob_log_record *record = h->record;
+	color(h, SGR_FAINT);
+	obi_log_time_put(record->time, record->utc_offset, OBI_LOG_TIME_MILLI, h->out);
+	color(h, SGR_PLAIN);
+	ob_sink_byte(h->out, ' ');
+	put_level(h, record->level);
+	put_name(h);
+}
+
 bool obi_log_render_human(const struct ob_log_record *record, bool with_color, struct ob_sink *out)
 {
 	struct human h = {record, out, with_color};
 	size_t start = out->len;
-	color(&h, SGR_FAINT);
-	obi_log_time_put(record->time, record->utc_offset, OBI_LOG_TIME_MILLI, out);
-	color(&h, SGR_PLAIN);
-	ob_sink_byte(out, ' ');
-	put_level(&h, record->level);
-	put_name(&h);
+	put_beginning(&h);
 	put_safe(record->message, false, out);
 	put_source(&h);
 	for (uint32_t i = 0;
@@ -418,6 +432,38 @@ bool obi_log_render_human(const struct ob_log_record *record, bool with_color, s
 		put_attr(&h, &record->attrs.as.pairs[i], NULL);
 	}
 	return finish(out, start);
+}
+
+/* ---- Lines that share their head ---- */
+
+bool obi_log_render_head(const struct ob_log_record *record, bool json, bool with_color,
+			 struct ob_sink *out)
+{
+	struct human h = {record, out, with_color};
+	size_t start = out->len;
+	if (json) {
+		json_beginning(record, out);
+		ob_sink_byte(out, '"');
+	} else {
+		put_beginning(&h);
+	}
+	if (out->failed) {
+		out->len = start;
+	}
+	return !out->failed;
+}
+
+bool obi_log_is_plain(const struct ob_log_record *record, bool json)
+{
+	const struct ob_bytes *message = &record->message;
+	bool alone = record->attrs.type == OB_MAP && record->attrs.count == 0 &&
+		     record->source_file.len == 0 && record->source_function.len == 0 &&
+		     record->source_line == 0;
+	if (!alone || message->len == 0) {
+		return false;
+	}
+	const uint8_t *at = message->data, *end = at + message->len;
+	return json ? obi_text_plain(at, end) == end : obi_log_is_printable(at, end);
 }
 
 /* ---- A part of a message ---- */

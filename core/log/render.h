@@ -25,6 +25,18 @@ bool obi_log_render_json(const struct ob_log_record *record, struct ob_sink *out
  */
 bool obi_log_render_human(const struct ob_log_record *record, bool color, struct ob_sink *out);
 
+/*
+ * What stands before the message of the record as one of the two renders it: with JSON up to the
+ * quote that opens the message. It depends on the time, the level, the name, the stream and the
+ * flags alone, so lines that were read at once share it. Returns false as above.
+ */
+bool obi_log_render_head(const struct ob_log_record *record, bool json, bool color,
+			 struct ob_sink *out);
+
+/* Whether a line is the head, the message as it is, and an end: OBI_LOG_END_JSON or a newline. */
+bool obi_log_is_plain(const struct ob_log_record *record, bool json);
+#define OBI_LOG_END_JSON "\"}\n"
+
 /* How many bytes of a message, whole characters, take at most room bytes when they are rendered. */
 size_t obi_log_message_fit(struct ob_bytes message, bool json, size_t room);
 

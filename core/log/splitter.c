@@ -19,6 +19,7 @@ enum { TEXT_WAIT_MS = 1000, RECORD_WAIT_MS = 10000, LATE_MS = 500 };
 struct turn {
 	struct obi_log_splitter *splitter;
 	struct timespec read_at;
+	struct ob_log_record text; /* that of a line of text, but for its message */
 	struct obi_arena arena;
 	/* The first block of the arena: enough for nearly every record. */
 	_Alignas(16) uint8_t scratch[SCRATCH];
@@ -28,6 +29,7 @@ static void begin_turn(struct turn *turn, struct obi_log_splitter *splitter)
 {
 	turn->splitter = splitter;
 	clock_gettime(CLOCK_REALTIME, &turn->read_at);
+	turn->text = obi_log_line_text(splitter->name, splitter->stream, turn->read_at);
 	obi_arena_init(&turn->arena, TREE_MAX);
 	splitter->stopped = false;
 }
@@ -42,6 +44,13 @@ static void end_turn(struct turn *turn)
 			splitter->on_stopped(splitter->owner);
 		}
 	}
+}
+
+static void report(struct obi_log_splitter *s, const struct ob_log_record *record)
+{
+	s->busy = true;
+	s->fn(s->user, record);
+	s->busy = false;
 }
 
 /* A line is complete, or as much of it as is delivered now. */
@@ -68,9 +77,20 @@ static void emit(struct turn *turn, struct ob_bytes line, bool partial)
 	if ((from.flags & OB_LOG_TRUNCATED) != 0) {
 		record.attrs = ob_map(&discarded, 1);
 	}
-	s->busy = true;
-	s->fn(s->user, &record);
-	s->busy = false;
+	report(s, &record);
+}
+
+/* A line of one chunk, with no beginning before it. */
+static void emit_whole(struct turn *turn, struct ob_bytes line)
+{
+	struct obi_log_splitter *s = turn->splitter;
+	if (s->continued || !obi_log_line_is_text(line)) {
+		emit(turn, line, false);
+	} else if (s->fn != NULL) {
+		line.len -= line.data[line.len - 1] == '\r' ? 1 : 0;
+		turn->text.message = turn->text.line = line;
+		report(s, &turn->text);
+	}
 }
 
 /* ---- Lines ---- */
@@ -142,7 +162,7 @@ void obi_log_splitter_feed(struct obi_log_splitter *splitter, struct ob_bytes ch
 		if (begun) {
 			end_line(&turn, false);
 		} else {
-			emit(&turn, ob_bytes_of(at, len), false);
+			emit_whole(&turn, ob_bytes_of(at, len));
 		}
 		at = newline + 1;
 	}

@@ -22,7 +22,13 @@
 #include "log/sink.h"
 #include "loop/loop.h"
 
-enum { QUEUE_DEFAULT = 4 << 20, CLOSE_DEFAULT_MS = 1000, GATHER_MS = 1, REFUSED_MS = 10 };
+enum {
+	QUEUE_DEFAULT = 4 << 20,
+	MANY = 256 << 10,
+	CLOSE_DEFAULT_MS = 1000,
+	GATHER_MS = 1,
+	REFUSED_MS = 10
+};
 
 struct ob_log_writer {
 	struct obi_log_sink sink; /* an open file of our own */
@@ -67,9 +73,11 @@ static void wake(const struct ob_log_writer *writer)
 	(void)n; /* fails only if many wake-ups are pending already */
 }
 
+/* What is still in a cache when it is written; and of a small queue a quarter. */
 static bool has_many(const struct ob_log_writer *writer)
 {
-	return obi_log_queue_len(&writer->queue) >= writer->queue.max / 4;
+	size_t many = writer->queue.max / 4;
+	return obi_log_queue_len(&writer->queue) >= (many < MANY ? many : MANY);
 }
 
 /* Make a batch, unless the one before is not written completely. The lock is held. */
