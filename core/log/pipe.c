@@ -31,10 +31,21 @@ static size_t read_once(struct obi_log_pipe *pipe, size_t max)
 	return pipe->loop != NULL ? (size_t)n : 0;
 }
 
+static void watch(void *user)
+{
+	struct obi_log_pipe *pipe = user;
+	obi_io_set(pipe->loop, &pipe->io, pipe->fd, OB_READABLE);
+}
+
 static void on_readable(void *user, int events)
 {
+	struct obi_log_pipe *pipe = user;
 	(void)events;
-	(void)read_once(user, CHUNK);
+	size_t n = read_once(pipe, CHUNK);
+	if (n > 0 && obi_log_pace_rests(&pipe->pace, n, obi_loop_now(pipe->loop))) {
+		obi_io_stop(&pipe->io);
+		obi_timer_set(pipe->loop, &pipe->rest, OBI_LOG_REST_MS);
+	}
 }
 
 void obi_log_pipe_start(struct obi_loop *loop, struct obi_log_pipe *pipe, int fd)
@@ -43,7 +54,9 @@ void obi_log_pipe_start(struct obi_loop *loop, struct obi_log_pipe *pipe, int fd
 	pipe->fd = fd;
 	pipe->io.fn = on_readable;
 	pipe->io.user = pipe;
-	obi_io_set(loop, &pipe->io, fd, OB_READABLE);
+	pipe->rest.fn = watch;
+	pipe->rest.user = pipe;
+	watch(pipe);
 }
 
 /* How many bytes the pipe can hold. */
@@ -67,5 +80,6 @@ void obi_log_pipe_drain(struct obi_log_pipe *pipe)
 void obi_log_pipe_stop(struct obi_log_pipe *pipe)
 {
 	obi_io_stop(&pipe->io);
+	obi_timer_stop(&pipe->rest);
 	pipe->loop = NULL;
 }

@@ -2,17 +2,20 @@
 /*
  * log/pipe - reads one stream of a child, piece by piece: at most one read of 64 KiB in a turn of
  * the loop, so that a child that floods its log cannot hold up anything else. What it writes in the
- * meantime waits in the pipe.
+ * meantime waits in the pipe. One that writes line by line is read once a millisecond.
  */
 #ifndef OBI_LOG_PIPE_H
 #define OBI_LOG_PIPE_H
 
+#include "log/pace.h"
 #include "loop/loop.h"
 
 struct obi_log_pipe {
 	struct obi_loop *loop; /* NULL: stopped */
 	int fd;
 	struct obi_io io;
+	struct obi_timer rest; /* the end of a rest (log/pace) */
+	struct obi_log_pace pace;
 	bool busy; /* fn is running */
 	/* Returns false when it has freed the pipe. */
 	bool (*fn)(void *user, struct ob_bytes chunk);

@@ -81,7 +81,7 @@ pure="core/json/*.[ch] core/access/*.[ch] core/base/uri.[ch] core/base/value.[ch
 	core/base/buf.[ch] core/base/duration.[ch] core/base/names.[ch] core/base/string_list.[ch] core/base/text.[ch]
 	core/base/number_range.[ch] core/base/options.[ch] core/base/placeholders.[ch] core/base/signal_names.[ch] core/log/line.[ch] core/log/render.[ch] core/log/time.[ch]
 	core/log/queue.[ch] core/log/ring.[ch] core/process/cgroup_text.[ch] core/process/cgroup_limits.[ch] core/supervisor/exit_reason.[ch]
-	core/base/id_map.[ch]
+	core/base/id_map.[ch] core/log/pace.h core/log/printable.h
 	core/rpc/session.[ch] core/rpc/answer.[ch] core/rpc/authentication.[ch] core/rpc/dispatch.[ch] core/rpc/receive.[ch]
 	core/agent/agent_hosts.[ch] core/agent/agent_spool.[ch]
 	core/place/agent_options.[ch] core/place/agent_wire.[ch]
