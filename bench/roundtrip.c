@@ -12,8 +12,13 @@
 #include "support/contest.h"
 
 static const struct bench_row rows[] = {
-    {"one", "64 B echo, 1 outstanding", BENCH_LATENCY, {64, 1, 20000}, true},
-    {"many", "64 B echo, 64 in flight", BENCH_RATE, {64, 64, 200000}, true},
+    {"one", "64 B echo, 1 outstanding", BENCH_LATENCY, {64, 1, 20000, 1}, true},
+    {"many", "64 B echo, 64 in flight", BENCH_RATE, {64, 64, 200000, 1}, true},
+    {"connections",
+     "64 B echo, 16 connections, 1 outstanding on each",
+     BENCH_RATE,
+     {64, BENCH_CONNECTIONS, 200000, BENCH_CONNECTIONS},
+     true},
     {0},
 };
 

@@ -105,28 +105,46 @@ static void tcp_pair(int pair[2])
 	close(listener);
 }
 
-int bench_start_peer(enum bench_wire wire, const char *role, pid_t *ret_pid)
+static void make_pair(enum bench_wire wire, int pair[2])
 {
-	int pair[2];
-	char *argv[] = {"bench", (char *)(uintptr_t)role, NULL};
-	posix_spawn_file_actions_t actions;
 	if (wire == BENCH_TCP) {
 		tcp_pair(pair);
 	} else {
 		check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
 	}
+}
+
+/* A descriptor above those that the peer gets, so that none is overwritten before it is given. */
+static int lift(int fd, int count)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, 3 + count);
+	check(high >= 0, "fcntl");
+	close(fd);
+	return high;
+}
+
+void bench_start_peer(enum bench_wire wire, const char *role, int count, int *ret_fds,
+		      pid_t *ret_pid)
+{
+	int theirs[BENCH_CONNECTIONS];
+	char *argv[] = {"bench", (char *)(uintptr_t)role, NULL};
+	posix_spawn_file_actions_t actions;
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, pair[1], 3);
-	int r = pair[1] == 3 ? fcntl(3, F_SETFD, 0) : 0;
-	if (r == 0) {
-		r = posix_spawn(ret_pid, "/proc/self/exe", &actions, NULL, argv, environ);
+	for (int i = 0; i < count; i++) {
+		int pair[2];
+		make_pair(wire, pair);
+		ret_fds[i] = pair[0];
+		theirs[i] = lift(pair[1], count);
+		posix_spawn_file_actions_adddup2(&actions, theirs[i], 3 + i);
 	}
+	int r = posix_spawn(ret_pid, "/proc/self/exe", &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (r != 0) {
 		bench_die("starting a peer", "it cannot be spawned");
 	}
-	close(pair[1]);
-	return pair[0];
+	for (int i = 0; i < count; i++) {
+		close(theirs[i]);
+	}
 }
 
 void bench_end_peer(int fd, pid_t pid)

@@ -25,9 +25,10 @@ double bench_quantile(double *figures, size_t n, double q);
 /* Print what failed, and exit. */
 _Noreturn void bench_die(const char *what, const char *why);
 
-/* Start this program with `role` as its only argument and one end of a connection as fd 3;
- * returns the other end. */
-int bench_start_peer(enum bench_wire wire, const char *role, pid_t *ret_pid);
+/* Start this program with `role` as its only argument and one end of `count` connections as fd 3
+ * and up; returns the other ends in ret_fds. */
+void bench_start_peer(enum bench_wire wire, const char *role, int count, int *ret_fds,
+		      pid_t *ret_pid);
 
 /* Write everything to a blocking descriptor, or exit. */
 void bench_write_all(int fd, const void *data, size_t n);
@@ -41,7 +42,11 @@ struct bench_load {
 	uint32_t outstanding; /* echoed, with so many in flight; 0: one way, and only the last one
 				 is answered */
 	uint64_t count;
+	uint32_t connections; /* over which `outstanding` is distributed evenly; 0: one */
 };
+
+/* The most connections of a load. */
+enum { BENCH_CONNECTIONS = 16 };
 
 /* The figures of one round. */
 struct bench_round {

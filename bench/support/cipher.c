@@ -152,7 +152,8 @@ static void free_cipher(struct cipher *c)
 struct cipher *cipher_open(enum bench_wire wire)
 {
 	pid_t pid;
-	int fd = bench_start_peer(wire, role_name, &pid);
+	int fd;
+	bench_start_peer(wire, role_name, 1, &fd, &pid);
 	return make(fd, pid);
 }
 

@@ -23,6 +23,7 @@ struct buffer {
 
 struct floor {
 	enum floor_kind kind;
+	struct floor *next; /* another connection to the same peer, on the same loop */
 	bool server;
 	int fd;
 	pid_t pid;
@@ -304,7 +305,7 @@ static void ev_finish(struct floor *f)
 
 /* ---- A contestant ---- */
 
-static struct floor *make(enum floor_kind kind, int fd, bool server)
+static struct floor *make(enum floor_kind kind, int fd, bool server, struct ev_loop *loop)
 {
 	struct floor *f = calloc(1, sizeof *f);
 	f->kind = kind;
@@ -314,7 +315,7 @@ static struct floor *make(enum floor_kind kind, int fd, bool server)
 	msgpack_zone_init(&f->zone, 8192);
 	if (kind != FLOOR_RAW) {
 		fcntl(fd, F_SETFL, O_NONBLOCK);
-		f->loop = ev_loop_new(EVFLAG_AUTO);
+		f->loop = loop != NULL ? loop : ev_loop_new(EVFLAG_AUTO);
 		ev_io_init(&f->io, on_io, fd, EV_READ);
 		f->io.data = f;
 		ev_io_start(f->loop, &f->io);
@@ -322,11 +323,28 @@ static struct floor *make(enum floor_kind kind, int fd, bool server)
 	return f;
 }
 
+static int connections_of(enum floor_kind kind)
+{
+	return kind == FLOOR_RAW ? 1 : BENCH_CONNECTIONS;
+}
+
+static struct floor *make_all(enum floor_kind kind, const int *fds, bool server)
+{
+	struct floor *first = make(kind, fds[0], server, NULL);
+	struct floor **end = &first->next;
+	for (int i = 1; i < connections_of(kind); i++) {
+		*end = make(kind, fds[i], server, first->loop);
+		end = &(*end)->next;
+	}
+	return first;
+}
+
 struct floor *floor_open(enum floor_kind kind, enum bench_wire wire)
 {
 	pid_t pid;
-	int fd = bench_start_peer(wire, roles[kind], &pid);
-	struct floor *f = make(kind, fd, false);
+	int fds[BENCH_CONNECTIONS];
+	bench_start_peer(wire, roles[kind], connections_of(kind), fds, &pid);
+	struct floor *f = make_all(kind, fds, false);
 	f->pid = pid;
 	return f;
 }
@@ -336,15 +354,22 @@ static void free_floor(struct floor *f)
 	if (f->loop != NULL) {
 		ev_loop_destroy(f->loop);
 	}
-	msgpack_zone_destroy(&f->zone);
-	free(f->in.data);
-	free(f->out.data);
-	free(f->payload);
-	free(f);
+	while (f != NULL) {
+		struct floor *next = f->next;
+		msgpack_zone_destroy(&f->zone);
+		free(f->in.data);
+		free(f->out.data);
+		free(f->payload);
+		free(f);
+		f = next;
+	}
 }
 
 void floor_close(struct floor *f)
 {
+	for (struct floor *other = f->next; other != NULL; other = other->next) {
+		close(other->fd);
+	}
 	bench_end_peer(f->fd, f->pid);
 	free_floor(f);
 }
@@ -365,14 +390,27 @@ static void one_by_one(struct floor *f, uint64_t count, double *samples)
 	}
 }
 
-static void many_at_once(struct floor *f, uint32_t outstanding, uint64_t count)
+static void begin_many(struct floor *f, uint32_t size, uint32_t outstanding, uint64_t count)
 {
+	f->size = size;
 	f->to_send = f->to_come = count;
 	for (uint32_t i = 0; i < outstanding; i++) {
 		send_request(f);
 	}
 	flush_out(f);
-	ev_finish(f);
+}
+
+static void many_at_once(struct floor *f, const struct bench_load *load)
+{
+	uint32_t connections = load->connections > 0 ? load->connections : 1;
+	struct floor *each = f;
+	for (uint32_t i = 0; i < connections; i++, each = each->next) {
+		begin_many(each, load->size, load->outstanding / connections,
+			   load->count / connections);
+	}
+	for (each = f; each != NULL; each = each->next) {
+		ev_finish(each);
+	}
 }
 
 /* Many small messages go out in one write. What the socket does not accept waits, up to a
@@ -406,7 +444,7 @@ struct bench_round floor_run(void *self, const struct bench_load *load, double *
 	if (load->outstanding == 1) {
 		one_by_one(f, load->count, samples);
 	} else if (load->outstanding > 1) {
-		many_at_once(f, load->outstanding, load->count);
+		many_at_once(f, load);
 	} else if (f->kind == FLOOR_RAW) {
 		raw_one_way(f, load->count);
 	} else {
@@ -422,7 +460,11 @@ int floor_serve(const char *role)
 		if (strcmp(role, roles[kind]) != 0) {
 			continue;
 		}
-		struct floor *f = make((enum floor_kind)kind, 3, true);
+		int fds[BENCH_CONNECTIONS];
+		for (int i = 0; i < BENCH_CONNECTIONS; i++) {
+			fds[i] = 3 + i;
+		}
+		struct floor *f = make_all((enum floor_kind)kind, fds, true);
 		if (kind == FLOOR_RAW) {
 			serve_raw(f);
 		} else {

@@ -11,6 +11,15 @@
 
 enum { LARGEST = 1 << 20, MECHANISMS = 4, SETTINGS = 512 };
 
+struct own;
+
+/* One client, with a connection of its own. */
+struct caller {
+	struct own *own;
+	ob_client *client;
+	uint64_t to_send, to_come;
+};
+
 struct own {
 	struct own *next; /* in the list of open ones */
 	ob_runtime *runtime;
@@ -18,12 +27,14 @@ struct own {
 	ob_client *client;
 	ob_reply *reply;
 	struct ob_config config; /* the child's */
+	char *settings;		 /* of tls; NULL: none */
 	char dir[64];
 	char *payload;
 	bool text;
 	uint32_t size;
-	uint64_t to_send, to_come;
-	double *samples; /* NULL: not wanted */
+	struct caller callers[BENCH_CONNECTIONS]; /* the first one has the connector's client */
+	uint64_t to_come;			  /* of all callers */
+	double *samples;			  /* NULL: not wanted */
 	uint64_t taken;
 	int64_t sent_ns;
 };
@@ -85,6 +96,7 @@ static void start(struct own *own, const struct ob_connector_options *options)
 		bench_die("starting the child", err.text);
 	}
 	own->client = ob_connector_client(own->connector);
+	own->callers[0] = (struct caller){.own = own, .client = own->client};
 }
 
 static void remove_dir(const struct own *own)
@@ -141,24 +153,10 @@ void own_place(const struct own *own, char *to, size_t size)
 	snprintf(to, size, "%s:%s", tcp ? "tcp" : "unix", strstr(address, "://") + 3);
 }
 
-static int connect_once(struct own *own, const struct ob_client_options *options,
-			struct ob_error *err)
+static int connect_once(struct own *own, ob_client **ret_client, struct ob_error *err)
 {
-	ob_client *client;
-	int r = ob_client_connect(own->runtime, options, NULL, &client, err);
-	if (r == OB_OK) {
-		r = ob_client_callf(client, 0, NULL, err, "bench.echo", "[i]", 1);
-		ob_client_free(client);
-	}
-	return r;
-}
-
-double own_connect(struct own *own, uint64_t *count_again)
-{
-	const int64_t most_ns = (int64_t)60 * 1000000000;
 	char mechanisms[128];
 	const char *list[MECHANISMS + 1];
-	struct ob_error err = {0};
 	snprintf(mechanisms, sizeof mechanisms, "%s", own->config.auth);
 	for (char *at = mechanisms; (at = strchr(at, ',')) != NULL;) {
 		*at = '+';
@@ -166,17 +164,40 @@ double own_connect(struct own *own, uint64_t *count_again)
 	split(mechanisms, list);
 	struct ob_client_options options = {.size = sizeof options,
 					    .address = own->config.rpc_addr,
+					    .codec = own->config.codec,
 					    .auth = list,
 					    .token = own->config.token,
+					    .settings = own->settings,
 					    .allow_plaintext = true};
+	int r = ob_client_connect(own->runtime, &options, NULL, ret_client, err);
+	if (r == OB_OK &&
+	    (r = ob_client_callf(*ret_client, 0, NULL, err, "bench.echo", "[i]", 1)) < 0) {
+		ob_client_free(*ret_client);
+	}
+	return r;
+}
+
+/* Repeated while the server is too busy to let it in. */
+static ob_client *connect_client(struct own *own, uint64_t *count_again)
+{
+	const int64_t most_ns = (int64_t)60 * 1000000000;
+	struct ob_error err = {0};
+	ob_client *client;
 	int64_t begin = bench_now_ns();
-	while (connect_once(own, &options, &err) < 0) {
+	while (connect_once(own, &client, &err) < 0) {
 		++*count_again;
 		(void)ob_runtime_run(own->runtime, 1);
 		if (bench_now_ns() - begin > most_ns) {
 			bench_die("connecting", err.text);
 		}
 	}
+	return client;
+}
+
+double own_connect(struct own *own, uint64_t *count_again)
+{
+	int64_t begin = bench_now_ns();
+	ob_client_free(connect_client(own, count_again));
 	return (double)(bench_now_ns() - begin);
 }
 
@@ -222,6 +243,7 @@ struct own *own_open(enum bench_wire wire, const char *codec, const char *auth)
 	if (tls) {
 		make_certificate(own);
 		write_settings(own, settings);
+		own->settings = strdup(settings);
 	}
 	if (wire == BENCH_TCP) {
 		snprintf(listen, sizeof listen, "%stcp://127.0.0.1:0", tls ? "tls+" : "");
@@ -256,11 +278,15 @@ void own_close(struct own *own)
 		at = &(*at)->next;
 	}
 	*at = own->next;
+	for (int i = 1; i < BENCH_CONNECTIONS; i++) {
+		ob_client_free(own->callers[i].client);
+	}
 	ob_connector_close(own->connector);
 	ob_reply_free(own->reply);
 	ob_runtime_free(own->runtime);
 	remove_dir(own);
 	ob_config_clear(&own->config);
+	free(own->settings);
 	free(own->payload);
 	free(own);
 }
@@ -293,12 +319,13 @@ struct bench_round own_run_inline(void *self, const struct bench_load *load, dou
 
 /* ---- Calling, asynchronous ---- */
 
-static void send_one(struct own *own);
+static void send_one(struct caller *caller);
 
 static void on_echo(void *user, int result, const struct ob_value *value,
 		    const struct ob_error *err)
 {
-	struct own *own = user;
+	struct caller *caller = user;
+	struct own *own = caller->own;
 	if (result != OB_OK || value->count != own->size) {
 		bench_die("echo", err != NULL ? err->text : "another size");
 	}
@@ -307,29 +334,43 @@ static void on_echo(void *user, int result, const struct ob_value *value,
 	}
 	if (--own->to_come == 0) {
 		ob_runtime_stop(own->runtime);
-	} else if (own->to_send > 0) {
-		send_one(own);
+	} else if (caller->to_send > 0) {
+		send_one(caller);
 	}
 }
 
-static void send_one(struct own *own)
+static void send_one(struct caller *caller)
 {
+	struct own *own = caller->own;
 	struct ob_value items[1] = {payload_of(own)};
 	struct ob_value params = ob_array(items, 1);
 	struct ob_error err;
-	own->to_send--;
+	caller->to_send--;
 	own->sent_ns = own->samples != NULL ? bench_now_ns() : 0;
-	if (ob_client_call_async(own->client, "bench.echo", &params, 0, on_echo, own, NULL, &err) <
-	    0) {
+	if (ob_client_call_async(caller->client, "bench.echo", &params, 0, on_echo, caller, NULL,
+				 &err) < 0) {
 		bench_die("echo", err.text);
 	}
 }
 
-static void echo_many(struct own *own, uint64_t count, uint32_t outstanding)
+static void need_client(struct own *own, struct caller *caller)
 {
-	own->to_send = own->to_come = count;
-	for (uint32_t i = 0; i < outstanding; i++) {
-		send_one(own);
+	uint64_t again = 0;
+	if (caller->client == NULL) {
+		*caller = (struct caller){.own = own, .client = connect_client(own, &again)};
+	}
+}
+
+static void echo_many(struct own *own, const struct bench_load *load)
+{
+	uint32_t connections = load->connections > 0 ? load->connections : 1;
+	own->to_come = load->count / connections * connections;
+	for (uint32_t c = 0; c < connections; c++) {
+		need_client(own, &own->callers[c]);
+		own->callers[c].to_send = load->count / connections;
+		for (uint32_t i = 0; i < load->outstanding / connections; i++) {
+			send_one(&own->callers[c]);
+		}
 	}
 	(void)ob_runtime_run(own->runtime, -1);
 }
@@ -372,7 +413,7 @@ struct bench_round own_run_async(void *self, const struct bench_load *load, doub
 	own->taken = 0;
 	int64_t begin = bench_now_ns();
 	if (load->outstanding > 0) {
-		echo_many(own, load->count, load->outstanding);
+		echo_many(own, load);
 	} else {
 		one_way(own, load->count);
 	}

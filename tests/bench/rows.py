@@ -11,7 +11,11 @@ AUTHS = ["token", "noise", "tls"]
 ASYNC = ["%s,%s async" % (codec, auth) for codec in ("msgpack", "json") for auth in AUTHS]
 OURS = ["%s,%s %s" % (codec, auth, how) for codec in ("msgpack", "json") for auth in AUTHS for how in ("inline", "async")]
 ROWS = {
-    "bench-roundtrip": {"one": FLOORS + OURS, "many": ["libev", "libev+mp"] + ASYNC},
+    "bench-roundtrip": {
+        "one": FLOORS + OURS,
+        "many": ["libev", "libev+mp"] + ASYNC,
+        "connections": ["libev", "libev+mp"] + ASYNC,
+    },
     "bench-bulk": {
         "echo64k": FLOORS + OURS,
         "echo1m": FLOORS + OURS,
