@@ -132,7 +132,7 @@ void obi_connection_close(struct obi_connection *conn, int code, const char *tex
 	leave(conn);
 }
 
-/* ---- Reading and writing: each once a turn ---- */
+/* ---- Reading and writing: once a turn, and output right behind the input that caused it ---- */
 
 /* The keys have sealed enough: shut down; the dialer then dials again, with new keys. */
 static void end_to_renew(struct obi_connection *conn)
@@ -178,6 +178,17 @@ static void on_flush(void *user)
 	leave(conn);
 }
 
+/* Write what was queued while the input was handled. At the end of the turn the peers of many
+ * connections would get their answers together, and their next messages would come together: the
+ * two sides would take turns instead of working at the same time. */
+static void flush_now(struct obi_connection *conn)
+{
+	if (!conn->closed && conn->flush.slot != NULL) {
+		obi_task_stop(&conn->flush);
+		on_flush(conn);
+	}
+}
+
 static void on_io(void *user, int events)
 {
 	struct obi_connection *conn = user;
@@ -188,6 +199,7 @@ static void on_io(void *user, int events)
 	}
 	if ((events & OB_READABLE) != 0 && !conn->closed) {
 		obi_stream_io_read(&conn->wire);
+		flush_now(conn);
 	}
 	leave(conn);
 }
