@@ -10,15 +10,28 @@
 #include "codecs/msgpack_scan.h"
 #include "codecs/msgpack_write.h"
 
+static uint32_t depth_of(const struct ob_codec_params *params)
+{
+	return params->depth < OB_DEPTH_MAX ? params->depth : OB_DEPTH_MAX;
+}
+
 static int decode(struct ob_bytes bytes, struct ob_arena *arena,
 		  const struct ob_codec_params *params, struct ob_message *ret,
 		  struct ob_error *reterr)
 {
-	uint32_t depth = params->depth < OB_DEPTH_MAX ? params->depth : OB_DEPTH_MAX;
 	size_t len = 0;
 	(void)reterr;
-	int r = obi_msgpack_read(bytes, arena, depth, ret, &len);
+	int r = obi_msgpack_read(bytes, arena, depth_of(params), ret, &len);
 	return r == OB_OK && len != bytes.len ? OB_EPROTO : r;
+}
+
+static int read(struct ob_bytes bytes, struct ob_arena *arena, const struct ob_codec_params *params,
+		struct ob_message *ret, size_t *ret_len)
+{
+	size_t most = bytes.len < params->message ? bytes.len : params->message;
+	int r =
+	    obi_msgpack_read(ob_bytes_of(bytes.data, most), arena, depth_of(params), ret, ret_len);
+	return r == OB_OK;
 }
 
 static const struct ob_codec_ops ops = {
@@ -26,6 +39,7 @@ static const struct ob_codec_ops ops = {
     .scan = obi_msgpack_scan,
     .decode = decode,
     .encode = obi_msgpack_write,
+    .read = read,
 };
 
 static const struct ob_plugin plugin = {

@@ -113,6 +113,7 @@ int obi_codec_decode(struct obi_codec_trial *trial, const struct ob_codec_ops *o
 	struct ob_arena arena = {.next = ret->memory, .end = (uint8_t *)ret->memory + budget};
 	memcpy(ret->copy, bytes.data, bytes.len);
 	int r = scan_and_decode(trial, ops, ob_bytes_of(ret->copy, bytes.len), &arena, &ret->m);
+	obi_codec_compare_read(trial, ops, bytes, r == OB_OK ? &ret->m : NULL);
 	if (r < 0) {
 		obi_codec_forget(trial, ret);
 	}

@@ -54,6 +54,11 @@ struct obi_codec_read {
  * (OB_EPROTO). Free with obi_codec_forget(). */
 int obi_codec_decode(struct obi_codec_trial *trial, const struct ob_codec_ops *ops,
 		     struct ob_bytes bytes, struct obi_codec_read *ret);
+/* read() must accept nothing else, and make the same of it; the trial fails if it does not.
+ * decoded NULL: bytes were refused. */
+void obi_codec_compare_read(struct obi_codec_trial *trial, const struct ob_codec_ops *ops,
+			    struct ob_bytes bytes, const struct ob_message *decoded);
+
 void obi_codec_forget(struct obi_codec_trial *trial, struct obi_codec_read *read);
 
 /* The same types, contents and order, and doubles of the same bits. */

@@ -60,10 +60,9 @@ static const struct layout transport_layout =
     LAYOUT("transport table", struct ob_transport_ops, transport_members);
 
 static const struct member codec_members[] = {
-    MEMBER(struct ob_codec_ops, flags, false),
-    MEMBER(struct ob_codec_ops, scan, true),
-    MEMBER(struct ob_codec_ops, decode, true),
-    MEMBER(struct ob_codec_ops, encode, true),
+    MEMBER(struct ob_codec_ops, flags, false), MEMBER(struct ob_codec_ops, scan, true),
+    MEMBER(struct ob_codec_ops, decode, true), MEMBER(struct ob_codec_ops, encode, true),
+    MEMBER(struct ob_codec_ops, read, false),
 };
 static const struct layout codec_layout = LAYOUT("codec table", struct ob_codec_ops, codec_members);
 

@@ -44,24 +44,26 @@ static void remove_message(struct obi_session *s, size_t len, bool sealed)
 	}
 }
 
-static void handle(struct obi_session *s, struct ob_bytes bytes, bool more)
+/* The memory that the tree of n bytes may take. */
+static void set_budget(struct obi_session *s, size_t n)
 {
-	struct ob_message m;
+	s->arena.budget = ARENA_CONSTANT + OBI_VALUE_PER_BYTE * n;
+}
+
+static bool decode(struct obi_session *s, struct ob_bytes bytes, struct ob_message *ret)
+{
 	struct ob_error err;
-	m.size = sizeof m;
 	err.text[0] = '\0'; /* clearing all of it costs half a kilobyte a message */
-	s->calls.message = bytes.len;
-	s->arena.budget = ARENA_CONSTANT + OBI_VALUE_PER_BYTE * bytes.len;
-	int r = s->setup.codec->decode(bytes, &s->arena.ob, &s->codec_params, &m, &err);
-	if (r == OB_OK) {
-		obi_dispatch(s, &m, more);
-	} else {
+	set_budget(s, bytes.len);
+	int r = s->setup.codec->decode(bytes, &s->arena.ob, &s->codec_params, ret, &err);
+	if (r != OB_OK) {
 		obi_session_fail(s, r, "%s",
 				 err.text[0] != '\0' ? err.text
 				 : r == OB_ENOMEM
 				     ? "the peer sent a message that needs too much memory"
 				     : "the peer sent an invalid message");
 	}
+	return r == OB_OK;
 }
 
 /* The bytes that may be scanned: of a sealed stream, the part that was opened. */
@@ -114,22 +116,56 @@ static void refuse(struct obi_session *s, int code)
 	}
 }
 
+/* Find and decode the first message in one pass, if the codec can. It is tried once for each
+ * message: of one that was not complete then, scan() knows how far it came. */
+static bool read_at_once(struct obi_session *s, struct ob_bytes bytes, struct ob_message *ret,
+			 size_t *ret_len)
+{
+	const struct ob_codec_ops *codec = s->setup.codec;
+	size_t max = s->codec_params.message;
+	if (codec->read == NULL || s->scan.seen > 0) {
+		return false;
+	}
+	set_budget(s, bytes.len < max ? bytes.len : max);
+	int r = codec->read(bytes, &s->arena.ob, &s->codec_params, ret, ret_len);
+	if (r == 1 && *ret_len <= bytes.len && *ret_len <= max) {
+		return true;
+	}
+	obi_arena_reset(&s->arena);
+	return false;
+}
+
+/* Find the first message. Returns false if it is not complete, or refused. */
+static bool find(struct obi_session *s, struct ob_bytes bytes, size_t *ret_len)
+{
+	int r = s->setup.codec->scan(bytes, &s->scan, &s->codec_params, ret_len);
+	if (r == 0) {
+		s->need = *ret_len > bytes.len ? *ret_len : bytes.len + 1;
+		return false;
+	}
+	if (r < 0 || *ret_len > bytes.len) {
+		refuse(s, r < 0 ? r : OB_EPROTO);
+		return false;
+	}
+	return true;
+}
+
 /* Handle the first message in the buffer. false: it is not complete, or the session ended. */
 static bool handle_next(struct obi_session *s)
 {
 	struct ob_bytes bytes = readable(s);
+	struct ob_message m;
 	size_t len = 0;
-	int r = s->setup.codec->scan(bytes, &s->scan, &s->codec_params, &len);
-	if (r == 0) {
-		s->need = len > bytes.len ? len : bytes.len + 1;
-		return false;
-	}
-	if (r < 0 || len > bytes.len) {
-		refuse(s, r < 0 ? r : OB_EPROTO);
+	m.size = sizeof m;
+	bool decoded = read_at_once(s, bytes, &m, &len);
+	if (!decoded && !find(s, bytes, &len)) {
 		return false;
 	}
 	bool sealed = s->records.auth != NULL; /* the message may change that */
-	handle(s, ob_bytes_of(bytes.data, len), obi_buf_len(&s->in) > len);
+	s->calls.message = len;
+	if (decoded || decode(s, ob_bytes_of(bytes.data, len), &m)) {
+		obi_dispatch(s, &m, obi_buf_len(&s->in) > len);
+	}
 	remove_message(s, len, sealed);
 	s->scan.seen = 0;
 	s->need = 1;

@@ -120,6 +120,23 @@ struct ob_codec_ops {
 	 */
 	int (*encode)(const struct ob_message *message, const struct ob_codec_params *params,
 		      struct ob_sink *out, struct ob_error *reterr);
+
+	/*
+	 * scan and decode in one pass, for speed alone: a codec without it does the same. It is
+	 * called before scan, once for each message, with all bytes that are there; more messages
+	 * may follow, and the first one may not be complete. It must believe none of them. May be
+	 * NULL. Returns
+	 *
+	 *   1  *ret_message is the first message, as decode makes it, and *ret_len its length
+	 *   0  anything else: bytes are missing, they are refused, the budget is used up, or the
+	 *      codec does not do this message at once. The caller uses scan and decode, which
+	 *      decide. What was allocated in arena is freed
+	 *
+	 * It accepts no message that scan or decode refuses, and makes no OB_INVALID.
+	 */
+	int (*read)(struct ob_bytes bytes, struct ob_arena *arena,
+		    const struct ob_codec_params *params, struct ob_message *ret_message,
+		    size_t *ret_len);
 };
 
 #ifdef __cplusplus

@@ -127,6 +127,40 @@ static inline void fuzzed_decode(const struct ob_codec_ops *ops, struct ob_bytes
 	obi_arena_free(&arena);
 }
 
+/* ---- read: what scan and decode do, or nothing ---- */
+
+/* Whether read() accepts the first message of bytes: memory of exactly their size. */
+static inline bool fuzzed_reads(const struct ob_codec_ops *ops, struct ob_bytes bytes,
+				struct ob_arena *arena, struct ob_message *ret, size_t *ret_len)
+{
+	int r = ops->read(bytes, arena, &fuzzed_limits, ret, ret_len);
+	must(r == 0 || r == 1);
+	must(r == 0 || (*ret_len > 0 && *ret_len <= bytes.len && ret->kind != OB_INVALID));
+	return r == 1;
+}
+
+/* len: of the message that was found; 0: there is none. */
+static inline void fuzzed_read(const struct ob_codec_ops *ops, struct ob_bytes bytes, size_t len)
+{
+	struct ob_message m = {.size = sizeof m}, again = {.size = sizeof again};
+	struct obi_arena arena;
+	size_t read_len;
+	obi_arena_init(&arena, 64 * bytes.len + FUZZED_CONSTANT); /* two trees */
+	if (fuzzed_reads(ops, bytes, &arena.ob, &m, &read_len)) {
+		must(read_len == len);
+		must(ops->decode(ob_bytes_of(bytes.data, len), &arena.ob, &fuzzed_limits, &again,
+				 NULL) == OB_OK);
+		must(m.kind == OB_BATCH || fuzzed_same(&m, &again));
+	}
+	size_t cut_len = len > 1 ? len - 1 : 0;
+	uint8_t *cut = malloc(cut_len + 1);
+	must(cut != NULL);
+	memcpy(cut, bytes.data, cut_len);
+	must(!fuzzed_reads(ops, ob_bytes_of(cut, cut_len), &arena.ob, &m, &read_len));
+	free(cut);
+	obi_arena_free(&arena);
+}
+
 /* Input: a byte that says how the rest arrives, then messages. */
 static inline int fuzzed_codec(const struct ob_codec_ops *ops, const uint8_t *data, size_t size)
 {
@@ -138,6 +172,9 @@ static inline int fuzzed_codec(const struct ob_codec_ops *ops, const uint8_t *da
 		/* A scan that waits for more bytes has not checked them yet. */
 		must(r < 0 ? stepwise <= 0 : stepwise == r);
 		must(r != 1 || len == len_stepwise);
+		if (ops->read != NULL) {
+			fuzzed_read(ops, bytes, r == 1 ? len : 0);
+		}
 		if (r != 1) {
 			break;
 		}

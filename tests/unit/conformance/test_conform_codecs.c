@@ -127,6 +127,56 @@ static int encode_anything(const struct ob_message *m, const struct ob_codec_par
 	return r == OB_EINVAL ? OB_OK : r;
 }
 
+static int read_more(struct ob_bytes bytes, struct ob_arena *arena,
+		     const struct ob_codec_params *params, struct ob_message *ret, size_t *ret_len)
+{
+	int r = sound->read(bytes, arena, params, ret, ret_len);
+	*ret_len += r == 1 && *ret_len < bytes.len;
+	return r;
+}
+
+static int read_other(struct ob_bytes bytes, struct ob_arena *arena,
+		      const struct ob_codec_params *params, struct ob_message *ret, size_t *ret_len)
+{
+	int r = sound->read(bytes, arena, params, ret, ret_len);
+	ret->id.number += ret->id.number == UINT32_MAX;
+	return r;
+}
+
+static int read_unlimited(struct ob_bytes bytes, struct ob_arena *arena,
+			  const struct ob_codec_params *params, struct ob_message *ret,
+			  size_t *ret_len)
+{
+	struct ob_codec_params none = *params;
+	none.depth = OB_DEPTH_MAX;
+	none.message = UINT32_MAX;
+	return sound->read(bytes, arena, &none, ret, ret_len);
+}
+
+static int read_code(struct ob_bytes bytes, struct ob_arena *arena,
+		     const struct ob_codec_params *params, struct ob_message *ret, size_t *ret_len)
+{
+	int r = sound->read(bytes, arena, params, ret, ret_len);
+	return r == 0 ? OB_EPROTO : r;
+}
+
+static void broken_reads_are_caught(void **state)
+{
+	int (*const reads[])(struct ob_bytes, struct ob_arena *, const struct ob_codec_params *,
+			     struct ob_message *,
+			     size_t *) = {read_more, read_other, read_unlimited, read_code};
+	(void)state;
+	sound = codec("msgpack");
+	for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++) {
+		struct ob_codec_ops broken = *sound;
+		broken.read = reads[i];
+		struct obi_conform_codec it = {.ops = &broken};
+		if (obi_conform_codec(&it, NULL, NULL) == 0) {
+			fail_msg("fault %zu is not caught", i);
+		}
+	}
+}
+
 static void broken_codecs_are_caught(void **state)
 {
 	(void)state;
@@ -158,6 +208,7 @@ int main(void)
 	    cmocka_unit_test(msgpack_keeps_its_promises),
 	    cmocka_unit_test(json_keeps_its_promises),
 	    cmocka_unit_test(broken_codecs_are_caught),
+	    cmocka_unit_test(broken_reads_are_caught),
 	};
 	return cmocka_run_group_tests_name("codecs", tests, registry_setup, registry_teardown);
 }

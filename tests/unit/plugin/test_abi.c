@@ -189,7 +189,8 @@ AT(ob_codec_ops, flags, 4);
 AT(ob_codec_ops, scan, 8);
 AT(ob_codec_ops, decode, 16);
 AT(ob_codec_ops, encode, 24);
-SIZE(ob_codec_ops, 32);
+AT(ob_codec_ops, read, 32);
+SIZE(ob_codec_ops, 40);
 
 /* ---- auth.h ---- */
 
