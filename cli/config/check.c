@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* outboard check: report every fault of a config at once. */
+#include <signal.h>
+
 #include "cli/args.h"
 #include "base/value.h"
 #include "cli/commands.h"
 #include "cli/config/load.h"
 #include "cli/report.h"
 
-/* warnings may be the same as faults. */
-static void check(const char *path, struct obi_faults *faults, struct obi_faults *warnings,
-		  uint32_t *ret_children)
+/* warnings may be the same as faults. live: the agents are asked, too. */
+static void check(const char *path, bool live, struct obi_faults *faults,
+		  struct obi_faults *warnings, uint32_t *ret_children)
 {
 	struct obi_run_config config;
 	struct ob_error err;
@@ -21,6 +23,10 @@ static void check(const char *path, struct obi_faults *faults, struct obi_faults
 		obi_faults_add(faults, "", err.text);
 	} else {
 		obi_config_check(rt, &config, faults, warnings, faults);
+		if (live) {
+			signal(SIGPIPE, SIG_IGN);
+			obi_config_check_live(rt, &config, faults, warnings);
+		}
 		ob_runtime_free(rt);
 	}
 	obi_run_config_free(&config);
@@ -63,11 +69,12 @@ static int print_text(struct obi_faults *faults, struct obi_faults *warnings, ui
 
 int obi_cmd_check(int argc, char **argv)
 {
-	bool json = false, strict = false;
+	bool json = false, strict = false, live = false;
 	const struct obi_option options[] = {
 	    {"json", NULL, "print the faults as a JSON array of {file, line, column, key, reason}",
 	     OBI_OPTION_FLAG, &json},
 	    {"strict", NULL, "treat warnings as faults", OBI_OPTION_FLAG, &strict},
+	    {"live", NULL, "ask agents that run what they would refuse", OBI_OPTION_FLAG, &live},
 	    {0},
 	};
 	const struct obi_usage usage = {
@@ -93,7 +100,7 @@ int obi_cmd_check(int argc, char **argv)
 	obi_faults_init(&faults, words.items[0]);
 	obi_faults_init(&warnings, words.items[0]);
 	warnings.word = "warning: ";
-	check(words.items[0], &faults, strict ? &faults : &warnings, &children);
+	check(words.items[0], live, &faults, strict ? &faults : &warnings, &children);
 	status = json ? print_json(&faults) : print_text(&faults, &warnings, children);
 	obi_faults_free(&warnings);
 	obi_faults_free(&faults);

@@ -26,8 +26,7 @@ struct child {
 	char *machine; /* last fault of the machine as a whole, to report it once */
 };
 
-/* Options are named by the struct of the library, keys by the config file. */
-static const char *key_of(const char *option)
+const char *obi_option_key(const char *option)
 {
 	static const char *const other[][2] = {{"argv", "command"},
 					       {"stdin_path", "stdin"},
@@ -67,7 +66,8 @@ static void on_fault(void *user, const struct ob_fault *fault)
 		return;
 	}
 	if (fault->option[0] != '\0') {
-		obi_child_fault(where, c->options, key_of(fault->option), "%s", fault->reason);
+		obi_child_fault(where, c->options, obi_option_key(fault->option), "%s",
+				fault->reason);
 	} else if (strcmp(c->machine, fault->reason) != 0) {
 		snprintf(c->machine, MACHINE_SIZE, "%s", fault->reason);
 		obi_faults_add(where, "children", fault->reason);

@@ -78,4 +78,9 @@ void obi_config_check(ob_runtime *rt, const struct obi_run_config *config,
 		      struct obi_faults *faults, struct obi_faults *warnings,
 		      struct obi_faults *missing);
 
+/* Ask the agents of the config whether they answer, and what they would refuse of the children
+ * behind them. Nothing is started, and no agent is taken over. Each may take some seconds. */
+void obi_config_check_live(ob_runtime *rt, const struct obi_run_config *config,
+			   struct obi_faults *faults, struct obi_faults *warnings);
+
 #endif

@@ -19,6 +19,9 @@ void obi_child_fault(struct obi_faults *faults, const struct ob_connector_option
 bool obi_child_listens_here(const struct ob_connector_options *child, const char *address,
 			    struct obi_arena *arena, struct ob_uri *ret_uri);
 
+/* The key of the config that an option of the library is. */
+const char *obi_option_key(const char *option);
+
 /* Data directories that are used twice or lie inside each other; data directories and sockets among
  * the files of outboard run, or of another child. */
 void obi_check_shared_paths(const struct obi_run_config *config, struct obi_faults *faults);

@@ -83,8 +83,8 @@ static bool is_allowed(const struct obi_agent_allow *allow, const char *file)
 	return allow->patterns[0] == NULL && is_below(allow->bin, file);
 }
 
-static int check(const struct obi_agent_allow *allow, const char *what, const char *command,
-		 const char *const *env, struct ob_error *reterr)
+int obi_agent_allow_command(const struct obi_agent_allow *allow, const char *command,
+			    const char *const *env, struct ob_error *reterr)
 {
 	struct obi_arena arena;
 	struct ob_error err = {0};
@@ -93,16 +93,23 @@ static int check(const struct obi_agent_allow *allow, const char *what, const ch
 	int r = obi_environ_find(command, env, &arena, &file, &err);
 	char *real = r == OB_OK ? realpath(file, NULL) : NULL;
 	if (r < 0) {
-		r = obi_fail(reterr, OB_EINVAL, 0, "%s: %s", what, err.text);
+		r = obi_fail(reterr, OB_EINVAL, 0, "%s", err.text);
 	} else if (real == NULL) {
-		r = obi_fail(reterr, OB_EINVAL, errno, "%s: %.200s", what, file);
+		r = obi_fail(reterr, OB_EINVAL, errno, "%.200s", file);
 	} else if (!is_allowed(allow, real)) {
-		r = obi_fail(reterr, OB_EPERM, 0, "%s: %.200s: the agent does not allow it", what,
-			     real);
+		r = obi_fail(reterr, OB_EPERM, 0, "%.200s: the agent does not allow it", real);
 	}
 	free(real);
 	obi_arena_free(&arena);
 	return r;
+}
+
+static int check(const struct obi_agent_allow *allow, const char *what, const char *command,
+		 const char *const *env, struct ob_error *reterr)
+{
+	struct ob_error err;
+	int r = obi_agent_allow_command(allow, command, env, &err);
+	return r == OB_OK ? OB_OK : obi_fail(reterr, r, 0, "%s: %s", what, err.text);
 }
 
 int obi_agent_allow_check(const struct obi_agent_allow *allow,

@@ -23,4 +23,8 @@ void obi_agent_allow_free(struct obi_agent_allow *allow);
 int obi_agent_allow_check(const struct obi_agent_allow *allow,
 			  const struct ob_connector_options *options, struct ob_error *reterr);
 
+/* The same of one command, by its name and the environment in whose PATH it is looked up. */
+int obi_agent_allow_command(const struct obi_agent_allow *allow, const char *command,
+			    const char *const *env, struct ob_error *reterr);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "agent/agent.h"
+#include "agent/agent_check.h"
 #include "agent/agent_waits.h"
 #include "base/error.h"
 #include "base/names.h"
@@ -216,6 +217,14 @@ static void on_inspect(void *user, ob_call *call, const struct ob_value *params)
 	obi_arena_free(&arena);
 }
 
+static void on_check(void *user, ob_call *call, const struct ob_value *params)
+{
+	struct request r;
+	if (begin(user, call, params, 0, &r)) {
+		obi_agent_check(r.agent, call, params);
+	}
+}
+
 /* ---- Starting ---- */
 
 static int prepare(struct request *r, struct ob_error *reterr)
@@ -421,18 +430,9 @@ static void on_connect(void *user, ob_call *call, const struct ob_value *params)
 }
 
 const struct ob_method obi_agent_methods[] = {
-    {"hello", on_hello},
-    {"list", on_list},
-    {"inspect", on_inspect},
-    {"prepare", on_prepare},
-    {"spawn", on_spawn},
-    {"signal", on_signal},
-    {"end", on_end},
-    {"end_holders", on_end_holders},
-    {"ack_exit", on_ack_exit},
-    {"changes", on_changes},
-    {"read_config", on_read_config},
-    {"logs", on_logs},
-    {"connect", on_connect},
-    {NULL, NULL},
+    {"hello", on_hello},       {"list", on_list},	{"inspect", on_inspect},
+    {"check", on_check},       {"prepare", on_prepare}, {"spawn", on_spawn},
+    {"signal", on_signal},     {"end", on_end},		{"end_holders", on_end_holders},
+    {"ack_exit", on_ack_exit}, {"changes", on_changes}, {"read_config", on_read_config},
+    {"logs", on_logs},	       {"connect", on_connect}, {NULL, NULL},
 };

@@ -22,6 +22,7 @@ enum {
 	OBI_AGENT_ID_SIZE = 33,	     /* of a host or of a run of an agent: 32 hex digits */
 	OBI_AGENT_NAME_SIZE = 65,    /* of a child */
 	OBI_AGENT_LABEL_SIZE = 129,  /* of the label of a host */
+	OBI_AGENT_FAULTS_MAX = 64,   /* in an answer of check */
 	OBI_AGENT_TEXT_SIZE = 256,   /* of `error`, `remains` and `cause` of facts */
 	OBI_AGENT_WAIT_MAX = 30000,  /* wait_ms of `changes` and `logs`, ms */
 	OBI_AGENT_CHANGES_MAX = 64,  /* facts in one answer of `changes` */

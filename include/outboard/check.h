@@ -57,6 +57,22 @@ OB_API int ob_connector_options_check(ob_runtime *runtime,
 				      const struct ob_connector_options *options,
 				      ob_fault_fn *fault, void *user, struct ob_error *reterr);
 
+/*
+ * Ask an agent what it would refuse: the faults that ob_connector_options_check() finds there, by
+ * its users, files, limits and cgroups, and commands that it does not allow. For options of a child
+ * whose `via` is the connector of that agent; options NULL: only whether an agent answers. Each
+ * fault leads to one call of fault before this returns; what the agent says is not believed further
+ * than that. Nothing is started, and whom the agent serves is not changed.
+ *
+ *   agent       a client of the agent: of its address, or of ob_child_connect()
+ *   timeout_ms  0: 30 s
+ *
+ * OB_EREMOTE: the peer is no agent, or an older one that cannot tell (remote_code -32601).
+ */
+OB_API int ob_agent_check(ob_client *agent, const struct ob_connector_options *options,
+			  int64_t timeout_ms, ob_fault_fn *fault, void *user,
+			  struct ob_error *reterr);
+
 #ifdef __cplusplus
 }
 #endif

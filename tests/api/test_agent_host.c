@@ -367,6 +367,10 @@ static const struct {
     {"spawn", "{\"host\":\"" AGENT_HOST "\",\"name\":\"x\",\"instance\":\"" AGENT_FIRST "\"}",
      UNKNOWN},
     {"inspect", "{\"name\":\".hosts.json\"}", INVALID},
+    {"check", "{\"name\":\"../x\"}", INVALID},
+    {"check", "{\"name\":\"web\"}", INVALID},
+    {"check", "{\"name\":\"web\",\"options\":{\"argv\":[]}}", INVALID},
+    {"check", "{\"name\":\"web\",\"options\":{\"argv\":[\"/bin/sh\"],\"nice\":3}}", INVALID},
     {"prepare",
      "{\"host\":\"" AGENT_HOST "\",\"name\":\"x\",\"instance\":\"" AGENT_FIRST
      "\",\"options\":{\"argv\":[\"/bin/sh\"],\"nice\":3},\"config\":{}}",

@@ -4,10 +4,12 @@
 #include "base/buf.h"
 #include "files/child_config.h"
 #include "json/json.h"
+#include "place/agent_faults.h"
 #include "place/agent_options.h"
 #include "place/agent_wire.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -103,6 +105,28 @@ static void chunk(const struct ob_value *value)
 	}
 }
 
+static void on_fault(void *user, const struct ob_fault *fault)
+{
+	uint32_t *count = user;
+	must(fault->kind <= OB_FAULT_WARNING && fault->reason[0] != '\0');
+	must(strspn(fault->option, "abcdefghijklmnopqrstuvwxyz0123456789_.") ==
+	     strlen(fault->option));
+	for (const char *at = fault->reason; *at != '\0'; at++) {
+		must((unsigned char)*at >= 0x20 && *at != 0x7f);
+	}
+	++*count;
+}
+
+static void faults(const struct ob_value *value)
+{
+	uint32_t count = 0;
+	struct ob_error err = {0};
+	if (obi_agent_faults_read(value, on_fault, &count, &err) < 0) {
+		must(err.code == OB_EPROTO && count == 0);
+	}
+	must(count <= OBI_AGENT_FAULTS_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct obi_json_limits limits = {.depth = OB_DEPTH_MAX, .flags = OBI_JSON_BINARY};
@@ -115,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	obi_arena_init(&arena, BUDGET);
 	if (obi_json_parse(ob_bytes_of(data, size), &arena.ob, &limits, &value, NULL) == OB_OK) {
 		facts(&value, &arena);
+		faults(&value);
 		options(&value, &arena);
 		config(&value, &arena, OBI_AGENT_CONFIG_GIVEN);
 		config(&value, &arena, OBI_AGENT_CONFIG_WRITTEN);
