@@ -10,12 +10,13 @@
 
 #include "base/error.h"
 #include "base/string_list.h"
+#include "cli/agent/init.h"
 #include "cli/args.h"
 #include "cli/call/address.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 
-enum { RESERVE = 4 };
+enum { RESERVE = 4, CHILDREN_END_MS = 5000 };
 
 struct arguments {
 	const char *listen; /* NULL: from OUTBOARD_CONFIG */
@@ -27,6 +28,8 @@ struct arguments {
 	const char *children_max;
 	struct obi_list allow;
 	bool allow_plaintext;
+	bool end_children;
+	bool init;
 };
 
 /* What runs. */
@@ -35,7 +38,41 @@ struct serving {
 	ob_server *server;
 	ob_agent *agent;
 	ob_watch *signals[2];
+	bool end_children; /* before the agent ends */
+	bool ending;
 };
+
+/* ---- The end ---- */
+
+static void children_have_ended(void *user, int result, const struct ob_error *err)
+{
+	(void)result;
+	(void)err;
+	ob_server_stop(user);
+}
+
+/* An agent whose children live on ends at once. */
+static void end(struct serving *s)
+{
+	if (!s->end_children) {
+		ob_server_stop(s->server);
+	} else if (!s->ending) {
+		s->ending = true;
+		ob_agent_end_children(s->agent, CHILDREN_END_MS, children_have_ended, s->server);
+	}
+}
+
+static void on_signal(void *user, int number)
+{
+	(void)number;
+	end(user);
+}
+
+static void on_shutdown(void *user, ob_server *server)
+{
+	(void)server;
+	end(user);
+}
 
 /* ---- Serving ---- */
 
@@ -52,6 +89,8 @@ static int open_server(struct serving *s, const struct arguments *a, const char 
 	    .token = token,
 	    .allow_plaintext = a->allow_plaintext,
 	    .reserve = RESERVE,
+	    .shutdown = on_shutdown,
+	    .user_data = s,
 	};
 	int r = ob_server_open(&options, &s->server, reterr);
 	obi_string_list_free(auth);
@@ -69,13 +108,6 @@ static int read_and_open(struct serving *s, const struct arguments *a, struct ob
 	return r;
 }
 
-static void on_signal(void *user, int number)
-{
-	struct serving *s = user;
-	(void)number;
-	ob_server_stop(s->server);
-}
-
 static int watch_signals(struct serving *s, struct ob_error *reterr)
 {
 	int r = ob_watch_signal(s->rt, SIGTERM, on_signal, s, &s->signals[0], reterr);
@@ -86,7 +118,7 @@ static int watch_signals(struct serving *s, struct ob_error *reterr)
 static int serve(const struct arguments *a, const struct ob_agent_options *options,
 		 struct ob_error *reterr)
 {
-	struct serving s = {0};
+	struct serving s = {.end_children = a->end_children};
 	int r = ob_runtime_new(NULL, &s.rt, reterr);
 	r = r == OB_OK ? watch_signals(&s, reterr) : r;
 	r = r == OB_OK ? read_and_open(&s, a, reterr) : r;
@@ -168,20 +200,16 @@ static const char about[] =
     "outboard-agent. Children of an agent that was killed, or that ended with SIGTERM, live on;\n"
     "the next one with the same root finds them again. If OUTBOARD_CONFIG is set the agent is\n"
     "itself a child, and its address, mechanisms and token come from there.\n\n"
+    "--init is for the process 1: it mounts what is missing, runs the agent with --end-children,\n"
+    "and reaps. At the end a machine is powered off.\n\n"
     "\"outboard agent list\" shows the children of an agent, \"outboard agent ping\" asks whether\n"
     "it is there; both have a --help of their own.\n";
 
-int obi_cmd_agent(int argc, char **argv)
+static int read_and_run(int argc, char **argv)
 {
 	struct arguments a = {0};
 	struct obi_words words;
 	int status;
-	if (argc > 0 && strcmp(argv[0], "list") == 0) {
-		return obi_agent_list(argc - 1, argv + 1);
-	}
-	if (argc > 0 && strcmp(argv[0], "ping") == 0) {
-		return obi_agent_ping(argc - 1, argv + 1);
-	}
 	const struct obi_option options[] = {
 	    {"listen", "URI", "where to listen", OBI_OPTION_TEXT, &a.listen},
 	    {"root", "DIR", "directory of the children, absolute", OBI_OPTION_TEXT, &a.root},
@@ -197,6 +225,10 @@ int obi_cmd_agent(int argc, char **argv)
 	     OBI_OPTION_TEXT, &a.log_memory},
 	    {"children-max", "N", "how many children there may be; default 256", OBI_OPTION_TEXT,
 	     &a.children_max},
+	    {"end-children", NULL, "end the children before the agent ends", OBI_OPTION_FLAG,
+	     &a.end_children},
+	    {"init", NULL, "be the first process of a machine or a container", OBI_OPTION_FLAG,
+	     &a.init},
 	    {0},
 	};
 	const struct obi_usage usage = {.command = "agent",
@@ -205,5 +237,19 @@ int obi_cmd_agent(int argc, char **argv)
 					.options = options,
 					.min_words = 0,
 					.max_words = 0};
-	return obi_args_read(&usage, argc, argv, &words, &status) ? run(&a) : status;
+	if (!obi_args_read(&usage, argc, argv, &words, &status)) {
+		return status;
+	}
+	return a.init ? obi_agent_init(argc, argv) : run(&a);
+}
+
+int obi_cmd_agent(int argc, char **argv)
+{
+	if (argc > 0 && strcmp(argv[0], "list") == 0) {
+		return obi_agent_list(argc - 1, argv + 1);
+	}
+	if (argc > 0 && strcmp(argv[0], "ping") == 0) {
+		return obi_agent_ping(argc - 1, argv + 1);
+	}
+	return read_and_run(argc, argv);
 }
