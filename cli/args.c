@@ -8,6 +8,11 @@
 
 enum { HELP_COLUMN = 26 };
 
+static struct {
+	obi_usage_fn fn;
+	void *user;
+} visitor;
+
 /* ---- Help ---- */
 
 static void print_option(const char *name, const char *value, const char *help)
@@ -143,6 +148,11 @@ bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct 
 {
 	struct obi_words words = {argv, 0};
 	bool options = true;
+	if (visitor.fn != NULL) {
+		visitor.fn(visitor.user, usage);
+		*ret_exit = OBI_EXIT_OK;
+		return false;
+	}
 	for (int i = 0; i < argc; i++) {
 		if (options && strcmp(argv[i], "--") == 0) {
 			options = false;
@@ -161,4 +171,22 @@ bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct 
 	}
 	*ret = words;
 	return true;
+}
+
+/* ---- Visits ---- */
+
+void obi_args_visit(int (*run)(int argc, char **argv), obi_usage_fn fn, void *user)
+{
+	obi_usage_fn fn_before = visitor.fn;
+	void *user_before = visitor.user;
+	visitor.fn = fn;
+	visitor.user = user;
+	(void)run(0, NULL);
+	visitor.fn = fn_before;
+	visitor.user = user_before;
+}
+
+bool obi_args_visited(void)
+{
+	return visitor.fn != NULL;
 }

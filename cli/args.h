@@ -51,4 +51,15 @@ struct obi_words {
 bool obi_args_read(const struct obi_usage *usage, int argc, char **argv, struct obi_words *ret,
 		   int *ret_exit);
 
+/*
+ * Give fn the usage of a command and of its subcommands, these first, without running them:
+ * meanwhile obi_args_read() reads nothing and returns false. A usage is valid during the call. fn
+ * may visit.
+ */
+typedef void (*obi_usage_fn)(void *user, const struct obi_usage *usage);
+void obi_args_visit(int (*run)(int argc, char **argv), obi_usage_fn fn, void *user);
+
+/* Whether a visit is going on. */
+bool obi_args_visited(void);
+
 #endif

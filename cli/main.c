@@ -8,34 +8,13 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 
-static const struct command {
-	const char *name;
-	const char *brief;
-	int (*run)(int argc, char **argv);
-} commands[] = {
-    {"run", "supervise the children of a config file, in the foreground", obi_cmd_run},
-    {"status", "show the state of children", obi_cmd_status},
-    {"start", "start children of a running supervisor", obi_cmd_start},
-    {"stop", "stop children of a running supervisor", obi_cmd_stop},
-    {"restart", "stop children and start them again", obi_cmd_restart},
-    {"reload", "make a running supervisor read its config again", obi_cmd_reload},
-    {"call", "call a method of a child", obi_cmd_call},
-    {"check", "check a config file", obi_cmd_check},
-    {"agent", "start children for a host that is elsewhere", obi_cmd_agent},
-    {"key", "make and authorize keys for the authenticator keys", obi_cmd_key},
-    {"child", "check programs that are to run as children", obi_cmd_child},
-    {"plugin", "list, check, inspect and create plugins", obi_cmd_plugin},
-};
-
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
-
 static void print_help(FILE *file)
 {
 	fputs("Usage: outboard COMMAND [ARGUMENTS]\n\n"
 	      "Runs parts of a program out of process, and keeps them running.\n\nCommands:\n",
 	      file);
-	for (size_t i = 0; i < COMMANDS; i++) {
-		fprintf(file, "  %-10s%s\n", commands[i].name, commands[i].brief);
+	for (const struct obi_command *c = obi_commands; c->name != NULL; c++) {
+		fprintf(file, "  %-12s%s\n", c->name, c->brief);
 	}
 	fputs("\n\"outboard COMMAND --help\" shows the options of a command, and \"outboard "
 	      "--version\"\nthe version.\n\n"
@@ -61,10 +40,9 @@ static int run(int argc, char **argv)
 		printf("outboard %s\n", ob_version());
 		return OBI_EXIT_OK;
 	}
-	for (size_t i = 0; i < COMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) == 0) {
-			return commands[i].run(argc - 2, argv + 2);
-		}
+	const struct obi_command *command = obi_command_find(obi_commands, argv[1]);
+	if (command != NULL) {
+		return command->run(argc - 2, argv + 2);
 	}
 	obi_complain("unknown command \"%s\"; try \"outboard --help\"", argv[1]);
 	return OBI_EXIT_USAGE;

@@ -243,13 +243,20 @@ static int read_and_run(int argc, char **argv)
 	return a.init ? obi_agent_init(argc, argv) : run(&a);
 }
 
+static const struct obi_command subcommands[] = {
+    {"list", "show the children of an agent", obi_agent_list},
+    {"ping", "ask whether an agent is there", obi_agent_ping},
+    {0},
+};
+
 int obi_cmd_agent(int argc, char **argv)
 {
-	if (argc > 0 && strcmp(argv[0], "list") == 0) {
-		return obi_agent_list(argc - 1, argv + 1);
+	const struct obi_command *sub = argc > 0 ? obi_command_find(subcommands, argv[0]) : NULL;
+	if (sub != NULL) {
+		return sub->run(argc - 1, argv + 1);
 	}
-	if (argc > 0 && strcmp(argv[0], "ping") == 0) {
-		return obi_agent_ping(argc - 1, argv + 1);
+	if (obi_args_visited()) {
+		(void)obi_group_run(&(struct obi_group){.commands = subcommands}, 0, NULL);
 	}
 	return read_and_run(argc, argv);
 }

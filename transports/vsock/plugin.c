@@ -10,8 +10,9 @@ int32_t obi_vsock_any_port(void)
 {
 	enum { UNPRIVILEGED = 1024 };
 	uint32_t dice = 0;
-	(void)getrandom(&dice, sizeof dice,
-			0); /* without randomness it is 1024; a port in use is retried */
+	if (getrandom(&dice, sizeof dice, 0) != (ssize_t)sizeof dice) {
+		dice = 0; /* a port in use is retried */
+	}
 	return (int32_t)(UNPRIVILEGED + dice % (INT32_MAX - UNPRIVILEGED));
 }
 
