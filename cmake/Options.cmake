@@ -9,6 +9,12 @@ option(OUTBOARD_WERROR "Treat warnings as errors; the presets do, a user's compi
 option(OUTBOARD_COVERAGE "Count which lines and branches are run (gcc)" OFF)
 set(OUTBOARD_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread")
 
+# In /usr an installation belongs to packages, and follows the rules of Debian.
+set(OB_SYSTEM_PREFIX OFF)
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+  set(OB_SYSTEM_PREFIX ON)
+endif()
+
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo)
 endif()

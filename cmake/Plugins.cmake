@@ -10,7 +10,7 @@ function(ob_plugin name)
   # The loader refuses files and directories that others can write to: a umask of 002 must make none.
   add_custom_command(TARGET plugin_${name} POST_BUILD
                      COMMAND chmod go-w $<TARGET_FILE:plugin_${name}> ${OUTBOARD_PLUGIN_OUTPUT})
-  install(TARGETS plugin_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/outboard/plugins)
+  install(TARGETS plugin_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/outboard/plugins COMPONENT plugins)
   if(OUTBOARD_BUILTIN_PLUGINS AND NOT arg_NOT_BUILTIN)
     add_library(builtin_${name} OBJECT ${arg_SOURCES})
     target_compile_definitions(builtin_${name} PRIVATE outboard_plugin_v1=obi_builtin_${name})
