@@ -36,6 +36,12 @@ for package in liboutboard0 liboutboard-dev outboard outboard-plugins; do
 	grep -q "Permission is hereby granted" "/usr/share/doc/$package/copyright" || fail "$package: no licence"
 done
 
+if command -v pandoc >/dev/null; then
+	for page in man1/outboard.1 man5/outboard-run.json.5 man5/outboard.json.5 man7/outboard-plugin.7 man7/outboard-protocol.7; do
+		gzip -t "/usr/share/man/$page.gz" || fail "no manual page $page"
+	done
+fi
+
 dpkg --purge outboard liboutboard-dev liboutboard0 outboard-plugins >/tmp/dpkg.log 2>&1 || fail "$(cat /tmp/dpkg.log)"
 files >/tmp/after
 diff /tmp/before /tmp/after || fail "a removal leaves files, or takes some"
