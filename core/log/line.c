@@ -253,13 +253,15 @@ bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes li
 {
 	struct ob_value object;
 	line.len -= line.len > 0 && line.data[line.len - 1] == '\r' ? 1 : 0;
-	if (line.len == 0) {
+	bool truncated = (from->flags & OB_LOG_TRUNCATED) != 0;
+	if (line.len == 0 && !truncated) {
 		return false;
 	}
 	*ret = obi_log_line_text(from->name, from->stream, from->read_at);
 	ret->flags = from->flags;
+	line = line.len > 0 ? line : ob_bytes_text("");
 	ret->line = line;
-	if ((from->flags & OB_LOG_TRUNCATED) == 0 && parse_object(line, arena, &object)) {
+	if (!truncated && parse_object(line, arena, &object)) {
 		take_object(&object, ret);
 	} else {
 		ret->message = line;

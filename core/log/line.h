@@ -35,7 +35,8 @@ size_t obi_log_line_skip(struct ob_bytes line);
  * Parse line (without the newline; one '\r' at its end is dropped) into *ret, which borrows from
  * line, from->name and arena. If the arena is too small for the tree, the record is text. So it
  * is if groups nest deeper than OBI_VALUE_DEPTH_MAX (base/value.h), or it has more than
- * OBI_LOG_LINE_VALUES values. Returns false, without a change of *ret, when the line is empty.
+ * OBI_LOG_LINE_VALUES values. Returns false, without a change of *ret, when the line is empty; but
+ * one that is OB_LOG_TRUNCATED is a record all the same: it says that something is missing.
  */
 bool obi_log_line_parse(const struct obi_log_line_from *from, struct ob_bytes line,
 			struct ob_arena *arena, struct ob_log_record *ret);
