@@ -416,6 +416,11 @@ const char *obi_agent_hub_name(const struct obi_agent_hub *hub)
 	return hub->setup.name;
 }
 
+const char *obi_agent_hub_run(const struct obi_agent_hub *hub)
+{
+	return hub->run;
+}
+
 const char *obi_agent_hub_host(const struct obi_agent_hub *hub)
 {
 	return hub->setup.host;

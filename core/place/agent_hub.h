@@ -94,6 +94,7 @@ enum obi_agent_link obi_agent_hub_link(const struct obi_agent_hub *hub);
 /* Why it is not up. */
 const char *obi_agent_hub_why(const struct obi_agent_hub *hub);
 const char *obi_agent_hub_name(const struct obi_agent_hub *hub);
+const char *obi_agent_hub_run(const struct obi_agent_hub *hub); /* of the agent; "": not known */
 const char *obi_agent_hub_host(const struct obi_agent_hub *hub);
 
 /* ---- Calls ---- */

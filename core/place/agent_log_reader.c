@@ -112,9 +112,20 @@ static int64_t wait_for(const struct obi_agent_log_reader *logs)
 							   : WAIT_MS;
 }
 
+/* The offsets of another process of the agent begin anew. */
+static void follow_run(struct obi_agent_log_reader *logs)
+{
+	const char *run = obi_agent_hub_run(logs->setup.hub);
+	if (strcmp(logs->run, run) != 0) {
+		snprintf(logs->run, sizeof logs->run, "%s", run);
+		logs->offset = 0;
+	}
+}
+
 static void ask(struct obi_agent_log_reader *logs)
 {
 	struct obi_agent_hub *hub = logs->setup.hub;
+	follow_run(logs);
 	int64_t wait_ms = wait_for(logs);
 	uint32_t max = logs->setup.answer_max / 4;
 	const struct ob_pair pairs[] = {

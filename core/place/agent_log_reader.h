@@ -23,6 +23,7 @@ struct obi_agent_log_reader {
 	struct obi_agent_log_reader_setup setup;
 	char instance[OBI_INSTANCE_SIZE]; /* "": stopped */
 	uint64_t offset;
+	char run[OBI_AGENT_ID_SIZE]; /* of the agent that counts so; "": none */
 	struct obi_agent_call *call;
 	bool waits;	/* the call waits for more */
 	bool draining;	/* until an answer is empty */

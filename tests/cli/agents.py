@@ -19,11 +19,13 @@ class Agent:
         with open(os.open(self.token_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write(secrets.token_hex(32) + "\n")
         self.process = None
+        self.more = []  # arguments
 
     def start(self):
         self.process = subprocess.Popen(
             [OUTBOARD, "agent", "--listen", self.address, "--root", os.path.join(self.directory, "far"), "--auth", "noise",
-             "--token-file", self.token_file, "--allow", ACTOR], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+             "--token-file", self.token_file, "--allow", ACTOR, *self.more], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL)
 
     def kill(self):
         if self.process is not None:
