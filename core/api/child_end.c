@@ -13,6 +13,7 @@
 #include "files/fifo.h"
 #include "log/reader.h"
 #include "log/splitter.h"
+#include "place/agent_place.h"
 #include "place/remains.h"
 
 enum { STOP_TIMEOUT_MS = 10000 };
@@ -300,6 +301,18 @@ static struct ending *make(struct ob_runtime *rt, const struct ob_child_end_opti
 	return e;
 }
 
+/* Nothing of it is here: what is known of it is all there is to find it with. */
+static int check_is_here(const struct ending *e, struct ob_error *reterr)
+{
+	const struct obi_statefile *state = &e->dir.state;
+	if (!obi_is_agent_record(state->record)) {
+		return OB_OK;
+	}
+	return obi_fail(reterr, OB_ENOTSUP, 0,
+			"it was started behind an agent (%.255s): only its supervisor can end it",
+			state->address);
+}
+
 /* Between obi_enter() and obi_leave(). The end comes from the loop. */
 static int begin(struct ob_runtime *rt, const char *data_path, const char *state_path,
 		 const struct ob_child_end_options *given, struct ending **ret,
@@ -319,6 +332,7 @@ static int begin(struct ob_runtime *rt, const char *data_path, const char *state
 		return obi_fail(reterr, OB_ENOMEM, 0, "out of memory");
 	}
 	r = obi_child_directory_open(data_path, state_path, &e->dir, reterr);
+	r = r == OB_OK ? check_is_here(e, reterr) : r;
 	r = r == OB_OK ? look(e, reterr) : r;
 	if (r < 0) {
 		free_ending(e);

@@ -96,7 +96,7 @@ static int take_charge(struct local_place *l, struct obi_statefile *ret, bool *r
 	}
 	r = r == OB_OK ? obi_statedir_lock(&l->state_dir, reterr) : r;
 	if (r == OB_OK && !was_in_charge) {
-		r = obi_state_take(&l->state_dir, child, ret, ret_fresh, reterr);
+		r = obi_state_take(&l->state_dir, child, NULL, ret, ret_fresh, reterr);
 		l->saved = ret->local;
 		l->known = obi_statefile_procid(ret);
 	}

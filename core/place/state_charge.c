@@ -55,7 +55,7 @@ static int take(struct obi_state_charge *c, struct obi_statefile *ret, bool *ret
 	int r = open_dir(c, reterr);
 	r = r == OB_OK ? obi_statedir_lock(&c->dir, reterr) : r;
 	if (r == OB_OK && !was_ours) {
-		r = obi_state_take(&c->dir, geteuid(), ret, ret_fresh, reterr);
+		r = obi_state_take(&c->dir, geteuid(), c->agent, ret, ret_fresh, reterr);
 		r = r == OB_OK ? check_no_process(c, ret, reterr) : r;
 	}
 	return r;

@@ -14,7 +14,8 @@ struct obi_state_charge {
 	const struct ob_connector_options *options; /* name, state_path, lock_wait_ms */
 	/* We are in charge. state: what an earlier parent saved; NULL: nothing, or we were in
 	 * charge already. err: we are not, and why: OB_EBUSY, another parent is, and was so for
-	 * lock_wait_ms; OB_EEXIST, a process that was started here still runs. */
+	 * lock_wait_ms; OB_EEXIST, a process that was started here, or behind
+	 * another agent, may still run. */
 	void (*taken)(void *user, const struct obi_statefile *state, const struct ob_error *err);
 	void *user;
 	const char *agent; /* obi_statefile.agent; NULL: none */

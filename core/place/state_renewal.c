@@ -7,13 +7,32 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "place/agent_place.h"
 
-int obi_state_take(struct obi_statedir *dir, uid_t uid, struct obi_statefile *ret, bool *ret_has,
-		   struct ob_error *reterr)
+/* Whether it lives is not known here. States of earlier versions do not name the agent. */
+static int check_agent(const struct obi_statefile *state, const char *agent,
+		       struct ob_error *reterr)
+{
+	bool same = agent != NULL && (state->agent[0] == '\0' || strcmp(state->agent, agent) == 0);
+	const char *name = strrchr(state->agent, '/');
+	if (!obi_is_agent_record(state->record) || same) {
+		return OB_OK;
+	}
+	return obi_fail(
+	    reterr, OB_EEXIST, 0,
+	    "it was started behind the agent %.64s, and may run there: stop it with that "
+	    "as its agent (via) before it is started elsewhere",
+	    name != NULL ? name + 1 : "of an earlier config");
+}
+
+int obi_state_take(struct obi_statedir *dir, uid_t uid, const char *agent,
+		   struct obi_statefile *ret, bool *ret_has, struct ob_error *reterr)
 {
 	*ret = (struct obi_statefile){.local.uid = uid};
 	int r = obi_statefile_find(dir, ret, ret_has, reterr);
+	r = r == OB_OK && *ret_has ? check_agent(ret, agent, reterr) : r;
 	if (r < 0) {
+		explicit_bzero(ret->token, sizeof ret->token);
 		obi_statedir_unlock(dir);
 	}
 	return r;

@@ -8,11 +8,13 @@
 
 /*
  * Read the state of a directory that was locked just now. uid is the child's user as long as no
- * state says another. *ret_has: there is a state that can be believed. If that cannot be told, the
- * directory is unlocked again, so that the next attempt reads it: OB_ENOMEM, OB_EIO.
+ * state says another. agent: the state directory of the agent that the child is to be behind; NULL:
+ * of none. *ret_has: there is a state that can be believed. If that cannot be told, the directory
+ * is unlocked again, so that the next attempt reads it: OB_ENOMEM, OB_EIO. So it is if a process of
+ * the child may live behind another agent, which must not be forgotten: OB_EEXIST.
  */
-int obi_state_take(struct obi_statedir *dir, uid_t uid, struct obi_statefile *ret, bool *ret_has,
-		   struct ob_error *reterr);
+int obi_state_take(struct obi_statedir *dir, uid_t uid, const char *agent,
+		   struct obi_statefile *ret, bool *ret_has, struct ob_error *reterr);
 
 /*
  * Make the directory at path (absolute), parent.lock and state.json anew where they are missing, or

@@ -98,7 +98,8 @@ struct ob_child_end_options {
  * OB_ECANCELED, the signal was sent and the child may still end. When the runtime is freed, work
  * that is under way ends with OB_ECANCELED in the same way.
  *
- * OB_EBUSY: a connector is in charge of the child. OB_ENOENT: there is no such directory. OB_EPERM:
+ * OB_EBUSY: a connector is in charge of the child. OB_ENOENT: there is no such directory.
+ * OB_ENOTSUP: the child was started behind an agent, and only its connector can end it. OB_EPERM:
  * the child did not end by itself, and SIGKILL is not permitted; it lives on. OB_EEXITED: its
  * cleanup command failed; the next call tries it again.
  */

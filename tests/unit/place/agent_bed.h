@@ -393,7 +393,8 @@ static inline void bed_make_place(void)
 						    .hub = bed.hub,
 						    .options = &bed.options,
 						    .raw = &bed.raw,
-						    .answer_max = 1 << 20};
+						    .answer_max = 1 << 20,
+						    .agent_state = "/state/guest1"};
 	assert_int_equal(obi_place_agent_new(&setup, &bed.place, NULL), OB_OK);
 	bed.place->events = &bed_events;
 }
