@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/text_plain.h"
+
 /* The length of the well-formed UTF-8 sequence at `at`, 1 to 4; 0: malformed (overlong, a
  * surrogate, incomplete, ...). at must be before end. */
 static inline size_t obi_utf8_step(const uint8_t *at, const uint8_t *end)
@@ -32,41 +34,6 @@ static inline size_t obi_utf8_step(const uint8_t *at, const uint8_t *end)
 		}
 	}
 	return len;
-}
-
-/* Marks in a word of 8 bytes: the high bit of each byte that is a control character, DEL, '"',
- * '\\' or not ASCII. */
-static inline uint64_t obi_text_marks(uint64_t w)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
-	uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-	/* A byte that is not ASCII is marked by the last two terms: 0x7f to 0xfe by the sum, 0xff
-	 * by the difference. A borrow or a carry can set a false mark, but only above a true
-	 * one. */
-	return ((quote - ones) | (slash - ones) | (w - ones * 0x20) | (w + ones)) & high;
-}
-
-/* The first byte from `at` on that is a control character, DEL, '"', '\\' or not ASCII; else end.
- */
-static inline const uint8_t *obi_text_plain(const uint8_t *at, const uint8_t *end)
-{
-	while (end - at >= 8) {
-		uint64_t w, marks;
-		memcpy(&w, at, sizeof w);
-		marks = obi_text_marks(w);
-		if (marks != 0) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-			return at + __builtin_ctzll(marks) / 8;
-#else
-			break;
-#endif
-		}
-		at += 8;
-	}
-	while (at < end && *at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\') {
-		at++;
-	}
-	return at;
 }
 
 /* Whether the well-formed sequence of 2 or 3 bytes at `at` is a character that a terminal obeys:

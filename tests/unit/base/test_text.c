@@ -83,8 +83,8 @@ static bool is_plain(uint8_t byte)
 
 static void check_plain_run(unsigned one, unsigned next)
 {
-	for (size_t at = 0; at < 24; at++) {
-		uint8_t text[25];
+	for (size_t at = 0; at < 39; at++) {
+		uint8_t text[40];
 		const uint8_t *want = text, *end = text + sizeof text;
 		memset(text, '~', sizeof text);
 		text[at] = (uint8_t)one;
@@ -93,6 +93,7 @@ static void check_plain_run(unsigned one, unsigned next)
 			want++;
 		}
 		assert_ptr_equal(obi_text_plain(text, end), want);
+		assert_ptr_equal(obi_text_plain_portable(text, end), want);
 	}
 }
 
@@ -104,6 +105,30 @@ static void plain_text_ends_at_the_first_byte_that_is_not(void **state)
 	for (unsigned one = 0; one < 0x100; one++) {
 		for (unsigned next = 0; next < 0x100; next++) {
 			check_plain_run(one, next);
+		}
+	}
+}
+
+/* With the vectors of the processor and without: runs of each length, at each alignment, with
+ * another byte anywhere, or none. */
+static void vectors_find_what_words_find(void **state)
+{
+	static const uint8_t others[] = {0, 0x1f, '"', '\\', 0x7f, 0x80, 0xc3, 0xff};
+	enum { LEN = 200 };
+	uint8_t text[LEN];
+	(void)state;
+	memset(text, 'x', LEN);
+	for (size_t start = 0; start < 17; start++) {
+		for (size_t end = start; end <= LEN; end++) {
+			assert_ptr_equal(obi_text_plain(text + start, text + end), text + end);
+		}
+		for (size_t at = start; at < LEN; at++) {
+			text[at] = others[(at + start) % sizeof others];
+			text[LEN - 1] = '"';
+			assert_ptr_equal(obi_text_plain(text + start, text + LEN), text + at);
+			assert_ptr_equal(obi_text_plain_portable(text + start, text + LEN),
+					 text + at);
+			text[at] = text[LEN - 1] = 'x';
 		}
 	}
 }
@@ -137,6 +162,7 @@ int main(void)
 	    cmocka_unit_test(fault_86_control_characters_are_not_shown),
 	    cmocka_unit_test(escapes_are_visible),
 	    cmocka_unit_test(plain_text_ends_at_the_first_byte_that_is_not),
+	    cmocka_unit_test(vectors_find_what_words_find),
 	    cmocka_unit_test(text_is_made_utf8),
 	    cmocka_unit_test(a_text_is_shown_in_one_line),
 	};
