@@ -8,8 +8,7 @@
  * message of kind OB_INVALID. A malformed response fails instead; otherwise two peers could
  * answer each other's errors for ever.
  */
-#include <outboard/codec.h>
-
+#include "codecs/json_canonical.h"
 #include "json/json.h"
 #include "json/json_skim.h"
 
@@ -225,10 +224,13 @@ static int decode(struct ob_bytes bytes, struct ob_arena *arena,
 		  const struct ob_codec_params *limits, struct ob_message *ret,
 		  struct ob_error *reterr)
 {
+	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;
+	if (obi_json_canonical(bytes, arena, depth, ret)) {
+		return OB_OK;
+	}
 	struct ob_value root;
 	struct ob_error err;
 	bool batch = begins_with_bracket(bytes);
-	uint32_t depth = limits->depth < OB_DEPTH_MAX ? limits->depth : OB_DEPTH_MAX;
 	struct obi_json_limits how = {.depth = depth + (batch ? 2 : 1), .flags = OBI_JSON_BINARY};
 	int r = obi_json_parse(bytes, arena, &how, &root, &err);
 	if (r < 0 && reterr != NULL) {
