@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "codecs/msgpack_error.h"
+#include "codecs/msgpack_text.h"
 
 /*
  * Each element that a container still lacks takes at least a byte. The bytes between `limit` and
@@ -129,7 +130,7 @@ static bool read_double(struct reader *r, size_t size, struct ob_value *v)
 
 static bool read_string(struct reader *r, uint32_t n, struct ob_value *v)
 {
-	if (!has(r, n) || !ob_is_utf8(ob_bytes_of(r->at, n))) {
+	if (!has(r, n) || !obi_msgpack_is_text(r->at, n)) {
 		return fail(r, OB_EPROTO);
 	}
 	set(v, OB_STRING, n);

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "codecs/msgpack_error.h"
+#include "codecs/msgpack_text.h"
 
 /* The room of the sink that was reserved, and is committed when it is used up. */
 struct writer {
@@ -120,7 +121,7 @@ static bool put_string(struct writer *w, const void *text, uint32_t n)
 	bool good = n < 0x20	     ? put_byte(w, 0xa0 | n)
 		    : n <= UINT8_MAX ? put_number(w, 0xd9, n, 1)
 				     : put_count(w, 0xda, n);
-	return good && ob_is_utf8(ob_bytes_of(text, n)) && put_bytes(w, text, n);
+	return good && obi_msgpack_is_text(text, n) && put_bytes(w, text, n);
 }
 
 static bool put_binary(struct writer *w, const void *data, uint32_t n)
