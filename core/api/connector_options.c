@@ -365,7 +365,7 @@ int obi_connector_settings_number(struct obi_connector_settings *settings,
 	if (!has_numbers(settings)) {
 		return OB_OK;
 	}
-	obi_arena_init(&texts, TEXTS_MAX);
+	obi_arena_init_small(&texts, TEXTS_MAX);
 	int r = set_texts(settings, numbers, &texts, &settings->options, reterr);
 	if (r < 0) {
 		obi_arena_free(&texts);
@@ -407,8 +407,8 @@ int obi_connector_settings(struct ob_runtime *rt, const struct ob_connector_opti
 {
 	struct ob_connector_options *o = &ret->options;
 	struct obi_user user;
-	obi_arena_init(&ret->arena, 64u << 20);
-	obi_arena_init(&ret->texts, TEXTS_MAX);
+	obi_arena_init_small(&ret->arena, 64u << 20);
+	obi_arena_init_small(&ret->texts, TEXTS_MAX);
 	int r = obi_options_copy(o, sizeof *o, given, reterr);
 	if (r == OB_OK && copy_options(&ret->arena, o) < 0) {
 		r = obi_fail(reterr, OB_ENOMEM, 0, "out of memory");

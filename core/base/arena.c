@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 /* KEEP: what one message took must not stay with its connection for ever. */
-enum { BLOCK = 4096 - 32, KEEP = 64 * 1024 };
+enum { BLOCK = 4096 - 32, SMALL_BLOCK = 512 - 32, KEEP = 64 * 1024 };
 
 struct obi_block {
 	struct obi_block *older;
@@ -22,7 +22,7 @@ static void *more(struct ob_arena *ob, size_t size)
 {
 	struct obi_arena *arena =
 	    (struct obi_arena *)(void *)((char *)ob - offsetof(struct obi_arena, ob));
-	size_t room = size > BLOCK / 4 ? size : BLOCK;
+	size_t room = size > arena->block / 4 ? size : arena->block;
 	if (arena->blocks != NULL && (room > arena->budget || arena->used > arena->budget - room)) {
 		return NULL;
 	}
@@ -45,11 +45,22 @@ static void *more(struct ob_arena *ob, size_t size)
 	return memory_of(block);
 }
 
-void obi_arena_init(struct obi_arena *arena, size_t budget)
+static void init(struct obi_arena *arena, size_t budget, size_t block)
 {
 	memset(arena, 0, sizeof *arena);
 	arena->ob.more = more;
 	arena->budget = budget;
+	arena->block = block;
+}
+
+void obi_arena_init(struct obi_arena *arena, size_t budget)
+{
+	init(arena, budget, BLOCK);
+}
+
+void obi_arena_init_small(struct obi_arena *arena, size_t budget)
+{
+	init(arena, budget, SMALL_BLOCK);
 }
 
 size_t obi_arena_size(const struct obi_arena *arena)
@@ -83,7 +94,7 @@ void obi_arena_free(struct obi_arena *arena)
 {
 	obi_arena_reset(arena);
 	free(arena->blocks);
-	obi_arena_init(arena, arena->budget);
+	init(arena, arena->budget, arena->block);
 }
 
 void *obi_arena_copy(struct obi_arena *arena, const void *data, size_t len)

@@ -13,10 +13,14 @@ struct obi_arena {
 	struct obi_block *blocks; /* newest first; a reset keeps the oldest, if small */
 	size_t used;		  /* bytes of all blocks but the kept one */
 	size_t budget;		  /* the maximum of `used` */
+	size_t block;		  /* bytes of an ordinary block */
 };
 
 /* An empty arena of at most budget bytes, not counting its first block. Allocates nothing. */
 void obi_arena_init(struct obi_arena *arena, size_t budget);
+
+/* The same, in smaller blocks: for little that is kept for long, by many. */
+void obi_arena_init_small(struct obi_arena *arena, size_t budget);
 
 /* The bytes that its blocks take. */
 size_t obi_arena_size(const struct obi_arena *arena);
