@@ -115,6 +115,15 @@ static int watch_signals(struct serving *s, struct ob_error *reterr)
 			  : r;
 }
 
+static void tell(ob_server *server, const char *root)
+{
+	const struct ob_config *config = ob_server_config(server);
+	bool listens = config->rpc_addr != NULL;
+	ob_log(ob_server_logger(server), OB_LOG_INFO,
+	       listens ? "the agent listens" : "the agent dials its host", "{s:s,s:s}", "address",
+	       listens ? config->rpc_addr : config->dial, "root", root);
+}
+
 static int serve(const struct arguments *a, const struct ob_agent_options *options,
 		 struct ob_error *reterr)
 {
@@ -125,8 +134,7 @@ static int serve(const struct arguments *a, const struct ob_agent_options *optio
 	r = r == OB_OK ? ob_agent_new(s.server, options, &s.agent, reterr) : r;
 	r = r == OB_OK ? ob_server_start(s.server, reterr) : r;
 	if (r == OB_OK) {
-		ob_log(ob_server_logger(s.server), OB_LOG_INFO, "the agent listens", "{s:s,s:s}",
-		       "address", ob_server_config(s.server)->rpc_addr, "root", options->root);
+		tell(s.server, options->root);
 		r = ob_server_run(s.server, reterr);
 	}
 	ob_agent_free(s.agent);

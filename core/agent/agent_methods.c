@@ -407,32 +407,70 @@ static unsigned needs_of_connect(const struct ob_value *params)
 	return NAME | KNOWN | (of_host ? HOST : 0) | (of_start ? INSTANCE : 0);
 }
 
+/* The socket of the child that runs. False: the call has been answered. */
+static bool find_socket(const struct request *r, char *ret_path, size_t size)
+{
+	int n = snprintf(ret_path, size, "%s/" OBI_FILE_SOCKET, r->child->data_path);
+	if (r->instance[0] != '\0' && strcmp(r->instance, r->child->facts.instance) != 0) {
+		ob_call_fail(r->call, OBI_AGENT_UNKNOWN, "%s: unknown instance %s", r->name,
+			     r->instance);
+	} else if (r->child->facts.state != OBI_AGENT_RUNNING) {
+		ob_call_fail(r->call, OBI_AGENT_STATE, "%s is %s", r->name,
+			     obi_agent_state_name(r->child->facts.state));
+	} else if (n < 0 || (size_t)n >= size) {
+		ob_call_fail(r->call, OB_RPC_INTERNAL, "%s: its path is too long", r->name);
+	} else {
+		return true;
+	}
+	return false;
+}
+
 static void on_connect(void *user, ob_call *call, const struct ob_value *params)
 {
 	struct request r;
 	char path[4200];
-	if (!begin(user, call, params, needs_of_connect(params), &r)) {
-		return;
-	}
-	int n = snprintf(path, sizeof path, "%s/" OBI_FILE_SOCKET, r.child->data_path);
-	if (r.instance[0] != '\0' && strcmp(r.instance, r.child->facts.instance) != 0) {
-		ob_call_fail(call, OBI_AGENT_UNKNOWN, "%s: unknown instance %s", r.name,
-			     r.instance);
-	} else if (r.child->facts.state != OBI_AGENT_RUNNING) {
-		ob_call_fail(call, OBI_AGENT_STATE, "%s is %s", r.name,
-			     obi_agent_state_name(r.child->facts.state));
-	} else if (n < 0 || (size_t)n >= sizeof path) {
-		ob_call_fail(call, OB_RPC_INTERNAL, "%s: its path is too long", r.name);
-	} else {
+	if (begin(user, call, params, needs_of_connect(params), &r) &&
+	    find_socket(&r, path, sizeof path)) {
 		obi_agent_relay_begin(&r.agent->relays, call, r.name, path,
 				      r.child->settings.child_uid);
 	}
 }
 
+/* Only the host may ask for it, since it is he who is dialled. */
+static void on_connect_home(void *user, ob_call *call, const struct ob_value *params)
+{
+	struct request r;
+	char path[4200], ticket[OBI_TICKET_SIZE];
+	if (!begin(user, call, params, needs_of_connect(params) | HOST, &r)) {
+		return;
+	}
+	const struct obi_dialer *dialer = r.agent->connections->dialer;
+	if (!obi_agent_text(ob_value_find(params, "ticket"), ticket, sizeof ticket) ||
+	    strlen(ticket) != OBI_TICKET_TEXT) {
+		refuse(call, "ticket: must be a text of 64 bytes");
+	} else if (dialer == NULL || !dialer->active) {
+		ob_call_fail(call, OBI_AGENT_STATE, "the agent does not dial its host");
+	} else if (find_socket(&r, path, sizeof path)) {
+		obi_agent_relay_begin_home(&r.agent->relays, call, r.name, path,
+					   r.child->settings.child_uid, dialer, ticket);
+	}
+}
+
 const struct ob_method obi_agent_methods[] = {
-    {"hello", on_hello},       {"list", on_list},	{"inspect", on_inspect},
-    {"check", on_check},       {"prepare", on_prepare}, {"spawn", on_spawn},
-    {"signal", on_signal},     {"end", on_end},		{"end_holders", on_end_holders},
-    {"ack_exit", on_ack_exit}, {"changes", on_changes}, {"read_config", on_read_config},
-    {"logs", on_logs},	       {"connect", on_connect}, {NULL, NULL},
+    {"hello", on_hello},
+    {"list", on_list},
+    {"inspect", on_inspect},
+    {"check", on_check},
+    {"prepare", on_prepare},
+    {"spawn", on_spawn},
+    {"signal", on_signal},
+    {"end", on_end},
+    {"end_holders", on_end_holders},
+    {"ack_exit", on_ack_exit},
+    {"changes", on_changes},
+    {"read_config", on_read_config},
+    {"logs", on_logs},
+    {"connect", on_connect},
+    {"connect_home", on_connect_home},
+    {NULL, NULL},
 };

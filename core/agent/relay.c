@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/relay_home.h"
 #include "agent/relay_pump.h"
 #include "base/error.h"
 #include "base/uri.h"
@@ -25,6 +26,8 @@ struct obi_agent_relay {
 	struct ob_call *call; /* NULL: it was answered */
 	struct obi_dialing dialing;
 	struct obi_timer timeout;
+	struct obi_relay_home
+	    home; /* its dialer is NULL: the stream is the connection of the call */
 	struct obi_relay_pump pump; /* its transport is NULL before it begins */
 	char name[NAME_MAX_SHOWN + 1];
 	char *uri;
@@ -42,6 +45,10 @@ static void release(struct obi_agent_relay *relay)
 	all->count--;
 	obi_timer_stop(&relay->timeout);
 	obi_dialing_end(&relay->dialing);
+	obi_relay_home_end(&relay->home);
+	if (relay->pump.transport == NULL && relay->pump.child != NULL) {
+		relay->all->transport->close(relay->pump.child);
+	}
 	obi_relay_pump_end(&relay->pump);
 	obi_connections_resume(&relay->held);
 	free(relay->uri);
@@ -105,8 +112,7 @@ static void on_over(void *user)
 	cs->events.dropped(cs->events.user);
 }
 
-/* The connection leaves the server. */
-static void begin(struct obi_agent_relay *relay, struct ob_stream *child)
+static void pump(struct obi_agent_relay *relay, struct ob_stream *child)
 {
 	struct obi_agent_relays *all = relay->all;
 	relay->pump.loop = all->loop;
@@ -114,11 +120,39 @@ static void begin(struct obi_agent_relay *relay, struct ob_stream *child)
 	relay->pump.child = child;
 	relay->pump.done = on_over;
 	relay->pump.user = relay;
-	obi_connections_take(&relay->held, &relay->pump.host);
 	if (all->sweep.loop == NULL) {
 		obi_timer_set(all->loop, &all->sweep, SWEEP_MS);
 	}
 	obi_relay_pump_begin(&relay->pump);
+}
+
+/* The connection leaves the server. */
+static void begin(struct obi_agent_relay *relay, struct ob_stream *child)
+{
+	obi_connections_take(&relay->held, &relay->pump.host);
+	pump(relay, child);
+}
+
+static void on_home(void *user, const struct ob_error *err)
+{
+	struct obi_agent_relay *relay = user;
+	if (err != NULL) {
+		release(relay); /* the host has given up, or will */
+	} else {
+		pump(relay, relay->pump.child);
+	}
+}
+
+static void go_home(struct obi_agent_relay *relay, struct ob_stream *child)
+{
+	struct ob_error err;
+	relay->pump.child = child;
+	relay->home.into = &relay->pump.host;
+	relay->home.done = on_home;
+	relay->home.user = relay;
+	if (obi_relay_home_begin(&relay->home, &err) < 0) {
+		release(relay);
+	}
 }
 
 static void on_dialed(void *user, struct ob_stream *child, const struct ob_error *err)
@@ -133,6 +167,10 @@ static void on_dialed(void *user, struct ob_stream *child, const struct ob_error
 	struct ob_call *call = relay->call;
 	relay->call = NULL;
 	obi_call_answer(call, NULL, &yes);
+	if (relay->home.dialer != NULL) {
+		go_home(relay, child);
+		return;
+	}
 	if (relay->held.connection == NULL) { /* it has ended meanwhile */
 		relay->all->transport->close(child);
 		release(relay);
@@ -186,6 +224,26 @@ void obi_agent_relay_begin(struct obi_agent_relays *all, struct ob_call *call, c
 	} else if (obi_connections_hold(all->connections, call, &relay->held, &err) < 0) {
 		refuse(relay, OB_RPC_INVALID_REQUEST, err.text);
 	} else if (dial(relay, path, uid, &err) < 0) {
+		refuse(relay, NOT_NOW, err.text);
+	}
+}
+
+void obi_agent_relay_begin_home(struct obi_agent_relays *all, struct ob_call *call,
+				const char *name, const char *path, uint32_t uid,
+				const struct obi_dialer *dialer, const char ticket[OBI_TICKET_SIZE])
+{
+	struct ob_error err;
+	if (obi_call_defer(call) < 0) {
+		return;
+	}
+	struct obi_agent_relay *relay = make(all, call, name);
+	if (relay == NULL) {
+		obi_call_answer_error(call, OB_RPC_INTERNAL, "out of memory");
+		return;
+	}
+	relay->home.dialer = dialer;
+	memcpy(relay->home.ticket, ticket, OBI_TICKET_SIZE);
+	if (dial(relay, path, uid, &err) < 0) {
 		refuse(relay, NOT_NOW, err.text);
 	}
 }

@@ -6,7 +6,8 @@
 #ifndef OBI_AGENT_RELAY_H
 #define OBI_AGENT_RELAY_H
 
-#include "server/connections.h"
+#include "rpc/stream_tickets.h"
+#include "server/dialer.h"
 
 struct obi_agent_relay;
 
@@ -35,5 +36,14 @@ void obi_agent_relays_end(struct obi_agent_relays *relays);
  */
 void obi_agent_relay_begin(struct obi_agent_relays *relays, struct ob_call *call, const char *name,
 			   const char *path, uint32_t uid);
+
+/*
+ * The same for a host that cannot dial: answer call, whose connection goes on, and dial home for
+ * the stream, with the ticket.
+ */
+void obi_agent_relay_begin_home(struct obi_agent_relays *relays, struct ob_call *call,
+				const char *name, const char *path, uint32_t uid,
+				const struct obi_dialer *dialer,
+				const char ticket[OBI_TICKET_SIZE]);
 
 #endif

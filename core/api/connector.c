@@ -103,6 +103,7 @@ static int make_supervisor(struct ob_connector *c, struct ob_error *reterr)
 				      : 0;
 	/* An address that the config names is trusted as it is; the child's own is not. */
 	setup.link.check_owner = c->settings.options.connect == NULL;
+	setup.link.tickets = &c->tickets;
 	if (c->settings.options.via != NULL) {
 		obi_via_connection(c, &setup.link);
 		setup.local = false;

@@ -8,6 +8,7 @@
 #include "api/connector_wait.h"
 #include "place/agent_hub.h"
 #include "rpc/interfaces.h"
+#include "rpc/via_home.h"
 #include "rpc/via_stream.h"
 #include "supervisor/reason.h"
 #include "supervisor/supervisor.h"
@@ -41,6 +42,8 @@ struct ob_connector {
 	void (*via_last)(struct ob_connector *agent); /* when the last of them is freed; or NULL */
 	/* Where it is dialled, OBI_ADDRESS_SIZE bytes; NULL: no child was behind it. */
 	char *via_uri;
+	struct obi_stream_tickets tickets; /* of streams, if it dials home */
+	struct obi_via_home via_home;
 	/* Of a child behind an agent. */
 	bool counted; /* in via_children */
 	struct obi_via_setup via;

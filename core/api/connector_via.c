@@ -137,10 +137,6 @@ static int check(const struct ob_connector *child, struct ob_error *reterr)
 	if (agent->settings.options.via != NULL) {
 		return obi_fail(reterr, OB_EINVAL, 0, "via: %s is behind an agent itself", name);
 	}
-	if (agent->settings.options.ready == OB_READY_DIAL_HOME) {
-		return obi_fail(reterr, OB_EINVAL, 0,
-				"via: %s dials home: what is behind it cannot be dialled", name);
-	}
 	return OB_OK;
 }
 
@@ -178,9 +174,17 @@ int obi_via_place(struct ob_connector *child, struct obi_place **ret, struct ob_
 	return obi_place_agent_new(&setup, ret, reterr);
 }
 
+/* The agent is to dial home for a stream. */
+static int ask_home(void *user, const struct ob_value *params, int64_t timeout_ms, ob_reply_fn *fn,
+		    void *fn_user, struct ob_error *reterr)
+{
+	uint64_t id;
+	return call(user, "connect_home", params, timeout_ms, fn, fn_user, &id, reterr);
+}
+
 void obi_via_connection(struct ob_connector *child, struct obi_connection_setup *setup)
 {
-	const struct ob_connector *agent = child->settings.options.via;
+	struct ob_connector *agent = child->settings.options.via;
 	const struct obi_endpoint *ep = &agent->endpoint;
 	child->via = (struct obi_via_setup){
 	    .host = ep->host,
@@ -196,6 +200,10 @@ void obi_via_connection(struct ob_connector *child, struct obi_connection_setup 
 	    .child = child->settings.options.name,
 	    .host_id = agent->rt->host_id,
 	};
+	if (agent->settings.options.ready == OB_READY_DIAL_HOME) {
+		agent->via_home = (struct obi_via_home){&agent->tickets, ask_home, agent};
+		child->via.home = &agent->via_home;
+	}
 	setup->transport = obi_via_transport();
 	setup->transport_state = &child->via;
 }

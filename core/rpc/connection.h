@@ -19,6 +19,7 @@
 #include "rpc/limits.h"
 #include "rpc/pending.h"
 #include "rpc/raw_stream.h"
+#include "rpc/stream_tickets.h"
 
 struct obi_connection;
 
@@ -50,6 +51,8 @@ struct obi_connection_setup {
 	struct obi_connection_events events;
 	struct obi_call_handler handler;
 	struct obi_hello_handler hello;
+	/* Of a child that dials: the streams that it was asked for; NULL: none can be. */
+	struct obi_stream_tickets *tickets;
 	void *call_owner;
 	struct obi_orphan_count *orphans; /* see struct obi_session_setup; may be NULL */
 	uint32_t listener;		  /* accept: enum ob_listener_kind */

@@ -101,12 +101,13 @@ static void on_supervise(struct obi_session *s, const struct ob_message *m)
 static void on_hello(struct obi_session *s, const struct ob_message *m)
 {
 	const struct obi_hello_handler hello = s->setup.hello;
-	struct ob_bytes instance = {NULL, 0}, run = {NULL, 0};
+	struct ob_bytes instance = {NULL, 0}, run = {NULL, 0}, ticket = {NULL, 0};
 	struct ob_value yes = ob_bool(true);
 	struct ob_error err = {0};
 	ob_get_string(ob_params_get(&m->params, 0, "instance"), &instance);
 	ob_get_string(ob_params_get(&m->params, 1, "run"), &run);
-	int r = hello.judge(hello.user, instance, run, &err);
+	ob_get_string(ob_params_get(&m->params, 2, "ticket"), &ticket);
+	int r = hello.judge(hello.user, instance, run, ticket, &err);
 	if (r < 0) {
 		obi_answer_error(s, &m->id, OB_RPC_DENIED, err.text);
 		obi_session_fail(s, r, "%s", err.text);

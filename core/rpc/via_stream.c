@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/uri.h"
+#include "rpc/via_home.h"
 #include "rpc/via_opening.h"
 
 enum { ARENA = 64 * 1024, BATCH = 4 };
@@ -16,7 +17,8 @@ struct ob_dial {
 	const struct ob_transport_ops *transport;
 	struct obi_arena arena; /* of the parsed URI of the agent */
 	struct ob_dial *inner;
-	struct ob_stream *stream; /* made before the connection exists */
+	struct obi_via_home_dial home; /* if the agent dials */
+	struct ob_stream *stream;      /* made before the connection exists */
 };
 
 struct ob_stream {
@@ -74,11 +76,24 @@ static struct ob_stream *new_stream(const struct obi_via_setup *setup, uint32_t 
 
 /* ---- Dial ---- */
 
+/* It has no stream below it. */
+static void close_undialled(struct ob_stream *s)
+{
+	if (s != NULL) {
+		end_opening(s);
+		free(s);
+	}
+}
+
 static void via_dial_close(struct ob_dial *dial)
 {
 	if (dial != NULL) {
-		dial->transport->dial_close(dial->inner);
-		via_close(dial->stream);
+		if (dial->setup->home != NULL) {
+			obi_via_home_end(&dial->home);
+		} else {
+			dial->transport->dial_close(dial->inner);
+		}
+		close_undialled(dial->stream);
 		obi_arena_free(&dial->arena);
 		free(dial);
 	}
@@ -87,6 +102,9 @@ static void via_dial_close(struct ob_dial *dial)
 static int dial_agent(struct ob_dial *dial, const struct obi_via_setup *setup,
 		      uint32_t heartbeat_ms, struct ob_want *ret_want, struct ob_error *reterr)
 {
+	if (setup->home != NULL) {
+		return obi_via_home_begin(&dial->home, setup, ret_want, reterr);
+	}
 	struct ob_uri parsed;
 	struct ob_dial_params params = {.size = sizeof params,
 					.heartbeat_ms = heartbeat_ms,
@@ -126,6 +144,7 @@ static int via_dial(const struct ob_host *host, const struct ob_uri *uri,
 	}
 	dial->setup = setup;
 	dial->transport = setup->transport;
+	dial->home.event = -1;
 	obi_arena_init(&dial->arena, ARENA);
 	dial->stream = new_stream(setup, params->owner);
 	struct ob_error err = {0};
@@ -139,16 +158,34 @@ static int via_dial(const struct ob_host *host, const struct ob_uri *uri,
 	return OB_OK;
 }
 
+/* The agent has authenticated, and knows the child: there is nothing to open. */
+static void take_home(struct ob_stream *s, struct obi_via_home_dial *home)
+{
+	s->raw = home->raw;
+	home->raw = (struct obi_raw_stream){.transport = NULL};
+	end_opening(s);
+}
+
 static int via_finish_dial(struct ob_dial *dial, int revents, struct ob_stream **ret_stream,
 			   struct ob_want *ret_want, struct ob_error *reterr)
 {
 	struct ob_stream *inner = NULL;
 	struct ob_error err = {0};
-	int r = dial->transport->finish_dial(dial->inner, revents, &inner, ret_want, &err);
+	bool at_home = dial->setup->home != NULL;
+	int r = at_home
+		    ? obi_via_home_step(&dial->home, ret_want, &err)
+		    : dial->transport->finish_dial(dial->inner, revents, &inner, ret_want, &err);
 	if (r < 0) {
 		return r == OB_EAGAIN ? r : of_agent(dial->setup, r, &err, reterr);
 	}
-	dial->stream->inner = dial->stream->opening->stream = inner;
+	if (at_home) {
+		take_home(dial->stream, &dial->home);
+		inner = dial->stream->raw.stream;
+	}
+	dial->stream->inner = inner;
+	if (dial->stream->opening != NULL) {
+		dial->stream->opening->stream = inner;
+	}
 	*ret_stream = dial->stream;
 	dial->stream = NULL;
 	return OB_OK;

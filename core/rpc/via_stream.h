@@ -34,6 +34,7 @@ struct obi_via_setup {
 	const char
 	    *host_id; /* of this supervisor; see PROTOCOL.md; NULL: this process is no host */
 	const char *instance; /* the start of the child that is meant; NULL: whichever runs */
+	const struct obi_via_home *home; /* the agent dials home; NULL: it is dialled */
 };
 
 /* Only to dial: listen() and what belongs to it fail. */

@@ -14,6 +14,7 @@
 #include "server/warner.h"
 
 struct obi_server_connection;
+struct obi_dialer;
 
 /* A connection that is about to leave the server. It ends at any time, like others. */
 struct obi_held_connection {
@@ -66,6 +67,7 @@ struct obi_connections {
 	struct obi_entry entries[OBI_ENTRIES];
 	struct obi_server_connection *first;
 	struct obi_server_connection *parent; /* that supervises; NULL: none */
+	const struct obi_dialer *dialer;      /* of a child that dials its parent; else NULL */
 	bool ending;			      /* the server shuts down: calls are refused */
 };
 

@@ -144,6 +144,7 @@ static void dial(void *user)
 void obi_dialer_start(struct obi_dialer *d)
 {
 	d->active = true;
+	d->connections->dialer = d;
 	d->again.fn = dial;
 	d->beat.fn = on_beat;
 	d->again.user = d->beat.user = d;

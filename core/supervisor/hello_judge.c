@@ -36,3 +36,16 @@ int obi_hello_judge(const struct obi_hello_known *known, struct ob_bytes instanc
 		   ? OB_OK
 		   : refuse(reterr, "another process of this instance is connected already");
 }
+
+int obi_hello_judge_stream(const struct obi_hello_known *known, struct ob_bytes instance,
+			   struct ob_bytes run, struct ob_error *reterr)
+{
+	if (known->instance == NULL || known->instance[0] == '\0' ||
+	    !ob_bytes_is(instance, known->instance)) {
+		return refuse(reterr, "a stream of another instance than the one that runs");
+	}
+	if (!known->connected || known->run[0] == '\0' || !ob_bytes_is(run, known->run)) {
+		return refuse(reterr, "a stream of another process than the one that is connected");
+	}
+	return OB_OK;
+}

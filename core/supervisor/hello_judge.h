@@ -25,4 +25,8 @@ struct obi_hello_known {
 int obi_hello_judge(const struct obi_hello_known *known, struct ob_bytes instance,
 		    struct ob_bytes run, char ret_run[OBI_RUN_SIZE], struct ob_error *reterr);
 
+/* The same for who says that he brings a stream: the process that is connected, and no other. */
+int obi_hello_judge_stream(const struct obi_hello_known *known, struct ob_bytes instance,
+			   struct ob_bytes run, struct ob_error *reterr);
+
 #endif

@@ -24,6 +24,9 @@ struct caller {
 	struct obi_preauth peer;
 	struct obi_timer patience;
 	char run[OBI_RUN_SIZE];
+	bool is_stream;			  /* it has shown a ticket */
+	struct obi_stream_ticket *ticket; /* NULL: nobody waits for the stream any more */
+	struct obi_task take;
 };
 
 struct obi_home {
@@ -76,6 +79,10 @@ static void unlist(struct caller *c)
 		c->next->slot = c->slot;
 	}
 	obi_timer_stop(&c->patience);
+	obi_task_stop(&c->take);
+	if (c->ticket != NULL) {
+		obi_stream_ticket_arrived(&c->ticket, NULL);
+	}
 }
 
 static void drop(struct caller *c)
@@ -122,12 +129,52 @@ static void on_patience_over(void *user)
 /* ---- Hello ---- */
 
 static int on_hello(void *user, struct ob_bytes instance, struct ob_bytes run,
-		    struct ob_error *reterr)
+		    struct ob_bytes ticket, struct ob_error *reterr)
 {
 	struct caller *c = user;
 	const struct obi_home_events *events = &c->home->setup.events;
+	struct obi_stream_tickets *tickets = c->home->setup.connection->tickets;
 	struct obi_hello_known known = events->known(events->user);
-	return obi_hello_judge(&known, instance, run, c->run, reterr);
+	if (ticket.len == 0) {
+		return obi_hello_judge(&known, instance, run, c->run, reterr);
+	}
+	c->is_stream = true;
+	int r = obi_hello_judge_stream(&known, instance, run, reterr);
+	if (r == OB_OK &&
+	    (tickets == NULL || !obi_stream_ticket_spend(tickets, ticket, &c->ticket))) {
+		r = obi_fail(reterr, OB_EPERM, 0,
+			     "outboard.hello: nobody waits for a stream with this ticket");
+	}
+	return r;
+}
+
+/* The connection leaves the home, with what was read and queued. */
+static void take_stream(void *user)
+{
+	struct caller *c = user;
+	struct obi_home *home = c->home;
+	struct obi_raw_stream raw = {.transport = NULL};
+	if (c->ticket == NULL) {
+		drop(c);
+		return;
+	}
+	obi_connection_take_stream(c->peer.connection, &raw);
+	obi_stream_ticket_arrived(&c->ticket, &raw);
+	obi_admission_learn(&home->preauth.admission, c->peer.from);
+	(void)obi_preauth_leave(&home->preauth, &c->peer, OBI_ADMISSION_PASSED);
+	unlist(c);
+	obi_connection_free(c->peer.connection);
+	free(c);
+	obi_acceptor_refill(&home->acceptor);
+}
+
+/* It handles no message from here on. */
+static void begin_stream(struct caller *c)
+{
+	obi_connection_hold(c->peer.connection);
+	c->take.fn = take_stream;
+	c->take.user = c;
+	obi_task_queue(c->home->setup.loop, &c->take);
 }
 
 static void on_welcome(void *user)
@@ -136,6 +183,10 @@ static void on_welcome(void *user)
 	struct obi_home *home = c->home;
 	struct obi_connection *connection = c->peer.connection;
 	char run[OBI_RUN_SIZE];
+	if (c->is_stream) {
+		begin_stream(c);
+		return;
+	}
 	memcpy(run, c->run, sizeof run);
 	obi_admission_learn(&home->preauth.admission, c->peer.from);
 	(void)obi_preauth_leave(&home->preauth, &c->peer, OBI_ADMISSION_PASSED);

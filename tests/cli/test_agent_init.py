@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 import unittest
+import urllib.parse
 
 from command import OK, OUTBOARD, PATIENCE, UNREACHABLE, USAGE, Case, Watched, outboard
 
@@ -37,7 +38,7 @@ class Served(Case):
     def setUp(self):
         super().setUp()
         self.far = os.path.join(self.dir, "far")
-        self.address = f"unix://{self.dir}/agent.sock"
+        self.address = f"unix://{urllib.parse.quote(self.dir)}/agent.sock"
         self.token = os.path.join(self.dir, "token")
         with open(os.open(self.token, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
             file.write(TOKEN + "\n")
@@ -71,7 +72,7 @@ class Served(Case):
         """Start a shell; returns what names it. pid is its number where the agent is."""
         child = {"host": HOST, "name": "web", "instance": f"{number:032x}"}
         self.answer("hello", host=HOST, label="test")
-        self.answer("prepare", **child, options={"argv": ["/bin/sh", "-c", script]}, config={})
+        self.answer("prepare", **child, options={"argv": ["/bin/sh", "-c", script], "cwd": self.dir}, config={})
         return child, self.answer("spawn", **child)["pid"]
 
     def await_end(self):
@@ -89,7 +90,7 @@ class EndChildren(Served):
     def test_children_end_with_the_agent(self):
         """One that has ended by itself before, and one that ends by SIGTERM."""
         self.begin("--end-children")
-        _, pid = self.start(f"trap 'echo told >{self.dir}/told; exit 0' TERM; echo >{self.dir}/up; while :; do sleep 1000 & wait; done")
+        _, pid = self.start("trap 'echo told >told; exit 0' TERM; echo >up; while :; do sleep 1000 & wait; done")
         watched = self.watch(pid)
         self.until(lambda: os.path.exists(f"{self.dir}/up"))
         self.process.terminate()
@@ -211,7 +212,7 @@ class Init(Served):
 
     def test_the_first_process_is_the_parent_of_orphans(self):
         self.begin_init()
-        self.start(f"mkfifo {self.dir}/up; (setsid sleep 1000 & echo $! >{self.dir}/left); echo >{self.dir}/up; exec sleep 1000")
+        self.start("mkfifo up; (setsid sleep 1000 & echo $! >left); echo >up; exec sleep 1000")
         while not os.path.exists(f"{self.dir}/up"):
             outboard("agent", "ping", self.address, *self.auth)
         with open(f"{self.dir}/up") as up:

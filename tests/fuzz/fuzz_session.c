@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "fuzz/fuzzed_codec.h"
 #include "plugin/registry.h"
+#include "rpc/stream_tickets.h"
 #include "rpc/authentication.h"
 #include "rpc/receive.h"
 #include "rpc/session.h"
@@ -34,6 +35,8 @@ enum {
 
 struct world {
 	struct obi_session session;
+	struct obi_stream_tickets tickets;
+	struct obi_stream_ticket ticket; /* the only one */
 	struct obi_handshake_setup auth;
 	struct obi_mechanism mechanism;
 	bool authenticates;
@@ -89,10 +92,13 @@ static int on_supervise(void *user, struct ob_bytes instance)
 }
 
 static int on_hello(void *user, struct ob_bytes instance, struct ob_bytes run,
-		    struct ob_error *reterr)
+		    struct ob_bytes ticket, struct ob_error *reterr)
 {
-	const struct world *w = user;
+	struct world *w = user;
+	struct obi_stream_ticket *spent = NULL;
 	must(w->closed == 0 && w->opened == 1);
+	/* One that was issued is not guessed. */
+	must(!obi_stream_ticket_spend(&w->tickets, ticket, &spent));
 	return instance.len > 0 && instance.len != run.len ? OB_OK
 							   : obi_fail(reterr, OB_EPERM, 0, "no");
 }
@@ -232,6 +238,8 @@ static void begin(struct world *w, uint8_t flags)
 	    .handler = {on_called, w},
 	};
 	if ((flags & HELLO) != 0) {
+		w->tickets.first = NULL;
+		must(obi_stream_ticket_issue(&w->tickets, &w->ticket, NULL) == OB_OK);
 		setup.hello = (struct obi_hello_handler){on_hello, on_welcome, w};
 	}
 	w->authenticates = (flags & AUTH) != 0;

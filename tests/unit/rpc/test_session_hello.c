@@ -84,11 +84,12 @@ static void the_direction_is_in_the_prologue(void **state)
 /* ---- Hello ---- */
 
 static struct {
-	char instance[64], run[64];
+	char instance[64], run[64], ticket[80];
 	int judged, welcomed;
 } hello;
 
-static int judge(void *user, struct ob_bytes instance, struct ob_bytes run, struct ob_error *reterr)
+static int judge(void *user, struct ob_bytes instance, struct ob_bytes run, struct ob_bytes ticket,
+		 struct ob_error *reterr)
 {
 	(void)user;
 	hello.judged++;
@@ -96,6 +97,8 @@ static int judge(void *user, struct ob_bytes instance, struct ob_bytes run, stru
 		 instance.len > 0 ? (const char *)instance.data : "");
 	snprintf(hello.run, sizeof hello.run, "%.*s", (int)run.len,
 		 run.len > 0 ? (const char *)run.data : "");
+	snprintf(hello.ticket, sizeof hello.ticket, "%.*s", (int)ticket.len,
+		 ticket.len > 0 ? (const char *)ticket.data : "");
 	return ob_bytes_is(instance, "right") ? OB_OK
 					      : obi_fail(reterr, OB_EPERM, 0, "it is another one");
 }
@@ -154,6 +157,7 @@ static void the_instance_is_judged_and_the_answer_comes_before_all_else(void **s
 	assert_int_equal(answer.code, OB_OK);
 	assert_string_equal(hello.instance, "right");
 	assert_string_equal(hello.run, "a run");
+	assert_string_equal(hello.ticket, "");
 	assert_int_equal(hello.welcomed, 1);
 	end_both();
 }
@@ -169,6 +173,18 @@ static void who_is_refused_gets_the_reason_and_the_end(void **state)
 	assert_int_equal(hello.welcomed, 0);
 	assert_int_equal(acceptor.closed, 1);
 	assert_int_equal(acceptor.why.code, OB_EPERM);
+	end_both();
+}
+
+static void a_ticket_may_be_the_third(void **state)
+{
+	struct ob_value items[3] = {ob_string("right"), ob_string("a run"), ob_string("t1")};
+	struct ob_value params = ob_array(items, 3);
+	(void)state;
+	begin_hello();
+	call_hello(&params);
+	assert_int_equal(answer.code, OB_OK);
+	assert_string_equal(hello.ticket, "t1");
 	end_both();
 }
 
@@ -223,6 +239,7 @@ int main(void)
 	    cmocka_unit_test(the_direction_is_in_the_prologue),
 	    cmocka_unit_test(the_instance_is_judged_and_the_answer_comes_before_all_else),
 	    cmocka_unit_test(who_is_refused_gets_the_reason_and_the_end),
+	    cmocka_unit_test(a_ticket_may_be_the_third),
 	    cmocka_unit_test(params_that_are_no_texts_name_no_instance),
 	    cmocka_unit_test(nobody_but_a_parent_knows_the_method),
 	    cmocka_unit_test(it_does_not_come_before_authentication),

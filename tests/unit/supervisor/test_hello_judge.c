@@ -63,8 +63,44 @@ static void each_hello_is_judged(void **state)
 	}
 }
 
+static const struct {
+	const char *instance; /* that the parent knows */
+	bool connected;
+	const char *run; /* of the present connection */
+	const char *says, *says_run;
+	const char *refusal; /* NULL: let in */
+} streams[] = {
+    {THIS, true, ONE, THIS, ONE, NULL},
+    {THIS, true, ONE, THIS, TWO, "of another process"},
+    {THIS, true, ONE, THIS, "", "of another process"},
+    {THIS, true, "", THIS, "", "of another process"},
+    {THIS, false, ONE, THIS, ONE, "of another process"},
+    {THIS, true, ONE, OTHER, ONE, "of another instance"},
+    {THIS, true, ONE, "", ONE, "of another instance"},
+    {"", true, ONE, "", ONE, "of another instance"},
+    {NULL, true, ONE, THIS, ONE, "of another instance"},
+};
+
+static void each_stream_is_judged(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
+		struct obi_hello_known known = {.instance = streams[i].instance,
+						.connected = streams[i].connected};
+		struct ob_error err = {0};
+		strcpy(known.run, streams[i].run);
+		int r = obi_hello_judge_stream(&known, ob_bytes_text(streams[i].says),
+					       ob_bytes_text(streams[i].says_run), &err);
+		assert_int_equal(r, streams[i].refusal == NULL ? OB_OK : OB_EPERM);
+		if (streams[i].refusal != NULL) {
+			assert_non_null(strstr(err.text, streams[i].refusal));
+		}
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(each_hello_is_judged)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(each_hello_is_judged),
+					   cmocka_unit_test(each_stream_is_judged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
