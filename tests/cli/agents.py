@@ -21,11 +21,11 @@ class Agent:
         self.process = None
         self.more = []  # arguments
 
-    def start(self):
+    def start(self, **env):
         self.process = subprocess.Popen(
             [OUTBOARD, "agent", "--listen", self.address, "--root", os.path.join(self.directory, "far"), "--auth", "noise",
              "--token-file", self.token_file, "--allow", ACTOR, *self.more], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL, env={**os.environ, **env})
 
     def kill(self):
         if self.process is not None:
