@@ -109,6 +109,16 @@ int obi_stream_shutdown_write(struct ob_stream *stream, struct ob_error *reterr)
 	return shutdown(stream->fd, SHUT_WR) == 0 ? OB_OK : broken(stream, "shutting down", reterr);
 }
 
+/* The kernel doubles what it is told, and reports the double. */
+void obi_stream_send_room(int fd, int bytes)
+{
+	int now = 0;
+	socklen_t len = sizeof now;
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &now, &len) == 0 && now < 2 * bytes) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	}
+}
+
 /* ---- Peer facts ---- */
 
 /* Asked once for each stream, because each getsockopt() makes a new descriptor. */

@@ -36,6 +36,10 @@ void obi_stream_close(struct ob_stream *stream);
  */
 int obi_stream_peer_unix(struct ob_stream *stream, struct ob_peer *ret, struct ob_error *reterr);
 
+/* Let the kernel keep this many bytes that were written and not read, if it keeps fewer; at most
+ * what net.core.wmem_max allows. The kernel counts what it needs around the bytes as well. */
+void obi_stream_send_room(int fd, int bytes);
+
 /*
  * Accept a connection, with the results of ob_transport_ops.accept. OB_EAGAIN also if the
  * connection ended, or a firewall removed it, before it was accepted. OB_ENOMEM: out of

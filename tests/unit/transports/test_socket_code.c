@@ -40,11 +40,38 @@ static void a_connected_socket_is_done(void **state)
 	close(pair[1]);
 }
 
+static int send_buffer(int fd)
+{
+	int size = 0;
+	socklen_t len = sizeof size;
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len), 0);
+	return size;
+}
+
+static void room_to_send_only_grows(void **state)
+{
+	int pair[2];
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	int usual = send_buffer(pair[0]);
+	obi_stream_send_room(pair[0], usual / 4);
+	assert_int_equal(send_buffer(pair[0]), usual);
+	obi_stream_send_room(pair[0], usual);
+	assert_true(send_buffer(pair[0]) > usual);
+	assert_int_equal(send_buffer(pair[1]), usual);
+	obi_stream_send_room(pair[0], usual / 4);
+	assert_true(send_buffer(pair[0]) > usual);
+	close(pair[0]);
+	close(pair[1]);
+	obi_stream_send_room(-1, usual); /* what is no socket is left alone */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_failure_of_a_socket_has_a_code),
 	    cmocka_unit_test(a_connected_socket_is_done),
+	    cmocka_unit_test(room_to_send_only_grows),
 	};
 	return cmocka_run_group_tests_name("socket_code", tests, NULL, NULL);
 }

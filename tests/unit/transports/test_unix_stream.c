@@ -219,6 +219,29 @@ static void a_full_socket_says_again_and_goes_on_later(void **state)
 	must_write(wire->bed, client, "on");
 }
 
+static int send_buffer(int fd)
+{
+	int size = 0;
+	socklen_t len = sizeof size;
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len), 0);
+	return size;
+}
+
+/* As much as a socket of the test's own gets: the system may allow less. */
+static void both_ends_have_room_to_send(void **state)
+{
+	struct wire *wire = *state;
+	const struct ob_transport_ops *ops = wire->bed->ops;
+	const int wanted = 300 * 1024;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int usual = send_buffer(fd);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted), 0);
+	int allowed = usual < 2 * wanted ? send_buffer(fd) : usual;
+	close(fd);
+	assert_int_equal(send_buffer(ops->fd(wire->pair.client)), allowed);
+	assert_int_equal(send_buffer(ops->fd(wire->pair.server)), allowed);
+}
+
 /* A peer can attach descriptors to its bytes. They must not stay open here. */
 static void descriptors_pushed_by_the_peer_are_dropped(void **state)
 {
@@ -363,6 +386,7 @@ int main(int argc, char **argv)
 	    WIRED(fault_38_writing_to_a_closed_peer_fails_without_a_signal),
 	    WIRED(a_peer_that_dies_with_unread_bytes_is_a_broken_connection),
 	    WIRED(a_full_socket_says_again_and_goes_on_later),
+	    WIRED(both_ends_have_room_to_send),
 	    WIRED(descriptors_pushed_by_the_peer_are_dropped),
 	    WIRED(the_peer_is_who_the_kernel_says),
 	    WIRED(an_older_library_gets_no_pidfd),
