@@ -20,7 +20,9 @@ static void print_option(const char *name, const char *value, const char *help)
 	char left[64];
 	snprintf(left, sizeof left, "--%s%s%s", name, value != NULL ? " " : "",
 		 value != NULL ? value : "");
-	printf("  %-*s%s\n", HELP_COLUMN - 2, left, help);
+	bool apart = strlen(left) >= HELP_COLUMN - 2;
+	printf("  %-*s%s%*s%s\n", HELP_COLUMN - 2, left, apart ? "\n" : "", apart ? HELP_COLUMN : 0,
+	       "", help);
 }
 
 static void print_help(const struct obi_usage *usage)

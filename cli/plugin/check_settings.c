@@ -60,7 +60,7 @@ bool obi_check_settings_begin(struct obi_check_worker *worker, const struct ob_p
 	}
 	obi_arena_init(&arena, 16 * (size_t)FILE_MAX);
 	obi_buf_init(&text, FILE_MAX);
-	obi_check_worker_try(worker, "accepts its settings");
+	obi_check_worker_try(worker, OBI_PROMISE_SETTINGS);
 	int r = read_settings(worker->settings, &text, &arena, &tree, &err);
 	r = r == OB_OK ? configure(worker, plugin, &tree, ret, &err) : r;
 	bool without = r < 0 && *worker->settings == '\0';

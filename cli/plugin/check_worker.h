@@ -43,7 +43,8 @@ struct obi_check_worker {
 	bool announced; /* the current promise is not passed over */
 };
 
-#define OBI_PROMISE_END "lets the process exit"
+#define OBI_PROMISE_END	     "lets the process exit"
+#define OBI_PROMISE_SETTINGS "accepts its settings"
 
 /* Announce a promise. False: it is to be passed over. An obi_begin_fn. */
 bool obi_check_worker_try(void *worker, const char *promise);

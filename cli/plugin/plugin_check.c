@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* outboard plugin check: whether plugin files keep the promises of their headers. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/args.h"
 #include "cli/findings.h"
 #include "cli/plugin/check_runner.h"
+#include "cli/plugin/check_worker.h"
 #include "cli/plugin/plugin.h"
 #include "cli/report.h"
 
@@ -13,6 +15,7 @@ enum { PATIENCE_MS = 60000 };
 struct check {
 	const char *file;
 	struct obi_findings findings;
+	bool lacks_settings; /* a plugin was not tried for want of them */
 };
 
 static void found(void *user, const struct obi_finding *f)
@@ -27,6 +30,8 @@ static void found(void *user, const struct obi_finding *f)
 					 {"name", f->name},
 					 {"address", f->address},
 					 {NULL, NULL}};
+	c->lacks_settings = c->lacks_settings || (strcmp(f->promise, OBI_PROMISE_SETTINGS) == 0 &&
+						  strcmp(f->verdict, "skipped") == 0);
 	const struct obi_found one = {heading, fields, f->promise, f->verdict, f->why};
 	obi_findings_add(&c->findings, &one);
 }
@@ -75,6 +80,10 @@ static int check_files(struct check *c, struct obi_check_runner *runner,
 		obi_complain("plugin check: nothing was tried");
 		return OBI_EXIT_USAGE;
 	}
+	if (status == OBI_EXIT_OK && c->lacks_settings) {
+		obi_complain("plugin check: a plugin that requires settings was not tried");
+		return OBI_EXIT_USAGE;
+	}
 	return status;
 }
 
@@ -86,7 +95,7 @@ static const char about[] =
     "is a directory made for the check. A plugin with settings gets those of a file such as\n"
     "{\"settings\": {...}, \"child_settings\": {...}}: the first for the end that dials, the\n"
     "second, by default the same, for the one that listens. The exit status is 1 if a promise is\n"
-    "broken, 2 if none was tried.\n";
+    "broken, 2 if none was tried, or a plugin lacks the settings that it requires.\n";
 
 int obi_plugin_check(int argc, char **argv)
 {

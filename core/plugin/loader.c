@@ -43,8 +43,9 @@ static int not_found(const char *const *dirs, const char *name, struct ob_error 
 		    snprintf(where + used, sizeof where - used, "%s%s", used > 0 ? ":" : "", *dirs);
 		used += n > 0 ? (size_t)n : 0;
 	}
-	return obi_fail(reterr, OB_EPLUGIN, 0, "plugin %s: no %s.so in %s", name, name,
-			where[0] != '\0' ? where : "the plugin path, which is empty");
+	return obi_fail(reterr, OB_EPLUGIN, 0,
+			"plugin %s: no %s.so in %s (see OUTBOARD_PLUGIN_PATH, plugin_path)", name,
+			name, where[0] != '\0' ? where : "the plugin path, which is empty");
 }
 
 /* ---- Checks ---- */

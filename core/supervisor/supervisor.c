@@ -147,8 +147,13 @@ static void on_ready_timeout(struct obi_supervisor *sup)
 	obi_reports_notef(&sup->reports, OB_ETIMEDOUT,
 			  "timeout waiting for outboard process %s to be ready%s%s", name,
 			  link[0] != '\0' ? ": " : "", link);
+	bool silent =
+	    sup->options->ready == OB_READY_CONFIG && sup->instance.state.address[0] == '\0';
 	obi_reports_reason(&sup->reports, "not ready within %s (ready.timeout)%s%.100s", time,
-			   link[0] != '\0' ? "; last dial: " : "", link);
+			   link[0] != '\0' ? "; last dial: "
+			   : silent	   ? "; one that is no outboard needs ready.mode none"
+					   : "",
+			   link);
 	obi_machine_raise(&sup->machine, OBI_LIFE_READY_TIMEOUT);
 }
 

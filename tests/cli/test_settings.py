@@ -96,7 +96,7 @@ class PluginCheck(Case):
 
     def test_a_plugin_that_needs_settings_says_so(self):
         result = self.check()
-        self.expect(result, OK)
+        self.expect(result, USAGE, None, "outboard: plugin check: a plugin that requires settings was not tried\n")
         self.assertIn("accepts its settings: phrase: required; give it some with --settings", result.stdout)
 
     def test_each_end_gets_its_settings(self):

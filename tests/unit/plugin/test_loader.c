@@ -97,8 +97,9 @@ static void fault_68_missing_plugin_names_the_searched_directories(void **state)
 	int rc;
 	assert_null(load(dirs, "nosuch", &rc, &err));
 	assert_int_equal(rc, OB_EPLUGIN);
-	char *expected =
-	    scratch_text("plugin nosuch: no nosuch.so in /nonexistent:%s", (char *)*state);
+	char *expected = scratch_text("plugin nosuch: no nosuch.so in /nonexistent:%s"
+				      " (see OUTBOARD_PLUGIN_PATH, plugin_path)",
+				      (char *)*state);
 	assert_string_equal(err.text, expected);
 	free(expected);
 	assert_refused(NULL, "/nonexistent/x.so", OB_EPLUGIN, "/nonexistent/x.so", "no such file");

@@ -269,7 +269,8 @@ static void directories_must_be_absolute(void **state)
 	assert_null(registry);
 	assert_int_equal(obi_registry_new(NULL, &registry, &err), OB_OK);
 	assert_int_equal(obi_registry_load(registry, "unix", &err), OB_EPLUGIN);
-	assert_string_equal(err.text, "plugin unix: no unix.so in the plugin path, which is empty");
+	assert_string_equal(err.text, "plugin unix: no unix.so in the plugin path, which is empty"
+				      " (see OUTBOARD_PLUGIN_PATH, plugin_path)");
 	obi_registry_free(registry);
 	obi_registry_free(NULL);
 }

@@ -313,7 +313,8 @@ static void fault_99_the_reason_of_a_demanded_end_survives(void **state)
 	bed_await(bed.place.calls, "signal:2 ");
 	double_exit(&bed.place, OB_EXIT_SIGNAL, 2);
 	assert_string_equal(bed.causes[OB_EVENT_RESTARTING],
-			    "not ready within 1ms (ready.timeout); process 101 was killed by "
+			    "not ready within 1ms (ready.timeout); one that is no outboard needs "
+			    "ready.mode none; process 101 was killed by "
 			    "signal 2");
 	assert_string_equal(bed_status().last_error, bed.causes[OB_EVENT_RESTARTING]);
 }
