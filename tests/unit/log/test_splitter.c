@@ -60,7 +60,7 @@ static void what_is_lost_is_counted(void **unused)
 		assert_string_equal(seen, rows[i].seen);
 		obi_log_splitter_stop(&splitter);
 	}
-	obi_loop_unref(loop);
+	obi_loop_close(loop);
 }
 
 int main(void)
