@@ -52,8 +52,8 @@ bool obi_stream_ticket_spend(struct obi_stream_tickets *tickets, struct ob_bytes
 			     struct obi_stream_ticket **holder)
 {
 	struct obi_stream_ticket *found = NULL;
-	for (struct obi_stream_ticket *t = tickets->first; t != NULL && text.len == OBI_TICKET_TEXT;
-	     t = t->next) {
+	bool may = *holder == NULL && text.len == OBI_TICKET_TEXT;
+	for (struct obi_stream_ticket *t = tickets->first; t != NULL && may; t = t->next) {
 		if (sodium_memcmp(t->text, text.data, OBI_TICKET_TEXT) == 0) {
 			found = t;
 		}

@@ -37,7 +37,7 @@ int obi_stream_ticket_issue(struct obi_stream_tickets *tickets, struct obi_strea
 void obi_stream_ticket_end(struct obi_stream_ticket *ticket);
 
 /* Somebody shows a ticket. True: it is spent, and *holder is it, until it ends, or
- * obi_stream_ticket_arrived() is called. */
+ * obi_stream_ticket_arrived() is called. Who holds one gets no other. */
 bool obi_stream_ticket_spend(struct obi_stream_tickets *tickets, struct ob_bytes text,
 			     struct obi_stream_ticket **holder);
 

@@ -135,6 +135,9 @@ static int on_hello(void *user, struct ob_bytes instance, struct ob_bytes run,
 	const struct obi_home_events *events = &c->home->setup.events;
 	struct obi_stream_tickets *tickets = c->home->setup.connection->tickets;
 	struct obi_hello_known known = events->known(events->user);
+	if (c->is_stream) { /* in a batch: nothing holds up its next message */
+		return obi_fail(reterr, OB_EPERM, 0, "outboard.hello was said before");
+	}
 	if (ticket.len == 0) {
 		return obi_hello_judge(&known, instance, run, c->run, reterr);
 	}

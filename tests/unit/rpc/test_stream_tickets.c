@@ -61,6 +61,22 @@ static void one_is_good_once(void **state)
 	obi_stream_ticket_end(&ticket);
 }
 
+static void who_holds_one_gets_no_other(void **state)
+{
+	struct obi_stream_ticket first, other, *holder = NULL, *second = NULL;
+	(void)state;
+	issue(&first);
+	issue(&other);
+	assert_true(obi_stream_ticket_spend(&tickets, ob_bytes_text(first.text), &holder));
+	assert_false(obi_stream_ticket_spend(&tickets, ob_bytes_text(other.text), &holder));
+	assert_ptr_equal(holder, &first);
+	assert_true(obi_stream_ticket_spend(&tickets, ob_bytes_text(other.text), &second));
+	obi_stream_ticket_end(&other);
+	obi_stream_ticket_end(&first);
+	assert_null(holder);
+	assert_null(second);
+}
+
 static void what_is_not_the_whole_ticket_is_none(void **state)
 {
 	struct obi_stream_ticket ticket, *holder = NULL;
@@ -136,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(one_is_good_once, set_up),
+	    cmocka_unit_test_setup(who_holds_one_gets_no_other, set_up),
 	    cmocka_unit_test_setup(what_is_not_the_whole_ticket_is_none, set_up),
 	    cmocka_unit_test_setup(one_that_ended_is_good_no_more, set_up),
 	    cmocka_unit_test_setup(who_brings_it_may_be_lost, set_up),
