@@ -305,12 +305,12 @@ static struct ending *make(struct ob_runtime *rt, const struct ob_child_end_opti
 static int check_is_here(const struct ending *e, struct ob_error *reterr)
 {
 	const struct obi_statefile *state = &e->dir.state;
-	if (!obi_is_agent_record(state->record)) {
+	if (!obi_may_be_at_agent(state)) {
 		return OB_OK;
 	}
 	return obi_fail(reterr, OB_ENOTSUP, 0,
 			"it was started behind an agent (%.255s): only its supervisor can end it",
-			state->address);
+			state->address[0] != '\0' ? state->address : state->agent);
 }
 
 /* Between obi_enter() and obi_leave(). The end comes from the loop. */

@@ -28,6 +28,14 @@ static inline bool obi_is_agent_record(const char *record)
 	return strncmp(record, OBI_AGENT_RECORD, sizeof OBI_AGENT_RECORD - 1) == 0;
 }
 
+/* Whether the child of this state may run at an agent: it was started there, or its start was begun
+ * and the answer of the agent did not come. */
+static inline bool obi_may_be_at_agent(const struct obi_statefile *state)
+{
+	bool begun = state->record[0] == '\0' && state->state == OB_STATE_STARTING;
+	return obi_is_agent_record(state->record) || (begun && state->agent[0] != '\0');
+}
+
 struct obi_place_agent_setup {
 	struct obi_loop *loop;
 	struct obi_agent_hub *hub;		    /* the place holds a reference */

@@ -15,7 +15,7 @@ static int check_agent(const struct obi_statefile *state, const char *agent,
 {
 	bool same = agent != NULL && (state->agent[0] == '\0' || strcmp(state->agent, agent) == 0);
 	const char *name = strrchr(state->agent, '/');
-	if (!obi_is_agent_record(state->record) || same) {
+	if (!obi_may_be_at_agent(state) || same) {
 		return OB_OK;
 	}
 	return obi_fail(
@@ -31,6 +31,9 @@ int obi_state_take(struct obi_statedir *dir, uid_t uid, const char *agent,
 	*ret = (struct obi_statefile){.local.uid = uid};
 	int r = obi_statefile_find(dir, ret, ret_has, reterr);
 	r = r == OB_OK && *ret_has ? check_agent(ret, agent, reterr) : r;
+	if (agent == NULL) {
+		ret->agent[0] = '\0'; /* what is started from here on is behind none */
+	}
 	if (r < 0) {
 		explicit_bzero(ret->token, sizeof ret->token);
 		obi_statedir_unlock(dir);
