@@ -24,7 +24,8 @@
 /* Of the PID namespace that the kernel makes at boot (PROC_PID_INIT_INO of linux/proc_ns.h). */
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCU
 
-enum { START_EVERY_MS = 1000, KILL_MS = 5000 };
+/* END_MS: for the agent to end its children, of which one may not die. */
+enum { START_EVERY_MS = 1000, KILL_MS = 5000, END_MS = 15000 };
 
 extern char **environ;
 
@@ -34,9 +35,10 @@ struct init {
 	sigset_t signals;
 	pid_t agent; /* 0: it does not run */
 	int64_t started_ms;
-	bool ending; /* it was told to end */
-	bool over;   /* it has ended, and is not started again */
-	int status;  /* the exit status */
+	bool ending;	/* it was told to end */
+	int64_t end_ms; /* ... and must have ended by then */
+	bool over;	/* it has ended, and is not started again */
+	int status;	/* the exit status */
 };
 
 static int64_t now_ms(void)
@@ -109,14 +111,16 @@ static int set_up(struct init *in, int argc, char **argv, struct ob_error *reter
 static void start(struct init *in)
 {
 	posix_spawnattr_t attributes;
-	sigset_t none, pipe;
-	sigemptyset(&none);
+	sigset_t blocked, pipe;
+	sigemptyset(&blocked); /* one that comes before the agent watches for it must not kill it */
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
 	sigemptyset(&pipe);
 	sigaddset(&pipe, SIGPIPE);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 						  POSIX_SPAWN_SETSID);
-	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigmask(&attributes, &blocked);
 	posix_spawnattr_setsigdefault(&attributes, &pipe);
 	int error = posix_spawn(&in->agent, in->program, NULL, &attributes, in->argv, environ);
 	posix_spawnattr_destroy(&attributes);
@@ -188,6 +192,7 @@ static void start_if_due(struct init *in, int64_t *ret_wait_ms)
 
 static void pass_on(struct init *in, int number)
 {
+	in->end_ms = in->ending ? in->end_ms : now_ms() + END_MS;
 	in->ending = true;
 	if (in->agent != 0) {
 		(void)kill(in->agent, number);
@@ -201,6 +206,11 @@ static void serve(struct init *in)
 	while (!in->over) {
 		int64_t wait_ms;
 		start_if_due(in, &wait_ms);
+		if (in->ending) {
+			int64_t left_ms = in->end_ms - now_ms();
+			wait_ms = left_ms > 0 ? left_ms : 0;
+			in->over = in->over || left_ms <= 0;
+		}
 		int number = in->over ? 0 : wait_for_signal(in, wait_ms);
 		(void)reap(in);
 		if (number == SIGTERM || number == SIGINT) {

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -69,6 +70,11 @@ static bool is_mount_point(const char *path)
 {
 	char above[64];
 	struct stat self, parent;
+	struct statx x;
+	if (statx(AT_FDCWD, path, 0, STATX_TYPE, &x) == 0 &&
+	    (x.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0) {
+		return (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	}
 	snprintf(above, sizeof above, "%s/..", path);
 	return stat(path, &self) == 0 && stat(above, &parent) == 0 && self.st_dev != parent.st_dev;
 }
