@@ -73,6 +73,11 @@ static ob_client *connect_to(struct asking *a, const struct ob_connector_options
 	struct ob_error err = {0};
 	ob_client *client = NULL;
 	const char *key = "connect";
+	if (agent->ready == OB_READY_DIAL_HOME) {
+		obi_child_fault(a->warnings, agent, "",
+				"dials home, so it was not asked what it would refuse");
+		return NULL;
+	}
 	int r = agent->argv == NULL ? connect_attached(a->rt, agent, &client, &key, &err)
 				    : connect_child(a->rt, agent, &client, &err);
 	bool idle = agent->argv != NULL && (r == OB_EDOWN || r == OB_ENOENT);
@@ -143,7 +148,7 @@ static bool is_agent(const struct obi_run_config *config, uint32_t i)
 	for (uint32_t child = 0; !found && child < config->count; child++) {
 		found = is_behind(config, child, o->name);
 	}
-	return found && config->orders[i].via == NULL && o->ready != OB_READY_DIAL_HOME;
+	return found && config->orders[i].via == NULL;
 }
 
 void obi_config_check_live(ob_runtime *rt, const struct obi_run_config *config,
