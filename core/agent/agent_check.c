@@ -81,7 +81,7 @@ static rlim_t descriptors_max(void)
 static rlim_t highest(int number)
 {
 	struct rlimit now;
-	if (geteuid() == 0 || getrlimit(number, &now) < 0) {
+	if (geteuid() == 0 || getrlimit((__rlimit_resource_t)number, &now) < 0) {
 		return number == RLIMIT_NOFILE ? descriptors_max() : RLIM_INFINITY;
 	}
 	return now.rlim_max;
