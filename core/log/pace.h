@@ -2,7 +2,8 @@
 /*
  * log/pace - when to let a pipe rest. A child that writes line by line makes its reader wake up for
  * each of them, which costs more than the line. After some small reads in a row the pipe is left
- * alone for a millisecond; what was written meanwhile comes in one read.
+ * alone for a millisecond; what was written meanwhile comes in one read. A pipe that holds little
+ * does not rest: it would be full.
  */
 #ifndef OBI_LOG_PACE_H
 #define OBI_LOG_PACE_H

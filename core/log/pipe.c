@@ -31,10 +31,11 @@ static size_t read_once(struct obi_log_pipe *pipe, size_t max)
 	return pipe->loop != NULL ? (size_t)n : 0;
 }
 
-static void watch(void *user)
+/* How many bytes the pipe can hold. */
+static size_t size_of(int fd)
 {
-	struct obi_log_pipe *pipe = user;
-	obi_io_set(pipe->loop, &pipe->io, pipe->fd, OB_READABLE);
+	int size = fcntl(fd, F_GETPIPE_SZ);
+	return size > 0 ? (size_t)size : SIZE_UNKNOWN;
 }
 
 static void on_readable(void *user, int events)
@@ -42,10 +43,19 @@ static void on_readable(void *user, int events)
 	struct obi_log_pipe *pipe = user;
 	(void)events;
 	size_t n = read_once(pipe, CHUNK);
-	if (n > 0 && obi_log_pace_rests(&pipe->pace, n, obi_loop_now(pipe->loop))) {
+	if (n > 0 && obi_log_pace_rests(&pipe->pace, n, obi_loop_now(pipe->loop)) &&
+	    size_of(pipe->fd) >= CHUNK) {
 		obi_io_stop(&pipe->io);
 		obi_timer_set(pipe->loop, &pipe->rest, OBI_LOG_REST_MS);
 	}
+}
+
+/* It reads at once: another timer of this turn may ask what has come. */
+static void on_rested(void *user)
+{
+	struct obi_log_pipe *pipe = user;
+	obi_io_set(pipe->loop, &pipe->io, pipe->fd, OB_READABLE);
+	on_readable(pipe, OB_READABLE);
 }
 
 void obi_log_pipe_start(struct obi_loop *loop, struct obi_log_pipe *pipe, int fd)
@@ -54,16 +64,9 @@ void obi_log_pipe_start(struct obi_loop *loop, struct obi_log_pipe *pipe, int fd
 	pipe->fd = fd;
 	pipe->io.fn = on_readable;
 	pipe->io.user = pipe;
-	pipe->rest.fn = watch;
+	pipe->rest.fn = on_rested;
 	pipe->rest.user = pipe;
-	watch(pipe);
-}
-
-/* How many bytes the pipe can hold. */
-static size_t size_of(int fd)
-{
-	int size = fcntl(fd, F_GETPIPE_SZ);
-	return size > 0 ? (size_t)size : SIZE_UNKNOWN;
+	obi_io_set(loop, &pipe->io, fd, OB_READABLE);
 }
 
 void obi_log_pipe_drain(struct obi_log_pipe *pipe)

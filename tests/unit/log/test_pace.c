@@ -101,6 +101,19 @@ static size_t go_to_rest(void)
 	return want;
 }
 
+/* It would be full at once, and records of the child's logger lost. */
+static void a_small_pipe_does_not_rest(void **state)
+{
+	(void)state;
+	assert_true(fcntl(fds[0], F_SETPIPE_SZ, 4096) >= 4096);
+	obi_log_pipe_start(loop, &log_pipe, fds[0]);
+	for (size_t want = 5; want <= 5000; want += 5) {
+		write_line();
+		turn_until(want);
+		assert_null(log_pipe.rest.loop);
+	}
+}
+
 static void what_comes_during_a_rest_is_read_at_once(void **state)
 {
 	(void)state;
@@ -152,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(small_reads_in_a_row_lead_to_a_rest),
+	    cmocka_unit_test_setup_teardown(a_small_pipe_does_not_rest, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_comes_during_a_rest_is_read_at_once, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(a_pipe_that_rests_is_drained, setup, teardown),
