@@ -261,7 +261,7 @@ class Life(unittest.TestCase):
 
     def supervise(self):
         """A supervisor, and its event for the child: ready or adopted."""
-        run = Run(self.config, program=self.command, env=self.env, **self.as_user())
+        run = Run(self.config, program=self.command, env=self.env, cwd="/", **self.as_user())
         self.runs.append(run)
         return run, self.up(run)
 
@@ -397,7 +397,7 @@ class Life(unittest.TestCase):
 
     def adopted(self, pid, count):
         """The next supervisor takes it over, and reads what was logged meanwhile."""
-        run = Run(self.config, program=self.command, env=self.env, **self.as_user())
+        run = Run(self.config, program=self.command, env=self.env, cwd="/", **self.as_user())
         self.runs.append(run)
         first, got = len(self.numbers), []
         seen = set()
