@@ -21,6 +21,11 @@ class AgentCheck(AgentCase):
         self.assertTrue(all(f["line"] == 1 and f["column"] > 1 for f in found), found)
         return {f["key"]: f["reason"] for f in found}
 
+    def kept(self):
+        """What the agent has made, of children and of what is known of them."""
+        far = os.path.join(self.dir, "far")
+        return sorted(os.listdir(far)), sorted(os.listdir(os.path.join(far, ".state")))
+
     def await_agent(self):
         """It listens: what is connected to it is accepted in the end."""
         self.behind()
@@ -30,6 +35,7 @@ class AgentCheck(AgentCase):
 
     def test_what_an_agent_would_refuse(self):
         self.await_agent()
+        before = self.kept()
         refused = {"user": {"user": "no-such-user"}, "cwd": {"cwd": "/nowhere"}, "stdin": {"stdin": "/nowhere/x"},
                    "command": {"command": ["/bin/cat"]}, "stop.cleanup": {"stop": {"cleanup": ["/bin/cat"]}}}
         names = {key: f"c{i}" for i, key in enumerate(refused)}
@@ -45,7 +51,7 @@ class AgentCheck(AgentCase):
         text = self.check().stderr
         self.assertIn(f'{self.place_of("cwd")}: children.{names["cwd"]}.cwd: guest1: /nowhere', text)
         # Nothing was made, started or kept.
-        self.assertEqual(sorted(os.listdir(os.path.join(self.dir, "far"))), [".state"])
+        self.assertEqual(self.kept(), before)
 
     def test_a_limit_above_the_hard_one(self):
         self.await_agent()
