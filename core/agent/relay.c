@@ -26,8 +26,8 @@ struct obi_agent_relay {
 	struct ob_call *call; /* NULL: it was answered */
 	struct obi_dialing dialing;
 	struct obi_timer timeout;
-	struct obi_relay_home
-	    home; /* its dialer is NULL: the stream is the connection of the call */
+	/* Its dialer is NULL: the stream is the connection of the call. */
+	struct obi_relay_home home;
 	struct obi_relay_pump pump; /* its transport is NULL before it begins */
 	char name[NAME_MAX_SHOWN + 1];
 	char *uri;

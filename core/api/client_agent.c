@@ -38,19 +38,12 @@ int obi_client_agent_begin(struct ob_runtime *rt, const struct obi_client_way *w
 	}
 	uint32_t owner =
 	    way->any_owner || way->agent->allowed_uid == 0 ? UINT32_MAX : way->agent->allowed_uid;
-	ret->setup = (struct obi_via_setup){
-	    .host = ep->host,
-	    .transport = &ep->transport->as.transport,
-	    .transport_state = ep->transport_state,
-	    .codec = &ep->codec->as.codec,
-	    .codec_state = ep->codec_state,
-	    .auth = &ep->auth,
-	    .uri = keep(ret, way->agent->address),
-	    .owner = owner,
-	    .agent = keep(ret, way->name),
-	    .child = keep(ret, way->child),
-	    .instance = keep(ret, way->instance),
-	};
+	ret->setup = obi_endpoint_via(ep);
+	ret->setup.uri = keep(ret, way->agent->address);
+	ret->setup.owner = owner;
+	ret->setup.agent = keep(ret, way->name);
+	ret->setup.child = keep(ret, way->child);
+	ret->setup.instance = keep(ret, way->instance);
 	bool kept = ret->setup.uri != NULL && ret->setup.agent != NULL && ret->setup.child != NULL;
 	return kept && (ret->setup.instance != NULL) == (way->instance != NULL)
 		   ? OB_OK

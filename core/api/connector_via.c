@@ -81,6 +81,7 @@ void obi_via_link(struct ob_connector *agent, bool up)
 		snprintf(agent->via_uri, OBI_ADDRESS_SIZE, "%s", address != NULL ? address : "");
 		obi_agent_hub_link_up(agent->hub);
 	} else {
+		obi_stream_tickets_lose(&agent->tickets);
 		obi_supervisor_reason(agent->supervisor, why, sizeof why);
 		obi_agent_hub_link_down(agent->hub, why);
 	}
@@ -185,21 +186,13 @@ static int ask_home(void *user, const struct ob_value *params, int64_t timeout_m
 void obi_via_connection(struct ob_connector *child, struct obi_connection_setup *setup)
 {
 	struct ob_connector *agent = child->settings.options.via;
-	const struct obi_endpoint *ep = &agent->endpoint;
-	child->via = (struct obi_via_setup){
-	    .host = ep->host,
-	    .transport = &ep->transport->as.transport,
-	    .transport_state = ep->transport_state,
-	    .codec = &ep->codec->as.codec,
-	    .codec_state = ep->codec_state,
-	    .auth = &ep->auth,
-	    .uri = agent->via_uri,
-	    .owner =
-		agent->settings.options.connect == NULL ? agent->settings.child_uid : UINT32_MAX,
-	    .agent = agent->settings.options.name,
-	    .child = child->settings.options.name,
-	    .host_id = agent->rt->host_id,
-	};
+	bool started = agent->settings.options.connect == NULL;
+	child->via = obi_endpoint_via(&agent->endpoint);
+	child->via.uri = agent->via_uri;
+	child->via.owner = started ? agent->settings.child_uid : UINT32_MAX;
+	child->via.agent = agent->settings.options.name;
+	child->via.child = child->settings.options.name;
+	child->via.host_id = agent->rt->host_id;
 	if (agent->settings.options.ready == OB_READY_DIAL_HOME) {
 		agent->via_home = (struct obi_via_home){&agent->tickets, ask_home, agent};
 		child->via.home = &agent->via_home;

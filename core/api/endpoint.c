@@ -287,6 +287,18 @@ void obi_endpoint_clear(struct obi_endpoint *ep)
 	sodium_memzero(ep->secret, sizeof ep->secret);
 }
 
+struct obi_via_setup obi_endpoint_via(const struct obi_endpoint *ep)
+{
+	return (struct obi_via_setup){
+	    .host = ep->host,
+	    .transport = &ep->transport->as.transport,
+	    .transport_state = ep->transport_state,
+	    .codec = &ep->codec->as.codec,
+	    .codec_state = ep->codec_state,
+	    .auth = &ep->auth,
+	};
+}
+
 struct obi_connection_setup obi_endpoint_connection(struct ob_runtime *rt,
 						    const struct obi_endpoint *ep)
 {

@@ -8,6 +8,7 @@
 
 #include "rpc/handshake.h"
 #include "rpc/connection.h"
+#include "rpc/via_stream.h"
 #include "api/runtime.h"
 
 enum { OBI_PEERS_MAX = 32 };
@@ -96,6 +97,10 @@ void obi_endpoint_unconfigure(struct obi_endpoint *ep);
 
 /* Wipe the secret, and unconfigure the plugins: no object of theirs may be left. */
 void obi_endpoint_clear(struct obi_endpoint *ep);
+
+/* How an agent at this endpoint is dialled: the plugins and what authenticates. The caller adds the
+ * rest. */
+struct obi_via_setup obi_endpoint_via(const struct obi_endpoint *ep);
 
 /* The setup of a connection to this endpoint, with default limits; timeouts, events and handler are
  * for the caller to set. */

@@ -47,6 +47,15 @@ void obi_stream_ticket_end(struct obi_stream_ticket *ticket)
 	sodium_memzero(ticket->text, sizeof ticket->text);
 }
 
+void obi_stream_tickets_lose(struct obi_stream_tickets *tickets)
+{
+	while (tickets->first != NULL) {
+		struct obi_stream_ticket *ticket = tickets->first;
+		unlist(ticket);
+		ticket->arrived(ticket->user, NULL);
+	}
+}
+
 /* How long the comparison takes tells nothing of those that are waited for. */
 bool obi_stream_ticket_spend(struct obi_stream_tickets *tickets, struct ob_bytes text,
 			     struct obi_stream_ticket **holder)

@@ -18,8 +18,8 @@ struct obi_stream_ticket {
 	struct obi_stream_ticket **holder; /* whose stream comes; NULL: nobody has shown it */
 	char text[OBI_TICKET_SIZE];	   /* hex digits */
 
-	/* Called once, when it was shown: with the stream, which the callee takes over by a copy of
-	 * *raw; or NULL, it was lost before that. */
+	/* Called once, unless it is ended before: with the stream, which the callee takes over by a
+	 * copy of *raw; or NULL, it will not come. It may end the ticket, and no other. */
 	void (*arrived)(void *user, struct obi_raw_stream *raw);
 	void *user;
 };
@@ -35,6 +35,9 @@ int obi_stream_ticket_issue(struct obi_stream_tickets *tickets, struct obi_strea
 
 /* Nobody waits any more. In any state. */
 void obi_stream_ticket_end(struct obi_stream_ticket *ticket);
+
+/* The connection on which the streams were asked for is lost: none that was not shown comes. */
+void obi_stream_tickets_lose(struct obi_stream_tickets *tickets);
 
 /* Somebody shows a ticket. True: it is spent, and *holder is it, until it ends, or
  * obi_stream_ticket_arrived() is called. Who holds one gets no other. */

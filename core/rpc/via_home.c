@@ -34,7 +34,7 @@ static void on_arrived(void *user, struct obi_raw_stream *raw)
 {
 	struct obi_via_home_dial *dial = user;
 	if (raw == NULL) {
-		fail(dial, OB_ECONNLOST, "its connection for the stream broke");
+		fail(dial, OB_ECONNLOST, "a connection of the agent broke");
 	} else {
 		dial->raw = *raw;
 		wake(dial);

@@ -31,8 +31,8 @@ struct obi_via_setup {
 	uint32_t owner;	   /* whom a unix socket at uri must belong to; UINT32_MAX: anyone */
 	const char *agent; /* its name, for errors */
 	const char *child; /* the name of the child there */
-	const char
-	    *host_id; /* of this supervisor; see PROTOCOL.md; NULL: this process is no host */
+	/* Of this supervisor, see PROTOCOL.md; NULL: this process is no host. */
+	const char *host_id;
 	const char *instance; /* the start of the child that is meant; NULL: whichever runs */
 	const struct obi_via_home *home; /* the agent dials home; NULL: it is dialled */
 };

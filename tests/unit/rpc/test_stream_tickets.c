@@ -129,6 +129,26 @@ static void who_brings_it_may_be_lost(void **state)
 	obi_stream_ticket_end(&ticket);
 }
 
+static void those_that_nobody_has_shown_are_lost_with_the_connection(void **state)
+{
+	struct obi_stream_ticket shown, first, second, *holder = NULL;
+	char text[OBI_TICKET_SIZE];
+	(void)state;
+	issue(&first);
+	issue(&shown);
+	issue(&second);
+	memcpy(text, first.text, sizeof text);
+	assert_true(obi_stream_ticket_spend(&tickets, ob_bytes_text(shown.text), &holder));
+	obi_stream_tickets_lose(&tickets);
+	assert_int_equal(arrivals.count, 2);
+	assert_true(arrivals.lost);
+	assert_ptr_equal(holder, &shown);
+	obi_stream_ticket_end(&shown);
+	assert_false(obi_stream_ticket_spend(&tickets, ob_bytes_text(text), &holder));
+	obi_stream_ticket_end(&first);
+	obi_stream_ticket_end(&second);
+}
+
 static void many_are_told_apart(void **state)
 {
 	struct obi_stream_ticket many[MANY], *holder = NULL;
@@ -156,6 +176,8 @@ int main(void)
 	    cmocka_unit_test_setup(what_is_not_the_whole_ticket_is_none, set_up),
 	    cmocka_unit_test_setup(one_that_ended_is_good_no_more, set_up),
 	    cmocka_unit_test_setup(who_brings_it_may_be_lost, set_up),
+	    cmocka_unit_test_setup(those_that_nobody_has_shown_are_lost_with_the_connection,
+				   set_up),
 	    cmocka_unit_test_setup(many_are_told_apart, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
