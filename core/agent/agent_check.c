@@ -10,6 +10,7 @@
 #include "api/options_check.h"
 #include "base/error.h"
 #include "base/signal_names.h"
+#include "place/agent_faults.h"
 #include "place/agent_options.h"
 
 enum { ANSWER_MEMORY = 1 << 20, PATH_SIZE = 4200 };
@@ -23,8 +24,6 @@ struct checking {
 	char data_path[PATH_SIZE];
 	char state_path[PATH_SIZE];
 };
-
-static const char *const kinds[] = {"error", "file", "warning"};
 
 static void build_text(struct checking *c, const char *key, const char *text)
 {
@@ -42,7 +41,7 @@ static void on_fault(void *user, const struct ob_fault *fault)
 		return;
 	}
 	ob_build_map(&c->builder);
-	build_text(c, "kind", kinds[fault->kind]);
+	build_text(c, "kind", obi_agent_fault_kinds[fault->kind]);
 	build_text(c, "option", fault->option);
 	build_text(c, "reason", fault->reason);
 	ob_build_end(&c->builder);

@@ -8,7 +8,7 @@
 
 enum { OPTION_SIZE = 64 };
 
-static const char *const kinds[] = {"error", "file", "warning"};
+const char *const obi_agent_fault_kinds[] = {"error", "file", "warning"};
 
 /* The name of an option, and nothing else: letters, digits, "_" and ".". */
 static void read_option(const struct ob_value *value, char ret[OPTION_SIZE])
@@ -30,7 +30,8 @@ static void report(const struct ob_value *value, ob_fault_fn *fn, void *user)
 	read_option(ob_value_find(value, "option"), option);
 	bool told = obi_agent_text(ob_value_find(value, "reason"), text, sizeof text);
 	obi_agent_text_set(shown, told && text[0] != '\0' ? text : "is refused");
-	while (fault.kind < OB_FAULT_WARNING && !ob_bytes_is(kind, kinds[fault.kind])) {
+	while (fault.kind < OB_FAULT_WARNING &&
+	       !ob_bytes_is(kind, obi_agent_fault_kinds[fault.kind])) {
 		fault.kind++;
 	}
 	fn(user, &fault);

@@ -6,6 +6,9 @@
 #include <outboard/check.h>
 #include <outboard/value.h>
 
+/* The names of enum ob_fault_kind in an answer. */
+extern const char *const obi_agent_fault_kinds[];
+
 /*
  * Read the answer to outboard-agent.check, with one call of fn for each of the first
  * OBI_AGENT_FAULTS_MAX faults. The agent may be hostile: an option is letters, digits, "_" and ".",

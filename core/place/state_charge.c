@@ -102,7 +102,8 @@ void obi_state_charge_begin(struct obi_state_charge *charge)
 	try_take(charge);
 }
 
-/* A path that does not fit is left out: it is for clients only. */
+/* A path that does not fit is left out: then clients cannot reach the child, and that it may run at
+ * another agent is not known. */
 static void complete(const struct obi_state_charge *charge, struct obi_statefile *state)
 {
 	const char *agent = charge->agent != NULL ? charge->agent : "";
