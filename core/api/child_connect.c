@@ -3,6 +3,7 @@
 #include <outboard/child.h>
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "api/child_directory.h"
 #include "api/client_agent.h"
@@ -101,6 +102,11 @@ static int believe_state(struct way *w, struct ob_error *reterr)
 	int r = must_live(w, reterr);
 	if (r < 0) {
 		return r;
+	}
+	if (!w->dir.has_state) {
+		return obi_fail(reterr, OB_EPERM, 0,
+				"%s: there is no state.json that belongs to user %u, who asks",
+				w->dir.state_dir.path, (unsigned)geteuid());
 	}
 	if (state->address[0] == '\0' && state->accept[0] != '\0') {
 		return not_dialled(w->dir.state_dir.path, reterr);

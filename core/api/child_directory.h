@@ -18,7 +18,8 @@ struct obi_child_directory {
  * Open both for a look. data_path may be relative, and a link. state_path: the state directory;
  * NULL: DATA_PATH.state, or ../.state/NAME, whichever is there.
  *
- * The state is believed if this process's user owns it, or this process is root's. The child's own
+ * The state is believed if this process's user owns it. Root opens the directory of any user, which
+ * tells whether the child lives, and believes no state but its own. The child's own
  * user has no access to it and gets the data directory alone. OB_ENOENT: neither is there.
  * OB_EPERM: the data directory is another user's, and there is no state for this user.
  */

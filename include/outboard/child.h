@@ -7,7 +7,7 @@
  * Both may be relative. state_path may be NULL: DATA_PATH.state, or ../.state/NAME.
  *
  * What a child wrote is not believed: all functions take what they need from the state directory,
- * which must belong to this process's user, or to anybody if this process is root's. Without a
+ * whose state.json must belong to this process's user, also where that is root. Without a
  * state directory only the owner of the data directory, the child's own user, gets an answer, from
  * what the child wrote.
  */

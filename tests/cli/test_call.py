@@ -36,6 +36,17 @@ class Call(Case):
             file.write(token + "\n")
         return path
 
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_root_believes_no_state_of_another_user(self):
+        """Who wrote it chose what root would call."""
+        state = f"{self.root}/.state/a/state.json"
+        os.chown(state, 12345, 12345)
+        result = self.call(self.target, "act.echo", "[1]")
+        self.expect(result, USAGE, "")
+        self.assertIn("there is no state.json that belongs to user 0, who asks", result.stderr)
+        os.chown(state, 0, 0)
+        self.expect(self.call(self.target, "act.echo", "[1]"), OK, "1\n")
+
     def test_results_are_exact_json(self):
         for value in ('{"b":1,"a":[1.0,null,true]}', "18446744073709551615", "-9223372036854775808", '"\\u0000é"', "0.1",
                       "[]", "1e100"):
