@@ -57,7 +57,9 @@ static bool read_value(struct reader *r, struct ob_arena *arena, uint32_t depth,
 static bool read_call(struct reader *r, struct ob_arena *arena, uint32_t depth,
 		      struct ob_message *ret)
 {
-	return read_method(r, &ret->method) && read_value(r, arena, depth, &ret->params) &&
+	/* Where another member follows, nothing is read in vain. */
+	bool last = r->end[-1] == ']' || r->end[-1] == '}';
+	return last && read_method(r, &ret->method) && read_value(r, arena, depth, &ret->params) &&
 	       (ret->params.type == OB_ARRAY || ret->params.type == OB_MAP);
 }
 
