@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/standard_fds.h"
 #include "cli/agent/init_mounts.h"
@@ -40,13 +41,6 @@ struct init {
 	bool over;	/* it has ended, and is not started again */
 	int status;	/* the exit status */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- The start ---- */
 
@@ -124,7 +118,7 @@ static void start(struct init *in)
 	posix_spawnattr_setsigdefault(&attributes, &pipe);
 	int error = posix_spawn(&in->agent, in->program, NULL, &attributes, in->argv, environ);
 	posix_spawnattr_destroy(&attributes);
-	in->started_ms = now_ms();
+	in->started_ms = obi_now_ms();
 	if (error != 0) {
 		obi_complain("agent: --init: %s: %s", in->program, strerror(error));
 		in->agent = 0;
@@ -178,7 +172,7 @@ static int wait_for_signal(const struct init *in, int64_t wait_ms)
 /* An agent that is killed again and again is started once in a second. */
 static void start_if_due(struct init *in, int64_t *ret_wait_ms)
 {
-	int64_t wait_ms = in->started_ms + START_EVERY_MS - now_ms();
+	int64_t wait_ms = in->started_ms + START_EVERY_MS - obi_now_ms();
 	*ret_wait_ms = -1;
 	if (in->agent != 0) {
 		return;
@@ -192,7 +186,7 @@ static void start_if_due(struct init *in, int64_t *ret_wait_ms)
 
 static void pass_on(struct init *in, int number)
 {
-	in->end_ms = in->ending ? in->end_ms : now_ms() + END_MS;
+	in->end_ms = in->ending ? in->end_ms : obi_now_ms() + END_MS;
 	in->ending = true;
 	if (in->agent != 0) {
 		(void)kill(in->agent, number);
@@ -207,7 +201,7 @@ static void serve(struct init *in)
 		int64_t wait_ms;
 		start_if_due(in, &wait_ms);
 		if (in->ending) {
-			int64_t left_ms = in->end_ms - now_ms();
+			int64_t left_ms = in->end_ms - obi_now_ms();
 			wait_ms = left_ms > 0 ? left_ms : 0;
 			in->over = in->over || left_ms <= 0;
 		}
@@ -224,9 +218,9 @@ static void serve(struct init *in)
 /* One that is dead may still be a child of one that lives, so all of them are seen here. */
 static void kill_the_rest(struct init *in)
 {
-	int64_t end = now_ms() + KILL_MS, left_ms;
+	int64_t end = obi_now_ms() + KILL_MS, left_ms;
 	(void)kill(-1, SIGKILL);
-	while (reap(in) && (left_ms = end - now_ms()) > 0) {
+	while (reap(in) && (left_ms = end - obi_now_ms()) > 0) {
 		(void)wait_for_signal(in, left_ms);
 	}
 }

@@ -6,7 +6,7 @@
 #include "cli/config/load.h"
 #include "cli/config/shared.h"
 
-enum { PATIENCE_MS = 10000, TOKEN_MEMORY = 4096, NO_METHOD = -32601 };
+enum { PATIENCE_MS = 10000, NO_METHOD = -32601 };
 
 struct asking {
 	ob_runtime *rt;
@@ -45,7 +45,7 @@ static int connect_attached(ob_runtime *rt, const struct ob_connector_options *o
 					    .allow_plaintext = o->allow_plaintext,
 					    .transport = o->transport,
 					    .settings = o->settings};
-	obi_buf_init(&token, TOKEN_MEMORY);
+	obi_buf_init(&token, OBI_TOKEN_FILE_MAX);
 	*ret_key = "token_file";
 	int r = read_token(o->token_file, &token, &options.token, reterr);
 	if (r == OB_OK) {

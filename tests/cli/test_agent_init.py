@@ -260,6 +260,15 @@ class Init(Served):
         self.start("trap '' HUP; sleep 1000; exit 1")
         self.end()
 
+    def test_an_agent_that_hangs_does_not_keep_it(self):
+        self.begin_init()
+        self.start("exec sleep 1000")
+        os.kill(self.agent(), signal.SIGSTOP)
+        os.kill(self.first.pid, signal.SIGTERM)
+        self.first.wait()
+        self.assertEqual(self.process.wait(PATIENCE), UNREACHABLE)
+        self.assertEqual(self.inside(), {})
+
     def test_what_it_cannot_serve_is_its_status(self):
         result = subprocess.run(["unshare", "--pid", "--mount", "--mount-proc", "--fork", OUTBOARD, "agent", "--init", "--listen",
                                  "unix:///no/where", "--root", self.far, *self.auth], capture_output=True, text=True,
@@ -278,7 +287,7 @@ class Init(Served):
         self.end()
 
     def test_what_is_missing_is_mounted(self):
-        """On an empty root: /proc of its own, /sys, /dev, /run and more. What was mounted stays."""
+        """On an empty root: /proc of its own, /sys, /dev and more. What was mounted stays, of whichever file system."""
         self.begin_init("""
             set -e
             n=$OB_TEST_ROOT
@@ -288,9 +297,8 @@ class Init(Served):
                 [ -e "/$d" ] || continue
                 mkdir -p "$n/$d"; mount --rbind "/$d" "$n/$d"
             done
-            mkdir -p run tmp
-            mount -t tmpfs kept run
-            mkdir run/kept
+            mkdir -p run tmp bound
+            mount --bind bound run
             exec chroot "$n" "$0" "$@" """, env={**os.environ, "OB_TEST_ROOT": self.make("new"), "OB_TEST_DIR": self.dir})
         with open(f"/proc/{self.first.pid}/mountinfo") as mounts:
             lines = [line.split() for line in mounts]
@@ -300,7 +308,7 @@ class Init(Served):
                            "/run": "tmpfs"}.items():
             self.assertEqual(kinds.get(path), kind, path)
         self.assertEqual([line[4].removeprefix(root) for line in lines].count("/run"), 1)
-        self.assertTrue(os.path.exists(os.path.join(inside, "run/kept")))
+        self.assertTrue(os.path.samefile(os.path.join(inside, "run"), os.path.join(inside, "bound")))
         with open(os.path.join(inside, "proc/1/cmdline"), "rb") as line:
             self.assertIn(b"--init", line.read().split(b"\0"))
         self.end()
