@@ -198,7 +198,7 @@ static void handshake(struct scene *s, int which)
 	struct ob_want want = {.fd = -2};
 	struct ob_error err = {.text = ""};
 	int rc = obi_tls_stream_handshake(s->streams[which], OB_READABLE, &want, &err);
-	must(rc < 0 || rc <= OB_HANDSHAKE_PROVEN);
+	must(rc <= OB_HANDSHAKE_PROVEN);
 	must(rc >= 0 || (rc != OB_EAGAIN && err.text[0] != '\0'));
 	must(rc <= 0 || want.fd == -1);
 	/* An end makes progress only. */
