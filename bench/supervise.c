@@ -373,6 +373,7 @@ static const struct option known[] = {{"children", required_argument, NULL, 'c'}
 				      {"rounds", required_argument, NULL, 'n'},
 				      {"rpc", no_argument, NULL, 'r'},
 				      {"json", no_argument, NULL, 'j'},
+				      {"help", no_argument, NULL, 'h'},
 				      {NULL, 0, NULL, 0}};
 
 static bool read_options(int argc, char **argv, struct options *o)
@@ -385,7 +386,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 		}
 		o->rpc = o->rpc || c == 'r';
 		o->json = o->json || c == 'j';
-		if (c == '?') {
+		if (c == 'h' || c == '?') {
 			return false;
 		}
 	}
