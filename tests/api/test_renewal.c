@@ -22,6 +22,7 @@
 enum { RECORDS = 400, RENEW_AT = RECORDS * 3 / 4, BEAT_MS = 100 };
 
 static char *before, *home;
+static char *diary, *settings; /* of this side's plugin */
 
 static const char *const auth[] = {"short_lived", NULL};
 static bool dials_home; /* the child does */
@@ -47,6 +48,9 @@ static void begin(struct family *f)
 	family_begin(f, OB_RUNTIME_INLINE, NULL);
 	f->options.auth = auth;
 	f->options.health_interval_ms = BEAT_MS;
+	diary = scratch_text("%s/diary", f->scratch);
+	f->options.settings = settings =
+	    scratch_text("{\"auth\":{\"short_lived\":{\"diary\":\"%s\"}}}", diary);
 	if (dials_home) {
 		f->options.ready = OB_READY_DIAL_HOME;
 		f->options.accept = home = scratch_text("unix://%s/home.sock", f->scratch);
@@ -68,24 +72,43 @@ static void end(struct family *f, int32_t pid)
 		assert_null(strstr(f->lines[i], "a connection was"));
 	}
 	family_end(f);
+	free(settings);
+	free(diary);
 	free(home);
 	home = NULL;
 	leave_plugins();
 }
 
-static bool is_over(void *user)
+/* How often the plugin of this side has noted something. */
+static uint32_t noted(char what)
 {
-	uint32_t *turns = user;
-	return (*turns)-- == 0;
+	char text[64];
+	uint32_t n = 0;
+	int fd = open(diary, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	ssize_t len = read(fd, text, sizeof text);
+	assert_in_range(len, 0, sizeof text - 1);
+	for (ssize_t i = 0; i < len; i++) {
+		n += text[i] == what;
+	}
+	close(fd);
+	return n;
 }
 
-/* No calls for a few heartbeats. */
-static void rest(struct family *f)
+static bool is_renewed(void *user)
 {
-	for (int i = 0; i < 3; i++) {
-		uint32_t turns = BEAT_MS / 20;
-		family_until(f, is_over, &turns);
+	return noted('+') > *(const uint32_t *)user;
+}
+
+/* Calls until the connection is due for renewal, and none until it has been renewed. */
+static void wear_and_rest(struct family *f)
+{
+	uint32_t made = noted('+'), worn = noted('=');
+	for (int i = 0; noted('=') == worn; i++) {
+		family_call(f, "echo", "[i]", i);
 	}
+	family_until(f, is_renewed, &made);
+	assert_int_equal(noted('!'), 0); /* it did not wait until the keys were used up */
 	family_await_state(f, OB_STATE_READY, OB_LINK_UP);
 }
 
@@ -98,10 +121,7 @@ static void fault_47_worn_keys_are_replaced_when_it_is_quiet(void **state)
 	begin(&f);
 	int32_t pid = ob_connector_pid(f.connector);
 	for (int round = 0; round < 4; round++) {
-		for (int i = 0; i < RENEW_AT + 10; i++) {
-			family_call(&f, "echo", "[i]", i);
-		}
-		rest(&f);
+		wear_and_rest(&f);
 	}
 	end(&f, pid);
 }
@@ -114,10 +134,7 @@ static void fault_47_a_child_that_dials_does_so_again_for_new_keys(void **state)
 	begin(&f);
 	dials_home = false;
 	int32_t pid = ob_connector_pid(f.connector);
-	for (int i = 0; i < RENEW_AT + 10; i++) {
-		family_call(&f, "echo", "[i]", i);
-	}
-	rest(&f);
+	wear_and_rest(&f);
 	family_call(&f, "echo", "[i]", 0);
 	assert_int_equal(family_count(&f, OB_EVENT_LINK_DOWN), 0);
 	end(&f, pid);
@@ -175,17 +192,17 @@ static void keys_end_before_their_settings(void **state)
 	ob_runtime *runtime;
 	ob_server *server;
 	ob_client *client;
-	char diary[8] = "";
+	char text[8] = "";
 	(void)state;
 	find_plugins();
 	char *dir = scratch_make(), *address = scratch_text("unix://%s/s", dir);
 	char *path = scratch_text("%s/diary", dir);
-	char *settings = scratch_text("{\"auth\":{\"short_lived\":{\"diary\":\"%s\"}}}", path);
+	char *with_diary = scratch_text("{\"auth\":{\"short_lived\":{\"diary\":\"%s\"}}}", path);
 	expect(ob_runtime_new(NULL, &runtime, &err), OB_OK, &err, NULL);
 	const struct ob_server_options served = {
 	    .size = sizeof served, .runtime = runtime, .listen = address, .auth = auth};
 	const struct ob_client_options dialled = {
-	    .size = sizeof dialled, .address = address, .auth = auth, .settings = settings};
+	    .size = sizeof dialled, .address = address, .auth = auth, .settings = with_diary};
 	expect(ob_server_open(&served, &server, &err), OB_OK, &err, NULL);
 	expect(ob_server_expose(server, "say", methods, NULL, &err), OB_OK, &err, NULL);
 	expect(ob_server_start(server, &err), OB_OK, &err, NULL);
@@ -198,10 +215,10 @@ static void keys_end_before_their_settings(void **state)
 	ob_server_close(server);
 	ob_runtime_free(runtime);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(read(fd, diary, sizeof diary - 1), 2);
-	assert_string_equal(diary, ".-");
+	assert_int_equal(read(fd, text, sizeof text - 1), 3);
+	assert_string_equal(text, "+.-");
 	close(fd);
-	free(settings);
+	free(with_diary);
 	free(path);
 	free(address);
 	scratch_remove(dir);

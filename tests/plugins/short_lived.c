@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* An authenticator whose keys are used up soon: it pretends to seal a given number of records
- * and no more. It proves nothing. With the setting {"diary": PATH} the file gets a '.' for each
- * destroy(), and a '-' for each unconfigure(). */
+ * and no more. It proves nothing. With the setting {"diary": PATH} the file gets a '+' for each
+ * create(), a '=' when three quarters of the records are used and a '!' at seven eighths, a '.' for
+ * each destroy(), and a '-' for each unconfigure(). */
 #include <outboard/auth.h>
 
 #include <fcntl.h>
@@ -18,12 +19,12 @@ struct state {
 struct ob_auth {
 	const struct ob_host *host;
 	const struct state *state;
-	uint64_t sealed, opened;
+	uint64_t sealed, opened, most;
 };
 
 static void note(const struct state *state, char what)
 {
-	int fd = state->diary[0] != '\0'
+	int fd = state != NULL && state->diary[0] != '\0'
 		     ? open(state->diary, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)
 		     : -1;
 	if (fd >= 0 && write(fd, &what, 1) != 1) {
@@ -62,6 +63,7 @@ static int create(const struct ob_host *host, const struct ob_auth_params *param
 	}
 	(*ret_auth)->host = host;
 	(*ret_auth)->state = params->state;
+	note(params->state, '+');
 	return OB_OK;
 }
 
@@ -78,6 +80,16 @@ static void destroy(struct ob_auth *auth)
 	free(auth);
 }
 
+static void count(struct ob_auth *auth, uint64_t *records)
+{
+	uint64_t most = ++*records > auth->most ? ++auth->most : 0;
+	if (most == RECORDS * 3 / 4) {
+		note(auth->state, '=');
+	} else if (most == RECORDS * 7 / 8) {
+		note(auth->state, '!');
+	}
+}
+
 /* The tag is the number of the record. */
 static ptrdiff_t seal(struct ob_auth *auth, uint8_t *data, size_t len)
 {
@@ -85,7 +97,7 @@ static ptrdiff_t seal(struct ob_auth *auth, uint8_t *data, size_t len)
 		return OB_ECLOSED;
 	}
 	memcpy(data + len, &auth->sealed, TAG);
-	auth->sealed++;
+	count(auth, &auth->sealed);
 	return (ptrdiff_t)(len + TAG);
 }
 
@@ -97,7 +109,7 @@ static ptrdiff_t open_one(struct ob_auth *auth, uint8_t *data, size_t len)
 	if (memcmp(data + len - TAG, &auth->opened, TAG) != 0) {
 		return OB_EAUTH;
 	}
-	auth->opened++;
+	count(auth, &auth->opened);
 	return (ptrdiff_t)(len - TAG);
 }
 
