@@ -51,7 +51,10 @@ static inline const uint8_t *obi_text_plain_portable(const uint8_t *at, const ui
 
 #ifdef OBI_TEXT_VECTOR
 
-enum { OBI_TEXT_STEP = 16 };
+enum {
+	OBI_TEXT_STEP = 16,
+	OBI_TEXT_LONG = 4 /* a run of so many times four steps is long */
+};
 
 #ifdef __SSE2__
 
@@ -104,8 +107,13 @@ static inline unsigned obi_text_first(uint8x16_t marks)
 
 #endif
 
+/* For runs that are long: a place up to which all bytes are plain. It is `at` where the processor
+ * has no wider vectors. */
+const uint8_t *obi_text_plain_wide(const uint8_t *at, const uint8_t *end);
+
 static inline const uint8_t *obi_text_plain_vector(const uint8_t *at, const uint8_t *end)
 {
+	unsigned steps = 0;
 	/* Four at a time, since most long runs end far away. */
 	while (end - at >= 4 * OBI_TEXT_STEP) {
 		OBI_TEXT_VECTOR marks = obi_text_either(
@@ -116,6 +124,9 @@ static inline const uint8_t *obi_text_plain_vector(const uint8_t *at, const uint
 			break;
 		}
 		at += 4 * OBI_TEXT_STEP;
+		if (++steps == OBI_TEXT_LONG) {
+			at = obi_text_plain_wide(at, end);
+		}
 	}
 	while (end - at >= OBI_TEXT_STEP) {
 		unsigned first = obi_text_first(obi_text_look(at));

@@ -231,12 +231,25 @@ static size_t put_escape(const uint8_t *at, const uint8_t *end, struct ob_sink *
 	return step;
 }
 
+/* A long text is copied in pieces, each while the search has it in the cache. */
+enum { PIECE = 16384 };
+
 bool obi_json_put_string(struct ob_bytes text, bool strict, struct ob_sink *out)
 {
 	static const uint8_t nothing[1];
 	const uint8_t *at = text.len > 0 ? text.data : nothing, *end = at + text.len, *run = at;
+	if (text.len > PIECE && ob_sink_reserve(out, text.len + 2) == NULL) {
+		return false;
+	}
 	ob_sink_byte(out, '"');
-	for (at = obi_text_plain(at, end); at < end; at = obi_text_plain(at, end)) {
+	while (at < end) {
+		const uint8_t *stop = end - run > PIECE ? run + PIECE : end;
+		at = obi_text_plain(at, stop);
+		if (at >= stop) {
+			ob_sink_put(out, run, (size_t)(at - run));
+			run = at;
+			continue;
+		}
 		size_t step = obi_text_shown(at, end);
 		if (step > 1) {
 			at += step;

@@ -114,7 +114,7 @@ static void plain_text_ends_at_the_first_byte_that_is_not(void **state)
 static void vectors_find_what_words_find(void **state)
 {
 	static const uint8_t others[] = {0, 0x1f, '"', '\\', 0x7f, 0x80, 0xc3, 0xff};
-	enum { LEN = 200 };
+	enum { LEN = 700 };
 	uint8_t text[LEN];
 	(void)state;
 	memset(text, 'x', LEN);
