@@ -143,6 +143,25 @@ static int call_as(struct reachable *bed, uid_t uid, const char *token)
 	return r;
 }
 
+/*
+ * After so many failures the wait is 1.6 s: a slow machine, too, calls again before it is over. The
+ * child may note a failure later than we do, so one more try must be refused. Returns whether the
+ * wait has begun; a try during a wait is closed before it can fail.
+ */
+static bool has_failed_often(int result, int *failures)
+{
+	enum { OFTEN = 7 };
+	assert_true(result < 0);
+	if (result == OB_EAUTH) {
+		++*failures;
+		return false;
+	}
+	if (*failures < OFTEN) {
+		program_let_pass(20);
+	}
+	return *failures >= OFTEN;
+}
+
 static bool has_told_of_the_stranger(void *user)
 {
 	return reachable_told(user, "\"from\":\"uid 12345\"");
@@ -151,12 +170,11 @@ static bool has_told_of_the_stranger(void *user)
 static void fault_42_failed_authentications_are_penalized(void **state)
 {
 	struct reachable bed;
+	int failures = 0;
 	(void)state;
 	need_root();
 	reachable_start_unix(&bed, "token", NULL);
-	/* Enough failures for the longest wait, so that it does not end before it is checked. */
-	for (int i = 0; i < 12; i++) {
-		assert_true(call_as(&bed, STRANGER, wrong) < 0);
+	while (!has_failed_often(call_as(&bed, STRANGER, wrong), &failures)) {
 	}
 	assert_true(call_as(&bed, STRANGER, bed.config.token) < 0);
 	/* Other users are not affected. */
@@ -239,6 +257,7 @@ static int call_over(struct reachable *bed, const char *address, const char *tok
 static void fault_42_the_address_of_the_parent_is_spared(void **state)
 {
 	struct reachable bed = {0};
+	int failures = 0;
 	(void)state;
 	reachable_network();
 	family_begin(&bed.f, OB_RUNTIME_INLINE, NULL);
@@ -247,8 +266,9 @@ static void fault_42_the_address_of_the_parent_is_spared(void **state)
 	reachable_start(&bed, "token");
 	assert_string_equal(bed.config.parent_address, "192.0.2.2");
 	for (int i = 0; i < 12; i++) {
-		assert_true(call_over(&bed, "192.0.2.1", wrong) < 0);
-		assert_true(call_over(&bed, "192.0.2.2", wrong) < 0);
+		assert_int_equal(call_over(&bed, "192.0.2.2", wrong), OB_EAUTH);
+	}
+	while (!has_failed_often(call_over(&bed, "192.0.2.1", wrong), &failures)) {
 	}
 	assert_true(call_over(&bed, "192.0.2.1", bed.config.token) < 0);
 	assert_int_equal(call_over(&bed, "192.0.2.2", bed.config.token), OB_OK);
