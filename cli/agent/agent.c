@@ -13,6 +13,7 @@
 #include "cli/agent/init.h"
 #include "cli/args.h"
 #include "cli/call/address.h"
+#include "cli/call/settings.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 
@@ -24,6 +25,7 @@ struct arguments {
 	const char *codec;
 	const char *auth;
 	const char *token_file;
+	const char *settings_file;
 	const char *log_memory;
 	const char *children_max;
 	struct obi_list allow;
@@ -77,7 +79,7 @@ static void on_shutdown(void *user, ob_server *server)
 /* ---- Serving ---- */
 
 static int open_server(struct serving *s, const struct arguments *a, const char *token,
-		       struct ob_error *reterr)
+		       const char *settings, struct ob_error *reterr)
 {
 	char **auth = a->auth != NULL ? obi_string_list_split(a->auth, ',') : NULL;
 	const struct ob_server_options options = {
@@ -87,6 +89,7 @@ static int open_server(struct serving *s, const struct arguments *a, const char 
 	    .codec = a->codec,
 	    .auth = (const char *const *)auth,
 	    .token = token,
+	    .settings = settings,
 	    .allow_plaintext = a->allow_plaintext,
 	    .reserve = RESERVE,
 	    .shutdown = on_shutdown,
@@ -97,13 +100,14 @@ static int open_server(struct serving *s, const struct arguments *a, const char 
 	return r;
 }
 
-static int read_and_open(struct serving *s, const struct arguments *a, struct ob_error *reterr)
+static int read_and_open(struct serving *s, const struct arguments *a, const char *settings,
+			 struct ob_error *reterr)
 {
 	struct obi_buf token;
 	obi_buf_init(&token, OBI_TOKEN_FILE_MAX);
 	int r = a->token_file != NULL ? obi_token_read(a->token_file, &token, reterr) : OB_OK;
 	const char *text = a->token_file != NULL ? (const char *)obi_buf_bytes(&token).data : NULL;
-	r = r == OB_OK ? open_server(s, a, text, reterr) : r;
+	r = r == OB_OK ? open_server(s, a, text, settings, reterr) : r;
 	obi_buf_free(&token);
 	return r;
 }
@@ -125,12 +129,12 @@ static void tell(ob_server *server, const char *root)
 }
 
 static int serve(const struct arguments *a, const struct ob_agent_options *options,
-		 struct ob_error *reterr)
+		 const char *settings, struct ob_error *reterr)
 {
 	struct serving s = {.end_children = a->end_children};
 	int r = ob_runtime_new(NULL, &s.rt, reterr);
 	r = r == OB_OK ? watch_signals(&s, reterr) : r;
-	r = r == OB_OK ? read_and_open(&s, a, reterr) : r;
+	r = r == OB_OK ? read_and_open(&s, a, settings, reterr) : r;
 	r = r == OB_OK ? ob_agent_new(s.server, options, &s.agent, reterr) : r;
 	r = r == OB_OK ? ob_server_start(s.server, reterr) : r;
 	if (r == OB_OK) {
@@ -173,18 +177,32 @@ static bool check_source(const struct arguments *a)
 	} else if (!is_child && a->listen == NULL) {
 		obi_complain("agent: --listen is required, unless the agent is itself a child");
 	} else if (is_child && (a->listen != NULL || a->codec != NULL || a->auth != NULL ||
-				a->token_file != NULL)) {
-		obi_complain("agent: OUTBOARD_CONFIG is set: --listen, --codec, --auth and "
-			     "--token-file come from there");
+				a->token_file != NULL || a->settings_file != NULL)) {
+		obi_complain("agent: OUTBOARD_CONFIG is set: --listen, --codec, --auth, "
+			     "--token-file and --settings come from there");
 	} else {
 		return true;
 	}
 	return false;
 }
 
-static int run(const struct arguments *a)
+static int read_settings_and_serve(const struct arguments *a,
+				   const struct ob_agent_options *options)
 {
 	struct ob_error err = {0};
+	struct obi_buf text;
+	const char *settings;
+	int status = OBI_EXIT_USAGE;
+	if (obi_settings_read("agent", a->settings_file, &text, &settings)) {
+		status = serve(a, options, settings, &err) < 0 ? obi_give_up("agent", &err)
+							       : OBI_EXIT_OK;
+	}
+	obi_buf_free(&text);
+	return status;
+}
+
+static int run(const struct arguments *a)
+{
 	const char *allow[OBI_LIST_MAX + 1] = {NULL};
 	uint64_t log_memory, children_max;
 	if (!check_source(a) ||
@@ -200,7 +218,7 @@ static int run(const struct arguments *a)
 	    .log_memory = (size_t)log_memory,
 	    .children_max = (uint32_t)children_max,
 	};
-	return serve(a, &options, &err) < 0 ? obi_give_up("agent", &err) : OBI_EXIT_OK;
+	return read_settings_and_serve(a, &options);
 }
 
 static const char about[] =
@@ -225,6 +243,8 @@ static int read_and_run(int argc, char **argv)
 	    {"auth", "NAME[,NAME...]", "mechanisms; default by --listen", OBI_OPTION_TEXT, &a.auth},
 	    {"token-file", "FILE", "file with the token, 64 hex digits, mode 0600", OBI_OPTION_TEXT,
 	     &a.token_file},
+	    {"settings", "FILE", "JSON with settings of plugins", OBI_OPTION_TEXT,
+	     &a.settings_file},
 	    {"allow", "COMMAND", "path or pattern of a command that may run; default DIR/bin/*",
 	     OBI_OPTION_LIST, &a.allow},
 	    {"allow-plaintext", NULL, "permit an unencrypted connection that others can reach",

@@ -8,6 +8,7 @@
 #include "cli/agent/agent.h"
 #include "cli/args.h"
 #include "cli/call/address.h"
+#include "cli/call/settings.h"
 #include "cli/report.h"
 #include "cli/table.h"
 
@@ -15,6 +16,7 @@ enum { TIMEOUT_MS = 30000, TABLE_MAX = 4 << 20 };
 
 struct asking {
 	struct obi_address to;
+	const char *settings_file;
 	bool json;
 };
 
@@ -124,6 +126,8 @@ static int run(const char *command, const char *about, const char *method, int a
 	     &a.to.auth},
 	    {"token-file", "FILE", "file with the token, 64 hex digits, mode 0600", OBI_OPTION_TEXT,
 	     &a.to.token_file},
+	    {"settings", "FILE", "JSON with settings of plugins", OBI_OPTION_TEXT,
+	     &a.settings_file},
 	    {"allow-plaintext", NULL, "permit an unencrypted connection that others can reach",
 	     OBI_OPTION_FLAG, &a.to.allow_plaintext},
 	    {"json", NULL, "print the answer as JSON", OBI_OPTION_FLAG, &a.json},
@@ -141,7 +145,12 @@ static int run(const char *command, const char *about, const char *method, int a
 		return status;
 	}
 	a.to.address = words.items[0];
-	return connect_and_ask(&a, method);
+	struct obi_buf text;
+	status = obi_settings_read(command, a.settings_file, &text, &a.to.settings)
+		     ? connect_and_ask(&a, method)
+		     : OBI_EXIT_USAGE;
+	obi_buf_free(&text);
+	return status;
 }
 
 int obi_agent_list(int argc, char **argv)

@@ -16,12 +16,13 @@
 #include "cli/call/address.h"
 #include "cli/call/connect.h"
 #include "cli/call/params.h"
+#include "cli/call/settings.h"
 #include "cli/call/why_down.h"
 #include "cli/config/load.h"
 #include "cli/input.h"
 #include "cli/report.h"
 
-enum { SETTINGS_MAX = 1 << 20, TIMEOUT_MS = 30000 };
+enum { TIMEOUT_MS = 30000 };
 
 struct call {
 	const char *address; /* NULL: target is a data directory */
@@ -189,20 +190,10 @@ static bool read_config(struct call *c)
 /* Those of a file come before those of the config. */
 static bool read_settings(struct call *c)
 {
-	struct ob_error err = {0};
-	obi_buf_init(&c->settings_text, SETTINGS_MAX);
-	if (c->settings_file == NULL) {
-		return true;
-	}
-	int r = obi_input_read(c->settings_file, &c->settings_text, NULL, &err);
-	if (r == OB_OK && !ob_sink_byte(obi_buf_sink(&c->settings_text), '\0')) {
-		r = obi_fail(&err, OB_ETOOBIG, 0, "is too long");
-	}
-	if (r < 0) {
-		obi_complain("call: %s: %s", obi_input_name(c->settings_file), err.text);
-	}
-	c->settings = (const char *)obi_buf_bytes(&c->settings_text).data;
-	return r == OB_OK;
+	const char *given;
+	bool good = obi_settings_read("call", c->settings_file, &c->settings_text, &given);
+	c->settings = given != NULL ? given : c->settings;
+	return good;
 }
 
 static int make_runtime(const struct call *c, ob_runtime **ret, struct ob_error *reterr)

@@ -19,11 +19,12 @@ class Agent:
         with open(os.open(self.token_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write(secrets.token_hex(32) + "\n")
         self.process = None
-        self.more = []  # arguments
+        self.auth = "noise"
+        self.before, self.more = [], []  # words before the command, and arguments
 
     def start(self, **env):
         self.process = subprocess.Popen(
-            [OUTBOARD, "agent", "--listen", self.address, "--root", os.path.join(self.directory, "far"), "--auth", "noise",
+            [*self.before, OUTBOARD, "agent", "--listen", self.address, "--root", os.path.join(self.directory, "far"), "--auth", self.auth,
              "--token-file", self.token_file, "--allow", ACTOR, *self.more], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, env={**os.environ, **env})
 

@@ -98,6 +98,7 @@ class Agents(Case):
                 (["--root", self.root, "--listen", self.address, "--allow", "sleep"], "allow: sleep: must be absolute"),
                 (["--root", self.root, "--listen", self.address, "--log-memory", "x"], "--log-memory: must be an integer"),
                 (["--root", self.root, "--listen", self.address, "--log-memory", "5"], "log_memory: must be at least"),
+                (["--root", self.root, "--listen", self.address, "--settings", "/nowhere"], "agent: /nowhere: "),
                 (["--root", self.root, "extra"], "too many arguments")]:
             result = outboard("agent", *args)
             self.assertEqual(result.returncode, USAGE, args)

@@ -1,34 +1,24 @@
 # SPDX-License-Identifier: MIT
 """The connection to an agent is cut again and again: no line is lost, each that is dropped is counted, nobody is restarted."""
 import os
-import time
 import unittest
 
-from agents import QUICK, AgentCase
-from command import ACTOR, OK, PATIENCE, Lines
+from agents import QUICK
+from command import ACTOR, OK
 from cut_link import Proxy
+from written_lines import Writing
 
-# Writes so many more numbered lines for each line that it reads, and says when it has.
-WRITER = ('exec 3<>"$0" 4<>"$1"; i=0; while read more <&3; do end=$((i + more)); '
-          'while [ $i -lt $end ]; do i=$((i + 1)); printf "line %06d\\n" $i; done; echo $i >&4; done')
 CUTS = 100 if "OB_TORTURE" in os.environ else 25  # a link that lives short is dialled later each time
 LINE = len("line 000001\n")
 
 
-class Cuts(AgentCase):
+class Cuts(Writing):
     def setUp(self):
         super().setUp()
-        self.fifos = [os.path.join(self.dir, name) for name in ("orders", "written")]
         self.proxy = None
-        for path in self.fifos:
-            os.mkfifo(path)
-        self.orders, self.written = [os.open(path, os.O_RDWR) for path in self.fifos]
-        self.said = Lines(self.written)
 
     def tearDown(self):
         super().tearDown()
-        os.close(self.orders)
-        os.close(self.written)
         if self.proxy is not None:
             self.proxy.close()
 
@@ -38,9 +28,7 @@ class Cuts(AgentCase):
         self.agent.more = ["--allow", "/bin/*", "--allow", "/usr/bin/*", *more]
         self.agent.start()
         self.proxy = Proxy(int(self.agent.address.rsplit(":", 1)[1]))
-        writer = {"command": ["/bin/sh", "-c", WRITER, *self.fifos], "via": "guest1", "ready": {"mode": "none"},
-                  "log_pipe": 65536}
-        self.write({"writer": writer, "worker": {"command": [ACTOR], "via": "guest1", **QUICK}},
+        self.write({"writer": self.writer(), "worker": {"command": [ACTOR], "via": "guest1", **QUICK}},
                    agents={"guest1": self.agent.entry(connect=f"tcp://127.0.0.1:{self.proxy.port}")})
         run = self.run_it()
         run.events(writer="ready", worker="ready")
@@ -49,20 +37,6 @@ class Cuts(AgentCase):
         for pid in self.pids.values():
             self.watch(pid)
         return run
-
-    def write_lines(self, count):
-        os.write(self.orders, b"%d\n" % count)
-
-    def await_written(self, number):
-        """Lines up to this one are in the pipe, at least."""
-        while self.said.next(time.monotonic() + PATIENCE) != str(number):
-            continue
-
-    def lines_of(self, run):
-        return [r for r in run.records if r.get("outboard") == "writer" and r["msg"].startswith("line ")]
-
-    def await_line(self, run, number):
-        run.record(lambda r: r.get("outboard") == "writer" and r["msg"] == "line %06d" % number)
 
     def expect_nobody_was_restarted(self, run):
         self.assertEqual([r for r in run.records if r.get("event") in ("exited", "restarting", "detached", "failed")], [])
