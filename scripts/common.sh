@@ -95,7 +95,7 @@ to_test_all=(g++:g++ clang:clang clang++:clang clang-format:clang-format shellch
 	go:golang-go /usr/share/gocode/src/github.com/flynn/noise:golang-github-flynn-noise-dev
 	linux.uml:user-mode-linux /sbin/insmod:kmod qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio ip:iproute2
 	bwrap:bubblewrap /usr/sbin/runc:runc podman:podman systemd-nspawn:systemd-container newuidmap:uidmap fuse-overlayfs:fuse-overlayfs
-	slirp4netns:slirp4netns jq:jq zsh:zsh fish:fish pandoc:pandoc man:man-db abidw:abigail-tools doxygen:doxygen)
+	slirp4netns:slirp4netns jq:jq zsh:zsh fish:fish pandoc:pandoc man:man-db abidw:abigail-tools doxygen:doxygen ssh-keygen:openssh-client)
 
 # build PRESET [TARGET...]: configure and build. The output goes to build/PRESET.log.
 build() {
