@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The child of bench-supervise: says on the FIFO that it is given when its main() began, and sleeps
- * until it is killed. */
+ * until it is killed, or bench-supervise ends. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "support/bench_child.h"
 
 int main(int argc, char **argv)
 {
@@ -16,6 +18,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	close(fd);
+	bench_child_follow();
 	pause();
 	return 0;
 }

@@ -29,9 +29,11 @@
 #include <unistd.h>
 
 #include "support/bench.h"
+#include "support/bench_child.h"
 #include "support/spawn_floor.h"
 
 enum { CHILDREN_MAX = 20000, ROUNDS = 5, ROUNDS_MAX = 99, RESTARTS = 15, PATH = 128 };
+enum { IDLE_MS = 3000 };
 enum { FILES_A_CHILD = OB_DESCRIPTORS_PER_CHILD + 2 };
 
 struct options {
@@ -80,6 +82,7 @@ static int serve(void)
 {
 	struct ob_error err;
 	ob_server *server = NULL;
+	bench_child_follow();
 	check(ob_server_open(NULL, &server, &err), &err, "child");
 	check(ob_server_start(server, &err), &err, "child");
 	ob_log(ob_server_logger(server), OB_LOG_INFO, "it runs", NULL);
@@ -272,6 +275,9 @@ static void measure_own(struct bench *b, size_t round)
 		measure_restarts(b, round);
 	}
 	measure_status(b, round);
+	if (b->o->rpc) {
+		(void)ob_runtime_run(b->runtime, IDLE_MS); /* connections give memory back */
+	}
 	b->figures[HEAP][round] = (heap_in_use() - heap) / n;
 	b->figures[PSS][round] = (pss() - memory) / n;
 	b->figures[STOP][round] = request_all(b, ob_connector_stop_async);
@@ -407,6 +413,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	bench.o = &o;
+	bench_child_lead();
 	raise_files(o.children);
 	open_bench(&bench);
 	for (size_t round = 0; round < o.rounds; round++) {
