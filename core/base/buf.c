@@ -99,6 +99,21 @@ uint8_t *obi_buf_reserve(struct obi_buf *buf, size_t n, size_t *ret_room)
 	return room;
 }
 
+void obi_buf_shrink(struct obi_buf *buf, size_t keep)
+{
+	if (obi_buf_len(buf) > 0 || buf->sink.cap <= keep) {
+		return;
+	}
+	wipe(buf);
+	set_start(buf, 0);
+	buf->sink.len = 0;
+	uint8_t *data = realloc(buf->sink.data, keep);
+	if (data != NULL) {
+		buf->sink.data = data;
+		buf->sink.cap = keep;
+	}
+}
+
 void obi_buf_consume(struct obi_buf *buf, size_t n)
 {
 	set_start(buf, buf->start + n);

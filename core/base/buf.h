@@ -47,6 +47,9 @@ static inline struct ob_sink *obi_buf_sink(struct obi_buf *buf)
  * out of memory. Follow with ob_sink_commit(). */
 uint8_t *obi_buf_reserve(struct obi_buf *buf, size_t n, size_t *ret_room);
 
+/* Shrink the memory of an empty queue to `keep` bytes, if it has more. */
+void obi_buf_shrink(struct obi_buf *buf, size_t keep);
+
 /* Drop n bytes at the front. */
 void obi_buf_consume(struct obi_buf *buf, size_t n);
 

@@ -8,6 +8,7 @@
 #include "rpc/authentication.h"
 #include "rpc/dialing.h"
 #include "rpc/receive.h"
+#include "rpc/rest.h"
 #include "rpc/stream_facts.h"
 #include "rpc/stream_handshake.h"
 #include "rpc/stream_io.h"
@@ -31,6 +32,7 @@ struct obi_connection {
 	struct obi_timer open_timer;
 	struct obi_timer call_timer;
 	struct obi_task flush;
+	struct obi_rest rest;
 	struct obi_waiter auth_waiter;
 };
 
@@ -57,6 +59,7 @@ static void drop_stream(struct obi_connection *conn)
 	obi_timer_stop(&conn->call_timer);
 	obi_waiter_wait(&conn->auth_waiter, conn->setup.loop, NULL);
 	obi_task_stop(&conn->flush);
+	obi_rest_stop(&conn->rest);
 	obi_dialing_end(&conn->dialing);
 	obi_stream_handshake_end(&conn->handshake);
 	conn->setup.transport->close(conn->wire.stream);
@@ -169,6 +172,7 @@ static void on_flush(void *user)
 		return;
 	}
 	enter(conn);
+	obi_rest_note_use(&conn->rest);
 	if (!obi_stream_io_write(&conn->wire, &err)) {
 		obi_session_ended(&conn->session, &err);
 	} else {
@@ -198,6 +202,7 @@ static void on_io(void *user, int events)
 		on_flush(conn);
 	}
 	if ((events & OB_READABLE) != 0 && !conn->closed) {
+		obi_rest_note_use(&conn->rest);
 		obi_stream_io_read(&conn->wire);
 		flush_now(conn);
 	}
@@ -313,6 +318,7 @@ static struct obi_connection *make(const struct obi_connection_setup *setup)
 	conn->open_timer.fn = on_open_timer;
 	conn->call_timer.fn = on_call_timer;
 	conn->flush.fn = on_flush;
+	obi_rest_init(&conn->rest, setup->loop, &conn->session);
 	if (setup->open_timeout_ms > 0) {
 		obi_timer_set(setup->loop, &conn->open_timer, setup->open_timeout_ms);
 	}

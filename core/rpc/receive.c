@@ -21,6 +21,10 @@ uint8_t *obi_receive_room(struct obi_session *s, size_t *ret_room)
 		want += s->need - have;
 	}
 	uint8_t *room = obi_buf_reserve(&s->in, want, ret_room);
+	if (room == NULL && s->in.starved) { /* then as much as there is */
+		obi_buf_truncate(&s->in, have);
+		room = obi_buf_reserve(&s->in, 1, ret_room);
+	}
 	if (room == NULL) {
 		obi_session_fail(s, OB_ENOMEM, "out of memory for data from the peer");
 	}

@@ -7,6 +7,9 @@
 /* Memory that a deferred call may take, beside OBI_VALUE_PER_BYTE for each byte of a message. */
 enum { DEFERRED_CONSTANT = 64 * 1024 };
 
+/* Bytes of each queue that a session at rest keeps: an answer of `health` fits. */
+enum { REST_KEEP = 512 };
+
 /* So many calls of the library may be in flight beside those of the user. */
 enum { OWN_CALLS = 16 };
 
@@ -154,6 +157,12 @@ bool obi_session_is_quiet(const struct obi_session *s)
 {
 	return s->pending.used == 0 && s->calls.deferred_count == 0 && s->batches.first == NULL &&
 	       !s->receiving && obi_buf_len(&s->out) == 0;
+}
+
+void obi_session_rest(struct obi_session *s)
+{
+	obi_buf_shrink(&s->in, REST_KEEP);
+	obi_buf_shrink(&s->out, REST_KEEP);
 }
 
 void obi_session_close(struct obi_session *s, int code, const char *text)

@@ -155,6 +155,10 @@ bool obi_session_is_quiet(const struct obi_session *s);
 /* Send $/bye, if the peer understands it: the end that follows is orderly, and nothing was cut. */
 void obi_session_bye(struct obi_session *s);
 
+/* Give back the memory of queues that are empty, but for a little: small messages pass also where
+ * there is no memory. Not inside one of its callbacks. */
+void obi_session_rest(struct obi_session *s);
+
 /* Say bye, and close with code and text. */
 void obi_session_close(struct obi_session *s, int code, const char *text);
 
