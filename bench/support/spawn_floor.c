@@ -72,7 +72,8 @@ double spawn_floor_restart(struct spawn_floor *f, size_t i, int main_fd)
 	struct pollfd said = {.fd = main_fd, .events = POLLIN};
 	int64_t begin = bench_now_ns(), main_ns = 0;
 	kill(f->children[i].pid, SIGKILL);
-	(void)epoll_wait(f->epoll, &event, 1, -1);
+	while (epoll_wait(f->epoll, &event, 1, -1) != 1) { /* a signal: it is stopped, or traced */
+	}
 	reap(f, event.data.u64);
 	start(f, event.data.u64);
 	while (main_ns <= begin) { /* that of an earlier start may be late */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/kept_text.h"
 #include "files/child_config.h"
 #include "place/child_cgroup.h"
 #include "place/exit_watch.h"
@@ -27,11 +28,12 @@ struct local_place {
 	struct obi_statedir state_dir;
 	struct obi_datadir dir;
 	struct obi_local_state saved; /* what state.json says, or is to say */
-	struct ob_error save_error;   /* why it does not; code 0: it does */
-	struct obi_start_fds fds;     /* of the next start */
-	struct obi_procid known;      /* the last process, dead or alive; pid 0: none */
-	struct obi_procid leftovers;  /* the dead leader of the group that holds the lock; pid 0 */
-	struct obi_process process;   /* found, spawned or adopted */
+	int save_code;		      /* why it does not; 0: it does */
+	struct obi_kept_text save_error;
+	struct obi_start_fds fds;    /* of the next start */
+	struct obi_procid known;     /* the last process, dead or alive; pid 0: none */
+	struct obi_procid leftovers; /* the dead leader of the group that holds the lock; pid 0 */
+	struct obi_process process;  /* found, spawned or adopted */
 	struct obi_exit_watch exit_watch;
 	struct obi_usage_watch usage;
 	struct obi_local_pipes pipes;
@@ -86,11 +88,10 @@ static int take_charge(struct local_place *l, struct obi_statefile *ret, bool *r
 	const struct ob_connector_options *o = l->setup.options;
 	bool was_in_charge = is_in_charge(l), create = l->probe.create;
 	uid_t child = l->probe.child;
-	int r = OB_OK;
 	*ret_fresh = false;
-	if (l->state_dir.fd < 0) {
-		r = obi_statedir_open(o->state_path, create, child, &l->state_dir, reterr);
-	}
+	int r = l->state_dir.fd >= 0
+		    ? OB_OK
+		    : obi_statedir_open(o->state_path, create, child, &l->state_dir, reterr);
 	if (r == OB_ENOENT && !create) {
 		return obi_fail(reterr, r, 0, "no existing config in %s", o->data_path);
 	}
@@ -146,7 +147,6 @@ static bool tries_again(struct local_place *l, int r)
 static void try_probe(void *user)
 {
 	struct local_place *l = user;
-	struct obi_place *place = &l->place;
 	struct obi_runner runner = {.process = OBI_PROCESS_NONE};
 	struct obi_statefile state = {0};
 	struct ob_error err = {0};
@@ -157,11 +157,11 @@ static void try_probe(void *user)
 	}
 	r = r == OB_OK ? obi_statedir_probe(&l->state_dir, &l->known, &runner, &err) : r;
 	if (r < 0) {
-		place->events->probed(place->user, l->probe.op, NULL, NULL, &err);
+		l->place.events->probed(l->place.user, l->probe.op, NULL, NULL, &err);
 	} else {
 		struct obi_place_facts facts = take_facts(l, &runner);
-		place->events->probed(place->user, l->probe.op, &facts, fresh ? &state : NULL,
-				      NULL);
+		l->place.events->probed(l->place.user, l->probe.op, &facts, fresh ? &state : NULL,
+					NULL);
 	}
 	explicit_bzero(&state, sizeof state);
 }
@@ -385,12 +385,10 @@ static int spawn(struct local_place *l, struct ob_error *reterr)
 	    .start_fd = l->fds.start,
 	    .cgroup_fd = l->fds.cgroup,
 	};
-	int r = l->save_error.code;
-	if (r == OB_OK) {
-		r = obi_spawn(&s, &l->process, reterr);
-	} else {
-		*reterr = l->save_error; /* a child that no later parent could find */
-	}
+	/* A child whose state is not saved could be found by no later parent. */
+	int r = l->save_code == OB_OK
+		    ? obi_spawn(&s, &l->process, reterr)
+		    : obi_fail(reterr, l->save_code, 0, "%s", obi_kept_text(&l->save_error));
 	obi_start_fds_close(&l->fds);
 	return r;
 }
@@ -475,6 +473,7 @@ static void local_save(struct obi_place *place, const struct obi_statefile *give
 {
 	struct local_place *l = local_of(place);
 	struct obi_statefile state = *given;
+	struct ob_error err = {0};
 	if (!is_in_charge(l)) {
 		return;
 	}
@@ -485,8 +484,8 @@ static void local_save(struct obi_place *place, const struct obi_statefile *give
 		l->saved.gid = l->dir.gid;
 	}
 	state.local = l->saved;
-	l->save_error.code = OB_OK;
-	(void)obi_statefile_write(&l->state_dir, &state, &l->save_error);
+	l->save_code = obi_statefile_write(&l->state_dir, &state, &err);
+	obi_kept_text_set(&l->save_error, err.text);
 	OBI_CRASHPOINT("state_written");
 }
 
@@ -535,6 +534,7 @@ static void local_free(struct obi_place *place)
 	local_detach(place);
 	obi_remains_free(&l->remains);
 	obi_low_files_release();
+	obi_kept_text_clear(&l->save_error);
 	free(l->config_path);
 	free(l);
 }

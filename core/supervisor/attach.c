@@ -80,9 +80,9 @@ say(struct obi_supervisor *sup, const char *format, ...)
 /* The child lives on, as far as is known. */
 static void let_go(struct obi_supervisor *sup, int code, const char *why)
 {
-	obi_fail(&sup->end_error, code, 0, "%s: let go of it", why);
-	obi_reports_reason(&sup->reports, "%s", sup->end_error.text);
-	obi_reports_note(&sup->reports, &sup->end_error);
+	struct ob_error err;
+	obi_fail(&err, code, 0, "%s: let go of it", why);
+	obi_reports_not_gone(&sup->reports, &err);
 	obi_machine_raise(&sup->machine, OBI_LIFE_STUCK);
 }
 
@@ -110,16 +110,17 @@ void obi_attach_stop(struct obi_supervisor *sup)
 void obi_attach_stop_next(struct obi_supervisor *sup)
 {
 	char time[OBI_DURATION_SIZE], why[320];
-	const char *link = sup->link.error;
+	const char *link = obi_kept_text(&sup->link.error);
+	const char *refusal = obi_kept_text(&sup->link.shutdown_error);
 	obi_duration_text(sup->options->stop_rpc_ms, time, sizeof time);
-	if (sup->link.shutdown_error[0] != '\0') {
-		snprintf(why, sizeof why, "outboard-control.shutdown: %.200s",
-			 sup->link.shutdown_error);
+	bool refused = refusal[0] != '\0';
+	if (refused) {
+		snprintf(why, sizeof why, "outboard-control.shutdown: %.200s", refusal);
 	} else {
 		snprintf(why, sizeof why, "did not end within %s (stop.rpc)%s%.200s", time,
 			 link[0] != '\0' ? "; last dial: " : "", link);
 	}
-	let_go(sup, sup->link.shutdown_error[0] != '\0' ? OB_EREMOTE : OB_ETIMEDOUT, why);
+	let_go(sup, refused ? OB_EREMOTE : OB_ETIMEDOUT, why);
 }
 
 /* A connection that was lost before the answer is no sign of an end: the next one asks again. */
@@ -140,7 +141,7 @@ void obi_attach_link(struct obi_supervisor *sup, bool up)
 
 const char *obi_attach_cause(const struct obi_supervisor *sup, char *text, size_t size)
 {
-	const char *link = sup->link.error;
+	const char *link = obi_kept_text(&sup->link.error);
 	if (sup->link.supervising) {
 		snprintf(text, size, "attached to a child that others have started");
 	} else {

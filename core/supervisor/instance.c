@@ -184,7 +184,7 @@ static void begin(struct obi_instance *in)
 	free(in->address);
 	in->address = NULL;
 	in->exit = (struct obi_exit){0};
-	in->exit_cause[0] = '\0';
+	obi_kept_text_clear(&in->exit_cause);
 	in->usage = OBI_CGROUP_USAGE_NONE;
 	in->was_ended = false;
 	in->demand = OBI_DEMAND_NONE;
@@ -521,7 +521,7 @@ static void on_lost(void *user, const struct ob_error *err)
 {
 	struct obi_instance *in = user;
 	in->lost = true;
-	snprintf(in->lost_error, sizeof in->lost_error, "%.255s", err->text);
+	obi_kept_text_set(&in->lost_error, err->text);
 	in->setup.events.changed(in->setup.events.user);
 	tell(in, OBI_LIFE_PLACE_LOST, NULL);
 }
@@ -591,9 +591,7 @@ void obi_instance_free(struct obi_instance *in)
 {
 	obi_instance_let_go(in);
 	ops_of(in)->free(in->setup.place);
-	obi_log_splitter_stop(&in->out);
-	obi_log_splitter_stop(&in->err);
-	obi_log_splitter_stop(&in->cleanup);
-	free(in->address);
+	begin(in); /* it frees what is known of the last process */
+	obi_kept_text_clear(&in->lost_error);
 	explicit_bzero(&in->state, sizeof in->state);
 }

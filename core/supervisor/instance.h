@@ -9,6 +9,7 @@
 #include <outboard/outboard.h>
 #include <stdio.h>
 
+#include "base/kept_text.h"
 #include "log/splitter.h"
 #include "place/place.h"
 #include "supervisor/lifecycle.h"
@@ -58,9 +59,9 @@ struct obi_instance {
 	bool leaving;	      /* it is dead, and `gone` is still to come */
 	bool lingering;	      /* of these two, and something was said about what is left */
 	struct obi_exit exit; /* of the last process */
-	char exit_cause[256]; /* of the same, where its place knows; "": it does not */
-	struct ob_cgroup_usage usage; /* of its cgroup, as it was read last */
-	bool was_ended;		      /* that one was being ended when it exited */
+	struct obi_kept_text exit_cause; /* of the same, where its place knows; "": it does not */
+	struct ob_cgroup_usage usage;	 /* of its cgroup, as it was read last */
+	bool was_ended;			 /* that one was being ended when it exited */
 	char *address; /* where to dial, or where the child dials; NULL: not known yet */
 	struct obi_place_child found;	 /* by the probe, to be adopted */
 	bool unlocked;			 /* it lives, and has closed the descriptor of its lock */
@@ -73,7 +74,7 @@ struct obi_instance {
 	enum obi_instance_demand demand;
 	bool quiet; /* `exited` is not reported: obi_instance_end_now() waits for it */
 	bool lost;
-	char lost_error[256]; /* why */
+	struct obi_kept_text lost_error; /* why */
 	struct obi_log_splitter out, err, cleanup;
 };
 
@@ -106,7 +107,7 @@ static inline void obi_instance_expect_end(struct obi_instance *instance)
 static inline void obi_instance_note_cause(void *user, const char *text)
 {
 	struct obi_instance *in = (struct obi_instance *)user;
-	snprintf(in->exit_cause, sizeof in->exit_cause, "%.255s", text);
+	obi_kept_text_set(&in->exit_cause, text);
 }
 /* Send the stop signal. */
 void obi_instance_stop(struct obi_instance *instance);

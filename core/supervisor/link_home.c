@@ -26,7 +26,7 @@ static void on_stranger(void *user, const char *text)
 {
 	struct obi_link_monitor *m = user;
 	if (m->link == NULL) {
-		snprintf(m->error, sizeof m->error, "%.255s", text);
+		obi_kept_text_set(&m->error, text);
 		m->setup.events.changed(m->setup.events.user);
 	}
 	m->setup.events.warn(m->setup.events.user, text);

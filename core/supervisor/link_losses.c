@@ -20,7 +20,7 @@ static void report_loss(struct obi_link_monitor *m)
 {
 	obi_timer_stop(&m->patience);
 	m->lost = m->told = false;
-	report(m, OB_EVENT_LINK_DOWN, m->lost_error);
+	report(m, OB_EVENT_LINK_DOWN, obi_kept_text(&m->lost_error));
 }
 
 static void on_patience_over(void *user)
@@ -39,7 +39,7 @@ void obi_link_losses_note(struct obi_link_monitor *m, const struct ob_error *why
 	if (m->told) {
 		m->lost = true;
 		m->lost_at = now;
-		snprintf(m->lost_error, sizeof m->lost_error, "%.255s", why->text);
+		obi_kept_text_set(&m->lost_error, why->text);
 		obi_timer_set(m->setup.loop, &m->patience, PATIENCE_MS);
 	}
 }

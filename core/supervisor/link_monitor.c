@@ -279,7 +279,7 @@ static void become_up(struct obi_link_monitor *m)
 	m->waiting = m->unresponsive = false;
 	m->down_since = 0;
 	m->up_at = obi_now_ms();
-	m->error[0] = '\0';
+	obi_kept_text_clear(&m->error);
 	m->setup.events.link(m->setup.events.user, m->link);
 	if (m->supervising) {
 		obi_link_losses_over(m);
@@ -355,7 +355,7 @@ static void redial_later(struct obi_link_monitor *m)
 
 static void dial_failed(struct obi_link_monitor *m, const struct ob_error *err)
 {
-	snprintf(m->error, sizeof m->error, "%.*s", (int)sizeof m->error - 1, err->text);
+	obi_kept_text_set(&m->error, err->text);
 	changed(m);
 	if (err->code == OB_EAUTH || err->code == OB_EPERM) {
 		m->setup.events.refused(m->setup.events.user, err);
@@ -494,8 +494,9 @@ void obi_link_monitor_start(struct obi_link_monitor *m, const char *address, con
 	m->failures = m->short_lives = 0;
 	m->turn.silent = 0; /* another process may answer */
 	if (m->home != NULL) {
-		snprintf(m->error, sizeof m->error, "the child has not dialled %.200s yet",
-			 address);
+		char text[256];
+		snprintf(text, sizeof text, "the child has not dialled %.200s yet", address);
+		obi_kept_text_set(&m->error, text);
 	}
 	dial(m);
 }
@@ -517,7 +518,10 @@ void obi_link_monitor_stop(struct obi_link_monitor *m)
 	m->failures = m->misses = 0;
 	m->healthy = -1;
 	m->down_since = 0;
-	m->error[0] = m->caller[0] = '\0';
+	m->caller[0] = '\0';
+	obi_kept_text_clear(&m->error);
+	obi_kept_text_clear(&m->lost_error);
+	obi_kept_text_clear(&m->shutdown_error);
 	obi_home_close(m->home);
 	m->home = NULL;
 	/* `link` comes last: until then clients find the connection that their calls are on. */
@@ -539,7 +543,7 @@ static void on_shutdown(void *user, int code, const struct ob_value *value,
 	(void)value;
 	m->shutdown_agreed = code == OB_OK;
 	if (code != OB_OK && code != OB_ECONNLOST && code != OB_ECLOSED) {
-		snprintf(m->shutdown_error, sizeof m->shutdown_error, "%.255s", err->text);
+		obi_kept_text_set(&m->shutdown_error, err->text);
 		m->setup.events.shutdown_refused(m->setup.events.user, err);
 	}
 }
@@ -547,7 +551,7 @@ static void on_shutdown(void *user, int code, const struct ob_value *value,
 bool obi_link_monitor_shutdown(struct obi_link_monitor *m)
 {
 	m->shutdown_agreed = false;
-	m->shutdown_error[0] = '\0';
+	obi_kept_text_clear(&m->shutdown_error);
 	return m->supervising &&
 	       ask(m, "outboard-control.shutdown", NULL, -1, on_shutdown, NULL) == OB_OK;
 }

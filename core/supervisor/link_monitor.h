@@ -14,6 +14,7 @@
 
 #include <outboard/outboard.h>
 
+#include "base/kept_text.h"
 #include "rpc/connection.h"
 #include "supervisor/child_run.h"
 #include "supervisor/dial_limiter.h"
@@ -81,24 +82,24 @@ struct obi_link_monitor {
 	struct obi_child_run run;
 	bool run_due; /* to be compared with the first answer of health on this connection */
 	/* Losses. */
-	bool told;		   /* the user knows that calls can pass */
-	bool lost;		   /* they cannot any more, which is not reported yet */
-	bool renewing;		   /* the connection is replaced for new keys: that is no loss */
-	int64_t up_at;		   /* when the link came up */
-	int64_t lost_at;	   /* when it was lost; 0: it is back */
-	uint32_t short_lives;	   /* connections in a row that broke soon */
-	char lost_error[256];	   /* why it was lost */
-	struct obi_timer patience; /* until a loss is reported */
+	bool told;	      /* the user knows that calls can pass */
+	bool lost;	      /* they cannot any more, which is not reported yet */
+	bool renewing;	      /* the connection is replaced for new keys: that is no loss */
+	int64_t up_at;	      /* when the link came up */
+	int64_t lost_at;      /* when it was lost; 0: it is back */
+	uint32_t short_lives; /* connections in a row that broke soon */
+	struct obi_kept_text lost_error; /* why it was lost */
+	struct obi_timer patience;	 /* until a loss is reported */
 	/* What could not be asked, because the queue was full; asked again with `redial`. NULL:
 	 * none */
 	void (*question)(struct obi_link_monitor *monitor);
 	struct obi_timer redial;
 	struct obi_dial_turn turn; /* held until the connection is authenticated or has failed */
 	struct obi_timer beat;
-	char error[256]; /* why the last dial failed; "" while the link is up */
+	struct obi_kept_text error; /* why the last dial failed; empty while the link is up */
 	/* The answer to obi_link_monitor_shutdown(): neither, until it is there. */
 	bool shutdown_agreed;
-	char shutdown_error[256];
+	struct obi_kept_text shutdown_error;
 };
 
 void obi_link_monitor_init(struct obi_link_monitor *monitor,

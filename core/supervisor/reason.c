@@ -29,7 +29,8 @@ static void write_delay(int64_t ms, char *text, size_t size)
 static void write_error(const struct obi_supervisor *sup, char *text, size_t size)
 {
 	const struct obi_instance *in = &sup->instance;
-	const char *error = in->lingering ? sup->reports.cause : in->state.last_error;
+	const char *error =
+	    in->lingering ? obi_kept_text(&sup->reports.cause) : in->state.last_error;
 	char process[32];
 	int n = snprintf(process, sizeof process, "process %d ", in->pid);
 	bool is_exit = n > 0 && strncmp(error, process, (size_t)n) == 0 &&
@@ -51,7 +52,7 @@ static void join(char *text, size_t size, const char *what, const char *between,
 static void write_state(const struct obi_supervisor *sup, char *text, size_t size)
 {
 	uint32_t state = obi_supervisor_state(sup);
-	const char *link = sup->link.error;
+	const char *link = obi_kept_text(&sup->link.error);
 	char what[64], last[256];
 	write_error(sup, last, sizeof last);
 	snprintf(what, sizeof what, "the child is %s", ob_state_name(state));
@@ -94,7 +95,7 @@ void obi_supervisor_reason(const struct obi_supervisor *sup, char *text, size_t 
 	char raw[320];
 	if (sup->instance.lost) {
 		snprintf(raw, sizeof raw, "the place of the child is lost: %s",
-			 sup->instance.lost_error);
+			 obi_kept_text(&sup->instance.lost_error));
 	} else {
 		write_state(sup, raw, sizeof raw);
 	}

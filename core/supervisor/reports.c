@@ -12,10 +12,21 @@ static void set_last_error(struct obi_reports *reports, const char *text)
 	snprintf(reports->setup.last_error, 256, "%.255s", text);
 }
 
+enum { TEXT = 256 };
+
+void obi_reports_free(struct obi_reports *reports)
+{
+	obi_kept_text_clear(&reports->note);
+	obi_kept_text_clear(&reports->cause);
+	obi_kept_text_clear(&reports->end);
+	obi_kept_text_clear(&reports->reason);
+}
+
 void obi_reports_note(struct obi_reports *reports, const struct ob_error *err)
 {
 	if (!reports->noted) {
-		reports->note = *err;
+		reports->note_code = err->code;
+		obi_kept_text_set(&reports->note, err->text);
 		reports->noted = true;
 	}
 	set_last_error(reports, err->text);
@@ -33,41 +44,65 @@ void obi_reports_notef(struct obi_reports *reports, int code, const char *format
 
 struct ob_error obi_reports_take_note(struct obi_reports *reports)
 {
-	struct ob_error err = reports->note;
-	if (!reports->noted) {
+	struct ob_error err;
+	if (reports->noted) {
+		obi_fail(&err, reports->note_code, 0, "%s", obi_kept_text(&reports->note));
+	} else {
 		obi_fail(&err, OB_ECANCELED, 0, "the start of outboard process %s was canceled",
 			 reports->setup.name);
 	}
 	reports->noted = false;
+	obi_kept_text_clear(&reports->note);
 	return err;
 }
 
 void obi_reports_cause(struct obi_reports *reports, const char *format, ...)
 {
-	va_list args;
-	va_start(args, format);
-	vsnprintf(reports->cause, sizeof reports->cause, format, args);
-	va_end(args);
-}
-
-void obi_reports_reason(struct obi_reports *reports, const char *format, ...)
-{
-	char text[sizeof reports->reason];
-	size_t len = strlen(reports->reason);
+	char text[TEXT];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	if (len == 0) {
-		memcpy(reports->reason, text, sizeof text);
-	} else if (strstr(reports->reason, text) == NULL) {
-		snprintf(reports->reason + len, sizeof reports->reason - len, "; %s", text);
+	obi_kept_text_set(&reports->cause, text);
+}
+
+void obi_reports_reason(struct obi_reports *reports, const char *format, ...)
+{
+	const char *before = obi_kept_text(&reports->reason);
+	char text[TEXT], both[2 * TEXT + 2];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (before[0] == '\0') {
+		obi_kept_text_set(&reports->reason, text);
+	} else if (strstr(before, text) == NULL) {
+		snprintf(both, sizeof both, "%s; %s", before, text);
+		both[TEXT - 1] = '\0';
+		obi_kept_text_set(&reports->reason, both);
 	}
+}
+
+void obi_reports_not_gone(struct obi_reports *reports, const struct ob_error *err)
+{
+	reports->end_code = err->code;
+	obi_kept_text_set(&reports->end, err->text);
+	obi_reports_reason(reports, "%s", err->text);
+	obi_reports_note(reports, err);
+}
+
+struct ob_error obi_reports_why_not_gone(const struct obi_reports *reports)
+{
+	struct ob_error err;
+	obi_fail(&err, reports->end_code, 0, "%s", obi_kept_text(&reports->end));
+	return err;
 }
 
 void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int64_t delay_ms)
 {
 	const struct obi_instance *instance = reports->setup.instance;
+	char cause[TEXT]; /* the callback may lead to another one */
+	snprintf(cause, sizeof cause, "%s", obi_kept_text(&reports->cause));
 	struct ob_event event = {
 	    .size = sizeof event,
 	    .type = type,
@@ -75,7 +110,7 @@ void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int6
 	    .pid = instance->pid,
 	    .exit_kind = instance->exit.kind,
 	    .exit_value = instance->exit.value,
-	    .cause = reports->cause,
+	    .cause = cause,
 	    .restarts = instance->state.restart.count,
 	    .delay_ms = delay_ms,
 	    .expected = reports->expected,
@@ -83,7 +118,7 @@ void obi_reports_emit(struct obi_reports *reports, enum ob_event_type type, int6
 	};
 	if (type == OB_EVENT_RESTARTING || type == OB_EVENT_FAILED || type == OB_EVENT_UNHEALTHY ||
 	    type == OB_EVENT_UNRESPONSIVE) {
-		set_last_error(reports, reports->cause);
+		set_last_error(reports, cause);
 	}
 	reports->expected = false;
 	obi_reports_changed(reports);

@@ -8,6 +8,7 @@
 
 #include <outboard/outboard.h>
 
+#include "base/kept_text.h"
 #include "supervisor/instance.h"
 
 struct obi_reports_setup {
@@ -22,12 +23,17 @@ struct obi_reports_setup {
 
 struct obi_reports {
 	struct obi_reports_setup setup;
-	struct ob_error note; /* why the open start request is about to fail */
+	int note_code; /* why the open start request is about to fail */
+	struct obi_kept_text note;
 	bool noted;
-	char cause[256];  /* of the next event */
-	bool expected;	  /* the next event was asked for, or is no failure */
-	char reason[256]; /* why the present process does not go on, as far as that is known */
+	bool expected;		    /* the next event was asked for, or is no failure */
+	struct obi_kept_text cause; /* of the next event */
+	int end_code;		    /* why the child is not gone */
+	struct obi_kept_text end;
+	struct obi_kept_text reason; /* why the present process does not go on, as far as known */
 };
+
+void obi_reports_free(struct obi_reports *reports);
 
 /* Why the open start request is about to fail. The first note counts, until it is taken or
  * dropped. */
@@ -36,6 +42,10 @@ void obi_reports_notef(struct obi_reports *reports, int code, const char *format
     __attribute__((format(printf, 3, 4)));
 /* The note; without one, that the start was canceled. */
 struct ob_error obi_reports_take_note(struct obi_reports *reports);
+
+/* Why the child is not gone: that is a reason, and noted, too. */
+void obi_reports_not_gone(struct obi_reports *reports, const struct ob_error *err);
+struct ob_error obi_reports_why_not_gone(const struct obi_reports *reports);
 
 /* What the next event names as its cause. */
 void obi_reports_cause(struct obi_reports *reports, const char *format, ...)

@@ -173,13 +173,15 @@ static void give_reason(struct obi_supervisor *sup, int64_t ms, const char *afte
 
 static void fail_to_end(struct obi_supervisor *sup)
 {
+	struct ob_error err;
 	if (gives_up(sup)) {
-		obi_fail(&sup->end_error, OB_ECONNLOST, 0, "not stopped, it may run on: %s",
-			 sup->instance.lost_error);
+		obi_fail(&err, OB_ECONNLOST, 0, "not stopped, it may run on: %s",
+			 obi_kept_text(&sup->instance.lost_error));
 	} else {
-		obi_fail(&sup->end_error, OB_ETIMEDOUT, 0,
-			 "process %d does not end though SIGKILL was sent", sup->instance.pid);
+		obi_fail(&err, OB_ETIMEDOUT, 0, "process %d does not end though SIGKILL was sent",
+			 sup->instance.pid);
 	}
+	obi_reports_not_gone(&sup->reports, &err);
 }
 
 static void do_stop_next(void *user, enum obi_life_event event)
@@ -197,7 +199,7 @@ static void do_stop_next(void *user, enum obi_life_event event)
 		break;
 	case OBI_DEMAND_STOP:
 		give_reason(sup, o->stop_timeout_ms, "stop.timeout", ", killed");
-		say_step(sup, "%s", sup->reports.reason);
+		say_step(sup, "%s", obi_kept_text(&sup->reports.reason));
 		kill_now(sup);
 		break;
 	default:
@@ -206,8 +208,6 @@ static void do_stop_next(void *user, enum obi_life_event event)
 			break;
 		}
 		fail_to_end(sup);
-		obi_reports_reason(&sup->reports, "%s", sup->end_error.text);
-		obi_reports_note(&sup->reports, &sup->end_error);
 		obi_machine_raise(&sup->machine, OBI_LIFE_STUCK);
 		break;
 	}
@@ -261,8 +261,9 @@ static void tell_exit(struct obi_supervisor *sup)
 	obi_exit_reason(in->pid, &in->exit, in->was_ended, &in->usage, text);
 	obi_reports_reason(&sup->reports, "%s",
 			   obi_is_attached(sup->options) ? "shut down, as asked"
-			   : in->exit_cause[0] != '\0'	 ? in->exit_cause
-							 : text);
+			   : obi_kept_text(&in->exit_cause)[0] != '\0'
+			       ? obi_kept_text(&in->exit_cause)
+			       : text);
 }
 
 static void do_reap(void *user, enum obi_life_event event)
@@ -275,7 +276,7 @@ static void do_reap(void *user, enum obi_life_event event)
 	if (sup->requests.start != NULL) {
 		obi_reports_notef(&sup->reports, OB_EEXITED,
 				  "waiting for outboard process to be ready: %s",
-				  sup->reports.reason);
+				  obi_kept_text(&sup->reports.reason));
 	}
 }
 
@@ -312,14 +313,14 @@ static void do_emit_exited(void *user, enum obi_life_event event)
 	struct obi_supervisor *sup = user;
 	(void)event;
 	sup->reports.expected = sup->instance.was_ended || is_done(sup);
-	emit(sup, OB_EVENT_EXITED, sup->reports.reason);
+	emit(sup, OB_EVENT_EXITED, obi_kept_text(&sup->reports.reason));
 }
 
 static void do_emit_restarting(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
-	emit(sup, OB_EVENT_RESTARTING, sup->reports.reason);
+	emit(sup, OB_EVENT_RESTARTING, obi_kept_text(&sup->reports.reason));
 }
 
 static void do_probe(void *user, enum obi_life_event event)
@@ -370,7 +371,7 @@ static double dice(void)
 static void tell_gave_up(struct obi_supervisor *sup)
 {
 	char last[200];
-	snprintf(last, sizeof last, "%.199s", sup->reports.reason);
+	snprintf(last, sizeof last, "%.199s", obi_kept_text(&sup->reports.reason));
 	if (sup->options->restart.on == OB_RESTART_NEVER) {
 		obi_reports_cause(&sup->reports, "not restarted (restart.on): %s", last);
 	} else if (sup->options->restart.max_restarts < 0) {
@@ -402,7 +403,7 @@ static void do_arm_backoff(void *user, enum obi_life_event event)
 	}
 	sup->can_uncount = true;
 	obi_timer_set(sup->setup.loop, &sup->timer, delay_ms);
-	obi_reports_cause(&sup->reports, "%s", sup->reports.reason);
+	obi_reports_cause(&sup->reports, "%s", obi_kept_text(&sup->reports.reason));
 	obi_reports_emit(&sup->reports, OB_EVENT_RESTARTING, delay_ms);
 }
 
@@ -416,7 +417,8 @@ static void do_cleanup(void *user, enum obi_life_event event)
 /* Why the child has failed; it is saved before the event tells it. */
 static const char *why_failed(const struct obi_supervisor *sup, enum obi_life_event event)
 {
-	return event == OBI_LIFE_GAVE_UP ? sup->reports.cause : sup->reports.reason;
+	return event == OBI_LIFE_GAVE_UP ? obi_kept_text(&sup->reports.cause)
+					 : obi_kept_text(&sup->reports.reason);
 }
 
 static void do_save(void *user, enum obi_life_event event)
@@ -443,7 +445,7 @@ static void do_emit_starting(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
-	sup->reports.reason[0] = '\0';
+	obi_kept_text_clear(&sup->reports.reason);
 	emit(sup, OB_EVENT_STARTING, "started");
 }
 
@@ -451,7 +453,7 @@ static void do_emit_ready(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
-	sup->reports.reason[0] = '\0';
+	obi_kept_text_clear(&sup->reports.reason);
 	emit(sup, OB_EVENT_READY, "ready");
 }
 
@@ -460,7 +462,7 @@ static void do_emit_adopted(void *user, enum obi_life_event event)
 	(void)event;
 	struct obi_supervisor *sup = user;
 	char text[256];
-	sup->reports.reason[0] = '\0';
+	obi_kept_text_clear(&sup->reports.reason);
 	emit(sup, OB_EVENT_ADOPTED,
 	     obi_is_attached(sup->options) ? obi_attach_cause(sup, text, sizeof text)
 	     : sup->instance.unlocked
@@ -475,7 +477,7 @@ static void do_emit_detached(void *user, enum obi_life_event event)
 	struct obi_supervisor *sup = user;
 	sup->reports.expected = event != OBI_LIFE_STUCK;
 	emit(sup, OB_EVENT_DETACHED,
-	     event == OBI_LIFE_STUCK ? sup->reports.reason
+	     event == OBI_LIFE_STUCK ? obi_kept_text(&sup->reports.reason)
 	     : sup->left_dead	     ? "detached; what the process left may keep running"
 	     : obi_is_attached(sup->options)
 		 ? "let go of a child that others have started; it keeps running"
@@ -486,14 +488,15 @@ static void do_emit_detached(void *user, enum obi_life_event event)
 static void do_emit_failed(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
-	emit(sup, OB_EVENT_FAILED, event == OBI_LIFE_GAVE_UP ? NULL : sup->reports.reason);
+	emit(sup, OB_EVENT_FAILED,
+	     event == OBI_LIFE_GAVE_UP ? NULL : obi_kept_text(&sup->reports.reason));
 }
 
 static void do_emit_done(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
-	emit(sup, OB_EVENT_DONE, sup->reports.reason);
+	emit(sup, OB_EVENT_DONE, obi_kept_text(&sup->reports.reason));
 }
 
 static void do_emit_stopped(void *user, enum obi_life_event event)
@@ -528,7 +531,8 @@ static void do_stop_fail(void *user, enum obi_life_event event)
 {
 	struct obi_supervisor *sup = user;
 	(void)event;
-	obi_requests_finish_all(&sup->requests.stops, sup->end_error.code, &sup->end_error);
+	struct ob_error err = obi_reports_why_not_gone(&sup->reports);
+	obi_requests_finish_all(&sup->requests.stops, err.code, &err);
 }
 
 /* Stop, detach and close requests are kept in one list. */

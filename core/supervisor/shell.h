@@ -22,8 +22,7 @@ struct obi_supervisor {
 	bool settled;		     /* the last request was a stop, detach or close */
 	bool haste; /* the stop that was asked for skips all before SIGKILL, until the next start */
 	struct obi_reports reports;
-	struct ob_error end_error; /* why the child is not gone */
-	bool left_dead;		   /* what was let go was what a dead process left */
+	bool left_dead; /* what was let go was what a dead process left */
 	struct obi_instance instance;
 	struct obi_link_monitor link;
 	struct obi_restart_state uncounted; /* before the last restart was counted */

@@ -141,7 +141,7 @@ static bool is_given_more_time(struct obi_supervisor *sup)
 
 static void on_ready_timeout(struct obi_supervisor *sup)
 {
-	const char *name = sup->options->name, *link = sup->link.error;
+	const char *name = sup->options->name, *link = obi_kept_text(&sup->link.error);
 	char time[OBI_DURATION_SIZE];
 	obi_duration_text(sup->options->ready_timeout_ms, time, sizeof time);
 	obi_reports_notef(&sup->reports, OB_ETIMEDOUT,
@@ -159,7 +159,7 @@ static void on_ready_timeout(struct obi_supervisor *sup)
 
 static void on_adopt_timeout(struct obi_supervisor *sup)
 {
-	const char *link = sup->link.error;
+	const char *link = obi_kept_text(&sup->link.error);
 	char time[OBI_DURATION_SIZE];
 	obi_duration_text(sup->options->ready_timeout_ms, time, sizeof time);
 	obi_reports_notef(
@@ -210,13 +210,14 @@ static void note_failure(struct obi_supervisor *sup, enum obi_life_event event,
 {
 	obi_reports_note(&sup->reports, err);
 	if (event == OBI_LIFE_SPAWN_FAILED || event == OBI_LIFE_LOCK_FAILED) {
-		sup->reports.reason[0] = '\0';
+		obi_kept_text_clear(&sup->reports.reason);
 	}
 	if (event == OBI_LIFE_NOT_GONE || event == OBI_LIFE_STUCK ||
 	    event == OBI_LIFE_LOCK_FAILED) {
-		sup->end_error = *err;
+		obi_reports_not_gone(&sup->reports, err);
+	} else {
+		obi_reports_reason(&sup->reports, "%s", err->text);
 	}
-	obi_reports_reason(&sup->reports, "%s", err->text);
 	obi_reports_cause(&sup->reports, "%s", err->text);
 }
 
@@ -325,11 +326,12 @@ static void restart_if_wanted(struct obi_supervisor *sup, const char *why)
 /* Emit an event that does not become the cause of a later one. */
 static void say(struct obi_supervisor *sup, enum ob_event_type type, const char *why)
 {
-	char cause[sizeof sup->reports.cause];
-	memcpy(cause, sup->reports.cause, sizeof cause);
+	struct obi_kept_text cause = sup->reports.cause;
+	sup->reports.cause = (struct obi_kept_text){NULL};
 	obi_reports_cause(&sup->reports, "%s", why);
 	obi_reports_emit(&sup->reports, type, 0);
-	memcpy(sup->reports.cause, cause, sizeof cause);
+	obi_kept_text_clear(&sup->reports.cause);
+	sup->reports.cause = cause;
 }
 
 static void on_good(void *user)
@@ -392,7 +394,7 @@ static void on_outdated(void *user, uint64_t version, bool was_good)
 	if (failed) {
 		obi_reports_notef(&sup->reports, OB_EEXITED,
 				  "waiting for outboard process to be ready: %s",
-				  sup->reports.reason);
+				  obi_kept_text(&sup->reports.reason));
 	}
 	obi_machine_raise(&sup->machine, counts ? OBI_LIFE_UNWELL : OBI_LIFE_VERSION_OLD);
 }
@@ -470,7 +472,7 @@ static void give_up_lost(struct obi_supervisor *sup)
 	if (sup->instance.lost && sup->haste &&
 	    obi_give_up_event(sup->machine.phase, sup->instance.watched, &event)) {
 		obi_fail(&err, OB_ECONNLOST, 0, "not stopped, it may run on: %s",
-			 sup->instance.lost_error);
+			 obi_kept_text(&sup->instance.lost_error));
 		on_happened(sup, event, &err);
 	}
 }
@@ -573,6 +575,7 @@ void obi_supervisor_free(struct obi_supervisor *sup)
 	obi_link_monitor_stop(&sup->link);
 	obi_log_fetch_stop(&sup->logs);
 	obi_instance_free(&sup->instance);
+	obi_reports_free(&sup->reports);
 	obi_requests_finish_all(&sup->requests.start, OB_ECLOSED, &err);
 	obi_requests_finish_all(&sup->requests.stops, OB_ECLOSED, &err);
 	obi_requests_finish_all(&sup->requests.queue, OB_ECLOSED, &err);

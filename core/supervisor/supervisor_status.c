@@ -26,15 +26,16 @@ uint32_t obi_supervisor_state(const struct obi_supervisor *sup)
 static const char *why_not_well(const struct obi_supervisor *sup, const struct ob_status *status)
 {
 	const struct obi_instance *in = &sup->instance;
-	bool cut_off = in->watched && status->link != OB_LINK_UP && sup->link.error[0] != '\0';
+	bool cut_off =
+	    in->watched && status->link != OB_LINK_UP && obi_kept_text(&sup->link.error)[0] != '\0';
 	if (in->lost) {
-		return in->lost_error;
+		return obi_kept_text(&in->lost_error);
 	}
 	if (cut_off) {
-		return sup->link.error;
+		return obi_kept_text(&sup->link.error);
 	}
 	if (in->lingering) {
-		return sup->reports.cause;
+		return obi_kept_text(&sup->reports.cause);
 	}
 	bool well = (status->state == OB_STATE_READY && status->healthy != 0) ||
 		    (status->state == OB_STATE_STOPPED && sup->settled) ||
